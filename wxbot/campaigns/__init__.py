@@ -1,0 +1,1 @@
+"""Campaigns: draft, launch, keep the pool of tickets filled, close."""

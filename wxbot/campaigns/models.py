@@ -1,0 +1,221 @@
+"""Campaigns, their lotteries at WeChat, waves of orders, packets and buckets."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wxbot.db import Base, BigId
+from wxbot.transitions import Transitions
+
+CAMPAIGN_NEXT: Transitions = {
+    "draft": frozenset({"submitted"}),
+    "submitted": frozenset({"draft", "approved"}),
+    "approved": frozenset({"draft", "launching"}),
+    "launching": frozenset({"on", "closing"}),
+    "on": frozenset({"off", "closing"}),
+    "off": frozenset({"on", "closing"}),
+    "closing": frozenset({"closed"}),
+}
+"""Allowed transitions of a campaign."""
+
+CAMPAIGN_STATUSES = {
+    "draft": "being written",
+    "submitted": "waits for a second person's approval",
+    "approved": "approved, its budget is set aside, not launched yet",
+    "launching": "orders are placed and the lottery is being built",
+    "on": "people can draw inside the window",
+    "off": "paused: no new draws",
+    "closing": "switched off; waits until what is loaded has been drawn or has expired",
+    "closed": "everything is accounted for",
+}
+
+PACKET_NEXT: Transitions = {
+    "planned": frozenset({"ordered", "dropped"}),
+    "ordered": frozenset({"ticketed", "planned", "dropped"}),
+    "ticketed": frozenset({"loaded", "planned", "dropped", "bound", "received"}),
+    "loaded": frozenset({"bound", "received", "planned", "dropped"}),
+    "bound": frozenset({"received", "returned"}),
+    "dropped": frozenset(),
+}
+"""Allowed transitions of a packet. Unbound at 72 h → planned (a new order) or dropped (names, statuses)."""
+
+PACKET_STATUSES = {
+    "planned": "amount fixed, no order yet",
+    "ordered": "an order exists, WeChat has not given a ticket yet",
+    "ticketed": "WeChat gave a ticket; it is not in the lottery yet",
+    "loaded": "in the lottery, waits to be drawn",
+    "bound": "tied to a person who has not opened it yet",
+    "received": "a person has the money",
+    "returned": "the person never opened it; the money came back",
+    "dropped": "will not be ordered (again)",
+}
+FINAL_PACKETS = frozenset({"received", "returned", "dropped"})
+
+
+class Campaign(Base):
+    """What a marketer plans. Times are UTC; `daily_from`/`daily_until` are minutes of the Shanghai day."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    slug: Mapped[str] = mapped_column(String(24), unique=True)
+    name: Mapped[str] = mapped_column(String(60))
+    status: Mapped[str] = mapped_column(String(10), default="draft")
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+    begin_at: Mapped[datetime]
+    end_at: Mapped[datetime]
+    daily_from: Mapped[int] = mapped_column(Integer, default=0)
+    daily_until: Mapped[int] = mapped_column(Integer, default=1440)
+
+    budget_fen: Mapped[int] = mapped_column(BigInteger)
+    split: Mapped[str] = mapped_column(String(8))
+    packet_count: Mapped[int] = mapped_column(Integer)
+    packet_fen: Mapped[int] = mapped_column(BigInteger, default=0)
+    min_fen: Mapped[int] = mapped_column(BigInteger, default=0)
+    max_fen: Mapped[int] = mapped_column(BigInteger, default=0)
+    tiers: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    split_seed: Mapped[str] = mapped_column(String(64))
+
+    tries_per_person: Mapped[int] = mapped_column(Integer, default=1)
+    tries_per_day: Mapped[int] = mapped_column(Integer, default=1)
+    odds_ppm: Mapped[int] = mapped_column(Integer, default=1_000_000)
+    expected_people: Mapped[int] = mapped_column(Integer, default=0)
+
+    send_name: Mapped[str] = mapped_column(String(32))
+    act_name: Mapped[str] = mapped_column(String(32))
+    wishing: Mapped[str] = mapped_column(String(32))
+    remark: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(32))
+    description: Mapped[str] = mapped_column(String(32))
+    jump_url: Mapped[str] = mapped_column(String(512), default="")
+    rules: Mapped[str] = mapped_column(Text, default="")
+    organiser: Mapped[str] = mapped_column(String(60), default="")
+    contact: Mapped[str] = mapped_column(String(60), default="")
+    keyword: Mapped[str] = mapped_column(String(32), default="")
+    device_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
+
+    page_id: Mapped[int | None] = mapped_column(BigInteger)
+    are_packets_planned: Mapped[bool] = mapped_column(default=False)
+    is_lottery_on: Mapped[bool] = mapped_column(default=False)
+    trouble: Mapped[str | None] = mapped_column(String(200))
+    """Why the ladder stands still, as an error code and a sentence; None when it moves."""
+
+    created_by: Mapped[int]
+    submitted_by: Mapped[int | None]
+    approved_by: Mapped[int | None]
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    launched_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    lease_epoch: Mapped[int] = mapped_column(Integer, default=0)
+
+    __table_args__ = (
+        CheckConstraint("approved_by IS NULL OR approved_by <> submitted_by", name="four_eyes"),
+        CheckConstraint("split IN ('fixed', 'tiers', 'random')", name="split"),
+        CheckConstraint("odds_ppm BETWEEN 1 AND 1000000", name="odds"),
+        CheckConstraint("begin_at < end_at", name="window"),
+        Index("ix_campaigns_status", "status"),
+    )
+
+
+class Lottery(Base):
+    """WeChat's object that hands out the tickets of a campaign. A campaign has a further one when the first is full."""
+
+    __tablename__ = "lotteries"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    ordinal: Mapped[int] = mapped_column(Integer)
+    lottery_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    lottery_key: Mapped[str] = mapped_column(Text)
+    """The 32-character signing key, sealed; it never leaves the server (security S36)."""
+    total: Mapped[int] = mapped_column(Integer)
+    loaded: Mapped[int] = mapped_column(Integer, default=0)
+    is_on: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("campaign_id", "ordinal"), CheckConstraint("loaded <= total", name="ceiling"))
+
+
+class Wave(Base):
+    """The orders placed together for one 72-hour window."""
+
+    __tablename__ = "waves"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    ordinal: Mapped[int] = mapped_column(Integer)
+    packets: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(String(200))
+    opened_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("campaign_id", "ordinal"),)
+
+
+class Bucket(Base):
+    """One setprizebucket call of at most 100 tickets."""
+
+    __tablename__ = "buckets"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"), index=True)
+    status: Mapped[str] = mapped_column(String(10), default="sending")
+    packets: Mapped[int] = mapped_column(Integer)
+    success_num: Mapped[int | None] = mapped_column(Integer)
+    rejected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    sends: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("status IN ('sending', 'loaded', 'refused')", name="status"),)
+
+
+class Packet(Base):
+    """One planned red packet of a campaign; its amount never changes."""
+
+    __tablename__ = "packets"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    ordinal: Mapped[int] = mapped_column(Integer)
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    tier: Mapped[str] = mapped_column(String(20), default="")
+    status: Mapped[str] = mapped_column(String(10), default="planned")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    order_id: Mapped[int | None] = mapped_column(BigInteger)
+    wave_id: Mapped[int | None] = mapped_column(BigInteger)
+    bucket_id: Mapped[int | None] = mapped_column(BigInteger)
+    expires_at: Mapped[datetime | None]
+    openid: Mapped[str | None] = mapped_column(String(64))
+    bound_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "ordinal"),
+        CheckConstraint("amount_fen > 0", name="positive"),
+        Index("ix_packets_status", "campaign_id", "status", "id"),
+        Index("ix_packets_order_id", "order_id"),
+        Index("ix_packets_bucket_id", "bucket_id"),
+        Index("ix_packets_openid", "openid", sqlite_where=text("openid IS NOT NULL"),
+              postgresql_where=text("openid IS NOT NULL")),
+        Index("ix_packets_expires_at", "expires_at",
+              sqlite_where=text("status IN ('ticketed', 'loaded')"),
+              postgresql_where=text("status IN ('ticketed', 'loaded')")),
+    )  # fmt: skip
+
+
+class PacketCount(Base):
+    """How many packets of a campaign stand in each status, kept with every move: no page counts a million rows."""
+
+    __tablename__ = "packet_counts"
+
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    status: Mapped[str] = mapped_column(String(10), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer, default=0)
+    amount_fen: Mapped[int] = mapped_column(BigInteger, default=0)

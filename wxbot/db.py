@@ -1,0 +1,156 @@
+"""The database: one code path for SQLite (one machine) and PostgreSQL (several).
+
+Rules kept here: a write transaction is short and never open during a network call (asserted by the HTTP client
+through `assert_no_transaction`), SQLite writes begin IMMEDIATE with synchronous=FULL, times are aware UTC.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from wxbot.clock import Clock
+
+LOCK_WAIT_S = 10
+"""How long a writer waits for another before it gives up."""
+
+_open = threading.local()
+
+
+class OpenTransaction(AssertionError):
+    """A network call was about to be made while a database transaction was open: a bug of ours (design, rule 3)."""
+
+
+def assert_no_transaction() -> None:
+    """Raise OpenTransaction when this thread holds a transaction; the HTTP client calls it before each request."""
+    if getattr(_open, "depth", 0):
+        raise OpenTransaction("close the transaction before calling the network")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC datetimes; SQLite stores them naive, PostgreSQL with zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime must not reach the database")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+"""A 64-bit primary key; SQLite numbers rows only in an INTEGER PRIMARY KEY."""
+
+
+class Base(DeclarativeBase):
+    """All tables; constraint names are fixed so that migrations are the same on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime()}
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """WAL, FULL, foreign keys, our own BEGIN: reads deferred, writes IMMEDIATE (money §5.4, F62, F63)."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={LOCK_WAIT_S * 1000}"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        reading = connection.get_execution_options().get("wxbot_reading", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_S}, pool_size=16)
+        _prepare_sqlite(engine)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+        limits = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
+        return create_engine(parsed, pool_size=16, max_overflow=8, pool_pre_ping=True, connect_args={"options": limits})
+    raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")
+
+
+class Database:
+    """An engine and the only ways to use it: `transaction()` to write, `reading()` to read."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self.engine = _engine(url)
+        self.clock = clock or Clock()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite (one host, one writer at a time)."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One write transaction: commits at the end, rolls back on any exception."""
+        with self._session(reading=False) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One consistent read; nothing is committed."""
+        with self._session(reading=True) as session:
+            yield session
+
+    @contextmanager
+    def _session(self, reading: bool) -> Iterator[Session]:
+        _open.depth = getattr(_open, "depth", 0) + 1
+        try:
+            with Session(self.engine, expire_on_commit=False) as session:
+                session.connection(execution_options={"wxbot_reading": reading})
+                yield session
+        finally:
+            _open.depth -= 1
+
+    def now(self, session: Session) -> datetime:
+        """Money time: the database's clock, aware UTC (money rule 12).
+
+        SQLite lives in this process, so its clock is the machine's. Under the simulator profile the simulated
+        offset is added on both.
+        """
+        if self.is_sqlite:
+            return self.clock.now()
+        moment: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return datetime.fromtimestamp(moment.timestamp() + self.clock.offset_s, UTC)
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()

@@ -1,0 +1,1 @@
+"""Draws: who may draw now, the signed draw, and what WeChat bound."""

@@ -1,0 +1,103 @@
+"""Draws, the try limits, what WeChat said it bound, and counts for the funnel."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wxbot.db import Base, BigId
+from wxbot.transitions import Transitions
+
+NEXT: Transitions = {"admitted": frozenset({"bound", "lapsed"}), "lapsed": frozenset({"bound"})}
+"""Allowed transitions of a draw. A late bind is a fact even after we gave the draw up (money F35)."""
+
+STATUSES = {
+    "admitted": "the signed parameters were handed out",
+    "bound": "WeChat tied a packet to this person",
+    "lapsed": "no packet was bound within the ticket's life",
+    "missed": "the odds said no",
+}
+
+
+class Draw(Base):
+    """One openid's one try in one campaign."""
+
+    __tablename__ = "draws"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(BigInteger)
+    lottery_id: Mapped[str] = mapped_column(String(64))
+    openid: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(10))
+    noncestr: Mapped[str | None] = mapped_column(String(32))
+    sign: Mapped[str | None] = mapped_column(String(32))
+    shake_ticket_hash: Mapped[str] = mapped_column(String(64))
+    device_id: Mapped[str | None] = mapped_column(String(64))
+    ip: Mapped[str | None] = mapped_column(String(45))
+    packet_id: Mapped[int | None] = mapped_column(BigInteger)
+    amount_fen: Mapped[int | None] = mapped_column(BigInteger)
+    admitted_at: Mapped[datetime]
+    bound_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "shake_ticket_hash"),
+        CheckConstraint("status IN ('admitted', 'bound', 'lapsed', 'missed')", name="status"),
+        Index(
+            "one_won_draw", "campaign_id", "openid", unique=True,
+            sqlite_where=text("status IN ('admitted', 'bound')"),
+            postgresql_where=text("status IN ('admitted', 'bound')"),
+        ),
+        Index("ix_draws_campaign_id", "campaign_id", "id"),
+        Index("ix_draws_openid", "openid"),
+    )  # fmt: skip
+
+
+class TryQuota(Base):
+    """How often one openid has tried in one campaign: in all, and on its last day (conditional upsert, I8)."""
+
+    __tablename__ = "try_quotas"
+
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    total: Mapped[int] = mapped_column(Integer)
+    day: Mapped[str] = mapped_column(String(8))
+    in_day: Mapped[int] = mapped_column(Integer)
+
+
+BIND_NEXT: Transitions = {
+    "pending": frozenset({"matched", "quarantined"}),
+    "quarantined": frozenset({"matched"}),
+}
+
+
+class Bind(Base):
+    """A ShakearoundLotteryBind event as WeChat told it; the fact is kept even when nothing of ours matches it yet."""
+
+    __tablename__ = "binds"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    openid: Mapped[str] = mapped_column(String(64))
+    lottery_id: Mapped[str] = mapped_column(String(64))
+    sp_ticket_hash: Mapped[str] = mapped_column(String(64))
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    bound_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(12), default="pending")
+    fault: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("sp_ticket_hash", "openid", "lottery_id"),
+        CheckConstraint("status IN ('pending', 'matched', 'quarantined')", name="status"),
+        Index("ix_binds_status", "status", "id"),
+    )
+
+
+class DrawCount(Base):
+    """Counts per campaign, hour and outcome (shake, page, admitted, or a refusal's name): for charts, never for money."""
+
+    __tablename__ = "draw_counts"
+
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(24), primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)

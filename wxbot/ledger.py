@@ -1,0 +1,189 @@
+"""The ledger: append-only double entry in fen (money §5.3, I9).
+
+One entry is one posting: a debit account, a credit account, a positive amount; the sum over all accounts is zero by
+construction. `UNIQUE(kind, ref)` makes a repeated posting do nothing, triggers on both databases refuse UPDATE and
+DELETE, and a hash chain over the entries (written by the worker) finds a row that was changed by hand.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from wxbot.db import Base, BigId
+
+ACCOUNTS = {
+    "external": "outside: where top-ups come from",
+    "merchant": "the merchant's balance as far as our own postings know it",
+    "reserved": "set aside for a campaign, not yet in an order",
+    "in_flight": "an order is on its way or its outcome is unknown",
+    "tickets": "WeChat holds it as a ticket nobody has drawn",
+    "unclaimed": "bound to a person who has not opened it yet",
+    "paid": "received by a person",
+    "suspense": "a bill line nobody can explain yet",
+}
+"""Account name → what the money in it is doing. At rest `in_flight` and `suspense` are 0."""
+
+GENESIS = "0" * 64
+
+
+class Entry(Base):
+    """One posting; never updated, never deleted."""
+
+    __tablename__ = "ledger_entries"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    ref: Mapped[str] = mapped_column(String(64))
+    debit: Mapped[str] = mapped_column(String(16))
+    credit: Mapped[str] = mapped_column(String(16))
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    campaign_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("kind", "ref"),
+        CheckConstraint("amount_fen > 0", name="positive"),
+        CheckConstraint("debit <> credit", name="two_accounts"),
+        Index("ix_ledger_entries_campaign_id", "campaign_id", "id"),
+    )
+
+
+class Balance(Base):
+    """The projection of the entries: what stands in each account, per campaign (0 = no campaign)."""
+
+    __tablename__ = "ledger_balances"
+
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    account: Mapped[str] = mapped_column(String(16), primary_key=True)
+    balance_fen: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Seal(Base):
+    """One link of the hash chain over the entries."""
+
+    __tablename__ = "ledger_seals"
+
+    entry_id: Mapped[int] = mapped_column(ForeignKey("ledger_entries.id"), primary_key=True, autoincrement=False)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+
+
+@dataclass(frozen=True)
+class Posting:
+    """What to post: `ref` together with `kind` names the fact, so that posting it twice changes nothing."""
+
+    kind: str
+    ref: str
+    debit: str
+    credit: str
+    amount_fen: int
+    campaign_id: int | None = None
+
+
+def _insert(session: Session, table: Any) -> Any:
+    return (sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert)(table)
+
+
+def post(session: Session, postings: Sequence[Posting], now: datetime) -> int:
+    """Post inside the caller's transaction; returns how many were new. Amounts in fen.
+
+    A posting whose (kind, ref) exists is left alone, so callers may repeat themselves after a crash.
+    """
+    moved: dict[tuple[int, str], int] = {}
+    posted = 0
+    for posting in postings:
+        if posting.debit not in ACCOUNTS or posting.credit not in ACCOUNTS:
+            raise ValueError(f"no such ledger account: {posting.debit} → {posting.credit}")
+        statement = _insert(session, Entry).values(
+            kind=posting.kind, ref=posting.ref, debit=posting.debit, credit=posting.credit,
+            amount_fen=posting.amount_fen, campaign_id=posting.campaign_id, at=now,
+        ).on_conflict_do_nothing(index_elements=["kind", "ref"])  # fmt: skip
+        if session.execute(statement).rowcount:
+            posted += 1
+            owner = posting.campaign_id or 0
+            moved[owner, posting.debit] = moved.get((owner, posting.debit), 0) - posting.amount_fen
+            moved[owner, posting.credit] = moved.get((owner, posting.credit), 0) + posting.amount_fen
+    for (campaign_id, account), change_fen in sorted(moved.items()):
+        statement = _insert(session, Balance).values(campaign_id=campaign_id, account=account, balance_fen=change_fen)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["campaign_id", "account"],
+                set_={"balance_fen": Balance.balance_fen + statement.excluded.balance_fen},
+            )
+        )
+    return posted
+
+
+def balances(session: Session, campaign_id: int | None = None) -> dict[str, int]:
+    """Fen in every account, of one campaign or of all."""
+    query = select(Balance.account, func.sum(Balance.balance_fen)).group_by(Balance.account)
+    if campaign_id is not None:
+        query = query.where(Balance.campaign_id == campaign_id)
+    found = {account: int(amount) for account, amount in session.execute(query)}
+    return {account: found.get(account, 0) for account in ACCOUNTS}
+
+
+def total_posted(session: Session, kind: str, campaign_id: int | None = None) -> int:
+    """Fen moved by all entries of one kind, of one campaign or of all."""
+    query = select(func.coalesce(func.sum(Entry.amount_fen), 0)).where(Entry.kind == kind)
+    if campaign_id is not None:
+        query = query.where(Entry.campaign_id == campaign_id)
+    return int(session.execute(query).scalar_one())
+
+
+def _link(previous: str, entry: Entry) -> str:
+    parts = (entry.id, entry.kind, entry.ref, entry.debit, entry.credit, entry.amount_fen, entry.campaign_id or 0)
+    text = "|".join(map(str, (previous, *parts, int(entry.at.timestamp()))))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seal(session: Session, limit: int = 5000) -> int:
+    """Extend the hash chain over entries that have no link yet; returns how many were sealed.
+
+    One worker seals at a time (the entry's primary key refuses a second link), outside the hot path.
+    """
+    last = session.execute(select(Seal).order_by(Seal.entry_id.desc()).limit(1)).scalar_one_or_none()
+    previous, after = (last.hash, last.entry_id) if last else (GENESIS, 0)
+    entries = session.scalars(select(Entry).where(Entry.id > after).order_by(Entry.id).limit(limit)).all()
+    for entry in entries:
+        previous = _link(previous, entry)
+        session.add(Seal(entry_id=entry.id, hash=previous))
+    return len(entries)
+
+
+def broken_link(session: Session, after_id: int = 0, limit: int = 100_000) -> int | None:
+    """The id of the first sealed entry, counted from `after_id`, that no longer matches its link; None when all do."""
+    head = session.get(Seal, after_id)
+    previous = head.hash if head else GENESIS
+    rows = session.execute(
+        select(Entry, Seal.hash).join(Seal, Seal.entry_id == Entry.id).where(Entry.id > after_id).order_by(Entry.id).limit(limit)
+    )
+    for entry, expected in rows:
+        previous = _link(previous, entry)
+        if previous != expected:
+            return int(entry.id)
+    return None
+
+
+def unbalanced_accounts(session: Session) -> list[tuple[int, str]]:
+    """(campaign_id, account) whose projection differs from the sum of the entries; empty when the books agree."""
+    sums: dict[tuple[int, str], int] = {}
+    for campaign_id, account, amount in session.execute(
+        select(func.coalesce(Entry.campaign_id, 0), Entry.credit, func.sum(Entry.amount_fen)).group_by(
+            func.coalesce(Entry.campaign_id, 0), Entry.credit
+        )
+    ):
+        sums[campaign_id, account] = sums.get((campaign_id, account), 0) + int(amount)
+    for campaign_id, account, amount in session.execute(
+        select(func.coalesce(Entry.campaign_id, 0), Entry.debit, func.sum(Entry.amount_fen)).group_by(
+            func.coalesce(Entry.campaign_id, 0), Entry.debit
+        )
+    ):
+        sums[campaign_id, account] = sums.get((campaign_id, account), 0) - int(amount)
+    shown = {(row.campaign_id, row.account): row.balance_fen for row in session.scalars(select(Balance))}
+    return sorted(key for key in sums.keys() | shown.keys() if sums.get(key, 0) != shown.get(key, 0))

@@ -1,0 +1,131 @@
+"""Orders, their evidence, the merchant's rate and its stop switch."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wxbot.db import Base, BigId
+from wxbot.transitions import Transitions
+
+NEXT: Transitions = {
+    "planned": frozenset({"sending"}),
+    "sending": frozenset({"accepted", "failed", "unknown"}),
+    "unknown": frozenset({"sending", "accepted", "received", "returned", "failed", "manual"}),
+    "accepted": frozenset({"received", "returned", "failed", "manual"}),
+    "manual": frozenset({"accepted", "received", "returned", "failed"}),
+}
+"""Allowed transitions of an order; received, returned and failed are final (money §5.1)."""
+
+STATUSES = {
+    "planned": "number and parameters are frozen, nothing was sent yet",
+    "sending": "a request may be on the wire",
+    "accepted": "WeChat has the money and gave a ticket",
+    "unknown": "no definite answer; only asking settles it",
+    "received": "a person has the money",
+    "returned": "the money came back to the merchant",
+    "failed": "definitely nothing was moved",
+    "manual": "a person must decide, with evidence",
+}
+
+DEAD = ("failed", "returned")
+"""Statuses after which a new order for the same reason may exist (partial unique index below)."""
+
+
+class Order(Base):
+    """One numbered request to WeChat Pay. Number and parameters never change once the row exists (money rule 1)."""
+
+    __tablename__ = "orders"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    channel: Mapped[str] = mapped_column(String(16))
+    reason_kind: Mapped[str] = mapped_column(String(12))
+    reason_id: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int] = mapped_column(Integer)
+    campaign_id: Mapped[int] = mapped_column(BigInteger)
+    mch_billno: Mapped[str] = mapped_column(String(28), unique=True)
+    params: Mapped[str] = mapped_column(Text)
+    params_sha256: Mapped[str] = mapped_column(String(64))
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(10), default="planned")
+    holding: Mapped[str] = mapped_column(String(16), default="in_flight")
+    sp_ticket: Mapped[str | None] = mapped_column(Text)
+    sp_ticket_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    detail_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    openid: Mapped[str | None] = mapped_column(String(64))
+    err_code: Mapped[str | None] = mapped_column(String(64))
+    sends: Mapped[int] = mapped_column(Integer, default=0)
+    checks: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
+    next_check_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    lease_epoch: Mapped[int] = mapped_column(Integer, default=0)
+    is_noticed: Mapped[bool] = mapped_column(default=True)
+    """False when the status changed and the feature that asked for the order has not looked yet."""
+
+    __table_args__ = (
+        UniqueConstraint("reason_kind", "reason_id", "attempt"),
+        CheckConstraint("amount_fen > 0", name="positive"),
+        CheckConstraint("length(mch_billno) <= 28", name="billno_length"),
+        Index(
+            "one_live_order", "reason_kind", "reason_id", unique=True,
+            sqlite_where=text("status NOT IN ('failed', 'returned')"),
+            postgresql_where=text("status NOT IN ('failed', 'returned')"),
+        ),
+        Index("ix_orders_unnoticed", "campaign_id", "id",
+              sqlite_where=text("NOT is_noticed"), postgresql_where=text("NOT is_noticed")),
+        Index("ix_orders_due", "next_check_at",
+              sqlite_where=text("next_check_at IS NOT NULL"), postgresql_where=text("next_check_at IS NOT NULL")),
+        Index("ix_orders_to_send", "campaign_id", "id",
+              sqlite_where=text("status = 'planned'"), postgresql_where=text("status = 'planned'")),
+        Index("ix_orders_campaign_id", "campaign_id", "id"),
+        Index("ix_orders_status", "status", "id"),
+    )  # fmt: skip
+
+
+class Evidence(Base):
+    """What was said to WeChat and what it answered, secrets masked; append-only."""
+
+    __tablename__ = "order_evidence"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    body: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class MerchantLine(Base):
+    """The merchant's state: stopped by a global error or by a person, and the send rate shared by all workers."""
+
+    __tablename__ = "merchant_lines"
+
+    mch_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    stopped_code: Mapped[str | None] = mapped_column(String(64))
+    stopped_at: Mapped[datetime | None]
+    probe_at: Mapped[datetime | None]
+    second: Mapped[int] = mapped_column(BigInteger, default=0)
+    sent_in_second: Mapped[int] = mapped_column(Integer, default=0)
+    day: Mapped[str] = mapped_column(String(8), default="")
+    sent_in_day: Mapped[int] = mapped_column(Integer, default=0)
+    next_serial: Mapped[int] = mapped_column(BigInteger, default=1)
+
+
+class BillLine(Base):
+    """One line of WeChat's daily fund bill, matched to an order or standing in suspense (I17)."""
+
+    __tablename__ = "bill_lines"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    day: Mapped[str] = mapped_column(String(8), index=True)
+    line_key: Mapped[str] = mapped_column(String(128), unique=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    mch_billno: Mapped[str | None] = mapped_column(String(64), index=True)
+    amount_fen: Mapped[int] = mapped_column(BigInteger)
+    order_id: Mapped[int | None] = mapped_column(BigInteger)
+    fault: Mapped[str | None] = mapped_column(String(64))
+    at: Mapped[datetime]

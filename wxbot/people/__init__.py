@@ -1,0 +1,1 @@
+"""People: followers of the account and the blocklist."""

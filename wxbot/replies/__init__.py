@@ -1,0 +1,1 @@
+"""Replies: what the account says to a message, by keyword rules."""

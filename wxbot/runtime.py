@@ -1,0 +1,113 @@
+"""The long-lived parts of one process, built once; doors hand them down (design, layers)."""
+
+from functools import cached_property
+
+import redis as redis_client
+
+from wxbot.clock import Clock
+from wxbot.db import Database, assert_no_transaction
+from wxbot.settings import Settings
+from wxbot.vault import Vault
+from wxbot.wechat.http import Transport
+from wxbot.wechat.messages import CallbackAccount
+from wxbot.wechat.mp import OfficialAccount
+from wxbot.wechat.oauth import OAuth
+from wxbot.wechat.pay import PayClient
+from wxbot.wechat.shakearound import Shakearound
+from wxbot.wechat.tokens import Tokens
+
+
+class Runtime:
+    """Settings, clock, database, Redis and the WeChat clients; everything is made on first use.
+
+    A forked process must make its own Runtime: sockets are not shared between processes (money F28).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = Clock(f"{settings.api_base}/_sim/clock" if settings.is_simulated else None)
+
+    @cached_property
+    def database(self) -> Database:
+        """The SQL database."""
+        return Database(self.settings.database_url, self.clock)
+
+    @cached_property
+    def redis(self) -> "redis_client.Redis":
+        """Redis: tokens, rate buckets, wake-ups; nothing in it may be missed when it is emptied (I18)."""
+        return redis_client.Redis.from_url(
+            self.settings.redis_url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2
+        )
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Encryption at rest."""
+        return Vault(self.settings.secret_key.get_secret_value())
+
+    @cached_property
+    def transport(self) -> Transport:
+        """HTTP to WeChat's API hosts; refuses to run while a transaction is open."""
+        return Transport(before_send=assert_no_transaction)
+
+    @cached_property
+    def account(self) -> CallbackAccount:
+        """What is needed to open and seal callbacks."""
+        settings = self.settings
+        return CallbackAccount(
+            appid=settings.appid,
+            original_id=settings.original_id,
+            token=settings.callback_token.get_secret_value(),
+            aes_key=settings.aes_key.get_secret_value(),
+            mode=settings.callback_mode,
+        )
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """access_token and jsapi_ticket, shared by all processes."""
+        settings = self.settings
+        return Tokens(
+            self.redis, self.transport, settings.api_base, settings.appid, settings.appsecret.get_secret_value()
+        )
+
+    @cached_property
+    def official_account(self) -> OfficialAccount:
+        """The official-account API."""
+        return OfficialAccount(self.transport, self.tokens, self.settings.api_base, self.settings.mp_base)
+
+    @cached_property
+    def shakearound(self) -> Shakearound:
+        """The shake-around API."""
+        return Shakearound(self.transport, self.tokens, self.settings.api_base)
+
+    @cached_property
+    def oauth(self) -> OAuth:
+        """Web authorisation."""
+        settings = self.settings
+        return OAuth(
+            self.transport, settings.api_base, settings.open_base, settings.appid, settings.appsecret.get_secret_value()
+        )
+
+    @cached_property
+    def pay(self) -> PayClient:
+        """WeChat Pay v2 with the merchant's client certificate."""
+        settings = self.settings
+        ca_file = str(settings.pay_ca_file) if settings.pay_ca_file else None
+        transport = Transport(
+            before_send=assert_no_transaction,
+            cert=(str(settings.pay_cert_file), str(settings.pay_key_file)),
+            ca_file=ca_file,
+            pool_size=settings.pay_concurrency,
+        )
+        return PayClient(
+            transport,
+            settings.mch_base,
+            appid=settings.appid,
+            mch_id=settings.mch_id,
+            pay_key=settings.pay_key.get_secret_value(),
+        )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("database", "redis"):
+            if name in self.__dict__:
+                getattr(self, name).close()

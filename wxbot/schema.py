@@ -1,0 +1,16 @@
+"""Every table in one import, for migrations and tests; nothing else needs it."""
+
+from wxbot.budget import Budget
+from wxbot.campaigns import models as campaigns
+from wxbot.db import Base
+from wxbot.draws import models as draws
+from wxbot.ledger import Entry
+from wxbot.orders import models as orders
+from wxbot.people import models as people
+from wxbot.replies import models as replies
+from wxbot.staff import models as staff
+
+APPEND_ONLY = ("ledger_entries", "ledger_seals", "audit_events", "order_evidence")
+"""Tables whose rows are never changed or deleted; triggers enforce it on both databases (I9)."""
+
+__all__ = ["APPEND_ONLY", "Base", "Budget", "Entry", "campaigns", "draws", "orders", "people", "replies", "staff"]

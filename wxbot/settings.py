@@ -1,0 +1,175 @@
+"""Every setting of wxbot, read once at start and checked as a whole: a wrong one stops the start with a sentence."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+WEAK_TOKENS = {"weixin", "wechat", "token", "123456", "test", "wxbot"}
+"""Callback tokens found in tutorials; with one of them anyone can sign a callback (security S10)."""
+
+SHAKE_AUTH_MCHID = "1000052601"
+SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
+"""The shake platform's merchant number and appid: constants of hbpreorder (wechat-protocol §1.2)."""
+
+SECRET_FILE_FIELDS = ("secret_key", "appsecret", "callback_token", "aes_key", "pay_key", "database_url", "redis_url")
+"""Settings that may also be given as WXBOT_<NAME>_FILE, the path of a file that holds the value."""
+
+
+class SettingsError(Exception):
+    """Raised at start when settings are missing or wrong; the message names every fault at once."""
+
+
+class Settings(BaseSettings):
+    """The settings of one deployment (one official account, one merchant)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WXBOT_", env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    profile: Literal["simulator", "production"] = "production"
+    database_url: str = "sqlite:///instance/wxbot.db"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    public_url: str = "http://127.0.0.1:8000"
+    secret_key: SecretStr
+    data_dir: Path = Path("instance")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    locale: Literal["zh_CN", "en"] = "zh_CN"
+    trusted_proxies: int = Field(default=0, ge=0, le=5)
+    session_hours: int = Field(default=12, ge=1, le=168)
+
+    appid: str = Field(pattern=r"^wx[0-9a-f]{16}$")
+    appsecret: SecretStr
+    original_id: str = Field(pattern=r"^gh_[0-9a-f]{12}$")
+    callback_token: SecretStr
+    aes_key: SecretStr = SecretStr("")
+    callback_mode: Literal["plain", "compatible", "encrypted"] = "encrypted"
+    mp_verify: str = ""
+    brand: str = "wxbot"
+
+    mch_id: str = Field(pattern=r"^\d{8,10}$")
+    pay_key: SecretStr
+    pay_cert_file: Path
+    pay_key_file: Path
+    pay_ca_file: Path | None = None
+    client_ip: str = "127.0.0.1"
+    shake_auth_mchid: str = SHAKE_AUTH_MCHID
+    shake_auth_appid: str = SHAKE_AUTH_APPID
+    pay_concurrency: int = Field(default=8, ge=1, le=64)
+    pay_per_second: int = Field(default=25, ge=1, le=100_000)
+    pay_per_day: int = Field(default=10_000, ge=1)
+    pay_quiet_hours: bool = True
+    number_epoch: int = Field(default=0, ge=0, le=9)
+
+    api_base: str = "https://api.weixin.qq.com"
+    mch_base: str = "https://api.mch.weixin.qq.com"
+    open_base: str = "https://open.weixin.qq.com"
+    mp_base: str = "https://mp.weixin.qq.com"
+    res_base: str = "https://res.wx.qq.com"
+    zb_base: str = "https://zb.weixin.qq.com"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then .env."""
+        return init_settings, env_settings, dotenv_settings
+
+    @field_validator("public_url", "api_base", "mch_base", "open_base", "mp_base", "res_base", "zb_base")
+    @classmethod
+    def _is_base_url(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("must be http(s)://host[:port] without query, for example https://shop.example.com")
+        return value.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long_secret(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 32:
+            raise ValueError("needs at least 32 characters; make one with: python -c 'import secrets;print(secrets.token_hex(32))'")
+        return value
+
+    @field_validator("callback_token")
+    @classmethod
+    def _is_strong_token(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if token.lower() in WEAK_TOKENS or not 16 <= len(token) <= 32 or not token.isalnum():
+            raise ValueError("needs 16 to 32 letters and digits nobody can guess; set the same in WeChat's server configuration")
+        return value
+
+    @field_validator("pay_key")
+    @classmethod
+    def _is_pay_key(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) != 32:
+            raise ValueError("is the 32-character API key of the merchant console")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        faults = []
+        if self.callback_mode != "plain" and len(self.aes_key.get_secret_value()) != 43:
+            faults.append("WXBOT_AES_KEY: EncodingAESKey has 43 characters; copy it from WeChat's server configuration")
+        if self.profile == "production":
+            if self.callback_mode == "plain":
+                faults.append("WXBOT_CALLBACK_MODE: plain callbacks can be forged; choose encrypted (or compatible) in production")
+            for name in ("public_url", "api_base", "mch_base", "open_base"):
+                if not getattr(self, name).startswith("https://"):
+                    faults.append(f"WXBOT_{name.upper()}: must start with https:// in production")
+        if not self.mch_base.startswith("https://"):
+            faults.append("WXBOT_MCH_BASE: WeChat Pay is spoken over https only")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @property
+    def mp_verify_codes(self) -> frozenset[str]:
+        """The 16-character codes of the MP_verify files to serve (wechat-protocol §7.5)."""
+        return frozenset(code.strip() for code in self.mp_verify.split(",") if code.strip())
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether this deployment talks to the WeChat simulator."""
+        return self.profile == "simulator"
+
+
+def _secrets_from_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """Values of the settings that were given as WXBOT_<NAME>_FILE."""
+    found = {}
+    for name in SECRET_FILE_FIELDS:
+        path = environ.get(f"WXBOT_{name.upper()}_FILE")
+        if path:
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SettingsError(f"WXBOT_{name.upper()}_FILE: cannot read {path} ({error.strerror})") from error
+    return found
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from arguments, the environment and .env.
+
+    Raises SettingsError with one line per fault, naming the variable and what to do.
+    """
+    values = {**_secrets_from_files(os.environ), **overrides}
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors():
+            name = "_".join(str(part) for part in fault["loc"])
+            text = fault["msg"].removeprefix("Value error, ")
+            if fault["type"] == "missing":
+                text = "is missing; set it in the environment or in .env (docs/settings.md)"
+            lines.append(f"WXBOT_{name.upper()}: {text}" if name else text)
+        raise SettingsError("wxbot cannot start, these settings are wrong:\n  " + "\n  ".join(lines)) from error

@@ -1,0 +1,62 @@
+"""Staff, their sessions and what they did."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wxbot.db import Base, BigId
+
+ROLES = ("marketer", "cashier", "admin")
+"""marketer: drafts and runs campaigns · cashier: approves, sees orders and the ledger · admin: staff and audit, no money."""
+
+
+class Staff(Base):
+    """A person who may sign in to the console."""
+
+    __tablename__ = "staff"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    login: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(40))
+    role: Mapped[str] = mapped_column(String(10))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    locale: Mapped[str] = mapped_column(String(8), default="zh_CN")
+    is_active: Mapped[bool] = mapped_column(default=True)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    locked_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("role IN ('marketer', 'cashier', 'admin')", name="role"),)
+
+
+class StaffSession(Base):
+    """One signed-in browser; the cookie holds the token, the table only its hash, so a stolen copy opens nothing."""
+
+    __tablename__ = "staff_sessions"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    user_agent: Mapped[str] = mapped_column(String(200), default="")
+
+
+class AuditEvent(Base):
+    """Who did what to what, with which outcome; append-only by triggers on both databases."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    staff_id: Mapped[int | None] = mapped_column(Integer)
+    actor: Mapped[str] = mapped_column(String(60))
+    action: Mapped[str] = mapped_column(String(40))
+    target: Mapped[str] = mapped_column(String(60), default="")
+    outcome: Mapped[str] = mapped_column(String(12), default="done")
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    ip: Mapped[str] = mapped_column(String(45), default="")
+
+    __table_args__ = (Index("ix_audit_events_target", "target", "id"), Index("ix_audit_events_staff_id", "staff_id", "id"))
