@@ -202,7 +202,7 @@ class PrivateRedis:
             return
         os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_S
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        while _is_alive(pid) and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def _last_words(self) -> str:
@@ -216,3 +216,11 @@ def _is_taken(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_alive(pid: int) -> bool:
+    """Tell whether the process runs; one that ended but was not waited for has an empty command line."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
