@@ -1,0 +1,96 @@
+"""What a simulator is started with, and the values of its one official account."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+CALLBACK_MODES = ("plain", "compatible", "encrypted")
+
+# The fixed pair of the shake platform (wechat-protocol §1.2).
+SHAKE_AUTH_MCHID = "1000052601"
+SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
+
+
+@dataclass
+class Account:
+    """Console settings of the official account and its merchant. Clearly fake; changeable under /_sim/account."""
+
+    appid: str = "wx0123456789abcdef"
+    appsecret: str = "5imu1at0r5imu1at0r5imu1at0rfake0"
+    original_id: str = "gh_0123456789ab"
+    name: str = "示例小店"
+    callback_url: str = ""
+    callback_token: str = "simulatorcallbacktoken01"
+    aes_key: str = "5imu1atorAESkey5imu1atorAESkey5imu1atorAESk"
+    callback_mode: str = "encrypted"
+    oauth_domains: list[str] = field(default_factory=list)
+    js_domains: list[str] = field(default_factory=list)
+    business_domains: list[str] = field(default_factory=list)
+    ip_whitelist: list[str] = field(default_factory=list)
+    mch_id: str = "1900000001"
+    pay_key: str = "5imu1atorPayKey5imu1atorPayKey00"
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def change(self, changes: dict[str, Any]) -> None:
+        """Takes a part of the values. Raises ValueError, naming the field, on an unknown name or a wrong value."""
+        known = {each.name: each for each in dataclasses.fields(self)}
+        for name, value in changes.items():
+            if name not in known:
+                raise ValueError(f"{name}: no such account value; known are {', '.join(known)}")
+            wanted = type(getattr(self, name))
+            if not isinstance(value, wanted):
+                raise ValueError(f"{name}: must be a {wanted.__name__}")
+        mode = changes.get("callback_mode", self.callback_mode)
+        if mode not in CALLBACK_MODES:
+            raise ValueError(f"callback_mode: must be one of {', '.join(CALLBACK_MODES)}")
+        if len(changes.get("aes_key", self.aes_key)) != 43:
+            raise ValueError("aes_key: must have 43 characters")
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+
+@dataclass
+class SimulatorConfig:
+    """How to start a simulator. Port 0 takes a free one; `app_urls` are the pages allowed for OAuth and the JS-SDK."""
+
+    host: str = "127.0.0.1"
+    http_port: int = 9000
+    https_port: int = 9443
+    state_dir: Path | str = "simulator-state"
+    callback_url: str = ""
+    app_urls: tuple[str, ...] = ()
+    appid: str = Account.appid
+    appsecret: str = Account.appsecret
+    original_id: str = Account.original_id
+    callback_token: str = Account.callback_token
+    aes_key: str = Account.aes_key
+    callback_mode: str = Account.callback_mode
+    mch_id: str = Account.mch_id
+    pay_key: str = Account.pay_key
+    balance_fen: int = 10_000_000
+    seed: int = 1
+    is_saved: bool = True
+    """False keeps the world in memory only (tests, benchmarks)."""
+
+    def account(self) -> Account:
+        """The account at the start of a world. Hosts with a port are allowed as domains, as test accounts may (§7.5)."""
+        hosts = [url.split("://", 1)[-1].split("/", 1)[0] for url in self.app_urls]
+        return Account(
+            appid=self.appid,
+            appsecret=self.appsecret,
+            original_id=self.original_id,
+            callback_url=self.callback_url,
+            callback_token=self.callback_token,
+            aes_key=self.aes_key,
+            callback_mode=self.callback_mode,
+            oauth_domains=list(hosts),
+            js_domains=list(hosts),
+            business_domains=list(hosts),
+            mch_id=self.mch_id,
+            pay_key=self.pay_key,
+        )

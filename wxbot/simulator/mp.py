@@ -1,0 +1,9 @@
+"""The official-account API."""
+
+from __future__ import annotations
+
+from wxbot.simulator.door import Door, Route
+
+ROUTES: list[Route] = []
+
+DOOR = Door("mp", ROUTES)

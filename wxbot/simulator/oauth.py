@@ -1,0 +1,9 @@
+"""Web OAuth."""
+
+from __future__ import annotations
+
+from wxbot.simulator.door import Door, Route
+
+ROUTES: list[Route] = []
+
+DOOR = Door("oauth", ROUTES)
