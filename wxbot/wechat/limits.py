@@ -1,0 +1,204 @@
+"""Every number WeChat imposes, with the section of the protocol reference it comes from.
+
+Lengths named `…_BYTES` count UTF-8 bytes, `…_CHARS` count characters, `…_WIDTH` count a Latin character as 1 and
+anything else as 2 (the "6 Chinese or 12 Latin" rule). Durations are seconds, money is fen.
+"""
+
+from __future__ import annotations
+
+DAY_S = 24 * 3600
+
+# --- shake red packets: hbpreorder (wechat-protocol §1.2, Appendix B) -------------------------------------------------
+SHAKE_AUTH_MCHID = "1000052601"
+SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
+TICKET_LIFE_S = 72 * 3600
+PACKET_MIN_FEN = 100
+PACKET_MAX_FEN = 100_000
+PACKET_RAISED_MAX_FEN = 499_900
+PACKETS_PER_ORDER = 1
+HBPREORDER_PER_MINUTE = 1_800
+HBPREORDER_PER_DAY = 10_000
+NIGHT_BEGIN_HOUR = 0
+NIGHT_END_HOUR = 8
+MCH_BILLNO_CHARS = 28
+PAY_NONCE_CHARS = 32
+PAY_KEY_CHARS = 32
+MCH_ID_BYTES = 32
+APPID_BYTES = 32
+SEND_NAME_BYTES = 32
+ACT_NAME_BYTES = 32
+REMARK_BYTES = 32
+WISHING_CHARS = 16
+
+# --- shake red packets: the lottery (wechat-protocol §1.3, §1.4, §1.6, §1.7) ------------------------------------------
+LOTTERY_TITLE_WIDTH = 12
+LOTTERY_DESC_WIDTH = 14
+LOTTERY_SPAN_S = 91 * DAY_S
+LOTTERY_KEY_CHARS = 32
+LOTTERY_LOGO_PX = 120
+BUCKET_TICKETS_MAX = 100
+LOTTERY_TICKETS_MAX = 100_000
+QUERYLOTTERY_LOADS_MAX = 3_000
+QUERYLOTTERY_PACKETS_MAX = 10_000
+LOTTERY_NONCE_CHARS = 32
+WINS_PER_PERSON = 1
+
+# --- shake-around base (wechat-protocol §2) ---------------------------------------------------------------------------
+SHAKE_TICKET_LIFE_S = 30 * 60
+AROUND_BEACONS_MAX = 5
+DEVICE_APPLY_QUICK_MAX = 500
+DEVICES_PER_ACCOUNT = 100_000
+DEVICE_SEARCH_MAX = 50
+DEVICE_COMMENT_WIDTH = 30
+DEVICE_APPLY_REASON_WIDTH = 200
+PAGES_PER_DEVICE = 30
+PAGE_SEARCH_MAX = 50
+PAGE_TITLE_WIDTH = 12
+PAGE_DESCRIPTION_WIDTH = 14
+PAGE_COMMENT_WIDTH = 30
+RELATION_SEARCH_MAX = 50
+ICON_ADVISED_PX = 120
+ICON_MAX_PX = 200
+LICENSE_MAX_BYTES = 2 * 1024 * 1024
+SHAKE_ACCOUNT_NAME_WIDTH = 40
+DEVICES_PER_GROUP = 10_000
+GROUP_CHANGE_MAX = 1_000
+GROUP_NAME_WIDTH = 200
+STATISTICS_SPAN_DAYS = 30
+STATISTICS_BACK_DAYS = 90
+
+# --- direct cash red packets (wechat-protocol §3.1, §3.2, §3.5) -------------------------------------------------------
+REDPACK_PER_SECOND = 30
+REDPACK_SAME_NUMBER_GAP_S = 1
+REDPACK_MIN_FEN = 100
+REDPACK_MAX_FEN = 20_000
+REDPACK_SCENE_NEEDED_ABOVE_FEN = 20_000
+REDPACK_PER_PERSON_PER_DAY = 10
+REDPACK_PER_PERSON_PER_DAY_FEN = 100_000
+REDPACK_PER_MERCHANT_PER_DAY_FEN = 100_000_000
+REDPACK_LIFE_S = 24 * 3600
+REDPACK_LIFE_OLD_S = 72 * 3600
+REDPACK_WISHING_BYTES = 128
+REDPACK_REMARK_BYTES = 256
+CALLER_IPS_MAX = 10
+PROCESSING_WAIT_S = 20 * 60
+GETHBINFO_DAYS = 30
+
+# --- merchant transfer (wechat-protocol §4) ---------------------------------------------------------------------------
+TRANSFER_MIN_FEN = 10
+TRANSFER_MAX_FEN = 20_000
+TRANSFER_REDPACK_MAX_FEN = 20_000
+TRANSFER_REAL_NAME_FROM_FEN = 200_000
+TRANSFER_REAL_NAME_REFUSED_BELOW_FEN = 30
+TRANSFER_CONFIRM_S = 24 * 3600
+TRANSFER_PER_SECOND = 100
+TRANSFER_CANCEL_PER_SECOND = 20
+TRANSFER_QUERY_DAYS = 30
+TRANSFER_REMARK_CHARS = 32
+TRANSFER_BILL_NO_CHARS = 32
+TRANSFER_NOTIFY_URL_BYTES = 256
+TRANSFER_REPORT_TYPE_CHARS = 15
+TRANSFER_REPORT_CONTENT_CHARS = 32
+V3_CLOCK_SKEW_S = 5 * 60
+
+# --- callback and messages (wechat-protocol §5) -----------------------------------------------------------------------
+CALLBACK_ANSWER_S = 5
+CALLBACK_ATTEMPTS = 3
+CALLBACK_MARKFAIL_S = 60
+CALLBACK_BODY_BYTES = 64 * 1024
+CALLBACK_WINDOW_S = 300
+ECHOSTR_CHARS = 128
+AES_KEY_CHARS = 43
+CRYPT_BLOCK_BYTES = 32
+TEXT_REPLY_BYTES = 2_048
+NEWS_AFTER_MESSAGE_MAX = 1
+NEWS_AFTER_EVENT_MAX = 8
+CUSTOM_NEWS_MAX = 1
+CUSTOM_TEXT_BYTES = 2_048
+CUSTOM_AFTER_MESSAGE = 5
+CUSTOM_AFTER_MESSAGE_S = 48 * 3600
+CUSTOM_AFTER_MENU = 3
+CUSTOM_AFTER_MENU_S = 60
+CUSTOM_AFTER_SUBSCRIBE = 3
+CUSTOM_AFTER_SUBSCRIBE_S = 60
+CUSTOM_AFTER_SCAN = 3
+CUSTOM_AFTER_SCAN_S = 60
+TYPING_AFTER_S = 30
+TYPING_LASTS_S = 15
+KF_NICKNAME_WIDTH = 12
+KF_ACCOUNTS_MAX = 10
+TEMPLATES_MAX = 25
+TEMPLATE_REPEAT_S = 10 * 60
+MENU_BUTTONS_MAX = 3
+MENU_SUB_BUTTONS_MAX = 5
+MENU_NAME_BYTES = 16
+MENU_SUB_NAME_BYTES = 60
+MENU_KEY_BYTES = 128
+MENU_URL_BYTES = 1_024
+MENU_REFETCH_S = 5 * 60
+QR_LIFE_MAX_S = 30 * DAY_S
+QR_LIFE_DEFAULT_S = 60
+QR_SCENE_STR_CHARS = 64
+QR_PERMANENT_MAX = 100_000
+MEDIA_LIFE_S = 3 * DAY_S
+MEDIA_IMAGE_BYTES = 2 * 1024 * 1024
+MEDIA_VOICE_BYTES = 2 * 1024 * 1024
+MEDIA_VOICE_S = 60
+MEDIA_VIDEO_BYTES = 10 * 1024 * 1024
+MEDIA_THUMB_BYTES = 64 * 1024
+USER_BATCH_MAX = 100
+USER_LIST_MAX = 10_000
+USER_REMARK_CHARS = 30
+TAGS_MAX = 100
+TAG_NAME_CHARS = 30
+TAGS_PER_USER = 20
+TAGGING_BATCH_MAX = 50
+BLACKLIST_BATCH_MAX = 20
+
+# --- tokens and quotas (wechat-protocol §6) ---------------------------------------------------------------------------
+TOKEN_LIFE_S = 7_200
+TOKEN_CHARS_MIN = 512
+TOKEN_OVERLAP_S = 5 * 60
+TOKEN_FETCHES_PER_DAY = 2_000
+STABLE_TOKEN_PER_MINUTE = 10_000
+STABLE_TOKEN_PER_DAY = 500_000
+STABLE_TOKEN_FORCED_PER_DAY = 20
+STABLE_TOKEN_FORCED_GAP_S = 30
+JSAPI_TICKET_LIFE_S = 7_200
+CLEAR_QUOTA_PER_MONTH = 10
+
+# --- web OAuth (wechat-protocol §7) -----------------------------------------------------------------------------------
+OAUTH_STATE_BYTES = 128
+OAUTH_CODE_LIFE_S = 5 * 60
+OAUTH_TOKEN_LIFE_S = 7_200
+OAUTH_REFRESH_LIFE_S = 30 * DAY_S
+OAUTH_EXCHANGE_PER_MINUTE = 50_000
+MP_VERIFY_CHARS = 16
+
+# Relations that hold between the numbers; a slip of the finger above stops the import.
+_RELATIONS = {
+    "a lottery outlives its tickets, so it needs waves of orders": LOTTERY_SPAN_S > TICKET_LIFE_S > SHAKE_TICKET_LIFE_S,
+    "buckets fill a lottery": BUCKET_TICKETS_MAX < QUERYLOTTERY_PACKETS_MAX < LOTTERY_TICKETS_MAX,
+    "packet amounts": 0 < PACKET_MIN_FEN < PACKET_MAX_FEN < PACKET_RAISED_MAX_FEN,
+    "30 a second is 1800 a minute": REDPACK_PER_SECOND * 60 == HBPREORDER_PER_MINUTE < HBPREORDER_PER_DAY,
+    "media sizes": MEDIA_THUMB_BYTES < MEDIA_IMAGE_BYTES < MEDIA_VIDEO_BYTES,
+    "token overlap": TOKEN_OVERLAP_S < TOKEN_LIFE_S,
+    "forced fetches are the exception": STABLE_TOKEN_FORCED_PER_DAY < STABLE_TOKEN_PER_DAY,
+    "a menu opens a shorter window": CUSTOM_AFTER_MENU_S < CUSTOM_AFTER_MESSAGE_S,
+    "news": NEWS_AFTER_MESSAGE_MAX <= NEWS_AFTER_EVENT_MAX,
+    "pages and lotteries share their width": (PAGE_TITLE_WIDTH, PAGE_DESCRIPTION_WIDTH)
+    == (LOTTERY_TITLE_WIDTH, LOTTERY_DESC_WIDTH),
+}
+_BROKEN = [name for name, holds in _RELATIONS.items() if not holds]
+if _BROKEN:
+    raise ValueError(f"limits contradict each other: {_BROKEN}")
+
+
+def text_width(text: str) -> int:
+    """Width of a text in WeChat's "6 Chinese or 12 Latin" counting: ASCII 1, everything else 2 (wechat-protocol §1.3)."""
+    return sum(1 if ord(char) < 128 else 2 for char in text)
+
+
+def byte_length(text: str) -> int:
+    """Length in UTF-8 bytes, the safe reading of WeChat's "String(32)" (wechat-protocol §3.2, Appendix B)."""
+    return len(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,238 @@
+"""The callback's two ends: open what WeChat posts, seal what wxbot answers (wechat-protocol §5.1-5.7).
+
+Written here instead of taken from wechatpy because this is the hot path and the guard: wechatpy leaves the signature
+check to the caller, raises foreign exceptions on garbage, does not know ShakearoundLotteryBind, and fails on a
+ShakearoundUserShake with exactly one beacon around.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from wxbot.wechat import limits, sign, xml
+from wxbot.wechat.crypt import MessageCrypt
+from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.message_fields import EVENTS, MESSAGES, read
+from wxbot.wechat.message_kinds import (
+    AgentSession,
+    AuthorizationChange,
+    Beacon,
+    Envelope,
+    ImageMessage,
+    LinkMessage,
+    LocationMessage,
+    LocationReport,
+    LotteryBind,
+    MassSent,
+    MenuClick,
+    MenuLocation,
+    MenuPictures,
+    MenuScan,
+    MenuView,
+    Message,
+    NoticeAnswer,
+    NoticeEvent,
+    Scan,
+    Subscribe,
+    TemplateSent,
+    TextMessage,
+    UnknownMessage,
+    Unsubscribe,
+    UserShake,
+    Verification,
+    VideoMessage,
+    VoiceMessage,
+)
+from wxbot.wechat.replies import (
+    Article,
+    ImageReply,
+    MusicReply,
+    NewsReply,
+    Reply,
+    TextReply,
+    TransferReply,
+    VideoReply,
+    VoiceReply,
+    render,
+)
+
+__all__ = [
+    "EVENTS",
+    "MESSAGES",
+    "SUCCESS",
+    "AgentSession",
+    "Article",
+    "AuthorizationChange",
+    "BadMessage",
+    "Beacon",
+    "CallbackAccount",
+    "Envelope",
+    "ImageMessage",
+    "ImageReply",
+    "LinkMessage",
+    "LocationMessage",
+    "LocationReport",
+    "LotteryBind",
+    "MassSent",
+    "MenuClick",
+    "MenuLocation",
+    "MenuPictures",
+    "MenuScan",
+    "MenuView",
+    "Message",
+    "Mode",
+    "MusicReply",
+    "NewsReply",
+    "NoticeAnswer",
+    "NoticeEvent",
+    "Reply",
+    "Scan",
+    "Subscribe",
+    "TemplateSent",
+    "TextMessage",
+    "TextReply",
+    "TransferReply",
+    "UnknownMessage",
+    "Unsubscribe",
+    "UserShake",
+    "Verification",
+    "VideoMessage",
+    "VideoReply",
+    "VoiceMessage",
+    "VoiceReply",
+    "open_callback",
+    "seal",
+    "verify_url",
+]
+
+Mode = Literal["plain", "compatible", "encrypted"]
+
+SUCCESS = b"success"
+"""The answer that ends a push without a reply (wechat-protocol §5.4)."""
+
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_NONCE = re.compile(r"[0-9A-Za-z_\-]{1,64}")
+_ECHOSTR = re.compile(rf"[\x21-\x7e]{{1,{limits.ECHOSTR_CHARS}}}")
+
+
+@dataclass(frozen=True)
+class CallbackAccount:
+    """Whose messages the callback accepts, and how they are protected.
+
+    original_id: the account's `gh_…` id, which every push must name (security.md S09).
+    mode: `plain` trusts the body (nothing signs it), `compatible` and `encrypted` use only the encrypted part.
+    """
+
+    original_id: str
+    appid: str
+    callback_token: str = field(repr=False)
+    aes_key: str = field(default="", repr=False)
+    mode: Mode = "plain"
+    crypt: MessageCrypt | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if not self.original_id or not self.callback_token:
+            raise ValueError("a callback account needs its original id (gh_…) and its callback token")
+        if self.mode not in ("plain", "compatible", "encrypted"):
+            raise ValueError("mode is plain, compatible or encrypted")
+        if self.mode != "plain":
+            object.__setattr__(self, "crypt", MessageCrypt(self.callback_token, self.aes_key, self.appid))
+
+
+def _signed_query(query: Mapping[str, str], account: CallbackAccount, now_s: float | None) -> tuple[str, str]:
+    """(timestamp, nonce) of a query whose 3-part signature is right and fresh; absent is invalid (security.md S05)."""
+    signature, timestamp, nonce = query.get("signature"), query.get("timestamp"), query.get("nonce")
+    if not signature or not timestamp or not nonce:
+        raise BadMessage("a signature parameter is missing")
+    if not (_SHA1.fullmatch(signature) and _TIMESTAMP.fullmatch(timestamp) and _NONCE.fullmatch(nonce)):
+        raise BadMessage("a signature parameter is malformed")
+    if not sign.same(sign.callback_signature(account.callback_token, timestamp, nonce), signature):
+        raise BadMessage("signature")
+    if now_s is not None and abs(now_s - int(timestamp)) > limits.CALLBACK_WINDOW_S:
+        raise BadMessage("timestamp outside the window")
+    return timestamp, nonce
+
+
+def verify_url(query: Mapping[str, str], account: CallbackAccount, now_s: float | None = None) -> str:
+    """The echostr to send back as text/plain when WeChat checks the URL; BadMessage otherwise.
+
+    The check is the plain one in every mode (wechat-protocol §5.1). With `now_s` the ±300 s window holds too.
+    """
+    _signed_query(query, account, now_s)
+    echostr = query.get("echostr") or ""
+    if not _ECHOSTR.fullmatch(echostr):
+        raise BadMessage("echostr")
+    return echostr
+
+
+def open_callback(query: Mapping[str, str], body: bytes, account: CallbackAccount, now_s: float) -> Message:
+    """The message WeChat posted, or BadMessage: forged, stale, for another account, or unreadable.
+
+    The body is not looked at before the query's signature is right (security.md S01). In compatible and encrypted mode
+    only the decrypted part counts, whatever stands beside it, and a plain body is refused (S18).
+    """
+    timestamp, nonce = _signed_query(query, account, now_s)
+    if len(body) > limits.CALLBACK_BODY_BYTES:
+        raise BadMessage("body too big")
+    try:
+        fields = xml.parse(body)
+        if account.crypt is not None:
+            fields = _decrypted(query, fields, account, account.crypt, timestamp, nonce)
+    except xml.BadXml as error:
+        raise BadMessage("xml") from error
+    if xml.text_of(fields, "ToUserName") != account.original_id:
+        raise BadMessage("ToUserName of another account")
+    digest = hashlib.sha256(body).hexdigest()
+    return read(fields, Envelope(timestamp, nonce, account.crypt is not None, digest))
+
+
+def _decrypted(
+    query: Mapping[str, str],
+    fields: xml.Fields,
+    account: CallbackAccount,
+    crypt: MessageCrypt,
+    timestamp: str,
+    nonce: str,
+) -> xml.Fields:
+    encrypted = xml.text_of(fields, "Encrypt")
+    msg_signature = query.get("msg_signature")
+    if query.get("encrypt_type") != "aes" or not encrypted:
+        raise BadMessage("plain message to an encrypted account")
+    if not msg_signature or not _SHA1.fullmatch(msg_signature):
+        raise BadMessage("msg_signature is missing")
+    if xml.text_of(fields, "ToUserName", account.original_id) != account.original_id:
+        raise BadMessage("ToUserName of another account")
+    return xml.parse(crypt.open(msg_signature, timestamp, nonce, encrypted))
+
+
+def seal(reply: Reply | None, message: Message, account: CallbackAccount, now_s: float) -> bytes:
+    """The body to answer with: the reply's XML, encrypted when the message was, or the bare word `success`."""
+    if reply is None or message.event == "unsubscribe":
+        return SUCCESS
+    now = int(now_s)
+    document = render(
+        reply,
+        openid=message.openid,
+        account_id=message.account_id,
+        answered_type=message.msg_type,
+        now_s=now,
+    )
+    if document is None:
+        return SUCCESS
+    if account.crypt is None or not message.envelope.is_encrypted:
+        return document
+    encrypted = account.crypt.encrypt(document)
+    timestamp, nonce = str(now), sign.nonce(10)
+    return xml.build(
+        {
+            "Encrypt": encrypted,
+            "MsgSignature": account.crypt.sign(timestamp, nonce, encrypted),
+            "TimeStamp": now,
+            "Nonce": nonce,
+        }
+    )

@@ -1,0 +1,212 @@
+"""The one XML parser and the one XML builder of wxbot.
+
+The parser is expat with everything dangerous answered by a refusal: document types and entities (so no external file
+is read and nothing expands), comments and processing instructions, too many bytes, elements or levels, fields that
+stand twice. `<!DOCTYPE` inside CDATA is only text a person wrote, and stays text. WeChat's messages are flat with a few
+known lists; the names in `REPEATABLE` always come out as lists, so one `AroundBeacon` and five read alike
+(wechat-protocol §8.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+from xml.parsers import expat
+
+from wxbot.wechat import limits
+
+REPEATABLE = frozenset({"AroundBeacon", "List", "item", "hbinfo"})
+MAX_DEPTH = 8
+MAX_ELEMENTS = 2_000
+_MAX_NAME = 64
+
+Value = Any
+"""A leaf is str, an element with children is dict[str, Value], a repeatable child is list[Value]."""
+Fields = dict[str, Value]
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}")
+_FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+class BadXml(ValueError):
+    """The text is not the plain XML that WeChat speaks."""
+
+
+def parse(body: bytes, *, root: str = "xml", max_bytes: int = limits.CALLBACK_BODY_BYTES) -> Fields:
+    """Parse one WeChat document strictly; anything unusual raises BadXml, and only BadXml."""
+    if len(body) > max_bytes:
+        raise BadXml("too big")
+    if body.startswith(b"\xef\xbb\xbf"):
+        body = body[3:]
+    tree = _Tree(root)
+    try:
+        tree.parser.Parse(body, True)
+    except BadXml:
+        raise
+    except (expat.ExpatError, UnicodeError, ValueError) as error:
+        raise BadXml("not well formed") from error
+    return tree.finish()
+
+
+class _Tree:
+    """The growing document: a stack of open elements, each with its children and its text."""
+
+    __slots__ = ("_children", "_names", "_root", "_text", "_values", "parser", "seen")
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._names: list[str] = []
+        self._children: list[Fields | None] = []
+        self._text: list[str] = []
+        self._values: Fields | None = None
+        self.seen = 0
+        parser = expat.ParserCreate(encoding="utf-8")
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._characters
+        parser.StartDoctypeDeclHandler = _refuse
+        parser.EntityDeclHandler = _refuse
+        parser.ExternalEntityRefHandler = _refuse
+        parser.SkippedEntityHandler = _refuse
+        parser.CommentHandler = _refuse
+        parser.ProcessingInstructionHandler = _refuse
+        parser.XmlDeclHandler = _declared
+        self.parser = parser
+
+    def _start(self, name: str, attributes: Mapping[str, str]) -> None:
+        self.seen += 1
+        depth = len(self._names)
+        if self.seen > MAX_ELEMENTS or depth >= MAX_DEPTH or len(name) > _MAX_NAME:
+            raise BadXml("too many or too deep elements")
+        if attributes:
+            raise BadXml("attributes")
+        if depth == 0:
+            if name != self._root:
+                raise BadXml("wrong root element")
+        else:
+            siblings = self._children[-1]
+            if siblings is None:
+                siblings = self._children[-1] = {}
+                if self._text[-1].strip():
+                    raise BadXml("text beside elements")
+            if name in siblings and name not in REPEATABLE:
+                raise BadXml("the same field stands twice")
+        self._names.append(name)
+        self._children.append(None)
+        self._text.append("")
+
+    def _characters(self, text: str) -> None:
+        if self._children[-1] is None:
+            self._text[-1] += text
+        elif text.strip():
+            raise BadXml("text beside elements")
+
+    def _end(self, _name: str) -> None:
+        name = self._names.pop()
+        children = self._children.pop()
+        text = self._text.pop()
+        value: Value = text if children is None else children
+        if not self._names:
+            self._values = children if children is not None else {}
+            if children is None and text.strip():
+                raise BadXml("text in the root element")
+            return
+        parent = self._children[-1]
+        if parent is None:  # cannot happen: _start made it before this child opened
+            raise BadXml("no parent")
+        if name in REPEATABLE:
+            parent.setdefault(name, []).append(value)
+        else:
+            parent[name] = value
+
+    def finish(self) -> Fields:
+        if self._values is None:
+            raise BadXml("empty document")
+        return self._values
+
+
+def _refuse(*_arguments: object) -> NoReturn:
+    raise BadXml("document types, entities, comments and instructions are refused")
+
+
+def _declared(_version: str, encoding: str | None, _standalone: int) -> None:
+    if encoding and encoding.lower() not in ("utf-8", "utf8"):
+        raise BadXml("not UTF-8")
+
+
+def text_of(fields: Mapping[str, Value], name: str, default: str = "") -> str:
+    """A leaf's text; a missing field or one with children reads as the default."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else default
+
+
+def children_of(fields: Mapping[str, Value], name: str) -> Fields:
+    """The children of a nested element; an empty or missing one has none."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def rows_of(fields: Mapping[str, Value], container: str, name: str) -> list[Fields]:
+    """The repeated elements of a container, whether there are none, one or many."""
+    rows = children_of(fields, container).get(name, [])
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def build(fields: Mapping[str, object], *, root: str = "xml") -> bytes:
+    """Build a document whose texts cannot break out of their field, and prove it by parsing it again (security.md S16b).
+
+    Strings go into CDATA with `]]>` split, integers stand bare; control characters, carriage returns and strange
+    names raise BadXml.
+    """
+    parts: list[str] = [f"<{root}>"]
+    _write(parts, fields)
+    parts.append(f"</{root}>")
+    document = "".join(parts).encode()
+    if parse(document, root=root, max_bytes=len(document)) != _as_read(fields):
+        raise BadXml("the built document does not read back as it was meant")
+    return document
+
+
+def _write(parts: list[str], fields: Mapping[str, object]) -> None:
+    for name, value in fields.items():
+        if not _NAME.fullmatch(name):
+            raise BadXml("bad element name")
+        rows = value if isinstance(value, (list, tuple)) else (value,)
+        for row in rows:
+            if isinstance(row, Mapping):
+                parts.append(f"<{name}>")
+                _write(parts, row)
+                parts.append(f"</{name}>")
+            elif isinstance(row, bool) or not isinstance(row, (int, str)):
+                raise BadXml("only text and whole numbers")
+            elif isinstance(row, int):
+                parts.append(f"<{name}>{row}</{name}>")
+            else:
+                parts.append(f"<{name}>{cdata(row)}</{name}>")
+
+
+def cdata(text: str) -> str:
+    """A text as CDATA that nothing inside can close (wechat-protocol §8.5)."""
+    if _FORBIDDEN.search(text):
+        raise BadXml("control characters")
+    return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
+
+
+def _as_read(value: object) -> Value:
+    """What the parser must return for a built value."""
+    if isinstance(value, Mapping):
+        read: Fields = {}
+        for name, child in value.items():
+            if isinstance(child, Sequence) and not isinstance(child, str):
+                if child:
+                    read[name] = [_as_read(row) or "" for row in child]
+            elif name in REPEATABLE:
+                read[name] = [_as_read(child) or ""]
+            else:
+                read[name] = _as_read(child)
+                if read[name] == {}:
+                    read[name] = ""
+        return read
+    return str(value)
