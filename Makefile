@@ -28,10 +28,11 @@ test: python ## install what the tests need and run them all (ARGS="-k word" for
 
 check: python ## format, lint, types and the import contract; changes nothing
 	$(INSTALL) check
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache
+	@failed=0; \
+	for step in "ruff format --check ." "ruff check ." "mypy" "lint-imports --no-cache --no-logo"; do \
+	  $(BIN)/$$step || failed=1; \
+	done; \
+	if [ $$failed = 1 ]; then echo "make check found faults (above); make fmt mends most of what ruff says"; exit 1; fi
 
 fmt: python ## format the code and mend what the linter can mend
 	$(INSTALL) check

@@ -1,0 +1,211 @@
+"""Fixtures of all tests: real servers (one set per process), a fresh database per test, a simulated WeChat, people.
+
+Every test that asks for `database_url` (or anything built on it) runs twice: on SQLite and on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis as redis_client
+
+from tests.schema import lay_schema
+from tests.servers import PrivatePostgres, SimulatedWeChat, find_browser, running
+from wxbot.db import Database
+from wxbot.private_servers import PrivateRedis
+from wxbot.settings import Settings
+
+if TYPE_CHECKING:
+    from wxbot.runtime import Runtime
+
+DATABASES = ("sqlite", "postgresql")
+SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
+
+
+# --- servers: started on first use, once per test process ---------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    """A private Redis; use `redis_url`, which empties it first."""
+    with running(PrivateRedis(tmp_path_factory.mktemp("redis"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PrivatePostgres]:
+    """A private PostgreSQL that holds the template database with our schema."""
+    with running(PrivatePostgres()) as server:
+        lay_schema(server.url_of(server.create(name="wxbot_template")))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with our schema, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    lay_schema(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def simulator_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedWeChat]:
+    """The simulator as a process of its own; use `simulator`, which empties its world first."""
+    with running(SimulatedWeChat(tmp_path_factory.mktemp("wechat"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Chromium, driven by Playwright; use `browser_page`."""
+    from playwright.sync_api import sync_playwright
+
+    path = find_browser()
+    if path is None:
+        pytest.fail(
+            "No Chromium or Chrome was found: run `make test`, which installs one where it may, put one on PATH or its path "
+            "in WXBOT_CHROMIUM, or leave these tests out with `make test BROWSER=0`."
+        )
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += ["--disable-component-update", "--disable-sync", "--lang=zh-CN"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=quiet)
+        yield browser
+        browser.close()
+
+
+# --- fresh for every test -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis_url(redis_server: PrivateRedis) -> str:
+    """The address of an empty Redis."""
+    with redis_client.Redis.from_url(redis_server.url) as connection:
+        connection.flushall()
+    return redis_server.url
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a fresh database with our schema, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        shutil.copy(template, tmp_path / "wxbot.db")
+        yield f"sqlite:///{tmp_path / 'wxbot.db'}"
+        return
+    server: PrivatePostgres = request.getfixturevalue("postgres_server")
+    name = server.create(template="wxbot_template")
+    yield server.url_of(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The address of a fresh SQLite database, for tests where the database makes no difference (browser, pages)."""
+    shutil.copy(sqlite_template, tmp_path / "wxbot.db")
+    return f"sqlite:///{tmp_path / 'wxbot.db'}"
+
+
+@pytest.fixture
+def simulator(simulator_server: SimulatedWeChat) -> SimulatedWeChat:
+    """A WeChat with nobody in it, no faults, and its clock at the machine's time."""
+    simulator_server.reset()
+    return simulator_server
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The product's Database on a fresh database."""
+    with closing(Database(database_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def settings(simulator: SimulatedWeChat, database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+    """Settings of a deployment against the simulator, on a fresh database and an empty Redis."""
+    return simulator_settings(simulator, database_url, redis_url, tmp_path)
+
+
+@pytest.fixture
+def runtime(settings: Settings) -> Iterator[Runtime]:
+    """The long-lived parts of one process, as the doors get them."""
+    from wxbot.runtime import Runtime
+
+    with closing(Runtime(settings)) as made:
+        yield made
+
+
+@pytest.fixture
+def browser_page(chromium: Any) -> Iterator[Any]:
+    """A page in a fresh browser profile of the size of a phone; an error in its scripts fails the test."""
+    errors: list[str] = []
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN", timezone_id="Asia/Shanghai")
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors, f"the page's scripts raised: {errors}"
+
+
+def simulator_settings(
+    simulator: SimulatedWeChat, database_url: str, redis_url: str, folder: Path, **changes: Any
+) -> Settings:
+    """Return settings for the simulator's account; `changes` replaces some of them."""
+    account = simulator.control("GET", "account")
+    account = account.get("account", account)
+    names = ("appid", "appsecret", "original_id", "callback_token", "aes_key", "callback_mode", "mch_id", "pay_key")
+    values: dict[str, Any] = {name: account[name] for name in names}
+    values |= {f"{host}_base": simulator.base for host in ("api", "open", "mp", "res", "zb")}
+    values |= {
+        "profile": "simulator",
+        "secret_key": SECRET_KEY,
+        "database_url": database_url,
+        "redis_url": redis_url,
+        "data_dir": folder,
+        "mch_base": simulator.pay_base,
+        "pay_cert_file": simulator.certs / "apiclient_cert.pem",
+        "pay_key_file": simulator.certs / "apiclient_key.pem",
+        "pay_ca_file": simulator.certs / "ca.pem",
+    }
+    # Not from the environment or .env: a developer's own settings must not decide what a test sees.
+    return Settings(_env_file=None, **(values | changes))
+
+
+# --- the cast: the same people in every story ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone with a phone, as the simulator knows them."""
+
+    id: Any
+    nickname: str
+    openid: str
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Ming and Hong follow the account, Wang does not, Gui tries whatever is not allowed."""
+
+    ming: Person
+    hong: Person
+    wang: Person
+    gui: Person
+
+
+@pytest.fixture
+def cast(simulator: SimulatedWeChat) -> Cast:
+    """The people of our stories, made anew in the simulator."""
+
+    def person(nickname: str, follows: bool) -> Person:
+        made = simulator.person(nickname, follows=follows)
+        return Person(made["id"], made["nickname"], made["openid"])
+
+    return Cast(person("阿明", True), person("小红", True), person("老王", False), person("阿贵", True))

