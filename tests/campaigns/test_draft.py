@@ -1,0 +1,238 @@
+"""Drafts: every fault named, edited only as drafts, approved once and by a second person."""
+
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from tests.campaigns.drafts import NOW, form, hire
+from wxbot import ledger
+from wxbot.budget import Budget
+from wxbot.campaigns import draft, draft_form
+from wxbot.campaigns.models import Campaign
+from wxbot.db import Database
+from wxbot.money import NotMoney, parse_yuan, yuan
+
+
+def fields(changes: dict[str, Any]) -> set[str]:
+    with pytest.raises(draft.DraftFaulty) as caught:
+        draft.read(form(**changes), NOW)
+    for fault in caught.value.faults:
+        assert fault.zh and fault.en
+    return {fault.field for fault in caught.value.faults}
+
+
+def test_a_good_form_becomes_fen_and_utc() -> None:
+    made = draft.read(form(odds="0.0025"), NOW)
+    assert made.budget_fen == 40_000
+    assert made.packet_fen == 200
+    assert made.begin_at.isoformat() == "2026-03-16T01:00:00+00:00"
+    assert (made.daily_from, made.daily_until) == (540, 1260)
+    assert made.odds_ppm == 25
+    assert made.device_ids == (1001, 1002)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""), ("name", "长" * 41), ("name", "a\x00b"), ("name", "\u202eabc"),
+        ("begin_at", "tomorrow"), ("begin_at", "2025-01-01T00:00"), ("end_at", "2026-03-16T09:00"), ("end_at", "2026-06-30T00:00"),
+        ("end_at", "9999-99-99T00:00"), ("daily_from", "25:00"), ("daily_until", "09:00"),
+        ("budget", "1.001"), ("budget", "1e3"), ("budget", "NaN"), ("budget", "-5"), ("budget", "0"), ("budget", "399.99"),
+        ("packet_count", "0"), ("packet_count", "100001"), ("packet_count", "2.5"), ("packet_amount", "0.99"),
+        ("packet_amount", "1000.01"), ("odds", "0"), ("odds", "100.0001"), ("odds", "1e2"), ("odds", "0.00001"), ("odds", "150"),
+        ("tries_per_person", "0"), ("tries_per_day", "4"), ("split", "lucky"),
+        ("title", "七个汉字就太长"), ("title", "thirteen-char"), ("description", "八个汉字描述太长"),
+        ("wishing", "祝" * 17), ("send_name", "一二三四五六七八九十一"), ("act_name", "x" * 33), ("remark", "汉" * 11),
+        ("jump_url", "javascript:alert(1)"), ("jump_url", "https://user:pw@evil.test/"), ("jump_url", "//x"),
+        ("device_ids", "12a"), ("rules", "x" * 5001), ("rules", "a\x07b"), ("organiser", ""), ("contact", ""),
+        ("title", "微信官方红包"),
+    ],
+)  # fmt: skip
+def test_every_fault_stands_beside_its_field(field: str, value: str) -> None:
+    assert field in fields({field: value}) or ("budget" in fields({field: value}) and field.startswith("packet"))
+
+
+def test_all_faults_are_named_at_once() -> None:
+    assert {"budget", "odds", "title", "daily_from", "wishing"} <= fields(
+        {"budget": "x", "odds": "x", "title": "", "daily_from": "x", "wishing": "祝" * 20}
+    )
+    assert len(fields({key: "" for key in ("name", "begin_at", "end_at", "budget", "send_name", "rules")})) == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["关注后即可领取红包", "请先关注公众号后抽奖", "分享到朋友圈再抽一次", "转发给好友得红包", "集赞20个", "邀请好友一起领",
+     "好友助力", "Follow us to win a packet", "share this page to get another try"],
+)  # fmt: skip
+def test_S40_conditions_of_following_or_sharing_are_refused(text: str) -> None:
+    assert "rules" in fields({"rules": text})
+
+
+@pytest.mark.parametrize("text", ["无需关注即可参与", "转发的页面不能参与抽奖", "本活动与分享无关", "请关注店内海报"])
+def test_S40_honest_rules_pass(text: str) -> None:
+    assert draft.read(form(rules=text), NOW).rules == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"split": "random", "min_amount": "1", "max_amount": "1.50"}, "budget"),
+        ({"split": "random", "min_amount": "3", "max_amount": "9"}, "budget"),
+        ({"split": "random", "min_amount": "5", "max_amount": "1"}, "max_amount"),
+        ({"split": "random", "min_amount": "0.5", "max_amount": "9"}, "min_amount"),
+        ({"split": "tiers"}, "tiers"),
+        ({"split": "tiers", "tier_label": ["a"], "tier_amount": ["0.5"], "tier_count": ["5"]}, "tiers"),
+        ({"split": "tiers", "tier_label": ["a"], "tier_amount": ["x"], "tier_count": ["5"]}, "tiers"),
+        ({"split": "tiers", "tier_label": ["a"], "tier_amount": ["500"], "tier_count": ["5"]}, "budget"),
+        ({"split": "tiers", "tier_label": ["a"], "tier_amount": ["5"], "tier_count": ["0"]}, "tiers"),
+    ],
+)
+def test_F31_splits_that_cannot_be_are_named(changes: dict[str, Any], field: str) -> None:
+    assert field in fields(changes)
+
+
+def test_F30_every_amount_up_to_199_yuan_round_trips() -> None:
+    for amount_fen in range(0, 19_901):
+        assert parse_yuan(yuan(amount_fen)) == amount_fen
+
+
+@given(st.text(max_size=12))
+@settings(max_examples=500, deadline=None)
+def test_F30_money_text_is_exact_or_refused(text: str) -> None:
+    try:
+        amount_fen = parse_yuan(text)
+    except NotMoney:
+        return
+    assert isinstance(amount_fen, int)
+    assert amount_fen >= 0
+    assert parse_yuan(yuan(amount_fen)) == amount_fen
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(draft_form.READERS) + ["split", "packet_count", "tier_amount"]), st.text(max_size=30)
+    )
+)
+@settings(max_examples=300, deadline=None)
+def test_S74_no_text_in_a_form_breaks_the_reader(changes: dict[str, str]) -> None:
+    try:
+        draft.read(form(**changes), NOW)
+    except draft.DraftFaulty as faulty:
+        assert faulty.faults
+
+
+def test_a_draft_is_saved_edited_submitted_approved(database: Database) -> None:
+    with database.transaction() as session:
+        marketer, cashier = hire(session, "marketer", "cashier")
+    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
+    draft.save(database, draft.read(form(name="春天"), NOW), marketer, NOW, campaign_id)
+    sha256 = draft.submit(database, campaign_id, marketer, NOW)
+    draft.approve(database, campaign_id, cashier, NOW, sha256)
+    with database.reading() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        assert (campaign.name, campaign.status, campaign.approved_by) == ("春天", "approved", cashier)
+        assert session.get_one(Budget, campaign_id).budget_fen == 40_000
+        assert ledger.balances(session, campaign_id)["reserved"] == 40_000
+        assert len(draft.amounts_of(campaign)) == 200
+        assert draft.content_sha256(campaign) == campaign.content_sha256
+
+
+def test_S56_the_person_who_wrote_or_submitted_cannot_approve(database: Database) -> None:
+    with database.transaction() as session:
+        writer, submitter, cashier = hire(session, "marketer", "marketer", "cashier")
+    campaign_id = draft.save(database, draft.read(form(), NOW), writer, NOW)
+    draft.submit(database, campaign_id, submitter, NOW)
+    for person in (writer, submitter):
+        with pytest.raises(draft.Refused) as caught:
+            draft.approve(database, campaign_id, person, NOW)
+        assert caught.value.reason == "four_eyes"
+    draft.approve(database, campaign_id, cashier, NOW)
+
+
+def test_S56_the_database_itself_refuses_one_person_as_both(database: Database) -> None:
+    with database.transaction() as session:
+        (marketer,) = hire(session, "marketer")
+    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
+    draft.submit(database, campaign_id, marketer, NOW)
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.execute(
+            update(Campaign).where(Campaign.id == campaign_id).values(approved_by=marketer, status="approved")
+        )
+
+
+def test_I16_approval_binds_the_content_that_was_shown(database: Database) -> None:
+    with database.transaction() as session:
+        marketer, cashier = hire(session, "marketer", "cashier")
+    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
+    draft.submit(database, campaign_id, marketer, NOW)
+    with pytest.raises(draft.Refused) as caught:
+        draft.approve(database, campaign_id, cashier, NOW, "0" * 64)
+    assert caught.value.reason == "content"
+    with database.transaction() as session:  # a change by hand, past the verbs
+        session.execute(update(Campaign).where(Campaign.id == campaign_id).values(packet_fen=100))
+    with pytest.raises(draft.Refused):
+        draft.approve(database, campaign_id, cashier, NOW)
+
+
+def test_F24_thirty_two_approvals_at_once_set_the_money_aside_once(database: Database) -> None:
+    with database.transaction() as session:
+        marketer, *cashiers = hire(session, "marketer", *["cashier"] * 4)
+    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
+    draft.submit(database, campaign_id, marketer, NOW)
+    outcomes: list[str] = []
+
+    def click(cashier: int) -> None:
+        try:
+            draft.approve(database, campaign_id, cashier, NOW)
+            outcomes.append("approved")
+        except draft.Refused as refused:
+            outcomes.append(refused.reason)
+
+    clicks = [threading.Thread(target=click, args=(cashiers[n % 4],)) for n in range(32)]
+    for thread in clicks:
+        thread.start()
+    for thread in clicks:
+        thread.join()
+    assert sorted(outcomes) == ["approved"] + ["status"] * 31
+    with database.reading() as session:
+        assert ledger.balances(session)["reserved"] == 40_000
+
+
+def test_only_a_draft_can_be_edited_and_sending_back_gives_the_money_back(database: Database) -> None:
+    with database.transaction() as session:
+        marketer, cashier = hire(session, "marketer", "cashier")
+    good = draft.read(form(), NOW)
+    campaign_id = draft.save(database, good, marketer, NOW)
+    draft.submit(database, campaign_id, marketer, NOW)
+    with pytest.raises(draft.Refused):
+        draft.save(database, good, marketer, NOW, campaign_id)
+    draft.approve(database, campaign_id, cashier, NOW)
+    draft.send_back(database, campaign_id, cashier, NOW)
+    with database.reading() as session:
+        assert ledger.balances(session)["reserved"] == 0
+        assert session.scalars(select(Budget)).all() == []
+    draft.save(database, good, marketer, NOW, campaign_id)
+    draft.submit(database, campaign_id, marketer, NOW)
+    draft.approve(database, campaign_id, cashier, NOW)
+    with database.reading() as session:
+        assert ledger.balances(session)["reserved"] == 40_000
+
+
+def test_a_keyword_belongs_to_one_campaign_and_a_copy_has_none(database: Database) -> None:
+    with database.transaction() as session:
+        (marketer,) = hire(session, "marketer")
+    campaign_id = draft.save(database, draft.read(form(keyword="Cafe"), NOW), marketer, NOW)
+    with pytest.raises(draft.DraftFaulty) as caught:
+        draft.save(database, draft.read(form(keyword="CAFE"), NOW), marketer, NOW)
+    assert [fault.field for fault in caught.value.faults] == ["keyword"]
+    copied = draft.copy(database, campaign_id, marketer, NOW)
+    with database.reading() as session:
+        first, second = session.get_one(Campaign, campaign_id), session.get_one(Campaign, copied)
+        assert second.keyword == ""
+        assert second.split_seed != first.split_seed
+        assert second.status == "draft"

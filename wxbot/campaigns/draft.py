@@ -1,0 +1,296 @@
+"""Drafts: write, submit, approve by a second person, send back, copy.
+
+A campaign can be edited only as a draft. Approval binds the hash of everything people and WeChat will see, opens the
+budget and sets the money aside in the ledger, all in one transaction (I7, I16).
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from wxbot import ledger
+from wxbot.budget import Budget, open_budget
+from wxbot.campaigns import split
+from wxbot.campaigns.draft_faults import faults_of
+from wxbot.campaigns.draft_form import Fault, read_form
+from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
+from wxbot.campaigns.split import PlannedAmount, Tier
+from wxbot.db import Database
+from wxbot.transitions import move
+
+RESERVED = "reserved"
+UNRESERVED = "unreserved"
+"""Kinds of the ledger entries that set a campaign's budget aside and give it back before a launch."""
+
+
+class DraftFaulty(ValueError):
+    """The draft cannot be taken; `faults` names every reason with its field."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.field}: {fault.en}" for fault in faults))
+        self.faults = list(faults)
+
+
+class Refused(Exception):
+    """The campaign is not in a state, or the person not in a position, for this; carries both languages."""
+
+    def __init__(self, reason: str, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.reason, self.zh, self.en = reason, zh, en
+
+    def text(self, locale: str) -> str:
+        """The sentence in the reader's language."""
+        return self.zh if locale.startswith("zh") else self.en
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a marketer decides. Money in fen, times aware UTC, daily hours in minutes of the Shanghai day."""
+
+    name: str
+    begin_at: datetime
+    end_at: datetime
+    budget_fen: int
+    split: str
+    packet_count: int
+    send_name: str
+    act_name: str
+    wishing: str
+    remark: str
+    title: str
+    description: str
+    rules: str
+    organiser: str
+    contact: str
+    packet_fen: int = 0
+    min_fen: int = 0
+    max_fen: int = 0
+    tiers: tuple[Tier, ...] = ()
+    daily_from: int = 0
+    daily_until: int = 1440
+    tries_per_person: int = 1
+    tries_per_day: int = 1
+    odds_ppm: int = 1_000_000
+    expected_people: int = 0
+    jump_url: str = ""
+    keyword: str = ""
+    device_ids: tuple[int, ...] = ()
+
+
+def read(form: Mapping[str, Any], now: datetime) -> Draft:
+    """The draft in a console form. Raises DraftFaulty with every fault at once."""
+    values, faults = read_form(form)
+    faults += faults_of(values, now)
+    if faults:
+        raise DraftFaulty(faults)
+    return Draft(**values)
+
+
+def _columns(draft: Draft) -> dict[str, Any]:
+    columns = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    return columns | {"tiers": [asdict(tier) for tier in draft.tiers], "device_ids": list(draft.device_ids)}
+
+
+def tiers_of(campaign: Campaign) -> tuple[Tier, ...]:
+    """The tiers of a stored campaign."""
+    return tuple(Tier(row["label"], row["amount_fen"], row["count"]) for row in campaign.tiers)
+
+
+def amounts_of(campaign: Campaign) -> list[PlannedAmount]:
+    """The amounts of all packets of a campaign, in the order of their ordinals (fen)."""
+    return split.planned_amounts(
+        campaign.split,
+        budget_fen=campaign.budget_fen,
+        packet_count=campaign.packet_count,
+        packet_fen=campaign.packet_fen,
+        min_fen=campaign.min_fen,
+        max_fen=campaign.max_fen,
+        tiers=tiers_of(campaign),
+        seed=campaign.split_seed,
+    )
+
+
+def draft_of(campaign: Campaign) -> Draft:
+    """The draft as it is stored."""
+    columns = {field.name: getattr(campaign, field.name) for field in fields(Draft)}
+    return Draft(**(columns | {"tiers": tiers_of(campaign), "device_ids": tuple(campaign.device_ids)}))
+
+
+def content_sha256(campaign: Campaign) -> str:
+    """Hash of everything an approver approves: the draft and the seed of its split."""
+    content = _columns(draft_of(campaign)) | {"split_seed": campaign.split_seed}
+    content |= {name: content[name].isoformat() for name in ("begin_at", "end_at")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _keyword_faults(session: Session, keyword: str, campaign_id: int | None) -> Iterable[Fault]:
+    if not keyword:
+        return
+    others = session.execute(
+        select(Campaign.id, Campaign.name, Campaign.keyword).where(Campaign.keyword != "", Campaign.status != "closed")
+    )
+    for other_id, name, taken in others:
+        if other_id != campaign_id and taken.casefold() == keyword.casefold():
+            yield Fault("keyword", f"关键词已被活动“{name}”使用", f"The campaign “{name}” already uses this keyword")
+            return
+
+
+def _own(session: Session, campaign_id: int) -> Campaign:
+    campaign = session.get(Campaign, campaign_id, with_for_update=True)
+    if campaign is None:
+        raise Refused("absent", "没有这个活动", "There is no such campaign")
+    return campaign
+
+
+def _moved_on(campaign: Campaign) -> Refused:
+    return Refused(
+        "status",
+        "活动状态已经变化,请刷新页面后再试",
+        f"The campaign is {campaign.status} by now; reload the page and look again",
+    )
+
+
+def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaign_id: int | None = None) -> int:
+    """Write a new draft, or a draft again; returns the campaign's id.
+
+    Raises DraftFaulty with every fault named, Refused when the campaign is no longer a draft.
+    """
+    values = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    faults = faults_of(values, now)
+    with database.transaction() as session:
+        faults += _keyword_faults(session, draft.keyword, campaign_id)
+        if faults:
+            raise DraftFaulty(faults)
+        if campaign_id is None:
+            campaign = Campaign(
+                **_columns(draft), slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft",
+                version=1, created_by=staff_id, created_at=now, updated_at=now,
+            )  # fmt: skip
+            session.add(campaign)
+            session.flush()
+            return campaign.id
+        campaign = _own(session, campaign_id)
+        if campaign.status != "draft":
+            raise _moved_on(campaign)
+        for name, value in _columns(draft).items():
+            setattr(campaign, name, value)
+        campaign.version += 1
+        campaign.updated_at = now
+        campaign.submitted_by = campaign.approved_by = campaign.content_sha256 = None
+        return campaign.id
+
+
+def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -> str:
+    """Hand a draft to a second person; returns the hash of its content, which the approver will approve.
+
+    Raises DraftFaulty when it no longer passes (the window may have passed since), Refused when it is no draft.
+    """
+    with database.transaction() as session:
+        campaign = _own(session, campaign_id)
+        if campaign.status != "draft":
+            raise _moved_on(campaign)
+        faults = faults_of(_values(campaign), now)
+        faults += _keyword_faults(session, campaign.keyword, campaign_id)
+        if faults:
+            raise DraftFaulty(faults)
+        sha256 = content_sha256(campaign)
+        session.flush()
+        if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "draft", "submitted",
+                    submitted_by=staff_id, approved_by=None, content_sha256=sha256, updated_at=now):  # fmt: skip
+            raise _moved_on(campaign)
+        return sha256
+
+
+def _values(campaign: Campaign) -> dict[str, Any]:
+    draft = draft_of(campaign)
+    return {field.name: getattr(draft, field.name) for field in fields(draft)}
+
+
+def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, seen_sha256: str | None = None) -> None:
+    """Approve what was submitted: opens its budget and posts merchant → reserved, once, however often it is clicked.
+
+    `seen_sha256` is the content the approver was shown. Raises Refused for the person who wrote or submitted it, for
+    content that differs from the submitted one, and when the campaign is not waiting for approval; DraftFaulty when
+    time has overtaken it.
+    """
+    try:
+        with database.transaction() as session:
+            campaign = _own(session, campaign_id)
+            _refuse_approval(campaign, staff_id, seen_sha256)
+            faults = faults_of(_values(campaign), now)
+            if faults:
+                raise DraftFaulty(faults)
+            if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "submitted", "approved",
+                        approved_by=staff_id, updated_at=now):  # fmt: skip
+                raise _moved_on(campaign)
+            open_budget(session, campaign_id, campaign.budget_fen)
+            ref = f"{campaign_id}:{campaign.version}"
+            posting = ledger.Posting(RESERVED, ref, "merchant", "reserved", campaign.budget_fen, campaign_id)
+            if ledger.post(session, [posting], now) != 1:
+                raise _moved_on(campaign)
+    except IntegrityError as error:
+        raise Refused("status", "活动已被其他人处理,请刷新页面", "Someone else was faster; reload the page") from error
+
+
+def _refuse_approval(campaign: Campaign, staff_id: int, seen_sha256: str | None) -> None:
+    if campaign.status != "submitted":
+        raise _moved_on(campaign)
+    if staff_id in (campaign.submitted_by, campaign.created_by):
+        raise Refused(
+            "four_eyes",
+            "不能审批自己创建或提交的活动,请另一位同事审批",
+            "You wrote or submitted this campaign; a second person must approve it",
+        )
+    if campaign.content_sha256 != content_sha256(campaign) or seen_sha256 not in (None, campaign.content_sha256):
+        raise Refused(
+            "content",
+            "内容与提交时不一致,请退回后重新提交",
+            "The content differs from what was submitted; send it back",
+        )
+
+
+def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+    """Make a submitted or approved (not launched) campaign a draft again; money set aside for it is given back.
+
+    Raises Refused when it is neither.
+    """
+    with database.transaction() as session:
+        campaign = _own(session, campaign_id)
+        before = campaign.status
+        if before not in ("submitted", "approved"):
+            raise _moved_on(campaign)
+        ref = f"{campaign_id}:{campaign.version}"
+        if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, before, "draft", approved_by=None, submitted_by=None,
+                    content_sha256=None, version=campaign.version + 1, updated_at=now):  # fmt: skip
+            raise _moved_on(campaign)
+        if before == "approved":
+            session.execute(delete(Budget).where(Budget.campaign_id == campaign_id))
+            posting = ledger.Posting(UNRESERVED, ref, "reserved", "merchant", campaign.budget_fen, campaign_id)
+            ledger.post(session, [posting], now)
+
+
+def copy(database: Database, campaign_id: int, staff_id: int, now: datetime) -> int:
+    """A new draft with the content of a campaign, a fresh seed, no keyword; returns its id.
+
+    Its dates may lie in the past: submitting it names that.
+    """
+    with database.transaction() as session:
+        source = session.get(Campaign, campaign_id)
+        if source is None:
+            raise Refused("absent", "没有这个活动", "There is no such campaign")
+        columns = _columns(draft_of(source)) | {"keyword": "", "name": f"{source.name[:36]} 副本"}
+        campaign = Campaign(
+            **columns, slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft", version=1,
+            created_by=staff_id, created_at=now, updated_at=now,
+        )  # fmt: skip
+        session.add(campaign)
+        session.flush()
+        return campaign.id

@@ -1,0 +1,257 @@
+"""Every fault of a draft, named beside its field, before a fen is set aside: WeChat's limits, our own, and the law's."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from wxbot.campaigns.draft_form import Fault
+from wxbot.campaigns.split import total_fen
+from wxbot.money import yuan
+from wxbot.wechat import limits
+
+Values = Mapping[str, Any]
+
+DEVICES_MAX = 500
+TRIES_MAX = 1_000
+PEOPLE_MAX = 100_000_000
+BUDGET_MAX_FEN = 10_000_000_000
+JUMP_URL_CHARS = 512
+RULES_CHARS = 5_000
+TIER_LABEL_CHARS = 20
+
+_TEXTS = (
+    "name",
+    "send_name",
+    "act_name",
+    "wishing",
+    "remark",
+    "title",
+    "description",
+    "organiser",
+    "contact",
+    "keyword",
+)
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\ufeff")
+_NOT_NEEDED = r"(?<!无需)(?<!无须)(?<!不需)(?<!不必)(?<!不用)(?<!不要求)(?<!不需要)"
+_INDUCED = (
+    re.compile(
+        _NOT_NEEDED
+        + r"关注(?:后|即|才|方可|就能|可领|可抽|领|抽|并|公众号后|公众号即|公众号可|公众号领|公众号抽|我们后|我们即)"
+    ),
+    re.compile(_NOT_NEEDED + r"(?:分享|转发)(?:后|即|才|方可|就能|可领|可抽|领|抽|到朋友圈|给好友|朋友圈|好友|得|群)"),
+    re.compile(_NOT_NEEDED + r"(?:集赞|集卡|助力|砍价|邀请好友|邀好友|拉人|点赞满|转发集)"),
+    re.compile(r"(?i)\b(?:follow|share|forward|invite)\b[^.\n]{0,30}\b(?:to (?:win|get|draw|receive|unlock)|before)\b"),
+)
+_IMPOSTOR = re.compile(r"微信官方|腾讯官方|微信支付官方|微信团队|(?:微信|腾讯)(?:公司)?主办")
+
+
+def _window(values: Values, now: datetime) -> Iterator[Fault]:
+    begin_at, end_at = values.get("begin_at"), values.get("end_at")
+    if end_at is not None and end_at <= now:
+        yield Fault("end_at", "结束时间已经过去,请选择将来的时间", "The end has passed; choose a time in the future")
+    if begin_at is None or end_at is None:
+        return
+    if begin_at >= end_at:
+        yield Fault("end_at", "结束时间必须晚于开始时间", "The end must be later than the beginning")
+    elif end_at - begin_at > timedelta(seconds=limits.LOTTERY_SPAN_S):
+        days = limits.LOTTERY_SPAN_S // limits.DAY_S
+        yield Fault(
+            "end_at", f"微信限制一个活动最长 {days} 天", f"WeChat allows a campaign to last at most {days} days"
+        )
+    if begin_at < now - timedelta(days=1):
+        yield Fault("begin_at", "开始时间早已过去,请重新选择", "The beginning is long past; choose it again")
+
+
+def _hours(values: Values, _now: datetime) -> Iterator[Fault]:
+    daily_from, daily_until = values.get("daily_from"), values.get("daily_until")
+    if daily_from is not None and daily_until is not None and daily_from >= daily_until:
+        yield Fault(
+            "daily_until", "每日结束时间必须晚于每日开始时间", "The daily end must be later than the daily beginning"
+        )
+
+
+def _amount(field: str, amount_fen: int, before_zh: str = "", before_en: str = "") -> Iterator[Fault]:
+    low, high = limits.PACKET_MIN_FEN, limits.PACKET_MAX_FEN
+    if not low <= amount_fen <= high:
+        yield Fault(
+            field,
+            f"{before_zh}微信规定每个红包 {yuan(low)} 到 {yuan(high)} 元",
+            f"{before_en}WeChat allows {yuan(low)} to {yuan(high)} yuan a packet",
+        )
+
+
+def _amounts(values: Values, _now: datetime) -> Iterator[Fault]:
+    split = values.get("split")
+    if split == "fixed" and "packet_fen" in values:
+        yield from _amount("packet_amount", values["packet_fen"])
+    if split == "tiers":
+        for number, tier in enumerate(values.get("tiers", ()), start=1):
+            yield from _amount("tiers", tier.amount_fen, f"第 {number} 档:", f"Tier {number}: ")
+            if tier.count < 1:
+                yield Fault("tiers", f"第 {number} 档的数量至少为 1", f"Tier {number} needs at least one packet")
+            if len(tier.label) > TIER_LABEL_CHARS or _odd_characters(tier.label, ""):
+                yield Fault(
+                    "tiers",
+                    f"第 {number} 档的名称最多 {TIER_LABEL_CHARS} 个可见字符",
+                    f"Tier {number}: the name has at most {TIER_LABEL_CHARS} visible characters",
+                )
+        if "tiers" in values and not values["tiers"]:
+            yield Fault("tiers", "请至少填写一档红包", "Give at least one tier")
+    if split == "random":
+        for field, key in (("min_amount", "min_fen"), ("max_amount", "max_fen")):
+            if key in values:
+                yield from _amount(field, values[key])
+        if values.get("min_fen", 0) > values.get("max_fen", 0) and "max_fen" in values:
+            yield Fault("max_amount", "最大金额不能小于最小金额", "The largest amount cannot be below the smallest")
+
+
+def _budget(values: Values, _now: datetime) -> Iterator[Fault]:
+    budget_fen, count, split = values.get("budget_fen"), values.get("packet_count"), values.get("split")
+    if count is not None and not 1 <= count <= limits.LOTTERY_TICKETS_MAX and not (split == "tiers" and count == 0):
+        most = limits.LOTTERY_TICKETS_MAX
+        field = "tiers" if split == "tiers" else "packet_count"
+        yield Fault(field, f"红包数量为 1 到 {most:,} 个(微信限制)", f"1 to {most:,} packets (WeChat's limit)")
+    if budget_fen is None:
+        return
+    if not 0 < budget_fen <= BUDGET_MAX_FEN:
+        yield Fault(
+            "budget",
+            f"预算必须大于 0,不超过 {yuan(BUDGET_MAX_FEN)} 元",
+            f"The budget is more than 0 and at most {yuan(BUDGET_MAX_FEN)} yuan",
+        )
+        return
+    if count is None or count < 1:
+        return
+    if split == "random" and "min_fen" in values and "max_fen" in values:
+        low, high = values["min_fen"] * count, values["max_fen"] * count
+        if not low <= budget_fen <= high and low <= high:
+            yield Fault(
+                "budget",
+                f"{count:,} 个红包合计应在 {yuan(low)} 到 {yuan(high)} 元之间,才能恰好分完预算",
+                f"{count:,} packets hold {yuan(low)} to {yuan(high)} yuan; only such a budget can be split exactly",
+            )
+    elif split in ("fixed", "tiers") and "tiers" in values and "packet_fen" in values:
+        cost = total_fen(
+            split, budget_fen=budget_fen, packet_count=count, packet_fen=values["packet_fen"], tiers=values["tiers"]
+        )
+        if cost > budget_fen:
+            yield Fault(
+                "budget",
+                f"红包合计 {yuan(cost)} 元,超出预算",
+                f"The packets cost {yuan(cost)} yuan, more than the budget",
+            )
+
+
+def _chances(values: Values, _now: datetime) -> Iterator[Fault]:
+    if "odds_ppm" in values and not 1 <= values["odds_ppm"] <= 1_000_000:
+        yield Fault("odds", "中奖概率大于 0%,不超过 100%", "The odds are more than 0 % and at most 100 %")
+    for field in ("tries_per_person", "tries_per_day"):
+        if field in values and not 1 <= values[field] <= TRIES_MAX:
+            yield Fault(field, f"次数为 1 到 {TRIES_MAX}", f"1 to {TRIES_MAX} tries")
+    if (
+        values.get("tries_per_day", 0) > values.get("tries_per_person", TRIES_MAX)
+        and values.get("tries_per_day", 0) <= TRIES_MAX
+    ):
+        yield Fault("tries_per_day", "每人每日次数不能超过每人总次数", "Tries per day cannot exceed the tries in all")
+    if values.get("expected_people", 0) > PEOPLE_MAX:
+        yield Fault("expected_people", f"预计人数不超过 {PEOPLE_MAX:,}", f"At most {PEOPLE_MAX:,} people")
+
+
+def _odd_characters(text: str, allowed: str) -> bool:
+    return any(
+        (unicodedata.category(char) in ("Cc", "Cs", "Co", "Zl", "Zp") and char not in allowed) or char in _BIDI
+        for char in text
+    )
+
+
+def _too_long(values: Values) -> Iterator[Fault]:
+    for field, most in (("title", limits.LOTTERY_TITLE_WIDTH), ("description", limits.LOTTERY_DESC_WIDTH)):
+        width = limits.text_width(values.get(field, ""))
+        if width > most:
+            yield Fault(
+                field,
+                f"最多 {most // 2} 个汉字或 {most} 个字母(现在相当于 {width} 个字母)",
+                f"At most {most // 2} Chinese or {most} Latin characters (now {width} in Latin)",
+            )
+    for field, most in (
+        ("send_name", limits.SEND_NAME_BYTES),
+        ("act_name", limits.ACT_NAME_BYTES),
+        ("remark", limits.REMARK_BYTES),
+    ):
+        size = limits.byte_length(values.get(field, ""))
+        if size > most:
+            yield Fault(
+                field,
+                f"最多 {most} 字节,约 {most // 3} 个汉字(现在 {size} 字节)",
+                f"At most {most} bytes, about {most // 3} Chinese characters (now {size})",
+            )
+    for field, most in (
+        ("wishing", limits.WISHING_CHARS),
+        ("name", 40),
+        ("organiser", 40),
+        ("contact", 60),
+        ("keyword", 20),
+        ("rules", RULES_CHARS),
+    ):
+        if len(values.get(field, "")) > most:
+            yield Fault(field, f"最多 {most} 个字", f"At most {most} characters")
+
+
+def _texts(values: Values, _now: datetime) -> Iterator[Fault]:
+    for field in (*_TEXTS, "rules"):
+        text = values.get(field, "")
+        if not text and field != "keyword":
+            yield Fault(field, "不能为空", "Must not be empty")
+        if _odd_characters(text, "\n" if field == "rules" else ""):
+            yield Fault(
+                field,
+                "含有不可见的控制字符,请删除后重新输入",
+                "Contains invisible control characters; delete and type it again",
+            )
+        for pattern in _INDUCED:
+            found = pattern.search(text)
+            if found:
+                yield Fault(
+                    field,
+                    f"“{found[0]}”属于诱导关注或诱导分享,微信会封禁;领取红包不能以关注、分享、邀请为条件",
+                    f"“{found[0]}” makes following or sharing a condition; WeChat bans accounts for it. Take the condition away",
+                )
+                break
+        if _IMPOSTOR.search(text):
+            yield Fault(
+                field, "不得让人误以为由微信或腾讯主办", "Must not suggest that WeChat or Tencent is the organiser"
+            )
+    yield from _too_long(values)
+
+
+def _places(values: Values, _now: datetime) -> Iterator[Fault]:
+    devices = values.get("device_ids", ())
+    if len(devices) > DEVICES_MAX:
+        yield Fault("device_ids", f"最多 {DEVICES_MAX} 个设备", f"At most {DEVICES_MAX} beacons")
+    url = values.get("jump_url", "")
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        is_web = False
+    if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url) or _odd_characters(url, ""):
+        yield Fault(
+            "jump_url",
+            f"请填写 http(s):// 开头的网址,最多 {JUMP_URL_CHARS} 个字符",
+            f"Give an address that begins with http(s)://, at most {JUMP_URL_CHARS} characters",
+        )
+
+
+CHECKS: tuple[Callable[[Values, datetime], Iterator[Fault]], ...] = (
+    _window, _hours, _amounts, _budget, _chances, _texts, _places,
+)  # fmt: skip
+
+
+def faults_of(values: Values, now: datetime) -> list[Fault]:
+    """Every fault of the values that are there; a missing value is skipped, because reading it already failed."""
+    return [fault for check in CHECKS for fault in check(values, now)]

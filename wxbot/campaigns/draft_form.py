@@ -1,0 +1,205 @@
+"""From what a marketer typed to values in fen, minutes and UTC; each slip becomes a fault beside its field."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from wxbot.campaigns.split import Tier
+from wxbot.clock import SHANGHAI
+from wxbot.money import NotMoney, parse_yuan
+
+TIER_ROWS_MAX = 20
+_TIME_OF_DAY = re.compile(r"^(\d{1,2}):(\d{2})$")
+_PERCENT = re.compile(r"^(\d{1,3})(?:\.(\d{1,4}))?$")
+_WHOLE = re.compile(r"^\d{1,9}$")
+_DEVICE = re.compile(r"^\d{1,12}$")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one field, and what to do, in both languages."""
+
+    field: str
+    zh: str
+    en: str
+
+    def text(self, locale: str) -> str:
+        """The sentence in the reader's language ('zh…' or anything else for English)."""
+        return self.zh if locale.startswith("zh") else self.en
+
+
+class Slip(ValueError):
+    """One field cannot be read; carries the sentence in Chinese and English."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.zh, self.en = zh, en
+
+
+def tidy(text: str) -> str:
+    """A one-line text without surrounding blanks, in composed form."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
+def read_lines(text: str) -> str:
+    """A text of several lines: line ends unified, outer blank space cut."""
+    return tidy(text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip()
+
+
+def read_yuan(text: str) -> int:
+    """Fen from yuan."""
+    try:
+        return parse_yuan(text)
+    except NotMoney as error:
+        raise Slip(
+            "请填写金额,单位元,最多两位小数,例如 1.68", "Give an amount in yuan with at most two decimals, such as 1.68"
+        ) from error
+
+
+def read_whole(text: str) -> int:
+    """A whole number."""
+    plain = _plain(text).replace(",", "")
+    if not _WHOLE.fullmatch(plain):
+        raise Slip("请填写整数", "Give a whole number")
+    return int(plain)
+
+
+def read_odds(text: str) -> int:
+    """Parts per million from percent with at most four decimals: '12.5' → 125000."""
+    found = _PERCENT.fullmatch(_plain(text).removesuffix("%").strip())
+    if found is None:
+        raise Slip(
+            "请填写百分数,最多四位小数,例如 30 或 0.0025",
+            "Give a percentage with at most four decimals, such as 30 or 0.0025",
+        )
+    return int(found[1]) * 10_000 + int((found[2] or "").ljust(4, "0"))
+
+
+def read_moment(text: str) -> datetime:
+    """UTC from a Shanghai date and time as the browser's datetime field writes it."""
+    try:
+        moment = datetime.fromisoformat(_plain(text))
+    except ValueError as error:
+        raise Slip("请选择日期和时间(北京时间)", "Choose a date and time (Beijing time)") from error
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=SHANGHAI)
+    try:
+        return moment.astimezone(UTC).replace(second=0, microsecond=0)
+    except OverflowError as error:
+        raise Slip("日期超出范围", "The date is out of range") from error
+
+
+def read_time_of_day(text: str) -> int:
+    """Minutes of the day from '08:30'; 24:00 is the end of the day."""
+    found = _TIME_OF_DAY.fullmatch(_plain(text))
+    minutes = int(found[1]) * 60 + int(found[2]) if found and int(found[2]) < 60 else -1
+    if not 0 <= minutes <= 1440:
+        raise Slip("请填写 00:00 到 24:00 之间的时间,例如 09:30", "Give a time between 00:00 and 24:00, such as 09:30")
+    return minutes
+
+
+def read_devices(text: str) -> tuple[int, ...]:
+    """Beacon numbers (device_id), separated by blanks, commas or new lines."""
+    parts = re.split(r"[\s,;，；、]+", _plain(text))
+    if any(part and not _DEVICE.fullmatch(part) for part in parts):
+        raise Slip(
+            "设备编号(device_id)只能是数字,用逗号或换行分开",
+            "Beacon numbers (device_id) are digits, separated by commas or lines",
+        )
+    return tuple(dict.fromkeys(int(part) for part in parts if part))
+
+
+def _many(form: Mapping[str, Any], name: str) -> Sequence[str]:
+    getlist = getattr(form, "getlist", None)
+    if getlist is not None:
+        return [str(value) for value in getlist(name)]
+    value = form.get(name, ())
+    return [str(value)] if isinstance(value, (str, int)) else [str(part) for part in value]
+
+
+def read_tiers(form: Mapping[str, Any]) -> tuple[Tier, ...]:
+    """The rows tier_label / tier_amount / tier_count; empty rows are skipped."""
+    rows = zip(*(_many(form, f"tier_{part}") for part in ("label", "amount", "count")), strict=False)
+    tiers = []
+    for number, row in enumerate(rows, start=1):
+        if not any(cell.strip() for cell in row):
+            continue
+        try:
+            tiers.append(Tier(tidy(row[0]) or f"{number}", read_yuan(row[1]), read_whole(row[2])))
+        except Slip as slip:
+            raise Slip(f"第 {number} 档:{slip.zh}", f"Tier {number}: {slip.en}") from slip
+    if len(tiers) > TIER_ROWS_MAX:
+        raise Slip(f"最多 {TIER_ROWS_MAX} 档", f"At most {TIER_ROWS_MAX} tiers")
+    return tuple(tiers)
+
+
+READERS: dict[str, tuple[str, Callable[[str], Any], str]] = {
+    "name": ("name", tidy, ""),
+    "begin_at": ("begin_at", read_moment, ""),
+    "end_at": ("end_at", read_moment, ""),
+    "daily_from": ("daily_from", read_time_of_day, "00:00"),
+    "daily_until": ("daily_until", read_time_of_day, "24:00"),
+    "budget": ("budget_fen", read_yuan, ""),
+    "tries_per_person": ("tries_per_person", read_whole, "1"),
+    "tries_per_day": ("tries_per_day", read_whole, "1"),
+    "odds": ("odds_ppm", read_odds, "100"),
+    "expected_people": ("expected_people", read_whole, "0"),
+    "send_name": ("send_name", tidy, ""),
+    "act_name": ("act_name", tidy, ""),
+    "wishing": ("wishing", tidy, ""),
+    "remark": ("remark", tidy, ""),
+    "title": ("title", tidy, ""),
+    "description": ("description", tidy, ""),
+    "jump_url": ("jump_url", tidy, ""),
+    "rules": ("rules", read_lines, ""),
+    "organiser": ("organiser", tidy, ""),
+    "contact": ("contact", tidy, ""),
+    "keyword": ("keyword", tidy, ""),
+    "device_ids": ("device_ids", read_devices, ""),
+}
+"""Form field → (value of the draft, how to read it, what stands for an empty field)."""
+
+SPLIT_READERS: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
+    "fixed": {"packet_count": ("packet_count", read_whole), "packet_amount": ("packet_fen", read_yuan)},
+    "random": {
+        "packet_count": ("packet_count", read_whole),
+        "min_amount": ("min_fen", read_yuan),
+        "max_amount": ("max_fen", read_yuan),
+    },
+    "tiers": {},
+}
+
+
+def read_form(form: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    """(values that could be read, faults of the others); a missing value always has a fault of its own."""
+    values: dict[str, Any] = {"packet_fen": 0, "min_fen": 0, "max_fen": 0, "tiers": ()}
+    faults: list[Fault] = []
+
+    def take(field: str, key: str, read: Callable[[Any], Any], raw: Any) -> None:
+        try:
+            values[key] = read(raw)
+        except Slip as slip:
+            values.pop(key, None)
+            faults.append(Fault(field, slip.zh, slip.en))
+
+    for field, (key, read, empty) in READERS.items():
+        take(field, key, read, str(form.get(field, "")).strip() or empty)
+    split = str(form.get("split", "fixed"))
+    if split not in SPLIT_READERS:
+        faults.append(Fault("split", "请选择红包金额的分配方式", "Choose how the budget becomes packets"))
+        return values, faults
+    values["split"] = split
+    for field, (key, read) in SPLIT_READERS[split].items():
+        take(field, key, read, str(form.get(field, "")))
+    if split == "tiers":
+        take("tiers", "tiers", read_tiers, form)
+        if "tiers" in values:
+            values["packet_count"] = sum(tier.count for tier in values["tiers"])
+    return values, faults
