@@ -204,9 +204,8 @@ class Packet(Base):
         Index("ix_packets_bucket_id", "bucket_id"),
         Index("ix_packets_openid", "openid", sqlite_where=text("openid IS NOT NULL"),
               postgresql_where=text("openid IS NOT NULL")),
-        Index("ix_packets_expires_at", "expires_at",
-              sqlite_where=text("status IN ('ticketed', 'loaded')"),
-              postgresql_where=text("status IN ('ticketed', 'loaded')")),
+        Index("ix_packets_stock", "campaign_id", "expires_at",
+              sqlite_where=text("status = 'loaded'"), postgresql_where=text("status = 'loaded'")),
     )  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from wxbot.db import Base, BigId
 from wxbot.transitions import Transitions
 
 NEXT: Transitions = {
-    "planned": frozenset({"sending"}),
-    "sending": frozenset({"accepted", "failed", "unknown"}),
+    "planned": frozenset({"sending", "failed"}),
+    "sending": frozenset({"accepted", "unknown", "received", "returned", "failed", "manual"}),
     "unknown": frozenset({"sending", "accepted", "received", "returned", "failed", "manual"}),
     "accepted": frozenset({"received", "returned", "failed", "manual"}),
     "manual": frozenset({"accepted", "received", "returned", "failed"}),
@@ -62,6 +62,8 @@ class Order(Base):
     expires_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     next_check_at: Mapped[datetime | None]
+    next_step: Mapped[str | None] = mapped_column(String(8))
+    """What the worker does at `next_check_at`: 'send' (again, same number) or 'query'; None when nothing is due."""
     lease_until: Mapped[datetime | None]
     lease_epoch: Mapped[int] = mapped_column(Integer, default=0)
     is_noticed: Mapped[bool] = mapped_column(default=True)
@@ -80,8 +82,10 @@ class Order(Base):
               sqlite_where=text("NOT is_noticed"), postgresql_where=text("NOT is_noticed")),
         Index("ix_orders_due", "next_check_at",
               sqlite_where=text("next_check_at IS NOT NULL"), postgresql_where=text("next_check_at IS NOT NULL")),
-        Index("ix_orders_to_send", "campaign_id", "id",
+        Index("ix_orders_to_send", "id",
               sqlite_where=text("status = 'planned'"), postgresql_where=text("status = 'planned'")),
+        Index("ix_orders_sending", "lease_until",
+              sqlite_where=text("status = 'sending'"), postgresql_where=text("status = 'sending'")),
         Index("ix_orders_campaign_id", "campaign_id", "id"),
         Index("ix_orders_status", "status", "id"),
     )  # fmt: skip

@@ -1,0 +1,74 @@
+"""Absorb: let packets follow their orders. An order whose status changed is a row left for this door (design, the shape)."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign, Packet
+from wxbot.campaigns.packets import move_packet, move_packets
+from wxbot.logs import get_logger
+from wxbot.orders.models import Order
+
+log = get_logger(__name__)
+
+ORDER_ATTEMPTS_MAX = 3
+"""A packet whose orders definitely failed this often in a row is dropped and shown as trouble (money §5.1)."""
+
+REORDER_MARGIN = timedelta(hours=1)
+"""A packet that came back is planned again only when its campaign runs at least this much longer."""
+
+
+def absorb(session: Session, campaign: Campaign, now: datetime, limit: int = 500) -> int:
+    """Apply up to `limit` order changes to the packets of a campaign; returns how many were looked at."""
+    orders = session.scalars(
+        select(Order)
+        .where(Order.campaign_id == campaign.id, Order.is_noticed.is_(False), Order.reason_kind == "packet")
+        .order_by(Order.id)
+        .limit(limit)
+    ).all()
+    by_expiry: dict[datetime, list[int]] = {}
+    for order in orders:
+        if order.status == "accepted" and order.expires_at is not None:
+            by_expiry.setdefault(order.expires_at, []).append(order.reason_id)
+        else:
+            _follow(session, campaign, order, now)
+    for expires_at, packet_ids in sorted(by_expiry.items()):
+        move_packets(session, packet_ids, "ordered", "ticketed", now, expires_at=expires_at)
+    session.execute(
+        update(Order)
+        .where(Order.id.in_([order.id for order in orders]))
+        .values(is_noticed=True)
+        .execution_options(synchronize_session=False)
+    )
+    return len(orders)
+
+
+def _follow(session: Session, campaign: Campaign, order: Order, now: datetime) -> None:
+    packet = session.get(Packet, order.reason_id)
+    if packet is None or packet.order_id != order.id:
+        return
+    match order.status:
+        case "received" if packet.status in ("bound", "loaded", "ticketed"):
+            seen = {"openid": order.openid, "bound_at": now} if packet.openid is None else {}
+            move_packet(session, packet.id, packet.status, "received", now, settled_at=now, **seen)
+        case "returned" if packet.status == "bound":
+            move_packet(session, packet.id, "bound", "returned", now, settled_at=now)
+        case "returned" if packet.status in ("ordered", "ticketed", "loaded"):
+            _plan_again(session, campaign, packet, now, attempts=0)
+        case "failed" if packet.status == "ordered":
+            if packet.attempts >= ORDER_ATTEMPTS_MAX and order.err_code != "CANCELLED":
+                log.error("packet_dropped", packet_id=packet.id, err_code=order.err_code)
+                move_packet(session, packet.id, "ordered", "dropped", now, settled_at=now)
+            else:
+                _plan_again(session, campaign, packet, now, attempts=packet.attempts)
+
+
+def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datetime, attempts: int) -> None:
+    """The money is back: plan the packet again while the campaign runs on, else drop it."""
+    runs_on = campaign.status in ("launching", "on", "off") and now < campaign.end_at - REORDER_MARGIN
+    after = "planned" if runs_on else "dropped"
+    move_packet(
+        session, packet.id, packet.status, after, now,
+        order_id=None, bucket_id=None, expires_at=None, attempts=attempts, settled_at=None if runs_on else now,
+    )  # fmt: skip

@@ -1,0 +1,205 @@
+"""The ladder of a launch. Each rung commits and leaves its result in rows, so any worker can run the same rung again.
+
+launch (console) → plan packets → shake page at WeChat → lottery with onoff=0 → orders → buckets of 100 → switch on.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns import absorb, close, pool
+from wxbot.campaigns.load import campaign_trouble, load_bucket
+from wxbot.campaigns.lotteries import current_lottery, ensure_lottery, ensure_page, switch_lotteries
+from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, Packet
+from wxbot.campaigns.packets import plan_packets
+from wxbot.campaigns.draft import amounts_of
+from wxbot.db import Database
+from wxbot.logs import get_logger
+from wxbot.runtime import Runtime
+from wxbot.transitions import move
+from wxbot.wechat.errors import WeChatError
+
+log = get_logger(__name__)
+
+LEASE = timedelta(seconds=60)
+"""One worker climbs one campaign's ladder at a time; a dead one's lease runs out."""
+
+PLAN_BATCH = 2000
+"""Packets inserted in one transaction."""
+
+ACTIVE = ("launching", "on", "off", "closing")
+
+
+class NotLaunchable(Exception):
+    """The campaign is not approved, or its window is over; the text is a sentence for the marketer."""
+
+
+def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+    """Start an approved campaign: one status change; the worker does the rest. Raises NotLaunchable."""
+    with database.transaction() as session:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None or campaign.status != "approved":
+            raise NotLaunchable("活动还没有通过审批，不能启动 / the campaign is not approved yet")
+        if now >= campaign.end_at:
+            raise NotLaunchable("活动时间已经结束，请复制活动并修改时间 / its window is over; copy it with new dates")
+        if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now):
+            raise NotLaunchable("活动刚刚被别人操作过，请刷新页面 / somebody else changed it, reload the page")
+
+
+def active_campaigns(database: Database) -> list[int]:
+    """Ids of the campaigns that a worker has to look after."""
+    with database.reading() as session:
+        return list(session.scalars(select(Campaign.id).where(Campaign.status.in_(ACTIVE)).order_by(Campaign.id)))
+
+
+def _take_lease(runtime: Runtime, campaign_id: int) -> Campaign | None:
+    with runtime.database.transaction() as session:
+        now = runtime.database.now(session)
+        taken = session.execute(
+            update(Campaign)
+            .where(
+                Campaign.id == campaign_id, Campaign.status.in_(ACTIVE),
+                or_(Campaign.lease_until.is_(None), Campaign.lease_until < now, Campaign.lease_until > now + 2 * LEASE),
+            )
+            .values(lease_until=now + LEASE, lease_epoch=Campaign.lease_epoch + 1)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+        return session.get(Campaign, campaign_id) if getattr(taken, "rowcount", 0) else None
+
+
+def _drop_lease(runtime: Runtime, campaign: Campaign) -> None:
+    with runtime.database.transaction() as session:
+        session.execute(
+            update(Campaign)
+            .where(Campaign.id == campaign.id, Campaign.lease_epoch == campaign.lease_epoch)
+            .values(lease_until=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def advance(runtime: Runtime, campaign_id: int) -> int:
+    """Climb as far as possible now; returns how much was done (0: nothing to do).
+
+    WeChat's refusals stop this climb and are written on the campaign; the next call tries the same rung again.
+    """
+    campaign = _take_lease(runtime, campaign_id)
+    if campaign is None:
+        return 0
+    done = 0
+    try:
+        for rung in RUNGS[campaign.status]:
+            done += rung(runtime, campaign)
+        if campaign.trouble and not _still_troubled(runtime, campaign_id):
+            done += 1
+    except WeChatError as error:
+        with runtime.database.transaction() as session:
+            campaign_trouble(session, campaign_id, error)
+        log.warning("ladder_stopped", campaign_id=campaign_id, reason=str(error))
+    finally:
+        _drop_lease(runtime, campaign)
+    return done
+
+
+def _still_troubled(runtime: Runtime, campaign_id: int) -> bool:
+    """Clear a trouble that this climb has overcome: it got to the end without meeting it again."""
+    with runtime.database.transaction() as session:
+        campaign_trouble(session, campaign_id, None)
+    return False
+
+
+def _plan(runtime: Runtime, campaign: Campaign) -> int:
+    """Insert the packets of the approved split, batch by batch; the seed makes a repeated batch the same."""
+    if campaign.are_packets_planned:
+        return 0
+    amounts = amounts_of(campaign)
+    with runtime.database.reading() as session:
+        first = _next_ordinal(session, campaign.id)
+    for start in range(first - 1, len(amounts), PLAN_BATCH):
+        batch = [(planned.amount_fen, planned.tier) for planned in amounts[start : start + PLAN_BATCH]]
+        with runtime.database.transaction() as session:
+            plan_packets(session, campaign.id, start + 1, batch, runtime.database.now(session))
+    with runtime.database.transaction() as session:
+        session.execute(
+            update(Campaign).where(Campaign.id == campaign.id).values(are_packets_planned=True)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    campaign.are_packets_planned = True
+    return 1
+
+
+def _next_ordinal(session: Session, campaign_id: int) -> int:
+    last = session.execute(
+        select(Packet.ordinal).where(Packet.campaign_id == campaign_id).order_by(Packet.ordinal.desc()).limit(1)
+    ).scalar_one_or_none()
+    return (last or 0) + 1
+
+
+def _absorb(runtime: Runtime, campaign: Campaign) -> int:
+    total = 0
+    while True:
+        with runtime.database.transaction() as session:
+            seen = absorb.absorb(session, campaign, runtime.database.now(session))
+        total += seen
+        if seen < 500:
+            return total
+
+
+def _fill(runtime: Runtime, campaign: Campaign) -> int:
+    total = 0
+    while True:
+        with runtime.database.transaction() as session:
+            current = session.get(Campaign, campaign.id)
+            planned = pool.fill(session, runtime.settings, current, runtime.database.now(session)) if current else 0
+        total += planned
+        if planned < pool.ORDER_BATCH:
+            return total
+
+
+def _load(runtime: Runtime, campaign: Campaign) -> int:
+    total = 0
+    while True:
+        lottery = current_lottery(runtime, campaign)
+        loaded = load_bucket(runtime, campaign, lottery) if lottery else None
+        if not loaded:
+            return total
+        total += loaded
+
+
+def _switch_on(runtime: Runtime, campaign: Campaign) -> int:
+    """Switch the lottery on once something is loaded; the campaign is on from then."""
+    with runtime.database.reading() as session:
+        if not pool.has_stock(session, campaign.id, runtime.database.now(session)):
+            return 0
+    switched = switch_lotteries(runtime, campaign, True)
+    if campaign.status == "launching":
+        with runtime.database.transaction() as session:
+            now = runtime.database.now(session)
+            move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "launching", "on", updated_at=now)
+        return switched + 1
+    return switched
+
+
+def _switch_off(runtime: Runtime, campaign: Campaign) -> int:
+    return switch_lotteries(runtime, campaign, False)
+
+
+def _end(runtime: Runtime, campaign: Campaign) -> int:
+    """A campaign whose window is over closes itself."""
+    with runtime.database.transaction() as session:
+        now = runtime.database.now(session)
+        if now < campaign.end_at:
+            return 0
+        return int(move(session, Campaign, campaign.id, CAMPAIGN_NEXT, campaign.status, "closing", updated_at=now))
+
+
+Rung = Callable[[Runtime, Campaign], int]
+
+RUNGS: dict[str, tuple[Rung, ...]] = {
+    "launching": (_plan, _absorb, ensure_page, ensure_lottery, _fill, _load, _switch_on, _end),
+    "on": (_absorb, ensure_lottery, _fill, _load, _switch_on, _end),
+    "off": (_switch_off, _absorb, _end),
+    "closing": (_switch_off, _absorb, close.finish),
+}
+"""Campaign status → the rungs a worker climbs, in order."""

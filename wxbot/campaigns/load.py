@@ -1,0 +1,181 @@
+"""Loading tickets into the lottery, 100 at a time, with one outcome per ticket (wechat-protocol §1.4, money F43, F44)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
+from wxbot.campaigns.packets import move_packets
+from wxbot.logs import get_logger
+from wxbot.orders.models import Order
+from wxbot.runtime import Runtime
+from wxbot.wechat import limits
+from wxbot.wechat.errors import Refused, WeChatError
+from wxbot.wechat.shakearound import BucketAnswer
+
+log = get_logger(__name__)
+
+LOAD_MARGIN = timedelta(hours=2)
+"""A ticket this close to its end is not loaded any more: it would be stock for an hour at most."""
+
+ALL_INVALID = "9001090"
+"""Every ticket of the call was reused, expired or had a bad amount (wechat-protocol §1.4)."""
+
+LOTTERY_OVER = frozenset({"9001075", "9001091", "9001072"})
+"""The lottery's ceiling is reached or it is over: it takes no more tickets."""
+
+
+def load_bucket(runtime: Runtime, campaign: Campaign, lottery: Lottery) -> int | None:
+    """Load one bucket: an unanswered one again with the same tickets, else the next ones.
+
+    Returns how many packets were loaded, 0 when the call has to be repeated, None when there is nothing to load.
+    """
+    with runtime.database.transaction() as session:
+        bucket = _open_bucket(session, lottery, runtime.database.now(session))
+        if bucket is None:
+            return None
+        bucket.sends += 1
+        tickets = _tickets(runtime, session, bucket.id)
+    by_ticket = {ticket: packet_id for packet_id, ticket in tickets}
+    answer: BucketAnswer | WeChatError
+    try:
+        answer = runtime.shakearound.setprizebucket(
+            lottery_id=str(lottery.lottery_id), mchid=runtime.settings.mch_id, sponsor_appid=runtime.settings.appid,
+            sp_tickets=list(by_ticket),
+        )  # fmt: skip
+    except WeChatError as error:
+        answer = error
+    with runtime.database.transaction() as session:
+        return _settle(session, campaign, bucket, by_ticket, answer, runtime.database.now(session))
+
+
+def _open_bucket(session: Session, lottery: Lottery, now: datetime) -> Bucket | None:
+    """The bucket whose answer is missing, or a new one of up to 100 ticketed packets, committed before the call."""
+    waiting = session.execute(
+        select(Bucket).where(Bucket.lottery_id == lottery.id, Bucket.status == "sending").order_by(Bucket.id).limit(1)
+    ).scalar_one_or_none()
+    if waiting is not None:
+        return waiting
+    room = min(limits.BUCKET_TICKETS_MAX, lottery.total - lottery.loaded)
+    packet_ids = session.scalars(
+        select(Packet.id)
+        .where(
+            Packet.campaign_id == lottery.campaign_id, Packet.status == "ticketed", Packet.bucket_id.is_(None),
+            Packet.expires_at > now + LOAD_MARGIN,
+        )
+        .order_by(Packet.id)
+        .limit(max(0, room))
+    ).all()  # fmt: skip
+    if not packet_ids:
+        return None
+    bucket = Bucket(lottery_id=lottery.id, status="sending", packets=len(packet_ids), sends=0, created_at=now, rejected={})
+    session.add(bucket)
+    session.flush()
+    session.execute(
+        update(Packet)
+        .where(Packet.id.in_(packet_ids))
+        .values(bucket_id=bucket.id)
+        .execution_options(synchronize_session=False)
+    )
+    return bucket
+
+
+def _tickets(runtime: Runtime, session: Session, bucket_id: int) -> list[tuple[int, str]]:
+    rows = session.execute(
+        select(Packet.id, Order.sp_ticket)
+        .join(Order, Order.id == Packet.order_id)
+        .where(Packet.bucket_id == bucket_id)
+        .order_by(Packet.id)
+    )
+    return [(int(packet_id), runtime.vault.open(sealed)) for packet_id, sealed in rows if sealed]
+
+
+def _settle(
+    session: Session, campaign: Campaign, bucket: Bucket, by_ticket: dict[str, int], answer: BucketAnswer | WeChatError,
+    now: datetime,
+) -> int:  # fmt: skip
+    """Write the outcome per ticket. Repeating an unanswered call is safe: WeChat calls loaded tickets `repeat`."""
+    is_repeat = bucket.sends > 1
+    if isinstance(answer, Refused) and answer.code == ALL_INVALID and is_repeat:
+        # All of them were loaded by the call whose answer was lost; those that had expired meanwhile come back as orders.
+        return _close_bucket(session, bucket, list(by_ticket.values()), {"all_invalid_on_repeat": len(by_ticket)}, now)
+    if isinstance(answer, Refused) and (answer.code in LOTTERY_OVER or answer.code == ALL_INVALID):
+        return _refuse_bucket(session, campaign, bucket, list(by_ticket.values()), answer, now)
+    if isinstance(answer, WeChatError):
+        campaign_trouble(session, campaign.id, answer)
+        return 0
+    rejected = {
+        "expire": answer.expire, "invalid_amount": answer.invalid_amount, "wrong_authmchid": answer.wrong_authmchid,
+        "invalid": answer.invalid, "repeat": () if is_repeat else answer.repeat,
+    }  # fmt: skip
+    refused = {ticket for tickets in rejected.values() for ticket in tickets}
+    loaded = [packet_id for ticket, packet_id in by_ticket.items() if ticket not in refused]
+    told = answer.success_num + (len(answer.repeat) if is_repeat else 0)
+    if told != len(loaded) and not is_repeat:
+        log.warning("bucket_count_differs", bucket_id=bucket.id, success_num=answer.success_num, expected=len(loaded))
+        return 0  # stays `sending`: the same tickets are sent again and the repeat list tells the truth
+    counts = {name: len(tickets) for name, tickets in rejected.items() if tickets}
+    if counts:
+        log.error("tickets_rejected", bucket_id=bucket.id, **counts)
+    return _close_bucket(session, bucket, loaded, counts, now, success_num=answer.success_num)
+
+
+def _close_bucket(
+    session: Session, bucket: Bucket, packet_ids: Sequence[int], rejected: dict[str, int], now: datetime,
+    success_num: int | None = None,
+) -> int:  # fmt: skip
+    moved = move_packets(session, packet_ids, "ticketed", "loaded", now)
+    _settle_bucket(session, bucket, "loaded", rejected, now, success_num)
+    session.execute(
+        update(Lottery)
+        .where(Lottery.id == bucket.lottery_id)
+        .values(loaded=Lottery.loaded + len(packet_ids))
+        .execution_options(synchronize_session=False)
+    )
+    return len(moved)
+
+
+def _refuse_bucket(
+    session: Session, campaign: Campaign, bucket: Bucket, packet_ids: Sequence[int], error: Refused, now: datetime
+) -> int:
+    """Nothing was loaded. A full or finished lottery frees the packets for the next one; bad tickets wait to come back."""
+    _settle_bucket(session, bucket, "refused", {error.code: len(packet_ids)}, now, 0)
+    if error.code in LOTTERY_OVER:
+        session.execute(
+            update(Lottery).where(Lottery.id == bucket.lottery_id).values(total=Lottery.loaded)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+        session.execute(
+            update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=None)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    else:
+        campaign_trouble(session, campaign.id, error)
+    log.error("bucket_refused", bucket_id=bucket.id, err_code=error.code)
+    return 0
+
+
+def _settle_bucket(
+    session: Session, bucket: Bucket, status: str, rejected: dict[str, int], now: datetime, success_num: int | None
+) -> None:
+    values: dict[str, Any] = {"status": status, "rejected": rejected, "settled_at": now, "success_num": success_num}
+    session.execute(
+        update(Bucket).where(Bucket.id == bucket.id, Bucket.status == "sending").values(**values)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+
+
+def campaign_trouble(session: Session, campaign_id: int, error: WeChatError | None) -> None:
+    """Write on the campaign why its ladder stands still (shown in the console); None clears it."""
+    trouble = None
+    if isinstance(error, Refused):
+        trouble = f"{error.code} {error.row.zh}"[:200]
+    elif error is not None:
+        trouble = f"{type(error).__name__} 微信暂时没有回应，系统会自动重试"
+    session.execute(
+        update(Campaign).where(Campaign.id == campaign_id).values(trouble=trouble)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip

@@ -1,0 +1,153 @@
+"""The campaign's objects at WeChat: the shake page on its beacons, and the lottery that hands out tickets."""
+
+import secrets
+import string
+from datetime import datetime, timedelta
+from functools import cache
+from io import BytesIO
+
+from PIL import Image, ImageDraw
+from sqlalchemy import select, update
+
+from wxbot.campaigns.models import Campaign, Lottery
+from wxbot.logs import get_logger
+from wxbot.runtime import Runtime
+from wxbot.wechat import limits
+
+log = get_logger(__name__)
+
+KEY_ALPHABET = string.ascii_letters + string.digits
+KEY_LENGTH = 32
+"""The lottery's signing key is 32 characters of the developer's choice (wechat-protocol §1.3)."""
+
+OWN_PAGE = 2
+"""use_template=2: our own HTML5 page calls the JSAPI (wechat-protocol §1.3)."""
+
+SPARE_TICKETS = 3
+"""A lottery's ceiling is this many times the packets: a packet that came back is loaded again under a new ticket."""
+
+
+def page_url(runtime: Runtime, campaign: Campaign) -> str:
+    """The address of a campaign's draw page; WeChat appends the shake ticket to it."""
+    return f"{runtime.settings.public_url}/h5/c/{campaign.slug}"
+
+
+@cache
+def card_icon() -> bytes:
+    """The 120×120 icon of the shake card: a red packet, drawn here."""
+    image = Image.new("RGB", (120, 120), "#d85940")
+    pen = ImageDraw.Draw(image)
+    pen.rounded_rectangle((30, 14, 90, 106), 8, fill="#c63a2b", outline="#f5d9a8", width=2)
+    pen.pieslice((30, -20, 90, 50), 0, 180, fill="#d94a38", outline="#f5d9a8", width=2)
+    pen.ellipse((46, 36, 74, 64), fill="#f3d18b", outline="#e0b25c", width=2)
+    buffer = BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
+    """Give the campaign its shake page and put it on its beacons. Returns 1 when something was done.
+
+    page/add has no number of ours to repeat it by, so the page is looked for by its comment first: a reply that was
+    lost leaves a page that is found again.
+    """
+    if campaign.page_id is not None:
+        return 0
+    shakearound = runtime.shakearound
+    comment = f"wxbot {campaign.id}"
+    page_id = next((page.page_id for page in shakearound.page_search_all() if page.comment == comment), None)
+    if page_id is None:
+        icon_url = shakearound.material_add(card_icon(), "card.png")
+        page_id = shakearound.page_add(
+            title=campaign.title, description=campaign.description, page_url=page_url(runtime, campaign),
+            comment=comment, icon_url=icon_url,
+        )  # fmt: skip
+    for device_id in campaign.device_ids:
+        shakearound.device_bindpage({"device_id": device_id}, [page_id])
+    with runtime.database.transaction() as session:
+        session.execute(
+            update(Campaign).where(Campaign.id == campaign.id).values(page_id=page_id)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    campaign.page_id = page_id
+    return 1
+
+
+def current_lottery(runtime: Runtime, campaign: Campaign) -> Lottery | None:
+    """The lottery that takes the next tickets: the newest one that exists at WeChat."""
+    with runtime.database.reading() as session:
+        return session.execute(
+            select(Lottery)
+            .where(Lottery.campaign_id == campaign.id, Lottery.lottery_id.is_not(None))
+            .order_by(Lottery.ordinal.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+
+
+def _window(campaign: Campaign, now: datetime) -> tuple[int, int]:
+    """begin and expire of the lottery in Unix seconds: wider than the campaign (§1.5), at most 91 days (§1.3).
+
+    Our own gates keep the campaign's window; the lottery's is wide so that its switch always has effect.
+    """
+    begin = min(campaign.begin_at, now) - timedelta(minutes=5)
+    expire = min(campaign.end_at + timedelta(hours=1), begin + timedelta(seconds=limits.LOTTERY_SPAN_S))
+    return int(begin.timestamp()), int(expire.timestamp())
+
+
+def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
+    """Create the campaign's lottery with onoff=0, or a further one when the newest is full. Returns 1 when one was made.
+
+    addlotteryinfo cannot be repeated by number: a lost reply leaves an empty lottery, switched off, at WeChat, and
+    the next call makes another. No ticket is ever in the lost one.
+    """
+    with runtime.database.transaction() as session:
+        now = runtime.database.now(session)
+        newest = session.execute(
+            select(Lottery).where(Lottery.campaign_id == campaign.id).order_by(Lottery.ordinal.desc()).limit(1)
+        ).scalar_one_or_none()
+        if newest is not None and newest.lottery_id is not None and newest.loaded < newest.total:
+            return 0
+        if newest is None or newest.lottery_id is not None:
+            key = "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
+            total = min(limits.LOTTERY_TICKETS_MAX, campaign.packet_count * SPARE_TICKETS)
+            newest = Lottery(
+                campaign_id=campaign.id, ordinal=newest.ordinal + 1 if newest else 1, total=total, loaded=0,
+                lottery_key=runtime.vault.seal(key), created_at=now,
+            )  # fmt: skip
+            session.add(newest)
+            session.flush()
+    begin_unix, expire_unix = _window(campaign, now)
+    lottery_id = runtime.shakearound.addlotteryinfo(
+        use_template=OWN_PAGE, title=campaign.title, desc=campaign.description, onoff=0, begin_time=begin_unix,
+        expire_time=expire_unix, sponsor_appid=runtime.settings.appid, total=newest.total,
+        jump_url=campaign.jump_url or f"{page_url(runtime, campaign)}/after", key=runtime.vault.open(newest.lottery_key),
+    )  # fmt: skip
+    with runtime.database.transaction() as session:
+        session.execute(
+            update(Lottery).where(Lottery.id == newest.id, Lottery.lottery_id.is_(None)).values(lottery_id=lottery_id)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+    log.info("lottery_created", campaign_id=campaign.id, lottery_id=lottery_id)
+    return 1
+
+
+def switch_lotteries(runtime: Runtime, campaign: Campaign, is_on: bool) -> int:
+    """Switch the campaign's lotteries at WeChat; idempotent, so a lost reply is repeated. Returns how many changed."""
+    with runtime.database.reading() as session:
+        lotteries = session.scalars(
+            select(Lottery).where(
+                Lottery.campaign_id == campaign.id, Lottery.lottery_id.is_not(None), Lottery.is_on.is_(not is_on)
+            )
+        ).all()
+    for lottery in lotteries:
+        runtime.shakearound.setlotteryswitch(str(lottery.lottery_id), int(is_on))
+        with runtime.database.transaction() as session:
+            session.execute(
+                update(Lottery).where(Lottery.id == lottery.id).values(is_on=is_on)
+                .execution_options(synchronize_session=False)
+            )  # fmt: skip
+            session.execute(
+                update(Campaign).where(Campaign.id == campaign.id).values(is_lottery_on=is_on)
+                .execution_options(synchronize_session=False)
+            )  # fmt: skip
+    return len(lotteries)

@@ -1,0 +1,76 @@
+"""The one way packets are made and change their status: their counts are kept in the same transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import PACKET_NEXT, Packet, PacketCount
+from wxbot.transitions import NotAllowed
+
+
+def _add_counts(session: Session, campaign_id: int, status: str, packets: int, amount_fen: int) -> None:
+    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement: Any = make(PacketCount).values(campaign_id=campaign_id, status=status, n=packets, amount_fen=amount_fen)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["campaign_id", "status"],
+            set_={
+                "n": PacketCount.n + statement.excluded.n,
+                "amount_fen": PacketCount.amount_fen + statement.excluded.amount_fen,
+            },
+        )
+    )
+
+
+def plan_packets(
+    session: Session, campaign_id: int, first_ordinal: int, amounts_fen: Sequence[tuple[int, str]], now: datetime
+) -> None:
+    """Insert planned packets `(amount in fen, tier name)` from `first_ordinal` on."""
+    if not amounts_fen:
+        return
+    session.execute(
+        insert(Packet),
+        [
+            {
+                "campaign_id": campaign_id, "ordinal": first_ordinal + offset, "amount_fen": amount_fen, "tier": tier,
+                "status": "planned", "attempts": 0, "updated_at": now,
+            }
+            for offset, (amount_fen, tier) in enumerate(amounts_fen)
+        ],
+    )  # fmt: skip
+    _add_counts(session, campaign_id, "planned", len(amounts_fen), sum(amount for amount, _ in amounts_fen))
+
+
+def move_packets(
+    session: Session, packet_ids: Sequence[int], before: str, after: str, now: datetime, **values: Any
+) -> list[int]:
+    """Move packets from one status to the next by a guarded UPDATE; returns the ids that this call moved.
+
+    A packet missing in the answer was moved by someone else. Raises NotAllowed for a step the table does not know.
+    """
+    if after not in PACKET_NEXT.get(before, frozenset()):
+        raise NotAllowed(f"packets: {before} → {after}")
+    if not packet_ids:
+        return []
+    statement = (
+        update(Packet)
+        .where(Packet.id.in_(packet_ids), Packet.status == before)
+        .values(status=after, updated_at=now, **values)
+        .returning(Packet.id, Packet.campaign_id, Packet.amount_fen)
+        .execution_options(synchronize_session=False)
+    )
+    moved = session.execute(statement).all()
+    for campaign_id in sorted({row.campaign_id for row in moved}):
+        amounts = [row.amount_fen for row in moved if row.campaign_id == campaign_id]
+        for status, sign in sorted(((before, -1), (after, 1))):
+            _add_counts(session, campaign_id, status, sign * len(amounts), sign * sum(amounts))
+    return [row.id for row in moved]
+
+
+def move_packet(session: Session, packet_id: int, before: str, after: str, now: datetime, **values: Any) -> bool:
+    """Move one packet; True when this call moved it (see move_packets)."""
+    return bool(move_packets(session, [packet_id], before, after, now, **values))

@@ -1,0 +1,37 @@
+"""Pause, resume, close: one status change each, in effect at once; the worker tells WeChat (users §3.12)."""
+
+from datetime import datetime
+
+from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
+from wxbot.db import Database
+from wxbot.transitions import move
+
+
+class NotSwitchable(Exception):
+    """The campaign is not in a status that allows it; the text is a sentence for the marketer."""
+
+
+def _switch(database: Database, campaign_id: int, before: tuple[str, ...], after: str, now: datetime, sentence: str) -> None:
+    with database.transaction() as session:
+        for status in before:
+            if move(session, Campaign, campaign_id, CAMPAIGN_NEXT, status, after, updated_at=now):
+                return
+    raise NotSwitchable(sentence)
+
+
+def pause(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+    """Stop new draws: the draw gates see it within a second; what was already signed may still bind (F46)."""
+    _switch(database, campaign_id, ("on",), "off", now, "只有进行中的活动可以暂停 / only a running campaign can be paused")
+
+
+def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+    """Let people draw again."""
+    _switch(database, campaign_id, ("off",), "on", now, "只有已暂停的活动可以恢复 / only a paused campaign can be resumed")
+
+
+def close(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+    """End the campaign for good: no new draws; the worker waits out what is loaded and returns what was reserved."""
+    _switch(
+        database, campaign_id, ("launching", "on", "off"), "closing", now,
+        "活动没有在进行，不能结束 / the campaign is not running, it cannot be closed",
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The merchant's rate, day limit, quiet hours and stop switch: conditional writes shared by all workers (money F18, I8)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, or_, update
+from sqlalchemy.orm import Session
+
+from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.logs import get_logger
+from wxbot.orders.models import MerchantLine
+from wxbot.orders.plan import merchant_line
+from wxbot.settings import Settings
+
+log = get_logger(__name__)
+
+QUIET_UNTIL_HOUR = 8
+"""Nothing is sent 00:00–08:00 Beijing time unless the merchant agreed otherwise (TIME_LIMITED, wechat-protocol §1.2)."""
+
+PROBE_EVERY_S = 60
+"""While the line is stopped, one real order with its own number is tried this often (money F19b)."""
+
+OPERATOR_STOP = "STOPPED_BY_STAFF"
+"""stopped_code of a line that a person stopped: no probe opens it again."""
+
+
+def is_quiet(settings: Settings, now: datetime) -> bool:
+    """Whether WeChat Pay takes no new packets at this hour."""
+    return settings.pay_quiet_hours and now.astimezone(SHANGHAI).hour < QUIET_UNTIL_HOUR
+
+
+def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> int:
+    """How many requests may be sent now, at most `wanted`; the grant is taken from the shared rate and day limit.
+
+    0 while the line is stopped (except one probe a minute), in quiet hours, or when second or day are used up.
+    """
+    if wanted <= 0 or is_quiet(settings, now):
+        return 0
+    line = merchant_line(session, settings.mch_id)
+    if line.stopped_code is not None:
+        return _grant_probe(session, line, now)
+    second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
+    in_second = line.sent_in_second if line.second == second else 0
+    in_day = line.sent_in_day if line.day == day else 0
+    allowed = max(0, min(wanted, settings.pay_per_second - in_second, settings.pay_per_day - in_day))
+    if allowed == 0:
+        return 0
+    taken: Any = session.execute(
+        update(MerchantLine)
+        .where(
+            MerchantLine.mch_id == settings.mch_id,
+            MerchantLine.stopped_code.is_(None),
+            or_(MerchantLine.second != second, MerchantLine.sent_in_second + allowed <= settings.pay_per_second),
+            or_(MerchantLine.day != day, MerchantLine.sent_in_day + allowed <= settings.pay_per_day),
+        )
+        .values(
+            second=second,
+            sent_in_second=case((MerchantLine.second == second, MerchantLine.sent_in_second + allowed), else_=allowed),
+            day=day,
+            sent_in_day=case((MerchantLine.day == day, MerchantLine.sent_in_day + allowed), else_=allowed),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return allowed if taken.rowcount else 0
+
+
+def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:
+    if line.stopped_code == OPERATOR_STOP:
+        return 0
+    taken: Any = session.execute(
+        update(MerchantLine)
+        .where(
+            MerchantLine.mch_id == line.mch_id, MerchantLine.stopped_code == line.stopped_code,
+            or_(MerchantLine.probe_at.is_(None), MerchantLine.probe_at <= now),
+        )
+        .values(probe_at=now + timedelta(seconds=PROBE_EVERY_S))
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    return 1 if taken.rowcount else 0
+
+
+def stop_line(session: Session, mch_id: str, code: str, now: datetime) -> None:
+    """Stop new sending for the merchant: a global error hits every order alike (money rule 13)."""
+    merchant_line(session, mch_id)
+    stopped: Any = session.execute(
+        update(MerchantLine)
+        .where(MerchantLine.mch_id == mch_id, or_(MerchantLine.stopped_code.is_(None), code == OPERATOR_STOP))
+        .values(stopped_code=code, stopped_at=now, probe_at=now + timedelta(seconds=PROBE_EVERY_S))
+        .execution_options(synchronize_session=False)
+    )
+    if stopped.rowcount:
+        log.error("line_stopped", mch_id=mch_id, err_code=code)
+
+
+def open_line(session: Session, mch_id: str, by_staff: bool = False) -> None:
+    """Start sending again: after a probe was accepted, or by a person (who alone may undo a person's stop)."""
+    conditions = [MerchantLine.mch_id == mch_id, MerchantLine.stopped_code.is_not(None)]
+    if not by_staff:
+        conditions.append(MerchantLine.stopped_code != OPERATOR_STOP)
+    opened: Any = session.execute(
+        update(MerchantLine)
+        .where(*conditions)
+        .values(stopped_code=None, stopped_at=None, probe_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    if opened.rowcount:
+        log.info("line_opened", mch_id=mch_id)

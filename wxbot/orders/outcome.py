@@ -1,0 +1,258 @@
+"""What an answer of WeChat Pay means for an order: one pure table (money §5.2), and the one place that applies it.
+
+Three outcomes: done, definitely failed, unknown. Whatever the table does not know is unknown; unknown keeps number,
+parameters and money reserved, and only asking settles it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+
+from wxbot import budget, ledger
+from wxbot.clock import SHANGHAI
+from wxbot.ledger import Posting
+from wxbot.logs import get_logger
+from wxbot.orders.channels import CHANNELS
+from wxbot.orders.models import NEXT, Evidence, Order
+from wxbot.transitions import NotAllowed
+from wxbot.wechat.errors import NotSent, Unanswered, WeChatError, row_for
+from wxbot.wechat.pay import PayAnswer
+
+log = get_logger(__name__)
+
+SEND_AGAIN_S = (1, 2, 5, 10, 30, 60, 180, 600, 1200, 1800)
+"""Waits before the same number is sent again; the smallest gap of one order is 1 s (wechat-protocol §3.1)."""
+
+QUERY_UNKNOWN_S = (1, 60, 180, 600, 1200, 1800)
+"""Waits before an unsettled number is asked about again; hourly after the last (money §5.2)."""
+
+PROCESSING_WAIT_S = 1200
+"""PROCESSING: query after 20 minutes, act on that result (wechat-protocol §3.5)."""
+
+STOPPED_WAIT_S = 60
+"""While the line is stopped one number is tried again this often (money F19b)."""
+
+ASK_HORIZON = timedelta(days=25)
+"""gethbinfo covers 30 days; past this age only a person may settle an order (money W4)."""
+
+SEND_HORIZON = timedelta(hours=60)
+"""A number is sent again only this long: later its ticket could not be drawn within 72 h any more."""
+
+NOT_FOUND_MANUAL = timedelta(hours=24)
+"""A refused number that WeChat does not know for this long goes to a person (money §5.2)."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one answer says about an order. `after` None: the status stays; `wait_s` None: nothing more is due."""
+
+    after: str | None
+    step: str | None = None
+    wait_s: float | None = None
+    err_code: str | None = None
+    stops_line: bool = False
+    alarm: str | None = None
+    detail_id: str | None = None
+    sp_ticket: str | None = None
+    openid: str | None = None
+    placed_at: datetime | None = None
+    evidence: str = ""
+
+
+def _later(waits: Sequence[int], tries: int) -> float:
+    return float(waits[tries - 1]) if 0 < tries <= len(waits) else 3600.0
+
+
+def judge_send(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> Verdict:
+    """The verdict on one send. Pure: the same order, answer and time give the same verdict."""
+    if isinstance(answer, NotSent):
+        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "NOT_SENT", evidence=str(answer))
+    if isinstance(answer, Unanswered):
+        return Verdict(
+            "unknown", "send", _later(SEND_AGAIN_S, order.sends), f"UNANSWERED_{answer.reason.upper()}",
+            alarm="reply_sign_wrong" if answer.security else None, evidence=answer.evidence or str(answer),
+        )  # fmt: skip
+    if isinstance(answer, WeChatError):
+        return Verdict("unknown", "query", 60, "UNREADABLE", evidence=str(answer))
+    fields = answer.fields
+    if answer.return_code == "SUCCESS" and answer.result_code == "SUCCESS":
+        proof = CHANNELS[order.channel].proof(fields)
+        if proof is not None and _echoes(order, fields):
+            placed_at = _placed_at(order, fields.get("send_time", ""), now)
+            return Verdict("accepted", detail_id=proof[0], sp_ticket=proof[1], placed_at=placed_at, evidence=answer.raw)
+        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "ECHO_DIFFERS",
+                       alarm="reply_echo_differs", evidence=answer.raw)  # fmt: skip
+    return _judge_refusal(order, answer.err_code or "NO_CODE", answer.raw)
+
+
+def _echoes(order: Order, fields: Mapping[str, str]) -> bool:
+    """Number and amount of the answer are those of the order (security S65, F11)."""
+    return fields.get("mch_billno") == order.mch_billno and fields.get("total_amount") == str(order.amount_fen)
+
+
+def _placed_at(order: Order, send_time: str, now: datetime) -> datetime:
+    """When WeChat took the order: the 72 hours run from there. An answer that repeats an old order tells its old time;
+    a time that cannot be read is taken as early as possible, so that no ticket is trusted too long (F45)."""
+    try:
+        told = datetime.strptime(send_time, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
+    except ValueError:
+        return order.created_at
+    return min(max(told, order.created_at), now)
+
+
+def _judge_refusal(order: Order, code: str, raw: str) -> Verdict:
+    row = row_for("pay", code)
+    if row.stops_the_line:
+        return Verdict("unknown", "send", STOPPED_WAIT_S, row.code, stops_line=True, evidence=raw)
+    if row.code == "FATAL_ERROR":
+        return Verdict("manual", err_code=row.code, alarm="same_number_other_parameters", evidence=raw)
+    if row.code == "PROCESSING":
+        return Verdict("unknown", "query", PROCESSING_WAIT_S, row.code, evidence=raw)
+    if row.retry == "same" or row.retry == "later":
+        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), row.code, evidence=raw)
+    return Verdict("unknown", "query", _later(QUERY_UNKNOWN_S, order.checks + 1), row.code, evidence=raw)
+
+
+def judge_query(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> Verdict:
+    """The verdict on one gethbinfo answer. Pure. Evidence is ranked: a later NOT_FOUND never undoes what was known (F15)."""
+    if isinstance(answer, WeChatError):
+        return _ask_again(order, now, "QUERY_UNANSWERED", str(answer))
+    if answer.return_code != "SUCCESS" or answer.result_code != "SUCCESS":
+        row = row_for("query", answer.err_code or "NO_CODE")
+        if row.code == "NOT_FOUND" and order.status in ("unknown", "sending"):
+            return _judge_not_found(order, now, answer.raw)
+        return _ask_again(order, now, row.code, answer.raw)
+    if answer.fields.get("mch_billno", order.mch_billno) != order.mch_billno:
+        return _ask_again(order, now, "ECHO_DIFFERS", answer.raw)
+    detail_id, openid = answer.fields.get("detail_id"), answer.receiver
+    match answer.fields.get("status"):
+        case "RECEIVED":
+            return Verdict("received", detail_id=detail_id, openid=openid, evidence=answer.raw)
+        case "REFUND":
+            return Verdict("returned", detail_id=detail_id, evidence=answer.raw)
+        case "FAILED":
+            return Verdict("failed", err_code=answer.fields.get("reason") or "FAILED", evidence=answer.raw)
+        case "SENT" if order.sp_ticket is None and order.status == "unknown" and _may_send(order, now):
+            # WeChat placed it, only its ticket is missing: the same number gives the ticket again (F42).
+            return Verdict(None, "send", 0, "TICKET_MISSING", detail_id=detail_id, evidence=answer.raw)
+        case _:
+            return _ask_again(order, now, order.err_code, answer.raw)
+
+
+def _may_send(order: Order, now: datetime) -> bool:
+    return now - order.created_at < SEND_HORIZON
+
+
+def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
+    """NOT_FOUND is not failure: send the same number again, later leave it to a person (money W4, F08)."""
+    sent_at = order.sent_at or order.created_at
+    refused = order.err_code is not None and row_for("pay", order.err_code).retry in ("query", "never", "new")
+    if refused and now - sent_at >= NOT_FOUND_MANUAL:
+        return Verdict("manual", err_code=order.err_code, alarm="needs_a_person", evidence=raw)
+    if not refused and _may_send(order, now):
+        wait_s = max(0.0, 600 - (now - sent_at).total_seconds())
+        return Verdict(None, "send", wait_s, "NOT_FOUND", evidence=raw)
+    return _ask_again(order, now, order.err_code or "NOT_FOUND", raw)
+
+
+def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str) -> Verdict:
+    if now - order.created_at > ASK_HORIZON:
+        return Verdict("manual", err_code=err_code, alarm="too_old_to_ask", evidence=raw)
+    return Verdict(None, "query", _later(QUERY_UNKNOWN_S, order.checks + 1), err_code, evidence=raw)
+
+
+HOLDING = {"accepted": "tickets", "received": "paid", "returned": "reserved", "failed": "reserved"}
+"""Status → the ledger account that then holds the order's money."""
+
+
+def apply(session: Session, order: Order, verdict: Verdict, now: datetime, ticket_hash: str | None = None,
+          sealed_ticket: str | None = None) -> bool:  # fmt: skip
+    """Write a verdict inside the caller's transaction: status, ledger, budget, evidence together (F04e).
+
+    Returns False when another worker has moved the order meanwhile (guarded by status and lease epoch); then nothing
+    but the evidence is written, and news about a settled order raises an alarm instead of an update (money §5.1).
+    """
+    values = _values(order, verdict, now)
+    if verdict.after == "accepted":
+        values |= {"sp_ticket": sealed_ticket, "sp_ticket_hash": ticket_hash, "accepted_at": now,
+                   "expires_at": (verdict.placed_at or order.created_at) + CHANNELS[order.channel].life}  # fmt: skip
+        values |= {"next_step": "query", "next_check_at": values["expires_at"] + timedelta(minutes=5)}
+    if verdict.after is not None and verdict.after not in NEXT.get(order.status, frozenset()):
+        raise NotAllowed(f"orders: {order.status} → {verdict.after}")
+    statement = (
+        update(Order)
+        .where(Order.id == order.id, Order.status == order.status, Order.lease_epoch == order.lease_epoch)
+        .values(**values)
+        .execution_options(synchronize_session=False)
+    )
+    result: Any = session.execute(statement)
+    if verdict.evidence:
+        session.execute(insert(Evidence).values(order_id=order.id, kind="reply", body=verdict.evidence[:8000], at=now))
+    if not result.rowcount:
+        log.warning("order_moved_meanwhile", mch_billno=order.mch_billno, status=order.status, after=verdict.after)
+        return False
+    if verdict.alarm:
+        log.error("order_alarm", alarm=verdict.alarm, mch_billno=order.mch_billno, err_code=verdict.err_code)
+    if verdict.after in HOLDING:
+        _move_money(session, order, verdict.after, now)
+    return True
+
+
+def _values(order: Order, verdict: Verdict, now: datetime) -> dict[str, Any]:
+    """The columns that every verdict sets."""
+    values: dict[str, Any] = {"err_code": verdict.err_code, "next_step": verdict.step, "next_check_at": None}
+    if verdict.wait_s is not None:
+        values["next_check_at"] = now + timedelta(seconds=verdict.wait_s)
+    if verdict.after is not None:
+        values |= {"status": verdict.after, "is_noticed": False, "lease_until": None}
+    if verdict.after in ("received", "returned", "failed"):
+        values["settled_at"] = now
+    if verdict.detail_id:
+        values["detail_id"] = verdict.detail_id
+    if verdict.openid:
+        values["openid"] = verdict.openid
+    return values
+
+
+def _move_money(session: Session, order: Order, after: str, now: datetime) -> None:
+    """Post what the new status means and keep the budget with it; `order.holding` is where the money stood."""
+    account = HOLDING[after]
+    ledger.post(
+        session, [Posting(after, order.mch_billno, order.holding, account, order.amount_fen, order.campaign_id)], now
+    )
+    session.execute(
+        update(Order).where(Order.id == order.id).values(holding=account).execution_options(synchronize_session=False)
+    )
+    if after == "received":
+        budget.spend(session, order.campaign_id, order.amount_fen)
+    elif after in ("returned", "failed"):
+        budget.release(session, order.campaign_id, order.amount_fen)
+
+
+def note_bound(session: Session, order_id: int, openid: str, now: datetime) -> bool:
+    """WeChat tied this order's ticket to a person: its money is unclaimed now, and asking begins soon.
+
+    Returns False when the order is not waiting for a draw (then the caller quarantines the event).
+    """
+    order = session.get(Order, order_id)
+    if order is None or order.status != "accepted" or order.holding != "tickets":
+        return False
+    result: Any = session.execute(
+        update(Order)
+        .where(Order.id == order_id, Order.status == "accepted", Order.holding == "tickets")
+        .values(
+            holding="unclaimed", openid=openid, checks=0, next_step="query", next_check_at=now + timedelta(seconds=60),
+            lease_epoch=Order.lease_epoch + 1,
+        )  # fmt: skip
+        .execution_options(synchronize_session=False)
+    )
+    if not result.rowcount:
+        return False
+    ledger.post(
+        session, [Posting("bound", order.mch_billno, "tickets", "unclaimed", order.amount_fen, order.campaign_id)], now
+    )
+    return True

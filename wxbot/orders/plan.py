@@ -1,0 +1,121 @@
+"""Making orders: number, frozen parameters and reserved money, all committed before the first byte leaves."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from wxbot import budget, ledger
+from wxbot.clock import shanghai_day
+from wxbot.ledger import Posting
+from wxbot.orders.channels import CHANNELS, Wish
+from wxbot.orders.models import MerchantLine, Order
+from wxbot.settings import Settings
+
+SERIALS = 100_000_000
+"""Eight digits of an order number are a serial (money §5.6)."""
+
+
+class BudgetSpent(Exception):
+    """The campaign's budget does not allow another order."""
+
+
+def merchant_line(session: Session, mch_id: str) -> MerchantLine:
+    """The merchant's row, made on first use."""
+    line = session.get(MerchantLine, mch_id)
+    if line is None:
+        line = MerchantLine(mch_id=mch_id, second=0, sent_in_second=0, day="", sent_in_day=0, next_serial=1)
+        session.add(line)
+        session.flush()
+    return line
+
+
+def billno(mch_id: str, now: datetime, epoch: int, serial: int, attempt: int) -> str:
+    """An order number: mch_id, Shanghai day, epoch(1), serial(8), attempt(1); at most 28 digits (money §5.6, W1).
+
+    The day is that of creation and never changes afterwards (F12, I15).
+    """
+    number = f"{mch_id}{shanghai_day(now):%Y%m%d}{epoch}{serial % SERIALS:08d}{attempt % 10}"
+    if len(number) > 28:
+        raise ValueError(f"order number {number} is longer than 28 characters")
+    return number
+
+
+def _take_serials(session: Session, mch_id: str, wanted: int) -> int:
+    """The first of `wanted` consecutive serials of the merchant."""
+    merchant_line(session, mch_id)
+    after = session.execute(
+        update(MerchantLine)
+        .where(MerchantLine.mch_id == mch_id)
+        .values(next_serial=MerchantLine.next_serial + wanted)
+        .returning(MerchantLine.next_serial)
+        .execution_options(synchronize_session=False)
+    ).scalar_one()
+    return int(after) - wanted
+
+
+def plan_orders(
+    session: Session, settings: Settings, channel_name: str, wishes: Sequence[Wish], now: datetime
+) -> dict[int, int]:
+    """Create planned orders in the caller's transaction; returns reason_id → order id.
+
+    Reserves the money of all of them at once (conditional write) and posts it as in flight. Raises BudgetSpent when
+    the budget does not allow it, and the database refuses a second live order for one reason (partial unique index).
+    """
+    if not wishes:
+        return {}
+    channel = CHANNELS[channel_name]
+    for campaign_id in {wish.campaign_id for wish in wishes}:
+        total = sum(wish.amount_fen for wish in wishes if wish.campaign_id == campaign_id)
+        if not budget.reserve(session, campaign_id, total):
+            raise BudgetSpent(f"campaign {campaign_id}: the budget does not allow {total} fen more")
+    serial = _take_serials(session, settings.mch_id, len(wishes))
+    rows = []
+    for offset, wish in enumerate(wishes):
+        number = billno(settings.mch_id, now, settings.number_epoch, serial + offset, wish.attempt)
+        params = json.dumps(channel.freeze(settings, number, wish), ensure_ascii=False, sort_keys=True)
+        rows.append(
+            {
+                "channel": channel.name, "reason_kind": wish.reason_kind, "reason_id": wish.reason_id,
+                "attempt": wish.attempt, "campaign_id": wish.campaign_id, "mch_billno": number, "params": params,
+                "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": wish.amount_fen,
+                "openid": wish.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
+                "created_at": now, "lease_epoch": 0, "is_noticed": True,
+            }
+        )  # fmt: skip
+    session.execute(insert(Order), rows)
+    ledger.post(
+        session,
+        [Posting("ordered", row["mch_billno"], "reserved", "in_flight", row["amount_fen"], row["campaign_id"]) for row in rows],
+        now,
+    )
+    numbers = [row["mch_billno"] for row in rows]
+    found = session.execute(select(Order.reason_id, Order.id).where(Order.mch_billno.in_(numbers)))
+    return {int(reason_id): int(order_id) for reason_id, order_id in found}
+
+
+def cancel_planned(session: Session, campaign_id: int, now: datetime, limit: int = 1000) -> int:
+    """Cancel orders of a campaign that were never sent; their money is released. Returns how many."""
+    orders = session.scalars(
+        select(Order).where(Order.campaign_id == campaign_id, Order.status == "planned").limit(limit)
+    ).all()
+    cancelled = []
+    for order in orders:
+        moved = session.execute(
+            update(Order)
+            .where(Order.id == order.id, Order.status == "planned")
+            .values(status="failed", err_code="CANCELLED", holding="reserved", settled_at=now, is_noticed=False)
+            .execution_options(synchronize_session=False)
+        )
+        if getattr(moved, "rowcount", 0):
+            cancelled.append(order)
+            budget.release(session, campaign_id, order.amount_fen)
+    ledger.post(
+        session,
+        [Posting("failed", o.mch_billno, "in_flight", "reserved", o.amount_fen, campaign_id) for o in cancelled],
+        now,
+    )
+    return len(cancelled)

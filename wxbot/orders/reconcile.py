@@ -1,0 +1,74 @@
+"""Reconcile: ask WeChat about everything unsettled, then correct our status (money §5.2, T9)."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from wxbot.orders import outcome
+from wxbot.orders.channels import CHANNELS
+from wxbot.orders.models import Order
+from wxbot.runtime import Runtime
+from wxbot.wechat.errors import WeChatError
+from wxbot.wechat.pay import PayAnswer
+
+CLAIM = timedelta(seconds=90)
+"""How far a claimed question is put off, so that two workers do not ask the same; it is asked again when one dies."""
+
+
+def reconcile_due(runtime: Runtime, limit: int = 200) -> int:
+    """Ask about orders whose question is due; returns how many were asked. Sending stopped does not stop asking."""
+    orders = _claim(runtime, limit)
+    if orders:
+        with ThreadPoolExecutor(runtime.settings.pay_concurrency, thread_name_prefix="query") as pool:
+            answers = list(pool.map(lambda order: _ask(runtime, order), orders))
+        _settle(runtime, list(zip(orders, answers, strict=True)))
+    return len(orders)
+
+
+def _claim(runtime: Runtime, limit: int) -> Sequence[Order]:
+    with runtime.database.transaction() as session:
+        now = runtime.database.now(session)
+        due = session.scalars(
+            select(Order)
+            .where(Order.next_check_at <= now, Order.next_step == "query", Order.status.in_(("unknown", "accepted")))
+            .order_by(Order.next_check_at)
+            .limit(limit)
+        ).all()
+        ids = [order.id for order in due]
+        session.execute(
+            update(Order)
+            .where(Order.id.in_(ids))
+            .values(next_check_at=now + CLAIM, checks=Order.checks + 1, lease_epoch=Order.lease_epoch + 1)
+            .execution_options(synchronize_session=False)
+        )
+        session.expire_all()
+        return session.scalars(select(Order).where(Order.id.in_(ids))).all()
+
+
+def _ask(runtime: Runtime, order: Order) -> PayAnswer | WeChatError:
+    try:
+        return CHANNELS[order.channel].query(runtime.pay, order.mch_billno)
+    except WeChatError as error:
+        return error
+
+
+def _settle(runtime: Runtime, answers: Sequence[tuple[Order, PayAnswer | WeChatError]]) -> None:
+    with runtime.database.transaction() as session:
+        now = runtime.database.now(session)
+        for order, answer in answers:
+            verdict = outcome.judge_query(order, answer, now)
+            outcome.apply(session, order, verdict, now)
+
+
+def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:
+    """A person asks for an early look: the order becomes due; True when it is unsettled."""
+    with runtime.database.transaction() as session:
+        moved = session.execute(
+            update(Order)
+            .where(Order.id == order_id, Order.status.in_(("unknown", "accepted")))
+            .values(next_step="query", next_check_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        return bool(getattr(moved, "rowcount", 0))
