@@ -1,4 +1,4 @@
-"""Lay the schema into a database, the way a deployment does: by the migrations."""
+"""Lay the schema into an empty database, the way a deployment does: by the migrations."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from wxbot.migrations import upgrade
 
 
 def lay_schema(url: str) -> None:
-    """Make all tables, constraints and triggers in an empty database."""
+    """Bring an empty database to the newest schema."""
     with closing(Database(url)) as database:
         upgrade(database)

@@ -1,0 +1,64 @@
+"""Who may import whom: the contract in pyproject.toml holds, is complete, and is able to fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BREACHES = {
+    "the ground calls a feature": ("money.py", "import wxbot.orders\n"),
+    "WeChat's wire knows the settings": ("wechat/limits.py", "import wxbot.settings\n"),
+    "the simulator shares code with the client": ("simulator/wire.py", "import wxbot.wechat.sign\n"),
+    "a module has no place in the order": ("stray.py", ""),
+}
+
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Check the contract of the wxbot package found in `folder`."""
+    command = [
+        str(Path(sys.executable).with_name("lint-imports")),
+        "--no-cache",
+        "--no-logo",
+        "--config",
+        "pyproject.toml",
+    ]
+    env = {**os.environ, "PYTHONPATH": str(folder), "NO_COLOR": "1"}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def test_calls_go_downward() -> None:
+    seen = lint_imports(ROOT)
+    assert seen.returncode == 0, (
+        f"{seen.stdout}\n{seen.stderr}\nNothing calls up: move the code down, hand the value in as an argument, or leave a row "
+        "for another door. A new module needs a place in [tool.importlinter] of pyproject.toml first."
+    )
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_the_contract_is_able_to_fail(breach: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "wxbot", tmp_path / "wxbot", ignore=shutil.ignore_patterns("static", "__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    name, line = BREACHES[breach]
+    victim = tmp_path / "wxbot" / name
+    victim.write_text(line + (victim.read_text(encoding="utf-8") if victim.exists() else ""), encoding="utf-8")
+    seen = lint_imports(tmp_path)
+    said = seen.stdout + seen.stderr
+    assert seen.returncode != 0 and ("BROKEN" in said or "stray" in said), f"nobody noticed that {breach}:\n{said}"
+
+
+def test_every_module_has_a_place() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract for contract in contracts if contract["id"] == "layers")
+    placed = {name.strip(" ()") for layer in layers["layers"] for name in layer.replace(":", "|").split("|")}
+    present = {path.stem for path in (ROOT / "wxbot").glob("*.py") if path.stem != "__init__"}
+    present |= {path.parent.name for path in (ROOT / "wxbot").glob("*/__init__.py")}
+    assert present <= placed, f"give {sorted(present - placed)} a place in the layers of pyproject.toml"
