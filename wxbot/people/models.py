@@ -1,4 +1,4 @@
-"""Followers and the blocklist."""
+"""Followers, the blocklist, and who asked to be forgotten."""
 
 from datetime import datetime
 
@@ -31,3 +31,17 @@ class Block(Base):
     reason: Mapped[str] = mapped_column(String(200))
     staff_id: Mapped[int]
     created_at: Mapped[datetime]
+
+
+class Withdrawal(Base):
+    """A person took back the authorisation, or closed the WeChat account: their personal data must be erased.
+
+    WeChat tells it once (wechat-protocol §5.6), so the wish is kept until someone has carried it out.
+    """
+
+    __tablename__ = "withdrawals"
+
+    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    event: Mapped[str] = mapped_column(String(40))
+    asked_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]

@@ -1,0 +1,343 @@
+"""The door for browsers: create_app(settings). DOORS is every address there is: prefix → blueprint → guard → headers.
+
+What only the console needs (sign-in, CSRF, translations, rate limits) hangs on the console's blueprints, so that a
+callback or a draw does not pay for it.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, render_template, request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from wxbot import callback, health, logs
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings, SettingsError, load_settings
+
+Guard = Literal["public", "openid", "staff"]
+"""public: anyone · openid: a person WeChat vouched for · staff: someone signed in to the console."""
+
+Pages = Literal["machine", "phone", "console"]
+"""Which security headers: for programs, for the WeChat browser, for the console."""
+
+SLOW_S = 1.0
+"""Requests slower than this are logged."""
+
+BODY_BYTES = 64 * 1024
+"""Largest body of any request; a page that takes files raises it for itself (security S16)."""
+
+log = logs.get_logger(__name__)
+public_files = Blueprint("public_files", __name__)
+
+
+@dataclass(frozen=True)
+class Door:
+    """One row of the table. A view may be opened wider or narrower than its door only by saying so itself:
+    `view.guard = "public"` (the sign-in page of the console is public inside a staff door)."""
+
+    prefix: str
+    blueprint: Blueprint
+    guard: Guard
+    pages: Pages
+
+
+DOORS: tuple[Door, ...] = (
+    Door("", callback.blueprint, "public", "machine"),
+    Door("", health.blueprint, "public", "machine"),
+    Door("", public_files, "public", "machine"),
+)
+"""Every address of the web door. `/static` is the only other one: files without secrets."""
+
+
+@public_files.get("/MP_verify_<code>.txt")
+def domain_proof(code: str) -> Response:
+    """The file with which WeChat checks that a domain is ours; it holds the code of its name (wechat-protocol §7.5)."""
+    runtime: Runtime = current_app.extensions["wxbot"]
+    if not re.fullmatch(r"[0-9A-Za-z]{16}", code) or code not in runtime.settings.mp_verify_codes:
+        return Response("", 404, mimetype="text/plain")
+    return Response(code, mimetype="text/plain")
+
+
+# --- headers ------------------------------------------------------------------------------------------------------
+
+_EVERYWHERE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
+}
+_AVATARS = "https://thirdwx.qlogo.cn https://wx.qlogo.cn https://mmbiz.qpic.cn"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True)
+class Headers:
+    """The security headers of one kind of pages (security S71), made once; `{nonce}` is filled in per page."""
+
+    fixed: tuple[tuple[str, str], ...]
+    policy: tuple[str, str] | None
+
+    @classmethod
+    def of(cls, pages: Pages, settings: Settings) -> "Headers":
+        """The headers for `pages`.
+
+        On the phone the full policy is only reported in production, until it has been seen on real phones (whether
+        jweixin's frames need more is UNCONFIRMED); under the simulator it is enforced, and the simulator, whose phone
+        shows the page in a frame, is let in.
+        """
+        fixed = dict(_EVERYWHERE)
+        if settings.public_url.startswith("https://"):
+            fixed["Strict-Transport-Security"] = "max-age=31536000"
+        if pages == "machine":
+            return cls(
+                (*fixed.items(), ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")), None
+            )
+        tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
+        wechat = _origin(settings.api_base) if settings.is_simulated else ""
+        frames = wechat if pages == "phone" and wechat else "'none'"
+        own = f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
+        full = "; ".join(
+            (
+                "default-src 'none'",
+                " ".join(("script-src 'self'{nonce}", *sorted(tencent))),
+                "style-src 'self'{nonce}",
+                f"img-src 'self' data: {_AVATARS} {wechat}".rstrip(),
+                f"connect-src 'self' {wechat if pages == 'phone' else ''}".rstrip(),
+                "font-src 'self'",
+                "manifest-src 'self'",
+                *([f"frame-src {wechat}"] if pages == "phone" and wechat else []),
+                own,
+            )
+        )
+        if pages == "phone" and not settings.is_simulated:
+            fixed["Content-Security-Policy"] = own
+            return cls(tuple(fixed.items()), ("Content-Security-Policy-Report-Only", full))
+        if pages == "console":
+            fixed["X-Frame-Options"] = "DENY"
+            fixed["Cross-Origin-Opener-Policy"] = "same-origin"
+        return cls(tuple(fixed.items()), ("Content-Security-Policy", full))
+
+    def put(self, response: Response) -> None:
+        """Set the headers; a view that set one itself (a stricter policy for an upload) keeps its own."""
+        headers = response.headers
+        for name, value in self.fixed:
+            headers.setdefault(name, value)
+        if self.policy is not None:
+            name, value = self.policy
+            nonce = g.get("csp_nonce")
+            headers.setdefault(name, value.replace("{nonce}", f" 'nonce-{nonce}'" if nonce else ""))
+
+
+def csp_nonce() -> str:
+    """For templates: the number used once that lets an inline script or style of this page run."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(18)
+    nonce: str = g.csp_nonce
+    return nonce
+
+
+def _install_headers(app: Flask, settings: Settings) -> None:
+    by_pages = {pages: Headers.of(pages, settings) for pages in ("machine", "phone", "console")}
+    by_blueprint = {door.blueprint.name: by_pages[door.pages] for door in DOORS}
+    by_pages["machine"].put(Response())
+    fallback = by_pages["console"]
+
+    @app.before_request
+    def _begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def _finish(response: Response) -> Response:
+        name = request.blueprint
+        by_blueprint.get(name or "", fallback).put(response)
+        if request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        took = time.perf_counter() - g.get("began", time.perf_counter())
+        if took > SLOW_S:
+            log.warning(
+                "slow_request",
+                path=request.path,
+                method=request.method,
+                status=response.status_code,
+                seconds=round(took, 3),
+            )
+        return response
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+SENTENCES = {
+    400: ("请求有误,请返回重试。", "The request could not be understood."),
+    401: ("请先登录。", "Please sign in first."),
+    403: ("您没有权限查看这个页面。", "You may not open this page."),
+    404: ("页面不存在,可能已被移走。", "There is no such page."),
+    405: ("不支持这样访问。", "This address cannot be used like this."),
+    413: ("内容太大,请缩小后再试。", "What was sent is too big."),
+    429: ("操作太频繁,请稍后再试。", "Too many requests, please wait a moment."),
+    503: ("系统繁忙,请稍后再试。", "Busy, please try again in a moment."),
+}
+BROKEN = ("系统出错了,我们已经记录下来,请稍后再试。", "Something went wrong on our side; it has been recorded.")
+
+
+def _error_answer(status: int, request_id: str) -> Response:
+    """A page (or JSON for a script) with a sentence and the request id, and nothing else (security S81)."""
+    chinese, english = SENTENCES.get(status, BROKEN if status >= 500 else SENTENCES[400])
+    wants_json = request.accept_mimetypes.best_match(("text/html", "application/json")) == "application/json"
+    if wants_json or request.is_json:
+        response = jsonify(error=chinese, error_en=english, request_id=request_id)
+    else:
+        page = render_template(
+            "errors/error.html", status=status, chinese=chinese, english=english, request_id=request_id
+        )
+        response = Response(page, mimetype="text/html")
+    response.status_code = status
+    if status == 503:
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _install_errors(app: Flask) -> None:
+    @app.errorhandler(HTTPException)
+    def _refused(error: HTTPException) -> Any:
+        status = error.code or 500
+        if status < 400 or error.response is not None:
+            return error
+        request_id = secrets.token_hex(8)
+        if status >= 500:
+            log.error("request_failed", path=request.path, status=status, request_id=request_id)
+        answer = _error_answer(status, request_id)
+        for name, value in error.get_headers(request.environ):
+            if name in ("Allow", "Retry-After"):
+                answer.headers[name] = value
+        return answer
+
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(PoolTimeout)
+    def _database_busy(error: Exception) -> Response:
+        request_id = secrets.token_hex(8)
+        log.error("database_busy", path=request.path, request_id=request_id, reason=str(error)[:300])
+        return _error_answer(503, request_id)
+
+    @app.errorhandler(Exception)
+    def _broken(error: Exception) -> Response:
+        request_id = secrets.token_hex(8)
+        log.error("request_failed", path=request.path, status=500, request_id=request_id, exc_info=error)
+        return _error_answer(500, request_id)
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def templates_folder() -> Path:
+    """The pages: inside the package in an installed wheel, beside it in a source tree."""
+    inside = Path(__file__).parent / "templates"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+@lru_cache(maxsize=512)
+def _fingerprint(path: str, _modified_ns: int) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+
+
+def _install_static(app: Flask) -> None:
+    """`url_for('static', filename=…)` carries a hash of the file, so browsers may keep it for a year."""
+
+    @app.url_defaults
+    def _hashed(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and "v" not in values and app.static_folder:
+            path = os.path.join(app.static_folder, values["filename"])
+            if os.path.isfile(path):
+                values["v"] = _fingerprint(path, os.stat(path).st_mtime_ns)
+
+    def max_age(_filename: str | None) -> int:
+        return 31_536_000 if request.args.get("v") else 300
+
+    app.get_send_file_max_age = max_age  # type: ignore[method-assign]
+
+
+# --- the application ----------------------------------------------------------------------------------------------
+
+
+def refuse_unsafe_start(settings: Settings) -> None:
+    """Raise SettingsError for what must never run in production: debug mode, readable key files (security S61, S80)."""
+    if settings.is_simulated:
+        return
+    if os.environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false"):
+        raise SettingsError("FLASK_DEBUG is set: the debugger would let anyone run code here. Unset it in production.")
+    for path in (settings.pay_key_file, settings.pay_cert_file):
+        if path.exists() and path.stat().st_mode & 0o077:
+            raise SettingsError(f"{path} can be read by other users of this machine. Mend it with: chmod 600 {path}")
+
+
+def _cookies(settings: Settings) -> dict[str, Any]:
+    """Cookies that no other site or subdomain can set or read (security S23, S86)."""
+    is_https = settings.public_url.startswith("https://")
+    return {
+        "SESSION_COOKIE_NAME": "__Host-wxbot" if is_https else "wxbot",
+        "SESSION_COOKIE_SECURE": is_https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_PATH": "/",
+        "SESSION_REFRESH_EACH_REQUEST": False,
+    }
+
+
+def create_app(parts: Runtime | Settings | None = None) -> Flask:
+    """Build the web application from a Runtime, from settings, or from the environment.
+
+    Raises SettingsError with a sentence for every setting that is wrong.
+    """
+    runtime = parts if isinstance(parts, Runtime) else Runtime(parts or load_settings())
+    settings = runtime.settings
+    refuse_unsafe_start(settings)
+    app = Flask("wxbot", template_folder=str(templates_folder()), static_folder=str(Path(__file__).parent / "static"))
+    host = urlsplit(settings.public_url).hostname or ""
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        MAX_CONTENT_LENGTH=BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=BODY_BYTES,
+        MAX_FORM_PARTS=200,
+        TRUSTED_HOSTS=[host, "127.0.0.1", "localhost"] if settings.is_simulated else [host],
+        PREFERRED_URL_SCHEME=urlsplit(settings.public_url).scheme,
+        **_cookies(settings),
+    )
+    app.extensions["wxbot"] = runtime
+    app.jinja_env.globals.update(csp_nonce=csp_nonce, brand=settings.brand)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    callback.open_door(app, runtime)
+    _install_headers(app, settings)
+    _install_errors(app)
+    _install_static(app)
+    for door in DOORS:
+        app.register_blueprint(door.blueprint, url_prefix=door.prefix or None)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    return app
+
+
+def guard_of(app: Flask, endpoint: str) -> Guard | None:
+    """Who may use an endpoint: what its view says, else what its door says; None when it stands in no door."""
+    view: Callable[..., Any] = app.view_functions[endpoint]
+    said: Guard | None = getattr(view, "guard", None)
+    if said is not None:
+        return said
+    if endpoint == "static":
+        return "public"
+    name = endpoint.rpartition(".")[0]
+    return next((door.guard for door in DOORS if door.blueprint.name == name), None)

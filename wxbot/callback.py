@@ -1,0 +1,316 @@
+"""The door for WeChat's server: verify, open, once-only, route, seal (wechat-protocol §5).
+
+ROUTES is everything WeChat can tell us. A route either `answers` (its reply is a pure function of the message, so it is
+made first, and one Redis round trip decides whose bytes count) or `records` (it writes rows: claimed first, so that a
+repeat runs nothing, and answered with 503 when the rows could not be written, so that WeChat sends it again, money F40).
+Redis is only the quick guard: what must happen once is unique in SQL, so an empty or absent Redis costs nothing (I18).
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from flask import Blueprint, Flask, Response, current_app, request
+from sqlalchemy.exc import DataError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from wxbot import logs
+from wxbot.once import Claim, OnceOnly
+from wxbot.people import followers
+from wxbot.replies import answers
+from wxbot.runtime import Runtime
+from wxbot.wechat import messages
+from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.limits import CALLBACK_BODY_BYTES
+from wxbot.wechat.messages import SUCCESS, Message, Reply
+
+ANSWER_S = 4.0
+"""WeChat waits 5 seconds (wechat-protocol §5.4); whatever happens, the answer leaves before that."""
+
+READ_RULES_S = 1.0
+"""How long a message may wait for the reply rules to be read; after that the last known ones are used."""
+
+SPOKEN_ENDS = "。.!?,、 \uff01\uff1f\uff0c"
+"""Speech recognition ends a keyword like a sentence."""
+
+log = logs.get_logger(__name__)
+blueprint = Blueprint("callback", __name__)
+
+
+Found = TypeVar("Found")
+
+
+class Later(Exception):
+    """What the message says could not be written down in time: WeChat shall send it again."""
+
+
+class CallbackDoor:
+    """What the callback keeps between messages: the runtime, the once-only guard, the reply rules, a few threads."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.once = OnceOnly(runtime.settings.redis_url)
+        self.answers = answers.Answers(self._read_book, runtime.settings.public_url, runtime.settings.brand)
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="callback")
+
+    def within(self, seconds: float, work: Callable[[], None]) -> None:
+        """Run `work` in another thread and wait at most so long; raises TimeoutError, the work goes on to its end."""
+        self._threads.submit(work).result(timeout=max(seconds, 0.1))
+
+    def _read_book(self) -> answers.Book:
+        def read() -> answers.Book:
+            with self.runtime.database.reading() as session:
+                return answers.read_book(session)
+
+        return self._threads.submit(read).result(timeout=READ_RULES_S)
+
+    def close(self) -> None:
+        """Let the threads end and close the connections."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.once.close()
+
+
+# --- what each message does ---------------------------------------------------------------------------------------
+
+
+def answer_text(door: CallbackDoor, message: messages.TextMessage, now: datetime) -> Reply | None:
+    """A text: the first rule that fits, a campaign's keyword, or the default reply."""
+    return door.answers.to_text(message.content, now)
+
+
+def answer_voice(door: CallbackDoor, message: messages.VoiceMessage, now: datetime) -> Reply | None:
+    """A voice message: what WeChat heard counts like a text, when speech recognition is on."""
+    heard = message.recognition.rstrip(SPOKEN_ENDS)
+    return door.answers.to_text(heard, now) if heard else door.answers.to_anything_else(now)
+
+
+def answer_click(door: CallbackDoor, message: messages.MenuClick, now: datetime) -> Reply | None:
+    """A tap in the menu: its key is looked up like a text."""
+    return door.answers.to_text(message.key, now)
+
+
+def answer_default(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+    """A picture, video, place or link: the default reply."""
+    return door.answers.to_anything_else(now)
+
+
+def stay_silent(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+    """Known, counted, and answered `success`."""
+    return None
+
+
+def log_notice(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+    """Something the account's owner should be able to find in the log."""
+    log.info("callback_notice", kind=message.kind, fields=_shown(message))
+    return None
+
+
+def log_unknown(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+    """A kind of message that the reference does not know, or whose fields make no sense: logged, answered `success`."""
+    fault = message.fault if isinstance(message, messages.UnknownMessage) else ""
+    log.warning("callback_unknown", kind=message.kind[:64], msg_type=message.msg_type[:64], fault=fault)
+    return None
+
+
+def record_follow(door: CallbackDoor, message: messages.Subscribe, now: datetime) -> Reply | None:
+    """subscribe: the followers table, and the welcome."""
+    with door.runtime.database.transaction() as session:
+        followers.follow(session, message.openid, message.scene, message.created_at)
+    return door.answers.to_new_follower(now)
+
+
+def record_unfollow(door: CallbackDoor, message: messages.Unsubscribe, now: datetime) -> Reply | None:
+    """unsubscribe: the followers table; WeChat delivers no reply any more."""
+    with door.runtime.database.transaction() as session:
+        followers.unfollow(session, message.openid, message.created_at)
+    return None
+
+
+def record_withdrawal(door: CallbackDoor, message: messages.AuthorizationChange, now: datetime) -> Reply | None:
+    """Authorisation taken back or account closed: the wish to be erased is kept (wechat-protocol §5.6)."""
+    with door.runtime.database.transaction() as session:
+        followers.note_withdrawal(session, message.subject_openid or message.openid, message.kind, message.created_at)
+    return None
+
+
+def _shown(message: Message) -> dict[str, str]:
+    """The flat fields of a message without the names of the two sides, cut short, for the log."""
+    hidden = ("ToUserName", "FromUserName")
+    return {k: v[:200] for k, v in message.fields.items() if isinstance(v, str) and k not in hidden}
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+Work = Callable[[CallbackDoor, Any, datetime], Reply | None]
+
+
+@dataclass(frozen=True)
+class Route:
+    """What one kind of message does; `is_recorded` when it writes rows."""
+
+    work: Work
+    is_recorded: bool = False
+
+
+def _event(name: str) -> tuple[str, str]:
+    return "event", name
+
+
+ROUTES: Mapping[tuple[str, str], Route] = {
+    ("text", ""): Route(answer_text),
+    ("image", ""): Route(answer_default),
+    ("voice", ""): Route(answer_voice),
+    ("video", ""): Route(answer_default),
+    ("shortvideo", ""): Route(answer_default),
+    ("location", ""): Route(answer_default),
+    ("link", ""): Route(answer_default),
+    _event("subscribe"): Route(record_follow, is_recorded=True),
+    _event("unsubscribe"): Route(record_unfollow, is_recorded=True),
+    _event("user_authorization_revoke"): Route(record_withdrawal, is_recorded=True),
+    _event("user_authorization_cancellation"): Route(record_withdrawal, is_recorded=True),
+    _event("user_info_modified"): Route(stay_silent),
+    _event("CLICK"): Route(answer_click),
+    _event("SCAN"): Route(stay_silent),
+    _event("LOCATION"): Route(stay_silent),
+    _event("VIEW"): Route(stay_silent),
+    _event("view_miniprogram"): Route(stay_silent),
+    _event("scancode_push"): Route(stay_silent),
+    _event("scancode_waitmsg"): Route(stay_silent),
+    _event("pic_sysphoto"): Route(stay_silent),
+    _event("pic_photo_or_album"): Route(stay_silent),
+    _event("pic_weixin"): Route(stay_silent),
+    _event("location_select"): Route(stay_silent),
+    _event("ShakearoundUserShake"): Route(stay_silent),
+    _event("TEMPLATESENDJOBFINISH"): Route(log_notice),
+    _event("MASSSENDJOBFINISH"): Route(log_notice),
+    _event("subscribe_msg_popup_event"): Route(stay_silent),
+    _event("subscribe_msg_change_event"): Route(stay_silent),
+    _event("subscribe_msg_sent_event"): Route(stay_silent),
+    _event("qualification_verify_success"): Route(log_notice),
+    _event("qualification_verify_fail"): Route(log_notice),
+    _event("naming_verify_success"): Route(log_notice),
+    _event("naming_verify_fail"): Route(log_notice),
+    _event("annual_renew"): Route(log_notice),
+    _event("verify_expired"): Route(log_notice),
+    _event("kf_create_session"): Route(stay_silent),
+    _event("kf_close_session"): Route(stay_silent),
+    _event("kf_switch_session"): Route(stay_silent),
+}
+"""(MsgType, Event) → what it does. Each name is WeChat's own spelling (wechat-protocol §5.5, §5.6, §1.8)."""
+
+UNKNOWN = Route(log_unknown)
+"""What every other message does."""
+
+
+# --- the door -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/wechat")
+def verify() -> Response:
+    """WeChat checks the URL: the echostr back as plain text, when the signature is right (wechat-protocol §5.1)."""
+    door: CallbackDoor = current_app.extensions["wxbot.callback"]
+    query = _query()
+    if query is None:
+        return _refuse("a parameter stands twice")
+    try:
+        text = _fresh(door, lambda now_s: messages.verify_url(query, door.runtime.account, now_s))
+    except BadMessage as error:
+        return _refuse(error.reason)
+    return Response(text, mimetype="text/plain")
+
+
+@blueprint.post("/wechat")
+def receive() -> Response:
+    """WeChat posts a message: the sealed reply or `success`; 403 for a forgery, 503 for what must be sent again."""
+    began = time.monotonic()
+    door: CallbackDoor = current_app.extensions["wxbot.callback"]
+    query = _query()
+    if query is None:
+        return _refuse("a parameter stands twice")
+    request.max_content_length = CALLBACK_BODY_BYTES
+    try:
+        body = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        return Response("", 413)
+    try:
+        message = _fresh(door, lambda now_s: messages.open_callback(query, body, door.runtime.account, now_s))
+    except BadMessage as error:
+        return _refuse(error.reason)
+    route = ROUTES.get(message.route, UNKNOWN)
+    if isinstance(message, messages.UnknownMessage):
+        route = UNKNOWN
+    try:
+        sealed = (_record if route.is_recorded else _answer)(door, route.work, message, began)
+    except BadMessage as error:
+        return _refuse(error.reason)
+    except Later:
+        return Response("", 503, {"Retry-After": "5"})
+    return Response(sealed, mimetype="text/plain" if sealed == SUCCESS else "text/xml")
+
+
+def _answer(door: CallbackDoor, work: Work, message: Message, began: float) -> bytes:
+    """Make the reply, then let Redis say whether another delivery of this message was answered before: its bytes win."""
+    now = door.runtime.clock.now()
+    try:
+        reply = work(door, message, now)
+        sealed = messages.seal(reply, message, door.runtime.account, now.timestamp())
+    except Exception:  # a fault of ours must not become the error text that WeChat shows to the person
+        log.exception("callback_failed", kind=message.kind)
+        return SUCCESS
+    return door.once.first_answer(message, sealed)
+
+
+def _record(door: CallbackDoor, work: Work, message: Message, began: float) -> bytes:
+    """Claim the message, write what it says, keep the answer; a repeat waits for the first delivery's answer."""
+    deadline = began + ANSWER_S
+    known = door.once.claim(message, deadline)
+    if isinstance(known, bytes):
+        return known
+    if known is Claim.BUSY:
+        raise Later
+    now = door.runtime.clock.now()
+    replies: list[Reply | None] = []
+    try:
+        door.within(deadline - time.monotonic(), lambda: replies.append(work(door, message, now)))
+    except DataError:
+        log.exception("callback_unwritable", kind=message.kind)  # sending it again would not make it fit
+        replies.append(None)
+    except Exception as error:
+        log.error("callback_later", kind=message.kind, reason=type(error).__name__, error=str(error)[:300])
+        door.once.release(message)
+        raise Later from error
+    sealed = messages.seal(replies[0], message, door.runtime.account, now.timestamp())
+    door.once.keep(message, sealed)
+    return sealed
+
+
+def _query() -> dict[str, str] | None:
+    """The query with each parameter once; None when one stands twice, which WeChat never does."""
+    args = request.args
+    single = args.to_dict()
+    return single if len(single) == sum(1 for _ in args.items(multi=True)) else None
+
+
+def _fresh(door: CallbackDoor, check: Callable[[float], Found]) -> Found:
+    """Run a check that compares a timestamp with now. A simulator's clock may just have been moved: look again then."""
+    try:
+        return check(door.runtime.clock.unix())
+    except BadMessage:
+        if not door.runtime.settings.is_simulated:
+            raise
+        door.runtime.clock.refresh()
+        return check(door.runtime.clock.unix())
+
+
+def _refuse(reason: str) -> Response:
+    """One constant answer for everything that WeChat did not send; the reason is only for the log."""
+    log.warning("callback_refused", reason=reason, ip=request.remote_addr)
+    return Response("", 403, mimetype="text/plain")
+
+
+def open_door(app: Flask, runtime: Runtime) -> None:
+    """Give the application its callback door."""
+    app.extensions["wxbot.callback"] = CallbackDoor(runtime)

@@ -1,0 +1,47 @@
+"""Two addresses for the machine that looks after this one; they tell nothing else, no version either (security S87)."""
+
+import redis
+from flask import Blueprint, Response, current_app, jsonify
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from wxbot import logs
+from wxbot.runtime import Runtime
+
+log = logs.get_logger(__name__)
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/healthz")
+def alive() -> Response:
+    """This process answers; nothing else is asked."""
+    return Response("ok", mimetype="text/plain")
+
+
+@blueprint.get("/readyz")
+def ready() -> tuple[Response, int]:
+    """200 when the database answers, else 503.
+
+    Redis is shown but does not decide: callbacks and binds work without it, so this process should go on getting them.
+    """
+    runtime: Runtime = current_app.extensions["wxbot"]
+    found = {"database": _has_database(runtime), "redis": _has_redis(runtime)}
+    return jsonify(found), 200 if found["database"] else 503
+
+
+def _has_database(runtime: Runtime) -> bool:
+    try:
+        with runtime.database.reading() as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        log.error("not_ready", part="database", reason=type(error).__name__)
+        return False
+    return True
+
+
+def _has_redis(runtime: Runtime) -> bool:
+    try:
+        return bool(runtime.redis.ping())
+    except redis.RedisError as error:
+        log.error("not_ready", part="redis", reason=type(error).__name__)
+        return False

@@ -1,0 +1,134 @@
+"""Once-only answers to WeChat's callbacks: a repeat of a message gets the same bytes again and runs nothing.
+
+This is the quick guard, in Redis and for minutes. It may be emptied or unreachable at any time: then messages run
+again, and the unique keys of what they write keep them from counting twice (money I11, I18).
+"""
+
+import time
+from enum import Enum
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from wxbot import logs
+from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.messages import Message
+
+REDIS_S = 0.5
+"""How long one Redis call may take; the person in the chat waits for it."""
+
+REST_S = 3.0
+"""How long Redis is left alone after it failed, so that a dead one does not slow down every message."""
+
+KEEP_S = 900
+"""How long answers are kept: longer than a captured request stays valid (±300 s, security S02)."""
+
+PENDING_S = 5
+"""How long a claim lasts whose process died; WeChat's next attempt comes 5 s after the first (wechat-protocol §5.4)."""
+
+LOOK_AGAIN_S = 0.05
+PENDING = b"?"
+
+_FORGED_NONCE = 2
+
+_FIRST_ANSWER = """
+if ARGV[1] ~= '' then
+  local body = redis.call('GET', KEYS[1])
+  if body and body ~= ARGV[1] then return {2, ''} end
+  if not body then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[4]) end
+end
+local known = redis.call('GET', KEYS[2])
+if known then return {1, known} end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+if redis.call('HINCRBY', KEYS[3], ARGV[5], 1) == 1 then redis.call('EXPIRE', KEYS[3], 172800) end
+return {0, ''}
+"""
+"""One round trip: the nonce belongs to one body, the first answer stays, and each message is counted once.
+
+KEYS: nonce, message, counts. ARGV: digest of the body or '' when the body is signed, answer, seconds to keep the
+answer, seconds to keep the nonce, name to count.
+"""
+
+log = logs.get_logger(__name__)
+
+
+class Claim(Enum):
+    """What `claim` found: the message is ours to run, or another process is still at it."""
+
+    OURS = "ours"
+    BUSY = "busy"
+
+
+class OnceOnly:
+    """Remembers answers by message. Every method does without Redis when it must."""
+
+    def __init__(self, redis_url: str) -> None:
+        retry = Retry(NoBackoff(), 1)  # once more at once: a pooled connection may be from before a restart of Redis
+        self._redis: Any = redis.Redis.from_url(
+            redis_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=retry
+        )
+        self._first_answer = self._redis.register_script(_FIRST_ANSWER)
+        self._resting_until = 0.0
+
+    def first_answer(self, message: Message, sealed: bytes) -> bytes:
+        """The bytes to answer with: these, or those of an earlier delivery. BadMessage for a nonce with two bodies."""
+        state, known = self._ask(message, sealed, KEEP_S) or (0, b"")
+        if state == _FORGED_NONCE:
+            raise BadMessage("nonce used for another body")
+        return bytes(known) if state else sealed
+
+    def claim(self, message: Message, deadline: float) -> bytes | Claim:
+        """Before rows are written: the answer of an earlier delivery, or OURS, or BUSY when another one does not end.
+
+        Waits for the other one until `deadline` (time.monotonic). BadMessage for a nonce with two bodies.
+        """
+        while True:
+            state, known = self._ask(message, PENDING, PENDING_S) or (0, b"")
+            if state == _FORGED_NONCE:
+                raise BadMessage("nonce used for another body")
+            if state == 0:
+                return Claim.OURS
+            if known != PENDING:
+                return bytes(known)
+            if time.monotonic() + LOOK_AGAIN_S > deadline:
+                return Claim.BUSY
+            time.sleep(LOOK_AGAIN_S)
+
+    def keep(self, message: Message, sealed: bytes) -> None:
+        """After the rows are written: the answer for every later delivery."""
+        self._try(lambda: self._redis.set(_message_key(message), sealed, ex=KEEP_S))
+
+    def release(self, message: Message) -> None:
+        """The rows could not be written: the next delivery shall try again."""
+        self._try(lambda: self._redis.delete(_message_key(message)))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def _ask(self, message: Message, answer: bytes, keep_s: int) -> Any:
+        """One round trip of the script; None when Redis cannot be asked."""
+        envelope = message.envelope
+        keys = (
+            f"wxbot:callback:nonce:{envelope.timestamp}:{envelope.nonce}",
+            _message_key(message),
+            f"wxbot:callback:counts:{int(message.created_at.timestamp()) // 3600}",
+        )
+        digest = "" if envelope.is_encrypted else envelope.body_digest
+        return self._try(lambda: self._first_answer(keys, (digest, answer, keep_s, KEEP_S, message.kind[:64])))
+
+    def _try(self, call: Any) -> Any:
+        if time.monotonic() < self._resting_until:
+            return None
+        try:
+            return call()
+        except redis.RedisError as error:
+            self._resting_until = time.monotonic() + REST_S
+            log.warning("once_only_without_redis", reason=type(error).__name__)
+            return None
+
+
+def _message_key(message: Message) -> str:
+    return f"wxbot:callback:message:{message.dedupe_key}"
