@@ -119,7 +119,7 @@ def reachable_as(host: str) -> list[x509.GeneralName]:
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         x509.IPAddress(ipaddress.ip_address("::1")),
     ]
-    if host not in ("127.0.0.1", "localhost", "::1", "0.0.0.0"):
+    if host not in ("127.0.0.1", "localhost", "::1"):
         try:
             names.append(x509.IPAddress(ipaddress.ip_address(host)))
         except ValueError:

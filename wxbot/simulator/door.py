@@ -73,7 +73,7 @@ class Request:
         mimetype, options = parse_options_header(self.content_type)
         if mimetype != "multipart/form-data":
             return {}
-        parser = FormDataParser(max_form_memory_size=MAX_BODY_BYTES, max_form_parts=20, silent=True)
+        parser = FormDataParser(in_memory, max_form_memory_size=MAX_BODY_BYTES, max_form_parts=20, silent=True)
         try:
             _, _, files = parser.parse(io.BytesIO(self.body), mimetype, len(self.body), options)
         except Exception:  # any garbage a client sends is simply no upload
@@ -82,6 +82,11 @@ class Request:
             name: Upload(stored.filename or "", stored.content_type or "", stored.stream.read())
             for name, stored in files.items()
         }
+
+
+def in_memory(**_: Any) -> io.BytesIO:
+    """Where an uploaded file goes while it is read: no temporary file is left behind."""
+    return io.BytesIO()
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

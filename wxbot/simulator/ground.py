@@ -19,7 +19,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.offset_s = 0.0
-        self.on_advance: list[Callable[[float], None]] = []
+        self.on_advance: list[Callable[[float], object]] = []
 
     def now(self) -> float:
         """Unix seconds of the simulated world."""

@@ -10,10 +10,10 @@ from wxbot.simulator.ground import ALPHANUMERIC, Ground, Switch
 
 OPENID_LETTERS = ALPHANUMERIC + "-_"
 
-NAMES = (
-    "小明 小红 阿强 丽丽 大伟 芳芳 晓东 静静 阿杰 婷婷 建国 秀英 子轩 雨桐 浩然 欣怡 老王 小李 阿珍 国庆 "
-    "思远 梦洁 志强 晓燕 文博 佳琪 小雪 天宇 海燕 春生"
-).split()
+NAMES = tuple(
+    "小明 小红 阿强 丽丽 大伟 芳芳 晓东 静静 阿杰 婷婷 建国 秀英 子轩 雨桐 浩然 欣怡 老王 小李 阿珍 国庆 "  # noqa: SIM905
+    "思远 梦洁 志强 晓燕 文博 佳琪 小雪 天宇 海燕 春生".split()
+)
 FACES = "🐼🦊🐯🐰🐨🦁🐸🐵🐧🦉🐱🐶🐹🐻🐮🐷🦄🐙🐳🦋"
 
 #: (messages, seconds) the account may send after an act of the person (§5.8; appendix B: 5 since 2023-06-12).
@@ -53,6 +53,10 @@ class Line:
         return {"n": self.n, "from": self.said_by, "type": self.type, **self.content, "at": self.at}
 
 
+#: What the control API may set: snapshot mode (§7.4), a frozen account (50002), messages refused (48002).
+CHANGEABLE_FLAGS = ("is_snapshot", "is_frozen", "is_blocking")
+
+
 @dataclass
 class Person:
     """One person with a phone, as this account sees them."""
@@ -67,24 +71,20 @@ class Person:
     is_snapshot: bool = False
     is_frozen: bool = False
     is_blocking: bool = False
-    refuses_consent: bool = False
     subscribe_time: int = 0
     subscribe_scene: str = "ADD_SCENE_OTHERS"
     qr_scene: str = ""
     wallet_fen: int = 0
-    has_consented: bool = False
     acted_at: float = 0.0
     typing_until: float = 0.0
     allowances: list[Allowance] = field(default_factory=list)
     chat: list[Line] = field(default_factory=list)
 
-    def shown(self) -> dict[str, Any]:
-        names = (
-            "id nickname openid is_followed is_snapshot is_frozen is_blocking refuses_consent wallet_fen avatar".split()
-        )
-        return {**{name: getattr(self, name) for name in names}, "lines": len(self.chat)}
+    SHOWN = ("id", "nickname", "openid", "unionid", "avatar", "wallet_fen", "is_followed", *CHANGEABLE_FLAGS)
+    CHANGEABLE = ("nickname", "avatar", *CHANGEABLE_FLAGS)
 
-    CHANGEABLE = ("nickname", "avatar", "is_snapshot", "is_frozen", "is_blocking", "refuses_consent")
+    def shown(self) -> dict[str, Any]:
+        return {**{name: getattr(self, name) for name in self.SHOWN}, "lines": len(self.chat)}
 
 
 class People:

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 HTTP_DOORS: tuple[Door, ...] = (
     mp.DOOR,
     oauth.DOOR,
+    oauth.SNS_DOOR,
     shakearound.DOOR,
     bridge.DOOR,
     control.DOOR,
@@ -236,19 +237,16 @@ class Gateway(wsgi.Gateway_10):
 
     is_dropped = False
 
-    def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
+    def get_environ(self) -> Any:
+        environ = super().get_environ()  # type: ignore[no-untyped-call]
         environ["wxsim.drop"] = self.drop
         return environ
 
     def drop(self) -> None:
         self.is_dropped = True
 
-    def respond(self) -> None:
-        super().respond()
-
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        write = super().start_response(status, headers, exc_info)
+        write = super().start_response(status, headers, exc_info)  # type: ignore[no-untyped-call]
         if self.is_dropped:
             self.req.sent_headers = True
             self.req.close_connection = True
@@ -267,8 +265,13 @@ def build_server(world: World, doors: Iterable[Door], port: int) -> wsgi.Server:
     )
     server.gateway = Gateway
     server.keep_alive_conn_limit = 500
-    server.error_log = lambda msg="", level=20, traceback=False: log.debug("%s", msg)
+    server.error_log = quiet  # type: ignore[method-assign]
     return server
+
+
+def quiet(msg: str = "", level: int = 20, traceback: bool = False) -> None:
+    """cheroot's complaints about clients that go away."""
+    log.debug("%s", msg)
 
 
 def secured(server: wsgi.Server, files: certs.Certificates) -> None:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from wxbot.simulator import accounts, people, push
+from wxbot.simulator import accounts, grants, media, menus, messages, people, push, qrcodes
 from wxbot.simulator.bank import Bank
 from wxbot.simulator.config import SimulatorConfig
 from wxbot.simulator.faults import Faults
@@ -22,7 +22,18 @@ from wxbot.simulator.shake import SHAKE_SWITCHES, Shake
 log = logging.getLogger(__name__)
 
 SAVE_EVERY_S = 2.0
-SWITCHES = (*accounts.SWITCHES, *people.SWITCHES, *push.SWITCHES, *BANK_SWITCHES, *SHAKE_SWITCHES)
+SWITCHES = (
+    *accounts.SWITCHES,
+    *people.SWITCHES,
+    *messages.SWITCHES,
+    *menus.SWITCHES,
+    *media.SWITCHES,
+    *qrcodes.SWITCHES,
+    *grants.SWITCHES,
+    *push.SWITCHES,
+    *BANK_SWITCHES,
+    *SHAKE_SWITCHES,
+)
 
 
 class Subject(Protocol):
@@ -60,6 +71,10 @@ class World:
         )
         self.accounts = accounts.Accounts(self.ground)
         self.people = people.People(self.ground)
+        self.grants = grants.Grants(self.ground)
+        self.menu = menus.Menu(self.ground)
+        self.media = media.MediaStore(self.ground)
+        self.qrcodes = qrcodes.QrCodes(self.ground)
         self.push = push.Push(self.ground, self.people, self.faults, self.lock)
         self.bank = Bank(self.ground)
         self.shake = Shake(self.ground, self.bank, self.push.event)
@@ -68,6 +83,10 @@ class World:
             "switches": self.switches,
             "accounts": self.accounts,
             "people": self.people,
+            "grants": self.grants,
+            "menu": self.menu,
+            "media": self.media,
+            "qrcodes": self.qrcodes,
             "push": self.push,
             "bank": self.bank,
             "shake": self.shake,
