@@ -151,15 +151,15 @@ class Beacons:
 
     # -- pages ----------------------------------------------------------------------------------------------------
 
-    def add_page(self, fields: dict[str, str], lottery_id: str = "") -> Page:
+    def add_page(self, fields: dict[str, str], lottery_id: str = "", is_by_hand: bool = False) -> Page:
         """`/page/add` (§2.3): title ≤ 6 Chinese or 12 Latin, description ≤ 7 or 14, comment ≤ 15 or 30."""
-        self.check_page(fields, is_template=bool(lottery_id))
+        self.check_page(fields, is_icon_free=is_by_hand or bool(lottery_id))
         page = Page(page_id=self.next_page_id, lottery_id=lottery_id, **fields)
         self.pages[page.page_id] = page
         self.next_page_id += 1
         return page
 
-    def check_page(self, fields: dict[str, str], is_template: bool = False) -> None:
+    def check_page(self, fields: dict[str, str], is_icon_free: bool = False) -> None:
         """Refuse page texts WeChat would refuse: 9001027."""
         if not fields["title"] or wide(fields["title"]) > 6 or wide(fields["description"]) > 7:
             raise ShakeRefusal(9001027, "invalid page parameters: title at most 6, description at most 7 Chinese")
@@ -167,7 +167,7 @@ class Beacons:
             raise ShakeRefusal(9001027, "invalid page parameters: comment at most 15 Chinese")
         if not fields["page_url"].startswith(("http://", "https://")):
             raise ShakeRefusal(9001027, "invalid page parameters: page_url")
-        if not is_template and not self.has_picture(fields["icon_url"]):
+        if not is_icon_free and not self.has_picture(fields["icon_url"]):
             raise ShakeRefusal(9001027, "invalid page parameters: icon_url must come from material/add")
 
     def keep_picture(self, content: bytes, kind: str) -> str:

@@ -33,6 +33,7 @@ BANK_SWITCHES = (
     Switch("length_in_bytes", "String(32) counts UTF-8 bytes, not characters", True, "§3.2, appendix B"),
     Switch("wishing_in_bytes", "the 16 of wishing counts UTF-8 bytes, not characters", False, "§1.2"),
     Switch("strict_billno_shape", "mch_billno must be mch_id + yyyymmdd + 10 digits", False, "§1.2"),
+    Switch("auth_pair_checked_at_order", "hbpreorder itself refuses a foreign auth_mchid/auth_appid", False, "§1.4"),
     Switch(
         "open_hours_after_bind", "hours a bound packet may still be opened; 0: until its own 72 hours end", 0, "§1.8"
     ),
