@@ -26,6 +26,8 @@ class Staff(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     failures: Mapped[int] = mapped_column(Integer, default=0)
     locked_until: Mapped[datetime | None]
+    is_password_temporary: Mapped[bool] = mapped_column(default=False)
+    """Set by an admin: the person must choose their own password before anything else."""
     created_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("role IN ('marketer', 'cashier', 'admin')", name="role"),)
@@ -59,4 +61,7 @@ class AuditEvent(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     ip: Mapped[str] = mapped_column(String(45), default="")
 
-    __table_args__ = (Index("ix_audit_events_target", "target", "id"), Index("ix_audit_events_staff_id", "staff_id", "id"))
+    __table_args__ = (
+        Index("ix_audit_events_target", "target", "id"),
+        Index("ix_audit_events_staff_id", "staff_id", "id"),
+    )

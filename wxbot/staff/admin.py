@@ -1,0 +1,240 @@
+"""Console pages about people: sign-in, own password, language, the roster, the audit log."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask import session as browser_session
+from flask_babel import gettext
+from flask_login import current_user
+from sqlalchemy import update
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.staff import audit, roster, sign_in
+from wxbot.staff.audit import Actor
+from wxbot.staff.console import (
+    ANYONE,
+    LANGUAGE_COOKIE,
+    LOCALES,
+    absent,
+    actor,
+    cookie_name,
+    guard,
+    is_too_often,
+    locale,
+    log_action,
+    me,
+    now,
+    one_or_404,
+    role_required,
+    runtime,
+    tell,
+    too_often,
+)
+from wxbot.staff.models import ROLES, Staff
+from wxbot.staff.passwords import make_temporary
+from wxbot.staff.roster import StaffFaulty
+
+blueprint = guard(Blueprint("staff", __name__))
+
+HOMES = {"marketer": "campaigns.overview", "cashier": "campaigns.overview", "admin": "staff.people"}
+
+
+@blueprint.get("/sign-in")
+@role_required(ANYONE)
+def sign_in_form() -> str | BaseResponse:
+    """The door."""
+    if current_user.is_authenticated:
+        return redirect(url_for(HOMES[me().role]))
+    return render_template("console/sign_in.html", login="", fault="")
+
+
+@blueprint.post("/sign-in")
+@role_required(ANYONE)
+def sign_in_post() -> tuple[str, int] | BaseResponse:
+    """Check login and password; always a new session token (S23)."""
+    if is_too_often("sign_in"):
+        return too_often()
+    login, password = request.form.get("login", ""), request.form.get("password", "")
+    settings, ip = runtime().settings, request.remote_addr or ""
+    try:
+        staff_id, token = sign_in.sign_in(
+            runtime().database, login, password, now(), hours=settings.session_hours, ip=ip,
+            user_agent=request.user_agent.string,
+        )  # fmt: skip
+    except sign_in.SignInRefused as refused:
+        with runtime().database.transaction() as session:
+            who = Actor(refused.staff_id, sign_in.normal_login(login) if refused.staff_id else "?", ip)
+            audit.record(session, who, "sign_in", "", now(), outcome="refused", detail={"locked": refused.is_locked})
+        fault = gettext("登录名或密码不正确。连续输错 10 次后,账号会锁定 30 分钟。")
+        return render_template("console/sign_in.html", login=login, fault=fault), 401
+    browser_session.clear()
+    with runtime().database.transaction() as session:
+        person = session.get_one(Staff, staff_id)
+        audit.record(session, Actor(staff_id, person.login, ip), "sign_in", "", now())
+        home = url_for(HOMES[person.role])
+    response = redirect(home, 303)
+    response.set_cookie(
+        cookie_name(), token, max_age=settings.session_hours * 3600, httponly=True, samesite="Lax", path="/",
+        secure=settings.public_url.startswith("https://"),
+    )  # fmt: skip
+    return response
+
+
+@blueprint.post("/sign-out")
+@role_required(*ROLES)
+def sign_out() -> BaseResponse:
+    """End this session on the server."""
+    sign_in.sign_out(runtime().database, me().token_hash)
+    log_action("sign_out")
+    browser_session.clear()
+    response = redirect(url_for("staff.sign_in_form"), 303)
+    response.delete_cookie(cookie_name(), path="/", secure=runtime().settings.public_url.startswith("https://"))
+    return response
+
+
+@blueprint.post("/language")
+@role_required(ANYONE)
+def language() -> BaseResponse:
+    """Choose Chinese or English, for this browser and for the person."""
+    chosen = request.form.get("locale", "")
+    if chosen not in LOCALES:
+        absent()
+    if current_user.is_authenticated:
+        with runtime().database.transaction() as session:
+            session.execute(update(Staff).where(Staff.id == me().id).values(locale=chosen))
+    back = request.form.get("back", "")
+    is_ours = back.startswith("/admin") and not back.startswith("//") and "\\" not in back and back.isprintable()
+    response = redirect(back if is_ours else url_for("staff.sign_in_form"), 303)
+    response.set_cookie(
+        LANGUAGE_COOKIE, chosen, max_age=365 * 86400, samesite="Lax", path="/", httponly=True,
+        secure=runtime().settings.public_url.startswith("https://"),
+    )  # fmt: skip
+    return response
+
+
+@blueprint.get("/password")
+@role_required(*ROLES)
+def password_form() -> str:
+    """Choose a new password."""
+    return render_template("console/password.html", fault=None)
+
+
+@blueprint.post("/password")
+@role_required(*ROLES)
+def password() -> tuple[str, int] | BaseResponse:
+    """Change the own password: all sessions end, and one signs in anew (S26)."""
+    if is_too_often("password"):
+        return too_often()
+    new = request.form.get("password", "")
+    try:
+        if new != request.form.get("again", ""):
+            raise StaffFaulty("again", "两次输入的新密码不一致", "The two new passwords differ")
+        roster.change_own_password(runtime().database, me().id, request.form.get("old", ""), new)
+    except StaffFaulty as fault:
+        log_action("password_change", f"staff:{me().id}", "refused", field=fault.field)
+        return render_template("console/password.html", fault=fault), 422
+    log_action("password_change", f"staff:{me().id}")
+    tell(gettext("密码已修改,请用新密码重新登录。"))
+    return redirect(url_for("staff.sign_in_form"), 303)
+
+
+@blueprint.get("/staff")
+@role_required("admin")
+def people() -> str:
+    """The roster."""
+    return _people_page()
+
+
+def _people_page(fault: StaffFaulty | None = None, given: dict[str, str] | None = None) -> str:
+    with runtime().database.reading() as session:
+        everyone = roster.everyone(session)
+    return render_template(
+        "console/staff.html", people=everyone, roles=ROLES, fault=fault, given=given or {}, now=now()
+    )
+
+
+@blueprint.post("/staff")
+@role_required("admin")
+def add_person() -> tuple[str, int] | str:
+    """Add a person with a password to be handed over once."""
+    form = request.form
+    password = make_temporary()
+    try:
+        staff_id = roster.hire(
+            runtime().database, form.get("login", ""), form.get("name", ""), form.get("role", ""), password, now(),
+            is_temporary=True, locale=locale(),
+        )  # fmt: skip
+    except StaffFaulty as fault:
+        log_action("staff_add", "", "refused", field=fault.field)
+        return _people_page(fault, form.to_dict()), 422
+    log_action("staff_add", f"staff:{staff_id}", role=form.get("role", ""))
+    return _handover(staff_id, password)
+
+
+def _handover(staff_id: int, password: str) -> str:
+    with runtime().database.reading() as session:
+        person = session.get_one(Staff, staff_id)
+    return render_template("console/handover.html", person=person, password=password)
+
+
+def _other_person(staff_id: int) -> Staff:
+    """Somebody else: nobody changes their own account here (S56)."""
+    with runtime().database.reading() as session:
+        person: Staff = one_or_404(session.get(Staff, staff_id))
+    if staff_id == me().id:
+        absent()
+    return person
+
+
+@blueprint.post("/staff/<int:staff_id>/disable")
+@role_required("admin")
+def disable_person(staff_id: int) -> BaseResponse:
+    """Disable a person and end their sessions at once (S26)."""
+    return _set_active(staff_id, False)
+
+
+@blueprint.post("/staff/<int:staff_id>/enable")
+@role_required("admin")
+def enable_person(staff_id: int) -> BaseResponse:
+    """Enable a person, or end their lock-out."""
+    return _set_active(staff_id, True)
+
+
+def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
+    person = _other_person(staff_id)
+    with runtime().database.transaction() as session:
+        roster.set_active(session, staff_id, is_active)
+        action = "staff_enable" if is_active else "staff_disable"
+        audit.record(session, actor(), action, f"staff:{staff_id}", now(), detail={"login": person.login})
+    if is_active:
+        tell(gettext("%(name)s 可以登录了。", name=person.name))
+    else:
+        tell(gettext("%(name)s 已停用,所有会话已结束。", name=person.name))
+    return redirect(url_for("staff.people"), 303)
+
+
+@blueprint.post("/staff/<int:staff_id>/reset")
+@role_required("admin")
+def reset_person(staff_id: int) -> str:
+    """Give a person a new password to be changed at the next sign-in."""
+    person = _other_person(staff_id)
+    password = make_temporary()
+    roster.set_password(runtime().database, staff_id, password, is_temporary=True)
+    log_action("staff_reset", f"staff:{staff_id}", login=person.login)
+    return _handover(staff_id, password)
+
+
+@blueprint.get("/audit")
+@role_required("admin")
+def audit_log() -> str:
+    """Who did what, newest first, with filters."""
+    args = request.args
+    with runtime().database.reading() as session:
+        events = audit.page(
+            session, before_id=args.get("before", type=int), staff_id=args.get("staff", type=int),
+            action=args.get("action", "") if args.get("action") in audit.ACTIONS else "",
+            outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "", target=args.get("target", "")[:60],
+        )  # fmt: skip
+        everyone = roster.everyone(session)
+    return render_template(
+        "console/audit.html", events=events[: audit.PAGE_ROWS], has_more=len(events) > audit.PAGE_ROWS, people=everyone,
+        actions=audit.ACTIONS, outcomes=audit.OUTCOMES, chosen=args,
+    )  # fmt: skip

@@ -1,0 +1,75 @@
+"""The audit log: who did what to what, refusals included; rows are never changed (security §10.2)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.staff.models import AuditEvent
+
+PAGE_ROWS = 50
+
+ACTIONS = (
+    "sign_in", "sign_out", "password_change", "staff_add", "staff_disable", "staff_enable", "staff_reset",
+    "campaign_save", "campaign_copy", "campaign_submit", "campaign_approve", "campaign_send_back", "campaign_launch",
+    "campaign_pause", "campaign_resume", "campaign_close", "packets_export", "ledger_export", "order_settle",
+    "reply_rule", "route",
+)  # fmt: skip
+"""What the log's filter offers; `route` is a refused page."""
+
+OUTCOMES = ("done", "refused", "failed")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a member of staff, or somebody at the command line (id None)."""
+
+    id: int | None
+    name: str
+    ip: str = ""
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    target: str,
+    now: datetime,
+    *,
+    outcome: str = "done",
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Add one event inside the caller's transaction. `detail` holds no secret and no message of a person."""
+    session.add(
+        AuditEvent(
+            at=now, staff_id=actor.id, actor=actor.name[:60], action=action[:40], target=target[:60], outcome=outcome,
+            detail=dict(detail or {}), ip=actor.ip[:45],
+        )
+    )  # fmt: skip
+
+
+def page(
+    session: Session,
+    *,
+    before_id: int | None = None,
+    staff_id: int | None = None,
+    action: str = "",
+    outcome: str = "",
+    target: str = "",
+) -> Sequence[AuditEvent]:
+    """The newest events below `before_id` that fit the filters, one more than a page when there are more."""
+    query = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(PAGE_ROWS + 1)
+    if before_id is not None:
+        query = query.where(AuditEvent.id < before_id)
+    if staff_id is not None:
+        query = query.where(AuditEvent.staff_id == staff_id)
+    if action:
+        query = query.where(AuditEvent.action == action)
+    if outcome:
+        query = query.where(AuditEvent.outcome == outcome)
+    if target:
+        query = query.where(AuditEvent.target == target)
+    return session.scalars(query).all()

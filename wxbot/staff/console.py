@@ -1,0 +1,261 @@
+"""What every page of the console shares: who is signed in, who may open what, CSRF, language, headers.
+
+The guard denies by default: a route whose function names no roles is refused to everybody (S28). Everything hangs on the
+console's blueprints; a callback or a draw passes none of it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, abort, current_app, flash, g, redirect, render_template, request, url_for
+from flask_babel import Babel, gettext
+from flask_login import LoginManager, current_user
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from redis.exceptions import RedisError
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms.validators import ValidationError
+
+from wxbot.clock import SHANGHAI
+from wxbot.money import yuan
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
+from wxbot.staff.models import ROLES
+from wxbot.staff.sign_in import SignedIn, signed_in
+
+if TYPE_CHECKING:
+    from wxbot.runtime import Runtime
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+ANYONE = "anyone"
+LANGUAGE_COOKIE = "console_language"
+LOCALES = ("zh_CN", "en")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cache-Control": "private, no-store",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+"""On every answer of the console (S71, S72, S77)."""
+
+ATTEMPTS_PER_IP = 30
+ATTEMPTS_WINDOW_S = 300
+
+login_manager = LoginManager(add_context_processor=False)
+
+
+def runtime() -> "Runtime":
+    """The long-lived parts of this process."""
+    return cast("Runtime", current_app.extensions["wxbot"])
+
+
+def now() -> datetime:
+    """The time of this request."""
+    if "console_now" not in g:
+        g.console_now = runtime().clock.now()
+    return cast(datetime, g.console_now)
+
+
+def me() -> SignedIn:
+    """Who is signed in; only for pages behind the guard."""
+    return cast(SignedIn, current_user._get_current_object())
+
+
+def locale() -> str:
+    """The language of this request: the cookie's, the person's own, or the deployment's."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LOCALES:
+        return chosen
+    if current_user and current_user.is_authenticated and current_user.locale in LOCALES:
+        return str(current_user.locale)
+    return runtime().settings.locale
+
+
+def role_required(*roles: str) -> Callable[[View], View]:
+    """Say which roles may call a view; 'anyone' needs no sign-in."""
+    for role in roles:
+        if role not in (*ROLES, ANYONE):
+            raise ValueError(f"no such role: {role}")
+
+    def mark(view: View) -> View:
+        view.staff_roles = frozenset(roles)  # type: ignore[attr-defined]
+        if ANYONE in roles:
+            view.guard = "public"  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def roles_of(view: Callable[..., Any] | None) -> frozenset[str]:
+    """The roles that may call a view; empty means nobody."""
+    return getattr(view, "staff_roles", frozenset())
+
+
+def may(endpoint: str) -> bool:
+    """Whether the person signed in may open an endpoint: decides what the pages offer."""
+    return bool(current_user.is_authenticated) and current_user.role in roles_of(
+        current_app.view_functions.get(endpoint)
+    )
+
+
+def cookie_name() -> str:
+    """The session cookie; with https its name pins it to this host (S86)."""
+    return "__Host-staff" if runtime().settings.public_url.startswith("https://") else "staff"
+
+
+def log_action(action: str, target: str = "", outcome: str = "done", **detail: Any) -> None:
+    """Write one event of the audit log for this request."""
+    with runtime().database.transaction() as session:
+        audit.record(session, actor(), action, target, now(), outcome=outcome, detail=detail)
+
+
+def actor() -> Actor:
+    """Who acts in this request."""
+    ip = request.remote_addr or ""
+    return Actor(me().id, me().login, ip) if current_user.is_authenticated else Actor(None, "", ip)
+
+
+def _is_same_origin() -> bool:
+    """Whether a request that changes something comes from our own pages (S55)."""
+    source = request.headers.get("Origin")
+    if source is None:
+        site = request.headers.get("Sec-Fetch-Site")
+        if site is not None:
+            return site in ("same-origin", "none")
+        source = request.headers.get("Referer")
+        if source is None:
+            return True
+        parts = urlsplit(source)
+        source = f"{parts.scheme}://{parts.netloc}"
+    public = urlsplit(runtime().settings.public_url)
+    return source in (request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}")
+
+
+def refusal(status: int, sentence: str) -> Response:
+    """A page (or for htmx a bare sentence) that says why not."""
+    if request.headers.get("HX-Request"):
+        return Response(sentence, status=status, mimetype="text/plain")
+    return Response(render_template("console/refused.html", status=status, sentence=sentence), status=status)
+
+
+def is_too_often(purpose: str) -> bool:
+    """Whether this address has tried too often (S54). Without Redis nobody is held up here: the account's lock still holds."""
+    key = f"console:{purpose}:{request.remote_addr}"
+    try:
+        with runtime().redis.pipeline() as pipe:
+            pipe.set(key, 0, ex=ATTEMPTS_WINDOW_S, nx=True)
+            pipe.incr(key)
+            return int(pipe.execute()[1]) > ATTEMPTS_PER_IP
+    except RedisError:
+        return False
+
+
+def too_often() -> Response:
+    """The answer to an address that tries too often."""
+    return refusal(429, gettext("尝试次数太多,请过几分钟再试。"))
+
+
+def _deny(status: int, sentence: str, reason: str) -> Response:
+    log_action("route", request.endpoint or "", "refused", reason=reason, method=request.method)
+    return refusal(status, sentence)
+
+
+def _check_request() -> BaseResponse | None:
+    roles = roles_of(current_app.view_functions.get(request.endpoint or ""))
+    if ANYONE not in roles:
+        if not current_user.is_authenticated:
+            target = url_for("staff.sign_in_form")
+            if request.headers.get("HX-Request"):
+                return Response("", status=401, headers={"HX-Redirect": target})
+            return redirect(target)
+        if current_user.role not in roles:
+            return _deny(403, gettext("您的角色没有这项权限。如有需要,请联系管理员。"), "role")
+    if request.method not in SAFE_METHODS:
+        if not _is_same_origin():
+            return _deny(400, gettext("请求不是来自本站页面,已拒绝。"), "origin")
+        try:
+            validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
+        except ValidationError:
+            return _deny(400, gettext("页面已过期,请返回、刷新后再试一次。"), "csrf")
+    is_open = request.endpoint in ("staff.password_form", "staff.password", "staff.sign_out", "staff.language")
+    if ANYONE not in roles and me().is_password_temporary and not is_open:
+        return redirect(url_for("staff.password_form"))
+    return None
+
+
+def _seal_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def guard(blueprint: Blueprint) -> Blueprint:
+    """Put the guard before every route of a console blueprint, and the headers on every answer."""
+    blueprint.record(lambda state: _install(state.app))
+    blueprint.before_request(_check_request)
+    blueprint.after_request(_seal_headers)
+    blueprint.register_error_handler(404, lambda _error: refusal(404, gettext("没有这个页面,或者您不能查看它。")))
+    blueprint.register_error_handler(405, lambda _error: refusal(405, gettext("没有这个页面,或者您不能查看它。")))
+    blueprint.register_error_handler(429, lambda _error: refusal(429, gettext("尝试次数太多,请过几分钟再试。")))
+    return blueprint
+
+
+def absent() -> None:
+    """End the request as if the thing did not exist: the same for what is absent and what is not theirs (S29)."""
+    abort(404)
+
+
+def one_or_404(value: Any) -> Any:
+    """The value; 404 when there is none."""
+    if value is None:
+        abort(404)
+    return value
+
+
+def tell(text: str, kind: str = "success") -> None:
+    """Show a sentence on the next page."""
+    flash(text, kind)
+
+
+def local(moment: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
+    """A moment in Shanghai, for people."""
+    return moment.astimezone(SHANGHAI).strftime(form) if moment else "—"
+
+
+def _load_from_cookie(_request: Any) -> SignedIn | None:
+    token = request.cookies.get(cookie_name(), "")
+    return signed_in(runtime().database, token, now()) if token else None
+
+
+def _install(app: Flask) -> None:
+    """Attach sign-in, languages and the pages' words to an application, once."""
+    if getattr(app, "login_manager", None) is login_manager:
+        return
+    # Not init_app: that would look at a remember-me cookie after every request, callbacks and draws included.
+    app.login_manager = login_manager  # type: ignore[attr-defined]
+    login_manager.session_protection = None
+    login_manager.request_loader(_load_from_cookie)
+    app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)
+    settings = cast("Runtime", app.extensions["wxbot"]).settings
+    if "babel" not in app.extensions:
+        Babel(
+            app, default_locale=settings.locale, default_timezone="Asia/Shanghai", locale_selector=locale,
+            default_translation_directories=str(TRANSLATIONS),
+        )  # fmt: skip
+    app.jinja_env.filters.update(yuan=yuan, local=local)
+    app.jinja_env.globals.update(
+        csrf_token=generate_csrf, current_user=current_user, may=may, console_locale=locale, console_now=now
+    )

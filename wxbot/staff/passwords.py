@@ -1,0 +1,51 @@
+"""Passwords: argon2id hashes, and the rules for a new one (security S54)."""
+
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+LENGTH_MIN, LENGTH_MAX = 10, 128
+_ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+"""Parameters of OWASP's minimum for argon2id: about 20 ms, so that a flood of sign-ins cannot starve the pages."""
+
+_NOBODY = _hasher.hash(secrets.token_hex(16))
+
+
+class WeakPassword(ValueError):
+    """The new password breaks a rule; carries the sentence in Chinese and English."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.zh, self.en = zh, en
+
+
+def check_new(password: str, login: str) -> None:
+    """Raise WeakPassword unless the password is long enough and not built from the login."""
+    if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
+        raise WeakPassword(f"密码至少 {LENGTH_MIN} 个字符", f"A password has at least {LENGTH_MIN} characters")
+    if login.casefold() in password.casefold() or len(set(password)) < 5:
+        raise WeakPassword(
+            "密码太容易猜到,请不要包含登录名或重复的字符", "Too easy to guess: leave the login out and repeat less"
+        )
+
+
+def hash_password(password: str) -> str:
+    """The argon2id hash to store."""
+    return _hasher.hash(password)
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Whether the password is right; for nobody (None) it takes the same time and says no."""
+    try:
+        right = _hasher.verify(password_hash or _NOBODY, password[:LENGTH_MAX])
+    except (VerificationError, InvalidHashError):
+        return False
+    return right and password_hash is not None
+
+
+def make_temporary() -> str:
+    """A password to hand to a person once: 14 characters that cannot be confused when read aloud."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(14))
