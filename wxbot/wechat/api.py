@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -40,7 +41,7 @@ class TokenSource(Protocol):
 def read_json(reply: Reply, label: str, secrets: tuple[str, ...] = ()) -> dict[str, Any]:
     """The JSON object of a reply; anything else is Unanswered, because the call may have worked."""
     try:
-        answer = json.loads(reply.body.decode("utf-8-sig"))
+        answer = json.loads(reply.body.decode("utf-8-sig"), parse_constant=_no_constant)
     except (UnicodeDecodeError, ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
@@ -51,6 +52,20 @@ def read_json(reply: Reply, label: str, secrets: tuple[str, ...] = ()) -> dict[s
             evidence=evidence(reply.body, secrets),
         )
     return answer
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def whole_number(value: object) -> int:
+    """A number that may come quoted; anything odd or missing counts as 0 (wechat-protocol §1.6)."""
+    if isinstance(value, float):
+        return int(value) if abs(value) < 1e18 else 0
+    if isinstance(value, int):
+        return int(value)
+    text = str(value).strip() if value is not None else ""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else 0
 
 
 def refuse_errcode(answer: Mapping[str, Any], api: str, secrets: tuple[str, ...] = ()) -> None:

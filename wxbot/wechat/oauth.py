@@ -65,12 +65,32 @@ class OAuthClient:
     """Exchanges codes for openids. Codes are single use: a second exchange of one is Refused with 40163."""
 
     def __init__(
-        self, transport: Transport, appid: str, appsecret: str, *, api_base: str = "https://api.weixin.qq.com"
+        self,
+        transport: Transport,
+        appid: str,
+        appsecret: str,
+        *,
+        api_base: str = "https://api.weixin.qq.com",
+        open_base: str = "https://open.weixin.qq.com",
     ) -> None:
         self._transport = transport
+        self._api_base = api_base
+        self._open_base = open_base
         self._appid = appid
         self._appsecret = appsecret
-        self._api_base = api_base
+
+    def authorize_url(
+        self, redirect_uri: str, state: str, *, scope: Scope = "snsapi_base", force_snapshot: bool = False
+    ) -> str:
+        """Where to send the phone; it comes back to `redirect_uri` with code and state."""
+        return authorize_url(
+            self._appid,
+            redirect_uri,
+            state,
+            scope=scope,
+            open_base=self._open_base,
+            force_snapshot=force_snapshot,
+        )
 
     def exchange(self, code: str) -> OAuthAnswer:
         """Code to openid (wechat-protocol §7.2). Refused with row.retry == "refresh" means: start OAuth again."""

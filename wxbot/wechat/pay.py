@@ -42,17 +42,22 @@ class PayAnswer:
     return_code: str
     result_code: str
     err_code: str
-    err_code_des: str
-    fields: Mapping[str, str] = field(repr=False)
-    receipts: tuple[Mapping[str, str], ...] = field(repr=False)
-    raw: str = field(repr=False)
-    is_signed: bool
+    err_code_des: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    receipts: tuple[Mapping[str, str], ...] = field(default=(), repr=False)
+    raw: str = field(default="", repr=False)
+    is_signed: bool = False
     api: str = "pay"
 
     @property
     def is_success(self) -> bool:
         """return_code and result_code both SUCCESS. Present err_code texts do not matter (wechat-protocol §1.2)."""
         return self.return_code == "SUCCESS" and self.result_code == "SUCCESS"
+
+    @property
+    def receiver(self) -> str | None:
+        """openid of the person who received, from gethbinfo; None while nobody has (wechat-protocol §3.5b)."""
+        return next((row["openid"].strip() for row in self.receipts if row.get("openid", "").strip()), None)
 
     @property
     def row(self) -> ErrorRow:
@@ -71,11 +76,11 @@ class PayClient:
     def __init__(
         self,
         transport: Transport,
+        mch_base: str = "https://api.mch.weixin.qq.com",
         *,
         appid: str,
         mch_id: str,
         pay_key: str,
-        mch_base: str = "https://api.mch.weixin.qq.com",
         auth_mchid: str = limits.SHAKE_AUTH_MCHID,
         auth_appid: str = limits.SHAKE_AUTH_APPID,
     ) -> None:
