@@ -131,15 +131,15 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-def tls_context(ca_file: str | None = None, client_cert: tuple[str, str] | None = None) -> ssl.SSLContext:
+def tls_context(ca_file: str | None = None, cert: tuple[str, str] | None = None) -> ssl.SSLContext:
     """A verifying context: system and certifi roots plus our own extra; never pinned (money.md F58, security.md S64)."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file:
         context.load_verify_locations(ca_file)
-    if client_cert:
-        context.load_cert_chain(*client_cert)
+    if cert:
+        context.load_cert_chain(*cert)
     return context
 
 
@@ -155,7 +155,7 @@ class Transport:
         self,
         *,
         ca_file: str | None = None,
-        client_cert: tuple[str, str] | None = None,
+        cert: tuple[str, str] | None = None,
         timeouts: Timeouts | None = None,
         before_send: Callable[[str], None] | None = None,
         secrets: Iterable[str] = (),
@@ -163,9 +163,9 @@ class Transport:
     ) -> None:
         """`before_send(label)` runs before each request; the application asserts there that no transaction is open.
 
-        client_cert: paths of certificate and key in PEM. secrets: texts that no error may show.
+        cert: paths of certificate and key in PEM. secrets: texts that no error may show.
         """
-        self._context = tls_context(ca_file, client_cert)
+        self._context = tls_context(ca_file, cert)
         self._timeouts = timeouts or Timeouts()
         self._before_send = before_send
         self._secrets = tuple(secrets)

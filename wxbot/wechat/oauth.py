@@ -61,18 +61,10 @@ def authorize_url(
     )
 
 
-class OAuthClient:
+class OAuth:
     """Exchanges codes for openids. Codes are single use: a second exchange of one is Refused with 40163."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        appid: str,
-        appsecret: str,
-        *,
-        api_base: str = "https://api.weixin.qq.com",
-        open_base: str = "https://open.weixin.qq.com",
-    ) -> None:
+    def __init__(self, transport: Transport, api_base: str, open_base: str, appid: str, appsecret: str) -> None:
         self._transport = transport
         self._api_base = api_base
         self._open_base = open_base
