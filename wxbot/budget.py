@@ -1,11 +1,9 @@
 """Budgets: how much a campaign may still commit, kept by conditional writes (money rule 7, I7)."""
 
-from typing import Any
-
 from sqlalchemy import BigInteger, CheckConstraint, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from wxbot.db import Base
+from wxbot.db import Base, changed
 
 
 class Budget(Base):
@@ -24,11 +22,6 @@ class Budget(Base):
     )
 
 
-def _changed(session: Session, statement: Any) -> bool:
-    result: Any = session.execute(statement.execution_options(synchronize_session=False))
-    return bool(result.rowcount)
-
-
 def open_budget(session: Session, campaign_id: int, budget_fen: int) -> None:
     """Create the budget of an approved campaign."""
     session.add(Budget(campaign_id=campaign_id, budget_fen=budget_fen, committed_fen=0, paid_fen=0))
@@ -37,7 +30,7 @@ def open_budget(session: Session, campaign_id: int, budget_fen: int) -> None:
 
 def reserve(session: Session, campaign_id: int, amount_fen: int) -> bool:
     """Commit `amount_fen` to an order; False when the budget does not allow it (nothing is changed then)."""
-    return _changed(
+    return changed(
         session,
         update(Budget)
         .where(
@@ -45,24 +38,24 @@ def reserve(session: Session, campaign_id: int, amount_fen: int) -> bool:
             Budget.committed_fen + Budget.paid_fen + amount_fen <= Budget.budget_fen,
         )
         .values(committed_fen=Budget.committed_fen + amount_fen),
-    )
+    ) > 0
 
 
 def release(session: Session, campaign_id: int, amount_fen: int) -> bool:
     """Give back what an order committed, after it definitely failed or its money came back."""
-    return _changed(
+    return changed(
         session,
         update(Budget)
         .where(Budget.campaign_id == campaign_id, Budget.committed_fen >= amount_fen)
         .values(committed_fen=Budget.committed_fen - amount_fen),
-    )
+    ) > 0
 
 
 def spend(session: Session, campaign_id: int, amount_fen: int) -> bool:
     """Turn committed money into paid money: a person has received it."""
-    return _changed(
+    return changed(
         session,
         update(Budget)
         .where(Budget.campaign_id == campaign_id, Budget.committed_fen >= amount_fen)
         .values(committed_fen=Budget.committed_fen - amount_fen, paid_fen=Budget.paid_fen + amount_fen),
-    )
+    ) > 0

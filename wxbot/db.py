@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -28,10 +28,10 @@ class OpenTransaction(AssertionError):
     """A network call was about to be made while a database transaction was open: a bug of ours (design, rule 3)."""
 
 
-def assert_no_transaction() -> None:
+def assert_no_transaction(label: str = "the network") -> None:
     """Raise OpenTransaction when this thread holds a transaction; the HTTP client calls it before each request."""
     if getattr(_open, "depth", 0):
-        raise OpenTransaction("close the transaction before calling the network")
+        raise OpenTransaction(f"close the transaction before calling {label}")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -70,7 +70,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime()}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime()}
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -103,6 +103,12 @@ def _engine(url: str) -> Engine:
         limits = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
         return create_engine(parsed, pool_size=16, max_overflow=8, pool_pre_ping=True, connect_args={"options": limits})
     raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")
+
+
+def changed(session: Session, statement: Any) -> int:
+    """Execute a guarded write and say how many rows it changed: the answer that status changes and limits rely on."""
+    result: Any = session.execute(statement, execution_options={"synchronize_session": False})
+    return int(result.rowcount)
 
 
 class Database:

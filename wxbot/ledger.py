@@ -7,7 +7,7 @@ DELETE, and a hash chain over the entries (written by the worker) finds a row th
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -94,20 +94,22 @@ def post(session: Session, postings: Sequence[Posting], now: datetime) -> int:
 
     A posting whose (kind, ref) exists is left alone, so callers may repeat themselves after a crash.
     """
-    moved: dict[tuple[int, str], int] = {}
-    posted = 0
     for posting in postings:
         if posting.debit not in ACCOUNTS or posting.credit not in ACCOUNTS:
             raise ValueError(f"no such ledger account: {posting.debit} → {posting.credit}")
-        statement = _insert(session, Entry).values(
-            kind=posting.kind, ref=posting.ref, debit=posting.debit, credit=posting.credit,
-            amount_fen=posting.amount_fen, campaign_id=posting.campaign_id, at=now,
-        ).on_conflict_do_nothing(index_elements=["kind", "ref"])  # fmt: skip
-        if session.execute(statement).rowcount:
-            posted += 1
-            owner = posting.campaign_id or 0
-            moved[owner, posting.debit] = moved.get((owner, posting.debit), 0) - posting.amount_fen
-            moved[owner, posting.credit] = moved.get((owner, posting.credit), 0) + posting.amount_fen
+    if not postings:
+        return 0
+    statement = _insert(session, Entry).values([{**asdict(posting), "at": now} for posting in postings])
+    new = session.execute(
+        statement.on_conflict_do_nothing(index_elements=["kind", "ref"]).returning(
+            Entry.campaign_id, Entry.debit, Entry.credit, Entry.amount_fen
+        )
+    ).all()
+    moved: dict[tuple[int, str], int] = {}
+    for campaign_id, debit, credit, amount_fen in new:
+        owner = campaign_id or 0
+        moved[owner, debit] = moved.get((owner, debit), 0) - amount_fen
+        moved[owner, credit] = moved.get((owner, credit), 0) + amount_fen
     for (campaign_id, account), change_fen in sorted(moved.items()):
         statement = _insert(session, Balance).values(campaign_id=campaign_id, account=account, balance_fen=change_fen)
         session.execute(
@@ -116,7 +118,7 @@ def post(session: Session, postings: Sequence[Posting], now: datetime) -> int:
                 set_={"balance_fen": Balance.balance_fen + statement.excluded.balance_fen},
             )
         )
-    return posted
+    return len(new)
 
 
 def balances(session: Session, campaign_id: int | None = None) -> dict[str, int]:
@@ -161,7 +163,11 @@ def broken_link(session: Session, after_id: int = 0, limit: int = 100_000) -> in
     head = session.get(Seal, after_id)
     previous = head.hash if head else GENESIS
     rows = session.execute(
-        select(Entry, Seal.hash).join(Seal, Seal.entry_id == Entry.id).where(Entry.id > after_id).order_by(Entry.id).limit(limit)
+        select(Entry, Seal.hash)
+        .join(Seal, Seal.entry_id == Entry.id)
+        .where(Entry.id > after_id)
+        .order_by(Entry.id)
+        .limit(limit)
     )
     for entry, expected in rows:
         previous = _link(previous, entry)

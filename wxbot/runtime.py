@@ -56,7 +56,7 @@ class Runtime:
         return CallbackAccount(
             appid=settings.appid,
             original_id=settings.original_id,
-            token=settings.callback_token.get_secret_value(),
+            callback_token=settings.callback_token.get_secret_value(),
             aes_key=settings.aes_key.get_secret_value(),
             mode=settings.callback_mode,
         )

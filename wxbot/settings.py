@@ -97,7 +97,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_long_secret(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) < 32:
-            raise ValueError("needs at least 32 characters; make one with: python -c 'import secrets;print(secrets.token_hex(32))'")
+            raise ValueError(
+                "needs at least 32 characters; make one with: python -c 'import secrets;print(secrets.token_hex(32))'"
+            )
         return value
 
     @field_validator("callback_token")
@@ -105,7 +107,9 @@ class Settings(BaseSettings):
     def _is_strong_token(cls, value: SecretStr) -> SecretStr:
         token = value.get_secret_value()
         if token.lower() in WEAK_TOKENS or not 16 <= len(token) <= 32 or not token.isalnum():
-            raise ValueError("needs 16 to 32 letters and digits nobody can guess; set the same in WeChat's server configuration")
+            raise ValueError(
+                "needs 16 to 32 letters and digits nobody can guess; set the same in WeChat's server configuration"
+            )
         return value
 
     @field_validator("pay_key")
@@ -122,7 +126,9 @@ class Settings(BaseSettings):
             faults.append("WXBOT_AES_KEY: EncodingAESKey has 43 characters; copy it from WeChat's server configuration")
         if self.profile == "production":
             if self.callback_mode == "plain":
-                faults.append("WXBOT_CALLBACK_MODE: plain callbacks can be forged; choose encrypted (or compatible) in production")
+                faults.append(
+                    "WXBOT_CALLBACK_MODE: plain callbacks can be forged; choose encrypted (or compatible) in production"
+                )
             for name in ("public_url", "api_base", "mch_base", "open_base"):
                 if not getattr(self, name).startswith("https://"):
                     faults.append(f"WXBOT_{name.upper()}: must start with https:// in production")

@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from wxbot.db import changed
+
 Transitions = Mapping[str, frozenset[str]]
 
 
@@ -23,11 +25,5 @@ def move(
     """
     if after not in allowed.get(before, frozenset()):
         raise NotAllowed(f"{model.__tablename__}: {before} → {after}")
-    statement = (
-        update(model)
-        .where(model.id == row_id, model.status == before)
-        .values(status=after, **values)
-        .execution_options(synchronize_session=False)
-    )
-    result: Any = session.execute(statement)
-    return bool(result.rowcount)
+    statement = update(model).where(model.id == row_id, model.status == before).values(status=after, **values)
+    return changed(session, statement) > 0

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet
 from wxbot.campaigns.packets import move_packet, move_packets
+from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 
@@ -35,11 +36,9 @@ def absorb(session: Session, campaign: Campaign, now: datetime, limit: int = 500
             _follow(session, campaign, order, now)
     for expires_at, packet_ids in sorted(by_expiry.items()):
         move_packets(session, packet_ids, "ordered", "ticketed", now, expires_at=expires_at)
-    session.execute(
-        update(Order)
-        .where(Order.id.in_([order.id for order in orders]))
-        .values(is_noticed=True)
-        .execution_options(synchronize_session=False)
+    changed(
+        session,
+        update(Order).where(Order.id.in_([order.id for order in orders])).values(is_noticed=True),
     )
     return len(orders)
 

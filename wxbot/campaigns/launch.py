@@ -10,12 +10,12 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import absorb, close, pool
+from wxbot.campaigns.draft import amounts_of
 from wxbot.campaigns.load import campaign_trouble, load_bucket
 from wxbot.campaigns.lotteries import current_lottery, ensure_lottery, ensure_page, switch_lotteries
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, Packet
 from wxbot.campaigns.packets import plan_packets
-from wxbot.campaigns.draft import amounts_of
-from wxbot.db import Database
+from wxbot.db import Database, changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
@@ -44,7 +44,9 @@ def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -
             raise NotLaunchable("活动还没有通过审批，不能启动 / the campaign is not approved yet")
         if now >= campaign.end_at:
             raise NotLaunchable("活动时间已经结束，请复制活动并修改时间 / its window is over; copy it with new dates")
-        if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now):
+        if not move(
+            session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now
+        ):
             raise NotLaunchable("活动刚刚被别人操作过，请刷新页面 / somebody else changed it, reload the page")
 
 
@@ -57,25 +59,24 @@ def active_campaigns(database: Database) -> list[int]:
 def _take_lease(runtime: Runtime, campaign_id: int) -> Campaign | None:
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        taken = session.execute(
+        taken = (
             update(Campaign)
             .where(
                 Campaign.id == campaign_id, Campaign.status.in_(ACTIVE),
                 or_(Campaign.lease_until.is_(None), Campaign.lease_until < now, Campaign.lease_until > now + 2 * LEASE),
             )
             .values(lease_until=now + LEASE, lease_epoch=Campaign.lease_epoch + 1)
-            .execution_options(synchronize_session=False)
         )  # fmt: skip
-        return session.get(Campaign, campaign_id) if getattr(taken, "rowcount", 0) else None
+        return session.get(Campaign, campaign_id) if changed(session, taken) else None
 
 
 def _drop_lease(runtime: Runtime, campaign: Campaign) -> None:
     with runtime.database.transaction() as session:
-        session.execute(
+        changed(
+            session,
             update(Campaign)
             .where(Campaign.id == campaign.id, Campaign.lease_epoch == campaign.lease_epoch)
-            .values(lease_until=None)
-            .execution_options(synchronize_session=False)
+            .values(lease_until=None),
         )
 
 
@@ -121,9 +122,9 @@ def _plan(runtime: Runtime, campaign: Campaign) -> int:
         with runtime.database.transaction() as session:
             plan_packets(session, campaign.id, start + 1, batch, runtime.database.now(session))
     with runtime.database.transaction() as session:
-        session.execute(
-            update(Campaign).where(Campaign.id == campaign.id).values(are_packets_planned=True)
-            .execution_options(synchronize_session=False)
+        changed(
+            session,
+            update(Campaign).where(Campaign.id == campaign.id).values(are_packets_planned=True),
         )  # fmt: skip
     campaign.are_packets_planned = True
     return 1

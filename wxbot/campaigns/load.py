@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
 from wxbot.campaigns.packets import move_packets
+from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
@@ -71,14 +72,14 @@ def _open_bucket(session: Session, lottery: Lottery, now: datetime) -> Bucket | 
     ).all()  # fmt: skip
     if not packet_ids:
         return None
-    bucket = Bucket(lottery_id=lottery.id, status="sending", packets=len(packet_ids), sends=0, created_at=now, rejected={})
+    bucket = Bucket(
+        lottery_id=lottery.id, status="sending", packets=len(packet_ids), sends=0, created_at=now, rejected={}
+    )
     session.add(bucket)
     session.flush()
-    session.execute(
-        update(Packet)
-        .where(Packet.id.in_(packet_ids))
-        .values(bucket_id=bucket.id)
-        .execution_options(synchronize_session=False)
+    changed(
+        session,
+        update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=bucket.id),
     )
     return bucket
 
@@ -129,11 +130,9 @@ def _close_bucket(
 ) -> int:  # fmt: skip
     moved = move_packets(session, packet_ids, "ticketed", "loaded", now)
     _settle_bucket(session, bucket, "loaded", rejected, now, success_num)
-    session.execute(
-        update(Lottery)
-        .where(Lottery.id == bucket.lottery_id)
-        .values(loaded=Lottery.loaded + len(packet_ids))
-        .execution_options(synchronize_session=False)
+    changed(
+        session,
+        update(Lottery).where(Lottery.id == bucket.lottery_id).values(loaded=Lottery.loaded + len(packet_ids)),
     )
     return len(moved)
 
@@ -144,13 +143,13 @@ def _refuse_bucket(
     """Nothing was loaded. A full or finished lottery frees the packets for the next one; bad tickets wait to come back."""
     _settle_bucket(session, bucket, "refused", {error.code: len(packet_ids)}, now, 0)
     if error.code in LOTTERY_OVER:
-        session.execute(
-            update(Lottery).where(Lottery.id == bucket.lottery_id).values(total=Lottery.loaded)
-            .execution_options(synchronize_session=False)
+        changed(
+            session,
+            update(Lottery).where(Lottery.id == bucket.lottery_id).values(total=Lottery.loaded),
         )  # fmt: skip
-        session.execute(
-            update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=None)
-            .execution_options(synchronize_session=False)
+        changed(
+            session,
+            update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=None),
         )  # fmt: skip
     else:
         campaign_trouble(session, campaign.id, error)
@@ -162,9 +161,9 @@ def _settle_bucket(
     session: Session, bucket: Bucket, status: str, rejected: dict[str, int], now: datetime, success_num: int | None
 ) -> None:
     values: dict[str, Any] = {"status": status, "rejected": rejected, "settled_at": now, "success_num": success_num}
-    session.execute(
-        update(Bucket).where(Bucket.id == bucket.id, Bucket.status == "sending").values(**values)
-        .execution_options(synchronize_session=False)
+    changed(
+        session,
+        update(Bucket).where(Bucket.id == bucket.id, Bucket.status == "sending").values(**values),
     )  # fmt: skip
 
 
@@ -175,7 +174,7 @@ def campaign_trouble(session: Session, campaign_id: int, error: WeChatError | No
         trouble = f"{error.code} {error.row.zh}"[:200]
     elif error is not None:
         trouble = f"{type(error).__name__} 微信暂时没有回应，系统会自动重试"
-    session.execute(
-        update(Campaign).where(Campaign.id == campaign_id).values(trouble=trouble)
-        .execution_options(synchronize_session=False)
+    changed(
+        session,
+        update(Campaign).where(Campaign.id == campaign_id).values(trouble=trouble),
     )  # fmt: skip

@@ -5,11 +5,13 @@ import string
 from datetime import datetime, timedelta
 from functools import cache
 from io import BytesIO
+from typing import Literal
 
 from PIL import Image, ImageDraw
 from sqlalchemy import select, update
 
 from wxbot.campaigns.models import Campaign, Lottery
+from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.wechat import limits
@@ -20,7 +22,7 @@ KEY_ALPHABET = string.ascii_letters + string.digits
 KEY_LENGTH = 32
 """The lottery's signing key is 32 characters of the developer's choice (wechat-protocol §1.3)."""
 
-OWN_PAGE = 2
+OWN_PAGE: Literal[2] = 2
 """use_template=2: our own HTML5 page calls the JSAPI (wechat-protocol §1.3)."""
 
 SPARE_TICKETS = 3
@@ -65,9 +67,9 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
     for device_id in campaign.device_ids:
         shakearound.device_bindpage({"device_id": device_id}, [page_id])
     with runtime.database.transaction() as session:
-        session.execute(
-            update(Campaign).where(Campaign.id == campaign.id).values(page_id=page_id)
-            .execution_options(synchronize_session=False)
+        changed(
+            session,
+            update(Campaign).where(Campaign.id == campaign.id).values(page_id=page_id),
         )  # fmt: skip
     campaign.page_id = page_id
     return 1
@@ -123,9 +125,9 @@ def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
         jump_url=campaign.jump_url or f"{page_url(runtime, campaign)}/after", key=runtime.vault.open(newest.lottery_key),
     )  # fmt: skip
     with runtime.database.transaction() as session:
-        session.execute(
-            update(Lottery).where(Lottery.id == newest.id, Lottery.lottery_id.is_(None)).values(lottery_id=lottery_id)
-            .execution_options(synchronize_session=False)
+        changed(
+            session,
+            update(Lottery).where(Lottery.id == newest.id, Lottery.lottery_id.is_(None)).values(lottery_id=lottery_id),
         )  # fmt: skip
     log.info("lottery_created", campaign_id=campaign.id, lottery_id=lottery_id)
     return 1
@@ -142,12 +144,12 @@ def switch_lotteries(runtime: Runtime, campaign: Campaign, is_on: bool) -> int:
     for lottery in lotteries:
         runtime.shakearound.setlotteryswitch(str(lottery.lottery_id), int(is_on))
         with runtime.database.transaction() as session:
-            session.execute(
-                update(Lottery).where(Lottery.id == lottery.id).values(is_on=is_on)
-                .execution_options(synchronize_session=False)
+            changed(
+                session,
+                update(Lottery).where(Lottery.id == lottery.id).values(is_on=is_on),
             )  # fmt: skip
-            session.execute(
-                update(Campaign).where(Campaign.id == campaign.id).values(is_lottery_on=is_on)
-                .execution_options(synchronize_session=False)
+            changed(
+                session,
+                update(Campaign).where(Campaign.id == campaign.id).values(is_lottery_on=is_on),
             )  # fmt: skip
     return len(lotteries)

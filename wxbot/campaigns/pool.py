@@ -65,7 +65,9 @@ def need(campaign: Campaign, stock: int, planned: int, drawn_last_day: int, now:
     wanted = max(draws, min(MIN_STOCK, campaign.packet_count)) - stock
     if wanted <= 0:
         return Need(0, "")
-    return Need(min(wanted, planned), f"stock {stock}, {draws} draws expected in {int(HORIZON.total_seconds() / 3600)} h")
+    return Need(
+        min(wanted, planned), f"stock {stock}, {draws} draws expected in {int(HORIZON.total_seconds() / 3600)} h"
+    )
 
 
 def counts(session: Session, campaign_id: int) -> dict[str, int]:

@@ -11,7 +11,9 @@ class NotSwitchable(Exception):
     """The campaign is not in a status that allows it; the text is a sentence for the marketer."""
 
 
-def _switch(database: Database, campaign_id: int, before: tuple[str, ...], after: str, now: datetime, sentence: str) -> None:
+def _switch(
+    database: Database, campaign_id: int, before: tuple[str, ...], after: str, now: datetime, sentence: str
+) -> None:
     with database.transaction() as session:
         for status in before:
             if move(session, Campaign, campaign_id, CAMPAIGN_NEXT, status, after, updated_at=now):
@@ -21,12 +23,16 @@ def _switch(database: Database, campaign_id: int, before: tuple[str, ...], after
 
 def pause(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Stop new draws: the draw gates see it within a second; what was already signed may still bind (F46)."""
-    _switch(database, campaign_id, ("on",), "off", now, "只有进行中的活动可以暂停 / only a running campaign can be paused")
+    _switch(
+        database, campaign_id, ("on",), "off", now, "只有进行中的活动可以暂停 / only a running campaign can be paused"
+    )
 
 
 def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Let people draw again."""
-    _switch(database, campaign_id, ("off",), "on", now, "只有已暂停的活动可以恢复 / only a paused campaign can be resumed")
+    _switch(
+        database, campaign_id, ("off",), "on", now, "只有已暂停的活动可以恢复 / only a paused campaign can be resumed"
+    )
 
 
 def close(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:

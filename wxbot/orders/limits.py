@@ -1,12 +1,12 @@
 """The merchant's rate, day limit, quiet hours and stop switch: conditional writes shared by all workers (money F18, I8)."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import case, or_, update
+from sqlalchemy import case, literal, or_, update
 from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.models import MerchantLine
 from wxbot.orders.plan import merchant_line
@@ -45,7 +45,7 @@ def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> i
     allowed = max(0, min(wanted, settings.pay_per_second - in_second, settings.pay_per_day - in_day))
     if allowed == 0:
         return 0
-    taken: Any = session.execute(
+    taken = (
         update(MerchantLine)
         .where(
             MerchantLine.mch_id == settings.mch_id,
@@ -59,36 +59,33 @@ def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> i
             day=day,
             sent_in_day=case((MerchantLine.day == day, MerchantLine.sent_in_day + allowed), else_=allowed),
         )
-        .execution_options(synchronize_session=False)
     )
-    return allowed if taken.rowcount else 0
+    return allowed if changed(session, taken) else 0
 
 
 def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:
     if line.stopped_code == OPERATOR_STOP:
         return 0
-    taken: Any = session.execute(
+    taken = (
         update(MerchantLine)
         .where(
             MerchantLine.mch_id == line.mch_id, MerchantLine.stopped_code == line.stopped_code,
             or_(MerchantLine.probe_at.is_(None), MerchantLine.probe_at <= now),
         )
         .values(probe_at=now + timedelta(seconds=PROBE_EVERY_S))
-        .execution_options(synchronize_session=False)
     )  # fmt: skip
-    return 1 if taken.rowcount else 0
+    return 1 if changed(session, taken) else 0
 
 
 def stop_line(session: Session, mch_id: str, code: str, now: datetime) -> None:
     """Stop new sending for the merchant: a global error hits every order alike (money rule 13)."""
     merchant_line(session, mch_id)
-    stopped: Any = session.execute(
+    stopped = (
         update(MerchantLine)
-        .where(MerchantLine.mch_id == mch_id, or_(MerchantLine.stopped_code.is_(None), code == OPERATOR_STOP))
+        .where(MerchantLine.mch_id == mch_id, or_(MerchantLine.stopped_code.is_(None), literal(code == OPERATOR_STOP)))
         .values(stopped_code=code, stopped_at=now, probe_at=now + timedelta(seconds=PROBE_EVERY_S))
-        .execution_options(synchronize_session=False)
     )
-    if stopped.rowcount:
+    if changed(session, stopped):
         log.error("line_stopped", mch_id=mch_id, err_code=code)
 
 
@@ -97,11 +94,6 @@ def open_line(session: Session, mch_id: str, by_staff: bool = False) -> None:
     conditions = [MerchantLine.mch_id == mch_id, MerchantLine.stopped_code.is_not(None)]
     if not by_staff:
         conditions.append(MerchantLine.stopped_code != OPERATOR_STOP)
-    opened: Any = session.execute(
-        update(MerchantLine)
-        .where(*conditions)
-        .values(stopped_code=None, stopped_at=None, probe_at=None)
-        .execution_options(synchronize_session=False)
-    )
-    if opened.rowcount:
+    opened = update(MerchantLine).where(*conditions).values(stopped_code=None, stopped_at=None, probe_at=None)
+    if changed(session, opened):
         log.info("line_opened", mch_id=mch_id)

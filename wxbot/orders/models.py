@@ -133,3 +133,14 @@ class BillLine(Base):
     order_id: Mapped[int | None] = mapped_column(BigInteger)
     fault: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime]
+
+
+class BillDay(Base):
+    """One Shanghai day whose bill was read: a missing day is not a good day (F86)."""
+
+    __tablename__ = "bill_days"
+
+    day: Mapped[str] = mapped_column(String(8), primary_key=True)
+    lines: Mapped[int] = mapped_column(Integer)
+    faults: Mapped[int] = mapped_column(Integer)
+    read_at: Mapped[datetime]

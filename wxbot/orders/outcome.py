@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger
 from wxbot.clock import SHANGHAI
+from wxbot.db import changed
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.orders.channels import CHANNELS
@@ -73,9 +74,13 @@ def judge_send(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> 
         return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "NOT_SENT", evidence=str(answer))
     if isinstance(answer, Unanswered):
         return Verdict(
-            "unknown", "send", _later(SEND_AGAIN_S, order.sends), f"UNANSWERED_{answer.reason.upper()}",
-            alarm="reply_sign_wrong" if answer.security else None, evidence=answer.evidence or str(answer),
-        )  # fmt: skip
+            "unknown",
+            "send",
+            _later(SEND_AGAIN_S, order.sends),
+            f"UNANSWERED_{answer.reason.upper()}",
+            alarm="reply_sign_wrong" if answer.security else None,
+            evidence=answer.evidence or str(answer),
+        )
     if isinstance(answer, WeChatError):
         return Verdict("unknown", "query", 60, "UNREADABLE", evidence=str(answer))
     fields = answer.fields
@@ -128,7 +133,8 @@ def judge_query(order: Order, answer: PayAnswer | WeChatError, now: datetime) ->
         return _ask_again(order, now, row.code, answer.raw)
     if answer.fields.get("mch_billno", order.mch_billno) != order.mch_billno:
         return _ask_again(order, now, "ECHO_DIFFERS", answer.raw)
-    detail_id, openid = answer.fields.get("detail_id"), answer.receiver
+    detail_id = answer.fields.get("detail_id")
+    openid = next((receipt.get("openid") for receipt in answer.receipts), None)
     match answer.fields.get("status"):
         case "RECEIVED":
             return Verdict("received", detail_id=detail_id, openid=openid, evidence=answer.raw)
@@ -187,12 +193,11 @@ def apply(session: Session, order: Order, verdict: Verdict, now: datetime, ticke
         update(Order)
         .where(Order.id == order.id, Order.status == order.status, Order.lease_epoch == order.lease_epoch)
         .values(**values)
-        .execution_options(synchronize_session=False)
     )
-    result: Any = session.execute(statement)
+    is_ours = changed(session, statement) > 0
     if verdict.evidence:
         session.execute(insert(Evidence).values(order_id=order.id, kind="reply", body=verdict.evidence[:8000], at=now))
-    if not result.rowcount:
+    if not is_ours:
         log.warning("order_moved_meanwhile", mch_billno=order.mch_billno, status=order.status, after=verdict.after)
         return False
     if verdict.alarm:
@@ -224,9 +229,7 @@ def _move_money(session: Session, order: Order, after: str, now: datetime) -> No
     ledger.post(
         session, [Posting(after, order.mch_billno, order.holding, account, order.amount_fen, order.campaign_id)], now
     )
-    session.execute(
-        update(Order).where(Order.id == order.id).values(holding=account).execution_options(synchronize_session=False)
-    )
+    changed(session, update(Order).where(Order.id == order.id).values(holding=account))
     if after == "received":
         budget.spend(session, order.campaign_id, order.amount_fen)
     elif after in ("returned", "failed"):
@@ -241,16 +244,19 @@ def note_bound(session: Session, order_id: int, openid: str, now: datetime) -> b
     order = session.get(Order, order_id)
     if order is None or order.status != "accepted" or order.holding != "tickets":
         return False
-    result: Any = session.execute(
+    bound = (
         update(Order)
         .where(Order.id == order_id, Order.status == "accepted", Order.holding == "tickets")
         .values(
-            holding="unclaimed", openid=openid, checks=0, next_step="query", next_check_at=now + timedelta(seconds=60),
+            holding="unclaimed",
+            openid=openid,
+            checks=0,
+            next_step="query",
+            next_check_at=now + timedelta(seconds=60),
             lease_epoch=Order.lease_epoch + 1,
-        )  # fmt: skip
-        .execution_options(synchronize_session=False)
+        )
     )
-    if not result.rowcount:
+    if not changed(session, bound):
         return False
     ledger.post(
         session, [Posting("bound", order.mch_billno, "tickets", "unclaimed", order.amount_fen, order.campaign_id)], now

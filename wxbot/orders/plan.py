@@ -4,12 +4,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger
 from wxbot.clock import shanghai_day
+from wxbot.db import changed
 from wxbot.ledger import Posting
 from wxbot.orders.channels import CHANNELS, Wish
 from wxbot.orders.models import MerchantLine, Order
@@ -73,7 +75,7 @@ def plan_orders(
         if not budget.reserve(session, campaign_id, total):
             raise BudgetSpent(f"campaign {campaign_id}: the budget does not allow {total} fen more")
     serial = _take_serials(session, settings.mch_id, len(wishes))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for offset, wish in enumerate(wishes):
         number = billno(settings.mch_id, now, settings.number_epoch, serial + offset, wish.attempt)
         params = json.dumps(channel.freeze(settings, number, wish), ensure_ascii=False, sort_keys=True)
@@ -89,7 +91,10 @@ def plan_orders(
     session.execute(insert(Order), rows)
     ledger.post(
         session,
-        [Posting("ordered", row["mch_billno"], "reserved", "in_flight", row["amount_fen"], row["campaign_id"]) for row in rows],
+        [
+            Posting("ordered", row["mch_billno"], "reserved", "in_flight", row["amount_fen"], row["campaign_id"])
+            for row in rows
+        ],
         now,
     )
     numbers = [row["mch_billno"] for row in rows]
@@ -104,13 +109,12 @@ def cancel_planned(session: Session, campaign_id: int, now: datetime, limit: int
     ).all()
     cancelled = []
     for order in orders:
-        moved = session.execute(
+        cancel = (
             update(Order)
             .where(Order.id == order.id, Order.status == "planned")
             .values(status="failed", err_code="CANCELLED", holding="reserved", settled_at=now, is_noticed=False)
-            .execution_options(synchronize_session=False)
         )
-        if getattr(moved, "rowcount", 0):
+        if changed(session, cancel):
             cancelled.append(order)
             budget.release(session, campaign_id, order.amount_fen)
     ledger.post(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
+from wxbot.db import changed
 from wxbot.orders import outcome
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
@@ -37,12 +38,12 @@ def _claim(runtime: Runtime, limit: int) -> Sequence[Order]:
             .limit(limit)
         ).all()
         ids = [order.id for order in due]
-        session.execute(
+        claim = (
             update(Order)
             .where(Order.id.in_(ids))
             .values(next_check_at=now + CLAIM, checks=Order.checks + 1, lease_epoch=Order.lease_epoch + 1)
-            .execution_options(synchronize_session=False)
         )
+        changed(session, claim)
         session.expire_all()
         return session.scalars(select(Order).where(Order.id.in_(ids))).all()
 
@@ -65,10 +66,9 @@ def _settle(runtime: Runtime, answers: Sequence[tuple[Order, PayAnswer | WeChatE
 def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:
     """A person asks for an early look: the order becomes due; True when it is unsettled."""
     with runtime.database.transaction() as session:
-        moved = session.execute(
+        due = (
             update(Order)
             .where(Order.id == order_id, Order.status.in_(("unknown", "accepted")))
             .values(next_step="query", next_check_at=now)
-            .execution_options(synchronize_session=False)
         )
-        return bool(getattr(moved, "rowcount", 0))
+        return changed(session, due) > 0

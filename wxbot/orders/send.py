@@ -12,9 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
+from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders import limits, outcome
 from wxbot.orders.channels import CHANNELS
@@ -69,16 +70,15 @@ def _claim(runtime: Runtime, wanted: int) -> Sequence[Order]:
         allowed = limits.grant(session, runtime.settings, len(due), now)
         claimed = []
         for order in due[:allowed]:
-            moved = session.execute(
+            claim = (
                 update(Order)
                 .where(Order.id == order.id, Order.status == order.status, Order.lease_epoch == order.lease_epoch)
                 .values(
                     status="sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE, sends=Order.sends + 1,
                     sent_at=now, next_step=None, next_check_at=None,
                 )
-                .execution_options(synchronize_session=False)
             )  # fmt: skip
-            if getattr(moved, "rowcount", 0):
+            if changed(session, claim):
                 claimed.append(order.id)
         if not claimed:
             return ()
@@ -86,7 +86,7 @@ def _claim(runtime: Runtime, wanted: int) -> Sequence[Order]:
         return session.scalars(select(Order).where(Order.id.in_(claimed))).all()
 
 
-def _due(now: datetime, wanted: int):  # type: ignore[no-untyped-def]
+def _due(now: datetime, wanted: int) -> Select[Order]:
     again = (Order.next_check_at <= now) & (Order.next_step == "send") & (Order.status == "unknown")
     return select(Order).where(or_(Order.status == "planned", again)).order_by(Order.id).limit(wanted)
 
@@ -123,10 +123,9 @@ def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Answer]], report: S
 
 def recover_sending(session: Session, now: datetime) -> int:
     """Orders whose worker died while sending become unknown and are due again with the same number (F03)."""
-    recovered = session.execute(
+    recovered = (
         update(Order)
         .where(Order.status == "sending", Order.lease_until < now)
         .values(status="unknown", err_code="WORKER_DIED", next_step="send", next_check_at=now, lease_until=None)
-        .execution_options(synchronize_session=False)
     )
-    return int(getattr(recovered, "rowcount", 0))
+    return changed(session, recovered)

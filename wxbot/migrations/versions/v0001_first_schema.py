@@ -33,6 +33,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_audit_events_target", ["target", "id"], unique=False)
 
     op.create_table(
+        "bill_days",
+        sa.Column("day", sa.String(length=8), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("faults", sa.Integer(), nullable=False),
+        sa.Column("read_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_bill_days")),
+    )
+    op.create_table(
         "bill_lines",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
         sa.Column("day", sa.String(length=8), nullable=False),
@@ -179,6 +187,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("draws", schema=None) as batch_op:
         batch_op.create_index("ix_draws_campaign_id", ["campaign_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_draws_open",
+            ["admitted_at"],
+            unique=False,
+            sqlite_where=sa.text("status = 'admitted'"),
+            postgresql_where=sa.text("status = 'admitted'"),
+        )
         batch_op.create_index("ix_draws_openid", ["openid"], unique=False)
         batch_op.create_index(
             "one_won_draw",
@@ -352,6 +367,7 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("locked_until", UtcDateTime(), nullable=True),
+        sa.Column("is_password_temporary", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint("role IN ('marketer', 'cashier', 'admin')", name=op.f("ck_staff_role")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),

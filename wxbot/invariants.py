@@ -1,0 +1,181 @@
+"""The rules that must always hold, as queries: run every minute in production and after every test story (money §5.5).
+
+Each returns how many rows break it; 0 everywhere is the only good answer. docs/invariants.md says what enforces each.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wxbot import ledger
+from wxbot.budget import Budget
+from wxbot.campaigns.models import Campaign, Packet, PacketCount
+from wxbot.clock import Clock
+from wxbot.db import Database
+from wxbot.draws.models import Bind, Draw
+from wxbot.orders.models import DEAD, Order
+
+
+def one_live_order(session: Session) -> int:
+    """I1, I6: no reason has two orders that may still move money."""
+    doubled = (
+        select(Order.reason_kind, Order.reason_id)
+        .where(Order.status.not_in(DEAD))
+        .group_by(Order.reason_kind, Order.reason_id)
+        .having(func.count() > 1)
+    )
+    return int(session.execute(select(func.count()).select_from(doubled.subquery())).scalar_one())
+
+
+def intent_before_wire(session: Session) -> int:
+    """I4: what WeChat knows has a number and parameters of ours."""
+    return int(
+        session.execute(
+            select(func.count()).select_from(Order).where(Order.sends > 0, func.length(Order.params) < 2)
+        ).scalar_one()
+    )
+
+
+def budget_kept(session: Session) -> int:
+    """I7: committed + paid never passes the budget, and committed is what live orders hold."""
+    over = session.execute(
+        select(func.count()).select_from(Budget).where(Budget.committed_fen + Budget.paid_fen > Budget.budget_fen)
+    ).scalar_one()
+    held = dict(
+        session.execute(
+            select(Order.campaign_id, func.sum(Order.amount_fen))
+            .where(Order.holding.in_(("in_flight", "tickets", "unclaimed")))
+            .group_by(Order.campaign_id)
+        )
+        .tuples()
+        .all()
+    )
+    differing = sum(
+        1
+        for budget in session.scalars(select(Budget))
+        if int(held.get(budget.campaign_id) or 0) != budget.committed_fen
+    )
+    return int(over) + differing
+
+
+def ledger_agrees(session: Session) -> int:
+    """I9: the projection of every account is the sum of its entries, and all accounts together are zero."""
+    return len(ledger.unbalanced_accounts(session)) + int(sum(ledger.balances(session).values()) != 0)
+
+
+def ledger_holds_orders(session: Session) -> int:
+    """I9, I13: what stands in flight, in tickets, unclaimed and paid is what the orders say stands there."""
+    held = dict(
+        session.execute(select(Order.holding, func.sum(Order.amount_fen)).group_by(Order.holding)).tuples().all()
+    )
+    accounts = ledger.balances(session)
+    return sum(
+        1 for name in ("in_flight", "tickets", "unclaimed", "paid") if accounts[name] != int(held.get(name) or 0)
+    )
+
+
+def seals_hold(session: Session) -> int:
+    """I9: no sealed entry was changed by hand."""
+    return int(ledger.broken_link(session) is not None)
+
+
+def one_win(session: Session) -> int:
+    """I12: nobody has two bound packets in one lottery's campaign, and no packet two people."""
+    doubled = (
+        select(Draw.campaign_id, Draw.openid)
+        .where(Draw.status == "bound")
+        .group_by(Draw.campaign_id, Draw.openid)
+        .having(func.count() > 1)
+    )
+    return int(session.execute(select(func.count()).select_from(doubled.subquery())).scalar_one())
+
+
+def packets_counted(session: Session) -> int:
+    """I13: the kept counts are the packets."""
+    kept = {
+        (row.campaign_id, row.status): (row.n, row.amount_fen)
+        for row in session.scalars(select(PacketCount))
+        if row.n or row.amount_fen
+    }
+    real = {
+        (campaign_id, status): (int(n), int(amount_fen))
+        for campaign_id, status, n, amount_fen in session.execute(
+            select(Packet.campaign_id, Packet.status, func.count(), func.sum(Packet.amount_fen)).group_by(
+                Packet.campaign_id, Packet.status
+            )
+        )
+    }
+    return sum(1 for key in kept.keys() | real.keys() if kept.get(key) != real.get(key))
+
+
+def four_eyes(session: Session) -> int:
+    """I16: nobody approved their own campaign."""
+    return int(
+        session.execute(
+            select(func.count()).select_from(Campaign).where(Campaign.approved_by == Campaign.submitted_by)
+        ).scalar_one()
+    )
+
+
+def binds_explained(session: Session) -> int:
+    """F39: events that match nothing of ours wait for a person."""
+    return int(session.execute(select(func.count()).select_from(Bind).where(Bind.status == "quarantined")).scalar_one())
+
+
+def closed_at_rest(session: Session) -> int:
+    """A closed campaign has nothing in flight, loaded, unclaimed or reserved."""
+    open_accounts = ("in_flight", "tickets", "unclaimed", "reserved")
+    return int(
+        session.execute(
+            select(func.count())
+            .select_from(ledger.Balance)
+            .join(Campaign, Campaign.id == ledger.Balance.campaign_id)
+            .where(
+                Campaign.status == "closed",
+                ledger.Balance.account.in_(open_accounts),
+                ledger.Balance.balance_fen != 0,
+            )
+        ).scalar_one()
+    )
+
+
+INVARIANTS: dict[str, Callable[[Session], int]] = {
+    "I1": one_live_order,
+    "I4": intent_before_wire,
+    "I7": budget_kept,
+    "I9_sums": ledger_agrees,
+    "I9_orders": ledger_holds_orders,
+    "I9_seals": seals_hold,
+    "I12": one_win,
+    "I13": packets_counted,
+    "I16": four_eyes,
+    "F39": binds_explained,
+    "at_rest": closed_at_rest,
+}
+"""Invariant → the query that counts what breaks it."""
+
+
+def check(database: Database) -> dict[str, int]:
+    """Run every invariant; name → rows that break it."""
+    found = {}
+    for name, query in INVARIANTS.items():
+        with database.reading() as session:
+            found[name] = query(session)
+    return found
+
+
+STUCK = timedelta(hours=24)
+
+
+def stuck_orders(database: Database, clock: Clock) -> int:
+    """T9: orders unknown for more than a day without a person having been told."""
+    with database.reading() as session:
+        return int(
+            session.execute(
+                select(func.count())
+                .select_from(Order)
+                .where(Order.status == "unknown", Order.created_at < clock.now() - STUCK)
+            ).scalar_one()
+        )

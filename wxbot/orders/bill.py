@@ -1,0 +1,158 @@
+"""The daily fund bill: every line matched to an order, or standing in suspense until a person explains it (I17).
+
+WeChat makes the bill of a day from 09:00 of the next (see PayClient.downloadfundflow); it is read from 10:00 on.
+"""
+
+import csv
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from wxbot import ledger
+from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.ledger import Posting
+from wxbot.logs import get_logger
+from wxbot.money import NotMoney, parse_yuan
+from wxbot.orders.models import BillDay, BillLine, Order
+from wxbot.runtime import Runtime
+from wxbot.wechat.errors import WeChatError
+
+log = get_logger(__name__)
+
+READY_HOUR = 10
+DAYS_BACK = 14
+"""How far back a missing bill is still fetched."""
+
+SUMMARY = "资金流水总笔数"
+COLUMNS = 11
+
+
+class UnreadableBill(ValueError):
+    """The bill has not the columns it should have; nothing of it was used (F86)."""
+
+
+@dataclass(frozen=True)
+class FundLine:
+    """One line of the bill: `amount_fen` is positive, `is_income` says which way it went."""
+
+    number: str
+    detail_id: str
+    mch_billno: str
+    kind: str
+    is_income: bool
+    amount_fen: int
+
+
+def parse_bill(text: str) -> list[FundLine]:
+    """The lines of a fund bill. Values stand behind a back-tick; the last two lines are a summary that must agree.
+
+    Raises UnreadableBill for anything else.
+    """
+    rows = [
+        [value.strip().lstrip("`") for value in row] for row in csv.reader(text.lstrip("\ufeff").splitlines()) if row
+    ]
+    heads = [index for index, row in enumerate(rows) if row[0] == SUMMARY]
+    if not rows or not rows[0][0].startswith("记账时间") or len(heads) != 1 or heads[0] + 2 != len(rows):
+        raise UnreadableBill("the bill has no header or no summary")
+    lines = [_line(row) for row in rows[1 : heads[0]]]
+    summary = rows[-1]
+    try:
+        told = (int(summary[0]), parse_yuan(summary[2]), parse_yuan(summary[4]))
+    except (IndexError, ValueError) as error:
+        raise UnreadableBill("the bill's summary cannot be read") from error
+    income = sum(line.amount_fen for line in lines if line.is_income)
+    outgo = sum(line.amount_fen for line in lines if not line.is_income)
+    if told != (len(lines), income, outgo):
+        raise UnreadableBill(f"the bill's lines do not add up to its summary: {told}")
+    return lines
+
+
+def _line(row: list[str]) -> FundLine:
+    if len(row) != COLUMNS or row[5] not in ("收入", "支出"):
+        raise UnreadableBill("a line of the bill has other columns")
+    try:
+        amount_fen = parse_yuan(row[6])
+    except NotMoney as error:
+        raise UnreadableBill("a line of the bill has no amount") from error
+    return FundLine(row[2], row[1], row[10], row[3], row[5] == "收入", amount_fen)
+
+
+def fetch_bills(runtime: Runtime) -> int:
+    """Read the bills of past days that are missing; returns how many were read. A missing bill is an alarm, not an OK."""
+    now = runtime.clock.now()
+    if now.astimezone(SHANGHAI).hour < READY_HOUR:
+        return 0
+    today = shanghai_day(now)
+    with runtime.database.reading() as session:
+        known = set(session.scalars(select(BillDay.day)))
+        first = session.execute(select(func.min(Order.created_at))).scalar_one_or_none()
+    read = 0
+    for back in range(DAYS_BACK, 0, -1):
+        day = today - timedelta(days=back)
+        if f"{day:%Y%m%d}" in known or first is None or day < shanghai_day(first):
+            continue
+        try:
+            text = runtime.pay.downloadfundflow(day)
+        except WeChatError as error:
+            if "NO_BILL_EXIST" not in str(error):
+                log.warning("bill_missing", day=f"{day:%Y%m%d}", reason=str(error))
+                continue
+            text = None
+        read += 1
+        with runtime.database.transaction() as session:
+            try:
+                lines = parse_bill(text) if text is not None else []
+            except UnreadableBill as error:
+                log.error("bill_unreadable", day=f"{day:%Y%m%d}", reason=str(error))
+                return read - 1
+            book_bill(session, f"{day:%Y%m%d}", lines, runtime.database.now(session))
+    return read
+
+
+def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) -> int:
+    """Match the lines of one day and post what is not ours; returns how many lines have a fault. Repeating changes nothing."""
+    faults = 0
+    for line in lines:
+        key = f"{day}:{line.number}"
+        if session.execute(select(BillLine.id).where(BillLine.line_key == key)).first() is not None:
+            continue
+        order = session.execute(
+            select(Order).where(or_(Order.mch_billno == line.mch_billno, Order.detail_id == line.detail_id))
+        ).scalars().first()  # fmt: skip
+        fault = _fault(order, line)
+        faults += fault is not None
+        if order is None:
+            _post_foreign(session, key, line, now)
+        session.add(
+            BillLine(day=day, line_key=key, kind="income" if line.is_income else "outgo", mch_billno=line.mch_billno[:64],
+                     amount_fen=line.amount_fen, order_id=order.id if order else None, fault=fault, at=now)
+        )  # fmt: skip
+    session.merge(BillDay(day=day, lines=len(lines), faults=faults, read_at=now))
+    if faults:
+        log.error("bill_differs", day=day, faults=faults)
+    return faults
+
+
+def _fault(order: Order | None, line: FundLine) -> str | None:
+    """What is wrong with a line, or None: the classes a person has to look at (money T8)."""
+    if order is None:
+        return None if line.is_income and "充值" in line.kind else "not_ours"
+    if order.amount_fen != line.amount_fen:
+        return "amount_differs"
+    if line.is_income and order.status not in ("returned", "failed", "accepted", "unknown"):
+        return "returned_but_booked_" + order.status
+    if not line.is_income and order.status in ("planned", "failed"):
+        return "paid_but_booked_" + order.status
+    return None
+
+
+def _post_foreign(session: Session, key: str, line: FundLine, now: datetime) -> None:
+    """A line without an order of ours: a top-up comes from outside, anything else stands in suspense."""
+    if line.is_income:
+        source = "external" if "充值" in line.kind else "suspense"
+        posting = Posting("bill", key, source, "merchant", line.amount_fen)
+    else:
+        posting = Posting("bill", key, "merchant", "suspense", line.amount_fen)
+    ledger.post(session, [posting], now)

@@ -1,0 +1,187 @@
+"""DOOR time: the table of tasks, the table of intervals, and the Celery application that runs them.
+
+Celery only carries names: every task looks into the database for what is due (level-triggered, F76), so a lost or
+doubled message changes nothing, and an emptied broker is refilled by the next tick (F02, I18).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery
+from redis.exceptions import RedisError
+
+from wxbot import invariants, ledger
+from wxbot.campaigns.launch import active_campaigns, advance
+from wxbot.draws import bind
+from wxbot.logs import configure, get_logger
+from wxbot.orders.bill import fetch_bills
+from wxbot.orders.reconcile import reconcile_due
+from wxbot.orders.send import recover_sending, send_due
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+
+log = get_logger(__name__)
+
+HEARTBEAT_KEY = "wxbot:worker:beat"
+"""Redis key that a living worker renews; `wxbot doctor` and /readyz look at it."""
+
+RECONCILE_BATCH = 200
+
+
+def climb(runtime: Runtime) -> int:
+    """Advance every campaign that needs it."""
+    return sum(advance(runtime, campaign_id) for campaign_id in active_campaigns(runtime.database))
+
+
+def send(runtime: Runtime) -> int:
+    """Send what is due; one sender at a time is enough, the lock is only advice (F60)."""
+    lock = runtime.redis.lock("wxbot:sending", timeout=60, blocking=False)
+    try:
+        has_lock = lock.acquire()
+    except RedisError:
+        has_lock = True  # without Redis the guarded UPDATE alone keeps two senders apart
+    if not has_lock:
+        return 0
+    try:
+        return send_due(runtime).sent
+    finally:
+        try:
+            lock.release()
+        except RedisError:
+            log.info("sending_lock_lost")
+
+
+def recover(runtime: Runtime) -> int:
+    """Take back orders whose worker died."""
+    with runtime.database.transaction() as session:
+        return recover_sending(session, runtime.database.now(session))
+
+
+def reconcile(runtime: Runtime) -> int:
+    """Ask WeChat about everything unsettled that is due."""
+    total = 0
+    while (asked := reconcile_due(runtime, RECONCILE_BATCH)) > 0:
+        total += asked
+        if asked < RECONCILE_BATCH or total >= 10 * RECONCILE_BATCH:
+            break
+    return total
+
+
+def seal(runtime: Runtime) -> int:
+    """Extend the ledger's hash chain."""
+    with runtime.database.transaction() as session:
+        return ledger.seal(session)
+
+
+def check(runtime: Runtime) -> int:
+    """Run the invariants; anything but 0 is an alarm."""
+    broken = {name: rows for name, rows in invariants.check(runtime.database).items() if rows}
+    if broken:
+        log.error("invariants_broken", **broken)
+    return sum(broken.values())
+
+
+def beat(runtime: Runtime) -> int:
+    """Tell the world that this worker lives."""
+    runtime.redis.set(HEARTBEAT_KEY, str(runtime.clock.unix()), ex=60)
+    return 0
+
+
+def match_binds(runtime: Runtime) -> int:
+    """Join bind events that came before what they belong to."""
+    return bind.match_pending(runtime, runtime.clock.now())
+
+
+def lapse_draws(runtime: Runtime) -> int:
+    """Give up draws that were admitted but never bound."""
+    return bind.lapse(runtime, runtime.clock.now())
+
+
+TASKS: dict[str, Callable[[Runtime], int]] = {
+    "campaigns.climb": climb,
+    "orders.send": send,
+    "orders.recover": recover,
+    "orders.reconcile": reconcile,
+    "orders.bill": fetch_bills,
+    "draws.match": match_binds,
+    "draws.lapse": lapse_draws,
+    "ledger.seal": seal,
+    "invariants.check": check,
+    "worker.beat": beat,
+}
+"""Task name → function. Whoever reads this table knows everything the clock can ask for."""
+
+INTERVALS: dict[str, float] = {
+    "campaigns.climb": 1.0,
+    "orders.send": 1.0,
+    "orders.recover": 10.0,
+    "orders.reconcile": 2.0,
+    "orders.bill": 600.0,
+    "draws.match": 5.0,
+    "draws.lapse": 300.0,
+    "ledger.seal": 15.0,
+    "invariants.check": 60.0,
+    "worker.beat": 5.0,
+}
+"""Task name → seconds between two runs."""
+
+
+def run_task(runtime: Runtime, name: str) -> int:
+    """Run one task once, here and now; returns how much it did. Used by the worker, the demo and the tests."""
+    return TASKS[name](runtime)
+
+
+def run_until_quiet(runtime: Runtime, rounds: int = 200) -> int:
+    """Run the tasks that move money and campaigns, in order, until none of them finds work; returns the rounds used."""
+    names = ("campaigns.climb", "orders.recover", "orders.send", "orders.reconcile", "draws.match")
+    for used in range(rounds):
+        if sum(run_task(runtime, name) for name in names) == 0:
+            return used
+    return rounds
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The Celery application: every task registered, the schedule from the table of intervals."""
+    application = Celery("wxbot", broker=settings.redis_url)
+    application.conf.update(
+        task_ignore_result=True,
+        task_default_queue="wxbot",
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": 3600},
+        timezone="UTC",
+        beat_schedule={
+            name: {"task": name, "schedule": seconds, "options": {"expires": max(seconds * 2, 5.0)}}
+            for name, seconds in INTERVALS.items()
+        },
+    )
+    runtime = Runtime(settings)
+    for name, function in TASKS.items():
+        application.task(name=name)(_bound(runtime, name, function))
+    return application
+
+
+def _bound(runtime: Runtime, name: str, function: Callable[[Runtime], int]) -> Callable[[], int]:
+    """A Celery task body: the function with the process's runtime; a failure is logged, the next tick tries again."""
+
+    def body() -> int:
+        try:
+            return function(runtime)
+        except Exception:
+            log.exception("task_failed", task=name)
+            return -1
+
+    body.__name__ = name.replace(".", "_")
+    body.__doc__ = function.__doc__
+    return body
+
+
+def run_worker(settings: Settings, *, concurrency: int = 4, with_clock: bool = True) -> None:
+    """Run a worker in this process until it is told to stop; `with_clock` also runs the schedule (one worker only)."""
+    configure(settings.log_level, settings.log_format)
+    application = make_celery(settings)
+    arguments: list[Any] = ["worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "WARNING"]
+    arguments += ["--without-gossip", "--without-mingle"]
+    if with_clock:
+        arguments += ["--beat", "--scheduler", "celery.beat:Scheduler"]
+    application.worker_main(arguments)
