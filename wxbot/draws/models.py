@@ -49,6 +49,8 @@ class Draw(Base):
         ),
         Index("ix_draws_campaign_id", "campaign_id", "id"),
         Index("ix_draws_openid", "openid"),
+        Index("ix_draws_open", "admitted_at",
+              sqlite_where=text("status = 'admitted'"), postgresql_where=text("status = 'admitted'")),
     )  # fmt: skip
 
 

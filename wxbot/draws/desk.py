@@ -1,0 +1,35 @@
+"""The draw page's own long-lived parts, one set per process."""
+
+import os
+import threading
+import weakref
+
+from wxbot.draws.board import Boards
+from wxbot.draws.booking import Bookings
+from wxbot.draws.counts import Counts
+from wxbot.runtime import Runtime
+
+
+class Desk:
+    """Boards, the booking thread and the counts of one process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.pid = os.getpid()
+        self.boards = Boards(runtime.database, runtime.vault)
+        self.bookings = Bookings(runtime.database, runtime.redis)
+        self.counts = Counts(runtime.database)
+
+
+_desks: "weakref.WeakKeyDictionary[Runtime, Desk]" = weakref.WeakKeyDictionary()
+_guard = threading.Lock()
+
+
+def desk_of(runtime: Runtime) -> Desk:
+    """The desk of this runtime in this process; made at its first use, never shared across a fork."""
+    desk = _desks.get(runtime)
+    if desk is None or desk.pid != os.getpid():
+        with _guard:
+            desk = _desks.get(runtime)
+            if desk is None or desk.pid != os.getpid():
+                desk = _desks[runtime] = Desk(runtime)
+    return desk
