@@ -262,8 +262,9 @@ def install_packages(name: str) -> None:
         return
     total = len(re.findall(r"^\S+==", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
     progress.begin("Python packages", total)
-    command = [str(PYTHON), "-m", "pip", "install", "--require-hashes", "--no-input", "--disable-pip-version-check"]
-    command += ["--progress-bar", "off", "--prefer-binary", "--requirement", str(lock)]
+    # The lock is complete, so pip need not look for what a package needs.
+    command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-input"]
+    command += ["--disable-pip-version-check", "--progress-bar", "off", "--prefer-binary", "--requirement", str(lock)]
     run(
         command,
         "The Python packages could not be installed. Run the same command again; if it fails again, remove .venv first.",
@@ -300,7 +301,8 @@ def find_node() -> tuple[str, list[str]]:
     lock = ROOT / "requirements" / "node.lock"
     if not stamped("packages-node", digest(lock)):
         progress.begin(f"Node.js (none of version {OLDEST_NODE} or later on PATH)")
-        command = [str(PYTHON), "-m", "pip", "install", "--require-hashes", "--no-input", "--disable-pip-version-check"]
+        command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-input"]
+        command.append("--disable-pip-version-check")
         run(
             [*command, "--requirement", str(lock)],
             f"Node.js could not be installed; put Node.js {OLDEST_NODE} or later on PATH.",

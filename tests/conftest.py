@@ -16,12 +16,15 @@ import pytest
 import redis as redis_client
 
 from tests.schema import lay_schema
-from tests.servers import PrivatePostgres, SimulatedWeChat, find_browser, running
+from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running
 from wxbot.db import Database
 from wxbot.private_servers import PrivateRedis
 from wxbot.settings import Settings
 
 if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+
     from wxbot.runtime import Runtime
 
 DATABASES = ("sqlite", "postgresql")
@@ -139,6 +142,48 @@ def runtime(settings: Settings) -> Iterator[Runtime]:
 
     with closing(Runtime(settings)) as made:
         yield made
+
+
+@pytest.fixture
+def app(runtime: Runtime) -> Flask:
+    """The web application, without a server around it."""
+    from wxbot.app import create_app
+
+    return create_app(runtime)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser for `app` that runs no scripts."""
+    return app.test_client()
+
+
+@dataclass(frozen=True)
+class Live:
+    """The application behind a real socket, known to the simulator as the account's server."""
+
+    url: str
+    app: Flask
+    runtime: Runtime
+
+
+@pytest.fixture
+def live(settings: Settings, simulator: SimulatedWeChat) -> Iterator[Live]:
+    """The web application under a threaded server on loopback; WeChat's callbacks reach it, its pages may use OAuth.
+
+    On both databases, as `database_url`; override `settings` in a test module to choose one.
+    """
+    from wxbot.app import create_app
+    from wxbot.runtime import Runtime
+
+    with LoopbackServer() as server:
+        host = server.url.removeprefix("http://")
+        domains = {name: [host] for name in ("oauth_domains", "js_domains", "business_domains")}
+        simulator.control("PUT", "account", {"callback_url": f"{server.url}/wechat", **domains})
+        with closing(Runtime(settings.model_copy(update={"public_url": server.url}))) as runtime:
+            made = create_app(runtime)
+            server.serve(made.wsgi_app)
+            yield Live(server.url, made, runtime)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from typing import Any
 
 import psycopg
 import requests
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from wxbot.private_servers import ServerProblem, free_port
 
@@ -324,6 +326,40 @@ class SimulatedWeChat:
         if follows:
             self.control("POST", f"people/{made['id']}/follow", {})
         return made
+
+
+class LoopbackServer:
+    """A threaded WSGI server on a free port; the port is known before the application exists."""
+
+    def __init__(self) -> None:
+        self._application: Any = None
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_QuietRequests)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def serve(self, application: Any) -> None:
+        """Answer with this WSGI application from now on."""
+        self._application = application
+        self._thread.start()
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        return self._application(environ, start_response)
+
+    def __enter__(self) -> LoopbackServer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+
+class _QuietRequests(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing: the tests look at answers."""
 
 
 def find_browser() -> str | None:

@@ -47,7 +47,7 @@ VAGUE_PREFIXES = ("new_", "tmp_", "my_")
 VAGUE_VERBS = ("process_", "handle_", "manage_", "execute_", "perform_", "check_and_", "do_")
 # Words that end in a digit by their nature; anything else with a number at its end hides what makes it different.
 NUMBERED_WORDS = re.compile(
-    r"(?:h5|v[23]|md5|sha1|sha256|base64|b64|utf8|argon2|x509|pkcs[178]|p12|int64|http2)$", re.IGNORECASE
+    r"(?:h5|v[23]|md5|sha1|sha256|base64|b64|utf8|argon2|x509|pkcs[178]|p12|int64|http2|_[345]\d\d)$", re.IGNORECASE
 )
 # Names that a framework looks for.
 FRAMEWORK_NAMES = frozenset(
