@@ -179,17 +179,11 @@ def broken_link(session: Session, after_id: int = 0, limit: int = 100_000) -> in
 def unbalanced_accounts(session: Session) -> list[tuple[int, str]]:
     """(campaign_id, account) whose projection differs from the sum of the entries; empty when the books agree."""
     sums: dict[tuple[int, str], int] = {}
-    for campaign_id, account, amount in session.execute(
-        select(func.coalesce(Entry.campaign_id, 0), Entry.credit, func.sum(Entry.amount_fen)).group_by(
-            func.coalesce(Entry.campaign_id, 0), Entry.credit
-        )
-    ):
-        sums[campaign_id, account] = sums.get((campaign_id, account), 0) + int(amount)
-    for campaign_id, account, amount in session.execute(
-        select(func.coalesce(Entry.campaign_id, 0), Entry.debit, func.sum(Entry.amount_fen)).group_by(
-            func.coalesce(Entry.campaign_id, 0), Entry.debit
-        )
-    ):
-        sums[campaign_id, account] = sums.get((campaign_id, account), 0) - int(amount)
+    for side, sign in ((Entry.credit, 1), (Entry.debit, -1)):
+        for campaign_id, account, amount in session.execute(
+            select(Entry.campaign_id, side, func.sum(Entry.amount_fen)).group_by(Entry.campaign_id, side)
+        ):
+            key = (campaign_id or 0, account)
+            sums[key] = sums.get(key, 0) + sign * int(amount)
     shown = {(row.campaign_id, row.account): row.balance_fen for row in session.scalars(select(Balance))}
     return sorted(key for key in sums.keys() | shown.keys() if sums.get(key, 0) != shown.get(key, 0))

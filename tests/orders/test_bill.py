@@ -1,0 +1,98 @@
+"""The fund bill: read strictly, matched line by line (money F86, T8)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import insert, select
+
+from wxbot import ledger
+from wxbot.db import Database
+from wxbot.orders.bill import UnreadableBill, book_bill, parse_bill
+from wxbot.orders.models import BillLine, Order
+
+NOW = datetime(2026, 3, 16, 4, 0, tzinfo=UTC)
+HEAD = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额（元）,账户结余（元）,资金变更提交申请人,备注,业务凭证号"
+
+
+def bill(*lines: tuple[str, str, str, str, str], total: str | None = None) -> str:
+    """A bill of (flow number, kind, direction, yuan, order number) lines."""
+    body = [f"`2026-03-15 10:00:00,`d{n},`{n},`{kind},`{kind},`{way},`{yuan},`0.00,`API,`,`{billno}"
+            for n, kind, way, yuan, billno in lines]  # fmt: skip
+    sums = {way: sum(round(float(line[3]) * 100) for line in lines if line[2] == way) for way in ("收入", "支出")}
+    counted = {way: sum(1 for line in lines if line[2] == way) for way in ("收入", "支出")}
+    summary = total or (
+        f"`{len(lines)},`{counted['收入']},`{sums['收入'] / 100:.2f},`{counted['支出']},`{sums['支出'] / 100:.2f}"
+    )
+    return "\r\n".join([HEAD, *body, "资金流水总笔数,收入笔数,收入金额,支出笔数,支出金额", summary]) + "\r\n"
+
+
+PAID = ("1", "现金红包发放", "支出", "1.13", "1900000001202603150000000011")
+BACK = ("2", "现金红包退款", "收入", "1.13", "1900000001202603150000000011")
+TOP_UP = ("3", "充值", "收入", "1000.00", "")
+FOREIGN = ("4", "别的系统", "支出", "5.00", "9999")
+
+
+def test_lines_are_read_with_a_bom_and_crlf() -> None:
+    lines = parse_bill("\ufeff" + bill(PAID, BACK, TOP_UP))
+    assert [(line.amount_fen, line.is_income) for line in lines] == [(113, False), (113, True), (100000, True)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<xml/>",
+        bill(PAID).replace("记账时间", "time"),
+        bill(PAID).replace("`支出", "`"),
+        bill(PAID).replace("1.13,`0.00", "1.135,`0.00"),
+        bill(PAID, total="`2,`0,`0.00,`1,`1.13"),
+        bill(PAID, total="`1,`0,`0.00,`1,`1.14"),
+        bill(PAID).split("资金流水总笔数")[0],
+        bill(PAID).replace("`API,", ""),
+    ],
+)
+def test_F86_a_bill_with_other_columns_or_sums_is_refused_whole(text: str) -> None:
+    with pytest.raises(UnreadableBill):
+        parse_bill(text)
+
+
+def _order(database: Database, status: str) -> None:
+    with database.transaction() as session:
+        session.execute(
+            insert(Order).values(
+                channel="hbpreorder", reason_kind="packet", reason_id=1, attempt=1, campaign_id=1, mch_billno=PAID[4],
+                params="{}", params_sha256="x", amount_fen=113, status=status, holding="paid", created_at=NOW,
+            )
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "line", "fault"),
+    [
+        ("received", PAID, None),
+        ("accepted", PAID, None),
+        ("returned", BACK, None),
+        ("failed", PAID, "paid_but_booked_failed"),
+        ("received", BACK, "returned_but_booked_received"),
+        ("received", (*PAID[:3], "1.14", PAID[4]), "amount_differs"),
+        ("received", FOREIGN, "not_ours"),
+        ("received", TOP_UP, None),
+    ],
+)
+def test_T8_each_class_of_difference_is_named(
+    database: Database, status: str, line: tuple[str, str, str, str, str], fault: str | None
+) -> None:
+    _order(database, status)
+    lines = parse_bill(bill(line))
+    with database.transaction() as session:
+        assert book_bill(session, "20260315", lines, NOW) == (fault is not None)
+    with database.transaction() as session:  # read again: nothing is booked twice
+        assert book_bill(session, "20260315", lines, NOW) == 0
+    with database.reading() as session:
+        assert [row.fault for row in session.scalars(select(BillLine))] == [fault]
+        balances = ledger.balances(session)
+        assert balances["external"] == (-100000 if line is TOP_UP else 0)
+        assert balances["suspense"] == (500 if line is FOREIGN else 0)
+        assert ledger.unbalanced_accounts(session) == []

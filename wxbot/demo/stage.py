@@ -1,0 +1,223 @@
+"""The stage of the demo: starts every process on loopback, waits until each is ready, and stops exactly those again."""
+
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wxbot.db import Database
+from wxbot.migrations import upgrade
+from wxbot.private_servers import PrivateRedis, ServerProblem
+from wxbot.settings import Settings
+from wxbot.simulator.config import SimulatorConfig
+
+STOP_S = 10
+"""How long a process may take to end before it is killed."""
+
+READY_S = 60
+"""How long a process may take to answer, on a slow machine."""
+
+PR_SET_PDEATHSIG = 1
+
+
+class StageProblem(Exception):
+    """The demo cannot start; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the demo listens. All on 127.0.0.1."""
+
+    web: int = 8000
+    wechat: int = 9000
+    pay: int = 9443
+
+    def refuse_busy(self) -> None:
+        """Raise StageProblem for a port that somebody else holds."""
+        for name, port, option in (
+            ("the web application", self.web, "--web-port"),
+            ("the simulator", self.wechat, "--wechat-port"),
+            ("the simulated WeChat Pay", self.pay, "--pay-port"),
+        ):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError as error:
+                    raise StageProblem(
+                        f"端口 {port} 已被占用，请先停止占用它的程序，或换一个端口：wxbot demo {option} {port + 100}\n"
+                        f"Port {port}, where {name} listens, is busy: stop what holds it, or choose another with "
+                        f"wxbot demo {option} {port + 100}"
+                    ) from error
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this child when the demo itself is killed, so that nothing is left behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass
+class Stage:
+    """The demo's processes, their folder and their settings."""
+
+    folder: Path
+    ports: Ports = field(default_factory=Ports)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that differ from the demo's defaults (the story wants a faster merchant)."""
+    _children: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
+    _redis: PrivateRedis | None = None
+
+    @property
+    def public_url(self) -> str:
+        """Where the web application is seen."""
+        return f"http://127.0.0.1:{self.ports.web}"
+
+    @property
+    def wechat_url(self) -> str:
+        """Where the simulator is seen."""
+        return f"http://127.0.0.1:{self.ports.wechat}"
+
+    def clear(self) -> None:
+        """Forget everything of an earlier demo."""
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def prepare(self) -> None:
+        """Make the folder and refuse what could not work."""
+        self.ports.refuse_busy()
+        (self.folder / "logs").mkdir(parents=True, exist_ok=True)
+
+    def start_redis(self) -> None:
+        """A private Valkey or Redis on a free port."""
+        try:
+            self._redis = PrivateRedis(self.folder / "redis", persistent=True).start()
+        except ServerProblem as error:
+            raise StageProblem(str(error)) from error
+
+    def start_simulator(self) -> None:
+        """The simulated WeChat, its callbacks aimed at the web application."""
+        self._spawn(
+            "simulator",
+            [
+                "-m", "wxbot.simulator", "--http-port", str(self.ports.wechat), "--https-port", str(self.ports.pay),
+                "--state-dir", str(self.folder / "wechat"), "--callback-url", f"{self.public_url}/wechat",
+                "--app-url", self.public_url,
+            ],
+        )  # fmt: skip
+        self._wait("simulator", f"{self.wechat_url}/_sim/health")
+
+    def start_database(self) -> None:
+        """Bring the demo's SQLite database up to date."""
+        database = Database(self.settings().database_url)
+        upgrade(database)
+        database.close()
+
+    def start_web(self) -> None:
+        """The web application under gunicorn."""
+        self._spawn("web", ["-m", "wxbot", "run", "web", "--bind", f"127.0.0.1:{self.ports.web}"], self.environment())
+        self._wait("web", f"{self.public_url}/healthz")
+
+    def start_worker(self) -> None:
+        """The worker with its schedule."""
+        self._spawn("worker", ["-m", "wxbot", "worker"], self.environment())
+
+    def settings(self) -> Settings:
+        """The settings all of wxbot's processes get."""
+        if self._redis is None:
+            raise StageProblem("Redis is not running yet")
+        account = SimulatorConfig().account()
+        certs = self.folder / "wechat" / "certs"
+        names = ("appid", "appsecret", "original_id", "callback_token", "aes_key", "callback_mode", "mch_id", "pay_key")
+        values: dict[str, Any] = {name: getattr(account, name) for name in names}
+        values |= {f"{host}_base": self.wechat_url for host in ("api", "open", "mp", "res", "zb")}
+        values |= {
+            "profile": "simulator",
+            "secret_key": self._secret_key(),
+            "database_url": f"sqlite:///{self.folder / 'wxbot.db'}",
+            "redis_url": self._redis.url,
+            "public_url": self.public_url,
+            "data_dir": self.folder,
+            "mch_base": f"https://127.0.0.1:{self.ports.pay}",
+            "pay_cert_file": certs / "apiclient_cert.pem",
+            "pay_key_file": certs / "apiclient_key.pem",
+            "pay_ca_file": certs / "ca.pem",
+            "pay_quiet_hours": False,
+            "brand": account.name,
+        }
+        return Settings(_env_file=None, **(values | dict(self.changes)))  # type: ignore[call-arg]
+
+    def environment(self) -> dict[str, str]:
+        """The same settings as environment variables for a child process."""
+        dumped = self.settings().model_dump()
+        plain = {name: value.get_secret_value() if hasattr(value, "get_secret_value") else value for name, value in dumped.items()}
+        variables = {f"WXBOT_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
+        return {**{name: value for name, value in os.environ.items() if not name.startswith("WXBOT_")}, **variables}
+
+    def is_whole(self) -> str | None:
+        """The name of a process that has ended by itself, or None while all run."""
+        return next((name for name, child in self._children if child.poll() is not None), None)
+
+    def last_words(self, name: str) -> str:
+        """The end of a process's log."""
+        path = self.folder / "logs" / f"{name}.log"
+        return path.read_text(encoding="utf-8", errors="replace")[-1500:] if path.exists() else ""
+
+    def stop(self) -> None:
+        """Stop what this stage started, last first, and nothing else."""
+        for _name, child in reversed(self._children):
+            if child.poll() is None:
+                child.terminate()
+        deadline = time.monotonic() + STOP_S
+        for _name, child in reversed(self._children):
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        self._children.clear()
+        if self._redis is not None:
+            self._redis.stop()
+            self._redis = None
+
+    def _secret_key(self) -> str:
+        path = self.folder / "secret_key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text().strip()
+
+    def _spawn(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Start a Python child in a session of its own: Ctrl-C reaches only the demo, which then stops its children."""
+        with (self.folder / "logs" / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, env=dict(environment) if environment else None, preexec_fn=_die_with_parent,
+            )  # fmt: skip
+        self._children.append((name, child))
+
+    def _wait(self, name: str, url: str) -> None:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            if self.is_whole() == name:
+                break
+            try:
+                with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - loopback
+                    return
+            except (OSError, urllib.error.URLError):
+                time.sleep(0.1)
+        raise StageProblem(
+            f"{name} 没有启动成功，日志在 {self.folder / 'logs' / (name + '.log')}，最后几行如下\n"
+            f"{name} did not start; the end of its log:\n{self.last_words(name)}"
+        )
