@@ -1,0 +1,38 @@
+"""gunicorn's settings for the web application: gunicorn --config deploy/gunicorn.conf.py wsgi:app
+
+Callbacks must be answered within 5 seconds and normally take a few milliseconds; pages read the database and may wait
+for it. Threads let one slow page wait without holding up the callbacks behind it.
+"""
+
+import os
+
+bind = os.environ.get("WXBOT_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("WXBOT_WEB_WORKERS", str(max(2, os.cpu_count() or 2))))
+worker_class = "gthread"
+threads = int(os.environ.get("WXBOT_WEB_THREADS", "16"))
+
+# Every worker builds its own connections: sockets are not shared between processes.
+preload_app = False
+
+# A worker that says nothing for this long is replaced; no request of ours may take it.
+timeout = 30
+graceful_timeout = 20
+keepalive = 15
+
+# A worker is renewed now and then, not all at the same moment.
+max_requests = 100_000
+max_requests_jitter = 20_000
+
+# What a browser or WeChat sends fits easily; the rest is somebody probing.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+
+# The application writes its own log, with secrets masked. Query strings hold OAuth codes and shake tickets, so there is
+# no access log here; nginx keeps one without them (deploy/nginx/wxbot.conf).
+accesslog = None
+errorlog = "-"
+proc_name = "wxbot-web"
+
+# Heartbeats of the workers in memory: a slow disk must not look like a dead worker.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108 - gunicorn makes unpredictable names there
