@@ -57,6 +57,8 @@ style = client.get("/static/vendor/weui.min.css", **host)
 assert style.status_code == 200 and len(style.data) > 1000
 ready = client.get("/readyz", **host)
 assert ready.json["database"] is True, ready.text
+from wxbot.wsgi import app
+assert app.name == "wxbot"
 print("served", page.status_code, len(style.data))
 """
 
