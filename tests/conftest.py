@@ -218,6 +218,7 @@ def simulator_settings(
         "pay_cert_file": simulator.certs / "apiclient_cert.pem",
         "pay_key_file": simulator.certs / "apiclient_key.pem",
         "pay_ca_file": simulator.certs / "ca.pem",
+        "pay_quiet_hours": False,  # tests run at night, too
     }
     # Not from the environment or .env: a developer's own settings must not decide what a test sees.
     return Settings(_env_file=None, **(values | changes))
