@@ -84,7 +84,12 @@ class Request:
         }
 
 
-def in_memory(**_: Any) -> io.BytesIO:
+def in_memory(
+    total_content_length: int | None,
+    content_type: str | None,
+    filename: str | None,
+    content_length: int | None = None,
+) -> io.BytesIO:
     """Where an uploaded file goes while it is read: no temporary file is left behind."""
     return io.BytesIO()
 

@@ -246,7 +246,7 @@ class Gateway(wsgi.Gateway_10):
         self.is_dropped = True
 
     def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        write = super().start_response(status, headers, exc_info)  # type: ignore[no-untyped-call]
+        write = super().start_response(status, headers, exc_info)
         if self.is_dropped:
             self.req.sent_headers = True
             self.req.close_connection = True
@@ -292,6 +292,7 @@ class Simulator:
         self.config = config or SimulatorConfig()
         self.world = World(self.config)
         self.certificates = certs.ensure(Path(self.config.state_dir) / "certs", self.config.mch_id, self.config.host)
+        self.world.certificate_paths = vars(self.certificates)
         self._servers: list[wsgi.Server] = []
         self._threads: list[threading.Thread] = []
         self.http_port = self.https_port = 0

@@ -55,6 +55,7 @@ class World:
         self.faults = Faults()
         self.account = config.account()
         self.http_url = self.https_url = ""
+        self.certificate_paths: dict[str, Path] = {}
         self.is_dirty = False
         self.is_running = False
         self._stopping = threading.Event()
@@ -75,10 +76,10 @@ class World:
         self.menu = menus.Menu(self.ground)
         self.media = media.MediaStore(self.ground)
         self.qrcodes = qrcodes.QrCodes(self.ground)
-        self.push = push.Push(self.ground, self.people, self.faults, self.lock)
+        self.push = push.Push(self.ground, self.people, self.media, self.faults, self.lock)
         self.bank = Bank(self.ground)
         self.shake = Shake(self.ground, self.bank, self.push.event)
-        self.clock.on_advance = [self.bank.expire]
+        self.clock.on_advance = [self.bank.expire, self.push.wake]
         self.subjects: dict[str, Subject] = {
             "switches": self.switches,
             "accounts": self.accounts,

@@ -1,0 +1,184 @@
+"""The control API for persons: make them, let them follow, write, tap and scan, read their chat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wxbot.simulator import acts
+from wxbot.simulator.door import Reply, Request, Route, View, json_reply
+from wxbot.simulator.people import Person
+from wxbot.simulator.world import World
+
+MOST_AT_ONCE = 5000
+
+
+class NotFound(Exception):
+    """Nothing of that number or name."""
+
+
+def careful(view: View) -> View:
+    """Turns a wrong value into HTTP 400, an unknown number into 404, each with a sentence."""
+
+    def guarded(world: World, request: Request) -> Reply:
+        try:
+            return view(world, request)
+        except NotFound as missing:
+            return json_reply({"error": str(missing)}, 404)
+        except (ValueError, TypeError) as wrong:
+            return json_reply({"error": str(wrong)}, 400)
+
+    guarded.__doc__ = view.__doc__
+    guarded.is_unlocked = getattr(view, "is_unlocked", False)  # type: ignore[attr-defined]
+    return guarded
+
+
+def whole(request: Request, name: str, default: int) -> int:
+    """A whole number from the query. Raises ValueError naming it."""
+    try:
+        return int(request.query.get(name, default))
+    except ValueError:
+        raise ValueError(f"{name}: must be a whole number") from None
+
+
+def person_of(world: World, request: Request) -> Person:
+    person = world.people.by_id(request.parts["id"])
+    if person is None:
+        raise NotFound(f"there is no person {request.parts['id']}")
+    return person
+
+
+def make_people(world: World, request: Request) -> Reply:
+    """{"nickname"?, "count"?, "is_followed"?, …}: new persons. is_followed follows in silence, without an event."""
+    body = request.json()
+    count = body.get("count", 1)
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_AT_ONCE:
+        raise ValueError(f"count: must be a whole number from 1 to {MOST_AT_ONCE}")
+    made = [world.people.make(str(body.get("nickname", ""))) for _ in range(count)]
+    for person in made:
+        change(person, body)
+        if body.get("is_followed") is True:
+            world.people.follow(person)
+    return json_reply({"people": [person.shown() for person in made]})
+
+
+def list_people(world: World, request: Request) -> Reply:
+    return json_reply({"people": [person.shown() for person in world.people.everyone.values()]})
+
+
+def show_person(world: World, request: Request) -> Reply:
+    return json_reply(person_of(world, request).shown())
+
+
+def change_person(world: World, request: Request) -> Reply:
+    person = person_of(world, request)
+    change(person, request.json())
+    return json_reply(person.shown())
+
+
+def change(person: Person, body: dict[str, Any]) -> None:
+    """Sets what may be set. Raises ValueError for a value of another type."""
+    for name in Person.CHANGEABLE:
+        if name not in body:
+            continue
+        wanted = type(getattr(person, name))
+        if not isinstance(body[name], wanted):
+            raise ValueError(f"{name}: must be a {wanted.__name__}")
+        setattr(person, name, body[name])
+
+
+def follow(world: World, request: Request) -> Reply:
+    person, scene = person_of(world, request), str(request.json().get("scene", ""))
+    if scene and not person.is_followed:
+        acts.scan(world, person, scene)
+    else:
+        acts.follow(world, person, scene)
+    return json_reply(person.shown())
+
+
+def unfollow(world: World, request: Request) -> Reply:
+    person = person_of(world, request)
+    acts.unfollow(world, person)
+    return json_reply(person.shown())
+
+
+def send_message(world: World, request: Request) -> Reply:
+    return json_reply({"n": acts.say(world, person_of(world, request), request.json())})
+
+
+def tap_menu(world: World, request: Request) -> Reply:
+    return json_reply(acts.tap_menu(world, person_of(world, request), request.json()))
+
+
+def scan(world: World, request: Request) -> Reply:
+    body, person = request.json(), person_of(world, request)
+    acts.scan(world, person, *(str(body.get(name, "")) for name in ("scene", "ticket", "url")))
+    return json_reply(person.shown())
+
+
+def report_location(world: World, request: Request) -> Reply:
+    acts.report_location(world, person_of(world, request), request.json())
+    return json_reply({"ok": True})
+
+
+def show_chat(world: World, request: Request) -> Reply:
+    """Lines after ?after=N; whether the account is typing (§5.8)."""
+    person, after = person_of(world, request), whole(request, "after", 0)
+    lines = [line.shown() for line in person.chat if line.n > after]
+    return json_reply({"messages": lines, "is_typing": person.typing_until > world.clock.now()})
+
+
+def hold_phone(world: World, request: Request) -> Reply:
+    """From now on this browser is the phone of this person (cookie sim_person)."""
+    person = person_of(world, request)
+    reply = json_reply(person.shown())
+    reply.headers.append(("Set-Cookie", f"sim_person={person.id}; Path=/; SameSite=Lax; HttpOnly"))
+    return reply
+
+
+def show_menu(world: World, request: Request) -> Reply:
+    """The account's menu as the phone shows it."""
+    return json_reply({"button": world.menu.button or []})
+
+
+def show_avatar(world: World, request: Request) -> Reply:
+    """A face on a coloured ground, as SVG."""
+    person = world.people.by_id(request.parts["id"])
+    face, hue = (person.avatar, person.id * 47 % 360) if person else ("👤", 0)
+    face = face if len(face) <= 8 and "<" not in face and "&" not in face else "👤"
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 132 132">'
+        f'<rect width="132" height="132" fill="hsl({hue} 60% 82%)"/>'
+        f'<text x="66" y="92" font-size="76" text-anchor="middle">{face}</text></svg>'
+    )
+    return Reply(svg.encode(), "image/svg+xml; charset=utf-8")
+
+
+def show_media(world: World, request: Request) -> Reply:
+    media = world.media.find(request.parts["media_id"])
+    if media is None:
+        raise NotFound("this file is unknown or older than three days")
+    is_shown = media.content_type.startswith(("image/", "audio/", "video/"))
+    headers = [("X-Content-Type-Options", "nosniff")]
+    return Reply(media.content, media.content_type if is_shown else "application/octet-stream", headers=headers)
+
+
+ROUTES: list[Route] = [
+    (method, path, careful(view))
+    for method, path, view in (
+        ("POST", "/_sim/people", make_people),
+        ("GET", "/_sim/people", list_people),
+        ("GET", "/_sim/people/<id>", show_person),
+        ("PATCH", "/_sim/people/<id>", change_person),
+        ("POST", "/_sim/people/<id>/follow", follow),
+        ("POST", "/_sim/people/<id>/unfollow", unfollow),
+        ("POST", "/_sim/people/<id>/messages", send_message),
+        ("POST", "/_sim/people/<id>/menu", tap_menu),
+        ("POST", "/_sim/people/<id>/scan", scan),
+        ("POST", "/_sim/people/<id>/location", report_location),
+        ("GET", "/_sim/people/<id>/chat", show_chat),
+        ("POST", "/_sim/people/<id>/session", hold_phone),
+        ("GET", "/_sim/menu", show_menu),
+        ("GET", "/_sim/avatar/<id>/<size>", show_avatar),
+        ("GET", "/_sim/media/<media_id>", show_media),
+    )
+]
