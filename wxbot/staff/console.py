@@ -204,7 +204,7 @@ def _seal_headers(response: Response) -> Response:
 
 def guard(blueprint: Blueprint) -> Blueprint:
     """Put the guard before every route of a console blueprint, and the headers on every answer."""
-    blueprint.record(lambda state: _install(state.app))
+    blueprint.record(lambda state: _install(cast(Flask, state.app)))
     blueprint.before_request(_check_request)
     blueprint.after_request(_seal_headers)
     blueprint.register_error_handler(404, lambda _error: refusal(404, gettext("没有这个页面,或者您不能查看它。")))

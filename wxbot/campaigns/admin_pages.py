@@ -1,0 +1,76 @@
+"""The blueprint of the campaign pages, and what they share: whose campaign it is, and how a refusal is told."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, redirect, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.campaigns.draft import DraftFaulty, Refused
+from wxbot.campaigns.launch import NotLaunchable
+from wxbot.campaigns.models import Campaign
+from wxbot.campaigns.switch import NotSwitchable
+from wxbot.staff.console import absent, guard, locale, log_action, me, now, one_or_404, runtime, tell
+
+blueprint = guard(Blueprint("campaigns", __name__))
+
+SEES_ALL = frozenset({"cashier", "admin"})
+
+
+def owner_filter() -> int | None:
+    """A marketer sees their own campaigns only; a cashier and an admin see all (S29)."""
+    return None if me().role in SEES_ALL else me().id
+
+
+def campaign_or_404(campaign_id: int) -> Campaign:
+    """The campaign, if it exists and is theirs to see: otherwise the same 404 as for an absent one."""
+    with runtime().database.reading() as session:
+        campaign: Campaign = one_or_404(session.get(Campaign, campaign_id) if campaign_id < 2**62 else None)
+    if owner_filter() not in (None, campaign.created_by):
+        absent()
+    return campaign
+
+
+def own_ids(session: Any) -> list[int] | None:
+    """Ids of a marketer's campaigns; None for those who see all."""
+    owner_id = owner_filter()
+    return (
+        None if owner_id is None else list(session.scalars(select(Campaign.id).where(Campaign.created_by == owner_id)))
+    )
+
+
+def in_language(sentence: str) -> str:
+    """One half of a sentence written as "中文 / English"."""
+    chinese, _, english = sentence.partition(" / ")
+    return (chinese if locale().startswith("zh") else english or chinese).strip()
+
+
+def to_page(campaign_id: int) -> BaseResponse:
+    """Back to the campaign's page."""
+    return redirect(url_for("campaigns.page", campaign_id=campaign_id), 303)
+
+
+def act(campaign_id: int, action: str, done: str, verb: Callable[..., Any], *args: Any, **detail: Any) -> BaseResponse:
+    """Call one verb for a campaign, write the audit log either way, tell the person, and go back to the page.
+
+    The verb's guarded update decides: of two clicks one does it, the other is told so (F24).
+    """
+    campaign = campaign_or_404(campaign_id)
+    target = f"campaign:{campaign_id}"
+    try:
+        verb(runtime().database, campaign_id, me().id, now(), *args)
+    except Refused as refused:
+        log_action(action, target, "refused", reason=refused.reason, **detail)
+        tell(refused.text(locale()), "danger")
+    except (NotLaunchable, NotSwitchable) as refused:
+        log_action(action, target, "refused", reason="status", **detail)
+        tell(in_language(str(refused)), "danger")
+    except DraftFaulty as faulty:
+        log_action(action, target, "refused", reason="faults", fields=sorted({fault.field for fault in faulty.faults}))
+        for fault in faulty.faults:
+            tell(fault.text(locale()), "danger")
+    else:
+        log_action(action, target, version=campaign.version, content=campaign.content_sha256, **detail)
+        tell(done)
+    return to_page(campaign_id)

@@ -1,0 +1,290 @@
+"""Console pages where campaigns are watched: overview, list, one campaign live, its packets."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import segno
+from flask import Response, render_template, request
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wxbot import ledger
+from wxbot.campaigns import listing
+from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, in_language, own_ids, owner_filter
+from wxbot.campaigns.draft import tiers_of
+from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Lottery, Packet
+from wxbot.clock import SHANGHAI
+from wxbot.ledger import Balance, Entry
+from wxbot.money import yuan
+from wxbot.orders import listing as order_listing
+from wxbot.orders.export import csv_response
+from wxbot.staff import roster
+from wxbot.staff.console import local, log_action, now, one_or_404, role_required, runtime
+from wxbot.staff.models import ROLES
+from wxbot.wechat.errors import row_for
+
+LIVE = ("launching", "on", "off", "closing")
+GROUPS = {"all": (), "live": LIVE, "waiting": ("draft", "submitted", "approved"), "closed": ("closed",)}
+LADDER = ("draft", "submitted", "approved", "launching", "on", "closing", "closed")
+MONEY_CACHE_S = 15
+EXPORT_BATCH = 2_000
+
+
+def _today_began() -> Any:
+    return now().astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _posted_today(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
+    if ids is None:
+        return order_listing.posted_since(session, _today_began())
+    first = order_listing.first_entry_since(session, _today_began())
+    query = select(Entry.kind, func.sum(Entry.amount_fen)).where(Entry.campaign_id.in_(ids), Entry.id >= first)
+    return {kind: int(amount) for kind, amount in session.execute(query.group_by(Entry.kind))}
+
+
+def _balances(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
+    if ids is None:
+        return ledger.balances(session)
+    query = select(Balance.account, func.sum(Balance.balance_fen)).where(Balance.campaign_id.in_(ids))
+    found = {account: int(amount) for account, amount in session.execute(query.group_by(Balance.account))}
+    return {account: found.get(account, 0) for account in ledger.ACCOUNTS}
+
+
+def _overview() -> dict[str, Any]:
+    with runtime().database.reading() as session:
+        ids = own_ids(session)
+        line = order_listing.line_of(session, runtime().settings.mch_id)
+        live = listing.campaigns(session, owner_id=owner_filter(), statuses=LIVE, limit=8)
+        waiting = listing.campaigns(session, owner_id=owner_filter(), statuses=("submitted", "approved"), limit=8)
+        return {
+            "today": _posted_today(session, ids),
+            "accounts": _balances(session, ids),
+            "open_orders": order_listing.count_open(session),
+            "line": line,
+            "stop_row": row_for("pay", line.stopped_code) if line is not None and line.stopped_code else None,
+            "live": live,
+            "waiting": waiting,
+            "tallies": listing.tallies(session, [campaign.id for campaign in live]),
+        }
+
+
+@blueprint.get("/")
+@role_required(*ROLES)
+def overview() -> str:
+    """Where things stand today."""
+    return render_template("console/overview.html", **_overview())
+
+
+@blueprint.get("/overview/live")
+@role_required(*ROLES)
+def overview_live() -> str:
+    """The moving part of the overview."""
+    return render_template("console/_overview_live.html", **_overview())
+
+
+@blueprint.get("/campaigns")
+@role_required(*ROLES)
+def index() -> str:
+    """All campaigns that are theirs to see, newest first."""
+    group = request.args.get("group", "all")
+    group = group if group in GROUPS else "all"
+    with runtime().database.reading() as session:
+        found = listing.campaigns(
+            session, owner_id=owner_filter(), statuses=GROUPS[group], before_id=request.args.get("before", type=int)
+        )
+        shown = found[: listing.CAMPAIGN_ROWS]
+        tallies = listing.tallies(session, [campaign.id for campaign in shown])
+    return render_template(
+        "console/campaigns.html",
+        campaigns=shown,
+        has_more=len(found) > len(shown),
+        tallies=tallies,
+        group=group,
+        groups=GROUPS,
+    )
+
+
+def _standing(campaign: Campaign) -> dict[str, Any]:
+    with runtime().database.reading() as session:
+        return {
+            "campaign": campaign,
+            "tally": listing.tallies(session, [campaign.id])[campaign.id],
+            "accounts": ledger.balances(session, campaign.id),
+            "ladder": LADDER,
+            "rung": "on" if campaign.status == "off" else campaign.status,
+            "trouble": _trouble(campaign),
+        }
+
+
+def _trouble(campaign: Campaign) -> tuple[str, str] | None:
+    """What stops the campaign and what to do, in the reader's language."""
+    if not campaign.trouble:
+        return None
+    code, _, sentence = campaign.trouble.partition(" ")
+    if code == "BUDGET_SPENT":
+        sentence = "预算已用完,不再下单 / The budget is spent, nothing more is ordered"
+    return code, in_language(sentence or code)
+
+
+@blueprint.get("/campaigns/<int:campaign_id>")
+@role_required(*ROLES)
+def page(campaign_id: int) -> str:
+    """One campaign: where it stands, what it holds, what can be done."""
+    campaign = campaign_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        people = roster.names(
+            session,
+            [who for who in (campaign.created_by, campaign.submitted_by, campaign.approved_by) if who is not None],
+        )
+        lotteries = session.scalars(
+            select(Lottery).where(Lottery.campaign_id == campaign_id).order_by(Lottery.ordinal)
+        ).all()
+        waves = listing.waves(session, campaign_id)
+    return render_template(
+        "console/campaign.html", people=people, lotteries=lotteries, waves=waves, tiers=tiers_of(campaign),
+        entry_url=entry_url(campaign), **_standing(campaign),
+    )  # fmt: skip
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/live")
+@role_required(*ROLES)
+def page_live(campaign_id: int) -> str:
+    """The moving part of a campaign's page."""
+    return render_template("console/_campaign_live.html", **_standing(campaign_or_404(campaign_id)))
+
+
+def entry_url(campaign: Campaign) -> str:
+    """Where a person enters the campaign."""
+    return f"{runtime().settings.public_url}/h5/c/{campaign.slug}"
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/qr.svg")
+@role_required(*ROLES)
+def qr_code(campaign_id: int) -> Response:
+    """The entry as a QR code."""
+    campaign = campaign_or_404(campaign_id)
+    code = segno.make(entry_url(campaign), error="m")
+    return Response(code.svg_inline(scale=4, border=2, omitsize=True, svgns=True), mimetype="image/svg+xml")
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/money.json")
+@role_required(*ROLES)
+def money_chart(campaign_id: int) -> Response:
+    """Money by hour, kept for a few seconds so that many open pages cost one query."""
+    campaign_or_404(campaign_id)
+    key = f"console:money:{campaign_id}"
+    try:
+        kept = runtime().redis.get(key)
+    except RedisError:
+        kept = None
+    if kept is None:
+        with runtime().database.reading() as session:
+            rows = listing.money_by_hour(session, campaign_id, now() - timedelta(days=14))
+        kept = json.dumps(_series(rows))
+        with suppress(RedisError):
+            runtime().redis.set(key, kept, ex=MONEY_CACHE_S)
+    return Response(kept, mimetype="application/json")
+
+
+def _series(rows: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+    """Hours as labels, or days once there are more than three days of hours; amounts in fen."""
+    hours = sorted({at for at, _, _ in rows})
+    cut = 10 if len(hours) > 72 else 16
+    labels = sorted({at[:cut] for at in hours})
+    series: dict[str, dict[str, int]] = {kind: {} for kind in ("ordered", "bound", "received", "returned")}
+    for at, kind, amount_fen in rows:
+        series[kind][at[:cut]] = series[kind].get(at[:cut], 0) + amount_fen
+    return {
+        "labels": [label[5:] for label in labels],
+        "series": {kind: [amounts.get(label, 0) for label in labels] for kind, amounts in series.items()},
+    }
+
+
+def _number(name: str) -> int | None:
+    value = request.args.get(name, type=int)
+    return value if value is not None and 0 <= value < 2**31 else None
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/packets")
+@role_required("marketer", "cashier")
+def packets(campaign_id: int) -> str:
+    """The packets of a campaign, page by page."""
+    campaign = campaign_or_404(campaign_id)
+    status = request.args.get("status", "")
+    status = status if listing.is_packet_status(status) else ""
+    text = request.args.get("q", "")[:64].strip()
+    jump = _number("jump")
+    after = max(0, jump - 1) if jump is not None else _number("after")
+    with runtime().database.reading() as session:
+        if text:
+            found = listing.search_packets(session, campaign_id, text)
+            shown = listing.PacketPage(found, has_before=False, has_after=False)
+        else:
+            shown = listing.packets(session, campaign_id, status=status, after=after, before=_number("before"))
+        billnos = listing.billnos(session, [packet.order_id for packet in shown.rows if packet.order_id is not None])
+        tally = listing.tallies(session, [campaign_id])[campaign_id]
+    return render_template(
+        "console/packets.html", campaign=campaign, page=shown, billnos=billnos, tally=tally, status=status, q=text,
+        statuses=list(PACKET_STATUSES),
+    )  # fmt: skip
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/packets/<int:packet_id>")
+@role_required("marketer", "cashier")
+def packet(campaign_id: int, packet_id: int) -> str:
+    """One packet with its orders and what WeChat answered, word for word."""
+    campaign = campaign_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        found: Packet = one_or_404(session.get(Packet, packet_id) if packet_id < 2**62 else None)
+        one_or_404(campaign.id == found.campaign_id or None)
+        orders = order_listing.orders_for(session, "packet", packet_id)
+        evidence = order_listing.evidence_of(session, [order.id for order in orders])
+    meanings = {order.err_code: row_for("pay", order.err_code) for order in orders if order.err_code}
+    return render_template(
+        "console/packet.html", campaign=campaign, packet=found, orders=orders, evidence=evidence, meanings=meanings
+    )
+
+
+def _packet_batches(campaign_id: int) -> Iterator[list[tuple[object, ...]]]:
+    """All packets, batch by batch, each in a read of its own: a slow download holds nothing open."""
+    database, after = runtime().database, 0
+    while True:
+        with database.reading() as session:
+            rows = listing.packets(session, campaign_id, after=after, limit=EXPORT_BATCH).rows
+            billnos = listing.billnos(session, [row.order_id for row in rows if row.order_id is not None])
+        if not rows:
+            return
+        after = rows[-1].ordinal
+        yield [
+            (
+                row.ordinal, yuan(row.amount_fen).replace(",", ""), row.tier, row.status, billnos.get(row.order_id or 0, ""),
+                row.openid or "", local(row.bound_at), local(row.settled_at), row.attempts,
+            )
+            for row in rows
+        ]  # fmt: skip
+
+
+PACKET_COLUMNS = (
+    "ordinal",
+    "amount_yuan",
+    "tier",
+    "status",
+    "mch_billno",
+    "openid",
+    "bound_at",
+    "settled_at",
+    "attempts",
+)
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/packets.csv")
+@role_required("marketer", "cashier")
+def export_packets(campaign_id: int) -> Response:
+    """All packets as a spreadsheet; a POST, because the export itself is written in the audit log."""
+    campaign_or_404(campaign_id)
+    log_action("packets_export", f"campaign:{campaign_id}")
+    return csv_response(f"packets-{campaign_id}", PACKET_COLUMNS, _packet_batches(campaign_id))

@@ -1,0 +1,132 @@
+"""What a draft will mean: its cost, how long ordering takes, waves, and where WeChat's limits bite. Pure arithmetic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from wxbot.campaigns.draft_form import Fault
+from wxbot.campaigns.split import total_fen
+from wxbot.money import yuan
+from wxbot.wechat import limits
+
+TICKET_LIFE = timedelta(seconds=limits.TICKET_LIFE_S)
+NEEDED = frozenset(
+    {"begin_at", "end_at", "daily_from", "daily_until", "split", "packet_count", "odds_ppm", "expected_people"}
+)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Money in fen, times in seconds; `notes` are sentences of warning or good news, in both languages."""
+
+    cost_fen: int
+    spare_fen: int
+    mean_fen: int
+    expected_fen: int
+    expected_wins: int
+    packets: int
+    order_s: int
+    order_days: int
+    buckets: int
+    open_hours: float
+    waves: int
+    sold_out_percent: int | None
+    notes: tuple[Fault, ...]
+
+
+def open_hours(begin_at: Any, end_at: Any, daily_from: int, daily_until: int) -> float:
+    """About how many hours people can draw."""
+    span_h = float((end_at - begin_at) / timedelta(hours=1))
+    share = (daily_until - daily_from) / 1440
+    return span_h * share if span_h > 24 else min(span_h, (daily_until - daily_from) / 60)
+
+
+def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> Forecast | None:
+    """The forecast of what can be read so far; None while something it needs is missing or absurd."""
+    if not values.keys() >= NEEDED or values["end_at"] <= values["begin_at"] or values["packet_count"] < 1:
+        return None
+    if values["daily_until"] <= values["daily_from"] or ("tiers" not in values or "packet_fen" not in values):
+        return None
+    packets, people = values["packet_count"], values["expected_people"]
+    budget_fen = values.get("budget_fen", 0)
+    cost_fen = total_fen(
+        values["split"],
+        budget_fen=budget_fen,
+        packet_count=packets,
+        packet_fen=values["packet_fen"],
+        tiers=values["tiers"],
+    )
+    tries = min(values.get("tries_per_person", 1), 50)
+    chance = 1 - (1 - values["odds_ppm"] / 1_000_000) ** tries
+    wins = min(packets, round(people * chance))
+    order_days = -(-packets // per_day)
+    span = values["end_at"] - values["begin_at"]
+    sold_out = round(100 * packets / (people * chance)) if people and people * chance >= packets else None
+    made = Forecast(
+        cost_fen=cost_fen,
+        spare_fen=max(0, budget_fen - cost_fen),
+        mean_fen=cost_fen // packets,
+        expected_fen=cost_fen * wins // packets,
+        expected_wins=wins,
+        packets=packets,
+        order_s=-(-packets // per_second),
+        order_days=order_days,
+        buckets=-(-packets // limits.BUCKET_TICKETS_MAX),
+        open_hours=open_hours(values["begin_at"], values["end_at"], values["daily_from"], values["daily_until"]),
+        waves=max(1, -(-span // TICKET_LIFE)),
+        sold_out_percent=sold_out,
+        notes=(),
+    )
+    return Forecast(**(made.__dict__ | {"notes": tuple(_notes(made, people, per_day))}))
+
+
+def _notes(made: Forecast, people: int, per_day: int) -> list[Fault]:
+    notes = []
+    if made.spare_fen:
+        left = yuan(made.spare_fen)
+        notes.append(
+            Fault(
+                "budget",
+                f"预算比红包合计多 {left} 元,活动结束后退回",
+                f"{left} yuan of the budget is not in packets; it returns at the close",
+            )
+        )
+    if made.order_days > 1:
+        notes.append(
+            Fault(
+                "order", f"微信每天最多 {per_day:,} 个,备货需要 {made.order_days} 天,请尽早启动",
+                f"WeChat takes {per_day:,} packets a day: ordering needs {made.order_days} days, so launch early",
+            )
+        )  # fmt: skip
+    if made.waves > 1:
+        notes.append(
+            Fault(
+                "waves", f"每个红包下单后 72 小时过期,系统会分约 {made.waves} 批按需备货,过期未领的自动重新下单",
+                f"A ticket lives 72 hours: packets are ordered in about {made.waves} waves, and expired ones again",
+            )
+        )  # fmt: skip
+    if made.packets > limits.QUERYLOTTERY_PACKETS_MAX:
+        most = limits.QUERYLOTTERY_PACKETS_MAX
+        notes.append(
+            Fault(
+                "counters", f"超过 {most:,} 个红包后,微信不再提供抽奖统计,只能以本系统记录为准",
+                f"Above {most:,} packets WeChat no longer gives its own counters; wxbot's records are all there is",
+            )
+        )  # fmt: skip
+    if made.sold_out_percent is not None:
+        notes.append(
+            Fault(
+                "people", f"按预计人数,大约在活动进行到 {made.sold_out_percent}% 时抽完",
+                f"With that many people the packets are gone after about {made.sold_out_percent} % of the time",
+            )
+        )  # fmt: skip
+    elif people and made.expected_wins < made.packets:
+        unused = made.packets - made.expected_wins
+        notes.append(
+            Fault(
+                "people", f"按预计人数,大约有 {unused:,} 个红包没人抽到,会退回商户账户",
+                f"With that many people about {unused:,} packets are not drawn; their money comes back",
+            )
+        )  # fmt: skip
+    return notes

@@ -1,0 +1,101 @@
+"""What the console shows of orders and the ledger: pages by key, and sums from kept balances."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wxbot.ledger import Entry
+from wxbot.orders.models import Evidence, MerchantLine, Order
+
+PAGE_ROWS = 50
+EXPORT_BATCH = 2_000
+OPEN_STATUSES = ("unknown", "manual")
+COUNTED_AT_MOST = 1_000
+
+
+def orders_for(session: Session, reason_kind: str, reason_id: int) -> Sequence[Order]:
+    """All orders for one reason, the newest first."""
+    query = select(Order).where(Order.reason_kind == reason_kind, Order.reason_id == reason_id)
+    return session.scalars(query.order_by(Order.attempt.desc()).limit(PAGE_ROWS)).all()
+
+
+def evidence_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Evidence]]:
+    """What was said and answered, per order, the newest first."""
+    found: dict[int, list[Evidence]] = {order_id: [] for order_id in order_ids}
+    query = select(Evidence).where(Evidence.order_id.in_(order_ids)).order_by(Evidence.id.desc()).limit(200)
+    for row in session.scalars(query):
+        found[row.order_id].append(row)
+    return found
+
+
+def open_orders(session: Session, status: str, after_id: int = 0) -> Sequence[Order]:
+    """Orders whose outcome is open, oldest first; one more than a page when there are more."""
+    query = select(Order).where(Order.status == status, Order.id > after_id).order_by(Order.id).limit(PAGE_ROWS + 1)
+    return session.scalars(query).all()
+
+
+def count_open(session: Session) -> dict[str, int]:
+    """How many orders are unknown or wait for a person; counting stops at a thousand."""
+    counts = {}
+    for status in OPEN_STATUSES:
+        some = select(Order.id).where(Order.status == status).limit(COUNTED_AT_MOST).subquery()
+        counts[status] = int(session.execute(select(func.count()).select_from(some)).scalar_one())
+    return counts
+
+
+def line_of(session: Session, mch_id: str) -> MerchantLine | None:
+    """The merchant's line, None before the first order."""
+    return session.get(MerchantLine, mch_id)
+
+
+def entries(
+    session: Session, *, before_id: int | None = None, campaign_id: int | None = None, ref: str = "", kind: str = ""
+) -> Sequence[Entry]:
+    """Ledger entries, newest first, below `before_id`; one more than a page when there are more."""
+    query = select(Entry).order_by(Entry.id.desc()).limit(PAGE_ROWS + 1)
+    if ref:
+        # (kind, ref) is unique: with the ref alone the few kinds there are make it a handful of look-ups.
+        return session.scalars(query.where(Entry.kind.in_(KINDS), Entry.ref == ref)).all()
+    if campaign_id is not None:
+        query = query.where(Entry.campaign_id == campaign_id)
+    if kind:
+        query = query.where(Entry.kind == kind)
+    if before_id is not None:
+        query = query.where(Entry.id < before_id)
+    return session.scalars(query).all()
+
+
+KINDS = ("reserved", "unreserved", "ordered", "accepted", "failed", "bound", "received", "returned", "released", "bill")
+"""Kinds of ledger entries, in the order in which money usually meets them."""
+
+
+def entries_after(session: Session, after_id: int, campaign_id: int | None) -> Sequence[Entry]:
+    """The next entries, oldest first, a batch for an export."""
+    query = select(Entry).where(Entry.id > after_id).order_by(Entry.id).limit(EXPORT_BATCH)
+    if campaign_id is not None:
+        query = query.where(Entry.campaign_id == campaign_id)
+    return session.scalars(query).all()
+
+
+def first_entry_since(session: Session, moment: datetime) -> int:
+    """The smallest entry id at or after a moment, found by halving the ids: entries are written in the order of time."""
+    low, high = 1, int(session.execute(select(func.max(Entry.id))).scalar_one() or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = session.execute(
+            select(Entry.id, Entry.at).where(Entry.id >= middle).order_by(Entry.id).limit(1)
+        ).one_or_none()
+        if row is None or row.at >= moment:
+            high = middle
+        else:
+            low = row.id + 1
+    return low
+
+
+def posted_since(session: Session, moment: datetime) -> dict[str, int]:
+    """Fen posted since a moment, per kind of entry."""
+    first = first_entry_since(session, moment)
+    query = select(Entry.kind, func.sum(Entry.amount_fen)).where(Entry.id >= first).group_by(Entry.kind)
+    return {kind: int(amount) for kind, amount in session.execute(query)}
