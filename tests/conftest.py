@@ -219,6 +219,7 @@ def simulator_settings(
         "pay_key_file": simulator.certs / "apiclient_key.pem",
         "pay_ca_file": simulator.certs / "ca.pem",
         "pay_quiet_hours": False,  # tests run at night, too
+        "pay_per_second": 1000,
     }
     # Not from the environment or .env: a developer's own settings must not decide what a test sees.
     return Settings(_env_file=None, **(values | changes))

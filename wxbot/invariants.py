@@ -43,15 +43,12 @@ def budget_kept(session: Session) -> int:
     over = session.execute(
         select(func.count()).select_from(Budget).where(Budget.committed_fen + Budget.paid_fen > Budget.budget_fen)
     ).scalar_one()
-    held = dict(
-        session.execute(
-            select(Order.campaign_id, func.sum(Order.amount_fen))
-            .where(Order.holding.in_(("in_flight", "tickets", "unclaimed")))
-            .group_by(Order.campaign_id)
-        )
-        .tuples()
-        .all()
+    query = (
+        select(Order.campaign_id, func.sum(Order.amount_fen))
+        .where(Order.holding.in_(("in_flight", "tickets", "unclaimed")))
+        .group_by(Order.campaign_id)
     )
+    held = {campaign_id: amount_fen for campaign_id, amount_fen in session.execute(query)}
     differing = sum(
         1
         for budget in session.scalars(select(Budget))
@@ -67,9 +64,8 @@ def ledger_agrees(session: Session) -> int:
 
 def ledger_holds_orders(session: Session) -> int:
     """I9, I13: what stands in flight, in tickets, unclaimed and paid is what the orders say stands there."""
-    held = dict(
-        session.execute(select(Order.holding, func.sum(Order.amount_fen)).group_by(Order.holding)).tuples().all()
-    )
+    query = select(Order.holding, func.sum(Order.amount_fen)).group_by(Order.holding)
+    held = {account: amount_fen for account, amount_fen in session.execute(query)}
     accounts = ledger.balances(session)
     return sum(
         1 for name in ("in_flight", "tickets", "unclaimed", "paid") if accounts[name] != int(held.get(name) or 0)

@@ -1,5 +1,6 @@
 """The merchant's rate, day limit, quiet hours and stop switch: conditional writes shared by all workers (money F18, I8)."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, literal, or_, update
@@ -29,22 +30,35 @@ def is_quiet(settings: Settings, now: datetime) -> bool:
     return settings.pay_quiet_hours and now.astimezone(SHANGHAI).hour < QUIET_UNTIL_HOUR
 
 
-def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> int:
-    """How many requests may be sent now, at most `wanted`; the grant is taken from the shared rate and day limit.
+@dataclass(frozen=True)
+class Grant:
+    """How many requests may be sent now, and what holds back the rest: rate, day, quiet, stopped or nothing."""
 
-    0 while the line is stopped (except one probe a minute), in quiet hours, or when second or day are used up.
+    allowed: int
+    held_by: str | None = None
+
+
+def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> Grant:
+    """Take up to `wanted` requests from the shared rate and day limit.
+
+    None while the line is stopped (except one probe a minute) and in quiet hours.
     """
-    if wanted <= 0 or is_quiet(settings, now):
-        return 0
+    if wanted <= 0:
+        return Grant(0)
+    if is_quiet(settings, now):
+        return Grant(0, "quiet")
     line = merchant_line(session, settings.mch_id)
     if line.stopped_code is not None:
-        return _grant_probe(session, line, now)
+        return Grant(_grant_probe(session, line, now), "stopped")
     second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
-    in_second = line.sent_in_second if line.second == second else 0
-    in_day = line.sent_in_day if line.day == day else 0
-    allowed = max(0, min(wanted, settings.pay_per_second - in_second, settings.pay_per_day - in_day))
+    left_in_second = settings.pay_per_second - (line.sent_in_second if line.second == second else 0)
+    left_in_day = settings.pay_per_day - (line.sent_in_day if line.day == day else 0)
+    allowed = max(0, min(wanted, left_in_second, left_in_day))
+    held_by = None
+    if allowed < wanted:
+        held_by = "day" if left_in_day <= left_in_second else "rate"
     if allowed == 0:
-        return 0
+        return Grant(0, held_by)
     taken = (
         update(MerchantLine)
         .where(
@@ -60,7 +74,7 @@ def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> i
             sent_in_day=case((MerchantLine.day == day, MerchantLine.sent_in_day + allowed), else_=allowed),
         )
     )
-    return allowed if changed(session, taken) else 0
+    return Grant(allowed, held_by) if changed(session, taken) else Grant(0, "rate")
 
 
 def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:

@@ -29,6 +29,9 @@ log = get_logger(__name__)
 LEASE = timedelta(seconds=90)
 """How long a claimed order belongs to its worker: longer than queue time plus the client's 25 s deadline (money F06)."""
 
+RATE_PAUSE_S = 0.1
+"""How long the sender waits before it asks for the next second's share of the rate."""
+
 Answer = PayAnswer | WeChatError
 
 
@@ -50,11 +53,14 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
         calls: dict[Future[Answer], Order] = {}
         while True:
             room = min(2 * concurrency - len(calls), limit - report.sent)
-            claimed: Sequence[Order] = ()
+            held_by = None
             if time.monotonic() < deadline and room >= concurrency // 2 and room > 0:
-                claimed = _claim(runtime, room)
+                claimed, held_by = _claim(runtime, room)
                 report.sent += len(claimed)
                 calls.update({pool.submit(_call, runtime, order): order for order in claimed})
+            if not calls and held_by == "rate" and time.monotonic() + 1 < deadline:
+                time.sleep(RATE_PAUSE_S)
+                continue
             if not calls:
                 break
             done, _ = wait(calls, return_when=FIRST_COMPLETED)
@@ -62,14 +68,17 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
     return report
 
 
-def _claim(runtime: Runtime, wanted: int) -> Sequence[Order]:
-    """Take due orders for this worker: planned ones and those whose number is to be sent again; commits `sending`."""
+def _claim(runtime: Runtime, wanted: int) -> tuple[Sequence[Order], str | None]:
+    """Take due orders for this worker: planned ones and those whose number is to be sent again; commits `sending`.
+
+    The second value says what held back the rest (see limits.Grant).
+    """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         due = session.scalars(_due(now, wanted)).all()
-        allowed = limits.grant(session, runtime.settings, len(due), now)
+        granted = limits.grant(session, runtime.settings, len(due), now)
         claimed = []
-        for order in due[:allowed]:
+        for order in due[: granted.allowed]:
             claim = (
                 update(Order)
                 .where(Order.id == order.id, Order.status == order.status, Order.lease_epoch == order.lease_epoch)
@@ -81,9 +90,9 @@ def _claim(runtime: Runtime, wanted: int) -> Sequence[Order]:
             if changed(session, claim):
                 claimed.append(order.id)
         if not claimed:
-            return ()
+            return (), granted.held_by
         session.expire_all()
-        return session.scalars(select(Order).where(Order.id.in_(claimed))).all()
+        return session.scalars(select(Order).where(Order.id.in_(claimed))).all(), granted.held_by
 
 
 def _due(now: datetime, wanted: int) -> Select[Order]:
