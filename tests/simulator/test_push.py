@@ -39,10 +39,10 @@ class Listener:
         class Receiver(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 self.take(b"")
 
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 self.take(self.rfile.read(int(self.headers["Content-Length"])))
 
             def take(self, body: bytes) -> None:

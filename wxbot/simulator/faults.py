@@ -26,6 +26,7 @@ class Fault:
     is_landed: bool = False
     """For refuse: the call takes effect first, only its answer is replaced."""
     hits: int = 0
+    #: For reorder: set when the call that overtakes is done. That call itself gets the inner kind `overtake`.
     overtaken: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,9 +91,8 @@ class Faults:
             if fault is None:
                 continue
             if fault.kind == "reorder" and fault.hits % 2 == 1 and not fault.overtaken.is_set():
-                fault.overtaken.set()  # this call overtakes the one that waits
                 fault.hits += 1
-                return None
+                return Fault("overtake", overtaken=fault.overtaken)  # this call passes the one that waits
             if fault.rate < 1 and random.random() >= fault.rate:
                 return None
             if fault.times is not None:

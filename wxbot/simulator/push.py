@@ -227,6 +227,8 @@ class Push:
                 pushed.status = "nowhere"
                 return
             fault = self.faults.take(f"push/{pushed.name}", "push")
+            if fault is not None and fault.kind == "overtake":
+                fault = None
             if fault is not None and fault.kind == "reorder":
                 pushed.due_at = self.ground.clock.now() + fault.seconds
                 self._schedule(pushed)

@@ -94,3 +94,4 @@ class RequestLog:
 
     def reset(self) -> None:
         self.entries.clear()
+        self.last = 0

@@ -41,6 +41,9 @@ API_PREFIXES = ("/cgi-bin/", "/sns/", "/shakearound/", "/customservice/")
 
 THREADS = 24
 
+#: What a reordered call waits after the other was done, so that the other's answer leaves first.
+OVERTAKE_S = 0.05
+
 StartResponse = Callable[..., Any]
 STATUS_TEXT = {200: "OK", 204: "No Content", 302: "Found", 303: "See Other", 400: "Bad Request", 404: "Not Found"}
 
@@ -196,13 +199,15 @@ class Application:
         if kind == "slow":
             time.sleep(fault.seconds)
         elif kind == "reorder":
-            fault.overtaken.wait(fault.seconds)
+            if fault.overtaken.wait(fault.seconds):
+                time.sleep(OVERTAKE_S)
         elif kind == "repeat":
             self.run(view, request)
         elif kind == "token_invalidated":
             with self.world.lock:
                 self.world.accounts.invalidate()
         reply = self.run(view, request)
+        fault.overtaken.set()
         if kind == "drop_reply":
             raise Dropped
         if kind == "refuse":
