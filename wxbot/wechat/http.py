@@ -219,7 +219,7 @@ class Transport:
         hidden: tuple[str, ...],
     ) -> Reply:
         limits = self._timeouts
-        response = self._manager().urlopen(
+        response = self._own_pools().urlopen(
             method,
             url,
             body=body,
@@ -277,7 +277,7 @@ class Transport:
         reason: UnansweredReason = "timeout" if timed_out or "total deadline" in text else "reset"
         return Unanswered(text, reason=reason)
 
-    def _manager(self) -> urllib3.PoolManager:
+    def _own_pools(self) -> urllib3.PoolManager:
         """The pools of this process: sockets are never shared with a parent process (money.md F28)."""
         if self._pools is None or self._pid != os.getpid():
             with self._lock:

@@ -41,7 +41,7 @@ def parse(body: bytes, *, root: str = "xml", max_bytes: int = limits.CALLBACK_BO
         body = body[3:]
     tree = _Tree(root)
     try:
-        tree.parser.Parse(body, True)
+        tree.parser.Parse(body.decode("utf-8"), True)  # decoded here: a UTF-16 mark would make expat switch
     except BadXml:
         raise
     except (expat.ExpatError, UnicodeError, ValueError) as error:

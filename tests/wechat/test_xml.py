@@ -1,0 +1,181 @@
+"""The strict parser and the builder that nothing breaks out of."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wxbot.wechat import xml
+from wxbot.wechat.xml import BadXml, build, parse
+
+names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True).filter(lambda n: n not in xml.REPEATABLE)
+texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), exclude_characters="￾￿"))
+
+
+@given(st.dictionaries(names, texts | st.integers(-(10**18), 10**18)))
+def test_S16b_whatever_is_built_reads_back_the_same(fields):
+    assert parse(build(fields), max_bytes=10**7) == {name: str(value) for name, value in fields.items()}
+
+
+@given(texts, texts)
+def test_S16b_no_text_breaks_out_of_its_field(left, right):
+    hostile = f"{left}]]></wishing><total_amount>20000</total_amount><wishing><![CDATA[{right}"
+    assert parse(build({"wishing": hostile, "total_amount": 100}), max_bytes=10**7) == {
+        "wishing": hostile,
+        "total_amount": "100",
+    }
+
+
+def test_nested_and_repeated_elements_read_back():
+    fields = {"ArticleCount": 2, "Articles": {"item": [{"Title": "a]]>b"}, {"Title": ""}]}, "Empty": {}}
+    assert parse(build(fields)) == {
+        "ArticleCount": "2",
+        "Articles": {"item": [{"Title": "a]]>b"}, {"Title": ""}]},
+        "Empty": "",
+    }
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\x1bb", "a\rb", "\ud800", "￾", "\x08"])
+def test_S16b_control_characters_are_refused_in_what_we_build(text):
+    with pytest.raises(BadXml):
+        build({"wishing": text})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "1a", "a>", "<x", "ä", "a" * 65])
+def test_S16b_strange_field_names_are_refused(name):
+    with pytest.raises(BadXml):
+        build({name: "x"})
+
+
+@pytest.mark.parametrize("value", [1.5, True, None, b"x", object()])
+def test_only_texts_and_whole_numbers_are_built(value):
+    with pytest.raises(BadXml):
+        build({"a": value})
+
+
+class Listener:
+    """Counts connections: an external entity that is fetched shows up here."""
+
+    def __enter__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.connections = 0
+        self._thread = threading.Thread(target=self._count, daemon=True)
+        self._thread.start()
+        return self
+
+    def _count(self):
+        try:
+            while True:
+                self._listener.accept()
+                self.connections += 1
+        except OSError:
+            pass
+
+    def __exit__(self, *_exception):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+
+ENTITY_ATTACKS = [
+    '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><a>&e;</a></xml>',
+    '<!DOCTYPE x [<!ENTITY e SYSTEM "http://127.0.0.1:{port}/">]><xml><a>&e;</a></xml>',
+    '<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1:{port}/p.dtd">%p;]><xml><a>1</a></xml>',
+    '<!DOCTYPE x SYSTEM "http://127.0.0.1:{port}/x.dtd"><xml><a>1</a></xml>',
+    '<!DOCTYPE x PUBLIC "-//W3C//DTD" "http://127.0.0.1:{port}/x.dtd"><xml/>',
+    "<!DOCTYPE xml><xml><a>1</a></xml>",
+    "<xml><a>&undefined;</a></xml>",
+    '<?xml version="1.0"?><!DOCTYPE x [<!ELEMENT x ANY>]><xml/>',
+]
+
+
+@pytest.mark.parametrize("document", ENTITY_ATTACKS)
+def test_S11_S13_document_types_and_entities_are_refused_and_nothing_is_fetched(document):
+    with Listener() as listener:
+        for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+            with pytest.raises(BadXml):
+                parse(document.format(port=listener.port).encode(encoding))
+        assert listener.connections == 0
+
+
+def test_S11_doctype_in_a_persons_text_is_only_text():
+    text = "<!DOCTYPE html><!ENTITY x>"
+    assert parse(f"<xml><Content><![CDATA[{text}]]></Content></xml>".encode()) == {"Content": text}
+
+
+def test_S12_billion_laughs_and_quadratic_blow_up_end_at_once():
+    levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    laughs = f'<!DOCTYPE x [<!ENTITY l0 "lol">{levels}]><xml><a>&l9;</a></xml>'
+    quadratic = f'<!DOCTYPE x [<!ENTITY a "{"a" * 30_000}">]><xml><a>{"&a;" * 5_000}</a></xml>'
+    for document in (laughs, quadratic):
+        began = time.perf_counter()
+        with pytest.raises(BadXml):
+            parse(document.encode())
+        assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"   ",
+        b"not xml",
+        b"<xml>",
+        b"<xml/><xml/>",
+        b"<html><body>502</body></html>",
+        b"<xml><a>1</a><a>2</a></xml>",
+        b"<xml>text</xml>",
+        b"<xml><a>1</a>text</xml>",
+        b"<xml>text<a>1</a></xml>",
+        b"<xml><a>x<b>1</b></a></xml>",
+        b"<xml><a b='c'>1</a></xml>",
+        b"<xml><!-- hidden --><a>1</a></xml>",
+        b"<xml><?php echo 1 ?></xml>",
+        b"<xml><a>\x00</a></xml>",
+        b"<xml><a>\x1b[31m</a></xml>",
+        b"<xml><a>&#0;</a></xml>",
+        b"<xml><a>&#xD800;</a></xml>",
+        b"<xml><a>\xff\xfe</a></xml>",
+        "<xml><a>红</a></xml>".encode("gbk"),
+        '<?xml version="1.0" encoding="GBK"?><xml><a>红</a></xml>'.encode(),
+        b'<?xml version="1.0" encoding="UTF-7"?><xml><a>1</a></xml>',
+        "<xml><a>1</a></xml>".encode("utf-16"),
+        b"<xml>" + b"<a>" * 100 + b"</a>" * 100 + b"</xml>",
+        b"<xml><List>" + b"".join(b"<item>1</item>" for _ in range(3_000)) + b"</List></xml>",
+        b"<xml><a>" + b"x" * 70_000 + b"</a></xml>",
+        b"<" + b"x" * 100 + b"></" + b"x" * 100 + b">",
+    ],
+)
+def test_F11_S16_anything_unusual_is_one_clean_refusal(body):
+    with pytest.raises(BadXml):
+        parse(body)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_known_lists_are_lists_whatever_their_length(count):
+    rows = "".join(f"<AroundBeacon><Major>{n}</Major></AroundBeacon>" for n in range(count))
+    fields = parse(f"<xml><AroundBeacons>{rows}</AroundBeacons></xml>".encode())
+    assert [row["Major"] for row in xml.rows_of(fields, "AroundBeacons", "AroundBeacon")] == [
+        str(n) for n in range(count)
+    ]
+
+
+def test_a_byte_order_mark_and_a_declaration_are_fine():
+    assert parse(b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>\n<xml>\n <a>1</a>\n</xml>\n') == {"a": "1"}
+
+
+@given(st.binary(max_size=300))
+def test_F11_random_bytes_raise_bad_xml_or_nothing(body):
+    with contextlib.suppress(BadXml):
+        parse(body)
+
+
+@given(st.text("<>/!?&;[]CDATAxmlab\"'= -#0\n", max_size=120))
+def test_F11_xml_like_noise_raises_bad_xml_or_nothing(text):
+    with contextlib.suppress(BadXml):
+        parse(f"<xml>{text}</xml>".encode())
