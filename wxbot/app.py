@@ -22,9 +22,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from wxbot import callback, health, logs
+from wxbot import health, logs, oauth
+from wxbot.callback import CallbackDoor
+from wxbot.draws import h5
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
+from wxbot.staff import admin as staff
 
 Guard = Literal["public", "openid", "staff"]
 """public: anyone · openid: a person WeChat vouched for · staff: someone signed in to the console."""
@@ -54,11 +57,16 @@ class Door:
 
 
 DOORS: tuple[Door, ...] = (
-    Door("", callback.blueprint, "public", "machine"),
     Door("", health.blueprint, "public", "machine"),
     Door("", public_files, "public", "machine"),
+    Door("/oauth", oauth.blueprint, "public", "phone"),
+    Door("/h5", h5.blueprint, "openid", "phone"),
+    Door("/admin", staff.blueprint, "staff", "console"),
 )
-"""Every address of the web door. `/static` is the only other one: files without secrets."""
+"""Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
+
+CALLBACK = "/wechat"
+"""WeChat's messages (callback.py); public, guarded by their signatures."""
 
 
 @public_files.get("/MP_verify_<code>.txt")
@@ -72,11 +80,8 @@ def domain_proof(code: str) -> Response:
 
 # --- headers ------------------------------------------------------------------------------------------------------
 
-_EVERYWHERE = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=()",
-}
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=()"
+LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
 _AVATARS = "https://thirdwx.qlogo.cn https://wx.qlogo.cn https://mmbiz.qpic.cn"
 
 
@@ -100,13 +105,9 @@ class Headers:
         jweixin's frames need more is UNCONFIRMED); under the simulator it is enforced, and the simulator, whose phone
         shows the page in a frame, is let in.
         """
-        fixed = dict(_EVERYWHERE)
-        if settings.public_url.startswith("https://"):
-            fixed["Strict-Transport-Security"] = "max-age=31536000"
         if pages == "machine":
-            return cls(
-                (*fixed.items(), ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")), None
-            )
+            return cls((), None)
+        fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
         tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
         wechat = _origin(settings.api_base) if settings.is_simulated else ""
         frames = wechat if pages == "phone" and wechat else "'none'"
@@ -135,6 +136,8 @@ class Headers:
     def put(self, response: Response) -> None:
         """Set the headers; a view that set one itself (a stricter policy for an upload) keeps its own."""
         headers = response.headers
+        if request.endpoint == "static":
+            return
         for name, value in self.fixed:
             headers.setdefault(name, value)
         if self.policy is not None:
@@ -152,31 +155,53 @@ def csp_nonce() -> str:
 
 
 def _install_headers(app: Flask, settings: Settings) -> None:
-    by_pages = {pages: Headers.of(pages, settings) for pages in ("machine", "phone", "console")}
-    by_blueprint = {door.blueprint.name: by_pages[door.pages] for door in DOORS}
-    by_pages["machine"].put(Response())
-    fallback = by_pages["console"]
-
-    @app.before_request
-    def _begin() -> None:
-        g.began = time.perf_counter()
+    """Policies for pages; what every answer carries is added by the Gate, where it costs least."""
+    by_blueprint = {door.blueprint.name: Headers.of(door.pages, settings) for door in DOORS}
+    fallback = Headers.of("console", settings)
 
     @app.after_request
     def _finish(response: Response) -> Response:
-        name = request.blueprint
-        by_blueprint.get(name or "", fallback).put(response)
-        if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "private, no-store")
-        took = time.perf_counter() - g.get("began", time.perf_counter())
-        if took > SLOW_S:
-            log.warning(
-                "slow_request",
-                path=request.path,
-                method=request.method,
-                status=response.status_code,
-                seconds=round(took, 3),
-            )
+        by_blueprint.get(request.blueprint or "", fallback).put(response)
         return response
+
+
+class Gate:
+    """In front of Flask: the callback, foreign Host headers (security S69), the headers of every answer, slow requests."""
+
+    def __init__(self, flask: Any, door: CallbackDoor, settings: Settings) -> None:
+        self._flask = flask
+        self._callback = door
+        public = urlsplit(settings.public_url)
+        self._is_simulated = settings.is_simulated
+        self._hosts = {public.netloc.lower(), (public.hostname or "").lower()}
+        self._fixed = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin")]
+        if public.scheme == "https":
+            self._fixed.append(("Strict-Transport-Security", "max-age=31536000"))
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer one request (PEP 3333)."""
+        if environ.get("HTTP_HOST", "") not in self._hosts and not self._is_ours(environ.get("HTTP_HOST", "")):
+            log.warning("foreign_host", host=environ.get("HTTP_HOST", "")[:100])
+            start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Content-Length", "0"), *self._fixed])
+            return [b""]
+        began = time.perf_counter()
+        fixed = self._fixed
+
+        def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+            present = {name for name, _ in headers}
+            return start_response(status, headers + [pair for pair in fixed if pair[0] not in present], error)
+
+        answer = (self._callback if environ["PATH_INFO"] == CALLBACK else self._flask)(environ, start)
+        took = time.perf_counter() - began
+        if took > SLOW_S:
+            method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
+            log.warning("slow_request", method=method, path=path, seconds=round(took, 3))
+        return answer
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether a Host header that is not the public one is right all the same (another case; loopback when simulated)."""
+        host = host.lower()
+        return host in self._hosts or (self._is_simulated and bool(LOOPBACK_HOST.fullmatch(host)))
 
 
 # --- errors -------------------------------------------------------------------------------------------------------
@@ -249,6 +274,14 @@ def templates_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
 
 
+class Site(Flask):
+    """Flask, but a file asked for by its hash may be kept for a year, and any other for five minutes."""
+
+    def get_send_file_max_age(self, filename: str | None) -> int:
+        """Seconds a browser may keep a static file."""
+        return 31_536_000 if request.args.get("v") else 300
+
+
 @lru_cache(maxsize=512)
 def _fingerprint(path: str, _modified_ns: int) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
@@ -263,11 +296,6 @@ def _install_static(app: Flask) -> None:
             path = os.path.join(app.static_folder, values["filename"])
             if os.path.isfile(path):
                 values["v"] = _fingerprint(path, os.stat(path).st_mtime_ns)
-
-    def max_age(_filename: str | None) -> int:
-        return 31_536_000 if request.args.get("v") else 300
-
-    app.get_send_file_max_age = max_age  # type: ignore[method-assign]
 
 
 # --- the application ----------------------------------------------------------------------------------------------
@@ -305,26 +333,26 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     runtime = parts if isinstance(parts, Runtime) else Runtime(parts or load_settings())
     settings = runtime.settings
     refuse_unsafe_start(settings)
-    app = Flask("wxbot", template_folder=str(templates_folder()), static_folder=str(Path(__file__).parent / "static"))
-    host = urlsplit(settings.public_url).hostname or ""
+    app = Site("wxbot", template_folder=str(templates_folder()), static_folder=str(Path(__file__).parent / "static"))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=BODY_BYTES,
         MAX_FORM_PARTS=200,
-        TRUSTED_HOSTS=[host, "127.0.0.1", "localhost"] if settings.is_simulated else [host],
+        SERVER_NAME=urlsplit(settings.public_url).netloc,
         PREFERRED_URL_SCHEME=urlsplit(settings.public_url).scheme,
         **_cookies(settings),
     )
     app.extensions["wxbot"] = runtime
     app.jinja_env.globals.update(csp_nonce=csp_nonce, brand=settings.brand)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    callback.open_door(app, runtime)
+    callback = app.extensions["wxbot.callback"] = CallbackDoor(runtime)
     _install_headers(app, settings)
     _install_errors(app)
     _install_static(app)
     for door in DOORS:
         app.register_blueprint(door.blueprint, url_prefix=door.prefix or None)
+    app.wsgi_app = Gate(app.wsgi_app, callback, settings)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]

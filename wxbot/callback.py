@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
-from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.exc import DataError
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from wxbot import logs
+from wxbot.draws import bind
+from wxbot.draws.desk import desk_of
 from wxbot.once import Claim, OnceOnly
 from wxbot.people import followers
 from wxbot.replies import answers
@@ -33,11 +34,13 @@ ANSWER_S = 4.0
 READ_RULES_S = 1.0
 """How long a message may wait for the reply rules to be read; after that the last known ones are used."""
 
+QUERY_CHARACTERS = 2048
+"""WeChat's query has about 250."""
+
 SPOKEN_ENDS = "。.!?,、 \uff01\uff1f\uff0c"
 """Speech recognition ends a keyword like a sentence."""
 
 log = logs.get_logger(__name__)
-blueprint = Blueprint("callback", __name__)
 
 
 Found = TypeVar("Found")
@@ -47,92 +50,78 @@ class Later(Exception):
     """What the message says could not be written down in time: WeChat shall send it again."""
 
 
-class CallbackDoor:
-    """What the callback keeps between messages: the runtime, the once-only guard, the reply rules, a few threads."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.once = OnceOnly(runtime.settings.redis_url)
-        self.answers = answers.Answers(self._read_book, runtime.settings.public_url, runtime.settings.brand)
-        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="callback")
-
-    def within(self, seconds: float, work: Callable[[], None]) -> None:
-        """Run `work` in another thread and wait at most so long; raises TimeoutError, the work goes on to its end."""
-        self._threads.submit(work).result(timeout=max(seconds, 0.1))
-
-    def _read_book(self) -> answers.Book:
-        def read() -> answers.Book:
-            with self.runtime.database.reading() as session:
-                return answers.read_book(session)
-
-        return self._threads.submit(read).result(timeout=READ_RULES_S)
-
-    def close(self) -> None:
-        """Let the threads end and close the connections."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        self.once.close()
-
-
 # --- what each message does ---------------------------------------------------------------------------------------
 
 
-def answer_text(door: CallbackDoor, message: messages.TextMessage, now: datetime) -> Reply | None:
+def answer_text(door: "CallbackDoor", message: messages.TextMessage, now: datetime) -> Reply | None:
     """A text: the first rule that fits, a campaign's keyword, or the default reply."""
     return door.answers.to_text(message.content, now)
 
 
-def answer_voice(door: CallbackDoor, message: messages.VoiceMessage, now: datetime) -> Reply | None:
+def answer_voice(door: "CallbackDoor", message: messages.VoiceMessage, now: datetime) -> Reply | None:
     """A voice message: what WeChat heard counts like a text, when speech recognition is on."""
     heard = message.recognition.rstrip(SPOKEN_ENDS)
     return door.answers.to_text(heard, now) if heard else door.answers.to_anything_else(now)
 
 
-def answer_click(door: CallbackDoor, message: messages.MenuClick, now: datetime) -> Reply | None:
+def answer_click(door: "CallbackDoor", message: messages.MenuClick, now: datetime) -> Reply | None:
     """A tap in the menu: its key is looked up like a text."""
     return door.answers.to_text(message.key, now)
 
 
-def answer_default(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+def answer_default(door: "CallbackDoor", message: Message, now: datetime) -> Reply | None:
     """A picture, video, place or link: the default reply."""
     return door.answers.to_anything_else(now)
 
 
-def stay_silent(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+def stay_silent(door: "CallbackDoor", message: Message, now: datetime) -> Reply | None:
     """Known, counted, and answered `success`."""
     return None
 
 
-def log_notice(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+def log_notice(door: "CallbackDoor", message: Message, now: datetime) -> Reply | None:
     """Something the account's owner should be able to find in the log."""
     log.info("callback_notice", kind=message.kind, fields=_shown(message))
     return None
 
 
-def log_unknown(door: CallbackDoor, message: Message, now: datetime) -> Reply | None:
+def log_unknown(door: "CallbackDoor", message: Message, now: datetime) -> Reply | None:
     """A kind of message that the reference does not know, or whose fields make no sense: logged, answered `success`."""
     fault = message.fault if isinstance(message, messages.UnknownMessage) else ""
     log.warning("callback_unknown", kind=message.kind[:64], msg_type=message.msg_type[:64], fault=fault)
     return None
 
 
-def record_follow(door: CallbackDoor, message: messages.Subscribe, now: datetime) -> Reply | None:
+def record_follow(door: "CallbackDoor", message: messages.Subscribe, now: datetime) -> Reply | None:
     """subscribe: the followers table, and the welcome."""
     with door.runtime.database.transaction() as session:
         followers.follow(session, message.openid, message.scene, message.created_at)
     return door.answers.to_new_follower(now)
 
 
-def record_unfollow(door: CallbackDoor, message: messages.Unsubscribe, now: datetime) -> Reply | None:
+def record_unfollow(door: "CallbackDoor", message: messages.Unsubscribe, now: datetime) -> Reply | None:
     """unsubscribe: the followers table; WeChat delivers no reply any more."""
     with door.runtime.database.transaction() as session:
         followers.unfollow(session, message.openid, message.created_at)
     return None
 
 
-def record_withdrawal(door: CallbackDoor, message: messages.AuthorizationChange, now: datetime) -> Reply | None:
+def record_withdrawal(door: "CallbackDoor", message: messages.AuthorizationChange, now: datetime) -> Reply | None:
     """Authorisation taken back or account closed: the wish to be erased is kept (wechat-protocol §5.6)."""
     with door.runtime.database.transaction() as session:
         followers.note_withdrawal(session, message.subject_openid or message.openid, message.kind, message.created_at)
+    return None
+
+
+def count_shake(door: "CallbackDoor", message: messages.UserShake, now: datetime) -> Reply | None:
+    """A shake near our beacons: counted for the charts, under no campaign; the page it opens proves it (draws.shakes)."""
+    desk_of(door.runtime).counts.add(0, "shake", now.timestamp())
+    return None
+
+
+def record_bind(door: "CallbackDoor", message: messages.LotteryBind, now: datetime) -> Reply | None:
+    """WeChat tied a ticket to a person: packet, draw, order and ledger follow, once (wechat-protocol §1.8)."""
+    bind.record(door.runtime, message, now)
     return None
 
 
@@ -144,7 +133,7 @@ def _shown(message: Message) -> dict[str, str]:
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-Work = Callable[[CallbackDoor, Any, datetime], Reply | None]
+Work = Callable[["CallbackDoor", Any, datetime], Reply | None]
 
 
 @dataclass(frozen=True)
@@ -183,7 +172,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     _event("pic_photo_or_album"): Route(stay_silent),
     _event("pic_weixin"): Route(stay_silent),
     _event("location_select"): Route(stay_silent),
-    _event("ShakearoundUserShake"): Route(stay_silent),
+    _event("ShakearoundUserShake"): Route(count_shake),
+    _event("ShakearoundLotteryBind"): Route(record_bind, is_recorded=True),
     _event("TEMPLATESENDJOBFINISH"): Route(log_notice),
     _event("MASSSENDJOBFINISH"): Route(log_notice),
     _event("subscribe_msg_popup_event"): Route(stay_silent),
@@ -208,109 +198,161 @@ UNKNOWN = Route(log_unknown)
 # --- the door -----------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/wechat")
-def verify() -> Response:
-    """WeChat checks the URL: the echostr back as plain text, when the signature is right (wechat-protocol §5.1)."""
-    door: CallbackDoor = current_app.extensions["wxbot.callback"]
-    query = _query()
-    if query is None:
-        return _refuse("a parameter stands twice")
-    try:
-        text = _fresh(door, lambda now_s: messages.verify_url(query, door.runtime.account, now_s))
-    except BadMessage as error:
-        return _refuse(error.reason)
-    return Response(text, mimetype="text/plain")
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to WeChat."""
+
+    status: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    kind: str = "text/plain; charset=utf-8"
+    """Plain text for everything but a sealed reply: an echostr must never be read as a document (security S08)."""
+
+    def headers_with_length(self) -> list[tuple[str, str]]:
+        """All headers of the answer."""
+        return [("Content-Type", self.kind), ("Content-Length", str(len(self.body))), *self.headers]
 
 
-@blueprint.post("/wechat")
-def receive() -> Response:
-    """WeChat posts a message: the sealed reply or `success`; 403 for a forgery, 503 for what must be sent again."""
-    began = time.monotonic()
-    door: CallbackDoor = current_app.extensions["wxbot.callback"]
-    query = _query()
-    if query is None:
-        return _refuse("a parameter stands twice")
-    request.max_content_length = CALLBACK_BODY_BYTES
-    try:
-        body = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        return Response("", 413)
-    try:
-        message = _fresh(door, lambda now_s: messages.open_callback(query, body, door.runtime.account, now_s))
-    except BadMessage as error:
-        return _refuse(error.reason)
-    route = ROUTES.get(message.route, UNKNOWN)
-    if isinstance(message, messages.UnknownMessage):
-        route = UNKNOWN
-    try:
-        sealed = (_record if route.is_recorded else _answer)(door, route.work, message, began)
-    except BadMessage as error:
-        return _refuse(error.reason)
-    except Later:
-        return Response("", 503, {"Retry-After": "5"})
-    return Response(sealed, mimetype="text/plain" if sealed == SUCCESS else "text/xml")
+FORBIDDEN = Answer("403 Forbidden")
+TOO_BIG = Answer("413 Content Too Large")
+AGAIN = Answer("503 Service Unavailable", headers=(("Retry-After", "5"),))
+WRONG_METHOD = Answer("405 Method Not Allowed", headers=(("Allow", "GET, POST"),))
+BROKEN = Answer("500 Internal Server Error")
 
 
-def _answer(door: CallbackDoor, work: Work, message: Message, began: float) -> bytes:
-    """Make the reply, then let Redis say whether another delivery of this message was answered before: its bytes win."""
-    now = door.runtime.clock.now()
-    try:
-        reply = work(door, message, now)
-        sealed = messages.seal(reply, message, door.runtime.account, now.timestamp())
-    except Exception:  # a fault of ours must not become the error text that WeChat shows to the person
-        log.exception("callback_failed", kind=message.kind)
-        return SUCCESS
-    return door.once.first_answer(message, sealed)
+class CallbackDoor:
+    """A small WSGI application of its own, mounted in front of Flask: it needs no session, cookie, page or form.
+
+    It keeps what lives between messages: the runtime, the once-only guard, the reply rules and a few threads.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.once = OnceOnly(runtime.settings.redis_url)
+        self.answers = answers.Answers(self._read_book, runtime.settings.public_url, runtime.settings.brand)
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="callback")
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """Answer one request (PEP 3333)."""
+        try:
+            answer = self._answer(environ)
+        except BadMessage as error:  # one constant answer for all that WeChat did not send; the reason is for the log
+            log.warning("callback_refused", reason=error.reason, ip=environ.get("REMOTE_ADDR", ""))
+            answer = FORBIDDEN
+        except Later:
+            answer = AGAIN
+        except Exception:
+            log.exception("callback_broken")
+            answer = BROKEN
+        start_response(answer.status, answer.headers_with_length())
+        return [answer.body]
+
+    def _answer(self, environ: Mapping[str, Any]) -> Answer:
+        method = environ["REQUEST_METHOD"]
+        if method == "POST":
+            return self._receive(environ)
+        if method == "GET":
+            query = _query(environ)
+            return Answer(
+                "200 OK", self._fresh(lambda now_s: messages.verify_url(query, self.runtime.account, now_s)).encode()
+            )
+        return WRONG_METHOD
+
+    def _receive(self, environ: Mapping[str, Any]) -> Answer:
+        began = time.monotonic()
+        query = _query(environ)
+        body = _body(environ)
+        if body is None:
+            return TOO_BIG
+        account = self.runtime.account
+        message = self._fresh(lambda now_s: messages.open_callback(query, body, account, now_s))
+        route = ROUTES.get(message.route, UNKNOWN)
+        if isinstance(message, messages.UnknownMessage):
+            route = UNKNOWN
+        sealed = self._record(route, message, began) if route.is_recorded else self._reply(route, message)
+        return (
+            Answer("200 OK", sealed) if sealed == SUCCESS else Answer("200 OK", sealed, kind="text/xml; charset=utf-8")
+        )
+
+    def _reply(self, route: "Route", message: Message) -> bytes:
+        """Make the reply, then let Redis say whether an earlier delivery of this message was answered: its bytes win."""
+        now = self.runtime.clock.now()
+        try:
+            reply = route.work(self, message, now)
+            sealed = messages.seal(reply, message, self.runtime.account, now.timestamp())
+        except Exception:  # a fault of ours must not become the error text that WeChat shows to the person
+            log.exception("callback_failed", kind=message.kind)
+            return SUCCESS
+        return self.once.first_answer(message, sealed)
+
+    def _record(self, route: "Route", message: Message, began: float) -> bytes:
+        """Claim the message, write what it says, keep the answer; a repeat waits for the first delivery's answer."""
+        deadline = began + ANSWER_S
+        known = self.once.claim(message, deadline)
+        if isinstance(known, bytes):
+            return known
+        if known is Claim.BUSY:
+            raise Later
+        now = self.runtime.clock.now()
+        work = self._threads.submit(route.work, self, message, now)
+        reply: Reply | None = None
+        try:
+            reply = work.result(timeout=max(deadline - time.monotonic(), 0.1))
+        except DataError:
+            log.exception("callback_unwritable", kind=message.kind)  # sending it again would not make it fit
+        except Exception as error:
+            log.error("callback_later", kind=message.kind, reason=type(error).__name__, error=str(error)[:300])
+            self.once.release(message)
+            raise Later from error
+        sealed = messages.seal(reply, message, self.runtime.account, now.timestamp())
+        self.once.keep(message, sealed)
+        return sealed
+
+    def _fresh(self, check: Callable[[float], Found]) -> Found:
+        """Run a check that compares a timestamp with now. A simulator's clock may just have been moved: look again then."""
+        clock = self.runtime.clock
+        try:
+            return check(clock.unix())
+        except BadMessage:
+            if not self.runtime.settings.is_simulated:
+                raise
+            clock.refresh()
+            return check(clock.unix())
+
+    def _read_book(self) -> answers.Book:
+        def read() -> answers.Book:
+            with self.runtime.database.reading() as session:
+                return answers.read_book(session)
+
+        return self._threads.submit(read).result(timeout=READ_RULES_S)
+
+    def close(self) -> None:
+        """Let the threads end and close the connections."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self.once.close()
 
 
-def _record(door: CallbackDoor, work: Work, message: Message, began: float) -> bytes:
-    """Claim the message, write what it says, keep the answer; a repeat waits for the first delivery's answer."""
-    deadline = began + ANSWER_S
-    known = door.once.claim(message, deadline)
-    if isinstance(known, bytes):
-        return known
-    if known is Claim.BUSY:
-        raise Later
-    now = door.runtime.clock.now()
-    replies: list[Reply | None] = []
-    try:
-        door.within(deadline - time.monotonic(), lambda: replies.append(work(door, message, now)))
-    except DataError:
-        log.exception("callback_unwritable", kind=message.kind)  # sending it again would not make it fit
-        replies.append(None)
-    except Exception as error:
-        log.error("callback_later", kind=message.kind, reason=type(error).__name__, error=str(error)[:300])
-        door.once.release(message)
-        raise Later from error
-    sealed = messages.seal(replies[0], message, door.runtime.account, now.timestamp())
-    door.once.keep(message, sealed)
-    return sealed
+def _query(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The query's parameters; BadMessage when one stands twice, which WeChat never does."""
+    text = environ.get("QUERY_STRING", "")
+    if len(text) > QUERY_CHARACTERS:
+        raise BadMessage("query too long")
+    pairs = parse_qsl(text, keep_blank_values=True)
+    single = dict(pairs)
+    if len(single) != len(pairs):
+        raise BadMessage("a parameter stands twice")
+    return single
 
 
-def _query() -> dict[str, str] | None:
-    """The query with each parameter once; None when one stands twice, which WeChat never does."""
-    args = request.args
-    single = args.to_dict()
-    return single if len(single) == sum(1 for _ in args.items(multi=True)) else None
-
-
-def _fresh(door: CallbackDoor, check: Callable[[float], Found]) -> Found:
-    """Run a check that compares a timestamp with now. A simulator's clock may just have been moved: look again then."""
-    try:
-        return check(door.runtime.clock.unix())
-    except BadMessage:
-        if not door.runtime.settings.is_simulated:
-            raise
-        door.runtime.clock.refresh()
-        return check(door.runtime.clock.unix())
-
-
-def _refuse(reason: str) -> Response:
-    """One constant answer for everything that WeChat did not send; the reason is only for the log."""
-    log.warning("callback_refused", reason=reason, ip=request.remote_addr)
-    return Response("", 403, mimetype="text/plain")
-
-
-def open_door(app: Flask, runtime: Runtime) -> None:
-    """Give the application its callback door."""
-    app.extensions["wxbot.callback"] = CallbackDoor(runtime)
+def _body(environ: Mapping[str, Any]) -> bytes | None:
+    """The body; None when it is bigger than any message, however it was sent (security S16)."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length.isdigit():
+        if int(length) > CALLBACK_BODY_BYTES:
+            return None
+        body: bytes = environ["wsgi.input"].read(int(length))
+        return body
+    if not environ.get("wsgi.input_terminated"):
+        return b""
+    body = environ["wsgi.input"].read(CALLBACK_BODY_BYTES + 1)
+    return body if len(body) <= CALLBACK_BODY_BYTES else None

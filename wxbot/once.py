@@ -4,6 +4,9 @@ This is the quick guard, in Redis and for minutes. It may be emptied or unreacha
 again, and the unique keys of what they write keep them from counting twice (money I11, I18).
 """
 
+import hashlib
+import os
+import threading
 import time
 from enum import Enum
 from typing import Any
@@ -51,6 +54,8 @@ KEYS: nonce, message, counts. ARGV: digest of the body or '' when the body is si
 answer, seconds to keep the nonce, name to count.
 """
 
+_FIRST_ANSWER_SHA = hashlib.sha1(_FIRST_ANSWER.encode(), usedforsecurity=False).hexdigest()
+
 log = logs.get_logger(__name__)
 
 
@@ -61,15 +66,54 @@ class Claim(Enum):
     BUSY = "busy"
 
 
+class Line(threading.local):
+    """One connection to Redis per thread, used without redis-py's client: that costs twice as much as the call itself."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._pool: Any = redis.ConnectionPool.from_url(
+            redis_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=Retry(NoBackoff(), 0)
+        )
+        self._connection: Any = None
+        self._pid = 0
+
+    def call(self, *command: str | bytes | int) -> Any:
+        """Send one command and read its answer; raises redis.RedisError.
+
+        A connection from before a restart of Redis, or of a fork, is replaced once without a word.
+        """
+        is_used = self._connection is not None and self._pid == os.getpid()
+        try:
+            return self._once(*command)
+        except redis.ConnectionError:
+            if not is_used:
+                raise
+            return self._once(*command)
+
+    def _once(self, *command: str | bytes | int) -> Any:
+        if self._connection is None or self._pid != os.getpid():
+            self._connection, self._pid = self._pool.make_connection(), os.getpid()
+            self._connection.connect()
+        try:
+            self._connection.send_command(*command)
+            return self._connection.read_response()
+        except redis.ResponseError:
+            raise
+        except (redis.RedisError, OSError) as error:
+            self.close()
+            raise redis.ConnectionError(type(error).__name__) from error
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
+
+
 class OnceOnly:
     """Remembers answers by message. Every method does without Redis when it must."""
 
     def __init__(self, redis_url: str) -> None:
-        retry = Retry(NoBackoff(), 1)  # once more at once: a pooled connection may be from before a restart of Redis
-        self._redis: Any = redis.Redis.from_url(
-            redis_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=retry
-        )
-        self._first_answer = self._redis.register_script(_FIRST_ANSWER)
+        self._line = Line(redis_url)
         self._resting_until = 0.0
 
     def first_answer(self, message: Message, sealed: bytes) -> bytes:
@@ -98,32 +142,36 @@ class OnceOnly:
 
     def keep(self, message: Message, sealed: bytes) -> None:
         """After the rows are written: the answer for every later delivery."""
-        self._try(lambda: self._redis.set(_message_key(message), sealed, ex=KEEP_S))
+        self._try("SET", _message_key(message), sealed, "EX", KEEP_S)
 
     def release(self, message: Message) -> None:
         """The rows could not be written: the next delivery shall try again."""
-        self._try(lambda: self._redis.delete(_message_key(message)))
+        self._try("DEL", _message_key(message))
 
     def close(self) -> None:
-        """Close the connections."""
-        self._redis.close()
+        """Close this thread's connection."""
+        self._line.close()
 
     def _ask(self, message: Message, answer: bytes, keep_s: int) -> Any:
         """One round trip of the script; None when Redis cannot be asked."""
         envelope = message.envelope
-        keys = (
+        digest = "" if envelope.is_encrypted else envelope.body_digest
+        arguments = (
+            3,
             f"wxbot:callback:nonce:{envelope.timestamp}:{envelope.nonce}",
             _message_key(message),
             f"wxbot:callback:counts:{int(message.created_at.timestamp()) // 3600}",
+            *(digest, answer, keep_s, KEEP_S, message.kind[:64]),
         )
-        digest = "" if envelope.is_encrypted else envelope.body_digest
-        return self._try(lambda: self._first_answer(keys, (digest, answer, keep_s, KEEP_S, message.kind[:64])))
+        return self._try("EVALSHA", _FIRST_ANSWER_SHA, *arguments)
 
-    def _try(self, call: Any) -> Any:
+    def _try(self, *command: str | bytes | int) -> Any:
         if time.monotonic() < self._resting_until:
             return None
         try:
-            return call()
+            return self._line.call(*command)
+        except redis.exceptions.NoScriptError:  # Redis was emptied or restarted: give it the script again
+            return self._try("EVAL", _FIRST_ANSWER, *command[2:])
         except redis.RedisError as error:
             self._resting_until = time.monotonic() + REST_S
             log.warning("once_only_without_redis", reason=type(error).__name__)

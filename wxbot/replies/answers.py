@@ -151,4 +151,4 @@ class Answers:
             return TextReply(f"{name}{when},到时见!\nThis campaign starts soon.")
         if entry.status == "off":
             return TextReply(f"{name}暂停中,请稍后再来。\nThis campaign is paused, please come back later.")
-        return NewsReply((Article(entry.name, entry.description, url=f"{self._public_url}/h5/{entry.slug}"),))
+        return NewsReply((Article(entry.name, entry.description, url=f"{self._public_url}/h5/c/{entry.slug}"),))
