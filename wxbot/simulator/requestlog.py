@@ -44,9 +44,11 @@ class Entry:
     path: str
     query: str
     body: bytes
+    body_bytes: int
     content_type: str
     status: int
     reply: bytes
+    reply_bytes: int
     reply_type: str
     took_ms: float
     fault: str
@@ -59,19 +61,19 @@ class Entry:
             "method": self.method,
             "path": self.path,
             "query": masked_query(self.query),
-            "body": shown_body(self.body, self.content_type),
+            "body": shown_body(self.body, self.body_bytes, self.content_type),
             "status": self.status,
-            "reply": shown_body(self.reply, self.reply_type),
+            "reply": shown_body(self.reply, self.reply_bytes, self.reply_type),
             "took_ms": round(self.took_ms, 2),
             "fault": self.fault,
         }
 
 
-def shown_body(content: bytes, content_type: str) -> str:
+def shown_body(content: bytes, size: int, content_type: str) -> str:
     if content and not re.match(r"(?i)text/|application/(json|xml|x-www-form)|$", content_type):
-        return f"({len(content)} bytes of {content_type.split(';')[0]})"
-    text = masked(content[:SHOWN_BYTES].decode("utf-8", "replace"))
-    return text + ("…" if len(content) > SHOWN_BYTES else "")
+        return f"({size} bytes of {content_type.split(';')[0]})"
+    text = masked(content.decode("utf-8", "replace"))
+    return text + ("…" if size > len(content) else "")
 
 
 class RequestLog:
@@ -81,9 +83,19 @@ class RequestLog:
         self.entries: deque[Entry] = deque(maxlen=KEPT)
         self.last = 0
 
-    def add(self, **values: Any) -> None:
+    def add(self, *, body: bytes, reply: bytes, **values: Any) -> None:
+        """Keeps one call; of long bodies only the beginning."""
         self.last += 1
-        self.entries.append(Entry(n=self.last, **values))
+        self.entries.append(
+            Entry(
+                n=self.last,
+                body=body[:SHOWN_BYTES],
+                body_bytes=len(body),
+                reply=reply[:SHOWN_BYTES],
+                reply_bytes=len(reply),
+                **values,
+            )
+        )
 
     def after(self, n: int, limit: int = 500) -> list[dict[str, Any]]:
         """Entries after number `n`, oldest first; n < 0 counts from the end."""

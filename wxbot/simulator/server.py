@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,6 @@ THREADS = 24
 OVERTAKE_S = 0.05
 
 StartResponse = Callable[..., Any]
-STATUS_TEXT = {200: "OK", 204: "No Content", 302: "Found", 303: "See Other", 400: "Bad Request", 404: "Not Found"}
 
 
 class Dropped(Exception):
@@ -121,7 +121,7 @@ class Application:
             ("Content-Length", str(len(reply.body))),
             *reply.headers,
         ]
-        start_response(f"{reply.status} {STATUS_TEXT.get(reply.status, 'Status')}", headers)
+        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [reply.body]
 
     def answer(self, request: Request) -> Reply:
@@ -290,6 +290,12 @@ def secured(server: wsgi.Server, files: certs.Certificates) -> None:
     server.ssl_adapter = adapter
 
 
+def reachable_host(host: str) -> str:
+    """The host as a client writes it; one that listens everywhere is reached on this machine."""
+    everywhere = host.replace("0", "").replace(".", "").replace(":", "") == ""
+    return "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
+
+
 class Simulator:
     """A running simulator. `start` returns when both ports listen; `stop` saves the world."""
 
@@ -304,11 +310,11 @@ class Simulator:
 
     @property
     def http_url(self) -> str:
-        return f"http://{self.config.host}:{self.http_port}"
+        return f"http://{reachable_host(self.config.host)}:{self.http_port}"
 
     @property
     def https_url(self) -> str:
-        return f"https://{self.config.host}:{self.https_port}"
+        return f"https://{reachable_host(self.config.host)}:{self.https_port}"
 
     def start(self) -> Simulator:
         """Listens and serves in threads. Raises OSError when a port is taken."""
