@@ -61,7 +61,7 @@ def way_back_page(location: str, is_checked: bool, is_twice: bool) -> str:
     check = (
         f"if(location.hash!=='#wechat_redirect'){{document.open();document.write({refused});document.close();return}}"
     )
-    first = f"try{{await fetch({target},{{credentials:'include',mode:'no-cors',redirect:'manual'}})}}catch(e){{}}"
+    first = f"try{{await fetch({target},{{credentials:'include',mode:'no-cors'}})}}catch(e){{}}"
     return (
         '<!doctype html><meta charset="utf-8"><title>微信</title><script>(async function(){'
         f"{check if is_checked else ''}{first if is_twice else ''}location.replace({target})}})()</script>"
