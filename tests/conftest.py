@@ -204,7 +204,6 @@ def simulator_settings(
 ) -> Settings:
     """Return settings for the simulator's account; `changes` replaces some of them."""
     account = simulator.control("GET", "account")
-    account = account.get("account", account)
     names = ("appid", "appsecret", "original_id", "callback_token", "aes_key", "callback_mode", "mch_id", "pay_key")
     values: dict[str, Any] = {name: account[name] for name in names}
     values |= {f"{host}_base": simulator.base for host in ("api", "open", "mp", "res", "zb")}

@@ -28,6 +28,7 @@ import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from wxbot.private_servers import ServerProblem, free_port
+from wxbot.simulator.config import SimulatorConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_POSTGRES = 13
@@ -116,9 +117,9 @@ class PrivatePostgres:
             **as_user,
         }
         initdb = [
-            programs / "initdb",
+            str(programs / "initdb"),
             "-D",
-            data,
+            str(data),
             "-U",
             "wxbot",
             "--auth=trust",
@@ -179,7 +180,7 @@ class PrivatePostgres:
 
     def _as_admin(self, statement: str) -> None:
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement.encode())
 
     def _wait_until_ready(self) -> bool:
         deadline = time.monotonic() + START_S
@@ -240,6 +241,7 @@ class SimulatedWeChat:
         self.http_port = 0
         self.https_port = 0
         self._arguments = arguments
+        self._account: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
         self._session = requests.Session()
 
@@ -282,6 +284,8 @@ class SimulatedWeChat:
             ready = re.search(r"ready http=\S*?(\d+)/? https=\S*?(\d+)/?\s*$", line)
             if ready:
                 self.http_port, self.https_port = int(ready[1]), int(ready[2])
+                account = self.control("GET", "account")
+                self._account = {name: account[name] for name in SimulatorConfig().account().to_dict()}
                 return self
             if readable and not line:
                 break
@@ -313,8 +317,9 @@ class SimulatedWeChat:
         return reply.json() if reply.content else None
 
     def reset(self) -> None:
-        """Empty the world: no people, no lotteries, no orders, no faults, the clock at the machine's time."""
+        """Empty the world: no people, no lotteries, no orders, no faults, the clock and the account as at the start."""
         self.control("POST", "reset", {"seed": 1})
+        self.control("PUT", "account", self._account)
 
     def advance(self, seconds: float) -> None:
         """Move the simulated clock on."""
