@@ -5,6 +5,7 @@ The listener reads and answers with wechatpy, so that the simulator's own wire i
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -315,8 +316,8 @@ def test_menu_taps(web: Web, listener: Listener, person: Person, simulator: Simu
     simulator.world.menu.create({"button": [{"name": "更多", "sub_button": entries}, view]})
     for kind in kinds:
         post(web, f"/_sim/people/{person.id}/menu", {"key": f"K_{kind}"})
-    tapped = post(web, f"/_sim/people/{person.id}/menu", {"index": [1]})
-    assert tapped == {"type": "view", "url": "https://shop.example.test/rules"}
+    tapped = post(web, f"/_sim/people/{person.id}/menu", {"path": [1]})
+    assert tapped == {"kind": "view", "url": "https://shop.example.test/rules"}
     settle(web)
     events = [m.event for m in (parse_message(body) for _, body in listener.seen) if m.type == "event"]
     assert sorted(events) == sorted(
@@ -376,3 +377,22 @@ def test_saved_and_loaded_worlds_keep_what_is_queued(web: Web, listener: Listene
     while not listener.seen and time.monotonic() < deadline:
         settle(web)
     assert parse_message(listener.seen[0][1]).content == "红包"
+
+
+def test_own_picture_is_what_the_account_gets(web: Web, listener: Listener, person: Person, token: str) -> None:
+    picture = base64.b64encode(b"\x89PNG\r\n\x1a\nmine").decode()
+    say(web, person, type="image", image=f"data:image/png;base64,{picture}", filename="mine.png")
+    message = parse_message(listener.seen[0][1])
+    query = {"access_token": token, "media_id": message.media_id}
+    assert web.get("/cgi-bin/media/get", params=query).content == b"\x89PNG\r\n\x1a\nmine"
+    wrong = web.post(f"/_sim/people/{person.id}/messages", json={"type": "image", "image": "not base64!"})
+    assert wrong.status_code == 400
+
+
+def test_chat_carries_menu_and_person(web: Web, listener: Listener, person: Person, simulator: Simulator) -> None:
+    path = f"/_sim/people/{person.id}/chat"
+    assert web.get(path).json()["menu"] is None
+    simulator.world.menu.create({"button": [{"type": "click", "name": "红包", "key": "K"}]})
+    shown = web.get(path).json()
+    assert shown["menu"]["button"][0]["key"] == "K"
+    assert shown["person"]["openid"] == person.openid

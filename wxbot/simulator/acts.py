@@ -92,9 +92,13 @@ def message_fields(
         return fields, {"content": content}
     if kind == "location":
         label = str(body.get("label", "示例市示例路1号"))
-        x, y = number(body, "x", 30.274085), number(body, "y", 120.155070)
+        x, y = number(body, "latitude", 30.274085), number(body, "longitude", 120.155070)
         scale = int(number(body, "scale", 16))
-        return {"Location_X": x, "Location_Y": y, "Scale": scale, "Label": label}, {"x": x, "y": y, "label": label}
+        return {"Location_X": x, "Location_Y": y, "Scale": scale, "Label": label}, {
+            "latitude": x,
+            "longitude": y,
+            "label": label,
+        }
     if kind == "link":
         texts = {name: str(body.get(name, "")) for name in ("title", "description", "url")}
         return {name.capitalize(): text for name, text in texts.items()}, texts
@@ -113,12 +117,12 @@ def message_fields(
 
 
 def attach(world: World, person: Person, kind: str, body: dict[str, Any]) -> Media:
-    """The file a person sends: `base64` (with `filename`), else something made up."""
+    """The file a person sends: base64 or a data: URL in a field of the type's name (with `filename`), else made up."""
     stored_as = "video" if kind == "shortvideo" else kind
     made_up = {"image": "photo.jpg", "voice": "voice.amr", "video": "video.mp4"}[stored_as]
     filename = str(body.get("filename", made_up))
-    if "base64" in body:
-        content = decoded(str(body["base64"]))
+    if body.get(kind):
+        content = decoded(str(body[kind]))
     elif kind == "image":
         content = drawn_picture(f"{person.id} {len(person.chat)}")
     else:
@@ -140,21 +144,21 @@ def drawn_picture(seed: str) -> bytes:
 
 
 def tap_menu(world: World, person: Person, body: dict[str, Any]) -> dict[str, Any]:
-    """Taps a menu entry by `key` (also url) or `index` path: the entry's events (§5.6, §5.11). Returns the entry's type,
-    and the url it opens. Raises CannotAct when there is no such entry."""
+    """Taps a menu entry by `key` (also url) or `path` of places: the entry's events (§5.6, §5.11). Returns the entry's
+    kind, and the url it opens. Raises CannotAct when there is no such entry."""
     if not person.is_followed:
         raise CannotAct("only a follower sees the menu; follow first")
-    index = body.get("index")
-    if index is not None and not (isinstance(index, list) and all(isinstance(place, int) for place in index)):
-        raise ValueError("index: must be a list of whole numbers")
-    entry = world.menu.find(body.get("key"), index)
+    path = body.get("path")
+    if path is not None and not (isinstance(path, list) and all(isinstance(place, int) for place in path)):
+        raise ValueError("path: must be a list of whole numbers")
+    entry = world.menu.find(body.get("key"), path)
     if entry is None:
         raise CannotAct("the menu has no such entry")
     kind = entry["type"]
     if kind in ALLOWING:
         world.people.allow(person, "tap")
     send_tap(world, person, entry, body)
-    return {"type": kind, **({"url": entry["url"]} if "url" in entry else {})}
+    return {"kind": kind, **({"url": entry["url"]} if "url" in entry else {})}
 
 
 def send_tap(world: World, person: Person, entry: dict[str, Any], body: dict[str, Any]) -> None:

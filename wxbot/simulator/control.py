@@ -34,9 +34,12 @@ def show_account(world: World, request: Request) -> Reply:
     """Every value, secrets included: this is a simulator."""
     certificates = {name: str(path) for name, path in world.certificate_paths.items()}
     urls = dict.fromkeys(("api_base", "open_base", "mp_base", "res_base", "zb_base"), world.http_url)
-    return json_reply(
-        {**world.account.to_dict(), "urls": {**urls, "mch_base": world.https_url}, "certificates": certificates}
-    )
+    addresses = {
+        "http_url": world.http_url,
+        "https_url": world.https_url,
+        "urls": {**urls, "mch_base": world.https_url},
+    }
+    return json_reply({**world.account.to_dict(), **addresses, "certificates": certificates})
 
 
 def change_account(world: World, request: Request) -> Reply:

@@ -121,10 +121,12 @@ def report_location(world: World, request: Request) -> Reply:
 
 
 def show_chat(world: World, request: Request) -> Reply:
-    """Lines after ?after=N; whether the account is typing (§5.8)."""
+    """Lines after ?after=N, whether the account is typing (§5.8), the menu (null: none) and the person."""
     person, after = person_of(world, request), whole(request, "after", 0)
     lines = [line.shown() for line in person.chat if line.n > after]
-    return json_reply({"messages": lines, "is_typing": person.typing_until > world.clock.now()})
+    menu = {"button": world.menu.button} if world.menu.button and person.is_followed else None
+    is_typing = person.typing_until > world.clock.now()
+    return json_reply({"messages": lines, "is_typing": is_typing, "menu": menu, "person": person.shown()})
 
 
 def hold_phone(world: World, request: Request) -> Reply:

@@ -110,12 +110,12 @@ class Menu:
                 raise MenuRefused(45064)
         return {**kept, "sub_button": []}
 
-    def find(self, key: str | None, index: list[int] | None) -> dict[str, Any] | None:
-        """The entry with this key (or url), or at this index path; None when there is none."""
-        if index is not None:
+    def find(self, key: str | None, path: list[int] | None) -> dict[str, Any] | None:
+        """The entry with this key (or url), or at this path of places; None when there is none."""
+        if path is not None:
             level: Any = self.button or []
             entry: dict[str, Any] | None = None
-            for place in index:
+            for place in path:
                 if not 0 <= place < len(level):
                     return None
                 entry = level[place]
