@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -214,6 +215,12 @@ def test_pay_speaks_https_and_knows_its_client(simulator: Simulator) -> None:
     assert requests.get(address, verify=authority, cert=pair, timeout=5).status_code == 404
     assert stat.S_IMODE(files.client_key.stat().st_mode) == 0o600
     assert stat.S_IMODE(files.server_key.stat().st_mode) == 0o600
+
+
+def test_silent_client_does_not_hold_up_pay(simulator: Simulator) -> None:
+    with socket.create_connection(("127.0.0.1", simulator.https_port)):
+        reply = requests.get(simulator.https_url + "/nothing", verify=str(simulator.certificates.ca), timeout=15)
+    assert reply.status_code == 404
 
 
 def test_program_says_when_it_is_ready_and_stops_on_a_signal(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ HTTPS_DOORS: tuple[Door, ...] = (pay.DOOR,)
 API_PREFIXES = ("/cgi-bin/", "/sns/", "/shakearound/", "/customservice/")
 
 THREADS = 24
+HANDSHAKE_S = 2.0
 
 #: What a reordered call waits after the other was done, so that the other's answer leaves first.
 OVERTAKE_S = 0.05
@@ -279,9 +280,17 @@ def quiet(msg: str = "", level: int = 20, traceback: bool = False) -> None:
     log.debug("%s", msg)
 
 
+class TlsAdapter(BuiltinSSLAdapter):
+    """cheroot shakes hands on the thread that accepts: a client that only connects must not hold up the others."""
+
+    def wrap(self, sock: Any) -> Any:
+        sock.settimeout(HANDSHAKE_S)
+        return super().wrap(sock)  # type: ignore[no-untyped-call]
+
+
 def secured(server: wsgi.Server, files: certs.Certificates) -> None:
     """HTTPS that asks for a client certificate without demanding it: without one the door answers CA_ERROR (§3.7)."""
-    adapter = BuiltinSSLAdapter(str(files.server_cert), str(files.server_key))
+    adapter = TlsAdapter(str(files.server_cert), str(files.server_key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(str(files.server_cert), str(files.server_key))
     context.load_verify_locations(str(files.ca))
