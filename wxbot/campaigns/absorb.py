@@ -13,7 +13,7 @@ from wxbot.orders.models import Order
 
 log = get_logger(__name__)
 
-ORDER_ATTEMPTS_MAX = 3
+FAILURES_MAX = 3
 """A packet whose orders definitely failed this often in a row is dropped and shown as trouble (money §5.1)."""
 
 REORDER_MARGIN = timedelta(hours=1)
@@ -54,20 +54,21 @@ def _follow(session: Session, campaign: Campaign, order: Order, now: datetime) -
         case "returned" if packet.status == "bound":
             move_packet(session, packet.id, "bound", "returned", now, settled_at=now)
         case "returned" if packet.status in ("ordered", "ticketed", "loaded"):
-            _plan_again(session, campaign, packet, now, attempts=0)
+            _plan_again(session, campaign, packet, now, failures=0)
         case "failed" if packet.status == "ordered":
-            if packet.attempts >= ORDER_ATTEMPTS_MAX and order.err_code != "CANCELLED":
+            failures = packet.failures + (order.err_code != "CANCELLED")
+            if failures >= FAILURES_MAX:
                 log.error("packet_dropped", packet_id=packet.id, err_code=order.err_code)
-                move_packet(session, packet.id, "ordered", "dropped", now, settled_at=now)
+                move_packet(session, packet.id, "ordered", "dropped", now, settled_at=now, failures=failures)
             else:
-                _plan_again(session, campaign, packet, now, attempts=packet.attempts)
+                _plan_again(session, campaign, packet, now, failures=failures)
 
 
-def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datetime, attempts: int) -> None:
+def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datetime, failures: int) -> None:
     """The money is back: plan the packet again while the campaign runs on, else drop it."""
     runs_on = campaign.status in ("launching", "on", "off") and now < campaign.end_at - REORDER_MARGIN
     after = "planned" if runs_on else "dropped"
     move_packet(
         session, packet.id, packet.status, after, now,
-        order_id=None, bucket_id=None, expires_at=None, attempts=attempts, settled_at=None if runs_on else now,
+        order_id=None, bucket_id=None, expires_at=None, failures=failures, settled_at=None if runs_on else now,
     )  # fmt: skip

@@ -198,6 +198,9 @@ class Packet(Base):
     tier: Mapped[str] = mapped_column(String(20), default="")
     status: Mapped[str] = mapped_column(String(10), default="planned")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    """Orders placed for this packet so far; it only grows, the order's number depends on it."""
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    """Orders that definitely failed since the last one that was accepted."""
     order_id: Mapped[int | None] = mapped_column(BigInteger)
     wave_id: Mapped[int | None] = mapped_column(BigInteger)
     bucket_id: Mapped[int | None] = mapped_column(BigInteger)

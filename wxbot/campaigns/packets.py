@@ -37,7 +37,7 @@ def plan_packets(
         [
             {
                 "campaign_id": campaign_id, "ordinal": first_ordinal + offset, "amount_fen": amount_fen, "tier": tier,
-                "status": "planned", "attempts": 0, "updated_at": now,
+                "status": "planned", "attempts": 0, "failures": 0, "updated_at": now,
             }
             for offset, (amount_fen, tier) in enumerate(amounts_fen)
         ],

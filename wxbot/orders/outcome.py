@@ -156,13 +156,19 @@ def _may_send(order: Order, now: datetime) -> bool:
 def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
     """NOT_FOUND is not failure: send the same number again, later leave it to a person (money W4, F08)."""
     sent_at = order.sent_at or order.created_at
-    refused = order.err_code is not None and row_for("pay", order.err_code).retry in ("query", "never", "new")
+    refused = order.err_code is not None and _is_refusal(order.err_code)
     if refused and now - sent_at >= NOT_FOUND_MANUAL:
         return Verdict("manual", err_code=order.err_code, alarm="needs_a_person", evidence=raw)
     if not refused and _may_send(order, now):
         wait_s = max(0.0, 600 - (now - sent_at).total_seconds())
         return Verdict(None, "send", wait_s, "NOT_FOUND", evidence=raw)
     return _ask_again(order, now, order.err_code or "NOT_FOUND", raw)
+
+
+def _is_refusal(code: str) -> bool:
+    """A documented no to what was asked: sending the same again would only hear it again. PROCESSING is none (W21)."""
+    row = row_for("pay", code)
+    return row.is_known and row.code != "PROCESSING" and row.retry in ("query", "never", "new")
 
 
 def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str) -> Verdict:

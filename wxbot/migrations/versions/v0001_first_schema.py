@@ -439,6 +439,7 @@ def upgrade() -> None:
         sa.Column("tier", sa.String(length=20), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("order_id", sa.BigInteger(), nullable=True),
         sa.Column("wave_id", sa.BigInteger(), nullable=True),
         sa.Column("bucket_id", sa.BigInteger(), nullable=True),

@@ -1,0 +1,151 @@
+"""A launch under faults: lost replies, crashes at every boundary, an emptied Redis. Nothing lost, nothing ordered twice."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, select
+
+from tests.campaigns.stories import campaign_of, launched, work
+from tests.campaigns.test_launch import assert_sound
+from tests.conftest import simulator_settings
+from tests.servers import SimulatedWeChat
+from wxbot.campaigns import pool
+from wxbot.orders.models import Order
+from wxbot.runtime import Runtime
+
+CALLS = [
+    "shakearound/material/add",
+    "shakearound/page/search",
+    "shakearound/page/add",
+    "shakearound/lottery/addlotteryinfo",
+    "mmpaymkttransfers/hbpreorder",
+    "shakearound/lottery/setprizebucket",
+    "shakearound/lottery/setlotteryswitch",
+    "cgi-bin/stable_token",
+]
+"""Every call that a launch makes."""
+
+
+def assert_launched_once(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packets: int) -> None:
+    """The campaign is on, each packet is one order at the bank, and each is in the one lottery that holds tickets."""
+    campaign = campaign_of(runtime, campaign_id)
+    assert (campaign.status, campaign.trouble) == ("on", None)
+    with runtime.database.reading() as session:
+        counted = {status: n for status, n in pool.counts(session, campaign_id).items() if n}
+    assert counted == {"loaded": packets}
+    orders = simulator.control("GET", "bank/orders?limit=1000")["orders"]
+    assert len(orders) == packets
+    lotteries = simulator.control("GET", "lotteries")["lotteries"]
+    assert sorted(lottery["prize_count"] for lottery in lotteries)[-1] == packets
+    assert sum(lottery["prize_count"] for lottery in lotteries) == packets
+    assert_sound(runtime)
+
+
+def settle(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    """Work, and let time pass, until nothing is left to do."""
+    for _ in range(6):
+        work(runtime)
+        simulator.advance(300)
+        runtime.clock.refresh()
+    work(runtime)
+
+
+@pytest.mark.parametrize("kind", ["drop_reply", "drop_request", "garble"])
+@pytest.mark.parametrize("call", CALLS)
+def test_F42_F44_F49_every_reply_of_a_launch_may_be_lost(
+    runtime: Runtime, simulator: SimulatedWeChat, call: str, kind: str
+) -> None:
+    """The first three replies of one call are lost; the same rungs run again and the result is the same."""
+    simulator.control("PUT", f"faults/{call}", {"kind": kind, "times": 3})
+    campaign_id = launched(runtime)
+    settle(runtime, simulator)
+    assert_launched_once(runtime, simulator, campaign_id, 20)
+
+
+@pytest.mark.parametrize("code", ["SYSTEMERROR", "FREQ_LIMIT", "NOTENOUGH", "CA_ERROR", "PROCESSING", "NEVER_SEEN", "268458547"])
+def test_F07_F09_F10_refusals_of_ordering_are_waited_out(runtime: Runtime, simulator: SimulatedWeChat, code: str) -> None:
+    """Five orders are refused with a code; nothing is ordered under a new number, and all arrive in the end."""
+    simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": code, "times": 5})
+    campaign_id = launched(runtime)
+    work(runtime)
+    with runtime.database.reading() as session:
+        first_numbers = set(session.scalars(select(Order.mch_billno)))
+    for _ in range(20):
+        simulator.advance(600)
+        runtime.clock.refresh()
+        work(runtime)
+    with runtime.database.reading() as session:
+        assert set(session.scalars(select(Order.mch_billno))) == first_numbers
+    assert_launched_once(runtime, simulator, campaign_id, 20)
+
+
+def test_F59_I18_redis_is_emptied_between_all_steps(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    campaign_id = launched(runtime, packet_count=120, budget_fen=12000)
+    for _ in range(30):
+        runtime.redis.flushall()
+        if work(runtime, rounds=1) == 0:
+            break
+    assert_launched_once(runtime, simulator, campaign_id, 120)
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@contextmanager
+def crash_at(runtime: Runtime, boundary: int) -> Iterator[list[int]]:
+    """Die at the n-th boundary: before a commit, or before a request leaves. Yields the count of boundaries met."""
+    met = [0]
+    guard = threading.Lock()
+
+    def step(*_anything: Any) -> None:
+        with guard:
+            met[0] += 1
+            is_last = met[0] == boundary
+        if is_last:
+            raise Killed
+
+    for transport in (runtime.transport, runtime.pay._transport):
+        transport._before_send = step
+    event.listen(runtime.database.engine, "commit", step)
+    try:
+        yield met
+    finally:
+        event.remove(runtime.database.engine, "commit", step)
+
+
+def test_F03_F04_a_worker_dies_at_every_boundary_of_a_launch(
+    simulator: SimulatedWeChat, redis_url: str, sqlite_template: Path, tmp_path: Path
+) -> None:
+    """For n = 1, 2, 3 …: launch, die at boundary n, start again in a new process's parts, finish, compare the books."""
+    boundary = 0
+    while True:
+        boundary += 1
+        simulator.reset()
+        folder = tmp_path / str(boundary)
+        folder.mkdir()
+        shutil.copy(sqlite_template, folder / "wxbot.db")
+        settings = simulator_settings(simulator, f"sqlite:///{folder / 'wxbot.db'}", redis_url, folder, pay_concurrency=2)
+        first = Runtime(settings)
+        campaign_id = launched(first, packet_count=5, budget_fen=500)
+        with crash_at(first, boundary) as met:
+            try:
+                work(first)
+                has_crashed = False
+            except Killed:
+                has_crashed = True
+        first.close()
+        second = Runtime(settings)
+        settle(second, simulator)
+        assert_launched_once(second, simulator, campaign_id, 5)
+        second.close()
+        if not has_crashed:
+            break
+    assert boundary > 20, f"only {met[0]} boundaries were met: the crash hook does not see the launch"
