@@ -257,3 +257,11 @@ def test_links_are_linted(web: Web, simulator: Simulator) -> None:
     faults = web.post("/_sim/lint", json={"url": good.removesuffix("#wechat_redirect")}).json()["faults"]
     assert any("#wechat_redirect" in fault for fault in faults)
     assert web.post("/_sim/lint", json={"url": good.replace("&state=a", "")}).json()["ok"] is False
+
+
+def test_manual_lists_every_switch_and_route(web: Web) -> None:
+    manual = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+    rows = [row.split("`")[1] for row in manual.split("## Switches")[1].splitlines() if row.startswith("| `")]
+    assert rows == [each["name"] for each in web.get("/_sim/switches").json()["switches"]]
+    for name in ("health", "clock", "account", "people", "faults", "log", "pushes", "push_settings", "quotas", "world"):
+        assert f"/_sim/{name}" in manual
