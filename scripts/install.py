@@ -108,7 +108,7 @@ def run(command: list[str], advice: str, counts: str = "", env: dict[str, str] |
     LOG.parent.mkdir(parents=True, exist_ok=True)
     with LOG.open("a", encoding="utf-8") as log:
         print(f"\n$ {' '.join(command)}", file=log)
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             cwd=str(ROOT),
             env={**os.environ, **(env or {})},
@@ -117,19 +117,19 @@ def run(command: list[str], advice: str, counts: str = "", env: dict[str, str] |
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            log.write(line)
-            lines.append(line)
-            match = pattern.search(line) if pattern else None
-            if match:
-                progress.done += 1
-                progress.note = match.group(1)
-            elif "Installing collected packages" in line:
-                progress.done = progress.total
-                progress.note = "unpacking"
-        code = process.wait()
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                log.write(line)
+                lines.append(line)
+                match = pattern.search(line) if pattern else None
+                if match:
+                    progress.done += 1
+                    progress.note = match.group(1)
+                elif "Installing collected packages" in line:
+                    progress.done = progress.total
+                    progress.note = "unpacking"
+        code = process.returncode
     text = "".join(lines)
     if code != 0:
         tail = "".join(lines[-12:]).rstrip()
