@@ -255,7 +255,7 @@ def _install(app: Flask) -> None:
             app, default_locale=settings.locale, default_timezone="Asia/Shanghai", locale_selector=locale,
             default_translation_directories=str(TRANSLATIONS),
         )  # fmt: skip
-    app.jinja_env.filters.update(yuan=yuan, local=local)
+    app.jinja_env.filters.update(yuan=yuan, local=local, num="{:,}".format)
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, current_user=current_user, may=may, console_locale=locale, console_now=now
     )
