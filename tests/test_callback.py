@@ -21,62 +21,21 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 from werkzeug.test import EnvironBuilder
 
-from tests.pushes import OPENID, Sender, as_xml, sha1
+from tests.deployments import app_for, close, sender_of, settings_for
+from tests.pushes import OPENID, as_xml, sha1
 from wxbot import callback
-from wxbot.app import create_app
-from wxbot.clock import Clock
 from wxbot.draws.models import Bind
 from wxbot.people import followers
 from wxbot.people.models import Follower, Withdrawal
 from wxbot.private_servers import free_port
 from wxbot.replies import rules
 from wxbot.runtime import Runtime
-from wxbot.settings import Settings, SettingsError, load_settings
+from wxbot.settings import SettingsError, load_settings
 from wxbot.wechat.messages import EVENTS, MESSAGES
-
-TOKEN = "abcdefgh12345678"
-AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
-
-
-def settings_for(mode: str, database_url: str, redis_url: str, folder: Path, **changes: Any) -> Settings:
-    """A deployment that talks to nobody; plain mode exists only under the simulator profile (S03)."""
-    scheme = "http" if mode == "plain" else "https"
-    hosts = {f"{name}_base": f"{scheme}://127.0.0.1:1" for name in ("api", "open", "mp", "res", "zb")}
-    values: dict[str, Any] = {
-        "profile": "simulator" if mode == "plain" else "production",
-        "secret_key": "a-secret-key-for-tests-only-0123456789abcdef",
-        "database_url": database_url,
-        "redis_url": redis_url,
-        "data_dir": folder,
-        "public_url": f"{scheme}://shop.example.com",
-        "appid": "wx0123456789abcdef",
-        "appsecret": "0123456789abcdef0123456789abcdef",
-        "original_id": "gh_0123456789ab",
-        "callback_token": TOKEN,
-        "aes_key": AES_KEY,
-        "callback_mode": mode,
-        "mch_id": "1900000001",
-        "pay_key": "k" * 32,
-        "pay_cert_file": folder / "apiclient_cert.pem",
-        "pay_key_file": folder / "apiclient_key.pem",
-        "mch_base": "https://127.0.0.1:1",
-    }
-    return Settings(_env_file=None, **(values | hosts | changes))
-
-
-def app_for(settings: Settings) -> Flask:
-    runtime = Runtime(settings)
-    runtime.clock = Clock()  # there is no simulator whose clock could be followed
-    return create_app(runtime)
 
 
 def client_of(app: Flask) -> FlaskClient:
     return app.test_client()
-
-
-def close(app: Flask) -> None:
-    app.extensions["wxbot.callback"].close()
-    app.extensions["wxbot"].close()
 
 
 @pytest.fixture(params=["plain", "compatible", "encrypted"])
@@ -105,10 +64,6 @@ def plain(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
     made = app_for(settings_for("plain", sqlite_url, redis_url, tmp_path))
     yield made
     close(made)
-
-
-def sender_of(app: Flask) -> Sender:
-    return Sender(app.extensions["wxbot"].settings, time.time())
 
 
 def add_rule(app: Flask, trigger: str, pattern: str, text: str) -> None:

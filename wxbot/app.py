@@ -16,15 +16,19 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, g, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect, render_template, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import health, logs, oauth
 from wxbot.callback import CallbackDoor
+from wxbot.campaigns import admin as campaigns
+from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
+from wxbot.orders import admin as orders
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
@@ -61,12 +65,27 @@ DOORS: tuple[Door, ...] = (
     Door("", public_files, "public", "machine"),
     Door("/oauth", oauth.blueprint, "public", "phone"),
     Door("/h5", h5.blueprint, "openid", "phone"),
+    Door("/admin", campaigns.blueprint, "staff", "console"),
+    Door("/admin", draw_charts.blueprint, "staff", "console"),
+    Door("/admin", orders.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
 
 CALLBACK = "/wechat"
 """WeChat's messages (callback.py); public, guarded by their signatures."""
+
+
+@public_files.get("/")
+def front() -> BaseResponse:
+    """Nobody in the chat is led here; whoever types the bare address is staff."""
+    return redirect("/admin/")
+
+
+@public_files.get("/robots.txt")
+def robots() -> Response:
+    """Search engines have nothing to find here."""
+    return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
 
 
 @public_files.get("/MP_verify_<code>.txt")

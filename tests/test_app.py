@@ -1,0 +1,432 @@
+"""The web door: every address has a guard, foreign hosts and oversized bodies stay outside, errors tell nothing."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask, g, request
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from werkzeug.routing import Rule
+
+from tests.deployments import AES_KEY, TOKEN, app_for, close, settings_for
+from wxbot.app import DOORS, Gate, create_app, guard_of, refuse_unsafe_start
+from wxbot.private_servers import free_port
+from wxbot.settings import SettingsError, load_settings
+
+CODE = "0123456789abcDEF"
+
+
+@pytest.fixture
+def app(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """A production deployment."""
+    made = app_for(settings_for("encrypted", sqlite_url, redis_url, tmp_path, mp_verify=CODE))
+    yield made
+    close(made)
+
+
+@pytest.fixture
+def simulated(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """A deployment under the simulator profile."""
+    made = app_for(settings_for("plain", sqlite_url, redis_url, tmp_path))
+    yield made
+    close(made)
+
+
+def rules_of(app: Flask) -> list[Rule]:
+    return list(app.url_map.iter_rules())
+
+
+def address(rule: Rule) -> str:
+    """An address the rule matches."""
+    numbered = re.sub(r"<int:\w+>", "1", rule.rule)
+    return re.sub(r"<(?:\w+:)?\w+>", "none-such", numbered)
+
+
+# --- guards -------------------------------------------------------------------------------------------------------
+
+
+def test_every_address_has_a_guard(app: Flask) -> None:
+    unguarded = [rule.rule for rule in rules_of(app) if guard_of(app, rule.endpoint) is None]
+    assert not unguarded, "give these a row in DOORS (wxbot/app.py)"
+
+
+def test_every_address_stands_under_the_prefix_of_its_door(app: Flask) -> None:
+    prefixes = {door.blueprint.name: door.prefix for door in DOORS}
+    for rule in rules_of(app):
+        if rule.endpoint != "static":
+            assert rule.rule.startswith(prefixes[rule.endpoint.partition(".")[0]] + "/")
+
+
+def test_a_stranger_gets_nothing_behind_a_guard(app: Flask) -> None:
+    client = app.test_client()
+    for rule in rules_of(app):
+        if guard_of(app, rule.endpoint) == "public":
+            continue
+        for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
+            status = client.open(address(rule), method=method).status_code
+            assert status in (302, 303, 400, 401, 403, 404), (method, rule.rule, status)
+
+
+def test_only_these_addresses_of_the_console_are_public(app: Flask) -> None:
+    public = {rule.rule for rule in rules_of(app) if guard_of(app, rule.endpoint) == "public"}
+    assert {path for path in public if path.startswith("/admin")} == {"/admin/sign-in", "/admin/language"}
+
+
+def test_the_hot_path_pays_for_nothing_of_the_console(app: Flask) -> None:
+    """Sign-in, CSRF and translations hang on the console's blueprints, not on every request."""
+    assert not app.before_request_funcs.get(None)
+    assert [function.__module__ for function in app.after_request_funcs.get(None, [])] == ["wxbot.app"]
+
+
+# --- hosts, sizes, proxies ----------------------------------------------------------------------------------------
+
+FOREIGN_HOSTS = [
+    "evil.com",
+    "shop.example.com.evil.com",
+    "shop.example.com:1234",
+    "evil.com:443",
+    "127.0.0.1",
+    "",
+    "a b",
+]
+
+
+@pytest.mark.parametrize("host", FOREIGN_HOSTS)
+def test_S69_a_foreign_host_header_is_refused(app: Flask, host: str) -> None:
+    for path in ("/healthz", "/admin/sign-in", "/wechat"):
+        response = app.test_client().get(path, headers={"Host": host})
+        assert (response.status_code, response.data) == (400, b"")
+
+
+def test_S69_a_forwarded_host_changes_no_link(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+    made = app_for(settings_for("encrypted", sqlite_url, redis_url, tmp_path, trusted_proxies=1))
+    response = made.test_client().get("/", headers={"X-Forwarded-Host": "evil.com", "X-Forwarded-Proto": "https"})
+    assert "evil.com" not in str(response.headers)
+    close(made)
+
+
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "10.0.0.1"), (1, "198.51.100.7"), (2, "203.0.113.9")])
+def test_S69_only_as_many_proxies_as_set_are_believed(
+    proxies: int, seen: str, sqlite_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    made = app_for(settings_for("encrypted", sqlite_url, redis_url, tmp_path, trusted_proxies=proxies))
+    found: list[Any] = []
+    made.view_functions["health.alive"] = lambda: found.append(request.remote_addr) or "ok"  # type: ignore[func-returns-value]
+    made.test_client().get(
+        "/healthz",
+        headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.7"},
+        environ_base={"REMOTE_ADDR": "10.0.0.1"},
+    )
+    assert found == [seen]
+    close(made)
+
+
+def test_the_simulated_phone_may_use_loopback_addresses(simulated: Flask) -> None:
+    for host in ("127.0.0.1:8000", "localhost:5000", "shop.example.com"):
+        assert simulated.test_client().get("/healthz", headers={"Host": host}).status_code == 200
+    assert simulated.test_client().get("/healthz", headers={"Host": "evil.com"}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/admin/sign-in", "/h5/c/none/draw", "/wechat"])
+def test_S16_no_address_takes_a_large_body(app: Flask, path: str) -> None:
+    response = app.test_client().post(
+        path, data=b"a=" + b"x" * 70_000, content_type="application/x-www-form-urlencoded"
+    )
+    assert response.status_code in (400, 401, 403, 404, 413)
+    assert app.config["MAX_CONTENT_LENGTH"] == 64 * 1024
+
+
+# --- headers ------------------------------------------------------------------------------------------------------
+
+
+def test_S71_every_answer_carries_the_security_headers(app: Flask) -> None:
+    client = app.test_client()
+    paths = ["/healthz", "/readyz", "/admin/sign-in", "/h5/c/none", "/none", "/static/errors/error.css", "/wechat", "/"]
+    for path in paths:
+        headers = client.get(path, buffered=True).headers
+        assert headers["X-Content-Type-Options"] == "nosniff", path
+        assert headers["Referrer-Policy"] == "same-origin", path
+        assert headers["Strict-Transport-Security"].startswith("max-age=31536000"), path
+        assert len(headers.getlist("X-Content-Type-Options")) == 1, path
+        assert "Server" not in headers
+
+
+def test_S71_the_console_may_not_be_framed_and_runs_only_our_scripts(app: Flask) -> None:
+    headers = app.test_client().get("/admin/sign-in").headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "wx.qq.com" not in policy
+    assert headers["Cache-Control"] == "private, no-store"
+
+
+def test_S71_the_phone_page_is_watched_in_production_and_enforced_under_the_simulator(
+    app: Flask, simulated: Flask
+) -> None:
+    real = app.test_client().get("/h5/c/none").headers
+    assert real["Content-Security-Policy"] == "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    assert "default-src 'none'" in real["Content-Security-Policy-Report-Only"]
+    policy = simulated.test_client().get("/h5/c/none").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors http://127.0.0.1:1;" in policy
+    assert "X-Frame-Options" not in simulated.test_client().get("/h5/c/none").headers
+
+
+def test_S71_an_inline_script_runs_only_with_the_nonce_of_its_page(simulated: Flask) -> None:
+    found: list[str] = []
+
+    def view(slug: str) -> str:
+        found.append(simulated.jinja_env.globals["csp_nonce"]())  # type: ignore[operator]
+        assert g.csp_nonce == found[-1]
+        return "ok"
+
+    simulated.view_functions["h5.rules"] = view
+    policies = [simulated.test_client().get("/h5/c/a/rules").headers["Content-Security-Policy"] for _ in range(2)]
+    assert found[0] != found[1]
+    assert all(f"'nonce-{nonce}'" in policy for nonce, policy in zip(found, policies, strict=True))
+
+
+def test_a_static_file_is_kept_for_a_year_under_its_hash(app: Flask) -> None:
+    with app.test_request_context():
+        url = app.url_for("static", filename="errors/error.css")
+    assert re.search(r"\?v=[0-9a-f]{12}$", url)
+    assert "max-age=31536000" in app.test_client().get(url, buffered=True).headers["Cache-Control"]
+    assert "max-age=300" in app.test_client().get("/static/errors/error.css", buffered=True).headers["Cache-Control"]
+
+
+# --- files and secrets --------------------------------------------------------------------------------------------
+
+
+def test_the_domain_proof_is_served_and_nothing_like_it(app: Flask) -> None:
+    client = app.test_client()
+    response = client.get(f"/MP_verify_{CODE}.txt")
+    assert (response.status_code, response.data, response.mimetype) == (200, CODE.encode(), "text/plain")
+    for other in ("0123456789abcdef", "short", CODE.lower(), "../../../etc/x"):
+        assert client.get(f"/MP_verify_{other}.txt").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/.env", "/.git/HEAD", "/backup.sql", "/wxbot.db", "/instance/wxbot.db", "/static/../wxbot.db", "/static/%2e%2e/app.py",
+     "/metrics", "/debug", "/console", "/server-status"],
+)  # fmt: skip
+def test_S60_nothing_lies_under_the_web_root(app: Flask, path: str) -> None:
+    assert app.test_client().get(path).status_code == 404
+
+
+def test_S61_production_refuses_key_files_that_others_can_read(tmp_path: Path) -> None:
+    settings = settings_for("encrypted", "sqlite://", "redis://127.0.0.1:1", tmp_path)
+    refuse_unsafe_start(settings)
+    settings.pay_key_file.write_text("key")
+    settings.pay_key_file.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        create_app(settings)
+    settings.pay_key_file.chmod(0o600)
+    refuse_unsafe_start(settings)
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+def test_S80_production_refuses_debug_mode(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", value)
+    with pytest.raises(SettingsError, match="FLASK_DEBUG"):
+        create_app(settings_for("encrypted", "sqlite://", "redis://127.0.0.1:1", tmp_path))
+
+
+def test_S80_there_is_no_debugger(app: Flask) -> None:
+    app.view_functions["health.alive"] = _break
+    response = app.test_client().get("/healthz?__debugger__=yes&cmd=resource&f=debugger.js")
+    assert response.status_code == 500
+    assert b"werkzeug" not in response.data.lower()
+    assert not app.debug
+
+
+@pytest.mark.parametrize("key", ["dev", "secret", "0" * 31, ""])
+def test_S86_a_short_secret_key_is_refused(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match="WXBOT_SECRET_KEY"):
+        load_settings(secret_key=key)
+
+
+def test_S86_cookies_are_pinned_to_this_host(app: Flask, simulated: Flask) -> None:
+    assert app.config["SESSION_COOKIE_NAME"].startswith("__Host-")
+    assert app.config["SESSION_COOKIE_SECURE"]
+    assert app.config["SESSION_COOKIE_SAMESITE"] == "Lax"
+    for cookie in app.test_client().get("/admin/sign-in").headers.getlist("Set-Cookie"):
+        assert cookie.startswith("__Host-")
+        assert all(part in cookie for part in ("Secure", "HttpOnly", "Path=/", "SameSite=Lax"))
+    assert not simulated.config["SESSION_COOKIE_NAME"].startswith("__Host-")  # http has no __Host- cookies
+
+
+def test_S87_health_tells_nothing_but_health(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/healthz?verbose=1").data == b"ok"
+    ready = client.get("/readyz?verbose=1")
+    assert (ready.status_code, ready.json) == (200, {"database": True, "redis": True})
+
+
+def test_S87_ready_means_that_the_database_answers(redis_url: str, tmp_path: Path) -> None:
+    address = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    made = app_for(settings_for("encrypted", address, redis_url, tmp_path))
+    ready = made.test_client().get("/readyz")
+    assert (ready.status_code, ready.json) == (503, {"database": False, "redis": True})
+    close(made)
+
+
+# --- errors -------------------------------------------------------------------------------------------------------
+
+
+def _break(*_: Any, **__: Any) -> str:
+    secret = "a-secret-in-a-local-variable"
+    raise RuntimeError(f"{secret} at /home/someone/file.py")
+
+
+def test_S81_a_failure_anywhere_tells_the_request_id_and_nothing_else(app: Flask) -> None:
+    app.view_functions = {
+        name: app.view_functions[name] if name == "static" else _mark_broken(app, name) for name in app.view_functions
+    }
+    client = app.test_client()
+    broken = 0
+    for rule in rules_of(app):
+        response = client.get(address(rule)) if "GET" in (rule.methods or ()) else client.post(address(rule))
+        text = response.get_data(as_text=True)
+        assert "secret-in-a-local" not in text
+        assert "Traceback" not in text
+        assert "file.py" not in text
+        if response.status_code == 500:
+            broken += 1
+            assert re.search(r"<code>[0-9a-f]{16}</code>", text), rule.rule
+    assert broken >= 5
+
+
+def _mark_broken(app: Flask, name: str) -> Any:
+    """A view that breaks but is guarded as the real one."""
+    real = app.view_functions[name]
+
+    def view(**values: Any) -> str:
+        return _break(**values)
+
+    view.__dict__.update(real.__dict__)
+    return view
+
+
+def test_S81_the_log_has_what_the_page_does_not(app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
+    app.view_functions["health.alive"] = _break
+    page = app.test_client().get("/healthz").get_data(as_text=True)
+    request_id = re.findall(r"<code>([0-9a-f]{16})</code>", page)[0]
+    written = "".join(capfd.readouterr())
+    assert request_id in written
+    assert "RuntimeError" in written
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "words"),
+    [
+        ("/none", "GET", 404, "页面不存在"),
+        ("/healthz", "POST", 405, "不支持"),
+        ("/h5/nothing", "GET", 404, "页面不存在"),
+    ],
+)
+def test_an_error_page_is_chinese_first(app: Flask, path: str, method: str, status: int, words: str) -> None:
+    response = app.test_client().open(path, method=method)
+    assert response.status_code == status
+    text = response.get_data(as_text=True)
+    assert text.index(words) < text.index('lang="en"')
+    assert '<html lang="zh-CN">' in text
+
+
+def test_a_script_gets_its_error_as_json(app: Flask) -> None:
+    response = app.test_client().get("/none", headers={"Accept": "application/json"})
+    assert response.status_code == 404
+    assert set(response.json or {}) == {"error", "error_en", "request_id"}
+
+
+def test_a_database_that_is_down_makes_a_503_that_says_when_to_return(redis_url: str, tmp_path: Path) -> None:
+    address = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    made = app_for(settings_for("encrypted", address, redis_url, tmp_path))
+
+    def view() -> str:
+        with made.extensions["wxbot"].database.reading():
+            return "never"
+
+    made.view_functions["health.alive"] = view
+    response = made.test_client().get("/healthz")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert "系统繁忙" in response.get_data(as_text=True)
+    close(made)
+
+
+@hypothesis_settings(deadline=None, max_examples=80)
+@given(path=st.text(max_size=40), query=st.text(max_size=40))
+def test_no_address_whatever_makes_a_5xx(path: str, query: str) -> None:
+    client = _shared_app().test_client()
+    assert client.get("/" + quote(path, errors="replace"), query_string=query).status_code < 500
+
+
+_apps: list[Flask] = []
+
+
+def _shared_app() -> Flask:
+    if not _apps:
+        _apps.append(app_for(settings_for("encrypted", "sqlite://", "redis://127.0.0.1:1", Path())))
+    return _apps[0]
+
+
+CANARIES = {
+    "appsecret": "canaryappsecretcanaryappsecret01",
+    "pay_key": "canarypaykeycanarypaykeycanary02",
+    "secret_key": "canary-secret-key-canary-secret-key-03",
+    "callback_token": TOKEN,
+    "aes_key": AES_KEY,
+}
+STORY = """
+import sys
+from pathlib import Path
+from tests.deployments import app_for, sender_of, settings_for
+from tests.test_app import CANARIES, _break
+from wxbot import logs
+
+settings = settings_for("encrypted", sys.argv[1], sys.argv[2], Path(sys.argv[3]), **CANARIES)
+logs.configure("DEBUG", "json")
+app = app_for(settings)
+client, sender = app.test_client(), sender_of(app)
+pages = [
+    sender.push(client, sender.message(Content="红包")),
+    sender.push(client, sender.event("unheard_of", Ticket="canary-sp-ticket")),
+    sender.push(client, sender.event("subscribe", EventKey="qrscene_x", Ticket="canary-qr-ticket")),
+    client.get("/wechat", query_string=sender.query(signature="0" * 40)),
+    client.get("/none?access_token=canarytokencanarytoken&code=canarycode"),
+    client.get("/oauth/back?code=canarycodecanary&state=" + "0" * 32),
+    client.get("/admin/sign-in"),
+]
+app.view_functions["health.alive"] = _break
+pages.append(client.get("/healthz?secret=canaryquerysecret"))
+print(repr(settings), settings.model_dump())
+for page in pages:
+    print(page.status_code, page.headers, page.get_data(as_text=True))
+app.extensions["wxbot.callback"].close()
+"""
+
+
+def test_S58_no_secret_reaches_the_log_or_a_page(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STORY, sqlite_url, redis_url, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    seen = told.stdout + told.stderr
+    assert told.returncode == 0, seen
+    assert "request_failed" in seen
+    assert "callback_unknown" in seen
+    for secret in (*CANARIES.values(), "canarycode", "canarytoken", "canary-sp-ticket", "canaryquerysecret"):
+        assert secret not in seen
+
+
+def test_the_gate_answers_before_flask_is_asked(app: Flask) -> None:
+    assert isinstance(app.wsgi_app, Gate)
