@@ -1,0 +1,403 @@
+"""The draw through the web door: who gets signed parameters, and who a kind sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.conftest import Cast
+from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, set_stage
+from tests.servers import SimulatedWeChat
+from wxbot import oauth
+from wxbot.draws import admit
+from wxbot.draws.desk import desk_of
+from wxbot.draws.models import DrawCount, TryQuota
+from wxbot.draws.outcomes import SENTENCES, Outcome
+from wxbot.people.models import Block
+from wxbot.runtime import Runtime
+
+
+def expected_sign(noncestr: str, openid: str) -> str:
+    """jumpHongbao's signature, computed here by hand (wechat-protocol §1.7)."""
+    text = f"lottery_id={LOTTERY_ID}&noncestr={noncestr}&openid={openid}&key={LOTTERY_KEY}"
+    return hashlib.md5(text.encode()).hexdigest().upper()
+
+
+def outcome_of(reply: Any) -> str:
+    answer = reply.get_json()
+    assert "jump" in answer or "sign" not in reply.get_data(as_text=True)
+    return str(answer["outcome"])
+
+
+def test_someone_who_shook_gets_signed_parameters(stage: Stage, ming: Phone, cast: Cast) -> None:
+    reply = ming.draw(stage, stage.shake(cast.ming.openid))
+    assert reply.status_code == 200, reply.get_data(as_text=True)
+    answer: dict[str, Any] = reply.get_json()
+    assert answer["outcome"] == "admitted"
+    jump = answer["jump"]
+    assert jump["lottery_id"] == LOTTERY_ID
+    assert jump["openid"] == cast.ming.openid
+    assert len(jump["noncestr"]) <= 32
+    assert jump["sign"] == expected_sign(jump["noncestr"], cast.ming.openid)
+    (draw,) = stage.draws()
+    assert (draw.openid, draw.status, draw.sign) == (cast.ming.openid, "admitted", jump["sign"])
+
+
+# --- S33: every state of the campaign -----------------------------------------------------------------------------
+
+
+def test_S33_each_state_refuses_with_its_reason_and_no_sign(stage: Stage, ming: Phone, cast: Cast) -> None:
+    now = stage.runtime.clock.now()
+    good = {
+        "status": "on", "begin_at": now - timedelta(hours=1), "end_at": now + timedelta(days=6), "is_lottery_on": True,
+        "daily_from": 0, "daily_until": 1440,
+    }  # fmt: skip
+    local = int((now.timestamp() + 8 * 3600) % 86400) // 60
+    shut = {"daily_from": (local + 60) % 1440, "daily_until": (local + 61) % 1440}
+    table: list[tuple[dict[str, Any], str]] = [
+        ({"begin_at": now + timedelta(minutes=5)}, "not_yet"),
+        ({"status": "launching"}, "not_yet"),
+        ({"is_lottery_on": False}, "not_yet"),
+        ({"begin_at": now - timedelta(hours=2), "end_at": now - timedelta(seconds=1)}, "over"),
+        ({"status": "closing"}, "over"),
+        ({"status": "closed"}, "over"),
+        ({"status": "off"}, "paused"),
+        (shut, "outside_hours"),
+    ]
+    shake_ticket = stage.shake(cast.ming.openid)
+    for changes, outcome in table:
+        stage.change(**(good | changes))
+        stage.forget("rate:*")
+        reply = ming.draw(stage, shake_ticket)
+        assert (reply.status_code, outcome_of(reply)) == (409, outcome)
+    assert stage.draws() == []
+
+
+def test_S33_limits_hold_to_the_second(stage: Stage, runtime: Runtime) -> None:
+    board = desk_of(runtime).boards.find(stage.slug)
+    assert board is not None
+    assert board.refusal(board.begin_unix - 1) is Outcome.NOT_YET
+    assert board.refusal(board.begin_unix) is None
+    assert board.refusal(board.end_unix - 1) is None
+    assert board.refusal(board.end_unix) is Outcome.OVER
+
+
+def test_S33_daily_hours_are_shanghai_hours_and_may_cross_midnight(runtime: Runtime) -> None:
+    stage = set_stage(runtime, daily_from=22 * 60, daily_until=2 * 60)
+    board = desk_of(runtime).boards.find(stage.slug)
+    assert board is not None
+    midnight = 1_774_108_800  # 2026-03-22 00:00 in Shanghai
+    assert [board.is_open_hour(midnight + hour * 3600) for hour in (-3, -2, 0, 1, 2, 12)] == [
+        False, True, True, True, False, False,
+    ]  # fmt: skip
+    assert board.is_open_hour(midnight + 2 * 3600 - 1)
+
+
+def test_S33_without_loaded_packets_it_is_sold_out(runtime: Runtime, ming: Phone, cast: Cast) -> None:
+    stage = set_stage(runtime, loaded=False)
+    assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid))) == "sold_out"
+    assert stage.draws() == []
+
+
+def test_a_pause_stops_the_next_draw_within_a_second(stage: Stage, runtime: Runtime) -> None:
+    boards = desk_of(runtime).boards
+    assert boards.find(stage.slug) is not None
+    from wxbot.campaigns.switch import pause
+
+    pause(runtime.database, stage.campaign_id, 1, runtime.clock.now())
+    import time
+
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        board = boards.find(stage.slug)
+        assert board is not None
+        if board.refusal(runtime.clock.unix()) is Outcome.PAUSED:
+            return
+    pytest.fail("a second after the pause people could still draw")
+
+
+def test_a_draft_has_no_page(stage: Stage, ming: Phone) -> None:
+    for status in ("draft", "submitted"):
+        stage.change(status=status)
+        assert ming.open(stage.path).status_code == 404
+    assert ming.open("/h5/c/nothing-here").status_code == 404
+    assert "没有找到" in ming.open("/h5/c/nothing-here").get_data(as_text=True)
+
+
+# --- S34, S51: asking again ---------------------------------------------------------------------------------------
+
+
+def test_S34_asking_again_gives_the_same_sign_and_is_slowed_down(stage: Stage, ming: Phone, cast: Cast) -> None:
+    shake_ticket = stage.shake(cast.ming.openid)
+    page = ming.open(f"{stage.path}?ticket={shake_ticket}")
+    token = ming.state_of(page)["page_token"]
+    replies = [ming.ask(stage, token, shake_ticket) for _ in range(25)]
+    signs = {reply.get_json()["jump"]["sign"] for reply in replies if reply.status_code == 200}
+    refused = [outcome_of(reply) for reply in replies if reply.status_code != 200]
+    assert len(signs) == 1
+    assert set(refused) == {"too_often"}
+    assert len(refused) >= 5  # the minute may have turned once
+    assert len(stage.draws()) == 1
+
+
+def test_S34_an_emptied_redis_gives_the_same_sign_again(stage: Stage, ming: Phone, cast: Cast) -> None:
+    shake_ticket = stage.shake(cast.ming.openid)
+    first = ming.draw(stage, shake_ticket).get_json()["jump"]
+    stage.runtime.redis.flushall()
+    stage.shake(cast.ming.openid)
+    assert ming.draw(stage, shake_ticket).get_json()["jump"] == first
+    another_shake = stage.shake(cast.ming.openid, "another-shake-0001")
+    assert ming.draw(stage, another_shake).get_json()["jump"] == first
+    assert len(stage.draws()) == 1
+
+
+def test_F51_sixty_four_parallel_requests_of_one_person_make_one_draw(
+    app: Flask, stage: Stage, runtime: Runtime, ming: Phone, cast: Cast
+) -> None:
+    shake_ticket = stage.shake(cast.ming.openid)
+    ming.open(f"{stage.path}?ticket={shake_ticket}")
+    desk = desk_of(runtime)
+    board = desk.boards.find(stage.slug)
+    assert board is not None
+
+    def ask(number: int) -> admit.Decision:
+        # every other request comes with a shake of its own, and Redis forgets the draw all the time
+        mine = stage.shake(cast.ming.openid, f"shake-number-{number % 32}")
+        stage.forget("rate:*", "drawn:*")
+        return admit.admit(runtime, desk, board, admit.Asked(cast.ming.openid, "s", mine, "203.0.113.9"))
+
+    with ThreadPoolExecutor(32) as pool:
+        decisions = list(pool.map(ask, range(64)))
+    assert {decision.outcome for decision in decisions} <= {Outcome.ADMITTED, Outcome.TOO_OFTEN}
+    assert len({decision.jump for decision in decisions if decision.jump}) == 1
+    assert len(stage.draws()) == 1
+    with runtime.database.reading() as session:
+        quota = session.scalars(select(TryQuota)).one()
+    assert (quota.total, quota.in_day) == (1, 1)
+
+
+def test_F51_two_processes_racing_make_one_draw(stage: Stage, runtime: Runtime, cast: Cast) -> None:
+    others = [Runtime(runtime.settings) for _ in range(4)]
+    shake_ticket = stage.shake(cast.ming.openid)
+
+    def ask(number: int) -> admit.Decision:
+        other = others[number % 4]
+        desk = desk_of(other)
+        board = desk.boards.find(stage.slug)
+        assert board is not None
+        stage.forget("drawn:*")
+        return admit.admit(other, desk, board, admit.Asked(cast.ming.openid, "s", shake_ticket, "203.0.113.9"))
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            decisions = list(pool.map(ask, range(8)))
+    finally:
+        for other in others:
+            other.close()
+    assert [decision.outcome for decision in decisions] == [Outcome.ADMITTED] * 8
+    assert len({decision.jump for decision in decisions}) == 1
+    (draw,) = stage.draws()
+    with runtime.database.reading() as session:
+        assert session.scalars(select(TryQuota)).one().total == 1
+
+
+# --- S35: proof of a shake ----------------------------------------------------------------------------------------
+
+
+def test_S35_without_a_proven_shake_nobody_draws(stage: Stage, ming: Phone, cast: Cast) -> None:
+    wrong_page = stage.shake(cast.ming.openid, "shake-of-another-page", page_id=PAGE_ID + 1)
+    old = stage.shake(cast.ming.openid, "shake-of-yesterday", age_s=1801)
+    foreign = stage.shake(cast.hong.openid, "shake-of-hong")
+    table = [("", "not_by_shaking"), ("x y", "not_by_shaking"), (wrong_page, "not_by_shaking"),
+             ("made-up-ticket-0001", "ticket_too_old"), (old, "ticket_too_old"), (foreign, "foreign_ticket")]  # fmt: skip
+    token = ming.state_of(ming.open(stage.path))["page_token"]
+    for shake_ticket, outcome in table:
+        reply = ming.ask(stage, token, shake_ticket)
+        assert (reply.status_code, outcome_of(reply)) == (409, outcome)
+    assert stage.draws() == []
+
+
+def test_S35_when_wechat_cannot_be_asked_nobody_draws(
+    stage: Stage, ming: Phone, simulator: SimulatedWeChat
+) -> None:
+    token = ming.state_of(ming.open(stage.path))["page_token"]
+    simulator.control("PUT", "faults/shakearound/user/getshakeinfo", {"kind": "drop_reply"})
+    try:
+        reply = ming.ask(stage, token, "a-ticket-nobody-knows")
+    finally:
+        simulator.control("DELETE", "faults")
+    assert (reply.status_code, outcome_of(reply)) == (503, "try_again")
+    assert stage.draws() == []
+
+
+def test_S35_one_shake_is_good_for_one_draw(stage: Stage, ming: Phone, cast: Cast) -> None:
+    stage.change(tries_per_person=5, tries_per_day=5)
+    shake_ticket = stage.shake(cast.ming.openid)
+    assert outcome_of(ming.draw(stage, shake_ticket)) == "admitted"
+    with stage.runtime.database.transaction() as session:
+        from sqlalchemy import update
+
+        from wxbot.draws.models import Draw
+
+        session.execute(update(Draw).values(status="lapsed"))
+    stage.runtime.redis.flushall()
+    stage.shake(cast.ming.openid)
+    assert outcome_of(ming.draw(stage, shake_ticket)) == "ticket_too_old"
+    assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid, "a-fresh-shake-01"))) == "admitted"
+
+
+# --- limits, odds, blocklist --------------------------------------------------------------------------------------
+
+
+def test_I8_tries_per_person_and_day_are_counted_in_sql(stage: Stage, ming: Phone, cast: Cast) -> None:
+    stage.change(odds_ppm=1, tries_per_person=3, tries_per_day=2)
+    outcomes = []
+    for number in range(4):
+        stage.runtime.redis.flushall()
+        outcomes.append(outcome_of(ming.draw(stage, stage.shake(cast.ming.openid, f"shake-number-{number}"))))
+    assert outcomes == ["missed", "missed", "no_tries_left", "no_tries_left"]
+    with stage.runtime.database.transaction() as session:
+        quota = session.scalars(select(TryQuota)).one()
+        quota.day = "20200101"
+    stage.runtime.redis.flushall()
+    assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid, "shake-number-8"))) == "missed"
+    stage.runtime.redis.flushall()
+    assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid, "shake-number-9"))) == "no_tries_left"
+
+
+def test_the_odds_of_one_shake_are_rolled_once(stage: Stage, ming: Phone, cast: Cast) -> None:
+    stage.change(odds_ppm=1, tries_per_person=9, tries_per_day=9)
+    shake_ticket = stage.shake(cast.ming.openid)
+    assert outcome_of(ming.draw(stage, shake_ticket)) == "missed"
+    stage.change(odds_ppm=1_000_000)
+    assert outcome_of(ming.draw(stage, shake_ticket)) == "missed"
+    assert [draw.status for draw in stage.draws()] == ["missed"]
+
+
+def test_someone_on_the_blocklist_does_not_draw(stage: Stage, ming: Phone, cast: Cast) -> None:
+    now = stage.runtime.clock.now()
+    with stage.runtime.database.transaction() as session:
+        session.add(Block(openid=cast.ming.openid, reason="farm", staff_id=1, created_at=now))
+    assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid))) == "blocked"
+    assert stage.draws() == []
+
+
+# --- S36, S37, S24: what a script cannot get ----------------------------------------------------------------------
+
+
+def test_S36_the_lottery_key_is_on_no_page_and_in_no_log(
+    stage: Stage, ming: Phone, cast: Cast, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shake_ticket = stage.shake(cast.ming.openid)
+    page = ming.open(f"{stage.path}?ticket={shake_ticket}")
+    texts = [page.get_data(as_text=True), ming.draw(stage, shake_ticket).get_data(as_text=True)]
+    texts += [ming.open(f"{stage.path}/{more}").get_data(as_text=True) for more in ("state", "rules", "after")]
+    board = desk_of(stage.runtime).boards.find(stage.slug)
+    texts += [repr(board), caplog.text, "".join(capsys.readouterr())]
+    assert not [text for text in texts if LOTTERY_KEY in text or "lottery_key='K" in text]
+
+
+def test_S37_a_page_token_is_for_this_session_campaign_and_minute(
+    stage: Stage, ming: Phone, hong: Phone, cast: Cast
+) -> None:
+    shake_ticket = stage.shake(cast.ming.openid)
+    runtime = stage.runtime
+    page = ming.open(f"{stage.path}?ticket={shake_ticket}")
+    fresh = ming.state_of(page)["page_token"]
+    foreign = hong.state_of(hong.open(stage.path))["page_token"]
+    cookie = ming.client.get_cookie(oauth.session_cookie(runtime), domain="127.0.0.1")
+    assert cookie is not None
+    session = oauth.read_session(runtime, cookie.value)
+    assert session is not None
+    now = runtime.clock.unix()
+    old = admit.page_token(runtime, session.session_id, stage.campaign_id, now - 62)
+    other_campaign = admit.page_token(runtime, session.session_id, stage.campaign_id + 1, now)
+    for token in ("", "x", "0.0", "ä.ß", foreign, old, other_campaign, fresh[:-1], f"f{fresh}", fresh.replace(".", "")):
+        reply = ming.ask(stage, token, shake_ticket)
+        assert (reply.status_code, outcome_of(reply)) == (409, "stale_page"), token
+    assert stage.draws() == []
+    assert outcome_of(ming.ask(stage, fresh, shake_ticket)) == "admitted"
+
+
+def test_S55_the_draw_takes_json_of_our_own_origin_only(stage: Stage, ming: Phone, cast: Cast) -> None:
+    shake_ticket = stage.shake(cast.ming.openid)
+    token = ming.state_of(ming.open(f"{stage.path}?ticket={shake_ticket}"))["page_token"]
+    good = {"page_token": token, "ticket": shake_ticket}
+    tries: list[dict[str, Any]] = [
+        {"json": good, "headers": {"Origin": "https://evil.example"}},
+        {"json": good, "headers": {"Origin": "null"}},
+        {"json": good, "headers": {"Sec-Fetch-Site": "cross-site"}},
+        {"data": '{"page_token":"%s","ticket":"%s"}' % (token, shake_ticket), "content_type": "text/plain"},
+        {"data": good},
+        {"data": "[1]", "content_type": "application/json"},
+        {"data": '{"page_token": 5, "ticket": []}', "content_type": "application/json"},
+        {"data": "{", "content_type": "application/json"},
+        {"json": good | {"padding": "x" * 5000}},
+    ]
+    for request in tries:
+        assert ming.client.post(f"{stage.path}/draw", base_url=BASE, **request).status_code == 403, request
+    assert ming.client.get(f"{stage.path}/draw", base_url=BASE).status_code == 405
+    assert stage.draws() == []
+
+
+def test_S32_S24_an_openid_in_the_request_changes_nothing(stage: Stage, ming: Phone, cast: Cast) -> None:
+    victim = cast.hong.openid
+    shake_ticket = stage.shake(cast.ming.openid)
+    token = ming.state_of(ming.open(f"{stage.path}?ticket={shake_ticket}&openid={victim}"))["page_token"]
+    ming.client.set_cookie("openid", victim, domain="127.0.0.1")
+    reply = ming.client.post(
+        f"{stage.path}/draw?openid={victim}",
+        base_url=BASE,
+        headers={"X-Openid": victim, "Openid": victim},
+        json={"page_token": token, "ticket": shake_ticket, "openid": victim, "session": {"openid": victim}},
+    )
+    assert reply.get_json()["jump"]["openid"] == cast.ming.openid
+    assert [draw.openid for draw in stage.draws()] == [cast.ming.openid]
+
+
+# --- F47: promises ------------------------------------------------------------------------------------------------
+
+
+def test_F47_many_people_and_one_packet_nobody_is_promised_anything(runtime: Runtime, app: Flask) -> None:
+    stage = set_stage(runtime, packets=1)
+    desk = desk_of(runtime)
+
+    def ask(number: int) -> admit.Decision:
+        board = desk.boards.find(stage.slug)
+        assert board is not None
+        openid = f"oPERSON{number:04d}"
+        return admit.admit(
+            runtime, desk, board, admit.Asked(openid, "s", stage.shake(openid), f"198.51.100.{number % 250}")
+        )
+
+    with ThreadPoolExecutor(32) as pool:
+        outcomes = [decision.outcome for decision in pool.map(ask, range(100))]
+    assert outcomes.count(Outcome.ADMITTED) == 100  # a try, not a win: WeChat binds one of them
+    assert [draw.status for draw in stage.draws()] == ["admitted"] * 100
+    assert not any(word in SENTENCES[Outcome.ADMITTED]["zh"].text for word in ("恭喜", "中奖", "获得", "抽到了"))
+
+
+def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast) -> None:
+    shake_ticket = stage.shake(cast.ming.openid)
+    ming.draw(stage, shake_ticket)
+    ming.draw(stage, "")
+    desk_of(stage.runtime).counts.write()
+    with stage.runtime.database.reading() as session:
+        counted = {row.outcome: row.n for row in session.scalars(select(DrawCount))}
+    assert counted == {"page": 2, "admitted": 1, "not_by_shaking": 1}
+
+
+def test_every_refusal_has_a_kind_sentence_in_both_languages() -> None:
+    for outcome in Outcome:
+        for language in ("zh", "en"):
+            title, text = SENTENCES[outcome][language]
+            assert 2 <= len(title) <= 40
+            assert 4 <= len(text) <= 120
