@@ -122,7 +122,7 @@ class Boards:
             if campaign is None or campaign.status not in SHOWN:
                 return None
             query = select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign.id)
-            counts: dict[str, int] = dict(session.execute(query).tuples().all())
+            counts = {row.status: row.n for row in session.execute(query)}
             lottery, loaded = self._lottery_to_sign(session, campaign, counts.get("loaded", 0))
         taken = sum(counts.get(status, 0) for status in ("bound", "received", "returned"))
         return Board(
@@ -148,16 +148,15 @@ class Boards:
         lotteries = session.scalars(query.order_by(Lottery.ordinal)).all()
         if len(lotteries) <= 1:
             return (lotteries[0] if lotteries else None), loaded
-        waiting = dict(
-            session.execute(
-                select(Bucket.lottery_id, func.count())
-                .join(Packet, Packet.bucket_id == Bucket.id)
-                .where(Packet.campaign_id == campaign.id, Packet.status == "loaded")
-                .group_by(Bucket.lottery_id)
-            )
-            .tuples()
-            .all()
+        waiting: dict[int, int] = {}
+        per_lottery = (
+            select(Bucket.lottery_id, func.count().label("packets"))
+            .join(Packet, Packet.bucket_id == Bucket.id)
+            .where(Packet.campaign_id == campaign.id, Packet.status == "loaded")
+            .group_by(Bucket.lottery_id)
         )
+        for row in session.execute(per_lottery):
+            waiting[row.lottery_id] = row.packets
         for lottery in lotteries:
             if waiting.get(lottery.id) and lottery.is_on:
                 return lottery, waiting[lottery.id]
