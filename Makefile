@@ -52,7 +52,7 @@ bench: python ## measure against bare baselines in the same run
 
 proof: python ## run the long proof of the money rules
 	$(INSTALL) test
-	@$(BIN)/pytest tests/faults -m "slow or not slow" $(ARGS)
+	@$(BIN)/pytest tests/faults $(ARGS)
 
 browser: python ## run only the tests that drive Chromium
 	$(INSTALL) test

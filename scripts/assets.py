@@ -1,6 +1,6 @@
 """Put the front-end files that the pages use into wxbot/static/vendor, from node_modules.
 
-Run by `make assets` (and by everything that needs pages). Three things are made rather than copied:
+Run by `make assets` (and by everything that needs pages). A file comes along when a page names it. Three are made:
 
 - weui.min.css keeps only the rules that the phone's pages use, because a phone on a mobile network loads it;
 - icons.svg holds only the Tabler icons named in the pages (any word like `ti-gift`), one symbol each:
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "wxbot" / "static" / "vendor"
 
+# Copied when a page names them as vendor/NAME.
 COPIED = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
     "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
@@ -34,7 +35,7 @@ COPIED = {
 LICENCES = ("htmx.org", "@tabler/core", "@tabler/icons", "chart.js", "weui")
 # Whatever may name a class that the phone's pages show. WeUI's classes occur nowhere else, so casting wide costs little.
 PHONE_PAGES = ("templates/h5/**/*", "templates/errors/**/*", "wxbot/static/h5/**/*.js")
-ICON_PAGES = ("templates/**/*.html", "wxbot/static/console/**/*.js", "wxbot/static/h5/**/*.js", "wxbot/**/*.py")
+ALL_PAGES = ("templates/**/*.html", "wxbot/static/console/**/*.js", "wxbot/static/h5/**/*.js", "wxbot/**/*.py")
 ICON_NAME = re.compile(r"(?<![\w-])ti-([a-z0-9]+(?:-[a-z0-9]+)*)")
 # WeUI puts these on <body> or makes them in scripts, so no template shows them.
 KEPT_CLASSES = ("weui-transition", "weui-animate-fade-in", "weui-animate-fade-out", "weui_fontSize")
@@ -97,7 +98,7 @@ def cut_weui(node: str) -> str:
 
 def icon_symbols() -> str:
     """Return an SVG sheet with one symbol per Tabler icon named in the pages; unknown names are told on stderr."""
-    names = {name for path in pages(ICON_PAGES) for name in ICON_NAME.findall(path.read_text(encoding="utf-8"))}
+    names = {name for path in pages(ALL_PAGES) for name in ICON_NAME.findall(path.read_text(encoding="utf-8"))}
     symbols = []
     for name in sorted(names):
         kind, stem = ("filled", name.removesuffix("-filled")) if name.endswith("-filled") else ("outline", name)
@@ -139,7 +140,9 @@ def build(node: str) -> list[tuple[str, int]]:
     """
     if not MODULES.is_dir():
         raise AssetsProblem("The front-end packages are not installed. Run `make assets`.")
-    made = {name: clean(name, read_package_file(source)) for name, source in COPIED.items()}
+    texts = "".join(path.read_text(encoding="utf-8") for path in pages(ALL_PAGES))
+    used = [name for name in COPIED if f"vendor/{name}" in texts]
+    made = {name: clean(name, read_package_file(COPIED[name])) for name in used}
     made["weui.min.css"] = clean("weui.min.css", cut_weui(node))
     made["icons.svg"] = icon_symbols()
     made["LICENSES.txt"] = licences()
