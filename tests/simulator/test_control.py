@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -191,6 +192,17 @@ def test_world_is_saved_and_resumed(tmp_path: Path) -> None:
         assert web.get("/_sim/clock").json()["offset_s"] == pytest.approx(3600)
         fresh = web.post("/_sim/people", json={}).json()["people"][0]
         assert fresh["openid"] != person["openid"]
+
+
+def test_configured_anew_wins_over_the_saved_account(tmp_path: Path) -> None:
+    config = SimulatorConfig(http_port=0, https_port=0, state_dir=tmp_path, callback_url="http://127.0.0.1:1/old")
+    with Simulator(config) as first, Web(first.http_url) as web:
+        web.put("/_sim/account", json={"name": "二店", "oauth_domains": ["a.example.test"]})
+    changed = dataclasses.replace(config, callback_url="http://127.0.0.1:1/fresh", app_urls=("http://b.example.test",))
+    with Simulator(changed) as second, Web(second.http_url) as web:
+        account = web.get("/_sim/account").json()
+    assert (account["name"], account["callback_url"]) == ("二店", "http://127.0.0.1:1/fresh")
+    assert account["oauth_domains"] == ["a.example.test", "b.example.test"]
 
 
 def test_broken_world_is_put_aside(tmp_path: Path) -> None:

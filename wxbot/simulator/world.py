@@ -150,6 +150,7 @@ class World:
             "seed": self.seed,
             "clock_offset_s": self.clock.offset_s,
             "account": self.account.to_dict(),
+            "configured": self.config.account().to_dict(),
             **{name: subject.to_state() for name, subject in self.subjects.items()},
         }
 
@@ -190,16 +191,21 @@ class World:
         """Resumes where the last run stopped. A file that cannot be read is put aside and said so."""
         if not self.config.is_saved or not self.file.exists():
             return
-        configured = self.config.account()
         try:
-            self.load_state(json.loads(self.file.read_text(encoding="utf-8")))
+            saved = json.loads(self.file.read_text(encoding="utf-8"))
+            self.load_state(saved)
         except ValueError as error:
             aside = self.file.with_suffix(".broken")
             os.replace(self.file, aside)
             log.warning("%s; it is now %s and the world begins empty", error, aside.name)
-        # what the command line says wins over the file
-        if configured.callback_url:
-            self.account.callback_url = configured.callback_url
-        for name in ("oauth_domains", "js_domains", "business_domains"):
-            kept = getattr(self.account, name)
-            kept.extend(host for host in getattr(configured, name) if host not in kept)
+            return
+        self._follow_configuration(saved.get("configured", {}))
+
+    def _follow_configuration(self, before: dict[str, Any]) -> None:
+        """What is configured otherwise than last time wins over the file; what the control API changed stays."""
+        for name, value in self.config.account().to_dict().items():
+            if isinstance(value, list):
+                kept = getattr(self.account, name)
+                kept.extend(host for host in value if host not in kept)
+            elif value != before.get(name, value):
+                setattr(self.account, name, value)
