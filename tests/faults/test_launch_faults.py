@@ -101,24 +101,27 @@ class Killed(BaseException):
 
 @contextmanager
 def crash_at(runtime: Runtime, boundary: int) -> Iterator[list[int]]:
-    """Die at the n-th boundary: before a commit, or before a request leaves. Yields the count of boundaries met."""
+    """Die at the n-th boundary: before a commit, or before a request leaves. Yields the count of boundaries met.
+
+    What is dead stays dead: no `finally` of ours may still write, the way kill -9 would not let it.
+    """
     met = [0]
     guard = threading.Lock()
+
+    def stay_dead(*_anything: Any) -> None:
+        if boundary <= met[0]:
+            raise Killed
 
     def step(*_anything: Any) -> None:
         with guard:
             met[0] += 1
-            is_last = met[0] == boundary
-        if is_last:
-            raise Killed
+        stay_dead()
 
     for transport in (runtime.transport, runtime.pay._transport):
         transport._before_send = step
     event.listen(runtime.database.engine, "commit", step)
-    try:
-        yield met
-    finally:
-        event.remove(runtime.database.engine, "commit", step)
+    event.listen(runtime.database.engine, "engine_connect", stay_dead)
+    yield met
 
 
 def test_F03_F04_a_worker_dies_at_every_boundary_of_a_launch(

@@ -156,12 +156,15 @@ class Stage:
             "pay_quiet_hours": False,
             "brand": account.name,
         }
-        return Settings(_env_file=None, **(values | dict(self.changes)))  # type: ignore[call-arg]
+        return Settings(_env_file=None, **(values | dict(self.changes)))
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables for a child process."""
         dumped = self.settings().model_dump()
-        plain = {name: value.get_secret_value() if hasattr(value, "get_secret_value") else value for name, value in dumped.items()}
+        plain = {
+            name: value.get_secret_value() if hasattr(value, "get_secret_value") else value
+            for name, value in dumped.items()
+        }
         variables = {f"WXBOT_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
         return {**{name: value for name, value in os.environ.items() if not name.startswith("WXBOT_")}, **variables}
 

@@ -1,0 +1,143 @@
+"""`wxbot demo`: set the stage, seed it, show where to look, and stop everything again on Ctrl-C."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import Clock
+from wxbot.db import Database
+from wxbot.demo import seed, story
+from wxbot.demo.actors import StoryProblem, World
+from wxbot.demo.stage import Ports, Stage, StageProblem
+
+FOLDER = Path("instance/demo")
+ONCE_FOLDER = Path("instance/demo-once")
+
+
+class Stopped(Exception):
+    """Ctrl-C or a signal: time to go."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn SIGTERM into the same exception that Ctrl-C raises."""
+
+    def stop(_signal: int, _frame: object) -> None:
+        raise Stopped
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Stopped from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def run(*, fresh: bool = False, once: bool = False, folder: Path | None = None, ports: Ports | None = None) -> int:
+    """Run the demo until it is stopped, or play the story once; returns the exit code."""
+    console = Console(stderr=once)
+    stage = Stage((folder or (ONCE_FOLDER if once else FOLDER)).absolute(), ports or Ports())
+    try:
+        with _stoppable():
+            if fresh or once:
+                stage.clear()
+            stage.prepare()
+            _start(stage, console)
+            return _play(stage, console) if once else _host(stage, console)
+    except StageProblem as problem:
+        console.print(f"[red]✗[/red] {problem}", highlight=False)
+        return 1
+    except StoryProblem as problem:
+        console.print(f"[red]✗[/red] {problem}", highlight=False)
+        console.print(f"logs: {stage.folder / 'logs'}", highlight=False)
+        return 1
+    except Stopped:
+        console.print("\n正在停止 … stopping", highlight=False)
+        return 0
+    finally:
+        stage.stop()
+
+
+def _start(stage: Stage, console: Console) -> None:
+    """Start every process in the order in which they need each other, telling what is going on."""
+    steps = (
+        ("Valkey / Redis", stage.start_redis),
+        ("微信模拟器 simulator", stage.start_simulator),
+        ("数据库 database", stage.start_database),
+        ("网页与回调 web", stage.start_web),
+        ("后台任务 worker", stage.start_worker),
+    )
+    for name, start in steps:
+        with console.status(f"{name} …"):
+            began = time.monotonic()
+            start()
+        console.print(f"[green]✓[/green] {name} [dim]{time.monotonic() - began:.1f} s[/dim]", highlight=False)
+
+
+def _play(stage: Stage, console: Console) -> int:
+    database, clock = _parts(stage)
+    try:
+        seed.hire(database, clock.now())
+        played = story.Story(stage.public_url, World(stage.wechat_url), database, clock, console).play()
+        story.show(console, played)
+        return 0 if story.is_sound(played) else 1
+    finally:
+        database.close()
+
+
+def _host(stage: Stage, console: Console) -> int:
+    """Seed a new demo, print where to look, and watch the processes until somebody stops us."""
+    database, clock = _parts(stage)
+    try:
+        with database.reading() as session:
+            is_new = session.query(Campaign.id).first() is None
+        if is_new:
+            beacon = World(stage.wechat_url).call("POST", "beacons", {"comment": "门口"})["beacon"]
+            seed.seed(database, clock.now(), int(beacon["device_id"]))
+    finally:
+        database.close()
+    _show_addresses(stage, console, is_new)
+    while True:
+        ended = stage.is_whole()
+        if ended is not None:
+            raise StageProblem(
+                f"{ended} 意外退出，日志在 {stage.folder / 'logs' / (ended + '.log')}\n"
+                f"{ended} ended by itself; the end of its log:\n{stage.last_words(ended)}"
+            )
+        time.sleep(0.5)
+
+
+def _parts(stage: Stage) -> tuple[Database, Clock]:
+    settings = stage.settings()
+    clock = Clock(f"{settings.api_base}/_sim/clock")
+    return Database(settings.database_url, clock), clock
+
+
+def _show_addresses(stage: Stage, console: Console, is_new: bool) -> None:
+    table = Table(title="wxbot 已就绪 · ready", title_justify="left", title_style="bold")
+    table.add_column("看哪里 look at")
+    table.add_column("地址 address", style="cyan", no_wrap=True)
+    table.add_column("说明 what it is")
+    table.add_row(
+        "手机 phone",
+        f"{stage.wechat_url}/phone",
+        "选一个人，走近信标，摇一摇 · choose a person, walk to the beacon, shake",
+    )
+    table.add_row(
+        "后台 console", f"{stage.public_url}/admin/",
+        f"{seed.MARKETER.login}（市场）、{seed.CASHIER.login}（财务）、{seed.ADMIN.login}（管理员），密码 password: {seed.PASSWORD}",
+    )  # fmt: skip
+    table.add_row(
+        "银行 bank", f"{stage.wechat_url}/bank", "余额、红包、账单、拨快时钟 · balance, packets, bill, move the clock"
+    )
+    table.add_row("模拟器 simulator", f"{stage.wechat_url}/", "故障、日志、信标 · faults, log, beacons")
+    console.print(table)
+    begun = "新的数据" if is_new else "接着上次的数据（make demo FRESH=1 重新开始）"
+    console.print(f"{begun} · 日志 logs: {stage.folder / 'logs'} · Ctrl-C 停止 stops everything", highlight=False)
