@@ -205,8 +205,9 @@ def test_configured_anew_wins_over_the_saved_account(tmp_path: Path) -> None:
     assert account["oauth_domains"] == ["a.example.test", "b.example.test"]
 
 
-def test_broken_world_is_put_aside(tmp_path: Path) -> None:
-    (tmp_path / "world.json").write_text('{"version": 1, "seed": 1}')
+@pytest.mark.parametrize("content", ['{"version": 1, "seed": 1}', "[]", "{", '{"version": 1, "seed": "x"}'])
+def test_broken_world_is_put_aside(tmp_path: Path, content: str) -> None:
+    (tmp_path / "world.json").write_text(content)
     config = SimulatorConfig(http_port=0, https_port=0, state_dir=tmp_path)
     with Simulator(config) as simulator, Web(simulator.http_url) as web:
         assert web.get("/_sim/people").json() == {"people": []}

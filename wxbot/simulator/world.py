@@ -156,7 +156,7 @@ class World:
 
     def load_state(self, saved: dict[str, Any]) -> None:
         """Takes over a saved world. A broken one raises ValueError and leaves an empty world."""
-        if saved.get("version") != 1:
+        if not isinstance(saved, dict) or saved.get("version") != 1:
             raise ValueError("not a saved world of this version")
         self.reset(int(saved["seed"]))
         try:
