@@ -68,6 +68,13 @@ def whole_number(value: object) -> int:
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else 0
 
 
+def plain_text(value: object) -> str:
+    """A text, or a number written as one; anything else, JSON's null included, is no text."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return ""
+    return str(value)
+
+
 def refuse_errcode(answer: Mapping[str, Any], api: str, secrets: tuple[str, ...] = ()) -> None:
     """Raise Refused when the reply carries an errcode other than 0; no errcode at all is success (§6.6)."""
     code = answer.get("errcode", 0)

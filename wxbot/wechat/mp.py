@@ -11,7 +11,7 @@ from urllib.parse import quote
 from urllib3.filepost import encode_multipart_formdata
 
 from wxbot.wechat import limits
-from wxbot.wechat.api import ApiCaller, TokenSource, read_json, whole_number
+from wxbot.wechat.api import ApiCaller, TokenSource, plain_text, read_json, whole_number
 from wxbot.wechat.errors import Refused, Unanswered
 from wxbot.wechat.http import Transport
 
@@ -79,12 +79,12 @@ class OfficialAccount:
         """Whether somebody follows the account, and since when (wechat-protocol §5.14)."""
         fields = self._api.get("/cgi-bin/user/info", openid=openid, lang="zh_CN")
         return Person(
-            openid=str(fields.get("openid", openid)),
+            openid=plain_text(fields.get("openid")) or openid,
             is_subscribed=str(fields.get("subscribe", 0)) == "1",
             subscribed_at_s=whole_number(fields.get("subscribe_time")),
-            subscribe_scene=str(fields.get("subscribe_scene", "")),
-            qr_scene=str(fields.get("qr_scene_str") or fields.get("qr_scene") or ""),
-            unionid=str(fields.get("unionid", "")),
+            subscribe_scene=plain_text(fields.get("subscribe_scene")),
+            qr_scene=plain_text(fields.get("qr_scene_str") or fields.get("qr_scene") or ""),
+            unionid=plain_text(fields.get("unionid")),
             tag_ids=tuple(whole_number(tag) for tag in fields.get("tagid_list") or ()),
         )
 
@@ -145,7 +145,7 @@ class OfficialAccount:
         content_type = reply.headers.get("content-type", "")
         if "json" in content_type or ("text/plain" in content_type and reply.body[:1] == b"{"):
             fields = read_json(reply, "GET /cgi-bin/media/get")
-            return Media(b"", content_type, "", str(fields.get("video_url") or fields.get("down_url") or ""))
+            return Media(b"", content_type, "", plain_text(fields.get("video_url") or fields.get("down_url")))
         named = _FILE_NAME.search(reply.headers.get("content-disposition", ""))
         return Media(reply.body, content_type, named.group(1) if named else "")
 
@@ -165,7 +165,7 @@ class OfficialAccount:
             body["expire_seconds"] = min(expires_in_s, limits.QR_LIFE_MAX_S)
         fields = self._api.post("/cgi-bin/qrcode/create", body)
         life_s = fields.get("expire_seconds")
-        return QrCode(str(fields.get("ticket", "")), str(fields.get("url", "")), life_s if life_s else None)
+        return QrCode(plain_text(fields.get("ticket")), plain_text(fields.get("url")), life_s if life_s else None)
 
     def showqrcode_url(self, qr_ticket: str) -> str:
         """Where the picture of a QR code is; needs no login (wechat-protocol §5.12)."""
@@ -182,4 +182,4 @@ class OfficialAccount:
     def getticket(self, kind: str = "jsapi") -> tuple[str, int]:
         """(ticket, seconds of life) straight from WeChat; pages use tokens.Tokens.jsapi_ticket (§6.3)."""
         fields = self._api.get("/cgi-bin/ticket/getticket", type=kind)
-        return str(fields.get("ticket", "")), whole_number(fields.get("expires_in"))
+        return plain_text(fields.get("ticket")), whole_number(fields.get("expires_in"))

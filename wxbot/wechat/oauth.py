@@ -8,7 +8,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from wxbot.wechat import limits
-from wxbot.wechat.api import read_json, refuse_errcode
+from wxbot.wechat.api import plain_text, read_json, refuse_errcode
 from wxbot.wechat.errors import Unanswered
 from wxbot.wechat.http import Transport
 
@@ -99,10 +99,10 @@ class OAuth:
         params = {"access_token": answer.oauth_access_token, "openid": answer.openid, "lang": "zh_CN"}
         fields = self._get("/sns/userinfo", params, (answer.oauth_access_token,))
         return Profile(
-            openid=str(fields.get("openid", "")),
-            nickname=str(fields.get("nickname", "")),
-            avatar_url=str(fields.get("headimgurl", "")),
-            unionid=str(fields.get("unionid", "")),
+            openid=plain_text(fields.get("openid")),
+            nickname=plain_text(fields.get("nickname")),
+            avatar_url=plain_text(fields.get("headimgurl")),
+            unionid=plain_text(fields.get("unionid")),
         )
 
     def is_valid(self, answer: OAuthAnswer) -> bool:
@@ -122,11 +122,11 @@ class OAuth:
         return OAuthAnswer(
             openid=openid,
             is_snapshot=str(fields.get("is_snapshotuser", 0)) not in ("0", "", "None", "False"),
-            scope=str(fields.get("scope", "")),
-            oauth_access_token=str(fields.get("access_token", "")),
-            refresh_token=str(fields.get("refresh_token", "")),
+            scope=plain_text(fields.get("scope")),
+            oauth_access_token=plain_text(fields.get("access_token")),
+            refresh_token=plain_text(fields.get("refresh_token")),
             expires_in_s=life if isinstance(life, int) else limits.OAUTH_TOKEN_LIFE_S,
-            unionid=str(fields.get("unionid", "")),
+            unionid=plain_text(fields.get("unionid")),
         )
 
     def _get(self, path: str, params: dict[str, str], secrets: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wxbot.wechat import limits
-from wxbot.wechat.api import ApiCaller, TokenSource, whole_number
+from wxbot.wechat.api import ApiCaller, TokenSource, plain_text, whole_number
 from wxbot.wechat.errors import Unanswered
 from wxbot.wechat.http import Transport
 from wxbot.wechat.mp import multipart
@@ -117,13 +117,13 @@ class Shakearound:
             body["need_poi"] = 1
         fields = _tidy(_inner(self._api.post("/user/getshakeinfo", body), "getshakeinfo"))
         beacon = _tidy(fields.get("beacon_info"))
-        openid = str(fields.get("openid", ""))
+        openid = plain_text(fields.get("openid"))
         if not _OPENID.fullmatch(openid):
             raise Unanswered("getshakeinfo: no openid in the reply", reason="unreadable", status=200)
         return Shaken(
             openid=openid,
             page_id=whole_number(fields.get("page_id")),
-            uuid=str(beacon.get("uuid", "")),
+            uuid=plain_text(beacon.get("uuid")),
             major=whole_number(beacon.get("major")),
             minor=whole_number(beacon.get("minor")),
             distance_m=_decimal(beacon.get("distance")),
@@ -163,7 +163,7 @@ class Shakearound:
             "key": key,
         }
         fields = self._api.post("/lottery/addlotteryinfo", body, **params)
-        lottery_id = str(fields.get("lottery_id", "")).strip()
+        lottery_id = plain_text(fields.get("lottery_id")).strip()
         if not _LOTTERY_ID.fullmatch(lottery_id):
             raise Unanswered("addlotteryinfo: no lottery_id in the reply", reason="unreadable", status=200)
         return lottery_id
@@ -209,7 +209,7 @@ class Shakearound:
             return whole_number(fields[name]) if fields.get(name) not in (None, "") else None
 
         return LotteryCounts(
-            lottery_id=str(fields.get("lottery_id", "")).strip(),
+            lottery_id=plain_text(fields.get("lottery_id")).strip(),
             is_on=whole_number(fields.get("onoff")) == 1,
             begin_time_s=whole_number(fields.get("begin_time")),
             expire_time_s=whole_number(fields.get("expire_time")),
@@ -249,11 +249,11 @@ class Shakearound:
         return tuple(
             Device(
                 device_id=whole_number(row.get("device_id")),
-                uuid=str(row.get("uuid", "")),
+                uuid=plain_text(row.get("uuid")),
                 major=whole_number(row.get("major")),
                 minor=whole_number(row.get("minor")),
                 is_active=whole_number(row.get("status")) == 1,
-                comment=str(row.get("comment", "")),
+                comment=plain_text(row.get("comment")),
                 poi_id=whole_number(row.get("poi_id")),
                 last_active_time_s=whole_number(row.get("last_active_time")),
             )
@@ -313,11 +313,11 @@ class Shakearound:
         return tuple(
             Page(
                 page_id=whole_number(row.get("page_id")),
-                title=str(row.get("title", "")),
-                description=str(row.get("description", "")),
-                page_url=str(row.get("page_url", "")),
-                icon_url=str(row.get("icon_url", "")),
-                comment=str(row.get("comment", "")),
+                title=plain_text(row.get("title")),
+                description=plain_text(row.get("description")),
+                page_url=plain_text(row.get("page_url")),
+                icon_url=plain_text(row.get("icon_url")),
+                comment=plain_text(row.get("comment")),
             )
             for row in _rows(_inner(answer, "page/search"), "pages")
         )
@@ -363,7 +363,7 @@ class Shakearound:
         return tuple(
             Relation(
                 whole_number(row.get("device_id")),
-                str(row.get("uuid", "")),
+                plain_text(row.get("uuid")),
                 whole_number(row.get("major")),
                 whole_number(row.get("minor")),
                 whole_number(row.get("page_id")),
