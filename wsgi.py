@@ -1,9 +1,5 @@
 """For WSGI servers: `gunicorn wsgi:app`. Settings come from the environment (docs/settings.md)."""
 
-from wxbot import logs
-from wxbot.app import create_app
-from wxbot.settings import load_settings
+from wxbot.app import application
 
-settings = load_settings()
-logs.configure(settings.log_level, settings.log_format)
-app = create_app(settings)
+app = application()

@@ -378,6 +378,13 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     return app
 
 
+def application() -> Flask:
+    """The web application of a deployment, for a WSGI server: settings from the environment, logs set up."""
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    return create_app(settings)
+
+
 def guard_of(app: Flask, endpoint: str) -> Guard | None:
     """Who may use an endpoint: what its view says, else what its door says; None when it stands in no door."""
     view: Callable[..., Any] = app.view_functions[endpoint]

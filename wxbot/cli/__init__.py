@@ -1,0 +1,83 @@
+"""The door for a person at a terminal: `wxbot --help`. COMMANDS is everything that can be asked for.
+
+A command's module is loaded when the command is used, so that help answers at once.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import click
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table: where the command lives, and what help says of it."""
+
+    place: str
+    help: str
+
+
+COMMANDS = {
+    "demo": Entry("wxbot.cli.serve:demo", "start everything on this machine, with a simulated WeChat / 一键体验"),
+    "run": Entry("wxbot.cli.serve:run", "run the web application, the worker, or both / 启动服务"),
+    "worker": Entry("wxbot.cli.serve:worker", "run the worker with its schedule / 启动后台任务"),
+    "simulator": Entry("wxbot.cli.serve:simulator", "run a WeChat on this machine / 启动微信模拟器"),
+    "doctor": Entry("wxbot.cli.checkup:doctor", "check everything, and say how to mend it / 体检"),
+    "db": Entry("wxbot.cli.database:db", "bring the database up to date / 数据库"),
+    "campaign": Entry("wxbot.cli.campaign:campaign", "list, show, launch, pause, resume, close / 活动"),
+    "ledger": Entry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
+    "staff": Entry("wxbot.cli.people:staff", "accounts of the console / 后台账号"),
+    "reply": Entry("wxbot.cli.people:reply", "keyword replies of the chat / 关键词回复"),
+}
+"""Command → module:name of the click command, and its line in help."""
+
+
+class Table(click.Group):
+    """A group that reads COMMANDS and loads a command's module at its first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, its module loaded now."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module, _, name = entry.place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help's list of commands, without loading any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a mistyped one is answered with the nearest names."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = [name for name in COMMANDS if name.startswith(args[0][:2])]
+            if near:
+                raise click.UsageError(f"{error.message} Did you mean: {', '.join(near)}?", ctx) from error
+            raise
+
+
+@click.command(cls=Table, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("wxbot"), "-V", "--version", message="%(version)s")
+def cli() -> None:
+    """wxbot: a WeChat official account that pays people red packets, every fen accounted for.
+
+    微信公众号红包机器人。Settings come from the environment (WXBOT_…) and from .env; try it first with: wxbot demo
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the exit code is 0 when all went well, 1 for a problem, 2 for a wrong command."""
+    sys.exit(cli.main(args=list(arguments) if arguments is not None else None, prog_name="wxbot", standalone_mode=True))

@@ -1,0 +1,161 @@
+"""wxbot campaign: look at campaigns and steer them, as the console does."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns import launch as launching
+from wxbot.campaigns import listing, switch
+from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
+from wxbot.cli.desk import as_json, friendly, opened, operator, show, show_json
+from wxbot.clock import SHANGHAI
+from wxbot.db import Database
+from wxbot.money import yuan
+from wxbot.staff import audit
+
+STATUSES_ZH = {
+    "draft": "草稿", "submitted": "待审批", "approved": "已批准", "launching": "准备中", "on": "进行中", "off": "已暂停",
+    "closing": "结束中", "closed": "已结束",
+}  # fmt: skip
+
+which = click.argument("which", metavar="ID")
+
+
+def _local(moment: datetime | None) -> str:
+    return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if moment else "—"
+
+
+def _found(session: Session, text: str) -> Campaign:
+    """A campaign by its id or its slug."""
+    query = select(Campaign).where(Campaign.id == int(text) if text.isdecimal() else Campaign.slug == text)
+    campaign = session.scalar(query)
+    if campaign is None:
+        raise click.ClickException(
+            f"没有活动 {text},用 wxbot campaign list 查看。\nThere is no campaign {text}; wxbot campaign list shows all."
+        )
+    return campaign
+
+
+def _as_fields(campaign: Campaign, tally: listing.Tally) -> dict[str, Any]:
+    return {
+        "id": campaign.id, "slug": campaign.slug, "name": campaign.name, "status": campaign.status,
+        "begin_at": campaign.begin_at, "end_at": campaign.end_at, "budget_fen": campaign.budget_fen,
+        "packet_count": campaign.packet_count, "trouble": campaign.trouble, "packets": tally.n, "packets_fen": tally.amount_fen,
+    }  # fmt: skip
+
+
+@click.group()
+def campaign() -> None:
+    """Campaigns: look at them and steer them. ID is a campaign's number or its slug."""
+
+
+@campaign.command("list")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(list(CAMPAIGN_STATUSES)), help="only these")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@as_json
+@friendly
+def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None:
+    """List campaigns, the newest first."""
+    with opened() as runtime, runtime.database.reading() as session:
+        found = listing.campaigns(session, owner_id=None, statuses=statuses, limit=limit)[:limit]
+        tallies = listing.tallies(session, [each.id for each in found])
+    if is_json:
+        show_json([_as_fields(each, tallies[each.id]) for each in found])
+        return
+    rows = [
+        (
+            each.id, each.name, f"{STATUSES_ZH[each.status]} {each.status}", _local(each.begin_at), _local(each.end_at),
+            yuan(each.budget_fen), f"{tallies[each.id].reached('bound')}/{each.packet_count}", each.trouble,
+        )
+        for each in found
+    ]  # fmt: skip
+    columns = ("#", "活动", "状态", "开始", "结束", "预算 元", "已抽/总数", "问题")
+    show(
+        "活动 Campaigns", columns, rows, "还没有活动,请在后台新建。There is no campaign yet; draft one in the console."
+    )
+
+
+@campaign.command("show")
+@which
+@as_json
+@friendly
+def show_campaign(which: str, is_json: bool) -> None:
+    """Show one campaign and where its packets stand."""
+    with opened() as runtime, runtime.database.reading() as session:
+        found = _found(session, which)
+        tally = listing.tallies(session, [found.id])[found.id]
+        url = f"{runtime.settings.public_url}/h5/c/{found.slug}"
+    if is_json:
+        show_json(_as_fields(found, tally) | {"url": url})
+        return
+    facts = (
+        ("状态 Status", f"{STATUSES_ZH[found.status]} {found.status}: {CAMPAIGN_STATUSES[found.status]}"),
+        ("时间 Window", f"{_local(found.begin_at)} — {_local(found.end_at)}"),
+        ("预算 Budget", f"{yuan(found.budget_fen)} 元,{found.packet_count} 个红包"),
+        ("页面 Page", url),
+        ("问题 Trouble", found.trouble or "—"),
+    )
+    show(f"#{found.id} {found.name}", ("", ""), facts, "")
+    rows = [
+        (status, tally.n[status], yuan(tally.amount_fen.get(status, 0)), meaning)
+        for status, meaning in PACKET_STATUSES.items()
+        if tally.n.get(status)
+    ]
+    show("红包 Packets", ("状态", "个数", "金额 元", ""), rows, "还没有生成红包。No packet has been planned yet.")
+
+
+def _steer(which: str, verb: Callable[[Database, int, int, datetime], None], action: str, said: str) -> None:
+    """Call one verb and write it to the audit log, a refusal too."""
+    with opened() as runtime:
+        with runtime.database.reading() as session:
+            found = _found(session, which)
+        now = runtime.clock.now()
+        outcome = "refused"
+        try:
+            verb(runtime.database, found.id, 0, now)
+            outcome = "done"
+        finally:
+            with runtime.database.transaction() as session:
+                audit.record(session, operator(), action, f"campaign:{found.id}", now, outcome=outcome)
+    click.echo(said.format(name=found.name))
+
+
+@campaign.command()
+@which
+@friendly
+def launch(which: str) -> None:
+    """Launch an approved campaign; the worker orders its packets and switches the lottery on."""
+    said = "「{name}」已启动,后台正在下单。Launched; the worker is ordering its packets."
+    _steer(which, launching.launch, "campaign_launch", said)
+
+
+@campaign.command()
+@which
+@friendly
+def pause(which: str) -> None:
+    """Stop new draws within a second."""
+    _steer(which, switch.pause, "campaign_pause", "「{name}」已暂停。Paused: no new draws.")
+
+
+@campaign.command()
+@which
+@friendly
+def resume(which: str) -> None:
+    """Let people draw again."""
+    _steer(which, switch.resume, "campaign_resume", "「{name}」已恢复。Resumed: people can draw again.")
+
+
+@campaign.command()
+@which
+@click.option("--yes", is_flag=True, help="do not ask")
+@friendly
+def close(which: str, yes: bool) -> None:
+    """End a campaign for good; it cannot be opened again."""
+    if not yes:
+        click.confirm("结束后不能恢复,确定吗?A closed campaign cannot be opened again. Close it?", abort=True)
+    said = "「{name}」正在结束,已发出的红包会等到领取或过期。Closing: what is loaded is waited out."
+    _steer(which, switch.close, "campaign_close", said)

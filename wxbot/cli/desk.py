@@ -1,0 +1,97 @@
+"""What every command needs: settings, a runtime, the name of who types, tables, and errors as sentences."""
+
+import functools
+import getpass
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from wxbot.campaigns.launch import NotLaunchable
+from wxbot.campaigns.switch import NotSwitchable
+from wxbot.private_servers import ServerProblem
+from wxbot.replies.rules import BadRule
+from wxbot.runtime import Runtime
+from wxbot.settings import SettingsError, load_settings
+from wxbot.staff.audit import Actor
+from wxbot.staff.roster import StaffFaulty
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+as_json = click.option("--json", "is_json", is_flag=True, help="print JSON instead of a table")
+
+
+def friendly(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn what a person can meet into one sentence and exit code 1; anything else stays a traceback."""
+
+    @functools.wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except StaffFaulty as error:
+            raise click.ClickException(f"{error.zh}\n{error.en}") from error
+        except (SettingsError, NotLaunchable, NotSwitchable, BadRule, ServerProblem) as error:
+            raise click.ClickException(str(error)) from error
+        except ProgrammingError as error:
+            raise click.ClickException(_no_tables(error)) from error
+        except OperationalError as error:
+            if "no such table" in str(error) or "no such column" in str(error):
+                raise click.ClickException(_no_tables(error)) from error
+            raise click.ClickException(
+                "连不上数据库,请检查 WXBOT_DATABASE_URL。\n"
+                f"The database does not answer; check WXBOT_DATABASE_URL. It says: {str(error.orig)[:200]}"
+            ) from error
+
+    return told
+
+
+def _no_tables(error: ProgrammingError | OperationalError) -> str:
+    return (
+        "数据库结构还没有建立或已过期,请运行:wxbot db upgrade\n"
+        f"The schema is missing or out of date; run: wxbot db upgrade  ({str(error.orig)[:120]})"
+    )
+
+
+@contextmanager
+def opened() -> Iterator[Runtime]:
+    """The runtime of this command, closed at its end. Raises SettingsError."""
+    runtime = Runtime(load_settings())
+    runtime.clock.refresh()
+    try:
+        yield runtime
+    finally:
+        runtime.close()
+
+
+def operator() -> Actor:
+    """Who types, for the audit log: the account of this machine."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return Actor(None, f"cli:{name}")
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
+    """Print a table, or a sentence when it would be empty."""
+    if not rows:
+        click.echo(empty)
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        is_number = column.endswith(("元", "数", "#"))
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(soft_wrap=False).print(table)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON: UTF-8, sorted, times as ISO text."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, default=str))

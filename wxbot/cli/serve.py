@@ -1,0 +1,115 @@
+"""Commands that run until they are stopped: run, worker, simulator, demo."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from wxbot.app import refuse_unsafe_start
+from wxbot.cli.desk import friendly
+from wxbot.db import Database
+from wxbot.migrations import upgrade
+from wxbot.settings import Settings, load_settings
+from wxbot.simulator.__main__ import main as simulate
+from wxbot.worker import run_worker
+
+STOP_S = 30
+"""How long the parts of `run both` may take to end."""
+
+
+def gunicorn_settings() -> Path:
+    """gunicorn's settings: beside the package in a source tree, inside it in an installed wheel."""
+    package = Path(__file__).parent.parent
+    inside = package / "gunicorn.conf.py"
+    return inside if inside.exists() else package.parent / "deploy" / "gunicorn.conf.py"
+
+
+def _web_command(bind: str | None, workers: int | None) -> list[str]:
+    command = [sys.executable, "-m", "gunicorn", "--config", str(gunicorn_settings())]
+    if bind:
+        command += ["--bind", bind]
+    if workers:
+        command += ["--workers", str(workers)]
+    return [*command, "wxbot.app:application()"]
+
+
+def _prepare() -> Settings:
+    """Settings that are whole and safe, and a database that is up to date."""
+    settings = load_settings()
+    refuse_unsafe_start(settings)
+    database = Database(settings.database_url)
+    try:
+        upgrade(database)
+    finally:
+        database.close()
+    return settings
+
+
+@click.command()
+@click.argument("part", type=click.Choice(["web", "worker", "both"]), default="both")
+@click.option("--bind", metavar="HOST:PORT", help="where the web application listens (127.0.0.1:8000)")
+@click.option("--workers", type=click.IntRange(1, 64), help="web processes (as many as processors, at least 2)")
+@friendly
+def run(part: str, bind: str | None, workers: int | None) -> None:
+    """Run the web application (gunicorn), the worker with its schedule, or both, until Ctrl-C."""
+    settings = _prepare()
+    if part == "worker":
+        run_worker(settings)
+    elif part == "web":
+        command = _web_command(bind, workers)
+        os.execv(command[0], command)  # noqa: S606 - gunicorn takes over this process, signals included
+    else:
+        sys.exit(_run_both(_web_command(bind, workers)))
+
+
+def _run_both(web: list[str]) -> int:
+    """Web and worker as two processes; when one ends or Ctrl-C comes, both end. Returns the first exit code that is not 0."""
+    parts = [subprocess.Popen(web), subprocess.Popen([sys.executable, "-m", "wxbot", "worker"])]
+    asked: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    while not asked and all(part.poll() is None for part in parts):
+        time.sleep(0.2)
+    for part in parts:
+        if part.poll() is None:
+            part.terminate()
+    deadline = time.monotonic() + STOP_S
+    for part in parts:
+        try:
+            part.wait(max(deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            part.kill()
+            part.wait()
+    if asked:
+        return 0
+    return next((part.returncode for part in parts if part.returncode), 1)
+
+
+@click.command()
+@click.option("--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="threads")
+@click.option("--no-clock", is_flag=True, help="run tasks only; another worker keeps the schedule")
+@friendly
+def worker(concurrency: int, no_clock: bool) -> None:
+    """Run the worker with its schedule, until Ctrl-C. Exactly one worker of a deployment keeps the schedule."""
+    settings = load_settings()
+    refuse_unsafe_start(settings)
+    run_worker(settings, concurrency=concurrency, with_clock=not no_clock)
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+    add_help_option=False,
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def simulator(arguments: tuple[str, ...]) -> None:
+    """Run a WeChat on this machine; `wxbot simulator --help` lists its options."""
+    sys.exit(simulate(list(arguments)))
