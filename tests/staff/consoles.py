@@ -211,7 +211,7 @@ def fill_draws(session: Session, campaign_id: int, now: datetime, hours: int = 4
     for back in range(hours):
         hour = (now - timedelta(hours=back)).replace(minute=0, second=0, microsecond=0)
         busy = {9: 30, 12: 120, 13: 90, 18: 140, 19: 170, 20: 110}.get(hour.astimezone(SHANGHAI).hour, 25)
-        pages = busy + dice.randint(0, 30)
+        pages = 2 * busy + dice.randint(0, 30)
         admitted = int(pages * 0.55)
         counts = {"shake": pages + dice.randint(5, 30), "page": pages, "admitted": admitted, "already_drawn": int(pages * 0.2),
                   "not_by_shaking": int(pages * 0.08), "ticket_too_old": int(pages * 0.05), "too_often": int(pages * 0.02)}  # fmt: skip

@@ -72,7 +72,7 @@ def _blank_form() -> MultiDict[str, str]:
             "end_at": (tomorrow + timedelta(days=6)).replace(hour=21).strftime("%Y-%m-%dT%H:%M"),
             "daily_from": "09:00", "daily_until": "21:00", "split": "random", "min_amount": "1.00", "max_amount": "8.88",
             "packet_count": "500", "budget": "1000.00", "tries_per_person": "3", "tries_per_day": "1", "odds": "100",
-            "expected_people": "600", "wishing": "恭喜发财,大吉大利",
+            "expected_people": "600", "wishing": "恭喜发财，大吉大利",
             "send_name": runtime().settings.brand,
         }
     )  # fmt: skip
@@ -173,7 +173,7 @@ def copy(campaign_id: int) -> BaseResponse:
     campaign_or_404(campaign_id)
     copied = draft.copy(runtime().database, campaign_id, me().id, now())
     log_action("campaign_copy", f"campaign:{copied}", source=campaign_id)
-    tell(gettext("已复制为新草稿,请修改日期和关键词。"))
+    tell(gettext("已复制为新草稿，请修改日期和关键词。"))
     return redirect(url_for("campaigns.edit", campaign_id=copied), 303)
 
 
@@ -181,7 +181,7 @@ def copy(campaign_id: int) -> BaseResponse:
 @role_required("marketer")
 def submit(campaign_id: int) -> BaseResponse:
     """Hand the draft to a second person."""
-    return act(campaign_id, "campaign_submit", gettext("已提交,等待财务审批。"), draft.submit)
+    return act(campaign_id, "campaign_submit", gettext("已提交，等待财务审批。"), draft.submit)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/approve")
@@ -189,7 +189,7 @@ def submit(campaign_id: int) -> BaseResponse:
 def approve(campaign_id: int) -> BaseResponse:
     """Approve what was shown, and set its budget aside."""
     seen = request.form.get("content_sha256", "")
-    return act(campaign_id, "campaign_approve", gettext("已批准,预算已预留。"), draft.approve, seen, seen=seen[:64])
+    return act(campaign_id, "campaign_approve", gettext("已批准，预算已预留。"), draft.approve, seen, seen=seen[:64])
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/send-back")
@@ -204,25 +204,25 @@ def send_back(campaign_id: int) -> BaseResponse:
 @role_required("marketer")
 def start(campaign_id: int) -> BaseResponse:
     """Start: the worker orders the packets and builds the lottery."""
-    return act(campaign_id, "campaign_launch", gettext("已启动,正在向微信下单备货。"), launch.launch)
+    return act(campaign_id, "campaign_launch", gettext("已启动，正在向微信下单备货。"), launch.launch)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/pause")
 @role_required("marketer", "cashier")
 def pause(campaign_id: int) -> BaseResponse:
     """Stop new draws within a second."""
-    return act(campaign_id, "campaign_pause", gettext("已暂停,新的抽奖会被婉拒。"), switch.pause)
+    return act(campaign_id, "campaign_pause", gettext("已暂停，新的抽奖会被婉拒。"), switch.pause)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/resume")
 @role_required("marketer")
 def resume(campaign_id: int) -> BaseResponse:
     """Let people draw again."""
-    return act(campaign_id, "campaign_resume", gettext("已恢复,可以继续抽奖。"), switch.resume)
+    return act(campaign_id, "campaign_resume", gettext("已恢复，可以继续抽奖。"), switch.resume)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/close")
 @role_required("marketer", "cashier")
 def end(campaign_id: int) -> BaseResponse:
     """End the campaign for good."""
-    return act(campaign_id, "campaign_close", gettext("正在结束,未领取的红包到期后退回。"), switch.close)
+    return act(campaign_id, "campaign_close", gettext("正在结束，未领取的红包到期后退回。"), switch.close)

@@ -1,5 +1,6 @@
 """Console pages where campaigns are watched: overview, list, one campaign live, its packets."""
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -86,6 +87,13 @@ def overview_live() -> str:
     return render_template("console/_overview_live.html", **_overview())
 
 
+@blueprint.get("/overview/money.json")
+@role_required(*ROLES)
+def overview_money() -> Response:
+    """Money by hour of the last three days, of all campaigns that are theirs to see."""
+    return _kept_money(f"console:money:of:{owner_filter() or 'all'}", None, timedelta(days=3))
+
+
 @blueprint.get("/campaigns")
 @role_required(*ROLES)
 def index() -> str:
@@ -126,7 +134,7 @@ def _trouble(campaign: Campaign) -> tuple[str, str] | None:
         return None
     code, _, sentence = campaign.trouble.partition(" ")
     if code == "BUDGET_SPENT":
-        sentence = "预算已用完,不再下单 / The budget is spent, nothing more is ordered"
+        sentence = "预算已用完，不再下单 / The budget is spent, nothing more is ordered"
     return code, in_language(sentence or code)
 
 
@@ -168,23 +176,29 @@ def qr_code(campaign_id: int) -> Response:
     """The entry as a QR code."""
     campaign = campaign_or_404(campaign_id)
     code = segno.make(entry_url(campaign), error="m")
-    return Response(code.svg_inline(scale=4, border=2, omitsize=True, svgns=True), mimetype="image/svg+xml")
+    picture = io.BytesIO()
+    code.save(picture, kind="svg", border=2, omitsize=True)
+    return Response(picture.getvalue(), mimetype="image/svg+xml")
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/money.json")
 @role_required(*ROLES)
 def money_chart(campaign_id: int) -> Response:
-    """Money by hour, kept for a few seconds so that many open pages cost one query."""
+    """Money of a campaign by hour."""
     campaign_or_404(campaign_id)
-    key = f"console:money:{campaign_id}"
-    try:
+    return _kept_money(f"console:money:{campaign_id}", campaign_id, timedelta(days=14))
+
+
+def _kept_money(key: str, campaign_id: int | None, span: timedelta) -> Response:
+    """The chart's numbers, kept in Redis for a few seconds so that many open pages cost one query."""
+    kept = None
+    with suppress(RedisError):
         kept = runtime().redis.get(key)
-    except RedisError:
-        kept = None
     if kept is None:
         with runtime().database.reading() as session:
-            rows = listing.money_by_hour(session, campaign_id, now() - timedelta(days=14))
-        kept = json.dumps(_series(rows))
+            ids = own_ids(session) if campaign_id is None else [campaign_id]
+            first = order_listing.first_entry_since(session, now() - span)
+            kept = json.dumps(_series(listing.money_by_hour(session, ids, first)))
         with suppress(RedisError):
             runtime().redis.set(key, kept, ex=MONEY_CACHE_S)
     return Response(kept, mimetype="application/json")

@@ -153,7 +153,7 @@ def _own(session: Session, campaign_id: int) -> Campaign:
 def _moved_on(campaign: Campaign) -> Refused:
     return Refused(
         "status",
-        "活动状态已经变化,请刷新页面后再试",
+        "活动状态已经变化，请刷新页面后再试",
         f"The campaign is {campaign.status} by now; reload the page and look again",
     )
 
@@ -237,7 +237,7 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
             if ledger.post(session, [posting], now) != 1:
                 raise _moved_on(campaign)
     except IntegrityError as error:
-        raise Refused("status", "活动已被其他人处理,请刷新页面", "Someone else was faster; reload the page") from error
+        raise Refused("status", "活动已被其他人处理，请刷新页面", "Someone else was faster; reload the page") from error
 
 
 def _refuse_approval(campaign: Campaign, staff_id: int, seen_sha256: str | None) -> None:
@@ -246,13 +246,13 @@ def _refuse_approval(campaign: Campaign, staff_id: int, seen_sha256: str | None)
     if staff_id in (campaign.submitted_by, campaign.created_by):
         raise Refused(
             "four_eyes",
-            "不能审批自己创建或提交的活动,请另一位同事审批",
+            "不能审批自己创建或提交的活动，请另一位同事审批",
             "You wrote or submitted this campaign; a second person must approve it",
         )
     if campaign.content_sha256 != content_sha256(campaign) or seen_sha256 not in (None, campaign.content_sha256):
         raise Refused(
             "content",
-            "内容与提交时不一致,请退回后重新提交",
+            "内容与提交时不一致，请退回后重新提交",
             "The content differs from what was submitted; send it back",
         )
 

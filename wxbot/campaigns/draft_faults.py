@@ -39,7 +39,7 @@ _NOT_NEEDED = r"(?<!无需)(?<!无须)(?<!不需)(?<!不必)(?<!不用)(?<!不�
 _INDUCED = (
     re.compile(
         _NOT_NEEDED
-        + r"关注(?:后|即|才|方可|就能|可领|可抽|领|抽|并|公众号后|公众号即|公众号可|公众号领|公众号抽|我们后|我们即)"
+        + r"关注（?:后|即|才|方可|就能|可领|可抽|领|抽|并|公众号后|公众号即|公众号可|公众号领|公众号抽|我们后|我们即）"
     ),
     re.compile(_NOT_NEEDED + r"(?:分享|转发)(?:后|即|才|方可|就能|可领|可抽|领|抽|到朋友圈|给好友|朋友圈|好友|得|群)"),
     re.compile(_NOT_NEEDED + r"(?:集赞|集卡|助力|砍价|邀请好友|邀好友|拉人|点赞满|转发集)"),
@@ -51,7 +51,7 @@ _IMPOSTOR = re.compile(r"微信官方|腾讯官方|微信支付官方|微信团�
 def _window(values: Values, now: datetime) -> Iterator[Fault]:
     begin_at, end_at = values.get("begin_at"), values.get("end_at")
     if end_at is not None and end_at <= now:
-        yield Fault("end_at", "结束时间已经过去,请选择将来的时间", "The end has passed; choose a time in the future")
+        yield Fault("end_at", "结束时间已经过去，请选择将来的时间", "The end has passed; choose a time in the future")
     if begin_at is None or end_at is None:
         return
     if begin_at >= end_at:
@@ -62,7 +62,7 @@ def _window(values: Values, now: datetime) -> Iterator[Fault]:
             "end_at", f"微信限制一个活动最长 {days} 天", f"WeChat allows a campaign to last at most {days} days"
         )
     if begin_at < now - timedelta(days=1):
-        yield Fault("begin_at", "开始时间早已过去,请重新选择", "The beginning is long past; choose it again")
+        yield Fault("begin_at", "开始时间早已过去，请重新选择", "The beginning is long past; choose it again")
 
 
 def _hours(values: Values, _now: datetime) -> Iterator[Fault]:
@@ -113,7 +113,7 @@ def _budget(values: Values, _now: datetime) -> Iterator[Fault]:
     if count is not None and not 1 <= count <= limits.LOTTERY_TICKETS_MAX and not (split == "tiers" and count == 0):
         most = limits.LOTTERY_TICKETS_MAX
         field = "tiers" if split == "tiers" else "packet_count"
-        yield Fault(field, f"红包数量为 1 到 {most:,} 个(微信限制)", f"1 to {most:,} packets (WeChat's limit)")
+        yield Fault(field, f"红包数量为 1 到 {most:,} 个（微信限制）", f"1 to {most:,} packets (WeChat's limit)")
     if budget_fen is None:
         return
     if not 0 < budget_fen <= BUDGET_MAX_FEN:
@@ -130,7 +130,7 @@ def _budget(values: Values, _now: datetime) -> Iterator[Fault]:
         if not low <= budget_fen <= high and low <= high:
             yield Fault(
                 "budget",
-                f"{count:,} 个红包合计应在 {yuan(low)} 到 {yuan(high)} 元之间,才能恰好分完预算",
+                f"{count:,} 个红包合计应在 {yuan(low)} 到 {yuan(high)} 元之间，才能恰好分完预算",
                 f"{count:,} packets hold {yuan(low)} to {yuan(high)} yuan; only such a budget can be split exactly",
             )
     elif split in ("fixed", "tiers") and "tiers" in values and "packet_fen" in values:
@@ -140,14 +140,14 @@ def _budget(values: Values, _now: datetime) -> Iterator[Fault]:
         if cost > budget_fen:
             yield Fault(
                 "budget",
-                f"红包合计 {yuan(cost)} 元,超出预算",
+                f"红包合计 {yuan(cost)} 元，超出预算",
                 f"The packets cost {yuan(cost)} yuan, more than the budget",
             )
 
 
 def _chances(values: Values, _now: datetime) -> Iterator[Fault]:
     if "odds_ppm" in values and not 1 <= values["odds_ppm"] <= 1_000_000:
-        yield Fault("odds", "中奖概率大于 0%,不超过 100%", "The odds are more than 0 % and at most 100 %")
+        yield Fault("odds", "中奖概率大于 0%，不超过 100%", "The odds are more than 0 % and at most 100 %")
     for field in ("tries_per_person", "tries_per_day"):
         if field in values and not 1 <= values[field] <= TRIES_MAX:
             yield Fault(field, f"次数为 1 到 {TRIES_MAX}", f"1 to {TRIES_MAX} tries")
@@ -173,7 +173,7 @@ def _too_long(values: Values) -> Iterator[Fault]:
         if width > most:
             yield Fault(
                 field,
-                f"最多 {most // 2} 个汉字或 {most} 个字母(现在相当于 {width} 个字母)",
+                f"最多 {most // 2} 个汉字或 {most} 个字母（现在相当于 {width} 个字母）",
                 f"At most {most // 2} Chinese or {most} Latin characters (now {width} in Latin)",
             )
     for field, most in (
@@ -185,7 +185,7 @@ def _too_long(values: Values) -> Iterator[Fault]:
         if size > most:
             yield Fault(
                 field,
-                f"最多 {most} 字节,约 {most // 3} 个汉字(现在 {size} 字节)",
+                f"最多 {most} 字节，约 {most // 3} 个汉字（现在 {size} 字节）",
                 f"At most {most} bytes, about {most // 3} Chinese characters (now {size})",
             )
     for field, most in (
@@ -208,7 +208,7 @@ def _texts(values: Values, _now: datetime) -> Iterator[Fault]:
         if _odd_characters(text, "\n" if field == "rules" else ""):
             yield Fault(
                 field,
-                "含有不可见的控制字符,请删除后重新输入",
+                "含有不可见的控制字符，请删除后重新输入",
                 "Contains invisible control characters; delete and type it again",
             )
         for pattern in _INDUCED:
@@ -216,7 +216,7 @@ def _texts(values: Values, _now: datetime) -> Iterator[Fault]:
             if found:
                 yield Fault(
                     field,
-                    f"“{found[0]}”属于诱导关注或诱导分享,微信会封禁;领取红包不能以关注、分享、邀请为条件",
+                    f"“{found[0]}”属于诱导关注或诱导分享，微信会封禁；领取红包不能以关注、分享、邀请为条件",
                     f"“{found[0]}” makes following or sharing a condition; WeChat bans accounts for it. Take the condition away",
                 )
                 break
@@ -242,7 +242,7 @@ def _places(values: Values, _now: datetime) -> Iterator[Fault]:
     if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url) or _odd_characters(url, ""):
         yield Fault(
             "jump_url",
-            f"请填写 http(s):// 开头的网址,最多 {JUMP_URL_CHARS} 个字符",
+            f"请填写 http(s):// 开头的网址，最多 {JUMP_URL_CHARS} 个字符",
             f"Give an address that begins with http(s)://, at most {JUMP_URL_CHARS} characters",
         )
 

@@ -59,7 +59,8 @@ def read_yuan(text: str) -> int:
         return parse_yuan(text)
     except NotMoney as error:
         raise Slip(
-            "请填写金额,单位元,最多两位小数,例如 1.68", "Give an amount in yuan with at most two decimals, such as 1.68"
+            "请填写金额，单位元，最多两位小数，例如 1.68",
+            "Give an amount in yuan with at most two decimals, such as 1.68",
         ) from error
 
 
@@ -76,7 +77,7 @@ def read_odds(text: str) -> int:
     found = _PERCENT.fullmatch(_plain(text).removesuffix("%").strip())
     if found is None:
         raise Slip(
-            "请填写百分数,最多四位小数,例如 30 或 0.0025",
+            "请填写百分数，最多四位小数，例如 30 或 0.0025",
             "Give a percentage with at most four decimals, such as 30 or 0.0025",
         )
     return int(found[1]) * 10_000 + int((found[2] or "").ljust(4, "0"))
@@ -87,7 +88,7 @@ def read_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(_plain(text))
     except ValueError as error:
-        raise Slip("请选择日期和时间(北京时间)", "Choose a date and time (Beijing time)") from error
+        raise Slip("请选择日期和时间（北京时间）", "Choose a date and time (Beijing time)") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=SHANGHAI)
     try:
@@ -101,7 +102,7 @@ def read_time_of_day(text: str) -> int:
     found = _TIME_OF_DAY.fullmatch(_plain(text))
     minutes = int(found[1]) * 60 + int(found[2]) if found and int(found[2]) < 60 else -1
     if not 0 <= minutes <= 1440:
-        raise Slip("请填写 00:00 到 24:00 之间的时间,例如 09:30", "Give a time between 00:00 and 24:00, such as 09:30")
+        raise Slip("请填写 00:00 到 24:00 之间的时间，例如 09:30", "Give a time between 00:00 and 24:00, such as 09:30")
     return minutes
 
 
@@ -110,7 +111,7 @@ def read_devices(text: str) -> tuple[int, ...]:
     parts = re.split(r"[\s,;，；、]+", _plain(text))
     if any(part and not _DEVICE.fullmatch(part) for part in parts):
         raise Slip(
-            "设备编号(device_id)只能是数字,用逗号或换行分开",
+            "设备编号(device_id)只能是数字，用逗号或换行分开",
             "Beacon numbers (device_id) are digits, separated by commas or lines",
         )
     return tuple(dict.fromkeys(int(part) for part in parts if part))
@@ -125,11 +126,11 @@ def _many(form: Mapping[str, Any], name: str) -> Sequence[str]:
 
 
 def read_tiers(form: Mapping[str, Any]) -> tuple[Tier, ...]:
-    """The rows tier_label / tier_amount / tier_count; empty rows are skipped."""
+    """The rows tier_label / tier_amount / tier_count; rows without amount and count are skipped."""
     rows = zip(*(_many(form, f"tier_{part}") for part in ("label", "amount", "count")), strict=False)
     tiers = []
     for number, row in enumerate(rows, start=1):
-        if not any(cell.strip() for cell in row):
+        if not row[1].strip() and not row[2].strip():
             continue
         try:
             tiers.append(Tier(tidy(row[0]) or f"{number}", read_yuan(row[1]), read_whole(row[2])))

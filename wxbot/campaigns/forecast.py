@@ -88,21 +88,21 @@ def _notes(made: Forecast, people: int, per_day: int) -> list[Fault]:
         notes.append(
             Fault(
                 "budget",
-                f"预算比红包合计多 {left} 元,活动结束后退回",
+                f"预算比红包合计多 {left} 元，活动结束后退回",
                 f"{left} yuan of the budget is not in packets; it returns at the close",
             )
         )
     if made.order_days > 1:
         notes.append(
             Fault(
-                "order", f"微信每天最多 {per_day:,} 个,备货需要 {made.order_days} 天,请尽早启动",
+                "order", f"微信每天最多 {per_day:,} 个，备货需要 {made.order_days} 天，请尽早启动",
                 f"WeChat takes {per_day:,} packets a day: ordering needs {made.order_days} days, so launch early",
             )
         )  # fmt: skip
     if made.waves > 1:
         notes.append(
             Fault(
-                "waves", f"每个红包下单后 72 小时过期,系统会分约 {made.waves} 批按需备货,过期未领的自动重新下单",
+                "waves", f"每个红包下单后 72 小时过期，系统会分约 {made.waves} 批按需备货，过期未领的自动重新下单",
                 f"A ticket lives 72 hours: packets are ordered in about {made.waves} waves, and expired ones again",
             )
         )  # fmt: skip
@@ -110,14 +110,14 @@ def _notes(made: Forecast, people: int, per_day: int) -> list[Fault]:
         most = limits.QUERYLOTTERY_PACKETS_MAX
         notes.append(
             Fault(
-                "counters", f"超过 {most:,} 个红包后,微信不再提供抽奖统计,只能以本系统记录为准",
+                "counters", f"超过 {most:,} 个红包后，微信不再提供抽奖统计，只能以本系统记录为准",
                 f"Above {most:,} packets WeChat no longer gives its own counters; wxbot's records are all there is",
             )
         )  # fmt: skip
     if made.sold_out_percent is not None:
         notes.append(
             Fault(
-                "people", f"按预计人数,大约在活动进行到 {made.sold_out_percent}% 时抽完",
+                "people", f"按预计人数，大约在活动进行到 {made.sold_out_percent}% 时抽完",
                 f"With that many people the packets are gone after about {made.sold_out_percent} % of the time",
             )
         )  # fmt: skip
@@ -125,7 +125,7 @@ def _notes(made: Forecast, people: int, per_day: int) -> list[Fault]:
         unused = made.packets - made.expected_wins
         notes.append(
             Fault(
-                "people", f"按预计人数,大约有 {unused:,} 个红包没人抽到,会退回商户账户",
+                "people", f"按预计人数，大约有 {unused:,} 个红包没人抽到，会退回商户账户",
                 f"With that many people about {unused:,} packets are not drawn; their money comes back",
             )
         )  # fmt: skip

@@ -5,7 +5,6 @@ A page of packets costs the same at a thousand rows as at a million: every query
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -163,22 +162,20 @@ def waves(session: Session, campaign_id: int, limit: int = 8) -> Sequence[Wave]:
     ).all()
 
 
-def money_by_hour(session: Session, campaign_id: int, since: datetime) -> list[tuple[str, str, int]]:
-    """(Shanghai hour, kind of entry, fen) of a campaign's ledger entries since a moment."""
+def money_by_hour(session: Session, campaign_ids: Sequence[int] | None, first_id: int) -> list[tuple[str, str, int]]:
+    """(Shanghai hour, kind of entry, fen) of the ledger entries from `first_id` on, of some campaigns or of all."""
     if session.get_bind().dialect.name == "sqlite":
         hour: Any = func.strftime("%Y-%m-%d %H:00", Entry.at, "+8 hours")
     else:
         hour = func.to_char(func.timezone("Asia/Shanghai", Entry.at), "YYYY-MM-DD HH24:00")
     query = (
         select(hour, Entry.kind, func.sum(Entry.amount_fen))
-        .where(
-            Entry.campaign_id == campaign_id,
-            Entry.at >= since,
-            Entry.kind.in_(("ordered", "bound", "received", "returned")),
-        )
+        .where(Entry.id >= first_id, Entry.kind.in_(("ordered", "bound", "received", "returned")))
         .group_by(hour, Entry.kind)
         .order_by(hour)
     )
+    if campaign_ids is not None:
+        query = query.where(Entry.campaign_id.in_(campaign_ids))
     return [(str(at), str(kind), int(amount)) for at, kind, amount in session.execute(query)]
 
 

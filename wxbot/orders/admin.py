@@ -127,9 +127,9 @@ def ask(order_id: int) -> BaseResponse:
     is_due = reconcile.ask_now(runtime(), order_id, now())
     log_action("order_ask", f"order:{order_id}", "done" if is_due else "refused")
     if is_due:
-        tell(gettext("已安排立即向微信查询,几秒后刷新查看结果。"))
+        tell(gettext("已安排立即向微信查询，几秒后刷新查看结果。"))
     else:
-        tell(gettext("这笔订单已有结果,无需再查。"), "warning")
+        tell(gettext("这笔订单已有结果，无需再查。"), "warning")
     return redirect(url_for("orders.order", order_id=order_id), 303)
 
 

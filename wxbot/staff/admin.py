@@ -63,7 +63,7 @@ def sign_in_post() -> tuple[str, int] | BaseResponse:
         with runtime().database.transaction() as session:
             who = Actor(refused.staff_id, sign_in.normal_login(login) if refused.staff_id else "?", ip)
             audit.record(session, who, "sign_in", "", now(), outcome="refused", detail={"locked": refused.is_locked})
-        fault = gettext("登录名或密码不正确。连续输错 10 次后,账号会锁定 30 分钟。")
+        fault = gettext("登录名或密码不正确。连续输错 10 次后，账号会锁定 30 分钟。")
         return render_template("console/sign_in.html", login=login, fault=fault), 401
     browser_session.clear()
     with runtime().database.transaction() as session:
@@ -132,7 +132,7 @@ def password() -> tuple[str, int] | BaseResponse:
         log_action("password_change", f"staff:{me().id}", "refused", field=fault.field)
         return render_template("console/password.html", fault=fault), 422
     log_action("password_change", f"staff:{me().id}")
-    tell(gettext("密码已修改,请用新密码重新登录。"))
+    tell(gettext("密码已修改，请用新密码重新登录。"))
     return redirect(url_for("staff.sign_in_form"), 303)
 
 
@@ -207,7 +207,7 @@ def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
     if is_active:
         tell(gettext("%(name)s 可以登录了。", name=person.name))
     else:
-        tell(gettext("%(name)s 已停用,所有会话已结束。", name=person.name))
+        tell(gettext("%(name)s 已停用，所有会话已结束。", name=person.name))
     return redirect(url_for("staff.people"), 303)
 
 

@@ -165,7 +165,7 @@ def is_too_often(purpose: str) -> bool:
 
 def too_often() -> Response:
     """The answer to an address that tries too often."""
-    return refusal(429, gettext("尝试次数太多,请过几分钟再试。"))
+    return refusal(429, gettext("尝试次数太多，请过几分钟再试。"))
 
 
 def _deny(status: int, sentence: str, reason: str) -> Response:
@@ -182,14 +182,14 @@ def _check_request() -> BaseResponse | None:
                 return Response("", status=401, headers={"HX-Redirect": target})
             return redirect(target)
         if current_user.role not in roles:
-            return _deny(403, gettext("您的角色没有这项权限。如有需要,请联系管理员。"), "role")
+            return _deny(403, gettext("您的角色没有这项权限。如有需要，请联系管理员。"), "role")
     if request.method not in SAFE_METHODS:
         if not _is_same_origin():
-            return _deny(400, gettext("请求不是来自本站页面,已拒绝。"), "origin")
+            return _deny(400, gettext("请求不是来自本站页面，已拒绝。"), "origin")
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
         except ValidationError:
-            return _deny(400, gettext("页面已过期,请返回、刷新后再试一次。"), "csrf")
+            return _deny(400, gettext("页面已过期，请返回、刷新后再试一次。"), "csrf")
     is_open = request.endpoint in ("staff.password_form", "staff.password", "staff.sign_out", "staff.language")
     if ANYONE not in roles and me().is_password_temporary and not is_open:
         return redirect(url_for("staff.password_form"))
@@ -207,9 +207,9 @@ def guard(blueprint: Blueprint) -> Blueprint:
     blueprint.record(lambda state: _install(cast(Flask, state.app)))
     blueprint.before_request(_check_request)
     blueprint.after_request(_seal_headers)
-    blueprint.register_error_handler(404, lambda _error: refusal(404, gettext("没有这个页面,或者您不能查看它。")))
-    blueprint.register_error_handler(405, lambda _error: refusal(405, gettext("没有这个页面,或者您不能查看它。")))
-    blueprint.register_error_handler(429, lambda _error: refusal(429, gettext("尝试次数太多,请过几分钟再试。")))
+    blueprint.register_error_handler(404, lambda _error: refusal(404, gettext("没有这个页面，或者您不能查看它。")))
+    blueprint.register_error_handler(405, lambda _error: refusal(405, gettext("没有这个页面，或者您不能查看它。")))
+    blueprint.register_error_handler(429, lambda _error: refusal(429, gettext("尝试次数太多，请过几分钟再试。")))
     return blueprint
 
 
@@ -235,6 +235,11 @@ def local(moment: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     return moment.astimezone(SHANGHAI).strftime(form) if moment else "—"
 
 
+def cny(amount_fen: int) -> str:
+    """An amount with its sign and currency: -1 → '-¥0.01'."""
+    return f"-¥{yuan(-amount_fen)}" if amount_fen < 0 else f"¥{yuan(amount_fen)}"
+
+
 def _load_from_cookie(_request: Any) -> SignedIn | None:
     token = request.cookies.get(cookie_name(), "")
     return signed_in(runtime().database, token, now()) if token else None
@@ -255,7 +260,7 @@ def _install(app: Flask) -> None:
             app, default_locale=settings.locale, default_timezone="Asia/Shanghai", locale_selector=locale,
             default_translation_directories=str(TRANSLATIONS),
         )  # fmt: skip
-    app.jinja_env.filters.update(yuan=yuan, local=local, num="{:,}".format)
+    app.jinja_env.filters.update(yuan=yuan, cny=cny, local=local, num="{:,}".format)
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, current_user=current_user, may=may, console_locale=locale, console_now=now
     )

@@ -28,7 +28,7 @@ def check_new(password: str, login: str) -> None:
         raise WeakPassword(f"密码至少 {LENGTH_MIN} 个字符", f"A password has at least {LENGTH_MIN} characters")
     if login.casefold() in password.casefold() or len(set(password)) < 5:
         raise WeakPassword(
-            "密码太容易猜到,请不要包含登录名或重复的字符", "Too easy to guess: leave the login out and repeat less"
+            "密码太容易猜到，请不要包含登录名或重复的字符", "Too easy to guess: leave the login out and repeat less"
         )
 
 
