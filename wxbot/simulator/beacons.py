@@ -19,6 +19,9 @@ PAGES_PER_DEVICE = 30  # §2.2, 9001037
 DEVICES_PER_ACCOUNT = 100_000  # §2.2, 9001038
 ROWS_PER_QUERY = 50  # §2.2, 9001024
 
+#: Where the first beacons hang on the phone's map of the shop; later ones are scattered.
+SPOTS = ((50.0, 26.0), (19.0, 66.0), (81.0, 66.0), (19.0, 34.0), (81.0, 34.0), (50.0, 60.0), (34.0, 12.0), (66.0, 12.0))
+
 
 @dataclass(slots=True)
 class Device:
@@ -113,7 +116,9 @@ class Beacons:
 
     def _add_device(self, apply_id: int, comment: str, poi_id: int) -> Device:
         device_id = 10011 + len(self.devices)
-        spot = hashlib.sha256(f"{device_id}".encode()).digest()
+        place = len(self.devices)
+        scattered = hashlib.sha256(f"{device_id}".encode()).digest()
+        x, y = SPOTS[place] if place < len(SPOTS) else (6 + scattered[0] / 255 * 88, 10 + scattered[1] / 255 * 80)
         device = Device(
             device_id=device_id,
             major=10001 + len(self.devices) // 40_000,
@@ -121,8 +126,8 @@ class Beacons:
             apply_id=apply_id,
             comment=comment,
             poi_id=poi_id,
-            x=8 + spot[0] / 255 * 84,
-            y=12 + spot[1] / 255 * 76,
+            x=x,
+            y=y,
         )
         self.devices[device_id] = device
         return device

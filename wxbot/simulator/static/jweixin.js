@@ -1,0 +1,86 @@
+/* wx of the JS-SDK as a page meets it: config → preVerifyJSAPI, ready also after a failed config, error texts, APIs only
+   when they are in jsApiList (wechat-protocol §9.2–9.5). Written from that description. */
+(function () {
+  'use strict';
+  var config = null;
+  var state = 'none'; // none, waiting, ok, failed
+  var readyCalls = [];
+  var errorCall = null;
+  var lastError = null;
+
+  function clean(name, text) {
+    var result = String(text || '').replace(name + ':', '');
+    result = result.replace(/^confirm$/, 'ok').replace(/^failed/, 'fail').replace(/^fail_/, '').replace(/_/g, ' ');
+    if (result === 'access denied' || result === 'no permission to execute') result = 'permission denied';
+    return result;
+  }
+
+  function answer(name, options, text, more) {
+    var result = Object.assign({}, more, { errMsg: name + ':' + text });
+    var hook = text === 'ok' ? 'success' : text === 'cancel' ? 'cancel' : 'fail';
+    if (options[hook]) options[hook](result);
+    if (options.complete) options.complete(result);
+  }
+
+  function finishConfig(text) {
+    state = text === 'ok' ? 'ok' : 'failed';
+    if (config.debug) window.alert('config:' + text);
+    if (text !== 'ok') { lastError = { errMsg: 'config:' + text }; if (errorCall) errorCall(lastError); }
+    var calls = readyCalls; // ready runs from complete: also after a failure
+    readyCalls = [];
+    calls.forEach(function (call) { call(); });
+  }
+
+  function api(name, isOpen) {
+    return function (options) {
+      options = options || {};
+      if (typeof options === 'function') return;
+      if (!isOpen && state !== 'ok') { answer(name, options, 'the permission value is offline verifying'); return; }
+      if (!isOpen && config.jsApiList.indexOf(name) < 0) { answer(name, options, 'permission denied'); return; }
+      var args = {};
+      Object.keys(options).forEach(function (key) { if (typeof options[key] !== 'function') args[key] = options[key]; });
+      window.WeixinJSBridge.invoke(name, args, function (result) {
+        var more = Object.assign({}, result);
+        delete more.err_msg;
+        answer(name, options, clean(name, result.err_msg), more);
+      });
+    };
+  }
+
+  var wx = {
+    config: function (given) {
+      config = Object.assign({ debug: false, jsApiList: [], openTagList: [] }, given);
+      state = 'waiting';
+      if (config.check === false) { finishConfig('ok'); return; }
+      if (!config.appId || !config.timestamp || !config.nonceStr || !config.signature) {
+        window.__wxsim.ready(function () { finishConfig('fail'); });
+        return;
+      }
+      window.__wxsim.ready(function () {
+        window.WeixinJSBridge.invoke('preVerifyJSAPI', {
+          verifyJsApiList: config.jsApiList, verifyOpenTagList: config.openTagList, appId: config.appId,
+          verifyAppId: config.appId, verifySignType: 'sha1', verifyTimestamp: String(config.timestamp),
+          verifyNonceStr: config.nonceStr, verifySignature: config.signature
+        }, function (result) { finishConfig(clean('preVerifyJSAPI', result.err_msg)); });
+      });
+    },
+    ready: function (call) {
+      if (state === 'ok' || state === 'failed') call();
+      else readyCalls.push(call);
+    },
+    error: function (call) { errorCall = call; if (lastError) call(lastError); },
+    checkJsApi: function (options) {
+      var found = {};
+      (options.jsApiList || []).forEach(function (name) { found[name] = typeof wx[name] === 'function'; });
+      answer('checkJsApi', options, 'ok', { checkResult: found });
+    }
+  };
+
+  ['updateAppMessageShareData', 'updateTimelineShareData', 'onMenuShareAppMessage', 'onMenuShareTimeline', 'hideMenuItems',
+    'showMenuItems', 'hideAllNonBaseMenuItem', 'showAllNonBaseMenuItem', 'hideOptionMenu', 'showOptionMenu', 'closeWindow',
+    'getNetworkType', 'previewImage', 'scanQRCode', 'startSearchBeacons', 'stopSearchBeacons', 'onSearchBeacons'
+  ].forEach(function (name) { wx[name] = api(name, false); });
+  wx.closeWindow = api('closeWindow', true);
+
+  window.wx = window.jWeixin = wx;
+})();
