@@ -5,6 +5,7 @@ Every test that asks for `database_url` (or anything built on it) runs twice: on
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a parameter instead of quoting it when it is long or binary.
+
+    Some are made anew at each start (ciphertexts with a random nonce); quoted, they would give the same test another
+    name in each process, and pytest-xdist would refuse to share the work.
+    """
+    if isinstance(val, bytes) or (isinstance(val, str) and not re.fullmatch(r"[\w .,:/()-]{0,40}", val)):
+        return argname
+    return None
 
 
 # --- servers: started on first use, once per test process ---------------------------------------------------------
