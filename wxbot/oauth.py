@@ -200,7 +200,7 @@ def begin(target: str, attempt: int = 0, renewed_for: str = "") -> BaseResponse:
     try:
         runtime.redis.set(f"oauth:state:{state}", record, ex=STATE_LIFE_S)
     except redis_client.RedisError:
-        log.warning("oauth_state_not_stored", exc_info=True)
+        log.warning("oauth_state_not_stored")
         return kind_page("busy", 503)
     settings = runtime.settings
     url = authorize_url(settings.appid, f"{settings.public_url}/oauth/back", state, open_base=settings.open_base)
@@ -232,7 +232,7 @@ def back() -> BaseResponse:
     try:
         return _return_with(runtime, visit, code, state)
     except redis_client.RedisError:
-        log.warning("oauth_redis_failed", exc_info=True)
+        log.warning("oauth_redis_failed")
         return kind_page("busy", 503)
 
 

@@ -224,9 +224,7 @@ def test_S35_without_a_proven_shake_nobody_draws(stage: Stage, ming: Phone, cast
     assert stage.draws() == []
 
 
-def test_S35_when_wechat_cannot_be_asked_nobody_draws(
-    stage: Stage, ming: Phone, simulator: SimulatedWeChat
-) -> None:
+def test_S35_when_wechat_cannot_be_asked_nobody_draws(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:
     token = ming.state_of(ming.open(stage.path))["page_token"]
     simulator.control("PUT", "faults/shakearound/user/getshakeinfo", {"kind": "drop_reply"})
     try:

@@ -109,7 +109,7 @@ def _look(runtime: Runtime, campaign_id: int, asked: Asked, hashed: str, now_uni
     try:
         person, from_address, shake, drawn = runtime.redis.eval(_LOOK, 4, *keys)
     except redis_client.RedisError:
-        log.warning("draw_without_redis", exc_info=True)
+        log.warning("draw_without_redis")
         return Seen()
     return Seen(person, from_address, shake, drawn)
 

@@ -155,7 +155,7 @@ def _tell(runtime: Runtime, campaign_id: int, openid: str, now: datetime) -> Non
     try:
         runtime.redis.set(drawn_key(campaign_id, openid), "bound", ex=BOUND_KEPT_S)
     except redis_client.RedisError:
-        log.warning("bound_not_kept", exc_info=True)
+        log.warning("bound_not_kept")
 
 
 def match_pending(runtime: Runtime, now: datetime) -> int:

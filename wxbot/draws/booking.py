@@ -126,8 +126,8 @@ def book(session: Session, admission: Admission) -> Booked:
         "tries_per_day": admission.tries_per_day,
     }
     taken: Any = session.execute(_TRY, params)
-    if not taken.rowcount:
-        return Booked(Outcome.NO_TRIES_LEFT)
+    if not taken.rowcount:  # the last try may have become a draw in another process while this one waited for the row
+        return _known(session, admission) or Booked(Outcome.NO_TRIES_LEFT)
     jump = admission.jump
     row = {
         "campaign_id": admission.campaign_id,
@@ -224,4 +224,4 @@ class Bookings:
                 if len(pipe):
                     pipe.execute()
         except redis_client.RedisError:
-            log.warning("drawn_not_kept", exc_info=True)
+            log.warning("drawn_not_kept")

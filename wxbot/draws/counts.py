@@ -4,11 +4,13 @@ They draw charts and decide nothing; a killed process loses its last second of t
 """
 
 import threading
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from wxbot.db import Database
 from wxbot.draws.models import DrawCount
@@ -17,6 +19,11 @@ from wxbot.logs import get_logger
 log = get_logger(__name__)
 
 WRITE_EVERY_S = 1.0
+GIVE_UP_AFTER = 8
+"""Failed writes in a row after which the waiting counts are dropped: they are charts, and memory is not for ever."""
+
+Key = tuple[int, int, str]
+"""Campaign, hour since 1970, outcome."""
 
 
 class Counts:
@@ -25,9 +32,8 @@ class Counts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._guard = threading.Lock()
-        self._waiting: dict[tuple[int, int, str], int] = {}
+        self._waiting: dict[Key, int] = {}
         self._thread: threading.Thread | None = None
-        self._wake = threading.Event()
 
     def add(self, campaign_id: int, outcome: str, now_unix: float) -> None:
         """Count one outcome in the hour of `now_unix`."""
@@ -39,31 +45,48 @@ class Counts:
                 self._thread.start()
 
     def write(self) -> None:
-        """Write what was counted since the last time; on failure nothing is lost."""
+        """Write what was counted since the last time; raises SQLAlchemyError, and then nothing is lost."""
         with self._guard:
             counted, self._waiting = self._waiting, {}
         if not counted:
             return
-        insert: Any = sqlite.insert if self._database.is_sqlite else postgresql.insert
         try:
             with self._database.transaction() as session:
-                for (campaign_id, hour, outcome), n in sorted(counted.items()):
-                    statement = insert(DrawCount).values(
-                        campaign_id=campaign_id, hour=datetime.fromtimestamp(hour * 3600, UTC), outcome=outcome, n=n
-                    )
-                    session.execute(
-                        statement.on_conflict_do_update(
-                            index_elements=["campaign_id", "hour", "outcome"],
-                            set_={"n": DrawCount.n + statement.excluded.n},
-                        )
-                    )
+                _upsert(session, counted)
         except SQLAlchemyError:
-            log.warning("draw_counts_not_written", exc_info=True)
             with self._guard:
                 for key, n in counted.items():
                     self._waiting[key] = self._waiting.get(key, 0) + n
+            raise
 
     def _run(self) -> None:
-        while True:
-            self._wake.wait(WRITE_EVERY_S)
-            self.write()
+        """Write once a second while there is something to write; the next `add` starts a new thread."""
+        failures = 0
+        while failures < GIVE_UP_AFTER:
+            time.sleep(WRITE_EVERY_S * (1 + failures))
+            with self._guard:
+                if not self._waiting:
+                    self._thread = None
+                    return
+            try:
+                self.write()
+                failures = 0
+            except SQLAlchemyError as error:
+                failures += 1
+                log.warning("draw_counts_not_written", error=type(error).__name__, failures=failures)
+        with self._guard:
+            self._waiting.clear()
+            self._thread = None
+
+
+def _upsert(session: Session, counted: dict[Key, int]) -> None:
+    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    for (campaign_id, hour, outcome), n in sorted(counted.items()):
+        statement = insert(DrawCount).values(
+            campaign_id=campaign_id, hour=datetime.fromtimestamp(hour * 3600, UTC), outcome=outcome, n=n
+        )
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["campaign_id", "hour", "outcome"], set_={"n": DrawCount.n + statement.excluded.n}
+            )
+        )

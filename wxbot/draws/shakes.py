@@ -80,7 +80,7 @@ def keep(runtime: Runtime, shake_ticket: str, shake: Shake) -> None:
     try:
         runtime.redis.set(shake_key(ticket_hash(shake_ticket)), shake.packed(), ex=SHAKE_TICKET_LIFE_S, nx=True)
     except redis_client.RedisError:
-        log.warning("shake_not_kept", exc_info=True)
+        log.warning("shake_not_kept")
 
 
 def look(runtime: Runtime, shake_ticket: str, now_unix: float) -> Shake:
