@@ -21,8 +21,8 @@ from wxbot.draws.desk import desk_of
 from wxbot.draws.models import Bind, Draw
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
-from wxbot.wechat.messages import LotteryBind
 from wxbot.wechat.message_kinds import Envelope
+from wxbot.wechat.messages import LotteryBind
 
 BASE = "http://127.0.0.1:8000"
 WECHAT = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 MicroMessenger/8.0.50"
