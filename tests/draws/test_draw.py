@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.conftest import Cast
 from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, set_stage
 from tests.servers import SimulatedWeChat
 from wxbot import oauth
+from wxbot.campaigns.switch import pause
 from wxbot.draws import admit
 from wxbot.draws.desk import desk_of
-from wxbot.draws.models import DrawCount, TryQuota
+from wxbot.draws.models import Draw, DrawCount, TryQuota
 from wxbot.draws.outcomes import SENTENCES, Outcome
 from wxbot.people.models import Block
 from wxbot.runtime import Runtime
@@ -109,11 +112,7 @@ def test_S33_without_loaded_packets_it_is_sold_out(runtime: Runtime, ming: Phone
 def test_a_pause_stops_the_next_draw_within_a_second(stage: Stage, runtime: Runtime) -> None:
     boards = desk_of(runtime).boards
     assert boards.find(stage.slug) is not None
-    from wxbot.campaigns.switch import pause
-
     pause(runtime.database, stage.campaign_id, 1, runtime.clock.now())
-    import time
-
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
         board = boards.find(stage.slug)
@@ -203,7 +202,7 @@ def test_F51_two_processes_racing_make_one_draw(stage: Stage, runtime: Runtime, 
             other.close()
     assert [decision.outcome for decision in decisions] == [Outcome.ADMITTED] * 8
     assert len({decision.jump for decision in decisions}) == 1
-    (draw,) = stage.draws()
+    assert len(stage.draws()) == 1
     with runtime.database.reading() as session:
         assert session.scalars(select(TryQuota)).one().total == 1
 
@@ -240,10 +239,6 @@ def test_S35_one_shake_is_good_for_one_draw(stage: Stage, ming: Phone, cast: Cas
     shake_ticket = stage.shake(cast.ming.openid)
     assert outcome_of(ming.draw(stage, shake_ticket)) == "admitted"
     with stage.runtime.database.transaction() as session:
-        from sqlalchemy import update
-
-        from wxbot.draws.models import Draw
-
         session.execute(update(Draw).values(status="lapsed"))
     stage.runtime.redis.flushall()
     stage.shake(cast.ming.openid)
@@ -333,7 +328,7 @@ def test_S55_the_draw_takes_json_of_our_own_origin_only(stage: Stage, ming: Phon
         {"json": good, "headers": {"Origin": "https://evil.example"}},
         {"json": good, "headers": {"Origin": "null"}},
         {"json": good, "headers": {"Sec-Fetch-Site": "cross-site"}},
-        {"data": '{"page_token":"%s","ticket":"%s"}' % (token, shake_ticket), "content_type": "text/plain"},
+        {"data": json.dumps(good), "content_type": "text/plain"},
         {"data": good},
         {"data": "[1]", "content_type": "application/json"},
         {"data": '{"page_token": 5, "ticket": []}', "content_type": "application/json"},
