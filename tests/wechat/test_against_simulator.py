@@ -296,9 +296,10 @@ def test_the_daily_bill_lists_what_was_ordered(merchant, simulator):
     lines = text.replace("`", "").splitlines()
     assert lines[0].split(",")[:3] == ["记账时间", "微信支付业务单号", "资金流水单号"]
     assert any(params["mch_billno"] in line and "3.00" in line for line in lines)
-    with pytest.raises(Refused) as caught:
-        merchant.pay.downloadfundflow(day - timedelta(days=20))
-    assert caught.value.code == "NO_BILL_EXIST"
+    try:  # a day without movement: no bill, or a bill without lines; the stored copies do not say which
+        assert "1900000001" not in merchant.pay.downloadfundflow(day - timedelta(days=20))
+    except Refused as refusal:
+        assert refusal.code == "NO_BILL_EXIST"
 
 
 # --- the lottery, from order to receipt ---------------------------------------------------------------------------
@@ -435,6 +436,7 @@ def test_the_whole_story_of_one_packet(inbox):
     assert [relation.device_id for relation in shakearound.relation_search(page_id=page_id)] == [devices[0].device_id]
 
     params, answer = merchant.order(168)
+    assert answer.is_success, answer.raw
     lottery_id = merchant.lottery(key="LotteryKeyOf32CharactersLongABCD", onoff=0)
     assert merchant.load(lottery_id, [answer.fields["sp_ticket"]]).success_num == 1
     shakearound.setlotteryswitch(lottery_id, 1)
@@ -494,7 +496,7 @@ def authorised(merchant, person, redirect_uri, **options):
 def test_F57_a_code_becomes_the_persons_openid_once(merchant, simulator):
     simulator.control("PUT", "account", {"oauth_domains": ["shop.example.test"]})
     ming = simulator.person("小明")
-    linted, page = authorised(merchant, ming, "https://shop.example.test/oauth/back?next=1&text=红")
+    linted, page = authorised(merchant, ming, "https://shop.example.test/oauth/back?next=1&text=%20x")
     assert not linted.get("faults", linted.get("problems", linted.get("errors"))), linted
     back = urlsplit(page.headers.get("Location", ""))
     query = parse_qs(back.query)

@@ -209,7 +209,7 @@ def test_renewed_early_by_one_while_the_others_use_the_old_token(connect):
 
     one, other = SharedToken(connect(), "k", fetch, clock=clock), SharedToken(connect(), "k", fetch, clock=clock)
     assert one.get() == "T1"
-    clock.now_s += 7200 - 500
+    clock.now_s += 7200 - 200
     thread = threading.Thread(target=one.get)
     thread.start()
     assert inside.wait(5)
@@ -224,12 +224,25 @@ def test_an_early_renewal_that_fails_does_not_stop_the_calls(connect):
     with wired(platform) as wire:
         tokens = tokens_on(connect(), wire.url, clock=clock)
         token = tokens.access_token()
-        clock.now_s += 7200 - 300
+        clock.now_s += 7200 - 200
         platform.is_down = True
         assert tokens.access_token() == token
         clock.now_s += 400
         with pytest.raises(Unanswered):
             tokens.access_token()
+
+
+def test_a_token_that_stays_the_same_near_its_end_is_not_fetched_by_every_call(connect):
+    """In its last minutes WeChat may hand out the old token again: one look every 20 seconds, not one per call."""
+    clock, fetches = Clock(), []
+
+    def fetch(_is_forced):
+        fetches.append(1)
+        return Fetched("T", 200)
+
+    shared = SharedToken(connect(), "k", fetch, clock=clock)
+    assert {shared.get() for _ in range(50)} == {"T"}
+    assert len(fetches) == 2
 
 
 def test_waiting_for_another_process_ends_with_not_sent(connect):

@@ -25,8 +25,12 @@ from wxbot.wechat.http import Transport, json_body
 
 log = logging.getLogger(__name__)
 
-RENEW_BEFORE_S = 600
-"""A token this close to its end is renewed by whoever notices first, while the others go on using it."""
+RENEW_BEFORE_S = limits.TOKEN_OVERLAP_S - 60
+"""A token this close to its end is renewed by whoever notices first, while the others go on using it. Inside the last
+five minutes, because before them stable_token hands out the old token again (wechat-protocol §6.2)."""
+
+EARLY_GAP_S = 20
+"""Early renewals are tried this often at most: one that fails or brings nothing new must not slow down every call."""
 
 LOCK_S = 30
 """Longer than a fetch can take (25 s in all); a dead refresher blocks the others no longer than this."""
@@ -36,6 +40,7 @@ WAIT_S = 8.0
 
 _LOOK_AGAIN_S = 0.03
 _SAFETY_S = 5
+_OWN_SAFETY_S = 60
 
 _STORE = """
 local known = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '0')
@@ -130,6 +135,9 @@ class SharedToken:
 
     def _renewed(self, usable: _Held | None, refused: str | None) -> str:
         """Renew under the lock; who does not get it uses the old token while it lives, or waits for the new one."""
+        is_usable = usable is not None and usable.life_s(self._clock()) > _SAFETY_S
+        if is_usable and usable and not self._redis.set(f"{self._key}:early", "1", nx=True, ex=EARLY_GAP_S):
+            return usable.token
         lock = f"{self._key}:lock"
         give_up_at = time.monotonic() + self._wait_s
         while True:
@@ -180,7 +188,7 @@ class SharedToken:
         """Without Redis: this process's own copy, from the call that gives everybody the same token."""
         with self._own_lock:
             own = self._own
-            if own is not None and own.token != refused and own.life_s(self._clock()) > RENEW_BEFORE_S:
+            if own is not None and own.token != refused and own.life_s(self._clock()) > _OWN_SAFETY_S:
                 return own.token
             fetched = self._fetch(False)
             self._own = _Held(fetched.token, self._clock() + fetched.expires_in_s)
