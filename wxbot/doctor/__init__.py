@@ -1,0 +1,50 @@
+"""`wxbot doctor`: one look at everything a deployment needs, each with a sentence and how to mend it.
+
+CHECKS is the list. A check returns a Finding and never raises; what it could not look at is a finding too.
+"""
+
+from collections.abc import Callable, Iterator
+
+from wxbot.doctor import ground, merchant, wire
+from wxbot.doctor.finding import Finding, trouble_of
+from wxbot.runtime import Runtime
+
+__all__ = ["CHECKS", "Finding", "examine"]
+
+Check = Callable[[Runtime], Finding]
+
+CHECKS: dict[str, Check] = {
+    "profile": ground.profile,
+    "data_folder": ground.data_folder,
+    "disk_space": ground.disk_space,
+    "database": ground.database_answers,
+    "schema": ground.schema_is_current,
+    "durability": ground.database_is_durable,
+    "redis": ground.redis_answers,
+    "redis_policy": ground.redis_keeps_everything,
+    "worker": ground.worker_lives,
+    "staff": ground.four_eyes,
+    "key_files": merchant.key_files_are_private,
+    "certificate_key": merchant.key_fits_certificate,
+    "certificate_owner": merchant.certificate_is_the_merchants,
+    "certificate_expiry": merchant.certificate_is_valid,
+    "wechat_pay": merchant.wechat_pay_knows_us,
+    "merchant_line": merchant.line_is_open,
+    "access_token": wire.access_token,
+    "callback_ips": wire.callback_ips,
+    "clock": wire.clock_agrees,
+    "callback_url": wire.callback_url,
+    "callback_guard": wire.callback_refuses_forgeries,
+    "oauth_domain": wire.oauth_domain,
+    "domain_proof": wire.domain_proof,
+}
+"""Name → check, in the order in which a person would mend things."""
+
+
+def examine(runtime: Runtime) -> Iterator[Finding]:
+    """Run every check, one after the other, so that each can be shown as soon as it is known."""
+    for name, check in CHECKS.items():
+        try:
+            yield check(runtime).named(name)
+        except Exception as error:  # a check that stumbles is shown like one that fails, and the others still run
+            yield trouble_of(error).named(name)
