@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import settings, strategies as st
+from hypothesis import settings
+from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.simulator.pay_client import preorder_params
@@ -193,10 +195,8 @@ class Books(RuleBasedStateMachine):
         return self.random.choice(found) if found else None
 
     def quietly(self, act: Any, *arguments: Any) -> None:
-        try:
+        with contextlib.suppress(PayRefusal):
             act(*arguments)
-        except PayRefusal:
-            pass
 
     @rule(number=st.integers(1, 12), amount=st.integers(90, 9000), people=st.integers(1, 4))
     def preorder(self, number: int, amount: int, people: int) -> None:

@@ -128,7 +128,7 @@ def test_a_dead_token_is_40001(shop: Shop) -> None:
         ({"title": "twelve chars"}, 0),
     ],
 )
-def test_addlotteryinfo_refuses_what_WeChat_refuses(shop: Shop, changes: dict[str, Any], errcode: int) -> None:
+def test_addlotteryinfo_refuses_what_wechat_refuses(shop: Shop, changes: dict[str, Any], errcode: int) -> None:
     assert shop.lottery(**changes)["errcode"] == errcode
 
 

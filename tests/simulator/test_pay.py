@@ -32,13 +32,13 @@ PUBLISHED = {
 }
 
 
-def test_vector_A1_published_v2_signatures() -> None:
+def test_vector_a1_published_v2_signatures() -> None:
     key = "192006250b4c09247ec02edce69f6a2d"
     assert wire.v2_sign(PUBLISHED, key) == "9A0A8659F005D6984697E2CA0A9CF3B7"
     assert hmac_sign(PUBLISHED, key) == "6A9AE1657590FD6257D693A078E1C3E4BB6BA4DC30B23E0EE2496E54170DACD6"
 
 
-def test_vector_A2_own_signatures_of_preorder_sendredpack_and_draw() -> None:
+def test_vector_a2_own_signatures_of_preorder_sendredpack_and_draw() -> None:
     key = "0123456789abcdef0123456789abcdef"
     assert wire.v2_sign(preorder_params(), key) == "D7E13F9424D355A4FDAF9B6FB2243130"
     cash = preorder_params("1900000001202603150000000042", client_ip="203.0.113.7", scene_id="PRODUCT_2")

@@ -10,6 +10,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from wxbot.simulator import oauth
 from wxbot.simulator.door import Door, Reply, Request, Route, View, html_reply, json_reply
 from wxbot.simulator.world import World
 
@@ -95,6 +96,12 @@ def template_page(world: World, request: Request) -> Reply:
     )
 
 
+def who(world: World, request: Request) -> Reply:
+    """Who holds the phone that this browser is."""
+    person = oauth.holder(world, request)
+    return json_reply({"person": person.shown() if person else None})
+
+
 ROUTES: list[Route] = [
     ("GET", "/", page("index.html")),
     ("GET", "/phone", page("phone.html")),
@@ -104,6 +111,7 @@ ROUTES: list[Route] = [
     ("GET", "/log", page("log.html")),
     ("GET", "/native/hongbao", page("hongbao.html")),
     ("GET", "/native/template", template_page),
+    ("GET", "/phone/who", who),
     ("POST", "/phone/hold", hold),
     ("GET", "/sim/static/<path:path>", static_file),
 ]

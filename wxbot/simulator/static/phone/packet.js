@@ -68,7 +68,7 @@ function coinRain(veil) {
 
 function result(veil, packet, isNew) {
   const amount = h('strong', { 'data-testid': 'amount' }, isNew ? '0.00' : yuan(packet.amount_fen));
-  veil.replaceChildren(h('div', { class: 'result' }, h('div', { class: 'result-arc' }), closer(veil),
+  veil.replaceChildren(h('div', { class: 'result' }, closer(veil),
     h('div', { class: 'result-head' }, h('div', { class: 'result-from' }, shopAvatar(24), `${packet.send_name}的红包`), h('p', {}, packet.wishing)),
     h('p', { class: 'result-sum' }, amount, ' 元'),
     h('p', { class: 'result-kept' }, '已存入零钱，可直接使用'),

@@ -1,0 +1,47 @@
+import { $, every, get, h, note, put, remove } from './desk.js';
+
+const ENDPOINTS = ['*', '/mmpaymkttransfers/hbpreorder', '/mmpaymkttransfers/gethbinfo', '/pay/downloadfundflow', '/cgi-bin/token', '/cgi-bin/stable_token', '/cgi-bin/ticket/getticket', '/cgi-bin/message/custom/send',
+  '/sns/oauth2/access_token', '/shakearound/lottery/addlotteryinfo', '/shakearound/lottery/setprizebucket', '/shakearound/lottery/setlotteryswitch', '/shakearound/lottery/querylottery', '/shakearound/user/getshakeinfo', 'push', 'push/ShakearoundLotteryBind'];
+$('#endpoints').append(...ENDPOINTS.map((path) => h('option', { value: path })));
+
+async function drawFaults() {
+  const { faults } = await get('/_sim/faults');
+  const rows = Object.entries(faults);
+  $('#faults').replaceChildren(...rows.map(([endpoint, fault]) => h('tr', {}, h('td', { class: 'code' }, endpoint), h('td', {}, h('span', { class: 'mark bad' }, fault.kind)), h('td', { class: 'code' }, fault.kind === 'refuse' ? fault.err_code : '—'),
+    h('td', { class: 'num' }, fault.seconds), h('td', { class: 'num' }, fault.times ?? '不限'), h('td', { class: 'num' }, fault.rate), h('td', { class: 'num' }, fault.hits),
+    h('td', {}, h('button', { class: 'key', onclick: async () => { await remove(`/_sim/faults${endpoint.startsWith('/') ? '' : '/'}${endpoint}`); drawFaults(); } }, '清除')))));
+  if (!rows.length) $('#faults').replaceChildren(h('tr', {}, h('td', { colspan: 8 }, h('p', { class: 'empty' }, '一切正常，没有故障'))));
+}
+
+$('#put').onsubmit = async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const values = { kind: form.kind.value };
+  if (form.err_code.value) values.err_code = form.err_code.value;
+  for (const name of ['seconds', 'times', 'rate']) if (form[name].value) values[name] = Number(form[name].value);
+  const endpoint = form.endpoint.value.trim();
+  await put(`/_sim/faults${endpoint.startsWith('/') ? '' : '/'}${endpoint}`, values).then(() => note('已设置'), (error) => note(error.message));
+  drawFaults();
+};
+$('#clear').onclick = async () => { await remove('/_sim/faults'); note('已全部清除'); drawFaults(); };
+
+async function drawSwitches() {
+  const { switches } = await get('/_sim/switches');
+  const change = (one, value) => put('/_sim/switches', { [one.name]: value }).then(() => note(`${one.name} = ${value}`), (error) => note(error.message)).then(drawSwitches);
+  $('#switches').replaceChildren(...switches.map((one) => {
+    const isFlag = typeof one.value === 'boolean';
+    const field = isFlag ? h('input', { type: 'checkbox', checked: one.value, 'aria-label': one.name, onchange: (event) => change(one, event.target.checked) })
+      : h('input', { value: one.value, size: 8, 'aria-label': one.name, onchange: (event) => change(one, typeof one.value === 'number' ? Number(event.target.value) : event.target.value) });
+    return h('tr', {}, h('td', { class: 'code' }, one.name, one.value === one.default ? null : h('span', { class: 'mark bound', style: 'margin-left:8px' }, '已改')), h('td', { class: 'wrap' }, one.meaning), h('td', { class: 'soft' }, one.section), h('td', {}, field));
+  }));
+}
+
+async function drawLimits() {
+  const { limits } = await get('/_sim/bank');
+  $('#limits').replaceChildren(...Object.entries(limits).map(([name, value]) => h('label', { class: 'soft' }, name, h('br'), h('input', { value, inputmode: 'numeric', size: 12, onchange: (event) =>
+    put('/_sim/bank/limits', { [name]: Number(event.target.value) }).then(() => note(`${name} = ${event.target.value}`), (error) => note(error.message)) }))));
+}
+
+drawSwitches();
+drawLimits();
+every(2, drawFaults);
