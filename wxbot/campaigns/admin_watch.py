@@ -19,12 +19,13 @@ from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, in_language,
 from wxbot.campaigns.draft import tiers_of
 from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Lottery, Packet
 from wxbot.clock import SHANGHAI
+from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
 from wxbot.money import yuan
 from wxbot.orders import listing as order_listing
 from wxbot.orders.export import csv_response
 from wxbot.staff import roster
-from wxbot.staff.console import local, log_action, now, one_or_404, role_required, runtime
+from wxbot.staff.console import local, log_action, now, number, one_or_404, role_required, runtime, text
 from wxbot.staff.models import ROLES
 from wxbot.wechat.errors import row_for
 
@@ -101,9 +102,7 @@ def index() -> str:
     group = request.args.get("group", "all")
     group = group if group in GROUPS else "all"
     with runtime().database.reading() as session:
-        found = listing.campaigns(
-            session, owner_id=owner_filter(), statuses=GROUPS[group], before_id=request.args.get("before", type=int)
-        )
+        found = listing.campaigns(session, owner_id=owner_filter(), statuses=GROUPS[group], before_id=number("before"))
         shown = found[: listing.CAMPAIGN_ROWS]
         tallies = listing.tallies(session, [campaign.id for campaign in shown])
     return render_template(
@@ -218,11 +217,6 @@ def _series(rows: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
     }
 
 
-def _number(name: str) -> int | None:
-    value = request.args.get(name, type=int)
-    return value if value is not None and 0 <= value < 2**31 else None
-
-
 @blueprint.get("/campaigns/<int:campaign_id>/packets")
 @role_required("marketer", "cashier")
 def packets(campaign_id: int) -> str:
@@ -230,19 +224,19 @@ def packets(campaign_id: int) -> str:
     campaign = campaign_or_404(campaign_id)
     status = request.args.get("status", "")
     status = status if listing.is_packet_status(status) else ""
-    text = request.args.get("q", "")[:64].strip()
-    jump = _number("jump")
-    after = max(0, jump - 1) if jump is not None else _number("after")
+    sought = text("q")
+    jump = number("jump")
+    after = max(0, jump - 1) if jump is not None else number("after")
     with runtime().database.reading() as session:
-        if text:
-            found = listing.search_packets(session, campaign_id, text)
+        if sought:
+            found = listing.search_packets(session, campaign_id, sought)
             shown = listing.PacketPage(found, has_before=False, has_after=False)
         else:
-            shown = listing.packets(session, campaign_id, status=status, after=after, before=_number("before"))
+            shown = listing.packets(session, campaign_id, status=status, after=after, before=number("before"))
         billnos = listing.billnos(session, [packet.order_id for packet in shown.rows if packet.order_id is not None])
         tally = listing.tallies(session, [campaign_id])[campaign_id]
     return render_template(
-        "console/packets.html", campaign=campaign, page=shown, billnos=billnos, tally=tally, status=status, q=text,
+        "console/packets.html", campaign=campaign, page=shown, billnos=billnos, tally=tally, status=status, q=sought,
         statuses=list(PACKET_STATUSES),
     )  # fmt: skip
 
@@ -263,9 +257,9 @@ def packet(campaign_id: int, packet_id: int) -> str:
     )
 
 
-def _packet_batches(campaign_id: int) -> Iterator[list[tuple[object, ...]]]:
+def _packet_batches(database: Database, campaign_id: int) -> Iterator[list[tuple[object, ...]]]:
     """All packets, batch by batch, each in a read of its own: a slow download holds nothing open."""
-    database, after = runtime().database, 0
+    after = 0
     while True:
         with database.reading() as session:
             rows = listing.packets(session, campaign_id, after=after, limit=EXPORT_BATCH).rows
@@ -301,4 +295,4 @@ def export_packets(campaign_id: int) -> Response:
     """All packets as a spreadsheet; a POST, because the export itself is written in the audit log."""
     campaign_or_404(campaign_id)
     log_action("packets_export", f"campaign:{campaign_id}")
-    return csv_response(f"packets-{campaign_id}", PACKET_COLUMNS, _packet_batches(campaign_id))
+    return csv_response(f"packets-{campaign_id}", PACKET_COLUMNS, _packet_batches(runtime().database, campaign_id))

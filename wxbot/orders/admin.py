@@ -16,7 +16,19 @@ from wxbot.orders import limits, listing, reconcile
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import STATUSES, Order
 from wxbot.staff import audit
-from wxbot.staff.console import actor, guard, local, log_action, now, one_or_404, role_required, runtime, tell
+from wxbot.staff.console import (
+    actor,
+    guard,
+    local,
+    log_action,
+    now,
+    number,
+    one_or_404,
+    role_required,
+    runtime,
+    tell,
+    text,
+)
 from wxbot.wechat.errors import row_for
 
 blueprint = guard(Blueprint("orders", __name__))
@@ -24,28 +36,22 @@ blueprint = guard(Blueprint("orders", __name__))
 LEDGER_COLUMNS = ("id", "at", "kind", "ref", "debit", "credit", "amount_yuan", "campaign")
 
 
-def _campaign_id() -> int | None:
-    value = request.values.get("campaign", type=int)
-    return value if value is not None and 0 < value < 2**62 else None
-
-
 @blueprint.get("/ledger")
 @role_required("cashier")
 def ledger_page() -> str:
     """Where every fen stands, and how it got there."""
-    campaign_id, args = _campaign_id(), request.args
+    campaign_id, args = number("campaign") or None, request.args
     kind = args.get("kind", "") if args.get("kind") in listing.KINDS else ""
-    before_id = args.get("before", type=int)
     with runtime().database.reading() as session:
         accounts = ledger.balances(session, campaign_id)
         found = listing.entries(
-            session, before_id=before_id if before_id and before_id < 2**62 else None, campaign_id=campaign_id,
-            ref=args.get("ref", "")[:64].strip(), kind=kind,
+            session, before_id=number("before"), campaign_id=campaign_id,
+            ref=text("ref"), kind=kind,
         )  # fmt: skip
         per_campaign = _per_campaign(session)
     return render_template(
         "console/ledger.html", accounts=accounts, entries=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS,
-        campaign_id=campaign_id, kinds=listing.KINDS, kind=kind, ref=args.get("ref", "")[:64], per_campaign=per_campaign,
+        campaign_id=campaign_id, kinds=listing.KINDS, kind=kind, ref=text("ref"), per_campaign=per_campaign,
     )  # fmt: skip
 
 
@@ -81,7 +87,7 @@ def _entry_batches(database: Database, campaign_id: int | None) -> Iterator[list
 @role_required("cashier")
 def export_ledger() -> Response:
     """All entries, or those of one campaign, as a spreadsheet; the export is written in the audit log."""
-    campaign_id = _campaign_id()
+    campaign_id = number("campaign") or None
     log_action("ledger_export", f"campaign:{campaign_id}" if campaign_id else "all")
     return csv_response("ledger", LEDGER_COLUMNS, _entry_batches(runtime().database, campaign_id))
 
@@ -92,11 +98,11 @@ def index() -> str:
     """Orders whose outcome is open: those that a person must decide first."""
     status = request.args.get("status", "manual")
     status = status if status in STATUSES else "manual"
-    after_id = request.args.get("after", default=0, type=int)
+    after_id = number("after") or 0
     with runtime().database.reading() as session:
         counts = listing.count_open(session)
         line = listing.line_of(session, runtime().settings.mch_id)
-        found = listing.open_orders(session, status, min(max(after_id, 0), 2**62))
+        found = listing.open_orders(session, status, after_id)
     meanings = {order.err_code: row_for("pay", order.err_code) for order in found if order.err_code}
     return render_template(
         "console/orders.html", orders=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS, counts=counts,

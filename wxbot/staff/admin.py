@@ -22,10 +22,12 @@ from wxbot.staff.console import (
     log_action,
     me,
     now,
+    number,
     one_or_404,
     role_required,
     runtime,
     tell,
+    text,
     too_often,
 )
 from wxbot.staff.models import ROLES, Staff
@@ -229,9 +231,9 @@ def audit_log() -> str:
     args = request.args
     with runtime().database.reading() as session:
         events = audit.page(
-            session, before_id=args.get("before", type=int), staff_id=args.get("staff", type=int),
+            session, before_id=number("before"), staff_id=number("staff"),
             action=args.get("action", "") if args.get("action") in audit.ACTIONS else "",
-            outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "", target=args.get("target", "")[:60],
+            outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "", target=text("target", 60),
         )  # fmt: skip
         everyone = roster.everyone(session)
     return render_template(

@@ -69,6 +69,17 @@ def now() -> datetime:
     return cast(datetime, g.console_now)
 
 
+def number(name: str) -> int | None:
+    """A whole number of the address, None when it is absent or none of ours (0 … 2^53)."""
+    text = request.values.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+
+
+def text(name: str, most: int = 64) -> str:
+    """A text of the address or the form, cut to `most` characters."""
+    return request.values.get(name, "").strip()[:most]
+
+
 def me() -> SignedIn:
     """Who is signed in; only for pages behind the guard."""
     return cast(SignedIn, current_user._get_current_object())
@@ -174,6 +185,10 @@ def _deny(status: int, sentence: str, reason: str) -> Response:
 
 
 def _check_request() -> BaseResponse | None:
+    if any(
+        "\0" in value for values in (request.args, request.form) for listed in values.listvalues() for value in listed
+    ):
+        return refusal(400, gettext("内容含有不可用的字符。"))
     roles = roles_of(current_app.view_functions.get(request.endpoint or ""))
     if ANYONE not in roles:
         if not current_user.is_authenticated:

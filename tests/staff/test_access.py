@@ -1,0 +1,216 @@
+"""Who may do what: every console route × every role, from one table; what is not in the table fails."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import MetaData, create_engine
+
+from tests.staff.consoles import Browser, form_at
+from wxbot.staff.console import HEADERS, roles_of
+
+CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.")
+
+ALL, RUNS, MONEY, BOSS, SEES, ANY = (
+    ("marketer", "cashier", "admin"),
+    ("marketer",),
+    ("cashier",),
+    ("admin",),
+    ("marketer", "cashier"),
+    ("anyone",),
+)
+MATRIX: dict[str, tuple[str, ...]] = {
+    "staff.sign_in_form": ANY, "staff.sign_in_post": ANY, "staff.language": ANY,
+    "staff.sign_out": ALL, "staff.password_form": ALL, "staff.password": ALL,
+    "staff.people": BOSS, "staff.add_person": BOSS, "staff.disable_person": BOSS, "staff.enable_person": BOSS,
+    "staff.reset_person": BOSS, "staff.audit_log": BOSS,
+    "campaigns.overview": ALL, "campaigns.overview_live": ALL, "campaigns.overview_money": ALL, "campaigns.index": ALL,
+    "campaigns.page": ALL, "campaigns.page_live": ALL, "campaigns.qr_code": ALL, "campaigns.money_chart": ALL,
+    "campaigns.packets": SEES, "campaigns.packet": SEES, "campaigns.export_packets": SEES,
+    "campaigns.new": RUNS, "campaigns.create": RUNS, "campaigns.edit": RUNS, "campaigns.update": RUNS,
+    "campaigns.show_forecast": RUNS, "campaigns.copy": RUNS, "campaigns.submit": RUNS, "campaigns.approve": MONEY,
+    "campaigns.send_back": SEES, "campaigns.start": RUNS, "campaigns.pause": SEES, "campaigns.resume": RUNS, "campaigns.end": SEES,
+    "draw_charts.funnel": ALL, "draw_charts.chart": ALL,
+    "orders.ledger_page": MONEY, "orders.export_ledger": MONEY, "orders.index": MONEY, "orders.order": MONEY, "orders.ask": MONEY,
+    "orders.stop_merchant": MONEY, "orders.open_merchant": MONEY,
+    "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS, "reply_rules.toggle": RUNS, "reply_rules.test": RUNS,
+}  # fmt: skip
+
+LOGIN = {"marketer": "li", "cashier": "wang", "admin": "chen"}
+
+
+def routes(app: Flask) -> list[tuple[str, str, str]]:
+    """(endpoint, method, a path that exists in the story) of every console route."""
+    found = []
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith(CONSOLE):
+            path = re.sub(r"<int:packet_id>|<int:order_id>", "1000007", rule.rule)
+            path = re.sub(r"<int:staff_id>", "2", re.sub(r"<int:campaign_id>", "1", path))
+            path = re.sub(r"<int:\w+>", "1", path)
+            found += [(rule.endpoint, method, path) for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}]
+    return sorted(found)
+
+
+def test_S28_every_route_has_a_row_and_says_the_same(story_app: Flask) -> None:
+    endpoints = {endpoint for endpoint, _, _ in routes(story_app)}
+    assert endpoints <= MATRIX.keys(), f"routes without a row: {sorted(endpoints - MATRIX.keys())}"
+    for endpoint in endpoints:
+        assert roles_of(story_app.view_functions[endpoint]) == frozenset(MATRIX[endpoint]), endpoint
+
+
+@pytest.mark.parametrize("role", ["marketer", "cashier", "admin", "nobody"])
+def test_S28_each_role_opens_exactly_its_routes(story_app: Flask, role: str) -> None:
+    browser = Browser(story_app, LOGIN[role]) if role in LOGIN else Browser(story_app)
+    token = browser.token()
+    wrong = []
+    for endpoint, method, path in routes(story_app):
+        if endpoint in ("staff.sign_out", "staff.sign_in_post", "orders.stop_merchant"):
+            continue
+        answer = browser.client.open(path, method=method, data={"csrf_token": token} if method == "POST" else None)
+        turned_away = answer.status_code == 403 or answer.headers.get("Location", "").endswith("/admin/sign-in")
+        allowed = role in MATRIX[endpoint] or "anyone" in MATRIX[endpoint]
+        if endpoint not in ("staff.language", "staff.password") and turned_away == allowed:
+            wrong.append((endpoint, method, answer.status_code))
+        assert answer.status_code < 500, (endpoint, answer.status_code)
+    assert wrong == []
+
+
+def test_S28_a_view_that_names_no_role_is_refused_to_everybody(console_app: Flask) -> None:
+    view = console_app.view_functions["campaigns.overview"]
+    console_app.view_functions["campaigns.overview"] = lambda: "open"
+    try:
+        assert Browser(console_app, "li").get("/admin/").status_code == 403
+    finally:
+        console_app.view_functions["campaigns.overview"] = view
+
+
+def test_S29_another_marketers_campaign_is_as_absent_as_none(story_app: Flask) -> None:
+    other = Browser(story_app, "zhao")
+    for endpoint, method, path in routes(story_app):
+        if "/campaigns/1" not in path or "marketer" not in MATRIX[endpoint]:
+            continue
+        token = {"csrf_token": other.token()} if method == "POST" else None
+        theirs = other.client.open(path, method=method, data=token)
+        absent = other.client.open(path.replace("/campaigns/1", "/campaigns/999"), method=method, data=token)
+        assert (theirs.status_code, absent.status_code) == (404, 404), path
+        assert theirs.text == absent.text
+    assert "新春到店摇红包" not in other.get("/admin/campaigns").text
+    assert "新春到店摇红包" in Browser(story_app, "li").get("/admin/campaigns").text
+
+
+def test_S55_a_post_without_or_with_a_foreign_token_is_refused(story_app: Flask) -> None:
+    browser, stranger = Browser(story_app, "li"), Browser(story_app, "li")
+    for values in ({}, {"csrf_token": "x"}, {"csrf_token": stranger.token()}):
+        answer = browser.client.post("/admin/campaigns/1/pause", data=values)
+        assert answer.status_code == 400
+    assert (
+        browser.client.post("/admin/campaigns/1/pause", data="csrf_token", content_type="text/plain").status_code == 400
+    )
+    assert browser.client.post("/admin/sign-in", data={"login": "li.test", "password": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize("origin", ["https://evil.test", "null", "http://localhost.evil.test", "http://localhost:81"])
+def test_S55_a_post_from_another_origin_is_refused_even_with_a_token(story_app: Flask, origin: str) -> None:
+    browser = Browser(story_app, "li")
+    assert browser.post("/admin/campaigns/1/pause", Origin=origin).status_code == 400
+    assert browser.post("/admin/campaigns/1/pause", **{"Sec-Fetch-Site": "cross-site"}).status_code == 400
+    assert browser.post("/admin/campaigns/1/pause", Origin="http://localhost").status_code == 303
+
+
+def _dump(url: str, but: tuple[str, ...]) -> dict[str, Any]:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    meta = MetaData()
+    meta.reflect(engine)
+    with engine.connect() as connection:
+        rows = {
+            name: sorted(map(repr, connection.execute(table.select())))
+            for name, table in meta.tables.items()
+            if name not in but
+        }
+    engine.dispose()
+    return rows
+
+
+@pytest.mark.parametrize("login", ["li", "wang", "chen"])
+def test_S55_no_get_changes_anything(story_app: Flask, login: str, database_url: str) -> None:
+    browser = Browser(story_app, login)
+    before = _dump(database_url, but=("audit_events",))
+    for _, method, path in routes(story_app):
+        if method == "GET":
+            browser.get(path)
+    assert _dump(database_url, but=("audit_events",)) == before
+
+
+EVIL = (
+    "1 OR 1=1",
+    "1;DROP TABLE staff",
+    "' OR ''='",
+    '"',
+    "\\",
+    "%00",
+    "\x00",
+    "-1",
+    "9" * 30,
+    "../../etc/passwd",
+    "{{7*7}}",
+    "𝟙",
+    "é" * 200,
+)
+
+
+def test_S74_hostile_parameters_change_nothing_and_break_nothing(story_app: Flask, database_url: str) -> None:
+    browser, money, boss = (Browser(story_app, who) for who in ("li", "wang", "chen"))
+    before = _dump(database_url, but=("audit_events",))
+    for text in EVIL:
+        for who, path, names in (
+            (browser, "/admin/campaigns", ("group", "before")),
+            (browser, "/admin/campaigns/1/packets", ("status", "q", "after", "before", "jump")),
+            (money, "/admin/ledger", ("campaign", "kind", "ref", "before")),
+            (money, "/admin/orders", ("status", "after")),
+            (boss, "/admin/audit", ("staff", "action", "outcome", "target", "before")),
+        ):
+            for name in names:
+                answer = who.client.get(path, query_string={name: text})
+                assert answer.status_code in (200, 400, 404), (path, name, text, answer.status_code)
+                assert "49" not in answer.text or text != "{{7*7}}" or "{{7*7}}" not in path
+    assert _dump(database_url, but=("audit_events",)) == before
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/admin/sign-in", "/admin/campaigns/1", "/admin/campaigns/1/money.json", "/admin/nowhere"]
+)
+def test_S72_S77_no_page_is_framed_or_kept(story_app: Flask, path: str) -> None:
+    headers = Browser(story_app, "li").get(path).headers
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"] == "private, no-store"
+
+
+def test_S71_the_policy_allows_no_inline_script_and_pages_have_none(story_app: Flask) -> None:
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+    browser = Browser(story_app, "li")
+    for endpoint, method, path in routes(story_app):
+        if method == "GET" and "marketer" in MATRIX[endpoint]:
+            text = browser.get(path).text
+            assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)", text), path
+            assert not re.search(r"<[a-z][^<>]*\s(?:style|on[a-z]+)\s*=", text), path
+
+
+def test_S56_an_admin_cannot_change_themselves_and_a_role_has_no_route(story_app: Flask) -> None:
+    admin = Browser(story_app, "chen")
+    for action in ("disable", "enable", "reset"):
+        assert admin.post(f"/admin/staff/4/{action}").status_code == 404
+    assert not [path for _, _, path in routes(story_app) if "role" in path]
+
+
+def test_a_person_who_is_not_signed_in_is_told_by_htmx_too(story_app: Flask) -> None:
+    answer = Browser(story_app).get("/admin/overview/live", **{"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/admin/sign-in"
+
+
+def test_the_form_of_a_marketer_reaches_the_same_rules_as_the_pages(console_app: Flask) -> None:
+    now = console_app.extensions["wxbot"].clock.now()
+    cashier = Browser(console_app, "wang")
+    assert cashier.post("/admin/campaigns/new", form_at(now)).status_code == 403

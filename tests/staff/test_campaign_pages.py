@@ -1,0 +1,240 @@
+"""The story of a campaign through the console's pages, and what its pages show."""
+
+import csv
+import io
+import json
+import re
+import threading
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.staff.consoles import NOON, Browser, form_at
+from wxbot import ledger
+from wxbot.campaigns.models import Campaign
+from wxbot.staff.models import AuditEvent
+
+
+def new_campaign(browser: Browser, **changes: object) -> str:
+    """Save a draft; returns the address of its page."""
+    answer = browser.post("/admin/campaigns/new", form_at(NOON, **changes))
+    assert answer.status_code == 303, re.findall(r'class="fault"[^>]*>([^<]+)', answer.text)
+    return answer.headers["Location"]
+
+
+def seen_hash(browser: Browser, page: str) -> str:
+    return re.findall(r'name="content_sha256" value="([0-9a-f]{64})"', browser.get(page).text)[0]
+
+
+def test_a_campaign_is_written_submitted_approved_launched_and_logged(console_app: Flask) -> None:
+    marketer, cashier, admin = (Browser(console_app, who) for who in ("li", "wang", "chen"))
+    page = new_campaign(marketer)
+    assert marketer.post(f"{page}/submit").status_code == 303
+    assert cashier.post(f"{page}/approve", {"content_sha256": seen_hash(cashier, page)}).status_code == 303
+    assert marketer.post(f"{page}/launch").status_code == 303
+    assert "备货中" in marketer.get(page).text
+    ledger_page = cashier.get("/admin/ledger").text
+    assert "审批预留" in ledger_page and "¥400.00" in ledger_page
+    log = admin.get("/admin/audit").text
+    for words in ("保存草稿", "提交审批", "批准活动", "启动活动"):
+        assert words in log
+    database = console_app.extensions["wxbot"].database
+    with database.reading() as session:
+        assert ledger.balances(session)["reserved"] == 40_000
+        event = session.scalars(select(AuditEvent).where(AuditEvent.action == "campaign_approve")).one()
+        assert event.detail["content"] == session.get_one(Campaign, 1).content_sha256
+
+
+def test_S56_the_one_who_approves_is_not_the_one_who_wrote(console_app: Flask) -> None:
+    marketer = Browser(console_app, "li")
+    page = new_campaign(marketer)
+    marketer.post(f"{page}/submit")
+    assert (
+        marketer.post(f"{page}/approve", {"content_sha256": seen_hash(Browser(console_app, "wang"), page)}).status_code
+        == 403
+    )
+    cashier = Browser(console_app, "wang")
+    cashier.post(f"{page}/approve", {"content_sha256": "0" * 64})
+    assert "内容与提交时不一致" in cashier.get(page).text
+    with console_app.extensions["wxbot"].database.reading() as session:
+        assert session.get_one(Campaign, 1).status == "submitted"
+
+
+def test_F24_sixteen_clicks_on_approve_reserve_once(console_app: Flask) -> None:
+    marketer = Browser(console_app, "li")
+    page = new_campaign(marketer)
+    marketer.post(f"{page}/submit")
+    clickers = [Browser(console_app, "wang") for _ in range(4)]
+    sha256 = seen_hash(clickers[0], page)
+    tokens = [browser.token() for browser in clickers]
+    codes: list[int] = []
+
+    def click(n: int) -> None:
+        values = {"csrf_token": tokens[n], "content_sha256": sha256}
+        for _ in range(4):
+            codes.append(clickers[n].client.post(f"{page}/approve", data=values).status_code)
+
+    threads = [threading.Thread(target=click, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [303] * 16
+    with console_app.extensions["wxbot"].database.reading() as session:
+        assert ledger.balances(session)["reserved"] == 40_000
+        outcomes = session.scalars(select(AuditEvent.outcome).where(AuditEvent.action == "campaign_approve")).all()
+    assert sorted(outcomes) == ["done"] + ["refused"] * 15
+
+
+def test_faults_stand_beside_their_fields_and_what_was_typed_stays(console_app: Flask) -> None:
+    browser = Browser(console_app, "li")
+    answer = browser.post(
+        "/admin/campaigns/new",
+        form_at(NOON, budget="1.005", title="超过六个汉字的标题", rules="分享到朋友圈后可抽", odds="0"),
+    )
+    assert answer.status_code == 422
+    for field in ("budget", "title", "rules", "odds"):
+        assert f'id="fault-{field}"' in answer.text
+    assert 'value="1.005"' in answer.text
+    assert "新春到店有礼" in answer.text
+    browser.post("/admin/language", {"locale": "en", "back": "/admin/"})
+    english = browser.post("/admin/campaigns/new", form_at(NOON, odds="0"))
+    assert "The odds are more than 0 %" in english.text
+
+
+def test_the_forecast_follows_the_form_and_changes_nothing(console_app: Flask) -> None:
+    browser = Browser(console_app, "li")
+    big = form_at(
+        NOON, split="fixed", packet_count="50000", packet_amount="1.00", budget="60000", expected_people="1000000"
+    )
+    text = browser.post("/admin/campaigns/forecast", big).text
+    assert "¥50,000.00" in text
+    assert "备货需要 5 天" in text
+    assert "微信不再提供抽奖统计" in text
+    assert "预算比红包合计多 10,000.00 元" in text
+    assert "填好时间" in browser.post("/admin/campaigns/forecast", {"budget": "x"}).text
+    with console_app.extensions["wxbot"].database.reading() as session:
+        assert session.scalars(select(Campaign)).all() == []
+
+
+def test_packets_page_forwards_backwards_jump_and_filter(story_app: Flask) -> None:
+    browser = Browser(story_app, "li")
+
+    def ordinals(query: str) -> list[int]:
+        page = browser.get(f"/admin/campaigns/1/packets?{query}").text
+        return [int(found) for found in re.findall(r'<td class="right num"><a[^>]*>(\d+)</a>', page)]
+
+    assert ordinals("") == list(range(1, 51))
+    assert ordinals("after=50") == list(range(51, 101))
+    assert ordinals("before=101") == list(range(51, 101))
+    assert ordinals("jump=377") == list(range(377, 401))
+    assert ordinals("before=20") == list(range(1, 20))
+    forward, after = [], 0
+    while page := ordinals(f"status=loaded&after={after}"):
+        forward += page
+        after = page[-1]
+    assert len(forward) > 50 and forward == sorted(set(forward))
+    assert ordinals(f"status=loaded&before={forward[-1]}") == forward[-51:-1]
+
+
+def test_packets_are_found_by_ordinal_openid_and_number(story_app: Flask) -> None:
+    browser = Browser(story_app, "li")
+    page = browser.get("/admin/campaigns/1/packets?q=7").text
+    openid, billno = re.findall(r'class="num small openid">(\w+)<', page)[0], re.findall(r"19000000\d{20}", page)[0]
+    for text in (openid, billno, "%237"):
+        found = browser.get(f"/admin/campaigns/1/packets?q={text}").text
+        assert re.findall(r'<td class="right num"><a[^>]*>(\d+)</a>', found) == ["7"], text
+    assert "没有符合条件的红包" in browser.get(f"/admin/campaigns/2/packets?q={openid}").text
+    detail = browser.get("/admin/campaigns/1/packets/1000007").text
+    assert billno in detail and "&lt;return_code&gt;" in detail
+    assert browser.get("/admin/campaigns/2/packets/1000007").status_code == 404
+
+
+def test_charts_are_numbers_in_fen(story_app: Flask) -> None:
+    browser = Browser(story_app, "li")
+    money = json.loads(browser.get("/admin/campaigns/1/money.json").text)
+    assert len(money["labels"]) == len(money["series"]["received"]) > 5
+    assert all(isinstance(fen, int) for fen in money["series"]["received"])
+    with story_app.extensions["wxbot"].database.reading() as session:
+        assert sum(money["series"]["received"]) == ledger.total_posted(session, "received", 1)
+    draws = json.loads(browser.get("/admin/campaigns/1/draws.json").text)
+    assert sum(draws["series"]["admitted"]) > 100
+    assert "你已经抽到过了" in browser.get("/admin/campaigns/1/funnel").text
+
+
+XSS = (
+    "<img src=x onerror=alert(1)>",
+    '"><svg/onload=alert(1)>',
+    "</script><script>alert(1)</script>",
+    "{{7*7}}",
+    "{% raw %}",
+    "{0.__class__}",
+)
+
+
+@pytest.mark.parametrize("text", XSS)
+def test_S42_S75_texts_are_data_on_every_page(console_app: Flask, text: str) -> None:
+    marketer = Browser(console_app, "li")
+    changes = dict.fromkeys(("name", "rules", "organiser", "contact"), text)
+    page = new_campaign(marketer, **changes)
+    marketer.post(f"{page}/submit")
+    Browser(console_app, "wang").post(f"{page}/send-back", {"reason": text})
+    for who, paths in (("li", ("/admin/", "/admin/campaigns", page, f"{page}/edit")), ("chen", ("/admin/audit",))):
+        browser = Browser(console_app, who)
+        for path in paths:
+            shown = browser.get(path).text
+            assert text not in shown or "<" not in text, path
+            assert "49" not in re.findall(r"<h1>(.*?)</h1>", shown, re.S)[0]
+
+
+def test_S41_openids_and_answers_of_strangers_are_escaped(story_app: Flask) -> None:
+    database = story_app.extensions["wxbot"].database
+    with database.transaction() as session:
+        from wxbot.campaigns.models import Packet
+
+        packet = session.scalars(select(Packet).where(Packet.openid.is_not(None)).limit(1)).one()
+        packet.openid = "<script>alert(1)</script>"
+        ordinal, packet_id = packet.ordinal, packet.id
+    browser = Browser(story_app, "li")
+    for path in (f"/admin/campaigns/1/packets?jump={ordinal}", f"/admin/campaigns/1/packets/{packet_id}"):
+        assert "<script>alert" not in browser.get(path).text
+
+
+def test_S45_exports_are_safe_in_a_spreadsheet_and_logged(story_app: Flask) -> None:
+    database = story_app.extensions["wxbot"].database
+    with database.transaction() as session:
+        from wxbot.campaigns.models import Packet
+
+        rows = session.scalars(select(Packet).order_by(Packet.id).limit(8)).all()
+        for row, text in zip(rows, ("=1+1", "+1", "-1", "@x", "\tx", "＝1", " =cmd|x", "ok"), strict=True):
+            row.openid = text
+    answer = Browser(story_app, "li").post("/admin/campaigns/1/packets.csv")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="packets-1.csv"'
+    assert answer.data.startswith(b"\xef\xbb\xbf")
+    table = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))
+    assert len(table) == 401
+    assert [row[5] for row in table[1:9]] == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'＝1", "' =cmd|x", "ok"]
+    entries = Browser(story_app, "wang").post("/admin/ledger.csv", {"campaign": "1"})
+    assert len(list(csv.reader(io.StringIO(entries.data.decode("utf-8-sig"))))) > 1_000
+    with database.reading() as session:
+        actions = session.scalars(select(AuditEvent.action)).all()
+    assert "packets_export" in actions and "ledger_export" in actions
+
+
+def test_the_merchant_can_be_stopped_and_opened_by_a_cashier(story_app: Flask) -> None:
+    cashier = Browser(story_app, "wang")
+    cashier.post("/admin/merchant/stop")
+    assert "STOPPED_BY_STAFF" in cashier.get("/admin/").text
+    cashier.post("/admin/merchant/open")
+    assert "STOPPED_BY_STAFF" not in cashier.get("/admin/").text
+
+
+def test_english_is_one_press_away(story_app: Flask) -> None:
+    browser = Browser(story_app, "li")
+    answer = browser.post("/admin/language", {"locale": "en", "back": "/admin/campaigns/1"})
+    assert answer.headers["Location"] == "/admin/campaigns/1"
+    page = browser.get("/admin/campaigns/1").text
+    assert 'lang="en"' in page and "Running" in page
+    for evil in ("//evil.test", "https://evil.test", "/admin\\evil", "/h5"):
+        assert browser.post("/admin/language", {"locale": "en", "back": evil}).headers["Location"] == "/admin/sign-in"

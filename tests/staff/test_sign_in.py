@@ -1,0 +1,177 @@
+"""The door of the console: passwords, lock-out, sessions that end at once."""
+
+import threading
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.staff.consoles import PASSWORD, Browser
+from wxbot.staff import passwords, sign_in
+from wxbot.staff.models import AuditEvent, Staff, StaffSession
+
+
+def test_S23_each_sign_in_gets_a_new_token_and_only_its_hash_is_stored(console_app: Flask) -> None:
+    browser = Browser(console_app)
+    answer = browser.sign_in("li")
+    assert answer.status_code == 303
+    cookie = next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith("staff="))
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+    first = cookie.split(";")[0].removeprefix("staff=")
+    second = next(
+        line for line in Browser(console_app).sign_in("li").headers.getlist("Set-Cookie") if line.startswith("staff=")
+    )
+    assert first not in second
+    with console_app.extensions["wxbot"].database.reading() as session:
+        assert first not in session.scalars(select(StaffSession.token_hash)).all()
+
+
+def test_S54_passwords_are_argon2id(console_app: Flask) -> None:
+    with console_app.extensions["wxbot"].database.reading() as session:
+        assert all(row.startswith("$argon2id$") for row in session.scalars(select(Staff.password_hash)))
+
+
+def test_S54_ten_failures_lock_for_thirty_minutes_even_for_the_right_password(console_app: Flask) -> None:
+    browser = Browser(console_app)
+    for _ in range(10):
+        assert browser.sign_in("li", "wrong-password").status_code == 401
+    locked = browser.sign_in("li")
+    assert locked.status_code == 401
+    clock = console_app.extensions["wxbot"].clock
+    clock.move(timedelta(minutes=29))
+    assert browser.sign_in("li").status_code == 401
+    clock.move(timedelta(minutes=2))
+    assert browser.sign_in("li").status_code == 303
+
+
+def test_S54_success_clears_the_count(console_app: Flask) -> None:
+    browser = Browser(console_app)
+    for _ in range(9):
+        browser.sign_in("li", "wrong-password")
+    assert browser.sign_in("li").status_code == 303
+    for _ in range(9):
+        Browser(console_app).sign_in("li", "wrong-password")
+    assert Browser(console_app).sign_in("li").status_code == 303
+
+
+def test_S54_sixty_guesses_at_once_get_ten_looks(console_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = console_app.extensions["wxbot"]
+    looks: list[str | None] = []
+    real = passwords.matches
+
+    def counted(password_hash: str | None, password: str) -> bool:
+        looks.append(password_hash)
+        return real(None, "")
+
+    monkeypatch.setattr(passwords, "matches", counted)
+
+    def guess() -> None:
+        with suppress(sign_in.SignInRefused):
+            sign_in.sign_in(runtime.database, "li.test", "guess", runtime.clock.now(), hours=1)
+
+    threads = [threading.Thread(target=guess) for _ in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(seen is not None for seen in looks) == 10
+
+
+def test_S54_one_address_cannot_try_many_names(console_app: Flask) -> None:
+    browser = Browser(console_app)
+    statuses = [browser.sign_in(f"nobody{n}", "x" * 12).status_code for n in range(35)]
+    assert statuses[:30] == [401] * 30
+    assert statuses[30:] == [429] * 5
+
+
+def test_S54_unknown_wrong_locked_and_disabled_look_the_same(console_app: Flask) -> None:
+    runtime = console_app.extensions["wxbot"]
+    with runtime.database.transaction() as session:
+        session.execute(Staff.__table__.update().where(Staff.login == "zhao.test").values(is_active=False))
+    pages = {
+        Browser(console_app).sign_in(who, "wrong-password").text.replace(who, "X") for who in ("nobody", "li", "zhao")
+    }
+    bodies = {page.split("door-fault")[1].split("</p>")[0] for page in pages}
+    assert len(bodies) == 1
+
+
+def test_S26_sign_out_ends_the_session_on_the_server(console_app: Flask) -> None:
+    browser = Browser(console_app, "li")
+    cookie = browser.client.get_cookie("staff")
+    assert cookie is not None
+    assert browser.post("/admin/sign-out").status_code == 303
+    thief = Browser(console_app)
+    thief.client.set_cookie("staff", cookie.value)
+    assert thief.get("/admin/").status_code == 302
+
+
+def test_S26_disabling_a_person_ends_their_session_at_once(console_app: Flask) -> None:
+    victim, admin = Browser(console_app, "li"), Browser(console_app, "chen")
+    assert victim.get("/admin/").status_code == 200
+    assert admin.post("/admin/staff/1/disable").status_code == 303
+    assert victim.get("/admin/").status_code == 302
+    assert Browser(console_app).sign_in("li").status_code == 401
+    admin.post("/admin/staff/1/enable")
+    assert Browser(console_app).sign_in("li").status_code == 303
+
+
+def test_S26_a_new_password_ends_all_sessions(console_app: Flask) -> None:
+    one, two = Browser(console_app, "li"), Browser(console_app, "li")
+    values = {"old": PASSWORD, "password": "another-Good-one9", "again": "another-Good-one9"}
+    assert one.post("/admin/password", values).status_code == 303
+    assert one.get("/admin/").status_code == 302
+    assert two.get("/admin/").status_code == 302
+    assert Browser(console_app).sign_in("li").status_code == 401
+    assert Browser(console_app).sign_in("li", "another-Good-one9").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"old": "wrong", "password": "another-Good-one9", "again": "another-Good-one9"},
+        {"old": PASSWORD, "password": "short", "again": "short"},
+        {"old": PASSWORD, "password": "xx-li.test-xx", "again": "xx-li.test-xx"},
+        {"old": PASSWORD, "password": "another-Good-one9", "again": "different"},
+        {"old": PASSWORD, "password": PASSWORD, "again": PASSWORD},
+    ],
+)
+def test_a_bad_new_password_is_refused_with_a_reason(console_app: Flask, values: dict[str, str]) -> None:
+    answer = Browser(console_app, "li").post("/admin/password", values)
+    assert answer.status_code == 422
+    assert 'class="fault"' in answer.text
+
+
+def test_a_session_ends_by_itself(console_app: Flask) -> None:
+    browser = Browser(console_app, "li")
+    console_app.extensions["wxbot"].clock.move(timedelta(hours=12, seconds=1))
+    assert browser.get("/admin/").status_code == 302
+
+
+def test_a_temporary_password_must_be_changed_first(console_app: Flask) -> None:
+    admin = Browser(console_app, "chen")
+    page = admin.post("/admin/staff", {"login": "new.test", "name": "新人", "role": "marketer"}).text
+    password = page.split('class="secret">')[1].split("<")[0]
+    person = Browser(console_app, "new", password)
+    assert person.get("/admin/").headers["Location"].endswith("/admin/password")
+    assert person.post("/admin/campaigns/new").status_code == 302
+    person.post("/admin/password", {"old": password, "password": "my-own-Words-77", "again": "my-own-Words-77"})
+    assert Browser(console_app, "new", "my-own-Words-77").get("/admin/").status_code == 200
+
+
+def test_sign_ins_and_refusals_are_in_the_audit_log(console_app: Flask) -> None:
+    Browser(console_app).sign_in("li", "wrong-password")
+    Browser(console_app, "li").get("/admin/staff")
+    with console_app.extensions["wxbot"].database.reading() as session:
+        events = [
+            (event.actor, event.action, event.outcome)
+            for event in session.scalars(select(AuditEvent).order_by(AuditEvent.id))
+        ]
+    assert events == [
+        ("li.test", "sign_in", "refused"),
+        ("li.test", "sign_in", "done"),
+        ("li.test", "route", "refused"),
+    ]
+    page = Browser(console_app, "chen").get("/admin/audit?outcome=refused").text
+    assert "staff.people" in page
