@@ -36,6 +36,12 @@ START_S = 30.0
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
+def with_us(command: list[str], signal_name: str) -> list[str]:
+    """Return the command so that it ends when this process does, even by a kill (where util-linux is at hand)."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", signal_name, "--", *command] if setpriv else command
+
+
 def _postgres_folders() -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield folders that may hold initdb and postgres, each with the environment its programs need.
 
@@ -147,7 +153,9 @@ class PrivatePostgres:
             for name, value in settings.items():
                 command += ["-c", f"{name}={value}"]
             with (self.folder / "postgres.log").open("ab") as log:
-                self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **start)
+                self._process = subprocess.Popen(
+                    with_us(command, "INT"), stdout=log, stderr=log, start_new_session=True, **start
+                )
             if self._wait_until_ready():
                 return self
             self._end()
@@ -266,7 +274,7 @@ class SimulatedWeChat:
         command += ["--state-dir", str(self.folder), *self._arguments]
         with (self.folder / "simulator.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                with_us(command, "TERM"),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
