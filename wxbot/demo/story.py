@@ -167,7 +167,8 @@ class Story:
         for person in openers:
             self.tally.opened_fen += person.open_packets()
             progress.advance(bar)
-        self._until(lambda: self._count("bound") >= len(winners), None, progress, "bound")
+        drawn = ("bound", "received", "returned")
+        self._until(lambda: sum(map(self._count, drawn)) >= len(winners), None, progress, "bound")
 
     def _close(self, progress: Progress) -> None:
         """Close in the console, let three days pass, wait until the books are at rest."""
