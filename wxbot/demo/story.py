@@ -132,12 +132,12 @@ class Story:
         bar = progress.add_task("摇一摇、授权、抽奖 draw", total=PEOPLE)
         walkers, visitors = people[WITHOUT_SHAKE:], people[:WITHOUT_SHAKE]
         with ThreadPoolExecutor(6) as crowd:
+            for _ in crowd.map(lambda person: self._one(person, False), visitors):
+                progress.advance(bar)
             for _ in crowd.map(lambda person: self._one(person, True), walkers[:PACKETS]):
                 progress.advance(bar)
             self._until(lambda: self._count("loaded") == 0, None, progress, "bound")
             for _ in crowd.map(lambda person: self._one(person, True), walkers[PACKETS:]):
-                progress.advance(bar)
-            for _ in crowd.map(lambda person: self._one(person, False), visitors):
                 progress.advance(bar)
             list(crowd.map(lambda person: self._one(person, True), walkers[:TRY_TWICE]))
         self.world.call("POST", "push_settings", {"bind_delay_s": 0.0, "bind_repeat": 0})
