@@ -89,6 +89,14 @@ def test_S17_padding_bytes_must_all_agree():
         crypt.decrypt(encrypt_raw(bytes(bad)))
 
 
+@pytest.mark.parametrize("pad", [33, 48, 64, 255])
+def test_S17_a_pad_over_32_is_refused_even_when_everything_else_is_right(pad):
+    content = plain(b"x" * ((-16 - 4 - len(APPID) - pad) % 16))
+    with pytest.raises(BadMessage) as caught:
+        crypt.decrypt(encrypt_raw(content + bytes((pad,)) * pad))
+    assert caught.value.reason == "padding"
+
+
 def test_S17_twenty_thousand_random_ciphertexts_raise_bad_message_only():
     dice = random.Random(20260315)
     opened = 0
