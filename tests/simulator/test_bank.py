@@ -33,12 +33,12 @@ def bank() -> Bank:
     return Bank(ground())
 
 
-def order(bank: Bank, number: int = 1, now: float = NOON, **changes: str) -> PayOrder:
+def order(bank: Bank, number: int = 1, now: float = NOON, **changes: Any) -> PayOrder:
     params = preorder_params(f"1900000001{number:018d}", **changes)
     return bank.preorder({name: value for name, value in params.items() if name != "nonce_str"}, now)
 
 
-def refused(bank: Bank, number: int = 1, now: float = NOON, **changes: str) -> str:
+def refused(bank: Bank, number: int = 1, now: float = NOON, **changes: Any) -> str:
     with pytest.raises(PayRefusal) as caught:
         order(bank, number, now, **changes)
     return caught.value.err_code
@@ -52,7 +52,12 @@ def test_the_same_number_moves_money_once_and_gives_the_same_ticket(bank: Bank) 
 
 def test_the_same_number_with_any_other_parameter_is_fatal(bank: Bank) -> None:
     order(bank)
-    for changes in ({"total_amount": "101"}, {"wishing": "新年好"}, {"risk_cntl": "IGN_DAY_LMT"}):
+    different: tuple[dict[str, Any], ...] = (
+        {"total_amount": "101"},
+        {"wishing": "新年好"},
+        {"risk_cntl": "IGN_DAY_LMT"},
+    )
+    for changes in different:
         assert refused(bank, **changes) == "FATAL_ERROR"
     assert bank.frozen_fen == 100
 

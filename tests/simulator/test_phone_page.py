@@ -95,6 +95,19 @@ def test_a_page_that_was_not_shaken_cannot_draw(shop: Shop, phone: Any) -> None:
     assert "11002" in phone.text_content("[data-testid=refusal]")
 
 
+def test_a_template_lottery_opens_its_packet_by_itself(shop: Shop, phone: Any) -> None:
+    page_id = shop.lottery(use_template="1")["page_id"]
+    shop.load(shop.tickets(1, total_amount="666"))
+    shop.call("/device/bindpage", {"device_identifier": {"device_id": 10011}, "page_ids": [page_id]})
+    tap(phone, "tab-discover")
+    tap(phone, "go-shake")
+    phone.click("[data-testid=beacon-10011]")
+    tap(phone, "shake")
+    tap(phone, "card")
+    tap(phone, "open-packet")
+    phone.wait_for_function("document.querySelector('[data-testid=amount]')?.textContent === '6.66'")
+
+
 def test_making_a_person_and_changing_phones(shop: Shop, phone: Any) -> None:
     tap(phone, "tab-friends")
     tap(phone, "new-person")

@@ -11,7 +11,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from wxbot.simulator import oauth
-from wxbot.simulator.door import Door, Reply, Request, Route, View, html_reply, json_reply
+from wxbot.simulator.door import Door, Reply, Request, Route, View, html_reply, json_reply, redirect
 from wxbot.simulator.world import World
 
 HERE = Path(__file__).parent
@@ -38,6 +38,8 @@ def page(name: str) -> View:
     """A page from templates/, with the mark of the simulated browser."""
 
     def view(world: World, request: Request) -> Reply:
+        if request.header("Host").split(":")[0] == "localhost" and "localhost" not in world.ground.http_url:
+            return redirect(world.ground.http_url + request.path)  # cookies of the other pages belong to that host
         reply = html_reply((HERE / "templates" / name).read_text("utf-8"))
         reply.headers = [("Cache-Control", "no-cache")]
         if name in ("phone.html", "hongbao.html"):

@@ -9,10 +9,12 @@ let before = null; // number that the shown page begins under; null is the newes
 let trail = [];
 let checked = 0;
 let order = null;
+let many = false;
 
 async function drawSums() {
-  const wantCheck = Date.now() - checked > 5000;
+  const wantCheck = Date.now() - checked > (many ? 60000 : 5000); // the full check of many orders takes a moment
   const bank = await get(`/_sim/bank${wantCheck ? '?check=1' : ''}`);
+  many = bank.orders > 20000;
   $('#mch').textContent = bank.mch_id;
   for (const name of ['balance', 'frozen', 'paid', 'returned']) $(`#${name}`).textContent = yuan(bank[`${name}_fen`]);
   $('#orders').textContent = bank.orders.toLocaleString();
