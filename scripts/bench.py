@@ -1,0 +1,139 @@
+"""Measure wxbot beside bare baselines in the same run: `make bench`, `make bench ARGS="--quick"`. docs/speed.md says what and why.
+
+Starts what it needs (private Redis, gunicorns with the settings of deploy/, the simulator, databases in a scratch
+folder) and stops all of it again. Every answer is checked: a wrong one fails the case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import bench_callbacks
+import bench_draws
+import bench_orders
+import bench_table
+from bench_stage import BenchProblem, Figure, Ground, Size
+from rich.console import Console
+from rich.table import Table
+
+from wxbot.private_servers import ServerProblem
+
+FULL = Size(requests=6000, rounds=5, orders=2000, big_rows=1_000_000, pages=40)
+QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=10)
+
+CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
+    "callbacks": bench_callbacks.run,
+    "draws": bench_draws.run,
+    "orders": bench_orders.run,
+    "table": bench_table.run,
+}
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure wxbot beside bare baselines, in the same run.")
+    parser.add_argument(
+        "--case", action="append", choices=sorted(CASES), help="only this case (may stand several times)"
+    )
+    parser.add_argument("--quick", action="store_true", help="small numbers, about half a minute: does it work at all?")
+    parser.add_argument("--rounds", type=int, help="how often each pair is measured")
+    parser.add_argument("--requests", type=int, help="requests in one volley")
+    parser.add_argument("--concurrency", type=int, help="connections at once (callbacks and draws)")
+    parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite (private, without fsync)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here, too")
+    return parser.parse_args()
+
+
+def size_of(chosen: argparse.Namespace) -> Size:
+    """How much is measured."""
+    size = QUICK if chosen.quick else FULL
+    named = {"rounds": chosen.rounds, "requests": chosen.requests, "concurrency": chosen.concurrency}
+    return Size(**(asdict(size) | {name: value for name, value in named.items() if value is not None}))
+
+
+def number(value: float) -> str:
+    """A figure with as many digits as it deserves."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def as_table(figures: list[Figure]) -> Table:
+    """The result as people read it."""
+    table = Table(title="wxbot beside its baselines", title_justify="left", pad_edge=False)
+    for column in ("case", "what"):
+        table.add_column(column)
+    for column in ("wxbot", "baseline"):
+        table.add_column(column, justify="right")
+    table.add_column("baseline is")
+    for column in ("ratio", "rounds", "CPU", "aim"):
+        table.add_column(column, justify="right")
+    for figure in figures:
+        spread = f"{min(figure.rounds):.2f}–{max(figure.rounds):.2f}" if figure.rounds else ""
+        aim = "" if figure.aim is None else f"{'≤' if figure.is_better_low else '≥'} {figure.aim}"
+        mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: ""}[figure.is_met]
+        table.add_row(
+            figure.case, figure.what, f"{number(figure.ours)} {figure.unit}", number(figure.baseline),
+            figure.baseline_name, f"[bold]{figure.ratio:.2f}[/]", spread,
+            "" if figure.cpu_ratio is None else f"{figure.cpu_ratio:.2f}", f"{aim} {mark}",
+        )  # fmt: skip
+    return table
+
+
+def measure(chosen: argparse.Namespace, console: Console) -> tuple[list[Figure], dict[str, str]]:
+    """Run the cases; returns the figures, and why a case failed."""
+    figures: list[Figure] = []
+    failed: dict[str, str] = {}
+    size = size_of(chosen)
+    for name in chosen.case or CASES:
+        began = time.monotonic()
+        with Ground(size, console.print, with_postgres=chosen.postgres) as ground:
+            try:
+                for figure in CASES[name](ground):
+                    figures.append(figure)
+                    console.print(
+                        f"  {figure.case}: {figure.what}, {figure.baseline_name}: [bold]{figure.ratio:.2f}[/]"
+                    )
+            except (BenchProblem, TimeoutError) as problem:
+                failed[name] = str(problem)
+                console.print(f"[red]{name}: {problem}[/]")
+        console.print(f"[dim]{name} took {time.monotonic() - began:.0f} s[/]")
+    return figures, failed
+
+
+def report(figures: list[Figure], failed: dict[str, str], chosen: argparse.Namespace) -> dict[str, Any]:
+    """All of it for a program."""
+    return {
+        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()},
+        "database": "postgresql" if chosen.postgres else "sqlite",
+        "size": asdict(size_of(chosen)),
+        "figures": [asdict(figure) | {"is_met": figure.is_met} for figure in figures],
+        "failed": failed,
+    }
+
+
+def main() -> int:
+    """Measure and print; 0 unless a case could not be measured. A missed aim is a figure, not an error."""
+    chosen, console = options(), Console(width=None if sys.stdout.isatty() else 150)
+    load = os.getloadavg()[0]
+    console.print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load before: {load:.1f}")
+    try:
+        figures, failed = measure(chosen, console)
+    except ServerProblem as problem:
+        console.print(f"[red]{problem}[/]")
+        return 1
+    console.print(as_table(figures))
+    if chosen.json:
+        chosen.json.write_text(json.dumps(report(figures, failed, chosen), indent=1, ensure_ascii=False) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

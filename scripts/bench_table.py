@@ -1,0 +1,141 @@
+"""Pages of the packets table in the console, at a thousand rows and at a million, each asked in turn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+
+import requests
+from bench_load import fire, request
+from bench_stage import HOST, BenchProblem, Figure, Ground, Web, middle
+from sqlalchemy import text
+
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import Clock
+from wxbot.db import Database
+from wxbot.staff import roster
+
+SMALL_ROWS = 1_000
+PASSWORD = "correct-horse-7"
+AIM = 1.1
+"""No slower, give or take the tenth by which two measurements of one thing differ here."""
+
+_NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"
+_STATUS = """CASE WHEN i % 100 < 52 THEN 'received' WHEN i % 100 < 61 THEN 'bound' WHEN i % 100 < 64 THEN 'returned'
+    WHEN i % 100 < 82 THEN 'loaded' WHEN i % 100 < 86 THEN 'ticketed' WHEN i % 100 < 91 THEN 'ordered' ELSE 'planned' END"""
+_PACKETS = f"""INSERT INTO packets (id, campaign_id, ordinal, amount_fen, tier, status, attempts, failures, order_id, openid,
+    bound_at, settled_at, expires_at, updated_at) {_NUMBERS}
+    SELECT i, :campaign_id, i, 100 + i % 900, '', {_STATUS}, CASE WHEN i % 100 < 91 THEN 1 ELSE 0 END, 0,
+    CASE WHEN i % 100 < 91 THEN i END, CASE WHEN i % 100 < 64 THEN 'o' || CAST(100000000000000 + i AS TEXT) || 'abcdefghijkl' END,
+    CASE WHEN i % 100 < 64 THEN :at END, CASE WHEN i % 100 < 52 THEN :at END, CASE WHEN i % 100 < 91 THEN :at END, :at FROM n"""
+_ORDERS = """INSERT INTO orders (id, channel, reason_kind, reason_id, attempt, campaign_id, mch_billno, params, params_sha256,
+    amount_fen, status, holding, sends, checks, created_at, lease_epoch, is_noticed)
+    SELECT id, 'hbpreorder', 'packet', id, 1, campaign_id, '190000000120260315' || CAST(1000000000 + id AS TEXT), '{}', '0',
+    amount_fen, CASE status WHEN 'received' THEN 'received' WHEN 'returned' THEN 'returned' WHEN 'ordered' THEN 'unknown'
+    ELSE 'accepted' END, 'tickets', 1, 0, :at, 0, :is_noticed FROM packets WHERE order_id IS NOT NULL"""
+_COUNTS = """INSERT INTO packet_counts (campaign_id, status, n, amount_fen)
+    SELECT campaign_id, status, COUNT(*), SUM(amount_fen) FROM packets GROUP BY campaign_id, status"""
+
+
+def fill(database: Database, rows: int) -> int:
+    """A campaign with `rows` packets in every status, their orders and their counts; returns its id."""
+    now = Clock().now()
+    at = now.replace(tzinfo=None).isoformat(" ") if database.is_sqlite else now
+    with database.transaction() as session:
+        campaign = Campaign(
+            slug="big", name="新春到店摇红包", status="on", begin_at=now - timedelta(days=1), end_at=now + timedelta(days=9),
+            budget_fen=rows * 1000, split="fixed", packet_count=rows, packet_fen=100, split_seed="s", send_name="示例小店",
+            act_name="新春", wishing="恭喜发财", remark="到店有礼", title="新春", description="到店有礼", page_id=1,
+            is_lottery_on=True, are_packets_planned=True, created_by=1, created_at=now, updated_at=now,
+        )  # fmt: skip
+        session.add(campaign)
+        session.flush()
+        session.execute(text(_PACKETS), {"rows": rows, "campaign_id": campaign.id, "at": at})
+        session.execute(text(_ORDERS), {"at": at, "is_noticed": True})
+        session.execute(text(_COUNTS))
+    with database.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
+    return int(campaign.id)
+
+
+@dataclass
+class Console:
+    """One running console and the cookie of someone who is signed in."""
+
+    web: Web
+    campaign_id: int
+    rows: int
+    cookie: str = ""
+
+    def sign_in(self) -> None:
+        """Over HTTP, with the CSRF token of the page, like a person."""
+        base, browser = f"http://127.0.0.1:{self.web.port}", requests.Session()
+        token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(f"{base}/admin/sign-in", timeout=20).text)
+        if token is None:
+            raise BenchProblem("the sign-in page has no CSRF token")
+        form = {"csrf_token": token[1], "login": "cashier", "password": PASSWORD}
+        answer = browser.post(f"{base}/admin/sign-in", data=form, allow_redirects=False, timeout=20)
+        if answer.status_code != 303:
+            raise BenchProblem(f"nobody could sign in: {answer.status_code}")
+        self.cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies)
+
+    def page(self, query: str) -> bytes:
+        """The request of one page of the table."""
+        path = f"/admin/campaigns/{self.campaign_id}/packets{query.format(middle=self.rows // 2, end=self.rows + 1)}"
+        return request("GET", path, f"127.0.0.1:{self.web.port}", headers=(("Cookie", self.cookie),))
+
+
+PAGES = (
+    ("first page", ""),
+    ("page in the middle", "?after={middle}"),
+    ("last page", "?before={end}"),
+    ("filtered by status, first page", "?status=loaded"),
+    ("filtered by status, in the middle", "?status=loaded&after={middle}"),
+    ("filtered by a rare status, last page", "?status=returned&before={end}"),
+    ("search by number of the packet", "?q=%23777"),
+    ("search by openid", "?q=o100000000000701abcdefghijkl"),
+    ("search by order number", "?q=1900000001202603151000000777"),
+    ("search that finds nothing", "?q=nobody-has-this"),
+)  # fmt: skip
+
+
+def open_console(ground: Ground, rows: int) -> Console:
+    """A console over a database of its own with that many rows."""
+    settings = ground.settings()
+    with closing(Database(settings.database_url)) as database:
+        roster.hire(database, "cashier", "财务", "cashier", PASSWORD, Clock().now())
+        campaign_id = fill(database, rows)
+    closed = {f"{name}_base": "http://127.0.0.1:1" for name in ("api", "open", "mp", "res", "zb")}
+    settings = settings.model_copy(update={"profile": "simulator", "public_url": f"http://{HOST}", **closed})
+    console = Console(ground.gunicorn(f"console-{rows}", "wsgi:app", settings), campaign_id, rows)
+    console.sign_in()
+    return console
+
+
+def run(ground: Ground) -> Iterator[Figure]:
+    """Every page at both sizes, ten requests here, ten there, one at a time."""
+    small, big = open_console(ground, SMALL_ROWS), open_console(ground, ground.size.big_rows)
+    for what, query in PAGES:
+        waits: dict[str, list[float]] = {"small": [], "big": []}
+        rounds, cpu = [], {"small": 0.0, "big": 0.0}
+        for turn in range(1 + ground.size.rounds):
+            seen = {}
+            for name, console in (("small", small), ("big", big)):
+                asked = [console.page(query)] * ground.size.pages
+                before = ground.cpu_seconds(console.web)
+                volley = fire(console.web.address, asked, b"200", b"</table>" if "nothing" not in what else b"", 1)
+                if volley.wrong:
+                    raise BenchProblem(f"{what}: {volley.wrong} answers were wrong: {volley.first_wrong}")
+                seen[name] = middle(volley.waits_s)
+                if turn:  # the first turn warms caches up
+                    cpu[name] += ground.cpu_seconds(console.web) - before
+                    waits[name] += volley.waits_s
+            rounds.append(seen["big"] / seen["small"])
+        million, thousand = middle(waits["big"]) * 1000, middle(waits["small"]) * 1000
+        yield Figure(
+            "table", what, "ms", million, thousand, f"the same at {SMALL_ROWS:,} rows", million / thousand, AIM,
+            is_better_low=True, rounds=rounds[1:], cpu_ratio=cpu["big"] / cpu["small"], more={"rows": big.rows, "baseline_rows": small.rows},
+        )  # fmt: skip
