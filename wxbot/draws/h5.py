@@ -122,7 +122,7 @@ def page(desk: Desk, board: Board) -> BaseResponse | str:
         "share": _share_config(runtime),
         "words": {
             name: words(name)
-            for name in ("draw", "opening", "waiting", "ok", "bound_title", "bound_text", "starts_in")
+            for name in ("draw", "opening", "waiting", "ok", "bound_title", "bound_text", "starts_in", "ready")
         },
         "oops": _spoken(Outcome.TRY_AGAIN),
     }  # fmt: skip

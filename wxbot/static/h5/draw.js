@@ -77,7 +77,7 @@
     if (state.state !== packet.dataset.state) {
       packet.dataset.state = chip.dataset.state = state.state;
       chip.querySelector('span').textContent = labels[state.state] || '';
-      if (mine !== 'bound') { hint.textContent = state.state === 'on' && page.hint ? page.hint.text : ''; }
+      if (mine !== 'bound') { hint.textContent = state.state === 'on' ? (page.hint ? page.hint.text : page.words.ready) : ''; }
     }
     button.disabled = state.state !== 'on' || mine === 'bound';
     if (state.mine === 'bound' && mine !== 'bound') { rejoice(); }

@@ -1,0 +1,130 @@
+"""The draw page in a real browser, under the policy that our own headers set, with the simulator's bridge scripts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from werkzeug.serving import make_server
+
+from tests.conftest import Cast, simulator_settings
+from tests.draws.stage import LOTTERY_ID, Stage, set_stage
+from tests.servers import SimulatedWeChat
+from wxbot.app import create_app
+from wxbot.draws import bind
+from wxbot.private_servers import free_port
+from wxbot.runtime import Runtime
+
+pytestmark = pytest.mark.browser
+
+OWN_KB = 100
+"""What the page may load from us, uncompressed."""
+
+
+@pytest.fixture
+def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """The application on a free port, its campaign on."""
+    port = free_port()
+    domains = [f"127.0.0.1:{port}"]
+    simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
+    settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
+    with closing(Runtime(settings)) as runtime:
+        server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield set_stage(runtime, packets=200)
+        server.shutdown()
+        thread.join(10)
+
+
+@pytest.fixture
+def phone(browser_page: Any, site: Stage, cast: Cast) -> Any:
+    """阿明's phone: inside the simulated WeChat, holding his identity."""
+    browser_page.context.add_cookies(
+        [
+            {"name": "sim_person", "value": str(cast.ming.id), "domain": "127.0.0.1", "path": "/"},
+            {"name": "wxsim_client", "value": "MicroMessenger/8.0.50", "domain": "127.0.0.1", "path": "/"},
+        ]
+    )
+    return browser_page
+
+
+def address(site: Stage, more: str = "") -> str:
+    return f"{site.runtime.settings.public_url}{site.path}{more}"
+
+
+def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, site: Stage, cast: Cast) -> None:
+    loud: list[str] = []
+    phone.on("console", lambda message: loud.append(message.text) if message.type == "error" else None)
+    jumps: list[dict[str, Any]] = []
+
+    def native(route: Any) -> None:
+        jumps.append(json.loads(parse_qs(urlsplit(route.request.url).query)["args"][0]))
+        route.fulfill(status=204)  # WeChat's own screen lies over the page; the page stays where it is
+
+    phone.route("**/native/hongbao**", native)
+    phone.goto(address(site, f"?ticket={site.shake(cast.ming.openid)}"))
+    assert phone.locator("h1").inner_text() == "新春摇红包"
+    assert phone.locator("#chip").inner_text() == "正在进行"
+    phone.locator("#draw").click()
+    phone.locator("#hint", has_text="以微信页面为准").wait_for()
+    (jump,) = jumps
+    assert set(jump) == {"lottery_id", "noncestr", "openid", "sign"}
+    assert (jump["lottery_id"], jump["openid"]) == (LOTTERY_ID, cast.ming.openid)
+    assert "拆开" not in phone.locator("main").inner_text()
+    bind.record(site.runtime, site.bind_event(cast.ming.openid), site.runtime.clock.now())
+    phone.locator("#dialog-title").wait_for()
+    assert "去微信里拆开" in phone.locator("#dialog-text").inner_text()
+    assert phone.locator("#taken").inner_text() == "1"
+    phone.locator("#dialog-ok").click()
+    assert phone.locator("#draw").is_disabled()
+    assert loud == []
+
+
+def test_a_refusal_is_a_kind_dialog(phone: Any, site: Stage) -> None:
+    phone.goto(address(site))
+    phone.locator("#draw").click()
+    phone.locator("#dialog-title").wait_for()
+    assert phone.locator("#dialog-title").inner_text() == "要先摇一摇哦"
+    phone.keyboard.press("Escape")
+    assert phone.locator("#dialog-title").is_hidden()
+
+
+def test_a_pause_is_seen_without_reloading(phone: Any, site: Stage, cast: Cast) -> None:
+    phone.goto(address(site, f"?ticket={site.shake(cast.ming.openid)}"))
+    site.change(status="off")
+    phone.locator("#chip", has_text="暂停中").wait_for()
+    assert phone.locator("#draw").is_disabled()
+    site.change(status="on")
+    phone.locator("#chip", has_text="正在进行").wait_for()
+    assert phone.locator("#draw").is_enabled()
+
+
+def test_outside_wechat_the_page_says_what_to_do(browser_page: Any, site: Stage) -> None:
+    browser_page.goto(address(site))
+    assert "请在微信里打开" in browser_page.locator("main").inner_text()
+    assert browser_page.locator("figure svg").bounding_box()["width"] > 150
+
+
+@pytest.mark.parametrize("width", [320, 390, 430, 1280])
+def test_nothing_spills_over_the_edge_and_little_is_loaded(phone: Any, site: Stage, cast: Cast, width: int) -> None:
+    sizes: dict[str, int] = {}
+
+    def note(response: Any) -> None:
+        if response.url.startswith(site.runtime.settings.public_url) and response.status == 200:
+            sizes[response.url] = len(response.body())
+
+    phone.on("response", note)
+    phone.set_viewport_size({"width": width, "height": 844})
+    site.change(name="一个名字特别特别特别特别特别特别长的活动" * 2, organiser="Averyverylongnamewithoutanyspaces" * 1)
+    for more in (f"?ticket={site.shake(cast.ming.openid)}", "/rules", "/after"):
+        phone.goto(address(site, more))
+        phone.wait_for_load_state("networkidle")
+        assert phone.evaluate("document.documentElement.scrollWidth") <= width
+    assert 0 < sum(sizes.values()) < OWN_KB * 1024
