@@ -228,11 +228,9 @@ def seal(reply: Reply | None, message: Message, account: CallbackAccount, now_s:
         return document
     encrypted = account.crypt.encrypt(document)
     timestamp, nonce = str(now), sign.nonce(10)
-    return xml.build(
-        {
-            "Encrypt": encrypted,
-            "MsgSignature": account.crypt.sign(timestamp, nonce, encrypted),
-            "TimeStamp": now,
-            "Nonce": nonce,
-        }
-    )
+    signature = account.crypt.sign(timestamp, nonce, encrypted)
+    # Base64, hex, digits and letters of our own making: nothing here can close its CDATA, so it is not parsed again.
+    return (
+        f"<xml><Encrypt><![CDATA[{encrypted}]]></Encrypt><MsgSignature><![CDATA[{signature}]]></MsgSignature>"
+        f"<TimeStamp>{timestamp}</TimeStamp><Nonce><![CDATA[{nonce}]]></Nonce></xml>"
+    ).encode()
