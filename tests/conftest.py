@@ -17,7 +17,7 @@ import pytest
 import redis as redis_client
 
 from tests.schema import lay_schema
-from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running
+from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running, with_us
 from wxbot.db import Database
 from wxbot.private_servers import PrivateRedis
 from wxbot.settings import Settings
@@ -49,7 +49,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
     """A private Redis; use `redis_url`, which empties it first."""
-    with running(PrivateRedis(tmp_path_factory.mktemp("redis"))) as server:
+    with running(PrivateRedis(tmp_path_factory.mktemp("redis"), launcher=with_us([], "TERM"))) as server:
         yield server
 
 

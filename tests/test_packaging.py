@@ -104,6 +104,7 @@ def test_the_wheel_holds_every_page_and_front_end_file(wheel: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_wheel_installs_elsewhere_and_serves_its_pages(elsewhere: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("WXBOT_", "PYTHON"))}
     env |= SETTINGS | {
@@ -113,6 +114,14 @@ def test_the_wheel_installs_elsewhere_and_serves_its_pages(elsewhere: Path) -> N
     command = [str(elsewhere / "venv" / "bin" / "python"), "-c", VISIT]
     seen = subprocess.run(command, cwd=elsewhere, env=env, capture_output=True, text=True, check=False)
     assert seen.returncode == 0 and "served 404" in seen.stdout, seen.stdout + seen.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_installed_command_line_answers(elsewhere: Path) -> None:
+    command = [str(elsewhere / "venv" / "bin" / "wxbot"), "--help"]
+    seen = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+    assert seen.returncode == 0 and "demo" in seen.stdout, seen.stdout + seen.stderr
 
 
 def test_every_imported_library_is_a_named_dependency() -> None:

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -80,7 +81,8 @@ class PrivateRedis:
     full memory is an error that is seen, not data that vanishes.
     """
 
-    def __init__(self, folder: Path, port: int = 0, persistent: bool = False) -> None:
+    def __init__(self, folder: Path, port: int = 0, persistent: bool = False, launcher: Sequence[str] = ()) -> None:
+        self._launcher = launcher
         self.folder = Path(folder).absolute()
         self.port = port
         self.persistent = persistent
@@ -114,7 +116,7 @@ class PrivateRedis:
             self.password = secrets.token_hex(16)
             with (self.folder / "redis.log").open("ab") as log:
                 self._process = subprocess.Popen(
-                    [str(program), str(self._write_config())],
+                    [*self._launcher, str(program), str(self._write_config())],
                     cwd=self.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
