@@ -70,7 +70,7 @@ function content(line, say) {
   if (line.type === 'image') return h('img', { class: 'photo', src: line.media_id ? mediaUrl(line.media_id) : line.picurl || line.pic_url || '', alt: '图片' });
   if (line.type === 'news') return newsCard(line.articles || []);
   if (line.type === 'msgmenu') return menuMessage(line, say);
-  if (line.type === 'location') return h('div', { class: 'bubble place' }, icon('place', 20), line.label || `${line.x ?? ''}, ${line.y ?? ''}`);
+  if (line.type === 'location') return h('div', { class: 'bubble place' }, icon('place', 20), line.label || `${line.latitude ?? ''}, ${line.longitude ?? ''}`);
   if (line.type === 'link') return h('div', { class: 'bubble' }, ...withLinks(`${line.title || '链接'} ${line.url || ''}`));
   return h('div', { class: 'bubble' }, SHORT[line.type] || `[${line.type}]`);
 }
@@ -89,7 +89,6 @@ export function chatScreen(body) {
   let isLeft = false;
   let menu = null;
   let footKind = '';
-  let round = 0;
   let timer = 0;
 
   function add(line) {
@@ -111,8 +110,8 @@ export function chatScreen(body) {
       const fresh = chat.messages.filter((line) => line.n > last);
       fresh.forEach(add);
       if (fresh.length) last = fresh[fresh.length - 1].n;
-      if (round % 6 === 0) menu = await get('/_sim/menu').then((found) => (found.button.length ? found.button : null));
-      round += 1;
+      menu = chat.menu && chat.menu.button.length ? chat.menu.button : null; // only a follower has one
+      if (chat.person) Object.assign(state.person, chat.person);
       drawFoot();
       const isTyping = chat.is_typing || Date.now() < waitUntil;
       title.textContent = chat.is_typing ? '对方正在输入…' : state.account.name;
@@ -142,7 +141,7 @@ export function chatScreen(body) {
 
   async function tapMenu(path) {
     waitUntil = Date.now() + 2500;
-    const done = await post(mine('/menu'), { index: path }).catch((error) => { toast(error.message); return {}; });
+    const done = await post(mine('/menu'), { path }).catch((error) => { toast(error.message); return {}; });
     if (done.url) { waitUntil = 0; openPage(done.url); }
   }
 
@@ -169,8 +168,8 @@ export function chatScreen(body) {
   function more() {
     sheet([
       ['发一张照片', pickPicture],
-      ['拍一张小票（示例图）', () => say(photo(drawnReceipt(), 'receipt.jpg'))],
-      ['发送位置', () => say({ type: 'location', x: 31.2304, y: 121.4737, label: '上海市黄浦区人民大道' })],
+      ['拍一张小票（示例图）', () => say(photo(drawnReceipt()))],
+      ['发送位置', () => say({ type: 'location', latitude: 31.2304, longitude: 121.4737, label: '上海市黄浦区人民大道' })],
       ['发送链接', async () => { const url = await ask('链接地址', 'https://'); if (url) say({ type: 'link', title: url, description: '', url }); }],
     ]);
   }
@@ -179,7 +178,7 @@ export function chatScreen(body) {
     const input = h('input', { type: 'file', accept: 'image/*' });
     input.onchange = () => {
       const reader = new FileReader();
-      reader.onload = () => say(photo(reader.result, input.files[0].name));
+      reader.onload = () => say(photo(reader.result));
       if (input.files[0]) reader.readAsDataURL(input.files[0]);
     };
     input.click();
@@ -190,7 +189,7 @@ export function chatScreen(body) {
   return () => { isLeft = true; };
 }
 
-const photo = (dataUrl, filename) => ({ type: 'image', base64: dataUrl.split(',')[1], filename });
+const photo = (dataUrl) => ({ type: 'image', image: dataUrl });
 
 // A shop receipt as a photo, so that there is something to send without a camera.
 function drawnReceipt() {
