@@ -170,10 +170,8 @@ def test_S74_hostile_parameters_change_nothing_and_break_nothing(story_app: Flas
             (money, "/admin/orders", ("status", "after")),
             (boss, "/admin/audit", ("staff", "action", "outcome", "target", "before")),
         ):
-            for name in names:
-                answer = who.client.get(path, query_string={name: text})
-                assert answer.status_code in (200, 400, 404), (path, name, text, answer.status_code)
-                assert "49" not in answer.text or text != "{{7*7}}" or "{{7*7}}" not in path
+            answer = who.client.get(path, query_string=dict.fromkeys(names, text))
+            assert answer.status_code in (200, 400), (path, text, answer.status_code)
     assert _dump(database_url, but=("audit_events",)) == before
 
 

@@ -1,0 +1,33 @@
+"""Every sentence of the console has its English."""
+
+import re
+from pathlib import Path
+
+from babel.messages.mofile import read_mo
+from babel.messages.pofile import read_po
+
+from wxbot.staff.console import TRANSLATIONS
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EN = TRANSLATIONS / "en" / "LC_MESSAGES"
+
+
+def test_every_sentence_of_the_pages_has_an_english_one() -> None:
+    with (EN / "messages.po").open("rb") as file:
+        english = {message.id: message.string for message in read_po(file) if message.id}
+    pages = [*ROOT.glob("templates/console/*.html"), *ROOT.glob("wxbot/*/admin*.py"), ROOT / "wxbot/staff/console.py"]
+    said = {
+        text
+        for page in pages
+        for text in re.findall(r"(?:\b_|gettext)\(\s*[\"']((?:[^\"'\\]|\\.)+)[\"']", page.read_text("utf-8"))
+    }
+    assert len(said) > 200
+    assert sorted(text for text in said if not english.get(text)) == []
+
+
+def test_the_compiled_catalogue_is_the_written_one() -> None:
+    with (EN / "messages.po").open("rb") as file:
+        written = {message.id: message.string for message in read_po(file) if message.id}
+    with (EN / "messages.mo").open("rb") as file:
+        compiled = {message.id: message.string for message in read_mo(file) if message.id}
+    assert compiled == written
