@@ -226,16 +226,16 @@ class Gate:
 # --- errors -------------------------------------------------------------------------------------------------------
 
 SENTENCES = {
-    400: ("请求有误,请返回重试。", "The request could not be understood."),
+    400: ("请求有误，请返回重试。", "The request could not be understood."),
     401: ("请先登录。", "Please sign in first."),
     403: ("您没有权限查看这个页面。", "You may not open this page."),
-    404: ("页面不存在,可能已被移走。", "There is no such page."),
+    404: ("页面不存在，可能已被移走。", "There is no such page."),
     405: ("不支持这样访问。", "This address cannot be used like this."),
-    413: ("内容太大,请缩小后再试。", "What was sent is too big."),
-    429: ("操作太频繁,请稍后再试。", "Too many requests, please wait a moment."),
-    503: ("系统繁忙,请稍后再试。", "Busy, please try again in a moment."),
+    413: ("内容太大，请缩小后再试。", "What was sent is too big."),
+    429: ("操作太频繁，请稍后再试。", "Too many requests, please wait a moment."),
+    503: ("系统繁忙，请稍后再试。", "Busy, please try again in a moment."),
 }
-BROKEN = ("系统出错了,我们已经记录下来,请稍后再试。", "Something went wrong on our side; it has been recorded.")
+BROKEN = ("系统出错了，我们已经记录下来，请稍后再试。", "Something went wrong on our side; it has been recorded.")
 
 
 def _error_answer(status: int, request_id: str) -> Response:

@@ -10,8 +10,8 @@ from wxbot.cli.desk import as_json, friendly, opened, show, show_json
 from wxbot.money import yuan
 
 MEANINGS_ZH = {
-    "external": "外部(充值来源)", "merchant": "商户余额(按我方账)", "reserved": "已预留", "in_flight": "下单途中",
-    "tickets": "已下单,未抽中", "unclaimed": "已抽中,未拆开", "paid": "已领取", "suspense": "待查",
+    "external": "外部（充值来源）", "merchant": "商户余额（按我方账）", "reserved": "已预留", "in_flight": "下单途中",
+    "tickets": "已下单，未抽中", "unclaimed": "已抽中，未拆开", "paid": "已领取", "suspense": "待查",
 }  # fmt: skip
 
 
@@ -57,6 +57,6 @@ def check(is_json: bool) -> None:
         click.echo(
             "全部成立。All rules hold."
             if is_whole
-            else "有规则被破坏:请先暂停发放(后台 → 资金 → 停止),再查明原因。Rules are broken: stop payments first, then find out why."
+            else "有规则被破坏：请先暂停发放（后台 → 资金 → 停止），再查明原因。Rules are broken: stop payments first, then find out why."
         )
     sys.exit(0 if is_whole else 1)

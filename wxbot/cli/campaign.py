@@ -35,7 +35,7 @@ def _found(session: Session, text: str) -> Campaign:
     campaign = session.scalar(query)
     if campaign is None:
         raise click.ClickException(
-            f"没有活动 {text},用 wxbot campaign list 查看。\nThere is no campaign {text}; wxbot campaign list shows all."
+            f"没有活动 {text}，用 wxbot campaign list 查看。\nThere is no campaign {text}; wxbot campaign list shows all."
         )
     return campaign
 
@@ -75,7 +75,7 @@ def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None
     ]  # fmt: skip
     columns = ("#", "活动", "状态", "开始", "结束", "预算 元", "已抽/总数", "问题")
     show(
-        "活动 Campaigns", columns, rows, "还没有活动,请在后台新建。There is no campaign yet; draft one in the console."
+        "活动 Campaigns", columns, rows, "还没有活动，请在后台新建。There is no campaign yet; draft one in the console."
     )
 
 
@@ -95,7 +95,7 @@ def show_campaign(which: str, is_json: bool) -> None:
     facts = (
         ("状态 Status", f"{STATUSES_ZH[found.status]} {found.status}: {CAMPAIGN_STATUSES[found.status]}"),
         ("时间 Window", f"{_local(found.begin_at)} — {_local(found.end_at)}"),
-        ("预算 Budget", f"{yuan(found.budget_fen)} 元,{found.packet_count} 个红包"),
+        ("预算 Budget", f"{yuan(found.budget_fen)} 元，{found.packet_count} 个红包"),
         ("页面 Page", url),
         ("问题 Trouble", found.trouble or "—"),
     )
@@ -129,7 +129,7 @@ def _steer(which: str, verb: Callable[[Database, int, int, datetime], None], act
 @friendly
 def launch(which: str) -> None:
     """Launch an approved campaign; the worker orders its packets and switches the lottery on."""
-    said = "「{name}」已启动,后台正在下单。Launched; the worker is ordering its packets."
+    said = "「{name}」已启动，后台正在下单。Launched; the worker is ordering its packets."
     _steer(which, launching.launch, "campaign_launch", said)
 
 
@@ -156,6 +156,6 @@ def resume(which: str) -> None:
 def close(which: str, yes: bool) -> None:
     """End a campaign for good; it cannot be opened again."""
     if not yes:
-        click.confirm("结束后不能恢复,确定吗?A closed campaign cannot be opened again. Close it?", abort=True)
-    said = "「{name}」正在结束,已发出的红包会等到领取或过期。Closing: what is loaded is waited out."
+        click.confirm("结束后不能恢复，确定吗？A closed campaign cannot be opened again. Close it?", abort=True)
+    said = "「{name}」正在结束，已发出的红包会等到领取或过期。Closing: what is loaded is waited out."
     _steer(which, switch.close, "campaign_close", said)

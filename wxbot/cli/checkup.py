@@ -23,7 +23,7 @@ def doctor(is_json: bool) -> None:
         runtime = Runtime(load_settings())
     except SettingsError as error:
         finding = Finding(
-            "bad", "配置有误,其他检查无法进行", str(error), "按上面的提示修改 .env 或环境变量", "settings"
+            "bad", "配置有误，其他检查无法进行", str(error), "按上面的提示修改 .env 或环境变量", "settings"
         )
         _tell([finding], is_json)
         sys.exit(1)
@@ -64,5 +64,5 @@ def _print(console: Console, finding: Finding) -> None:
 def _sum_up(console: Console, found: list[Finding]) -> None:
     bad = sum(finding.is_bad for finding in found)
     notes = sum(finding.verdict == "note" for finding in found)
-    text = f"\n{len(found)} 项检查:{bad} 项须处理,{notes} 项提示。{bad} to mend, {notes} to look at."
+    text = f"\n{len(found)} 项检查：{bad} 项须处理，{notes} 项提示。{bad} to mend, {notes} to look at."
     console.print(Text(text, style="red" if bad else "green"))

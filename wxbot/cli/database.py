@@ -27,9 +27,9 @@ def upgrade_schema() -> None:
     finally:
         database.close()
     if before == now:
-        click.echo(f"数据库已是最新({now})。The schema is up to date.")
+        click.echo(f"数据库已是最新（{now}）。The schema is up to date.")
     else:
-        click.echo(f"数据库已升级:{before or '空 / empty'} → {now}。The schema was brought up to date.")
+        click.echo(f"数据库已升级：{before or '空 / empty'} → {now}。The schema was brought up to date.")
 
 
 @db.command()
@@ -45,9 +45,9 @@ def status(is_json: bool) -> None:
     if is_json:
         show_json({"revision": now, "newest": newest, "is_current": now == newest})
     elif now == newest:
-        click.echo(f"数据库已是最新({now})。The schema is up to date.")
+        click.echo(f"数据库已是最新（{now}）。The schema is up to date.")
     else:
         click.echo(
-            f"数据库版本 {now or '空 / empty'},最新 {newest},请运行:wxbot db upgrade\nOut of date; run: wxbot db upgrade"
+            f"数据库版本 {now or '空 / empty'}，最新 {newest}，请运行：wxbot db upgrade\nOut of date; run: wxbot db upgrade"
         )
     sys.exit(0 if now == newest else 1)

@@ -44,7 +44,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
             if "no such table" in str(error) or "no such column" in str(error):
                 raise click.ClickException(_no_tables(error)) from error
             raise click.ClickException(
-                "连不上数据库,请检查 WXBOT_DATABASE_URL。\n"
+                "连不上数据库，请检查 WXBOT_DATABASE_URL。\n"
                 f"The database does not answer; check WXBOT_DATABASE_URL. It says: {str(error.orig)[:200]}"
             ) from error
 
@@ -53,7 +53,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
 
 def _no_tables(error: ProgrammingError | OperationalError) -> str:
     return (
-        "数据库结构还没有建立或已过期,请运行:wxbot db upgrade\n"
+        "数据库结构还没有建立或已过期，请运行：wxbot db upgrade\n"
         f"The schema is missing or out of date; run: wxbot db upgrade  ({str(error.orig)[:120]})"
     )
 

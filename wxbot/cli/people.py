@@ -32,7 +32,7 @@ def _person(session: Session, login: str) -> Staff:
     found = session.scalar(select(Staff).where(Staff.login == normal_login(login)))
     if found is None:
         raise click.ClickException(
-            f"没有账号 {login},用 wxbot staff list 查看。\nThere is no account {login}; wxbot staff list shows all."
+            f"没有账号 {login}，用 wxbot staff list 查看。\nThere is no account {login}; wxbot staff list shows all."
         )
     return found
 
@@ -69,7 +69,7 @@ def add(login: str, name: str | None, role: str, password_stdin: bool) -> None:
 
 def _show_password(password: str, is_made_up: bool) -> None:
     if is_made_up:
-        click.echo(f"初始密码(只显示这一次,首次登录时须修改)Password, shown only once, to be changed: {password}")
+        click.echo(f"初始密码（只显示这一次，首次登录时须修改）Password, shown only once, to be changed: {password}")
 
 
 @staff.command("list")
@@ -97,7 +97,7 @@ def list_people(is_json: bool) -> None:
         )
         for each in found
     ]  # fmt: skip
-    empty = "还没有账号,请运行:wxbot staff add LOGIN --role marketer\nNobody yet; run: wxbot staff add LOGIN --role marketer"
+    empty = "还没有账号，请运行：wxbot staff add LOGIN --role marketer\nNobody yet; run: wxbot staff add LOGIN --role marketer"
     show("后台账号 Staff", ("#", "登录名", "姓名", "角色", "状态", "创建"), rows, empty)
 
 
@@ -113,7 +113,7 @@ def password(login: str, password_stdin: bool) -> None:
             staff_id = _person(session, login).id
         roster.set_password(runtime.database, staff_id, chosen, is_temporary=is_made_up)
         _record(runtime, "staff_reset", staff_id)
-    click.echo(f"{login} 的密码已更新,原有登录全部失效。The password was changed; all sessions have ended.")
+    click.echo(f"{login} 的密码已更新，原有登录全部失效。The password was changed; all sessions have ended.")
     _show_password(chosen, is_made_up)
 
 
@@ -131,7 +131,7 @@ def _set_active(login: str, is_active: bool) -> None:
 def disable(login: str) -> None:
     """Lock a person out at once."""
     _set_active(login, False)
-    click.echo(f"{login} 已停用,原有登录全部失效。Disabled; all sessions have ended.")
+    click.echo(f"{login} 已停用，原有登录全部失效。Disabled; all sessions have ended.")
 
 
 @staff.command()

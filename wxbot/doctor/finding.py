@@ -67,4 +67,6 @@ def reason(error: BaseException) -> str:
 def trouble_of(error: Exception) -> Finding:
     """The finding of a check that could not finish."""
     text = f"{type(error).__name__}: {reason(error)}"
-    return bad(f"检查没有完成:{text}", f"The check did not finish: {text}", "先解决上面的问题,再运行一次 wxbot doctor")
+    return bad(
+        f"检查没有完成：{text}", f"The check did not finish: {text}", "先解决上面的问题，再运行一次 wxbot doctor"
+    )

@@ -24,10 +24,10 @@ def profile(runtime: Runtime) -> Finding:
     settings = runtime.settings
     if settings.is_simulated:
         return note(
-            f"使用微信模拟器({settings.api_base}),不会动用真实资金",
+            f"使用微信模拟器（{settings.api_base}），不会动用真实资金",
             f"simulator profile, {settings.api_base}: no real money moves",
         )
-    return good(f"正式环境,回调模式 {settings.callback_mode}", f"production, callback mode {settings.callback_mode}")
+    return good(f"正式环境，回调模式 {settings.callback_mode}", f"production, callback mode {settings.callback_mode}")
 
 
 def data_folder(runtime: Runtime) -> Finding:
@@ -42,7 +42,7 @@ def data_folder(runtime: Runtime) -> Finding:
     if not os.access(folder, os.W_OK | os.X_OK):
         return bad(
             f"数据目录 {folder} 不可写", f"the data folder {folder} cannot be written",
-            f"让运行 wxbot 的用户拥有它:chown -R $(whoami) {folder}",
+            f"让运行 wxbot 的用户拥有它：chown -R $(whoami) {folder}",
         )  # fmt: skip
     if folder.stat().st_mode & 0o007 and not runtime.settings.is_simulated:
         return note(
@@ -60,7 +60,7 @@ def disk_space(runtime: Runtime) -> Finding:
     share = usage.free * 100 // usage.total
     said = f"{usage.free / (1 << 30):.1f} GB ({share} %)"
     if usage.free < LEAST_FREE_BYTES:
-        return bad(f"磁盘只剩 {said}", f"only {said} of the disk are free", "清理磁盘或扩容;磁盘写满时 wxbot 停止发放")
+        return bad(f"磁盘只剩 {said}", f"only {said} of the disk are free", "清理磁盘或扩容；磁盘写满时 wxbot 停止发放")
     if share < 20:
         return note(f"磁盘剩余 {said}", f"{said} of the disk are free", "请尽早扩容")
     return good(f"磁盘剩余 {said}", f"{said} of the disk are free")
@@ -75,11 +75,11 @@ def database_answers(runtime: Runtime) -> Finding:
     except SQLAlchemyError as error:
         return bad(
             "连不上数据库", f"the database does not answer: {reason(getattr(error, 'orig', None) or error)}",
-            "检查 WXBOT_DATABASE_URL,以及数据库是否在运行",
+            "检查 WXBOT_DATABASE_URL，以及数据库是否在运行",
         )  # fmt: skip
     took_ms = (time.perf_counter() - began) * 1000
     kind = runtime.database.engine.dialect.name
-    return good(f"数据库正常({kind},{took_ms:.0f} 毫秒)", f"the database answers ({kind}, {took_ms:.0f} ms)")
+    return good(f"数据库正常（{kind},{took_ms:.0f} 毫秒）", f"the database answers ({kind}, {took_ms:.0f} ms)")
 
 
 def schema_is_current(runtime: Runtime) -> Finding:
@@ -87,10 +87,10 @@ def schema_is_current(runtime: Runtime) -> Finding:
     now, newest = revisions(runtime.database)
     if now != newest:
         return bad(
-            f"数据库结构是 {now or '空'},应为 {newest}", f"the schema is at {now or 'nothing'}, should be at {newest}",
+            f"数据库结构是 {now or '空'}，应为 {newest}", f"the schema is at {now or 'nothing'}, should be at {newest}",
             "wxbot db upgrade",
         )  # fmt: skip
-    return good(f"数据库结构是最新的({now})", f"the schema is up to date ({now})")
+    return good(f"数据库结构是最新的（{now}）", f"the schema is up to date ({now})")
 
 
 def database_is_durable(runtime: Runtime) -> Finding:
@@ -108,11 +108,11 @@ def database_is_durable(runtime: Runtime) -> Finding:
     if wrong:
         said = ", ".join(f"{name}={value}" for name, value in wrong.items())
         return bad(
-            f"数据库断电可能丢账:{said}", f"a power loss could lose bookings: {said}",
+            f"数据库断电可能丢账：{said}", f"a power loss could lose bookings: {said}",
             "改成 " + ", ".join(f"{name}={wanted[name]}" for name in wrong),
         )  # fmt: skip
     said = ", ".join(f"{name}={value}" for name, value in found.items())
-    return good(f"数据库落盘设置正确({said})", f"commits are durable ({said})")
+    return good(f"数据库落盘设置正确（{said}）", f"commits are durable ({said})")
 
 
 def redis_answers(runtime: Runtime) -> Finding:
@@ -124,10 +124,10 @@ def redis_answers(runtime: Runtime) -> Finding:
         return bad(
             "连不上 Redis",
             f"Redis does not answer: {reason(error)}",
-            "检查 WXBOT_REDIS_URL,以及 Redis/Valkey 是否在运行",
+            "检查 WXBOT_REDIS_URL，以及 Redis/Valkey 是否在运行",
         )
     took_ms = (time.perf_counter() - began) * 1000
-    return good(f"Redis 正常({took_ms:.1f} 毫秒)", f"Redis answers ({took_ms:.1f} ms)")
+    return good(f"Redis 正常（{took_ms:.1f} 毫秒）", f"Redis answers ({took_ms:.1f} ms)")
 
 
 def redis_keeps_everything(runtime: Runtime) -> Finding:
@@ -143,10 +143,10 @@ def redis_keeps_everything(runtime: Runtime) -> Finding:
     policy = found.get("maxmemory-policy", "") if isinstance(found, dict) else ""
     if policy != "noeviction":
         return bad(
-            f"Redis 会自动丢弃数据({policy})", f"Redis throws keys away by itself ({policy})",
-            "redis-cli CONFIG SET maxmemory-policy noeviction,并写进 redis.conf",
+            f"Redis 会自动丢弃数据（{policy}）", f"Redis throws keys away by itself ({policy})",
+            "redis-cli CONFIG SET maxmemory-policy noeviction，并写进 redis.conf",
         )  # fmt: skip
-    return good("Redis 不会自动丢弃数据(noeviction)", "Redis throws nothing away (noeviction)")
+    return good("Redis 不会自动丢弃数据（noeviction）", "Redis throws nothing away (noeviction)")
 
 
 def worker_lives(runtime: Runtime) -> Finding:
@@ -154,11 +154,11 @@ def worker_lives(runtime: Runtime) -> Finding:
     try:
         beat = runtime.redis.get(HEARTBEAT_KEY)
     except redis.RedisError as error:
-        return bad("连不上 Redis,看不到后台任务", f"no Redis, no sight of the worker: {reason(error)}", "先修好 Redis")
+        return bad("连不上 Redis，看不到后台任务", f"no Redis, no sight of the worker: {reason(error)}", "先修好 Redis")
     age_s = runtime.clock.unix() - float(beat) if isinstance(beat, str) else None
     if age_s is None or age_s > BEAT_S:
         return bad(
-            "后台任务没有运行:不会下单,也不会对账", "no worker is running: nothing is ordered or reconciled",
+            "后台任务没有运行：不会下单，也不会对账", "no worker is running: nothing is ordered or reconciled",
             "wxbot worker(或 systemctl start wxbot-worker)",
         )  # fmt: skip
     return good(f"后台任务在运行({max(age_s, 0):.0f} 秒前)", f"a worker is running (heard {max(age_s, 0):.0f} s ago)")
@@ -172,7 +172,7 @@ def four_eyes(runtime: Runtime) -> Finding:
     missing = [role for role in ("marketer", "cashier", "admin") if not active.get(role)]
     if missing:
         return note(
-            f"还没有这些角色的账号:{'、'.join(missing)}", f"nobody has the role {', '.join(missing)} yet",
+            f"还没有这些角色的账号：{'、'.join(missing)}", f"nobody has the role {', '.join(missing)} yet",
             f"wxbot staff add LOGIN --role {missing[0]}",
         )  # fmt: skip
     return good(f"后台账号齐全(共 {sum(active.values())} 人)", f"all roles are taken ({sum(active.values())} people)")

@@ -26,7 +26,7 @@ def _absent(runtime: Runtime) -> Finding | None:
         if not path.is_file():
             return bad(
                 f"找不到证书文件 {path}", f"there is no file {path}",
-                f"把 apiclient_cert.pem / apiclient_key.pem 放到服务器上,并设置 WXBOT_{name.upper()}",
+                f"把 apiclient_cert.pem / apiclient_key.pem 放到服务器上，并设置 WXBOT_{name.upper()}",
             )  # fmt: skip
     return None
 
@@ -38,13 +38,13 @@ def key_files_are_private(runtime: Runtime) -> Finding:
         return absent
     for path in (runtime.settings.pay_key_file, runtime.settings.pay_cert_file):
         if path.is_symlink():
-            return note(f"{path} 是符号链接", f"{path} is a symbolic link", "请直接指向真实文件,并检查其权限")
+            return note(f"{path} 是符号链接", f"{path} is a symbolic link", "请直接指向真实文件，并检查其权限")
         if path.stat().st_mode & 0o077:
             mode = f"{path.stat().st_mode & 0o777:o}"
             is_key = path == runtime.settings.pay_key_file
             found = bad if is_key or not runtime.settings.is_simulated else note
             return found(
-                f"{path} 的权限是 {mode},其他用户能读",
+                f"{path} 的权限是 {mode}，其他用户能读",
                 f"{path} has mode {mode}: others can read it",
                 f"chmod 600 {path}",
             )
@@ -62,7 +62,7 @@ def key_fits_certificate(runtime: Runtime) -> Finding:
     except (ValueError, TypeError) as error:
         return bad(
             "证书或私钥不是可读的 PEM 文件", f"certificate or key is not readable PEM: {reason(error)}",
-            "p12 请先转换:openssl pkcs12 -in apiclient_cert.p12 -nodes",
+            "p12 请先转换：openssl pkcs12 -in apiclient_cert.p12 -nodes",
         )  # fmt: skip
     if not fits:
         return bad(
@@ -90,7 +90,7 @@ def certificate_is_the_merchants(runtime: Runtime) -> Finding:
     if mch_id in names:
         return good(f"证书属于商户 {mch_id}", f"the certificate belongs to merchant {mch_id}")
     return bad(
-        f"证书属于 {'、'.join(common) or '未知'},不是商户 {mch_id}", f"the certificate is {', '.join(common) or 'nobody'}'s, not {mch_id}'s",
+        f"证书属于 {'、'.join(common) or '未知'}，不是商户 {mch_id}", f"the certificate is {', '.join(common) or 'nobody'}'s, not {mch_id}'s",
         "检查 WXBOT_MCH_ID 与证书是否来自同一个商户号",
     )  # fmt: skip
 
@@ -109,7 +109,9 @@ def certificate_is_valid(runtime: Runtime) -> Finding:
         return bad(f"证书已于 {until} 过期", f"the certificate expired on {until}", DOWNLOAD)
     if left < EXPIRES_SOON:
         return note(
-            f"证书还有 {left.days} 天到期({until})", f"the certificate expires in {left.days} days ({until})", DOWNLOAD
+            f"证书还有 {left.days} 天到期（{until}）",
+            f"the certificate expires in {left.days} days ({until})",
+            DOWNLOAD,
         )
     return good(
         f"证书有效期到 {until}(还有 {left.days} 天)", f"the certificate is valid until {until} ({left.days} days)"
@@ -132,7 +134,7 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
     except Unanswered as error:
         return bad(
             "微信支付的应答不可信或不完整", f"WeChat Pay's answer cannot be used: {reason(error)}",
-            "若提示签名,请核对 WXBOT_PAY_KEY(32 位 APIv2 密钥)",
+            "若提示签名，请核对 WXBOT_PAY_KEY(32 位 APIv2 密钥)",
         )  # fmt: skip
     if answer.is_success or answer.err_code in ("NOT_FOUND", "NOTFOUND"):
         return good("微信支付认识我们的证书和密钥", "WeChat Pay knows our certificate and key")
@@ -142,15 +144,15 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
     )
     mends = {
         "SIGN_ERROR": "核对 WXBOT_PAY_KEY:商户平台 → 账户中心 → API安全 → APIv2密钥",
-        "CA_ERROR": "核对证书文件与商户号:" + DOWNLOAD,
-        "NO_AUTH": "在商户平台 → 产品中心 开通现金红包,并把本机 IP 加入白名单",
+        "CA_ERROR": "核对证书文件与商户号：" + DOWNLOAD,
+        "NO_AUTH": "在商户平台 → 产品中心 开通现金红包，并把本机 IP 加入白名单",
     }
     if answer.err_code == "FREQ_LIMIT":
         return note(
-            f"微信支付让稍后再问:{said}", f"WeChat Pay asks us to come back later: {said}", "一分钟后再运行一次"
+            f"微信支付让稍后再问：{said}", f"WeChat Pay asks us to come back later: {said}", "一分钟后再运行一次"
         )
     return bad(
-        f"微信支付拒绝:{said}({row.zh})", f"WeChat Pay refuses: {said} ({row.en})", mends.get(answer.err_code, row.zh)
+        f"微信支付拒绝：{said}({row.zh})", f"WeChat Pay refuses: {said} ({row.en})", mends.get(answer.err_code, row.zh)
     )
 
 
@@ -163,6 +165,6 @@ def line_is_open(runtime: Runtime) -> Finding:
     row = row_for("pay", line.stopped_code)
     since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"
     return bad(
-        f"发放自 {since} 起停止:{line.stopped_code}({row.zh})", f"sending stopped at {since}: {line.stopped_code} ({row.en})",
-        "解决原因后系统会自动试发;若由人停止,请在后台 → 资金 恢复",
+        f"发放自 {since} 起停止：{line.stopped_code}({row.zh})", f"sending stopped at {since}: {line.stopped_code} ({row.en})",
+        "解决原因后系统会自动试发；若由人停止，请在后台 → 资金 恢复",
     )  # fmt: skip

@@ -34,7 +34,7 @@ def access_token(runtime: Runtime) -> Finding:
     except WeChatError as error:
         return bad(
             f"连不上微信接口 {runtime.settings.api_base}", f"{runtime.settings.api_base} does not answer: {reason(error)}",
-            "检查网络、DNS 与防火墙(出站 443)",
+            "检查网络、DNS 与防火墙（出站 443）",
         )  # fmt: skip
     return good("能取得 access_token", "WeChat gives us an access_token")
 
@@ -42,11 +42,11 @@ def access_token(runtime: Runtime) -> Finding:
 def _token_refused(error: Refused) -> Finding:
     seen = re.search(r"invalid ip ([0-9a-fA-F.:]+)", error.message)
     mends = {
-        "40164": f"把 {seen[1] if seen else '本机公网 IP'} 加入 IP 白名单:{CONSOLE} → IP白名单",
+        "40164": f"把 {seen[1] if seen else '本机公网 IP'} 加入 IP 白名单：{CONSOLE} → IP白名单",
         "40001": f"核对 WXBOT_APPSECRET:{CONSOLE}",
         "40125": f"核对 WXBOT_APPSECRET:{CONSOLE}",
         "40013": f"核对 WXBOT_APPID:{CONSOLE}",
-        "40243": "AppSecret 已被冻结,请管理员在公众平台解冻",
+        "40243": "AppSecret 已被冻结，请管理员在公众平台解冻",
     }
     said = f"{error.code} {error.row.zh}"
     return bad(
@@ -61,14 +61,14 @@ def callback_ips(runtime: Runtime) -> Finding:
         found = runtime.official_account.getcallbackip()
     except Refused as error:
         return bad(
-            f"取不到微信服务器地址:{error.code} {error.row.zh}",
+            f"取不到微信服务器地址：{error.code} {error.row.zh}",
             f"getcallbackip: {error.code} {error.row.en}",
             error.row.zh,
         )
     except WeChatError as error:
         return bad("取不到微信服务器地址", f"getcallbackip: {reason(error)}", "先解决 access_token 的问题")
     return good(
-        f"微信从 {len(found)} 个地址发来消息(防火墙须放行)", f"WeChat calls from {len(found)} addresses (let them in)"
+        f"微信从 {len(found)} 个地址发来消息（防火墙须放行）", f"WeChat calls from {len(found)} addresses (let them in)"
     )
 
 
@@ -88,7 +88,7 @@ def clock_agrees(runtime: Runtime) -> Finding:
         return bad(
             f"本机时间与微信相差 {said} 秒",
             f"our clock is {said} s off WeChat's",
-            "打开时间同步:timedatectl set-ntp true",
+            "打开时间同步：timedatectl set-ntp true",
         )
     if abs(off_s) > LATE_S:
         return note(f"本机时间与微信相差 {said} 秒", f"our clock is {said} s off WeChat's", "请检查时间同步")
@@ -133,7 +133,7 @@ def callback_refuses_forgeries(runtime: Runtime) -> Finding:
             "检查代理是否改写了请求",
         )
     return bad(
-        "回调地址接受了伪造的签名!",
+        "回调地址接受了伪造的签名！",
         "the callback address accepts forged signatures!",
         "检查 /wechat 前面是否有缓存或其他程序",
     )
@@ -150,10 +150,10 @@ def oauth_domain(runtime: Runtime) -> Finding:
     if parts.port or not is_bare or parts.path:
         return bad(
             f"{settings.public_url} 不能用作网页授权域名", f"{settings.public_url} cannot be an OAuth domain",
-            "WXBOT_PUBLIC_URL 须为 https://域名,不带端口、路径,也不能是 IP",
+            "WXBOT_PUBLIC_URL 须为 https://域名，不带端口、路径，也不能是 IP",
         )  # fmt: skip
     return note(
-        f"请在公众平台核对:网页授权域名与 JS 接口安全域名都是 {host}", f"check by hand: OAuth domain and JS domain are both {host}",
+        f"请在公众平台核对：网页授权域名与 JS 接口安全域名都是 {host}", f"check by hand: OAuth domain and JS domain are both {host}",
         "微信公众平台 → 设置与开发 → 公众号设置 → 功能设置",
     )  # fmt: skip
 
@@ -165,7 +165,7 @@ def domain_proof(runtime: Runtime) -> Finding:
         if settings.is_simulated:
             return good("模拟器不需要 MP_verify 校验文件", "the simulator needs no MP_verify file")
         return note(
-            "没有配置 MP_verify 校验文件,绑定域名时需要",
+            "没有配置 MP_verify 校验文件，绑定域名时需要",
             "no MP_verify file is configured; binding a domain needs one",
             "把 MP_verify_XXXX.txt 中的 16 位代码写进 WXBOT_MP_VERIFY",
         )

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from wxbot.db import changed
 from wxbot.people.models import Block
 
 
@@ -16,8 +17,7 @@ def block(session: Session, openid: str, reason: str, staff_id: int, now: dateti
 
 def unblock(session: Session, openid: str) -> bool:
     """Let this openid draw again; False when it was not blocked."""
-    result = session.execute(delete(Block).where(Block.openid == openid).execution_options(synchronize_session=False))
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return bool(changed(session, delete(Block).where(Block.openid == openid)))
 
 
 def is_blocked(session: Session, openid: str) -> bool:

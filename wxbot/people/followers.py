@@ -40,12 +40,8 @@ def _apply(session: Session, openid: str, event_at: datetime, is_subscribed: boo
         newer = or_(newer, and_(Follower.event_unix == event_unix, Follower.is_subscribed))
     first = {"scene": "", "subscribed_at": None, "unsubscribed_at": None} | values
     statement = _insert(session, Follower).values(openid=openid, **first)
-    result: Any = session.execute(
-        statement.on_conflict_do_update(index_elements=["openid"], set_=values, where=newer).execution_options(
-            synchronize_session=False
-        )
-    )
-    return bool(result.rowcount)
+    applied = statement.on_conflict_do_update(index_elements=["openid"], set_=values, where=newer)
+    return session.scalar(applied.returning(Follower.openid)) is not None
 
 
 def is_following(session: Session, openid: str) -> bool:
@@ -59,5 +55,5 @@ def note_withdrawal(session: Session, openid: str, event: str, event_at: datetim
     True when this is new; a repeat changes nothing.
     """
     statement = _insert(session, Withdrawal).values(openid=openid, event=event, asked_at=event_at)
-    result: Any = session.execute(statement.on_conflict_do_nothing(index_elements=["openid"]))
-    return bool(result.rowcount)
+    noted = statement.on_conflict_do_nothing(index_elements=["openid"]).returning(Withdrawal.openid)
+    return session.scalar(noted) is not None

@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
+from wxbot.logs import get_logger
 from wxbot.replies import rules as rule_verbs
 from wxbot.replies.rules import Rule, normalise
 from wxbot.wechat.messages import Article, NewsReply, Reply, TextReply
+
+log = get_logger(__name__)
 
 FRESH_S = 1.0
 """A changed rule is used by every process after at most this long."""
@@ -94,6 +97,8 @@ class Answers:
                     self._due = time.monotonic() + RETRY_S
                     self._book = self._read()
                     self._due = time.monotonic() + FRESH_S
+            except Exception as error:  # whatever keeps the database busy, the chat goes on with what it knows
+                log.warning("reply_rules_unreadable", reason=type(error).__name__)
             finally:
                 self._guard.release()
         return self._book
@@ -125,7 +130,7 @@ class Answers:
         if rule is not None:
             return self._of_rule(book, rule, now)
         return TextReply(
-            f"欢迎关注{self._brand}!回复活动关键词即可了解红包活动。\nWelcome! Send a campaign's keyword to learn more."
+            f"欢迎关注{self._brand}！回复活动关键词即可了解红包活动。\nWelcome! Send a campaign's keyword to learn more."
         )
 
     def _of_rule(self, book: Book, rule: Rule | None, now: datetime) -> Reply | None:
@@ -137,18 +142,18 @@ class Answers:
         return (
             self._entry(entry, now)
             if entry
-            else TextReply("活动还没有开始,请留意后续通知。\nThe campaign has not started yet.")
+            else TextReply("活动还没有开始，请留意后续通知。\nThe campaign has not started yet.")
         )
 
     def _entry(self, entry: Entry, now: datetime) -> Reply:
         """A card that opens the campaign's page while it runs, else a sentence that says why there is none."""
         name = f"「{entry.name}」"
         if entry.status in ("closing", "closed") or now >= entry.end_at:
-            return TextReply(f"{name}活动已经结束,谢谢参与。\nThis campaign is over. Thank you!")
+            return TextReply(f"{name}活动已经结束，谢谢参与。\nThis campaign is over. Thank you!")
         if now < entry.begin_at or entry.status == "launching":
             begin = max(entry.begin_at, now).astimezone(SHANGHAI)
             when = f"将于{begin.month}月{begin.day}日 {begin:%H:%M} 开始" if now < entry.begin_at else "马上开始"
-            return TextReply(f"{name}{when},到时见!\nThis campaign starts soon.")
+            return TextReply(f"{name}{when}，到时见！\nThis campaign starts soon.")
         if entry.status == "off":
-            return TextReply(f"{name}暂停中,请稍后再来。\nThis campaign is paused, please come back later.")
+            return TextReply(f"{name}暂停中，请稍后再来。\nThis campaign is paused, please come back later.")
         return NewsReply((Article(entry.name, entry.description, url=f"{self._public_url}/h5/c/{entry.slug}"),))

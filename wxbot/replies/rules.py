@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from wxbot.db import changed
 from wxbot.replies.models import REPLY_KINDS, TRIGGERS, ReplyRule
 from wxbot.wechat.limits import TEXT_REPLY_BYTES
 
@@ -105,7 +106,7 @@ def _refuse_bad(trigger: str, pattern: str, reply_kind: str, text: str) -> None:
         raise BadRule("请填写回复内容。A text reply must not be empty.")
     if len(text.encode()) > TEXT_REPLY_BYTES:
         raise BadRule(
-            f"回复内容最多 {TEXT_REPLY_BYTES} 字节(约 680 个汉字)。A text reply has at most {TEXT_REPLY_BYTES} bytes."
+            f"回复内容最多 {TEXT_REPLY_BYTES} 字节（约 680 个汉字）。A text reply has at most {TEXT_REPLY_BYTES} bytes."
         )
     if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in text + pattern):
         raise BadRule("内容里有看不见的控制字符。The text holds control characters that WeChat refuses.")
@@ -113,10 +114,7 @@ def _refuse_bad(trigger: str, pattern: str, reply_kind: str, text: str) -> None:
 
 def remove_rule(session: Session, rule_id: int) -> bool:
     """Delete a rule; False when it is not there."""
-    result = session.execute(
-        delete(ReplyRule).where(ReplyRule.id == rule_id).execution_options(synchronize_session=False)
-    )
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return bool(changed(session, delete(ReplyRule).where(ReplyRule.id == rule_id)))
 
 
 def list_rules(session: Session, *, only_on: bool = False) -> Sequence[ReplyRule]:

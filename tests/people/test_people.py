@@ -1,0 +1,85 @@
+"""Followers in any order of events, the blocklist, and who wants to be forgotten."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from wxbot.db import Base, Database
+from wxbot.people import blocklist, followers
+from wxbot.people.models import Follower, Withdrawal
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+events = st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=4)
+
+
+def apply(database: Database, story: list[tuple[bool, int]]) -> bool:
+    """Apply (is a follow, second) events in the order given; returns who follows at the end."""
+    with database.transaction() as session:
+        session.query(Follower).delete()
+        for is_follow, second in story:
+            at = BEGAN + timedelta(seconds=second)
+            if is_follow:
+                followers.follow(session, "oA", "", at)
+            else:
+                followers.unfollow(session, "oA", at)
+        return followers.is_following(session, "oA")
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(events)
+def test_F33_any_order_of_arrival_ends_alike(story: list[tuple[bool, int]]) -> None:
+    with closing(Database("sqlite://")) as database:
+        Base.metadata.create_all(database.engine)
+        assert len({apply(database, list(order)) for order in itertools.permutations(story)}) == 1
+
+
+def test_the_newest_event_decides_on_both_databases(database: Database) -> None:
+    assert apply(database, [(True, 0), (False, 2), (True, 1)]) is False
+    assert apply(database, [(False, 0), (True, 2), (False, 1)]) is True
+    assert apply(database, [(True, 3), (False, 3)]) is False
+    assert apply(database, [(False, 3), (True, 3)]) is False
+
+
+def test_a_scene_survives_leaving_and_a_late_event_changes_nothing(database: Database) -> None:
+    with database.transaction() as session:
+        assert followers.follow(session, "oA", "qrscene_" + "s" * 80, BEGAN)
+        assert followers.unfollow(session, "oA", BEGAN + timedelta(seconds=9))
+        assert not followers.follow(session, "oA", "late", BEGAN + timedelta(seconds=3))
+    with database.reading() as session:
+        row = session.get(Follower, "oA")
+        assert row is not None
+        assert (row.scene, row.is_subscribed) == ("s" * 64, False)
+        assert row.subscribed_at == BEGAN
+
+
+def test_a_withdrawal_is_noted_once(database: Database) -> None:
+    with database.transaction() as session:
+        assert followers.note_withdrawal(session, "oA", "user_authorization_revoke", BEGAN)
+        assert not followers.note_withdrawal(session, "oA", "user_authorization_cancellation", BEGAN)
+    with database.reading() as session:
+        assert [(row.openid, row.event) for row in session.scalars(select(Withdrawal))] == [
+            ("oA", "user_authorization_revoke")
+        ]
+
+
+def test_blocking_again_replaces_the_reason_and_unblocking_lets_in(database: Database) -> None:
+    with database.transaction() as session:
+        blocklist.block(session, "oA", "farm", 1, BEGAN)
+        blocklist.block(session, "oA", "farm of 500", 2, BEGAN)
+        blocklist.block(session, "oB", "r" * 500, 2, BEGAN)
+    with database.transaction() as session:
+        assert blocklist.is_blocked(session, "oA")
+        assert not blocklist.is_blocked(session, "oC")
+        assert [(row.openid, row.reason[:11]) for row in blocklist.list_blocks(session)] == [
+            ("oA", "farm of 500"), ("oB", "r" * 11),
+        ]  # fmt: skip
+        assert [row.openid for row in blocklist.list_blocks(session, after="oA")] == ["oB"]
+        assert blocklist.unblock(session, "oA")
+        assert not blocklist.unblock(session, "oA")
