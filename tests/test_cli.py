@@ -1,0 +1,256 @@
+"""The operator's door: what each command prints, changes and returns, in a process's own terms."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import select
+
+from tests.deployments import settings_for
+from tests.replies.test_answers import write_campaign
+from wxbot.campaigns.models import Campaign
+from wxbot.cli import COMMANDS, cli
+from wxbot.cli.serve import gunicorn_settings
+from wxbot.db import Database
+from wxbot.ledger import Balance
+from wxbot.private_servers import free_port
+from wxbot.settings import Settings
+from wxbot.staff.models import AuditEvent, Staff
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables."""
+    values = {}
+    for name, value in settings.model_dump().items():
+        if value is not None:
+            shown = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+            values[f"WXBOT_{name.upper()}"] = str(shown)
+    return values
+
+
+class Operator:
+    """A person at a terminal of one deployment."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+
+    def run(self, *arguments: str, said: str | None = None) -> Result:
+        return CliRunner(env=self.env).invoke(cli, list(arguments), input=said)
+
+    def ok(self, *arguments: str, said: str | None = None) -> str:
+        result = self.run(*arguments, said=said)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.ok(*arguments, "--json"))
+
+    def refused(self, *arguments: str, said: str | None = None) -> str:
+        result = self.run(*arguments, said=said)
+        assert result.exit_code == 1, result.output
+        assert "Traceback" not in result.output
+        assert not result.exception or isinstance(result.exception, SystemExit)
+        return result.output
+
+
+@pytest.fixture
+def operator(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    monkeypatch.chdir(tmp_path)  # no .env of the developer's
+    return Operator(environment(settings_for("encrypted", database_url, redis_url, tmp_path)))
+
+
+def test_help_names_every_command_and_answers_at_once() -> None:
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "wxbot", "--help"], capture_output=True, text=True, check=True
+    )
+    for name in COMMANDS:
+        assert re.search(rf"^  {name}\s", told.stdout, re.MULTILINE)
+    for heavy in ("sqlalchemy", "flask", "celery", "wechatpy"):
+        assert not re.search(rf"\| +{heavy}$", told.stderr, re.MULTILINE), f"help loads {heavy}"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str) -> None:
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert len(result.output.splitlines()) >= 4
+
+
+def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
+    result = CliRunner().invoke(cli, ["campain", "list"])
+    assert result.exit_code == 2
+    assert "campaign" in result.output
+
+
+def test_missing_settings_are_all_named_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner(env={"WXBOT_APPID": "wrong"}).invoke(cli, ["staff", "list"])
+    assert result.exit_code == 1
+    for name in ("WXBOT_SECRET_KEY", "WXBOT_APPID", "WXBOT_PAY_KEY"):
+        assert name in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_database_without_schema_is_explained_and_upgraded(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    operator = Operator(environment(settings_for("encrypted", f"sqlite:///{tmp_path}/new.db", redis_url, tmp_path)))
+    assert "wxbot db upgrade" in operator.refused("staff", "list")
+    assert "wxbot db upgrade" in operator.refused("db", "status")
+    assert "已升级" in operator.ok("db", "upgrade")
+    assert "已是最新" in operator.ok("db", "upgrade")
+    assert operator.json("db", "status")["is_current"] is True
+    assert "还没有账号" in operator.ok("staff", "list")
+
+
+def test_a_database_that_is_away_is_a_sentence(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    address = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    operator = Operator(environment(settings_for("encrypted", address, redis_url, tmp_path)))
+    assert "WXBOT_DATABASE_URL" in operator.refused("staff", "list")
+
+
+def test_staff_are_hired_listed_locked_out_and_let_in_again(operator: Operator, database: Database) -> None:
+    told = operator.ok("staff", "add", "ming", "--name", "阿明", "--role", "marketer")
+    assert re.search(r": \S{12,}$", told.strip()), "a password was made up and shown"
+    operator.ok("staff", "add", "hong", "--role", "cashier", "--password-stdin", said="correct-horse-battery-9\n")
+    assert [(each["login"], each["name"], each["role"]) for each in operator.json("staff", "list")] == [
+        ("ming", "阿明", "marketer"), ("hong", "hong", "cashier"),
+    ]  # fmt: skip
+    assert "阿明" in operator.ok("staff", "list")
+    assert "已经有人使用" in operator.refused("staff", "add", "ming", "--role", "admin")
+    assert "没有账号" in operator.refused("staff", "disable", "nobody")
+    operator.ok("staff", "disable", "ming")
+    assert operator.json("staff", "list")[-1]["is_active"] is False
+    operator.ok("staff", "enable", "ming")
+    operator.ok("staff", "password", "ming")
+    with database.reading() as session:
+        assert all(person.is_active for person in session.scalars(select(Staff)))
+        events = [
+            (event.action, event.actor[:4]) for event in session.scalars(select(AuditEvent).order_by(AuditEvent.id))
+        ]
+    expected = ["staff_add", "staff_add", "staff_disable", "staff_enable", "staff_reset"]
+    assert events == [(action, "cli:") for action in expected]
+
+
+def test_a_weak_password_is_refused(operator: Operator) -> None:
+    operator.refused("staff", "add", "ming", "--role", "marketer", "--password-stdin", said="123456\n")
+    assert operator.json("staff", "list") == []
+
+
+def test_campaigns_are_listed_shown_and_steered(operator: Operator, database: Database) -> None:
+    assert "还没有活动" in operator.ok("campaign", "list")
+    campaign_id = write_campaign(database, "on")
+    other = write_campaign(database, "draft", slug="other")
+    assert [each["id"] for each in operator.json("campaign", "list")] == [other, campaign_id]
+    assert [each["id"] for each in operator.json("campaign", "list", "--status", "on")] == [campaign_id]
+    shown = operator.json("campaign", "show", "autumn")
+    assert (shown["status"], shown["url"]) == ("on", "https://shop.example.com/h5/c/autumn")
+    assert "进行中" in operator.ok("campaign", "show", str(campaign_id))
+    assert "已暂停" in operator.ok("campaign", "pause", "autumn")
+    assert "只有进行中" in operator.refused("campaign", "pause", "autumn")
+    assert "已恢复" in operator.ok("campaign", "resume", "autumn")
+    assert operator.run("campaign", "close", "autumn", said="n\n").exit_code == 1
+    operator.ok("campaign", "close", "autumn", "--yes")
+    assert "没有通过审批" in operator.refused("campaign", "launch", "other")
+    assert "没有活动" in operator.refused("campaign", "show", "999")
+    with database.reading() as session:
+        found = session.get(Campaign, campaign_id)
+        assert found is not None
+        assert found.status == "closing"
+        outcomes = [
+            (event.action, event.outcome) for event in session.scalars(select(AuditEvent).order_by(AuditEvent.id))
+        ]
+    assert outcomes == [
+        ("campaign_pause", "done"), ("campaign_pause", "refused"), ("campaign_resume", "done"),
+        ("campaign_close", "done"), ("campaign_launch", "refused"),
+    ]  # fmt: skip
+
+
+def test_an_approved_campaign_is_launched(operator: Operator, database: Database) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    campaign_id = write_campaign(database, "approved", end_at=datetime.now(UTC) + timedelta(days=30))
+    assert "已启动" in operator.ok("campaign", "launch", str(campaign_id))
+    assert operator.json("campaign", "show", str(campaign_id))["status"] == "launching"
+
+
+def test_the_ledger_is_shown_and_a_broken_rule_is_an_exit_code(operator: Operator, database: Database) -> None:
+    assert operator.json("ledger", "balances")["paid"] == 0
+    assert "商户余额" in operator.ok("ledger", "balances")
+    assert "全部成立" in operator.ok("ledger", "check")
+    with database.transaction() as session:
+        session.add(Balance(campaign_id=1, account="paid", balance_fen=1))  # a hand edit (money F72)
+    result = operator.run("ledger", "check", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output)["ok"] is False
+
+
+def test_replies_are_added_listed_and_removed(operator: Operator) -> None:
+    operator.ok("reply", "add", "equal", "红包", "--text", "摇一摇")
+    operator.ok("reply", "add", "default", "--text", "你好")
+    found = operator.json("reply", "list")
+    assert [(each["trigger"], each["pattern"], each["text"]) for each in found] == [
+        ("equal", "红包", "摇一摇"), ("default", "", "你好"),
+    ]  # fmt: skip
+    assert "摇一摇" in operator.ok("reply", "list")
+    assert "关键词" in operator.refused("reply", "add", "equal", "--text", "x")
+    operator.ok("reply", "remove", str(found[0]["id"]))
+    operator.refused("reply", "remove", str(found[0]["id"]))
+
+
+def test_the_web_server_has_its_settings_in_a_tree_and_in_a_wheel() -> None:
+    assert gunicorn_settings().name == "gunicorn.conf.py"
+    assert gunicorn_settings().exists()
+
+
+@pytest.mark.parametrize("problem", ["debug", "key file"])
+def test_S61_S80_an_unsafe_start_is_refused_with_a_sentence(operator: Operator, problem: str, tmp_path: Path) -> None:
+    if problem == "debug":
+        operator.env["FLASK_DEBUG"] = "1"
+    else:
+        (tmp_path / "apiclient_key.pem").write_text("key")
+        (tmp_path / "apiclient_key.pem").chmod(0o644)
+    for part in (("run", "web"), ("worker",)):
+        told = operator.refused(*part)
+        assert "FLASK_DEBUG" in told or "chmod 600" in told
+
+
+@pytest.mark.slow
+def test_run_both_answers_and_ends_on_a_signal(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+    import http.client
+
+    port = free_port()
+    settings = settings_for("plain", sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
+    (tmp_path / "wxbot.db").unlink()  # the start brings the schema along
+    command = [sys.executable, "-m", "wxbot", "run", "both", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
+    env = {**os.environ, **environment(settings)}
+    root = Path(__file__).resolve().parent.parent
+    started = subprocess.Popen(command, env={**env, "PYTHONPATH": str(root)}, cwd=tmp_path, stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 60
+        status = 0
+        while status != 200 and time.monotonic() < deadline and started.poll() is None:
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+                connection.request("GET", "/readyz")
+                status = connection.getresponse().status
+                connection.close()
+            except OSError:
+                time.sleep(0.2)
+        assert status == 200
+    finally:
+        started.send_signal(signal.SIGTERM)
+        _, errors = started.communicate(timeout=60)
+    assert started.returncode == 0, errors.decode()[-2000:]
