@@ -138,21 +138,24 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
         )  # fmt: skip
     if answer.is_success or answer.err_code in ("NOT_FOUND", "NOTFOUND"):
         return good("微信支付认识我们的证书和密钥", "WeChat Pay knows our certificate and key")
-    row = row_for("query", answer.err_code or "return_code_FAIL")
-    said = (
-        f"{answer.err_code or answer.return_code} {answer.err_code_des or answer.fields.get('return_msg', '')}".strip()
-    )
+    told = answer.err_code_des or answer.fields.get("return_msg", "")
+    code = answer.err_code or ("SIGN_ERROR" if "签名" in told else answer.return_code)
+    row = row_for("query", code)
+    said = f"{code} {told}".strip()
     mends = {
         "SIGN_ERROR": "核对 WXBOT_PAY_KEY:商户平台 → 账户中心 → API安全 → APIv2密钥",
         "CA_ERROR": "核对证书文件与商户号：" + DOWNLOAD,
         "NO_AUTH": "在商户平台 → 产品中心 开通现金红包，并把本机 IP 加入白名单",
     }
-    if answer.err_code == "FREQ_LIMIT":
+    if code == "FREQ_LIMIT":
         return note(
             f"微信支付让稍后再问：{said}", f"WeChat Pay asks us to come back later: {said}", "一分钟后再运行一次"
         )
+    meaning = (f"（{row.zh}）", f" ({row.en})") if row.is_known else ("", "")
     return bad(
-        f"微信支付拒绝：{said}({row.zh})", f"WeChat Pay refuses: {said} ({row.en})", mends.get(answer.err_code, row.zh)
+        f"微信支付拒绝：{said}{meaning[0]}",
+        f"WeChat Pay refuses: {said}{meaning[1]}",
+        mends.get(code, row.zh if row.is_known else "把这条信息告诉微信支付客服"),
     )
 
 
@@ -165,6 +168,6 @@ def line_is_open(runtime: Runtime) -> Finding:
     row = row_for("pay", line.stopped_code)
     since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"
     return bad(
-        f"发放自 {since} 起停止：{line.stopped_code}({row.zh})", f"sending stopped at {since}: {line.stopped_code} ({row.en})",
+        f"发放自 {since} 起停止：{line.stopped_code}（{row.zh}）", f"sending stopped at {since}: {line.stopped_code} ({row.en})",
         "解决原因后系统会自动试发；若由人停止，请在后台 → 资金 恢复",
     )  # fmt: skip
