@@ -66,7 +66,12 @@ class Runtime:
         """access_token and jsapi_ticket, shared by all processes."""
         settings = self.settings
         return Tokens(
-            self.redis, self.transport, settings.api_base, settings.appid, settings.appsecret.get_secret_value()
+            self.redis,
+            self.transport,
+            settings.api_base,
+            settings.appid,
+            settings.appsecret.get_secret_value(),
+            clock=self.clock.unix,
         )
 
     @cached_property

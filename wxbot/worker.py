@@ -157,7 +157,7 @@ def make_celery(settings: Settings) -> Celery:
     )
     runtime = Runtime(settings)
     for name, function in TASKS.items():
-        application.task(name=name)(_bound(runtime, name, function))
+        application.task(name=name, shared=False)(_bound(runtime, name, function))
     return application
 
 

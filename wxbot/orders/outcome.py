@@ -78,7 +78,7 @@ def judge_send(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> 
             "send",
             _later(SEND_AGAIN_S, order.sends),
             f"UNANSWERED_{answer.reason.upper()}",
-            alarm="reply_sign_wrong" if answer.security else None,
+            alarm=f"reply_{answer.reason}" if answer.security else None,
             evidence=answer.evidence or str(answer),
         )
     if isinstance(answer, WeChatError):

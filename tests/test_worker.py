@@ -1,0 +1,68 @@
+"""The clock's door: its two tables, every task on empty books, and the real worker as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.campaigns.stories import campaign_of, launched
+from wxbot.runtime import Runtime
+from wxbot.worker import HEARTBEAT_KEY, INTERVALS, TASKS, make_celery, run_task, run_until_quiet
+
+
+def test_the_tables_know_the_same_tasks(runtime: Runtime) -> None:
+    """Every task has an interval, every interval a task, and Celery knows them all."""
+    assert set(TASKS) == set(INTERVALS)
+    celery = make_celery(runtime.settings)
+    assert set(TASKS) <= set(celery.tasks)
+    assert {entry["task"] for entry in celery.conf.beat_schedule.values()} == set(TASKS)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_F76_every_task_may_run_on_empty_books_and_twice(runtime: Runtime, name: str) -> None:
+    assert run_task(runtime, name) >= 0
+    assert run_task(runtime, name) >= 0
+
+
+def test_a_campaign_is_launched_by_the_tasks_alone(runtime: Runtime) -> None:
+    campaign_id = launched(runtime)
+    assert run_until_quiet(runtime) < 50
+    assert campaign_of(runtime, campaign_id).status == "on"
+    assert run_task(runtime, "invariants.check") == 0
+
+
+def _environment(runtime: Runtime) -> dict[str, str]:
+    values: dict[str, Any] = runtime.settings.model_dump()
+    plain = {name: v.get_secret_value() if hasattr(v, "get_secret_value") else v for name, v in values.items()}
+    return {**os.environ, **{f"WXBOT_{name.upper()}": str(v) for name, v in plain.items() if v is not None}}
+
+
+def test_F02_the_worker_process_finds_the_work_and_stops_on_sigterm(runtime: Runtime) -> None:
+    """A real `wxbot worker` launches a campaign it was never told about, even when its broker is emptied, and ends."""
+    campaign_id = launched(runtime)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "wxbot", "worker"], env=_environment(runtime), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 90
+        while campaign_of(runtime, campaign_id).status != "on" and time.monotonic() < deadline:
+            runtime.redis.flushall()
+            time.sleep(1.5)
+        assert campaign_of(runtime, campaign_id).status == "on"
+        while not runtime.redis.get(HEARTBEAT_KEY) and time.monotonic() < deadline:
+            time.sleep(0.5)
+        assert runtime.redis.get(HEARTBEAT_KEY)
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(30)
+    finally:
+        if worker.poll() is None:
+            os.killpg(worker.pid, signal.SIGKILL)
+        said = worker.communicate()[0].decode(errors="replace")
+    assert "task_failed" not in said
