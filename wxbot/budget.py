@@ -30,32 +30,41 @@ def open_budget(session: Session, campaign_id: int, budget_fen: int) -> None:
 
 def reserve(session: Session, campaign_id: int, amount_fen: int) -> bool:
     """Commit `amount_fen` to an order; False when the budget does not allow it (nothing is changed then)."""
-    return changed(
-        session,
-        update(Budget)
-        .where(
-            Budget.campaign_id == campaign_id,
-            Budget.committed_fen + Budget.paid_fen + amount_fen <= Budget.budget_fen,
+    return (
+        changed(
+            session,
+            update(Budget)
+            .where(
+                Budget.campaign_id == campaign_id,
+                Budget.committed_fen + Budget.paid_fen + amount_fen <= Budget.budget_fen,
+            )
+            .values(committed_fen=Budget.committed_fen + amount_fen),
         )
-        .values(committed_fen=Budget.committed_fen + amount_fen),
-    ) > 0
+        > 0
+    )
 
 
 def release(session: Session, campaign_id: int, amount_fen: int) -> bool:
     """Give back what an order committed, after it definitely failed or its money came back."""
-    return changed(
-        session,
-        update(Budget)
-        .where(Budget.campaign_id == campaign_id, Budget.committed_fen >= amount_fen)
-        .values(committed_fen=Budget.committed_fen - amount_fen),
-    ) > 0
+    return (
+        changed(
+            session,
+            update(Budget)
+            .where(Budget.campaign_id == campaign_id, Budget.committed_fen >= amount_fen)
+            .values(committed_fen=Budget.committed_fen - amount_fen),
+        )
+        > 0
+    )
 
 
 def spend(session: Session, campaign_id: int, amount_fen: int) -> bool:
     """Turn committed money into paid money: a person has received it."""
-    return changed(
-        session,
-        update(Budget)
-        .where(Budget.campaign_id == campaign_id, Budget.committed_fen >= amount_fen)
-        .values(committed_fen=Budget.committed_fen - amount_fen, paid_fen=Budget.paid_fen + amount_fen),
-    ) > 0
+    return (
+        changed(
+            session,
+            update(Budget)
+            .where(Budget.campaign_id == campaign_id, Budget.committed_fen >= amount_fen)
+            .values(committed_fen=Budget.committed_fen - amount_fen, paid_fen=Budget.paid_fen + amount_fen),
+        )
+        > 0
+    )

@@ -48,7 +48,7 @@ def budget_kept(session: Session) -> int:
         .where(Order.holding.in_(("in_flight", "tickets", "unclaimed")))
         .group_by(Order.campaign_id)
     )
-    held = {campaign_id: amount_fen for campaign_id, amount_fen in session.execute(query)}
+    held = dict(session.execute(query).all())
     differing = sum(
         1
         for budget in session.scalars(select(Budget))
@@ -65,7 +65,7 @@ def ledger_agrees(session: Session) -> int:
 def ledger_holds_orders(session: Session) -> int:
     """I9, I13: what stands in flight, in tickets, unclaimed and paid is what the orders say stands there."""
     query = select(Order.holding, func.sum(Order.amount_fen)).group_by(Order.holding)
-    held = {account: amount_fen for account, amount_fen in session.execute(query)}
+    held = dict(session.execute(query).all())
     accounts = ledger.balances(session)
     return sum(
         1 for name in ("in_flight", "tickets", "unclaimed", "paid") if accounts[name] != int(held.get(name) or 0)
