@@ -54,7 +54,8 @@ function newsCard(articles) {
   return h('div', { class: 'news' },
     h('button', { class: 'news-first', onclick: go(first) },
       first.picurl ? h('img', { src: first.picurl, alt: '', onerror: (event) => event.target.remove() }) : null,
-      h('b', {}, first.title || ''), first.description ? h('p', {}, first.description) : null),
+      h('b', {}, first.title || ''), first.description ? h('p', {}, first.description) : null,
+      first.picurl ? null : h('span', { class: 'news-go' }, '查看详情', h('i', {}, '›'))),
     ...rest.map((article) => h('button', { class: 'news-more', onclick: go(article) }, h('span', {}, article.title || ''),
       article.picurl ? h('img', { src: article.picurl, alt: '', onerror: (event) => event.target.remove() }) : null)));
 }
