@@ -260,18 +260,51 @@ def install_packages(name: str) -> None:
     larger = ROOT / "requirements" / "dev.lock"
     if name == "demo" and stamped("packages-dev", digest(larger)):
         return
-    total = len(re.findall(r"^\S+==", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    text = lock.read_text(encoding="utf-8")
+    total = len(re.findall(r"^\S+==", text, flags=re.MULTILINE))
     progress.begin("Python packages", total)
-    # The lock is complete, so pip need not look for what a package needs.
-    command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-input"]
-    command += ["--disable-pip-version-check", "--progress-bar", "off", "--prefer-binary", "--requirement", str(lock)]
-    run(
-        command,
-        "The Python packages could not be installed. Run the same command again; if it fails again, remove .venv first.",
-        counts=r"^(?:Collecting|Requirement already satisfied:|Ignoring) ([^\s=<>:]+)",
-    )
+    # The lock is complete, so nobody need look for what a package needs.
+    plain = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--require-hashes", "--no-input"]
+    plain += ["--disable-pip-version-check", "--progress-bar", "off", "--prefer-binary", "--requirement"]
+    if not install_with_uv(lock, text, plain):
+        run(
+            [*plain, str(lock)],
+            "The Python packages could not be installed. Run the same command again; if it fails again, remove .venv first.",
+            counts=r"^(?:Collecting|Requirement already satisfied:|Ignoring) ([^\s=<>:]+)",
+        )
     stamp(f"packages-{name}", value)
     progress.end()
+
+
+def install_with_uv(lock: Path, text: str, plain: list[str]) -> bool:
+    """Install the lock with uv, which takes a tenth of pip's time; False when that did not work, and pip has to.
+
+    uv itself comes from the same lock, through pip, and gets the mirror that pip is set up for.
+    """
+    block = re.search(r"^uv==(?:.*\\\n)*.*\n?", text, flags=re.MULTILINE)
+    if block is None:
+        return False
+    only_uv = VENV / "uv.lock"
+    only_uv.write_text(block[0].rstrip().rstrip("\\") + "\n", encoding="utf-8")
+    settings = subprocess.run([str(PYTHON), "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
+    known = dict(re.findall(r"^\S+?\.([\w-]+)='(.*)'$", settings.stdout, flags=re.MULTILINE))
+    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
+    # A folder named as an index is pip's notion; uv would stop at it.
+    env = {
+        to: known[name]
+        for name, to in names.items()
+        if known.get(name) and "file:" not in known[name] and to not in os.environ
+    }
+    command = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON), "--no-deps", "--require-hashes"]
+    command += ["--no-progress", "--compile-bytecode", "--requirement", str(lock)]
+    try:
+        run([*plain, str(only_uv)], "")
+        progress.note = "with uv"
+        run(command, "", counts=r"^ \+ ([^\s=]+)", env=env)
+    except (Problem, OSError):
+        progress.done, progress.note = 0, "uv could not; with pip"
+        return False
+    return True
 
 
 def install_wxbot() -> None:
