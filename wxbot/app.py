@@ -28,7 +28,9 @@ from wxbot.callback import CallbackDoor
 from wxbot.campaigns import admin as campaigns
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
+from wxbot.draws.door import DrawDoor
 from wxbot.orders import admin as orders
+from wxbot.replies import admin as reply_rules
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
@@ -68,6 +70,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
+    Door("/admin", reply_rules.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
@@ -187,9 +190,10 @@ def _install_headers(app: Flask, settings: Settings) -> None:
 class Gate:
     """In front of Flask: the callback, foreign Host headers (security S69), the headers of every answer, slow requests."""
 
-    def __init__(self, flask: Any, door: CallbackDoor, settings: Settings) -> None:
+    def __init__(self, flask: Any, door: CallbackDoor, draw_door: DrawDoor, settings: Settings) -> None:
         self._flask = flask
         self._callback = door
+        self._draw = draw_door
         public = urlsplit(settings.public_url)
         self._is_simulated = settings.is_simulated
         self._hosts = {public.netloc.lower(), (public.hostname or "").lower()}
@@ -210,12 +214,18 @@ class Gate:
             present = {name for name, _ in headers}
             return start_response(status, headers + [pair for pair in fixed if pair[0] not in present], error)
 
-        answer = (self._callback if environ["PATH_INFO"] == CALLBACK else self._flask)(environ, start)
+        answer = self._door_for(environ)(environ, start)
         took = time.perf_counter() - began
         if took > SLOW_S:
             method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
             log.warning("slow_request", method=method, path=path, seconds=round(took, 3))
         return answer
+
+    def _door_for(self, environ: dict[str, Any]) -> Any:
+        """The two crowded addresses have doors of their own in front of Flask; everything else goes through it."""
+        if environ["PATH_INFO"] == CALLBACK:
+            return self._callback
+        return self._draw if self._draw.is_for(environ) else self._flask
 
     def _is_ours(self, host: str) -> bool:
         """Whether a Host header that is not the public one is right all the same (another case; loopback when simulated)."""
@@ -371,7 +381,7 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     _install_static(app)
     for door in DOORS:
         app.register_blueprint(door.blueprint, url_prefix=door.prefix or None)
-    app.wsgi_app = Gate(app.wsgi_app, callback, settings)  # type: ignore[method-assign]
+    app.wsgi_app = Gate(app.wsgi_app, callback, DrawDoor(runtime), settings)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]

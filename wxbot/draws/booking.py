@@ -5,6 +5,7 @@ anyway makes draws fast without giving up anything: a request gets its answer on
 What is decided here is decided by SQL alone: unique indexes and a conditional write. Redis may be empty (I8, I18).
 """
 
+import json
 import queue
 import threading
 from collections.abc import Sequence
@@ -59,48 +60,92 @@ class Booked:
     is_new: bool = False
 
 
-_KNOWN = text("""
-    SELECT 'blocked' AS why, '' AS lottery_id, '' AS noncestr, '' AS sign FROM blocks WHERE openid = :openid
+_ASKED_SQLITE = """
+    asked (i, campaign_id, openid, hash, device_id, ip, noncestr, sign, lottery_id) AS (
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+               json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+               json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]')
+          FROM json_each(:rows))
+"""
+_ASKED_POSTGRESQL = """
+    asked (i, campaign_id, openid, hash, device_id, ip, noncestr, sign, lottery_id) AS (
+        SELECT CAST(value ->> 0 AS integer), CAST(value ->> 1 AS bigint), value ->> 2, value ->> 3, value ->> 4,
+               value ->> 5, value ->> 6, value ->> 7, value ->> 8
+          FROM jsonb_array_elements(CAST(:rows AS jsonb)))
+"""
+_KNOWN = """
+    WITH {asked}
+    SELECT asked.i, 'blocked' AS why, '' AS lottery_id, '' AS noncestr, '' AS sign
+      FROM asked JOIN blocks ON blocks.openid = asked.openid
     UNION ALL
-    SELECT status, lottery_id, noncestr, sign FROM draws
-     WHERE campaign_id = :campaign_id AND openid = :openid AND status IN ('admitted', 'bound')
+    SELECT asked.i, draws.status, draws.lottery_id, draws.noncestr, draws.sign
+      FROM asked JOIN draws ON draws.campaign_id = asked.campaign_id AND draws.openid = asked.openid
+     WHERE draws.status IN ('admitted', 'bound')
     UNION ALL
-    SELECT 'used:' || status, '', '', '' FROM draws
-     WHERE campaign_id = :campaign_id AND shake_ticket_hash = :shake_ticket_hash
-""")
-
-_TRY = text("""
-    INSERT INTO try_quotas (campaign_id, openid, total, day, in_day) VALUES (:campaign_id, :openid, 1, :day, 1)
+    SELECT asked.i, 'used:' || draws.status, '', '', ''
+      FROM asked JOIN draws ON draws.campaign_id = asked.campaign_id AND draws.shake_ticket_hash = asked.hash
+"""
+_TRY = """
+    WITH {asked}
+    INSERT INTO try_quotas (campaign_id, openid, total, day, in_day)
+    SELECT campaign_id, openid, 1, :day, 1 FROM asked WHERE true
     ON CONFLICT (campaign_id, openid) DO UPDATE SET
         total = try_quotas.total + 1,
         in_day = CASE WHEN try_quotas.day = excluded.day THEN try_quotas.in_day + 1 ELSE 1 END,
         day = excluded.day
     WHERE try_quotas.total < :tries_per_person
       AND (try_quotas.day <> excluded.day OR try_quotas.in_day < :tries_per_day)
-""")
-
-_GIVE_BACK_TRY = text("""
-    UPDATE try_quotas SET total = total - 1, in_day = in_day - 1
-     WHERE campaign_id = :campaign_id AND openid = :openid
-""")
-
-_DRAW = text("""
+    RETURNING openid
+"""
+_DRAW = """
+    WITH {asked}
     INSERT INTO draws (campaign_id, lottery_id, openid, status, noncestr, sign, shake_ticket_hash, device_id, ip, admitted_at)
-    VALUES (:campaign_id, :lottery_id, :openid, :status, :noncestr, :sign, :shake_ticket_hash, :device_id, :ip, :now)
+    SELECT campaign_id, lottery_id, openid, CASE WHEN sign IS NULL THEN 'missed' ELSE 'admitted' END, noncestr, sign, hash,
+           device_id, ip, :now
+      FROM asked WHERE true
     ON CONFLICT DO NOTHING
-""").bindparams(bindparam("now", type_=UtcDateTime()))
+    RETURNING openid
+"""
+_GIVE_BACK_TRY = text("""
+    UPDATE try_quotas SET total = total - 1, in_day = in_day - 1 WHERE campaign_id = :campaign_id AND openid = :openid
+""")
 
 
-def _known(session: Session, admission: Admission) -> Booked | None:
-    """What the tables already say about this person or this shake; None when nothing stands in the way."""
-    params = {
-        "campaign_id": admission.campaign_id,
-        "openid": admission.openid,
-        "shake_ticket_hash": admission.shake_ticket_hash,
-    }
-    rows = {row.why: row for row in session.execute(_KNOWN, params)}
-    if not rows:
-        return None
+def _statements(asked: str) -> tuple[Any, Any, Any]:
+    draw = text(_DRAW.format(asked=asked)).bindparams(bindparam("now", type_=UtcDateTime()))
+    return text(_KNOWN.format(asked=asked)), text(_TRY.format(asked=asked)), draw
+
+
+_SQLITE = _statements(_ASKED_SQLITE)
+_POSTGRESQL = _statements(_ASKED_POSTGRESQL)
+"""(known, try, draw) per database: each takes a whole batch as one JSON parameter, so its cost is shared."""
+
+
+def _of(session: Session) -> tuple[Any, Any, Any]:
+    return _SQLITE if session.get_bind().dialect.name == "sqlite" else _POSTGRESQL
+
+
+def _rows(admissions: Sequence[Admission]) -> str:
+    """The batch as JSON; someone without luck carries no signature."""
+    return json.dumps(
+        [
+            (i, one.campaign_id, one.openid, one.shake_ticket_hash, one.device_id, one.ip)
+            + ((one.jump.noncestr, one.jump.sign) if one.has_luck else (None, None))
+            + (one.jump.lottery_id,)
+            for i, one in enumerate(admissions)
+        ]
+    )
+
+
+def _known(session: Session, admissions: Sequence[Admission]) -> dict[int, Booked]:
+    """What the tables already say about these people and shakes, by place in the batch."""
+    found: dict[int, dict[str, Any]] = {}
+    for row in session.execute(_of(session)[0], {"rows": _rows(admissions)}):
+        found.setdefault(int(row.i), {})[row.why] = row
+    return {i: _verdict(rows) for i, rows in found.items()}
+
+
+def _verdict(rows: dict[str, Any]) -> Booked:
     if "blocked" in rows:
         return Booked(Outcome.BLOCKED)
     if "bound" in rows:
@@ -108,49 +153,61 @@ def _known(session: Session, admission: Admission) -> Booked | None:
     if "admitted" in rows:
         row = rows["admitted"]
         return Booked(Outcome.ADMITTED, Jump(row.lottery_id, row.noncestr, row.sign))
-    if "used:missed" in rows:
-        return Booked(Outcome.MISSED)
-    return Booked(Outcome.TICKET_TOO_OLD)
+    return Booked(Outcome.MISSED if "used:missed" in rows else Outcome.TICKET_TOO_OLD)
 
 
-def book(session: Session, admission: Admission) -> Booked:
-    """Write one admission inside the caller's transaction, or say why not."""
-    known = _known(session, admission)
-    if known is not None:
-        return known
-    params: dict[str, Any] = {
-        "campaign_id": admission.campaign_id,
-        "openid": admission.openid,
-        "day": admission.day,
-        "tries_per_person": admission.tries_per_person,
-        "tries_per_day": admission.tries_per_day,
-    }
-    taken: Any = session.execute(_TRY, params)
-    if not taken.rowcount:  # the last try may have become a draw in another process while this one waited for the row
-        return _known(session, admission) or Booked(Outcome.NO_TRIES_LEFT)
-    jump = admission.jump
-    row = {
-        "campaign_id": admission.campaign_id,
-        "lottery_id": jump.lottery_id,
-        "openid": admission.openid,
-        "status": "admitted" if admission.has_luck else "missed",
-        "noncestr": jump.noncestr if admission.has_luck else None,
-        "sign": jump.sign if admission.has_luck else None,
-        "shake_ticket_hash": admission.shake_ticket_hash,
-        "device_id": admission.device_id,
-        "ip": admission.ip,
-        "now": admission.now,
-    }
-    written: Any = session.execute(_DRAW, row)
-    if not written.rowcount:  # another process wrote this person's draw, or used this shake, a moment ago
-        session.execute(_GIVE_BACK_TRY, {"campaign_id": admission.campaign_id, "openid": admission.openid})
-        return _known(session, admission) or Booked(Outcome.TRY_AGAIN)
-    return Booked(Outcome.ADMITTED, jump, True) if admission.has_luck else Booked(Outcome.MISSED, None, True)
+def _again(session: Session, admission: Admission, otherwise: Outcome) -> Booked:
+    """Look once more after another process was quicker."""
+    return _known(session, [admission]).get(0) or Booked(otherwise)
+
+
+def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
+    """Write admissions of different people inside the caller's transaction, or say why not, in their order."""
+    results = _known(session, admissions)
+    by_terms: dict[tuple[Any, ...], list[int]] = {}
+    for i, one in enumerate(admissions):
+        if i not in results:
+            terms = (one.campaign_id, one.tries_per_person, one.tries_per_day, one.day)
+            by_terms.setdefault(terms, []).append(i)
+    for (_, tries_per_person, tries_per_day, day), places in by_terms.items():
+        limits = {"tries_per_person": tries_per_person, "tries_per_day": tries_per_day, "day": day}
+        rows = _rows([admissions[i] for i in places])
+        allowed = set(session.scalars(_of(session)[1], {"rows": rows, **limits}))
+        going = [i for i in places if admissions[i].openid in allowed]
+        written: set[str] = set()
+        if going:
+            rows, now = _rows([admissions[i] for i in going]), admissions[going[0]].now
+            written = set(session.scalars(_of(session)[2], {"rows": rows, "now": now}))
+        for i in places:
+            one = admissions[i]
+            if one.openid in written:
+                results[i] = Booked(Outcome.ADMITTED, one.jump, True) if one.has_luck else Booked(Outcome.MISSED)
+            elif one.openid in allowed:  # this person's draw, or this shake, was written elsewhere a moment ago
+                session.execute(_GIVE_BACK_TRY, {"campaign_id": one.campaign_id, "openid": one.openid})
+                results[i] = _again(session, one, Outcome.TRY_AGAIN)
+            else:  # the last try may have become a draw in another process while this one waited for the row
+                results[i] = _again(session, one, Outcome.NO_TRIES_LEFT)
+    return [results[i] for i in range(len(admissions))]
 
 
 def drawn_key(campaign_id: int, openid: str) -> str:
     """The Redis key that remembers how a person's draw stands, so that repeats need no SQL."""
     return f"drawn:{campaign_id}:{openid}"
+
+
+Waiting = tuple[Admission, "Future[Booked]"]
+
+
+def _first_of_each(batch: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+    """One admission per person and per shake, and the rest for the next transaction."""
+    first: list[Waiting] = []
+    repeats: list[Waiting] = []
+    seen: set[tuple[int, str]] = set()
+    for one in batch:
+        marks = {(one[0].campaign_id, one[0].openid), (one[0].campaign_id, one[0].shake_ticket_hash)}
+        (repeats if marks & seen else first).append(one)
+        seen |= marks
+    return first, repeats
 
 
 class Bookings:
@@ -159,7 +216,7 @@ class Bookings:
     def __init__(self, database: Database, redis: "redis_client.Redis") -> None:
         self._database = database
         self._redis = redis
-        self._waiting: queue.SimpleQueue[tuple[Admission, Future[Booked]]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -193,25 +250,28 @@ class Bookings:
                     if not answer.done():
                         answer.set_exception(error)
 
-    def _commit(self, batch: Sequence[tuple[Admission, Future[Booked]]]) -> None:
+    def _commit(self, batch: Sequence[Waiting]) -> None:
         # One order for all processes, so that two batches never wait for each other in a circle (PostgreSQL).
         ordered = sorted(batch, key=lambda one: (one[0].campaign_id, one[0].openid))
+        ordered, repeats = _first_of_each(ordered)
         try:
             with self._database.transaction() as session:
-                results = [book(session, admission) for admission, _ in ordered]
+                results = book(session, [admission for admission, _ in ordered])
         except SQLAlchemyError as error:
-            if len(ordered) == 1:
+            if len(batch) == 1:
                 ordered[0][1].set_exception(error)
                 return
             log.warning("bookings_one_by_one", waiting=len(ordered), error=type(error).__name__)
-            for one in ordered:
+            for one in (*ordered, *repeats):
                 self._commit([one])
             return
         for (_, answer), booked in zip(ordered, results, strict=True):
             answer.set_result(booked)
         self._remember(ordered, results)
+        if repeats:
+            self._commit(repeats)
 
-    def _remember(self, ordered: Sequence[tuple[Admission, Future[Booked]]], results: Sequence[Booked]) -> None:
+    def _remember(self, ordered: Sequence[Waiting], results: Sequence[Booked]) -> None:
         """Tell Redis, for speed only; a bind that was quicker is not overwritten (NX)."""
         try:
             with self._redis.pipeline(transaction=False) as pipe:

@@ -7,17 +7,19 @@ import weakref
 from wxbot.draws.board import Boards
 from wxbot.draws.booking import Bookings
 from wxbot.draws.counts import Counts
+from wxbot.once import Line
 from wxbot.runtime import Runtime
 
 
 class Desk:
-    """Boards, the booking thread and the counts of one process."""
+    """Boards, the booking thread, the counts and a quick line to Redis of one process."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.pid = os.getpid()
         self.boards = Boards(runtime.database, runtime.vault)
         self.bookings = Bookings(runtime.database, runtime.redis)
         self.counts = Counts(runtime.database)
+        self.line = Line(runtime.settings.redis_url)
 
 
 _desks: "weakref.WeakKeyDictionary[Runtime, Desk]" = weakref.WeakKeyDictionary()

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis as redis_client
 import segno
@@ -22,9 +21,10 @@ from wxbot.draws import admit, shakes
 from wxbot.draws.board import Board
 from wxbot.draws.booking import drawn_key
 from wxbot.draws.desk import Desk, desk_of
+from wxbot.draws.door import DrawDoor, language
 from wxbot.draws.models import Draw
-from wxbot.draws.outcomes import HTTP_STATUS, Outcome, sentence
-from wxbot.draws.words import Words, language_of
+from wxbot.draws.outcomes import Outcome, sentence
+from wxbot.draws.words import Words
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.wechat import jssdk
@@ -41,8 +41,6 @@ SIMULATED_CLIENT_COOKIE = "wxsim_client"
 SHAKES_ASKED_PER_MINUTE = 20
 """Shake tickets of one person that a page load may ask WeChat about in a minute."""
 
-DRAW_BODY_BYTES = 4096
-
 
 def _runtime() -> Runtime:
     runtime: Runtime = current_app.extensions["wxbot"]
@@ -54,7 +52,9 @@ def phone_words() -> Words:
     """The sentences in the language of the present request."""
     words: Words | None = g.get("phone_words")
     if words is None:
-        words = g.phone_words = Words(language_of(request))
+        words = g.phone_words = Words(
+            language(request.query_string.decode("ascii", "ignore"), request.headers.get("Accept-Language", ""))
+        )
     return words
 
 
@@ -146,26 +146,10 @@ def state(desk: Desk, board: Board) -> BaseResponse:
 
 
 @blueprint.post("/c/<slug>/draw")
-@with_board
-@oauth.openid_required
-def draw(desk: Desk, board: Board) -> BaseResponse:
-    """Ask to draw: every gate is decided now. Answers 200 with the signed parameters, or why not."""
-    runtime = _runtime()
-    session = oauth.signed_in()
-    asked = _asked_body(runtime)
-    if asked is None:
-        return _json({"outcome": "refused"}, 403)
-    now_unix = runtime.clock.unix()
-    if not admit.is_page_token(runtime, asked["page_token"], session.session_id, board.campaign_id, now_unix):
-        token = admit.page_token(runtime, session.session_id, board.campaign_id, now_unix)
-        return _json({"outcome": "stale_page", "page_token": token}, 409)
-    person = admit.Asked(session.openid, session.session_id, asked["ticket"], request.remote_addr or "")
-    decision = admit.admit(runtime, desk, board, person)
-    desk.counts.add(board.campaign_id, decision.outcome, now_unix)
-    answer: dict[str, Any] = {"outcome": decision.outcome, **_spoken(decision.outcome)}
-    if decision.jump is not None:
-        answer["jump"] = {**decision.jump._asdict(), "openid": session.openid}
-    return _json(answer, HTTP_STATUS.get(decision.outcome, 409))
+def draw(slug: str) -> BaseResponse:
+    """Ask to draw. In production the door in front of Flask answers (door.py); this is the same answer through Flask."""
+    answer = DrawDoor(_runtime()).answer(request.environ)
+    return _bytes(answer.body, answer.status)
 
 
 @blueprint.get("/c/<slug>/rules")
@@ -191,7 +175,11 @@ for open_view in (page, rules, after):
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> Response:
-    response = Response(json.dumps(answer, ensure_ascii=False), status, content_type="application/json; charset=utf-8")
+    return _bytes(json.dumps(answer, ensure_ascii=False).encode(), status)
+
+
+def _bytes(body: bytes, status: int) -> Response:
+    response = Response(body, status, content_type="application/json; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -199,29 +187,6 @@ def _json(answer: dict[str, Any], status: int = 200) -> Response:
 def _spoken(outcome: Outcome) -> dict[str, str]:
     title, text = sentence(outcome, phone_words().language)
     return {"title": title, "text": text}
-
-
-def _asked_body(runtime: Runtime) -> dict[str, str] | None:
-    """The page token and the shake ticket of a request from our own page, or None (S55: JSON, own origin)."""
-    origin = request.headers.get("Origin")
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        return None
-    if (origin is not None and origin != _own_origin(runtime)) or request.mimetype != "application/json":
-        return None
-    if (request.content_length or 0) > DRAW_BODY_BYTES:
-        return None
-    asked = request.get_json(silent=True)
-    if not isinstance(asked, dict):
-        return None
-    token, ticket = asked.get("page_token", ""), asked.get("ticket", "")
-    if not isinstance(token, str) or not isinstance(ticket, str):
-        return None
-    return {"page_token": token, "ticket": ticket}
-
-
-def _own_origin(runtime: Runtime) -> str:
-    parts = urlsplit(runtime.settings.public_url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _state(runtime: Runtime, board: Board, session: oauth.Session, now_unix: float) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from flask import Request
-
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 
@@ -63,14 +61,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "gone_title": ("没有找到这个活动", "No such campaign"),
     "gone_text": ("链接可能不完整，或者活动已经下线。", "The link may be incomplete, or the campaign is gone."),
 }  # fmt: skip
-
-
-def language_of(request: Request) -> str:
-    """ "zh" or "en": ?lang= first, then the phone's language; Chinese when neither says."""
-    asked = request.args.get("lang", "")
-    if asked in ("zh", "en"):
-        return asked
-    return request.accept_languages.best_match(("zh", "en"), default="zh") or "zh"
 
 
 class Words:

@@ -1,0 +1,158 @@
+"""The draw itself, answered in front of Flask: a small WSGI application for POST /h5/c/<slug>/draw.
+
+The whole crowd presses one button at the same moment, so this request needs no routing table, template or request
+object: it reads one cookie and a few bytes of JSON, asks `admit`, and answers with bytes that are mostly made before.
+The view in h5.py calls the same `answer`, so the two cannot differ.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from wxbot import oauth
+from wxbot.draws import admit
+from wxbot.draws.desk import desk_of
+from wxbot.draws.outcomes import HTTP_STATUS, Outcome, sentence
+from wxbot.logs import get_logger
+from wxbot.runtime import Runtime
+
+log = get_logger(__name__)
+
+BODY_BYTES = 4096
+PATH = re.compile(r"/h5/c/([A-Za-z0-9_-]{1,64})/draw")
+REASONS = {
+    200: "200 OK", 401: "401 Unauthorized", 403: "403 Forbidden", 404: "404 Not Found", 409: "409 Conflict",
+    429: "429 Too Many Requests", 500: "500 Internal Server Error", 503: "503 Service Unavailable",
+}  # fmt: skip
+
+
+class Answer(NamedTuple):
+    """An HTTP status and a JSON body."""
+
+    status: int
+    body: bytes
+
+
+def _json(status: int, **answer: Any) -> Answer:
+    return Answer(status, json.dumps(answer, ensure_ascii=False).encode())
+
+
+SIGN_IN = _json(401, outcome="sign_in")
+REFUSED = _json(403, outcome="refused")
+GONE = _json(404, outcome="gone")
+
+
+@functools.lru_cache(maxsize=256)
+def language(query: str, accept_language: str) -> str:
+    """ "zh" or "en" for a request: ?lang= first, then the phone's languages, Chinese when neither says."""
+    asked = re.search(r"(?:^|&)lang=(zh|en)(?:&|$)", query)
+    if asked:
+        return asked[1]
+    accepted = parse_accept_header(accept_language, LanguageAccept)
+    return accepted.best_match(("zh", "en"), default="zh") or "zh"
+
+
+@functools.cache
+def spoken(outcome: Outcome, in_language: str) -> Answer:
+    """The answer for an outcome without parameters."""
+    title, text = sentence(outcome, in_language)
+    return _json(HTTP_STATUS.get(outcome, 409), outcome=outcome, title=title, text=text)
+
+
+def _cookie(header: str, name: str) -> str | None:
+    """The value of one cookie; ours hold no character that cookies escape."""
+    for part in header.split(";"):
+        key, _, value = part.strip().partition("=")
+        if key == name:
+            return value
+    return None
+
+
+class DrawDoor:
+    """Answers requests to draw for one process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        parts = urlsplit(runtime.settings.public_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._cookie_name = oauth.session_cookie(runtime)
+
+    @staticmethod
+    def is_for(environ: Mapping[str, Any]) -> bool:
+        """Whether this request is a request to draw."""
+        path: str = environ["PATH_INFO"]
+        return path.endswith("/draw") and environ["REQUEST_METHOD"] == "POST" and PATH.fullmatch(path) is not None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request (PEP 3333)."""
+        try:
+            answer = self.answer(environ)
+        except Exception:
+            log.exception("draw_broken")
+            answer = _json(500, outcome="try_again")
+        headers = [
+            ("Content-Type", "application/json; charset=utf-8"),
+            ("Content-Length", str(len(answer.body))),
+            ("Cache-Control", "no-store"),
+            ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        ]
+        start_response(REASONS[answer.status], headers)
+        return [answer.body]
+
+    def answer(self, environ: Mapping[str, Any]) -> Answer:
+        """Every gate in its order: campaign, session, own origin, page token, and then `admit`."""
+        runtime = self.runtime
+        found = PATH.fullmatch(environ["PATH_INFO"])
+        desk = desk_of(runtime)
+        board = desk.boards.find(found[1]) if found else None
+        if board is None:
+            return GONE
+        session = oauth.read_session(runtime, _cookie(environ.get("HTTP_COOKIE", ""), self._cookie_name))
+        if session is None:
+            return SIGN_IN
+        asked = self._asked(environ)
+        if asked is None:
+            return REFUSED
+        page_token, shake_ticket = asked
+        now_unix = runtime.clock.unix()
+        if not admit.is_page_token(runtime, page_token, session.session_id, board.campaign_id, now_unix):
+            token = admit.page_token(runtime, session.session_id, board.campaign_id, now_unix)
+            return _json(409, outcome="stale_page", page_token=token)
+        person = admit.Asked(session.openid, session.session_id, shake_ticket, environ.get("REMOTE_ADDR", ""))
+        decision = admit.admit(runtime, desk, board, person)
+        desk.counts.add(board.campaign_id, decision.outcome, now_unix)
+        in_language = language(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        if decision.jump is None:
+            return spoken(decision.outcome, in_language)
+        title, text = sentence(decision.outcome, in_language)
+        jump = {**decision.jump._asdict(), "openid": session.openid}
+        return _json(200, outcome=decision.outcome, title=title, text=text, jump=jump)
+
+    def _asked(self, environ: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Page token and shake ticket of a request from our own page, or None (S55: JSON, own origin, small)."""
+        if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in ("same-origin", "none"):
+            return None
+        if environ.get("HTTP_ORIGIN", self._origin) != self._origin:
+            return None
+        length: str = environ.get("CONTENT_LENGTH") or "0"
+        kind: str = environ.get("CONTENT_TYPE", "")
+        if kind.partition(";")[0].strip().lower() != "application/json" or not length.isdigit():
+            return None
+        if not 0 < int(length) <= BODY_BYTES:
+            return None
+        try:
+            asked = json.loads(environ["wsgi.input"].read(int(length)))
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(asked, dict):
+            return None
+        page_token, shake_ticket = asked.get("page_token", ""), asked.get("ticket", "")
+        if not isinstance(page_token, str) or not isinstance(shake_ticket, str):
+            return None
+        return page_token, shake_ticket
