@@ -34,7 +34,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "draw_charts.funnel": ALL, "draw_charts.chart": ALL,
     "orders.ledger_page": MONEY, "orders.export_ledger": MONEY, "orders.index": MONEY, "orders.order": MONEY, "orders.ask": MONEY,
     "orders.stop_merchant": MONEY, "orders.open_merchant": MONEY,
-    "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS, "reply_rules.toggle": RUNS, "reply_rules.test": RUNS,
+    "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS,
 }  # fmt: skip
 
 LOGIN = {"marketer": "li", "cashier": "wang", "admin": "chen"}

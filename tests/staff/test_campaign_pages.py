@@ -238,3 +238,19 @@ def test_english_is_one_press_away(story_app: Flask) -> None:
     assert 'lang="en"' in page and "Running" in page
     for evil in ("//evil.test", "https://evil.test", "/admin\\evil", "/h5"):
         assert browser.post("/admin/language", {"locale": "en", "back": evil}).headers["Location"] == "/admin/sign-in"
+
+
+def test_reply_rules_are_added_tried_and_removed(console_app: Flask) -> None:
+    browser = Browser(console_app, "li")
+    assert (
+        browser.post("/admin/replies", {"trigger": "contain", "pattern": "红包", "text": "到店摇一摇"}).status_code
+        == 303
+    )
+    assert browser.post("/admin/replies", {"trigger": "default", "text": "您好"}).status_code == 303
+    assert "到店摇一摇" in browser.get("/admin/replies?try=我要红包").text.split("<table")[0]
+    assert "您好" in browser.get("/admin/replies?try=哈哈").text.split("<table")[0]
+    bad = browser.post("/admin/replies", {"trigger": "equal", "pattern": "", "text": "x"})
+    assert bad.status_code == 422 and "请填写关键词" in bad.text
+    assert browser.post("/admin/replies/1/remove").status_code == 303
+    assert browser.post("/admin/replies/1/remove").status_code == 404
+    assert "到店摇一摇" not in browser.get("/admin/replies").text

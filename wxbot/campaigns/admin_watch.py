@@ -84,7 +84,10 @@ def overview() -> str:
 @blueprint.get("/overview/live")
 @role_required(*ROLES)
 def overview_live() -> str:
-    """The moving part of the overview."""
+    """The moving parts of the overview: the figures and campaigns, or (`part=money`) where the money is."""
+    if text("part") == "money":
+        with runtime().database.reading() as session:
+            return render_template("console/_overview_money.html", accounts=_balances(session, own_ids(session)))
     return render_template("console/_overview_live.html", **_overview())
 
 

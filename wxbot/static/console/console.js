@@ -119,6 +119,7 @@
     note.textContent = words.empty;
     canvas.hidden = isEmpty;
     if (isEmpty) { return chart; }
+    canvas.dataset.points = answer.labels.length;
     var sets = datasets(look, words, answer.series);
     if (chart) {
       chart.data.labels = answer.labels;

@@ -1,0 +1,121 @@
+"""The console in a real browser: drafting with a live forecast, approval, live progress, no script from data."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+from tests.staff.consoles import NOON, PASSWORD, console, seed_story
+from wxbot.campaigns.models import Campaign
+
+pytestmark = pytest.mark.browser
+
+
+class Served:
+    """A console behind a port."""
+
+    def __init__(self, app: Flask, base: str) -> None:
+        self.app, self.base = app, base
+
+    def sign_in(self, page: Any, login: str) -> None:
+        page.goto(f"{self.base}/sign-in")
+        page.fill("#login", f"{login}.test")
+        page.fill("#password", PASSWORD)
+        page.click(".door-card .btn-primary")
+        page.wait_for_url(lambda url: "sign-in" not in url)
+
+    def sign_out(self, page: Any) -> None:
+        page.context.clear_cookies()
+
+
+@pytest.fixture
+def served(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Served]:
+    with console(sqlite_url, redis_url, tmp_path, NOON, public_url="http://127.0.0.1") as app:
+        seed_story(app.extensions["wxbot"].database, NOON, packets=300)
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield Served(app, f"http://127.0.0.1:{server.server_port}/admin")
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def page(browser_page: Any) -> Any:
+    """A page of the size of a phone that fails the test on a dialog or a blocked script or style (CSP)."""
+    broken: list[str] = []
+    browser_page.on("dialog", lambda dialog: (broken.append(dialog.message), dialog.dismiss()))
+    browser_page.on(
+        "console", lambda message: broken.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    yield browser_page
+    assert broken == []
+
+
+def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served: Served, page: Any) -> None:
+    served.sign_in(page, "li")
+    page.goto(f"{served.base}/campaigns/new")
+    page.get_by_text("固定金额").click()
+    page.fill("#packet_count", "20000")
+    page.fill("#packet_amount", "2")
+    page.wait_for_selector("#forecast:has-text('40,000.00')")
+    assert "备货需要 2 天" in page.locator("#forecast").inner_text()
+    page.click(".save-bar .btn-primary")
+    page.wait_for_selector("#fault-budget")
+    assert page.locator(".fault").count() >= 6
+    page.fill("#wishing", "岁岁平安")
+    assert page.locator("[data-shows=wishing]").inner_text() == "岁岁平安"
+
+
+def test_approve_by_a_second_person_and_watch_it_live(served: Served, page: Any) -> None:
+    served.sign_in(page, "wang")
+    page.goto(f"{served.base}/campaigns/2")
+    page.click("[data-dialog=do-approve]")
+    page.locator("#do-approve .btn-primary").click()
+    page.wait_for_selector(".notice-success")
+    assert page.locator(".head .tag").inner_text() == "已批准"
+    with served.app.extensions["wxbot"].database.transaction() as session:
+        session.get_one(Campaign, 2).trouble = "NOTENOUGH 商户余额不足,请充值"
+    page.wait_for_selector(".notice-danger:has-text('NOTENOUGH')")
+
+
+def test_pause_and_resume_with_charts_drawn(served: Served, page: Any) -> None:
+    served.sign_in(page, "li")
+    page.goto(f"{served.base}/campaigns/1")
+    page.wait_for_selector("canvas[data-chart=money][data-points]")
+    page.wait_for_selector("canvas[data-chart=draws][data-points]")
+    page.click("[data-dialog=do-pause]")
+    page.locator("#do-pause .btn-warning").click()
+    page.wait_for_selector(".tag-off")
+    page.click("[data-dialog=do-resume]")
+    page.locator("#do-resume .btn-primary").click()
+    page.wait_for_selector(".tag-on")
+
+
+def test_S41_hostile_texts_run_nowhere_on_any_page(served: Served, page: Any) -> None:
+    evil = '<img src=x onerror=alert(1)>"><svg/onload=alert(1)></script><script>alert(1)</script>'
+    with served.app.extensions["wxbot"].database.transaction() as session:
+        for campaign_id in (1, 2):
+            campaign = session.get_one(Campaign, campaign_id)
+            campaign.name, campaign.rules, campaign.organiser, campaign.trouble = evil[:60], evil, evil[:60], evil
+    served.sign_in(page, "li")
+    paths = ("/", "/campaigns", "/campaigns/1", "/campaigns/2", "/campaigns/1/packets", "/campaigns/1/packets/1000007")
+    for path in paths:
+        page.goto(served.base + path)
+        page.wait_for_load_state("networkidle" if "packets" in path else "load")
+    served.sign_out(page)
+    served.sign_in(page, "chen")
+    page.goto(f"{served.base}/audit")
+
+
+@pytest.mark.parametrize("path", ["/", "/campaigns", "/campaigns/1", "/campaigns/new", "/campaigns/1/packets"])
+def test_no_page_is_wider_than_a_phone(served: Served, page: Any, path: str) -> None:
+    served.sign_in(page, "li")
+    page.goto(served.base + path)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

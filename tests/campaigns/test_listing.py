@@ -1,0 +1,70 @@
+"""Pages of packets walk an index from a key: their cost does not grow with the table."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, text
+
+from tests.campaigns.drafts import form, hire
+from wxbot.campaigns import draft, listing
+from wxbot.campaigns.models import Packet
+from wxbot.db import Database
+
+NOW = datetime(2026, 3, 15, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """Two campaigns with 3,000 packets each."""
+    with database.transaction() as session:
+        (marketer,) = hire(session, "marketer")
+    for name in ("一", "二"):
+        campaign_id = draft.save(database, draft.read(form(name=name, keyword=""), NOW), marketer, NOW)
+        rows = [
+            {"campaign_id": campaign_id, "ordinal": n, "amount_fen": 200, "tier": "", "status": "planned" if n % 3 else "loaded",
+             "attempts": 0, "updated_at": NOW}
+            for n in range(1, 3001)
+        ]  # fmt: skip
+        with database.transaction() as session:
+            session.execute(insert(Packet), rows)
+    with database.transaction() as session:
+        session.execute(text("ANALYZE"))
+    return database
+
+
+@pytest.mark.parametrize("status", ["", "loaded"])
+@pytest.mark.parametrize("bound", [{}, {"after": 1_500}, {"before": 1_500}])
+def test_no_page_scans_or_counts_the_table(filled: Database, status: str, bound: dict[str, int]) -> None:
+    seen: list[tuple[str, Any]] = []
+
+    def remember(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(filled.engine, "before_cursor_execute", remember)
+    with filled.reading() as session:
+        page = listing.packets(session, 2, status=status, **bound)
+        tally = listing.tallies(session, [2])
+    event.remove(filled.engine, "before_cursor_execute", remember)
+    assert len(page.rows) == 50
+    assert tally
+    with filled.reading() as session:
+        for statement, parameters in seen:
+            if "packets" not in statement.lower():
+                continue
+            assert "count(" not in statement.lower()
+            explain = "EXPLAIN QUERY PLAN " if filled.is_sqlite else "EXPLAIN "
+            plan = "\n".join(map(str, session.connection().exec_driver_sql(explain + statement, parameters).all()))
+            assert "Seq Scan on packets" not in plan and "SCAN packets" not in plan, plan
+            assert "USE TEMP B-TREE" not in plan, plan
+
+
+def test_pages_meet_without_gap_or_double(filled: Database) -> None:
+    with filled.reading() as session:
+        for status in ("", "loaded", "planned"):
+            seen, after = [], 0
+            while rows := listing.packets(session, 1, status=status, after=after).rows:
+                seen += [row.ordinal for row in rows]
+                after = rows[-1].ordinal
+            wanted = [n for n in range(1, 3001) if not status or (status == "loaded") == (n % 3 == 0)]
+            assert seen == wanted
