@@ -73,8 +73,12 @@ def test_F42_F44_F49_every_reply_of_a_launch_may_be_lost(
     assert_launched_once(runtime, simulator, campaign_id, 20)
 
 
-@pytest.mark.parametrize("code", ["SYSTEMERROR", "FREQ_LIMIT", "NOTENOUGH", "CA_ERROR", "PROCESSING", "NEVER_SEEN", "268458547"])
-def test_F07_F09_F10_refusals_of_ordering_are_waited_out(runtime: Runtime, simulator: SimulatedWeChat, code: str) -> None:
+@pytest.mark.parametrize(
+    "code", ["SYSTEMERROR", "FREQ_LIMIT", "NOTENOUGH", "CA_ERROR", "PROCESSING", "NEVER_SEEN", "268458547"]
+)
+def test_F07_F09_F10_refusals_of_ordering_are_waited_out(
+    runtime: Runtime, simulator: SimulatedWeChat, code: str
+) -> None:
     """Five orders are refused with a code; nothing is ordered under a new number, and all arrive in the end."""
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": code, "times": 5})
     campaign_id = launched(runtime)
@@ -137,7 +141,9 @@ def test_F03_F04_a_worker_dies_at_every_boundary_of_a_launch(
         folder = tmp_path / str(boundary)
         folder.mkdir()
         shutil.copy(sqlite_template, folder / "wxbot.db")
-        settings = simulator_settings(simulator, f"sqlite:///{folder / 'wxbot.db'}", redis_url, folder, pay_concurrency=2)
+        settings = simulator_settings(
+            simulator, f"sqlite:///{folder / 'wxbot.db'}", redis_url, folder, pay_concurrency=2
+        )
         first = Runtime(settings)
         campaign_id = launched(first, packet_count=5, budget_fen=500)
         with crash_at(first, boundary) as met:

@@ -10,8 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import Clock
-from wxbot.db import Database
 from wxbot.demo import seed, story
 from wxbot.demo.actors import StoryProblem, World
 from wxbot.demo.stage import Ports, Stage, StageProblem
@@ -82,7 +80,7 @@ def _start(stage: Stage, console: Console) -> None:
 
 
 def _play(stage: Stage, console: Console) -> int:
-    database, clock = _parts(stage)
+    database, clock = stage.parts()
     try:
         seed.hire(database, clock.now())
         played = story.Story(stage.public_url, World(stage.wechat_url), database, clock, console).play()
@@ -94,7 +92,7 @@ def _play(stage: Stage, console: Console) -> int:
 
 def _host(stage: Stage, console: Console) -> int:
     """Seed a new demo, print where to look, and watch the processes until somebody stops us."""
-    database, clock = _parts(stage)
+    database, clock = stage.parts()
     try:
         with database.reading() as session:
             is_new = session.query(Campaign.id).first() is None
@@ -112,12 +110,6 @@ def _host(stage: Stage, console: Console) -> int:
                 f"{ended} ended by itself; the end of its log:\n{stage.last_words(ended)}"
             )
         time.sleep(0.5)
-
-
-def _parts(stage: Stage) -> tuple[Database, Clock]:
-    settings = stage.settings()
-    clock = Clock(f"{settings.api_base}/_sim/clock")
-    return Database(settings.database_url, clock), clock
 
 
 def _show_addresses(stage: Stage, console: Console, is_new: bool) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wxbot.clock import Clock
 from wxbot.db import Database
 from wxbot.migrations import upgrade
 from wxbot.private_servers import PrivateRedis, ServerProblem
@@ -157,6 +158,12 @@ class Stage:
             "brand": account.name,
         }
         return Settings(_env_file=None, **(values | dict(self.changes)))
+
+    def parts(self) -> tuple[Database, Clock]:
+        """The stage's database and clock, for looking and seeding; the caller closes the database."""
+        settings = self.settings()
+        clock = Clock(f"{settings.api_base}/_sim/clock")
+        return Database(settings.database_url, clock), clock
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables for a child process."""

@@ -1,0 +1,81 @@
+"""`make demo ONCE=1`: the whole story without a person, from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from wxbot.private_servers import free_port
+
+ROOT = Path(__file__).parents[2]
+
+
+def demo(folder: Path, *options: str) -> tuple[list[str], list[int]]:
+    """The command line of a demo on free ports in its own folder."""
+    ports = [free_port(), free_port(), free_port()]
+    names = ("--web-port", "--wechat-port", "--pay-port")
+    command = [sys.executable, "-m", "wxbot", "demo", *options, "--folder", str(folder)]
+    return [*command, *(part for name, port in zip(names, ports, strict=True) for part in (name, str(port)))], ports
+
+
+@pytest.mark.timeout(420)
+def test_the_story_ends_with_two_books_that_agree(tmp_path: Path) -> None:
+    command, _ports = demo(tmp_path / "demo", "--once")
+    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    assert played.returncode == 0, played.stderr[-3000:]
+    summary = json.loads(played.stdout.strip().splitlines()[-1])
+    assert (summary["packets"], summary["mismatches"]) == (200, 0)
+    assert summary["bank_paid_fen"] == summary["ledger_paid_fen"] > 0
+    assert summary["bank_returned_fen"] == summary["ledger_returned_fen"] > 0
+    assert summary["bank_paid_fen"] + summary["bank_returned_fen"] == summary["budget_fen"]
+    assert summary["received"] + summary["returned"] == summary["bound"] == 200
+    assert {"already_drawn", "sold_out", "not_by_shaking"} <= set(summary["refused"])
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_stops_everything_and_the_next_start_resumes(tmp_path: Path) -> None:
+    """Start, see the seeded campaign, Ctrl-C: no port listens any more; a second start has the same campaign."""
+    command, ports = demo(tmp_path / "demo")
+    for start in (1, 2):
+        running = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            env={**os.environ, "COLUMNS": "200"},
+        )  # fmt: skip
+        try:
+            deadline = time.monotonic() + 90
+            while not _is_listening(ports[0]) and running.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.3)
+            with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}/healthz", timeout=20) as reply:
+                assert reply.status == 200
+            time.sleep(3)
+        finally:
+            os.killpg(running.pid, signal.SIGINT)
+            said = running.communicate(timeout=60)[0]
+        assert running.returncode == 0, said
+        assert ("接着上次的数据" in said) == (start == 2), said
+        assert not any(map(_is_listening, ports))
+
+
+def test_a_busy_port_gives_a_sentence(tmp_path: Path) -> None:
+    command, ports = demo(tmp_path / "demo")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", ports[0]))
+        taken.listen()
+        refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 1
+    assert str(ports[0]) in refused.stdout
+    assert "--web-port" in refused.stdout
