@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from sqlalchemy.exc import DataError
 
@@ -337,10 +337,12 @@ def _query(environ: Mapping[str, Any]) -> dict[str, str]:
     text = environ.get("QUERY_STRING", "")
     if len(text) > QUERY_CHARACTERS:
         raise BadMessage("query too long")
-    pairs = parse_qsl(text, keep_blank_values=True)
-    single = dict(pairs)
-    if len(single) != len(pairs):
-        raise BadMessage("a parameter stands twice")
+    single: dict[str, str] = {}
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        if name in single:
+            raise BadMessage("a parameter stands twice")
+        single[name] = unquote_plus(value) if "%" in value or "+" in value else value
     return single
 
 

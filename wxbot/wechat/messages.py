@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -227,7 +228,7 @@ def seal(reply: Reply | None, message: Message, account: CallbackAccount, now_s:
     if account.crypt is None or not message.envelope.is_encrypted:
         return document
     encrypted = account.crypt.encrypt(document)
-    timestamp, nonce = str(now), sign.nonce(10)
+    timestamp, nonce = str(now), secrets.token_hex(5)
     signature = account.crypt.sign(timestamp, nonce, encrypted)
     # Base64, hex, digits and letters of our own making: nothing here can close its CDATA, so it is not parsed again.
     return (
