@@ -17,7 +17,10 @@ from wxbot.staff.models import ROLES
 
 blueprint = guard(Blueprint("draw_charts", __name__))
 
-STEPS = ("shake", "page", "admitted")
+STEPS = ("page", "shake", "admitted")
+"""Counted by the draw page: it was opened, it was opened by a proven shake, the draw was admitted."""
+
+REFUSALS = frozenset(Outcome) - {Outcome.ADMITTED}
 CHART_DAYS = 14
 HOURS_SHOWN = 72
 
@@ -35,7 +38,7 @@ def _title(outcome: str) -> str:
 @blueprint.get("/campaigns/<int:campaign_id>/funnel")
 @role_required(*ROLES)
 def funnel(campaign_id: int) -> str:
-    """Shakes → pages → admitted → bound → received, and the refusals by reason."""
+    """Pages → proven shakes → admitted → bound → received, and the refusals by reason."""
     campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
         totals = _totals(session, campaign_id)
@@ -43,7 +46,7 @@ def funnel(campaign_id: int) -> str:
     steps = [(step, totals.get(step, 0)) for step in STEPS]
     steps += [("bound", tally.reached("bound")), ("received", tally.reached("received"))]
     refusals = sorted(
-        ((n, _title(outcome)) for outcome, n in totals.items() if outcome not in STEPS and n), reverse=True
+        ((n, _title(outcome)) for outcome, n in totals.items() if outcome in REFUSALS and n), reverse=True
     )
     return render_template("console/_funnel.html", steps=steps, refusals=refusals, most=max(n for _, n in steps) or 1)
 
@@ -65,8 +68,8 @@ def chart(campaign_id: int) -> Response:
     for row in rows:
         label = row.hour.astimezone(SHANGHAI).strftime(form)
         labels[label] = True
-        name = row.outcome if row.outcome in series else "refused"
-        if row.outcome != "shake":
+        name = "refused" if row.outcome in REFUSALS else row.outcome
+        if name in series:
             series[name][label] = series[name].get(label, 0) + row.n
     return jsonify(
         labels=list(labels),

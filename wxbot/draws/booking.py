@@ -5,14 +5,16 @@ anyway makes draws fast without giving up anything: a request gets its answer on
 What is decided here is decided by SQL alone: unique indexes and a conditional write. Redis may be empty (I8, I18).
 """
 
+import fcntl
 import json
 import queue
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import redis as redis_client
 from sqlalchemy import bindparam, text
@@ -23,15 +25,27 @@ from wxbot.db import Database, UtcDateTime
 from wxbot.draws.draw import Jump
 from wxbot.draws.outcomes import Outcome
 from wxbot.logs import get_logger
+from wxbot.once import Line
 
 log = get_logger(__name__)
 
 BATCH = 128
+GATHER_S = 0.002
+"""How long the next transaction waits for company while several people draw at once; someone alone never waits."""
+
 ANSWER_WAIT_S = 20.0
 """Longer than the database waits for a lock: the answer is the transaction's, not a guess."""
 
 ADMITTED_KEPT_S = 120
 BOUND_KEPT_S = 600
+
+_REMEMBER = f"""
+for i, key in ipairs(KEYS) do
+  if ARGV[i] == 'bound' then redis.call('SET', key, ARGV[i], 'EX', {BOUND_KEPT_S})
+  else redis.call('SET', key, ARGV[i], 'EX', {ADMITTED_KEPT_S}, 'NX') end
+end
+"""
+"""A bind that was quicker is not overwritten (NX)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,93 +209,148 @@ def drawn_key(campaign_id: int, openid: str) -> str:
     return f"drawn:{campaign_id}:{openid}"
 
 
-Waiting = tuple[Admission, "Future[Booked]"]
+class Waiter:
+    """A request that waits for its commit: one lock, which costs a fraction of a Future."""
+
+    __slots__ = ("_done", "admission", "booked", "error")
+
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
+        self.booked: Booked | None = None
+        self.error: Exception | None = None
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def tell(self, booked: Booked | None, error: Exception | None = None) -> None:
+        """Wake the request, once."""
+        if self.booked is None and self.error is None:
+            self.booked, self.error = booked, error
+            self._done.release()
+
+    def wait(self) -> Booked:
+        """What the commit decided. Raises what the database raised, or TimeoutError."""
+        if not self._done.acquire(timeout=ANSWER_WAIT_S):
+            raise TimeoutError("the draw was not written in time")
+        if self.booked is None:
+            raise self.error or RuntimeError("told nothing")
+        return self.booked
 
 
-def _first_of_each(batch: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
+def _first_of_each(batch: Sequence[Waiter]) -> tuple[list[Waiter], list[Waiter]]:
     """One admission per person and per shake, and the rest for the next transaction."""
-    first: list[Waiting] = []
-    repeats: list[Waiting] = []
+    first: list[Waiter] = []
+    repeats: list[Waiter] = []
     seen: set[tuple[int, str]] = set()
     for one in batch:
-        marks = {(one[0].campaign_id, one[0].openid), (one[0].campaign_id, one[0].shake_ticket_hash)}
+        asked = one.admission
+        marks = {(asked.campaign_id, asked.openid), (asked.campaign_id, asked.shake_ticket_hash)}
         (repeats if marks & seen else first).append(one)
         seen |= marks
     return first, repeats
 
 
-class Bookings:
-    """The writer thread of one process and the queue in front of it."""
+def _drain(waiting: "queue.SimpleQueue[Any]") -> list[Any]:
+    """Wait for one, and take what else is there, up to a batch."""
+    batch = [waiting.get()]
+    while len(batch) < BATCH:
+        try:
+            batch.append(waiting.get_nowait())
+        except queue.Empty:
+            break
+    return batch
 
-    def __init__(self, database: Database, redis: "redis_client.Redis") -> None:
+
+class Bookings:
+    """The writer thread of one process, the queue in front of it, and a second thread that tells Redis afterwards."""
+
+    def __init__(self, database: Database, line: Line) -> None:
         self._database = database
-        self._redis = redis
-        self._waiting: queue.SimpleQueue[Waiting] = queue.SimpleQueue()
+        self._line = line
+        self._waiting: queue.SimpleQueue[Waiter] = queue.SimpleQueue()
+        self._written: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._turn_file: BinaryIO | None = None
 
     def write(self, admission: Admission) -> Booked:
         """Queue an admission and wait for the commit that holds it. Raises what the database raised."""
         if self._thread is None:
             self._start()
-        answer: Future[Booked] = Future()
-        self._waiting.put((admission, answer))
-        return answer.result(timeout=ANSWER_WAIT_S)
+        waiter = Waiter(admission)
+        self._waiting.put(waiter)
+        return waiter.wait()
 
     def _start(self) -> None:
         with self._guard:
             if self._thread is None:
+                threading.Thread(target=self._remember, name="bookings-redis", daemon=True).start()
                 self._thread = threading.Thread(target=self._run, name="bookings", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
+        batch: list[Waiter] = []
         while True:
-            batch = [self._waiting.get()]
-            while len(batch) < BATCH:
-                try:
-                    batch.append(self._waiting.get_nowait())
-                except queue.Empty:
-                    break
+            if len(batch) > 1:
+                time.sleep(GATHER_S)  # a crowd: those just answered are followed by others in a moment
+            batch = _drain(self._waiting)
             try:
                 self._commit(batch)
             except Exception as error:  # the thread must outlive any surprise; every waiter is told
                 log.exception("bookings_failed")
-                for _, answer in batch:
-                    if not answer.done():
-                        answer.set_exception(error)
+                for waiter in batch:
+                    waiter.tell(None, error)
 
-    def _commit(self, batch: Sequence[Waiting]) -> None:
+    def _commit(self, batch: Sequence[Waiter]) -> None:
         # One order for all processes, so that two batches never wait for each other in a circle (PostgreSQL).
-        ordered = sorted(batch, key=lambda one: (one[0].campaign_id, one[0].openid))
-        ordered, repeats = _first_of_each(ordered)
+        ordered, repeats = _first_of_each(
+            sorted(batch, key=lambda one: (one.admission.campaign_id, one.admission.openid))
+        )
         try:
-            with self._database.transaction() as session:
-                results = book(session, [admission for admission, _ in ordered])
+            with self._turn(), self._database.transaction() as session:
+                results = book(session, [waiter.admission for waiter in ordered])
         except SQLAlchemyError as error:
             if len(batch) == 1:
-                ordered[0][1].set_exception(error)
+                ordered[0].tell(None, error)
                 return
-            log.warning("bookings_one_by_one", waiting=len(ordered), error=type(error).__name__)
-            for one in (*ordered, *repeats):
-                self._commit([one])
+            log.warning("bookings_one_by_one", waiting=len(batch), error=type(error).__name__)
+            for waiter in (*ordered, *repeats):
+                self._commit([waiter])
             return
-        for (_, answer), booked in zip(ordered, results, strict=True):
-            answer.set_result(booked)
-        self._remember(ordered, results)
+        for waiter, booked in zip(ordered, results, strict=True):
+            waiter.tell(booked)
+            key = drawn_key(waiter.admission.campaign_id, waiter.admission.openid)
+            if booked.outcome is Outcome.ADMITTED and booked.jump:
+                self._written.put((key, "|".join(("admitted", *booked.jump))))
+            elif booked.outcome is Outcome.ALREADY_DRAWN:
+                self._written.put((key, "bound"))
         if repeats:
             self._commit(repeats)
 
-    def _remember(self, ordered: Sequence[Waiting], results: Sequence[Booked]) -> None:
-        """Tell Redis, for speed only; a bind that was quicker is not overwritten (NX)."""
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let the processes of one machine write in turn.
+
+        SQLite's own waiting for its write lock sleeps in steps of up to 100 ms; a file lock wakes the next writer at
+        once. It orders only these writers and guards nothing: SQLite's lock does, as ever.
+        """
+        path = self._database.engine.url.database if self._database.is_sqlite else None
+        if not path or path == ":memory:":
+            yield
+            return
+        if self._turn_file is None:
+            self._turn_file = open(f"{path}-draws-turn", "ab")  # noqa: SIM115 - kept for the life of the thread
+        fcntl.flock(self._turn_file, fcntl.LOCK_EX)
         try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                for (admission, _), booked in zip(ordered, results, strict=True):
-                    key = drawn_key(admission.campaign_id, admission.openid)
-                    if booked.outcome is Outcome.ADMITTED and booked.jump:
-                        pipe.set(key, "|".join(("admitted", *booked.jump)), ex=ADMITTED_KEPT_S, nx=True)
-                    elif booked.outcome is Outcome.ALREADY_DRAWN:
-                        pipe.set(key, "bound", ex=BOUND_KEPT_S)
-                if len(pipe):
-                    pipe.execute()
-        except redis_client.RedisError:
-            log.warning("drawn_not_kept")
+            yield
+        finally:
+            fcntl.flock(self._turn_file, fcntl.LOCK_UN)
+
+    def _remember(self) -> None:
+        """Tell Redis, for speed only: losing this costs a later request one look into SQL."""
+        while True:
+            batch: list[tuple[str, str]] = _drain(self._written)
+            keys, values = zip(*batch, strict=True)
+            try:
+                self._line.call("EVAL", _REMEMBER, len(keys), *keys, *values)
+            except redis_client.RedisError as error:
+                log.warning("drawn_not_kept", error=type(error).__name__)

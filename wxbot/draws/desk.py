@@ -17,9 +17,9 @@ class Desk:
     def __init__(self, runtime: Runtime) -> None:
         self.pid = os.getpid()
         self.boards = Boards(runtime.database, runtime.vault)
-        self.bookings = Bookings(runtime.database, runtime.redis)
-        self.counts = Counts(runtime.database)
         self.line = Line(runtime.settings.redis_url)
+        self.bookings = Bookings(runtime.database, self.line)
+        self.counts = Counts(runtime.database)
 
 
 _desks: "weakref.WeakKeyDictionary[Runtime, Desk]" = weakref.WeakKeyDictionary()

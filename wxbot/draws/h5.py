@@ -112,6 +112,8 @@ def page(desk: Desk, board: Board) -> BaseResponse | str:
         if again is not None:
             return again  # another person may hold this phone now; WeChat is asked once
     desk.counts.add(board.campaign_id, "page", now_unix)
+    if entrance is None:
+        desk.counts.add(board.campaign_id, "shake", now_unix)
     mine = _mine(runtime, board, session.openid)
     words = phone_words()
     state = _state(runtime, board, session, now_unix) | {
