@@ -13,6 +13,7 @@ from sqlalchemy import select
 from tests.staff.consoles import NOON, Browser, form_at
 from wxbot import ledger
 from wxbot.campaigns.models import Campaign
+from wxbot.draws.models import DrawCount
 from wxbot.staff.models import AuditEvent
 
 
@@ -160,7 +161,18 @@ def test_charts_are_numbers_in_fen(story_app: Flask) -> None:
         assert sum(money["series"]["received"]) == ledger.total_posted(session, "received", 1)
     draws = json.loads(browser.get("/admin/campaigns/1/draws.json").text)
     assert sum(draws["series"]["admitted"]) > 100
-    assert "你已经抽到过了" in browser.get("/admin/campaigns/1/funnel").text
+    funnel = browser.get("/admin/campaigns/1/funnel").text
+    assert "你已经抽到过了" in funnel
+
+
+def test_a_won_packet_is_no_refusal_in_funnel_and_chart(story_app: Flask) -> None:
+    browser = Browser(story_app, "li")
+    before = json.loads(browser.get("/admin/campaigns/1/draws.json").text)["series"]["refused"]
+    with story_app.extensions["wxbot"].database.transaction() as session:
+        session.add(DrawCount(campaign_id=1, hour=NOON, outcome="bound", n=777))
+    assert ">bound<" not in browser.get("/admin/campaigns/1/funnel").text
+    after = json.loads(browser.get("/admin/campaigns/1/draws.json").text)["series"]["refused"]
+    assert sum(after) == sum(before)
 
 
 XSS = (

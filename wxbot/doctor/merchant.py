@@ -169,5 +169,5 @@ def line_is_open(runtime: Runtime) -> Finding:
     since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"
     return bad(
         f"发放自 {since} 起停止：{line.stopped_code}（{row.zh}）", f"sending stopped at {since}: {line.stopped_code} ({row.en})",
-        "解决原因后系统会自动试发；若由人停止，请在后台 → 资金 恢复",
+        "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复下单",
     )  # fmt: skip
