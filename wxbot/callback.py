@@ -31,7 +31,7 @@ from wxbot.wechat.messages import SUCCESS, Message, Reply
 ANSWER_S = 4.0
 """WeChat waits 5 seconds (wechat-protocol §5.4); whatever happens, the answer leaves before that."""
 
-READ_RULES_S = 1.0
+READ_RULES_S = 3.0
 """How long a message may wait for the reply rules to be read; after that the last known ones are used."""
 
 QUERY_CHARACTERS = 2048
