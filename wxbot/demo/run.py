@@ -97,7 +97,7 @@ def _host(stage: Stage, console: Console) -> int:
         with database.reading() as session:
             is_new = session.query(Campaign.id).first() is None
         if is_new:
-            beacon = World(stage.wechat_url).call("POST", "beacons", {"comment": "门口"})["beacon"]
+            beacon = World(stage.wechat_url).call("POST", "beacons", {"comment": "柜台前"})["beacon"]
             seed.seed(database, clock.now(), int(beacon["device_id"]))
     finally:
         database.close()
@@ -114,9 +114,9 @@ def _host(stage: Stage, console: Console) -> int:
 
 def _show_addresses(stage: Stage, console: Console, is_new: bool) -> None:
     table = Table(title="wxbot 已就绪 · ready", title_justify="left", title_style="bold")
-    table.add_column("看哪里 look at")
+    table.add_column("看哪里 look at", overflow="fold")
     table.add_column("地址 address", style="cyan", no_wrap=True)
-    table.add_column("说明 what it is")
+    table.add_column("说明 what it is", overflow="fold")
     table.add_row(
         "手机 phone",
         f"{stage.wechat_url}/phone",
