@@ -21,7 +21,11 @@ REORDER_MARGIN = timedelta(hours=1)
 
 
 def absorb(session: Session, campaign: Campaign, now: datetime, limit: int = 500) -> int:
-    """Apply up to `limit` order changes to the packets of a campaign; returns how many were looked at."""
+    """Apply up to `limit` order changes to the packets of a campaign; returns how many were applied.
+
+    An order that changes again while this runs keeps its mark and is looked at again: only the status that was seen
+    here is marked as seen.
+    """
     orders = session.scalars(
         select(Order)
         .where(Order.campaign_id == campaign.id, Order.is_noticed.is_(False), Order.reason_kind == "packet")
@@ -29,46 +33,48 @@ def absorb(session: Session, campaign: Campaign, now: datetime, limit: int = 500
         .limit(limit)
     ).all()
     by_expiry: dict[datetime, list[int]] = {}
+    followed: dict[str, list[int]] = {}
     for order in orders:
         if order.status == "accepted" and order.expires_at is not None:
             by_expiry.setdefault(order.expires_at, []).append(order.reason_id)
-        else:
-            _follow(session, campaign, order, now)
+        elif not _follow(session, campaign, order, now):
+            continue
+        followed.setdefault(order.status, []).append(order.id)
     for expires_at, packet_ids in sorted(by_expiry.items()):
-        move_packets(session, packet_ids, "ordered", "ticketed", now, expires_at=expires_at)
-    changed(
-        session,
-        update(Order).where(Order.id.in_([order.id for order in orders])).values(is_noticed=True),
+        move_packets(session, packet_ids, "ordered", "ticketed", now, expires_at=expires_at, failures=0)
+    return sum(
+        changed(session, update(Order).where(Order.id.in_(ids), Order.status == status).values(is_noticed=True))
+        for status, ids in followed.items()
     )
-    return len(orders)
 
 
-def _follow(session: Session, campaign: Campaign, order: Order, now: datetime) -> None:
+def _follow(session: Session, campaign: Campaign, order: Order, now: datetime) -> bool:
+    """Move one packet after its order; False when the packet was moved by someone else at this moment."""
     packet = session.get(Packet, order.reason_id)
     if packet is None or packet.order_id != order.id:
-        return
+        return True
     match order.status:
-        case "received" if packet.status in ("bound", "loaded", "ticketed"):
+        case "received" if packet.status in ("bound", "loaded", "ticketed", "ordered"):
             seen = {"openid": order.openid, "bound_at": now} if packet.openid is None else {}
-            move_packet(session, packet.id, packet.status, "received", now, settled_at=now, **seen)
-        case "returned" if packet.status == "bound":
-            move_packet(session, packet.id, "bound", "returned", now, settled_at=now)
+            return move_packet(session, packet.id, packet.status, "received", now, settled_at=now, **seen)
+        case "returned" | "failed" if packet.status == "bound":
+            return move_packet(session, packet.id, "bound", "returned", now, settled_at=now)
         case "returned" if packet.status in ("ordered", "ticketed", "loaded"):
-            _plan_again(session, campaign, packet, now, failures=0)
-        case "failed" if packet.status == "ordered":
+            return _plan_again(session, campaign, packet, now, failures=0)
+        case "failed" if packet.status in ("ordered", "ticketed", "loaded"):
             failures = packet.failures + (order.err_code != "CANCELLED")
-            if failures >= FAILURES_MAX:
-                log.error("packet_dropped", packet_id=packet.id, err_code=order.err_code)
-                move_packet(session, packet.id, "ordered", "dropped", now, settled_at=now, failures=failures)
-            else:
-                _plan_again(session, campaign, packet, now, failures=failures)
+            if failures < FAILURES_MAX:
+                return _plan_again(session, campaign, packet, now, failures=failures)
+            log.error("packet_dropped", packet_id=packet.id, err_code=order.err_code)
+            return move_packet(session, packet.id, packet.status, "dropped", now, settled_at=now, failures=failures)
+    return True
 
 
-def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datetime, failures: int) -> None:
+def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datetime, failures: int) -> bool:
     """The money is back: plan the packet again while the campaign runs on, else drop it."""
     runs_on = campaign.status in ("launching", "on", "off") and now < campaign.end_at - REORDER_MARGIN
     after = "planned" if runs_on else "dropped"
-    move_packet(
+    return move_packet(
         session, packet.id, packet.status, after, now,
         order_id=None, bucket_id=None, expires_at=None, failures=failures, settled_at=None if runs_on else now,
     )  # fmt: skip

@@ -44,7 +44,7 @@ CAMPAIGN_STATUSES = {
 
 PACKET_NEXT: Transitions = {
     "planned": frozenset({"ordered", "dropped"}),
-    "ordered": frozenset({"ticketed", "planned", "dropped"}),
+    "ordered": frozenset({"ticketed", "planned", "dropped", "received"}),
     "ticketed": frozenset({"loaded", "planned", "dropped", "bound", "received"}),
     "loaded": frozenset({"bound", "received", "planned", "dropped"}),
     "bound": frozenset({"received", "returned"}),
