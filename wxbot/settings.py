@@ -32,8 +32,8 @@ class Settings(BaseSettings):
     )
 
     profile: Literal["simulator", "production"] = "production"
-    database_url: str = "sqlite:///instance/wxbot.db"
-    redis_url: str = "redis://127.0.0.1:6379/0"
+    database_url: str = Field(default="sqlite:///instance/wxbot.db", repr=False)
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)
     public_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr
     data_dir: Path = Path("instance")
