@@ -40,7 +40,7 @@ def settings_for(ground: Ground, wechat: SimulatedWeChat, concurrency: int) -> S
     certs: Path = wechat.certs
     return ground.settings(
         **values, profile="simulator", mch_base=wechat.pay_base, public_url="http://127.0.0.1:8000",
-        pay_cert_file=certs / "apiclient_cert.pem", pay_key_file=certs / "apiclient_key.pem", pay_ca_file=certs / "ca.pem",
+        pay_cert_file=certs / "apiclient_cert.pem", pay_cert_key_file=certs / "apiclient_key.pem", pay_ca_file=certs / "ca.pem",
         pay_quiet_hours=False, pay_per_second=100_000, pay_per_day=10_000_000, pay_concurrency=concurrency,
     )  # fmt: skip
 

@@ -138,7 +138,7 @@ class Ground:
             "public_url": f"https://{HOST}", "appid": "wx0123456789abcdef", "appsecret": "0" * 32,
             "original_id": "gh_0123456789ab", "callback_token": TOKEN, "aes_key": AES_KEY, "callback_mode": "encrypted",
             "mch_id": "1900000001", "pay_key": "k" * 32, "pay_cert_file": self.folder / "none.pem",
-            "pay_key_file": self.folder / "none.pem", "log_level": "WARNING",
+            "pay_cert_key_file": self.folder / "none.pem", "log_level": "WARNING",
         }  # fmt: skip
         values |= {f"{name}_base": "https://127.0.0.1:1" for name in ("api", "mch", "open", "mp", "res", "zb")}
         if "database_url" not in changes:

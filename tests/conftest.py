@@ -227,7 +227,7 @@ def simulator_settings(
         "data_dir": folder,
         "mch_base": simulator.pay_base,
         "pay_cert_file": simulator.certs / "apiclient_cert.pem",
-        "pay_key_file": simulator.certs / "apiclient_key.pem",
+        "pay_cert_key_file": simulator.certs / "apiclient_key.pem",
         "pay_ca_file": simulator.certs / "ca.pem",
         "pay_quiet_hours": False,  # tests run at night, too
         "pay_per_second": 1000,

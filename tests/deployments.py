@@ -38,7 +38,7 @@ def settings_for(mode: str, database_url: str, redis_url: str, folder: Path, **c
         "mch_id": "1900000001",
         "pay_key": "k" * 32,
         "pay_cert_file": folder / "apiclient_cert.pem",
-        "pay_key_file": folder / "apiclient_key.pem",
+        "pay_cert_key_file": folder / "apiclient_key.pem",
         "mch_base": "https://127.0.0.1:1",
     }
     return Settings(_env_file=None, **(values | hosts | changes))

@@ -227,11 +227,11 @@ def test_S60_nothing_lies_under_the_web_root(app: Flask, path: str) -> None:
 def test_S61_production_refuses_key_files_that_others_can_read(tmp_path: Path) -> None:
     settings = settings_for("encrypted", "sqlite://", "redis://127.0.0.1:1", tmp_path)
     refuse_unsafe_start(settings)
-    settings.pay_key_file.write_text("key")
-    settings.pay_key_file.chmod(0o644)
+    settings.pay_cert_key_file.write_text("key")
+    settings.pay_cert_key_file.chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 600"):
         create_app(settings)
-    settings.pay_key_file.chmod(0o600)
+    settings.pay_cert_key_file.chmod(0o600)
     refuse_unsafe_start(settings)
 
 

@@ -60,7 +60,7 @@ def settings(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_pa
         copied.chmod(0o600)
     return simulator_settings(
         simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{free_port()}", mp_verify=CODE,
-        pay_cert_file=tmp_path / "apiclient_cert.pem", pay_key_file=tmp_path / "apiclient_key.pem",
+        pay_cert_file=tmp_path / "apiclient_cert.pem", pay_cert_key_file=tmp_path / "apiclient_key.pem",
     )  # fmt: skip
 
 
@@ -138,15 +138,15 @@ def test_wrong_secrets_are_told_apart(settings: Settings) -> None:
 
 
 def test_S61_a_key_that_others_can_read_is_bad(settings: Settings) -> None:
-    settings.pay_key_file.chmod(0o644)
+    settings.pay_cert_key_file.chmod(0o644)
     finding = found(settings)["key_files"]
     assert finding.is_bad
-    assert finding.mend == f"chmod 600 {settings.pay_key_file}"
+    assert finding.mend == f"chmod 600 {settings.pay_cert_key_file}"
 
 
 def test_a_key_of_another_certificate_is_found(settings: Settings) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    settings.pay_key_file.write_bytes(
+    settings.pay_cert_key_file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     assert found(settings)["certificate_key"].is_bad

@@ -32,7 +32,7 @@ SETTINGS = {
     "WXBOT_MCH_ID": "1900000001",
     "WXBOT_PAY_KEY": "k" * 32,
     "WXBOT_PAY_CERT_FILE": "cert.pem",
-    "WXBOT_PAY_KEY_FILE": "key.pem",
+    "WXBOT_PAY_CERT_KEY_FILE": "key.pem",
 }
 # Asks the installed application for a page, a front-end file and the schema, as a server there would.
 VISIT = """

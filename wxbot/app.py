@@ -336,7 +336,7 @@ def refuse_unsafe_start(settings: Settings) -> None:
         return
     if os.environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false"):
         raise SettingsError("FLASK_DEBUG is set: the debugger would let anyone run code here. Unset it in production.")
-    for path in (settings.pay_key_file, settings.pay_cert_file):
+    for path in (settings.pay_cert_key_file, settings.pay_cert_file):
         if path.exists() and path.stat().st_mode & 0o077:
             raise SettingsError(f"{path} can be read by other users of this machine. Mend it with: chmod 600 {path}")
 

@@ -99,7 +99,7 @@ class Runtime:
         ca_file = str(settings.pay_ca_file) if settings.pay_ca_file else None
         transport = Transport(
             before_send=assert_no_transaction,
-            cert=(str(settings.pay_cert_file), str(settings.pay_key_file)),
+            cert=(str(settings.pay_cert_file), str(settings.pay_cert_key_file)),
             ca_file=ca_file,
             pool_size=settings.pay_concurrency,
         )

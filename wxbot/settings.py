@@ -16,7 +16,7 @@ SHAKE_AUTH_MCHID = "1000052601"
 SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
 """The shake platform's merchant number and appid: constants of hbpreorder (wechat-protocol §1.2)."""
 
-SECRET_FILE_FIELDS = ("secret_key", "appsecret", "callback_token", "aes_key", "database_url", "redis_url")
+SECRET_FILE_FIELDS = ("secret_key", "appsecret", "callback_token", "aes_key", "pay_key", "database_url", "redis_url")
 """Settings that may also be given as WXBOT_<NAME>_FILE, the path of a file that holds the value."""
 
 
@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     mch_id: str = Field(pattern=r"^\d{8,10}$")
     pay_key: SecretStr
     pay_cert_file: Path
-    pay_key_file: Path
+    pay_cert_key_file: Path
     pay_ca_file: Path | None = None
     client_ip: str = "127.0.0.1"
     shake_auth_mchid: str = SHAKE_AUTH_MCHID

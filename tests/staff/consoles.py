@@ -56,7 +56,7 @@ def console_settings(database_url: str, redis_url: str, folder: Path, **changes:
         "profile": "simulator", "database_url": database_url, "redis_url": redis_url, "data_dir": folder, "brand": "晨光咖啡",
         "secret_key": "a-secret-key-for-tests-only-0123456789abcdef", "public_url": "http://localhost", "appid": "wx0123456789abcdef",
         "appsecret": "0" * 32, "original_id": "gh_0123456789ab", "callback_token": "abcdefgh12345678ABCD", "aes_key": "a" * 43,
-        "mch_id": "1900000001", "pay_key": "0" * 32, "pay_cert_file": folder / "cert.pem", "pay_key_file": folder / "key.pem",
+        "mch_id": "1900000001", "pay_key": "0" * 32, "pay_cert_file": folder / "cert.pem", "pay_cert_key_file": folder / "key.pem",
         "api_base": "http://127.0.0.1:9", "mch_base": "https://127.0.0.1:9",
     }  # fmt: skip
     return Settings(_env_file=None, **(values | changes))

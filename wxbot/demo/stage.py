@@ -152,7 +152,7 @@ class Stage:
             "data_dir": self.folder,
             "mch_base": f"https://127.0.0.1:{self.ports.pay}",
             "pay_cert_file": certs / "apiclient_cert.pem",
-            "pay_key_file": certs / "apiclient_key.pem",
+            "pay_cert_key_file": certs / "apiclient_key.pem",
             "pay_ca_file": certs / "ca.pem",
             "pay_quiet_hours": False,
             "brand": account.name,
@@ -174,6 +174,17 @@ class Stage:
         }
         variables = {f"WXBOT_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
         return {**{name: value for name, value in os.environ.items() if not name.startswith("WXBOT_")}, **variables}
+
+    def pid(self, name: str) -> int:
+        """The process id of a running part."""
+        return next(child.pid for known, child in self._children if known == name)
+
+    def kill(self, name: str) -> None:
+        """End one part the hard way, like a power cut; for trying what then happens."""
+        child = next(child for known, child in self._children if known == name)
+        self._children = [(known, other) for known, other in self._children if other is not child]
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
     def is_whole(self) -> str | None:
         """The name of a process that has ended by itself, or None while all run."""

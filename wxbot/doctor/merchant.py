@@ -21,7 +21,7 @@ def _certificate(runtime: Runtime) -> x509.Certificate:
 
 
 def _absent(runtime: Runtime) -> Finding | None:
-    for name in ("pay_cert_file", "pay_key_file"):
+    for name in ("pay_cert_file", "pay_cert_key_file"):
         path = getattr(runtime.settings, name)
         if not path.is_file():
             return bad(
@@ -36,12 +36,12 @@ def key_files_are_private(runtime: Runtime) -> Finding:
     absent = _absent(runtime)
     if absent:
         return absent
-    for path in (runtime.settings.pay_key_file, runtime.settings.pay_cert_file):
+    for path in (runtime.settings.pay_cert_key_file, runtime.settings.pay_cert_file):
         if path.is_symlink():
             return note(f"{path} 是符号链接", f"{path} is a symbolic link", "请直接指向真实文件，并检查其权限")
         if path.stat().st_mode & 0o077:
             mode = f"{path.stat().st_mode & 0o777:o}"
-            is_key = path == runtime.settings.pay_key_file
+            is_key = path == runtime.settings.pay_cert_key_file
             found = bad if is_key or not runtime.settings.is_simulated else note
             return found(
                 f"{path} 的权限是 {mode}，其他用户能读",
@@ -57,7 +57,7 @@ def key_fits_certificate(runtime: Runtime) -> Finding:
     if absent:
         return absent
     try:
-        key = serialization.load_pem_private_key(runtime.settings.pay_key_file.read_bytes(), password=None)
+        key = serialization.load_pem_private_key(runtime.settings.pay_cert_key_file.read_bytes(), password=None)
         fits = _spki(key.public_key()) == _spki(_certificate(runtime).public_key())
     except (ValueError, TypeError) as error:
         return bad(
