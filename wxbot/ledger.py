@@ -7,11 +7,12 @@ DELETE, and a hash chain over the entries (written by the worker) finds a row th
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, func, select
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Table, UniqueConstraint, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -85,8 +86,22 @@ class Posting:
     campaign_id: int | None = None
 
 
-def _insert(session: Session, table: Any) -> Any:
-    return (sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert)(table)
+@cache
+def _statements(dialect: str) -> tuple[Any, Any]:
+    """(entries, balances) for one database, made once: posting is on every path that moves money."""
+    insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
+    entry, balance = cast(Table, Entry.__table__), cast(Table, Balance.__table__)
+    entries = (
+        insert(entry)
+        .on_conflict_do_nothing(index_elements=["kind", "ref"])
+        .returning(entry.c.campaign_id, entry.c.debit, entry.c.credit, entry.c.amount_fen)
+    )
+    moves = insert(balance)
+    balances = moves.on_conflict_do_update(
+        index_elements=["campaign_id", "account"],
+        set_={"balance_fen": balance.c.balance_fen + moves.excluded.balance_fen},
+    )
+    return entries, balances
 
 
 def post(session: Session, postings: Sequence[Posting], now: datetime) -> int:
@@ -99,25 +114,19 @@ def post(session: Session, postings: Sequence[Posting], now: datetime) -> int:
             raise ValueError(f"no such ledger account: {posting.debit} → {posting.credit}")
     if not postings:
         return 0
-    statement = _insert(session, Entry).values([{**asdict(posting), "at": now} for posting in postings])
-    new = session.execute(
-        statement.on_conflict_do_nothing(index_elements=["kind", "ref"]).returning(
-            Entry.campaign_id, Entry.debit, Entry.credit, Entry.amount_fen
-        )
-    ).all()
+    entries, balances = _statements(session.get_bind().dialect.name)
+    new = session.execute(entries, [vars(posting) | {"at": now} for posting in postings]).all()
     moved: dict[tuple[int, str], int] = {}
     for campaign_id, debit, credit, amount_fen in new:
         owner = campaign_id or 0
         moved[owner, debit] = moved.get((owner, debit), 0) - amount_fen
         moved[owner, credit] = moved.get((owner, credit), 0) + amount_fen
-    for (campaign_id, account), change_fen in sorted(moved.items()):
-        statement = _insert(session, Balance).values(campaign_id=campaign_id, account=account, balance_fen=change_fen)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["campaign_id", "account"],
-                set_={"balance_fen": Balance.balance_fen + statement.excluded.balance_fen},
-            )
-        )
+    if moved:
+        changes = [
+            {"campaign_id": campaign_id, "account": account, "balance_fen": change_fen}
+            for (campaign_id, account), change_fen in sorted(moved.items())
+        ]
+        session.execute(balances, changes)
     return len(new)
 
 

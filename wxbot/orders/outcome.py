@@ -4,12 +4,14 @@ Three outcomes: done, definitely failed, unknown. Whatever the table does not kn
 parameters and money reserved, and only asking settles it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import insert, update
+from sqlalchemy import Table, Update, bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger
@@ -181,65 +183,112 @@ HOLDING = {"accepted": "tickets", "received": "paid", "returned": "reserved", "f
 """Status → the ledger account that then holds the order's money."""
 
 
-def apply(session: Session, order: Order, verdict: Verdict, now: datetime, ticket_hash: str | None = None,
-          sealed_ticket: str | None = None) -> bool:  # fmt: skip
-    """Write a verdict inside the caller's transaction: status, ledger, budget, evidence together (F04e).
+@dataclass(frozen=True)
+class Ruling:
+    """A verdict on an order, with the ticket it brought (hashed and sealed) when there is one."""
 
-    Returns False when another worker has moved the order meanwhile (guarded by status and lease epoch); then nothing
-    but the evidence is written, and news about a settled order raises an alarm instead of an update (money §5.1).
+    order: Order
+    verdict: Verdict
+    ticket_hash: str | None = None
+    sealed_ticket: str | None = None
+
+
+def apply(session: Session, rulings: Sequence[Ruling], now: datetime) -> int:
+    """Write verdicts inside the caller's transaction: status, ledger, budget, evidence together (F04e).
+
+    Returns how many of the orders were still ours. One that another worker has moved meanwhile (guarded by status and
+    lease epoch) is left alone, only the evidence is written (money §5.1). One guarded UPDATE for each order; everything
+    else is written for all of them at once.
     """
-    values = _values(order, verdict, now)
-    if verdict.after == "accepted":
-        values |= {"sp_ticket": sealed_ticket, "sp_ticket_hash": ticket_hash, "accepted_at": now,
-                   "expires_at": (verdict.placed_at or order.created_at) + CHANNELS[order.channel].life}  # fmt: skip
-        values |= {"next_step": "query", "next_check_at": values["expires_at"] + timedelta(minutes=5)}
+    ours = [ruling for ruling in rulings if _write(session, ruling, now)]
+    evidence = [
+        {"order_id": ruling.order.id, "kind": "reply", "body": ruling.verdict.evidence[:8000], "at": now}
+        for ruling in rulings
+        if ruling.verdict.evidence
+    ]
+    if evidence:
+        session.execute(insert(cast(Table, Evidence.__table__)), evidence)
+    for ruling in ours:
+        if ruling.verdict.alarm:
+            log.error(
+                "order_alarm",
+                alarm=ruling.verdict.alarm,
+                mch_billno=ruling.order.mch_billno,
+                err_code=ruling.verdict.err_code,
+            )
+    _move_money(session, [ruling for ruling in ours if ruling.verdict.after in HOLDING], now)
+    return len(ours)
+
+
+def _write(session: Session, ruling: Ruling, now: datetime) -> bool:
+    """The guarded UPDATE of one order; False when another worker was quicker."""
+    order, verdict = ruling.order, ruling.verdict
     if verdict.after is not None and verdict.after not in NEXT.get(order.status, frozenset()):
         raise NotAllowed(f"orders: {order.status} → {verdict.after}")
-    statement = (
-        update(Order)
-        .where(Order.id == order.id, Order.status == order.status, Order.lease_epoch == order.lease_epoch)
-        .values(**values)
-    )
-    is_ours = changed(session, statement) > 0
-    if verdict.evidence:
-        session.execute(insert(Evidence).values(order_id=order.id, kind="reply", body=verdict.evidence[:8000], at=now))
-    if not is_ours:
+    values = _values(ruling, now)
+    guard = {"is_id": order.id, "is_status": order.status, "is_epoch": order.lease_epoch}
+    statement = _guarded(tuple(values))
+    written: Any = session.execute(statement, guard | {f"to_{name}": value for name, value in values.items()})
+    if not written.rowcount:
         log.warning("order_moved_meanwhile", mch_billno=order.mch_billno, status=order.status, after=verdict.after)
-        return False
-    if verdict.alarm:
-        log.error("order_alarm", alarm=verdict.alarm, mch_billno=order.mch_billno, err_code=verdict.err_code)
-    if verdict.after in HOLDING:
-        _move_money(session, order, verdict.after, now)
-    return True
+    return bool(written.rowcount)
 
 
-def _values(order: Order, verdict: Verdict, now: datetime) -> dict[str, Any]:
-    """The columns that every verdict sets."""
+@cache
+def _guarded(columns: tuple[str, ...]) -> Update:
+    """UPDATE of these columns where id, status and lease epoch are still what was seen; made once for each set."""
+    orders = cast(Table, Order.__table__)
+    return (
+        update(orders)
+        .where(
+            orders.c.id == bindparam("is_id"),
+            orders.c.status == bindparam("is_status"),
+            orders.c.lease_epoch == bindparam("is_epoch"),
+        )
+        .values({name: bindparam(f"to_{name}") for name in columns})
+    )
+
+
+def _values(ruling: Ruling, now: datetime) -> dict[str, Any]:
+    """The columns that a verdict sets."""
+    order, verdict = ruling.order, ruling.verdict
     values: dict[str, Any] = {"err_code": verdict.err_code, "next_step": verdict.step, "next_check_at": None}
     if verdict.wait_s is not None:
         values["next_check_at"] = now + timedelta(seconds=verdict.wait_s)
     if verdict.after is not None:
         values |= {"status": verdict.after, "is_noticed": False, "lease_until": None}
+    if verdict.after in HOLDING:
+        values["holding"] = HOLDING[verdict.after]
     if verdict.after in ("received", "returned", "failed"):
         values["settled_at"] = now
     if verdict.detail_id:
         values["detail_id"] = verdict.detail_id
     if verdict.openid:
         values["openid"] = verdict.openid
+    if verdict.after == "accepted":
+        expires_at = (verdict.placed_at or order.created_at) + CHANNELS[order.channel].life
+        values |= {"sp_ticket": ruling.sealed_ticket, "sp_ticket_hash": ruling.ticket_hash, "accepted_at": now,
+                   "expires_at": expires_at, "next_step": "query",
+                   "next_check_at": expires_at + timedelta(minutes=5)}  # fmt: skip
     return values
 
 
-def _move_money(session: Session, order: Order, after: str, now: datetime) -> None:
-    """Post what the new status means and keep the budget with it; `order.holding` is where the money stood."""
-    account = HOLDING[after]
-    ledger.post(
-        session, [Posting(after, order.mch_billno, order.holding, account, order.amount_fen, order.campaign_id)], now
-    )
-    changed(session, update(Order).where(Order.id == order.id).values(holding=account))
-    if after == "received":
-        budget.spend(session, order.campaign_id, order.amount_fen)
-    elif after in ("returned", "failed"):
-        budget.release(session, order.campaign_id, order.amount_fen)
+def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> None:
+    """Post what the new statuses mean and keep the budgets with it; `order.holding` is where the money stood."""
+    postings, spent, released = [], Counter[int](), Counter[int]()
+    for ruling in rulings:
+        order, after = ruling.order, ruling.verdict.after or ""
+        amount_fen, campaign_id = order.amount_fen, order.campaign_id
+        postings.append(Posting(after, order.mch_billno, order.holding, HOLDING[after], amount_fen, campaign_id))
+        if after == "received":
+            spent[campaign_id] += amount_fen
+        elif after in ("returned", "failed"):
+            released[campaign_id] += amount_fen
+    ledger.post(session, postings, now)
+    for campaign_id in sorted(spent):
+        budget.spend(session, campaign_id, spent[campaign_id])
+    for campaign_id in sorted(released):
+        budget.release(session, campaign_id, released[campaign_id])
 
 
 def note_bound(session: Session, order_id: int, openid: str, now: datetime) -> bool:

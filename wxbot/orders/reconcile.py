@@ -58,9 +58,8 @@ def _ask(runtime: Runtime, order: Order) -> PayAnswer | WeChatError:
 def _settle(runtime: Runtime, answers: Sequence[tuple[Order, PayAnswer | WeChatError]]) -> None:
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        for order, answer in answers:
-            verdict = outcome.judge_query(order, answer, now)
-            outcome.apply(session, order, verdict, now)
+        rulings = [outcome.Ruling(order, outcome.judge_query(order, answer, now)) for order, answer in answers]
+        outcome.apply(session, rulings, now)
 
 
 def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:

@@ -7,12 +7,12 @@ number is sent again (money F03–F04f).
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -51,12 +51,15 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
     concurrency = runtime.settings.pay_concurrency
     with ThreadPoolExecutor(concurrency, thread_name_prefix="pay") as pool:
         calls: dict[Future[Answer], Order] = {}
+        probes: set[int] = set()
         while True:
             room = min(2 * concurrency - len(calls), limit - report.sent)
             held_by = None
             if time.monotonic() < deadline and room >= concurrency // 2 and room > 0:
                 claimed, held_by = _claim(runtime, room)
                 report.sent += len(claimed)
+                if held_by == "stopped":
+                    probes |= {order.id for order in claimed}
                 calls.update({pool.submit(_call, runtime, order): order for order in claimed})
             if not calls and held_by == "rate" and time.monotonic() + 1 < deadline:
                 time.sleep(RATE_PAUSE_S)
@@ -64,7 +67,7 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
             if not calls:
                 break
             done, _ = wait(calls, return_when=FIRST_COMPLETED)
-            _settle(runtime, [(calls.pop(call), call.result()) for call in done], report)
+            _settle(runtime, [(calls.pop(call), call.result()) for call in done], probes, report)
     return report
 
 
@@ -75,29 +78,37 @@ def _claim(runtime: Runtime, wanted: int) -> tuple[Sequence[Order], str | None]:
     """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        due = session.scalars(_due(now, wanted)).all()
+        due = _due_ids(session, now, wanted)
         granted = limits.grant(session, runtime.settings, len(due), now)
-        claimed = []
-        for order in due[: granted.allowed]:
-            claim = (
-                update(Order)
-                .where(Order.id == order.id, Order.status == order.status, Order.lease_epoch == order.lease_epoch)
-                .values(
-                    status="sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE, sends=Order.sends + 1,
-                    sent_at=now, next_step=None, next_check_at=None,
-                )
-            )  # fmt: skip
-            if changed(session, claim):
-                claimed.append(order.id)
-        if not claimed:
+        if not granted.allowed:
             return (), granted.held_by
-        session.expire_all()
-        return session.scalars(select(Order).where(Order.id.in_(claimed))).all(), granted.held_by
+        claim = (
+            update(Order)
+            .where(Order.id.in_(due[: granted.allowed]), or_(_IS_PLANNED, _is_due_again(now)))  # whoever was quicker has made it undue
+            .values(
+                status="sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE, sends=Order.sends + 1,
+                sent_at=now, next_step=None, next_check_at=None,
+            )
+            .returning(Order)
+            .execution_options(synchronize_session=False)
+        )  # fmt: skip
+        claimed = sorted(session.scalars(claim), key=lambda order: order.id)
+        return claimed, granted.held_by
 
 
-def _due(now: datetime, wanted: int) -> Select[Order]:
-    again = (Order.next_check_at <= now) & (Order.next_step == "send") & (Order.status == "unknown")
-    return select(Order).where(or_(Order.status == "planned", again)).order_by(Order.id).limit(wanted)
+_IS_PLANNED = Order.status == "planned"
+
+
+def _is_due_again(now: datetime) -> ColumnElement[bool]:
+    return (Order.status == "unknown") & (Order.next_step == "send") & (Order.next_check_at <= now)
+
+
+def _due_ids(session: Session, now: datetime, wanted: int) -> list[int]:
+    """Numbers that are to be sent again, then planned ones; two questions, so that each walks an index and sorts nothing."""
+    again = select(Order.id).where(_is_due_again(now)).order_by(Order.id).limit(wanted)
+    due = list(session.scalars(again))
+    planned = select(Order.id).where(_IS_PLANNED).order_by(Order.id).limit(wanted - len(due))
+    return due + list(session.scalars(planned)) if len(due) < wanted else due
 
 
 def _call(runtime: Runtime, order: Order) -> Answer:
@@ -108,26 +119,33 @@ def _call(runtime: Runtime, order: Order) -> Answer:
         return error
 
 
-def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Answer]], report: SendReport) -> None:
-    """Commit the outcomes of several calls in one transaction."""
+def _settle(
+    runtime: Runtime, answers: Sequence[tuple[Order, Answer]], probes: Set[int], report: SendReport
+) -> None:  # fmt: skip
+    """Commit the outcomes of several calls in one transaction; only an accepted probe opens a stopped line again."""
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        for order, answer in answers:
-            verdict = outcome.judge_send(order, answer, now)
-            ticket = verdict.sp_ticket
-            outcome.apply(
-                session, order, verdict, now,
-                ticket_hash=runtime.vault.index(ticket) if ticket else None,
-                sealed_ticket=runtime.vault.seal(ticket) if ticket else None,
-            )  # fmt: skip
-            status = verdict.after or order.status
+        rulings = [_ruling(runtime, order, answer, now) for order, answer in answers]
+        outcome.apply(session, rulings, now)
+        for ruling in rulings:
+            verdict = ruling.verdict
+            status = verdict.after or ruling.order.status
             report.statuses[status] = report.statuses.get(status, 0) + 1
             if verdict.stops_line:
                 limits.stop_line(session, runtime.settings.mch_id, verdict.err_code or "UNKNOWN", now)
             elif verdict.after == "accepted":
                 report.accepted += 1
-        if report.accepted:
-            limits.open_line(session, runtime.settings.mch_id)
+                if ruling.order.id in probes:
+                    limits.open_line(session, runtime.settings.mch_id)
+
+
+def _ruling(runtime: Runtime, order: Order, answer: Answer, now: datetime) -> outcome.Ruling:
+    """What an answer means, with its ticket sealed."""
+    verdict = outcome.judge_send(order, answer, now)
+    ticket = verdict.sp_ticket
+    if not ticket:
+        return outcome.Ruling(order, verdict)
+    return outcome.Ruling(order, verdict, runtime.vault.index(ticket), runtime.vault.seal(ticket))
 
 
 def recover_sending(session: Session, now: datetime) -> int:
