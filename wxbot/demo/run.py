@@ -13,6 +13,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.demo import seed, story
 from wxbot.demo.actors import StoryProblem, World
 from wxbot.demo.stage import Ports, Stage, StageProblem
+from wxbot.runtime import Runtime
 
 FOLDER = Path("instance/demo")
 ONCE_FOLDER = Path("instance/demo-once")
@@ -99,6 +100,7 @@ def _host(stage: Stage, console: Console) -> int:
         if is_new:
             beacon = World(stage.wechat_url).call("POST", "beacons", {"comment": "柜台前"})["beacon"]
             seed.seed(database, clock.now(), int(beacon["device_id"]))
+            set_menu(stage)
     finally:
         database.close()
     _show_addresses(stage, console, is_new)
@@ -110,6 +112,15 @@ def _host(stage: Stage, console: Console) -> int:
                 f"{ended} ended by itself; the end of its log:\n{stage.last_words(ended)}"
             )
         time.sleep(0.5)
+
+
+def set_menu(stage: Stage) -> None:
+    """Give the account its menu, through WeChat's own API."""
+    runtime = Runtime(stage.settings())
+    try:
+        runtime.official_account.menu_create(seed.MENU)
+    finally:
+        runtime.close()
 
 
 def _show_addresses(stage: Stage, console: Console, is_new: bool) -> None:

@@ -15,6 +15,19 @@ from wxbot.staff.models import Staff
 PASSWORD = "wxbot-demo-2026"
 
 
+MENU = (
+    {"type": "click", "name": "领红包", "key": "红包"},
+    {
+        "name": "小店",
+        "sub_button": [
+            {"type": "click", "name": "营业时间", "key": "营业时间"},
+            {"type": "click", "name": "怎么走", "key": "怎么走"},
+        ],
+    },
+)
+"""The account's menu: a tap is answered like its key would be as a text."""
+
+
 @dataclass(frozen=True)
 class Account:
     """A member of the demo's staff."""
@@ -59,6 +72,8 @@ def seed(database: Database, now: datetime, device_id: int) -> None:
             for trigger, pattern, text in (
                 ("subscribe", "", "欢迎关注示例小店！到店打开微信「摇一摇」就有机会抽红包，回复「红包」查看活动。"),
                 ("equal", "你好", "你好呀！回复「红包」查看正在进行的活动。"),
+                ("equal", "营业时间", "每天 9:00–22:00，过年也不打烊。"),
+                ("equal", "怎么走", "地铁 2 号线人民广场站 3 口出来，看到红灯笼就到了。"),
                 ("default", "", "我还在学习中，回复「红包」查看活动，或直接到店摇一摇。"),
             ):
                 session.add(ReplyRule(trigger=trigger, pattern=pattern, reply_kind="text", text=text, updated_at=now))
