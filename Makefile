@@ -24,7 +24,7 @@ demo: python ## start everything on this machine (FRESH=1 starts over, ONCE=1 pl
 
 test: python ## install what the tests need and run them all (ARGS="-k word" for some, BROWSER=0 without Chromium)
 	$(INSTALL) test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 $(if $(filter 0,$(BROWSER)),-m "not browser") $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 -m "not proof$(if $(filter 0,$(BROWSER)), and not browser)" $(ARGS)
 
 check: python ## format, lint, types and the import contract; changes nothing
 	$(INSTALL) check
@@ -52,7 +52,7 @@ bench: python ## measure against bare baselines in the same run
 
 proof: python ## run the long proof of the money rules
 	$(INSTALL) test
-	@$(BIN)/pytest tests/faults $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 tests/faults tests/flows $(ARGS)
 
 browser: python ## run only the tests that drive Chromium
 	$(INSTALL) test

@@ -61,7 +61,14 @@ def settle(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packe
     work(runtime)
 
 
-@pytest.mark.parametrize("kind", ["drop_reply", "drop_request", "garble"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "drop_reply",
+        pytest.param("drop_request", marks=pytest.mark.proof),
+        pytest.param("garble", marks=pytest.mark.proof),
+    ],
+)
 @pytest.mark.parametrize("call", CALLS)
 def test_F42_F44_F49_every_reply_of_a_launch_may_be_lost(
     runtime: Runtime, simulator: SimulatedWeChat, call: str, kind: str
@@ -74,7 +81,16 @@ def test_F42_F44_F49_every_reply_of_a_launch_may_be_lost(
 
 
 @pytest.mark.parametrize(
-    "code", ["SYSTEMERROR", "FREQ_LIMIT", "NOTENOUGH", "CA_ERROR", "PROCESSING", "NEVER_SEEN", "268458547"]
+    "code",
+    [
+        "SYSTEMERROR",
+        "NOTENOUGH",
+        "PROCESSING",
+        *(
+            pytest.param(code, marks=pytest.mark.proof)
+            for code in ("FREQ_LIMIT", "CA_ERROR", "NEVER_SEEN", "268458547")
+        ),
+    ],
 )
 def test_F07_F09_F10_refusals_of_ordering_are_waited_out(
     runtime: Runtime, simulator: SimulatedWeChat, code: str
