@@ -25,7 +25,7 @@ from wxbot.money import yuan
 from wxbot.orders import listing as order_listing
 from wxbot.orders.export import csv_response
 from wxbot.staff import roster
-from wxbot.staff.console import local, log_action, now, number, one_or_404, role_required, runtime, text
+from wxbot.staff.console import local, locale, log_action, now, number, one_or_404, role_required, runtime, text
 from wxbot.staff.models import ROLES
 from wxbot.wechat.errors import row_for
 
@@ -137,6 +137,8 @@ def _trouble(campaign: Campaign) -> tuple[str, str] | None:
     code, _, sentence = campaign.trouble.partition(" ")
     if code == "BUDGET_SPENT":
         sentence = "预算已用完，不再下单 / The budget is spent, nothing more is ordered"
+    elif not locale().startswith("zh") and row_for("shake", code).is_known:
+        sentence = row_for("shake", code).en
     return code, in_language(sentence or code)
 
 

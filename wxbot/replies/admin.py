@@ -5,7 +5,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns import listing
-from wxbot.campaigns.admin_pages import owner_filter
+from wxbot.campaigns.admin_pages import campaign_or_404, owner_filter
 from wxbot.replies.models import TRIGGERS
 from wxbot.replies.rules import BadRule, add_rule, as_rule, first_of, in_order, list_rules, match, remove_rule
 from wxbot.staff import audit
@@ -57,6 +57,8 @@ def index() -> str:
 def add() -> tuple[str, int] | BaseResponse:
     """Add a rule that answers with a text or with a campaign's entry."""
     campaign_id, priority = number("campaign") or None, number("priority")
+    if campaign_id is not None:
+        campaign_or_404(campaign_id)
     try:
         with runtime().database.transaction() as session:
             rule = add_rule(
