@@ -29,8 +29,14 @@ RECONCILE_BATCH = 200
 
 
 def climb(runtime: Runtime) -> int:
-    """Advance every campaign that needs it."""
-    return sum(advance(runtime, campaign_id) for campaign_id in active_campaigns(runtime.database))
+    """Advance every campaign that needs it; one that raises does not keep the others waiting (F89)."""
+    done = 0
+    for campaign_id in active_campaigns(runtime.database):
+        try:
+            done += advance(runtime, campaign_id)
+        except Exception:
+            log.exception("climb_failed", campaign_id=campaign_id)
+    return done
 
 
 def send(runtime: Runtime) -> int:

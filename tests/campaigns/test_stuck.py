@@ -8,19 +8,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import event, select, update
 
 from tests.campaigns.stories import MARKETER, campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.campaigns.test_lifecycle import DAY, counted, pass_time
 from tests.draws.stage import set_stage
 from tests.servers import SimulatedWeChat
-from wxbot.campaigns import absorb, switch
+from wxbot.campaigns import absorb, launch, lease, switch
+from wxbot.campaigns.lotteries import card_icon
 from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
 from wxbot.db import Database
 from wxbot.orders.models import Order
 from wxbot.orders.reconcile import ask_now
 from wxbot.runtime import Runtime
+from wxbot.worker import run_task
 
 
 def ask_about_all(runtime: Runtime) -> None:
@@ -109,3 +111,150 @@ def test_F14_an_order_that_changes_while_it_is_absorbed_is_looked_at_again(runti
             absorb.absorb(session, session.get_one(Campaign, stage.campaign_id), now)
     other.close()
     assert stage.packets()[0].status == "ticketed"
+
+
+# --- buckets ------------------------------------------------------------------------------------------------------
+
+
+def test_F44_a_bucket_whose_tickets_all_expired_unanswered_is_given_up(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    """setprizebucket is not answered for three days; the money comes back, is ordered anew and loaded."""
+    simulator.control("PUT", "faults/shakearound/lottery/setprizebucket", {"kind": "drop_request"})
+    campaign_id = launched(runtime, end_at=runtime.clock.now() + timedelta(days=10))
+    work(runtime, rounds=12)
+    simulator.advance(3 * DAY + 600)
+    runtime.clock.refresh()
+    work(runtime, rounds=12)
+    simulator.control("DELETE", "faults")
+    for _ in range(3):
+        pass_time(runtime, simulator, 600)
+    assert counted(runtime, campaign_id) == {"loaded": 20}
+    assert campaign_of(runtime, campaign_id).status == "on"
+    with runtime.database.reading() as session:
+        assert set(session.scalars(select(Bucket.status))) == {"loaded", "refused"}
+    assert_sound(runtime)
+
+
+def expire_lease(runtime: Runtime) -> None:
+    """As if the minute of the lease had passed."""
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(lease_until=None))
+
+
+def test_F20_F44_two_workers_load_one_bucket_and_count_it_once(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    """A slow call outlives the lease; another worker climbs the same ladder meanwhile."""
+    campaign_id = launched(runtime)
+    slow = {"kind": "slow", "seconds": 3, "times": 1}
+    simulator.control("PUT", "faults/shakearound/lottery/setprizebucket", slow)
+    first = threading.Thread(target=work, args=(runtime,))
+    first.start()
+    while not simulator.control("GET", "faults")["faults"]["/shakearound/lottery/setprizebucket"]["hits"]:
+        first.join(0.05)
+    expire_lease(runtime)
+    work(runtime)
+    first.join()
+    work(runtime)
+    assert counted(runtime, campaign_id) == {"loaded": 20}
+    with runtime.database.reading() as session:
+        assert list(session.scalars(select(Lottery.loaded))) == [20]
+    assert_sound(runtime)
+
+
+def test_F21_F23_a_worker_that_was_overtaken_plans_orders_and_loads_nothing(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    """It slept with an expired lease, or the campaign was closed under it: every writing rung finds out."""
+    campaign_id = launched(runtime)
+    sleeper = lease.take(runtime, campaign_id)
+    assert sleeper is not None
+    assert lease.take(runtime, campaign_id) is None
+    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    for rung in launch.RUNGS["launching"][1:6]:
+        with pytest.raises(lease.LeaseLost):
+            rung(runtime, sleeper)
+    assert counted(runtime, campaign_id) == {}
+    expire_lease(runtime)
+    work(runtime)
+    assert campaign_of(runtime, campaign_id).status == "closed"
+    assert_sound(runtime)
+
+
+# --- campaigns ----------------------------------------------------------------------------------------------------
+
+
+def test_F89_one_campaign_that_raises_does_not_keep_the_others_waiting(
+    runtime: Runtime, simulator: SimulatedWeChat, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spoilt, sound = launched(runtime), launched(runtime)
+    with runtime.database.transaction() as session:
+        now = runtime.clock.now()
+        session.add(Lottery(campaign_id=spoilt, ordinal=1, lottery_key="not sealed", total=60, created_at=now))
+    for _ in range(6):
+        run_task(runtime, "campaigns.climb")
+        run_task(runtime, "orders.send")
+    assert campaign_of(runtime, sound).status == "on"
+    assert campaign_of(runtime, spoilt).status == "launching"
+    assert "climb_failed" in "".join(capfd.readouterr())
+
+
+def test_F49_I2_closing_comes_to_rest_when_wechat_refuses_the_switch(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    campaign_id = launched(runtime)
+    work(runtime)
+    refuse = {"kind": "refuse", "err_code": "9001069"}
+    simulator.control("PUT", "faults/shakearound/lottery/setlotteryswitch", refuse)
+    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    work(runtime, rounds=5)
+    assert (campaign_of(runtime, campaign_id).trouble or "").startswith("9001069")
+    simulator.advance(73 * 3600)
+    runtime.clock.refresh()
+    work(runtime, rounds=8)
+    assert campaign_of(runtime, campaign_id).status == "closed"
+    assert_sound(runtime)
+
+
+def test_I2_a_campaign_that_can_never_launch_closes_when_its_window_is_over(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    refuse = {"kind": "refuse", "err_code": "9001060"}
+    simulator.control("PUT", "faults/shakearound/lottery/addlotteryinfo", refuse)
+    campaign_id = launched(runtime)
+    work(runtime, rounds=3)
+    assert campaign_of(runtime, campaign_id).status == "launching"
+    simulator.advance(DAY + 60)
+    runtime.clock.refresh()
+    work(runtime)
+    assert campaign_of(runtime, campaign_id).status == "closed"
+    assert counted(runtime, campaign_id) == {"dropped": 20}
+    assert_sound(runtime)
+
+
+def test_a_lottery_lasts_as_long_as_its_campaign_even_when_launched_days_early(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    """91 days are the most a lottery may last: launched early it begins later, and is switched on when it has begun."""
+    begin_at = runtime.clock.now() + timedelta(days=3)
+    campaign_id = launched(runtime, begin_at=begin_at, end_at=begin_at + timedelta(days=91))
+    work(runtime)
+    (lottery,) = simulator.control("GET", "lotteries")["lotteries"]
+    assert lottery["expire_time"] >= int((begin_at + timedelta(days=91)).timestamp())
+    assert lottery["expire_time"] - lottery["begin_time"] <= 91 * DAY
+    pass_time(runtime, simulator, 2.6 * DAY)
+    assert (counted(runtime, campaign_id)["loaded"], campaign_of(runtime, campaign_id).is_lottery_on) == (20, False)
+    pass_time(runtime, simulator, 0.5 * DAY)
+    (lottery,) = simulator.control("GET", "lotteries")["lotteries"]
+    assert (lottery["onoff"], campaign_of(runtime, campaign_id).is_lottery_on) == (1, True)
+
+
+def test_the_page_of_another_installation_is_not_taken(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    """The account has a page of campaign 1 of a database that is gone: ours opens our own address."""
+    icon_url = runtime.shakearound.material_add(card_icon(), "card.png")
+    foreign = runtime.shakearound.page_add(
+        title="旧", description="旧", page_url="https://old.example.test/h5/c/old", comment="wxbot 1", icon_url=icon_url
+    )
+    campaign_id = launched(runtime)
+    assert campaign_id == 1
+    work(runtime)
+    assert campaign_of(runtime, campaign_id).page_id != foreign

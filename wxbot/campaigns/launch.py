@@ -4,13 +4,14 @@ launch (console) → plan packets → shake page at WeChat → lottery with onof
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns import absorb, close, pool
+from wxbot.campaigns import absorb, close, lease, pool
 from wxbot.campaigns.draft import amounts_of
+from wxbot.campaigns.lease import ACTIVE, LeaseLost
 from wxbot.campaigns.load import campaign_trouble, load_bucket
 from wxbot.campaigns.lotteries import current_lottery, ensure_lottery, ensure_page, switch_lotteries
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, Packet
@@ -23,13 +24,8 @@ from wxbot.wechat.errors import WeChatError
 
 log = get_logger(__name__)
 
-LEASE = timedelta(seconds=60)
-"""One worker climbs one campaign's ladder at a time; a dead one's lease runs out."""
-
 PLAN_BATCH = 2000
 """Packets inserted in one transaction."""
-
-ACTIVE = ("launching", "on", "off", "closing")
 
 
 class NotLaunchable(Exception):
@@ -56,58 +52,32 @@ def active_campaigns(database: Database) -> list[int]:
         return list(session.scalars(select(Campaign.id).where(Campaign.status.in_(ACTIVE)).order_by(Campaign.id)))
 
 
-def _take_lease(runtime: Runtime, campaign_id: int) -> Campaign | None:
-    with runtime.database.transaction() as session:
-        now = runtime.database.now(session)
-        taken = (
-            update(Campaign)
-            .where(
-                Campaign.id == campaign_id, Campaign.status.in_(ACTIVE),
-                or_(Campaign.lease_until.is_(None), Campaign.lease_until < now, Campaign.lease_until > now + 2 * LEASE),
-            )
-            .values(lease_until=now + LEASE, lease_epoch=Campaign.lease_epoch + 1)
-        )  # fmt: skip
-        return session.get(Campaign, campaign_id) if changed(session, taken) else None
-
-
-def _drop_lease(runtime: Runtime, campaign: Campaign) -> None:
-    with runtime.database.transaction() as session:
-        changed(
-            session,
-            update(Campaign)
-            .where(Campaign.id == campaign.id, Campaign.lease_epoch == campaign.lease_epoch)
-            .values(lease_until=None),
-        )
-
-
 def advance(runtime: Runtime, campaign_id: int) -> int:
     """Climb as far as possible now; returns how much was done (0: nothing to do).
 
     WeChat's refusals stop this climb and are written on the campaign; the next call tries the same rung again.
     """
-    campaign = _take_lease(runtime, campaign_id)
+    campaign = lease.take(runtime, campaign_id)
     if campaign is None:
         return 0
     done = 0
+    known, campaign.trouble = campaign.trouble, None
     try:
         for rung in RUNGS[campaign.status]:
             done += rung(runtime, campaign)
-        if campaign.trouble and not _still_troubled(runtime, campaign_id):
+        if known and campaign.trouble is None:  # this climb got to its end without meeting it again
             done += 1
+            with runtime.database.transaction() as session:
+                campaign_trouble(session, campaign, None)
     except WeChatError as error:
         with runtime.database.transaction() as session:
-            campaign_trouble(session, campaign_id, error)
+            campaign_trouble(session, campaign, error)
         log.warning("ladder_stopped", campaign_id=campaign_id, reason=str(error))
+    except LeaseLost:
+        log.info("ladder_left", campaign_id=campaign_id, status=campaign.status)
     finally:
-        _drop_lease(runtime, campaign)
+        lease.drop(runtime, campaign)
     return done
-
-
-def _still_troubled(runtime: Runtime, campaign_id: int) -> bool:
-    """Clear a trouble that this climb has overcome: it got to the end without meeting it again."""
-    with runtime.database.transaction() as session:
-        campaign_trouble(session, campaign_id, None)
-    return False
 
 
 def _plan(runtime: Runtime, campaign: Campaign) -> int:
@@ -120,7 +90,9 @@ def _plan(runtime: Runtime, campaign: Campaign) -> int:
     for start in range(first - 1, len(amounts), PLAN_BATCH):
         batch = [(planned.amount_fen, planned.tier) for planned in amounts[start : start + PLAN_BATCH]]
         with runtime.database.transaction() as session:
-            plan_packets(session, campaign.id, start + 1, batch, runtime.database.now(session))
+            now = runtime.database.now(session)
+            lease.keep(session, campaign, now)
+            plan_packets(session, campaign.id, start + 1, batch, now)
     with runtime.database.transaction() as session:
         changed(
             session,
@@ -141,7 +113,9 @@ def _absorb(runtime: Runtime, campaign: Campaign) -> int:
     total = 0
     while True:
         with runtime.database.transaction() as session:
-            seen = absorb.absorb(session, campaign, runtime.database.now(session))
+            now = runtime.database.now(session)
+            lease.keep(session, campaign, now)
+            seen = absorb.absorb(session, campaign, now)
         total += seen
         if seen < 500:
             return total
@@ -151,8 +125,9 @@ def _fill(runtime: Runtime, campaign: Campaign) -> int:
     total = 0
     while True:
         with runtime.database.transaction() as session:
-            current = session.get(Campaign, campaign.id)
-            planned = pool.fill(session, runtime.settings, current, runtime.database.now(session)) if current else 0
+            now = runtime.database.now(session)
+            lease.keep(session, campaign, now)
+            planned = pool.fill(session, runtime.settings, campaign, now)
         total += planned
         if planned < pool.ORDER_BATCH:
             return total
@@ -178,16 +153,24 @@ def _switch_on(runtime: Runtime, campaign: Campaign) -> int:
         with runtime.database.transaction() as session:
             now = runtime.database.now(session)
             move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "launching", "on", updated_at=now)
+        campaign.status = "on"
         return switched + 1
     return switched
 
 
 def _switch_off(runtime: Runtime, campaign: Campaign) -> int:
-    return switch_lotteries(runtime, campaign, False)
+    """Switch the lotteries off. Our own gates are shut anyway: when WeChat refuses, the books still go on to their rest."""
+    try:
+        return switch_lotteries(runtime, campaign, False)
+    except WeChatError as error:
+        with runtime.database.transaction() as session:
+            campaign_trouble(session, campaign, error)
+        log.warning("lottery_still_on", campaign_id=campaign.id, reason=str(error))
+        return 0
 
 
 def _end(runtime: Runtime, campaign: Campaign) -> int:
-    """A campaign whose window is over closes itself."""
+    """A campaign whose window is over closes itself, first of all: whatever else keeps failing must not hinder it."""
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         if now < campaign.end_at:
@@ -198,9 +181,9 @@ def _end(runtime: Runtime, campaign: Campaign) -> int:
 Rung = Callable[[Runtime, Campaign], int]
 
 RUNGS: dict[str, tuple[Rung, ...]] = {
-    "launching": (_plan, _absorb, ensure_page, ensure_lottery, _fill, _load, _switch_on, _end),
-    "on": (_absorb, ensure_lottery, _fill, _load, _switch_on, _end),
-    "off": (_switch_off, _absorb, _end),
+    "launching": (_end, _plan, _absorb, ensure_page, ensure_lottery, _fill, _load, _switch_on),
+    "on": (_end, _absorb, ensure_lottery, _fill, _load, _switch_on),
+    "off": (_end, _switch_off, _absorb),
     "closing": (_switch_off, _absorb, close.finish),
 }
 """Campaign status → the rungs a worker climbs, in order."""

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns import lease
 from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
 from wxbot.campaigns.packets import move_packets
 from wxbot.db import changed
@@ -33,13 +34,20 @@ def load_bucket(runtime: Runtime, campaign: Campaign, lottery: Lottery) -> int |
     """Load one bucket: an unanswered one again with the same tickets, else the next ones.
 
     Returns how many packets were loaded, 0 when the call has to be repeated, None when there is nothing to load.
+    Raises LeaseLost when another worker climbs this ladder now: only one may speak about a bucket (F20).
     """
     with runtime.database.transaction() as session:
-        bucket = _open_bucket(session, lottery, runtime.database.now(session))
+        now = runtime.database.now(session)
+        lease.keep(session, campaign, now)
+        bucket = _open_bucket(session, lottery, now)
         if bucket is None:
             return None
-        bucket.sends += 1
         tickets = _tickets(runtime, session, bucket.id)
+        if not tickets:
+            # Its answer never came, and all its tickets have expired and gone back meanwhile.
+            _settle_bucket(session, bucket, "refused", {"gone": bucket.packets}, now, None)
+            return 0
+        bucket.sends += 1
     by_ticket = {ticket: packet_id for packet_id, ticket in tickets}
     answer: BucketAnswer | WeChatError
     try:
@@ -106,7 +114,7 @@ def _settle(
     if isinstance(answer, Refused) and (answer.code in LOTTERY_OVER or answer.code == ALL_INVALID):
         return _refuse_bucket(session, campaign, bucket, list(by_ticket.values()), answer, now)
     if isinstance(answer, WeChatError):
-        campaign_trouble(session, campaign.id, answer)
+        campaign_trouble(session, campaign, answer)
         return 0
     rejected = {
         "expire": answer.expire, "invalid_amount": answer.invalid_amount, "wrong_authmchid": answer.wrong_authmchid,
@@ -128,8 +136,9 @@ def _close_bucket(
     session: Session, bucket: Bucket, packet_ids: Sequence[int], rejected: dict[str, int], now: datetime,
     success_num: int | None = None,
 ) -> int:  # fmt: skip
+    if not _settle_bucket(session, bucket, "loaded", rejected, now, success_num):
+        return 0  # the same bucket was settled by another worker: it has counted these packets
     moved = move_packets(session, packet_ids, "ticketed", "loaded", now)
-    _settle_bucket(session, bucket, "loaded", rejected, now, success_num)
     changed(
         session,
         update(Lottery).where(Lottery.id == bucket.lottery_id).values(loaded=Lottery.loaded + len(packet_ids)),
@@ -141,7 +150,8 @@ def _refuse_bucket(
     session: Session, campaign: Campaign, bucket: Bucket, packet_ids: Sequence[int], error: Refused, now: datetime
 ) -> int:
     """Nothing was loaded. A full or finished lottery frees the packets for the next one; bad tickets wait to come back."""
-    _settle_bucket(session, bucket, "refused", {error.code: len(packet_ids)}, now, 0)
+    if not _settle_bucket(session, bucket, "refused", {error.code: len(packet_ids)}, now, 0):
+        return 0
     if error.code in LOTTERY_OVER:
         changed(
             session,
@@ -152,22 +162,21 @@ def _refuse_bucket(
             update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=None),
         )  # fmt: skip
     else:
-        campaign_trouble(session, campaign.id, error)
+        campaign_trouble(session, campaign, error)
     log.error("bucket_refused", bucket_id=bucket.id, err_code=error.code)
     return 0
 
 
 def _settle_bucket(
     session: Session, bucket: Bucket, status: str, rejected: dict[str, int], now: datetime, success_num: int | None
-) -> None:
+) -> bool:
+    """Give a bucket its end, once; False when it has one."""
     values: dict[str, Any] = {"status": status, "rejected": rejected, "settled_at": now, "success_num": success_num}
-    changed(
-        session,
-        update(Bucket).where(Bucket.id == bucket.id, Bucket.status == "sending").values(**values),
-    )  # fmt: skip
+    settled = update(Bucket).where(Bucket.id == bucket.id, Bucket.status == "sending").values(**values)
+    return changed(session, settled) > 0
 
 
-def campaign_trouble(session: Session, campaign_id: int, error: WeChatError | None) -> None:
+def campaign_trouble(session: Session, campaign: Campaign, error: WeChatError | None) -> None:
     """Write on the campaign why its ladder stands still (shown in the console); None clears it."""
     trouble = None
     if isinstance(error, Refused):
@@ -176,5 +185,6 @@ def campaign_trouble(session: Session, campaign_id: int, error: WeChatError | No
         trouble = f"{type(error).__name__} 微信暂时没有回应，系统会自动重试"
     changed(
         session,
-        update(Campaign).where(Campaign.id == campaign_id).values(trouble=trouble),
+        update(Campaign).where(Campaign.id == campaign.id).values(trouble=trouble),
     )  # fmt: skip
+    campaign.trouble = trouble

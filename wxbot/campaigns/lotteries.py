@@ -10,6 +10,7 @@ from typing import Literal
 from PIL import Image, ImageDraw
 from sqlalchemy import select, update
 
+from wxbot.campaigns import lease
 from wxbot.campaigns.models import Campaign, Lottery
 from wxbot.db import changed
 from wxbot.logs import get_logger
@@ -55,8 +56,9 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
     """
     if campaign.page_id is not None:
         return 0
+    lease.renew(runtime, campaign)
     shakearound = runtime.shakearound
-    comment = f"wxbot {campaign.id}"
+    comment = f"wxbot {campaign.slug}"  # ids begin anew with a new database, slugs do not: no foreign page is taken
     page_id = next((page.page_id for page in shakearound.page_search_all() if page.comment == comment), None)
     if page_id is None:
         icon_url = shakearound.material_add(card_icon(), "card.png")
@@ -65,6 +67,7 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
             comment=comment, icon_url=icon_url,
         )  # fmt: skip
     for device_id in campaign.device_ids:
+        lease.renew(runtime, campaign)
         shakearound.device_bindpage({"device_id": device_id}, [page_id])
     with runtime.database.transaction() as session:
         changed(
@@ -86,14 +89,16 @@ def current_lottery(runtime: Runtime, campaign: Campaign) -> Lottery | None:
         ).scalar_one_or_none()
 
 
-def _window(campaign: Campaign, now: datetime) -> tuple[int, int]:
-    """begin and expire of the lottery in Unix seconds: wider than the campaign (§1.5), at most 91 days (§1.3).
+def lottery_window(campaign: Campaign, made_at: datetime) -> tuple[int, int]:
+    """begin and expire of a lottery in Unix seconds: wider than the campaign (§1.5), at most 91 days (§1.3).
 
-    Our own gates keep the campaign's window; the lottery's is wide so that its switch always has effect.
+    Our own gates keep the campaign's window; the lottery's is wide so that its switch has effect at once. A campaign of
+    nearly 91 days that is launched early leaves no room for that: then the lottery begins later, never ends earlier.
     """
-    begin = min(campaign.begin_at, now) - timedelta(minutes=5)
-    expire = min(campaign.end_at + timedelta(hours=1), begin + timedelta(seconds=limits.LOTTERY_SPAN_S))
-    return int(begin.timestamp()), int(expire.timestamp())
+    span = timedelta(seconds=limits.LOTTERY_SPAN_S)
+    begin, expire = min(campaign.begin_at, made_at) - timedelta(minutes=5), campaign.end_at + timedelta(hours=1)
+    begin = max(begin, min(campaign.begin_at, expire - span))
+    return int(begin.timestamp()), int(min(expire, begin + span).timestamp())
 
 
 def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
@@ -104,6 +109,7 @@ def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
     """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
+        lease.keep(session, campaign, now)
         newest = session.execute(
             select(Lottery).where(Lottery.campaign_id == campaign.id).order_by(Lottery.ordinal.desc()).limit(1)
         ).scalar_one_or_none()
@@ -118,7 +124,7 @@ def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
             )  # fmt: skip
             session.add(newest)
             session.flush()
-    begin_unix, expire_unix = _window(campaign, now)
+    begin_unix, expire_unix = lottery_window(campaign, newest.created_at)
     lottery_id = runtime.shakearound.addlotteryinfo(
         use_template=OWN_PAGE, title=campaign.title, desc=campaign.description, onoff=0, begin_time=begin_unix,
         expire_time=expire_unix, sponsor_appid=runtime.settings.appid, total=newest.total,
@@ -134,14 +140,21 @@ def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
 
 
 def switch_lotteries(runtime: Runtime, campaign: Campaign, is_on: bool) -> int:
-    """Switch the campaign's lotteries at WeChat; idempotent, so a lost reply is repeated. Returns how many changed."""
+    """Switch the campaign's lotteries at WeChat; idempotent, so a lost reply is repeated. Returns how many changed.
+
+    A lottery whose window has not begun is not switched on yet: the switch would have no effect (§1.5).
+    """
     with runtime.database.reading() as session:
+        now_unix = runtime.database.now(session).timestamp()
         lotteries = session.scalars(
             select(Lottery).where(
                 Lottery.campaign_id == campaign.id, Lottery.lottery_id.is_not(None), Lottery.is_on.is_(not is_on)
             )
         ).all()
+    if is_on:
+        lotteries = [one for one in lotteries if lottery_window(campaign, one.created_at)[0] <= now_unix]
     for lottery in lotteries:
+        lease.renew(runtime, campaign)
         runtime.shakearound.setlotteryswitch(str(lottery.lottery_id), int(is_on))
         with runtime.database.transaction() as session:
             changed(

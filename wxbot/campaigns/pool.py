@@ -8,11 +8,12 @@ and at least an hour away from its end.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet, PacketCount, Wave
 from wxbot.campaigns.packets import move_packets
+from wxbot.db import changed
 from wxbot.orders.channels import Wish
 from wxbot.orders.plan import BudgetSpent, plan_orders
 from wxbot.settings import Settings
@@ -102,14 +103,16 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
 
     Level-triggered: called again it orders only what is still missing (F76).
     """
-    by_status = counts(session, campaign.id)
+    planned = counts(session, campaign.id).get("planned", 0)
+    if planned == 0:
+        return 0
     drawn = session.execute(
         select(func.count()).select_from(Packet).where(
             Packet.campaign_id == campaign.id, Packet.status.in_(("bound", "received", "returned")),
             Packet.bound_at > now - timedelta(days=1),
         )
     ).scalar_one()  # fmt: skip
-    wanted = need(campaign, live_stock(session, campaign.id, now), by_status.get("planned", 0), int(drawn), now)
+    wanted = need(campaign, live_stock(session, campaign.id, now), planned, int(drawn), now)
     if wanted.packets == 0:
         return 0
     packets = session.scalars(
@@ -118,7 +121,6 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
         .order_by(Packet.id)
         .limit(min(wanted.packets, ORDER_BATCH))
     ).all()
-    wave = _wave(session, campaign.id, wanted, len(packets), now)
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
     wishes = [
         Wish("packet", packet.id, campaign.id, packet.amount_fen, texts, attempt=packet.attempts + 1)
@@ -128,12 +130,16 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
         orders = plan_orders(session, settings, "hbpreorder", wishes, now)
     except BudgetSpent:
         campaign.trouble = "BUDGET_SPENT"
+        changed(session, update(Campaign).where(Campaign.id == campaign.id).values(trouble=campaign.trouble))
         return 0
+    wave = _wave(session, campaign.id, wanted, len(packets), now)
     for packet in packets:
-        move_packets(
+        moved = move_packets(
             session, [packet.id], "planned", "ordered", now,
             order_id=orders[packet.id], attempts=packet.attempts + 1, wave_id=wave.id, bucket_id=None, expires_at=None,
         )  # fmt: skip
+        if not moved:
+            raise RuntimeError(f"packet {packet.id} was moved while it was ordered: nothing of this is kept")
     return len(packets)
 
 
