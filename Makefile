@@ -10,10 +10,10 @@ BROWSER ?= 1
 export BROWSER UPGRADE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lock assets bench proof browser wheel clean python
+.PHONY: help demo test check fmt lock assets bench proof browser screenshots wheel clean python
 
 help: ## show this list
-	@awk 'BEGIN {FS = ":.*## "; print "wxbot: make TARGET"} /^[a-z]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "; print "wxbot: make TARGET"} /^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 python:
 	@command -v $(PYTHON) >/dev/null 2>&1 || { echo "$(PYTHON) was not found: install Python 3.11 or later, or name one: make PYTHON=/path/to/python3"; exit 1; }
@@ -57,6 +57,10 @@ proof: python ## run the long proof of the money rules
 browser: python ## run only the tests that drive Chromium
 	$(INSTALL) test
 	@$(BIN)/pytest -m browser $(ARGS)
+
+screenshots: python ## take the pictures of the README anew, into docs/images/
+	$(INSTALL) test
+	@$(BIN)/python scripts/screenshots.py
 
 wheel: python ## build a wheel with pages and front-end files inside, into dist/
 	$(INSTALL) wheel

@@ -108,7 +108,7 @@
   function datasets(look, words, series) {
     return Object.keys(look.colors).filter(function (name) { return look.colors[name] && series[name]; }).map(function (name) {
       var color = look.colors[name];
-      return { label: words[name], data: series[name], borderColor: color, backgroundColor: look.kind === "line" ? color + "22" : color, borderWidth: look.kind === "line" ? 2 : 0, borderRadius: 3, maxBarThickness: 22, pointRadius: series[name].length > 1 ? 0 : 3, pointHoverRadius: 4, tension: 0.3, fill: look.kind === "line" && name === "received" };
+      return { label: words[name], data: series[name], borderColor: color, backgroundColor: look.kind === "line" ? color + "22" : color, borderWidth: look.kind === "line" ? 2 : 0, borderRadius: 3, maxBarThickness: 22, pointRadius: series[name].length > 1 ? 0 : 3, pointHoverRadius: 4, cubicInterpolationMode: "monotone", fill: look.kind === "line" && name === "received" };
     });
   }
 

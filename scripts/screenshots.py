@@ -1,0 +1,305 @@
+"""Take the screenshots of the README: a demo on free ports, an afternoon of people in it, a browser that looks around.
+
+make screenshots        writes docs/images/*.png, each a palette image of at most 150 KB
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.servers import find_browser  # noqa: E402
+from wxbot.clock import SHANGHAI  # noqa: E402
+from wxbot.demo import seed  # noqa: E402
+from wxbot.demo.actors import Clerk, Person, World  # noqa: E402
+from wxbot.demo.run import set_menu  # noqa: E402
+from wxbot.demo.stage import Ports, Stage  # noqa: E402
+from wxbot.private_servers import free_port  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+MOST_BYTES = 150_000
+FIRST_HOUR = 10
+"""The shop opens at ten: the simulated clock goes there before anybody comes."""
+
+GUESTS_PER_HOUR = (4, 7, 11, 9, 6, 8, 13)
+LOOKERS = 3
+"""Of the guests of each hour, how many open the link without a shake and are turned away."""
+
+PATIENCE_MS = 60_000
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 860}
+SCALE = 2
+"""Two pixels per point on the phone, so that its type stays readable when the picture is made smaller."""
+
+CHROMIUM = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--lang=zh-CN", "--force-color-profile=srgb")
+
+
+# --- some life ----------------------------------------------------------------------------------------------------
+
+
+def open_shop(stage: Stage, world: World) -> int:
+    """Start every process, go to the morning, seed the demo; returns the beacon's number."""
+    stage.prepare()
+    for start in (
+        stage.start_redis, stage.start_simulator, stage.start_database, stage.start_web, stage.start_worker,
+    ):  # fmt: skip
+        start()
+    database, clock = stage.parts()
+    now = clock.now().astimezone(SHANGHAI)
+    morning = now.replace(hour=FIRST_HOUR, minute=0, second=0) + timedelta(days=1)
+    advance(world, (morning - now).total_seconds())
+    clock.refresh()
+    beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
+    seed.seed(database, clock.now(), int(beacon["device_id"]))
+    set_menu(stage)
+    database.close()
+    advance(world, 10)
+    return int(beacon["device_id"])
+
+
+def advance(world: World, seconds: float) -> None:
+    """Move the simulated clock; every process reads it twice a second."""
+    world.call("POST", "clock", {"advance_s": seconds})
+    time.sleep(1.5)
+
+
+def wait_until_on(stage: Stage, clerk: Clerk) -> str:
+    """Wait until the seeded campaign runs; returns the address of its page on the phone."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        page = clerk._read("/campaigns/1")
+        if 'data-dialog="do-pause"' in page:
+            return page.split('data-copy="')[1].split('"')[0]
+        time.sleep(0.5)
+    raise SystemExit("the demo's campaign did not start; run `wxbot demo` and look at the worker's log")
+
+
+def visit(person: Person, device_id: int, page_url: str, number: int) -> None:
+    """One guest: follows, chats, shakes, draws, and mostly opens the packet."""
+    person.take_phone()
+    if number % 3:
+        person.world.call("POST", f"people/{person.id}/follow", {})
+        person.world.call("POST", f"people/{person.id}/messages", {"type": "text", "content": "红包"})
+    if number < LOOKERS:
+        person.ask_to_draw(page_url, person.open_page(page_url))
+        return
+    person.walk_to(device_id)
+    url = person.shake()
+    answer = person.ask_to_draw(url, person.open_page(url))
+    if "jump" in answer:
+        person.jump(url, answer["jump"])
+        if number % 4:
+            person.open_packets()
+
+
+def let_people_in(world: World, device_id: int, page_url: str) -> None:
+    """An afternoon, hour by hour."""
+    with ThreadPoolExecutor(3) as crowd:
+        for guests in GUESTS_PER_HOUR:
+            made = world.call("POST", "people", {"count": guests})["people"]
+            people = [Person(world, known) for known in made]
+            list(crowd.map(lambda pair: visit(pair[1], device_id, page_url, pair[0]), enumerate(people)))
+            world.call("POST", "pushes/settle", {})
+            advance(world, 3600)
+
+
+def fill_desk(stage: Stage, device_id: int, now: datetime) -> None:
+    """Two more campaigns, so that lists are lists: one waits for approval, one is a draft."""
+    clerk = Clerk(stage.public_url, seed.MARKETER.login, seed.PASSWORD)
+    for name, budget, days, is_submitted in (("元宵灯会", "880.00", 3, True), ("会员日", "300.00", 10, False)):
+        begin = (now + timedelta(days=days)).replace(hour=9, minute=0)
+        campaign_id = clerk.draft(**draft_fields(name, budget, begin, device_id))
+        if is_submitted:
+            clerk.press(campaign_id, "submit")
+
+
+def draft_fields(name: str, budget: str, begin: datetime, device_id: int) -> dict[str, str]:
+    """The form of a campaign of three days."""
+    return {
+        "name": name, "begin_at": f"{begin:%Y-%m-%dT%H:%M}", "end_at": f"{begin + timedelta(days=3):%Y-%m-%dT%H:%M}",
+        "daily_from": "09:00", "daily_until": "21:00", "budget": budget, "split": "random", "packet_count": "120",
+        "min_amount": "1.00", "max_amount": "18.88", "tries_per_person": "3", "tries_per_day": "1", "odds": "100",
+        "expected_people": "200", "send_name": "示例小店", "act_name": name, "wishing": "团团圆圆，红红火火", "remark": name,
+        "title": name, "description": "摇一摇领红包", "organiser": "示例小店", "contact": "400-000-0000",
+        "device_ids": str(device_id), "rules": "到店打开微信摇一摇（周边）即可参加，每人最多一个红包。",
+    }  # fmt: skip
+
+
+# --- the camera ---------------------------------------------------------------------------------------------------
+
+
+def keep(name: str, picture: bytes | Image.Image, width: int = 1200) -> None:
+    """Write a picture as a palette PNG: fewer colours, then fewer points, until it is small enough."""
+    image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture
+    image = image.convert("RGB")
+    for side in (width, int(width * 0.85), int(width * 0.7)):
+        small = image.resize((side, image.height * side // image.width), Image.Resampling.LANCZOS)
+        for colours in (192, 96, 48):
+            buffer = io.BytesIO()
+            small.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+            if buffer.tell() <= MOST_BYTES:
+                (IMAGES / f"{name}.png").write_bytes(buffer.getvalue())
+                print(f"{name}.png  {side} px wide, {colours} colours, {buffer.tell() // 1000} KB")
+                return
+    raise SystemExit(f"{name} is larger than {MOST_BYTES} bytes however it is written")
+
+
+def side_by_side(pictures: Sequence[bytes], gap: int = 36) -> Image.Image:
+    """Several phone screens in one row on a quiet ground, with round corners."""
+    images = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
+    width, height = images[0].size
+    row = Image.new("RGB", (len(images) * (width + gap) + gap, height + 2 * gap), "#e4ebe7")
+    for place, image in enumerate(images):
+        mask = Image.new("L", image.size, 0)
+        mask.paste(255, (0, 28, width, height - 28))
+        mask.paste(255, (28, 0, width - 28, height))
+        for x in (0, width - 56):
+            for y in (0, height - 56):
+                corner = Image.new("L", (56, 56), 0)
+                for dx in range(56):
+                    for dy in range(56):
+                        if (dx - 27.5) ** 2 + (dy - 27.5) ** 2 <= 28**2:
+                            corner.putpixel((dx, dy), 255)
+                mask.paste(corner, (x, y), corner)
+        row.paste(image, (gap + place * (width + gap), gap), mask)
+    return row
+
+
+def film_phone(browser: Any, stage: Stage, device_id: int) -> None:
+    """Chat, shake, draw and open on a phone: four screens of one story."""
+    page = browser.new_context(
+        viewport=PHONE, device_scale_factor=SCALE, locale="zh-CN", timezone_id="Asia/Shanghai"
+    ).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{stage.wechat_url}/phone")
+
+    def tap(name: str) -> None:
+        page.click(f"[data-testid={name}]")
+
+    tap("open-chat")
+    tap("follow")
+    page.wait_for_selector(".line.account .bubble")
+    page.click(".menu-button >> text=领红包")
+    page.wait_for_selector(".news-first")
+    page.wait_for_timeout(800)
+    shots = [page.screenshot()]
+    page.click(".screen.chat .bar-back")
+    tap("tab-discover")
+    tap("go-shake")
+    tap(f"beacon-{device_id}")
+    page.wait_for_timeout(900)
+    page.keyboard.press("Space")
+    page.wait_for_selector("[data-testid=card]")
+    page.wait_for_timeout(700)
+    shots.append(page.screenshot())
+    tap("card")
+    inside = page.frame_locator("[data-testid=page]")
+    inside.locator("#draw:not([disabled])").wait_for()
+    page.wait_for_timeout(1200)
+    shots.append(page.screenshot())
+    inside.locator("#draw").click()
+    tap("open-packet")
+    page.wait_for_function("Number(document.querySelector('[data-testid=amount]')?.textContent) >= 1")
+    page.wait_for_timeout(900)
+    shots.append(page.screenshot())
+    keep("phone", side_by_side(shots), 1400)
+
+
+def film_simulator(browser: Any, stage: Stage) -> None:
+    """The phone with what stands beside it, and the bank."""
+    page = browser.new_context(viewport=DESK, locale="zh-CN", timezone_id="Asia/Shanghai", bypass_csp=True).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{stage.wechat_url}/phone")
+    page.click("[data-testid=tab-discover]")
+    page.click("[data-testid=go-shake]")
+    page.wait_for_timeout(2500)
+    keep("simulator", page.screenshot())
+    page.goto(f"{stage.wechat_url}/bank")
+    page.wait_for_selector("#books >> text=账目相符")
+    page.wait_for_timeout(800)
+    keep("bank", page.screenshot())
+
+
+def sign_in(browser: Any, stage: Stage, login: str) -> Any:
+    """A window of the console, signed in."""
+    page = browser.new_context(viewport=DESK, locale="zh-CN", timezone_id="Asia/Shanghai", bypass_csp=True).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{stage.public_url}/admin/sign-in")
+    page.fill("#login", login)
+    page.fill("#password", seed.PASSWORD)
+    page.click(".door-card .btn-primary")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+    return page
+
+
+def film_console(browser: Any, stage: Stage) -> None:
+    """Overview, a running campaign in both languages, a draft with its forecast, the ledger."""
+    marketer = sign_in(browser, stage, seed.MARKETER.login)
+    marketer.goto(f"{stage.public_url}/admin/campaigns/new")
+    for name, value in {"name": "周年庆", "budget": "2000", "packet_count": "400", "expected_people": "900"}.items():
+        marketer.fill(f"#{name}", value)
+    marketer.wait_for_selector("#forecast:has-text('2,000.00')")
+    marketer.wait_for_timeout(600)
+    keep("draft", marketer.screenshot())
+    marketer.goto(f"{stage.public_url}/admin/campaigns/1")
+    drawn = "window.Chart && Chart.getChart(document.querySelector('canvas[data-chart=draws]'))"
+    marketer.wait_for_function(drawn)
+    marketer.wait_for_timeout(2500)
+    keep("campaign", marketer.screenshot())
+    cashier = sign_in(browser, stage, seed.CASHIER.login)
+    cashier.wait_for_timeout(2500)
+    keep("overview", cashier.screenshot())
+    cashier.goto(f"{stage.public_url}/admin/ledger")
+    cashier.wait_for_timeout(800)
+    keep("ledger", cashier.screenshot())
+    marketer.click(".me summary")
+    marketer.click("button[value=en]")
+    marketer.goto(f"{stage.public_url}/admin/campaigns/1")
+    marketer.wait_for_function(drawn)
+    marketer.wait_for_timeout(2500)
+    keep("campaign-en", marketer.screenshot())
+
+
+def main() -> None:
+    """Set the stage in a folder of its own, take every picture, stop everything again."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    path = find_browser()
+    if path is None:
+        raise SystemExit("No Chromium or Chrome was found: run `make test` once, or name one in WXBOT_CHROMIUM.")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="wxbot-screenshots-") as folder:
+        stage = Stage(Path(folder), Ports(free_port(), free_port(), free_port()))
+        world = World(stage.wechat_url)
+        try:
+            device_id = open_shop(stage, world)
+            page_url = wait_until_on(stage, Clerk(stage.public_url, seed.MARKETER.login, seed.PASSWORD))
+            let_people_in(world, device_id, page_url)
+            database, clock = stage.parts()
+            fill_desk(stage, device_id, clock.now().astimezone(SHANGHAI))
+            database.close()
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
+                film_phone(browser, stage, device_id)
+                film_simulator(browser, stage)
+                film_console(browser, stage)
+                browser.close()
+        finally:
+            stage.stop()
+
+
+if __name__ == "__main__":
+    main()
