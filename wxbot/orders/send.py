@@ -27,10 +27,17 @@ from wxbot.wechat.pay import PayAnswer
 log = get_logger(__name__)
 
 LEASE = timedelta(seconds=90)
-"""How long a claimed order belongs to its worker: longer than queue time plus the client's 25 s deadline (money F06)."""
+"""How long a claimed order belongs to its worker: longer than AHEAD calls before it and its own, 25 s each (money F06)."""
 
 RATE_PAUSE_S = 0.1
 """How long the sender waits before it asks for the next second's share of the rate."""
+
+AHEAD = 1
+"""Orders claimed ahead for each thread, so that a commit leaves no thread without work. What is claimed is sent even when
+the line is stopped meanwhile, so they are few."""
+
+GATHER_S = 0.01
+"""How long a first answer waits for others, so that they share one commit; the threads go on meanwhile."""
 
 Answer = PayAnswer | WeChatError
 
@@ -53,7 +60,7 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
         calls: dict[Future[Answer], Order] = {}
         probes: set[int] = set()
         while True:
-            room = min(2 * concurrency - len(calls), limit - report.sent)
+            room = min((1 + AHEAD) * concurrency - len(calls), limit - report.sent)
             held_by = None
             if time.monotonic() < deadline and room >= concurrency // 2 and room > 0:
                 claimed, held_by = _claim(runtime, room)
@@ -66,7 +73,9 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
                 continue
             if not calls:
                 break
-            done, _ = wait(calls, return_when=FIRST_COMPLETED)
+            done, running = wait(calls, return_when=FIRST_COMPLETED)
+            if running and len(done) < concurrency // 2:
+                done, _ = wait(calls, GATHER_S)
             _settle(runtime, [(calls.pop(call), call.result()) for call in done], probes, report)
     return report
 
