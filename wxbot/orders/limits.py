@@ -84,7 +84,10 @@ def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:
         update(MerchantLine)
         .where(
             MerchantLine.mch_id == line.mch_id, MerchantLine.stopped_code == line.stopped_code,
-            or_(MerchantLine.probe_at.is_(None), MerchantLine.probe_at <= now),
+            or_(
+                MerchantLine.probe_at.is_(None), MerchantLine.probe_at <= now,
+                MerchantLine.probe_at > now + timedelta(seconds=2 * PROBE_EVERY_S),  # the clock was set back (F73)
+            ),
         )
         .values(probe_at=now + timedelta(seconds=PROBE_EVERY_S))
     )  # fmt: skip

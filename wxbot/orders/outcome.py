@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Table, Update, bindparam, insert, update
+from sqlalchemy import Table, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger
@@ -31,7 +31,16 @@ SEND_AGAIN_S = (1, 2, 5, 10, 30, 60, 180, 600, 1200, 1800)
 """Waits before the same number is sent again; the smallest gap of one order is 1 s (wechat-protocol §3.1)."""
 
 QUERY_UNKNOWN_S = (1, 60, 180, 600, 1200, 1800)
-"""Waits before an unsettled number is asked about again; hourly after the last (money §5.2)."""
+"""Waits before an unsettled number is asked about again; hourly for a day after the last (money §5.2)."""
+
+QUERY_SELDOM_S = 6 * 3600
+"""Wait after that day."""
+
+REFUND_SEEN = timedelta(minutes=5)
+"""How long after a ticket's end WeChat is asked whether the money came back."""
+
+EVERY_SAME = 20
+"""Answers that say the same again are kept as evidence only every so often (money F90)."""
 
 PROCESSING_WAIT_S = 1200
 """PROCESSING: query after 20 minutes, act on that result (wechat-protocol §3.5)."""
@@ -40,10 +49,10 @@ STOPPED_WAIT_S = 60
 """While the line is stopped one number is tried again this often (money F19b)."""
 
 ASK_HORIZON = timedelta(days=25)
-"""gethbinfo covers 30 days; past this age only a person may settle an order (money W4)."""
+"""gethbinfo covers 30 days; past this age nothing is sent or asked any more, only a person may settle an order (money W4)."""
 
-SEND_HORIZON = timedelta(hours=60)
-"""A number is sent again only this long: later its ticket could not be drawn within 72 h any more."""
+TICKET_WORTH = timedelta(hours=60)
+"""A ticket that is missing is fetched with its own number only this long: later it could hardly be drawn any more."""
 
 NOT_FOUND_MANUAL = timedelta(hours=24)
 """A refused number that WeChat does not know for this long goes to a person (money §5.2)."""
@@ -70,6 +79,17 @@ def _later(waits: Sequence[int], tries: int) -> float:
     return float(waits[tries - 1]) if 0 < tries <= len(waits) else 3600.0
 
 
+def _query_wait(order: Order, now: datetime) -> float:
+    """Seconds until an unsettled number is asked about again; never past the moment its ticket ends."""
+    checks = order.checks + 1
+    wait_s = _later(QUERY_UNKNOWN_S, checks) if checks <= len(QUERY_UNKNOWN_S) + 24 else QUERY_SELDOM_S
+    if order.expires_at is not None:
+        until_end_s = (order.expires_at + REFUND_SEEN - now).total_seconds()
+        if 0 < until_end_s < wait_s:
+            return until_end_s
+    return wait_s
+
+
 def judge_send(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> Verdict:
     """The verdict on one send. Pure: the same order, answer and time give the same verdict."""
     if isinstance(answer, NotSent):
@@ -93,7 +113,7 @@ def judge_send(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> 
             return Verdict("accepted", detail_id=proof[0], sp_ticket=proof[1], placed_at=placed_at, evidence=answer.raw)
         return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "ECHO_DIFFERS",
                        alarm="reply_echo_differs", evidence=answer.raw)  # fmt: skip
-    return _judge_refusal(order, answer.err_code or "NO_CODE", answer.raw)
+    return _judge_refusal(order, answer.err_code or "NO_CODE", answer.raw, now)
 
 
 def _echoes(order: Order, fields: Mapping[str, str]) -> bool:
@@ -111,7 +131,7 @@ def _placed_at(order: Order, send_time: str, now: datetime) -> datetime:
     return min(max(told, order.created_at), now)
 
 
-def _judge_refusal(order: Order, code: str, raw: str) -> Verdict:
+def _judge_refusal(order: Order, code: str, raw: str, now: datetime) -> Verdict:
     row = row_for("pay", code)
     if row.stops_the_line:
         return Verdict("unknown", "send", STOPPED_WAIT_S, row.code, stops_line=True, evidence=raw)
@@ -121,7 +141,7 @@ def _judge_refusal(order: Order, code: str, raw: str) -> Verdict:
         return Verdict("unknown", "query", PROCESSING_WAIT_S, row.code, evidence=raw)
     if row.retry == "same" or row.retry == "later":
         return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), row.code, evidence=raw)
-    return Verdict("unknown", "query", _later(QUERY_UNKNOWN_S, order.checks + 1), row.code, evidence=raw)
+    return Verdict("unknown", "query", _query_wait(order, now), row.code, evidence=raw)
 
 
 def judge_query(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> Verdict:
@@ -139,20 +159,18 @@ def judge_query(order: Order, answer: PayAnswer | WeChatError, now: datetime) ->
     openid = next((receipt.get("openid") for receipt in answer.receipts), None)
     match answer.fields.get("status"):
         case "RECEIVED":
-            return Verdict("received", detail_id=detail_id, openid=openid, evidence=answer.raw)
+            is_other = order.openid is not None and openid is not None and openid != order.openid
+            alarm = "received_by_another_person" if is_other else None
+            return Verdict("received", detail_id=detail_id, openid=openid, alarm=alarm, evidence=answer.raw)
         case "REFUND":
             return Verdict("returned", detail_id=detail_id, evidence=answer.raw)
         case "FAILED":
             return Verdict("failed", err_code=answer.fields.get("reason") or "FAILED", evidence=answer.raw)
-        case "SENT" if order.sp_ticket is None and order.status == "unknown" and _may_send(order, now):
+        case "SENT" if order.sp_ticket is None and order.status == "unknown" and now - order.created_at < TICKET_WORTH:
             # WeChat placed it, only its ticket is missing: the same number gives the ticket again (F42).
             return Verdict(None, "send", 0, "TICKET_MISSING", detail_id=detail_id, evidence=answer.raw)
         case _:
             return _ask_again(order, now, order.err_code, answer.raw)
-
-
-def _may_send(order: Order, now: datetime) -> bool:
-    return now - order.created_at < SEND_HORIZON
 
 
 def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
@@ -161,7 +179,7 @@ def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
     refused = order.err_code is not None and _is_refusal(order.err_code)
     if refused and now - sent_at >= NOT_FOUND_MANUAL:
         return Verdict("manual", err_code=order.err_code, alarm="needs_a_person", evidence=raw)
-    if not refused and _may_send(order, now):
+    if not refused and now - order.created_at < ASK_HORIZON:
         wait_s = max(0.0, 600 - (now - sent_at).total_seconds())
         return Verdict(None, "send", wait_s, "NOT_FOUND", evidence=raw)
     return _ask_again(order, now, order.err_code or "NOT_FOUND", raw)
@@ -174,9 +192,11 @@ def _is_refusal(code: str) -> bool:
 
 
 def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str) -> Verdict:
-    if now - order.created_at > ASK_HORIZON:
+    if order.status == "manual":  # a person asked; the answer settles nothing, so it stays with the person
+        return Verdict(None, err_code=order.err_code, evidence=raw)
+    if now - order.created_at >= ASK_HORIZON:
         return Verdict("manual", err_code=err_code, alarm="too_old_to_ask", evidence=raw)
-    return Verdict(None, "query", _later(QUERY_UNKNOWN_S, order.checks + 1), err_code, evidence=raw)
+    return Verdict(None, "query", _query_wait(order, now), err_code, evidence=raw)
 
 
 HOLDING = {"accepted": "tickets", "received": "paid", "returned": "reserved", "failed": "reserved"}
@@ -200,11 +220,12 @@ def apply(session: Session, rulings: Sequence[Ruling], now: datetime) -> int:
     lease epoch) is left alone, only the evidence is written (money §5.1). One guarded UPDATE for each order; everything
     else is written for all of them at once.
     """
+    rulings = _without_foreign_proof(session, rulings)
     ours = [ruling for ruling in rulings if _write(session, ruling, now)]
     evidence = [
         {"order_id": ruling.order.id, "kind": "reply", "body": ruling.verdict.evidence[:8000], "at": now}
         for ruling in rulings
-        if ruling.verdict.evidence
+        if ruling.verdict.evidence and _is_news(ruling)
     ]
     if evidence:
         session.execute(insert(cast(Table, Evidence.__table__)), evidence)
@@ -218,6 +239,40 @@ def apply(session: Session, rulings: Sequence[Ruling], now: datetime) -> int:
             )
     _move_money(session, [ruling for ruling in ours if ruling.verdict.after in HOLDING], now)
     return len(ours)
+
+
+def _is_news(ruling: Ruling) -> bool:
+    """Whether an answer says something new: a number that is refused alike every minute leaves a bounded trace (F90)."""
+    order, verdict = ruling.order, ruling.verdict
+    tries = (order.sends or 0) + (order.checks or 0)
+    is_same = verdict.after in (None, "unknown") and verdict.err_code == order.err_code and not verdict.alarm
+    return not is_same or tries <= EVERY_SAME or tries % EVERY_SAME == 0
+
+
+def _without_foreign_proof(session: Session, rulings: Sequence[Ruling]) -> Sequence[Ruling]:
+    """Replace verdicts whose ticket or packet number belongs to another order of ours: they prove nothing (F11, F32b).
+
+    The unique indexes would refuse them anyway, together with every other verdict of the batch (F89).
+    """
+    details = [ruling.verdict.detail_id for ruling in rulings if ruling.verdict.detail_id]
+    hashes = [ruling.ticket_hash for ruling in rulings if ruling.ticket_hash]
+    if not details and not hashes:
+        return rulings
+    owner: dict[str, int] = {}
+    for column, told in ((Order.detail_id, details), (Order.sp_ticket_hash, hashes)):
+        if told:
+            for proof, order_id in session.execute(select(column, Order.id).where(column.in_(told))):
+                owner[str(proof)] = order_id
+    kept = []
+    for ruling in rulings:
+        proofs = [proof for proof in (ruling.verdict.detail_id, ruling.ticket_hash) if proof]
+        if any(owner.setdefault(proof, ruling.order.id) != ruling.order.id for proof in proofs):
+            after = "unknown" if ruling.order.status == "sending" else None
+            kept.append(Ruling(ruling.order, Verdict(after, "query", 600, "FOREIGN_PROOF", alarm="proof_of_another_order",
+                                                     evidence=ruling.verdict.evidence)))  # fmt: skip
+        else:
+            kept.append(ruling)
+    return kept
 
 
 def _write(session: Session, ruling: Ruling, now: datetime) -> bool:
@@ -269,12 +324,15 @@ def _values(ruling: Ruling, now: datetime) -> dict[str, Any]:
         expires_at = (verdict.placed_at or order.created_at) + CHANNELS[order.channel].life
         values |= {"sp_ticket": ruling.sealed_ticket, "sp_ticket_hash": ruling.ticket_hash, "accepted_at": now,
                    "expires_at": expires_at, "next_step": "query",
-                   "next_check_at": expires_at + timedelta(minutes=5)}  # fmt: skip
+                   "next_check_at": expires_at + REFUND_SEEN}  # fmt: skip
     return values
 
 
 def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> None:
-    """Post what the new statuses mean and keep the budgets with it; `order.holding` is where the money stood."""
+    """Post what the new statuses mean and keep the budgets with it; `order.holding` is where the money stood.
+
+    Budgets before balances, as planning does: two workers must not wait for each other in a circle (F67).
+    """
     postings, spent, released = [], Counter[int](), Counter[int]()
     for ruling in rulings:
         order, after = ruling.order, ruling.verdict.after or ""
@@ -284,11 +342,12 @@ def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> N
             spent[campaign_id] += amount_fen
         elif after in ("returned", "failed"):
             released[campaign_id] += amount_fen
+    for campaign_id in sorted(spent.keys() | released.keys()):
+        is_kept = not spent[campaign_id] or budget.spend(session, campaign_id, spent[campaign_id])
+        is_kept &= not released[campaign_id] or budget.release(session, campaign_id, released[campaign_id])
+        if not is_kept:
+            log.error("budget_disagrees", campaign_id=campaign_id)
     ledger.post(session, postings, now)
-    for campaign_id in sorted(spent):
-        budget.spend(session, campaign_id, spent[campaign_id])
-    for campaign_id in sorted(released):
-        budget.release(session, campaign_id, released[campaign_id])
 
 
 def note_bound(session: Session, order_id: int, openid: str, now: datetime) -> bool:

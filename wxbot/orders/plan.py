@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger
 from wxbot.clock import shanghai_day
-from wxbot.db import changed
 from wxbot.ledger import Posting
 from wxbot.orders.channels import CHANNELS, Wish
 from wxbot.orders.models import MerchantLine, Order
@@ -104,19 +103,24 @@ def plan_orders(
 
 def cancel_planned(session: Session, campaign_id: int, now: datetime, limit: int = 1000) -> int:
     """Cancel orders of a campaign that were never sent; their money is released. Returns how many."""
-    orders = session.scalars(
-        select(Order).where(Order.campaign_id == campaign_id, Order.status == "planned").limit(limit)
-    ).all()
-    cancelled = []
-    for order in orders:
-        cancel = (
-            update(Order)
-            .where(Order.id == order.id, Order.status == "planned")
-            .values(status="failed", err_code="CANCELLED", holding="reserved", settled_at=now, is_noticed=False)
-        )
-        if changed(session, cancel):
-            cancelled.append(order)
-            budget.release(session, campaign_id, order.amount_fen)
+    planned = (
+        select(Order.id)
+        .where(Order.campaign_id == campaign_id, Order.status == "planned")
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # what a sender claims at this moment is not cancelled, and nobody waits
+    )
+    ids = session.scalars(planned).all()
+    if not ids:
+        return 0
+    cancel = (
+        update(Order)
+        .where(Order.id.in_(ids), Order.status == "planned")
+        .values(status="failed", err_code="CANCELLED", holding="reserved", settled_at=now, is_noticed=False)
+        .returning(Order.mch_billno, Order.amount_fen)
+        .execution_options(synchronize_session=False)
+    )
+    cancelled = session.execute(cancel).all()
+    budget.release(session, campaign_id, sum(order.amount_fen for order in cancelled))
     ledger.post(
         session,
         [Posting("failed", o.mch_billno, "in_flight", "reserved", o.amount_fen, campaign_id) for o in cancelled],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from wxbot.db import changed
 from wxbot.orders import outcome
@@ -13,6 +13,9 @@ from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay import PayAnswer
+
+ASKED = ("unknown", "accepted", "manual")
+"""Statuses that may be asked about; manual ones only when a person wants it (nothing else makes them due)."""
 
 CLAIM = timedelta(seconds=90)
 """How far a claimed question is put off, so that two workers do not ask the same; it is asked again when one dies."""
@@ -31,21 +34,23 @@ def reconcile_due(runtime: Runtime, limit: int = 200) -> int:
 def _claim(runtime: Runtime, limit: int) -> Sequence[Order]:
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        due = session.scalars(
-            select(Order)
-            .where(Order.next_check_at <= now, Order.next_step == "query", Order.status.in_(("unknown", "accepted")))
-            .order_by(Order.next_check_at)
-            .limit(limit)
-        ).all()
-        ids = [order.id for order in due]
+        is_due = and_(
+            Order.next_check_at <= now,
+            Order.status.in_(ASKED),
+            # A number that is too old to be sent again is looked at here, to go to a person.
+            or_(Order.next_step == "query", Order.created_at <= now - outcome.ASK_HORIZON),
+        )
+        ids = session.scalars(select(Order.id).where(is_due).order_by(Order.next_check_at).limit(limit)).all()
         claim = (
             update(Order)
-            .where(Order.id.in_(ids))
-            .values(next_check_at=now + CLAIM, checks=Order.checks + 1, lease_epoch=Order.lease_epoch + 1)
+            .where(Order.id.in_(ids), is_due)  # whoever was quicker, asking or sending, has made it undue
+            .values(
+                next_step="query", next_check_at=now + CLAIM, checks=Order.checks + 1, lease_epoch=Order.lease_epoch + 1
+            )
+            .returning(Order)
+            .execution_options(synchronize_session=False)
         )
-        changed(session, claim)
-        session.expire_all()
-        return session.scalars(select(Order).where(Order.id.in_(ids))).all()
+        return session.scalars(claim).all() if ids else ()
 
 
 def _ask(runtime: Runtime, order: Order) -> PayAnswer | WeChatError:
@@ -67,7 +72,7 @@ def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:
     with runtime.database.transaction() as session:
         due = (
             update(Order)
-            .where(Order.id == order_id, Order.status.in_(("unknown", "accepted")))
+            .where(Order.id == order_id, Order.status.in_(ASKED))
             .values(next_step="query", next_check_at=now)
         )
         return changed(session, due) > 0

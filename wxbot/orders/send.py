@@ -109,7 +109,8 @@ _IS_PLANNED = Order.status == "planned"
 
 
 def _is_due_again(now: datetime) -> ColumnElement[bool]:
-    return (Order.status == "unknown") & (Order.next_step == "send") & (Order.next_check_at <= now)
+    is_due = (Order.status == "unknown") & (Order.next_step == "send") & (Order.next_check_at <= now)
+    return is_due & (Order.created_at > now - outcome.ASK_HORIZON)  # WeChat forgets old numbers (money W4, W22)
 
 
 def _due_ids(session: Session, now: datetime, wanted: int) -> list[int]:
@@ -161,7 +162,10 @@ def recover_sending(session: Session, now: datetime) -> int:
     """Orders whose worker died while sending become unknown and are due again with the same number (F03)."""
     recovered = (
         update(Order)
-        .where(Order.status == "sending", Order.lease_until < now)
+        .where(
+            Order.status == "sending",
+            or_(Order.lease_until < now, Order.lease_until > now + 2 * LEASE),  # the clock was set back (F73)
+        )
         .values(status="unknown", err_code="WORKER_DIED", next_step="send", next_check_at=now, lease_until=None)
     )
     return changed(session, recovered)

@@ -1,0 +1,278 @@
+"""Workers beside each other, answers that belong to others, old numbers, a clock set back: the order stays right."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, func, select, update
+
+from tests.campaigns.stories import campaign_of, launched, work
+from tests.campaigns.test_launch import assert_sound
+from tests.campaigns.test_lifecycle import counted, pass_time
+from tests.servers import SimulatedWeChat
+from wxbot import budget, ledger
+from wxbot.campaigns import switch
+from wxbot.db import Database
+from wxbot.orders import limits, outcome
+from wxbot.orders.channels import Wish
+from wxbot.orders.models import Evidence, MerchantLine, Order
+from wxbot.orders.outcome import ASK_HORIZON, Ruling, Verdict
+from wxbot.orders.plan import cancel_planned, plan_orders
+from wxbot.orders.reconcile import _claim as claim_questions
+from wxbot.orders.reconcile import reconcile_due
+from wxbot.orders.send import LEASE, recover_sending, send_due
+from wxbot.runtime import Runtime
+
+TEXTS = {"send_name": "示例小店", "act_name": "开业有礼", "wishing": "恭喜发财", "remark": "到店有礼"}
+
+
+def planned(runtime: Runtime, orders: int = 4, campaign_id: int = 1, first: int = 1) -> list[int]:
+    """Orders that were planned a moment ago, of a campaign with a budget of its own; returns their ids."""
+    with runtime.database.transaction() as session:
+        now = runtime.database.now(session)
+        if session.get(budget.Budget, campaign_id) is None:
+            budget.open_budget(session, campaign_id, 1_000_000)
+        wishes = [Wish("packet", first + n, campaign_id, 100, TEXTS) for n in range(orders)]
+        return list(plan_orders(session, runtime.settings, "hbpreorder", wishes, now).values())
+
+
+def orders_of(runtime: Runtime) -> list[Order]:
+    with runtime.database.reading() as session:
+        return list(session.scalars(select(Order).order_by(Order.id)))
+
+
+def change(runtime: Runtime, **values: Any) -> None:
+    """Write columns of every order."""
+    with runtime.database.transaction() as session:
+        session.execute(update(Order).values(**values))
+
+
+def recorded(simulator: SimulatedWeChat) -> set[str]:
+    return {order["mch_billno"] for order in simulator.control("GET", "bank/orders?limit=1000")["orders"]}
+
+
+# --- the breaker ----------------------------------------------------------------------------------------------------
+
+
+def test_rule13_the_breaker_holds_when_the_balance_ends_in_the_middle(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    """The balance is enough for ten: what was accepted before the refusal must not open the line again."""
+    simulator.control("POST", "bank/topup", {"amount_fen": 1000 - simulator.control("GET", "bank")["balance_fen"]})
+    planned(runtime, 200)
+    send_due(runtime)
+    statuses = [order.status for order in orders_of(runtime)]
+    assert statuses.count("accepted") == 10
+    assert statuses.count("planned") > 100
+    with runtime.database.reading() as session:
+        assert session.scalars(select(MerchantLine.stopped_code)).one() == "NOTENOUGH"
+    simulator.control("POST", "bank/topup", {"amount_fen": 100_000})
+    for _ in range(3):
+        simulator.advance(70)
+        runtime.clock.refresh()
+        send_due(runtime)
+    assert {order.status for order in orders_of(runtime)} == {"accepted"}
+
+
+def test_F90_a_number_refused_every_minute_leaves_a_bounded_trace(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
+    planned(runtime, 1)
+    for _ in range(70):
+        send_due(runtime)
+        simulator.advance(65)
+        runtime.clock.refresh()
+    (order,) = orders_of(runtime)
+    assert order.sends >= 60
+    with runtime.database.reading() as session:
+        assert len(session.scalars(select(Evidence.id)).all()) <= 20 + order.sends // 20 + 1
+
+
+def test_F73_a_clock_that_was_set_back_keeps_nothing_waiting(runtime: Runtime) -> None:
+    """A lease and a probe of tomorrow, written before the clock was corrected."""
+    planned(runtime, 1)
+    tomorrow = runtime.clock.now() + timedelta(days=1)
+    change(runtime, status="sending", lease_until=tomorrow)
+    with runtime.database.transaction() as session:
+        assert recover_sending(session, runtime.clock.now()) == 1
+        limits.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", tomorrow)
+        assert limits.grant(session, runtime.settings, 5, runtime.clock.now()).allowed == 1
+        assert limits.grant(session, runtime.settings, 5, runtime.clock.now()).allowed == 0
+    change(runtime, status="sending", lease_until=runtime.clock.now() + LEASE)
+    with runtime.database.transaction() as session:
+        assert recover_sending(session, runtime.clock.now()) == 0
+
+
+# --- old numbers ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["send", "query"])
+def test_W4_W22_a_number_of_25_days_is_not_sent_any_more_but_goes_to_a_person(
+    runtime: Runtime, simulator: SimulatedWeChat, step: str
+) -> None:
+    planned(runtime, 1)
+    now = runtime.clock.now()
+    change(runtime, status="unknown", next_step=step, next_check_at=now, created_at=now - ASK_HORIZON)
+    assert send_due(runtime).sent == 0
+    assert reconcile_due(runtime) == 1
+    assert [order.status for order in orders_of(runtime)] == ["manual"]
+    assert recorded(simulator) == set()
+    assert reconcile_due(runtime) == 0
+
+
+def test_F08_a_number_that_waited_for_days_is_still_placed(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    """The line stood still for four days: what WeChat never saw is sent under its own number, not left for a person."""
+    planned(runtime, 1)
+    now = runtime.clock.now()
+    old = {"created_at": now - timedelta(days=4), "sent_at": now - timedelta(days=4)}
+    change(runtime, status="unknown", err_code="NOTENOUGH", next_step="query", next_check_at=now, **old)
+    assert reconcile_due(runtime) == 1
+    assert send_due(runtime).accepted == 1
+    (order,) = orders_of(runtime)
+    assert recorded(simulator) == {order.mch_billno}
+    assert order.expires_at is not None
+    assert order.expires_at > now + timedelta(hours=71)
+
+
+# --- answers that belong to others ------------------------------------------------------------------------------------
+
+
+def test_F11_F32b_F89_a_ticket_of_another_order_proves_nothing_and_spoils_no_batch(runtime: Runtime) -> None:
+    """One answer of a batch brings the ticket of an order that has it already: the others are booked all the same."""
+    planned(runtime, 4)
+    change(runtime, status="sending")
+    orders = orders_of(runtime)
+    now = runtime.clock.now()
+
+    def ruling(order: Order, proof: str) -> Ruling:
+        return Ruling(
+            order, Verdict("accepted", detail_id=f"d{proof}", sp_ticket="t", evidence="x"), f"h{proof}", "sealed"
+        )
+
+    with runtime.database.transaction() as session:
+        assert outcome.apply(session, [ruling(orders[0], "A")], now) == 1
+    with runtime.database.transaction() as session:
+        outcome.apply(session, [ruling(orders[1], "A"), ruling(orders[2], "B"), ruling(orders[3], "B")], now)
+    after = orders_of(runtime)
+    assert [order.status for order in after] == ["accepted", "unknown", "accepted", "unknown"]
+    assert [order.detail_id for order in after] == ["dA", None, "dB", None]
+    assert {order.err_code for order in after if order.status == "unknown"} == {"FOREIGN_PROOF"}
+    with runtime.database.reading() as session:
+        assert ledger.balances(session)["in_flight"] == 200
+
+
+# --- workers beside each other ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(runtime: Runtime) -> Iterator[Database]:
+    """Another process's database."""
+    made = Database(runtime.settings.database_url, runtime.clock)
+    yield made
+    made.close()
+
+
+def test_F20_two_workers_never_ask_or_send_the_same_order_at_once(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    planned(runtime, 40)
+    change(runtime, status="unknown", next_step="query", next_check_at=runtime.clock.now())
+    barrier = threading.Barrier(6)
+
+    def claim(_number: int) -> list[int]:
+        barrier.wait()
+        return [order.id for order in claim_questions(runtime, 40)]
+
+    with ThreadPoolExecutor(6) as pool:
+        claimed = [order_id for ids in pool.map(claim, range(6)) for order_id in ids]
+    assert len(claimed) == len(set(claimed)) == 40
+
+
+def test_F14_a_question_that_was_overtaken_by_a_sender_claims_nothing(runtime: Runtime, other: Database) -> None:
+    """Between looking and claiming another worker has sent the number again: its answer must still be written."""
+    if runtime.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time: nothing changes in between")
+    planned(runtime, 1)
+    change(runtime, status="unknown", next_step="query", next_check_at=runtime.clock.now())
+    is_done = threading.Event()
+
+    def overtake(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("UPDATE orders") and not is_done.is_set():
+            is_done.set()
+            with other.transaction() as session:
+                session.execute(
+                    update(Order).values(status="sending", next_step=None, next_check_at=None, lease_epoch=7)
+                )
+
+    event.listen(runtime.database.engine, "before_cursor_execute", overtake)
+    assert claim_questions(runtime, 10) in ([], ())
+    assert [(order.status, order.lease_epoch) for order in orders_of(runtime)] == [("sending", 7)]
+
+
+@pytest.mark.timeout(120)
+def test_F67_planning_settling_and_cancelling_at_once_never_wait_in_a_circle(runtime: Runtime, other: Database) -> None:
+    """Three workers on one campaign's budget and balances; each unit of work is done at its first try."""
+    rounds = 12
+    planned(runtime, 1)
+    faults: list[BaseException] = []
+
+    def plan_some() -> None:
+        for number in range(rounds):
+            planned(runtime, 20, first=100 + 20 * number)
+
+    def settle_some() -> None:
+        for number in range(rounds):
+            ids = planned(runtime, 20, first=10_000 + 20 * number)
+            with other.transaction() as session:
+                mine = update(Order).where(Order.id.in_(ids), Order.status == "planned")
+                session.execute(mine.values(status="unknown"))
+            with other.reading() as session:
+                orders = session.scalars(select(Order).where(Order.id.in_(ids), Order.status == "unknown")).all()
+            with other.transaction() as session:
+                outcome.apply(session, [Ruling(order, Verdict("failed")) for order in orders], other.now(session))
+
+    def cancel_some() -> None:
+        for _ in range(2 * rounds):
+            with other.transaction() as session:
+                cancel_planned(session, 1, other.now(session), limit=15)
+
+    def run(task: Any) -> None:
+        try:
+            task()
+        except BaseException as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=run, args=(task,)) for task in (plan_some, settle_some, cancel_some)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    with runtime.database.reading() as session:
+        assert ledger.unbalanced_accounts(session) == []
+        live = session.scalar(select(func.count()).select_from(Order).where(Order.holding == "in_flight"))
+        assert session.get_one(budget.Budget, 1).committed_fen == 100 * (live or 0)
+
+
+@pytest.mark.parametrize("repeat", range(3))
+def test_F23_F82_closing_while_orders_are_sent_loses_and_doubles_nothing(
+    runtime: Runtime, simulator: SimulatedWeChat, repeat: int
+) -> None:
+    """Cancel against claim: every order is either at the bank or cancelled, and the campaign comes to rest."""
+    campaign_id = launched(runtime, packet_count=60, budget_fen=6000)
+    work(runtime, rounds=1)
+    sender = threading.Thread(target=send_due, args=(runtime,))
+    sender.start()
+    switch.close(runtime.database, campaign_id, 1, runtime.clock.now())
+    work(runtime)
+    sender.join()
+    work(runtime)
+    at_bank = recorded(simulator)
+    for order in orders_of(runtime):
+        assert (order.mch_billno in at_bank) == (order.err_code != "CANCELLED")
+    pass_time(runtime, simulator, 73 * 3600)
+    assert campaign_of(runtime, campaign_id).status == "closed"
+    assert counted(runtime, campaign_id) == {"dropped": 60}
+    assert_sound(runtime)
