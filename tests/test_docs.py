@@ -1,0 +1,154 @@
+"""The documentation tells the truth: every setting, command, task, status and error code is in it, and no link leads nowhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES
+from wxbot.cli import cli
+from wxbot.doctor import CHECKS
+from wxbot.draws.models import STATUSES as DRAW_STATUSES
+from wxbot.orders.limits import OPERATOR_STOP
+from wxbot.orders.models import STATUSES as ORDER_STATUSES
+from wxbot.settings import SECRET_FILE_FIELDS, Settings
+from wxbot.wechat.errors import all_rows
+from wxbot.worker import INTERVALS, TASKS
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[str]:
+    """Every command that can be typed, as it is typed."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*words, name))
+        else:
+            yield " ".join((*words, name))
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings, as a browser of repositories makes them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_setting_is_documented() -> None:
+    page = text("docs/settings.md")
+    missing = [name for name in Settings.model_fields if f"`WXBOT_{name.upper()}`" not in page]
+    assert missing == []
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    known = {f"WXBOT_{name.upper()}" for name in Settings.model_fields}
+    known |= {f"WXBOT_{name.upper()}_FILE" for name in SECRET_FILE_FIELDS}
+    known |= set(re.findall(r"WXBOT_\w+", text("deploy/gunicorn.conf.py")))
+    for page in PAGES:
+        named = set(re.findall(r"WXBOT_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8")))
+        assert named <= known, f"{page.name}: {sorted(named - known)}"
+
+
+def test_documented_defaults_are_the_defaults() -> None:
+    rows = dict(re.findall(r"^\| `(WXBOT_\w+)` \| `([^`]+)` \|", text("docs/settings.md"), re.MULTILINE))
+    assert len(rows) > 20
+    for name, told in rows.items():
+        default = Settings.model_fields[name.removeprefix("WXBOT_").lower()].default
+        assert told == (str(default).lower() if isinstance(default, bool) else str(default)), name
+
+
+def test_every_command_is_documented() -> None:
+    page = text("docs/operations.md")
+    missing = [command for command in commands(cli) if f"`wxbot {command}" not in page]
+    assert missing == []
+
+
+def test_every_task_is_documented_with_its_interval() -> None:
+    page = text("docs/operations.md")
+    for name in TASKS:
+        found = re.search(rf"^\| `{re.escape(name)}` \| (\d+) (s|min) \|", page, re.MULTILINE)
+        assert found is not None, name
+        assert int(found[1]) * {"s": 1, "min": 60}[found[2]] == INTERVALS[name], name
+
+
+@pytest.mark.parametrize(
+    ("title", "statuses"),
+    [
+        ("Campaign:", CAMPAIGN_STATUSES),
+        ("Packet:", PACKET_STATUSES),
+        ("Order:", ORDER_STATUSES),
+        ("Draw:", DRAW_STATUSES),
+    ],
+)
+def test_every_status_is_explained(title: str, statuses: dict[str, str]) -> None:
+    table = text("docs/operations.md").split(f"\n{title}\n\n")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(statuses)
+
+
+def test_every_reason_that_stops_the_line_says_what_to_do() -> None:
+    section = text("docs/operations.md").split("## When the line is stopped")[1].split("\n## ")[0]
+    reasons = {row.code for row in all_rows() if row.api == "pay" and row.stops_the_line} | {OPERATOR_STOP}
+    assert {reason for reason in reasons if f"`{reason}`" not in section} == set()
+
+
+def test_the_number_of_checks_is_told_rightly() -> None:
+    for page in ("docs/operations.md", "CHANGELOG.md"):
+        assert f"{len(CHECKS)} checks" in text(page), page
+
+
+def script(name: str) -> ModuleType:
+    """A module of scripts/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_error_catalogue_is_what_the_rows_say() -> None:
+    assert text("docs/error-catalogue.md") == script("error_catalogue").page(), "run: python scripts/error_catalogue.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_pictures_exist(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        goal = (page.parent / path).resolve() if path else page
+        assert goal.exists(), f"{page.name} → {target}"
+        assert not anchor or anchor in anchors(goal), f"{page.name} → {target}: no such heading"
+
+
+def test_every_make_target_is_in_both_readmes() -> None:
+    targets = re.findall(r"^([a-z]+):.*## ", text("Makefile"), re.MULTILINE)
+    for page in ("README.md", "README.zh-CN.md"):
+        assert [name for name in targets if name != "help" and f"`make {name}`" not in text(page)] == [], page
+
+
+def test_pictures_are_small_and_used() -> None:
+    told = "".join(text(page) for page in ("README.md", "README.zh-CN.md"))
+    pictures = sorted((ROOT / "docs" / "images").glob("*.png"))
+    assert len(pictures) >= 6
+    for picture in pictures:
+        assert picture.stat().st_size <= 150_000, picture.name
+        assert f"docs/images/{picture.name}" in told, picture.name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_names_a_registry_or_a_path_of_one_machine(page: Path) -> None:
+    content = page.read_text(encoding="utf-8")
+    assert re.findall(r"pypi\.org|npmjs|files\.pythonhosted|registry\.|/root/|/home/\w|/work/|/tmp/", content) == []
