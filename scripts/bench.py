@@ -27,8 +27,8 @@ from rich.table import Table
 
 from wxbot.private_servers import ServerProblem
 
-FULL = Size(requests=6000, rounds=5, orders=2000, big_rows=1_000_000, pages=40)
-QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=10)
+FULL = Size(requests=1500, rounds=9, orders=2000, big_rows=1_000_000, pages=100)
+QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16)
 
 CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "callbacks": bench_callbacks.run,
@@ -76,7 +76,7 @@ def as_table(figures: list[Figure]) -> Table:
     for column in ("ratio", "rounds", "CPU", "aim"):
         table.add_column(column, justify="right")
     for figure in figures:
-        spread = f"{min(figure.rounds):.2f}–{max(figure.rounds):.2f}" if figure.rounds else ""
+        spread = f"{min(figure.rounds):.2f}–{max(figure.rounds):.2f}" if len(figure.rounds) > 1 else ""
         aim = "" if figure.aim is None else f"{'≤' if figure.is_better_low else '≥'} {figure.aim}"
         mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: ""}[figure.is_met]
         table.add_row(

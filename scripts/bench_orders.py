@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +72,20 @@ def plan(runtime: Runtime, campaign_id: int, wanted: int) -> None:
         plan_orders(session, runtime.settings, "hbpreorder", wishes, now)
 
 
-def seconds_of_sender(runtime: Runtime, campaign_id: int, wanted: int) -> float:
+@dataclass(frozen=True)
+class Took:
+    """Seconds on the clock and of this process's processor time."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def by_sender(runtime: Runtime, campaign_id: int, wanted: int) -> Took:
     """How long wxbot takes from the first claim to the last committed outcome."""
     plan(runtime, campaign_id, wanted)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     report = send_due(runtime, seconds=600)
-    seconds = time.perf_counter() - began
+    took = Took(time.perf_counter() - began, time.process_time() - cpu)
     with runtime.database.reading() as session:
         query = select(func.count()).where(Order.campaign_id == campaign_id, Order.status == "accepted")
         accepted = session.execute(query).scalar_one()
@@ -85,10 +94,10 @@ def seconds_of_sender(runtime: Runtime, campaign_id: int, wanted: int) -> float:
         raise BenchProblem(
             f"{wanted} orders were sent, {accepted} stand as accepted ({report.statuses}), broken: {broken}"
         )
-    return seconds
+    return took
 
 
-def seconds_of_threads(runtime: Runtime, numbers: Sequence[str]) -> float:
+def by_threads(runtime: Runtime, numbers: Sequence[str]) -> Took:
     """The same calls by as many threads with nothing around them: what client and simulator allow."""
     frozen = {
         "mch_id": runtime.settings.mch_id, "wxappid": runtime.settings.appid, "hb_type": "NORMAL", "total_amount": "100",
@@ -97,12 +106,12 @@ def seconds_of_threads(runtime: Runtime, numbers: Sequence[str]) -> float:
     }  # fmt: skip
     params = [json.loads(json.dumps(frozen | {"mch_billno": number})) for number in numbers]
     with ThreadPoolExecutor(runtime.settings.pay_concurrency) as pool:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         answers = list(pool.map(runtime.pay.hbpreorder, params))
-        seconds = time.perf_counter() - began
+        took = Took(time.perf_counter() - began, time.process_time() - cpu)
     if not all(answer.is_success for answer in answers):
         raise BenchProblem(f"the simulator refused: {next(a.raw for a in answers if not a.is_success)}")
-    return seconds
+    return took
 
 
 class Numbers:
@@ -126,18 +135,21 @@ def run(ground: Ground) -> Iterator[Figure]:
     for concurrency in CONCURRENCIES:
         with closing(Runtime(settings_for(ground, wechat, concurrency))) as runtime:
             set_delay(wechat, 0)
-            seconds_of_threads(runtime, numbers.take(200))
-            ceiling = wanted / seconds_of_threads(runtime, numbers.take(wanted))
+            by_threads(runtime, numbers.take(200))
+            ceiling = wanted / by_threads(runtime, numbers.take(wanted)).seconds
             set_delay(wechat, SLOW_S)
             limit = concurrency / SLOW_S
-            ours, threads = [], []
-            for _ in range(max(1, ground.size.rounds // 2)):
-                threads.append(wanted / seconds_of_threads(runtime, numbers.take(wanted)))
+            bare, sender = [], []
+            for _ in range(min(3, ground.size.rounds)):
+                bare.append(by_threads(runtime, numbers.take(wanted)))
                 campaign_id += 1
-                ours.append(wanted / seconds_of_sender(runtime, campaign_id, wanted))
+                sender.append(by_sender(runtime, campaign_id, wanted))
+        ours, threads = [wanted / took.seconds for took in sender], [wanted / took.seconds for took in bare]
         more = {
             "orders": wanted, "concurrency": concurrency, "simulator_without_delay_per_s": ceiling,
             "bare_threads_per_s": middle(threads), "of_bare_threads": middle(ours) / middle(threads),
+            "cpu_ms": middle([took.cpu_seconds for took in sender]) / wanted * 1000,
+            "baseline_cpu_ms": middle([took.cpu_seconds for took in bare]) / wanted * 1000,
         }  # fmt: skip
         yield Figure(
             "orders", f"{wanted} orders, {concurrency} at once, 50 ms each", "orders/s", middle(ours), limit,

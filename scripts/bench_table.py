@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import requests
-from bench_load import fire, request
+from bench_load import Volley, fire, request
 from bench_stage import HOST, BenchProblem, Figure, Ground, Web, middle
 from sqlalchemy import text
 
@@ -22,6 +22,12 @@ SMALL_ROWS = 1_000
 PASSWORD = "correct-horse-7"
 AIM = 1.1
 """No slower, give or take the tenth by which two measurements of one thing differ here."""
+
+TOGETHER = 4
+"""Requests in a row to one size; then it is the other's turn, so that both meet the same moments of a busy machine."""
+
+WARM_TURNS = 6
+"""Turns that do not count: both workers read their first pages."""
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"
 _STATUS = """CASE WHEN i % 100 < 52 THEN 'received' WHEN i % 100 < 61 THEN 'bound' WHEN i % 100 < 64 THEN 'returned'
@@ -115,27 +121,34 @@ def open_console(ground: Ground, rows: int) -> Console:
     return console
 
 
+def asked(ground: Ground, console: Console, what: str, query: str) -> Volley:
+    """A page a few times, one request after the other; raises BenchProblem when an answer was wrong."""
+    before = ground.cpu_seconds(console.web)
+    shows_rows = b"" if "nothing" in what else b"</table>"
+    volley = fire(console.web.address, [console.page(query)] * TOGETHER, b"200", shows_rows, 1)
+    volley.server_seconds = ground.cpu_seconds(console.web) - before
+    if volley.wrong:
+        raise BenchProblem(f"{what}: {volley.wrong} answers were wrong: {volley.first_wrong}")
+    return volley
+
+
 def run(ground: Ground) -> Iterator[Figure]:
-    """Every page at both sizes, ten requests here, ten there, one at a time."""
+    """Every page at both sizes, a few requests here, a few there, one at a time."""
     small, big = open_console(ground, SMALL_ROWS), open_console(ground, ground.size.big_rows)
     for what, query in PAGES:
         waits: dict[str, list[float]] = {"small": [], "big": []}
         rounds, cpu = [], {"small": 0.0, "big": 0.0}
-        for turn in range(1 + ground.size.rounds):
+        for turn in range(WARM_TURNS + ground.size.pages // TOGETHER):
             seen = {}
             for name, console in (("small", small), ("big", big)):
-                asked = [console.page(query)] * ground.size.pages
-                before = ground.cpu_seconds(console.web)
-                volley = fire(console.web.address, asked, b"200", b"</table>" if "nothing" not in what else b"", 1)
-                if volley.wrong:
-                    raise BenchProblem(f"{what}: {volley.wrong} answers were wrong: {volley.first_wrong}")
+                volley = asked(ground, console, what, query)
                 seen[name] = middle(volley.waits_s)
-                if turn:  # the first turn warms caches up
-                    cpu[name] += ground.cpu_seconds(console.web) - before
+                if turn >= WARM_TURNS:
+                    cpu[name] += volley.server_seconds
                     waits[name] += volley.waits_s
             rounds.append(seen["big"] / seen["small"])
         million, thousand = middle(waits["big"]) * 1000, middle(waits["small"]) * 1000
         yield Figure(
             "table", what, "ms", million, thousand, f"the same at {SMALL_ROWS:,} rows", million / thousand, AIM,
-            is_better_low=True, rounds=rounds[1:], cpu_ratio=cpu["big"] / cpu["small"], more={"rows": big.rows, "baseline_rows": small.rows},
+            is_better_low=True, rounds=rounds[WARM_TURNS:], cpu_ratio=cpu["big"] / cpu["small"], more={"rows": big.rows, "baseline_rows": small.rows},
         )  # fmt: skip
