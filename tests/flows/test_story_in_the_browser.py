@@ -52,7 +52,7 @@ def test_a_campaign_from_draft_to_wallet(stage: Stage, chromium: Any) -> None:
     }  # fmt: skip
     for name, value in fields.items():
         marketer.fill(f"#{name}", value)
-    marketer.check('input[name="split"][value="fixed"]', force=True)
+    marketer.click('label.choice:has(input[value="fixed"])')
     marketer.fill("#packet_amount", "2.00")
     marketer.click("#draft button[type=submit]")
     marketer.wait_for_url("**/campaigns/1")

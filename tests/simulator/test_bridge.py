@@ -118,10 +118,10 @@ def test_a_page_on_its_own_draws_through_the_native_screen(shop: Shop, browser_p
     held_by(shop, browser_page, person)
     card = shop.shake(person, 10011)
     browser_page.goto(card["url"])
-    browser_page.wait_for_function("document.getElementById('config').textContent === 'ready'")
+    browser_page.locator("#config >> text=ready").wait_for()
     browser_page.click("#draw")
     browser_page.click("[data-testid=open-packet]")
-    browser_page.wait_for_function("document.querySelector('[data-testid=amount]')?.textContent === '8.88'")
+    browser_page.locator("[data-testid=amount] >> text=8.88").wait_for()
     assert shop.control(f"/people/{person['id']}/wallet")["wallet_fen"] == 888
     browser_page.click(".packet-close")
     browser_page.wait_for_url(card["url"])
