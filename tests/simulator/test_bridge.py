@@ -146,7 +146,7 @@ def test_a_wrong_config_says_so_and_ready_runs_all_the_same(
     page_of_shop.wrong_config = True
     held_by(shop, browser_page, shop.person())
     browser_page.goto(page_of_shop.url + "/draw")
-    browser_page.wait_for_function("document.getElementById('config').textContent === 'config:invalid signature'")
+    browser_page.locator("#config >> text=config:invalid signature").wait_for()
 
 
 @pytest.mark.browser
