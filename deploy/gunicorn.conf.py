@@ -32,6 +32,9 @@ limit_request_field_size = 8190
 # no access log here; nginx keeps one without them (deploy/nginx/wxbot.conf).
 accesslog = None
 errorlog = "-"
+
+# No control socket: it would stand in the home folder of whoever starts the server, and nothing here uses it.
+control_socket_disable = True
 proc_name = "wxbot-web"
 
 # Heartbeats of the workers in memory: a slow disk must not look like a dead worker.
