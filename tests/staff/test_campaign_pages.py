@@ -5,6 +5,7 @@ import io
 import json
 import re
 import threading
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -238,6 +239,7 @@ def test_the_merchant_can_be_stopped_and_opened_by_a_cashier(story_app: Flask) -
     cashier = Browser(story_app, "wang")
     cashier.post("/admin/merchant/stop")
     assert "STOPPED_BY_STAFF" in cashier.get("/admin/").text
+    assert "STOPPED_BY_STAFF" in Browser(story_app, "li").get("/admin/campaigns/1").text
     cashier.post("/admin/merchant/open")
     assert "STOPPED_BY_STAFF" not in cashier.get("/admin/").text
 
@@ -266,3 +268,21 @@ def test_reply_rules_are_added_tried_and_removed(console_app: Flask) -> None:
     assert browser.post("/admin/replies/1/remove").status_code == 303
     assert browser.post("/admin/replies/1/remove").status_code == 404
     assert "到店摇一摇" not in browser.get("/admin/replies").text
+
+
+def test_the_bench_of_replies_knows_the_keywords_of_campaigns(story_app: Flask) -> None:
+    with story_app.extensions["wxbot"].database.transaction() as session:
+        session.get_one(Campaign, 1).keyword = "店庆"
+    page = Browser(story_app, "li").get("/admin/replies?try=店庆").text
+    assert "活动自己的关键词" in page
+
+
+def test_a_campaign_launched_long_before_its_beginning_says_when_it_orders(story_app: Flask) -> None:
+    with story_app.extensions["wxbot"].database.transaction() as session:
+        campaign = session.get_one(Campaign, 1)
+        campaign.status, campaign.begin_at, campaign.end_at = (
+            "launching",
+            NOON + timedelta(days=2),
+            NOON + timedelta(days=9),
+        )
+    assert "开始前 12 小时" in Browser(story_app, "li").get("/admin/campaigns/1").text

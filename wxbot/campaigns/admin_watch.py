@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot import ledger
-from wxbot.campaigns import listing
+from wxbot.campaigns import listing, pool
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, in_language, own_ids, owner_filter
 from wxbot.campaigns.draft import tiers_of
 from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Lottery, Packet
@@ -22,12 +22,14 @@ from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
 from wxbot.money import yuan
+from wxbot.orders import limits
 from wxbot.orders import listing as order_listing
 from wxbot.orders.export import csv_response
+from wxbot.orders.models import MerchantLine
 from wxbot.staff import roster
 from wxbot.staff.console import local, locale, log_action, now, number, one_or_404, role_required, runtime, text
 from wxbot.staff.models import ROLES
-from wxbot.wechat.errors import row_for
+from wxbot.wechat.errors import ErrorRow, row_for
 
 LIVE = ("launching", "on", "off", "closing")
 GROUPS = {"all": (), "live": LIVE, "waiting": ("draft", "submitted", "approved"), "closed": ("closed",)}
@@ -56,6 +58,11 @@ def _balances(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
     return {account: found.get(account, 0) for account in ledger.ACCOUNTS}
 
 
+def _stop_row(line: MerchantLine | None) -> ErrorRow | None:
+    """What the code that stopped the merchant's line means."""
+    return row_for("pay", line.stopped_code) if line is not None and line.stopped_code else None
+
+
 def _overview() -> dict[str, Any]:
     with runtime().database.reading() as session:
         ids = own_ids(session)
@@ -67,7 +74,7 @@ def _overview() -> dict[str, Any]:
             "accounts": _balances(session, ids),
             "open_orders": order_listing.count_open(session),
             "line": line,
-            "stop_row": row_for("pay", line.stopped_code) if line is not None and line.stopped_code else None,
+            "stop_row": _stop_row(line),
             "live": live,
             "waiting": waiting,
             "tallies": listing.tallies(session, [campaign.id for campaign in live]),
@@ -120,6 +127,7 @@ def index() -> str:
 
 def _standing(campaign: Campaign) -> dict[str, Any]:
     with runtime().database.reading() as session:
+        line = order_listing.line_of(session, runtime().settings.mch_id) if campaign.status in LIVE else None
         return {
             "campaign": campaign,
             "tally": listing.tallies(session, [campaign.id])[campaign.id],
@@ -127,6 +135,10 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "ladder": LADDER,
             "rung": "on" if campaign.status == "off" else campaign.status,
             "trouble": _trouble(campaign),
+            "is_early": campaign.status == "launching" and now() < campaign.begin_at - pool.LEAD,
+            "is_quiet": campaign.status == "launching" and limits.is_quiet(runtime().settings, now()),
+            "line": line,
+            "stop_row": _stop_row(line),
         }
 
 

@@ -30,7 +30,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "ok": ("知道了", "OK"),
     "retry": ("再试一次", "Try again"),
     "outside_title": ("请在微信里打开", "Open this in WeChat"),
-    "outside_text": ("用手机微信扫一扫下面的二维码；到活动现场摇一摇才能抽红包。", "Scan this code with WeChat on your phone. To draw, shake on site."),
+    "outside_text": ("用手机微信扫一扫这个二维码；到活动现场摇一摇才能抽红包。", "Scan this code with WeChat on your phone. To draw, shake on site."),
     "outside_qr": ("活动页二维码", "QR code of this page"),
     "after_title": ("谢谢参与", "Thank you"),
     "after_text": ("红包已由微信发出，请在微信里查看。", "WeChat has your packet; look for it there."),

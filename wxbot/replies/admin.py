@@ -6,8 +6,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns import listing
 from wxbot.campaigns.admin_pages import campaign_or_404, owner_filter
+from wxbot.replies.answers import read_book
 from wxbot.replies.models import TRIGGERS
-from wxbot.replies.rules import BadRule, add_rule, as_rule, first_of, in_order, list_rules, match, remove_rule
+from wxbot.replies.rules import BadRule, add_rule, first_of, list_rules, match, normalise, remove_rule
 from wxbot.staff import audit
 from wxbot.staff.console import (
     actor,
@@ -38,11 +39,15 @@ def _page(fault: str = "", tried: str = "") -> str:
     with runtime().database.reading() as session:
         rows = list_rules(session)
         live = listing.campaigns(session, owner_id=owner_filter(), statuses=("approved", "launching", "on", "off"))
-    rules = in_order(as_rule(row) for row in rows if row.is_on)
-    hit = (match(rules, tried) or first_of(rules, "default")) if tried else None
+        book = read_book(session)
+    hit = match(book.rules, tried) if tried else None
+    entry = book.by_keyword.get(normalise(tried)) if tried and hit is None else None
+    if tried and hit is None and entry is None:
+        hit = first_of(book.rules, "default")
     return render_template(
-        "console/reply_rules.html", rules=rows, triggers=TRIGGERS, campaigns=live, fault=fault, tried=tried, hit=hit
-    )
+        "console/reply_rules.html", rules=rows, triggers=TRIGGERS, campaigns=live, fault=fault, tried=tried, hit=hit,
+        entry=entry,
+    )  # fmt: skip
 
 
 @blueprint.get("/replies")
