@@ -78,7 +78,7 @@ class Size:
     orders: int
     big_rows: int
     pages: int
-    concurrency: int = 24
+    concurrency: int = 32
 
 
 def middle(values: list[float]) -> float:
