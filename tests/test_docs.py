@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -102,6 +103,16 @@ def test_every_reason_that_stops_the_line_says_what_to_do() -> None:
     section = text("docs/operations.md").split("## When the line is stopped")[1].split("\n## ")[0]
     reasons = {row.code for row in all_rows() if row.api == "pay" and row.stops_the_line} | {OPERATOR_STOP}
     assert {reason for reason in reasons if f"`{reason}`" not in section} == set()
+
+
+def test_the_order_of_imports_in_the_design_is_the_contract() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    real = {path.stem for path in (ROOT / "wxbot").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    told = text("docs/design.md").split("given its place there first.\n\n```\n")[1].split("\n```")[0]
+    wanted = [sorted(set(re.findall(r"\w+", layer)) & real - {"__main__"}) for layer in layers]
+    assert [sorted(line.split(" | ")) for line in told.splitlines()] == [names for names in wanted if names]
 
 
 def test_the_number_of_checks_is_told_rightly() -> None:
