@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet
@@ -16,6 +16,9 @@ log = get_logger(__name__)
 FAILURES_MAX = 3
 """A packet whose orders definitely failed this often in a row is dropped and shown as trouble (money §5.1)."""
 
+UNNOTICED = text("NOT is_noticed")
+"""Word for word the condition of the partial index: SQLite uses it for nothing else."""
+
 REORDER_MARGIN = timedelta(hours=1)
 """A packet that came back is planned again only when its campaign runs at least this much longer."""
 
@@ -28,7 +31,7 @@ def absorb(session: Session, campaign: Campaign, now: datetime, limit: int = 500
     """
     orders = session.scalars(
         select(Order)
-        .where(Order.campaign_id == campaign.id, Order.is_noticed.is_(False), Order.reason_kind == "packet")
+        .where(Order.campaign_id == campaign.id, UNNOTICED, Order.reason_kind == "packet")
         .order_by(Order.id)
         .limit(limit)
     ).all()

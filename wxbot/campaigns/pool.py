@@ -108,8 +108,7 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
         return 0
     drawn = session.execute(
         select(func.count()).select_from(Packet).where(
-            Packet.campaign_id == campaign.id, Packet.status.in_(("bound", "received", "returned")),
-            Packet.bound_at > now - timedelta(days=1),
+            Packet.campaign_id == campaign.id, Packet.bound_at > now - timedelta(days=1),
         )
     ).scalar_one()  # fmt: skip
     wanted = need(campaign, live_stock(session, campaign.id, now), planned, int(drawn), now)

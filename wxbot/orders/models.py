@@ -103,6 +103,41 @@ class Evidence(Base):
     at: Mapped[datetime]
 
 
+MARK_NEXT: Transitions = {"open": frozenset({"confirmed", "withdrawn"})}
+
+MARKED_AS = ("received", "returned", "failed")
+"""What a person may settle a manual order as."""
+
+
+class Mark(Base):
+    """One person's evidence that a manual order ended so; it has effect when a second person confirms it (money rule 14)."""
+
+    __tablename__ = "order_marks"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    after: Mapped[str] = mapped_column(String(10))
+    evidence: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(10), default="open")
+    marked_by: Mapped[int] = mapped_column(Integer)
+    marked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(Integer)
+    decided_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("status IN ('open', 'confirmed', 'withdrawn')", name="status"),
+        CheckConstraint("after IN ('received', 'returned', 'failed')", name="after"),
+        CheckConstraint(
+            "status <> 'confirmed' OR (decided_by IS NOT NULL AND decided_by <> marked_by)", name="four_eyes"
+        ),
+        Index("ix_order_marks_order_id", "order_id", "id"),
+        Index(
+            "one_open_mark", "order_id", unique=True,
+            sqlite_where=text("status = 'open'"), postgresql_where=text("status = 'open'"),
+        ),
+    )  # fmt: skip
+
+
 class MerchantLine(Base):
     """The merchant's state: stopped by a global error or by a person, and the send rate shared by all workers."""
 

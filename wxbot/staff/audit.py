@@ -15,7 +15,8 @@ PAGE_ROWS = 50
 ACTIONS = (
     "sign_in", "sign_out", "password_change", "staff_add", "staff_disable", "staff_enable", "staff_reset",
     "campaign_save", "campaign_copy", "campaign_submit", "campaign_approve", "campaign_send_back", "campaign_launch",
-    "campaign_pause", "campaign_resume", "campaign_close", "packets_export", "ledger_export", "order_ask", "merchant_stop", "merchant_open",
+    "campaign_pause", "campaign_resume", "campaign_close", "packets_export", "ledger_export", "order_ask", "order_mark", "order_confirm", "order_withdraw",
+    "merchant_stop", "merchant_open",
     "reply_rule", "route",
 )  # fmt: skip
 """What the log's filter offers; `route` is a refused page."""

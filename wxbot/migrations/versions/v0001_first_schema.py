@@ -431,6 +431,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_order_evidence_order_id"), ["order_id"], unique=False)
 
     op.create_table(
+        "order_marks",
+        sa.Column("id", BigId, autoincrement=True, nullable=False),
+        sa.Column("order_id", BigId, nullable=False),
+        sa.Column("after", sa.String(length=10), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("status", sa.String(length=10), nullable=False),
+        sa.Column("marked_by", sa.Integer(), nullable=False),
+        sa.Column("marked_at", UtcDateTime(), nullable=False),
+        sa.Column("decided_by", sa.Integer(), nullable=True),
+        sa.Column("decided_at", UtcDateTime(), nullable=True),
+        sa.CheckConstraint("after IN ('received', 'returned', 'failed')", name=op.f("ck_order_marks_after")),
+        sa.CheckConstraint(
+            "status <> 'confirmed' OR (decided_by IS NOT NULL AND decided_by <> marked_by)",
+            name=op.f("ck_order_marks_four_eyes"),
+        ),
+        sa.CheckConstraint("status IN ('open', 'confirmed', 'withdrawn')", name=op.f("ck_order_marks_status")),
+        sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_order_marks_order_id_orders")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_order_marks")),
+    )
+    with op.batch_alter_table("order_marks", schema=None) as batch_op:
+        batch_op.create_index("ix_order_marks_order_id", ["order_id", "id"], unique=False)
+        batch_op.create_index(
+            "one_open_mark",
+            ["order_id"],
+            unique=True,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
+
+    op.create_table(
         "packets",
         sa.Column("id", BigId, autoincrement=True, nullable=False),
         sa.Column("campaign_id", BigId, nullable=False),
@@ -454,7 +484,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("campaign_id", "ordinal", name=op.f("uq_packets_campaign_id_ordinal")),
     )
     with op.batch_alter_table("packets", schema=None) as batch_op:
-        batch_op.create_index("ix_packets_bucket_id", ["bucket_id"], unique=False)
+        batch_op.create_index(
+            "ix_packets_bound",
+            ["campaign_id", "bound_at"],
+            unique=False,
+            sqlite_where=sa.text("bound_at IS NOT NULL"),
+            postgresql_where=sa.text("bound_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_packets_bucket_id",
+            ["bucket_id"],
+            unique=False,
+            sqlite_where=sa.text("bucket_id IS NOT NULL"),
+            postgresql_where=sa.text("bucket_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_packets_openid",
             ["openid"],

@@ -1,0 +1,120 @@
+"""Manual orders: a cashier marks how one ended, with evidence; a second one confirms, and only then the books follow.
+
+An order is manual when the program must not decide: WeChat's memory has ended, a number was refused for a day, or the
+same number was told other parameters. What settles it is the merchant's fund bill or an answer of WeChat's staff. Marking
+an order failed lets its packet be ordered again, so a wrong mark pays twice: therefore two people (money rules 4 and 14).
+"""
+
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from wxbot.db import Database
+from wxbot.orders import outcome
+from wxbot.orders.models import MARK_NEXT, MARKED_AS, Evidence, Mark, Order
+from wxbot.orders.outcome import Ruling, Verdict
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
+from wxbot.staff.models import Staff
+from wxbot.transitions import move
+
+EVIDENCE_MIN = 10
+EVIDENCE_MAX = 2000
+"""Characters of evidence: a bill line's number and date, or who at WeChat said what and when."""
+
+ROLE = "cashier"
+
+
+class NotSettleable(Exception):
+    """The mark or its confirmation is refused; the text is a sentence for the cashier."""
+
+
+def mark(database: Database, order_id: int, after: str, evidence: str, actor: Actor, now: datetime) -> int:
+    """Say how a manual order ended (`received`, `returned` or `failed`) and why; returns the mark's id.
+
+    Nothing moves until a second cashier confirms it. Raises NotSettleable.
+    """
+    evidence = evidence.strip()
+    if after not in MARKED_AS:
+        raise NotSettleable("结果只能是：已领取、已退回、已失败 / the end can be received, returned or failed")
+    if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
+        raise NotSettleable(
+            f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字），例如资金账单的日期与流水号 / "
+            f"write the evidence, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters: the bill line's date and number"
+        )
+    try:
+        with database.transaction() as session:
+            staff_id = _cashier(session, actor)
+            _manual_order(session, order_id)
+            made = Mark(
+                order_id=order_id, after=after, evidence=evidence, status="open", marked_by=staff_id, marked_at=now
+            )
+            session.add(made)
+            session.flush()
+            audit.record(
+                session, actor, "order_mark", f"order:{order_id}", now, detail={"mark": made.id, "after": after}
+            )
+            return made.id
+    except IntegrityError as error:
+        raise NotSettleable(
+            "这笔订单已有待确认的处理意见，请先确认或撤回 / this order has an open mark: confirm or withdraw it first"
+        ) from error
+
+
+def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
+    """Confirm another cashier's mark: order, ledger and budget follow in one transaction. Raises NotSettleable."""
+    with database.transaction() as session:
+        staff_id = _cashier(session, actor)
+        found = _open_mark(session, mark_id)
+        if found.marked_by == staff_id:
+            raise NotSettleable("不能确认自己的处理意见，请另一位出纳确认 / a second cashier must confirm your mark")
+        order = _manual_order(session, found.order_id)
+        verdict = Verdict(found.after, err_code=order.err_code)
+        if outcome.apply(session, [Ruling(order, verdict)], now) != 1 or not move(
+            session, Mark, mark_id, MARK_NEXT, "open", "confirmed", decided_by=staff_id, decided_at=now
+        ):
+            raise NotSettleable("这笔订单刚刚有了新结果，请刷新页面 / the order has just changed; reload the page")
+        body = f"{found.after}; marked by staff {found.marked_by}, confirmed by staff {staff_id}: {found.evidence}"
+        session.execute(insert(Evidence).values(order_id=order.id, kind="manual", body=body, at=now))
+        audit.record(
+            session, actor, "order_confirm", f"order:{order.id}", now, detail={"mark": mark_id, "after": found.after}
+        )
+
+
+def withdraw(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
+    """Take a mark back before it was confirmed; any cashier may, the one who made it too. Raises NotSettleable."""
+    with database.transaction() as session:
+        staff_id = _cashier(session, actor)
+        found = _open_mark(session, mark_id)
+        if not move(session, Mark, mark_id, MARK_NEXT, "open", "withdrawn", decided_by=staff_id, decided_at=now):
+            raise NotSettleable("处理意见刚刚被处理，请刷新页面 / somebody else was faster; reload the page")
+        audit.record(session, actor, "order_withdraw", f"order:{found.order_id}", now, detail={"mark": mark_id})
+
+
+def open_mark(session: Session, order_id: int) -> Mark | None:
+    """The mark of an order that waits for a second person, or None."""
+    return session.scalar(select(Mark).where(Mark.order_id == order_id, Mark.status == "open"))
+
+
+def _cashier(session: Session, actor: Actor) -> int:
+    """The id of an active cashier (I16). Raises NotSettleable for anybody else, the command line included."""
+    staff = session.get(Staff, actor.id) if actor.id is not None else None
+    if staff is None or not staff.is_active or staff.role != ROLE:
+        raise NotSettleable("只有在职的出纳可以处理 / only an active cashier may settle an order")
+    return staff.id
+
+
+def _manual_order(session: Session, order_id: int) -> Order:
+    order = session.scalar(select(Order).where(Order.id == order_id).with_for_update())
+    if order is None or order.status != "manual":
+        raise NotSettleable("这笔订单不需要人工处理 / this order does not wait for a person")
+    return order
+
+
+def _open_mark(session: Session, mark_id: int) -> Mark:
+    found = session.scalar(select(Mark).where(Mark.id == mark_id).with_for_update())
+    if found is None or found.status != "open":
+        raise NotSettleable("没有待确认的处理意见 / there is no such open mark")
+    return found
