@@ -140,3 +140,45 @@ def test_I7_the_database_refuses_an_overspent_budget(database: Database) -> None
         assert not budget.release(session, 1, 1)
         assert not budget.reserve(session, 1, 801)
         assert budget.reserve(session, 1, 800)
+
+
+def test_F72_an_entry_committed_behind_the_chains_head_is_never_left_without_a_link(database: Database) -> None:
+    """PostgreSQL gives ids before it commits: a slow worker's entry appears below one that others have posted already."""
+    if database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time: ids are given in the order of commits")
+    with database.transaction() as slow:
+        ledger.post(slow, [Posting("ordered", "slow", "reserved", "in_flight", 100, 1)], NOW)
+        _post(database, Posting("ordered", "quick", "reserved", "in_flight", 100, 2))
+        with ThreadPoolExecutor(1) as pool:
+            settled = pool.submit(_settled_id, database)
+            with pytest.raises(TimeoutError):
+                settled.result(timeout=1)
+            slow.commit()
+            up_to = settled.result(timeout=10)
+    with database.transaction() as session:
+        assert ledger.seal(session, up_to=up_to) == 2
+        assert ledger.broken_link(session) is None
+
+
+def _settled_id(database: Database) -> int:
+    with database.transaction() as session:
+        return ledger.settled_id(session)
+
+
+def test_F72_a_missing_link_and_a_late_edit_are_found(database: Database) -> None:
+    """An entry behind the head that has no link is a fault; the quick look covers the end, the audit everything."""
+    for number in range(6):
+        _post(database, Posting("ordered", f"n{number}", "reserved", "in_flight", 100, 1))
+    with database.transaction() as session:
+        assert ledger.seal(session, up_to=4) == 4
+        assert ledger.seal(session) == 2
+        assert ledger.sealed_before(session, 2) == 4
+        assert ledger.sealed_before(session, 99) == 0
+        assert ledger.broken_link(session, 4) is None
+    with database.transaction() as session:
+        trigger = "DROP TRIGGER ledger_seals_no_delete"
+        session.execute(text(trigger if database.is_sqlite else f"{trigger} ON ledger_seals"))
+        session.execute(text("DELETE FROM ledger_seals WHERE entry_id = 2"))
+    with database.reading() as session:
+        assert ledger.broken_link(session) == 2
+        assert ledger.broken_link(session, 4) is None

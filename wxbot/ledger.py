@@ -12,7 +12,18 @@ from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Table, UniqueConstraint, func, select
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -153,36 +164,68 @@ def _link(previous: str, entry: Entry) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def seal(session: Session, limit: int = 5000) -> int:
+def settled_id(session: Session) -> int:
+    """The newest entry below which no further entry can appear: on PostgreSQL ids are given before they are committed.
+
+    Waits for the writers of this moment (a share lock); the caller commits at once, before it seals.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE ledger_entries IN SHARE MODE"))
+    return int(session.execute(select(func.max(Entry.id))).scalar_one() or 0)
+
+
+def seal(session: Session, limit: int = 5000, up_to: int | None = None) -> int:
     """Extend the hash chain over entries that have no link yet; returns how many were sealed.
 
-    One worker seals at a time (the entry's primary key refuses a second link), outside the hot path.
+    One worker seals at a time (the entry's primary key refuses a second link), outside the hot path. While others post,
+    `up_to` is what settled_id() said: an entry that is committed behind the chain's head would never get its link.
     """
     last = session.execute(select(Seal).order_by(Seal.entry_id.desc()).limit(1)).scalar_one_or_none()
     previous, after = (last.hash, last.entry_id) if last else (GENESIS, 0)
-    entries = session.scalars(select(Entry).where(Entry.id > after).order_by(Entry.id).limit(limit)).all()
+    unsealed = select(Entry).where(Entry.id > after).order_by(Entry.id).limit(limit)
+    if up_to is not None:
+        unsealed = unsealed.where(Entry.id <= up_to)
+    entries = session.scalars(unsealed).all()
     for entry in entries:
         previous = _link(previous, entry)
         session.add(Seal(entry_id=entry.id, hash=previous))
     return len(entries)
 
 
-def broken_link(session: Session, after_id: int = 0, limit: int = 100_000) -> int | None:
-    """The id of the first sealed entry, counted from `after_id`, that no longer matches its link; None when all do."""
+CHECK_BATCH = 20_000
+
+
+def broken_link(session: Session, after_id: int = 0) -> int | None:
+    """The id of the first entry above `after_id` that no longer matches its link, or has none though later ones do; or None.
+
+    `after_id` is the id of a sealed entry, or 0 for the whole chain.
+    """
     head = session.get(Seal, after_id)
     previous = head.hash if head else GENESIS
-    rows = session.execute(
-        select(Entry, Seal.hash)
-        .join(Seal, Seal.entry_id == Entry.id)
-        .where(Entry.id > after_id)
-        .order_by(Entry.id)
-        .limit(limit)
-    )
-    for entry, expected in rows:
-        previous = _link(previous, entry)
-        if previous != expected:
-            return int(entry.id)
+    last_id = session.execute(select(func.max(Seal.entry_id))).scalar_one() or 0
+    while after_id < last_id:
+        rows = session.execute(
+            select(Entry, Seal.hash)
+            .outerjoin(Seal, Seal.entry_id == Entry.id)
+            .where(Entry.id > after_id, Entry.id <= last_id)
+            .order_by(Entry.id)
+            .limit(CHECK_BATCH)
+        ).all()
+        for entry, expected in rows:
+            previous = _link(previous, entry)
+            if previous != expected:
+                return int(entry.id)
+        if not rows:
+            return int(last_id)
+        after_id = int(rows[-1][0].id)
+        session.expunge_all()
     return None
+
+
+def sealed_before(session: Session, back: int) -> int:
+    """The id of the sealed entry that stands `back` links before the chain's end; 0 when the chain is shorter."""
+    query = select(Seal.entry_id).order_by(Seal.entry_id.desc()).offset(back).limit(1)
+    return int(session.execute(query).scalar_one_or_none() or 0)
 
 
 def unbalanced_accounts(session: Session) -> list[tuple[int, str]]:

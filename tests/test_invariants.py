@@ -1,0 +1,92 @@
+"""The invariants as they run in production: no false alarm while books are busy, no walk through all rows each minute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text, update
+from sqlalchemy.orm import Session
+
+from tests.campaigns.stories import launched, work
+from tests.servers import SimulatedWeChat
+from wxbot import invariants
+from wxbot.budget import Budget
+from wxbot.campaigns import absorb, load, pool
+from wxbot.campaigns.models import Campaign, Lottery
+from wxbot.db import Database
+from wxbot.orders import send
+from wxbot.runtime import Runtime
+
+
+def test_T8_busy_books_raise_no_false_alarm(database: Database) -> None:
+    """Another worker commits between two questions of one invariant: both see the moment of the first."""
+    other = Database(str(database.engine.url.render_as_string(hide_password=False)))
+
+    def two_looks(session: Session) -> int:
+        first = session.execute(text("SELECT count(*) FROM budgets")).scalar_one()
+        with other.transaction() as writing:
+            writing.add(Budget(campaign_id=1, budget_fen=5, committed_fen=0, paid_fen=0))
+        return int(session.execute(text("SELECT count(*) FROM budgets")).scalar_one() != first)
+
+    assert invariants.check(database, {"I7": two_looks}) == {"I7": 0}
+    other.close()
+
+
+def test_I7_a_budget_that_differs_from_its_accounts_is_found_by_the_quick_look(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    launched(runtime)
+    work(runtime)
+    assert not any(invariants.check(runtime.database, invariants.QUICK).values())
+    with runtime.database.transaction() as session:
+        session.execute(update(Budget).values(committed_fen=Budget.committed_fen - 100))
+    assert invariants.check(runtime.database, invariants.QUICK)["I7_balances"] == 1
+    assert set(invariants.QUICK) <= set(invariants.INVARIANTS) | {"I9_zero", "I9_seals"}
+
+
+def test_T15_what_runs_every_second_walks_an_index(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    """The plans of the questions that the worker asks again and again; none reads a table of orders or packets whole."""
+    campaign_id = launched(runtime)
+    work(runtime)
+    database = runtime.database
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.startswith(("SELECT", "UPDATE")) and ("FROM orders" in statement or "packets " in statement):
+            asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.transaction() as session:
+        now = database.now(session)
+        campaign, lottery = session.get_one(Campaign, campaign_id), session.query(Lottery).one()
+        send._due_ids(session, now, 16)
+        send.recover_sending(session, now)
+        absorb.absorb(session, campaign, now)
+        pool.live_stock(session, campaign_id, now)
+        pool.has_stock(session, campaign_id, now)
+        load._open_bucket(session, lottery, now)
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert len(asked) >= 5
+    plans = {}
+    with database.reading() as session:
+        connection = session.connection()
+        if not database.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for statement, parameters in asked:
+            explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+            lines = connection.exec_driver_sql(explain + statement, parameters).all()
+            plans[statement] = " ".join(str(line[-1]) for line in lines)
+    for statement, plan in plans.items():
+        assert "Seq Scan" not in plan, statement
+        assert "SCAN orders" not in plan.replace("USING", "") or "INDEX" in plan, statement
+        assert "SCAN packets" not in plan or "INDEX" in plan, statement
+    (unnoticed,) = [plan for statement, plan in plans.items() if "NOT is_noticed" in statement]
+    assert "ix_orders_unnoticed" in unnoticed
+    (loose,) = [plan for statement, plan in plans.items() if "bucket_id IS NULL" in statement]
+    assert "ix_packets_bucket_id" not in loose
+
+
+@pytest.mark.parametrize("name", sorted(invariants.INVARIANTS))
+def test_every_invariant_runs_on_a_read_only_moment(runtime: Runtime, name: str) -> None:
+    assert invariants.check(runtime.database, {name: invariants.INVARIANTS[name]}) == {name: 0}
