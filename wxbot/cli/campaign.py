@@ -29,6 +29,10 @@ def _local(moment: datetime | None) -> str:
     return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if moment else "—"
 
 
+def _short(moment: datetime) -> str:
+    return moment.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
+
+
 def _found(session: Session, text: str) -> Campaign:
     """A campaign by its id or its slug."""
     query = select(Campaign).where(Campaign.id == int(text) if text.isdecimal() else Campaign.slug == text)
@@ -68,7 +72,7 @@ def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None
         return
     rows = [
         (
-            each.id, each.name, f"{STATUSES_ZH[each.status]} {each.status}", _local(each.begin_at), _local(each.end_at),
+            each.id, each.name, f"{STATUSES_ZH[each.status]} {each.status}", _short(each.begin_at), _short(each.end_at),
             yuan(each.budget_fen), f"{tallies[each.id].reached('bound')}/{each.packet_count}", each.trouble,
         )
         for each in found

@@ -1,6 +1,9 @@
 """`wxbot demo`: set the stage, seed it, show where to look, and stop everything again on Ctrl-C."""
 
+import shlex
+import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -103,7 +106,7 @@ def _host(stage: Stage, console: Console) -> int:
             set_menu(stage)
     finally:
         database.close()
-    _show_addresses(stage, console, is_new)
+    _show_addresses(stage, console, is_new, _write_environment(stage))
     while True:
         ended = stage.is_whole()
         if ended is not None:
@@ -123,7 +126,16 @@ def set_menu(stage: Stage) -> None:
         runtime.close()
 
 
-def _show_addresses(stage: Stage, console: Console, is_new: bool) -> None:
+def _write_environment(stage: Stage) -> Path:
+    """Write the demo's settings into a file, so that the command line can look at the running demo; returns its path."""
+    path = stage.folder / "env"
+    path.touch(mode=0o600)
+    settings = {name: value for name, value in stage.environment().items() if name.startswith("WXBOT_")}
+    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))
+    return path
+
+
+def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: Path) -> None:
     table = Table(title="wxbot 已就绪 · ready", title_justify="left", title_style="bold")
     table.add_column("看哪里 look at", overflow="fold")
     table.add_column("地址 address", style="cyan", no_wrap=True)
@@ -142,5 +154,7 @@ def _show_addresses(stage: Stage, console: Console, is_new: bool) -> None:
     )
     table.add_row("模拟器 simulator", f"{stage.wechat_url}/", "故障、日志、信标 · faults, log, beacons")
     console.print(table)
+    command = "wxbot" if shutil.which("wxbot") else Path(sys.executable).with_name("wxbot")
+    console.print(f"命令行 command line: . {environment} && {command} doctor", highlight=False, soft_wrap=True)
     begun = "新的数据" if is_new else "接着上次的数据（make demo FRESH=1 重新开始）"
     console.print(f"{begun} · 日志 logs: {stage.folder / 'logs'} · Ctrl-C 停止 stops everything", highlight=False)
