@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
-from wxbot.campaigns.models import Campaign
-from wxbot.campaigns.pool import LEAD, MARGIN, need
+from tests.draws.stage import set_stage
+from wxbot.campaigns.models import Campaign, Packet
+from wxbot.campaigns.pool import LEAD, MARGIN, has_stock, live_stock, need
+from wxbot.runtime import Runtime
 
 NOW = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 
@@ -57,3 +61,24 @@ def test_never_more_than_is_planned_and_never_negative(
     case = campaign(status=status, end_at=NOW + timedelta(hours=hours_left))
     wanted = need(case, stock, planned, drawn, NOW).packets
     assert 0 <= wanted <= planned
+
+
+@pytest.mark.parametrize(
+    ("left", "is_stock", "is_drawable"),
+    [
+        (timedelta(hours=1, seconds=1), True, True),
+        (timedelta(hours=1), False, True),
+        (timedelta(seconds=1), False, True),
+        (timedelta(0), False, False),
+        (timedelta(hours=-1), False, False),
+    ],
+)
+def test_F45_a_ticket_in_its_last_hour_is_no_stock_and_an_expired_one_cannot_be_drawn(
+    runtime: Runtime, left: timedelta, is_stock: bool, is_drawable: bool
+) -> None:
+    """71:00 and 72:00 to the second: what is ordered anew, and whether anybody is let in to draw."""
+    stage = set_stage(runtime, packets=1)
+    with runtime.database.transaction() as session:
+        session.execute(update(Packet).values(expires_at=NOW + left))
+        assert live_stock(session, stage.campaign_id, NOW) == int(is_stock)
+        assert has_stock(session, stage.campaign_id, NOW) == is_drawable
