@@ -100,7 +100,7 @@ PAGES = (
     ("last page", "?before={end}"),
     ("filtered by status, first page", "?status=loaded"),
     ("filtered by status, in the middle", "?status=loaded&after={middle}"),
-    ("filtered by a rare status, last page", "?status=returned&before={end}"),
+    ("filtered by a rarer status, last page", "?status=bound&before={end}"),
     ("search by number of the packet", "?q=%23777"),
     ("search by openid", "?q=o100000000000701abcdefghijkl"),
     ("search by order number", "?q=1900000001202603151000000777"),
