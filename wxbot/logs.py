@@ -24,6 +24,16 @@ _IN_TEXT = re.compile(
 )
 
 
+_UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What JSON leaves as it is, though a terminal acts on it or a reader takes it for a new line (security S63)."""
+
+_CONTROLS = re.compile(f"[\x00-\x1f]|{_UNSEEN.pattern}")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
 def mask_text(text: str) -> str:
     """The text with every `name=value` of a secret masked, for messages that come from libraries (security S59)."""
     return _IN_TEXT.sub(lambda found: f"{found[1]}{found[2]}{MASK}", text)
@@ -38,20 +48,35 @@ def _mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutabl
     return event
 
 
+def _without_controls(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For the console's lines, which are not JSON: values stay on their line; a traceback keeps its own lines."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = (_UNSEEN if name == "exception" else _CONTROLS).sub(_escaped, value)
+    return event
+
+
+def _json_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+    return _UNSEEN.sub(_escaped, str(_to_json(logger, method, event)))
+
+
+_to_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
 class _MaskingFilter(logging.Filter):
-    """Masks what the standard library's loggers (urllib3, celery, gunicorn) would print."""
+    """Masks what the standard library's loggers (urllib3, celery, gunicorn) would print, and keeps it on one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = mask_text(record.getMessage())
+        record.msg = _CONTROLS.sub(_escaped, mask_text(record.getMessage()))
         record.args = None
         return True
 
 
 def configure(level: str = "INFO", fmt: str = "json") -> None:
     """Set up structlog and the standard library's logging for this process."""
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
+    renderers: list[Any] = [_json_line]
     if fmt == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        renderers = [_without_controls, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -59,7 +84,7 @@ def configure(level: str = "INFO", fmt: str = "json") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _mask,
-            renderer,
+            *renderers,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
