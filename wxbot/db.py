@@ -91,17 +91,21 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 
 def _engine(url: str) -> Engine:
+    """An engine whose errors show statements without their values: those would end up in the log (security S58)."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_S}, pool_size=16)
+        connect_args = {"check_same_thread": False, "timeout": LOCK_WAIT_S}
+        engine = create_engine(parsed, connect_args=connect_args, pool_size=16, hide_parameters=True)
         _prepare_sqlite(engine)
         return engine
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         limits = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
-        return create_engine(parsed, pool_size=16, max_overflow=8, pool_pre_ping=True, connect_args={"options": limits})
+        return create_engine(
+            parsed, pool_size=16, max_overflow=8, pool_pre_ping=True, connect_args={"options": limits}, hide_parameters=True
+        )  # fmt: skip
     raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")
 
 
