@@ -3,6 +3,7 @@
 A draw therefore reads no campaign row, and a pause, a close or an empty stock is seen by every process within a second.
 """
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ FRESH_S = 0.4
 """A board older than this is read again before it decides anything."""
 
 KEPT_BOARDS = 2000
+SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SHANGHAI_OFFSET_S = 8 * 3600
 """Asia/Shanghai has had no other offset since 1991; the daily hours need no time-zone table on the hot path."""
 
@@ -94,6 +96,8 @@ class Boards:
 
     def find(self, slug: str) -> Board | None:
         """The campaign's board, at most FRESH_S old; None when there is no such public campaign."""
+        if not SLUG.fullmatch(slug):
+            return None  # PostgreSQL would raise for some (NUL), and none of these is kept
         kept = self._boards.get(slug)
         if kept is not None and time.monotonic() - kept[0] < FRESH_S:
             return kept[1]

@@ -49,8 +49,8 @@ def unpacked(line: str) -> Shake:
 
 
 def ticket_hash(shake_ticket: str) -> str:
-    """How a shake ticket is named in our tables and in Redis: 64 hex characters."""
-    return hashlib.sha256(shake_ticket.encode()).hexdigest()
+    """How a shake ticket is named in our tables and in Redis: 64 hex characters, whatever a stranger sends."""
+    return hashlib.sha256(shake_ticket.encode(errors="surrogatepass")).hexdigest()
 
 
 def shake_key(hashed: str) -> str:
