@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wtforms.validators import ValidationError
 
 from wxbot.clock import SHANGHAI
+from wxbot.logs import get_logger
 from wxbot.money import yuan
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
@@ -54,6 +55,7 @@ HEADERS = {
 ATTEMPTS_PER_IP = 30
 ATTEMPTS_WINDOW_S = 300
 
+log = get_logger(__name__)
 login_manager = LoginManager(add_context_processor=False)
 
 
@@ -180,7 +182,11 @@ def too_often() -> Response:
 
 
 def _deny(status: int, sentence: str, reason: str) -> Response:
-    log_action("route", request.endpoint or "", "refused", reason=reason, method=request.method)
+    """Refuse a request. Who is not signed in leaves a log line only: the audit log can never be emptied again."""
+    if current_user.is_authenticated:
+        log_action("route", request.endpoint or "", "refused", reason=reason, method=request.method)
+    else:
+        log.warning("console_refused", endpoint=request.endpoint, reason=reason, ip=request.remote_addr)
     return refusal(status, sentence)
 
 
