@@ -68,6 +68,8 @@ def sign_in_post() -> tuple[str, int] | BaseResponse:
         fault = gettext("登录名或密码不正确。连续输错 10 次后，账号会锁定 30 分钟。")
         return render_template("console/sign_in.html", login=login, fault=fault), 401
     browser_session.clear()
+    if current_user.is_authenticated:  # whoever sat here before: the old token ends with the new one (S23)
+        sign_in.sign_out(runtime().database, me().token_hash)
     with runtime().database.transaction() as session:
         person = session.get_one(Staff, staff_id)
         audit.record(session, Actor(staff_id, person.login, ip), "sign_in", "", now())
@@ -180,7 +182,7 @@ def _handover(staff_id: int, password: str) -> str:
 def _other_person(staff_id: int) -> Staff:
     """Somebody else: nobody changes their own account here (S56)."""
     with runtime().database.reading() as session:
-        person: Staff = one_or_404(session.get(Staff, staff_id))
+        person: Staff = one_or_404(session.get(Staff, staff_id) if staff_id < 2**31 else None)
     if staff_id == me().id:
         absent()
     return person
