@@ -24,7 +24,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import health, logs, oauth
-from wxbot.callback import CallbackDoor
+from wxbot.callback import CallbackDoor, Chunks
 from wxbot.campaigns import admin as campaigns
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
@@ -209,6 +209,8 @@ class Gate:
             return [b""]
         began = time.perf_counter()
         fixed = self._fixed
+        if "HTTP_TRANSFER_ENCODING" in environ:
+            environ["wsgi.input"] = Chunks(environ["wsgi.input"])
 
         def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
             present = {name for name, _ in headers}

@@ -352,9 +352,35 @@ def _body(environ: Mapping[str, Any]) -> bytes | None:
     if length.isdigit():
         if int(length) > CALLBACK_BODY_BYTES:
             return None
-        body: bytes = environ["wsgi.input"].read(int(length))
-        return body
+        return _read(environ, int(length))
     if not environ.get("wsgi.input_terminated"):
         return b""
-    body = environ["wsgi.input"].read(CALLBACK_BODY_BYTES + 1)
+    body = _read(environ, CALLBACK_BODY_BYTES + 1)
     return body if len(body) <= CALLBACK_BODY_BYTES else None
+
+
+def _read(environ: Mapping[str, Any], most: int) -> bytes:
+    """Up to `most` bytes of the body; BadMessage when the sender breaks off, stalls or garbles its chunks."""
+    try:
+        body: bytes = environ["wsgi.input"].read(most)
+    except OSError as error:
+        raise BadMessage("body cannot be read") from error
+    return body
+
+
+class Chunks:
+    """A chunked body whose faults are what every reader expects of a broken connection: an OSError.
+
+    The server raises errors of its own for a garbled chunk; they would look like a fault of ours (security S16).
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes. Raises OSError when the sender broke the rules."""
+        try:
+            body: bytes = self._stream.read(size)
+        except Exception as error:
+            raise OSError("the body is broken") from error
+        return body
