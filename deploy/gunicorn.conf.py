@@ -5,6 +5,9 @@ for it. Threads let one slow page wait without holding up the callbacks behind i
 """
 
 import os
+import socket
+import struct
+from typing import Any
 
 bind = os.environ.get("WXBOT_BIND", "127.0.0.1:8000")
 workers = int(os.environ.get("WXBOT_WEB_WORKERS", str(max(2, os.cpu_count() or 2))))
@@ -27,6 +30,20 @@ max_requests_jitter = 20_000
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
+
+# Where the application lies is said by its settings alone, never by a header (SCRIPT_NAME, PATH_INFO).
+forwarder_headers = ""
+
+# A request whose next byte does not come is given up, and an answer nobody takes; nginx does the same one step earlier.
+RECEIVE_S, SEND_S = 8, 30
+
+
+def when_ready(server: Any) -> None:
+    """Each connection inherits these limits from the socket that accepts it, so that none holds a thread for ever."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
+
 
 # The application writes its own log, with secrets masked. Query strings hold OAuth codes and shake tickets, so there is
 # no access log here; nginx keeps one without them (deploy/nginx/wxbot.conf).

@@ -1,0 +1,108 @@
+"""What a stranger can do with bytes alone: the whole application behind gunicorn, in the production profile."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+
+import pytest
+
+from tests.deployments import TOKEN
+from tests.security.conftest import THREADS, Server
+
+
+def signed_query() -> str:
+    timestamp, nonce = str(int(time.time())), "nonce123456"
+    signature = hashlib.sha1("".join(sorted((TOKEN, timestamp, nonce))).encode()).hexdigest()
+    return f"signature={signature}&timestamp={timestamp}&nonce={nonce}"
+
+
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("GET //evil.com/admin/", "SCRIPT_NAME: //evil.com"),
+        ("GET /healthz", "SCRIPT_NAME: /x"),
+        ("GET /healthz", "PATH_INFO: /admin/"),
+        ("GET /healthz", "Script-Name: /x"),
+        ("GET /admin/", "X-Forwarded-Host: evil.com"),
+        ("GET /admin/", "X-Forwarded-Prefix: //evil.com"),
+        ("GET /healthz", "X-Original-URL: /admin/"),
+    ],
+)
+def test_S69_no_header_moves_the_application_or_its_links(production: Server, line: str, header: str) -> None:
+    status, answer = production.say(line, header)
+    expected, _ = production.say(line)
+    assert status == expected, answer
+    assert not re.search(r"(?i)^location: (//|https?://(?!shop\.example\.com))", answer, re.MULTILINE), answer
+
+
+@pytest.mark.parametrize(
+    "chunks", [b"zz\r\nabc\r\n0\r\n\r\n", b"-1\r\n", b"5\r\nab", b"5;" + b"x" * 9000, b"3\r\nabcd\r\n"]
+)
+@pytest.mark.parametrize("path", ["/wechat?{query}", "/admin/sign-in", "/h5/c/none/draw"])
+def test_S16_broken_chunks_are_refused_and_no_fault_of_ours(production: Server, path: str, chunks: bytes) -> None:
+    line = f"POST {path.format(query=signed_query())}"
+    form = "Content-Type: application/x-www-form-urlencoded"
+    with production.open(
+        f"{line} HTTP/1.1\r\nHost: shop.example.com\r\n{form}\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + chunks
+    ) as connection:
+        connection.shutdown(1)
+        answer = connection.recv(4096)
+    assert 400 <= int(answer[9:12] or b"400") < 500, answer
+    assert "callback_broken" not in production.log.read_text()
+    assert "request_failed" not in production.log.read_text()
+
+
+def test_S16_requests_that_never_end_hold_no_thread_for_ever(production: Server) -> None:
+    stalled = [
+        production.open(
+            f"POST /wechat?{signed_query()} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 500\r\n\r\nabc".encode()
+            if number % 2
+            else b"GET /healthz HTTP/1.1\r\nHost: shop"
+        )
+        for number in range(2 * THREADS)
+    ]
+    try:
+        assert production.say("GET /healthz")[0] == 200
+        assert "callback_broken" not in production.log.read_text()
+    finally:
+        for connection in stalled:
+            connection.close()
+
+
+def test_S63_a_terminal_escape_never_reaches_the_log(production: Server) -> None:
+    assert production.say("GET /healthz", host="a\x9b31mfake\x85line")[0] == 400
+    text = production.log.read_text()
+    assert "foreign_host" in text
+    assert not re.search("[\x7f-\x9f\u2028\u2029]", text)
+    hosts = [json.loads(line).get("host") for line in text.splitlines() if line.startswith("{")]
+    assert "a\x9b31mfake\x85line" in hosts
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["GET /healthz", "GET /admin/sign-in", "GET /nowhere", "GET /static/console/console.css", "GET /wechat", "PUT /wechat",
+     "POST /h5/c/none/draw", "GET /h5/c/none", "GET /oauth/back", "POST /admin/sign-in", "GET /MP_verify_0.txt"],
+)  # fmt: skip
+def test_S71_every_answer_of_the_socket_carries_the_fixed_headers(production: Server, line: str) -> None:
+    _, answer = production.say(line, "User-Agent: MicroMessenger")
+    for header in (
+        "X-Content-Type-Options: nosniff",
+        "Referrer-Policy: same-origin",
+        "Strict-Transport-Security: max-age=",
+    ):
+        assert header in answer, answer
+
+
+def test_S69_the_exceptions_for_the_simulator_end_with_its_profile(production: Server) -> None:
+    for host in ("127.0.0.1", "localhost", f"127.0.0.1:{production.port}"):
+        assert production.say("GET /healthz", host=host)[0] == 400
+    _, page = production.say("GET /admin/sign-in", "Cookie: wxsim_client=MicroMessenger")
+    assert "127.0.0.1" not in page
+    assert "frame-ancestors 'none'" in page
+    assert re.search(r"(?i)set-cookie: __Host-[^\n]*Secure; HttpOnly; Path=/; SameSite=Lax", page)
+    _, phone = production.say("GET /h5/c/none", "Cookie: wxsim_client=MicroMessenger")
+    assert "frame-ancestors 'none'" in phone
+    assert "frame-src" not in phone
