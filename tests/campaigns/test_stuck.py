@@ -21,6 +21,7 @@ from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
 from wxbot.db import Database
 from wxbot.orders.models import Order
 from wxbot.orders.reconcile import ask_now
+from wxbot.orders.send import send_due
 from wxbot.runtime import Runtime
 from wxbot.worker import run_task
 
@@ -258,3 +259,29 @@ def test_the_page_of_another_installation_is_not_taken(runtime: Runtime, simulat
     assert campaign_id == 1
     work(runtime)
     assert campaign_of(runtime, campaign_id).page_id != foreign
+
+
+def test_F44_a_repeat_that_we_never_sent_is_an_alarm_and_no_stock(
+    runtime: Runtime, simulator: SimulatedWeChat, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody else has loaded five of our tickets: `repeat` means loaded only for a bucket whose answer was lost."""
+    campaign_id = launched(runtime)
+    launch.advance(runtime, campaign_id)
+    send_due(runtime)
+    with runtime.database.reading() as session:
+        sealed = session.scalars(select(Order.sp_ticket).order_by(Order.id).limit(5)).all()
+        lottery = session.scalars(select(Lottery)).one()
+    runtime.shakearound.setprizebucket(
+        lottery_id=str(lottery.lottery_id), mchid=runtime.settings.mch_id, sponsor_appid=runtime.settings.appid,
+        sp_tickets=[runtime.vault.open(ticket) for ticket in sealed if ticket],
+    )  # fmt: skip
+    work(runtime)
+    assert counted(runtime, campaign_id) == {"loaded": 15, "ticketed": 5}
+    with runtime.database.reading() as session:
+        bucket = session.scalars(select(Bucket)).one()
+    assert (bucket.status, bucket.success_num, bucket.rejected) == ("loaded", 15, {"repeat": 5})
+    assert "tickets_rejected" in "".join(capfd.readouterr())
+    pass_time(runtime, simulator, 3 * DAY + 600)
+    pass_time(runtime, simulator, 600)
+    assert campaign_of(runtime, campaign_id).status == "closed"
+    assert_sound(runtime)

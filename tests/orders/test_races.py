@@ -17,6 +17,7 @@ from tests.campaigns.test_lifecycle import counted, pass_time
 from tests.servers import SimulatedWeChat
 from wxbot import budget, ledger
 from wxbot.campaigns import switch
+from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.orders import limits, outcome
 from wxbot.orders.channels import Wish
@@ -26,6 +27,7 @@ from wxbot.orders.plan import cancel_planned, plan_orders
 from wxbot.orders.reconcile import _claim as claim_questions
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import LEASE, recover_sending, send_due
+from wxbot.orders.send import _claim as claim_sends
 from wxbot.runtime import Runtime
 
 TEXTS = {"send_name": "示例小店", "act_name": "开业有礼", "wishing": "恭喜发财", "remark": "到店有礼"}
@@ -276,3 +278,86 @@ def test_F23_F82_closing_while_orders_are_sent_loses_and_doubles_nothing(
     assert campaign_of(runtime, campaign_id).status == "closed"
     assert counted(runtime, campaign_id) == {"dropped": 60}
     assert_sound(runtime)
+
+
+# --- the number and its parameters ----------------------------------------------------------------------------------
+
+
+def test_F17_I5_a_retry_sends_the_frozen_parameters_whatever_the_campaign_says_by_now(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    """The order arrived, its reply was lost, the texts were edited: other parameters would be a FATAL_ERROR."""
+    simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "drop_reply", "times": 20})
+    campaign_id = launched(runtime)
+    work(runtime, rounds=2)
+    with runtime.database.transaction() as session:
+        session.execute(
+            update(Campaign).values(wishing="别的祝福", act_name="别的活动", send_name="别的店", remark="别的")
+        )
+    before = {order.mch_billno: order.params for order in orders_of(runtime)}
+    for _ in range(4):
+        pass_time(runtime, simulator, 120)
+    assert counted(runtime, campaign_id) == {"loaded": 20}
+    assert {order.mch_billno: order.params for order in orders_of(runtime)} == before
+    assert recorded(simulator) == set(before)
+
+
+def test_F12_I15_a_retry_after_midnight_keeps_the_day_in_its_number(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "drop_reply", "times": 3})
+    planned(runtime, 3)
+    numbers = {order.mch_billno for order in orders_of(runtime)}
+    send_due(runtime)
+    for _ in range(3):
+        simulator.advance(24 * 3600 + 60)
+        runtime.clock.refresh()
+        send_due(runtime)
+        reconcile_due(runtime)
+    assert recorded(simulator) == numbers == {order.mch_billno for order in orders_of(runtime)}
+    assert {order.status for order in orders_of(runtime)} <= {"accepted", "returned"}
+
+
+def test_F14_F21_the_late_answer_of_a_paused_worker_changes_nothing(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    """It claimed the order, slept past its lease, another worker sends the same number: the first one's answer is stale."""
+    planned(runtime, 1)
+    paused, _ = claim_sends(runtime, 1)
+    simulator.advance(LEASE.total_seconds() + 5)
+    runtime.clock.refresh()
+    with runtime.database.transaction() as session:
+        assert recover_sending(session, runtime.database.now(session)) == 1
+    ours, _ = claim_sends(runtime, 1)
+    assert (ours[0].mch_billno, ours[0].lease_epoch) == (paused[0].mch_billno, paused[0].lease_epoch + 1)
+    now = runtime.clock.now()
+    with runtime.database.transaction() as session:
+        stale = Verdict("unknown", "send", 3600, "UNANSWERED_TIMEOUT", evidence="late")
+        assert outcome.apply(session, [Ruling(paused[0], stale)], now) == 0
+    assert [(order.status, order.err_code) for order in orders_of(runtime)] == [("sending", "WORKER_DIED")]
+
+
+def test_I7_an_order_without_an_answer_keeps_its_money_reserved(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+    simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "drop_reply", "times": 3})
+    planned(runtime, 3)
+    send_due(runtime)
+    assert {order.status for order in orders_of(runtime)} == {"unknown"}
+    with runtime.database.reading() as session:
+        assert session.get_one(budget.Budget, 1).committed_fen == 300
+        assert ledger.balances(session, 1)["in_flight"] == 300
+
+
+def test_I4_number_and_claim_are_committed_before_the_first_byte(
+    runtime: Runtime, simulator: SimulatedWeChat, other: Database
+) -> None:
+    """Whoever looks at the database while the request is on the wire sees the order as being sent."""
+    planned(runtime, 1)
+    seen: list[tuple[str, int]] = []
+
+    def look(_label: str) -> None:
+        with other.reading() as session:
+            seen.extend((order.status, order.sends) for order in session.scalars(select(Order)))
+
+    runtime.pay._transport._before_send = look
+    send_due(runtime)
+    assert seen == [("sending", 1)]
