@@ -69,10 +69,10 @@ def test_after_the_bind_the_page_says_so_and_another_draw_is_refused(stage: Stag
     assert ming.draw(stage, shake_ticket).get_json()["outcome"] == "admitted"
     page = ming.open(f"{stage.path}?ticket={shake_ticket}")
     assert ming.state_of(page)["mine"] == "admitted"
-    assert "去微信里拆开" not in page.get_data(as_text=True).split("</script>")[-1]
+    assert "红包在你的微信里" not in page.get_data(as_text=True).split("</script>")[-1]
     bind.record(stage.runtime, stage.bind_event(cast.ming.openid), stage.runtime.clock.now())
     assert ming.get(f"{stage.path}/state?mine=1", Accept="application/json").get_json()["mine"] == "bound"
-    assert "去微信里拆开" in ming.open(stage.path).get_data(as_text=True)
+    assert "红包在你的微信里" in ming.open(stage.path).get_data(as_text=True)
     assert ming.draw(stage, shake_ticket).get_json()["outcome"] == "already_drawn"
     stage.runtime.redis.flushall()
     stage.shake(cast.ming.openid)

@@ -38,6 +38,9 @@ blueprint = Blueprint("h5", __name__)
 SIMULATED_CLIENT_COOKIE = "wxsim_client"
 """The simulator's phone shows our page in a frame and cannot change the browser's name; its cookie says so instead."""
 
+CLOSED_STATES = ("not_yet", "over", "paused", "outside_hours", "sold_out")
+"""States of a campaign in which nobody can draw; the page says a sentence for each without being asked."""
+
 SHAKES_ASKED_PER_MINUTE = 20
 """Shake tickets of one person that a page load may ask WeChat about in a minute."""
 
@@ -128,8 +131,9 @@ def page(desk: Desk, board: Board) -> BaseResponse | str:
         },
         "oops": _spoken(Outcome.TRY_AGAIN),
     }  # fmt: skip
+    sentences = {name: sentence(Outcome(name), words.language).text for name in CLOSED_STATES}
     return render_template(
-        "h5/draw.html", board=board, state=state, mine=mine, refusal=refusal,
+        "h5/draw.html", board=board, state=state, mine=mine, refusal=refusal, sentences=sentences,
         zb_base=runtime.settings.zb_base, res_base=runtime.settings.res_base,
     )  # fmt: skip
 

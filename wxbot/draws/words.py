@@ -25,7 +25,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "starts_in": ("距开始还有", "Starts in"),
     "ready": ("点一下金币，看看手气", "Tap the coin and see"),
     "bound_title": ("抽到红包了", "A packet is yours"),
-    "bound_text": ("去微信里拆开吧，过期会自动退回。", "Open it in WeChat. It goes back if left unopened."),
+    "bound_text": ("红包在你的微信里，还没拆就快拆开吧，过期会自动退回。", "It is in your WeChat. Open it soon if you have not: left unopened, it goes back."),
     "waiting": ("微信正在处理，抽没抽到以微信页面为准。", "WeChat is at work; its own page tells the result."),
     "ok": ("知道了", "OK"),
     "retry": ("再试一次", "Try again"),

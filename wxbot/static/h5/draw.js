@@ -15,8 +15,12 @@
   var waitUntil = 0;
   var timer = 0;
   var labels = {};
+  var texts = {};
 
-  document.querySelectorAll('template[data-state]').forEach(function (one) { labels[one.dataset.state] = one.content.textContent; });
+  document.querySelectorAll('template[data-state]').forEach(function (one) {
+    labels[one.dataset.state] = one.content.textContent;
+    texts[one.dataset.state] = one.dataset.text;
+  });
 
   function ticket() {
     return new URLSearchParams(location.search).get('ticket') || '';
@@ -77,7 +81,7 @@
     if (state.state !== packet.dataset.state) {
       packet.dataset.state = chip.dataset.state = state.state;
       chip.querySelector('span').textContent = labels[state.state] || '';
-      if (mine !== 'bound') { hint.textContent = state.state === 'on' ? (page.hint ? page.hint.text : page.words.ready) : ''; }
+      if (mine !== 'bound') { hint.textContent = state.state === 'on' ? (page.hint ? page.hint.text : page.words.ready) : texts[state.state] || ''; }
     }
     button.disabled = state.state !== 'on' || mine === 'bound';
     if (state.mine === 'bound' && mine !== 'bound') { rejoice(); }
