@@ -54,7 +54,7 @@ export function shakeScreen(body) {
       count += isHeard ? 1 : 0;
       shown.classList.toggle('heard', isHeard);
     });
-    status.textContent = !beacons.length ? '等待商家布置信标' : count ? `附近有 ${count} 个信标，摇一摇试试` : '附近没有信标，拖动自己走近一点';
+    status.textContent = !beacons.length ? '等待商家布置信标' : count ? `附近有 ${count} 个信标，摇动手机，或点一下上面的手` : '附近没有信标，拖动自己走近一点';
   }
 
   const tell = () => post(mine('/near'), { distances: Object.fromEntries(heard().map((one) => [one.device_id, Math.max(0.05, distance(spot, one))])) }).catch(() => {});
