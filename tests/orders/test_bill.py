@@ -96,3 +96,23 @@ def test_T8_each_class_of_difference_is_named(
         assert balances["external"] == (-100000 if line is TOP_UP else 0)
         assert balances["suspense"] == (500 if line is FOREIGN else 0)
         assert ledger.unbalanced_accounts(session) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "lines", "fault"),
+    [
+        ("received", [PAID, ("9", *PAID[1:])], "paid_twice"),
+        ("returned", [PAID, BACK, ("9", *BACK[1:])], "returned_twice"),
+        ("returned", [PAID, BACK], None),
+    ],
+)
+def test_T8_I1_money_that_moved_twice_under_one_number_is_named(
+    database: Database, status: str, lines: list[tuple[str, str, str, str, str]], fault: str | None
+) -> None:
+    """Also when the second line stands in another day's bill."""
+    _order(database, status)
+    for day, line in enumerate(lines):
+        with database.transaction() as session:
+            book_bill(session, f"2026031{day}", parse_bill(bill(line)), NOW)
+    with database.reading() as session:
+        assert [row.fault for row in session.scalars(select(BillLine).order_by(BillLine.id))][-1] == fault

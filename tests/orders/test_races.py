@@ -14,11 +14,13 @@ from sqlalchemy import event, func, select, update
 from tests.campaigns.stories import campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.campaigns.test_lifecycle import counted, pass_time
+from tests.draws.stage import set_stage
 from tests.servers import SimulatedWeChat
 from wxbot import budget, ledger
 from wxbot.campaigns import switch
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
+from wxbot.draws import bind
 from wxbot.orders import limits, outcome
 from wxbot.orders.channels import Wish
 from wxbot.orders.models import Evidence, MerchantLine, Order
@@ -361,3 +363,44 @@ def test_I4_number_and_claim_are_committed_before_the_first_byte(
     runtime.pay._transport._before_send = look
     send_due(runtime)
     assert seen == [("sending", 1)]
+
+
+def test_F38_a_bind_and_a_settlement_at_one_moment_agree(runtime: Runtime, other: Database) -> None:
+    """A reconcile settles the order just after the bind has read it: whoever comes second sees what the first has done."""
+    if runtime.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time: nothing changes in between")
+    stage = set_stage(runtime, packets=1)
+    now = runtime.clock.now()
+    (seen,) = stage.orders()
+    settled: list[int] = []
+    with runtime.database.transaction() as session:
+        budget.open_budget(session, stage.campaign_id, 100)
+        assert budget.reserve(session, stage.campaign_id, 100)
+
+    def settle() -> None:
+        with other.transaction() as session:
+            settled.append(outcome.apply(session, [Ruling(seen, Verdict("returned"))], now))
+
+    reconcile = threading.Thread(target=settle)
+
+    def meanwhile(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("SELECT lotteries.campaign_id") and not reconcile.ident:
+            reconcile.start()
+            reconcile.join(1)
+
+    event.listen(runtime.database.engine, "before_cursor_execute", meanwhile)
+    bind.record(runtime, stage.bind_event("oPERSON0001"), now)
+    reconcile.join()
+    assert settled == [0]
+    assert [(one.status, one.fault) for one in stage.binds()] == [("matched", "without_a_draw")]
+    assert [(packet.status, packet.openid) for packet in stage.packets()] == [("bound", "oPERSON0001")]
+    assert [(order.status, order.holding) for order in stage.orders()] == [("accepted", "unclaimed")]
+
+
+def test_F39_a_bind_that_its_order_refuses_moves_no_packet(runtime: Runtime) -> None:
+    """The order went to a person meanwhile: event aside, packet and money where they were."""
+    stage = set_stage(runtime, packets=1)
+    change(runtime, status="manual")
+    bind.record(runtime, stage.bind_event("oPERSON0001"), runtime.clock.now())
+    assert [(one.status, one.fault) for one in stage.binds()] == [("quarantined", "order_is_manual")]
+    assert [(packet.status, packet.openid) for packet in stage.packets()] == [("loaded", None)]

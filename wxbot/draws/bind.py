@@ -80,7 +80,7 @@ def _match(session: Session, bind_id: int, now: datetime) -> tuple[int, str] | N
     packet = session.scalar(select(Packet).where(Packet.id == order.reason_id).with_for_update())
     if packet is None or (packet.order_id == order.id and packet.status == "ordered"):
         return None
-    session.refresh(order)
+    session.refresh(order, with_for_update=True)  # a reconcile that settles it at this moment is waited for
     fault = _contradiction(session, bind, order, packet)
     if fault is None and order.status not in SETTLED:
         fault = _tie(session, bind, order, packet, now)
@@ -113,15 +113,15 @@ def _tie(session: Session, bind: Bind, order: Order, packet: Packet, now: dateti
     """Packet → bound, the order's money → unclaimed; a fault when the books stand otherwise."""
     if packet.order_id != order.id:
         return "packet_has_another_order"
-    if packet.status in ("ticketed", "loaded"):
+    if packet.status not in ("ticketed", "loaded", "bound"):
+        return f"packet_is_{packet.status}"
+    if order.holding != "unclaimed" and not note_bound(session, order.id, bind.openid, now):
+        return f"order_is_{order.status}"  # then the packet stays with its order, too
+    if packet.status != "bound":
         seen = {"openid": bind.openid, "bound_at": bind.bound_at}
         if not move_packet(session, packet.id, packet.status, "bound", now, **seen):
             raise RuntimeError("a locked packet was moved by someone else")
-    elif packet.status != "bound":
-        return f"packet_is_{packet.status}"
-    if order.holding == "unclaimed":
-        return None
-    return None if note_bound(session, order.id, bind.openid, now) else f"order_is_{order.status}"
+    return None
 
 
 def _note_on_draw(session: Session, bind: Bind, order: Order, packet: Packet) -> str | None:

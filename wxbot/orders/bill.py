@@ -100,14 +100,14 @@ def fetch_bills(runtime: Runtime) -> int:
                 log.warning("bill_missing", day=f"{day:%Y%m%d}", reason=str(error))
                 continue
             text = None
-        read += 1
+        try:
+            lines = parse_bill(text) if text is not None else []
+        except UnreadableBill as error:
+            log.error("bill_unreadable", day=f"{day:%Y%m%d}", reason=str(error))
+            continue  # one spoilt bill must not hide the days after it
         with runtime.database.transaction() as session:
-            try:
-                lines = parse_bill(text) if text is not None else []
-            except UnreadableBill as error:
-                log.error("bill_unreadable", day=f"{day:%Y%m%d}", reason=str(error))
-                return read - 1
             book_bill(session, f"{day:%Y%m%d}", lines, runtime.database.now(session))
+        read += 1
     return read
 
 
@@ -121,13 +121,15 @@ def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) 
         order = session.execute(
             select(Order).where(or_(Order.mch_billno == line.mch_billno, Order.detail_id == line.detail_id))
         ).scalars().first()  # fmt: skip
-        fault = _fault(order, line)
+        fault = _fault(order, line) or (_doubled(session, order, line) if order else None)
         faults += fault is not None
         if order is None:
             _post_foreign(session, key, line, now)
+        number = order.mch_billno if order else line.mch_billno[:64]
+        kind = "income" if line.is_income else "outgo"
         session.add(
-            BillLine(day=day, line_key=key, kind="income" if line.is_income else "outgo", mch_billno=line.mch_billno[:64],
-                     amount_fen=line.amount_fen, order_id=order.id if order else None, fault=fault, at=now)
+            BillLine(day=day, line_key=key, kind=kind, mch_billno=number, amount_fen=line.amount_fen,
+                     order_id=order.id if order else None, fault=fault, at=now)
         )  # fmt: skip
     session.merge(BillDay(day=day, lines=len(lines), faults=faults, read_at=now))
     if faults:
@@ -146,6 +148,16 @@ def _fault(order: Order | None, line: FundLine) -> str | None:
     if not line.is_income and order.status in ("planned", "failed"):
         return "paid_but_booked_" + order.status
     return None
+
+
+def _doubled(session: Session, order: Order, line: FundLine) -> str | None:
+    """Money of one order that went out twice, or came back twice: the loudest of all faults (money T8, I1)."""
+    kind = "income" if line.is_income else "outgo"
+    earlier = select(BillLine.id).where(BillLine.mch_billno == order.mch_billno, BillLine.kind == kind).limit(1)
+    if session.execute(earlier).first() is None:
+        return None
+    log.error("bill_doubled", mch_billno=order.mch_billno, kind=kind)
+    return "returned_twice" if line.is_income else "paid_twice"
 
 
 def _post_foreign(session: Session, key: str, line: FundLine, now: datetime) -> None:
