@@ -38,9 +38,9 @@ forwarder_headers = ""
 RECEIVE_S, SEND_S = 8, 30
 
 
-def when_ready(server: Any) -> None:
+def post_worker_init(worker: Any) -> None:
     """Each connection inherits these limits from the socket that accepts it, so that none holds a thread for ever."""
-    for listener in server.LISTENERS:
+    for listener in worker.sockets:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
 
