@@ -13,7 +13,7 @@ from wxbot.campaigns import absorb, close, lease, pool
 from wxbot.campaigns.draft import amounts_of
 from wxbot.campaigns.lease import ACTIVE, LeaseLost
 from wxbot.campaigns.load import campaign_trouble, load_bucket
-from wxbot.campaigns.lotteries import current_lottery, ensure_lottery, ensure_page, switch_lotteries
+from wxbot.campaigns.lotteries import current_lottery, ensure_lottery, ensure_page, switch_lotteries, take_page_down
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, Packet
 from wxbot.campaigns.packets import plan_packets
 from wxbot.db import Database, changed
@@ -169,6 +169,15 @@ def _switch_off(runtime: Runtime, campaign: Campaign) -> int:
         return 0
 
 
+def _leave_beacons(runtime: Runtime, campaign: Campaign) -> int:
+    """Take the page off the beacons; when WeChat refuses, the books still go on to their rest."""
+    try:
+        return take_page_down(runtime, campaign)
+    except WeChatError as error:
+        log.warning("page_still_up", campaign_id=campaign.id, reason=str(error))
+        return 0
+
+
 def _end(runtime: Runtime, campaign: Campaign) -> int:
     """A campaign whose window is over closes itself, first of all: whatever else keeps failing must not hinder it."""
     with runtime.database.transaction() as session:
@@ -184,6 +193,6 @@ RUNGS: dict[str, tuple[Rung, ...]] = {
     "launching": (_end, _plan, _absorb, ensure_page, ensure_lottery, _fill, _load, _switch_on),
     "on": (_end, _absorb, ensure_lottery, _fill, _load, _switch_on),
     "off": (_end, _switch_off, _absorb),
-    "closing": (_switch_off, _absorb, close.finish),
+    "closing": (_switch_off, _leave_beacons, _absorb, close.finish),
 }
 """Campaign status → the rungs a worker climbs, in order."""

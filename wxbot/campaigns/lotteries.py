@@ -68,7 +68,7 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
         )  # fmt: skip
     for device_id in campaign.device_ids:
         lease.renew(runtime, campaign)
-        shakearound.device_bindpage({"device_id": device_id}, [page_id])
+        _rebind(runtime, device_id, add=page_id)
     with runtime.database.transaction() as session:
         changed(
             session,
@@ -76,6 +76,29 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
         )  # fmt: skip
     campaign.page_id = page_id
     return 1
+
+
+def take_page_down(runtime: Runtime, campaign: Campaign) -> int:
+    """Take an ended campaign's page off its beacons, so that a shake finds only what still runs. Returns 1 when done."""
+    if campaign.page_id is None:
+        return 0
+    for device_id in campaign.device_ids:
+        lease.renew(runtime, campaign)
+        _rebind(runtime, device_id, drop=campaign.page_id)
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).where(Campaign.id == campaign.id).values(page_id=None))
+    campaign.page_id = None
+    return 1
+
+
+def _rebind(runtime: Runtime, device_id: int, *, add: int | None = None, drop: int | None = None) -> None:
+    """Add or drop one page of a beacon and keep the others: bindpage replaces all of them (wechat-protocol §2.5)."""
+    bound = [relation.page_id for relation in runtime.shakearound.relation_search(device={"device_id": device_id})]
+    wanted = [page_id for page_id in bound if page_id != drop]
+    if add is not None and add not in wanted:
+        wanted.append(add)
+    if wanted != bound:
+        runtime.shakearound.device_bindpage({"device_id": device_id}, wanted)
 
 
 def current_lottery(runtime: Runtime, campaign: Campaign) -> Lottery | None:
