@@ -19,7 +19,7 @@ SECRET_FIELDS = frozenset(
 """Field names whose values never reach a log line."""
 
 _IN_TEXT = re.compile(
-    r"(?i)\b(access_token|refresh_token|secret|appsecret|sign|signature|msg_signature|ticket|sp_ticket|code|key|password)"
+    r"(?i)\b((?:oauth_)?access_token|refresh_token|callback_token|secret|appsecret|secret_key|pay_key|aes_key|lottery_key|sign|signature|msg_signature|ticket|sp_ticket|shake_ticket|jsapi_ticket|code|key|password)"
     r"(=|%3D|\"?\s*[:>]\s*\"?)(?!\s)([^&\s\"'<]{4,})"
 )
 
