@@ -48,12 +48,19 @@ def test_F45_tickets_that_expire_are_ordered_again_in_a_new_wave(runtime: Runtim
             now = runtime.database.now(session)
             if campaign_of(runtime, campaign_id).status == "on":
                 assert pool.live_stock(session, campaign_id, now) > 0
-            stale = select(func.count()).select_from(Order).where(Order.status == "accepted", Order.expires_at < now - timedelta(hours=2))
+            stale = (
+                select(func.count())
+                .select_from(Order)
+                .where(Order.status == "accepted", Order.expires_at < now - timedelta(hours=2))
+            )
             assert session.execute(stale).scalar_one() == 0
         assert_sound(runtime)
     with runtime.database.reading() as session:
         assert session.execute(select(func.count()).select_from(Wave)).scalar_one() >= 2
-        assert session.execute(select(func.count()).select_from(Order).where(Order.status == "returned")).scalar_one() >= 30
+        assert (
+            session.execute(select(func.count()).select_from(Order).where(Order.status == "returned")).scalar_one()
+            >= 30
+        )
     bank = simulator.control("GET", "bank")
     with runtime.database.reading() as session:
         assert ledger.total_posted(session, "returned") == bank["totals"]["returned_fen"]
