@@ -18,6 +18,7 @@ from tests.conftest import Cast
 from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, set_stage
 from tests.servers import SimulatedWeChat
 from wxbot import oauth
+from wxbot.campaigns.models import Packet
 from wxbot.campaigns.switch import pause
 from wxbot.draws import admit
 from wxbot.draws.booking import drawn_key
@@ -397,3 +398,11 @@ def test_every_refusal_has_a_kind_sentence_in_both_languages() -> None:
             title, text = SENTENCES[outcome][language]
             assert 2 <= len(title) <= 40
             assert 4 <= len(text) <= 120
+
+
+def test_F45_tickets_past_their_72_hours_are_no_stock(stage: Stage, ming: Phone, cast: Cast) -> None:
+    """Loaded packets whose tickets have expired and whose money is not back yet: nobody is sent to draw them."""
+    with stage.runtime.database.transaction() as session:
+        session.execute(update(Packet).values(expires_at=stage.runtime.clock.now() - timedelta(seconds=1)))
+    stage.change()
+    assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid))) == "sold_out"

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet, PacketCount
+from wxbot.campaigns.pool import has_stock
 from wxbot.db import Database
 from wxbot.draws.outcomes import Outcome
 from wxbot.vault import Vault
@@ -127,7 +128,9 @@ class Boards:
                 return None
             query = select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign.id)
             counts = {row.status: row.n for row in session.execute(query)}
-            lottery, loaded = self._lottery_to_sign(session, campaign, counts.get("loaded", 0))
+            now = self._database.now(session)
+            live = counts.get("loaded", 0) if has_stock(session, campaign.id, now) else 0
+            lottery, loaded = self._lottery_to_sign(session, campaign, live, now)
         taken = sum(counts.get(status, 0) for status in ("bound", "received", "returned"))
         return Board(
             campaign_id=campaign.id, slug=campaign.slug, name=campaign.name, status=campaign.status,
@@ -143,8 +146,10 @@ class Boards:
             rules=campaign.rules, contact=campaign.contact, jump_url=campaign.jump_url,
         )  # fmt: skip
 
-    def _lottery_to_sign(self, session: Session, campaign: Campaign, loaded: int) -> tuple[Lottery | None, int]:
-        """The lottery whose tickets are handed out now, and how many packets wait in it.
+    def _lottery_to_sign(
+        self, session: Session, campaign: Campaign, loaded: int, now: datetime
+    ) -> tuple[Lottery | None, int]:
+        """The lottery whose tickets are handed out now, and how many packets wait in it; expired ones do not count (F45).
 
         A campaign normally has one. With several, packets may be left in an earlier one: that one goes first.
         """
@@ -156,7 +161,7 @@ class Boards:
         per_lottery = (
             select(Bucket.lottery_id, func.count().label("packets"))
             .join(Packet, Packet.bucket_id == Bucket.id)
-            .where(Packet.campaign_id == campaign.id, Packet.status == "loaded")
+            .where(Packet.campaign_id == campaign.id, Packet.status == "loaded", Packet.expires_at > now)
             .group_by(Bucket.lottery_id)
         )
         for row in session.execute(per_lottery):
