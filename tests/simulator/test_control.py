@@ -278,3 +278,29 @@ def test_manual_lists_every_switch_and_route(web: Web) -> None:
     assert rows == [each["name"] for each in web.get("/_sim/switches").json()["switches"]]
     for name in ("health", "clock", "account", "people", "faults", "log", "pushes", "push_settings", "quotas", "world"):
         assert f"/_sim/{name}" in manual
+
+
+def test_a_call_that_was_held_up_does_not_act_in_a_new_world(simulator: Simulator, web: Web) -> None:
+    """A slow call is dropped when the world was reset meanwhile: nothing of the old world reaches the new one."""
+    web.put("/_sim/faults/cgi-bin/stable_token", json={"kind": "slow", "seconds": 0.6, "times": 1})
+    outcome: list[str] = []
+
+    def call() -> None:
+        account = simulator.world.account
+        body = {"grant_type": "client_credential", "appid": account.appid, "secret": account.appsecret}
+        try:
+            outcome.append(
+                str(requests.post(simulator.http_url + "/cgi-bin/stable_token", json=body, timeout=10).status_code)
+            )
+        except requests.RequestException:
+            outcome.append("dropped")
+
+    held = threading.Thread(target=call)
+    held.start()
+    while simulator.world.faults.by_endpoint:
+        fault = next(iter(simulator.world.faults.by_endpoint.values()))
+        if fault.hits:
+            break
+    web.post("/_sim/reset", json={})
+    held.join()
+    assert outcome == ["dropped"]

@@ -52,7 +52,7 @@ def test_the_request_is_the_frozen_parameters_plus_nonce_and_a_right_sign():
         client = client_on(wire.url)
         frozen = params(client)
         client.hbpreorder(frozen)
-        client.hbpreorder(frozen)
+        client_on(wire.url).hbpreorder(frozen)  # a fresh connection: the canned server closes each after its answer
     first, second = (parse(heard.body) for heard in wire.heard)
     assert wire.heard[0].line == "POST /mmpaymkttransfers/hbpreorder HTTP/1.1"
     for sent in (first, second):

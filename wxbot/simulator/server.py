@@ -192,17 +192,18 @@ class Application:
 
     def faulty(self, door: Door, view: View, request: Request, fault: Fault) -> Reply:
         """One call with its fault (appendix D point 5)."""
-        kind = fault.kind
+        kind, age = fault.kind, self.world.resets
         if kind == "drop_request":
             raise Dropped
         if kind == "refuse" and not fault.is_landed:
             return self.refusal(door, request, fault)
         if kind == "slow":
             time.sleep(fault.seconds)
-        elif kind == "reorder":
-            if fault.overtaken.wait(fault.seconds):
-                time.sleep(OVERTAKE_S)
-        elif kind == "repeat":
+        elif kind == "reorder" and fault.overtaken.wait(fault.seconds):
+            time.sleep(OVERTAKE_S)
+        if self.world.resets != age:
+            raise Dropped  # the world this call was made to is gone; it must not act in the new one
+        if kind == "repeat":
             self.run(view, request)
         elif kind == "token_invalidated":
             with self.world.lock:

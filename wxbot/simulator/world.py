@@ -58,6 +58,7 @@ class World:
         self.certificate_paths: dict[str, Path] = {}
         self.is_dirty = False
         self.is_running = False
+        self.resets = 0
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._compose(config.seed)
@@ -136,6 +137,7 @@ class World:
     def reset(self, seed: int | None = None) -> None:
         """An empty world with the same account settings. The clock goes back to the machine's time."""
         self.push.stop()
+        self.resets += 1
         self.clock.offset_s = 0.0
         self.faults.reset()
         self.log.reset()
