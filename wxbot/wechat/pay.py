@@ -70,6 +70,41 @@ class PayAnswer:
         return all(self.fields.get(name, "").strip() == str(sent[name]) for name in names if name in sent)
 
 
+def hbpreorder_params(
+    *,
+    mch_id: str,
+    appid: str,
+    auth_pair: tuple[str, str],
+    mch_billno: str,
+    amount_fen: int,
+    send_name: str,
+    wishing: str,
+    act_name: str,
+    remark: str,
+    risk_cntl: str = "NORMAL",
+) -> dict[str, str]:
+    """The business fields of one NORMAL packet, all that §1.2 asks for but nonce_str and sign (money.md I5).
+
+    auth_pair: the shake platform's auth_mchid and auth_appid. amount_fen in fen.
+    """
+    return {
+        "mch_billno": mch_billno,
+        "mch_id": mch_id,
+        "wxappid": appid,
+        "send_name": send_name,
+        "hb_type": "NORMAL",
+        "total_amount": str(amount_fen),
+        "total_num": str(limits.PACKETS_PER_ORDER),
+        "amt_type": "ALL_RAND",
+        "wishing": wishing,
+        "act_name": act_name,
+        "remark": remark,
+        "auth_mchid": auth_pair[0],
+        "auth_appid": auth_pair[1],
+        "risk_cntl": risk_cntl,
+    }
+
+
 class PayClient:
     """The red-packet calls of one merchant."""
 
@@ -104,23 +139,19 @@ class PayClient:
         remark: str,
         risk_cntl: str = "NORMAL",
     ) -> dict[str, str]:
-        """The fields to freeze with an order before it is sent (wechat-protocol §1.2, money.md I5)."""
-        return {
-            "mch_billno": mch_billno,
-            "mch_id": self._mch_id,
-            "wxappid": self._appid,
-            "send_name": send_name,
-            "hb_type": "NORMAL",
-            "total_amount": str(amount_fen),
-            "total_num": str(limits.PACKETS_PER_ORDER),
-            "amt_type": "ALL_RAND",
-            "wishing": wishing,
-            "act_name": act_name,
-            "remark": remark,
-            "auth_mchid": self._auth_mchid,
-            "auth_appid": self._auth_appid,
-            "risk_cntl": risk_cntl,
-        }
+        """The fields to freeze with an order of this merchant before it is sent; see the function of this name."""
+        return hbpreorder_params(
+            mch_id=self._mch_id,
+            appid=self._appid,
+            auth_pair=(self._auth_mchid, self._auth_appid),
+            mch_billno=mch_billno,
+            amount_fen=amount_fen,
+            send_name=send_name,
+            wishing=wishing,
+            act_name=act_name,
+            remark=remark,
+            risk_cntl=risk_cntl,
+        )
 
     def hbpreorder(self, params: Mapping[str, str | int]) -> PayAnswer:
         """Order one packet and get its sp_ticket. Sends exactly `params` plus nonce_str and sign (§1.2).

@@ -6,7 +6,7 @@ from datetime import timedelta
 from wxbot.orders.channels.base import Wish
 from wxbot.settings import Settings
 from wxbot.wechat import limits
-from wxbot.wechat.pay import PayAnswer, PayClient
+from wxbot.wechat.pay import PayAnswer, PayClient, hbpreorder_params
 
 
 class HbPreOrder:
@@ -17,22 +17,14 @@ class HbPreOrder:
 
     def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, str]:
         """The business parameters of §1.2; nonce_str and sign are added at each call."""
-        return {
-            "mch_billno": mch_billno,
-            "mch_id": settings.mch_id,
-            "wxappid": settings.appid,
-            "send_name": wish.texts["send_name"],
-            "hb_type": "NORMAL",
-            "total_amount": str(wish.amount_fen),
-            "total_num": "1",
-            "amt_type": "ALL_RAND",
-            "wishing": wish.texts["wishing"],
-            "act_name": wish.texts["act_name"],
-            "remark": wish.texts["remark"],
-            "auth_mchid": settings.shake_auth_mchid,
-            "auth_appid": settings.shake_auth_appid,
-            "risk_cntl": "NORMAL",
-        }
+        return hbpreorder_params(
+            mch_id=settings.mch_id,
+            appid=settings.appid,
+            auth_pair=(settings.shake_auth_mchid, settings.shake_auth_appid),
+            mch_billno=mch_billno,
+            amount_fen=wish.amount_fen,
+            **wish.texts,
+        )
 
     def send(self, pay: PayClient, params: Mapping[str, str]) -> PayAnswer:
         """Call hbpreorder; re-entrant on mch_billno: the same number gives the same ticket (§1.2, F42)."""
