@@ -15,7 +15,7 @@ from bench_stage import HOST, BenchProblem, Figure, Ground, Web
 from sqlalchemy import func, insert, select, update
 
 from wxbot import oauth
-from wxbot.campaigns.models import Campaign, Lottery, PacketCount
+from wxbot.campaigns.models import Campaign, Lottery, Packet, PacketCount
 from wxbot.draws import admit, shakes
 from wxbot.draws.booking import BOUND_KEPT_S, drawn_key
 from wxbot.draws.models import Draw
@@ -54,6 +54,12 @@ def open_campaign(runtime: Runtime) -> int:
             Lottery(
                 campaign_id=campaign.id, ordinal=1, lottery_id="9sQqUrmdFaY6v9z8TartXX", total=STOCK, loaded=STOCK,
                 is_on=True, created_at=now, lottery_key=runtime.vault.seal("K" * 32),
+            )
+        )  # fmt: skip
+        session.add(
+            Packet(
+                campaign_id=campaign.id, ordinal=1, amount_fen=100, tier="", status="loaded", attempts=1, failures=0,
+                expires_at=now + timedelta(hours=70), updated_at=now,
             )
         )  # fmt: skip
         session.execute(
