@@ -4,7 +4,6 @@ Each returns how many rows break it; 0 everywhere is the only good answer. docs/
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from sqlalchemy import case, func, select, text
 from sqlalchemy.orm import Session
@@ -12,7 +11,6 @@ from sqlalchemy.orm import Session
 from wxbot import ledger
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
-from wxbot.clock import Clock
 from wxbot.db import Database
 from wxbot.draws.models import Bind, Draw
 from wxbot.orders.models import DEAD, Order
@@ -207,18 +205,3 @@ def check(database: Database, queries: dict[str, Callable[[Session], int]] | Non
                 session.execute(text("SET LOCAL statement_timeout = '300s'"))
             found[name] = query(session)
     return found
-
-
-STUCK = timedelta(hours=24)
-
-
-def stuck_orders(database: Database, clock: Clock) -> int:
-    """T9: orders unknown for more than a day without a person having been told."""
-    with database.reading() as session:
-        return int(
-            session.execute(
-                select(func.count())
-                .select_from(Order)
-                .where(Order.status == "unknown", Order.created_at < clock.now() - STUCK)
-            ).scalar_one()
-        )

@@ -156,7 +156,7 @@ def judge_query(order: Order, answer: PayAnswer | WeChatError, now: datetime) ->
     if answer.fields.get("mch_billno", order.mch_billno) != order.mch_billno:
         return _ask_again(order, now, "ECHO_DIFFERS", answer.raw)
     detail_id = answer.fields.get("detail_id")
-    openid = next((receipt.get("openid") for receipt in answer.receipts), None)
+    openid = answer.receiver
     match answer.fields.get("status"):
         case "RECEIVED":
             is_other = order.openid is not None and openid is not None and openid != order.openid
