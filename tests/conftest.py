@@ -231,7 +231,14 @@ def simulator_settings(
         "pay_ca_file": simulator.certs / "ca.pem",
         "pay_quiet_hours": False,  # tests run at night, too
         "pay_per_second": 1000,
+        "sms_provider": "console",
     }
+    if "api_v3_key" in account:
+        values |= {
+            "api_v3_key": account["api_v3_key"],
+            "pay_public_key_id": account["pay_public_key_id"],
+            "pay_public_key_file": simulator.certs / "pub_key.pem",
+        }
     # Not from the environment or .env: a developer's own settings must not decide what a test sees.
     return Settings(_env_file=None, **(values | changes))
 

@@ -59,7 +59,7 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
     known |= {f"WXBOT_{name.upper()}_FILE" for name in SECRET_FILE_FIELDS}
     known |= set(re.findall(r"WXBOT_\w+", text("deploy/gunicorn.conf.py")))
     for page in PAGES:
-        named = set(re.findall(r"WXBOT_[A-Z_]*[A-Z]", page.read_text(encoding="utf-8")))
+        named = set(re.findall(r"WXBOT_[A-Z0-9_]*[A-Z0-9]", page.read_text(encoding="utf-8")))
         assert named <= known, f"{page.name}: {sorted(named - known)}"
 
 

@@ -16,7 +16,10 @@ SHAKE_AUTH_MCHID = "1000052601"
 SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
 """The shake platform's merchant number and appid: constants of hbpreorder (wechat-protocol §1.2)."""
 
-SECRET_FILE_FIELDS = ("secret_key", "appsecret", "callback_token", "aes_key", "pay_key", "database_url", "redis_url")
+SECRET_FILE_FIELDS = (
+    "secret_key", "appsecret", "callback_token", "aes_key", "pay_key", "api_v3_key", "database_url", "redis_url",
+    "sms_secret_key", "s3_secret_key",
+)  # fmt: skip
 """Settings that may also be given as WXBOT_<NAME>_FILE, the path of a file that holds the value."""
 
 
@@ -64,7 +67,45 @@ class Settings(BaseSettings):
     pay_per_second: int = Field(default=25, ge=1, le=100_000)
     pay_per_day: int = Field(default=10_000, ge=1)
     pay_quiet_hours: bool = True
+    pay_fen_per_day: int = Field(default=100_000_000, ge=100)
     number_epoch: int = Field(default=0, ge=0, le=9)
+
+    payout_channel: Literal["sendredpack", "transfer_bills"] = "sendredpack"
+    payout_min_fen: int = Field(default=100, ge=30)
+    payout_max_fen: int = Field(default=20_000, ge=100)
+    second_person_fen: int = Field(default=20_000, ge=0)
+    person_packets_per_day: int = Field(default=10, ge=1)
+    person_fen_per_day: int = Field(default=100_000, ge=100)
+    direct_scene_id: Literal[
+        "", "PRODUCT_1", "PRODUCT_2", "PRODUCT_3", "PRODUCT_4", "PRODUCT_5", "PRODUCT_6", "PRODUCT_7", "PRODUCT_8"
+    ] = ""
+    unclaimed_hours: int = Field(default=24, ge=1, le=72)
+    api_v3_key: SecretStr = SecretStr("")
+    pay_public_key_id: str = ""
+    pay_public_key_file: Path | None = None
+    transfer_scene_id: str = Field(default="1000", pattern=r"^\d{4}$")
+    transfer_perception: str = Field(default="现金奖励", max_length=32)
+    transfer_reports: dict[str, str] = {"活动名称": "{act_name}", "奖励说明": "{remark}"}
+
+    sms_provider: Literal["none", "console", "tencent", "aliyun"] = "none"
+    sms_key_id: str = ""
+    sms_secret_key: SecretStr = SecretStr("")
+    sms_app_id: str = ""
+    sms_sign_name: str = ""
+    sms_template: str = ""
+    sms_region: str = ""
+    sms_fen: int = Field(default=5, ge=0)
+    sms_fen_per_day: int = Field(default=5_000, ge=0)
+    binding_policy: Literal["refuse", "hold", "open"] = "refuse"
+    rebind_hours: int = Field(default=24, ge=0, le=720)
+
+    voucher_storage: Literal["folder", "s3"] = "folder"
+    s3_endpoint: str = ""
+    s3_bucket: str = ""
+    s3_region: str = ""
+    s3_key_id: str = ""
+    s3_secret_key: SecretStr = SecretStr("")
+    bulk_approve_fen: int = Field(default=5_000, ge=0)
 
     api_base: str = "https://api.weixin.qq.com"
     mch_base: str = "https://api.mch.weixin.qq.com"
@@ -134,9 +175,49 @@ class Settings(BaseSettings):
                     faults.append(f"WXBOT_{name.upper()}: must start with https:// in production")
         if not self.mch_base.startswith("https://"):
             faults.append("WXBOT_MCH_BASE: WeChat Pay is spoken over https only")
+        faults += self._payout_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _payout_faults(self) -> list[str]:
+        """What is missing or wrong for direct payouts, SMS codes and voucher photos."""
+        faults = []
+        v3_key = self.api_v3_key.get_secret_value()
+        if v3_key and len(v3_key) != 32:
+            faults.append("WXBOT_API_V3_KEY: is the 32-character APIv3 key of the merchant console")
+        if self.payout_channel == "transfer_bills" and not v3_key:
+            faults.append(
+                "WXBOT_API_V3_KEY: is needed to pay with transfer_bills; set it in the merchant console first"
+            )
+        if bool(self.pay_public_key_id) != bool(self.pay_public_key_file):
+            faults.append(
+                "WXBOT_PAY_PUBLIC_KEY_ID: goes together with WXBOT_PAY_PUBLIC_KEY_FILE; set both (public key) or "
+                "neither (platform certificates are fetched)"
+            )
+        if self.payout_min_fen > self.payout_max_fen:
+            faults.append("WXBOT_PAYOUT_MIN_FEN: must not be above WXBOT_PAYOUT_MAX_FEN")
+        if self.sms_provider in ("tencent", "aliyun") and not (
+            self.sms_key_id and self.sms_secret_key.get_secret_value() and self.sms_sign_name and self.sms_template
+        ):
+            faults.append(
+                f"WXBOT_SMS_PROVIDER: {self.sms_provider} needs WXBOT_SMS_KEY_ID, WXBOT_SMS_SECRET_KEY, "
+                "WXBOT_SMS_SIGN_NAME and WXBOT_SMS_TEMPLATE"
+            )
+        if self.sms_provider == "console" and self.profile == "production":
+            faults.append(
+                "WXBOT_SMS_PROVIDER: console writes codes into the log; choose tencent or aliyun in production"
+            )
+        if self.voucher_storage == "s3" and not (
+            self.s3_bucket and self.s3_key_id and self.s3_secret_key.get_secret_value()
+        ):
+            faults.append("WXBOT_VOUCHER_STORAGE: s3 needs WXBOT_S3_BUCKET, WXBOT_S3_KEY_ID and WXBOT_S3_SECRET_KEY")
+        return faults
+
+    @property
+    def transfer_notify_url(self) -> str:
+        """Where WeChat Pay tells how a transfer ended (wechat-protocol §4.10): https, without a query."""
+        return f"{self.public_url}/pay/transfer-notify"
 
     @property
     def mp_verify_codes(self) -> frozenset[str]:

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
 
-ROLES = ("marketer", "cashier", "admin")
-"""marketer: drafts and runs campaigns · cashier: approves, sees orders and the ledger · admin: staff and audit, no money."""
+ROLES = ("marketer", "reviewer", "cashier", "admin")
+"""marketer: drafts and runs campaigns · reviewer: decides on vouchers · cashier: approves, sees orders and the ledger · admin: staff and audit, no money."""
 
 
 class Staff(Base):
@@ -30,7 +30,7 @@ class Staff(Base):
     """Set by an admin: the person must choose their own password before anything else."""
     created_at: Mapped[datetime]
 
-    __table_args__ = (CheckConstraint("role IN ('marketer', 'cashier', 'admin')", name="role"),)
+    __table_args__ = (CheckConstraint("role IN ('marketer', 'reviewer', 'cashier', 'admin')", name="role"),)
 
 
 class StaffSession(Base):
