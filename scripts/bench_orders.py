@@ -87,7 +87,7 @@ def by_sender(runtime: Runtime, campaign_id: int, wanted: int) -> Took:
     report = send_due(runtime, seconds=600)
     took = Took(time.perf_counter() - began, time.process_time() - cpu)
     with runtime.database.reading() as session:
-        query = select(func.count()).where(Order.campaign_id == campaign_id, Order.status == "accepted")
+        query = select(func.count()).where(Order.budget_id == campaign_id, Order.status == "accepted")
         accepted = session.execute(query).scalar_one()
         broken = ledger.unbalanced_accounts(session)
     if accepted != wanted or report.accepted != wanted or broken:

@@ -191,7 +191,7 @@ def test_the_ledger_is_shown_and_a_broken_rule_is_an_exit_code(operator: Operato
     assert "商户余额" in operator.ok("ledger", "balances")
     assert "全部成立" in operator.ok("ledger", "check")
     with database.transaction() as session:
-        session.add(Balance(campaign_id=1, account="paid", balance_fen=1))  # a hand edit (money F72)
+        session.add(Balance(budget_id=1, account="paid", balance_fen=1))  # a hand edit (money F72)
     result = operator.run("ledger", "check", "--json")
     assert result.exit_code == 1
     assert json.loads(result.output)["ok"] is False

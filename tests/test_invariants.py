@@ -26,7 +26,7 @@ def test_T8_busy_books_raise_no_false_alarm(database: Database) -> None:
     def two_looks(session: Session) -> int:
         first = session.execute(text("SELECT count(*) FROM budgets")).scalar_one()
         with other.transaction() as writing:
-            writing.add(Budget(campaign_id=1, budget_fen=5, committed_fen=0, paid_fen=0))
+            writing.add(Budget(id=1, budget_fen=5, committed_fen=0, paid_fen=0))
         return int(session.execute(text("SELECT count(*) FROM budgets")).scalar_one() != first)
 
     assert invariants.check(database, {"I7": two_looks}) == {"I7": 0}

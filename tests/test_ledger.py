@@ -46,7 +46,7 @@ def test_I9_evidence_tables_refuse_change(database: Database, table: str, verb: 
                  "VALUES ('2026-03-15 04:00:00', 'a', 'b', '', 'done', '{}', '')")
         )  # fmt: skip
         session.execute(
-            text("INSERT INTO orders (channel, reason_kind, reason_id, attempt, campaign_id, mch_billno, params, params_sha256,"
+            text("INSERT INTO orders (channel, reason_kind, reason_id, attempt, budget_id, mch_billno, params, params_sha256,"
                  " amount_fen, status, holding, sends, checks, created_at, lease_epoch, is_noticed) "
                  "VALUES ('hbpreorder', 'packet', 1, 1, 1, 'n1', '{}', 'x', 100, 'planned', 'in_flight', 0, 0,"
                  " '2026-03-15 04:00:00', 0, true)")

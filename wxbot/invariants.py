@@ -42,15 +42,13 @@ def budget_kept(session: Session) -> int:
         select(func.count()).select_from(Budget).where(Budget.committed_fen + Budget.paid_fen > Budget.budget_fen)
     ).scalar_one()
     query = (
-        select(Order.campaign_id, func.sum(Order.amount_fen))
+        select(Order.budget_id, func.sum(Order.amount_fen))
         .where(Order.holding.in_(("in_flight", "tickets", "unclaimed")))
-        .group_by(Order.campaign_id)
+        .group_by(Order.budget_id)
     )
     held = dict(session.execute(query).all())
     differing = sum(
-        1
-        for budget in session.scalars(select(Budget))
-        if int(held.get(budget.campaign_id) or 0) != budget.committed_fen
+        1 for budget in session.scalars(select(Budget)) if int(held.get(budget.id) or 0) != budget.committed_fen
     )
     return int(over) + differing
 
@@ -60,14 +58,12 @@ def budgets_are_balances(session: Session) -> int:
     account, fen = ledger.Balance.account, ledger.Balance.balance_fen
     held = func.sum(case((account.in_(("in_flight", "tickets", "unclaimed")), fen), else_=0))
     paid = func.sum(case((account == "paid", fen), else_=0))
-    query = select(ledger.Balance.campaign_id, held, paid).group_by(ledger.Balance.campaign_id)
-    standing = {
-        campaign_id: (int(held_fen), int(paid_fen)) for campaign_id, held_fen, paid_fen in session.execute(query)
-    }
+    query = select(ledger.Balance.budget_id, held, paid).group_by(ledger.Balance.budget_id)
+    standing = {budget_id: (int(held_fen), int(paid_fen)) for budget_id, held_fen, paid_fen in session.execute(query)}
     return sum(
         1
         for budget in session.scalars(select(Budget))
-        if standing.get(budget.campaign_id, (0, 0)) != (budget.committed_fen, budget.paid_fen)
+        if standing.get(budget.id, (0, 0)) != (budget.committed_fen, budget.paid_fen)
     )
 
 
@@ -154,7 +150,7 @@ def closed_at_rest(session: Session) -> int:
         session.execute(
             select(func.count())
             .select_from(ledger.Balance)
-            .join(Campaign, Campaign.id == ledger.Balance.campaign_id)
+            .join(Campaign, Campaign.id == ledger.Balance.budget_id)
             .where(
                 Campaign.status == "closed",
                 ledger.Balance.account.in_(open_accounts),

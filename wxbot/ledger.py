@@ -55,14 +55,14 @@ class Entry(Base):
     debit: Mapped[str] = mapped_column(String(16))
     credit: Mapped[str] = mapped_column(String(16))
     amount_fen: Mapped[int] = mapped_column(BigInteger)
-    campaign_id: Mapped[int | None] = mapped_column(BigInteger)
+    budget_id: Mapped[int | None] = mapped_column(BigInteger)
     at: Mapped[datetime]
 
     __table_args__ = (
         UniqueConstraint("kind", "ref"),
         CheckConstraint("amount_fen > 0", name="positive"),
         CheckConstraint("debit <> credit", name="two_accounts"),
-        Index("ix_ledger_entries_campaign_id", "campaign_id", "id"),
+        Index("ix_ledger_entries_budget_id", "budget_id", "id"),
     )
 
 
@@ -71,7 +71,7 @@ class Balance(Base):
 
     __tablename__ = "ledger_balances"
 
-    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    budget_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     account: Mapped[str] = mapped_column(String(16), primary_key=True)
     balance_fen: Mapped[int] = mapped_column(BigInteger, default=0)
 
@@ -94,7 +94,7 @@ class Posting:
     debit: str
     credit: str
     amount_fen: int
-    campaign_id: int | None = None
+    budget_id: int | None = None
 
 
 @cache
@@ -105,11 +105,11 @@ def _statements(dialect: str) -> tuple[Any, Any]:
     entries = (
         insert(entry)
         .on_conflict_do_nothing(index_elements=["kind", "ref"])
-        .returning(entry.c.campaign_id, entry.c.debit, entry.c.credit, entry.c.amount_fen)
+        .returning(entry.c.budget_id, entry.c.debit, entry.c.credit, entry.c.amount_fen)
     )
     moves = insert(balance)
     balances = moves.on_conflict_do_update(
-        index_elements=["campaign_id", "account"],
+        index_elements=["budget_id", "account"],
         set_={"balance_fen": balance.c.balance_fen + moves.excluded.balance_fen},
     )
     return entries, balances
@@ -128,38 +128,38 @@ def post(session: Session, postings: Sequence[Posting], now: datetime) -> int:
     entries, balances = _statements(session.get_bind().dialect.name)
     new = session.execute(entries, [vars(posting) | {"at": now} for posting in postings]).all()
     moved: dict[tuple[int, str], int] = {}
-    for campaign_id, debit, credit, amount_fen in new:
-        owner = campaign_id or 0
+    for budget_id, debit, credit, amount_fen in new:
+        owner = budget_id or 0
         moved[owner, debit] = moved.get((owner, debit), 0) - amount_fen
         moved[owner, credit] = moved.get((owner, credit), 0) + amount_fen
     if moved:
         changes = [
-            {"campaign_id": campaign_id, "account": account, "balance_fen": change_fen}
-            for (campaign_id, account), change_fen in sorted(moved.items())
+            {"budget_id": budget_id, "account": account, "balance_fen": change_fen}
+            for (budget_id, account), change_fen in sorted(moved.items())
         ]
         session.execute(balances, changes)
     return len(new)
 
 
-def balances(session: Session, campaign_id: int | None = None) -> dict[str, int]:
+def balances(session: Session, budget_id: int | None = None) -> dict[str, int]:
     """Fen in every account, of one campaign or of all."""
     query = select(Balance.account, func.sum(Balance.balance_fen)).group_by(Balance.account)
-    if campaign_id is not None:
-        query = query.where(Balance.campaign_id == campaign_id)
+    if budget_id is not None:
+        query = query.where(Balance.budget_id == budget_id)
     found = {account: int(amount) for account, amount in session.execute(query)}
     return {account: found.get(account, 0) for account in ACCOUNTS}
 
 
-def total_posted(session: Session, kind: str, campaign_id: int | None = None) -> int:
+def total_posted(session: Session, kind: str, budget_id: int | None = None) -> int:
     """Fen moved by all entries of one kind, of one campaign or of all."""
     query = select(func.coalesce(func.sum(Entry.amount_fen), 0)).where(Entry.kind == kind)
-    if campaign_id is not None:
-        query = query.where(Entry.campaign_id == campaign_id)
+    if budget_id is not None:
+        query = query.where(Entry.budget_id == budget_id)
     return int(session.execute(query).scalar_one())
 
 
 def _link(previous: str, entry: Entry) -> str:
-    parts = (entry.id, entry.kind, entry.ref, entry.debit, entry.credit, entry.amount_fen, entry.campaign_id or 0)
+    parts = (entry.id, entry.kind, entry.ref, entry.debit, entry.credit, entry.amount_fen, entry.budget_id or 0)
     text = "|".join(map(str, (previous, *parts, int(entry.at.timestamp()))))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -229,13 +229,13 @@ def sealed_before(session: Session, back: int) -> int:
 
 
 def unbalanced_accounts(session: Session) -> list[tuple[int, str]]:
-    """(campaign_id, account) whose projection differs from the sum of the entries; empty when the books agree."""
+    """(budget_id, account) whose projection differs from the sum of the entries; empty when the books agree."""
     sums: dict[tuple[int, str], int] = {}
     for side, sign in ((Entry.credit, 1), (Entry.debit, -1)):
-        for campaign_id, account, amount in session.execute(
-            select(Entry.campaign_id, side, func.sum(Entry.amount_fen)).group_by(Entry.campaign_id, side)
+        for budget_id, account, amount in session.execute(
+            select(Entry.budget_id, side, func.sum(Entry.amount_fen)).group_by(Entry.budget_id, side)
         ):
-            key = (campaign_id or 0, account)
+            key = (budget_id or 0, account)
             sums[key] = sums.get(key, 0) + sign * int(amount)
-    shown = {(row.campaign_id, row.account): row.balance_fen for row in session.scalars(select(Balance))}
+    shown = {(row.budget_id, row.account): row.balance_fen for row in session.scalars(select(Balance))}
     return sorted(key for key in sums.keys() | shown.keys() if sums.get(key, 0) != shown.get(key, 0))

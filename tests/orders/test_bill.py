@@ -62,7 +62,7 @@ def _order(database: Database, status: str) -> None:
     with database.transaction() as session:
         session.execute(
             insert(Order).values(
-                channel="hbpreorder", reason_kind="packet", reason_id=1, attempt=1, campaign_id=1, mch_billno=PAID[4],
+                channel="hbpreorder", reason_kind="packet", reason_id=1, attempt=1, budget_id=1, mch_billno=PAID[4],
                 params="{}", params_sha256="x", amount_fen=113, status=status, holding="paid", created_at=NOW,
             )
         )  # fmt: skip

@@ -23,7 +23,7 @@ BILLNO = "1900000001202603150000000011"
 def order(**changes: Any) -> Order:
     """An order that is being sent for the first time."""
     values: dict[str, Any] = {
-        "id": 1, "channel": "hbpreorder", "reason_kind": "packet", "reason_id": 7, "attempt": 1, "campaign_id": 3,
+        "id": 1, "channel": "hbpreorder", "reason_kind": "packet", "reason_id": 7, "attempt": 1, "budget_id": 3,
         "mch_billno": BILLNO, "params": "{}", "params_sha256": "", "amount_fen": 100, "status": "sending",
         "holding": "in_flight", "sends": 1, "checks": 0, "created_at": NOW, "sent_at": NOW, "lease_epoch": 1,
     }  # fmt: skip

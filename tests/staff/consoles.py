@@ -145,7 +145,7 @@ def fill_packets(session: Session, campaign: Campaign, now: datetime, packets: i
             orders.append(
                 {
                     "id": packet_id, "channel": "hbpreorder", "reason_kind": "packet", "reason_id": packet_id, "attempt": 1,
-                    "campaign_id": campaign.id, "mch_billno": billno, "params": "{}", "params_sha256": "0" * 64,
+                    "budget_id": campaign.id, "mch_billno": billno, "params": "{}", "params_sha256": "0" * 64,
                     "amount_fen": planned.amount_fen, "status": _ORDER_OF.get(status, status), "holding": "tickets",
                     "detail_id": f"{packet_id:028d}" if status != "ordered" else None, "sends": 1, "checks": 0, "created_at": at,
                     "sent_at": at, "accepted_at": at if status != "ordered" else None, "expires_at": at + timedelta(hours=72),
@@ -180,11 +180,11 @@ def _book(session: Session, postings: list[tuple[datetime, Posting]]) -> None:
     moved: dict[tuple[int, str], int] = {}
     for _, posting in postings:
         for account, change in ((posting.debit, -posting.amount_fen), (posting.credit, posting.amount_fen)):
-            moved[posting.campaign_id or 0, account] = moved.get((posting.campaign_id or 0, account), 0) + change
+            moved[posting.budget_id or 0, account] = moved.get((posting.budget_id or 0, account), 0) + change
     for (campaign_id, account), change in moved.items():
         row = session.get(Balance, (campaign_id, account))
         if row is None:
-            session.add(Balance(campaign_id=campaign_id, account=account, balance_fen=change))
+            session.add(Balance(budget_id=campaign_id, account=account, balance_fen=change))
         else:
             row.balance_fen += change
 

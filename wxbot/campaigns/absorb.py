@@ -31,7 +31,7 @@ def absorb(session: Session, campaign: Campaign, now: datetime, limit: int = 500
     """
     orders = session.scalars(
         select(Order)
-        .where(Order.campaign_id == campaign.id, UNNOTICED, Order.reason_kind == "packet")
+        .where(Order.budget_id == campaign.id, UNNOTICED, Order.reason_kind == "packet")
         .order_by(Order.id)
         .limit(limit)
     ).all()

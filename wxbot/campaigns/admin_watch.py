@@ -46,14 +46,14 @@ def _posted_today(session: Session, ids: Sequence[int] | None) -> dict[str, int]
     if ids is None:
         return order_listing.posted_since(session, _today_began())
     first = order_listing.first_entry_since(session, _today_began())
-    query = select(Entry.kind, func.sum(Entry.amount_fen)).where(Entry.campaign_id.in_(ids), Entry.id >= first)
+    query = select(Entry.kind, func.sum(Entry.amount_fen)).where(Entry.budget_id.in_(ids), Entry.id >= first)
     return {kind: int(amount) for kind, amount in session.execute(query.group_by(Entry.kind))}
 
 
 def _balances(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
     if ids is None:
         return ledger.balances(session)
-    query = select(Balance.account, func.sum(Balance.balance_fen)).where(Balance.campaign_id.in_(ids))
+    query = select(Balance.account, func.sum(Balance.balance_fen)).where(Balance.budget_id.in_(ids))
     found = {account: int(amount) for account, amount in session.execute(query.group_by(Balance.account))}
     return {account: found.get(account, 0) for account in ledger.ACCOUNTS}
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wxbot import ledger
-from wxbot.budget import Budget, open_budget
+from wxbot import budget
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import Fault, read_form
@@ -171,7 +171,7 @@ def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaig
             raise DraftFaulty(faults)
         if campaign_id is None:
             campaign = Campaign(
-                **_columns(draft), slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft",
+                id=budget.found(session, "campaign", draft.name), **_columns(draft), slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft",
                 version=1, created_by=staff_id, created_at=now, updated_at=now,
             )  # fmt: skip
             session.add(campaign)
@@ -231,7 +231,7 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
             if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "submitted", "approved",
                         approved_by=staff_id, updated_at=now):  # fmt: skip
                 raise _moved_on(campaign)
-            open_budget(session, campaign_id, campaign.budget_fen)
+            budget.open_budget(session, campaign_id, campaign.budget_fen, campaign.name)
             ref = f"{campaign_id}:{campaign.version}"
             posting = ledger.Posting(RESERVED, ref, "merchant", "reserved", campaign.budget_fen, campaign_id)
             if ledger.post(session, [posting], now) != 1:
@@ -272,7 +272,7 @@ def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime
                     content_sha256=None, version=campaign.version + 1, updated_at=now):  # fmt: skip
             raise _moved_on(campaign)
         if before == "approved":
-            session.execute(delete(Budget).where(Budget.campaign_id == campaign_id))
+            budget.close_budget(session, campaign_id)
             posting = ledger.Posting(UNRESERVED, ref, "reserved", "merchant", campaign.budget_fen, campaign_id)
             ledger.post(session, [posting], now)
 
@@ -288,7 +288,7 @@ def copy(database: Database, campaign_id: int, staff_id: int, now: datetime) -> 
             raise Refused("absent", "没有这个活动", "There is no such campaign")
         columns = _columns(draft_of(source)) | {"keyword": "", "name": f"{source.name[:36]} 副本"}
         campaign = Campaign(
-            **columns, slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft", version=1,
+            id=budget.found(session, "campaign", columns["name"]), **columns, slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft", version=1,
             created_by=staff_id, created_at=now, updated_at=now,
         )  # fmt: skip
         session.add(campaign)

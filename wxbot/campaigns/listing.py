@@ -140,7 +140,7 @@ def search_packets(session: Session, campaign_id: int, text: str) -> Sequence[Pa
         return session.scalars(query).all()
     order = session.execute(
         select(Order.reason_id).where(
-            Order.mch_billno == text, Order.reason_kind == "packet", Order.campaign_id == campaign_id
+            Order.mch_billno == text, Order.reason_kind == "packet", Order.budget_id == campaign_id
         )
     ).scalar_one_or_none()
     if order is not None:
@@ -175,7 +175,7 @@ def money_by_hour(session: Session, campaign_ids: Sequence[int] | None, first_id
         .order_by(hour)
     )
     if campaign_ids is not None:
-        query = query.where(Entry.campaign_id.in_(campaign_ids))
+        query = query.where(Entry.budget_id.in_(campaign_ids))
     return [(str(at), str(kind), int(amount)) for at, kind, amount in session.execute(query)]
 
 

@@ -211,12 +211,12 @@ class Story:
         at_bank = self._bank_orders()
         with self.database.reading() as session:
             counts = pool.counts(session, self.campaign_id)
-            orders = session.scalars(select(Order).where(Order.campaign_id == self.campaign_id)).all()
+            orders = session.scalars(select(Order).where(Order.budget_id == self.campaign_id)).all()
             paid_fen = ledger.balances(session, self.campaign_id)["paid"]
             returned_fen = ledger.total_posted(session, "returned", self.campaign_id)
             bound = session.execute(
                 select(func.count()).select_from(ledger.Entry)
-                .where(ledger.Entry.kind == "bound", ledger.Entry.campaign_id == self.campaign_id)
+                .where(ledger.Entry.kind == "bound", ledger.Entry.budget_id == self.campaign_id)
             ).scalar_one()  # fmt: skip
         ours = {order.mch_billno: order for order in orders}
         mismatches = sum(invariants.check(self.database).values())
@@ -237,7 +237,7 @@ class Story:
         """The bank's own book of this campaign's orders."""
         found: dict[str, dict[str, Any]] = {}
         with self.database.reading() as session:
-            numbers = set(session.scalars(select(Order.mch_billno).where(Order.campaign_id != self.campaign_id)))
+            numbers = set(session.scalars(select(Order.mch_billno).where(Order.budget_id != self.campaign_id)))
         after = 0
         while True:
             page = self.world.call("GET", f"bank/orders?limit=500&after={after}")

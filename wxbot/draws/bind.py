@@ -92,13 +92,13 @@ def _match(session: Session, bind_id: int, now: datetime) -> tuple[int, str] | N
     if note is not None:
         log.error("bind_alarm", bind_id=bind.id, fault=note, mch_billno=order.mch_billno)
     move(session, Bind, bind.id, BIND_NEXT, "pending", "matched", fault=note)
-    return order.campaign_id, bind.openid
+    return order.budget_id, bind.openid
 
 
 def _contradiction(session: Session, bind: Bind, order: Order, packet: Packet) -> str | None:
     """Why the event cannot be true as far as our books know, or None (F39)."""
     campaign_id = session.scalar(select(Lottery.campaign_id).where(Lottery.lottery_id == bind.lottery_id))
-    if campaign_id != order.campaign_id:
+    if campaign_id != order.budget_id:
         return "lottery_differs"
     if bind.amount_fen != order.amount_fen:
         return "amount_differs"
@@ -127,7 +127,7 @@ def _tie(session: Session, bind: Bind, order: Order, packet: Packet, now: dateti
 def _note_on_draw(session: Session, bind: Bind, order: Order, packet: Packet) -> str | None:
     """The person's draw → bound; a bound draw is written when we know of none. Returns a remark for the books."""
     values = {"packet_id": packet.id, "amount_fen": order.amount_fen, "bound_at": bind.bound_at}
-    of_person = select(Draw).where(Draw.campaign_id == order.campaign_id, Draw.openid == bind.openid)
+    of_person = select(Draw).where(Draw.campaign_id == order.budget_id, Draw.openid == bind.openid)
     won = session.scalar(of_person.where(Draw.status.in_(("admitted", "bound"))).with_for_update())
     if won is not None and won.status == "bound":
         return None if won.packet_id == packet.id else "second_packet_of_one_person"
@@ -136,7 +136,7 @@ def _note_on_draw(session: Session, bind: Bind, order: Order, packet: Packet) ->
         return None
     session.add(
         Draw(
-            campaign_id=order.campaign_id,
+            campaign_id=order.budget_id,
             lottery_id=bind.lottery_id,
             openid=bind.openid,
             status="bound",

@@ -40,44 +40,43 @@ LEDGER_COLUMNS = ("id", "at", "kind", "ref", "debit", "credit", "amount_yuan", "
 @role_required("cashier")
 def ledger_page() -> str:
     """Where every fen stands, and how it got there."""
-    campaign_id, args = number("campaign") or None, request.args
+    budget_id, args = number("budget") or None, request.args
     kind = args.get("kind", "") if args.get("kind") in listing.KINDS else ""
     with runtime().database.reading() as session:
-        accounts = ledger.balances(session, campaign_id)
+        accounts = ledger.balances(session, budget_id)
         found = listing.entries(
-            session, before_id=number("before"), campaign_id=campaign_id,
+            session, before_id=number("before"), budget_id=budget_id,
             ref=text("ref"), kind=kind,
         )  # fmt: skip
-        per_campaign = _per_campaign(session)
+        per_budget = _per_budget(session)
+        names = listing.budget_names(session, {entry.budget_id for entry in found} | per_budget.keys() | {budget_id})
     return render_template(
         "console/ledger.html", accounts=accounts, entries=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS,
-        campaign_id=campaign_id, kinds=listing.KINDS, kind=kind, ref=text("ref"), per_campaign=per_campaign,
+        budget_id=budget_id, kinds=listing.KINDS, kind=kind, ref=text("ref"), per_budget=per_budget, names=names,
     )  # fmt: skip
 
 
-def _per_campaign(session: Session) -> dict[int, dict[str, int]]:
-    """Balances of the latest campaigns that have any, newest first."""
-    rows = session.scalars(
-        select(Balance).where(Balance.campaign_id > 0).order_by(Balance.campaign_id.desc()).limit(200)
-    )
+def _per_budget(session: Session) -> dict[int, dict[str, int]]:
+    """Balances of the latest budgets that have any, newest first."""
+    rows = session.scalars(select(Balance).where(Balance.budget_id > 0).order_by(Balance.budget_id.desc()).limit(200))
     found: dict[int, dict[str, int]] = {}
     for row in rows:
-        found.setdefault(row.campaign_id, dict.fromkeys(ledger.ACCOUNTS, 0))[row.account] = row.balance_fen
+        found.setdefault(row.budget_id, dict.fromkeys(ledger.ACCOUNTS, 0))[row.account] = row.balance_fen
     return found
 
 
-def _entry_batches(database: Database, campaign_id: int | None) -> Iterator[list[tuple[object, ...]]]:
+def _entry_batches(database: Database, budget_id: int | None) -> Iterator[list[tuple[object, ...]]]:
     after_id = 0
     while True:
         with database.reading() as session:
-            batch = listing.entries_after(session, after_id, campaign_id)
+            batch = listing.entries_after(session, after_id, budget_id)
         if not batch:
             return
         after_id = batch[-1].id
         yield [
             (
                 entry.id, local(entry.at, "%Y-%m-%d %H:%M:%S"), entry.kind, entry.ref, entry.debit, entry.credit,
-                yuan(entry.amount_fen).replace(",", ""), entry.campaign_id,
+                yuan(entry.amount_fen).replace(",", ""), entry.budget_id,
             )
             for entry in batch
         ]  # fmt: skip
@@ -87,9 +86,9 @@ def _entry_batches(database: Database, campaign_id: int | None) -> Iterator[list
 @role_required("cashier")
 def export_ledger() -> Response:
     """All entries, or those of one campaign, as a spreadsheet; the export is written in the audit log."""
-    campaign_id = number("campaign") or None
-    log_action("ledger_export", f"campaign:{campaign_id}" if campaign_id else "all")
-    return csv_response("ledger", LEDGER_COLUMNS, _entry_batches(runtime().database, campaign_id))
+    budget_id = number("budget") or None
+    log_action("ledger_export", f"budget:{budget_id}" if budget_id else "all")
+    return csv_response("ledger", LEDGER_COLUMNS, _entry_batches(runtime().database, budget_id))
 
 
 @blueprint.get("/orders")

@@ -1,11 +1,12 @@
 """What the console shows of orders and the ledger: pages by key, and sums from kept balances."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.budget import Budget
 from wxbot.ledger import Entry
 from wxbot.orders.models import Evidence, MerchantLine, Order
 
@@ -45,21 +46,27 @@ def count_open(session: Session) -> dict[str, int]:
     return counts
 
 
+def budget_names(session: Session, ids: Iterable[int | None]) -> dict[int, str]:
+    """What the books call these budgets."""
+    query = select(Budget.id, Budget.name).where(Budget.id.in_([budget_id for budget_id in ids if budget_id]))
+    return {budget_id: name for budget_id, name in session.execute(query) if name}
+
+
 def line_of(session: Session, mch_id: str) -> MerchantLine | None:
     """The merchant's line, None before the first order."""
     return session.get(MerchantLine, mch_id)
 
 
 def entries(
-    session: Session, *, before_id: int | None = None, campaign_id: int | None = None, ref: str = "", kind: str = ""
+    session: Session, *, before_id: int | None = None, budget_id: int | None = None, ref: str = "", kind: str = ""
 ) -> Sequence[Entry]:
     """Ledger entries, newest first, below `before_id`; one more than a page when there are more."""
     query = select(Entry).order_by(Entry.id.desc()).limit(PAGE_ROWS + 1)
     if ref:
         # (kind, ref) is unique: with the ref alone the few kinds there are make it a handful of look-ups.
         return session.scalars(query.where(Entry.kind.in_(KINDS), Entry.ref == ref)).all()
-    if campaign_id is not None:
-        query = query.where(Entry.campaign_id == campaign_id)
+    if budget_id is not None:
+        query = query.where(Entry.budget_id == budget_id)
     if kind:
         query = query.where(Entry.kind == kind)
     if before_id is not None:
@@ -71,11 +78,11 @@ KINDS = ("reserved", "unreserved", "ordered", "accepted", "failed", "bound", "re
 """Kinds of ledger entries, in the order in which money usually meets them."""
 
 
-def entries_after(session: Session, after_id: int, campaign_id: int | None) -> Sequence[Entry]:
+def entries_after(session: Session, after_id: int, budget_id: int | None) -> Sequence[Entry]:
     """The next entries, oldest first, a batch for an export."""
     query = select(Entry).where(Entry.id > after_id).order_by(Entry.id).limit(EXPORT_BATCH)
-    if campaign_id is not None:
-        query = query.where(Entry.campaign_id == campaign_id)
+    if budget_id is not None:
+        query = query.where(Entry.budget_id == budget_id)
     return session.scalars(query).all()
 
 

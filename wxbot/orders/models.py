@@ -42,7 +42,7 @@ class Order(Base):
     reason_kind: Mapped[str] = mapped_column(String(12))
     reason_id: Mapped[int] = mapped_column(BigInteger)
     attempt: Mapped[int] = mapped_column(Integer)
-    campaign_id: Mapped[int] = mapped_column(BigInteger)
+    budget_id: Mapped[int] = mapped_column(BigInteger)
     mch_billno: Mapped[str] = mapped_column(String(28), unique=True)
     params: Mapped[str] = mapped_column(Text)
     params_sha256: Mapped[str] = mapped_column(String(64))
@@ -78,7 +78,7 @@ class Order(Base):
             sqlite_where=text("status NOT IN ('failed', 'returned')"),
             postgresql_where=text("status NOT IN ('failed', 'returned')"),
         ),
-        Index("ix_orders_unnoticed", "campaign_id", "id",
+        Index("ix_orders_unnoticed", "budget_id", "id",
               sqlite_where=text("NOT is_noticed"), postgresql_where=text("NOT is_noticed")),
         Index("ix_orders_due", "next_check_at",
               sqlite_where=text("next_check_at IS NOT NULL"), postgresql_where=text("next_check_at IS NOT NULL")),
@@ -86,7 +86,7 @@ class Order(Base):
               sqlite_where=text("status = 'planned'"), postgresql_where=text("status = 'planned'")),
         Index("ix_orders_sending", "lease_until",
               sqlite_where=text("status = 'sending'"), postgresql_where=text("status = 'sending'")),
-        Index("ix_orders_campaign_id", "campaign_id", "id"),
+        Index("ix_orders_budget_id", "budget_id", "id"),
         Index("ix_orders_status", "status", "id"),
     )  # fmt: skip
 

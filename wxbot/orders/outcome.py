@@ -336,17 +336,17 @@ def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> N
     postings, spent, released = [], Counter[int](), Counter[int]()
     for ruling in rulings:
         order, after = ruling.order, ruling.verdict.after or ""
-        amount_fen, campaign_id = order.amount_fen, order.campaign_id
-        postings.append(Posting(after, order.mch_billno, order.holding, HOLDING[after], amount_fen, campaign_id))
+        amount_fen, budget_id = order.amount_fen, order.budget_id
+        postings.append(Posting(after, order.mch_billno, order.holding, HOLDING[after], amount_fen, budget_id))
         if after == "received":
-            spent[campaign_id] += amount_fen
+            spent[budget_id] += amount_fen
         elif after in ("returned", "failed"):
-            released[campaign_id] += amount_fen
-    for campaign_id in sorted(spent.keys() | released.keys()):
-        is_kept = not spent[campaign_id] or budget.spend(session, campaign_id, spent[campaign_id])
-        is_kept &= not released[campaign_id] or budget.release(session, campaign_id, released[campaign_id])
+            released[budget_id] += amount_fen
+    for budget_id in sorted(spent.keys() | released.keys()):
+        is_kept = not spent[budget_id] or budget.spend(session, budget_id, spent[budget_id])
+        is_kept &= not released[budget_id] or budget.release(session, budget_id, released[budget_id])
         if not is_kept:
-            log.error("budget_disagrees", campaign_id=campaign_id)
+            log.error("budget_disagrees", budget_id=budget_id)
     ledger.post(session, postings, now)
 
 
@@ -373,6 +373,6 @@ def note_bound(session: Session, order_id: int, openid: str, now: datetime) -> b
     if not changed(session, bound):
         return False
     ledger.post(
-        session, [Posting("bound", order.mch_billno, "tickets", "unclaimed", order.amount_fen, order.campaign_id)], now
+        session, [Posting("bound", order.mch_billno, "tickets", "unclaimed", order.amount_fen, order.budget_id)], now
     )
     return True

@@ -69,10 +69,10 @@ def plan_orders(
     if not wishes:
         return {}
     channel = CHANNELS[channel_name]
-    for campaign_id in {wish.campaign_id for wish in wishes}:
-        total = sum(wish.amount_fen for wish in wishes if wish.campaign_id == campaign_id)
-        if not budget.reserve(session, campaign_id, total):
-            raise BudgetSpent(f"campaign {campaign_id}: the budget does not allow {total} fen more")
+    for budget_id in {wish.budget_id for wish in wishes}:
+        total = sum(wish.amount_fen for wish in wishes if wish.budget_id == budget_id)
+        if not budget.reserve(session, budget_id, total):
+            raise BudgetSpent(f"budget {budget_id}: the budget does not allow {total} fen more")
     serial = _take_serials(session, settings.mch_id, len(wishes))
     rows: list[dict[str, Any]] = []
     for offset, wish in enumerate(wishes):
@@ -81,7 +81,7 @@ def plan_orders(
         rows.append(
             {
                 "channel": channel.name, "reason_kind": wish.reason_kind, "reason_id": wish.reason_id,
-                "attempt": wish.attempt, "campaign_id": wish.campaign_id, "mch_billno": number, "params": params,
+                "attempt": wish.attempt, "budget_id": wish.budget_id, "mch_billno": number, "params": params,
                 "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": wish.amount_fen,
                 "openid": wish.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
                 "created_at": now, "lease_epoch": 0, "is_noticed": True,
@@ -91,7 +91,7 @@ def plan_orders(
     ledger.post(
         session,
         [
-            Posting("ordered", row["mch_billno"], "reserved", "in_flight", row["amount_fen"], row["campaign_id"])
+            Posting("ordered", row["mch_billno"], "reserved", "in_flight", row["amount_fen"], row["budget_id"])
             for row in rows
         ],
         now,
@@ -101,11 +101,11 @@ def plan_orders(
     return {int(reason_id): int(order_id) for reason_id, order_id in found}
 
 
-def cancel_planned(session: Session, campaign_id: int, now: datetime, limit: int = 1000) -> int:
+def cancel_planned(session: Session, budget_id: int, now: datetime, limit: int = 1000) -> int:
     """Cancel orders of a campaign that were never sent; their money is released. Returns how many."""
     planned = (
         select(Order.id)
-        .where(Order.campaign_id == campaign_id, Order.status == "planned")
+        .where(Order.budget_id == budget_id, Order.status == "planned")
         .limit(limit)
         .with_for_update(skip_locked=True)  # what a sender claims at this moment is not cancelled, and nobody waits
     )
@@ -120,10 +120,10 @@ def cancel_planned(session: Session, campaign_id: int, now: datetime, limit: int
         .execution_options(synchronize_session=False)
     )
     cancelled = session.execute(cancel).all()
-    budget.release(session, campaign_id, sum(order.amount_fen for order in cancelled))
+    budget.release(session, budget_id, sum(order.amount_fen for order in cancelled))
     ledger.post(
         session,
-        [Posting("failed", o.mch_billno, "in_flight", "reserved", o.amount_fen, campaign_id) for o in cancelled],
+        [Posting("failed", o.mch_billno, "in_flight", "reserved", o.amount_fen, budget_id) for o in cancelled],
         now,
     )
     return len(cancelled)

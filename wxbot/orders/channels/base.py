@@ -15,7 +15,7 @@ class Wish:
 
     reason_kind: str
     reason_id: int
-    campaign_id: int
+    budget_id: int
     amount_fen: int
     texts: Mapping[str, str]
     attempt: int = 1
