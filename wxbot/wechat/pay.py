@@ -18,7 +18,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
-from wxbot.wechat import limits, sign, xml
+from wxbot.wechat import limits, pay_texts, sign, xml
 from wxbot.wechat.errors import ErrorRow, Refused, Unanswered, row_for
 from wxbot.wechat.http import Reply, Transport
 from wxbot.wechat.redaction import evidence, redact
@@ -65,8 +65,8 @@ class PayAnswer:
         return row_for(self.api, self.err_code or "return_code_FAIL")
 
     def echoes(self, sent: Mapping[str, object]) -> bool:
-        """Whether number, merchant, appid and amount come back as sent; a missing echo is no echo (security.md S65)."""
-        names = ("mch_billno", "mch_id", "wxappid", "total_amount")
+        """Whether number, merchant, appid, amount and receiver come back as sent; a missing echo is no echo (S65)."""
+        names = ("mch_billno", "mch_id", "wxappid", "total_amount", "re_openid")
         return all(self.fields.get(name, "").strip() == str(sent[name]) for name in names if name in sent)
 
 
@@ -103,6 +103,44 @@ def hbpreorder_params(
         "auth_appid": auth_pair[1],
         "risk_cntl": risk_cntl,
     }
+
+
+def sendredpack_params(
+    *,
+    mch_id: str,
+    appid: str,
+    mch_billno: str,
+    openid: str,
+    amount_fen: int,
+    send_name: str,
+    wishing: str,
+    act_name: str,
+    remark: str,
+    client_ip: str,
+    scene_id: str = "",
+) -> dict[str, str]:
+    """The business fields of one packet to one person, all that §3.2 asks for but nonce_str and sign (money.md I5).
+
+    amount_fen in fen; above 200 yuan or below 1 yuan WeChat wants a `scene_id`, an empty one is left out because empty
+    fields must not be signed. client_ip is the IPv4 address this server calls from. Raises ValueError for a text that
+    WeChat would refuse; forms ask `pay_texts.faults("sendredpack", …)` before it comes to that.
+    """
+    words = {"send_name": send_name, "wishing": wishing, "act_name": act_name, "remark": remark}
+    pay_texts.require("sendredpack", words)
+    params = {
+        "mch_billno": mch_billno,
+        "mch_id": mch_id,
+        "wxappid": appid,
+        "send_name": send_name,
+        "re_openid": openid,
+        "total_amount": str(amount_fen),
+        "total_num": str(limits.PACKETS_PER_ORDER),
+        "wishing": wishing,
+        "client_ip": client_ip,
+        "act_name": act_name,
+        "remark": remark,
+    }
+    return params | {"scene_id": scene_id} if scene_id else params
 
 
 class PayClient:
@@ -162,6 +200,24 @@ class PayClient:
         if answer.is_success and not (answer.echoes(params) and answer.fields.get("sp_ticket")):
             raise Unanswered(
                 "hbpreorder: the answer belongs to another order or has no ticket",
+                reason="wrong_echo",
+                evidence=answer.raw,
+                status=200,
+                security=True,
+            )
+        return answer
+
+    def sendredpack(self, params: Mapping[str, str | int]) -> PayAnswer:
+        """Send one packet to one person; the same number with the same fields never pays twice (§3.2, money.md W1).
+
+        Success is what three things say together: return_code, result_code, and a send_listid; a reply that says
+        SUCCESS beside an error code without one (seen in the field), or echoes another number, amount or person, raises
+        Unanswered with security=True. What return_msg says never counts: only codes do.
+        """
+        answer = self._call("/mmpaymkttransfers/sendredpack", params, "pay")
+        if answer.is_success and not (answer.echoes(params) and answer.fields.get("send_listid", "").strip()):
+            raise Unanswered(
+                "sendredpack: the answer belongs to another order or has no send_listid",
                 reason="wrong_echo",
                 evidence=answer.raw,
                 status=200,
