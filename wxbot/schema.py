@@ -6,11 +6,25 @@ from wxbot.db import Base
 from wxbot.draws import models as draws
 from wxbot.ledger import Entry
 from wxbot.orders import models as orders
+from wxbot.payouts import models as payouts
 from wxbot.people import models as people
 from wxbot.replies import models as replies
 from wxbot.staff import models as staff
+from wxbot.vouchers import models as vouchers
 
 APPEND_ONLY = ("ledger_entries", "ledger_seals", "audit_events", "order_evidence")
 """Tables whose rows are never changed or deleted; triggers enforce it on both databases (I9)."""
 
-__all__ = ["APPEND_ONLY", "Base", "Budget", "Entry", "campaigns", "draws", "orders", "people", "replies", "staff"]
+__all__ = [
+    "APPEND_ONLY",
+    "Base",
+    "Budget",
+    "Entry",
+    "campaigns",
+    "draws",
+    "orders",
+    "payouts",
+    "people",
+    "replies",
+    "staff",
+]
