@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--app-url", action="append", default=[], help="a page address allowed for OAuth and the JS-SDK"
     )
     parser.add_argument("--callback-mode", choices=CALLBACK_MODES, default=defaults.callback_mode)
-    for name in ("appid", "appsecret", "original-id", "callback-token", "aes-key", "mch-id", "pay-key"):
+    for name in ("appid", "appsecret", "original-id", "callback-token", "aes-key", "mch-id", "pay-key", "api-v3-key"):
         parser.add_argument(f"--{name}", default=getattr(defaults, name.replace("-", "_")))
     parser.add_argument("--balance-fen", type=int, default=defaults.balance_fen)
     parser.add_argument("--seed", type=int, default=defaults.seed)

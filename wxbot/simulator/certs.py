@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from wxbot.simulator import pay_v3_keys
+
 LIFE = datetime.timedelta(days=3650)
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -27,6 +29,10 @@ class Certificates:
     server_key: Path
     client_cert: Path
     client_key: Path
+    pay_public_key: Path
+    pay_private_key: Path
+    platform_cert: Path
+    platform_key: Path
 
 
 def ensure(folder: Path, mch_id: str, host: str = "127.0.0.1") -> Certificates:
@@ -37,11 +43,16 @@ def ensure(folder: Path, mch_id: str, host: str = "127.0.0.1") -> Certificates:
         server_key=folder / "server_key.pem",
         client_cert=folder / "apiclient_cert.pem",
         client_key=folder / "apiclient_key.pem",
+        **pay_v3_keys.paths(folder),
     )
     everything = (files.ca, files.server_cert, files.server_key, files.client_cert, files.client_key)
     if not all(path.is_file() for path in everything):
         folder.mkdir(parents=True, exist_ok=True)
         make(files, mch_id, host)
+    if not all(path.is_file() for path in pay_v3_keys.paths(folder).values()):
+        for name, content in pay_v3_keys.make().items():
+            write = write_private if b"PRIVATE KEY" in content else Path.write_bytes
+            write(getattr(files, name), content)
     return files
 
 

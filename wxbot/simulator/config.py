@@ -32,6 +32,8 @@ class Account:
     ip_whitelist: list[str] = field(default_factory=list)
     mch_id: str = "1900000001"
     pay_key: str = "5imu1atorPayKey5imu1atorPayKey00"
+    api_v3_key: str = "5imu1atorApiV3Key5imu1atorV3Key0"
+    pay_public_key_id: str = "PUB_KEY_ID_SIM0001"
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -50,6 +52,10 @@ class Account:
             raise ValueError(f"callback_mode: must be one of {', '.join(CALLBACK_MODES)}")
         if len(changes.get("aes_key", self.aes_key)) != 43:
             raise ValueError("aes_key: must have 43 characters")
+        if len(changes.get("api_v3_key", self.api_v3_key).encode()) != 32:
+            raise ValueError("api_v3_key: must have 32 characters")
+        if not changes.get("pay_public_key_id", self.pay_public_key_id).startswith("PUB_KEY_ID_"):
+            raise ValueError("pay_public_key_id: must begin with PUB_KEY_ID_")
         for name, value in changes.items():
             setattr(self, name, value)
 
@@ -72,6 +78,7 @@ class SimulatorConfig:
     callback_mode: str = Account.callback_mode
     mch_id: str = Account.mch_id
     pay_key: str = Account.pay_key
+    api_v3_key: str = Account.api_v3_key
     balance_fen: int = 10_000_000
     seed: int = 1
     is_saved: bool = True
@@ -93,4 +100,5 @@ class SimulatorConfig:
             business_domains=list(hosts),
             mch_id=self.mch_id,
             pay_key=self.pay_key,
+            api_v3_key=self.api_v3_key,
         )
