@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     pay_public_key_file: Path | None = None
     transfer_scene_id: str = Field(default="1000", pattern=r"^\d{4}$")
     transfer_perception: str = Field(default="现金奖励", max_length=32)
-    transfer_reports: dict[str, str] = {"活动名称": "{act_name}", "奖励说明": "{remark}"}
+    transfer_reports: str = "活动名称={act_name};奖励说明={remark}"
 
     sms_provider: Literal["none", "console", "tencent", "aliyun"] = "none"
     sms_key_id: str = ""
@@ -213,6 +213,12 @@ class Settings(BaseSettings):
         ):
             faults.append("WXBOT_VOUCHER_STORAGE: s3 needs WXBOT_S3_BUCKET, WXBOT_S3_KEY_ID and WXBOT_S3_SECRET_KEY")
         return faults
+
+    @property
+    def transfer_report_texts(self) -> dict[str, str]:
+        """Report item of the transfer's scene → text; `{act_name}` and `{remark}` stand for the payout's own texts."""
+        pairs = (part.partition("=") for part in self.transfer_reports.split(";") if part.strip())
+        return {name.strip(): text.strip() for name, _, text in pairs}
 
     @property
     def transfer_notify_url(self) -> str:

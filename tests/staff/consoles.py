@@ -31,6 +31,7 @@ PASSWORD = "correct-horse-7"
 PEOPLE = {
     "li": ("李运营", "marketer"),
     "zhao": ("赵运营", "marketer"),
+    "sun": ("孙审核", "reviewer"),
     "wang": ("王财务", "cashier"),
     "chen": ("陈管理", "admin"),
 }

@@ -28,7 +28,7 @@ from wxbot.orders.export import csv_response
 from wxbot.orders.models import MerchantLine
 from wxbot.staff import roster
 from wxbot.staff.console import local, locale, log_action, now, number, one_or_404, role_required, runtime, text
-from wxbot.staff.models import ROLES
+from wxbot.staff.models import WATCHERS
 from wxbot.wechat.errors import ErrorRow, row_for
 
 LIVE = ("launching", "on", "off", "closing")
@@ -82,14 +82,14 @@ def _overview() -> dict[str, Any]:
 
 
 @blueprint.get("/")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def overview() -> str:
     """Where things stand today."""
     return render_template("console/overview.html", **_overview())
 
 
 @blueprint.get("/overview/live")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def overview_live() -> str:
     """The moving parts of the overview: the figures and campaigns, or (`part=money`) where the money is."""
     if text("part") == "money":
@@ -99,14 +99,14 @@ def overview_live() -> str:
 
 
 @blueprint.get("/overview/money.json")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def overview_money() -> Response:
     """Money by hour of the last three days, of all campaigns that are theirs to see."""
     return _kept_money(f"console:money:of:{owner_filter() or 'all'}", None, timedelta(days=3))
 
 
 @blueprint.get("/campaigns")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def index() -> str:
     """All campaigns that are theirs to see, newest first."""
     group = request.args.get("group", "all")
@@ -155,7 +155,7 @@ def _trouble(campaign: Campaign) -> tuple[str, str] | None:
 
 
 @blueprint.get("/campaigns/<int:campaign_id>")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def page(campaign_id: int) -> str:
     """One campaign: where it stands, what it holds, what can be done."""
     campaign = campaign_or_404(campaign_id)
@@ -175,7 +175,7 @@ def page(campaign_id: int) -> str:
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/live")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def page_live(campaign_id: int) -> str:
     """The moving part of a campaign's page."""
     return render_template("console/_campaign_live.html", **_standing(campaign_or_404(campaign_id)))
@@ -187,7 +187,7 @@ def entry_url(campaign: Campaign) -> str:
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/qr.svg")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def qr_code(campaign_id: int) -> Response:
     """The entry as a QR code."""
     campaign = campaign_or_404(campaign_id)
@@ -198,7 +198,7 @@ def qr_code(campaign_id: int) -> Response:
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/money.json")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def money_chart(campaign_id: int) -> Response:
     """Money of a campaign by hour."""
     campaign_or_404(campaign_id)

@@ -13,7 +13,7 @@ from wxbot.clock import SHANGHAI
 from wxbot.draws.models import DrawCount
 from wxbot.draws.outcomes import SENTENCES, Outcome
 from wxbot.staff.console import guard, locale, now, role_required, runtime
-from wxbot.staff.models import ROLES
+from wxbot.staff.models import WATCHERS
 
 blueprint = guard(Blueprint("draw_charts", __name__))
 
@@ -36,7 +36,7 @@ def _title(outcome: str) -> str:
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/funnel")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def funnel(campaign_id: int) -> str:
     """Pages → proven shakes → admitted → bound → received, and the refusals by reason."""
     campaign_or_404(campaign_id)
@@ -52,7 +52,7 @@ def funnel(campaign_id: int) -> str:
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/draws.json")
-@role_required(*ROLES)
+@role_required(*WATCHERS)
 def chart(campaign_id: int) -> Response:
     """Pages, admissions and refusals by hour; by day once there are more than three days."""
     campaign_or_404(campaign_id)

@@ -57,6 +57,10 @@ class Order(Base):
     sends: Mapped[int] = mapped_column(Integer, default=0)
     checks: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime]
+    send_after: Mapped[datetime]
+    """A planned order is not sent before; later than created_at when the person's limit of a day was reached."""
+    charged_day: Mapped[str | None] = mapped_column(String(8))
+    """The Shanghai day whose limit of the person it has used; None while it has used none."""
     sent_at: Mapped[datetime | None]
     accepted_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
@@ -82,7 +86,7 @@ class Order(Base):
               sqlite_where=text("NOT is_noticed"), postgresql_where=text("NOT is_noticed")),
         Index("ix_orders_due", "next_check_at",
               sqlite_where=text("next_check_at IS NOT NULL"), postgresql_where=text("next_check_at IS NOT NULL")),
-        Index("ix_orders_to_send", "id",
+        Index("ix_orders_to_send", "send_after", "id",
               sqlite_where=text("status = 'planned'"), postgresql_where=text("status = 'planned'")),
         Index("ix_orders_sending", "lease_until",
               sqlite_where=text("status = 'sending'"), postgresql_where=text("status = 'sending'")),
@@ -151,7 +155,21 @@ class MerchantLine(Base):
     sent_in_second: Mapped[int] = mapped_column(Integer, default=0)
     day: Mapped[str] = mapped_column(String(8), default="")
     sent_in_day: Mapped[int] = mapped_column(Integer, default=0)
+    fen_in_day: Mapped[int] = mapped_column(BigInteger, default=0)
     next_serial: Mapped[int] = mapped_column(BigInteger, default=1)
+
+
+class Quota(Base):
+    """How much of a limit is used: per name (`person:<openid>`, …) and period (a Shanghai day or month)."""
+
+    __tablename__ = "quotas"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    period: Mapped[str] = mapped_column(String(8), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer, default=0)
+    fen: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    __table_args__ = (CheckConstraint("n >= 0 AND fen >= 0", name="not_negative"),)
 
 
 class BillLine(Base):

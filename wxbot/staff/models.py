@@ -9,7 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from wxbot.db import Base, BigId
 
 ROLES = ("marketer", "reviewer", "cashier", "admin")
-"""marketer: drafts and runs campaigns · reviewer: decides on vouchers · cashier: approves, sees orders and the ledger · admin: staff and audit, no money."""
+"""marketer: drafts and runs campaigns · reviewer: decides on vouchers · cashier: approves, sees orders and the ledger ·
+admin: staff and audit, no money."""
+
+WATCHERS = ("marketer", "cashier", "admin")
+"""Who sees how campaigns go; a reviewer has a desk of their own."""
 
 
 class Staff(Base):

@@ -1,0 +1,163 @@
+"""Asking for a payout, and the second person's decision (money rules 2 and 14, F01, F24)."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.clock import shanghai_day
+from wxbot.money import yuan
+from wxbot.orders import quotas
+from wxbot.orders.channels import DIRECT
+from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
+from wxbot.settings import Settings
+from wxbot.transitions import move
+
+MANUAL_ALWAYS_TWO = ("reissue",)
+"""Sources that need a second person whatever the amount (money F83)."""
+
+
+class BadPayout(ValueError):
+    """The payout is refused; the text is a sentence for the member of staff who asked for it."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who is owed how much, by which programme, for what. `texts` replaces texts of the programme; amount in fen."""
+
+    source_kind: str
+    source_id: int
+    programme_id: int
+    openid: str
+    amount_fen: int
+    note: str = ""
+    channel: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    created_by: int | None = None
+    approved_by: int | None = None
+    """The second person who has already approved it, with the list it stands in."""
+
+
+TEXTS = ("send_name", "act_name", "wishing", "remark")
+
+
+def content_of(payout: Payout) -> str:
+    """The hash of everything an approval is bound to: who, how much, from which budget, over which channel, which texts."""
+    parts = {
+        "source": [payout.source_kind, payout.source_id], "programme": payout.programme_id, "openid": payout.openid,
+        "amount_fen": payout.amount_fen, "channel": payout.channel, "texts": payout.texts,
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def request(session: Session, settings: Settings, claim: Claim, now: datetime) -> Payout:
+    """Write down what is owed, in the caller's transaction; asking again for the same source gives the same payout.
+
+    Below `second_person_fen` it is approved at once, else it waits for `approve`. Raises BadPayout with a sentence when
+    the amount, the programme or the person's limit of this month does not allow it, or when the same source was already
+    asked for with other content.
+    """
+    known = find(session, claim.source_kind, claim.source_id)
+    if known is not None:
+        return _same(known, claim)
+    programme = _open_programme(session, claim.programme_id)
+    payout = _drafted(settings, programme, claim, now)
+    if programme.person_fen_per_month:
+        payout.month = f"{shanghai_day(now):%Y%m}"
+        if not quotas.take(session, month_name(payout), payout.month, payout.amount_fen,
+                           most_fen=programme.person_fen_per_month):  # fmt: skip
+            raise BadPayout(
+                f"超过该项目每人每月 ¥{yuan(programme.person_fen_per_month)} 的上限，请下月再付或调整上限 / "
+                f"above what one person may get from this programme in a month: pay it next month, or raise the limit"
+            )
+    session.add(payout)
+    session.flush()
+    return payout
+
+
+def find(session: Session, source_kind: str, source_id: int) -> Payout | None:
+    """The payout of a source, or None."""
+    return session.scalar(select(Payout).where(Payout.source_kind == source_kind, Payout.source_id == source_id))
+
+
+def month_name(payout: Payout) -> str:
+    """The name of the person's monthly limit in a programme."""
+    return f"programme:{payout.programme_id}:{payout.openid}"
+
+
+def _same(known: Payout, claim: Claim) -> Payout:
+    is_same = (known.openid, known.amount_fen, known.programme_id) == (
+        claim.openid, claim.amount_fen, claim.programme_id,
+    )  # fmt: skip
+    if not is_same:
+        raise BadPayout(
+            "这一笔已按另外的金额或收款人登记过，不能更改 / this was already asked for with another amount or person"
+        )
+    return known
+
+
+def _open_programme(session: Session, programme_id: int) -> Programme:
+    programme = session.get(Programme, programme_id)
+    if programme is None or not programme.is_open:
+        raise BadPayout("付款项目不存在或已停用，请另选一个 / choose a programme that is open")
+    return programme
+
+
+def _drafted(settings: Settings, programme: Programme, claim: Claim, now: datetime) -> Payout:
+    if not settings.payout_min_fen <= claim.amount_fen <= settings.payout_max_fen:
+        raise BadPayout(
+            f"单笔金额须在 ¥{yuan(settings.payout_min_fen)} 到 ¥{yuan(settings.payout_max_fen)} 之间 / "
+            f"one payout is between ¥{yuan(settings.payout_min_fen)} and ¥{yuan(settings.payout_max_fen)}"
+        )
+    channel = claim.channel or programme.channel or settings.payout_channel
+    if channel not in DIRECT:
+        raise BadPayout(f"没有这种付款方式：{channel} / there is no such channel")
+    texts = {name: claim.texts.get(name) or getattr(programme, name) for name in TEXTS}
+    needs_two = claim.amount_fen >= settings.second_person_fen or claim.source_kind in MANUAL_ALWAYS_TWO
+    is_approved = claim.approved_by is not None or not needs_two
+    payout = Payout(
+        public_id=secrets.token_urlsafe(18), source_kind=claim.source_kind, source_id=claim.source_id,
+        programme_id=programme.id, openid=claim.openid, amount_fen=claim.amount_fen, channel=channel, texts=texts,
+        note=claim.note[:200], status="approved" if is_approved else "requested", hold=None,
+        due_at=now if is_approved else None, attempts=0, failures=0, month="", created_by=claim.created_by,
+        approved_by=claim.approved_by, created_at=now, approved_at=now if is_approved else None,
+    )  # fmt: skip
+    payout.content_sha256 = content_of(payout)
+    return payout
+
+
+def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
+    """The second person agrees to exactly what they were shown. Raises BadPayout with a sentence."""
+    payout = session.get(Payout, payout_id)
+    if payout is None or payout.status != "requested":
+        raise BadPayout("这一笔不在等待审批，请刷新页面 / it does not wait for approval any more; reload the page")
+    if payout.created_by == staff_id:
+        raise BadPayout("不能审批自己提出的付款，请另一位同事审批 / a second person must approve what you asked for")
+    if seen_sha256 != payout.content_sha256 or content_of(payout) != payout.content_sha256:
+        raise BadPayout("内容与看到的不一致，请刷新页面后再审批 / the content differs from what you saw; reload the page")
+    if not move(session, Payout, payout_id, PAYOUT_NEXT, "requested", "approved",
+                approved_by=staff_id, approved_at=now, due_at=now):  # fmt: skip
+        raise BadPayout("刚刚被其他人处理，请刷新页面 / somebody else was faster; reload the page")
+
+
+def cancel(session: Session, payout_id: int, now: datetime) -> bool:
+    """Call off a payout that has no order (money F82); its use of the month's limit is given back. False when it has one."""
+    payout = session.get(Payout, payout_id)
+    if payout is None or payout.status not in ("requested", "approved"):
+        return False
+    is_ours = move(session, Payout, payout_id, PAYOUT_NEXT, payout.status, "cancelled",
+                   hold=None, due_at=None, settled_at=now)  # fmt: skip
+    if is_ours:
+        release_month(session, payout)
+    return is_ours
+
+
+def release_month(session: Session, payout: Payout) -> None:
+    """Give back what a payout that came to nothing had used of the month; once, by whoever moved it to its end."""
+    if payout.month:
+        quotas.give_back(session, month_name(payout), payout.month, payout.amount_fen)
