@@ -27,4 +27,5 @@ __all__ = [
     "people",
     "replies",
     "staff",
+    "vouchers",
 ]
