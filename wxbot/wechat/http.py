@@ -48,7 +48,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back with HTTP 200; header names are lower-case."""
+    """What came back, with HTTP 200 unless any status was asked for; header names are lower-case."""
 
     status: int
     headers: Mapping[str, str]
@@ -182,17 +182,22 @@ class Transport:
         params: Mapping[str, str | int] | None = None,
         body: bytes | None = None,
         content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        any_status: bool = False,
         max_bytes: int = REPLY_BYTES,
         secrets: Iterable[str] = (),
     ) -> Reply:
-        """One attempt. Returns a 200 reply; raises NotSent (0 bytes written) or Unanswered (outcome unknown)."""
+        """One attempt. Returns a 200 reply; raises NotSent (0 bytes written) or Unanswered (outcome unknown).
+
+        headers: more headers, such as a signature over the body. any_status: the caller reads other statuses, too.
+        """
         hidden = (*self._secrets, *secrets)
         label = f"{method} {urlsplit(url).path}"
         if params:
             url = f"{url}?{urlencode(params)}"
-        headers = {"Accept-Encoding": "identity", "User-Agent": "wxbot"}
+        sent = {**(headers or {}), "Accept-Encoding": "identity", "User-Agent": "wxbot"}
         if content_type:
-            headers["Content-Type"] = content_type
+            sent["Content-Type"] = content_type
         if self._before_send is not None:
             self._before_send(label)
         limits = self._timeouts
@@ -200,7 +205,7 @@ class Transport:
         _exchange.read_s = limits.read_s
         _exchange.deadline = time.monotonic() + limits.total_s
         try:
-            return self._exchange(method, url, headers, body, max_bytes, label, hidden)
+            return self._exchange(method, url, sent, body, max_bytes, label, hidden, any_status)
         except WeChatError:
             raise
         except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
@@ -217,6 +222,7 @@ class Transport:
         max_bytes: int,
         label: str,
         hidden: tuple[str, ...],
+        any_status: bool,
     ) -> Reply:
         limits = self._timeouts
         response = self._own_pools().urlopen(
@@ -240,7 +246,7 @@ class Transport:
             else:
                 response.close()
         names = {name.lower(): value for name, value in response.headers.items()}
-        if response.status != 200:
+        if response.status != 200 and not any_status:
             raise Unanswered(
                 f"{label}: HTTP {response.status}",
                 reason="http_status",
