@@ -25,7 +25,7 @@ from wxbot.draws.booking import drawn_key
 from wxbot.draws.desk import desk_of
 from wxbot.draws.models import Draw, DrawCount, TryQuota
 from wxbot.draws.outcomes import SENTENCES, Outcome
-from wxbot.people.models import Block
+from wxbot.people import blocklist
 from wxbot.runtime import Runtime
 
 
@@ -281,7 +281,7 @@ def test_the_odds_of_one_shake_are_rolled_once(stage: Stage, ming: Phone, cast: 
 def test_someone_on_the_blocklist_does_not_draw(stage: Stage, ming: Phone, cast: Cast) -> None:
     now = stage.runtime.clock.now()
     with stage.runtime.database.transaction() as session:
-        session.add(Block(openid=cast.ming.openid, reason="farm", staff_id=1, created_at=now))
+        blocklist.block(session, stage.runtime.vault, cast.ming.openid, "farm", 1, now)
     assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid))) == "blocked"
     assert stage.draws() == []
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from wxbot.db import Base, Database
-from wxbot.people import blocklist, followers
+from wxbot.people import blocklist, followers, marks
 from wxbot.people.models import Follower, Withdrawal
+from wxbot.vault import Vault
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 events = st.lists(st.tuples(st.booleans(), st.integers(0, 4)), min_size=1, max_size=4)
@@ -70,16 +71,16 @@ def test_a_withdrawal_is_noted_once(database: Database) -> None:
 
 
 def test_blocking_again_replaces_the_reason_and_unblocking_lets_in(database: Database) -> None:
+    vault = Vault("s" * 32)
     with database.transaction() as session:
-        blocklist.block(session, "oA", "farm", 1, BEGAN)
-        blocklist.block(session, "oA", "farm of 500", 2, BEGAN)
-        blocklist.block(session, "oB", "r" * 500, 2, BEGAN)
+        blocklist.block(session, vault, "oAAAAA", "farm", 1, BEGAN)
+        blocklist.block(session, vault, "oAAAAA", "farm of 500", 2, BEGAN)
+        blocklist.block(session, vault, "oBBBBB", "r" * 500, 2, BEGAN)
     with database.transaction() as session:
-        assert blocklist.is_blocked(session, "oA")
-        assert not blocklist.is_blocked(session, "oC")
-        assert [(row.openid, row.reason[:11]) for row in blocklist.list_blocks(session)] == [
-            ("oA", "farm of 500"), ("oB", "r" * 11),
+        assert blocklist.is_blocked(session, "oAAAAA")
+        assert not blocklist.is_blocked(session, "oCCCCC")
+        assert [(row.subject, row.reason[:11]) for row in marks.page(session, "block")] == [
+            ("oBBBBB", "r" * 11), ("oAAAAA", "farm of 500"),
         ]  # fmt: skip
-        assert [row.openid for row in blocklist.list_blocks(session, after="oA")] == ["oB"]
-        assert blocklist.unblock(session, "oA")
-        assert not blocklist.unblock(session, "oA")
+        assert blocklist.unblock(session, "oAAAAA")
+        assert not blocklist.unblock(session, "oAAAAA")

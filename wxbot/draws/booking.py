@@ -92,7 +92,13 @@ _ASKED_POSTGRESQL = """
 _KNOWN = """
     WITH {asked}
     SELECT asked.i, 'blocked' AS why, '' AS lottery_id, '' AS noncestr, '' AS sign
-      FROM asked JOIN blocks ON blocks.openid = asked.openid
+      FROM asked JOIN person_marks AS mark ON mark.subject = asked.openid
+     WHERE mark.kind = 'openid' AND mark.mark = 'block'
+    UNION ALL
+    SELECT asked.i, 'blocked', '', '', ''
+      FROM asked JOIN bindings ON bindings.openid = asked.openid AND bindings.status = 'active'
+      JOIN person_marks AS mark ON mark.subject = bindings.phone_index
+     WHERE mark.kind = 'phone' AND mark.mark = 'block'
     UNION ALL
     SELECT asked.i, draws.status, draws.lottery_id, draws.noncestr, draws.sign
       FROM asked JOIN draws ON draws.campaign_id = asked.campaign_id AND draws.openid = asked.openid

@@ -4,17 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from wxbot.people.models import Follower, Withdrawal
+from wxbot.people.upsert import insert_into
 
 SCENE_PREFIX = "qrscene_"
 """subscribe through a QR code carries its scene with this prefix, SCAN without it (wechat-protocol §5.6)."""
-
-
-def _insert(session: Session, table: Any) -> Any:
-    return (sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert)(table)
 
 
 def follow(session: Session, openid: str, event_key: str, event_at: datetime) -> bool:
@@ -39,7 +35,7 @@ def _apply(session: Session, openid: str, event_at: datetime, is_subscribed: boo
     if not is_subscribed:
         newer = or_(newer, and_(Follower.event_unix == event_unix, Follower.is_subscribed))
     first = {"scene": "", "subscribed_at": None, "unsubscribed_at": None} | values
-    statement = _insert(session, Follower).values(openid=openid, **first)
+    statement = insert_into(session, Follower).values(openid=openid, **first)
     applied = statement.on_conflict_do_update(index_elements=["openid"], set_=values, where=newer)
     return session.scalar(applied.returning(Follower.openid)) is not None
 
@@ -54,6 +50,6 @@ def note_withdrawal(session: Session, openid: str, event: str, event_at: datetim
 
     True when this is new; a repeat changes nothing.
     """
-    statement = _insert(session, Withdrawal).values(openid=openid, event=event, asked_at=event_at)
+    statement = insert_into(session, Withdrawal).values(openid=openid, event=event, asked_at=event_at)
     noted = statement.on_conflict_do_nothing(index_elements=["openid"]).returning(Withdrawal.openid)
     return session.scalar(noted) is not None

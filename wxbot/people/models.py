@@ -1,11 +1,65 @@
-"""Followers, the blocklist, and who asked to be forgotten."""
+"""The people of the account: who follows, who may bind, who is bound to which phone, who may never be paid, what they were told.
+
+A phone number is stored sealed (readable with the deployment's key only) beside a blind index by which it is found.
+"""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from wxbot.db import Base
+from wxbot.db import Base, BigId
+from wxbot.transitions import Transitions
+
+BINDING_STATUSES: dict[str, str] = {
+    "held": "the person proved the phone, but it is not on the roster: a reviewer decides",
+    "active": "this openid is this phone's; it may be paid",
+    "ended": "was replaced, refused, taken off by staff, or erased; kept as history",
+}
+BINDING_NEXT: Transitions = {
+    "held": frozenset({"active", "ended"}),
+    "active": frozenset({"ended"}),
+    "ended": frozenset(),
+}
+
+CODE_STATUSES: dict[str, str] = {
+    "live": "may be typed in: five tries, five minutes",
+    "used": "the right digits came in time",
+    "dead": "its message could not be sent; a new one must be asked for",
+}
+
+SMS_STATUSES: dict[str, str] = {
+    "planned": "waits for the worker",
+    "sending": "a worker has it; after its lease nobody sends it again",
+    "sent": "the provider took it",
+    "failed": "provably not sent; the counts were given back and the code is dead",
+    "unknown": "the provider's answer was lost: it may have arrived, so it counts and the code lives",
+    "late": "the worker came after the code's five minutes",
+    "withheld": "the number may not bind: nothing is sent, and nobody can tell from outside",
+}
+SMS_NEXT: Transitions = {
+    "planned": frozenset({"sending", "late"}),
+    "sending": frozenset({"sent", "failed", "unknown"}),
+}
+
+NOTICE_STATUSES: dict[str, str] = {
+    "planned": "waits to be sent into the chat",
+    "sending": "a worker has it; after its lease nobody sends it again",
+    "sent": "WeChat took it",
+    "unreachable": "outside WeChat's reply window, or the person left: it stands on their own page",
+    "unknown": "WeChat's answer was lost: it may have arrived, it is never sent twice",
+    "failed": "refused by WeChat and given up; it stands on the person's own page",
+}
+NOTICE_NEXT: Transitions = {
+    "planned": frozenset({"sending"}),
+    "sending": frozenset({"planned", "sent", "unreachable", "unknown", "failed"}),
+}
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """A partial index on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Follower(Base):
@@ -22,21 +76,10 @@ class Follower(Base):
     """CreateTime of the newest event applied: an older one that arrives late changes nothing."""
 
 
-class Block(Base):
-    """An openid that may not draw, with the reason and who decided it."""
-
-    __tablename__ = "blocks"
-
-    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    reason: Mapped[str] = mapped_column(String(200))
-    staff_id: Mapped[int]
-    created_at: Mapped[datetime]
-
-
 class Withdrawal(Base):
     """A person took back the authorisation, or closed the WeChat account: their personal data must be erased.
 
-    WeChat tells it once (wechat-protocol §5.6), so the wish is kept until someone has carried it out.
+    WeChat tells it once (wechat-protocol §5.6), so the wish is kept until the worker has carried it out.
     """
 
     __tablename__ = "withdrawals"
@@ -44,4 +87,184 @@ class Withdrawal(Base):
     openid: Mapped[str] = mapped_column(String(64), primary_key=True)
     event: Mapped[str] = mapped_column(String(40))
     asked_at: Mapped[datetime]
-    erased_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class RosterEntry(Base):
+    """Somebody who may bind: a name and a phone, as the company's list says."""
+
+    __tablename__ = "roster_entries"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(40))
+    phone_sealed: Mapped[str] = mapped_column(String(200))
+    phone_index: Mapped[str] = mapped_column(String(64), unique=True)
+    department: Mapped[str] = mapped_column(String(60), default="")
+    note: Mapped[str] = mapped_column(String(200), default="")
+    is_active: Mapped[bool] = mapped_column(default=True)
+    staff_id: Mapped[int | None] = mapped_column(Integer)
+    """Who put it here last; None from the command line."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_roster_entries_name", "name", "id"),)
+
+
+class RosterFile(Base):
+    """An uploaded list between its preview and its import: the checked rows, sealed; swept after a day."""
+
+    __tablename__ = "roster_files"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    staff_id: Mapped[int | None] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(String(100))
+    sha256: Mapped[str] = mapped_column(String(64))
+    rows_sealed: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    imported_at: Mapped[datetime | None]
+
+
+class Binding(Base):
+    """One openid tied to one phone, from its proof to its end. Rows are never deleted: together they are the history."""
+
+    __tablename__ = "bindings"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    openid: Mapped[str] = mapped_column(String(64))
+    phone_sealed: Mapped[str] = mapped_column(String(200))
+    phone_index: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(40), default="")
+    """The roster's name for this phone when it was bound; empty for a number that is not on it."""
+    status: Mapped[str] = mapped_column(String(8))
+    via: Mapped[str] = mapped_column(String(8))
+    """chat or h5."""
+    proved_at: Mapped[datetime]
+    """When the person typed the right code."""
+    bound_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str] = mapped_column(String(12), default="")
+    """rebound, moved, refused, staff, roster, replaced or erased."""
+    staff_id: Mapped[int | None] = mapped_column(Integer)
+    """Who approved, refused or ended it; None when the person did."""
+
+    __table_args__ = (
+        CheckConstraint("status IN ('held', 'active', 'ended')", name="status"),
+        Index("ix_bindings_openid", "openid", "id"),
+        Index("ix_bindings_phone_index", "phone_index", "id"),
+        Index("ix_bindings_status", "status", "id"),
+        # One phone per openid and one openid per phone, whoever is quicker (F79).
+        Index("uq_bindings_active_openid", "openid", unique=True, **_where("status = 'active'")),
+        Index("uq_bindings_active_phone", "phone_index", unique=True, **_where("status = 'active'")),
+        Index("uq_bindings_held_openid", "openid", unique=True, **_where("status = 'held'")),
+    )
+
+
+class SmsCode(Base):
+    """The one code of a person for one purpose; asking again replaces it, so an old one is dead at once (S53)."""
+
+    __tablename__ = "sms_codes"
+
+    purpose: Mapped[str] = mapped_column(String(12), primary_key=True)
+    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    serial: Mapped[str] = mapped_column(String(32))
+    """Random; part of what is hashed, and how a message that could not be sent finds its own code."""
+    phone_sealed: Mapped[str] = mapped_column(String(200))
+    phone_index: Mapped[str] = mapped_column(String(64))
+    code_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(8))
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (CheckConstraint("status IN ('live', 'used', 'dead')", name="status"),)
+
+
+class SmsCount(Base):
+    """How often something was done by one subject since its window began; raised by a conditional upsert only (S51)."""
+
+    __tablename__ = "sms_counts"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64), primary_key=True)
+    began_at: Mapped[datetime]
+    n: Mapped[int] = mapped_column(Integer)
+
+    __table_args__ = (Index("ix_sms_counts_began_at", "began_at"),)
+
+
+class SmsOut(Base):
+    """One text message to be sent; phone and code are sealed, and blanked as soon as they are not needed."""
+
+    __tablename__ = "sms_out"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    serial: Mapped[str] = mapped_column(String(32), unique=True)
+    purpose: Mapped[str] = mapped_column(String(12))
+    openid: Mapped[str] = mapped_column(String(64))
+    phone_sealed: Mapped[str] = mapped_column(String(200))
+    code_sealed: Mapped[str] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(8))
+    counted: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """[kind, subject, amount] of each count this message raised: given back when it was provably not sent."""
+    provider: Mapped[str] = mapped_column(String(12), default="")
+    reference: Mapped[str] = mapped_column(String(64), default="")
+    """The provider's number of the message, or its error code."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_sms_out_planned", "id", **_where("status = 'planned'")),
+        Index("ix_sms_out_sending", "lease_until", **_where("status = 'sending'")),
+        Index("ix_sms_out_openid", "openid", "id"),
+    )
+
+
+class PersonMark(Base):
+    """Staff's word on one openid or phone: `block` is never paid, `allow` may be paid even when not bound."""
+
+    __tablename__ = "person_marks"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    mark: Mapped[str] = mapped_column(String(8))
+    kind: Mapped[str] = mapped_column(String(8))
+    subject: Mapped[str] = mapped_column(String(64))
+    """The openid, or the blind index of the phone."""
+    phone_sealed: Mapped[str] = mapped_column(String(200), default="")
+    reason: Mapped[str] = mapped_column(String(200))
+    staff_id: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("kind", "subject"),
+        CheckConstraint("mark IN ('block', 'allow')", name="mark"),
+        CheckConstraint("kind IN ('openid', 'phone')", name="kind"),
+    )
+
+
+class Notice(Base):
+    """Something a person is told, once per (kind, ref): in the chat when WeChat lets us, and always on their own page."""
+
+    __tablename__ = "notices"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    openid: Mapped[str] = mapped_column(String(64))
+    kind: Mapped[str] = mapped_column(String(20))
+    ref: Mapped[str] = mapped_column(String(64))
+    text: Mapped[str] = mapped_column(String(600))
+    url: Mapped[str] = mapped_column(String(300), default="")
+    status: Mapped[str] = mapped_column(String(12))
+    tries: Mapped[int] = mapped_column(Integer, default=0)
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    err_code: Mapped[str] = mapped_column(String(16), default="")
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("kind", "ref"),
+        Index("ix_notices_openid", "openid", "id"),
+        Index("ix_notices_due", "due_at", **_where("status = 'planned'")),
+        Index("ix_notices_sending", "lease_until", **_where("status = 'sending'")),
+    )
