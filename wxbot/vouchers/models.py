@@ -59,7 +59,7 @@ class VoucherKind(Base):
     needs_binding: Mapped[bool] = mapped_column(default=True)
     is_on: Mapped[bool] = mapped_column(default=True)
     position: Mapped[int] = mapped_column(Integer, default=0)
-    wishing: Mapped[str] = mapped_column(String(32), default="")
+    wishing: Mapped[str] = mapped_column(String(128), default="")
     remark: Mapped[str] = mapped_column(String(64), default="")
     """Texts of the payment; empty means the programme's."""
     version: Mapped[int] = mapped_column(Integer, default=1)

@@ -1,0 +1,183 @@
+"""Photos as they come in: measured, re-encoded in a confined child, compared with what came before (security S43–S50).
+
+The application never decodes a picture itself; it only counts bytes and reads the child's answer.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from wxbot.logs import get_logger
+from wxbot.vouchers import reencode
+from wxbot.vouchers.models import Photo, Voucher
+from wxbot.vouchers.refusals import BadPhoto, Busy
+
+log = get_logger(__name__)
+
+MOST_BYTES = reencode.MOST_BYTES
+CHILD_S = 10.0
+"""How long one picture may take before its child is killed (S47)."""
+
+CHILDREN = 2
+"""Pictures decoded at the same time by one process; the others wait WAIT_S, then the sender is asked to try again."""
+
+WAIT_S = 20.0
+
+NEAR_BITS = 8
+"""Pictures whose hashes differ in at most so many of 64 bits look alike."""
+
+BAND_BITS = 16
+BAND_REACH = NEAR_BITS // 4
+"""Of four quarters with at most NEAR_BITS differences in all, one has at most so many: that quarter finds the row."""
+
+LOOK_ALIKES_AT_MOST = 12
+
+_turn = threading.BoundedSemaphore(CHILDREN)
+
+FAULTS: dict[str, tuple[str, str]] = {
+    "too_big": (
+        "照片太大了：最多 8 MB、2500 万像素。请换一张，或用手机截图后再传。",
+        "The photo is too big: at most 8 MB and 25 megapixels. Please send a smaller one.",
+    ),
+    "too_small": ("照片太小，看不清。请重新拍一张。", "The photo is too small to read. Please take another."),
+    "broken": (
+        "这个文件不是能打开的照片。请用 JPG、PNG 或 WebP 格式重新上传。",
+        "This file is not a photo we can open. Please send JPG, PNG or WebP.",
+    ),
+    "duplicate": (
+        "这张照片已经交过了，请换成这一次的凭证照片。",
+        "This photo was handed in before. Please send the one for this voucher.",
+    ),
+    "lost": ("微信没有把照片给到我们，请再发一次。", "WeChat did not give us the photo. Please send it again."),
+    "interrupted": ("照片没有传完，请再传一次。", "The upload was cut off. Please send the photo again."),
+}
+"""Why a photo was not kept, as the person is told."""
+
+
+def refusal(fault: str) -> BadPhoto:
+    """The refusal for one fault."""
+    return BadPhoto(fault, *FAULTS[fault])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A re-encoded photo and its thumbnail, both JPEG."""
+
+    content: bytes
+    thumb: bytes
+    width: int
+    height: int
+    phash: str
+
+
+def digest(raw: bytes) -> str:
+    """The SHA-256 of what came in, by which an exact duplicate is known."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def read(raw: bytes) -> Picture:
+    """Re-encode a photo in a child process without our secrets; raises BadPhoto with what to do, or Busy.
+
+    Never call it with an open transaction: a picture takes a tenth of a second, a hostile one ten seconds.
+    """
+    if len(raw) > MOST_BYTES:
+        raise refusal("too_big")
+    if not raw:
+        raise refusal("broken")
+    if not _turn.acquire(timeout=WAIT_S):
+        raise Busy(
+            "busy", "现在上传的人很多，请过几秒再试。", "Many photos are coming in. Please try again in a moment."
+        )
+    try:
+        return _ask_child(raw)
+    finally:
+        _turn.release()
+
+
+def _ask_child(raw: bytes) -> Picture:
+    # -I: neither our environment's paths nor the working directory decide what is imported. No environment: no secrets.
+    command = [sys.executable, "-I", str(Path(reencode.__file__).resolve())]
+    try:
+        run = subprocess.run(command, input=raw, capture_output=True, timeout=CHILD_S, env={}, cwd="/", check=False)
+    except subprocess.TimeoutExpired:
+        log.warning("photo_too_slow", bytes=len(raw))
+        raise refusal("too_big") from None
+    line, _, rest = run.stdout.partition(b"\n")
+    try:
+        found = json.loads(line)
+    except ValueError:
+        log.warning(
+            "photo_child_died", code=run.returncode, bytes=len(raw), said=run.stderr[-300:].decode(errors="replace")
+        )
+        raise refusal("too_big" if run.returncode < 0 else "broken") from None
+    if "fault" in found:
+        log.info("photo_refused", fault=found["fault"], why=found.get("why", ""))
+        raise refusal(found["fault"])
+    content, thumb = rest[: found["bytes"]], rest[found["bytes"] :]
+    return Picture(content, thumb, found["width"], found["height"], found["phash"])
+
+
+# --- look-alikes --------------------------------------------------------------------------------------------------
+
+
+def bands(phash: str) -> tuple[int, int, int, int] | tuple[None, None, None, None]:
+    """The four quarters of a hash; nothing for a blank picture."""
+    if not phash:
+        return None, None, None, None
+    return int(phash[0:4], 16), int(phash[4:8], 16), int(phash[8:12], 16), int(phash[12:16], 16)
+
+
+def distance(one: str, other: str) -> int:
+    """In how many of the 64 bits two hashes differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+def _around(band: int) -> Iterator[int]:
+    """Every 16-bit number that differs from `band` in at most BAND_REACH bits: 137 of 65,536."""
+    for count in range(BAND_REACH + 1):
+        for places in combinations(range(BAND_BITS), count):
+            yield band ^ sum(1 << place for place in places)
+
+
+@dataclass(frozen=True)
+class LookAlike:
+    """Another voucher's photo that looks like one of these, and in how many bits it differs."""
+
+    photo: Photo
+    voucher: Voucher
+    bits: int
+    of_photo_id: int
+
+
+def look_alikes(session: Session, photos: Sequence[Photo]) -> list[LookAlike]:
+    """Photos of other vouchers that look like these, the most alike first; for people to judge, never a verdict (F78)."""
+    found: list[LookAlike] = []
+    for photo in photos:
+        band_a, band_b, band_c, band_d = bands(photo.phash)
+        if band_a is None or band_b is None or band_c is None or band_d is None:
+            continue
+        columns = ((Photo.band_a, band_a), (Photo.band_b, band_b), (Photo.band_c, band_c), (Photo.band_d, band_d))
+        query = (
+            select(Photo, Voucher)
+            .join(Voucher, Voucher.id == Photo.voucher_id)
+            .where(
+                or_(*(column.in_(tuple(_around(band))) for column, band in columns)),
+                Photo.voucher_id != photo.voucher_id,
+                Photo.status == "kept",
+            )
+        )
+        for other, voucher in session.execute(query.order_by(Photo.id.desc()).limit(2_000)).tuples():
+            bits = distance(photo.phash, other.phash)
+            if bits <= NEAR_BITS:
+                found.append(LookAlike(other, voucher, bits, photo.id))
+    found.sort(key=lambda each: (each.bits, -each.photo.id))
+    return found[:LOOK_ALIKES_AT_MOST]
