@@ -13,6 +13,7 @@ from wxbot.wechat.messages import CallbackAccount
 from wxbot.wechat.mp import OfficialAccount
 from wxbot.wechat.oauth import OAuth
 from wxbot.wechat.pay import PayClient
+from wxbot.wechat.pay_v3 import PayV3Client
 from wxbot.wechat.shakearound import Shakearound
 from wxbot.wechat.tokens import Tokens
 
@@ -110,6 +111,33 @@ class Runtime:
             mch_id=settings.mch_id,
             pay_key=settings.pay_key.get_secret_value(),
         )
+
+    @cached_property
+    def pay_v3(self) -> PayV3Client:
+        """WeChat Pay v3, for merchant transfers; needs api_v3_key (ValueError without it). Signs instead of client TLS."""
+        settings = self.settings
+        transport = Transport(
+            before_send=assert_no_transaction,
+            ca_file=str(settings.pay_ca_file) if settings.pay_ca_file else None,
+            pool_size=settings.pay_concurrency,
+        )
+        return PayV3Client(
+            transport,
+            settings.mch_base,
+            mch_id=settings.mch_id,
+            appid=settings.appid,
+            private_key_file=settings.pay_cert_key_file,
+            cert_file=settings.pay_cert_file,
+            api_v3_key=settings.api_v3_key.get_secret_value(),
+            public_key_id=settings.pay_public_key_id,
+            public_key=settings.pay_public_key_file.read_text("utf-8") if settings.pay_public_key_file else "",
+            clock=self._signing_clock,
+        )
+
+    def _signing_clock(self) -> float:
+        """Unix seconds for signatures that hold 5 minutes: a simulator's clock may just have been moved, so it is asked."""
+        self.clock.refresh()
+        return self.clock.unix()
 
     def close(self) -> None:
         """Close what was opened."""

@@ -177,11 +177,12 @@ class SignedWire:
 
     def exchange(self, method: str, path: str, body: bytes = b"") -> SignedReply:
         """One signed request, one verified reply, refusals included. Raises NotSent or Unanswered; never a retry."""
-        return self._read(self._send(method, path, body, self._platform_key()), f"{method} {path}")
+        now_s = self._clock()
+        return self._read(self._send(method, path, body, self._platform_key(now_s), now_s), f"{method} {path}")
 
     def encryption_key(self) -> PlatformKey:
         """The key that sensitive fields are sealed for; the same request names it in Wechatpay-Serial. Raises NotSent."""
-        return self._platform_key()
+        return self._platform_key(self._clock())
 
     def verify(self, headers: Mapping[str, str], body: bytes, now_s: float) -> None:
         """Raise Unverified unless a key of WeChat has signed exactly these bytes within 5 minutes of now.
@@ -204,20 +205,20 @@ class SignedWire:
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
-    def _platform_key(self) -> PlatformKey:
+    def _platform_key(self, now_s: float) -> PlatformKey:
         """The key to name in a request. Without one the request is not sent: its reply could not be believed."""
         try:
-            return self.keys.current(self._clock())
+            return self.keys.current(now_s)
         except NotSent:
             raise
         except WeChatError as error:
             raise NotSent(f"not sent, the platform certificates could not be fetched: {error}") from None
 
-    def _send(self, method: str, path: str, body: bytes, key: PlatformKey | None) -> Reply:
+    def _send(self, method: str, path: str, body: bytes, key: PlatformKey | None, now_s: float) -> Reply:
         url = self._mch_base + path
         parts = urlsplit(url)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        timestamp, nonce = int(self._clock()), sign.nonce(limits.PAY_NONCE_CHARS)
+        timestamp, nonce = int(now_s), sign.nonce(limits.PAY_NONCE_CHARS)
         signature = self._merchant.sign(crypto_v3.request_text(method, target, timestamp, nonce, body))
         headers = {
             "Accept": "application/json",
@@ -337,7 +338,7 @@ class SignedWire:
         return keys
 
     def _transport_reply(self) -> Reply:
-        reply = self._send("GET", CERTIFICATES, b"", self._public_key)
+        reply = self._send("GET", CERTIFICATES, b"", self._public_key, self._clock())
         if reply.status != 200:
             raise self._unread(reply, f"GET {CERTIFICATES}: HTTP {reply.status}")
         return reply

@@ -125,8 +125,8 @@ def transfer_params(
     """
     if not _BILL_NO.fullmatch(out_bill_no):
         raise ValueError("out_bill_no has 1 to 32 letters and digits")
-    if not notify_url.startswith("https://") or "?" in notify_url or len(notify_url) > limits.TRANSFER_NOTIFY_URL_BYTES:
-        raise ValueError("notify_url is https, without a query, of at most 256 characters")
+    if "?" in notify_url or limits.byte_length(notify_url) > limits.TRANSFER_NOTIFY_URL_BYTES:
+        raise ValueError("notify_url has no query and at most 256 bytes")
     pay_texts.require("transfer_bills", {"transfer_remark": remark})
     for name, text in reports.items():
         pay_texts.require("transfer_bills", {"info_type": name, "info_content": text})
