@@ -10,11 +10,11 @@ import base64
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from wxbot.simulator.ground import Ground
-from wxbot.simulator.pay_orders import DEFAULT_LIMITS, PayOrder, beijing
+from wxbot.simulator.pay_orders import DEFAULT_LIMITS, PREORDER, PayOrder, beijing
 from wxbot.simulator.pay_texts import PayRefusal
 
 PLAIN = ("salt", "balance_fen", "funded_fen", "returned_fen", "paid_fen", "frozen_fen", "sequence")
@@ -25,6 +25,8 @@ class Bank:
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
+        self.on_sent: Callable[[PayOrder], object] = lambda order: None
+        """Called when a direct packet reaches its receiver."""
         self.reset()
 
     def reset(self) -> None:
@@ -42,8 +44,9 @@ class Bank:
         self._by_detail: dict[str, PayOrder] = {}
         self._by_openid: dict[str, list[PayOrder]] = {}
         self._due: list[tuple[float, str]] = []
-        self._count_minute: Counter[str] = Counter()
-        self._count_day: Counter[str] = Counter()
+        self.count_minute: Counter[tuple[str, str]] = Counter()
+        self.count_day: Counter[tuple[str, str]] = Counter()
+        self.fen_of_day: Counter[tuple[str, str]] = Counter()
         self.count_status: Counter[str] = Counter()
         for order in self.orders.values():
             self._enter(order)
@@ -51,11 +54,14 @@ class Bank:
                 self._by_openid.setdefault(openid, []).append(order)
 
     def _enter(self, order: PayOrder) -> None:
-        self._by_ticket[order.sp_ticket] = order
+        if order.sp_ticket:
+            self._by_ticket[order.sp_ticket] = order
         self._by_detail[order.detail_id] = order
         self.count_status[order.status] += 1
-        self._count_minute[beijing(order.created_at, "%Y%m%d%H%M")] += 1
-        self._count_day[beijing(order.created_at, "%Y%m%d")] += 1
+        day = order.channel, beijing(order.created_at, "%Y%m%d")
+        self.count_minute[order.channel, beijing(order.created_at, "%Y%m%d%H%M")] += 1
+        self.count_day[day] += 1
+        self.fen_of_day[day] += order.amount_fen if order.status != "failed" else 0
         if order.status in ("sending", "waiting", "bound", "refunding"):
             heapq.heappush(self._due, (order.expires_at, order.mch_billno))
 
@@ -63,6 +69,8 @@ class Bank:
         self.count_status[order.status] -= 1
         self.count_status[status] += 1
         order.status = status
+        if status == "failed":
+            self.fen_of_day[order.channel, beijing(order.created_at, "%Y%m%d")] -= order.amount_fen
 
     def _flow(self, kind: str, amount_fen: int, now: float, order: PayOrder | None = None) -> None:
         self.flows.append(
@@ -73,6 +81,7 @@ class Bank:
                 "balance_fen": self.balance_fen,
                 "mch_billno": order.mch_billno if order else "",
                 "detail_id": order.detail_id if order else "",
+                "channel": order.channel if order else "",
             }
         )
 
@@ -107,7 +116,7 @@ class Bank:
             raise PayRefusal("FATAL_ERROR")
         if known.status == "failed":
             raise PayRefusal("SEND_FAILED")
-        if known.status == "sending":
+        if known.status == "sending" and not known.send_at:
             self.settle_sending(now)
             if known.status == "sending":
                 raise PayRefusal("PROCESSING")
@@ -122,9 +131,9 @@ class Bank:
             raise PayRefusal("MONEY_LIMIT")
         if self.ground.switches["quiet_hours"] and int(beijing(now, "%H")) < 8:
             raise PayRefusal("TIME_LIMITED")
-        if self._count_minute[beijing(now, "%Y%m%d%H%M")] >= self.limits["per_minute"]:
+        if self.count_minute[PREORDER, beijing(now, "%Y%m%d%H%M")] >= self.limits["per_minute"]:
             raise PayRefusal("SECOND_OVER_LIMITED")
-        if self._count_day[beijing(now, "%Y%m%d")] >= self.limits["per_day"]:
+        if self.count_day[PREORDER, beijing(now, "%Y%m%d")] >= self.limits["per_day"]:
             raise PayRefusal("DAY_OVER_LIMITED")
 
     def _build(self, params: dict[str, str], amount_fen: int, now: float) -> PayOrder:
@@ -150,6 +159,17 @@ class Bank:
         cuts = sorted(self.ground.chance.random.sample(range(1, amount_fen), total_num - 1))
         return [high - low for low, high in zip([0, *cuts], [*cuts, amount_fen], strict=True)]
 
+    def enter_direct(self, order: PayOrder, now: float) -> None:
+        """Take in a packet for one person (§3.2): paid and sent, now or at its `send_at`, or SENDING until there is balance."""
+        self.orders[order.mch_billno] = order
+        self._enter(order)
+        self._by_openid.setdefault(order.openid, []).append(order)
+        if self.balance_fen < order.amount_fen:
+            return
+        self._freeze(order, now)
+        if not order.send_at:
+            self.let_go(order, now)
+
     def _freeze(self, order: PayOrder, now: float) -> None:
         self.balance_fen -= order.amount_fen
         self.frozen_fen += order.amount_fen
@@ -160,18 +180,29 @@ class Bank:
         sent = 0
         if self.count_status["sending"]:
             for order in [one for one in self.orders.values() if one.status == "sending"]:
-                if self.balance_fen >= order.amount_fen:
-                    self._turn(order, "waiting")
+                if not order.send_at and self.balance_fen >= order.amount_fen:
                     self._freeze(order, now)
+                    self.let_go(order, now)
                     sent += 1
         return sent
+
+    def let_go(self, order: PayOrder, now: float) -> None:
+        """A paid order leaves SENDING: a ticket waits to be drawn, a direct packet reaches its receiver (§3.1)."""
+        if not order.is_direct:
+            self._turn(order, "waiting")
+            return
+        self._turn(order, "bound")
+        order.bound_at = now
+        order.expires_at = now + float(self.ground.switches["unclaimed_hours"]) * 3600
+        heapq.heappush(self._due, (order.expires_at, order.mch_billno))
+        self.on_sent(order)
 
     def fail(self, mch_billno: str, reason: str, now: float) -> PayOrder:
         """An order turns FAILED at the bank: its money comes back and its number is dead (§3.5 SEND_FAILED)."""
         order = self.orders[mch_billno]
         if order.status not in ("sending", "waiting"):
             raise PayRefusal("PARAM_ERROR", f"只有未领取的订单可以置为失败（当前 {order.status}）")
-        if order.status == "waiting":
+        if order.holds_money:
             self._give_back(order, now, "fail")
         self._turn(order, "failed")
         order.reason = reason
@@ -188,8 +219,12 @@ class Bank:
         return self._by_detail.get(detail_id)
 
     def packets_of(self, openid: str) -> list[PayOrder]:
-        """The packets tied to this openid, oldest first."""
-        return self._by_openid.get(openid, [])
+        """The packets tied to this openid, oldest first; a direct one only once it was sent."""
+        return [order for order in self._by_openid.get(openid, []) if order.bound_at]
+
+    def direct_to(self, openid: str) -> list[PayOrder]:
+        """Every packet ordered for this openid by sendredpack, whatever became of it, oldest first."""
+        return [order for order in self._by_openid.get(openid, []) if order.is_direct]
 
     def is_expired(self, order: PayOrder, now: float) -> bool:
         """Past its 72 hours, or already on its way back (§1.2)."""
@@ -221,7 +256,8 @@ class Bank:
         if order.params.get("risk_cntl") in ("IGN_DAY_LMT", "IGN_FREQ_DAY_LMT"):
             return
         today = beijing(now, "%Y%m%d")
-        mine = [one for one in self.packets_of(openid) if beijing(one.bound_at, "%Y%m%d") == today]
+        bound = (one for one in self.packets_of(openid) if not one.is_direct)
+        mine = [one for one in bound if beijing(one.bound_at, "%Y%m%d") == today]
         if len(mine) >= self.limits["user_packets_per_day"]:
             raise PayRefusal("SENDNUM_LIMIT")
         if sum(one.amount_fen for one in mine) + order.amount_fen > self.limits["user_fen_per_day"]:
@@ -265,7 +301,8 @@ class Bank:
             order = self.orders.get(mch_billno)
             if (
                 order is None
-                or order.expires_at > now
+                or order.expires_at != due_at  # its time was changed since
+                or order.send_at > now
                 or order.status not in ("sending", "waiting", "bound", "refunding")
             ):
                 continue
@@ -329,7 +366,7 @@ class Bank:
             yield "balance + frozen + paid is not what was funded"
         if self.balance_fen < 0:
             yield "the balance is negative"
-        live = [one for one in self.orders.values() if one.status in ("waiting", "bound", "refunding")]
+        live = [one for one in self.orders.values() if one.holds_money]
         if sum(one.amount_fen - one.paid_fen for one in live) != self.frozen_fen:
             yield "frozen is not the sum of the open orders"
         if sum(one.paid_fen for one in self.orders.values()) != self.paid_fen:
@@ -345,7 +382,8 @@ class Bank:
                 yield f"{order.mch_billno}: {order.status} but paid + refunded is not the amount"
             if len({receipt["openid"] for receipt in order.receipts}) != len(order.receipts):
                 yield f"{order.mch_billno}: one person received twice"
-        if len(self._by_ticket) != len(self.orders) or len(self._by_detail) != len(self.orders):
+        tickets = sum(1 for one in self.orders.values() if not one.is_direct)
+        if len(self._by_ticket) != tickets or len(self._by_detail) != len(self.orders):
             yield "tickets or packet numbers are not unique"
 
     @property

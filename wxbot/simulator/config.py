@@ -30,6 +30,7 @@ class Account:
     js_domains: list[str] = field(default_factory=list)
     business_domains: list[str] = field(default_factory=list)
     ip_whitelist: list[str] = field(default_factory=list)
+    pay_ips: list[str] = field(default_factory=list)
     mch_id: str = "1900000001"
     pay_key: str = "5imu1atorPayKey5imu1atorPayKey00"
     api_v3_key: str = "5imu1atorApiV3Key5imu1atorV3Key0"

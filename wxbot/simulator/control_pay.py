@@ -133,7 +133,7 @@ def packet_row(world: World, order: PayOrder, openid: str) -> Answer:
     receipt = next((one for one in order.receipts if one["openid"] == openid), None)
     status = "opened" if receipt else "returned" if world.bank.is_expired(order, world.clock.now()) else "pending"
     lottery = world.shake.lotteries.by_id.get(order.lottery_id)
-    names = ("send_name", "wishing", "act_name", "hb_type")
+    names = ("send_name", "wishing", "act_name")
     return {
         "detail_id": order.detail_id,
         "mch_billno": order.mch_billno,
@@ -142,6 +142,8 @@ def packet_row(world: World, order: PayOrder, openid: str) -> Answer:
         "amount_fen": receipt["amount_fen"] if receipt else order.amount_fen,
         "total_num": order.total_num,
         **{name: order.params[name] for name in names},
+        "hb_type": order.hb_type,
+        "channel": order.channel,
         "bound_at": order.bound_at,
         "opened_at": receipt["at"] if receipt else None,
         "expires_at": order.expires_at,
@@ -254,7 +256,7 @@ def order_row(number: int, order: PayOrder) -> Answer:
 
 
 def show_orders(world: World, request: Request) -> Answer:
-    """Orders by number: `after` upwards or `before` downwards, `status`, `q` (a number, ticket or openid), `limit` ≤ 500."""
+    """Orders by number: `after` upwards or `before` downwards, `status`, `channel`, `q` (a number, ticket or openid), `limit` ≤ 500."""
     query, orders = request.query, list(world.bank.orders.values())
     limit = min(500, int(query.get("limit", "50")))
     is_down = "before" in query
@@ -264,6 +266,8 @@ def show_orders(world: World, request: Request) -> Answer:
     for number in numbers:
         order = orders[number - 1]
         if query.get("status") and order.status not in query["status"].split(","):
+            continue
+        if query.get("channel") and order.channel != query["channel"]:
             continue
         texts = (order.mch_billno, order.detail_id, order.openid, order.sp_ticket, order.lottery_id)
         if query.get("q") and not any(query["q"] in text for text in texts):

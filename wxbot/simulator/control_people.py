@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from wxbot.simulator import acts
@@ -10,6 +11,7 @@ from wxbot.simulator.people import Person
 from wxbot.simulator.world import World
 
 MOST_AT_ONCE = 5000
+PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class NotFound(Exception):
@@ -83,6 +85,8 @@ def change(person: Person, body: dict[str, Any]) -> None:
         wanted = type(getattr(person, name))
         if not isinstance(body[name], wanted):
             raise ValueError(f"{name}: must be a {wanted.__name__}")
+        if name == "phone" and not PHONE.fullmatch(body[name]):
+            raise ValueError("phone: must be a number like +8619900000001")
         setattr(person, name, body[name])
 
 

@@ -157,6 +157,8 @@ class Door:
     """Builds the door's own kind of refusal for a fault's err_code. None: this door takes no faults."""
     wrong_method: Callable[[World, Request, str], Reply] | None = None
     """Answer when the path exists under another method (given); None: HTTP 405."""
+    endpoint: str = ""
+    """The name under which faults know this door, instead of its paths; what only looks (GET) then takes none."""
     is_logged: bool = True
     is_cross_origin: bool = False
     """Pages of another origin may call it with cookies (the bridge inside the application's page)."""

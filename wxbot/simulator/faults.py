@@ -1,7 +1,7 @@
 """Named faults per endpoint, off by default. Set under /_sim/faults; applied by the server and by the push engine.
 
 Endpoints are paths as called (`/cgi-bin/token`, `/mmpaymkttransfers/hbpreorder`), `*` for all of them, `push` for every
-callback and `push/<Event or MsgType>` for one kind of it.
+callback and `push/<Event or MsgType>` for one kind of it, `sms` for the SMS provider.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_fault(values: dict[str, Any]) -> Fault:
 
 def endpoint_name(raw: str) -> str:
     """`cgi-bin/token` and `/cgi-bin/token` are the same endpoint."""
-    if raw == "*" or raw == "push" or raw.startswith("push/"):
+    if raw in ("*", "push", "sms") or raw.startswith("push/"):
         return raw
     return "/" + raw.strip("/")
 

@@ -26,7 +26,7 @@ from wxbot.simulator.world import World
 QUERY_DAYS = 30  # §3.5b: only packets of the last 30 days
 
 #: What a refusal still repeats of the request (§3.2, §8.7).
-ECHOES = ("mch_billno", "mch_id", "wxappid", "total_amount")
+ECHOES = ("mch_billno", "mch_id", "wxappid", "re_openid", "total_amount")
 
 Rule = Callable[[World, dict[str, str]], Reply]
 Sign = Callable[[dict[str, str], str], str]
@@ -80,6 +80,8 @@ def pay_post(rule: Rule, sign: Sign = wire.v2_sign) -> View:
         if not hmac.compare_digest(sent.get("sign", "").encode(), sign(signed, world.account.pay_key).encode()):
             return fail_transport(PAY_TEXTS["SIGN_ERROR"])
         try:
+            if world.account.pay_ips and request.remote not in world.account.pay_ips:
+                raise PayRefusal("NO_AUTH", "此 IP 地址不允许调用该接口")  # §3.1
             return rule(world, sent)
         except PayRefusal as refusal:
             return fail_business(refusal, sent)
@@ -126,12 +128,13 @@ def gethbinfo(world: World, sent: dict[str, str]) -> Reply:
     if sent["appid"] != world.account.appid:
         raise PayRefusal("PARAM_ERROR", "参数错误：商户号和 appid 不匹配")
     order = world.bank.orders.get(sent["mch_billno"])
-    if order is None or world.clock.now() - order.created_at > QUERY_DAYS * 86400:
+    age_s = world.clock.now() - order.created_at if order else 0.0
+    if order is None or age_s > QUERY_DAYS * 86400 or age_s < world.switches["query_lag_s"]:
         raise PayRefusal("NOT_FOUND")
     reply: dict[str, str | int] = {"return_code": "SUCCESS", "return_msg": "OK", "result_code": "SUCCESS"}
     reply |= {"err_code": "SUCCESS", "err_code_des": "OK", "mch_billno": order.mch_billno, "mch_id": sent["mch_id"]}
     reply |= {"detail_id": order.detail_id, "status": WIRE_STATUS[order.status], "send_type": "API"}
-    reply |= {"hb_type": order.params["hb_type"], "total_num": order.total_num, "total_amount": order.amount_fen}
+    reply |= {"hb_type": order.hb_type, "total_num": order.total_num, "total_amount": order.amount_fen}
     if order.reason:
         reply["reason"] = order.reason
     reply["send_time"] = beijing(order.created_at, "%Y-%m-%d %H:%M:%S")

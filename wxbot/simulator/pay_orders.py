@@ -23,6 +23,13 @@ DEFAULT_LIMITS: dict[str, int] = {
     "user_packets_per_day": 10,  # §3.1, lifted by risk_cntl
     "user_fen_per_day": 100_000,  # §3.1, lifted by risk_cntl
     "ticket_hours": 72,  # §1.2
+    "cash_min_fen": 100,  # §3.1, adjustable per scene in the merchant console
+    "cash_max_fen": 20_000,  # §3.1, the same
+    "cash_per_second": 30,  # §3.1 FREQ_LIMIT
+    "cash_per_minute": 1800,  # §3.1 FREQ_LIMIT
+    "cash_user_packets_per_day": 10,  # §3.1 SENDNUM_LIMIT
+    "cash_user_fen_per_day": 100_000,  # §3.1 RCVDAMOUNT_LIMIT
+    "cash_fen_per_day": 100_000_000,  # §3.1 SENDAMOUNT_LIMIT
 }
 
 #: What the reference leaves UNCONFIRMED or contradictory about money.
@@ -41,6 +48,9 @@ BANK_SWITCHES = (
     Switch("notenough_as_processing", "a short balance answers PROCESSING and sends after a top-up", False, "§3.5"),
     Switch("bill_same_day", "the fund bill of the running day can be downloaded", False, "not documented here"),
 )
+
+#: Which call made an order.
+PREORDER, DIRECT = "hbpreorder", "sendredpack"
 
 #: Our states and the word gethbinfo uses for each (§3.5b).
 WIRE_STATUS = {
@@ -75,6 +85,24 @@ class PayOrder:
     receipts: list[dict[str, Any]] = field(default_factory=list)
     refunded_at: float = 0.0
     refunded_fen: int = 0
+    channel: str = PREORDER
+    send_at: float = 0.0
+    """When a paid direct packet leaves SENDING; 0: at once, or not before there is balance."""
+
+    @property
+    def is_direct(self) -> bool:
+        """Was it sent to one person by sendredpack (§3.2), with no ticket?"""
+        return self.channel == DIRECT
+
+    @property
+    def hb_type(self) -> str:
+        """NORMAL or GROUP; sendredpack has no such field and sends NORMAL ones (§3.5b)."""
+        return self.params.get("hb_type", "NORMAL")
+
+    @property
+    def holds_money(self) -> bool:
+        """Is money frozen for it now?"""
+        return self.status in ("waiting", "bound", "refunding") or (self.status == "sending" and self.send_at > 0)
 
     @property
     def paid_fen(self) -> int:

@@ -23,6 +23,13 @@ PAY_TEXTS: dict[str, str] = {
     "NOT_FOUND": "指定单号数据不存在",
     "SENDNUM_LIMIT": "该用户今日领取红包个数超过限制",
     "RCVDAMOUNT_LIMIT": "该用户今日领取金额超过限制",
+    "SENDAMOUNT_LIMIT": "商户号今日发放金额超过限制",
+    "ILLEGAL_APPID": "非法的 appid，请使用公众号的 appid",
+    "MSGAPPID_ERROR": "触达消息的 appid 与商户号没有绑定关系",
+    "ACCEPTMODE_ERROR": "服务商与子商户的受理关系不正确",
+    "API_METHOD_CLOSED": "商户的 API 发放方式已关闭，请管理员开启",
+    "PAYER_ACCOUNT_ABNORMAL": "商户号状态异常，暂不能发放",
+    "V2_ACCOUNT_SIMPLE_BAN": "该用户未实名，无法收款",
     "NO_BILL_EXIST": "账单不存在",
 }
 

@@ -31,6 +31,11 @@ SWITCHES = (
 )
 
 
+def phone_of(person_id: int) -> str:
+    """The number of a person who has not chosen another: a range that belongs to nobody."""
+    return f"+86199{person_id:08d}"
+
+
 @dataclass
 class Allowance:
     """What one act of the person allows: so many customer messages until then."""
@@ -75,13 +80,14 @@ class Person:
     subscribe_scene: str = "ADD_SCENE_OTHERS"
     qr_scene: str = ""
     wallet_fen: int = 0
+    phone: str = ""
     acted_at: float = 0.0
     typing_until: float = 0.0
     allowances: list[Allowance] = field(default_factory=list)
     chat: list[Line] = field(default_factory=list)
 
-    SHOWN = ("id", "nickname", "openid", "unionid", "avatar", "wallet_fen", "is_followed", *CHANGEABLE_FLAGS)
-    CHANGEABLE = ("nickname", "avatar", *CHANGEABLE_FLAGS)
+    SHOWN = ("id", "nickname", "openid", "unionid", "avatar", "phone", "wallet_fen", "is_followed", *CHANGEABLE_FLAGS)
+    CHANGEABLE = ("nickname", "avatar", "phone", *CHANGEABLE_FLAGS)
 
     def shown(self) -> dict[str, Any]:
         return {**{name: getattr(self, name) for name in self.SHOWN}, "lines": len(self.chat)}
@@ -113,6 +119,7 @@ class People:
             unionid="u" + chance.letters(27, OPENID_LETTERS),
             snapshot_openid="oVIRTUAL" + chance.letters(20, OPENID_LETTERS),
             avatar=FACES[(n - 1) % len(FACES)],
+            phone=phone_of(n),
         )
         self._enter(person)
         return person
@@ -203,5 +210,5 @@ class People:
             values = dict(each)
             values["allowances"] = [Allowance(**a) for a in values["allowances"]]
             values["chat"] = [Line(**line) for line in values["chat"]]
-            self._enter(Person(**values))
+            self._enter(Person(**{"phone": phone_of(values["id"]), **values}))
         self.last_id, self.last_line = saved["last_id"], saved["last_line"]

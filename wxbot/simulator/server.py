@@ -17,7 +17,20 @@ from typing import Any
 from cheroot import wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
-from wxbot.simulator import api, bridge, certs, control, control_pay, mp, oauth, pages, pay, shakearound
+from wxbot.simulator import (
+    api,
+    bridge,
+    certs,
+    control,
+    control_pay,
+    control_sms,
+    mp,
+    oauth,
+    pages,
+    pay,
+    pay_cash,
+    shakearound,
+)
 from wxbot.simulator.config import SimulatorConfig
 from wxbot.simulator.door import Door, Reply, Request, TooLarge, View, json_reply
 from wxbot.simulator.faults import Fault
@@ -33,9 +46,11 @@ HTTP_DOORS: tuple[Door, ...] = (
     bridge.DOOR,
     control.DOOR,
     control_pay.DOOR,
+    control_sms.DOOR,
+    control_sms.INBOX_DOOR,
     pages.DOOR,
 )
-HTTPS_DOORS: tuple[Door, ...] = (pay.DOOR,)
+HTTPS_DOORS: tuple[Door, ...] = (pay.DOOR, pay_cash.DOOR)
 
 #: Paths of api.weixin.qq.com: an unknown one gets a JSON error, not a page.
 API_PREFIXES = ("/cgi-bin/", "/sns/", "/shakearound/", "/customservice/")
@@ -165,9 +180,9 @@ class Application:
         """Runs the view with the fault its endpoint has now, and logs it."""
         began, world = time.perf_counter(), self.world
         fault = None
-        if door.refuse is not None and world.faults.by_endpoint:
+        if door.refuse is not None and world.faults.by_endpoint and not (door.endpoint and request.method == "GET"):
             with world.lock:
-                fault = world.faults.take(request.path, "*")
+                fault = world.faults.take(door.endpoint or request.path, "*")
         reply: Reply | None = None
         try:
             reply = self.run(view, request) if fault is None else self.faulty(door, view, request, fault)

@@ -12,12 +12,14 @@ from typing import Any, Protocol
 
 from wxbot.simulator import accounts, grants, media, menus, messages, people, push, qrcodes
 from wxbot.simulator.bank import Bank
+from wxbot.simulator.cash import CASH_SWITCHES, CashPackets
 from wxbot.simulator.config import SimulatorConfig
 from wxbot.simulator.faults import Faults
 from wxbot.simulator.ground import Chance, Clock, Ground, Switches
 from wxbot.simulator.pay_orders import BANK_SWITCHES
 from wxbot.simulator.requestlog import RequestLog
 from wxbot.simulator.shake import SHAKE_SWITCHES, Shake
+from wxbot.simulator.sms import Sms
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +34,12 @@ SWITCHES = (
     *grants.SWITCHES,
     *push.SWITCHES,
     *BANK_SWITCHES,
+    *CASH_SWITCHES,
     *SHAKE_SWITCHES,
 )
+
+#: Subjects that worlds saved by earlier versions lack.
+LATER_SUBJECTS = ("cash", "sms")
 
 
 class Subject(Protocol):
@@ -79,8 +85,10 @@ class World:
         self.qrcodes = qrcodes.QrCodes(self.ground)
         self.push = push.Push(self.ground, self.people, self.media, self.faults, self.lock)
         self.bank = Bank(self.ground)
+        self.cash = CashPackets(self.ground, self.bank, self.people)
+        self.sms = Sms(self.ground)
         self.shake = Shake(self.ground, self.bank, self.push.event)
-        self.clock.on_advance = [self.bank.expire, self.push.wake]
+        self.clock.on_advance = [self.cash.settle, self.bank.expire, self.push.wake]
         self.subjects: dict[str, Subject] = {
             "switches": self.switches,
             "accounts": self.accounts,
@@ -91,6 +99,8 @@ class World:
             "qrcodes": self.qrcodes,
             "push": self.push,
             "bank": self.bank,
+            "cash": self.cash,
+            "sms": self.sms,
             "shake": self.shake,
             "faults": self.faults,
         }
@@ -165,7 +175,8 @@ class World:
             self.clock.offset_s = float(saved["clock_offset_s"])
             self.account.change(saved["account"])
             for name, subject in self.subjects.items():
-                subject.load_state(saved[name])
+                if name in saved or name not in LATER_SUBJECTS:
+                    subject.load_state(saved[name])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             self.reset()
             raise ValueError(f"the saved world is broken: {error!r}") from error
