@@ -36,7 +36,6 @@ SMS_STATUSES: dict[str, str] = {
     "failed": "provably not sent; the counts were given back and the code is dead",
     "unknown": "the provider's answer was lost: it may have arrived, so it counts and the code lives",
     "late": "the worker came after the code's five minutes",
-    "withheld": "the number may not bind: nothing is sent, and nobody can tell from outside",
 }
 SMS_NEXT: Transitions = {
     "planned": frozenset({"sending", "late"}),
@@ -203,6 +202,8 @@ class SmsOut(Base):
     openid: Mapped[str] = mapped_column(String(64))
     phone_sealed: Mapped[str] = mapped_column(String(200))
     code_sealed: Mapped[str] = mapped_column(String(200))
+    is_withheld: Mapped[bool] = mapped_column(default=False)
+    """The number may not bind: the row lives like any other, but nothing is sent, and nobody can tell from outside (S53)."""
     status: Mapped[str] = mapped_column(String(8))
     counted: Mapped[list[Any]] = mapped_column(JSON, default=list)
     """[kind, subject, amount] of each count this message raised: given back when it was provably not sent."""
@@ -218,6 +219,7 @@ class SmsOut(Base):
         Index("ix_sms_out_planned", "id", **_where("status = 'planned'")),
         Index("ix_sms_out_sending", "lease_until", **_where("status = 'sending'")),
         Index("ix_sms_out_openid", "openid", "id"),
+        Index("ix_sms_out_created_at", "created_at"),
     )
 
 

@@ -1,0 +1,339 @@
+"""Binding an openid to a phone: ask for a code, type it, be bound; and what staff may change. Chat and page use the same verbs.
+
+What keeps it honest: the code proves the phone (codes.py), the roster decides who may bind, partial unique indexes keep one
+phone with one openid, a change is possible once in `rebind_hours` (F79), and rows are ended, never deleted.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from wxbot.logs import get_logger
+from wxbot.people import codes, limits, marks, notices, phones, words
+from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry
+from wxbot.runtime import Runtime
+from wxbot.transitions import move
+from wxbot.vault import Vault
+
+log = get_logger(__name__)
+
+PURPOSE = "bind"
+NO_COOLING = ("staff", "roster", "refused", "erased")
+"""Bindings ended for these reasons do not make the next one wait: staff decided, or nothing was bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a request; `name` is one of words.SENTENCES and `zh`/`en` its sentence."""
+
+    name: str
+    values: dict[str, Any] = field(default_factory=dict)
+    wait_s: int = 0
+    """Seconds until another code may be asked for, 0 when now."""
+
+    def text(self, language: str = "zh") -> str:
+        """The sentence for the person."""
+        values = dict(self.values)
+        if "seconds" in values:
+            values["wait"] = words.span(values["seconds"], language)
+        if "moment" in values:
+            values["until"] = words.moment(values["moment"], language)
+        return words.say(self.name, language, **values)
+
+    @property
+    def zh(self) -> str:
+        """The Chinese sentence."""
+        return self.text("zh")
+
+    @property
+    def en(self) -> str:
+        """The English sentence."""
+        return self.text("en")
+
+
+class Asked(Told):
+    """Outcome of ask_code: sent, bad_phone, too_often, budget, already, cooling, blocked, closed or busy."""
+
+    __slots__ = ()
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether the person should type a code next."""
+        return self.name == "sent"
+
+
+class Outcome(Told):
+    """Outcome of confirm: bound, held, malformed, wrong, spent, expired, used, dead, none, cooling, refused, blocked or busy."""
+
+    __slots__ = ()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the dialogue is over with success (bound, or held for a reviewer)."""
+        return self.name in ("bound", "held")
+
+    @property
+    def may_try_again(self) -> bool:
+        """Whether the same code may be typed once more."""
+        return self.name in ("malformed", "wrong", "busy")
+
+
+# --- asking -------------------------------------------------------------------------------------------------------
+
+
+def active(session: Session, openid: str) -> Binding | None:
+    """The phone this openid is bound to now."""
+    return session.scalar(select(Binding).where(Binding.openid == openid, Binding.status == "active"))
+
+
+def held(session: Session, openid: str) -> Binding | None:
+    """The proved phone that waits for a reviewer."""
+    return session.scalar(select(Binding).where(Binding.openid == openid, Binding.status == "held"))
+
+
+def openid_of_phone(session: Session, vault: Vault, phone: str) -> str | None:
+    """Who a phone, in any spelling, is bound to now. Raises BadPhone."""
+    index = vault.index(phones.normalise(phone))
+    return session.scalar(select(Binding.openid).where(Binding.phone_index == index, Binding.status == "active"))
+
+
+def last_change(session: Session, openid: str) -> tuple[str, datetime] | None:
+    """A mark of, and the moment of, the newest change to a person's binding: sessions older than it ask WeChat again (S26)."""
+    row = session.execute(
+        select(Binding.id, Binding.bound_at, Binding.ended_at)
+        .where(Binding.openid == openid, Binding.bound_at.is_not(None))
+        .order_by(Binding.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return f"b{row.id:x}{'e' if row.ended_at else ''}", row.ended_at or row.bound_at
+
+
+def ask_code(
+    runtime: Runtime, openid: str, phone: str, ip: str, now: datetime, *, purpose: str = PURPOSE
+) -> Asked:  # fmt: skip
+    """Ask for a code to `phone`; the worker sends it within a second or two (people.sms).
+
+    `ip` is the address the page was used from, empty for the chat. The answer is the same whether or not the number may bind
+    (S53); what it does tell is about the asking person alone.
+    """
+    if runtime.settings.sms_provider == "none":
+        return Asked("closed")
+    try:
+        number = phones.normalise(phone)
+    except phones.BadPhone:
+        return Asked("bad_phone")
+    try:
+        with runtime.database.transaction() as session:
+            refusal = _why_not(session, runtime, openid, number, now)
+            if refusal is None:
+                _issue(session, runtime, purpose, openid, number, ip, now)
+    except limits.TooOften as too_often:
+        if too_often.kind == limits.SPEND:
+            log.error("sms_budget_spent", fen_per_day=runtime.settings.sms_fen_per_day)
+            return Asked("budget")
+        log.warning("sms_too_often", limit=too_often.kind)
+        return Asked("too_often", {"seconds": too_often.wait_s}, too_often.wait_s)
+    except (OperationalError, PoolTimeout) as error:
+        log.error("sms_not_counted", error=type(error).__name__)
+        return Asked("busy")  # what cannot be counted is not sent
+    shown = {"phone": phones.masked(number), "minutes": codes.LIFE_MINUTES}
+    return refusal or Asked("sent", shown, limits.PHONE[0].window_s)
+
+
+def _why_not(session: Session, runtime: Runtime, openid: str, phone: str, now: datetime) -> Asked | None:
+    """What the asking person may know about themselves before anything is sent."""
+    if "block" in marks.of(session, openid):
+        return Asked("blocked")
+    mine = active(session, openid)
+    if mine is None:
+        return None
+    if mine.phone_index == runtime.vault.index(phone):
+        return Asked("already", {"phone": phones.masked(phone)})
+    until = _cooling_until(session, runtime, now, Binding.openid == openid)
+    return Asked("cooling", {"moment": until}) if until else None
+
+
+def _issue(session: Session, runtime: Runtime, purpose: str, openid: str, phone: str, ip: str, now: datetime) -> None:
+    """Count the message everywhere, then make it; a stranger's number costs the same counts and the same writes."""
+    settings, vault = runtime.settings, runtime.vault
+    index = vault.index(phone)
+    subjects = [(limit, openid) for limit in limits.OPENID]
+    if ip:
+        subjects += [(limit, vault.index(f"ip|{ip}")) for limit in limits.IP]
+    subjects += [(limit, index) for limit in limits.PHONE]
+    is_withheld = _welcome(session, settings.binding_policy, index)[0] == "refused"
+    counted = limits.count_message(session, subjects, now)
+    counted += limits.count_spend(session, settings.sms_fen, settings.sms_fen_per_day, now, is_real=not is_withheld)
+    codes.issue(session, vault, purpose, openid, phone, counted, now, is_withheld=is_withheld)
+
+
+def _welcome(session: Session, policy: str, phone_index: str) -> tuple[str, str]:
+    """(active, held or refused, the roster's name) for a phone: marks first, then the roster, then the policy for the rest."""
+    found = marks.on_phone(session, phone_index)
+    if "block" in found:
+        return "refused", ""
+    entry = session.scalar(select(RosterEntry).where(RosterEntry.phone_index == phone_index))
+    if entry is not None:
+        return ("active", entry.name) if entry.is_active else ("refused", "")
+    if "allow" in found:
+        return "active", ""
+    return {"open": "active", "hold": "held"}.get(policy, "refused"), ""
+
+
+def _cooling_until(session: Session, runtime: Runtime, now: datetime, *whose: Any) -> datetime | None:
+    """Until when this openid or phone may not be bound anew, None when it may (F79)."""
+    query = (
+        select(Binding.bound_at)
+        .where(*whose, Binding.bound_at.is_not(None), Binding.end_reason.not_in(NO_COOLING))
+        .order_by(Binding.bound_at.desc())
+        .limit(1)
+    )
+    bound_at = session.scalar(query)
+    until = bound_at + timedelta(hours=runtime.settings.rebind_hours) if bound_at else now
+    return until if until > now else None
+
+
+# --- typing the code ----------------------------------------------------------------------------------------------
+
+
+def confirm(
+    runtime: Runtime, openid: str, code: str, now: datetime, *, via: str = "chat", purpose: str = PURPOSE
+) -> Outcome:  # fmt: skip
+    """Compare a typed code and bind. One transaction: the try is counted whatever comes of it, and a right code is used once."""
+    digits = codes.read(code)
+    if digits is None:
+        return Outcome("malformed")
+    try:
+        with runtime.database.reading() as session:
+            standing = codes.standing(session, purpose, openid, now)
+        if standing != "live":
+            return Outcome(standing)
+        for is_last in (False, True):
+            try:
+                with runtime.database.transaction() as session:
+                    return _confirm(session, runtime, openid, digits, via, purpose, now)
+            except IntegrityError:  # somebody bound the same phone at the same moment: look again, once
+                if is_last:
+                    raise
+    except (OperationalError, PoolTimeout, IntegrityError) as error:
+        log.error("binding_not_confirmed", error=type(error).__name__)
+    return Outcome("busy")
+
+
+def _confirm(
+    session: Session, runtime: Runtime, openid: str, digits: str, via: str, purpose: str, now: datetime
+) -> Outcome:  # fmt: skip
+    tried = codes.spend_try(session, runtime.vault, purpose, openid, digits, now)
+    if tried.verdict != "right":
+        return Outcome(tried.verdict, {"left": tried.tries_left})
+    if "block" in marks.of(session, openid):
+        return Outcome("blocked")
+    shown = {"phone": phones.masked(runtime.vault.open(tried.phone_sealed))}
+    welcome, name = _welcome(session, runtime.settings.binding_policy, tried.phone_index)
+    if welcome == "refused":
+        return Outcome("refused", shown)
+    mine = active(session, openid)
+    if mine is not None and mine.phone_index == tried.phone_index:
+        return Outcome("bound", shown)
+    until = _cooling_until(
+        session, runtime, now, or_(Binding.openid == openid, Binding.phone_index == tried.phone_index)
+    )
+    if until is not None:
+        return Outcome("cooling", {"moment": until})
+    waiting = held(session, openid)
+    if waiting is not None:
+        _end(session, waiting, "replaced", None, now)
+    made = Binding(
+        openid=openid, phone_sealed=tried.phone_sealed, phone_index=tried.phone_index, name=name, status="held", via=via,
+        proved_at=now, end_reason="",
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    if welcome == "active":
+        _activate(session, runtime.vault, made, None, now)
+    return Outcome("bound" if welcome == "active" else "held", shown)
+
+
+def _activate(session: Session, vault: Vault, binding: Binding, staff_id: int | None, now: datetime) -> bool:
+    """Make a held binding the one of its openid and of its phone; whoever had either loses it, and is told."""
+    others = session.scalars(
+        select(Binding)
+        .where(
+            Binding.status == "active",
+            or_(Binding.openid == binding.openid, Binding.phone_index == binding.phone_index),
+        )
+        .with_for_update()
+    ).all()
+    for other in others:
+        is_mine = other.openid == binding.openid
+        _end(session, other, "rebound" if is_mine else "moved", staff_id, now)
+        if not is_mine:
+            _tell(session, vault, other, "moved", now)
+    return move(
+        session, Binding, binding.id, BINDING_NEXT, "held", "active", bound_at=now, staff_id=staff_id
+    )  # fmt: skip
+
+
+def _end(session: Session, binding: Binding, reason: str, staff_id: int | None, now: datetime) -> bool:
+    return move(
+        session, Binding, binding.id, BINDING_NEXT, binding.status, "ended", ended_at=now, end_reason=reason,
+        staff_id=staff_id,
+    )  # fmt: skip
+
+
+def _tell(session: Session, vault: Vault, binding: Binding, name: str, now: datetime) -> None:
+    text = words.say(name, phone=phones.masked(vault.open(binding.phone_sealed)))
+    notices.tell(session, binding.openid, "binding", f"{binding.id}:{name}", text, now=now)
+
+
+# --- what staff may do --------------------------------------------------------------------------------------------
+
+
+class NotBindable(ValueError):
+    """A held binding cannot be approved now; the sentence in Chinese and English."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(f"{zh}\n{en}")
+        self.zh, self.en = zh, en
+
+
+def approve(session: Session, vault: Vault, binding_id: int, staff_id: int | None, now: datetime) -> bool:
+    """Let a held binding become active; False when it waits no longer. Raises NotBindable for a blocked person or phone."""
+    binding = session.scalar(select(Binding).where(Binding.id == binding_id, Binding.status == "held"))
+    if binding is None:
+        return False
+    if "block" in marks.of(session, binding.openid) | marks.on_phone(session, binding.phone_index):
+        raise NotBindable(
+            "这个人在黑名单中，先移出黑名单再通过。", "This person is on the block list; take the mark off first."
+        )
+    if not _activate(session, vault, binding, staff_id, now):
+        return False
+    _tell(session, vault, binding, "approved", now)
+    return True
+
+
+def refuse(session: Session, vault: Vault, binding_id: int, staff_id: int | None, now: datetime) -> bool:
+    """Turn a held binding down; False when it waits no longer."""
+    binding = session.scalar(select(Binding).where(Binding.id == binding_id, Binding.status == "held"))
+    if binding is None or not _end(session, binding, "refused", staff_id, now):
+        return False
+    _tell(session, vault, binding, "turned_down", now)
+    return True
+
+
+def unbind(
+    session: Session, vault: Vault, binding_id: int, staff_id: int | None, now: datetime, reason: str = "staff"
+) -> bool:
+    """End an active binding; False when it has ended already. What was approved for that openid stays theirs (F79)."""
+    binding = session.scalar(select(Binding).where(Binding.id == binding_id, Binding.status == "active"))
+    if binding is None or not _end(session, binding, reason, staff_id, now):
+        return False
+    _tell(session, vault, binding, "unbound", now)
+    return True

@@ -1,0 +1,112 @@
+"""Six digits that prove a phone: from the system's random source, kept as a keyed hash, five tries, five minutes, used once.
+
+One live code per purpose and person; the phone it was sent to is part of its row, so a code proves that phone and no
+other (S52, S53).
+"""
+
+import hmac
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from wxbot.db import changed
+from wxbot.people.limits import Counted
+from wxbot.people.models import SmsCode, SmsOut
+from wxbot.people.upsert import insert_into
+from wxbot.vault import Vault
+
+LIFE_MINUTES = 5
+TRIES = 5
+SIX_DIGITS = re.compile(r"[0-9]{6}")
+NOISE = re.compile(r"[\s\-·.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of one guess: right, wrong, spent (no tries left), expired, used, dead or none."""
+
+    verdict: str
+    tries_left: int = 0
+    phone_sealed: str = ""
+    phone_index: str = ""
+
+
+def read(text: str) -> str | None:
+    """The six digits a person typed, full-width or with blanks; None when it is nothing like a code."""
+    if len(text) > 40:
+        return None
+    bare = NOISE.sub("", unicodedata.normalize("NFKC", text))
+    return bare if SIX_DIGITS.fullmatch(bare) else None
+
+
+def _hash(vault: Vault, purpose: str, openid: str, serial: str, code: str) -> str:
+    return vault.index(f"sms code|{purpose}|{openid}|{serial}|{code}")
+
+
+def issue(
+    session: Session, vault: Vault, purpose: str, openid: str, phone: str, counted: Counted, now: datetime, *,
+    is_withheld: bool,
+) -> None:  # fmt: skip
+    """Make a code and the message that carries it, in the caller's transaction; an earlier code is dead from now on.
+
+    For a number that may not bind everything is done alike, but the message is withheld: nobody ever knows that code.
+    """
+    code, serial = f"{secrets.randbelow(1_000_000):06d}", secrets.token_hex(16)
+    expires_at = now + timedelta(minutes=LIFE_MINUTES)
+    sealed = vault.seal(phone)
+    values = {
+        "serial": serial, "phone_sealed": sealed, "phone_index": vault.index(phone), "status": "live", "tries": 0,
+        "code_hash": _hash(vault, purpose, openid, serial, code), "created_at": now, "expires_at": expires_at,
+    }  # fmt: skip
+    statement = insert_into(session, SmsCode).values(purpose=purpose, openid=openid, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["purpose", "openid"], set_=values))
+    session.add(
+        SmsOut(
+            serial=serial, purpose=purpose, openid=openid, phone_sealed=sealed, code_sealed=vault.seal(code),
+            is_withheld=is_withheld, status="planned", counted=[list(each) for each in counted], provider="", reference="",
+            created_at=now, expires_at=expires_at,
+        )
+    )  # fmt: skip
+
+
+def spend_try(session: Session, vault: Vault, purpose: str, openid: str, code: str, now: datetime) -> Tried:
+    """Compare one guess with the person's code. The try is counted first, by one guarded UPDATE: five guesses are compared,
+    however many arrive at once. A right one uses the code up."""
+    live = (SmsCode.purpose == purpose, SmsCode.openid == openid, SmsCode.status == "live")
+    counted = (
+        update(SmsCode)
+        .where(*live, SmsCode.tries < TRIES, SmsCode.expires_at > now)
+        .values(tries=SmsCode.tries + 1)
+        .returning(SmsCode.serial, SmsCode.code_hash, SmsCode.tries, SmsCode.phone_sealed, SmsCode.phone_index)
+    )
+    row = session.execute(counted, execution_options={"synchronize_session": False}).first()
+    if row is None:
+        return Tried(standing(session, purpose, openid, now))
+    if not hmac.compare_digest(row.code_hash, _hash(vault, purpose, openid, row.serial, code)):
+        left = TRIES - row.tries
+        return Tried("wrong" if left else "spent", left)
+    session.execute(update(SmsCode).where(*live, SmsCode.serial == row.serial).values(status="used"))
+    return Tried("right", TRIES - row.tries, row.phone_sealed, row.phone_index)
+
+
+def standing(session: Session, purpose: str, openid: str, now: datetime) -> str:
+    """How a person's code stands: live, or why no guess is compared (none, used, dead, expired, spent)."""
+    row = session.get(SmsCode, (purpose, openid), populate_existing=True)
+    if row is None:
+        return "none"
+    if row.status != "live":
+        return row.status
+    if row.expires_at <= now:
+        return "expired"
+    return "live" if row.tries < TRIES else "spent"
+
+
+def kill(session: Session, serial: str) -> bool:
+    """The message of this code was not sent: the code cannot be used. False when it was replaced or used meanwhile."""
+    dead = update(SmsCode).where(SmsCode.serial == serial, SmsCode.status == "live").values(status="dead")
+    return bool(changed(session, dead))
