@@ -6,16 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from flask import Response
 
+from wxbot.sheets import safe_cell
+
 BOM = "\ufeff"
-DANGEROUS = tuple("=+-@\t\r\n＝＋－＠|%")
-
-
-def safe_cell(value: object) -> str:
-    """The value as text; what a spreadsheet could take for a formula gets a quote mark in front."""
-    text = "" if value is None else str(value)
-    return (
-        f"'{text}" if text.lstrip(" \u3000\u00a0\ufeff").startswith(DANGEROUS) or text.startswith(DANGEROUS) else text
-    )
 
 
 def csv_lines(header: Sequence[str], batches: Iterable[Iterable[Sequence[object]]]) -> Iterator[str]:
