@@ -10,9 +10,10 @@ import base64
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from wxbot.simulator.bank_check import Beside, faults_in_books
 from wxbot.simulator.ground import Ground
 from wxbot.simulator.pay_orders import DEFAULT_LIMITS, PREORDER, PayOrder, beijing
 from wxbot.simulator.pay_texts import PayRefusal
@@ -27,6 +28,8 @@ class Bank:
         self.ground = ground
         self.on_sent: Callable[[PayOrder], object] = lambda order: None
         """Called when a direct packet reaches its receiver."""
+        self.beside: list[Beside] = []
+        """Orders kept elsewhere that move this balance."""
         self.reset()
 
     def reset(self) -> None:
@@ -289,7 +292,8 @@ class Bank:
     def wallet_fen(self, openid: str) -> int:
         """Everything this openid received."""
         mine = (receipt for order in self.packets_of(openid) for receipt in order.receipts)
-        return sum(receipt["amount_fen"] for receipt in mine if receipt["openid"] == openid)
+        received_fen: int = sum(receipt["amount_fen"] for receipt in mine if receipt["openid"] == openid)
+        return received_fen + sum(beside.received_fen(openid) for beside in self.beside)
 
     # -- going back -----------------------------------------------------------------------------------------------
 
@@ -346,6 +350,9 @@ class Bank:
 
     def totals(self) -> dict[str, Any]:
         """The books in one look, fen."""
+        by_status = self.count_status.copy()
+        for beside in self.beside:
+            by_status.update(beside.by_status())
         return {
             "balance_fen": self.balance_fen,
             "frozen_fen": self.frozen_fen,
@@ -353,44 +360,13 @@ class Bank:
             "paid_fen": self.paid_fen,
             "returned_fen": self.returned_fen,
             "pending_fen": self.frozen_fen,
-            "orders": len(self.orders),
-            "by_status": {status: count for status, count in sorted(self.count_status.items()) if count},
+            "orders": by_status.total(),
+            "by_status": {status: count for status, count in sorted(by_status.items()) if count},
         }
 
     def broken_invariants(self) -> list[str]:
         """Appendix D.4 checked from the single orders; an empty list means the books agree to the fen."""
-        return list(self._faults_in_books())
-
-    def _faults_in_books(self) -> Iterator[str]:
-        if self.balance_fen + self.frozen_fen + self.paid_fen != self.funded_fen:
-            yield "balance + frozen + paid is not what was funded"
-        if self.balance_fen < 0:
-            yield "the balance is negative"
-        live = [one for one in self.orders.values() if one.holds_money]
-        if sum(one.amount_fen - one.paid_fen for one in live) != self.frozen_fen:
-            yield "frozen is not the sum of the open orders"
-        if sum(one.paid_fen for one in self.orders.values()) != self.paid_fen:
-            yield "paid is not the sum of the receipts"
-        if sum(one.refunded_fen for one in self.orders.values()) != self.returned_fen:
-            yield "returned is not the sum of the refunds"
-        if sum(flow["amount_fen"] for flow in self.flows) + self.funded_at_start != self.balance_fen:
-            yield "the flows do not add up to the balance"
-        for order in self.orders.values():
-            if sum(order.shares) != order.amount_fen:
-                yield f"{order.mch_billno}: the shares are not the amount"
-            if order.status in ("received", "returned") and order.paid_fen + order.refunded_fen != order.amount_fen:
-                yield f"{order.mch_billno}: {order.status} but paid + refunded is not the amount"
-            if len({receipt["openid"] for receipt in order.receipts}) != len(order.receipts):
-                yield f"{order.mch_billno}: one person received twice"
-        tickets = sum(1 for one in self.orders.values() if not one.is_direct)
-        if len(self._by_ticket) != tickets or len(self._by_detail) != len(self.orders):
-            yield "tickets or packet numbers are not unique"
-
-    @property
-    def funded_at_start(self) -> int:
-        """The balance before the first flow."""
-        topped: int = sum(flow["amount_fen"] for flow in self.flows if flow["kind"] == "topup")
-        return self.funded_fen - topped
+        return list(faults_in_books(self))
 
     # -- keeping --------------------------------------------------------------------------------------------------
 

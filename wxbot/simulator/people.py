@@ -58,8 +58,9 @@ class Line:
         return {"n": self.n, "from": self.said_by, "type": self.type, **self.content, "at": self.at}
 
 
-#: What the control API may set: snapshot mode (§7.4), a frozen account (50002), messages refused (48002).
-CHANGEABLE_FLAGS = ("is_snapshot", "is_frozen", "is_blocking")
+#: What the control API may set: snapshot mode (§7.4), a frozen account (50002), messages refused (48002), a wallet with a
+#: real name (§4.6 REAL_NAME_CHECK_FAIL).
+CHANGEABLE_FLAGS = ("is_snapshot", "is_frozen", "is_blocking", "is_real_named")
 
 
 @dataclass
@@ -76,6 +77,9 @@ class Person:
     is_snapshot: bool = False
     is_frozen: bool = False
     is_blocking: bool = False
+    is_real_named: bool = True
+    real_name: str = ""
+    """The name behind the wallet; empty: any name a merchant gives is right."""
     subscribe_time: int = 0
     subscribe_scene: str = "ADD_SCENE_OTHERS"
     qr_scene: str = ""
@@ -87,7 +91,7 @@ class Person:
     chat: list[Line] = field(default_factory=list)
 
     SHOWN = ("id", "nickname", "openid", "unionid", "avatar", "phone", "wallet_fen", "is_followed", *CHANGEABLE_FLAGS)
-    CHANGEABLE = ("nickname", "avatar", "phone", *CHANGEABLE_FLAGS)
+    CHANGEABLE = ("nickname", "avatar", "phone", "real_name", *CHANGEABLE_FLAGS)
 
     def shown(self) -> dict[str, Any]:
         return {**{name: getattr(self, name) for name in self.SHOWN}, "lines": len(self.chat)}
