@@ -1,0 +1,273 @@
+"""A person's decision on a voucher: claim it, then approve, reject, or ask for a better photo (money F01, F24, F77).
+
+Two reviewers work one queue without meeting: a claim is a guarded update with a lease. A decision is about the version
+the reviewer saw, by the reviewer who holds the claim, once; approval writes the payout in the same transaction.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.orm import Session
+
+from wxbot.db import changed
+from wxbot.money import yuan
+from wxbot.payouts.models import Payout
+from wxbot.payouts.request import BadPayout, Claim, request
+from wxbot.people import marks, notices
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
+from wxbot.transitions import move
+from wxbot.vouchers import caps, kinds, photos
+from wxbot.vouchers.models import NEXT, Photo, Voucher, VoucherKind
+from wxbot.vouchers.refusals import Refused
+from wxbot.vouchers.submit import free_photos, locked, status_url
+
+LEASE = timedelta(minutes=10)
+"""How long a claimed voucher is kept from other reviewers."""
+
+REASON_CHARS = 200
+BULK_AT_MOST = 60
+
+REFUSALS: dict[str, tuple[str, str]] = {
+    "gone": (
+        "这份凭证已由其他人处理或正在处理，没有重复操作。",
+        "Somebody else has decided on this voucher or is looking at it; nothing was done twice.",
+    ),
+    "changed": (
+        "这份凭证刚刚有了新照片，请看过之后再决定。",
+        "This voucher has just got another photo; please look at it before you decide.",
+    ),
+    "reason": ("请写明原因，对方会看到。", "Please give the reason; the person will read it."),
+    "blocked": (
+        "此人在黑名单中，不能批准。请拒绝，或先移出黑名单。",
+        "This person is on the block list: reject the voucher, or take the mark off first.",
+    ),
+    "too_much": ("超过批量批准的金额上限，请单独审核。", "Above the ceiling of bulk approval; review it by itself."),
+    "look_alike": (
+        "有相似的照片，请单独审核。",
+        "It has photos that look like others; review it by itself.",
+    ),
+}
+"""Why a decision was not taken, as staff are told."""
+
+
+def _refused(reason: str) -> Refused:
+    return Refused(reason, *REFUSALS[reason])
+
+
+# --- the queue ----------------------------------------------------------------------------------------------------
+
+
+def end_leases(session: Session, now: datetime) -> int:
+    """Put back what reviewers left lying."""
+    ended = update(Voucher).where(Voucher.status == "claimed", Voucher.claimed_until < now)
+    return changed(session, ended.values(status="submitted", claimed_by=None, claimed_until=None))
+
+
+def claim_next(
+    session: Session, staff_id: int, now: datetime, *, beside: Voucher | None = None, backwards: bool = False
+) -> Voucher | None:
+    """Claim the voucher that waits longest; with `beside` the one after (or before) it in the queue. None at its end.
+
+    A row that another reviewer is claiming at this moment is passed over, not waited for.
+    """
+    end_leases(session, now)
+    place = tuple_(Voucher.ready_at, Voucher.id)
+    query = select(Voucher.id).where(Voucher.status == "submitted", Voucher.ready_at <= now)
+    if beside is not None and beside.ready_at is not None:
+        here = tuple_(beside.ready_at, beside.id)
+        query = query.where(place < here if backwards else place > here)
+    order = (Voucher.ready_at.desc(), Voucher.id.desc()) if backwards else (Voucher.ready_at, Voucher.id)
+    while True:
+        found = session.scalar(query.order_by(*order).limit(1).with_for_update(skip_locked=True))
+        if found is None:
+            return None
+        if claim(session, found, staff_id, now):
+            return session.get_one(Voucher, found, populate_existing=True)
+
+
+def claim(session: Session, voucher_id: int, staff_id: int, now: datetime) -> bool:
+    """Take one voucher for oneself for LEASE; again while it is still one's own. False when it is not to be had."""
+    stamped = {"claimed_by": staff_id, "claimed_until": now + LEASE}
+    voucher = locked(session, voucher_id)
+    if voucher is None or (voucher.status == "submitted" and (voucher.ready_at is None or voucher.ready_at > now)):
+        return False
+    if voucher.status == "claimed" and (voucher.claimed_by == staff_id or _is_over(voucher, now)):
+        return move(session, Voucher, voucher_id, NEXT, "claimed", "claimed", **stamped)
+    return move(session, Voucher, voucher_id, NEXT, "submitted", "claimed", **stamped)
+
+
+def _is_over(voucher: Voucher, now: datetime) -> bool:
+    return voucher.claimed_until is not None and voucher.claimed_until < now
+
+
+def release(session: Session, voucher_id: int, staff_id: int) -> bool:
+    """Put a voucher back into the queue, at its old place; False when it is not claimed by this reviewer."""
+    voucher = locked(session, voucher_id)
+    if voucher is None or voucher.claimed_by != staff_id or voucher.status != "claimed":
+        return False
+    return move(session, Voucher, voucher_id, NEXT, "claimed", "submitted", claimed_by=None, claimed_until=None)
+
+
+def claimed_by(session: Session, staff_id: int, now: datetime) -> Voucher | None:
+    """What this reviewer has on the desk."""
+    query = select(Voucher).where(
+        Voucher.status == "claimed", Voucher.claimed_by == staff_id, Voucher.claimed_until >= now
+    )
+    return session.scalar(query.order_by(Voucher.claimed_until.desc()).limit(1))
+
+
+# --- decisions ----------------------------------------------------------------------------------------------------
+
+
+def _mine(session: Session, voucher_id: int, staff_id: int, version: int, now: datetime) -> Voucher:
+    """The voucher, locked and claimed by this reviewer, as the reviewer saw it. Raises Refused.
+
+    A lease that ran out is taken again when nobody else has the voucher: the work of ten minutes is not lost.
+    """
+    voucher = locked(session, voucher_id)
+    if voucher is None or not claim(session, voucher_id, staff_id, now):
+        raise _refused("gone")
+    if voucher.version != version:
+        raise _refused("changed")
+    session.refresh(voucher)
+    return voucher
+
+
+def approve(
+    session: Session, settings: Settings, voucher_id: int, actor: Actor, amount_fen: int, version: int, now: datetime
+) -> Payout:
+    """Agree to a voucher: it is approved, its payout exists, the log and the person know, in one transaction (F01).
+
+    `amount_fen` may be less than was asked where the kind's rule knows a smaller amount. Raises Refused with a sentence.
+    """
+    staff_id = _staff(actor)
+    voucher = _mine(session, voucher_id, staff_id, version, now)
+    kind = session.get_one(VoucherKind, voucher.kind_id)
+    amount_fen = kinds.corrected(kind, voucher.asked_fen, amount_fen)
+    if marks.is_blocked(session, voucher.openid):
+        raise _refused("blocked")
+    if not _decide(session, voucher, "approved", staff_id, now, amount_fen=amount_fen):
+        raise _refused("gone")
+    if amount_fen < voucher.asked_fen:
+        caps.give_back(session, voucher, voucher.asked_fen - amount_fen, whole=False)
+    texts = {name: value for name, value in (("wishing", kind.wishing), ("remark", kind.remark)) if value}
+    claimed = Claim(
+        source_kind="voucher", source_id=voucher.id, programme_id=kind.programme_id, openid=voucher.openid,
+        amount_fen=amount_fen, note=f"{kind.name} · 凭证 {voucher.id}", channel=kind.channel, texts=texts,
+        created_by=staff_id,
+    )  # fmt: skip
+    try:
+        payout = request(session, settings, claimed, now)
+    except BadPayout as bad:
+        chinese, _, english = str(bad).partition(" / ")
+        raise Refused("payout", chinese, english or chinese) from bad
+    detail = {"asked_fen": voucher.asked_fen, "amount_fen": amount_fen, "payout": payout.id}
+    audit.record(session, actor, "voucher_approve", f"voucher:{voucher.id}", now, detail=detail)
+    text = f"您的“{kind.name}”凭证通过了，{yuan(amount_fen)} 元红包正在安排发放。"
+    if amount_fen < voucher.asked_fen:
+        text += f"（申请 {yuan(voucher.asked_fen)} 元，核定 {yuan(amount_fen)} 元。）"
+    _tell(session, settings, voucher, "voucher_approved", str(voucher.id), text, now)
+    return payout
+
+
+def reject(
+    session: Session, settings: Settings, voucher_id: int, actor: Actor, reason: str, version: int, now: datetime
+) -> None:
+    """Refuse a voucher with a reason the person reads; its share of the month's cap is free again. Raises Refused."""
+    reason = _reason(reason)
+    staff_id = _staff(actor)
+    voucher = _mine(session, voucher_id, staff_id, version, now)
+    if not _decide(session, voucher, "rejected", staff_id, now, reason=reason):
+        raise _refused("gone")
+    caps.give_back(session, voucher, voucher.asked_fen, whole=True)
+    free_photos(session, voucher.id)
+    audit.record(session, actor, "voucher_reject", f"voucher:{voucher.id}", now, detail={"reason": reason})
+    text = f"您的凭证没有通过：{reason}。如有疑问，请联系我们。"
+    _tell(session, settings, voucher, "voucher_rejected", str(voucher.id), text, now)
+
+
+def want_photo(
+    session: Session, settings: Settings, voucher_id: int, actor: Actor, reason: str, version: int, now: datetime
+) -> None:
+    """Ask the person for a better photo; the voucher comes back into the queue with it. Raises Refused."""
+    reason = _reason(reason)
+    staff_id = _staff(actor)
+    voucher = _mine(session, voucher_id, staff_id, version, now)
+    if not _decide(session, voucher, "photo_wanted", staff_id, now, reason=reason, is_complete=False, ready_at=None):
+        raise _refused("gone")
+    audit.record(session, actor, "voucher_photo", f"voucher:{voucher.id}", now, detail={"reason": reason})
+    text = f"请给您的凭证补一张照片：{reason}。"
+    _tell(session, settings, voucher, "voucher_photo", f"{voucher.id}:{voucher.version}", text, now)
+
+
+def _reason(reason: str) -> str:
+    reason = " ".join(reason.split())[:REASON_CHARS].rstrip("。.")
+    if not reason:
+        raise _refused("reason")
+    return reason
+
+
+def _staff(actor: Actor) -> int:
+    if actor.id is None:
+        raise ValueError("a decision needs somebody who takes it")
+    return actor.id
+
+
+def _decide(session: Session, voucher: Voucher, after: str, staff_id: int, now: datetime, **values: object) -> bool:
+    """claimed → decided, once; the row is locked, so whose claim it is cannot have changed since _mine()."""
+    stamped = {"decided_by": staff_id, "decided_at": now, "claimed_by": None, "claimed_until": None}
+    return move(session, Voucher, voucher.id, NEXT, "claimed", after, **stamped, **values)
+
+
+def _tell(
+    session: Session, settings: Settings, voucher: Voucher, kind: str, ref: str, text: str, now: datetime
+) -> None:
+    notices.tell(session, voucher.openid, kind, ref, text, status_url(settings, voucher), now=now)
+
+
+# --- many at once -------------------------------------------------------------------------------------------------
+
+
+def bulk_refusal(session: Session, settings: Settings, voucher: Voucher, kept: list[Photo]) -> Refused | None:
+    """Why a voucher cannot be approved with others: too much money, or photos that look like somebody's."""
+    if voucher.amount_fen > settings.bulk_approve_fen:
+        return _refused("too_much")
+    if voucher.look_alikes or photos.look_alikes(session, kept):
+        return _refused("look_alike")
+    return None
+
+
+def approve_many(
+    runtime: Runtime, actor: Actor, chosen: list[tuple[int, int]], now: datetime
+) -> tuple[list[Payout], list[tuple[int, Refused]]]:
+    """Approve vouchers as (id, version) at the amount asked, each in its own transaction.
+
+    Returns the payouts, and who was left out with the reason: what is above `bulk_approve_fen`, what looks like another
+    photo at this moment (not only when it came in), and what somebody else has taken.
+    """
+    payouts: list[Payout] = []
+    left: list[tuple[int, Refused]] = []
+    for voucher_id, version in chosen[:BULK_AT_MOST]:
+        try:
+            with runtime.database.transaction() as session:
+                voucher = locked(session, voucher_id)
+                if voucher is None or voucher.status != "submitted":
+                    raise _refused("gone")
+                refused = bulk_refusal(session, runtime.settings, voucher, kept_photos(session, voucher_id))
+                if refused is not None:
+                    raise refused
+                payouts.append(
+                    approve(session, runtime.settings, voucher_id, actor, voucher.asked_fen, version, now)
+                )  # fmt: skip
+        except Refused as refused:
+            left.append((voucher_id, refused))
+    return payouts, left
+
+
+def kept_photos(session: Session, voucher_id: int) -> list[Photo]:
+    """The photos of a voucher that can be looked at, in the order they came."""
+    query = select(Photo).where(Photo.voucher_id == voucher_id, Photo.status == "kept")
+    return list(session.scalars(query.order_by(Photo.id)))
