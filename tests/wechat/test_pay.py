@@ -7,14 +7,15 @@ from datetime import date
 import pytest
 
 from tests.wechat.wires import Authority, Wire, dripping, http_reply, resetting, saying, silent
-from wxbot.wechat import sign, xml
+from wxbot.wechat import pay_texts, sign, xml
 from wxbot.wechat.errors import NotSent, Refused, Unanswered
 from wxbot.wechat.http import Timeouts, Transport
-from wxbot.wechat.pay import PayClient
+from wxbot.wechat.pay import PayClient, sendredpack_params
 from wxbot.wechat.xml import build, parse
 
 KEY = "0123456789abcdef0123456789abcdef"
 BILLNO = "1900000001202603150000000043"
+OPENID = "oTESTuser0000000000000000001a"
 QUICK = Timeouts(connect_s=0.5, read_s=0.3, total_s=0.6)
 XML = {"Content-Type": "text/plain"}
 
@@ -123,6 +124,56 @@ def test_S65_a_right_sign_is_noticed_and_a_wrong_one_raises_the_alarm():
         client_on(wire.url).hbpreorder(params())
 
 
+SENT = {
+    "return_code": "SUCCESS", "return_msg": "发放成功", "result_code": "SUCCESS", "err_code": "SUCCESS",
+    "err_code_des": "发放成功", "mch_billno": BILLNO, "mch_id": "1900000001", "wxappid": "wx0123456789abcdef",
+    "re_openid": OPENID, "total_amount": 100, "send_listid": "1000041701202603153000000000001",
+}  # fmt: skip
+
+
+def packet(**changes):
+    texts = {"send_name": "示例小店", "wishing": "恭喜发财", "act_name": "开业抽奖", "remark": "到店有礼"}
+    return sendredpack_params(
+        **{"mch_id": "1900000001", "appid": "wx0123456789abcdef", "mch_billno": BILLNO, "openid": OPENID,
+           "amount_fen": 100, "client_ip": "203.0.113.7", "scene_id": "PRODUCT_2", **texts, **changes}
+    )  # fmt: skip
+
+
+def test_sendredpack_sends_the_frozen_packet_to_one_person_and_returns_wechats_number():
+    with Wire(replying(SENT)) as wire:
+        answer = client_on(wire.url).sendredpack(packet())
+    sent = parse(wire.heard[0].body)
+    assert wire.heard[0].line == "POST /mmpaymkttransfers/sendredpack HTTP/1.1"
+    assert sent.pop("sign") == sign.v2_sign(sent, KEY) and sent.pop("nonce_str")
+    assert sent == packet() and (sent["total_num"], sent["re_openid"]) == ("1", OPENID)
+    assert answer.is_success and answer.echoes(packet()) and answer.fields["send_listid"] == SENT["send_listid"]
+    assert "scene_id" not in packet(scene_id="")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"send_listid": ""}, {"err_code": "NO_AUTH", "send_listid": ""}, {"re_openid": "oANOTHER"}, {"re_openid": ""},
+     {"mch_billno": BILLNO[:-1] + "9"}, {"total_amount": 20000}, {"mch_id": ""}, {"wxappid": "wxANOTHER"}],
+)  # fmt: skip
+def test_S65_F11_a_packet_is_only_sent_when_everything_says_so(change):
+    with Wire(replying({**SENT, **change})) as wire, pytest.raises(Unanswered) as caught:
+        client_on(wire.url).sendredpack(packet())
+    assert (caught.value.reason, caught.value.security) == ("wrong_echo", True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"send_name": "中" * 11}, {"act_name": "a" * 33}, {"wishing": "中" * 43}, {"remark": "中" * 86}, {"wishing": ""},
+     {"send_name": " "}, {"remark": "a\nb"}, {"act_name": "\ud800"}],
+)  # fmt: skip
+def test_a_text_that_wechat_would_refuse_never_becomes_an_order(wrong):
+    with pytest.raises(ValueError):
+        packet(**wrong)
+    fault = pay_texts.faults("sendredpack", wrong)[0]
+    assert fault.field in wrong and fault.zh and fault.en
+    assert packet(send_name="中" * 10 + "ab", wishing="中" * 42 + "ab", remark="中" * 85 + "a")
+
+
 GARBAGE = [
     b"",
     b"<html><body>502 Bad Gateway</body></html>",
@@ -142,12 +193,12 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("body", GARBAGE)
-@pytest.mark.parametrize("call", ["hbpreorder", "gethbinfo"])
+@pytest.mark.parametrize("call", ["hbpreorder", "sendredpack", "gethbinfo"])
 def test_F11_S05_what_is_not_an_answer_is_unanswered(body, call):
     with Wire(saying(http_reply(body, headers=XML))) as wire:
         client = client_on(wire.url)
         with pytest.raises(Unanswered) as caught:
-            client.hbpreorder(params()) if call == "hbpreorder" else client.gethbinfo(BILLNO)
+            client.gethbinfo(BILLNO) if call == "gethbinfo" else getattr(client, call)(params())
     assert caught.value.reason in ("unreadable", "too_big")
     assert len(wire.heard) == 1
 

@@ -1,8 +1,11 @@
 """Published and own vectors of the protocol reference (Appendix A, §1.7, §6.4)."""
 
+import hashlib
+
 import pytest
 
-from wxbot.wechat import sign
+from tests.wechat import platform_v3 as bank
+from wxbot.wechat import crypto_v3, http_v3, sign
 from wxbot.wechat.crypt import MessageCrypt
 
 OWN_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -129,6 +132,64 @@ def test_a5_published_message_crypto():
     signature = crypt.sign("1411525903", "461056294", WECHATPY_ENCRYPT)
     assert signature == "407518b7649e86ef23978113f92d27afa9296533"
     assert crypt.open(signature, "1411525903", "461056294", WECHATPY_ENCRYPT) == WECHATPY_MESSAGE
+
+
+A6_PLAIN = (
+    '{"mch_id":"1900000001","out_bill_no":"HB20260315000042","transfer_bill_no":"13300000711009999911820260315000000000'
+    '01","transfer_amount":100,"state":"SUCCESS","openid":"oTESTuser0000000000000000001a","create_time":"2026-03-15T10:'
+    '00:00+08:00","update_time":"2026-03-15T10:00:09+08:00"}'
+)
+A6_SEALED = (
+    "DUcegK3BDoUcIhRKvcPWwAdqzVnh08OCU0ZfTXYsoraHZBhZ2IIRW5jSOYScj7gOWra3ukw01h/pttOTK96dS4NNHs5mmQZ7OAF0Xn0NBc8X7FGM8h"
+    "gGjXzmZNXLUtHYWQydyh6L0T8eGTSkNREMzUSUdSEInvlC3CnydnhXp7tVbeji/gVqJXLO4nH89qT9MI7AbIhlXYVaJ1LACvuVh86tjUOTGGTFYdw"
+    "Vp4lGHZ4EengsiFZOzsMaCYEBWl3gvX6zrKXX/ZC+LREyIuG6BiQigzoVe9Zgmvl1zihZBDkrSvzMdtiwUcmUgsGW2B10RVkk/zQpsXkI6tfo1ku9"
+    "Mwz+RQ1w7PWvee+fBlgg8QtwXAyqbX5CSIiFDpIfUsOzy0xSglWwg0byykA="
+)
+
+
+def test_a6_own_v3_seal():
+    key = crypto_v3.key_bytes("0123456789abcdef0123456789abcdef")
+    assert crypto_v3.open_seal(key, "fdasflkja484", "mch_payment", A6_SEALED).decode() == A6_PLAIN
+    assert http_v3.read_object(A6_PLAIN.encode())["state"] == "SUCCESS"
+    for associated, sealed in (("mch_paymenT", A6_SEALED), ("mch_payment", A6_SEALED.replace("DU", "DV")), ("", "")):
+        with pytest.raises(crypto_v3.BadSeal):
+            crypto_v3.open_seal(key, "fdasflkja484", associated, sealed)
+    with pytest.raises(ValueError):
+        crypto_v3.key_bytes("too short")
+
+
+NUMBER_PATH = "/v3/fund-app/mch-transfer/transfer-bills/out-bill-no/HB20260315000042"
+A7_BODY = (
+    '{"appid":"wx0123456789abcdef","out_bill_no":"HB20260315000042","transfer_scene_id":"1000",'
+    '"openid":"oTESTuser0000000000000000001a","transfer_amount":100,"transfer_remark":"到店有礼"}'
+).encode()
+A7_NONCE = "593BEC0C930BF1AFEB40B4A08C8FB242"
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "digest"),
+    [
+        (crypto_v3.request_text("GET", NUMBER_PATH, 1773540000, A7_NONCE, b""), 119,
+         "aaa21a6e97dd991cd2e7b6e0efdff19b02565709829fcb1ec137d828af0098a0"),
+        (crypto_v3.request_text("POST", bank.BILLS, 1773540000, A7_NONCE, A7_BODY), 277,
+         "b458d2d245d8fd4f12ed6512f97d37545b6eaff956ec2a2a4d763297a3483f20"),
+        (crypto_v3.reply_text("1773540009", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS", b'{"id":"EV-1"}'), 58,
+         "28b7dd24199a5a2cf203eb5cd18c76b842762df2d70cdf7c6751ee0b9f476e7b"),
+    ],
+    ids=["get", "post", "callback"],
+)  # fmt: skip
+def test_a7_own_v3_texts_to_sign(text, size, digest):
+    assert (len(text), hashlib.sha256(text).hexdigest()) == (size, digest)
+
+
+def test_a_v3_signature_is_verified_by_its_own_key_only():
+    text = crypto_v3.reply_text("1773540009", "N", b"{}")
+    signature = crypto_v3.MerchantKey(bank.private_key("platform"), "1").sign(text)
+    ours = crypto_v3.PlatformKey.of_public_key(bank.KEY_ID, bank.public_pem("platform"))
+    other = crypto_v3.PlatformKey.of_public_key(bank.KEY_ID, bank.public_pem("stranger"))
+    assert signature == bank.signed(text) and ours.has_signed(text, signature)
+    assert not other.has_signed(text, signature) and not ours.has_signed(text + b" ", signature)
+    assert not ours.has_signed(text, "") and not ours.has_signed(text, "é")
 
 
 def test_signatures_with_strange_characters_are_unequal_not_an_error():

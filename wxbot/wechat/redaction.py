@@ -14,7 +14,7 @@ MASK = "***"
 _NAMES = (
     "access_token|refresh_token|oauth_access_token|component_access_token|appsecret|app_secret|secret|session_key|"
     "sp_ticket|jsapi_ticket|ticket|js_code|code|msg_signature|signature|paySign|sign|lottery_key|pay_key|aes_key|key|"
-    "encodingaeskey|token|password|pass_ticket|echostr"
+    "encodingaeskey|token|password|pass_ticket|echostr|package_info|user_name|api_v3_key|encrypt_certificate"
 )
 _QUERY = re.compile(rf"(?i)(?<![A-Za-z0-9_\-])({_NAMES})=([^&\s\"'<>#,;)]+)")
 _JSON = re.compile(rf"(?i)(\\?\"(?:{_NAMES})\\?\"\s*:\s*\\?\")((?:[^\"\\]|\\(?!\")[^\"])*)")
