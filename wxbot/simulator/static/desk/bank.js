@@ -3,6 +3,7 @@ import { $, advance, dayOf, every, get, h, note, now, post, readClock, when, yua
 const STATUS = { sending: '发送中', waiting: '待领取', bound: '已绑定', received: '已领取', refunding: '退款中', returned: '已退回', failed: '失败' };
 const COLOURS = { waiting: '#5b9bd5', bound: '#e8b64c', received: '#2fae6e', refunding: '#b9a3dc', returned: '#8d72c0', failed: '#d9604f', sending: '#9aa5a0' };
 const KINDS = { topup: '充值', order: '下单冻结', return: '过期退回', fail: '失败退回' };
+const CHANNELS = { hbpreorder: '摇一摇', sendredpack: '直接发放' };
 const PAGE = 20;
 
 let before = null; // number that the shown page begins under; null is the newest
@@ -35,11 +36,11 @@ async function drawRows() {
   const found = await get(`/_sim/bank/orders?${query}`);
   order = found.orders;
   $('#rows').replaceChildren(...found.orders.map((one) => h('tr', {}, h('td', { class: 'num soft' }, one.n), h('td', { class: 'code' }, one.mch_billno),
-    h('td', {}, h('span', { class: `mark ${one.status}`, title: one.reason }, STATUS[one.status])), h('td', { class: 'num' }, yuan(one.amount_fen)), h('td', {}, one.wishing),
+    h('td', {}, h('span', { class: `mark ${one.status}`, title: one.reason }, one.status === 'bound' && one.channel === 'sendredpack' ? '已送达' : STATUS[one.status])), h('td', {}, CHANNELS[one.channel] || one.channel), h('td', { class: 'num' }, yuan(one.amount_fen)), h('td', {}, one.wishing),
     h('td', {}, when(one.created_at)), h('td', {}, one.receipts.length ? when(one.receipts[0].at) : when(one.bound_at)), h('td', {}, one.refunded_at ? `退 ${when(one.refunded_at)}` : when(one.expires_at)),
     h('td', { class: 'code', title: one.openid }, one.openid ? `${one.openid.slice(0, 10)}…` : '—'),
-    h('td', {}, one.status === 'waiting' ? h('button', { class: 'key', title: '让这一单失败，资金退回', onclick: () => fail(one) }, '置为失败') : null))));
-  if (!found.orders.length) $('#rows').replaceChildren(h('tr', {}, h('td', { colspan: 10 }, h('p', { class: 'empty' }, '没有符合的红包'))));
+    h('td', {}, one.status === 'waiting' || one.status === 'sending' ? h('button', { class: 'key', title: '让这一单失败，资金退回', onclick: () => fail(one) }, '置为失败') : null))));
+  if (!found.orders.length) $('#rows').replaceChildren(h('tr', {}, h('td', { colspan: 11 }, h('p', { class: 'empty' }, '没有符合的红包'))));
   $('#older').disabled = !found.has_more;
   $('#newer').disabled = before === null;
   const [first, last] = [found.orders[0], found.orders[found.orders.length - 1]];
@@ -59,7 +60,7 @@ async function drawBill() {
   const bill = await get(`/_sim/bank/bill?date=${day}`);
   $('#bill-sum').replaceChildren(`${bill.count} 笔 · 收入 `, h('b', { class: 'plus' }, yuan(bill.income_fen)), ' · 支出 ', h('b', { class: 'minus' }, yuan(bill.outgo_fen)));
   const rows = bill.rows.slice(-12).reverse();
-  $('#bill').replaceChildren(...rows.map((flow) => h('tr', {}, h('td', {}, when(flow.at)), h('td', {}, KINDS[flow.kind]),
+  $('#bill').replaceChildren(...rows.map((flow) => h('tr', {}, h('td', {}, when(flow.at)), h('td', {}, `${CHANNELS[flow.channel] || ''}${KINDS[flow.kind] || flow.kind}`),
     h('td', { class: `num ${flow.amount_fen < 0 ? 'minus' : 'plus'}` }, yuan(flow.amount_fen)), h('td', { class: 'num' }, yuan(flow.balance_fen)), h('td', { class: 'code' }, flow.mch_billno || '—'))));
   if (bill.count > rows.length) $('#bill').append(h('tr', {}, h('td', { colspan: 5, class: 'soft' }, `只显示最近 ${rows.length} 笔，其余请下载`)));
 }

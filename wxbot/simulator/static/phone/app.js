@@ -6,6 +6,7 @@ import { discoverTab, friendsTab, makerScreen, meTab } from './me.js';
 import { current, home, open } from './nav.js';
 import { drawForTemplate } from './packet.js';
 import { shakeScreen } from './shake.js';
+import { watchSms } from './sms.js';
 
 const TABS = [['chats', '微信', 'chats', chatsTab], ['friends', '通讯录', 'people', friendsTab], ['discover', '发现', 'compass', discoverTab], ['me', '我', 'me', meTab]];
 
@@ -83,6 +84,7 @@ async function start() {
   document.querySelectorAll('[data-hours]').forEach((button) => { button.onclick = () => moveClock(Number(button.dataset.hours)); });
   tick();
   setInterval(tick, 5000);
+  watchSms();
   drawNews();
   setInterval(() => { if (!document.hidden) drawNews(); }, 2000);
 }

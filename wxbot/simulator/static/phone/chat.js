@@ -1,6 +1,7 @@
 // The list of chats, the chat with the account, its menu, and its profile.
 import { get, mine, now, post, state } from './api.js';
 import { ask, avatar, clockText, h, icon, sheet, shopAvatar, toast } from './dom.js';
+import { isNotice, noticesScreen, packetCard, showStates } from './direct.js';
 import { back, open } from './nav.js';
 import { openPage } from './web.js';
 
@@ -8,12 +9,13 @@ export const bar = (title, right = null, leave = back) =>
   h('header', { class: 'bar' }, leave ? h('button', { class: 'bar-back', 'aria-label': '返回', onclick: leave }, icon('back')) : h('span'),
     h('h1', {}, title), right || h('span'));
 
-const SHORT = { image: '[图片]', voice: '[语音]', video: '[视频]', music: '[音乐]', news: '[图文]', location: '[位置]', link: '[链接]', msgmenu: '[菜单消息]' };
+const SHORT = { image: '[图片]', voice: '[语音]', video: '[视频]', music: '[音乐]', news: '[图文]', location: '[位置]', link: '[链接]', msgmenu: '[菜单消息]', packet: '[微信红包]' };
 
 export function lineText(line) {
   if (!line) return '';
   if (line.type === 'text') return String(line.content || '').replace(/<[^>]+>/g, '');
   if (line.type === 'news' && line.articles && line.articles[0]) return `[链接] ${line.articles[0].title || ''}`;
+  if (line.type === 'packet') return `${SHORT.packet} ${line.wishing || ''}`;
   return SHORT[line.type] || `[${line.type}]`;
 }
 
@@ -21,12 +23,15 @@ export async function chatsTab(body) {
   const list = h('div', { class: 'rows' });
   body.append(bar('微信', null, null), list);
   const chat = await get(mine('/chat')).catch(() => ({ messages: [] }));
-  const last = chat.messages[chat.messages.length - 1];
+  const last = chat.messages.filter((line) => !isNotice(line)).pop();
+  const notice = chat.messages.filter(isNotice).pop();
   list.append(
     h('button', { class: 'row chat-row', 'data-testid': 'open-chat', onclick: () => (state.person.is_followed || last ? open('chat', chatScreen) : open('profile', profileScreen)) },
       shopAvatar(48), h('span', { class: 'row-main' }, h('b', {}, state.account.name),
         h('small', {}, last ? lineText(last) : state.person.is_followed ? '已关注，打个招呼吧' : '公众号 · 还没有关注')),
       h('time', {}, last ? clockText(last.at) : '')),
+    ...(notice ? [h('button', { class: 'row chat-row', 'data-testid': 'open-notices', onclick: () => open('notices', noticesScreen) }, h('span', { class: 'avatar team notices' }, icon('ticket', 26)),
+      h('span', { class: 'row-main' }, h('b', {}, '服务通知'), h('small', {}, lineText(notice))), h('time', {}, clockText(notice.at)))] : []),
     h('div', { class: 'row chat-row quiet' }, h('span', { class: 'avatar team' }, icon('shake', 26)),
       h('span', { class: 'row-main' }, h('b', {}, '摇一摇'), h('small', {}, '去「发现」里走近信标，摇一摇手机'))));
 }
@@ -72,6 +77,7 @@ function content(line, say) {
   if (line.type === 'news') return newsCard(line.articles || []);
   if (line.type === 'msgmenu') return menuMessage(line, say);
   if (line.type === 'location') return h('div', { class: 'bubble place' }, icon('place', 20), line.label || `${line.latitude ?? ''}, ${line.longitude ?? ''}`);
+  if (line.type === 'packet') return packetCard(line);
   if (line.type === 'link') return h('div', { class: 'bubble' }, ...withLinks(`${line.title || '链接'} ${line.url || ''}`));
   return h('div', { class: 'bubble' }, SHORT[line.type] || `[${line.type}]`);
 }
@@ -91,6 +97,7 @@ export function chatScreen(body) {
   let menu = null;
   let footKind = '';
   let timer = 0;
+  let statesAt = 0;
 
   function add(line) {
     if (line.at - lastAt > 300) lines.insertBefore(h('div', { class: 'when' }, clockText(line.at, now() - line.at > 80000)), dots);
@@ -109,7 +116,8 @@ export function chatScreen(body) {
     try {
       const chat = await get(mine(`/chat?after=${last}`));
       const fresh = chat.messages.filter((line) => line.n > last);
-      fresh.forEach(add);
+      fresh.filter((line) => !isNotice(line)).forEach(add);
+      if (fresh.length || Date.now() - statesAt > 3000) { statesAt = Date.now(); showStates(lines); }
       if (fresh.length) last = fresh[fresh.length - 1].n;
       menu = chat.menu && chat.menu.button.length ? chat.menu.button : null; // only a follower has one
       if (chat.person) Object.assign(state.person, chat.person);
@@ -177,11 +185,7 @@ export function chatScreen(body) {
 
   function pickPicture() {
     const input = h('input', { type: 'file', accept: 'image/*' });
-    input.onchange = () => {
-      const reader = new FileReader();
-      reader.onload = () => say(photo(reader.result));
-      if (input.files[0]) reader.readAsDataURL(input.files[0]);
-    };
+    input.onchange = () => { if (input.files[0]) photoOf(input.files[0]).then(say, () => toast('这不是一张能发送的图片')); };
     input.click();
   }
 
@@ -190,7 +194,28 @@ export function chatScreen(body) {
   return () => { isLeft = true; };
 }
 
-const photo = (dataUrl) => ({ type: 'image', image: dataUrl });
+const photo = (dataUrl, filename = 'photo.jpg') => ({ type: 'image', image: dataUrl, filename });
+
+const LARGEST_PHOTO = 8 * 1024 * 1024; // what fits into one message of the simulator
+const LONGEST_EDGE = 2560;
+
+// A chosen file as it is; what is too large or of another kind becomes a JPEG, as WeChat does it.
+async function photoOf(file) {
+  if (/^image\/(jpeg|png|gif)$/.test(file.type) && file.size <= LARGEST_PHOTO) {
+    const url = await new Promise((resolve, reject) => {
+      const reader = new FileReader();
+      reader.onload = () => resolve(reader.result);
+      reader.onerror = reject;
+      reader.readAsDataURL(file);
+    });
+    return photo(url, file.name);
+  }
+  const picture = await createImageBitmap(file);
+  const scale = Math.min(1, LONGEST_EDGE / Math.max(picture.width, picture.height));
+  const canvas = h('canvas', { width: Math.round(picture.width * scale), height: Math.round(picture.height * scale) });
+  canvas.getContext('2d').drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return photo(canvas.toDataURL('image/jpeg', 0.85));
+}
 
 // A shop receipt as a photo, so that there is something to send without a camera.
 function drawnReceipt() {

@@ -4,8 +4,9 @@ import { ask, avatar, clockText, h, icon, toast, yuan } from './dom.js';
 import { FACES } from './faces.js';
 import { bar, profileScreen } from './chat.js';
 import { open } from './nav.js';
-import { cover } from './packet.js';
+import { openCover } from './packet.js';
 import { shakeScreen } from './shake.js';
+import { phoneText, smsScreen } from './sms.js';
 import { openPage } from './web.js';
 
 const row = (mark, colour, label, action, more = null, test = null) =>
@@ -38,8 +39,9 @@ export function meTab(body, restart) {
     h('input', { type: 'checkbox', class: 'switch', checked: person[name], onchange: async (event) => {
       await patch(`/_sim/people/${person.id}`, { [name]: event.target.checked }).then(() => { state.person[name] = event.target.checked; }, (error) => toast(error.message));
     } }));
-  body.append(h('div', { class: 'me-head' }, avatar(person, 64), h('div', {}, h('h2', {}, person.nickname), h('p', {}, `openid ${person.openid.slice(0, 12)}…`))),
-    h('div', { class: 'rows gap' }, row('wallet', '#07c160', '零钱', () => open('wallet', walletScreen), h('small', { class: 'money', 'data-testid': 'wallet-sum' }, `¥${yuan(person.wallet_fen || 0)}`), 'go-wallet')),
+  body.append(h('div', { class: 'me-head' }, avatar(person, 64), h('div', {}, h('h2', {}, person.nickname), h('p', {}, `openid ${person.openid.slice(0, 12)}…`), h('p', {}, `手机 ${phoneText(person.phone)}`))),
+    h('div', { class: 'rows gap' }, row('wallet', '#07c160', '零钱', () => open('wallet', walletScreen), h('small', { class: 'money', 'data-testid': 'wallet-sum' }, `¥${yuan(person.wallet_fen || 0)}`), 'go-wallet'),
+      row('chats', '#10aeff', '短信', () => open('sms', smsScreen), h('small', {}, '验证码在这里'), 'go-sms')),
     h('div', { class: 'rows gap' }, row('swap', '#10aeff', '换一个人', () => restart('friends')), row('plus', '#fa9d3b', '新的朋友', () => open('maker', makerScreen, restart))),
     h('div', { class: 'label' }, '这个人的脾气'), h('div', { class: 'rows' },
       flip('is_snapshot', '快照页模式', '网页拿到的是虚拟账号'), flip('is_frozen', '账号异常', '红包会因风险被拒'), flip('is_blocking', '屏蔽公众号消息', '收不到客服消息')));
@@ -75,17 +77,10 @@ export async function walletScreen(body) {
     const gone = packets.packets.filter((one) => one.status === 'returned');
     list.replaceChildren(...wallet.rows.map((packet) => moneyRow(packet, `+${yuan(packet.amount_fen)}`, packet.opened_at)),
       ...gone.map((packet) => moneyRow(packet, '已过期退回', packet.expires_at, 'soft')));
-    if (!wallet.rows.length && !gone.length) list.replaceChildren(h('p', { class: 'empty' }, '还没有明细。去摇一摇，说不定有红包'));
+    if (!wallet.rows.length && !gone.length) list.replaceChildren(h('p', { class: 'empty' }, '还没有明细。摇一摇，或等商家发来红包'));
   }
   await load();
 }
 
 const moneyRow = (packet, text, at, style = '') => h('div', { class: `row ${style}` }, h('span', { class: 'row-main' }, `微信红包 · 来自${packet.send_name}`, h('small', {}, clockText(at, true))), h('b', { class: 'plus' }, text));
-
-function openCover(packet, then) {
-  const veil = h('div', { class: 'packet-veil' });
-  document.querySelector('#screen').append(veil);
-  cover(veil, packet);
-  const watch = setInterval(() => { if (!veil.isConnected) { clearInterval(watch); then(); } }, 300);
-}
 

@@ -56,6 +56,13 @@ export function cover(veil, packet) {
   });
 }
 
+// The packet's cover over the whole screen; `then` is called when it is closed.
+export function openCover(packet, then) {
+  const veil = veilOf();
+  cover(veil, packet);
+  const watch = setInterval(() => { if (!veil.isConnected) { clearInterval(watch); then(); } }, 300);
+}
+
 function coinRain(veil) {
   const isStill = window.matchMedia('(prefers-reduced-motion: reduce)').matches;
   for (let i = 0; i < (isStill ? 0 : 26); i += 1) {
