@@ -14,10 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.simulator.pay_client import preorder_params
 from wxbot.simulator.bank import Bank
+from wxbot.simulator.cash import CASH_SWITCHES, CashPackets
 from wxbot.simulator.config import Account
 from wxbot.simulator.ground import Chance, Clock, Ground, Switches
 from wxbot.simulator.pay_orders import BANK_SWITCHES, PayOrder
 from wxbot.simulator.pay_texts import PayRefusal
+from wxbot.simulator.people import People
 from wxbot.simulator.shake import SHAKE_SWITCHES
 
 NOON = 1_773_547_200.0  # 2026-03-15 12:00 in Beijing
@@ -25,7 +27,9 @@ HOUR = 3600.0
 
 
 def ground(balance_fen: int = 100_000) -> Ground:
-    return Ground(Clock(), Account(), Switches((*BANK_SWITCHES, *SHAKE_SWITCHES)), Chance(7), balance_fen)
+    return Ground(
+        Clock(), Account(), Switches((*BANK_SWITCHES, *CASH_SWITCHES, *SHAKE_SWITCHES)), Chance(7), balance_fen
+    )
 
 
 @pytest.fixture
@@ -192,6 +196,9 @@ class Books(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.bank = Bank(ground(30_000))
+        self.people = People(self.bank.ground)
+        self.openids = [self.people.make().openid for _ in range(3)]
+        self.cash = CashPackets(self.bank.ground, self.bank, self.people)
         self.now = NOON
         self.random = Random(3)
 
@@ -213,6 +220,17 @@ class Books(RuleBasedStateMachine):
         params = preorder_params(f"B{number}", **changes)
         self.quietly(self.bank.preorder, {n: v for n, v in params.items() if n != "nonce_str"}, self.now)
 
+    @rule(number=st.integers(1, 12), amount=st.integers(90, 9000), person=st.integers(0, 2))
+    def send(self, number: int, amount: int, person: int) -> None:
+        params = preorder_params(f"B{number}", total_amount=str(amount), re_openid=self.openids[person])
+        self.quietly(self.cash.send, params, self.now)
+
+    @rule()
+    def open_own_packet(self) -> None:
+        one = self.some("sending", "bound", "received", "returned")
+        if one and one.is_direct:
+            self.quietly(self.bank.open_packet, one, one.openid, self.now)
+
     @rule(person=st.sampled_from("ABC"))
     def bind(self, person: str) -> None:
         one = self.some("waiting", "bound", "returned")
@@ -228,6 +246,7 @@ class Books(RuleBasedStateMachine):
     @rule(hours=st.integers(1, 80))
     def pass_time(self, hours: int) -> None:
         self.now += hours * HOUR
+        self.cash.settle(self.now)
         self.bank.expire(self.now)
 
     @rule(amount=st.integers(1, 5000))
@@ -241,9 +260,10 @@ class Books(RuleBasedStateMachine):
         if one:
             self.quietly(self.bank.fail, one.mch_billno, "x", self.now)
 
-    @rule(name=st.sampled_from(["notenough_as_processing"]), is_on=st.booleans())
-    def switch(self, name: str, is_on: bool) -> None:
-        self.bank.ground.switches.change({name: is_on})
+    @rule(is_processing=st.booleans(), sending_s=st.sampled_from([0, 60, 100_000]), is_failing=st.booleans())
+    def switch(self, is_processing: bool, sending_s: int, is_failing: bool) -> None:
+        values = {"sending_s": sending_s, "sending_ends_failed": is_failing, "refund_delay_s": sending_s}
+        self.bank.ground.switches.change({"notenough_as_processing": is_processing, **values})
 
     @rule()
     def save_and_load(self) -> None:
@@ -252,7 +272,8 @@ class Books(RuleBasedStateMachine):
         fresh = Bank(ground(1))
         fresh.ground.switches.change(self.bank.ground.switches.values)
         fresh.load_state(saved)
-        self.bank = fresh
+        self.bank, self.cash = fresh, CashPackets(fresh.ground, fresh, self.people)
+        self.cash.load_state({})
         assert fresh.totals() == before
 
     @invariant()
