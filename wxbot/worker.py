@@ -17,6 +17,9 @@ from wxbot.logs import configure, get_logger
 from wxbot.orders.bill import fetch_bills
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
+from wxbot.people.erasure import erase_due
+from wxbot.people.notices import tell_due
+from wxbot.people.outbox import send_due as send_sms
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 
@@ -122,6 +125,9 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "orders.bill": fetch_bills,
     "draws.match": match_binds,
     "draws.lapse": lapse_draws,
+    "people.sms": send_sms,
+    "people.tell": tell_due,
+    "people.erase": erase_due,
     "ledger.seal": seal,
     "invariants.check": check,
     "invariants.audit": audit,
@@ -137,6 +143,9 @@ INTERVALS: dict[str, float] = {
     "orders.bill": 600.0,
     "draws.match": 5.0,
     "draws.lapse": 300.0,
+    "people.sms": 1.0,
+    "people.tell": 2.0,
+    "people.erase": 600.0,
     "ledger.seal": 15.0,
     "invariants.check": 60.0,
     "invariants.audit": 3600.0,

@@ -48,8 +48,12 @@ def is_following(session: Session, openid: str) -> bool:
 def note_withdrawal(session: Session, openid: str, event: str, event_at: datetime) -> bool:
     """Keep that a person wants their data erased (user_authorization_revoke or …_cancellation, wechat-protocol §5.6).
 
-    True when this is new; a repeat changes nothing.
+    True when this is new; a repeat changes nothing. Who came back after an erasure and leaves again is erased again.
     """
     statement = insert_into(session, Withdrawal).values(openid=openid, event=event, asked_at=event_at)
-    noted = statement.on_conflict_do_nothing(index_elements=["openid"]).returning(Withdrawal.openid)
-    return session.scalar(noted) is not None
+    noted = statement.on_conflict_do_update(
+        index_elements=["openid"],
+        set_={"event": event, "asked_at": event_at, "erased_at": None},
+        where=Withdrawal.erased_at < event_at,
+    )
+    return session.scalar(noted.returning(Withdrawal.openid)) is not None
