@@ -1,0 +1,72 @@
+"""Forget people who asked WeChat for it, and sweep what is only kept for a while (worker task people.erase).
+
+The openid stays: money was paid to it and the books refer to it (security, privacy). What leaves is what names the person:
+the phone, the name, the words written to them.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from wxbot.db import Base, changed
+from wxbot.logs import get_logger
+from wxbot.people.models import Binding, Follower, Notice, RosterFile, SmsCode, SmsCount, SmsOut, Withdrawal
+from wxbot.runtime import Runtime
+
+log = get_logger(__name__)
+
+BATCH = 100
+SMS_DAYS = 30
+FILE_HOURS = 24
+COUNT_DAYS = 2
+
+
+def erase_due(runtime: Runtime) -> int:
+    """Carry out what is due; returns how many people were erased."""
+    now = runtime.clock.now()
+    with runtime.database.reading() as session:
+        due = session.scalars(
+            select(Withdrawal.openid).where(Withdrawal.erased_at.is_(None)).order_by(Withdrawal.asked_at).limit(BATCH)
+        ).all()
+        has_old = _has_old(session, now)
+    for openid in due:
+        with runtime.database.transaction() as session:
+            erase(session, openid, now)
+        log.info("person_erased")
+    if has_old:
+        with runtime.database.transaction() as session:
+            _sweep(session, now)
+    return len(due)
+
+
+def erase(session: Session, openid: str, now: datetime) -> None:
+    """Erase what names this person here; other packages keep openids, amounts and reasons only."""
+    gone = {"phone_sealed": "", "phone_index": "", "name": ""}
+    live = update(Binding).where(Binding.openid == openid, Binding.status != "ended")
+    changed(session, live.values(status="ended", ended_at=now, end_reason="erased", **gone))
+    changed(session, update(Binding).where(Binding.openid == openid).values(**gone))
+    changed(session, update(Notice).where(Notice.openid == openid).values(text="", url=""))
+    changed(session, update(Follower).where(Follower.openid == openid).values(scene=""))
+    changed(session, delete(SmsCode).where(SmsCode.openid == openid))
+    changed(session, delete(SmsOut).where(SmsOut.openid == openid, SmsOut.status.not_in(("planned", "sending"))))
+    changed(session, update(Withdrawal).where(Withdrawal.openid == openid).values(erased_at=now))
+
+
+def _old(now: datetime) -> tuple[tuple[type[Base], ColumnElement[bool]], ...]:
+    return (
+        (SmsOut, SmsOut.created_at < now - timedelta(days=SMS_DAYS)),
+        (SmsCode, SmsCode.expires_at < now - timedelta(days=1)),
+        (SmsCount, SmsCount.began_at < now - timedelta(days=COUNT_DAYS)),
+        (RosterFile, or_(RosterFile.imported_at.is_not(None), RosterFile.created_at < now - timedelta(hours=FILE_HOURS))),
+    )  # fmt: skip
+
+
+def _has_old(session: Session, now: datetime) -> bool:
+    return any(session.scalar(select(1).select_from(model).where(is_old).limit(1)) for model, is_old in _old(now))
+
+
+def _sweep(session: Session, now: datetime) -> None:
+    """Delete what has done its work: it holds sealed phones, and nothing refers to it."""
+    for model, is_old in _old(now):
+        changed(session, delete(model).where(is_old))
