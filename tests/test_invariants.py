@@ -60,7 +60,7 @@ def test_T15_what_runs_every_second_walks_an_index(runtime: Runtime, simulator: 
     with database.transaction() as session:
         now = database.now(session)
         campaign, lottery = session.get_one(Campaign, campaign_id), session.query(Lottery).one()
-        send._due_ids(session, now, 16)
+        send._due(session, now, 16)
         send.recover_sending(session, now)
         absorb.absorb(session, campaign, now)
         pool.live_stock(session, campaign_id, now)

@@ -79,7 +79,6 @@ class Settings(BaseSettings):
     direct_scene_id: Literal[
         "", "PRODUCT_1", "PRODUCT_2", "PRODUCT_3", "PRODUCT_4", "PRODUCT_5", "PRODUCT_6", "PRODUCT_7", "PRODUCT_8"
     ] = ""
-    unclaimed_hours: int = Field(default=24, ge=1, le=72)
     api_v3_key: SecretStr = SecretStr("")
     pay_public_key_id: str = ""
     pay_public_key_file: Path | None = None

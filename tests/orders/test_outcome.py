@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxbot.orders.models import NEXT, STATUSES, Order
-from wxbot.orders.outcome import ASK_HORIZON, Verdict, judge_query, judge_send
+from wxbot.orders.judge import ASK_HORIZON, Verdict, judge_query, judge_send
 from wxbot.wechat.errors import NotSent, Unanswered, all_rows
 from wxbot.wechat.pay import PayAnswer
 
@@ -46,7 +46,7 @@ ACCEPTED = {
 
 def test_success_with_echo_and_ticket_is_accepted() -> None:
     verdict = judge_send(order(), answer(ACCEPTED), NOW)
-    assert (verdict.after, verdict.sp_ticket, verdict.detail_id) == ("accepted", "v1|abc", "d1")
+    assert (verdict.after, verdict.secret, verdict.detail_id) == ("accepted", "v1|abc", "d1")
     assert verdict.placed_at == NOW
 
 

@@ -21,10 +21,11 @@ from wxbot.campaigns import switch
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.draws import bind
-from wxbot.orders import limits, outcome
+from wxbot.orders import judge, limits, outcome
 from wxbot.orders.channels import Wish
 from wxbot.orders.models import Evidence, MerchantLine, Order
-from wxbot.orders.outcome import ASK_HORIZON, Ruling, Verdict
+from wxbot.orders.judge import ASK_HORIZON, Verdict
+from wxbot.orders.outcome import Ruling
 from wxbot.orders.plan import cancel_planned, plan_orders
 from wxbot.orders.reconcile import _claim as claim_questions
 from wxbot.orders.reconcile import reconcile_due
@@ -104,8 +105,8 @@ def test_F73_a_clock_that_was_set_back_keeps_nothing_waiting(runtime: Runtime) -
     with runtime.database.transaction() as session:
         assert recover_sending(session, runtime.clock.now()) == 1
         limits.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", tomorrow)
-        assert limits.grant(session, runtime.settings, 5, runtime.clock.now()).allowed == 1
-        assert limits.grant(session, runtime.settings, 5, runtime.clock.now()).allowed == 0
+        assert limits.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 1
+        assert limits.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 0
     change(runtime, status="sending", lease_until=runtime.clock.now() + LEASE)
     with runtime.database.transaction() as session:
         assert recover_sending(session, runtime.clock.now()) == 0
@@ -154,7 +155,7 @@ def test_F11_F32b_F89_a_ticket_of_another_order_proves_nothing_and_spoils_no_bat
 
     def ruling(order: Order, proof: str) -> Ruling:
         return Ruling(
-            order, Verdict("accepted", detail_id=f"d{proof}", sp_ticket="t", evidence="x"), f"h{proof}", "sealed"
+            order, Verdict("accepted", detail_id=f"d{proof}", secret="t", evidence="x"), f"h{proof}", "sealed"
         )
 
     with runtime.database.transaction() as session:

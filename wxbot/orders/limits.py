@@ -1,7 +1,9 @@
 """The merchant's rate, day limit, quiet hours and stop switch: conditional writes shared by all workers (money F18, I8)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from sqlalchemy import case, literal, or_, update
 from sqlalchemy.orm import Session
@@ -11,12 +13,16 @@ from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.models import MerchantLine
 from wxbot.orders.plan import merchant_line
+from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 
 log = get_logger(__name__)
 
 QUIET_UNTIL_HOUR = 8
 """Nothing is sent 00:00–08:00 Beijing time unless the merchant agreed otherwise (TIME_LIMITED, wechat-protocol §1.2)."""
+
+MORNING_RAMP_S = 900
+"""How long the rate takes to grow to its full size after the quiet hours."""
 
 PROBE_EVERY_S = 60
 """While the line is stopped, one real order with its own number is tried this often (money F19b)."""
@@ -38,12 +44,12 @@ class Grant:
     held_by: str | None = None
 
 
-def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> Grant:
-    """Take up to `wanted` requests from the shared rate and day limit.
+def grant(session: Session, settings: Settings, amounts: Sequence[int], now: datetime) -> Grant:
+    """Take requests from the shared rate and day limits; `amounts` is the fen that each would newly send, in their order.
 
     None while the line is stopped (except one probe a minute) and in quiet hours.
     """
-    if wanted <= 0:
+    if not amounts:
         return Grant(0)
     if is_quiet(settings, now):
         return Grant(0, "quiet")
@@ -51,30 +57,75 @@ def grant(session: Session, settings: Settings, wanted: int, now: datetime) -> G
     if line.stopped_code is not None:
         return Grant(_grant_probe(session, line, now), "stopped")
     second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
-    left_in_second = settings.pay_per_second - (line.sent_in_second if line.second == second else 0)
-    left_in_day = settings.pay_per_day - (line.sent_in_day if line.day == day else 0)
-    allowed = max(0, min(wanted, left_in_second, left_in_day))
+    is_today = line.day == day
+    left_in_second = rate_now(settings, now) - (line.sent_in_second if line.second == second else 0)
+    left_in_day = settings.pay_per_day - (line.sent_in_day if is_today else 0)
+    left_fen = settings.pay_fen_per_day - (line.fen_in_day if is_today else 0)
+    affordable = sum(1 for total in accumulate(amounts) if total <= left_fen)
+    allowed = max(0, min(len(amounts), left_in_second, left_in_day, affordable))
     held_by = None
-    if allowed < wanted:
-        held_by = "day" if left_in_day <= left_in_second else "rate"
+    if allowed < len(amounts):
+        held_by = "rate" if left_in_second < min(left_in_day, affordable) else "day"
     if allowed == 0:
         return Grant(0, held_by)
+    return (
+        Grant(allowed, held_by)
+        if _take(session, settings, line, allowed, sum(amounts[:allowed]), now)
+        else Grant(0, "rate")
+    )
+
+
+def _take(session: Session, settings: Settings, line: MerchantLine, n: int, fen: int, now: datetime) -> bool:
+    """Count requests of one second and day; False when the line is not as it was seen."""
+    second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
+    is_second, is_day = MerchantLine.second == second, MerchantLine.day == day
     taken = (
         update(MerchantLine)
         .where(
-            MerchantLine.mch_id == settings.mch_id,
+            MerchantLine.mch_id == line.mch_id,
             MerchantLine.stopped_code.is_(None),
-            or_(MerchantLine.second != second, MerchantLine.sent_in_second + allowed <= settings.pay_per_second),
-            or_(MerchantLine.day != day, MerchantLine.sent_in_day + allowed <= settings.pay_per_day),
+            or_(~is_second, MerchantLine.sent_in_second + n <= rate_now(settings, now)),
+            or_(~is_day, MerchantLine.sent_in_day + n <= settings.pay_per_day),
+            or_(~is_day, MerchantLine.fen_in_day + fen <= settings.pay_fen_per_day),
         )
         .values(
             second=second,
-            sent_in_second=case((MerchantLine.second == second, MerchantLine.sent_in_second + allowed), else_=allowed),
+            sent_in_second=case((is_second, MerchantLine.sent_in_second + n), else_=n),
             day=day,
-            sent_in_day=case((MerchantLine.day == day, MerchantLine.sent_in_day + allowed), else_=allowed),
+            sent_in_day=case((is_day, MerchantLine.sent_in_day + n), else_=n),
+            fen_in_day=case((is_day, MerchantLine.fen_in_day + fen), else_=fen),
         )
     )
-    return Grant(allowed, held_by) if changed(session, taken) else Grant(0, "rate")
+    return changed(session, taken) > 0
+
+
+def give_back(session: Session, settings: Settings, n: int, fen: int) -> None:
+    """Return what was granted in this transaction and not used."""
+    line = MerchantLine
+    returned = update(line).where(
+        line.mch_id == settings.mch_id, line.sent_in_second >= n, line.sent_in_day >= n, line.fen_in_day >= fen
+    )
+    changed(session, returned.values(
+        sent_in_second=line.sent_in_second - n, sent_in_day=line.sent_in_day - n, fen_in_day=line.fen_in_day - fen
+    ))  # fmt: skip
+
+
+def rate_now(settings: Settings, now: datetime) -> int:
+    """Requests of this second: after the quiet hours the rate grows over 15 minutes, so that no herd starts at 08:00 (F19)."""
+    if not settings.pay_quiet_hours:
+        return settings.pay_per_second
+    local = now.astimezone(SHANGHAI)
+    since_s = (local - local.replace(hour=QUIET_UNTIL_HOUR, minute=0, second=0, microsecond=0)).total_seconds()
+    if not 0 <= since_s < MORNING_RAMP_S:
+        return settings.pay_per_second
+    return max(1, int(settings.pay_per_second * since_s / MORNING_RAMP_S))
+
+
+def is_stopped_by_staff(runtime: Runtime) -> bool:
+    """Whether a person has stopped the line by now."""
+    with runtime.database.reading() as session:
+        line = session.get(MerchantLine, runtime.settings.mch_id)
+        return line is not None and line.stopped_code == OPERATOR_STOP
 
 
 def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:

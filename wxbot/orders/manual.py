@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import Database
 from wxbot.orders import outcome
+from wxbot.orders.judge import Verdict
 from wxbot.orders.models import MARK_NEXT, MARKED_AS, Evidence, Mark, Order
-from wxbot.orders.outcome import Ruling, Verdict
+from wxbot.orders.outcome import Ruling
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import Staff

@@ -1,6 +1,7 @@
 """Orders, their evidence, the merchant's rate and its stop switch."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,6 +33,11 @@ DEAD = ("failed", "returned")
 """Statuses after which a new order for the same reason may exist (partial unique index below)."""
 
 
+def _created_at(context: Any) -> Any:
+    """The default of a column that begins with the row."""
+    return context.get_current_parameters()["created_at"]
+
+
 class Order(Base):
     """One numbered request to WeChat Pay. Number and parameters never change once the row exists (money rule 1)."""
 
@@ -50,6 +56,7 @@ class Order(Base):
     status: Mapped[str] = mapped_column(String(10), default="planned")
     holding: Mapped[str] = mapped_column(String(16), default="in_flight")
     sp_ticket: Mapped[str | None] = mapped_column(Text)
+    """Sealed: the ticket, or what a phone needs to confirm a transfer (package_info)."""
     sp_ticket_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     detail_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     openid: Mapped[str | None] = mapped_column(String(64))
@@ -57,7 +64,7 @@ class Order(Base):
     sends: Mapped[int] = mapped_column(Integer, default=0)
     checks: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime]
-    send_after: Mapped[datetime]
+    send_after: Mapped[datetime] = mapped_column(default=_created_at)
     """A planned order is not sent before; later than created_at when the person's limit of a day was reached."""
     charged_day: Mapped[str | None] = mapped_column(String(8))
     """The Shanghai day whose limit of the person it has used; None while it has used none."""
@@ -68,6 +75,8 @@ class Order(Base):
     next_check_at: Mapped[datetime | None]
     next_step: Mapped[str | None] = mapped_column(String(8))
     """What the worker does at `next_check_at`: 'send' (again, same number) or 'query'; None when nothing is due."""
+    is_cancel_wanted: Mapped[bool] = mapped_column(default=False)
+    """A person wants it taken back; at the next question WeChat is asked to, where the channel can (§4.5)."""
     lease_until: Mapped[datetime | None]
     lease_epoch: Mapped[int] = mapped_column(Integer, default=0)
     is_noticed: Mapped[bool] = mapped_column(default=True)

@@ -1,11 +1,7 @@
-"""What an answer of WeChat Pay means for an order: one pure table (money §5.2), and the one place that applies it.
-
-Three outcomes: done, definitely failed, unknown. Whatever the table does not know is unknown; unknown keeps number,
-parameters and money reserved, and only asking settles it.
-"""
+"""Applying verdicts: status, ledger, budget, quota and evidence of an order change together, in one place (F04e)."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,192 +11,33 @@ from sqlalchemy import Table, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger
-from wxbot.clock import SHANGHAI
 from wxbot.db import changed
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
+from wxbot.orders import quotas
 from wxbot.orders.channels import CHANNELS
+from wxbot.orders.judge import REFUND_SEEN, Verdict
 from wxbot.orders.models import NEXT, Evidence, Order
 from wxbot.transitions import NotAllowed
-from wxbot.wechat.errors import NotSent, Unanswered, WeChatError, row_for
-from wxbot.wechat.pay import PayAnswer
+from wxbot.vault import Vault
 
 log = get_logger(__name__)
-
-SEND_AGAIN_S = (1, 2, 5, 10, 30, 60, 180, 600, 1200, 1800)
-"""Waits before the same number is sent again; the smallest gap of one order is 1 s (wechat-protocol §3.1)."""
-
-QUERY_UNKNOWN_S = (1, 60, 180, 600, 1200, 1800)
-"""Waits before an unsettled number is asked about again; hourly for a day after the last (money §5.2)."""
-
-QUERY_SELDOM_S = 6 * 3600
-"""Wait after that day."""
-
-REFUND_SEEN = timedelta(minutes=5)
-"""How long after a ticket's end WeChat is asked whether the money came back."""
 
 EVERY_SAME = 20
 """Answers that say the same again are kept as evidence only every so often (money F90)."""
 
-PROCESSING_WAIT_S = 1200
-"""PROCESSING: query after 20 minutes, act on that result (wechat-protocol §3.5)."""
+FIRST_LOOK_S = 60
+"""How long after it was placed a packet to a known person is asked about first: people open them within minutes."""
 
-STOPPED_WAIT_S = 60
-"""While the line is stopped one number is tried again this often (money F19b)."""
+ENDS = {"received": "paid", "returned": "reserved", "failed": "reserved"}
+"""Final status → the ledger account that then holds the order's money."""
 
-ASK_HORIZON = timedelta(days=25)
-"""gethbinfo covers 30 days; past this age nothing is sent or asked any more, only a person may settle an order (money W4)."""
-
-TICKET_WORTH = timedelta(hours=60)
-"""A ticket that is missing is fetched with its own number only this long: later it could hardly be drawn any more."""
-
-NOT_FOUND_MANUAL = timedelta(hours=24)
-"""A refused number that WeChat does not know for this long goes to a person (money §5.2)."""
+MOVES_MONEY = frozenset({"accepted", *ENDS})
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What one answer says about an order. `after` None: the status stays; `wait_s` None: nothing more is due."""
-
-    after: str | None
-    step: str | None = None
-    wait_s: float | None = None
-    err_code: str | None = None
-    stops_line: bool = False
-    alarm: str | None = None
-    detail_id: str | None = None
-    sp_ticket: str | None = None
-    openid: str | None = None
-    placed_at: datetime | None = None
-    evidence: str = ""
-
-
-def _later(waits: Sequence[int], tries: int) -> float:
-    return float(waits[tries - 1]) if 0 < tries <= len(waits) else 3600.0
-
-
-def _query_wait(order: Order, now: datetime) -> float:
-    """Seconds until an unsettled number is asked about again; never past the moment its ticket ends."""
-    checks = order.checks + 1
-    wait_s = _later(QUERY_UNKNOWN_S, checks) if checks <= len(QUERY_UNKNOWN_S) + 24 else QUERY_SELDOM_S
-    if order.expires_at is not None:
-        until_end_s = (order.expires_at + REFUND_SEEN - now).total_seconds()
-        if 0 < until_end_s < wait_s:
-            return until_end_s
-    return wait_s
-
-
-def judge_send(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> Verdict:
-    """The verdict on one send. Pure: the same order, answer and time give the same verdict."""
-    if isinstance(answer, NotSent):
-        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "NOT_SENT", evidence=str(answer))
-    if isinstance(answer, Unanswered):
-        return Verdict(
-            "unknown",
-            "send",
-            _later(SEND_AGAIN_S, order.sends),
-            f"UNANSWERED_{answer.reason.upper()}",
-            alarm=f"reply_{answer.reason}" if answer.security else None,
-            evidence=answer.evidence or str(answer),
-        )
-    if isinstance(answer, WeChatError):
-        return Verdict("unknown", "query", 60, "UNREADABLE", evidence=str(answer))
-    fields = answer.fields
-    if answer.return_code == "SUCCESS" and answer.result_code == "SUCCESS":
-        proof = CHANNELS[order.channel].proof(fields)
-        if proof is not None and _echoes(order, fields):
-            placed_at = _placed_at(order, fields.get("send_time", ""), now)
-            return Verdict("accepted", detail_id=proof[0], sp_ticket=proof[1], placed_at=placed_at, evidence=answer.raw)
-        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "ECHO_DIFFERS",
-                       alarm="reply_echo_differs", evidence=answer.raw)  # fmt: skip
-    return _judge_refusal(order, answer.err_code or "NO_CODE", answer.raw, now)
-
-
-def _echoes(order: Order, fields: Mapping[str, str]) -> bool:
-    """Number and amount of the answer are those of the order (security S65, F11)."""
-    return fields.get("mch_billno") == order.mch_billno and fields.get("total_amount") == str(order.amount_fen)
-
-
-def _placed_at(order: Order, send_time: str, now: datetime) -> datetime:
-    """When WeChat took the order: the 72 hours run from there. An answer that repeats an old order tells its old time;
-    a time that cannot be read is taken as early as possible, so that no ticket is trusted too long (F45)."""
-    try:
-        told = datetime.strptime(send_time, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
-    except ValueError:
-        return order.created_at
-    return min(max(told, order.created_at), now)
-
-
-def _judge_refusal(order: Order, code: str, raw: str, now: datetime) -> Verdict:
-    row = row_for("pay", code)
-    if row.stops_the_line:
-        return Verdict("unknown", "send", STOPPED_WAIT_S, row.code, stops_line=True, evidence=raw)
-    if row.code == "FATAL_ERROR":
-        return Verdict("manual", err_code=row.code, alarm="same_number_other_parameters", evidence=raw)
-    if row.code == "PROCESSING":
-        return Verdict("unknown", "query", PROCESSING_WAIT_S, row.code, evidence=raw)
-    if row.retry == "same" or row.retry == "later":
-        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), row.code, evidence=raw)
-    return Verdict("unknown", "query", _query_wait(order, now), row.code, evidence=raw)
-
-
-def judge_query(order: Order, answer: PayAnswer | WeChatError, now: datetime) -> Verdict:
-    """The verdict on one gethbinfo answer. Pure. Evidence is ranked: a later NOT_FOUND never undoes what was known (F15)."""
-    if isinstance(answer, WeChatError):
-        return _ask_again(order, now, "QUERY_UNANSWERED", str(answer))
-    if answer.return_code != "SUCCESS" or answer.result_code != "SUCCESS":
-        row = row_for("query", answer.err_code or "NO_CODE")
-        if row.code == "NOT_FOUND" and order.status in ("unknown", "sending"):
-            return _judge_not_found(order, now, answer.raw)
-        return _ask_again(order, now, row.code, answer.raw)
-    if answer.fields.get("mch_billno", order.mch_billno) != order.mch_billno:
-        return _ask_again(order, now, "ECHO_DIFFERS", answer.raw)
-    detail_id = answer.fields.get("detail_id")
-    openid = answer.receiver
-    match answer.fields.get("status"):
-        case "RECEIVED":
-            is_other = order.openid is not None and openid is not None and openid != order.openid
-            alarm = "received_by_another_person" if is_other else None
-            return Verdict("received", detail_id=detail_id, openid=openid, alarm=alarm, evidence=answer.raw)
-        case "REFUND":
-            return Verdict("returned", detail_id=detail_id, evidence=answer.raw)
-        case "FAILED":
-            return Verdict("failed", err_code=answer.fields.get("reason") or "FAILED", evidence=answer.raw)
-        case "SENT" if order.sp_ticket is None and order.status == "unknown" and now - order.created_at < TICKET_WORTH:
-            # WeChat placed it, only its ticket is missing: the same number gives the ticket again (F42).
-            return Verdict(None, "send", 0, "TICKET_MISSING", detail_id=detail_id, evidence=answer.raw)
-        case _:
-            return _ask_again(order, now, order.err_code, answer.raw)
-
-
-def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
-    """NOT_FOUND is not failure: send the same number again, later leave it to a person (money W4, F08)."""
-    sent_at = order.sent_at or order.created_at
-    refused = order.err_code is not None and _is_refusal(order.err_code)
-    if refused and now - sent_at >= NOT_FOUND_MANUAL:
-        return Verdict("manual", err_code=order.err_code, alarm="needs_a_person", evidence=raw)
-    if not refused and now - order.created_at < ASK_HORIZON:
-        wait_s = max(0.0, 600 - (now - sent_at).total_seconds())
-        return Verdict(None, "send", wait_s, "NOT_FOUND", evidence=raw)
-    return _ask_again(order, now, order.err_code or "NOT_FOUND", raw)
-
-
-def _is_refusal(code: str) -> bool:
-    """A documented no to what was asked: sending the same again would only hear it again. PROCESSING is none (W21)."""
-    row = row_for("pay", code)
-    return row.is_known and row.code != "PROCESSING" and row.retry in ("query", "never", "new")
-
-
-def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str) -> Verdict:
-    if order.status == "manual":  # a person asked; the answer settles nothing, so it stays with the person
-        return Verdict(None, err_code=order.err_code, evidence=raw)
-    if now - order.created_at >= ASK_HORIZON:
-        return Verdict("manual", err_code=err_code, alarm="too_old_to_ask", evidence=raw)
-    return Verdict(None, "query", _query_wait(order, now), err_code, evidence=raw)
-
-
-HOLDING = {"accepted": "tickets", "received": "paid", "returned": "reserved", "failed": "reserved"}
-"""Status → the ledger account that then holds the order's money."""
+def holding(order: Order, after: str) -> str:
+    """The ledger account that holds an order's money in a status of MOVES_MONEY."""
+    return ENDS.get(after) or CHANNELS[order.channel].holding
 
 
 @dataclass(frozen=True)
@@ -211,6 +48,13 @@ class Ruling:
     verdict: Verdict
     ticket_hash: str | None = None
     sealed_ticket: str | None = None
+
+
+def sealed(vault: Vault, order: Order, verdict: Verdict) -> Ruling:
+    """A verdict on an order, its secret sealed and hashed before it reaches a row."""
+    if not verdict.secret:
+        return Ruling(order, verdict)
+    return Ruling(order, verdict, vault.index(verdict.secret), vault.seal(verdict.secret))
 
 
 def apply(session: Session, rulings: Sequence[Ruling], now: datetime) -> int:
@@ -237,7 +81,7 @@ def apply(session: Session, rulings: Sequence[Ruling], now: datetime) -> int:
                 mch_billno=ruling.order.mch_billno,
                 err_code=ruling.verdict.err_code,
             )
-    _move_money(session, [ruling for ruling in ours if ruling.verdict.after in HOLDING], now)
+    _move_money(session, [ruling for ruling in ours if ruling.verdict.after in MOVES_MONEY], now)
     return len(ours)
 
 
@@ -312,8 +156,8 @@ def _values(ruling: Ruling, now: datetime) -> dict[str, Any]:
         values["next_check_at"] = now + timedelta(seconds=verdict.wait_s)
     if verdict.after is not None:
         values |= {"status": verdict.after, "is_noticed": False, "lease_until": None}
-    if verdict.after in HOLDING:
-        values["holding"] = HOLDING[verdict.after]
+    if verdict.after in MOVES_MONEY:
+        values["holding"] = holding(order, verdict.after)
     if verdict.after in ("received", "returned", "failed"):
         values["settled_at"] = now
     if verdict.detail_id:
@@ -321,15 +165,26 @@ def _values(ruling: Ruling, now: datetime) -> dict[str, Any]:
     if verdict.openid:
         values["openid"] = verdict.openid
     if verdict.after == "accepted":
-        expires_at = (verdict.placed_at or order.created_at) + CHANNELS[order.channel].life
-        values |= {"sp_ticket": ruling.sealed_ticket, "sp_ticket_hash": ruling.ticket_hash, "accepted_at": now,
-                   "expires_at": expires_at, "next_step": "query",
-                   "next_check_at": expires_at + REFUND_SEEN}  # fmt: skip
+        values |= _accepted_values(ruling, now)
     return values
 
 
+def _accepted_values(ruling: Ruling, now: datetime) -> dict[str, Any]:
+    """What is known from now on of a packet that WeChat has placed, and when it is asked about.
+
+    A ticket's fate is told by events until its end; what lies with a known person is asked about from the start.
+    """
+    order, channel = ruling.order, CHANNELS[ruling.order.channel]
+    expires_at = (ruling.verdict.placed_at or order.created_at) + channel.life
+    first_look = now + timedelta(seconds=FIRST_LOOK_S) if channel.holding == "unclaimed" else expires_at + REFUND_SEEN
+    return {
+        "sp_ticket": ruling.sealed_ticket, "sp_ticket_hash": ruling.ticket_hash, "accepted_at": now,
+        "expires_at": expires_at, "next_step": "query", "next_check_at": first_look, "checks": 0,
+    }  # fmt: skip
+
+
 def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> None:
-    """Post what the new statuses mean and keep the budgets with it; `order.holding` is where the money stood.
+    """Post what the new statuses mean and keep budgets and quotas with it; `order.holding` is where the money stood.
 
     Budgets before balances, as planning does: two workers must not wait for each other in a circle (F67).
     """
@@ -337,11 +192,13 @@ def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> N
     for ruling in rulings:
         order, after = ruling.order, ruling.verdict.after or ""
         amount_fen, budget_id = order.amount_fen, order.budget_id
-        postings.append(Posting(after, order.mch_billno, order.holding, HOLDING[after], amount_fen, budget_id))
+        postings.append(Posting(after, order.mch_billno, order.holding, holding(order, after), amount_fen, budget_id))
         if after == "received":
             spent[budget_id] += amount_fen
         elif after in ("returned", "failed"):
             released[budget_id] += amount_fen
+        if after == "failed" and order.charged_day and order.openid:
+            quotas.give_back(session, quotas.person(order.openid), order.charged_day, amount_fen)
     for budget_id in sorted(spent.keys() | released.keys()):
         is_kept = not spent[budget_id] or budget.spend(session, budget_id, spent[budget_id])
         is_kept &= not released[budget_id] or budget.release(session, budget_id, released[budget_id])

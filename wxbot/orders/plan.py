@@ -84,7 +84,7 @@ def plan_orders(
                 "attempt": wish.attempt, "budget_id": wish.budget_id, "mch_billno": number, "params": params,
                 "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": wish.amount_fen,
                 "openid": wish.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
-                "created_at": now, "lease_epoch": 0, "is_noticed": True,
+                "created_at": now, "send_after": now, "lease_epoch": 0, "is_noticed": True, "is_cancel_wanted": False,
             }
         )  # fmt: skip
     session.execute(insert(Order), rows)

@@ -10,6 +10,11 @@ from wxbot.db import changed
 from wxbot.orders.models import Quota
 
 
+def person(openid: str) -> str:
+    """The name of one person's daily limit."""
+    return f"person:{openid}"
+
+
 def take(session: Session, name: str, period: str, fen: int, *, most: int = 0, most_fen: int = 0) -> bool:
     """Count one more of `fen` in a period; False when `most` or `most_fen` would be passed (0: no such limit).
 

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session
 
 from wxbot.db import changed
-from wxbot.orders import outcome
+from wxbot.orders import judge, outcome
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import WeChatError
-from wxbot.wechat.pay import PayAnswer
 
 ASKED = ("unknown", "accepted", "manual")
 """Statuses that may be asked about; manual ones only when a person wants it (nothing else makes them due)."""
@@ -38,7 +39,7 @@ def _claim(runtime: Runtime, limit: int) -> Sequence[Order]:
             Order.next_check_at <= now,
             Order.status.in_(ASKED),
             # A number that is too old to be sent again is looked at here, to go to a person.
-            or_(Order.next_step == "query", Order.created_at <= now - outcome.ASK_HORIZON),
+            or_(Order.next_step == "query", Order.created_at <= now - judge.ASK_HORIZON),
         )
         ids = session.scalars(select(Order.id).where(is_due).order_by(Order.next_check_at).limit(limit)).all()
         claim = (
@@ -53,17 +54,23 @@ def _claim(runtime: Runtime, limit: int) -> Sequence[Order]:
         return session.scalars(claim).all() if ids else ()
 
 
-def _ask(runtime: Runtime, order: Order) -> PayAnswer | WeChatError:
+def _ask(runtime: Runtime, order: Order) -> Any:
+    """One question, or first the wish to take the order back; its answer is judged like that of a question."""
+    channel = CHANNELS[order.channel]
     try:
-        return CHANNELS[order.channel].query(runtime.pay, order.mch_billno)
+        if order.is_cancel_wanted and order.checks % 2:  # every other time, so that the end is asked about, too
+            return channel.cancel(runtime, order.mch_billno)
+        return channel.query(runtime, order.mch_billno)
     except WeChatError as error:
         return error
 
 
-def _settle(runtime: Runtime, answers: Sequence[tuple[Order, PayAnswer | WeChatError]]) -> None:
+def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Any]]) -> None:
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        rulings = [outcome.Ruling(order, outcome.judge_query(order, answer, now)) for order, answer in answers]
+        rulings = [
+            outcome.sealed(runtime.vault, order, judge.judge_query(order, answer, now)) for order, answer in answers
+        ]
         outcome.apply(session, rulings, now)
 
 
@@ -76,3 +83,13 @@ def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:
             .values(next_step="query", next_check_at=now)
         )
         return changed(session, due) > 0
+
+
+def want_back(session: Session, order_id: int, now: datetime) -> bool:
+    """A person wants a placed order back: WeChat is asked at once. False when it is settled or its channel cannot."""
+    wanted = (
+        update(Order)
+        .where(Order.id == order_id, Order.channel == "transfer_bills", Order.status.in_(("unknown", "accepted")))
+        .values(is_cancel_wanted=True, checks=0, next_step="query", next_check_at=now)
+    )
+    return changed(session, wanted) > 0

@@ -11,18 +11,20 @@ from collections.abc import Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders import limits, outcome
+from wxbot.orders import judge, limits, outcome, person_day
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
+from wxbot.orders.person_day import Due
 from wxbot.runtime import Runtime
-from wxbot.wechat.errors import WeChatError
-from wxbot.wechat.pay import PayAnswer
+from wxbot.settings import Settings
+from wxbot.wechat.errors import NotSent, WeChatError
 
 log = get_logger(__name__)
 
@@ -39,7 +41,8 @@ the line is stopped meanwhile, so they are few."""
 GATHER_S = 0.01
 """How long a first answer waits for others, so that they share one commit; the threads go on meanwhile."""
 
-Answer = PayAnswer | WeChatError
+STOP_SEEN_S = 0.5
+"""A call that begins later than this after its order was claimed looks first whether the line was stopped meanwhile."""
 
 
 @dataclass
@@ -57,7 +60,7 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
     deadline = time.monotonic() + seconds
     concurrency = runtime.settings.pay_concurrency
     with ThreadPoolExecutor(concurrency, thread_name_prefix="pay") as pool:
-        calls: dict[Future[Answer], Order] = {}
+        calls: dict[Future[Any], Order] = {}
         probes: set[int] = set()
         while True:
             room = min((1 + AHEAD) * concurrency - len(calls), limit - report.sent)
@@ -67,7 +70,8 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
                 report.sent += len(claimed)
                 if held_by == "stopped":
                     probes |= {order.id for order in claimed}
-                calls.update({pool.submit(_call, runtime, order): order for order in claimed})
+                claimed_s = time.monotonic()
+                calls.update({pool.submit(_call, runtime, order, claimed_s): order for order in claimed})
             if not calls and held_by == "rate" and time.monotonic() + 1 < deadline:
                 time.sleep(RATE_PAUSE_S)
                 continue
@@ -87,13 +91,16 @@ def _claim(runtime: Runtime, wanted: int) -> tuple[Sequence[Order], str | None]:
     """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        due = _due_ids(session, now, wanted)
-        granted = limits.grant(session, runtime.settings, len(due), now)
-        if not granted.allowed:
+        due = _due(session, now, wanted)
+        granted = limits.grant(
+            session, runtime.settings, [0 if order.sends else order.amount_fen for order in due], now
+        )
+        ids = _charged(session, runtime.settings, due[: granted.allowed], now)
+        if not ids:
             return (), granted.held_by
         claim = (
             update(Order)
-            .where(Order.id.in_(due[: granted.allowed]), or_(_IS_PLANNED, _is_due_again(now)))  # whoever was quicker has made it undue
+            .where(Order.id.in_(ids), or_(_IS_PLANNED, _is_due_again(now)))
             .values(
                 status="sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE, sends=Order.sends + 1,
                 sent_at=now, next_step=None, next_check_at=None,
@@ -105,57 +112,70 @@ def _claim(runtime: Runtime, wanted: int) -> tuple[Sequence[Order], str | None]:
         return claimed, granted.held_by
 
 
+def _charged(session: Session, settings: Settings, due: Sequence[Due], now: datetime) -> list[int]:
+    """The orders whose persons may have more today; the others wait for the morning, and their share of the rate is back."""
+    refused = [order for order in due if not person_day.charge(session, settings, order, now)]
+    if refused:
+        limits.give_back(
+            session, settings, len(refused), sum(0 if order.sends else order.amount_fen for order in refused)
+        )
+        for order in refused:
+            person_day.defer(session, order, now)
+    turned_away = {order.id for order in refused}
+    return [order.id for order in due if order.id not in turned_away]
+
+
 _IS_PLANNED = Order.status == "planned"
 
 
 def _is_due_again(now: datetime) -> ColumnElement[bool]:
     is_due = (Order.status == "unknown") & (Order.next_step == "send") & (Order.next_check_at <= now)
-    return is_due & (Order.created_at > now - outcome.ASK_HORIZON)  # WeChat forgets old numbers (money W4, W22)
+    return is_due & (Order.created_at > now - judge.ASK_HORIZON)  # WeChat forgets old numbers (money W4, W22)
 
 
-def _due_ids(session: Session, now: datetime, wanted: int) -> list[int]:
-    """Numbers that are to be sent again, then planned ones; two questions, so that each walks an index and sorts nothing."""
-    again = select(Order.id).where(_is_due_again(now)).order_by(Order.id).limit(wanted)
-    due = list(session.scalars(again))
-    planned = select(Order.id).where(_IS_PLANNED).order_by(Order.id).limit(wanted - len(due))
-    return due + list(session.scalars(planned)) if len(due) < wanted else due
+def _due(session: Session, now: datetime, wanted: int) -> list[Due]:
+    """Numbers that are to be sent again, then planned ones; two questions, so that each walks an index and sorts nothing.
+
+    The rows are locked and those of another worker skipped: what is charged here is claimed here.
+    """
+    again = select(*Due.columns()).where(_is_due_again(now)).order_by(Order.id).limit(wanted)
+    due = [Due(*row) for row in session.execute(again.with_for_update(skip_locked=True))]
+    if len(due) < wanted:
+        is_due = _IS_PLANNED & (Order.send_after <= now)
+        planned = select(*Due.columns()).where(is_due).order_by(Order.send_after, Order.id).limit(wanted - len(due))
+        due += [Due(*row) for row in session.execute(planned.with_for_update(skip_locked=True))]
+    return due
 
 
-def _call(runtime: Runtime, order: Order) -> Answer:
+def _call(runtime: Runtime, order: Order, claimed_s: float) -> Any:
     """One request with the frozen parameters; every way it can end is a value."""
     try:
-        return CHANNELS[order.channel].send(runtime.pay, json.loads(order.params))
+        if time.monotonic() - claimed_s > STOP_SEEN_S and limits.is_stopped_by_staff(runtime):
+            return NotSent("stopped by staff before it was sent")
+        return CHANNELS[order.channel].send(runtime, json.loads(order.params))
     except WeChatError as error:
         return error
 
 
 def _settle(
-    runtime: Runtime, answers: Sequence[tuple[Order, Answer]], probes: Set[int], report: SendReport
+    runtime: Runtime, answers: Sequence[tuple[Order, Any]], probes: Set[int], report: SendReport
 ) -> None:  # fmt: skip
     """Commit the outcomes of several calls in one transaction; only an accepted probe opens a stopped line again."""
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        rulings = [_ruling(runtime, order, answer, now) for order, answer in answers]
-        outcome.apply(session, rulings, now)
-        for ruling in rulings:
+        rulings = [
+            outcome.sealed(runtime.vault, order, judge.judge_send(order, answer, now)) for order, answer in answers
+        ]
+        for ruling in rulings:  # the merchant's line before orders and quotas, as claiming does (F67)
             verdict = ruling.verdict
             status = verdict.after or ruling.order.status
             report.statuses[status] = report.statuses.get(status, 0) + 1
             if verdict.stops_line:
                 limits.stop_line(session, runtime.settings.mch_id, verdict.err_code or "UNKNOWN", now)
-            elif verdict.after == "accepted":
-                report.accepted += 1
-                if ruling.order.id in probes:
-                    limits.open_line(session, runtime.settings.mch_id)
-
-
-def _ruling(runtime: Runtime, order: Order, answer: Answer, now: datetime) -> outcome.Ruling:
-    """What an answer means, with its ticket sealed."""
-    verdict = outcome.judge_send(order, answer, now)
-    ticket = verdict.sp_ticket
-    if not ticket:
-        return outcome.Ruling(order, verdict)
-    return outcome.Ruling(order, verdict, runtime.vault.index(ticket), runtime.vault.seal(ticket))
+            elif verdict.opens_line and ruling.order.id in probes:
+                limits.open_line(session, runtime.settings.mch_id)
+            report.accepted += verdict.after == "accepted"
+        outcome.apply(session, rulings, now)
 
 
 def recover_sending(session: Session, now: datetime) -> int:

@@ -1,12 +1,13 @@
-"""What every payment channel must answer."""
+"""What every payment channel must answer, and the words in which it tells what WeChat said."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
 
+from wxbot.orders.models import Order
+from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.wechat.pay import PayAnswer, PayClient
 
 
 @dataclass(frozen=True)
@@ -22,25 +23,57 @@ class Wish:
     openid: str | None = None
 
 
+State = Literal["placed", "unproven", "moving", "received", "returned", "failed", "refused"]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one answer says about one order, in words that all channels share.
+
+    placed: WeChat has the money ready for the person. unproven: it says success, but proof or echo is missing. moving:
+    it has the order and works on it. received, returned, failed: its end. refused: `code` says why; whether anything
+    was moved is open.
+    """
+
+    state: State
+    code: str = ""
+    detail_id: str | None = None
+    secret: str | None = None
+    """What the person's phone needs to take the money: sp_ticket or package_info; it is stored sealed."""
+    openid: str | None = None
+    placed_at: datetime | None = None
+    raw: str = ""
+
+
 class Channel(Protocol):
     """One API of WeChat Pay that moves money by our own number."""
 
     name: str
     life: timedelta
     """How long the money waits for a person before it goes back."""
+    api: str
+    """The family of its error codes in the catalogue."""
+    holding: str
+    """The ledger account that holds the money once WeChat has placed it: `tickets` or `unclaimed`."""
+    needs_secret: bool
+    """Whether an order without its secret is of no use: then the same number is sent again to get it."""
 
-    def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, str]:
+    def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
         """The complete business parameters, fixed for ever once the order exists (money rule 1, I5)."""
         ...
 
-    def send(self, pay: PayClient, params: Mapping[str, str]) -> PayAnswer:
-        """One call with the frozen parameters. Raises NotSent or Unanswered; never retries."""
+    def send(self, runtime: Runtime, params: Mapping[str, Any]) -> Any:
+        """One call with the frozen parameters; its answer. Raises NotSent or Unanswered; never retries."""
         ...
 
-    def query(self, pay: PayClient, mch_billno: str) -> PayAnswer:
-        """Ask what became of a number. Raises NotSent or Unanswered."""
+    def query(self, runtime: Runtime, mch_billno: str) -> Any:
+        """Ask what became of a number; the answer. Raises NotSent or Unanswered."""
         ...
 
-    def proof(self, fields: Mapping[str, str]) -> tuple[str, str | None] | None:
-        """(WeChat's packet number, sp_ticket or None) from a successful answer; None when it proves nothing."""
+    def cancel(self, runtime: Runtime, mch_billno: str) -> Any:
+        """Ask to take it back; the answer. Raises NotSent or Unanswered, NotImplementedError where there is no such API."""
+        ...
+
+    def told(self, order: Order, answer: Any, *, is_query: bool) -> Told:
+        """What an answer of `send` or `query` says about the order. Pure."""
         ...

@@ -1,0 +1,69 @@
+"""What the two red-packet APIs of WeChat Pay v2 have in common: how their answers are read (wechat-protocol §3.5, §3.5b)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from wxbot.clock import SHANGHAI
+from wxbot.orders.channels.base import Told
+from wxbot.orders.models import Order
+from wxbot.runtime import Runtime
+from wxbot.wechat.pay import PayAnswer
+
+
+class RedPack:
+    """Reads the answers of one sending API and of gethbinfo."""
+
+    api = "pay"
+    proof_field: str
+    """The field of a successful answer that is WeChat's number for the packet."""
+    secret_field: str = ""
+    echoed: Mapping[str, str] = {}
+    """Field of the answer → attribute of the order that must come back as it was sent (security S65, F11)."""
+
+    def query(self, runtime: Runtime, mch_billno: str) -> PayAnswer:
+        """Ask gethbinfo; it knows the state of the packet but never a ticket (§3.5b)."""
+        return runtime.pay.gethbinfo(mch_billno)
+
+    def cancel(self, runtime: Runtime, mch_billno: str) -> Any:
+        """A red packet cannot be taken back: it returns by itself when nobody opens it."""
+        raise NotImplementedError
+
+    def told(self, order: Order, answer: PayAnswer, *, is_query: bool) -> Told:
+        """An answer in the words of all channels; only codes and fields count, never a text (money F07)."""
+        if not answer.is_success:
+            return Told("refused", answer.err_code or "NO_CODE", raw=answer.raw)
+        return self._told_on_query(order, answer) if is_query else self._told_on_send(order, answer)
+
+    def _told_on_send(self, order: Order, answer: PayAnswer) -> Told:
+        fields = answer.fields
+        detail_id, secret = fields.get(self.proof_field), fields.get(self.secret_field) if self.secret_field else None
+        is_ours = all(fields.get(name) == str(getattr(order, field)) for name, field in self.echoed.items())
+        if not detail_id or (self.secret_field and not secret) or not is_ours:
+            return Told("unproven", raw=answer.raw)
+        placed_at = _told_time(fields.get("send_time", ""))
+        return Told("placed", detail_id=detail_id, secret=secret, placed_at=placed_at, raw=answer.raw)
+
+    def _told_on_query(self, order: Order, answer: PayAnswer) -> Told:
+        if answer.fields.get("mch_billno", order.mch_billno) != order.mch_billno:
+            return Told("unproven", raw=answer.raw)
+        detail_id, openid = answer.fields.get("detail_id"), answer.receiver
+        match answer.fields.get("status"):
+            case "RECEIVED":
+                return Told("received", detail_id=detail_id, openid=openid, raw=answer.raw)
+            case "REFUND":
+                return Told("returned", detail_id=detail_id, raw=answer.raw)
+            case "FAILED":
+                return Told("failed", answer.fields.get("reason") or "FAILED", raw=answer.raw)
+            case "SENT":
+                return Told("placed", detail_id=detail_id, raw=answer.raw)
+            case _:
+                return Told("moving", raw=answer.raw)
+
+
+def _told_time(send_time: str) -> datetime | None:
+    """`send_time` of an answer; None when it cannot be read."""
+    try:
+        return datetime.strptime(send_time, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
+    except ValueError:
+        return None

@@ -1,0 +1,46 @@
+"""The cash red packet: one packet straight to one openid, opened within 24 hours (wechat-protocol §3.1, §3.2)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from wxbot.orders.channels.base import Wish
+from wxbot.orders.channels.redpack import RedPack
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+from wxbot.wechat.pay import PayAnswer, sendredpack_params
+
+
+class SendRedPack(RedPack):
+    """Sends one NORMAL packet; WeChat tells nothing by itself, its state is asked for (§3.1).
+
+    Money that nobody opened comes back after 24 hours, in older agreements after 72: it is asked for until it is seen.
+    """
+
+    name = "sendredpack"
+    life = timedelta(hours=24)
+    holding = "unclaimed"
+    needs_secret = False
+    proof_field = "send_listid"
+    echoed: Mapping[str, str] = {"mch_billno": "mch_billno", "total_amount": "amount_fen", "re_openid": "openid"}
+
+    def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
+        """The business parameters of §3.2; nonce_str and sign are added at each call."""
+        if wish.openid is None:
+            raise ValueError("a cash red packet needs the openid of its receiver")
+        return dict(
+            sendredpack_params(
+                mch_id=settings.mch_id,
+                appid=settings.appid,
+                mch_billno=mch_billno,
+                openid=wish.openid,
+                amount_fen=wish.amount_fen,
+                client_ip=settings.client_ip,
+                scene_id=settings.direct_scene_id,
+                **wish.texts,
+            )
+        )
+
+    def send(self, runtime: Runtime, params: Mapping[str, Any]) -> PayAnswer:
+        """Call sendredpack; re-entrant on mch_billno: the same number is at most one packet (§3.5, W1)."""
+        return runtime.pay.sendredpack(params)
