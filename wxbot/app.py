@@ -30,6 +30,7 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.orders import admin as orders
+from wxbot.orders import notify
 from wxbot.replies import admin as reply_rules
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
@@ -66,6 +67,7 @@ DOORS: tuple[Door, ...] = (
     Door("", health.blueprint, "public", "machine"),
     Door("", public_files, "public", "machine"),
     Door("/oauth", oauth.blueprint, "public", "phone"),
+    Door("/pay", notify.blueprint, "public", "machine"),
     Door("/h5", h5.blueprint, "openid", "phone"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -121,12 +122,15 @@ class PlatformKeys:
             raise NotSent("WeChat Pay has given no platform certificate that is valid now")
         return found
 
-    def named(self, serial: str, now_s: float) -> PlatformKey | None:
-        """The key of a serial, valid now; an unknown one is looked for at WeChat, at most once a minute."""
+    def named(self, serial: str, now_s: float, *, waits: bool = True) -> PlatformKey | None:
+        """The key of a serial, valid now; an unknown one is looked for at WeChat, at most once a minute.
+
+        waits: whether to wait for another thread that is looking. What a stranger may have sent must not fill the threads.
+        """
         found = self._known(serial, now_s)
         if found is None and not serial.startswith(crypto_v3.PUBLIC_KEY_PREFIX):
             try:
-                self._refresh(now_s)
+                self._refresh(now_s, waits=waits)
             except WeChatError as error:
                 log.warning("platform_certificates_not_fetched", extra={"reason": str(error)[:300]})
             found = self._known(serial, now_s)
@@ -142,12 +146,16 @@ class PlatformKeys:
         valid = [key for key in self._certificates if key.begins is not None and key.is_valid_at(now)]
         return max(valid, key=lambda key: key.begins or now, default=None)
 
-    def _refresh(self, now_s: float) -> None:
-        with self._lock:
+    def _refresh(self, now_s: float, *, waits: bool = True) -> None:
+        if not self._lock.acquire(blocking=waits):
+            return
+        try:
             if abs(now_s - self._asked_at) < FETCH_GAP_S:
                 return
             self._asked_at = now_s
             self._certificates = tuple(self._fetch())
+        finally:
+            self._lock.release()
 
 
 class SignedWire:
@@ -184,12 +192,12 @@ class SignedWire:
         """The key that sensitive fields are sealed for; the same request names it in Wechatpay-Serial. Raises NotSent."""
         return self._platform_key(self._clock())
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now_s: float) -> None:
+    def verify(self, headers: Mapping[str, str], body: bytes, now_s: float, *, waits: bool = True) -> None:
         """Raise Unverified unless a key of WeChat has signed exactly these bytes within 5 minutes of now.
 
-        headers: names in lower case.
+        headers: names in lower case. waits: see PlatformKeys.named.
         """
-        key = self._key_of(headers, now_s, self.keys.named)
+        key = self._key_of(headers, now_s, partial(self.keys.named, waits=waits))
         self._check(key, headers, body)
 
     def open_seal(self, resource: object) -> bytes:

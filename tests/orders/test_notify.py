@@ -1,0 +1,161 @@
+"""WeChat Pay's notice that a transfer has ended: it makes us ask, and never moves money itself."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.deployments import app_for, close, settings_for
+from tests.wechat import platform_v3 as bank
+from wxbot.orders.models import Evidence, Order
+from wxbot.settings import Settings
+
+NUMBER = "1900000001202603150000000011"
+
+
+def deployment(database_url: str, redis_url: str, folder: Path, **changes: Any) -> Settings:
+    """A production deployment that may be told about transfers."""
+    (folder / "apiclient_key.pem").write_bytes(bank.key_pem("merchant"))
+    (folder / "apiclient_cert.pem").write_bytes(bank.certificate("merchant"))
+    (folder / "public_key.pem").write_text(bank.public_pem("platform"))
+    for file in folder.glob("*.pem"):
+        file.chmod(0o600)
+    given = {"api_v3_key": bank.API_V3_KEY, "pay_public_key_id": bank.KEY_ID,
+             "pay_public_key_file": folder / "public_key.pem"}  # fmt: skip
+    return settings_for("encrypted", database_url, redis_url, folder, **(given | changes))
+
+
+@pytest.fixture
+def app(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
+    made = app_for(deployment(database_url, redis_url, tmp_path))
+    yield made
+    close(made)
+
+
+@pytest.fixture
+def order_id(app: Flask) -> int:
+    return place(app)
+
+
+def place(app: Flask, **changes: Any) -> int:
+    """An order whose bill waits for its person; it is asked about in an hour."""
+    database = app.extensions["wxbot"].database
+    with database.transaction() as session:
+        now = database.now(session)
+        values: dict[str, Any] = {
+            "channel": "transfer_bills", "reason_kind": "payout", "reason_id": 7, "attempt": 1, "budget_id": 3,
+            "mch_billno": NUMBER, "params": "{}", "params_sha256": "", "amount_fen": 100, "status": "accepted",
+            "holding": "unclaimed", "created_at": now, "send_after": now, "sent_at": now,
+            "next_step": "query",
+            "next_check_at": now + timedelta(hours=1),
+        }  # fmt: skip
+        order = Order(**(values | changes))
+        session.add(order)
+        session.flush()
+        return order.id
+
+
+def told(app: Flask, state: str = "SUCCESS", number: str = NUMBER, *, at: float | None = None, by: str = "platform",
+         body: bytes | None = None) -> Any:  # fmt: skip
+    """The answer to one notice."""
+    inner = {**bank.ASKED, "out_bill_no": number, "state": state}
+    notice = {"id": "EV-1", "create_time": "2026-03-15T10:00:09+08:00", "resource_type": "encrypt-resource",
+              "event_type": "MCHTRANSFER.BILL.FINISHED", "summary": "商家转账单据终态通知",
+              "resource": {"original_type": "mch_payment", **bank.sealed(json.dumps(inner).encode())}}  # fmt: skip
+    raw = json.dumps(notice, ensure_ascii=False).encode() if body is None else body
+    headers = bank.signed_headers(raw, at=time.time() if at is None else at, by=by)
+    return app.test_client().post(
+        "/pay/transfer-notify", data=raw, headers={**headers, "Content-Type": "application/json"}
+    )
+
+
+def order_of(app: Flask, order_id: int) -> Order:
+    with app.extensions["wxbot"].database.reading() as session:
+        order: Order = session.scalars(select(Order).where(Order.id == order_id)).one()
+        return order
+
+
+def evidence_of(app: Flask, order_id: int) -> list[str]:
+    with app.extensions["wxbot"].database.reading() as session:
+        return list(session.scalars(select(Evidence.body).where(Evidence.order_id == order_id)))
+
+
+def is_due(app: Flask, order_id: int) -> bool:
+    order, database = order_of(app, order_id), app.extensions["wxbot"].database
+    with database.reading() as session:
+        return order.next_check_at is not None and order.next_check_at <= database.now(session)
+
+
+def test_a_notice_makes_the_order_due_and_moves_nothing(app: Flask, order_id: int) -> None:
+    assert told(app).status_code == 204
+    order = order_of(app, order_id)
+    assert is_due(app, order_id) and (order.next_step, order.lease_epoch) == ("query", 1)
+    assert (order.status, order.holding, order.settled_at) == ("accepted", "unclaimed", None)
+
+
+def test_F40_a_repeated_notice_is_answered_alike_and_kept_once(app: Flask, order_id: int) -> None:
+    assert [told(app).status_code for _ in range(3)] == [204] * 3
+    assert len(evidence_of(app, order_id)) == 1 and bank.WECHAT_NO in evidence_of(app, order_id)[0]
+    assert told(app, "FAIL").status_code == 204
+    assert len(evidence_of(app, order_id)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "becomes_due"),
+    [
+        ({"status": "unknown", "next_step": "send"}, True),
+        ({"status": "manual", "next_check_at": None}, True),
+        ({"status": "received", "next_check_at": None}, False),
+        ({"status": "failed", "next_check_at": None}, False),
+        ({"channel": "sendredpack"}, False),
+    ],
+)
+def test_only_an_unsettled_transfer_is_asked_about(app: Flask, changes: dict[str, Any], becomes_due: bool) -> None:
+    order_id = place(app, **changes)
+    assert told(app).status_code == 204
+    assert is_due(app, order_id) == becomes_due
+    assert order_of(app, order_id).status == changes.get("status", "accepted")
+
+
+def test_S65_what_wechat_has_not_provably_sent_changes_nothing(
+    sqlite_url: str, redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_for(deployment(sqlite_url, redis_url, tmp_path))
+    order_id = place(app)
+    forged = [
+        told(app, by="stranger"),
+        told(app, at=time.time() - 301),
+        told(app, body=b"{}"),
+        told(app, body=b""),
+        app.test_client().post("/pay/transfer-notify", data=b"{}"),
+        app.test_client().post("/pay/transfer-notify", data={"id": "x"}),
+    ]
+    for answer in forged:
+        assert answer.status_code == 401
+        assert answer.get_json() == {"code": "FAIL", "message": "签名验证失败"}
+    assert told(app, body=b"x" * 70_000).status_code == 413
+    assert app.test_client().get("/pay/transfer-notify").status_code == 405
+    assert not is_due(app, order_id) and evidence_of(app, order_id) == []
+    assert told(app, number="1900000001202603150000000099").status_code == 204  # verified, only unknown: no repeats
+    close(app)
+
+
+def test_without_an_apiv3_key_nobody_is_believed(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+    app = app_for(deployment(sqlite_url, redis_url, tmp_path, api_v3_key=""))
+    assert told(app).status_code == 401
+    close(app)
+
+
+def test_F40_with_the_database_down_wechat_is_told_to_come_again(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    app = app_for(deployment(f"sqlite:///{tmp_path}/gone/none/wxbot.db", redis_url, tmp_path))
+    assert told(app).status_code >= 500
+    close(app)
