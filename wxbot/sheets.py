@@ -56,8 +56,9 @@ class Column:
 
 @dataclass(frozen=True)
 class CellFault:
-    """Why a cell cannot be taken, in both languages."""
+    """Why a cell cannot be taken: a short name to store, and the sentence in both languages."""
 
+    name: str
     zh: str
     en: str
 
@@ -81,13 +82,17 @@ class Sheet:
     unread: tuple[str, ...] = ()
 
 
-FORMULA = CellFault("单元格是公式，请先粘贴为数值", "the cell holds a formula; paste it as a value")
-DATED = CellFault("单元格是日期，请改成文本或数字", "the cell holds a date; make it text or a number")
-BROKEN = CellFault("单元格是错误值，请改正", "the cell holds an error value; mend it")
-INEXACT = CellFault("数字位数太多，请把这一列设为文本", "the number has too many digits; make the column text")
-TRUTH = CellFault("单元格是逻辑值，请改成文本或数字", "the cell holds TRUE or FALSE; make it text or a number")
-CONTROL = CellFault("含有不可见的控制字符，请重新输入", "the cell holds control characters; type it again")
-LONG = CellFault(f"内容超过 {CELL_CHARS} 字", f"the cell holds more than {CELL_CHARS} characters")
+FORMULA = CellFault("formula", "单元格是公式，请先粘贴为数值", "the cell holds a formula; paste it as a value")
+DATED = CellFault("dated", "单元格是日期，请改成文本或数字", "the cell holds a date; make it text or a number")
+BROKEN = CellFault("broken", "单元格是错误值，请改正", "the cell holds an error value; mend it")
+INEXACT = CellFault(
+    "inexact", "数字位数太多，请把这一列设为文本", "the number has too many digits; make the column text"
+)
+TRUTH = CellFault("truth", "单元格是逻辑值，请改成文本或数字", "the cell holds TRUE or FALSE; make it text or a number")
+CONTROL = CellFault("control", "含有不可见的控制字符，请重新输入", "the cell holds control characters; type it again")
+LONG = CellFault("long", f"内容超过 {CELL_CHARS} 字", f"the cell holds more than {CELL_CHARS} characters")
+CELL_FAULTS = {fault.name: fault for fault in (FORMULA, DATED, BROKEN, INEXACT, TRUTH, CONTROL, LONG)}
+"""Name → fault."""
 
 Cell = str | CellFault
 
