@@ -175,7 +175,7 @@ def look_alikes(session: Session, photos: Sequence[Photo]) -> list[LookAlike]:
                 Photo.status == "kept",
             )
         )
-        for other, voucher in session.execute(query.order_by(Photo.id.desc()).limit(2_000)).tuples():
+        for other, voucher in session.execute(query.order_by(Photo.id.desc()).limit(2_000)):
             bits = distance(photo.phash, other.phash)
             if bits <= NEAR_BITS:
                 found.append(LookAlike(other, voucher, bits, photo.id))
