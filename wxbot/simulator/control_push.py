@@ -70,7 +70,9 @@ def settle(world: World, request: Request) -> Reply:
     timeout_s = request.json().get("timeout_s", 30)
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 <= timeout_s <= 300:
         raise ValueError("timeout_s: must be a number from 0 to 300")
-    return json_reply({"settled": world.push.settle(timeout_s)})
+    until = time.monotonic() + timeout_s
+    is_settled = world.push.settle(timeout_s) and world.notices.settle(max(0.1, until - time.monotonic()))
+    return json_reply({"settled": is_settled})
 
 
 def show_settings(world: World, request: Request) -> Reply:

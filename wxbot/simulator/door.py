@@ -31,7 +31,7 @@ class Upload:
 
 
 class Request:
-    """One HTTP request, its body read. `parts` holds the named pieces of the path."""
+    """One HTTP request, its body read. `parts` holds the named pieces of the path, `pattern` the path with a * for each."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self.environ = environ
@@ -40,6 +40,7 @@ class Request:
         self.query_string: str = environ.get("QUERY_STRING", "")
         self.query: dict[str, str] = dict(parse_qsl(self.query_string, keep_blank_values=True))
         self.parts: dict[str, str] = {}
+        self.pattern = ""
         self.body: bytes = read_body(environ)
         self.content_type: str = environ.get("CONTENT_TYPE", "")
         self.remote: str = environ.get("REMOTE_ADDR", "")

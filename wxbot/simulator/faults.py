@@ -1,7 +1,8 @@
 """Named faults per endpoint, off by default. Set under /_sim/faults; applied by the server and by the push engine.
 
 Endpoints are paths as called (`/cgi-bin/token`, `/mmpaymkttransfers/hbpreorder`), `*` for all of them, `push` for every
-callback and `push/<Event or MsgType>` for one kind of it, `sms` for the SMS provider.
+callback and `push/<Event or MsgType>` for one kind of it, `sms` for the SMS provider. Where a path holds a number, `*`
+stands for any: `/v3/fund-app/mch-transfer/transfer-bills/out-bill-no/*`.
 """
 
 from __future__ import annotations

@@ -29,7 +29,9 @@ from wxbot.simulator import (
     pages,
     pay,
     pay_cash,
+    pay_v3,
     shakearound,
+    transfers_control,
 )
 from wxbot.simulator.config import SimulatorConfig
 from wxbot.simulator.door import Door, Reply, Request, TooLarge, View, json_reply
@@ -48,9 +50,10 @@ HTTP_DOORS: tuple[Door, ...] = (
     control_pay.DOOR,
     control_sms.DOOR,
     control_sms.INBOX_DOOR,
+    transfers_control.DOOR,
     pages.DOOR,
 )
-HTTPS_DOORS: tuple[Door, ...] = (pay.DOOR, pay_cash.DOOR)
+HTTPS_DOORS: tuple[Door, ...] = (pay.DOOR, pay_cash.DOOR, pay_v3.DOOR)
 
 #: Paths of api.weixin.qq.com: an unknown one gets a JSON error, not a page.
 API_PREFIXES = ("/cgi-bin/", "/sns/", "/shakearound/", "/customservice/")
@@ -73,7 +76,7 @@ class Routes:
 
     def __init__(self, doors: Iterable[Door]) -> None:
         self.exact: dict[str, tuple[Door, dict[str, View]]] = {}
-        self.patterns: list[tuple[re.Pattern[str], Door, dict[str, View]]] = []
+        self.patterns: list[tuple[re.Pattern[str], str, Door, dict[str, View]]] = []
         by_pattern: dict[str, dict[str, View]] = {}
         for door in doors:
             for method, path, view in door.routes:
@@ -83,7 +86,7 @@ class Routes:
                 else:
                     if path not in by_pattern:
                         by_pattern[path] = {}
-                        self.patterns.append((compiled(path), door, by_pattern[path]))
+                        self.patterns.append((compiled(path), path, door, by_pattern[path]))
                     views = by_pattern[path]
                 if method in views:
                     raise ValueError(f"two views for {method} {path}")
@@ -93,10 +96,11 @@ class Routes:
         known = self.exact.get(request.path)
         if known is not None:
             return known
-        for pattern, door, views in self.patterns:
+        for pattern, path, door, views in self.patterns:
             match = pattern.fullmatch(request.path)
             if match:
                 request.parts = match.groupdict()
+                request.pattern = re.sub("<[^>]+>", "*", path)
                 return door, views
         return None
 
@@ -182,7 +186,7 @@ class Application:
         fault = None
         if door.refuse is not None and world.faults.by_endpoint and not (door.endpoint and request.method == "GET"):
             with world.lock:
-                fault = world.faults.take(door.endpoint or request.path, "*")
+                fault = world.faults.take(door.endpoint or request.path, request.pattern, "*")
         reply: Reply | None = None
         try:
             reply = self.run(view, request) if fault is None else self.faulty(door, view, request, fault)

@@ -7,19 +7,23 @@ import logging
 import os
 import threading
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from wxbot.simulator import accounts, grants, media, menus, messages, people, push, qrcodes
+from wxbot.simulator import accounts, grants, media, menus, messages, pay_v3_keys, people, push, qrcodes
 from wxbot.simulator.bank import Bank
 from wxbot.simulator.cash import CASH_SWITCHES, CashPackets
 from wxbot.simulator.config import SimulatorConfig
 from wxbot.simulator.faults import Faults
 from wxbot.simulator.ground import Chance, Clock, Ground, Switches
 from wxbot.simulator.pay_orders import BANK_SWITCHES
+from wxbot.simulator.pay_v3_texts import TRANSFER_SWITCHES
 from wxbot.simulator.requestlog import RequestLog
 from wxbot.simulator.shake import SHAKE_SWITCHES, Shake
 from wxbot.simulator.sms import Sms
+from wxbot.simulator.transfers import Transfers
+from wxbot.simulator.transfers_notify import Notices
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +40,11 @@ SWITCHES = (
     *BANK_SWITCHES,
     *CASH_SWITCHES,
     *SHAKE_SWITCHES,
+    *TRANSFER_SWITCHES,
 )
 
 #: Subjects that worlds saved by earlier versions lack.
-LATER_SUBJECTS = ("cash", "sms")
+LATER_SUBJECTS = ("cash", "sms", "transfers", "notices")
 
 
 class Subject(Protocol):
@@ -88,7 +93,11 @@ class World:
         self.cash = CashPackets(self.ground, self.bank, self.people)
         self.sms = Sms(self.ground)
         self.shake = Shake(self.ground, self.bank, self.push.event)
-        self.clock.on_advance = [self.cash.settle, self.bank.expire, self.push.wake]
+        self.transfers = Transfers(self.ground, self.bank, self.people)
+        self.notices = Notices(self.ground, self.faults, self.lock, lambda: self.platform_keys)
+        self.transfers.on_final = self.notices.announce
+        self.clock.on_advance = [self.cash.settle, self.bank.expire, self.transfers.due]
+        self.clock.on_advance += [self.push.wake, self.notices.wake]
         self.subjects: dict[str, Subject] = {
             "switches": self.switches,
             "accounts": self.accounts,
@@ -102,8 +111,15 @@ class World:
             "cash": self.cash,
             "sms": self.sms,
             "shake": self.shake,
+            "transfers": self.transfers,
+            "notices": self.notices,
             "faults": self.faults,
         }
+
+    @cached_property
+    def platform_keys(self) -> pay_v3_keys.PlatformKeys:
+        """What WeChat Pay v3 signs with here, read from the certificate folder on first use (§4.9)."""
+        return pay_v3_keys.load(self.certificate_paths)
 
     # -- life ---------------------------------------------------------------------------------------------------
 
@@ -114,6 +130,7 @@ class World:
         with self.lock:
             self.load_file()
             self.push.start()
+            self.notices.start()
         self.is_running = True
         self._stopping.clear()
         self._keeper = threading.Thread(target=self._keep, name="simulator-keeper", daemon=True)
@@ -124,6 +141,7 @@ class World:
         self._stopping.set()
         self.is_running = False
         self.push.stop()
+        self.notices.stop()
         if self._keeper is not None:
             self._keeper.join(10)
         self.save_file()
@@ -147,6 +165,7 @@ class World:
     def reset(self, seed: int | None = None) -> None:
         """An empty world with the same account settings. The clock goes back to the machine's time."""
         self.push.stop()
+        self.notices.stop()
         self.resets += 1
         self.clock.offset_s = 0.0
         self.faults.reset()
@@ -154,6 +173,7 @@ class World:
         self._compose(self.seed if seed is None else seed)
         if self.is_running:
             self.push.start()
+            self.notices.start()
         self.is_dirty = True
 
     def to_state(self) -> dict[str, Any]:
