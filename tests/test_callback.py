@@ -23,7 +23,8 @@ from werkzeug.test import EnvironBuilder
 
 from tests.deployments import app_for, close, sender_of, settings_for
 from tests.pushes import OPENID, as_xml, sha1
-from wxbot import callback
+from wxbot.callback import ROUTES
+from wxbot.callback import door as callback_door
 from wxbot.draws.models import Bind
 from wxbot.people import followers
 from wxbot.people.models import Follower, Withdrawal
@@ -297,7 +298,7 @@ def test_other_methods_are_not_for_this_address(app: Flask, method: str) -> None
 
 def test_every_kind_of_message_in_the_reference_has_a_row() -> None:
     expected = {(name, "") for name in MESSAGES} | {("event", name) for name in EVENTS}
-    assert set(callback.ROUTES) == expected
+    assert set(ROUTES) == expected
 
 
 EXTRA_FIELDS: dict[str, dict[str, Any]] = {
@@ -499,7 +500,7 @@ def test_a_redis_that_was_emptied_or_lost_its_script_goes_on(both: Flask) -> Non
 def test_a_claim_whose_process_died_is_taken_over_by_the_next_delivery(
     both: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callback, "ANSWER_S", 0.3)
+    monkeypatch.setattr(callback_door, "ANSWER_S", 0.3)
     sender, client = sender_of(both), client_of(both)
     door = both.extensions["wxbot.callback"]
     runtime: Runtime = both.extensions["wxbot"]

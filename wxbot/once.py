@@ -8,6 +8,7 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -34,7 +35,16 @@ PENDING_S = 5
 LOOK_AGAIN_S = 0.05
 PENDING = b"?"
 
+TALKING_KEY = "wxbot:dialogues"
+"""Redis set of everybody in a dialogue, and WHOLE while nobody is missing in it. A hint: what it does not know, SQL does."""
+
+WHOLE = "*"
+TALKING_KEEP_S = 60
+"""How long a set made from SQL is believed: a Redis that came back with an old copy must not hide a dialogue for long."""
+
 _FORGED_NONCE = 2
+_MAYBE_TALKING = 3
+_IS_TALKING = 4
 
 _FIRST_ANSWER = """
 if ARGV[1] ~= '' then
@@ -44,17 +54,28 @@ if ARGV[1] ~= '' then
 end
 local known = redis.call('GET', KEYS[2])
 if known then return {1, known} end
+if ARGV[6] ~= '' then
+  if redis.call('SISMEMBER', KEYS[4], ARGV[6]) == 1 then return {4, ''} end
+  if redis.call('SISMEMBER', KEYS[4], '*') == 0 then return {3, ''} end
+end
 redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
 if redis.call('HINCRBY', KEYS[3], ARGV[5], 1) == 1 then redis.call('EXPIRE', KEYS[3], 172800) end
 return {0, ''}
 """
 """One round trip: the nonce belongs to one body, the first answer stays, and each message is counted once.
 
-KEYS: nonce, message, counts. ARGV: digest of the body or '' when the body is signed, answer, seconds to keep the
-answer, seconds to keep the nonce, name to count.
+KEYS: nonce, message, counts, who is in a dialogue. ARGV: digest of the body or '' when the body is signed, answer,
+seconds to keep the answer, seconds to keep the nonce, name to count, openid or ''. With an openid nothing is kept or
+counted when that person is in a dialogue (4) or nobody knows (3): then the dialogue answers.
 """
 
 _FIRST_ANSWER_SHA = hashlib.sha1(_FIRST_ANSWER.encode(), usedforsecurity=False).hexdigest()
+
+_NOTE_ALL = """
+for place = 2, #ARGV do redis.call('SADD', KEYS[1], ARGV[place]) end
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+"""
+"""All at once, so that a set that calls itself whole is whole, and never lives longer than it is believed."""
 
 log = logs.get_logger(__name__)
 
@@ -64,6 +85,13 @@ class Claim(Enum):
 
     OURS = "ours"
     BUSY = "busy"
+
+
+class Talk(Enum):
+    """Instead of an answer: whether the person is in a dialogue, or whether only SQL can tell."""
+
+    YES = "yes"
+    MAYBE = "maybe"
 
 
 class Line(threading.local):
@@ -123,6 +151,25 @@ class OnceOnly:
             raise BadMessage("nonce used for another body")
         return bytes(known) if state else sealed
 
+    def first_answer_unless_talking(self, message: Message, sealed: bytes) -> bytes | Talk:
+        """Like first_answer for somebody in no dialogue; a Talk, and nothing kept, when a dialogue may be open."""
+        state, known = self._ask(message, sealed, KEEP_S, message.openid) or (_MAYBE_TALKING, b"")
+        if state == _FORGED_NONCE:
+            raise BadMessage("nonce used for another body")
+        if state == _MAYBE_TALKING:
+            return Talk.MAYBE
+        if state == _IS_TALKING:
+            return Talk.YES
+        return bytes(known) if state else sealed
+
+    def note_talking(self, openid: str) -> None:
+        """This person is in a dialogue, or is about to be: said before the row is written and after."""
+        self._try("SADD", TALKING_KEY, openid)
+
+    def note_all_talking(self, openids: Sequence[str]) -> None:
+        """Everybody who is in a dialogue, as SQL knows it: from now on, who is not in the set is in none."""
+        self._try("EVAL", _NOTE_ALL, 1, TALKING_KEY, TALKING_KEEP_S, WHOLE, *openids)
+
     def claim(self, message: Message, deadline: float) -> bytes | Claim:
         """Before rows are written: the answer of an earlier delivery, or OURS, or BUSY when another one does not end.
 
@@ -152,16 +199,17 @@ class OnceOnly:
         """Close this thread's connection."""
         self._line.close()
 
-    def _ask(self, message: Message, answer: bytes, keep_s: int) -> Any:
+    def _ask(self, message: Message, answer: bytes, keep_s: int, openid: str = "") -> Any:
         """One round trip of the script; None when Redis cannot be asked."""
         envelope = message.envelope
         digest = "" if envelope.is_encrypted else envelope.body_digest
         arguments = (
-            3,
+            4,
             f"wxbot:callback:nonce:{envelope.timestamp}:{envelope.nonce}",
             _message_key(message),
             f"wxbot:callback:counts:{int(message.created_at.timestamp()) // 3600}",
-            *(digest, answer, keep_s, KEEP_S, message.kind[:64]),
+            TALKING_KEY,
+            *(digest, answer, keep_s, KEEP_S, message.kind[:64], openid),
         )
         return self._try("EVALSHA", _FIRST_ANSWER_SHA, *arguments)
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -13,7 +13,8 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.replies import rules as rule_verbs
-from wxbot.replies.rules import Rule, normalise
+from wxbot.replies.dialogues.declared import BY_KEYWORD, DIALOGUES
+from wxbot.replies.rules import Rule, fits, normalise
 from wxbot.wechat.messages import Article, NewsReply, Reply, TextReply
 
 log = get_logger(__name__)
@@ -46,6 +47,47 @@ class Book:
     rules: tuple[Rule, ...]
     entries: dict[int, Entry]
     by_keyword: dict[str, Entry]
+    talking: frozenset[str] = field(default=frozenset(), repr=False)
+    """Openids whose dialogue was opened a short while ago; the callback adds them (wxbot.once)."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Not a reply: this message asks for a dialogue. `greeting` is what the rule says before its first question."""
+
+    name: str
+    greeting: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What answers a text: a rule, a campaign's own keyword or a dialogue's; `is_default` when nothing else did."""
+
+    rule: Rule | None = None
+    entry: Entry | None = None
+    dialogue: str = ""
+    is_default: bool = False
+
+
+def find(book: Book, text: str) -> Found:
+    """The one decision about a text.
+
+    A dialogue's keyword yields to a rule with the very same keyword and to a campaign's keyword, not to rules that only
+    begin or contain: a rule that contains 红包 must not hide 我的红包 from the people it is owed to.
+    """
+    words = normalise(text)
+    rule = next((rule for rule in book.rules if fits(rule, words)), None)
+    dialogue = BY_KEYWORD.get(words, "")
+    if dialogue and (rule is None or rule.trigger != "equal"):
+        has_same = any(rule.trigger == "equal" and rule.pattern == words for rule in book.rules)
+        if not has_same and words not in book.by_keyword:
+            return Found(dialogue=dialogue)
+    if rule is not None:
+        return Found(rule)
+    entry = book.by_keyword.get(words)
+    if entry is not None:
+        return Found(entry=entry)
+    return Found(rule_verbs.first_of(book.rules, "default"), is_default=True)
 
 
 EMPTY = Book((), {}, {})
@@ -103,27 +145,39 @@ class Answers:
                 self._guard.release()
         return self._book
 
+    @property
+    def known(self) -> Book:
+        """The rules as they were last read."""
+        return self._book
+
     def forget(self) -> None:
         """Read the rules again at the next message."""
         self._due = 0.0
 
-    def to_text(self, text: str, now: datetime) -> Reply | None:
-        """The reply to a text: a rule, a campaign's own keyword, else the default reply; None for silence."""
+    def to_text(self, text: str, now: datetime) -> Reply | Start | None:
+        """The reply to a text: a rule, a campaign's own keyword, a dialogue, else the default reply; None for silence."""
         book = self.book()
-        rule = rule_verbs.match(book.rules, text)
-        if rule is None:
-            entry = book.by_keyword.get(normalise(text))
-            if entry is not None:
-                return self._entry(entry, now)
-            rule = rule_verbs.first_of(book.rules, "default")
-        return self._of_rule(book, rule, now)
+        found = find(book, text)
+        if found.entry is not None:
+            return self._entry(found.entry, now)
+        return Start(found.dialogue) if found.dialogue else self._of_rule(book, found.rule, now)
 
-    def to_anything_else(self, now: datetime) -> Reply | None:
+    def answers(self, text: str) -> bool:
+        """Whether more than the default reply answers a text."""
+        return not find(self.book(), text).is_default
+
+    def to_image(self, now: datetime) -> Reply | Start | None:
+        """The reply to a photo outside a dialogue: the rule for images, else the default reply."""
+        book = self.book()
+        rule = rule_verbs.first_of(book.rules, "image")
+        return self._of_rule(book, rule or rule_verbs.first_of(book.rules, "default"), now)
+
+    def to_anything_else(self, now: datetime) -> Reply | Start | None:
         """The reply to a message that is not a text: the default reply, or silence."""
         book = self.book()
         return self._of_rule(book, rule_verbs.first_of(book.rules, "default"), now)
 
-    def to_new_follower(self, now: datetime) -> Reply | None:
+    def to_new_follower(self, now: datetime) -> Reply | Start | None:
         """The welcome: the rule for subscribe, else a plain greeting."""
         book = self.book()
         rule = rule_verbs.first_of(book.rules, "subscribe")
@@ -133,9 +187,13 @@ class Answers:
             f"欢迎关注{self._brand}！回复活动关键词即可了解红包活动。\nWelcome! Send a campaign's keyword to learn more."
         )
 
-    def _of_rule(self, book: Book, rule: Rule | None, now: datetime) -> Reply | None:
+    def _of_rule(self, book: Book, rule: Rule | None, now: datetime) -> Reply | Start | None:
         if rule is None:
             return None
+        if rule.reply_kind == "dialogue":
+            return Start(rule.dialogue, rule.text) if rule.dialogue in DIALOGUES else None
+        if rule.reply_kind == "link":
+            return NewsReply((Article(rule.title, rule.text, url=rule.url),))
         if rule.campaign_id is None:
             return TextReply(rule.text)
         entry = book.entries.get(rule.campaign_id)

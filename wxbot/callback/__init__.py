@@ -1,0 +1,7 @@
+"""The door for WeChat's server: the kinds of messages (routes), the way through (door), HTTP (wire)."""
+
+from wxbot.callback.door import CallbackDoor
+from wxbot.callback.routes import ROUTES
+from wxbot.callback.wire import Chunks
+
+__all__ = ["ROUTES", "CallbackDoor", "Chunks"]

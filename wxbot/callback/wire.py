@@ -1,0 +1,88 @@
+"""The callback's HTTP: what is read of a request, and what goes back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.limits import CALLBACK_BODY_BYTES
+
+QUERY_CHARACTERS = 2048
+"""WeChat's query has about 250."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to WeChat."""
+
+    status: str
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    kind: str = "text/plain; charset=utf-8"
+    """Plain text for everything but a sealed reply: an echostr must never be read as a document (security S08)."""
+
+    def headers_with_length(self) -> list[tuple[str, str]]:
+        """All headers of the answer."""
+        return [("Content-Type", self.kind), ("Content-Length", str(len(self.body))), *self.headers]
+
+
+FORBIDDEN = Answer("403 Forbidden")
+TOO_BIG = Answer("413 Content Too Large")
+AGAIN = Answer("503 Service Unavailable", headers=(("Retry-After", "5"),))
+WRONG_METHOD = Answer("405 Method Not Allowed", headers=(("Allow", "GET, POST"),))
+BROKEN = Answer("500 Internal Server Error")
+
+
+def query_of(environ: Mapping[str, Any]) -> dict[str, str]:
+    """The query's parameters; BadMessage when one stands twice, which WeChat never does."""
+    text = environ.get("QUERY_STRING", "")
+    if len(text) > QUERY_CHARACTERS:
+        raise BadMessage("query too long")
+    single: dict[str, str] = {}
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        if name in single:
+            raise BadMessage("a parameter stands twice")
+        single[name] = unquote_plus(value) if "%" in value or "+" in value else value
+    return single
+
+
+def body_of(environ: Mapping[str, Any]) -> bytes | None:
+    """The body; None when it is bigger than any message, however it was sent (security S16)."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length.isdigit():
+        if int(length) > CALLBACK_BODY_BYTES:
+            return None
+        return _read(environ, int(length))
+    if not environ.get("wsgi.input_terminated"):
+        return b""
+    body = _read(environ, CALLBACK_BODY_BYTES + 1)
+    return body if len(body) <= CALLBACK_BODY_BYTES else None
+
+
+def _read(environ: Mapping[str, Any], most: int) -> bytes:
+    """Up to `most` bytes of the body; BadMessage when the sender breaks off, stalls or garbles its chunks."""
+    try:
+        body: bytes = environ["wsgi.input"].read(most)
+    except OSError as error:
+        raise BadMessage("body cannot be read") from error
+    return body
+
+
+class Chunks:
+    """A chunked body whose faults are what every reader expects of a broken connection: an OSError.
+
+    The server raises errors of its own for a garbled chunk; they would look like a fault of ours (security S16).
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes. Raises OSError when the sender broke the rules."""
+        try:
+            body: bytes = self._stream.read(size)
+        except Exception as error:
+            raise OSError("the body is broken") from error
+        return body

@@ -1,0 +1,236 @@
+"""What dialogues do: how each opens, what is done inside the transaction of a step, and what outside of it.
+
+Everything here is somebody else's verb: bindings decide about codes, vouchers about amounts and photos, payouts know the
+packets. INSIDE works raise nothing a person could cause; what is refused becomes words.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.clock import SHANGHAI
+from wxbot.money import yuan
+from wxbot.payouts.models import Payout
+from wxbot.people import bindings, marks, phones
+from wxbot.people.models import SmsCode
+from wxbot.replies.dialogues import words
+from wxbot.replies.dialogues.declared import Answers, after_kind, chosen_kind
+from wxbot.runtime import Runtime
+from wxbot.vouchers import kinds, submit
+from wxbot.vouchers.models import Voucher, VoucherKind
+from wxbot.vouchers.refusals import Refused
+
+PACKETS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Opened:
+    """How a dialogue begins: the first step with what was looked up for it, or only words when it cannot begin."""
+
+    step: str = ""
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What a work came to: what is said, where it goes (None: as declared, empty: the end), and what is kept."""
+
+    words: str = ""
+    go: str | None = None
+    keep: Mapping[str, Any] = field(default_factory=dict)
+
+
+Opening = Callable[[Session, Runtime, str, datetime], Opened]
+Inside = Callable[[Session, Runtime, str, Answers, datetime], Worked]
+Outside = Callable[[Runtime, str, Answers, str, datetime], Worked]
+
+
+def _both(chinese: str, english: str) -> str:
+    return f"{chinese}\n{english}"
+
+
+def _sentence(refused: Refused) -> str:
+    said = _both(refused.chinese, refused.english)
+    return f"{said}\n{words.BIND_FIRST}" if refused.reason == "unbound" else said
+
+
+# --- bind ---------------------------------------------------------------------------------------------------------
+
+
+def open_bind(session: Session, runtime: Runtime, openid: str, _now: datetime) -> Opened:
+    """Ask for the phone; whoever is bound already hears to which one."""
+    bound = bindings.active(session, openid)
+    shown = phones.masked(runtime.vault.open(bound.phone_sealed)) if bound else ""
+    return Opened("phone", {"bound": shown})
+
+
+def ask_code(runtime: Runtime, openid: str, _answers: Answers, phone: str, now: datetime) -> Worked:
+    """Have a code sent to the phone that was typed."""
+    return _after_asking(bindings.ask_code(runtime, openid, phone, "", now), "phone")
+
+
+def resend_code(runtime: Runtime, openid: str, _answers: Answers, _nothing: str, now: datetime) -> Worked:
+    """Have another code sent to the phone of the last one."""
+    with runtime.database.reading() as session:
+        query = select(SmsCode.phone_sealed).where(SmsCode.openid == openid, SmsCode.purpose == bindings.PURPOSE)
+        sealed = session.scalar(query)
+    if not sealed:
+        return Worked(words.ASK_AGAIN, go="phone")
+    return _after_asking(bindings.ask_code(runtime, openid, runtime.vault.open(sealed), "", now), "code")
+
+
+def _after_asking(asked: bindings.Asked, again: str) -> Worked:
+    """On to the code when it is on its way; the same question again when that may help; else the end."""
+    said = _both(asked.zh, asked.en)
+    if asked.is_sent:
+        return Worked(f"{said}\n{words.ASK_CODE}" if again == "code" else said, go="code")
+    return Worked(said, go=again if asked.name in ("bad_phone", "too_often", "busy") else "")
+
+
+def confirm_code(runtime: Runtime, openid: str, _answers: Answers, code: str, now: datetime) -> Worked:
+    """Compare the code and bind."""
+    outcome = bindings.confirm(runtime, openid, code, now)
+    said = _both(outcome.zh, outcome.en)
+    if outcome.may_try_again:
+        return Worked(said, go="code")
+    return Worked(said, go="phone" if outcome.name in ("spent", "expired", "used", "dead", "none") else "")
+
+
+# --- upload -------------------------------------------------------------------------------------------------------
+
+
+def open_upload(session: Session, _runtime: Runtime, openid: str, _now: datetime) -> Opened:
+    """Put the kinds that are open into the answers, as they are called now; a single one is not asked about."""
+    refused = submit.gate(session, openid)
+    if refused is not None:
+        return Opened(words=_sentence(refused))
+    shown = [
+        {"id": kind.id, "name": kind.name, "rule": kind.amount_rule, "unit": kind.unit_name, "ask": _ends(kind.ask)}
+        for kind in kinds.open_kinds(session)
+    ]
+    if not shown:
+        return Opened(words=words.NO_KINDS)
+    answers: dict[str, Any] = {"kinds": shown}
+    if len(shown) > 1:
+        return Opened("kind", answers)
+    answers["kind"] = 0
+    checked = check_kind(session, _runtime, openid, answers, _now)
+    return Opened(words=checked.words) if checked.go == "" else Opened(after_kind(answers), answers)
+
+
+def _ends(ask: str) -> str:
+    """What the kind asks to be photographed, as a sentence before ours."""
+    return ask if not ask or ask[-1] in "。！!.?？" else f"{ask}。"
+
+
+def _kind_of(session: Session, answers: Answers) -> VoucherKind | None:
+    return session.get(VoucherKind, chosen_kind(answers)["id"])
+
+
+def check_kind(session: Session, _runtime: Runtime, openid: str, answers: Answers, _now: datetime) -> Worked:
+    """Whether this person may hand in this kind; better known before the photos than after."""
+    refused = submit.gate(session, openid, _kind_of(session, answers))
+    return Worked(_sentence(refused), go="") if refused is not None else Worked()
+
+
+def check_amount(session: Session, _runtime: Runtime, _openid: str, answers: Answers, _now: datetime) -> Worked:
+    """Whether the kind's rule takes these units or this amount; else the same question again."""
+    kind = _kind_of(session, answers)
+    if kind is None:
+        return Worked(words.NO_KINDS, go="")
+    try:
+        kinds.amount_of(kind, answers.get("units", 0), answers.get("amount", 0))
+    except Refused as refused:
+        return Worked(_sentence(refused), go="units" if refused.reason == "units" else "amount")
+    return Worked()
+
+
+def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: Answers, now: datetime) -> Worked:
+    """Open the voucher and note its photos, all or nothing; a repeat finds the first one by its token."""
+    try:
+        with session.begin_nested():
+            voucher = submit.open_voucher(
+                session, openid, chosen_kind(answers)["id"], answers.get("units", 0), answers.get("amount", 0), "chat",
+                now, token=f"chat:{answers['token']}"[:64],
+            )  # fmt: skip
+            return _with_photos(session, voucher.id, answers, now)
+    except Refused as refused:
+        return Worked(_sentence(refused), go="")
+
+
+def _with_photos(session: Session, voucher_id: int, answers: Answers, now: datetime) -> Worked:
+    sent = list(answers["photos"])
+    for media_id in sent:
+        submit.add_media(session, voucher_id, media_id, now)
+    submit.finish(session, voucher_id, now)
+    kept = {"voucher_id": voucher_id, "photos_since": answers["photos_since"]}
+    return Worked(words.SUBMITTED.format(n=len(sent)), keep=kept)
+
+
+def open_retake(session: Session, _runtime: Runtime, openid: str, _now: datetime) -> Opened:
+    """The newest voucher of this person that a reviewer wants a better photo of."""
+    query = select(Voucher.id).where(Voucher.openid == openid, Voucher.status == "photo_wanted")
+    voucher_id = session.scalar(query.order_by(Voucher.id.desc()).limit(1))
+    return Opened(words=words.NO_RETAKE) if voucher_id is None else Opened("photos", {"voucher_id": voucher_id})
+
+
+def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: Answers, now: datetime) -> Worked:
+    """Add photos to a voucher that wants them."""
+    try:
+        with session.begin_nested():
+            return _with_photos(session, int(answers["voucher_id"]), answers, now)
+    except Refused as refused:
+        return Worked(_sentence(refused), go="")
+
+
+def add_late_photo(session: Session, answers: Answers, media_id: str, now: datetime) -> str:
+    """A photo that was sent before 完成 and came after it: it belongs to what was submitted, if nobody has looked yet."""
+    try:
+        submit.add_media(session, int(answers["voucher_id"]), media_id, now)
+    except Refused as refused:
+        return _sentence(refused)
+    return words.LATE_PHOTO
+
+
+# --- my packets ---------------------------------------------------------------------------------------------------
+
+
+def _line(payout: Payout) -> str:
+    day = payout.created_at.astimezone(SHANGHAI)
+    return f"{day.month}月{day.day}日 {yuan(payout.amount_fen)} 元 {words.PAYOUT[payout.status]}"
+
+
+def open_my_packets(session: Session, runtime: Runtime, openid: str, _now: datetime) -> Opened:
+    """The newest packets of this person in plain words, and the page that shows all of them."""
+    query = select(Payout).where(Payout.openid == openid).order_by(Payout.id.desc()).limit(PACKETS_SHOWN)
+    rows = session.scalars(query).all()
+    page = words.ALL_PACKETS.format(url=f"{runtime.settings.public_url}/h5/me")
+    lines = "\n".join(_line(row) for row in rows)
+    said = words.PACKETS.format(lines=lines) if rows else words.NO_PACKETS
+    unbound = "" if rows or marks.refusal(session, None, openid) != "unbound" else f"\n{words.BIND_FIRST}"
+    return Opened(words=f"{said}\n{page}{unbound}")
+
+
+OPENINGS: Mapping[str, Opening] = {
+    "bind": open_bind,
+    "upload": open_upload,
+    "retake": open_retake,
+    "my_packets": open_my_packets,
+}
+"""How each dialogue begins, in a transaction."""
+
+INSIDE: Mapping[str, Inside] = {
+    "check_kind": check_kind,
+    "check_amount": check_amount,
+    "submit_voucher": submit_voucher,
+    "add_photos": add_photos,
+}
+"""Done in the transaction that moves the dialogue: both happen, or neither."""
+
+OUTSIDE: Mapping[str, Outside] = {"ask_code": ask_code, "resend_code": resend_code, "confirm_code": confirm_code}
+"""Done between two transactions, since they open their own; safe to be asked for twice."""
