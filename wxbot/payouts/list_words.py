@@ -1,0 +1,110 @@
+"""What is said about rows of a list: faults that keep a row from being paid, and warnings that a person should look at.
+
+A row stores a fault as `code` or `code:detail`; the sentence is made here when it is shown.
+"""
+
+from wxbot import sheets
+from wxbot.payouts.models import HOLDS, PAYOUT_STATUSES
+
+FAULT_CHARS = 100
+
+FAULTS: dict[str, tuple[str, str]] = {
+    "no_person": ("没有 openid，也没有手机号", "neither an openid nor a phone"),
+    "bad_openid": ("openid 格式不对", "this is no openid"),
+    "bad_phone": ("手机号格式不对", "this is no mobile number"),
+    "no_amount": ("没有金额", "no amount"),
+    "bad_amount": ("金额看不懂：{detail}（单位元，最多两位小数）", "not an amount: {detail} (yuan, at most two decimals)"),
+    "below_min": ("低于每笔最低 {detail} 元", "below the least of one payout, {detail} yuan"),
+    "above_max": ("高于每笔最高 {detail} 元", "above the most of one payout, {detail} yuan"),
+    "duplicate": ("和第 {detail} 行是同一个人", "the same person as in row {detail}"),
+    "unbound": ("手机号还没有绑定，请本人先在公众号里绑定", "nobody has bound this phone yet; the person must bind it first"),
+    "held": ("手机号的绑定还在等审核", "the binding of this phone waits for a reviewer"),
+    "other_person": ("手机号绑定的是另一个 openid", "the phone is bound to another openid"),
+    "blocked": ("在黑名单中", "on the blocklist"),
+    "needs_binding": ("本项目要求绑定手机号，此人没有绑定", "the programme asks for a bound phone; this person has none"),
+    "month_limit": ("超过本项目每人每月的上限，本月还可付 {detail} 元", "above the person's limit of this month; {detail} yuan are left of it"),
+    "cell": ("{detail}", "{detail}"),
+    "refused": ("{detail}", "{detail}"),
+}  # fmt: skip
+"""Code → sentence, in Chinese and English."""
+
+WARNINGS: dict[str, tuple[str, str]] = {
+    "paid_lately": ("24 小时内已有一笔同样金额的付款", "was paid the same amount within 24 hours"),
+    "other_list": ("24 小时内另一份名单里也有同样的一笔", "stands with the same amount in another list of the last 24 hours"),
+    "other_name": ("名单里的姓名和绑定的姓名不一样", "the name differs from that of the binding"),
+    "stranger": ("这个 openid 从未关注过本号", "this openid never followed the account"),
+}  # fmt: skip
+"""Code → sentence: the row is paid all the same."""
+
+COLUMN_WORDS = {"openid": ("openid", "openid"), "phone": ("手机号", "phone"), "name": ("姓名", "name"), "amount": ("金额", "amount"),
+                "note": ("备注", "note")}  # fmt: skip
+
+STATUS_WORDS: dict[str, tuple[str, str]] = {
+    "requested": ("待审批", "waits for approval"),
+    "approved": ("排队中", "queued"),
+    "ordered": ("付款中", "being paid"),
+    "paid": ("已领取", "received"),
+    "returned": ("已退回", "returned"),
+    "failed": ("失败", "failed"),
+    "cancelled": ("已取消", "cancelled"),
+    "faulty": ("不付款", "not paid"),
+    "planned": ("未开始", "not begun"),
+}
+"""Status of a row's payout (or of a row without one) → word."""
+
+HOLD_WORDS: dict[str, tuple[str, str]] = {
+    "budget": ("预算已用完", "the budget is used up"),
+    "blocked": ("在黑名单中", "on the blocklist"),
+    "unbound": ("没有绑定手机号", "no phone is bound"),
+    "closed": ("项目已关闭", "the programme is closed"),
+    "day_limit": ("已到此人今天的上限，明天继续", "the person's limit of today is reached; it goes on tomorrow"),
+    "month_limit": ("已到此人本月的上限", "the person's limit of this month is reached"),
+}
+
+
+def _pick(words: tuple[str, str], locale: str) -> str:
+    return words[0] if locale.startswith("zh") else words[1]
+
+
+def code_of(fault: str) -> str:
+    """The code of a stored fault."""
+    return fault.partition(":")[0]
+
+
+def store(code: str, detail: str = "") -> str:
+    """A fault as a row keeps it."""
+    return f"{code}:{detail}"[:FAULT_CHARS] if detail else code
+
+
+def fault_text(fault: str, locale: str) -> str:
+    """The sentence of a stored fault; '' for a good row."""
+    if not fault:
+        return ""
+    code, _, detail = fault.partition(":")
+    if code == "cell":
+        column, _, name = detail.partition(":")
+        cell = sheets.CELL_FAULTS.get(name)
+        said = (cell.zh if locale.startswith("zh") else cell.en) if cell else name
+        detail = f"{_pick(COLUMN_WORDS.get(column, (column, column)), locale)}：{said}"
+    words = FAULTS.get(code)
+    return _pick(words, locale).replace("{detail}", detail) if words else fault
+
+
+def warning_text(code: str, locale: str) -> str:
+    """The sentence of a warning."""
+    return _pick(WARNINGS[code], locale)
+
+
+def status_text(status: str, locale: str) -> str:
+    """The word of a row's status."""
+    return _pick(STATUS_WORDS.get(status, (status, status)), locale)
+
+
+def hold_text(hold: str | None, locale: str) -> str:
+    """Why an approved payout waits; '' when nothing holds it."""
+    return _pick(HOLD_WORDS.get(hold, (hold, hold)), locale) if hold else ""
+
+
+_MISSING = (set(PAYOUT_STATUSES) - set(STATUS_WORDS)) | (set(HOLDS) - set(HOLD_WORDS))
+if _MISSING:
+    raise ValueError(f"statuses without a word for people: {sorted(_MISSING)}")

@@ -1,0 +1,254 @@
+"""Pay a list: upload, look, submit, approve by a second person. A file is taken once, an approval is bound to its rows (F81, I16).
+
+Reading and checking owe nobody anything. Only an approved list's rows become payouts, in list_rows.py.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from wxbot.money import yuan
+from wxbot.payouts import list_check, list_read, programmes
+from wxbot.payouts.list_read import Candidate
+from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Programme
+from wxbot.payouts.refusals import Refused, moved_on
+from wxbot.payouts.request import TEXTS
+from wxbot.people import phones
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+from wxbot.transitions import move
+from wxbot.vault import Vault
+
+NAME_CHARS = 100
+FILE_NAME_CHARS = 80
+INSERT_BATCH = 1_000
+PAGE_ROWS = 50
+
+
+@dataclass(frozen=True)
+class File:
+    """What was uploaded: its bytes, the name on the other machine, what the list shall be called."""
+
+    raw: bytes
+    file_name: str
+    name: str
+
+
+def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: datetime) -> int:
+    """Read a file into a draft; returns the list's id. All rows are kept or none (F81).
+
+    Raises sheets.BadSheet for a file that is no list, and Refused for one that was uploaded before (with the id of that
+    list) or a programme that takes no payouts.
+    """
+    sha256 = hashlib.sha256(file.raw).hexdigest()
+    rows = list_read.read(file.raw, runtime.settings)
+    sealed = {row.phone: runtime.vault.seal(row.phone) for row in rows if row.phone}
+    file_name = _shown(file.file_name)[:FILE_NAME_CHARS]
+    try:
+        with runtime.database.transaction() as session:
+            _refuse_known(session, sha256)
+            programme = session.get(Programme, programme_id)
+            if programme is None or not programme.is_open:
+                raise Refused("programme", "请选择一个开放的项目", "Choose a programme that is open")
+            pay_list = PayList(
+                name=(_shown(file.name) or file_name or "名单")[:NAME_CHARS], file_name=file_name, file_sha256=sha256, programme_id=programme_id,
+                channel="", status="draft", created_by=staff_id, created_at=now,
+            )  # fmt: skip
+            session.add(pay_list)
+            session.flush()
+            list_check.find_faults(session, runtime.vault, runtime.settings, programme, rows, now)
+            for start in range(0, len(rows), INSERT_BATCH):
+                values = [_row_values(pay_list.id, row, sealed) for row in rows[start : start + INSERT_BATCH]]
+                session.execute(insert(ListRow), values)
+            _count(session, pay_list)
+            return pay_list.id
+    except IntegrityError:
+        with runtime.database.reading() as session:
+            _refuse_known(session, sha256)
+        raise
+
+
+def _refuse_known(session: Session, sha256: str) -> None:
+    known = session.scalar(select(PayList).where(PayList.file_sha256 == sha256, PayList.status != "dropped"))
+    if known is not None:
+        raise Refused(
+            "known_file", f"这个文件已经上传过：名单“{known.name}”，不会付第二次",
+            f"This file was uploaded before, as the list “{known.name}”; it is not paid a second time", known.id,
+        )  # fmt: skip
+
+
+def _shown(text: str) -> str:
+    """A name from another machine as we keep it: no path, nothing invisible (S43)."""
+    return re.sub(r"[^\S ]|[^\w .()（）\-·，。、&+【】\[\]#]", "", re.split(r"[\\/]", text)[-1]).strip()
+
+
+def _row_values(list_id: int, row: Candidate, sealed: dict[str, str]) -> dict[str, Any]:
+    return {
+        "list_id": list_id, "row_number": row.row_number, "openid": row.openid, "phone_sealed": sealed.get(row.phone or ""),
+        "phone_masked": phones.masked(row.phone) if row.phone else "", "name": row.name, "amount_fen": row.amount_fen,
+        "note": row.note, "fault": row.fault, "payout_id": None,
+    }  # fmt: skip
+
+
+def _count(session: Session, pay_list: PayList) -> None:
+    """Add up the rows anew."""
+    rows = select(func.count(ListRow.id)).where(ListRow.list_id == pay_list.id)
+    good = select(func.count(ListRow.id), func.coalesce(func.sum(ListRow.amount_fen), 0)).where(
+        ListRow.list_id == pay_list.id, ListRow.fault == ""
+    )
+    pay_list.rows = int(session.execute(rows).scalar_one())
+    n, fen = session.execute(good).one()
+    pay_list.good_rows, pay_list.total_fen = int(n), int(fen or 0)
+
+
+def own(session: Session, list_id: int) -> PayList:
+    """The list, locked for this transaction. Raises Refused when there is none."""
+    pay_list = session.get(PayList, list_id, with_for_update=True)
+    if pay_list is None:
+        raise Refused("absent", "没有这份名单", "There is no such list")
+    return pay_list
+
+
+def check(session: Session, vault: Vault, settings: Settings, list_id: int, now: datetime) -> int:
+    """Look at the rows of a draft again: people may have bound, limits may have changed. Returns how many rows changed."""
+    pay_list = own(session, list_id)
+    if pay_list.status != "draft":
+        raise moved_on()
+    programme = session.get_one(Programme, pay_list.programme_id)
+    kept = session.scalars(select(ListRow).where(ListRow.list_id == list_id).order_by(ListRow.row_number)).all()
+    rows = [
+        Candidate(
+            row.row_number, row.openid, vault.open(row.phone_sealed) if row.phone_sealed else None, row.name,
+            row.amount_fen, row.note, row.fault,
+        )
+        for row in kept
+    ]  # fmt: skip
+    list_check.find_faults(session, vault, settings, programme, rows, now)
+    changes = [
+        {"id": row.id, "openid": seen.openid, "fault": seen.fault}
+        for row, seen in zip(kept, rows, strict=True)
+        if (row.openid, row.fault) != (seen.openid, seen.fault)
+    ]
+    if changes:
+        session.execute(update(ListRow), changes)
+    _count(session, pay_list)
+    return len(changes)
+
+
+def content_sha256(session: Session, pay_list: PayList) -> str:
+    """The hash of everything an approver agrees to: the programme as people will see it, and every row that is paid."""
+    programme = session.get_one(Programme, pay_list.programme_id)
+    session.refresh(programme)
+    rows = select(ListRow.row_number, ListRow.openid, ListRow.amount_fen, ListRow.note).where(
+        ListRow.list_id == pay_list.id, ListRow.fault == ""
+    )
+    parts = {
+        "list": pay_list.id, "channel": pay_list.channel, "programme": programme.id, "programme_channel": programme.channel,
+        "texts": [getattr(programme, name) for name in TEXTS],
+        "rows": [list(row) for row in session.execute(rows.order_by(ListRow.row_number))],
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+def submit(runtime: Runtime, list_id: int, now: datetime, *, is_partial_meant: bool = False) -> None:
+    """Hand a draft to a second person, its rows checked anew. Raises Refused: faulty rows must be meant to be left out."""
+    with runtime.database.transaction() as session:
+        check(session, runtime.vault, runtime.settings, list_id, now)
+    with runtime.database.transaction() as session:
+        pay_list = own(session, list_id)
+        faulty = pay_list.rows - pay_list.good_rows
+        if pay_list.good_rows == 0:
+            raise Refused("empty", "没有可以付款的行", "No row of it can be paid")
+        if faulty and not is_partial_meant:
+            raise Refused(
+                "partial", f"有 {faulty} 行不会付款，请先确认跳过它们，或改好文件重新上传",
+                f"{faulty} rows will not be paid; say that they shall be left out, or mend the file and upload it again",
+            )  # fmt: skip
+        _open_programme(session, pay_list)
+        sha256 = content_sha256(session, pay_list)
+        if not move(session, PayList, list_id, LIST_NEXT, "draft", "submitted", content_sha256=sha256):
+            raise moved_on()
+
+
+def _open_programme(session: Session, pay_list: PayList) -> Programme:
+    programme = session.get_one(Programme, pay_list.programme_id, with_for_update=True)
+    if not programme.is_open:
+        raise Refused("closed", "项目已关闭，请先打开它", "The programme is closed; open it first")
+    return programme
+
+
+def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
+    """The second person agrees to exactly what they were shown; from here its rows become payouts. Raises Refused."""
+    pay_list = own(session, list_id)
+    if pay_list.status != "submitted":
+        raise moved_on()
+    if pay_list.created_by == staff_id:
+        raise Refused(
+            "four_eyes",
+            "不能审批自己上传的名单，请另一位同事审批",
+            "You uploaded this list; a second person must approve it",
+        )
+    _open_programme(session, pay_list)
+    if seen_sha256 != pay_list.content_sha256 or content_sha256(session, pay_list) != pay_list.content_sha256:
+        raise Refused(
+            "content", "名单或项目的内容与提交时不一致，请退回后重新提交",
+            "The list or its programme differs from what was submitted; send it back",
+        )  # fmt: skip
+    standing = programmes.standings(session, now, [pay_list.programme_id])[0]
+    if pay_list.total_fen > standing.unspoken_fen:
+        left = yuan(max(0, standing.unspoken_fen))
+        raise Refused(
+            "budget", f"预算不够：项目还有 {left} 元可用，名单合计 {yuan(pay_list.total_fen)} 元。请先追加预算",
+            f"The programme has {left} yuan to spend, the list needs {yuan(pay_list.total_fen)}; ask for more budget first",
+        )  # fmt: skip
+    if not move(session, PayList, list_id, LIST_NEXT, "submitted", "approved", approved_by=staff_id, approved_at=now):
+        raise moved_on()
+
+
+def send_back(session: Session, list_id: int) -> None:
+    """Make a submitted list a draft again. Raises Refused when it is none."""
+    own(session, list_id)
+    if not move(session, PayList, list_id, LIST_NEXT, "submitted", "draft", content_sha256=None):
+        raise moved_on()
+
+
+def drop(session: Session, list_id: int) -> None:
+    """Throw a list away before anything is owed; its file may be uploaded again. Raises Refused once it is approved."""
+    pay_list = own(session, list_id)
+    if pay_list.status not in ("draft", "submitted"):
+        raise moved_on()
+    if not move(session, PayList, list_id, LIST_NEXT, pay_list.status, "dropped", content_sha256=None):
+        raise moved_on()
+
+
+# --- looking ------------------------------------------------------------------------------------------------------
+
+
+def page(session: Session, *, created_by: int | None = None, before_id: int | None = None) -> Sequence[PayList]:
+    """Lists, the newest first, those of one person or of all; one more than a page when there are more."""
+    query = select(PayList).where(PayList.status != "dropped").order_by(PayList.id.desc()).limit(PAGE_ROWS + 1)
+    if created_by is not None:
+        query = query.where(PayList.created_by == created_by)
+    return session.scalars(query if before_id is None else query.where(PayList.id < before_id)).all()
+
+
+def rows_page(
+    session: Session, list_id: int, kind: str, after: int = 0, ids: Sequence[int] = (), limit: int = PAGE_ROWS
+) -> Sequence[ListRow]:
+    """Rows after a row number: all, good, faulty, or those of `ids` (warned); one more than a page when there are more."""
+    query = select(ListRow).where(ListRow.list_id == list_id, ListRow.row_number > after)
+    if kind == "faulty":
+        query = query.where(ListRow.fault != "")
+    elif kind == "good":
+        query = query.where(ListRow.fault == "")
+    elif kind == "warned":
+        query = query.where(ListRow.id.in_(ids[:5_000]))
+    return session.scalars(query.order_by(ListRow.row_number).limit(limit + 1)).all()
