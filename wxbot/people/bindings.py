@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from wxbot.logs import get_logger
 from wxbot.people import codes, limits, marks, notices, phones, words
-from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry
+from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry, SmsCount
+from wxbot.people.upsert import insert_into
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.vault import Vault
@@ -236,6 +237,7 @@ def _confirm(
     if "block" in marks.of(session, openid):
         return Outcome("blocked")
     shown = {"phone": phones.masked(runtime.vault.open(tried.phone_sealed))}
+    _take_turns(session, openid, tried.phone_index, now)
     welcome, name = _welcome(session, runtime.settings.binding_policy, tried.phone_index)
     if welcome == "refused":
         return Outcome("refused", shown)
@@ -261,16 +263,20 @@ def _confirm(
     return Outcome("bound" if welcome == "active" else "held", shown)
 
 
+def _take_turns(session: Session, openid: str, phone_index: str, now: datetime) -> None:
+    """Let whoever changes this person's or this phone's binding wait until this transaction has ended.
+
+    Otherwise the second of two people would check the rest before, and take the phone after, the first has bound it.
+    """
+    for subject in sorted((openid, phone_index)):
+        turn = insert_into(session, SmsCount).values(kind="turn", subject=subject, began_at=now, n=0)
+        session.execute(turn.on_conflict_do_update(index_elements=["kind", "subject"], set_={"began_at": now}))
+
+
 def _activate(session: Session, vault: Vault, binding: Binding, staff_id: int | None, now: datetime) -> bool:
     """Make a held binding the one of its openid and of its phone; whoever had either loses it, and is told."""
-    others = session.scalars(
-        select(Binding)
-        .where(
-            Binding.status == "active",
-            or_(Binding.openid == binding.openid, Binding.phone_index == binding.phone_index),
-        )
-        .with_for_update()
-    ).all()
+    either = or_(Binding.openid == binding.openid, Binding.phone_index == binding.phone_index)
+    others = session.scalars(select(Binding).where(Binding.status == "active", either)).all()
     for other in others:
         is_mine = other.openid == binding.openid
         _end(session, other, "rebound" if is_mine else "moved", staff_id, now)
@@ -313,6 +319,7 @@ def approve(session: Session, vault: Vault, binding_id: int, staff_id: int | Non
         raise NotBindable(
             "这个人在黑名单中，先移出黑名单再通过。", "This person is on the block list; take the mark off first."
         )
+    _take_turns(session, binding.openid, binding.phone_index, now)
     if not _activate(session, vault, binding, staff_id, now):
         return False
     _tell(session, vault, binding, "approved", now)
