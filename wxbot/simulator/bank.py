@@ -344,6 +344,12 @@ class Bank:
 
     # -- looking --------------------------------------------------------------------------------------------------
 
+    def all_orders(self) -> list[PayOrder]:
+        """Every order of every channel, oldest first."""
+        others = [order for beside in self.beside for order in beside.as_orders()]
+        own = list(self.orders.values())
+        return sorted([*own, *others], key=lambda order: order.created_at) if others else own
+
     def bill(self, day: str) -> list[dict[str, Any]]:
         """The flows of one Beijing day `YYYYMMDD`: everything that changed the balance, in order."""
         return [flow for flow in self.flows if beijing(flow["at"], "%Y%m%d") == day]

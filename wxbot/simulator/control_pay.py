@@ -252,12 +252,13 @@ def top_up(world: World, request: Request) -> Answer:
 
 def order_row(number: int, order: PayOrder) -> Answer:
     row = {name: getattr(order, name) for name in order.__slots__ if name not in ("params", "shares")}
-    return row | {"n": number, "paid_fen": order.paid_fen, "wishing": order.params["wishing"]}
+    row |= {"n": number, "paid_fen": order.paid_fen, "wishing": order.params["wishing"]}
+    return row | {"state": order.params.get("state", "")}
 
 
 def show_orders(world: World, request: Request) -> Answer:
     """Orders by number: `after` upwards or `before` downwards, `status`, `channel`, `q` (a number, ticket or openid), `limit` ≤ 500."""
-    query, orders = request.query, list(world.bank.orders.values())
+    query, orders = request.query, world.bank.all_orders()
     limit = min(500, int(query.get("limit", "50")))
     is_down = "before" in query
     first = int(query["before"]) - 1 if is_down else int(query.get("after", "0")) + 1

@@ -14,7 +14,7 @@ from wxbot.simulator.door import Door, Reply, Request, Route, View, unlocked
 from wxbot.simulator.pay_v3_fields import read_bill, read_json
 from wxbot.simulator.pay_v3_texts import TransferRefusal
 from wxbot.simulator.pay_v3_wire import SCHEME, json_body, platform_headers, rfc3339
-from wxbot.simulator.transfers import TransferBill
+from wxbot.simulator.transfers_bill import TransferBill
 from wxbot.simulator.world import World
 
 CLOCK_SKEW_S = 300  # §4.9

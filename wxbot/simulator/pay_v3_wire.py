@@ -10,7 +10,7 @@ from wxbot.simulator import pay_v3_keys
 from wxbot.simulator.ground import Ground
 from wxbot.simulator.pay_orders import beijing
 from wxbot.simulator.pay_v3_keys import PlatformKeys
-from wxbot.simulator.transfers import TransferBill
+from wxbot.simulator.transfers_bill import TransferBill
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 PROBE = "WECHATPAY/SIGNTEST/"

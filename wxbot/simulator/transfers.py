@@ -12,68 +12,16 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from wxbot.simulator.bank import Bank
 from wxbot.simulator.ground import Ground
-from wxbot.simulator.pay_orders import beijing
+from wxbot.simulator.pay_orders import PayOrder, beijing
 from wxbot.simulator.pay_v3_texts import SHEET_TEXTS, TRANSFER_LIMITS, WRONG_PERSON, TransferRefusal
 from wxbot.simulator.people import People
+from wxbot.simulator.transfers_bill import CANCELLABLE, CHANNEL, FINAL, TransferBill
 
-FINAL = ("SUCCESS", "FAIL", "CANCELLED")
-CANCELLABLE = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM")
 QUERY_DAYS = 30  # §4.1
-
-#: The bank's word for each state, as its list of orders shows it. FAIL depends on whether money went back.
-BANK_STATUS = {
-    "ACCEPTED": "sending",
-    "PROCESSING": "sending",
-    "WAIT_USER_CONFIRM": "waiting",
-    "TRANSFERING": "waiting",
-    "SUCCESS": "received",
-    "CANCELING": "refunding",
-    "CANCELLED": "returned",
-}
-
-
-@dataclass(slots=True)
-class TransferBill:
-    """One out_bill_no. `content` is what the create call asked for, as pay_v3_fields reads it."""
-
-    out_bill_no: str
-    transfer_bill_no: str
-    package_info: str
-    content: dict[str, Any]
-    created_at: float
-    updated_at: float
-    state: str = "ACCEPTED"
-    fail_reason: str = ""
-    step_at: float = 0.0
-    """When the state moves on by itself; in WAIT_USER_CONFIRM the end of the 24 hours."""
-    locked_fen: int = 0
-    paid_at: float = 0.0
-    refunded_at: float = 0.0
-    refunded_fen: int = 0
-    is_by_certificate: bool = False
-    """Was it created by a client of platform certificates? Its callbacks are signed alike (§4.9)."""
-
-    @property
-    def openid(self) -> str:
-        return str(self.content["openid"])
-
-    @property
-    def amount_fen(self) -> int:
-        return int(self.content["transfer_amount"])
-
-    @property
-    def bank_status(self) -> str:
-        """The word of the bank's order list."""
-        return BANK_STATUS.get(self.state) or ("returned" if self.refunded_fen else "failed")
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON-able values; no deep copy, the caller serialises at once."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Transfers:
@@ -300,7 +248,7 @@ class Transfers:
     def _flow(self, kind: str, amount_fen: int, at: float, bill: TransferBill) -> None:
         self.bank.balance_fen += amount_fen
         row = {"at": at, "kind": kind, "amount_fen": amount_fen, "balance_fen": self.bank.balance_fen}
-        row |= {"mch_billno": bill.out_bill_no, "detail_id": bill.transfer_bill_no, "channel": "transfer_bills"}
+        row |= {"mch_billno": bill.out_bill_no, "detail_id": bill.transfer_bill_no, "channel": CHANNEL}
         self.bank.flows.append(row)
 
     # -- cancelling and confirming ------------------------------------------------------------------------------
@@ -363,6 +311,10 @@ class Transfers:
     def received_fen(self, openid: str) -> int:
         """What this openid received by transfers."""
         return sum(bill.amount_fen for bill in self.of_person(openid) if bill.state == "SUCCESS")
+
+    def as_orders(self) -> list[PayOrder]:
+        """Every bill as the bank lists it among its orders."""
+        return [bill.as_order() for bill in self.bills.values()]
 
     def by_status(self) -> Counter[str]:
         """How many bills the bank counts under each of its words."""

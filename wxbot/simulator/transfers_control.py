@@ -11,7 +11,7 @@ from wxbot.simulator.control_people import whole
 from wxbot.simulator.door import Door, Reply, Request, Route, View, json_reply
 from wxbot.simulator.pay_v3_texts import TransferRefusal
 from wxbot.simulator.people import Person
-from wxbot.simulator.transfers import TransferBill
+from wxbot.simulator.transfers_bill import TransferBill
 from wxbot.simulator.transfers_notify import shown
 from wxbot.simulator.transfers_sheet import bill_row, open_sheet
 from wxbot.simulator.world import World

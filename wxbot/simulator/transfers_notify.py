@@ -18,7 +18,7 @@ from wxbot.simulator.faults import Fault, Faults
 from wxbot.simulator.ground import Ground
 from wxbot.simulator.pay_v3_keys import PlatformKeys
 from wxbot.simulator.pay_v3_wire import notice_body, platform_headers
-from wxbot.simulator.transfers import TransferBill
+from wxbot.simulator.transfers_bill import TransferBill
 
 log = logging.getLogger(__name__)
 

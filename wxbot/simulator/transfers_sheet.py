@@ -6,7 +6,7 @@ from typing import Any
 
 from wxbot.simulator.pay_v3_texts import WRONG_PERSON
 from wxbot.simulator.people import Person
-from wxbot.simulator.transfers import TransferBill
+from wxbot.simulator.transfers_bill import TransferBill
 from wxbot.simulator.world import World
 
 CALL = "requestMerchantTransfer"
