@@ -149,6 +149,7 @@ def fill_packets(session: Session, campaign: Campaign, now: datetime, packets: i
                     "budget_id": campaign.id, "mch_billno": billno, "params": "{}", "params_sha256": "0" * 64,
                     "amount_fen": planned.amount_fen, "status": _ORDER_OF.get(status, status), "holding": "tickets",
                     "detail_id": f"{packet_id:028d}" if status != "ordered" else None, "sends": 1, "checks": 0, "created_at": at,
+                    "send_after": at,
                     "sent_at": at, "accepted_at": at if status != "ordered" else None, "expires_at": at + timedelta(hours=72),
                     "err_code": "SYSTEMERROR" if status == "ordered" else None, "lease_epoch": 0, "is_noticed": True,
                 }

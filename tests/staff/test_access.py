@@ -34,6 +34,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "campaigns.send_back": SEES, "campaigns.start": RUNS, "campaigns.pause": SEES, "campaigns.resume": RUNS, "campaigns.end": SEES,
     "draw_charts.funnel": WATCH, "draw_charts.chart": WATCH,
     "orders.ledger_page": MONEY, "orders.export_ledger": MONEY, "orders.index": MONEY, "orders.order": MONEY, "orders.ask": MONEY,
+    "orders.mark": MONEY, "orders.confirm": MONEY, "orders.withdraw": MONEY,
     "orders.stop_merchant": MONEY, "orders.open_merchant": MONEY,
     "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS,
 }  # fmt: skip
@@ -199,7 +200,7 @@ def test_S71_the_policy_allows_no_inline_script_and_pages_have_none(story_app: F
 def test_S56_an_admin_cannot_change_themselves_and_a_role_has_no_route(story_app: Flask) -> None:
     admin = Browser(story_app, "chen")
     for action in ("disable", "enable", "reset"):
-        assert admin.post(f"/admin/staff/4/{action}").status_code == 404
+        assert admin.post(f"/admin/staff/5/{action}").status_code == 404
     assert not [path for _, _, path in routes(story_app) if "role" in path]
 
 

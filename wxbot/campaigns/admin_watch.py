@@ -24,6 +24,7 @@ from wxbot.ledger import Balance, Entry
 from wxbot.money import yuan
 from wxbot.orders import limits
 from wxbot.orders import listing as order_listing
+from wxbot.orders import words as order_words
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MerchantLine
 from wxbot.staff import roster
@@ -268,10 +269,10 @@ def packet(campaign_id: int, packet_id: int) -> str:
         one_or_404(campaign.id == found.campaign_id or None)
         orders = order_listing.orders_for(session, "packet", packet_id)
         evidence = order_listing.evidence_of(session, [order.id for order in orders])
-    meanings = {order.err_code: row_for("pay", order.err_code) for order in orders if order.err_code}
     return render_template(
-        "console/packet.html", campaign=campaign, packet=found, orders=orders, evidence=evidence, meanings=meanings
-    )
+        "console/packet.html", campaign=campaign, packet=found, orders=orders, evidence=evidence,
+        meanings=order_words.meanings(orders),
+    )  # fmt: skip
 
 
 def _packet_batches(database: Database, campaign_id: int) -> Iterator[list[tuple[object, ...]]]:

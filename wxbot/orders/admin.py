@@ -1,6 +1,6 @@
-"""Console pages about money: the ledger, orders that need a person, the merchant's stop switch."""
+"""Console pages about money: the ledger, orders and what a cashier may do with them, the merchant's stop switch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -12,15 +12,19 @@ from wxbot import ledger
 from wxbot.db import Database
 from wxbot.ledger import Balance
 from wxbot.money import yuan
-from wxbot.orders import limits, listing, reconcile
+from wxbot.orders import limits, listing, manual, reconcile, words
 from wxbot.orders.export import csv_response
-from wxbot.orders.models import STATUSES, Order
-from wxbot.staff import audit
+from wxbot.orders.manual import NotSettleable
+from wxbot.orders.models import MARKED_AS, Mark, MerchantLine, Order
+from wxbot.orders.words import Said
+from wxbot.staff import audit, roster
 from wxbot.staff.console import (
     actor,
     guard,
     local,
+    locale,
     log_action,
+    may,
     now,
     number,
     one_or_404,
@@ -29,7 +33,6 @@ from wxbot.staff.console import (
     tell,
     text,
 )
-from wxbot.wechat.errors import row_for
 
 blueprint = guard(Blueprint("orders", __name__))
 
@@ -91,36 +94,62 @@ def export_ledger() -> Response:
     return csv_response("ledger", LEDGER_COLUMNS, _entry_batches(runtime().database, budget_id))
 
 
+OVER = ("failed", "returned", "received")
+"""Statuses of orders that are over: shown newest first, all others oldest first."""
+
+
 @blueprint.get("/orders")
 @role_required("cashier")
-def index() -> str:
-    """Orders whose outcome is open: those that a person must decide first."""
+def index() -> BaseResponse | str:
+    """Orders by status, those that a person must decide first; a whole order number opens its order."""
     status = request.args.get("status", "manual")
-    status = status if status in STATUSES else "manual"
-    after_id = number("after") or 0
+    status = status if status in listing.DESK_STATUSES else "manual"
+    sought = text("q", 40)
     with runtime().database.reading() as session:
-        counts = listing.count_open(session)
+        exact = listing.by_billno(session, sought)
+        if exact is not None:
+            return redirect(url_for("orders.order", order_id=exact.id))
+        counts = listing.count_open(session, listing.DESK_STATUSES[:-1])
+        if status in OVER:
+            found = listing.latest_orders(session, status, number("before"))
+        else:
+            found = listing.open_orders(session, status, number("after") or 0)
         line = listing.line_of(session, runtime().settings.mch_id)
-        found = listing.open_orders(session, status, after_id)
-    meanings = {order.err_code: row_for("pay", order.err_code) for order in found if order.err_code}
+    orders = found[: listing.PAGE_ROWS]
     return render_template(
-        "console/orders.html", orders=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS, counts=counts,
-        status=status, line=line, stop_row=row_for("pay", line.stopped_code) if line and line.stopped_code else None,
-        meanings=meanings,
+        "console/orders.html", orders=orders, has_more=len(found) > listing.PAGE_ROWS, counts=counts, status=status,
+        statuses=listing.DESK_STATUSES, is_over=status in OVER, q=sought, line=line, **order_words(orders, line),
     )  # fmt: skip
+
+
+def order_words(orders: Iterable[Order], line: MerchantLine | None) -> dict[str, dict[int, object]]:
+    """For templates: what each order's code means, and what happens to it next."""
+    found = list(orders)
+    settings, moment = runtime().settings, now()
+    return {
+        "meanings": dict(words.meanings(found)),
+        "steps": {order.id: words.next_step(order, line, settings, moment) for order in found},
+    }
 
 
 @blueprint.get("/orders/<int:order_id>")
 @role_required("cashier")
 def order(order_id: int) -> str:
-    """One order with its evidence."""
+    """One order with its evidence, what happens next, and what a person may do."""
+    return _order_page(order_id)
+
+
+def _order_page(order_id: int, fault: str = "") -> str:
     with runtime().database.reading() as session:
         found: Order = one_or_404(session.get(Order, order_id) if order_id < 2**62 else None)
         evidence = listing.evidence_of(session, [order_id])[order_id]
-    meanings = {found.err_code: row_for("pay", found.err_code)} if found.err_code else {}
+        line = listing.line_of(session, runtime().settings.mch_id)
+        marks = {order_id: listing.marks_of(session, order_id)}
+        names = roster.names(session, sorted({mark.marked_by for mark in marks[order_id]}))
     return render_template(
-        "console/order.html", orders=[found], evidence={order_id: evidence}, meanings=meanings, order=found
-    )
+        "console/order.html", orders=[found], order=found, evidence={order_id: evidence}, marks=marks, names=names,
+        ends=MARKED_AS, fault=fault, **order_words([found], line),
+    )  # fmt: skip
 
 
 @blueprint.post("/orders/<int:order_id>/ask")
@@ -138,15 +167,73 @@ def ask(order_id: int) -> BaseResponse:
     return redirect(url_for("orders.order", order_id=order_id), 303)
 
 
+@blueprint.post("/orders/<int:order_id>/mark")
+@role_required("cashier")
+def mark(order_id: int) -> BaseResponse | tuple[str, int]:
+    """Say how a manual order ended, with evidence; it has effect when a second cashier confirms."""
+    with runtime().database.reading() as session:
+        one_or_404(session.get(Order, order_id) if order_id < 2**62 else None)
+    evidence = request.form.get("evidence", "").replace("\r\n", "\n")
+    try:
+        manual.mark(runtime().database, order_id, request.form.get("after", ""), evidence, actor(), now())
+    except NotSettleable as fault:
+        log_action("order_mark", f"order:{order_id}", "refused")
+        return _order_page(order_id, in_language(str(fault))), 422
+    tell(gettext("已记录，等另一位财务确认后生效。"))
+    return redirect(url_for("orders.order", order_id=order_id), 303)
+
+
+@blueprint.post("/orders/<int:order_id>/confirm")
+@role_required("cashier")
+def confirm(order_id: int) -> BaseResponse:
+    """Confirm another cashier's mark: order, budget and ledger follow."""
+    return _decide(order_id, "order_confirm")
+
+
+@blueprint.post("/orders/<int:order_id>/withdraw")
+@role_required("cashier")
+def withdraw(order_id: int) -> BaseResponse:
+    """Take a mark back before it has effect."""
+    return _decide(order_id, "order_withdraw")
+
+
+def _decide(order_id: int, action: str) -> BaseResponse:
+    """Confirm or withdraw the mark that the form names; it must be one of this order."""
+    mark_id = number("mark") or 0
+    with runtime().database.reading() as session:
+        found: Mark = one_or_404(session.get(Mark, mark_id))
+    one_or_404(found.order_id == order_id or None)
+    try:
+        if action == "order_confirm":
+            manual.confirm(runtime().database, mark_id, actor(), now())
+            tell(gettext("已确认，订单按此结果了结。"))
+        else:
+            manual.withdraw(runtime().database, mark_id, actor(), now())
+            tell(gettext("处理意见已撤回。"), "warning")
+    except NotSettleable as fault:
+        log_action(action, f"order:{order_id}", "refused")
+        tell(in_language(str(fault)), "danger")
+    return redirect(url_for("orders.order", order_id=order_id), 303)
+
+
+def in_language(sentence: str) -> str:
+    """The half of a 'Chinese / English' sentence that this reader reads."""
+    chinese, _, english = sentence.partition(" / ")
+    return Said(chinese, english or chinese).within(locale())
+
+
+# --- the stop switch ----------------------------------------------------------------------------------------------
+
+
 @blueprint.post("/merchant/stop")
 @role_required("cashier")
 def stop_merchant() -> BaseResponse:
-    """Stop all new sending at once, for every campaign."""
+    """Stop all new sending at once, in every worker."""
     with runtime().database.transaction() as session:
         limits.stop_line(session, runtime().settings.mch_id, limits.OPERATOR_STOP, now())
         audit.record(session, actor(), "merchant_stop", "merchant", now())
-    tell(gettext("已停止向微信支付下单。查询和对账继续进行。"), "warning")
-    return redirect(url_for("orders.index"), 303)
+    tell(gettext("已停止付款：不再发出任何新订单。查询和对账继续进行。"), "warning")
+    return redirect(_back(), 303)
 
 
 @blueprint.post("/merchant/open")
@@ -156,5 +243,40 @@ def open_merchant() -> BaseResponse:
     with runtime().database.transaction() as session:
         limits.open_line(session, runtime().settings.mch_id, by_staff=True)
         audit.record(session, actor(), "merchant_open", "merchant", now())
-    tell(gettext("已恢复向微信支付下单。"))
-    return redirect(url_for("orders.index"), 303)
+    tell(gettext("已恢复付款。"))
+    return redirect(_back(), 303)
+
+
+BACK = ("payouts.index", "orders.index")
+
+
+def _back() -> str:
+    """The page whose button was pressed, one of our own names."""
+    endpoint = request.form.get("back", "")
+    return url_for(endpoint if endpoint in BACK and may(endpoint) else "orders.index")
+
+
+@blueprint.app_template_global("stopped_line")
+def stopped_line() -> MerchantLine | None:
+    """The merchant's line while sending is stopped, for the head of every page of the console; None otherwise."""
+    with runtime().database.reading() as session:
+        line = listing.line_of(session, runtime().settings.mch_id)
+    return line if line is not None and line.stopped_code else None
+
+
+@blueprint.app_template_global("code_meaning")
+def code_meaning(code: str, channel: str = "") -> words.Meaning:
+    """What a code means and who must act, for templates that have no order."""
+    return words.meaning_of(channel, code)
+
+
+@blueprint.app_template_filter("said")
+def said(sentence: Said) -> str:
+    """A sentence in the language of the reader."""
+    return sentence.within(locale())
+
+
+@blueprint.app_template_filter("actor_word")
+def actor_word(name: str) -> str:
+    """Who must act, in the language of the reader."""
+    return words.ACTORS[name].within(locale())

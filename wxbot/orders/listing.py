@@ -8,11 +8,16 @@ from sqlalchemy.orm import Session
 
 from wxbot.budget import Budget
 from wxbot.ledger import Entry
-from wxbot.orders.models import Evidence, MerchantLine, Order
+from wxbot.orders.models import Evidence, Mark, MerchantLine, Order
 
 PAGE_ROWS = 50
 EXPORT_BATCH = 2_000
 OPEN_STATUSES = ("unknown", "manual")
+"""Orders whose outcome is open: what the overview warns of."""
+
+DESK_STATUSES = ("manual", "unknown", "planned", "sending", "accepted", "failed", "returned", "received")
+"""Statuses of the cashier's tabs, the ones that need a person first; all but the last are counted."""
+
 COUNTED_AT_MOST = 1_000
 
 
@@ -32,15 +37,26 @@ def evidence_of(session: Session, order_ids: Sequence[int]) -> dict[int, list[Ev
 
 
 def open_orders(session: Session, status: str, after_id: int = 0) -> Sequence[Order]:
-    """Orders whose outcome is open, oldest first; one more than a page when there are more."""
+    """Orders of one status, oldest first; one more than a page when there are more."""
     query = select(Order).where(Order.status == status, Order.id > after_id).order_by(Order.id).limit(PAGE_ROWS + 1)
     return session.scalars(query).all()
 
 
-def count_open(session: Session) -> dict[str, int]:
-    """How many orders are unknown or wait for a person; counting stops at a thousand."""
+def latest_orders(session: Session, status: str, before_id: int | None = None) -> Sequence[Order]:
+    """Orders of one status, newest first: for those that are over. One more than a page when there are more."""
+    query = select(Order).where(Order.status == status).order_by(Order.id.desc()).limit(PAGE_ROWS + 1)
+    return session.scalars(query if before_id is None else query.where(Order.id < before_id)).all()
+
+
+def by_billno(session: Session, mch_billno: str) -> Order | None:
+    """The order of a number, None when it is none of ours."""
+    return session.scalar(select(Order).where(Order.mch_billno == mch_billno)) if mch_billno else None
+
+
+def count_open(session: Session, statuses: Sequence[str] = OPEN_STATUSES) -> dict[str, int]:
+    """How many orders stand in each status; counting stops at a thousand."""
     counts = {}
-    for status in OPEN_STATUSES:
+    for status in statuses:
         some = select(Order.id).where(Order.status == status).limit(COUNTED_AT_MOST).subquery()
         counts[status] = int(session.execute(select(func.count()).select_from(some)).scalar_one())
     return counts
@@ -50,6 +66,11 @@ def budget_names(session: Session, ids: Iterable[int | None]) -> dict[int, str]:
     """What the books call these budgets."""
     query = select(Budget.id, Budget.name).where(Budget.id.in_([budget_id for budget_id in ids if budget_id]))
     return {budget_id: name for budget_id, name in session.execute(query) if name}
+
+
+def marks_of(session: Session, order_id: int) -> Sequence[Mark]:
+    """What cashiers said of a manual order, the newest first; at most one is open."""
+    return session.scalars(select(Mark).where(Mark.order_id == order_id).order_by(Mark.id.desc()).limit(50)).all()
 
 
 def line_of(session: Session, mch_id: str) -> MerchantLine | None:

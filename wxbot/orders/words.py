@@ -1,0 +1,167 @@
+"""What people read of an order: what its code means and who must act, and the next automatic step with its time.
+
+Sentences come in Chinese and English together; the page picks. WeChat's codes are explained by the catalogue, our own here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.orders.channels import CHANNELS
+from wxbot.orders.limits import OPERATOR_STOP, QUIET_UNTIL_HOUR, is_quiet
+from wxbot.orders.models import MerchantLine, Order
+from wxbot.settings import Settings
+from wxbot.wechat.errors import row_for
+
+
+class Said(NamedTuple):
+    """One sentence in both languages."""
+
+    zh: str
+    en: str
+
+    def within(self, language: str) -> str:
+        """The sentence in a language: 'zh', 'zh_CN' … or 'en'."""
+        return self.en if language.startswith("en") else self.zh
+
+    def __str__(self) -> str:
+        return f"{self.zh} / {self.en}"
+
+
+ACTORS: dict[str, Said] = {
+    "person": Said("收款人", "the person"),
+    "marketer": Said("运营", "a marketer"),
+    "cashier": Said("财务", "a cashier"),
+    "operator": Said("技术人员", "an operator"),
+    "nobody": Said("无需人工", "nobody"),
+}
+"""Who must act on a code of the catalogue."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a code that stands in an order means, and who must act (a key of ACTORS)."""
+
+    code: str
+    said: Said
+    actor: str
+    is_known: bool = True
+
+
+OWN: dict[str, tuple[str, str, str]] = {
+    "NOT_SENT": ("没能连上微信支付，请求没有发出；稍后用原单号再发", "WeChat Pay could not be reached, nothing was sent; the same number goes again", "nobody"),
+    "UNANSWERED": ("请求发出后没有收到可信的答复，结果未知；只用原单号再问", "No answer that can be trusted; the outcome is open and the same number is asked about", "nobody"),
+    "UNREADABLE": ("微信的答复读不懂，结果未知；正在查询", "The answer cannot be read; the outcome is open and asked for", "nobody"),
+    "ECHO_DIFFERS": ("微信答复中的单号、金额或收款人与我们发出的不一致，不予采信；正在查询", "The answer names another number, amount or person than we sent: not believed, asked for", "operator"),
+    "FOREIGN_PROOF": ("微信给出的单号属于我们的另一笔订单，不予采信", "The proof belongs to another order of ours: not believed", "operator"),
+    "TICKET_MISSING": ("微信已受理，但凭证没有收到；用原单号再取一次", "WeChat has it, only its secret is missing; the same number fetches it again", "nobody"),
+    "QUERY_UNANSWERED": ("查询没有得到答复，稍后再查", "The question was not answered; asked again later", "nobody"),
+    "WORKER_DIED": ("发送途中程序中断，结果未知；用原单号再发", "The program stopped while sending; the same number goes again", "nobody"),
+    "CANCELLED": ("发送之前已取消，没有付款", "Called off before anything was sent", "nobody"),
+    "NO_CODE": ("微信说失败但没有给出错误码，结果未知；正在查询", "WeChat refused without a code; the outcome is open and asked for", "nobody"),
+    "FAILED": ("微信确认发放失败，没有付款", "WeChat says that it failed; nothing was paid", "nobody"),
+    "FAIL": ("微信确认转账失败，没有付款", "WeChat says that the transfer failed; nothing was paid", "nobody"),
+    OPERATOR_STOP: ("由财务人工停止，确认无误后请恢复", "Stopped by a cashier; open it again when all is well", "cashier"),
+}  # fmt: skip
+"""Codes that are ours and not WeChat's: Chinese, English, who must act."""
+
+STAGES = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM", "TRANSFERING", "CANCELING")
+"""States of a transfer bill that may stand where a code stands: WeChat has it and works on it (wechat-protocol §4.3)."""
+
+
+def meaning_of(channel: str, code: str) -> Meaning:
+    """What a code of an order means: our own codes, then the channel's families of the catalogue."""
+    own = OWN.get("UNANSWERED" if code.startswith("UNANSWERED_") else code)
+    if own is not None:
+        return Meaning(code, Said(own[0], own[1]), own[2])
+    api = CHANNELS[channel].api if channel in CHANNELS else "pay"
+    if api == "transfer" and code in STAGES:
+        return Meaning(code, Said("微信正在处理这笔转账", "WeChat is working on this transfer"), "nobody")
+    families = ("transfer_reason", "transfer") if api == "transfer" else (api, "query")
+    rows = [row_for(family, code) for family in families]
+    row = next((row for row in rows if row.is_known), rows[0])
+    return Meaning(row.code, Said(row.zh, row.en), row.actor, row.is_known)
+
+
+def meanings(orders: Iterable[Order]) -> dict[int, Meaning]:
+    """Order id → what its code means, for those that have one."""
+    return {order.id: meaning_of(order.channel, order.err_code) for order in orders if order.err_code}
+
+
+def clock_text(at: datetime, now: datetime) -> str:
+    """A moment in Shanghai as people say it: '14:05' today, '03-16 08:00' on another day."""
+    local = at.astimezone(SHANGHAI)
+    return f"{local:%H:%M}" if shanghai_day(at) == shanghai_day(now) else f"{local:%m-%d %H:%M}"
+
+
+SOON = timedelta(seconds=30)
+"""What is due within this long is told as 'within seconds'."""
+
+
+def next_step(order: Order, line: MerchantLine | None, settings: Settings, now: datetime) -> Said:
+    """What happens to an order next by itself, and when; or that nothing does."""
+    match order.status:
+        case "planned":
+            return _when_sent(order, line, settings, now)
+        case "sending":
+            return Said("正在发送，一分半钟内知道结果", "being sent; the result is known within 90 seconds")
+        case "unknown":
+            return _when_asked(order, now)
+        case "accepted":
+            return _when_taken(order, now)
+        case "manual":
+            return Said(
+                "系统不再自动处理：请核对商户平台资金账单，标记结果，再由另一位财务确认",
+                "Nothing happens by itself: look into the fund bill, mark the end, and have a second cashier confirm it",
+            )
+    settled = clock_text(order.settled_at, now) if order.settled_at else ""
+    return Said(f"已了结 {settled}，没有后续步骤", f"settled {settled}; nothing follows")
+
+
+def _when_sent(order: Order, line: MerchantLine | None, settings: Settings, now: datetime) -> Said:
+    if line is not None and line.stopped_code == OPERATOR_STOP:
+        return Said("付款已被人工停止，恢复后发出", "stopped by a person; goes out when sending is opened again")
+    if line is not None and line.stopped_code is not None:
+        return Said(
+            f"付款暂停（{line.stopped_code}），每分钟自动试一笔，原因消除后继续",
+            f"sending is paused ({line.stopped_code}); one order a minute is tried, the rest follows once it passes",
+        )
+    if order.send_after > now + SOON:
+        at = clock_text(order.send_after, now)
+        return Said(f"将于 {at} 发出（今天的上限已满）", f"goes out at {at} (today's limit is reached)")
+    if is_quiet(settings, now):
+        return Said(
+            f"夜间不发，{QUIET_UNTIL_HOUR:02d}:00 发出",
+            f"nothing is sent at night; goes out at {QUIET_UNTIL_HOUR:02d}:00",
+        )
+    return Said("排队中，几秒内发出", "queued; goes out within seconds")
+
+
+def _when_asked(order: Order, now: datetime) -> Said:
+    at = order.next_check_at
+    if at is None:
+        return Said("等待处理", "waits for the worker")
+    is_send = order.next_step == "send"
+    if at <= now + SOON:
+        return (
+            Said("几秒内用原单号再次发送", "the same number is sent again within seconds")
+            if is_send
+            else Said("几秒内再次查询", "asked about again within seconds")
+        )
+    told = clock_text(at, now)
+    if is_send:
+        return Said(f"将于 {told} 用原单号再次发送", f"the same number is sent again at {told}")
+    return Said(f"将于 {told} 再次查询", f"asked about again at {told}")
+
+
+def _when_taken(order: Order, now: datetime) -> Said:
+    ends = clock_text(order.expires_at, now) if order.expires_at else "—"
+    asked = _when_asked(order, now)
+    if order.holding == "tickets":
+        return Said(f"等待被抽中，{ends} 过期；{asked.zh}", f"waits to be drawn until {ends}; {asked.en}")
+    return Said(
+        f"等待收款人领取，{ends} 未领自动退回；{asked.zh}",
+        f"waits for the person until {ends}, then it returns by itself; {asked.en}",
+    )
