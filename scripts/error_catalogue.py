@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from wxbot.wechat.errors import APIS, all_rows  # noqa: E402
+from wxbot.wechat.errors import APIS, ErrorRow, all_rows  # noqa: E402
 
 PAGE = ROOT / "docs" / "error-catalogue.md"
 
@@ -19,12 +19,16 @@ TITLES = {
     "mp": "Official-account API",
     "shake": "Shake-around and its lotteries",
     "pay": "WeChat Pay: calls that move money",
+    "redpack": "WeChat Pay: what sendredpack means otherwise",
     "query": "WeChat Pay: questions about an order, and bills",
     "oauth": "Web sign-in (OAuth)",
     "jsapi": "The bridge on the phone (jumpHongbao)",
     "transfer": "WeChat Pay v3: 商家转账",
     "transfer_reason": "WeChat Pay v3: why a transfer failed",
 }
+
+TOLD = ("pay", "redpack", "transfer", "transfer_reason")
+"""The families whose refusals keep a person waiting for money."""
 
 HEAD = """\
 # Error catalogue
@@ -47,6 +51,8 @@ nobody, because wxbot or time mends it.
 “stop” says that the cause hits everything and not this one request. When WeChat Pay says such a code, wxbot stops sending
 and tries one order a minute ([operations.md](operations.md#when-the-line-is-stopped)). A code that is not listed counts as unknown: wxbot asks, keeps
 the number, and tells the operator.
+
+For calls that owe somebody money the last column is what that person is told.
 """
 
 
@@ -54,18 +60,23 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def _line(row: ErrorRow, is_told: bool) -> str:
+    stop = "stop" if row.stops_the_line else ""
+    cells = [f"`{_cell(row.code)}`", _cell(row.zh), _cell(row.en), row.actor, row.retry, stop]
+    return f"| {' | '.join([*cells, _cell(row.to_person)] if is_told else cells)} |"
+
+
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
     rows = list(all_rows())
     for api in APIS:
-        lines = [
-            f"| `{_cell(row.code)}` | {_cell(row.zh)} | {_cell(row.en)} | {row.actor} | {row.retry} | {'stop' if row.stops_the_line else ''} |"
-            for row in rows
-            if row.api == api
-        ]
+        is_told = api in TOLD
+        lines = [_line(row, is_told) for row in rows if row.api == api]
         if lines:
             head = "| code | 含义 | meaning | who | again | |\n|---|---|---|---|---|---|"
+            if is_told:
+                head = "| code | 含义 | meaning | who | again | | 对等待的人说 |\n|---|---|---|---|---|---|---|"
             parts.append(f"## {TITLES[api]}\n\n{head}\n" + "\n".join(lines) + "\n")
     return "\n".join(parts)
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from wxbot.wechat import limits
-from wxbot.wechat.errors import ACTORS, APIS, Refused, all_rows, row_for
+from wxbot.wechat.errors import ACTORS, APIS, Refused, all_rows, person_words, row_for
 
 RETRIES = {"same", "later", "query", "refresh", "new", "never"}
 
@@ -74,9 +74,65 @@ MP = [
 OAUTH = [40029, 40030, 40163, 41008, 42002, 42003, 42007, 10003, 40013, 40125, 48001]
 
 
+TRANSFER = [
+    "PARAM_ERROR",
+    "INVALID_REQUEST",
+    "SIGN_ERROR",
+    "NO_AUTH",
+    "NOT_ENOUGH",
+    "ACCOUNT_ERROR",
+    "USER_ERROR",
+    "NOT_FOUND",
+    "FREQUENCY_LIMITED",
+    "FREQUENCY_LIMIT_EXCEED",
+    "SYSTEM_ERROR",
+]
+REASONS = [
+    "ACCOUNT_FROZEN",
+    "ACCOUNT_NOT_EXIST",
+    "BANK_CARD_ACCOUNT_ABNORMAL",
+    "BANK_CARD_BANK_INFO_WRONG",
+    "BANK_CARD_CARD_INFO_WRONG",
+    "BANK_CARD_COLLECTIONS_ABOVE_QUOTA",
+    "BANK_CARD_PARAM_ERROR",
+    "BANK_CARD_STATUS_ABNORMAL",
+    "BLOCK_B2C_USERLIMITAMOUNT_MONTH",
+    "BLOCK_B2C_USERLIMITAMOUNT_BSRULE_MONTH",
+    "BUDGET_NOT_ENOUGH",
+    "DAY_RECEIVED_COUNT_EXCEED",
+    "DAY_RECEIVED_QUOTA_EXCEED",
+    "EXCEEDED_ESTIMATED_AMOUNT",
+    "ID_CARD_NOT_CORRECT",
+    "MCH_CANCEL",
+    "MERCHANT_REJECT",
+    "MERCHANT_NOT_CONFIRM",
+    "NAME_NOT_CORRECT",
+    "OPENID_INVALID",
+    "OTHER_FAIL_REASON_TYPE",
+    "OVERDUE_CLOSE",
+    "PAYEE_ACCOUNT_ABNORMAL",
+    "PAYER_ACCOUNT_ABNORMAL",
+    "PRODUCT_AUTH_CHECK_FAIL",
+    "REALNAME_ACCOUNT_RECEIVED_QUOTA_EXCEED",
+    "REAL_NAME_CHECK_FAIL",
+    "RECEIVE_ACCOUNT_NOT_CONFIGURE",
+    "RELATED_ORDER_TRANSFER_AMOUNT_EXCEED",
+    "RELATED_ORDER_TRANSFER_COUNT_EXCEED",
+    "RESERVATION_INFO_NOT_MATCH",
+    "RESERVATION_SCENE_NOT_MATCH",
+    "RESERVATION_STATE_INVALID",
+    "TRANSFER_QUOTA_EXCEED",
+    "TRANSFER_REMARK_SET_FAIL",
+    "TRANSFER_RISK",
+    "TRANSFER_SCENE_INVALID",
+    "TRANSFER_SCENE_UNAVAILABLE",
+]
+
+
 @pytest.mark.parametrize(
     ("api", "codes"),
-    [("pay", HBPREORDER), ("pay", SENDING), ("query", QUERY), ("shake", SHAKE), ("jsapi", JSAPI), ("mp", MP),
+    [("redpack", SENDING), ("transfer", TRANSFER), ("transfer_reason", REASONS),
+     ("pay", HBPREORDER), ("pay", SENDING), ("query", QUERY), ("shake", SHAKE), ("jsapi", JSAPI), ("mp", MP),
      ("oauth", OAUTH)],
 )  # fmt: skip
 def test_every_code_of_the_reference_has_a_row(api, codes):
@@ -112,6 +168,21 @@ def test_F07_an_unknown_code_means_ask_and_tell_the_operator(code):
     row = row_for("pay", code)
     assert (row.is_known, row.retry, row.actor, row.stops_the_line) == (False, "query", "operator", False)
     assert len(row.zh) < 200
+
+
+def test_every_refusal_has_a_sentence_for_the_person_who_waits():
+    for row in [*all_rows(), row_for("transfer", "SOMETHING_NEW_2027")]:
+        assert row.to_person.endswith("。") and row.to_person_en.endswith("."), row.code
+        assert not re.search(r"[A-Z]{3}|API|openid|商户|单号", row.to_person), row.code
+    known = {row.code for row in all_rows()}
+    assert {code for _api, code in person_words.WORDS} <= known, "words for a code that does not exist"
+    assert "常用" in row_for("redpack", "NO_AUTH").to_person and "工作人员" in row_for("transfer", "NO_AUTH").to_person
+    assert row_for("redpack", "SENDNUM_LIMIT").to_person == row_for("pay", "SENDNUM_LIMIT").to_person
+
+
+def test_one_risky_person_does_not_stop_the_line_for_everyone():
+    assert row_for("pay", "NO_AUTH").stops_the_line and not row_for("redpack", "NO_AUTH").stops_the_line
+    assert row_for("redpack", "NO_AUTH").actor == "person" and row_for("redpack", "CA_ERROR").stops_the_line
 
 
 def test_a_shake_call_may_answer_with_a_global_code():

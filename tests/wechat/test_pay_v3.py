@@ -119,7 +119,7 @@ def test_S17_a_number_that_would_change_the_path_is_refused_before_anything_is_s
 # --- what counts as an answer -------------------------------------------------------------------------------------
 
 ERRORS = [
-    (400, "PARAM_ERROR", "later"), (400, "INVALID_REQUEST", "query"), (401, "SIGN_ERROR", "later"),
+    (400, "PARAM_ERROR", "query"), (400, "INVALID_REQUEST", "query"), (401, "SIGN_ERROR", "later"),
     (403, "NO_AUTH", "never"), (403, "NOT_ENOUGH", "later"), (403, "ACCOUNT_ERROR", "query"),
     (403, "USER_ERROR", "query"), (404, "NOT_FOUND", "same"), (429, "FREQUENCY_LIMITED", "same"),
     (429, "FREQUENCY_LIMIT_EXCEED", "same"), (500, "SYSTEM_ERROR", "same"), (400, "SOMETHING_NEW_2027", "query"),

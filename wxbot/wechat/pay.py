@@ -214,7 +214,7 @@ class PayClient:
         SUCCESS beside an error code without one (seen in the field), or echoes another number, amount or person, raises
         Unanswered with security=True. What return_msg says never counts: only codes do.
         """
-        answer = self._call("/mmpaymkttransfers/sendredpack", params, "pay")
+        answer = self._call("/mmpaymkttransfers/sendredpack", params, "redpack")
         if answer.is_success and not (answer.echoes(params) and answer.fields.get("send_listid", "").strip()):
             raise Unanswered(
                 "sendredpack: the answer belongs to another order or has no send_listid",

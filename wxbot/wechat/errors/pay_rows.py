@@ -1,5 +1,7 @@
 """Error codes of WeChat Pay v2: `pay` for the calls that move money, `query` for those that only ask.
 
+`redpack` holds what a code means otherwise when the call names its receiver (sendredpack); the rest is as in `pay`.
+
 Line: code, Chinese, English, who must act, may we repeat, does it stop the line. Codes whose published spelling holds a
 blank ("TIME _LIMITED") are listed without it.
 """
@@ -39,6 +41,12 @@ _PAY: tuple[Line, ...] = (
     ("268458547", "微信支付系统繁忙，结果未知，请用原单号重试", "WeChat Pay is busy; repeat with the same number", "nobody", "same", False),
 )  # fmt: skip
 
+_REDPACK: tuple[Line, ...] = (
+    ("NO_AUTH", "微信判断该用户的账号有风险，暂不能领取；若所有人都这样，请在商户平台检查产品权限和来源 IP", "WeChat judged this person's account risky; if everyone gets it, check the product's permission and the caller's IP in the merchant console", "person", "later", False),
+    ("OPENID_ERROR", "该 openid 不属于本公众号，请让用户重新绑定", "This openid does not belong to the official account; the person must bind again", "cashier", "query", False),
+    ("MONEY_LIMIT", "金额超出该场景允许的范围（大于 200 元或小于 1 元须有 scene_id），请修改金额或场景", "The amount is outside the scene's range (above 200 or below 1 yuan needs a scene_id); change it", "cashier", "query", False),
+)  # fmt: skip
+
 _QUERY: tuple[Line, ...] = (
     ("CA_ERROR", "商户 API 证书缺失或不正确，无法查询", "Client certificate missing or wrong; cannot query", "operator", "later", True),
     ("SIGN_ERROR", "查询的签名错误，请检查 API 密钥", "Bad signature of the query; check the API key", "operator", "later", True),
@@ -57,6 +65,7 @@ _BILL: tuple[Line, ...] = (
 
 TABLES: tuple[tuple[str, str, tuple[Line, ...]], ...] = (
     ("pay", "wechat-protocol §1.2, §3.5", _PAY),
+    ("redpack", "wechat-protocol §3.5", _REDPACK),
     ("query", "wechat-protocol §3.5b", _QUERY),
     ("query", "pay.weixin.qq.com v2 downloadfundflow", _BILL),
 )

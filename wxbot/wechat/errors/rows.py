@@ -9,17 +9,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from wxbot.wechat.errors import mp_rows, pay_rows, shake_rows, transfer_rows
+from wxbot.wechat.errors import mp_rows, pay_rows, person_words, shake_rows, transfer_rows
 
-Api = Literal["mp", "shake", "pay", "query", "oauth", "jsapi", "transfer", "transfer_reason"]
+Api = Literal["mp", "shake", "pay", "redpack", "query", "oauth", "jsapi", "transfer", "transfer_reason"]
 Actor = Literal["person", "marketer", "cashier", "operator", "nobody"]
 Retry = Literal["same", "later", "query", "refresh", "new", "never"]
 
-APIS: tuple[Api, ...] = ("mp", "shake", "pay", "query", "oauth", "jsapi", "transfer", "transfer_reason")
+APIS: tuple[Api, ...] = ("mp", "shake", "pay", "redpack", "query", "oauth", "jsapi", "transfer", "transfer_reason")
 ACTORS: tuple[Actor, ...] = ("person", "marketer", "cashier", "operator", "nobody")
 
 # Where a code is looked up when its own family does not list it (wechat-protocol §1.3 "plus global codes", §7.2).
-_FALLBACK: dict[str, tuple[str, ...]] = {"shake": ("mp",), "oauth": ("mp",), "query": ("pay",)}
+_FALLBACK: dict[str, tuple[str, ...]] = {
+    "shake": ("mp",),
+    "oauth": ("mp",),
+    "query": ("pay",),
+    "redpack": ("pay",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,20 @@ class ErrorRow:
     stops_the_line: bool
     source: str
     is_known: bool = True
+
+    @property
+    def to_person(self) -> str:
+        """What the person who waits is told, in Chinese."""
+        return self._words[0]
+
+    @property
+    def to_person_en(self) -> str:
+        """What the person who waits is told, in English."""
+        return self._words[1]
+
+    @property
+    def _words(self) -> person_words.Words:
+        return person_words.WORDS.get((self.api, self.code)) or person_words.BY_ACTOR[self.actor]
 
 
 def _tidy(code: int | str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 Line = tuple[str, str, str, str, str, bool]
 
 _TRANSFER: tuple[Line, ...] = (
-    ("PARAM_ERROR", "参数错误或缺失，修正后用原单号重试", "A field is wrong or missing; mend it, same number", "operator", "later", False),
+    ("PARAM_ERROR", "参数错误或缺失；单据的参数不会再变，请核对文案、场景与金额的设置", "A field is wrong or missing; a bill's fields never change, check the settings of texts, scene and amount", "operator", "query", False),
     ("INVALID_REQUEST", "请求不符合业务规则（场景、限额、IP 或单号内容不一致）", "Refused by a business rule: scene, limit, IP, or a number reused with other content", "operator", "query", False),
     ("SIGN_ERROR", "签名、证书序列号或时间戳错误", "Signature, serial number or clock is wrong", "operator", "later", True),
     ("NO_AUTH", "商家转账产品未开通", "The product is not opened for this merchant", "operator", "never", True),
