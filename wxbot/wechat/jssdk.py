@@ -1,4 +1,5 @@
-"""The parameters of wx.config for a page, signed on the server (wechat-protocol §6.4, §9.2)."""
+"""What pages hand to WeChat's bridge: wx.config, signed on the server, and the confirmation of a transfer
+(wechat-protocol §4.7, §6.4, §9.2)."""
 
 from __future__ import annotations
 
@@ -30,3 +31,12 @@ def config(
         "signature": sign.jssdk_signature(jsapi_ticket, noncestr, timestamp, url),
         "jsApiList": list(js_api_list),
     }
+
+
+def merchant_transfer(mch_id: str, appid: str, package_info: str) -> dict[str, str]:
+    """The arguments of requestMerchantTransfer, with which the receiver confirms a bill (§4.7).
+
+    `package_info` goes through unchanged; nothing is signed. The bridge's `requestMerchantTransfer:ok` says that the page
+    was shown and left, not that money arrived: only a query tells.
+    """
+    return {"mchId": mch_id, "appId": appid, "package": package_info}
