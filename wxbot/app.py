@@ -31,6 +31,7 @@ from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
+from wxbot.people import h5 as bind
 from wxbot.replies import admin as reply_rules
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
@@ -69,6 +70,7 @@ DOORS: tuple[Door, ...] = (
     Door("/oauth", oauth.blueprint, "public", "phone"),
     Door("/pay", notify.blueprint, "public", "machine"),
     Door("/h5", h5.blueprint, "openid", "phone"),
+    Door("/h5", bind.blueprint, "openid", "phone"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
