@@ -11,7 +11,7 @@ def test_a_message_reaches_the_phone_with_that_number(web: Web) -> None:
     people = web.post("/_sim/people", json={"count": 2}).json()["people"]
     assert [one["phone"] for one in people] == ["+8619900000001", "+8619900000002"]
     sent = web.post("/_sim/sms", json={"phone": "+8619900000002", "text": "验证码 123456"}).json()
-    assert sent == {"n": 1, "phone": "+8619900000002", "people": [2]}
+    assert sent == {"n": 1, "id": "1", "phone": "+8619900000002", "people": [2]}
     (message,) = web.get("/_sim/people/2/sms").json()["messages"]
     assert (message["n"], message["text"]) == (1, "验证码 123456")
     assert web.get("/_sim/people/1/sms").json()["messages"] == []

@@ -15,7 +15,7 @@ def send(world: World, request: Request) -> Reply:
         raise ValueError("phone and text: must be texts")
     message = world.sms.deliver(phone, text)
     reached = [person.id for person in world.people.everyone.values() if person.phone == message.phone]
-    return json_reply({"n": message.n, "phone": message.phone, "people": reached})
+    return json_reply({"n": message.n, "id": str(message.n), "phone": message.phone, "people": reached})
 
 
 def show_inbox(world: World, request: Request) -> Reply:
