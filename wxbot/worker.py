@@ -17,6 +17,8 @@ from wxbot.logs import configure, get_logger
 from wxbot.orders.bill import fetch_bills
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
+from wxbot.payouts.follow import follow_due
+from wxbot.payouts.order import order_due
 from wxbot.people.erasure import erase_due
 from wxbot.people.notices import tell_due
 from wxbot.people.outbox import send_due as send_sms
@@ -123,6 +125,8 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "orders.recover": recover,
     "orders.reconcile": reconcile,
     "orders.bill": fetch_bills,
+    "payouts.order": order_due,
+    "payouts.follow": follow_due,
     "draws.match": match_binds,
     "draws.lapse": lapse_draws,
     "people.sms": send_sms,
@@ -141,6 +145,8 @@ INTERVALS: dict[str, float] = {
     "orders.recover": 10.0,
     "orders.reconcile": 2.0,
     "orders.bill": 600.0,
+    "payouts.order": 1.0,
+    "payouts.follow": 1.0,
     "draws.match": 5.0,
     "draws.lapse": 300.0,
     "people.sms": 1.0,
@@ -161,7 +167,10 @@ def run_task(runtime: Runtime, name: str) -> int:
 
 def run_until_quiet(runtime: Runtime, rounds: int = 200) -> int:
     """Run the tasks that move money and campaigns, in order, until none of them finds work; returns the rounds used."""
-    names = ("campaigns.climb", "orders.recover", "orders.send", "orders.reconcile", "draws.match")
+    names = (
+        "campaigns.climb", "payouts.order", "orders.recover", "orders.send", "orders.reconcile", "payouts.follow",
+        "draws.match",
+    )  # fmt: skip
     for used in range(rounds):
         if sum(run_task(runtime, name) for name in names) == 0:
             return used

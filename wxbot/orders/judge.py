@@ -162,7 +162,7 @@ def judge_query(order: Order, answer: Any, now: datetime) -> Verdict:
     told = channel.told(order, answer, is_query=True)
     match told.state:
         case "refused":
-            row = row_for("query" if channel.api == "pay" else channel.api, told.code)
+            row = row_for(channel.api if channel.api == "transfer" else "query", told.code)
             if row.code == "NOT_FOUND" and order.status in ("unknown", "sending"):
                 return _judge_not_found(order, now, told.raw)
             return _ask_again(order, now, row.code, told.raw)

@@ -121,11 +121,16 @@ def rate_now(settings: Settings, now: datetime) -> int:
     return max(1, int(settings.pay_per_second * since_s / MORNING_RAMP_S))
 
 
+def is_held_by_staff(session: Session, mch_id: str) -> bool:
+    """Whether a person has stopped the line."""
+    line = session.get(MerchantLine, mch_id)
+    return line is not None and line.stopped_code == OPERATOR_STOP
+
+
 def is_stopped_by_staff(runtime: Runtime) -> bool:
-    """Whether a person has stopped the line by now."""
+    """Whether a person has stopped the line by now; a transaction of its own."""
     with runtime.database.reading() as session:
-        line = session.get(MerchantLine, runtime.settings.mch_id)
-        return line is not None and line.stopped_code == OPERATOR_STOP
+        return is_held_by_staff(session, runtime.settings.mch_id)
 
 
 def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:

@@ -166,16 +166,29 @@ def _settle(
         rulings = [
             outcome.sealed(runtime.vault, order, judge.judge_send(order, answer, now)) for order, answer in answers
         ]
-        for ruling in rulings:  # the merchant's line before orders and quotas, as claiming does (F67)
-            verdict = ruling.verdict
-            status = verdict.after or ruling.order.status
-            report.statuses[status] = report.statuses.get(status, 0) + 1
-            if verdict.stops_line:
-                limits.stop_line(session, runtime.settings.mch_id, verdict.err_code or "UNKNOWN", now)
-            elif verdict.opens_line and ruling.order.id in probes:
-                limits.open_line(session, runtime.settings.mch_id)
-            report.accepted += verdict.after == "accepted"
         outcome.apply(session, rulings, now)
+    stops, is_open = [], False
+    for ruling in rulings:
+        verdict = ruling.verdict
+        status = verdict.after or ruling.order.status
+        report.statuses[status] = report.statuses.get(status, 0) + 1
+        report.accepted += verdict.after == "accepted"
+        stops += [verdict.err_code or "UNKNOWN"] if verdict.stops_line else []
+        is_open |= verdict.opens_line and ruling.order.id in probes
+    if stops or is_open:
+        _turn_line(runtime, stops, now)
+
+
+def _turn_line(runtime: Runtime, stops: Sequence[str], now: datetime) -> None:
+    """Stop the merchant's line, or open it again after a probe went through.
+
+    A transaction of its own: claiming locks the line before quotas, settling touches them the other way round (F67).
+    """
+    with runtime.database.transaction() as session:
+        for code in stops:
+            limits.stop_line(session, runtime.settings.mch_id, code, now)
+        if not stops:
+            limits.open_line(session, runtime.settings.mch_id)
 
 
 def recover_sending(session: Session, now: datetime) -> int:

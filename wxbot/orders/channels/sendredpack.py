@@ -18,6 +18,7 @@ class SendRedPack(RedPack):
     """
 
     name = "sendredpack"
+    api = "redpack"
     life = timedelta(hours=24)
     holding = "unclaimed"
     needs_secret = False

@@ -1,0 +1,127 @@
+"""Letting payouts follow their orders, and telling the person: an order whose status changed is a row left for this door."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from wxbot.db import changed
+from wxbot.logs import get_logger
+from wxbot.money import yuan
+from wxbot.orders.channels import CHANNELS
+from wxbot.orders.models import Order
+from wxbot.payouts.models import PAYOUT_NEXT, Payout
+from wxbot.payouts.request import release_month
+from wxbot.people import notices
+from wxbot.runtime import Runtime
+from wxbot.transitions import move
+from wxbot.wechat.errors import ErrorRow, row_for
+
+log = get_logger(__name__)
+
+BATCH = 500
+
+FAILURES_MAX = 3
+"""After this many orders that definitely failed nothing more is tried by itself (money §5.1)."""
+
+TRY_AGAIN = timedelta(minutes=10)
+
+CALLED_OFF = frozenset({"CANCELLED", "MCH_CANCEL"})
+"""err_codes of orders that staff called off: before they were sent, or taken back before the person confirmed."""
+
+UNNOTICED = text("NOT is_noticed")
+"""Word for word the condition of the partial index: SQLite uses it for nothing else."""
+
+
+def follow_due(runtime: Runtime) -> int:
+    """Apply order changes to their payouts; returns how many were applied."""
+    done = 0
+    while True:
+        with runtime.database.transaction() as session:
+            batch = _follow_batch(session, runtime.settings.public_url, runtime.database.now(session))
+        done += batch
+        if batch < BATCH:
+            return done
+
+
+def _follow_batch(session: Session, public_url: str, now: datetime) -> int:
+    """Only the status that was seen here is marked as seen: an order that changes again meanwhile is looked at again."""
+    orders = session.scalars(
+        select(Order).where(UNNOTICED, Order.reason_kind == "payout").order_by(Order.budget_id, Order.id).limit(BATCH)
+    ).all()
+    for order in orders:
+        payout = session.get(Payout, order.reason_id)
+        if payout is not None and payout.order_id == order.id and payout.status == "ordered":
+            _follow(session, payout, order, public_url, now)
+        changed(
+            session, update(Order).where(Order.id == order.id, Order.status == order.status).values(is_noticed=True)
+        )
+    return len(orders)
+
+
+def _follow(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:
+    match order.status:
+        case "accepted":
+            _tell(session, payout, order, "sent", _sent_text(payout, order), public_url, now)
+        case "received":
+            if _end(session, payout, "paid", order.err_code, now):
+                _tell(
+                    session, payout, order, "paid", f"您的 ¥{yuan(payout.amount_fen)} 已领取，谢谢！", public_url, now
+                )
+        case "returned":
+            if _end(session, payout, "returned", order.err_code, now):
+                words = f"您的 ¥{yuan(payout.amount_fen)} 超过时间未领取，已退回。需要补发请联系我们。"
+                _tell(session, payout, order, "returned", words, public_url, now)
+        case "failed":
+            _follow_failure(session, payout, order, public_url, now)
+        case "manual":
+            log.error("payout_needs_a_person", payout_id=payout.id, err_code=order.err_code)
+
+
+def reason_row(order: Order) -> ErrorRow:
+    """What the code of an order means, in the catalogue of its channel; that of a failed bill is a family of its own."""
+    api = CHANNELS[order.channel].api
+    return row_for(
+        "transfer_reason" if api == "transfer" and order.status == "failed" else api, order.err_code or "NO_CODE"
+    )
+
+
+def _follow_failure(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:
+    """Its order definitely failed: a further one is tried unless the person must act first, or enough were tried."""
+    if order.err_code in CALLED_OFF:
+        _end(session, payout, "cancelled", order.err_code, now)
+        return
+    row = reason_row(order)
+    failures = payout.failures + 1
+    if failures < FAILURES_MAX and not (row.is_known and row.actor == "person"):
+        move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", failures=failures, err_code=order.err_code,
+             due_at=now + failures * TRY_AGAIN)  # fmt: skip
+        return
+    if _end(session, payout, "failed", order.err_code, now, failures=failures):
+        _tell(session, payout, order, "failed", row.to_person, public_url, now)
+
+
+def _end(session: Session, payout: Payout, after: str, err_code: str | None, now: datetime, **values: int) -> bool:
+    """Move a payout to its end; money that did not arrive frees the person's limit of the month."""
+    is_ours = move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", after,
+                   err_code=err_code, due_at=None, settled_at=now, **values)  # fmt: skip
+    if is_ours and after != "paid":
+        release_month(session, payout)
+    return is_ours
+
+
+def _sent_text(payout: Payout, order: Order) -> str:
+    amount = f"¥{yuan(payout.amount_fen)}"
+    if CHANNELS[order.channel].needs_secret:
+        return f"您的 {amount} 已备好，请在 24 小时内点开确认收款。"
+    return f"您的红包 {amount} 已发出，请在 24 小时内在微信里领取，过期会退回。"
+
+
+def _tell(
+    session: Session, payout: Payout, order: Order, what: str, words: str, public_url: str, now: datetime
+) -> None:
+    """A notice, once for each order and step."""
+    notices.tell(
+        session, payout.openid, f"payout_{what}", f"{payout.id}:{order.attempt}", words,
+        f"{public_url}/h5/pay/{payout.public_id}", now=now,
+    )  # fmt: skip

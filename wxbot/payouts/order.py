@@ -1,0 +1,141 @@
+"""Placing orders for what is owed: every condition is asked again here, right before the money leaves (money I7, F23)."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wxbot.budget import Budget
+from wxbot.db import changed
+from wxbot.logs import get_logger
+from wxbot.orders import limits
+from wxbot.orders.channels import Wish
+from wxbot.orders.models import Order
+from wxbot.orders.plan import BudgetSpent, plan_orders
+from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
+from wxbot.payouts.request import content_of
+from wxbot.people import marks
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+from wxbot.transitions import move
+
+log = get_logger(__name__)
+
+BATCH = 200
+"""Payouts looked at in one transaction."""
+
+AHEAD_S = 20
+"""Orders are placed for about this many seconds of sending: what waits longer can still be called off."""
+
+LOOK_AGAIN = {"budget": 60, "closed": 600, "blocked": 600, "unbound": 600}
+"""Why a payout waits → seconds until that is asked again."""
+
+
+def order_due(runtime: Runtime) -> int:
+    """Place orders for payouts that are approved and due; returns how many payouts were decided on.
+
+    Nothing is placed in quiet hours or while a person has stopped the line: an order's number carries its day.
+    """
+    decided = 0
+    while True:
+        with runtime.database.transaction() as session:
+            now = runtime.database.now(session)
+            if not _may_place(session, runtime.settings, now):
+                return decided
+            done = _place_batch(session, runtime, now)
+        decided += done
+        if done < BATCH:
+            return decided
+
+
+def _may_place(session: Session, settings: Settings, now: datetime) -> bool:
+    if limits.is_quiet(settings, now) or limits.is_held_by_staff(session, settings.mch_id):
+        return False
+    ahead = AHEAD_S * settings.pay_per_second
+    waiting = select(Order.id).where(Order.status == "planned", Order.send_after <= now).limit(ahead)
+    return len(session.execute(waiting).all()) < ahead
+
+
+def _place_batch(session: Session, runtime: Runtime, now: datetime) -> int:
+    """Decide on one batch; the rows are locked, and those of another worker are skipped."""
+    due = (
+        select(Payout)
+        .where(Payout.due_at <= now, Payout.status == "approved")
+        .order_by(Payout.due_at, Payout.id)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    payouts = session.scalars(due).all()
+    ready: dict[tuple[int, str], list[Payout]] = {}
+    for payout in payouts:
+        hold = _why_not(session, payout)
+        if hold:
+            _wait(session, payout, hold, now)
+        else:
+            ready.setdefault((payout.programme_id, payout.channel), []).append(payout)
+    for (programme_id, channel), wanted in sorted(ready.items()):
+        affordable = _affordable(session, programme_id, wanted)
+        for payout in wanted[len(affordable) :]:
+            _wait(session, payout, "budget", now)
+        if affordable and not _place(session, runtime.settings, channel, affordable, now):
+            for payout in affordable:
+                _wait(session, payout, "budget", now)
+    return len(payouts)
+
+
+def _why_not(session: Session, payout: Payout) -> str | None:
+    """Why a payout may not be ordered now (a key of HOLDS), or None."""
+    programme = session.get_one(Programme, payout.programme_id)
+    if not programme.is_open:
+        return "closed"
+    if content_of(payout) != payout.content_sha256:  # somebody has changed the row by hand (money F72, I16)
+        log.error("payout_content_differs", payout_id=payout.id)
+        return "blocked"
+    refusal = marks.refusal(session, None, payout.openid)
+    if refusal == "blocked":
+        return "blocked"
+    return "unbound" if refusal is not None and programme.needs_binding else None
+
+
+def _wait(session: Session, payout: Payout, hold: str, now: datetime) -> None:
+    due_at = now + timedelta(seconds=LOOK_AGAIN[hold])
+    is_waiting = (Payout.id == payout.id) & (Payout.status == "approved")
+    changed(session, update(Payout).where(is_waiting).values(hold=hold, due_at=due_at))
+
+
+def _affordable(session: Session, programme_id: int, payouts: Sequence[Payout]) -> Sequence[Payout]:
+    """The first payouts that the budget still covers; the reservation itself is what decides."""
+    budget = session.get_one(Budget, programme_id, populate_existing=True)
+    free_fen = budget.budget_fen - budget.committed_fen - budget.paid_fen
+    for index, payout in enumerate(payouts):
+        free_fen -= payout.amount_fen
+        if free_fen < 0:
+            return payouts[:index]
+    return payouts
+
+
+def _place(session: Session, settings: Settings, channel: str, payouts: Sequence[Payout], now: datetime) -> bool:
+    """Orders for these payouts; False when the budget was used by somebody else at this moment."""
+    wishes = [
+        Wish(
+            "payout",
+            payout.id,
+            payout.programme_id,
+            payout.amount_fen,
+            payout.texts,
+            payout.attempts + 1,
+            payout.openid,
+        )
+        for payout in payouts
+    ]
+    try:
+        placed = plan_orders(session, settings, channel, wishes, now)
+    except BudgetSpent:
+        return False
+    for payout in payouts:
+        is_ours = move(session, Payout, payout.id, PAYOUT_NEXT, "approved", "ordered", order_id=placed[payout.id],
+                       attempts=payout.attempts + 1, hold=None, due_at=None)  # fmt: skip
+        if not is_ours:
+            raise RuntimeError(f"payout {payout.id} was locked and moved all the same")
+    return True
