@@ -88,10 +88,11 @@ class Claim(Enum):
 
 
 class Talk(Enum):
-    """Instead of an answer: whether the person is in a dialogue, or whether only SQL can tell."""
+    """Instead of an answer: the person is in a dialogue, only SQL can tell, or a dialogue is at this very message."""
 
     YES = "yes"
     MAYBE = "maybe"
+    BUSY = "busy"
 
 
 class Line(threading.local):
@@ -149,7 +150,7 @@ class OnceOnly:
         state, known = self._ask(message, sealed, KEEP_S) or (0, b"")
         if state == _FORGED_NONCE:
             raise BadMessage("nonce used for another body")
-        return bytes(known) if state else sealed
+        return bytes(known) if state and known != PENDING else sealed
 
     def first_answer_unless_talking(self, message: Message, sealed: bytes) -> bytes | Talk:
         """Like first_answer for somebody in no dialogue; a Talk, and nothing kept, when a dialogue may be open."""
@@ -160,6 +161,8 @@ class OnceOnly:
             return Talk.MAYBE
         if state == _IS_TALKING:
             return Talk.YES
+        if known == PENDING:
+            return Talk.BUSY
         return bytes(known) if state else sealed
 
     def note_talking(self, openid: str) -> None:

@@ -135,7 +135,7 @@ class CallbackDoor:
             return known
         if known is Talk.MAYBE:
             self._note_all()
-        if self._concerns(message, known):
+        if known is Talk.BUSY or self._concerns(message, known):
             return self._converse(message, None, reply, deadline)
         return self.once.first_answer(message, sealed)
 
