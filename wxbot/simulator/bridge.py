@@ -11,14 +11,9 @@ from urllib.parse import urlsplit
 
 from wxbot.simulator import oauth, wire
 from wxbot.simulator.door import Door, Reply, Request, Route, View, json_reply
-from wxbot.simulator.pay_v3_texts import TransferRefusal
-from wxbot.simulator.transfers_sheet import CALL, open_sheet
 from wxbot.simulator.world import World
 
 STATIC = Path(__file__).parent / "static"
-
-#: The tap on 收款 in the sheet that our bridge draws over a page on its own. WeChat has no such call.
-TAP = "wxsimReceiveTransfer"
 
 
 @cache
@@ -64,31 +59,12 @@ def contact_status(world: World, request: Request) -> dict[str, Any]:
     return {"err_code": 0, "err_msg": "ok", "data": int(bool(person and person.is_followed))}
 
 
-def transfer(world: World, request: Request, name: str, args: dict[str, Any], url: str) -> dict[str, Any]:
-    """requestMerchantTransfer of a page on its own, and the tap on its sheet (§4.7)."""
-    person = oauth.holder(world, request)
-    if name == CALL:
-        return open_sheet(
-            world, person, args, is_page_allowed=is_secure_domain(urlsplit(url).netloc, world.account.js_domains)
-        )
-    bill = world.transfers.by_number(str(args.get("transfer_bill_no", "")))
-    if person is None or bill is None:
-        return {"err_msg": f"{CALL}:fail", "message": "没有这笔转账"}
-    try:
-        world.transfers.confirm(bill, person.openid, world.clock.now())
-    except TransferRefusal as refused:
-        return {"err_msg": f"{CALL}:fail", "message": refused.text}
-    return {"err_msg": f"{CALL}:ok", "state": bill.state, "fail_reason": bill.fail_reason}
-
-
 def answer(world: World, request: Request, name: str, args: dict[str, Any], url: str) -> dict[str, Any]:
     """The client's answer to one WeixinJSBridge.invoke that the server side has to know about."""
     if name == "preVerifyJSAPI":
         return {"err_msg": f"preVerifyJSAPI:{verify_jsapi(world, args, url)}"}
     if name == "checkAddContactStatus":
         return contact_status(world, request)
-    if name in (CALL, TAP):
-        return transfer(world, request, name, args, url)
     if name == "getNetworkType":
         return {"err_msg": "getNetworkType:ok", "networkType": "wifi"}
     is_share = name in ("updateAppMessageShareData", "updateTimelineShareData")

@@ -12,6 +12,7 @@ from wxbot.simulator.pay_orders import PayOrder, beijing
 from wxbot.simulator.pay_texts import PayRefusal
 from wxbot.simulator.people import Person
 from wxbot.simulator.shake_texts import JUMP_TEXTS, JumpRefusal, ShakeRefusal
+from wxbot.simulator.transfers_sheet import wallet_row
 from wxbot.simulator.world import World
 
 Answer = dict[str, Any]
@@ -225,6 +226,7 @@ def open_packet(world: World, request: Request, person: Person) -> Answer:
 def show_wallet(world: World, request: Request, person: Person) -> Answer:
     """What this person received, newest first."""
     rows = [packet_row(world, order, person.openid) for order in world.bank.packets_of(person.openid)]
+    rows += [wallet_row(world, bill) for bill in world.transfers.of_person(person.openid) if bill.state == "SUCCESS"]
     opened = sorted((row for row in rows if row["status"] == "opened"), key=lambda row: -row["opened_at"])
     return {"wallet_fen": world.bank.wallet_fen(person.openid), "rows": opened}
 

@@ -113,6 +113,7 @@ ROUTES: list[Route] = [
     ("GET", "/log", page("log.html")),
     ("GET", "/native/hongbao", page("hongbao.html")),
     ("GET", "/native/template", template_page),
+    ("GET", "/native/transfer", page("transfer.html")),
     ("GET", "/phone/who", who),
     ("POST", "/phone/hold", hold),
     ("GET", "/sim/static/<path:path>", static_file),

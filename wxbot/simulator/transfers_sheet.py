@@ -6,7 +6,7 @@ from typing import Any
 
 from wxbot.simulator.pay_v3_texts import WRONG_PERSON
 from wxbot.simulator.people import Person
-from wxbot.simulator.transfers_bill import TransferBill
+from wxbot.simulator.transfers_bill import CHANNEL, TransferBill
 from wxbot.simulator.world import World
 
 CALL = "requestMerchantTransfer"
@@ -34,7 +34,15 @@ def bill_row(world: World, bill: TransferBill) -> Answer:
     }
 
 
-def open_sheet(world: World, person: Person | None, args: Answer, *, is_page_allowed: bool) -> Answer:
+def wallet_row(world: World, bill: TransferBill) -> Answer:
+    """One received transfer as a row of the wallet."""
+    content = bill.content
+    row = {"title": "商家转账", "channel": CHANNEL, "status": "opened", "detail_id": bill.transfer_bill_no}
+    row |= {"send_name": world.account.name, "wishing": content["transfer_remark"]}
+    return row | {"amount_fen": bill.amount_fen, "opened_at": bill.paid_at}
+
+
+def open_sheet(world: World, person: Person, args: Answer, *, is_page_allowed: bool) -> Answer:
     """One requestMerchantTransfer {mchId, appId, package} of a page in this person's hands (§4.7).
 
     Gives `err_msg`, and `sheet` where there is a page to show: then `ok` is what leaving it without closing it means,
@@ -42,8 +50,6 @@ def open_sheet(world: World, person: Person | None, args: Answer, *, is_page_all
     """
     if world.switches["transfer_page_checked"] and not is_page_allowed:
         return failed("fail_invalid url domain", "")
-    if person is None:
-        return failed("fail", "这台手机还没有主人")
     if not all(isinstance(args.get(name), str) and args[name] for name in ("mchId", "appId", "package")):
         return failed("fail:missing arguments", "缺少参数 mchId、appId 或 package")
     bill = world.transfers.by_package(args["package"])

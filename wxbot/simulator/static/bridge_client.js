@@ -29,8 +29,24 @@
     document.head.appendChild(call);
   }
 
+  // WeChat's own page over this one (wechat-protocol §4.7): its answer comes when the person leaves it.
+  function overPage(path, args, callback) {
+    var frame = document.createElement('iframe');
+    frame.src = home + path + '?page_url=' + encodeURIComponent(pageUrl()) + '&args=' + encodeURIComponent(JSON.stringify(args || {}));
+    frame.title = '微信';
+    Object.assign(frame.style, { position: 'fixed', left: '0', top: '0', width: '100%', height: '100%', border: '0', zIndex: '2147483647' });
+    window.addEventListener('message', function listen(event) {
+      if (event.source !== frame.contentWindow || event.origin !== home || !event.data || !event.data.wxsimLeft) return;
+      window.removeEventListener('message', listen);
+      frame.remove();
+      if (callback) callback(event.data.wxsimLeft);
+    });
+    document.body.appendChild(frame);
+  }
+
   function invoke(name, args, callback) {
     if (isFramed) return toShell(name, args, callback);
+    if (name === 'requestMerchantTransfer') return overPage('/native/transfer', args, callback);
     if (name === 'jumpHongbao') {
       location.href = home + '/native/hongbao?page_url=' + encodeURIComponent(pageUrl()) +
         '&args=' + encodeURIComponent(JSON.stringify(args || {}));

@@ -7,6 +7,7 @@
   var readyCalls = [];
   var errorCall = null;
   var lastError = null;
+  var BRIDGE_ONLY = ['requestMerchantTransfer']; // known to checkJsApi, called by WeixinJSBridge.invoke (§4.7, §9.4)
 
   function clean(name, text) {
     var result = String(text || '').replace(name + ':', '');
@@ -71,7 +72,7 @@
     error: function (call) { errorCall = call; if (lastError) call(lastError); },
     checkJsApi: function (options) {
       var found = {};
-      (options.jsApiList || []).forEach(function (name) { found[name] = typeof wx[name] === 'function'; });
+      (options.jsApiList || []).forEach(function (name) { found[name] = typeof wx[name] === 'function' || BRIDGE_ONLY.indexOf(name) >= 0; });
       answer('checkJsApi', options, 'ok', { checkResult: found });
     }
   };

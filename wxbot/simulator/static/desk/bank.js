@@ -2,8 +2,8 @@ import { $, advance, dayOf, every, get, h, note, now, post, readClock, when, yua
 
 const STATUS = { sending: '发送中', waiting: '待领取', bound: '已绑定', received: '已领取', refunding: '退款中', returned: '已退回', failed: '失败' };
 const COLOURS = { waiting: '#5b9bd5', bound: '#e8b64c', received: '#2fae6e', refunding: '#b9a3dc', returned: '#8d72c0', failed: '#d9604f', sending: '#9aa5a0' };
-const KINDS = { topup: '充值', order: '下单冻结', return: '过期退回', fail: '失败退回' };
-const CHANNELS = { hbpreorder: '摇一摇', sendredpack: '直接发放' };
+const KINDS = { topup: '充值', order: '下单冻结', return: '过期退回', fail: '失败退回', transfer: '转账冻结', transfer_return: '转账退回' };
+const CHANNELS = { hbpreorder: '摇一摇', sendredpack: '直接发放', transfer_bills: '商家转账' };
 const PAGE = 20;
 
 let before = null; // number that the shown page begins under; null is the newest

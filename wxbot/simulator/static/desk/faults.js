@@ -1,7 +1,7 @@
 import { $, every, get, h, note, put, remove } from './desk.js';
 
 const ENDPOINTS = ['*', '/mmpaymkttransfers/hbpreorder', '/mmpaymkttransfers/sendredpack', '/mmpaymkttransfers/gethbinfo', '/pay/downloadfundflow', '/cgi-bin/token', '/cgi-bin/stable_token', '/cgi-bin/ticket/getticket', '/cgi-bin/message/custom/send',
-  '/sns/oauth2/access_token', '/shakearound/lottery/addlotteryinfo', '/shakearound/lottery/setprizebucket', '/shakearound/lottery/setlotteryswitch', '/shakearound/lottery/querylottery', '/shakearound/user/getshakeinfo', '/cgi-bin/media/get', 'sms', 'push', 'push/ShakearoundLotteryBind'];
+  '/sns/oauth2/access_token', '/shakearound/lottery/addlotteryinfo', '/shakearound/lottery/setprizebucket', '/shakearound/lottery/setlotteryswitch', '/shakearound/lottery/querylottery', '/shakearound/user/getshakeinfo', '/cgi-bin/media/get', '/v3/fund-app/mch-transfer/transfer-bills', '/v3/fund-app/mch-transfer/transfer-bills/out-bill-no/*', '/v3/fund-app/mch-transfer/transfer-bills/out-bill-no/*/cancel', 'sms', 'push', 'push/ShakearoundLotteryBind', 'push/MCHTRANSFER.BILL.FINISHED'];
 $('#endpoints').append(...ENDPOINTS.map((path) => h('option', { value: path })));
 
 async function drawFaults() {

@@ -82,5 +82,5 @@ export async function walletScreen(body) {
   await load();
 }
 
-const moneyRow = (packet, text, at, style = '') => h('div', { class: `row ${style}` }, h('span', { class: 'row-main' }, `微信红包 · 来自${packet.send_name}`, h('small', {}, clockText(at, true))), h('b', { class: 'plus' }, text));
+const moneyRow = (packet, text, at, style = '') => h('div', { class: `row ${style}` }, h('span', { class: 'row-main' }, `${packet.title || '微信红包'} · 来自${packet.send_name}`, h('small', {}, clockText(at, true))), h('b', { class: 'plus' }, text));
 

@@ -3,6 +3,7 @@ import { post, state } from './api.js';
 import { h, icon, sheet, toast } from './dom.js';
 import { back, open } from './nav.js';
 import { drawForPage } from './packet.js';
+import { receiveForPage } from './transfer.js';
 
 let view = null; // the page that is open now
 
@@ -53,6 +54,7 @@ async function onMessage(event) {
   if (id === 0) { answer(null); return; }
   if (name === 'title') return;
   if (name === 'jumpHongbao') { drawForPage({ ...args }, pageUrl, view.shakeTicket); return; }
+  if (name === 'requestMerchantTransfer') { answer(await receiveForPage({ ...args }, pageUrl)); return; }
   if (name === 'closeWindow') { back(); return; }
   if (name === 'hideOptionMenu' || name === 'hideAllNonBaseMenuItem') view.canShare = false;
   if (name === 'showOptionMenu' || name === 'showAllNonBaseMenuItem') view.canShare = true;
