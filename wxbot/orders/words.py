@@ -12,6 +12,7 @@ from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.limits import OPERATOR_STOP, QUIET_UNTIL_HOUR, is_quiet
 from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.person_day import HELD
 from wxbot.settings import Settings
 from wxbot.wechat.errors import row_for
 
@@ -40,13 +41,20 @@ ACTORS: dict[str, Said] = {
 """Who must act on a code of the catalogue."""
 
 
+ON_ITS_WAY = Said(
+    "微信正在处理，一般几分钟内有结果；偶尔会久一点，钱不会丢，也不会重复发。",
+    "WeChat is working on it, usually for a few minutes. It will neither be lost nor sent twice.",
+)
+
+
 @dataclass(frozen=True)
 class Meaning:
-    """What a code that stands in an order means, and who must act (a key of ACTORS)."""
+    """What a code that stands in an order means: to staff, to the person who waits, and who must act (a key of ACTORS)."""
 
     code: str
     said: Said
     actor: str
+    to_person: Said = ON_ITS_WAY
     is_known: bool = True
 
 
@@ -60,6 +68,8 @@ OWN: dict[str, tuple[str, str, str]] = {
     "QUERY_UNANSWERED": ("查询没有得到答复，稍后再查", "The question was not answered; asked again later", "nobody"),
     "WORKER_DIED": ("发送途中程序中断，结果未知；用原单号再发", "The program stopped while sending; the same number goes again", "nobody"),
     "CANCELLED": ("发送之前已取消，没有付款", "Called off before anything was sent", "nobody"),
+    "PERSON_DAY": ("今天已达这个人每天的上限，明天继续", "The person's limit of today is reached; it goes on tomorrow", "nobody"),
+    "MOVING": ("微信正在处理，结果未知；正在查询", "WeChat is working on it; asked for", "nobody"),
     "NO_CODE": ("微信说失败但没有给出错误码，结果未知；正在查询", "WeChat refused without a code; the outcome is open and asked for", "nobody"),
     "FAILED": ("微信确认发放失败，没有付款", "WeChat says that it failed; nothing was paid", "nobody"),
     "FAIL": ("微信确认转账失败，没有付款", "WeChat says that the transfer failed; nothing was paid", "nobody"),
@@ -82,7 +92,7 @@ def meaning_of(channel: str, code: str) -> Meaning:
     families = ("transfer_reason", "transfer") if api == "transfer" else (api, "query")
     rows = [row_for(family, code) for family in families]
     row = next((row for row in rows if row.is_known), rows[0])
-    return Meaning(row.code, Said(row.zh, row.en), row.actor, row.is_known)
+    return Meaning(row.code, Said(row.zh, row.en), row.actor, Said(row.to_person, row.to_person_en), row.is_known)
 
 
 def meanings(orders: Iterable[Order]) -> dict[int, Meaning]:
@@ -128,6 +138,9 @@ def _when_sent(order: Order, line: MerchantLine | None, settings: Settings, now:
             f"付款暂停（{line.stopped_code}），每分钟自动试一笔，原因消除后继续",
             f"sending is paused ({line.stopped_code}); one order a minute is tried, the rest follows once it passes",
         )
+    if order.send_after > now + SOON and order.err_code != HELD:
+        at = clock_text(order.send_after, now)
+        return Said(f"将于 {at} 发出", f"goes out at {at}")
     if order.send_after > now + SOON:
         at = clock_text(order.send_after, now)
         return Said(f"将于 {at} 发出（今天的上限已满）", f"goes out at {at} (today's limit is reached)")

@@ -1,0 +1,165 @@
+"""What people read of a payout: the person who waits for it, and staff. One table for the chat, the pages and the notices.
+
+A person is told what to do or how long to wait, never a code, a budget or a list they stand on.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wxbot.orders import words as order_words
+from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.words import ON_ITS_WAY, SOON, Said, clock_text, meaning_of
+from wxbot.payouts.list_words import HOLD_WORDS, STATUS_WORDS
+from wxbot.payouts.models import Payout
+from wxbot.settings import Settings
+
+STATES: dict[str, Said] = {
+    "checking": Said("审核中", "being checked"),
+    "way": Said("在路上", "on its way"),
+    "take": Said("待领取", "waiting for you"),
+    "done": Said("已领取", "received"),
+    "back": Said("已退回", "returned"),
+    "lost": Said("未能发放", "not paid"),
+    "off": Said("已取消", "called off"),
+}
+"""How a payout stands for its person, in a word."""
+
+ASK_STAFF = Said("如有疑问，请联系工作人员。", "Please ask the staff if you have questions.")
+
+PERSON_HOLDS: dict[str, Said] = {
+    "budget": Said("红包正在排队，稍后自动发出。", "Your packet is queued and goes out by itself."),
+    "blocked": Said("这个红包暂时不能发放，请联系工作人员。", "This packet cannot be paid now; please ask the staff."),
+    "unbound": Said("请先绑定手机号，绑定后自动发出。", "Bind your phone first, then it goes out by itself."),
+    "closed": Said("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
+    "day_limit": Said("今天收到的红包已达上限，明天自动发出。", "You have had today's limit; it goes out tomorrow."),
+    "month_limit": Said("本月收到的红包已达上限，请联系工作人员。", "You have had this month's limit; please ask the staff."),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """What the person reads: a state (key of STATES), its word, one sentence."""
+
+    state: str
+    word: Said
+    sentence: Said
+
+
+def for_person(payout: Payout, order: Order | None, now: datetime) -> PersonView:
+    """How a payout stands, for its own person. `order` is its latest order, None when it has none."""
+    state, sentence = _state(payout, order, now)
+    return PersonView(state, STATES[state], sentence)
+
+
+def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Said]:
+    match payout.status:
+        case "requested":
+            return "checking", Said("正在等第二位同事确认，通过后自动发出。", "A second colleague looks at it, then it goes out by itself.")  # fmt: skip
+        case "approved":
+            return "way", PERSON_HOLDS.get(payout.hold or "", Said("马上发出，请稍等。", "It goes out in a moment."))
+        case "ordered" if order is not None:
+            return _ordered(order, now)
+        case "paid":
+            return "done", Said("已到您的微信零钱。", "It is in your WeChat balance.")
+        case "returned":
+            return "back", Said("没有在有效期内领取，已自动退回。需要补发请联系工作人员。", "It was not taken in time and went back. Ask the staff to send it again.")  # fmt: skip
+        case "failed":
+            return "lost", _failed(payout)
+        case "cancelled":
+            return "off", Said(f"这个红包已取消。{ASK_STAFF.zh}", f"It was called off. {ASK_STAFF.en}")
+    return "way", ON_ITS_WAY
+
+
+def _ordered(order: Order, now: datetime) -> tuple[str, Said]:
+    if order.status == "accepted" and order.holding == "unclaimed":
+        ends = clock_text(order.expires_at, now) if order.expires_at else ""
+        if order.channel == "transfer_bills":
+            return "take", Said(f"点开确认收款，{ends} 前有效，过期自动退回。", f"Open it and confirm before {ends}, or it goes back.")  # fmt: skip
+        return "take", Said(
+            f"已发到您和本公众号的聊天里，请在 {ends} 前点开，过期自动退回。",
+            f"It is in your chat with this account. Open it before {ends}, or it goes back.",
+        )
+    if order.status in ("received", "returned"):
+        return ("done", ON_ITS_WAY) if order.status == "received" else ("back", ON_ITS_WAY)
+    if order.status == "manual":
+        return "way", Said("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
+    if order.status == "planned" and order.send_after > now + SOON:
+        at = clock_text(order.send_after, now)
+        return "way", Said(
+            f"今天收到的红包已达上限，{at} 自动发出。", f"You have had today's limit; it goes out at {at}."
+        )
+    if order.status == "unknown" and order.err_code:
+        meaning = meaning_of(order.channel, order.err_code)
+        if meaning.actor == "person":
+            return "way", meaning.to_person
+    return "way", ON_ITS_WAY
+
+
+def _failed(payout: Payout) -> Said:
+    if not payout.err_code:
+        return Said(f"这个红包没有发出，没有扣款。{ASK_STAFF.zh}", f"It was not paid. {ASK_STAFF.en}")
+    meaning = meaning_of(payout.channel, payout.err_code)
+    if meaning.to_person is ON_ITS_WAY:
+        return Said(f"这个红包没有发出。{ASK_STAFF.zh}", f"It was not paid. {ASK_STAFF.en}")
+    return meaning.to_person
+
+
+# --- staff --------------------------------------------------------------------------------------------------------
+
+SOURCES: dict[str, Said] = {
+    "voucher": Said("凭证", "voucher"),
+    "row": Said("名单", "list"),
+    "manual": Said("手工", "by hand"),
+    "reissue": Said("补发", "re-issue"),
+}
+CHANNELS: dict[str, Said] = {
+    "sendredpack": Said("现金红包", "red packet"),
+    "transfer_bills": Said("商家转账", "transfer"),
+    "hbpreorder": Said("摇一摇红包", "shake packet"),
+}
+
+
+def status_of(payout: Payout) -> Said:
+    """The word that staff read for a payout's status."""
+    return Said(*STATUS_WORDS.get(payout.status, (payout.status, payout.status)))
+
+
+def hold_of(payout: Payout) -> Said | None:
+    """Why an approved payout waits, for staff."""
+    if payout.status != "approved" or not payout.hold:
+        return None
+    return Said(*HOLD_WORDS.get(payout.hold, (payout.hold, payout.hold)))
+
+
+def next_step(
+    payout: Payout, order: Order | None, line: MerchantLine | None, settings: Settings, now: datetime
+) -> Said:  # fmt: skip
+    """What happens to a payout next by itself and when; or who must do what."""
+    match payout.status:
+        case "requested":
+            return Said("等第二位财务审批", "a second cashier must approve it")
+        case "approved":
+            return _approved(payout, now)
+        case "ordered" if order is not None:
+            if order.status in ("received", "returned", "failed"):
+                return Said("订单已有结果，几秒内更新", "its order is settled; this follows within seconds")
+            return order_words.next_step(order, line, settings, now)
+        case "returned":
+            return Said("没有后续步骤；可以补发一次", "nothing follows; it can be issued once more")
+        case "failed":
+            return Said("没有后续步骤；排除原因后可以补发一次", "nothing follows; it can be issued once more when the cause is gone")  # fmt: skip
+    return Said("已了结，没有后续步骤", "settled; nothing follows")
+
+
+def _approved(payout: Payout, now: datetime) -> Said:
+    hold = hold_of(payout)
+    due = payout.due_at
+    if hold is None and (due is None or due <= now + SOON):
+        return Said("几秒内下单", "an order is placed within seconds")
+    when_zh, when_en = ("", "")
+    if due is not None:
+        at = clock_text(due, now)
+        when_zh, when_en = (f"{at} 再试", f"tried again at {at}") if due > now + SOON else ("几秒内再试", "tried again within seconds")  # fmt: skip
+    if hold is None:
+        return Said(when_zh, when_en)
+    return Said("，".join(filter(None, (hold.zh, when_zh))), ", ".join(filter(None, (hold.en, when_en))))
