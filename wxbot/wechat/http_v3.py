@@ -220,7 +220,8 @@ class SignedWire:
         except NotSent:
             raise
         except WeChatError as error:
-            raise NotSent(f"not sent, the platform certificates could not be fetched: {error}") from None
+            why = f"{error} {getattr(error, 'evidence', '')[:300]}".strip()
+            raise NotSent(f"not sent, the platform certificates could not be fetched: {why}") from None
 
     def _send(self, method: str, path: str, body: bytes, key: PlatformKey | None, now_s: float) -> Reply:
         url = self._mch_base + path
