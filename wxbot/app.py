@@ -31,6 +31,7 @@ from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
+from wxbot.payouts import admin_lists, admin_programmes
 from wxbot.people import h5 as bind
 from wxbot.replies import admin as reply_rules
 from wxbot.runtime import Runtime
@@ -74,6 +75,8 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
+    Door("/admin", admin_programmes.blueprint, "staff", "console"),
+    Door("/admin", admin_lists.blueprint, "staff", "console"),
     Door("/admin", reply_rules.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
 )

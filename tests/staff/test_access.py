@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, create_engine
 from tests.staff.consoles import Browser, form_at
 from wxbot.staff.console import HEADERS, roles_of
 
-CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.")
+CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "programmes.", "lists.")
 
 ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "reviewer", "cashier", "admin"),
@@ -36,6 +36,12 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "orders.ledger_page": MONEY, "orders.export_ledger": MONEY, "orders.index": MONEY, "orders.order": MONEY, "orders.ask": MONEY,
     "orders.mark": MONEY, "orders.confirm": MONEY, "orders.withdraw": MONEY,
     "orders.stop_merchant": MONEY, "orders.open_merchant": MONEY,
+    "programmes.index": MONEY, "programmes.new": MONEY, "programmes.create": MONEY, "programmes.page": MONEY, "programmes.edit": MONEY,
+    "programmes.update": MONEY, "programmes.close": MONEY, "programmes.reopen": MONEY, "programmes.ask_change": MONEY,
+    "programmes.approve_change": MONEY, "programmes.refuse_change": MONEY,
+    "lists.index": SEES, "lists.new": SEES, "lists.create": SEES, "lists.template": SEES, "lists.page": SEES, "lists.live": SEES,
+    "lists.check": SEES, "lists.submit": SEES, "lists.approve": MONEY, "lists.send_back": SEES, "lists.drop": SEES,
+    "lists.results_csv": SEES, "lists.results_xlsx": SEES,
     "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS,
 }  # fmt: skip
 

@@ -252,3 +252,9 @@ def rows_page(
     elif kind == "warned":
         query = query.where(ListRow.id.in_(ids[:5_000]))
     return session.scalars(query.order_by(ListRow.row_number).limit(limit + 1)).all()
+
+
+def count_faulty(session: Session, list_id: int) -> int:
+    """How many rows are not paid."""
+    query = select(func.count(ListRow.id)).where(ListRow.list_id == list_id, ListRow.fault != "")
+    return int(session.execute(query).scalar_one())

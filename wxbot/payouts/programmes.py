@@ -5,7 +5,7 @@ or less is asked for by one person and decided by another, and stands in the led
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -320,3 +320,8 @@ def open_ones(session: Session) -> Sequence[Programme]:
     """Programmes that take payouts, for choosing one."""
     query = select(Programme).where(Programme.is_open).order_by(Programme.department, Programme.name)
     return session.scalars(query.limit(500)).all()
+
+
+def named(session: Session, ids: Iterable[int]) -> Sequence[Programme]:
+    """Programmes by their ids."""
+    return session.scalars(select(Programme).where(Programme.id.in_(list(ids)))).all()

@@ -39,7 +39,7 @@
 
   // One press is enough: the server would refuse a second one anyway.
   document.addEventListener("submit", function (event) {
-    if (event.target.method !== "post" || (event.target.action || "").slice(-4) === ".csv") { return; }
+    if (event.target.method !== "post" || /\.(csv|xlsx)$/.test(event.target.action || "")) { return; }
     var button = event.submitter;
     setTimeout(function () { if (button) { button.disabled = true; } }, 0);
   });
@@ -95,6 +95,12 @@
     if (input.dataset.mirror) {
       document.querySelectorAll('[data-shows="' + input.dataset.mirror + '"]').forEach(function (shown) { shown.textContent = input.value; });
     }
+  });
+
+  // A file that was chosen or dropped is named where it was dropped.
+  document.addEventListener("change", function (event) {
+    var shown = event.target.type === "file" && event.target.closest(".drop") && event.target.closest(".drop").querySelector("[data-file-name]");
+    if (shown && event.target.files.length) { shown.textContent = event.target.files[0].name; }
   });
 
   // Charts: numbers come as JSON, every ten seconds.

@@ -1,0 +1,304 @@
+"""Console pages of lists to pay: upload, look at every row, submit, approve, watch, take the results away."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_babel import gettext
+from flask_login import current_user
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot import sheets
+from wxbot.orders.export import csv_response
+from wxbot.payouts import list_check, list_results, list_rows, list_words, lists, programmes
+from wxbot.payouts.dry_run import dry_run
+from wxbot.payouts.lists import File
+from wxbot.payouts.models import ListRow, PayList, Programme
+from wxbot.payouts.refusals import Refused
+from wxbot.sheets import BadSheet
+from wxbot.staff import audit, roster
+from wxbot.staff.console import (
+    absent,
+    actor,
+    guard,
+    locale,
+    log_action,
+    may,
+    me,
+    now,
+    number,
+    one_or_404,
+    role_required,
+    runtime,
+    tell,
+    text,
+)
+
+UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
+"""Largest body of the upload, the form around the file included; every other page keeps the small limit (S16)."""
+
+KINDS = ("faulty", "warned", "good", "all")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _allow_upload() -> None:
+    """Before the form is read: only who may upload may send more than a page's form."""
+    if request.endpoint == "lists.create" and current_user.is_authenticated and may("lists.create"):
+        request.max_content_length = UPLOAD_BYTES
+
+
+_pages = Blueprint("lists", __name__)
+_pages.before_request(_allow_upload)
+blueprint = guard(_pages)
+
+
+def _owner() -> int | None:
+    """A marketer sees the lists they uploaded; a cashier sees all (S29)."""
+    return None if me().role == "cashier" else me().id
+
+
+def _list_or_404(session: Session, list_id: int) -> PayList:
+    pay_list: PayList = one_or_404(session.get(PayList, list_id) if list_id < 2**62 else None)
+    if _owner() not in (None, pay_list.created_by):
+        absent()
+    return pay_list
+
+
+@blueprint.get("/lists")
+@role_required("marketer", "cashier")
+def index() -> str:
+    """Lists, the newest first."""
+    with runtime().database.reading() as session:
+        found = lists.page(session, created_by=_owner(), before_id=number("before"))
+        shown = found[: lists.PAGE_ROWS]
+        people = roster.names(session, sorted({pay_list.created_by for pay_list in shown}))
+        funds = {
+            programme.id: programme for programme in programmes.named(session, {row.programme_id for row in shown})
+        }
+    return render_template(
+        "console/lists.html", lists=shown, has_more=len(found) > len(shown), names=people, programmes=funds
+    )
+
+
+@blueprint.get("/lists/new")
+@role_required("marketer", "cashier")
+def new() -> str:
+    """The upload form."""
+    return _upload_page()
+
+
+def _upload_page(fault: str = "", known: int | None = None) -> str:
+    with runtime().database.reading() as session:
+        funds = programmes.open_ones(session)
+        is_seen = known is not None and _owner() in (None, session.get_one(PayList, known).created_by)
+    return render_template(
+        "console/list_upload.html", programmes=funds, fault=fault, known=known if is_seen else None, form=request.form,
+        most_rows=sheets.ROWS_MAX, most_mb=sheets.BYTES_MAX // 1024 // 1024,
+    )  # fmt: skip
+
+
+@blueprint.get("/lists/template.xlsx")
+@role_required("marketer", "cashier")
+def template() -> Response:
+    """An empty list with the right columns."""
+    if locale().startswith("zh"):
+        rows = (("手机号", "姓名", "金额", "备注"), ("13800138000", "示例：张三", "88.00", "三月促销"))
+    else:
+        rows = (("phone", "name", "amount", "note"), ("13800138000", "example: Zhang San", "88.00", "March promotion"))
+    return _xlsx("list-template", rows[0], [[rows[1]]])
+
+
+@blueprint.post("/lists/new")
+@role_required("marketer", "cashier")
+def create() -> tuple[str, int] | BaseResponse:
+    """Read the file into a draft, or say what is wrong with it."""
+    uploaded = request.files.get("file")
+    if uploaded is None or not uploaded.filename:
+        return _upload_page(gettext("请选择一个 xlsx 或 csv 文件。")), 422
+    file = File(uploaded.read(), uploaded.filename[:300], text("name", 100))
+    try:
+        list_id = lists.upload(runtime(), file, number("programme") or 0, me().id, now())
+    except BadSheet as bad:
+        log_action("list_upload", "", "refused", reason="file")
+        return _upload_page(bad.zh if locale().startswith("zh") else bad.en), 422
+    except Refused as refused:
+        log_action(
+            "list_upload", f"list:{refused.list_id}" if refused.list_id else "", "refused", reason=refused.reason
+        )
+        return _upload_page(refused.text(locale()), refused.list_id), 409
+    log_action("list_upload", f"list:{list_id}")
+    return _to_page(list_id)
+
+
+@blueprint.get("/lists/<int:list_id>")
+@role_required("marketer", "cashier")
+def page(list_id: int) -> str:
+    """One list: before approval what would happen, afterwards what has happened; bad rows first."""
+    with runtime().database.reading() as session:
+        pay_list = _list_or_404(session, list_id)
+        is_open = pay_list.status in ("draft", "submitted")
+        warned = list_check.warnings(session, pay_list, now()) if is_open else {}
+        faulty = lists.count_faulty(session, list_id)
+        kind = _kind(faulty, len(warned), is_open)
+        found = lists.rows_page(session, list_id, kind, number("after") or 0, sorted(warned))
+        shown = found[: lists.PAGE_ROWS]
+        values = {
+            "pay_list": pay_list, "programme": session.get_one(Programme, pay_list.programme_id), "kind": kind,
+            "results": list_results.results_of(session, shown), "has_more": len(found) > len(shown), "warned": warned,
+            "faulty": faulty, "is_open": is_open, "default_channel": runtime().settings.payout_channel, "names": roster.names(session, _people(pay_list)),
+            "forecast": dry_run(session, runtime().settings, pay_list, now()) if is_open else None,
+            "progress": None if is_open else list_rows.progress(session, list_id),
+        }  # fmt: skip
+    return render_template(
+        "console/list.html", fault_text=_fault_text, warning_text=_warning_text, **_words(), **values
+    )
+
+
+def _people(pay_list: PayList) -> list[int]:
+    return sorted({staff_id for staff_id in (pay_list.created_by, pay_list.approved_by) if staff_id})
+
+
+def _kind(faulty: int, warned: int, is_open: bool) -> str:
+    """Which rows to show: what was asked for, else the bad ones first."""
+    asked = request.args.get("show", "")
+    if asked in KINDS:
+        return asked
+    if not is_open:
+        return "all"
+    return "faulty" if faulty else "warned" if warned else "all"
+
+
+def _fault_text(row: ListRow) -> str:
+    return list_words.fault_text(row.fault, locale())
+
+
+def _warning_text(code: str) -> str:
+    return list_words.warning_text(code, locale())
+
+
+def _words() -> dict[str, Callable[[str], str]]:
+    return {
+        "status_text": lambda status: list_words.status_text(status, locale()),
+        "hold_text": lambda hold: list_words.hold_text(hold, locale()),
+    }
+
+
+@blueprint.get("/lists/<int:list_id>/live")
+@role_required("marketer", "cashier")
+def live(list_id: int) -> str:
+    """The part of an approved list's page that refreshes itself."""
+    with runtime().database.reading() as session:
+        pay_list = _list_or_404(session, list_id)
+        values = {
+            "pay_list": pay_list, "programme": session.get_one(Programme, pay_list.programme_id),
+            "progress": list_rows.progress(session, list_id),
+        }  # fmt: skip
+    return render_template("console/_list_live.html", **_words(), **values)
+
+
+def _to_page(list_id: int) -> BaseResponse:
+    return redirect(url_for("lists.page", list_id=list_id), 303)
+
+
+def _act(action: str, list_id: int, verb: Callable[[Session], Any], done: str, **detail: Any) -> BaseResponse:
+    """One effect with its line in the audit log; a refusal is told and logged."""
+    with runtime().database.reading() as session:
+        _list_or_404(session, list_id)
+    target = f"list:{list_id}"
+    try:
+        with runtime().database.transaction() as session:
+            verb(session)
+            audit.record(session, actor(), action, target, now(), detail=detail)
+    except Refused as refused:
+        log_action(action, target, "refused", reason=refused.reason)
+        tell(refused.text(locale()), "danger")
+    else:
+        tell(done)
+    return _to_page(list_id)
+
+
+@blueprint.post("/lists/<int:list_id>/check")
+@role_required("marketer", "cashier")
+def check(list_id: int) -> BaseResponse:
+    """Look at the rows again: people may have bound meanwhile."""
+    parts = runtime()
+    return _act(
+        "list_check", list_id, lambda session: lists.check(session, parts.vault, parts.settings, list_id, now()),
+        gettext("已重新检查每一行。"),
+    )  # fmt: skip
+
+
+@blueprint.post("/lists/<int:list_id>/submit")
+@role_required("marketer", "cashier")
+def submit(list_id: int) -> BaseResponse:
+    """Hand it to a second person."""
+    with runtime().database.reading() as session:
+        _list_or_404(session, list_id)
+    try:
+        lists.submit(runtime(), list_id, now(), is_partial_meant=bool(request.form.get("skip_faulty")))
+    except Refused as refused:
+        log_action("list_submit", f"list:{list_id}", "refused", reason=refused.reason)
+        tell(refused.text(locale()), "danger")
+    else:
+        log_action("list_submit", f"list:{list_id}")
+        tell(gettext("已提交，请另一位财务同事审批。"))
+    return _to_page(list_id)
+
+
+@blueprint.post("/lists/<int:list_id>/approve")
+@role_required("cashier")
+def approve(list_id: int) -> BaseResponse:
+    """Approve what was shown; its rows become payouts at once."""
+    seen = request.form.get("content_sha256", "")[:64]
+    return _act(
+        "list_approve", list_id, lambda session: lists.approve(session, list_id, me().id, seen, now()),
+        gettext("已批准，正在登记每一笔付款。"), content=seen,
+    )  # fmt: skip
+
+
+@blueprint.post("/lists/<int:list_id>/send-back")
+@role_required("marketer", "cashier")
+def send_back(list_id: int) -> BaseResponse:
+    """Make it a draft again."""
+    return _act("list_send_back", list_id, lambda session: lists.send_back(session, list_id), gettext("已退回为草稿。"))
+
+
+@blueprint.post("/lists/<int:list_id>/drop")
+@role_required("marketer", "cashier")
+def drop(list_id: int) -> BaseResponse:
+    """Throw it away; nothing was owed."""
+    _act("list_drop", list_id, lambda session: lists.drop(session, list_id), gettext("名单已丢弃，没有产生任何付款。"))
+    return redirect(url_for("lists.index"), 303)
+
+
+@blueprint.post("/lists/<int:list_id>/results.csv")
+@role_required("marketer", "cashier")
+def results_csv(list_id: int) -> Response:
+    """Every row and what became of it, as csv; written in the audit log."""
+    _log_export(list_id, "csv")
+    return csv_response(
+        f"list-{list_id}", list_results.header(locale()), list_results.batches(runtime().database, list_id, locale())
+    )
+
+
+@blueprint.post("/lists/<int:list_id>/results.xlsx")
+@role_required("marketer", "cashier")
+def results_xlsx(list_id: int) -> Response:
+    """The same as xlsx."""
+    _log_export(list_id, "xlsx")
+    return _xlsx(
+        f"list-{list_id}", list_results.header(locale()), list_results.batches(runtime().database, list_id, locale())
+    )
+
+
+def _log_export(list_id: int, form: str) -> None:
+    with runtime().database.reading() as session:
+        _list_or_404(session, list_id)
+    log_action("list_export", f"list:{list_id}", form=form)
+
+
+def _xlsx(name: str, header: Any, batches: Any) -> Response:
+    response = Response(sheets.xlsx_bytes(name, header, batches), mimetype=XLSX)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
+    return response

@@ -1,0 +1,224 @@
+"""Console pages of programmes: the balance table, one programme with its budget changes, and its form."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.money import yuan
+from wxbot.orders.channels import DIRECT
+from wxbot.payouts import programmes
+from wxbot.payouts.models import BudgetChange, Programme
+from wxbot.payouts.programmes import TEXT_CHECKS, Standing
+from wxbot.payouts.refusals import Fault, Faulty, Refused
+from wxbot.staff import audit, roster
+from wxbot.staff.console import actor, guard, locale, log_action, me, now, one_or_404, role_required, runtime, tell
+
+blueprint = guard(Blueprint("programmes", __name__))
+
+
+@blueprint.get("/programmes")
+@role_required("cashier")
+def index() -> str:
+    """The balance table: what every programme may spend, has committed, has paid."""
+    with runtime().database.reading() as session:
+        found = programmes.standings(session, now())
+    return render_template("console/programmes.html", standings=found, totals=_totals(found))
+
+
+def _totals(found: Sequence[Standing]) -> dict[str, int]:
+    names = ("budget_fen", "committed_fen", "paid_fen", "free_fen", "waiting_fen", "month_fen")
+    return {name: sum(getattr(standing, name) for standing in found) for name in names}
+
+
+@blueprint.get("/programmes/new")
+@role_required("cashier")
+def new() -> str:
+    """An empty form, with texts that are usual."""
+    brand = runtime().settings.brand
+    values = {"send_name": brand, "act_name": "促销奖励", "wishing": "感谢您的付出，祝您天天开心", "remark": "促销奖励"}
+    return _form_page(MultiDict(values), (), None)
+
+
+@blueprint.post("/programmes/new")
+@role_required("cashier")
+def create() -> tuple[str, int] | BaseResponse:
+    """Save a new programme; its first budget, when one was typed, waits for a second person."""
+    try:
+        draft = programmes.read(request.form)
+        first = programmes.read_change(request.form | {"note": gettext("首次预算")}) if _typed("amount") else None
+        programme_id = programmes.create(runtime().database, draft, me().id, now())
+    except Faulty as faulty:
+        return _form_page(request.form, faulty.faults, None), 422
+    log_action("programme_save", f"programme:{programme_id}", name=programmes.budget_name(draft))
+    if first is not None:
+        with runtime().database.transaction() as session:
+            change_id = programmes.ask_change(session, programme_id, *first, me().id, now())
+            audit.record(
+                session, actor(), "budget_ask", f"programme:{programme_id}", now(), detail={"change": change_id, "fen": first[0]}
+            )  # fmt: skip
+    tell(gettext("项目已建立。预算由另一位同事批准后才能付款。"))
+    return _to_page(programme_id)
+
+
+def _typed(name: str) -> bool:
+    return bool(str(request.form.get(name, "")).strip())
+
+
+@blueprint.get("/programmes/<int:programme_id>")
+@role_required("cashier")
+def page(programme_id: int) -> str:
+    """One programme: its money, its budget changes, what people will read."""
+    with runtime().database.reading() as session:
+        standing = _standing(session, programme_id)
+        changes = programmes.changes_of(session, programme_id)
+        ids = {change.requested_by for change in changes} | {
+            change.decided_by for change in changes if change.decided_by
+        }
+        names = roster.names(session, sorted(ids | {standing.programme.created_by}))
+    return render_template(
+        "console/programme.html", standing=standing, programme=standing.programme, changes=changes, names=names,
+        form=request.form, faults={}, second_fen=runtime().settings.second_person_fen,
+        channel=standing.programme.channel or runtime().settings.payout_channel,
+    )  # fmt: skip
+
+
+def _standing(session: Session, programme_id: int) -> Standing:
+    found = programmes.standings(session, now(), [programme_id]) if programme_id < 2**62 else []
+    standing: Standing = one_or_404(found[0] if found else None)
+    return standing
+
+
+@blueprint.get("/programmes/<int:programme_id>/edit")
+@role_required("cashier")
+def edit(programme_id: int) -> str:
+    """The form of a stored programme."""
+    with runtime().database.reading() as session:
+        programme = _standing(session, programme_id).programme
+    values = {name: getattr(programme, name) for name in ("department", "name", "channel", *TEXT_CHECKS)}
+    values["person_per_month"] = (
+        yuan(programme.person_fen_per_month).replace(",", "") if programme.person_fen_per_month else ""
+    )
+    values["needs_binding"] = "1" if programme.needs_binding else ""
+    return _form_page(MultiDict(values), (), programme)
+
+
+@blueprint.post("/programmes/<int:programme_id>/edit")
+@role_required("cashier")
+def update(programme_id: int) -> tuple[str, int] | BaseResponse:
+    """Save it again."""
+    with runtime().database.reading() as session:
+        programme = _standing(session, programme_id).programme
+    try:
+        programmes.edit(runtime().database, programme_id, programmes.read(request.form), now())
+    except Faulty as faulty:
+        return _form_page(request.form, faulty.faults, programme), 422
+    except Refused as refused:
+        tell(refused.text(locale()), "danger")
+        return _form_page(request.form, (), programme), 409
+    log_action("programme_save", f"programme:{programme_id}")
+    tell(gettext("已保存。"))
+    return _to_page(programme_id)
+
+
+def _form_page(form: Any, faults: Sequence[Fault], programme: Programme | None) -> str:
+    by_field: dict[str, list[str]] = {}
+    for fault in faults:
+        by_field.setdefault(fault.field, []).append(fault.text(locale()))
+    return render_template(
+        "console/programme_form.html", form=form, faults=by_field, programme=programme, channels=DIRECT,
+        default_channel=runtime().settings.payout_channel,
+    )  # fmt: skip
+
+
+def _to_page(programme_id: int) -> BaseResponse:
+    return redirect(url_for("programmes.page", programme_id=programme_id), 303)
+
+
+def _act(action: str, programme_id: int, verb: Callable[[Session], dict[str, Any]], done: str) -> BaseResponse:
+    """One effect with its line in the audit log, in one transaction; a refusal is told and logged."""
+    target = f"programme:{programme_id}"
+    try:
+        with runtime().database.transaction() as session:
+            detail = verb(session)
+            audit.record(session, actor(), action, target, now(), detail=detail)
+    except Refused as refused:
+        log_action(action, target, "refused", reason=refused.reason)
+        tell(refused.text(locale()), "danger")
+    else:
+        tell(done)
+    return _to_page(programme_id)
+
+
+@blueprint.post("/programmes/<int:programme_id>/close")
+@role_required("cashier")
+def close(programme_id: int) -> BaseResponse:
+    """No new payouts, and approved ones wait."""
+    return _switch(programme_id, False, gettext("项目已关闭，不再接受新的付款，排队中的付款暂停。"))
+
+
+@blueprint.post("/programmes/<int:programme_id>/open")
+@role_required("cashier")
+def reopen(programme_id: int) -> BaseResponse:
+    """Take payouts again."""
+    return _switch(programme_id, True, gettext("项目已打开，排队中的付款继续。"))
+
+
+def _switch(programme_id: int, is_open: bool, done: str) -> BaseResponse:
+    with runtime().database.reading() as session:
+        _standing(session, programme_id)
+    action = "programme_open" if is_open else "programme_close"
+    return _act(
+        action,
+        programme_id,
+        lambda session: {"changed": programmes.switch(session, programme_id, is_open, now())},
+        done,
+    )
+
+
+@blueprint.post("/programmes/<int:programme_id>/changes")
+@role_required("cashier")
+def ask_change(programme_id: int) -> BaseResponse:
+    """Ask for more or less budget."""
+    with runtime().database.reading() as session:
+        _standing(session, programme_id)
+    try:
+        change_fen, note = programmes.read_change(request.form)
+    except Faulty as faulty:
+        for fault in faulty.faults:
+            tell(fault.text(locale()), "danger")
+        return _to_page(programme_id)
+
+    def ask(session: Session) -> dict[str, Any]:
+        change_id = programmes.ask_change(session, programme_id, change_fen, note, me().id, now())
+        return {"change": change_id, "fen": change_fen}
+
+    return _act("budget_ask", programme_id, ask, gettext("已提交，请另一位财务同事批准。"))
+
+
+@blueprint.post("/programmes/changes/<int:change_id>/approve")
+@role_required("cashier")
+def approve_change(change_id: int) -> BaseResponse:
+    """The second person agrees: budget and ledger change together."""
+    return _decide(change_id, "budget_approve", programmes.approve_change, gettext("已批准，预算和账本已同时更新。"))
+
+
+@blueprint.post("/programmes/changes/<int:change_id>/refuse")
+@role_required("cashier")
+def refuse_change(change_id: int) -> BaseResponse:
+    """Say no, or take one's own request back."""
+    return _decide(change_id, "budget_refuse", programmes.refuse_change, gettext("这条预算变更已作废。"))
+
+
+def _decide(change_id: int, action: str, verb: Callable[..., BudgetChange], done: str) -> BaseResponse:
+    with runtime().database.reading() as session:
+        change: BudgetChange = one_or_404(session.get(BudgetChange, change_id) if change_id < 2**62 else None)
+
+    def decide(session: Session) -> dict[str, Any]:
+        return {"change": verb(session, change_id, me().id, now()).id, "fen": change.change_fen}
+
+    return _act(action, change.programme_id, decide, done)
