@@ -18,6 +18,7 @@ from wxbot.orders.bill import fetch_bills
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
 from wxbot.payouts.follow import follow_due
+from wxbot.payouts.list_rows import request_rows
 from wxbot.payouts.order import order_due
 from wxbot.people.erasure import erase_due
 from wxbot.people.notices import tell_due
@@ -125,6 +126,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "orders.recover": recover,
     "orders.reconcile": reconcile,
     "orders.bill": fetch_bills,
+    "payouts.rows": request_rows,
     "payouts.order": order_due,
     "payouts.follow": follow_due,
     "draws.match": match_binds,
@@ -145,6 +147,7 @@ INTERVALS: dict[str, float] = {
     "orders.recover": 10.0,
     "orders.reconcile": 2.0,
     "orders.bill": 600.0,
+    "payouts.rows": 1.0,
     "payouts.order": 1.0,
     "payouts.follow": 1.0,
     "draws.match": 5.0,
@@ -168,7 +171,7 @@ def run_task(runtime: Runtime, name: str) -> int:
 def run_until_quiet(runtime: Runtime, rounds: int = 200) -> int:
     """Run the tasks that move money and campaigns, in order, until none of them finds work; returns the rounds used."""
     names = (
-        "campaigns.climb", "payouts.order", "orders.recover", "orders.send", "orders.reconcile", "payouts.follow",
+        "campaigns.climb", "payouts.rows", "payouts.order", "orders.recover", "orders.send", "orders.reconcile", "payouts.follow",
         "draws.match",
     )  # fmt: skip
     for used in range(rounds):
