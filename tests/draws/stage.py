@@ -130,7 +130,7 @@ def _order(session: Session, stage: Stage, now: datetime, loaded: bool) -> None:
             insert(Order)
             .values(
                 channel="hbpreorder", reason_kind="packet", reason_id=packet.id, attempt=1,
-                campaign_id=stage.campaign_id, mch_billno=f"1900000001{packet.id:018d}", params="{}", params_sha256="",
+                budget_id=stage.campaign_id, mch_billno=f"1900000001{packet.id:018d}", params="{}", params_sha256="",
                 amount_fen=100, status="accepted", holding="tickets", sp_ticket=stage.runtime.vault.seal(sp_ticket),
                 sp_ticket_hash=stage.runtime.vault.index(sp_ticket), detail_id=f"d{packet.id}", created_at=now,
                 accepted_at=now, expires_at=now + timedelta(hours=72),
