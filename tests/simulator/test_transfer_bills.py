@@ -299,6 +299,8 @@ def test_a_short_balance_refuses_or_waits_for_a_top_up(
     made = client.create(body).json()
     assert made["state"] == "PROCESSING"
     assert "package_info" not in made
+    advance(web, 3600)
+    assert client.create(body).json() == made
     web.post("/_sim/bank/topup", json={"amount_fen": 1000})
     again = client.create(body).json()  # the way to package_info when the first reply had none
     assert again["state"] == "WAIT_USER_CONFIRM"

@@ -44,7 +44,7 @@ export function meTab(body, restart) {
       row('chats', '#10aeff', '短信', () => open('sms', smsScreen), h('small', {}, '验证码在这里'), 'go-sms')),
     h('div', { class: 'rows gap' }, row('swap', '#10aeff', '换一个人', () => restart('friends')), row('plus', '#fa9d3b', '新的朋友', () => open('maker', makerScreen, restart))),
     h('div', { class: 'label' }, '这个人的脾气'), h('div', { class: 'rows' },
-      flip('is_snapshot', '快照页模式', '网页拿到的是虚拟账号'), flip('is_frozen', '账号异常', '红包会因风险被拒'), flip('is_blocking', '屏蔽公众号消息', '收不到客服消息')));
+      flip('is_snapshot', '快照页模式', '网页拿到的是虚拟账号'), flip('is_frozen', '账号异常', '红包会因风险被拒'), flip('is_blocking', '屏蔽公众号消息', '收不到客服消息'), flip('is_real_named', '零钱已实名', '关掉后，商家转账收款会失败')));
 }
 
 const NICKNAMES = ['爱喝奶茶的小熊', '不加班的程序员', '隔壁老王', '红包收割机', '今天吃什么', '佛系阿花', '锦鲤本鲤', '熬夜冠军', '摇摇乐', '手气王', '三分糖', '周末去爬山'];

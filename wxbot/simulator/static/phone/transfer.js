@@ -50,7 +50,9 @@ function cover(veil, sheet, leave) {
 
 async function confirm(veil, sheet, leave) {
   try {
-    ended(veil, await post(mine(`/transfers/${sheet.transfer_bill_no}/confirm`)), leave);
+    const bill = await post(mine(`/transfers/${sheet.transfer_bill_no}/confirm`));
+    const show = bill.style === 'RED_PACKET' && bill.state === 'SUCCESS' ? opened : ended;
+    show(veil, bill, () => leave('ok'));
   } catch (error) {
     refused(veil, error.message, () => leave('ok'));
   }
@@ -58,12 +60,19 @@ async function confirm(veil, sheet, leave) {
 
 const ENDINGS = { SUCCESS: ['✓', '收款成功', '已存入零钱，可直接使用'], TRANSFERING: ['…', '正在处理', '稍后可在零钱中查看'], FAIL: ['!', '收款失败', '资金将退回商家'] };
 
+function opened(veil, bill, leave) {
+  veil.replaceChildren(h('div', { class: 'result', 'data-testid': 'transfer-ended', 'data-state': bill.state },
+    h('div', { class: 'result-head' }, h('div', { class: 'result-from' }, shopAvatar(24), `${bill.merchant}的红包`), h('p', {}, bill.remark)),
+    h('p', { class: 'result-sum' }, h('strong', { 'data-testid': 'amount' }, yuan(bill.amount_fen)), ' 元'), h('p', { class: 'result-kept' }, '已存入零钱，可直接使用'),
+    h('button', { class: 'result-jump', 'data-testid': 'transfer-done', onclick: leave }, '完成'), h('footer', {}, `${state.person.nickname} · ${sheetTime(bill)}`)));
+}
+
 function ended(veil, bill, leave) {
   const [mark, title, note] = ENDINGS[bill.state] || ENDINGS.TRANSFERING;
   const hint = bill.fail_reason ? `模拟器：${bill.fail_reason}` : '';
   veil.replaceChildren(h('div', { class: 'transfer-page', 'data-testid': 'transfer-ended', 'data-state': bill.state }, h('i', { class: `transfer-mark ${bill.state}` }, mark), h('p', { class: 'transfer-from' }, title),
     h('p', { class: 'transfer-sum' }, '¥', h('strong', { 'data-testid': 'amount' }, yuan(bill.amount_fen))), h('p', { class: 'transfer-note' }, note, hint ? h('br') : null, hint),
-    h('footer', {}, h('button', { class: 'button green', 'data-testid': 'transfer-done', onclick: () => leave('ok') }, '完成'), h('small', {}, `${state.person.nickname} · ${sheetTime(bill)}`))));
+    h('footer', {}, h('button', { class: 'button green', 'data-testid': 'transfer-done', onclick: leave }, '完成'), h('small', {}, `${state.person.nickname} · ${sheetTime(bill)}`))));
 }
 
 const sheetTime = (bill) => (bill.paid_at ? clockText(bill.paid_at, true) : '');
