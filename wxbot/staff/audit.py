@@ -19,6 +19,7 @@ ACTIONS = (
     "merchant_stop", "merchant_open",
     "programme_save", "programme_open", "programme_close", "budget_ask", "budget_approve", "budget_refuse",
     "list_upload", "list_check", "list_submit", "list_approve", "list_send_back", "list_drop", "list_export",
+    "roster_import", "roster_change", "phone_unmask", "binding_approve", "binding_refuse", "binding_end", "person_mark",
     "reply_rule", "route",
 )  # fmt: skip
 """What the log's filter offers; `route` is a refused page."""
