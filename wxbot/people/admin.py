@@ -1,0 +1,230 @@
+"""The console's roster: who may bind, which bindings wait for a person, and one place that shows a whole phone number."""
+
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_babel import gettext
+from flask_login import current_user
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot import sheets
+from wxbot.people import bindings, phones, roster
+from wxbot.people.bindings import NotBindable
+from wxbot.people.models import Binding, PersonMark, RosterEntry
+from wxbot.sheets import BadSheet
+from wxbot.staff import audit
+from wxbot.staff.console import (
+    actor,
+    guard,
+    locale,
+    may,
+    me,
+    now,
+    number,
+    one_or_404,
+    role_required,
+    runtime,
+    tell,
+    text,
+)
+
+UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
+"""Largest body of the upload with the form around it; every other page keeps the small limit (S16)."""
+
+SHOWN_ROWS = 200
+"""Rows of a preview on the page; the counts are of all."""
+
+VIEWS = ("held", "active", "ended")
+UNMASKED: dict[str, Any] = {"roster": RosterEntry, "binding": Binding, "mark": PersonMark}
+
+
+def _allow_upload() -> None:
+    """Before the form is read: only who may upload may send more than a page's form."""
+    if request.endpoint == "roster.upload" and current_user.is_authenticated and may("roster.upload"):
+        request.max_content_length = UPLOAD_BYTES
+
+
+_pages = Blueprint("roster", __name__)
+_pages.before_request(_allow_upload)
+blueprint = guard(_pages)
+
+
+def masked(sealed: str) -> str:
+    """A sealed phone as a page may show it; empty after an erasure."""
+    return phones.masked(runtime().vault.open(sealed)) if sealed else ""
+
+
+def _number_or_404(value: int) -> int:
+    if value >= 2**63:
+        abort(404)
+    return value
+
+
+# --- the list -----------------------------------------------------------------------------------------------------
+
+
+def _index(fault: str = "", status: int = 200) -> tuple[str, int]:
+    q = text("q", 60)
+    with runtime().database.reading() as session:
+        found = roster.page(session, runtime().vault, q, number("before"))
+        held = session.scalar(select(Binding.id).where(Binding.status == "held").limit(1)) is not None
+    rows = [(entry, masked(entry.phone_sealed), openid) for entry, openid in found[: roster.PAGE_ROWS]]
+    has_more = len(found) > roster.PAGE_ROWS
+    return render_template("console/roster.html", rows=rows, q=q, has_more=has_more, held=held, fault=fault), status
+
+
+@blueprint.get("/roster")
+@role_required("reviewer", "cashier", "admin")
+def index() -> tuple[str, int]:
+    """Everybody who may bind, the newest first; `q` finds a whole phone or a part of a name."""
+    return _index()
+
+
+@blueprint.post("/roster/upload")
+@role_required("reviewer", "admin")
+def upload() -> tuple[str, int]:
+    """Look at a file: every row and what would become of it. Nothing is changed yet."""
+    file = request.files.get("file")
+    raw = file.stream.read(sheets.BYTES_MAX + 1) if file else b""
+    name = (file.filename or "")[:100] if file else ""
+    try:
+        with runtime().database.reading() as session:
+            preview = roster.look(session, runtime().vault, raw)
+    except BadSheet as bad:
+        return _index(bad.zh if locale().startswith("zh") else bad.en, 422)
+    file_id = None
+    if preview.good:
+        with runtime().database.transaction() as session:
+            file_id = roster.keep(session, runtime().vault, name, raw, preview, me().id, now())
+    order = {"bad": 0, "again": 1, "changed": 2, "back": 3, "added": 4, "same": 5}
+    lines = sorted(preview.lines, key=lambda line: (order[line.fate], line.number))
+    return render_template(
+        "console/roster_preview.html", counts=preview.counts, lines=lines[:SHOWN_ROWS], file_id=file_id, name=name,
+        good=len(preview.good), total=len(lines), is_zh=locale().startswith("zh"),
+    ), 200  # fmt: skip
+
+
+@blueprint.post("/roster/upload/<int:file_id>")
+@role_required("reviewer", "admin")
+def take_over(file_id: int) -> BaseResponse:
+    """Take the good rows of an uploaded file over, once."""
+    with runtime().database.transaction() as session:
+        taken = roster.take_over(session, runtime().vault, _number_or_404(file_id), me().id, now())
+        if taken is not None:
+            audit.record(session, actor(), "roster_import", f"file:{file_id}", now(), detail={"rows": taken})
+    if taken is None:
+        tell(gettext("这份名单已经导入过，或者放得太久了，请重新上传。"), "warning")
+    else:
+        tell(gettext("已导入 %(n)s 人。", n=taken))
+    return redirect(url_for("roster.index"), 303)
+
+
+@blueprint.post("/roster/<int:entry_id>/deactivate")
+@role_required("reviewer", "admin")
+def deactivate(entry_id: int) -> BaseResponse:
+    """Take somebody off the roster; their binding ends."""
+    with runtime().database.transaction() as session:
+        done = roster.deactivate(session, runtime().vault, _number_or_404(entry_id), me().id, now())
+        one_or_404(done or None)
+        audit.record(session, actor(), "roster_change", f"roster:{entry_id}", now(), detail={"active": False})
+    tell(gettext("已移出名单，绑定同时解除。"))
+    return redirect(url_for("roster.index"), 303)
+
+
+@blueprint.post("/roster/<int:entry_id>/activate")
+@role_required("reviewer", "admin")
+def activate(entry_id: int) -> BaseResponse:
+    """Let somebody bind again."""
+    with runtime().database.transaction() as session:
+        one_or_404(roster.activate(session, _number_or_404(entry_id), me().id, now()) or None)
+        audit.record(session, actor(), "roster_change", f"roster:{entry_id}", now(), detail={"active": True})
+    tell(gettext("已恢复，可以重新绑定。"))
+    return redirect(url_for("roster.index"), 303)
+
+
+# --- bindings -----------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/roster/bindings")
+@role_required("reviewer", "cashier", "admin")
+def bound() -> str:
+    """Bindings of one status, the newest first; `q` finds a whole phone or an openid."""
+    view = text("view") if text("view") in VIEWS else "held"
+    q, before = text("q", 64), number("before")
+    query = select(Binding).where(Binding.status == view)
+    if q:
+        try:
+            query = query.where(Binding.phone_index == runtime().vault.index(phones.normalise(q)))
+        except phones.BadPhone:
+            query = query.where(Binding.openid == q)
+    if before is not None:
+        query = query.where(Binding.id < before)
+    with runtime().database.reading() as session:
+        found = session.scalars(query.order_by(Binding.id.desc()).limit(roster.PAGE_ROWS + 1)).all()
+    rows = [(each, masked(each.phone_sealed)) for each in found[: roster.PAGE_ROWS]]
+    return render_template(
+        "console/bindings.html", rows=rows, view=view, views=VIEWS, q=q, has_more=len(found) > roster.PAGE_ROWS
+    )
+
+
+def _decide(session: Session, deed: str, binding_id: int) -> bool:
+    verbs = {"approve": bindings.approve, "refuse": bindings.refuse, "unbind": bindings.unbind}
+    return verbs[deed](session, runtime().vault, _number_or_404(binding_id), me().id, now())
+
+
+def _act(deed: str, binding_id: int, action: str, done: str, view: str) -> BaseResponse:
+    try:
+        with runtime().database.transaction() as session:
+            is_done = _decide(session, deed, binding_id)
+            if is_done:
+                audit.record(session, actor(), action, f"binding:{binding_id}", now())
+    except NotBindable as bad:
+        tell(bad.zh if locale().startswith("zh") else bad.en, "warning")
+        return redirect(url_for("roster.bound", view=view), 303)
+    if is_done:
+        tell(done)
+    else:
+        tell(gettext("别人已经处理过了。"), "warning")
+    return redirect(url_for("roster.bound", view=view), 303)
+
+
+@blueprint.post("/roster/bindings/<int:binding_id>/approve")
+@role_required("reviewer", "admin")
+def approve(binding_id: int) -> BaseResponse:
+    """Let a held binding become active."""
+    return _act("approve", binding_id, "binding_approve", gettext("已通过，本人会收到通知。"), "held")
+
+
+@blueprint.post("/roster/bindings/<int:binding_id>/refuse")
+@role_required("reviewer", "admin")
+def refuse(binding_id: int) -> BaseResponse:
+    """Turn a held binding down."""
+    return _act("refuse", binding_id, "binding_refuse", gettext("已拒绝，本人会收到通知。"), "held")
+
+
+@blueprint.post("/roster/bindings/<int:binding_id>/unbind")
+@role_required("reviewer", "admin")
+def unbind(binding_id: int) -> BaseResponse:
+    """End an active binding."""
+    return _act("unbind", binding_id, "binding_end", gettext("已解除绑定，本人会收到通知。"), "active")
+
+
+# --- a whole number -----------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/roster/unmask")
+@role_required("reviewer", "cashier", "admin")
+def unmask() -> str:
+    """Show one whole phone number, once: the look is written to the audit log before the number leaves."""
+    kind, row_id = text("kind"), number("id")
+    model = one_or_404(UNMASKED.get(kind))
+    if row_id is None:
+        abort(404)
+    with runtime().database.transaction() as session:
+        row = one_or_404(session.get(model, row_id))
+        one_or_404(row.phone_sealed or None)
+        audit.record(session, actor(), "phone_unmask", f"{kind}:{row_id}", now())
+    phone = runtime().vault.open(row.phone_sealed).removeprefix("+86")
+    return render_template("console/phone.html", phone=phone, name=getattr(row, "name", ""))

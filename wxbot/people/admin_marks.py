@@ -1,0 +1,92 @@
+"""The console's block and allow lists."""
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask_babel import gettext
+from sqlalchemy import select
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.people import marks
+from wxbot.people.admin import masked
+from wxbot.people.marks import BadMark
+from wxbot.people.models import PersonMark
+from wxbot.people.phones import BadPhone
+from wxbot.staff import audit
+from wxbot.staff import roster as staff_roster
+from wxbot.staff.console import (
+    actor,
+    guard,
+    locale,
+    log_action,
+    me,
+    now,
+    number,
+    one_or_404,
+    refusal,
+    role_required,
+    runtime,
+    tell,
+    text,
+)
+
+blueprint = guard(Blueprint("marks", __name__))
+
+PAGE_ROWS = 50
+
+
+def _may_put(mark: str) -> bool:
+    """Who reviews vouchers may stop payments; letting somebody be paid without a phone is for others."""
+    return mark == "block" or me().role in ("cashier", "admin")
+
+
+def _page(fault: str = "") -> str:
+    mark = text("mark") if text("mark") in marks.MARKS else "block"
+    with runtime().database.reading() as session:
+        found = marks.page(session, mark, PAGE_ROWS + 1, number("before"))
+        staff_ids = [each.staff_id for each in found if each.staff_id is not None]
+        names = staff_roster.names(session, staff_ids)
+    rows = [(each, masked(each.phone_sealed), names.get(each.staff_id or 0, "")) for each in found[:PAGE_ROWS]]
+    return render_template(
+        "console/marks.html", rows=rows, mark=mark, has_more=len(found) > PAGE_ROWS, fault=fault, may_put=_may_put
+    )
+
+
+@blueprint.get("/marks")
+@role_required("reviewer", "cashier", "admin")
+def index() -> str:
+    """One of the two lists, the newest first."""
+    return _page()
+
+
+@blueprint.post("/marks")
+@role_required("reviewer", "cashier", "admin")
+def put() -> BaseResponse | tuple[str, int]:
+    """Put an openid or a phone on a list, with the reason."""
+    mark, kind = text("mark"), text("kind")
+    if not _may_put(mark):
+        log_action("person_mark", "", "refused", mark=mark)
+        return refusal(403, gettext("您的角色没有这项权限。如有需要，请联系管理员。"))
+    try:
+        with runtime().database.transaction() as session:
+            subject, reason = text("subject"), text("reason", marks.REASON_CHARS + 1)
+            mark_id = marks.put(session, runtime().vault, mark, kind, subject, reason, me().id, now())
+            detail = {"mark": mark, "kind": kind, "reason": reason}
+            audit.record(session, actor(), "person_mark", f"mark:{mark_id}", now(), detail=detail)
+    except (BadMark, BadPhone) as bad:
+        return _page(bad.zh if locale().startswith("zh") else bad.en), 422
+    tell(gettext("名单已更新，立即生效。"))
+    return redirect(url_for("marks.index", mark=mark), 303)
+
+
+@blueprint.post("/marks/<int:mark_id>/remove")
+@role_required("cashier", "admin")
+def remove(mark_id: int) -> BaseResponse:
+    """Take a mark off."""
+    with runtime().database.transaction() as session:
+        row = one_or_404(
+            session.scalar(select(PersonMark).where(PersonMark.id == mark_id)) if mark_id < 2**63 else None
+        )
+        one_or_404(marks.remove(session, mark_id) or None)
+        detail = {"mark": row.mark, "kind": row.kind, "removed": True}
+        audit.record(session, actor(), "person_mark", f"mark:{mark_id}", now(), detail=detail)
+    tell(gettext("已移出名单，立即生效。"))
+    return redirect(url_for("marks.index", mark=row.mark), 303)
