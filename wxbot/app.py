@@ -32,6 +32,8 @@ from wxbot.draws.door import DrawDoor
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
 from wxbot.payouts import admin_lists, admin_programmes
+from wxbot.people import admin as roster
+from wxbot.people import admin_marks as marks
 from wxbot.people import h5 as bind
 from wxbot.replies import admin as reply_rules
 from wxbot.runtime import Runtime
@@ -78,6 +80,8 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", admin_programmes.blueprint, "staff", "console"),
     Door("/admin", admin_lists.blueprint, "staff", "console"),
     Door("/admin", reply_rules.blueprint, "staff", "console"),
+    Door("/admin", roster.blueprint, "staff", "console"),
+    Door("/admin", marks.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
