@@ -32,6 +32,7 @@ from wxbot.draws.door import DrawDoor
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
 from wxbot.payouts import admin_lists, admin_programmes
+from wxbot.payouts import admin as payouts
 from wxbot.people import admin as roster
 from wxbot.people import admin_marks as marks
 from wxbot.people import h5 as bind
@@ -77,6 +78,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
+    Door("/admin", payouts.blueprint, "staff", "console"),
     Door("/admin", admin_programmes.blueprint, "staff", "console"),
     Door("/admin", admin_lists.blueprint, "staff", "console"),
     Door("/admin", reply_rules.blueprint, "staff", "console"),
