@@ -1,0 +1,360 @@
+"""The cashier's pages of payouts: what is queued, held, unknown, failed, returned; one payout with everything about it; by hand."""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy import select, tuple_
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot import sheets
+from wxbot.money import NotMoney, parse_yuan
+from wxbot.orders import listing as order_listing
+from wxbot.orders import words as order_words
+from wxbot.orders.admin import in_language
+from wxbot.orders.channels import DIRECT
+from wxbot.orders.export import csv_response
+from wxbot.orders.models import MARKED_AS, MerchantLine, Order
+from wxbot.orders.reconcile import ask_now, want_back
+from wxbot.payouts import byhand, exports, listing, programmes, seek, words
+from wxbot.payouts import request as asking
+from wxbot.payouts.byhand import ByHand
+from wxbot.payouts.listing import Line, Sought
+from wxbot.payouts.models import Payout
+from wxbot.payouts.request import BadPayout
+from wxbot.people.models import Notice
+from wxbot.staff import audit, roster
+from wxbot.staff.console import (
+    actor,
+    guard,
+    log_action,
+    me,
+    now,
+    number,
+    one_or_404,
+    role_required,
+    runtime,
+    tell,
+    text,
+)
+
+blueprint = guard(Blueprint("payouts", __name__))
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLSX_ROWS = 50_000
+"""A spreadsheet is built in memory; longer exports come as csv."""
+
+
+# --- the list -----------------------------------------------------------------------------------------------------
+
+
+def _sought(session: Session) -> tuple[Sought, bool]:
+    """The filters of the address, and whether its person was found; an unknown one finds nothing instead of everything."""
+    tab = request.values.get("tab", "")
+    source = request.values.get("source", "")
+    wanted = text("q")
+    people = [found.openid for found in seek.seek(session, runtime().vault, wanted)] if wanted else []
+    sought = Sought(
+        tab=tab if tab in listing.TABS else "",
+        programme_id=number("programme"),
+        openids=people or (["-"] if wanted else []),
+        source=source if source in words.SOURCES else "",
+    )
+    return sought, bool(people) or not wanted
+
+
+@blueprint.get("/payouts")
+@role_required("cashier")
+def index() -> BaseResponse | str:
+    """Payouts by tab, newest first; a whole order number opens its payout."""
+    with runtime().database.reading() as session:
+        exact = listing.by_billno(session, text("q"))
+        if exact is not None:
+            return redirect(url_for("payouts.payout", payout_id=exact))
+        sought, is_found = _sought(session)
+        found = listing.page(session, sought, number("before"))
+        shown = found[: listing.PAGE_ROWS]
+        values = {
+            "counts": listing.counts(session),
+            "people": {
+                one.openid: one for one in seek.describe(session, runtime().vault, _openids(shown))
+            },
+            "names": listing.programme_names(session, [line.payout.programme_id for line in shown]),
+            "programmes": programmes.open_ones(session),
+            "line": order_listing.line_of(session, runtime().settings.mch_id),
+        }  # fmt: skip
+    return render_template(
+        "console/payouts.html", lines=shown, has_more=len(found) > len(shown), sought=sought, q=text("q"), is_found=is_found,
+        tabs=list(listing.TABS), steps=_steps(shown, values["line"]), sources=words.SOURCES, channels=words.CHANNELS,
+        status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
+    )  # fmt: skip
+
+
+def _openids(lines: Iterable[Line]) -> list[str]:
+    return list(dict.fromkeys(line.payout.openid for line in lines))
+
+
+def _steps(lines: Sequence[Line], line: Any) -> dict[int, order_words.Said]:
+    """Payout id → what happens to it next."""
+    settings, moment = runtime().settings, now()
+    return {each.payout.id: words.next_step(each.payout, each.order, line, settings, moment) for each in lines}
+
+
+# --- one payout ---------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/payouts/<int:payout_id>")
+@role_required("cashier")
+def payout(payout_id: int) -> str:
+    """Everything about one payout: why, who, its orders with their evidence, the next step, what the person was told."""
+    parts, moment = runtime(), now()
+    with parts.database.reading() as session:
+        found: Line = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
+        orders = order_listing.orders_for(session, listing.REASON, payout_id)
+        line = order_listing.line_of(session, parts.settings.mch_id)
+        marks = {order.id: order_listing.marks_of(session, order.id) for order in orders}
+        values: dict[str, Any] = {
+            "evidence": order_listing.evidence_of(session, [order.id for order in orders]),
+            "names": roster.names(session, _staff(found.payout, marks)),
+            "programme": listing.programme_names(session, [found.payout.programme_id]).get(found.payout.programme_id, ""),
+            "source": listing.source_of(session, found.payout),
+            "reissued": listing.reissue_of(session, payout_id),
+            "person": seek.describe(session, parts.vault, [found.payout.openid])[0],
+            "notices": _notices(session, found.payout),
+        }  # fmt: skip
+    return render_template(
+        "console/payout.html", payout=found.payout, order=found.order, orders=orders, marks=marks, ends=MARKED_AS, line=line,
+        steps=_order_steps(orders, line), meanings=order_words.meanings(orders),
+        step=words.next_step(found.payout, found.order, line, parts.settings, moment),
+        to_person=words.for_person(found.payout, found.order, moment), can=_can(found), channels=words.CHANNELS,
+        sources=words.SOURCES, status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
+    )  # fmt: skip
+
+
+def _order_steps(orders: Iterable[Order], line: MerchantLine | None) -> dict[int, order_words.Said]:
+    return {order.id: order_words.next_step(order, line, runtime().settings, now()) for order in orders}
+
+
+def _staff(payout: Payout, marks: dict[int, Any]) -> list[int]:
+    """Everybody whose name the page shows."""
+    ids = {payout.created_by, payout.approved_by, *(mark.marked_by for each in marks.values() for mark in each)}
+    return sorted(staff_id for staff_id in ids if staff_id is not None)
+
+
+NOTICES = ("payout_sent", "payout_paid", "payout_returned", "payout_failed")
+
+
+def _notices(session: Session, payout: Payout) -> Sequence[Notice]:
+    """What the person was told about this payout; notices are found by their kind and (payout, order)."""
+    keys = [(kind, f"{payout.id}:{attempt}") for kind in NOTICES for attempt in range(1, payout.attempts + 1)]
+    query = select(Notice).where(tuple_(Notice.kind, Notice.ref).in_(keys)).order_by(Notice.id.desc())
+    return session.scalars(query).all() if keys else ()
+
+
+def _can(line: Line) -> frozenset[str]:
+    """What a cashier may do with it now: ask, approve, cancel, take_back, reissue."""
+    payout, order = line.payout, line.order
+    able = set()
+    if order is not None and payout.status == "ordered" and order.status in ("unknown", "accepted", "manual"):
+        able.add("ask")
+        if order.channel == "transfer_bills" and order.status != "manual" and not order.is_cancel_wanted:
+            able.add("take_back")
+    if payout.status == "requested":
+        able.add("approve" if payout.created_by != me().id else "wait")
+    if payout.status in ("requested", "approved"):
+        able.add("cancel")
+    if payout.status in byhand.REISSUED:
+        able.add("reissue")
+    return frozenset(able)
+
+
+def _to_payout(payout_id: int) -> BaseResponse:
+    return redirect(url_for("payouts.payout", payout_id=payout_id), 303)
+
+
+def _exists(payout_id: int) -> Line:
+    with runtime().database.reading() as session:
+        found: Line = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
+    return found
+
+
+def _act(action: str, payout_id: int, verb: Callable[[Session], Any], done: str, kind: str = "success") -> BaseResponse:
+    """One effect with its line in the audit log; a refusal is told and logged."""
+    _exists(payout_id)
+    target = f"payout:{payout_id}"
+    try:
+        with runtime().database.transaction() as session:
+            verb(session)
+            audit.record(session, actor(), action, target, now())
+    except BadPayout as refused:
+        log_action(action, target, "refused")
+        tell(in_language(str(refused)), "danger")
+    else:
+        tell(done, kind)
+    return _to_payout(payout_id)
+
+
+@blueprint.post("/payouts/<int:payout_id>/approve")
+@role_required("cashier")
+def approve(payout_id: int) -> BaseResponse:
+    """The second person agrees to exactly what the page showed."""
+    seen = request.form.get("content_sha256", "")[:64]
+    return _act(
+        "payout_approve", payout_id, lambda session: asking.approve(session, payout_id, me().id, seen, now()),
+        gettext("已批准，马上下单。"),
+    )  # fmt: skip
+
+
+@blueprint.post("/payouts/<int:payout_id>/cancel")
+@role_required("cashier")
+def cancel(payout_id: int) -> BaseResponse:
+    """Call off what has no order yet (F82)."""
+
+    def verb(session: Session) -> None:
+        if not asking.cancel(session, payout_id, now()):
+            raise BadPayout("已经下单或已了结，不能取消 / it has an order or is settled, and cannot be called off")
+
+    return _act("payout_cancel", payout_id, verb, gettext("已取消，没有付款。"), "warning")
+
+
+@blueprint.post("/payouts/<int:payout_id>/take-back")
+@role_required("cashier")
+def take_back(payout_id: int) -> BaseResponse:
+    """Ask WeChat to cancel a transfer that nobody has confirmed; it counts only when WeChat says so (F82)."""
+
+    def verb(session: Session) -> None:
+        found = listing.find(session, payout_id)
+        order = found.order if found is not None and found.payout.status == "ordered" else None
+        if order is None or not want_back(session, order.id, now()):
+            raise BadPayout("这笔付款不能撤回：已有结果，或通道不支持 / it is settled, or its channel cannot take back")
+
+    return _act("payout_take_back", payout_id, verb, gettext("已请求微信撤回；以微信的答复为准，对方可能已先确认收款。"), "warning")  # fmt: skip
+
+
+@blueprint.post("/payouts/<int:payout_id>/ask")
+@role_required("cashier")
+def ask(payout_id: int) -> BaseResponse:
+    """Have the worker ask WeChat about its order now."""
+    order = _exists(payout_id).order
+    is_due = order is not None and ask_now(runtime(), order.id, now())
+    log_action("order_ask", f"payout:{payout_id}", "done" if is_due else "refused")
+    if is_due:
+        tell(gettext("已安排立即向微信查询，几秒后刷新查看结果。"))
+    else:
+        tell(gettext("这笔订单已有结果，无需再查。"), "warning")
+    return _to_payout(payout_id)
+
+
+@blueprint.post("/payouts/<int:payout_id>/reissue")
+@role_required("cashier")
+def reissue(payout_id: int) -> BaseResponse:
+    """Owe a returned or failed payout once more; always approved by a second person (F83)."""
+    _exists(payout_id)
+    target = f"payout:{payout_id}"
+    try:
+        made = _twice(lambda session: byhand.reissue(session, runtime().settings, payout_id, me().id, now()))
+    except BadPayout as refused:
+        log_action("payout_reissue", target, "refused")
+        tell(in_language(str(refused)), "danger")
+        return _to_payout(payout_id)
+    log_action("payout_reissue", target, payout=made.id)
+    tell(gettext("补发已登记，等另一位财务审批。"))
+    return _to_payout(made.id)
+
+
+def _twice(verb: Callable[[Session], Payout]) -> Payout:
+    """Write in one transaction; when somebody wrote the same at this moment, look again and take theirs (F24)."""
+    try:
+        with runtime().database.transaction() as session:
+            return verb(session)
+    except IntegrityError:
+        with runtime().database.transaction() as session:
+            return verb(session)
+
+
+# --- by hand ------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/payouts/new")
+@role_required("cashier")
+def new() -> str:
+    """The form for one payout: the person is looked for first, then chosen."""
+    return _form(secrets.token_urlsafe(24))
+
+
+def _form(token: str, fault: str = "") -> str:
+    wanted = text("who")
+    with runtime().database.reading() as session:
+        found = seek.seek(session, runtime().vault, wanted) if wanted else []
+        funds = programmes.open_ones(session)
+    settings = runtime().settings
+    return render_template(
+        "console/payout_new.html", who=wanted, found=found, programmes=funds, channels=DIRECT, words=words.CHANNELS, token=token,
+        fault=fault, form=request.form, second_fen=settings.second_person_fen, min_fen=settings.payout_min_fen,
+        max_fen=settings.payout_max_fen,
+    )  # fmt: skip
+
+
+@blueprint.get("/payouts/who")
+@role_required("cashier")
+def who() -> str:
+    """The people that a text may mean, for the form while it is filled in."""
+    wanted = text("who")
+    with runtime().database.reading() as session:
+        found = seek.seek(session, runtime().vault, wanted)
+    return render_template("console/_found.html", found=found, who=wanted, chosen="")
+
+
+@blueprint.post("/payouts/new")
+@role_required("cashier")
+def create() -> BaseResponse | tuple[str, int]:
+    """Owe one person money; the same form sent again is the same payout (F24)."""
+    form = request.form
+    try:
+        asked = ByHand(
+            form_token=form.get("form_token", "")[:80], programme_id=number("programme") or 0, openid=text("openid"),
+            amount_fen=parse_yuan(form.get("amount", "")), reason=form.get("reason", ""), channel=form.get("channel", "")[:16],
+        )  # fmt: skip
+        made = _twice(lambda session: byhand.ask(session, runtime().settings, asked, me().id, now()))
+    except NotMoney:
+        return _form(form.get("form_token", "")[:80], gettext("请填写金额，最多两位小数。")), 422
+    except BadPayout as refused:
+        log_action("payout_ask", "", "refused")
+        return _form(form.get("form_token", "")[:80], in_language(str(refused))), 422
+    log_action("payout_ask", f"payout:{made.id}", amount_fen=made.amount_fen)
+    if made.status == "requested":
+        tell(gettext("已登记，等另一位财务审批。"))
+    else:
+        tell(gettext("已登记，马上下单。"))
+    return _to_payout(made.id)
+
+
+# --- exports ------------------------------------------------------------------------------------------------------
+
+
+def _export_filters(form: str) -> Sought:
+    with runtime().database.reading() as session:
+        sought, _ = _sought(session)
+    log_action("payouts_export", sought.tab or "all", form=form, programme=sought.programme_id)
+    return sought
+
+
+@blueprint.post("/payouts.csv")
+@role_required("cashier")
+def export_csv() -> Response:
+    """What the filters show, as csv; the export is written in the audit log."""
+    return csv_response("payouts", exports.COLUMNS, exports.batches(runtime().database, _export_filters("csv")))
+
+
+@blueprint.post("/payouts.xlsx")
+@role_required("cashier")
+def export_xlsx() -> Response:
+    """The same as xlsx, its first 50,000 rows."""
+    rows = exports.batches(runtime().database, _export_filters("xlsx"), XLSX_ROWS)
+    response = Response(sheets.xlsx_bytes("payouts", exports.COLUMNS, rows), mimetype=XLSX)
+    response.headers["Content-Disposition"] = 'attachment; filename="payouts.xlsx"'
+    return response
