@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, create_engine
 from tests.staff.consoles import Browser, form_at
 from wxbot.staff.console import HEADERS, roles_of
 
-CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "programmes.", "lists.", "payouts.")
+CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "programmes.", "lists.", "payouts.", "roster.", "marks.")
 
 ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "reviewer", "cashier", "admin"),
@@ -21,6 +21,7 @@ ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "cashier"),
     ("anyone",),
 )
+DESK, LISTS = ("reviewer", "cashier", "admin"), ("reviewer", "admin")
 MATRIX: dict[str, tuple[str, ...]] = {
     "staff.sign_in_form": ANY, "staff.sign_in_post": ANY, "staff.language": ANY,
     "staff.sign_out": ALL, "staff.password_form": ALL, "staff.password": ALL,
@@ -45,6 +46,9 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "payouts.index": MONEY, "payouts.payout": MONEY, "payouts.approve": MONEY, "payouts.cancel": MONEY, "payouts.take_back": MONEY,
     "payouts.ask": MONEY, "payouts.reissue": MONEY, "payouts.new": MONEY, "payouts.who": MONEY, "payouts.create": MONEY,
     "payouts.export_csv": MONEY, "payouts.export_xlsx": MONEY,
+    "roster.index": DESK, "roster.bound": DESK, "roster.unmask": DESK, "roster.upload": LISTS, "roster.take_over": LISTS,
+    "roster.activate": LISTS, "roster.deactivate": LISTS, "roster.approve": LISTS, "roster.refuse": LISTS, "roster.unbind": LISTS,
+    "marks.index": DESK, "marks.put": DESK, "marks.remove": ("cashier", "admin"),
     "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS,
 }  # fmt: skip
 
