@@ -22,18 +22,33 @@ export function lineText(line) {
 export async function chatsTab(body) {
   const list = h('div', { class: 'rows' });
   body.append(bar('微信', null, null), list);
-  const chat = await get(mine('/chat')).catch(() => ({ messages: [] }));
-  const last = chat.messages.filter((line) => !isNotice(line)).pop();
-  const notice = chat.messages.filter(isNotice).pop();
-  list.append(
-    h('button', { class: 'row chat-row', 'data-testid': 'open-chat', onclick: () => (state.person.is_followed || last ? open('chat', chatScreen) : open('profile', profileScreen)) },
-      shopAvatar(48), h('span', { class: 'row-main' }, h('b', {}, state.account.name),
-        h('small', {}, last ? lineText(last) : state.person.is_followed ? '已关注，打个招呼吧' : '公众号 · 还没有关注')),
-      h('time', {}, last ? clockText(last.at) : '')),
-    ...(notice ? [h('button', { class: 'row chat-row', 'data-testid': 'open-notices', onclick: () => open('notices', noticesScreen) }, h('span', { class: 'avatar team notices' }, icon('ticket', 26)),
-      h('span', { class: 'row-main' }, h('b', {}, '服务通知'), h('small', {}, lineText(notice))), h('time', {}, clockText(notice.at)))] : []),
+  let shown = null;
+  async function look() {
+    const chat = await get(mine('/chat')).catch(() => null);
+    if (!list.isConnected) return; // another tab, or another person's phone by now
+    const mark = chat && `${chat.person.is_followed} ${chat.messages.length && chat.messages[chat.messages.length - 1].n}`;
+    if (chat && mark !== shown) {
+      shown = mark;
+      Object.assign(state.person, chat.person);
+      list.replaceChildren(...chatRows(chat.messages));
+    }
+    setTimeout(look, 1500);
+  }
+  await look();
+}
+
+function chatRows(messages) {
+  const last = messages.filter((line) => !isNotice(line)).pop();
+  const notice = messages.filter(isNotice).pop();
+  const row = (face, name, text, line, action, test) => h('button', { class: 'row chat-row', 'data-testid': test, onclick: action },
+    face, h('span', { class: 'row-main' }, h('b', {}, name), h('small', {}, text)), h('time', {}, line ? clockText(line.at) : ''));
+  return [
+    row(shopAvatar(48), state.account.name, last ? lineText(last) : state.person.is_followed ? '已关注，打个招呼吧' : '公众号 · 还没有关注', last,
+      () => (state.person.is_followed || last ? open('chat', chatScreen) : open('profile', profileScreen)), 'open-chat'),
+    notice ? row(h('span', { class: 'avatar team notices' }, icon('ticket', 26)), '服务通知', lineText(notice), notice, () => open('notices', noticesScreen), 'open-notices') : null,
     h('div', { class: 'row chat-row quiet' }, h('span', { class: 'avatar team' }, icon('shake', 26)),
-      h('span', { class: 'row-main' }, h('b', {}, '摇一摇'), h('small', {}, '去「发现」里走近信标，摇一摇手机'))));
+      h('span', { class: 'row-main' }, h('b', {}, '摇一摇'), h('small', {}, '去「发现」里走近信标，摇一摇手机'))),
+  ].filter(Boolean);
 }
 
 // Links in a text: <a href> of the account and bare addresses; everything else stays text.
