@@ -16,7 +16,7 @@ VOUCHERS_PER_DAY = 30
 PHOTOS_PER_DAY = 120
 """Of one person, whatever became of them: nobody fills the disk or the reviewers' day."""
 
-EVERYTHING = 2**62
+COUNT_WITHOUT_CAP, FEN_WITHOUT_CAP = 2**31 - 1, 2**62
 
 
 def month_of(now: datetime) -> str:
@@ -26,7 +26,7 @@ def month_of(now: datetime) -> str:
 
 def take_month(session: Session, openid: str, kind: VoucherKind, amount_fen: int, now: datetime) -> None:
     """Count one more voucher against the kind's monthly caps; raises Refused when it does not fit."""
-    count_cap, fen_cap = kind.month_count_cap or EVERYTHING, kind.month_fen_cap or EVERYTHING
+    count_cap, fen_cap = kind.month_count_cap or COUNT_WITHOUT_CAP, kind.month_fen_cap or FEN_WITHOUT_CAP
     row = {"openid": openid, "kind_id": kind.id, "month": month_of(now), "vouchers": 1, "amount_fen": amount_fen}
     fits = and_(VoucherMonth.vouchers + 1 <= count_cap, VoucherMonth.amount_fen + amount_fen <= fen_cap)
     more = {"vouchers": VoucherMonth.vouchers + 1, "amount_fen": VoucherMonth.amount_fen + amount_fen}

@@ -82,6 +82,12 @@ def rows(session: Session, vouchers: Sequence[Voucher]) -> list[Row]:
     return [Row(voucher, kinds[voucher.kind_id], payouts.get(voucher.id)) for voucher in vouchers]
 
 
+def shown_photos(session: Session, voucher_id: int) -> list[Photo]:
+    """A voucher's photos as its owner sees them: kept, or still on their way."""
+    query = select(Photo).where(Photo.voucher_id == voucher_id, Photo.status != "failed")
+    return list(session.scalars(query.order_by(Photo.id)))
+
+
 def counts(session: Session, now: datetime) -> dict[str, int]:
     """How many wait, lie on a desk, or wait for a photo; counting stops at a thousand."""
     conditions = {
@@ -100,6 +106,27 @@ def queue(session: Session, now: datetime, limit: int = QUEUE_ROWS) -> list[Row]
     """What waits longest."""
     query = select(Voucher).where(Voucher.status == "submitted", Voucher.ready_at <= now)
     return rows(session, session.scalars(query.order_by(Voucher.ready_at, Voucher.id).limit(limit)).all())
+
+
+@dataclass(frozen=True)
+class BulkRow:
+    """A small voucher with its first photo and who asks."""
+
+    voucher: Voucher
+    kind: VoucherKind
+    photos: Sequence[Photo]
+
+
+def bulk(session: Session, ceiling_fen: int, limit: int, now: datetime) -> list[BulkRow]:
+    """What may be approved with others: small, and without a photo that looked like another when it came in."""
+    query = select(Voucher).where(
+        Voucher.status == "submitted",
+        Voucher.ready_at <= now,
+        Voucher.amount_fen <= ceiling_fen,
+        Voucher.look_alikes == 0,
+    )
+    found = rows(session, session.scalars(query.order_by(Voucher.ready_at, Voucher.id).limit(limit)).all())
+    return [BulkRow(row.voucher, row.kind, kept_photos(session, row.voucher.id)) for row in found]
 
 
 def page(

@@ -1,0 +1,131 @@
+"""Console pages where kinds of voucher are set up. They define money, so a cashier edits them, and every change is logged."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import redirect, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy import select
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.money import yuan
+from wxbot.payouts.models import Programme
+from wxbot.staff import audit
+from wxbot.staff.console import actor, locale, me, now, number, one_or_404, role_required, runtime, tell
+from wxbot.vouchers import kinds
+from wxbot.vouchers.admin_pages import blueprint
+from wxbot.vouchers.models import VoucherKind
+from wxbot.vouchers.refusals import Refused
+
+MONEY_FIELDS = ("fixed_fen", "unit_fen", "min_fen", "max_fen", "month_fen_cap")
+LOGGED = (*MONEY_FIELDS, "amount_rule", "month_count_cap", "programme_id", "channel", "needs_binding", "is_on")
+
+
+def form_of(kind: VoucherKind | None) -> dict[str, str]:
+    """The form of a stored kind, or of a new one."""
+    if kind is None:
+        return {"amount_rule": "fixed", "needs_binding": "1", "is_on": "1"}
+    values = {
+        name: str(getattr(kind, name) or "") for name in ("name", "ask", "unit_name", "wishing", "remark", "channel")
+    }
+    money = {name: yuan(getattr(kind, name)).replace(",", "") if getattr(kind, name) else "" for name in MONEY_FIELDS}
+    numbers = {name: str(getattr(kind, name) or "") for name in ("month_count_cap", "position", "programme_id")}
+    marks = {name: "1" if getattr(kind, name) else "" for name in ("needs_binding", "is_on")}
+    return values | money | numbers | marks | {"amount_rule": kind.amount_rule, "version": str(kind.version)}
+
+
+def _form_page(form: Mapping[str, str], faults: Mapping[str, tuple[str, str]], kind: VoucherKind | None) -> str:
+    column = 0 if locale().startswith("zh") else 1
+    with runtime().database.reading() as session:
+        programmes = session.scalars(select(Programme).order_by(Programme.department, Programme.name).limit(500)).all()
+    shown = {name: sentences[column] for name, sentences in faults.items()}
+    settings = runtime().settings
+    return render_template(
+        "console/voucher_kind.html", form=form, faults=shown, kind=kind, programmes=programmes,
+        least_fen=settings.payout_min_fen, most_fen=settings.payout_max_fen,
+    )  # fmt: skip
+
+
+def _read() -> kinds.KindForm:
+    """The form, with the faults that only the deployment knows: its programmes, and what one payout may be."""
+    form = kinds.read_form(request.form)
+    faults = dict(form.faults)
+    with runtime().database.reading() as session:
+        programme = session.get(Programme, form.values["programme_id"])
+    if programme is None:
+        faults.setdefault("programme_id", ("请选择付款项目。", "Choose the programme that pays."))
+    least, most = runtime().settings.payout_min_fen, runtime().settings.payout_max_fen
+    bounds = (
+        f"单笔付款须在 {yuan(least)} 到 {yuan(most)} 元之间。",
+        f"One payout is between {yuan(least)} and {yuan(most)} yuan.",
+    )
+    rule = form.values["amount_rule"]
+    names = {"fixed": ("fixed_fen",), "free": ("min_fen", "max_fen"), "per_unit": ("max_fen",)}.get(rule, ())
+    for name in names:
+        if not least <= form.values[name] <= most:
+            faults.setdefault(name, bounds)
+    return kinds.KindForm(form.values, faults)
+
+
+@blueprint.get("/voucher-kinds")
+@role_required("reviewer", "marketer", "cashier")
+def kind_list() -> str:
+    """All kinds in the order people see them."""
+    with runtime().database.reading() as session:
+        found = session.scalars(select(VoucherKind).order_by(VoucherKind.position, VoucherKind.id)).all()
+        programmes = {programme.id: programme for programme in session.scalars(select(Programme).limit(500))}
+    return render_template("console/voucher_kinds.html", kinds=found, programmes=programmes)
+
+
+@blueprint.get("/voucher-kinds/new")
+@role_required("cashier")
+def new_kind() -> str:
+    """An empty form."""
+    return _form_page(form_of(None), {}, None)
+
+
+@blueprint.post("/voucher-kinds/new")
+@role_required("cashier")
+def add_kind() -> tuple[str, int] | BaseResponse:
+    """Save a new kind, or show every fault beside its field."""
+    return _save(None)
+
+
+def _kind_or_404(kind_id: int) -> VoucherKind:
+    with runtime().database.reading() as session:
+        kind: VoucherKind = one_or_404(session.get(VoucherKind, kind_id) if kind_id < 2**31 else None)
+    return kind
+
+
+@blueprint.get("/voucher-kinds/<int:kind_id>")
+@role_required("cashier")
+def kind(kind_id: int) -> str:
+    """A kind again."""
+    found = _kind_or_404(kind_id)
+    return _form_page(form_of(found), {}, found)
+
+
+@blueprint.post("/voucher-kinds/<int:kind_id>")
+@role_required("cashier")
+def change_kind(kind_id: int) -> tuple[str, int] | BaseResponse:
+    """Save a kind again. What was handed in before keeps the amount it asked for."""
+    return _save(_kind_or_404(kind_id))
+
+
+def _save(before: VoucherKind | None) -> tuple[str, int] | BaseResponse:
+    form = _read()
+    if form.faults:
+        return _form_page(request.form, form.faults, before), 422
+    old: dict[str, Any] = {name: getattr(before, name) for name in LOGGED} if before else {}
+    try:
+        with runtime().database.transaction() as session:
+            saved = kinds.save(session, form, me().id, now(), before.id if before else None, number("version") or 0)
+            changes = {
+                name: [old.get(name), getattr(saved, name)] for name in LOGGED if old.get(name) != getattr(saved, name)
+            }
+            audit.record(session, actor(), "voucher_kind", f"kind:{saved.id}", now(), detail=changes)
+    except Refused as refused:
+        field = "name" if refused.reason == "name" else "form"
+        return _form_page(request.form, {field: (refused.chinese, refused.english)}, before), 422
+    tell(gettext("凭证类型已保存。"))
+    return redirect(url_for("vouchers.kind_list"), 303)
