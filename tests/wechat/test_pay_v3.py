@@ -421,6 +421,23 @@ def test_F36_bogus_serials_do_not_make_us_call_wechat_again_and_again(tmp_path):
     assert platform.paths == ["GET /v3/certificates"]
 
 
+NAMES = [
+    "Wechatpay-Timestamp",
+    "Wechatpay-Nonce",
+    "Wechatpay-Serial",
+    "Wechatpay-Signature",
+    "Wechatpay-Signature-Type",
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=60) | st.just(str(int(bank.NOW_S)))), st.binary())
+def test_no_header_and_no_body_raises_anything_but_bad_message(reader, headers, body):
+    for given_headers in (headers, {**bank.signed_headers(body), **headers}):
+        with pytest.raises(BadMessage):
+            reader.open_callback(given_headers, body, bank.NOW_S)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_read_as_an_object_or_as_bad_json(body):
     with contextlib.suppress(http_v3.BadJson):

@@ -287,7 +287,7 @@ class SignedWire:
             f"{label}: {reason}",
             reason="bad_sign",
             status=reply.status,
-            evidence=evidence(reply.body, self._secrets),
+            evidence=f"[{reason}] {evidence(reply.body, self._secrets)}",
             security=True,
         )
 
