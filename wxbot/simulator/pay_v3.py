@@ -13,7 +13,7 @@ from wxbot.simulator import pay_v3_keys
 from wxbot.simulator.door import Door, Reply, Request, Route, View, unlocked
 from wxbot.simulator.pay_v3_fields import read_bill, read_json
 from wxbot.simulator.pay_v3_texts import TransferRefusal
-from wxbot.simulator.pay_v3_wire import SCHEME, json_body, platform_headers, rfc3339
+from wxbot.simulator.pay_v3_wire import SCHEME, json_body, platform_headers, wire_time
 from wxbot.simulator.transfers_bill import TransferBill
 from wxbot.simulator.world import World
 
@@ -137,7 +137,7 @@ def create(world: World, request: Request) -> Answer:
     answer: Answer = {
         "out_bill_no": bill.out_bill_no,
         "transfer_bill_no": bill.transfer_bill_no,
-        "create_time": rfc3339(bill.created_at),
+        "create_time": wire_time(bill.created_at),
         "state": bill.state,
     }
     if bill.state == "FAIL":
@@ -158,8 +158,8 @@ def described(world: World, bill: TransferBill) -> Answer:
         "transfer_amount": bill.amount_fen,
         "transfer_remark": bill.content["transfer_remark"],
         "openid": bill.openid,
-        "create_time": rfc3339(bill.created_at),
-        "update_time": rfc3339(bill.updated_at),
+        "create_time": wire_time(bill.created_at),
+        "update_time": wire_time(bill.updated_at),
     }
     if bill.state == "FAIL":
         answer["fail_reason"] = bill.fail_reason
@@ -188,7 +188,7 @@ def cancel(world: World, request: Request) -> Answer:
         "out_bill_no": bill.out_bill_no,
         "transfer_bill_no": bill.transfer_bill_no,
         "state": bill.state,
-        "update_time": rfc3339(bill.updated_at),
+        "update_time": wire_time(bill.updated_at),
     }
 
 
@@ -201,8 +201,8 @@ def certificates(world: World, request: Request) -> Answer:
     sealed = pay_v3_keys.seal(pem, world.account.api_v3_key, nonce, "certificate")
     row = {
         "serial_no": world.platform_keys.certificate_serial,
-        "effective_time": rfc3339(certificate.not_valid_before_utc.timestamp()),
-        "expire_time": rfc3339(certificate.not_valid_after_utc.timestamp()),
+        "effective_time": wire_time(certificate.not_valid_before_utc.timestamp()),
+        "expire_time": wire_time(certificate.not_valid_after_utc.timestamp()),
         "encrypt_certificate": {
             "algorithm": "AEAD_AES_256_GCM",
             "nonce": nonce,

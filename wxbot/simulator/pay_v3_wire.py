@@ -17,7 +17,7 @@ PROBE = "WECHATPAY/SIGNTEST/"
 """How the signature of a probing callback begins: whoever accepts it does not verify (§4.9)."""
 
 
-def rfc3339(at: float) -> str:
+def wire_time(at: float) -> str:
     """A moment as v3 writes it."""
     return beijing(at, "%Y-%m-%dT%H:%M:%S+08:00")
 
@@ -54,8 +54,8 @@ def notice_body(ground: Ground, bill: TransferBill, notice_id: str) -> bytes:
         "transfer_amount": bill.amount_fen,
         "state": bill.state,
         "openid": bill.openid,
-        "create_time": rfc3339(bill.created_at),
-        "update_time": rfc3339(bill.updated_at),
+        "create_time": wire_time(bill.created_at),
+        "update_time": wire_time(bill.updated_at),
     }
     if bill.fail_reason:
         inside["fail_reason"] = bill.fail_reason
@@ -71,7 +71,7 @@ def notice_body(ground: Ground, bill: TransferBill, notice_id: str) -> bytes:
     return json_body(
         {
             "id": notice_id,
-            "create_time": rfc3339(bill.updated_at),
+            "create_time": wire_time(bill.updated_at),
             "resource_type": "encrypt-resource",
             "event_type": "MCHTRANSFER.BILL.FINISHED",
             "summary": "商家转账单据终态通知",
