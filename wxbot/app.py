@@ -40,6 +40,8 @@ from wxbot.replies import admin as reply_rules
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
+from wxbot.vouchers import admin as vouchers
+from wxbot.vouchers import h5 as vouchers_h5
 
 Guard = Literal["public", "openid", "staff"]
 """public: anyone · openid: a person WeChat vouched for · staff: someone signed in to the console."""
@@ -75,6 +77,7 @@ DOORS: tuple[Door, ...] = (
     Door("/pay", notify.blueprint, "public", "machine"),
     Door("/h5", h5.blueprint, "openid", "phone"),
     Door("/h5", bind.blueprint, "openid", "phone"),
+    Door("/h5", vouchers_h5.blueprint, "openid", "phone"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
@@ -84,6 +87,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", reply_rules.blueprint, "staff", "console"),
     Door("/admin", roster.blueprint, "staff", "console"),
     Door("/admin", marks.blueprint, "staff", "console"),
+    Door("/admin", vouchers.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""

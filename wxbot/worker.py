@@ -25,6 +25,7 @@ from wxbot.people.notices import tell_due
 from wxbot.people.outbox import send_due as send_sms
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.vouchers import fetch as voucher_photos
 
 log = get_logger(__name__)
 
@@ -134,6 +135,8 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "people.sms": send_sms,
     "people.tell": tell_due,
     "people.erase": erase_due,
+    "vouchers.fetch": voucher_photos.fetch_due,
+    "vouchers.lapse": voucher_photos.lapse,
     "ledger.seal": seal,
     "invariants.check": check,
     "invariants.audit": audit,
@@ -150,6 +153,8 @@ INTERVALS: dict[str, float] = {
     "payouts.rows": 1.0,
     "payouts.order": 1.0,
     "payouts.follow": 1.0,
+    "vouchers.fetch": 1.0,
+    "vouchers.lapse": 60.0,
     "draws.match": 5.0,
     "draws.lapse": 300.0,
     "people.sms": 1.0,

@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, create_engine
 from tests.staff.consoles import Browser, form_at
 from wxbot.staff.console import HEADERS, roles_of
 
-CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "programmes.", "lists.", "payouts.", "roster.", "marks.")
+CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "programmes.", "lists.", "payouts.", "roster.", "marks.", "vouchers.")
 
 ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "reviewer", "cashier", "admin"),
@@ -49,6 +49,12 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "roster.index": DESK, "roster.bound": DESK, "roster.unmask": DESK, "roster.upload": LISTS, "roster.take_over": LISTS,
     "roster.activate": LISTS, "roster.deactivate": LISTS, "roster.approve": LISTS, "roster.refuse": LISTS, "roster.unbind": LISTS,
     "marks.index": DESK, "marks.put": DESK, "marks.remove": ("cashier", "admin"),
+    "vouchers.index": ("reviewer", "cashier"), "vouchers.everything": ("reviewer", "cashier"), "vouchers.page": ("reviewer", "cashier"),
+    "vouchers.photo": ("reviewer", "cashier"), "vouchers.step": ("reviewer",), "vouchers.claim": ("reviewer",),
+    "vouchers.release": ("reviewer",), "vouchers.approve": ("reviewer",), "vouchers.reject": ("reviewer",),
+    "vouchers.want_photo": ("reviewer",), "vouchers.bulk": ("reviewer",), "vouchers.approve_many": ("reviewer",),
+    "vouchers.kind_list": ("marketer", "reviewer", "cashier"), "vouchers.new_kind": MONEY, "vouchers.add_kind": MONEY,
+    "vouchers.kind": MONEY, "vouchers.change_kind": MONEY,
     "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS,
 }  # fmt: skip
 
