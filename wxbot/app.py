@@ -31,8 +31,8 @@ from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
-from wxbot.payouts import admin_lists, admin_programmes
 from wxbot.payouts import admin as payouts
+from wxbot.payouts import admin_lists, admin_programmes
 from wxbot.people import admin as roster
 from wxbot.people import admin_marks as marks
 from wxbot.people import h5 as bind
