@@ -100,11 +100,11 @@ class Progress:
 def progress(session: Session, list_id: int) -> Progress:
     """The payouts of a list's good rows, counted by status; 'planned' are rows without a payout yet."""
     query = (
-        select(func.coalesce(Payout.status, "planned"), func.count(), func.sum(ListRow.amount_fen))
+        select(Payout.status, func.count(), func.sum(ListRow.amount_fen))
         .select_from(ListRow)
         .outerjoin(Payout, Payout.id == ListRow.payout_id)
         .where(ListRow.list_id == list_id, ListRow.fault == "")
-        .group_by(func.coalesce(Payout.status, "planned"))
+        .group_by(Payout.status)
     )
     found = session.execute(query).all()
     held = (
@@ -114,7 +114,7 @@ def progress(session: Session, list_id: int) -> Progress:
         .group_by(Payout.hold)
     )
     return Progress(
-        {status: int(n) for status, n, _ in found},
-        {status: int(fen or 0) for status, _, fen in found},
+        {status or "planned": int(n) for status, n, _ in found},
+        {status or "planned": int(fen or 0) for status, _, fen in found},
         {str(hold): int(n) for hold, n in session.execute(held)},
     )
