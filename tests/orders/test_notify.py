@@ -13,8 +13,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from tests.conftest import Live, simulator_settings
 from tests.deployments import app_for, close, settings_for
+from tests.servers import SimulatedWeChat
 from tests.wechat import platform_v3 as bank
+from wxbot.orders.channels import CHANNELS, Wish
 from wxbot.orders.models import Evidence, Order
 from wxbot.settings import Settings
 
@@ -159,3 +162,33 @@ def test_F40_with_the_database_down_wechat_is_told_to_come_again(redis_url: str,
     app = app_for(deployment(f"sqlite:///{tmp_path}/gone/none/wxbot.db", redis_url, tmp_path))
     assert told(app).status_code >= 500
     close(app)
+
+
+@pytest.fixture
+def settings(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Settings:
+    """The account under the simulator; the database makes no difference here."""
+    return simulator_settings(simulator, sqlite_url, redis_url, tmp_path)
+
+
+def test_the_phone_confirms_and_the_bill_closes_and_both_times_we_are_told(
+    live: Live, simulator: SimulatedWeChat
+) -> None:
+    simulator.control("POST", "bank/topup", {"amount_fen": 1_000})
+    ming = simulator.person("小明", follows=True)
+    orders = []
+    for serial in (1, 2):
+        number = f"{live.runtime.settings.mch_id}20260315000000003{serial}"
+        wish = Wish(
+            "payout", 30 + serial, 3, 100, {"remark": "到店有礼", "act_name": "开业抽奖"}, openid=ming["openid"]
+        )
+        params = CHANNELS["transfer_bills"].freeze(live.runtime.settings, number, wish)
+        orders.append((place(live.app, mch_billno=number, reason_id=30 + serial), live.runtime.pay_v3.create(params)))
+    (first, created), (second, _) = orders
+    simulator.control("POST", f"people/{ming['id']}/transfers/{created.transfer_bill_no}/confirm", {})
+    simulator.control("POST", "pushes/settle", {"timeout_s": 10})
+    assert evidence_of(live.app, first) and not evidence_of(live.app, second)
+    assert order_of(live.app, first).lease_epoch == 1
+    simulator.advance(24 * 3600 + 60)  # our clock has not heard of it when the notice comes
+    live.runtime.pay_v3.query(created.out_bill_no)
+    simulator.control("POST", "pushes/settle", {"timeout_s": 10})
+    assert order_of(live.app, second).lease_epoch == 1 and "OVERDUE_CLOSE" in evidence_of(live.app, second)[0]
