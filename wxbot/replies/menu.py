@@ -98,7 +98,7 @@ def faults_of(buttons: Sequence[Button], public_url: str) -> list[Fault]:
     found: list[Fault] = []
     if len(buttons) > limits.MENU_BUTTONS_MAX:
         found.append(Fault((0, None), "name", "最多三个一级菜单。", "At most three buttons."))
-    own, foreign = urlsplit(public_url), set()
+    own, foreign = urlsplit(public_url), set[str]()
     for place, entry in places(buttons):
         found += _name_faults(place, entry)
         if "sub_button" in entry:
@@ -106,7 +106,7 @@ def faults_of(buttons: Sequence[Button], public_url: str) -> list[Fault]:
                 found.append(Fault(place, "name", "每个菜单下最多五项。", "At most five entries under a button."))
             continue
         found += _action_faults(place, entry, own.netloc)
-        host = urlsplit(entry.get("url", "")).hostname
+        host = _host(entry.get("url", ""))
         if entry.get("type") == "view" and host and host != own.hostname:
             foreign.add(host)
             if len(foreign) == EXTERNAL_DOMAINS_AT_MOST + 1:
@@ -141,12 +141,20 @@ def _action_faults(place: Place, entry: Button, own_host: str) -> Iterator[Fault
         yield Fault(place, "type", "请选择点击后做什么。", "Choose what a tap does.")
 
 
+def _host(url: str) -> str:
+    """The host of an address; empty when it has none, or hides it behind a user name."""
+    try:
+        parts = urlsplit(url)
+        return "" if "@" in parts.netloc else parts.hostname or ""
+    except ValueError:
+        return ""
+
+
 def _url_faults(place: Place, url: str, own_host: str) -> Iterator[Fault]:
-    parts = urlsplit(url)
-    is_ours = parts.scheme in ("http", "https") and parts.netloc == own_host
-    if not url or any(ord(character) <= 32 for character in url) or "@" in parts.netloc or not parts.hostname:
+    host, scheme = _host(url), url.partition(":")[0].lower()
+    if not host or any(ord(character) <= 32 for character in url) or scheme not in ("http", "https"):
         yield Fault(place, "value", "请填写完整网址，例如 https://…", "Give a whole address, such as https://…")
-    elif not is_ours and parts.scheme != "https":
+    elif scheme != "https" and urlsplit(url).netloc != own_host:
         yield Fault(place, "value", "外部网址要以 https:// 开头。", "An address elsewhere must begin with https://.")
     elif limits.byte_length(url) > limits.MENU_URL_BYTES:
         yield Fault(place, "value", "网址太长，最多 1024 字节。", "The address has more than 1024 bytes.")
