@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, g, jsonify, redirect, render_template, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, render_template, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -29,6 +29,7 @@ from wxbot.campaigns import admin as campaigns
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
+from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
 from wxbot.payouts import admin as payouts
@@ -37,6 +38,7 @@ from wxbot.people import admin as roster
 from wxbot.people import admin_marks as marks
 from wxbot.people import h5 as bind
 from wxbot.replies import admin as reply_rules
+from wxbot.replies import admin_dialogues, admin_menu
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
@@ -45,9 +47,6 @@ from wxbot.vouchers import h5 as vouchers_h5
 
 Guard = Literal["public", "openid", "staff"]
 """public: anyone · openid: a person WeChat vouched for · staff: someone signed in to the console."""
-
-Pages = Literal["machine", "phone", "console"]
-"""Which security headers: for programs, for the WeChat browser, for the console."""
 
 SLOW_S = 1.0
 """Requests slower than this are logged."""
@@ -85,6 +84,8 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", admin_programmes.blueprint, "staff", "console"),
     Door("/admin", admin_lists.blueprint, "staff", "console"),
     Door("/admin", reply_rules.blueprint, "staff", "console"),
+    Door("/admin", admin_menu.blueprint, "staff", "console"),
+    Door("/admin", admin_dialogues.blueprint, "staff", "console"),
     Door("/admin", roster.blueprint, "staff", "console"),
     Door("/admin", marks.blueprint, "staff", "console"),
     Door("/admin", vouchers.blueprint, "staff", "console"),
@@ -93,7 +94,7 @@ DOORS: tuple[Door, ...] = (
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
 
 CALLBACK = "/wechat"
-"""WeChat's messages (callback.py); public, guarded by their signatures."""
+"""WeChat's messages (wxbot/callback); public, guarded by their signatures."""
 
 
 @public_files.get("/")
@@ -119,78 +120,7 @@ def domain_proof(code: str) -> Response:
 
 # --- headers ------------------------------------------------------------------------------------------------------
 
-PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=()"
 LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
-_AVATARS = "https://thirdwx.qlogo.cn https://wx.qlogo.cn https://mmbiz.qpic.cn"
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-@dataclass(frozen=True)
-class Headers:
-    """The security headers of one kind of pages (security S71), made once; `{nonce}` is filled in per page."""
-
-    fixed: tuple[tuple[str, str], ...]
-    policy: tuple[str, str] | None
-
-    @classmethod
-    def of(cls, pages: Pages, settings: Settings) -> "Headers":
-        """The headers for `pages`.
-
-        On the phone the full policy is only reported in production, until it has been seen on real phones (whether
-        jweixin's frames need more is UNCONFIRMED); under the simulator it is enforced, and the simulator, whose phone
-        shows the page in a frame, is let in.
-        """
-        if pages == "machine":
-            return cls((), None)
-        fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
-        tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
-        wechat = _origin(settings.api_base) if settings.is_simulated else ""
-        frames = wechat if pages == "phone" and wechat else "'none'"
-        own = f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
-        full = "; ".join(
-            (
-                "default-src 'none'",
-                " ".join(("script-src 'self'{nonce}", *sorted(tencent))),
-                "style-src 'self'{nonce}",
-                f"img-src 'self' data: {_AVATARS} {wechat}".rstrip(),
-                f"connect-src 'self' {wechat if pages == 'phone' else ''}".rstrip(),
-                "font-src 'self'",
-                "manifest-src 'self'",
-                *([f"frame-src {wechat}"] if pages == "phone" and wechat else []),
-                own,
-            )
-        )
-        if pages == "phone" and not settings.is_simulated:
-            fixed["Content-Security-Policy"] = own
-            return cls(tuple(fixed.items()), ("Content-Security-Policy-Report-Only", full))
-        if pages == "console":
-            fixed["X-Frame-Options"] = "DENY"
-            fixed["Cross-Origin-Opener-Policy"] = "same-origin"
-        return cls(tuple(fixed.items()), ("Content-Security-Policy", full))
-
-    def put(self, response: Response) -> None:
-        """Set the headers; a view that set one itself (a stricter policy for an upload) keeps its own."""
-        headers = response.headers
-        if request.endpoint == "static":
-            return
-        for name, value in self.fixed:
-            headers.setdefault(name, value)
-        if self.policy is not None:
-            name, value = self.policy
-            nonce = g.get("csp_nonce")
-            headers.setdefault(name, value.replace("{nonce}", f" 'nonce-{nonce}'" if nonce else ""))
-
-
-def csp_nonce() -> str:
-    """For templates: the number used once that lets an inline script or style of this page run."""
-    if "csp_nonce" not in g:
-        g.csp_nonce = secrets.token_urlsafe(18)
-    nonce: str = g.csp_nonce
-    return nonce
 
 
 def _install_headers(app: Flask, settings: Settings) -> None:

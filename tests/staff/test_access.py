@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, create_engine
 from tests.staff.consoles import Browser, form_at
 from wxbot.staff.console import HEADERS, roles_of
 
-CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "programmes.", "lists.", "payouts.", "roster.", "marks.", "vouchers.")
+CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "menus.", "dialogues.", "programmes.", "lists.", "payouts.", "roster.", "marks.", "vouchers.")
 
 ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "reviewer", "cashier", "admin"),
@@ -21,7 +21,7 @@ ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "cashier"),
     ("anyone",),
 )
-DESK, LISTS = ("reviewer", "cashier", "admin"), ("reviewer", "admin")
+DESK, LISTS, CHATS = ("reviewer", "cashier", "admin"), ("reviewer", "admin"), ("marketer", "admin")
 MATRIX: dict[str, tuple[str, ...]] = {
     "staff.sign_in_form": ANY, "staff.sign_in_post": ANY, "staff.language": ANY,
     "staff.sign_out": ALL, "staff.password_form": ALL, "staff.password": ALL,
@@ -56,6 +56,9 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "vouchers.kind_list": ("marketer", "reviewer", "cashier"), "vouchers.new_kind": MONEY, "vouchers.add_kind": MONEY,
     "vouchers.kind": MONEY, "vouchers.change_kind": MONEY,
     "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS,
+    "reply_rules.change": RUNS, "reply_rules.switch": RUNS, "reply_rules.move": RUNS, "reply_rules.stand": RUNS,
+    "menus.index": RUNS, "menus.save": RUNS, "menus.review": RUNS, "menus.publish": RUNS, "menus.fetch": RUNS,
+    "dialogues.index": CHATS, "dialogues.end": CHATS,
 }  # fmt: skip
 
 LOGIN = {"marketer": "li", "reviewer": "sun", "cashier": "wang", "admin": "chen"}
