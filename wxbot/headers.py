@@ -1,0 +1,85 @@
+"""The security headers of the web door's answers, per kind of page (security S71)."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from flask import Response, g, request
+
+from wxbot.settings import Settings
+
+Pages = Literal["machine", "phone", "console"]
+"""For programs, for the WeChat browser, for the console."""
+
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=()"
+_AVATARS = "https://thirdwx.qlogo.cn https://wx.qlogo.cn https://mmbiz.qpic.cn"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True)
+class Headers:
+    """The security headers of one kind of pages (security S71), made once; `{nonce}` is filled in per page."""
+
+    fixed: tuple[tuple[str, str], ...]
+    policy: tuple[str, str] | None
+
+    @classmethod
+    def of(cls, pages: Pages, settings: Settings) -> "Headers":
+        """The headers for `pages`.
+
+        On the phone the full policy is only reported in production, until it has been seen on real phones (whether
+        jweixin's frames need more is UNCONFIRMED); under the simulator it is enforced, and the simulator, whose phone
+        shows the page in a frame, is let in.
+        """
+        if pages == "machine":
+            return cls((), None)
+        fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
+        tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
+        wechat = _origin(settings.api_base) if settings.is_simulated else ""
+        frames = wechat if pages == "phone" and wechat else "'none'"
+        own = f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
+        full = "; ".join(
+            (
+                "default-src 'none'",
+                " ".join(("script-src 'self'{nonce}", *sorted(tencent))),
+                "style-src 'self'{nonce}",
+                f"img-src 'self' data: {_AVATARS} {wechat}".rstrip(),
+                f"connect-src 'self' {wechat if pages == 'phone' else ''}".rstrip(),
+                "font-src 'self'",
+                "manifest-src 'self'",
+                *([f"frame-src {wechat}"] if pages == "phone" and wechat else []),
+                own,
+            )
+        )
+        if pages == "phone" and not settings.is_simulated:
+            fixed["Content-Security-Policy"] = own
+            return cls(tuple(fixed.items()), ("Content-Security-Policy-Report-Only", full))
+        if pages == "console":
+            fixed["X-Frame-Options"] = "DENY"
+            fixed["Cross-Origin-Opener-Policy"] = "same-origin"
+        return cls(tuple(fixed.items()), ("Content-Security-Policy", full))
+
+    def put(self, response: Response) -> None:
+        """Set the headers; a view that set one itself (a stricter policy for an upload) keeps its own."""
+        headers = response.headers
+        if request.endpoint == "static":
+            return
+        for name, value in self.fixed:
+            headers.setdefault(name, value)
+        if self.policy is not None:
+            name, value = self.policy
+            nonce = g.get("csp_nonce")
+            headers.setdefault(name, value.replace("{nonce}", f" 'nonce-{nonce}'" if nonce else ""))
+
+
+def csp_nonce() -> str:
+    """For templates: the number used once that lets an inline script or style of this page run."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(18)
+    nonce: str = g.csp_nonce
+    return nonce
