@@ -156,14 +156,22 @@ def wired(platform: PlatformV3) -> Wire:
     return Wire(platform, closes=False)
 
 
-def client_on(url: str, folder, *, has_public_key: bool = True, now=lambda: NOW_S, **transport) -> PayV3Client:
+@cache
+def transport_with(ca_file: str | None, is_impatient: bool) -> Transport:
+    quick = Timeouts(connect_s=0.5, read_s=0.3, total_s=0.6)
+    return Transport(ca_file=ca_file, timeouts=quick if is_impatient else None)
+
+
+def client_on(
+    url: str, folder, *, has_public_key: bool = True, now=lambda: NOW_S, ca_file=None, is_impatient: bool = False
+) -> PayV3Client:
     """A client with the merchant's files in `folder`."""
     key_file, cert_file = folder / "apiclient_key.pem", folder / "apiclient_cert.pem"
     if not key_file.exists():
         key_file.write_bytes(key_pem("merchant"))
         cert_file.write_bytes(certificate("merchant"))
     return PayV3Client(
-        Transport(**{"timeouts": Timeouts(connect_s=0.5, read_s=0.3, total_s=0.6), **transport}),
+        transport_with(ca_file, is_impatient),
         url,
         mch_id=MCH_ID,
         appid=APPID,

@@ -259,7 +259,7 @@ def test_any_signed_object_is_an_answer_or_unanswered_and_never_a_foreign_succes
 def test_F05_F06_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice(answer, tmp_path):
     with Wire(answer) as wire:
         with pytest.raises(Unanswered) as caught:
-            call_create(bank.client_on(wire.url, tmp_path))
+            call_create(bank.client_on(wire.url, tmp_path, is_impatient=True))
         assert len(wire.heard) == 1 and not caught.value.security
 
 
