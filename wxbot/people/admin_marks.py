@@ -35,7 +35,7 @@ PAGE_ROWS = 50
 
 def _may_put(mark: str) -> bool:
     """Who reviews vouchers may stop payments; letting somebody be paid without a phone is for others."""
-    return mark == "block" or me().role in ("cashier", "admin")
+    return mark != "allow" or me().role in ("cashier", "admin")
 
 
 def _page(fault: str = "") -> str:
