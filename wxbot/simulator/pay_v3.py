@@ -77,7 +77,7 @@ def speaks_certificate(world: World, request: Request) -> bool:
     serial = request.header("Wechatpay-Serial")
     if serial in ("", world.account.pay_public_key_id):
         return False
-    if serial.upper() != world.platform_keys.certificate_serial:
+    if serial.upper().lstrip("0") != world.platform_keys.certificate_serial.lstrip("0"):
         raise TransferRefusal("PARAM_ERROR", "Http头Wechatpay-Serial不是有效的微信支付公钥ID或平台证书序列号")
     return True
 
