@@ -8,6 +8,7 @@ from wxbot.clock import Clock
 from wxbot.db import Database, assert_no_transaction
 from wxbot.settings import Settings
 from wxbot.vault import Vault
+from wxbot.wechat.errors import NotSent
 from wxbot.wechat.http import Transport
 from wxbot.wechat.messages import CallbackAccount
 from wxbot.wechat.mp import OfficialAccount
@@ -114,7 +115,19 @@ class Runtime:
 
     @cached_property
     def pay_v3(self) -> PayV3Client:
-        """WeChat Pay v3, for merchant transfers; needs api_v3_key (ValueError without it). Signs instead of client TLS."""
+        """WeChat Pay v3, for merchant transfers; it signs where v2 has a client certificate.
+
+        Raises NotSent when its keys are missing or do not fit: nothing can be sent then, and other orders go on.
+        """
+        try:
+            return self._make_pay_v3()
+        except (OSError, ValueError) as error:
+            raise NotSent(
+                f"WeChat Pay v3 cannot be used ({error}): check WXBOT_API_V3_KEY, WXBOT_PAY_CERT_FILE, "
+                "WXBOT_PAY_CERT_KEY_FILE and WXBOT_PAY_PUBLIC_KEY_FILE"
+            ) from error
+
+    def _make_pay_v3(self) -> PayV3Client:
         settings = self.settings
         transport = Transport(
             before_send=assert_no_transaction,

@@ -20,6 +20,7 @@ from tests.wechat import platform_v3 as bank
 from wxbot.orders.channels import CHANNELS, Wish
 from wxbot.orders.models import Evidence, Order
 from wxbot.settings import Settings
+from wxbot.wechat.errors import NotSent
 
 NUMBER = "1900000001202603150000000011"
 
@@ -154,6 +155,18 @@ def test_S65_what_wechat_has_not_provably_sent_changes_nothing(sqlite_url: str, 
 def test_without_an_apiv3_key_nobody_is_believed(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
     app = app_for(deployment(sqlite_url, redis_url, tmp_path, api_v3_key=""))
     assert told(app).status_code == 401
+    close(app)
+
+
+def test_keys_that_do_not_fit_are_not_sent_and_wechat_is_told_to_come_again(
+    sqlite_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    settings = deployment(sqlite_url, redis_url, tmp_path)
+    (tmp_path / "apiclient_key.pem").write_bytes(bank.key_pem("stranger"))
+    app = app_for(settings)
+    with pytest.raises(NotSent, match="WXBOT_PAY_CERT_KEY_FILE"):
+        _ = app.extensions["wxbot"].pay_v3
+    assert told(app).status_code == 500
     close(app)
 
 
