@@ -59,7 +59,7 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
             if programme is None or not programme.is_open:
                 raise Refused("programme", "请选择一个开放的项目", "Choose a programme that is open")
             pay_list = PayList(
-                name=(_shown(file.name) or file_name or "名单")[:NAME_CHARS], file_name=file_name, file_sha256=sha256, programme_id=programme_id,
+                name=(_shown(file.name) or file_name.rpartition(".")[0] or "名单")[:NAME_CHARS], file_name=file_name, file_sha256=sha256, programme_id=programme_id,
                 channel="", status="draft", created_by=staff_id, created_at=now,
             )  # fmt: skip
             session.add(pay_list)

@@ -97,6 +97,10 @@
     }
   });
 
+  // On a phone the bar of pages is longer than the screen: show where we are.
+  var here = document.querySelector(".side-nav .is-here");
+  if (here) { here.scrollIntoView({ block: "nearest", inline: "center" }); }
+
   // A file that was chosen or dropped is named where it was dropped.
   document.addEventListener("change", function (event) {
     var shown = event.target.type === "file" && event.target.closest(".drop") && event.target.closest(".drop").querySelector("[data-file-name]");
