@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from sqlalchemy import event, text, update
 from sqlalchemy.orm import Session
 
 from tests.campaigns.stories import launched, work
+from tests.conftest import Cast
+from tests.payouts.stories import fund, owe, payout_of
 from tests.servers import SimulatedWeChat
 from wxbot import invariants
 from wxbot.budget import Budget
@@ -16,7 +19,12 @@ from wxbot.campaigns import absorb, load, pool
 from wxbot.campaigns.models import Campaign, Lottery
 from wxbot.db import Database
 from wxbot.orders import send
+from wxbot.orders.channels import Wish
+from wxbot.orders.plan import plan_orders
+from wxbot.payouts.models import Programme
 from wxbot.runtime import Runtime
+from wxbot.vouchers.models import Voucher, VoucherKind
+from wxbot.worker import run_until_quiet
 
 
 def test_T8_busy_books_raise_no_false_alarm(database: Database) -> None:
@@ -85,6 +93,50 @@ def test_T15_what_runs_every_second_walks_an_index(runtime: Runtime, simulator: 
     assert "ix_orders_unnoticed" in unnoticed
     (loose,) = [plan for statement, plan in plans.items() if "bucket_id IS NULL" in statement]
     assert "ix_packets_bucket_id" not in loose
+
+
+HAND_EDITS = {
+    "I3_payouts": "UPDATE payouts SET status = 'paid'",
+    "I8": "UPDATE quotas SET n = n + 1",
+    "I1_paid": "UPDATE orders SET status = 'received' WHERE reason_kind = 'payout'",
+    "F01": "UPDATE payouts SET source_kind = 'voucher', source_id = 1",
+}
+
+
+@pytest.mark.parametrize("name", sorted(HAND_EDITS))
+def test_F72_a_hand_edit_of_what_is_owed_is_found(
+    runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, name: str
+) -> None:
+    programme_id = fund(runtime)
+    simulator.control("POST", "bank/topup", {"amount_fen": 1000})
+    payout_id = owe(runtime, programme_id, cast.ming.openid)
+    run_until_quiet(runtime)
+    assert not any(invariants.check(runtime.database).values())
+    with runtime.database.transaction() as session:
+        if name == "I1_paid":  # a second order for the same reason, as only a hand edit can make it
+            session.execute(text("DROP INDEX one_live_order"))
+            wish = Wish(
+                "payout", payout_id, programme_id, 100, payout_of(runtime, payout_id).texts, 2, cast.ming.openid
+            )
+            plan_orders(session, runtime.settings, "sendredpack", [wish], runtime.clock.now())
+        if name == "F01":
+            lay_voucher(session, cast.ming.openid)
+        session.execute(text(HAND_EDITS[name]))
+    assert invariants.check(runtime.database, {name: invariants.INVARIANTS[name]})[name] == 1
+
+
+def lay_voucher(session: Session, openid: str) -> None:
+    """A voucher that nobody has decided about."""
+    now = datetime.now(UTC)
+    kind = {"name": "小票", "amount_rule": "fixed", "programme_id": session.query(Programme).one().id}
+    made = VoucherKind(**kind, fixed_fen=100, updated_by=1, updated_at=now)
+    session.add(made)
+    session.flush()
+    session.add(
+        Voucher(id=1, public_id="v1", openid=openid, kind_id=made.id, asked_fen=100, amount_fen=100, via="h5",
+                month="202611", submitted_at=now)
+    )  # fmt: skip
+    session.flush()
 
 
 @pytest.mark.parametrize("name", sorted(invariants.INVARIANTS))

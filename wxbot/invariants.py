@@ -4,6 +4,7 @@ Each returns how many rows break it; 0 everywhere is the only good answer. docs/
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import case, func, select, text
 from sqlalchemy.orm import Session
@@ -13,7 +14,9 @@ from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
 from wxbot.draws.models import Bind, Draw
-from wxbot.orders.models import DEAD, Order
+from wxbot.orders.models import DEAD, Order, Quota
+from wxbot.payouts.models import BudgetChange, PayList, Payout
+from wxbot.vouchers.models import Voucher
 
 
 def one_live_order(session: Session) -> int:
@@ -160,6 +163,82 @@ def closed_at_rest(session: Session) -> int:
     )
 
 
+def payouts_follow_orders(session: Session) -> int:
+    """I1, I2, I3: a payout says paid or returned exactly when its order does, and one that is ordered has a live order.
+
+    An order whose change nobody has looked at yet is on its way to its payout and no fault.
+    """
+    ended = {"received": "paid", "returned": "returned"}
+    expected = case(ended, value=Order.status, else_="ordered")
+    is_seen = Order.is_noticed & Order.status.not_in(("failed", "planned", "sending"))
+    differing = (
+        select(func.count())
+        .select_from(Order)
+        .join(Payout, Payout.order_id == Order.id)
+        .where(Order.reason_kind == "payout", is_seen, Payout.status != expected)
+    )
+    without = (
+        select(func.count())
+        .select_from(Payout)
+        .outerjoin(Order, Order.id == Payout.order_id)
+        .where(Payout.status.in_(("ordered", "paid", "returned")), Order.id.is_(None))
+    )
+    return int(session.execute(differing).scalar_one()) + int(session.execute(without).scalar_one())
+
+
+def paid_once(session: Session) -> int:
+    """I1: no payout has two orders whose money a person received."""
+    doubled = (
+        select(Order.reason_id)
+        .where(Order.reason_kind == "payout", Order.status == "received")
+        .group_by(Order.reason_id)
+        .having(func.count() > 1)
+    )
+    return int(session.execute(select(func.count()).select_from(doubled.subquery())).scalar_one())
+
+
+def payouts_have_two_people(session: Session) -> int:
+    """I16: nobody approved a payout, a list or a programme's budget that they had asked for themselves."""
+    found = 0
+    for model, maker, checker in (
+        (Payout, Payout.created_by, Payout.approved_by),
+        (PayList, PayList.created_by, PayList.approved_by),
+        (BudgetChange, BudgetChange.requested_by, BudgetChange.decided_by),
+    ):
+        is_approved = BudgetChange.status == "approved" if model is BudgetChange else checker.is_not(None)
+        query = select(func.count()).select_from(model).where(maker == checker, is_approved)
+        found += int(session.execute(query).scalar_one())
+    return found
+
+
+def vouchers_are_owed(session: Session) -> int:
+    """F01: a voucher is approved exactly when somebody is owed for it."""
+    owed = (Payout.source_kind == "voucher") & (Payout.source_id == Voucher.id)
+    unpaid = (
+        select(func.count()).select_from(Voucher).outerjoin(Payout, owed)
+        .where(Voucher.status == "approved", Payout.id.is_(None))
+    )  # fmt: skip
+    early = select(func.count()).select_from(Voucher).join(Payout, owed).where(Voucher.status != "approved")
+    return int(session.execute(unpaid).scalar_one()) + int(session.execute(early).scalar_one())
+
+
+def days_counted(session: Session) -> int:
+    """I8, F25b: what is counted against a person's day is what was sent to them and did not definitely fail."""
+    query = (
+        select(Order.openid, Order.charged_day, func.count(), func.sum(Order.amount_fen))
+        .where(Order.charged_day.is_not(None), Order.status != "failed")
+        .group_by(Order.openid, Order.charged_day)
+    )
+    real: dict[Any, tuple[int, int]] = {
+        (f"person:{openid}", day): (int(n), int(fen)) for openid, day, n, fen in session.execute(query)
+    }
+    query_kept = select(Quota).where(Quota.name.startswith("person:"))
+    kept: dict[Any, tuple[int, int]] = {
+        (row.name, row.period): (row.n, row.fen) for row in session.scalars(query_kept) if row.n or row.fen
+    }
+    return sum(1 for key in kept.keys() | real.keys() if kept.get(key) != real.get(key))
+
+
 INVARIANTS: dict[str, Callable[[Session], int]] = {
     "I1": one_live_order,
     "I4": intent_before_wire,
@@ -171,6 +250,11 @@ INVARIANTS: dict[str, Callable[[Session], int]] = {
     "I12": one_win,
     "I13": packets_counted,
     "I16": four_eyes,
+    "I1_paid": paid_once,
+    "I3_payouts": payouts_follow_orders,
+    "I8": days_counted,
+    "I16_payouts": payouts_have_two_people,
+    "F01": vouchers_are_owed,
     "F39": binds_explained,
     "at_rest": closed_at_rest,
 }
