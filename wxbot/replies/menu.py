@@ -47,8 +47,8 @@ class Fault:
 
 
 def _kept(entry: Mapping[str, Any]) -> Button:
-    kept = {name: value for name, value in entry.items() if value not in ("", None, []) and name != "sub_button"}
-    return {name: str(value).strip() if isinstance(value, str) else value for name, value in kept.items()}
+    trimmed = {name: value.strip() if isinstance(value, str) else value for name, value in entry.items()}
+    return {name: value for name, value in trimmed.items() if value not in ("", None, []) and name != "sub_button"}
 
 
 def tidy(buttons: Sequence[Mapping[str, Any]]) -> list[Button]:
