@@ -4,6 +4,7 @@ The template has one variable, ${code}.
 """
 
 import json
+import logging
 from typing import Any
 
 from alibabacloud_dysmsapi20170525 import models
@@ -15,6 +16,9 @@ from wxbot.db import assert_no_transaction
 from wxbot.people.sms.base import CONNECT_S, READ_S, NotDelivered, Unsure, never_connected
 from wxbot.settings import Settings
 from wxbot.wechat.http import Transport
+
+# At DEBUG the SDK prints whole requests, phone and code included (S58).
+logging.getLogger("darabonba-core").setLevel(logging.INFO)
 
 ENDPOINT = "dysmsapi.aliyuncs.com"
 

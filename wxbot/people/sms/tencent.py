@@ -3,6 +3,7 @@
 The template has two variables: {1} the code, {2} the minutes it is valid.
 """
 
+import logging
 from typing import Any
 
 from tencentcloud.common.credential import Credential
@@ -16,6 +17,9 @@ from wxbot.db import assert_no_transaction
 from wxbot.people.sms.base import READ_S, NotDelivered, Unsure, never_connected
 from wxbot.settings import Settings
 from wxbot.wechat.http import Transport
+
+# At DEBUG the SDK prints whole requests, phone and code included (S58).
+logging.getLogger("tencentcloud_sdk_common").setLevel(logging.INFO)
 
 REGION = "ap-guangzhou"
 LOST = ("ServerNetworkError", "InternalError", "ClientNetworkError")
