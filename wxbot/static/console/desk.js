@@ -179,7 +179,6 @@
   // --- pieces that come and go ---
 
   function settle() { shownAt = Date.now(); reset(); fingers = {}; }
-  settle();
   document.addEventListener("htmx:beforeSwap", function (event) {
     // A refusal is a page to look at, too: it shows the voucher again with the sentence.
     if ([409, 422].indexOf(event.detail.xhr.status) >= 0 && event.detail.xhr.responseText) { event.detail.shouldSwap = true; event.detail.isError = false; }
