@@ -6,25 +6,31 @@ import csv
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+from tests.conftest import Cast, simulator_settings
 from tests.payouts.desk import Desk, csv_file, openid, phone, xlsx_file
-from tests.payouts.stories import sound
+from tests.payouts.stories import fund, pass_time, sound
+from tests.servers import SimulatedWeChat
 from wxbot import sheets
 from wxbot.money import yuan
 from wxbot.orders import quotas
-from wxbot.payouts import list_read, lists
+from wxbot.payouts import list_read, list_results, lists
 from wxbot.payouts.list_rows import request_rows
 from wxbot.payouts.list_words import fault_text
 from wxbot.payouts.lists import File
-from wxbot.payouts.models import ListRow, Programme
+from wxbot.payouts.models import ListRow, PayList, Programme
 from wxbot.payouts.refusals import Refused
 from wxbot.payouts.request import Claim, request
 from wxbot.people.models import Binding
+from wxbot.runtime import Runtime
+from wxbot.worker import run_until_quiet
 
 EVIL = [
     "<img src=x onerror=alert(1)>",
@@ -365,3 +371,32 @@ def test_s42_s45_what_comes_in_with_a_list_neither_runs_in_a_page_nor_in_a_sprea
         ]
     desk.do("wang", list_id, "drop")
     assert desk.list(list_id).status == "approved"
+
+
+# --- to the wallet ------------------------------------------------------------------------------------------------
+
+
+def test_a_list_is_paid_to_the_wallet_and_its_results_say_so(
+    sqlite_url: str, redis_url: str, tmp_path: Path, simulator: SimulatedWeChat, cast: Cast
+) -> None:
+    simulator.control("POST", "bank/topup", {"amount_fen": 100_000})
+    with closing(Runtime(simulator_settings(simulator, sqlite_url, redis_url, tmp_path))) as runtime:
+        programme_id = fund(runtime, 10_000)
+        header = ("openid", "姓名", "金额", "备注")
+        raw = csv_file(
+            ("oNOBODYofthisaccount00000001", "外人", "3", ""), (cast.ming.openid, "阿明", "1.13", "好"), header=header
+        )
+        list_id = lists.upload(runtime, File(raw, "三月.csv", ""), programme_id, 4, runtime.clock.now())
+        lists.submit(runtime, list_id, runtime.clock.now())
+        with runtime.database.transaction() as session:
+            seen = session.get_one(PayList, list_id).content_sha256 or ""
+            lists.approve(session, list_id, 6, seen, runtime.clock.now())
+        run_until_quiet(runtime)
+        for packet in simulator.control("GET", f"people/{cast.ming.id}/packets")["packets"]:
+            simulator.control("POST", f"people/{cast.ming.id}/packets/{packet['detail_id']}/open")
+        pass_time(runtime, simulator, 90)
+        table = [row for batch in list_results.batches(runtime.database, list_id, "zh_CN") for row in batch]
+        assert [(row[1], row[4], row[6]) for row in table] == [("外人", "3.00", "付款中"), ("阿明", "1.13", "已领取")]
+        assert "该 openid 不属于本公众号" in str(table[0][7]) and len(str(table[1][8])) == 28
+        assert simulator.control("GET", f"people/{cast.ming.id}/wallet")["wallet_fen"] == 113
+        sound(runtime)

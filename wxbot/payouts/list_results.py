@@ -9,23 +9,31 @@ from sqlalchemy.orm import Session
 from wxbot.db import Database
 from wxbot.money import yuan
 from wxbot.orders.models import Order
+from wxbot.orders.words import meaning_of
 from wxbot.payouts.list_words import fault_text, hold_text, status_text
 from wxbot.payouts.models import ListRow, Payout
-from wxbot.wechat.errors import row_for
 
 EXPORT_BATCH = 1_000
 HEADER_ZH = ("行", "姓名", "手机号", "openid", "金额", "备注", "结果", "原因", "商户单号")
 HEADER_EN = ("row", "name", "phone", "openid", "amount", "note", "result", "reason", "order number")
 
 
+STAGES: dict[str, tuple[str, str]] = {
+    "planned": ("等待发送", "waits to be sent"),
+    "accepted": ("等待领取", "waits to be taken"),
+    "unknown": ("结果未知，正在查询", "the outcome is open and asked for"),
+    "manual": ("待人工处理", "needs a person"),
+}
+"""Status of an order that is under way → what a row says of it."""
+
+
 @dataclass(frozen=True)
 class Result:
-    """A row, its payout and its order's number."""
+    """A row, its payout and its order."""
 
     row: ListRow
-    payout: Payout | None
-    mch_billno: str
-    channel: str
+    payout: Payout | None = None
+    order: Order | None = None
 
     @property
     def status(self) -> str:
@@ -34,28 +42,34 @@ class Result:
             return self.payout.status
         return "faulty" if self.row.fault else "planned"
 
+    @property
+    def mch_billno(self) -> str:
+        """The number of its latest order, '' when there is none."""
+        return self.order.mch_billno if self.order else ""
+
     def reason(self, locale: str) -> str:
         """Why it is not paid, or not yet; '' when there is nothing to say."""
         if self.payout is None:
             return fault_text(self.row.fault, locale)
         if self.payout.status == "approved" and self.payout.hold:
             return hold_text(self.payout.hold, locale)
-        if not self.payout.err_code or self.payout.status == "paid":
+        if self.payout.status in ("paid", "cancelled"):
             return ""
-        row = row_for("transfer" if self.channel == "transfer_bills" else "pay", self.payout.err_code)
-        return row.zh if locale.startswith("zh") else row.en
+        parts = []
+        if self.payout.status == "ordered" and self.order is not None and self.order.status in STAGES:
+            parts.append(STAGES[self.order.status][0 if locale.startswith("zh") else 1])
+        code = (self.order.err_code if self.order is not None else None) or self.payout.err_code
+        if code:
+            parts.append(meaning_of(self.payout.channel, code).said.within(locale))
+        return "；".join(parts) if locale.startswith("zh") else "; ".join(parts)
 
 
 def results_of(session: Session, rows: Sequence[ListRow]) -> list[Result]:
     """What became of these rows."""
     ids = [row.payout_id for row in rows if row.payout_id]
-    query = select(Payout, Order.mch_billno).outerjoin(Order, Order.id == Payout.order_id).where(Payout.id.in_(ids))
-    known = {payout.id: (payout, number or "") for payout, number in session.execute(query)}
-    found = []
-    for row in rows:
-        payout, number = known.get(row.payout_id or 0, (None, ""))
-        found.append(Result(row, payout, number, payout.channel if payout else ""))
-    return found
+    query = select(Payout, Order).outerjoin(Order, Order.id == Payout.order_id).where(Payout.id.in_(ids))
+    known = {payout.id: (payout, order) for payout, order in session.execute(query)}
+    return [Result(row, *known.get(row.payout_id or 0, (None, None))) for row in rows]
 
 
 def header(locale: str) -> tuple[str, ...]:
