@@ -23,6 +23,7 @@ from wxbot.payouts.order import order_due
 from wxbot.people.erasure import erase_due
 from wxbot.people.notices import tell_due
 from wxbot.people.outbox import send_due as send_sms
+from wxbot.replies.dialogues.ends import sweep
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.vouchers import fetch as voucher_photos
@@ -135,6 +136,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "people.sms": send_sms,
     "people.tell": tell_due,
     "people.erase": erase_due,
+    "replies.sweep": sweep,
     "vouchers.fetch": voucher_photos.fetch_due,
     "vouchers.lapse": voucher_photos.lapse,
     "ledger.seal": seal,
@@ -153,6 +155,7 @@ INTERVALS: dict[str, float] = {
     "payouts.rows": 1.0,
     "payouts.order": 1.0,
     "payouts.follow": 1.0,
+    "replies.sweep": 10.0,
     "vouchers.fetch": 1.0,
     "vouchers.lapse": 60.0,
     "draws.match": 5.0,
