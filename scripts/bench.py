@@ -20,6 +20,7 @@ from typing import Any
 import bench_callbacks
 import bench_draws
 import bench_orders
+import bench_payouts
 import bench_table
 from bench_stage import BenchProblem, Figure, Ground, Size
 from rich.console import Console
@@ -27,13 +28,14 @@ from rich.table import Table
 
 from wxbot.private_servers import ServerProblem
 
-FULL = Size(requests=1500, rounds=9, orders=2000, big_rows=1_000_000, pages=100)
-QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16)
+FULL = Size(requests=1500, rounds=9, orders=2000, big_rows=1_000_000, pages=100, payouts=10_000)
+QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16, payouts=300)
 
 CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "callbacks": bench_callbacks.run,
     "draws": bench_draws.run,
     "orders": bench_orders.run,
+    "payouts": bench_payouts.run,
     "table": bench_table.run,
 }
 

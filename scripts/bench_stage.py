@@ -78,6 +78,7 @@ class Size:
     orders: int
     big_rows: int
     pages: int
+    payouts: int
     concurrency: int = 32
 
 
