@@ -42,6 +42,7 @@ from wxbot.replies import admin_dialogues, admin_menu
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
+from wxbot.timeline import admin as timeline
 from wxbot.vouchers import admin as vouchers
 from wxbot.vouchers import h5 as vouchers_h5
 
@@ -89,6 +90,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", roster.blueprint, "staff", "console"),
     Door("/admin", marks.blueprint, "staff", "console"),
     Door("/admin", vouchers.blueprint, "staff", "console"),
+    Door("/admin", timeline.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""

@@ -10,7 +10,7 @@ from sqlalchemy import MetaData, create_engine
 from tests.staff.consoles import Browser, form_at
 from wxbot.staff.console import HEADERS, roles_of
 
-CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "menus.", "dialogues.", "programmes.", "lists.", "payouts.", "roster.", "marks.", "vouchers.")
+CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "menus.", "dialogues.", "programmes.", "lists.", "payouts.", "timeline.", "roster.", "marks.", "vouchers.")
 
 ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "reviewer", "cashier", "admin"),
@@ -43,6 +43,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "lists.index": SEES, "lists.new": SEES, "lists.create": SEES, "lists.template": SEES, "lists.page": SEES, "lists.live": SEES,
     "lists.check": SEES, "lists.submit": SEES, "lists.approve": MONEY, "lists.send_back": SEES, "lists.drop": SEES,
     "lists.results_csv": SEES, "lists.results_xlsx": SEES,
+    "timeline.search": DESK, "timeline.person": DESK,
     "payouts.index": MONEY, "payouts.payout": MONEY, "payouts.approve": MONEY, "payouts.cancel": MONEY, "payouts.take_back": MONEY,
     "payouts.ask": MONEY, "payouts.reissue": MONEY, "payouts.new": MONEY, "payouts.who": MONEY, "payouts.create": MONEY,
     "payouts.export_csv": MONEY, "payouts.export_xlsx": MONEY,
