@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy import event, update
 
 from tests.deployments import close
+from tests.payouts.stories import fund, owe
 from tests.replies.chats import PHONE, Person, add_kind, chat_app, count, rows
 from wxbot.callback import door as callback_door
 from wxbot.once import TALKING_KEY
@@ -143,6 +144,27 @@ def test_ones_packets_are_one_answer_and_leave_no_dialogue(app: Flask) -> None:
     ming.say("绑定")
     assert "还没有红包" in ming.say("我的红包")
     assert ming.step == "bind.phone"
+
+
+def test_S28_ones_own_packets_are_listed_with_their_states_and_nobody_elses(app: Flask) -> None:
+    add_kind(app)
+    runtime, ming, hong = runtime_of(app), Person(app), Person(app)
+    programme_id = fund(runtime)
+    for n, person in enumerate([hong] + [ming] * 6):
+        owe(runtime, programme_id, person.openid, amount_fen=100 + n, source_id=n)
+    hong.say("上传凭证")
+    hong.show("m")
+    hong.say("完成")
+    mine, theirs = ming.say("我的红包"), hong.say("我的红包")
+    assert [amount in mine for amount in ("1.06 元 在路上", "1.02 元", "1.01 元", "1.00 元")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert "1.00 元 在路上" in theirs
+    assert "1 份凭证正在审核" in theirs
+    assert "审核" not in mine
 
 
 def test_nothing_to_upload_says_so(app: Flask) -> None:

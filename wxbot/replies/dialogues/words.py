@@ -45,10 +45,8 @@ SUBMITTED_LATE = (
 )
 
 NO_PACKETS = "您还没有红包。\nNo red packets yet."
-PACKETS = "您最近的红包：\n{lines}"
+PACKETS = "您最近的红包："
+TAKE = '<a href="{url}">点这里领取</a>'
+UNDER_REVIEW = "还有 {n} 份凭证正在审核。\n{n} of your vouchers are under review."
 BIND_FIRST = "回复「绑定」绑定手机号。\nSend 绑定 to bind your phone."
 ALL_PACKETS = '<a href="{url}">查看全部红包</a>'
-PAYOUT = {
-    "requested": "审核中", "approved": "准备发放", "ordered": "已发出，请在微信里领取", "paid": "已到账", "returned": "超时未领，已退回",
-    "failed": "没有发成，请联系我们", "cancelled": "已取消",
-}  # fmt: skip

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
-from wxbot.payouts.models import Payout
+from wxbot.payouts import listing as payout_listing
+from wxbot.payouts.words import for_person
 from wxbot.people import bindings, marks, phones
 from wxbot.people.models import SmsCode
 from wxbot.replies.dialogues import words
 from wxbot.replies.dialogues.declared import Answers, after_kind, chosen_kind
 from wxbot.runtime import Runtime
+from wxbot.settings import Settings
 from wxbot.vouchers import kinds, submit
 from wxbot.vouchers.models import Voucher, VoucherKind
 from wxbot.vouchers.refusals import Refused
@@ -200,20 +202,32 @@ def add_late_photo(session: Session, answers: Answers, media_id: str, now: datet
 # --- my packets ---------------------------------------------------------------------------------------------------
 
 
-def _line(payout: Payout) -> str:
+def _line(settings: Settings, line: payout_listing.Line, now: datetime) -> str:
+    """One packet in a line: when, how much, how it stands; a transfer that waits for its person with the way to take it."""
+    payout, seen = line.payout, for_person(line.payout, line.order, now)
     day = payout.created_at.astimezone(SHANGHAI)
-    return f"{day.month}月{day.day}日 {yuan(payout.amount_fen)} 元 {words.PAYOUT[payout.status]}"
+    said = f"{day.month}月{day.day}日 {yuan(payout.amount_fen)} 元 {seen.word.zh}"
+    if seen.state == "take" and payout.channel == "transfer_bills":
+        said += " " + words.TAKE.format(url=f"{settings.public_url}/h5/pay/{payout.public_id}")
+    return said
 
 
-def open_my_packets(session: Session, runtime: Runtime, openid: str, _now: datetime) -> Opened:
-    """The newest packets of this person in plain words, and the page that shows all of them."""
-    query = select(Payout).where(Payout.openid == openid).order_by(Payout.id.desc()).limit(PACKETS_SHOWN)
-    rows = session.scalars(query).all()
-    page = words.ALL_PACKETS.format(url=f"{runtime.settings.public_url}/h5/me")
-    lines = "\n".join(_line(row) for row in rows)
-    said = words.PACKETS.format(lines=lines) if rows else words.NO_PACKETS
-    unbound = "" if rows or marks.refusal(session, None, openid) != "unbound" else f"\n{words.BIND_FIRST}"
-    return Opened(words=f"{said}\n{page}{unbound}")
+def open_my_packets(session: Session, runtime: Runtime, openid: str, now: datetime) -> Opened:
+    """The newest packets of this person in plain words, what still waits for a reviewer, and the page that shows all."""
+    rows = payout_listing.of_person(session, openid, PACKETS_SHOWN)
+    said = [words.NO_PACKETS]
+    if rows:
+        said = [words.PACKETS, *(_line(runtime.settings, row, now) for row in rows)]
+        said.append(for_person(rows[0].payout, rows[0].order, now).sentence.zh)
+    waiting = session.scalar(
+        select(func.count()).where(Voucher.openid == openid, Voucher.status.in_(("submitted", "claimed")))
+    )
+    if waiting:
+        said.append(words.UNDER_REVIEW.format(n=waiting))
+    elif not rows and marks.refusal(session, None, openid) == "unbound":
+        said.append(words.BIND_FIRST)
+    said.append(words.ALL_PACKETS.format(url=f"{runtime.settings.public_url}/h5/me"))
+    return Opened(words="\n".join(said))
 
 
 OPENINGS: Mapping[str, Opening] = {
