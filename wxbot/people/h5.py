@@ -4,7 +4,7 @@ import functools
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.people import bindings, codes, limits, phones, words
@@ -58,12 +58,19 @@ def code_state() -> Response:
 @person_required
 @own_form
 def confirm() -> BaseResponse | tuple[str, int]:
-    """Compare the code. Afterwards the page is loaded anew: the session of before the binding asks WeChat again (S23)."""
+    """Compare the code. Afterwards the page loads itself anew, and the session of before the binding asks WeChat again (S23).
+
+    Not by a redirect: a form's answer may not lead on to WeChat's host (the policy's form-action), a page may.
+    """
     code = request.form.get("code", "")
     outcome = bindings.confirm(runtime(), openid(), code, runtime().clock.now(), via="h5")
-    if outcome.is_done:
-        return redirect(url_for("bind.page", lang="en" if request.args.get("lang") == "en" else None), 303)
-    return _page(outcome), STATUS.get(outcome.name, 409)
+    page_text = _page(outcome)
+    if not outcome.is_done:
+        return page_text, STATUS.get(outcome.name, 409)
+    response = Response(page_text)
+    again = url_for("bind.page", lang="en" if request.args.get("lang") == "en" else None)
+    response.headers["Refresh"] = f"0; url={again}"
+    return response
 
 
 def _page(told: bindings.Told | None = None) -> str:
@@ -76,10 +83,11 @@ def _page(told: bindings.Told | None = None) -> str:
     in_language = language()
     say = functools.partial(words.say, language=in_language)
     shown = _shown(mine or waiting, in_language)
+    is_over = told is not None and told.name in ("already", "bound", "held")
     wants_form = (mine is None and waiting is None) or request.args.get("change") == "1" or told is not None
     return render_template(
         "h5/bind.html", say=say, lang="en" if in_language == "en" else None, mine=mine, waiting=waiting, shown=shown,
-        has_form=wants_form and not (told is not None and told.name == "already"), has_code=has_code,
+        has_form=wants_form and not is_over, has_code=has_code,
         phone=request.form.get("phone", "")[:40], told=told, text=told.text(in_language) if told else "",
         wait_s=_wait_s(code, now), mark=form_mark(),
     )  # fmt: skip

@@ -57,5 +57,9 @@
     }).catch(function () { form.action = form.dataset.ask; form.submit(); });
   });
 
+  phone.addEventListener('keydown', function (event) {
+    if (event.key === 'Enter' && !code.value) { event.preventDefault(); send.click(); }
+  });
+
   if (Number(form.dataset.wait) > 0 && phone.value) { wait(Number(form.dataset.wait)); }
 })();
