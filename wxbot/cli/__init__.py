@@ -30,6 +30,7 @@ COMMANDS = {
     "campaign": Entry("wxbot.cli.campaign:campaign", "list, show, launch, pause, resume, close / 活动"),
     "ledger": Entry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
     "staff": Entry("wxbot.cli.people:staff", "accounts of the console / 后台账号"),
+    "people": Entry("wxbot.cli.roster:people", "who may bind a phone, block and allow lists / 名单"),
     "reply": Entry("wxbot.cli.people:reply", "keyword replies of the chat / 关键词回复"),
 }
 """Command → module:name of the click command, and its line in help."""
