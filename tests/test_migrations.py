@@ -1,0 +1,93 @@
+"""Upgrading a database that has rows: nothing of the money is lost, and the schema is that of the models afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+
+from tests.servers import PrivatePostgres
+from wxbot import budget
+from wxbot.db import Database
+from wxbot.migrations import _config, revisions, upgrade
+from wxbot.schema import Base
+
+THEN = "'2026-01-01 00:00:00'"
+ROWS_OF_0001 = (
+    f"INSERT INTO blocks (openid, reason, staff_id, created_at) VALUES ('oBad', 'why', 1, {THEN})",
+    "INSERT INTO staff (id, login, name, role, password_hash, locale, is_active, failures, is_password_temporary, created_at)"
+    f" VALUES (1, 'a', 'A', 'admin', '!', 'zh_CN', true, 0, false, {THEN})",
+    "INSERT INTO staff_sessions (token_hash, staff_id, created_at, expires_at, ip, user_agent)"
+    f" VALUES ('t', 1, {THEN}, {THEN}, '', '')",
+    *(
+        "INSERT INTO campaigns (id, slug, name, status, version, begin_at, end_at, daily_from, daily_until, budget_fen, split,"
+        " packet_count, packet_fen, min_fen, max_fen, tiers, split_seed, tries_per_person, tries_per_day, odds_ppm,"
+        " expected_people, send_name, act_name, wishing, remark, title, description, jump_url, rules, organiser, contact,"
+        " keyword, device_ids, are_packets_planned, is_lottery_on, created_by, created_at, updated_at, lease_epoch)"
+        f" VALUES ({n}, 's{n}', 'C{n}', '{status}', 1, {THEN}, '2026-02-01 00:00:00', 0, 1440, 100, 'fixed', 1, 100, 0, 0, '[]', '',"
+        f" 1, 1, 1000000, 0, '', '', '', '', '', '', '', '', '', '', '', '[]', true, false, 1, {THEN}, {THEN}, 0)"
+        for n, status in ((3, "on"), (4, "draft"))
+    ),
+    "INSERT INTO budgets (campaign_id, budget_fen, committed_fen, paid_fen) VALUES (3, 100, 100, 0)",
+    "INSERT INTO ledger_entries (kind, ref, debit, credit, amount_fen, campaign_id, at)"
+    f" VALUES ('ordered', '1', 'reserved', 'in_flight', 100, 3, {THEN})",
+    "INSERT INTO ledger_balances (campaign_id, account, balance_fen) VALUES (3, 'in_flight', 100)",
+    "INSERT INTO orders (channel, reason_kind, reason_id, attempt, campaign_id, mch_billno, params, params_sha256, amount_fen,"
+    " status, holding, sends, checks, created_at, lease_epoch, is_noticed)"
+    f" VALUES ('hbpreorder', 'packet', 1, 1, 3, 'n', '{{}}', '', 100, 'planned', 'in_flight', 0, 0, {THEN}, 0, true)",
+    f"INSERT INTO order_evidence (order_id, kind, body, at) VALUES (1, 'reply', 'x', {THEN})",
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        with closing(Database(f"sqlite:///{tmp_path / 'old.db'}")) as made:
+            yield made
+        return
+    server: PrivatePostgres = request.getfixturevalue("postgres_server")
+    name = server.create()
+    with closing(Database(server.url_of(name))) as made:
+        yield made
+    server.drop(name)
+
+
+def test_F29_F71_a_database_with_money_is_upgraded_and_keeps_it(empty: Database) -> None:
+    command.upgrade(_config(empty), "0001")
+    with empty.engine.begin() as connection:
+        for row in ROWS_OF_0001:
+            connection.exec_driver_sql(row)
+    upgrade(empty)
+    assert len(set(revisions(empty))) == 1
+    with empty.engine.connect() as connection:
+
+        def rows(question: str) -> list[tuple[object, ...]]:
+            return [tuple(row) for row in connection.execute(text(question))]
+
+        assert rows("SELECT id, name, budget_fen, committed_fen FROM budgets ORDER BY id") == [
+            (3, "C3", 100, 100), (4, "C4", 0, 0),
+        ]  # fmt: skip
+        assert rows("SELECT mark, kind, subject FROM person_marks") == [("block", "openid", "oBad")]
+        assert rows("SELECT budget_id FROM orders WHERE send_after = created_at AND NOT is_cancel_wanted") == [(3,)]
+        assert rows("SELECT budget_id, amount_fen FROM ledger_entries") == [(3, 100)]
+        assert rows("SELECT budget_id, balance_fen FROM ledger_balances") == [(3, 100)]
+        assert rows("SELECT login, role FROM staff") == [("a", "admin")]
+        with pytest.raises(DatabaseError, match="append-only"):
+            connection.execute(text("UPDATE ledger_entries SET amount_fen = 1"))
+    with empty.transaction() as session:
+        assert budget.found(session, "programme", "x") == 5  # ids go on behind those of the campaigns
+
+
+def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:
+    upgrade(empty)
+    with empty.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
