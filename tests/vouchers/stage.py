@@ -78,9 +78,9 @@ class Stage:
         assert isinstance(clock, StillClock)
         clock.move(by)
 
-    def change_kind(self, name: str, **values: Any) -> None:
+    def change_kind(self, which: str, **values: Any) -> None:
         with self.runtime.database.transaction() as session:
-            kind = session.get_one(VoucherKind, self.kinds[name])
+            kind = session.get_one(VoucherKind, self.kinds[which])
             for field, value in values.items():
                 setattr(kind, field, value)
 
@@ -124,7 +124,9 @@ class Phone:
     def __init__(self, stage: Stage, openid: str) -> None:
         self.client: FlaskClient = stage.app.test_client()
         runtime = stage.runtime
-        text = f"{openid}.{int(runtime.clock.unix())}.{secrets.token_hex(8)}."
+        session_id = secrets.token_hex(8)
+        text = f"{openid}.{int(runtime.clock.unix())}.{session_id}."
+        self.mark = oauth.signature(runtime, "voucher page", session_id)
         cookie = f"{text}.{oauth.signature(runtime, 'session', text)}"
         self.client.set_cookie(oauth.session_cookie(runtime), cookie)
 
