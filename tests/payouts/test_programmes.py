@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import select
 
-from tests.payouts.desk import Desk, openid
+from tests.payouts.desk import Desk, csv_file, openid
 from tests.payouts.stories import owe, payout_of, sound
 from wxbot import ledger
 from wxbot.budget import Budget
@@ -154,5 +154,6 @@ def test_a_closed_programme_makes_approved_payouts_wait_and_says_what_it_owes(de
         "approved",
         "closed",
     )
-    assert desk.upload(b"x", programme_id).status_code == 422
+    refused = desk.upload(csv_file((openid(1), "", "1", ""), header=("openid", "姓名", "金额", "备注")), programme_id)
+    assert refused.status_code == 409 and "请选择一个开放的项目" in refused.text
     assert "还没有开放的付款项目" in desk.as_("li").get("/admin/lists/new").text
