@@ -34,6 +34,7 @@ from wxbot.orders import admin as orders
 from wxbot.orders import notify
 from wxbot.payouts import admin as payouts
 from wxbot.payouts import admin_lists, admin_programmes
+from wxbot.payouts import h5 as payouts_h5
 from wxbot.people import admin as roster
 from wxbot.people import admin_marks as marks
 from wxbot.people import h5 as bind
@@ -77,6 +78,8 @@ DOORS: tuple[Door, ...] = (
     Door("/pay", notify.blueprint, "public", "machine"),
     Door("/h5", h5.blueprint, "openid", "phone"),
     Door("/h5", bind.blueprint, "openid", "phone"),
+    Door("/h5", payouts_h5.me, "openid", "phone"),
+    Door("/h5", payouts_h5.blueprint, "openid", "phone"),
     Door("/h5", vouchers_h5.blueprint, "openid", "phone"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),

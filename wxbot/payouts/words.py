@@ -163,3 +163,43 @@ def _approved(payout: Payout, now: datetime) -> Said:
     if hold is None:
         return Said(when_zh, when_en)
     return Said("，".join(filter(None, (hold.zh, when_zh))), ", ".join(filter(None, (hold.en, when_en))))
+
+
+# --- the person's pages -------------------------------------------------------------------------------------------
+
+PAGE: dict[str, Said] = {
+    "mine": Said("我的红包", "My red packets"),
+    "none": Said("还没有红包", "No red packets yet"),
+    "none_text": Said("提交凭证、审核通过后，红包会出现在这里。", "Hand in a voucher; once it is approved, your packet shows here."),
+    "bound": Said("已绑定 {phone}", "Bound to {phone}"),
+    "bind": Said("绑定手机号", "Bind your phone"),
+    "change": Said("换绑", "Change"),
+    "hand_in": Said("提交凭证", "Hand in a voucher"),
+    "messages": Said("通知", "Messages"),
+    "older": Said("更早的红包", "Older packets"),
+    "newest": Said("最新的红包", "Newest packets"),
+    "open": Said("去领取", "Take it"),
+    "look": Said("查看", "Look"),
+    "take": Said("领取", "Take it"),
+    "taking": Said("正在打开…", "Opening…"),
+    "checking": Said("正在确认到账…", "Checking…"),
+    "to_you": Said("{name} 付给您", "{name} pays you"),
+    "where": Said("红包在哪里", "Where is it"),
+    "where_text": Said(
+        "打开微信，进入和本公众号的聊天，点开红包消息就能领取。",
+        "Open WeChat, go to the chat with this account, and open the packet's message.",
+    ),
+    "absent": Said("没有找到这个红包", "No such packet"),
+    "absent_text": Said("链接可能不完整，或者它不是发给您的。", "The link may be incomplete, or it is not for you."),
+    "outside": Said("请在手机微信里打开这个页面。", "Please open this page in WeChat on your phone."),
+    "too_old": Said("微信版本太旧，请更新后再领取。", "This WeChat is too old; please update it first."),
+    "not_yet": Said("没有完成领取，可以再点一次。", "It was not taken; you can tap again."),
+    "oops": Said("没有打开，请检查网络后再试一次。", "It did not open. Check the network and try again."),
+    "ok": Said("知道了", "OK"),
+}  # fmt: skip
+"""Fixed words of the person's pages."""
+
+
+def page_words(language: str) -> dict[str, str]:
+    """The fixed words in one language, for templates and scripts."""
+    return {name: said.within(language) for name, said in PAGE.items()}

@@ -1,0 +1,178 @@
+"""A person's own pages of money: all their red packets in plain words, and the page on which a transfer is taken.
+
+Identity comes from the session alone; another person's packet is as absent as none (S24, S28). What the page hands to
+WeChat's client (package_info) is opened from its seal for its own person only, and only while it can be used.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import redis as redis_client
+from flask import Blueprint, Response, jsonify, render_template, request
+from sqlalchemy import or_, update
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.db import changed
+from wxbot.logs import get_logger
+from wxbot.orders.models import Order
+from wxbot.orders.reconcile import CLAIM
+from wxbot.orders.words import clock_text
+from wxbot.payouts import listing, words
+from wxbot.payouts.listing import Line
+from wxbot.people import bindings, notices, phones
+from wxbot.people.guards import form_mark, language, openid, own_form, person_required, runtime
+from wxbot.wechat import jssdk
+from wxbot.wechat.errors import WeChatError
+
+log = get_logger(__name__)
+
+me = Blueprint("me", __name__)
+"""Registered under /h5: the person's list."""
+
+blueprint = Blueprint("payouts_h5", __name__)
+"""Registered under /h5: one payout."""
+
+PACKETS = 15
+NOTICES = 8
+CHANNEL = "transfer_bills"
+"""The channel whose money a person takes on our page."""
+
+
+@me.get("/me")
+@person_required
+def page() -> str:
+    """My red packets: how each stands and what to do, the phone that is bound, and what I was told."""
+    spoken, now = language(), runtime().clock.now()
+    before = request.args.get("before", "")
+    before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None
+    with runtime().database.reading() as session:
+        lines = listing.of_person(session, openid(), PACKETS + 1, before_id)
+        told = notices.of(session, openid(), NOTICES) if before_id is None else ()
+        bound = bindings.active(session, openid())
+    phone = phones.masked(runtime().vault.open(bound.phone_sealed)) if bound is not None else ""
+    return render_template(
+        "h5/me.html", w=words.page_words(spoken), lang="en" if spoken == "en" else None, phone=phone, is_first=before_id is None,
+        packets=[_packet(line, spoken, now) for line in lines[:PACKETS]], has_more=len(lines) > PACKETS,
+        told=[(notice, clock_text(notice.created_at, now)) for notice in told],
+    )  # fmt: skip
+
+
+def _packet(line: Line, spoken: str, now: datetime) -> dict[str, Any]:
+    view = words.for_person(line.payout, line.order, now)
+    return {
+        "id": line.payout.id, "public_id": line.payout.public_id, "amount_fen": line.payout.amount_fen, "state": view.state,
+        "name": line.payout.texts.get("act_name", ""), "word": view.word.within(spoken), "text": view.sentence.within(spoken),
+        "at": clock_text(line.payout.created_at, now), "is_here": _package(line, now) is not None,
+    }  # fmt: skip
+
+
+@blueprint.get("/pay/<public_id>")
+@person_required
+def pay(public_id: str) -> BaseResponse | str:
+    """One packet: the button that takes a transfer, or where it is and what happens next."""
+    spoken, now = language(), runtime().clock.now()
+    line = _mine(public_id)
+    if line is None:
+        return _absent(spoken)
+    texts = words.page_words(spoken)
+    state = _state(line, spoken, now)
+    package = _package(line, now)
+    if package is not None:
+        settings = runtime().settings
+        state |= {
+            "mark": form_mark(), "config": _config(),
+            "transfer": {"mchId": settings.mch_id, "appId": settings.appid, "package": package},
+            "words": {name: texts[name] for name in ("take", "taking", "checking", "outside", "too_old", "not_yet", "oops")},
+        }  # fmt: skip
+    return render_template(
+        "h5/pay.html", w=texts, lang="en" if spoken == "en" else None, line=line, state=state, can_take=package is not None,
+        is_packet=line.payout.channel != CHANNEL, res_base=runtime().settings.res_base,
+    )  # fmt: skip
+
+
+@blueprint.get("/pay/<public_id>/state")
+@person_required
+def state(public_id: str) -> BaseResponse:
+    """How the packet stands now, for the page."""
+    line = _mine(public_id)
+    if line is None:
+        return _no_store(jsonify(outcome="gone"), 404)
+    return _no_store(jsonify(_state(line, language(), runtime().clock.now())))
+
+
+@blueprint.post("/pay/<public_id>/look")
+@person_required
+@own_form
+def look(public_id: str) -> BaseResponse:
+    """The person came back from WeChat's page: have the worker ask how it ended, and tell how it stands."""
+    line = _mine(public_id)
+    if line is None:
+        return _no_store(jsonify(outcome="gone"), 404)
+    now = runtime().clock.now()
+    if line.order is not None and line.order.status == "accepted":
+        _ask_soon(line.order.id, now)
+    return _no_store(jsonify(_state(line, language(), now)))
+
+
+def _ask_soon(order_id: int, now: datetime) -> bool:
+    """Make the next question due unless it is near already: a page that asks again and again changes nothing then."""
+    is_far = or_(Order.next_check_at.is_(None), Order.next_check_at > now + CLAIM)
+    due = update(Order).where(Order.id == order_id, Order.status == "accepted", is_far)
+    with runtime().database.transaction() as session:
+        return changed(session, due.values(next_step="query", next_check_at=now)) > 0
+
+
+def _mine(public_id: str) -> Line | None:
+    """The payout of this name when it is the signed-in person's."""
+    if len(public_id) > 32 or not public_id.isascii():
+        return None
+    with runtime().database.reading() as session:
+        return listing.by_public_id(session, public_id, openid())
+
+
+def _package(line: Line, now: datetime) -> str | None:
+    """What WeChat's client needs to show the transfer; None when there is nothing to take on our page now."""
+    order = line.order
+    is_open = (
+        order is not None and line.payout.status == "ordered" and order.status == "accepted" and order.channel == CHANNEL
+        and not order.is_cancel_wanted and (order.expires_at is None or order.expires_at > now)
+    )  # fmt: skip
+    if order is None or not is_open or not order.sp_ticket:
+        return None
+    return runtime().vault.open(order.sp_ticket)
+
+
+def _state(line: Line, spoken: str, now: datetime) -> dict[str, Any]:
+    view = words.for_person(line.payout, line.order, now)
+    is_done = view.state in ("done", "back", "lost", "off")
+    return {
+        "state": view.state,
+        "word": view.word.within(spoken),
+        "text": view.sentence.within(spoken),
+        "is_done": is_done,
+    }
+
+
+def _config() -> dict[str, Any] | None:
+    """wx.config for this very address; without a ticket the page tries WeChat's bridge directly."""
+    query = request.query_string.decode("ascii", "ignore")
+    address = f"{runtime().settings.public_url}{request.path}" + (f"?{query}" if query else "")
+    try:
+        jsapi_ticket = runtime().tokens.jsapi_ticket()
+    except (WeChatError, redis_client.RedisError):
+        log.warning("no_jsapi_ticket")
+        return None
+    return jssdk.config(
+        address, jsapi_ticket, runtime().clock.now(), appid=runtime().settings.appid, js_api_list=("checkJsApi",)
+    )
+
+
+def _absent(spoken: str) -> BaseResponse:
+    lang = "en" if spoken == "en" else None
+    return _no_store(Response(render_template("h5/pay_absent.html", w=words.page_words(spoken), lang=lang)), 404)
+
+
+def _no_store(response: Response, status: int = 200) -> Response:
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
