@@ -138,7 +138,7 @@ def test_a_code_is_sent_signed_and_in_the_providers_words(cloud: tuple[str, Clou
     ((headers, values),) = server.asked
     if name == "tencent":
         assert (headers["x-tc-action"], headers["x-tc-version"]) == ("SendSms", "2021-01-11")
-        assert values["TemplateParamSet"] == [CODE, "5"]
+        assert values["TemplateParamSet"] == [CODE]
         assert (values["PhoneNumberSet"], values["SmsSdkAppId"], values["SignName"]) == (
             [PHONE], "1400006666", "晨光咖啡",
         )  # fmt: skip

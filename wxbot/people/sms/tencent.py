@@ -1,6 +1,6 @@
 """Tencent Cloud SMS through its official SDK (extra `tencent`): API SendSms, version 2021-01-11.
 
-The template has two variables: {1} the code, {2} the minutes it is valid.
+The template has one variable, {1}: the code.
 """
 
 import logging
@@ -47,7 +47,7 @@ class Tencent:
         request.SmsSdkAppId = self._settings.sms_app_id
         request.SignName = self._settings.sms_sign_name
         request.TemplateId = self._settings.sms_template
-        request.TemplateParamSet = [code, str(minutes)]
+        request.TemplateParamSet = [code]
         request.PhoneNumberSet = [phone]
         try:
             answer: Any = self._client.SendSms(request)
