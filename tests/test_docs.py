@@ -18,6 +18,7 @@ from wxbot.doctor import CHECKS
 from wxbot.draws.models import STATUSES as DRAW_STATUSES
 from wxbot.orders.limits import OPERATOR_STOP
 from wxbot.orders.models import STATUSES as ORDER_STATUSES
+from wxbot.people.models import BINDING_STATUSES, CODE_STATUSES, NOTICE_STATUSES, SMS_STATUSES
 from wxbot.settings import SECRET_FILE_FIELDS, Settings
 from wxbot.wechat.errors import all_rows
 from wxbot.worker import INTERVALS, TASKS
@@ -92,6 +93,10 @@ def test_every_task_is_documented_with_its_interval() -> None:
         ("Packet:", PACKET_STATUSES),
         ("Order:", ORDER_STATUSES),
         ("Draw:", DRAW_STATUSES),
+        ("Binding:", BINDING_STATUSES),
+        ("Text message:", SMS_STATUSES),
+        ("Code:", CODE_STATUSES),
+        ("Notice:", NOTICE_STATUSES),
     ],
 )
 def test_every_status_is_explained(title: str, statuses: dict[str, str]) -> None:
