@@ -5,7 +5,7 @@ CHECKS is the list. A check returns a Finding and never raises; what it could no
 
 from collections.abc import Callable, Iterator
 
-from wxbot.doctor import ground, merchant, wire
+from wxbot.doctor import desk, ground, merchant, payouts, wire
 from wxbot.doctor.finding import Finding, trouble_of
 from wxbot.runtime import Runtime
 
@@ -30,6 +30,15 @@ CHECKS: dict[str, Check] = {
     "certificate_expiry": merchant.certificate_is_valid,
     "wechat_pay": merchant.wechat_pay_knows_us,
     "merchant_line": merchant.line_is_open,
+    "payout_channels": payouts.payout_channels,
+    "client_ip": payouts.client_ip,
+    "v3_keys": payouts.v3_keys,
+    "v3_answers": payouts.v3_answers,
+    "transfer_notify": payouts.transfer_notify,
+    "text_messages": desk.text_messages,
+    "roster": desk.roster,
+    "voucher_storage": desk.voucher_storage,
+    "photo_reader": desk.photo_reader,
     "access_token": wire.access_token,
     "callback_ips": wire.callback_ips,
     "clock": wire.clock_agrees,

@@ -11,10 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.migrations import revisions
 from wxbot.runtime import Runtime
-from wxbot.staff.models import Staff
+from wxbot.staff.models import ROLES, Staff
 from wxbot.worker import HEARTBEAT_KEY
 
 LEAST_FREE_BYTES = 1 << 30
+CASHIERS = 2
 BEAT_S = 60
 """A worker that has not been heard of for this long is down."""
 
@@ -165,14 +166,20 @@ def worker_lives(runtime: Runtime) -> Finding:
 
 
 def four_eyes(runtime: Runtime) -> Finding:
-    """Somebody can draft a campaign and somebody else can approve it."""
+    """Every role is taken, and there are two cashiers: what one of them asks for, another approves (money rule 14)."""
     with runtime.database.reading() as session:
         counted = select(Staff.role, func.count().label("n")).where(Staff.is_active).group_by(Staff.role)
         active = {row.role: int(row.n) for row in session.execute(counted)}
-    missing = [role for role in ("marketer", "cashier", "admin") if not active.get(role)]
+    missing = [role for role in ROLES if not active.get(role)]
     if missing:
         return note(
             f"还没有这些角色的账号：{'、'.join(missing)}", f"nobody has the role {', '.join(missing)} yet",
             f"wxbot staff add LOGIN --role {missing[0]}",
         )  # fmt: skip
+    if active["cashier"] < CASHIERS:
+        return note(
+            "只有一位财务：预算、大额付款和补发需要另一位财务审批",
+            "there is one cashier: budgets, large payouts and re-issues need a second one",
+            "wxbot staff add LOGIN --role cashier",
+        )
     return good(f"后台账号齐全(共 {sum(active.values())} 人)", f"all roles are taken ({sum(active.values())} people)")

@@ -1,0 +1,98 @@
+"""Checks of what stands before a payout: text messages, the roster, and the photos of vouchers."""
+
+import io
+
+from PIL import Image
+from sqlalchemy import select
+
+from wxbot.doctor.finding import Finding, bad, good, note, reason
+from wxbot.people.models import RosterEntry
+from wxbot.people.sms import NotDelivered, provider_of
+from wxbot.runtime import Runtime
+from wxbot.vouchers import photos, storage
+from wxbot.vouchers.refusals import Refused
+from wxbot.vouchers.storage import StorageProblem
+
+PROBE_SIDE = 80
+"""A picture just large enough to be taken for a photo."""
+
+
+def text_messages(runtime: Runtime) -> Finding:
+    """The provider of text messages is set, its SDK is installed, and a day's money pays for at least one. Sends nothing."""
+    settings = runtime.settings
+    name = settings.sms_provider
+    if name == "none":
+        return note(
+            "没有配置短信服务：没有人能绑定手机号", "no provider of text messages is set: nobody can bind a phone",
+            "需要绑定时设置 WXBOT_SMS_PROVIDER(tencent 或 aliyun)",
+        )  # fmt: skip
+    if settings.sms_fen_per_day < max(settings.sms_fen, 1):
+        return bad(
+            "短信每日预算不够发一条", "the day's money for text messages does not pay for one",
+            "调高 WXBOT_SMS_FEN_PER_DAY",
+        )  # fmt: skip
+    if name == "tencent" and not settings.sms_app_id:
+        return bad(
+            "腾讯云短信缺少 SmsSdkAppId", "Tencent's SmsSdkAppId is missing",
+            "设置 WXBOT_SMS_APP_ID(腾讯云短信控制台 → 应用管理)",
+        )  # fmt: skip
+    try:
+        provider_of(settings, runtime.transport)
+    except NotDelivered as error:
+        return bad(f"短信服务 {name} 不可用", reason(error), f"pip install 'wxbot[{name}]'")
+    many = settings.sms_fen_per_day // max(settings.sms_fen, 1)
+    if name == "console":
+        return good("短信写进日志和模拟器的手机", "text messages go to the log and to the simulated phone")
+    return good(f"短信服务 {name} 可用，每天最多约 {many} 条", f"text messages by {name}, about {many} a day at most")
+
+
+def roster(runtime: Runtime) -> Finding:
+    """Somebody may bind: the roster is not empty where only its numbers may."""
+    if runtime.settings.binding_policy != "refuse":
+        return good(
+            f"名册外的号码：{runtime.settings.binding_policy}",
+            f"numbers that are not on the roster: {runtime.settings.binding_policy}",
+        )
+    with runtime.database.reading() as session:
+        someone = session.scalar(select(RosterEntry.id).where(RosterEntry.is_active).limit(1))
+    if someone is None:
+        return note(
+            "名册是空的，而名册外的号码不能绑定", "the roster is empty, and numbers that are not on it may not bind",
+            "在后台 → 名册 上传表格；或设置 WXBOT_BINDING_POLICY=hold",
+        )  # fmt: skip
+    return good("名册里有人，名册外的号码不能绑定", "the roster has people; other numbers may not bind")
+
+
+def voucher_storage(runtime: Runtime) -> Finding:
+    """Photos can be written, read back and removed."""
+    settings = runtime.settings
+    place = f"S3 {settings.s3_bucket}" if settings.voucher_storage == "s3" else str(settings.data_dir / "vouchers")
+    key, content = storage.random_key(), b"wxbot doctor"
+    try:
+        store = storage.storage_of(settings)
+        store.put(key, content)
+        is_same = store.get(key) == content
+        store.delete(key)
+    except StorageProblem as error:
+        mends = {
+            "s3": "核对 WXBOT_S3_…，以及桶是否存在、密钥有没有读写删权限；缺 boto3 时 pip install 'wxbot[s3]'",
+            "folder": f"让运行 wxbot 的用户能写 {place}",
+        }
+        return bad(f"凭证照片存不进 {place}", f"photos cannot be kept in {place}: {reason(error)}", mends[settings.voucher_storage])  # fmt: skip
+    if not is_same:
+        return bad(f"{place} 读回的内容不同", f"{place} gives back something else", "检查存储前面是否有缓存或改写")
+    return good(f"凭证照片存在 {place}，可读写", f"photos are kept in {place}, which can be written and read")
+
+
+def photo_reader(runtime: Runtime) -> Finding:
+    """The confined program that decodes photos runs on this machine."""
+    drawn = io.BytesIO()
+    Image.linear_gradient("L").resize((PROBE_SIDE, PROBE_SIDE)).save(drawn, "JPEG")
+    try:
+        read = photos.read(drawn.getvalue())
+    except Refused as refused:
+        return bad(
+            "处理照片的子进程没有正常工作", f"the program that reads photos failed: {refused.reason}",
+            "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB",
+        )  # fmt: skip
+    return good(f"照片能处理（{read.width}×{read.height}）", f"photos can be read ({read.width}×{read.height})")
