@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from wxbot.campaigns.models import Campaign
-from wxbot.demo import seed, story
+from wxbot.demo import office, seed, story
 from wxbot.demo.actors import StoryProblem, World
 from wxbot.demo.stage import Ports, Stage, StageProblem
+from wxbot.payouts.models import Programme
+from wxbot.replies import menu
 from wxbot.runtime import Runtime
 
 FOLDER = Path("instance/demo")
@@ -100,6 +102,7 @@ def _host(stage: Stage, console: Console) -> int:
     try:
         with database.reading() as session:
             is_new = session.query(Campaign.id).first() is None
+            has_office = session.query(Programme.id).first() is not None
         if is_new:
             beacon = World(stage.wechat_url).call("POST", "beacons", {"comment": "柜台前"})["beacon"]
             seed.seed(database, clock.now(), int(beacon["device_id"]))
@@ -107,6 +110,11 @@ def _host(stage: Stage, console: Console) -> int:
     finally:
         database.close()
     _show_addresses(stage, console, is_new, _write_environment(stage))
+    if not has_office:
+        with console.status("办公室开张：预算、名册；几位促销员正在绑定手机、上传凭证 … the office opens"):
+            opened, people = office.move_in(stage.public_url, World(stage.wechat_url))
+            office.a_first_morning(opened, people)
+        console.print("[green]✓[/green] 凭证、名单都在桌上了 vouchers and a list wait on the desks", highlight=False)
     while True:
         ended = stage.is_whole()
         if ended is not None:
@@ -118,10 +126,16 @@ def _host(stage: Stage, console: Console) -> int:
 
 
 def set_menu(stage: Stage) -> None:
-    """Give the account its menu, through WeChat's own API."""
+    """Give the account its menu, through WeChat's own API; the console's draft is the same."""
     runtime = Runtime(stage.settings())
+    buttons, now = menu.tidy(seed.menu(stage.public_url)), runtime.clock.now()
     try:
-        runtime.official_account.menu_create(seed.MENU)
+        runtime.official_account.menu_create(buttons)
+        with runtime.database.transaction() as session:
+            if menu.draft(session) is None:
+                menu.note_published(
+                    session, menu.save(session, buttons, 0, seed.MARKETER.name, now), seed.MARKETER.name, now
+                )
     finally:
         runtime.close()
 
@@ -140,19 +154,18 @@ def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: P
     table.add_column("看哪里 look at", overflow="fold")
     table.add_column("地址 address", style="cyan", no_wrap=True)
     table.add_column("说明 what it is", overflow="fold")
-    table.add_row(
-        "手机 phone",
-        f"{stage.wechat_url}/phone",
-        "选一个人，走近信标，摇一摇 · choose a person, walk to the beacon, shake",
-    )
-    table.add_row(
-        "后台 console", f"{stage.public_url}/admin/",
-        f"{seed.MARKETER.login}（市场）、{seed.CASHIER.login}（财务）、{seed.ADMIN.login}（管理员），密码 password: {seed.PASSWORD}",
-    )  # fmt: skip
-    table.add_row(
-        "银行 bank", f"{stage.wechat_url}/bank", "余额、红包、账单、拨快时钟 · balance, packets, bill, move the clock"
-    )
-    table.add_row("模拟器 simulator", f"{stage.wechat_url}/", "故障、日志、信标 · faults, log, beacons")
+    phone, admin = f"{stage.wechat_url}/phone", f"{stage.public_url}/admin"
+    logins = "、".join(f"{account.login}（{account.name.split()[0]}）" for account in seed.STAFF)
+    for row in (
+        ("手机 phone", phone, "选一个人：摇一摇；或在聊天里回复 绑定、上传凭证、我的红包 · choose a person, shake, or talk"),
+        ("后台 console", f"{admin}/", f"{logins}，密码 password: {seed.PASSWORD}"),
+        ("凭证 vouchers", f"{admin}/vouchers", "审核台：用 lin 或 qin 登录 · the reviewers' desk"),
+        ("付款 payouts", f"{admin}/payouts", "付款、名单 /lists、预算 /programmes：用 chen，复核用 zhou · two cashiers"),
+        ("网页 pages", f"{stage.public_url}/h5/me", "在手机里打开：我的红包、绑定 /h5/bind、上传 /h5/voucher · open in the phone"),
+        ("银行 bank", f"{stage.wechat_url}/bank", "余额、红包、账单、拨快时钟 · balance, packets, bill, move the clock"),
+        ("模拟器 simulator", f"{stage.wechat_url}/", "故障、日志、信标 · faults, log, beacons"),
+    ):  # fmt: skip
+        table.add_row(*row)
     console.print(table)
     command = "wxbot" if shutil.which("wxbot") else Path(sys.executable).with_name("wxbot")
     console.print(f"命令行 command line: . {environment} && {command} doctor", highlight=False, soft_wrap=True)

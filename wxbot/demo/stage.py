@@ -140,7 +140,10 @@ class Stage:
             raise StageProblem("Redis is not running yet")
         account = SimulatorConfig().account()
         certs = self.folder / "wechat" / "certs"
-        names = ("appid", "appsecret", "original_id", "callback_token", "aes_key", "callback_mode", "mch_id", "pay_key")
+        names = (
+            "appid", "appsecret", "original_id", "callback_token", "aes_key", "callback_mode", "mch_id", "pay_key",
+            "api_v3_key", "pay_public_key_id",
+        )  # fmt: skip
         values: dict[str, Any] = {name: getattr(account, name) for name in names}
         values |= {f"{host}_base": self.wechat_url for host in ("api", "open", "mp", "res", "zb")}
         values |= {
@@ -154,6 +157,8 @@ class Stage:
             "pay_cert_file": certs / "apiclient_cert.pem",
             "pay_cert_key_file": certs / "apiclient_key.pem",
             "pay_ca_file": certs / "ca.pem",
+            "pay_public_key_file": certs / "pub_key.pem",
+            "sms_provider": "console",
             "pay_quiet_hours": False,
             "brand": account.name,
         }

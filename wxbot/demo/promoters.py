@@ -1,0 +1,246 @@
+"""People who are paid for what they hand in: they follow, bind a phone, send photos, take their money; by chat or by page."""
+
+import base64
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from wxbot.demo.actors import TIMEOUT_S, Person, StoryProblem
+
+PATIENCE_S = 60
+"""How long somebody looks at the phone for an answer, on a busy machine."""
+
+LOOK_S = 0.15
+CODE = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])")
+SCRIPT = re.compile(r'<script type="application/json" id="([a-z-]+)">(.*?)</script>', re.S)
+
+
+class Turned(StoryProblem):
+    """The account or the page said no; the text is its sentence."""
+
+
+@dataclass
+class Promoter(Person):
+    """One person with a phone number."""
+
+    base_url: str = ""
+    pages: dict[str, str] = field(default_factory=dict)
+    """voucher's key → its page."""
+
+    @property
+    def phone(self) -> str:
+        """The number of this phone, E.164."""
+        return str(self.known["phone"])
+
+    @property
+    def openid(self) -> str:
+        """Who this is for the account."""
+        return str(self.known["openid"])
+
+    # --- the chat -----------------------------------------------------------------------------------------------
+
+    def follow(self) -> None:
+        """Follow the account, and hold the phone."""
+        self.take_phone()
+        self.world.call("POST", f"people/{self.id}/follow", {})
+
+    def send(self, **message: Any) -> int:
+        """Write into the chat; the number of the line."""
+        return int(self.world.call("POST", f"people/{self.id}/messages", message)["n"])
+
+    def say(self, content: str) -> str:
+        """Write a text and read the answer."""
+        return self.answer(self.send(type="text", content=content))
+
+    def answer(self, after: int) -> str:
+        """The first line of the account after line `after`."""
+        return self._look(lambda: self._line_of_account(after), f"an answer in the chat of person {self.id}")
+
+    def _line_of_account(self, after: int) -> str:
+        lines = self.world.call("GET", f"people/{self.id}/chat?after={after}")["messages"]
+        return next((str(line.get("content", "…")) for line in lines if line["from"] == "account"), "")
+
+    def _look(self, find: Callable[[], str], what: str) -> str:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            found = find()
+            if found:
+                return found
+            time.sleep(LOOK_S)
+        raise StoryProblem(f"waited {PATIENCE_S} s for {what}")
+
+    def _last_sms(self) -> int:
+        return int(self.world.call("GET", f"people/{self.id}/sms?after=0")["last"])
+
+    def _code(self, after: int) -> str:
+        """The code of the next text message."""
+
+        def find() -> str:
+            messages = self.world.call("GET", f"people/{self.id}/sms?after={after}")["messages"]
+            found = CODE.search(str(messages[-1]["text"])) if messages else None
+            return found[0] if found else ""
+
+        return self._look(find, f"a text message to person {self.id}")
+
+    # --- binding ------------------------------------------------------------------------------------------------
+
+    def bind_in_chat(self, wrong: int = 0) -> str:
+        """Bind this phone by talking; the first `wrong` codes are mistyped. Returns the last answer."""
+        before = self._last_sms()
+        self.say("绑定")
+        self.say(self.phone.removeprefix("+86"))
+        code = self._code(before)
+        for n in range(wrong):
+            self.say(f"{(int(code) + 1 + n) % 1_000_000:06d}")
+        return self.say(code)
+
+    def bind_on_page(self, wrong: int = 0) -> str:
+        """The same on the page; returns the page as it is afterwards."""
+        before = self._last_sms()
+        page = self._page("/h5/bind")
+        fields = {"form_mark": _field(page, "form_mark"), "phone": self.phone.removeprefix("+86")}
+        asked = self._submit("/h5/bind/code", fields)
+        if not asked.ok:
+            raise Turned(f"no code for person {self.id}: HTTP {asked.status_code}")
+        code = self._code(before)
+        for n in range(wrong):
+            self._submit("/h5/bind", {**fields, "code": f"{(int(code) + 1 + n) % 1_000_000:06d}"})
+        return self._submit("/h5/bind", {**fields, "code": code}).text
+
+    def _page(self, path: str) -> str:
+        """A page in WeChat's browser, with the silent way over WeChat when it is the first."""
+        reply = self.session.get(self.base_url + path, timeout=TIMEOUT_S)
+        if not reply.ok:
+            raise StoryProblem(f"{path} for person {self.id}: HTTP {reply.status_code}")
+        return reply.text
+
+    def _submit(self, path: str, fields: dict[str, str]) -> requests.Response:
+        return self.session.post(
+            self.base_url + path, data=fields, headers={"Origin": self.base_url}, timeout=TIMEOUT_S
+        )
+
+    # --- vouchers -----------------------------------------------------------------------------------------------
+
+    def upload_in_chat(self, kind: str, value: str, photos: list[bytes]) -> str:
+        """Hand in a voucher by talking: the kind by its name, how many or how much where it is asked, photos, 完成."""
+        said = self.say("上传凭证")
+        chosen = re.search(rf"([0-9]+)\. {re.escape(kind)}", said)
+        if chosen is None:
+            raise Turned(said)
+        said = self.say(chosen[1])
+        if value:
+            said = self.say(value)
+        if "照片" not in said:
+            raise Turned(said)
+        self.send_photos(photos)
+        return self.say("完成")
+
+    def send_photos(self, photos: list[bytes]) -> None:
+        """Send photos one after the other, each when the last one was answered."""
+        for photo in photos:
+            picture = f"data:image/jpeg;base64,{base64.b64encode(photo).decode()}"
+            self.answer(self.send(type="image", image=picture, filename="photo.jpg"))
+
+    def retake_in_chat(self, photos: list[bytes]) -> str:
+        """Send the better photo that was asked for."""
+        said = self.say("补照片")
+        if "重新拍" not in said:
+            raise Turned(said)
+        self.send_photos(photos)
+        return self.say("完成")
+
+    def upload_on_page(self, key: str, kind: str, value: str, photos: list[bytes], bad: bytes = b"") -> list[str]:
+        """Hand in a voucher on the page. `bad` is tried first and must be refused. Returns the outcomes of refused photos."""
+        page = self._page("/h5/voucher")
+        chosen = _kind_of(page, kind)
+        if chosen is None:
+            raise Turned(f"the page does not offer {kind} to person {self.id}")
+        state = _state(page)
+        rule = next(each["rule"] for each in state["kinds"] if each["id"] == chosen)
+        asked = {"per_unit": {"units": value}, "free": {"amount": value}}.get(rule, {})
+        body = {"token": secrets.token_urlsafe(12), "kind_id": chosen, **asked}
+        opened = self._json("/h5/voucher", state["mark"], body)
+        self.pages[key] = str(opened["address"])
+        return self._add_photos(key, state["mark"], [bad, *photos] if bad else photos)
+
+    def add_on_page(self, key: str, photos: list[bytes]) -> list[str]:
+        """Send better photos for a voucher that was handed in on the page."""
+        return self._add_photos(key, _state(self._page(self.pages[key]))["mark"], photos)
+
+    def _add_photos(self, key: str, mark: str, photos: list[bytes]) -> list[str]:
+        refused = []
+        for photo in photos:
+            try:
+                self._put(f"{self.pages[key]}/photos?token={secrets.token_urlsafe(12)}", mark, photo)
+            except Turned as turned:
+                refused.append(str(turned))
+        if len(refused) < len(photos):
+            self._json(f"{self.pages[key]}/done", mark, {})
+        return refused
+
+    def _json(self, path: str, mark: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._put(path, mark, json.dumps(body).encode(), "application/json")
+
+    def _put(self, path: str, mark: str, body: bytes, kind: str = "application/octet-stream") -> dict[str, Any]:
+        """A request of the page's script; a refused one raises Turned with its outcome."""
+        headers = {
+            "X-Page-Mark": mark, "Content-Type": kind, "Origin": self.base_url, "Accept": "application/json"
+        }  # fmt: skip
+        reply = self.session.post(self.base_url + path, data=body, headers=headers, timeout=TIMEOUT_S)
+        answer: dict[str, Any] = reply.json() if reply.content else {}
+        if reply.status_code in (409, 413):
+            raise Turned(str(answer.get("outcome")))
+        if not reply.ok:
+            raise StoryProblem(f"{urlsplit(path).path}: HTTP {reply.status_code} {answer}")
+        return answer
+
+    # --- money --------------------------------------------------------------------------------------------------
+
+    def take_money(self) -> int:
+        """Open every direct packet and confirm every transfer that waits; returns how many."""
+        packets = self.world.call("GET", f"people/{self.id}/packets")["packets"]
+        waiting = [one for one in packets if one["status"] == "pending" and one["channel"] == "sendredpack"]
+        for packet in waiting:
+            self.world.call("POST", f"people/{self.id}/packets/{packet['detail_id']}/open")
+        bills = [bill for bill in self.transfers() if bill["state"] == "WAIT_USER_CONFIRM"]
+        for bill in bills:
+            self.world.call("POST", f"people/{self.id}/transfers/{bill['transfer_bill_no']}/confirm")
+        return len(waiting) + len(bills)
+
+    def transfers(self) -> list[dict[str, Any]]:
+        """The transfers to this person."""
+        found: list[dict[str, Any]] = self.world.call("GET", f"people/{self.id}/transfers")["transfers"]
+        return found
+
+    def wallet(self) -> list[int]:
+        """The amounts in fen of everything that came directly, not by shaking."""
+        rows = self.world.call("GET", f"people/{self.id}/wallet")["rows"]
+        return [int(row["amount_fen"]) for row in rows if row["channel"] != "hbpreorder"]
+
+
+def _field(page: str, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]+)"', page)
+    if found is None:
+        raise StoryProblem(f"there is no field {name} on the page")
+    return found[1]
+
+
+def _state(page: str) -> dict[str, Any]:
+    """What the page tells its script."""
+    for found in SCRIPT.finditer(page):
+        state: dict[str, Any] = json.loads(found[2])
+        return state
+    raise StoryProblem("the page has no state for its script")
+
+
+def _kind_of(page: str, name: str) -> int | None:
+    """The number of a kind of voucher on the page that offers them."""
+    found = re.search(rf'name="kind" value="([0-9]+)"[^>]*>\s*<span><b>{re.escape(name)}</b>', page)
+    return int(found[1]) if found else None
