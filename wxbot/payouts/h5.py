@@ -4,7 +4,7 @@ Identity comes from the session alone; another person's packet is as absent as n
 WeChat's client (package_info) is opened from its seal for its own person only, and only while it can be used.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import redis as redis_client
@@ -114,12 +114,37 @@ def look(public_id: str) -> BaseResponse:
     return _no_store(jsonify(_state(line, language(), now)))
 
 
+LOOKS_EVERY_S = 10
+LOOKS_PER_HOUR = 30
+"""How often one packet's page may have WeChat asked; the worker asks by its own plan all the same."""
+
+ON_THE_WIRE = CLAIM - timedelta(seconds=30)
+"""A question that was claimed stands this far ahead, or farther up to CLAIM, while its answer is awaited."""
+
+
 def _ask_soon(order_id: int, now: datetime) -> bool:
-    """Make the next question due unless it is near already: a page that asks again and again changes nothing then."""
-    is_far = or_(Order.next_check_at.is_(None), Order.next_check_at > now + CLAIM)
-    due = update(Order).where(Order.id == order_id, Order.status == "accepted", is_far)
+    """Make the next question due, unless its page had one a moment ago or one is on the wire: its answer must count."""
+    if not _may_ask(order_id, int(now.timestamp()) // 3600):
+        return False
+    check = Order.next_check_at
+    is_idle = or_(check.is_(None), check <= now + ON_THE_WIRE, check > now + CLAIM)
+    due = update(Order).where(Order.id == order_id, Order.status == "accepted", is_idle)
     with runtime().database.transaction() as session:
         return changed(session, due.values(next_step="query", next_check_at=now)) > 0
+
+
+def _may_ask(order_id: int, hour: int) -> bool:
+    """Count one look at a packet; without Redis nobody is asked early."""
+    recent, hourly = f"look:{order_id}", f"look:{order_id}:{hour}"
+    try:
+        if not runtime().redis.set(recent, 1, nx=True, ex=LOOKS_EVERY_S):
+            return False
+        with runtime().redis.pipeline() as pipe:
+            pipe.incr(hourly)
+            pipe.expire(hourly, 3600)
+            return int(pipe.execute()[0]) <= LOOKS_PER_HOUR
+    except redis_client.RedisError:
+        return False
 
 
 def _mine(public_id: str) -> Line | None:
