@@ -265,7 +265,7 @@
       return Promise.resolve();
     }
     return ask('POST', lang(page.address + '/done')).then(function (reply) {
-      if (reply.status === 200) { location.replace(lang(page.address)); return; }
+      if (reply.status === 200) { isSending = false; location.replace(lang(page.address)); return; }
       complain(reply.answer.text || words.oops);
     });
   }

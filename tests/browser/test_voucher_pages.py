@@ -1,0 +1,167 @@
+"""Vouchers in a real browser: a phone that uploads over a bad network, and a desk worked by keyboard alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
+from tests.vouchers.stage import HONG, MING, STAFF, Stage, encoded, lay_stage, photo, picture
+from wxbot import oauth
+from wxbot.private_servers import free_port
+from wxbot.runtime import Runtime
+from wxbot.staff import roster
+from wxbot.vouchers import submit
+from wxbot.vouchers.models import Voucher
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def site(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """The application on a free port, a reviewer hired."""
+    port = free_port()
+    settings = console_settings(sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
+    with closing(Runtime(settings)) as runtime:
+        runtime.clock = StillClock(NOON)
+        stage = lay_stage(runtime)
+        name, role = STAFF["sun"]
+        roster.hire(runtime.database, "sun.test", name, role, PASSWORD, NOON)
+        server = make_server("127.0.0.1", port, stage.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield stage
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+@pytest.fixture
+def page(browser_page: Any) -> Any:
+    """A page that fails the test on a blocked script or style, or a dialog of the browser's own."""
+    broken: list[str] = []
+    browser_page.on("dialog", lambda dialog: (broken.append(dialog.message), dialog.dismiss()))
+    browser_page.on(
+        "console", lambda message: broken.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    yield browser_page
+    assert broken == []
+
+
+def base(site: Stage) -> str:
+    return site.runtime.settings.public_url
+
+
+def test_photos_reach_us_over_a_bad_network_each_once(site: Stage, page: Any, tmp_path: Path) -> None:
+    runtime = site.runtime
+    cookie = site.phone(MING).client.get_cookie(oauth.session_cookie(runtime))
+    assert cookie
+    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])
+    files = []
+    for n in range(3):
+        files.append(tmp_path / f"photo{n}.jpg")
+        files[n].write_bytes(photo(n))
+    files.append(tmp_path / "big.png")
+    files[3].write_bytes(encoded(picture(9, 1_600, 1_200), "PNG", compress_level=0))
+    page.goto(f"{base(site)}/h5/voucher")
+    page.click("#send")
+    page.locator("#dialog-text", has_text="请先选择凭证类型").wait_for()
+    page.click("#dialog-ok")
+    page.get_by_role("radio", name="进货小票").check()
+    page.fill("#units", "4")
+    page.set_input_files("#choose", [str(file) for file in files])
+    page.locator(".v-tile").nth(3).wait_for()
+    assert page.locator("#send").inner_text() == "提交 · ¥8.00"
+    lost: list[str] = []
+    whole = site.app.wsgi_app
+
+    def leaky(environ: dict[str, Any], start_response: Any) -> Any:
+        """The first photo's answer is lost after the photo arrived, the second photo never arrives."""
+        if environ["PATH_INFO"].endswith("/photos") and len(lost) < 2:
+            lost.append(environ["QUERY_STRING"])
+            if len(lost) == 1:
+                b"".join(whole(environ, lambda *_answer: None))
+            start_response("502 Bad Gateway", [("Content-Length", "0")])
+            return [b""]
+        return whole(environ, start_response)
+
+    site.app.wsgi_app = leaky  # type: ignore[method-assign]
+    page.click("#send")
+    page.wait_for_selector(".v-status-submitted")
+    assert len(lost) == 2
+    with runtime.database.reading() as session:
+        (voucher,) = session.query(Voucher)
+    kept = site.photos(voucher.id)
+    assert [each.status for each in kept] == ["kept"] * 4 and voucher.is_complete and voucher.asked_fen == 800
+    assert max(each.bytes for each in kept) < files[3].stat().st_size // 8, (
+        "a big picture is made small before it is sent"
+    )
+    page.wait_for_function("[...document.images].filter(i => i.complete && i.naturalWidth).length === 4")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_reviewer_needs_no_mouse(site: Stage, page: Any) -> None:
+    first = site.hand_in(1, kind="boxes", units=5)
+    second = site.hand_in(2, HONG)
+    third = site.open(HONG)
+    submit.add_photo(site.runtime, third.id, encoded(picture(1, 400, 533), quality=60), site.now, "copy")
+    with site.runtime.database.transaction() as session:
+        submit.finish(session, third.id, site.now)
+    page.set_viewport_size({"width": 1366, "height": 800})
+    page.goto(f"{base(site)}/admin/sign-in")
+    page.fill("#login", "sun.test")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#start")
+    page.keyboard.press("j")
+
+    def at(voucher: Voucher) -> None:
+        page.locator(f"[data-voucher='{voucher.id}']").wait_for()
+        page.wait_for_timeout(400)  # a key pressed twice must not decide on the next one: the page waits, so do we
+
+    at(first)
+    page.keyboard.press("o")
+    page.keyboard.press("+")
+    assert "rotate(90deg)" in page.locator(".stage-photo").first.evaluate("e => e.style.transform")
+    page.keyboard.press("e")
+    page.keyboard.type("8")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.keyboard.press("a")
+    at(second)
+    assert [payout.amount_fen for payout in site.payouts()] == [800]
+    page.keyboard.press("j")
+    at(third)
+    page.keyboard.press("c")
+    assert page.locator("#other figcaption").inner_text().startswith(f"#{first.id}")
+    page.keyboard.press("b")
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    at(second)
+    page.keyboard.press("r")
+    page.keyboard.type("看不清")
+    page.keyboard.press("Enter")
+    page.locator(".empty-state").wait_for()
+    assert [site.voucher(each.id).status for each in (first, second, third)] == ["approved", "rejected", "photo_wanted"]
+    assert site.voucher(second.id).reason == "看不清" and len(site.payouts()) == 1
+
+
+def test_no_voucher_page_is_wider_than_a_phone(site: Stage, page: Any) -> None:
+    voucher = site.hand_in(1, kind="boxes", units=5)
+    page.goto(f"{base(site)}/admin/sign-in")
+    page.fill("#login", "sun.test")
+    page.fill("#password", PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#start")
+    page.click("#start")
+    page.wait_for_selector(".desk")
+    assert page.locator(".desk-buttons .btn-primary").bounding_box()["y"] < 800, "deciding needs no scrolling"
+    for path in ("", f"/{voucher.id}", "/bulk", "/all"):
+        page.goto(f"{base(site)}/admin/vouchers{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
