@@ -81,7 +81,7 @@ def pay(public_id: str) -> BaseResponse | str:
         settings = runtime().settings
         state |= {
             "mark": form_mark(), "config": _config(),
-            "transfer": {"mchId": settings.mch_id, "appId": settings.appid, "package": package},
+            "transfer": jssdk.merchant_transfer(settings.mch_id, settings.appid, package),
             "words": {name: texts[name] for name in ("take", "taking", "checking", "outside", "too_old", "not_yet", "oops")},
         }  # fmt: skip
     return render_template(
