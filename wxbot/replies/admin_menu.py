@@ -130,6 +130,9 @@ def _digest(buttons: list[menu.Button]) -> str:
 def review() -> Any:
     """The draft beside what WeChat shows now: the last look before it is published."""
     buttons, version, row = _draft()
+    if row is None:
+        tell(gettext("还没有菜单草稿：请先填写并保存，或载入微信上的菜单。"), "warning")
+        return redirect(url_for("menus.index"), 303)
     try:
         there = _at_wechat()
     except _Closed as closed:
@@ -148,7 +151,7 @@ def publish() -> BaseResponse:
     """Give the draft to WeChat, if it is still the one that was compared, with the menu that was compared."""
     buttons, version, _row = _draft()
     refused = ""
-    if version != number("version") or menu.faults_of(buttons, runtime().settings.public_url):
+    if version == 0 or version != number("version") or menu.faults_of(buttons, runtime().settings.public_url):
         refused = gettext("草稿在对比之后改过，请再看一次对比。")
     else:
         try:

@@ -14,6 +14,9 @@ from wxbot.wechat.limits import MENU_URL_BYTES, TEXT_REPLY_BYTES
 
 PATTERN_CHARACTERS = 64
 TITLE_CHARACTERS = 64
+GREETING_BYTES = 600
+"""Of a rule that starts a dialogue: the first question follows in the same message and must not be cut off."""
+
 PRIORITY_AT_MOST = 10_000
 PRIORITY_STEP = 10
 
@@ -146,6 +149,10 @@ def refuse_bad(trigger: str, pattern: str, content: Content) -> None:
         raise BadRule("请填写回复内容。A text reply must not be empty.")
     if reply_kind == "dialogue" and trigger == "default":
         raise BadRule("其他消息不能开始对话，否则每句闲聊都会被当成回答。The default reply cannot start a dialogue.")
+    if reply_kind == "dialogue" and len(text.encode()) > GREETING_BYTES:
+        raise BadRule(
+            f"对话之前的话最多 {GREETING_BYTES} 字节（约 200 个汉字）。What is said before a dialogue has at most {GREETING_BYTES} bytes."
+        )
     if len(text.encode()) > TEXT_REPLY_BYTES:
         raise BadRule(
             f"回复内容最多 {TEXT_REPLY_BYTES} 字节（约 680 个汉字）。A text reply has at most {TEXT_REPLY_BYTES} bytes."
