@@ -18,8 +18,12 @@ from wxbot.doctor import CHECKS
 from wxbot.draws.models import STATUSES as DRAW_STATUSES
 from wxbot.orders.limits import OPERATOR_STOP
 from wxbot.orders.models import STATUSES as ORDER_STATUSES
+from wxbot.payouts.models import HOLDS, LIST_STATUSES, PAYOUT_STATUSES
+from wxbot.people.models import BINDING_STATUSES, NOTICE_STATUSES, SMS_STATUSES
 from wxbot.people.models import BINDING_STATUSES, CODE_STATUSES, NOTICE_STATUSES, SMS_STATUSES
 from wxbot.settings import SECRET_FILE_FIELDS, Settings
+from wxbot.vouchers.models import PHOTO_STATUSES
+from wxbot.vouchers.models import STATUSES as VOUCHER_STATUSES
 from wxbot.wechat.errors import all_rows
 from wxbot.worker import INTERVALS, TASKS
 
@@ -93,6 +97,14 @@ def test_every_task_is_documented_with_its_interval() -> None:
         ("Packet:", PACKET_STATUSES),
         ("Order:", ORDER_STATUSES),
         ("Draw:", DRAW_STATUSES),
+        ("Payout:", PAYOUT_STATUSES),
+        ("Why an approved payout waits:", HOLDS),
+        ("List to pay:", LIST_STATUSES),
+        ("Voucher:", VOUCHER_STATUSES),
+        ("Photo of a voucher:", PHOTO_STATUSES),
+        ("Binding:", BINDING_STATUSES),
+        ("Notice to a person:", NOTICE_STATUSES),
+        ("Text message with a code:", SMS_STATUSES),
         ("Binding:", BINDING_STATUSES),
         ("Text message:", SMS_STATUSES),
         ("Code:", CODE_STATUSES),
@@ -106,7 +118,8 @@ def test_every_status_is_explained(title: str, statuses: dict[str, str]) -> None
 
 def test_every_reason_that_stops_the_line_says_what_to_do() -> None:
     section = text("docs/operations.md").split("## When the line is stopped")[1].split("\n## ")[0]
-    reasons = {row.code for row in all_rows() if row.api == "pay" and row.stops_the_line} | {OPERATOR_STOP}
+    apis = ("pay", "redpack", "transfer")
+    reasons = {row.code for row in all_rows() if row.api in apis and row.stops_the_line} | {OPERATOR_STOP}
     assert {reason for reason in reasons if f"`{reason}`" not in section} == set()
 
 
