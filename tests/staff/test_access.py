@@ -54,7 +54,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "vouchers.photo": ("reviewer", "cashier"), "vouchers.step": ("reviewer",), "vouchers.claim": ("reviewer",),
     "vouchers.release": ("reviewer",), "vouchers.approve": ("reviewer",), "vouchers.reject": ("reviewer",),
     "vouchers.want_photo": ("reviewer",), "vouchers.bulk": ("reviewer",), "vouchers.approve_many": ("reviewer",),
-    "vouchers.kind_list": ("marketer", "reviewer", "cashier"), "vouchers.new_kind": MONEY, "vouchers.add_kind": MONEY,
+    "vouchers.kind_list": ("marketer", "reviewer", "cashier"), "vouchers.blank_kind": MONEY, "vouchers.add_kind": MONEY,
     "vouchers.kind": MONEY, "vouchers.change_kind": MONEY,
     "reply_rules.index": RUNS, "reply_rules.add": RUNS, "reply_rules.remove": RUNS,
     "reply_rules.change": RUNS, "reply_rules.switch": RUNS, "reply_rules.move": RUNS, "reply_rules.stand": RUNS,
