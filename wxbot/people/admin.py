@@ -44,6 +44,7 @@ def _allow_upload() -> None:
     """Before the form is read: only who may upload may send more than a page's form."""
     if request.endpoint == "roster.upload" and current_user.is_authenticated and may("roster.upload"):
         request.max_content_length = UPLOAD_BYTES
+        request.max_form_memory_size = 256 * 1024  # must be more than the 64 KB in which files are read
 
 
 _pages = Blueprint("roster", __name__)
