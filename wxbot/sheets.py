@@ -357,5 +357,6 @@ def _text_cell(sheet: Any, value: object) -> Any:
     text = _CONTROL.sub(" ", "" if value is None else str(value))
     cell = WriteOnlyCell(sheet, value=text)
     cell.data_type = "s"  # openpyxl takes a text that begins with = for a formula
-    cell.number_format = "@"
+    if safe_cell(text) != text:
+        cell.number_format = "@"  # and it stays text when a person edits the cell
     return cell

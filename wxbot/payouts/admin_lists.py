@@ -38,6 +38,9 @@ from wxbot.staff.console import (
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
 """Largest body of the upload, the form around the file included; every other page keeps the small limit (S16)."""
 
+FORM_BYTES = 256 * 1024
+"""For the form's texts; it must be more than the 64 KB in which files are read, or most larger files are refused."""
+
 KINDS = ("faulty", "warned", "good", "all")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -46,6 +49,7 @@ def _allow_upload() -> None:
     """Before the form is read: only who may upload may send more than a page's form."""
     if request.endpoint == "lists.create" and current_user.is_authenticated and may("lists.create"):
         request.max_content_length = UPLOAD_BYTES
+        request.max_form_memory_size = FORM_BYTES
 
 
 _pages = Blueprint("lists", __name__)
