@@ -29,6 +29,8 @@ COMMANDS = {
     "db": Entry("wxbot.cli.database:db", "bring the database up to date / 数据库"),
     "campaign": Entry("wxbot.cli.campaign:campaign", "list, show, launch, pause, resume, close / 活动"),
     "ledger": Entry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
+    "order": Entry("wxbot.cli.cashier:order", "look at an order, ask, settle one by two cashiers / 订单"),
+    "payout": Entry("wxbot.cli.cashier:payout", "what is owed, and the kill switch: stop, open / 付款"),
     "staff": Entry("wxbot.cli.people:staff", "accounts of the console / 后台账号"),
     "people": Entry("wxbot.cli.roster:people", "who may bind a phone, block and allow lists / 名单"),
     "reply": Entry("wxbot.cli.people:reply", "keyword replies of the chat / 关键词回复"),

@@ -1,0 +1,236 @@
+"""wxbot order (look at one order, settle one by hand) and wxbot payout (what is owed, and the kill switch)."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from wxbot.cli.desk import as_json, friendly, opened, operator, show, show_json
+from wxbot.clock import SHANGHAI
+from wxbot.money import yuan
+from wxbot.orders import limits, listing, manual, reconcile
+from wxbot.orders import words as order_words
+from wxbot.orders.manual import NotSettleable
+from wxbot.orders.models import MARKED_AS, Mark, Order
+from wxbot.payouts import listing as payout_listing
+from wxbot.payouts import words
+from wxbot.runtime import Runtime
+from wxbot.staff import audit, sign_in
+from wxbot.staff.audit import Actor
+
+as_whom = click.option("--as", "login", required=True, help="the cashier's login; the password is asked for")
+stdin_password = click.option("--password-stdin", is_flag=True, help="read the password from standard input, one line")
+
+
+def _local(at: datetime | None) -> str:
+    return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """A refusal of the desk as a sentence and exit code 1."""
+    try:
+        yield
+    except NotSettleable as refused:
+        raise click.ClickException(str(refused)) from refused
+
+
+def _cashier(runtime: Runtime, login: str, is_from_stdin: bool) -> Actor:
+    """Who acts: somebody with an account and its password; whoever holds the shell alone settles nothing (money rule 14)."""
+    password = sys.stdin.readline().rstrip("\r\n") if is_from_stdin else click.prompt("密码 Password", hide_input=True)
+    now = runtime.clock.now()
+    try:
+        staff_id, token = sign_in.sign_in(runtime.database, login, password, now, hours=1, user_agent="wxbot order")
+    except sign_in.SignInRefused as refused:
+        raise click.ClickException("登录名或密码不正确 / the login or the password is wrong") from refused
+    person = sign_in.signed_in(runtime.database, token, now)
+    if person is not None:
+        sign_in.sign_out(runtime.database, person.token_hash)
+    if person is None or person.is_password_temporary:
+        raise click.ClickException("请先在后台修改初始密码 / sign in to the console and choose your own password first")
+    return Actor(staff_id, sign_in.normal_login(login))
+
+
+def _order(session: Session, number: str) -> Order:
+    """An order by its number, or by our id."""
+    found = listing.by_billno(session, number)
+    if found is None and number.isascii() and number.isdigit() and len(number) < 16:
+        found = session.get(Order, int(number))
+    if found is None:
+        raise click.ClickException(f"没有订单 {number} / there is no order {number}")
+    return found
+
+
+@click.group()
+def order() -> None:
+    """Orders to WeChat Pay: look, ask, and settle by two cashiers what nobody else can."""
+
+
+@order.command("show")
+@click.argument("number")
+@as_json
+@friendly
+def show_order(number: str, is_json: bool) -> None:
+    """Everything about one order: what its code means, the next step with its time, marks, evidence."""
+    with opened() as runtime, runtime.database.reading() as session:
+        found = _order(session, number)
+        merchant = listing.line_of(session, runtime.settings.mch_id)
+        step = order_words.next_step(found, merchant, runtime.settings, runtime.clock.now())
+        meaning = order_words.meaning_of(found.channel, found.err_code) if found.err_code else None
+        marks = listing.marks_of(session, found.id)
+        evidence = listing.evidence_of(session, [found.id])[found.id]
+    facts: dict[str, Any] = {
+        "id": found.id, "mch_billno": found.mch_billno, "status": found.status, "channel": found.channel, "amount_yuan": yuan(found.amount_fen),
+        "reason": f"{found.reason_kind}:{found.reason_id}", "attempt": found.attempt, "code": found.err_code,
+        "meaning": str(meaning.said) if meaning else None, "who_acts": str(order_words.ACTORS[meaning.actor]) if meaning else None,
+        "next_step": str(step), "detail_id": found.detail_id, "sends": found.sends, "checks": found.checks,
+        "created_at": _local(found.created_at), "sent_at": _local(found.sent_at), "settled_at": _local(found.settled_at),
+        "marks": [{"id": one.id, "after": one.after, "status": one.status, "evidence": one.evidence} for one in marks],
+    }  # fmt: skip
+    if is_json:
+        show_json(
+            facts | {"evidence": [{"kind": row.kind, "at": _local(row.at), "body": row.body} for row in evidence]}
+        )
+        return
+    rows = [(name, value) for name, value in facts.items() if name != "marks" and value not in (None, "")]
+    show("订单 Order", ("", ""), rows, "")
+    for one in marks:
+        click.echo(f"处理意见 mark {one.id}: {one.after} ({one.status}) {one.evidence}")
+    for row in evidence[:5]:
+        click.echo(f"\n{_local(row.at)} {row.kind}\n{row.body}")
+
+
+@order.command("ask")
+@click.argument("number")
+@friendly
+def ask_order(number: str) -> None:
+    """Have the worker ask WeChat about an order within seconds."""
+    with opened() as runtime:
+        with runtime.database.reading() as session:
+            order_id = _order(session, number).id
+        now = runtime.clock.now()
+        is_due = reconcile.ask_now(runtime, order_id, now)
+        with runtime.database.transaction() as session:
+            outcome = "done" if is_due else "refused"
+            audit.record(session, operator(), "order_ask", f"order:{order_id}", now, outcome=outcome)
+    if not is_due:
+        raise click.ClickException("这笔订单已有结果，无需再查 / this order is settled; there is nothing to ask")
+    click.echo("已安排查询，几秒后用 wxbot order show 查看。The worker asks within seconds; then: wxbot order show")
+
+
+@order.command("mark")
+@click.argument("number")
+@click.argument("after", type=click.Choice(MARKED_AS))
+@click.option("--evidence", required=True, help="the bill line's date and number, or what WeChat's staff said")
+@as_whom
+@stdin_password
+@friendly
+def mark_order(number: str, after: str, evidence: str, login: str, password_stdin: bool) -> None:
+    """Say how a manual order ended; nothing moves until a second cashier confirms."""
+    with opened() as runtime, _said():
+        with runtime.database.reading() as session:
+            order_id = _order(session, number).id
+        actor = _cashier(runtime, login, password_stdin)
+        mark_id = manual.mark(runtime.database, order_id, after, evidence, actor, runtime.clock.now())
+    click.echo(
+        f"已记录处理意见 {mark_id}，请另一位财务运行：wxbot order confirm {mark_id} --as LOGIN\n"
+        f"Marked. A second cashier runs: wxbot order confirm {mark_id} --as LOGIN"
+    )
+
+
+def _decide(mark_id: int, login: str, is_from_stdin: bool, verb: Callable[..., None]) -> Order:
+    with opened() as runtime, _said():
+        actor = _cashier(runtime, login, is_from_stdin)
+        verb(runtime.database, mark_id, actor, runtime.clock.now())
+        with runtime.database.reading() as session:
+            return session.get_one(Order, session.get_one(Mark, mark_id).order_id)
+
+
+@order.command("confirm")
+@click.argument("mark_id", type=int)
+@as_whom
+@stdin_password
+@friendly
+def confirm_mark(mark_id: int, login: str, password_stdin: bool) -> None:
+    """Confirm another cashier's mark: order, budget and ledger follow."""
+    settled = _decide(mark_id, login, password_stdin, manual.confirm)
+    click.echo(f"已确认，订单 {settled.mch_billno} 现为 {settled.status}。Confirmed: it is {settled.status} now.")
+
+
+@order.command("withdraw")
+@click.argument("mark_id", type=int)
+@as_whom
+@stdin_password
+@friendly
+def withdraw_mark(mark_id: int, login: str, password_stdin: bool) -> None:
+    """Take a mark back before it was confirmed."""
+    settled = _decide(mark_id, login, password_stdin, manual.withdraw)
+    click.echo(
+        f"已撤回，订单 {settled.mch_billno} 仍为 {settled.status}。Withdrawn; the order is {settled.status} still."
+    )
+
+
+# --- payouts ------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+def payout() -> None:
+    """What is owed to whom, and the switch that stops all sending."""
+
+
+@payout.command("stop")
+@friendly
+def stop() -> None:
+    """The kill switch: no new order leaves any worker from the next second on; asking goes on."""
+    with opened() as runtime, runtime.database.transaction() as session:
+        now = runtime.clock.now()
+        limits.stop_line(session, runtime.settings.mch_id, limits.OPERATOR_STOP, now)
+        audit.record(session, operator(), "merchant_stop", "merchant", now)
+    click.echo(
+        "付款已停止；查询和对账继续。恢复：wxbot payout open\nSending is stopped; asking goes on. Undo it: wxbot payout open"
+    )
+
+
+@payout.command("open")
+@friendly
+def open_again() -> None:
+    """Send again, whatever had stopped it."""
+    with opened() as runtime, runtime.database.transaction() as session:
+        limits.open_line(session, runtime.settings.mch_id, by_staff=True)
+        audit.record(session, operator(), "merchant_open", "merchant", runtime.clock.now())
+    click.echo("付款已恢复。Sending goes on.")
+
+
+@payout.command("list")
+@click.option("--tab", type=click.Choice(tuple(payout_listing.TABS)), help="only these")
+@as_json
+@friendly
+def list_payouts(tab: str | None, is_json: bool) -> None:
+    """How many stand where, and the newest 50 with their next step."""
+    with opened() as runtime, runtime.database.reading() as session:
+        counts = payout_listing.counts(session)
+        merchant = listing.line_of(session, runtime.settings.mch_id)
+        now = runtime.clock.now()
+        lines = payout_listing.page(session, payout_listing.Sought(tab or ""))[: payout_listing.PAGE_ROWS]
+        steps = [words.next_step(each.payout, each.order, merchant, runtime.settings, now) for each in lines]
+    stopped = merchant.stopped_code if merchant is not None else None
+    if is_json:
+        rows = [
+            {"id": each.payout.id, "status": each.payout.status, "hold": each.payout.hold, "openid": each.payout.openid,
+             "amount_fen": each.payout.amount_fen, "mch_billno": each.order.mch_billno if each.order else None, "next_step": str(step)}
+            for each, step in zip(lines, steps, strict=True)
+        ]  # fmt: skip
+        show_json({"stopped": stopped, "counts": counts, "payouts": rows})
+        return
+    if stopped:
+        click.echo(f"付款已停止 sending is stopped: {stopped}")
+    click.echo("  ".join(f"{name} {n}" for name, n in counts.items()))
+    table = [
+        (each.payout.id, each.payout.status, yuan(each.payout.amount_fen), each.payout.openid, step.zh)
+        for each, step in zip(lines, steps, strict=True)
+    ]
+    show("付款 Payouts", ("#", "状态", "金额 元", "openid", "下一步"), table, "没有付款。No payouts.")
