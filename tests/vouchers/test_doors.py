@@ -67,7 +67,12 @@ def test_faults_of_the_form_come_back_as_sentences(stage: Stage) -> None:
 def test_S55_a_request_that_no_page_of_ours_made_changes_nothing(stage: Stage) -> None:
     phone, other = stage.phone(MING), stage.phone(HONG)
     address = opened(phone, stage.kinds["fixed"]).get_json()["address"]
-    for headers in ({}, {"X-Page-Mark": other.mark}, {"X-Page-Mark": phone.mark, "Sec-Fetch-Site": "cross-site"}):
+    for headers in (
+        {},
+        {"X-Page-Mark": other.mark},
+        {"X-Page-Mark": phone.mark, "Sec-Fetch-Site": "cross-site"},
+        {"X-Page-Mark": phone.mark, "Origin": "https://evil.test"},
+    ):
         for path in ("/h5/voucher", f"{address}/photos?token=photo-0001", f"{address}/done"):
             assert phone.client.post(path, data=b"x", headers=headers).status_code == 403
     assert stage.photos(1) == []

@@ -79,7 +79,7 @@ def kind_list() -> str:
 
 @blueprint.get("/voucher-kinds/new")
 @role_required("cashier")
-def new_kind() -> str:
+def blank_kind() -> str:
     """An empty form."""
     return _form_page(form_of(None), {}, None)
 

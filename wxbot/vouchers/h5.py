@@ -3,24 +3,27 @@
 Who asks is read from the signed session alone (S24); another person's voucher or photo is as absent as none (S28).
 """
 
+import hmac
 import json
 import re
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth
 from wxbot.logs import get_logger
 from wxbot.money import NotMoney, parse_yuan
+from wxbot.people.guards import language, person_required
+from wxbot.people.guards import runtime as _runtime
 from wxbot.runtime import Runtime
 from wxbot.vouchers import kinds, listing, photos, submit
 from wxbot.vouchers.models import Photo, Voucher
 from wxbot.vouchers.refusals import Busy, Refused
 from wxbot.vouchers.storage import StorageProblem
 from wxbot.vouchers.views import photo_response
-from wxbot.vouchers.words import Words, language_of
+from wxbot.vouchers.words import Words
 
 log = get_logger(__name__)
 
@@ -36,13 +39,8 @@ SCRIPT_WORDS = (
 )  # fmt: skip
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["wxbot"]
-    return runtime
-
-
 def _words() -> Words:
-    return Words(language_of(request.query_string.decode("ascii", "ignore"), request.accept_languages))
+    return Words(language())
 
 
 def _page_mark(runtime: Runtime) -> str:
@@ -64,7 +62,10 @@ def _foreign() -> Response | None:
     """The refusal of a request that no page of this session made."""
     runtime = _runtime()
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    if request.headers.get("X-Page-Mark") == _page_mark(runtime) and site in ("same-origin", "none"):
+    origin = request.headers.get("Origin", runtime.settings.public_url)
+    is_near = site in ("same-origin", "none") and origin in (runtime.settings.public_url, request.host_url.rstrip("/"))
+    mark = request.headers.get("X-Page-Mark", "")
+    if is_near and hmac.compare_digest(mark.encode(), _page_mark(runtime).encode()):
         return None
     return _json({"outcome": "stale_page", "text": _words().stale}, 403)
 
@@ -108,7 +109,7 @@ def _kind_for_script(left: listing.Left) -> dict[str, Any]:
 
 
 @blueprint.get("/voucher")
-@oauth.openid_required
+@person_required
 def form() -> BaseResponse | str:
     """Choose a kind, say how much, add photos."""
     runtime, words = _runtime(), _words()
@@ -130,7 +131,7 @@ def form() -> BaseResponse | str:
 
 
 @blueprint.get("/voucher/<public_id>")
-@oauth.openid_required
+@person_required
 def page(public_id: str) -> BaseResponse | str:
     """How one voucher stands, with its photos; more of them may be added while it is open."""
     runtime, words = _runtime(), _words()
@@ -153,7 +154,7 @@ def state_of(voucher: Voucher) -> str:
 
 
 @blueprint.get("/voucher/<public_id>/state")
-@oauth.openid_required
+@person_required
 def state(public_id: str) -> BaseResponse:
     """The status alone, for the page that watches it."""
     with _runtime().database.reading() as session:
@@ -161,7 +162,7 @@ def state(public_id: str) -> BaseResponse:
 
 
 @blueprint.get("/voucher/<public_id>/photos/<int:photo_id>.jpg")
-@oauth.openid_required
+@person_required
 def photo(public_id: str, photo_id: int) -> BaseResponse:
     """A photo of one's own voucher."""
     runtime = _runtime()
@@ -187,7 +188,7 @@ def _asked(fields: dict[str, Any]) -> tuple[int, int]:
 
 
 @blueprint.post("/voucher")
-@oauth.openid_required
+@person_required
 def open_voucher() -> BaseResponse:
     """Open a voucher; the page then sends its photos one by one."""
     if (refusal := _foreign()) is not None:
@@ -212,7 +213,7 @@ def open_voucher() -> BaseResponse:
 
 
 @blueprint.post("/voucher/<public_id>/photos")
-@oauth.openid_required
+@person_required
 def add_photo(public_id: str) -> BaseResponse:
     """One photo as the bare body of the request: no file name ever comes along (S43). The same token is the same photo."""
     request.max_content_length = photos.MOST_BYTES  # the only address that takes more than a form (S16)
@@ -239,7 +240,7 @@ def add_photo(public_id: str) -> BaseResponse:
 
 
 @blueprint.post("/voucher/<public_id>/done")
-@oauth.openid_required
+@person_required
 def done(public_id: str) -> BaseResponse:
     """The person says that this is all."""
     if (refusal := _foreign()) is not None:

@@ -1,9 +1,6 @@
 """The sentences of the phone's voucher pages in Chinese and English; kinds are shown as staff wrote them."""
 
-import re
 from datetime import datetime
-
-from werkzeug.datastructures import LanguageAccept
 
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
@@ -69,12 +66,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "ok": ("知道了", "OK"),
     "mark_done": ("已上传", "uploaded"),
 }  # fmt: skip
-
-
-def language_of(query: str, accept_language: LanguageAccept) -> str:
-    """ "zh" or "en" for a request: ?lang= first, then the phone's languages, Chinese when neither says."""
-    asked = re.search(r"(?:^|&)lang=(zh|en)(?:&|$)", query)
-    return asked[1] if asked else accept_language.best_match(("zh", "en"), default="zh") or "zh"
 
 
 class Words:
