@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from tests.conftest import simulator_settings
 from tests.servers import SimulatedWeChat
 from wxbot.clock import Clock
 from wxbot.people import bindings, outbox
@@ -95,10 +99,22 @@ def enlist(runtime: Runtime, phone: str, name: str, is_active: bool = True) -> N
         )  # fmt: skip
 
 
-@pytest.fixture
-def town(runtime: Runtime, simulator: SimulatedWeChat) -> Town:
+def make_town(runtime: Runtime, simulator: SimulatedWeChat) -> Town:
     """陈一 and 林二 are on the roster."""
     runtime.clock = runtime.database.clock = StillClock(runtime.clock.now())
     enlist(runtime, LISTED, "陈一")
     enlist(runtime, OTHER, "林二")
     return Town(runtime, simulator)
+
+
+@pytest.fixture
+def town(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Town]:
+    """A town for stories in which the database makes no difference."""
+    with closing(Runtime(simulator_settings(simulator, sqlite_url, redis_url, tmp_path))) as runtime:
+        yield make_town(runtime, simulator)
+
+
+@pytest.fixture
+def each_town(runtime: Runtime, simulator: SimulatedWeChat) -> Town:
+    """The same, once on SQLite and once on PostgreSQL: for counts, races and first ways through."""
+    return make_town(runtime, simulator)

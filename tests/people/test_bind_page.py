@@ -7,35 +7,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from tests.conftest import Cast
 from tests.draws.stage import BASE, Phone
 from tests.people.conftest import LISTED, STRANGE, Town
-from tests.people.conftest import town as town  # noqa: PLC0414 - fixture
 from tests.servers import SimulatedWeChat
 from wxbot.app import create_app
 from wxbot.people import bindings
 from wxbot.people.models import Binding, SmsOut
-from wxbot.runtime import Runtime
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Pages: the database makes no difference."""
-    return sqlite_url
-
-
-@pytest.fixture
-def app(runtime: Runtime, simulator: SimulatedWeChat, town: Town) -> Flask:
+def phone(town: Town, simulator: SimulatedWeChat, cast: Cast) -> Phone:
+    """阿明's phone, before the application."""
     domains = ["127.0.0.1:8000"]
     simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-    return create_app(runtime)
-
-
-@pytest.fixture
-def phone(app: Flask, runtime: Runtime, cast: Cast) -> Phone:
-    return Phone(app, runtime, cast.ming.id)
+    return Phone(create_app(town.runtime), town.runtime, cast.ming.id)
 
 
 def mark(page: Any) -> str:

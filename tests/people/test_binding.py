@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.people.conftest import GUI, HONG, LISTED, MING, OTHER, STRANGE, Town, enlist
-from tests.people.conftest import town as town  # noqa: PLC0414 - fixture
 from wxbot.people import bindings, codes, marks
 from wxbot.people.models import Binding, Notice, SmsCode, SmsCount, SmsOut
 from wxbot.vault import Vault
@@ -18,23 +17,23 @@ from wxbot.vault import Vault
 # --- the way it should go -----------------------------------------------------------------------------------------
 
 
-def test_a_listed_phone_is_bound_with_the_code_of_the_message(town: Town) -> None:
-    asked = bindings.ask_code(town.runtime, MING, " ８６ 138-0013-8000", "203.0.113.7", town.now)
+def test_a_listed_phone_is_bound_with_the_code_of_the_message(each_town: Town) -> None:
+    asked = bindings.ask_code(each_town.runtime, MING, " ８６ 138-0013-8000", "203.0.113.7", each_town.now)
     assert (asked.name, asked.wait_s) == ("sent", 60)
     assert "138****8000" in asked.zh and "138****8000" in asked.en
-    assert town.send() == 1
-    code = town.code()
-    outcome = bindings.confirm(town.runtime, MING, f"{code[:3]} {code[3:]}", town.now, via="h5")
+    assert each_town.send() == 1
+    code = each_town.code()
+    outcome = bindings.confirm(each_town.runtime, MING, f"{code[:3]} {code[3:]}", each_town.now, via="h5")
     assert (outcome.name, outcome.is_done) == ("bound", True)
-    (row,) = town.rows(Binding)
+    (row,) = each_town.rows(Binding)
     assert (row.status, row.name, row.via, row.openid) == ("active", "陈一", "h5", MING)
-    vault = town.runtime.vault
+    vault = each_town.runtime.vault
     assert vault.open(row.phone_sealed) == LISTED
-    with town.runtime.database.reading() as session:
+    with each_town.runtime.database.reading() as session:
         assert bindings.openid_of_phone(session, vault, "138 0013 8000") == MING
         assert marks.refusal(session, vault, MING) is None
         assert marks.refusal(session, vault, HONG) == "unbound"
-    assert town.ask(MING) == "already"
+    assert each_town.ask(MING) == "already"
 
 
 def test_the_database_holds_no_phone_and_no_code_in_the_clear(town: Town) -> None:
@@ -51,17 +50,17 @@ def test_the_database_holds_no_phone_and_no_code_in_the_clear(town: Town) -> Non
 # --- S51: limits --------------------------------------------------------------------------------------------------
 
 
-def test_S51_one_number_gets_one_message_a_minute_five_an_hour_ten_a_day(town: Town) -> None:
+def test_S51_one_number_gets_one_message_a_minute_five_an_hour_ten_a_day(each_town: Town) -> None:
     sent = 0
     for step in range(36):  # somebody else each time, so that only the number's limits count
         spelling = ("13800138000", "+86 138 0013 8000")[step % 2]
-        sent += town.ask(f"oASKER{step:018d}", spelling) == "sent"
+        sent += each_town.ask(f"oASKER{step:018d}", spelling) == "sent"
         if step < 3:
-            assert town.ask(f"oAGAIN{step:018d}") == "too_often"
-        town.later(minutes=10 if step < 12 else 50)
+            assert each_town.ask(f"oAGAIN{step:018d}") == "too_often"
+        each_town.later(minutes=10 if step < 12 else 50)
     assert sent == 10
     hours = Counter(
-        (row.created_at - town.rows(SmsOut)[0].created_at) // timedelta(hours=1) for row in town.rows(SmsOut)
+        (row.created_at - each_town.rows(SmsOut)[0].created_at) // timedelta(hours=1) for row in each_town.rows(SmsOut)
     )
     assert max(hours.values()) == 5
 
@@ -86,22 +85,22 @@ def test_S51_the_days_budget_ends_all_messages_and_withheld_ones_cost_nothing(to
     assert town.ask(GUI, "13700137000") == "sent"
 
 
-def test_S51_a_hundred_askers_at_once_pass_exactly_as_many_as_allowed(town: Town) -> None:
+def test_S51_a_hundred_askers_at_once_pass_exactly_as_many_as_allowed(each_town: Town) -> None:
     with ThreadPoolExecutor(12) as pool:
-        answers = Counter(pool.map(lambda n: town.ask(f"oCROWD{n:018d}", LISTED), range(100)))
+        answers = Counter(pool.map(lambda n: each_town.ask(f"oCROWD{n:018d}", LISTED), range(100)))
     assert answers == {"sent": 1, "too_often": 99}
-    assert len(town.rows(SmsOut)) == 1
+    assert len(each_town.rows(SmsOut)) == 1
 
 
-def test_S51_what_cannot_be_counted_is_not_sent(town: Town) -> None:
-    with town.runtime.database.transaction() as session:
+def test_S51_what_cannot_be_counted_is_not_sent(each_town: Town) -> None:
+    with each_town.runtime.database.transaction() as session:
         SmsCount.__table__.drop(session.connection())  # type: ignore[attr-defined]
     try:
-        answer = town.ask()
+        answer = each_town.ask()
     except Exception:  # PostgreSQL calls a missing table a programming error: a 500, and nothing is sent either
         answer = "busy"
     assert answer == "busy"
-    assert town.rows(SmsOut) == []
+    assert each_town.rows(SmsOut) == []
 
 
 # --- S52: guessing ------------------------------------------------------------------------------------------------
@@ -128,27 +127,29 @@ def guesses(town: Town, monkeypatch: pytest.MonkeyPatch, count: int, threads: in
     return outcomes, number
 
 
-def test_S52_of_many_guesses_at_once_five_are_compared(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes, compared = guesses(town, monkeypatch, 300, 16)
+def test_S52_of_many_guesses_at_once_five_are_compared(each_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes, compared = guesses(each_town, monkeypatch, 300, 16)
     assert (outcomes, compared) == ({"wrong": 4, "spent": 296}, 5)
 
 
 @pytest.mark.proof
-def test_S52_of_ten_thousand_guesses_at_once_five_are_compared(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    outcomes, compared = guesses(town, monkeypatch, 10_000, 64)
+def test_S52_of_ten_thousand_guesses_at_once_five_are_compared(
+    each_town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes, compared = guesses(each_town, monkeypatch, 10_000, 64)
     assert (outcomes, compared) == ({"wrong": 4, "spent": 9_996}, 5)
 
 
-def test_S52_a_code_ends_after_five_minutes_and_after_its_use(town: Town) -> None:
-    town.ask()
-    town.send()
-    town.later(minutes=5)
-    assert town.confirm(town.code()) == "expired"
-    town.ask()
-    town.send()
-    assert town.confirm("12 34") == "malformed"  # no guess: costs no try
+def test_S52_a_code_ends_after_five_minutes_and_after_its_use(each_town: Town) -> None:
+    each_town.ask()
+    each_town.send()
+    each_town.later(minutes=5)
+    assert each_town.confirm(each_town.code()) == "expired"
+    each_town.ask()
+    each_town.send()
+    assert each_town.confirm("12 34") == "malformed"  # no guess: costs no try
     with ThreadPoolExecutor(8) as pool:
-        outcomes = Counter(pool.map(town.confirm, [town.code()] * 16))
+        outcomes = Counter(pool.map(each_town.confirm, [each_town.code()] * 16))
     assert (outcomes["bound"], outcomes["used"]) == (1, 15)
 
 
@@ -233,17 +234,17 @@ def test_F79_a_person_changes_their_phone_after_the_rest(town: Town) -> None:
     assert town.bind(HONG, OTHER) == "bound"  # staff took it off: nobody has to wait
 
 
-def test_F79_two_people_who_type_the_code_of_one_phone_at_once_end_with_one_owner(town: Town) -> None:
+def test_F79_two_people_who_type_the_code_of_one_phone_at_once_end_with_one_owner(each_town: Town) -> None:
     people, typed = [f"oRACER{n:020d}" for n in range(4)], []
     for openid in people:
-        town.ask(openid)
-        town.send()
-        typed.append((town.code(), openid))
-        town.later(minutes=1)
+        each_town.ask(openid)
+        each_town.send()
+        typed.append((each_town.code(), openid))
+        each_town.later(minutes=1)
     with ThreadPoolExecutor(4) as pool:
-        outcomes = Counter(pool.map(lambda pair: town.confirm(*pair), typed))
+        outcomes = Counter(pool.map(lambda pair: each_town.confirm(*pair), typed))
     assert outcomes == {"bound": 1, "cooling": 3}
-    assert list(town.live().values()) == ["active"]
+    assert list(each_town.live().values()) == ["active"]
 
 
 # --- who may bind -------------------------------------------------------------------------------------------------
@@ -263,17 +264,17 @@ def test_an_unlisted_number_is_held_or_let_in_by_setting(town: Town, policy: str
         assert marks.refusal(session, town.runtime.vault, GUI) == ("held" if policy == "hold" else None)
 
 
-def test_a_held_binding_waits_for_a_person_and_the_owner_hears_the_answer(town: Town) -> None:
-    town.set(binding_policy="hold")
-    assert [town.bind(MING, "18600000001"), town.bind(HONG, "18600000002")] == ["held", "held"]
-    first, second = town.rows(Binding)
-    with town.runtime.database.transaction() as session:
-        assert bindings.approve(session, town.runtime.vault, first.id, 3, town.now)
-        assert not bindings.approve(session, town.runtime.vault, first.id, 3, town.now)
-        assert bindings.refuse(session, town.runtime.vault, second.id, 3, town.now)
-    assert town.live() == {MING: "active"}
-    assert ["通过" in row.text for row in town.rows(Notice)] == [True, True]
-    assert "没有通过" in town.rows(Notice)[1].text
+def test_a_held_binding_waits_for_a_person_and_the_owner_hears_the_answer(each_town: Town) -> None:
+    each_town.set(binding_policy="hold")
+    assert [each_town.bind(MING, "18600000001"), each_town.bind(HONG, "18600000002")] == ["held", "held"]
+    first, second = each_town.rows(Binding)
+    with each_town.runtime.database.transaction() as session:
+        assert bindings.approve(session, each_town.runtime.vault, first.id, 3, each_town.now)
+        assert not bindings.approve(session, each_town.runtime.vault, first.id, 3, each_town.now)
+        assert bindings.refuse(session, each_town.runtime.vault, second.id, 3, each_town.now)
+    assert each_town.live() == {MING: "active"}
+    assert ["通过" in row.text for row in each_town.rows(Notice)] == [True, True]
+    assert "没有通过" in each_town.rows(Notice)[1].text
 
 
 def test_a_mark_on_an_openid_or_a_phone_decides(town: Town) -> None:

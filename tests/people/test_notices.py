@@ -10,7 +10,6 @@ from sqlalchemy import select
 
 from tests.conftest import Cast
 from tests.people.conftest import LISTED, Town, enlist
-from tests.people.conftest import town as town  # noqa: PLC0414 - fixture
 from tests.servers import SimulatedWeChat
 from wxbot.people import erasure, followers, notices, outbox
 from wxbot.people.models import Binding, Follower, Notice, SmsCode, SmsOut, Withdrawal
@@ -109,23 +108,23 @@ def test_a_lost_answer_is_not_sent_again_and_a_dead_worker_neither(
     assert first.tries == 0
 
 
-def test_two_workers_at_once_send_each_notice_once(town: Town, simulator: SimulatedWeChat, cast: Cast) -> None:
+def test_two_workers_at_once_send_each_notice_once(each_town: Town, simulator: SimulatedWeChat, cast: Cast) -> None:
     talk(simulator, cast.ming)
     for ref in "12345":
-        tell(town, cast.ming.openid, ref=ref)
+        tell(each_town, cast.ming.openid, ref=ref)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _n: notices.tell_due(town.runtime), range(4)))
-    assert statuses(town) == [("sent", "")] * 5
+        list(pool.map(lambda _n: notices.tell_due(each_town.runtime), range(4)))
+    assert statuses(each_town) == [("sent", "")] * 5
     assert len(chat(simulator, cast.ming)) == 5
 
 
-def test_two_workers_at_once_send_each_code_once(town: Town, simulator: SimulatedWeChat) -> None:
+def test_two_workers_at_once_send_each_code_once(each_town: Town, simulator: SimulatedWeChat) -> None:
     for n in range(5):
-        enlist(town.runtime, f"+861590000000{n}", f"人{n}")
-        town.ask(f"oPERSON{n:018d}", f"1590000000{n}")
+        enlist(each_town.runtime, f"+861590000000{n}", f"人{n}")
+        each_town.ask(f"oPERSON{n:018d}", f"1590000000{n}")
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _n: outbox.send_due(town.runtime), range(4)))
-    assert town.messages() == ["sent"] * 5
+        list(pool.map(lambda _n: outbox.send_due(each_town.runtime), range(4)))
+    assert each_town.messages() == ["sent"] * 5
     assert len(simulator.control("GET", "sms")["messages"]) == 5
 
 
@@ -140,26 +139,28 @@ def test_a_message_whose_worker_died_or_came_late_is_not_sent(town: Town, simula
     assert simulator.control("GET", "sms")["messages"] == []
 
 
-def test_who_takes_back_the_authorisation_is_forgotten_but_not_their_openid(town: Town) -> None:
+def test_who_takes_back_the_authorisation_is_forgotten_but_not_their_openid(each_town: Town) -> None:
     openid = "oLEAVERxxxxxxxxxxxxx"
-    assert town.bind(openid, LISTED) == "bound"
-    tell(town, openid, text="红包已发出，尾号 8000")
-    with town.runtime.database.transaction() as session:
-        followers.follow(session, openid, "qrscene_shop", town.now)
-        followers.note_withdrawal(session, openid, "user_authorization_revoke", town.now)
-    assert erasure.erase_due(town.runtime) == 1
-    assert erasure.erase_due(town.runtime) == 0
-    (binding,) = town.rows(Binding)
+    assert each_town.bind(openid, LISTED) == "bound"
+    tell(each_town, openid, text="红包已发出，尾号 8000")
+    with each_town.runtime.database.transaction() as session:
+        followers.follow(session, openid, "qrscene_shop", each_town.now)
+        followers.note_withdrawal(session, openid, "user_authorization_revoke", each_town.now)
+    assert erasure.erase_due(each_town.runtime) == 1
+    assert erasure.erase_due(each_town.runtime) == 0
+    (binding,) = each_town.rows(Binding)
     assert (binding.openid, binding.status, binding.phone_sealed, binding.phone_index, binding.name) == (
         openid, "ended", "", "", "",
     )  # fmt: skip
-    assert {row.text for row in town.rows(Notice)} == {""}
-    assert town.rows(SmsCode) == town.rows(SmsOut) == []
-    assert [row.openid for row in town.rows(Follower)] == [openid]
-    with town.runtime.database.transaction() as session:  # a late copy changes nothing, a second farewell does
-        assert not followers.note_withdrawal(session, openid, "user_authorization_revoke", town.now)
-        assert followers.note_withdrawal(session, openid, "user_authorization_revoke", town.now + timedelta(days=9))
-    assert town.rows(Withdrawal)[0].erased_at is None
+    assert {row.text for row in each_town.rows(Notice)} == {""}
+    assert each_town.rows(SmsCode) == each_town.rows(SmsOut) == []
+    assert [row.openid for row in each_town.rows(Follower)] == [openid]
+    with each_town.runtime.database.transaction() as session:  # a late copy changes nothing, a second farewell does
+        assert not followers.note_withdrawal(session, openid, "user_authorization_revoke", each_town.now)
+        assert followers.note_withdrawal(
+            session, openid, "user_authorization_revoke", each_town.now + timedelta(days=9)
+        )
+    assert each_town.rows(Withdrawal)[0].erased_at is None
 
 
 def test_what_is_kept_for_a_while_is_swept(town: Town) -> None:
