@@ -121,7 +121,7 @@ def test_F11_an_answer_about_another_number_or_amount_settles_nothing() -> None:
 
 def test_received_by_somebody_else_is_an_alarm() -> None:
     verdict = judge_query(order("transfer_bills", status="accepted"), bill("SUCCESS", openid="oGui"), NOW)
-    assert (verdict.after, verdict.alarm) == ("received", "received_by_another_person")
+    assert (verdict.after, verdict.alarm) == ("manual", "received_by_another_person")
 
 
 def test_what_the_phone_needs_is_asked_for_again_and_not_for_ever() -> None:

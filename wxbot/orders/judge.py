@@ -5,12 +5,12 @@ parameters and money reserved, and only asking settles it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from wxbot.clock import SHANGHAI
-from wxbot.orders.channels import CHANNELS, Told
+from wxbot.orders.channels import CHANNELS, DIRECT, Told
 from wxbot.orders.models import Order
 from wxbot.wechat.errors import ErrorRow, NotSent, Unanswered, WeChatError, row_for
 
@@ -44,9 +44,17 @@ NOT_FOUND_MANUAL = timedelta(hours=24)
 PERSON_DAY_CODES = frozenset({"SENDNUM_LIMIT", "RCVDAMOUNT_LIMIT", "DAY_OVER_LIMITED"})
 """Refusals that hold until tomorrow: the same number is sent again then (wechat-protocol §3.5)."""
 
+CODE_CHARS = 64
+"""A code or a number of WeChat's is never longer; what is longer is cut, or proves nothing."""
+
 MORNING_HOUR = 8
 MORNING_SPREAD_S = 900
 """What waits for the morning begins at 08:00 Beijing time, spread over 15 minutes (money F19)."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """In place of an answer: the stored parameters are not those the order was made with, so nothing was sent (money F72)."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +97,19 @@ def morning_after(moment: datetime, order_id: int) -> datetime:
     return morning + timedelta(seconds=order_id * 37 % MORNING_SPREAD_S)
 
 
+def _told(order: Order, answer: Any, *, is_query: bool) -> Told:
+    """What an answer says, in words that fit into our columns: one that does not must not hold up the others (F11, F89)."""
+    told = CHANNELS[order.channel].told(order, answer, is_query=is_query)
+    if told.detail_id and len(told.detail_id) > CODE_CHARS:
+        told = replace(told, state="unproven", detail_id=None)
+    return replace(told, code=told.code[:CODE_CHARS]) if len(told.code) > CODE_CHARS else told
+
+
 def judge_send(order: Order, answer: Any, now: datetime) -> Verdict:
     """The verdict on one send. Pure: the same order, answer and time give the same verdict."""
+    if isinstance(answer, Changed):
+        return Verdict("manual", err_code="FATAL_ERROR", alarm="parameters_changed_by_hand",
+                       evidence="the stored parameters are not those the order was made with; nothing was sent")  # fmt: skip
     if isinstance(answer, NotSent):
         return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "NOT_SENT", evidence=str(answer))
     if isinstance(answer, Unanswered):
@@ -105,7 +124,7 @@ def judge_send(order: Order, answer: Any, now: datetime) -> Verdict:
     if isinstance(answer, WeChatError):
         return Verdict("unknown", "query", 60, "UNREADABLE", evidence=str(answer))
     channel = CHANNELS[order.channel]
-    told = channel.told(order, answer, is_query=False)
+    told = _told(order, answer, is_query=False)
     match told.state:
         case "placed" if channel.needs_secret and not told.secret and order.sends < SECRET_TRIES:
             return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "TICKET_MISSING", evidence=told.raw)
@@ -135,6 +154,8 @@ def _ended(order: Order, told: Told) -> Verdict:
     """WeChat says how it ended: received, returned or failed."""
     is_other = order.openid is not None and told.openid is not None and told.openid != order.openid
     alarm = "received_by_another_person" if told.state == "received" and is_other else None
+    if alarm and order.channel in DIRECT:  # not the bill we sent: our person may have got nothing (money F32b)
+        return Verdict("manual", err_code="ECHO_DIFFERS", alarm=alarm, evidence=told.raw)
     return Verdict(told.state, err_code=told.code or None, detail_id=told.detail_id, openid=told.openid, alarm=alarm,
                    evidence=told.raw)  # fmt: skip
 
@@ -157,17 +178,18 @@ def _judge_refusal(order: Order, row: ErrorRow, raw: str, now: datetime) -> Verd
 def judge_query(order: Order, answer: Any, now: datetime) -> Verdict:
     """The verdict on one answer to a question. Pure. A later NOT_FOUND never undoes what was known (money F15)."""
     if isinstance(answer, WeChatError):
-        return _ask_again(order, now, "QUERY_UNANSWERED", str(answer))
+        return _ask_again(order, now, order.err_code or "QUERY_UNANSWERED", str(answer))
     channel = CHANNELS[order.channel]
-    told = channel.told(order, answer, is_query=True)
+    told = _told(order, answer, is_query=True)
     match told.state:
         case "refused":
             row = row_for(channel.api if channel.api == "transfer" else "query", told.code)
             if row.code == "NOT_FOUND" and order.status in ("unknown", "sending"):
                 return _judge_not_found(order, now, told.raw)
-            return _ask_again(order, now, row.code, told.raw)
+            return _ask_again(order, now, order.err_code or row.code, told.raw)  # why it was refused is not forgotten
         case "unproven":
-            return _ask_again(order, now, "ECHO_DIFFERS", told.raw)
+            alarm = None if order.err_code == "ECHO_DIFFERS" else "reply_echo_differs"
+            return _ask_again(order, now, "ECHO_DIFFERS", told.raw, alarm)
         case "received" | "returned" | "failed":
             return _ended(order, told)
         case "placed" if order.status == "unknown" and not channel.needs_secret:
@@ -181,15 +203,19 @@ def judge_query(order: Order, answer: Any, now: datetime) -> Verdict:
 
 def _missing_secret(order: Order, told: Told, life: timedelta, now: datetime) -> Verdict:
     """WeChat placed it, only its secret is missing: the same number gives it again (F42), while it is of use."""
-    if now - order.created_at < life * 5 / 6:
+    if not order.is_cancel_wanted and now - order.created_at < life * 5 / 6:
         return Verdict(None, "send", 0, "TICKET_MISSING", detail_id=told.detail_id, evidence=told.raw)
     return _ask_again(order, now, order.err_code, told.raw)
 
 
 def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
-    """NOT_FOUND is not failure: send the same number again, later leave it to a person (money W4, F08)."""
+    """NOT_FOUND is not failure: send the same number again, later leave it to a person (money W4, F08).
+
+    What somebody wants back is not sent again: it would come to life, and could be taken before it is cancelled (F82).
+    """
     sent_at = order.sent_at or order.created_at
     refused = order.err_code is not None and _is_refusal(CHANNELS[order.channel].api, order.err_code)
+    refused = refused or bool(order.is_cancel_wanted)
     if refused and now - sent_at >= NOT_FOUND_MANUAL:
         return Verdict("manual", err_code=order.err_code, alarm="needs_a_person", evidence=raw)
     if not refused and now - order.created_at < ASK_HORIZON:
@@ -204,9 +230,9 @@ def _is_refusal(api: str, code: str) -> bool:
     return row.is_known and row.code not in ("PROCESSING", "NOT_FOUND") and row.retry in ("query", "never", "new")
 
 
-def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str) -> Verdict:
+def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str, alarm: str | None = None) -> Verdict:
     if order.status == "manual":  # a person asked; the answer settles nothing, so it stays with the person
         return Verdict(None, err_code=order.err_code, evidence=raw)
     if now - order.created_at >= ASK_HORIZON:
         return Verdict("manual", err_code=err_code, alarm="too_old_to_ask", evidence=raw)
-    return Verdict(None, "query", _query_wait(order, now), err_code, evidence=raw)
+    return Verdict(None, "query", _query_wait(order, now), err_code, alarm=alarm, evidence=raw)

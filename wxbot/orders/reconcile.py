@@ -9,11 +9,14 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
+from wxbot.logs import get_logger
 from wxbot.orders import judge, outcome
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import WeChatError
+
+log = get_logger(__name__)
 
 ASKED = ("unknown", "accepted", "manual")
 """Statuses that may be asked about; manual ones only when a person wants it (nothing else makes them due)."""
@@ -63,6 +66,9 @@ def _ask(runtime: Runtime, order: Order) -> Any:
         return channel.query(runtime, order.mch_billno)
     except WeChatError as error:
         return error
+    except Exception as error:  # one question that cannot be put holds up no other (F89)
+        log.exception("order_not_asked", mch_billno=order.mch_billno)
+        return WeChatError(f"{type(error).__name__} while it was asked about")
 
 
 def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Any]]) -> None:
@@ -75,12 +81,15 @@ def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Any]]) -> None:
 
 
 def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:
-    """A person asks for an early look: the order becomes due; True when it is unsettled."""
+    """A person asks for an early look: the order becomes due; True when it is unsettled.
+
+    The lease epoch moves on, here and in want_back: an answer that is just being read must not put the question off again.
+    """
     with runtime.database.transaction() as session:
         due = (
             update(Order)
             .where(Order.id == order_id, Order.status.in_(ASKED))
-            .values(next_step="query", next_check_at=now)
+            .values(next_step="query", next_check_at=now, lease_epoch=Order.lease_epoch + 1)
         )
         return changed(session, due) > 0
 
@@ -90,6 +99,8 @@ def want_back(session: Session, order_id: int, now: datetime) -> bool:
     wanted = (
         update(Order)
         .where(Order.id == order_id, Order.channel == "transfer_bills", Order.status.in_(("unknown", "accepted")))
-        .values(is_cancel_wanted=True, checks=0, next_step="query", next_check_at=now)
+        .values(
+            is_cancel_wanted=True, checks=0, next_step="query", next_check_at=now, lease_epoch=Order.lease_epoch + 1
+        )
     )
     return changed(session, wanted) > 0

@@ -5,6 +5,7 @@ WeChat Pay. A crash at any point leaves orders in `sending` with a lease; when i
 number is sent again (money F03–F04f).
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence, Set
@@ -148,13 +149,18 @@ def _due(session: Session, now: datetime, wanted: int) -> list[Due]:
 
 
 def _call(runtime: Runtime, order: Order, claimed_s: float) -> Any:
-    """One request with the frozen parameters; every way it can end is a value."""
+    """One request with the frozen parameters; every way it can end is a value, so that one order holds up no other (F89)."""
+    if hashlib.sha256(order.params.encode()).hexdigest() != order.params_sha256:
+        return judge.Changed()
     try:
         if time.monotonic() - claimed_s > STOP_SEEN_S and limits.is_stopped_by_staff(runtime):
             return NotSent("stopped by staff before it was sent")
         return CHANNELS[order.channel].send(runtime, json.loads(order.params))
     except WeChatError as error:
         return error
+    except Exception as error:
+        log.exception("order_not_sent", mch_billno=order.mch_billno)
+        return WeChatError(f"{type(error).__name__} while it was sent")
 
 
 def _settle(

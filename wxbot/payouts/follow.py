@@ -88,7 +88,7 @@ def reason_row(order: Order) -> ErrorRow:
 
 def _follow_failure(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:
     """Its order definitely failed: a further one is tried unless the person must act first, or enough were tried."""
-    if order.err_code in CALLED_OFF:
+    if order.err_code in CALLED_OFF or order.is_cancel_wanted:  # wanted back: however it failed, nothing follows (F82)
         _end(session, payout, "cancelled", order.err_code, now)
         return
     row = reason_row(order)

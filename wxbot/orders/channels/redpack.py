@@ -45,7 +45,8 @@ class RedPack:
         return Told("placed", detail_id=detail_id, secret=secret, placed_at=placed_at, raw=answer.raw)
 
     def _told_on_query(self, order: Order, answer: PayAnswer) -> Told:
-        if answer.fields.get("mch_billno", order.mch_billno) != order.mch_billno:
+        is_ours = answer.fields.get("mch_billno", order.mch_billno) == order.mch_billno
+        if not is_ours or answer.fields.get("total_amount", str(order.amount_fen)) != str(order.amount_fen):
             return Told("unproven", raw=answer.raw)
         detail_id, openid = answer.fields.get("detail_id"), answer.receiver
         match answer.fields.get("status"):
