@@ -183,6 +183,7 @@ def test_a_list_is_owed_only_after_a_second_person_agreed_to_what_they_saw(desk:
         (openid(1), 2_000, "approved", 4, 6), (openid(2), 3_000, "approved", 4, 6),
     ]  # fmt: skip
     assert desk.list(list_id).status == "done"
+    assert {(row.phone_sealed, len(row.phone_masked)) for row in desk.rows(list_id)} == {(None, 11), (None, 0)}
 
 
 def test_a_closed_programme_holds_its_lists_and_an_open_one_goes_on(desk: Desk) -> None:
@@ -228,6 +229,7 @@ def test_f81_the_same_file_is_taken_once_and_leads_to_the_first(desk: Desk) -> N
     assert f"/admin/lists/{first}" not in desk.upload(raw, programme_id, "li").text  # not theirs to see (S29)
     desk.do("wang", first, "drop")
     assert desk.uploaded(raw, programme_id) != first
+    assert [row.phone_sealed for row in desk.rows(first)] == [None]
 
 
 def test_f81_two_uploads_of_one_file_at_once_make_one_list(desks: Desk) -> None:
@@ -248,7 +250,9 @@ def test_f81_two_uploads_of_one_file_at_once_make_one_list(desks: Desk) -> None:
         assert sorted(pool.map(upload, range(4))) == ["known_file"] * 3 + ["taken"]
 
 
-@pytest.mark.parametrize("at", [2, 101, 160])
+@pytest.mark.parametrize(
+    "at", [pytest.param(2, marks=pytest.mark.proof), 101, pytest.param(160, marks=pytest.mark.proof)]
+)
 def test_f81_a_worker_killed_at_any_row_leaves_nothing_half_and_the_next_run_ends_it(desk: Desk, at: int) -> None:
     programme_id = desk.fund()
     desk.know_many(1)

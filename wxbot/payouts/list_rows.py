@@ -6,9 +6,10 @@ A row is owed once: its payout is unique by ('row', row id), and row and payout 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.payouts.list_words import store
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Payout, Programme
@@ -61,9 +62,15 @@ def request_batch(session: Session, settings: Settings, list_id: int, now: datet
     rows = session.scalars(batch).all()
     for row in rows:
         _request_row(session, settings, pay_list, row, now)
-    if not rows and session.scalar(to_request.with_only_columns(ListRow.id).limit(1)) is None:
-        move(session, PayList, list_id, LIST_NEXT, "approved", "done", done_at=now)
+    is_over = not rows and session.scalar(to_request.with_only_columns(ListRow.id).limit(1)) is None
+    if is_over and move(session, PayList, list_id, LIST_NEXT, "approved", "done", done_at=now):
+        forget_phones(session, list_id)
     return len(rows)
+
+
+def forget_phones(session: Session, list_id: int) -> None:
+    """The phones of a list were needed to find who is behind them, and for nothing else: what stays is masked."""
+    changed(session, update(ListRow).where(ListRow.list_id == list_id).values(phone_sealed=None))
 
 
 def _request_row(session: Session, settings: Settings, pay_list: PayList, row: ListRow, now: datetime) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wxbot.money import yuan
-from wxbot.payouts import list_check, list_read, programmes
+from wxbot.payouts import list_check, list_read, list_rows, programmes
 from wxbot.payouts.list_read import Candidate
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Programme
 from wxbot.payouts.refusals import Refused, moved_on
@@ -227,6 +227,7 @@ def drop(session: Session, list_id: int) -> None:
         raise moved_on()
     if not move(session, PayList, list_id, LIST_NEXT, pay_list.status, "dropped", content_sha256=None):
         raise moved_on()
+    list_rows.forget_phones(session, list_id)
 
 
 # --- looking ------------------------------------------------------------------------------------------------------
