@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from tests.vouchers.stage import GUI, HONG, MING, Stage, photo
+from tests.vouchers.stage import GUI, HONG, MING, SUN, Stage, photo
 from wxbot.people import marks
-from wxbot.people.models import Notice
-from wxbot.vouchers import caps, fetch, kinds, storage, submit
-from wxbot.vouchers.models import Photo, VoucherKind, VoucherMonth
+from wxbot.people.models import Notice, Withdrawal
+from wxbot.vouchers import caps, erasure, fetch, kinds, review, storage, submit
+from wxbot.vouchers.models import VoucherKind, VoucherMonth
 from wxbot.vouchers.refusals import BadAmount, BadPhoto, Refused
 
 
@@ -236,7 +236,17 @@ def test_S48_a_store_takes_only_our_own_names(stage: Stage) -> None:
                 act(name)
 
 
-def test_no_photo_row_is_left_on_its_way_for_ever(stage: Stage) -> None:
-    with stage.runtime.database.reading() as session:
-        due = session.scalars(select(Photo).where(Photo.status == "fetching", Photo.next_try_at.is_(None))).all()
-    assert due == []
+def test_who_leaves_is_forgotten_but_not_the_money(stage: Stage) -> None:
+    paid, waiting, other = stage.hand_in(1), stage.hand_in(2), stage.hand_in(3, HONG)
+    noted = stage.open(note="静安店 张小姐")
+    with stage.runtime.database.transaction() as session:
+        version = stage.voucher(paid.id).version
+        review.approve(session, stage.runtime.settings, paid.id, SUN, 500, version, stage.now)
+        session.add(Withdrawal(openid=MING, event="user_authorization_revoke", asked_at=stage.now, erased_at=stage.now))
+    assert erasure.erase_due(stage.runtime) == 4 and erasure.erase_due(stage.runtime) == 0
+    files = list((stage.runtime.settings.data_dir / "vouchers").rglob("*.jpg"))
+    assert len(files) == 2 and all(path.name.startswith(stage.photos(other.id)[0].storage_key) for path in files)
+    (gone,) = stage.photos(paid.id)
+    assert (gone.status, gone.fault, gone.phash, gone.sha256, gone.band_a) == ("failed", "erased", "", None, None)
+    assert [stage.voucher(each.id).status for each in (paid, waiting, noted)] == ["approved", "rejected", "rejected"]
+    assert stage.voucher(noted.id).note == "" and stage.voucher(paid.id).amount_fen == 500 and len(stage.payouts()) == 1

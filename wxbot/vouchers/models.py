@@ -23,13 +23,13 @@ STATUSES = {
     "rejected": "refused, with a reason the person was told",
 }
 
-PHOTO_NEXT: Transitions = {"fetching": frozenset({"kept", "failed"})}
+PHOTO_NEXT: Transitions = {"fetching": frozenset({"kept", "failed"}), "kept": frozenset({"failed"})}
 """Allowed transitions of a photo."""
 
 PHOTO_STATUSES = {
     "fetching": "on its way: to be downloaded from WeChat, or being looked at and stored",
     "kept": "re-encoded and stored",
-    "failed": "could not be kept; `fault` says why",
+    "failed": "could not be kept, or had to be forgotten; `fault` says why",
 }
 
 AMOUNT_RULES = ("fixed", "per_unit", "free")
