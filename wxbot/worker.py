@@ -26,6 +26,7 @@ from wxbot.people.outbox import send_due as send_sms
 from wxbot.replies.dialogues.ends import sweep
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.vouchers import erasure as voucher_erasure
 from wxbot.vouchers import fetch as voucher_photos
 
 log = get_logger(__name__)
@@ -139,6 +140,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "replies.sweep": sweep,
     "vouchers.fetch": voucher_photos.fetch_due,
     "vouchers.lapse": voucher_photos.lapse,
+    "vouchers.erase": voucher_erasure.erase_due,
     "ledger.seal": seal,
     "invariants.check": check,
     "invariants.audit": audit,
@@ -158,6 +160,7 @@ INTERVALS: dict[str, float] = {
     "replies.sweep": 10.0,
     "vouchers.fetch": 1.0,
     "vouchers.lapse": 60.0,
+    "vouchers.erase": 60.0,
     "draws.match": 5.0,
     "draws.lapse": 300.0,
     "people.sms": 1.0,
