@@ -40,7 +40,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "phone": ("手机号", "Phone"),
     "phone_hint": ("11 位手机号", "11 digits"),
     "code": ("验证码", "Code"),
-    "code_hint": ("短信里的 6 位数字", "6 digits"),
+    "code_hint": ("6 位数字", "6 digits"),
     "send": ("获取验证码", "Send code"),
     "again": ("{seconds} 秒后重发", "Again in {seconds} s"),
     "bind": ("绑定", "Bind"),
