@@ -55,17 +55,19 @@ class Promoter(Person):
         """Write into the chat; the number of the line."""
         return int(self.world.call("POST", f"people/{self.id}/messages", message)["n"])
 
-    def say(self, content: str) -> str:
-        """Write a text and read the answer."""
-        return self.answer(self.send(type="text", content=content))
+    def say(self, content: str, expected: str) -> str:
+        """Write a text and read the answer: the first line of the account that fits the pattern `expected`."""
+        return self.answer(self.send(type="text", content=content), expected)
 
-    def answer(self, after: int) -> str:
-        """The first line of the account after line `after`."""
-        return self._look(lambda: self._line_of_account(after), f"an answer in the chat of person {self.id}")
+    def answer(self, after: int, expected: str) -> str:
+        """The first line of the account after line `after` that fits; notices and greetings may come between."""
 
-    def _line_of_account(self, after: int) -> str:
-        lines = self.world.call("GET", f"people/{self.id}/chat?after={after}")["messages"]
-        return next((str(line.get("content", "…")) for line in lines if line["from"] == "account"), "")
+        def find() -> str:
+            lines = self.world.call("GET", f"people/{self.id}/chat?after={after}")["messages"]
+            said = (str(line.get("content", "")) for line in lines if line["from"] == "account")
+            return next((text for text in said if re.search(expected, text)), "")
+
+        return self._look(find, f"an answer like {expected} in the chat of person {self.id}")
 
     def _look(self, find: Callable[[], str], what: str) -> str:
         deadline = time.monotonic() + PATIENCE_S
@@ -94,12 +96,12 @@ class Promoter(Person):
     def bind_in_chat(self, wrong: int = 0) -> str:
         """Bind this phone by talking; the first `wrong` codes are mistyped. Returns the last answer."""
         before = self._last_sms()
-        self.say("绑定")
-        self.say(self.phone.removeprefix("+86"))
+        self.say("绑定", "11 位")
+        self.say(self.phone.removeprefix("+86"), "验证码已发送")
         code = self._code(before)
         for n in range(wrong):
-            self.say(f"{(int(code) + 1 + n) % 1_000_000:06d}")
-        return self.say(code)
+            self.say(f"{(int(code) + 1 + n) % 1_000_000:06d}", "验证码不对")
+        return self.say(code, "绑定|换绑|登记")
 
     def bind_on_page(self, wrong: int = 0) -> str:
         """The same on the page; returns the page as it is afterwards."""
@@ -130,31 +132,29 @@ class Promoter(Person):
 
     def upload_in_chat(self, kind: str, value: str, photos: list[bytes]) -> str:
         """Hand in a voucher by talking: the kind by its name, how many or how much where it is asked, photos, 完成."""
-        said = self.say("上传凭证")
+        said = self.say("上传凭证", "回复序号|不能提交")
         chosen = re.search(rf"([0-9]+)\. {re.escape(kind)}", said)
         if chosen is None:
             raise Turned(said)
-        said = self.say(chosen[1])
-        if value:
-            said = self.say(value)
-        if "照片" not in said:
+        said = self.say(chosen[1], "请先绑定|请回复" if value else "请先绑定|请发送照片")
+        if "请先绑定" in said:
             raise Turned(said)
+        if value:
+            self.say(value, "请发送照片")
         self.send_photos(photos)
-        return self.say("完成")
+        return self.say("完成", "已收到")
 
     def send_photos(self, photos: list[bytes]) -> None:
         """Send photos one after the other, each when the last one was answered."""
         for photo in photos:
             picture = f"data:image/jpeg;base64,{base64.b64encode(photo).decode()}"
-            self.answer(self.send(type="image", image=picture, filename="photo.jpg"))
+            self.answer(self.send(type="image", image=picture, filename="photo.jpg"), "收到第")
 
     def retake_in_chat(self, photos: list[bytes]) -> str:
         """Send the better photo that was asked for."""
-        said = self.say("补照片")
-        if "重新拍" not in said:
-            raise Turned(said)
+        self.say("补照片", "请重新拍")
         self.send_photos(photos)
-        return self.say("完成")
+        return self.say("完成", "已收到")
 
     def upload_on_page(self, key: str, kind: str, value: str, photos: list[bytes], bad: bytes = b"") -> list[str]:
         """Hand in a voucher on the page. `bad` is tried first and must be refused. Returns the outcomes of refused photos."""
@@ -209,10 +209,23 @@ class Promoter(Person):
         waiting = [one for one in packets if one["status"] == "pending" and one["channel"] == "sendredpack"]
         for packet in waiting:
             self.world.call("POST", f"people/{self.id}/packets/{packet['detail_id']}/open")
-        bills = [bill for bill in self.transfers() if bill["state"] == "WAIT_USER_CONFIRM"]
-        for bill in bills:
-            self.world.call("POST", f"people/{self.id}/transfers/{bill['transfer_bill_no']}/confirm")
-        return len(waiting) + len(bills)
+        if not any(bill["state"] == "WAIT_USER_CONFIRM" for bill in self.transfers()):
+            return len(waiting)
+        paths = dict.fromkeys(re.findall(r'href="(/h5/pay/[A-Za-z0-9_-]+)', self._page("/h5/me")))
+        return len(waiting) + sum(self._confirm(path) for path in paths)
+
+    def _confirm(self, path: str) -> bool:
+        """Open one payout's page and take its transfer, when it is one that can be taken now."""
+        state = _state(self._page(path))
+        if "transfer" not in state:
+            return False
+        asked = {**state["transfer"], "page_url": self.base_url + path}
+        sheet = self.world.call("POST", f"people/{self.id}/request_merchant_transfer", asked).get("sheet") or {}
+        if not sheet.get("is_open"):
+            return False
+        self.world.call("POST", f"people/{self.id}/transfers/{sheet['transfer_bill_no']}/confirm")
+        self._submit(f"{path}/look", {"form_mark": str(state["mark"])})
+        return True
 
     def transfers(self) -> list[dict[str, Any]]:
         """The transfers to this person."""

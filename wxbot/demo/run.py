@@ -15,6 +15,7 @@ from rich.table import Table
 from wxbot.campaigns.models import Campaign
 from wxbot.demo import office, seed, story
 from wxbot.demo.actors import StoryProblem, World
+from wxbot.demo.payouts_story import PayoutStory
 from wxbot.demo.stage import Ports, Stage, StageProblem
 from wxbot.payouts.models import Programme
 from wxbot.replies import menu
@@ -89,9 +90,12 @@ def _play(stage: Stage, console: Console) -> int:
     database, clock = stage.parts()
     try:
         seed.hire(database, clock.now())
-        played = story.Story(stage.public_url, World(stage.wechat_url), database, clock, console).play()
-        story.show(console, played)
-        return 0 if story.is_sound(played) else 1
+        world = World(stage.wechat_url)
+        played = story.Story(stage.public_url, world, database, clock, console).play()
+        paid = PayoutStory(stage.public_url, world, database, console).play()
+        both = story.together(played, paid)
+        story.show(console, both)
+        return 0 if story.is_sound(both) else 1
     finally:
         database.close()
 

@@ -253,6 +253,12 @@ def _differs(order: Order, at_bank: dict[str, Any]) -> bool:
     return order.amount_fen != at_bank["amount_fen"] or ended != order.amount_fen
 
 
+def together(packets: dict[str, Any], payouts: dict[str, Any]) -> dict[str, Any]:
+    """Both halves as one summary; what both count is added up."""
+    added = {name: packets[name] + payouts[name] for name in ("mismatches", "seconds")}
+    return packets | payouts | {name: round(value, 1) for name, value in added.items()}
+
+
 def show(console: Console, summary: dict[str, Any]) -> None:
     """The summary as a table, then as one line of JSON."""
     table = Table(title="结果 · summary", show_header=False, title_justify="left")
@@ -264,10 +270,13 @@ def show(console: Console, summary: dict[str, Any]) -> None:
 
 
 def is_sound(summary: dict[str, Any]) -> bool:
-    """Whether both books agree to the fen and nothing is unaccounted for."""
+    """Whether both books agree to the fen, nothing is unaccounted for, nobody was paid twice and nobody forgotten."""
     return bool(
         summary["mismatches"] == 0
         and summary["bank_paid_fen"] == summary["ledger_paid_fen"]
         and summary["bank_returned_fen"] == summary["ledger_returned_fen"]
         and summary["bank_paid_fen"] + summary["bank_returned_fen"] == summary["budget_fen"]
+        and summary["double_paid"] == summary["lost"] == 0
+        and summary["payouts"] == sum(summary[end] for end in ("paid", "returned", "failed", "manual"))
+        and summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"]
     )

@@ -1,0 +1,389 @@
+"""The other half of the story: forty promoters bind, hand in sixty vouchers, and are paid in bad weather, each exactly once."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import func, select
+
+from wxbot import invariants, ledger
+from wxbot.db import Database
+from wxbot.demo import office, owed, photos
+from wxbot.demo.actors import StoryProblem, World
+from wxbot.demo.clerks import OnDesk
+from wxbot.demo.office import BOXES, FIXED, FREE, Office
+from wxbot.demo.owed import Judgement, Owed
+from wxbot.demo.promoters import Promoter, Turned
+from wxbot.demo.weather import Weather
+from wxbot.money import parse_yuan
+from wxbot.orders.models import MerchantLine, Order
+from wxbot.payouts.models import Payout
+from wxbot.people.models import Binding
+from wxbot.vouchers.models import Voucher
+
+PEOPLE, VOUCHERS = 40, 60
+ON_PAGE = 14
+"""So many bind on the page; one address may ask for 20 codes an hour (S51)."""
+
+CROWD = 8
+BAD_CHAT, BAD_PAGE = (4, 16, 28), (5, 11, 23)
+"""Vouchers whose first photo is none."""
+
+COPIES, NEARLY = (41, 45, 53), (43, 47, 51, 57)
+"""Vouchers with a photo of an earlier one, to the byte; vouchers with one that only looks the same."""
+
+SILENT_COPY = 59
+"""A copy sent in the chat by somebody who then never answers."""
+
+REJECTED, ASKED_AGAIN, LOWERED = (13, 27), (8, 15, 29), (2, 38)
+"""People whose first voucher the reviewers refuse, want a better photo of, or pay less for."""
+
+FROZEN, NO_REAL_NAME, RISKY = 30, 22, 25
+"""People whose account WeChat does not pay, whose transfer fails for them to mend, and fails for us to try again."""
+
+NEVER_OPEN = (34, 35, 36, 37, 38, 39)
+REVIEWS_PER_SKY = 5
+PATIENCE_S = 240
+
+
+@dataclass
+class PayoutStory:
+    """One run against a running stage."""
+
+    base_url: str
+    world: World
+    database: Database
+    console: Console
+    owed: list[Owed] = field(default_factory=list)
+    people: list[Promoter] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    _wanted: set[int] = field(default_factory=set)
+    _reviews: int = 0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def play(self) -> dict[str, Any]:
+        """Play it all; returns the summary. Raises StoryProblem when a step does not come to its end."""
+        began = time.monotonic()
+        self.weather = Weather(self.world)
+        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console) as self.progress:
+            self._open_office()
+            self._bind()
+            self._hand_in(range(PEOPLE), "上传凭证 vouchers, first")
+            self._review()
+            self._hand_in(range(PEOPLE, VOUCHERS), "上传凭证 vouchers, more")
+            self._answer_reviewers()
+            self._review()
+            self._pay_list()
+            self._take()
+            self._let_a_day_pass()
+            self._reissue()
+        return self._summary(time.monotonic() - began)
+
+    # --- before money -----------------------------------------------------------------------------------------------
+
+    def _open_office(self) -> None:
+        made = self.world.call("POST", "people", {"count": PEOPLE + 1})["people"]
+        *self.people, self.stranger = (Promoter(self.world, known, base_url=self.base_url) for known in made)
+        self.office = office.found(self.base_url, office.roster_of(self.people))
+        self.world.call("POST", "bank/topup", {"amount_fen": 500_000})
+
+    def _each(self, name: str, verb: Callable[[Any], None], whom: Sequence[Any]) -> None:
+        """Everybody does the same, some at a time."""
+        bar = self.progress.add_task(name, total=len(whom))
+        with ThreadPoolExecutor(CROWD) as crowd:
+            for _ in crowd.map(verb, whom):
+                self.progress.advance(bar)
+
+    def _bind(self) -> None:
+        """Follow and bind, some on the page, some with a wrong code first; the stranger gets nowhere."""
+        self._each("关注并绑定 bind", self._bind_one, range(PEOPLE))
+        self.stranger.follow()
+        self.stranger.say("绑定", "11 位")
+        self.stranger.say(self.stranger.phone.removeprefix("+86"), "验证码已发送")
+        self.stranger.say("000000", "验证码不对|没有发出去|不在登记")
+        self.stranger.say("取消", "已取消")
+        try:
+            self.stranger.upload_in_chat(FIXED, "", [])
+        except Turned:
+            self.refused["stranger"] += 1
+
+    def _bind_one(self, n: int) -> None:
+        person = self.people[n]
+        person.follow()
+        if n % 3 == 1 and n < 3 * ON_PAGE:
+            person.bind_on_page(wrong=n % 5 == 0)
+        else:
+            person.bind_in_chat(wrong=2 * (n % 5 == 0))
+
+    def _hand_in(self, numbers: Sequence[int], name: str) -> None:
+        self._each(name, self._hand_in_one, numbers)
+
+    def _hand_in_one(self, n: int) -> None:
+        """Voucher n: in the chat or on the page, of each kind in turn, with a good photo, a bad one, or a copy."""
+        person = self.people[n % PEOPLE]
+        kind, value = ((FIXED, ""), (BOXES, str(1 + n % 6)), (FREE, f"{3 + n % 17}.{n % 10}0"))[n % 3]
+        good = [office.receipt(n)] if n % 7 else [office.receipt(n), office.receipt(500 + n)]
+        if n in NEARLY:
+            good = [photos.nearly(office.receipt(n - PEOPLE + 20))]
+        bad = b""
+        if n in BAD_CHAT or n in BAD_PAGE:
+            bad = photos.BAD[n % 3]()
+        elif n in COPIES or n == SILENT_COPY:
+            bad = office.receipt(n - PEOPLE + 1)
+        if self._is_on_page(n):
+            self.refused.update(person.upload_on_page(f"v{n}", kind, value, good, bad))
+        else:
+            person.upload_in_chat(kind, value, [bad] if bad else good)
+
+    @staticmethod
+    def _is_on_page(n: int) -> bool:
+        return (n + n // PEOPLE) % 2 == 1 or n in COPIES
+
+    # --- the reviewers ----------------------------------------------------------------------------------------------
+
+    def _review(self) -> None:
+        """Two reviewers, one queue, until every photo has arrived and nothing waits; the weather turns as they go."""
+        self.world.call("PATCH", f"people/{self.people[FROZEN].id}", {"is_frozen": True})
+        bar = self.progress.add_task("审核、付款 review and pay", total=None)
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            with ThreadPoolExecutor(2) as desk:
+                clerks = (self.office.reviewer, self.office.second_reviewer)
+                done = sum(desk.map(lambda clerk: clerk.review(self._decide), clerks))
+            self.progress.advance(bar, done)
+            if not done and not self._waiting_vouchers():
+                break
+            if time.monotonic() > deadline:
+                raise StoryProblem("vouchers wait for ever; see the worker's log")
+            time.sleep(0.3)
+        self.progress.update(bar, total=self._reviews, completed=self._reviews)
+
+    def _waiting_vouchers(self) -> int:
+        """Vouchers whose photos are on their way, or that wait for a reviewer."""
+        with self.database.reading() as session:
+            query = select(func.count(Voucher.id)).where(Voucher.status.in_(("submitted", "claimed")))
+            return int(session.execute(query).scalar_one())
+
+    def _decide(self, seen: OnDesk) -> tuple[str, dict[str, str]]:
+        """What a reviewer does with one voucher. What is approved is noted as owed."""
+        with self.database.reading() as session:
+            openid = session.get_one(Voucher, seen.voucher_id).openid
+        n = next(n for n, person in enumerate(self.people) if person.openid == openid)
+        with self._guard:
+            self._reviews += 1
+            if self._reviews % REVIEWS_PER_SKY == 1:
+                self.weather.turn()
+            if n in ASKED_AGAIN and n not in self._wanted:
+                self._wanted.add(n)
+                return "photo", {"reason": "照片模糊，请重新拍一张"}
+            if n in REJECTED:
+                return "reject", {"reason": "不在活动期间"}
+            if any(other < seen.voucher_id for other in seen.look_alikes):
+                self.refused["look_alike"] += 1
+                return "reject", {"reason": "和以前的凭证重复"}
+            amount_fen = parse_yuan(seen.amount)
+            if n in LOWERED and amount_fen != 500:
+                amount_fen -= 100
+            self.owed.append(Owed("voucher", seen.voucher_id, openid, amount_fen))
+            return "approve", {"amount": f"{amount_fen / 100:.2f}"}
+
+    def _answer_reviewers(self) -> None:
+        """Whoever was asked for a better photo, or whose photo was none, sends another one; one never answers."""
+        whom = sorted({*BAD_CHAT, *self._wanted})
+
+        def answer(n: int) -> None:
+            person = self.people[n]
+            fresh = [office.receipt(700 + n)]
+            if self._is_on_page(n):
+                person.add_on_page(f"v{n}", fresh)
+            else:
+                person.retake_in_chat(fresh)
+
+        self._each("补照片 better photos", answer, whom)
+
+    # --- money ------------------------------------------------------------------------------------------------------
+
+    def _pay_list(self) -> None:
+        """A list with bad rows, and two payouts by hand, while the merchant's account is empty until a top-up."""
+        first = self.people[:12]
+        rows = [(person.phone.removeprefix("+86"), str(person.known["nickname"]), f"{6 + n}.60", "三月名单") for n, person in enumerate(first)]  # fmt: skip
+        bad = [
+            (self.stranger.phone.removeprefix("+86"), "路人", "8.00", "没有绑定"), rows[0], ("1234", "错号", "5.00", ""),
+            (self.people[20].phone.removeprefix("+86"), "=1+1", "5.00", ""),
+            (self.people[21].phone.removeprefix("+86"), "多了", "9.999", ""),
+        ]  # fmt: skip
+        chen, zhou = self.office.cashier, self.office.second_cashier
+        list_id = self.office.marketer.upload_list(self.office.transfers_id, "三月进货返利", [*rows, *bad])
+        self.office.marketer.submit_list(list_id)
+        left_fen = self.world.call("GET", "bank")["balance_fen"]
+        self.world.call("POST", "bank/topup", {"amount_fen": 300 - left_fen})
+        self.weather.clear()
+        chen.approve_list(list_id)
+        self.owed += [Owed("row", list_id, person.openid, parse_yuan(row[2])) for person, row in zip(first, rows, strict=True)]  # fmt: skip
+        for n, amount, needs_two in ((5, "200.00", True), (6, "6.66", False)):
+            openid = self.people[n].openid
+            payout_id = chen.pay_by_hand(self.office.packets_id, openid, amount, "门店活动补发，店长确认")
+            if needs_two:
+                zhou.approve_payout(payout_id)
+            self.owed.append(Owed("payout", payout_id, openid, parse_yuan(amount)))
+        self._until(self._is_stopped, "the line to stop for want of money")
+        self.refused["balance"] += 1
+        self.world.call("POST", "bank/topup", {"amount_fen": 1_000_000})
+        self.weather.turn()
+        self._settle_sends()
+        self.weather.clear()
+
+    def _is_stopped(self) -> bool:
+        with self.database.reading() as session:
+            return session.scalar(select(MerchantLine.stopped_code)) is not None
+
+    def _until(self, is_done: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_done():
+            if time.monotonic() > deadline:
+                raise StoryProblem(f"waited {PATIENCE_S} s for {what}; see the worker's log")
+            time.sleep(0.2)
+
+    def _pass_time(self, seconds: float) -> None:
+        """Let simulated time go by; every process reads the clock twice a second, tasks run once a second."""
+        self.world.call("POST", "clock", {"advance_s": seconds})
+        time.sleep(1.2)
+
+    def _settle_sends(self) -> None:
+        """Until WeChat has everything that it takes; minutes go by for what is tried again."""
+        bar = self.progress.add_task("下单、重试 send", total=len(self.owed))
+
+        def is_done() -> bool:
+            counts = self._standing()
+            self.progress.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
+            if not counts["open"]:
+                return True
+            self._pass_time(45)
+            return False
+
+        self._until(is_done, "every order to reach WeChat")
+
+    def _standing(self) -> Counter[str]:
+        """Our payouts: `open` while something is still to be sent or asked before a person can take the money."""
+        query = select(Payout.status, Payout.openid, Order.status).outerjoin(Order, Order.id == Payout.order_id)
+        counts: Counter[str] = Counter()
+        with self.database.reading() as session:
+            for status, openid, order in session.execute(query):
+                is_placed = status == "ordered" and (
+                    order in ("accepted", "manual") or openid == self.people[FROZEN].openid
+                )
+                is_over = status in ("paid", "returned", "failed", "cancelled")
+                counts["taking" if is_placed else status if is_over else "open"] += 1
+        return counts
+
+    def _takers(self) -> list[Promoter]:
+        return [person for n, person in enumerate(self.people) if n not in (*NEVER_OPEN, NO_REAL_NAME, FROZEN)]
+
+    def _take(self) -> None:
+        """Two transfers fail at WeChat; then everybody but a few opens and confirms, until we know of all of it."""
+        for n, reason in ((NO_REAL_NAME, "REAL_NAME_CHECK_FAIL"), (RISKY, "TRANSFER_RISK")):
+            for bill in self.people[n].transfers():
+                if bill["state"] == "WAIT_USER_CONFIRM":
+                    self.world.call("POST", f"bank/transfers/{bill['transfer_bill_no']}/fail", {"fail_reason": reason})
+        left = {person.openid for n, person in enumerate(self.people) if n in (*NEVER_OPEN, FROZEN)}
+
+        def is_known() -> bool:
+            with ThreadPoolExecutor(CROWD) as crowd:
+                list(crowd.map(Promoter.take_money, self._takers()))
+            self._pass_time(1200)
+            with self.database.reading() as session:
+                open_ones = select(Payout.id).where(
+                    Payout.status.in_(("approved", "ordered")), Payout.openid.not_in(left)
+                )
+                return session.scalar(open_ones.limit(1)) is None
+
+        self.progress.add_task("拆红包、确认收款 take", total=None)
+        self._until(is_known, "everything that was taken to be known as paid")
+
+    def _let_a_day_pass(self) -> None:
+        """What nobody took goes back; what WeChat never took goes to a person."""
+        bar = self.progress.add_task("24 小时后退回 a day later", total=len(NEVER_OPEN))
+        self._pass_time(24 * 3600 + 600)
+
+        def is_over() -> bool:
+            self._pass_time(900)
+            with self.database.reading() as session:
+                query = select(func.count(Payout.id)).join(Order, Order.id == Payout.order_id)
+                open_ones = session.execute(
+                    query.where(Payout.status == "ordered", Order.status != "manual")
+                ).scalar_one()
+            return not open_ones
+
+        self._until(is_over, "the end of everything unclaimed")
+        self.progress.update(bar, completed=len(NEVER_OPEN))
+
+    def _reissue(self) -> None:
+        """One of those who were late asks: issued once more by one cashier, approved by another, and taken."""
+        self.office = Office.open(self.base_url, self.office.packets_id, self.office.transfers_id)
+        late = self.people[NEVER_OPEN[0]]
+        with self.database.reading() as session:
+            old = session.scalars(select(Payout).where(Payout.openid == late.openid, Payout.status == "returned")).one()
+        payout_id = self.office.cashier.reissue(old.id)
+        self.office.second_cashier.approve_payout(payout_id)
+        self.owed.append(Owed("payout", payout_id, late.openid, old.amount_fen))
+        self._settle_sends()
+
+        def is_paid() -> bool:
+            late.take_money()
+            self._pass_time(600)
+            with self.database.reading() as session:
+                return session.get_one(Payout, payout_id).status == "paid"
+
+        self._until(is_paid, "the re-issued payout to be paid")
+
+    # --- the books --------------------------------------------------------------------------------------------------
+
+    def _summary(self, seconds: float) -> dict[str, Any]:
+        found = self._judge()
+        with self.database.reading() as session:
+            paid_fen = sum(ledger.balances(session, budget_id)["paid"] for budget_id in self._budgets())
+            payouts = int(session.execute(select(func.count(Payout.id))).scalar_one())
+            bound = int(session.execute(select(func.count(Binding.id)).where(Binding.status == "active")).scalar_one())
+            vouchers = int(session.execute(select(func.count(Voucher.id))).scalar_one())
+        broken = {name: rows for name, rows in invariants.check(self.database).items() if rows}
+        for note in (*found.notes, *(f"invariant {name}: {rows}" for name, rows in broken.items())):
+            self.console.print(f"[red]✗[/red] {note}", highlight=False)
+        strangers = sum(1 for person in (self.stranger,) if person.wallet())
+        return {
+            "people_bound": bound, "vouchers": vouchers, "photos_refused": dict(sorted(self.refused.items())),
+            "faults_met": dict(sorted(self.weather.met.items())), "payouts": payouts,
+            **{end: found.ends[end] for end in ("paid", "returned", "failed", "manual")},
+            "double_paid": found.double_paid + strangers, "lost": found.lost + abs(payouts - len(self.owed)),
+            "payouts_bank_paid_fen": found.bank_paid_fen, "payouts_ledger_paid_fen": paid_fen,
+            "mismatches": found.mismatches + sum(broken.values()), "seconds": round(seconds, 1),
+        }  # fmt: skip
+
+    def _budgets(self) -> tuple[int, int]:
+        return self.office.packets_id, self.office.transfers_id
+
+    def _judge(self) -> Judgement:
+        bank: dict[str, Any] = {}
+        for channel in ("sendredpack", "transfer_bills"):
+            bank |= {row["mch_billno"]: row for row in orders_of(self.world, channel)}
+        wallets = {person.openid: person.wallet() for person in self.people}
+        with self.database.reading() as session:
+            return owed.judge(session, self.owed, bank, wallets)
+
+
+def orders_of(world: World, channel: str) -> list[dict[str, Any]]:
+    """The bank's own book of one channel."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while True:
+        page = world.call("GET", f"bank/orders?limit=500&after={after}&channel={channel}")
+        found += page["orders"]
+        if not page["has_more"]:
+            return found
+        after = found[-1]["n"]
