@@ -139,6 +139,12 @@ def test_a_message_whose_worker_died_or_came_late_is_not_sent(town: Town, simula
     assert simulator.control("GET", "sms")["messages"] == []
 
 
+def test_a_message_that_waits_when_sms_is_switched_off_is_given_up(town: Town) -> None:
+    town.ask()
+    town.set(sms_provider="none")
+    assert (town.send(), town.messages(), town.ask()) == (1, ["failed"], "closed")
+
+
 def test_who_takes_back_the_authorisation_is_forgotten_but_not_their_openid(each_town: Town) -> None:
     openid = "oLEAVERxxxxxxxxxxxxx"
     assert each_town.bind(openid, LISTED) == "bound"

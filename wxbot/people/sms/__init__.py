@@ -18,6 +18,8 @@ PROVIDERS: dict[str, tuple[str, str, str]] = {
 
 def provider_of(settings: Settings, transport: Transport) -> Provider:
     """The provider of this deployment. Its SDK is loaded here and nowhere else; raises NotDelivered when it is not installed."""
+    if settings.sms_provider not in PROVIDERS:  # switched off while a message waited
+        raise NotDelivered("NO_PROVIDER")
     place, name, extra = PROVIDERS[settings.sms_provider]
     try:
         module = importlib.import_module(place)
