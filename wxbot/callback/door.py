@@ -39,7 +39,7 @@ READ_RULES_S = 3.0
 """How long a message may wait for the reply rules to be read; after that the last known ones are used."""
 
 RECENT = timedelta(minutes=2)
-"""Dialogues opened within this time are known from SQL, beside Redis: longer than Redis' set is believed (once)."""
+"""Dialogues that moved within this time are known from SQL, beside Redis: longer than Redis' set is believed (once)."""
 
 log = logs.get_logger(__name__)
 
@@ -154,10 +154,12 @@ class CallbackDoor:
         if not self._noting.acquire(blocking=False):
             return
 
+        since = self.runtime.clock.now() - RECENT
+
         def note() -> None:
             try:
                 with self.runtime.database.reading() as session:
-                    openids = engine.open_openids(session)
+                    openids = engine.open_openids(session, since)
                 self.once.note_all_talking(openids)
             except Exception as error:
                 log.warning("dialogues_not_noted", reason=type(error).__name__)
@@ -238,7 +240,7 @@ class CallbackDoor:
 
         def read() -> answers.Book:
             with self.runtime.database.reading() as session:
-                return replace(answers.read_book(session), talking=engine.recently_opened(session, since))
+                return replace(answers.read_book(session), talking=engine.recent_openids(session, since))
 
         return self._threads.submit(read).result(timeout=READ_RULES_S)
 

@@ -28,7 +28,7 @@ def index() -> str:
             .where(Dialogue.step != "")
             .group_by(Dialogue.name, Dialogue.step)
         ).all()
-        newest = select(Dialogue).where(Dialogue.step != "").order_by(Dialogue.opened_at.desc()).limit(PAGE_ROWS)
+        newest = select(Dialogue).where(Dialogue.step != "").order_by(Dialogue.expires_at.desc()).limit(PAGE_ROWS)
         rows = session.scalars(newest).all()
     counts = {(name, step): n for name, step, n in counted}
     taken = {

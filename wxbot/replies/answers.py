@@ -48,7 +48,7 @@ class Book:
     entries: dict[int, Entry]
     by_keyword: dict[str, Entry]
     talking: frozenset[str] = field(default=frozenset(), repr=False)
-    """Openids whose dialogue was opened a short while ago; the callback adds them (wxbot.once)."""
+    """Openids whose dialogue moved a short while ago; the callback adds them (wxbot.once)."""
 
 
 @dataclass(frozen=True)

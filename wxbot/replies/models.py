@@ -69,7 +69,7 @@ class Dialogue(Base):
     expires_at: Mapped[datetime]
 
     __table_args__ = (
-        Index("ix_dialogues_open", "opened_at", sqlite_where=text("step <> ''"), postgresql_where=text("step <> ''")),
+        Index("ix_dialogues_touched_at", "touched_at"),
         Index("ix_dialogues_expiry", "expires_at", sqlite_where=text("step <> ''"), postgresql_where=text("step <> ''")),
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -87,15 +87,14 @@ def concerns(session: Session, turn: Turn) -> bool:
     return row is not None and (bool(row.step) or turn.key in row.messages or _is_late_photo(row, turn))
 
 
-def open_openids(session: Session) -> list[str]:
-    """Everybody who is in a dialogue."""
-    return list(session.scalars(select(Dialogue.openid).where(Dialogue.step != "")))
+def open_openids(session: Session, since: datetime) -> list[str]:
+    """Everybody who is in a dialogue, or was since then: a message of theirs may be delivered again."""
+    return list(session.scalars(select(Dialogue.openid).where(or_(Dialogue.step != "", Dialogue.touched_at > since))))
 
 
-def recently_opened(session: Session, since: datetime) -> frozenset[str]:
-    """Everybody whose dialogue was opened since then and is still open."""
-    query = select(Dialogue.openid).where(Dialogue.step != "", Dialogue.opened_at > since)
-    return frozenset(session.scalars(query))
+def recent_openids(session: Session, since: datetime) -> frozenset[str]:
+    """Everybody whose dialogue did something since then."""
+    return frozenset(session.scalars(select(Dialogue.openid).where(Dialogue.touched_at > since)))
 
 
 def apply(runtime: Runtime, turn: Turn, now: datetime) -> Taken:
