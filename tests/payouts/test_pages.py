@@ -120,6 +120,8 @@ def test_F24_one_form_sent_many_times_at_once_is_one_payout(desks: Desk) -> None
     assert len(desks.payouts()) == 1
     with desks.runtime.database.reading() as session:
         assert session.execute(select(func.count()).select_from(ManualRequest)).scalar_one() == 1
+    foreign = desks.as_("zhou").post("/admin/payouts/new", values | {"csrf_token": desks.as_("zhou").token()})
+    assert "页面已过期" in foreign.text
     other = browser.post("/admin/payouts/new", values | {"amount": "9.90"})
     assert "已按另外的金额" in other.text
     assert len(desks.payouts()) == 1

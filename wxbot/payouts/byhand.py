@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.payouts import seek
 from wxbot.payouts.models import ManualRequest, Payout
-from wxbot.payouts.request import BadPayout, Claim, find, request
+from wxbot.payouts.request import BadPayout, Claim, request
 from wxbot.people import marks
 from wxbot.settings import Settings
 
@@ -70,9 +70,6 @@ def reissue(session: Session, settings: Settings, payout_id: int, staff_id: int,
         raise BadPayout("只有已退回或失败的付款可以补发 / only what was returned or failed can be issued again")
     if marks.is_blocked(session, old.openid):
         raise BadPayout("此人在黑名单中，不能付款 / this person is on the block list")
-    known = find(session, "reissue", old.id)
-    if known is not None:
-        return known
     claim = Claim(
         "reissue", old.id, old.programme_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
         texts=dict(old.texts), created_by=staff_id,
