@@ -13,8 +13,9 @@ from sqlalchemy import func, select, update
 
 from tests.payouts.desk import Desk, openid, phone
 from tests.payouts.stories import owe, payout_of
-from wxbot.orders.models import Mark, MerchantLine, Order
+from wxbot.orders.models import Mark, MerchantLine, Order, Quota
 from wxbot.payouts import listing
+from wxbot.payouts import request as asking
 from wxbot.payouts.models import ManualRequest, Payout
 from wxbot.payouts.order import order_due
 from wxbot.staff.models import AuditEvent
@@ -162,6 +163,33 @@ def test_F82_cancelled_only_while_nothing_was_ordered(desk: Desk) -> None:
         order = session.get_one(Order, order_id)
     assert (order.status, order.is_cancel_wanted, order.next_step) == ("accepted", True, "query")
     assert payout_of(desk.runtime, transfer).status == "ordered"
+
+
+def test_F24_F82_approved_and_cancelled_by_many_at_once_each_counts_once(desks: Desk) -> None:
+    desks.know(1)
+    programme_id = desks.fund(person_fen_per_month=20_000)
+    database = desks.runtime.database
+    for turn in range(3):
+        payout_id = owe(desks.runtime, programme_id, openid(1), 20_000, source_id=turn + 1)
+        seen, staff_id = payout_of(desks.runtime, payout_id).content_sha256, 99
+
+        def click(number: int, payout_id: int = payout_id, seen: str = seen, staff_id: int = staff_id) -> str:
+            try:
+                with database.transaction() as session:
+                    if number % 2:
+                        return "cancelled" if asking.cancel(session, payout_id, desks.now) else ""
+                    asking.approve(session, payout_id, staff_id, seen, desks.now)
+                    return "approved"
+            except asking.BadPayout:
+                return ""
+
+        with ThreadPoolExecutor(8) as pool:
+            done = list(pool.map(click, range(16)))
+        assert done.count("cancelled") == 1
+        assert done.count("approved") <= 1
+        assert payout_of(desks.runtime, payout_id).status == "cancelled"
+        with database.reading() as session:  # given back once: the next turn may use it, and no more than it
+            assert [(quota.n, quota.fen) for quota in session.scalars(select(Quota))] == [(0, 0)]
 
 
 def test_F83_what_came_back_is_issued_once_more_and_never_without_a_second_person(desks: Desk) -> None:
