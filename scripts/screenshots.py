@@ -6,21 +6,21 @@ make screenshots        writes docs/images/*.png, each a palette image of at mos
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+import screenshots_payouts as payouts  # noqa: E402
+from camera import CHROMIUM, DESK, IMAGES, PHONE, SCALE, keep, side_by_side, sign_in, window  # noqa: E402
 
 from tests.servers import find_browser  # noqa: E402
 from wxbot.clock import SHANGHAI  # noqa: E402
@@ -30,22 +30,12 @@ from wxbot.demo.run import set_menu  # noqa: E402
 from wxbot.demo.stage import Ports, Stage  # noqa: E402
 from wxbot.private_servers import free_port  # noqa: E402
 
-IMAGES = ROOT / "docs" / "images"
-MOST_BYTES = 150_000
 FIRST_HOUR = 10
 """The shop opens at ten: the simulated clock goes there before anybody comes."""
 
 GUESTS_PER_HOUR = (4, 7, 11, 9, 6, 8, 13)
 LOOKERS = 3
 """Of the guests of each hour, how many open the link without a shake and are turned away."""
-
-PATIENCE_MS = 60_000
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 860}
-SCALE = 2
-"""Two pixels per point on the phone, so that its type stays readable when the picture is made smaller."""
-
-CHROMIUM = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--lang=zh-CN", "--force-color-profile=srgb")
 
 
 # --- some life ----------------------------------------------------------------------------------------------------
@@ -139,52 +129,12 @@ def draft_fields(name: str, budget: str, begin: datetime, device_id: int) -> dic
     }  # fmt: skip
 
 
-# --- the camera ---------------------------------------------------------------------------------------------------
-
-
-def keep(name: str, picture: bytes | Image.Image, width: int = 1200) -> None:
-    """Write a picture as a palette PNG: fewer colours, then fewer points, until it is small enough."""
-    image = Image.open(io.BytesIO(picture)) if isinstance(picture, bytes) else picture
-    image = image.convert("RGB")
-    for side in (width, int(width * 0.85), int(width * 0.7)):
-        small = image.resize((side, image.height * side // image.width), Image.Resampling.LANCZOS)
-        for colours in (192, 96, 48):
-            buffer = io.BytesIO()
-            small.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-            if buffer.tell() <= MOST_BYTES:
-                (IMAGES / f"{name}.png").write_bytes(buffer.getvalue())
-                print(f"{name}.png  {side} px wide, {colours} colours, {buffer.tell() // 1000} KB")
-                return
-    raise SystemExit(f"{name} is larger than {MOST_BYTES} bytes however it is written")
-
-
-def side_by_side(pictures: Sequence[bytes], gap: int = 36) -> Image.Image:
-    """Several phone screens in one row on a quiet ground, with round corners."""
-    images = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
-    width, height = images[0].size
-    row = Image.new("RGB", (len(images) * (width + gap) + gap, height + 2 * gap), "#e4ebe7")
-    for place, image in enumerate(images):
-        mask = Image.new("L", image.size, 0)
-        mask.paste(255, (0, 28, width, height - 28))
-        mask.paste(255, (28, 0, width - 28, height))
-        for x in (0, width - 56):
-            for y in (0, height - 56):
-                corner = Image.new("L", (56, 56), 0)
-                for dx in range(56):
-                    for dy in range(56):
-                        if (dx - 27.5) ** 2 + (dy - 27.5) ** 2 <= 28**2:
-                            corner.putpixel((dx, dy), 255)
-                mask.paste(corner, (x, y), corner)
-        row.paste(image, (gap + place * (width + gap), gap), mask)
-    return row
+# --- the pictures -------------------------------------------------------------------------------------------------
 
 
 def film_phone(browser: Any, stage: Stage, device_id: int) -> None:
     """Chat, shake, draw and open on a phone: four screens of one story."""
-    page = browser.new_context(
-        viewport=PHONE, device_scale_factor=SCALE, locale="zh-CN", timezone_id="Asia/Shanghai"
-    ).new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page = window(browser, PHONE, SCALE)
     page.goto(f"{stage.wechat_url}/phone")
 
     def tap(name: str) -> None:
@@ -221,8 +171,7 @@ def film_phone(browser: Any, stage: Stage, device_id: int) -> None:
 
 def film_simulator(browser: Any, stage: Stage) -> None:
     """The phone with what stands beside it, and the bank."""
-    page = browser.new_context(viewport=DESK, locale="zh-CN", timezone_id="Asia/Shanghai", bypass_csp=True).new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page = window(browser, DESK)
     page.goto(f"{stage.wechat_url}/phone")
     page.click("[data-testid=tab-discover]")
     page.click("[data-testid=go-shake]")
@@ -232,18 +181,6 @@ def film_simulator(browser: Any, stage: Stage) -> None:
     page.wait_for_selector("#books >> text=账目相符")
     page.wait_for_timeout(800)
     keep("bank", page.screenshot())
-
-
-def sign_in(browser: Any, stage: Stage, login: str) -> Any:
-    """A window of the console, signed in."""
-    page = browser.new_context(viewport=DESK, locale="zh-CN", timezone_id="Asia/Shanghai", bypass_csp=True).new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(f"{stage.public_url}/admin/sign-in")
-    page.fill("#login", login)
-    page.fill("#password", seed.PASSWORD)
-    page.click(".door-card .btn-primary")
-    page.wait_for_url(lambda url: "sign-in" not in url)
-    return page
 
 
 def film_console(browser: Any, stage: Stage) -> None:
@@ -291,11 +228,15 @@ def main() -> None:
             database, clock = stage.parts()
             fill_desk(stage, device_id, clock.now().astimezone(SHANGHAI))
             database.close()
+            people = payouts.pay_people(stage, world)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
                 film_phone(browser, stage, device_id)
                 film_simulator(browser, stage)
                 film_console(browser, stage)
+                payouts.film_phone(browser, stage, people)
+                payouts.film_reviewer(browser, stage)
+                payouts.film_cashier(browser, stage, people)
                 browser.close()
         finally:
             stage.stop()

@@ -1,0 +1,194 @@
+"""Screenshots of the other half: people who bind, hand in vouchers and are paid, the reviewer's desk, the cashier's pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from camera import PHONE, SCALE, keep, side_by_side, sign_in, window
+
+from wxbot.demo import office, seed
+from wxbot.demo.actors import StoryProblem, World
+from wxbot.demo.clerks import OnDesk
+from wxbot.demo.office import BOXES, FIXED, Office
+from wxbot.demo.promoters import Promoter
+from wxbot.demo.stage import Stage
+
+DECISIONS = 6
+"""So many vouchers are decided before the picture of the desk; the others wait in the queue."""
+
+TRANSFERRED, WAITS, FROZEN = 1, 4, 5
+"""Of the demo's regulars: whose story is shown, who has a transfer to confirm, whose account WeChat does not pay."""
+
+WORKER_S = 4.0
+"""How long the worker may take for what it does every second."""
+
+
+class Enough(Exception):
+    """The reviewer stops here, with a voucher on the desk."""
+
+
+# --- some life ----------------------------------------------------------------------------------------------------
+
+
+def pay_people(stage: Stage, world: World) -> list[Promoter]:
+    """A morning at the office: people bind and hand in, some vouchers are decided, most of the money is taken."""
+    opened, people = office.move_in(stage.public_url, world)
+    world.call("POST", "bank/topup", {"amount_fen": 500_000})
+    office.a_first_morning(opened, people)
+    world.call("PATCH", f"people/{people[FROZEN].id}", {"is_frozen": True})
+    time.sleep(WORKER_S)
+    decide_some(opened)
+    for n, kind, value in ((2, FIXED, ""), (TRANSFERRED, BOXES, "6"), (3, BOXES, "4")):
+        people[n].upload_on_page("second", kind, value, [office.receipt(970 + n)])
+    opened.cashier.pay_by_hand(opened.packets_id, people[2].openid, "200.00", "季度冠军奖金，店长确认")
+    opened.cashier.pay_by_hand(opened.packets_id, people[TRANSFERRED].openid, "66.00", "端午值班")
+    upload_list(opened, people)
+    time.sleep(WORKER_S)
+    for n, person in enumerate(people[: office.REGULARS]):
+        if n not in (WAITS, FROZEN):
+            person.take_money()
+    world.call("POST", "clock", {"advance_s": 1300})
+    time.sleep(WORKER_S)
+    refuse = {"kind": "refuse", "err_code": "SYSTEMERROR"}
+    world.call("PUT", "faults/mmpaymkttransfers/sendredpack", refuse)
+    opened.cashier.pay_by_hand(opened.packets_id, people[6].openid, "18.80", "样品快递费")
+    time.sleep(WORKER_S)
+    return people
+
+
+def decide_some(opened: Office) -> None:
+    """The reviewer approves, refuses one and asks for one photo; the first look-alike after that stays on the desk."""
+    done: list[int] = []
+
+    def decide(seen: OnDesk) -> tuple[str, dict[str, str]]:
+        done.append(seen.voucher_id)
+        if len(done) > DECISIONS or (seen.look_alikes and len(done) > 2):
+            raise Enough
+        if len(done) == 3:
+            return "reject", {"reason": "小票日期不在活动期间"}
+        if len(done) == DECISIONS:
+            return "photo", {"reason": "价签看不清，请靠近再拍一张"}
+        return "approve", {"amount": seen.amount}
+
+    try:
+        opened.reviewer.review(decide)
+    except Enough:
+        return
+
+
+def upload_list(opened: Office, people: Sequence[Promoter]) -> None:
+    """A list with good rows, bad ones and doubtful ones."""
+    rows = [
+        (person.phone.removeprefix("+86"), str(person.known["nickname"]), f"{16 + 3 * n}.80", "三月进货返利")
+        for n, person in enumerate(people)
+    ]
+    rows += [rows[0], ("1380013", "号码不全", "20.00", ""), (rows[1][0], rows[1][1], "9.999", "多了一位小数")]
+    opened.marketer.upload_list(opened.transfers_id, "三月进货返利", rows)
+
+
+# --- the phone ----------------------------------------------------------------------------------------------------
+
+
+def film_phone(browser: Any, stage: Stage, people: Sequence[Promoter]) -> None:
+    """Bind in the chat, hand in a voucher, look at one's packets, confirm a transfer: four screens."""
+    shots = [*_bind_and_hand_in(browser, stage, people[-1]), *_look_and_confirm(browser, stage, people[WAITS])]
+    keep("phone-payouts", side_by_side(shots), 1400)
+
+
+def _open_chat(browser: Any, stage: Stage, person: Promoter) -> Any:
+    page = window(browser, PHONE, SCALE)
+    page.goto(f"{stage.wechat_url}/phone?person={person.id}")
+    page.click("[data-testid=open-chat]")
+    return page
+
+
+def _menu(page: Any, name: str, entry: str) -> Any:
+    """Tap an entry of the account's menu that leads to a page; the page inside the phone."""
+    page.click(f".menu-button >> text={name}")
+    page.click(f".menu-list >> text={entry}")
+    return page.frame_locator("[data-testid=page]")
+
+
+def _bind_and_hand_in(browser: Any, stage: Stage, person: Promoter) -> list[bytes]:
+    page = _open_chat(browser, stage, person)
+    page.click("[data-testid=follow]")
+    page.wait_for_selector(".menu-button")
+    person.say("绑定", "11 位")
+    person.say(person.phone.removeprefix("+86"), "验证码已发送")
+    page.wait_for_selector("[data-testid=sms-banner]")
+    page.wait_for_timeout(900)
+    shots = [page.screenshot()]
+    code = str(page.inner_text("[data-testid=sms-code]")).strip()
+    person.say("".join(filter(str.isdigit, code)), "绑定成功")
+    inside = _menu(page, "促销员", "网页上传")
+    inside.locator(f"label:has-text('{BOXES}')").first.click()
+    inside.locator("input[type=file]").first.set_input_files(
+        [
+            {"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": office.receipt(n)}
+            for n in (981, 982)
+        ]
+    )  # fmt: skip
+    _fill_units(inside)
+    page.wait_for_timeout(2500)
+    return [*shots, page.screenshot()]
+
+
+def _fill_units(inside: Any) -> None:
+    field = inside.locator("input[name=units]")
+    field.fill("8")
+    field.blur()
+
+
+def _look_and_confirm(browser: Any, stage: Stage, person: Promoter) -> list[bytes]:
+    page = _open_chat(browser, stage, person)
+    page.wait_for_selector(".menu-button")
+    inside = _menu(page, "红包", "红包记录")
+    inside.locator(".packets").wait_for()
+    page.wait_for_timeout(900)
+    shots = [page.screenshot()]
+    inside.locator(".is-take a").first.click()
+    inside.locator("#take").click()
+    page.wait_for_selector("[data-testid=receive-transfer]")
+    page.wait_for_timeout(900)
+    return [*shots, page.screenshot()]
+
+
+# --- the console --------------------------------------------------------------------------------------------------
+
+
+def film_reviewer(browser: Any, stage: Stage) -> None:
+    """The desk with a voucher on it that looks like another."""
+    page = sign_in(browser, stage, seed.REVIEWER.login)
+    page.goto(f"{stage.public_url}/admin/vouchers")
+    page.wait_for_selector(".stage-photo")
+    page.wait_for_timeout(1200)
+    keep("desk", page.screenshot())
+
+
+def film_cashier(browser: Any, stage: Stage, people: Sequence[Promoter]) -> None:
+    """A list before it is submitted, the payouts, and one person's story."""
+    admin = f"{stage.public_url}/admin"
+    marketer = sign_in(browser, stage, seed.MARKETER.login)
+    marketer.goto(f"{admin}/lists")
+    marketer.click("main table a >> nth=0")
+    _still(marketer, "list")
+    cashier = sign_in(browser, stage, seed.CASHIER.login)
+    for name, path in (("payouts", "/payouts"), ("programmes", "/programmes"), ("person", f"/people/{people[TRANSFERRED].openid}")):  # fmt: skip
+        cashier.goto(f"{admin}{path}")
+        _still(cashier, name)
+
+
+def _still(page: Any, name: str) -> None:
+    page.wait_for_timeout(1200)
+    keep(name, page.screenshot())
+
+
+def wait(is_done: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """Wait until something has happened; raises StoryProblem when it does not."""
+    deadline = time.monotonic() + seconds
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise StoryProblem(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.3)
