@@ -25,7 +25,10 @@ TABS: dict[str, ColumnElement[bool]] = {
     "person": _by_order("manual"),
     "requested": Payout.status == "requested",
     "held": and_(Payout.status == "approved", Payout.hold.is_not(None)),
-    "queued": or_(and_(Payout.status == "approved", Payout.hold.is_(None)), _by_order("planned")),
+    "queued": and_(
+        Payout.status.in_(("approved", "ordered")),  # said once more, so that the index on status is used
+        or_(and_(Payout.status == "approved", Payout.hold.is_(None)), _by_order("planned")),
+    ),
     "sending": _by_order("sending"),
     "unknown": _by_order("unknown"),
     "waiting": _by_order("accepted"),
