@@ -19,7 +19,7 @@ from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
 from wxbot.payouts.follow import follow_due
 from wxbot.payouts.list_rows import request_rows
-from wxbot.payouts.order import order_due
+from wxbot.payouts.order import held_back, order_due
 from wxbot.people.erasure import erase_due
 from wxbot.people.notices import tell_due
 from wxbot.people.outbox import send_due as send_sms
@@ -58,7 +58,7 @@ def send(runtime: Runtime) -> int:
     if not has_lock:
         return 0
     try:
-        return send_due(runtime).sent
+        return send_due(runtime, held_back=held_back).sent
     finally:
         try:
             lock.release()

@@ -58,6 +58,18 @@ def _take_serials(session: Session, mch_id: str, wanted: int) -> int:
     return int(after) - wanted
 
 
+def fault_of(settings: Settings, channel_name: str, wish: Wish) -> str | None:
+    """Why no order could carry this wish with the settings of now: WeChat would refuse its texts or its amount. None: it can.
+
+    Ask before plan_orders: one wish that cannot be frozen would hold up all others of its transaction (F89).
+    """
+    try:
+        CHANNELS[channel_name].freeze(settings, "0" * 28, wish)
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
 def plan_orders(
     session: Session, settings: Settings, channel_name: str, wishes: Sequence[Wish], now: datetime
 ) -> dict[int, int]:
@@ -110,20 +122,25 @@ def cancel_planned(session: Session, budget_id: int, now: datetime, limit: int =
         .with_for_update(skip_locked=True)  # what a sender claims at this moment is not cancelled, and nobody waits
     )
     ids = session.scalars(planned).all()
-    if not ids:
-        return 0
+    return call_off(session, ids, now) if ids else 0
+
+
+def call_off(session: Session, order_ids: Sequence[int], now: datetime) -> int:
+    """End orders that were never sent, in the caller's transaction, which has locked them; returns how many. Nothing is
+    sent for them any more, their money is free again, and who asked for them learns of it."""
     cancel = (
         update(Order)
-        .where(Order.id.in_(ids), Order.status == "planned")
+        .where(Order.id.in_(order_ids), Order.status == "planned")
         .values(status="failed", err_code="CANCELLED", holding="reserved", settled_at=now, is_noticed=False)
-        .returning(Order.mch_billno, Order.amount_fen)
+        .returning(Order.mch_billno, Order.amount_fen, Order.budget_id)
         .execution_options(synchronize_session=False)
     )
     cancelled = session.execute(cancel).all()
-    budget.release(session, budget_id, sum(order.amount_fen for order in cancelled))
+    for budget_id in sorted({order.budget_id for order in cancelled}):
+        budget.release(session, budget_id, sum(o.amount_fen for o in cancelled if o.budget_id == budget_id))
     ledger.post(
         session,
-        [Posting("failed", o.mch_billno, "in_flight", "reserved", o.amount_fen, budget_id) for o in cancelled],
+        [Posting("failed", o.mch_billno, "in_flight", "reserved", o.amount_fen, o.budget_id) for o in cancelled],
         now,
     )
     return len(cancelled)

@@ -8,7 +8,7 @@ number is sent again (money F03–F04f).
 import hashlib
 import json
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders import judge, limits, outcome, person_day
+from wxbot.orders import judge, limits, outcome, person_day, plan
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.orders.person_day import Due
@@ -46,6 +46,10 @@ STOP_SEEN_S = 0.5
 """A call that begins later than this after its order was claimed looks first whether the line was stopped meanwhile."""
 
 
+HeldBack = Callable[[Session, Sequence[int]], Collection[int]]
+"""Given orders that are about to be sent for the first time: those that must not leave any more. It reads only."""
+
+
 @dataclass
 class SendReport:
     """What one run of `send_due` did."""
@@ -55,8 +59,13 @@ class SendReport:
     statuses: dict[str, int] = field(default_factory=dict)
 
 
-def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000) -> SendReport:
-    """Send every order that is due until none is left, the rate is used up, or `seconds` have passed."""
+def send_due(
+    runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000, held_back: HeldBack | None = None
+) -> SendReport:
+    """Send every order that is due until none is left, the rate is used up, or `seconds` have passed.
+
+    `held_back` is asked for each order right before its first request: it may have waited over night.
+    """
     report = SendReport()
     deadline = time.monotonic() + seconds
     concurrency = runtime.settings.pay_concurrency
@@ -67,7 +76,7 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
             room = min((1 + AHEAD) * concurrency - len(calls), limit - report.sent)
             held_by = None
             if time.monotonic() < deadline and room >= concurrency // 2 and room > 0:
-                claimed, held_by = _claim(runtime, room)
+                claimed, held_by = _claim(runtime, room, held_back)
                 report.sent += len(claimed)
                 if held_by == "stopped":
                     probes |= {order.id for order in claimed}
@@ -75,6 +84,8 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
                 calls.update({pool.submit(_call, runtime, order, claimed_s): order for order in claimed})
             if not calls and held_by == "rate" and time.monotonic() + 1 < deadline:
                 time.sleep(RATE_PAUSE_S)
+                continue
+            if not calls and held_by == "held_back":
                 continue
             if not calls:
                 break
@@ -85,14 +96,19 @@ def send_due(runtime: Runtime, *, seconds: float = 20.0, limit: int = 1_000_000)
     return report
 
 
-def _claim(runtime: Runtime, wanted: int) -> tuple[Sequence[Order], str | None]:
+def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> tuple[Sequence[Order], str | None]:
     """Take due orders for this worker: planned ones and those whose number is to be sent again; commits `sending`.
 
-    The second value says what held back the rest (see limits.Grant).
+    The second value says what held back the rest (see limits.Grant); `held_back` when some were called off instead.
     """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         due = _due(session, now, wanted)
+        unsent = [order.id for order in due if not order.sends]
+        held = held_back(session, unsent) if held_back and unsent else ()
+        if held:  # a transaction of its own: calling off touches budgets, which come before the line (F67)
+            plan.call_off(session, sorted(held), now)
+            return (), "held_back"
         granted = limits.grant(
             session, runtime.settings, [0 if order.sends else order.amount_fen for order in due], now
         )

@@ -26,8 +26,14 @@ FAILURES_MAX = 3
 
 TRY_AGAIN = timedelta(minutes=10)
 
-CALLED_OFF = frozenset({"CANCELLED", "MCH_CANCEL"})
-"""err_codes of orders that staff called off: before they were sent, or taken back before the person confirmed."""
+CALLED_OFF = "MCH_CANCEL"
+"""err_code of an order that staff took back before the person confirmed it."""
+
+NEVER_SENT = "CANCELLED"
+"""err_code of an order that was called off before it was sent: its payout is still owed, and looked at again."""
+
+LINE_AGAIN = timedelta(hours=1)
+"""When a further order is tried after one failed for a reason that hits every order of the merchant."""
 
 UNNOTICED = text("NOT is_noticed")
 """Word for word the condition of the partial index: SQLite uses it for nothing else."""
@@ -88,10 +94,18 @@ def reason_row(order: Order) -> ErrorRow:
 
 def _follow_failure(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:
     """Its order definitely failed: a further one is tried unless the person must act first, or enough were tried."""
-    if order.err_code in CALLED_OFF or order.is_cancel_wanted:  # wanted back: however it failed, nothing follows (F82)
+    if order.err_code == NEVER_SENT:
+        move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", due_at=now)
+        return
+    if order.err_code == CALLED_OFF or order.is_cancel_wanted:  # wanted back: however it failed, nothing follows (F82)
         _end(session, payout, "cancelled", order.err_code, now)
         return
     row = reason_row(order)
+    if row.stops_the_line:  # the merchant's quota or account: no payout's fault, so none fails of it (money rule 13)
+        log.error("payouts_fail_alike", payout_id=payout.id, err_code=order.err_code)
+        move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", err_code=order.err_code,
+             due_at=now + LINE_AGAIN)  # fmt: skip
+        return
     failures = payout.failures + 1
     if failures < FAILURES_MAX and not (row.is_known and row.actor == "person"):
         move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", failures=failures, err_code=order.err_code,

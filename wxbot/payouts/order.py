@@ -10,12 +10,12 @@ from wxbot.budget import Budget
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders import limits
-from wxbot.orders.channels import Wish
 from wxbot.orders.models import Order
-from wxbot.orders.plan import BudgetSpent, plan_orders
+from wxbot.orders.plan import BudgetSpent, fault_of, plan_orders
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
-from wxbot.payouts.request import content_of
+from wxbot.payouts.request import content_of, wish_of
 from wxbot.people import marks
+from wxbot.people.models import Binding, PersonMark
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.transitions import move
@@ -28,7 +28,7 @@ BATCH = 200
 AHEAD_S = 20
 """Orders are placed for about this many seconds of sending: what waits longer can still be called off."""
 
-LOOK_AGAIN = {"budget": 60, "closed": 600, "blocked": 600, "unbound": 600}
+LOOK_AGAIN = {"budget": 60, "closed": 600, "blocked": 600, "unbound": 600, "texts": 600}
 """Why a payout waits → seconds until that is asked again."""
 
 
@@ -69,7 +69,7 @@ def _place_batch(session: Session, runtime: Runtime, now: datetime) -> int:
     payouts = session.scalars(due).all()
     ready: dict[tuple[int, str], list[Payout]] = {}
     for payout in payouts:
-        hold = _why_not(session, payout)
+        hold = _why_not(session, payout) or _unsendable(runtime.settings, payout)
         if hold:
             _wait(session, payout, hold, now)
         else:
@@ -98,6 +98,44 @@ def _why_not(session: Session, payout: Payout) -> str | None:
     return "unbound" if refusal is not None and programme.needs_binding else None
 
 
+def _unsendable(settings: Settings, payout: Payout) -> str | None:
+    """`texts` when no order could carry it as the settings are now: it waits alone, the others go on (F89)."""
+    fault = fault_of(settings, payout.channel, wish_of(payout))
+    if fault is None:
+        return None
+    log.error("payout_cannot_be_ordered", payout_id=payout.id, fault=fault)
+    return "texts"
+
+
+def held_back(session: Session, order_ids: Sequence[int]) -> list[int]:
+    """Orders that must not be sent any more, of those about to be sent for the first time: the person was blocked or the
+    programme closed after the order was placed, which may be a night ago (money I16, F23). Their payouts wait again."""
+    query = select(Order.id, Payout, Programme).join(Payout, Payout.order_id == Order.id)
+    query = query.join(Programme, Programme.id == Payout.programme_id)
+    found = session.execute(query.where(Order.id.in_(order_ids), Order.reason_kind == "payout")).all()
+    blocked = _blocked(session, {payout.openid for _, payout, _ in found})
+    return [
+        order_id
+        for order_id, payout, programme in found
+        if (payout.openid in blocked or not programme.is_open or programme.needs_binding) and _why_not(session, payout)
+    ]
+
+
+def _blocked(session: Session, openids: set[str]) -> set[str]:
+    """Those of these people who have a mark of `block`, on themselves or on the phone that is bound to them."""
+    if not openids:
+        return set()
+    phone = (Binding.openid.in_(openids)) & (Binding.status == "active")
+    marked = select(PersonMark.subject).where(PersonMark.mark == "block", PersonMark.kind == "openid")
+    by_phone = select(Binding.openid).join(
+        PersonMark, (PersonMark.kind == "phone") & (PersonMark.subject == Binding.phone_index)
+    )
+    return {
+        *session.scalars(marked.where(PersonMark.subject.in_(openids))),
+        *session.scalars(by_phone.where(phone, PersonMark.mark == "block")),
+    }
+
+
 def _wait(session: Session, payout: Payout, hold: str, now: datetime) -> None:
     due_at = now + timedelta(seconds=LOOK_AGAIN[hold])
     is_waiting = (Payout.id == payout.id) & (Payout.status == "approved")
@@ -117,20 +155,8 @@ def _affordable(session: Session, programme_id: int, payouts: Sequence[Payout]) 
 
 def _place(session: Session, settings: Settings, channel: str, payouts: Sequence[Payout], now: datetime) -> bool:
     """Orders for these payouts; False when the budget was used by somebody else at this moment."""
-    wishes = [
-        Wish(
-            "payout",
-            payout.id,
-            payout.programme_id,
-            payout.amount_fen,
-            payout.texts,
-            payout.attempts + 1,
-            payout.openid,
-        )
-        for payout in payouts
-    ]
     try:
-        placed = plan_orders(session, settings, channel, wishes, now)
+        placed = plan_orders(session, settings, channel, [wish_of(payout) for payout in payouts], now)
     except BudgetSpent:
         return False
     for payout in payouts:

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from wxbot.clock import shanghai_day
 from wxbot.money import yuan
 from wxbot.orders import quotas
-from wxbot.orders.channels import DIRECT
+from wxbot.orders.channels import DIRECT, Wish
+from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
 from wxbot.settings import Settings
 from wxbot.transitions import move
@@ -71,6 +72,8 @@ def request(session: Session, settings: Settings, claim: Claim, now: datetime) -
         payout.month = f"{shanghai_day(now):%Y%m}"
         if not quotas.take(session, month_name(payout), payout.month, payout.amount_fen,
                            most_fen=programme.person_fen_per_month):  # fmt: skip
+            if (known := find(session, claim.source_kind, claim.source_id)) is not None:
+                return _same(known, claim)  # the same was asked for at this moment: it is what has filled the month
             raise BadPayout(
                 f"超过该项目每人每月 ¥{yuan(programme.person_fen_per_month)} 的上限，请下月再付或调整上限 / "
                 f"above what one person may get from this programme in a month: pay it next month, or raise the limit"
@@ -127,8 +130,21 @@ def _drafted(settings: Settings, programme: Programme, claim: Claim, now: dateti
         due_at=now if is_approved else None, attempts=0, failures=0, month="", created_by=claim.created_by,
         approved_by=claim.approved_by, created_at=now, approved_at=now if is_approved else None,
     )  # fmt: skip
+    fault = fault_of(settings, channel, wish_of(payout))
+    if fault is not None:
+        raise BadPayout(
+            "微信不接受这样的文案或金额，请修改项目的文案、金额或场景设置 / "
+            f"WeChat would refuse its texts or its amount: {fault}"
+        )
     payout.content_sha256 = content_of(payout)
     return payout
+
+
+def wish_of(payout: Payout) -> Wish:
+    """What the next order of a payout is to do."""
+    return Wish(
+        "payout", payout.id, payout.programme_id, payout.amount_fen, payout.texts, payout.attempts + 1, payout.openid
+    )
 
 
 def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
@@ -139,7 +155,9 @@ def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, n
     if payout.created_by == staff_id:
         raise BadPayout("不能审批自己提出的付款，请另一位同事审批 / a second person must approve what you asked for")
     if seen_sha256 != payout.content_sha256 or content_of(payout) != payout.content_sha256:
-        raise BadPayout("内容与看到的不一致，请刷新页面后再审批 / the content differs from what you saw; reload the page")
+        raise BadPayout(
+            "内容与看到的不一致，请刷新页面后再审批 / the content differs from what you saw; reload the page"
+        )
     if not move(session, Payout, payout_id, PAYOUT_NEXT, "requested", "approved",
                 approved_by=staff_id, approved_at=now, due_at=now):  # fmt: skip
         raise BadPayout("刚刚被其他人处理，请刷新页面 / somebody else was faster; reload the page")

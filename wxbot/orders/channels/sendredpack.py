@@ -8,6 +8,7 @@ from wxbot.orders.channels.base import Wish
 from wxbot.orders.channels.redpack import RedPack
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.wechat import limits
 from wxbot.wechat.pay import PayAnswer, sendredpack_params
 
 
@@ -29,6 +30,9 @@ class SendRedPack(RedPack):
         """The business parameters of §3.2; nonce_str and sign are added at each call."""
         if wish.openid is None:
             raise ValueError("a cash red packet needs the openid of its receiver")
+        needs_scene = not limits.REDPACK_MIN_FEN <= wish.amount_fen <= limits.REDPACK_SCENE_NEEDED_ABOVE_FEN
+        if needs_scene and not settings.direct_scene_id:
+            raise ValueError("below 1 or above 200 yuan a red packet needs a scene: set WXBOT_DIRECT_SCENE_ID")
         return dict(
             sendredpack_params(
                 mch_id=settings.mch_id,

@@ -28,6 +28,10 @@ class TransferBills:
         """The body of §4.2; the signature is made anew at each call."""
         if wish.openid is None:
             raise ValueError("a transfer needs the openid of its receiver")
+        if not limits.TRANSFER_MIN_FEN <= wish.amount_fen < limits.TRANSFER_REAL_NAME_FROM_FEN:
+            raise ValueError(
+                "a transfer is from 0.1 yuan to below 2000 yuan: above, WeChat wants the receiver's real name"
+            )
         reports = {
             name: text.format_map(wish.texts)[: limits.TRANSFER_REPORT_CONTENT_CHARS]
             for name, text in settings.transfer_report_texts.items()
