@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.demo.actors import World
 from wxbot.orders.models import Order
 from wxbot.payouts.models import ListRow, Payout
 
@@ -139,3 +140,15 @@ def _count_wallets(
             found.blame("lost", f"{openid} never got {amount_fen} fen that the bank paid")
     for openid in promised.keys() - wallets.keys():
         found.blame("lost", f"nobody looked into the wallet of {openid}")
+
+
+def orders_of(world: World, channel: str) -> list[dict[str, Any]]:
+    """The bank's own book of one channel."""
+    found: list[dict[str, Any]] = []
+    after = 0
+    while True:
+        page = world.call("GET", f"bank/orders?limit=500&after={after}&channel={channel}")
+        found += page["orders"]
+        if not page["has_more"]:
+            return found
+        after = found[-1]["n"]

@@ -20,8 +20,9 @@ from wxbot.demo.clerks import OnDesk
 from wxbot.demo.office import BOXES, FIXED, FREE, Office
 from wxbot.demo.owed import Judgement, Owed
 from wxbot.demo.promoters import Promoter, Turned
-from wxbot.demo.weather import Weather
+from wxbot.demo.weather import PACKET, Weather
 from wxbot.money import parse_yuan
+from wxbot.orders.channels import DIRECT
 from wxbot.orders.models import MerchantLine, Order
 from wxbot.payouts.models import Payout
 from wxbot.people.models import Binding
@@ -45,7 +46,10 @@ REJECTED, ASKED_AGAIN, LOWERED = (13, 27), (8, 15, 29), (2, 38)
 """People whose first voucher the reviewers refuse, want a better photo of, or pay less for."""
 
 FROZEN, NO_REAL_NAME, RISKY = 30, 22, 25
-"""People whose account WeChat does not pay, whose transfer fails for them to mend, and fails for us to try again."""
+"""People whom WeChat will not pay for some hours, whose transfer fails for them to mend, and fails for us to try again."""
+
+PUZZLE = 7
+"""The person about whose payout WeChat says something that only staff can settle."""
 
 NEVER_OPEN = (34, 35, 36, 37, 38, 39)
 REVIEWS_PER_SKY = 5
@@ -62,7 +66,7 @@ class PayoutStory:
     console: Console
     owed: list[Owed] = field(default_factory=list)
     people: list[Promoter] = field(default_factory=list)
-    refused: Counter[str] = field(default_factory=Counter)
+    turned_away: Counter[str] = field(default_factory=Counter)
     _wanted: set[int] = field(default_factory=set)
     _reviews: int = 0
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -112,7 +116,7 @@ class PayoutStory:
         try:
             self.stranger.upload_in_chat(FIXED, "", [])
         except Turned:
-            self.refused["stranger"] += 1
+            self.turned_away["stranger"] += 1
 
     def _bind_one(self, n: int) -> None:
         person = self.people[n]
@@ -134,11 +138,11 @@ class PayoutStory:
             good = [photos.nearly(office.receipt(n - PEOPLE + 20))]
         bad = b""
         if n in BAD_CHAT or n in BAD_PAGE:
-            bad = photos.BAD[n % 3]()
+            bad = photos.BAD[n // 3 % 3]()
         elif n in COPIES or n == SILENT_COPY:
             bad = office.receipt(n - PEOPLE + 1)
         if self._is_on_page(n):
-            self.refused.update(person.upload_on_page(f"v{n}", kind, value, good, bad))
+            self.turned_away.update(person.upload_on_page(f"v{n}", kind, value, good, bad))
         else:
             person.upload_in_chat(kind, value, [bad] if bad else good)
 
@@ -162,7 +166,8 @@ class PayoutStory:
                 break
             if time.monotonic() > deadline:
                 raise StoryProblem("vouchers wait for ever; see the worker's log")
-            time.sleep(0.3)
+            if not done:
+                self._pass_time(40)  # photos without a 完成 wait for more of them
         self.progress.update(bar, total=self._reviews, completed=self._reviews)
 
     def _waiting_vouchers(self) -> int:
@@ -186,7 +191,7 @@ class PayoutStory:
             if n in REJECTED:
                 return "reject", {"reason": "不在活动期间"}
             if any(other < seen.voucher_id for other in seen.look_alikes):
-                self.refused["look_alike"] += 1
+                self.turned_away["look_alike"] += 1
                 return "reject", {"reason": "和以前的凭证重复"}
             amount_fen = parse_yuan(seen.amount)
             if n in LOWERED and amount_fen != 500:
@@ -216,7 +221,7 @@ class PayoutStory:
         rows = [(person.phone.removeprefix("+86"), str(person.known["nickname"]), f"{6 + n}.60", "三月名单") for n, person in enumerate(first)]  # fmt: skip
         bad = [
             (self.stranger.phone.removeprefix("+86"), "路人", "8.00", "没有绑定"), rows[0], ("1234", "错号", "5.00", ""),
-            (self.people[20].phone.removeprefix("+86"), "=1+1", "5.00", ""),
+            (self.people[20].phone.removeprefix("+86"), "太少", "0.01", ""),
             (self.people[21].phone.removeprefix("+86"), "多了", "9.999", ""),
         ]  # fmt: skip
         chen, zhou = self.office.cashier, self.office.second_cashier
@@ -234,9 +239,18 @@ class PayoutStory:
                 zhou.approve_payout(payout_id)
             self.owed.append(Owed("payout", payout_id, openid, parse_yuan(amount)))
         self._until(self._is_stopped, "the line to stop for want of money")
-        self.refused["balance"] += 1
         self.world.call("POST", "bank/topup", {"amount_fen": 1_000_000})
         self.weather.turn()
+        self._settle_sends()
+        self.weather.clear()
+        self._puzzle()
+
+    def _puzzle(self) -> None:
+        """WeChat calls one number a repeat with other content: nothing is tried again, staff must look (F11)."""
+        self.world.call("PUT", f"faults/{PACKET}", {"kind": "refuse", "err_code": "FATAL_ERROR", "times": 1})
+        openid = self.people[PUZZLE].openid
+        payout_id = self.office.cashier.pay_by_hand(self.office.packets_id, openid, "8.88", "活动加奖，店长确认")
+        self.owed.append(Owed("payout", payout_id, openid, 888))
         self._settle_sends()
         self.weather.clear()
 
@@ -284,7 +298,7 @@ class PayoutStory:
         return counts
 
     def _takers(self) -> list[Promoter]:
-        return [person for n, person in enumerate(self.people) if n not in (*NEVER_OPEN, NO_REAL_NAME, FROZEN)]
+        return [person for n, person in enumerate(self.people) if n not in (*NEVER_OPEN, NO_REAL_NAME)]
 
     def _take(self) -> None:
         """Two transfers fail at WeChat; then everybody but a few opens and confirms, until we know of all of it."""
@@ -292,19 +306,25 @@ class PayoutStory:
             for bill in self.people[n].transfers():
                 if bill["state"] == "WAIT_USER_CONFIRM":
                     self.world.call("POST", f"bank/transfers/{bill['transfer_bill_no']}/fail", {"fail_reason": reason})
-        left = {person.openid for n, person in enumerate(self.people) if n in (*NEVER_OPEN, FROZEN)}
+        self.world.call("PATCH", f"people/{self.people[FROZEN].id}", {"is_frozen": False})
+        late = {self.people[n].openid for n in NEVER_OPEN}
 
         def is_known() -> bool:
             with ThreadPoolExecutor(CROWD) as crowd:
                 list(crowd.map(Promoter.take_money, self._takers()))
             self._pass_time(1200)
+            open_ones = (
+                select(func.count(Payout.id))
+                .outerjoin(Order, Order.id == Payout.order_id)
+                .where(Payout.status.in_(("approved", "ordered")), Payout.openid.not_in(late))
+                .where(func.coalesce(Order.status, "") != "manual")
+            )
             with self.database.reading() as session:
-                open_ones = select(Payout.id).where(
-                    Payout.status.in_(("approved", "ordered")), Payout.openid.not_in(left)
-                )
-                return session.scalar(open_ones.limit(1)) is None
+                left = int(session.execute(open_ones).scalar_one())
+            self.progress.update(bar, completed=len(self.owed) - left)
+            return left == 0
 
-        self.progress.add_task("拆红包、确认收款 take", total=None)
+        bar = self.progress.add_task("拆红包、确认收款 take", total=len(self.owed))
         self._until(is_known, "everything that was taken to be known as paid")
 
     def _let_a_day_pass(self) -> None:
@@ -357,7 +377,7 @@ class PayoutStory:
             self.console.print(f"[red]✗[/red] {note}", highlight=False)
         strangers = sum(1 for person in (self.stranger,) if person.wallet())
         return {
-            "people_bound": bound, "vouchers": vouchers, "photos_refused": dict(sorted(self.refused.items())),
+            "people_bound": bound, "vouchers": vouchers, "turned_away": dict(sorted(self.turned_away.items())),
             "faults_met": dict(sorted(self.weather.met.items())), "payouts": payouts,
             **{end: found.ends[end] for end in ("paid", "returned", "failed", "manual")},
             "double_paid": found.double_paid + strangers, "lost": found.lost + abs(payouts - len(self.owed)),
@@ -369,21 +389,7 @@ class PayoutStory:
         return self.office.packets_id, self.office.transfers_id
 
     def _judge(self) -> Judgement:
-        bank: dict[str, Any] = {}
-        for channel in ("sendredpack", "transfer_bills"):
-            bank |= {row["mch_billno"]: row for row in orders_of(self.world, channel)}
+        bank = {row["mch_billno"]: row for channel in DIRECT for row in owed.orders_of(self.world, channel)}
         wallets = {person.openid: person.wallet() for person in self.people}
         with self.database.reading() as session:
             return owed.judge(session, self.owed, bank, wallets)
-
-
-def orders_of(world: World, channel: str) -> list[dict[str, Any]]:
-    """The bank's own book of one channel."""
-    found: list[dict[str, Any]] = []
-    after = 0
-    while True:
-        page = world.call("GET", f"bank/orders?limit=500&after={after}&channel={channel}")
-        found += page["orders"]
-        if not page["has_more"]:
-            return found
-        after = found[-1]["n"]
