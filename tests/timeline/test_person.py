@@ -213,6 +213,11 @@ def test_S28_S74_who_is_unknown_is_absent_and_hostile_texts_find_nobody(desk: De
         ),
         ('{"code":"NOT_ENOUGH","message":"资金不足"}', "微信答复 NOT_ENOUGH：商户余额不足，充值后用原单号重试", "bad"),
         ("<xml><return_code>SUCCESS</return_code><result_code>SUCCESS</result_code></xml>", "微信答复：已受理", "good"),
+        (
+            "<xml><result_code>SUCCESS</result_code><err_code>SUCCESS</err_code><status>RECEIVED</status></xml>",
+            "微信答复：已领取",
+            "good",
+        ),
         ("<html>502 Bad Gateway</html>", "没有可信的答复：<html>502 Bad Gateway</html>", "wait"),
     ],
 )

@@ -36,7 +36,7 @@ def answer_said(kind: str, body: str) -> tuple[Said, str]:
         return Said(f"人工处理：{body[:CHARS]}", f"settled by hand: {body[:CHARS]}"), "wait"
     fields = dict(FIELD.findall(body))
     members = dict(MEMBER.findall(body))
-    if "err_code" in fields:
+    if "err_code" in fields and fields.get("result_code") != "SUCCESS":  # a success fills err_code in, too (§3.2)
         return _refused("sendredpack", fields["err_code"])
     if members.get("fail_reason"):
         return _refused("transfer_bills", members["fail_reason"])
