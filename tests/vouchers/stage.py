@@ -7,7 +7,7 @@ import random
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from flask import Flask
@@ -52,6 +52,7 @@ def encoded(image: Image.Image, kind: str = "JPEG", **more: Any) -> bytes:
     return out.getvalue()
 
 
+@lru_cache(maxsize=128)
 def photo(seed: int, **more: Any) -> bytes:
     """A JPEG of its own."""
     return encoded(picture(seed), quality=80, **more)
