@@ -244,7 +244,7 @@ def test_T16_nothing_leaves_after_the_stop_and_asking_goes_on(
     sound(runtime)
 
 
-def test_F82_what_has_no_order_is_called_off_what_has_one_is_not(runtime: Runtime, cast: Cast) -> None:
+def test_F82_what_was_not_sent_is_called_off_what_was_sent_is_not(runtime: Runtime, cast: Cast) -> None:
     programme_id = fund(runtime, person_fen_per_month=100)
     payout_id = owe(runtime, programme_id, cast.ming.openid, 100)
     with pytest.raises(BadPayout, match="每人每月"):
@@ -253,8 +253,14 @@ def test_F82_what_has_no_order_is_called_off_what_has_one_is_not(runtime: Runtim
         assert request.cancel(session, payout_id, runtime.clock.now())
     second = owe(runtime, programme_id, cast.ming.openid, 100, source_id=2)  # the month is free again
     run_until_quiet(runtime)
+    third = owe(runtime, fund(runtime, 100, n=2), cast.hong.openid, 100, source_id=3)
+    order_due(runtime)  # its order waits to be sent
     with runtime.database.transaction() as session:
         assert not request.cancel(session, second, runtime.clock.now())
+        assert request.cancel(session, third, runtime.clock.now())
+    run_until_quiet(runtime)
+    assert (payout_of(runtime, third).status, orders_of(runtime, third)[0].sends) == ("cancelled", 0)
+    sound(runtime)
 
 
 @pytest.mark.parametrize(

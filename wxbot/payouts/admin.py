@@ -165,7 +165,7 @@ def _can(line: Line) -> frozenset[str]:
             able.add("take_back")
     if payout.status == "requested":
         able.add("approve" if payout.created_by != me().id else "wait")
-    if payout.status in ("requested", "approved"):
+    if payout.status in ("requested", "approved") or (order is not None and order.status == "planned"):
         able.add("cancel")
     if payout.status in byhand.REISSUED:
         able.add("reissue")
@@ -212,11 +212,11 @@ def approve(payout_id: int) -> BaseResponse:
 @blueprint.post("/payouts/<int:payout_id>/cancel")
 @role_required("cashier")
 def cancel(payout_id: int) -> BaseResponse:
-    """Call off what has no order yet (F82)."""
+    """Call off what nothing was sent of yet (F82)."""
 
     def verb(session: Session) -> None:
         if not asking.cancel(session, payout_id, now()):
-            raise BadPayout("已经下单或已了结，不能取消 / it has an order or is settled, and cannot be called off")
+            raise BadPayout("已经发出或已了结，不能取消 / it was sent or is settled, and cannot be called off")
 
     return _act("payout_cancel", payout_id, verb, gettext("已取消，没有付款。"), "warning")
 

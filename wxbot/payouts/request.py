@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from wxbot.clock import shanghai_day
 from wxbot.money import yuan
-from wxbot.orders import quotas
+from wxbot.orders import plan, quotas
 from wxbot.orders.channels import DIRECT, Wish
+from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
 from wxbot.settings import Settings
@@ -164,15 +165,27 @@ def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, n
 
 
 def cancel(session: Session, payout_id: int, now: datetime) -> bool:
-    """Call off a payout that has no order (money F82); its use of the month's limit is given back. False when it has one."""
+    """Call off a payout of which nothing was sent (money F82): it has no order yet, or one that still waits.
+
+    Its use of the month's limit is given back. False when something was sent, or it is settled.
+    """
     payout = session.get(Payout, payout_id)
-    if payout is None or payout.status not in ("requested", "approved"):
+    if payout is None or payout.status not in ("requested", "approved", "ordered"):
+        return False
+    if payout.status == "ordered" and not _call_order_off(session, payout.order_id, now):
         return False
     is_ours = move(session, Payout, payout_id, PAYOUT_NEXT, payout.status, "cancelled",
                    hold=None, due_at=None, settled_at=now)  # fmt: skip
     if is_ours:
         release_month(session, payout)
     return is_ours
+
+
+def _call_order_off(session: Session, order_id: int | None, now: datetime) -> bool:
+    """End an order that was never sent; False when a sender has it or had it."""
+    waiting = select(Order.id).where(Order.id == order_id, Order.status == "planned", Order.sends == 0)
+    ids = session.scalars(waiting.with_for_update(skip_locked=True)).all()
+    return bool(ids) and plan.call_off(session, ids, now) == 1
 
 
 def release_month(session: Session, payout: Payout) -> None:
