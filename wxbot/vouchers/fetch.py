@@ -12,7 +12,7 @@ from wxbot.people import notices
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.vouchers import caps, photos, review, submit
-from wxbot.vouchers.models import NEXT, Photo, Voucher
+from wxbot.vouchers.models import NEXT, Photo, Voucher, written
 from wxbot.vouchers.refusals import BadPhoto, Busy
 from wxbot.vouchers.storage import StorageProblem, storage_of, thumb_of
 from wxbot.wechat.errors import Refused, Unanswered, WeChatError
@@ -39,7 +39,7 @@ def fetch_due(runtime: Runtime) -> int:
     """Download what is due, settle what was interrupted; returns how many photos were looked at."""
     now = runtime.clock.now()
     with runtime.database.reading() as session:
-        query = select(Photo).where(Photo.status == "fetching", Photo.next_try_at <= now)
+        query = select(Photo).where(Photo.status == written("fetching"), Photo.next_try_at <= now)
         due = session.scalars(query.order_by(Photo.next_try_at, Photo.id).limit(BATCH)).all()
     done = 0
     for photo in due:

@@ -11,7 +11,7 @@ from wxbot.payouts.models import Payout
 from wxbot.people import bindings, marks, phones
 from wxbot.vault import Vault
 from wxbot.vouchers.caps import month_of
-from wxbot.vouchers.models import Photo, Voucher, VoucherKind, VoucherMonth
+from wxbot.vouchers.models import Photo, Voucher, VoucherKind, VoucherMonth, written
 from wxbot.vouchers.photos import LookAlike, look_alikes
 from wxbot.vouchers.review import kept_photos
 
@@ -91,7 +91,7 @@ def shown_photos(session: Session, voucher_id: int) -> list[Photo]:
 def counts(session: Session, now: datetime) -> dict[str, int]:
     """How many wait, lie on a desk, or wait for a photo; counting stops at a thousand."""
     conditions = {
-        "submitted": (Voucher.status == "submitted", Voucher.ready_at <= now),
+        "submitted": (Voucher.status == written("submitted"), Voucher.ready_at <= now),
         "claimed": (Voucher.status == "claimed",),
         "photo_wanted": (Voucher.status == "photo_wanted",),
     }
@@ -104,7 +104,7 @@ def counts(session: Session, now: datetime) -> dict[str, int]:
 
 def queue(session: Session, now: datetime, limit: int = QUEUE_ROWS) -> list[Row]:
     """What waits longest."""
-    query = select(Voucher).where(Voucher.status == "submitted", Voucher.ready_at <= now)
+    query = select(Voucher).where(Voucher.status == written("submitted"), Voucher.ready_at <= now)
     return rows(session, session.scalars(query.order_by(Voucher.ready_at, Voucher.id).limit(limit)).all())
 
 
@@ -120,7 +120,7 @@ class BulkRow:
 def bulk(session: Session, ceiling_fen: int, limit: int, now: datetime) -> list[BulkRow]:
     """What may be approved with others: small, and without a photo that looked like another when it came in."""
     query = select(Voucher).where(
-        Voucher.status == "submitted",
+        Voucher.status == written("submitted"),
         Voucher.ready_at <= now,
         Voucher.amount_fen <= ceiling_fen,
         Voucher.look_alikes == 0,

@@ -20,7 +20,7 @@ from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.transitions import move
 from wxbot.vouchers import caps, kinds, photos
-from wxbot.vouchers.models import NEXT, Photo, Voucher, VoucherKind
+from wxbot.vouchers.models import NEXT, Photo, Voucher, VoucherKind, written
 from wxbot.vouchers.refusals import Refused
 from wxbot.vouchers.submit import free_photos, locked, status_url
 
@@ -62,7 +62,7 @@ def _refused(reason: str) -> Refused:
 
 def end_leases(session: Session, now: datetime) -> int:
     """Put back what reviewers left lying."""
-    ended = update(Voucher).where(Voucher.status == "claimed", Voucher.claimed_until < now)
+    ended = update(Voucher).where(Voucher.status == written("claimed"), Voucher.claimed_until < now)
     return changed(session, ended.values(status="submitted", claimed_by=None, claimed_until=None))
 
 
@@ -75,7 +75,7 @@ def claim_next(
     """
     end_leases(session, now)
     place = tuple_(Voucher.ready_at, Voucher.id)
-    query = select(Voucher.id).where(Voucher.status == "submitted", Voucher.ready_at <= now)
+    query = select(Voucher.id).where(Voucher.status == written("submitted"), Voucher.ready_at <= now)
     if beside is not None and beside.ready_at is not None:
         here = tuple_(beside.ready_at, beside.id)
         query = query.where(place < here if backwards else place > here)
