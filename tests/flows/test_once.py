@@ -39,6 +39,13 @@ def test_the_story_ends_with_two_books_that_agree(tmp_path: Path) -> None:
     assert summary["bank_paid_fen"] + summary["bank_returned_fen"] == summary["budget_fen"]
     assert summary["received"] + summary["returned"] == summary["bound"] == 200
     assert {"already_drawn", "sold_out", "not_by_shaking"} <= set(summary["refused"])
+    assert (summary["people_bound"], summary["vouchers"]) == (40, 60)
+    assert (summary["double_paid"], summary["lost"]) == (0, 0)
+    assert summary["payouts"] == sum(summary[end] for end in ("paid", "payouts_returned", "failed", "manual")) > 60
+    assert (summary["payouts_returned"], summary["failed"], summary["manual"]) == (6, 1, 1)
+    assert summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"] > 0
+    assert {"drop_reply", "drop_request", "garble", "refuse", "repeat"} <= set(summary["faults_met"])
+    assert {"broken", "duplicate", "look_alike", "stranger"} <= set(summary["turned_away"])
 
 
 def _is_listening(port: int) -> bool:

@@ -254,9 +254,10 @@ def _differs(order: Order, at_bank: dict[str, Any]) -> bool:
 
 
 def together(packets: dict[str, Any], payouts: dict[str, Any]) -> dict[str, Any]:
-    """Both halves as one summary; what both count is added up."""
+    """Both halves as one summary; `returned` stays the packets' own, what both count is added up."""
     added = {name: packets[name] + payouts[name] for name in ("mismatches", "seconds")}
-    return packets | payouts | {name: round(value, 1) for name, value in added.items()}
+    apart = {"payouts_returned" if name == "returned" else name: value for name, value in payouts.items()}
+    return packets | apart | {name: round(value, 1) for name, value in added.items()}
 
 
 def show(console: Console, summary: dict[str, Any]) -> None:
@@ -277,6 +278,6 @@ def is_sound(summary: dict[str, Any]) -> bool:
         and summary["bank_returned_fen"] == summary["ledger_returned_fen"]
         and summary["bank_paid_fen"] + summary["bank_returned_fen"] == summary["budget_fen"]
         and summary["double_paid"] == summary["lost"] == 0
-        and summary["payouts"] == sum(summary[end] for end in ("paid", "returned", "failed", "manual"))
+        and summary["payouts"] == sum(summary[end] for end in ("paid", "payouts_returned", "failed", "manual"))
         and summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"]
     )
