@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wxbot.replies.dialogues import words, works
@@ -48,6 +48,7 @@ def test_every_step_has_words_a_way_on_and_a_time_out(dialogue: Any, step: Step)
 
 
 @every_step
+@settings(max_examples=40, deadline=None)
 @given(text=st.text(max_size=60), kind=st.sampled_from(["text", "photo", "other"]))
 def test_every_step_answers_anything(dialogue: Any, step: Step, text: str, kind: str) -> None:
     understood = heard(step, text, kind)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from hypothesis import given
+from hypothesis import settings as few
 from hypothesis import strategies as st
 
 from tests.conftest import simulator_settings
@@ -80,6 +81,7 @@ menus = st.lists(
 )
 
 
+@few(max_examples=40, deadline=None)
 @given(menus, menus)
 def test_a_comparison_is_empty_exactly_for_the_same_menu(first: list[Any], second: list[Any]) -> None:
     assert menu.tidy(menu.tidy(first)) == menu.tidy(first)
