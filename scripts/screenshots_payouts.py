@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from camera import PHONE, SCALE, keep, side_by_side, sign_in, window
+from sqlalchemy import func, select
 
 from wxbot.demo import office, seed
 from wxbot.demo.actors import StoryProblem, World
@@ -14,13 +15,15 @@ from wxbot.demo.clerks import OnDesk
 from wxbot.demo.office import BOXES, FIXED, Office
 from wxbot.demo.promoters import Promoter
 from wxbot.demo.stage import Stage
+from wxbot.vouchers.models import Voucher
 
-DECISIONS = 6
-"""So many vouchers are decided before the picture of the desk; the others wait in the queue."""
+REFUSED, ASKED_AGAIN, COPIED = 3, 6, 7
+"""Of the demo's regulars: whose voucher is refused, who is asked for a better photo, who handed in a copy."""
 
-TRANSFERRED, WAITS, FROZEN = 1, 4, 5
-"""Of the demo's regulars: whose story is shown, who has a transfer to confirm, whose account WeChat does not pay."""
+STORY, WAITS = 1, 4
+"""Whose story is shown, and who has a transfer to confirm."""
 
+PATIENCE_S = 60
 WORKER_S = 4.0
 """How long the worker may take for what it does every second."""
 
@@ -37,38 +40,62 @@ def pay_people(stage: Stage, world: World) -> list[Promoter]:
     opened, people = office.move_in(stage.public_url, world)
     world.call("POST", "bank/topup", {"amount_fen": 500_000})
     office.a_first_morning(opened, people)
-    world.call("PATCH", f"people/{people[FROZEN].id}", {"is_frozen": True})
-    time.sleep(WORKER_S)
-    decide_some(opened)
-    for n, kind, value in ((2, FIXED, ""), (TRANSFERRED, BOXES, "6"), (3, BOXES, "4")):
+    wait_for_vouchers(stage, office.REGULARS + 1)
+    decide_some(stage, opened, people)
+    for n, kind, value in ((2, FIXED, ""), (STORY, BOXES, "6"), (REFUSED, BOXES, "4")):
         people[n].upload_on_page("second", kind, value, [office.receipt(970 + n)])
-    opened.cashier.pay_by_hand(opened.packets_id, people[2].openid, "200.00", "季度冠军奖金，店长确认")
-    opened.cashier.pay_by_hand(opened.packets_id, people[TRANSFERRED].openid, "66.00", "端午值班")
+    by_hand = (
+        (2, "200.00", "季度冠军奖金，店长确认"), (STORY, "66.00", "国庆值班"), (WAITS, "28.80", "新品推荐"), (WAITS, "8.80", "国庆值班"),
+    )  # fmt: skip
+    for n, amount, reason in by_hand:
+        opened.cashier.pay_by_hand(opened.packets_id, people[n].openid, amount, reason)
     upload_list(opened, people)
     time.sleep(WORKER_S)
     for n, person in enumerate(people[: office.REGULARS]):
-        if n not in (WAITS, FROZEN):
-            person.take_money()
+        open_packets(world, person) if n == WAITS else person.take_money()
+    time.sleep(WORKER_S)
     world.call("POST", "clock", {"advance_s": 1300})
     time.sleep(WORKER_S)
     refuse = {"kind": "refuse", "err_code": "SYSTEMERROR"}
     world.call("PUT", "faults/mmpaymkttransfers/sendredpack", refuse)
-    opened.cashier.pay_by_hand(opened.packets_id, people[6].openid, "18.80", "样品快递费")
+    opened.cashier.pay_by_hand(opened.packets_id, people[ASKED_AGAIN].openid, "18.80", "样品快递费")
     time.sleep(WORKER_S)
     return people
 
 
-def decide_some(opened: Office) -> None:
-    """The reviewer approves, refuses one and asks for one photo; the first look-alike after that stays on the desk."""
-    done: list[int] = []
+def open_packets(world: World, person: Promoter) -> None:
+    """Open the first packet and leave the second; the transfer waits, too."""
+    packets = world.call("GET", f"people/{person.id}/packets")["packets"]
+    world.call("POST", f"people/{person.id}/packets/{packets[0]['detail_id']}/open")
+
+
+def wait_for_vouchers(stage: Stage, n: int) -> None:
+    """Until the photos of so many vouchers have arrived."""
+    database, _ = stage.parts()
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with database.reading() as session:
+            ready = session.execute(select(func.count(Voucher.id)).where(Voucher.ready_at.is_not(None))).scalar_one()
+        if ready >= n:
+            database.close()
+            return
+        time.sleep(0.3)
+    raise StoryProblem(f"waited {PATIENCE_S} s for {n} vouchers; see the worker's log")
+
+
+def decide_some(stage: Stage, opened: Office, people: Sequence[Promoter]) -> None:
+    """The reviewer approves, refuses one and asks for one photo; the voucher with a copied photo stays on the desk."""
+    database, _ = stage.parts()
 
     def decide(seen: OnDesk) -> tuple[str, dict[str, str]]:
-        done.append(seen.voucher_id)
-        if len(done) > DECISIONS or (seen.look_alikes and len(done) > 2):
+        with database.reading() as session:
+            openid = session.get_one(Voucher, seen.voucher_id).openid
+        n = next(n for n, person in enumerate(people) if person.openid == openid)
+        if n == COPIED and seen.look_alikes:
             raise Enough
-        if len(done) == 3:
+        if n == REFUSED:
             return "reject", {"reason": "小票日期不在活动期间"}
-        if len(done) == DECISIONS:
+        if n == ASKED_AGAIN:
             return "photo", {"reason": "价签看不清，请靠近再拍一张"}
         return "approve", {"amount": seen.amount}
 
@@ -76,6 +103,8 @@ def decide_some(opened: Office) -> None:
         opened.reviewer.review(decide)
     except Enough:
         return
+    finally:
+        database.close()
 
 
 def upload_list(opened: Office, people: Sequence[Promoter]) -> None:
@@ -122,6 +151,7 @@ def _bind_and_hand_in(browser: Any, stage: Stage, person: Promoter) -> list[byte
     shots = [page.screenshot()]
     code = str(page.inner_text("[data-testid=sms-code]")).strip()
     person.say("".join(filter(str.isdigit, code)), "绑定成功")
+    page.evaluate("document.querySelectorAll('.sms-banner').forEach((shown) => shown.remove())")
     inside = _menu(page, "促销员", "网页上传")
     inside.locator(f"label:has-text('{BOXES}')").first.click()
     inside.locator("input[type=file]").first.set_input_files(
@@ -130,15 +160,10 @@ def _bind_and_hand_in(browser: Any, stage: Stage, person: Promoter) -> list[byte
             for n in (981, 982)
         ]
     )  # fmt: skip
-    _fill_units(inside)
+    inside.locator("#units").fill("8")
+    inside.locator("#units").blur()
     page.wait_for_timeout(2500)
     return [*shots, page.screenshot()]
-
-
-def _fill_units(inside: Any) -> None:
-    field = inside.locator("input[name=units]")
-    field.fill("8")
-    field.blur()
 
 
 def _look_and_confirm(browser: Any, stage: Stage, person: Promoter) -> list[bytes]:
@@ -148,7 +173,7 @@ def _look_and_confirm(browser: Any, stage: Stage, person: Promoter) -> list[byte
     inside.locator(".packets").wait_for()
     page.wait_for_timeout(900)
     shots = [page.screenshot()]
-    inside.locator(".is-take a").first.click()
+    inside.locator(".one:has(.one-go) a").first.click()
     inside.locator("#take").click()
     page.wait_for_selector("[data-testid=receive-transfer]")
     page.wait_for_timeout(900)
@@ -162,9 +187,10 @@ def film_reviewer(browser: Any, stage: Stage) -> None:
     """The desk with a voucher on it that looks like another."""
     page = sign_in(browser, stage, seed.REVIEWER.login)
     page.goto(f"{stage.public_url}/admin/vouchers")
+    if page.locator("#start").count():
+        page.click("#start")
     page.wait_for_selector(".stage-photo")
-    page.wait_for_timeout(1200)
-    keep("desk", page.screenshot())
+    _still(page, "desk")
 
 
 def film_cashier(browser: Any, stage: Stage, people: Sequence[Promoter]) -> None:
@@ -175,7 +201,7 @@ def film_cashier(browser: Any, stage: Stage, people: Sequence[Promoter]) -> None
     marketer.click("main table a >> nth=0")
     _still(marketer, "list")
     cashier = sign_in(browser, stage, seed.CASHIER.login)
-    for name, path in (("payouts", "/payouts"), ("programmes", "/programmes"), ("person", f"/people/{people[TRANSFERRED].openid}")):  # fmt: skip
+    for name, path in (("payouts", "/payouts"), ("programmes", "/programmes"), ("person", f"/people/{people[STORY].openid}")):  # fmt: skip
         cashier.goto(f"{admin}{path}")
         _still(cashier, name)
 
@@ -183,12 +209,3 @@ def film_cashier(browser: Any, stage: Stage, people: Sequence[Promoter]) -> None
 def _still(page: Any, name: str) -> None:
     page.wait_for_timeout(1200)
     keep(name, page.screenshot())
-
-
-def wait(is_done: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    """Wait until something has happened; raises StoryProblem when it does not."""
-    deadline = time.monotonic() + seconds
-    while not is_done():
-        if time.monotonic() > deadline:
-            raise StoryProblem(f"waited {seconds:.0f} s for {what}")
-        time.sleep(0.3)
