@@ -84,13 +84,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("step <> ''"),
             postgresql_where=sa.text("step <> ''"),
         )
-        batch_op.create_index(
-            "ix_dialogues_open",
-            ["opened_at"],
-            unique=False,
-            sqlite_where=sa.text("step <> ''"),
-            postgresql_where=sa.text("step <> ''"),
-        )
+        batch_op.create_index("ix_dialogues_touched_at", ["touched_at"], unique=False)
 
     op.create_table(
         "manual_requests",
