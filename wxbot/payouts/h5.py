@@ -149,7 +149,7 @@ def _may_ask(order_id: int, hour: int) -> bool:
 
 def _mine(public_id: str) -> Line | None:
     """The payout of this name when it is the signed-in person's."""
-    if len(public_id) > 32 or not public_id.isascii():
+    if len(public_id) > 32 or not (public_id.isascii() and public_id.isprintable()):
         return None
     with runtime().database.reading() as session:
         return listing.by_public_id(session, public_id, openid())

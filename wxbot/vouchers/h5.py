@@ -177,6 +177,15 @@ def photo(public_id: str, photo_id: int) -> BaseResponse:
 # --- what pages send ----------------------------------------------------------------------------------------------
 
 
+def _fields() -> dict[str, Any]:
+    """The members of the JSON object that was sent; none for anything else."""
+    try:
+        sent = request.get_json(silent=True)
+    except RecursionError:  # brackets in brackets
+        return {}
+    return sent if isinstance(sent, dict) else {}
+
+
 def _asked(fields: dict[str, Any]) -> tuple[int, int]:
     """(units, fen) as typed; nothing typed is 0, which the kind's rule then refuses with its bounds."""
     units, typed = str(fields.get("units") or "").strip(), str(fields.get("amount") or "").strip()
@@ -194,10 +203,9 @@ def open_voucher() -> BaseResponse:
     if (refusal := _foreign()) is not None:
         return refusal
     runtime, words = _runtime(), _words()
-    fields = request.get_json(silent=True)
-    token = str(fields.get("token", "")) if isinstance(fields, dict) else ""
-    kind_id = fields.get("kind_id") if isinstance(fields, dict) else None
-    if not isinstance(fields, dict) or not TOKEN.fullmatch(token) or not isinstance(kind_id, int) or kind_id >= 2**31:
+    fields = _fields()
+    token, kind_id = str(fields.get("token", "")), fields.get("kind_id")
+    if not TOKEN.fullmatch(token) or type(kind_id) is not int or not 0 < kind_id < 2**31:
         return _json({"outcome": "stale_page", "text": words.stale}, 400)
     openid, now = oauth.signed_in().openid, runtime.clock.now()
     note = "".join(letter for letter in str(fields.get("note") or "") if letter.isprintable())

@@ -62,7 +62,7 @@ def kinds_by_id(session: Session) -> dict[int, VoucherKind]:
 
 def by_public_id(session: Session, public_id: str, openid: str) -> Voucher | None:
     """A person's own voucher; another person's is as absent as none (S28)."""
-    if len(public_id) > 24 or not public_id.isascii():
+    if len(public_id) > 24 or not (public_id.isascii() and public_id.isprintable()):
         return None
     return session.scalar(select(Voucher).where(Voucher.public_id == public_id, Voucher.openid == openid))
 

@@ -1,0 +1,90 @@
+"""The phone's pages of vouchers, payouts and bindings, and the console's pages beside them, under a hostile hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
+from tests.vouchers.stage import MING, STAFF, Stage, lay_stage
+from wxbot.runtime import Runtime
+from wxbot.staff import roster
+from wxbot.vouchers.models import Voucher
+
+
+def _stage(database_url: str, redis_url: str, folder: Path) -> Iterator[Stage]:
+    with closing(Runtime(console_settings(database_url, redis_url, folder))) as runtime:
+        runtime.clock = StillClock(NOON)
+        for login, (name, role) in (STAFF | {"chen": ("陈管理", "admin")}).items():
+            roster.hire(runtime.database, f"{login}.test", name, role, PASSWORD, NOON)
+        yield lay_stage(runtime)
+
+
+@pytest.fixture
+def stage(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """People, kinds of voucher and staff, on SQLite."""
+    yield from _stage(sqlite_url, redis_url, tmp_path)
+
+
+@pytest.fixture
+def both(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
+    """The same on each database, where a value that one of them refuses matters."""
+    yield from _stage(database_url, redis_url, tmp_path)
+
+
+STRANGE_NAMES = (
+    "%00",
+    "a%00b",
+    "%ED%A0%80",
+    "%F0%9F%98%80",
+    "a" * 3000,
+    "%25",
+    "1%20OR%201=1",
+    "..%2f..%2fetc%2fpasswd",
+)
+PAGES = ("/h5/voucher/{}", "/h5/voucher/{}/state", "/h5/voucher/{}/photos/1.jpg", "/h5/pay/{}", "/h5/pay/{}/state")
+
+
+def test_S74_a_name_that_cannot_exist_is_a_page_that_is_not_there(both: Stage) -> None:
+    phone = both.phone(MING)
+    for name in STRANGE_NAMES:
+        for page in PAGES:
+            assert phone.client.get(page.format(name)).status_code == 404, (page, name)
+        for path in ("done", "photos?token=photo-0001"):
+            answer = phone.client.post(f"/h5/voucher/{name}/{path}", headers={"X-Page-Mark": phone.mark})
+            assert answer.status_code == 404, (path, name)
+
+
+def _bodies(kind_id: int) -> Iterator[bytes]:
+    for kind in (b"-1", b"true", b"null", b"1.5", b"-%d" % 10**30, b"%d" % 2**31, b"9" * 5000, b"[]"):
+        yield b'{"token": "token-0001", "kind_id": %b}' % kind
+    for fields in (
+        b'"amount": [1]',
+        b'"amount": 1e308',
+        b'"units": {"a": 1}',
+        b'"units": "\\ud800"',
+        b'"amount": "\\u0000"',
+    ):
+        yield b'{"token": "token-0002", "kind_id": %d, %b}' % (kind_id, fields)
+    yield from (b"[" * 60_000, b'{"a":' * 12_000, b"\xff\xfe", b'"\\ud800"', b"", b"null")
+
+
+def test_S74_no_json_breaks_the_form(both: Stage) -> None:
+    phone = both.phone(MING)
+    for body in _bodies(both.kinds["free"]):
+        answer = phone.client.post(
+            "/h5/voucher", data=body, content_type="application/json", headers={"X-Page-Mark": phone.mark}
+        )
+        assert answer.status_code in (400, 409), (body[:60], answer.text)
+        assert answer.get_json()["text"]
+    assert _rows(both, Voucher) == []
+
+
+def _rows(stage: Stage, model: Any) -> list[Any]:
+    with stage.runtime.database.reading() as session:
+        return list(session.scalars(select(model)))
