@@ -1,5 +1,6 @@
 """Console pages about money: the ledger, orders and what a cashier may do with them, the merchant's stop switch."""
 
+import json
 from collections.abc import Iterable, Iterator
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -268,6 +269,12 @@ def stopped_line() -> MerchantLine | None:
 def code_meaning(code: str, channel: str = "") -> words.Meaning:
     """What a code means and who must act, for templates that have no order."""
     return words.meaning_of(channel, code)
+
+
+@blueprint.app_template_global("request_of")
+def request_of(order: Order) -> str:
+    """The frozen parameters of an order as people read them; no key or signature is among them."""
+    return json.dumps(json.loads(order.params), ensure_ascii=False, indent=2)
 
 
 @blueprint.app_template_filter("said")
