@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
 from tests.vouchers.stage import MING, STAFF, Stage, lay_stage
+from wxbot.money import NotMoney, parse_yuan
 from wxbot.runtime import Runtime
 from wxbot.staff import roster
 from wxbot.vouchers.models import Voucher
@@ -88,3 +89,11 @@ def test_S74_no_json_breaks_the_form(both: Stage) -> None:
 def _rows(stage: Stage, model: Any) -> list[Any]:
     with stage.runtime.database.reading() as session:
         return list(session.scalars(select(model)))
+
+
+def test_F30_a_footnote_mark_is_no_digit() -> None:
+    for text in ("１２．５０", "￥12.50", "¥ 12.50元", "\u300012.50"):
+        assert parse_yuan(text) == 1250
+    for text in ("10¹", "1²", "①", "١٢", "१२.५०", "𝟙𝟚", "12\n1", "1\u20661", "1\u200b2"):
+        with pytest.raises(NotMoney):
+            parse_yuan(text)

@@ -176,9 +176,8 @@ def _ask_amount(answers: Answers) -> str:
 
 
 def _hear_amount(turn: Turn, _answers: Answers) -> Heard:
-    said = normalise(turn.text).removeprefix("¥").removesuffix("元").strip()
     try:
-        return Heard(value=parse_yuan(said)) if turn.kind == "text" else Heard(sorry=words.BAD_AMOUNT)
+        return Heard(value=parse_yuan(turn.text)) if turn.kind == "text" else Heard(sorry=words.BAD_AMOUNT)
     except NotMoney:
         return Heard(sorry=words.BAD_AMOUNT)
 
