@@ -19,7 +19,6 @@ from wxbot.draws.models import STATUSES as DRAW_STATUSES
 from wxbot.orders.limits import OPERATOR_STOP
 from wxbot.orders.models import STATUSES as ORDER_STATUSES
 from wxbot.payouts.models import HOLDS, LIST_STATUSES, PAYOUT_STATUSES
-from wxbot.people.models import BINDING_STATUSES, NOTICE_STATUSES, SMS_STATUSES
 from wxbot.people.models import BINDING_STATUSES, CODE_STATUSES, NOTICE_STATUSES, SMS_STATUSES
 from wxbot.settings import SECRET_FILE_FIELDS, Settings
 from wxbot.vouchers.models import PHOTO_STATUSES

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wxbot.orders.models import NEXT, STATUSES, Order
 from wxbot.orders.judge import ASK_HORIZON, Verdict, judge_query, judge_send
+from wxbot.orders.models import NEXT, STATUSES, Order
 from wxbot.wechat.errors import NotSent, Unanswered, all_rows
 from wxbot.wechat.pay import PayAnswer
 

@@ -21,10 +21,10 @@ from wxbot.campaigns import switch
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.draws import bind
-from wxbot.orders import judge, limits, outcome
+from wxbot.orders import limits, outcome
 from wxbot.orders.channels import Wish
-from wxbot.orders.models import Evidence, MerchantLine, Order
 from wxbot.orders.judge import ASK_HORIZON, Verdict
+from wxbot.orders.models import Evidence, MerchantLine, Order
 from wxbot.orders.outcome import Ruling
 from wxbot.orders.plan import cancel_planned, plan_orders
 from wxbot.orders.reconcile import _claim as claim_questions

@@ -10,7 +10,22 @@ from sqlalchemy import MetaData, create_engine
 from tests.staff.consoles import Browser, form_at
 from wxbot.staff.console import HEADERS, roles_of
 
-CONSOLE = ("staff.", "campaigns.", "orders.", "draw_charts.", "reply_rules.", "menus.", "dialogues.", "programmes.", "lists.", "payouts.", "timeline.", "roster.", "marks.", "vouchers.")
+CONSOLE = (
+    "staff.",
+    "campaigns.",
+    "orders.",
+    "draw_charts.",
+    "reply_rules.",
+    "menus.",
+    "dialogues.",
+    "programmes.",
+    "lists.",
+    "payouts.",
+    "timeline.",
+    "roster.",
+    "marks.",
+    "vouchers.",
+)
 
 ALL, WATCH, RUNS, MONEY, BOSS, SEES, ANY = (
     ("marketer", "reviewer", "cashier", "admin"),

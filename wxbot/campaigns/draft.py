@@ -12,12 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import ledger
-from wxbot import budget
+from wxbot import budget, ledger
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import Fault, read_form

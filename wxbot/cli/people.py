@@ -16,7 +16,7 @@ from wxbot.staff import audit, roster
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import normal_login
 
-ROLES_ZH = {"marketer": "运营", "cashier": "财务", "admin": "管理员"}
+ROLES_ZH = {"marketer": "运营", "reviewer": "审核", "cashier": "财务", "admin": "管理员"}
 
 stdin_password = click.option("--password-stdin", is_flag=True, help="read the password from standard input, one line")
 
