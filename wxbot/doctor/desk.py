@@ -58,7 +58,7 @@ def roster(runtime: Runtime) -> Finding:
     if someone is None:
         return note(
             "名册是空的，而名册外的号码不能绑定", "the roster is empty, and numbers that are not on it may not bind",
-            "在后台 → 名册 上传表格；或设置 WXBOT_BINDING_POLICY=hold",
+            "在后台 → 人员名册 上传表格；或设置 WXBOT_BINDING_POLICY=hold",
         )  # fmt: skip
     return good("名册里有人，名册外的号码不能绑定", "the roster has people; other numbers may not bind")
 
