@@ -36,7 +36,12 @@ from wxbot.staff.roster import StaffFaulty
 
 blueprint = guard(Blueprint("staff", __name__))
 
-HOMES = {"marketer": "campaigns.overview", "reviewer": "vouchers.index", "cashier": "campaigns.overview", "admin": "staff.people"}
+HOMES = {
+    "marketer": "campaigns.overview",
+    "reviewer": "vouchers.index",
+    "cashier": "campaigns.overview",
+    "admin": "staff.people",
+}
 
 
 @blueprint.get("/sign-in")
