@@ -108,7 +108,9 @@ class DeskClerk(Clerk):
 
     def review(self, decide: Callable[[OnDesk], tuple[str, dict[str, str]]]) -> int:
         """Work until the queue is empty; `decide` names approve, reject or photo and fills the form in. Returns how many."""
-        page, done = self._step("/vouchers/next", self._read("/vouchers"), {}), 0
+        page, done = self._read("/vouchers"), 0
+        if _on_desk(page) is None:  # else something still lies there from before
+            page = self._step("/vouchers/next", page, {})
         while (seen := _on_desk(page)) is not None:
             verb, fields = decide(seen)
             page = self._step(f"/vouchers/{seen.voucher_id}/{verb}", seen.page, {"version": seen.version, **fields})
