@@ -192,6 +192,12 @@ def number_text(value: int | float) -> Cell:
     return text if is_exact else INEXACT
 
 
+def plain_name(text: str, most: int = 80) -> str:
+    """The name of a file on another machine, or of a list, as we keep it: no path, nothing invisible (S43)."""
+    last = re.split(r"[\\/]", text)[-1]
+    return re.sub(r"[^\S ]|[^\w .()（）\-·，。、&+【】\[\]#]", "", last).strip()[:most]
+
+
 # --- csv ----------------------------------------------------------------------------------------------------------
 
 

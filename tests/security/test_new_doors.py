@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
+from tests.staff.consoles import NOON, PASSWORD, Browser, StillClock, console_settings
 from tests.vouchers.stage import MING, STAFF, Stage, lay_stage
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.runtime import Runtime
 from wxbot.staff import roster
+from wxbot.vouchers.kinds import read_form
 from wxbot.vouchers.models import Voucher
 
 
@@ -97,3 +98,34 @@ def test_F30_a_footnote_mark_is_no_digit() -> None:
     for text in ("10¹", "1²", "①", "١٢", "१२.५०", "𝟙𝟚", "12\n1", "1\u20661", "1\u200b2"):
         with pytest.raises(NotMoney):
             parse_yuan(text)
+
+
+def test_S74_leading_zeros_pass_no_bound() -> None:
+    form = read_form({"position": "0" * 9 + "99999999999", "month_count_cap": "0" * 9 + "10001"})
+    assert {"position", "month_count_cap"} <= form.faults.keys()
+
+
+FILE_NAMES = ("a\0b.csv", "\u202egpj.csv", "../../x.csv", '"><script>alert(1)</script>.csv', "a" * 3000 + ".csv", "")
+
+
+def _multipart(token: str, name: str, content: str) -> bytes:
+    fields = {"csrf_token": token, "programme": "1", "name": ""}
+    parts = [f'--x\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()]
+    quoted = name.replace('"', "%22")
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\nContent-Type: text/csv\r\n\r\n'
+    return "".join((*parts, head, content, "\r\n--x--\r\n")).encode()
+
+
+def test_S43_the_name_of_an_uploaded_file_breaks_nothing(both: Stage) -> None:
+    reviewer, cashier = Browser(both.app, "sun"), Browser(both.app, "wang")
+    for n, name in enumerate(FILE_NAMES):
+        for browser, path, content in (
+            (reviewer, "/admin/roster/upload", f"姓名,手机号\n张三,1390000{n:04}"),
+            (cashier, "/admin/lists/new", f"openid,金额\n{MING},{n + 1}.00"),
+        ):
+            body = _multipart(browser.token(), name, content)
+            answer = browser.client.post(
+                path, data=body, content_type="multipart/form-data; boundary=x", follow_redirects=True
+            )
+            assert answer.status_code in (200, 422), (path, name[:20])
+            assert "<script>alert" not in answer.text and "\u202e" not in answer.text and "\0" not in answer.text

@@ -5,7 +5,6 @@ Reading and checking owe nobody anything. Only an approved list's rows become pa
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +23,7 @@ from wxbot.payouts.request import TEXTS
 from wxbot.people import phones
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.sheets import plain_name
 from wxbot.transitions import move
 from wxbot.vault import Vault
 
@@ -51,7 +51,7 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
     sha256 = hashlib.sha256(file.raw).hexdigest()
     rows = list_read.read(file.raw, runtime.settings)
     sealed = {row.phone: runtime.vault.seal(row.phone) for row in rows if row.phone}
-    file_name = _shown(file.file_name)[:FILE_NAME_CHARS]
+    file_name = plain_name(file.file_name, FILE_NAME_CHARS)
     try:
         with runtime.database.transaction() as session:
             _refuse_known(session, sha256)
@@ -59,7 +59,7 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
             if programme is None or not programme.is_open:
                 raise Refused("programme", "请选择一个开放的项目", "Choose a programme that is open")
             pay_list = PayList(
-                name=(_shown(file.name) or file_name.rpartition(".")[0] or "名单")[:NAME_CHARS], file_name=file_name, file_sha256=sha256, programme_id=programme_id,
+                name=plain_name(file.name, NAME_CHARS) or file_name.rpartition(".")[0] or "名单", file_name=file_name, file_sha256=sha256, programme_id=programme_id,
                 channel="", status="draft", created_by=staff_id, created_at=now,
             )  # fmt: skip
             session.add(pay_list)
@@ -83,11 +83,6 @@ def _refuse_known(session: Session, sha256: str) -> None:
             "known_file", f"这个文件已经上传过：名单“{known.name}”，不会付第二次",
             f"This file was uploaded before, as the list “{known.name}”; it is not paid a second time", known.id,
         )  # fmt: skip
-
-
-def _shown(text: str) -> str:
-    """A name from another machine as we keep it: no path, nothing invisible (S43)."""
-    return re.sub(r"[^\S ]|[^\w .()（）\-·，。、&+【】\[\]#]", "", re.split(r"[\\/]", text)[-1]).strip()
 
 
 def _row_values(list_id: int, row: Candidate, sealed: dict[str, str]) -> dict[str, Any]:

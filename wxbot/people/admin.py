@@ -89,7 +89,7 @@ def upload() -> tuple[str, int]:
     """Look at a file: every row and what would become of it. Nothing is changed yet."""
     file = request.files.get("file")
     raw = file.stream.read(sheets.BYTES_MAX + 1) if file else b""
-    name = (file.filename or "")[:100] if file else ""
+    name = sheets.plain_name(file.filename or "") if file else ""
     try:
         with runtime().database.reading() as session:
             preview = roster.look(session, runtime().vault, raw)

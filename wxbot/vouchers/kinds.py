@@ -107,7 +107,7 @@ def read_form(form: Mapping[str, str]) -> KindForm:
             faults[name] = (f"不能超过 {yuan(FEN_AT_MOST)} 元。", f"At most {yuan(FEN_AT_MOST)} yuan.")
     for name, most in _NUMBERS.items():
         typed = form.get(name, "").strip() or "0"
-        if typed.isascii() and typed.isdigit() and int(typed[:9]) <= most:
+        if typed.isascii() and typed.isdigit() and len(typed) <= 9 and int(typed) <= most:
             values[name] = int(typed)
         else:
             values[name] = 0
