@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
-from sqlalchemy import case, literal, or_, update
+from sqlalchemy import case, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.db import changed
 from wxbot.logs import get_logger
+from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import MerchantLine
 from wxbot.orders.plan import merchant_line
 from wxbot.runtime import Runtime
@@ -31,6 +32,42 @@ OPERATOR_STOP = "STOPPED_BY_STAFF"
 """stopped_code of a line that a person stopped: no probe opens it again."""
 
 
+@dataclass(frozen=True)
+class Line:
+    """Channels whose orders an error stops together; no channels means all of them."""
+
+    key: str
+    channels: tuple[str, ...] = ()
+
+
+def line_key(mch_id: str, channel: str) -> str:
+    """The line that an error of this channel stops. v2 and v3 have keys, rights and switches of their own: what stops one
+    says nothing about the other, and neither does a probe."""
+    return f"{mch_id}/v3" if CHANNELS[channel].api == "transfer" else mch_id
+
+
+def lines(session: Session, mch_id: str) -> list[Line]:
+    """One line of all channels while no error stops any or a person has stopped them all; else each by itself, stopped
+    ones first, so that their probe is not forgotten while the others send."""
+    by_key: dict[str, list[str]] = {}
+    for name in CHANNELS:
+        by_key.setdefault(line_key(mch_id, name), []).append(name)
+    query = select(MerchantLine.mch_id, MerchantLine.stopped_code).where(MerchantLine.mch_id.in_(by_key))
+    stopped = {key: code for key, code in session.execute(query) if code is not None}
+    if not stopped or stopped.get(mch_id) == OPERATOR_STOP:
+        return [Line(mch_id)]
+    return [Line(key, tuple(by_key[key])) for key in sorted(by_key, key=lambda key: (key not in stopped, key))]
+
+
+def shown_line(session: Session, mch_id: str) -> MerchantLine | None:
+    """The merchant's line for people: the stopped one when only v3 is stopped; None before the first order."""
+    line = session.get(MerchantLine, mch_id)
+    if line is not None and line.stopped_code is not None:
+        return line
+    other = session.get(MerchantLine, f"{mch_id}/v3")
+    return other if other is not None and other.stopped_code is not None else line
+
+
 def is_quiet(settings: Settings, now: datetime) -> bool:
     """Whether WeChat Pay takes no new packets at this hour."""
     return settings.pay_quiet_hours and now.astimezone(SHANGHAI).hour < QUIET_UNTIL_HOUR
@@ -44,53 +81,67 @@ class Grant:
     held_by: str | None = None
 
 
-def grant(session: Session, settings: Settings, amounts: Sequence[int], now: datetime) -> Grant:
-    """Take requests from the shared rate and day limits; `amounts` is the fen that each would newly send, in their order.
+def grant(session: Session, settings: Settings, amounts: Sequence[int], now: datetime, key: str | None = None) -> Grant:
+    """Take requests from the shared rate and day limits; `amounts` is the fen that each would newly send, in their order,
+    0 for a number that is sent again: it counts for the rate, not once more for the day.
 
-    None while the line is stopped (except one probe a minute) and in quiet hours.
+    None in quiet hours, while a person has stopped sending, and while the line `key` is stopped, except one probe a minute.
     """
     if not amounts:
         return Grant(0)
     if is_quiet(settings, now):
         return Grant(0, "quiet")
     line = merchant_line(session, settings.mch_id)
-    if line.stopped_code is not None:
-        return Grant(_grant_probe(session, line, now), "stopped")
+    if line.stopped_code == OPERATOR_STOP:
+        return Grant(0, "stopped")
+    own = line if key in (None, settings.mch_id) else merchant_line(session, str(key))
+    if own.stopped_code is not None:
+        return Grant(_grant_probe(session, own, now), "stopped")
     second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
     is_today = line.day == day
     left_in_second = rate_now(settings, now) - (line.sent_in_second if line.second == second else 0)
     left_in_day = settings.pay_per_day - (line.sent_in_day if is_today else 0)
     left_fen = settings.pay_fen_per_day - (line.fen_in_day if is_today else 0)
-    affordable = sum(1 for total in accumulate(amounts) if total <= left_fen)
-    allowed = max(0, min(len(amounts), left_in_second, left_in_day, affordable))
+    fits = (
+        fen <= left_fen and n <= max(0, left_in_day)
+        for fen, n in zip(accumulate(amounts), accumulate(min(1, fen) for fen in amounts), strict=True)
+    )
+    affordable = sum(1 for _ in takewhile(bool, fits))
+    allowed = max(0, min(len(amounts), left_in_second, affordable))
     held_by = None
     if allowed < len(amounts):
-        held_by = "rate" if left_in_second < min(left_in_day, affordable) else "day"
+        held_by = "rate" if left_in_second < affordable else "day"
     if allowed == 0:
         return Grant(0, held_by)
+    is_others_stop = own is not line
     return (
         Grant(allowed, held_by)
-        if _take(session, settings, line, allowed, sum(amounts[:allowed]), now)
+        if _take(session, settings, amounts[:allowed], now, is_others_stop=is_others_stop)
         else Grant(0, "rate")
     )
 
 
-def _take(session: Session, settings: Settings, line: MerchantLine, n: int, fen: int, now: datetime) -> bool:
-    """Count requests of one second and day; False when the line is not as it was seen."""
+def _take(session: Session, settings: Settings, amounts: Sequence[int], now: datetime, *, is_others_stop: bool) -> bool:
+    """Count requests of one second and day; False when the line is not as it was seen. `is_others_stop`: an error that
+    stopped v2 does not count, a person's stop does."""
+    requests, n, fen = len(amounts), sum(1 for amount in amounts if amount), sum(amounts)
     second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
     is_second, is_day = MerchantLine.second == second, MerchantLine.day == day
     taken = (
         update(MerchantLine)
         .where(
-            MerchantLine.mch_id == line.mch_id,
-            MerchantLine.stopped_code.is_(None),
-            or_(~is_second, MerchantLine.sent_in_second + n <= rate_now(settings, now)),
+            MerchantLine.mch_id == settings.mch_id,
+            or_(
+                MerchantLine.stopped_code.is_(None),
+                literal(is_others_stop) & (MerchantLine.stopped_code != OPERATOR_STOP),
+            ),
+            or_(~is_second, MerchantLine.sent_in_second + requests <= rate_now(settings, now)),
             or_(~is_day, MerchantLine.sent_in_day + n <= settings.pay_per_day),
             or_(~is_day, MerchantLine.fen_in_day + fen <= settings.pay_fen_per_day),
         )
         .values(
             second=second,
-            sent_in_second=case((is_second, MerchantLine.sent_in_second + n), else_=n),
+            sent_in_second=case((is_second, MerchantLine.sent_in_second + requests), else_=requests),
             day=day,
             sent_in_day=case((is_day, MerchantLine.sent_in_day + n), else_=n),
             fen_in_day=case((is_day, MerchantLine.fen_in_day + fen), else_=fen),
@@ -99,14 +150,14 @@ def _take(session: Session, settings: Settings, line: MerchantLine, n: int, fen:
     return changed(session, taken) > 0
 
 
-def give_back(session: Session, settings: Settings, n: int, fen: int) -> None:
-    """Return what was granted in this transaction and not used."""
-    line = MerchantLine
+def give_back(session: Session, settings: Settings, amounts: Sequence[int]) -> None:
+    """Return what was granted in this transaction and not used; a probe is never counted, so there is nothing to return."""
+    line, requests, n, fen = MerchantLine, len(amounts), sum(1 for amount in amounts if amount), sum(amounts)
     returned = update(line).where(
-        line.mch_id == settings.mch_id, line.sent_in_second >= n, line.sent_in_day >= n, line.fen_in_day >= fen
+        line.mch_id == settings.mch_id, line.sent_in_second >= requests, line.sent_in_day >= n, line.fen_in_day >= fen
     )
     changed(session, returned.values(
-        sent_in_second=line.sent_in_second - n, sent_in_day=line.sent_in_day - n, fen_in_day=line.fen_in_day - fen
+        sent_in_second=line.sent_in_second - requests, sent_in_day=line.sent_in_day - n, fen_in_day=line.fen_in_day - fen
     ))  # fmt: skip
 
 
@@ -150,8 +201,14 @@ def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:
     return 1 if changed(session, taken) else 0
 
 
+def give_probe_back(session: Session, key: str, now: datetime) -> None:
+    """The probe that was granted in this transaction found no order that may be sent: the next one may be tried at once."""
+    changed(session, update(MerchantLine).where(MerchantLine.mch_id == key).values(probe_at=now))
+
+
 def stop_line(session: Session, mch_id: str, code: str, now: datetime) -> None:
-    """Stop new sending for the merchant: a global error hits every order alike (money rule 13)."""
+    """Stop new sending: a global error hits every order of a line alike (money rule 13). `mch_id` is its key; a person's
+    stop on the merchant's own holds for all of them."""
     merchant_line(session, mch_id)
     stopped = (
         update(MerchantLine)
@@ -164,9 +221,10 @@ def stop_line(session: Session, mch_id: str, code: str, now: datetime) -> None:
 
 def open_line(session: Session, mch_id: str, by_staff: bool = False) -> None:
     """Start sending again: after a probe was accepted, or by a person (who alone may undo a person's stop)."""
-    conditions = [MerchantLine.mch_id == mch_id, MerchantLine.stopped_code.is_not(None)]
+    whose = [mch_id, f"{mch_id}/v3"] if by_staff else [mch_id]
+    is_stopped = MerchantLine.mch_id.in_(whose) & MerchantLine.stopped_code.is_not(None)
     if not by_staff:
-        conditions.append(MerchantLine.stopped_code != OPERATOR_STOP)
-    opened = update(MerchantLine).where(*conditions).values(stopped_code=None, stopped_at=None, probe_at=None)
+        is_stopped &= MerchantLine.stopped_code != OPERATOR_STOP
+    opened = update(MerchantLine).where(is_stopped).values(stopped_code=None, stopped_at=None, probe_at=None)
     if changed(session, opened):
         log.info("line_opened", mch_id=mch_id)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.budget import Budget
 from wxbot.ledger import Entry
+from wxbot.orders import limits
 from wxbot.orders.models import Evidence, Mark, MerchantLine, Order
 
 PAGE_ROWS = 50
@@ -74,8 +75,8 @@ def marks_of(session: Session, order_id: int) -> Sequence[Mark]:
 
 
 def line_of(session: Session, mch_id: str) -> MerchantLine | None:
-    """The merchant's line, None before the first order."""
-    return session.get(MerchantLine, mch_id)
+    """The merchant's line, the stopped one when there are two; None before the first order."""
+    return limits.shown_line(session, mch_id)
 
 
 def entries(

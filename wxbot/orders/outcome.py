@@ -64,7 +64,7 @@ def apply(session: Session, rulings: Sequence[Ruling], now: datetime) -> int:
     lease epoch) is left alone, only the evidence is written (money §5.1). One guarded UPDATE for each order; everything
     else is written for all of them at once.
     """
-    rulings = _without_foreign_proof(session, rulings)
+    rulings = sorted(_without_foreign_proof(session, rulings), key=lambda ruling: ruling.order.id)
     ours = [ruling for ruling in rulings if _write(session, ruling, now)]
     evidence = [
         {"order_id": ruling.order.id, "kind": "reply", "body": ruling.verdict.evidence[:8000], "at": now}
@@ -186,7 +186,8 @@ def _accepted_values(ruling: Ruling, now: datetime) -> dict[str, Any]:
 def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> None:
     """Post what the new statuses mean and keep budgets and quotas with it; `order.holding` is where the money stood.
 
-    Budgets before balances, as planning does: two workers must not wait for each other in a circle (F67).
+    Two workers must not wait for each other in a circle (F67): orders, then budgets, then people's days, then balances, each
+    kind in its own order. Planning goes from budgets over the line to balances, claiming from the line to people's days.
     """
     postings, spent, released = [], Counter[int](), Counter[int]()
     for ruling in rulings:
@@ -197,13 +198,15 @@ def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> N
             spent[budget_id] += amount_fen
         elif after in ("returned", "failed"):
             released[budget_id] += amount_fen
-        if after == "failed" and order.charged_day and order.openid:
-            quotas.give_back(session, quotas.person(order.openid), order.charged_day, amount_fen)
     for budget_id in sorted(spent.keys() | released.keys()):
         is_kept = not spent[budget_id] or budget.spend(session, budget_id, spent[budget_id])
         is_kept &= not released[budget_id] or budget.release(session, budget_id, released[budget_id])
         if not is_kept:
             log.error("budget_disagrees", budget_id=budget_id)
+    failed = [ruling.order for ruling in rulings if ruling.verdict.after == "failed"]
+    for order in sorted(failed, key=lambda order: order.openid or ""):
+        if order.charged_day and order.openid:
+            quotas.give_back(session, quotas.person(order.openid), order.charged_day, order.amount_fen)
     ledger.post(session, postings, now)
 
 

@@ -81,7 +81,7 @@ def plan_orders(
     if not wishes:
         return {}
     channel = CHANNELS[channel_name]
-    for budget_id in {wish.budget_id for wish in wishes}:
+    for budget_id in sorted({wish.budget_id for wish in wishes}):
         total = sum(wish.amount_fen for wish in wishes if wish.budget_id == budget_id)
         if not budget.reserve(session, budget_id, total):
             raise BudgetSpent(f"budget {budget_id}: the budget does not allow {total} fen more")

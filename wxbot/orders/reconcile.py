@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -20,6 +20,15 @@ log = get_logger(__name__)
 
 ASKED = ("unknown", "accepted", "manual")
 """Statuses that may be asked about; manual ones only when a person wants it (nothing else makes them due)."""
+
+SEND_OVERDUE = timedelta(minutes=2)
+"""A number that should have been sent again so long ago is asked about instead: sending is stopped, or rests over night."""
+
+_MAY_HAVE_LANDED = or_(
+    Order.err_code.startswith("UNANSWERED", autoescape=True),
+    Order.err_code.in_(("WORKER_DIED", "ECHO_DIFFERS", "TICKET_MISSING", "SYSTEMERROR", "SYSTEM_ERROR")),
+)
+"""WeChat may have carried it out without our knowing; what it has refused waits for the cause to go."""
 
 CLAIM = timedelta(seconds=90)
 """How far a claimed question is put off, so that two workers do not ask the same; it is asked again when one dies."""
@@ -40,11 +49,16 @@ def _claim(runtime: Runtime, limit: int) -> Sequence[Order]:
         now = runtime.database.now(session)
         is_due = and_(
             Order.next_check_at <= now,
-            Order.status.in_(ASKED),
+            func.coalesce(Order.status, "").in_(ASKED),  # so that SQLite walks what is due, not all that is accepted
             # A number that is too old to be sent again is looked at here, to go to a person.
-            or_(Order.next_step == "query", Order.created_at <= now - judge.ASK_HORIZON),
+            or_(
+                Order.next_step == "query",
+                Order.created_at <= now - judge.ASK_HORIZON,
+                and_(Order.next_check_at <= now - SEND_OVERDUE, _MAY_HAVE_LANDED),
+            ),
         )
-        ids = session.scalars(select(Order.id).where(is_due).order_by(Order.next_check_at).limit(limit)).all()
+        due = select(Order.id).where(is_due).order_by(Order.next_check_at).limit(limit)
+        ids = session.scalars(due).all()
         claim = (
             update(Order)
             .where(Order.id.in_(ids), is_due)  # whoever was quicker, asking or sending, has made it undue

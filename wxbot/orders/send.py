@@ -8,7 +8,7 @@ number is sent again (money F03–F04f).
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +21,7 @@ from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders import judge, limits, outcome, person_day, plan
 from wxbot.orders.channels import CHANNELS
+from wxbot.orders.limits import Grant, Line
 from wxbot.orders.models import Order
 from wxbot.orders.person_day import Due
 from wxbot.runtime import Runtime
@@ -85,7 +86,7 @@ def send_due(
             if not calls and held_by == "rate" and time.monotonic() + 1 < deadline:
                 time.sleep(RATE_PAUSE_S)
                 continue
-            if not calls and held_by == "held_back":
+            if not calls and held_by == "another":
                 continue
             if not calls:
                 break
@@ -99,47 +100,75 @@ def send_due(
 def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> tuple[Sequence[Order], str | None]:
     """Take due orders for this worker: planned ones and those whose number is to be sent again; commits `sending`.
 
-    The second value says what held back the rest (see limits.Grant); `held_back` when some were called off instead.
+    The second value says what held back the rest (see limits.Grant); `another` when orders were put off or called off
+    instead, and others may be due.
     """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        due = _due(session, now, wanted)
-        unsent = [order.id for order in due if not order.sends]
-        held = held_back(session, unsent) if held_back and unsent else ()
-        if held:  # a transaction of its own: calling off touches budgets, which come before the line (F67)
-            plan.call_off(session, sorted(held), now)
-            return (), "held_back"
-        granted = limits.grant(
-            session, runtime.settings, [0 if order.sends else order.amount_fen for order in due], now
-        )
-        ids = _charged(session, runtime.settings, due[: granted.allowed], now)
-        if not ids:
-            return (), granted.held_by
-        claim = (
-            update(Order)
-            .where(Order.id.in_(ids), or_(_IS_PLANNED, _is_due_again(now)))
-            .values(
-                status="sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE, sends=Order.sends + 1,
-                sent_at=now, next_step=None, next_check_at=None,
-            )
-            .returning(Order)
-            .execution_options(synchronize_session=False)
-        )  # fmt: skip
-        claimed = sorted(session.scalars(claim), key=lambda order: order.id)
-        return claimed, granted.held_by
+        claimed: Sequence[Order] = ()
+        held_by = None
+        for line in limits.lines(session, runtime.settings.mch_id):
+            claimed, held_by = _claim_of(session, runtime.settings, line, wanted, held_back, now)
+            if claimed or held_by == "another":
+                break
+        return claimed, held_by
 
 
-def _charged(session: Session, settings: Settings, due: Sequence[Due], now: datetime) -> list[int]:
-    """The orders whose persons may have more today; the others wait for the morning, and their share of the rate is back."""
-    refused = [order for order in due if not person_day.charge(session, settings, order, now)]
-    if refused:
-        limits.give_back(
-            session, settings, len(refused), sum(0 if order.sends else order.amount_fen for order in refused)
+def _claim_of(
+    session: Session, settings: Settings, line: Line, wanted: int, held_back: HeldBack | None, now: datetime
+) -> tuple[Sequence[Order], str | None]:
+    """The due orders of the channels that one error stops together."""
+    due = _due(session, now, wanted, line.channels)
+    unsent = [order.id for order in due if not order.sends]
+    held = held_back(session, unsent) if held_back and unsent else ()
+    if held:  # a transaction of its own: calling off touches budgets, which come before the line (F67)
+        plan.call_off(session, sorted(held), now)
+        return (), "another"
+    granted = limits.grant(session, settings, [_newly_sent(order) for order in due], now, line.key)
+    ids = _charged(session, settings, due, granted, line.key, now)
+    if not ids:
+        return (), "another" if granted.allowed else granted.held_by
+    claim = (
+        update(Order)
+        .where(Order.id.in_(ids), or_(_IS_PLANNED, _is_due_again(now)))
+        .values(
+            status="sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE, sends=Order.sends + 1,
+            sent_at=now, next_step=None, next_check_at=None,
         )
-        for order in refused:
+        .returning(Order)
+        .execution_options(synchronize_session=False)
+    )  # fmt: skip
+    return sorted(session.scalars(claim), key=lambda order: order.id), granted.held_by
+
+
+def _newly_sent(order: Due) -> int:
+    """What a request newly sends, in fen: nothing when its number was sent before."""
+    return 0 if order.sends else order.amount_fen
+
+
+def _charged(
+    session: Session, settings: Settings, due: Sequence[Due], granted: Grant, key: str, now: datetime
+) -> list[int]:
+    """The orders whose persons may have more today; the others wait for the morning, and their share of the rate is back.
+
+    A probe is the first order that may be sent at all. People are charged in one order by all workers (F67).
+    """
+    is_probe = granted.held_by == "stopped"
+    ids, refused = [], []
+    wanted = due if is_probe and granted.allowed else due[: granted.allowed]
+    for order in wanted if is_probe else sorted(wanted, key=lambda order: order.openid or ""):
+        if person_day.charge(session, settings, order, now):
+            ids.append(order.id)
+            if is_probe:
+                break
+        else:
+            refused.append(order)
             person_day.defer(session, order, now)
-    turned_away = {order.id for order in refused}
-    return [order.id for order in due if order.id not in turned_away]
+    if refused and not is_probe:
+        limits.give_back(session, settings, [_newly_sent(order) for order in refused])
+    if is_probe and refused and not ids:
+        limits.give_probe_back(session, key, now)
+    return ids
 
 
 _IS_PLANNED = Order.status == "planned"
@@ -150,16 +179,19 @@ def _is_due_again(now: datetime) -> ColumnElement[bool]:
     return is_due & (Order.created_at > now - judge.ASK_HORIZON)  # WeChat forgets old numbers (money W4, W22)
 
 
-def _due(session: Session, now: datetime, wanted: int) -> list[Due]:
+def _due(session: Session, now: datetime, wanted: int, channels: Sequence[str] = ()) -> list[Due]:
     """Numbers that are to be sent again, then planned ones; two questions, so that each walks an index and sorts nothing.
 
     The rows are locked and those of another worker skipped: what is charged here is claimed here.
     """
-    again = select(*Due.columns()).where(_is_due_again(now)).order_by(Order.id).limit(wanted)
+    mine = [Order.channel.in_(channels)] if channels else []
+    again = select(*Due.columns()).where(_is_due_again(now), *mine).order_by(Order.id).limit(wanted)
     due = [Due(*row) for row in session.execute(again.with_for_update(skip_locked=True))]
     if len(due) < wanted:
         is_due = _IS_PLANNED & (Order.send_after <= now)
-        planned = select(*Due.columns()).where(is_due).order_by(Order.send_after, Order.id).limit(wanted - len(due))
+        planned = (
+            select(*Due.columns()).where(is_due, *mine).order_by(Order.send_after, Order.id).limit(wanted - len(due))
+        )
         due += [Due(*row) for row in session.execute(planned.with_for_update(skip_locked=True))]
     return due
 
@@ -189,28 +221,31 @@ def _settle(
             outcome.sealed(runtime.vault, order, judge.judge_send(order, answer, now)) for order, answer in answers
         ]
         outcome.apply(session, rulings, now)
-    stops, is_open = [], False
+    stops: dict[str, str] = {}
+    opened = set()
     for ruling in rulings:
-        verdict = ruling.verdict
+        verdict, key = ruling.verdict, limits.line_key(runtime.settings.mch_id, ruling.order.channel)
         status = verdict.after or ruling.order.status
         report.statuses[status] = report.statuses.get(status, 0) + 1
         report.accepted += verdict.after == "accepted"
-        stops += [verdict.err_code or "UNKNOWN"] if verdict.stops_line else []
-        is_open |= verdict.opens_line and ruling.order.id in probes
-    if stops or is_open:
-        _turn_line(runtime, stops, now)
+        if verdict.stops_line:
+            stops[key] = verdict.err_code or "UNKNOWN"
+        if verdict.opens_line and ruling.order.id in probes:
+            opened.add(key)
+    if stops or opened:
+        _turn_lines(runtime, stops, opened - stops.keys(), now)
 
 
-def _turn_line(runtime: Runtime, stops: Sequence[str], now: datetime) -> None:
-    """Stop the merchant's line, or open it again after a probe went through.
+def _turn_lines(runtime: Runtime, stops: Mapping[str, str], opened: Set[str], now: datetime) -> None:
+    """Stop lines, or open them again after their probe went through.
 
     A transaction of its own: claiming locks the line before quotas, settling touches them the other way round (F67).
     """
     with runtime.database.transaction() as session:
-        for code in stops:
-            limits.stop_line(session, runtime.settings.mch_id, code, now)
-        if not stops:
-            limits.open_line(session, runtime.settings.mch_id)
+        for key, code in sorted(stops.items()):
+            limits.stop_line(session, key, code, now)
+        for key in sorted(opened):
+            limits.open_line(session, key)
 
 
 def recover_sending(session: Session, now: datetime) -> int:

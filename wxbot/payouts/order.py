@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.budget import Budget
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders import limits
+from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.orders.plan import BudgetSpent, fault_of, plan_orders
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
@@ -28,6 +29,9 @@ BATCH = 200
 AHEAD_S = 20
 """Orders are placed for about this many seconds of sending: what waits longer can still be called off."""
 
+IS_APPROVED = func.coalesce(Payout.status, "") == "approved"
+"""No plain equality: SQLite would sort all that is owed, each second, instead of walking what is due."""
+
 LOOK_AGAIN = {"budget": 60, "closed": 600, "blocked": 600, "unbound": 600, "texts": 600}
 """Why a payout waits → seconds until that is asked again."""
 
@@ -41,27 +45,35 @@ def order_due(runtime: Runtime) -> int:
     while True:
         with runtime.database.transaction() as session:
             now = runtime.database.now(session)
-            if not _may_place(session, runtime.settings, now):
+            channels = _open_to(session, runtime.settings, now)
+            if not channels:
                 return decided
-            done = _place_batch(session, runtime, now)
+            done = _place_batch(session, runtime, channels, now)
         decided += done
         if done < BATCH:
             return decided
 
 
-def _may_place(session: Session, settings: Settings, now: datetime) -> bool:
+def _open_to(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
+    """Channels that orders may be placed for: those of a line with few orders waiting. One that an error has stopped gets
+    as many as another, so that there is a probe, and fills no other's place."""
     if limits.is_quiet(settings, now) or limits.is_held_by_staff(session, settings.mch_id):
-        return False
+        return ()
     ahead = AHEAD_S * settings.pay_per_second
-    waiting = select(Order.id).where(Order.status == "planned", Order.send_after <= now).limit(ahead)
-    return len(session.execute(waiting).all()) < ahead
+    found: list[str] = []
+    for line in limits.lines(session, settings.mch_id):
+        waiting = select(Order.id).where(Order.status == "planned", Order.send_after <= now).limit(ahead)
+        mine = waiting.where(Order.channel.in_(line.channels)) if line.channels else waiting
+        if len(session.execute(mine).all()) < ahead:
+            found += line.channels or CHANNELS
+    return found
 
 
-def _place_batch(session: Session, runtime: Runtime, now: datetime) -> int:
+def _place_batch(session: Session, runtime: Runtime, channels: Sequence[str], now: datetime) -> int:
     """Decide on one batch; the rows are locked, and those of another worker are skipped."""
     due = (
         select(Payout)
-        .where(Payout.due_at <= now, Payout.status == "approved")
+        .where(Payout.due_at <= now, IS_APPROVED, Payout.channel.in_(channels))
         .order_by(Payout.due_at, Payout.id)
         .limit(BATCH)
         .with_for_update(skip_locked=True)
@@ -110,14 +122,15 @@ def _unsendable(settings: Settings, payout: Payout) -> str | None:
 def held_back(session: Session, order_ids: Sequence[int]) -> list[int]:
     """Orders that must not be sent any more, of those about to be sent for the first time: the person was blocked or the
     programme closed after the order was placed, which may be a night ago (money I16, F23). Their payouts wait again."""
-    query = select(Order.id, Payout, Programme).join(Payout, Payout.order_id == Order.id)
-    query = query.join(Programme, Programme.id == Payout.programme_id)
-    found = session.execute(query.where(Order.id.in_(order_ids), Order.reason_kind == "payout")).all()
-    blocked = _blocked(session, {payout.openid for _, payout, _ in found})
+    query = select(Payout, Programme).join(Programme, Programme.id == Payout.programme_id)
+    found = session.execute(query.where(Payout.order_id.in_(order_ids))).all()
+    blocked = _blocked(session, {payout.openid for payout, _ in found})
     return [
-        order_id
-        for order_id, payout, programme in found
-        if (payout.openid in blocked or not programme.is_open or programme.needs_binding) and _why_not(session, payout)
+        payout.order_id
+        for payout, programme in found
+        if payout.order_id is not None
+        and (payout.openid in blocked or not programme.is_open or programme.needs_binding)
+        and _why_not(session, payout)
     ]
 
 
