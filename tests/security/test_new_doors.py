@@ -129,3 +129,15 @@ def test_S43_the_name_of_an_uploaded_file_breaks_nothing(both: Stage) -> None:
             )
             assert answer.status_code in (200, 422), (path, name[:20])
             assert "<script>alert" not in answer.text and "\u202e" not in answer.text and "\0" not in answer.text
+
+
+def test_S74_a_version_that_no_column_holds_is_an_old_one(both: Stage) -> None:
+    marketer, cashier = Browser(both.app, "li"), Browser(both.app, "wang")
+    kind = {
+        "name": "陈列照片", "amount_rule": "fixed", "fixed_fen": "5", "programme_id": str(both.programme_id), "is_on": "1",
+    }  # fmt: skip
+    for version in ("2147483646", "2147483647", "9" * 15):
+        menu = {"version": version, "name-0": "红包", "type-0": "click", "value-0": "我的红包"}
+        assert marketer.post("/admin/menu", menu).status_code in (303, 409), version
+        answer = cashier.post(f"/admin/voucher-kinds/{both.kinds['fixed']}", kind | {"version": version})
+        assert answer.status_code == 422, version

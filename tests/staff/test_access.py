@@ -192,6 +192,7 @@ EVIL = (
     "\x00",
     "-1",
     "9" * 30,
+    "9" * 15,
     "../../etc/passwd",
     "{{7*7}}",
     "𝟙",
@@ -208,6 +209,9 @@ def test_S74_hostile_parameters_change_nothing_and_break_nothing(story_app: Flas
             (browser, "/admin/campaigns/1/packets", ("status", "q", "after", "before", "jump")),
             (money, "/admin/ledger", ("campaign", "kind", "ref", "before")),
             (money, "/admin/orders", ("status", "after")),
+            (money, "/admin/vouchers/all", ("status", "kind", "openid", "before")),
+            (money, "/admin/payouts", ("tab", "programme", "source", "q", "before")),
+            (money, "/admin/roster/bindings", ("view", "q", "before")),
             (boss, "/admin/audit", ("staff", "action", "outcome", "target", "before")),
         ):
             answer = who.client.get(path, query_string=dict.fromkeys(names, text))

@@ -28,7 +28,7 @@ from wxbot.orders import words as order_words
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MerchantLine
 from wxbot.staff import roster
-from wxbot.staff.console import local, locale, log_action, now, number, one_or_404, role_required, runtime, text
+from wxbot.staff.console import SMALL, local, locale, log_action, now, number, one_or_404, role_required, runtime, text
 from wxbot.staff.models import WATCHERS
 from wxbot.wechat.errors import ErrorRow, row_for
 
@@ -243,14 +243,14 @@ def packets(campaign_id: int) -> str:
     status = request.args.get("status", "")
     status = status if listing.is_packet_status(status) else ""
     sought = text("q")
-    jump = number("jump")
-    after = max(0, jump - 1) if jump is not None else number("after")
+    jump = number("jump", SMALL)
+    after = max(0, jump - 1) if jump is not None else number("after", SMALL)
     with runtime().database.reading() as session:
         if sought:
             found = listing.search_packets(session, campaign_id, sought)
             shown = listing.PacketPage(found, has_before=False, has_after=False)
         else:
-            shown = listing.packets(session, campaign_id, status=status, after=after, before=number("before"))
+            shown = listing.packets(session, campaign_id, status=status, after=after, before=number("before", SMALL))
         billnos = listing.billnos(session, [packet.order_id for packet in shown.rows if packet.order_id is not None])
         tally = listing.tallies(session, [campaign_id])[campaign_id]
     return render_template(

@@ -19,6 +19,7 @@ from wxbot.payouts.refusals import Refused
 from wxbot.sheets import BadSheet
 from wxbot.staff import audit, roster
 from wxbot.staff.console import (
+    SMALL,
     absent,
     actor,
     guard,
@@ -145,7 +146,7 @@ def page(list_id: int) -> str:
         warned = list_check.warnings(session, pay_list, now()) if is_open else {}
         faulty = lists.count_faulty(session, list_id)
         kind = _kind(faulty, len(warned), is_open)
-        found = lists.rows_page(session, list_id, kind, number("after") or 0, sorted(warned))
+        found = lists.rows_page(session, list_id, kind, number("after", SMALL) or 0, sorted(warned))
         shown = found[: lists.PAGE_ROWS]
         values = {
             "pay_list": pay_list, "programme": session.get_one(Programme, pay_list.programme_id), "kind": kind,

@@ -14,7 +14,20 @@ from wxbot.replies import menu
 from wxbot.replies.answers import Book, Found, find, read_book
 from wxbot.replies.dialogues.declared import DIALOGUES
 from wxbot.staff import audit
-from wxbot.staff.console import actor, guard, locale, log_action, me, now, number, role_required, runtime, tell, text
+from wxbot.staff.console import (
+    SMALL,
+    actor,
+    guard,
+    locale,
+    log_action,
+    me,
+    now,
+    number,
+    role_required,
+    runtime,
+    tell,
+    text,
+)
 from wxbot.wechat.errors import NotSent, Refused, WeChatError
 from wxbot.wechat.limits import MENU_BUTTONS_MAX, MENU_SUB_BUTTONS_MAX
 
@@ -85,7 +98,7 @@ def index() -> Any:
 @role_required("marketer")
 def save() -> Any:
     """Save the draft; one that WeChat would refuse is shown again with what to change."""
-    buttons, version = menu.of_form(request.form), number("version") or 0
+    buttons, version = menu.of_form(request.form), number("version", SMALL) or 0
     faults = menu.faults_of(buttons, runtime().settings.public_url)
     if faults:
         log_action("menu_save", "menu", "refused", faults=len(faults))
@@ -151,7 +164,7 @@ def publish() -> BaseResponse:
     """Give the draft to WeChat, if it is still the one that was compared, with the menu that was compared."""
     buttons, version, _row = _draft()
     refused = ""
-    if version == 0 or version != number("version") or menu.faults_of(buttons, runtime().settings.public_url):
+    if version == 0 or version != number("version", SMALL) or menu.faults_of(buttons, runtime().settings.public_url):
         refused = gettext("草稿在对比之后改过，请再看一次对比。")
     else:
         try:
@@ -199,7 +212,7 @@ def fetch() -> BaseResponse:
         return redirect(url_for("menus.index"), 303)
     try:
         with runtime().database.transaction() as session:
-            saved = menu.save(session, buttons, number("version") or 0, me().name, now())
+            saved = menu.save(session, buttons, number("version", SMALL) or 0, me().name, now())
             menu.note_published(session, saved, me().name, now())
             audit.record(session, actor(), "menu_save", f"menu:{saved}", now(), detail={"from": "wechat"})
         tell(gettext("已载入微信上现在的菜单。"))

@@ -13,6 +13,7 @@ from wxbot.staff.console import (
     ANYONE,
     LANGUAGE_COOKIE,
     LOCALES,
+    SMALL,
     absent,
     actor,
     cookie_name,
@@ -238,7 +239,7 @@ def audit_log() -> str:
     args = request.args
     with runtime().database.reading() as session:
         events = audit.page(
-            session, before_id=number("before"), staff_id=number("staff"),
+            session, before_id=number("before"), staff_id=number("staff", SMALL),
             action=args.get("action", "") if args.get("action") in audit.ACTIONS else "",
             outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "", target=text("target", 60),
         )  # fmt: skip

@@ -71,10 +71,15 @@ def now() -> datetime:
     return cast(datetime, g.console_now)
 
 
-def number(name: str) -> int | None:
-    """A whole number of the address, None when it is absent or none of ours (0 … 2^53)."""
+SMALL = 2**31 - 2
+"""The largest number that still has a next one in an integer column: versions, ordinals, ids of staff and of kinds."""
+
+
+def number(name: str, most: int = 10**15 - 1) -> int | None:
+    """A whole number of the address or the form, None when it is absent or none of ours (0 … most)."""
     text = request.values.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+    found = int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+    return None if found is None or found > most else found
 
 
 def text(name: str, most: int = 64) -> str:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.staff.console import (
+    SMALL,
     absent,
     actor,
     locale,
@@ -97,13 +98,13 @@ def everything() -> str:
     status = status if status in STATUSES else "submitted"
     with runtime().database.reading() as session:
         found = listing.page(
-            session, status, kind_id=number("kind"), openid=text("openid"), before=number("before")
+            session, status, kind_id=number("kind", SMALL), openid=text("openid"), before=number("before")
         )  # fmt: skip
         counts = listing.counts(session, now())
         kinds = listing.kinds_by_id(session)
     return render_template(
         "console/voucher_list.html", rows=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS, status=status,
-        statuses=tuple(STATUSES), counts=counts, kinds=kinds, kind_id=number("kind"), openid=text("openid"),
+        statuses=tuple(STATUSES), counts=counts, kinds=kinds, kind_id=number("kind", SMALL), openid=text("openid"),
     )  # fmt: skip
 
 
@@ -161,7 +162,7 @@ def _decide(voucher_id: int, action: str, done: str, verb: Callable[..., Any], *
     The verb's lock and guarded update decide: of two clicks or two reviewers one does it, the other is told (F24).
     """
     voucher_or_404(voucher_id)
-    seen = number("version") or 0
+    seen = number("version", SMALL) or 0
     try:
         with runtime().database.transaction() as session:
             verb(session, runtime().settings, voucher_id, actor(), *args, seen, now())

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.money import yuan
 from wxbot.payouts.models import Programme
 from wxbot.staff import audit
-from wxbot.staff.console import actor, locale, me, now, number, one_or_404, role_required, runtime, tell
+from wxbot.staff.console import SMALL, actor, locale, me, now, number, one_or_404, role_required, runtime, tell
 from wxbot.vouchers import kinds
 from wxbot.vouchers.admin_pages import blueprint
 from wxbot.vouchers.models import VoucherKind
@@ -119,7 +119,9 @@ def _save(before: VoucherKind | None) -> tuple[str, int] | BaseResponse:
     old: dict[str, Any] = {name: getattr(before, name) for name in LOGGED} if before else {}
     try:
         with runtime().database.transaction() as session:
-            saved = kinds.save(session, form, me().id, now(), before.id if before else None, number("version") or 0)
+            saved = kinds.save(
+                session, form, me().id, now(), before.id if before else None, number("version", SMALL) or 0
+            )
             changes = {
                 name: [old.get(name), getattr(saved, name)] for name in LOGGED if old.get(name) != getattr(saved, name)
             }
