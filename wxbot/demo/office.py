@@ -101,7 +101,8 @@ def move_in(base_url: str, world: World) -> tuple[Office, list[Promoter]]:
 
 
 def a_first_morning(office: Office, people: Sequence[Promoter]) -> None:
-    """What a visitor finds on the desks: vouchers that wait, two of them with the same photo, a list to pay."""
+    """What a visitor finds on the desks: vouchers that wait, two of them with the same photo, a list to pay, a
+    packet to open, a payout that waits for the second cashier."""
     regulars = list(people[:REGULARS])
     with ThreadPoolExecutor(4) as crowd:
         list(crowd.map(_join, regulars))
@@ -113,6 +114,8 @@ def a_first_morning(office: Office, people: Sequence[Promoter]) -> None:
         for n, person in enumerate(people[: REGULARS + 2])
     ]
     office.marketer.upload_list(office.packets_id, "三月地推奖励", rows)
+    office.cashier.pay_by_hand(office.packets_id, regulars[0].openid, "8.80", "门店支援一天，店长确认")
+    office.cashier.pay_by_hand(office.packets_id, regulars[1].openid, "200.00", "季度第一名，区域经理确认")
 
 
 def _join(person: Promoter) -> None:

@@ -32,7 +32,7 @@ PEOPLE, VOUCHERS = 40, 60
 ON_PAGE = 14
 """So many bind on the page; one address may ask for 20 codes an hour (S51)."""
 
-CROWD = 8
+CROWD = 6
 BAD_CHAT, BAD_PAGE = (4, 16, 28), (5, 11, 23)
 """Vouchers whose first photo is none."""
 

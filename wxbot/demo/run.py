@@ -4,11 +4,13 @@ import shlex
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
 from rich.console import Console
 from rich.table import Table
 
@@ -115,10 +117,7 @@ def _host(stage: Stage, console: Console) -> int:
         database.close()
     _show_addresses(stage, console, is_new, _write_environment(stage))
     if not has_office:
-        with console.status("办公室开张：预算、名册；几位促销员正在绑定手机、上传凭证 … the office opens"):
-            opened, people = office.move_in(stage.public_url, World(stage.wechat_url))
-            office.a_first_morning(opened, people)
-        console.print("[green]✓[/green] 凭证、名单都在桌上了 vouchers and a list wait on the desks", highlight=False)
+        threading.Thread(target=_open_office, args=(stage, console), daemon=True).start()
     while True:
         ended = stage.is_whole()
         if ended is not None:
@@ -127,6 +126,21 @@ def _host(stage: Stage, console: Console) -> int:
                 f"{ended} ended by itself; the end of its log:\n{stage.last_words(ended)}"
             )
         time.sleep(0.5)
+
+
+def _open_office(stage: Stage, console: Console) -> None:
+    """Let staff and promoters fill the desks while the visitor looks around already; Ctrl-C ends it with everything else."""
+    console.print("办公室正在开张，几位促销员在绑定手机、上传凭证 … the office opens", highlight=False)
+    try:
+        opened, people = office.move_in(stage.public_url, World(stage.wechat_url))
+        office.a_first_morning(opened, people)
+    except (StoryProblem, requests.RequestException) as problem:
+        if stage.is_open:
+            console.print(f"[red]✗[/red] {problem}", highlight=False)
+        return
+    console.print(
+        "[green]✓[/green] 凭证、名单、付款都在桌上了 · vouchers, a list and payouts wait on the desks", highlight=False
+    )
 
 
 def set_menu(stage: Stage) -> None:

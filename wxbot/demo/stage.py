@@ -200,19 +200,24 @@ class Stage:
         path = self.folder / "logs" / f"{name}.log"
         return path.read_text(encoding="utf-8", errors="replace")[-1500:] if path.exists() else ""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its processes are meant to run."""
+        return bool(self._children)
+
     def stop(self) -> None:
         """Stop what this stage started, last first, and nothing else."""
-        for _name, child in reversed(self._children):
+        children, self._children = self._children, []
+        for _name, child in reversed(children):
             if child.poll() is None:
                 child.terminate()
         deadline = time.monotonic() + STOP_S
-        for _name, child in reversed(self._children):
+        for _name, child in reversed(children):
             try:
                 child.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
-        self._children.clear()
         if self._redis is not None:
             self._redis.stop()
             self._redis = None
