@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from tests.vouchers.stage import MING, STAFF, Stage, lay_stage
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.runtime import Runtime
 from wxbot.staff import roster
+from wxbot.vouchers import photos
 from wxbot.vouchers.kinds import read_form
 from wxbot.vouchers.models import Voucher
+from wxbot.vouchers.refusals import Busy
 
 
 def _stage(database_url: str, redis_url: str, folder: Path) -> Iterator[Stage]:
@@ -141,3 +144,31 @@ def test_S74_a_version_that_no_column_holds_is_an_old_one(both: Stage) -> None:
         assert marketer.post("/admin/menu", menu).status_code in (303, 409), version
         answer = cashier.post(f"/admin/voucher-kinds/{both.kinds['fixed']}", kind | {"version": version})
         assert answer.status_code == 422, version
+
+
+def test_S16_slow_pictures_hold_a_few_threads_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, told = Event(), []
+
+    def slow(_raw: bytes) -> None:
+        go_on.wait(60)
+
+    def send() -> None:
+        try:
+            photos.read(b"picture")
+        except Busy as busy:
+            told.append(busy.reason)
+
+    monkeypatch.setattr(photos, "_ask_child", slow)
+    monkeypatch.setattr(photos, "WAIT_S", 60)
+    senders = [Thread(target=send, daemon=True) for _ in range(40)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join(0.5)
+        if len(told) >= 40 - photos.CHILDREN - photos.WAITERS:
+            break
+    refused = len(told)
+    go_on.set()
+    for sender in senders:
+        sender.join(60)
+    assert refused == 40 - photos.CHILDREN - photos.WAITERS

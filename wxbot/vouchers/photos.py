@@ -31,6 +31,8 @@ CHILDREN = 2
 """Pictures decoded at the same time by one process; the others wait WAIT_S, then the sender is asked to try again."""
 
 WAIT_S = 20.0
+WAITERS = 4
+"""More than so many do not wait at all: photos must not hold every thread of the web door (callbacks, draws) (S16)."""
 
 NEAR_BITS = 8
 """Pictures whose hashes differ in at most so many of 64 bits look alike."""
@@ -42,6 +44,7 @@ BAND_REACH = NEAR_BITS // 4
 LOOK_ALIKES_AT_MOST = 12
 
 _turn = threading.BoundedSemaphore(CHILDREN)
+_place = threading.BoundedSemaphore(CHILDREN + WAITERS)
 
 FAULTS: dict[str, tuple[str, str]] = {
     "too_big": (
@@ -94,14 +97,21 @@ def read(raw: bytes) -> Picture:
         raise refusal("too_big")
     if not raw:
         raise refusal("broken")
-    if not _turn.acquire(timeout=WAIT_S):
-        raise Busy(
-            "busy", "现在上传的人很多，请过几秒再试。", "Many photos are coming in. Please try again in a moment."
-        )
+    if not _place.acquire(blocking=False):
+        raise _busy()
     try:
-        return _ask_child(raw)
+        if not _turn.acquire(timeout=WAIT_S):
+            raise _busy()
+        try:
+            return _ask_child(raw)
+        finally:
+            _turn.release()
     finally:
-        _turn.release()
+        _place.release()
+
+
+def _busy() -> Busy:
+    return Busy("busy", "现在上传的人很多，请过几秒再试。", "Many photos are coming in. Please try again in a moment.")
 
 
 def _ask_child(raw: bytes) -> Picture:
