@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from sqlalchemy import select
+from flask import Flask
+from sqlalchemy import select, update
 
+from tests.payouts.stories import owe
 from tests.staff.consoles import NOON, PASSWORD, Browser, StillClock, console_settings
 from tests.vouchers.stage import MING, STAFF, Stage, lay_stage
+from wxbot.db import Base
 from wxbot.money import NotMoney, parse_yuan
+from wxbot.payouts.models import ListRow, PayList, Payout, Programme
+from wxbot.people import notices
+from wxbot.people.models import Binding, Follower, PersonMark, RosterEntry
+from wxbot.replies.models import Dialogue, MenuDraft
 from wxbot.runtime import Runtime
 from wxbot.staff import roster
+from wxbot.staff.console import roles_of
+from wxbot.staff.models import Staff
 from wxbot.vouchers import photos
 from wxbot.vouchers.kinds import read_form
-from wxbot.vouchers.models import Voucher
+from wxbot.vouchers.models import Voucher, VoucherKind
 from wxbot.vouchers.refusals import Busy
 
 
@@ -172,3 +184,119 @@ def test_S16_slow_pictures_hold_a_few_threads_and_no_more(monkeypatch: pytest.Mo
     for sender in senders:
         sender.join(60)
     assert refused == 40 - photos.CHILDREN - photos.WAITERS
+
+
+EVIL = "\"><svg/onload=alert(1)>'{{7*7}}"
+LOGINS = {"li": "marketer", "sun": "reviewer", "wang": "cashier", "chen": "admin"}
+
+
+def _poison(stage: Stage) -> dict[str, str]:
+    """One of everything, each of its texts hostile; returns the paths of the pages that show one of them."""
+    voucher, runtime, now = stage.hand_in(1), stage.runtime, stage.now
+    marketer, cashier = Browser(stage.app, "li"), Browser(stage.app, "wang")
+    payout_id = owe(runtime, stage.programme_id, MING, 50_00, note=EVIL)
+    rows = f"openid,姓名,金额,备注\n{MING},{EVIL},8.00,{EVIL}\nbad,{EVIL},x,{EVIL}"
+    values = {
+        "csrf_token": cashier.token(),
+        "programme": stage.programme_id,
+        "file": (io.BytesIO(rows.encode()), "a.csv"),
+    }
+    assert cashier.client.post("/admin/lists/new", data=values).status_code == 303
+    assert marketer.post("/admin/menu", {"name-0": "红包", "type-0": "click", "value-0": "我的红包"}).status_code == 303
+    assert marketer.post("/admin/replies", {"trigger": "contain", "pattern": EVIL, "text": EVIL}).status_code == 303
+    link = {
+        "kind": "link",
+        "trigger": "equal",
+        "pattern": "x",
+        "title": EVIL,
+        "text": EVIL,
+        "url": f"https://a.test/{EVIL}",
+    }
+    assert marketer.post("/admin/replies", link).status_code == 303
+    with runtime.database.transaction() as session:
+        phone = {"phone_sealed": runtime.vault.seal("+8613700000000"), "phone_index": "i" * 64}
+        session.add_all((
+            Follower(openid=MING, is_subscribed=True, scene=EVIL, event_unix=0),
+            RosterEntry(name=EVIL, department=EVIL, note=EVIL, is_active=True, created_at=now, updated_at=now, **phone),
+            PersonMark(mark="allow", kind="openid", subject=MING, phone_sealed="", reason=EVIL, created_at=now),
+            Dialogue(openid=MING, name="bind", step="phone", answers={"bound": EVIL}, words=EVIL, messages=[EVIL],
+                     message_unix=0, touched_at=now, opened_at=now, expires_at=now, is_late=False, version=1),
+        ))  # fmt: skip
+        notices.tell(session, MING, "sms", "1", EVIL, EVIL, now=now)
+        session.flush()
+        for model, names in HOSTILE_TEXTS.items():
+            session.execute(update(model).values(dict.fromkeys(names, EVIL)))
+        session.execute(update(VoucherKind).where(VoucherKind.id == stage.kinds["fixed"]).values(name=EVIL[:20]))
+        session.execute(update(MenuDraft).values(buttons=[{"name": EVIL, "type": "view", "url": f"javascript:{EVIL}"}]))
+        payout = session.get_one(Payout, payout_id)
+        payout.texts = dict.fromkeys(payout.texts, EVIL)
+        public_id = payout.public_id
+    return {"<openid>": MING, "<public_id>": voucher.public_id, "pay": public_id}
+
+
+HOSTILE_TEXTS: dict[Any, tuple[str, ...]] = {
+    Binding: ("name", "end_reason"),
+    Voucher: ("note", "reason"),
+    VoucherKind: ("ask", "wishing"),
+    Programme: ("department", "name", "act_name", "send_name", "wishing", "remark"),
+    PayList: ("name", "file_name"),
+    ListRow: ("name", "note"),
+    Staff: ("name",),
+}
+
+
+def _paths(app: Flask, known: dict[str, str], method: str, under: str) -> Iterator[tuple[str, str]]:
+    """(the login of somebody who may, a path that exists in the story) of every address."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(under) and method in (rule.methods or ()) and "<slug>" not in rule.rule:
+            path = re.sub(r"<int:\w+>", "1", rule.rule.replace("<openid>", known["<openid>"]))
+            path = path.replace("<trigger>", "default").replace("<name>", "none")
+            roles = roles_of(app.view_functions[rule.endpoint])
+            login = next((login for login, role in LOGINS.items() if role in roles), "")
+            yield login, path.replace("<public_id>", known["pay" if "/pay/" in path else "<public_id>"])
+
+
+def _dump(stage: Stage) -> dict[str, list[str]]:
+    tables = Base.metadata.tables.items()
+    with stage.runtime.database.reading() as session:
+        return {
+            name: sorted(map(repr, session.execute(table.select()).all()))
+            for name, table in tables
+            if name != "audit_events"
+        }
+
+
+def test_S41_S42_S55_no_text_becomes_markup_and_no_get_changes_anything(stage: Stage) -> None:
+    known = _poison(stage)
+    clients = {login: Browser(stage.app, login).client for login in LOGINS} | {"": stage.phone(MING).client}
+    pages = [*_paths(stage.app, known, "GET", "/h5/"), *_paths(stage.app, known, "GET", "/admin/")]
+    pages.append(("li", f"/admin/replies?try={quote(EVIL)}"))
+    seen, before = 0, _dump(stage)
+    for login, path in pages:
+        for language in ("zh", "en"):
+            answer = clients[login].get(path, headers={"Accept-Language": language})
+            assert answer.status_code < 500, path
+            if answer.mimetype == "text/html":
+                assert "<svg/onload" not in answer.text and "49" not in re.findall(
+                    r"alert\(1\)[^<]{0,40}?(49)", answer.text
+                ), path
+                assert not re.search(r"(?i)(href|src|action)=[\"']?\s*javascript:", answer.text), path
+                seen += "svg/onload" in answer.text
+        assert "no-store" in answer.headers["Cache-Control"], path
+    assert seen > 40, "the texts are on the pages"
+    assert _dump(stage) == before
+
+
+def test_S55_no_post_without_the_mark_of_our_page_does_anything(stage: Stage) -> None:
+    known = {"<openid>": MING, "<public_id>": stage.hand_in(1).public_id, "pay": "x" * 24}
+    owe(stage.runtime, stage.programme_id, MING)
+    clients = {login: Browser(stage.app, login).client for login in LOGINS} | {"": stage.phone(MING).client}
+    other = Browser(stage.app, "wang").token()
+    posts = [*_paths(stage.app, known, "POST", "/h5/"), *_paths(stage.app, known, "POST", "/admin/")]
+    assert len(posts) > 70
+    before = _dump(stage)
+    for login, path in posts:
+        for headers in ({}, {"X-CSRFToken": other, "X-Form-Mark": "1.x", "X-Page-Mark": "x"}, {"HX-Request": "true"}):
+            answer = clients[login].post(path, data={"csrf_token": "", "form_mark": ""}, headers=headers)
+            assert answer.status_code in (400, 403, 404, 409), (path, answer.status_code)
+    assert _dump(stage) == before
