@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from tests.payouts.stories import owe
 from tests.staff.consoles import NOON, PASSWORD, Browser, StillClock, console_settings
-from tests.vouchers.stage import MING, STAFF, Stage, lay_stage
+from tests.vouchers.stage import HONG, MING, STAFF, Stage, lay_stage
 from wxbot.db import Base
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme
@@ -300,3 +300,35 @@ def test_S55_no_post_without_the_mark_of_our_page_does_anything(stage: Stage) ->
             answer = clients[login].post(path, data={"csrf_token": "", "form_mark": ""}, headers=headers)
             assert answer.status_code in (400, 403, 404, 409), (path, answer.status_code)
     assert _dump(stage) == before
+
+
+def test_S24_S28_an_openid_in_the_request_opens_nothing(stage: Stage) -> None:
+    mine = stage.hand_in(1)
+    payout_id = owe(stage.runtime, stage.programme_id, MING)
+    with stage.runtime.database.reading() as session:
+        pay = session.get_one(Payout, payout_id).public_id
+    known = {"<openid>": MING, "<public_id>": mine.public_id, "pay": pay}
+    thief, owner, before = stage.phone(HONG), stage.phone(MING), _dump(stage)
+    thief.client.set_cookie("openid", MING)
+    claims = {"openid": MING, "X-WX-OPENID": MING, "X-Openid": MING, "X-Page-Mark": thief.mark}
+    for method in ("GET", "POST"):
+        for _, path in _paths(stage.app, known, method, "/h5/"):
+            fields = {
+                "openid": MING,
+                "token": "token-0001",
+                "public_id": pay,
+                "voucher_id": str(mine.id),
+                "code": "123456",
+            }
+            bodies: list[dict[str, Any]] = [{"data": fields}, {"json": fields}] if method == "POST" else [{}]
+            for sent in bodies:
+                answer = thief.client.open(
+                    f"{path}?token=token-0001&openid={MING}", method=method, headers=claims, **sent
+                )
+                is_named = mine.public_id in path or pay in path
+                assert answer.status_code in ((403, 404, 409) if is_named else (200, 400, 403, 404, 409, 422)), path
+                shown = answer.text.replace(f"openid={MING}", "")
+                if not is_named:
+                    assert mine.public_id not in shown and pay not in shown and "138****8000" not in shown, path
+    assert _dump(stage) == before
+    assert mine.public_id in owner.client.get("/h5/voucher").text and pay in owner.client.get("/h5/me").text
