@@ -20,6 +20,7 @@ from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.test_doctor import change, settings, website
 from wxbot.clock import Clock
 from wxbot.doctor import CHECKS, Finding
+from wxbot.orders import limits
 from wxbot.people.models import RosterEntry
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -176,6 +177,14 @@ def test_a_notice_address_that_is_not_ours_is_found(settings: Settings) -> None:
 )  # fmt: skip
 def test_the_address_told_to_wechat_pay_is_looked_at(settings: Settings, address: str, verdict: str) -> None:
     assert look(in_production(settings, client_ip=address), "client_ip").verdict == verdict
+
+
+def test_transfers_that_stand_still_are_told_apart_from_packets(settings: Settings) -> None:
+    with closing(Runtime(settings)) as runtime, runtime.database.transaction() as session:
+        limits.stop_line(session, limits.line_key(settings.mch_id, "transfer_bills"), "NOT_ENOUGH", runtime.clock.now())
+    finding = look(settings, "merchant_line")
+    assert finding.is_bad
+    assert "商家转账" in finding.zh and "NOT_ENOUGH" in finding.zh
 
 
 # --- what stands before a payout ----------------------------------------------------------------------------------

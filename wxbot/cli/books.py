@@ -57,6 +57,6 @@ def check(is_json: bool) -> None:
         click.echo(
             "全部成立。All rules hold."
             if is_whole
-            else "有规则被破坏：请先暂停发放（后台 → 订单 → 停止所有下单），再查明原因。Rules are broken: stop payments first, then find out why."
+            else "有规则被破坏：请先暂停发放（后台 → 订单 → 停止所有付款，或 wxbot payout stop），再查明原因。Rules are broken: stop payments first, then find out why."
         )
     sys.exit(0 if is_whole else 1)

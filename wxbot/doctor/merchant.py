@@ -8,7 +8,8 @@ from cryptography.x509.oid import NameOID
 
 from wxbot.clock import SHANGHAI
 from wxbot.doctor.finding import Finding, bad, good, note, reason
-from wxbot.orders.models import MerchantLine
+from wxbot.orders import limits
+from wxbot.orders.words import meaning_of
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import NotSent, Unanswered, row_for
 
@@ -162,12 +163,14 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
 def line_is_open(runtime: Runtime) -> Finding:
     """Sending is not stopped by an error or by a person (money F19b)."""
     with runtime.database.reading() as session:
-        line = session.get(MerchantLine, runtime.settings.mch_id)
+        line = limits.shown_line(session, runtime.settings.mch_id)
     if line is None or line.stopped_code is None:
         return good("发放没有被停止", "sending is not stopped")
-    row = row_for("pay", line.stopped_code)
+    is_v3 = line.mch_id == limits.line_key(runtime.settings.mch_id, "transfer_bills")
+    said = meaning_of("transfer_bills" if is_v3 else "sendredpack", line.stopped_code).said
+    what, what_en = ("商家转账", "merchant transfers") if is_v3 else ("发放", "sending")
     since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"
     return bad(
-        f"发放自 {since} 起停止：{line.stopped_code}（{row.zh}）", f"sending stopped at {since}: {line.stopped_code} ({row.en})",
-        "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复下单",
+        f"{what}自 {since} 起停止：{line.stopped_code}（{said.zh}）", f"{what_en} stopped at {since}: {line.stopped_code} ({said.en})",
+        "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复付款，或运行 wxbot payout open",
     )  # fmt: skip
