@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -27,7 +28,7 @@ from wxbot.replies.models import Dialogue, MenuDraft
 from wxbot.runtime import Runtime
 from wxbot.staff import roster
 from wxbot.staff.console import roles_of
-from wxbot.staff.models import Staff
+from wxbot.staff.models import AuditEvent, Staff
 from wxbot.vouchers import photos
 from wxbot.vouchers.kinds import read_form
 from wxbot.vouchers.models import Voucher, VoucherKind
@@ -332,3 +333,17 @@ def test_S24_S28_an_openid_in_the_request_opens_nothing(stage: Stage) -> None:
                     assert mine.public_id not in shown and pay not in shown and "138****8000" not in shown, path
     assert _dump(stage) == before
     assert mine.public_id in owner.client.get("/h5/voucher").text and pay in owner.client.get("/h5/me").text
+
+
+def test_nobody_copies_the_roster_number_by_number(stage: Stage) -> None:
+    first, second = Browser(stage.app, "sun"), Browser(stage.app, "chen")
+    look = {"kind": "binding", "id": "1", "csrf_token": first.token()}
+    for _ in range(30):
+        assert "138 0013 8000" in first.client.post("/admin/roster/unmask", data=look).text
+    refused = first.client.post("/admin/roster/unmask", data=look)
+    assert (refused.status_code, "138 0013 8000" in refused.text) == (429, False)
+    assert "138 0013 8000" in second.post("/admin/roster/unmask", {"kind": "binding", "id": "1"}).text
+    looks = [row.outcome for row in _rows(stage, AuditEvent) if row.action == "phone_unmask"]
+    assert (looks.count("done"), looks.count("refused")) == (31, 1)
+    stage.move(timedelta(hours=1))
+    assert first.client.post("/admin/roster/unmask", data=look).status_code in (200, 302)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy import select
@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import sheets
-from wxbot.people import bindings, phones, roster
+from wxbot.people import bindings, limits, phones, roster
 from wxbot.people.bindings import NotBindable
+from wxbot.people.limits import Limit
 from wxbot.people.models import Binding, PersonMark, RosterEntry
 from wxbot.sheets import BadSheet
 from wxbot.staff import audit
@@ -28,6 +29,7 @@ from wxbot.staff.console import (
     runtime,
     tell,
     text,
+    too_often,
 )
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
@@ -37,6 +39,9 @@ SHOWN_ROWS = 200
 """Rows of a preview on the page; the counts are of all."""
 
 VIEWS = ("held", "active", "ended")
+LOOKS = Limit("unmask_hour", 3600, 30)
+"""How many whole numbers one member of staff may look at."""
+
 UNMASKED: dict[str, Any] = {"roster": RosterEntry, "binding": Binding, "mark": PersonMark}
 
 
@@ -217,8 +222,11 @@ def unbind(binding_id: int) -> BaseResponse:
 
 @blueprint.post("/roster/unmask")
 @role_required("reviewer", "cashier", "admin")
-def unmask() -> str:
-    """Show one whole phone number, once: the look is written to the audit log before the number leaves."""
+def unmask() -> str | Response:
+    """Show one whole phone number, once: the look is written to the audit log before the number leaves.
+
+    A member of staff may look at LOOKS of them; nobody copies the roster number by number unseen.
+    """
     kind, row_id = text("kind"), number("id")
     model = one_or_404(UNMASKED.get(kind))
     if row_id is None:
@@ -226,6 +234,10 @@ def unmask() -> str:
     with runtime().database.transaction() as session:
         row = one_or_404(session.get(model, row_id))
         one_or_404(row.phone_sealed or None)
-        audit.record(session, actor(), "phone_unmask", f"{kind}:{row_id}", now())
+        may_look = limits.raise_count(session, LOOKS, str(me().id), now())
+        outcome = "done" if may_look else "refused"
+        audit.record(session, actor(), "phone_unmask", f"{kind}:{row_id}", now(), outcome=outcome)
+    if not may_look:
+        return too_often()
     phone = runtime().vault.open(row.phone_sealed).removeprefix("+86")
     return render_template("console/phone.html", phone=phone, name=getattr(row, "name", ""))
