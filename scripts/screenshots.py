@@ -143,7 +143,8 @@ def film_phone(browser: Any, stage: Stage, device_id: int) -> None:
     tap("open-chat")
     tap("follow")
     page.wait_for_selector(".line.account .bubble")
-    page.click(".menu-button >> text=领红包")
+    page.click(".menu-button >> text=红包")
+    page.click(".menu-list >> text=摇一摇活动")
     page.wait_for_selector(".news-first")
     page.wait_for_timeout(800)
     shots = [page.screenshot()]
