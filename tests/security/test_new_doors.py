@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from tests.payouts.stories import owe
 from tests.staff.consoles import NOON, PASSWORD, Browser, StillClock, console_settings
@@ -347,3 +348,43 @@ def test_nobody_copies_the_roster_number_by_number(stage: Stage) -> None:
     assert (looks.count("done"), looks.count("refused")) == (31, 1)
     stage.move(timedelta(hours=1))
     assert first.client.post("/admin/roster/unmask", data=look).status_code in (200, 302)
+
+
+CANARY_PHONES, CANARY_CODE = ("13911112222", "13911113333"), 424_242
+
+
+def test_S58_no_phone_and_no_code_reaches_the_log_or_a_column(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wxbot.people.codes.secrets.randbelow", lambda _most: CANARY_CODE)
+    stage.runtime.settings = stage.runtime.settings.model_copy(update={"sms_provider": "console", "rebind_hours": 0})
+    phone, reviewer, cashier = stage.phone(MING), Browser(stage.app, "sun"), Browser(stage.app, "wang")
+    mine, listed = CANARY_PHONES
+    with capture_logs() as told:
+        rows = f"姓名,手机号\n张三,{mine}\n李四,{listed}"
+        preview = reviewer.client.post(
+            "/admin/roster/upload",
+            data={"csrf_token": reviewer.token(), "file": (io.BytesIO(rows.encode()), "a.csv")},
+        )
+        assert reviewer.post("/admin/roster/upload/1").status_code == 303 and mine not in preview.text
+        page = phone.client.get("/h5/bind?change=1").text
+        mark = re.search(r'name="form_mark" value="([^"]+)"', page)
+        assert mark
+        assert phone.client.post("/h5/bind/code", data={"form_mark": mark[1], "phone": mine}).status_code == 200
+        assert phone.client.post("/h5/bind", data={"form_mark": mark[1], "code": "000000"}).status_code == 409
+        monkeypatch.setattr("wxbot.people.bindings._take_turns", _broken)
+        assert phone.client.post("/h5/bind", data={"form_mark": mark[1], "code": f"{CANARY_CODE}"}).status_code == 500
+        rows = f"手机号,金额\n{listed},8.00\n{mine}9,8.00"
+        values = {
+            "csrf_token": cashier.token(),
+            "programme": stage.programme_id,
+            "file": (io.BytesIO(rows.encode()), "a.csv"),
+        }
+        assert cashier.client.post("/admin/lists/new", data=values).status_code == 303
+        exported = cashier.post("/admin/lists/1/results.csv").text
+    whole = f"{told}{_dump(stage)}{exported}"
+    assert "request_failed" in whole and "138****8000" not in str(told)
+    for secret in (mine, listed, f"{mine[:3]} {mine[3:7]} {mine[7:]}", str(CANARY_CODE)):
+        assert secret not in whole, secret
+
+
+def _broken(*_arguments: object) -> None:
+    raise RuntimeError("canary")
