@@ -21,7 +21,7 @@ from wxbot.demo.office import BOXES, FIXED, FREE, Office
 from wxbot.demo.owed import Judgement, Owed
 from wxbot.demo.promoters import Promoter, Turned
 from wxbot.demo.weather import PACKET, Weather
-from wxbot.money import parse_yuan
+from wxbot.money import parse_yuan, yuan
 from wxbot.orders.channels import DIRECT
 from wxbot.orders.models import MerchantLine, Order
 from wxbot.payouts.models import Payout
@@ -197,7 +197,7 @@ class PayoutStory:
             if n in LOWERED and amount_fen != 500:
                 amount_fen -= 100
             self.owed.append(Owed("voucher", seen.voucher_id, openid, amount_fen))
-            return "approve", {"amount": f"{amount_fen / 100:.2f}"}
+            return "approve", {"amount": yuan(amount_fen).replace(",", "")}
 
     def _answer_reviewers(self) -> None:
         """Whoever was asked for a better photo, or whose photo was none, sends another one; one never answers."""
