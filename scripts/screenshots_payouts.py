@@ -196,11 +196,10 @@ def film_reviewer(browser: Any, stage: Stage) -> None:
 def film_cashier(browser: Any, stage: Stage, people: Sequence[Promoter]) -> None:
     """A list before it is submitted, the payouts, and one person's story."""
     admin = f"{stage.public_url}/admin"
-    marketer = sign_in(browser, stage, seed.MARKETER.login)
-    marketer.goto(f"{admin}/lists")
-    marketer.click("main table a >> nth=0")
-    _still(marketer, "list")
     cashier = sign_in(browser, stage, seed.CASHIER.login)
+    cashier.goto(f"{admin}/lists")
+    cashier.click("main table a >> nth=0")
+    _still(cashier, "list")
     for name, path in (("payouts", "/payouts"), ("programmes", "/programmes"), ("person", f"/people/{people[STORY].openid}")):  # fmt: skip
         cashier.goto(f"{admin}{path}")
         _still(cashier, name)
