@@ -156,7 +156,7 @@ def approve(
     texts = {name: value for name, value in (("wishing", kind.wishing), ("remark", kind.remark)) if value}
     claimed = Claim(
         source_kind="voucher", source_id=voucher.id, programme_id=kind.programme_id, openid=voucher.openid,
-        amount_fen=amount_fen, note=f"{kind.name} · 凭证 {voucher.id}", channel=kind.channel, texts=texts,
+        amount_fen=amount_fen, note=f"{kind.name} #{voucher.id}", channel=kind.channel, texts=texts,
         created_by=staff_id,
     )  # fmt: skip
     try:
