@@ -22,6 +22,8 @@ COLUMNS_MAX = 30
 CELL_CHARS = 500
 UNPACKED_BYTES_MAX = 40 * 1024 * 1024
 PARTS_MAX = 500
+SHEETS_MAX = 20
+"""Looking for the one that holds something costs a moment for each."""
 HEADER_WITHIN = 10
 """A title or two may stand above the header."""
 
@@ -264,7 +266,8 @@ def _refuse_bomb(raw: bytes) -> None:
                     "文件展开后太大，请只保留要用的表", "the file unpacks to too much; keep only the sheet needed"
                 )
             for part in parts:
-                if part.filename.endswith((".xml", ".rels")) and b"<!DOCTYPE" in archive.read(part):
+                # Whatever its name: the package says which part is a sheet. Zeros away: UTF-16 is XML, too (S12, S13).
+                if b"<!DOCTYPE" in archive.read(part).replace(b"\0", b""):
                     raise BadSheet("文件含有不允许的内容", "the file holds what is not allowed")
     except BadSheet:
         raise
@@ -298,11 +301,13 @@ def _xlsx_table(raw: bytes) -> list[tuple[int, list[Cell]]]:
 def _book_table(book: Any) -> list[tuple[int, list[Cell]]]:
     """The rows of the one visible sheet that holds any."""
     filled: list[list[tuple[int, list[Cell]]]] = []
-    for sheet in book.worksheets:
-        if sheet.sheet_state == "visible":
-            table = [row for row in _sheet_rows(sheet) if row[1]]
-            if table:
-                filled.append(table)
+    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    if len(visible) > SHEETS_MAX:
+        raise BadSheet("文件里的表太多，请只保留要用的表", "there are too many sheets; keep only the one needed")
+    for sheet in visible:
+        table = [row for row in _sheet_rows(sheet) if row[1]]
+        if table:
+            filled.append(table)
     if not filled:
         raise BadSheet("文件里没有数据", "the file holds nothing")
     if len(filled) > 1:

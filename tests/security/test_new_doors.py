@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -14,12 +15,14 @@ from urllib.parse import quote
 
 import pytest
 from flask import Flask
+from openpyxl import Workbook
 from sqlalchemy import select, update
 from structlog.testing import capture_logs
 
 from tests.payouts.stories import owe
 from tests.staff.consoles import NOON, PASSWORD, Browser, StillClock, console_settings
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, lay_stage
+from wxbot import sheets
 from wxbot.db import Base
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme
@@ -388,3 +391,42 @@ def test_S58_no_phone_and_no_code_reaches_the_log_or_a_column(stage: Stage, monk
 
 def _broken(*_arguments: object) -> None:
     raise RuntimeError("canary")
+
+
+COLUMNS = (sheets.Column("phone", ("手机号",)), sheets.Column("amount", ("金额",)))
+
+
+def _book(*titles: str) -> bytes:
+    book, file = Workbook(), io.BytesIO()
+    for title in titles:
+        book.create_sheet(title)
+    assert book.worksheets
+    book.worksheets[0].append(["手机号", "金额"])
+    book.worksheets[0].append(["13800138000", "EVIL"])
+    book.save(file)
+    return file.getvalue()
+
+
+def _with_entity(raw: bytes, coding: str) -> bytes:
+    """The book with its texts written anew: EVIL is an entity of a DTD."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as old, zipfile.ZipFile(file, "w") as fresh:
+        for part in old.namelist():
+            content = old.read(part)
+            if b"EVIL" in content:
+                text = re.sub(r"^<\?xml[^>]*\?>", "", content.decode()).replace("EVIL", "&e;")
+                head = f'<?xml version="1.0" encoding="{coding}"?><!DOCTYPE x [<!ENTITY e "7.00">]>'
+                content = f"{head}{text}".encode(coding)
+            fresh.writestr(part, content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
+def test_S12_S13_a_book_with_a_dtd_is_refused_in_any_coding(coding: str) -> None:
+    with pytest.raises(sheets.BadSheet, match="not allowed"):
+        sheets.read(_with_entity(_book(), coding), COLUMNS, (("phone",), ("amount",)))
+
+
+def test_S12_a_book_of_very_many_sheets_is_not_looked_through() -> None:
+    with pytest.raises(sheets.BadSheet, match="too many sheets"):
+        sheets.read(_book(*(f"s{n}" for n in range(sheets.SHEETS_MAX))), COLUMNS, (("phone",), ("amount",)))
