@@ -69,6 +69,7 @@ class PayoutStory:
     turned_away: Counter[str] = field(default_factory=Counter)
     _wanted: set[int] = field(default_factory=set)
     _reviews: int = 0
+    _is_frozen: bool = False
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def play(self) -> dict[str, Any]:
@@ -154,7 +155,7 @@ class PayoutStory:
 
     def _review(self) -> None:
         """Two reviewers, one queue, until every photo has arrived and nothing waits; the weather turns as they go."""
-        self.world.call("PATCH", f"people/{self.people[FROZEN].id}", {"is_frozen": True})
+        self._freeze(True)
         bar = self.progress.add_task("审核、付款 review and pay", total=None)
         deadline = time.monotonic() + PATIENCE_S
         while True:
@@ -169,6 +170,11 @@ class PayoutStory:
             if not done:
                 self._pass_time(40)  # photos without a 完成 wait for more of them
         self.progress.update(bar, total=self._reviews, completed=self._reviews)
+
+    def _freeze(self, is_frozen: bool) -> None:
+        """WeChat does not pay one of them, or does again."""
+        self._is_frozen = is_frozen
+        self.world.call("PATCH", f"people/{self.people[FROZEN].id}", {"is_frozen": is_frozen})
 
     def _waiting_vouchers(self) -> int:
         """Vouchers whose photos are on their way, or that wait for a reviewer."""
@@ -243,6 +249,8 @@ class PayoutStory:
         self.weather.turn()
         self._settle_sends()
         self.weather.clear()
+        self._freeze(False)
+        self._settle_sends()
         self._puzzle()
 
     def _puzzle(self) -> None:
@@ -279,7 +287,7 @@ class PayoutStory:
             self.progress.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
             if not counts["open"]:
                 return True
-            self._pass_time(45)
+            self._pass_time(60)
             return False
 
         self._until(is_done, "every order to reach WeChat")
@@ -290,9 +298,8 @@ class PayoutStory:
         counts: Counter[str] = Counter()
         with self.database.reading() as session:
             for status, openid, order in session.execute(query):
-                is_placed = status == "ordered" and (
-                    order in ("accepted", "manual") or openid == self.people[FROZEN].openid
-                )
+                is_refused = self._is_frozen and openid == self.people[FROZEN].openid
+                is_placed = status == "ordered" and (order in ("accepted", "manual") or is_refused)
                 is_over = status in ("paid", "returned", "failed", "cancelled")
                 counts["taking" if is_placed else status if is_over else "open"] += 1
         return counts
@@ -306,7 +313,6 @@ class PayoutStory:
             for bill in self.people[n].transfers():
                 if bill["state"] == "WAIT_USER_CONFIRM":
                     self.world.call("POST", f"bank/transfers/{bill['transfer_bill_no']}/fail", {"fail_reason": reason})
-        self.world.call("PATCH", f"people/{self.people[FROZEN].id}", {"is_frozen": False})
         late = {self.people[n].openid for n in NEVER_OPEN}
 
         def is_known() -> bool:
