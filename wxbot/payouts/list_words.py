@@ -57,12 +57,10 @@ HOLD_WORDS: dict[str, tuple[str, str]] = {
     "blocked": ("在黑名单中", "on the blocklist"),
     "unbound": ("没有绑定手机号", "no phone is bound"),
     "closed": ("项目已关闭", "the programme is closed"),
-    "day_limit": ("已到此人今天的上限，明天继续", "the person's limit of today is reached; it goes on tomorrow"),
     "texts": (
         "微信不接受它的文案或金额，请检查设置",
         "WeChat would refuse its texts or its amount; check the settings",
     ),
-    "month_limit": ("已到此人本月的上限", "the person's limit of this month is reached"),
 }
 
 

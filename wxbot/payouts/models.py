@@ -43,9 +43,7 @@ HOLDS = {
     "blocked": "the person is on the blocklist",
     "unbound": "the person has no bound phone number any more",
     "closed": "the programme is closed",
-    "day_limit": "the person's limit of today is reached; it goes on tomorrow",
     "texts": "WeChat would refuse its texts or its amount with the settings of now",
-    "month_limit": "the person's limit of this month in this programme is reached",
 }
 """Why an approved payout waits."""
 

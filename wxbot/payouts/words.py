@@ -31,9 +31,7 @@ PERSON_HOLDS: dict[str, Said] = {
     "blocked": Said("这个红包暂时不能发放，请联系工作人员。", "This packet cannot be paid now; please ask the staff."),
     "unbound": Said("请先绑定手机号，绑定后自动发出。", "Bind your phone first, then it goes out by itself."),
     "closed": Said("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
-    "day_limit": Said("今天收到的红包已达上限，明天自动发出。", "You have had today's limit; it goes out tomorrow."),
     "texts": Said("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
-    "month_limit": Said("本月收到的红包已达上限，请联系工作人员。", "You have had this month's limit; please ask the staff."),
 }  # fmt: skip
 
 
