@@ -96,6 +96,7 @@ def test_T15_what_runs_every_second_walks_an_index(runtime: Runtime, simulator: 
 
 
 HAND_EDITS = {
+    "I2": "UPDATE orders SET next_check_at = NULL",
     "I3_payouts": "UPDATE payouts SET status = 'paid'",
     "I8": "UPDATE quotas SET n = n + 1",
     "I1_paid": "UPDATE orders SET status = 'received' WHERE reason_kind = 'payout'",

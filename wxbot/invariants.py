@@ -6,7 +6,7 @@ Each returns how many rows break it; 0 everywhere is the only good answer. docs/
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import case, func, select, text
+from sqlalchemy import case, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from wxbot import ledger
@@ -186,6 +186,17 @@ def payouts_follow_orders(session: Session) -> int:
     return int(session.execute(differing).scalar_one()) + int(session.execute(without).scalar_one())
 
 
+def nobody_forgotten(session: Session) -> int:
+    """I2: what is owed is looked at again, and so is every order for it whose end is open."""
+    owed = select(func.count()).where(Payout.status == "approved", Payout.due_at.is_(None))
+    open_orders = select(func.count()).where(
+        Order.reason_kind == "payout",
+        Order.status.in_(("unknown", "accepted")),
+        or_(Order.next_check_at.is_(None), Order.next_step.is_(None)),
+    )
+    return int(session.execute(owed).scalar_one()) + int(session.execute(open_orders).scalar_one())
+
+
 def paid_once(session: Session) -> int:
     """I1: no payout has two orders whose money a person received."""
     doubled = (
@@ -251,6 +262,7 @@ INVARIANTS: dict[str, Callable[[Session], int]] = {
     "I13": packets_counted,
     "I16": four_eyes,
     "I1_paid": paid_once,
+    "I2": nobody_forgotten,
     "I3_payouts": payouts_follow_orders,
     "I8": days_counted,
     "I16_payouts": payouts_have_two_people,
