@@ -50,9 +50,9 @@ bench: python ## measure against bare baselines in the same run
 	$(INSTALL) demo
 	@$(BIN)/python scripts/bench.py $(ARGS)
 
-proof: python ## run the long proof of the money rules
+proof: python ## run what make test leaves out: every fault and crash, kill -9, all pages on PostgreSQL
 	$(INSTALL) test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 tests/faults tests/flows $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 -m proof $(ARGS)
 
 browser: python ## run only the tests that drive Chromium
 	$(INSTALL) test

@@ -32,6 +32,25 @@ DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
 
 
+ON_BOTH_ALWAYS = ("budget", "campaigns", "draws", "faults", "invariants", "ledger", "migrations", "orders", "payouts", "people",
+                  "vouchers", "worker")  # fmt: skip
+"""Tests of money and of races run on both databases each time; those of pages and commands, on PostgreSQL, in `make proof`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what PostgreSQL can hardly answer differently to the long proof; hostile input stays, it has found faults."""
+    for item in items:
+        place = item.nodeid.split("::")[0].removeprefix("tests/").removeprefix("test_")
+        is_postgresql = "[postgresql" in item.name
+        if (
+            is_postgresql
+            and not place.startswith(ON_BOTH_ALWAYS)
+            and "_S74_" not in item.name
+            and "bad_input" not in place
+        ):
+            item.add_marker(pytest.mark.proof)
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a parameter instead of quoting it when it is long or binary.
 

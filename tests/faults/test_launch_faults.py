@@ -146,7 +146,7 @@ def crash_at(runtime: Runtime, boundary: int) -> Iterator[list[int]]:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.proof)])
 def test_F03_F04_a_worker_dies_at_every_boundary_of_a_launch(
     stride: int, simulator: SimulatedWeChat, redis_url: str, sqlite_template: Path, tmp_path: Path
 ) -> None:

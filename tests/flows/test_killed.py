@@ -55,6 +55,7 @@ def try_until_answered(person: Person) -> str:
     return "never answered"
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(400)
 def test_web_and_worker_are_killed_while_a_campaign_runs(stage: Stage) -> None:
     world = World(stage.wechat_url)

@@ -13,7 +13,7 @@ from wxbot.demo.actors import World
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
 from wxbot.demo.stage import Stage
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.proof, pytest.mark.timeout(300)]
 
 
 def sign_in(chromium: Any, stage: Stage, login: str) -> Any:
