@@ -83,10 +83,6 @@ def find_postgres() -> tuple[Path, dict[str, str]]:
     )
 
 
-DROPPED_TOGETHER = 40
-"""Databases that are dropped at one time; each takes about 15 MB of disk until then."""
-
-
 class PrivatePostgres:
     """One PostgreSQL on loopback with its files in a scratch folder, fast and without durability: for tests only.
 
@@ -99,7 +95,6 @@ class PrivatePostgres:
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
-        self._dropped: list[str] = []
 
     @property
     def admin_url(self) -> str:
@@ -188,12 +183,8 @@ class PrivatePostgres:
         return name
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is still connected to it; soon, not at once: each drop makes the next creation slow."""
-        self._dropped.append(name)
-        if len(self._dropped) >= DROPPED_TOGETHER:
-            for each in self._dropped:
-                self._as_admin(f'DROP DATABASE IF EXISTS "{each}" WITH (FORCE)')
-            self._dropped.clear()
+        """Drop a database, whoever is still connected to it."""
+        self._as_admin(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _as_admin(self, statement: str) -> None:
         with psycopg.connect(self.admin_url, autocommit=True) as connection:
