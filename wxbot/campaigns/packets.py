@@ -5,16 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import PACKET_NEXT, Packet, PacketCount
+from wxbot.db import insert_into
 from wxbot.transitions import NotAllowed
 
 
 def _add_counts(session: Session, campaign_id: int, status: str, packets: int, amount_fen: int) -> None:
-    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement: Any = make(PacketCount).values(campaign_id=campaign_id, status=status, n=packets, amount_fen=amount_fen)
+    statement = insert_into(session, PacketCount).values(
+        campaign_id=campaign_id, status=status, n=packets, amount_fen=amount_fen
+    )
     session.execute(
         statement.on_conflict_do_update(
             index_elements=["campaign_id", "status"],

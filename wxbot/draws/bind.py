@@ -10,12 +10,12 @@ from typing import Any
 
 import redis as redis_client
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Lottery, Packet
 from wxbot.campaigns.packets import move_packet
+from wxbot.db import insert_into
 from wxbot.draws.booking import BOUND_KEPT_S, drawn_key
 from wxbot.draws.desk import desk_of
 from wxbot.draws.models import BIND_NEXT, NEXT, Bind, Draw
@@ -56,10 +56,9 @@ def record(runtime: Runtime, message: LotteryBind, now: datetime) -> None:
 
 def _keep(session: Session, message: LotteryBind, sp_ticket_hash: str, now: datetime) -> int:
     """Store the fact once; the key is what was bound to whom, not when it was told (F36)."""
-    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     fact = {"sp_ticket_hash": sp_ticket_hash, "openid": message.openid, "lottery_id": message.lottery_id}
     session.execute(
-        insert(Bind)
+        insert_into(session, Bind)
         .values(**fact, amount_fen=message.amount_fen, bound_at=message.bound_at, status="pending", created_at=now)
         .on_conflict_do_nothing(index_elements=["sp_ticket_hash", "openid", "lottery_id"])
     )

@@ -6,13 +6,11 @@ They draw charts and decide nothing; a killed process loses its last second of t
 import threading
 import time
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from wxbot.db import Database
+from wxbot.db import Database, insert_into
 from wxbot.draws.models import DrawCount
 from wxbot.logs import get_logger
 
@@ -80,9 +78,8 @@ class Counts:
 
 
 def _upsert(session: Session, counted: dict[Key, int]) -> None:
-    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     for (campaign_id, hour, outcome), n in sorted(counted.items()):
-        statement = insert(DrawCount).values(
+        statement = insert_into(session, DrawCount).values(
             campaign_id=campaign_id, hour=datetime.fromtimestamp(hour * 3600, UTC), outcome=outcome, n=n
         )
         session.execute(

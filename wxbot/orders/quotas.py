@@ -1,12 +1,9 @@
 """Limits per person and period: conditional writes, never a count that is followed by an insert (money rule 7, I8)."""
 
-from typing import Any
-
 from sqlalchemy import update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.orders.models import Quota
 
 
@@ -22,8 +19,7 @@ def take(session: Session, name: str, period: str, fen: int, *, most: int = 0, m
     """
     if most_fen and fen > most_fen:
         return False
-    make: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = make(Quota).values(name=name, period=period, n=1, fen=fen)
+    statement = insert_into(session, Quota).values(name=name, period=period, n=1, fen=fen)
     conditions = []
     if most:
         conditions.append(Quota.n < most)

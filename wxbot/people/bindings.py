@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from wxbot.db import insert_into
 from wxbot.logs import get_logger
 from wxbot.people import codes, limits, marks, notices, phones, words
 from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry, SmsCount
-from wxbot.people.upsert import insert_into
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.vault import Vault

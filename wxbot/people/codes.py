@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.people.limits import Counted
 from wxbot.people.models import SmsCode, SmsOut
-from wxbot.people.upsert import insert_into
 from wxbot.vault import Vault
 
 LIFE_MINUTES = 5

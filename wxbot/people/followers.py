@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from wxbot.db import insert_into
 from wxbot.people.models import Follower, Withdrawal
-from wxbot.people.upsert import insert_into
 
 SCENE_PREFIX = "qrscene_"
 """subscribe through a QR code carries its scene with this prefix, SCAN without it (wechat-protocol §5.6)."""

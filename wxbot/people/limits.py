@@ -11,8 +11,8 @@ from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.clock import shanghai_day
+from wxbot.db import insert_into
 from wxbot.people.models import SmsCount
-from wxbot.people.upsert import insert_into
 
 DAY_S = 86_400
 

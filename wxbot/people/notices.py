@@ -11,10 +11,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.people.models import NOTICE_NEXT, Notice
-from wxbot.people.upsert import insert_into
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.wechat.errors import NotSent, Refused, WeChatError

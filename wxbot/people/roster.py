@@ -11,10 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot import sheets
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.people import bindings, phones
 from wxbot.people.models import Binding, RosterEntry, RosterFile
-from wxbot.people.upsert import insert_into
 from wxbot.sheets import CellFault, Column
 from wxbot.vault import Vault
 

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
-from wxbot.people.upsert import insert_into
+from wxbot.db import changed, insert_into
 from wxbot.replies.models import MenuDraft
 from wxbot.wechat import limits
 

@@ -6,9 +6,8 @@ from sqlalchemy import and_, update
 from sqlalchemy.orm import Session
 
 from wxbot.clock import shanghai_day
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.money import yuan
-from wxbot.people.upsert import insert_into
 from wxbot.vouchers.models import Voucher, VoucherDay, VoucherKind, VoucherMonth
 from wxbot.vouchers.refusals import Refused
 

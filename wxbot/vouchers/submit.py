@@ -13,9 +13,8 @@ from typing import Literal
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.people import marks, notices
-from wxbot.people.upsert import insert_into
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.transitions import move

@@ -15,10 +15,9 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.people import notices
-from wxbot.people.upsert import insert_into
 from wxbot.replies.dialogues import works
 from wxbot.replies.dialogues.declared import CANCEL, DIALOGUES, Declared, Heard, Step, Turn
 from wxbot.replies.dialogues.words import (
