@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
-import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -15,6 +12,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from wxbot.simulator import wire
+from wxbot.simulator.deliveries import Deliveries
 from wxbot.simulator.faults import Fault, Faults
 from wxbot.simulator.ground import Ground, Switch
 from wxbot.simulator.judge import CANNOT_SERVE, Judgement, judge
@@ -80,27 +78,20 @@ class Pushed:
     attempts: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Push:
-    """A queue of callbacks and a few threads that deliver them. Queue under the world's lock; delivery takes it briefly."""
+class Push(Deliveries[Pushed]):
+    """The callbacks of the official account."""
 
     def __init__(self, ground: Ground, people: People, media: MediaStore, faults: Faults, lock: Any) -> None:
-        self.ground = ground
+        super().__init__(ground, lock, "push", THREADS)
         self.people = people
         self.media = media
         self.faults = faults
-        self.lock = lock
         self.settings = PushSettings()
         self.sent: deque[Pushed] = deque(maxlen=KEPT)
         self.last_n = 0
         self.last_msg_id = 24_500_000_000_000_000
         self.failed_in_row = 0
         self.marked_until = 0.0
-        self._queue: list[tuple[float, int, Pushed]] = []
-        self._order = itertools.count()
-        self._wake = threading.Condition(lock)
-        self._busy = 0
-        self._is_stopping = False
-        self._threads: list[threading.Thread] = []
         self._http = urllib3.PoolManager(num_pools=4, maxsize=THREADS, retries=False)
 
     # -- queueing -----------------------------------------------------------------------------------------------
@@ -151,69 +142,12 @@ class Push:
         self._schedule(pushed)
         return pushed
 
-    def _schedule(self, pushed: Pushed) -> None:
-        with self._wake:
-            heapq.heappush(self._queue, (pushed.due_at, next(self._order), pushed))
-            self._wake.notify()
-
     def repeat(self, n: int) -> Pushed | None:
         """Sends an earlier callback again, word for word."""
         for pushed in self.sent:
             if pushed.n == n:
                 return self._enqueue(pushed.openid, pushed.kind, pushed.name, pushed.xml, 0.0)
         return None
-
-    # -- life ---------------------------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        self._is_stopping = False
-        for number in range(THREADS):
-            thread = threading.Thread(target=self._deliver_all, name=f"simulator-push-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def stop(self) -> None:
-        """Tells the threads to end; what is queued stays queued (and is saved)."""
-        with self._wake:
-            self._is_stopping = True
-            self._wake.notify_all()
-        self._threads = []
-
-    def wake(self, now: float = 0.0) -> None:
-        """Something may have become due (the clock was moved)."""
-        with self._wake:
-            self._wake.notify_all()
-
-    def settle(self, timeout_s: float) -> bool:
-        """Waits until nothing is due and nothing is on its way. Call without the lock. False: still busy."""
-        until = time.monotonic() + timeout_s
-        while time.monotonic() < until:
-            with self.lock:
-                now = self.ground.clock.now()
-                if not self._busy and not (self._queue and self._queue[0][0] <= now):
-                    return True
-            time.sleep(0.01)
-        return False
-
-    def _deliver_all(self) -> None:
-        while True:
-            with self._wake:
-                while not self._is_stopping:
-                    now = self.ground.clock.now()
-                    if self._queue and self._queue[0][0] <= now:
-                        break
-                    self._wake.wait(min(0.5, self._queue[0][0] - now) if self._queue else 0.5)
-                if self._is_stopping:
-                    return
-                pushed = heapq.heappop(self._queue)[2]
-                self._busy += 1
-            try:
-                self._deliver(pushed)
-            except Exception:
-                log.exception("push %s", pushed.n)
-            finally:
-                with self.lock:
-                    self._busy -= 1
 
     # -- delivery -----------------------------------------------------------------------------------------------
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +11,7 @@ from typing import Any
 
 import urllib3
 
+from wxbot.simulator.deliveries import Deliveries
 from wxbot.simulator.faults import Fault, Faults
 from wxbot.simulator.ground import Ground
 from wxbot.simulator.pay_v3_keys import PlatformKeys
@@ -54,21 +52,15 @@ class Notice:
     attempts: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Notices:
-    """A queue of callbacks and a few threads that deliver them. Queue under the world's lock; delivery takes it briefly."""
+class Notices(Deliveries[Notice]):
+    """The callbacks of merchant transfers."""
 
     def __init__(self, ground: Ground, faults: Faults, lock: Any, keys: Callable[[], PlatformKeys]) -> None:
-        self.ground = ground
+        super().__init__(ground, lock, "notice", THREADS)
         self.faults = faults
-        self.lock = lock
         self.keys = keys
         self.sent: deque[Notice] = deque(maxlen=KEPT)
         self.last_n = 0
-        self._queue: list[tuple[float, int, Notice]] = []
-        self._order = itertools.count()
-        self._wake = threading.Condition(lock)
-        self._busy = 0
-        self._is_stopping = False
         self._http = urllib3.PoolManager(num_pools=4, maxsize=THREADS, retries=False)
 
     # -- queueing -----------------------------------------------------------------------------------------------
@@ -83,9 +75,9 @@ class Notices:
             notice.status = "lost" if bill.content["notify_url"] else "nowhere"
             return
         if switches["transfer_notify_probed"]:
-            self._queue_one(self._enter(bill, body, now, is_probe=True))
+            self._schedule(self._enter(bill, body, now, is_probe=True))
         for _ in range(1 + switches["transfer_notify_copies"]):
-            self._queue_one(self._enter(bill, body, now + switches["transfer_notify_delay_s"]))
+            self._schedule(self._enter(bill, body, now + switches["transfer_notify_delay_s"]))
 
     def _enter(self, bill: TransferBill, body: str, due_at: float, *, is_probe: bool = False) -> Notice:
         self.last_n += 1
@@ -103,11 +95,6 @@ class Notices:
         self.sent.append(notice)
         return notice
 
-    def _queue_one(self, notice: Notice) -> None:
-        with self._wake:
-            heapq.heappush(self._queue, (notice.due_at, next(self._order), notice))
-            self._wake.notify()
-
     def repeat(self, n: int) -> Notice | None:
         """Sends an earlier callback again: the same body, signed anew."""
         for old in self.sent:
@@ -117,58 +104,9 @@ class Notices:
                 again = Notice(self.last_n, old.out_bill_no, old.openid, old.url, old.body, now, now)
                 again.is_by_certificate, again.is_probe = old.is_by_certificate, old.is_probe
                 self.sent.append(again)
-                self._queue_one(again)
+                self._schedule(again)
                 return again
         return None
-
-    # -- life ---------------------------------------------------------------------------------------------------
-
-    def start(self) -> None:
-        self._is_stopping = False
-        for number in range(THREADS):
-            threading.Thread(target=self._deliver_all, name=f"simulator-notice-{number}", daemon=True).start()
-
-    def stop(self) -> None:
-        """Tells the threads to end; what is queued stays queued (and is saved)."""
-        with self._wake:
-            self._is_stopping = True
-            self._wake.notify_all()
-
-    def wake(self, now: float = 0.0) -> None:
-        """Something may have become due (the clock was moved)."""
-        with self._wake:
-            self._wake.notify_all()
-
-    def settle(self, timeout_s: float) -> bool:
-        """Waits until nothing is due and nothing is on its way. Call without the lock. False: still busy."""
-        until = time.monotonic() + timeout_s
-        while time.monotonic() < until:
-            with self.lock:
-                is_due = bool(self._queue) and self._queue[0][0] <= self.ground.clock.now()
-                if not self._busy and not is_due:
-                    return True
-            time.sleep(0.01)
-        return False
-
-    def _deliver_all(self) -> None:
-        while True:
-            with self._wake:
-                while not self._is_stopping:
-                    now = self.ground.clock.now()
-                    if self._queue and self._queue[0][0] <= now:
-                        break
-                    self._wake.wait(min(0.5, self._queue[0][0] - now) if self._queue else 0.5)
-                if self._is_stopping:
-                    return
-                notice = heapq.heappop(self._queue)[2]
-                self._busy += 1
-            try:
-                self._deliver(notice)
-            except Exception:
-                log.exception("notice %s", notice.n)
-            finally:
-                with self.lock:
-                    self._busy -= 1
 
     # -- delivery -----------------------------------------------------------------------------------------------
 
@@ -179,7 +117,7 @@ class Notices:
             if fault is not None and fault.kind in ("overtake", "reorder"):
                 if fault.kind == "reorder":
                     notice.due_at = self.ground.clock.now() + fault.seconds
-                    self._queue_one(notice)
+                    self._schedule(notice)
                     return
                 fault = None
         is_answered = self._attempt(notice, fault)
@@ -199,7 +137,7 @@ class Notices:
             quick_s = float(self.ground.switches["transfer_notify_gap_s"])
             gap_s = quick_s if repeats < QUICK_REPEATS else SLOW_GAPS_S[repeats - QUICK_REPEATS]
             notice.due_at = self.ground.clock.now() + gap_s
-            self._queue_one(notice)
+            self._schedule(notice)
 
     def _attempt(self, notice: Notice, fault: Fault | None) -> bool:
         """Posts once; was it answered with HTTP 200 or 204 in time? Logged either way."""
@@ -264,7 +202,7 @@ class Notices:
         self.sent = deque((Notice(**each) for each in saved["sent"]), maxlen=KEPT)
         for notice in self.sent:
             if notice.status == "queued":
-                self._queue_one(notice)
+                self._schedule(notice)
 
 
 def shown(notice: Notice) -> dict[str, Any]:
