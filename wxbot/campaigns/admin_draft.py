@@ -12,11 +12,12 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.campaigns import draft, launch, switch
 from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404, to_page
 from wxbot.campaigns.draft_faults import faults_of
-from wxbot.campaigns.draft_form import Fault, read_form
+from wxbot.campaigns.draft_form import read_form
 from wxbot.campaigns.forecast import Forecast, forecast
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
+from wxbot.refusals import Fault
 from wxbot.staff.console import locale, log_action, me, now, role_required, runtime, tell
 
 BLANK_TIERS = (("一等奖", "", ""), ("二等奖", "", ""), ("三等奖", "", ""))

@@ -7,7 +7,7 @@ budget and sets the money aside in the ledger, all in one transaction (I7, I16).
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -16,13 +16,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import budget, ledger
+from wxbot import budget, ledger, refusals
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
-from wxbot.campaigns.draft_form import Fault, read_form
+from wxbot.campaigns.draft_form import read_form
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.split import PlannedAmount, Tier
 from wxbot.db import Database
+from wxbot.refusals import Fault, Faulty
 from wxbot.transitions import move
 
 RESERVED = "reserved"
@@ -30,24 +31,12 @@ UNRESERVED = "unreserved"
 """Kinds of the ledger entries that set a campaign's budget aside and give it back before a launch."""
 
 
-class DraftFaulty(ValueError):
+class DraftFaulty(Faulty):
     """The draft cannot be taken; `faults` names every reason with its field."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.field}: {fault.en}" for fault in faults))
-        self.faults = list(faults)
 
-
-class Refused(Exception):
-    """The campaign is not in a state, or the person not in a position, for this; carries both languages."""
-
-    def __init__(self, reason: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.reason, self.zh, self.en = reason, zh, en
-
-    def text(self, locale: str) -> str:
-        """The sentence in the reader's language."""
-        return self.zh if locale.startswith("zh") else self.en
+class Refused(refusals.Refused):
+    """The campaign is not in a state, or the person not in a position, for this."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from wxbot.campaigns.draft_form import Fault
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
+from wxbot.refusals import Fault
 from wxbot.wechat import limits
 
 Values = Mapping[str, Any]

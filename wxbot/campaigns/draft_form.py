@@ -3,32 +3,19 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from wxbot.campaigns.split import Tier
 from wxbot.clock import SHANGHAI
 from wxbot.money import NotMoney, parse_yuan
+from wxbot.refusals import Fault
 
 TIER_ROWS_MAX = 20
 _TIME_OF_DAY = re.compile(r"^(\d{1,2}):(\d{2})$")
 _PERCENT = re.compile(r"^(\d{1,3})(?:\.(\d{1,4}))?$")
 _WHOLE = re.compile(r"^\d{1,9}$")
 _DEVICE = re.compile(r"^\d{1,12}$")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with one field, and what to do, in both languages."""
-
-    field: str
-    zh: str
-    en: str
-
-    def text(self, locale: str) -> str:
-        """The sentence in the reader's language ('zh…' or anything else for English)."""
-        return self.zh if locale.startswith("zh") else self.en
 
 
 class Slip(ValueError):

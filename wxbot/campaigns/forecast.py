@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from wxbot.campaigns.draft_form import Fault
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
+from wxbot.refusals import Fault
 from wxbot.wechat import limits
 
 TICKET_LIFE = timedelta(seconds=limits.TICKET_LIFE_S)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
+from wxbot.phrases import Phrases
 
 WORDS: dict[str, tuple[str, str]] = {
     "draw": ("抽红包", "Draw"),
@@ -63,21 +64,10 @@ WORDS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-class Words:
+class Words(Phrases):
     """The sentences of one language for templates: `t.draw`, `t('daily', begin=…, end=…)`."""
 
-    def __init__(self, language: str) -> None:
-        self.language = language
-        self._column = 1 if language == "en" else 0
-
-    def __call__(self, name: str, **values: object) -> str:
-        return WORDS[name][self._column].format(**values)
-
-    def __getattr__(self, name: str) -> str:
-        try:
-            return WORDS[name][self._column]
-        except KeyError:
-            raise AttributeError(name) from None
+    table = WORDS
 
     def moment(self, at: datetime) -> str:
         """A moment as people in China read it: month, day, hour and minute in Shanghai."""

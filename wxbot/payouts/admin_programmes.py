@@ -14,7 +14,8 @@ from wxbot.orders.channels import DIRECT
 from wxbot.payouts import programmes
 from wxbot.payouts.models import BudgetChange, Programme
 from wxbot.payouts.programmes import TEXT_CHECKS, Standing
-from wxbot.payouts.refusals import Fault, Faulty, Refused
+from wxbot.payouts.refusals import Refused
+from wxbot.refusals import Fault, Faulty
 from wxbot.staff import audit, roster
 from wxbot.staff.console import actor, guard, locale, log_action, me, now, one_or_404, role_required, runtime, tell
 

@@ -22,7 +22,8 @@ from wxbot.money import NotMoney, parse_yuan, yuan
 from wxbot.orders import listing
 from wxbot.orders.channels import DIRECT
 from wxbot.payouts.models import CHANGE_NEXT, BudgetChange, PayList, Payout, Programme
-from wxbot.payouts.refusals import Fault, Faulty, Refused, moved_on
+from wxbot.payouts.refusals import Refused, moved_on
+from wxbot.refusals import Fault, Faulty
 from wxbot.transitions import move
 from wxbot.wechat import pay_texts
 

@@ -1,40 +1,14 @@
-"""How programmes and lists say no: a fault belongs to a field of a form, a refusal to the moment or the person."""
+"""How programmes and lists say no, beside what all features have in common."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong with one field, and what to do, in both languages."""
-
-    field: str
-    zh: str
-    en: str
-
-    def text(self, locale: str) -> str:
-        """The sentence in the reader's language ('zh…' or anything else for English)."""
-        return self.zh if locale.startswith("zh") else self.en
+from wxbot import refusals
 
 
-class Faulty(ValueError):
-    """A form cannot be taken; `faults` names every reason with its field."""
-
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.field}: {fault.en}" for fault in faults))
-        self.faults = list(faults)
-
-
-class Refused(Exception):
-    """Not in this state, or not by this person; carries both languages, and the list it is about when there is another."""
+class Refused(refusals.Refused):
+    """Carries the list it is about when there is another."""
 
     def __init__(self, reason: str, zh: str, en: str, list_id: int | None = None) -> None:
-        super().__init__(en)
-        self.reason, self.zh, self.en, self.list_id = reason, zh, en, list_id
-
-    def text(self, locale: str) -> str:
-        """The sentence in the reader's language."""
-        return self.zh if locale.startswith("zh") else self.en
+        super().__init__(reason, zh, en)
+        self.list_id = list_id
 
 
 def moved_on() -> Refused:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
+from wxbot.phrases import Phrases
 from wxbot.vouchers.models import VoucherKind
 
 WORDS: dict[str, tuple[str, str]] = {
@@ -68,21 +69,10 @@ WORDS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
-class Words:
+class Words(Phrases):
     """The sentences of one language for templates: `w.title`, `w('per_unit', unit=…, yuan=…)`."""
 
-    def __init__(self, language: str) -> None:
-        self.language = language
-        self._column = 1 if language == "en" else 0
-
-    def __call__(self, name: str, **values: object) -> str:
-        return WORDS[name][self._column].format(**values)
-
-    def __getattr__(self, name: str) -> str:
-        try:
-            return WORDS[name][self._column]
-        except KeyError:
-            raise AttributeError(name) from None
+    table = WORDS
 
     def raw(self, *names: str) -> dict[str, str]:
         """Sentences for a script, their places still open."""
