@@ -102,9 +102,18 @@ FOREIGN_HOSTS = [
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
 def test_S69_a_foreign_host_header_is_refused(app: Flask, host: str) -> None:
-    for path in ("/healthz", "/admin/sign-in", "/wechat"):
+    for path in ("/", "/admin/sign-in", "/wechat", "/h5/c/none", "/healthz/", "//healthz", "/static/errors/error.css"):
         response = app.test_client().get(path, headers={"Host": host})
         assert (response.status_code, response.data) == (400, b"")
+
+
+@pytest.mark.parametrize("host", [*FOREIGN_HOSTS[:-1], "10.0.0.7:8000", "[::1]:8000", "[fe80::1]"])
+def test_S69_a_load_balancer_asks_by_address(app: Flask, host: str) -> None:
+    client = app.test_client()
+    for path, status in (("/healthz", 200), ("/readyz", 200)):
+        response = client.get(path, headers={"Host": host})
+        assert response.status_code == status
+        assert "evil.com" not in str(response.headers) + response.get_data(as_text=True)
 
 
 def test_S69_a_forwarded_host_changes_no_link(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
@@ -132,8 +141,8 @@ def test_S69_only_as_many_proxies_as_set_are_believed(
 
 def test_the_simulated_phone_may_use_loopback_addresses(simulated: Flask) -> None:
     for host in ("127.0.0.1:8000", "localhost:5000", "shop.example.com"):
-        assert simulated.test_client().get("/healthz", headers={"Host": host}).status_code == 200
-    assert simulated.test_client().get("/healthz", headers={"Host": "evil.com"}).status_code == 400
+        assert simulated.test_client().get("/robots.txt", headers={"Host": host}).status_code == 200
+    assert simulated.test_client().get("/robots.txt", headers={"Host": "evil.com"}).status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/admin/sign-in", "/h5/c/none/draw", "/wechat"])

@@ -140,7 +140,10 @@ def _install_headers(app: Flask, settings: Settings) -> None:
 
 
 class Gate:
-    """In front of Flask: the callback, foreign Host headers (security S69), the headers of every answer, slow requests."""
+    """In front of Flask: the callback, foreign Host headers (security S69), the headers of every answer, slow requests.
+
+    Only the addresses of health.FOR_MACHINES answer under any name: a load balancer asks by the address of the machine.
+    """
 
     def __init__(self, flask: Any, door: CallbackDoor, draw_door: DrawDoor, settings: Settings) -> None:
         self._flask = flask
@@ -155,8 +158,9 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request (PEP 3333)."""
-        if environ.get("HTTP_HOST", "") not in self._hosts and not self._is_ours(environ.get("HTTP_HOST", "")):
-            log.warning("foreign_host", host=environ.get("HTTP_HOST", "")[:100])
+        host = environ.get("HTTP_HOST", "")
+        if host not in self._hosts and environ["PATH_INFO"] not in health.FOR_MACHINES and not self._is_ours(host):
+            log.warning("foreign_host", host=host[:100])
             start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Content-Length", "0"), *self._fixed])
             return [b""]
         began = time.perf_counter()

@@ -73,7 +73,7 @@ def test_S16_requests_that_never_end_hold_no_thread_for_ever(production: Server)
 
 
 def test_S63_a_terminal_escape_never_reaches_the_log(production: Server) -> None:
-    assert production.say("GET /healthz", host="a\x9b31mfake\x85line")[0] == 400
+    assert production.say("GET /robots.txt", host="a\x9b31mfake\x85line")[0] == 400
     text = production.log.read_text()
     assert "foreign_host" in text
     assert not re.search("[\x7f-\x9f\u2028\u2029]", text)
@@ -98,7 +98,8 @@ def test_S71_every_answer_of_the_socket_carries_the_fixed_headers(production: Se
 
 def test_S69_the_exceptions_for_the_simulator_end_with_its_profile(production: Server) -> None:
     for host in ("127.0.0.1", "localhost", f"127.0.0.1:{production.port}"):
-        assert production.say("GET /healthz", host=host)[0] == 400
+        assert production.say("GET /robots.txt", host=host)[0] == 400
+        assert production.say("GET /healthz", host=host)[0] == 200
     _, page = production.say("GET /admin/sign-in", "Cookie: wxsim_client=MicroMessenger")
     assert "127.0.0.1" not in page
     assert "frame-ancestors 'none'" in page
