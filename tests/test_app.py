@@ -280,14 +280,14 @@ def test_S87_health_tells_nothing_but_health(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/healthz?verbose=1").data == b"ok"
     ready = client.get("/readyz?verbose=1")
-    assert (ready.status_code, ready.json) == (200, {"database": True, "redis": True})
+    assert (ready.status_code, ready.json) == (200, {"database": True, "redis": True, "workers": 0})
 
 
 def test_S87_ready_means_that_the_database_answers(redis_url: str, tmp_path: Path) -> None:
     address = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     made = app_for(settings_for("encrypted", address, redis_url, tmp_path))
     ready = made.test_client().get("/readyz")
-    assert (ready.status_code, ready.json) == (503, {"database": False, "redis": True})
+    assert (ready.status_code, ready.json) == (503, {"database": False, "redis": True, "workers": 0})
     close(made)
 
 

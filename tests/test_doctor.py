@@ -20,16 +20,17 @@ from tests.conftest import simulator_settings
 from tests.deployments import settings_for
 from tests.servers import SimulatedWeChat
 from tests.test_cli import environment
+from wxbot import heartbeat
 from wxbot.app import create_app
 from wxbot.cli import cli
 from wxbot.db import Database
 from wxbot.doctor import CHECKS, Finding, examine
+from wxbot.heartbeat import Heartbeat
 from wxbot.orders.models import MerchantLine
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.staff import roster
-from wxbot.worker import run_task
 
 CODE = "0123456789abcDEF"
 
@@ -76,7 +77,7 @@ def found(settings: Settings, *, with_worker: bool = False) -> dict[str, Finding
     """All findings by name."""
     with closing(Runtime(settings)) as runtime:
         if with_worker:
-            run_task(runtime, "worker.beat")
+            Heartbeat(runtime.redis).beat()
         return {finding.name: finding for finding in examine(runtime)}
 
 
@@ -199,6 +200,13 @@ def test_a_stopped_line_and_a_silent_worker_are_found(settings: Settings) -> Non
     assert "NOTENOUGH" in findings["merchant_line"].zh
     assert findings["worker"].is_bad
     assert found(settings, with_worker=True)["worker"].verdict == "good"
+    with closing(Runtime(settings)) as runtime:
+        killed = heartbeat.workers(runtime.redis)[0]
+        runtime.redis.expire(f"wxbot:worker:{killed.id}", heartbeat.KEEP_S - heartbeat.SILENT_S - 5)
+    assert found(settings)["worker"].is_bad
+    told = found(settings, with_worker=True)["worker"]
+    assert told.verdict == "note"
+    assert f"pid {killed.pid}" in told.zh
 
 
 def test_a_redis_that_throws_keys_away_is_found(settings: Settings) -> None:

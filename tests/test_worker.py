@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.campaigns.stories import campaign_of, launched
+from wxbot import heartbeat
 from wxbot.runtime import Runtime
-from wxbot.worker import HEARTBEAT_KEY, INTERVALS, TASKS, make_celery, run_task, run_until_quiet
+from wxbot.worker import INTERVALS, TASKS, make_celery, run_task, run_until_quiet
 
 
 def test_the_tables_know_the_same_tasks(runtime: Runtime) -> None:
@@ -56,11 +57,12 @@ def test_F02_the_worker_process_finds_the_work_and_stops_on_sigterm(runtime: Run
             runtime.redis.flushall()
             time.sleep(1.5)
         assert campaign_of(runtime, campaign_id).status == "on"
-        while not runtime.redis.get(HEARTBEAT_KEY) and time.monotonic() < deadline:
+        while not heartbeat.workers(runtime.redis) and time.monotonic() < deadline:
             time.sleep(0.5)
-        assert runtime.redis.get(HEARTBEAT_KEY)
+        assert [known.pid for known in heartbeat.workers(runtime.redis)] == [worker.pid]
         worker.send_signal(signal.SIGTERM)
         worker.wait(30)
+        assert heartbeat.workers(runtime.redis) == []  # it was stopped: nobody misses it
     finally:
         if worker.poll() is None:
             os.killpg(worker.pid, signal.SIGKILL)

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from wxbot import logs
+from wxbot import heartbeat, logs
 from wxbot.runtime import Runtime
 
 log = logs.get_logger(__name__)
@@ -26,10 +26,12 @@ def alive() -> Response:
 def ready() -> tuple[Response, int]:
     """200 when the database answers, else 503.
 
-    Redis is shown but does not decide: callbacks and binds work without it, so this process should go on getting them.
+    Redis and the number of workers that live are shown but do not decide: callbacks and binds work without either, so
+    this process should go on getting them.
     """
     runtime: Runtime = current_app.extensions["wxbot"]
-    found = {"database": _has_database(runtime), "redis": _has_redis(runtime)}
+    living = _living_workers(runtime)
+    found = {"database": _has_database(runtime), "redis": living is not None, "workers": living or 0}
     return jsonify(found), 200 if found["database"] else 503
 
 
@@ -43,9 +45,10 @@ def _has_database(runtime: Runtime) -> bool:
     return True
 
 
-def _has_redis(runtime: Runtime) -> bool:
+def _living_workers(runtime: Runtime) -> int | None:
+    """How many workers live; None when Redis does not answer."""
     try:
-        return bool(runtime.redis.ping())
+        return sum(worker.is_alive for worker in heartbeat.workers(runtime.redis))
     except redis.RedisError as error:
         log.error("not_ready", part="redis", reason=type(error).__name__)
-        return False
+        return None

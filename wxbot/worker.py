@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_shutdown
 from redis.exceptions import RedisError
 
 from wxbot import invariants, ledger
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.draws import bind
+from wxbot.heartbeat import Heartbeat
 from wxbot.logs import configure, get_logger
 from wxbot.orders.bill import fetch_bills
 from wxbot.orders.reconcile import reconcile_due
@@ -30,9 +32,6 @@ from wxbot.vouchers import erasure as voucher_erasure
 from wxbot.vouchers import fetch as voucher_photos
 
 log = get_logger(__name__)
-
-HEARTBEAT_KEY = "wxbot:worker:beat"
-"""Redis key that a living worker renews; `wxbot doctor` and /readyz look at it."""
 
 RECONCILE_BATCH = 200
 
@@ -107,12 +106,6 @@ def _alarm(found: dict[str, int]) -> int:
     return sum(broken.values())
 
 
-def beat(runtime: Runtime) -> int:
-    """Tell the world that this worker lives."""
-    runtime.redis.set(HEARTBEAT_KEY, str(runtime.clock.unix()), ex=60)
-    return 0
-
-
 def match_binds(runtime: Runtime) -> int:
     """Join bind events that came before what they belong to."""
     return bind.match_pending(runtime, runtime.clock.now())
@@ -144,7 +137,6 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "ledger.seal": seal,
     "invariants.check": check,
     "invariants.audit": audit,
-    "worker.beat": beat,
 }
 """Task name → function. Whoever reads this table knows everything the clock can ask for."""
 
@@ -169,7 +161,6 @@ INTERVALS: dict[str, float] = {
     "ledger.seal": 15.0,
     "invariants.check": 60.0,
     "invariants.audit": 3600.0,
-    "worker.beat": 5.0,
 }
 """Task name → seconds between two runs."""
 
@@ -207,23 +198,26 @@ def make_celery(settings: Settings) -> Celery:
         },
     )
     runtime = Runtime(settings)
-    for name, function in TASKS.items():
-        application.task(name=name, shared=False)(_bound(runtime, name, function))
+    heartbeat = Heartbeat(runtime.redis)
+    for name in TASKS:
+        application.task(name=name, shared=False)(_bound(runtime, heartbeat, name))
+    worker_shutdown.connect(lambda **_: heartbeat.end(), weak=False)
     return application
 
 
-def _bound(runtime: Runtime, name: str, function: Callable[[Runtime], int]) -> Callable[[], int]:
+def _bound(runtime: Runtime, heartbeat: Heartbeat, name: str) -> Callable[[], int]:
     """A Celery task body: the function with the process's runtime; a failure is logged, the next tick tries again."""
 
     def body() -> int:
         try:
-            return function(runtime)
+            with heartbeat.during(name):
+                return run_task(runtime, name)
         except Exception:
             log.exception("task_failed", task=name)
             return -1
 
     body.__name__ = name.replace(".", "_")
-    body.__doc__ = function.__doc__
+    body.__doc__ = TASKS[name].__doc__
     return body
 
 

@@ -8,16 +8,14 @@ import redis
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from wxbot import heartbeat
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.migrations import revisions
 from wxbot.runtime import Runtime
 from wxbot.staff.models import ROLES, Staff
-from wxbot.worker import HEARTBEAT_KEY
 
 LEAST_FREE_BYTES = 1 << 30
 CASHIERS = 2
-BEAT_S = 60
-"""A worker that has not been heard of for this long is down."""
 
 
 def profile(runtime: Runtime) -> Finding:
@@ -151,18 +149,27 @@ def redis_keeps_everything(runtime: Runtime) -> Finding:
 
 
 def worker_lives(runtime: Runtime) -> Finding:
-    """A worker has been heard of within the last minute."""
+    """A worker has ended a task within the last minute, and none has fallen silent without being stopped."""
     try:
-        beat = runtime.redis.get(HEARTBEAT_KEY)
+        known = heartbeat.workers(runtime.redis)
     except redis.RedisError as error:
         return bad("连不上 Redis，看不到后台任务", f"no Redis, no sight of the worker: {reason(error)}", "先修好 Redis")
-    age_s = runtime.clock.unix() - float(beat) if isinstance(beat, str) else None
-    if age_s is None or age_s > BEAT_S:
+    living = [worker for worker in known if worker.is_alive]
+    silent = [worker for worker in known if not worker.is_alive]
+    if not living:
         return bad(
             "后台任务没有运行：不会下单，也不会对账", "no worker is running: nothing is ordered or reconciled",
             "wxbot worker(或 systemctl start wxbot-worker)",
         )  # fmt: skip
-    return good(f"后台任务在运行({max(age_s, 0):.0f} 秒前)", f"a worker is running (heard {max(age_s, 0):.0f} s ago)")
+    if silent:
+        lost = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in silent)
+        return note(
+            f"{len(living)} 个后台任务进程在运行；没有正常退出就失去消息的：{lost}",
+            f"{len(living)} workers run; silent without having been stopped: {lost}",
+            "在那台机器上：systemctl status wxbot-worker；10 分钟后不再显示",
+        )
+    said = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in living)
+    return good(f"{len(living)} 个后台任务进程在运行：{said}", f"{len(living)} workers run: {said}")
 
 
 def four_eyes(runtime: Runtime) -> Finding:
