@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select
 
 from tests.deployments import settings_for
+from tests.orders.test_bill import FOREIGN, bill
 from tests.replies.test_answers import write_campaign
 from wxbot.campaigns.models import Campaign
 from wxbot.cli import COMMANDS, cli
 from wxbot.cli.serve import gunicorn_settings
 from wxbot.db import Database
 from wxbot.ledger import Balance
+from wxbot.orders.bill import book_bill, parse_bill
 from wxbot.private_servers import free_port
 from wxbot.settings import Settings
 from wxbot.staff.models import AuditEvent, Staff
@@ -239,18 +242,34 @@ def test_run_both_answers_and_ends_on_a_signal(sqlite_url: str, redis_url: str, 
     root = Path(__file__).resolve().parent.parent
     started = subprocess.Popen(command, env={**env, "PYTHONPATH": str(root)}, cwd=tmp_path, stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         status = 0
         while status != 200 and time.monotonic() < deadline and started.poll() is None:
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-                connection.request("GET", "/readyz")
-                status = connection.getresponse().status
-                connection.close()
-            except OSError:
-                time.sleep(0.2)
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+                try:
+                    connection.request("GET", "/readyz")
+                    status = connection.getresponse().status
+                except OSError:
+                    time.sleep(0.2)
         assert status == 200
     finally:
         started.send_signal(signal.SIGTERM)
-        _, errors = started.communicate(timeout=60)
+        _, errors = started.communicate(timeout=120)
     assert started.returncode == 0, errors.decode()[-2000:]
+
+
+def test_I17_money_in_suspense_is_no_good_end_of_a_check(operator: Operator, database: Database) -> None:
+    from datetime import UTC, datetime
+
+    with database.transaction() as session:
+        book_bill(session, "20260315", parse_bill(bill(FOREIGN)), datetime(2026, 3, 16, tzinfo=UTC))
+    told = operator.refused("ledger", "check")
+    assert "待查科目有 5.00 元" in told and "wxbot payout stop" in told and "9999" in told
+    assert "全部成立" not in told
+    result = operator.run("ledger", "check", "--json")
+    found = json.loads(result.output)
+    assert (result.exit_code, found["ok"], [each["kind"] for each in found["bill"]]) == (
+        1,
+        False,
+        ["suspense", "not_ours"],
+    )

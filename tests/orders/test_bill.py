@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select, update
 
 from wxbot import ledger
 from wxbot.db import Database
 from wxbot.orders.bill import UnreadableBill, book_bill, parse_bill
+from wxbot.orders.bill_faults import findings, look_again
 from wxbot.orders.models import BillLine, Order
 
 NOW = datetime(2026, 3, 16, 4, 0, tzinfo=UTC)
+SENT = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 HEAD = "记账时间,微信支付业务单号,资金流水单号,业务名称,业务类型,收支类型,收支金额（元）,账户结余（元）,资金变更提交申请人,备注,业务凭证号"
 
 
@@ -116,3 +118,93 @@ def test_T8_I1_money_that_moved_twice_under_one_number_is_named(
             book_bill(session, f"2026031{day}", parse_bill(bill(line)), NOW)
     with database.reading() as session:
         assert [row.fault for row in session.scalars(select(BillLine).order_by(BillLine.id))][-1] == fault
+
+
+# --- what the books and the bills do not agree about ------------------------------------------------------------------
+
+
+def kinds(database: Database, now: datetime = NOW) -> dict[str, tuple[int, int]]:
+    """Kind of finding → (how many, fen)."""
+    with database.reading() as session:
+        return {each.kind: (each.count, each.amount_fen) for each in findings(session, now)}
+
+
+def read_bill(database: Database, day: str, *lines: tuple[str, str, str, str, str]) -> None:
+    with database.transaction() as session:
+        book_bill(session, day, parse_bill(bill(*lines)), NOW)
+    with database.transaction() as session:
+        look_again(session, NOW)
+
+
+def test_I17_foreign_lines_and_suspense_are_named_with_their_lines(database: Database) -> None:
+    read_bill(database, "20260315", FOREIGN, TOP_UP)
+    assert kinds(database) == {"suspense": (1, 500), "not_ours": (1, 500)}
+    with database.reading() as session:
+        suspense, foreign = findings(session, NOW)
+        assert [line.mch_billno for line in suspense.lines] == ["9999"]
+        assert "5.00" in suspense.zh and "5.00" in foreign.en
+
+
+def test_I17_a_line_whose_order_becomes_known_leaves_suspense(database: Database) -> None:
+    """As after a restored copy has learnt of an order that it did not hold."""
+    read_bill(database, "20260315", PAID)
+    assert kinds(database) == {"suspense": (1, 113), "not_ours": (1, 113)}
+    _order(database, "received")
+    with database.transaction() as session:
+        look_again(session, NOW)
+        look_again(session, NOW)
+    assert kinds(database) == {}
+    with database.reading() as session:
+        assert ledger.balances(session)["suspense"] == 0
+        assert ledger.unbalanced_accounts(session) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "lines", "found"),
+    [
+        ("received", [], "booked_never_paid"),
+        ("accepted", [], "booked_never_paid"),
+        ("returned", [PAID], "booked_never_returned"),
+        ("received", [PAID], None),
+        ("returned", [PAID, BACK], None),
+        ("unknown", [], None),
+        ("failed", [], None),
+    ],
+)
+def test_I17_what_is_booked_and_stands_in_no_bill_is_named(
+    database: Database, status: str, lines: list[tuple[str, str, str, str, str]], found: str | None
+) -> None:
+    _order(database, status)
+    with database.transaction() as session:
+        session.execute(update(Order).values(created_at=SENT, accepted_at=SENT, settled_at=SENT))
+    read_bill(database, "20260314")
+    assert kinds(database) == {}, "the bill of its day was not read yet"
+    read_bill(database, "20260315", *lines)
+    assert kinds(database) == ({found: (1, 113)} if found else {})
+    if found:
+        late = BACK if found == "booked_never_returned" else PAID
+        read_bill(database, "20260317", late)
+        assert kinds(database) == {}, "the line came with a later bill"
+
+
+def test_I17_around_midnight_and_for_transfers_that_wait_nothing_is_claimed(database: Database) -> None:
+    _order(database, "accepted")
+    midnight = datetime(2026, 3, 15, 15, 58, tzinfo=UTC)  # 23:58 in Shanghai
+    with database.transaction() as session:
+        session.execute(update(Order).values(created_at=midnight, accepted_at=midnight))
+    read_bill(database, "20260315")
+    assert kinds(database) == {}
+    read_bill(database, "20260316")
+    assert kinds(database) == {"booked_never_paid": (1, 113)}
+    with database.transaction() as session:
+        session.execute(update(Order).values(channel="transfer_bills"))
+        session.execute(delete(BillLine))
+        look_again(session, NOW)
+    assert kinds(database) == {}
+
+
+def test_F86_a_bill_that_was_never_read_is_named(database: Database) -> None:
+    _order(database, "unknown")
+    for day, missing in ((16, 0), (17, 0), (18, 1), (19, 2)):
+        found = kinds(database, datetime(2026, 3, day, 4, 0, tzinfo=UTC))
+        assert found == ({"unread": (missing, 0)} if missing else {})

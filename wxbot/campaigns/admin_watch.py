@@ -22,13 +22,25 @@ from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
 from wxbot.money import yuan
-from wxbot.orders import limits
+from wxbot.orders import bill_faults, limits
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MerchantLine
 from wxbot.staff import roster
-from wxbot.staff.console import SMALL, local, locale, log_action, now, number, one_or_404, role_required, runtime, text
+from wxbot.staff.console import (
+    SMALL,
+    local,
+    locale,
+    log_action,
+    may,
+    now,
+    number,
+    one_or_404,
+    role_required,
+    runtime,
+    text,
+)
 from wxbot.staff.models import WATCHERS
 from wxbot.wechat.errors import ErrorRow, row_for
 
@@ -79,6 +91,7 @@ def _overview() -> dict[str, Any]:
             "live": live,
             "waiting": waiting,
             "tallies": listing.tallies(session, [campaign.id for campaign in live]),
+            "differences": bill_faults.findings(session, now()) if may("orders.ledger_page") else [],
         }
 
 

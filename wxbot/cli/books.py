@@ -1,6 +1,7 @@
 """wxbot ledger: where every fen stands, and the proof that the books agree."""
 
 import sys
+from typing import Any
 
 import click
 
@@ -8,11 +9,15 @@ from wxbot import invariants
 from wxbot import ledger as books
 from wxbot.cli.desk import as_json, friendly, opened, show, show_json
 from wxbot.money import yuan
+from wxbot.orders import bill_faults
+from wxbot.orders.bill_faults import BillFinding
 
 MEANINGS_ZH = {
     "external": "外部（充值来源）", "merchant": "商户余额（按我方账）", "reserved": "已预留", "in_flight": "下单途中",
     "tickets": "已下单，未抽中", "unclaimed": "已抽中，未拆开", "paid": "已领取", "suspense": "待查",
 }  # fmt: skip
+
+BILL_WAYS_ZH = {"income": "收入", "outgo": "支出", "no_income": "缺退款", "no_outgo": "缺支出"}
 
 
 @click.group()
@@ -42,21 +47,51 @@ def balances(campaign_id: int | None, is_json: bool) -> None:
 @as_json
 @friendly
 def check(is_json: bool) -> None:
-    """Check every rule that must hold: balances, the hash chain, budgets, orders. Exit code 1 when one is broken."""
+    """Check every rule that must hold, and what WeChat's fund bills say against our books. Exit code 1 when one differs."""
     with opened() as runtime:
         found = {name: int(rows) for name, rows in invariants.check(runtime.database).items()}
-    is_whole = not any(found.values())
+        with runtime.database.reading() as session:
+            differences = bill_faults.findings(session, runtime.clock.now())
+    is_whole = not any(found.values()) and not differences
     if is_json:
-        show_json({"ok": is_whole, "broken": found})
+        show_json({"ok": is_whole, "broken": found, "bill": [_as_fields(each) for each in differences]})
     else:
-        meanings = {
-            name: (query.__doc__ or "").strip().splitlines()[0] for name, query in invariants.INVARIANTS.items()
-        }
-        shown = [("✗" if n else "✓", name, n or "", meanings.get(name, "")) for name, n in found.items()]
-        show("账本检查 Invariants", ("", "规则", "违反数", "Meaning"), shown, "")
-        click.echo(
-            "全部成立。All rules hold."
-            if is_whole
-            else "有规则被破坏：请先暂停发放（后台 → 订单 → 停止所有付款，或 wxbot payout stop），再查明原因。Rules are broken: stop payments first, then find out why."
-        )
+        _show_check(found, differences)
     sys.exit(0 if is_whole else 1)
+
+
+def _show_check(found: dict[str, int], differences: list[BillFinding]) -> None:
+    meanings = {name: (query.__doc__ or "").strip().splitlines()[0] for name, query in invariants.INVARIANTS.items()}
+    shown = [("✗" if n else "✓", name, n or "", meanings.get(name, "")) for name, n in found.items()]
+    show("账本检查 Invariants", ("", "规则", "违反数", "Meaning"), shown, "")
+    if any(found.values()):
+        click.echo(
+            "有规则被破坏：请先暂停发放（后台 → 订单 → 停止所有付款，或 wxbot payout stop），再查明原因。Rules are broken: stop payments first, then find out why."
+        )
+    for each in differences:
+        click.echo(f"\n✗ {each.zh}\n  {each.en}")
+        rows = [
+            (
+                line.id,
+                line.day,
+                BILL_WAYS_ZH[line.kind],
+                yuan(line.amount_fen),
+                line.mch_billno or "",
+                line.line_key,
+                line.fault,
+            )
+            for line in each.lines
+        ]
+        if rows:
+            show("", ("#", "日期", "方向", "金额 元", "商户单号", "流水", "Fault"), rows, "")
+    if not any(found.values()) and not differences:
+        click.echo("全部成立，账单一致。All rules hold, and the fund bills agree.")
+
+
+def _as_fields(finding: BillFinding) -> dict[str, Any]:
+    names = ("id", "day", "kind", "amount_fen", "mch_billno", "line_key", "fault")
+    lines = [{name: getattr(line, name) for name in names} for line in finding.lines]
+    return {
+        "kind": finding.kind, "count": finding.count, "amount_fen": finding.amount_fen, "zh": finding.zh, "en": finding.en,
+        "lines": lines,
+    }  # fmt: skip

@@ -13,7 +13,7 @@ from wxbot import ledger
 from wxbot.db import Database
 from wxbot.ledger import Balance
 from wxbot.money import yuan
-from wxbot.orders import limits, listing, manual, reconcile, words
+from wxbot.orders import bill_faults, limits, listing, manual, reconcile, words
 from wxbot.orders.export import csv_response
 from wxbot.orders.manual import NotSettleable
 from wxbot.orders.models import MARKED_AS, Mark, MerchantLine, Order
@@ -54,9 +54,11 @@ def ledger_page() -> str:
         )  # fmt: skip
         per_budget = _per_budget(session)
         names = listing.budget_names(session, {entry.budget_id for entry in found} | per_budget.keys() | {budget_id})
+        differences = [] if budget_id else bill_faults.findings(session, now())
     return render_template(
         "console/ledger.html", accounts=accounts, entries=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS,
         budget_id=budget_id, kinds=listing.KINDS, kind=kind, ref=text("ref"), per_budget=per_budget, names=names,
+        differences=differences,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import csv
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import ledger
@@ -15,6 +15,8 @@ from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.money import NotMoney, parse_yuan
+from wxbot.orders import bill_faults
+from wxbot.orders.bill_faults import DAYS_BACK
 from wxbot.orders.models import BillDay, BillLine, Order
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import WeChatError
@@ -22,8 +24,6 @@ from wxbot.wechat.errors import WeChatError
 log = get_logger(__name__)
 
 READY_HOUR = 10
-DAYS_BACK = 14
-"""How far back a missing bill is still fetched."""
 
 SUMMARY = "资金流水总笔数"
 COLUMNS = 11
@@ -82,12 +82,17 @@ def _line(row: list[str]) -> FundLine:
 def fetch_bills(runtime: Runtime) -> int:
     """Read the bills of past days that are missing; returns how many were read. A missing bill is an alarm, not an OK."""
     now = runtime.clock.now()
-    if now.astimezone(SHANGHAI).hour < READY_HOUR:
-        return 0
+    read = _fetch_missing(runtime, now) if now.astimezone(SHANGHAI).hour >= READY_HOUR else 0
+    with runtime.database.transaction() as session:
+        bill_faults.look_again(session, runtime.database.now(session), is_bill_new=read > 0)
+    return read
+
+
+def _fetch_missing(runtime: Runtime, now: datetime) -> int:
     today = shanghai_day(now)
     with runtime.database.reading() as session:
         known = set(session.scalars(select(BillDay.day)))
-        first = session.execute(select(func.min(Order.created_at))).scalar_one_or_none()
+        first = bill_faults.first_order_at(session)
     read = 0
     for back in range(DAYS_BACK, 0, -1):
         day = today - timedelta(days=back)
@@ -121,7 +126,11 @@ def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) 
         order = session.execute(
             select(Order).where(or_(Order.mch_billno == line.mch_billno, Order.detail_id == line.detail_id))
         ).scalars().first()  # fmt: skip
-        fault = _fault(order, line) or (_doubled(session, order, line) if order else None)
+        if order is None:
+            fault = None if line.is_income and "充值" in line.kind else bill_faults.NOT_OURS
+        else:
+            bill_faults.forget_missing(session, order.mch_billno, line.is_income)
+            fault = bill_faults.fault_of(order, line.is_income, line.amount_fen) or _doubled(session, order, line)
         faults += fault is not None
         if order is None:
             _post_foreign(session, key, line, now)
@@ -135,19 +144,6 @@ def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) 
     if faults:
         log.error("bill_differs", day=day, faults=faults)
     return faults
-
-
-def _fault(order: Order | None, line: FundLine) -> str | None:
-    """What is wrong with a line, or None: the classes a person has to look at (money T8)."""
-    if order is None:
-        return None if line.is_income and "充值" in line.kind else "not_ours"
-    if order.amount_fen != line.amount_fen:
-        return "amount_differs"
-    if line.is_income and order.status not in ("returned", "failed", "accepted", "unknown"):
-        return "returned_but_booked_" + order.status
-    if not line.is_income and order.status in ("planned", "failed"):
-        return "paid_but_booked_" + order.status
-    return None
 
 
 def _doubled(session: Session, order: Order, line: FundLine) -> str | None:

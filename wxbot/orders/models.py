@@ -182,7 +182,10 @@ class Quota(Base):
 
 
 class BillLine(Base):
-    """One line of WeChat's daily fund bill, matched to an order or standing in suspense (I17)."""
+    """One line of WeChat's daily fund bill, matched to an order or standing in suspense (I17).
+
+    `kind` is `income` or `outgo`; `no_outgo` and `no_income` stand for a line that should be there and is not.
+    """
 
     __tablename__ = "bill_lines"
 
@@ -195,6 +198,11 @@ class BillLine(Base):
     order_id: Mapped[int | None] = mapped_column(BigInteger)
     fault: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_bill_lines_fault", "fault", "id",
+              sqlite_where=text("fault IS NOT NULL"), postgresql_where=text("fault IS NOT NULL")),
+    )  # fmt: skip
 
 
 class BillDay(Base):

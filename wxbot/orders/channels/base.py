@@ -57,6 +57,8 @@ class Channel(Protocol):
     """The ledger account that holds the money once WeChat has placed it: `tickets` or `unclaimed`."""
     needs_secret: bool
     """Whether an order without its secret is of no use: then the same number is sent again to get it."""
+    is_billed_when_placed: bool
+    """Whether the fund bill shows the payment from the day on which WeChat placed it, taken by a person or not."""
 
     def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
         """The complete business parameters, fixed for ever once the order exists (money rule 1, I5)."""

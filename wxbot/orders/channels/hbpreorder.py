@@ -22,6 +22,7 @@ class HbPreOrder(RedPack):
     life = timedelta(seconds=limits.TICKET_LIFE_S)
     holding = "tickets"
     needs_secret = True
+    is_billed_when_placed = True
     proof_field = "detail_id"
     secret_field = "sp_ticket"
     echoed: Mapping[str, str] = {"mch_billno": "mch_billno", "total_amount": "amount_fen"}

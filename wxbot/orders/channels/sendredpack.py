@@ -23,6 +23,7 @@ class SendRedPack(RedPack):
     life = timedelta(hours=24)
     holding = "unclaimed"
     needs_secret = False
+    is_billed_when_placed = True
     proof_field = "send_listid"
     echoed: Mapping[str, str] = {"mch_billno": "mch_billno", "total_amount": "amount_fen", "re_openid": "openid"}
 

@@ -23,6 +23,7 @@ class TransferBills:
     api = "transfer"
     holding = "unclaimed"
     needs_secret = True
+    is_billed_when_placed = False
 
     def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
         """The body of §4.2; the signature is made anew at each call."""
