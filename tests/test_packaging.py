@@ -3,93 +3,25 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import shutil
-import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import simulator_settings
+from tests.installs import Environment, as_environment, assert_it_lives, build_wheel
+from tests.servers import ROOT, SimulatedWeChat
 from wxbot.private_servers import free_port
-
-ROOT = Path(__file__).resolve().parent.parent
-UV = Path(sys.executable).with_name("uv")
-SETTINGS = {
-    "WXBOT_PROFILE": "production",
-    "WXBOT_PUBLIC_URL": "https://shop.example.com",
-    "WXBOT_SECRET_KEY": "a-secret-key-for-tests-only-0123456789abcdef",
-    "WXBOT_APPID": "wx0123456789abcdef",
-    "WXBOT_APPSECRET": "not-a-real-secret",
-    "WXBOT_ORIGINAL_ID": "gh_0123456789ab",
-    "WXBOT_CALLBACK_TOKEN": "notarealcallbacktoken",
-    "WXBOT_AES_KEY": "a" * 43,
-    "WXBOT_MCH_ID": "1900000001",
-    "WXBOT_PAY_KEY": "k" * 32,
-    "WXBOT_PAY_CERT_FILE": "cert.pem",
-    "WXBOT_PAY_CERT_KEY_FILE": "key.pem",
-}
-# Asks the installed application for a page, a front-end file and the schema, as a server there would.
-VISIT = """
-import sys, pathlib, wxbot
-from wxbot.app import create_app
-from wxbot.db import Database
-from wxbot.migrations import revisions, upgrade
-from wxbot.settings import load_settings
-
-assert "site-packages" in wxbot.__file__, wxbot.__file__
-settings = load_settings()
-database = Database(settings.database_url)
-upgrade(database)
-assert len(set(revisions(database))) == 1
-database.close()
-client = create_app(settings).test_client()
-host = {"base_url": settings.public_url}
-assert client.get("/healthz", **host).text == "ok"
-page = client.get("/no/such/page", **host)
-assert page.status_code == 404 and "页面不存在" in page.text, page.text
-style = client.get("/static/vendor/weui.min.css", **host)
-assert style.status_code == 200 and len(style.data) > 1000
-ready = client.get("/readyz", **host)
-assert ready.json["database"] is True, ready.text
-from wxbot.wsgi import app
-assert app.name == "wxbot"
-print("served", page.status_code, len(style.data))
-"""
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from this tree."""
-    if not (ROOT / "wxbot" / "static" / "vendor" / "weui.min.css").is_file():
-        pytest.fail("The front-end files are missing: run `make assets` (or `make test`, which does it).")
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "--wheel-dir", str(folder), str(ROOT)], check=True, cwd=ROOT)
-    (made,) = folder.glob("wxbot-*.whl")
-    return made
-
-
-@pytest.fixture(scope="module")
-def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A virtual environment of its own with the locked packages and the wheel; removed afterwards (it is large)."""
-    folder = tmp_path_factory.mktemp("elsewhere")
-    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-    python = str(folder / "venv" / "bin" / "python")
-    lock = str(ROOT / "requirements" / "run.lock")
-    quick = [str(UV), "pip", "install", "--quiet", "--python", python, "--no-deps"]
-    plain = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--disable-pip-version-check"]
-    # uv is quick where it may be used; pip knows every mirror that this machine is set up for.
-    if subprocess.run([*quick, "--require-hashes", "--requirement", lock], capture_output=True, check=False).returncode:
-        subprocess.run([*plain, "--require-hashes", "--requirement", lock], check=True)
-    subprocess.run([*plain, "--no-index", str(wheel)], check=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    return build_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_holds_every_page_and_front_end_file(wheel: Path) -> None:
@@ -104,24 +36,21 @@ def test_the_wheel_holds_every_page_and_front_end_file(wheel: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_the_wheel_installs_elsewhere_and_serves_its_pages(elsewhere: Path) -> None:
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("WXBOT_", "PYTHON"))}
-    env |= SETTINGS | {
-        "WXBOT_DATABASE_URL": f"sqlite:///{elsewhere / 'wxbot.db'}",
-        "WXBOT_REDIS_URL": f"redis://127.0.0.1:{free_port()}/0",  # nobody there: pages must not need Redis
-    }
-    command = [str(elsewhere / "venv" / "bin" / "python"), "-c", VISIT]
-    seen = subprocess.run(command, cwd=elsewhere, env=env, capture_output=True, text=True, check=False)
-    assert seen.returncode == 0 and "served 404" in seen.stdout, seen.stdout + seen.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_the_installed_command_line_answers(elsewhere: Path) -> None:
-    command = [str(elsewhere / "venv" / "bin" / "wxbot"), "--help"]
-    seen = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
-    assert seen.returncode == 0 and "demo" in seen.stdout, seen.stdout + seen.stderr
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_wheel_and_its_lock_serve_pages_and_run_a_worker_in_an_empty_environment(
+    wheel: Path, simulator: SimulatedWeChat, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    installed = Environment(tmp_path / "elsewhere")
+    installed.lay("run")
+    installed.pip("--no-deps", "--no-index", str(wheel))
+    try:
+        assert "demo" in installed.run("wxbot", "--help").stdout
+        url = f"http://127.0.0.1:{free_port()}"
+        settings = simulator_settings(simulator, database_url, redis_url, tmp_path, public_url=url)
+        assert_it_lives(installed, as_environment(settings))
+    finally:
+        installed.remove()
 
 
 def test_every_imported_library_is_a_named_dependency() -> None:
@@ -155,3 +84,12 @@ def test_the_locks_hold_what_the_project_names() -> None:
         ]
         names = {re.split(r"[\[<>=~!; ]", line)[0].lower().replace("_", "-") for line in wanted} - {"wxbot"}
         assert names <= locked, f"{lock}.lock is behind pyproject.toml ({sorted(names - locked)}): run `make lock`"
+
+
+def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    entries = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert entries[0] == project["version"], (
+        "a change that a user would notice moves the version; CHANGELOG.md says what"
+    )
+    assert len(set(entries)) == len(entries)
