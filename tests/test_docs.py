@@ -27,7 +27,17 @@ from wxbot.wechat.errors import all_rows
 from wxbot.worker import INTERVALS, TASKS
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/zh/*.md"), *ROOT.glob("deploy/*.md")])
+SETTINGS = ("docs/settings.md", "docs/zh/settings.md")
+OPERATIONS = ("docs/operations.md", "docs/zh/operations.md")
+TRANSLATED = {
+    "deploy/README.md": "docs/zh/deploy.md",
+    "docs/operations.md": "docs/zh/operations.md",
+    "docs/real-wechat.md": "docs/zh/real-wechat.md",
+    "docs/settings.md": "docs/zh/settings.md",
+}
+"""Pages for those who install and run wxbot, and the same pages in Chinese."""
+
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -52,9 +62,10 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_every_setting_is_documented() -> None:
-    page = text("docs/settings.md")
-    missing = [name for name in Settings.model_fields if f"`WXBOT_{name.upper()}`" not in page]
+@pytest.mark.parametrize("page", SETTINGS)
+def test_every_setting_is_documented(page: str) -> None:
+    told = text(page)
+    missing = [name for name in Settings.model_fields if f"`WXBOT_{name.upper()}`" not in told]
     assert missing == []
 
 
@@ -67,53 +78,60 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
         assert named <= known, f"{page.name}: {sorted(named - known)}"
 
 
-def test_documented_defaults_are_the_defaults() -> None:
-    rows = dict(re.findall(r"^\| `(WXBOT_\w+)` \| `([^`]+)` \|", text("docs/settings.md"), re.MULTILINE))
+@pytest.mark.parametrize("page", SETTINGS)
+def test_documented_defaults_are_the_defaults(page: str) -> None:
+    rows = dict(re.findall(r"^\| `(WXBOT_\w+)` \| `([^`]+)` \|", text(page), re.MULTILINE))
     assert len(rows) > 20
     for name, told in rows.items():
         default = Settings.model_fields[name.removeprefix("WXBOT_").lower()].default
         assert told == (str(default).lower() if isinstance(default, bool) else str(default)), name
 
 
-def test_every_command_is_documented() -> None:
-    page = text("docs/operations.md")
-    missing = [command for command in commands(cli) if f"`wxbot {command}" not in page]
+@pytest.mark.parametrize("page", OPERATIONS)
+def test_every_command_is_documented(page: str) -> None:
+    told = text(page)
+    missing = [command for command in commands(cli) if f"`wxbot {command}" not in told]
     assert missing == []
 
 
-def test_every_task_is_documented_with_its_interval() -> None:
-    page = text("docs/operations.md")
+@pytest.mark.parametrize("page", OPERATIONS)
+def test_every_task_is_documented_with_its_interval(page: str) -> None:
+    told = text(page)
     for name in TASKS:
-        found = re.search(rf"^\| `{re.escape(name)}` \| (\d+) (s|min) \|", page, re.MULTILINE)
+        found = re.search(rf"^\| `{re.escape(name)}` \| (\d+) (s|min) \|", told, re.MULTILINE)
         assert found is not None, name
         assert int(found[1]) * {"s": 1, "min": 60}[found[2]] == INTERVALS[name], name
 
 
 @pytest.mark.parametrize(
-    ("title", "statuses"),
+    ("title", "title_zh", "statuses"),
     [
-        ("Campaign:", CAMPAIGN_STATUSES),
-        ("Packet:", PACKET_STATUSES),
-        ("Order:", ORDER_STATUSES),
-        ("Draw:", DRAW_STATUSES),
-        ("Payout:", PAYOUT_STATUSES),
-        ("Why an approved payout waits:", HOLDS),
-        ("List to pay:", LIST_STATUSES),
-        ("Voucher:", VOUCHER_STATUSES),
-        ("Photo of a voucher:", PHOTO_STATUSES),
-        ("Binding:", BINDING_STATUSES),
-        ("Text message:", SMS_STATUSES),
-        ("Code:", CODE_STATUSES),
-        ("Notice:", NOTICE_STATUSES),
+        ("Campaign:", "活动：", CAMPAIGN_STATUSES),
+        ("Packet:", "红包：", PACKET_STATUSES),
+        ("Order:", "订单：", ORDER_STATUSES),
+        ("Draw:", "抽取：", DRAW_STATUSES),
+        ("Payout:", "付款：", PAYOUT_STATUSES),
+        ("Why an approved payout waits:", "已批准的付款为什么在等：", HOLDS),
+        ("List to pay:", "付款名单：", LIST_STATUSES),
+        ("Voucher:", "凭证：", VOUCHER_STATUSES),
+        ("Photo of a voucher:", "凭证的照片：", PHOTO_STATUSES),
+        ("Binding:", "绑定：", BINDING_STATUSES),
+        ("Text message:", "短信：", SMS_STATUSES),
+        ("Code:", "验证码：", CODE_STATUSES),
+        ("Notice:", "通知：", NOTICE_STATUSES),
     ],
 )
-def test_every_status_is_explained(title: str, statuses: dict[str, str]) -> None:
-    table = text("docs/operations.md").split(f"\n{title}\n\n")[1].split("\n\n")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(statuses)
+def test_every_status_is_explained(title: str, title_zh: str, statuses: dict[str, str]) -> None:
+    for page, heading in zip(OPERATIONS, (title, title_zh), strict=True):
+        table = text(page).split(f"\n{heading}\n\n")[1].split("\n\n")[0]
+        assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(statuses)
 
 
-def test_every_reason_that_stops_the_line_says_what_to_do() -> None:
-    section = text("docs/operations.md").split("## When the line is stopped")[1].split("\n## ")[0]
+@pytest.mark.parametrize(
+    ("page", "title"), [(OPERATIONS[0], "When the line is stopped"), (OPERATIONS[1], "停止发送的时候")]
+)
+def test_every_reason_that_stops_the_line_says_what_to_do(page: str, title: str) -> None:
+    section = text(page).split(f"## {title}")[1].split("\n## ")[0]
     apis = ("pay", "redpack", "transfer")
     reasons = {row.code for row in all_rows() if row.api in apis and row.stops_the_line} | {OPERATOR_STOP}
     assert {reason for reason in reasons if f"`{reason}`" not in section} == set()
@@ -132,6 +150,7 @@ def test_the_order_of_imports_in_the_design_is_the_contract() -> None:
 def test_the_number_of_checks_is_told_rightly() -> None:
     for page in ("docs/operations.md", "CHANGELOG.md"):
         assert f"{len(CHECKS)} checks" in text(page), page
+    assert f"{len(CHECKS)} 项检查" in text("docs/zh/operations.md")
 
 
 def script(name: str) -> ModuleType:
@@ -177,3 +196,36 @@ def test_pictures_are_small_and_used() -> None:
 def test_no_page_names_a_registry_or_a_path_of_one_machine(page: Path) -> None:
     content = page.read_text(encoding="utf-8")
     assert re.findall(r"pypi\.org|npmjs|files\.pythonhosted|registry\.|/(?:root|work|tmp)/|/home/\w", content) == []
+
+
+def skeleton(page: str) -> list[str]:
+    """What a page has in every language: its headings' levels, the first cells of its tables, its blocks of code, in their order."""
+    found: list[str] = []
+    is_code = False
+    for line in text(page).splitlines():
+        line = line.strip()
+        if line.startswith("```"):
+            is_code = not is_code
+        elif is_code:
+            found.append(line.partition(" #")[0].strip())
+        elif line.startswith("#"):
+            found.append("heading " + line.split()[0])
+        elif line.startswith("| `"):
+            found.append(line.split(" | ")[0])
+    return [line for line in found if line and not line.startswith("# ")]
+
+
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_the_chinese_page_has_everything_the_english_one_has(page: str) -> None:
+    assert skeleton(TRANSLATED[page]) == skeleton(page)
+
+
+@pytest.mark.parametrize("page", TRANSLATED)
+def test_the_chinese_page_names_the_same_settings_commands_and_files(page: str) -> None:
+    def named(content: str) -> set[str]:
+        spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", content, flags=re.DOTALL))
+        return {
+            span for span in spans if re.match(r"WXBOT_|wxbot |/|[\w.-]+\.(pem|conf|lock|service|py|md|env)\b", span)
+        }
+
+    assert named(text(TRANSLATED[page])) == named(text(page))
