@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from tests.conftest import simulator_settings
 from tests.deployments import settings_for
 from tests.servers import SimulatedWeChat
 from tests.test_cli import environment
-from wxbot import heartbeat
+from wxbot import doctor, heartbeat
 from wxbot.app import create_app
 from wxbot.cli import cli
 from wxbot.db import Database
@@ -268,3 +269,16 @@ def test_the_command_names_wrong_settings(tmp_path: Path, monkeypatch: pytest.Mo
     assert result.exit_code == 1
     seen = json.loads(result.stdout)
     assert "WXBOT_SECRET_KEY" in seen["checks"][0]["en"]
+
+
+def test_every_way_to_mend_is_said_in_both_languages() -> None:
+    """A command reads the same in both; whatever has Chinese words in it has its English beside it."""
+    said_once = []
+    for path in sorted(Path(doctor.__file__).parent.glob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            if not isinstance(call.func, ast.Name) or call.func.id not in ("bad", "note", "found"):
+                continue
+            if len(call.args) == 3 and not ast.unparse(call.args[2]).isascii():
+                said_once.append(f"{path.name}:{call.lineno}")
+    assert said_once == []

@@ -23,8 +23,9 @@ def doctor(is_json: bool) -> None:
         runtime = Runtime(load_settings())
     except SettingsError as error:
         finding = Finding(
-            "bad", "配置有误，其他检查无法进行", str(error), "按上面的提示修改 .env 或环境变量", "settings"
-        )
+            "bad", "配置有误，其他检查无法进行", str(error), "按上面的提示修改 .env 或环境变量",
+            "change .env or the environment as it says above", "settings",
+        )  # fmt: skip
         _tell([finding], is_json)
         sys.exit(1)
     runtime.clock.refresh()
@@ -59,6 +60,8 @@ def _print(console: Console, finding: Finding) -> None:
     console.print(line)
     if finding.mend:
         console.print(Text(f"    → {finding.mend}", style="cyan"))
+        if finding.mend_en != finding.mend:
+            console.print(Text(f"      {finding.mend_en}", style="dim cyan"))
 
 
 def _sum_up(console: Console, found: list[Finding]) -> None:

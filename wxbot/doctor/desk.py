@@ -24,17 +24,17 @@ def text_messages(runtime: Runtime) -> Finding:
     if name == "none":
         return note(
             "没有配置短信服务：没有人能绑定手机号", "no provider of text messages is set: nobody can bind a phone",
-            "需要绑定时设置 WXBOT_SMS_PROVIDER(tencent 或 aliyun)",
+            "需要绑定时设置 WXBOT_SMS_PROVIDER(tencent 或 aliyun)", "set WXBOT_SMS_PROVIDER (tencent or aliyun) when people are to bind phones",
         )  # fmt: skip
     if settings.sms_fen_per_day < max(settings.sms_fen, 1):
         return bad(
             "短信每日预算不够发一条", "the day's money for text messages does not pay for one",
-            "调高 WXBOT_SMS_FEN_PER_DAY",
+            "调高 WXBOT_SMS_FEN_PER_DAY", "raise WXBOT_SMS_FEN_PER_DAY",
         )  # fmt: skip
     if name == "tencent" and not settings.sms_app_id:
         return bad(
             "腾讯云短信缺少 SmsSdkAppId", "Tencent's SmsSdkAppId is missing",
-            "设置 WXBOT_SMS_APP_ID(腾讯云短信控制台 → 应用管理)",
+            "设置 WXBOT_SMS_APP_ID(腾讯云短信控制台 → 应用管理)", "set WXBOT_SMS_APP_ID (Tencent Cloud's console for text messages → 应用管理)",
         )  # fmt: skip
     try:
         provider_of(settings, runtime.transport)
@@ -58,7 +58,7 @@ def roster(runtime: Runtime) -> Finding:
     if someone is None:
         return note(
             "名册是空的，而名册外的号码不能绑定", "the roster is empty, and numbers that are not on it may not bind",
-            "在后台 → 人员名册 上传表格；或设置 WXBOT_BINDING_POLICY=hold",
+            "在后台 → 人员名册 上传表格；或设置 WXBOT_BINDING_POLICY=hold", "upload a sheet at 人员名册 in the console, or set WXBOT_BINDING_POLICY=hold",
         )  # fmt: skip
     return good("名册里有人，名册外的号码不能绑定", "the roster has people; other numbers may not bind")
 
@@ -75,12 +75,20 @@ def voucher_storage(runtime: Runtime) -> Finding:
         store.delete(key)
     except StorageProblem as error:
         mends = {
-            "s3": "核对 WXBOT_S3_…，以及桶是否存在、密钥有没有读写删权限；缺 boto3 时 pip install 'wxbot[s3]'",
-            "folder": f"让运行 wxbot 的用户能写 {place}",
+            "s3": (
+                "核对 WXBOT_S3_…，以及桶是否存在、密钥有没有读写删权限；缺 boto3 时 pip install 'wxbot[s3]'",
+                "compare WXBOT_S3_…: does the bucket exist, may the key read, write and delete? Without boto3: pip install 'wxbot[s3]'",
+            ),
+            "folder": (f"让运行 wxbot 的用户能写 {place}", f"let the user that runs wxbot write {place}"),
         }
-        return bad(f"凭证照片存不进 {place}", f"photos cannot be kept in {place}: {reason(error)}", mends[settings.voucher_storage])  # fmt: skip
+        return bad(f"凭证照片存不进 {place}", f"photos cannot be kept in {place}: {reason(error)}", *mends[settings.voucher_storage])  # fmt: skip
     if not is_same:
-        return bad(f"{place} 读回的内容不同", f"{place} gives back something else", "检查存储前面是否有缓存或改写")
+        return bad(
+            f"{place} 读回的内容不同",
+            f"{place} gives back something else",
+            "检查存储前面是否有缓存或改写",
+            "look for a cache or something else in front of the store that changes what it holds",
+        )
     return good(f"凭证照片存在 {place}，可读写", f"photos are kept in {place}, which can be written and read")
 
 
@@ -93,6 +101,6 @@ def photo_reader(runtime: Runtime) -> Finding:
     except Refused as refused:
         return bad(
             "处理照片的子进程没有正常工作", f"the program that reads photos failed: {refused.reason}",
-            "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB",
+            "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB", "look for photo_child_died in the log; is Pillow installed, are 512 MB of memory free?",
         )  # fmt: skip
     return good(f"照片能处理（{read.width}×{read.height}）", f"photos can be read ({read.width}×{read.height})")

@@ -18,13 +18,21 @@ _CONNECTION = re.compile(r"\w+Error: _\w+\(.*?\): |Failed to establish a new con
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's verdict, said in Chinese and English, and how to mend it (empty when there is nothing to mend)."""
+    """One check's verdict, said in Chinese and English, and how to mend it (empty when there is nothing to mend).
+
+    `mend_en` may be left out where `mend` is a command, which reads the same in both languages.
+    """
 
     verdict: Verdict
     zh: str
     en: str
     mend: str = ""
+    mend_en: str = ""
     name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.mend_en:
+            object.__setattr__(self, "mend_en", self.mend)
 
     @property
     def is_bad(self) -> bool:
@@ -39,7 +47,7 @@ class Finding:
         """For JSON."""
         return {
             "check": self.name, "ok": not self.is_bad, "verdict": self.verdict, "zh": self.zh, "en": self.en,
-            "mend": self.mend,
+            "mend": self.mend, "mend_en": self.mend_en,
         }  # fmt: skip
 
 
@@ -48,14 +56,14 @@ def good(zh: str, en: str) -> Finding:
     return Finding("good", zh, en)
 
 
-def note(zh: str, en: str, mend: str = "") -> Finding:
+def note(zh: str, en: str, mend: str = "", mend_en: str = "") -> Finding:
     """Worth knowing, or to be looked at by a person."""
-    return Finding("note", zh, en, mend)
+    return Finding("note", zh, en, mend, mend_en)
 
 
-def bad(zh: str, en: str, mend: str) -> Finding:
+def bad(zh: str, en: str, mend: str, mend_en: str = "") -> Finding:
     """Must be mended."""
-    return Finding("bad", zh, en, mend)
+    return Finding("bad", zh, en, mend, mend_en)
 
 
 def reason(error: BaseException) -> str:
@@ -68,5 +76,8 @@ def trouble_of(error: Exception) -> Finding:
     """The finding of a check that could not finish."""
     text = f"{type(error).__name__}: {reason(error)}"
     return bad(
-        f"检查没有完成：{text}", f"The check did not finish: {text}", "先解决上面的问题，再运行一次 wxbot doctor"
+        f"检查没有完成：{text}",
+        f"The check did not finish: {text}",
+        "先解决上面的问题，再运行一次 wxbot doctor",
+        "mend what stands above, then run wxbot doctor again",
     )

@@ -41,7 +41,7 @@ def data_folder(runtime: Runtime) -> Finding:
     if not os.access(folder, os.W_OK | os.X_OK):
         return bad(
             f"数据目录 {folder} 不可写", f"the data folder {folder} cannot be written",
-            f"让运行 wxbot 的用户拥有它：chown -R $(whoami) {folder}",
+            f"让运行 wxbot 的用户拥有它：chown -R $(whoami) {folder}", f"let the user that runs wxbot own it: chown -R $(whoami) {folder}",
         )  # fmt: skip
     if folder.stat().st_mode & 0o007 and not runtime.settings.is_simulated:
         return note(
@@ -59,9 +59,14 @@ def disk_space(runtime: Runtime) -> Finding:
     share = usage.free * 100 // usage.total
     said = f"{usage.free / (1 << 30):.1f} GB ({share} %)"
     if usage.free < LEAST_FREE_BYTES:
-        return bad(f"磁盘只剩 {said}", f"only {said} of the disk are free", "清理磁盘或扩容；磁盘写满时 wxbot 停止发放")
+        return bad(
+            f"磁盘只剩 {said}",
+            f"only {said} of the disk are free",
+            "清理磁盘或扩容；磁盘写满时 wxbot 停止发放",
+            "make room on the disk, or get a larger one; wxbot stops sending when it is full",
+        )
     if share < 20:
-        return note(f"磁盘剩余 {said}", f"{said} of the disk are free", "请尽早扩容")
+        return note(f"磁盘剩余 {said}", f"{said} of the disk are free", "请尽早扩容", "get a larger disk soon")
     return good(f"磁盘剩余 {said}", f"{said} of the disk are free")
 
 
@@ -74,7 +79,7 @@ def database_answers(runtime: Runtime) -> Finding:
     except SQLAlchemyError as error:
         return bad(
             "连不上数据库", f"the database does not answer: {reason(getattr(error, 'orig', None) or error)}",
-            "检查 WXBOT_DATABASE_URL，以及数据库是否在运行",
+            "检查 WXBOT_DATABASE_URL，以及数据库是否在运行", "check WXBOT_DATABASE_URL, and whether the database runs",
         )  # fmt: skip
     took_ms = (time.perf_counter() - began) * 1000
     kind = runtime.database.engine.dialect.name
@@ -109,6 +114,7 @@ def database_is_durable(runtime: Runtime) -> Finding:
         return bad(
             f"数据库断电可能丢账：{said}", f"a power loss could lose bookings: {said}",
             "改成 " + ", ".join(f"{name}={wanted[name]}" for name in wrong),
+            "set " + ", ".join(f"{name}={wanted[name]}" for name in wrong),
         )  # fmt: skip
     said = ", ".join(f"{name}={value}" for name, value in found.items())
     return good(f"数据库落盘设置正确（{said}）", f"commits are durable ({said})")
@@ -124,6 +130,7 @@ def redis_answers(runtime: Runtime) -> Finding:
             "连不上 Redis",
             f"Redis does not answer: {reason(error)}",
             "检查 WXBOT_REDIS_URL，以及 Redis/Valkey 是否在运行",
+            "check WXBOT_REDIS_URL, and whether Redis or Valkey runs",
         )
     took_ms = (time.perf_counter() - began) * 1000
     return good(f"Redis 正常（{took_ms:.1f} 毫秒）", f"Redis answers ({took_ms:.1f} ms)")
@@ -135,15 +142,20 @@ def redis_keeps_everything(runtime: Runtime) -> Finding:
         found = runtime.redis.config_get("maxmemory-policy")
     except redis.ResponseError:
         return note(
-            "Redis 不允许查看 maxmemory-policy", "Redis does not let us read maxmemory-policy", "请确认它是 noeviction"
+            "Redis 不允许查看 maxmemory-policy",
+            "Redis does not let us read maxmemory-policy",
+            "请确认它是 noeviction",
+            "make sure that it is noeviction",
         )
     except redis.RedisError as error:
-        return bad("连不上 Redis", f"Redis does not answer: {reason(error)}", "检查 WXBOT_REDIS_URL")
+        return bad(
+            "连不上 Redis", f"Redis does not answer: {reason(error)}", "检查 WXBOT_REDIS_URL", "check WXBOT_REDIS_URL"
+        )
     policy = found.get("maxmemory-policy", "") if isinstance(found, dict) else ""
     if policy != "noeviction":
         return bad(
             f"Redis 会自动丢弃数据（{policy}）", f"Redis throws keys away by itself ({policy})",
-            "redis-cli CONFIG SET maxmemory-policy noeviction，并写进 redis.conf",
+            "redis-cli CONFIG SET maxmemory-policy noeviction，并写进 redis.conf", "redis-cli CONFIG SET maxmemory-policy noeviction, and write it into redis.conf",
         )  # fmt: skip
     return good("Redis 不会自动丢弃数据（noeviction）", "Redis throws nothing away (noeviction)")
 
@@ -153,13 +165,13 @@ def worker_lives(runtime: Runtime) -> Finding:
     try:
         known = heartbeat.workers(runtime.redis)
     except redis.RedisError as error:
-        return bad("连不上 Redis，看不到后台任务", f"no Redis, no sight of the worker: {reason(error)}", "先修好 Redis")
+        return bad("连不上 Redis，看不到后台任务", f"no Redis, no sight of the worker: {reason(error)}", "先修好 Redis", "mend Redis first")  # fmt: skip
     living = [worker for worker in known if worker.is_alive]
     silent = [worker for worker in known if not worker.is_alive]
     if not living:
         return bad(
             "后台任务没有运行：不会下单，也不会对账", "no worker is running: nothing is ordered or reconciled",
-            "wxbot worker(或 systemctl start wxbot-worker)",
+            "wxbot worker(或 systemctl start wxbot-worker)", "wxbot worker (or systemctl start wxbot-worker)",
         )  # fmt: skip
     if silent:
         lost = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in silent)
@@ -167,6 +179,7 @@ def worker_lives(runtime: Runtime) -> Finding:
             f"{len(living)} 个后台任务进程在运行；没有正常退出就失去消息的：{lost}",
             f"{len(living)} workers run; silent without having been stopped: {lost}",
             "在那台机器上：systemctl status wxbot-worker；10 分钟后不再显示",
+            "on that machine: systemctl status wxbot-worker; it is shown for 10 minutes",
         )
     said = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in living)
     return good(f"{len(living)} 个后台任务进程在运行：{said}", f"{len(living)} workers run: {said}")

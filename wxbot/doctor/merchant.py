@@ -15,6 +15,8 @@ from wxbot.wechat.errors import NotSent, Unanswered, row_for
 
 EXPIRES_SOON = timedelta(days=30)
 DOWNLOAD = "在微信支付商户平台 → 账户中心 → API安全 重新申请证书"
+DOWNLOAD_EN = "download a new certificate at pay.weixin.qq.com → 账户中心 → API安全"
+TELL_SUPPORT = ("把这条信息告诉微信支付客服", "tell WeChat Pay's support what it said")
 
 
 def _certificate(runtime: Runtime) -> x509.Certificate:
@@ -28,6 +30,7 @@ def _absent(runtime: Runtime) -> Finding | None:
             return bad(
                 f"找不到证书文件 {path}", f"there is no file {path}",
                 f"把 apiclient_cert.pem / apiclient_key.pem 放到服务器上，并设置 WXBOT_{name.upper()}",
+                f"put apiclient_cert.pem and apiclient_key.pem on the server, and set WXBOT_{name.upper()}",
             )  # fmt: skip
     return None
 
@@ -39,7 +42,12 @@ def key_files_are_private(runtime: Runtime) -> Finding:
         return absent
     for path in (runtime.settings.pay_cert_key_file, runtime.settings.pay_cert_file):
         if path.is_symlink():
-            return note(f"{path} 是符号链接", f"{path} is a symbolic link", "请直接指向真实文件，并检查其权限")
+            return note(
+                f"{path} 是符号链接",
+                f"{path} is a symbolic link",
+                "请直接指向真实文件，并检查其权限",
+                "name the real file, and look at its mode",
+            )
         if path.stat().st_mode & 0o077:
             mode = f"{path.stat().st_mode & 0o777:o}"
             is_key = path == runtime.settings.pay_cert_key_file
@@ -63,13 +71,14 @@ def key_fits_certificate(runtime: Runtime) -> Finding:
     except (ValueError, TypeError) as error:
         return bad(
             "证书或私钥不是可读的 PEM 文件", f"certificate or key is not readable PEM: {reason(error)}",
-            "p12 请先转换：openssl pkcs12 -in apiclient_cert.p12 -nodes",
+            "p12 请先转换：openssl pkcs12 -in apiclient_cert.p12 -nodes", "convert a p12 first, as docs/real-wechat.md shows",
         )  # fmt: skip
     if not fits:
         return bad(
             "私钥与证书不是一对",
             "the key does not belong to the certificate",
             "请使用同一次下载的 apiclient_cert.pem 与 apiclient_key.pem",
+            "use the apiclient_cert.pem and apiclient_key.pem of one download",
         )
     return good("私钥与证书匹配", "the key belongs to the certificate")
 
@@ -92,7 +101,7 @@ def certificate_is_the_merchants(runtime: Runtime) -> Finding:
         return good(f"证书属于商户 {mch_id}", f"the certificate belongs to merchant {mch_id}")
     return bad(
         f"证书属于 {'、'.join(common) or '未知'}，不是商户 {mch_id}", f"the certificate is {', '.join(common) or 'nobody'}'s, not {mch_id}'s",
-        "检查 WXBOT_MCH_ID 与证书是否来自同一个商户号",
+        "检查 WXBOT_MCH_ID 与证书是否来自同一个商户号", "do WXBOT_MCH_ID and the certificate come from the same merchant?",
     )  # fmt: skip
 
 
@@ -105,14 +114,17 @@ def certificate_is_valid(runtime: Runtime) -> Finding:
     left = certificate.not_valid_after_utc - datetime.now(UTC)
     until = certificate.not_valid_after_utc.astimezone(SHANGHAI).strftime("%Y-%m-%d")
     if certificate.not_valid_before_utc > datetime.now(UTC):
-        return bad("证书还没有生效", "the certificate is not valid yet", "检查本机时间是否正确")
+        return bad(
+            "证书还没有生效", "the certificate is not valid yet", "检查本机时间是否正确", "check this machine's time"
+        )
     if left <= timedelta(0):
-        return bad(f"证书已于 {until} 过期", f"the certificate expired on {until}", DOWNLOAD)
+        return bad(f"证书已于 {until} 过期", f"the certificate expired on {until}", DOWNLOAD, DOWNLOAD_EN)
     if left < EXPIRES_SOON:
         return note(
             f"证书还有 {left.days} 天到期（{until}）",
             f"the certificate expires in {left.days} days ({until})",
             DOWNLOAD,
+            DOWNLOAD_EN,
         )
     return good(
         f"证书有效期到 {until}(还有 {left.days} 天)", f"the certificate is valid until {until} ({left.days} days)"
@@ -130,12 +142,12 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
     except NotSent as error:
         return bad(
             "连不上微信支付", f"WeChat Pay cannot be reached: {reason(error)}",
-            "检查网络、DNS 与 WXBOT_MCH_BASE;TLS 错误请检查系统时间与 CA",
+            "检查网络、DNS 与 WXBOT_MCH_BASE;TLS 错误请检查系统时间与 CA", "check network, DNS and WXBOT_MCH_BASE; for a TLS error the time and the CA",
         )  # fmt: skip
     except Unanswered as error:
         return bad(
             "微信支付的应答不可信或不完整", f"WeChat Pay's answer cannot be used: {reason(error)}",
-            "若提示签名，请核对 WXBOT_PAY_KEY(32 位 APIv2 密钥)",
+            "若提示签名，请核对 WXBOT_PAY_KEY(32 位 APIv2 密钥)", "if it speaks of a signature, compare WXBOT_PAY_KEY (the APIv2 key of 32 characters)",
         )  # fmt: skip
     if answer.is_success or answer.err_code in ("NOT_FOUND", "NOTFOUND"):
         return good("微信支付认识我们的证书和密钥", "WeChat Pay knows our certificate and key")
@@ -144,19 +156,31 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
     row = row_for("query", code)
     said = f"{code} {told}".strip()
     mends = {
-        "SIGN_ERROR": "核对 WXBOT_PAY_KEY:商户平台 → 账户中心 → API安全 → APIv2密钥",
-        "CA_ERROR": "核对证书文件与商户号：" + DOWNLOAD,
-        "NO_AUTH": "在商户平台 → 产品中心 开通现金红包，并把本机 IP 加入白名单",
+        "SIGN_ERROR": (
+            "核对 WXBOT_PAY_KEY:商户平台 → 账户中心 → API安全 → APIv2密钥",
+            "compare WXBOT_PAY_KEY: pay.weixin.qq.com → 账户中心 → API安全 → APIv2密钥",
+        ),
+        "CA_ERROR": (
+            "核对证书文件与商户号：" + DOWNLOAD,
+            "compare the certificate's files and the merchant number; " + DOWNLOAD_EN,
+        ),
+        "NO_AUTH": (
+            "在商户平台 → 产品中心 开通现金红包，并把本机 IP 加入白名单",
+            "open 现金红包 at pay.weixin.qq.com → 产品中心, and allow this machine's address",
+        ),
     }
     if code == "FREQ_LIMIT":
         return note(
-            f"微信支付让稍后再问：{said}", f"WeChat Pay asks us to come back later: {said}", "一分钟后再运行一次"
+            f"微信支付让稍后再问：{said}",
+            f"WeChat Pay asks us to come back later: {said}",
+            "一分钟后再运行一次",
+            "run it again in a minute",
         )
     meaning = (f"（{row.zh}）", f" ({row.en})") if row.is_known else ("", "")
     return bad(
         f"微信支付拒绝：{said}{meaning[0]}",
         f"WeChat Pay refuses: {said}{meaning[1]}",
-        mends.get(code, row.zh if row.is_known else "把这条信息告诉微信支付客服"),
+        *mends.get(code, (row.zh, row.en) if row.is_known else TELL_SUPPORT),
     )
 
 
@@ -172,5 +196,5 @@ def line_is_open(runtime: Runtime) -> Finding:
     since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"
     return bad(
         f"{what}自 {since} 起停止：{line.stopped_code}（{said.zh}）", f"{what_en} stopped at {since}: {line.stopped_code} ({said.en})",
-        "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复付款，或运行 wxbot payout open",
+        "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复付款，或运行 wxbot payout open", "once the cause is gone it tries by itself; what a person stopped opens with 恢复付款 on the page 订单, or wxbot payout open",
     )  # fmt: skip

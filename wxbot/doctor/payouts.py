@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI
 from wxbot.doctor.finding import Finding, bad, good, note, reason
+from wxbot.doctor.merchant import TELL_SUPPORT
 from wxbot.money import yuan
 from wxbot.payouts.models import Programme
 from wxbot.runtime import Runtime
@@ -39,19 +40,18 @@ def payout_channels(runtime: Runtime) -> Finding:
     settings = runtime.settings
     with runtime.database.reading() as session:
         used = _channels(session, settings)
-    faults: list[tuple[str, str, str]] = []
+    faults: list[tuple[str, str, str, str]] = []
     if "sendredpack" in used:
         faults += _redpack_faults(settings)
     if "transfer_bills" in used:
         faults += _transfer_faults(settings)
     if faults:
-        zh, en, mend = faults[0]
-        return bad(zh, en, mend)
+        return bad(*faults[0])
     said = "、".join(sorted(used))
     return good(f"付款方式可用：{said}", f"the payout channels in use are set up: {', '.join(sorted(used))}")
 
 
-def _redpack_faults(settings: Settings) -> Sequence[tuple[str, str, str]]:
+def _redpack_faults(settings: Settings) -> Sequence[tuple[str, str, str, str]]:
     least, most = settings.payout_min_fen, settings.payout_max_fen
     is_usual = least >= limits.REDPACK_MIN_FEN and most <= limits.REDPACK_SCENE_NEEDED_ABOVE_FEN
     if is_usual or settings.direct_scene_id:
@@ -59,32 +59,33 @@ def _redpack_faults(settings: Settings) -> Sequence[tuple[str, str, str]]:
     return [(
         f"现金红包单笔 ¥{yuan(least)}–¥{yuan(most)} 超出 1–200 元，微信要求场景",
         f"cash red packets of ¥{yuan(least)} to ¥{yuan(most)} need a scene_id outside 1 to 200 yuan",
-        "设置 WXBOT_DIRECT_SCENE_ID(商户平台开通时申报的场景)，或收紧 WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN",
+        "设置 WXBOT_DIRECT_SCENE_ID(商户平台开通时申报的场景)，或收紧 WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN", "set WXBOT_DIRECT_SCENE_ID (the scene declared to WeChat Pay), or narrow WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN",
     )]  # fmt: skip
 
 
-def _transfer_faults(settings: Settings) -> Sequence[tuple[str, str, str]]:
+def _transfer_faults(settings: Settings) -> Sequence[tuple[str, str, str, str]]:
     if not settings.api_v3_key.get_secret_value():
         return [(
             "有付款要走商家转账，但没有设置 APIv3 密钥", "something is paid by merchant transfer, but no APIv3 key is set",
-            f"设置 WXBOT_API_V3_KEY({V3_PAGE} → APIv3密钥)",
+            f"设置 WXBOT_API_V3_KEY({V3_PAGE} → APIv3密钥)", f"set WXBOT_API_V3_KEY ({V3_PAGE} → APIv3密钥)",
         )]  # fmt: skip
     if settings.payout_max_fen >= limits.TRANSFER_REAL_NAME_FROM_FEN:
         return [(
             f"商家转账单笔到 ¥{yuan(settings.payout_max_fen)}：2000 元起须提供收款人实名，wxbot 不提供",
             f"transfers up to ¥{yuan(settings.payout_max_fen)}: from 2,000 yuan WeChat wants the real name, which wxbot does not send",
-            "把 WXBOT_PAYOUT_MAX_FEN 调到 200000 以下",
+            "把 WXBOT_PAYOUT_MAX_FEN 调到 200000 以下", "set WXBOT_PAYOUT_MAX_FEN below 200000",
         )]  # fmt: skip
     reports = settings.transfer_report_texts
-    mend = "设置 WXBOT_TRANSFER_REPORTS，例如 活动名称={act_name};奖励说明={remark}"
+    example = "活动名称={act_name};奖励说明={remark}"
+    mend = (f"设置 WXBOT_TRANSFER_REPORTS，例如 {example}", f"set WXBOT_TRANSFER_REPORTS, for example {example}")
     try:
         filled = {name: text.format_map(SAMPLE_TEXTS) for name, text in reports.items()}
     except (KeyError, ValueError, IndexError):
-        return [("转账报备信息里有不认识的占位", "a place in WXBOT_TRANSFER_REPORTS is not one of ours", mend)]
+        return [("转账报备信息里有不认识的占位", "a place in WXBOT_TRANSFER_REPORTS is not one of ours", *mend)]
     missing = REPORTS_OF_MARKETING - filled.keys() if settings.transfer_scene_id == MARKETING else set()
     if missing or not all(filled.values()):
         said = "、".join(sorted(missing)) or "内容为空"
-        return [(f"转账场景报备信息缺少：{said}", f"the transfer scene's reports lack {said}", mend)]
+        return [(f"转账场景报备信息缺少：{said}", f"the transfer scene's reports lack {said}", *mend)]
     return ()
 
 
@@ -98,12 +99,12 @@ def v3_keys(runtime: Runtime) -> Finding:
     except NotSent as error:
         return bad(
             "APIv3 的密钥或证书文件不可用", reason(error),
-            f"按提示核对密钥与文件：{V3_PAGE}；公钥文件是 pub_key.pem，证书与私钥须来自同一次下载",
+            f"按提示核对密钥与文件：{V3_PAGE}；公钥文件是 pub_key.pem，证书与私钥须来自同一次下载", f"compare the key and the files it names: {V3_PAGE}; the public key is pub_key.pem, certificate and key are of one download",
         )  # fmt: skip
     if settings.pay_public_key_id and not settings.pay_public_key_id.startswith(PUBLIC_KEY_PREFIX):
         return bad(
             "微信支付公钥 ID 不对，应以 PUB_KEY_ID_ 开头", "the public key's id must begin with PUB_KEY_ID_",
-            f"设置 WXBOT_PAY_PUBLIC_KEY_ID：{V3_PAGE} → 微信支付公钥",
+            f"设置 WXBOT_PAY_PUBLIC_KEY_ID：{V3_PAGE} → 微信支付公钥", f"set WXBOT_PAY_PUBLIC_KEY_ID: {V3_PAGE} → 微信支付公钥",
         )  # fmt: skip
     certificate = x509.load_pem_x509_certificate(settings.pay_cert_file.read_bytes())
     serial, by = f"{certificate.serial_number:X}", settings.pay_public_key_id
@@ -124,28 +125,37 @@ def v3_answers(runtime: Runtime) -> Finding:
     except NotSent as error:
         return bad(
             "商家转账接口问不到", f"the transfer API cannot be asked: {reason(error)}",
-            "先解决上一项；若提示平台证书，请核对 WXBOT_API_V3_KEY，或改用微信支付公钥",
+            "先解决上一项；若提示平台证书，请核对 WXBOT_API_V3_KEY，或改用微信支付公钥", "mend what stands above first; if it speaks of platform certificates, compare WXBOT_API_V3_KEY, or take the public key",
         )  # fmt: skip
     except Unanswered as error:
         return bad(
             "微信支付的应答没有可信的签名", f"WeChat Pay's answer is not provably its own: {reason(error)}",
-            f"核对 WXBOT_PAY_PUBLIC_KEY_ID 与公钥文件（{V3_PAGE} → 微信支付公钥），以及本机时间",
+            f"核对 WXBOT_PAY_PUBLIC_KEY_ID 与公钥文件（{V3_PAGE} → 微信支付公钥），以及本机时间", f"compare WXBOT_PAY_PUBLIC_KEY_ID and its file ({V3_PAGE} → 微信支付公钥), and check this machine's time",
         )  # fmt: skip
     if answer.is_success or answer.code == "NOT_FOUND":
         return good("商家转账接口认识我们，应答签名正确", "the transfer API knows us, and its answer is rightly signed")
     said = f"{answer.code} {answer.message}".strip()
     if answer.code.startswith("FREQUENCY"):
         return note(
-            f"微信支付让稍后再问：{said}", f"WeChat Pay asks us to come back later: {said}", "一分钟后再运行一次"
+            f"微信支付让稍后再问：{said}",
+            f"WeChat Pay asks us to come back later: {said}",
+            "一分钟后再运行一次",
+            "run it again in a minute",
         )
     mends = {
-        "SIGN_ERROR": f"核对商户证书序列号与私钥是否仍有效（{V3_PAGE} → 商户API证书），以及本机时间",
-        "NO_AUTH": "在商户平台 → 产品中心 开通商家转账，并把本机 IP 加入名单",
+        "SIGN_ERROR": (
+            f"核对商户证书序列号与私钥是否仍有效（{V3_PAGE} → 商户API证书），以及本机时间",
+            f"are the merchant's certificate and key still valid ({V3_PAGE} → 商户API证书), and is the time right?",
+        ),
+        "NO_AUTH": (
+            "在商户平台 → 产品中心 开通商家转账，并把本机 IP 加入名单",
+            "open 商家转账 at pay.weixin.qq.com → 产品中心, and allow this machine's address",
+        ),
     }
     meaning = (f"（{answer.row.zh}）", f" ({answer.row.en})") if answer.row.is_known else ("", "")
     return bad(
         f"商家转账接口拒绝：{said}{meaning[0]}", f"the transfer API refuses: {said}{meaning[1]}",
-        mends.get(answer.code, answer.row.zh if answer.row.is_known else "把这条信息告诉微信支付客服"),
+        *mends.get(answer.code, (answer.row.zh, answer.row.en) if answer.row.is_known else TELL_SUPPORT),
     )  # fmt: skip
 
 
@@ -156,24 +166,32 @@ def transfer_notify(runtime: Runtime) -> Finding:
     if not settings.api_v3_key.get_secret_value():
         return good("不使用商家转账，不需要通知地址", "merchant transfers are not used; no notice address is needed")
     if not settings.is_simulated and not url.startswith("https://"):
-        return bad(f"转账通知地址 {url} 不是 https", f"{url} is not https", "WXBOT_PUBLIC_URL 须为 https://域名")
+        return bad(
+            f"转账通知地址 {url} 不是 https",
+            f"{url} is not https",
+            "WXBOT_PUBLIC_URL 须为 https://域名",
+            "WXBOT_PUBLIC_URL must be https:// and a domain",
+        )
     if "?" in url or limits.byte_length(url) > limits.TRANSFER_NOTIFY_URL_BYTES:
         return bad(
             "转账通知地址带参数或太长", "the notice address has a query or is too long",
-            "WXBOT_PUBLIC_URL 须为不带参数的短域名",
+            "WXBOT_PUBLIC_URL 须为不带参数的短域名", "WXBOT_PUBLIC_URL must be a short domain without a query",
         )  # fmt: skip
-    mend = f"确认网站在运行，代理把 POST {url} 原样转发给 wxbot"
+    mend = (
+        f"确认网站在运行，代理把 POST {url} 原样转发给 wxbot",
+        f"does the web application run, and does the proxy pass POST {url} on to it unchanged?",
+    )
     ca_file = str(settings.pay_ca_file) if settings.pay_ca_file else None
     try:
         reply = Transport(ca_file=ca_file, timeouts=Timeouts(3.0, 5.0, 8.0)).send(
             "POST", url, body=b"{}", content_type="application/json", any_status=True
         )
     except WeChatError as error:
-        return bad(f"转账通知地址 {url} 没有应答", f"{url} does not answer: {reason(error)}", mend)
+        return bad(f"转账通知地址 {url} 没有应答", f"{url} does not answer: {reason(error)}", *mend)
     if reply.status != 401:
         return bad(
             f"转账通知地址 {url} 应答 {reply.status}，不是 wxbot 的回答",
-            f"{url} answers {reply.status} to a notice that nobody signed, which wxbot would refuse with 401", mend,
+            f"{url} answers {reply.status} to a notice that nobody signed, which wxbot would refuse with 401", *mend,
         )  # fmt: skip
     return good(f"转账通知地址 {url} 应答正确", f"the notice address {url} answers, and refuses what is not signed")
 
@@ -186,11 +204,11 @@ def client_ip(runtime: Runtime) -> Finding:
     except ValueError:
         return bad(
             f"WXBOT_CLIENT_IP 不是 IPv4 地址：{settings.client_ip}", f"WXBOT_CLIENT_IP is no IPv4 address: {settings.client_ip}",
-            "填写本机的公网 IPv4 地址",
+            "填写本机的公网 IPv4 地址", "write this machine's public IPv4 address",
         )  # fmt: skip
     if not settings.is_simulated and not address.is_global:
         return note(
             f"现金红包会把 {address} 报给微信支付，这不是公网地址", f"cash red packets tell WeChat Pay {address}, which is no public address",
-            "把 WXBOT_CLIENT_IP 设为本机的公网 IPv4 地址，并加入商户平台的 IP 名单",
+            "把 WXBOT_CLIENT_IP 设为本机的公网 IPv4 地址，并加入商户平台的 IP 名单", "set WXBOT_CLIENT_IP to this machine's public IPv4 address, and allow it in the merchant's console",
         )  # fmt: skip
     return good(f"报给微信支付的调用地址是 {address}", f"the address told to WeChat Pay is {address}")

@@ -17,6 +17,7 @@ LOST_S = 30
 LATE_S = 5
 
 CONSOLE = "微信公众平台 → 设置与开发 → 基本配置"
+CONSOLE_EN = "mp.weixin.qq.com → 设置与开发 → 基本配置"
 
 
 def _get(runtime: Runtime, url: str, **params: str) -> Reply:
@@ -34,7 +35,7 @@ def access_token(runtime: Runtime) -> Finding:
     except WeChatError as error:
         return bad(
             f"连不上微信接口 {runtime.settings.api_base}", f"{runtime.settings.api_base} does not answer: {reason(error)}",
-            "检查网络、DNS 与防火墙（出站 443）",
+            "检查网络、DNS 与防火墙（出站 443）", "check network, DNS and firewall (outgoing 443)",
         )  # fmt: skip
     return good("能取得 access_token", "WeChat gives us an access_token")
 
@@ -42,16 +43,22 @@ def access_token(runtime: Runtime) -> Finding:
 def _token_refused(error: Refused) -> Finding:
     seen = re.search(r"invalid ip ([0-9a-fA-F.:]+)", error.message)
     mends = {
-        "40164": f"把 {seen[1] if seen else '本机公网 IP'} 加入 IP 白名单：{CONSOLE} → IP白名单",
-        "40001": f"核对 WXBOT_APPSECRET:{CONSOLE}",
-        "40125": f"核对 WXBOT_APPSECRET:{CONSOLE}",
-        "40013": f"核对 WXBOT_APPID:{CONSOLE}",
-        "40243": "AppSecret 已被冻结，请管理员在公众平台解冻",
+        "40164": (
+            f"把 {seen[1] if seen else '本机公网 IP'} 加入 IP 白名单：{CONSOLE} → IP白名单",
+            f"allow {seen[1] if seen else 'this machine’s public address'}: {CONSOLE_EN} → IP白名单",
+        ),
+        "40001": (f"核对 WXBOT_APPSECRET:{CONSOLE}", f"compare WXBOT_APPSECRET: {CONSOLE_EN}"),
+        "40125": (f"核对 WXBOT_APPSECRET:{CONSOLE}", f"compare WXBOT_APPSECRET: {CONSOLE_EN}"),
+        "40013": (f"核对 WXBOT_APPID:{CONSOLE}", f"compare WXBOT_APPID: {CONSOLE_EN}"),
+        "40243": (
+            "AppSecret 已被冻结，请管理员在公众平台解冻",
+            "the AppSecret is frozen; its administrator opens it at mp.weixin.qq.com",
+        ),
     }
     said = f"{error.code} {error.row.zh}"
     return bad(
         f"微信拒绝发放 access_token:{said}", f"WeChat refuses the token: {error.code} {error.row.en}",
-        mends.get(error.code, error.row.zh),
+        *mends.get(error.code, (error.row.zh, error.row.en)),
     )  # fmt: skip
 
 
@@ -64,9 +71,15 @@ def callback_ips(runtime: Runtime) -> Finding:
             f"取不到微信服务器地址：{error.code} {error.row.zh}",
             f"getcallbackip: {error.code} {error.row.en}",
             error.row.zh,
+            error.row.en,
         )
     except WeChatError as error:
-        return bad("取不到微信服务器地址", f"getcallbackip: {reason(error)}", "先解决 access_token 的问题")
+        return bad(
+            "取不到微信服务器地址",
+            f"getcallbackip: {reason(error)}",
+            "先解决 access_token 的问题",
+            "mend the access_token first",
+        )
     return good(
         f"微信从 {len(found)} 个地址发来消息（防火墙须放行）", f"WeChat calls from {len(found)} addresses (let them in)"
     )
@@ -77,7 +90,12 @@ def clock_agrees(runtime: Runtime) -> Finding:
     try:
         reply = _get(runtime, f"{runtime.settings.api_base}/cgi-bin/token", grant_type="client_credential")
     except WeChatError as error:
-        return bad("问不到微信的时间", f"WeChat's time is not to be had: {reason(error)}", "先解决网络问题")
+        return bad(
+            "问不到微信的时间",
+            f"WeChat's time is not to be had: {reason(error)}",
+            "先解决网络问题",
+            "mend the network first",
+        )
     try:
         theirs = parsedate_to_datetime(reply.headers["date"]).timestamp()
     except (KeyError, ValueError):
@@ -89,9 +107,15 @@ def clock_agrees(runtime: Runtime) -> Finding:
             f"本机时间与微信相差 {said} 秒",
             f"our clock is {said} s off WeChat's",
             "打开时间同步：timedatectl set-ntp true",
+            "keep the time in step: timedatectl set-ntp true",
         )
     if abs(off_s) > LATE_S:
-        return note(f"本机时间与微信相差 {said} 秒", f"our clock is {said} s off WeChat's", "请检查时间同步")
+        return note(
+            f"本机时间与微信相差 {said} 秒",
+            f"our clock is {said} s off WeChat's",
+            "请检查时间同步",
+            "see whether the time is kept in step",
+        )
     return good("本机时间与微信一致", "our clock agrees with WeChat's")
 
 
@@ -106,14 +130,15 @@ def callback_url(runtime: Runtime) -> Finding:
     url = f"{runtime.settings.public_url}/wechat"
     echostr = secrets.token_hex(8)
     mend = (
-        f"确认网站在运行、域名与证书正确、代理转发 /wechat;然后在 {CONSOLE} → 服务器配置 填写 URL {url} 与相同的 Token"
+        f"确认网站在运行、域名与证书正确、代理转发 /wechat;然后在 {CONSOLE} → 服务器配置 填写 URL {url} 与相同的 Token",
+        f"does the web application run, are domain and certificate right, does the proxy pass /wechat on? Then enter {url} and the same Token at {CONSOLE_EN} → 服务器配置",
     )
     try:
         reply = _get(runtime, url, **_signed(runtime), echostr=echostr)
     except WeChatError as error:
-        return bad(f"回调地址 {url} 没有正确应答", f"{url} does not answer as it should: {reason(error)}", mend)
+        return bad(f"回调地址 {url} 没有正确应答", f"{url} does not answer as it should: {reason(error)}", *mend)
     if reply.body != echostr.encode():
-        return bad(f"回调地址 {url} 应答的不是 wxbot", f"{url} answers, but not as wxbot", mend)
+        return bad(f"回调地址 {url} 应答的不是 wxbot", f"{url} answers, but not as wxbot", *mend)
     return good(f"回调地址 {url} 应答正确", f"the callback address {url} answers")
 
 
@@ -123,7 +148,12 @@ def callback_refuses_forgeries(runtime: Runtime) -> Finding:
     try:
         _get(runtime, url, **(_signed(runtime) | {"signature": "0" * 40}), echostr="forged")
     except NotSent as error:
-        return bad(f"回调地址 {url} 连不上", f"{url} cannot be reached: {reason(error)}", "先解决上一项")
+        return bad(
+            f"回调地址 {url} 连不上",
+            f"{url} cannot be reached: {reason(error)}",
+            "先解决上一项",
+            "mend what stands above first",
+        )
     except WeChatError as error:
         if getattr(error, "status", 0) == 403:
             return good("回调地址拒绝伪造的签名", "the callback address refuses forged signatures")
@@ -131,11 +161,13 @@ def callback_refuses_forgeries(runtime: Runtime) -> Finding:
             "回调地址对伪造签名的应答不对",
             f"a forged signature was answered with: {reason(error)}",
             "检查代理是否改写了请求",
+            "does a proxy change the request?",
         )
     return bad(
         "回调地址接受了伪造的签名！",
         "the callback address accepts forged signatures!",
         "检查 /wechat 前面是否有缓存或其他程序",
+        "is there a cache or another program in front of /wechat?",
     )
 
 
@@ -150,11 +182,11 @@ def oauth_domain(runtime: Runtime) -> Finding:
     if parts.port or not is_bare or parts.path:
         return bad(
             f"{settings.public_url} 不能用作网页授权域名", f"{settings.public_url} cannot be an OAuth domain",
-            "WXBOT_PUBLIC_URL 须为 https://域名，不带端口、路径，也不能是 IP",
+            "WXBOT_PUBLIC_URL 须为 https://域名，不带端口、路径，也不能是 IP", "WXBOT_PUBLIC_URL must be https:// and a domain, without port and path, and no IP address",
         )  # fmt: skip
     return note(
         f"请在公众平台核对：网页授权域名与 JS 接口安全域名都是 {host}", f"check by hand: OAuth domain and JS domain are both {host}",
-        "微信公众平台 → 设置与开发 → 公众号设置 → 功能设置",
+        "微信公众平台 → 设置与开发 → 公众号设置 → 功能设置", "mp.weixin.qq.com → 设置与开发 → 公众号设置 → 功能设置",
     )  # fmt: skip
 
 
@@ -168,6 +200,7 @@ def domain_proof(runtime: Runtime) -> Finding:
             "没有配置 MP_verify 校验文件，绑定域名时需要",
             "no MP_verify file is configured; binding a domain needs one",
             "把 MP_verify_XXXX.txt 中的 16 位代码写进 WXBOT_MP_VERIFY",
+            "write the 16 characters of MP_verify_XXXX.txt into WXBOT_MP_VERIFY",
         )
     for code in sorted(settings.mp_verify_codes):
         url = f"{settings.public_url}/MP_verify_{code}.txt"
@@ -175,8 +208,16 @@ def domain_proof(runtime: Runtime) -> Finding:
             reply = _get(runtime, url)
         except WeChatError as error:
             return bad(
-                f"{url} 打不开", f"{url} cannot be read: {reason(error)}", "让代理把 /MP_verify_*.txt 转发给 wxbot"
+                f"{url} 打不开",
+                f"{url} cannot be read: {reason(error)}",
+                "让代理把 /MP_verify_*.txt 转发给 wxbot",
+                "let the proxy pass /MP_verify_*.txt on to wxbot",
             )
         if reply.body.strip() != code.encode():
-            return bad(f"{url} 内容不对", f"{url} holds something else", "检查是否有别的程序在应答这个地址")
+            return bad(
+                f"{url} 内容不对",
+                f"{url} holds something else",
+                "检查是否有别的程序在应答这个地址",
+                "does another program answer at this address?",
+            )
     return good("MP_verify 校验文件可以访问", "the MP_verify files can be read from outside")
