@@ -31,8 +31,6 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/zh
 SETTINGS = ("docs/settings.md", "docs/zh/settings.md")
 OPERATIONS = ("docs/operations.md", "docs/zh/operations.md")
 TRANSLATED = {
-    "deploy/README.md": "docs/zh/deploy.md",
-    "docs/operations.md": "docs/zh/operations.md",
     "docs/real-wechat.md": "docs/zh/real-wechat.md",
     "docs/settings.md": "docs/zh/settings.md",
 }
