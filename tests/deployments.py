@@ -44,6 +44,16 @@ def settings_for(mode: str, database_url: str, redis_url: str, folder: Path, **c
     return Settings(_env_file=None, **(values | hosts | changes))
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment variables."""
+    values = {}
+    for name, value in settings.model_dump().items():
+        if value is not None:
+            shown = value.get_secret_value() if hasattr(value, "get_secret_value") else value
+            values[f"WXBOT_{name.upper()}"] = str(shown)
+    return values
+
+
 def app_for(settings: Settings) -> Flask:
     """The web application; its clock is the machine's, since no simulator is there to be followed."""
     runtime = Runtime(settings)

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
-from tests.deployments import settings_for
+from tests.deployments import environment, settings_for
 from tests.orders.test_bill import FOREIGN, bill
 from tests.replies.test_answers import write_campaign
 from wxbot.campaigns.models import Campaign
@@ -27,18 +27,7 @@ from wxbot.db import Database
 from wxbot.ledger import Balance
 from wxbot.orders.bill import book_bill, parse_bill
 from wxbot.private_servers import free_port
-from wxbot.settings import Settings
 from wxbot.staff.models import AuditEvent, Staff
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables."""
-    values = {}
-    for name, value in settings.model_dump().items():
-        if value is not None:
-            shown = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-            values[f"WXBOT_{name.upper()}"] = str(shown)
-    return values
 
 
 class Operator:

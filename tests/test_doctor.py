@@ -18,9 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.serving import make_server
 
 from tests.conftest import simulator_settings
-from tests.deployments import settings_for
+from tests.deployments import environment, settings_for
 from tests.servers import SimulatedWeChat
-from tests.test_cli import environment
 from wxbot import doctor, heartbeat
 from wxbot.app import create_app
 from wxbot.cli import cli

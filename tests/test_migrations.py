@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
+from tests.deployments import environment, settings_for
 from tests.servers import PrivatePostgres
 from wxbot import budget
 from wxbot.db import Database
@@ -91,3 +94,23 @@ def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:
     with empty.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.proof)])
+def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: int) -> None:
+    """Each is a process of its own, as `wxbot run` is on each machine; one works, the others wait and find it done."""
+    url = empty.engine.url.render_as_string(hide_password=False)
+    env = environment(settings_for("encrypted", url, "redis://127.0.0.1:1/0", tmp_path))
+    boxes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "wxbot", "db", "upgrade"], env=env, cwd=tmp_path, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )
+        for _ in range(count)
+    ]  # fmt: skip
+    said = [box.communicate(timeout=240)[0] for box in boxes]
+    assert [box.returncode for box in boxes] == [0] * count, "\n".join(said)
+    with empty.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+    assert len(set(revisions(empty))) == 1

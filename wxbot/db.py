@@ -22,6 +22,20 @@ from wxbot.clock import Clock
 LOCK_WAIT_S = 10
 """How long a writer waits for another before it gives up."""
 
+POOL_SIZE = 16
+POOL_OVERFLOW = 8
+"""Connections that one process keeps, and how many more it opens in a rush: 16 threads of the web, 8 of the callback."""
+
+APPLICATION_NAME = "wxbot"
+"""How our connections are named in PostgreSQL's pg_stat_activity."""
+
+_PG_BEGIN = (
+    f"BEGIN; SET LOCAL lock_timeout='{LOCK_WAIT_S}s'; SET LOCAL statement_timeout='30s'; "
+    "SET LOCAL idle_in_transaction_session_timeout='30s'"
+)
+"""Sent as one message, so it costs what BEGIN alone costs. A pooler in transaction mode (PgBouncer) refuses the same limits as
+start-up options and forgets those of a session."""
+
 _open = threading.local()
 
 
@@ -91,22 +105,46 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _engine(url: str) -> Engine:
+def _prepare_postgresql(engine: Engine) -> None:
+    """Our own BEGIN with its limits; statements are prepared only where the server at the other end is ours alone."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        if is_pooled(connection):
+            connection.prepare_threshold = None
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.connection.driver_connection.execute(_PG_BEGIN)
+
+
+def is_pooled(connection: Any) -> bool:
+    """Whether a pooler answers between this PostgreSQL connection (psycopg's) and its server: the process that the
+    handshake named is then not the one that runs our statements."""
+    answer = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return bool(answer[0] != connection.info.backend_pid)
+
+
+def _engine(url: str, pool_size: int, pool_overflow: int) -> Engine:
     """An engine whose errors show statements without their values: those would end up in the log (security S58)."""
     parsed = make_url(url)
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_overflow}
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         connect_args = {"check_same_thread": False, "timeout": LOCK_WAIT_S}
-        engine = create_engine(parsed, connect_args=connect_args, pool_size=16, hide_parameters=True)
+        engine = create_engine(parsed, connect_args=connect_args, hide_parameters=True, **pool)
         _prepare_sqlite(engine)
         return engine
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        limits = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
-        return create_engine(
-            parsed, pool_size=16, max_overflow=8, pool_pre_ping=True, connect_args={"options": limits}, hide_parameters=True
+        # AUTOCOMMIT: the driver must not send a BEGIN of its own before ours; COMMIT and ROLLBACK follow the transaction.
+        engine = create_engine(
+            parsed, pool_pre_ping=True, isolation_level="AUTOCOMMIT", hide_parameters=True,
+            connect_args={"application_name": APPLICATION_NAME}, **pool,
         )  # fmt: skip
+        _prepare_postgresql(engine)
+        return engine
     raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")
 
 
@@ -124,8 +162,10 @@ def insert_into(session: Session, table: Any) -> Any:
 class Database:
     """An engine and the only ways to use it: `transaction()` to write, `reading()` to read."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self.engine = _engine(url)
+    def __init__(
+        self, url: str, clock: Clock | None = None, pool_size: int = POOL_SIZE, pool_overflow: int = POOL_OVERFLOW
+    ) -> None:
+        self.engine = _engine(url, pool_size, pool_overflow)
         self.clock = clock or Clock()
 
     @property

@@ -32,7 +32,8 @@ class Runtime:
     @cached_property
     def database(self) -> Database:
         """The SQL database."""
-        return Database(self.settings.database_url, self.clock)
+        settings = self.settings
+        return Database(settings.database_url, self.clock, settings.db_pool_size, settings.db_pool_overflow)
 
     @cached_property
     def redis(self) -> "redis_client.Redis":

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
 
     profile: Literal["simulator", "production"] = "production"
     database_url: str = Field(default="sqlite:///instance/wxbot.db", repr=False)
+    db_pool_size: int = Field(default=16, ge=1, le=200)
+    db_pool_overflow: int = Field(default=8, ge=0, le=200)
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)
     public_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr

@@ -7,10 +7,10 @@ import json
 from click.testing import CliRunner, Result
 from sqlalchemy import select, update
 
+from tests.deployments import environment
 from tests.payouts.desk import Desk, openid
 from tests.payouts.stories import owe, payout_of
 from tests.staff.consoles import PASSWORD
-from tests.test_cli import environment
 from wxbot.cli import cli
 from wxbot.orders.models import Evidence, Mark, Order
 from wxbot.payouts.order import order_due

@@ -1,15 +1,25 @@
 """The schema's history (Alembic) and the one way to bring a database up to date."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
 
-from wxbot.db import Database
+from wxbot.db import LOCK_WAIT_S, Database
 
 HERE = Path(__file__).parent
+
+UPGRADE_WAIT_S = 600
+"""How long an upgrade waits for one that another process began: as long as a big table may take."""
+
+_ONE_AT_A_TIME = 0x7778626F74
+"""The advisory lock of upgrades on PostgreSQL: "wxbot" in ASCII."""
 
 
 def _config(database: Database) -> Config:
@@ -20,8 +30,34 @@ def _config(database: Database) -> Config:
 
 
 def upgrade(database: Database) -> None:
-    """Bring the database to the newest schema; does nothing when it is there."""
+    """Bring the database to the newest schema; does nothing when it is there.
+
+    Any number of processes may call this at once: one works, the others wait up to UPGRADE_WAIT_S and find it done. All
+    migrations are one transaction, so a killed upgrade leaves the schema as it was.
+    """
     command.upgrade(_config(database), "head")
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """A connection whose transaction no other upgrade shares; commits at the end."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            driver: Any = connection.connection.driver_connection
+            driver.execute(f"PRAGMA busy_timeout={UPGRADE_WAIT_S * 1000}")  # BEGIN IMMEDIATE waits this long
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={LOCK_WAIT_S * 1000}")
+            return
+        with connection.begin():
+            # A lock of the transaction, not of the session: a pooler may give the next statement another session.
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout='{UPGRADE_WAIT_S}s'")
+            connection.exec_driver_sql("SET LOCAL statement_timeout=0")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout='{LOCK_WAIT_S}s'")
+            yield connection
 
 
 def revisions(database: Database) -> tuple[str | None, str | None]:

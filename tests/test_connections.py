@@ -1,0 +1,77 @@
+"""The database's connections: limits that go with every transaction, a pool that doctor compares, a pooler in between."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from tests.deployments import settings_for
+from tests.servers import PrivatePostgres
+from wxbot.db import Database
+from wxbot.doctor.connections import database_connections
+from wxbot.runtime import Runtime
+
+LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+
+
+def test_every_transaction_of_postgresql_has_its_limits_and_the_session_none(postgres_server: PrivatePostgres) -> None:
+    with closing(Database(postgres_server.admin_url)) as database:
+        with database.transaction() as session:
+            assert [session.execute(text(f"SHOW {name}")).scalar_one() for name in LIMITS] == ["10s", "30s", "30s"]
+        with database.reading() as session:
+            assert session.execute(text("SHOW statement_timeout")).scalar_one() == "30s"
+            session.execute(text("SET LOCAL statement_timeout = '20ms'"))
+            with pytest.raises(OperationalError, match="statement timeout"):
+                session.execute(text("SELECT pg_sleep(5)"))
+        connection = database.engine.raw_connection()
+        assert connection.driver_connection.execute("SHOW statement_timeout").fetchone() == ("0",)  # type: ignore[union-attr]
+        connection.close()
+
+
+def test_what_was_rolled_back_is_gone_and_what_was_committed_stays(database: Database) -> None:
+    with database.transaction() as session:
+        session.execute(text("CREATE TABLE kept (n integer)"))
+    with pytest.raises(ZeroDivisionError), database.transaction() as session:
+        session.execute(text("INSERT INTO kept VALUES (1)"))
+        raise ZeroDivisionError
+    with database.transaction() as session:
+        session.execute(text("INSERT INTO kept VALUES (2)"))
+        with session.begin_nested() as inner:
+            session.execute(text("INSERT INTO kept VALUES (3)"))
+            inner.rollback()
+    with database.reading() as session:
+        session.execute(text("INSERT INTO kept VALUES (4)"))
+    with database.reading() as session:
+        assert session.execute(text("SELECT n FROM kept")).scalars().all() == [2]
+
+
+@pytest.mark.parametrize(("size", "overflow", "verdict"), [(8, 0, "good"), (16, 100, "note"), (200, 0, "bad")])
+def test_doctor_compares_the_pools_with_max_connections(
+    postgres_server: PrivatePostgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    overflow: int,
+    verdict: str,
+) -> None:
+    monkeypatch.setenv("WXBOT_WEB_WORKERS", "2")
+    settings = settings_for(
+        "encrypted",
+        postgres_server.admin_url,
+        "redis://127.0.0.1:1/0",
+        tmp_path,
+        db_pool_size=size,
+        db_pool_overflow=overflow,
+    )
+    with closing(Runtime(settings)) as runtime:
+        found = database_connections(runtime)
+    assert found.verdict == verdict
+    assert str(3 * size) in found.en
+    assert str(3 * (size + overflow)) in found.en
+    assert "197" in found.en
+    if verdict != "good":
+        assert f"max_connections = {3 * (size + overflow) + 10}" in found.mend
