@@ -4,12 +4,13 @@ Celery only carries names: every task looks into the database for what is due (l
 doubled message changes nothing, and an emptied broker is refilled by the next tick (F02, I18).
 """
 
+import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutdown
-from redis.exceptions import RedisError
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
 from wxbot import invariants, ledger
 from wxbot.campaigns.launch import active_campaigns, advance
@@ -27,6 +28,7 @@ from wxbot.people.notices import tell_due
 from wxbot.people.outbox import send_due as send_sms
 from wxbot.replies.dialogues.ends import sweep
 from wxbot.runtime import Runtime
+from wxbot.schedule import Schedule
 from wxbot.settings import Settings
 from wxbot.vouchers import erasure as voucher_erasure
 from wxbot.vouchers import fetch as voucher_photos
@@ -48,21 +50,8 @@ def climb(runtime: Runtime) -> int:
 
 
 def send(runtime: Runtime) -> int:
-    """Send what is due; one sender at a time is enough, the lock is only advice (F60)."""
-    lock = runtime.redis.lock("wxbot:sending", timeout=60, blocking=False)
-    try:
-        has_lock = lock.acquire()
-    except RedisError:
-        has_lock = True  # without Redis the guarded UPDATE alone keeps two senders apart
-    if not has_lock:
-        return 0
-    try:
-        return send_due(runtime, held_back=held_back).sent
-    finally:
-        try:
-            lock.release()
-        except RedisError:
-            log.info("sending_lock_lost")
+    """Send what is due. Every worker may send at the same time: the rows keep rate, day, stop and probe for all of them."""
+    return send_due(runtime, held_back=held_back).sent
 
 
 def recover(runtime: Runtime) -> int:
@@ -162,7 +151,7 @@ INTERVALS: dict[str, float] = {
     "invariants.check": 60.0,
     "invariants.audit": 3600.0,
 }
-"""Task name → seconds between two runs."""
+"""Task name → seconds between two runs, by whichever worker is quicker."""
 
 
 def run_task(runtime: Runtime, name: str) -> int:
@@ -182,51 +171,62 @@ def run_until_quiet(runtime: Runtime, rounds: int = 200) -> int:
     return rounds
 
 
-def make_celery(settings: Settings) -> Celery:
-    """The Celery application: every task registered, the schedule from the table of intervals."""
-    application = Celery("wxbot", broker=settings.redis_url)
+BESIDE_ITSELF = frozenset({"campaigns.climb"})
+"""Tasks of which one process runs several at once: while one campaign's ladder is long, the others are climbed."""
+
+
+def make_celery(runtime: Runtime, schedule: Schedule | None = None, heartbeat: Heartbeat | None = None) -> Celery:
+    """The Celery application with every task registered. With a schedule each run is told to it, with a heartbeat counted."""
+    application = Celery("wxbot", broker=runtime.settings.redis_url)
     application.conf.update(
         task_ignore_result=True,
         task_default_queue="wxbot",
         worker_hijack_root_logger=False,
+        worker_prefetch_multiplier=1,  # what a worker has taken and not begun dies with it
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        # A tick carries no time and never expires: machines' clocks differ. One that comes back after an hour is one look more.
         broker_transport_options={"visibility_timeout": 3600},
         timezone="UTC",
-        beat_schedule={
-            name: {"task": name, "schedule": seconds, "options": {"expires": max(seconds * 2, 5.0)}}
-            for name, seconds in INTERVALS.items()
-        },
     )
-    runtime = Runtime(settings)
-    heartbeat = Heartbeat(runtime.redis)
     for name in TASKS:
-        application.task(name=name, shared=False)(_bound(runtime, heartbeat, name))
-    worker_shutdown.connect(lambda **_: heartbeat.end(), weak=False)
+        application.task(name=name, shared=False)(_bound(runtime, name, schedule, heartbeat))
     return application
 
 
-def _bound(runtime: Runtime, heartbeat: Heartbeat, name: str) -> Callable[[], int]:
+def _bound(runtime: Runtime, name: str, schedule: Schedule | None, heartbeat: Heartbeat | None) -> Callable[[], int]:
     """A Celery task body: the function with the process's runtime; a failure is logged, the next tick tries again."""
+    alone = threading.Lock()
 
     def body() -> int:
+        if schedule is not None:
+            schedule.begun(name)
+        if name not in BESIDE_ITSELF and not alone.acquire(blocking=False):
+            return 0  # one slow task must not take every thread; another worker may run it meanwhile
         try:
-            with heartbeat.during(name):
+            with heartbeat.during(name) if heartbeat else nullcontext():
                 return run_task(runtime, name)
         except Exception:
             log.exception("task_failed", task=name)
             return -1
+        finally:
+            if name not in BESIDE_ITSELF:
+                alone.release()
 
     body.__name__ = name.replace(".", "_")
     body.__doc__ = TASKS[name].__doc__
     return body
 
 
-def run_worker(settings: Settings, *, concurrency: int = 4, with_clock: bool = True) -> None:
-    """Run a worker in this process until it is told to stop; `with_clock` also runs the schedule (one worker only)."""
+def run_worker(settings: Settings, *, concurrency: int = 4) -> None:
+    """Run a worker in this process until it is told to stop. It keeps the schedule together with all other workers."""
     configure(settings.log_level, settings.log_format)
-    application = make_celery(settings)
+    runtime = Runtime(settings)
+    heartbeat = Heartbeat(runtime.redis)
+    schedule = Schedule(runtime.redis, INTERVALS, lambda name: application.send_task(name, retry=False))
+    application = make_celery(runtime, schedule, heartbeat)
+    worker_ready.connect(lambda **_: schedule.start(), weak=False)
+    worker_shutting_down.connect(lambda **_: schedule.stop(), weak=False)
+    worker_shutdown.connect(lambda **_: heartbeat.end(), weak=False)
     arguments: list[Any] = ["worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "WARNING"]
-    arguments += ["--without-gossip", "--without-mingle"]
-    if with_clock:
-        arguments += ["--beat", "--scheduler", "celery.beat:Scheduler"]
-    application.worker_main(arguments)
+    application.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat"])

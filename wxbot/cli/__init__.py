@@ -23,7 +23,7 @@ class Entry:
 COMMANDS = {
     "demo": Entry("wxbot.cli.show:demo", "start everything on this machine, with a simulated WeChat / 一键体验"),
     "run": Entry("wxbot.cli.serve:run", "run the web application, the worker, or both / 启动服务"),
-    "worker": Entry("wxbot.cli.serve:worker", "run the worker with its schedule / 启动后台任务"),
+    "worker": Entry("wxbot.cli.serve:worker", "run a worker; as many as you like / 启动后台任务"),
     "simulator": Entry("wxbot.cli.serve:simulator", "run a WeChat on this machine / 启动微信模拟器"),
     "doctor": Entry("wxbot.cli.checkup:doctor", "check everything, and say how to mend it / 体检"),
     "db": Entry("wxbot.cli.database:db", "bring the database up to date / 数据库"),

@@ -56,7 +56,7 @@ def _prepare() -> Settings:
 @click.option("--workers", type=click.IntRange(1, 64), help="web processes (as many as processors, at least 2)")
 @friendly
 def run(part: str, bind: str | None, workers: int | None) -> None:
-    """Run the web application (gunicorn), the worker with its schedule, or both, until Ctrl-C."""
+    """Run the web application (gunicorn), a worker, or both, until Ctrl-C."""
     settings = _prepare()
     if part == "worker":
         run_worker(settings)
@@ -96,13 +96,15 @@ def _run_both(web: list[str]) -> int:
 
 @click.command()
 @click.option("--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="threads")
-@click.option("--no-clock", is_flag=True, help="run tasks only; another worker keeps the schedule")
+@click.option("--no-clock", is_flag=True, hidden=True)
 @friendly
 def worker(concurrency: int, no_clock: bool) -> None:
-    """Run the worker with its schedule, until Ctrl-C. Exactly one worker of a deployment keeps the schedule."""
+    """Run a worker, until Ctrl-C. Run as many as you like: they keep one schedule together."""
+    if no_clock:
+        click.echo("--no-clock is not needed any more: all workers keep one schedule / 不再需要 --no-clock", err=True)
     settings = load_settings()
     refuse_unsafe_start(settings)
-    run_worker(settings, concurrency=concurrency, with_clock=not no_clock)
+    run_worker(settings, concurrency=concurrency)
 
 
 @click.command(

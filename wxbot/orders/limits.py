@@ -28,6 +28,9 @@ MORNING_RAMP_S = 900
 PROBE_EVERY_S = 60
 """While the line is stopped, one real order with its own number is tried this often (money F19b)."""
 
+LATE_S = 10
+"""How long a claim may wait for another one's lock: it looked at the clock before, and its second or day may be over by now."""
+
 OPERATOR_STOP = "STOPPED_BY_STAFF"
 """stopped_code of a line that a person stopped: no probe opens it again."""
 
@@ -97,9 +100,10 @@ def grant(session: Session, settings: Settings, amounts: Sequence[int], now: dat
     own = line if key in (None, settings.mch_id) else merchant_line(session, str(key))
     if own.stopped_code is not None:
         return Grant(_grant_probe(session, own, now), "stopped")
-    second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
-    is_today = line.day == day
-    left_in_second = rate_now(settings, now) - (line.sent_in_second if line.second == second else 0)
+    second, days = int(now.timestamp()), _days(now)
+    is_today = line.day in days
+    is_second = second <= line.second <= second + LATE_S
+    left_in_second = rate_now(settings, now) - (line.sent_in_second if is_second else 0)
     left_in_day = settings.pay_per_day - (line.sent_in_day if is_today else 0)
     left_fen = settings.pay_fen_per_day - (line.fen_in_day if is_today else 0)
     fits = (
@@ -121,12 +125,18 @@ def grant(session: Session, settings: Settings, amounts: Sequence[int], now: dat
     )
 
 
+def _days(now: datetime) -> tuple[str, str]:
+    """The day that a claim of this moment counts in; the next one when another worker has begun it while this one waited."""
+    return f"{shanghai_day(now):%Y%m%d}", f"{shanghai_day(now + timedelta(seconds=LATE_S)):%Y%m%d}"
+
+
 def _take(session: Session, settings: Settings, amounts: Sequence[int], now: datetime, *, is_others_stop: bool) -> bool:
     """Count requests of one second and day; False when the line is not as it was seen. `is_others_stop`: an error that
     stopped v2 does not count, a person's stop does."""
     requests, n, fen = len(amounts), sum(1 for amount in amounts if amount), sum(amounts)
-    second, day = int(now.timestamp()), f"{shanghai_day(now):%Y%m%d}"
-    is_second, is_day = MerchantLine.second == second, MerchantLine.day == day
+    second, days = int(now.timestamp()), _days(now)
+    is_second = MerchantLine.second.between(second, second + LATE_S)
+    is_day = MerchantLine.day.in_(days)
     taken = (
         update(MerchantLine)
         .where(
@@ -140,9 +150,9 @@ def _take(session: Session, settings: Settings, amounts: Sequence[int], now: dat
             or_(~is_day, MerchantLine.fen_in_day + fen <= settings.pay_fen_per_day),
         )
         .values(
-            second=second,
+            second=case((is_second, MerchantLine.second), else_=second),
             sent_in_second=case((is_second, MerchantLine.sent_in_second + requests), else_=requests),
-            day=day,
+            day=case((is_day, MerchantLine.day), else_=days[0]),
             sent_in_day=case((is_day, MerchantLine.sent_in_day + n), else_=n),
             fen_in_day=case((is_day, MerchantLine.fen_in_day + fen), else_=fen),
         )
