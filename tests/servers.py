@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -86,15 +86,28 @@ def find_postgres() -> tuple[Path, dict[str, str]]:
 class PrivatePostgres:
     """One PostgreSQL on loopback with its files in a scratch folder, fast and without durability: for tests only.
 
-    PostgreSQL refuses to run as root; then it runs as the system's `postgres` or `nobody`.
+    PostgreSQL refuses to run as root; then it runs as the system's `postgres` or `nobody`. `outlives_kill` keeps every
+    commit through kill() and restart(); a power cut of the machine it does not outlive.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, outlives_kill: bool = False) -> None:
         # Not in pytest's own folder: that one is closed to other users, and the server may have to be another user.
         self.folder = Path(tempfile.mkdtemp(prefix="wxbot-postgres-"))
         self.port = 0
+        self._outlives_kill = outlives_kill
+        self._programs, self._start = Path(), dict[str, Any]()
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
+
+    @property
+    def data(self) -> Path:
+        """Where the cluster's files are; a file system of its own may be mounted there before start()."""
+        return self.folder / "data"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server is still there."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def admin_url(self) -> str:
@@ -108,15 +121,15 @@ class PrivatePostgres:
     def start(self) -> PrivatePostgres:
         """Make the cluster, start the server and wait until it answers; raises ServerProblem with its last words."""
         programs, env = find_postgres()
-        user = self._other_user()
+        user = self.owner()
         if user is not None:
             programs, env = self._reachable(programs, env)
             os.chown(self.folder, user.pw_uid, user.pw_gid)
         as_user: dict[str, Any] = (
             {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         )
-        data = self.folder / "data"
-        start: dict[str, Any] = {
+        self._programs = programs
+        self._start = {
             "cwd": self.folder,
             "env": {**os.environ, **env, "TZ": "UTC"},
             "stdin": subprocess.DEVNULL,
@@ -125,7 +138,7 @@ class PrivatePostgres:
         initdb = [
             str(programs / "initdb"),
             "-D",
-            str(data),
+            str(self.data),
             "-U",
             "wxbot",
             "--auth=trust",
@@ -133,34 +146,61 @@ class PrivatePostgres:
             "--encoding=UTF8",
             "--locale=C",
         ]
-        made = subprocess.run(initdb, capture_output=True, text=True, check=False, **start)
+        made = subprocess.run(initdb, capture_output=True, text=True, check=False, **self._start)
         if made.returncode != 0:
             raise ServerProblem(f"PostgreSQL's initdb failed:\n{made.stdout}{made.stderr}")
         for _ in range(5):
             self.port = free_port()
-            settings = {
-                "listen_addresses": "127.0.0.1",
-                "unix_socket_directories": "",
-                "fsync": "off",
-                "synchronous_commit": "off",
-                "full_page_writes": "off",
-                "max_connections": "200",
-                "shared_buffers": "64MB",
-                "timezone": "UTC",
-                "autovacuum": "off",
-            }
-            command = [str(programs / "postgres"), "-D", str(data), "-p", str(self.port)]
-            for name, value in settings.items():
-                command += ["-c", f"{name}={value}"]
-            with (self.folder / "postgres.log").open("ab") as log:
-                self._process = subprocess.Popen(
-                    with_us(command, "INT"), stdout=log, stderr=log, start_new_session=True, **start
-                )
-            if self._wait_until_ready():
+            if self._launch():
                 return self
-            self._end()
-        words = (self.folder / "postgres.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise ServerProblem(f"The private PostgreSQL did not start; its last words:\n{words}")
+        raise ServerProblem(f"The private PostgreSQL did not start; its last words:\n{self.last_words()}")
+
+    def kill(self) -> None:
+        """End the server and all its sessions by SIGKILL, in the middle of whatever they do."""
+        if self._process is None:
+            return
+        doomed = [self._process.pid, *children_of(self._process.pid)]
+        for pid in doomed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait()
+        deadline = time.monotonic() + START_S
+        while any(map(is_alive, doomed)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def restart(self) -> None:
+        """Start it again on its files and its port; raises ServerProblem when it does not come back."""
+        if not self._launch():
+            raise ServerProblem(f"PostgreSQL did not come back; its last words:\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return (self.folder / "postgres.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+
+    def _launch(self) -> bool:
+        keeps = "on" if self._outlives_kill else "off"
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "synchronous_commit": keeps,
+            "full_page_writes": keeps,
+            "max_connections": "200",
+            "shared_buffers": "64MB",
+            "timezone": "UTC",
+            "autovacuum": "off",
+        }
+        command = [str(self._programs / "postgres"), "-D", str(self.data), "-p", str(self.port)]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self.folder / "postgres.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                with_us(command, "INT"), stdout=log, stderr=log, start_new_session=True, **self._start
+            )
+        if self._wait_until_ready():
+            return True
+        self._end()
+        return False
 
     def stop(self) -> None:
         """Stop the server and remove its files."""
@@ -214,7 +254,8 @@ class PrivatePostgres:
         process.wait()
 
     @staticmethod
-    def _other_user() -> pwd.struct_passwd | None:
+    def owner() -> pwd.struct_passwd | None:
+        """Who the server runs as, when it cannot run as we do."""
         if os.geteuid() != 0:
             return None
         for name in ("postgres", "nobody"):
@@ -262,6 +303,11 @@ class SimulatedWeChat:
     def pay_base(self) -> str:
         """The address of WeChat Pay (HTTPS, client certificate required)."""
         return f"https://127.0.0.1:{self.https_port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 while it does not run."""
+        return self._process.pid if self._process is not None else 0
 
     @property
     def certs(self) -> Path:
@@ -381,6 +427,27 @@ def find_browser() -> str | None:
     if named and Path(named).exists():
         return named
     return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that ended and was not waited for has no command line any more (Linux)."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes whose parent is `pid` (Linux)."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(status.parent.name))
+    return found
 
 
 @contextmanager

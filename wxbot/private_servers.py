@@ -74,20 +74,23 @@ def find_redis_server() -> Path:
 
 
 class PrivateRedis:
-    """One Valkey or Redis server on loopback, with its files in `folder` and a password that changes at every start.
+    """One Valkey or Redis server on loopback, with its files in `folder` and, unless `password` is given, one that changes
+    at every start.
 
     `port` 0 takes any free one. `persistent` keeps the data in an append-only file, so that a later start in the same
     folder resumes with it; otherwise nothing is written and everything is gone at the end. Nothing is ever evicted: a
     full memory is an error that is seen, not data that vanishes.
     """
 
-    def __init__(self, folder: Path, port: int = 0, persistent: bool = False, launcher: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, port: int = 0, persistent: bool = False, launcher: Sequence[str] = (), password: str = ""
+    ) -> None:
         self._launcher = launcher
         self.folder = Path(folder).absolute()
         self.port = port
         self.persistent = persistent
-        self.password = ""
-        self._wanted_port = port
+        self.password = password
+        self._wanted_port, self._wanted_password = port, password
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -113,7 +116,7 @@ class PrivateRedis:
                     f"端口 {self.port} 已被占用。Port {self.port}, wanted for the private Redis, is in use by another program: "
                     f"stop that program (`ss -ltnp 'sport = :{self.port}'` names it) or choose another port."
                 )
-            self.password = secrets.token_hex(16)
+            self.password = self._wanted_password or secrets.token_hex(16)
             with (self.folder / "redis.log").open("ab") as log:
                 self._process = subprocess.Popen(
                     [*self._launcher, str(program), str(self._write_config())],
@@ -146,6 +149,12 @@ class PrivateRedis:
             except subprocess.TimeoutExpired:
                 process.kill()
         process.wait()
+
+    def kill(self) -> None:
+        """End the server the hard way, for trying what then happens; start() brings it back."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def __enter__(self) -> "PrivateRedis":
         return self.start()

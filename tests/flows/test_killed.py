@@ -8,12 +8,12 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
 from sqlalchemy import func, select
 
+from tests.servers import children_of
 from wxbot import invariants
 from wxbot.campaigns import draft, launch, pool
 from wxbot.campaigns.models import Campaign
@@ -26,19 +26,6 @@ from wxbot.orders.models import Order
 PACKETS = 60
 PEOPLE = 70
 KILLS = 3
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes whose parent is `pid` (Linux)."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(status.parent.name))
-    return found
 
 
 def try_until_answered(person: Person) -> str:

@@ -10,17 +10,13 @@ from typing import Any
 
 import pytest
 import redis as redis_client
-import requests
-from sqlalchemy import func, select
 
-from tests.flows.test_killed import children_of
+from tests.flows.town import Town
+from tests.servers import children_of
 from wxbot import invariants
-from wxbot.demo import office, owed
-from wxbot.demo.actors import StoryProblem, World
-from wxbot.demo.clerks import DeskClerk, OnDesk
-from wxbot.demo.office import BOXES, FIXED, Office
-from wxbot.demo.owed import Judgement, Owed
-from wxbot.demo.promoters import Promoter
+from wxbot.demo import owed
+from wxbot.demo.actors import World
+from wxbot.demo.owed import Owed
 from wxbot.demo.stage import Stage
 from wxbot.demo.weather import BILL, PACKET
 from wxbot.money import parse_yuan
@@ -33,64 +29,13 @@ SLOW = {"kind": "slow", "seconds": 0.4}
 """Calls take long enough to be cut in the middle."""
 
 
-class Town:
-    """People with vouchers, an office, and what is owed."""
-
-    def __init__(self, stage: Stage, people: int) -> None:
-        self.stage = stage
-        self.world = World(stage.wechat_url)
-        self.database, self.clock = stage.parts()
-        made = self.world.call("POST", "people", {"count": people})["people"]
-        self.people = [Promoter(self.world, known, base_url=stage.public_url) for known in made]
-        self.office: Office = office.found(stage.public_url, office.roster_of(self.people))
-        self.world.call("POST", "bank/topup", {"amount_fen": 1_000_000})
-        self.owed: dict[tuple[str, int, str], Owed] = {}
-
-    def promise(self, each: Owed) -> None:
-        self.owed[each.kind, each.number, each.openid] = each
-
-    def join(self, n: int) -> None:
-        person = self.people[n]
-        person.follow()
-        person.bind_in_chat()
-        person.upload_on_page("a", FIXED, "", [office.receipt(2 * n)])
-        person.upload_on_page("b", BOXES, "3", [office.receipt(2 * n + 1)])
-
-    def decide(self, seen: OnDesk) -> tuple[str, dict[str, str]]:
-        with self.database.reading() as session:
-            openid = session.get_one(Voucher, seen.voucher_id).openid
-        self.promise(Owed("voucher", seen.voucher_id, openid, parse_yuan(seen.amount)))
-        return "approve", {"amount": seen.amount}
-
-    def review_all(self, clerk: DeskClerk) -> None:
-        """Until every voucher is approved; a page that breaks off is opened again, as a person would."""
-        deadline = time.monotonic() + 90
-        while self.count(Voucher, Voucher.status != "approved") and time.monotonic() < deadline:
-            try:
-                clerk.review(self.decide)
-            except (requests.RequestException, StoryProblem):
-                time.sleep(0.3)
-
-    def count(self, model: type[Voucher] | type[Payout] | type[Order], *where: object) -> int:
-        with self.database.reading() as session:
-            return int(session.execute(select(func.count(model.id)).where(*where)).scalar_one())  # type: ignore[arg-type]
-
-    def judge(self, bank: dict[str, Any], wallets: dict[str, list[int]]) -> Judgement:
-        with self.database.reading() as session:
-            return owed.judge(session, list(self.owed.values()), bank, wallets)
-
-    def pass_time(self, seconds: float) -> None:
-        self.world.call("POST", "clock", {"advance_s": seconds})
-        time.sleep(1.2)
-
-
-def kill_parts(town: Town, rounds: int) -> int:
+def kill_parts(stage: Stage, town: Town, rounds: int) -> int:
     """Kill the worker in the middle of a request and one of gunicorn's processes, in turn, and empty Redis; each comes
     back. Returns how many workers died with requests on the wire.
 
     From the main thread only: a process that was started by a thread ends with it (Stage ties children to their parent).
     """
-    stage, on_the_wire = town.stage, 0
+    on_the_wire = 0
     for _ in range(rounds):
         deadline = time.monotonic() + 12
         while not town.count(Order, Order.status == "sending") and time.monotonic() < deadline:
@@ -108,7 +53,8 @@ def kill_parts(town: Town, rounds: int) -> int:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("people", "rounds"), [(5, 2), pytest.param(25, 8, marks=pytest.mark.proof)])
 def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage, people: int, rounds: int) -> None:
-    town = Town(stage, people)
+    database, _ = stage.parts()
+    town = Town(stage.public_url, World(stage.wechat_url), database, people)
     with ThreadPoolExecutor(5) as crowd:
         list(crowd.map(town.join, range(people)))
     rows = [(one.phone.removeprefix("+86"), "", f"{7 + n}.70", "") for n, one in enumerate(town.people)]
@@ -122,7 +68,7 @@ def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage, people: i
 
     with ThreadPoolExecutor(2) as desk:
         reviewing = [desk.submit(town.review_all, one) for one in (town.office.reviewer, town.office.second_reviewer)]
-        on_the_wire = kill_parts(town, rounds)
+        on_the_wire = kill_parts(stage, town, rounds)
         for each in reviewing:
             each.result()
     assert on_the_wire > 0
@@ -143,7 +89,7 @@ def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage, people: i
     assert len(bank) == town.count(Order) == 3 * people, "a payout has more than one number"
     assert {name: rows for name, rows in invariants.check(town.database).items() if rows} == {}
     the_judge_sees(town, bank, wallets)
-    town.database.close()
+    database.close()
 
 
 def the_judge_sees(town: Town, bank: dict[str, Any], wallets: dict[str, list[int]]) -> None:

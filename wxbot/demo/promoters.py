@@ -36,6 +36,7 @@ class Promoter(Person):
     base_url: str = ""
     pages: dict[str, str] = field(default_factory=dict)
     """voucher's key → its page."""
+    patience_s: float = PATIENCE_S
 
     @property
     def phone(self) -> str:
@@ -81,13 +82,13 @@ class Promoter(Person):
         return self._look(find, f"an answer like {expected} in the chat of person {self.id}")
 
     def _look(self, find: Callable[[], str], what: str) -> str:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while time.monotonic() < deadline:
             found = find()
             if found:
                 return found
             time.sleep(LOOK_S)
-        raise StoryProblem(f"waited {PATIENCE_S} s for {what}")
+        raise StoryProblem(f"waited {self.patience_s} s for {what}")
 
     def _last_sms(self) -> int:
         return int(self.world.call("GET", f"people/{self.id}/sms?after=0")["last"])

@@ -69,6 +69,16 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The environment of a child process that is to have these settings, and none of our own."""
+    plain = {
+        name: value.get_secret_value() if hasattr(value, "get_secret_value") else value
+        for name, value in settings.model_dump().items()
+    }
+    variables = {f"WXBOT_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("WXBOT_")}, **variables}
+
+
 @dataclass
 class Stage:
     """The demo's processes, their folder and their settings."""
@@ -172,13 +182,7 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables for a child process."""
-        dumped = self.settings().model_dump()
-        plain = {
-            name: value.get_secret_value() if hasattr(value, "get_secret_value") else value
-            for name, value in dumped.items()
-        }
-        variables = {f"WXBOT_{name.upper()}": str(value) for name, value in plain.items() if value is not None}
-        return {**{name: value for name, value in os.environ.items() if not name.startswith("WXBOT_")}, **variables}
+        return environment_of(self.settings())
 
     def pid(self, name: str) -> int:
         """The process id of a running part."""
