@@ -45,6 +45,7 @@ from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
 from wxbot.timeline import admin as timeline
 from wxbot.vouchers import admin as vouchers
+from wxbot.vouchers import folders
 from wxbot.vouchers import h5 as vouchers_h5
 
 Guard = Literal["public", "openid", "staff"]
@@ -320,6 +321,7 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     runtime = parts if isinstance(parts, Runtime) else Runtime(parts or load_settings())
     settings = runtime.settings
     refuse_unsafe_start(settings)
+    folders.refuse_second(runtime)
     app = Site("wxbot", template_folder=str(templates_folder()), static_folder=str(Path(__file__).parent / "static"))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),

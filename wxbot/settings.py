@@ -23,6 +23,10 @@ SECRET_FILE_FIELDS = (
 """Settings that may also be given as WXBOT_<NAME>_FILE, the path of a file that holds the value."""
 
 
+PhotoStore = Literal["database", "folder", "s3"]
+"""Where photos of vouchers are kept."""
+
+
 class SettingsError(Exception):
     """Raised at start when settings are missing or wrong; the message names every fault at once."""
 
@@ -100,7 +104,8 @@ class Settings(BaseSettings):
     binding_policy: Literal["refuse", "hold", "open"] = "refuse"
     rebind_hours: int = Field(default=24, ge=0, le=720)
 
-    voucher_storage: Literal["folder", "s3"] = "folder"
+    voucher_storage: Literal["auto", "database", "folder", "s3"] = "auto"
+    voucher_folder: Literal["unsaid", "one_box", "shared"] = "unsaid"
     s3_endpoint: str = ""
     s3_bucket: str = ""
     s3_region: str = ""
@@ -209,11 +214,31 @@ class Settings(BaseSettings):
             faults.append(
                 "WXBOT_SMS_PROVIDER: console writes codes into the log; choose tencent or aliyun in production"
             )
+        if (
+            self.profile == "production" and self.photo_store == "folder" and self.voucher_folder == "unsaid"
+            and not self._is_sqlite
+        ):  # fmt: skip
+            faults.append(
+                "WXBOT_VOUCHER_STORAGE: a folder is seen by one machine only, and PostgreSQL may serve several; choose "
+                "database (or s3) and run wxbot photos move. If there is only this machine, say WXBOT_VOUCHER_FOLDER=one_box; "
+                "if all machines mount the same folder, WXBOT_VOUCHER_FOLDER=shared"
+            )
         if self.voucher_storage == "s3" and not (
             self.s3_bucket and self.s3_key_id and self.s3_secret_key.get_secret_value()
         ):
             faults.append("WXBOT_VOUCHER_STORAGE: s3 needs WXBOT_S3_BUCKET, WXBOT_S3_KEY_ID and WXBOT_S3_SECRET_KEY")
         return faults
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def photo_store(self) -> PhotoStore:
+        """Where photos are kept: what was chosen, else beside the database's file, or inside a database with several users."""
+        if self.voucher_storage != "auto":
+            return self.voucher_storage
+        return "folder" if self._is_sqlite else "database"
 
     @property
     def transfer_report_texts(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.vouchers.stage import HONG, MING, Stage, lay_stage, photo
 from wxbot.people.models import Binding, Notice
 from wxbot.runtime import Runtime
-from wxbot.vouchers import fetch, storage, submit
+from wxbot.vouchers import fetch, moving, storage, submit
 from wxbot.vouchers.models import Photo, Voucher
 from wxbot.vouchers.refusals import BadPhoto
 
@@ -162,6 +163,10 @@ class Store:
             self.objects[path] = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         if method == "DELETE":
             self.objects.pop(path, None)
+        if "list-type=2" in environ["QUERY_STRING"]:
+            body = self._list(environ["QUERY_STRING"])
+            start("200 OK", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+            return [body]
         if method == "GET" and path not in self.objects:
             fault = ET.Element("Error")
             ET.SubElement(fault, "Code").text = "NoSuchKey"
@@ -170,6 +175,17 @@ class Store:
         body = self.objects[path] if method == "GET" else b""
         start("204 No Content" if method == "DELETE" else "200 OK", [("Content-Length", str(len(body)))])
         return [body]
+
+    def _list(self, query: str) -> bytes:
+        """One name a page, so that pages are turned."""
+        names = sorted(path.removeprefix("/receipts/") for path in self.objects)
+        names = [name for name in names if name > parse_qs(query).get("continuation-token", [""])[0]]
+        found = ET.Element("ListBucketResult")
+        ET.SubElement(found, "IsTruncated").text = str(len(names) > 1).lower()
+        for name in names[:1]:
+            ET.SubElement(ET.SubElement(found, "Contents"), "Key").text = name
+            ET.SubElement(found, "NextContinuationToken").text = name
+        return ET.tostring(found)
 
 
 def test_photos_may_live_in_any_store_that_speaks_s3(stage: Stage) -> None:
@@ -192,10 +208,15 @@ def test_photos_may_live_in_any_store_that_speaks_s3(stage: Stage) -> None:
             submit.add_photo(stage.runtime, voucher.id, photo(2), stage.now, "b")
         store.is_down = False
         assert submit.add_photo(stage.runtime, voucher.id, photo(2), stage.now, "b").status == "kept"
+        stores = storage.stores_of(stage.runtime)
+        (*_, counts) = moving.move_all(stage.runtime, stores["s3"], stores["database"])
+        assert counts["moved"] == 4 and not store.objects and client.get(address).status_code == 200
+        (*_, counts) = moving.move_all(stage.runtime, stores["database"], stores["s3"])
+        assert counts["moved"] == 4 and len(store.objects) == 4 and client.get(address).status_code == 200
         store.objects.clear()
         assert client.get(address).status_code == 404
         with stage.runtime.database.transaction(), pytest.raises(AssertionError, match="transaction"):
-            storage.storage_of(stage.runtime.settings).delete(kept.storage_key)
+            storage.storage_of(stage.runtime).delete(kept.storage_key)
         store.is_down = True
         with pytest.raises(storage.StorageProblem):
             submit.add_photo(stage.runtime, voucher.id, photo(3), stage.now, "c")

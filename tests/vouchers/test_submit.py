@@ -158,7 +158,7 @@ def test_a_photo_that_is_sent_again_is_one_photo(stage: Stage) -> None:
     with pytest.raises(Refused, match="token"):
         submit.add_photo(stage.runtime, voucher.id, photo(2), stage.now, "a")
     assert len(stage.photos(voucher.id)) == 1
-    kept = storage.storage_of(stage.runtime.settings)
+    kept = storage.storage_of(stage.runtime)
     assert kept.get(first.storage_key)[:3] == b"\xff\xd8\xff" and kept.get(storage.thumb_of(first.storage_key))
     (path,) = (stage.runtime.settings.data_dir / "vouchers").rglob(f"{first.storage_key}.jpg")
     assert os.stat(path).st_mode & 0o777 == 0o600
@@ -229,7 +229,7 @@ def test_nobody_fills_the_disk_in_a_day(stage: Stage, monkeypatch: pytest.Monkey
 
 
 def test_S48_a_store_takes_only_our_own_names(stage: Stage) -> None:
-    kept = storage.storage_of(stage.runtime.settings)
+    kept = storage.storage_of(stage.runtime)
     for name in ("../../etc/passwd", "/etc/passwd", "..%2f" * 4, "a" * 31, "A" * 32, "a" * 32 + "/x", ""):
         for act in (kept.get, kept.delete, lambda key: kept.put(key, b"x")):
             with pytest.raises(ValueError, match="no name"):

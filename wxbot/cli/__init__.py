@@ -33,6 +33,7 @@ COMMANDS = {
     "payout": Entry("wxbot.cli.cashier:payout", "what is owed, and the kill switch: stop, open / 付款"),
     "staff": Entry("wxbot.cli.people:staff", "accounts of the console / 后台账号"),
     "people": Entry("wxbot.cli.roster:people", "who may bind a phone, block and allow lists / 名单"),
+    "photos": Entry("wxbot.cli.photos:photos", "where the photos of vouchers are, and moving them / 凭证照片"),
     "reply": Entry("wxbot.cli.people:reply", "keyword replies of the chat / 关键词回复"),
 }
 """Command → module:name of the click command, and its line in help."""

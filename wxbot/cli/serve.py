@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 
@@ -12,10 +13,11 @@ import click
 
 from wxbot.app import refuse_unsafe_start
 from wxbot.cli.desk import friendly
-from wxbot.db import Database
 from wxbot.migrations import upgrade
+from wxbot.runtime import Runtime
 from wxbot.settings import Settings, load_settings
 from wxbot.simulator.__main__ import main as simulate
+from wxbot.vouchers import folders
 from wxbot.worker import run_worker
 
 STOP_S = 30
@@ -42,11 +44,9 @@ def _prepare() -> Settings:
     """Settings that are whole and safe, and a database that is up to date."""
     settings = load_settings()
     refuse_unsafe_start(settings)
-    database = Database(settings.database_url)
-    try:
-        upgrade(database)
-    finally:
-        database.close()
+    with closing(Runtime(settings)) as runtime:
+        upgrade(runtime.database)
+        folders.refuse_second(runtime)
     return settings
 
 
@@ -104,6 +104,8 @@ def worker(concurrency: int, no_clock: bool) -> None:
         click.echo("--no-clock is not needed any more: all workers keep one schedule / 不再需要 --no-clock", err=True)
     settings = load_settings()
     refuse_unsafe_start(settings)
+    with closing(Runtime(settings)) as runtime:
+        folders.refuse_second(runtime)
     run_worker(settings, concurrency=concurrency)
 
 

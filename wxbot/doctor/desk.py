@@ -9,7 +9,7 @@ from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.people.models import RosterEntry
 from wxbot.people.sms import NotDelivered, provider_of
 from wxbot.runtime import Runtime
-from wxbot.vouchers import photos, storage
+from wxbot.vouchers import folders, photos, storage
 from wxbot.vouchers.refusals import Refused
 from wxbot.vouchers.storage import StorageProblem
 
@@ -64,12 +64,14 @@ def roster(runtime: Runtime) -> Finding:
 
 
 def voucher_storage(runtime: Runtime) -> Finding:
-    """Photos can be written, read back and removed."""
+    """Photos can be written, read back and removed; every machine sees all of them; none is left where it was before."""
     settings = runtime.settings
-    place = f"S3 {settings.s3_bucket}" if settings.voucher_storage == "s3" else str(settings.data_dir / "vouchers")
+    folder = storage.folder_of(settings)
+    places = {"s3": f"S3 {settings.s3_bucket}", "folder": str(folder), "database": "数据库"}
+    place, place_en = places[settings.photo_store], (places | {"database": "the database"})[settings.photo_store]
     key, content = storage.random_key(), b"wxbot doctor"
     try:
-        store = storage.storage_of(settings)
+        store = storage.storage_of(runtime)
         store.put(key, content)
         is_same = store.get(key) == content
         store.delete(key)
@@ -80,16 +82,43 @@ def voucher_storage(runtime: Runtime) -> Finding:
                 "compare WXBOT_S3_…: does the bucket exist, may the key read, write and delete? Without boto3: pip install 'wxbot[s3]'",
             ),
             "folder": (f"让运行 wxbot 的用户能写 {place}", f"let the user that runs wxbot write {place}"),
+            "database": ("看数据库那几项检查；磁盘是否写满", "look at the checks of the database; is its disk full?"),
         }
-        return bad(f"凭证照片存不进 {place}", f"photos cannot be kept in {place}: {reason(error)}", *mends[settings.voucher_storage])  # fmt: skip
+        return bad(f"凭证照片存不进{place}", f"photos cannot be kept in {place_en}: {reason(error)}", *mends[settings.photo_store])  # fmt: skip
     if not is_same:
         return bad(
             f"{place} 读回的内容不同",
-            f"{place} gives back something else",
+            f"{place_en} gives back something else",
             "检查存储前面是否有缓存或改写",
             "look for a cache or something else in front of the store that changes what it holds",
         )
-    return good(f"凭证照片存在 {place}，可读写", f"photos are kept in {place}, which can be written and read")
+    return _scattered(runtime) or good(
+        f"凭证照片存在{place}，可读写", f"photos are kept in {place_en}, which can be written and read"
+    )
+
+
+def _scattered(runtime: Runtime) -> Finding | None:
+    """Photos that another machine cannot see: several folders, or files that an earlier setting left in this one."""
+    settings = runtime.settings
+    folder = storage.folder_of(settings)
+    if settings.photo_store == "folder":
+        known = folders.known(runtime)
+        if len(known) > 1:
+            hosts = "、".join(f"{each.host}:{each.path}" for each in known)
+            return bad(
+                f"凭证照片散在 {len(known)} 个文件夹（{hosts}），每台机器只看得到自己的",
+                f"photos lie in {len(known)} folders ({hosts}); each machine sees its own",
+                "各台都设 WXBOT_VOUCHER_STORAGE=database 并各运行一次 wxbot photos move；机器已下线的：wxbot photos forget 标记",
+                "set WXBOT_VOUCHER_STORAGE=database on each machine and run wxbot photos move on each; for a machine that is gone: wxbot photos forget MARK",
+            )
+    elif next(storage.Folder(folder).list_keys(), None) is not None:
+        return note(
+            f"{folder} 里还有以前的照片，别的机器看不到",
+            f"older photos still lie in {folder}, where other machines cannot see them",
+            "在这台机器上运行 wxbot photos move",
+            "run wxbot photos move on this machine",
+        )
+    return None
 
 
 def photo_reader(runtime: Runtime) -> Finding:

@@ -126,7 +126,7 @@ def photo(voucher_id: int, photo_id: int) -> BaseResponse:
     if found.voucher_id != voucher_id or found.status != "kept":
         absent()
     g.photo_headers = HEADERS
-    return photo_response(runtime().settings, found, is_thumb=request.args.get("thumb") == "1")
+    return photo_response(runtime(), found, is_thumb=request.args.get("thumb") == "1")
 
 
 # --- decisions ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.vouchers import caps
 from wxbot.vouchers.models import NEXT, PHOTO_NEXT, Photo, Voucher
-from wxbot.vouchers.storage import StorageProblem, storage_of, thumb_of
+from wxbot.vouchers.storage import Storage, StorageProblem, delete_photo, storage_of
 
 log = get_logger(__name__)
 
@@ -40,24 +40,33 @@ def erase_due(runtime: Runtime) -> int:
             Voucher.openid.in_(_gone()), (Voucher.status.in_(("submitted", "photo_wanted"))) | (Voucher.note != "")
         )
         vouchers = session.scalars(open_ones.limit(BATCH)).all()
-    storage, done = storage_of(runtime.settings), 0
+    storage, done = storage_of(runtime), 0
     for photo in photos:
         try:
-            for key in (photo.storage_key, thumb_of(photo.storage_key)):
-                storage.delete(key)
+            done += erase_photo(runtime, storage, photo)
         except StorageProblem as problem:
             log.warning("photo_not_erased", photo_id=photo.id, error=str(problem)[:200])
             break
-        with runtime.database.transaction() as session:
-            done += _erase_photo(session, photo.id)
     for voucher_id in vouchers:
         with runtime.database.transaction() as session:
             done += _erase_words(session, voucher_id, runtime.clock.now())
     return done
 
 
-def _erase_photo(session: Session, photo_id: int) -> int:
-    """The file is gone: forget what the picture looked like, too."""
+def erase_photo(runtime: Runtime, storage: Storage, photo: Photo) -> int:
+    """Delete a kept photo wherever it is, and forget what it looked like; returns 1, or 0 when somebody else was quicker.
+
+    Raises StorageProblem; then it stays as it was. The files are deleted again after the row says so: a move between stores
+    may have written them meanwhile, and one that writes them still later reads the row and takes them away (moving).
+    """
+    delete_photo(storage, photo.storage_key)
+    with runtime.database.transaction() as session:
+        done = _forget_photo(session, photo.id)
+    delete_photo(storage, photo.storage_key)
+    return done
+
+
+def _forget_photo(session: Session, photo_id: int) -> int:
     blank = {"phash": "", "sha256": None, "band_a": None, "band_b": None, "band_c": None, "band_d": None}
     return int(
         move(session, Photo, photo_id, PHOTO_NEXT, "kept", "failed", fault="erased", is_live=False, media_id="", **blank)

@@ -14,7 +14,7 @@ from wxbot.transitions import move
 from wxbot.vouchers import caps, photos, review, submit
 from wxbot.vouchers.models import NEXT, Photo, Voucher, written
 from wxbot.vouchers.refusals import BadPhoto, Busy
-from wxbot.vouchers.storage import StorageProblem, storage_of, thumb_of
+from wxbot.vouchers.storage import StorageProblem, delete_photo, storage_of
 from wxbot.wechat.errors import Refused, Unanswered, WeChatError
 
 log = get_logger(__name__)
@@ -50,7 +50,7 @@ def fetch_due(runtime: Runtime) -> int:
             if photo.media_id:
                 _fetch(runtime, photo)
             else:
-                _give_up_upload(runtime, photo)
+                _give_up(runtime, photo, "interrupted")
         except (Busy, StorageProblem, RedisError, OSError) as error:
             log.warning("photo_postponed", photo_id=photo.id, error=type(error).__name__)
             _postpone(runtime, photo)
@@ -75,22 +75,22 @@ def _fetch(runtime: Runtime, photo: Photo) -> None:
         media = runtime.official_account.media_get(photo.media_id, max_bytes=photos.MOST_BYTES)
     except Refused as refused:
         if refused.code in GONE or _is_too_late(runtime, photo):
-            submit.fail(runtime, photo, "lost")
+            _give_up(runtime, photo, "lost")
         else:
             log.warning("photo_refused_by_wechat", photo_id=photo.id, err_code=refused.code)
             _postpone(runtime, photo)
         return
     except WeChatError as error:
         if isinstance(error, Unanswered) and error.reason == "too_big":
-            submit.fail(runtime, photo, "too_big")
+            _give_up(runtime, photo, "too_big")
         elif _is_too_late(runtime, photo):
-            submit.fail(runtime, photo, "lost")
+            _give_up(runtime, photo, "lost")
         else:
             log.warning("photo_not_fetched", photo_id=photo.id, error=type(error).__name__)
             _postpone(runtime, photo)
         return
     if not _is_first(runtime, photo, photos.digest(media.content)):
-        submit.fail(runtime, photo, "duplicate")
+        _give_up(runtime, photo, "duplicate")
         return
     try:
         submit.keep(runtime, photo, media.content)
@@ -120,12 +120,13 @@ def _postpone(runtime: Runtime, photo: Photo) -> None:
         changed(session, again.values(next_try_at=runtime.clock.now() + timedelta(seconds=pause_s)))
 
 
-def _give_up_upload(runtime: Runtime, photo: Photo) -> None:
-    """An upload of the page that nobody finished: forget its files, free its picture."""
-    storage = storage_of(runtime.settings)
-    for key in (photo.storage_key, thumb_of(photo.storage_key)):
-        storage.delete(key)
-    submit.fail(runtime, photo, "interrupted")
+def _give_up(runtime: Runtime, photo: Photo, fault: str) -> None:
+    """End a photo, an upload of the page that nobody finished or one that WeChat lost: forget its files, free its picture.
+
+    A worker may have died between storing it and saying so.
+    """
+    delete_photo(storage_of(runtime), photo.storage_key)
+    submit.fail(runtime, photo, fault)
 
 
 def lapse(runtime: Runtime) -> int:

@@ -171,7 +171,7 @@ def photo(public_id: str, photo_id: int) -> BaseResponse:
         found = session.get(Photo, photo_id) if photo_id < 2**62 else None
     if found is None or found.voucher_id != voucher.id or found.status != "kept":
         abort(404)
-    return photo_response(runtime.settings, found, is_thumb=request.args.get("thumb") == "1")
+    return photo_response(runtime, found, is_thumb=request.args.get("thumb") == "1")
 
 
 # --- what pages send ----------------------------------------------------------------------------------------------

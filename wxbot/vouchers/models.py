@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, SmallInteger, String, literal, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    literal,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
@@ -174,6 +185,28 @@ class Photo(Base):
         Index("ix_voucher_photos_band_c", "band_c"),
         Index("ix_voucher_photos_band_d", "band_d"),
     )  # fmt: skip
+
+
+class PhotoFile(Base):
+    """The bytes of a photo or of its thumbnail, where the database keeps them (vouchers/storage); no listing reads it."""
+
+    __tablename__ = "voucher_photo_files"
+
+    key: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """The photo's `storage_key`; its thumbnail's ends in -s."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class PhotoFolder(Base):
+    """A folder with photos, known by the mark that lies in it: with several machines each may have one of its own."""
+
+    __tablename__ = "voucher_photo_folders"
+
+    mark: Mapped[str] = mapped_column(String(32), primary_key=True)
+    host: Mapped[str] = mapped_column(String(64))
+    path: Mapped[str] = mapped_column(String(200))
+    """Host and path of the process that started with it last; for people."""
+    started_at: Mapped[datetime]
 
 
 class VoucherMonth(Base):

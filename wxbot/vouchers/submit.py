@@ -204,7 +204,7 @@ def keep(runtime: Runtime, photo: Photo, raw: bytes) -> Photo:
     except BadPhoto as bad:
         fail(runtime, photo, bad.reason)
         raise
-    storage = storage_of(runtime.settings)
+    storage = storage_of(runtime)
     storage.put(photo.storage_key, picture.content)
     storage.put(thumb_of(photo.storage_key), picture.thumb)
     now = runtime.clock.now()

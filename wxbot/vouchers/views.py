@@ -2,7 +2,7 @@
 
 from flask import Response, abort
 
-from wxbot.settings import Settings
+from wxbot.runtime import Runtime
 from wxbot.vouchers.models import Photo
 from wxbot.vouchers.storage import Missing, StorageProblem, storage_of, thumb_of
 
@@ -17,11 +17,11 @@ HEADERS = {
 """Whatever the bytes were, a browser takes them for a picture, keeps no copy, and runs nothing."""
 
 
-def photo_response(settings: Settings, photo: Photo, *, is_thumb: bool = False) -> Response:
+def photo_response(runtime: Runtime, photo: Photo, *, is_thumb: bool = False) -> Response:
     """The photo, or its thumbnail; the caller has asked whether this person may see it."""
     key = thumb_of(photo.storage_key) if is_thumb else photo.storage_key
     try:
-        content = storage_of(settings).get(key)
+        content = storage_of(runtime).get(key)
     except Missing:
         abort(404)
     except StorageProblem:
