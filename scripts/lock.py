@@ -8,6 +8,7 @@ between what is tested and what is shipped.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,16 +19,24 @@ ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
 LOCKS: dict[str, tuple[str, ...]] = {
     "run": ("postgres",),
+    "tencent": ("postgres", "tencent"),
+    "aliyun": ("postgres", "aliyun"),
+    "s3": ("postgres", "s3"),
     "demo": ("demo",),
     "dev": ("dev",),
     "node": ("node",),
 }
 HEADERS = {
-    "run": "what a server needs",
+    "run": "what a server needs, PostgreSQL's driver with it",
+    "tencent": "text messages by Tencent Cloud, beside run.lock",
+    "aliyun": "text messages by Aliyun, beside run.lock",
+    "s3": "voucher photos in an S3-compatible store, beside run.lock",
     "demo": "what `make demo` needs",
     "dev": "what `make test` and `make check` need",
     "node": "a Node.js for machines without one",
 }
+BESIDE_RUN = ("tencent", "aliyun", "s3")
+"""Locks that hold only what run.lock does not: both are named in one call of pip."""
 
 
 def compile_lock(out: Path, extras: tuple[str, ...], constraint: Path | None, upgrade: bool) -> None:
@@ -51,8 +60,14 @@ def compile_lock(out: Path, extras: tuple[str, ...], constraint: Path | None, up
     subprocess.run([*command, str(ROOT / "pyproject.toml")], check=True, cwd=ROOT)
 
 
+def entries(lock: str) -> dict[str, str]:
+    """The packages of a lock: name → its lines, hashes included."""
+    found = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)
+    return {re.split(r"==", entry)[0]: entry for entry in found if "==" in entry}
+
+
 def main() -> None:
-    """Resolve once, then cut the four files from that one answer."""
+    """Resolve once, then cut the files from that one answer."""
     upgrade = os.environ.get("UPGRADE") == "1"
     REQUIREMENTS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -67,6 +82,9 @@ def main() -> None:
             fresh = Path(scratch) / f"{name}.lock"
             compile_lock(fresh, extras, everything, upgrade=False)
             body = fresh.read_text()
+            if name in BESIDE_RUN:
+                known = entries((REQUIREMENTS / "run.lock").read_text())
+                body = "".join(lines for package, lines in entries(body).items() if package not in known)
             if "://" in body:
                 sys.exit(f"{lock} would hold an address; locks hold versions and hashes only. Nothing was written.")
             title = f"# {HEADERS[name]}: written by `make lock`, installed with pip --require-hashes\n"

@@ -197,8 +197,8 @@ def test_transfers_that_stand_still_are_told_apart_from_packets(settings: Settin
         ({"sms_provider": "console"}, "good", ""),
         ({"sms_fen_per_day": 4}, "bad", "WXBOT_SMS_FEN_PER_DAY"),
         ({"sms_provider": "tencent"}, "bad", "WXBOT_SMS_APP_ID"),
-        ({"sms_provider": "tencent", "sms_app_id": "1400000000"}, "bad", "wxbot[tencent]"),
-        ({"sms_provider": "aliyun"}, "bad", "wxbot[aliyun]"),
+        ({"sms_provider": "tencent", "sms_app_id": "1400000000"}, "bad", "-r tencent.lock"),
+        ({"sms_provider": "aliyun"}, "bad", "-r aliyun.lock"),
     ],
 )
 def test_text_messages_that_cannot_be_sent_are_found(
@@ -237,7 +237,7 @@ def test_a_store_that_takes_no_photos_is_found(settings: Settings, tmp_path: Pat
     bucket = {"s3_bucket": "b", "s3_key_id": "k", "s3_secret_key": SecretStr("s"), "s3_endpoint": "http://127.0.0.1:1"}
     finding = look(change(settings, voucher_storage="s3", **bucket), "voucher_storage")
     assert finding.is_bad
-    assert "wxbot[s3]" in finding.mend
+    assert "-r s3.lock" in finding.mend
 
 
 def test_the_program_that_reads_photos_is_tried(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

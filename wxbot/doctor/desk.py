@@ -6,6 +6,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from wxbot.doctor.finding import Finding, bad, good, note, reason
+from wxbot.extras import install_line
 from wxbot.people.models import RosterEntry
 from wxbot.people.sms import NotDelivered, provider_of
 from wxbot.runtime import Runtime
@@ -39,7 +40,7 @@ def text_messages(runtime: Runtime) -> Finding:
     try:
         provider_of(settings, runtime.transport)
     except NotDelivered as error:
-        return bad(f"短信服务 {name} 不可用", reason(error), f"pip install 'wxbot[{name}]'")
+        return bad(f"短信服务 {name} 不可用", reason(error), install_line(name))
     many = settings.sms_fen_per_day // max(settings.sms_fen, 1)
     if name == "console":
         return good("短信写进日志和模拟器的手机", "text messages go to the log and to the simulated phone")
@@ -78,8 +79,8 @@ def voucher_storage(runtime: Runtime) -> Finding:
     except StorageProblem as error:
         mends = {
             "s3": (
-                "核对 WXBOT_S3_…，以及桶是否存在、密钥有没有读写删权限；缺 boto3 时 pip install 'wxbot[s3]'",
-                "compare WXBOT_S3_…: does the bucket exist, may the key read, write and delete? Without boto3: pip install 'wxbot[s3]'",
+                f"核对 WXBOT_S3_…，以及桶是否存在、密钥有没有读写删权限；缺 boto3 时：{install_line('s3')}",
+                f"compare WXBOT_S3_…: does the bucket exist, may the key read, write and delete? Without boto3: {install_line('s3')}",
             ),
             "folder": (f"让运行 wxbot 的用户能写 {place}", f"let the user that runs wxbot write {place}"),
             "database": ("看数据库那几项检查；磁盘是否写满", "look at the checks of the database; is its disk full?"),

@@ -18,6 +18,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot.db import Database, assert_no_transaction, changed, insert_into
+from wxbot.extras import install_line
 from wxbot.runtime import Runtime
 from wxbot.settings import PhotoStore, Settings
 from wxbot.vouchers.models import PhotoFile
@@ -198,7 +199,7 @@ class Bucket:
             boto, config = importlib.import_module("boto3"), importlib.import_module("botocore.config")
             self._faults = importlib.import_module("botocore.exceptions")
         except ImportError as error:
-            raise StorageProblem("WXBOT_VOUCHER_STORAGE=s3 needs boto3: pip install 'wxbot[s3]'") from error
+            raise StorageProblem(f"WXBOT_VOUCHER_STORAGE=s3 needs boto3: {install_line('s3')}") from error
         self._name = bucket
         self._client: Any = boto.client(
             "s3",

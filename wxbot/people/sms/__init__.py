@@ -2,6 +2,7 @@
 
 import importlib
 
+from wxbot.extras import install_line
 from wxbot.people.sms.base import NotDelivered, Provider, Unsure
 from wxbot.settings import Settings
 from wxbot.wechat.http import Transport
@@ -25,7 +26,7 @@ def provider_of(settings: Settings, transport: Transport) -> Provider:
         module = importlib.import_module(place)
     except ModuleNotFoundError as error:
         raise NotDelivered(
-            "NOT_INSTALLED", f"the SDK of {settings.sms_provider} is missing: pip install 'wxbot[{extra}]'"
+            "NOT_INSTALLED", f"the SDK of {settings.sms_provider} is missing: {install_line(extra)}"
         ) from error
     provider: Provider = getattr(module, name)(settings, transport)
     return provider
