@@ -83,8 +83,8 @@ def main() -> None:
             compile_lock(fresh, extras, everything, upgrade=False)
             body = fresh.read_text()
             if name in BESIDE_RUN:
-                known = entries((REQUIREMENTS / "run.lock").read_text())
-                body = "".join(lines for package, lines in entries(body).items() if package not in known)
+                in_run = entries((REQUIREMENTS / "run.lock").read_text())
+                body = "".join(lines for package, lines in entries(body).items() if package not in in_run)
             if "://" in body:
                 sys.exit(f"{lock} would hold an address; locks hold versions and hashes only. Nothing was written.")
             title = f"# {HEADERS[name]}: written by `make lock`, installed with pip --require-hashes\n"
