@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import health, logs, oauth
+from wxbot import health, lineage, logs, oauth
 from wxbot.callback import CallbackDoor, Chunks
 from wxbot.campaigns import admin as campaigns
 from wxbot.draws import admin as draw_charts
@@ -352,7 +352,9 @@ def application() -> Flask:
     """The web application of a deployment, for a WSGI server: settings from the environment, logs set up."""
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
-    return create_app(settings)
+    app = create_app(settings)
+    lineage.look_at_start(app.extensions["wxbot"])
+    return app
 
 
 def guard_of(app: Flask, endpoint: str) -> Guard | None:

@@ -5,6 +5,7 @@ from wxbot.campaigns import models as campaigns
 from wxbot.db import Base
 from wxbot.draws import models as draws
 from wxbot.ledger import Entry
+from wxbot.lineage import Lineage
 from wxbot.orders import models as orders
 from wxbot.payouts import models as payouts
 from wxbot.people import models as people
@@ -20,6 +21,7 @@ __all__ = [
     "Base",
     "Budget",
     "Entry",
+    "Lineage",
     "campaigns",
     "draws",
     "orders",

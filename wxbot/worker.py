@@ -12,12 +12,13 @@ from typing import Any
 from celery import Celery
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 
-from wxbot import invariants, ledger
+from wxbot import invariants, ledger, lineage
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.draws import bind
 from wxbot.heartbeat import Heartbeat
 from wxbot.logs import configure, get_logger
 from wxbot.orders.bill import fetch_bills
+from wxbot.orders.newest import prove_due
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
 from wxbot.payouts.follow import follow_due
@@ -41,6 +42,8 @@ RECONCILE_BATCH = 200
 def climb(runtime: Runtime) -> int:
     """Advance every campaign that needs it; one that raises does not keep the others waiting (F89)."""
     done = 0
+    if not lineage.may_send(runtime):
+        return done
     for campaign_id in active_campaigns(runtime.database):
         try:
             done += advance(runtime, campaign_id)
@@ -107,6 +110,7 @@ def lapse_draws(runtime: Runtime) -> int:
 
 TASKS: dict[str, Callable[[Runtime], int]] = {
     "campaigns.climb": climb,
+    "orders.prove": prove_due,
     "orders.send": send,
     "orders.recover": recover,
     "orders.reconcile": reconcile,
@@ -131,6 +135,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
 
 INTERVALS: dict[str, float] = {
     "campaigns.climb": 1.0,
+    "orders.prove": 1.0,
     "orders.send": 1.0,
     "orders.recover": 10.0,
     "orders.reconcile": 2.0,
@@ -221,6 +226,7 @@ def _bound(runtime: Runtime, name: str, schedule: Schedule | None, heartbeat: He
 def run_worker(settings: Settings, *, concurrency: int = 4) -> None:
     """Run a worker in this process until it is told to stop. It keeps the schedule together with all other workers."""
     configure(settings.log_level, settings.log_format)
+    lineage.doubt()
     runtime = Runtime(settings)
     heartbeat = Heartbeat(runtime.redis)
     schedule = Schedule(runtime.redis, INTERVALS, lambda name: application.send_task(name, retry=False))

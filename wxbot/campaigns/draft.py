@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import budget, ledger, refusals
+from wxbot import budget, ledger, lineage, refusals
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
@@ -212,7 +212,7 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
     try:
         with database.transaction() as session:
             campaign = _own(session, campaign_id)
-            _refuse_approval(campaign, staff_id, seen_sha256)
+            _refuse_approval(session, campaign, staff_id, seen_sha256)
             faults = faults_of(_values(campaign), now)
             if faults:
                 raise DraftFaulty(faults)
@@ -228,7 +228,9 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
         raise Refused("status", "活动已被其他人处理，请刷新页面", "Someone else was faster; reload the page") from error
 
 
-def _refuse_approval(campaign: Campaign, staff_id: int, seen_sha256: str | None) -> None:
+def _refuse_approval(session: Session, campaign: Campaign, staff_id: int, seen_sha256: str | None) -> None:
+    if lineage.is_frozen(session):
+        raise Refused("frozen", lineage.FROZEN_ZH, lineage.FROZEN_EN)
     if campaign.status != "submitted":
         raise _moved_on(campaign)
     if staff_id in (campaign.submitted_by, campaign.created_by):

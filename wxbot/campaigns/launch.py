@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.campaigns import absorb, close, lease, pool
 from wxbot.campaigns.draft import amounts_of
 from wxbot.campaigns.lease import ACTIVE, LeaseLost
@@ -36,6 +37,8 @@ def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -
     """Start an approved campaign: one status change; the worker does the rest. Raises NotLaunchable."""
     with database.transaction() as session:
         campaign = session.get(Campaign, campaign_id)
+        if lineage.is_frozen(session):
+            raise NotLaunchable(lineage.SENTENCE)
         if campaign is None or campaign.status != "approved":
             raise NotLaunchable("活动还没有通过审批，不能启动 / the campaign is not approved yet")
         if now >= campaign.end_at:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from wxbot import lineage
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.db import Database
 from wxbot.transitions import move
@@ -30,6 +31,9 @@ def pause(database: Database, campaign_id: int, staff_id: int, now: datetime) ->
 
 def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Let people draw again."""
+    with database.reading() as session:
+        if lineage.is_frozen(session):
+            raise NotSwitchable(lineage.SENTENCE)
     _switch(
         database, campaign_id, ("off",), "on", now, "只有已暂停的活动可以恢复 / only a paused campaign can be resumed"
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet, PacketCount
 from wxbot.campaigns.pool import has_stock
 from wxbot.db import Database
@@ -38,6 +39,8 @@ class Board:
     slug: str
     name: str
     status: str
+    is_frozen: bool
+    """The database may be an old copy (lineage.py): who has drawn already may be unknown to it."""
     begin_at: datetime
     end_at: datetime
     begin_unix: float
@@ -66,7 +69,7 @@ class Board:
         """Why nobody may draw at this moment, or None (S33: each limit is decided here, on the server)."""
         if self.status in ("closing", "closed") or now_unix >= self.end_unix:
             return Outcome.OVER
-        if self.status == "off":
+        if self.status == "off" or self.is_frozen:
             return Outcome.PAUSED
         if self.status != "on" or now_unix < self.begin_unix or not self.is_lottery_on or self.lottery_id is None:
             return Outcome.NOT_YET
@@ -123,9 +126,10 @@ class Boards:
 
     def _read(self, slug: str) -> Board | None:
         with self._database.reading() as session:
-            campaign = session.scalar(select(Campaign).where(Campaign.slug == slug))
-            if campaign is None or campaign.status not in SHOWN:
+            known = session.execute(select(Campaign, lineage.FROZEN_WHY).where(Campaign.slug == slug)).one_or_none()
+            if known is None or known[0].status not in SHOWN:
                 return None
+            campaign, frozen_why = known
             query = select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign.id)
             counts = {row.status: row.n for row in session.execute(query)}
             now = self._database.now(session)
@@ -134,6 +138,7 @@ class Boards:
         taken = sum(counts.get(status, 0) for status in ("bound", "received", "returned"))
         return Board(
             campaign_id=campaign.id, slug=campaign.slug, name=campaign.name, status=campaign.status,
+            is_frozen=frozen_why is not None,
             begin_at=campaign.begin_at, end_at=campaign.end_at,
             begin_unix=campaign.begin_at.timestamp(), end_unix=campaign.end_at.timestamp(),
             daily_from=campaign.daily_from, daily_until=campaign.daily_until,

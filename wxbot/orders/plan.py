@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -18,6 +19,10 @@ from wxbot.settings import Settings
 
 SERIALS = 100_000_000
 """Eight digits of an order number are a serial (money §5.6)."""
+
+
+NUMBER = re.compile(r"(?P<day>20\d{6})(?P<epoch>\d)(?P<serial>\d{8})(?P<attempt>\d)", re.ASCII)
+"""An order number behind its mch_id."""
 
 
 class BudgetSpent(Exception):
@@ -39,10 +44,21 @@ def billno(mch_id: str, now: datetime, epoch: int, serial: int, attempt: int) ->
 
     The day is that of creation and never changes afterwards (F12, I15).
     """
-    number = f"{mch_id}{shanghai_day(now):%Y%m%d}{epoch}{serial % SERIALS:08d}{attempt % 10}"
+    number = number_of(mch_id, shanghai_day(now), epoch, serial, attempt)
     if len(number) > 28:
         raise ValueError(f"order number {number} is longer than 28 characters")
     return number
+
+
+def number_of(mch_id: str, day: date, epoch: int, serial: int, attempt: int) -> str:
+    """The number that an order of this day, serial and attempt has."""
+    return f"{mch_id}{day:%Y%m%d}{epoch}{serial % SERIALS:08d}{attempt % 10}"
+
+
+def serial_of(mch_id: str, mch_billno: str) -> int:
+    """The serial in an order number of ours; 0 for any other number."""
+    parts = NUMBER.fullmatch(mch_billno.removeprefix(mch_id))
+    return int(parts["serial"]) if parts else 0
 
 
 def _take_serials(session: Session, mch_id: str, wanted: int) -> int:

@@ -10,13 +10,14 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders import judge, limits, outcome, person_day, plan
@@ -47,6 +48,10 @@ STOP_SEEN_S = 0.5
 """A call that begins later than this after its order was claimed looks first whether the line was stopped meanwhile."""
 
 
+NO_WITNESS = "no witness could be written, or the database is older than its witness"
+"""Why what was claimed is not sent after all; its number stays, and is sent when there is a witness again."""
+
+
 HeldBack = Callable[[Session, Sequence[int]], Collection[int]]
 """Given orders that are about to be sent for the first time: those that must not leave any more. It reads only."""
 
@@ -68,6 +73,8 @@ def send_due(
     `held_back` is asked for each order right before its first request: it may have waited over night.
     """
     report = SendReport()
+    if not lineage.may_send(runtime):
+        return report
     deadline = time.monotonic() + seconds
     concurrency = runtime.settings.pay_concurrency
     with ThreadPoolExecutor(concurrency, thread_name_prefix="pay") as pool:
@@ -79,6 +86,8 @@ def send_due(
             if time.monotonic() < deadline and room >= concurrency // 2 and room > 0:
                 claimed, held_by = _claim(runtime, room, held_back)
                 report.sent += len(claimed)
+                if held_by == "frozen":
+                    deadline = 0.0  # what is on its way is waited for
                 if held_by == "stopped":
                     probes |= {order.id for order in claimed}
                 claimed_s = time.monotonic()
@@ -98,10 +107,11 @@ def send_due(
 
 
 def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> tuple[Sequence[Order], str | None]:
-    """Take due orders for this worker: planned ones and those whose number is to be sent again; commits `sending`.
+    """Take due orders for this worker: planned ones and those whose number is to be sent again; commits `sending`, then
+    writes the witness of it.
 
     The second value says what held back the rest (see limits.Grant); `another` when orders were put off or called off
-    instead, and others may be due.
+    instead, and others may be due; `frozen` when nothing may be sent, because of what lineage.py says.
     """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
@@ -111,7 +121,17 @@ def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> 
             claimed, held_by = _claim_of(session, runtime.settings, line, wanted, held_back, now)
             if claimed or held_by == "another":
                 break
+        if not claimed:
+            return claimed, held_by
+        risen = lineage.advance(session)
+        if risen is None:
+            session.rollback()
+            return (), "frozen"
+    serial = max(plan.serial_of(runtime.settings.mch_id, order.mch_billno) for order in claimed)
+    if lineage.is_witnessed_claim(runtime, replace(risen, serial=serial)):
         return claimed, held_by
+    _settle(runtime, [(order, NotSent(NO_WITNESS)) for order in claimed], set(), SendReport())
+    return (), "frozen"
 
 
 def _claim_of(

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.payouts.list_words import store
@@ -27,6 +28,8 @@ ROUNDS = 20
 
 def request_rows(runtime: Runtime) -> int:
     """Ask for the payouts of approved lists; returns how many rows were settled. Runs as the task payouts.rows."""
+    if not lineage.may_send(runtime):
+        return 0
     with runtime.database.reading() as session:
         query = select(PayList.id).join(Programme, Programme.id == PayList.programme_id)
         ids = session.scalars(query.where(PayList.status == "approved", Programme.is_open).order_by(PayList.id)).all()
@@ -56,7 +59,7 @@ def request_batch(session: Session, settings: Settings, list_id: int, now: datet
     pay_list = session.get_one(PayList, list_id)
     # Shared lock: a programme that closes meanwhile waits, or is seen; its rows keep waiting instead of being refused.
     programme = session.get_one(Programme, pay_list.programme_id, with_for_update={"read": True})
-    if pay_list.status != "approved" or not programme.is_open:
+    if pay_list.status != "approved" or not programme.is_open or lineage.is_frozen(session):
         return 0
     batch = to_request.order_by(ListRow.id).limit(BATCH).with_for_update(skip_locked=True)
     rows = session.scalars(batch).all()

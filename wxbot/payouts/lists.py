@@ -14,6 +14,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.money import yuan
 from wxbot.payouts import list_check, list_read, list_rows, programmes
 from wxbot.payouts.list_read import Candidate
@@ -183,6 +184,8 @@ def _open_programme(session: Session, pay_list: PayList) -> Programme:
 def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
     """The second person agrees to exactly what they were shown; from here its rows become payouts. Raises Refused."""
     pay_list = own(session, list_id)
+    if lineage.is_frozen(session):
+        raise Refused("frozen", lineage.FROZEN_ZH, lineage.FROZEN_EN)
     if pay_list.status != "submitted":
         raise moved_on()
     if pay_list.created_by == staff_id:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.budget import Budget
 from wxbot.db import changed
 from wxbot.logs import get_logger
@@ -39,9 +40,12 @@ LOOK_AGAIN = {"budget": 60, "closed": 600, "blocked": 600, "unbound": 600, "text
 def order_due(runtime: Runtime) -> int:
     """Place orders for payouts that are approved and due; returns how many payouts were decided on.
 
-    Nothing is placed in quiet hours or while a person has stopped the line: an order's number carries its day.
+    Nothing is placed in quiet hours or while a person has stopped the line: an order's number carries its day. Nothing is
+    placed by a frozen database either: its next numbers may have been given out before.
     """
     decided = 0
+    if not lineage.may_send(runtime):
+        return decided
     while True:
         with runtime.database.transaction() as session:
             now = runtime.database.now(session)

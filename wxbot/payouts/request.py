@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.clock import shanghai_day
 from wxbot.money import yuan
 from wxbot.orders import plan, quotas
@@ -67,6 +68,8 @@ def request(session: Session, settings: Settings, claim: Claim, now: datetime) -
     known = find(session, claim.source_kind, claim.source_id)
     if known is not None:
         return _same(known, claim)
+    if lineage.is_frozen(session):  # it may have been asked for before, after the copy was made
+        raise BadPayout(lineage.SENTENCE)
     programme = _open_programme(session, claim.programme_id)
     payout = _drafted(settings, programme, claim, now)
     if programme.person_fen_per_month:
@@ -151,6 +154,8 @@ def wish_of(payout: Payout) -> Wish:
 def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
     """The second person agrees to exactly what they were shown. Raises BadPayout with a sentence."""
     payout = session.get(Payout, payout_id)
+    if lineage.is_frozen(session):
+        raise BadPayout(lineage.SENTENCE)
     if payout is None or payout.status != "requested":
         raise BadPayout("这一笔不在等待审批，请刷新页面 / it does not wait for approval any more; reload the page")
     if payout.created_by == staff_id:

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.people.models import NOTICE_NEXT, Notice
@@ -68,6 +69,8 @@ def tell_due(runtime: Runtime) -> int:
         now = runtime.clock.now()
         with runtime.database.reading() as session:
             query = select(Notice.id).where(Notice.status == "planned", Notice.due_at <= now)
+            if lineage.is_frozen(session):  # what it tells of money may be told already, or not be true any more
+                query = query.where(Notice.kind.not_like("payout%"))
             due = session.scalars(query.order_by(Notice.due_at, Notice.id).limit(BATCH)).all()
         if due and not _has_token(runtime):
             return done

@@ -1,6 +1,6 @@
 """Payment channels: the API an order goes through. A further channel is one file here and one row in CHANNELS."""
 
-from wxbot.orders.channels.base import Channel, Told, Wish
+from wxbot.orders.channels.base import Channel, Sighting, Told, Wish
 from wxbot.orders.channels.hbpreorder import HbPreOrder
 from wxbot.orders.channels.sendredpack import SendRedPack
 from wxbot.orders.channels.transfer_bills import TransferBills
@@ -11,4 +11,4 @@ CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (HbPreOrder
 DIRECT = tuple(name for name, channel in CHANNELS.items() if channel.holding == "unclaimed")
 """Channels that pay one known person; a payout may choose among them."""
 
-__all__ = ["CHANNELS", "DIRECT", "Channel", "Told", "Wish"]
+__all__ = ["CHANNELS", "DIRECT", "Channel", "Sighting", "Told", "Wish"]

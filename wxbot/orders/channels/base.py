@@ -45,6 +45,20 @@ class Told:
     raw: str = ""
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """What WeChat knows of a number that we do not: who has the money or shall have it, as far as it tells."""
+
+    state: State
+    amount_fen: int
+    openid: str | None = None
+    """None while WeChat does not say: of a red packet it names the person only once they have opened it."""
+    detail_id: str | None = None
+    placed_at: datetime | None = None
+    texts: tuple[str, str, str] | None = None
+    """act_name, wishing, remark of a red packet; a transfer tells none."""
+
+
 class Channel(Protocol):
     """One API of WeChat Pay that moves money by our own number."""
 
@@ -78,4 +92,11 @@ class Channel(Protocol):
 
     def told(self, order: Order, answer: Any, *, is_query: bool) -> Told:
         """What an answer of `send` or `query` says about the order. Pure."""
+        ...
+
+    def sighted(self, answer: Any) -> Sighting | None:
+        """What an answer of `query` says about a number without an order of ours; None when WeChat does not know it. Pure.
+
+        Raises WeChatError for an answer that says neither.
+        """
         ...

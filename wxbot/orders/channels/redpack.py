@@ -1,14 +1,21 @@
 """What the two red-packet APIs of WeChat Pay v2 have in common: how their answers are read (wechat-protocol §3.5, §3.5b)."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from wxbot.clock import SHANGHAI
-from wxbot.orders.channels.base import Told
+from wxbot.orders.channels.base import Sighting, State, Told
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay import PayAnswer
+
+STATES: dict[str, State] = {
+    "SENT": "placed", "RECEIVED": "received", "REFUND": "returned", "FAILED": "failed",
+}  # fmt: skip
+"""gethbinfo's word for an end or a rest → ours; every other word means that it is moving."""
 
 
 class RedPack:
@@ -61,10 +68,25 @@ class RedPack:
             case _:
                 return Told("moving", raw=answer.raw)
 
+    def sighted(self, answer: PayAnswer) -> Sighting | None:
+        """A packet of an unknown number: amount and texts are told at once, the person once they have opened it (§3.5b)."""
+        if not answer.is_success:
+            if answer.err_code == "NOT_FOUND":
+                return None
+            raise WeChatError(answer.err_code or "NO_CODE")
+        fields = answer.fields
+        if not fields.get("total_amount", "").isdecimal():
+            raise WeChatError("an answer without an amount")
+        texts = (fields.get("act_name", ""), fields.get("wishing", ""), fields.get("remark", ""))
+        return Sighting(
+            STATES.get(fields.get("status", ""), "moving"), int(fields["total_amount"]), answer.receiver,
+            fields.get("detail_id"), _told_time(fields.get("send_time", "")), texts,
+        )  # fmt: skip
+
 
 def _told_time(send_time: str) -> datetime | None:
-    """`send_time` of an answer; None when it cannot be read."""
+    """`send_time` of an answer (of a question it has dashes and colons); None when it cannot be read."""
     try:
-        return datetime.strptime(send_time, "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
+        return datetime.strptime(re.sub(r"[-: ]", "", send_time), "%Y%m%d%H%M%S").replace(tzinfo=SHANGHAI)
     except ValueError:
         return None

@@ -4,15 +4,22 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from wxbot.orders.channels.base import Told, Wish
+from wxbot.orders.channels.base import Sighting, State, Told, Wish
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.wechat import limits
+from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay_v3 import TransferAnswer, transfer_params
 
 OVERDUE = "OVERDUE_CLOSE"
 """fail_reason of a bill that nobody confirmed in time: its money has come back (§4.3)."""
+
+
+STATES: dict[str, State] = {
+    "WAIT_USER_CONFIRM": "placed", "SUCCESS": "received", "FAIL": "failed", "CANCELLED": "failed",
+}  # fmt: skip
+"""A bill's state → our word; every other state means that it is moving."""
 
 
 class TransferBills:
@@ -60,6 +67,21 @@ class TransferBills:
     def cancel(self, runtime: Runtime, mch_billno: str) -> TransferAnswer:
         """Take back a bill that nobody has confirmed; it ends later, a query tells (§4.5)."""
         return runtime.pay_v3.cancel(mch_billno)
+
+    def sighted(self, answer: TransferAnswer) -> Sighting | None:
+        """A bill of an unknown number: amount and receiver are told from the beginning (§4.4)."""
+        if not answer.is_success:
+            if answer.code == "NOT_FOUND":
+                return None
+            raise WeChatError(answer.code or f"HTTP_{answer.status}")
+        if answer.amount_fen is None:
+            raise WeChatError("an answer without an amount")
+        state = STATES.get(answer.state, "moving")
+        if state == "failed" and answer.fail_reason == OVERDUE:
+            state = "returned"
+        return Sighting(
+            state, answer.amount_fen, answer.openid or None, answer.transfer_bill_no or None, answer.create_time
+        )
 
     def told(self, order: Order, answer: TransferAnswer, *, is_query: bool) -> Told:
         """A bill's state in the words of all channels. A refused call says nothing about the bill (§4.3)."""
