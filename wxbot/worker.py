@@ -54,6 +54,8 @@ def climb(runtime: Runtime) -> int:
 
 def send(runtime: Runtime) -> int:
     """Send what is due. Every worker may send at the same time: the rows keep rate, day, stop and probe for all of them."""
+    if lineage.is_doubted():  # the tick of orders.prove may go to another worker each time
+        prove_due(runtime)
     return send_due(runtime, held_back=held_back).sent
 
 
