@@ -4,9 +4,12 @@ Callbacks must be answered within 5 seconds and normally take a few milliseconds
 for it. Threads let one slow page wait without holding up the callbacks behind it.
 """
 
+import json
+import logging
 import os
 import socket
 import struct
+from datetime import UTC, datetime
 from typing import Any
 
 bind = os.environ.get("WXBOT_BIND", "127.0.0.1:8000")
@@ -49,6 +52,33 @@ def post_worker_init(worker: Any) -> None:
 # no access log here; nginx keeps one without them (deploy/nginx/wxbot.conf).
 accesslog = None
 errorlog = "-"
+
+
+class JsonLines(logging.Formatter):
+    """gunicorn's own lines as the application writes its own (wxbot/logs). Nothing of wxbot is imported here: what the
+    first process has loaded stays loaded when new code comes with a reload."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One JSON object."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        line = {"event": "library", "module": record.name, "level": record.levelname.lower(), "timestamp": at}
+        line["message"] = record.getMessage()
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=True)
+
+
+if os.environ.get("WXBOT_LOG_FORMAT", "json") == "json":
+    logging.captureWarnings(True)
+    _to_stderr = {"class": "logging.StreamHandler", "formatter": "lines"}
+    logconfig_dict = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": JsonLines}},
+        "handlers": {"lines": _to_stderr},
+        "root": {"level": "INFO", "handlers": ["lines"]},
+        "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["lines"], "propagate": False}},
+    }
 
 # No control socket: it would stand in the home folder of whoever starts the server, and nothing here uses it.
 control_socket_disable = True

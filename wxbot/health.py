@@ -42,13 +42,16 @@ def _has_database(runtime: Runtime) -> bool:
     except SQLAlchemyError as error:
         log.error("not_ready", part="database", reason=type(error).__name__)
         return False
+    logs.worked(kind="database")
     return True
 
 
 def _living_workers(runtime: Runtime) -> int | None:
     """How many workers live; None when Redis does not answer."""
     try:
-        return sum(worker.is_alive for worker in heartbeat.workers(runtime.redis))
+        living = sum(worker.is_alive for worker in heartbeat.workers(runtime.redis))
     except redis.RedisError as error:
         log.error("not_ready", part="redis", reason=type(error).__name__)
         return None
+    logs.worked(kind="redis")
+    return living

@@ -1,12 +1,20 @@
-"""Logs: one event per line, its name static, values as fields; secrets are masked here, once (security S58, S63)."""
+"""Logs: one event per line, its name static, values as fields; secrets are masked here, once (security S58, S63).
+
+Libraries speak through the same formatter, and so do warnings and exceptions that nobody caught: with the format `json`
+every line of a service is one JSON object. What an outage would repeat without end is folded here (wxbot/outages).
+"""
 
 import logging
 import re
 import sys
+import threading
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 import structlog
+
+from wxbot.outages import Repeats, outage_of
 
 MASK = "***"
 SECRET_FIELDS = frozenset(
@@ -63,39 +71,137 @@ def _json_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> str
 _to_json = structlog.processors.JSONRenderer(ensure_ascii=False)
 
 
-class _MaskingFilter(logging.Filter):
-    """Masks what the standard library's loggers (urllib3, celery, gunicorn) would print, and keeps it on one line."""
+def _exception_of(event: MutableMapping[str, Any]) -> BaseException | None:
+    """The exception that a line is about: handed over in one of the usual ways, or the one being handled just now."""
+    told = event.get("exc_info") or True
+    if told is True:
+        told = sys.exc_info()
+    if isinstance(told, tuple):
+        told = told[1]
+    return told if isinstance(told, BaseException) else None
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = _CONTROLS.sub(_escaped, mask_text(record.getMessage()))
-        record.args = None
+
+_repeats = Repeats()
+
+
+def _fold(_logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An outage's line says its reason instead of a traceback, and is told once a minute; so is a task that goes on failing,
+    whatever the reason. Everything else passes: two alarms about two orders are two lines."""
+    error = _exception_of(event) if method not in ("debug", "info") else None
+    kind = outage_of(error)
+    if error is None or (kind is None and "task" not in event):
+        return event
+    source = str(event.get("task") or event.get("part") or event["event"])
+    key = (event["event"], event.get("module"), source, event.get("campaign_id"), type(error))
+    untold = _repeats.tell(key, kind, source)
+    if untold is None:
+        raise structlog.DropEvent
+    if untold:
+        event["repeated"] = untold
+    if kind is not None:
+        event.pop("exc_info", None)
+        event["reason"] = f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]
+    return event
+
+
+def worked(source: str = "", *, kind: str = "") -> None:
+    """Say that a task (or another `source` of failures) went well, or that what `kind` names answers: when that ends an
+    outage, one line tells it."""
+    for outage in _repeats.ended(kind=kind, source=source):
+        get_logger(__name__).info(
+            "outage_over", kind=outage.kind, failures=outage.failures, seconds=round(outage.seconds, 1)
+        )
+
+
+_rendering: list[Any] = [_json_line]
+"""The last steps of every line, the program's own and the libraries': set by configure."""
+
+
+class _LibraryLines(logging.Formatter):
+    """What the standard library's loggers (celery, kombu, gunicorn, alembic, py.warnings) say, as a line of our own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: dict[str, Any] = {
+            "event": "library",
+            "module": record.name,
+            "level": record.levelname.lower(),
+            "message": mask_text(record.getMessage()),
+        }
+        if record.exc_info and (kind := outage_of(record.exc_info[1])):
+            event["outage"] = kind
+        elif record.exc_info:
+            event["exception"] = mask_text(self.formatException(record.exc_info))
+        if untold := getattr(record, "untold", 0):
+            event["repeated"] = untold
+        for step in (structlog.processors.TimeStamper(fmt="iso", utc=True), _mask, *_rendering):
+            event = step(None, record.levelname.lower(), event)
+        return str(event)
+
+
+def _fold_library(record: logging.LogRecord) -> bool:
+    """Whether a library's line is told: a warning of the same wording (a reconnect that is tried for hours, say) once a
+    minute. What the wording leaves open (`%s`) does not make it another one."""
+    if record.levelno < logging.WARNING or getattr(record, "untold", None) is not None:
         return True
+    wording = str(record.msg) if len(str(record.msg)) > len("%s: %s") else record.getMessage()
+    untold = _repeats.tell((record.name, wording[:200]))
+    record.untold = untold
+    return untold is not None
+
+
+def _say_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    get_logger(__name__).critical("uncaught", exc_info=(kind, error, trace))
+
+
+def _say_uncaught_in_thread(told: threading.ExceptHookArgs) -> None:
+    if told.exc_value is not None and told.exc_type is not SystemExit:
+        name = told.thread.name if told.thread else ""
+        get_logger(__name__).critical("uncaught", thread=name, exc_info=told.exc_value)
+
+
+def _say_unraisable(told: Any) -> None:
+    get_logger(__name__).error("unraisable", where=repr(told.object)[:200], exc_info=told.exc_value)
+
+
+_NOISY = {
+    "urllib3": logging.INFO, "requests": logging.INFO, "kombu": logging.INFO, "amqp": logging.INFO,
+    "celery": logging.WARNING, "celery.worker.consumer.connection": logging.INFO, "apprise": logging.WARNING,
+}  # fmt: skip
+"""Libraries that say too much, or secrets, below these levels; Celery's one line about a connection that is back is wanted."""
 
 
 def configure(level: str = "INFO", fmt: str = "json") -> None:
-    """Set up structlog and the standard library's logging for this process."""
-    renderers: list[Any] = [_json_line]
+    """Set up the logs of this process: structlog, the standard library's loggers, warnings, and what nobody caught."""
+    _rendering[:] = [_json_line]
     if fmt == "console":
-        renderers = [_without_controls, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        _rendering[:] = [_without_controls, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _fold,
             structlog.processors.format_exc_info,
             _mask,
-            *renderers,
+            *_rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     stream = logging.StreamHandler(sys.stderr)
-    stream.addFilter(_MaskingFilter())
-    stream.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    stream.addFilter(_fold_library)
+    stream.setFormatter(_LibraryLines())
     logging.basicConfig(level=level, handlers=[stream], force=True)
-    for noisy in ("urllib3", "requests", "kombu", "amqp"):
-        logging.getLogger(noisy).setLevel(max(logging.INFO, logging.getLevelNamesMapping()[level]))
+    for noisy, least in _NOISY.items():
+        logging.getLogger(noisy).setLevel(max(least, logging.getLevelNamesMapping()[level]))
+    server = logging.getLogger("gunicorn.error")  # gunicorn gave it a handler of its own (deploy/gunicorn.conf.py)
+    server.handlers.clear()
+    server.propagate = True
+    logging.captureWarnings(True)
+    sys.excepthook, threading.excepthook, sys.unraisablehook = _say_uncaught, _say_uncaught_in_thread, _say_unraisable
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -220,13 +220,17 @@ class OnceOnly:
         if time.monotonic() < self._resting_until:
             return None
         try:
-            return self._line.call(*command)
+            answer = self._line.call(*command)
         except redis.exceptions.NoScriptError:  # Redis was emptied or restarted: give it the script again
             return self._try("EVAL", _FIRST_ANSWER, *command[2:])
         except redis.RedisError as error:
             self._resting_until = time.monotonic() + REST_S
             log.warning("once_only_without_redis", reason=type(error).__name__)
             return None
+        if self._resting_until:
+            self._resting_until = 0.0
+            logs.worked(kind="redis")
+        return answer
 
 
 def _message_key(message: Message) -> str:

@@ -3,7 +3,9 @@
 from functools import cached_property
 
 import redis as redis_client
+from sqlalchemy import event
 
+from wxbot import logs
 from wxbot.clock import Clock
 from wxbot.db import Database, assert_no_transaction
 from wxbot.settings import Settings
@@ -31,9 +33,11 @@ class Runtime:
 
     @cached_property
     def database(self) -> Database:
-        """The SQL database."""
+        """The SQL database. A new connection shows that it answers again (after an outage there are only new ones)."""
         settings = self.settings
-        return Database(settings.database_url, self.clock, settings.db_pool_size, settings.db_pool_overflow)
+        made = Database(settings.database_url, self.clock, settings.db_pool_size, settings.db_pool_overflow)
+        event.listen(made.engine, "connect", lambda *_: logs.worked(kind="database"))
+        return made
 
     @cached_property
     def redis(self) -> "redis_client.Redis":

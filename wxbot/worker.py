@@ -4,19 +4,21 @@ Celery only carries names: every task looks into the database for what is due (l
 doubled message changes nothing, and an emptied broker is refilled by the next tick (F02, I18).
 """
 
+import logging
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from celery import Celery
-from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
+from celery import Celery, signals
+from celery.utils.log import LoggingProxy
 
 from wxbot import invariants, ledger, lineage
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.draws import bind
 from wxbot.heartbeat import Heartbeat
-from wxbot.logs import configure, get_logger
+from wxbot.logs import configure, get_logger, worked
 from wxbot.orders.bill import fetch_bills
 from wxbot.orders.newest import prove_due
 from wxbot.orders.reconcile import reconcile_due
@@ -48,7 +50,7 @@ def climb(runtime: Runtime) -> int:
         try:
             done += advance(runtime, campaign_id)
         except Exception:
-            log.exception("climb_failed", campaign_id=campaign_id)
+            log.exception("climb_failed", task="campaigns.climb", campaign_id=campaign_id)
     return done
 
 
@@ -212,29 +214,56 @@ def _bound(runtime: Runtime, name: str, schedule: Schedule | None, heartbeat: He
             return 0  # one slow task must not take every thread; another worker may run it meanwhile
         try:
             with heartbeat.during(name) if heartbeat else nullcontext():
-                return run_task(runtime, name)
+                done = run_task(runtime, name)
         except Exception:
             log.exception("task_failed", task=name)
             return -1
         finally:
             if name not in BESIDE_ITSELF:
                 alone.release()
+        worked(name)
+        return done
 
     body.__name__ = name.replace(".", "_")
     body.__doc__ = TASKS[name].__doc__
     return body
 
 
+def _leave_logs_alone(**_: Any) -> None:
+    """Connected to Celery's setup_logging: with a listener there, Celery leaves the logs as `configure` made them."""
+
+
+def _say_ready(**_: Any) -> None:
+    log.info("worker_ready")
+
+
+def _say_stopping(sig: str = "", how: str = "", **_: Any) -> None:
+    log.info("worker_stopping", signal=sig, how=how)
+
+
 def run_worker(settings: Settings, *, concurrency: int = 4) -> None:
     """Run a worker in this process until it is told to stop. It keeps the schedule together with all other workers."""
     configure(settings.log_level, settings.log_format)
+    signals.setup_logging.connect(_leave_logs_alone)
+    setattr(sys, "__stdout__", LoggingProxy(logging.getLogger("celery"), "INFO"))  # noqa: B010 - Celery's own words go there
     lineage.doubt()
     runtime = Runtime(settings)
     heartbeat = Heartbeat(runtime.redis)
     schedule = Schedule(runtime.redis, INTERVALS, lambda name: application.send_task(name, retry=False))
     application = make_celery(runtime, schedule, heartbeat)
-    worker_ready.connect(lambda **_: schedule.start(), weak=False)
-    worker_shutting_down.connect(lambda **_: schedule.stop(), weak=False)
-    worker_shutdown.connect(lambda **_: heartbeat.end(), weak=False)
-    arguments: list[Any] = ["worker", "--pool", "threads", "--concurrency", str(concurrency), "--loglevel", "WARNING"]
+    signals.worker_ready.connect(_say_ready)
+    signals.worker_ready.connect(lambda **_: schedule.start(), weak=False)
+    signals.worker_shutting_down.connect(_say_stopping)
+    signals.worker_shutting_down.connect(lambda **_: schedule.stop(), weak=False)
+    signals.worker_shutdown.connect(lambda **_: heartbeat.end(), weak=False)
+    arguments: list[Any] = [
+        "--quiet",
+        "worker",
+        "--pool",
+        "threads",
+        "--concurrency",
+        str(concurrency),
+        "--loglevel",
+        "WARNING",
+    ]
     application.worker_main([*arguments, "--without-gossip", "--without-mingle", "--without-heartbeat"])

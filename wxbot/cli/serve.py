@@ -11,6 +11,7 @@ from types import FrameType
 
 import click
 
+from wxbot import logs
 from wxbot.app import refuse_unsafe_start
 from wxbot.cli.desk import friendly
 from wxbot.migrations import upgrade
@@ -44,6 +45,8 @@ def _prepare() -> Settings:
     """Settings that are whole and safe, and a database that is up to date."""
     settings = load_settings()
     refuse_unsafe_start(settings)
+    os.environ["WXBOT_LOG_FORMAT"] = settings.log_format  # for gunicorn's own lines, which know no .env
+    logs.configure(settings.log_level, settings.log_format)
     with closing(Runtime(settings)) as runtime:
         upgrade(runtime.database)
         folders.refuse_second(runtime)
