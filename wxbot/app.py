@@ -30,6 +30,7 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
+from wxbot.keys import sentinel
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
 from wxbot.payouts import admin as payouts
@@ -352,8 +353,10 @@ def application() -> Flask:
     """The web application of a deployment, for a WSGI server: settings from the environment, logs set up."""
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
-    app = create_app(settings)
-    lineage.look_at_start(app.extensions["wxbot"])
+    runtime = Runtime(settings)
+    sentinel.require_if_reachable(runtime)
+    app = create_app(runtime)
+    lineage.look_at_start(runtime)
     return app
 
 

@@ -66,7 +66,7 @@ class Runtime:
             callback_token=settings.callback_token.get_secret_value(),
             aes_key=settings.aes_key.get_secret_value(),
             mode=settings.callback_mode,
-        )
+        ).with_former(settings.callback_token_old.get_secret_value(), settings.aes_key_old.get_secret_value())
 
     @cached_property
     def tokens(self) -> Tokens:
@@ -149,6 +149,11 @@ class Runtime:
             api_v3_key=settings.api_v3_key.get_secret_value(),
             public_key_id=settings.pay_public_key_id,
             public_key=settings.pay_public_key_file.read_text("utf-8") if settings.pay_public_key_file else "",
+            former_api_v3_key=settings.api_v3_key_old.get_secret_value(),
+            former_public_key_id=settings.pay_public_key_old_id,
+            former_public_key=settings.pay_public_key_old_file.read_text("utf-8")
+            if settings.pay_public_key_old_file
+            else "",
             clock=self._signing_clock,
         )
 

@@ -4,6 +4,7 @@ from wxbot.budget import Budget
 from wxbot.campaigns import models as campaigns
 from wxbot.db import Base
 from wxbot.draws import models as draws
+from wxbot.keys import sentinel as keys
 from wxbot.ledger import Entry
 from wxbot.lineage import Lineage
 from wxbot.orders import models as orders
@@ -24,6 +25,7 @@ __all__ = [
     "Lineage",
     "campaigns",
     "draws",
+    "keys",
     "orders",
     "payouts",
     "people",

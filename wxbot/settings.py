@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 WEAK_TOKENS = {"weixin", "wechat", "token", "123456", "test", "wxbot"}
@@ -18,7 +18,8 @@ SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
 
 SECRET_FILE_FIELDS = (
     "secret_key", "appsecret", "callback_token", "aes_key", "pay_key", "api_v3_key", "database_url", "redis_url",
-    "sms_secret_key", "s3_secret_key",
+    "sms_secret_key", "s3_secret_key", "secret_key_old", "callback_token_old", "aes_key_old",
+    "api_v3_key_old",
 )  # fmt: skip
 """Settings that may also be given as WXBOT_<NAME>_FILE, the path of a file that holds the value."""
 
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", repr=False)
     public_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr
+    secret_key_old: SecretStr = SecretStr("")
     data_dir: Path = Path("instance")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
@@ -57,6 +59,8 @@ class Settings(BaseSettings):
     original_id: str = Field(pattern=r"^gh_[0-9a-f]{12}$")
     callback_token: SecretStr
     aes_key: SecretStr = SecretStr("")
+    callback_token_old: SecretStr = SecretStr("")
+    aes_key_old: SecretStr = SecretStr("")
     callback_mode: Literal["plain", "compatible", "encrypted"] = "encrypted"
     mp_verify: str = ""
     brand: str = "wxbot"
@@ -88,6 +92,9 @@ class Settings(BaseSettings):
     api_v3_key: SecretStr = SecretStr("")
     pay_public_key_id: str = ""
     pay_public_key_file: Path | None = None
+    api_v3_key_old: SecretStr = SecretStr("")
+    pay_public_key_old_id: str = ""
+    pay_public_key_old_file: Path | None = None
     transfer_scene_id: str = Field(default="1000", pattern=r"^\d{4}$")
     transfer_perception: str = Field(default="现金奖励", max_length=32)
     transfer_reports: str = "活动名称={act_name};奖励说明={remark}"
@@ -149,10 +156,12 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("callback_token")
+    @field_validator("callback_token", "callback_token_old")
     @classmethod
-    def _is_strong_token(cls, value: SecretStr) -> SecretStr:
+    def _is_strong_token(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         token = value.get_secret_value()
+        if not token and info.field_name == "callback_token_old":
+            return value
         if token.lower() in WEAK_TOKENS or not 16 <= len(token) <= 32 or not token.isalnum():
             raise ValueError(
                 "needs 16 to 32 letters and digits nobody can guess; set the same in WeChat's server configuration"
@@ -181,7 +190,7 @@ class Settings(BaseSettings):
                     faults.append(f"WXBOT_{name.upper()}: must start with https:// in production")
         if not self.mch_base.startswith("https://"):
             faults.append("WXBOT_MCH_BASE: WeChat Pay is spoken over https only")
-        faults += self._payout_faults()
+        faults += self._payout_faults() + self._overlap_faults()
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -227,6 +236,21 @@ class Settings(BaseSettings):
             self.s3_bucket and self.s3_key_id and self.s3_secret_key.get_secret_value()
         ):
             faults.append("WXBOT_VOUCHER_STORAGE: s3 needs WXBOT_S3_BUCKET, WXBOT_S3_KEY_ID and WXBOT_S3_SECRET_KEY")
+        return faults
+
+    def _overlap_faults(self) -> list[str]:
+        """What is wrong with the former keys that are accepted while keys are changed."""
+        faults = []
+        if self.secret_key_old.get_secret_value() == self.secret_key.get_secret_value():
+            faults.append("WXBOT_SECRET_KEY_OLD: is the same as WXBOT_SECRET_KEY; set the former key, or remove it")
+        if len(self.aes_key_old.get_secret_value()) not in (0, 43):
+            faults.append("WXBOT_AES_KEY_OLD: is the former EncodingAESKey, 43 characters; remove it when none is left")
+        if len(self.api_v3_key_old.get_secret_value()) not in (0, 32):
+            faults.append("WXBOT_API_V3_KEY_OLD: is the former APIv3 key, 32 characters; remove it when none is left")
+        if bool(self.pay_public_key_old_id) != bool(self.pay_public_key_old_file):
+            faults.append(
+                "WXBOT_PAY_PUBLIC_KEY_OLD_ID: goes together with WXBOT_PAY_PUBLIC_KEY_OLD_FILE; set both or neither"
+            )
         return faults
 
     @property

@@ -163,7 +163,14 @@ def transport_with(ca_file: str | None, is_impatient: bool) -> Transport:
 
 
 def client_on(
-    url: str, folder, *, has_public_key: bool = True, now=lambda: NOW_S, ca_file=None, is_impatient: bool = False
+    url: str,
+    folder,
+    *,
+    has_public_key: bool = True,
+    now=lambda: NOW_S,
+    ca_file=None,
+    is_impatient: bool = False,
+    **more: str,
 ) -> PayV3Client:
     """A client with the merchant's files in `folder`."""
     key_file, cert_file = folder / "apiclient_key.pem", folder / "apiclient_cert.pem"
@@ -181,4 +188,5 @@ def client_on(
         public_key_id=KEY_ID if has_public_key else "",
         public_key=public_pem("platform") if has_public_key else "",
         clock=now,
+        **more,
     )

@@ -442,3 +442,26 @@ def test_no_header_and_no_body_raises_anything_but_bad_message(reader, headers, 
 def test_any_bytes_read_as_an_object_or_as_bad_json(body):
     with contextlib.suppress(http_v3.BadJson):
         assert isinstance(http_v3.read_object(body), dict)
+
+
+def test_while_keys_are_changed_the_former_ones_still_open_what_wechat_sends(tmp_path):
+    """A notice is sent again for a day, under the keys of its first sending; a reply may come from a server not yet told."""
+    former = {"former_public_key_id": "PUB_KEY_ID_FORMER", "former_public_key": bank.public_pem("stranger")}
+    reader = bank.client_on("https://127.0.0.1:1", tmp_path, former_api_v3_key="f" * 32, **former)
+    plain = json.dumps(FINISHED).encode()
+    for seal_key in (bank.API_V3_KEY, "f" * 32):
+        body = notice(resource=bank.sealed(plain, key=seal_key))
+        for serial, by in ((bank.KEY_ID, "platform"), ("PUB_KEY_ID_FORMER", "stranger")):
+            told = reader.open_callback(bank.signed_headers(body, serial=serial, by=by), body, bank.NOW_S)
+            assert told.state == "SUCCESS"
+    for serial, by in ((bank.KEY_ID, "stranger"), ("PUB_KEY_ID_FORMER", "platform"), ("PUB_KEY_ID_OTHER", "stranger")):
+        with pytest.raises(BadMessage):
+            reader.open_callback(bank.signed_headers(notice(), serial=serial, by=by), notice(), bank.NOW_S)
+    body = notice(resource=bank.sealed(plain, key="x" * 32))
+    with pytest.raises(BadMessage):
+        reader.open_callback(bank.signed_headers(body), body, bank.NOW_S)
+    platform = bank.PlatformV3()
+    platform.by, platform.serial = "stranger", "PUB_KEY_ID_FORMER"
+    with bank.wired(platform) as wire:
+        client = bank.client_on(wire.url, tmp_path, **former)
+        assert client.create(bank.PARAMS).is_success

@@ -27,6 +27,7 @@ COMMANDS = {
     "simulator": Entry("wxbot.cli.serve:simulator", "run a WeChat on this machine / 启动微信模拟器"),
     "doctor": Entry("wxbot.cli.checkup:doctor", "check everything, and say how to mend it / 体检"),
     "db": Entry("wxbot.cli.database:db", "bring the database up to date / 数据库"),
+    "keys": Entry("wxbot.cli.keys:keys", "check or change the secret key / 密钥"),
     "campaign": Entry("wxbot.cli.campaign:campaign", "list, show, launch, pause, resume, close / 活动"),
     "ledger": Entry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
     "order": Entry("wxbot.cli.cashier:order", "look at an order, ask, settle one by two cashiers / 订单"),

@@ -4,8 +4,9 @@ import sys
 
 import click
 
-from wxbot.cli.desk import as_json, friendly, show_json
+from wxbot.cli.desk import as_json, friendly, opened, show_json
 from wxbot.db import Database
+from wxbot.keys import sentinel
 from wxbot.migrations import revisions, upgrade
 from wxbot.settings import load_settings
 
@@ -19,13 +20,11 @@ def db() -> None:
 @friendly
 def upgrade_schema() -> None:
     """Bring the schema up to date; does nothing when it is."""
-    database = Database(load_settings().database_url)
-    try:
-        before = revisions(database)[0]
-        upgrade(database)
-        now, _newest = revisions(database)
-    finally:
-        database.close()
+    with opened() as runtime:
+        before = revisions(runtime.database)[0]
+        upgrade(runtime.database)
+        now, _newest = revisions(runtime.database)
+        sentinel.require(runtime)
     if before == now:
         click.echo(f"数据库已是最新（{now}）。The schema is up to date.")
     else:

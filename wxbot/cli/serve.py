@@ -14,6 +14,7 @@ import click
 from wxbot import logs
 from wxbot.app import refuse_unsafe_start
 from wxbot.cli.desk import friendly
+from wxbot.keys import sentinel
 from wxbot.migrations import upgrade
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, load_settings
@@ -50,6 +51,7 @@ def _prepare() -> Settings:
     with closing(Runtime(settings)) as runtime:
         upgrade(runtime.database)
         folders.refuse_second(runtime)
+        sentinel.require(runtime)
     return settings
 
 
@@ -109,6 +111,7 @@ def worker(concurrency: int, no_clock: bool) -> None:
     refuse_unsafe_start(settings)
     with closing(Runtime(settings)) as runtime:
         folders.refuse_second(runtime)
+        sentinel.require(runtime)
     run_worker(settings, concurrency=concurrency)
 
 

@@ -5,7 +5,7 @@ CHECKS is the list. A check returns a Finding and never raises; what it could no
 
 from collections.abc import Callable, Iterator
 
-from wxbot.doctor import connections, desk, ground, merchant, payouts, wire
+from wxbot.doctor import connections, desk, ground, merchant, payouts, secrets, wire
 from wxbot.doctor.finding import Finding, trouble_of
 from wxbot.runtime import Runtime
 
@@ -19,6 +19,8 @@ CHECKS: dict[str, Check] = {
     "disk_space": ground.disk_space,
     "database": ground.database_answers,
     "schema": ground.schema_is_current,
+    "secret_key": secrets.secret_key,
+    "former_keys": secrets.former_keys,
     "connections": connections.database_connections,
     "durability": ground.database_is_durable,
     "redis": ground.redis_answers,

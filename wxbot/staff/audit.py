@@ -22,7 +22,7 @@ ACTIONS = (
     "payout_ask", "payout_approve", "payout_cancel", "payout_take_back", "payout_reissue", "payouts_export",
     "roster_import", "roster_change", "phone_unmask", "binding_approve", "binding_refuse", "binding_end", "person_mark",
     "voucher_approve", "voucher_reject", "voucher_photo", "voucher_kind",
-    "reply_rule", "menu_save", "menu_publish", "dialogue_end", "route",
+    "reply_rule", "menu_save", "menu_publish", "dialogue_end", "key_rotate", "people_erase", "route",
 )  # fmt: skip
 """What the log's filter offers; `route` is a refused page."""
 

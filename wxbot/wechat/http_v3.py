@@ -11,6 +11,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -99,8 +100,15 @@ def masked(fields: Fields) -> str:
 class PlatformKeys:
     """WeChat Pay's keys by serial: the configured public key, and the certificates fetched so far. Safe between threads."""
 
-    def __init__(self, public_key: PlatformKey | None, fetch: Callable[[], Iterable[PlatformKey]]) -> None:
+    def __init__(
+        self,
+        public_key: PlatformKey | None,
+        fetch: Callable[[], Iterable[PlatformKey]],
+        former: PlatformKey | None = None,
+    ) -> None:
+        """former: a public key that WeChat may still sign with while it is changed; no request names it."""
         self._public_key = public_key
+        self._public_keys = tuple(key for key in (public_key, former) if key is not None)
         self._fetch = fetch
         self._certificates: tuple[PlatformKey, ...] = ()
         self._asked_at = float("-inf")
@@ -138,7 +146,7 @@ class PlatformKeys:
 
     def _known(self, serial: str, now_s: float) -> PlatformKey | None:
         now = datetime.fromtimestamp(now_s, UTC)
-        keys = (*([self._public_key] if self._public_key else []), *self._certificates)
+        keys = (*self._public_keys, *self._certificates)
         return next((key for key in keys if crypto_v3.same_serial(key.serial, serial) and key.is_valid_at(now)), None)
 
     def _newest(self, now_s: float) -> PlatformKey | None:
@@ -171,17 +179,19 @@ class SignedWire:
         api_v3_key: str,
         public_key: PlatformKey | None,
         clock: Callable[[], float],
+        former_api_v3_key: str = "",
+        former_public_key: PlatformKey | None = None,
     ) -> None:
         """`clock` gives Unix seconds: WeChat refuses what is signed more than 5 minutes off, and so do we."""
         self._transport = transport
         self._mch_base = mch_base
         self._mch_id = mch_id
         self._merchant = merchant
-        self._seal_key = crypto_v3.key_bytes(api_v3_key)
-        self._secrets = (api_v3_key,)
+        self._secrets = tuple(key for key in (api_v3_key, former_api_v3_key) if key)
+        self._seal_keys = tuple(crypto_v3.key_bytes(key) for key in self._secrets)
         self._clock = clock
         self._public_key = public_key
-        self.keys = PlatformKeys(public_key, self._fetch_certificates)
+        self.keys = PlatformKeys(public_key, self._fetch_certificates, former_public_key)
 
     def exchange(self, method: str, path: str, body: bytes = b"") -> SignedReply:
         """One signed request, one verified reply, refusals included. Raises NotSent or Unanswered; never a retry."""
@@ -209,7 +219,11 @@ class SignedWire:
             isinstance(part, str) for part in (nonce, ciphertext, associated)
         ):
             raise BadSeal("not an AEAD_AES_256_GCM resource")
-        return crypto_v3.open_seal(self._seal_key, str(nonce), associated, str(ciphertext))
+        *others, last = self._seal_keys
+        for key in others:  # while the APIv3 key is changed there are two
+            with suppress(BadSeal):
+                return crypto_v3.open_seal(key, str(nonce), associated, str(ciphertext))
+        return crypto_v3.open_seal(last, str(nonce), associated, str(ciphertext))
 
     # --- sending ------------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from wxbot.wechat.crypt import MessageCrypt
 
 Fields = Mapping[str, Any]
 
@@ -23,6 +25,8 @@ class Envelope:
     is_encrypted: bool
     body_digest: str
     """SHA-256 of the body as posted: the same nonce with another body is a forgery (security.md S02)."""
+    crypt: MessageCrypt | None = field(default=None, repr=False, compare=False)
+    """The keys that opened it, with which its reply is sealed: while keys are changed there are two."""
 
 
 @dataclass(frozen=True, slots=True)

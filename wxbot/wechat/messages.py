@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Literal, TypeVar
 
 from wxbot.wechat import limits, sign, xml
 from wxbot.wechat.crypt import MessageCrypt
@@ -110,6 +112,8 @@ __all__ = [
     "verify_url",
 ]
 
+T = TypeVar("T")
+
 Mode = Literal["plain", "compatible", "encrypted"]
 
 SUCCESS = b"success"
@@ -127,6 +131,7 @@ class CallbackAccount:
 
     original_id: the account's `gh_…` id, which every push must name (security.md S09).
     mode: `plain` trusts the body (nothing signs it), `compatible` and `encrypted` use only the encrypted part.
+    former: the same account under earlier keys, asked only when these do not fit (`with_former` makes them).
     """
 
     original_id: str
@@ -134,6 +139,7 @@ class CallbackAccount:
     callback_token: str = field(repr=False)
     aes_key: str = field(default="", repr=False)
     mode: Mode = "plain"
+    former: tuple[CallbackAccount, ...] = field(default=(), repr=False)
     crypt: MessageCrypt | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
@@ -143,6 +149,17 @@ class CallbackAccount:
             raise ValueError("mode is plain, compatible or encrypted")
         if self.mode != "plain":
             object.__setattr__(self, "crypt", MessageCrypt(self.callback_token, self.aes_key, self.appid))
+
+    def with_former(self, callback_token: str, aes_key: str) -> CallbackAccount:
+        """The same account while WeChat may still use an earlier token or AES key; empty means that it was not changed.
+
+        A message is accepted under each pair: WeChat's servers do not all learn of a change in the same moment.
+        """
+        pairs = product(dict.fromkeys((self.callback_token, callback_token)), dict.fromkeys((self.aes_key, aes_key)))
+        known = [pair for pair in pairs if all(pair) or (pair[0] and self.mode == "plain")]
+        mine = (self.callback_token, self.aes_key)
+        former = (replace(self, callback_token=token, aes_key=key) for token, key in known if (token, key) != mine)
+        return replace(self, former=tuple(former))
 
 
 def _signed_query(query: Mapping[str, str], account: CallbackAccount, now_s: float | None) -> tuple[str, str]:
@@ -164,7 +181,7 @@ def verify_url(query: Mapping[str, str], account: CallbackAccount, now_s: float 
 
     The check is the plain one in every mode (wechat-protocol §5.1). With `now_s` the ±300 s window holds too.
     """
-    _signed_query(query, account, now_s)
+    _under_any(account, lambda one: _signed_query(query, one, now_s))
     echostr = query.get("echostr") or ""
     if not _ECHOSTR.fullmatch(echostr):
         raise BadMessage("echostr")
@@ -177,6 +194,21 @@ def open_callback(query: Mapping[str, str], body: bytes, account: CallbackAccoun
     The body is not looked at before the query's signature is right (security.md S01). In compatible and encrypted mode
     only the decrypted part counts, whatever stands beside it, and a plain body is refused (S18).
     """
+    return _under_any(account, lambda one: _opened(query, body, one, now_s))
+
+
+def _under_any(account: CallbackAccount, check: Callable[[CallbackAccount], T]) -> T:
+    """Check under the account's keys, then under former ones; what fails under all fails as it did under the first."""
+    try:
+        return check(account)
+    except BadMessage:
+        for former in account.former:
+            with suppress(BadMessage):
+                return check(former)
+        raise
+
+
+def _opened(query: Mapping[str, str], body: bytes, account: CallbackAccount, now_s: float) -> Message:
     timestamp, nonce = _signed_query(query, account, now_s)
     if len(body) > limits.CALLBACK_BODY_BYTES:
         raise BadMessage("body too big")
@@ -189,7 +221,7 @@ def open_callback(query: Mapping[str, str], body: bytes, account: CallbackAccoun
     if xml.text_of(fields, "ToUserName") != account.original_id:
         raise BadMessage("ToUserName of another account")
     digest = hashlib.sha256(body).hexdigest()
-    return read(fields, Envelope(timestamp, nonce, account.crypt is not None, digest))
+    return read(fields, Envelope(timestamp, nonce, account.crypt is not None, digest, account.crypt))
 
 
 def _decrypted(
@@ -225,11 +257,12 @@ def seal(reply: Reply | None, message: Message, account: CallbackAccount, now_s:
     )
     if document is None:
         return SUCCESS
-    if account.crypt is None or not message.envelope.is_encrypted:
+    crypt = message.envelope.crypt or account.crypt
+    if crypt is None or not message.envelope.is_encrypted:
         return document
-    encrypted = account.crypt.encrypt(document)
+    encrypted = crypt.encrypt(document)
     timestamp, nonce = str(now), secrets.token_hex(5)
-    signature = account.crypt.sign(timestamp, nonce, encrypted)
+    signature = crypt.sign(timestamp, nonce, encrypted)
     # Base64, hex, digits and letters of our own making: nothing here can close its CDATA, so it is not parsed again.
     return (
         f"<xml><Encrypt><![CDATA[{encrypted}]]></Encrypt><MsgSignature><![CDATA[{signature}]]></MsgSignature>"

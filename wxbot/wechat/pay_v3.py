@@ -161,12 +161,15 @@ class PayV3Client:
         api_v3_key: str,
         public_key_id: str = "",
         public_key: str = "",
+        former_api_v3_key: str = "",
+        former_public_key_id: str = "",
+        former_public_key: str = "",
         clock: Callable[[], float],
     ) -> None:
         """`transport` needs no client certificate. cert_file: the merchant's, only its serial number is used.
 
         public_key: WeChat Pay's public key in PEM, known by public_key_id; without it platform certificates are fetched
-        and kept. clock: Unix seconds. Raises ValueError for keys that do not fit, OSError for files that are not there.
+        and kept. former_…: keys that WeChat may still use while they are changed. clock: Unix seconds. Raises ValueError for keys that do not fit, OSError for files that are not there.
         """
         self._mch_id = mch_id
         self._appid = appid
@@ -177,6 +180,10 @@ class PayV3Client:
             merchant=MerchantKey.read(private_key_file, cert_file),
             api_v3_key=api_v3_key,
             public_key=PlatformKey.of_public_key(public_key_id, public_key) if public_key else None,
+            former_api_v3_key=former_api_v3_key,
+            former_public_key=(
+                PlatformKey.of_public_key(former_public_key_id, former_public_key) if former_public_key else None
+            ),
             clock=clock,
         )
 
