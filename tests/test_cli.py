@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
 from tests.deployments import environment, settings_for
 from tests.orders.test_bill import FOREIGN, bill
 from tests.replies.test_answers import write_campaign
+from wxbot import heartbeat
 from wxbot.campaigns.models import Campaign
 from wxbot.cli import COMMANDS, cli
 from wxbot.cli.serve import gunicorn_settings
@@ -219,32 +222,77 @@ def test_S61_S80_an_unsafe_start_is_refused_with_a_sentence(operator: Operator, 
         assert "FLASK_DEBUG" in told or "chmod 600" in told
 
 
-@pytest.mark.slow
-def test_run_both_answers_and_ends_on_a_signal(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
-    import http.client
+def answers(port: int, path: str, started: subprocess.Popen[bytes], within_s: float = 120) -> bool:
+    """Whether the address answers 200 before the process ends or the time is up."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline and started.poll() is None:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+            try:
+                connection.request("GET", path)
+                if connection.getresponse().status == 200:
+                    return True
+            except OSError:
+                pass
+        time.sleep(0.2)
+    return False
 
+
+PROOF = pytest.mark.proof
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("part", "number"),
+    [
+        ("run both", signal.SIGINT),
+        pytest.param("run both", signal.SIGTERM, marks=PROOF),
+        pytest.param("run web", signal.SIGINT, marks=PROOF),
+        pytest.param("worker", signal.SIGINT, marks=PROOF),
+        pytest.param("simulator", signal.SIGINT, marks=PROOF),
+    ],
+)
+def test_services_end_on_a_signal_though_they_were_started_with_interrupts_ignored(
+    part: str, number: signal.Signals, sqlite_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    """As `wxbot run &` in a script is: the shell has SIGINT ignored for what it starts in the background."""
     port = free_port()
     settings = settings_for("plain", sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
     (tmp_path / "wxbot.db").unlink()  # the start brings the schema along
-    command = [sys.executable, "-m", "wxbot", "run", "both", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
-    env = {**os.environ, **environment(settings)}
-    root = Path(__file__).resolve().parent.parent
-    started = subprocess.Popen(command, env={**env, "PYTHONPATH": str(root)}, cwd=tmp_path, stderr=subprocess.PIPE)
+    more = {
+        "run": ["--bind", f"127.0.0.1:{port}", "--workers", "1"],
+        "simulator": ["--http-port", str(port), "--https-port", "0"],
+    }
+    command = [sys.executable, "-m", "wxbot", *part.split(), *more.get(part.split()[0], [])]
+    env = {**os.environ, **environment(settings), "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what a child inherits
     try:
-        deadline = time.monotonic() + 120
-        status = 0
-        while status != 200 and time.monotonic() < deadline and started.poll() is None:
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-                try:
-                    connection.request("GET", "/readyz")
-                    status = connection.getresponse().status
-                except OSError:
-                    time.sleep(0.2)
-        assert status == 200
+        with (tmp_path / "log").open("wb") as log:
+            started = subprocess.Popen(command, env=env, cwd=tmp_path, stderr=log)
     finally:
-        started.send_signal(signal.SIGTERM)
-        _, errors = started.communicate(timeout=120)
-    assert started.returncode == 0, errors.decode()[-2000:]
+        signal.signal(signal.SIGINT, before)
+    try:
+        if part == "worker":
+            wait_for_beat(redis_url, started)
+        else:
+            assert answers(port, "/_sim/health" if part == "simulator" else "/readyz", started), (
+                tmp_path / "log"
+            ).read_text()
+        started.send_signal(number)
+        assert started.wait(120) == 0, (tmp_path / "log").read_text()[-2000:]
+    finally:
+        started.kill()
+        started.wait()
+
+
+def wait_for_beat(redis_url: str, started: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    with redis.Redis.from_url(redis_url, decode_responses=True) as connection:
+        while time.monotonic() < deadline and started.poll() is None:
+            if any(worker.is_alive for worker in heartbeat.workers(connection)):
+                return
+            time.sleep(0.2)
+    raise AssertionError("no worker lives")
 
 
 def test_I17_money_in_suspense_is_no_good_end_of_a_check(operator: Operator, database: Database) -> None:

@@ -4,14 +4,17 @@ Rules kept here: a write transaction is short and never open during a network ca
 through `assert_no_transaction`), SQLite writes begin IMMEDIATE with synchronous=FULL, times are aware UTC.
 """
 
+import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import quote
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
+from sqlalchemy import URL, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -36,11 +39,22 @@ _PG_BEGIN = (
 """Sent as one message, so it costs what BEGIN alone costs. A pooler in transaction mode (PgBouncer) refuses the same limits as
 start-up options and forgets those of a session."""
 
+_PG_BEGIN_TO_LOOK = _PG_BEGIN.replace("BEGIN", "BEGIN READ ONLY", 1)
+
 _open = threading.local()
 
 
 class OpenTransaction(AssertionError):
     """A network call was about to be made while a database transaction was open: a bug of ours (design, rule 3)."""
+
+
+class DatabaseMissing(Exception):
+    """There is no SQLite file yet, and whoever only looks does not make one; the text says what to do."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"还没有数据库 {path}，请先运行：wxbot db upgrade\nThere is no database {path} yet; make it with: wxbot db upgrade"
+        )
 
 
 def assert_no_transaction(label: str = "the network") -> None:
@@ -88,24 +102,27 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime()}
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, read_only: bool) -> None:
     """WAL, FULL, foreign keys, our own BEGIN: reads deferred, writes IMMEDIATE (money §5.4, F62, F63)."""
+    pragmas = ["synchronous=FULL", "foreign_keys=ON", f"busy_timeout={LOCK_WAIT_S * 1000}"]
+    if not read_only:
+        pragmas.insert(0, "journal_mode=WAL")
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={LOCK_WAIT_S * 1000}"):
+        for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
-        reading = connection.get_execution_options().get("wxbot_reading", False)
+        reading = read_only or connection.get_execution_options().get("wxbot_reading", False)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
-def _prepare_postgresql(engine: Engine) -> None:
+def _prepare_postgresql(engine: Engine, read_only: bool) -> None:
     """Our own BEGIN with its limits; statements are prepared only where the server at the other end is ours alone."""
 
     @event.listens_for(engine, "connect")
@@ -115,7 +132,7 @@ def _prepare_postgresql(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
-        connection.connection.driver_connection.execute(_PG_BEGIN)
+        connection.connection.driver_connection.execute(_PG_BEGIN_TO_LOOK if read_only else _PG_BEGIN)
 
 
 def is_pooled(connection: Any) -> bool:
@@ -125,17 +142,63 @@ def is_pooled(connection: Any) -> bool:
     return bool(answer[0] != connection.info.backend_pid)
 
 
-def _engine(url: str, pool_size: int, pool_overflow: int) -> Engine:
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite address; None for a server and for a database in memory."""
+    parsed = make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:"
+    return Path(str(parsed.database)) if is_file else None
+
+
+def beside(file: Path) -> tuple[Path, Path]:
+    """What SQLite keeps beside a file while somebody has it open: the log of commits and its index."""
+    return Path(f"{file}-wal"), Path(f"{file}-shm")
+
+
+def make_private(file: Path) -> None:
+    """Make the file before SQLite does, readable by this user alone, and tighten one that is not (phones, tickets, audit).
+
+    -wal and -shm get the mode of the file; those of an earlier run are tightened too.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    for each in (file, *beside(file)):
+        if each.exists() and each.stat().st_mode & 0o077 and each.stat().st_uid == os.geteuid():
+            each.chmod(0o600)
+
+
+def _connect_to_look(file: Path) -> sqlite3.Connection:
+    """Open SQLite so that nothing is made or changed, whoever asks.
+
+    While others have it open (log and index are there) they are read with it. Otherwise SQLite would make both files and
+    leave them behind; `immutable` says that nobody writes, which is so for the moment of a command.
+    """
+    if not file.exists():
+        raise DatabaseMissing(file)
+    log, index = beside(file)
+    is_open = log.exists() and (index.exists() or log.stat().st_size > 0)
+    address = f"file:{quote(str(file.absolute()))}?mode=ro" + ("" if is_open else "&immutable=1")
+    return sqlite3.connect(address, uri=True, check_same_thread=False, timeout=LOCK_WAIT_S)
+
+
+def _sqlite_engine(parsed: URL, read_only: bool, pool: dict[str, int]) -> Engine:
+    options: dict[str, Any] = {"hide_parameters": True, **pool}
+    file = sqlite_file(parsed.render_as_string(hide_password=False))
+    if file is not None and read_only:
+        options["creator"] = lambda: _connect_to_look(file)
+    else:
+        options["connect_args"] = {"check_same_thread": False, "timeout": LOCK_WAIT_S}
+        if file is not None:
+            make_private(file)
+    engine = create_engine(parsed, **options)
+    _prepare_sqlite(engine, read_only)
+    return engine
+
+
+def _engine(url: str, read_only: bool, pool: dict[str, int]) -> Engine:
     """An engine whose errors show statements without their values: those would end up in the log (security S58)."""
     parsed = make_url(url)
-    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": pool_overflow}
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        connect_args = {"check_same_thread": False, "timeout": LOCK_WAIT_S}
-        engine = create_engine(parsed, connect_args=connect_args, hide_parameters=True, **pool)
-        _prepare_sqlite(engine)
-        return engine
+        return _sqlite_engine(parsed, read_only, pool)
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
         # AUTOCOMMIT: the driver must not send a BEGIN of its own before ours; COMMIT and ROLLBACK follow the transaction.
@@ -143,7 +206,7 @@ def _engine(url: str, pool_size: int, pool_overflow: int) -> Engine:
             parsed, pool_pre_ping=True, isolation_level="AUTOCOMMIT", hide_parameters=True,
             connect_args={"application_name": APPLICATION_NAME}, **pool,
         )  # fmt: skip
-        _prepare_postgresql(engine)
+        _prepare_postgresql(engine, read_only)
         return engine
     raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")
 
@@ -160,12 +223,21 @@ def insert_into(session: Session, table: Any) -> Any:
 
 
 class Database:
-    """An engine and the only ways to use it: `transaction()` to write, `reading()` to read."""
+    """An engine and the only ways to use it: `transaction()` to write, `reading()` to read.
+
+    `read_only` is for whoever only looks: the database refuses to write, and no file is made.
+    """
 
     def __init__(
-        self, url: str, clock: Clock | None = None, pool_size: int = POOL_SIZE, pool_overflow: int = POOL_OVERFLOW
+        self,
+        url: str,
+        clock: Clock | None = None,
+        pool_size: int = POOL_SIZE,
+        pool_overflow: int = POOL_OVERFLOW,
+        *,
+        read_only: bool = False,
     ) -> None:
-        self.engine = _engine(url, pool_size, pool_overflow)
+        self.engine = _engine(url, read_only, {"pool_size": pool_size, "max_overflow": pool_overflow})
         self.clock = clock or Clock()
 
     @property

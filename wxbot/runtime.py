@@ -24,18 +24,21 @@ from wxbot.wechat.tokens import Tokens
 class Runtime:
     """Settings, clock, database, Redis and the WeChat clients; everything is made on first use.
 
-    A forked process must make its own Runtime: sockets are not shared between processes (money F28).
+    A forked process must make its own Runtime: sockets are not shared between processes (money F28). With `read_only` the
+    database is only looked at.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
         self.settings = settings
+        self._read_only = read_only
         self.clock = Clock(f"{settings.api_base}/_sim/clock" if settings.is_simulated else None)
 
     @cached_property
     def database(self) -> Database:
         """The SQL database. A new connection shows that it answers again (after an outage there are only new ones)."""
         settings = self.settings
-        made = Database(settings.database_url, self.clock, settings.db_pool_size, settings.db_pool_overflow)
+        pool = {"pool_size": settings.db_pool_size, "pool_overflow": settings.db_pool_overflow}
+        made = Database(settings.database_url, self.clock, read_only=self._read_only, **pool)
         event.listen(made.engine, "connect", lambda *_: logs.worked(kind="database"))
         return made
 

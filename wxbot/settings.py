@@ -300,11 +300,13 @@ def _secrets_from_files(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings from arguments, the environment and .env.
+    """Read the settings from arguments, the environment and .env (not when `wxbot --env-file` has read another file).
 
     Raises SettingsError with one line per fault, naming the variable and what to do.
     """
     values = {**_secrets_from_files(os.environ), **overrides}
+    if os.environ.get("WXBOT_ENV_FILE"):
+        values.setdefault("_env_file", None)
     try:
         return Settings(**values)
     except ValidationError as error:

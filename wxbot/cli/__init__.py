@@ -4,12 +4,16 @@ A command's module is loaded when the command is used, so that help answers at o
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import click
+
+from wxbot.cli import env_file
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,17 @@ COMMANDS = {
 }
 """Command → module:name of the click command, and its line in help."""
 
+ARGUMENTS = "wxbot.arguments"
+"""Where click's meta keeps what was typed."""
+
 
 class Table(click.Group):
     """A group that reads COMMANDS and loads a command's module at its first use."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember what was typed: a refusal says how to run the same as another user (wxbot/cli/owner.py)."""
+        ctx.meta[ARGUMENTS] = list(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, in the order of the table."""
@@ -76,13 +88,26 @@ class Table(click.Group):
 
 @click.command(cls=Table, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("wxbot"), "-V", "--version", message="%(version)s")
-def cli() -> None:
+@click.option(
+    "--env-file",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="all settings from this file, read as systemd reads it / 配置文件",
+)
+def cli(file: Path | None) -> None:
     """wxbot: a WeChat official account that pays people red packets, every fen accounted for.
 
     微信公众号红包机器人。Settings come from the environment (WXBOT_…) and from .env; try it first with: wxbot demo
     """
+    if file is not None:
+        env_file.use(file)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; the exit code is 0 when all went well, 1 for a problem, 2 for a wrong command."""
+    """Run the command line; the exit code is 0 when all went well, 1 for a problem, 2 for a wrong command.
+
+    Whatever a command or a service writes (data, photos, logs of the demo, copies) is readable by this user alone.
+    """
+    os.umask(0o077)
     sys.exit(cli.main(args=list(arguments) if arguments is not None else None, prog_name="wxbot", standalone_mode=True))

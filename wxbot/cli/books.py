@@ -7,7 +7,7 @@ import click
 
 from wxbot import invariants
 from wxbot import ledger as books
-from wxbot.cli.desk import as_json, friendly, opened, show, show_json
+from wxbot.cli.desk import as_json, friendly, looking, show, show_json
 from wxbot.money import yuan
 from wxbot.orders import bill_faults
 from wxbot.orders.bill_faults import BillFinding
@@ -31,7 +31,7 @@ def ledger() -> None:
 @friendly
 def balances(campaign_id: int | None, is_json: bool) -> None:
     """Show what stands in each account."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         found = books.balances(session, campaign_id)
     if is_json:
         show_json(found)
@@ -48,7 +48,7 @@ def balances(campaign_id: int | None, is_json: bool) -> None:
 @friendly
 def check(is_json: bool) -> None:
     """Check every rule that must hold, and what WeChat's fund bills say against our books. Exit code 1 when one differs."""
-    with opened() as runtime:
+    with looking() as runtime:
         found = {name: int(rows) for name, rows in invariants.check(runtime.database).items()}
         with runtime.database.reading() as session:
             differences = bill_faults.findings(session, runtime.clock.now())

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import launch as launching
 from wxbot.campaigns import listing, switch
 from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
-from wxbot.cli.desk import as_json, friendly, opened, operator, show, show_json
+from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.money import yuan
@@ -64,7 +64,7 @@ def campaign() -> None:
 @friendly
 def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None:
     """List campaigns, the newest first."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         found = listing.campaigns(session, owner_id=None, statuses=statuses, limit=limit)[:limit]
         tallies = listing.tallies(session, [each.id for each in found])
     if is_json:
@@ -89,7 +89,7 @@ def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None
 @friendly
 def show_campaign(which: str, is_json: bool) -> None:
     """Show one campaign and where its packets stand."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         found = _found(session, which)
         tally = listing.tallies(session, [found.id])[found.id]
         url = f"{runtime.settings.public_url}/h5/c/{found.slug}"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from wxbot.cli.desk import as_json, friendly, opened, operator, show, show_json
+from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 from wxbot.orders import limits, listing, manual, reconcile
@@ -76,7 +76,7 @@ def order() -> None:
 @friendly
 def show_order(number: str, is_json: bool) -> None:
     """Everything about one order: what its code means, the next step with its time, marks, evidence."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         found = _order(session, number)
         merchant = listing.line_of(session, runtime.settings.mch_id)
         step = order_words.next_step(found, merchant, runtime.settings, runtime.clock.now())
@@ -211,7 +211,7 @@ def open_again() -> None:
 @friendly
 def list_payouts(tab: str | None, is_json: bool) -> None:
     """How many stand where, and the newest 50 with their next step."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         counts = payout_listing.counts(session)
         merchant = listing.line_of(session, runtime.settings.mch_id)
         now = runtime.clock.now()

@@ -20,7 +20,7 @@ COLOURS: dict[Verdict, str] = {"good": "green", "note": "yellow", "bad": "red"}
 def doctor(is_json: bool) -> None:
     """Check settings, database, Redis, worker, certificate, WeChat and our own addresses; exit code 1 when one is bad."""
     try:
-        runtime = Runtime(load_settings())
+        runtime = Runtime(load_settings(), read_only=True)
     except SettingsError as error:
         finding = Finding(
             "bad", "配置有误，其他检查无法进行", str(error), "按上面的提示修改 .env 或环境变量",

@@ -5,9 +5,9 @@ import sys
 import click
 
 from wxbot.cli.desk import as_json, friendly, opened, show_json
-from wxbot.db import Database
+from wxbot.db import Database, DatabaseMissing
 from wxbot.keys import sentinel
-from wxbot.migrations import revisions, upgrade
+from wxbot.migrations import newest_revision, revisions, upgrade
 from wxbot.settings import load_settings
 
 
@@ -36,9 +36,11 @@ def upgrade_schema() -> None:
 @friendly
 def status(is_json: bool) -> None:
     """Show the schema's revision; exit code 1 when it is out of date."""
-    database = Database(load_settings().database_url)
+    database = Database(load_settings().database_url, read_only=True)
     try:
         now, newest = revisions(database)
+    except DatabaseMissing:
+        now, newest = None, newest_revision()
     finally:
         database.close()
     if is_json:

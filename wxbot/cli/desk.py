@@ -4,7 +4,7 @@ import functools
 import getpass
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import click
@@ -14,6 +14,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from wxbot.campaigns.launch import NotLaunchable
 from wxbot.campaigns.switch import NotSwitchable
+from wxbot.cli.owner import refuse_other_than_owner
+from wxbot.db import DatabaseMissing
 from wxbot.private_servers import ServerProblem
 from wxbot.replies.rules import BadRule
 from wxbot.runtime import Runtime
@@ -36,7 +38,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except StaffFaulty as error:
             raise click.ClickException(f"{error.zh}\n{error.en}") from error
-        except (SettingsError, NotLaunchable, NotSwitchable, BadRule, ServerProblem) as error:
+        except (SettingsError, NotLaunchable, NotSwitchable, BadRule, ServerProblem, DatabaseMissing) as error:
             raise click.ClickException(str(error)) from error
         except ProgrammingError as error:
             raise click.ClickException(_no_tables(error)) from error
@@ -60,13 +62,23 @@ def _no_tables(error: ProgrammingError | OperationalError) -> str:
 
 @contextmanager
 def opened() -> Iterator[Runtime]:
-    """The runtime of this command, closed at its end. Raises SettingsError."""
-    runtime = Runtime(load_settings())
-    runtime.clock.refresh()
-    try:
+    """The runtime of a command that writes, closed at its end. Raises SettingsError.
+
+    Refuses root beside somebody else's data: what root makes there, the service could not write any more.
+    """
+    settings = load_settings()
+    refuse_other_than_owner(settings)
+    with closing(Runtime(settings)) as runtime:
+        runtime.clock.refresh()
         yield runtime
-    finally:
-        runtime.close()
+
+
+@contextmanager
+def looking() -> Iterator[Runtime]:
+    """The runtime of a command that only looks, for anybody who may read: no file is made, nothing can be written."""
+    with closing(Runtime(load_settings(), read_only=True)) as runtime:
+        runtime.clock.refresh()
+        yield runtime
 
 
 def operator() -> Actor:

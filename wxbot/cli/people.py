@@ -7,7 +7,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot.cli.desk import as_json, friendly, opened, operator, show, show_json
+from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.replies import rules
 from wxbot.replies.models import TRIGGERS
@@ -77,7 +77,7 @@ def _show_password(password: str, is_made_up: bool) -> None:
 @friendly
 def list_people(is_json: bool) -> None:
     """List everybody."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         found = roster.everyone(session)
         now = runtime.clock.now()
     people = [
@@ -153,7 +153,7 @@ def reply() -> None:
 @friendly
 def list_rules(is_json: bool) -> None:
     """List all rules in the order in which they are asked."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         found = rules.list_rules(session)
     if is_json:
         names = ("id", "trigger", "pattern", "text", "campaign_id", "priority", "is_on")

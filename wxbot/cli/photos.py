@@ -2,7 +2,7 @@
 
 import click
 
-from wxbot.cli.desk import as_json, friendly, opened, operator, show, show_json
+from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.runtime import Runtime
 from wxbot.settings import PhotoStore
 from wxbot.staff import audit
@@ -29,7 +29,7 @@ def _stores(runtime: Runtime) -> dict[PhotoStore, Storage]:
 @friendly
 def status(is_json: bool) -> None:
     """Show how many files are in each store, and which folders have been used."""
-    with opened() as runtime:
+    with looking() as runtime:
         chosen = runtime.settings.photo_store
         try:
             counts = {name: sum(1 for _ in store.list_keys()) for name, store in _stores(runtime).items()}

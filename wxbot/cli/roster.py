@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from sqlalchemy import delete, select
 
-from wxbot.cli.desk import as_json, friendly, opened, operator, show, show_json
+from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.db import changed
 from wxbot.people import marks, phones
@@ -32,7 +32,7 @@ def people() -> None:
 @friendly
 def import_roster(file: Path, dry_run: bool) -> None:
     """Put the names and phones of an xlsx or csv FILE on the roster; bad rows are named and left out."""
-    with opened() as runtime:
+    with (looking if dry_run else opened)() as runtime:
         now = runtime.clock.now()
         try:
             with runtime.database.reading() as session:
@@ -68,7 +68,7 @@ def _kind(subject: str) -> tuple[str, str]:
 def show_person(subject: str, is_json: bool) -> None:
     """What is known of SUBJECT, an openid or a phone: its bindings, newest first, and its marks. Phones stay masked."""
     kind, name = _kind(subject)
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         index = runtime.vault.index(name) if kind == "phone" else ""
         whose = Binding.phone_index == index if kind == "phone" else Binding.openid == name
         found = session.scalars(select(Binding).where(whose).order_by(Binding.id.desc()).limit(50)).all()

@@ -14,6 +14,7 @@ import click
 from wxbot import logs
 from wxbot.app import refuse_unsafe_start
 from wxbot.cli.desk import friendly
+from wxbot.cli.owner import refuse_other_than_owner
 from wxbot.keys import sentinel
 from wxbot.migrations import upgrade
 from wxbot.runtime import Runtime
@@ -42,10 +43,24 @@ def _web_command(bind: str | None, workers: int | None) -> list[str]:
     return [*command, "wxbot.app:application()"]
 
 
-def _prepare() -> Settings:
-    """Settings that are whole and safe, and a database that is up to date."""
+def heed_interrupt() -> None:
+    """Let Ctrl-C and `kill -INT` end us from the first moment on, though whoever started us had them ignored (`&` in a script)."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _startable() -> Settings:
+    """Settings that are whole and safe, for the user who owns the data."""
+    heed_interrupt()
     settings = load_settings()
     refuse_unsafe_start(settings)
+    refuse_other_than_owner(settings)
+    return settings
+
+
+def _prepare() -> Settings:
+    """Settings that are whole and safe, and a database that is up to date."""
+    settings = _startable()
     os.environ["WXBOT_LOG_FORMAT"] = settings.log_format  # for gunicorn's own lines, which know no .env
     logs.configure(settings.log_level, settings.log_format)
     with closing(Runtime(settings)) as runtime:
@@ -107,8 +122,7 @@ def worker(concurrency: int, no_clock: bool) -> None:
     """Run a worker, until Ctrl-C. Run as many as you like: they keep one schedule together."""
     if no_clock:
         click.echo("--no-clock is not needed any more: all workers keep one schedule / 不再需要 --no-clock", err=True)
-    settings = load_settings()
-    refuse_unsafe_start(settings)
+    settings = _startable()
     with closing(Runtime(settings)) as runtime:
         folders.refuse_second(runtime)
         sentinel.require(runtime)

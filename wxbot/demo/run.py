@@ -33,18 +33,17 @@ class Stopped(Exception):
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Turn SIGTERM into the same exception that Ctrl-C raises."""
+    """Ctrl-C and SIGTERM raise Stopped, also when whoever started us had them ignored (`wxbot demo &` in a script)."""
 
     def stop(_signal: int, _frame: object) -> None:
         raise Stopped
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
-    except KeyboardInterrupt as error:
-        raise Stopped from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def run(*, fresh: bool = False, once: bool = False, folder: Path | None = None, ports: Ports | None = None) -> int:
@@ -53,6 +52,7 @@ def run(*, fresh: bool = False, once: bool = False, folder: Path | None = None, 
     stage = Stage((folder or (ONCE_FOLDER if once else FOLDER)).absolute(), ports or Ports())
     try:
         with _stoppable():
+            stage.hold()
             if fresh or once:
                 stage.clear()
             stage.prepare()
@@ -163,7 +163,7 @@ def _write_environment(stage: Stage) -> Path:
     path = stage.folder / "env"
     path.touch(mode=0o600)
     settings = {name: value for name, value in stage.environment().items() if name.startswith("WXBOT_")}
-    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))
+    path.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in sorted(settings.items())))
     return path
 
 
@@ -186,6 +186,6 @@ def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: P
         table.add_row(*row)
     console.print(table)
     command = "wxbot" if shutil.which("wxbot") else Path(sys.executable).with_name("wxbot")
-    console.print(f"命令行 command line: . {environment} && {command} doctor", highlight=False, soft_wrap=True)
+    console.print(f"命令行 command line: {command} --env-file {environment} doctor", highlight=False, soft_wrap=True)
     begun = "新的数据" if is_new else "接着上次的数据（make demo FRESH=1 重新开始）"
     console.print(f"{begun} · 日志 logs: {stage.folder / 'logs'} · Ctrl-C 停止 stops everything", highlight=False)

@@ -1,6 +1,7 @@
 """The stage of the demo: starts every process on loopback, waits until each is ready, and stops exactly those again."""
 
 import ctypes
+import fcntl
 import os
 import secrets
 import shutil
@@ -30,6 +31,9 @@ READY_S = 60
 """How long a process may take to answer, on a slow machine."""
 
 PR_SET_PDEATHSIG = 1
+
+LOCK = "demo.lock"
+"""Held as long as a demo lives in the folder; the kernel lets go of it however the demo ends."""
 
 
 class StageProblem(Exception):
@@ -89,6 +93,7 @@ class Stage:
     """Settings that differ from the demo's defaults (the story wants a faster merchant)."""
     _children: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
     _redis: PrivateRedis | None = None
+    _lock: int = -1
 
     @property
     def public_url(self) -> str:
@@ -100,10 +105,33 @@ class Stage:
         """Where the simulator is seen."""
         return f"http://127.0.0.1:{self.ports.wechat}"
 
+    def hold(self) -> None:
+        """Take the folder for this demo alone. Raises StageProblem with who has it."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder, _, since = os.read(lock, 200).decode(errors="replace").strip().partition(" ")
+            os.close(lock)
+            raise StageProblem(
+                f"另一个演示正在使用 {self.folder}（进程 {holder}，{since} 起）。先停止它：kill -INT {holder}，"
+                "或换一个目录：wxbot demo --folder DIR\n"
+                f"Another demo holds {self.folder} (process {holder}, since {since}). Stop it: kill -INT {holder}; or choose "
+                "another folder: wxbot demo --folder DIR"
+            ) from error
+        self._lock = lock
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()} {Clock().now().astimezone():%Y-%m-%d %H:%M:%S}\n".encode(), 0)
+        self.folder.chmod(0o700)
+
     def clear(self) -> None:
         """Forget everything of an earlier demo."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
 
     def prepare(self) -> None:
         """Make the folder and refuse what could not work."""
@@ -225,6 +253,9 @@ class Stage:
         if self._redis is not None:
             self._redis.stop()
             self._redis = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def _secret_key(self) -> str:
         path = self.folder / "secret_key"

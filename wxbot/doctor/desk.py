@@ -1,6 +1,8 @@
 """Checks of what stands before a payout: text messages, the roster, and the photos of vouchers."""
 
 import io
+import os
+from contextlib import suppress
 
 from PIL import Image
 from sqlalchemy import select
@@ -65,17 +67,13 @@ def roster(runtime: Runtime) -> Finding:
 
 
 def voucher_storage(runtime: Runtime) -> Finding:
-    """Photos can be written, read back and removed; every machine sees all of them; none is left where it was before."""
+    """Photos can be kept, every machine sees all of them, and none is left where it was before."""
     settings = runtime.settings
     folder = storage.folder_of(settings)
     places = {"s3": f"S3 {settings.s3_bucket}", "folder": str(folder), "database": "数据库"}
     place, place_en = places[settings.photo_store], (places | {"database": "the database"})[settings.photo_store]
-    key, content = storage.random_key(), b"wxbot doctor"
     try:
-        store = storage.storage_of(runtime)
-        store.put(key, content)
-        is_same = store.get(key) == content
-        store.delete(key)
+        is_same = _keeps_photos(runtime)
     except StorageProblem as error:
         mends = {
             "s3": (
@@ -96,6 +94,28 @@ def voucher_storage(runtime: Runtime) -> Finding:
     return _scattered(runtime) or good(
         f"凭证照片存在{place}，可读写", f"photos are kept in {place_en}, which can be written and read"
     )
+
+
+def _keeps_photos(runtime: Runtime) -> bool:
+    """Whether the store gives back what it got. A bucket is tried; in a folder and in the database doctor makes nothing.
+
+    Raises StorageProblem when the store cannot be used.
+    """
+    settings = runtime.settings
+    store, key, content = storage.storage_of(runtime), storage.random_key(), b"wxbot doctor"
+    if settings.photo_store == "s3":
+        store.put(key, content)
+        is_same = store.get(key) == content
+        store.delete(key)
+        return is_same
+    if settings.photo_store == "folder":
+        folder = storage.folder_of(settings).absolute()
+        nearest = next(each for each in (folder, *folder.parents) if each.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.R_OK | os.W_OK | os.X_OK):
+            raise StorageProblem(f"{nearest} cannot be written")
+    with suppress(storage.Missing):
+        store.get(key)
+    return True
 
 
 def _scattered(runtime: Runtime) -> Finding | None:

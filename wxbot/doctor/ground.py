@@ -3,12 +3,14 @@
 import os
 import shutil
 import time
+from pathlib import Path
 
 import redis
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot import heartbeat
+from wxbot.db import DatabaseMissing, sqlite_file
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.migrations import revisions
 from wxbot.runtime import Runtime
@@ -37,6 +39,15 @@ def data_folder(runtime: Runtime) -> Finding:
             f"数据目录 {folder} 不存在",
             f"the data folder {folder} does not exist",
             f"mkdir -p {folder} && chmod 700 {folder}",
+        )
+    owner = folder.stat().st_uid
+    strangers = [path.name for path in sorted(folder.iterdir()) if path.stat(follow_symlinks=False).st_uid != owner]
+    if strangers:
+        return bad(
+            f"数据目录 {folder} 里有别的用户的文件：{'、'.join(strangers[:5])}，服务可能写不了",
+            f"{folder} holds files of another user, which the service may not be able to write: {', '.join(strangers[:5])}",
+            f"chown -R --reference={folder} {folder}",
+            f"chown -R --reference={folder} {folder}",
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         return bad(
@@ -76,6 +87,8 @@ def database_answers(runtime: Runtime) -> Finding:
     try:
         with runtime.database.reading() as session:
             session.execute(text("SELECT 1"))
+    except DatabaseMissing as error:
+        return bad("还没有数据库", str(error).splitlines()[-1], "wxbot db upgrade", "wxbot db upgrade")
     except SQLAlchemyError as error:
         return bad(
             "连不上数据库", f"the database does not answer: {reason(getattr(error, 'orig', None) or error)}",
@@ -103,6 +116,7 @@ def database_is_durable(runtime: Runtime) -> Finding:
         if runtime.database.is_sqlite:
             names = ("journal_mode", "synchronous", "foreign_keys")
             found = {name: str(connection.exec_driver_sql(f"PRAGMA {name}").scalar()) for name in names}
+            found["journal_mode"] = _journal_mode(runtime)
             wanted = {"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1"}
         else:
             names = ("synchronous_commit", "fsync", "full_page_writes")
@@ -118,6 +132,17 @@ def database_is_durable(runtime: Runtime) -> Finding:
         )  # fmt: skip
     said = ", ".join(f"{name}={value}" for name, value in found.items())
     return good(f"数据库落盘设置正确（{said}）", f"commits are durable ({said})")
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(20)
+
+
+def _journal_mode(runtime: Runtime) -> str:
+    """As the file itself says (bytes 18 and 19 of its header): whoever only looks is not told by SQLite."""
+    file = sqlite_file(runtime.settings.database_url)
+    return "wal" if file is None or _head(file)[18:20] == b"\x02\x02" else "delete"
 
 
 def redis_answers(runtime: Runtime) -> Finding:

@@ -64,4 +64,9 @@ def revisions(database: Database) -> tuple[str | None, str | None]:
     """(the database's revision, the newest revision): equal when the schema is up to date."""
     with database.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-    return current, ScriptDirectory.from_config(_config(database)).get_current_head()
+    return current, newest_revision()
+
+
+def newest_revision() -> str | None:
+    """The newest revision that this version of wxbot knows."""
+    return ScriptDirectory(str(HERE)).get_current_head()
