@@ -147,22 +147,37 @@ def test_F72_an_entry_committed_behind_the_chains_head_is_never_left_without_a_l
     if database.is_sqlite:
         pytest.skip("SQLite has one writer at a time: ids are given in the order of commits")
     with database.transaction() as slow:
-        ledger.post(slow, [Posting("ordered", "slow", "reserved", "in_flight", 100, 1)], NOW)
+        with slow.begin_nested():
+            ledger.post(slow, [Posting("ordered", "slow", "reserved", "in_flight", 100, 1)], NOW)
         _post(database, Posting("ordered", "quick", "reserved", "in_flight", 100, 2))
+        assert ledger.settled_id(database, looks=2) is None
         with ThreadPoolExecutor(1) as pool:
-            settled = pool.submit(_settled_id, database)
+            settled = pool.submit(ledger.settled_id, database, looks=3_000)
+            for number in range(20):  # writers of other budgets go on while it waits
+                _post(database, Posting("ordered", f"later{number}", "reserved", "in_flight", 100, 3))
             with pytest.raises(TimeoutError):
                 settled.result(timeout=1)
             slow.commit()
-            up_to = settled.result(timeout=10)
+            up_to = settled.result(timeout=60)
+    assert up_to is not None and 2 <= up_to <= 22
     with database.transaction() as session:
-        assert ledger.seal(session, up_to=up_to) == 2
+        assert ledger.seal(session, up_to=up_to) == up_to
+        assert ledger.broken_link(session) is None
+    assert ledger.settled_id(database, looks=1) == 22
+    with database.transaction() as session:
+        assert ledger.seal(session) == 22 - up_to
         assert ledger.broken_link(session) is None
 
 
-def _settled_id(database: Database) -> int:
+def test_F72_an_entry_that_was_rolled_back_holds_up_no_seal(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction() as session:
+        ledger.post(session, [Posting("ordered", "never", "reserved", "in_flight", 100, 1)], NOW)
+        raise ZeroDivisionError
+    _post(database, Posting("ordered", "n", "reserved", "in_flight", 100, 1))
+    assert ledger.settled_id(database, looks=1) is not None
     with database.transaction() as session:
-        return ledger.settled_id(session)
+        assert ledger.seal(session) == 1
+        assert ledger.broken_link(session) is None
 
 
 def test_F72_a_missing_link_and_a_late_edit_are_found(database: Database) -> None:

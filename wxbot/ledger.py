@@ -6,6 +6,7 @@ DELETE, and a hash chain over the entries (written by the worker) finds a row th
 """
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from wxbot.db import Base, BigId
+from wxbot.db import Base, BigId, Database
 
 ACCOUNTS = {
     "external": "outside: where top-ups come from",
@@ -164,14 +165,35 @@ def _link(previous: str, entry: Entry) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def settled_id(session: Session) -> int:
-    """The newest entry below which no further entry can appear: on PostgreSQL ids are given before they are committed.
+_WRITERS = text("""
+    SELECT virtualtransaction FROM pg_locks
+     WHERE locktype = 'relation' AND relation = CAST('ledger_entries' AS regclass) AND mode = 'RowExclusiveLock' AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+"""Transactions that may have an entry's id: an INSERT holds this lock on its table from before it takes an id until its end."""
 
-    Waits for the writers of this moment (a share lock); the caller commits at once, before it seals.
+LOOKS = 250
+LOOK_S = 0.02
+"""How often, and after which pause in seconds, one call looks whether the writers of its beginning have ended."""
+
+
+def settled_id(database: Database, looks: int = LOOKS) -> int | None:
+    """The newest entry below which no further entry can appear; None while that cannot be said: ask again later.
+
+    PostgreSQL gives ids before it commits. Whoever may still commit an id below the newest committed one had taken it
+    before that one was seen, and holds its lock on the table since. So when all who held that lock just after have ended,
+    nothing can come in below. Nobody waits for this: it takes no lock, and those who begin meanwhile get higher ids.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE ledger_entries IN SHARE MODE"))
-    return int(session.execute(select(func.max(Entry.id))).scalar_one() or 0)
+    with database.reading() as session:
+        newest = int(session.execute(select(func.max(Entry.id))).scalar_one() or 0)
+        writers = set() if database.is_sqlite else set(session.scalars(_WRITERS))
+    for _ in range(looks):
+        if not writers:
+            return newest
+        time.sleep(LOOK_S)
+        with database.reading() as session:
+            writers &= set(session.scalars(_WRITERS))
+    return None if writers else newest
 
 
 def seal(session: Session, limit: int = 5000, up_to: int | None = None) -> int:
