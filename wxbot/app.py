@@ -26,6 +26,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import health, lineage, logs, oauth
 from wxbot.callback import CallbackDoor, Chunks
 from wxbot.campaigns import admin as campaigns
+from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
@@ -324,6 +325,7 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     refuse_unsafe_start(settings)
     folders.refuse_second(runtime)
     app = Site("wxbot", template_folder=str(templates_folder()), static_folder=str(Path(__file__).parent / "static"))
+    app.session_interface = Cookies(runtime.clock)
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=BODY_BYTES,

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
-from wxbot.clock import Clock
+from wxbot.clock import Clock, Measured, steady_s
 
 LOCK_WAIT_S = 10
 """How long a writer waits for another before it gives up."""
@@ -278,6 +278,17 @@ class Database:
             return self.clock.now()
         moment: datetime = session.execute(text("SELECT clock_timestamp()")).scalar_one()
         return datetime.fromtimestamp(moment.timestamp() + self.clock.offset_s, UTC)
+
+    def measured_clock(self) -> Measured | None:
+        """This database's clock against our steady one, at the middle of one round trip; None for SQLite, which has none
+        of its own. Raises SQLAlchemyError when the database does not answer."""
+        if self.is_sqlite:
+            return None
+        with self.engine.connect() as connection, connection.begin():
+            asked_s = steady_s()
+            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            took_s = steady_s() - asked_s
+        return Measured(moment.timestamp() - asked_s - took_s / 2, took_s / 2)
 
     def close(self) -> None:
         """Close all pooled connections."""

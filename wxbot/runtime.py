@@ -6,7 +6,7 @@ import redis as redis_client
 from sqlalchemy import event
 
 from wxbot import logs
-from wxbot.clock import Clock
+from wxbot.clock import Clock, Measured
 from wxbot.db import Database, assert_no_transaction
 from wxbot.settings import Settings
 from wxbot.vault import Vault
@@ -20,6 +20,8 @@ from wxbot.wechat.pay_v3 import PayV3Client
 from wxbot.wechat.shakearound import Shakearound
 from wxbot.wechat.tokens import Tokens
 
+log = logs.get_logger(__name__)
+
 
 class Runtime:
     """Settings, clock, database, Redis and the WeChat clients; everything is made on first use.
@@ -31,7 +33,18 @@ class Runtime:
     def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
         self.settings = settings
         self._read_only = read_only
-        self.clock = Clock(f"{settings.api_base}/_sim/clock" if settings.is_simulated else None)
+        self.clock = Clock(
+            f"{settings.api_base}/_sim/clock" if settings.is_simulated else None,
+            self.measure_clock if settings.database_url.startswith("postgres") else None,
+        )
+
+    def measure_clock(self) -> Measured | None:
+        """The reference of this deployment's clock: the database's own; None while it cannot be had."""
+        try:
+            return self.database.measured_clock()
+        except Exception as error:  # whatever keeps it away: the time goes on as it was last known
+            log.info("clock_not_measured", reason=type(error).__name__)
+            return None
 
     @cached_property
     def database(self) -> Database:
@@ -167,6 +180,7 @@ class Runtime:
 
     def close(self) -> None:
         """Close what was opened."""
+        self.clock.close()
         for name in ("database", "redis"):
             if name in self.__dict__:
                 getattr(self, name).close()

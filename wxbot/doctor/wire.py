@@ -86,7 +86,7 @@ def callback_ips(runtime: Runtime) -> Finding:
 
 
 def clock_agrees(runtime: Runtime) -> Finding:
-    """Our clock and WeChat's tell the same time."""
+    """Our clock and WeChat's tell the same time, and this machine's is the one that all machines live by."""
     try:
         reply = _get(runtime, f"{runtime.settings.api_base}/cgi-bin/token", grant_type="client_credential")
     except WeChatError as error:
@@ -102,21 +102,31 @@ def clock_agrees(runtime: Runtime) -> Finding:
         return note("微信的应答没有 Date 头", "WeChat's answer has no Date header")
     off_s = runtime.clock.unix() - theirs
     said = f"{off_s:+.0f}"
+    ahead_s = runtime.clock.machine_ahead_s
+    whose, whose_en = ("本机", "this machine's") if ahead_s is None else ("数据库服务器", "the database machine's")
     if abs(off_s) > LOST_S:
         return bad(
-            f"本机时间与微信相差 {said} 秒",
-            f"our clock is {said} s off WeChat's",
-            "打开时间同步：timedatectl set-ntp true",
-            "keep the time in step: timedatectl set-ntp true",
+            f"{whose}时间与微信相差 {said} 秒",
+            f"{whose_en} clock is {said} s off WeChat's",
+            f"在{whose}上打开时间同步：timedatectl set-ntp true",
+            "keep its time in step: timedatectl set-ntp true",
         )
     if abs(off_s) > LATE_S:
         return note(
-            f"本机时间与微信相差 {said} 秒",
-            f"our clock is {said} s off WeChat's",
-            "请检查时间同步",
-            "see whether the time is kept in step",
+            f"{whose}时间与微信相差 {said} 秒",
+            f"{whose_en} clock is {said} s off WeChat's",
+            f"请检查{whose}的时间同步",
+            "see whether its time is kept in step",
         )
-    return good("本机时间与微信一致", "our clock agrees with WeChat's")
+    if ahead_s is not None and abs(ahead_s) > LATE_S:
+        return note(
+            f"本机时间与数据库服务器相差 {ahead_s:+.0f} 秒；wxbot 以数据库的时间为准，日志和证书检查用的是本机时间",
+            f"this machine's clock is {ahead_s:+.0f} s off the database's; wxbot lives by the database's, logs and the "
+            "checks of certificates by this one",
+            "打开时间同步：timedatectl set-ntp true",
+            "keep the time in step: timedatectl set-ntp true",
+        )
+    return good(f"{whose}时间与微信一致", f"{whose_en} clock agrees with WeChat's")
 
 
 def _signed(runtime: Runtime) -> dict[str, str]:
