@@ -42,8 +42,8 @@ class Runtime:
         """The reference of this deployment's clock: the database's own; None while it cannot be had."""
         try:
             return self.database.measured_clock()
-        except Exception as error:  # whatever keeps it away: the time goes on as it was last known
-            log.info("clock_not_measured", reason=type(error).__name__)
+        except Exception:  # whatever keeps it away: the time goes on as it was last known
+            log.exception("clock_not_measured")
             return None
 
     @cached_property
