@@ -327,9 +327,15 @@ def reopen(runtime: Runtime, database_id: str, *, only_why: str | None = None) -
     with runtime.database.transaction() as session:
         if not open_again(session, only_why=only_why):
             return False
-        line = session.get_one(Lineage, ROW, populate_existing=True)
-    record(runtime, database_id, Witness(line.generation, line.witness_serial))
+    repeat(runtime, database_id)
     return True
+
+
+def repeat(runtime: Runtime, database_id: str) -> None:
+    """Write down outside what the database says of itself, after it was opened again."""
+    with runtime.database.reading() as session:
+        line = found(session)
+    record(runtime, database_id, Witness(line.generation, line.witness_serial))
 
 
 def _wait_for_witness(runtime: Runtime, database_id: str) -> bool:

@@ -7,6 +7,7 @@ from wxbot.draws import models as draws
 from wxbot.keys import sentinel as keys
 from wxbot.ledger import Entry
 from wxbot.lineage import Lineage
+from wxbot.orders import found
 from wxbot.orders import models as orders
 from wxbot.payouts import models as payouts
 from wxbot.people import models as people
@@ -25,6 +26,7 @@ __all__ = [
     "Lineage",
     "campaigns",
     "draws",
+    "found",
     "keys",
     "orders",
     "payouts",

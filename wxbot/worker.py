@@ -20,6 +20,7 @@ from wxbot.draws import bind
 from wxbot.heartbeat import Heartbeat
 from wxbot.logs import configure, get_logger, worked
 from wxbot.orders.bill import fetch_bills
+from wxbot.orders.lost import ask_due
 from wxbot.orders.newest import prove_due
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
@@ -116,6 +117,7 @@ def lapse_draws(runtime: Runtime) -> int:
 TASKS: dict[str, Callable[[Runtime], int]] = {
     "campaigns.climb": climb,
     "orders.prove": prove_due,
+    "orders.thaw": ask_due,
     "orders.send": send,
     "orders.recover": recover,
     "orders.reconcile": reconcile,
@@ -141,6 +143,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
 INTERVALS: dict[str, float] = {
     "campaigns.climb": 1.0,
     "orders.prove": 1.0,
+    "orders.thaw": 5.0,
     "orders.send": 1.0,
     "orders.recover": 10.0,
     "orders.reconcile": 2.0,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign, Packet, PacketCount, Wave
 from wxbot.campaigns.packets import move_packets
 from wxbot.db import changed
+from wxbot.orders import found
 from wxbot.orders.channels import Wish
 from wxbot.orders.plan import BudgetSpent, plan_orders
 from wxbot.settings import Settings
@@ -35,6 +36,10 @@ MIN_STOCK = 100
 
 ORDER_BATCH = 500
 """Packets turned into orders in one transaction."""
+
+
+FOUND_ORDERS = "FOUND_ORDERS 微信有恢复备份之前的红包，请财务先在“解冻”页面认定"
+"""trouble of a campaign whose lost tickets nobody has judged yet: nothing more is ordered for it, nobody draws."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,11 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
     ).scalar_one()  # fmt: skip
     wanted = need(campaign, live_stock(session, campaign.id, now), planned, int(drawn), now)
     if wanted.packets == 0:
+        return 0
+    lost = found.of_packets(campaign.act_name, campaign.wishing, campaign.remark)
+    if session.scalar(select(lost)):  # these tickets may be packets of this campaign (a copy was restored)
+        campaign.trouble = FOUND_ORDERS
+        changed(session, update(Campaign).where(Campaign.id == campaign.id).values(trouble=campaign.trouble))
         return 0
     packets = session.scalars(
         select(Packet)

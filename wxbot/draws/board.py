@@ -17,6 +17,7 @@ from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet, PacketCoun
 from wxbot.campaigns.pool import has_stock
 from wxbot.db import Database
 from wxbot.draws.outcomes import Outcome
+from wxbot.orders import found
 from wxbot.vault import Vault
 
 FRESH_S = 0.4
@@ -26,6 +27,9 @@ KEPT_BOARDS = 2000
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SHANGHAI_OFFSET_S = 8 * 3600
 """Asia/Shanghai has had no other offset since 1991; the daily hours need no time-zone table on the hot path."""
+
+LOST_TICKETS = found.of_packets(Campaign.act_name, Campaign.wishing, Campaign.remark)
+"""Whether WeChat knows tickets of a campaign that a restored database did not, as a column of the question for it."""
 
 SHOWN = frozenset({"approved", "launching", "on", "off", "closing", "closed"})
 """Statuses in which a campaign has a public page; a draft has none."""
@@ -40,7 +44,7 @@ class Board:
     name: str
     status: str
     is_frozen: bool
-    """The database may be an old copy (lineage.py): who has drawn already may be unknown to it."""
+    """The database may be an old copy (lineage.py), or tickets that it lost wait to be judged: who has drawn may be unknown."""
     begin_at: datetime
     end_at: datetime
     begin_unix: float
@@ -126,10 +130,12 @@ class Boards:
 
     def _read(self, slug: str) -> Board | None:
         with self._database.reading() as session:
-            known = session.execute(select(Campaign, lineage.FROZEN_WHY).where(Campaign.slug == slug)).one_or_none()
+            known = session.execute(
+                select(Campaign, lineage.FROZEN_WHY, LOST_TICKETS).where(Campaign.slug == slug)
+            ).one_or_none()
             if known is None or known[0].status not in SHOWN:
                 return None
-            campaign, frozen_why = known
+            campaign, frozen_why, has_lost_tickets = known
             query = select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign.id)
             counts = {row.status: row.n for row in session.execute(query)}
             now = self._database.now(session)
@@ -138,7 +144,7 @@ class Boards:
         taken = sum(counts.get(status, 0) for status in ("bound", "received", "returned"))
         return Board(
             campaign_id=campaign.id, slug=campaign.slug, name=campaign.name, status=campaign.status,
-            is_frozen=frozen_why is not None,
+            is_frozen=frozen_why is not None or bool(has_lost_tickets),
             begin_at=campaign.begin_at, end_at=campaign.end_at,
             begin_unix=campaign.begin_at.timestamp(), end_unix=campaign.end_at.timestamp(),
             daily_from=campaign.daily_from, daily_until=campaign.daily_until,

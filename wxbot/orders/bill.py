@@ -15,7 +15,7 @@ from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.money import NotMoney, parse_yuan
-from wxbot.orders import bill_faults
+from wxbot.orders import bill_faults, found
 from wxbot.orders.bill_faults import DAYS_BACK
 from wxbot.orders.models import BillDay, BillLine, Order
 from wxbot.runtime import Runtime
@@ -92,7 +92,7 @@ def _fetch_missing(runtime: Runtime, now: datetime) -> int:
     today = shanghai_day(now)
     with runtime.database.reading() as session:
         known = set(session.scalars(select(BillDay.day)))
-        first = bill_faults.first_order_at(session)
+        first = bill_faults.first_order_at(session) or found.lost_since(session)
     read = 0
     for back in range(DAYS_BACK, 0, -1):
         day = today - timedelta(days=back)

@@ -160,6 +160,18 @@ def _take(session: Session, settings: Settings, amounts: Sequence[int], now: dat
     return changed(session, taken) > 0
 
 
+def count_sent(session: Session, settings: Settings, amount_fen: int, now: datetime) -> None:
+    """Count a payment of today that was sent by a database that is lost: the merchant's day at WeChat has it, too."""
+    day, line = f"{shanghai_day(now):%Y%m%d}", MerchantLine
+    merchant_line(session, settings.mch_id)
+    is_day = line.day == day
+    counted = update(line).where(line.mch_id == settings.mch_id)
+    changed(session, counted.values(
+        day=day, sent_in_day=case((is_day, line.sent_in_day + 1), else_=1),
+        fen_in_day=case((is_day, line.fen_in_day + amount_fen), else_=amount_fen),
+    ))  # fmt: skip
+
+
 def give_back(session: Session, settings: Settings, amounts: Sequence[int]) -> None:
     """Return what was granted in this transaction and not used; a probe is never counted, so there is nothing to return."""
     line, requests, n, fen = MerchantLine, len(amounts), sum(1 for amount in amounts if amount), sum(amounts)

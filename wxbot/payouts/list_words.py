@@ -57,6 +57,14 @@ HOLD_WORDS: dict[str, tuple[str, str]] = {
     "blocked": ("在黑名单中", "on the blocklist"),
     "unbound": ("没有绑定手机号", "no phone is bound"),
     "closed": ("项目已关闭", "the programme is closed"),
+    "found": (
+        "恢复的数据库丢失了一笔可能就是它的付款，等财务在“解冻”页面认定",
+        "a restored database had lost a payment that may be this one; cashiers must judge it (Thaw)",
+    ),
+    "bill": (
+        "恢复数据库之后，等丢失的那几天的资金账单读完",
+        "after a restore it waits until the fund bills of the lost days are read",
+    ),
     "texts": (
         "微信不接受它的文案或金额，请检查设置",
         "WeChat would refuse its texts or its amount; check the settings",

@@ -44,6 +44,8 @@ HOLDS = {
     "unbound": "the person has no bound phone number any more",
     "closed": "the programme is closed",
     "texts": "WeChat would refuse its texts or its amount with the settings of now",
+    "found": "WeChat knows a payment that may be this one, and a restored database did not: cashiers must judge it",
+    "bill": "a database was restored, and the fund bills of the days that it may have lost are not all read yet",
 }
 """Why an approved payout waits."""
 
@@ -170,6 +172,22 @@ class Payout(Base):
               sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_payouts_order_id", "order_id"),
     )  # fmt: skip
+
+
+class Release(Base):
+    """One payout that need not wait for the fund bills after a restore: one cashier asks, a second one agrees."""
+
+    __tablename__ = "payout_releases"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    payout_id: Mapped[int] = mapped_column(ForeignKey("payouts.id"), unique=True)
+    evidence: Mapped[str] = mapped_column(String(400))
+    asked_by: Mapped[int] = mapped_column(Integer)
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(Integer)
+    decided_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("decided_by IS NULL OR decided_by <> asked_by", name="four_eyes"),)
 
 
 class ManualRequest(Base):

@@ -31,6 +31,8 @@ PERSON_HOLDS: dict[str, Said] = {
     "blocked": Said("这个红包暂时不能发放，请联系工作人员。", "This packet cannot be paid now; please ask the staff."),
     "unbound": Said("请先绑定手机号，绑定后自动发出。", "Bind your phone first, then it goes out by itself."),
     "closed": Said("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
+    "found": Said("正在核对这个红包是否已经发过，核对完自动发出。", "We are checking whether it was sent before; then it goes out by itself."),
+    "bill": Said("系统正在核对，核对完自动发出。", "The books are being checked; then it goes out by itself."),
     "texts": Said("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
 }  # fmt: skip
 

@@ -1,0 +1,193 @@
+"""What a found order was: one cashier proposes, a second one confirms, and only then the books follow (money rule 14)."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import shanghai_day
+from wxbot.orders import limits
+from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, may_be, version_of
+from wxbot.payouts.models import Payout
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
+from wxbot.staff.models import Staff
+from wxbot.thaw import adopt
+from wxbot.thaw.refusals import Refused, moved_on, not_oneself
+from wxbot.transitions import move
+
+ROLE = "cashier"
+EVIDENCE_MIN, EVIDENCE_MAX = 10, 400
+BATCH = 100
+ALIKE = "same person and amount"
+SAME_TEXTS = "same texts and amount"
+
+
+def cashier(session: Session, actor: Actor) -> int:
+    """The id of an active cashier (I16). Raises Refused for anybody else, the command line included."""
+    staff = session.get(Staff, actor.id) if actor.id is not None else None
+    if staff is None or not staff.is_active or staff.role != ROLE:
+        raise Refused("role", "只有在职的财务可以处理", "Only an active cashier may do this")
+    return staff.id
+
+
+# --- who it may have been -----------------------------------------------------------------------------------------
+
+
+def candidates(session: Session, found: FoundOrder) -> list[Payout]:
+    """Payouts that are owed and that this found order may have paid, the oldest first."""
+    query = select(Payout).where(Payout.status.in_(("requested", "approved")), Payout.amount_fen == found.amount_fen)
+    if found.openid is not None:
+        query = query.where(Payout.openid == found.openid)
+    owed = session.scalars(query.order_by(Payout.id).limit(200)).all()
+    return [each for each in owed if may_be(found, each.openid, each.amount_fen, version_of(each.channel), each.texts)]
+
+
+def campaigns_of(session: Session, found: FoundOrder) -> Sequence[Campaign]:
+    """Campaigns whose texts a found order carries."""
+    if found.version != "v2" or found.act_name is None:
+        return ()
+    texts = (Campaign.act_name == found.act_name, Campaign.wishing == found.wishing, Campaign.remark == found.remark)
+    return session.scalars(select(Campaign).where(*texts).order_by(Campaign.id).limit(20)).all()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One found order and what it clearly paid."""
+
+    found_id: int
+    reason_kind: str
+    reason_id: int
+    evidence: str
+
+
+def clear_pairs(session: Session) -> list[Pair]:
+    """Found orders whose person has taken the money or is named, with the one payout of that person and amount; or with the
+    one campaign whose texts they carry. Where there are more payments than payouts, or another choice, a person chooses."""
+    found = session.scalars(select(FoundOrder).where(UNJUDGED, HAS_MONEY, FoundOrder.status == "open")).all()
+    owed: dict[tuple[str, int, str], list[Payout]] = defaultdict(list)
+    openids = {each.openid for each in found if each.openid}
+    query = select(Payout).where(Payout.status.in_(("requested", "approved")), Payout.openid.in_(openids))
+    for payout in session.scalars(query.order_by(Payout.id)):
+        owed[payout.openid, payout.amount_fen, version_of(payout.channel)].append(payout)
+    taken = {each.reason_id for each in _proposed(session) if each.reason_kind == "payout"}
+    pairs: list[Pair] = []
+    for each in sorted(found, key=lambda one: one.id):
+        waiting = owed.get((each.openid or "", each.amount_fen, each.version), [])
+        free = [payout for payout in waiting if payout.id not in taken]
+        campaigns = campaigns_of(session, each)
+        if free and not campaigns and len({payout.programme_id for payout in waiting}) == 1:
+            taken.add(free[0].id)
+            pairs.append(Pair(each.id, "payout", free[0].id, ALIKE))
+        elif not waiting and len(campaigns) == 1:
+            pairs.append(Pair(each.id, "campaign", campaigns[0].id, SAME_TEXTS))
+    return pairs
+
+
+def _proposed(session: Session) -> Sequence[FoundOrder]:
+    return session.scalars(
+        select(FoundOrder).where(UNJUDGED, FoundOrder.status == "proposed").order_by(FoundOrder.id)
+    ).all()
+
+
+# --- saying it ----------------------------------------------------------------------------------------------------
+
+
+def propose(
+    session: Session, found_id: int, reason_kind: str | None, reason_id: int | None, evidence: str, actor: Actor,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Say what a found order paid: a `payout`, a packet of a `campaign`, or (None) something else, and why. Raises Refused."""
+    staff_id = cashier(session, actor)
+    evidence = evidence.strip()
+    if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
+        raise Refused("evidence", f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
+                      f"Write why, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters")  # fmt: skip
+    model = {"payout": Payout, "campaign": Campaign, None: None}.get(reason_kind, Refused)
+    if model is Refused or (model is not None and session.get(model, reason_id or 0) is None):
+        raise Refused("reason", "没有这笔付款或这个活动", "There is no such payout or campaign")
+    if not move(session, FoundOrder, found_id, FOUND_NEXT, "open", "proposed", reason_kind=reason_kind,
+                reason_id=reason_id, evidence=evidence, proposed_by=staff_id, proposed_at=now):  # fmt: skip
+        raise moved_on()
+    detail = {"reason": f"{reason_kind}:{reason_id}" if reason_kind else "apart"}
+    audit.record(session, actor, "found_propose", f"found:{found_id}", now, detail=detail)
+
+
+def propose_clear(runtime: Runtime, actor: Actor, now: datetime) -> int:
+    """Propose every clear pair at once; returns how many. Raises Refused."""
+    with runtime.database.transaction() as session:
+        pairs = clear_pairs(session)
+        for pair in pairs:
+            propose(session, pair.found_id, pair.reason_kind, pair.reason_id, pair.evidence, actor, now)
+    return len(pairs)
+
+
+def send_back(session: Session, found_id: int, actor: Actor, now: datetime) -> None:
+    """Take a proposal back, one's own or another's. Raises Refused."""
+    cashier(session, actor)
+    if not move(session, FoundOrder, found_id, FOUND_NEXT, "proposed", "open", reason_kind=None, reason_id=None,
+                evidence="", proposed_by=None, proposed_at=None):  # fmt: skip
+        raise moved_on()
+    audit.record(session, actor, "found_send_back", f"found:{found_id}", now)
+
+
+def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, now: datetime) -> None:
+    """Agree to what another cashier proposed: the books follow in this transaction. Raises Refused."""
+    staff_id = cashier(session, actor)
+    found = session.get(FoundOrder, found_id, with_for_update=True, populate_existing=True)
+    if found is None or found.status != "proposed" or found.proposed_by is None:
+        raise moved_on()
+    if found.proposed_by == staff_id:
+        raise not_oneself()
+    after = "apart"
+    if found.reason_kind == "payout":
+        adopt.adopt_payout(session, settings, found, found.reason_id or 0, (staff_id, found.proposed_by), now)
+        after = "adopted"
+    elif found.reason_kind == "campaign":
+        adopt.adopt_packet(session, settings, found, found.reason_id or 0, now)
+        after = "adopted"
+    if after == "adopted" and shanghai_day(found.placed_at or found.found_at) == shanghai_day(now):
+        limits.count_sent(session, settings, found.amount_fen, now)
+    if not move(session, FoundOrder, found_id, FOUND_NEXT, "proposed", after, decided_by=staff_id, decided_at=now,
+                next_look_at=None):  # fmt: skip
+        raise moved_on()
+    detail = {"reason": f"{found.reason_kind}:{found.reason_id}" if found.reason_kind else "apart"}
+    audit.record(session, actor, "found_confirm", f"found:{found_id}", now, detail=detail)
+
+
+def seal_of(proposals: Sequence[FoundOrder]) -> str:
+    """The hash of what a second cashier is shown and agrees to as a whole."""
+    parts = [(each.id, each.reason_kind, each.reason_id, each.amount_fen, each.openid) for each in proposals]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def proposals_for(session: Session, staff_id: int) -> list[FoundOrder]:
+    """What others proposed and this cashier may confirm at once."""
+    return [each for each in _proposed(session) if each.proposed_by != staff_id]
+
+
+def confirm_all(runtime: Runtime, seen: str, actor: Actor, now: datetime) -> tuple[int, list[tuple[int, Refused]]]:
+    """Agree to all proposals of others, as they were shown (`seen`, see seal_of); each in its own transaction. Returns how
+    many were confirmed, and those that were not with the reason. Raises Refused when the list has changed meanwhile."""
+    with runtime.database.reading() as session:
+        staff_id = cashier(session, actor)
+        proposals = proposals_for(session, staff_id)
+    if seal_of(proposals) != seen:
+        raise moved_on()
+    confirmed, left = 0, list[tuple[int, Refused]]()
+    for each in proposals:
+        try:
+            with runtime.database.transaction() as session:
+                confirm(session, runtime.settings, each.id, actor, now)
+            confirmed += 1
+        except Refused as refused:
+            left.append((each.id, refused))
+    return confirmed, left
