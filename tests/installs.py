@@ -165,4 +165,5 @@ def assert_it_lives(installed: Environment, env: Mapping[str, str], *extras: str
         while (found := installed.findings(env))["worker"] != "good":
             is_hopeful = parts["worker"].poll() is None and time.monotonic() < deadline
             assert is_hopeful, f"the worker does not beat; it said:\n{installed.words_of('worker')}"
+        installed.run("wxbot", "alive", env=env)
         return found

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -252,6 +252,16 @@ class Settings(BaseSettings):
                 "WXBOT_PAY_PUBLIC_KEY_OLD_ID: goes together with WXBOT_PAY_PUBLIC_KEY_OLD_FILE; set both or neither"
             )
         return faults
+
+    @property
+    def broker_url(self) -> str:
+        """redis_url in Celery's words, which spells a socket (unix:///path?db=0) another way."""
+        parts = urlsplit(self.redis_url)
+        if parts.scheme != "unix":
+            return self.redis_url
+        owner, at, _ = parts.netloc.rpartition("@")
+        number = dict(parse_qsl(parts.query)).get("db", "0")
+        return f"redis+socket://{owner}{at}{parts.path}?virtual_host={number}"
 
     @property
     def _is_sqlite(self) -> bool:

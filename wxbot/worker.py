@@ -190,7 +190,7 @@ BESIDE_ITSELF = frozenset({"campaigns.climb"})
 
 def make_celery(runtime: Runtime, schedule: Schedule | None = None, heartbeat: Heartbeat | None = None) -> Celery:
     """The Celery application with every task registered. With a schedule each run is told to it, with a heartbeat counted."""
-    application = Celery("wxbot", broker=runtime.settings.redis_url)
+    application = Celery("wxbot", broker=runtime.settings.broker_url)
     application.conf.update(
         task_ignore_result=True,
         task_default_queue="wxbot",

@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": Entry("wxbot.cli.show:demo", "start everything on this machine, with a simulated WeChat / 一键体验"),
     "run": Entry("wxbot.cli.serve:run", "run the web application, the worker, or both / 启动服务"),
     "worker": Entry("wxbot.cli.serve:worker", "run a worker; as many as you like / 启动后台任务"),
+    "alive": Entry("wxbot.cli.alive:alive", "is this machine's worker alive? for health checks / 后台任务是否在运行"),
     "simulator": Entry("wxbot.cli.serve:simulator", "run a WeChat on this machine / 启动微信模拟器"),
     "doctor": Entry("wxbot.cli.checkup:doctor", "check everything, and say how to mend it / 体检"),
     "db": Entry("wxbot.cli.database:db", "bring the database up to date / 数据库"),
