@@ -2,19 +2,76 @@
 
 Callbacks must be answered within 5 seconds and normally take a few milliseconds; pages read the database and may wait
 for it. Threads let one slow page wait without holding up the callbacks behind it.
+
+One process for each processor, each pinned to its own and with a listening socket of its own: one Python process computes
+on one processor at a time, and two that take connections from one socket wake each other for nothing (docs/speed.md). The
+first process keeps all sockets open, so that no connection is lost when a process dies or is renewed; on SIGHUP the old
+processes go on until the new ones are ready. Nothing of wxbot is imported here: what the first process has loaded stays
+loaded when new code comes with a reload.
 """
 
+import errno
 import json
 import logging
+import math
+import mmap
 import os
 import socket
 import struct
+import sys
+import threading
+import time
+from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from gunicorn.sock import TCP6Socket, TCPSocket
+from gunicorn.workers.gthread import ThreadWorker
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUPS = Path("/proc/self/cgroup")
+
+
+def cores() -> list[int]:
+    """The processors that this process may use; empty where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def quota(root: Path = CGROUPS, own: Path = OWN_CGROUPS) -> float | None:
+    """How many processors' time our control group (v1 or v2), or one above it, may use; None when there is no limit."""
+    limits = []
+    for line in own.read_text().splitlines() if own.exists() else ():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        base = root / controllers if controllers else root
+        group = base / path.strip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(base):
+                limits.append(_limit(folder, is_v2=not controllers))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _limit(folder: Path, is_v2: bool) -> float | None:
+    try:
+        if is_v2:
+            allowed, period = (folder / "cpu.max").read_text().split()
+        else:
+            allowed, period = ((folder / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period"))
+        return None if allowed in ("max", "-1") else int(allowed) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+_quota = quota()
+_most = len(cores()) or os.cpu_count() or 1
+
 bind = os.environ.get("WXBOT_BIND", "127.0.0.1:8000")
-workers = int(os.environ.get("WXBOT_WEB_WORKERS", str(max(2, os.cpu_count() or 2))))
-worker_class = "gthread"
+# At least two, so that one that is renewed or stuck does not stop everything.
+workers = int(os.environ.get("WXBOT_WEB_WORKERS", "0")) or max(2, min(_most, math.ceil(_quota or _most)))
+# Under a quota the processors are shared out by time, and a pinned process would wait for its own while another is free.
+is_pinned = os.environ.get("WXBOT_WEB_PIN", "on") != "off" and _quota is None and len(cores()) > 1
 threads = int(os.environ.get("WXBOT_WEB_THREADS", "16"))
 
 # Every worker builds its own connections: sockets are not shared between processes.
@@ -25,9 +82,9 @@ timeout = 30
 graceful_timeout = 20
 keepalive = 15
 
-# A worker is renewed now and then, not all at the same moment.
-max_requests = 100_000
-max_requests_jitter = 20_000
+# A worker is renewed now and then, not all at the same moment. Its connections wait for the new one, a second or two.
+max_requests = 1_000_000
+max_requests_jitter = 200_000
 
 # What a browser or WeChat sends fits easily; the rest is somebody probing.
 limit_request_line = 4094
@@ -46,7 +103,110 @@ def post_worker_init(worker: Any) -> None:
     for listener in worker.sockets:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
+    if hasattr(worker, "slot"):
+        worker.ready[worker.slot] = worker.turn
 
+
+# --- a place for each process: its socket, its processor, who comes after it ----------------------------------------------
+
+BIND_TRIES = 5
+MOST_SLOTS = 128
+RELIEF_S = 15.0
+"""How long an old process waits for its successor; gunicorn gives it graceful_timeout in all."""
+
+
+def on_starting(server: Any) -> None:
+    """A listening socket for each process; the kernel shares the connections out (SO_REUSEPORT).
+
+    A unix socket cannot be shared out, and sockets that are handed to us are taken as they are: all processes use them.
+    """
+    addresses = server.cfg.address
+    is_handed = "LISTEN_FDS" in os.environ or "GUNICORN_FD" in os.environ
+    if is_handed or not hasattr(socket, "SO_REUSEPORT") or not all(isinstance(each, tuple) for each in addresses):
+        return
+    listeners = []
+    for address in addresses:
+        family, kind = (socket.AF_INET6, TCP6Socket) if ":" in address[0] else (socket.AF_INET, TCPSocket)
+        _refuse_taken(server, family, address)
+        for slot in range(min(server.cfg.workers, MOST_SLOTS)):
+            made = socket.socket(family, socket.SOCK_STREAM)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            made.bind(address)
+            made.listen(server.cfg.backlog)
+            address = made.getsockname()
+            listener = kind(address, server.cfg, server.log, fd=made.detach())
+            listener.slot = slot
+            listeners.append(listener)
+    server.LISTENERS = listeners
+    server.coming, server.ready = mmap.mmap(-1, MOST_SLOTS), mmap.mmap(-1, MOST_SLOTS)
+
+
+def _refuse_taken(server: Any, family: int, address: Any) -> None:
+    """Another server on this port would silently get half of the connections: SO_REUSEPORT lets both have it."""
+    for _ in range(BIND_TRIES):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+                return
+            except OSError as error:
+                server.log.error("Cannot listen on %s: %s", address, error.strerror)
+                if error.errno != errno.EADDRINUSE:
+                    break
+        time.sleep(1)
+    sys.exit(1)
+
+
+def nworkers_changed(server: Any, number: int, _before: int | None) -> None:
+    """No fewer processes than sockets (SIGTTOU): connections to a socket without a process would wait for ever."""
+    slots = len({listener.slot for listener in server.LISTENERS if hasattr(listener, "slot")})
+    if 0 < number < slots:
+        server.num_workers = slots
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a process the place that has the fewest."""
+    slots = {listener.slot for listener in server.LISTENERS if hasattr(listener, "slot")}
+    if not slots:
+        return
+    taken = Counter(other.slot for other in server.WORKERS.values() if hasattr(other, "slot"))
+    worker.slot = min(slots, key=lambda slot: (taken[slot], slot))
+    worker.sockets = [listener for listener in server.LISTENERS if listener.slot == worker.slot]
+    worker.coming, worker.ready = server.coming, server.ready
+    worker.turn = server.coming[worker.slot] = (server.coming[worker.slot] + 1) % 256
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Pin a process to its processor; what it starts itself may use all of them (WXBOT_WEB_CORES, see vouchers/photos)."""
+    allowed = cores()
+    if is_pinned and hasattr(worker, "slot"):
+        os.environ["WXBOT_WEB_CORES"] = ",".join(map(str, allowed))
+        os.sched_setaffinity(0, {allowed[worker.slot % len(allowed)]})
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Threads that answer requests. Told to leave while its successor is starting, it goes on until that one is ready."""
+
+    is_relieved = False
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """SIGTERM: after a reload wait for the successor; a second one, or a stop, ends it at once."""
+        if self.is_relieved or not hasattr(self, "slot") or self.coming[self.slot] == self.turn:
+            super().handle_exit(sig, frame)
+            return
+        self.is_relieved = True
+        threading.Thread(target=self._leave_when_relieved, name="relief", daemon=True).start()
+
+    def _leave_when_relieved(self) -> None:
+        until = time.monotonic() + RELIEF_S
+        while self.ready[self.slot] == self.turn and time.monotonic() < until:
+            time.sleep(0.05)
+        self.alive = False
+        self.method_queue.defer(lambda: None)
+
+
+worker_class = Worker
 
 # The application writes its own log, with secrets masked. Query strings hold OAuth codes and shake tickets, so there is
 # no access log here; nginx keeps one without them (deploy/nginx/wxbot.conf).
@@ -55,8 +215,7 @@ errorlog = "-"
 
 
 class JsonLines(logging.Formatter):
-    """gunicorn's own lines as the application writes its own (wxbot/logs). Nothing of wxbot is imported here: what the
-    first process has loaded stays loaded when new code comes with a reload."""
+    """gunicorn's own lines as the application writes its own (wxbot/logs)."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One JSON object."""

@@ -5,6 +5,7 @@ The application never decodes a picture itself; it only counts bytes and reads t
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -116,7 +117,8 @@ def _busy() -> Busy:
 
 def _ask_child(raw: bytes) -> Picture:
     # -I: neither our environment's paths nor the working directory decide what is imported. No environment: no secrets.
-    command = [sys.executable, "-I", str(Path(reencode.__file__).resolve())]
+    # A web process is pinned to one processor (deploy/gunicorn.conf.py); its child need not wait for that one.
+    command = [sys.executable, "-I", str(Path(reencode.__file__).resolve()), os.environ.get("WXBOT_WEB_CORES", "")]
     try:
         run = subprocess.run(command, input=raw, capture_output=True, timeout=CHILD_S, env={}, cwd="/", check=False)
     except subprocess.TimeoutExpired:

@@ -1,6 +1,6 @@
 """The one place that decodes a stranger's picture: a program of its own, small, without secrets, under hard limits.
 
-Run as a file (`python -I reencode.py`), bytes on standard input; never imported by the running application. It takes
+Run as a file (`python -I reencode.py PROCESSORS`), bytes on standard input; never imported by the running application. It takes
 JPEG, PNG or WebP of at most MOST_PIXELS, turns it upright, and writes a fresh JPEG that holds nothing of the original but
 its pixels: no EXIF, no GPS, no ICC, no comment, no appended archive (security S46, S47, S49). Standard output is one line
 of JSON, then the picture, then its thumbnail. A picture it will not take ends with {"fault": …}.
@@ -9,6 +9,7 @@ of JSON, then the picture, then its thumbnail. A picture it will not take ends w
 import io
 import json
 import math
+import os
 import resource
 import sys
 import warnings
@@ -27,6 +28,12 @@ HASH_SIDE = 32
 HASH_BANDS = 8
 LEAST_CONTRAST = 4.0
 """Below this spread of grey there is nothing to recognise, and every blank page would look like every other."""
+
+
+def spread(processors: str) -> None:
+    """Use these processors ("0,1"), though who started us is pinned to one of them."""
+    if processors:
+        os.sched_setaffinity(0, {int(number) for number in processors.split(",")})
 
 
 def confine() -> None:
@@ -103,6 +110,7 @@ def reencode(raw: bytes) -> tuple[dict[str, Any], bytes, bytes]:
 
 def main() -> None:
     """Read a picture, write what became of it."""
+    spread(sys.argv[1])
     confine()
     warnings.simplefilter("error")
     out = sys.stdout.buffer
