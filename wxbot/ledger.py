@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from wxbot.db import Base, BigId, Database
+from wxbot.db import Base, BigId, Database, insert_into
 
 ACCOUNTS = {
     "external": "outside: where top-ups come from",
@@ -199,7 +199,7 @@ def settled_id(database: Database, looks: int = LOOKS) -> int | None:
 def seal(session: Session, limit: int = 5000, up_to: int | None = None) -> int:
     """Extend the hash chain over entries that have no link yet; returns how many were sealed.
 
-    One worker seals at a time (the entry's primary key refuses a second link), outside the hot path. While others post,
+    An entry has one link (its primary key), and two workers at once work out the same ones. While others post,
     `up_to` is what settled_id() said: an entry that is committed behind the chain's head would never get its link.
     """
     last = session.execute(select(Seal).order_by(Seal.entry_id.desc()).limit(1)).scalar_one_or_none()
@@ -208,10 +208,13 @@ def seal(session: Session, limit: int = 5000, up_to: int | None = None) -> int:
     if up_to is not None:
         unsealed = unsealed.where(Entry.id <= up_to)
     entries = session.scalars(unsealed).all()
+    links = []
     for entry in entries:
         previous = _link(previous, entry)
-        session.add(Seal(entry_id=entry.id, hash=previous))
-    return len(entries)
+        links.append({"entry_id": entry.id, "hash": previous})
+    if links:
+        session.execute(insert_into(session, Seal).on_conflict_do_nothing(), links)
+    return len(links)
 
 
 CHECK_BATCH = 20_000

@@ -7,11 +7,12 @@ import csv
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import ledger
 from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.db import changed, insert_into
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.money import NotMoney, parse_yuan
@@ -117,7 +118,10 @@ def _fetch_missing(runtime: Runtime, now: datetime) -> int:
 
 
 def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) -> int:
-    """Match the lines of one day and post what is not ours; returns how many lines have a fault. Repeating changes nothing."""
+    """Match the lines of one day and post what is not ours; returns how many lines have a new fault. Repeating changes
+    nothing, and of two workers that read the same day at once the second waits for the first and finds all lines known."""
+    read = insert_into(session, BillDay).values(day=day, lines=0, faults=0, read_at=now)
+    session.execute(read.on_conflict_do_nothing(index_elements=["day"]))
     faults = 0
     for line in lines:
         key = f"{day}:{line.number}"
@@ -140,7 +144,8 @@ def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) 
             BillLine(day=day, line_key=key, kind=kind, mch_billno=number, amount_fen=line.amount_fen,
                      order_id=order.id if order else None, fault=fault, at=now)
         )  # fmt: skip
-    session.merge(BillDay(day=day, lines=len(lines), faults=faults, read_at=now))
+    of_day = update(BillDay).where(BillDay.day == day)
+    changed(session, of_day.values(lines=len(lines), faults=BillDay.faults + faults, read_at=now))
     if faults:
         log.error("bill_differs", day=day, faults=faults)
     return faults

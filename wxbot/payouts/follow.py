@@ -60,7 +60,8 @@ def _follow_batch(session: Session, public_url: str, now: datetime) -> int:
         select(Order).where(UNNOTICED, IS_PAYOUT).order_by(Order.budget_id, Order.id).limit(BATCH)
     ).all()
     for order in sorted(orders, key=lambda order: order.id):  # locked in the order in which answers are written (F67)
-        payout = session.get(Payout, order.reason_id)
+        # Locked: another worker may follow the same order and place the next one while this one looks.
+        payout = session.get(Payout, order.reason_id, with_for_update=True)
         if payout is not None and payout.order_id == order.id and payout.status == "ordered":
             _follow(session, payout, order, public_url, now)
         changed(
