@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from wxbot.backup.archive import BackupProblem
 from wxbot.campaigns.launch import NotLaunchable
 from wxbot.campaigns.switch import NotSwitchable
 from wxbot.cli.owner import refuse_other_than_owner
@@ -38,7 +39,15 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except StaffFaulty as error:
             raise click.ClickException(f"{error.zh}\n{error.en}") from error
-        except (SettingsError, NotLaunchable, NotSwitchable, BadRule, ServerProblem, DatabaseMissing) as error:
+        except (
+            SettingsError,
+            NotLaunchable,
+            NotSwitchable,
+            BadRule,
+            ServerProblem,
+            DatabaseMissing,
+            BackupProblem,
+        ) as error:
             raise click.ClickException(str(error)) from error
         except ProgrammingError as error:
             raise click.ClickException(_no_tables(error)) from error

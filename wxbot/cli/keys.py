@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from wxbot.cli.desk import as_json, friendly, opened, operator, show_json
+from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show_json
 from wxbot.keys import sentinel
 from wxbot.keys.rotate import Rotation
 
@@ -24,7 +24,7 @@ def keys() -> None:
 @friendly
 def check(is_json: bool) -> None:
     """Say whether WXBOT_SECRET_KEY is the key of this database; exit code 1 when it is not."""
-    with opened() as runtime, runtime.database.reading() as session:
+    with looking() as runtime, runtime.database.reading() as session:
         stands = sentinel.standing(session, runtime.vault, sentinel.former_vault(runtime))
     if is_json:
         show_json({"standing": stands, "is_right": stands in STANDINGS})

@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 
 from wxbot.db import LOCK_WAIT_S, Database
@@ -29,13 +30,13 @@ def _config(database: Database) -> Config:
     return config
 
 
-def upgrade(database: Database) -> None:
-    """Bring the database to the newest schema; does nothing when it is there.
+def upgrade(database: Database, to: str = "head") -> None:
+    """Bring the database to the newest schema, or to a revision before it; does nothing when it is there.
 
     Any number of processes may call this at once: one works, the others wait up to UPGRADE_WAIT_S and find it done. All
     migrations are one transaction, so a killed upgrade leaves the schema as it was.
     """
-    command.upgrade(_config(database), "head")
+    command.upgrade(_config(database), to)
 
 
 @contextmanager
@@ -70,3 +71,11 @@ def revisions(database: Database) -> tuple[str | None, str | None]:
 def newest_revision() -> str | None:
     """The newest revision that this version of wxbot knows."""
     return ScriptDirectory(str(HERE)).get_current_head()
+
+
+def knows(revision: str | None) -> bool:
+    """Whether this version of wxbot has the migrations up to a revision."""
+    try:
+        return revision is not None and ScriptDirectory(str(HERE)).get_revision(revision) is not None
+    except CommandError:
+        return False

@@ -1,0 +1,185 @@
+"""`wxbot db restore`: put a copy in the place of an empty database, or of one that may go.
+
+Everything of the copy is verified before the first change. A SQLite file and a folder of photos that are replaced are kept
+beside under another name; PostgreSQL's tables are dropped.
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from redis.exceptions import RedisError
+from sqlalchemy import text
+
+from wxbot import heartbeat
+from wxbot.backup import tables
+from wxbot.backup.archive import DATABASE, BackupProblem, Reader, flush_folder
+from wxbot.backup.facts import facts, is_empty, refuse_difference
+from wxbot.backup.make import examine_file
+from wxbot.db import Database, beside, sqlite_file
+from wxbot.migrations import knows, upgrade
+from wxbot.runtime import Runtime
+from wxbot.vouchers.storage import Folder, folder_of
+
+
+@dataclass
+class Restored:
+    """What a restore did; `kept` are the things that were moved aside."""
+
+    manifest: dict[str, Any]
+    photos: int = 0
+    kept: list[Path] = field(default_factory=list)
+
+
+def restore(runtime: Runtime, file: Path, now: datetime, *, replace: bool) -> Restored:
+    """Verify the copy, then put its database and photos in place. Raises BackupProblem; before the first change if it can."""
+    with Reader(file) as archive:
+        archive.verify()
+        _refuse_foreign(runtime, archive)
+        _refuse_running(runtime)
+        photos = Folder(folder_of(runtime.settings))
+        has_photos = next(photos.list_keys(), None) is not None
+        place = sqlite_file(runtime.settings.database_url)
+        is_free = _is_free_file(place) if place else _is_free_server(runtime.database)
+        if not replace and (not is_free or has_photos):
+            raise BackupProblem(
+                "目标里已经有数据，什么都没有改。确定要用备份替换它：加 --replace。",
+                "There is data already, and nothing was changed. To put the copy in its place: --replace.",
+            )
+        done = Restored(archive.manifest)
+        if place:
+            _put_file(archive, place, now, done, is_free)
+        else:
+            _put_tables(runtime.database, archive)
+        upgrade(runtime.database)
+        if has_photos:
+            done.kept.append(_move_aside(folder_of(runtime.settings), now))
+        for name in archive.names("photos"):
+            photos.put(Path(name).stem, archive.content(name))
+            done.photos += 1
+    return done
+
+
+def _refuse_foreign(runtime: Runtime, archive: Reader) -> None:
+    """A copy goes back into the kind of database it came from, by a wxbot that knows its schema."""
+    kind = "sqlite" if sqlite_file(runtime.settings.database_url) else "postgresql"
+    told = archive.manifest
+    if told["database"] != kind:
+        raise BackupProblem(
+            f"这是 {told['database']} 的备份，WXBOT_DATABASE_URL 却是 {kind}。",
+            f"This is a copy of {told['database']}, and WXBOT_DATABASE_URL names {kind}.",
+        )
+    if not knows(told["revision"]):
+        raise BackupProblem(
+            f"备份由更新的 wxbot（{told['wxbot']}）写成，请先安装那个版本。",
+            f"The copy was made by a newer wxbot ({told['wxbot']}); install that version first.",
+        )
+
+
+def _refuse_running(runtime: Runtime) -> None:
+    try:
+        living = [worker for worker in heartbeat.workers(runtime.redis) if worker.is_alive]
+    except RedisError:
+        return  # without Redis no worker works
+    if living:
+        raise BackupProblem(
+            f"后台任务还在运行（{living[0].host}，进程 {living[0].pid}）。请先停止所有服务：systemctl stop wxbot-web wxbot-worker",
+            f"A worker still runs ({living[0].host}, process {living[0].pid}). Stop all services first: "
+            "systemctl stop wxbot-web wxbot-worker",
+        )
+
+
+def _in_use() -> BackupProblem:
+    return BackupProblem(
+        "数据库正被使用。请先停止所有服务：systemctl stop wxbot-web wxbot-worker",
+        "The database is in use. Stop all services first: systemctl stop wxbot-web wxbot-worker",
+    )
+
+
+# --- SQLite ---------------------------------------------------------------------------------------------------------
+
+
+def _is_free_file(place: Path) -> bool:
+    """Whether there is no database, or an empty one. Raises BackupProblem when somebody has it open."""
+    if not place.exists():
+        return True
+    with closing(sqlite3.connect(place, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise _in_use() from error
+        except sqlite3.DatabaseError:
+            return False  # damaged: it may be what the copy is for, and is kept
+    with closing(Database(f"sqlite:///{place}", read_only=True)) as database, database.engine.connect() as session:
+        return is_empty(session)
+
+
+def _put_file(archive: Reader, place: Path, now: datetime, done: Restored, is_free: bool) -> None:
+    """Write beside, examine, flush, rename: a crash leaves the old file or the new one."""
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    coming = place.with_name(f".{place.name}.restoring")
+    coming.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            for chunk in archive.chunks(DATABASE):
+                stream.write(chunk)
+            stream.flush()
+            os.fsync(stream.fileno())
+        refuse_difference(archive.manifest, examine_file(coming))
+        if place.exists() and not is_free:
+            done.kept.append(_move_aside(place, now))
+        for leftover in beside(place):
+            leftover.unlink(missing_ok=True)
+        os.replace(coming, place)
+        flush_folder(place.parent)
+    finally:
+        coming.unlink(missing_ok=True)
+
+
+def _move_aside(path: Path, now: datetime) -> Path:
+    """Give what is replaced another name, with what lies beside a SQLite file."""
+    aside = path.with_name(f"{path.name}.before-restore-{now:%Y%m%d-%H%M%S}")
+    for old, kept in zip((path, *beside(path)), (aside, *beside(aside)), strict=True):
+        if old.exists():
+            old.rename(kept)
+    return aside
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------------------------
+
+
+def _is_free_server(database: Database) -> bool:
+    """Whether the database holds nothing of ours. Raises BackupProblem when another wxbot is connected."""
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND application_name = current_setting('application_name')"
+    )
+    with database.engine.connect() as connection, connection.begin():
+        if connection.execute(others).scalar_one():
+            raise _in_use()
+        return is_empty(connection)
+
+
+def _put_tables(database: Database, archive: Reader) -> None:
+    """Schema at the copy's revision by our own migrations, then all rows in one transaction, compared before it commits.
+
+    Interrupted, an empty schema is left, and the same command begins anew.
+    """
+    told = archive.manifest
+    names = list(told["rows"])
+    with database.engine.connect() as connection, connection.begin():
+        tables.drop_ours(connection, names)
+    upgrade(database, told["revision"])
+    with database.engine.connect() as connection, connection.begin():
+        tables.prepare(connection, is_reading=False)
+        tables.empty(connection, names)
+        for name in names:
+            tables.read_table(connection, name, told["columns"][name], archive)
+        tables.set_sequences(connection, told["sequences"])
+        refuse_difference(told, facts(connection))
