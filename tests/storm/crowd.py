@@ -32,6 +32,7 @@ from wxbot.orders.models import Order
 from wxbot.payouts.models import PayList, Payout
 from wxbot.vouchers.models import Voucher
 
+TICKETS_END_S = 73 * 3600
 PATIENCE_S = 12
 """How long somebody in a storm waits for an answer in the chat."""
 
@@ -271,18 +272,20 @@ class Crowd:
 
     # --- afterwards -----------------------------------------------------------------------------------------------
 
-    def come_to_rest(self, patience_s: float) -> list[str]:
+    def come_to_rest(self, patience_s: float, say: Callable[[str], None]) -> list[str]:
         """After the weather: every desk is emptied, everybody takes what is theirs, days go by until nothing moves any more.
         Returns what would not come to rest."""
         until = time.monotonic() + patience_s
         self.world.call("POST", "bank/topup", {"amount_fen": 2_000_000})
         self._grant_more()
-        steps: tuple[tuple[str, Callable[[int], bool]], ...] = (
-            ("lists", self._lists_are_paid), ("vouchers", self._are_reviewed), ("payouts", self._are_taken),
+        steps = (
+            ("lists", self._lists_are_paid),
+            ("vouchers and payouts", self._are_settled),
             ("campaigns", self._are_closed),
-        )  # fmt: skip
+        )
         restless = []
         for name, is_done in steps:
+            say(f"until {name} come to rest")
             rounds = 0
             while not is_done(rounds):
                 rounds += 1
@@ -300,25 +303,20 @@ class Crowd:
     def _lists_are_paid(self, _rounds: int) -> bool:
         return self.further_lists(until=time.monotonic() + 5)
 
-    def _are_reviewed(self, rounds: int) -> bool:
-        """A round of both reviewers; what another one had claimed comes back after ten minutes."""
+    def _are_settled(self, rounds: int) -> bool:
+        """A round of both reviewers, then everybody takes what waits and some minutes go by. A week passes once, for vouchers
+        whose photo broke off on its way, and a day now and then. Orders that need staff wait for them."""
         for desk in self.reviewers:
             desk.try_to(lambda clerk: clerk.review(self.town.decide))
-        if not self.town.count(Voucher, Voucher.status.not_in(("approved", "rejected"))):
-            return True
-        self.town.pass_time(86_400 if rounds % 10 == 9 else 120)
-        return False
-
-    def _are_taken(self, rounds: int) -> bool:
-        """Everybody takes what waits, some minutes go by, now and then a day. Orders that need staff wait for them."""
         for person in self.people:
             with suppress(*GOES_WRONG):
                 person.take_money()
         needs_staff = select(Order.id).where(Order.status == "manual")
         is_open = Payout.status.in_(("requested", "approved", "ordered"))
-        if not self.town.count(Payout, is_open, or_(Payout.order_id.is_(None), Payout.order_id.not_in(needs_staff))):
+        payouts = self.town.count(Payout, is_open, or_(Payout.order_id.is_(None), Payout.order_id.not_in(needs_staff)))
+        if not payouts + self.town.count(Voucher, Voucher.status.not_in(("approved", "rejected"))):
             return True
-        self.town.pass_time(86_400 if rounds % 12 == 11 else 120)
+        self.town.pass_time(8 * 86_400 if rounds == 6 else 86_400 if rounds % 6 == 5 else 120)
         return False
 
     def _are_closed(self, rounds: int) -> bool:
@@ -329,5 +327,5 @@ class Crowd:
             self.marketer.try_to(lambda clerk, each=campaign_id: clerk.press(each, "close"))
         if all(status == "closed" for status in standing.values()):
             return True
-        self.town.pass_time(86_400 if rounds % 3 == 0 else 600)
+        self.town.pass_time(TICKETS_END_S if rounds % 10 == 0 else 600)
         return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,24 +31,31 @@ OTHERS_WAIT_S = 5
 """A worker killed costs the others less than this of sending."""
 
 
+def say(line: str) -> None:
+    """Tell what is going on; pytest shows it with -s, and when the test fails."""
+    print(f"{datetime.now():%H:%M:%S} {line}", flush=True)
+
+
 def weather(
     folder: Path, plan: Sequence[Event], *, people: int, packets: int, seed: int, rate: int
 ) -> tuple[dict[str, Any], Verdict, Storm, Evidence, Crowd]:
     """Set everything up, let it storm, wait until all is at rest, and judge."""
+    say("everything is started")
     with Deployment(folder, LIMITS | {"pay_per_second": rate}) as deployment:
         database, clock = deployment.look()
         try:
             crowd = Crowd(deployment, database, clock, people, seed)
+            say("people bind, campaigns are launched")
             crowd.settle_in(packets)
             storm = Storm(deployment, crowd)
             began = time.monotonic()
             crowd.begin()
             try:
-                storm.rage(list(plan), lambda line: print(line, flush=True))
+                storm.rage(list(plan), say)
             finally:
                 crowd.end()
             seconds = time.monotonic() - began
-            restless = crowd.come_to_rest(REST_S)
+            restless = crowd.come_to_rest(REST_S, say)
             seen = judge.gather(crowd)
             with database.reading() as session:
                 verdict = judge.judge(session, list(crowd.town.owed.values()), seen)
