@@ -7,10 +7,13 @@ WORKERS ?= auto
 ARGS ?=
 # make test BROWSER=0 leaves out the tests that drive Chromium.
 BROWSER ?= 1
-export BROWSER UPGRADE
+# make storm: the same seed plans the same weather.
+SEED ?= 7
+MINUTES ?= 10
+export BROWSER UPGRADE SEED
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt lock assets bench proof browser screenshots wheel clean python
+.PHONY: help demo test check fmt lock assets bench proof storm browser screenshots wheel clean python
 
 help: ## show this list
 	@awk 'BEGIN {FS = ":.*## "; print "wxbot: make TARGET"} /^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,9 +53,13 @@ bench: python ## measure against bare baselines in the same run
 	$(INSTALL) demo
 	@$(BIN)/python scripts/bench.py $(ARGS)
 
-proof: python ## run what make test leaves out: every fault and crash, kill -9, all pages on PostgreSQL
+proof: python ## run what make test leaves out: every fault and crash, kill -9, a storm, all pages on PostgreSQL
 	$(INSTALL) test
 	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 -m proof $(ARGS)
+
+storm: python ## let it storm over two boxes and judge from outside (SEED=7 MINUTES=10)
+	$(INSTALL) test
+	@STORM_SECONDS=$$(( $(MINUTES) * 60 )) $(BIN)/pytest -n 0 -s -m proof tests/storm $(ARGS)
 
 browser: python ## run only the tests that drive Chromium
 	$(INSTALL) test

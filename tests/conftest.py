@@ -51,6 +51,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.proof)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the tables that long tests leave as their property `table`, also when other processes ran them."""
+    for outcome in ("passed", "failed"):
+        for seen in terminalreporter.getreports(outcome):
+            for name, value in getattr(seen, "user_properties", ()):
+                if name == "table":
+                    terminalreporter.write_line(f"\n{seen.nodeid}\n{value}")
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name a parameter instead of quoting it when it is long or binary.
 

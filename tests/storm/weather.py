@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -32,6 +32,8 @@ DUE_AT_LEAST = 60
 
 LONGEST_SILENCE_S = 90
 LOOK_S = 0.05
+CHUNK, MOST_CHUNKS = 65_536, 20_000
+"""More than the largest of the small file systems has room for."""
 
 
 @dataclass
@@ -251,18 +253,12 @@ class Storm:
         if disk is None:
             return False
         place = disk / "fills-the-disk"
-        with place.open("wb") as filler, suppress(OSError):
-            for _ in _until_full():
-                filler.write(bytes(65_536))
-                filler.flush()
+        with place.open("wb", buffering=0) as filler, suppress(OSError):
+            for _ in range(MOST_CHUNKS):
+                filler.write(bytes(CHUNK))
         time.sleep(seconds)
         place.unlink()
         return True
-
-
-def _until_full() -> Iterator[int]:
-    """More turns than the largest of the small file systems has room for."""
-    return iter(range(20_000))
 
 
 def _kill(pid: int) -> bool:

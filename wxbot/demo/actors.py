@@ -11,6 +11,7 @@ import requests
 
 PHONE_BROWSER = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 MicroMessenger/8.0.50"
 TIMEOUT_S = 30
+SIGN_IN = "/sign-in"
 
 
 class StoryProblem(Exception):
@@ -38,12 +39,13 @@ class Clerk:
     def __init__(self, base_url: str, login: str, password: str) -> None:
         self.base_url = f"{base_url}/admin"
         self._session = requests.Session()
-        page = self._read("/sign-in")
-        self._post("/sign-in", page, login=login, password=password)
+        self._post(SIGN_IN, self._read(SIGN_IN), login=login, password=password)
 
     def _read(self, path: str) -> str:
         reply = self._session.get(self.base_url + path, timeout=TIMEOUT_S)
         reply.raise_for_status()
+        if path != SIGN_IN and urlsplit(reply.url).path.endswith(SIGN_IN):
+            raise StoryProblem(f"console: signed out before {path}")
         return reply.text
 
     def _post(self, path: str, page: str, **fields: Any) -> requests.Response:
