@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis as redis_client
 from click.testing import CliRunner, Result
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.deployments import environment, settings_for
 from tests.replies.test_answers import write_campaign
+from tests.rows import NOW, fill
 from wxbot.app import application
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Lottery
@@ -41,31 +41,10 @@ from wxbot.settings import Settings
 from wxbot.staff.models import AuditEvent
 from wxbot.vault import Vault
 
-NOW = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 OLD_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
 NEW_KEY = "another-secret-key-for-tests-only-0123456789"
 MANY = 1200
 OLD, NEW = Vault(OLD_KEY), Vault(NEW_KEY)
-
-
-def fill(session: Session, model: type[Base], **values: Any) -> Any:
-    """Add a row; what is not given and has no default gets something of its type, parents included."""
-    table: Any = model.__table__
-    for column in table.columns:
-        is_given = column.name in values or column.nullable or column.default is not None
-        if is_given or (column.primary_key and not column.foreign_keys and column.autoincrement is True):
-            continue
-        if column.foreign_keys:
-            parent: Table = next(iter(column.foreign_keys)).column.table
-            mapper = next(each for each in Base.registry.mappers if each.local_table is parent)
-            values[column.name] = session.scalar(select(func.min(mapper.class_.id))) or fill(session, mapper.class_).id
-            continue
-        kind = column.type.python_type
-        values[column.name] = {int: 1, str: "x", bool: False, object: NOW, list: [], dict: {}}[kind]
-    row = model(**values)
-    session.add(row)
-    session.flush()
-    return row
 
 
 def phone(n: int) -> str:

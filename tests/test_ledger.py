@@ -55,6 +55,10 @@ def test_I9_evidence_tables_refuse_change(database: Database, table: str, verb: 
             text("INSERT INTO order_evidence (order_id, kind, body, at) "
                  "SELECT id, 'reply', 'x', '2026-03-15 04:00:00' FROM orders")
         )  # fmt: skip
+        session.execute(
+            text("INSERT INTO retention_cuts (table_name, before, first_id, last_id, rows, sha256, at) "
+                 "VALUES ('notices', '2026-03-15 04:00:00', 1, 1, 1, '', '2026-03-15 04:00:00')")
+        )  # fmt: skip
     statement = verb.format(table).replace("id = id", "entry_id = entry_id" if table == "ledger_seals" else "id = id")
     with pytest.raises(DBAPIError, match="append-only"), database.transaction() as session:
         session.execute(text(statement))

@@ -12,16 +12,18 @@ from wxbot.orders import models as orders
 from wxbot.payouts import models as payouts
 from wxbot.people import models as people
 from wxbot.replies import models as replies
+from wxbot.retention import Cut
 from wxbot.staff import models as staff
 from wxbot.vouchers import models as vouchers
 
-APPEND_ONLY = ("ledger_entries", "ledger_seals", "audit_events", "order_evidence")
+APPEND_ONLY = ("ledger_entries", "ledger_seals", "audit_events", "order_evidence", "retention_cuts")
 """Tables whose rows are never changed or deleted; triggers enforce it on both databases (I9)."""
 
 __all__ = [
     "APPEND_ONLY",
     "Base",
     "Budget",
+    "Cut",
     "Entry",
     "Lineage",
     "campaigns",

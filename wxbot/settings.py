@@ -28,6 +28,10 @@ PhotoStore = Literal["database", "folder", "s3"]
 """Where photos of vouchers are kept."""
 
 
+LEAST_EVIDENCE_DAYS = 180
+"""Audit log and raw answers stay at least this long (网络安全法 art. 21: six months); the database's triggers hold it, too."""
+
+
 class SettingsError(Exception):
     """Raised at start when settings are missing or wrong; the message names every fault at once."""
 
@@ -120,6 +124,15 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr = SecretStr("")
     bulk_approve_fen: int = Field(default=5_000, ge=0)
 
+    keep_photos_days: int = Field(default=1095, ge=0)
+    keep_evidence_days: int = Field(default=1095, ge=0)
+    keep_callbacks_days: int = Field(default=365, ge=0)
+    keep_addresses_days: int = Field(default=180, ge=0)
+    keep_audit_days: int = Field(default=1095, ge=0)
+    keep_dialogues_days: int = Field(default=30, ge=0)
+    keep_notices_days: int = Field(default=365, ge=0)
+    keep_texts_days: int = Field(default=30, ge=0)
+
     api_base: str = "https://api.weixin.qq.com"
     mch_base: str = "https://api.mch.weixin.qq.com"
     open_base: str = "https://open.weixin.qq.com"
@@ -173,6 +186,13 @@ class Settings(BaseSettings):
     def _is_pay_key(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) != 32:
             raise ValueError("is the 32-character API key of the merchant console")
+        return value
+
+    @field_validator("keep_audit_days", "keep_evidence_days")
+    @classmethod
+    def _is_kept_half_a_year(cls, value: int) -> int:
+        if 0 < value < LEAST_EVIDENCE_DAYS:
+            raise ValueError(f"is {LEAST_EVIDENCE_DAYS} or more: logs must be kept for six months; 0 keeps for ever")
         return value
 
     @model_validator(mode="after")

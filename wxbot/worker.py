@@ -14,7 +14,7 @@ from typing import Any
 from celery import Celery, signals
 from celery.utils.log import LoggingProxy
 
-from wxbot import invariants, ledger, lineage
+from wxbot import invariants, ledger, lineage, retention
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.draws import bind
 from wxbot.heartbeat import Heartbeat
@@ -24,6 +24,7 @@ from wxbot.orders.lost import ask_due
 from wxbot.orders.newest import prove_due
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
+from wxbot.payouts import erasure as list_erasure
 from wxbot.payouts.follow import follow_due
 from wxbot.payouts.list_rows import request_rows
 from wxbot.payouts.order import held_back, order_due
@@ -130,10 +131,12 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "people.sms": send_sms,
     "people.tell": tell_due,
     "people.erase": erase_due,
+    "payouts.erase": list_erasure.erase_due,
     "replies.sweep": sweep,
     "vouchers.fetch": voucher_photos.fetch_due,
     "vouchers.lapse": voucher_photos.lapse,
     "vouchers.erase": voucher_erasure.erase_due,
+    "retention.sweep": retention.sweep,
     "ledger.seal": seal,
     "invariants.check": check,
     "invariants.audit": audit,
@@ -160,6 +163,8 @@ INTERVALS: dict[str, float] = {
     "people.sms": 1.0,
     "people.tell": 2.0,
     "people.erase": 600.0,
+    "payouts.erase": 600.0,
+    "retention.sweep": 600.0,
     "ledger.seal": 15.0,
     "invariants.check": 60.0,
     "invariants.audit": 3600.0,

@@ -6,6 +6,7 @@ import click
 from sqlalchemy import delete, select
 
 from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
+from wxbot.cli.erase import erase_person
 from wxbot.clock import SHANGHAI
 from wxbot.db import changed
 from wxbot.people import marks, phones
@@ -24,6 +25,9 @@ STATUS_ZH = {"held": "待审核", "active": "已绑定", "ended": "已结束"}
 @click.group()
 def people() -> None:
     """Who may bind a phone and be paid."""
+
+
+people.add_command(erase_person)
 
 
 @people.command("import")

@@ -2,6 +2,37 @@
 
 from collections.abc import Iterator
 
+_CUT_FUNCTION = """CREATE OR REPLACE FUNCTION wxbot_refuse_uncut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+IF OLD.at < now() - interval '180 days' AND EXISTS (SELECT 1 FROM retention_cuts AS cut
+  WHERE cut.table_name = TG_TABLE_NAME AND OLD.id BETWEEN cut.first_id AND cut.last_id AND OLD.at < cut.before)
+THEN RETURN OLD; END IF; RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"""
+
+_CUT_TRIGGERS = {
+    "postgresql": (
+        "DROP TRIGGER TABLE_no_delete ON TABLE",
+        "CREATE TRIGGER TABLE_no_delete BEFORE DELETE ON TABLE FOR EACH ROW EXECUTE FUNCTION wxbot_refuse_uncut()",
+    ),
+    "sqlite": (
+        "DROP TRIGGER TABLE_no_delete",
+        """CREATE TRIGGER TABLE_no_delete BEFORE DELETE ON TABLE
+WHEN OLD.at >= datetime('now', '-180 days') OR NOT EXISTS (SELECT 1 FROM retention_cuts AS cut
+  WHERE cut.table_name = 'TABLE' AND OLD.id BETWEEN cut.first_id AND cut.last_id AND OLD.at < cut.before)
+BEGIN SELECT RAISE(ABORT, 'TABLE is append-only'); END""",
+    ),
+}
+
+
+def cut_statements(dialect: str, tables: tuple[str, ...]) -> Iterator[str]:
+    """Replace the DELETE triggers of evidence by ones that let go of rows which a cut names and which are older than it.
+
+    Evidence of the last 180 days is never deleted, whatever a cut says (wxbot/retention.py).
+    """
+    if dialect == "postgresql":
+        yield _CUT_FUNCTION
+    for table in tables:
+        for statement in _CUT_TRIGGERS[dialect]:
+            yield statement.replace("TABLE", table)
+
 
 def statements(dialect: str, tables: tuple[str, ...]) -> Iterator[str]:
     """The SQL that makes the tables append-only."""

@@ -17,7 +17,6 @@ from wxbot.runtime import Runtime
 log = get_logger(__name__)
 
 BATCH = 100
-SMS_DAYS = 30
 FILE_HOURS = 24
 COUNT_DAYS = 2
 
@@ -29,14 +28,14 @@ def erase_due(runtime: Runtime) -> int:
         due = session.scalars(
             select(Withdrawal.openid).where(Withdrawal.erased_at.is_(None)).order_by(Withdrawal.asked_at).limit(BATCH)
         ).all()
-        has_old = _has_old(session, now)
+        has_old = _has_old(session, now, runtime.settings.keep_texts_days)
     for openid in due:
         with runtime.database.transaction() as session:
             erase(session, openid, now)
         log.info("person_erased")
     if has_old:
         with runtime.database.transaction() as session:
-            _sweep(session, now)
+            _sweep(session, now, runtime.settings.keep_texts_days)
     return len(due)
 
 
@@ -53,20 +52,24 @@ def erase(session: Session, openid: str, now: datetime) -> None:
     changed(session, update(Withdrawal).where(Withdrawal.openid == openid).values(erased_at=now))
 
 
-def _old(now: datetime) -> tuple[tuple[type[Base], ColumnElement[bool]], ...]:
+def _old(now: datetime, texts_days: int) -> tuple[tuple[type[Base], ColumnElement[bool]], ...]:
+    texts = [(SmsOut, SmsOut.created_at < now - timedelta(days=texts_days))] if texts_days else []
     return (
-        (SmsOut, SmsOut.created_at < now - timedelta(days=SMS_DAYS)),
+        *texts,
         (SmsCode, SmsCode.expires_at < now - timedelta(days=1)),
         (SmsCount, SmsCount.began_at < now - timedelta(days=COUNT_DAYS)),
         (RosterFile, or_(RosterFile.imported_at.is_not(None), RosterFile.created_at < now - timedelta(hours=FILE_HOURS))),
     )  # fmt: skip
 
 
-def _has_old(session: Session, now: datetime) -> bool:
-    return any(session.scalar(select(1).select_from(model).where(is_old).limit(1)) for model, is_old in _old(now))
+def _has_old(session: Session, now: datetime, texts_days: int) -> bool:
+    found = (
+        session.scalar(select(1).select_from(model).where(is_old).limit(1)) for model, is_old in _old(now, texts_days)
+    )
+    return any(found)
 
 
-def _sweep(session: Session, now: datetime) -> None:
+def _sweep(session: Session, now: datetime, texts_days: int) -> None:
     """Delete what has done its work: it holds sealed phones, and nothing refers to it."""
-    for model, is_old in _old(now):
+    for model, is_old in _old(now, texts_days):
         changed(session, delete(model).where(is_old))

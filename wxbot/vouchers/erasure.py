@@ -53,6 +53,21 @@ def erase_due(runtime: Runtime) -> int:
     return done
 
 
+def let_go(runtime: Runtime, before: datetime) -> int:
+    """Delete the pictures of vouchers decided before; returns how many. Their hashes stay: the same picture is not taken again."""
+    decided = Voucher.status.in_(("approved", "rejected")) & (Voucher.decided_at < before)
+    with runtime.database.reading() as session:
+        old = select(Photo).join(Voucher, Voucher.id == Photo.voucher_id).where(Photo.status == "kept", decided)
+        photos = session.scalars(old.order_by(Photo.id).limit(BATCH)).all()
+    storage, done = storage_of(runtime), 0
+    for photo in photos:
+        delete_photo(storage, photo.storage_key)
+        with runtime.database.transaction() as session:
+            done += int(move(session, Photo, photo.id, PHOTO_NEXT, "kept", "failed", fault="expired", media_id=""))
+        delete_photo(storage, photo.storage_key)  # a move between stores may have written it meanwhile (erase_photo)
+    return done
+
+
 def erase_photo(runtime: Runtime, storage: Storage, photo: Photo) -> int:
     """Delete a kept photo wherever it is, and forget what it looked like; returns 1, or 0 when somebody else was quicker.
 

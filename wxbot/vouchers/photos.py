@@ -62,6 +62,7 @@ FAULTS: dict[str, tuple[str, str]] = {
         "This photo was handed in before. Please send the one for this voucher.",
     ),
     "lost": ("微信没有把照片给到我们，请再发一次。", "WeChat did not give us the photo. Please send it again."),
+    "expired": ("照片保存期已满，已删除。", "The photo was kept as long as it may be and was deleted."),
     "erased": ("照片已应本人要求删除。", "The photo was deleted because the person asked for it."),
     "interrupted": ("照片没有传完，请再传一次。", "The upload was cut off. Please send the photo again."),
 }

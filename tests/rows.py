@@ -1,0 +1,33 @@
+"""Rows for tests that need one of everything: what a test does not say is filled with something of its type."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Table, func, select
+from sqlalchemy.orm import Session
+
+from wxbot.db import Base
+
+NOW = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
+
+
+def fill(session: Session, model: type[Base], **values: Any) -> Any:
+    """Add a row; what is not given and has no default gets something of its type, parents included."""
+    table: Any = model.__table__
+    for column in table.columns:
+        is_given = column.name in values or column.nullable or column.default is not None
+        if is_given or (column.primary_key and not column.foreign_keys and column.autoincrement is True):
+            continue
+        if column.foreign_keys:
+            parent: Table = next(iter(column.foreign_keys)).column.table
+            mapper = next(each for each in Base.registry.mappers if each.local_table is parent)
+            values[column.name] = session.scalar(select(func.min(mapper.class_.id))) or fill(session, mapper.class_).id
+            continue
+        kind = column.type.python_type
+        values[column.name] = {int: 1, str: "x", bool: False, object: NOW, list: [], dict: {}}[kind]
+    row = model(**values)
+    session.add(row)
+    session.flush()
+    return row
