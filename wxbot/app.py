@@ -45,6 +45,7 @@ from wxbot.replies import admin_dialogues, admin_menu
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
+from wxbot.thaw import admin as thaw
 from wxbot.timeline import admin as timeline
 from wxbot.vouchers import admin as vouchers
 from wxbot.vouchers import folders
@@ -90,6 +91,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", payouts.blueprint, "staff", "console"),
     Door("/admin", admin_programmes.blueprint, "staff", "console"),
     Door("/admin", admin_lists.blueprint, "staff", "console"),
+    Door("/admin", thaw.blueprint, "staff", "console"),
     Door("/admin", reply_rules.blueprint, "staff", "console"),
     Door("/admin", admin_menu.blueprint, "staff", "console"),
     Door("/admin", admin_dialogues.blueprint, "staff", "console"),

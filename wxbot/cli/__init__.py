@@ -37,6 +37,7 @@ COMMANDS = {
     "ledger": Entry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
     "order": Entry("wxbot.cli.cashier:order", "look at an order, ask, settle one by two cashiers / 订单"),
     "payout": Entry("wxbot.cli.cashier:payout", "what is owed, and the kill switch: stop, open / 付款"),
+    "thaw": Entry("wxbot.cli.thaw:thaw", "after a restore: what was paid since the copy, and opening again / 解冻"),
     "staff": Entry("wxbot.cli.people:staff", "accounts of the console / 后台账号"),
     "people": Entry("wxbot.cli.roster:people", "who may bind a phone, block and allow lists / 名单"),
     "photos": Entry("wxbot.cli.photos:photos", "where the photos of vouchers are, and moving them / 凭证照片"),

@@ -39,7 +39,7 @@ def _said() -> Iterator[None]:
         raise click.ClickException(str(refused)) from refused
 
 
-def _cashier(runtime: Runtime, login: str, is_from_stdin: bool) -> Actor:
+def cashier_who_types(runtime: Runtime, login: str, is_from_stdin: bool) -> Actor:
     """Who acts: somebody with an account and its password; whoever holds the shell alone settles nothing (money rule 14)."""
     password = sys.stdin.readline().rstrip("\r\n") if is_from_stdin else click.prompt("密码 Password", hide_input=True)
     now = runtime.clock.now()
@@ -134,7 +134,7 @@ def mark_order(number: str, after: str, evidence: str, login: str, password_stdi
     with opened() as runtime, _said():
         with runtime.database.reading() as session:
             order_id = _order(session, number).id
-        actor = _cashier(runtime, login, password_stdin)
+        actor = cashier_who_types(runtime, login, password_stdin)
         mark_id = manual.mark(runtime.database, order_id, after, evidence, actor, runtime.clock.now())
     click.echo(
         f"已记录处理意见 {mark_id}，请另一位财务运行：wxbot order confirm {mark_id} --as LOGIN\n"
@@ -144,7 +144,7 @@ def mark_order(number: str, after: str, evidence: str, login: str, password_stdi
 
 def _decide(mark_id: int, login: str, is_from_stdin: bool, verb: Callable[..., None]) -> Order:
     with opened() as runtime, _said():
-        actor = _cashier(runtime, login, is_from_stdin)
+        actor = cashier_who_types(runtime, login, is_from_stdin)
         verb(runtime.database, mark_id, actor, runtime.clock.now())
         with runtime.database.reading() as session:
             return session.get_one(Order, session.get_one(Mark, mark_id).order_id)

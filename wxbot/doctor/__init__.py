@@ -5,7 +5,7 @@ CHECKS is the list. A check returns a Finding and never raises; what it could no
 
 from collections.abc import Callable, Iterator
 
-from wxbot.doctor import connections, desk, ground, merchant, payouts, secrets, wire
+from wxbot.doctor import connections, desk, ground, lineage, merchant, payouts, secrets, wire
 from wxbot.doctor.finding import Finding, trouble_of
 from wxbot.runtime import Runtime
 
@@ -26,6 +26,7 @@ CHECKS: dict[str, Check] = {
     "redis": ground.redis_answers,
     "redis_policy": ground.redis_keeps_everything,
     "worker": ground.worker_lives,
+    "lineage": lineage.database_is_newest,
     "staff": ground.four_eyes,
     "key_files": merchant.key_files_are_private,
     "certificate_key": merchant.key_fits_certificate,

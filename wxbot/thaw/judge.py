@@ -26,7 +26,9 @@ from wxbot.transitions import move
 
 ROLE = "cashier"
 EVIDENCE_MIN, EVIDENCE_MAX = 10, 400
-BATCH = 100
+AT_ONCE = 500
+"""Proposals that are confirmed with one click: a request must end."""
+
 ALIKE = "same person and amount"
 SAME_TEXTS = "same texts and amount"
 
@@ -80,10 +82,14 @@ def clear_pairs(session: Session) -> list[Pair]:
         owed[payout.openid, payout.amount_fen, version_of(payout.channel)].append(payout)
     taken = {each.reason_id for each in _proposed(session) if each.reason_kind == "payout"}
     pairs: list[Pair] = []
+    by_texts: dict[object, Sequence[Campaign]] = {}
     for each in sorted(found, key=lambda one: one.id):
+        texts = (each.version, each.act_name, each.wishing, each.remark)
+        if texts not in by_texts:
+            by_texts[texts] = campaigns_of(session, each)
         waiting = owed.get((each.openid or "", each.amount_fen, each.version), [])
         free = [payout for payout in waiting if payout.id not in taken]
-        campaigns = campaigns_of(session, each)
+        campaigns = by_texts[texts]
         if free and not campaigns and len({payout.programme_id for payout in waiting}) == 1:
             taken.add(free[0].id)
             pairs.append(Pair(each.id, "payout", free[0].id, ALIKE))
@@ -102,10 +108,10 @@ def _proposed(session: Session) -> Sequence[FoundOrder]:
 
 
 def propose(
-    session: Session, found_id: int, reason_kind: str | None, reason_id: int | None, evidence: str, actor: Actor,
-    now: datetime,
-) -> None:  # fmt: skip
-    """Say what a found order paid: a `payout`, a packet of a `campaign`, or (None) something else, and why. Raises Refused."""
+    session: Session, found_id: int, reason: tuple[str, int] | None, evidence: str, actor: Actor, now: datetime
+) -> None:
+    """Say what a found order paid, and why: (`payout` or `campaign`, its id), or None for something else. Raises Refused."""
+    reason_kind, reason_id = reason or (None, None)
     staff_id = cashier(session, actor)
     evidence = evidence.strip()
     if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
@@ -126,7 +132,7 @@ def propose_clear(runtime: Runtime, actor: Actor, now: datetime) -> int:
     with runtime.database.transaction() as session:
         pairs = clear_pairs(session)
         for pair in pairs:
-            propose(session, pair.found_id, pair.reason_kind, pair.reason_id, pair.evidence, actor, now)
+            propose(session, pair.found_id, (pair.reason_kind, pair.reason_id), pair.evidence, actor, now)
     return len(pairs)
 
 
@@ -171,7 +177,7 @@ def seal_of(proposals: Sequence[FoundOrder]) -> str:
 
 def proposals_for(session: Session, staff_id: int) -> list[FoundOrder]:
     """What others proposed and this cashier may confirm at once."""
-    return [each for each in _proposed(session) if each.proposed_by != staff_id]
+    return [each for each in _proposed(session) if each.proposed_by != staff_id][:AT_ONCE]
 
 
 def confirm_all(runtime: Runtime, seen: str, actor: Actor, now: datetime) -> tuple[int, list[tuple[int, Refused]]]:
