@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.payouts.desk import Desk, desk_on
 from tests.restore.copies import Copies
 from tests.servers import SimulatedWeChat
 from wxbot import lineage
@@ -29,3 +30,10 @@ def money(simulator: SimulatedWeChat) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing witness is missing at once: no box of these tests could repeat it."""
     monkeypatch.setattr(lineage, "PATIENCE_S", 0.0)
+
+
+@pytest.fixture
+def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
+    """A console with two cashiers."""
+    with desk_on(sqlite_url, redis_url, tmp_path) as made:
+        yield made

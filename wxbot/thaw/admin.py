@@ -1,7 +1,6 @@
 """The console's page of a thaw: progress, found orders to be judged by two cashiers, releases by name, the opening."""
 
 from collections.abc import Callable, Sequence
-
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for

@@ -1,0 +1,83 @@
+"""The console's page and the command lead through a thaw: two cashiers, each refused what only the other may do."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.payouts.desk import Desk, openid
+from tests.payouts.stories import owe, payout_of
+from tests.restore.offices import thaw_of
+from wxbot import lineage
+from wxbot.lineage import Witness
+from wxbot.orders.channels import Sighting
+from wxbot.orders.found import Thaw
+from wxbot.orders.lost import keep
+from wxbot.orders.models import Order
+from wxbot.orders.numbers import Unknown
+
+
+@pytest.fixture
+def thawing(desk: Desk) -> int:
+    """A frozen database whose asking has ended: WeChat knows one payment of what is owed to person 1. Returns the payout."""
+    programme_id = desk.fund()
+    assert lineage.may_send(desk.runtime)
+    payout_id = owe(desk.runtime, programme_id, desk.know(1), 880)
+    lineage.freeze_now(desk.runtime, "older", Witness(9, 9))
+    seen = Sighting("received", 880, openid(1), "1000041701202611290000000001", desk.now - timedelta(hours=1))
+    with desk.runtime.database.transaction() as session:
+        thaw = Thaw(step="judging", frozen_at=desk.now, known_until=desk.now - timedelta(days=1), first_serial=1,
+                    next_serial=1001, unknown_in_a_row=1000, asked=6000, refusal="")  # fmt: skip
+        session.add(thaw)
+        session.flush()
+        keep(session, thaw.id, [Unknown(1, "1900000001202611290000000011", "v2", seen)], desk.now)
+    return payout_id
+
+
+def page(desk: Desk, login: str, status: str = "open") -> str:
+    return desk.as_(login).get(f"/admin/thaw?status={status}").text
+
+
+def press(desk: Desk, login: str, address: str, **values: str) -> str:
+    browser = desk.as_(login)
+    answer = browser.post(f"/admin/thaw/{address}", values)
+    assert answer.status_code == 303, answer.text
+    return desk.told(browser, answer)
+
+
+def test_two_cashiers_judge_and_open_and_one_alone_cannot(desk: Desk, thawing: int) -> None:
+    assert (
+        "数据库已冻结" in desk.as_("li").get("/admin").text
+        or "数据库已冻结" in desk.as_("wang").get("/admin/orders").text
+    )
+    shown = page(desk, "wang")
+    assert "1900000001202611290000000011" in shown and "提出全部对得上的 1 笔" in shown
+    assert "已提出 1 笔" in press(desk, "wang", "pairs")
+    assert "确认别人提出的" not in page(desk, "wang", "proposed")
+    assert "不能确认自己" in press(desk, "wang", "found/1/confirm")
+    seal = re.search(r'name="seal" value="(\w+)"', page(desk, "zhou", "proposed"))
+    assert seal and "已确认 1 笔" in press(desk, "zhou", "confirm", seal=seal[1])
+    payout = payout_of(desk.runtime, thawing)
+    with desk.runtime.database.reading() as session:
+        order = session.get_one(Order, payout.order_id)
+    assert (payout.status, order.mch_billno, order.status) == ("ordered", "1900000001202611290000000011", "unknown")
+    assert "已提出解冻" in press(desk, "wang", "open")
+    assert "不能确认自己" in press(desk, "wang", "open/confirm") and not lineage.may_send(desk.runtime)
+    assert "已解冻" in press(desk, "zhou", "open/confirm")
+    assert lineage.may_send(desk.runtime) and thaw_of(desk.runtime).step == "opened"
+    assert "数据库已冻结" not in page(desk, "wang")
+
+
+def test_something_else_needs_evidence_and_a_release_two_people(desk: Desk, thawing: int) -> None:
+    assert "请写明依据" in press(desk, "wang", "found/1/propose", reason="apart", evidence="不知道")
+    press(desk, "wang", "found/1/propose", reason="apart", evidence="这是人工在商户平台补的差旅报销")
+    assert "已退回" in press(desk, "zhou", "found/1/back")
+    press(desk, "wang", "found/1/propose", reason="apart", evidence="这是人工在商户平台补的差旅报销")
+    assert "已确认" in press(desk, "zhou", "found/1/confirm")
+    assert payout_of(desk.runtime, thawing).status == "approved"
+    assert "请写明依据" in press(desk, "wang", "release", payouts=f"#{thawing}", evidence="急")
+    assert "已提出放行 1 笔" in press(desk, "wang", "release", payouts=f"#{thawing}", evidence="昨天当面确认还没有收到")
+    assert "不能确认自己" in press(desk, "wang", f"release/{thawing}/confirm")
+    assert "已放行" in press(desk, "zhou", f"release/{thawing}/confirm")
