@@ -70,8 +70,9 @@ _most = len(cores()) or os.cpu_count() or 1
 bind = os.environ.get("WXBOT_BIND", "127.0.0.1:8000")
 # At least two, so that one that is renewed or stuck does not stop everything.
 workers = int(os.environ.get("WXBOT_WEB_WORKERS", "0")) or max(2, min(_most, math.ceil(_quota or _most)))
-# Under a quota the processors are shared out by time, and a pinned process would wait for its own while another is free.
-is_pinned = os.environ.get("WXBOT_WEB_PIN", "on") != "off" and _quota is None and len(cores()) > 1
+# Under a quota the processors are shared out by time, and a pinned process would wait for its own while another is free; so
+# would a single one.
+is_pinned = os.environ.get("WXBOT_WEB_PIN", "on") != "off" and _quota is None and len(cores()) > 1 and workers > 1
 threads = int(os.environ.get("WXBOT_WEB_THREADS", "16"))
 
 # Every worker builds its own connections: sockets are not shared between processes.

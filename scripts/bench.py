@@ -21,6 +21,7 @@ import bench_callbacks
 import bench_draws
 import bench_orders
 import bench_payouts
+import bench_processes
 import bench_table
 from bench_stage import BenchProblem, Figure, Ground, Size
 from rich.console import Console
@@ -36,6 +37,7 @@ CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "draws": bench_draws.run,
     "orders": bench_orders.run,
     "payouts": bench_payouts.run,
+    "processes": bench_processes.run,
     "table": bench_table.run,
 }
 

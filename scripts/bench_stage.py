@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -146,20 +147,31 @@ class Ground:
             values["database_url"] = self.database_url()
         return Settings(_env_file=None, **(values | changes))
 
-    def gunicorn(self, name: str, application: str, settings: Settings | None = None, workers: int = WORKERS) -> Web:
-        """A gunicorn with the settings of deploy/; returns when it answers."""
+    def gunicorn(
+        self, name: str, application: str, settings: Settings | None = None, workers: int = WORKERS, *,
+        is_shared: bool = False,
+    ) -> Web:  # fmt: skip
+        """A gunicorn with the settings of deploy/; returns when it answers.
+
+        `is_shared`: all its processes take connections from one socket and none is pinned, as gunicorn does by itself.
+        """
         port = free_port()
+        handed = (
+            self._stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=2048)) if is_shared else None
+        )
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("WXBOT_", "FLASK_"))}
         environment |= {
             "WXBOT_BIND": f"127.0.0.1:{port}", "WXBOT_WEB_WORKERS": str(workers), "WXBOT_WEB_THREADS": str(THREADS),
         } | (variables_of(settings) if settings else {})  # fmt: skip
         command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "deploy" / "gunicorn.conf.py")]
         command += ["--pythonpath", f"{ROOT},{ROOT / 'scripts'}", "--max-requests", "0", application]
+        if handed:
+            command += ["--bind", f"fd://{handed.fileno()}"]
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             child = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True,
+                start_new_session=True, pass_fds=[handed.fileno()] if handed else (),
             )  # fmt: skip
         self._stack.callback(stop, child)
         host = HOST if settings is None else settings.public_url.split("//", 1)[1]

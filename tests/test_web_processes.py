@@ -221,4 +221,5 @@ def test_what_the_environment_says_of_processes_and_pinning_holds(monkeypatch: p
     found = settings_of(monkeypatch)
     assert found["workers"] >= 2 and not found["preload_app"]
     assert settings_of(monkeypatch, WXBOT_WEB_WORKERS="5")["workers"] == 5
+    assert settings_of(monkeypatch, WXBOT_WEB_WORKERS="1")["is_pinned"] is False
     assert settings_of(monkeypatch, WXBOT_WEB_PIN="off")["is_pinned"] is False
