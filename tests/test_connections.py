@@ -13,6 +13,7 @@ from tests.deployments import settings_for
 from tests.servers import PrivatePostgres
 from wxbot.db import Database
 from wxbot.doctor.connections import database_connections
+from wxbot.heartbeat import Heartbeat
 from wxbot.runtime import Runtime
 
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
@@ -75,3 +76,16 @@ def test_doctor_compares_the_pools_with_max_connections(
     assert "197" in found.en
     if verdict != "good":
         assert f"max_connections = {3 * (size + overflow) + 10}" in found.mend
+
+
+def test_doctor_counts_the_workers_of_all_boxes(
+    postgres_server: PrivatePostgres, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WXBOT_WEB_WORKERS", "2")
+    settings = settings_for("encrypted", postgres_server.admin_url, redis_url, tmp_path)
+    with closing(Runtime(settings)) as runtime:
+        for host in ("one", "two"):
+            monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+            Heartbeat(runtime.redis).beat()
+        found = database_connections(runtime)
+    assert "2 box(es) with 2 web processes each, and 2 worker(s), keep 96 connections" in found.en
