@@ -31,6 +31,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/zh
 SETTINGS = ("docs/settings.md", "docs/zh/settings.md")
 OPERATIONS = ("docs/operations.md", "docs/zh/operations.md")
 TRANSLATED = {
+    "deploy/README.md": "docs/zh/deploy.md",
+    "docs/operations.md": "docs/zh/operations.md",
     "docs/real-wechat.md": "docs/zh/real-wechat.md",
     "docs/settings.md": "docs/zh/settings.md",
 }
@@ -209,7 +211,7 @@ def skeleton(page: str) -> list[str]:
         elif line.startswith("#"):
             found.append("heading " + line.split()[0])
         elif line.startswith("| `"):
-            found.append(line.split(" | ")[0])
+            found.append("row " + " ".join(re.findall(r"`([^`]+)`", line.split(" | ")[0])))
     return [line for line in found if line and not line.startswith("# ")]
 
 
