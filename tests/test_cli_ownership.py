@@ -33,7 +33,8 @@ WRITES = (
     ("order", "confirm", "1", "--as", "a"), ("order", "withdraw", "1", "--as", "a"), ("payout", "stop"), ("payout", "open"),
     ("staff", "add", "a", "--role", "admin"), ("staff", "password", "a"), ("staff", "disable", "a"), ("staff", "enable", "a"),
     ("people", "mark", "block", "o1", "--reason", "x"), ("people", "unmark", "o1"), ("reply", "add", "default", "--text", "x"),
-    ("reply", "remove", "1"), ("run", "both"), ("run", "web"), ("worker",), ("photos", "move"), ("photos", "forget", "m"),
+    ("reply", "remove", "1"), ("run", "both"), ("run", "web"), ("worker",), ("photos", "move"), ("ledger", "explain", "1", "--note", "x", "--as", "a"),
+    ("ledger", "agree", "1", "--as", "a"), ("photos", "forget", "m"),
 )  # fmt: skip
 
 

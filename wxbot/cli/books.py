@@ -7,9 +7,10 @@ import click
 
 from wxbot import invariants
 from wxbot import ledger as books
-from wxbot.cli.desk import as_json, friendly, looking, show, show_json
+from wxbot.cli.cashier import as_whom, cashier_who_types, stdin_password
+from wxbot.cli.desk import as_json, friendly, looking, opened, show, show_json
 from wxbot.money import yuan
-from wxbot.orders import bill_faults
+from wxbot.orders import bill_faults, explain
 from wxbot.orders.bill_faults import BillFinding
 
 MEANINGS_ZH = {
@@ -41,6 +42,44 @@ def balances(campaign_id: int | None, is_json: bool) -> None:
         for account, amount in found.items()
     ]
     show("账本 Ledger", ("科目", "含义", "金额 元", "Meaning"), rows, "")
+
+
+lines = click.argument("lines", type=int, nargs=-1, required=True, metavar="LINE...")
+notes = click.argument("note_ids", type=int, nargs=-1, required=True, metavar="NOTE...")
+
+
+@ledger.command("explain")
+@lines
+@click.option("--note", required=True, help="what they were, and how you know")
+@as_whom
+@stdin_password
+@friendly
+def explain_lines(lines: tuple[int, ...], note: str, login: str, password_stdin: bool) -> None:
+    """Say what lines of the fund bill were that `ledger check` names; nothing changes until a second cashier agrees."""
+    with opened() as runtime:
+        actor = cashier_who_types(runtime, login, password_stdin)
+        made = explain.state(runtime.database, lines, note, actor, runtime.clock.now())
+    numbers = " ".join(map(str, made))
+    click.echo(
+        f"已记录说明，请另一位财务运行：wxbot ledger agree {numbers} --as LOGIN\n"
+        f"Noted. A second cashier runs: wxbot ledger agree {numbers} --as LOGIN"
+    )
+
+
+@ledger.command("agree")
+@notes
+@as_whom
+@stdin_password
+@friendly
+def agree_to_notes(note_ids: tuple[int, ...], login: str, password_stdin: bool) -> None:
+    """Agree to another cashier's explanation: the lines are cleared, and foreign ones leave suspense."""
+    with opened() as runtime:
+        with runtime.database.reading() as session:
+            for row in explain.waiting(session, note_ids):
+                click.echo(f"{row.id}: #{row.line_id} {row.fault}: {row.words}")
+        actor = cashier_who_types(runtime, login, password_stdin)
+        n = explain.agree(runtime.database, note_ids, actor, runtime.clock.now())
+    click.echo(f"已了结 {n} 笔。Cleared up: {n}.")
 
 
 @ledger.command()

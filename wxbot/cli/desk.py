@@ -17,6 +17,7 @@ from wxbot.campaigns.launch import NotLaunchable
 from wxbot.campaigns.switch import NotSwitchable
 from wxbot.cli.owner import refuse_other_than_owner
 from wxbot.db import DatabaseMissing
+from wxbot.orders.manual import NotSettleable
 from wxbot.private_servers import ServerProblem
 from wxbot.replies.rules import BadRule
 from wxbot.runtime import Runtime
@@ -47,6 +48,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
             ServerProblem,
             DatabaseMissing,
             BackupProblem,
+            NotSettleable,
         ) as error:
             raise click.ClickException(str(error)) from error
         except ProgrammingError as error:

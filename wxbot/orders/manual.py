@@ -47,7 +47,7 @@ def mark(database: Database, order_id: int, after: str, evidence: str, actor: Ac
         )
     try:
         with database.transaction() as session:
-            staff_id = _cashier(session, actor)
+            staff_id = require_cashier(session, actor)
             _manual_order(session, order_id)
             made = Mark(
                 order_id=order_id, after=after, evidence=evidence, status="open", marked_by=staff_id, marked_at=now
@@ -67,7 +67,7 @@ def mark(database: Database, order_id: int, after: str, evidence: str, actor: Ac
 def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
     """Confirm another cashier's mark: order, ledger and budget follow in one transaction. Raises NotSettleable."""
     with database.transaction() as session:
-        staff_id = _cashier(session, actor)
+        staff_id = require_cashier(session, actor)
         found = _open_mark(session, mark_id)
         if found.marked_by == staff_id:
             raise NotSettleable("不能确认自己的处理意见，请另一位出纳确认 / a second cashier must confirm your mark")
@@ -87,7 +87,7 @@ def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> No
 def withdraw(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
     """Take a mark back before it was confirmed; any cashier may, the one who made it too. Raises NotSettleable."""
     with database.transaction() as session:
-        staff_id = _cashier(session, actor)
+        staff_id = require_cashier(session, actor)
         found = _open_mark(session, mark_id)
         if not move(session, Mark, mark_id, MARK_NEXT, "open", "withdrawn", decided_by=staff_id, decided_at=now):
             raise NotSettleable("处理意见刚刚被处理，请刷新页面 / somebody else was faster; reload the page")
@@ -99,7 +99,7 @@ def open_mark(session: Session, order_id: int) -> Mark | None:
     return session.scalar(select(Mark).where(Mark.order_id == order_id, Mark.status == "open"))
 
 
-def _cashier(session: Session, actor: Actor) -> int:
+def require_cashier(session: Session, actor: Actor) -> int:
     """The id of an active cashier (I16). Raises NotSettleable for anybody else, the command line included."""
     staff = session.get(Staff, actor.id) if actor.id is not None else None
     if staff is None or not staff.is_active or staff.role != ROLE:

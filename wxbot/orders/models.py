@@ -205,6 +205,27 @@ class BillLine(Base):
     )  # fmt: skip
 
 
+class BillNote(Base):
+    """What a cashier says a faulty line of the bill was; it clears the fault when a second one agrees (money rule 14)."""
+
+    __tablename__ = "bill_notes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("bill_lines.id", ondelete="CASCADE"), index=True)
+    fault: Mapped[str] = mapped_column(String(64))
+    words: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(8), default="open")
+    stated_by: Mapped[int] = mapped_column(Integer)
+    stated_at: Mapped[datetime]
+    agreed_by: Mapped[int | None] = mapped_column(Integer)
+    agreed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("status IN ('open', 'agreed', 'replaced')", name="status"),
+        CheckConstraint("status <> 'agreed' OR (agreed_by IS NOT NULL AND agreed_by <> stated_by)", name="four_eyes"),
+    )
+
+
 class BillDay(Base):
     """One Shanghai day whose bill was read: a missing day is not a good day (F86)."""
 

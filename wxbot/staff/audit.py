@@ -16,6 +16,7 @@ ACTIONS = (
     "sign_in", "sign_out", "password_change", "staff_add", "staff_disable", "staff_enable", "staff_reset",
     "campaign_save", "campaign_copy", "campaign_submit", "campaign_approve", "campaign_send_back", "campaign_launch",
     "campaign_pause", "campaign_resume", "campaign_close", "packets_export", "ledger_export", "order_ask", "order_mark", "order_confirm", "order_withdraw",
+    "bill_state", "bill_agree",
     "merchant_stop", "merchant_open",
     "programme_save", "programme_open", "programme_close", "budget_ask", "budget_approve", "budget_refuse",
     "list_upload", "list_check", "list_submit", "list_approve", "list_send_back", "list_drop", "list_export",

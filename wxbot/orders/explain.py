@@ -1,0 +1,92 @@
+"""Faults of the fund bill that people clear up: one cashier says what lines were, a second one agrees, and the books follow.
+
+A fault that is explained is none any more, and a foreign line leaves suspense: its money came from outside or went there
+(I17). The statement stays beside the line. Two people, for whoever can explain a line away can hide one (money rule 14).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wxbot import ledger
+from wxbot.db import Database, changed
+from wxbot.ledger import Posting
+from wxbot.orders.bill_faults import NOT_OURS
+from wxbot.orders.manual import EVIDENCE_MAX, EVIDENCE_MIN, NotSettleable, require_cashier
+from wxbot.orders.models import BillLine, BillNote
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
+
+
+def state(database: Database, line_ids: Sequence[int], words: str, actor: Actor, now: datetime) -> list[int]:
+    """Say what these lines were; returns the statements' ids. A statement that still waits is replaced. Raises NotSettleable."""
+    words = words.strip()
+    if not EVIDENCE_MIN <= len(words) <= EVIDENCE_MAX:
+        raise NotSettleable(
+            f"请写明原因（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字） / write what it was, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters"
+        )
+    with database.transaction() as session:
+        staff_id = require_cashier(session, actor)
+        made = []
+        for line_id in sorted(set(line_ids)):
+            line = _open_line(session, line_id)
+            session.execute(
+                update(BillNote).where(BillNote.line_id == line_id, BillNote.status == "open").values(status="replaced")
+            )
+            note = BillNote(
+                line_id=line.id, fault=line.fault, words=words, status="open", stated_by=staff_id, stated_at=now
+            )
+            session.add(note)
+            session.flush()
+            made.append(note.id)
+        audit.record(session, actor, "bill_state", f"bill_lines:{len(made)}", now, detail={"notes": made[:50]})
+    return made
+
+
+def agree(database: Database, note_ids: Sequence[int], actor: Actor, now: datetime) -> int:
+    """Agree to another cashier's statements: all of them, or none; returns how many lines are cleared up. Raises NotSettleable."""
+    with database.transaction() as session:
+        staff_id = require_cashier(session, actor)
+        for note_id in sorted(set(note_ids)):
+            note = session.get(BillNote, note_id)
+            if note is None or note.status != "open":
+                raise NotSettleable(f"没有待确认的说明 {note_id} / there is no statement {note_id} that waits")
+            if note.stated_by == staff_id:
+                raise NotSettleable(
+                    "不能确认自己的说明，请另一位财务确认 / a second cashier must agree to your statement"
+                )
+            _settle(session, note, staff_id, now)
+        audit.record(
+            session, actor, "bill_agree", f"bill_lines:{len(note_ids)}", now, detail={"notes": list(note_ids)[:50]}
+        )
+    return len(set(note_ids))
+
+
+def waiting(session: Session, note_ids: Sequence[int]) -> Sequence[BillNote]:
+    """Those of the statements that wait for a second cashier."""
+    query = select(BillNote).where(BillNote.id.in_(note_ids), BillNote.status == "open").order_by(BillNote.id)
+    return session.scalars(query).all()
+
+
+def _open_line(session: Session, line_id: int) -> BillLine:
+    line = session.get(BillLine, line_id)
+    if line is None or line.fault is None:
+        raise NotSettleable(
+            f"流水 {line_id} 不存在或没有差异，请看 wxbot ledger check / line {line_id} is unknown or has no fault: wxbot ledger check"
+        )
+    return line
+
+
+def _settle(session: Session, note: BillNote, staff_id: int, now: datetime) -> None:
+    line = _open_line(session, note.line_id)
+    agreed = update(BillNote).where(BillNote.id == note.id, BillNote.status == "open")
+    cleared = update(BillLine).where(BillLine.id == line.id, BillLine.fault == note.fault)
+    if not changed(session, agreed.values(status="agreed", agreed_by=staff_id, agreed_at=now)) or not changed(
+        session, cleared.values(fault=None)
+    ):
+        raise NotSettleable(f"流水 {line.id} 刚刚有了变化，请重新查看 / line {line.id} has just changed: look again")
+    if note.fault == NOT_OURS:
+        debit, credit = ("external", "suspense") if line.kind == "income" else ("suspense", "external")
+        ledger.post(session, [Posting("bill", f"explained:{line.id}", debit, credit, line.amount_fen)], now)
