@@ -137,10 +137,10 @@ def take_everything(simulator: SimulatedWeChat, people: Sequence[dict[str, Any]]
                 simulator.control("POST", f"people/{person['id']}/transfers/{bill['transfer_bill_no']}/confirm")
 
 
-def sent_numbers(simulator: SimulatedWeChat) -> set[str]:
+def sent_numbers(simulator: SimulatedWeChat, channels: Sequence[str] = DIRECT) -> set[str]:
     """Every number that the bank carried out or holds, packets and transfers alike."""
     numbers: set[str] = set()
-    for channel in DIRECT:
+    for channel in channels:
         numbers |= {row["mch_billno"] for row in owed.orders_of(World(simulator.base), channel)}
     return numbers
 

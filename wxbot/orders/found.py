@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.orders.channels import CHANNELS
 from wxbot.transitions import Transitions
 
 FOUND_NEXT: Transitions = {
@@ -116,11 +115,6 @@ UNJUDGED = text("found_orders.status IN ('open', 'proposed')")
 """Word for word the condition of the partial index: SQLite uses it for nothing else."""
 
 HAS_MONEY = FoundOrder.state.not_in(WITHOUT_MONEY)
-
-
-def version_of(channel: str) -> str:
-    """The API version of a channel."""
-    return "v3" if CHANNELS[channel].api == "transfer" else "v2"
 
 
 def unjudged(session: Session, amounts: Iterable[int]) -> Sequence[FoundOrder]:

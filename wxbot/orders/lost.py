@@ -37,7 +37,11 @@ LOOK_AGAIN = timedelta(minutes=2)
 
 ENDED = ("received", "returned", "failed")
 
+ASK_LINE_AGAIN_S = 600.0
+
 _asking = threading.Lock()
+_asked_lines: dict[str, float] = {}
+"""Number of a bill's line → when this process asked about it."""
 
 
 def ask_due(runtime: Runtime) -> int:
@@ -80,7 +84,7 @@ def _ask_serials(runtime: Runtime, thaw: Thaw) -> int:
         attempts = range(1, min(9, max(3, numbers.attempts_known(session) + 2)) + 1)
         space = Space(
             settings.mch_id, numbers.days_between(thaw.known_until, max(thaw.frozen_at, thaw.known_until)),
-            numbers.epochs(session, settings), [*attempts], numbers.versions(settings),
+            numbers.epochs(session, settings), [*attempts], numbers.versions(session, settings),
         )  # fmt: skip
         witness_serial = lineage.found(session).witness_serial
     log.info("thaw_asks", days=len(space.days), until=f"{now:%Y%m%d}")
@@ -173,10 +177,12 @@ def _ask_bill_lines(runtime: Runtime, thaw: Thaw) -> int:
             BillLine.fault.is_not(None), BillLine.fault == bill_faults.NOT_OURS, BillLine.kind == "outgo",
             BillLine.mch_billno.startswith(runtime.settings.mch_id, autoescape=True), ~known.exists(), ~ours.exists(),
         )  # fmt: skip
-        lines = [number for number in session.scalars(foreign.limit(200)) if number and _is_number(runtime, number)]
+        versions = numbers.versions(session, runtime.settings)
+        lines = [number for number in session.scalars(foreign.limit(200)) if number and _is_due(runtime, number)]
     if not lines:
         return 0
-    asked = [(version, number) for number in lines for version in numbers.versions(runtime.settings)]
+    _asked_lines.update(dict.fromkeys(lines, time.monotonic()))
+    asked = [(version, number) for number in lines for version in versions]
     answers = numbers.ask_numbers(runtime, asked)
     with runtime.database.transaction() as session:
         keep(session, thaw.id, answers.found.values(), runtime.database.now(session))
@@ -189,8 +195,10 @@ def _ask_bill_lines(runtime: Runtime, thaw: Thaw) -> int:
     return len(answers.found)
 
 
-def _is_number(runtime: Runtime, number: str) -> bool:
-    return plan.NUMBER.fullmatch(number.removeprefix(runtime.settings.mch_id)) is not None
+def _is_due(runtime: Runtime, number: str) -> bool:
+    """Whether it has the form of our numbers, and was not asked about just now: WeChat may not know it any more."""
+    is_ours = plan.NUMBER.fullmatch(number.removeprefix(runtime.settings.mch_id)) is not None
+    return is_ours and time.monotonic() - _asked_lines.get(number, -ASK_LINE_AGAIN_S) >= ASK_LINE_AGAIN_S
 
 
 def awaited_days(session: Session, thaw: Thaw, now: datetime) -> list[str]:

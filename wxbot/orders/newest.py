@@ -75,7 +75,9 @@ def ask(runtime: Runtime, serials: int, attempts: tuple[int, ...]) -> tuple[Answ
         first = numbers.next_serial(session, settings.mch_id)
         since = numbers.all_known_until(session) or now
         days = numbers.days_between(since, now)
-        space = Space(settings.mch_id, days, numbers.epochs(session, settings), attempts, numbers.versions(settings))
+        space = Space(
+            settings.mch_id, days, numbers.epochs(session, settings), attempts, numbers.versions(session, settings)
+        )
         waiting = numbers.unsent(session, serials)
     asked = [
         numbers.ask_numbers(runtime, waiting),

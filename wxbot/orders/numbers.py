@@ -9,7 +9,9 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.budget import Budget
 from wxbot.clock import shanghai_day
+from wxbot.db import Base
 from wxbot.ledger import Entry
 from wxbot.logs import get_logger
 from wxbot.orders.channels import CHANNELS, Sighting
@@ -49,9 +51,23 @@ class Answers:
     asked: int = 0
 
 
-def versions(settings: Settings) -> tuple[str, ...]:
-    """The API versions that may have been used: v3 only with its key."""
-    return ("v2", "v3") if settings.api_v3_key.get_secret_value() else ("v2",)
+def versions(session: Session, settings: Settings) -> tuple[str, ...]:
+    """The API versions that are in use: by the settings, by an order, by a programme's own channel, v2 by any campaign. One
+    that the merchant has no right to would refuse every question, and the asking would never end."""
+    programmes = Base.metadata.tables["programmes"]
+    used = {settings.payout_channel, *session.scalars(select(programmes.c.channel).distinct())}
+    used |= {name for name in CHANNELS if session.scalar(select(Order.id).where(Order.channel == name).limit(1))}
+    if session.scalar(select(Budget.id).where(Budget.kind == "campaign").limit(1)):
+        used.add("hbpreorder")
+    found = {version_of(name) for name in used if name in CHANNELS}
+    if not settings.api_v3_key.get_secret_value():
+        found -= {"v3"}
+    return tuple(sorted(found))
+
+
+def version_of(channel: str) -> str:
+    """The API version of a channel."""
+    return "v3" if CHANNELS[channel].api == "transfer" else "v2"
 
 
 def all_known_until(session: Session) -> datetime | None:
@@ -164,7 +180,7 @@ def unsent(session: Session, limit: int) -> list[tuple[str, str]]:
     """The oldest numbers that were never sent, as (version, number): if WeChat knows one, a later database has sent it."""
     query = select(Order.channel, Order.mch_billno).where(Order.status == "planned", Order.sends == 0)
     rows = session.execute(query.order_by(Order.id).limit(limit)).all()
-    return [("v3" if CHANNELS[channel].api == "transfer" else "v2", number) for channel, number in rows]
+    return [(version_of(channel), number) for channel, number in rows]
 
 
 def attempts_known(session: Session) -> int:

@@ -10,7 +10,7 @@ from wxbot import lineage
 from wxbot.budget import Budget
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders import found, limits
+from wxbot.orders import found, limits, numbers
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.orders.plan import BudgetSpent, fault_of, plan_orders
@@ -138,11 +138,20 @@ def _held_after_restore(session: Session, payouts: Sequence[Payout]) -> dict[int
         query = select(Release.payout_id).where(Release.decided_by.is_not(None))
         released = set(session.scalars(query.where(Release.payout_id.in_([payout.id for payout in payouts]))))
         held = {payout.id: "bill" for payout in payouts if payout.id not in released}
-    for each in found.unjudged(session, {payout.amount_fen for payout in payouts}):
-        for payout in payouts:
-            if found.may_be(each, payout.openid, payout.amount_fen, found.version_of(payout.channel), payout.texts):
-                held[payout.id] = "found"
-    return held
+    return held | dict.fromkeys(_may_be_paid(session, payouts), "found")
+
+
+def _may_be_paid(session: Session, payouts: Sequence[Payout]) -> set[int]:
+    """Those that a found order nobody has judged may have paid."""
+    if not payouts:
+        return set()
+    unjudged = found.unjudged(session, {payout.amount_fen for payout in payouts})
+    return {
+        payout.id
+        for each in unjudged
+        for payout in payouts
+        if found.may_be(each, payout.openid, payout.amount_fen, numbers.version_of(payout.channel), payout.texts)
+    }
 
 
 def _unsendable(settings: Settings, payout: Payout) -> str | None:
@@ -156,16 +165,18 @@ def _unsendable(settings: Settings, payout: Payout) -> str | None:
 
 def held_back(session: Session, order_ids: Sequence[int]) -> list[int]:
     """Orders that must not be sent any more, of those about to be sent for the first time: the person was blocked or the
-    programme closed after the order was placed, which may be a night ago (money I16, F23). Their payouts wait again."""
+    programme closed after the order was placed, which may be a night ago (money I16, F23); or a restored database planned it,
+    and a later number, which it has lost, may have paid it since. Their payouts wait again."""
     query = select(Payout, Programme).join(Programme, Programme.id == Payout.programme_id)
-    found = session.execute(query.where(Payout.order_id.in_(order_ids))).all()
-    blocked = _blocked(session, {payout.openid for payout, _ in found})
+    planned = session.execute(query.where(Payout.order_id.in_(order_ids))).all()
+    blocked = _blocked(session, {payout.openid for payout, _ in planned})
+    paid = _may_be_paid(session, [payout for payout, _ in planned])
     return [
         payout.order_id
-        for payout, programme in found
+        for payout, programme in planned
         if payout.order_id is not None
-        and (payout.openid in blocked or not programme.is_open or programme.needs_binding)
-        and _why_not(session, payout)
+        and (payout.openid in blocked or not programme.is_open or programme.needs_binding or payout.id in paid)
+        and (payout.id in paid or _why_not(session, payout))
     ]
 
 

@@ -16,8 +16,9 @@ from wxbot.ledger import Posting
 from wxbot.money import yuan
 from wxbot.orders import quotas
 from wxbot.orders.channels import CHANNELS, DIRECT, Wish
-from wxbot.orders.found import FoundOrder, version_of
+from wxbot.orders.found import FoundOrder
 from wxbot.orders.models import DEAD, Evidence, Order
+from wxbot.orders.numbers import version_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout
 from wxbot.payouts.request import wish_of
 from wxbot.settings import Settings

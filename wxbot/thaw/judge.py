@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
 from wxbot.orders import limits
-from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, may_be, version_of
+from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, may_be
+from wxbot.orders.numbers import version_of
 from wxbot.payouts.models import Payout
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
