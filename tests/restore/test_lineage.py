@@ -8,13 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Cast
-from tests.payouts.stories import at_bank, fund, owe, payout_of, sound
+from tests.payouts.stories import at_bank, fund, orders_of, owe, pass_time, payout_of, sound
 from tests.restore.copies import Copies, machine
 from tests.servers import SimulatedWeChat
 from wxbot import lineage
 from wxbot.lineage import Lineage, Witness
+from wxbot.orders.channels import Sighting
+from wxbot.orders.found import Thaw
+from wxbot.orders.lost import keep
 from wxbot.orders.newest import prove_due
+from wxbot.orders.numbers import Unknown
 from wxbot.payouts import request
+from wxbot.payouts.order import order_due
 from wxbot.payouts.request import BadPayout
 from wxbot.runtime import Runtime
 from wxbot.worker import run_task, run_until_quiet
@@ -201,3 +206,29 @@ def test_what_is_approved_while_it_is_frozen_is_refused_with_a_sentence(runtime:
         request.approve(session, payout_id, 2, seen, runtime.clock.now())
     assert lineage.reopen(runtime, line_of(runtime).database_id)
     assert line_of(runtime).generation > 9 and lineage.may_send(runtime)
+
+
+def test_a_number_planned_before_the_copy_is_not_sent_when_a_later_one_may_have_paid(
+    runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
+) -> None:
+    """The copy has an order that was called off since, and its payout was paid by a second number, which the copy lost."""
+    assert lineage.may_send(runtime)
+    programme_id = fund(runtime)
+    payout_id = owe(runtime, programme_id, cast.ming.openid, 880)
+    assert order_due(runtime) == 1
+    (planned,) = orders_of(runtime, payout_id)
+    seen = Sighting("received", 880, cast.ming.openid)
+    with runtime.database.transaction() as session:
+        now = runtime.clock.now()
+        thaw = Thaw(step="judging", frozen_at=now, known_until=now, first_serial=2, next_serial=1002, unknown_in_a_row=1000,
+                    asked=1, refusal="", bills_read_at=now)  # fmt: skip
+        session.add(thaw)
+        session.flush()
+        number = f"{planned.mch_billno[:-2]}22"
+        keep(session, thaw.id, [Unknown(2, number, "v2", seen)], now)
+    run_until_quiet(runtime)
+    pass_time(runtime, simulator, 120)
+    assert at_bank(simulator) == {}
+    payout = payout_of(runtime, payout_id)
+    assert (payout.status, payout.hold) == ("approved", "found")
+    sound(runtime)

@@ -30,11 +30,19 @@ from tests.restore.offices import (
 )
 from tests.servers import SimulatedWeChat
 from wxbot import lineage
+from wxbot.clock import SHANGHAI
 from wxbot.orders import lost, newest
 from wxbot.payouts.models import Payout
 from wxbot.payouts.refusals import Refused
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
+
+
+def next_night_s(runtime: Runtime) -> float:
+    """Seconds until half past midnight in Shanghai: another day, and no packet has gone back yet."""
+    local = runtime.clock.now().astimezone(SHANGHAI)
+    night = (local + timedelta(days=1)).replace(hour=0, minute=30, second=0)
+    return (night - local).total_seconds()
 
 
 def lose_everything(runtime: Runtime) -> None:
@@ -84,12 +92,13 @@ def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
     sent = len(sent_numbers(simulator))
     assert sent == paid + listed
     take_everything(simulator, [*waiting[: paid // 2], *on_list[: listed // 2]])
+    simulator.advance(next_night_s(runtime))  # a number that the copy gives out now carries another day
     lose_everything(runtime)
 
     with machine(runtime, copy, tmp_path / "bare") as restored:
         work(restored)
-        assert thaw_of(restored).step != "opened" and not lineage.may_send(restored)
         assert len(sent_numbers(simulator)) == sent, "a copy has paid somebody before anybody looked"
+        assert thaw_of(restored).step != "opened" and not lineage.may_send(restored)
         with pytest.raises(Refused, match="frozen"):
             approve_list(restored, list_id, 2)
         until_asked(restored)
