@@ -9,20 +9,21 @@ ARG PIP_INDEX_URL
 ARG npm_config_registry
 # What only some need: tencent, aliyun, s3.
 ARG EXTRAS=""
-SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # Debian keeps one version of each package in a release, and replaces it for security: a pinned one would soon be gone.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+# The libraries first: they change less often than wxbot, and a build that finds them done is quick.
+COPY requirements requirements
+RUN set -- --requirement requirements/run.lock \
+    && for extra in ${EXTRAS}; do set -- "$@" --requirement "requirements/${extra}.lock"; done \
+    && python3 -m venv /opt/wxbot/venv \
+    && /opt/wxbot/venv/bin/pip install --no-cache-dir --require-hashes "$@"
 COPY . .
 RUN python3 scripts/install.py assets \
-    && .venv/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheel .
-RUN locks=(--requirement requirements/run.lock) \
-    && for extra in ${EXTRAS}; do locks+=(--requirement "requirements/${extra}.lock"); done \
-    && python3 -m venv /opt/wxbot/venv \
-    && /opt/wxbot/venv/bin/pip install --no-cache-dir --require-hashes "${locks[@]}" \
+    && .venv/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheel . \
     && /opt/wxbot/venv/bin/pip install --no-cache-dir --no-deps --no-index /wheel/*.whl
 
 FROM ${BASE}
