@@ -21,7 +21,7 @@ from wxbot.settings import Settings
 
 UV = Path(sys.executable).with_name("uv")
 LOCKS = ROOT / "requirements"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 """How long a part may take until it answers; others may be using the machine."""
 
 IMPORT_EVERYTHING = """
