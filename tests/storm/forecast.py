@@ -63,6 +63,11 @@ class Event:
     sky: dict[str, Fault] | None = None
     """The faults from now on; None leaves those of before."""
 
+    @property
+    def lasts_s(self) -> float:
+        """How long it takes, as far as that is planned."""
+        return self.seconds if self.kind.startswith(("hold", "fill")) else 1.0
+
 
 def plan(
     seed: int, lasts_s: float, kinds: Sequence[str] = WHOLE, gap_s: tuple[float, float] = (0.5, 5.0)
@@ -79,7 +84,7 @@ def plan(
             sky = skies[turn % len(skies)] if not is_turned else None
             seconds = _lasts(kind, dice)
             events.append(Event(at_s, kind, dice.randrange(2), seconds, sky))
-            at_s += seconds if kind.startswith(("hold", "fill")) else 1.0
+            at_s += events[-1].lasts_s
     return [event for event in events if event.at_s < lasts_s]
 
 

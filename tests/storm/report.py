@@ -25,7 +25,7 @@ def figures(seed: int, seconds: float, storm: Storm, crowd: Crowd, verdict: Verd
         "returned_fen": verdict.returned_fen, "payouts": dict(sorted(verdict.ends.items())),
         "people_did": dict(sorted(crowd.did.items())),
         "seconds_without_sending": [silence.seconds for silence in storm.silences],
-        "left_out": storm.deployment.left_out + [f"{name}: {n} times" for name, n in sorted(storm.left_out.items())],
+        "notes": storm.notes[:20], "left_out": storm.deployment.left_out + [f"{name}: {n} times" for name, n in sorted(storm.left_out.items())],
         "violations": verdict.violations,
         "blames": {name: sentences[:20] for name, sentences in sorted(verdict.blames.items()) if sentences},
     }  # fmt: skip

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,12 +18,13 @@ import redis as redis_client
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.storm.boxes import Box, Deployment, Part
+from tests.storm.boxes import READY_S, Box, Deployment, Part
 from tests.storm.crowd import Crowd
 from tests.storm.forecast import Event
+from wxbot import heartbeat
 from wxbot.demo.actors import StoryProblem
 from wxbot.demo.weather import BILL, PACKET, Weather
-from wxbot.orders.models import Order
+from wxbot.orders.models import MerchantLine, Order
 from wxbot.private_servers import ServerProblem
 
 SENDS = (f"/{PACKET}", f"/{BILL}", "/mmpaymkttransfers/hbpreorder")
@@ -31,6 +32,9 @@ DUE_AT_LEAST = 60
 """Orders that must be due when the sender is killed, so that a silence means something."""
 
 LONGEST_SILENCE_S = 90
+LATELY_S = 6
+"""A worker that ended a task so lately is at work."""
+
 LOOK_S = 0.05
 CHUNK, MOST_CHUNKS = 65_536, 20_000
 """More than the largest of the small file systems has room for."""
@@ -62,12 +66,20 @@ class Storm:
         self.faults = Weather(self.crowd.world)
         self._log_n = 0
 
-    def rage(self, plan: list[Event], say: Callable[[str], None]) -> None:
-        """Carry the plan out, then let the sun shine: no faults, every part running."""
-        began = time.monotonic()
+    def rage(self, plan: Sequence[Event], lasts_s: float, say: Callable[[str], None]) -> None:
+        """Carry the plan out, then let the sun shine: no faults, every part running.
+
+        What took longer than planned moves the rest on, so that events never fall together; what then would come after
+        `lasts_s` does not come.
+        """
+        began, before_s = time.monotonic(), 0.0
         for event in plan:
-            time.sleep(max(0.0, began + event.at_s - time.monotonic()))
-            say(f"{time.monotonic() - began:6.1f} s  {event.kind}  {event.seconds:g}  {', '.join(event.sky or ())}")
+            time.sleep(max(0.0, event.at_s - before_s))
+            before_s = event.at_s + event.lasts_s
+            now_s = time.monotonic() - began
+            if now_s > lasts_s:
+                break
+            say(f"{now_s:6.1f} s  {event.kind}  {event.seconds:g}  {', '.join(event.sky or ())}")
             self._meet(event)
         self.faults.clear()
         self.deployment.heal()
@@ -136,26 +148,36 @@ class Storm:
         self.deployment.redis.start()
 
     def _kill_sender(self, event: Event, _box: Box) -> bool:
-        """In calm weather, with many orders due: kill the worker that speaks with WeChat Pay, and see when sending goes on."""
+        """In calm weather, with both workers at work and many orders due: kill the one that speaks with WeChat Pay, and see
+        when the next request reaches the bank."""
         self.faults.clear()
+        if not self._wait(self._all_workers_work, READY_S):
+            self.notes.append("kill_sender: a worker was not at work")
+            return False
         self._make_work()
         self._sends()
-        if not self._wait_for_send(20):
-            self.notes.append("kill_sender: nothing was being sent")
+        if not self._wait(lambda: self._sends() > 0, LONGEST_SILENCE_S) or (due := self._due()) < DUE_AT_LEAST:
+            self.notes.append("kill_sender: too little was being sent")
             return False
-        due = self._due()
         port = self.deployment.wechat.https_port
         sender = max((box.worker for box in self.deployment.boxes), key=lambda part: part.connections_to(port))
         sender.kill()
         self._sends()
         began = time.monotonic()
-        self._wait_for_send(LONGEST_SILENCE_S)
-        seconds = time.monotonic() - began
-        if due >= DUE_AT_LEAST:
-            self.silences.append(Silence(sender.name, due, round(seconds, 1)))
+        self._wait(lambda: self._sends() > 0, LONGEST_SILENCE_S)
+        self.silences.append(Silence(sender.name, due, round(time.monotonic() - began, 1)))
         time.sleep(event.seconds)
         sender.start()
-        return due >= DUE_AT_LEAST
+        return True
+
+    def _all_workers_work(self) -> bool:
+        """Whether each worker has ended a task well within the last seconds."""
+        try:
+            with redis_client.Redis.from_url(self.deployment.redis.url, decode_responses=True) as connection:
+                heard = {each.pid for each in heartbeat.workers(connection) if each.age_s < LATELY_S}
+        except redis_client.RedisError:
+            return False
+        return heard >= {box.worker.pid for box in self.deployment.boxes}
 
     def _make_work(self) -> None:
         deadline = time.monotonic() + 30
@@ -167,9 +189,11 @@ class Storm:
             time.sleep(1.5)
 
     def _due(self) -> int:
-        """Orders that could be sent now."""
+        """Orders that could be sent now; none while the line is stopped, when one a minute is tried."""
         try:
             with self.crowd.database.reading() as session:
+                if session.scalar(select(func.count()).where(MerchantLine.stopped_code.is_not(None))):
+                    return 0
                 now = self.crowd.clock.now()
                 query = select(func.count(Order.id)).where(Order.status == "planned", Order.send_after <= now)
                 return int(session.execute(query).scalar_one())
@@ -182,13 +206,13 @@ class Storm:
         self._log_n = page["last"]
         return sum(row["method"] == "POST" and row["path"] in SENDS for row in page["log"])
 
-    def _wait_for_send(self, seconds: float) -> bool:
+    def _wait(self, is_so: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            if self._sends():
-                return True
+        while not is_so():
+            if time.monotonic() > deadline:
+                return False
             time.sleep(LOOK_S)
-        return False
+        return True
 
     # --- everything else ------------------------------------------------------------------------------------------
 
