@@ -24,6 +24,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import health, lineage, logs, oauth
+from wxbot.alerts import admin as alerts
+from wxbot.alerts.tell import Watchman
 from wxbot.callback import CallbackDoor, Chunks
 from wxbot.campaigns import admin as campaigns
 from wxbot.cookies import Cookies
@@ -32,6 +34,7 @@ from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.keys import sentinel
+from wxbot.metrics import exposition
 from wxbot.orders import admin as orders
 from wxbot.orders import notify
 from wxbot.payouts import admin as payouts
@@ -77,6 +80,7 @@ class Door:
 
 DOORS: tuple[Door, ...] = (
     Door("", health.blueprint, "public", "machine"),
+    Door("", exposition.blueprint, "public", "machine"),
     Door("", public_files, "public", "machine"),
     Door("/oauth", oauth.blueprint, "public", "phone"),
     Door("/pay", notify.blueprint, "public", "machine"),
@@ -99,6 +103,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", marks.blueprint, "staff", "console"),
     Door("/admin", vouchers.blueprint, "staff", "console"),
     Door("/admin", timeline.blueprint, "staff", "console"),
+    Door("/admin", alerts.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
@@ -361,6 +366,7 @@ def application() -> Flask:
     sentinel.require_if_reachable(runtime)
     app = create_app(runtime)
     lineage.look_at_start(runtime)
+    Watchman(runtime).start()
     return app
 
 

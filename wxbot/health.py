@@ -11,7 +11,7 @@ from wxbot.runtime import Runtime
 log = logs.get_logger(__name__)
 blueprint = Blueprint("health", __name__)
 
-FOR_MACHINES = frozenset({"/healthz", "/readyz"})
+FOR_MACHINES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Addresses that answer whatever the Host header says: probes ask by IP address, or (HTTP/1.0) name no host at all.
 They write no links and set no cookies, so that a foreign name can do nothing here (security S69)."""
 

@@ -1,5 +1,6 @@
 """Every table in one import, for migrations and tests; nothing else needs it."""
 
+from wxbot.alerts import models as alerts
 from wxbot.budget import Budget
 from wxbot.campaigns import models as campaigns
 from wxbot.db import Base
@@ -7,6 +8,7 @@ from wxbot.draws import models as draws
 from wxbot.keys import sentinel as keys
 from wxbot.ledger import Entry
 from wxbot.lineage import Lineage
+from wxbot.metrics import models as metrics
 from wxbot.orders import found
 from wxbot.orders import models as orders
 from wxbot.payouts import models as payouts
@@ -26,10 +28,12 @@ __all__ = [
     "Cut",
     "Entry",
     "Lineage",
+    "alerts",
     "campaigns",
     "draws",
     "found",
     "keys",
+    "metrics",
     "orders",
     "payouts",
     "people",

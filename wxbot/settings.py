@@ -19,7 +19,7 @@ SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
 SECRET_FILE_FIELDS = (
     "secret_key", "appsecret", "callback_token", "aes_key", "pay_key", "api_v3_key", "database_url", "redis_url",
     "sms_secret_key", "s3_secret_key", "secret_key_old", "callback_token_old", "aes_key_old",
-    "api_v3_key_old",
+    "api_v3_key_old", "metrics_key", "alert_targets",
 )  # fmt: skip
 """Settings that may also be given as WXBOT_<NAME>_FILE, the path of a file that holds the value."""
 
@@ -132,6 +132,10 @@ class Settings(BaseSettings):
     keep_dialogues_days: int = Field(default=30, ge=0)
     keep_notices_days: int = Field(default=365, ge=0)
     keep_texts_days: int = Field(default=30, ge=0)
+    metrics_key: SecretStr = SecretStr("")
+    alert_targets: SecretStr = SecretStr("")
+    alert_remind_hours: int = Field(default=12, ge=1, le=168)
+    alert_balance_fen: int = Field(default=0, ge=0)
 
     api_base: str = "https://api.weixin.qq.com"
     mch_base: str = "https://api.mch.weixin.qq.com"
@@ -193,6 +197,23 @@ class Settings(BaseSettings):
     def _is_kept_half_a_year(cls, value: int) -> int:
         if 0 < value < LEAST_EVIDENCE_DAYS:
             raise ValueError(f"is {LEAST_EVIDENCE_DAYS} or more: logs must be kept for six months; 0 keeps for ever")
+        return value
+
+    @field_validator("metrics_key")
+    @classmethod
+    def _is_long_key(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < 16:
+            raise ValueError("needs at least 16 characters nobody can guess, or leave it empty: no /metrics then")
+        return value
+
+    @field_validator("alert_targets")
+    @classmethod
+    def _are_targets(cls, value: SecretStr) -> SecretStr:
+        for place, target in enumerate(value.get_secret_value().split(), 1):
+            if "://" not in target:
+                raise ValueError(
+                    f"target {place} is no address; write addresses like wecombot://KEY, separated by spaces"
+                )
         return value
 
     @model_validator(mode="after")

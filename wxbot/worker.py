@@ -15,10 +15,12 @@ from celery import Celery, signals
 from celery.utils.log import LoggingProxy
 
 from wxbot import invariants, ledger, lineage, retention
+from wxbot.alerts.tell import tell_due as tell_alerts
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.draws import bind
 from wxbot.heartbeat import Heartbeat
 from wxbot.logs import configure, get_logger, worked
+from wxbot.metrics.models import note_run
 from wxbot.orders.bill import fetch_bills
 from wxbot.orders.lost import ask_due
 from wxbot.orders.newest import prove_due
@@ -90,16 +92,18 @@ def seal(runtime: Runtime) -> int:
 
 def check(runtime: Runtime) -> int:
     """Run the invariants that cost little; anything but 0 is an alarm."""
-    return _alarm(invariants.check(runtime.database, invariants.QUICK))
+    return _alarm(runtime, "quick", invariants.check(runtime.database, invariants.QUICK))
 
 
 def audit(runtime: Runtime) -> int:
     """Run every invariant over all rows; anything but 0 is an alarm."""
-    return _alarm(invariants.check(runtime.database))
+    return _alarm(runtime, "audit", invariants.check(runtime.database))
 
 
-def _alarm(found: dict[str, int]) -> int:
+def _alarm(runtime: Runtime, run: str, found: dict[str, int]) -> int:
     broken = {name: rows for name, rows in found.items() if rows}
+    with runtime.database.transaction() as session:
+        note_run(session, run, broken, runtime.database.now(session))
     if broken:
         log.error("invariants_broken", **broken)
     return sum(broken.values())
@@ -138,6 +142,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "vouchers.erase": voucher_erasure.erase_due,
     "retention.sweep": retention.sweep,
     "ledger.seal": seal,
+    "alerts.tell": tell_alerts,
     "invariants.check": check,
     "invariants.audit": audit,
 }
@@ -166,6 +171,7 @@ INTERVALS: dict[str, float] = {
     "payouts.erase": 600.0,
     "retention.sweep": 600.0,
     "ledger.seal": 15.0,
+    "alerts.tell": 15.0,
     "invariants.check": 60.0,
     "invariants.audit": 3600.0,
 }

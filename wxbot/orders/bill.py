@@ -36,7 +36,8 @@ class UnreadableBill(ValueError):
 
 @dataclass(frozen=True)
 class FundLine:
-    """One line of the bill: `amount_fen` is positive, `is_income` says which way it went."""
+    """One line of the bill: `amount_fen` is positive, `is_income` says which way it went. `at` is WeChat's text, in the order
+    of time; `balance_fen` is what the account held after it, None when the bill does not say."""
 
     number: str
     detail_id: str
@@ -44,6 +45,8 @@ class FundLine:
     kind: str
     is_income: bool
     amount_fen: int
+    at: str = ""
+    balance_fen: int | None = None
 
 
 def parse_bill(text: str) -> list[FundLine]:
@@ -77,7 +80,21 @@ def _line(row: list[str]) -> FundLine:
         amount_fen = parse_yuan(row[6])
     except NotMoney as error:
         raise UnreadableBill("a line of the bill has no amount") from error
-    return FundLine(row[2], row[1], row[10], row[3], row[5] == "收入", amount_fen)
+    return FundLine(row[2], row[1], row[10], row[3], row[5] == "收入", amount_fen, row[0], _balance_fen(row[7]))
+
+
+def _balance_fen(text: str) -> int | None:
+    """The balance after a line; a bill that does not say it readably is still a bill."""
+    try:
+        return parse_yuan(text)
+    except NotMoney:
+        return None
+
+
+def closing_fen(lines: list[FundLine]) -> int | None:
+    """What the account held at the end of the day: after the latest line that says it, None without one."""
+    told = [(line.at, place) for place, line in enumerate(lines) if line.balance_fen is not None]
+    return lines[max(told)[1]].balance_fen if told else None
 
 
 def fetch_bills(runtime: Runtime) -> int:
@@ -145,7 +162,8 @@ def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) 
                      order_id=order.id if order else None, fault=fault, at=now)
         )  # fmt: skip
     of_day = update(BillDay).where(BillDay.day == day)
-    changed(session, of_day.values(lines=len(lines), faults=BillDay.faults + faults, read_at=now))
+    values = {"lines": len(lines), "faults": BillDay.faults + faults, "closing_fen": closing_fen(lines), "read_at": now}
+    changed(session, of_day.values(**values))
     if faults:
         log.error("bill_differs", day=day, faults=faults)
     return faults

@@ -234,4 +234,6 @@ class BillDay(Base):
     day: Mapped[str] = mapped_column(String(8), primary_key=True)
     lines: Mapped[int] = mapped_column(Integer)
     faults: Mapped[int] = mapped_column(Integer)
+    closing_fen: Mapped[int | None] = mapped_column(BigInteger)
+    """What the merchant's account held after the day's last line; None for a day without lines."""
     read_at: Mapped[datetime]

@@ -1,0 +1,51 @@
+"""The console's page about alerts: what is wrong, since when, who is told, and a button that tries the way there."""
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.alerts import book, targets
+from wxbot.alerts.words import Words
+from wxbot.staff.console import guard, log_action, role_required, runtime, tell
+
+blueprint = guard(Blueprint("alerts", __name__))
+
+
+@blueprint.get("/alerts")
+@role_required("admin", "cashier")
+def index() -> str:
+    """What is wrong now, what was lately, and the targets, masked."""
+    with runtime().database.reading() as session:
+        wrong, over = book.current(session), book.lately(session)
+    settings = runtime().settings
+    ways = targets.read(settings.alert_targets.get_secret_value())
+    return render_template(
+        "console/alerts.html", wrong=wrong, over=over, targets=ways, remind_hours=settings.alert_remind_hours,
+    )  # fmt: skip
+
+
+@blueprint.post("/alerts/test")
+@role_required("admin")
+def try_targets() -> BaseResponse:
+    """Send a test message to every target, and show how it went with each."""
+    settings = runtime().settings
+    w = Words(settings.locale)
+    ways = targets.read(settings.alert_targets.get_secret_value())
+    sent = targets.send(ways, f"{settings.brand} {w.title}", w.test)
+    good = sum(delivery.is_good for delivery in sent)
+    log_action("alert_test", "targets", "done" if good == len(sent) else "refused", targets=len(sent), good=good)
+    if not sent:
+        tell(gettext("还没有设置报警目标（WXBOT_ALERT_TARGETS）。"), "warning")
+    for delivery in sent:
+        if delivery.is_good:
+            tell(gettext("%(name)s：已送达。", name=delivery.shown))
+        else:
+            tell(gettext("%(name)s：没有送达（%(reason)s）。", name=delivery.shown, reason=delivery.reason), "danger")
+    return redirect(url_for("alerts.index"), 303)
+
+
+@blueprint.app_template_global("alerts_wrong")
+def alerts_wrong() -> int:
+    """How many things are wrong now, for the overview."""
+    with runtime().database.reading() as session:
+        return len(book.current(session))

@@ -1,0 +1,107 @@
+"""What is wrong, from a snapshot: pure rules, each condition with a key that stays the same as long as it lasts."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from wxbot.alerts.words import Words
+from wxbot.clock import SHANGHAI
+from wxbot.heartbeat import Worker
+from wxbot.metrics.snapshot import Snapshot
+from wxbot.money import yuan
+from wxbot.orders.words import meaning_of
+from wxbot.settings import Settings
+
+ENDS_WITHIN = timedelta(hours=4)
+"""An account that is empty sooner than this at the present pace is worth an alert."""
+
+CERTIFICATE_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something that is wrong now: its key, its kind, a sentence in the deployment's language, the console's page."""
+
+    key: str
+    kind: str
+    text: str
+    path: str = "/admin/alerts"
+
+
+def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
+    """Everything that the worker alerts of, the worst first; whether workers live is asked elsewhere (`of_workers`)."""
+    w = Words(settings.locale)
+    found = []
+    if seen.frozen_why is not None:
+        found.append(Condition("frozen", "frozen", w.frozen))
+    if seen.broken:
+        rules = ", ".join(f"{name} ({rows})" for name, rows in sorted(seen.broken.items()))
+        found.append(Condition("broken", "broken", w("broken", rules=rules), "/admin/ledger"))
+    found += _stops(seen, settings, w)
+    is_zh = settings.locale.startswith("zh")
+    found += [
+        Condition(f"bill:{each.kind}"[:64], "bill", each.zh if is_zh else each.en, "/admin/ledger")
+        for each in seen.bill
+    ]
+    if n := seen.orders.get("manual", 0):
+        found.append(Condition("manual", "manual", w("manual", n=n), "/admin/orders"))
+    if seen.orders_stuck:
+        found.append(Condition("stuck", "stuck", w("stuck", n=seen.orders_stuck), "/admin/orders?status=unknown"))
+    found += _balance(seen, settings, w) + _certificates(seen, w)
+    found += [
+        Condition(f"campaign:{campaign_id}", "campaign", w("empty_campaign", id=campaign_id), f"/admin/campaigns/{campaign_id}")
+        for campaign_id in seen.empty_campaigns
+    ]  # fmt: skip
+    return found
+
+
+def _stops(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
+    found = []
+    for stop in seen.stops:
+        text = w.stopped_by_staff
+        if not stop.is_by_staff:
+            channel = "transfer_bills" if stop.line == "v3" else "sendredpack"
+            meaning = meaning_of(channel, stop.code).said.within(settings.locale)
+            text = w("stopped_by_error", line=stop.line, code=stop.code, meaning=meaning)
+        found.append(Condition(f"stopped:{stop.line}", "stopped", text, "/admin/orders"))
+    return found
+
+
+def _balance(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
+    """One condition at most: empty soon says more than low."""
+    if seen.balance is None:
+        return []
+    held, least_fen = seen.balance, settings.alert_balance_fen
+    said = {"yuan": yuan(max(0, held.balance_fen)), "until": _local(held.bill_until, "%m-%d %H:%M")}
+    if held.empty_at is not None and held.empty_at - seen.at < ENDS_WITHIN:
+        return [Condition("balance", "balance", w("balance_ends", at=_local(held.empty_at, "%H:%M"), **said))]
+    if held.balance_fen < least_fen:
+        return [Condition("balance", "balance", w("balance_low", least=yuan(least_fen), **said))]
+    return []
+
+
+def _certificates(seen: Snapshot, w: Words) -> list[Condition]:
+    found = []
+    for name, ends in sorted(seen.certificates.items()):
+        days = (ends - seen.at).days
+        if days < CERTIFICATE_DAYS:
+            sentence = "certificate_over" if ends <= seen.at else "certificate"
+            text = w(sentence, file=name, day=_local(ends, "%Y-%m-%d"), days=days)
+            found.append(Condition(f"certificate:{name}"[:64], "certificate", text))
+    return found
+
+
+def of_workers(workers: list[Worker], settings: Settings) -> list[Condition]:
+    """Whether workers live, as a web process sees it: none at all, or some that fell silent without being stopped."""
+    w = Words(settings.locale)
+    silent = [worker for worker in workers if not worker.is_alive]
+    alive = len(workers) - len(silent)
+    if alive == 0:
+        return [Condition("worker", "worker", w.no_worker)]
+    if silent:
+        hosts = ", ".join(sorted({worker.host for worker in silent}))[:100]
+        return [Condition("worker", "worker", w("lost_worker", silent=len(silent), alive=alive, hosts=hosts))]
+    return []
+
+
+def _local(moment: datetime, form: str) -> str:
+    return moment.astimezone(SHANGHAI).strftime(form)
