@@ -83,12 +83,13 @@ def _way(address: str, asset: AppriseAsset) -> NotifyBase | None:
 
 
 def _shown(address: str, way: NotifyBase | None) -> str:
-    """The service and the last characters of nothing secret: apprise masks keys, the rest is cut."""
+    """The service and its host, or a robot's key as apprise masks it: users, paths and queries of an address may be secrets."""
     scheme = address.partition("://")[0][:20]
     if way is None:
         return f"{scheme}://…"
     name = str(way.service_name or scheme)
-    return f"{name} · {way.url(privacy=True).partition('?')[0]}"[:120]
+    place = way.url(privacy=True).partition("://")[2].partition("?")[0].partition("/")[0].rpartition("@")[2]
+    return f"{name} · {scheme}://{place}"[:120]
 
 
 def send(targets: Sequence[Target], title: str, body: str) -> list[Delivery]:
