@@ -270,6 +270,34 @@ def test_the_command_names_wrong_settings(tmp_path: Path, monkeypatch: pytest.Mo
     assert "WXBOT_SECRET_KEY" in seen["checks"][0]["en"]
 
 
+@pytest.mark.parametrize(
+    ("trusted", "seen", "verdict"), [(0, 0, "good"), (0, 1, "bad"), (1, 1, "good"), (1, 0, "bad"), (2, 1, "bad")]
+)
+def test_proxies_that_stand_in_front_are_those_of_the_settings(
+    settings: Settings, trusted: int, seen: int, verdict: str
+) -> None:
+    changed = change(settings, trusted_proxies=trusted, public_url=f"http://127.0.0.1:{free_port()}")
+    app = create_app(changed)
+
+    def proxied(environ: dict[str, Any], start_response: Any) -> Any:
+        """What nginx does: the header is the visitor's address, whatever the visitor wrote there."""
+        if seen:
+            environ["HTTP_X_FORWARDED_FOR"] = "192.0.2.7"
+        return app.wsgi_app(environ, start_response)
+
+    server = make_server("127.0.0.1", int(changed.public_url.rpartition(":")[2]), proxied, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with closing(Runtime(changed)) as runtime:
+            finding = CHECKS["proxies"](runtime)
+    finally:
+        server.shutdown()
+        server.server_close()
+        app.extensions["wxbot"].close()
+    assert finding.verdict == verdict
+    assert verdict == "good" or "WXBOT_TRUSTED_PROXIES" in finding.mend
+
+
 def test_every_way_to_mend_is_said_in_both_languages() -> None:
     """A command reads the same in both; whatever has Chinese words in it has its English beside it."""
     said_once = []

@@ -1,7 +1,7 @@
 """Two addresses for the machine that looks after this one; they tell nothing else, no version either (security S87)."""
 
 import redis
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,10 +16,19 @@ FOR_MACHINES = frozenset({"/healthz", "/readyz", "/metrics"})
 They write no links and set no cookies, so that a foreign name can do nothing here (security S69)."""
 
 
+PROXIES_HEADER = "X-Proxies-Seen"
+"""Set on /healthz while as many proxies stand in front as nobody has said; `wxbot doctor` looks for it."""
+
+
 @blueprint.get("/healthz")
 def alive() -> Response:
     """This process answers; nothing else is asked."""
-    return Response("ok", mimetype="text/plain")
+    response = Response("ok", mimetype="text/plain")
+    seen = len(request.headers.get("X-Forwarded-For", "").split(",")) if "X-Forwarded-For" in request.headers else 0
+    runtime: Runtime = current_app.extensions["wxbot"]
+    if seen != runtime.settings.trusted_proxies:
+        response.headers[PROXIES_HEADER] = str(seen)
+    return response
 
 
 @blueprint.get("/readyz")

@@ -161,7 +161,9 @@ class Settings(BaseSettings):
     def _is_base_url(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-            raise ValueError("must be http(s)://host[:port] without query, for example https://shop.example.com")
+            raise ValueError(
+                "须为不带参数的 http(s)://域名[:端口] / must be http(s)://host[:port] without query, for example https://shop.example.com"
+            )
         return value.rstrip("/")
 
     @field_validator("secret_key")
@@ -169,7 +171,7 @@ class Settings(BaseSettings):
     def _is_long_secret(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) < 32:
             raise ValueError(
-                "needs at least 32 characters; make one with: python -c 'import secrets;print(secrets.token_hex(32))'"
+                "至少 32 个字符 / needs at least 32 characters; make one with: python -c 'import secrets;print(secrets.token_hex(32))'"
             )
         return value
 
@@ -181,6 +183,7 @@ class Settings(BaseSettings):
             return value
         if token.lower() in WEAK_TOKENS or not 16 <= len(token) <= 32 or not token.isalnum():
             raise ValueError(
+                "须为 16 到 32 个别人猜不到的字母和数字，并与公众平台的服务器配置相同 / "
                 "needs 16 to 32 letters and digits nobody can guess; set the same in WeChat's server configuration"
             )
         return value
@@ -189,14 +192,16 @@ class Settings(BaseSettings):
     @classmethod
     def _is_pay_key(cls, value: SecretStr) -> SecretStr:
         if len(value.get_secret_value()) != 32:
-            raise ValueError("is the 32-character API key of the merchant console")
+            raise ValueError("是商户平台的 32 位 API 密钥 / is the 32-character API key of the merchant console")
         return value
 
     @field_validator("keep_audit_days", "keep_evidence_days")
     @classmethod
     def _is_kept_half_a_year(cls, value: int) -> int:
         if 0 < value < LEAST_EVIDENCE_DAYS:
-            raise ValueError(f"is {LEAST_EVIDENCE_DAYS} or more: logs must be kept for six months; 0 keeps for ever")
+            raise ValueError(
+                f"不少于 {LEAST_EVIDENCE_DAYS}：日志须保存六个月；0 表示永久 / is {LEAST_EVIDENCE_DAYS} or more: logs must be kept for six months; 0 keeps for ever"
+            )
         return value
 
     @field_validator("metrics_key")
@@ -220,17 +225,21 @@ class Settings(BaseSettings):
     def _fits_together(self) -> "Settings":
         faults = []
         if self.callback_mode != "plain" and len(self.aes_key.get_secret_value()) != 43:
-            faults.append("WXBOT_AES_KEY: EncodingAESKey has 43 characters; copy it from WeChat's server configuration")
+            faults.append(
+                "WXBOT_AES_KEY: EncodingAESKey 有 43 个字符，请从公众平台的服务器配置复制 / EncodingAESKey has 43 characters; copy it from WeChat's server configuration"
+            )
         if self.profile == "production":
             if self.callback_mode == "plain":
                 faults.append(
-                    "WXBOT_CALLBACK_MODE: plain callbacks can be forged; choose encrypted (or compatible) in production"
+                    "WXBOT_CALLBACK_MODE: 明文回调可以伪造，正式环境请用 encrypted 或 compatible / plain callbacks can be forged; choose encrypted (or compatible) in production"
                 )
             for name in ("public_url", "api_base", "mch_base", "open_base"):
                 if not getattr(self, name).startswith("https://"):
-                    faults.append(f"WXBOT_{name.upper()}: must start with https:// in production")
+                    faults.append(
+                        f"WXBOT_{name.upper()}: 正式环境须以 https:// 开头 / must start with https:// in production"
+                    )
         if not self.mch_base.startswith("https://"):
-            faults.append("WXBOT_MCH_BASE: WeChat Pay is spoken over https only")
+            faults.append("WXBOT_MCH_BASE: 微信支付只用 https / WeChat Pay is spoken over https only")
         faults += self._payout_faults() + self._overlap_faults()
         if faults:
             raise ValueError("; ".join(faults))
@@ -241,56 +250,69 @@ class Settings(BaseSettings):
         faults = []
         v3_key = self.api_v3_key.get_secret_value()
         if v3_key and len(v3_key) != 32:
-            faults.append("WXBOT_API_V3_KEY: is the 32-character APIv3 key of the merchant console")
+            faults.append(
+                "WXBOT_API_V3_KEY: 是商户平台的 32 位 APIv3 密钥 / is the 32-character APIv3 key of the merchant console"
+            )
         if self.payout_channel == "transfer_bills" and not v3_key:
             faults.append(
-                "WXBOT_API_V3_KEY: is needed to pay with transfer_bills; set it in the merchant console first"
+                "WXBOT_API_V3_KEY: 用 transfer_bills 付款时必填，请先在商户平台设置 / is needed to pay with transfer_bills; set it in the merchant console first"
             )
         if bool(self.pay_public_key_id) != bool(self.pay_public_key_file):
             faults.append(
-                "WXBOT_PAY_PUBLIC_KEY_ID: goes together with WXBOT_PAY_PUBLIC_KEY_FILE; set both (public key) or "
+                "WXBOT_PAY_PUBLIC_KEY_ID: 与 WXBOT_PAY_PUBLIC_KEY_FILE 同时填写（公钥），或都不填（下载平台证书） / goes together with WXBOT_PAY_PUBLIC_KEY_FILE; set both (public key) or "
                 "neither (platform certificates are fetched)"
             )
         if self.payout_min_fen > self.payout_max_fen:
-            faults.append("WXBOT_PAYOUT_MIN_FEN: must not be above WXBOT_PAYOUT_MAX_FEN")
+            faults.append(
+                "WXBOT_PAYOUT_MIN_FEN: 不得大于 WXBOT_PAYOUT_MAX_FEN / must not be above WXBOT_PAYOUT_MAX_FEN"
+            )
         if self.sms_provider in ("tencent", "aliyun") and not (
             self.sms_key_id and self.sms_secret_key.get_secret_value() and self.sms_sign_name and self.sms_template
         ):
             faults.append(
-                f"WXBOT_SMS_PROVIDER: {self.sms_provider} needs WXBOT_SMS_KEY_ID, WXBOT_SMS_SECRET_KEY, "
+                f"WXBOT_SMS_PROVIDER: {self.sms_provider} 需要下列设置 / {self.sms_provider} needs WXBOT_SMS_KEY_ID, WXBOT_SMS_SECRET_KEY, "
                 "WXBOT_SMS_SIGN_NAME and WXBOT_SMS_TEMPLATE"
             )
         if self.sms_provider == "console" and self.profile == "production":
             faults.append(
-                "WXBOT_SMS_PROVIDER: console writes codes into the log; choose tencent or aliyun in production"
+                "WXBOT_SMS_PROVIDER: console 会把验证码写进日志，正式环境请用 tencent 或 aliyun / console writes codes into the log; choose tencent or aliyun in production"
             )
         if (
             self.profile == "production" and self.photo_store == "folder" and self.voucher_folder == "unsaid"
             and not self._is_sqlite
         ):  # fmt: skip
             faults.append(
-                "WXBOT_VOUCHER_STORAGE: a folder is seen by one machine only, and PostgreSQL may serve several; choose "
+                "WXBOT_VOUCHER_STORAGE: 文件夹只有一台机器看得见，而 PostgreSQL 可能有几台机器：请用 database（或 s3）并运行 "
+                "wxbot photos move；只有这台机器时 WXBOT_VOUCHER_FOLDER=one_box，各机器挂载同一文件夹时 =shared / a folder is seen by one machine only, and PostgreSQL may serve several; choose "
                 "database (or s3) and run wxbot photos move. If there is only this machine, say WXBOT_VOUCHER_FOLDER=one_box; "
                 "if all machines mount the same folder, WXBOT_VOUCHER_FOLDER=shared"
             )
         if self.voucher_storage == "s3" and not (
             self.s3_bucket and self.s3_key_id and self.s3_secret_key.get_secret_value()
         ):
-            faults.append("WXBOT_VOUCHER_STORAGE: s3 needs WXBOT_S3_BUCKET, WXBOT_S3_KEY_ID and WXBOT_S3_SECRET_KEY")
+            faults.append(
+                "WXBOT_VOUCHER_STORAGE: s3 需要下列设置 / s3 needs WXBOT_S3_BUCKET, WXBOT_S3_KEY_ID and WXBOT_S3_SECRET_KEY"
+            )
         return faults
 
     def _overlap_faults(self) -> list[str]:
         """What is wrong with the former keys that are accepted while keys are changed."""
         faults = []
         if self.secret_key_old.get_secret_value() == self.secret_key.get_secret_value():
-            faults.append("WXBOT_SECRET_KEY_OLD: is the same as WXBOT_SECRET_KEY; set the former key, or remove it")
+            faults.append(
+                "WXBOT_SECRET_KEY_OLD: 与 WXBOT_SECRET_KEY 相同，请填旧密钥或删掉 / is the same as WXBOT_SECRET_KEY; set the former key, or remove it"
+            )
         if len(self.aes_key_old.get_secret_value()) not in (0, 43):
-            faults.append("WXBOT_AES_KEY_OLD: is the former EncodingAESKey, 43 characters; remove it when none is left")
+            faults.append(
+                "WXBOT_AES_KEY_OLD: 是旧的 EncodingAESKey，43 个字符；没有就删掉 / is the former EncodingAESKey, 43 characters; remove it when none is left"
+            )
         if len(self.api_v3_key_old.get_secret_value()) not in (0, 32):
-            faults.append("WXBOT_API_V3_KEY_OLD: is the former APIv3 key, 32 characters; remove it when none is left")
+            faults.append(
+                "WXBOT_API_V3_KEY_OLD: 是旧的 APIv3 密钥，32 个字符；没有就删掉 / is the former APIv3 key, 32 characters; remove it when none is left"
+            )
         if bool(self.pay_public_key_old_id) != bool(self.pay_public_key_old_file):
             faults.append(
-                "WXBOT_PAY_PUBLIC_KEY_OLD_ID: goes together with WXBOT_PAY_PUBLIC_KEY_OLD_FILE; set both or neither"
+                "WXBOT_PAY_PUBLIC_KEY_OLD_ID: 与 WXBOT_PAY_PUBLIC_KEY_OLD_FILE 同时填写或都不填 / goes together with WXBOT_PAY_PUBLIC_KEY_OLD_FILE; set both or neither"
             )
         return faults
 
@@ -337,6 +359,19 @@ class Settings(BaseSettings):
         return self.profile == "simulator"
 
 
+_ZH = {
+    "missing": "没有填写；请写进环境变量或 .env（docs/zh/settings.md）",
+    "string_pattern_mismatch": "格式不对，应为 {pattern}",
+    "string_too_long": "最多 {max_length} 个字符",
+    "literal_error": "只能是 {expected}",
+    "int_parsing": "应为整数",
+    "bool_parsing": "应为 true 或 false",
+    "greater_than_equal": "不小于 {ge}",
+    "less_than_equal": "不大于 {le}",
+}
+"""What pydantic says of a setting, in Chinese."""
+
+
 def _secrets_from_files(environ: Mapping[str, str]) -> dict[str, str]:
     """Values of the settings that were given as WXBOT_<NAME>_FILE."""
     found = {}
@@ -346,7 +381,9 @@ def _secrets_from_files(environ: Mapping[str, str]) -> dict[str, str]:
             try:
                 found[name] = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:
-                raise SettingsError(f"WXBOT_{name.upper()}_FILE: cannot read {path} ({error.strerror})") from error
+                raise SettingsError(
+                    f"WXBOT_{name.upper()}_FILE: 读不了 {path} / cannot read {path} ({error.strerror})"
+                ) from error
     return found
 
 
@@ -365,7 +402,12 @@ def load_settings(**overrides: Any) -> Settings:
         for fault in error.errors():
             name = "_".join(str(part) for part in fault["loc"])
             text = fault["msg"].removeprefix("Value error, ")
+            zh = _ZH.get(fault["type"])
             if fault["type"] == "missing":
                 text = "is missing; set it in the environment or in .env (docs/settings.md)"
+            if zh:
+                text = f"{zh.format(**fault.get('ctx', {}))} / {text}"
             lines.append(f"WXBOT_{name.upper()}: {text}" if name else text)
-        raise SettingsError("wxbot cannot start, these settings are wrong:\n  " + "\n  ".join(lines)) from error
+        raise SettingsError(
+            "以下设置有误，wxbot 无法启动：\nwxbot cannot start, these settings are wrong:\n  " + "\n  ".join(lines)
+        ) from error

@@ -48,6 +48,7 @@ CHECKS: dict[str, Check] = {
     "clock": wire.clock_agrees,
     "callback_url": wire.callback_url,
     "callback_guard": wire.callback_refuses_forgeries,
+    "proxies": wire.proxies,
     "oauth_domain": wire.oauth_domain,
     "domain_proof": wire.domain_proof,
 }

@@ -6,6 +6,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from wxbot.doctor.finding import Finding, bad, good, note, reason
+from wxbot.health import PROXIES_HEADER
 from wxbot.runtime import Runtime
 from wxbot.wechat import sign
 from wxbot.wechat.errors import NotSent, Refused, WeChatError
@@ -179,6 +180,32 @@ def callback_refuses_forgeries(runtime: Runtime) -> Finding:
         "检查 /wechat 前面是否有缓存或其他程序",
         "is there a cache or another program in front of /wechat?",
     )
+
+
+def proxies(runtime: Runtime) -> Finding:
+    """As many proxies stand in front as WXBOT_TRUSTED_PROXIES says: else all visitors share one address, or may choose theirs."""
+    url = f"{runtime.settings.public_url}/healthz"
+    trusted = runtime.settings.trusted_proxies
+    try:
+        seen = int(_get(runtime, url).headers.get(PROXIES_HEADER.lower(), trusted))
+    except (WeChatError, ValueError) as error:
+        return bad(
+            f"{url} 没有应答", f"{url} does not answer: {reason(error)}", "先解决上一项", "mend what stands above first"
+        )
+    if seen > trusted:
+        return bad(
+            f"网站前面有 {seen} 层代理，而 WXBOT_TRUSTED_PROXIES={trusted}：所有访客看起来是同一个地址",
+            f"{seen} proxies stand in front, and WXBOT_TRUSTED_PROXIES={trusted}: all visitors seem to have one address",
+            f"设置 WXBOT_TRUSTED_PROXIES={seen} 并重启网站", f"set WXBOT_TRUSTED_PROXIES={seen} and restart the web application",
+        )  # fmt: skip
+    if seen < trusted:
+        return bad(
+            f"WXBOT_TRUSTED_PROXIES={trusted}，但请求只经过 {seen} 层代理：访客可以伪造自己的地址",
+            f"WXBOT_TRUSTED_PROXIES={trusted}, but requests come through {seen}: a visitor can choose an address",
+            f"让代理写 X-Forwarded-For（见 deploy/nginx/wxbot.conf），或设置 WXBOT_TRUSTED_PROXIES={seen}",
+            f"let the proxy write X-Forwarded-For (deploy/nginx/wxbot.conf), or set WXBOT_TRUSTED_PROXIES={seen}",
+        )
+    return good(f"网站前面的代理层数是 {trusted}，与设置一致", f"{trusted} proxies stand in front, as the settings say")
 
 
 def oauth_domain(runtime: Runtime) -> Finding:

@@ -73,6 +73,9 @@ def refuse_second(runtime: Runtime) -> None:
         log.warning("photo_folder_not_noted", error=type(error).__name__)
         return
     raise SettingsError(
+        f"WXBOT_VOUCHER_STORAGE=folder，但这个数据库的照片也在 {others[0].host} 的 {others[0].path}，不是本机的 {folder}：每台各见一半。请在每台"
+        "机器上设 WXBOT_VOUCHER_STORAGE=database 并运行 wxbot photos move，或让各机器挂载同一文件夹；那台机器已停用时："
+        f"wxbot photos forget {others[0].mark}\n"
         f"WXBOT_VOUCHER_STORAGE=folder, but photos of this database also lie in {others[0].path} on {others[0].host}, which "
         f"is not {folder} on this machine: each would show its own half. Choose WXBOT_VOUCHER_STORAGE=database on every "
         "machine and run `wxbot photos move` on each; or mount one folder on all of them. When the other machine is gone for "
