@@ -123,7 +123,7 @@ def test_F60_when_the_sending_worker_is_killed_the_other_one_sends(
         def one_is_sending() -> bool:
             known = heartbeat.workers(runtime.redis)
             sending[:] = [worker.pid for worker in known if worker.running.get("orders.send", 0) > 1]
-            return len(sending) == 1
+            return len(sending) == 1 and orders_of(runtime)[0].status == "sending"
 
         until(one_is_sending)
         lease_until = orders_of(runtime)[0].lease_until
