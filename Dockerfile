@@ -33,7 +33,7 @@ ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates python3 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/wxbot --shell /usr/sbin/nologin wxbot \
+    && useradd --uid 10001 --user-group --create-home --home-dir /var/lib/wxbot --shell /usr/sbin/nologin wxbot \
     && chmod 700 /var/lib/wxbot
 COPY --from=build /opt/wxbot/venv /opt/wxbot/venv
 ENV PATH=/opt/wxbot/venv/bin:$PATH \
