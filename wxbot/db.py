@@ -181,8 +181,9 @@ def _connect_to_look(file: Path) -> sqlite3.Connection:
 
 
 def _sqlite_engine(parsed: URL, read_only: bool, pool: dict[str, int]) -> Engine:
-    options: dict[str, Any] = {"hide_parameters": True, **pool}
     file = sqlite_file(parsed.render_as_string(hide_password=False))
+    sized = {} if file is None else pool  # in memory each thread has its one connection
+    options: dict[str, Any] = {"hide_parameters": True, **sized}
     if file is not None and read_only:
         options["creator"] = lambda: _connect_to_look(file)
     else:

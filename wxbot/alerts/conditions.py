@@ -32,7 +32,7 @@ def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
     w = Words(settings.locale)
     found = []
     if seen.frozen_why is not None:
-        found.append(Condition("frozen", "frozen", w.frozen))
+        found.append(Condition("frozen", "frozen", w.frozen, "/admin/thaw"))
     if seen.broken:
         rules = ", ".join(f"{name} ({rows})" for name, rows in sorted(seen.broken.items()))
         found.append(Condition("broken", "broken", w("broken", rules=rules), "/admin/ledger"))
