@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis as redis_client
 
-from tests.schema import lay_schema
+from tests.schema import as_another, lay_schema
 from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running, with_us
 from wxbot.db import Database
 from wxbot.private_servers import PrivateRedis
@@ -140,11 +140,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
         shutil.copy(template, tmp_path / "wxbot.db")
-        yield f"sqlite:///{tmp_path / 'wxbot.db'}"
+        yield as_another(f"sqlite:///{tmp_path / 'wxbot.db'}")
         return
     server: PrivatePostgres = request.getfixturevalue("postgres_server")
     name = server.create(template="wxbot_template")
-    yield server.url_of(name)
+    yield as_another(server.url_of(name))
     server.drop(name)
 
 
@@ -152,7 +152,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """The address of a fresh SQLite database, for tests where the database makes no difference (browser, pages)."""
     shutil.copy(sqlite_template, tmp_path / "wxbot.db")
-    return f"sqlite:///{tmp_path / 'wxbot.db'}"
+    return as_another(f"sqlite:///{tmp_path / 'wxbot.db'}")
 
 
 @pytest.fixture

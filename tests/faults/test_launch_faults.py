@@ -15,6 +15,7 @@ from sqlalchemy import event, select
 from tests.campaigns.stories import campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.conftest import simulator_settings
+from tests.schema import as_another
 from tests.servers import SimulatedWeChat
 from wxbot.campaigns import pool
 from wxbot.orders.models import Order
@@ -159,7 +160,7 @@ def test_F03_F04_a_worker_dies_at_every_boundary_of_a_launch(
         folder.mkdir()
         shutil.copy(sqlite_template, folder / "wxbot.db")
         settings = simulator_settings(
-            simulator, f"sqlite:///{folder / 'wxbot.db'}", redis_url, folder, pay_concurrency=2
+            simulator, as_another(f"sqlite:///{folder / 'wxbot.db'}"), redis_url, folder, pay_concurrency=2
         )
         first = Runtime(settings)
         campaign_id = launched(first, packet_count=5, budget_fen=500)
