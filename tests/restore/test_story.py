@@ -89,6 +89,12 @@ def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
     pay_some(runtime, paid)  # the morning after: some are paid, the list is approved and paid
     approve_list(runtime, list_id, 2)
     run_until_quiet(runtime)
+    for _ in range(30):  # WeChat takes so many a minute
+        if len(sent_numbers(simulator)) >= paid + listed:
+            break
+        simulator.advance(60)
+        runtime.clock.refresh()
+        run_until_quiet(runtime)
     sent = len(sent_numbers(simulator))
     assert sent == paid + listed
     take_everything(simulator, [*waiting[: paid // 2], *on_list[: listed // 2]])
