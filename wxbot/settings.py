@@ -136,6 +136,7 @@ class Settings(BaseSettings):
     alert_targets: SecretStr = SecretStr("")
     alert_remind_hours: int = Field(default=12, ge=1, le=168)
     alert_balance_fen: int = Field(default=0, ge=0)
+    balance_query: bool = False
 
     api_base: str = "https://api.weixin.qq.com"
     mch_base: str = "https://api.mch.weixin.qq.com"
@@ -240,6 +241,10 @@ class Settings(BaseSettings):
                     )
         if not self.mch_base.startswith("https://"):
             faults.append("WXBOT_MCH_BASE: 微信支付只用 https / WeChat Pay is spoken over https only")
+        if self.balance_query and not self.api_v3_key.get_secret_value():
+            faults.append(
+                "WXBOT_BALANCE_QUERY: 需要 WXBOT_API_V3_KEY，请填写，或关闭查询 / needs WXBOT_API_V3_KEY; set it, or turn the query off"
+            )
         faults += self._payout_faults() + self._overlap_faults()
         if faults:
             raise ValueError("; ".join(faults))

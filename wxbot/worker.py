@@ -21,6 +21,7 @@ from wxbot.draws import bind
 from wxbot.heartbeat import Heartbeat
 from wxbot.logs import configure, get_logger, worked
 from wxbot.metrics.models import note_run
+from wxbot.metrics.told_balance import ask as ask_balance
 from wxbot.orders.bill import fetch_bills
 from wxbot.orders.lost import ask_due
 from wxbot.orders.newest import prove_due
@@ -142,6 +143,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "vouchers.erase": voucher_erasure.erase_due,
     "retention.sweep": retention.sweep,
     "ledger.seal": seal,
+    "metrics.balance": ask_balance,
     "alerts.tell": tell_alerts,
     "invariants.check": check,
     "invariants.audit": audit,
@@ -171,6 +173,7 @@ INTERVALS: dict[str, float] = {
     "payouts.erase": 600.0,
     "retention.sweep": 600.0,
     "ledger.seal": 15.0,
+    "metrics.balance": 15.0,
     "alerts.tell": 15.0,
     "invariants.check": 60.0,
     "invariants.audit": 3600.0,

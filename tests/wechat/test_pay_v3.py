@@ -75,6 +75,22 @@ def test_query_and_cancel_ask_for_the_number(tmp_path):
     assert cancelled.is_success and cancelled.state == "CANCELING" and not cancelled.is_final
 
 
+def test_a_balance_is_whole_fen_or_no_answer_at_all(tmp_path):
+    platform = bank.PlatformV3({"available_amount": 10_000})
+    with bank.wired(platform) as wire:
+        client = bank.client_on(wire.url, tmp_path)
+        told = client.balance()
+        assert (told.is_success, told.available_fen, told.pending_fen) == (True, 10_000, None)
+        for amount in ("10000", 100.5, True, None, -1, 2**63):
+            platform.reply = {"available_amount": amount, "pending_amount": 1}
+            with pytest.raises(Unanswered):
+                client.balance()
+        platform.status, platform.reply = 403, {"code": "NO_AUTH", "message": "没有权限", "available_amount": 5}
+        refused = client.balance()
+        assert (refused.is_success, refused.code, refused.available_fen) == (False, "NO_AUTH", 0)
+    assert set(platform.paths) == {"GET /v3/merchant/fund/balance/BASIC"}
+
+
 def test_a_real_name_is_sealed_for_wechat_and_never_in_the_params(tmp_path):
     with bank.wired(bank.PlatformV3()) as wire:
         bank.client_on(wire.url, tmp_path).create(bank.PARAMS, user_name="王小明")

@@ -71,7 +71,8 @@ def _balance(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
     if seen.balance is None:
         return []
     held, least_fen = seen.balance, settings.alert_balance_fen
-    said = {"yuan": yuan(max(0, held.balance_fen)), "until": _local(held.bill_until, "%m-%d %H:%M")}
+    source = w("balance_told" if held.is_told else "balance_reckoned", at=_local(held.as_of, "%m-%d %H:%M"))
+    said = {"yuan": yuan(max(0, held.balance_fen)), "source": source}
     if held.empty_at is not None and held.empty_at - seen.at < ENDS_WITHIN:
         return [Condition("balance", "balance", w("balance_ends", at=_local(held.empty_at, "%H:%M"), **said))]
     if held.balance_fen < least_fen:

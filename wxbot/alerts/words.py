@@ -25,15 +25,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{silent} workers fell silent, {alive} still work. Look at the machine: {hosts}.",
     ),
     "balance_low": (
-        "商户余额约 {yuan} 元，低于设定的 {least} 元（按截至 {until} 的账单和之后的付款推算）。请到商户平台充值。",
-        "The merchant's balance is about {yuan} yuan, below the {least} that were set (from the bill until {until} and what was "
-        "paid since). Top it up in the merchant's console.",
+        "商户余额约 {yuan} 元，低于设定的 {least} 元（{source}）。请到商户平台充值。",
+        "The merchant's balance is about {yuan} yuan, below the {least} that were set ({source}). Top it up in the merchant's "
+        "console.",
     ),
     "balance_ends": (
-        "按现在的速度，商户余额（约 {yuan} 元）将在 {at} 用完（按截至 {until} 的账单和之后的付款推算）。请到商户平台充值。",
-        "At this pace the merchant's balance (about {yuan} yuan) is empty at {at} (from the bill until {until} and what was paid "
-        "since). Top it up in the merchant's console.",
+        "按现在的速度，商户余额（约 {yuan} 元）将在 {at} 用完（{source}）。请到商户平台充值。",
+        "At this pace the merchant's balance (about {yuan} yuan) is empty at {at} ({source}). Top it up in the merchant's console.",
     ),
+    "balance_reckoned": ("按截至 {at} 的账单和之后的付款推算", "from the bill until {at} and what was paid since"),
+    "balance_told": ("微信支付 {at} 的答复", "as WeChat Pay told at {at}"),
     "manual": (
         "{n} 笔订单等待人工处理：微信的应答说不清结果。请财务查看证据，两人确认。",
         "{n} orders need a person: WeChat's answers do not settle them. A cashier looks at the evidence, a second one confirms.",

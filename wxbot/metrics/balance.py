@@ -1,7 +1,7 @@
 """What the merchant's account holds, as far as it can be known: the last fund bill's closing balance and our movements since.
 
 WeChat Pay's documents have no call for the balance of API v2, so this is a reckoning with a time beside it: what somebody else
-moved since the bill (a top-up of this morning, say) is not in it.
+moved since the bill (a top-up of this morning, say) is not in it. Where v3 tells the balance, that figure is taken instead.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI
 from wxbot.ledger import Entry
+from wxbot.metrics.told_balance import Told
 from wxbot.orders.listing import first_entry_since
 from wxbot.orders.models import BillDay
 
@@ -21,31 +22,46 @@ OURS = ("merchant", "reserved", "in_flight")
 PACE_OVER = timedelta(hours=2)
 """The pace is what left during the last hours."""
 
+FAR_HOURS = 10_000
+"""What lasts longer at this pace is as good as never empty; a calendar ends at the year 9999."""
+
 
 @dataclass(frozen=True)
 class Reckoned:
-    """An account's balance in fen, the end of the bill it is reckoned from, and when it is empty at this pace (None: never)."""
+    """An account's balance in fen, where it comes from, and when it is empty at this pace (None: not for a year).
+
+    as_of: the end of the bill it is reckoned from, or when WeChat Pay told it (is_told).
+    """
 
     balance_fen: int
-    bill_until: datetime
+    as_of: datetime
     fen_per_hour: int
     empty_at: datetime | None
+    is_told: bool = False
 
 
-def reckon(session: Session, now: datetime) -> Reckoned | None:
-    """The balance now; None while no bill with a balance was read."""
+def reckon(session: Session, now: datetime, told: Told | None = None) -> Reckoned | None:
+    """The balance now: what WeChat Pay has told, else from the last bill; None while no bill with a balance was read."""
+    known = (told.available_fen, told.at) if told is not None else _from_bill(session)
+    if known is None:
+        return None
+    balance_fen, as_of = known
+    per_hour = max(0, _left_fen(session, now - PACE_OVER)) * 3600 // int(PACE_OVER.total_seconds())
+    empty_at = None
+    if per_hour > 0 and balance_fen < per_hour * FAR_HOURS:
+        empty_at = now + timedelta(seconds=max(0, balance_fen) * 3600 // per_hour)
+    return Reckoned(balance_fen, as_of, per_hour, empty_at, is_told=told is not None)
+
+
+def _from_bill(session: Session) -> tuple[int, datetime] | None:
+    """The closing balance of the last bill less what left since, and the end of that bill."""
     query = select(BillDay.day, BillDay.closing_fen).where(BillDay.closing_fen.is_not(None))
     newest = session.execute(query.order_by(BillDay.day.desc()).limit(1)).one_or_none()
     if newest is None:
         return None
     day = datetime.strptime(newest.day, "%Y%m%d").replace(tzinfo=SHANGHAI)
     bill_until = day + timedelta(days=1)
-    balance_fen = int(newest.closing_fen) - _left_fen(session, bill_until)
-    per_hour = max(0, _left_fen(session, now - PACE_OVER)) * 3600 // int(PACE_OVER.total_seconds())
-    empty_at = None
-    if per_hour > 0:
-        empty_at = now + timedelta(seconds=max(0, balance_fen) * 3600 // per_hour)
-    return Reckoned(balance_fen, bill_until, per_hour, empty_at)
+    return int(newest.closing_fen) - _left_fen(session, bill_until), bill_until
 
 
 def _left_fen(session: Session, since: datetime) -> int:

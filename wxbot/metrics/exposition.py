@@ -74,6 +74,7 @@ NAMES: dict[str, str] = {
     "wxbot_ledger_fen": "what stands in an account of the ledger, by account",
     "wxbot_bill_differences": "lines of fund bills that differ from the books, by kind; absent while they agree",
     "wxbot_balance_fen": "the merchant's balance: last fund bill and our movements since; absent before the first bill",
+    "wxbot_balance_timestamp_seconds": "of when it is: the end of that bill, or when WeChat Pay told it (WXBOT_BALANCE_QUERY)",
     "wxbot_balance_fen_per_hour": "what left the account in the last two hours, an hour",
     "wxbot_certificate_end_timestamp_seconds": "when a certificate ends, by file",
     "wxbot_frozen": "1 while the database is frozen because it may be a copy",
@@ -119,6 +120,7 @@ def _values(seen: Snapshot) -> dict[str, tuple[Sequence[str], Labelled]]:
         "wxbot_ledger_fen": (("account",), seen.accounts),
         "wxbot_bill_differences": (("kind",), {finding.kind: finding.count for finding in seen.bill}),
         "wxbot_balance_fen": ((), {(): balance.balance_fen} if balance else {}),
+        "wxbot_balance_timestamp_seconds": ((), {(): balance.as_of.timestamp()} if balance else {}),
         "wxbot_balance_fen_per_hour": ((), {(): balance.fen_per_hour} if balance else {}),
         "wxbot_certificate_end_timestamp_seconds": (
             ("file",),

@@ -15,6 +15,7 @@ from wxbot.campaigns.models import Campaign, PacketCount
 from wxbot.heartbeat import Worker
 from wxbot.metrics.balance import Reckoned, reckon
 from wxbot.metrics.models import InvariantRun
+from wxbot.metrics.told_balance import told
 from wxbot.orders import bill_faults
 from wxbot.orders.bill_faults import BillFinding
 from wxbot.orders.limits import OPERATOR_STOP
@@ -94,7 +95,7 @@ def take(runtime: Runtime) -> Snapshot:
             checked_at=max((run.at for run in runs), default=None),
             accounts=ledger.balances(session),
             bill=bill_faults.findings(session, now),
-            balance=reckon(session, now),
+            balance=reckon(session, now, told(runtime, now)),
             certificates=_certificates(runtime),
             frozen_why=session.scalar(select(lineage.FROZEN_WHY)),
             empty_campaigns=_empty_campaigns(session, now),

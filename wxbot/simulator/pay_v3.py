@@ -19,6 +19,7 @@ from wxbot.simulator.world import World
 
 CLOCK_SKEW_S = 300  # §4.9
 BILLS = "/v3/fund-app/mch-transfer/transfer-bills"
+BALANCE = "/v3/merchant/fund/balance"
 
 Answer = dict[str, Any]
 Rule = Callable[[World, Request], Answer]
@@ -213,6 +214,13 @@ def certificates(world: World, request: Request) -> Answer:
     return {"data": [row]}
 
 
+def balance(world: World, request: Request) -> Answer:
+    """What the basic account holds, in fen (UNCONFIRMED for ordinary merchants); nothing in it ever waits to be usable."""
+    if request.parts["account_type"] != "BASIC":
+        raise TransferRefusal("INVALID_REQUEST", "输入账户类型未开通")
+    return {"available_amount": world.bank.balance_fen, "pending_amount": 0}
+
+
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
@@ -243,6 +251,7 @@ ROUTES: tuple[Route, ...] = (
     ("GET", f"{BILLS}/out-bill-no/<out_bill_no>", view_of(query, "query")),
     ("GET", f"{BILLS}/transfer-bill-no/<transfer_bill_no>", view_of(query_by_number, "query")),
     ("POST", f"{BILLS}/out-bill-no/<out_bill_no>/cancel", view_of(cancel, "cancel")),
+    ("GET", f"{BALANCE}/<account_type>", view_of(balance, "balance")),
     ("GET", "/v3/certificates", view_of(certificates, "certificates")),
 )
 

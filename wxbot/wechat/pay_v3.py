@@ -1,4 +1,5 @@
-"""WeChat Pay v3 merchant transfers [商家转账]: create, query and cancel a bill, read its callback (wechat-protocol §4).
+"""WeChat Pay v3 merchant transfers [商家转账]: create, query and cancel a bill, read its callback (wechat-protocol §4);
+and the merchant's balance.
 
 A bill moves no money by itself: the person must confirm it in WeChat within 24 hours. As with v2 the caller decides from
 an answer (money.md 5.2); this module only promises: NotSent  not one byte left; Unanswered  anything may have happened,
@@ -21,6 +22,7 @@ from wxbot.wechat.http import Transport, json_body
 from wxbot.wechat.http_v3 import BadJson, Fields, SignedReply, SignedWire, Unverified, masked, read_object
 
 BILLS = "/v3/fund-app/mch-transfer/transfer-bills"
+BALANCE = "/v3/merchant/fund/balance/BASIC"
 FINISHED = "MCHTRANSFER.BILL.FINISHED"
 
 WAITING_STATES = frozenset({"ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM", "TRANSFERING", "CANCELING"})
@@ -84,6 +86,25 @@ class TransferAnswer:
         told = {"appid": self.appid, "openid": self.openid, "transfer_amount": self.amount_fen}
         agrees = all(value in ("", None) or value == sent[name] for name, value in told.items() if name in sent)
         return agrees and self.out_bill_no == sent["out_bill_no"]
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceAnswer:
+    """What WeChat said about the account's money, in fen: what may be spent, and what may not yet (None when not told).
+
+    status: HTTP status. code, message: set when the call was refused; both amounts say nothing then.
+    """
+
+    status: int
+    code: str = ""
+    message: str = ""
+    available_fen: int = 0
+    pending_fen: int | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """The call succeeded, and the amounts are WeChat's."""
+        return 200 <= self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +230,24 @@ class PayV3Client:
         path = f"{BILLS}/out-bill-no/{_number(out_bill_no)}/cancel"
         answer = self._answer(self._wire.exchange("POST", path, b"{}"))
         return self._own(answer, {"out_bill_no": out_bill_no}, "cancel")
+
+    def balance(self) -> BalanceAnswer:
+        """What the merchant's basic account holds now.
+
+        UNCONFIRMED: the call is documented for service providers, and whether an ordinary merchant may use it is not known;
+        expect NO_AUTH. A success without a readable amount raises Unanswered.
+        """
+        reply = self._wire.exchange("GET", BALANCE)
+        fields = reply.fields
+        if not 200 <= reply.status < 300:
+            code = "".join(_text(fields, "code").split())
+            return BalanceAnswer(reply.status, code=code, message=_text(fields, "message")[:500])
+        available_fen = _whole(fields, "available_amount")
+        if available_fen is None or not 0 <= available_fen < 2**63:
+            raise Unanswered(
+                "balance: the answer has no amount", reason="unreadable", evidence=reply.raw, status=reply.status
+            )
+        return BalanceAnswer(reply.status, available_fen=available_fen, pending_fen=_whole(fields, "pending_amount"))
 
     def open_callback(self, headers: Mapping[str, str], body: bytes, now_s: float) -> TransferNotice:
         """Verify and open one request to notify_url (§4.9, §4.10). Raises BadMessage, for whatever reason.
