@@ -127,7 +127,7 @@ class Environment:
             for part in running.values():
                 part.terminate()
             for part in running.values():
-                part.wait(30)
+                part.wait(PATIENCE_S)
 
     def words_of(self, name: str) -> str:
         """The last of what a part wrote."""
