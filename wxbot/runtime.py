@@ -4,6 +4,7 @@ from functools import cached_property
 
 import redis as redis_client
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot import logs
 from wxbot.clock import Clock, Measured
@@ -42,9 +43,11 @@ class Runtime:
         """The reference of this deployment's clock: the database's own; None while it cannot be had."""
         try:
             return self.database.measured_clock()
-        except Exception:  # whatever keeps it away: the time goes on as it was last known
+        except SQLAlchemyError as error:  # without its traceback: this is told as long as the database is away
+            log.warning("clock_not_measured", reason=type(error).__name__)
+        except Exception:  # whatever else keeps it away: the time goes on as it was last known
             log.exception("clock_not_measured")
-            return None
+        return None
 
     @cached_property
     def database(self) -> Database:
