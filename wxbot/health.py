@@ -24,7 +24,8 @@ PROXIES_HEADER = "X-Proxies-Seen"
 def alive() -> Response:
     """This process answers; nothing else is asked."""
     response = Response("ok", mimetype="text/plain")
-    seen = len(request.headers.get("X-Forwarded-For", "").split(",")) if "X-Forwarded-For" in request.headers else 0
+    forwarded = request.headers.get("X-Forwarded-For")
+    seen = len(forwarded.split(",")) if forwarded is not None else 0
     runtime: Runtime = current_app.extensions["wxbot"]
     if seen != runtime.settings.trusted_proxies:
         response.headers[PROXIES_HEADER] = str(seen)

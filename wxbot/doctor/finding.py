@@ -18,10 +18,7 @@ _CONNECTION = re.compile(r"\w+Error: _\w+\(.*?\): |Failed to establish a new con
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's verdict, said in Chinese and English, and how to mend it (empty when there is nothing to mend).
-
-    `mend_en` may be left out where `mend` is a command, which reads the same in both languages.
-    """
+    """One check's verdict, said in Chinese and English, and how to mend it (empty when there is nothing to mend)."""
 
     verdict: Verdict
     zh: str
@@ -29,10 +26,6 @@ class Finding:
     mend: str = ""
     mend_en: str = ""
     name: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.mend_en:
-            object.__setattr__(self, "mend_en", self.mend)
 
     @property
     def is_bad(self) -> bool:
@@ -57,13 +50,13 @@ def good(zh: str, en: str) -> Finding:
 
 
 def note(zh: str, en: str, mend: str = "", mend_en: str = "") -> Finding:
-    """Worth knowing, or to be looked at by a person."""
-    return Finding("note", zh, en, mend, mend_en)
+    """Worth knowing, or to be looked at by a person. A `mend` that is a command reads the same in both languages."""
+    return Finding("note", zh, en, mend, mend_en or mend)
 
 
 def bad(zh: str, en: str, mend: str, mend_en: str = "") -> Finding:
-    """Must be mended."""
-    return Finding("bad", zh, en, mend, mend_en)
+    """Must be mended. A `mend` that is a command reads the same in both languages."""
+    return Finding("bad", zh, en, mend, mend_en or mend)
 
 
 def reason(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI
 from wxbot.ledger import Entry
-from wxbot.metrics.told_balance import Told
+from wxbot.metrics.told_balance import ToldBalance
 from wxbot.orders.listing import first_entry_since
 from wxbot.orders.models import BillDay
 
@@ -40,7 +40,7 @@ class Reckoned:
     is_told: bool = False
 
 
-def reckon(session: Session, now: datetime, told: Told | None = None) -> Reckoned | None:
+def reckon(session: Session, now: datetime, told: ToldBalance | None = None) -> Reckoned | None:
     """The balance now: what WeChat Pay has told, else from the last bill; None while no bill with a balance was read."""
     known = (told.available_fen, told.at) if told is not None else _from_bill(session)
     if known is None:

@@ -18,7 +18,7 @@ from wxbot.metrics.models import InvariantRun
 from wxbot.metrics.told_balance import told
 from wxbot.orders import bill_faults
 from wxbot.orders.bill_faults import BillFinding
-from wxbot.orders.limits import OPERATOR_STOP
+from wxbot.orders.limits import OPERATOR_STOP, line_key
 from wxbot.orders.models import Mark, MerchantLine, Order
 from wxbot.payouts.models import BudgetChange, PayList, Payout
 from wxbot.people.models import Notice, SmsOut
@@ -81,12 +81,17 @@ class Snapshot:
 
 def take(runtime: Runtime) -> Snapshot:
     """Look once. Raises SQLAlchemyError when the database does not answer."""
+    workers, told_balance, certificates = (
+        workers_of(runtime),
+        told(runtime, runtime.clock.now()),
+        _certificates(runtime),
+    )
     with runtime.database.reading() as session:
         now = runtime.database.now(session)
         runs = session.scalars(select(InvariantRun)).all()
         return Snapshot(
             at=now,
-            workers=workers_of(runtime),
+            workers=workers,
             due_s=_due(session, now),
             orders={status: _count(session, Order.id, Order.status == status) for status in OPEN},
             orders_stuck=_count(session, Order.id, Order.status == "unknown", Order.sent_at < now - STUCK_AFTER),
@@ -95,8 +100,8 @@ def take(runtime: Runtime) -> Snapshot:
             checked_at=max((run.at for run in runs), default=None),
             accounts=ledger.balances(session),
             bill=bill_faults.findings(session, now),
-            balance=reckon(session, now, told(runtime, now)),
-            certificates=_certificates(runtime),
+            balance=reckon(session, now, told_balance),
+            certificates=certificates,
             frozen_why=session.scalar(select(lineage.FROZEN_WHY)),
             empty_campaigns=_empty_campaigns(session, now),
             waiting=_waiting(session),
@@ -137,7 +142,7 @@ def _due(session: Session, now: datetime) -> dict[str, float]:
 
 
 def _stops(session: Session, mch_id: str) -> list[Stop]:
-    keys = {mch_id: "v2", f"{mch_id}/v3": "v3"}
+    keys = {line_key(mch_id, "sendredpack"): "v2", line_key(mch_id, "transfer_bills"): "v3"}
     query = select(MerchantLine).where(MerchantLine.mch_id.in_(keys), MerchantLine.stopped_code.is_not(None))
     return [Stop(keys[line.mch_id], str(line.stopped_code), line.stopped_at) for line in session.scalars(query)]
 

@@ -28,7 +28,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Told:
+class ToldBalance:
     """What may be spent, in fen, and when WeChat Pay said so."""
 
     available_fen: int
@@ -60,7 +60,7 @@ def _keep(runtime: Runtime, answer: BalanceAnswer) -> int:
     return 1
 
 
-def told(runtime: Runtime, now: datetime) -> Told | None:
+def told(runtime: Runtime, now: datetime) -> ToldBalance | None:
     """What WeChat Pay said within the last minutes; None when it was not asked or did not say, or Redis cannot be asked."""
     if not runtime.settings.balance_query:
         return None
@@ -71,6 +71,6 @@ def told(runtime: Runtime, now: datetime) -> Told | None:
     if kept is None:
         return None
     values = json.loads(str(kept))
-    found = Told(values["fen"], datetime.fromisoformat(values["at"]))
+    found = ToldBalance(values["fen"], datetime.fromisoformat(values["at"]))
     is_ours = values["mch_id"] == runtime.settings.mch_id
     return found if is_ours and abs(now - found.at) <= FRESH else None

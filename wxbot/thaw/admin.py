@@ -53,7 +53,7 @@ def index() -> str:
     return render_template("console/thaw.html", **view)
 
 
-def _people(rows: Sequence[FoundOrder], standing: listing.Standing) -> list[int]:
+def _people(rows: Sequence[FoundOrder], standing: listing.ThawStanding) -> list[int]:
     """The staff whose names the page shows."""
     ids = {each.proposed_by for each in rows} | {each.decided_by for each in rows}
     if standing.thaw is not None:

@@ -20,7 +20,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True)
-class Standing:
+class ThawStanding:
     """Where the thaw stands. Amounts in fen."""
 
     line: Lineage
@@ -36,7 +36,7 @@ class Standing:
         return sum(self.counts.get(name, (0, 0))[0] for name in ("open", "proposed"))
 
 
-def standing(session: Session, now: datetime) -> Standing:
+def standing(session: Session, now: datetime) -> ThawStanding:
     """How far it is."""
     thaw = found.current(session)
     days = lost.awaited_days(session, thaw, now) if thaw is not None and thaw.bills_read_at is None else []
@@ -46,7 +46,7 @@ def standing(session: Session, now: datetime) -> Standing:
         name = status if has_money or status in ("adopted", "apart") else "without"
         before = counts.get(name, (0, 0))
         counts[name] = (before[0] + int(n), before[1] + int(fen))
-    return Standing(lineage.found(session), thaw, days, counts)
+    return ThawStanding(lineage.found(session), thaw, days, counts)
 
 
 def found_page(session: Session, status: str, after: int = 0) -> Sequence[FoundOrder]:
