@@ -86,6 +86,19 @@ def fault_of(settings: Settings, channel_name: str, wish: Wish) -> str | None:
     return None
 
 
+def row_of(settings: Settings, channel_name: str, number: str, wish: Wish, now: datetime) -> dict[str, Any]:
+    """The columns of a planned order: its number and the parameters that never change. Raises what the channel's freeze does."""
+    channel = CHANNELS[channel_name]
+    params = json.dumps(channel.freeze(settings, number, wish), ensure_ascii=False, sort_keys=True)
+    return {
+        "channel": channel.name, "reason_kind": wish.reason_kind, "reason_id": wish.reason_id,
+        "attempt": wish.attempt, "budget_id": wish.budget_id, "mch_billno": number, "params": params,
+        "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": wish.amount_fen,
+        "openid": wish.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
+        "created_at": now, "send_after": now, "lease_epoch": 0, "is_noticed": True, "is_cancel_wanted": False,
+    }  # fmt: skip
+
+
 def plan_orders(
     session: Session, settings: Settings, channel_name: str, wishes: Sequence[Wish], now: datetime
 ) -> dict[int, int]:
@@ -96,7 +109,6 @@ def plan_orders(
     """
     if not wishes:
         return {}
-    channel = CHANNELS[channel_name]
     for budget_id in sorted({wish.budget_id for wish in wishes}):
         total = sum(wish.amount_fen for wish in wishes if wish.budget_id == budget_id)
         if not budget.reserve(session, budget_id, total):
@@ -105,16 +117,7 @@ def plan_orders(
     rows: list[dict[str, Any]] = []
     for offset, wish in enumerate(wishes):
         number = billno(settings.mch_id, now, settings.number_epoch, serial + offset, wish.attempt)
-        params = json.dumps(channel.freeze(settings, number, wish), ensure_ascii=False, sort_keys=True)
-        rows.append(
-            {
-                "channel": channel.name, "reason_kind": wish.reason_kind, "reason_id": wish.reason_id,
-                "attempt": wish.attempt, "budget_id": wish.budget_id, "mch_billno": number, "params": params,
-                "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": wish.amount_fen,
-                "openid": wish.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
-                "created_at": now, "send_after": now, "lease_epoch": 0, "is_noticed": True, "is_cancel_wanted": False,
-            }
-        )  # fmt: skip
+        rows.append(row_of(settings, channel_name, number, wish, now))
     session.execute(insert(Order), rows)
     ledger.post(
         session,

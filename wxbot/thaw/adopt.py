@@ -1,7 +1,5 @@
 """Taking a found order into the books: as if it had been placed here, so that reconcile, bill and budget go on from there."""
 
-import hashlib
-import json
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -15,10 +13,11 @@ from wxbot.draws.models import Draw
 from wxbot.ledger import Posting
 from wxbot.money import yuan
 from wxbot.orders import quotas
-from wxbot.orders.channels import CHANNELS, DIRECT, Wish
+from wxbot.orders.channels import DIRECT, Wish
 from wxbot.orders.found import FoundOrder
 from wxbot.orders.models import DEAD, Evidence, Order
 from wxbot.orders.numbers import version_of
+from wxbot.orders.plan import row_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout
 from wxbot.payouts.request import wish_of
 from wxbot.settings import Settings
@@ -109,21 +108,16 @@ def _ordered(
             "The budget does not cover it: ask for and approve more first (changes approved after the copy are lost, too)",
         )  # fmt: skip
     placed_at = min(found.placed_at or found.found_at, now)
-    params = json.dumps(
-        CHANNELS[channel_name].freeze(settings, found.mch_billno, wish), ensure_ascii=False, sort_keys=True
-    )
+    row = row_of(settings, channel_name, found.mch_billno, wish, placed_at)
     day = f"{shanghai_day(placed_at):%Y%m%d}"
     is_direct = channel_name in DIRECT and wish.openid is not None
     if is_direct:
         quotas.take(session, quotas.person(str(wish.openid)), day, wish.amount_fen)  # a fact: no limit refuses it
-    order = Order(
-        channel=channel_name, reason_kind=wish.reason_kind, reason_id=wish.reason_id, attempt=wish.attempt,
-        budget_id=wish.budget_id, mch_billno=found.mch_billno, params=params,
-        params_sha256=hashlib.sha256(params.encode()).hexdigest(), amount_fen=wish.amount_fen, openid=wish.openid,
-        status="unknown", holding="in_flight", err_code=FOUND, sends=1, checks=0, created_at=placed_at,
-        send_after=placed_at, sent_at=placed_at, charged_day=day if is_direct else None, next_step="query",
-        next_check_at=now, lease_epoch=0, is_noticed=True, is_cancel_wanted=False,
-    )  # fmt: skip
+    row |= {
+        "status": "unknown", "err_code": FOUND, "sends": 1, "sent_at": placed_at,
+        "charged_day": day if is_direct else None, "next_step": "query", "next_check_at": now,
+    }  # fmt: skip
+    order = Order(**row)
     session.add(order)
     session.flush()
     ledger.post(
