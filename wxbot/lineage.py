@@ -158,11 +158,10 @@ def open_again(session: Session, *, only_why: str | None = None) -> bool:
 
 _RAISE = """
 local seen = redis.call('HMGET', KEYS[1], 'generation', 'serial')
-local had = seen[1] and 1 or 0
 local generation = math.max(tonumber(seen[1] or '0'), tonumber(ARGV[1]))
 local serial = math.max(tonumber(seen[2] or '0'), tonumber(ARGV[2]))
 redis.call('HSET', KEYS[1], 'generation', string.format('%d', generation), 'serial', string.format('%d', serial))
-return {had, string.format('%d', generation), string.format('%d', serial)}
+return {string.format('%d', generation), string.format('%d', serial)}
 """
 """One round trip: raise the witness, never lower it, and tell what it says now."""
 
@@ -230,7 +229,7 @@ def record(runtime: Runtime, database_id: str, witness: Witness) -> Witness | No
 
 def _raise_redis(runtime: Runtime, database_id: str, witness: Witness) -> Witness | None:
     try:
-        _had, generation, serial = runtime.redis.eval(
+        generation, serial = runtime.redis.eval(
             _RAISE, 1, redis_key(database_id), str(witness.generation), str(witness.serial)
         )
     except RedisError:

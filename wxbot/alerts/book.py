@@ -62,10 +62,7 @@ def claim(session: Session, now: datetime, remind: timedelta) -> list[Telling]:
     """Everything that is to be told now, each line by one worker alone until its lease ends."""
     claimed = []
     for alert in session.scalars(select(Alert).where(_is_due(now, remind)).order_by(Alert.since, Alert.key)).all():
-        is_free = or_(Alert.lease_until.is_(None), Alert.lease_until <= now)
-        taken = (
-            update(Alert).where(Alert.key == alert.key, _is_due(now, remind), is_free).values(lease_until=now + LEASE)
-        )
+        taken = update(Alert).where(Alert.key == alert.key, _is_due(now, remind)).values(lease_until=now + LEASE)
         if changed(session, taken):
             what: What = "over" if alert.over_at else ("still" if alert.told_at else "begun")
             claimed.append(Telling(alert.key, what, alert.text, alert.path, alert.since))

@@ -37,10 +37,8 @@ def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
         rules = ", ".join(f"{name} ({rows})" for name, rows in sorted(seen.broken.items()))
         found.append(Condition("broken", "broken", w("broken", rules=rules), "/admin/ledger"))
     found += _stops(seen, settings, w)
-    is_zh = settings.locale.startswith("zh")
     found += [
-        Condition(f"bill:{each.kind}"[:64], "bill", each.zh if is_zh else each.en, "/admin/ledger")
-        for each in seen.bill
+        Condition(f"bill:{each.kind}"[:64], "bill", each.text(settings.locale), "/admin/ledger") for each in seen.bill
     ]
     if n := seen.orders.get("manual", 0):
         found.append(Condition("manual", "manual", w("manual", n=n), "/admin/orders"))

@@ -1,8 +1,7 @@
 """wxbot order (look at one order, settle one by hand) and wxbot payout (what is owed, and the kill switch)."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,6 @@ from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 from wxbot.orders import limits, listing, manual, reconcile
 from wxbot.orders import words as order_words
-from wxbot.orders.manual import NotSettleable
 from wxbot.orders.models import MARKED_AS, Mark, Order
 from wxbot.payouts import listing as payout_listing
 from wxbot.payouts import words
@@ -28,15 +26,6 @@ stdin_password = click.option("--password-stdin", is_flag=True, help="read the p
 
 def _local(at: datetime | None) -> str:
     return at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    """A refusal of the desk as a sentence and exit code 1."""
-    try:
-        yield
-    except NotSettleable as refused:
-        raise click.ClickException(str(refused)) from refused
 
 
 def cashier_who_types(runtime: Runtime, login: str, is_from_stdin: bool) -> Actor:
@@ -131,7 +120,7 @@ def ask_order(number: str) -> None:
 @friendly
 def mark_order(number: str, after: str, evidence: str, login: str, password_stdin: bool) -> None:
     """Say how a manual order ended; nothing moves until a second cashier confirms."""
-    with opened() as runtime, _said():
+    with opened() as runtime:
         with runtime.database.reading() as session:
             order_id = _order(session, number).id
         actor = cashier_who_types(runtime, login, password_stdin)
@@ -143,7 +132,7 @@ def mark_order(number: str, after: str, evidence: str, login: str, password_stdi
 
 
 def _decide(mark_id: int, login: str, is_from_stdin: bool, verb: Callable[..., None]) -> Order:
-    with opened() as runtime, _said():
+    with opened() as runtime:
         actor = cashier_who_types(runtime, login, is_from_stdin)
         verb(runtime.database, mark_id, actor, runtime.clock.now())
         with runtime.database.reading() as session:

@@ -19,6 +19,7 @@ from wxbot.cli.owner import refuse_other_than_owner
 from wxbot.db import DatabaseMissing
 from wxbot.orders.manual import NotSettleable
 from wxbot.private_servers import ServerProblem
+from wxbot.refusals import Refused
 from wxbot.replies.rules import BadRule
 from wxbot.runtime import Runtime
 from wxbot.settings import SettingsError, load_settings
@@ -38,7 +39,7 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except StaffFaulty as error:
+        except (StaffFaulty, Refused) as error:
             raise click.ClickException(f"{error.zh}\n{error.en}") from error
         except (
             SettingsError,

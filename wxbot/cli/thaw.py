@@ -1,8 +1,5 @@
 """wxbot thaw: the way out of a freeze, step by step; two cashiers judge, release and open, as on the console's page."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from wxbot.cli.cashier import as_whom, cashier_who_types, stdin_password
@@ -10,22 +7,12 @@ from wxbot.cli.desk import as_json, friendly, opened, show, show_json
 from wxbot.money import yuan
 from wxbot.orders.found import FoundOrder
 from wxbot.thaw import judge, listing, opening
-from wxbot.thaw.refusals import Refused
 
 STEPS = {
     "asking": "正在向微信查询副本之后的单号 / asking WeChat about the numbers since the copy",
     "judging": "查询结束：认定丢失的订单，再由两位财务解冻 / asked: judge what was found, then two cashiers open",
     "opened": "已解冻 / opened",
 }
-
-
-@contextmanager
-def _said() -> Iterator[None]:
-    """A refusal as a sentence and exit code 1."""
-    try:
-        yield
-    except Refused as refused:
-        raise click.ClickException(f"{refused.zh}\n{refused.en}") from refused
 
 
 @click.group()
@@ -88,7 +75,7 @@ def status(is_json: bool) -> None:
 @friendly
 def pairs(login: str, password_stdin: bool) -> None:
     """Propose every found order that has one clear reason: the same person and amount, or the texts of one campaign."""
-    with opened() as runtime, _said():
+    with opened() as runtime:
         actor = cashier_who_types(runtime, login, password_stdin)
         n = judge.propose_clear(runtime, actor, runtime.clock.now())
     click.echo(f"已提出 {n} 笔，请另一位财务运行：wxbot thaw confirm --as LOGIN\nProposed; a second cashier confirms.")
@@ -107,7 +94,7 @@ def propose(found_id: int, reason: str, evidence: str, login: str, password_stdi
     if reason != "apart" and not (kind in ("payout", "campaign") and reason_id.isdecimal()):
         raise click.ClickException("请写 payout:编号、campaign:编号 或 apart / write payout:ID, campaign:ID or apart")
     chosen = None if reason == "apart" else (kind, int(reason_id))
-    with opened() as runtime, _said():
+    with opened() as runtime:
         actor = cashier_who_types(runtime, login, password_stdin)
         with runtime.database.transaction() as session:
             judge.propose(session, found_id, chosen, evidence, actor, runtime.clock.now())
@@ -120,7 +107,7 @@ def propose(found_id: int, reason: str, evidence: str, login: str, password_stdi
 @friendly
 def confirm(login: str, password_stdin: bool) -> None:
     """Agree to everything that another cashier proposed; it is shown first."""
-    with opened() as runtime, _said():
+    with opened() as runtime:
         actor = cashier_who_types(runtime, login, password_stdin)
         with runtime.database.reading() as session:
             proposals = judge.proposals_for(session, actor.id or 0)
@@ -153,7 +140,7 @@ def _reason(each: FoundOrder) -> str:
 @friendly
 def release(payout_ids: tuple[int, ...], evidence: str | None, login: str, password_stdin: bool) -> None:
     """Let payouts, named by their numbers, leave before the fund bill is there: one cashier with evidence, then another without."""
-    with opened() as runtime, _said():
+    with opened() as runtime:
         actor = cashier_who_types(runtime, login, password_stdin)
         now = runtime.clock.now()
         if evidence is not None:
@@ -171,7 +158,7 @@ def release(payout_ids: tuple[int, ...], evidence: str | None, login: str, passw
 @friendly
 def open_database(login: str, password_stdin: bool) -> None:
     """Open the database again: the first cashier asks, the second one opens. What is held stays held."""
-    with opened() as runtime, _said():
+    with opened() as runtime:
         actor = cashier_who_types(runtime, login, password_stdin)
         now = runtime.clock.now()
         with runtime.database.reading() as session:

@@ -186,11 +186,8 @@ def _ask_bill_lines(runtime: Runtime, thaw: Thaw) -> int:
     answers = numbers.ask_numbers(runtime, asked)
     with runtime.database.transaction() as session:
         keep(session, thaw.id, answers.found.values(), runtime.database.now(session))
-        highest = (
-            max(plan.serial_of(runtime.settings.mch_id, each.mch_billno) for each in answers.found.values())
-            if answers.found
-            else 0
-        )
+        serials = (plan.serial_of(runtime.settings.mch_id, each.mch_billno) for each in answers.found.values())
+        highest = max(serials, default=0)
         pass_serials(session, runtime.settings.mch_id, highest + 1)
     return len(answers.found)
 

@@ -16,9 +16,8 @@ from wxbot.orders import outcome
 from wxbot.orders.judge import Verdict
 from wxbot.orders.models import MARK_NEXT, MARKED_AS, Evidence, Mark, Order
 from wxbot.orders.outcome import Ruling
-from wxbot.staff import audit
+from wxbot.staff import audit, roster
 from wxbot.staff.audit import Actor
-from wxbot.staff.models import Staff
 from wxbot.transitions import move
 
 EVIDENCE_MIN = 10
@@ -101,10 +100,10 @@ def open_mark(session: Session, order_id: int) -> Mark | None:
 
 def require_cashier(session: Session, actor: Actor) -> int:
     """The id of an active cashier (I16). Raises NotSettleable for anybody else, the command line included."""
-    staff = session.get(Staff, actor.id) if actor.id is not None else None
-    if staff is None or not staff.is_active or staff.role != ROLE:
+    staff_id = roster.id_of_active(session, actor.id, ROLE)
+    if staff_id is None:
         raise NotSettleable("只有在职的出纳可以处理 / only an active cashier may settle an order")
-    return staff.id
+    return staff_id
 
 
 def _manual_order(session: Session, order_id: int) -> Order:

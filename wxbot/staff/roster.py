@@ -108,6 +108,12 @@ def change_own_password(database: Database, staff_id: int, old: str, new: str) -
     set_password(database, staff_id, new)
 
 
+def id_of_active(session: Session, staff_id: int | None, role: str) -> int | None:
+    """The id again when it is an active account of this role (I16); None otherwise, and for the command line, which has none."""
+    staff = session.get(Staff, staff_id) if staff_id is not None else None
+    return staff.id if staff is not None and staff.is_active and staff.role == role else None
+
+
 def everyone(session: Session) -> Sequence[Staff]:
     """All people, the active ones first."""
     return session.scalars(select(Staff).order_by(Staff.is_active.desc(), Staff.id)).all()

@@ -18,9 +18,8 @@ from wxbot.orders.numbers import version_of
 from wxbot.payouts.models import Payout
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.staff import audit
+from wxbot.staff import audit, roster
 from wxbot.staff.audit import Actor
-from wxbot.staff.models import Staff
 from wxbot.thaw import adopt
 from wxbot.thaw.refusals import Refused, moved_on, not_oneself
 from wxbot.transitions import move
@@ -36,10 +35,10 @@ SAME_TEXTS = "same texts and amount"
 
 def cashier(session: Session, actor: Actor) -> int:
     """The id of an active cashier (I16). Raises Refused for anybody else, the command line included."""
-    staff = session.get(Staff, actor.id) if actor.id is not None else None
-    if staff is None or not staff.is_active or staff.role != ROLE:
+    staff_id = roster.id_of_active(session, actor.id, ROLE)
+    if staff_id is None:
         raise Refused("role", "只有在职的财务可以处理", "Only an active cashier may do this")
-    return staff.id
+    return staff_id
 
 
 # --- who it may have been -----------------------------------------------------------------------------------------
