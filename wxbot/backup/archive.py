@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from wxbot.vouchers.storage import flush_folder
+
 FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "database.db"
@@ -97,15 +99,6 @@ def writing(target: Path) -> Iterator[Writer]:
         flush_folder(target.parent)
     finally:
         part.unlink(missing_ok=True)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _no_copy(file: Path) -> BackupProblem:

@@ -17,13 +17,13 @@ from sqlalchemy import text
 
 from wxbot import heartbeat
 from wxbot.backup import tables
-from wxbot.backup.archive import DATABASE, BackupProblem, Reader, flush_folder
+from wxbot.backup.archive import DATABASE, BackupProblem, Reader
 from wxbot.backup.facts import facts, is_empty, refuse_difference
 from wxbot.backup.make import examine_file
 from wxbot.db import Database, beside, sqlite_file
 from wxbot.migrations import knows, upgrade
 from wxbot.runtime import Runtime
-from wxbot.vouchers.storage import Folder, folder_of
+from wxbot.vouchers.storage import Folder, flush_folder, folder_of
 
 
 @dataclass

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from redis.exceptions import RedisError
-from sqlalchemy import Row, bindparam, select, text, tuple_, update
+from sqlalchemy import Row, bindparam, func, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
 from wxbot import heartbeat
@@ -167,7 +167,8 @@ class Rotation:
     def _finish(self, session: Session, actor: Actor, is_new: bool) -> None:
         """The new key is this database's; the former one opens nothing in it any more, the sentinel included."""
         now = self._database.now(session)
-        self.done.binds_left = len(session.scalars(select(Bind.id).where(Bind.status == "pending")).all())
+        waiting = select(func.count()).select_from(Bind).where(Bind.status == "pending")
+        self.done.binds_left = session.execute(waiting).scalar_one()
         sentinel.write(session, self._new.seal(sentinel.TEXT), "", now)
         counts = {name: rows for name, rows in self.done.changed.items() if rows}
         if is_new or counts:

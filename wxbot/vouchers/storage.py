@@ -90,7 +90,7 @@ class Folder:
                 except BaseException:
                     Path(coming.name).unlink(missing_ok=True)
                     raise
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
         except OSError as error:
             raise StorageProblem(f"cannot write a photo: {error.strerror}") from error
 
@@ -120,7 +120,8 @@ class Folder:
             raise StorageProblem(f"cannot list the photos: {error.strerror}") from error
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder durable. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
