@@ -6,12 +6,13 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import redis as redis_client
 
-from tests.flows.town import Town
+from tests.flows.town import GOES_WRONG, Town
 from tests.servers import children_of
 from wxbot import invariants
 from wxbot.demo import owed
@@ -77,7 +78,8 @@ def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage, people: i
     town.world.call("DELETE", "faults")
     for _ in range(60):
         for person in town.people:
-            person.take_money()
+            with suppress(*GOES_WRONG):  # the last process that was killed may have had the request
+                person.take_money()
         if town.count(Payout, Payout.status == "paid") == 3 * people:
             break
         town.pass_time(100)  # leases of the dead run out, what was refused is asked about
