@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import redis as redis_client
 from flask import Flask, g, request
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from werkzeug.routing import Rule
 
 from tests.deployments import AES_KEY, TOKEN, app_for, close, settings_for
+from wxbot import heartbeat
 from wxbot.app import DOORS, Gate, create_app, guard_of, refuse_unsafe_start
 from wxbot.private_servers import free_port
 from wxbot.settings import SettingsError, load_settings
@@ -280,14 +283,31 @@ def test_S87_health_tells_nothing_but_health(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/healthz?verbose=1").data == b"ok"
     ready = client.get("/readyz?verbose=1")
-    assert (ready.status_code, ready.json) == (200, {"database": True, "redis": True, "workers": 0})
+    assert (ready.status_code, ready.json) == (
+        200,
+        {"database": True, "redis": True, "workers": 0, "silent_workers": 0},
+    )
+
+
+def test_S87_a_worker_that_fell_silent_is_counted_apart(app: Flask, redis_url: str) -> None:
+    with closing(redis_client.Redis.from_url(redis_url, decode_responses=True)) as redis:
+        killed, living = heartbeat.Heartbeat(redis), heartbeat.Heartbeat(redis)
+        for worker in (killed, living):
+            worker.beat()
+        redis.expire(f"wxbot:worker:{killed.id}", heartbeat.KEEP_S - heartbeat.SILENT_S - 1)
+    ready = app.test_client().get("/readyz").json
+    assert ready is not None
+    assert (ready["workers"], ready["silent_workers"]) == (1, 1)
 
 
 def test_S87_ready_means_that_the_database_answers(redis_url: str, tmp_path: Path) -> None:
     address = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     made = app_for(settings_for("encrypted", address, redis_url, tmp_path))
     ready = made.test_client().get("/readyz")
-    assert (ready.status_code, ready.json) == (503, {"database": False, "redis": True, "workers": 0})
+    assert (ready.status_code, ready.json) == (
+        503,
+        {"database": False, "redis": True, "workers": 0, "silent_workers": 0},
+    )
     close(made)
 
 

@@ -93,6 +93,9 @@ def test_a_copy_is_whole_private_and_goes_back_to_a_bare_machine(
     before = content(shop.database_url)
     assert "冻结" in elsewhere.ok("db", "restore", "copy.tar")
     after = content(elsewhere.env["WXBOT_DATABASE_URL"])
+    assert "database_restore" in str(after.pop("audit_events")) and "database_restore" not in str(
+        before.pop("audit_events")
+    )
     assert after == before and before["payouts"] and before["ledger_entries"]
     assert Folder(Path(elsewhere.env["WXBOT_DATA_DIR"]) / "vouchers").get(KEY) == b"\xff\xd8 folder"
     with closing(Database(elsewhere.env["WXBOT_DATABASE_URL"])) as database:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
 from werkzeug.serving import make_server
 
 from tests.conftest import simulator_settings
@@ -127,6 +128,20 @@ def test_a_refused_address_is_named_with_the_page_to_mend_it(settings: Settings,
     assert "40164" in finding.zh
     assert "127.0.0.1" in finding.mend
     assert "IP白名单" in finding.mend
+
+
+def test_alerts_that_go_nowhere_or_cannot_be_read_are_named(settings: Settings) -> None:
+    def seen(ways: str) -> Finding:
+        return found(change(settings, alert_targets=SecretStr(ways)))["alert_targets"]
+
+    assert seen("").verdict == "note"
+    wrong = seen("json://alerts.example.com/x wecombot://")
+    assert wrong.is_bad
+    assert "2 (wecombot://…)" in wrong.zh
+    fine = seen("json://user:hunter2@alerts.example.com/path?token=hunter3")
+    assert fine.verdict == "good"
+    assert "alerts.example.com" in fine.zh
+    assert "hunter" not in str(fine.as_fields())
 
 
 def test_wrong_secrets_are_told_apart(settings: Settings) -> None:

@@ -36,12 +36,16 @@ def alive() -> Response:
 def ready() -> tuple[Response, int]:
     """200 when the database answers, else 503.
 
-    Redis and the number of workers that live are shown but do not decide: callbacks and binds work without either, so
-    this process should go on getting them.
+    Redis and how many workers live, and how many fell silent without being stopped, are shown but do not decide: callbacks and
+    binds work without either, so this process should go on getting them.
     """
     runtime: Runtime = current_app.extensions["wxbot"]
-    living = _living_workers(runtime)
-    found = {"database": _has_database(runtime), "redis": living is not None, "workers": living or 0}
+    known = _workers(runtime)
+    living = sum(worker.is_alive for worker in known or ())
+    found = {
+        "database": _has_database(runtime), "redis": known is not None, "workers": living,
+        "silent_workers": len(known or ()) - living,
+    }  # fmt: skip
     return jsonify(found), 200 if found["database"] else 503
 
 
@@ -56,12 +60,12 @@ def _has_database(runtime: Runtime) -> bool:
     return True
 
 
-def _living_workers(runtime: Runtime) -> int | None:
-    """How many workers live; None when Redis does not answer."""
+def _workers(runtime: Runtime) -> list[heartbeat.Worker] | None:
+    """Every worker that was heard of lately; None when Redis does not answer."""
     try:
-        living = sum(worker.is_alive for worker in heartbeat.workers(runtime.redis))
+        known = heartbeat.workers(runtime.redis)
     except redis.RedisError as error:
         log.error("not_ready", part="redis", reason=type(error).__name__)
         return None
     logs.worked(kind="redis")
-    return living
+    return known

@@ -1,14 +1,21 @@
 """Copies for the tests of this folder, and a merchant with money."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.payouts.desk import Desk, desk_on
+from tests.payouts.desk import Desk, desk_on, openid
+from tests.payouts.stories import owe
 from tests.restore.copies import Copies
 from tests.servers import SimulatedWeChat
 from wxbot import lineage
+from wxbot.lineage import Witness
+from wxbot.orders.channels import Sighting
+from wxbot.orders.found import Thaw
+from wxbot.orders.lost import keep
+from wxbot.orders.numbers import Unknown
 
 
 @pytest.fixture
@@ -37,3 +44,20 @@ def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Desk]:
     """A console with two cashiers."""
     with desk_on(sqlite_url, redis_url, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def thawing(desk: Desk) -> int:
+    """A frozen database whose asking has ended: WeChat knows one payment of what is owed to person 1. Returns the payout."""
+    programme_id = desk.fund()
+    assert lineage.may_send(desk.runtime)
+    payout_id = owe(desk.runtime, programme_id, desk.know(1), 880)
+    lineage.freeze_now(desk.runtime, "older", Witness(9, 9))
+    seen = Sighting("received", 880, openid(1), "1000041701202611290000000001", desk.now - timedelta(hours=1))
+    with desk.runtime.database.transaction() as session:
+        thaw = Thaw(step="judging", frozen_at=desk.now, known_until=desk.now - timedelta(days=1), first_serial=1,
+                    next_serial=1001, unknown_in_a_row=1000, asked=6000, refusal="")  # fmt: skip
+        session.add(thaw)
+        session.flush()
+        keep(session, thaw.id, [Unknown(1, "1900000001202611290000000011", "v2", seen)], desk.now)
+    return payout_id

@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
-import pytest
-
-from tests.payouts.desk import Desk, openid
-from tests.payouts.stories import owe, payout_of
+from tests.payouts.desk import Desk
+from tests.payouts.stories import payout_of
 from tests.restore.offices import thaw_of
 from wxbot import lineage
-from wxbot.lineage import Witness
-from wxbot.orders.channels import Sighting
-from wxbot.orders.found import Thaw
-from wxbot.orders.lost import keep
 from wxbot.orders.models import Order
-from wxbot.orders.numbers import Unknown
-
-
-@pytest.fixture
-def thawing(desk: Desk) -> int:
-    """A frozen database whose asking has ended: WeChat knows one payment of what is owed to person 1. Returns the payout."""
-    programme_id = desk.fund()
-    assert lineage.may_send(desk.runtime)
-    payout_id = owe(desk.runtime, programme_id, desk.know(1), 880)
-    lineage.freeze_now(desk.runtime, "older", Witness(9, 9))
-    seen = Sighting("received", 880, openid(1), "1000041701202611290000000001", desk.now - timedelta(hours=1))
-    with desk.runtime.database.transaction() as session:
-        thaw = Thaw(step="judging", frozen_at=desk.now, known_until=desk.now - timedelta(days=1), first_serial=1,
-                    next_serial=1001, unknown_in_a_row=1000, asked=6000, refusal="")  # fmt: skip
-        session.add(thaw)
-        session.flush()
-        keep(session, thaw.id, [Unknown(1, "1900000001202611290000000011", "v2", seen)], desk.now)
-    return payout_id
 
 
 def page(desk: Desk, login: str, status: str = "open") -> str:

@@ -1,15 +1,19 @@
 """The door of the console: passwords, lock-out, sessions that end at once."""
 
+import ast
+import re
 import threading
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+import wxbot
 from tests.staff.consoles import PASSWORD, Browser
-from wxbot.staff import passwords, sign_in
+from wxbot.staff import audit, passwords, sign_in
 from wxbot.staff.models import AuditEvent, Staff, StaffSession
 
 
@@ -158,6 +162,20 @@ def test_a_temporary_password_must_be_changed_first(console_app: Flask) -> None:
     assert person.post("/admin/campaigns/new").status_code == 302
     person.post("/admin/password", {"old": password, "password": "my-own-Words-77", "again": "my-own-Words-77"})
     assert Browser(console_app, "new", "my-own-Words-77").get("/admin/").status_code == 200
+
+
+def test_the_audit_filter_offers_every_action_that_the_code_records() -> None:
+    verbs = {"record", "log_action", "_act", "_do"}
+    recorded = set()
+    for path in Path(wxbot.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and (getattr(call.func, "attr", "") or getattr(call.func, "id", "")) in verbs:
+                words = [str(each.value) for each in call.args if isinstance(each, ast.Constant)]
+                recorded |= set(
+                    [word for word in words if re.fullmatch("[a-z]+_[a-z_]+", word)][:1]
+                )  # a target may follow
+    assert len(recorded) > 40
+    assert recorded - set(audit.ACTIONS) == set()
 
 
 def test_sign_ins_and_refusals_are_in_the_audit_log(console_app: Flask) -> None:

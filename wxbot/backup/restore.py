@@ -23,6 +23,8 @@ from wxbot.backup.make import examine_file
 from wxbot.db import Database, beside, sqlite_file
 from wxbot.migrations import knows, upgrade
 from wxbot.runtime import Runtime
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
 from wxbot.vouchers.storage import Folder, flush_folder, folder_of
 
 
@@ -35,8 +37,8 @@ class Restored:
     kept: list[Path] = field(default_factory=list)
 
 
-def restore(runtime: Runtime, file: Path, now: datetime, *, replace: bool) -> Restored:
-    """Verify the copy, then put its database and photos in place. Raises BackupProblem; before the first change if it can."""
+def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replace: bool) -> Restored:
+    """Verify the copy, then put its database and photos in place, and say so in its audit log. Raises BackupProblem; before the first change if it can."""
     with Reader(file) as archive:
         archive.verify()
         _refuse_foreign(runtime, archive)
@@ -61,6 +63,10 @@ def restore(runtime: Runtime, file: Path, now: datetime, *, replace: bool) -> Re
         for name in archive.names("photos"):
             photos.put(Path(name).stem, archive.content(name))
             done.photos += 1
+    with runtime.database.transaction() as session:
+        audit.record(
+            session, actor, "database_restore", f"copy:{done.manifest['made_at']}", now, detail={"is_replaced": replace}
+        )
     return done
 
 

@@ -8,7 +8,7 @@ import click
 from wxbot.backup import make as making
 from wxbot.backup import restore as restoring
 from wxbot.backup.archive import Reader
-from wxbot.cli.desk import as_json, friendly, looking, opened, show_json
+from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database, DatabaseMissing
 from wxbot.keys import sentinel
@@ -127,7 +127,7 @@ def restore(file: Path, replace: bool, yes: bool) -> None:
             "现有的数据会被备份替换，确定吗？The copy will stand in the place of the present data. Go on?", abort=True
         )
     with opened() as runtime:
-        done = restoring.restore(runtime, file, runtime.clock.now(), replace=replace)
+        done = restoring.restore(runtime, file, operator(), runtime.clock.now(), replace=replace)
     for place in done.kept:
         click.echo(f"原来的保留在 {place} / what was there is kept in {place}")
     click.echo(

@@ -43,6 +43,7 @@ CHECKS: dict[str, Check] = {
     "roster": desk.roster,
     "voucher_storage": desk.voucher_storage,
     "photo_reader": desk.photo_reader,
+    "alert_targets": desk.alert_targets,
     "access_token": wire.access_token,
     "callback_ips": wire.callback_ips,
     "clock": wire.clock_agrees,

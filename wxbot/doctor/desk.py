@@ -7,6 +7,7 @@ from contextlib import suppress
 from PIL import Image
 from sqlalchemy import select
 
+from wxbot.alerts import targets
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.extras import install_line
 from wxbot.people.models import RosterEntry
@@ -154,3 +155,21 @@ def photo_reader(runtime: Runtime) -> Finding:
             "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB", "look for photo_child_died in the log; is Pillow installed, are 512 MB of memory free?",
         )  # fmt: skip
     return good(f"照片能处理（{read.width}×{read.height}）", f"photos can be read ({read.width}×{read.height})")
+
+
+def alert_targets(runtime: Runtime) -> Finding:
+    """Alerts have somewhere to go, and every address can be read. Sends nothing: the console's page 报警 has a button for that."""
+    ways = targets.read(runtime.settings.alert_targets.get_secret_value())
+    if not ways:
+        return note(
+            "没有设置报警去向：付款停了、余额低了，没有人会收到消息", "alerts go nowhere: nobody is told when sending stops or the balance is low",
+            "设置 WXBOT_ALERT_TARGETS(企业微信、钉钉、飞书机器人，邮件或 webhook)", "set WXBOT_ALERT_TARGETS (a robot of 企业微信, 钉钉 or 飞书, mail, a webhook)",
+        )  # fmt: skip
+    unread = [f"{place} ({way.shown})" for place, way in enumerate(ways, 1) if way.way is None]
+    if unread:
+        return bad(
+            f"WXBOT_ALERT_TARGETS 里看不懂的地址：{'、'.join(unread)}", f"WXBOT_ALERT_TARGETS has addresses that cannot be read: {', '.join(unread)}",
+            "照 docs/zh/settings.md 的写法改正，然后在后台 → 报警 试发", "write them as docs/settings.md shows, then press the test button at 报警 in the console",
+        )  # fmt: skip
+    shown = "、".join(way.shown for way in ways)
+    return good(f"报警发到：{shown}", f"alerts go to: {shown}")

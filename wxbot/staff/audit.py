@@ -16,14 +16,16 @@ ACTIONS = (
     "sign_in", "sign_out", "password_change", "staff_add", "staff_disable", "staff_enable", "staff_reset",
     "campaign_save", "campaign_copy", "campaign_submit", "campaign_approve", "campaign_send_back", "campaign_launch",
     "campaign_pause", "campaign_resume", "campaign_close", "packets_export", "ledger_export", "order_ask", "order_mark", "order_confirm", "order_withdraw",
-    "bill_state", "bill_agree",
+    "bill_state", "bill_agree", "found_propose", "found_confirm", "found_send_back", "thaw_ask", "thaw_open", "payout_release",
+    "payout_release_confirm", "database_restore",
     "merchant_stop", "merchant_open",
     "programme_save", "programme_open", "programme_close", "budget_ask", "budget_approve", "budget_refuse",
     "list_upload", "list_check", "list_submit", "list_approve", "list_send_back", "list_drop", "list_export",
     "payout_ask", "payout_approve", "payout_cancel", "payout_take_back", "payout_reissue", "payouts_export",
     "roster_import", "roster_change", "phone_unmask", "binding_approve", "binding_refuse", "binding_end", "person_mark",
     "voucher_approve", "voucher_reject", "voucher_photo", "voucher_kind",
-    "reply_rule", "menu_save", "menu_publish", "dialogue_end", "key_rotate", "people_erase", "route",
+    "reply_rule", "menu_save", "menu_publish", "dialogue_end", "key_rotate", "people_erase",
+    "photos_move", "photo_folder_forget", "alert_test", "route",
 )  # fmt: skip
 """What the log's filter offers; `route` is a refused page."""
 
