@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis as redis_client
+from argon2 import PasswordHasher
 
+from tests.fresh import TEMPLATE, FreshDatabase
 from tests.schema import as_another, lay_schema
 from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running, with_us
 from wxbot.db import Database
@@ -85,8 +87,14 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRe
 def postgres_server() -> Iterator[PrivatePostgres]:
     """A private PostgreSQL that holds the template database with our schema."""
     with running(PrivatePostgres()) as server:
-        lay_schema(server.url_of(server.create(name="wxbot_template")))
+        lay_schema(server.url_of(server.create(name=TEMPLATE)))
         yield server
+
+
+@pytest.fixture(scope="session")
+def fresh_postgres(postgres_server: PrivatePostgres) -> FreshDatabase:
+    """The one database of this process that tests get, emptied; use `database_url`."""
+    return FreshDatabase(postgres_server)
 
 
 @pytest.fixture(scope="session")
@@ -123,6 +131,35 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+# --- around every test --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Passwords are hashed by argon2id as everywhere, with the least work it can do: nobody guesses in a test."""
+    from wxbot.staff import passwords
+
+    passwords.use(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+@pytest.fixture(autouse=True)
+def runtimes_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every Runtime that a test makes ends with it: its clock follows nobody any more, its connections are closed."""
+    from wxbot.runtime import Runtime
+
+    made: list[Runtime] = []
+    begin = Runtime.__init__
+
+    def remembered(self: Runtime, *args: Any, **kwargs: Any) -> None:
+        begin(self, *args, **kwargs)
+        made.append(self)
+
+    monkeypatch.setattr(Runtime, "__init__", remembered)
+    yield
+    for runtime in made:
+        runtime.close()
+
+
 # --- fresh for every test -----------------------------------------------------------------------------------------
 
 
@@ -142,10 +179,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(template, tmp_path / "wxbot.db")
         yield as_another(f"sqlite:///{tmp_path / 'wxbot.db'}")
         return
-    server: PrivatePostgres = request.getfixturevalue("postgres_server")
-    name = server.create(template="wxbot_template")
-    yield as_another(server.url_of(name))
-    server.drop(name)
+    fresh: FreshDatabase = request.getfixturevalue("fresh_postgres")
+    yield fresh.address()
 
 
 @pytest.fixture

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 import requests
-from sqlalchemy import text
+from sqlalchemy import MetaData, select, text
 
+from tests.fresh import FreshDatabase
 from tests.servers import SimulatedWeChat
 from wxbot.db import Database
+from wxbot.ledger import Entry, Posting, post
 
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -52,3 +57,54 @@ def test_the_browser_shows_chinese(browser_page: Any) -> None:
 
 def test_the_live_application_answers_the_network(live: Any) -> None:
     assert requests.get(f"{live.url}/healthz", timeout=5).text == "ok"
+
+
+def _content(url: str) -> dict[str, list[Any]]:
+    with closing(Database(url)) as database, database.engine.connect() as connection:
+        meta = MetaData()
+        meta.reflect(connection)
+        return {name: connection.execute(select(table)).all() for name, table in meta.tables.items()}
+
+
+@pytest.mark.parametrize("spoil", ["CREATE TABLE stray (id INT)", "ALTER TABLE orders ADD COLUMN stray INT",
+                                   "ALTER TABLE ledger_entries DISABLE TRIGGER USER", "ANALYZE ledger_entries", "DROP TABLE binds"])  # fmt: skip
+def test_a_database_that_was_used_is_as_new(fresh_postgres: FreshDatabase, spoil: str) -> None:
+    def book(url: str) -> int:
+        with closing(Database(url)) as database, database.transaction() as session:
+            post(session, [Posting("bill", "1", "external", "merchant", 1)], datetime.now(UTC))
+        with closing(Database(url)) as database, database.reading() as session:
+            return session.scalars(select(Entry.id)).one()
+
+    first = fresh_postgres.address()
+    new = _content(first)
+    booked = book(first)
+    left_open = psycopg.connect(first)
+    left_open.execute("LOCK TABLE ledger_entries")
+    second = fresh_postgres.address()
+    left_open.close()
+    assert second != first
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(first)
+    assert {name: len(rows) for name, rows in _content(second).items()} == {
+        name: len(rows) for name, rows in new.items()
+    }
+    assert _content(second)["lineage"] != new["lineage"], "the witnesses of another test speak of it"
+    assert book(second) == booked, "identities go on"
+    with psycopg.connect(second, autocommit=True) as connection:
+        connection.execute(spoil.encode())
+    third = fresh_postgres.address()
+    with psycopg.connect(third) as connection:
+        tables = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+        columns = {
+            name
+            for (name,) in connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'orders'::regclass")
+        }
+        refusing = connection.execute(
+            "SELECT bool_and(tgenabled = 'O') FROM pg_trigger WHERE NOT tgisinternal"
+        ).fetchone()
+        known = connection.execute(
+            "SELECT count(*) FROM pg_statistic WHERE starelid = 'ledger_entries'::regclass"
+        ).fetchone()
+    assert tables == new.keys() and "stray" not in columns
+    assert (refusing, known) == ((True,), (0,))
+    assert book(third) == booked

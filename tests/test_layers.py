@@ -9,14 +9,11 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 BREACHES = {
     "the ground calls a feature": ("money.py", "import wxbot.orders\n"),
     "WeChat's wire knows the settings": ("wechat/limits.py", "import wxbot.settings\n"),
     "the simulator shares code with the client": ("simulator/wire.py", "import wxbot.wechat.sign\n"),
-    "a module has no place in the order": ("stray.py", ""),
 }
 
 
@@ -41,19 +38,22 @@ def test_calls_go_downward() -> None:
     )
 
 
-@pytest.mark.parametrize("breach", BREACHES)
-def test_the_contract_is_able_to_fail(breach: str, tmp_path: Path) -> None:
+def test_the_contract_is_able_to_fail(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "wxbot", tmp_path / "wxbot", ignore=shutil.ignore_patterns("static", "__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    name, line = BREACHES[breach]
-    victim = tmp_path / "wxbot" / name
-    victim.write_text(line + (victim.read_text(encoding="utf-8") if victim.exists() else ""), encoding="utf-8")
+    for name, line in BREACHES.values():
+        victim = tmp_path / "wxbot" / name
+        victim.write_text(line + victim.read_text(encoding="utf-8"), encoding="utf-8")
     seen = lint_imports(tmp_path)
     said = seen.stdout + seen.stderr
-    assert seen.returncode != 0 and ("BROKEN" in said or "stray" in said), f"nobody noticed that {breach}:\n{said}"
+    for breach, (name, line) in BREACHES.items():
+        module, imported = f"wxbot.{name.removesuffix('.py').replace('/', '.')}", line.removeprefix("import ").strip()
+        assert f"{module} -> {imported}" in said, f"nobody noticed that {breach}:\n{said}"
+    assert seen.returncode != 0
 
 
 def test_every_module_has_a_place() -> None:
+    """`exhaustive` of the contract says the same; this one names the place to mend."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]

@@ -8,10 +8,20 @@ from argon2.exceptions import InvalidHashError, VerificationError
 LENGTH_MIN, LENGTH_MAX = 10, 128
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
-_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 """Parameters of OWASP's minimum for argon2id: about 20 ms, so that a flood of sign-ins cannot starve the pages."""
 
-_NOBODY = _hasher.hash(secrets.token_hex(16))
+_hasher = HASHER
+_nobody = ""
+
+
+def use(hasher: PasswordHasher) -> None:
+    """Hash with other parameters than HASHER's from now on; a hash that was stored before is still read."""
+    global _hasher, _nobody
+    _hasher, _nobody = hasher, hasher.hash(secrets.token_hex(16))
+
+
+use(HASHER)
 
 
 class WeakPassword(ValueError):
@@ -40,7 +50,7 @@ def hash_password(password: str) -> str:
 def matches(password_hash: str | None, password: str) -> bool:
     """Whether the password is right; for nobody (None) it takes the same time and says no."""
     try:
-        right = _hasher.verify(password_hash or _NOBODY, password[:LENGTH_MAX])
+        right = _hasher.verify(password_hash or _nobody, password[:LENGTH_MAX])
     except (VerificationError, InvalidHashError):
         return False
     return right and password_hash is not None

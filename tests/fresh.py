@@ -1,0 +1,113 @@
+"""A PostgreSQL database that looks as if it had just been made, without making it: emptied and renamed between two tests.
+
+Making one from a template and dropping it costs more than most tests. Here the tables that have rows are truncated, the rows
+that the migrations put in come back, and identities begin at 1 again. Whoever is still connected is thrown out, and the name
+is another one, so that a thread which outlives its test never writes into the next one's database. A test that changed the
+schema, or left statistics behind, costs a new database.
+"""
+
+from __future__ import annotations
+
+import time
+
+import psycopg
+
+from tests.schema import as_another
+from tests.servers import PrivatePostgres
+
+TEMPLATE = "wxbot_template"
+LEAVE_S = 10
+"""How long a session that was thrown out may take to be gone."""
+
+_OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+_SHAPE = """
+SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
+  SELECT format('a %s %s %s %s %s', attrelid::regclass, attname, atttypid, attnotnull, attisdropped) AS line
+  FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND attnum > 0
+  UNION ALL SELECT format('t %s %s %s', tgrelid::regclass, tgname, tgenabled) FROM pg_trigger WHERE NOT tgisinternal
+  UNION ALL SELECT format('c %s %s %s', conrelid::regclass, conname, convalidated) FROM pg_constraint
+  UNION ALL SELECT format('f %s %s', proname, md5(prosrc)) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+  UNION ALL SELECT format('s %s', starelid::regclass) FROM pg_statistic
+    JOIN pg_class ON pg_class.oid = starelid WHERE relnamespace = 'public'::regnamespace
+) AS shape
+"""
+
+
+class FreshDatabase:
+    """The database of one test process; `address()` hands it out empty, under a new name."""
+
+    def __init__(self, server: PrivatePostgres) -> None:
+        self._server = server
+        self._name, self._turn = "", 0
+        self._shape = ""
+        self._tables: list[str] = []
+        self._seeds: dict[str, bytes] = {}
+        """Table → the rows that every new database has, as COPY writes them."""
+
+    def address(self) -> str:
+        """Where an empty database with our schema is, a database of its own to whoever asks its lineage."""
+        self._turn += 1
+        if not self._name or not self._is_emptied():
+            self._make()
+        return as_another(self._server.url_of(self._name))
+
+    def _make(self) -> None:
+        if self._name:
+            self._server.drop(self._name)
+        self._name = self._server.create(template=TEMPLATE, name=f"fresh_{self._turn}_new")
+        with psycopg.connect(self._server.url_of(self._name), autocommit=True) as connection:
+            self._shape = _value(connection, _SHAPE)
+            self._tables = [str(name) for (name,) in connection.execute(_TABLES)]
+            for table in _filled(connection, self._tables):
+                with connection.cursor().copy(f'COPY "{table}" TO STDOUT'.encode()) as rows:
+                    self._seeds[table] = b"".join(bytes(chunk) for chunk in rows)
+
+    def _is_emptied(self) -> bool:
+        """Empty and rename it; False when it cannot be made as new."""
+        if not self._is_renamed():
+            return False
+        with psycopg.connect(self._server.url_of(self._name), autocommit=True) as connection:
+            if _value(connection, _SHAPE) != self._shape:
+                return False
+            connection.execute(
+                "SET session_replication_role = replica"
+            )  # our triggers refuse to take back what was booked
+            touched = sorted({*_filled(connection, self._tables), *self._seeds})
+            names = ", ".join(f'"{table}"' for table in touched)
+            connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
+            used = "SELECT setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences WHERE last_value IS NOT NULL"
+            connection.execute(used.encode())
+            for table, rows in self._seeds.items():
+                with connection.cursor().copy(f'COPY "{table}" FROM STDIN'.encode()) as copy:
+                    copy.write(rows)
+        return True
+
+    def _is_renamed(self) -> bool:
+        name, deadline = f"fresh_{self._turn}", time.monotonic() + LEAVE_S
+        with psycopg.connect(self._server.admin_url, autocommit=True) as connection:
+            while time.monotonic() < deadline:
+                connection.execute(_OTHERS, (self._name,))
+                try:
+                    connection.execute(f'ALTER DATABASE "{self._name}" RENAME TO "{name}"'.encode())
+                except (psycopg.errors.ObjectInUse, psycopg.errors.InvalidCatalogName) as error:
+                    if isinstance(error, psycopg.errors.InvalidCatalogName):
+                        self._name = ""  # the test dropped it
+                        return False
+                    time.sleep(0.01)
+                else:
+                    self._name = name
+                    return True
+        return False
+
+
+def _value(connection: psycopg.Connection[tuple[object, ...]], query: str) -> str:
+    row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def _filled(connection: psycopg.Connection[tuple[object, ...]], tables: list[str]) -> list[str]:
+    """The tables that have rows."""
+    asked = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables)
+    return [str(name) for (name,) in connection.execute(asked.encode())]
