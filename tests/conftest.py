@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
+    from wxbot.clock import Clock
     from wxbot.runtime import Runtime
 
 DATABASES = ("sqlite", "postgresql")
@@ -147,17 +148,18 @@ def runtimes_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every Runtime that a test makes ends with it: its clock follows nobody any more, its connections are closed."""
     from wxbot.runtime import Runtime
 
-    made: list[Runtime] = []
+    made: list[tuple[Runtime, Clock]] = []
     begin = Runtime.__init__
 
     def remembered(self: Runtime, *args: Any, **kwargs: Any) -> None:
         begin(self, *args, **kwargs)
-        made.append(self)
+        made.append((self, self.clock))  # a test may put another clock in its place
 
     monkeypatch.setattr(Runtime, "__init__", remembered)
     yield
-    for runtime in made:
+    for runtime, clock in made:
         runtime.close()
+        clock.close()
 
 
 # --- fresh for every test -----------------------------------------------------------------------------------------
