@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis as redis_client
+import structlog
 from argon2 import PasswordHasher
+from jinja2.bccache import Bucket, BytecodeCache
 
 from tests.fresh import TEMPLATE, FreshDatabase
 from tests.schema import as_another, lay_schema
@@ -133,6 +135,42 @@ def chromium() -> Iterator[Any]:
 
 
 # --- around every test --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """A log line with an exception costs a second when rich draws it with the source around; a deployment draws nothing."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.set_exc_info,
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
+
+
+class _Compiled(BytecodeCache):
+    """Templates that any application of this process has compiled."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once() -> None:
+    """Each test makes an application of its own; their pages are the same."""
+    from wxbot.app import Site
+
+    Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled()}
 
 
 @pytest.fixture(scope="session", autouse=True)
