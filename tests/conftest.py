@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 import redis as redis_client
 import structlog
 from argon2 import PasswordHasher
 from jinja2.bccache import Bucket, BytecodeCache
+from werkzeug.routing import Rule
 
 from tests.fresh import TEMPLATE, FreshDatabase
 from tests.schema import as_another, lay_schema
@@ -165,12 +166,25 @@ class _Compiled(BytecodeCache):
         self._kept[bucket.key] = bucket.bytecode_to_string()
 
 
+class _RuleOfAll(Rule):
+    """An address whose builders are compiled once per process: that takes more than all else of making an application."""
+
+    _builders: ClassVar[dict[Any, Any]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Any:
+        key = (self.rule, self.endpoint, str(self.defaults), self.is_leaf, append_unknown)
+        if key not in self._builders:
+            self._builders[key] = super()._compile_builder(append_unknown)
+        return self._builders[key]
+
+
 @pytest.fixture(scope="session", autouse=True)
-def templates_compiled_once() -> None:
-    """Each test makes an application of its own; their pages are the same."""
+def applications_share() -> None:
+    """Each test makes an application of its own; pages and addresses are the same for all of them."""
     from wxbot.app import Site
 
     Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled()}
+    Site.url_rule_class = _RuleOfAll
 
 
 @pytest.fixture(scope="session", autouse=True)

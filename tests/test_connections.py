@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
 
 from tests.deployments import settings_for
@@ -31,6 +32,29 @@ def test_every_transaction_of_postgresql_has_its_limits_and_the_session_none(pos
         connection = database.engine.raw_connection()
         assert connection.driver_connection.execute("SHOW statement_timeout").fetchone() == ("0",)  # type: ignore[union-attr]
         connection.close()
+
+
+def test_a_server_that_leaves_just_before_a_transaction_is_an_error_of_ours_and_soon_over(
+    postgres_server: PrivatePostgres,
+) -> None:
+    """The pool has asked whether the server is there; it goes before BEGIN. Whoever catches SQLAlchemy's errors (a page's 503,
+    a task's next try) catches this one, and no other connection of before is used again."""
+
+    def leave(connection: Connection) -> None:
+        if not left:
+            left.append(True)
+            pid = connection.connection.driver_connection.info.backend_pid  # type: ignore[union-attr]
+            with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
+                admin.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+
+    left: list[bool] = []
+    with closing(Database(postgres_server.admin_url)) as database:
+        event.listen(database.engine, "begin", leave, insert=True)
+        with pytest.raises(OperationalError) as met, database.transaction():
+            pytest.fail("there is no server")
+        assert met.value.connection_invalidated
+        with database.transaction() as session:
+            assert session.execute(text("SHOW statement_timeout")).scalar_one() == "30s"
 
 
 def test_what_was_rolled_back_is_gone_and_what_was_committed_stays(database: Database) -> None:

@@ -132,7 +132,13 @@ def _prepare_postgresql(engine: Engine, read_only: bool) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
-        connection.connection.driver_connection.execute(_PG_BEGIN_TO_LOOK if read_only else _PG_BEGIN)
+        try:
+            connection.connection.driver_connection.execute(_PG_BEGIN_TO_LOOK if read_only else _PG_BEGIN)
+        except (
+            engine.dialect.loaded_dbapi.Error
+        ):  # the server left after the pool had asked: SQLAlchemy shall meet it, and say so in its own way
+            connection.exec_driver_sql("SELECT 1")
+            raise
 
 
 def is_pooled(connection: Any) -> bool:

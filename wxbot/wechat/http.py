@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -132,7 +133,16 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 def tls_context(ca_file: str | None = None, cert: tuple[str, str] | None = None) -> ssl.SSLContext:
-    """A verifying context: system and certifi roots plus our own extra; never pinned (money.md F58, security.md S64)."""
+    """A verifying context: system and certifi roots plus our own extra; never pinned (money.md F58, security.md S64).
+
+    Reading all roots takes longer than a request, so contexts of the same files, unchanged, are one.
+    """
+    files = (certifi.where(), ca_file or "", *(cert or ()))
+    return _tls_context(ca_file, cert, tuple(os.stat(file).st_mtime_ns for file in files if file))
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca_file: str | None, cert: tuple[str, str] | None, _changed_ns: tuple[int, ...]) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
