@@ -45,7 +45,7 @@ _open = threading.local()
 
 
 class OpenTransaction(AssertionError):
-    """A network call was about to be made while a database transaction was open: a bug of ours (design, rule 3)."""
+    """A network call was about to be made while a database transaction was open: a bug of ours."""
 
 
 class DatabaseMissing(Exception):

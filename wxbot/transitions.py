@@ -1,4 +1,4 @@
-"""Guarded status changes: the one way a row moves from one status to the next (design, rule 4)."""
+"""Guarded status changes: the one way a row moves from one status to the next."""
 
 from collections.abc import Mapping
 from typing import Any

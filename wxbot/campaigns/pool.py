@@ -1,4 +1,4 @@
-"""The pool: how many tickets a campaign needs now (money F45, users §3.4).
+"""The pool: how many tickets a campaign needs now (money F45).
 
 A ticket lives 72 hours and a campaign up to 91 days, so orders are placed just in time for the draws that are expected
 before the next look, plus a margin. What counts as stock is only what can still be drawn: ordered, ticketed, or loaded

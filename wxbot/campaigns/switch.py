@@ -1,4 +1,4 @@
-"""Pause, resume, close: one status change each, in effect at once; the worker tells WeChat (users §3.12)."""
+"""Pause, resume, close: one status change each, in effect at once; the worker tells WeChat."""
 
 from datetime import datetime
 

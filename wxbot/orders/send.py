@@ -1,4 +1,4 @@
-"""Sending orders: claim and commit, call with no transaction open, commit the outcome (design, rules 2 and 3).
+"""Sending orders: claim and commit, call with no transaction open, commit the outcome.
 
 One coordinator thread claims in batches and writes outcomes in batches; `pay_concurrency` threads do nothing but call
 WeChat Pay. A crash at any point leaves orders in `sending` with a lease; when it runs out they are unknown and the same

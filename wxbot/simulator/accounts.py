@@ -51,7 +51,7 @@ SWITCHES = (
         True,
         "§6.3",
     ),
-    Switch("wrong_secret_code", "errcode for a wrong appsecret: 40125 (new) or 40001 (old).", 40125, "§6.7"),
+    Switch("wrong_secret_code", "errcode for a wrong appsecret: 40125 (new) or 40001 (old).", 40125, "§6.1"),
 )
 
 

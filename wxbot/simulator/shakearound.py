@@ -22,7 +22,7 @@ MISSING = object()
 
 
 def refusal(errcode: int, text: str, has_data: bool, lists: Answer | None = None) -> Reply:
-    """{"data":{},"errcode","errmsg"} for the base calls, without data for lottery calls (§2.13)."""
+    """{"data":{},"errcode","errmsg"} for the base calls, without data for lottery calls (§2)."""
     return json_reply(({"data": {}} if has_data else {}) | {"errcode": errcode, "errmsg": text} | (lists or {}))
 
 

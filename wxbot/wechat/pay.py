@@ -3,7 +3,7 @@
 wechatpy's pay client is not used: it invents an order number per call, takes unsigned and HTML replies for answers,
 lets `]]>` in a wish add fields to the request, and prints the API key to the log.
 
-The caller decides about money from a PayAnswer with the table of money.md 5.2. This module only promises:
+The caller decides about money from a PayAnswer with the table of money §5.2. This module only promises:
 NotSent  not one byte left; Unanswered  anything may have happened; PayAnswer  WeChat said this, refusals included.
 """
 

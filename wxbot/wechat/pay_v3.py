@@ -2,7 +2,7 @@
 and the merchant's balance.
 
 A bill moves no money by itself: the person must confirm it in WeChat within 24 hours. As with v2 the caller decides from
-an answer (money.md 5.2); this module only promises: NotSent  not one byte left; Unanswered  anything may have happened,
+an answer (money §5.2); this module only promises: NotSent  not one byte left; Unanswered  anything may have happened,
 or what came back is not provably WeChat's; TransferAnswer  WeChat said this, refusals included. Never a retry.
 """
 

@@ -42,7 +42,7 @@ class NotSent(WeChatError):
 
 
 class Unanswered(WeChatError):
-    """The outcome at WeChat is unknown. Money stays reserved; only a query may settle it (money.md 5.2)."""
+    """The outcome at WeChat is unknown. Money stays reserved; only a query may settle it (money §5.2)."""
 
     def __init__(
         self,
