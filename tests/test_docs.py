@@ -6,6 +6,7 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -27,7 +28,9 @@ from wxbot.wechat.errors import all_rows
 from wxbot.worker import INTERVALS, TASKS
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/zh/*.md"), *ROOT.glob("deploy/*.md")])
+PAGES = sorted(
+    page for folder in (".", "docs", "docs/reference", "docs/zh", "deploy") for page in ROOT.glob(f"{folder}/*.md")
+)
 SETTINGS = ("docs/settings.md", "docs/zh/settings.md")
 OPERATIONS = ("docs/operations.md", "docs/zh/operations.md")
 TRANSLATED = {
@@ -36,7 +39,8 @@ TRANSLATED = {
     "docs/real-wechat.md": "docs/zh/real-wechat.md",
     "docs/settings.md": "docs/zh/settings.md",
 }
-"""Pages for those who install and run wxbot, and the same pages in Chinese."""
+"""Pages for those who install and run wxbot, and the same pages in Chinese; docs/reference/ and what else is for those who
+change the code is in English only."""
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -175,6 +179,69 @@ def test_links_and_pictures_exist(page: Path) -> None:
         goal = (page.parent / path).resolve() if path else page
         assert goal.exists(), f"{page.name} → {target}"
         assert not anchor or anchor in anchors(goal), f"{page.name} → {target}: no such heading"
+
+
+@cache
+def tree() -> dict[str, Path]:
+    """Path below the root, and below each package of wxbot, → where it is; a module is known without its `.py`, too."""
+    found: dict[str, Path] = {}
+    for folder in ("wxbot", "tests", "scripts", "deploy", "templates"):
+        for path in (ROOT / folder, *(ROOT / folder).rglob("*")):
+            if "__pycache__" in path.parts or "vendor" in path.parts:
+                continue
+            parts = path.relative_to(ROOT).parts
+            for start in range(len(parts)):
+                name = "/".join(parts[start:])
+                found.setdefault(name, path)
+                found.setdefault(name.removesuffix(".py"), path)
+    return found
+
+
+def is_there(word: str) -> bool:
+    """Whether what a page calls by this name exists: a path, `orders/judge.py`, `orders/plan.plan_orders`, `pool.py`."""
+    if "*" in word or "<" in word:
+        return any(ROOT.glob(word)) or "<" in word
+    path = word.rstrip("/")
+    if path in tree() or (ROOT / path).exists():
+        return True
+    module, _, name = path.rpartition(".")
+    where = tree().get(module)
+    return (
+        where is not None
+        and where.is_file()
+        and re.search(rf"\b{name}\b", where.read_text(encoding="utf-8")) is not None
+    )
+
+
+def names_of_the_tree(page: Path) -> set[str]:
+    """Every path and module of ours that a page names."""
+    content = page.read_text(encoding="utf-8")
+    words = {word for span in re.findall(r"`([^`\n]+)`", content) for word in span.split()}
+    packages = "|".join(sorted(path.parent.name for path in (ROOT / "wxbot").glob("*/__init__.py")))
+    shape = rf"(?:wxbot|tests|scripts|deploy|templates|{packages})/(?:[\w*<][\w/.*<>-]*)?|\w+\.py"
+    layouts = re.findall(r"^```\nwxbot/\n(.*?)^```", content, re.MULTILINE | re.DOTALL)
+    return {word for word in words if re.fullmatch(shape, word)} | {
+        word for layout in layouts for word in re.findall(r"(?:^|(?<= ))[\w/]+(?:\.py|/)(?= )", layout, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_and_module_that_a_page_names_exists(page: Path) -> None:
+    assert sorted(word for word in names_of_the_tree(page) if not is_there(word)) == []
+
+
+def test_the_layout_in_the_readmes_is_read() -> None:
+    for page in ("README.md", "README.zh-CN.md"):
+        assert {"app.py", "callback/", "orders/", "templates/", "wxbot/static/"} <= names_of_the_tree(ROOT / page)
+    assert not is_there("callback.py") and not is_there("orders/judge.gone")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    written = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)(…?)`", page.read_text(encoding="utf-8"))
+    missing = [name for name, rest in named if not re.search(rf"def {name}{'' if rest else chr(92) + 'b'}", written)]
+    assert missing == []
 
 
 def test_every_make_target_is_in_both_readmes() -> None:
