@@ -8,6 +8,7 @@ from wxbot.clock import SHANGHAI
 from wxbot.heartbeat import Worker
 from wxbot.metrics.snapshot import Snapshot
 from wxbot.money import yuan
+from wxbot.orders.channels import VERSIONS
 from wxbot.orders.words import meaning_of
 from wxbot.settings import Settings
 
@@ -57,8 +58,7 @@ def _stops(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
     for stop in seen.stops:
         text = w.stopped_by_staff
         if not stop.is_by_staff:
-            channel = "transfer_bills" if stop.line == "v3" else "sendredpack"
-            meaning = meaning_of(channel, stop.code).said.within(settings.locale)
+            meaning = meaning_of(VERSIONS[stop.line].name, stop.code).said.within(settings.locale)
             text = w("stopped_by_error", line=stop.line, code=stop.code, meaning=meaning)
         found.append(Condition(f"stopped:{stop.line}", "stopped", text, "/admin/orders"))
     return found

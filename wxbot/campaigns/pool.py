@@ -15,7 +15,7 @@ from wxbot.campaigns.models import Campaign, Packet, PacketCount, Wave
 from wxbot.campaigns.packets import move_packets
 from wxbot.db import changed
 from wxbot.orders import found
-from wxbot.orders.channels import Wish
+from wxbot.orders.channels import LOTTERY, Wish
 from wxbot.orders.plan import BudgetSpent, plan_orders
 from wxbot.settings import Settings
 
@@ -136,7 +136,7 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
         for packet in packets
     ]
     try:
-        orders = plan_orders(session, settings, "hbpreorder", wishes, now)
+        orders = plan_orders(session, settings, LOTTERY, wishes, now)
     except BudgetSpent:
         campaign.trouble = "BUDGET_SPENT"
         changed(session, update(Campaign).where(Campaign.id == campaign.id).values(trouble=campaign.trouble))

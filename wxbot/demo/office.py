@@ -9,6 +9,7 @@ from wxbot.demo.clerks import DeskClerk
 from wxbot.demo.photos import Receipt, nearly, photo
 from wxbot.demo.promoters import Promoter
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD, REVIEWER, SECOND_CASHIER, SECOND_REVIEWER
+from wxbot.orders.channels import CONFIRMED
 
 SHOPS = ("阳光便利店", "和平路超市", "小芳副食", "百联生活馆", "东风粮油", "社区邻里店")
 FIXED, BOXES, FREE = "陈列照片", "进货小票", "活动费用"
@@ -52,7 +53,7 @@ def found(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
     )  # fmt: skip
     transfers_id = office.cashier.programme(
         department="销售部", name="进货返利", act_name="进货返利", wishing="感谢支持", remark="进货返利", amount="3000",
-        person_per_month="", channel="transfer_bills", **texts,
+        person_per_month="", channel=CONFIRMED[0], **texts,
     )  # fmt: skip
     for programme_id in (packets_id, transfers_id):
         office.second_cashier.agree_to_budgets(programme_id)

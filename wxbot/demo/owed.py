@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.demo.actors import World
+from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.models import Order
 from wxbot.payouts.models import ListRow, Payout
 
@@ -79,7 +80,7 @@ def bank_end(rows: Sequence[BankRow], amount_fen: int) -> str:
 
 def _is_failed(row: BankRow) -> bool:
     """Whether it came to nothing for another reason than that the person waited too long."""
-    if row["channel"] == "transfer_bills" and row["refunded_fen"]:
+    if row["channel"] in CONFIRMED and row["refunded_fen"]:
         return bool(row["reason"] != OVERDUE)
     return bool(row["status"] == "failed")
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from wxbot.demo.actors import TIMEOUT_S, Person, StoryProblem
+from wxbot.orders.channels import DIRECT, LOTTERY
 
 PATIENCE_S = 120
 """How long somebody looks at the phone for an answer, on a busy machine."""
@@ -225,7 +226,7 @@ class Promoter(Person):
     def take_money(self) -> int:
         """Open every direct packet and confirm every transfer that waits; returns how many."""
         packets = self.world.call("GET", f"people/{self.id}/packets")["packets"]
-        waiting = [one for one in packets if one["status"] == "pending" and one["channel"] == "sendredpack"]
+        waiting = [one for one in packets if one["status"] == "pending" and one["channel"] in DIRECT]
         for packet in waiting:
             self.world.call("POST", f"people/{self.id}/packets/{packet['detail_id']}/open")
         if not any(bill["state"] == "WAIT_USER_CONFIRM" for bill in self.transfers()):
@@ -254,7 +255,7 @@ class Promoter(Person):
     def wallet(self) -> list[int]:
         """The amounts in fen of everything that came directly, not by shaking."""
         rows = self.world.call("GET", f"people/{self.id}/wallet")["rows"]
-        return [int(row["amount_fen"]) for row in rows if row["channel"] != "hbpreorder"]
+        return [int(row["amount_fen"]) for row in rows if row["channel"] != LOTTERY]
 
 
 def _field(page: str, name: str) -> str:

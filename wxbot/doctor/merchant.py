@@ -9,6 +9,7 @@ from cryptography.x509.oid import NameOID
 from wxbot.clock import SHANGHAI
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.orders import limits
+from wxbot.orders.channels import VERSIONS
 from wxbot.orders.words import meaning_of
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import NotSent, Unanswered, row_for
@@ -190,9 +191,9 @@ def line_is_open(runtime: Runtime) -> Finding:
         line = limits.shown_line(session, runtime.settings.mch_id)
     if line is None or line.stopped_code is None:
         return good("发放没有被停止", "sending is not stopped")
-    is_v3 = line.mch_id == limits.line_key(runtime.settings.mch_id, "transfer_bills")
-    said = meaning_of("transfer_bills" if is_v3 else "sendredpack", line.stopped_code).said
-    what, what_en = ("商家转账", "merchant transfers") if is_v3 else ("发放", "sending")
+    channel = VERSIONS[limits.line_keys(runtime.settings.mch_id)[line.mch_id]]
+    said = meaning_of(channel.name, line.stopped_code).said
+    what, what_en = channel.stopped_word
     since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"
     return bad(
         f"{what}自 {since} 起停止：{line.stopped_code}（{said.zh}）", f"{what_en} stopped at {since}: {line.stopped_code} ({said.en})",

@@ -1,7 +1,6 @@
 """Checks of direct payouts at WeChat Pay: the channels in use, the keys of API v3 and its answer, addresses we tell it."""
 
 import ipaddress
-from collections.abc import Sequence
 
 from cryptography import x509
 from sqlalchemy import select
@@ -10,7 +9,7 @@ from sqlalchemy.orm import Session
 from wxbot.clock import SHANGHAI
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.doctor.merchant import TELL_SUPPORT
-from wxbot.money import yuan
+from wxbot.orders.channels import CHANNELS, V3_PAGE
 from wxbot.payouts.models import Programme
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -19,13 +18,6 @@ from wxbot.wechat import limits
 from wxbot.wechat.crypto_v3 import PUBLIC_KEY_PREFIX
 from wxbot.wechat.errors import NotSent, Unanswered, WeChatError
 from wxbot.wechat.http import Timeouts, Transport
-
-REPORTS_OF_MARKETING = frozenset({"活动名称", "奖励说明"})
-"""The report items that scene 1000 (现金营销) asks for (wechat-protocol §4.2)."""
-
-MARKETING = "1000"
-V3_PAGE = "商户平台 → 账户中心 → API安全"
-SAMPLE_TEXTS = {"send_name": "店", "act_name": "活动", "wishing": "好", "remark": "奖励"}
 
 
 def _channels(session: Session, settings: Settings) -> set[str]:
@@ -40,53 +32,11 @@ def payout_channels(runtime: Runtime) -> Finding:
     settings = runtime.settings
     with runtime.database.reading() as session:
         used = _channels(session, settings)
-    faults: list[tuple[str, str, str, str]] = []
-    if "sendredpack" in used:
-        faults += _redpack_faults(settings)
-    if "transfer_bills" in used:
-        faults += _transfer_faults(settings)
+    faults = [fault for name, channel in CHANNELS.items() if name in used for fault in channel.setup_faults(settings)]
     if faults:
         return bad(*faults[0])
     said = "、".join(sorted(used))
     return good(f"付款方式可用：{said}", f"the payout channels in use are set up: {', '.join(sorted(used))}")
-
-
-def _redpack_faults(settings: Settings) -> Sequence[tuple[str, str, str, str]]:
-    least, most = settings.payout_min_fen, settings.payout_max_fen
-    is_usual = least >= limits.REDPACK_MIN_FEN and most <= limits.REDPACK_SCENE_NEEDED_ABOVE_FEN
-    if is_usual or settings.direct_scene_id:
-        return ()
-    return [(
-        f"现金红包单笔 ¥{yuan(least)}–¥{yuan(most)} 超出 1–200 元，微信要求场景",
-        f"cash red packets of ¥{yuan(least)} to ¥{yuan(most)} need a scene_id outside 1 to 200 yuan",
-        "设置 WXBOT_DIRECT_SCENE_ID(商户平台开通时申报的场景)，或收紧 WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN", "set WXBOT_DIRECT_SCENE_ID (the scene declared to WeChat Pay), or narrow WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN",
-    )]  # fmt: skip
-
-
-def _transfer_faults(settings: Settings) -> Sequence[tuple[str, str, str, str]]:
-    if not settings.api_v3_key.get_secret_value():
-        return [(
-            "有付款要走商家转账，但没有设置 APIv3 密钥", "something is paid by merchant transfer, but no APIv3 key is set",
-            f"设置 WXBOT_API_V3_KEY({V3_PAGE} → APIv3密钥)", f"set WXBOT_API_V3_KEY ({V3_PAGE} → APIv3密钥)",
-        )]  # fmt: skip
-    if settings.payout_max_fen >= limits.TRANSFER_REAL_NAME_FROM_FEN:
-        return [(
-            f"商家转账单笔到 ¥{yuan(settings.payout_max_fen)}：2000 元起须提供收款人实名，wxbot 不提供",
-            f"transfers up to ¥{yuan(settings.payout_max_fen)}: from 2,000 yuan WeChat wants the real name, which wxbot does not send",
-            "把 WXBOT_PAYOUT_MAX_FEN 调到 200000 以下", "set WXBOT_PAYOUT_MAX_FEN below 200000",
-        )]  # fmt: skip
-    reports = settings.transfer_report_texts
-    example = "活动名称={act_name};奖励说明={remark}"
-    mend = (f"设置 WXBOT_TRANSFER_REPORTS，例如 {example}", f"set WXBOT_TRANSFER_REPORTS, for example {example}")
-    try:
-        filled = {name: text.format_map(SAMPLE_TEXTS) for name, text in reports.items()}
-    except (KeyError, ValueError, IndexError):
-        return [("转账报备信息里有不认识的占位", "a place in WXBOT_TRANSFER_REPORTS is not one of ours", *mend)]
-    missing = REPORTS_OF_MARKETING - filled.keys() if settings.transfer_scene_id == MARKETING else set()
-    if missing or not all(filled.values()):
-        said = "、".join(sorted(missing)) or "内容为空"
-        return [(f"转账场景报备信息缺少：{said}", f"the transfer scene's reports lack {said}", *mend)]
-    return ()
 
 
 def v3_keys(runtime: Runtime) -> Finding:

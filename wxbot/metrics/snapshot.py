@@ -18,7 +18,7 @@ from wxbot.metrics.models import InvariantRun
 from wxbot.metrics.told_balance import told
 from wxbot.orders import bill_faults
 from wxbot.orders.bill_faults import BillFinding
-from wxbot.orders.limits import OPERATOR_STOP, line_key
+from wxbot.orders.limits import OPERATOR_STOP, line_keys
 from wxbot.orders.models import Mark, MerchantLine, Order
 from wxbot.payouts.models import BudgetChange, PayList, Payout
 from wxbot.people.models import Notice, SmsOut
@@ -142,7 +142,7 @@ def _due(session: Session, now: datetime) -> dict[str, float]:
 
 
 def _stops(session: Session, mch_id: str) -> list[Stop]:
-    keys = {line_key(mch_id, "sendredpack"): "v2", line_key(mch_id, "transfer_bills"): "v3"}
+    keys = line_keys(mch_id)
     query = select(MerchantLine).where(MerchantLine.mch_id.in_(keys), MerchantLine.stopped_code.is_not(None))
     return [Stop(keys[line.mch_id], str(line.stopped_code), line.stopped_at) for line in session.scalars(query)]
 

@@ -14,6 +14,7 @@ from wxbot.db import Database
 from wxbot.ledger import Balance
 from wxbot.money import yuan
 from wxbot.orders import bill_faults, limits, listing, manual, reconcile, words
+from wxbot.orders.channels import CHANNELS
 from wxbot.orders.export import csv_response
 from wxbot.orders.manual import NotSettleable
 from wxbot.orders.models import MARKED_AS, Mark, MerchantLine, Order
@@ -283,6 +284,12 @@ def request_of(order: Order) -> str:
 def said(sentence: Said) -> str:
     """A sentence in the language of the reader."""
     return sentence.within(locale())
+
+
+@blueprint.app_template_filter("channel_word")
+def channel_word(name: str) -> str:
+    """What people call a channel, in the language of the reader; the console's catalogue has the English of its forms."""
+    return str(gettext(CHANNELS[name].word[0])) if name in CHANNELS else name
 
 
 @blueprint.app_template_filter("actor_word")

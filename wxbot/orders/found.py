@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, 
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, BigId
+from wxbot.orders.channels import CHANNELS, LOTTERY
 from wxbot.transitions import Transitions
 
 FOUND_NEXT: Transitions = {
@@ -136,7 +137,7 @@ def may_be(found: FoundOrder, openid: str, amount_fen: int, version: str, texts:
 def of_packets(act_name: Any, wishing: Any, remark: Any) -> Any:
     """Whether an unjudged found order carries the texts of a campaign: a condition on columns or values of it."""
     return exists().where(
-        UNJUDGED, HAS_MONEY, FoundOrder.version == "v2", FoundOrder.act_name == act_name,
+        UNJUDGED, HAS_MONEY, FoundOrder.version == CHANNELS[LOTTERY].version, FoundOrder.act_name == act_name,
         FoundOrder.wishing == wishing, FoundOrder.remark == remark,
     )  # fmt: skip
 

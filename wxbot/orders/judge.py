@@ -183,7 +183,7 @@ def judge_query(order: Order, answer: Any, now: datetime) -> Verdict:
     told = _told(order, answer, is_query=True)
     match told.state:
         case "refused":
-            row = row_for(channel.api if channel.api == "transfer" else "query", told.code)
+            row = row_for(channel.query_api, told.code)
             if row.code == "NOT_FOUND" and order.status in ("unknown", "sending"):
                 return _judge_not_found(order, now, told.raw)
             return _ask_again(order, now, order.err_code or row.code, told.raw)  # why it was refused is not forgotten

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders.channels import CHANNELS
+from wxbot.orders.channels import CHANNELS, VERSIONS
 from wxbot.orders.models import MerchantLine
 from wxbot.orders.plan import merchant_line
 from wxbot.runtime import Runtime
@@ -31,6 +31,9 @@ PROBE_EVERY_S = 60
 LATE_S = 10
 """How long a claim may wait for another one's lock: it looked at the clock before, and its second or day may be over by now."""
 
+MERCHANTS_OWN = "v2"
+"""The API version whose line is the merchant's own: its rate and day count for all, and a person's stop there holds for all."""
+
 OPERATOR_STOP = "STOPPED_BY_STAFF"
 """stopped_code of a line that a person stopped: no probe opens it again."""
 
@@ -44,9 +47,15 @@ class Line:
 
 
 def line_key(mch_id: str, channel: str) -> str:
-    """The line that an error of this channel stops. v2 and v3 have keys, rights and switches of their own: what stops one
-    says nothing about the other, and neither does a probe."""
-    return f"{mch_id}/v3" if CHANNELS[channel].api == "transfer" else mch_id
+    """The line that an error of this channel stops. API versions have keys, rights and switches of their own: what stops one
+    says nothing about another, and neither does a probe."""
+    version = CHANNELS[channel].version
+    return mch_id if version == MERCHANTS_OWN else f"{mch_id}/{version}"
+
+
+def line_keys(mch_id: str) -> dict[str, str]:
+    """The key of every line of a merchant → its API version."""
+    return {line_key(mch_id, channel.name): version for version, channel in VERSIONS.items()}
 
 
 def lines(session: Session, mch_id: str) -> list[Line]:
@@ -63,12 +72,9 @@ def lines(session: Session, mch_id: str) -> list[Line]:
 
 
 def shown_line(session: Session, mch_id: str) -> MerchantLine | None:
-    """The merchant's line for people: the stopped one when only v3 is stopped; None before the first order."""
-    line = session.get(MerchantLine, mch_id)
-    if line is not None and line.stopped_code is not None:
-        return line
-    other = session.get(MerchantLine, f"{mch_id}/v3")
-    return other if other is not None and other.stopped_code is not None else line
+    """The merchant's line for people: a stopped one when the merchant's own is not; None before the first order."""
+    found = [session.get(MerchantLine, key) for key in sorted(line_keys(mch_id))]
+    return next((line for line in found if line is not None and line.stopped_code is not None), found[0])
 
 
 def is_quiet(settings: Settings, now: datetime) -> bool:
@@ -243,7 +249,7 @@ def stop_line(session: Session, mch_id: str, code: str, now: datetime) -> None:
 
 def open_line(session: Session, mch_id: str, by_staff: bool = False) -> None:
     """Start sending again: after a probe was accepted, or by a person (who alone may undo a person's stop)."""
-    whose = [mch_id, f"{mch_id}/v3"] if by_staff else [mch_id]
+    whose = [*line_keys(mch_id)] if by_staff else [mch_id]
     is_stopped = MerchantLine.mch_id.in_(whose) & MerchantLine.stopped_code.is_not(None)
     if not by_staff:
         is_stopped &= MerchantLine.stopped_code != OPERATOR_STOP

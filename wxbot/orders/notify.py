@@ -13,13 +13,15 @@ from sqlalchemy.orm import Session
 
 from wxbot import logs
 from wxbot.db import changed
+from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Evidence, Order
 from wxbot.orders.reconcile import ASKED
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import BadMessage
 from wxbot.wechat.pay_v3 import TransferNotice
 
-CHANNEL = "transfer_bills"
+NOTICED = tuple(name for name, channel in CHANNELS.items() if channel.has_notice)
+"""Channels whose end WeChat tells here."""
 
 Found = TypeVar("Found")
 
@@ -55,7 +57,9 @@ def make_due(session: Session, runtime: Runtime, notice: TransferNotice) -> bool
     The lease epoch moves on: an answer that is just being read may be older than the notice, and must not put the next
     question off again.
     """
-    order_id = session.scalar(select(Order.id).where(Order.mch_billno == notice.out_bill_no, Order.channel == CHANNEL))
+    order_id = session.scalar(
+        select(Order.id).where(Order.mch_billno == notice.out_bill_no, Order.channel.in_(NOTICED))
+    )
     if order_id is None:
         log.warning("transfer_notice_unknown", mch_billno=notice.out_bill_no)
         return False

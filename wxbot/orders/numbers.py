@@ -14,7 +14,7 @@ from wxbot.clock import shanghai_day
 from wxbot.db import Base
 from wxbot.ledger import Entry
 from wxbot.logs import get_logger
-from wxbot.orders.channels import CHANNELS, Sighting
+from wxbot.orders.channels import CHANNELS, LOTTERY, VERSIONS, Sighting
 from wxbot.orders.models import MerchantLine, Order
 from wxbot.orders.plan import NUMBER, number_of
 from wxbot.runtime import Runtime
@@ -25,9 +25,6 @@ log = get_logger(__name__)
 
 MEMORY = timedelta(days=30)
 """How long WeChat remembers a number (wechat-protocol §3.5b, §4.4)."""
-
-ASKED_BY = {"v2": "sendredpack", "v3": "transfer_bills"}
-"""API version → the channel whose question tells of a number: gethbinfo knows tickets and packets alike."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +55,9 @@ def versions(session: Session, settings: Settings) -> tuple[str, ...]:
     used = {settings.payout_channel, *session.scalars(select(programmes.c.channel).distinct())}
     used |= {name for name in CHANNELS if session.scalar(select(Order.id).where(Order.channel == name).limit(1))}
     if session.scalar(select(Budget.id).where(Budget.kind == "campaign").limit(1)):
-        used.add("hbpreorder")
-    found = {version_of(name) for name in used if name in CHANNELS}
-    if not settings.api_v3_key.get_secret_value():
-        found -= {"v3"}
-    return tuple(sorted(found))
-
-
-def version_of(channel: str) -> str:
-    """The API version of a channel."""
-    return "v3" if CHANNELS[channel].api == "transfer" else "v2"
+        used.add(LOTTERY)
+    found = {CHANNELS[name].version for name in used if name in CHANNELS}
+    return tuple(sorted(version for version in found if VERSIONS[version].has_keys(settings)))
 
 
 def all_known_until(session: Session) -> datetime | None:
@@ -159,7 +149,7 @@ def _ask_round(
 
 def _ask(runtime: Runtime, version: str, mch_billno: str) -> Sighting | WeChatError | None:
     """One question; every way it can end is a value."""
-    channel = CHANNELS[ASKED_BY[version]]
+    channel = VERSIONS[version]
     try:
         return channel.sighted(channel.query(runtime, mch_billno))
     except WeChatError as error:
@@ -180,7 +170,7 @@ def unsent(session: Session, limit: int) -> list[tuple[str, str]]:
     """The oldest numbers that were never sent, as (version, number): if WeChat knows one, a later database has sent it."""
     query = select(Order.channel, Order.mch_billno).where(Order.status == "planned", Order.sends == 0)
     rows = session.execute(query.order_by(Order.id).limit(limit)).all()
-    return [(version_of(channel), number) for channel, number in rows]
+    return [(CHANNELS[channel].version, number) for channel, number in rows]
 
 
 def attempts_known(session: Session) -> int:

@@ -30,6 +30,9 @@ _MAY_HAVE_LANDED = or_(
 )
 """WeChat may have carried it out without our knowing; what it has refused waits for the cause to go."""
 
+CANCELLABLE = tuple(name for name, channel in CHANNELS.items() if channel.can_cancel)
+"""Channels at which an order can be taken back."""
+
 CLAIM = timedelta(seconds=90)
 """How far a claimed question is put off, so that two workers do not ask the same; it is asked again when one dies."""
 
@@ -112,7 +115,7 @@ def want_back(session: Session, order_id: int, now: datetime) -> bool:
     """A person wants a placed order back: WeChat is asked at once. False when it is settled or its channel cannot."""
     wanted = (
         update(Order)
-        .where(Order.id == order_id, Order.channel == "transfer_bills", Order.status.in_(("unknown", "accepted")))
+        .where(Order.id == order_id, Order.channel.in_(CANCELLABLE), Order.status.in_(("unknown", "accepted")))
         .values(
             is_cancel_wanted=True, checks=0, next_step="query", next_check_at=now, lease_epoch=Order.lease_epoch + 1
         )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from wxbot.clock import SHANGHAI, shanghai_day
-from wxbot.orders.channels import CHANNELS
+from wxbot.orders.channels import CHANNELS, LOTTERY
 from wxbot.orders.limits import OPERATOR_STOP, QUIET_UNTIL_HOUR, is_quiet
 from wxbot.orders.models import MerchantLine, Order
 from wxbot.orders.person_day import HELD
@@ -77,20 +77,16 @@ OWN: dict[str, tuple[str, str, str]] = {
 }  # fmt: skip
 """Codes that are ours and not WeChat's: Chinese, English, who must act."""
 
-STAGES = ("ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM", "TRANSFERING", "CANCELING")
-"""States of a transfer bill that may stand where a code stands: WeChat has it and works on it (wechat-protocol §4.3)."""
 
-
-def meaning_of(channel: str, code: str) -> Meaning:
+def meaning_of(channel_name: str, code: str) -> Meaning:
     """What a code of an order means: our own codes, then the channel's families of the catalogue."""
     own = OWN.get("UNANSWERED" if code.startswith("UNANSWERED_") else code)
     if own is not None:
         return Meaning(code, Said(own[0], own[1]), own[2])
-    api = CHANNELS[channel].api if channel in CHANNELS else "pay"
-    if api == "transfer" and code in STAGES:
+    channel = CHANNELS.get(channel_name, CHANNELS[LOTTERY])
+    if code in channel.stages:
         return Meaning(code, Said("微信正在处理这笔转账", "WeChat is working on this transfer"), "nobody")
-    families = ("transfer_reason", "transfer") if api == "transfer" else (api, "query")
-    rows = [row_for(family, code) for family in families]
+    rows = [row_for(family, code) for family in (channel.end_api, channel.api, channel.query_api)]
     row = next((row for row in rows if row.is_known), rows[0])
     return Meaning(row.code, Said(row.zh, row.en), row.actor, Said(row.to_person, row.to_person_en), row.is_known)
 

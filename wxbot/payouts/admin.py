@@ -16,7 +16,7 @@ from wxbot.money import NotMoney, parse_yuan
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
 from wxbot.orders.admin import in_language
-from wxbot.orders.channels import DIRECT
+from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, MerchantLine, Order
 from wxbot.orders.reconcile import ask_now, want_back
@@ -89,7 +89,7 @@ def index() -> BaseResponse | str:
         }  # fmt: skip
     return render_template(
         "console/payouts.html", lines=shown, has_more=len(found) > len(shown), sought=sought, q=text("q"), is_found=is_found,
-        tabs=list(listing.TABS), steps=_steps(shown, values["line"]), sources=words.SOURCES, channels=words.CHANNELS,
+        tabs=list(listing.TABS), steps=_steps(shown, values["line"]), sources=words.SOURCES, channels=words.CHANNEL_WORDS,
         status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
     )  # fmt: skip
 
@@ -130,7 +130,7 @@ def payout(payout_id: int) -> str:
         "console/payout.html", payout=found.payout, order=found.order, orders=orders, marks=marks, ends=MARKED_AS, line=line,
         steps=_order_steps(orders, line), meanings=order_words.meanings(orders),
         step=words.next_step(found.payout, found.order, line, parts.settings, moment),
-        to_person=words.for_person(found.payout, found.order, moment), can=_can(found), channels=words.CHANNELS,
+        to_person=words.for_person(found.payout, found.order, moment), can=_can(found), channels=words.CHANNEL_WORDS,
         sources=words.SOURCES, status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
     )  # fmt: skip
 
@@ -161,7 +161,7 @@ def _can(line: Line) -> frozenset[str]:
     able = set()
     if order is not None and payout.status == "ordered" and order.status in ("unknown", "accepted", "manual"):
         able.add("ask")
-        if order.channel == "transfer_bills" and order.status != "manual" and not order.is_cancel_wanted:
+        if CHANNELS[order.channel].can_cancel and order.status != "manual" and not order.is_cancel_wanted:
             able.add("take_back")
     if payout.status == "requested":
         able.add("approve" if payout.created_by != me().id else "wait")
@@ -293,7 +293,7 @@ def _form(token: str, fault: str = "") -> str:
         funds = programmes.open_ones(session)
     settings = runtime().settings
     return render_template(
-        "console/payout_new.html", who=wanted, found=found, programmes=funds, channels=DIRECT, words=words.CHANNELS, token=token,
+        "console/payout_new.html", who=wanted, found=found, programmes=funds, channels=DIRECT, words=words.CHANNEL_WORDS, token=token,
         fault=fault, form=request.form, second_fen=settings.second_person_fen, min_fen=settings.payout_min_fen,
         max_fen=settings.payout_max_fen,
     )  # fmt: skip

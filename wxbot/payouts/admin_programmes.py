@@ -13,7 +13,7 @@ from wxbot.money import yuan
 from wxbot.orders.channels import DIRECT
 from wxbot.payouts import programmes
 from wxbot.payouts.models import BudgetChange, Programme
-from wxbot.payouts.programmes import TEXT_CHECKS, Standing
+from wxbot.payouts.programmes import TEXTS, Standing
 from wxbot.payouts.refusals import Refused
 from wxbot.refusals import Fault, Faulty
 from wxbot.staff import audit, roster
@@ -100,7 +100,7 @@ def edit(programme_id: int) -> str:
     """The form of a stored programme."""
     with runtime().database.reading() as session:
         programme = _standing(session, programme_id).programme
-    values = {name: getattr(programme, name) for name in ("department", "name", "channel", *TEXT_CHECKS)}
+    values = {name: getattr(programme, name) for name in ("department", "name", "channel", *TEXTS)}
     values["person_per_month"] = (
         yuan(programme.person_fen_per_month).replace(",", "") if programme.person_fen_per_month else ""
     )

@@ -91,10 +91,8 @@ def _follow(session: Session, payout: Payout, order: Order, public_url: str, now
 
 def reason_row(order: Order) -> ErrorRow:
     """What the code of an order means, in the catalogue of its channel; that of a failed bill is a family of its own."""
-    api = CHANNELS[order.channel].api
-    return row_for(
-        "transfer_reason" if api == "transfer" and order.status == "failed" else api, order.err_code or "NO_CODE"
-    )
+    channel = CHANNELS[order.channel]
+    return row_for(channel.end_api if order.status == "failed" else channel.api, order.err_code or "NO_CODE")
 
 
 def _follow_failure(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.db import changed
 from wxbot.logs import get_logger
+from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.models import Order
 from wxbot.orders.reconcile import CLAIM
 from wxbot.orders.words import clock_text
@@ -34,8 +35,6 @@ blueprint = Blueprint("payouts_h5", __name__)
 
 PACKETS = 15
 NOTICES = 8
-CHANNEL = "transfer_bills"
-"""The channel whose money a person takes on our page."""
 
 
 @me.get("/me")
@@ -86,7 +85,7 @@ def pay(public_id: str) -> BaseResponse | str:
         }  # fmt: skip
     return render_template(
         "h5/pay.html", w=texts, lang="en" if spoken == "en" else None, line=line, state=state, can_take=package is not None,
-        is_packet=line.payout.channel != CHANNEL, res_base=runtime().settings.res_base,
+        is_packet=line.payout.channel not in CONFIRMED, res_base=runtime().settings.res_base,
     )  # fmt: skip
 
 
@@ -159,8 +158,8 @@ def _package(line: Line, now: datetime) -> str | None:
     """What WeChat's client needs to show the transfer; None when there is nothing to take on our page now."""
     order = line.order
     is_open = (
-        order is not None and line.payout.status == "ordered" and order.status == "accepted" and order.channel == CHANNEL
-        and not order.is_cancel_wanted and (order.expires_at is None or order.expires_at > now)
+        order is not None and line.payout.status == "ordered" and order.status == "accepted"
+        and order.channel in CONFIRMED and not order.is_cancel_wanted and (order.expires_at is None or order.expires_at > now)
     )  # fmt: skip
     if order is None or not is_open or not order.sp_ticket:
         return None

@@ -10,7 +10,7 @@ from wxbot import lineage
 from wxbot.budget import Budget
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders import found, limits, numbers
+from wxbot.orders import found, limits
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.orders.plan import BudgetSpent, fault_of, plan_orders
@@ -150,7 +150,7 @@ def _may_be_paid(session: Session, payouts: Sequence[Payout]) -> set[int]:
         payout.id
         for each in unjudged
         for payout in payouts
-        if found.may_be(each, payout.openid, payout.amount_fen, numbers.version_of(payout.channel), payout.texts)
+        if found.may_be(each, payout.openid, payout.amount_fen, CHANNELS[payout.channel].version, payout.texts)
     }
 
 

@@ -20,12 +20,11 @@ from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.money import NotMoney, parse_yuan, yuan
 from wxbot.orders import listing
-from wxbot.orders.channels import DIRECT
+from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.payouts.models import CHANGE_NEXT, BudgetChange, PayList, Payout, Programme
 from wxbot.payouts.refusals import Refused, moved_on
 from wxbot.refusals import Fault, Faulty
 from wxbot.transitions import move
-from wxbot.wechat import pay_texts
 
 NAME_CHARS = 40
 NOTE_CHARS = 200
@@ -33,13 +32,8 @@ CHANGE_MAX_FEN = 10_000_000_000
 RESERVED, UNRESERVED = "reserved", "unreserved"
 """Kinds of the ledger entries that set money aside for a programme, and give back what it does not need."""
 
-TEXT_CHECKS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "send_name": (("sendredpack", "send_name"),),
-    "act_name": (("sendredpack", "act_name"),),
-    "wishing": (("sendredpack", "wishing"),),
-    "remark": (("sendredpack", "remark"), ("transfer_bills", "transfer_remark")),
-}
-"""Our text → (channel, WeChat's text). All of them hold whatever the channel: a payout may choose its own (§3.2, §4.2)."""
+TEXTS = ("send_name", "act_name", "wishing", "remark")
+"""What a programme says to its people. Every direct channel must take them: a payout may choose its own (§3.2, §4.2)."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class Draft:
 
 def read(form: Mapping[str, Any]) -> Draft:
     """The programme in a console form. Raises Faulty with every fault at once."""
-    values: dict[str, Any] = {name: _tidy(form.get(name, "")) for name in ("department", "name", *TEXT_CHECKS)}
+    values: dict[str, Any] = {name: _tidy(form.get(name, "")) for name in ("department", "name", *TEXTS)}
     values["channel"] = str(form.get("channel", ""))
     values["needs_binding"] = bool(form.get("needs_binding"))
     faults = faults_of(values)
@@ -80,12 +74,10 @@ def faults_of(values: Mapping[str, Any]) -> list[Fault]:
         text = values[field]
         if not text or len(text) > NAME_CHARS or not text.isprintable():
             faults.append(Fault(field, f"请填写 1 到 {NAME_CHARS} 个字", f"Give 1 to {NAME_CHARS} characters"))
-    for field, checks in TEXT_CHECKS.items():
-        for channel, wire_name in checks:
-            wrong = pay_texts.fault_of(channel, wire_name, values[field])
-            if wrong is not None:
-                faults.append(Fault(field, wrong.zh, wrong.en))
-                break
+    for field in TEXTS:
+        refused = (CHANNELS[name].text_fault(field, values[field]) for name in DIRECT)
+        if wrong := next(filter(None, refused), None):
+            faults.append(Fault(field, wrong.zh, wrong.en))
     if values["channel"] not in ("", *DIRECT):
         faults.append(Fault("channel", "请选择付款方式", "Choose how it is paid"))
     return faults

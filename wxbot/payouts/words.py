@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from wxbot.orders import words as order_words
+from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import MerchantLine, Order
 from wxbot.orders.words import ON_ITS_WAY, SOON, Said, clock_text, meaning_of
 from wxbot.payouts.list_words import HOLD_WORDS, STATUS_WORDS
@@ -74,7 +75,7 @@ def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Sai
 def _ordered(order: Order, now: datetime) -> tuple[str, Said]:
     if order.status == "accepted" and order.holding == "unclaimed":
         ends = clock_text(order.expires_at, now) if order.expires_at else ""
-        if order.channel == "transfer_bills":
+        if order.channel in CONFIRMED:
             return "take", Said(f"点开确认收款，{ends} 前有效，过期自动退回。", f"Open it and confirm before {ends}, or it goes back.")  # fmt: skip
         return "take", Said(
             f"已发到您和本公众号的聊天里，请在 {ends} 前点开，过期自动退回。",
@@ -113,11 +114,7 @@ SOURCES: dict[str, Said] = {
     "manual": Said("手工", "by hand"),
     "reissue": Said("补发", "re-issue"),
 }
-CHANNELS: dict[str, Said] = {
-    "sendredpack": Said("现金红包", "red packet"),
-    "transfer_bills": Said("商家转账", "transfer"),
-    "hbpreorder": Said("摇一摇红包", "shake packet"),
-}
+CHANNEL_WORDS = {name: Said(*channel.word) for name, channel in CHANNELS.items()}
 
 
 def status_of(payout: Payout) -> Said:

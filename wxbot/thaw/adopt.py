@@ -13,10 +13,9 @@ from wxbot.draws.models import Draw
 from wxbot.ledger import Posting
 from wxbot.money import yuan
 from wxbot.orders import quotas
-from wxbot.orders.channels import DIRECT, Wish
+from wxbot.orders.channels import CHANNELS, DIRECT, LOTTERY, Wish
 from wxbot.orders.found import FoundOrder
 from wxbot.orders.models import DEAD, Evidence, Order
-from wxbot.orders.numbers import version_of
 from wxbot.orders.plan import row_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout
 from wxbot.payouts.request import wish_of
@@ -35,7 +34,7 @@ def adopt_payout(
     payout = session.get(Payout, payout_id, with_for_update=True)
     if payout is None or payout.status not in ("requested", "approved"):
         raise moved_on()
-    is_same = (payout.amount_fen, version_of(payout.channel)) == (found.amount_fen, found.version)
+    is_same = (payout.amount_fen, CHANNELS[payout.channel].version) == (found.amount_fen, found.version)
     if not is_same or found.openid not in (None, payout.openid):
         raise Refused(
             "differs", "收款人、金额或渠道与这笔付款不同", "Person, amount or channel differ from this payout"
@@ -71,7 +70,7 @@ def adopt_packet(session: Session, settings: Settings, found: FoundOrder, campai
         )  # fmt: skip
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
     wish = Wish("packet", packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1)
-    order = _ordered(session, settings, found, "hbpreorder", wish, now)
+    order = _ordered(session, settings, found, LOTTERY, wish, now)
     values = {"order_id": order.id, "attempts": packet.attempts + 1, "bucket_id": None, "expires_at": None}
     if not move_packets(session, [packet.id], "planned", "ordered", now, **values):
         raise moved_on()

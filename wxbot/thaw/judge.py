@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
 from wxbot.orders import limits
+from wxbot.orders.channels import CHANNELS, LOTTERY
 from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, may_be
-from wxbot.orders.numbers import version_of
 from wxbot.payouts.models import Payout
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -50,12 +50,15 @@ def candidates(session: Session, found: FoundOrder) -> list[Payout]:
     if found.openid is not None:
         query = query.where(Payout.openid == found.openid)
     owed = session.scalars(query.order_by(Payout.id).limit(200)).all()
-    return [each for each in owed if may_be(found, each.openid, each.amount_fen, version_of(each.channel), each.texts)]
+    return [
+        each for each in owed
+        if may_be(found, each.openid, each.amount_fen, CHANNELS[each.channel].version, each.texts)
+    ]  # fmt: skip
 
 
 def campaigns_of(session: Session, found: FoundOrder) -> Sequence[Campaign]:
     """Campaigns whose texts a found order carries."""
-    if found.version != "v2" or found.act_name is None:
+    if found.version != CHANNELS[LOTTERY].version or found.act_name is None:
         return ()
     texts = (Campaign.act_name == found.act_name, Campaign.wishing == found.wishing, Campaign.remark == found.remark)
     return session.scalars(select(Campaign).where(*texts).order_by(Campaign.id).limit(20)).all()
@@ -79,7 +82,7 @@ def clear_pairs(session: Session) -> list[Pair]:
     openids = {each.openid for each in found if each.openid}
     query = select(Payout).where(Payout.status.in_(("requested", "approved")), Payout.openid.in_(openids))
     for payout in session.scalars(query.order_by(Payout.id)):
-        owed[payout.openid, payout.amount_fen, version_of(payout.channel)].append(payout)
+        owed[payout.openid, payout.amount_fen, CHANNELS[payout.channel].version].append(payout)
     taken = {each.reason_id for each in _proposed(session) if each.reason_kind == "payout"}
     pairs: list[Pair] = []
     by_texts: dict[object, Sequence[Campaign]] = {}

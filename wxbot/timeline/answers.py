@@ -2,6 +2,7 @@
 
 import re
 
+from wxbot.orders.channels import VERSIONS
 from wxbot.orders.words import Said, meaning_of
 
 FIELD = re.compile(
@@ -37,11 +38,11 @@ def answer_said(kind: str, body: str) -> tuple[Said, str]:
     fields = dict(FIELD.findall(body))
     members = dict(MEMBER.findall(body))
     if "err_code" in fields and fields.get("result_code") != "SUCCESS":  # a success fills err_code in, too (§3.2)
-        return _refused("sendredpack", fields["err_code"])
+        return _refused("v2", fields["err_code"])
     if members.get("fail_reason"):
-        return _refused("transfer_bills", members["fail_reason"])
+        return _refused("v3", members["fail_reason"])
     if "code" in members:
-        return _refused("transfer_bills", members["code"])
+        return _refused("v3", members["code"])
     state = fields.get("status") or members.get("state")
     if state in STATES:
         zh, en, tone = STATES[state]
@@ -52,8 +53,8 @@ def answer_said(kind: str, body: str) -> tuple[Said, str]:
     return Said(f"没有可信的答复：{line}", f"no answer that can be trusted: {line}"), "wait"
 
 
-def _refused(channel: str, code: str) -> tuple[Said, str]:
-    meaning = meaning_of(channel, code)
+def _refused(version: str, code: str) -> tuple[Said, str]:
+    meaning = meaning_of(VERSIONS[version].name, code)
     tone = "wait" if meaning.actor == "nobody" else "bad"
     return Said(
         f"微信答复 {meaning.code}：{meaning.said.zh}", f"WeChat answered {meaning.code}: {meaning.said.en}"

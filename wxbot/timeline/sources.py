@@ -239,7 +239,7 @@ def _orders_of(openid: str) -> ColumnElement[bool]:
 
 
 def _sent(row: Order, names: Names, at: datetime) -> Moment:
-    channel = payout_words.CHANNELS.get(row.channel, Said(row.channel, row.channel))
+    channel = payout_words.CHANNEL_WORDS.get(row.channel, Said(row.channel, row.channel))
     said = Said(
         f"向微信下单（{channel.zh}）{_money(row.amount_fen)}",
         f"ordered at WeChat ({channel.en}) {_money(row.amount_fen)}",

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import yuan
+from wxbot.orders.channels import DIRECT
 from wxbot.payouts.models import Programme
 from wxbot.staff import audit
 from wxbot.staff.console import SMALL, actor, locale, me, now, number, one_or_404, role_required, runtime, tell
@@ -41,7 +42,7 @@ def _form_page(form: Mapping[str, str], faults: Mapping[str, tuple[str, str]], k
     shown = {name: sentences[column] for name, sentences in faults.items()}
     settings = runtime().settings
     return render_template(
-        "console/voucher_kind.html", form=form, faults=shown, kind=kind, programmes=programmes,
+        "console/voucher_kind.html", form=form, faults=shown, kind=kind, programmes=programmes, channels=DIRECT,
         least_fen=settings.payout_min_fen, most_fen=settings.payout_max_fen,
     )  # fmt: skip
 

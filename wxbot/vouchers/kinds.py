@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.money import NotMoney, parse_yuan, yuan
+from wxbot.orders.channels import DIRECT
 from wxbot.vouchers.models import AMOUNT_RULES, VoucherKind
 from wxbot.vouchers.refusals import BadAmount, Refused
 
@@ -133,7 +134,7 @@ def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, 
 
     if not values["name"]:
         say("name", "请给这种凭证起个名字。", "Give this kind a name.")
-    if values["channel"] not in ("", "sendredpack", "transfer_bills"):
+    if values["channel"] not in ("", *DIRECT):
         say("channel", "请从列表中选择付款方式。", "Choose a payment channel from the list.")
     rule = values["amount_rule"]
     if rule not in AMOUNT_RULES:

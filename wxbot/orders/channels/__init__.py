@@ -3,7 +3,7 @@
 from wxbot.orders.channels.base import Channel, Sighting, Told, Wish
 from wxbot.orders.channels.hbpreorder import HbPreOrder
 from wxbot.orders.channels.sendredpack import SendRedPack
-from wxbot.orders.channels.transfer_bills import TransferBills
+from wxbot.orders.channels.transfer_bills import V3_PAGE, TransferBills
 
 CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (HbPreOrder(), SendRedPack(), TransferBills())}
 """Channel name → channel."""
@@ -11,4 +11,14 @@ CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (HbPreOrder
 DIRECT = tuple(name for name, channel in CHANNELS.items() if channel.holding == "unclaimed")
 """Channels that pay one known person; a payout may choose among them."""
 
-__all__ = ["CHANNELS", "DIRECT", "Channel", "Sighting", "Told", "Wish"]
+CONFIRMED = tuple(name for name, channel in CHANNELS.items() if channel.is_confirmed)
+"""Channels whose money a person takes on a page of ours."""
+
+LOTTERY = next(name for name, channel in CHANNELS.items() if channel.holding == "tickets")
+"""The channel of packets that people draw from a lottery of WeChat's."""
+
+VERSIONS = {CHANNELS[name].version: CHANNELS[name] for name in reversed(DIRECT)}
+"""API version → the channel that speaks for all of it: its question tells of a number whatever channel that went through
+(gethbinfo knows tickets and packets alike), and its codes say why the version is stopped."""
+
+__all__ = ["CHANNELS", "CONFIRMED", "DIRECT", "LOTTERY", "V3_PAGE", "VERSIONS", "Channel", "Sighting", "Told", "Wish"]

@@ -1,13 +1,14 @@
 """What every payment channel must answer, and the words in which it tells what WeChat said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.wechat.pay_texts import TextFault
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,59 @@ class Sighting:
     """act_name, wishing, remark of a red packet; a transfer tells none."""
 
 
+class SetupFault(NamedTuple):
+    """What is missing in the settings before a channel can pay, and how it is mended, in Chinese and in English."""
+
+    zh: str
+    en: str
+    mend_zh: str
+    mend_en: str
+
+
 class Channel(Protocol):
-    """One API of WeChat Pay that moves money by our own number."""
+    """One API of WeChat Pay that moves money by our own number, and all that is particular to it: nobody else asks its name."""
 
     name: str
+    word: tuple[str, str]
+    """What people call it, in Chinese and in English."""
+    version: str
+    """The API version, `v2` or `v3`: each has keys, rights and switches of its own, so an error stops all channels of one."""
+    stopped_word: tuple[str, str]
+    """What stops with that version, in Chinese and in English."""
     life: timedelta
     """How long the money waits for a person before it goes back."""
     api: str
     """The family of its error codes in the catalogue."""
+    query_api: str
+    """The family of the codes that refuse a question."""
+    end_api: str
+    """The family of the codes with which it says why it failed in the end."""
+    stages: frozenset[str]
+    """States of WeChat's that may stand where a code stands: it has the order and works on it."""
+    can_cancel: bool
+    """Whether WeChat can be asked to take an order back that nobody has taken."""
+    is_confirmed: bool
+    """Whether its person takes the money on a page of ours, and not in the chat."""
+    has_notice: bool
+    """Whether WeChat posts a notice when it has ended (orders/notify)."""
     holding: str
     """The ledger account that holds the money once WeChat has placed it: `tickets` or `unclaimed`."""
     needs_secret: bool
     """Whether an order without its secret is of no use: then the same number is sent again to get it."""
     is_billed_when_placed: bool
     """Whether the fund bill shows the payment from the day on which WeChat placed it, taken by a person or not."""
+
+    def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
+        """Why it could not pay everything that the settings allow; for `wxbot doctor`, the gravest first."""
+        ...
+
+    def has_keys(self, settings: Settings) -> bool:
+        """Whether the settings hold the keys of its version: without them WeChat cannot even be asked."""
+        ...
+
+    def text_fault(self, field: str, text: str) -> TextFault | None:
+        """What WeChat would refuse in a text of ours (send_name, act_name, wishing, remark); None also where it takes none."""
+        ...
 
     def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
         """The complete business parameters, fixed for ever once the order exists (money rule 1, I5)."""

@@ -19,10 +19,11 @@ class HbPreOrder(RedPack):
     """
 
     name = "hbpreorder"
+    word = ("摇一摇红包", "shake packet")
+    api = end_api = "pay"
     life = timedelta(seconds=limits.TICKET_LIFE_S)
     holding = "tickets"
     needs_secret = True
-    is_billed_when_placed = True
     proof_field = "detail_id"
     secret_field = "sp_ticket"
     echoed: Mapping[str, str] = {"mch_billno": "mch_billno", "total_amount": "amount_fen"}

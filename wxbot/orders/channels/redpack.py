@@ -1,14 +1,16 @@
 """What the two red-packet APIs of WeChat Pay v2 have in common: how their answers are read (wechat-protocol §3.5, §3.5b)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from wxbot.clock import SHANGHAI
-from wxbot.orders.channels.base import Sighting, State, Told
+from wxbot.orders.channels.base import SetupFault, Sighting, State, Told
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+from wxbot.wechat import pay_texts
 from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay import PayAnswer
 
@@ -21,12 +23,33 @@ STATES: dict[str, State] = {
 class RedPack:
     """Reads the answers of one sending API and of gethbinfo."""
 
-    api = "pay"
+    name: str
+    version = "v2"
+    stopped_word = ("发放", "sending")
+    query_api = "query"
+    stages: frozenset[str] = frozenset()
+    can_cancel = False
+    is_confirmed = False
+    has_notice = False
+    needs_secret = False
+    is_billed_when_placed = True
     proof_field: str
     """The field of a successful answer that is WeChat's number for the packet."""
     secret_field: str = ""
     echoed: Mapping[str, str] = {}
     """Field of the answer → attribute of the order that must come back as it was sent (security S65, F11)."""
+
+    def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
+        """Nothing beside what the settings themselves insist on."""
+        return ()
+
+    def has_keys(self, settings: Settings) -> bool:
+        """The key of API v2 is never missing: the settings insist on it."""
+        return True
+
+    def text_fault(self, field: str, text: str) -> pay_texts.TextFault | None:
+        """Red packets carry all of our texts under our names (§1.2, §3.2)."""
+        return pay_texts.fault_of(self.name, field, text)
 
     def query(self, runtime: Runtime, mch_billno: str) -> PayAnswer:
         """Ask gethbinfo; it knows the state of the packet but never a ticket (§3.5b)."""

@@ -1,10 +1,11 @@
 """The cash red packet: one packet straight to one openid, opened within 24 hours (wechat-protocol §3.1, §3.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from wxbot.orders.channels.base import Wish
+from wxbot.money import yuan
+from wxbot.orders.channels.base import SetupFault, Wish
 from wxbot.orders.channels.redpack import RedPack
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -19,13 +20,24 @@ class SendRedPack(RedPack):
     """
 
     name = "sendredpack"
-    api = "redpack"
+    word = ("现金红包", "red packet")
+    api = end_api = "redpack"
     life = timedelta(hours=24)
     holding = "unclaimed"
-    needs_secret = False
-    is_billed_when_placed = True
     proof_field = "send_listid"
     echoed: Mapping[str, str] = {"mch_billno": "mch_billno", "total_amount": "amount_fen", "re_openid": "openid"}
+
+    def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
+        """Amounts outside 1 to 200 yuan need a scene (§3.2)."""
+        least, most = settings.payout_min_fen, settings.payout_max_fen
+        is_usual = least >= limits.REDPACK_MIN_FEN and most <= limits.REDPACK_SCENE_NEEDED_ABOVE_FEN
+        if is_usual or settings.direct_scene_id:
+            return ()
+        return [SetupFault(
+            f"现金红包单笔 ¥{yuan(least)}–¥{yuan(most)} 超出 1–200 元，微信要求场景",
+            f"cash red packets of ¥{yuan(least)} to ¥{yuan(most)} need a scene_id outside 1 to 200 yuan",
+            "设置 WXBOT_DIRECT_SCENE_ID(商户平台开通时申报的场景)，或收紧 WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN", "set WXBOT_DIRECT_SCENE_ID (the scene declared to WeChat Pay), or narrow WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN",
+        )]  # fmt: skip
 
     def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
         """The business parameters of §3.2; nonce_str and sign are added at each call."""

@@ -1,16 +1,26 @@
 """The merchant transfer: a bill that its receiver confirms in WeChat within 24 hours (wechat-protocol §4)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from wxbot.orders.channels.base import Sighting, State, Told, Wish
+from wxbot.money import yuan
+from wxbot.orders.channels.base import SetupFault, Sighting, State, Told, Wish
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.wechat import limits
+from wxbot.wechat import limits, pay_texts
 from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay_v3 import TransferAnswer, transfer_params
+
+V3_PAGE = "商户平台 → 账户中心 → API安全"
+"""Where a merchant finds the keys of API v3."""
+
+REPORTS_OF_MARKETING = frozenset({"活动名称", "奖励说明"})
+"""The report items that scene 1000 (现金营销) asks for (wechat-protocol §4.2)."""
+
+MARKETING = "1000"
+SAMPLE_TEXTS = {"send_name": "店", "act_name": "活动", "wishing": "好", "remark": "奖励"}
 
 OVERDUE = "OVERDUE_CLOSE"
 """fail_reason of a bill that nobody confirmed in time: its money has come back (§4.3)."""
@@ -26,11 +36,56 @@ class TransferBills:
     """Creates one bill; WeChat calls back when it ended, and is asked all the same."""
 
     name = "transfer_bills"
+    word = ("商家转账", "transfer")
+    version = "v3"
+    stopped_word = ("商家转账", "merchant transfers")
     life = timedelta(hours=24)
-    api = "transfer"
+    api = query_api = "transfer"
+    end_api = "transfer_reason"
+    stages = frozenset({"ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM", "TRANSFERING", "CANCELING"})  # §4.3
+    can_cancel = True
+    is_confirmed = True
+    has_notice = True
     holding = "unclaimed"
     needs_secret = True
     is_billed_when_placed = False
+
+    def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
+        """The key of API v3, amounts without a real name, and the reports of the transfer's scene (§4.2)."""
+        if not self.has_keys(settings):
+            return [SetupFault(
+                "有付款要走商家转账，但没有设置 APIv3 密钥", "something is paid by merchant transfer, but no APIv3 key is set",
+                f"设置 WXBOT_API_V3_KEY({V3_PAGE} → APIv3密钥)", f"set WXBOT_API_V3_KEY ({V3_PAGE} → APIv3密钥)",
+            )]  # fmt: skip
+        if settings.payout_max_fen >= limits.TRANSFER_REAL_NAME_FROM_FEN:
+            return [SetupFault(
+                f"商家转账单笔到 ¥{yuan(settings.payout_max_fen)}：2000 元起须提供收款人实名，wxbot 不提供",
+                f"transfers up to ¥{yuan(settings.payout_max_fen)}: from 2,000 yuan WeChat wants the real name, which wxbot does not send",
+                "把 WXBOT_PAYOUT_MAX_FEN 调到 200000 以下", "set WXBOT_PAYOUT_MAX_FEN below 200000",
+            )]  # fmt: skip
+        example = "活动名称={act_name};奖励说明={remark}"
+        mend = (f"设置 WXBOT_TRANSFER_REPORTS，例如 {example}", f"set WXBOT_TRANSFER_REPORTS, for example {example}")
+        try:
+            filled = {name: text.format_map(SAMPLE_TEXTS) for name, text in settings.transfer_report_texts.items()}
+        except (KeyError, ValueError, IndexError):
+            return [
+                SetupFault(
+                    "转账报备信息里有不认识的占位", "a place in WXBOT_TRANSFER_REPORTS is not one of ours", *mend
+                )
+            ]
+        missing = REPORTS_OF_MARKETING - filled.keys() if settings.transfer_scene_id == MARKETING else set()
+        if missing or not all(filled.values()):
+            said = "、".join(sorted(missing)) or "内容为空"
+            return [SetupFault(f"转账场景报备信息缺少：{said}", f"the transfer scene's reports lack {said}", *mend)]
+        return ()
+
+    def has_keys(self, settings: Settings) -> bool:
+        """API v3 has a key of its own, which a deployment without transfers does not need."""
+        return bool(settings.api_v3_key.get_secret_value())
+
+    def text_fault(self, field: str, text: str) -> pay_texts.TextFault | None:
+        """A transfer carries our remark alone (§4.2)."""
+        return pay_texts.fault_of(self.name, "transfer_remark", text) if field == "remark" else None
 
     def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
         """The body of §4.2; the signature is made anew at each call."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
+from wxbot.orders.channels import CONFIRMED
 from wxbot.payouts import listing as payout_listing
 from wxbot.payouts.words import for_person
 from wxbot.people import bindings, marks, phones
@@ -207,7 +208,7 @@ def _line(settings: Settings, line: payout_listing.Line, now: datetime) -> str:
     payout, seen = line.payout, for_person(line.payout, line.order, now)
     day = payout.created_at.astimezone(SHANGHAI)
     said = f"{day.month}月{day.day}日 {yuan(payout.amount_fen)} 元 {seen.word.zh}"
-    if seen.state == "take" and payout.channel == "transfer_bills":
+    if seen.state == "take" and payout.channel in CONFIRMED:
         said += " " + words.TAKE.format(url=f"{settings.public_url}/h5/pay/{payout.public_id}")
     return said
 
