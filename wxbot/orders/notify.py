@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from flask import Blueprint, Response, current_app, jsonify, request
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot import logs
-from wxbot.db import changed
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Evidence, Order
-from wxbot.orders.reconcile import ASKED
+from wxbot.orders.reconcile import make_due
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import BadMessage
 from wxbot.wechat.pay_v3 import TransferNotice
@@ -44,19 +43,15 @@ def transfer_notify() -> Response:
     except BadMessage as error:
         return _refused(error.reason)
     with runtime.database.transaction() as session:
-        is_due = make_due(session, runtime, notice)
+        is_due = keep(session, runtime, notice)
     log.info(
         "transfer_notice", mch_billno=notice.out_bill_no, state=notice.state, notice_id=notice.notice_id, due=is_due
     )
     return Response(status=204)
 
 
-def make_due(session: Session, runtime: Runtime, notice: TransferNotice) -> bool:
-    """Have the order of a notice asked about at once, and keep the notice as evidence, once; False when nothing waits.
-
-    The lease epoch moves on: an answer that is just being read may be older than the notice, and must not put the next
-    question off again.
-    """
+def keep(session: Session, runtime: Runtime, notice: TransferNotice) -> bool:
+    """Keep a notice as evidence, once, and have its order asked about at once; False when nothing waits."""
     order_id = session.scalar(
         select(Order.id).where(Order.mch_billno == notice.out_bill_no, Order.channel.in_(NOTICED))
     )
@@ -64,16 +59,11 @@ def make_due(session: Session, runtime: Runtime, notice: TransferNotice) -> bool
         log.warning("transfer_notice_unknown", mch_billno=notice.out_bill_no)
         return False
     now = runtime.database.now(session)
-    due = (
-        update(Order)
-        .where(Order.id == order_id, Order.status.in_(ASKED))
-        .values(next_step="query", next_check_at=now, lease_epoch=Order.lease_epoch + 1)
-    )
     told = notice.raw[:8000]
     is_old = select(Evidence.id).where(Evidence.order_id == order_id, Evidence.kind == "notice", Evidence.body == told)
     if session.scalar(is_old) is None:
         session.add(Evidence(order_id=order_id, kind="notice", body=told, at=now))
-    return changed(session, due) > 0
+    return make_due(session, order_id, now)
 
 
 def _refused(reason: str) -> Response:

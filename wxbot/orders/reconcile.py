@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -35,6 +35,10 @@ CANCELLABLE = tuple(name for name, channel in CHANNELS.items() if channel.can_ca
 
 CLAIM = timedelta(seconds=90)
 """How far a claimed question is put off, so that two workers do not ask the same; it is asked again when one dies."""
+
+
+ON_THE_WIRE = CLAIM - timedelta(seconds=30)
+"""A question that was claimed stands this far ahead, or farther up to CLAIM, while its answer is awaited."""
 
 
 def reconcile_due(runtime: Runtime, limit: int = 200) -> int:
@@ -98,26 +102,31 @@ def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Any]]) -> None:
 
 
 def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:
-    """A person asks for an early look: the order becomes due; True when it is unsettled.
-
-    The lease epoch moves on, here and in want_back: an answer that is just being read must not put the question off again.
-    """
+    """A person asks for an early look: the order becomes due; True when it is unsettled."""
     with runtime.database.transaction() as session:
-        due = (
-            update(Order)
-            .where(Order.id == order_id, Order.status.in_(ASKED))
-            .values(next_step="query", next_check_at=now, lease_epoch=Order.lease_epoch + 1)
-        )
-        return changed(session, due) > 0
+        return make_due(session, order_id, now)
+
+
+def ask_soon(runtime: Runtime, order_id: int, now: datetime) -> bool:
+    """Somebody who has the money in hand looks: a placed order becomes due, unless its question is on the wire: that answer counts."""
+    check = Order.next_check_at
+    is_idle = or_(check.is_(None), check <= now + ON_THE_WIRE, check > now + CLAIM)
+    with runtime.database.transaction() as session:
+        return make_due(session, order_id, now, Order.status == "accepted", is_idle)
 
 
 def want_back(session: Session, order_id: int, now: datetime) -> bool:
     """A person wants a placed order back: WeChat is asked at once. False when it is settled or its channel cannot."""
-    wanted = (
-        update(Order)
-        .where(Order.id == order_id, Order.channel.in_(CANCELLABLE), Order.status.in_(("unknown", "accepted")))
-        .values(
-            is_cancel_wanted=True, checks=0, next_step="query", next_check_at=now, lease_epoch=Order.lease_epoch + 1
-        )
-    )
-    return changed(session, wanted) > 0
+    can_be_taken_back = Order.channel.in_(CANCELLABLE) & (Order.status != "manual")
+    return make_due(session, order_id, now, can_be_taken_back, is_cancel_wanted=True, checks=0)
+
+
+def make_due(session: Session, order_id: int, now: datetime, *where: ColumnElement[bool], **values: Any) -> bool:
+    """The one way an unsettled order becomes due at once; `where` narrows it, `values` are written with it. False: it is not so.
+
+    The lease epoch moves on: an answer that is just being read may be older than the reason to ask, and must not put the
+    question off again.
+    """
+    due = update(Order).where(Order.id == order_id, Order.status.in_(ASKED), *where)
+    asked = {"next_step": "query", "next_check_at": now, "lease_epoch": Order.lease_epoch + 1}
+    return changed(session, due.values(**asked, **values)) > 0

@@ -4,19 +4,16 @@ Identity comes from the session alone; another person's packet is as absent as n
 WeChat's client (package_info) is opened from its seal for its own person only, and only while it can be used.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import redis as redis_client
 from flask import Blueprint, Response, jsonify, render_template, request
-from sqlalchemy import or_, update
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.channels import CONFIRMED
-from wxbot.orders.models import Order
-from wxbot.orders.reconcile import CLAIM
+from wxbot.orders.reconcile import ask_soon
 from wxbot.orders.words import clock_text
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import Line
@@ -108,8 +105,8 @@ def look(public_id: str) -> BaseResponse:
     if line is None:
         return _no_store(jsonify(outcome="gone"), 404)
     now = runtime().clock.now()
-    if line.order is not None and line.order.status == "accepted":
-        _ask_soon(line.order.id, now)
+    if line.order is not None and line.order.status == "accepted" and _may_ask(line.order.id, now):
+        ask_soon(runtime(), line.order.id, now)
     return _no_store(jsonify(_state(line, language(), now)))
 
 
@@ -117,24 +114,10 @@ LOOKS_EVERY_S = 10
 LOOKS_PER_HOUR = 30
 """How often one packet's page may have WeChat asked; the worker asks by its own plan all the same."""
 
-ON_THE_WIRE = CLAIM - timedelta(seconds=30)
-"""A question that was claimed stands this far ahead, or farther up to CLAIM, while its answer is awaited."""
 
-
-def _ask_soon(order_id: int, now: datetime) -> bool:
-    """Make the next question due, unless its page had one a moment ago or one is on the wire: its answer must count."""
-    if not _may_ask(order_id, int(now.timestamp()) // 3600):
-        return False
-    check = Order.next_check_at
-    is_idle = or_(check.is_(None), check <= now + ON_THE_WIRE, check > now + CLAIM)
-    due = update(Order).where(Order.id == order_id, Order.status == "accepted", is_idle)
-    with runtime().database.transaction() as session:
-        return changed(session, due.values(next_step="query", next_check_at=now)) > 0
-
-
-def _may_ask(order_id: int, hour: int) -> bool:
+def _may_ask(order_id: int, now: datetime) -> bool:
     """Count one look at a packet; without Redis nobody is asked early."""
-    recent, hourly = f"look:{order_id}", f"look:{order_id}:{hour}"
+    recent, hourly = f"look:{order_id}", f"look:{order_id}:{int(now.timestamp()) // 3600}"
     try:
         if not runtime().redis.set(recent, 1, nx=True, ex=LOOKS_EVERY_S):
             return False
