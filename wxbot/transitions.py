@@ -1,29 +1,53 @@
-"""Guarded status changes: the one way a row moves from one status to the next."""
+"""Guarded status changes: the one way a row moves from one status to the next.
+
+The statuses of a table are a `Literal` of its models.py, and its table of transitions is of that type: a status that does not
+exist is an error of the type checker, in a comparison and in a move.
+"""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import Update, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 
-Transitions = Mapping[str, frozenset[str]]
+Status = TypeVar("Status", bound=str)
+
+Transitions = Mapping[Status, frozenset[Status]]
 
 
 class NotAllowed(ValueError):
     """A status change that is not in the table of allowed transitions: a bug of ours."""
 
 
-def move(
-    session: Session, model: Any, row_id: Any, allowed: Transitions, before: str, after: str, **values: Any
-) -> bool:
-    """`UPDATE … SET status = after WHERE id = row_id AND status = before`; True when this call moved the row.
-
-    False means that someone else moved it first: the caller then has nothing to do. Raises NotAllowed when the
-    model's table of transitions does not know the step.
-    """
+def require(model: Any, allowed: Transitions[Status], before: Status, after: Status) -> None:
+    """Raise NotAllowed when the model's table of transitions does not know the step."""
     if after not in allowed.get(before, frozenset()):
         raise NotAllowed(f"{model.__tablename__}: {before} → {after}")
-    statement = update(model).where(model.id == row_id, model.status == before).values(status=after, **values)
-    return changed(session, statement) > 0
+
+
+def moving(
+    model: Any, allowed: Transitions[Status], before: tuple[Status, ...], after: Status, **values: Any
+) -> Update:
+    """`UPDATE … SET status = after WHERE status IN before`: the caller narrows it to its rows, many or one. Raises NotAllowed."""
+    for each in before:
+        require(model, allowed, each, after)
+    is_before = model.status == before[0] if len(before) == 1 else model.status.in_(before)
+    return update(model).where(is_before).values(status=after, **values)
+
+
+def move(
+    session: Session,
+    model: Any,
+    row_id: Any,
+    allowed: Transitions[Status],
+    before: Status,
+    after: Status,
+    **values: Any,
+) -> bool:
+    """Move one row; True when this call moved it.
+
+    False means that someone else moved it first: the caller then has nothing to do. Raises NotAllowed.
+    """
+    return changed(session, moving(model, allowed, (before,), after, **values).where(model.id == row_id)) > 0

@@ -1,17 +1,17 @@
 """Closing: wait out what is loaded, then give back what is still reserved; the books of the campaign end at rest."""
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from wxbot import ledger
 from wxbot.campaigns import lease, pool
-from wxbot.campaigns.models import CAMPAIGN_NEXT, Bucket, Campaign, Lottery, Packet
+from wxbot.campaigns.models import BUCKET_NEXT, CAMPAIGN_NEXT, Bucket, Campaign, Lottery, Packet
 from wxbot.campaigns.packets import move_packets
 from wxbot.db import changed
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.orders.plan import cancel_planned
 from wxbot.runtime import Runtime
-from wxbot.transitions import move
+from wxbot.transitions import move, moving
 
 log = get_logger(__name__)
 
@@ -44,8 +44,9 @@ def finish(runtime: Runtime, campaign: Campaign) -> int:
             ref = f"{campaign.id}:close"
             ledger.post(session, [Posting("released", ref, "reserved", "merchant", reserved_fen, campaign.id)], now)
         lotteries = select(Lottery.id).where(Lottery.campaign_id == campaign.id)
-        unanswered = update(Bucket).where(Bucket.lottery_id.in_(lotteries), Bucket.status == "sending")
-        changed(session, unanswered.values(status="refused", rejected={"unanswered_at_close": 1}, settled_at=now))
+        end = {"rejected": {"unanswered_at_close": 1}, "settled_at": now}
+        unanswered = moving(Bucket, BUCKET_NEXT, ("sending",), "refused", **end)
+        changed(session, unanswered.where(Bucket.lottery_id.in_(lotteries)))
         move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "closing", "closed", closed_at=now, updated_at=now)
     log.info("campaign_closed", campaign_id=campaign.id, released_fen=reserved_fen)
     return done + 1

@@ -8,12 +8,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import lease
-from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
+from wxbot.campaigns.models import BUCKET_NEXT, Bucket, Campaign, Lottery, Packet
 from wxbot.campaigns.packets import move_packets
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.transitions import move
 from wxbot.wechat import limits
 from wxbot.wechat.errors import Refused, WeChatError
 from wxbot.wechat.shakearound import BucketAnswer
@@ -171,9 +172,8 @@ def _settle_bucket(
     session: Session, bucket: Bucket, status: str, rejected: dict[str, int], now: datetime, success_num: int | None
 ) -> bool:
     """Give a bucket its end, once; False when it has one."""
-    values: dict[str, Any] = {"status": status, "rejected": rejected, "settled_at": now, "success_num": success_num}
-    settled = update(Bucket).where(Bucket.id == bucket.id, Bucket.status == "sending").values(**values)
-    return changed(session, settled) > 0
+    values: dict[str, Any] = {"rejected": rejected, "settled_at": now, "success_num": success_num}
+    return move(session, Bucket, bucket.id, BUCKET_NEXT, "sending", status, **values)
 
 
 def campaign_trouble(session: Session, campaign: Campaign, error: WeChatError | None) -> None:

@@ -168,6 +168,9 @@ class Wave(Base):
     __table_args__ = (UniqueConstraint("campaign_id", "ordinal"),)
 
 
+BUCKET_NEXT: Transitions = {"sending": frozenset({"loaded", "refused"})}
+
+
 class Bucket(Base):
     """One setprizebucket call of at most 100 tickets."""
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import PACKET_NEXT, Packet, PacketCount
 from wxbot.db import insert_into
-from wxbot.transitions import NotAllowed
+from wxbot.transitions import moving
 
 
 def _add_counts(session: Session, campaign_id: int, status: str, packets: int, amount_fen: int) -> None:
@@ -53,14 +53,11 @@ def move_packets(
 
     A packet missing in the answer was moved by someone else. Raises NotAllowed for a step the table does not know.
     """
-    if after not in PACKET_NEXT.get(before, frozenset()):
-        raise NotAllowed(f"packets: {before} → {after}")
+    moving_on = moving(Packet, PACKET_NEXT, (before,), after, updated_at=now, **values)
     if not packet_ids:
         return []
     statement = (
-        update(Packet)
-        .where(Packet.id.in_(packet_ids), Packet.status == before)
-        .values(status=after, updated_at=now, **values)
+        moving_on.where(Packet.id.in_(packet_ids))
         .returning(Packet.id, Packet.campaign_id, Packet.amount_fen)
         .execution_options(synchronize_session=False)
     )

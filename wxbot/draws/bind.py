@@ -6,16 +6,15 @@ raises an alarm, it is never dropped (F39).
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import redis as redis_client
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Lottery, Packet
 from wxbot.campaigns.packets import move_packet
-from wxbot.db import insert_into
+from wxbot.db import changed, insert_into
 from wxbot.draws.booking import BOUND_KEPT_S, drawn_key
 from wxbot.draws.desk import desk_of
 from wxbot.draws.models import BIND_NEXT, NEXT, Bind, Draw
@@ -23,7 +22,7 @@ from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.orders.outcome import note_bound
 from wxbot.runtime import Runtime
-from wxbot.transitions import move
+from wxbot.transitions import move, moving
 from wxbot.wechat.limits import TICKET_LIFE_S
 from wxbot.wechat.messages import LotteryBind
 
@@ -188,14 +187,8 @@ def lapse(runtime: Runtime, now: datetime) -> int:
                 .order_by(Draw.id)
                 .limit(LAPSE_AT_ONCE)
             )
-            statement = (
-                update(Draw)
-                .where(Draw.id.in_(session.scalars(old).all()), Draw.status == "admitted")
-                .values(status="lapsed")
-                .execution_options(synchronize_session=False)
-            )
-            result: Any = session.execute(statement)
-            moved: int = result.rowcount
+            lapsing = moving(Draw, NEXT, ("admitted",), "lapsed").where(Draw.id.in_(session.scalars(old).all()))
+            moved = changed(session, lapsing)
         lapsed += moved
         if moved < LAPSE_AT_ONCE:
             return lapsed

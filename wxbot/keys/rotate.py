@@ -22,10 +22,11 @@ from wxbot.keys import sentinel
 from wxbot.keys.columns import SEALED, Sealed
 from wxbot.keys.sentinel import KeyProblem, Sentinel, former_vault, opens, read
 from wxbot.logs import get_logger
-from wxbot.people.models import SmsCode, SmsCount, SmsOut
+from wxbot.people.models import CODE_NEXT, SMS_NEXT, SmsCode, SmsCount, SmsOut
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
+from wxbot.transitions import moving
 
 log = get_logger(__name__)
 
@@ -106,8 +107,8 @@ class Rotation:
     @staticmethod
     def _drop_codes(session: Session) -> None:
         """A code's hash cannot be made anew from what is stored; the person asks for another, it would live five minutes."""
-        changed(session, update(SmsCode).where(SmsCode.status == "live").values(status="dead"))
-        changed(session, update(SmsOut).where(SmsOut.status == "planned").values(status="late"))
+        changed(session, moving(SmsCode, CODE_NEXT, ("live",), "dead"))
+        changed(session, moving(SmsOut, SMS_NEXT, ("planned",), "late"))
 
     def _reseal_table(self, entry: Sealed) -> None:
         after: tuple[Any, ...] | None = None

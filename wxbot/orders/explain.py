@@ -15,9 +15,10 @@ from wxbot.db import Database, changed
 from wxbot.ledger import Posting
 from wxbot.orders.bill_faults import NOT_OURS
 from wxbot.orders.manual import EVIDENCE_MAX, EVIDENCE_MIN, NotSettleable, require_cashier
-from wxbot.orders.models import BillLine, BillNote
+from wxbot.orders.models import BILL_NOTE_NEXT, BillLine, BillNote
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
+from wxbot.transitions import move, moving
 
 
 def state(database: Database, line_ids: Sequence[int], words: str, actor: Actor, now: datetime) -> list[int]:
@@ -32,9 +33,8 @@ def state(database: Database, line_ids: Sequence[int], words: str, actor: Actor,
         made = []
         for line_id in sorted(set(line_ids)):
             line = _open_line(session, line_id)
-            session.execute(
-                update(BillNote).where(BillNote.line_id == line_id, BillNote.status == "open").values(status="replaced")
-            )
+            replaced = moving(BillNote, BILL_NOTE_NEXT, ("open",), "replaced").where(BillNote.line_id == line_id)
+            changed(session, replaced)
             note = BillNote(
                 line_id=line.id, fault=line.fault, words=words, status="open", stated_by=staff_id, stated_at=now
             )
@@ -81,11 +81,11 @@ def _open_line(session: Session, line_id: int) -> BillLine:
 
 def _settle(session: Session, note: BillNote, staff_id: int, now: datetime) -> None:
     line = _open_line(session, note.line_id)
-    agreed = update(BillNote).where(BillNote.id == note.id, BillNote.status == "open")
-    cleared = update(BillLine).where(BillLine.id == line.id, BillLine.fault == note.fault)
-    if not changed(session, agreed.values(status="agreed", agreed_by=staff_id, agreed_at=now)) or not changed(
-        session, cleared.values(fault=None)
-    ):
+    cleared = update(BillLine).where(BillLine.id == line.id, BillLine.fault == note.fault).values(fault=None)
+    is_agreed = move(
+        session, BillNote, note.id, BILL_NOTE_NEXT, "open", "agreed", agreed_by=staff_id, agreed_at=now
+    )  # fmt: skip
+    if not is_agreed or not changed(session, cleared):
         raise NotSettleable(f"流水 {line.id} 刚刚有了变化，请重新查看 / line {line.id} has just changed: look again")
     if note.fault == NOT_OURS:
         debit, credit = ("external", "suspense") if line.kind == "income" else ("suspense", "external")

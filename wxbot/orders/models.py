@@ -205,6 +205,9 @@ class BillLine(Base):
     )  # fmt: skip
 
 
+BILL_NOTE_NEXT: Transitions = {"open": frozenset({"agreed", "replaced"})}
+
+
 class BillNote(Base):
     """What a cashier says a faulty line of the bill was; it clears the fault when a second one agrees (money rule 14)."""
 

@@ -18,7 +18,7 @@ from wxbot.orders import quotas
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.judge import REFUND_SEEN, Verdict
 from wxbot.orders.models import NEXT, Evidence, Order
-from wxbot.transitions import NotAllowed
+from wxbot.transitions import require
 from wxbot.vault import Vault
 
 log = get_logger(__name__)
@@ -122,8 +122,8 @@ def _without_foreign_proof(session: Session, rulings: Sequence[Ruling]) -> Seque
 def _write(session: Session, ruling: Ruling, now: datetime) -> bool:
     """The guarded UPDATE of one order; False when another worker was quicker."""
     order, verdict = ruling.order, ruling.verdict
-    if verdict.after is not None and verdict.after not in NEXT.get(order.status, frozenset()):
-        raise NotAllowed(f"orders: {order.status} → {verdict.after}")
+    if verdict.after is not None:
+        require(Order, NEXT, order.status, verdict.after)
     values = _values(ruling, now)
     guard = {"is_id": order.id, "is_status": order.status, "is_epoch": order.lease_epoch}
     statement = _guarded(tuple(values))

@@ -14,8 +14,9 @@ from wxbot import budget, ledger
 from wxbot.clock import shanghai_day
 from wxbot.ledger import Posting
 from wxbot.orders.channels import CHANNELS, Wish
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import NEXT, MerchantLine, Order
 from wxbot.settings import Settings
+from wxbot.transitions import moving
 
 SERIALS = 100_000_000
 """Eight digits of an order number are a serial (money §5.6)."""
@@ -147,10 +148,10 @@ def cancel_planned(session: Session, budget_id: int, now: datetime, limit: int =
 def call_off(session: Session, order_ids: Sequence[int], now: datetime) -> int:
     """End orders that were never sent, in the caller's transaction, which has locked them; returns how many. Nothing is
     sent for them any more, their money is free again, and who asked for them learns of it."""
+    ended = {"err_code": "CANCELLED", "holding": "reserved", "settled_at": now, "is_noticed": False}
     cancel = (
-        update(Order)
-        .where(Order.id.in_(order_ids), Order.status == "planned")
-        .values(status="failed", err_code="CANCELLED", holding="reserved", settled_at=now, is_noticed=False)
+        moving(Order, NEXT, ("planned",), "failed", **ended)
+        .where(Order.id.in_(order_ids))
         .returning(Order.mch_billno, Order.amount_fen, Order.budget_id)
         .execution_options(synchronize_session=False)
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import lineage
@@ -23,10 +23,11 @@ from wxbot.logs import get_logger
 from wxbot.orders import judge, limits, outcome, person_day, plan
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.limits import Grant, Line
-from wxbot.orders.models import Order
+from wxbot.orders.models import NEXT, Order
 from wxbot.orders.person_day import Due
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.transitions import moving
 from wxbot.wechat.errors import NotSent, WeChatError
 
 log = get_logger(__name__)
@@ -148,16 +149,15 @@ def _claim_of(
     ids = _charged(session, settings, due, granted, line.key, now)
     if not ids:
         return (), "another" if granted.allowed else granted.held_by
+    sending = moving(
+        Order, NEXT, ("planned", "unknown"), "sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE,
+        sends=Order.sends + 1, sent_at=now, next_step=None, next_check_at=None,
+    )  # fmt: skip
     claim = (
-        update(Order)
-        .where(Order.id.in_(ids), or_(_IS_PLANNED, _is_due_again(now)))
-        .values(
-            status="sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE, sends=Order.sends + 1,
-            sent_at=now, next_step=None, next_check_at=None,
-        )
+        sending.where(Order.id.in_(ids), or_(_IS_PLANNED, _is_due_again(now)))
         .returning(Order)
         .execution_options(synchronize_session=False)
-    )  # fmt: skip
+    )
     return sorted(session.scalars(claim), key=lambda order: order.id), granted.held_by
 
 
@@ -270,12 +270,8 @@ def _turn_lines(runtime: Runtime, stops: Mapping[str, str], opened: Set[str], no
 
 def recover_sending(session: Session, now: datetime) -> int:
     """Orders whose worker died while sending become unknown and are due again with the same number (F03)."""
-    recovered = (
-        update(Order)
-        .where(
-            Order.status == "sending",
-            or_(Order.lease_until < now, Order.lease_until > now + 2 * LEASE),  # the clock was set back (F73)
-        )
-        .values(status="unknown", err_code="WORKER_DIED", next_step="send", next_check_at=now, lease_until=None)
+    again = {"err_code": "WORKER_DIED", "next_step": "send", "next_check_at": now, "lease_until": None}
+    recovered = moving(Order, NEXT, ("sending",), "unknown", **again).where(
+        or_(Order.lease_until < now, Order.lease_until > now + 2 * LEASE)  # the clock was set back (F73)
     )
     return changed(session, recovered)

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed, insert_into
 from wxbot.people.limits import Counted
-from wxbot.people.models import SmsCode, SmsOut
+from wxbot.people.models import CODE_NEXT, SmsCode, SmsOut
+from wxbot.transitions import moving
 from wxbot.vault import Vault
 
 LIFE_MINUTES = 5
@@ -89,7 +90,7 @@ def spend_try(session: Session, vault: Vault, purpose: str, openid: str, code: s
     if not hmac.compare_digest(row.code_hash, _hash(vault, purpose, openid, row.serial, code)):
         left = TRIES - row.tries
         return Tried("wrong" if left else "spent", left)
-    session.execute(update(SmsCode).where(*live, SmsCode.serial == row.serial).values(status="used"))
+    changed(session, moving(SmsCode, CODE_NEXT, ("live",), "used").where(*live, SmsCode.serial == row.serial))
     return Tried("right", TRIES - row.tries, row.phone_sealed, row.phone_index)
 
 
@@ -107,5 +108,4 @@ def standing(session: Session, purpose: str, openid: str, now: datetime) -> str:
 
 def kill(session: Session, serial: str) -> bool:
     """The message of this code was not sent: the code cannot be used. False when it was replaced or used meanwhile."""
-    dead = update(SmsCode).where(SmsCode.serial == serial, SmsCode.status == "live").values(status="dead")
-    return bool(changed(session, dead))
+    return changed(session, moving(SmsCode, CODE_NEXT, ("live",), "dead").where(SmsCode.serial == serial)) > 0

@@ -11,8 +11,19 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import Base, changed
 from wxbot.logs import get_logger
-from wxbot.people.models import Binding, Follower, Notice, RosterFile, SmsCode, SmsCount, SmsOut, Withdrawal
+from wxbot.people.models import (
+    BINDING_NEXT,
+    Binding,
+    Follower,
+    Notice,
+    RosterFile,
+    SmsCode,
+    SmsCount,
+    SmsOut,
+    Withdrawal,
+)
 from wxbot.runtime import Runtime
+from wxbot.transitions import moving
 
 log = get_logger(__name__)
 
@@ -42,8 +53,8 @@ def erase_due(runtime: Runtime) -> int:
 def erase(session: Session, openid: str, now: datetime) -> None:
     """Erase what names this person here; other packages keep openids, amounts and reasons only."""
     gone = {"phone_sealed": "", "phone_index": "", "name": ""}
-    live = update(Binding).where(Binding.openid == openid, Binding.status != "ended")
-    changed(session, live.values(status="ended", ended_at=now, end_reason="erased", **gone))
+    ended = moving(Binding, BINDING_NEXT, ("held", "active"), "ended", ended_at=now, end_reason="erased", **gone)
+    changed(session, ended.where(Binding.openid == openid))
     changed(session, update(Binding).where(Binding.openid == openid).values(**gone))
     changed(session, update(Notice).where(Notice.openid == openid).values(text="", url=""))
     changed(session, update(Follower).where(Follower.openid == openid).values(scene=""))

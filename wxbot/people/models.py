@@ -29,6 +29,8 @@ CODE_STATUSES: dict[str, str] = {
     "dead": "its message could not be sent; a new one must be asked for",
 }
 
+CODE_NEXT: Transitions = {"live": frozenset({"used", "dead"})}
+
 SMS_STATUSES: dict[str, str] = {
     "planned": "waits for the worker",
     "sending": "a worker has it; after its lease nobody sends it again",

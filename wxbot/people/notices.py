@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot import lineage
@@ -16,7 +16,7 @@ from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.people.models import NOTICE_NEXT, Notice
 from wxbot.runtime import Runtime
-from wxbot.transitions import move
+from wxbot.transitions import move, moving
 from wxbot.wechat.errors import NotSent, Refused, WeChatError
 
 log = get_logger(__name__)
@@ -95,12 +95,12 @@ def _has_token(runtime: Runtime) -> bool:
 
 def _end_leases(runtime: Runtime) -> None:
     """A worker died while it sent: nobody knows whether the message arrived, so it is not sent again."""
-    is_lost = (Notice.status == "sending", Notice.lease_until < runtime.clock.now())
+    is_lost = Notice.lease_until < runtime.clock.now()
     with runtime.database.reading() as session:
-        if session.scalar(select(Notice.id).where(*is_lost).limit(1)) is None:
+        if session.scalar(select(Notice.id).where(Notice.status == "sending", is_lost).limit(1)) is None:
             return
     with runtime.database.transaction() as session:
-        changed(session, update(Notice).where(*is_lost).values(status="unknown", err_code="LEASE"))
+        changed(session, moving(Notice, NOTICE_NEXT, ("sending",), "unknown", err_code="LEASE").where(is_lost))
 
 
 def _claim(runtime: Runtime, notice_id: int) -> Notice | None:

@@ -7,7 +7,7 @@ a provider that is down tells nobody which numbers are on the list (S53).
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from wxbot.db import changed
 from wxbot.logs import get_logger
@@ -15,7 +15,7 @@ from wxbot.people import codes, limits, notices, words
 from wxbot.people.models import SMS_NEXT, SmsOut
 from wxbot.people.sms import NotDelivered, Provider, Unsure, provider_of
 from wxbot.runtime import Runtime
-from wxbot.transitions import move
+from wxbot.transitions import move, moving
 
 log = get_logger(__name__)
 
@@ -116,10 +116,10 @@ def _settle(runtime: Runtime, message: SmsOut, fate: Fate) -> None:
 
 def _end_leases(runtime: Runtime) -> None:
     """A worker died while it sent: the message may have arrived, so it counts, and it is not sent again."""
-    is_lost = (SmsOut.status == "sending", SmsOut.lease_until < runtime.clock.now())
+    is_lost = SmsOut.lease_until < runtime.clock.now()
     with runtime.database.reading() as session:
-        if session.scalar(select(SmsOut.id).where(*is_lost).limit(1)) is None:
+        if session.scalar(select(SmsOut.id).where(SmsOut.status == "sending", is_lost).limit(1)) is None:
             return
     with runtime.database.transaction() as session:
-        lost = update(SmsOut).where(*is_lost)
-        changed(session, lost.values(status="unknown", reference="LEASE", code_sealed="", lease_until=None))
+        gone = {"reference": "LEASE", "code_sealed": "", "lease_until": None}
+        changed(session, moving(SmsOut, SMS_NEXT, ("sending",), "unknown", **gone).where(is_lost))

@@ -6,7 +6,7 @@ the reviewer saw, by the reviewer who holds the claim, once; approval writes the
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -18,7 +18,7 @@ from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
-from wxbot.transitions import move
+from wxbot.transitions import move, moving
 from wxbot.vouchers import caps, kinds, photos
 from wxbot.vouchers.models import NEXT, Photo, Voucher, VoucherKind, written
 from wxbot.vouchers.refusals import Refused
@@ -62,8 +62,8 @@ def _refused(reason: str) -> Refused:
 
 def end_leases(session: Session, now: datetime) -> int:
     """Put back what reviewers left lying."""
-    ended = update(Voucher).where(Voucher.status == written("claimed"), Voucher.claimed_until < now)
-    return changed(session, ended.values(status="submitted", claimed_by=None, claimed_until=None))
+    ended = moving(Voucher, NEXT, ("claimed",), "submitted", claimed_by=None, claimed_until=None)
+    return changed(session, ended.where(Voucher.status == written("claimed"), Voucher.claimed_until < now))
 
 
 def claim_next(
