@@ -5,9 +5,9 @@ exist is an error of the type checker, in a comparison and in a move.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Update, update
+from sqlalchemy import CheckConstraint, Update, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -15,6 +15,12 @@ from wxbot.db import changed
 Status = TypeVar("Status", bound=str)
 
 Transitions = Mapping[Status, frozenset[Status]]
+
+
+def one_of(column: str, values: Any) -> CheckConstraint:
+    """The CHECK, named like its column, that holds a column to the values of a Literal."""
+    listed = ", ".join(f"'{value}'" for value in get_args(values))
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
 
 
 class NotAllowed(ValueError):

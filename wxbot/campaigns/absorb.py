@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Campaign, Packet
+from wxbot.campaigns.models import Campaign, Packet, PacketStatus
 from wxbot.campaigns.packets import move_packet, move_packets
 from wxbot.db import changed
 from wxbot.logs import get_logger
@@ -76,7 +76,7 @@ def _follow(session: Session, campaign: Campaign, order: Order, now: datetime) -
 def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datetime, failures: int) -> bool:
     """The money is back: plan the packet again while the campaign runs on, else drop it."""
     runs_on = campaign.status in ("launching", "on", "off") and now < campaign.end_at - REORDER_MARGIN
-    after = "planned" if runs_on else "dropped"
+    after: PacketStatus = "planned" if runs_on else "dropped"
     return move_packet(
         session, packet.id, packet.status, after, now,
         order_id=None, bucket_id=None, expires_at=None, failures=failures, settled_at=None if runs_on else now,

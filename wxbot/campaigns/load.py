@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import lease
-from wxbot.campaigns.models import BUCKET_NEXT, Bucket, Campaign, Lottery, Packet
+from wxbot.campaigns.models import BUCKET_NEXT, Bucket, BucketStatus, Campaign, Lottery, Packet
 from wxbot.campaigns.packets import move_packets
 from wxbot.db import changed
 from wxbot.logs import get_logger
@@ -169,7 +169,12 @@ def _refuse_bucket(
 
 
 def _settle_bucket(
-    session: Session, bucket: Bucket, status: str, rejected: dict[str, int], now: datetime, success_num: int | None
+    session: Session,
+    bucket: Bucket,
+    status: BucketStatus,
+    rejected: dict[str, int],
+    now: datetime,
+    success_num: int | None,
 ) -> bool:
     """Give a bucket its end, once; False when it has one."""
     values: dict[str, Any] = {"rejected": rejected, "settled_at": now, "success_num": success_num}

@@ -1,7 +1,7 @@
 """Campaigns, their lotteries at WeChat, waves of orders, packets and buckets."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     JSON,
@@ -18,9 +18,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
-CAMPAIGN_NEXT: Transitions = {
+CampaignStatus = Literal["draft", "submitted", "approved", "launching", "on", "off", "closing", "closed"]
+
+CAMPAIGN_NEXT: Transitions[CampaignStatus] = {
     "draft": frozenset({"submitted"}),
     "submitted": frozenset({"draft", "approved"}),
     "approved": frozenset({"draft", "launching"}),
@@ -31,7 +33,7 @@ CAMPAIGN_NEXT: Transitions = {
 }
 """Allowed transitions of a campaign."""
 
-CAMPAIGN_STATUSES = {
+CAMPAIGN_STATUSES: dict[CampaignStatus, str] = {
     "draft": "being written",
     "submitted": "waits for a second person's approval",
     "approved": "approved, its budget is set aside, not launched yet",
@@ -42,7 +44,9 @@ CAMPAIGN_STATUSES = {
     "closed": "everything is accounted for",
 }
 
-PACKET_NEXT: Transitions = {
+PacketStatus = Literal["planned", "ordered", "ticketed", "loaded", "bound", "received", "returned", "dropped"]
+
+PACKET_NEXT: Transitions[PacketStatus] = {
     "planned": frozenset({"ordered", "dropped"}),
     "ordered": frozenset({"ticketed", "planned", "dropped", "received"}),
     "ticketed": frozenset({"loaded", "planned", "dropped", "bound", "received"}),
@@ -52,7 +56,7 @@ PACKET_NEXT: Transitions = {
 }
 """Allowed transitions of a packet. Unbound at 72 h → planned (a new order) or dropped (names, statuses)."""
 
-PACKET_STATUSES = {
+PACKET_STATUSES: dict[PacketStatus, str] = {
     "planned": "amount fixed, no order yet",
     "ordered": "an order exists, WeChat has not given a ticket yet",
     "ticketed": "WeChat gave a ticket; it is not in the lottery yet",
@@ -62,7 +66,7 @@ PACKET_STATUSES = {
     "returned": "the person never opened it; the money came back",
     "dropped": "will not be ordered (again)",
 }
-FINAL_PACKETS = frozenset({"received", "returned", "dropped"})
+FINAL_PACKETS: frozenset[PacketStatus] = frozenset({"received", "returned", "dropped"})
 
 
 class Campaign(Base):
@@ -73,7 +77,7 @@ class Campaign(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     slug: Mapped[str] = mapped_column(String(24), unique=True)
     name: Mapped[str] = mapped_column(String(60))
-    status: Mapped[str] = mapped_column(String(10), default="draft")
+    status: Mapped[CampaignStatus] = mapped_column(String(10), default="draft")
     version: Mapped[int] = mapped_column(Integer, default=1)
 
     begin_at: Mapped[datetime]
@@ -168,7 +172,9 @@ class Wave(Base):
     __table_args__ = (UniqueConstraint("campaign_id", "ordinal"),)
 
 
-BUCKET_NEXT: Transitions = {"sending": frozenset({"loaded", "refused"})}
+BucketStatus = Literal["sending", "loaded", "refused"]
+
+BUCKET_NEXT: Transitions[BucketStatus] = {"sending": frozenset({"loaded", "refused"})}
 
 
 class Bucket(Base):
@@ -178,7 +184,7 @@ class Bucket(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"), index=True)
-    status: Mapped[str] = mapped_column(String(10), default="sending")
+    status: Mapped[BucketStatus] = mapped_column(String(10), default="sending")
     packets: Mapped[int] = mapped_column(Integer)
     success_num: Mapped[int | None] = mapped_column(Integer)
     rejected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -186,7 +192,7 @@ class Bucket(Base):
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 
-    __table_args__ = (CheckConstraint("status IN ('sending', 'loaded', 'refused')", name="status"),)
+    __table_args__ = (one_of("status", BucketStatus),)
 
 
 class Packet(Base):
@@ -199,7 +205,7 @@ class Packet(Base):
     ordinal: Mapped[int] = mapped_column(Integer)
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     tier: Mapped[str] = mapped_column(String(20), default="")
-    status: Mapped[str] = mapped_column(String(10), default="planned")
+    status: Mapped[PacketStatus] = mapped_column(String(10), default="planned")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     """Orders placed for this packet so far; it only grows, the order's number depends on it."""
     failures: Mapped[int] = mapped_column(Integer, default=0)
@@ -235,6 +241,6 @@ class PacketCount(Base):
     __tablename__ = "packet_counts"
 
     campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    status: Mapped[str] = mapped_column(String(10), primary_key=True)
+    status: Mapped[PacketStatus] = mapped_column(String(10), primary_key=True)
     n: Mapped[int] = mapped_column(Integer, default=0)
     amount_fen: Mapped[int] = mapped_column(BigInteger, default=0)

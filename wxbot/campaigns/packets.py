@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import PACKET_NEXT, Packet, PacketCount
+from wxbot.campaigns.models import PACKET_NEXT, Packet, PacketCount, PacketStatus
 from wxbot.db import insert_into
 from wxbot.transitions import moving
 
 
-def _add_counts(session: Session, campaign_id: int, status: str, packets: int, amount_fen: int) -> None:
+def _add_counts(session: Session, campaign_id: int, status: PacketStatus, packets: int, amount_fen: int) -> None:
     statement = insert_into(session, PacketCount).values(
         campaign_id=campaign_id, status=status, n=packets, amount_fen=amount_fen
     )
@@ -47,7 +47,12 @@ def plan_packets(
 
 
 def move_packets(
-    session: Session, packet_ids: Sequence[int], before: str, after: str, now: datetime, **values: Any
+    session: Session,
+    packet_ids: Sequence[int],
+    before: PacketStatus,
+    after: PacketStatus,
+    now: datetime,
+    **values: Any,
 ) -> list[int]:
     """Move packets from one status to the next by a guarded UPDATE; returns the ids that this call moved.
 
@@ -69,6 +74,8 @@ def move_packets(
     return [row.id for row in moved]
 
 
-def move_packet(session: Session, packet_id: int, before: str, after: str, now: datetime, **values: Any) -> bool:
+def move_packet(
+    session: Session, packet_id: int, before: PacketStatus, after: PacketStatus, now: datetime, **values: Any
+) -> bool:
     """Move one packet; True when this call moved it (see move_packets)."""
     return bool(move_packets(session, [packet_id], before, after, now, **values))

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from wxbot import lineage
-from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
+from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, CampaignStatus
 from wxbot.db import Database
 from wxbot.transitions import move
 
@@ -13,7 +13,12 @@ class NotSwitchable(Exception):
 
 
 def _switch(
-    database: Database, campaign_id: int, before: tuple[str, ...], after: str, now: datetime, sentence: str
+    database: Database,
+    campaign_id: int,
+    before: tuple[CampaignStatus, ...],
+    after: CampaignStatus,
+    now: datetime,
+    sentence: str,
 ) -> None:
     with database.transaction() as session:
         for status in before:

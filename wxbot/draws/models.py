@@ -1,17 +1,20 @@
 """Draws, the try limits, what WeChat said it bound, and counts for the funnel."""
 
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
-NEXT: Transitions = {"admitted": frozenset({"bound", "lapsed"}), "lapsed": frozenset({"bound"})}
+DrawStatus = Literal["admitted", "bound", "lapsed", "missed"]
+
+NEXT: Transitions[DrawStatus] = {"admitted": frozenset({"bound", "lapsed"}), "lapsed": frozenset({"bound"})}
 """Allowed transitions of a draw. A late bind is a fact even after we gave the draw up (money F35)."""
 
-STATUSES = {
+STATUSES: dict[DrawStatus, str] = {
     "admitted": "the signed parameters were handed out",
     "bound": "WeChat tied a packet to this person",
     "lapsed": "no packet was bound within the ticket's life",
@@ -28,7 +31,7 @@ class Draw(Base):
     campaign_id: Mapped[int] = mapped_column(BigInteger)
     lottery_id: Mapped[str] = mapped_column(String(64))
     openid: Mapped[str] = mapped_column(String(64))
-    status: Mapped[str] = mapped_column(String(10))
+    status: Mapped[DrawStatus] = mapped_column(String(10))
     noncestr: Mapped[str | None] = mapped_column(String(32))
     sign: Mapped[str | None] = mapped_column(String(32))
     shake_ticket_hash: Mapped[str] = mapped_column(String(64))
@@ -41,7 +44,7 @@ class Draw(Base):
 
     __table_args__ = (
         UniqueConstraint("campaign_id", "shake_ticket_hash"),
-        CheckConstraint("status IN ('admitted', 'bound', 'lapsed', 'missed')", name="status"),
+        one_of("status", DrawStatus),
         Index(
             "one_won_draw", "campaign_id", "openid", unique=True,
             sqlite_where=text("status IN ('admitted', 'bound')"),
@@ -66,7 +69,9 @@ class TryQuota(Base):
     in_day: Mapped[int] = mapped_column(Integer)
 
 
-BIND_NEXT: Transitions = {
+BindStatus = Literal["pending", "matched", "quarantined"]
+
+BIND_NEXT: Transitions[BindStatus] = {
     "pending": frozenset({"matched", "quarantined"}),
     "quarantined": frozenset({"matched"}),
 }
@@ -83,13 +88,13 @@ class Bind(Base):
     sp_ticket_hash: Mapped[str] = mapped_column(String(64))
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     bound_at: Mapped[datetime]
-    status: Mapped[str] = mapped_column(String(12), default="pending")
+    status: Mapped[BindStatus] = mapped_column(String(12), default="pending")
     fault: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
 
     __table_args__ = (
         UniqueConstraint("sp_ticket_hash", "openid", "lottery_id"),
-        CheckConstraint("status IN ('pending', 'matched', 'quarantined')", name="status"),
+        one_of("status", BindStatus),
         Index("ix_binds_status", "status", "id"),
     )
 

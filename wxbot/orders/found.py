@@ -6,22 +6,24 @@ ordered that it could be: the same person and amount, or the same amount while W
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, exists, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, BigId
 from wxbot.orders.channels import CHANNELS, LOTTERY
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
-FOUND_NEXT: Transitions = {
+FoundStatus = Literal["open", "proposed", "adopted", "apart"]
+
+FOUND_NEXT: Transitions[FoundStatus] = {
     "open": frozenset({"proposed"}),
     "proposed": frozenset({"open", "adopted", "apart"}),
 }
 """Allowed transitions of a found order: one cashier proposes, another confirms or sends it back."""
 
-FOUND_STATUSES = {
+FOUND_STATUSES: dict[FoundStatus, str] = {
     "open": "nobody has said yet what this payment was",
     "proposed": "one cashier has said what it was; a second one must agree",
     "adopted": "it was the payment of something that we owe: its order is in the books",
@@ -32,13 +34,16 @@ WITHOUT_MONEY = ("returned", "failed")
 """States of a found order that moved nothing in the end: it holds nobody."""
 
 
+ThawStep = Literal["asking", "judging", "opened"]
+
+
 class Thaw(Base):
     """One freeze and the way out of it. The asking goes on where it stopped, whichever worker has it."""
 
     __tablename__ = "thaws"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    step: Mapped[str] = mapped_column(String(8), default="asking")
+    step: Mapped[ThawStep] = mapped_column(String(8), default="asking")
     frozen_at: Mapped[datetime]
     known_until: Mapped[datetime]
     """Every number given before is known to this database."""
@@ -56,7 +61,7 @@ class Thaw(Base):
     opened_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("step IN ('asking', 'judging', 'opened')", name="step"),
+        one_of("step", ThawStep),
         CheckConstraint(
             "step <> 'opened' OR (opened_by IS NOT NULL AND open_asked_by IS NOT NULL AND opened_by <> open_asked_by)",
             name="four_eyes",
@@ -88,7 +93,7 @@ class FoundOrder(Base):
     found_at: Mapped[datetime]
     next_look_at: Mapped[datetime | None]
     """When WeChat is asked about it again; None once it has ended or has an order."""
-    status: Mapped[str] = mapped_column(String(8), default="open")
+    status: Mapped[FoundStatus] = mapped_column(String(8), default="open")
     reason_kind: Mapped[str | None] = mapped_column(String(12))
     """What it paid as proposed or confirmed: `payout` or `campaign`; None for something else."""
     reason_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -99,7 +104,7 @@ class FoundOrder(Base):
     decided_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("status IN ('open', 'proposed', 'adopted', 'apart')", name="status"),
+        one_of("status", FoundStatus),
         CheckConstraint(
             "status NOT IN ('adopted', 'apart') OR (decided_by IS NOT NULL AND decided_by <> proposed_by)",
             name="four_eyes",

@@ -11,7 +11,7 @@ from typing import Any
 
 from wxbot.clock import SHANGHAI
 from wxbot.orders.channels import CHANNELS, DIRECT, Told
-from wxbot.orders.models import Order
+from wxbot.orders.models import Order, OrderEnd, OrderStatus
 from wxbot.wechat.errors import ErrorRow, NotSent, Unanswered, WeChatError, row_for
 
 SEND_AGAIN_S = (1, 2, 5, 10, 30, 60, 180, 600, 1200, 1800)
@@ -61,7 +61,7 @@ class Changed:
 class Verdict:
     """What one answer says about an order. `after` None: the status stays; `wait_s` None: nothing more is due."""
 
-    after: str | None
+    after: OrderStatus | None
     step: str | None = None
     wait_s: float | None = None
     err_code: str | None = None
@@ -138,8 +138,8 @@ def judge_send(order: Order, answer: Any, now: datetime) -> Verdict:
                            detail_id=told.detail_id, opens_line=True, evidence=told.raw)  # fmt: skip
         case "refused":
             return _judge_refusal(order, row_for(channel.api, told.code), told.raw, now)
-        case _:
-            return _ended(order, told)
+        case end:
+            return _ended(order, told, end)
 
 
 def _placed(order: Order, told: Told, now: datetime) -> Verdict:
@@ -150,13 +150,13 @@ def _placed(order: Order, told: Told, now: datetime) -> Verdict:
                    opens_line=True, evidence=told.raw)  # fmt: skip
 
 
-def _ended(order: Order, told: Told) -> Verdict:
+def _ended(order: Order, told: Told, end: OrderEnd) -> Verdict:
     """WeChat says how it ended: received, returned or failed."""
     is_other = order.openid is not None and told.openid is not None and told.openid != order.openid
-    alarm = "received_by_another_person" if told.state == "received" and is_other else None
+    alarm = "received_by_another_person" if end == "received" and is_other else None
     if alarm and order.channel in DIRECT:  # not the bill we sent: our person may have got nothing (money F32b)
         return Verdict("manual", err_code="ECHO_DIFFERS", alarm=alarm, evidence=told.raw)
-    return Verdict(told.state, err_code=told.code or None, detail_id=told.detail_id, openid=told.openid, alarm=alarm,
+    return Verdict(end, err_code=told.code or None, detail_id=told.detail_id, openid=told.openid, alarm=alarm,
                    evidence=told.raw)  # fmt: skip
 
 
@@ -190,8 +190,8 @@ def judge_query(order: Order, answer: Any, now: datetime) -> Verdict:
         case "unproven":
             alarm = None if order.err_code == "ECHO_DIFFERS" else "reply_echo_differs"
             return _ask_again(order, now, "ECHO_DIFFERS", told.raw, alarm)
-        case "received" | "returned" | "failed":
-            return _ended(order, told)
+        case "received" | "returned" | "failed" as end:
+            return _ended(order, told, end)
         case "placed" if order.status == "unknown" and not channel.needs_secret:
             return _placed(order, told, now)
         case "placed" if order.status == "unknown" and order.sp_ticket is None:

@@ -1,15 +1,17 @@
 """Orders, their evidence, the merchant's rate and its stop switch."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
-NEXT: Transitions = {
+OrderStatus = Literal["planned", "sending", "accepted", "unknown", "received", "returned", "failed", "manual"]
+
+NEXT: Transitions[OrderStatus] = {
     "planned": frozenset({"sending", "failed"}),
     "sending": frozenset({"accepted", "unknown", "received", "returned", "failed", "manual"}),
     "unknown": frozenset({"sending", "accepted", "received", "returned", "failed", "manual"}),
@@ -18,7 +20,7 @@ NEXT: Transitions = {
 }
 """Allowed transitions of an order; received, returned and failed are final (money §5.1)."""
 
-STATUSES = {
+STATUSES: dict[OrderStatus, str] = {
     "planned": "number and parameters are frozen, nothing was sent yet",
     "sending": "a request may be on the wire",
     "accepted": "WeChat has the money and gave a ticket",
@@ -29,7 +31,7 @@ STATUSES = {
     "manual": "a person must decide, with evidence",
 }
 
-DEAD = ("failed", "returned")
+DEAD: tuple[OrderStatus, ...] = ("failed", "returned")
 """Statuses after which a new order for the same reason may exist (partial unique index below)."""
 
 
@@ -53,7 +55,7 @@ class Order(Base):
     params: Mapped[str] = mapped_column(Text)
     params_sha256: Mapped[str] = mapped_column(String(64))
     amount_fen: Mapped[int] = mapped_column(BigInteger)
-    status: Mapped[str] = mapped_column(String(10), default="planned")
+    status: Mapped[OrderStatus] = mapped_column(String(10), default="planned")
     holding: Mapped[str] = mapped_column(String(16), default="in_flight")
     sp_ticket: Mapped[str | None] = mapped_column(Text)
     """Sealed: the ticket, or what a phone needs to confirm a transfer (package_info)."""
@@ -116,9 +118,13 @@ class Evidence(Base):
     at: Mapped[datetime]
 
 
-MARK_NEXT: Transitions = {"open": frozenset({"confirmed", "withdrawn"})}
+MarkStatus = Literal["open", "confirmed", "withdrawn"]
 
-MARKED_AS = ("received", "returned", "failed")
+MARK_NEXT: Transitions[MarkStatus] = {"open": frozenset({"confirmed", "withdrawn"})}
+
+OrderEnd = Literal["received", "returned", "failed"]
+
+MARKED_AS: tuple[OrderEnd, ...] = get_args(OrderEnd)
 """What a person may settle a manual order as."""
 
 
@@ -129,17 +135,17 @@ class Mark(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
-    after: Mapped[str] = mapped_column(String(10))
+    after: Mapped[OrderEnd] = mapped_column(String(10))
     evidence: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(String(10), default="open")
+    status: Mapped[MarkStatus] = mapped_column(String(10), default="open")
     marked_by: Mapped[int] = mapped_column(Integer)
     marked_at: Mapped[datetime]
     decided_by: Mapped[int | None] = mapped_column(Integer)
     decided_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("status IN ('open', 'confirmed', 'withdrawn')", name="status"),
-        CheckConstraint("after IN ('received', 'returned', 'failed')", name="after"),
+        one_of("status", MarkStatus),
+        one_of("after", OrderEnd),
         CheckConstraint(
             "status <> 'confirmed' OR (decided_by IS NOT NULL AND decided_by <> marked_by)", name="four_eyes"
         ),
@@ -205,7 +211,9 @@ class BillLine(Base):
     )  # fmt: skip
 
 
-BILL_NOTE_NEXT: Transitions = {"open": frozenset({"agreed", "replaced"})}
+BillNoteStatus = Literal["open", "agreed", "replaced"]
+
+BILL_NOTE_NEXT: Transitions[BillNoteStatus] = {"open": frozenset({"agreed", "replaced"})}
 
 
 class BillNote(Base):
@@ -217,14 +225,14 @@ class BillNote(Base):
     line_id: Mapped[int] = mapped_column(ForeignKey("bill_lines.id", ondelete="CASCADE"), index=True)
     fault: Mapped[str] = mapped_column(String(64))
     words: Mapped[str] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(String(8), default="open")
+    status: Mapped[BillNoteStatus] = mapped_column(String(8), default="open")
     stated_by: Mapped[int] = mapped_column(Integer)
     stated_at: Mapped[datetime]
     agreed_by: Mapped[int | None] = mapped_column(Integer)
     agreed_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("status IN ('open', 'agreed', 'replaced')", name="status"),
+        one_of("status", BillNoteStatus),
         CheckConstraint("status <> 'agreed' OR (agreed_by IS NOT NULL AND agreed_by <> stated_by)", name="four_eyes"),
     )
 

@@ -17,7 +17,7 @@ from wxbot.logs import get_logger
 from wxbot.orders import quotas
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.judge import REFUND_SEEN, Verdict
-from wxbot.orders.models import NEXT, Evidence, Order
+from wxbot.orders.models import NEXT, Evidence, Order, OrderStatus
 from wxbot.transitions import require
 from wxbot.vault import Vault
 
@@ -35,7 +35,7 @@ ENDS = {"received": "paid", "returned": "reserved", "failed": "reserved"}
 MOVES_MONEY = frozenset({"accepted", *ENDS})
 
 
-def holding(order: Order, after: str) -> str:
+def holding(order: Order, after: OrderStatus) -> str:
     """The ledger account that holds an order's money in a status of MOVES_MONEY."""
     return ENDS.get(after) or CHANNELS[order.channel].holding
 
@@ -111,7 +111,7 @@ def _without_foreign_proof(session: Session, rulings: Sequence[Ruling]) -> Seque
     for ruling in rulings:
         proofs = [proof for proof in (ruling.verdict.detail_id, ruling.ticket_hash) if proof]
         if any(owner.setdefault(proof, ruling.order.id) != ruling.order.id for proof in proofs):
-            after = "unknown" if ruling.order.status == "sending" else None
+            after: OrderStatus | None = "unknown" if ruling.order.status == "sending" else None
             kept.append(Ruling(ruling.order, Verdict(after, "query", 600, "FOREIGN_PROOF", alarm="proof_of_another_order",
                                                      evidence=ruling.verdict.evidence)))  # fmt: skip
         else:
@@ -191,7 +191,9 @@ def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> N
     """
     postings, spent, released = [], Counter[int](), Counter[int]()
     for ruling in rulings:
-        order, after = ruling.order, ruling.verdict.after or ""
+        order, after = ruling.order, ruling.verdict.after
+        if after is None:
+            continue
         amount_fen, budget_id = order.amount_fen, order.budget_id
         postings.append(Posting(after, order.mch_billno, order.holding, holding(order, after), amount_fen, budget_id))
         if after == "received":

@@ -10,7 +10,7 @@ from wxbot.logs import get_logger
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
-from wxbot.payouts.models import PAYOUT_NEXT, Payout
+from wxbot.payouts.models import PAYOUT_NEXT, Payout, PayoutStatus
 from wxbot.payouts.request import release_month
 from wxbot.people import notices
 from wxbot.runtime import Runtime
@@ -118,7 +118,9 @@ def _follow_failure(session: Session, payout: Payout, order: Order, public_url: 
         _tell(session, payout, order, "failed", row.to_person, public_url, now)
 
 
-def _end(session: Session, payout: Payout, after: str, err_code: str | None, now: datetime, **values: int) -> bool:
+def _end(
+    session: Session, payout: Payout, after: PayoutStatus, err_code: str | None, now: datetime, **values: int
+) -> bool:
     """Move a payout to its end; money that did not arrive frees the person's limit of the month."""
     is_ours = move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", after,
                    err_code=err_code, due_at=None, settled_at=now, **values)  # fmt: skip

@@ -3,8 +3,10 @@
 A row is owed once: its payout is unique by ('row', row id), and row and payout are written in one transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -116,7 +118,7 @@ def progress(session: Session, list_id: int) -> Progress:
         .where(ListRow.list_id == list_id, ListRow.fault == "")
         .group_by(Payout.status)
     )
-    found = session.execute(query).all()
+    found: Sequence[Any] = session.execute(query).all()  # an outer join: a row without a payout has no status
     held = (
         select(Payout.hold, func.count())
         .join(ListRow, ListRow.payout_id == Payout.id)

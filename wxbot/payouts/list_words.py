@@ -115,6 +115,6 @@ def hold_text(hold: str | None, locale: str) -> str:
     return _pick(HOLD_WORDS.get(hold, (hold, hold)), locale) if hold else ""
 
 
-_MISSING = (set(PAYOUT_STATUSES) - set(STATUS_WORDS)) | (set(HOLDS) - set(HOLD_WORDS))
+_MISSING = (PAYOUT_STATUSES.keys() - STATUS_WORDS.keys()) | (HOLDS.keys() - HOLD_WORDS.keys())
 if _MISSING:
     raise ValueError(f"statuses without a word for people: {sorted(_MISSING)}")

@@ -1,7 +1,7 @@
 """Programmes and their budgets, payouts, and the lists that ask for many of them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     JSON,
@@ -18,16 +18,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
-PAYOUT_NEXT: Transitions = {
+PayoutStatus = Literal["requested", "approved", "ordered", "paid", "returned", "failed", "cancelled"]
+
+PAYOUT_NEXT: Transitions[PayoutStatus] = {
     "requested": frozenset({"approved", "cancelled"}),
     "approved": frozenset({"ordered", "cancelled"}),
     "ordered": frozenset({"approved", "paid", "returned", "failed", "cancelled"}),
 }
 """Allowed transitions of a payout. ordered → approved: its order definitely failed, and a further one may be tried."""
 
-PAYOUT_STATUSES = {
+PAYOUT_STATUSES: dict[PayoutStatus, str] = {
     "requested": "waits for a second person",
     "approved": "owed; an order is placed as soon as nothing holds it",
     "ordered": "an order exists: it is sent, asked about, or waits for the person to take the money",
@@ -36,7 +38,7 @@ PAYOUT_STATUSES = {
     "failed": "definitely not paid, and nothing more is tried by itself",
     "cancelled": "called off before anything was sent",
 }
-FINAL_PAYOUTS = frozenset({"paid", "returned", "failed", "cancelled"})
+FINAL_PAYOUTS: frozenset[PayoutStatus] = frozenset({"paid", "returned", "failed", "cancelled"})
 
 HOLDS = {
     "budget": "the programme's budget is used up",
@@ -52,14 +54,16 @@ HOLDS = {
 SOURCES = ("voucher", "row", "manual", "reissue")
 """What a payout is owed for; together with the source's id it is unique (money rule 2)."""
 
-LIST_NEXT: Transitions = {
+ListStatus = Literal["draft", "submitted", "approved", "done", "dropped"]
+
+LIST_NEXT: Transitions[ListStatus] = {
     "draft": frozenset({"submitted", "dropped"}),
     "submitted": frozenset({"draft", "approved", "dropped"}),
     "approved": frozenset({"done"}),
 }
 """Allowed transitions of a list."""
 
-LIST_STATUSES = {
+LIST_STATUSES: dict[ListStatus, str] = {
     "draft": "uploaded and read; its rows can be looked at, nothing is owed yet",
     "submitted": "waits for a second person",
     "approved": "its rows become payouts, a batch at a time",
@@ -97,7 +101,9 @@ class Programme(Base):
     )
 
 
-CHANGE_NEXT: Transitions = {"requested": frozenset({"approved", "refused"})}
+ChangeStatus = Literal["requested", "approved", "refused"]
+
+CHANGE_NEXT: Transitions[ChangeStatus] = {"requested": frozenset({"approved", "refused"})}
 
 
 class BudgetChange(Base):
@@ -109,7 +115,7 @@ class BudgetChange(Base):
     programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"), index=True)
     change_fen: Mapped[int] = mapped_column(BigInteger)
     note: Mapped[str] = mapped_column(String(200), default="")
-    status: Mapped[str] = mapped_column(String(10), default="requested")
+    status: Mapped[ChangeStatus] = mapped_column(String(10), default="requested")
     requested_by: Mapped[int] = mapped_column(Integer)
     requested_at: Mapped[datetime]
     decided_by: Mapped[int | None] = mapped_column(Integer)
@@ -117,7 +123,7 @@ class BudgetChange(Base):
 
     __table_args__ = (
         CheckConstraint("change_fen <> 0", name="changes"),
-        CheckConstraint("status IN ('requested', 'approved', 'refused')", name="status"),
+        one_of("status", ChangeStatus),
         CheckConstraint(
             "status <> 'approved' OR (decided_by IS NOT NULL AND decided_by <> requested_by)", name="four_eyes"
         ),
@@ -141,7 +147,7 @@ class Payout(Base):
     texts: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     note: Mapped[str] = mapped_column(String(200), default="")
     content_sha256: Mapped[str] = mapped_column(String(64))
-    status: Mapped[str] = mapped_column(String(10))
+    status: Mapped[PayoutStatus] = mapped_column(String(10))
     hold: Mapped[str | None] = mapped_column(String(12))
     """Why it waits though it is approved (HOLDS); None when nothing holds it."""
     due_at: Mapped[datetime | None]
@@ -213,7 +219,7 @@ class PayList(Base):
     file_sha256: Mapped[str] = mapped_column(String(64))
     programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
     channel: Mapped[str] = mapped_column(String(16), default="")
-    status: Mapped[str] = mapped_column(String(10), default="draft")
+    status: Mapped[ListStatus] = mapped_column(String(10), default="draft")
     rows: Mapped[int] = mapped_column(Integer, default=0)
     good_rows: Mapped[int] = mapped_column(Integer, default=0)
     total_fen: Mapped[int] = mapped_column(BigInteger, default=0)

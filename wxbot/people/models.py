@@ -4,34 +4,40 @@ A phone number is stored sealed (readable with the deployment's key only) beside
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
-BINDING_STATUSES: dict[str, str] = {
+BindingStatus = Literal["held", "active", "ended"]
+
+BINDING_STATUSES: dict[BindingStatus, str] = {
     "held": "the person proved the phone, but it is not on the roster: a reviewer decides",
     "active": "this openid is this phone's; it may be paid",
     "ended": "was replaced, refused, taken off by staff, or erased; kept as history",
 }
-BINDING_NEXT: Transitions = {
+BINDING_NEXT: Transitions[BindingStatus] = {
     "held": frozenset({"active", "ended"}),
     "active": frozenset({"ended"}),
     "ended": frozenset(),
 }
 
-CODE_STATUSES: dict[str, str] = {
+CodeStatus = Literal["live", "used", "dead"]
+
+CODE_STATUSES: dict[CodeStatus, str] = {
     "live": "may be typed in: five tries, five minutes",
     "used": "the right digits came in time",
     "dead": "its message could not be sent; a new one must be asked for",
 }
 
-CODE_NEXT: Transitions = {"live": frozenset({"used", "dead"})}
+CODE_NEXT: Transitions[CodeStatus] = {"live": frozenset({"used", "dead"})}
 
-SMS_STATUSES: dict[str, str] = {
+SmsStatus = Literal["planned", "sending", "sent", "failed", "unknown", "late"]
+
+SMS_STATUSES: dict[SmsStatus, str] = {
     "planned": "waits for the worker",
     "sending": "a worker has it; after its lease nobody sends it again",
     "sent": "the provider took it",
@@ -39,12 +45,14 @@ SMS_STATUSES: dict[str, str] = {
     "unknown": "the provider's answer was lost: it may have arrived, so it counts and the code lives",
     "late": "the worker came after the code's five minutes",
 }
-SMS_NEXT: Transitions = {
+SMS_NEXT: Transitions[SmsStatus] = {
     "planned": frozenset({"sending", "late"}),
     "sending": frozenset({"sent", "failed", "unknown"}),
 }
 
-NOTICE_STATUSES: dict[str, str] = {
+NoticeStatus = Literal["planned", "sending", "sent", "unreachable", "unknown", "failed"]
+
+NOTICE_STATUSES: dict[NoticeStatus, str] = {
     "planned": "waits to be sent into the chat",
     "sending": "a worker has it; after its lease nobody sends it again",
     "sent": "WeChat took it",
@@ -52,7 +60,7 @@ NOTICE_STATUSES: dict[str, str] = {
     "unknown": "WeChat's answer was lost: it may have arrived, it is never sent twice",
     "failed": "refused by WeChat and given up; it stands on the person's own page",
 }
-NOTICE_NEXT: Transitions = {
+NOTICE_NEXT: Transitions[NoticeStatus] = {
     "planned": frozenset({"sending"}),
     "sending": frozenset({"planned", "sent", "unreachable", "unknown", "failed"}),
 }
@@ -136,7 +144,7 @@ class Binding(Base):
     phone_index: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(40), default="")
     """The roster's name for this phone when it was bound; empty for a number that is not on it."""
-    status: Mapped[str] = mapped_column(String(8))
+    status: Mapped[BindingStatus] = mapped_column(String(8))
     via: Mapped[str] = mapped_column(String(8))
     """chat or h5."""
     proved_at: Mapped[datetime]
@@ -149,7 +157,7 @@ class Binding(Base):
     """Who approved, refused or ended it; None when the person did."""
 
     __table_args__ = (
-        CheckConstraint("status IN ('held', 'active', 'ended')", name="status"),
+        one_of("status", BindingStatus),
         Index("ix_bindings_openid", "openid", "id"),
         Index("ix_bindings_phone_index", "phone_index", "id"),
         Index("ix_bindings_status", "status", "id"),
@@ -172,12 +180,12 @@ class SmsCode(Base):
     phone_sealed: Mapped[str] = mapped_column(String(200))
     phone_index: Mapped[str] = mapped_column(String(64))
     code_hash: Mapped[str] = mapped_column(String(64))
-    status: Mapped[str] = mapped_column(String(8))
+    status: Mapped[CodeStatus] = mapped_column(String(8))
     tries: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
-    __table_args__ = (CheckConstraint("status IN ('live', 'used', 'dead')", name="status"),)
+    __table_args__ = (one_of("status", CodeStatus),)
 
 
 class SmsCount(Base):
@@ -206,7 +214,7 @@ class SmsOut(Base):
     code_sealed: Mapped[str] = mapped_column(String(200))
     is_withheld: Mapped[bool] = mapped_column(default=False)
     """The number may not bind: the row lives like any other, but nothing is sent, and nobody can tell from outside (S53)."""
-    status: Mapped[str] = mapped_column(String(8))
+    status: Mapped[SmsStatus] = mapped_column(String(8))
     counted: Mapped[list[Any]] = mapped_column(JSON, default=list)
     """[kind, subject, amount] of each count this message raised: given back when it was provably not sent."""
     provider: Mapped[str] = mapped_column(String(12), default="")
@@ -258,7 +266,7 @@ class Notice(Base):
     ref: Mapped[str] = mapped_column(String(64))
     text: Mapped[str] = mapped_column(String(600))
     url: Mapped[str] = mapped_column(String(300), default="")
-    status: Mapped[str] = mapped_column(String(12))
+    status: Mapped[NoticeStatus] = mapped_column(String(12))
     tries: Mapped[int] = mapped_column(Integer, default=0)
     due_at: Mapped[datetime]
     lease_until: Mapped[datetime | None]

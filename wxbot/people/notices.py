@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from wxbot import lineage
 from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
-from wxbot.people.models import NOTICE_NEXT, Notice
+from wxbot.people.models import NOTICE_NEXT, Notice, NoticeStatus
 from wxbot.runtime import Runtime
 from wxbot.transitions import move, moving
 from wxbot.wechat.errors import NotSent, Refused, WeChatError
@@ -149,7 +149,7 @@ def _refused(runtime: Runtime, notice: Notice, refused: Refused) -> str:
     return _settle(runtime, notice, "failed", refused.code)
 
 
-def _settle(runtime: Runtime, notice: Notice, status: str, err_code: str) -> str:
+def _settle(runtime: Runtime, notice: Notice, status: NoticeStatus, err_code: str) -> str:
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         sent_at = now if status == "sent" else None

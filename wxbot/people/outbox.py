@@ -12,7 +12,7 @@ from sqlalchemy import select
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.people import codes, limits, notices, words
-from wxbot.people.models import SMS_NEXT, SmsOut
+from wxbot.people.models import SMS_NEXT, SmsOut, SmsStatus
 from wxbot.people.sms import NotDelivered, Provider, Unsure, provider_of
 from wxbot.runtime import Runtime
 from wxbot.transitions import move, moving
@@ -31,7 +31,7 @@ ALIKE_S = 600
 class Fate:
     """How one message ended."""
 
-    status: str
+    status: SmsStatus
     reference: str = ""
 
 

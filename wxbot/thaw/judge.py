@@ -14,7 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
 from wxbot.orders import limits
 from wxbot.orders.channels import CHANNELS, LOTTERY
-from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, may_be
+from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, FoundStatus, may_be
 from wxbot.payouts.models import Payout
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -156,7 +156,7 @@ def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, n
         raise moved_on()
     if found.proposed_by == staff_id:
         raise not_oneself()
-    after = "apart"
+    after: FoundStatus = "apart"
     if found.reason_kind == "payout":
         adopt.adopt_payout(session, settings, found, found.reason_id or 0, (staff_id, found.proposed_by), now)
         after = "adopted"

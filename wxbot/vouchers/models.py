@@ -1,7 +1,7 @@
 """Kinds of voucher, vouchers, their photos, and what one person has asked for in a month and a day."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -18,16 +18,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
-NEXT: Transitions = {
+VoucherStatus = Literal["submitted", "claimed", "photo_wanted", "approved", "rejected"]
+
+NEXT: Transitions[VoucherStatus] = {
     "submitted": frozenset({"claimed", "photo_wanted", "rejected"}),
     "claimed": frozenset({"claimed", "submitted", "photo_wanted", "approved", "rejected"}),
     "photo_wanted": frozenset({"submitted", "rejected"}),
 }
 """Allowed transitions of a voucher; approved and rejected are final (F77: what was decided is not edited)."""
 
-STATUSES = {
+STATUSES: dict[VoucherStatus, str] = {
     "submitted": "waits for a reviewer, or for its photos",
     "claimed": "a reviewer looks at it; theirs until `claimed_until`",
     "photo_wanted": "the person was asked for a photo, or for a better one",
@@ -35,10 +37,12 @@ STATUSES = {
     "rejected": "refused, with a reason the person was told",
 }
 
-PHOTO_NEXT: Transitions = {"fetching": frozenset({"kept", "failed"}), "kept": frozenset({"failed"})}
+PhotoStatus = Literal["fetching", "kept", "failed"]
+
+PHOTO_NEXT: Transitions[PhotoStatus] = {"fetching": frozenset({"kept", "failed"}), "kept": frozenset({"failed"})}
 """Allowed transitions of a photo."""
 
-PHOTO_STATUSES = {
+PHOTO_STATUSES: dict[PhotoStatus, str] = {
     "fetching": "on its way: to be downloaded from WeChat, or being looked at and stored",
     "kept": "re-encoded and stored",
     "failed": "could not be kept, or had to be forgotten; `fault` says why",
@@ -48,7 +52,7 @@ AMOUNT_RULES = ("fixed", "per_unit", "free")
 """fixed: every voucher is worth the same · per_unit: so many pieces at so much · free: the person says, within bounds."""
 
 
-def written(status: str) -> Any:
+def written(status: VoucherStatus | PhotoStatus) -> Any:
     """A status written into the statement itself: SQLite uses a partial index only when it can read the condition."""
     return literal(status, literal_execute=True)
 
@@ -103,7 +107,7 @@ class Voucher(Base):
     asked_fen: Mapped[int] = mapped_column(BigInteger)
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     note: Mapped[str] = mapped_column(String(200), default="")
-    status: Mapped[str] = mapped_column(String(12), default="submitted")
+    status: Mapped[VoucherStatus] = mapped_column(String(12), default="submitted")
     via: Mapped[str] = mapped_column(String(4))
     month: Mapped[str] = mapped_column(String(6))
     token: Mapped[str | None] = mapped_column(String(64))
@@ -125,9 +129,7 @@ class Voucher(Base):
 
     __table_args__ = (
         CheckConstraint("amount_fen > 0 AND amount_fen <= asked_fen", name="amount"),
-        CheckConstraint(
-            "status IN ('submitted', 'claimed', 'photo_wanted', 'approved', 'rejected')", name="status"
-        ),
+        one_of("status", VoucherStatus),
         CheckConstraint("status <> 'claimed' OR claimed_by IS NOT NULL", name="claimed_by_somebody"),
         CheckConstraint("status <> 'approved' OR decided_by IS NOT NULL", name="approved_by_somebody"),
         Index("ix_vouchers_openid", "openid", "id"),
@@ -148,7 +150,7 @@ class Photo(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     voucher_id: Mapped[int] = mapped_column(ForeignKey("vouchers.id"))
-    status: Mapped[str] = mapped_column(String(8), default="fetching")
+    status: Mapped[PhotoStatus] = mapped_column(String(8), default="fetching")
     fault: Mapped[str] = mapped_column(String(12), default="")
     token: Mapped[str] = mapped_column(String(160))
     """The media_id of a chat's photo, or what the page chose: a repeat finds this row."""
@@ -174,7 +176,7 @@ class Photo(Base):
     created_at: Mapped[datetime]
 
     __table_args__ = (
-        CheckConstraint("status IN ('fetching', 'kept', 'failed')", name="status"),
+        one_of("status", PhotoStatus),
         Index("uq_voucher_photos_token", "voucher_id", "token", unique=True),
         Index("one_live_photo", "sha256", unique=True,
               sqlite_where=text("is_live"), postgresql_where=text("is_live")),

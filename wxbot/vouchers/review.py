@@ -20,7 +20,7 @@ from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.transitions import move, moving
 from wxbot.vouchers import caps, kinds, photos
-from wxbot.vouchers.models import NEXT, Photo, Voucher, VoucherKind, written
+from wxbot.vouchers.models import NEXT, Photo, Voucher, VoucherKind, VoucherStatus, written
 from wxbot.vouchers.refusals import Refused
 from wxbot.vouchers.submit import free_photos, locked, status_url
 
@@ -216,7 +216,9 @@ def _staff(actor: Actor) -> int:
     return actor.id
 
 
-def _decide(session: Session, voucher: Voucher, after: str, staff_id: int, now: datetime, **values: object) -> bool:
+def _decide(
+    session: Session, voucher: Voucher, after: VoucherStatus, staff_id: int, now: datetime, **values: object
+) -> bool:
     """claimed → decided, once; the row is locked, so whose claim it is cannot have changed since _mine()."""
     stamped = {"decided_by": staff_id, "decided_at": now, "claimed_by": None, "claimed_until": None}
     return move(session, Voucher, voucher.id, NEXT, "claimed", after, **stamped, **values)
