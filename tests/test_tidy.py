@@ -206,6 +206,24 @@ def stray_network() -> Iterator[Finding]:
                     yield path, node.lineno, f"imports {name}"
 
 
+def views_that_write() -> Iterator[Finding]:
+    for path in sources():
+        if not path.stem.startswith(("admin", "h5", "door", "routes", "notify")) or is_under(path, "wxbot/simulator/"):
+            continue
+        own = f"wxbot.{path.parent.name}."
+        imports = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom)]
+        foreign = {
+            name.asname or name.name
+            for node in imports
+            if (node.module or "").startswith("wxbot.") and not f"{node.module}.".startswith(own)
+            for name in node.names
+        }
+        for node in ast.walk(parsed(path)):
+            is_write = isinstance(node, ast.Call) and dotted(node.func) in {"update", "delete", "insert", "insert_into"}
+            if is_write and any(isinstance(given, ast.Name) and given.id in foreign for given in node.args):
+                yield path, node.lineno, f"{dotted(node.func)} of another feature's table"
+
+
 def stray_clocks() -> Iterator[Finding]:
     asks = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "datetime.datetime.now"}
     for path in sources():
@@ -292,6 +310,10 @@ RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
     (
         stray_network,
         "The network is spoken in wxbot/wechat alone: with timeouts, no open transaction, sorted errors. Call it.",
+    ),
+    (
+        views_that_write,
+        "A page writes no rows of another feature: that feature knows what else belongs to the change. Call its verb.",
     ),
     (
         stray_clocks,
