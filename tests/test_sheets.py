@@ -15,7 +15,8 @@ from openpyxl import Workbook
 
 from wxbot import sheets
 from wxbot.money import NotMoney, parse_yuan, yuan
-from wxbot.sheets import BadSheet, Column, Sheet
+from wxbot.sheets import Column, Sheet
+from wxbot.text import Refusal
 
 COLUMNS = (
     Column("phone", ("手机号", "手机", "phone")),
@@ -144,14 +145,14 @@ HEAD = "手机号,金额\n"
     ],
 )  # fmt: skip
 def test_what_is_no_list_is_refused_with_a_sentence(raw: bytes, says: str) -> None:
-    with pytest.raises(BadSheet) as refused:
+    with pytest.raises(Refusal) as refused:
         read(raw)
-    assert says in refused.value.zh
+    assert says in refused.value.text.zh
     assert (
-        refused.value.en.isascii()
-        or "“" in refused.value.en
-        or "手机号" in refused.value.en
-        or "金额" in refused.value.en
+        refused.value.text.en.isascii()
+        or "“" in refused.value.text.en
+        or "手机号" in refused.value.text.en
+        or "金额" in refused.value.text.en
     )
 
 

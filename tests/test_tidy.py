@@ -289,6 +289,25 @@ def addresses_of_one_machine() -> Iterator[Finding]:
                 yield path, number, f"names a path of one machine ({found[0]}…)"
 
 
+def cut_sentences() -> Iterator[Finding]:
+    """Sentences in two languages in another shape than Text: cut from one string, or as a pair of fields."""
+    for path in sources():
+        if is_under(path, *WIRE, "wxbot/doctor/finding.py"):
+            continue  # WeChat's catalogue knows nothing of ours; a finding is a row of doctor's JSON
+        for node in ast.walk(parsed(path)):
+            if (
+                isinstance(node, ast.Call)
+                and dotted(node.func).split(".")[-1] in ("partition", "rpartition", "split")
+                and any(isinstance(given, ast.Constant) and given.value in (" / ", "。") for given in node.args)
+            ):
+                yield path, node.lineno, "a sentence is cut"
+            if isinstance(node, ast.ClassDef) and node.name != "Text":
+                fields = {dotted(each.target) for each in node.body if isinstance(each, ast.AnnAssign)}
+                given = {each.arg for each in ast.walk(node) if isinstance(each, ast.arg)}
+                if fields >= {"zh", "en"} or given >= {"zh", "en"}:
+                    yield path, node.lineno, f"{node.name} holds a sentence in two languages"
+
+
 RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
     (
         long_files,
@@ -327,6 +346,7 @@ RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
         prints,
         "What a program has to say goes to the log (structlog) with fields. Only cli and demo talk to a terminal.",
     ),
+    (cut_sentences, "A sentence in two languages is a Text, and what says no is a Refusal (wxbot/text.py)."),
     (leftover_markers, "A marker in the code is a task nobody sees. Do it now, or file it and take the marker out."),
     (
         addresses_of_one_machine,

@@ -48,6 +48,7 @@ from wxbot.replies import admin_dialogues, admin_menu
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
+from wxbot.text import Text
 from wxbot.thaw import admin as thaw
 from wxbot.timeline import admin as timeline
 from wxbot.vouchers import admin as vouchers
@@ -204,27 +205,27 @@ class Gate:
 # --- errors -------------------------------------------------------------------------------------------------------
 
 SENTENCES = {
-    400: ("请求有误，请返回重试。", "The request could not be understood."),
-    401: ("请先登录。", "Please sign in first."),
-    403: ("您没有权限查看这个页面。", "You may not open this page."),
-    404: ("页面不存在，可能已被移走。", "There is no such page."),
-    405: ("不支持这样访问。", "This address cannot be used like this."),
-    413: ("内容太大，请缩小后再试。", "What was sent is too big."),
-    429: ("操作太频繁，请稍后再试。", "Too many requests, please wait a moment."),
-    503: ("系统繁忙，请稍后再试。", "Busy, please try again in a moment."),
+    400: Text("请求有误，请返回重试。", "The request could not be understood."),
+    401: Text("请先登录。", "Please sign in first."),
+    403: Text("您没有权限查看这个页面。", "You may not open this page."),
+    404: Text("页面不存在，可能已被移走。", "There is no such page."),
+    405: Text("不支持这样访问。", "This address cannot be used like this."),
+    413: Text("内容太大，请缩小后再试。", "What was sent is too big."),
+    429: Text("操作太频繁，请稍后再试。", "Too many requests, please wait a moment."),
+    503: Text("系统繁忙，请稍后再试。", "Busy, please try again in a moment."),
 }
-BROKEN = ("系统出错了，我们已经记录下来，请稍后再试。", "Something went wrong on our side; it has been recorded.")
+BROKEN = Text("系统出错了，我们已经记录下来，请稍后再试。", "Something went wrong on our side; it has been recorded.")
 
 
 def _error_answer(status: int, request_id: str) -> Response:
     """A page (or JSON for a script) with a sentence and the request id, and nothing else (security S81)."""
-    chinese, english = SENTENCES.get(status, BROKEN if status >= 500 else SENTENCES[400])
+    text = SENTENCES.get(status, BROKEN if status >= 500 else SENTENCES[400])
     wants_json = request.accept_mimetypes.best_match(("text/html", "application/json")) == "application/json"
     if wants_json or request.is_json:
-        response = jsonify(error=chinese, error_en=english, request_id=request_id)
+        response = jsonify(error=text.zh, error_en=text.en, request_id=request_id)
     else:
         page = render_template(
-            "errors/error.html", status=status, chinese=chinese, english=english, request_id=request_id
+            "errors/error.html", status=status, chinese=text.zh, english=text.en, request_id=request_id
         )
         response = Response(page, mimetype="text/html")
     response.status_code = status

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from wxbot.db import Base, changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
+from wxbot.text import Text
 
 log = get_logger(__name__)
 
@@ -49,9 +50,10 @@ WHYS: dict[Why, str] = {
 }
 """Why a database is frozen."""
 
-FROZEN_ZH = "数据库可能是一份旧副本，已冻结：请财务先在“解冻”页面处理"
-FROZEN_EN = "The database may be an old copy and is frozen: cashiers must thaw it first"
-SENTENCE = f"{FROZEN_ZH} / {FROZEN_EN}"
+FROZEN = Text(
+    "数据库可能是一份旧副本，已冻结：请财务先在“解冻”页面处理",
+    "The database may be an old copy and is frozen: cashiers must thaw it first",
+)
 """What every refused verb says."""
 
 

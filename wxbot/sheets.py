@@ -16,6 +16,8 @@ from typing import Any
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
 
+from wxbot.text import Refusal, Text
+
 BYTES_MAX = 5 * 1024 * 1024
 ROWS_MAX = 20_000
 COLUMNS_MAX = 30
@@ -40,14 +42,6 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 _HEADER_NOISE = re.compile(r"[\s()\[\]【】《》<>:：,，、_*/\\\-.。]+")
 
 
-class BadSheet(ValueError):
-    """The file cannot be read as a list of rows; the sentence in Chinese and English."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{zh} / {en}")
-        self.zh, self.en = zh, en
-
-
 @dataclass(frozen=True)
 class Column:
     """A column we understand: our key for it, and what people write above it."""
@@ -61,8 +55,7 @@ class CellFault:
     """Why a cell cannot be taken: a short name to store, and the sentence in both languages."""
 
     name: str
-    zh: str
-    en: str
+    text: Text
 
 
 @dataclass(frozen=True)
@@ -84,15 +77,19 @@ class Sheet:
     unread: tuple[str, ...] = ()
 
 
-FORMULA = CellFault("formula", "单元格是公式，请先粘贴为数值", "the cell holds a formula; paste it as a value")
-DATED = CellFault("dated", "单元格是日期，请改成文本或数字", "the cell holds a date; make it text or a number")
-BROKEN = CellFault("broken", "单元格是错误值，请改正", "the cell holds an error value; mend it")
+FORMULA = CellFault("formula", Text("单元格是公式，请先粘贴为数值", "the cell holds a formula; paste it as a value"))
+DATED = CellFault("dated", Text("单元格是日期，请改成文本或数字", "the cell holds a date; make it text or a number"))
+BROKEN = CellFault("broken", Text("单元格是错误值，请改正", "the cell holds an error value; mend it"))
 INEXACT = CellFault(
-    "inexact", "数字位数太多，请把这一列设为文本", "the number has too many digits; make the column text"
+    "inexact", Text("数字位数太多，请把这一列设为文本", "the number has too many digits; make the column text")
 )
-TRUTH = CellFault("truth", "单元格是逻辑值，请改成文本或数字", "the cell holds TRUE or FALSE; make it text or a number")
-CONTROL = CellFault("control", "含有不可见的控制字符，请重新输入", "the cell holds control characters; type it again")
-LONG = CellFault("long", f"内容超过 {CELL_CHARS} 字", f"the cell holds more than {CELL_CHARS} characters")
+TRUTH = CellFault(
+    "truth", Text("单元格是逻辑值，请改成文本或数字", "the cell holds TRUE or FALSE; make it text or a number")
+)
+CONTROL = CellFault(
+    "control", Text("含有不可见的控制字符，请重新输入", "the cell holds control characters; type it again")
+)
+LONG = CellFault("long", Text(f"内容超过 {CELL_CHARS} 字", f"the cell holds more than {CELL_CHARS} characters"))
 CELL_FAULTS = {fault.name: fault for fault in (FORMULA, DATED, BROKEN, INEXACT, TRUTH, CONTROL, LONG)}
 """Name → fault."""
 
@@ -102,18 +99,22 @@ Cell = str | CellFault
 def read(raw: bytes, columns: Sequence[Column], needs: Sequence[Sequence[str]]) -> Sheet:
     """Read an xlsx or csv file whose header names `columns`; of each group in `needs` one key must be there.
 
-    Raises BadSheet for what is no such file, is too large, or whose header is not understood.
+    Raises Refusal for what is no such file, is too large, or whose header is not understood.
     """
     if not raw:
-        raise BadSheet("文件是空的", "the file is empty")
+        raise Refusal("file", Text("文件是空的", "the file is empty"))
     if len(raw) > BYTES_MAX:
-        raise BadSheet(
-            f"文件超过 {BYTES_MAX // 1024 // 1024} MB", f"the file is larger than {BYTES_MAX // 1024 // 1024} MB"
+        raise Refusal(
+            "file",
+            Text(f"文件超过 {BYTES_MAX // 1024 // 1024} MB", f"the file is larger than {BYTES_MAX // 1024 // 1024} MB"),
         )
     if raw.startswith(b"\xd0\xcf\x11\xe0"):
-        raise BadSheet(
-            "这是旧版 .xls 或带密码的文件，请去掉密码并另存为 .xlsx",
-            "this is an old .xls or a file with a password; save it as .xlsx without one",
+        raise Refusal(
+            "file",
+            Text(
+                "这是旧版 .xls 或带密码的文件，请去掉密码并另存为 .xlsx",
+                "this is an old .xls or a file with a password; save it as .xlsx without one",
+            ),
         )
     table = list(_xlsx_table(raw) if raw.startswith(b"PK") else _csv_table(raw))
     return _read_table(table, columns, needs)
@@ -128,7 +129,7 @@ def _read_table(
     for group in needs:
         if not any(key in places for key in group):
             wanted = " / ".join(named[key] for key in group)
-            raise BadSheet(f"表头缺少这一列：{wanted}", f"the header has no such column: {wanted}")
+            raise Refusal("file", Text(f"表头缺少这一列：{wanted}", f"the header has no such column: {wanted}"))
     rows = []
     for number, cells in table[start + 1 :]:
         if all(cell == "" for cell in cells):
@@ -144,7 +145,7 @@ def _read_table(
     if len(rows) > ROWS_MAX:
         raise _too_many_rows()
     if not rows:
-        raise BadSheet("表头下面没有数据", "there are no rows below the header")
+        raise Refusal("file", Text("表头下面没有数据", "there are no rows below the header"))
     return Sheet(frozenset(places), rows, unread)
 
 
@@ -159,7 +160,10 @@ def _header(
         for place, cell in enumerate(cells):
             key = names.get(_header_word(cell)) if isinstance(cell, str) else None
             if key is not None and key in places:
-                raise BadSheet(f"表头有两列都是“{cell}”，请删去一列", f"two columns are headed “{cell}”; take one away")
+                raise Refusal(
+                    "file",
+                    Text(f"表头有两列都是“{cell}”，请删去一列", f"two columns are headed “{cell}”; take one away"),
+                )
             if key is not None:
                 places[key] = place
             elif isinstance(cell, str) and cell:
@@ -214,7 +218,10 @@ def _csv_text(raw: bytes) -> str:
             return raw.decode(coding)
         except UnicodeDecodeError:
             continue
-    raise BadSheet("文件不是 xlsx，也不是 UTF-8 或 GBK 编码的 csv", "the file is neither xlsx nor csv in UTF-8 or GBK")
+    raise Refusal(
+        "file",
+        Text("文件不是 xlsx，也不是 UTF-8 或 GBK 编码的 csv", "the file is neither xlsx nor csv in UTF-8 or GBK"),
+    )
 
 
 def _delimiter(text: str) -> str:
@@ -226,30 +233,35 @@ def _delimiter(text: str) -> str:
 def _csv_table(raw: bytes) -> Iterator[tuple[int, list[Cell]]]:
     text = _csv_text(raw)
     if "\0" in text:
-        raise BadSheet("文件不是 xlsx 或 csv 表格", "the file is no xlsx or csv sheet")
+        raise Refusal("file", Text("文件不是 xlsx 或 csv 表格", "the file is no xlsx or csv sheet"))
     try:
         for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)), start=1):
             yield _row(number, [clean(cell) for cell in cells])
     except csv.Error as error:
-        raise BadSheet(
-            "csv 文件格式有误，请用表格软件重新保存", "the csv is malformed; save it again from a spreadsheet"
+        raise Refusal(
+            "file",
+            Text("csv 文件格式有误，请用表格软件重新保存", "the csv is malformed; save it again from a spreadsheet"),
         ) from error
 
 
 def _row(number: int, cells: list[Cell]) -> tuple[int, list[Cell]]:
-    """A numbered row without the empty cells at its end. Raises BadSheet beyond the bounds."""
+    """A numbered row without the empty cells at its end. Raises Refusal beyond the bounds."""
     while cells and cells[-1] == "":
         cells.pop()
     if len(cells) > COLUMNS_MAX:
-        raise BadSheet(f"超过 {COLUMNS_MAX} 列", f"there are more than {COLUMNS_MAX} columns")
+        raise Refusal("file", Text(f"超过 {COLUMNS_MAX} 列", f"there are more than {COLUMNS_MAX} columns"))
     if cells and number > ROWS_MAX + HEADER_WITHIN:
         raise _too_many_rows()
     return number, cells
 
 
-def _too_many_rows() -> BadSheet:
-    return BadSheet(
-        f"超过 {ROWS_MAX:,} 行，请分成几个文件", f"there are more than {ROWS_MAX:,} rows; make several files of them"
+def _too_many_rows() -> Refusal:
+    return Refusal(
+        "file",
+        Text(
+            f"超过 {ROWS_MAX:,} 行，请分成几个文件",
+            f"there are more than {ROWS_MAX:,} rows; make several files of them",
+        ),
     )
 
 
@@ -257,28 +269,34 @@ def _too_many_rows() -> BadSheet:
 
 
 def _refuse_bomb(raw: bytes) -> None:
-    """Refuse an archive that unpacks to far more than a list needs, or that holds a DTD; raises BadSheet."""
+    """Refuse an archive that unpacks to far more than a list needs, or that holds a DTD; raises Refusal."""
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             parts = archive.infolist()
             if len(parts) > PARTS_MAX or sum(part.file_size for part in parts) > UNPACKED_BYTES_MAX:
-                raise BadSheet(
-                    "文件展开后太大，请只保留要用的表", "the file unpacks to too much; keep only the sheet needed"
+                raise Refusal(
+                    "file",
+                    Text(
+                        "文件展开后太大，请只保留要用的表", "the file unpacks to too much; keep only the sheet needed"
+                    ),
                 )
             for part in parts:
                 # Whatever its name: the package says which part is a sheet. Zeros away: UTF-16 is XML, too (S12, S13).
                 if b"<!DOCTYPE" in archive.read(part).replace(b"\0", b""):
-                    raise BadSheet("文件含有不允许的内容", "the file holds what is not allowed")
-    except BadSheet:
+                    raise Refusal("file", Text("文件含有不允许的内容", "the file holds what is not allowed"))
+    except Refusal:
         raise
     except Exception as error:
         raise _broken_xlsx() from error
 
 
-def _broken_xlsx() -> BadSheet:
-    return BadSheet(
-        "xlsx 文件已损坏或不是表格，请用表格软件重新保存",
-        "the xlsx is broken or no sheet; save it again from a spreadsheet",
+def _broken_xlsx() -> Refusal:
+    return Refusal(
+        "file",
+        Text(
+            "xlsx 文件已损坏或不是表格，请用表格软件重新保存",
+            "the xlsx is broken or no sheet; save it again from a spreadsheet",
+        ),
     )
 
 
@@ -288,7 +306,7 @@ def _xlsx_table(raw: bytes) -> list[tuple[int, list[Cell]]]:
     try:
         book = load_workbook(io.BytesIO(raw), read_only=True, data_only=False, keep_links=False)
         return _book_table(book)
-    except BadSheet:
+    except Refusal:
         raise
     except Exception as error:
         # Whatever openpyxl stumbles over, the file is what is wrong, and the person has it in front of them.
@@ -303,17 +321,22 @@ def _book_table(book: Any) -> list[tuple[int, list[Cell]]]:
     filled: list[list[tuple[int, list[Cell]]]] = []
     visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
     if len(visible) > SHEETS_MAX:
-        raise BadSheet("文件里的表太多，请只保留要用的表", "there are too many sheets; keep only the one needed")
+        raise Refusal(
+            "file", Text("文件里的表太多，请只保留要用的表", "there are too many sheets; keep only the one needed")
+        )
     for sheet in visible:
         table = [row for row in _sheet_rows(sheet) if row[1]]
         if table:
             filled.append(table)
     if not filled:
-        raise BadSheet("文件里没有数据", "the file holds nothing")
+        raise Refusal("file", Text("文件里没有数据", "the file holds nothing"))
     if len(filled) > 1:
-        raise BadSheet(
-            "文件里有几张表都有数据，请每张表另存为一个文件",
-            "several sheets hold something; save each as a file of its own",
+        raise Refusal(
+            "file",
+            Text(
+                "文件里有几张表都有数据，请每张表另存为一个文件",
+                "several sheets hold something; save each as a file of its own",
+            ),
         )
     return filled[0]
 

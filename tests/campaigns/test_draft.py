@@ -16,13 +16,14 @@ from wxbot.campaigns import draft, draft_form
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.money import NotMoney, parse_yuan, yuan
+from wxbot.text import Faulty, Refusal
 
 
 def fields(changes: dict[str, Any]) -> set[str]:
-    with pytest.raises(draft.DraftFaulty) as caught:
+    with pytest.raises(Faulty) as caught:
         draft.read(form(**changes), NOW)
     for fault in caught.value.faults:
-        assert fault.zh and fault.en
+        assert fault.text.zh and fault.text.en
     return {fault.field for fault in caught.value.faults}
 
 
@@ -122,7 +123,7 @@ def test_F30_money_text_is_exact_or_refused(text: str) -> None:
 def test_S74_no_text_in_a_form_breaks_the_reader(changes: dict[str, str]) -> None:
     try:
         draft.read(form(**changes), NOW)
-    except draft.DraftFaulty as faulty:
+    except Faulty as faulty:
         assert faulty.faults
 
 
@@ -148,7 +149,7 @@ def test_S56_the_person_who_wrote_or_submitted_cannot_approve(database: Database
     campaign_id = draft.save(database, draft.read(form(), NOW), writer, NOW)
     draft.submit(database, campaign_id, submitter, NOW)
     for person in (writer, submitter):
-        with pytest.raises(draft.Refused) as caught:
+        with pytest.raises(Refusal) as caught:
             draft.approve(database, campaign_id, person, NOW)
         assert caught.value.reason == "four_eyes"
     draft.approve(database, campaign_id, cashier, NOW)
@@ -170,12 +171,12 @@ def test_I16_approval_binds_the_content_that_was_shown(database: Database) -> No
         marketer, cashier = hire(session, "marketer", "cashier")
     campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
     draft.submit(database, campaign_id, marketer, NOW)
-    with pytest.raises(draft.Refused) as caught:
+    with pytest.raises(Refusal) as caught:
         draft.approve(database, campaign_id, cashier, NOW, "0" * 64)
     assert caught.value.reason == "content"
     with database.transaction() as session:  # a change by hand, past the verbs
         session.execute(update(Campaign).where(Campaign.id == campaign_id).values(packet_fen=100))
-    with pytest.raises(draft.Refused):
+    with pytest.raises(Refusal):
         draft.approve(database, campaign_id, cashier, NOW)
 
 
@@ -190,7 +191,7 @@ def test_F24_thirty_two_approvals_at_once_set_the_money_aside_once(database: Dat
         try:
             draft.approve(database, campaign_id, cashier, NOW)
             outcomes.append("approved")
-        except draft.Refused as refused:
+        except Refusal as refused:
             outcomes.append(refused.reason)
 
     clicks = [threading.Thread(target=click, args=(cashiers[n % 4],)) for n in range(32)]
@@ -209,7 +210,7 @@ def test_only_a_draft_can_be_edited_and_sending_back_gives_the_money_back(databa
     good = draft.read(form(), NOW)
     campaign_id = draft.save(database, good, marketer, NOW)
     draft.submit(database, campaign_id, marketer, NOW)
-    with pytest.raises(draft.Refused):
+    with pytest.raises(Refusal):
         draft.save(database, good, marketer, NOW, campaign_id)
     draft.approve(database, campaign_id, cashier, NOW)
     draft.send_back(database, campaign_id, cashier, NOW)
@@ -227,7 +228,7 @@ def test_a_keyword_belongs_to_one_campaign_and_a_copy_has_none(database: Databas
     with database.transaction() as session:
         (marketer,) = hire(session, "marketer")
     campaign_id = draft.save(database, draft.read(form(keyword="Cafe"), NOW), marketer, NOW)
-    with pytest.raises(draft.DraftFaulty) as caught:
+    with pytest.raises(Faulty) as caught:
         draft.save(database, draft.read(form(keyword="CAFE"), NOW), marketer, NOW)
     assert [fault.field for fault in caught.value.faults] == ["keyword"]
     copied = draft.copy(database, campaign_id, marketer, NOW)

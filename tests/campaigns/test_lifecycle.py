@@ -15,6 +15,7 @@ from wxbot.campaigns import pool, switch
 from wxbot.campaigns.models import Lottery, Packet, Wave
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 
 DAY = 24 * 3600
 
@@ -103,7 +104,7 @@ def test_pause_switches_the_lottery_off_and_resume_on(runtime: Runtime, simulato
     switch.pause(runtime.database, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)
     assert not simulator.control("GET", "lotteries")["lotteries"][0]["onoff"]
-    with pytest.raises(switch.NotSwitchable):
+    with pytest.raises(Refusal):
         switch.pause(runtime.database, campaign_id, MARKETER, runtime.clock.now())
     switch.resume(runtime.database, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)

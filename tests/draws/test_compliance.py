@@ -23,7 +23,7 @@ INDUCEMENT = re.compile("关注后|先关注|关注公众号|转发|分享到|�
 
 def test_S40_no_sentence_asks_to_follow_or_share() -> None:
     texts = [text for pair in WORDS.values() for text in pair]
-    texts += [part for by_language in SENTENCES.values() for sentence in by_language.values() for part in sentence]
+    texts += [part for pair in SENTENCES.values() for text in pair for part in text]
     pages = sorted((ROOT / "templates" / "h5").glob("*.html")) + sorted((ROOT / "wxbot/static/h5").glob("*.js"))
     texts += [path.read_text(encoding="utf-8") for path in pages]
     assert not [text[:60] for text in texts if INDUCEMENT.search(text)]

@@ -379,7 +379,7 @@ def test_F47_many_people_and_one_packet_nobody_is_promised_anything(runtime: Run
         outcomes = [decision.outcome for decision in pool.map(ask, range(100))]
     assert outcomes.count(Outcome.ADMITTED) == 100  # a try, not a win: WeChat binds one of them
     assert [draw.status for draw in stage.draws()] == ["admitted"] * 100
-    assert not any(word in SENTENCES[Outcome.ADMITTED]["zh"].text for word in ("恭喜", "中奖", "获得", "抽到了"))
+    assert not any(word in SENTENCES[Outcome.ADMITTED][1].zh for word in ("恭喜", "中奖", "获得", "抽到了"))
 
 
 def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast) -> None:
@@ -395,7 +395,7 @@ def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast
 def test_every_refusal_has_a_kind_sentence_in_both_languages() -> None:
     for outcome in Outcome:
         for language in ("zh", "en"):
-            title, text = SENTENCES[outcome][language]
+            title, text = (part.within(language) for part in SENTENCES[outcome])
             assert 2 <= len(title) <= 40
             assert 4 <= len(text) <= 120
 

@@ -142,7 +142,7 @@ def test_I17_foreign_lines_and_suspense_are_named_with_their_lines(database: Dat
     with database.reading() as session:
         suspense, foreign = findings(session, NOW)
         assert [line.mch_billno for line in suspense.lines] == ["9999"]
-        assert "5.00" in suspense.zh and "5.00" in foreign.en
+        assert "5.00" in suspense.text.zh and "5.00" in foreign.text.en
 
 
 def test_I17_a_line_whose_order_becomes_known_leaves_suspense(database: Database) -> None:

@@ -15,12 +15,12 @@ from tests.servers import SimulatedWeChat
 from wxbot import ledger
 from wxbot.campaigns import switch
 from wxbot.orders import manual
-from wxbot.orders.manual import NotSettleable
 from wxbot.orders.models import Evidence, Mark, Order
 from wxbot.orders.reconcile import ask_now
 from wxbot.runtime import Runtime
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import AuditEvent, Staff
+from wxbot.text import Refusal
 
 SECOND = 3
 CHEN, LIN, MEI = Actor(CASHIER, "chen"), Actor(SECOND, "lin"), Actor(MARKETER, "mei")
@@ -51,7 +51,7 @@ def test_rule14_failed_needs_two_cashiers_and_then_the_packet_is_ordered_anew(
     mark_id = manual.mark(runtime.database, order_id, "failed", WHY, CHEN, now)
     work(runtime)
     assert counted(runtime, campaign_id) == {"ordered": 1}
-    with pytest.raises(NotSettleable, match="second cashier"):
+    with pytest.raises(Refusal, match="second cashier"):
         manual.confirm(runtime.database, mark_id, CHEN, now)
     manual.confirm(runtime.database, mark_id, LIN, now)
     work(runtime)
@@ -88,20 +88,20 @@ def test_S56_nobody_else_marks_or_confirms(runtime: Runtime, simulator: Simulate
     _, order_id = manual_order(runtime, simulator)
     now = runtime.clock.now()
     for actor in (MEI, Actor(None, "root"), Actor(99, "ghost")):
-        with pytest.raises(NotSettleable):
+        with pytest.raises(Refusal):
             manual.mark(runtime.database, order_id, "failed", WHY, actor, now)
     for after, why in (("accepted", WHY), ("manual", WHY), ("failed", "  短  "), ("failed", "x" * 2001)):
-        with pytest.raises(NotSettleable):
+        with pytest.raises(Refusal):
             manual.mark(runtime.database, order_id, after, why, CHEN, now)
     mark_id = manual.mark(runtime.database, order_id, "failed", WHY, CHEN, now)
-    with pytest.raises(NotSettleable):
+    with pytest.raises(Refusal):
         manual.mark(runtime.database, order_id, "received", WHY, LIN, now)
     with runtime.database.transaction() as session:
         session.execute(update(Staff).where(Staff.id == SECOND).values(is_active=False))
-    with pytest.raises(NotSettleable):
+    with pytest.raises(Refusal):
         manual.confirm(runtime.database, mark_id, LIN, now)
     manual.withdraw(runtime.database, mark_id, CHEN, now)
-    with pytest.raises(NotSettleable):
+    with pytest.raises(Refusal):
         manual.confirm(runtime.database, mark_id, CHEN, now)
     with runtime.database.reading() as session:
         assert session.scalars(select(Order.status)).one() == "manual"
@@ -122,7 +122,7 @@ def test_F24_a_confirmation_clicked_many_times_settles_once(runtime: Runtime, si
     def click(_number: int) -> bool:
         try:
             manual.confirm(runtime.database, mark_id, LIN, runtime.clock.now())
-        except NotSettleable:
+        except Refusal:
             return False
         return True
 
@@ -147,5 +147,5 @@ def test_a_manual_order_may_be_asked_about_and_what_wechat_knows_settles_it(
     mark_id = manual.mark(runtime.database, order_id, "failed", WHY, CHEN, now)
     with runtime.database.transaction() as session:
         session.execute(update(Order).values(status="unknown"))
-    with pytest.raises(NotSettleable):
+    with pytest.raises(Refusal):
         manual.confirm(runtime.database, mark_id, LIN, now)

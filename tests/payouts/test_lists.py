@@ -25,9 +25,8 @@ from wxbot.orders import quotas
 from wxbot.payouts import list_read, list_results, lists
 from wxbot.payouts.list_rows import request_rows
 from wxbot.payouts.list_words import fault_text
-from wxbot.payouts.lists import File
+from wxbot.payouts.lists import AlreadyUploaded, File
 from wxbot.payouts.models import ListRow, PayList, Programme
-from wxbot.payouts.refusals import Refused
 from wxbot.payouts.request import Claim, request
 from wxbot.people.models import Binding
 from wxbot.runtime import Runtime
@@ -241,7 +240,7 @@ def test_f81_two_uploads_of_one_file_at_once_make_one_list(desks: Desk) -> None:
         gate.wait()
         try:
             lists.upload(desks.runtime, File(raw, "a.csv", ""), programme_id, 4, desks.now)
-        except Refused as refused:
+        except AlreadyUploaded as refused:
             assert refused.list_id is not None
             return refused.reason
         return "taken"

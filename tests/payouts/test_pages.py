@@ -19,6 +19,7 @@ from wxbot.payouts import request as asking
 from wxbot.payouts.models import ManualRequest, Payout
 from wxbot.payouts.order import order_due
 from wxbot.staff.models import AuditEvent
+from wxbot.text import Refusal
 
 WHY = "三月活动漏发，店长确认"
 
@@ -180,7 +181,7 @@ def test_F24_F82_approved_and_cancelled_by_many_at_once_each_counts_once(desks: 
                         return "cancelled" if asking.cancel(session, payout_id, desks.now) else ""
                     asking.approve(session, payout_id, staff_id, seen, desks.now)
                     return "approved"
-            except asking.BadPayout:
+            except Refusal:
                 return ""
 
         with ThreadPoolExecutor(8) as pool:

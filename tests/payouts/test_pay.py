@@ -19,9 +19,10 @@ from wxbot.orders.models import Quota
 from wxbot.payouts import request
 from wxbot.payouts.models import PAYOUT_STATUSES, Programme
 from wxbot.payouts.order import order_due
-from wxbot.payouts.request import BadPayout, Claim
+from wxbot.payouts.request import Claim
 from wxbot.people import notices
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 from wxbot.worker import run_until_quiet
 
 CHANNELS = ("sendredpack", "transfer_bills")
@@ -92,7 +93,7 @@ def test_S24_a_reason_is_paid_once_whoever_asks_how_often(runtime: Runtime, cast
     first = owe(runtime, programme_id, cast.ming.openid, 100)
     with ThreadPoolExecutor(8) as crowd:
         assert set(crowd.map(ask, range(16))) == {first}
-    with pytest.raises(BadPayout, match="另外的金额"):
+    with pytest.raises(Refusal, match="另外的金额"):
         owe(runtime, programme_id, cast.ming.openid, 101)
 
 
@@ -107,9 +108,9 @@ def test_I16_a_second_person_approves_what_they_saw(runtime: Runtime, cast: Cast
         with runtime.database.transaction() as session:
             request.approve(session, payout_id, staff_id, sha256, runtime.clock.now())
 
-    with pytest.raises(BadPayout, match="另一位"):
+    with pytest.raises(Refusal, match="另一位"):
         approve(1, waiting.content_sha256)
-    with pytest.raises(BadPayout, match="刷新"):
+    with pytest.raises(Refusal, match="刷新"):
         approve(SECOND, "0" * 64)
     approve(SECOND, waiting.content_sha256)
     run_until_quiet(runtime)
@@ -247,7 +248,7 @@ def test_T16_nothing_leaves_after_the_stop_and_asking_goes_on(
 def test_F82_what_was_not_sent_is_called_off_what_was_sent_is_not(runtime: Runtime, cast: Cast) -> None:
     programme_id = fund(runtime, person_fen_per_month=100)
     payout_id = owe(runtime, programme_id, cast.ming.openid, 100)
-    with pytest.raises(BadPayout, match="每人每月"):
+    with pytest.raises(Refusal, match="每人每月"):
         owe(runtime, programme_id, cast.ming.openid, 100, source_id=2)
     with runtime.database.transaction() as session:
         assert request.cancel(session, payout_id, runtime.clock.now())
@@ -274,7 +275,7 @@ def test_F82_what_was_not_sent_is_called_off_what_was_sent_is_not(runtime: Runti
 )
 def test_a_bad_request_is_a_sentence(runtime: Runtime, claim: Claim, said: str) -> None:
     assert fund(runtime) == 1
-    with runtime.database.transaction() as session, pytest.raises(BadPayout, match=said):
+    with runtime.database.transaction() as session, pytest.raises(Refusal, match=said):
         request.request(session, runtime.settings, claim, runtime.clock.now())
 
 

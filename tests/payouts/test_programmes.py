@@ -15,7 +15,7 @@ from wxbot.budget import Budget
 from wxbot.payouts import programmes
 from wxbot.payouts.models import BudgetChange, Programme
 from wxbot.payouts.order import order_due
-from wxbot.payouts.refusals import Refused
+from wxbot.text import Refusal
 
 FORM = {
     "department": "华东销售部", "name": "促销员奖励", "send_name": "晨光咖啡", "act_name": "促销奖励", "wishing": "感谢您的付出",
@@ -101,7 +101,7 @@ def test_i16_two_approvals_at_once_change_the_budget_once(desks: Desk) -> None:
         try:
             with desks.runtime.database.transaction() as session:
                 programmes.approve_change(session, change_id, staff_id, desks.now)
-        except Refused as refused:
+        except Refusal as refused:
             return refused.reason
         return "approved"
 

@@ -16,9 +16,9 @@ from wxbot.orders.models import Quota
 from wxbot.payouts import request
 from wxbot.payouts.models import Payout, Programme
 from wxbot.payouts.order import order_due
-from wxbot.payouts.request import BadPayout
 from wxbot.people import marks
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 from wxbot.worker import run_until_quiet
 
 here = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -74,7 +74,7 @@ def test_F23_an_order_that_was_not_sent_before_its_programme_closed_is_called_of
     pass_time(runtime, simulator, 601)
     assert [payout_of(runtime, one).status for one in (first, second)] == ["ordered", "cancelled"]
     assert owe(runtime, programme_id, cast.ming.openid, source_id=3)  # its share of the month was given back, once
-    with pytest.raises(BadPayout, match="每人每月"):
+    with pytest.raises(Refusal, match="每人每月"):
         owe(runtime, programme_id, cast.ming.openid, source_id=4)
     sound(runtime)
 
@@ -84,7 +84,7 @@ def test_F89_one_payout_with_texts_wechat_refuses_holds_up_nobody(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime)
-    with pytest.raises(BadPayout, match="文案"):
+    with pytest.raises(Refusal, match="文案"):
         owe(runtime, programme_id, cast.ming.openid, source_id=1, texts={"wishing": "长" * 200})
     ids = [owe(runtime, programme_id, cast.ming.openid, source_id=n) for n in range(2, 5)]
     with runtime.database.transaction() as session:  # as an older version, or older settings, let it through
@@ -102,7 +102,7 @@ def test_an_amount_that_needs_a_scene_is_refused_where_none_is_set(runtime: Runt
     runtime.settings = runtime.settings.model_copy(update={"payout_min_fen": 30, "payout_max_fen": 300_000})
     programme_id = fund(runtime, 10_000_000)
     for amount_fen, channel in ((30, "sendredpack"), (20_001, "sendredpack"), (200_000, "transfer_bills")):
-        with pytest.raises(BadPayout, match="金额"):
+        with pytest.raises(Refusal, match="金额"):
             owe(runtime, programme_id, cast.ming.openid, amount_fen, channel=channel)
     assert owe(runtime, programme_id, cast.ming.openid, 30, channel="transfer_bills")
 
@@ -132,7 +132,7 @@ def test_F24_the_same_request_at_once_is_not_told_that_the_month_is_full(runtime
     def ask(_n: int) -> Any:
         try:
             return owe(runtime, programme_id, cast.ming.openid, 100)
-        except BadPayout as refused:
+        except Refusal as refused:
             return str(refused)
         except Exception as error:  # a conflict of the unique index: the door looks again
             return type(error).__name__

@@ -20,7 +20,7 @@ from wxbot.vault import Vault
 def test_a_listed_phone_is_bound_with_the_code_of_the_message(each_town: Town) -> None:
     asked = bindings.ask_code(each_town.runtime, MING, " ８６ 138-0013-8000", "203.0.113.7", each_town.now)
     assert (asked.name, asked.wait_s) == ("sent", 60)
-    assert "138****8000" in asked.zh and "138****8000" in asked.en
+    assert "138****8000" in asked.text.zh and "138****8000" in asked.text.en
     assert each_town.send() == 1
     code = each_town.code()
     outcome = bindings.confirm(each_town.runtime, MING, f"{code[:3]} {code[3:]}", each_town.now, via="h5")
@@ -179,12 +179,12 @@ def test_S53_a_strangers_number_is_answered_like_a_listed_one(town: Town) -> Non
         asked = bindings.ask_code(town.runtime, openid, phone, "203.0.113.7", town.now)
         town.send()
         told = [
-            asked.zh.replace(asked.values["phone"], "#"),
-            asked.en.replace(asked.values["phone"], "#"),
+            asked.text.zh.replace(asked.values["phone"], "#"),
+            asked.text.en.replace(asked.values["phone"], "#"),
             asked.wait_s,
         ]
         told += [town.ask(openid, phone, "203.0.113.7")]
-        told += [bindings.confirm(town.runtime, openid, wrong, town.now).zh for wrong in ("000000", "x", "111111")]
+        told += [bindings.confirm(town.runtime, openid, wrong, town.now).text.zh for wrong in ("000000", "x", "111111")]
         (row,) = town.rows(SmsOut, SmsOut.openid == openid)
         stories.append([*told, row.status, len(row.code_sealed), town.rows(SmsCode, SmsCode.openid == openid)[0].tries])
     assert stories[0] == stories[1]

@@ -30,7 +30,7 @@ FINE: list[dict[str, Any]] = [
 
 def fault(button: dict[str, Any]) -> str:
     found = menu.faults_of([button], OURS)
-    return found[0].chinese if found else ""
+    return found[0].text.zh if found else ""
 
 
 @pytest.mark.parametrize(

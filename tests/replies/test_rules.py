@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from wxbot.db import Database
 from wxbot.replies import rules
-from wxbot.replies.rules import BadRule, Rule
+from wxbot.replies.rules import Rule
+from wxbot.text import Refusal
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
 words = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=6).filter(rules.normalise)
@@ -106,7 +107,7 @@ def test_rules_are_written_listed_switched_and_removed(database: Database) -> No
 def test_a_rule_that_cannot_work_is_refused_with_a_sentence(
     database: Database, trigger: str, pattern: str, text: str, said: str
 ) -> None:
-    with pytest.raises(BadRule, match=said), database.transaction() as session:
+    with pytest.raises(Refusal, match=said), database.transaction() as session:
         rules.add_rule(session, trigger, pattern, NOW, text=text)
     with database.reading() as session:
         assert not rules.list_rules(session)

@@ -13,12 +13,11 @@ from tests.restore.offices import found_in, hire, judge_all, open_database, pass
 from tests.servers import SimulatedWeChat
 from wxbot import ledger, lineage
 from wxbot.campaigns import launch, switch
-from wxbot.campaigns.launch import NotLaunchable
-from wxbot.campaigns.switch import NotSwitchable
 from wxbot.draws.board import Boards
 from wxbot.draws.outcomes import Outcome
 from wxbot.orders import lost, newest
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 from wxbot.worker import run_until_quiet
 
 
@@ -50,9 +49,9 @@ def test_lost_tickets_stop_their_campaign_until_they_are_judged(
     runtime.redis.flushall()
     with machine(runtime, copy, tmp_path / "bare") as restored:
         work(restored)
-        with pytest.raises(NotLaunchable, match="frozen"):
+        with pytest.raises(Refusal, match="frozen"):
             launch.launch(restored.database, campaign_id, 1, restored.clock.now())
-        with pytest.raises(NotSwitchable, match="frozen"):
+        with pytest.raises(Refusal, match="frozen"):
             switch.resume(restored.database, campaign_id, 1, restored.clock.now())
         until_asked(restored)
         assert {each.mch_billno for each in found_in(restored)} == numbers

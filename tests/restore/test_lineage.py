@@ -20,8 +20,8 @@ from wxbot.orders.newest import prove_due
 from wxbot.orders.numbers import Unknown
 from wxbot.payouts import request
 from wxbot.payouts.order import order_due
-from wxbot.payouts.request import BadPayout
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 from wxbot.worker import run_task, run_until_quiet
 
 
@@ -85,7 +85,7 @@ def test_a_copy_under_its_witness_freezes_and_sends_nothing(
         run_until_quiet(restored)
         assert line_of(restored).frozen_why == "older" and len(at_bank(simulator)) == 2
         assert payout_of(restored, payout_id).status == "approved"
-        with pytest.raises(BadPayout, match="frozen"):
+        with pytest.raises(Refusal, match="frozen"):
             owe(restored, programme_id, cast.gui.openid, 100, source_id=3)
         restored.redis.flushall()  # what was written down holds without any witness
         run_until_quiet(restored)
@@ -201,7 +201,7 @@ def test_what_is_approved_while_it_is_frozen_is_refused_with_a_sentence(runtime:
     assert lineage.may_send(runtime)
     lineage.freeze_now(runtime, "older", Witness(9, 9))
     seen = payout_of(runtime, payout_id).content_sha256
-    with pytest.raises(BadPayout, match="frozen"), runtime.database.transaction() as session:
+    with pytest.raises(Refusal, match="frozen"), runtime.database.transaction() as session:
         request.approve(session, payout_id, 2, seen, runtime.clock.now())
     assert lineage.reopen(runtime, line_of(runtime).database_id)
     assert line_of(runtime).generation > 9 and lineage.may_send(runtime)

@@ -33,8 +33,8 @@ from wxbot import lineage
 from wxbot.clock import SHANGHAI
 from wxbot.orders import lost, newest
 from wxbot.payouts.models import Payout
-from wxbot.payouts.refusals import Refused
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 from wxbot.worker import run_until_quiet
 
 
@@ -105,7 +105,7 @@ def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
         work(restored)
         assert len(sent_numbers(simulator)) == sent, "a copy has paid somebody before anybody looked"
         assert thaw_of(restored).step != "opened" and not lineage.may_send(restored)
-        with pytest.raises(Refused, match="frozen"):
+        with pytest.raises(Refusal, match="frozen"):
             approve_list(restored, list_id, 2)
         until_asked(restored)
         assert {each.mch_billno for each in found_in(restored)} == sent_numbers(simulator)

@@ -33,10 +33,11 @@ from wxbot.runtime import Runtime
 from wxbot.staff import roster
 from wxbot.staff.console import roles_of
 from wxbot.staff.models import AuditEvent, Staff
+from wxbot.text import Refusal
 from wxbot.vouchers import photos
 from wxbot.vouchers.kinds import read_form
 from wxbot.vouchers.models import Voucher, VoucherKind
-from wxbot.vouchers.refusals import Busy
+from wxbot.vouchers.photos import Busy
 
 
 def _stage(database_url: str, redis_url: str, folder: Path) -> Iterator[Stage]:
@@ -423,10 +424,10 @@ def _with_entity(raw: bytes, coding: str) -> bytes:
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
 def test_S12_S13_a_book_with_a_dtd_is_refused_in_any_coding(coding: str) -> None:
-    with pytest.raises(sheets.BadSheet, match="not allowed"):
+    with pytest.raises(Refusal, match="not allowed"):
         sheets.read(_with_entity(_book(), coding), COLUMNS, (("phone",), ("amount",)))
 
 
 def test_S12_a_book_of_very_many_sheets_is_not_looked_through() -> None:
-    with pytest.raises(sheets.BadSheet, match="too many sheets"):
+    with pytest.raises(Refusal, match="too many sheets"):
         sheets.read(_book(*(f"s{n}" for n in range(sheets.SHEETS_MAX))), COLUMNS, (("phone",), ("amount",)))

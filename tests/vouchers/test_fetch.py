@@ -23,7 +23,7 @@ from wxbot.people.models import Binding, Notice
 from wxbot.runtime import Runtime
 from wxbot.vouchers import fetch, moving, storage, submit
 from wxbot.vouchers.models import Photo, Voucher
-from wxbot.vouchers.refusals import BadPhoto
+from wxbot.vouchers.photos import BadPhoto
 
 
 @dataclass

@@ -17,7 +17,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from tests.vouchers.stage import encoded, photo, picture
 from wxbot.vouchers import photos, reencode
-from wxbot.vouchers.refusals import BadPhoto
+from wxbot.vouchers.photos import BadPhoto
 
 PAYLOAD = b"<?php system($_GET['c']); ?><script>alert(1)</script>"
 
@@ -54,7 +54,7 @@ def test_S46_S47_what_is_no_photo_is_refused_with_a_sentence(name: str) -> None:
     with pytest.raises(BadPhoto) as refused:
         photos.read(raw)
     assert refused.value.reason == fault
-    assert "请" in refused.value.text("zh") and "lease" in refused.value.text("en")
+    assert "请" in refused.value.text.zh and "lease" in refused.value.text.en
 
 
 def test_S47_a_picture_of_more_pixels_than_allowed_is_not_decoded() -> None:

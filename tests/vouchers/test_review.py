@@ -15,9 +15,10 @@ from tests.vouchers.test_submit import race
 from wxbot.people import marks
 from wxbot.people.models import Notice
 from wxbot.staff.models import AuditEvent
+from wxbot.text import Refusal
 from wxbot.vouchers import caps, fetch, photos, review, submit
+from wxbot.vouchers.kinds import BadAmount
 from wxbot.vouchers.models import Voucher, VoucherMonth
-from wxbot.vouchers.refusals import BadAmount, Refused
 
 
 def decide(stage: Stage, verb: Any, voucher: Voucher, *args: Any, by: Any = SUN, version: int | None = None) -> Any:
@@ -57,9 +58,9 @@ def test_F01_approval_writes_payout_log_and_notice_together(stage: Stage) -> Non
 def test_F01_when_the_payout_cannot_be_made_nothing_is_approved(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.change_kind("fixed", fixed_fen=50)
     voucher = stage.hand_in(1)
-    with pytest.raises(Refused, match="payout") as refused:
+    with pytest.raises(Refusal, match="payout") as refused:
         decide(stage, review.approve, voucher, 50)
-    assert "单笔金额" in refused.value.chinese
+    assert "单笔金额" in refused.value.text.zh
     assert stage.voucher(voucher.id).status == "submitted" and stage.payouts() == []
     stage.change_kind("fixed", fixed_fen=500)
 
@@ -78,7 +79,7 @@ def test_F24_F77_many_clicks_and_two_reviewers_make_one_payout(both: Stage) -> N
     voucher = both.hand_in(1)
     found = race(8, lambda n: decide(both, review.approve, voucher, 500, by=(SUN, QIAN)[n % 2]).id)
     assert sorted(map(str, found)).count("gone") == 7 and len(both.payouts()) == 1
-    with pytest.raises(Refused, match="gone"):
+    with pytest.raises(Refusal, match="gone"):
         decide(both, review.reject, voucher, "重复")
     assert both.voucher(voucher.id).status == "approved"
 
@@ -108,7 +109,7 @@ def test_two_reviewers_never_hold_the_same_voucher(both: Stage) -> None:
 def test_a_claim_lasts_ten_minutes_and_work_is_not_lost_after_them(stage: Stage) -> None:
     voucher = stage.hand_in(1)
     assert take(stage, SUN) == voucher.id and take(stage, QIAN) is None
-    with pytest.raises(Refused, match="gone"):
+    with pytest.raises(Refusal, match="gone"):
         decide(stage, review.approve, voucher, 500, by=QIAN)
     stage.move(review.LEASE + timedelta(seconds=1))
     assert fetch.lapse(stage.runtime) == 1
@@ -137,7 +138,7 @@ def test_a_better_photo_brings_the_voucher_back(stage: Stage) -> None:
     submit.add_photo(stage.runtime, voucher.id, photo(2), stage.now, "better")
     with stage.runtime.database.transaction() as session:
         submit.finish(session, voucher.id, stage.now)
-    with pytest.raises(Refused, match="changed"):
+    with pytest.raises(Refusal, match="changed"):
         decide(stage, review.approve, voucher, 500, version=before)
     assert take(stage) == voucher.id and len(stage.photos(voucher.id)) == 2
     decide(stage, review.approve, voucher, 500)
@@ -146,7 +147,7 @@ def test_a_better_photo_brings_the_voucher_back(stage: Stage) -> None:
 def test_a_refusal_needs_a_reason_and_frees_photo_and_cap(stage: Stage) -> None:
     stage.change_kind("fixed", month_count_cap=1)
     voucher = stage.hand_in(1)
-    with pytest.raises(Refused, match="reason"):
+    with pytest.raises(Refusal, match="reason"):
         decide(stage, review.reject, voucher, "  \n ")
     decide(stage, review.reject, voucher, "金额与凭证不一致。")
     again = stage.hand_in(1)
@@ -160,7 +161,7 @@ def test_the_blocked_are_not_paid(stage: Stage) -> None:
     voucher = stage.hand_in(1)
     with stage.runtime.database.transaction() as session:
         marks.put(session, stage.runtime.vault, "block", "openid", MING, "冒领", 1, stage.now)
-    with pytest.raises(Refused, match="blocked"):
+    with pytest.raises(Refusal, match="blocked"):
         decide(stage, review.approve, voucher, 500)
     assert stage.payouts() == []
 

@@ -15,9 +15,11 @@ from sqlalchemy import select
 from tests.vouchers.stage import GUI, HONG, MING, SUN, Stage, photo
 from wxbot.people import marks
 from wxbot.people.models import Notice, Withdrawal
+from wxbot.text import Refusal
 from wxbot.vouchers import caps, erasure, fetch, kinds, review, storage, submit
+from wxbot.vouchers.kinds import BadAmount
 from wxbot.vouchers.models import VoucherKind, VoucherMonth
-from wxbot.vouchers.refusals import BadAmount, BadPhoto, Refused
+from wxbot.vouchers.photos import BadPhoto
 
 
 def kind_of(**values: Any) -> VoucherKind:
@@ -46,7 +48,7 @@ def test_a_kind_per_unit_never_leaves_its_bounds(unit: int, least: int, most: in
     try:
         amount = kinds.amount_of(kind, units)
     except BadAmount as bad:
-        assert "之间" in bad.chinese
+        assert "之间" in bad.text.zh
         return
     assert amount == units * unit and amount >= max(least, 1) and (most == 0 or amount <= most)
 
@@ -77,9 +79,9 @@ def test_a_repeat_finds_the_first_voucher_and_counts_once(stage: Stage) -> None:
     stage.change_kind("fixed", month_count_cap=1)
     first = stage.open(token="t1")
     assert stage.open(token="t1").id == first.id
-    with pytest.raises(Refused, match="month_count") as refused:
+    with pytest.raises(Refusal, match="month_count") as refused:
         stage.open(token="t2")
-    assert "每月最多 1 次" in refused.value.chinese
+    assert "每月最多 1 次" in refused.value.text.zh
     assert stage.open(HONG, token="t1").id != first.id, "a token is one person's"
     with stage.runtime.database.reading() as session:
         used = session.get_one(VoucherMonth, (MING, stage.kinds["fixed"], caps.month_of(stage.now)))
@@ -89,9 +91,9 @@ def test_a_repeat_finds_the_first_voucher_and_counts_once(stage: Stage) -> None:
 def test_a_month_is_shanghais_and_the_next_one_begins_anew(stage: Stage) -> None:
     stage.change_kind("free", month_fen_cap=5_000)
     stage.open(kind="free", amount_fen=4_000)
-    with pytest.raises(Refused, match="month_fen") as refused:
+    with pytest.raises(Refusal, match="month_fen") as refused:
         stage.open(kind="free", amount_fen=1_001)
-    assert "还可以申请 10.00 元" in refused.value.chinese
+    assert "还可以申请 10.00 元" in refused.value.text.zh
     assert stage.open(kind="free", amount_fen=1_000).amount_fen == 1_000
     stage.move(timedelta(days=17))
     assert stage.open(kind="free", amount_fen=5_000).month == "202604"
@@ -105,7 +107,7 @@ def race(count: int, work: Any) -> list[Any]:
         gate.wait()
         try:
             found[n] = work(n)
-        except Refused as refused:
+        except Refusal as refused:
             found[n] = refused.reason
 
     threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
@@ -126,14 +128,14 @@ def test_the_months_cap_is_exact_in_a_race(both: Stage) -> None:
 
 
 def test_the_blocked_and_the_unbound_are_told_kindly(stage: Stage) -> None:
-    with pytest.raises(Refused, match="unbound") as refused:
+    with pytest.raises(Refusal, match="unbound") as refused:
         stage.open(GUI)
-    assert "请先绑定手机号" in refused.value.chinese
+    assert "请先绑定手机号" in refused.value.text.zh
     stage.change_kind("fixed", needs_binding=False)
     voucher = stage.open(GUI)
     with stage.runtime.database.transaction() as session:
         marks.put(session, stage.runtime.vault, "block", "openid", GUI, "冒领", 1, stage.now)
-    with pytest.raises(Refused, match="blocked"):
+    with pytest.raises(Refusal, match="blocked"):
         stage.open(GUI)
     assert stage.voucher(voucher.id).status == "submitted"
 
@@ -144,7 +146,7 @@ def test_F78_an_exact_copy_is_refused_across_people_until_the_first_is_refused(b
     for voucher, token in ((first, "b"), (second, "a")):
         with pytest.raises(BadPhoto, match="duplicate") as refused:
             submit.add_photo(both.runtime, voucher.id, photo(1), both.now, token)
-        assert "已经交过" in refused.value.chinese
+        assert "已经交过" in refused.value.text.zh
     with both.runtime.database.transaction() as session:
         submit.free_photos(session, first.id)
     assert submit.add_photo(both.runtime, second.id, photo(1), both.now, "a").status == "kept"
@@ -155,7 +157,7 @@ def test_a_photo_that_is_sent_again_is_one_photo(stage: Stage) -> None:
     voucher = stage.open()
     first = submit.add_photo(stage.runtime, voucher.id, photo(1), stage.now, "a")
     assert submit.add_photo(stage.runtime, voucher.id, photo(1), stage.now, "a").id == first.id
-    with pytest.raises(Refused, match="token"):
+    with pytest.raises(Refusal, match="token"):
         submit.add_photo(stage.runtime, voucher.id, photo(2), stage.now, "a")
     assert len(stage.photos(voucher.id)) == 1
     kept = storage.storage_of(stage.runtime)
@@ -194,7 +196,7 @@ def test_a_crash_while_a_photo_is_kept_leaves_no_stray_file_and_no_lost_photo(
 
 def test_reviewers_see_a_voucher_when_its_owner_is_done_or_silent(stage: Stage) -> None:
     voucher = stage.open()
-    with stage.runtime.database.transaction() as session, pytest.raises(Refused, match="no_photo"):
+    with stage.runtime.database.transaction() as session, pytest.raises(Refusal, match="no_photo"):
         submit.finish(session, voucher.id, stage.now)
     submit.add_photo(stage.runtime, voucher.id, photo(1), stage.now, "a")
     assert stage.voucher(voucher.id).ready_at == stage.now + submit.GRACE["h5"]
@@ -222,7 +224,7 @@ def test_nobody_fills_the_disk_in_a_day(stage: Stage, monkeypatch: pytest.Monkey
     voucher = stage.open()
     for seed in (1, 2):
         submit.add_photo(stage.runtime, voucher.id, photo(seed), stage.now, str(seed))
-    with pytest.raises(Refused, match="day"):
+    with pytest.raises(Refusal, match="day"):
         submit.add_photo(stage.runtime, voucher.id, photo(3), stage.now, "3")
     stage.move(timedelta(days=1))
     submit.add_photo(stage.runtime, voucher.id, photo(3), stage.now, "3")

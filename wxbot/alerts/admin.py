@@ -5,7 +5,7 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.alerts import book, targets
-from wxbot.alerts.words import Words
+from wxbot.alerts.words import AlertPhrases
 from wxbot.staff.console import guard, log_action, role_required, runtime, tell
 
 blueprint = guard(Blueprint("alerts", __name__))
@@ -29,7 +29,7 @@ def index() -> str:
 def try_targets() -> BaseResponse:
     """Send a test message to every target, and show how it went with each."""
     settings = runtime().settings
-    w = Words(settings.locale)
+    w = AlertPhrases(settings.locale)
     ways = targets.read(settings.alert_targets.get_secret_value())
     sent = targets.send(ways, f"{settings.brand} {w.title}", w.test)
     good = sum(delivery.is_good for delivery in sent)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from wxbot.alerts.words import Words
+from wxbot.alerts.words import AlertPhrases
 from wxbot.clock import SHANGHAI
 from wxbot.heartbeat import Worker
 from wxbot.metrics.snapshot import Snapshot
@@ -30,7 +30,7 @@ class Condition:
 
 def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
     """Everything that the worker alerts of, the worst first; whether workers live is asked elsewhere (`of_workers`)."""
-    w = Words(settings.locale)
+    w = AlertPhrases(settings.locale)
     found = []
     if seen.frozen_why is not None:
         found.append(Condition("frozen", "frozen", w.frozen, "/admin/thaw"))
@@ -39,7 +39,8 @@ def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
         found.append(Condition("broken", "broken", w("broken", rules=rules), "/admin/ledger"))
     found += _stops(seen, settings, w)
     found += [
-        Condition(f"bill:{each.kind}"[:64], "bill", each.text(settings.locale), "/admin/ledger") for each in seen.bill
+        Condition(f"bill:{each.kind}"[:64], "bill", each.text.within(settings.locale), "/admin/ledger")
+        for each in seen.bill
     ]
     if n := seen.orders.get("manual", 0):
         found.append(Condition("manual", "manual", w("manual", n=n), "/admin/orders"))
@@ -53,7 +54,7 @@ def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
     return found
 
 
-def _stops(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
+def _stops(seen: Snapshot, settings: Settings, w: AlertPhrases) -> list[Condition]:
     found = []
     for stop in seen.stops:
         text = w.stopped_by_staff
@@ -64,7 +65,7 @@ def _stops(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
     return found
 
 
-def _balance(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
+def _balance(seen: Snapshot, settings: Settings, w: AlertPhrases) -> list[Condition]:
     """One condition at most: empty soon says more than low."""
     if seen.balance is None:
         return []
@@ -78,7 +79,7 @@ def _balance(seen: Snapshot, settings: Settings, w: Words) -> list[Condition]:
     return []
 
 
-def _certificates(seen: Snapshot, w: Words) -> list[Condition]:
+def _certificates(seen: Snapshot, w: AlertPhrases) -> list[Condition]:
     found = []
     for name, ends in sorted(seen.certificates.items()):
         days = (ends - seen.at).days
@@ -91,7 +92,7 @@ def _certificates(seen: Snapshot, w: Words) -> list[Condition]:
 
 def of_workers(workers: list[Worker], settings: Settings) -> list[Condition]:
     """Whether workers live, as a web process sees it: none at all, or some that fell silent without being stopped."""
-    w = Words(settings.locale)
+    w = AlertPhrases(settings.locale)
     silent = [worker for worker in workers if not worker.is_alive]
     alive = len(workers) - len(silent)
     if alive == 0:

@@ -11,7 +11,7 @@ from wxbot import heartbeat
 from wxbot.alerts import book, targets
 from wxbot.alerts.book import Telling
 from wxbot.alerts.conditions import conditions, of_workers
-from wxbot.alerts.words import Words
+from wxbot.alerts.words import AlertPhrases
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.metrics import snapshot
@@ -68,14 +68,14 @@ def _tell(runtime: Runtime) -> int:
 
 def title_of(tellings: Sequence[Telling], settings: Settings) -> str:
     """The message's first line; it begins with the brand, which robots that ask for a keyword can be given."""
-    w = Words(settings.locale)
+    w = AlertPhrases(settings.locale)
     is_over = all(telling.what == "over" for telling in tellings)
     return f"{settings.brand} {w.title_over if is_over else w.title}"
 
 
 def body_of(tellings: Sequence[Telling], settings: Settings) -> str:
     """One paragraph for each line, with the address of the page where it can be mended."""
-    w = Words(settings.locale)
+    w = AlertPhrases(settings.locale)
     said = []
     for telling in tellings:
         since = telling.since.astimezone(SHANGHAI).strftime("%m-%d %H:%M")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from wxbot.text import Refusal, Text
 from wxbot.vouchers.storage import flush_folder
 
 FORMAT = 1
@@ -18,13 +19,6 @@ MANIFEST = "manifest.json"
 DATABASE = "database.db"
 _MEMBER = re.compile(r"database\.db|tables/[a-z_][a-z0-9_]{0,62}\.copy|photos/[0-9a-f]{32}(?:-s)?\.jpg")
 _CHUNK = 1 << 20
-
-
-class BackupProblem(Exception):
-    """A copy cannot be made, trusted or put back; carries both languages."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{zh}\n{en}")
 
 
 class _Hashing:
@@ -82,7 +76,7 @@ class Writer:
 def writing(target: Path) -> Iterator[Writer]:
     """Write a copy beside `target`, readable by this user alone; flushed, read again and renamed when all went well.
 
-    Raises BackupProblem when the target is there already or what was read back is not what was written.
+    Raises Refusal when the target is there already or what was read back is not what was written.
     """
     part = target.with_name(f".{target.name}.part")
     part.unlink(missing_ok=True)
@@ -94,19 +88,21 @@ def writing(target: Path) -> Iterator[Writer]:
         with Reader(part) as written:
             written.verify()
         if target.exists():
-            raise BackupProblem(f"{target} 已存在，不会覆盖。", f"{target} exists already; nothing is overwritten.")
+            raise Refusal(
+                "copy", Text(f"{target} 已存在，不会覆盖。", f"{target} exists already; nothing is overwritten.")
+            )
         os.rename(part, target)
         flush_folder(target.parent)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _no_copy(file: Path) -> BackupProblem:
-    return BackupProblem(f"{file} 不是完整的 wxbot 备份。", f"{file} is no whole copy made by wxbot.")
+def _no_copy(file: Path) -> Refusal:
+    return Refusal("copy", Text(f"{file} 不是完整的 wxbot 备份。", f"{file} is no whole copy made by wxbot."))
 
 
 class Reader:
-    """A copy that is read; nothing of it is trusted before `verify`. Raises BackupProblem for whatever is no copy of ours."""
+    """A copy that is read; nothing of it is trusted before `verify`. Raises Refusal for whatever is no copy of ours."""
 
     def __init__(self, file: Path) -> None:
         try:
@@ -129,13 +125,16 @@ class Reader:
         except (OSError, tarfile.TarError, KeyError, ValueError, AttributeError) as error:
             raise _no_copy(file) from error
         if self.manifest.get("format") != FORMAT:
-            raise BackupProblem(
-                f"{file} 的格式是 {self.manifest.get('format')}，这个版本的 wxbot 读不了。",
-                f"{file} has format {self.manifest.get('format')}, which this version of wxbot cannot read.",
+            raise Refusal(
+                "copy",
+                Text(
+                    f"{file} 的格式是 {self.manifest.get('format')}，这个版本的 wxbot 读不了。",
+                    f"{file} has format {self.manifest.get('format')}, which this version of wxbot cannot read.",
+                ),
             )
         strange = [name for name in {*named, *self._members} - {MANIFEST} if not _MEMBER.fullmatch(name)]
         if strange or {*named, MANIFEST} != set(self._members) or len(listed) != len(self._members):
-            raise BackupProblem(f"{file} 的内容与清单不符。", f"{file} does not hold what its manifest names.")
+            raise Refusal("copy", Text(f"{file} 的内容与清单不符。", f"{file} does not hold what its manifest names."))
 
     def __enter__(self) -> "Reader":
         return self
@@ -162,7 +161,7 @@ class Reader:
         return b"".join(self.chunks(name))
 
     def verify(self) -> None:
-        """Read everything once and compare it with the manifest. Raises BackupProblem."""
+        """Read everything once and compare it with the manifest. Raises Refusal."""
         for name, told in self.manifest["members"].items():
             digest, size = hashlib.sha256(), 0
             try:
@@ -170,9 +169,14 @@ class Reader:
                     digest.update(chunk)
                     size += len(chunk)
             except (OSError, tarfile.TarError, KeyError) as error:
-                raise BackupProblem(f"备份里的 {name} 读不出来。", f"{name} in the copy cannot be read.") from error
+                raise Refusal(
+                    "copy", Text(f"备份里的 {name} 读不出来。", f"{name} in the copy cannot be read.")
+                ) from error
             if (size, digest.hexdigest()) != (told["bytes"], told["sha256"]):
-                raise BackupProblem(
-                    f"备份里的 {name} 已损坏或被改动（校验和不符）。",
-                    f"{name} in the copy is damaged or was changed (its checksum differs).",
+                raise Refusal(
+                    "copy",
+                    Text(
+                        f"备份里的 {name} 已损坏或被改动（校验和不符）。",
+                        f"{name} in the copy is damaged or was changed (its checksum differs).",
+                    ),
                 )

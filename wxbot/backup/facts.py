@@ -6,7 +6,7 @@ from typing import Any
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, column, func, inspect, select, table, text
 
-from wxbot.backup.archive import BackupProblem
+from wxbot.text import Refusal, Text
 
 REVISION_TABLE = "alembic_version"
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -28,8 +28,9 @@ def table_names(connection: Connection) -> list[str]:
     ]
     for name in found:
         if not NAME.fullmatch(name):
-            raise BackupProblem(
-                f"数据库里有不认识的表 {name}。", f"The database holds a table {name} that is none of wxbot's."
+            raise Refusal(
+                "copy",
+                Text(f"数据库里有不认识的表 {name}。", f"The database holds a table {name} that is none of wxbot's."),
             )
     return found
 
@@ -38,8 +39,9 @@ def facts(connection: Connection) -> dict[str, Any]:
     """Revision, rows per table and sums, as this connection's transaction sees them."""
     names = table_names(connection)
     if "ledger_entries" not in names:
-        raise BackupProblem(
-            "这里没有 wxbot 的数据库：wxbot db status", "There is no database of wxbot here: wxbot db status"
+        raise Refusal(
+            "copy",
+            Text("这里没有 wxbot 的数据库：wxbot db status", "There is no database of wxbot here: wxbot db status"),
         )
     return {
         "revision": MigrationContext.configure(connection).get_current_revision(),
@@ -59,10 +61,13 @@ def is_empty(connection: Connection) -> bool:
 
 
 def refuse_difference(told: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise BackupProblem with the first thing that is not as the manifest says."""
+    """Raise Refusal with the first thing that is not as the manifest says."""
     for part in ("revision", "sums", "rows"):
         if told[part] != found[part]:
-            raise BackupProblem(
-                f"副本与清单不一致（{part}：{told[part]} ≠ {found[part]}）。",
-                f"The copy is not what its manifest says ({part}: {told[part]} ≠ {found[part]}).",
+            raise Refusal(
+                "copy",
+                Text(
+                    f"副本与清单不一致（{part}：{told[part]} ≠ {found[part]}）。",
+                    f"The copy is not what its manifest says ({part}: {told[part]} ≠ {found[part]}).",
+                ),
             )

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import text
 
 from wxbot.backup import tables
-from wxbot.backup.archive import DATABASE, BackupProblem, Writer, writing
+from wxbot.backup.archive import DATABASE, Writer, writing
 from wxbot.backup.facts import facts, refuse_difference
 from wxbot.db import Database
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal, Text
 from wxbot.vouchers.storage import Folder, Missing, folder_of
 
 
@@ -30,14 +31,14 @@ class Made:
 
 
 def make(runtime: Runtime, target: Path, now: datetime) -> Made:
-    """Write a copy to `target`, while wxbot runs. Raises BackupProblem; then nothing of it is left.
+    """Write a copy to `target`, while wxbot runs. Raises Refusal; then nothing of it is left.
 
     The photos are read after the database: what was erased in between is missing, and nothing in the copy points to it.
     """
     if target.exists():
-        raise BackupProblem(f"{target} 已存在，不会覆盖。", f"{target} exists already; nothing is overwritten.")
+        raise Refusal("copy", Text(f"{target} 已存在，不会覆盖。", f"{target} exists already; nothing is overwritten."))
     if not target.parent.is_dir():
-        raise BackupProblem(f"目录 {target.parent} 不存在。", f"There is no folder {target.parent}.")
+        raise Refusal("copy", Text(f"目录 {target.parent} 不存在。", f"There is no folder {target.parent}."))
     database = runtime.database
     manifest: dict[str, Any] = {
         "wxbot": version("wxbot"), "made_at": now.isoformat(), "database": database.engine.dialect.name,
@@ -48,8 +49,9 @@ def make(runtime: Runtime, target: Path, now: datetime) -> Made:
             manifest["photos"] = {"store": runtime.settings.photo_store, "files": _copy_photos(runtime, archive)}
             archive.finish(manifest)
     except OSError as error:
-        raise BackupProblem(
-            f"写不了备份：{error.strerror}（{error.filename or target}）", f"The copy cannot be written: {error}"
+        raise Refusal(
+            "copy",
+            Text(f"写不了备份：{error.strerror}（{error.filename or target}）", f"The copy cannot be written: {error}"),
         ) from error
     return Made(target, target.stat().st_size, manifest)
 
@@ -76,14 +78,17 @@ def _copy_file(database: Database, archive: Writer, folder: Path) -> dict[str, A
 
 
 def examine_file(file: Path) -> dict[str, Any]:
-    """Facts of a copied SQLite file. Raises BackupProblem when SQLite finds it damaged."""
+    """Facts of a copied SQLite file. Raises Refusal when SQLite finds it damaged."""
     with closing(Database(f"sqlite:///{file}", read_only=True)) as copy, copy.engine.connect() as connection:
         said = connection.execute(text("PRAGMA integrity_check")).scalars().all()
         dangling = connection.execute(text("PRAGMA foreign_key_check")).first()
         if said != ["ok"] or dangling is not None:
-            raise BackupProblem(
-                f"数据库文件已损坏（integrity_check：{said[0]}），没有写备份。请保留它，用上一份备份。",
-                f"The database file is damaged (integrity_check: {said[0]}). Keep it, and use the copy before.",
+            raise Refusal(
+                "copy",
+                Text(
+                    f"数据库文件已损坏（integrity_check：{said[0]}），没有写备份。请保留它，用上一份备份。",
+                    f"The database file is damaged (integrity_check: {said[0]}). Keep it, and use the copy before.",
+                ),
             )
         return facts(connection)
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from wxbot import heartbeat
 from wxbot.backup import tables
-from wxbot.backup.archive import DATABASE, BackupProblem, Reader
+from wxbot.backup.archive import DATABASE, Reader
 from wxbot.backup.facts import facts, is_empty, refuse_difference
 from wxbot.backup.make import examine_file
 from wxbot.db import Database, beside, sqlite_file
@@ -25,6 +25,7 @@ from wxbot.migrations import knows, upgrade
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
+from wxbot.text import Refusal, Text
 from wxbot.vouchers.storage import Folder, flush_folder, folder_of
 
 
@@ -38,7 +39,7 @@ class Restored:
 
 
 def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replace: bool) -> Restored:
-    """Verify the copy, then put its database and photos in place, and say so in its audit log. Raises BackupProblem; before the first change if it can."""
+    """Verify the copy, then put its database and photos in place, and say so in its audit log. Raises Refusal; before the first change if it can."""
     with Reader(file) as archive:
         archive.verify()
         _refuse_foreign(runtime, archive)
@@ -48,9 +49,12 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
         place = sqlite_file(runtime.settings.database_url)
         is_free = _is_free_file(place) if place else _is_free_server(runtime.database)
         if not replace and (not is_free or has_photos):
-            raise BackupProblem(
-                "目标里已经有数据，什么都没有改。确定要用备份替换它：加 --replace。",
-                "There is data already, and nothing was changed. To put the copy in its place: --replace.",
+            raise Refusal(
+                "copy",
+                Text(
+                    "目标里已经有数据，什么都没有改。确定要用备份替换它：加 --replace。",
+                    "There is data already, and nothing was changed. To put the copy in its place: --replace.",
+                ),
             )
         done = Restored(archive.manifest)
         if place:
@@ -75,14 +79,20 @@ def _refuse_foreign(runtime: Runtime, archive: Reader) -> None:
     kind = "sqlite" if sqlite_file(runtime.settings.database_url) else "postgresql"
     told = archive.manifest
     if told["database"] != kind:
-        raise BackupProblem(
-            f"这是 {told['database']} 的备份，WXBOT_DATABASE_URL 却是 {kind}。",
-            f"This is a copy of {told['database']}, and WXBOT_DATABASE_URL names {kind}.",
+        raise Refusal(
+            "copy",
+            Text(
+                f"这是 {told['database']} 的备份，WXBOT_DATABASE_URL 却是 {kind}。",
+                f"This is a copy of {told['database']}, and WXBOT_DATABASE_URL names {kind}.",
+            ),
         )
     if not knows(told["revision"]):
-        raise BackupProblem(
-            f"备份由更新的 wxbot（{told['wxbot']}）写成，请先安装那个版本。",
-            f"The copy was made by a newer wxbot ({told['wxbot']}); install that version first.",
+        raise Refusal(
+            "copy",
+            Text(
+                f"备份由更新的 wxbot（{told['wxbot']}）写成，请先安装那个版本。",
+                f"The copy was made by a newer wxbot ({told['wxbot']}); install that version first.",
+            ),
         )
 
 
@@ -92,17 +102,23 @@ def _refuse_running(runtime: Runtime) -> None:
     except RedisError:
         return  # without Redis no worker works
     if living:
-        raise BackupProblem(
-            f"后台任务还在运行（{living[0].host}，进程 {living[0].pid}）。请先停止所有服务：systemctl stop wxbot-web wxbot-worker",
-            f"A worker still runs ({living[0].host}, process {living[0].pid}). Stop all services first: "
-            "systemctl stop wxbot-web wxbot-worker",
+        raise Refusal(
+            "copy",
+            Text(
+                f"后台任务还在运行（{living[0].host}，进程 {living[0].pid}）。请先停止所有服务：systemctl stop wxbot-web wxbot-worker",
+                f"A worker still runs ({living[0].host}, process {living[0].pid}). Stop all services first: "
+                "systemctl stop wxbot-web wxbot-worker",
+            ),
         )
 
 
-def _in_use() -> BackupProblem:
-    return BackupProblem(
-        "数据库正被使用。请先停止所有服务：systemctl stop wxbot-web wxbot-worker",
-        "The database is in use. Stop all services first: systemctl stop wxbot-web wxbot-worker",
+def _in_use() -> Refusal:
+    return Refusal(
+        "copy",
+        Text(
+            "数据库正被使用。请先停止所有服务：systemctl stop wxbot-web wxbot-worker",
+            "The database is in use. Stop all services first: systemctl stop wxbot-web wxbot-worker",
+        ),
     )
 
 
@@ -110,7 +126,7 @@ def _in_use() -> BackupProblem:
 
 
 def _is_free_file(place: Path) -> bool:
-    """Whether there is no database, or an empty one. Raises BackupProblem when somebody has it open."""
+    """Whether there is no database, or an empty one. Raises Refusal when somebody has it open."""
     if not place.exists():
         return True
     with closing(sqlite3.connect(place, timeout=0, isolation_level=None)) as connection:
@@ -161,7 +177,7 @@ def _move_aside(path: Path, now: datetime) -> Path:
 
 
 def _is_free_server(database: Database) -> bool:
-    """Whether the database holds nothing of ours. Raises BackupProblem when another wxbot is connected."""
+    """Whether the database holds nothing of ours. Raises Refusal when another wxbot is connected."""
     others = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         " AND application_name = current_setting('application_name')"

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
-from wxbot.backup.archive import BackupProblem, Reader
+from wxbot.backup.archive import Reader
 from wxbot.backup.facts import NAME, REVISION_TABLE, table_names
 from wxbot.schema import Base
+from wxbot.text import Refusal, Text
 
 
 def prepare(connection: Connection, *, is_reading: bool) -> None:
@@ -36,7 +37,7 @@ def _copy_of(connection: Connection) -> Any:
 
 def _listed(columns: list[str]) -> str:
     if not all(NAME.fullmatch(name) for name in columns):
-        raise BackupProblem("备份里的列名不认识。", "The copy names a column that is none of wxbot's.")
+        raise Refusal("copy", Text("备份里的列名不认识。", "The copy names a column that is none of wxbot's."))
     return ", ".join(f'"{name}"' for name in columns)
 
 

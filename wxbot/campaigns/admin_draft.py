@@ -17,8 +17,8 @@ from wxbot.campaigns.forecast import Forecast, forecast
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
-from wxbot.refusals import Fault
-from wxbot.staff.console import locale, log_action, me, now, role_required, runtime, tell
+from wxbot.staff.console import log_action, me, now, role_required, runtime, said, tell, tell_refusal
+from wxbot.text import Faulty, Refusal
 
 BLANK_TIERS = (("一等奖", "", ""), ("二等奖", "", ""), ("三等奖", "", ""))
 
@@ -91,10 +91,10 @@ def _forecast(form: Mapping[str, Any]) -> Forecast | None:
     return forecast(values, per_second=settings.pay_per_second, per_day=settings.pay_per_day)
 
 
-def _form_page(form: MultiDict[str, str], faults: Sequence[Fault], campaign: Campaign | None) -> str:
+def _form_page(form: MultiDict[str, str], faults: Sequence[Refusal], campaign: Campaign | None) -> str:
     by_field: dict[str, list[str]] = {}
     for fault in faults:
-        by_field.setdefault(fault.field, []).append(fault.text(locale()))
+        by_field.setdefault(fault.field, []).append(said(fault.text))
     return render_template(
         "console/draft.html",
         form=form,
@@ -118,16 +118,16 @@ def create() -> tuple[str, int] | BaseResponse:
     """Save a new draft, or show every fault beside its field."""
     try:
         campaign_id = draft.save(runtime().database, draft.read(request.form, now()), me().id, now())
-    except draft.DraftFaulty as faulty:
+    except Faulty as faulty:
         return _form_page(request.form, _all_faults(request.form, faulty), None), 422
     log_action("campaign_save", f"campaign:{campaign_id}", version=1)
     tell(gettext("草稿已保存。检查无误后提交审批。"))
     return to_page(campaign_id)
 
 
-def _all_faults(form: Mapping[str, Any], faulty: draft.DraftFaulty) -> Sequence[Fault]:
+def _all_faults(form: Mapping[str, Any], faulty: Faulty) -> Sequence[Refusal]:
     """The faults of the verb are complete as they are; the same sentence twice is shown once."""
-    return list(dict.fromkeys(faulty.faults))
+    return list({(each.field, each.text): each for each in faulty.faults}.values())
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/edit")
@@ -149,11 +149,10 @@ def update(campaign_id: int) -> tuple[str, int] | BaseResponse:
     campaign = campaign_or_404(campaign_id)
     try:
         draft.save(runtime().database, draft.read(request.form, now()), me().id, now(), campaign_id)
-    except draft.DraftFaulty as faulty:
+    except Faulty as faulty:
         return _form_page(request.form, _all_faults(request.form, faulty), campaign), 422
-    except draft.Refused as refused:
-        log_action("campaign_save", f"campaign:{campaign_id}", "refused", reason=refused.reason)
-        tell(refused.text(locale()), "danger")
+    except Refusal as refused:
+        tell_refusal("campaign_save", f"campaign:{campaign_id}", refused)
         return to_page(campaign_id)
     log_action("campaign_save", f"campaign:{campaign_id}", version=campaign.version + 1)
     tell(gettext("草稿已保存。检查无误后提交审批。"))

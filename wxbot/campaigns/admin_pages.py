@@ -7,11 +7,9 @@ from flask import Blueprint, redirect, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.campaigns.draft import DraftFaulty, Refused
-from wxbot.campaigns.launch import NotLaunchable
 from wxbot.campaigns.models import Campaign
-from wxbot.campaigns.switch import NotSwitchable
-from wxbot.staff.console import absent, guard, locale, log_action, me, now, one_or_404, runtime, tell
+from wxbot.staff.console import absent, guard, log_action, me, now, one_or_404, runtime, tell, tell_refusal
+from wxbot.text import Refusal
 
 blueprint = guard(Blueprint("campaigns", __name__))
 
@@ -40,12 +38,6 @@ def own_ids(session: Any) -> list[int] | None:
     )
 
 
-def in_language(sentence: str) -> str:
-    """One half of a sentence written as "中文 / English"."""
-    chinese, _, english = sentence.partition(" / ")
-    return (chinese if locale().startswith("zh") else english or chinese).strip()
-
-
 def to_page(campaign_id: int) -> BaseResponse:
     """Back to the campaign's page."""
     return redirect(url_for("campaigns.page", campaign_id=campaign_id), 303)
@@ -60,16 +52,8 @@ def act(campaign_id: int, action: str, done: str, verb: Callable[..., Any], *arg
     target = f"campaign:{campaign_id}"
     try:
         verb(runtime().database, campaign_id, me().id, now(), *args)
-    except Refused as refused:
-        log_action(action, target, "refused", reason=refused.reason, **detail)
-        tell(refused.text(locale()), "danger")
-    except (NotLaunchable, NotSwitchable) as refused:
-        log_action(action, target, "refused", reason="status", **detail)
-        tell(in_language(str(refused)), "danger")
-    except DraftFaulty as faulty:
-        log_action(action, target, "refused", reason="faults", fields=sorted({fault.field for fault in faulty.faults}))
-        for fault in faulty.faults:
-            tell(fault.text(locale()), "danger")
+    except Refusal as refused:
+        tell_refusal(action, target, refused, **detail)
     else:
         log_action(action, target, version=campaign.version, content=campaign.content_sha256, **detail)
         tell(done)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import ledger
 from wxbot.campaigns import listing, pool
-from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, in_language, own_ids, owner_filter
+from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
 from wxbot.campaigns.draft import tiers_of
 from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Lottery, Packet
 from wxbot.clock import SHANGHAI
@@ -39,10 +39,12 @@ from wxbot.staff.console import (
     one_or_404,
     role_required,
     runtime,
+    said,
     text,
 )
 from wxbot.staff.models import WATCHERS
-from wxbot.wechat.errors import ErrorRow, row_for
+from wxbot.text import Text
+from wxbot.wechat.errors import row_for
 
 LIVE = ("launching", "on", "off", "closing")
 GROUPS = {"all": (), "live": LIVE, "waiting": ("draft", "submitted", "approved"), "closed": ("closed",)}
@@ -71,9 +73,10 @@ def _balances(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
     return {account: found.get(account, 0) for account in ledger.ACCOUNTS}
 
 
-def _stop_row(line: MerchantLine | None) -> ErrorRow | None:
+def _stop_row(line: MerchantLine | None) -> Text | None:
     """What the code that stopped the merchant's line means."""
-    return row_for("pay", line.stopped_code) if line is not None and line.stopped_code else None
+    row = row_for("pay", line.stopped_code) if line is not None and line.stopped_code else None
+    return Text(row.zh, row.en) if row is not None else None
 
 
 def _overview() -> dict[str, Any]:
@@ -162,10 +165,10 @@ def _trouble(campaign: Campaign) -> tuple[str, str] | None:
         return None
     code, _, sentence = campaign.trouble.partition(" ")
     if code == "BUDGET_SPENT":
-        sentence = "预算已用完，不再下单 / The budget is spent, nothing more is ordered"
+        sentence = said(Text("预算已用完，不再下单", "The budget is spent, nothing more is ordered"))
     elif not locale().startswith("zh") and row_for("shake", code).is_known:
         sentence = row_for("shake", code).en
-    return code, in_language(sentence or code)
+    return code, sentence or code
 
 
 @blueprint.get("/campaigns/<int:campaign_id>")

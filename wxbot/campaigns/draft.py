@@ -16,27 +16,19 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import budget, ledger, lineage, refusals
+from wxbot import budget, ledger, lineage
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.split import PlannedAmount, Tier
 from wxbot.db import Database
-from wxbot.refusals import Fault, Faulty
+from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import move
 
 RESERVED = "reserved"
 UNRESERVED = "unreserved"
 """Kinds of the ledger entries that set a campaign's budget aside and give it back before a launch."""
-
-
-class DraftFaulty(Faulty):
-    """The draft cannot be taken; `faults` names every reason with its field."""
-
-
-class Refused(refusals.Refused):
-    """The campaign is not in a state, or the person not in a position, for this."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +66,11 @@ class Draft:
 
 
 def read(form: Mapping[str, Any], now: datetime) -> Draft:
-    """The draft in a console form. Raises DraftFaulty with every fault at once."""
+    """The draft in a console form. Raises Faulty with every fault at once."""
     values, faults = read_form(form)
     faults += faults_of(values, now)
     if faults:
-        raise DraftFaulty(faults)
+        raise Faulty(faults)
     return Draft(**values)
 
 
@@ -119,7 +111,7 @@ def content_sha256(campaign: Campaign) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _keyword_faults(session: Session, keyword: str, campaign_id: int | None) -> Iterable[Fault]:
+def _keyword_faults(session: Session, keyword: str, campaign_id: int | None) -> Iterable[Refusal]:
     if not keyword:
         return
     others = session.execute(
@@ -127,36 +119,38 @@ def _keyword_faults(session: Session, keyword: str, campaign_id: int | None) -> 
     )
     for other_id, name, taken in others:
         if other_id != campaign_id and taken.casefold() == keyword.casefold():
-            yield Fault("keyword", f"关键词已被活动“{name}”使用", f"The campaign “{name}” already uses this keyword")
+            yield fault("keyword", f"关键词已被活动“{name}”使用", f"The campaign “{name}” already uses this keyword")
             return
 
 
 def _own(session: Session, campaign_id: int) -> Campaign:
     campaign = session.get(Campaign, campaign_id, with_for_update=True)
     if campaign is None:
-        raise Refused("absent", "没有这个活动", "There is no such campaign")
+        raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
     return campaign
 
 
-def _moved_on(campaign: Campaign) -> Refused:
-    return Refused(
+def _moved_on(campaign: Campaign) -> Refusal:
+    return Refusal(
         "status",
-        "活动状态已经变化，请刷新页面后再试",
-        f"The campaign is {campaign.status} by now; reload the page and look again",
+        Text(
+            "活动状态已经变化，请刷新页面后再试",
+            f"The campaign is {campaign.status} by now; reload the page and look again",
+        ),
     )
 
 
 def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaign_id: int | None = None) -> int:
     """Write a new draft, or a draft again; returns the campaign's id.
 
-    Raises DraftFaulty with every fault named, Refused when the campaign is no longer a draft.
+    Raises Faulty with every fault named, Refusal when the campaign is no longer a draft.
     """
     values = {field.name: getattr(draft, field.name) for field in fields(draft)}
     faults = faults_of(values, now)
     with database.transaction() as session:
         faults += _keyword_faults(session, draft.keyword, campaign_id)
         if faults:
-            raise DraftFaulty(faults)
+            raise Faulty(faults)
         if campaign_id is None:
             campaign = Campaign(
                 id=budget.found(session, "campaign", draft.name), **_columns(draft), slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft",
@@ -179,7 +173,7 @@ def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaig
 def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -> str:
     """Hand a draft to a second person; returns the hash of its content, which the approver will approve.
 
-    Raises DraftFaulty when it no longer passes (the window may have passed since), Refused when it is no draft.
+    Raises Faulty when it no longer passes (the window may have passed since), Refusal when it is no draft.
     """
     with database.transaction() as session:
         campaign = _own(session, campaign_id)
@@ -188,7 +182,7 @@ def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -
         faults = faults_of(_values(campaign), now)
         faults += _keyword_faults(session, campaign.keyword, campaign_id)
         if faults:
-            raise DraftFaulty(faults)
+            raise Faulty(faults)
         sha256 = content_sha256(campaign)
         session.flush()
         if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "draft", "submitted",
@@ -205,8 +199,8 @@ def _values(campaign: Campaign) -> dict[str, Any]:
 def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, seen_sha256: str | None = None) -> None:
     """Approve what was submitted: opens its budget and posts merchant → reserved, once, however often it is clicked.
 
-    `seen_sha256` is the content the approver was shown. Raises Refused for the person who wrote or submitted it, for
-    content that differs from the submitted one, and when the campaign is not waiting for approval; DraftFaulty when
+    `seen_sha256` is the content the approver was shown. Raises Refusal for the person who wrote or submitted it, for
+    content that differs from the submitted one, and when the campaign is not waiting for approval; Faulty when
     time has overtaken it.
     """
     try:
@@ -215,7 +209,7 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
             _refuse_approval(session, campaign, staff_id, seen_sha256)
             faults = faults_of(_values(campaign), now)
             if faults:
-                raise DraftFaulty(faults)
+                raise Faulty(faults)
             if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "submitted", "approved",
                         approved_by=staff_id, updated_at=now):  # fmt: skip
                 raise _moved_on(campaign)
@@ -225,32 +219,35 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
             if ledger.post(session, [posting], now) != 1:
                 raise _moved_on(campaign)
     except IntegrityError as error:
-        raise Refused("status", "活动已被其他人处理，请刷新页面", "Someone else was faster; reload the page") from error
+        raise Refusal(
+            "status", Text("活动已被其他人处理，请刷新页面", "Someone else was faster; reload the page")
+        ) from error
 
 
 def _refuse_approval(session: Session, campaign: Campaign, staff_id: int, seen_sha256: str | None) -> None:
     if lineage.is_frozen(session):
-        raise Refused("frozen", lineage.FROZEN_ZH, lineage.FROZEN_EN)
+        raise Refusal("frozen", lineage.FROZEN)
     if campaign.status != "submitted":
         raise _moved_on(campaign)
     if staff_id in (campaign.submitted_by, campaign.created_by):
-        raise Refused(
+        raise Refusal(
             "four_eyes",
-            "不能审批自己创建或提交的活动，请另一位同事审批",
-            "You wrote or submitted this campaign; a second person must approve it",
+            Text(
+                "不能审批自己创建或提交的活动，请另一位同事审批",
+                "You wrote or submitted this campaign; a second person must approve it",
+            ),
         )
     if campaign.content_sha256 != content_sha256(campaign) or seen_sha256 not in (None, campaign.content_sha256):
-        raise Refused(
+        raise Refusal(
             "content",
-            "内容与提交时不一致，请退回后重新提交",
-            "The content differs from what was submitted; send it back",
+            Text("内容与提交时不一致，请退回后重新提交", "The content differs from what was submitted; send it back"),
         )
 
 
 def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Make a submitted or approved (not launched) campaign a draft again; money set aside for it is given back.
 
-    Raises Refused when it is neither.
+    Raises Refusal when it is neither.
     """
     with database.transaction() as session:
         campaign = _own(session, campaign_id)
@@ -275,7 +272,7 @@ def copy(database: Database, campaign_id: int, staff_id: int, now: datetime) -> 
     with database.transaction() as session:
         source = session.get(Campaign, campaign_id)
         if source is None:
-            raise Refused("absent", "没有这个活动", "There is no such campaign")
+            raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
         columns = _columns(draft_of(source)) | {"keyword": "", "name": f"{source.name[:36]} 副本"}
         campaign = Campaign(
             id=budget.found(session, "campaign", columns["name"]), **columns, slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft", version=1,

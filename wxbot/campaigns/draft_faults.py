@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
-from wxbot.refusals import Fault
+from wxbot.text import Refusal, fault
 from wxbot.wechat import limits
 
 Values = Mapping[str, Any]
@@ -48,42 +48,42 @@ _INDUCED = (
 _IMPOSTOR = re.compile(r"微信官方|腾讯官方|微信支付官方|微信团队|(?:微信|腾讯)(?:公司)?主办")
 
 
-def _window(values: Values, now: datetime) -> Iterator[Fault]:
+def _window(values: Values, now: datetime) -> Iterator[Refusal]:
     begin_at, end_at = values.get("begin_at"), values.get("end_at")
     if end_at is not None and end_at <= now:
-        yield Fault("end_at", "结束时间已经过去，请选择将来的时间", "The end has passed; choose a time in the future")
+        yield fault("end_at", "结束时间已经过去，请选择将来的时间", "The end has passed; choose a time in the future")
     if begin_at is None or end_at is None:
         return
     if begin_at >= end_at:
-        yield Fault("end_at", "结束时间必须晚于开始时间", "The end must be later than the beginning")
+        yield fault("end_at", "结束时间必须晚于开始时间", "The end must be later than the beginning")
     elif end_at - begin_at > timedelta(seconds=limits.LOTTERY_SPAN_S):
         days = limits.LOTTERY_SPAN_S // limits.DAY_S
-        yield Fault(
+        yield fault(
             "end_at", f"微信限制一个活动最长 {days} 天", f"WeChat allows a campaign to last at most {days} days"
         )
     if begin_at < now - timedelta(days=1):
-        yield Fault("begin_at", "开始时间早已过去，请重新选择", "The beginning is long past; choose it again")
+        yield fault("begin_at", "开始时间早已过去，请重新选择", "The beginning is long past; choose it again")
 
 
-def _hours(values: Values, _now: datetime) -> Iterator[Fault]:
+def _hours(values: Values, _now: datetime) -> Iterator[Refusal]:
     daily_from, daily_until = values.get("daily_from"), values.get("daily_until")
     if daily_from is not None and daily_until is not None and daily_from >= daily_until:
-        yield Fault(
+        yield fault(
             "daily_until", "每日结束时间必须晚于每日开始时间", "The daily end must be later than the daily beginning"
         )
 
 
-def _amount(field: str, amount_fen: int, before_zh: str = "", before_en: str = "") -> Iterator[Fault]:
+def _amount(field: str, amount_fen: int, before_zh: str = "", before_en: str = "") -> Iterator[Refusal]:
     low, high = limits.PACKET_MIN_FEN, limits.PACKET_MAX_FEN
     if not low <= amount_fen <= high:
-        yield Fault(
+        yield fault(
             field,
             f"{before_zh}微信规定每个红包 {yuan(low)} 到 {yuan(high)} 元",
             f"{before_en}WeChat allows {yuan(low)} to {yuan(high)} yuan a packet",
         )
 
 
-def _amounts(values: Values, _now: datetime) -> Iterator[Fault]:
+def _amounts(values: Values, _now: datetime) -> Iterator[Refusal]:
     split = values.get("split")
     if split == "fixed" and "packet_fen" in values:
         yield from _amount("packet_amount", values["packet_fen"])
@@ -91,33 +91,33 @@ def _amounts(values: Values, _now: datetime) -> Iterator[Fault]:
         for number, tier in enumerate(values.get("tiers", ()), start=1):
             yield from _amount("tiers", tier.amount_fen, f"第 {number} 档:", f"Tier {number}: ")
             if tier.count < 1:
-                yield Fault("tiers", f"第 {number} 档的数量至少为 1", f"Tier {number} needs at least one packet")
+                yield fault("tiers", f"第 {number} 档的数量至少为 1", f"Tier {number} needs at least one packet")
             if len(tier.label) > TIER_LABEL_CHARS or _odd_characters(tier.label, ""):
-                yield Fault(
+                yield fault(
                     "tiers",
                     f"第 {number} 档的名称最多 {TIER_LABEL_CHARS} 个可见字符",
                     f"Tier {number}: the name has at most {TIER_LABEL_CHARS} visible characters",
                 )
         if "tiers" in values and not values["tiers"]:
-            yield Fault("tiers", "请至少填写一档红包", "Give at least one tier")
+            yield fault("tiers", "请至少填写一档红包", "Give at least one tier")
     if split == "random":
         for field, key in (("min_amount", "min_fen"), ("max_amount", "max_fen")):
             if key in values:
                 yield from _amount(field, values[key])
         if values.get("min_fen", 0) > values.get("max_fen", 0) and "max_fen" in values:
-            yield Fault("max_amount", "最大金额不能小于最小金额", "The largest amount cannot be below the smallest")
+            yield fault("max_amount", "最大金额不能小于最小金额", "The largest amount cannot be below the smallest")
 
 
-def _budget(values: Values, _now: datetime) -> Iterator[Fault]:
+def _budget(values: Values, _now: datetime) -> Iterator[Refusal]:
     budget_fen, count, split = values.get("budget_fen"), values.get("packet_count"), values.get("split")
     if count is not None and not 1 <= count <= limits.LOTTERY_TICKETS_MAX and not (split == "tiers" and count == 0):
         most = limits.LOTTERY_TICKETS_MAX
         field = "tiers" if split == "tiers" else "packet_count"
-        yield Fault(field, f"红包数量为 1 到 {most:,} 个（微信限制）", f"1 to {most:,} packets (WeChat's limit)")
+        yield fault(field, f"红包数量为 1 到 {most:,} 个（微信限制）", f"1 to {most:,} packets (WeChat's limit)")
     if budget_fen is None:
         return
     if not 0 < budget_fen <= BUDGET_MAX_FEN:
-        yield Fault(
+        yield fault(
             "budget",
             f"预算必须大于 0,不超过 {yuan(BUDGET_MAX_FEN)} 元",
             f"The budget is more than 0 and at most {yuan(BUDGET_MAX_FEN)} yuan",
@@ -128,7 +128,7 @@ def _budget(values: Values, _now: datetime) -> Iterator[Fault]:
     if split == "random" and "min_fen" in values and "max_fen" in values:
         low, high = values["min_fen"] * count, values["max_fen"] * count
         if not low <= budget_fen <= high and low <= high:
-            yield Fault(
+            yield fault(
                 "budget",
                 f"{count:,} 个红包合计应在 {yuan(low)} 到 {yuan(high)} 元之间，才能恰好分完预算",
                 f"{count:,} packets hold {yuan(low)} to {yuan(high)} yuan; only such a budget can be split exactly",
@@ -138,26 +138,26 @@ def _budget(values: Values, _now: datetime) -> Iterator[Fault]:
             split, budget_fen=budget_fen, packet_count=count, packet_fen=values["packet_fen"], tiers=values["tiers"]
         )
         if cost > budget_fen:
-            yield Fault(
+            yield fault(
                 "budget",
                 f"红包合计 {yuan(cost)} 元，超出预算",
                 f"The packets cost {yuan(cost)} yuan, more than the budget",
             )
 
 
-def _chances(values: Values, _now: datetime) -> Iterator[Fault]:
+def _chances(values: Values, _now: datetime) -> Iterator[Refusal]:
     if "odds_ppm" in values and not 1 <= values["odds_ppm"] <= 1_000_000:
-        yield Fault("odds", "中奖概率大于 0%，不超过 100%", "The odds are more than 0 % and at most 100 %")
+        yield fault("odds", "中奖概率大于 0%，不超过 100%", "The odds are more than 0 % and at most 100 %")
     for field in ("tries_per_person", "tries_per_day"):
         if field in values and not 1 <= values[field] <= TRIES_MAX:
-            yield Fault(field, f"次数为 1 到 {TRIES_MAX}", f"1 to {TRIES_MAX} tries")
+            yield fault(field, f"次数为 1 到 {TRIES_MAX}", f"1 to {TRIES_MAX} tries")
     if (
         values.get("tries_per_day", 0) > values.get("tries_per_person", TRIES_MAX)
         and values.get("tries_per_day", 0) <= TRIES_MAX
     ):
-        yield Fault("tries_per_day", "每人每日次数不能超过每人总次数", "Tries per day cannot exceed the tries in all")
+        yield fault("tries_per_day", "每人每日次数不能超过每人总次数", "Tries per day cannot exceed the tries in all")
     if values.get("expected_people", 0) > PEOPLE_MAX:
-        yield Fault("expected_people", f"预计人数不超过 {PEOPLE_MAX:,}", f"At most {PEOPLE_MAX:,} people")
+        yield fault("expected_people", f"预计人数不超过 {PEOPLE_MAX:,}", f"At most {PEOPLE_MAX:,} people")
 
 
 def _odd_characters(text: str, allowed: str) -> bool:
@@ -167,11 +167,11 @@ def _odd_characters(text: str, allowed: str) -> bool:
     )
 
 
-def _too_long(values: Values) -> Iterator[Fault]:
+def _too_long(values: Values) -> Iterator[Refusal]:
     for field, most in (("title", limits.LOTTERY_TITLE_WIDTH), ("description", limits.LOTTERY_DESC_WIDTH)):
         width = limits.text_width(values.get(field, ""))
         if width > most:
-            yield Fault(
+            yield fault(
                 field,
                 f"最多 {most // 2} 个汉字或 {most} 个字母（现在相当于 {width} 个字母）",
                 f"At most {most // 2} Chinese or {most} Latin characters (now {width} in Latin)",
@@ -183,7 +183,7 @@ def _too_long(values: Values) -> Iterator[Fault]:
     ):
         size = limits.byte_length(values.get(field, ""))
         if size > most:
-            yield Fault(
+            yield fault(
                 field,
                 f"最多 {most} 字节，约 {most // 3} 个汉字（现在 {size} 字节）",
                 f"At most {most} bytes, about {most // 3} Chinese characters (now {size})",
@@ -197,16 +197,16 @@ def _too_long(values: Values) -> Iterator[Fault]:
         ("rules", RULES_CHARS),
     ):
         if len(values.get(field, "")) > most:
-            yield Fault(field, f"最多 {most} 个字", f"At most {most} characters")
+            yield fault(field, f"最多 {most} 个字", f"At most {most} characters")
 
 
-def _texts(values: Values, _now: datetime) -> Iterator[Fault]:
+def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
     for field in (*_TEXTS, "rules"):
         text = values.get(field, "")
         if not text and field != "keyword":
-            yield Fault(field, "不能为空", "Must not be empty")
+            yield fault(field, "不能为空", "Must not be empty")
         if _odd_characters(text, "\n" if field == "rules" else ""):
-            yield Fault(
+            yield fault(
                 field,
                 "含有不可见的控制字符，请删除后重新输入",
                 "Contains invisible control characters; delete and type it again",
@@ -214,23 +214,23 @@ def _texts(values: Values, _now: datetime) -> Iterator[Fault]:
         for pattern in _INDUCED:
             found = pattern.search(text)
             if found:
-                yield Fault(
+                yield fault(
                     field,
                     f"“{found[0]}”属于诱导关注或诱导分享，微信会封禁；领取红包不能以关注、分享、邀请为条件",
                     f"“{found[0]}” makes following or sharing a condition; WeChat bans accounts for it. Take the condition away",
                 )
                 break
         if _IMPOSTOR.search(text):
-            yield Fault(
+            yield fault(
                 field, "不得让人误以为由微信或腾讯主办", "Must not suggest that WeChat or Tencent is the organiser"
             )
     yield from _too_long(values)
 
 
-def _places(values: Values, _now: datetime) -> Iterator[Fault]:
+def _places(values: Values, _now: datetime) -> Iterator[Refusal]:
     devices = values.get("device_ids", ())
     if len(devices) > DEVICES_MAX:
-        yield Fault("device_ids", f"最多 {DEVICES_MAX} 个设备", f"At most {DEVICES_MAX} beacons")
+        yield fault("device_ids", f"最多 {DEVICES_MAX} 个设备", f"At most {DEVICES_MAX} beacons")
     url = values.get("jump_url", "")
     if not url:
         return
@@ -240,18 +240,18 @@ def _places(values: Values, _now: datetime) -> Iterator[Fault]:
     except ValueError:
         is_web = False
     if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url) or _odd_characters(url, ""):
-        yield Fault(
+        yield fault(
             "jump_url",
             f"请填写 http(s):// 开头的网址，最多 {JUMP_URL_CHARS} 个字符",
             f"Give an address that begins with http(s)://, at most {JUMP_URL_CHARS} characters",
         )
 
 
-CHECKS: tuple[Callable[[Values, datetime], Iterator[Fault]], ...] = (
+CHECKS: tuple[Callable[[Values, datetime], Iterator[Refusal]], ...] = (
     _window, _hours, _amounts, _budget, _chances, _texts, _places,
 )  # fmt: skip
 
 
-def faults_of(values: Values, now: datetime) -> list[Fault]:
+def faults_of(values: Values, now: datetime) -> list[Refusal]:
     """Every fault of the values that are there; a missing value is skipped, because reading it already failed."""
-    return [fault for check in CHECKS for fault in check(values, now)]
+    return [each for check in CHECKS for each in check(values, now)]

@@ -9,21 +9,13 @@ from typing import Any
 from wxbot.campaigns.split import Tier
 from wxbot.clock import SHANGHAI
 from wxbot.money import NotMoney, parse_yuan
-from wxbot.refusals import Fault
+from wxbot.text import Refusal, fault
 
 TIER_ROWS_MAX = 20
 _TIME_OF_DAY = re.compile(r"^(\d{1,2}):(\d{2})$")
 _PERCENT = re.compile(r"^(\d{1,3})(?:\.(\d{1,4}))?$")
 _WHOLE = re.compile(r"^\d{1,9}$")
 _DEVICE = re.compile(r"^\d{1,12}$")
-
-
-class Slip(ValueError):
-    """One field cannot be read; carries the sentence in Chinese and English."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.zh, self.en = zh, en
 
 
 def tidy(text: str) -> str:
@@ -45,7 +37,8 @@ def read_yuan(text: str) -> int:
     try:
         return parse_yuan(text)
     except NotMoney as error:
-        raise Slip(
+        raise fault(
+            "",
             "请填写金额，单位元，最多两位小数，例如 1.68",
             "Give an amount in yuan with at most two decimals, such as 1.68",
         ) from error
@@ -55,7 +48,7 @@ def read_whole(text: str) -> int:
     """A whole number."""
     plain = _plain(text).replace(",", "")
     if not _WHOLE.fullmatch(plain):
-        raise Slip("请填写整数", "Give a whole number")
+        raise fault("", "请填写整数", "Give a whole number")
     return int(plain)
 
 
@@ -63,7 +56,8 @@ def read_odds(text: str) -> int:
     """Parts per million from percent with at most four decimals: '12.5' → 125000."""
     found = _PERCENT.fullmatch(_plain(text).removesuffix("%").strip())
     if found is None:
-        raise Slip(
+        raise fault(
+            "",
             "请填写百分数，最多四位小数，例如 30 或 0.0025",
             "Give a percentage with at most four decimals, such as 30 or 0.0025",
         )
@@ -75,13 +69,13 @@ def read_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(_plain(text))
     except ValueError as error:
-        raise Slip("请选择日期和时间（北京时间）", "Choose a date and time (Beijing time)") from error
+        raise fault("", "请选择日期和时间（北京时间）", "Choose a date and time (Beijing time)") from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=SHANGHAI)
     try:
         return moment.astimezone(UTC).replace(second=0, microsecond=0)
     except OverflowError as error:
-        raise Slip("日期超出范围", "The date is out of range") from error
+        raise fault("", "日期超出范围", "The date is out of range") from error
 
 
 def read_time_of_day(text: str) -> int:
@@ -89,7 +83,9 @@ def read_time_of_day(text: str) -> int:
     found = _TIME_OF_DAY.fullmatch(_plain(text))
     minutes = int(found[1]) * 60 + int(found[2]) if found and int(found[2]) < 60 else -1
     if not 0 <= minutes <= 1440:
-        raise Slip("请填写 00:00 到 24:00 之间的时间，例如 09:30", "Give a time between 00:00 and 24:00, such as 09:30")
+        raise fault(
+            "", "请填写 00:00 到 24:00 之间的时间，例如 09:30", "Give a time between 00:00 and 24:00, such as 09:30"
+        )
     return minutes
 
 
@@ -97,7 +93,8 @@ def read_devices(text: str) -> tuple[int, ...]:
     """Beacon numbers (device_id), separated by blanks, commas or new lines."""
     parts = re.split(r"[\s,;，；、]+", _plain(text))
     if any(part and not _DEVICE.fullmatch(part) for part in parts):
-        raise Slip(
+        raise fault(
+            "",
             "设备编号(device_id)只能是数字，用逗号或换行分开",
             "Beacon numbers (device_id) are digits, separated by commas or lines",
         )
@@ -121,10 +118,10 @@ def read_tiers(form: Mapping[str, Any]) -> tuple[Tier, ...]:
             continue
         try:
             tiers.append(Tier(tidy(row[0]) or f"{number}", read_yuan(row[1]), read_whole(row[2])))
-        except Slip as slip:
-            raise Slip(f"第 {number} 档:{slip.zh}", f"Tier {number}: {slip.en}") from slip
+        except Refusal as slip:
+            raise fault("tiers", f"第 {number} 档:{slip.text.zh}", f"Tier {number}: {slip.text.en}") from slip
     if len(tiers) > TIER_ROWS_MAX:
-        raise Slip(f"最多 {TIER_ROWS_MAX} 档", f"At most {TIER_ROWS_MAX} tiers")
+        raise fault("", f"最多 {TIER_ROWS_MAX} 档", f"At most {TIER_ROWS_MAX} tiers")
     return tuple(tiers)
 
 
@@ -165,23 +162,23 @@ SPLIT_READERS: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
 }
 
 
-def read_form(form: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+def read_form(form: Mapping[str, Any]) -> tuple[dict[str, Any], list[Refusal]]:
     """(values that could be read, faults of the others); a missing value always has a fault of its own."""
     values: dict[str, Any] = {"packet_fen": 0, "min_fen": 0, "max_fen": 0, "tiers": ()}
-    faults: list[Fault] = []
+    faults: list[Refusal] = []
 
     def take(field: str, key: str, read: Callable[[Any], Any], raw: Any) -> None:
         try:
             values[key] = read(raw)
-        except Slip as slip:
+        except Refusal as slip:
             values.pop(key, None)
-            faults.append(Fault(field, slip.zh, slip.en))
+            faults.append(fault(field, *slip.text))
 
     for field, (key, read, empty) in READERS.items():
         take(field, key, read, str(form.get(field, "")).strip() or empty)
     split = str(form.get("split", "fixed"))
     if split not in SPLIT_READERS:
-        faults.append(Fault("split", "请选择红包金额的分配方式", "Choose how the budget becomes packets"))
+        faults.append(fault("split", "请选择红包金额的分配方式", "Choose how the budget becomes packets"))
         return values, faults
     values["split"] = split
     for field, (key, read) in SPLIT_READERS[split].items():

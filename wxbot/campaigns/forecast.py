@@ -7,7 +7,7 @@ from typing import Any
 
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
-from wxbot.refusals import Fault
+from wxbot.text import Text
 from wxbot.wechat import limits
 
 TICKET_LIFE = timedelta(seconds=limits.TICKET_LIFE_S)
@@ -32,7 +32,7 @@ class Forecast:
     open_hours: float
     waves: int
     sold_out_percent: int | None
-    notes: tuple[Fault, ...]
+    notes: tuple[Text, ...]
 
 
 def open_hours(begin_at: Any, end_at: Any, daily_from: int, daily_until: int) -> float:
@@ -81,52 +81,51 @@ def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> For
     return Forecast(**(made.__dict__ | {"notes": tuple(_notes(made, people, per_day))}))
 
 
-def _notes(made: Forecast, people: int, per_day: int) -> list[Fault]:
+def _notes(made: Forecast, people: int, per_day: int) -> list[Text]:
     notes = []
     if made.spare_fen:
         left = yuan(made.spare_fen)
         notes.append(
-            Fault(
-                "budget",
+            Text(
                 f"预算比红包合计多 {left} 元，活动结束后退回",
                 f"{left} yuan of the budget is not in packets; it returns at the close",
             )
         )
     if made.order_days > 1:
         notes.append(
-            Fault(
-                "order", f"微信每天最多 {per_day:,} 个，备货需要 {made.order_days} 天，请尽早启动",
+            Text(
+                f"微信每天最多 {per_day:,} 个，备货需要 {made.order_days} 天，请尽早启动",
                 f"WeChat takes {per_day:,} packets a day: ordering needs {made.order_days} days, so launch early",
             )
-        )  # fmt: skip
+        )
     if made.waves > 1:
         notes.append(
-            Fault(
-                "waves", f"每个红包下单后 72 小时过期，系统会分约 {made.waves} 批按需备货，过期未领的自动重新下单",
+            Text(
+                f"每个红包下单后 72 小时过期，系统会分约 {made.waves} 批按需备货，过期未领的自动重新下单",
                 f"A ticket lives 72 hours: packets are ordered in about {made.waves} waves, and expired ones again",
             )
-        )  # fmt: skip
+        )
     if made.packets > limits.QUERYLOTTERY_PACKETS_MAX:
         most = limits.QUERYLOTTERY_PACKETS_MAX
         notes.append(
-            Fault(
-                "counters", f"超过 {most:,} 个红包后，微信不再提供抽奖统计，只能以本系统记录为准",
+            Text(
+                f"超过 {most:,} 个红包后，微信不再提供抽奖统计，只能以本系统记录为准",
                 f"Above {most:,} packets WeChat no longer gives its own counters; wxbot's records are all there is",
             )
-        )  # fmt: skip
+        )
     if made.sold_out_percent is not None:
         notes.append(
-            Fault(
-                "people", f"按预计人数，大约在活动进行到 {made.sold_out_percent}% 时抽完",
+            Text(
+                f"按预计人数，大约在活动进行到 {made.sold_out_percent}% 时抽完",
                 f"With that many people the packets are gone after about {made.sold_out_percent} % of the time",
             )
-        )  # fmt: skip
+        )
     elif people and made.expected_wins < made.packets:
         unused = made.packets - made.expected_wins
         notes.append(
-            Fault(
-                "people", f"按预计人数，大约有 {unused:,} 个红包没人抽到，会退回商户账户",
+            Text(
+                f"按预计人数，大约有 {unused:,} 个红包没人抽到，会退回商户账户",
                 f"With that many people about {unused:,} packets are not drawn; their money comes back",
             )
-        )  # fmt: skip
+        )
     return notes

@@ -20,6 +20,7 @@ from wxbot.campaigns.packets import plan_packets
 from wxbot.db import Database, changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move
 from wxbot.wechat.errors import WeChatError
 
@@ -29,24 +30,24 @@ PLAN_BATCH = 2000
 """Packets inserted in one transaction."""
 
 
-class NotLaunchable(Exception):
-    """The campaign is not approved, or its window is over; the text is a sentence for the marketer."""
-
-
 def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
-    """Start an approved campaign: one status change; the worker does the rest. Raises NotLaunchable."""
+    """Start an approved campaign: one status change; the worker does the rest. Raises Refusal."""
     with database.transaction() as session:
         campaign = session.get(Campaign, campaign_id)
         if lineage.is_frozen(session):
-            raise NotLaunchable(lineage.SENTENCE)
+            raise Refusal("frozen", lineage.FROZEN)
         if campaign is None or campaign.status != "approved":
-            raise NotLaunchable("活动还没有通过审批，不能启动 / the campaign is not approved yet")
+            raise Refusal("status", Text("活动还没有通过审批，不能启动", "the campaign is not approved yet"))
         if now >= campaign.end_at:
-            raise NotLaunchable("活动时间已经结束，请复制活动并修改时间 / its window is over; copy it with new dates")
+            raise Refusal(
+                "window", Text("活动时间已经结束，请复制活动并修改时间", "its window is over; copy it with new dates")
+            )
         if not move(
             session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now
         ):
-            raise NotLaunchable("活动刚刚被别人操作过，请刷新页面 / somebody else changed it, reload the page")
+            raise Refusal(
+                "status", Text("活动刚刚被别人操作过，请刷新页面", "somebody else changed it, reload the page")
+            )
 
 
 def active_campaigns(database: Database) -> list[int]:

@@ -5,11 +5,8 @@ from datetime import datetime
 from wxbot import lineage
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, CampaignStatus
 from wxbot.db import Database
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move
-
-
-class NotSwitchable(Exception):
-    """The campaign is not in a status that allows it; the text is a sentence for the marketer."""
 
 
 def _switch(
@@ -18,19 +15,24 @@ def _switch(
     before: tuple[CampaignStatus, ...],
     after: CampaignStatus,
     now: datetime,
-    sentence: str,
+    text: Text,
 ) -> None:
     with database.transaction() as session:
         for status in before:
             if move(session, Campaign, campaign_id, CAMPAIGN_NEXT, status, after, updated_at=now):
                 return
-    raise NotSwitchable(sentence)
+    raise Refusal("status", text)
 
 
 def pause(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Stop new draws: the draw gates see it within a second; what was already signed may still bind (F46)."""
     _switch(
-        database, campaign_id, ("on",), "off", now, "只有进行中的活动可以暂停 / only a running campaign can be paused"
+        database,
+        campaign_id,
+        ("on",),
+        "off",
+        now,
+        Text("只有进行中的活动可以暂停", "only a running campaign can be paused"),
     )
 
 
@@ -38,9 +40,14 @@ def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -
     """Let people draw again."""
     with database.reading() as session:
         if lineage.is_frozen(session):
-            raise NotSwitchable(lineage.SENTENCE)
+            raise Refusal("frozen", lineage.FROZEN)
     _switch(
-        database, campaign_id, ("off",), "on", now, "只有已暂停的活动可以恢复 / only a paused campaign can be resumed"
+        database,
+        campaign_id,
+        ("off",),
+        "on",
+        now,
+        Text("只有已暂停的活动可以恢复", "only a paused campaign can be resumed"),
     )
 
 
@@ -48,5 +55,5 @@ def close(database: Database, campaign_id: int, staff_id: int, now: datetime) ->
     """End the campaign for good: no new draws; the worker waits out what is loaded and returns what was reserved."""
     _switch(
         database, campaign_id, ("launching", "on", "off"), "closing", now,
-        "活动没有在进行，不能结束 / the campaign is not running, it cannot be closed",
+        Text("活动没有在进行，不能结束", "the campaign is not running, it cannot be closed"),
     )  # fmt: skip

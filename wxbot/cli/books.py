@@ -108,7 +108,7 @@ def _show_check(found: dict[str, int], differences: list[BillFinding]) -> None:
             "有规则被破坏：请先暂停发放（后台 → 订单 → 停止所有付款，或 wxbot payout stop），再查明原因。Rules are broken: stop payments first, then find out why."
         )
     for each in differences:
-        click.echo(f"\n✗ {each.zh}\n  {each.en}")
+        click.echo(f"\n✗ {each.text.zh}\n  {each.text.en}")
         rows = [
             (
                 line.id,
@@ -131,6 +131,6 @@ def _as_fields(finding: BillFinding) -> dict[str, Any]:
     names = ("id", "day", "kind", "amount_fen", "mch_billno", "line_key", "fault")
     lines = [{name: getattr(line, name) for name in names} for line in finding.lines]
     return {
-        "kind": finding.kind, "count": finding.count, "amount_fen": finding.amount_fen, "zh": finding.zh, "en": finding.en,
+        "kind": finding.kind, "count": finding.count, "amount_fen": finding.amount_fen, "zh": finding.text.zh, "en": finding.text.en,
         "lines": lines,
     }  # fmt: skip

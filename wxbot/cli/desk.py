@@ -12,19 +12,13 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from wxbot.backup.archive import BackupProblem
-from wxbot.campaigns.launch import NotLaunchable
-from wxbot.campaigns.switch import NotSwitchable
 from wxbot.cli.owner import refuse_other_than_owner
 from wxbot.db import DatabaseMissing
-from wxbot.orders.manual import NotSettleable
 from wxbot.private_servers import ServerProblem
-from wxbot.refusals import Refused
-from wxbot.replies.rules import BadRule
 from wxbot.runtime import Runtime
 from wxbot.settings import SettingsError, load_settings
 from wxbot.staff.audit import Actor
-from wxbot.staff.roster import StaffFaulty
+from wxbot.text import Refusal
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,17 +33,12 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
     def told(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (StaffFaulty, Refused) as error:
-            raise click.ClickException(f"{error.zh}\n{error.en}") from error
+        except Refusal as error:
+            raise click.ClickException(f"{error.text.zh}\n{error.text.en}") from error
         except (
             SettingsError,
-            NotLaunchable,
-            NotSwitchable,
-            BadRule,
             ServerProblem,
             DatabaseMissing,
-            BackupProblem,
-            NotSettleable,
         ) as error:
             raise click.ClickException(str(error)) from error
         except ProgrammingError as error:

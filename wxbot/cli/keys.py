@@ -31,7 +31,7 @@ def check(is_json: bool) -> None:
     elif stands in STANDINGS:
         click.echo(" ".join(STANDINGS[stands]))
     else:
-        raise click.ClickException(sentinel.SENTENCES[stands])
+        raise click.ClickException("\n".join(sentinel.SENTENCES[stands]))
     sys.exit(0 if stands in STANDINGS else 1)
 
 

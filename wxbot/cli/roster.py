@@ -11,11 +11,9 @@ from wxbot.clock import SHANGHAI
 from wxbot.db import changed
 from wxbot.people import marks, phones
 from wxbot.people import roster as book
-from wxbot.people.marks import BadMark
 from wxbot.people.models import Binding, PersonMark
 from wxbot.people.phones import BadPhone
 from wxbot.runtime import Runtime
-from wxbot.sheets import BadSheet
 from wxbot.staff import audit
 
 FATES_ZH = {"added": "新增", "changed": "更新", "back": "恢复", "same": "无变化", "again": "重复", "bad": "有误"}
@@ -38,14 +36,11 @@ def import_roster(file: Path, dry_run: bool) -> None:
     """Put the names and phones of an xlsx or csv FILE on the roster; bad rows are named and left out."""
     with (looking if dry_run else opened)() as runtime:
         now = runtime.clock.now()
-        try:
-            with runtime.database.reading() as session:
-                preview = book.look(session, runtime.vault, file.read_bytes())
-        except BadSheet as bad:
-            raise click.ClickException(f"{bad.zh}\n{bad.en}") from bad
+        with runtime.database.reading() as session:
+            preview = book.look(session, runtime.vault, file.read_bytes())
         for line in preview.lines:
             for fault in line.faults:
-                click.echo(f"第 {line.number} 行 row {line.number}: {fault.zh} / {fault.en}")
+                click.echo(f"第 {line.number} 行 row {line.number}: {fault.text}")
         click.echo("，".join(f"{FATES_ZH[fate]} {n}" for fate, n in sorted(preview.counts.items())))
         if dry_run or not preview.good:
             click.echo("没有改动。Nothing was changed.")
@@ -114,13 +109,10 @@ def put_mark(mark: str, subject: str, reason: str) -> None:
     kind, name = _kind(subject)
     with opened() as runtime:
         now = runtime.clock.now()
-        try:
-            with runtime.database.transaction() as session:
-                mark_id = marks.put(session, runtime.vault, mark, kind, name, reason, None, now)
-                detail = {"mark": mark, "kind": kind, "reason": reason}
-                audit.record(session, operator(), "person_mark", f"mark:{mark_id}", now, detail=detail)
-        except BadMark as bad:
-            raise click.ClickException(str(bad)) from bad
+        with runtime.database.transaction() as session:
+            mark_id = marks.put(session, runtime.vault, mark, kind, name, reason, None, now)
+            detail = {"mark": mark, "kind": kind, "reason": reason}
+            audit.record(session, operator(), "person_mark", f"mark:{mark_id}", now, detail=detail)
     click.echo("名单已更新。The list was updated.")
 
 

@@ -124,7 +124,7 @@ def confirm(login: str, password_stdin: bool) -> None:
             click.confirm("全部确认？Confirm all of them?", abort=True)
         confirmed, left = judge.confirm_all(runtime, judge.seal_of(proposals), actor, runtime.clock.now())
     for found_id, refused in left:
-        click.echo(f"#{found_id}: {refused.zh} / {refused.en}")
+        click.echo(f"#{found_id}: {refused.text}")
     click.echo(f"已确认 {confirmed} 笔。Confirmed: {confirmed}.")
 
 

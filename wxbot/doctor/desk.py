@@ -13,8 +13,8 @@ from wxbot.extras import install_line
 from wxbot.people.models import RosterEntry
 from wxbot.people.sms import NotDelivered, provider_of
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 from wxbot.vouchers import folders, photos, storage
-from wxbot.vouchers.refusals import Refused
 from wxbot.vouchers.storage import StorageProblem
 
 PROBE_SIDE = 80
@@ -149,7 +149,7 @@ def photo_reader(runtime: Runtime) -> Finding:
     Image.linear_gradient("L").resize((PROBE_SIDE, PROBE_SIDE)).save(drawn, "JPEG")
     try:
         read = photos.read(drawn.getvalue())
-    except Refused as refused:
+    except Refusal as refused:
         return bad(
             "处理照片的子进程没有正常工作", f"the program that reads photos failed: {refused.reason}",
             "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB", "look for photo_child_died in the log; is Pillow installed, are 512 MB of memory free?",

@@ -13,12 +13,11 @@ def secret_key(runtime: Runtime) -> Finding:
         return note("密钥还没有登记", "no secret key is remembered yet", "wxbot db upgrade")
     if stands == "ours":
         return good("密钥是这个数据库的", "the secret key is this database's")
-    zh, en = sentinel.SENTENCES[stands].split("\n")
     ways = {
         "foreign": ("恢复原来的 WXBOT_SECRET_KEY", "put the former WXBOT_SECRET_KEY back"),
         "former": ("wxbot keys rotate", "wxbot keys rotate"), "half": ("wxbot keys rotate", "wxbot keys rotate"),
     }  # fmt: skip
-    return bad(zh, en, *ways[stands])
+    return bad(*sentinel.SENTENCES[stands], *ways[stands])
 
 
 def former_keys(runtime: Runtime) -> Finding:

@@ -12,7 +12,7 @@ from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.clock import SHANGHAI
 from wxbot.draws.models import DrawCount
 from wxbot.draws.outcomes import SENTENCES, Outcome
-from wxbot.staff.console import guard, locale, now, role_required, runtime
+from wxbot.staff.console import guard, now, role_required, runtime, said
 from wxbot.staff.models import WATCHERS
 
 blueprint = guard(Blueprint("draw_charts", __name__))
@@ -31,8 +31,7 @@ def _totals(session: Session, campaign_id: int) -> dict[str, int]:
 
 
 def _title(outcome: str) -> str:
-    language = "zh" if locale().startswith("zh") else "en"
-    return SENTENCES[Outcome(outcome)][language].title if outcome in set(Outcome) else outcome
+    return said(SENTENCES[Outcome(outcome)][0]) if outcome in set(Outcome) else outcome
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/funnel")

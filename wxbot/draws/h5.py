@@ -24,7 +24,7 @@ from wxbot.draws.desk import Desk, desk_of
 from wxbot.draws.door import DrawDoor, language
 from wxbot.draws.models import Draw
 from wxbot.draws.outcomes import Outcome, sentence
-from wxbot.draws.words import Words
+from wxbot.draws.words import DrawPhrases
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.wechat import jssdk
@@ -51,11 +51,11 @@ def _runtime() -> Runtime:
 
 
 @blueprint.app_template_global("phone_words")
-def phone_words() -> Words:
+def phone_words() -> DrawPhrases:
     """The sentences in the language of the present request."""
-    words: Words | None = g.get("phone_words")
+    words: DrawPhrases | None = g.get("phone_words")
     if words is None:
-        words = g.phone_words = Words(
+        words = g.phone_words = DrawPhrases(
             language(request.query_string.decode("ascii", "ignore"), request.headers.get("Accept-Language", ""))
         )
     return words
@@ -131,7 +131,7 @@ def page(desk: Desk, board: Board) -> BaseResponse | str:
         },
         "oops": _spoken(Outcome.TRY_AGAIN),
     }  # fmt: skip
-    sentences = {name: sentence(Outcome(name), words.language).text for name in CLOSED_STATES}
+    sentences = {name: sentence(Outcome(name), words.language)[1] for name in CLOSED_STATES}
     return render_template(
         "h5/draw.html", board=board, state=state, mine=mine, refusal=refusal, sentences=sentences,
         zb_base=runtime.settings.zb_base, res_base=runtime.settings.res_base,

@@ -17,6 +17,7 @@ from wxbot.keys.columns import SEALED
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.settings import SettingsError
+from wxbot.text import Text
 from wxbot.vault import Vault
 
 log = get_logger(__name__)
@@ -92,21 +93,21 @@ def _sample(session: Session, table: Table, column: str) -> list[str]:
     return [found] if found else []
 
 
-SENTENCES: dict[Standing, str] = {
-    "foreign": (
+SENTENCES: dict[Standing, Text] = {
+    "foreign": Text(
         "WXBOT_SECRET_KEY 不是这个数据库的密钥：里面的手机号和票据用它打不开。请恢复原来的密钥；如果是要更换密钥，把原来的放进 "
-        "WXBOT_SECRET_KEY_OLD，然后运行 wxbot keys rotate\n"
+        "WXBOT_SECRET_KEY_OLD，然后运行 wxbot keys rotate",
         "WXBOT_SECRET_KEY is not the key of this database: the phones and tickets in it do not open. Put the former key back; to "
-        "change it, set WXBOT_SECRET_KEY_OLD to the former one and run: wxbot keys rotate"
+        "change it, set WXBOT_SECRET_KEY_OLD to the former one and run: wxbot keys rotate",
     ),
-    "former": (
-        "密钥正在更换：数据库仍由 WXBOT_SECRET_KEY_OLD 加密，请先运行 wxbot keys rotate\n"
-        "The key is being changed: the database is still sealed with WXBOT_SECRET_KEY_OLD; run first: wxbot keys rotate"
+    "former": Text(
+        "密钥正在更换：数据库仍由 WXBOT_SECRET_KEY_OLD 加密，请先运行 wxbot keys rotate",
+        "The key is being changed: the database is still sealed with WXBOT_SECRET_KEY_OLD; run first: wxbot keys rotate",
     ),
-    "half": (
-        "更换密钥没有做完，请用同样的 WXBOT_SECRET_KEY 和 WXBOT_SECRET_KEY_OLD 再运行一次 wxbot keys rotate\n"
+    "half": Text(
+        "更换密钥没有做完，请用同样的 WXBOT_SECRET_KEY 和 WXBOT_SECRET_KEY_OLD 再运行一次 wxbot keys rotate",
         "A change of the key was begun and not finished; run again, with the same WXBOT_SECRET_KEY and WXBOT_SECRET_KEY_OLD: "
-        "wxbot keys rotate"
+        "wxbot keys rotate",
     ),
 }
 """Why a start is refused, and what to do."""
@@ -120,7 +121,7 @@ def require(runtime: Runtime) -> None:
     with runtime.database.transaction() as session:
         stands = standing(session, runtime.vault, former_vault(runtime))
         if stands in SENTENCES:
-            raise KeyProblem(SENTENCES[stands])
+            raise KeyProblem("\n".join(SENTENCES[stands]))
         if stands == "new":
             write(session, runtime.vault.seal(TEXT), "", runtime.database.now(session))
 

@@ -16,15 +16,12 @@ from wxbot.money import yuan
 from wxbot.orders import bill_faults, limits, listing, manual, reconcile, words
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.export import csv_response
-from wxbot.orders.manual import NotSettleable
 from wxbot.orders.models import MARKED_AS, Mark, MerchantLine, Order
-from wxbot.orders.words import Said
 from wxbot.staff import audit, roster
 from wxbot.staff.console import (
     actor,
     guard,
     local,
-    locale,
     log_action,
     may,
     now,
@@ -32,9 +29,12 @@ from wxbot.staff.console import (
     one_or_404,
     role_required,
     runtime,
+    said,
     tell,
+    tell_refusal,
     text,
 )
+from wxbot.text import Refusal
 
 blueprint = guard(Blueprint("orders", __name__))
 
@@ -180,9 +180,9 @@ def mark(order_id: int) -> BaseResponse | tuple[str, int]:
     evidence = request.form.get("evidence", "").replace("\r\n", "\n")
     try:
         manual.mark(runtime().database, order_id, request.form.get("after", ""), evidence, actor(), now())
-    except NotSettleable as fault:
-        log_action("order_mark", f"order:{order_id}", "refused")
-        return _order_page(order_id, in_language(str(fault))), 422
+    except Refusal as refused:
+        log_action("order_mark", f"order:{order_id}", "refused", reason=refused.reason)
+        return _order_page(order_id, said(refused.text)), 422
     tell(gettext("已记录，等另一位财务确认后生效。"))
     return redirect(url_for("orders.order", order_id=order_id), 303)
 
@@ -214,16 +214,9 @@ def _decide(order_id: int, action: str) -> BaseResponse:
         else:
             manual.withdraw(runtime().database, mark_id, actor(), now())
             tell(gettext("处理意见已撤回。"), "warning")
-    except NotSettleable as fault:
-        log_action(action, f"order:{order_id}", "refused")
-        tell(in_language(str(fault)), "danger")
+    except Refusal as refused:
+        tell_refusal(action, f"order:{order_id}", refused)
     return redirect(url_for("orders.order", order_id=order_id), 303)
-
-
-def in_language(sentence: str) -> str:
-    """The half of a 'Chinese / English' sentence that this reader reads."""
-    chinese, _, english = sentence.partition(" / ")
-    return Said(chinese, english or chinese).within(locale())
 
 
 # --- the stop switch ----------------------------------------------------------------------------------------------
@@ -280,12 +273,6 @@ def request_of(order: Order) -> str:
     return json.dumps(json.loads(order.params), ensure_ascii=False, indent=2)
 
 
-@blueprint.app_template_filter("said")
-def said(sentence: Said) -> str:
-    """A sentence in the language of the reader."""
-    return sentence.within(locale())
-
-
 @blueprint.app_template_filter("channel_word")
 def channel_word(name: str) -> str:
     """What people call a channel, in the language of the reader; the console's catalogue has the English of its forms."""
@@ -295,4 +282,4 @@ def channel_word(name: str) -> str:
 @blueprint.app_template_filter("actor_word")
 def actor_word(name: str) -> str:
     """Who must act, in the language of the reader."""
-    return words.ACTORS[name].within(locale())
+    return said(words.ACTORS[name])

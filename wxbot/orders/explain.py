@@ -14,19 +14,24 @@ from wxbot import ledger
 from wxbot.db import Database, changed
 from wxbot.ledger import Posting
 from wxbot.orders.bill_faults import NOT_OURS
-from wxbot.orders.manual import EVIDENCE_MAX, EVIDENCE_MIN, NotSettleable, require_cashier
+from wxbot.orders.manual import EVIDENCE_MAX, EVIDENCE_MIN, require_cashier
 from wxbot.orders.models import BILL_NOTE_NEXT, BillLine, BillNote
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move, moving
 
 
 def state(database: Database, line_ids: Sequence[int], words: str, actor: Actor, now: datetime) -> list[int]:
-    """Say what these lines were; returns the statements' ids. A statement that still waits is replaced. Raises NotSettleable."""
+    """Say what these lines were; returns the statements' ids. A statement that still waits is replaced. Raises Refusal."""
     words = words.strip()
     if not EVIDENCE_MIN <= len(words) <= EVIDENCE_MAX:
-        raise NotSettleable(
-            f"请写明原因（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字） / write what it was, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters"
+        raise Refusal(
+            "evidence",
+            Text(
+                f"请写明原因（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
+                f"write what it was, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters",
+            ),
         )
     with database.transaction() as session:
         staff_id = require_cashier(session, actor)
@@ -46,16 +51,19 @@ def state(database: Database, line_ids: Sequence[int], words: str, actor: Actor,
 
 
 def agree(database: Database, note_ids: Sequence[int], actor: Actor, now: datetime) -> int:
-    """Agree to another cashier's statements: all of them, or none; returns how many lines are cleared up. Raises NotSettleable."""
+    """Agree to another cashier's statements: all of them, or none; returns how many lines are cleared up. Raises Refusal."""
     with database.transaction() as session:
         staff_id = require_cashier(session, actor)
         for note_id in sorted(set(note_ids)):
             note = session.get(BillNote, note_id)
             if note is None or note.status != "open":
-                raise NotSettleable(f"没有待确认的说明 {note_id} / there is no statement {note_id} that waits")
+                raise Refusal(
+                    "no_note", Text(f"没有待确认的说明 {note_id}", f"there is no statement {note_id} that waits")
+                )
             if note.stated_by == staff_id:
-                raise NotSettleable(
-                    "不能确认自己的说明，请另一位财务确认 / a second cashier must agree to your statement"
+                raise Refusal(
+                    "four_eyes",
+                    Text("不能确认自己的说明，请另一位财务确认", "a second cashier must agree to your statement"),
                 )
             _settle(session, note, staff_id, now)
         audit.record(
@@ -73,8 +81,12 @@ def waiting(session: Session, note_ids: Sequence[int]) -> Sequence[BillNote]:
 def _open_line(session: Session, line_id: int) -> BillLine:
     line = session.get(BillLine, line_id)
     if line is None or line.fault is None:
-        raise NotSettleable(
-            f"流水 {line_id} 不存在或没有差异，请看 wxbot ledger check / line {line_id} is unknown or has no fault: wxbot ledger check"
+        raise Refusal(
+            "line",
+            Text(
+                f"流水 {line_id} 不存在或没有差异，请看 wxbot ledger check",
+                f"line {line_id} is unknown or has no fault: wxbot ledger check",
+            ),
         )
     return line
 
@@ -86,7 +98,9 @@ def _settle(session: Session, note: BillNote, staff_id: int, now: datetime) -> N
         session, BillNote, note.id, BILL_NOTE_NEXT, "open", "agreed", agreed_by=staff_id, agreed_at=now
     )  # fmt: skip
     if not is_agreed or not changed(session, cleared):
-        raise NotSettleable(f"流水 {line.id} 刚刚有了变化，请重新查看 / line {line.id} has just changed: look again")
+        raise Refusal(
+            "moved", Text(f"流水 {line.id} 刚刚有了变化，请重新查看", f"line {line.id} has just changed: look again")
+        )
     if note.fault == NOT_OURS:
         debit, credit = ("external", "suspense") if line.kind == "income" else ("suspense", "external")
         ledger.post(session, [Posting("bill", f"explained:{line.id}", debit, credit, line.amount_fen)], now)

@@ -18,6 +18,7 @@ from wxbot.orders.models import MARK_NEXT, MARKED_AS, Evidence, Mark, Order
 from wxbot.orders.outcome import Ruling
 from wxbot.staff import audit, roster
 from wxbot.staff.audit import Actor
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move
 
 EVIDENCE_MIN = 10
@@ -27,22 +28,23 @@ EVIDENCE_MAX = 2000
 ROLE = "cashier"
 
 
-class NotSettleable(Exception):
-    """The mark or its confirmation is refused; the text is a sentence for the cashier."""
-
-
 def mark(database: Database, order_id: int, after: str, evidence: str, actor: Actor, now: datetime) -> int:
     """Say how a manual order ended (`received`, `returned` or `failed`) and why; returns the mark's id.
 
-    Nothing moves until a second cashier confirms it. Raises NotSettleable.
+    Nothing moves until a second cashier confirms it. Raises Refusal.
     """
     evidence = evidence.strip()
     if after not in MARKED_AS:
-        raise NotSettleable("结果只能是：已领取、已退回、已失败 / the end can be received, returned or failed")
+        raise Refusal(
+            "after", Text("结果只能是：已领取、已退回、已失败", "the end can be received, returned or failed")
+        )
     if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
-        raise NotSettleable(
-            f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字），例如资金账单的日期与流水号 / "
-            f"write the evidence, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters: the bill line's date and number"
+        raise Refusal(
+            "evidence",
+            Text(
+                f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字），例如资金账单的日期与流水号",
+                f"write the evidence, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters: the bill line's date and number",
+            ),
         )
     try:
         with database.transaction() as session:
@@ -58,24 +60,32 @@ def mark(database: Database, order_id: int, after: str, evidence: str, actor: Ac
             )
             return made.id
     except IntegrityError as error:
-        raise NotSettleable(
-            "这笔订单已有待确认的处理意见，请先确认或撤回 / this order has an open mark: confirm or withdraw it first"
+        raise Refusal(
+            "open_mark",
+            Text(
+                "这笔订单已有待确认的处理意见，请先确认或撤回",
+                "this order has an open mark: confirm or withdraw it first",
+            ),
         ) from error
 
 
 def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
-    """Confirm another cashier's mark: order, ledger and budget follow in one transaction. Raises NotSettleable."""
+    """Confirm another cashier's mark: order, ledger and budget follow in one transaction. Raises Refusal."""
     with database.transaction() as session:
         staff_id = require_cashier(session, actor)
         found = _open_mark(session, mark_id)
         if found.marked_by == staff_id:
-            raise NotSettleable("不能确认自己的处理意见，请另一位出纳确认 / a second cashier must confirm your mark")
+            raise Refusal(
+                "four_eyes", Text("不能确认自己的处理意见，请另一位出纳确认", "a second cashier must confirm your mark")
+            )
         order = _manual_order(session, found.order_id)
         verdict = Verdict(found.after, err_code=order.err_code)
         if outcome.apply(session, [Ruling(order, verdict)], now) != 1 or not move(
             session, Mark, mark_id, MARK_NEXT, "open", "confirmed", decided_by=staff_id, decided_at=now
         ):
-            raise NotSettleable("这笔订单刚刚有了新结果，请刷新页面 / the order has just changed; reload the page")
+            raise Refusal(
+                "moved", Text("这笔订单刚刚有了新结果，请刷新页面", "the order has just changed; reload the page")
+            )
         body = f"{found.after}; marked by staff {found.marked_by}, confirmed by staff {staff_id}: {found.evidence}"
         session.execute(insert(Evidence).values(order_id=order.id, kind="manual", body=body, at=now))
         audit.record(
@@ -84,12 +94,12 @@ def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> No
 
 
 def withdraw(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
-    """Take a mark back before it was confirmed; any cashier may, the one who made it too. Raises NotSettleable."""
+    """Take a mark back before it was confirmed; any cashier may, the one who made it too. Raises Refusal."""
     with database.transaction() as session:
         staff_id = require_cashier(session, actor)
         found = _open_mark(session, mark_id)
         if not move(session, Mark, mark_id, MARK_NEXT, "open", "withdrawn", decided_by=staff_id, decided_at=now):
-            raise NotSettleable("处理意见刚刚被处理，请刷新页面 / somebody else was faster; reload the page")
+            raise Refusal("status", Text("处理意见刚刚被处理，请刷新页面", "somebody else was faster; reload the page"))
         audit.record(session, actor, "order_withdraw", f"order:{found.order_id}", now, detail={"mark": mark_id})
 
 
@@ -99,22 +109,22 @@ def open_mark(session: Session, order_id: int) -> Mark | None:
 
 
 def require_cashier(session: Session, actor: Actor) -> int:
-    """The id of an active cashier (I16). Raises NotSettleable for anybody else, the command line included."""
+    """The id of an active cashier (I16). Raises Refusal for anybody else, the command line included."""
     staff_id = roster.id_of_active(session, actor.id, ROLE)
     if staff_id is None:
-        raise NotSettleable("只有在职的出纳可以处理 / only an active cashier may settle an order")
+        raise Refusal("role", Text("只有在职的出纳可以处理", "only an active cashier may settle an order"))
     return staff_id
 
 
 def _manual_order(session: Session, order_id: int) -> Order:
     order = session.scalar(select(Order).where(Order.id == order_id).with_for_update())
     if order is None or order.status != "manual":
-        raise NotSettleable("这笔订单不需要人工处理 / this order does not wait for a person")
+        raise Refusal("status", Text("这笔订单不需要人工处理", "this order does not wait for a person"))
     return order
 
 
 def _open_mark(session: Session, mark_id: int) -> Mark:
     found = session.scalar(select(Mark).where(Mark.id == mark_id).with_for_update())
     if found is None or found.status != "open":
-        raise NotSettleable("没有待确认的处理意见 / there is no such open mark")
+        raise Refusal("no_mark", Text("没有待确认的处理意见", "there is no such open mark"))
     return found

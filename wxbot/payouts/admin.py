@@ -15,7 +15,6 @@ from wxbot import sheets
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
-from wxbot.orders.admin import in_language
 from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, MerchantLine, Order
@@ -25,11 +24,10 @@ from wxbot.payouts import request as asking
 from wxbot.payouts.byhand import ByHand
 from wxbot.payouts.listing import Line, Sought
 from wxbot.payouts.models import Payout
-from wxbot.payouts.request import BadPayout
 from wxbot.people.models import Notice
-from wxbot.staff import audit, roster
+from wxbot.staff import roster
 from wxbot.staff.console import (
-    actor,
+    act,
     guard,
     log_action,
     me,
@@ -38,9 +36,12 @@ from wxbot.staff.console import (
     one_or_404,
     role_required,
     runtime,
+    said,
     tell,
+    tell_refusal,
     text,
 )
+from wxbot.text import Refusal, Text
 
 blueprint = guard(Blueprint("payouts", __name__))
 
@@ -98,7 +99,7 @@ def _openids(lines: Iterable[Line]) -> list[str]:
     return list(dict.fromkeys(line.payout.openid for line in lines))
 
 
-def _steps(lines: Sequence[Line], line: Any) -> dict[int, order_words.Said]:
+def _steps(lines: Sequence[Line], line: Any) -> dict[int, Text]:
     """Payout id → what happens to it next."""
     settings, moment = runtime().settings, now()
     return {each.payout.id: words.next_step(each.payout, each.order, line, settings, moment) for each in lines}
@@ -135,7 +136,7 @@ def payout(payout_id: int) -> str:
     )  # fmt: skip
 
 
-def _order_steps(orders: Iterable[Order], line: MerchantLine | None) -> dict[int, order_words.Said]:
+def _order_steps(orders: Iterable[Order], line: MerchantLine | None) -> dict[int, Text]:
     return {order.id: order_words.next_step(order, line, runtime().settings, now()) for order in orders}
 
 
@@ -183,18 +184,9 @@ def _exists(payout_id: int) -> Line:
 
 
 def _act(action: str, payout_id: int, verb: Callable[[Session], Any], done: str, kind: str = "success") -> BaseResponse:
-    """One effect with its line in the audit log; a refusal is told and logged."""
+    """One verb for a payout that exists."""
     _exists(payout_id)
-    target = f"payout:{payout_id}"
-    try:
-        with runtime().database.transaction() as session:
-            verb(session)
-            audit.record(session, actor(), action, target, now())
-    except BadPayout as refused:
-        log_action(action, target, "refused")
-        tell(in_language(str(refused)), "danger")
-    else:
-        tell(done, kind)
+    act(action, f"payout:{payout_id}", verb, done, kind)
     return _to_payout(payout_id)
 
 
@@ -216,7 +208,9 @@ def cancel(payout_id: int) -> BaseResponse:
 
     def verb(session: Session) -> None:
         if not asking.cancel(session, payout_id, now()):
-            raise BadPayout("已经发出或已了结，不能取消 / it was sent or is settled, and cannot be called off")
+            raise Refusal(
+                "status", Text("已经发出或已了结，不能取消", "it was sent or is settled, and cannot be called off")
+            )
 
     return _act("payout_cancel", payout_id, verb, gettext("已取消，没有付款。"), "warning")
 
@@ -230,7 +224,10 @@ def take_back(payout_id: int) -> BaseResponse:
         found = listing.find(session, payout_id)
         order = found.order if found is not None and found.payout.status == "ordered" else None
         if order is None or not want_back(session, order.id, now()):
-            raise BadPayout("这笔付款不能撤回：已有结果，或通道不支持 / it is settled, or its channel cannot take back")
+            raise Refusal(
+                "status",
+                Text("这笔付款不能撤回：已有结果，或通道不支持", "it is settled, or its channel cannot take back"),
+            )
 
     return _act("payout_take_back", payout_id, verb, gettext("已请求微信撤回；以微信的答复为准，对方可能已先确认收款。"), "warning")  # fmt: skip
 
@@ -257,9 +254,8 @@ def reissue(payout_id: int) -> BaseResponse:
     target = f"payout:{payout_id}"
     try:
         made = _twice(lambda session: byhand.reissue(session, runtime().settings, payout_id, me().id, now()))
-    except BadPayout as refused:
-        log_action("payout_reissue", target, "refused")
-        tell(in_language(str(refused)), "danger")
+    except Refusal as refused:
+        tell_refusal("payout_reissue", target, refused)
         return _to_payout(payout_id)
     log_action("payout_reissue", target, payout=made.id)
     tell(gettext("补发已登记，等另一位财务审批。"))
@@ -322,9 +318,9 @@ def create() -> BaseResponse | tuple[str, int]:
         made = _twice(lambda session: byhand.ask(session, runtime().settings, asked, me().id, now()))
     except NotMoney:
         return _form(form.get("form_token", "")[:80], gettext("请填写金额，最多两位小数。")), 422
-    except BadPayout as refused:
-        log_action("payout_ask", "", "refused")
-        return _form(form.get("form_token", "")[:80], in_language(str(refused))), 422
+    except Refusal as refused:
+        log_action("payout_ask", "", "refused", reason=refused.reason)
+        return _form(form.get("form_token", "")[:80], said(refused.text)), 422
     log_action("payout_ask", f"payout:{made.id}", amount_fen=made.amount_fen)
     if made.status == "requested":
         tell(gettext("已登记，等另一位财务审批。"))

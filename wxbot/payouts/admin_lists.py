@@ -13,15 +13,13 @@ from wxbot import sheets
 from wxbot.orders.export import csv_response
 from wxbot.payouts import list_check, list_results, list_rows, list_words, lists, programmes
 from wxbot.payouts.dry_run import dry_run
-from wxbot.payouts.lists import File
+from wxbot.payouts.lists import AlreadyUploaded, File
 from wxbot.payouts.models import ListRow, PayList, Programme
-from wxbot.payouts.refusals import Refused
-from wxbot.sheets import BadSheet
-from wxbot.staff import audit, roster
+from wxbot.staff import roster
 from wxbot.staff.console import (
     SMALL,
     absent,
-    actor,
+    act,
     guard,
     locale,
     log_action,
@@ -32,9 +30,12 @@ from wxbot.staff.console import (
     one_or_404,
     role_required,
     runtime,
+    said,
     tell,
+    tell_refusal,
     text,
 )
+from wxbot.text import Refusal
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
 """Largest body of the upload, the form around the file included; every other page keeps the small limit (S16)."""
@@ -124,14 +125,10 @@ def create() -> tuple[str, int] | BaseResponse:
     file = File(uploaded.read(), uploaded.filename[:300], text("name", 100))
     try:
         list_id = lists.upload(runtime(), file, number("programme") or 0, me().id, now())
-    except BadSheet as bad:
-        log_action("list_upload", "", "refused", reason="file")
-        return _upload_page(bad.zh if locale().startswith("zh") else bad.en), 422
-    except Refused as refused:
-        log_action(
-            "list_upload", f"list:{refused.list_id}" if refused.list_id else "", "refused", reason=refused.reason
-        )
-        return _upload_page(refused.text(locale()), refused.list_id), 409
+    except Refusal as refused:
+        known = refused.list_id if isinstance(refused, AlreadyUploaded) else None
+        log_action("list_upload", f"list:{known}" if known else "", "refused", reason=refused.reason)
+        return _upload_page(said(refused.text), known), 422 if refused.reason == "file" else 409
     log_action("list_upload", f"list:{list_id}")
     return _to_page(list_id)
 
@@ -207,19 +204,10 @@ def _to_page(list_id: int) -> BaseResponse:
 
 
 def _act(action: str, list_id: int, verb: Callable[[Session], Any], done: str, **detail: Any) -> BaseResponse:
-    """One effect with its line in the audit log; a refusal is told and logged."""
+    """One verb for a list that is theirs to see."""
     with runtime().database.reading() as session:
         _list_or_404(session, list_id)
-    target = f"list:{list_id}"
-    try:
-        with runtime().database.transaction() as session:
-            verb(session)
-            audit.record(session, actor(), action, target, now(), detail=detail)
-    except Refused as refused:
-        log_action(action, target, "refused", reason=refused.reason)
-        tell(refused.text(locale()), "danger")
-    else:
-        tell(done)
+    act(action, f"list:{list_id}", verb, done, **detail)
     return _to_page(list_id)
 
 
@@ -242,9 +230,8 @@ def submit(list_id: int) -> BaseResponse:
         _list_or_404(session, list_id)
     try:
         lists.submit(runtime(), list_id, now(), is_partial_meant=bool(request.form.get("skip_faulty")))
-    except Refused as refused:
-        log_action("list_submit", f"list:{list_id}", "refused", reason=refused.reason)
-        tell(refused.text(locale()), "danger")
+    except Refusal as refused:
+        tell_refusal("list_submit", f"list:{list_id}", refused)
     else:
         log_action("list_submit", f"list:{list_id}")
         tell(gettext("已提交，请另一位财务同事审批。"))

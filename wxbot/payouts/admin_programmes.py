@@ -14,10 +14,9 @@ from wxbot.orders.channels import DIRECT
 from wxbot.payouts import programmes
 from wxbot.payouts.models import BudgetChange, Programme
 from wxbot.payouts.programmes import TEXTS, Standing
-from wxbot.payouts.refusals import Refused
-from wxbot.refusals import Fault, Faulty
 from wxbot.staff import audit, roster
-from wxbot.staff.console import actor, guard, locale, log_action, me, now, one_or_404, role_required, runtime, tell
+from wxbot.staff.console import act, actor, guard, log_action, me, now, one_or_404, role_required, runtime, said, tell
+from wxbot.text import Faulty, Refusal
 
 blueprint = guard(Blueprint("programmes", __name__))
 
@@ -118,18 +117,18 @@ def update(programme_id: int) -> tuple[str, int] | BaseResponse:
         programmes.edit(runtime().database, programme_id, programmes.read(request.form), now())
     except Faulty as faulty:
         return _form_page(request.form, faulty.faults, programme), 422
-    except Refused as refused:
-        tell(refused.text(locale()), "danger")
+    except Refusal as refused:
+        tell(said(refused.text), "danger")
         return _form_page(request.form, (), programme), 409
     log_action("programme_save", f"programme:{programme_id}")
     tell(gettext("已保存。"))
     return _to_page(programme_id)
 
 
-def _form_page(form: Any, faults: Sequence[Fault], programme: Programme | None) -> str:
+def _form_page(form: Any, faults: Sequence[Refusal], programme: Programme | None) -> str:
     by_field: dict[str, list[str]] = {}
     for fault in faults:
-        by_field.setdefault(fault.field, []).append(fault.text(locale()))
+        by_field.setdefault(fault.field, []).append(said(fault.text))
     return render_template(
         "console/programme_form.html", form=form, faults=by_field, programme=programme, channels=DIRECT,
         default_channel=runtime().settings.payout_channel,
@@ -141,17 +140,8 @@ def _to_page(programme_id: int) -> BaseResponse:
 
 
 def _act(action: str, programme_id: int, verb: Callable[[Session], dict[str, Any]], done: str) -> BaseResponse:
-    """One effect with its line in the audit log, in one transaction; a refusal is told and logged."""
-    target = f"programme:{programme_id}"
-    try:
-        with runtime().database.transaction() as session:
-            detail = verb(session)
-            audit.record(session, actor(), action, target, now(), detail=detail)
-    except Refused as refused:
-        log_action(action, target, "refused", reason=refused.reason)
-        tell(refused.text(locale()), "danger")
-    else:
-        tell(done)
+    """One verb for a programme."""
+    act(action, f"programme:{programme_id}", verb, done)
     return _to_page(programme_id)
 
 
@@ -191,7 +181,7 @@ def ask_change(programme_id: int) -> BaseResponse:
         change_fen, note = programmes.read_change(request.form)
     except Faulty as faulty:
         for fault in faulty.faults:
-            tell(fault.text(locale()), "danger")
+            tell(said(fault.text), "danger")
         return _to_page(programme_id)
 
     def ask(session: Session) -> dict[str, Any]:

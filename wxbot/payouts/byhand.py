@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from wxbot.payouts import seek
 from wxbot.payouts.models import ManualRequest, Payout
-from wxbot.payouts.request import BadPayout, Claim, request
+from wxbot.payouts.request import Claim, request
 from wxbot.people import marks
 from wxbot.settings import Settings
+from wxbot.text import Refusal, Text
 
 REASON_MIN = 4
 REASON_MAX = 200
@@ -34,25 +35,28 @@ class ByHand:
 
 
 def ask(session: Session, settings: Settings, form: ByHand, staff_id: int, now: datetime) -> Payout:
-    """Write down a payout that a person asks for. Raises BadPayout; IntegrityError when the same form came in at once twice."""
+    """Write down a payout that a person asks for. Raises Refusal; IntegrityError when the same form came in at once twice."""
     reason = form.reason.strip()
     if not TOKEN_MIN <= len(form.form_token) <= TOKEN_MAX:
-        raise BadPayout("页面已过期，请重新打开再填一次 / the page is out of date; open it again")
+        raise Refusal("page", Text("页面已过期，请重新打开再填一次", "the page is out of date; open it again"))
     if not REASON_MIN <= len(reason) <= REASON_MAX:
-        raise BadPayout(
-            f"请写明原因（{REASON_MIN} 至 {REASON_MAX} 字） / say why, in {REASON_MIN} to {REASON_MAX} characters"
+        raise Refusal(
+            "note",
+            Text(
+                f"请写明原因（{REASON_MIN} 至 {REASON_MAX} 字）", f"say why, in {REASON_MIN} to {REASON_MAX} characters"
+            ),
         )
     if not seek.is_known(session, form.openid):
-        raise BadPayout("请先查找并选定收款人 / look for the person first and choose one")
+        raise Refusal("person", Text("请先查找并选定收款人", "look for the person first and choose one"))
     if marks.is_blocked(session, form.openid):
-        raise BadPayout("此人在黑名单中，不能付款 / this person is on the block list")
+        raise Refusal("blocked", Text("此人在黑名单中，不能付款", "this person is on the block list"))
     asked = session.scalar(select(ManualRequest).where(ManualRequest.form_token == form.form_token))
     if asked is None:
         asked = ManualRequest(form_token=form.form_token, reason=reason, made_by=staff_id, made_at=now)
         session.add(asked)
         session.flush()
     elif asked.made_by != staff_id:
-        raise BadPayout("页面已过期，请重新打开再填一次 / the page is out of date; open it again")
+        raise Refusal("page", Text("页面已过期，请重新打开再填一次", "the page is out of date; open it again"))
     claim = Claim(
         "manual", asked.id, form.programme_id, form.openid, form.amount_fen, note=reason, channel=form.channel,
         created_by=staff_id,
@@ -63,13 +67,15 @@ def ask(session: Session, settings: Settings, form: ByHand, staff_id: int, now: 
 def reissue(session: Session, settings: Settings, payout_id: int, staff_id: int, now: datetime) -> Payout:
     """Owe a returned or failed payout once more, to be approved by a second person whatever its amount (money F83).
 
-    Asking again gives the payout that is there already. Raises BadPayout; IntegrityError when two asked at once.
+    Asking again gives the payout that is there already. Raises Refusal; IntegrityError when two asked at once.
     """
     old = session.get(Payout, payout_id)
     if old is None or old.status not in REISSUED:
-        raise BadPayout("只有已退回或失败的付款可以补发 / only what was returned or failed can be issued again")
+        raise Refusal(
+            "status", Text("只有已退回或失败的付款可以补发", "only what was returned or failed can be issued again")
+        )
     if marks.is_blocked(session, old.openid):
-        raise BadPayout("此人在黑名单中，不能付款 / this person is on the block list")
+        raise Refusal("blocked", Text("此人在黑名单中，不能付款", "this person is on the block list"))
     claim = Claim(
         "reissue", old.id, old.programme_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
         texts=dict(old.texts), created_by=staff_id,

@@ -39,7 +39,7 @@ class Candidate:
 
 
 def read(raw: bytes, settings: Settings) -> list[Candidate]:
-    """Every row of the file. Raises sheets.BadSheet for a file that is no list."""
+    """Every row of the file. Raises Refusal for a file that is no list."""
     return [_candidate(row, settings) for row in sheets.read(raw, COLUMNS, NEEDS).rows]
 
 

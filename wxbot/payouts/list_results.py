@@ -12,17 +12,18 @@ from wxbot.orders.models import Order
 from wxbot.orders.words import meaning_of
 from wxbot.payouts.list_words import fault_text, hold_text, status_text
 from wxbot.payouts.models import ListRow, Payout
+from wxbot.text import Text
 
 EXPORT_BATCH = 1_000
 HEADER_ZH = ("行", "姓名", "手机号", "openid", "金额", "备注", "结果", "原因", "商户单号")
 HEADER_EN = ("row", "name", "phone", "openid", "amount", "note", "result", "reason", "order number")
 
 
-STAGES: dict[str, tuple[str, str]] = {
-    "planned": ("等待发送", "waits to be sent"),
-    "accepted": ("等待领取", "waits to be taken"),
-    "unknown": ("结果未知，正在查询", "the outcome is open and asked for"),
-    "manual": ("待人工处理", "needs a person"),
+STAGES: dict[str, Text] = {
+    "planned": Text("等待发送", "waits to be sent"),
+    "accepted": Text("等待领取", "waits to be taken"),
+    "unknown": Text("结果未知，正在查询", "the outcome is open and asked for"),
+    "manual": Text("待人工处理", "needs a person"),
 }
 """Status of an order that is under way → what a row says of it."""
 
@@ -57,7 +58,7 @@ class Result:
             return ""
         parts = []
         if self.payout.status == "ordered" and self.order is not None and self.order.status in STAGES:
-            parts.append(STAGES[self.order.status][0 if locale.startswith("zh") else 1])
+            parts.append(STAGES[self.order.status].within(locale))
         code = (self.order.err_code if self.order is not None else None) or self.payout.err_code
         if code:
             parts.append(meaning_of(self.payout.channel, code).said.within(locale))

@@ -16,9 +16,10 @@ from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.payouts.list_words import store
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Payout, Programme
-from wxbot.payouts.request import BadPayout, Claim, request
+from wxbot.payouts.request import Claim, request
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Refusal
 from wxbot.transitions import move
 
 log = get_logger(__name__)
@@ -87,8 +88,8 @@ def _request_row(session: Session, settings: Settings, pay_list: PayList, row: L
     )  # fmt: skip
     try:
         row.payout_id = request(session, settings, claim, now).id
-    except BadPayout as refusal:
-        row.fault = store("refused", str(refusal).partition(" / ")[0])
+    except Refusal as refusal:
+        row.fault = store("refused", refusal.text.zh)
 
 
 # --- progress -----------------------------------------------------------------------------------------------------

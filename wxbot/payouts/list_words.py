@@ -5,75 +5,72 @@ A row stores a fault as `code` or `code:detail`; the sentence is made here when 
 
 from wxbot import sheets
 from wxbot.payouts.models import HOLDS, PAYOUT_STATUSES
+from wxbot.text import Text
 
 FAULT_CHARS = 100
 
-FAULTS: dict[str, tuple[str, str]] = {
-    "no_person": ("没有 openid，也没有手机号", "neither an openid nor a phone"),
-    "bad_openid": ("openid 格式不对", "this is no openid"),
-    "bad_phone": ("手机号格式不对", "this is no mobile number"),
-    "no_amount": ("没有金额", "no amount"),
-    "bad_amount": ("金额看不懂：{detail}（单位元，最多两位小数）", "not an amount: {detail} (yuan, at most two decimals)"),
-    "below_min": ("低于每笔最低 {detail} 元", "below the least of one payout, {detail} yuan"),
-    "above_max": ("高于每笔最高 {detail} 元", "above the most of one payout, {detail} yuan"),
-    "duplicate": ("和第 {detail} 行是同一个人", "the same person as in row {detail}"),
-    "unbound": ("手机号还没有绑定，请本人先在公众号里绑定", "nobody has bound this phone yet; the person must bind it first"),
-    "held": ("手机号的绑定还在等审核", "the binding of this phone waits for a reviewer"),
-    "other_person": ("手机号绑定的是另一个 openid", "the phone is bound to another openid"),
-    "blocked": ("在黑名单中", "on the blocklist"),
-    "needs_binding": ("本项目要求绑定手机号，此人没有绑定", "the programme asks for a bound phone; this person has none"),
-    "month_limit": ("超过本项目每人每月的上限，本月还可付 {detail} 元", "above the person's limit of this month; {detail} yuan are left of it"),
-    "cell": ("{detail}", "{detail}"),
-    "refused": ("{detail}", "{detail}"),
+FAULTS: dict[str, Text] = {
+    "no_person": Text("没有 openid，也没有手机号", "neither an openid nor a phone"),
+    "bad_openid": Text("openid 格式不对", "this is no openid"),
+    "bad_phone": Text("手机号格式不对", "this is no mobile number"),
+    "no_amount": Text("没有金额", "no amount"),
+    "bad_amount": Text("金额看不懂：{detail}（单位元，最多两位小数）", "not an amount: {detail} (yuan, at most two decimals)"),
+    "below_min": Text("低于每笔最低 {detail} 元", "below the least of one payout, {detail} yuan"),
+    "above_max": Text("高于每笔最高 {detail} 元", "above the most of one payout, {detail} yuan"),
+    "duplicate": Text("和第 {detail} 行是同一个人", "the same person as in row {detail}"),
+    "unbound": Text("手机号还没有绑定，请本人先在公众号里绑定", "nobody has bound this phone yet; the person must bind it first"),
+    "held": Text("手机号的绑定还在等审核", "the binding of this phone waits for a reviewer"),
+    "other_person": Text("手机号绑定的是另一个 openid", "the phone is bound to another openid"),
+    "blocked": Text("在黑名单中", "on the blocklist"),
+    "needs_binding": Text("本项目要求绑定手机号，此人没有绑定", "the programme asks for a bound phone; this person has none"),
+    "month_limit": Text("超过本项目每人每月的上限，本月还可付 {detail} 元", "above the person's limit of this month; {detail} yuan are left of it"),
+    "cell": Text("{detail}", "{detail}"),
+    "refused": Text("{detail}", "{detail}"),
 }  # fmt: skip
 """Code → sentence, in Chinese and English."""
 
-WARNINGS: dict[str, tuple[str, str]] = {
-    "paid_lately": ("24 小时内已有一笔同样金额的付款", "was paid the same amount within 24 hours"),
-    "other_list": ("24 小时内另一份名单里也有同样的一笔", "stands with the same amount in another list of the last 24 hours"),
-    "other_name": ("名单里的姓名和绑定的姓名不一样", "the name differs from that of the binding"),
-    "stranger": ("这个 openid 从未关注过本号", "this openid never followed the account"),
+WARNINGS: dict[str, Text] = {
+    "paid_lately": Text("24 小时内已有一笔同样金额的付款", "was paid the same amount within 24 hours"),
+    "other_list": Text("24 小时内另一份名单里也有同样的一笔", "stands with the same amount in another list of the last 24 hours"),
+    "other_name": Text("名单里的姓名和绑定的姓名不一样", "the name differs from that of the binding"),
+    "stranger": Text("这个 openid 从未关注过本号", "this openid never followed the account"),
 }  # fmt: skip
 """Code → sentence: the row is paid all the same."""
 
-COLUMN_WORDS = {"openid": ("openid", "openid"), "phone": ("手机号", "phone"), "name": ("姓名", "name"), "amount": ("金额", "amount"),
-                "note": ("备注", "note")}  # fmt: skip
+COLUMN_WORDS = {"openid": Text("openid", "openid"), "phone": Text("手机号", "phone"), "name": Text("姓名", "name"), "amount": Text("金额", "amount"),
+                "note": Text("备注", "note")}  # fmt: skip
 
-STATUS_WORDS: dict[str, tuple[str, str]] = {
-    "requested": ("待审批", "waits for approval"),
-    "approved": ("排队中", "queued"),
-    "ordered": ("付款中", "being paid"),
-    "paid": ("已领取", "received"),
-    "returned": ("已退回", "returned"),
-    "failed": ("失败", "failed"),
-    "cancelled": ("已取消", "cancelled"),
-    "faulty": ("不付款", "not paid"),
-    "planned": ("未开始", "not begun"),
+STATUS_WORDS: dict[str, Text] = {
+    "requested": Text("待审批", "waits for approval"),
+    "approved": Text("排队中", "queued"),
+    "ordered": Text("付款中", "being paid"),
+    "paid": Text("已领取", "received"),
+    "returned": Text("已退回", "returned"),
+    "failed": Text("失败", "failed"),
+    "cancelled": Text("已取消", "cancelled"),
+    "faulty": Text("不付款", "not paid"),
+    "planned": Text("未开始", "not begun"),
 }
 """Status of a row's payout (or of a row without one) → word."""
 
-HOLD_WORDS: dict[str, tuple[str, str]] = {
-    "budget": ("预算已用完", "the budget is used up"),
-    "blocked": ("在黑名单中", "on the blocklist"),
-    "unbound": ("没有绑定手机号", "no phone is bound"),
-    "closed": ("项目已关闭", "the programme is closed"),
-    "found": (
+HOLD_WORDS: dict[str, Text] = {
+    "budget": Text("预算已用完", "the budget is used up"),
+    "blocked": Text("在黑名单中", "on the blocklist"),
+    "unbound": Text("没有绑定手机号", "no phone is bound"),
+    "closed": Text("项目已关闭", "the programme is closed"),
+    "found": Text(
         "恢复的数据库丢失了一笔可能就是它的付款，等财务在“解冻”页面认定",
         "a restored database had lost a payment that may be this one; cashiers must judge it (Thaw)",
     ),
-    "bill": (
+    "bill": Text(
         "恢复数据库之后，等丢失的那几天的资金账单读完",
         "after a restore it waits until the fund bills of the lost days are read",
     ),
-    "texts": (
+    "texts": Text(
         "微信不接受它的文案或金额，请检查设置",
         "WeChat would refuse its texts or its amount; check the settings",
     ),
 }
-
-
-def _pick(words: tuple[str, str], locale: str) -> str:
-    return words[0] if locale.startswith("zh") else words[1]
 
 
 def code_of(fault: str) -> str:
@@ -94,25 +91,35 @@ def fault_text(fault: str, locale: str) -> str:
     if code == "cell":
         column, _, name = detail.partition(":")
         cell = sheets.CELL_FAULTS.get(name)
-        said = (cell.zh if locale.startswith("zh") else cell.en) if cell else name
-        detail = f"{_pick(COLUMN_WORDS.get(column, (column, column)), locale)}：{said}"
+        said = cell.text.within(locale) if cell else name
+        detail = f"{COLUMN_WORDS.get(column, Text(column, column)).within(locale)}：{said}"
     words = FAULTS.get(code)
-    return _pick(words, locale).replace("{detail}", detail) if words else fault
+    return words.within(locale).replace("{detail}", detail) if words else fault
 
 
 def warning_text(code: str, locale: str) -> str:
     """The sentence of a warning."""
-    return _pick(WARNINGS[code], locale)
+    return WARNINGS[code].within(locale)
+
+
+def status_word(status: str) -> Text:
+    """The word of a row's or a payout's status."""
+    return STATUS_WORDS.get(status, Text(status, status))
+
+
+def hold_word(hold: str) -> Text:
+    """Why an approved payout waits."""
+    return HOLD_WORDS.get(hold, Text(hold, hold))
 
 
 def status_text(status: str, locale: str) -> str:
     """The word of a row's status."""
-    return _pick(STATUS_WORDS.get(status, (status, status)), locale)
+    return status_word(status).within(locale)
 
 
 def hold_text(hold: str | None, locale: str) -> str:
     """Why an approved payout waits; '' when nothing holds it."""
-    return _pick(HOLD_WORDS.get(hold, (hold, hold)), locale) if hold else ""
+    return hold_word(hold).within(locale) if hold else ""
 
 
 _MISSING = (PAYOUT_STATUSES.keys() - STATUS_WORDS.keys()) | (HOLDS.keys() - HOLD_WORDS.keys())

@@ -19,12 +19,13 @@ from wxbot.money import yuan
 from wxbot.payouts import list_check, list_read, list_rows, programmes
 from wxbot.payouts.list_read import Candidate
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Programme
-from wxbot.payouts.refusals import Refused, moved_on
+from wxbot.payouts.programmes import moved_on
 from wxbot.payouts.request import TEXTS
 from wxbot.people import phones
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.sheets import plain_name
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move
 from wxbot.vault import Vault
 
@@ -43,11 +44,19 @@ class File:
     name: str
 
 
+class AlreadyUploaded(Refusal):
+    """The file was taken before; carries the list it became."""
+
+    def __init__(self, text: Text, list_id: int) -> None:
+        super().__init__("known_file", text)
+        self.list_id = list_id
+
+
 def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: datetime) -> int:
     """Read a file into a draft; returns the list's id. All rows are kept or none (F81).
 
-    Raises sheets.BadSheet for a file that is no list, and Refused for one that was uploaded before (with the id of that
-    list) or a programme that takes no payouts.
+    Raises AlreadyUploaded for a file that was uploaded before, and Refusal for one that is no list or a programme
+    that takes no payouts.
     """
     sha256 = hashlib.sha256(file.raw).hexdigest()
     rows = list_read.read(file.raw, runtime.settings)
@@ -58,7 +67,7 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
             _refuse_known(session, sha256)
             programme = session.get(Programme, programme_id)
             if programme is None or not programme.is_open:
-                raise Refused("programme", "请选择一个开放的项目", "Choose a programme that is open")
+                raise Refusal("programme", Text("请选择一个开放的项目", "Choose a programme that is open"))
             pay_list = PayList(
                 name=plain_name(file.name, NAME_CHARS) or file_name.rpartition(".")[0] or "名单", file_name=file_name, file_sha256=sha256, programme_id=programme_id,
                 channel="", status="draft", created_by=staff_id, created_at=now,
@@ -80,10 +89,13 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
 def _refuse_known(session: Session, sha256: str) -> None:
     known = session.scalar(select(PayList).where(PayList.file_sha256 == sha256, PayList.status != "dropped"))
     if known is not None:
-        raise Refused(
-            "known_file", f"这个文件已经上传过：名单“{known.name}”，不会付第二次",
-            f"This file was uploaded before, as the list “{known.name}”; it is not paid a second time", known.id,
-        )  # fmt: skip
+        raise AlreadyUploaded(
+            Text(
+                f"这个文件已经上传过：名单“{known.name}”，不会付第二次",
+                f"This file was uploaded before, as the list “{known.name}”; it is not paid a second time",
+            ),
+            known.id,
+        )
 
 
 def _row_values(list_id: int, row: Candidate, sealed: dict[str, str]) -> dict[str, Any]:
@@ -106,10 +118,10 @@ def _count(session: Session, pay_list: PayList) -> None:
 
 
 def own(session: Session, list_id: int) -> PayList:
-    """The list, locked for this transaction. Raises Refused when there is none."""
+    """The list, locked for this transaction. Raises Refusal when there is none."""
     pay_list = session.get(PayList, list_id, with_for_update=True)
     if pay_list is None:
-        raise Refused("absent", "没有这份名单", "There is no such list")
+        raise Refusal("absent", Text("没有这份名单", "There is no such list"))
     return pay_list
 
 
@@ -155,19 +167,22 @@ def content_sha256(session: Session, pay_list: PayList) -> str:
 
 
 def submit(runtime: Runtime, list_id: int, now: datetime, *, is_partial_meant: bool = False) -> None:
-    """Hand a draft to a second person, its rows checked anew. Raises Refused: faulty rows must be meant to be left out."""
+    """Hand a draft to a second person, its rows checked anew. Raises Refusal: faulty rows must be meant to be left out."""
     with runtime.database.transaction() as session:
         check(session, runtime.vault, runtime.settings, list_id, now)
     with runtime.database.transaction() as session:
         pay_list = own(session, list_id)
         faulty = pay_list.rows - pay_list.good_rows
         if pay_list.good_rows == 0:
-            raise Refused("empty", "没有可以付款的行", "No row of it can be paid")
+            raise Refusal("empty", Text("没有可以付款的行", "No row of it can be paid"))
         if faulty and not is_partial_meant:
-            raise Refused(
-                "partial", f"有 {faulty} 行不会付款，请先确认跳过它们，或改好文件重新上传",
-                f"{faulty} rows will not be paid; say that they shall be left out, or mend the file and upload it again",
-            )  # fmt: skip
+            raise Refusal(
+                "partial",
+                Text(
+                    f"有 {faulty} 行不会付款，请先确认跳过它们，或改好文件重新上传",
+                    f"{faulty} rows will not be paid; say that they shall be left out, or mend the file and upload it again",
+                ),
+            )
         _open_programme(session, pay_list)
         sha256 = content_sha256(session, pay_list)
         if not move(session, PayList, list_id, LIST_NEXT, "draft", "submitted", content_sha256=sha256):
@@ -177,49 +192,54 @@ def submit(runtime: Runtime, list_id: int, now: datetime, *, is_partial_meant: b
 def _open_programme(session: Session, pay_list: PayList) -> Programme:
     programme = session.get_one(Programme, pay_list.programme_id, with_for_update=True)
     if not programme.is_open:
-        raise Refused("closed", "项目已关闭，请先打开它", "The programme is closed; open it first")
+        raise Refusal("closed", Text("项目已关闭，请先打开它", "The programme is closed; open it first"))
     return programme
 
 
 def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
-    """The second person agrees to exactly what they were shown; from here its rows become payouts. Raises Refused."""
+    """The second person agrees to exactly what they were shown; from here its rows become payouts. Raises Refusal."""
     pay_list = own(session, list_id)
     if lineage.is_frozen(session):
-        raise Refused("frozen", lineage.FROZEN_ZH, lineage.FROZEN_EN)
+        raise Refusal("frozen", lineage.FROZEN)
     if pay_list.status != "submitted":
         raise moved_on()
     if pay_list.created_by == staff_id:
-        raise Refused(
+        raise Refusal(
             "four_eyes",
-            "不能审批自己上传的名单，请另一位同事审批",
-            "You uploaded this list; a second person must approve it",
+            Text("不能审批自己上传的名单，请另一位同事审批", "You uploaded this list; a second person must approve it"),
         )
     _open_programme(session, pay_list)
     if seen_sha256 != pay_list.content_sha256 or content_sha256(session, pay_list) != pay_list.content_sha256:
-        raise Refused(
-            "content", "名单或项目的内容与提交时不一致，请退回后重新提交",
-            "The list or its programme differs from what was submitted; send it back",
-        )  # fmt: skip
+        raise Refusal(
+            "content",
+            Text(
+                "名单或项目的内容与提交时不一致，请退回后重新提交",
+                "The list or its programme differs from what was submitted; send it back",
+            ),
+        )
     standing = programmes.standings(session, now, [pay_list.programme_id])[0]
     if pay_list.total_fen > standing.unspoken_fen:
         left = yuan(max(0, standing.unspoken_fen))
-        raise Refused(
-            "budget", f"预算不够：项目还有 {left} 元可用，名单合计 {yuan(pay_list.total_fen)} 元。请先追加预算",
-            f"The programme has {left} yuan to spend, the list needs {yuan(pay_list.total_fen)}; ask for more budget first",
-        )  # fmt: skip
+        raise Refusal(
+            "budget",
+            Text(
+                f"预算不够：项目还有 {left} 元可用，名单合计 {yuan(pay_list.total_fen)} 元。请先追加预算",
+                f"The programme has {left} yuan to spend, the list needs {yuan(pay_list.total_fen)}; ask for more budget first",
+            ),
+        )
     if not move(session, PayList, list_id, LIST_NEXT, "submitted", "approved", approved_by=staff_id, approved_at=now):
         raise moved_on()
 
 
 def send_back(session: Session, list_id: int) -> None:
-    """Make a submitted list a draft again. Raises Refused when it is none."""
+    """Make a submitted list a draft again. Raises Refusal when it is none."""
     own(session, list_id)
     if not move(session, PayList, list_id, LIST_NEXT, "submitted", "draft", content_sha256=None):
         raise moved_on()
 
 
 def drop(session: Session, list_id: int) -> None:
-    """Throw a list away before anything is owed; its file may be uploaded again. Raises Refused once it is approved."""
+    """Throw a list away before anything is owed; its file may be uploaded again. Raises Refusal once it is approved."""
     pay_list = own(session, list_id)
     if pay_list.status not in ("draft", "submitted"):
         raise moved_on()

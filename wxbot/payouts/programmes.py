@@ -22,8 +22,7 @@ from wxbot.money import NotMoney, parse_yuan, yuan
 from wxbot.orders import listing
 from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.payouts.models import CHANGE_NEXT, BudgetChange, PayList, Payout, Programme
-from wxbot.payouts.refusals import Refused, moved_on
-from wxbot.refusals import Fault, Faulty
+from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import move
 
 NAME_CHARS = 40
@@ -61,25 +60,31 @@ def read(form: Mapping[str, Any]) -> Draft:
     try:
         values["person_fen_per_month"] = parse_yuan(typed) if typed else 0
     except NotMoney:
-        faults.append(Fault("person_per_month", "请填写金额，最多两位小数；留空表示不限", "Give yuan with at most two decimals, or nothing for no limit"))  # fmt: skip
+        faults.append(
+            fault(
+                "person_per_month",
+                "请填写金额，最多两位小数；留空表示不限",
+                "Give yuan with at most two decimals, or nothing for no limit",
+            )
+        )
     if faults:
         raise Faulty(faults)
     return Draft(**values)
 
 
-def faults_of(values: Mapping[str, Any]) -> list[Fault]:
+def faults_of(values: Mapping[str, Any]) -> list[Refusal]:
     """Everything wrong with the names, the texts and the channel."""
     faults = []
     for field in ("department", "name"):
         text = values[field]
         if not text or len(text) > NAME_CHARS or not text.isprintable():
-            faults.append(Fault(field, f"请填写 1 到 {NAME_CHARS} 个字", f"Give 1 to {NAME_CHARS} characters"))
+            faults.append(fault(field, f"请填写 1 到 {NAME_CHARS} 个字", f"Give 1 to {NAME_CHARS} characters"))
     for field in TEXTS:
         refused = (CHANNELS[name].text_fault(field, values[field]) for name in DIRECT)
         if wrong := next(filter(None, refused), None):
-            faults.append(Fault(field, wrong.zh, wrong.en))
+            faults.append(fault(field, wrong.zh, wrong.en))
     if values["channel"] not in ("", *DIRECT):
-        faults.append(Fault("channel", "请选择付款方式", "Choose how it is paid"))
+        faults.append(fault("channel", "请选择付款方式", "Choose how it is paid"))
     return faults
 
 
@@ -113,10 +118,13 @@ def edit(database: Database, programme_id: int, draft: Draft, now: datetime) -> 
             busy = select(PayList.id).where(PayList.programme_id == programme_id, PayList.status == "approved").limit(1)
             list_id = session.scalar(busy)
             if list_id is not None:
-                raise Refused(
-                    "busy", "有一份已批准的名单正在付款，等它完成后再修改",
-                    "An approved list is being paid; change the programme when it is done", list_id,
-                )  # fmt: skip
+                raise Refusal(
+                    "busy",
+                    Text(
+                        "有一份已批准的名单正在付款，等它完成后再修改",
+                        "An approved list is being paid; change the programme when it is done",
+                    ),
+                )
             for name, value in asdict(draft).items():
                 setattr(programme, name, value)
             programme.updated_at = now
@@ -126,13 +134,21 @@ def edit(database: Database, programme_id: int, draft: Draft, now: datetime) -> 
 
 
 def _taken() -> Faulty:
-    return Faulty([Fault("name", "这个部门已有同名项目", "The department has a programme of this name already")])
+    return Faulty([fault("name", "这个部门已有同名项目", "The department has a programme of this name already")])
+
+
+def moved_on() -> Refusal:
+    """Somebody else was faster, or the page is old."""
+    return Refusal(
+        "status",
+        Text("状态已经变化，请刷新页面后再试", "The status has changed by now; reload the page and look again"),
+    )
 
 
 def _own(session: Session, programme_id: int) -> Programme:
     programme = session.get(Programme, programme_id, with_for_update=True)
     if programme is None:
-        raise Refused("absent", "没有这个项目", "There is no such programme")
+        raise Refusal("absent", Text("没有这个项目", "There is no such programme"))
     return programme
 
 
@@ -155,15 +171,15 @@ def read_change(form: Mapping[str, Any]) -> tuple[int, str]:
     try:
         change_fen = parse_yuan(str(form.get("amount", "")))
     except NotMoney:
-        faults.append(Fault("amount", "请填写金额，最多两位小数", "Give yuan with at most two decimals"))
+        faults.append(fault("amount", "请填写金额，最多两位小数", "Give yuan with at most two decimals"))
     else:
         if not 0 < change_fen <= CHANGE_MAX_FEN:
             most = yuan(CHANGE_MAX_FEN)
-            faults.append(Fault("amount", f"金额须大于 0，不超过 {most} 元", f"More than 0 and at most {most} yuan"))
+            faults.append(fault("amount", f"金额须大于 0，不超过 {most} 元", f"More than 0 and at most {most} yuan"))
     note = _tidy(form.get("note", ""))
     if not note or len(note) > NOTE_CHARS:
         faults.append(
-            Fault("note", f"请写明用途，最多 {NOTE_CHARS} 个字", f"Say what for, in at most {NOTE_CHARS} characters")
+            fault("note", f"请写明用途，最多 {NOTE_CHARS} 个字", f"Say what for, in at most {NOTE_CHARS} characters")
         )
     if faults:
         raise Faulty(faults)
@@ -182,22 +198,28 @@ def ask_change(session: Session, programme_id: int, change_fen: int, note: str, 
 
 
 def approve_change(session: Session, change_id: int, staff_id: int, now: datetime) -> BudgetChange:
-    """The second person agrees: the budget and the ledger change together, once. Raises Refused, and then nothing has changed."""
+    """The second person agrees: the budget and the ledger change together, once. Raises Refusal, and then nothing has changed."""
     change = _waiting(session, change_id)
     if change.requested_by == staff_id:
-        raise Refused(
-            "four_eyes", "不能批准自己提出的预算变更，请另一位同事批准",
-            "You asked for this change; a second person must approve it",
-        )  # fmt: skip
+        raise Refusal(
+            "four_eyes",
+            Text(
+                "不能批准自己提出的预算变更，请另一位同事批准",
+                "You asked for this change; a second person must approve it",
+            ),
+        )
     if not move(
         session, BudgetChange, change_id, CHANGE_NEXT, "requested", "approved", decided_by=staff_id, decided_at=now
     ):
         raise moved_on()
     if not budget.change_budget(session, change.programme_id, change.change_fen):
-        raise Refused(
-            "not_free", "这个项目没有这么多未使用的预算，无法调减",
-            "That much of the budget is not free; it cannot be taken back",
-        )  # fmt: skip
+        raise Refusal(
+            "not_free",
+            Text(
+                "这个项目没有这么多未使用的预算，无法调减",
+                "That much of the budget is not free; it cannot be taken back",
+            ),
+        )
     is_more = change.change_fen > 0
     kind, debit, credit = (RESERVED, "merchant", "reserved") if is_more else (UNRESERVED, "reserved", "merchant")
     posting = ledger.Posting(kind, f"change:{change_id}", debit, credit, abs(change.change_fen), change.programme_id)
@@ -207,7 +229,7 @@ def approve_change(session: Session, change_id: int, staff_id: int, now: datetim
 
 
 def refuse_change(session: Session, change_id: int, staff_id: int, now: datetime) -> BudgetChange:
-    """Say no, or take one's own request back. Raises Refused when it was decided already."""
+    """Say no, or take one's own request back. Raises Refusal when it was decided already."""
     change = _waiting(session, change_id)
     if not move(
         session, BudgetChange, change_id, CHANGE_NEXT, "requested", "refused", decided_by=staff_id, decided_at=now
@@ -219,7 +241,7 @@ def refuse_change(session: Session, change_id: int, staff_id: int, now: datetime
 def _waiting(session: Session, change_id: int) -> BudgetChange:
     change = session.get(BudgetChange, change_id, with_for_update=True)
     if change is None:
-        raise Refused("absent", "没有这条预算变更", "There is no such change")
+        raise Refusal("absent", Text("没有这条预算变更", "There is no such change"))
     if change.status != "requested":
         raise moved_on()
     return change

@@ -19,14 +19,11 @@ from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
 from wxbot.settings import Settings
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move
 
 MANUAL_ALWAYS_TWO = ("reissue",)
 """Sources that need a second person whatever the amount (money F83)."""
-
-
-class BadPayout(ValueError):
-    """The payout is refused; the text is a sentence for the member of staff who asked for it."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def content_of(payout: Payout) -> str:
 def request(session: Session, settings: Settings, claim: Claim, now: datetime) -> Payout:
     """Write down what is owed, in the caller's transaction; asking again for the same source gives the same payout.
 
-    Below `second_person_fen` it is approved at once, else it waits for `approve`. Raises BadPayout with a sentence when
+    Below `second_person_fen` it is approved at once, else it waits for `approve`. Raises Refusal when
     the amount, the programme or the person's limit of this month does not allow it, or when the same source was already
     asked for with other content.
     """
@@ -69,7 +66,7 @@ def request(session: Session, settings: Settings, claim: Claim, now: datetime) -
     if known is not None:
         return _same(known, claim)
     if lineage.is_frozen(session):  # it may have been asked for before, after the copy was made
-        raise BadPayout(lineage.SENTENCE)
+        raise Refusal("frozen", lineage.FROZEN)
     programme = _open_programme(session, claim.programme_id)
     payout = _drafted(settings, programme, claim, now)
     if programme.person_fen_per_month:
@@ -78,9 +75,12 @@ def request(session: Session, settings: Settings, claim: Claim, now: datetime) -
                            most_fen=programme.person_fen_per_month):  # fmt: skip
             if (known := find(session, claim.source_kind, claim.source_id)) is not None:
                 return _same(known, claim)  # the same was asked for at this moment: it is what has filled the month
-            raise BadPayout(
-                f"超过该项目每人每月 ¥{yuan(programme.person_fen_per_month)} 的上限，请下月再付或调整上限 / "
-                f"above what one person may get from this programme in a month: pay it next month, or raise the limit"
+            raise Refusal(
+                "month_limit",
+                Text(
+                    f"超过该项目每人每月 ¥{yuan(programme.person_fen_per_month)} 的上限，请下月再付或调整上限",
+                    "above what one person may get from this programme in a month: pay it next month, or raise the limit",
+                ),
             )
     session.add(payout)
     session.flush()
@@ -102,8 +102,12 @@ def _same(known: Payout, claim: Claim) -> Payout:
         claim.openid, claim.amount_fen, claim.programme_id,
     )  # fmt: skip
     if not is_same:
-        raise BadPayout(
-            "这一笔已按另外的金额或收款人登记过，不能更改 / this was already asked for with another amount or person"
+        raise Refusal(
+            "other_content",
+            Text(
+                "这一笔已按另外的金额或收款人登记过，不能更改",
+                "this was already asked for with another amount or person",
+            ),
         )
     return known
 
@@ -111,19 +115,22 @@ def _same(known: Payout, claim: Claim) -> Payout:
 def _open_programme(session: Session, programme_id: int) -> Programme:
     programme = session.get(Programme, programme_id)
     if programme is None or not programme.is_open:
-        raise BadPayout("付款项目不存在或已停用，请另选一个 / choose a programme that is open")
+        raise Refusal("programme", Text("付款项目不存在或已停用，请另选一个", "choose a programme that is open"))
     return programme
 
 
 def _drafted(settings: Settings, programme: Programme, claim: Claim, now: datetime) -> Payout:
     if not settings.payout_min_fen <= claim.amount_fen <= settings.payout_max_fen:
-        raise BadPayout(
-            f"单笔金额须在 ¥{yuan(settings.payout_min_fen)} 到 ¥{yuan(settings.payout_max_fen)} 之间 / "
-            f"one payout is between ¥{yuan(settings.payout_min_fen)} and ¥{yuan(settings.payout_max_fen)}"
+        raise Refusal(
+            "amount",
+            Text(
+                f"单笔金额须在 ¥{yuan(settings.payout_min_fen)} 到 ¥{yuan(settings.payout_max_fen)} 之间",
+                f"one payout is between ¥{yuan(settings.payout_min_fen)} and ¥{yuan(settings.payout_max_fen)}",
+            ),
         )
     channel = claim.channel or programme.channel or settings.payout_channel
     if channel not in DIRECT:
-        raise BadPayout(f"没有这种付款方式：{channel} / there is no such channel")
+        raise Refusal("channel", Text(f"没有这种付款方式：{channel}", "there is no such channel"))
     texts = {name: claim.texts.get(name) or getattr(programme, name) for name in TEXTS}
     needs_two = claim.amount_fen >= settings.second_person_fen or claim.source_kind in MANUAL_ALWAYS_TWO
     is_approved = claim.approved_by is not None or not needs_two
@@ -136,9 +143,12 @@ def _drafted(settings: Settings, programme: Programme, claim: Claim, now: dateti
     )  # fmt: skip
     fault = fault_of(settings, channel, wish_of(payout))
     if fault is not None:
-        raise BadPayout(
-            "微信不接受这样的文案或金额，请修改项目的文案、金额或场景设置 / "
-            f"WeChat would refuse its texts or its amount: {fault}"
+        raise Refusal(
+            "texts",
+            Text(
+                "微信不接受这样的文案或金额，请修改项目的文案、金额或场景设置",
+                f"WeChat would refuse its texts or its amount: {fault}",
+            ),
         )
     payout.content_sha256 = content_of(payout)
     return payout
@@ -152,21 +162,27 @@ def wish_of(payout: Payout) -> Wish:
 
 
 def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
-    """The second person agrees to exactly what they were shown. Raises BadPayout with a sentence."""
+    """The second person agrees to exactly what they were shown. Raises Refusal."""
     payout = session.get(Payout, payout_id)
     if lineage.is_frozen(session):
-        raise BadPayout(lineage.SENTENCE)
+        raise Refusal("frozen", lineage.FROZEN)
     if payout is None or payout.status != "requested":
-        raise BadPayout("这一笔不在等待审批，请刷新页面 / it does not wait for approval any more; reload the page")
+        raise Refusal(
+            "status", Text("这一笔不在等待审批，请刷新页面", "it does not wait for approval any more; reload the page")
+        )
     if payout.created_by == staff_id:
-        raise BadPayout("不能审批自己提出的付款，请另一位同事审批 / a second person must approve what you asked for")
+        raise Refusal(
+            "four_eyes",
+            Text("不能审批自己提出的付款，请另一位同事审批", "a second person must approve what you asked for"),
+        )
     if seen_sha256 != payout.content_sha256 or content_of(payout) != payout.content_sha256:
-        raise BadPayout(
-            "内容与看到的不一致，请刷新页面后再审批 / the content differs from what you saw; reload the page"
+        raise Refusal(
+            "content",
+            Text("内容与看到的不一致，请刷新页面后再审批", "the content differs from what you saw; reload the page"),
         )
     if not move(session, Payout, payout_id, PAYOUT_NEXT, "requested", "approved",
                 approved_by=staff_id, approved_at=now, due_at=now):  # fmt: skip
-        raise BadPayout("刚刚被其他人处理，请刷新页面 / somebody else was faster; reload the page")
+        raise Refusal("status", Text("刚刚被其他人处理，请刷新页面", "somebody else was faster; reload the page"))
 
 
 def cancel(session: Session, payout_id: int, now: datetime) -> bool:

@@ -9,32 +9,33 @@ from datetime import datetime
 from wxbot.orders import words as order_words
 from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import MerchantLine, Order
-from wxbot.orders.words import ON_ITS_WAY, SOON, Said, clock_text, meaning_of
-from wxbot.payouts.list_words import HOLD_WORDS, STATUS_WORDS
+from wxbot.orders.words import ON_ITS_WAY, SOON, clock_text, meaning_of
+from wxbot.payouts.list_words import hold_word, status_word
 from wxbot.payouts.models import Payout
 from wxbot.settings import Settings
+from wxbot.text import Text
 
-STATES: dict[str, Said] = {
-    "checking": Said("审核中", "being checked"),
-    "way": Said("在路上", "on its way"),
-    "take": Said("待领取", "waiting for you"),
-    "done": Said("已领取", "received"),
-    "back": Said("已退回", "returned"),
-    "lost": Said("未能发放", "not paid"),
-    "off": Said("已取消", "called off"),
+STATES: dict[str, Text] = {
+    "checking": Text("审核中", "being checked"),
+    "way": Text("在路上", "on its way"),
+    "take": Text("待领取", "waiting for you"),
+    "done": Text("已领取", "received"),
+    "back": Text("已退回", "returned"),
+    "lost": Text("未能发放", "not paid"),
+    "off": Text("已取消", "called off"),
 }
 """How a payout stands for its person, in a word."""
 
-ASK_STAFF = Said("如有疑问，请联系工作人员。", "Please ask the staff if you have questions.")
+ASK_STAFF = Text("如有疑问，请联系工作人员。", "Please ask the staff if you have questions.")
 
-PERSON_HOLDS: dict[str, Said] = {
-    "budget": Said("红包正在排队，稍后自动发出。", "Your packet is queued and goes out by itself."),
-    "blocked": Said("这个红包暂时不能发放，请联系工作人员。", "This packet cannot be paid now; please ask the staff."),
-    "unbound": Said("请先绑定手机号，绑定后自动发出。", "Bind your phone first, then it goes out by itself."),
-    "closed": Said("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
-    "found": Said("正在核对这个红包是否已经发过，核对完自动发出。", "We are checking whether it was sent before; then it goes out by itself."),
-    "bill": Said("系统正在核对，核对完自动发出。", "The books are being checked; then it goes out by itself."),
-    "texts": Said("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
+PERSON_HOLDS: dict[str, Text] = {
+    "budget": Text("红包正在排队，稍后自动发出。", "Your packet is queued and goes out by itself."),
+    "blocked": Text("这个红包暂时不能发放，请联系工作人员。", "This packet cannot be paid now; please ask the staff."),
+    "unbound": Text("请先绑定手机号，绑定后自动发出。", "Bind your phone first, then it goes out by itself."),
+    "closed": Text("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
+    "found": Text("正在核对这个红包是否已经发过，核对完自动发出。", "We are checking whether it was sent before; then it goes out by itself."),
+    "bill": Text("系统正在核对，核对完自动发出。", "The books are being checked; then it goes out by itself."),
+    "texts": Text("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
 }  # fmt: skip
 
 
@@ -43,8 +44,8 @@ class PersonView:
     """What the person reads: a state (key of STATES), its word, one sentence."""
 
     state: str
-    word: Said
-    sentence: Said
+    word: Text
+    sentence: Text
 
 
 def for_person(payout: Payout, order: Order | None, now: datetime) -> PersonView:
@@ -53,41 +54,41 @@ def for_person(payout: Payout, order: Order | None, now: datetime) -> PersonView
     return PersonView(state, STATES[state], sentence)
 
 
-def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Said]:
+def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Text]:
     match payout.status:
         case "requested":
-            return "checking", Said("正在等第二位同事确认，通过后自动发出。", "A second colleague looks at it, then it goes out by itself.")  # fmt: skip
+            return "checking", Text("正在等第二位同事确认，通过后自动发出。", "A second colleague looks at it, then it goes out by itself.")  # fmt: skip
         case "approved":
-            return "way", PERSON_HOLDS.get(payout.hold or "", Said("马上发出，请稍等。", "It goes out in a moment."))
+            return "way", PERSON_HOLDS.get(payout.hold or "", Text("马上发出，请稍等。", "It goes out in a moment."))
         case "ordered" if order is not None:
             return _ordered(order, now)
         case "paid":
-            return "done", Said("已到您的微信零钱。", "It is in your WeChat balance.")
+            return "done", Text("已到您的微信零钱。", "It is in your WeChat balance.")
         case "returned":
-            return "back", Said("没有在有效期内领取，已自动退回。需要补发请联系工作人员。", "It was not taken in time and went back. Ask the staff to send it again.")  # fmt: skip
+            return "back", Text("没有在有效期内领取，已自动退回。需要补发请联系工作人员。", "It was not taken in time and went back. Ask the staff to send it again.")  # fmt: skip
         case "failed":
             return "lost", _failed(payout)
         case "cancelled":
-            return "off", Said(f"这个红包已取消。{ASK_STAFF.zh}", f"It was called off. {ASK_STAFF.en}")
+            return "off", Text(f"这个红包已取消。{ASK_STAFF.zh}", f"It was called off. {ASK_STAFF.en}")
     return "way", ON_ITS_WAY
 
 
-def _ordered(order: Order, now: datetime) -> tuple[str, Said]:
+def _ordered(order: Order, now: datetime) -> tuple[str, Text]:
     if order.status == "accepted" and order.holding == "unclaimed":
         ends = clock_text(order.expires_at, now) if order.expires_at else ""
         if order.channel in CONFIRMED:
-            return "take", Said(f"点开确认收款，{ends} 前有效，过期自动退回。", f"Open it and confirm before {ends}, or it goes back.")  # fmt: skip
-        return "take", Said(
+            return "take", Text(f"点开确认收款，{ends} 前有效，过期自动退回。", f"Open it and confirm before {ends}, or it goes back.")  # fmt: skip
+        return "take", Text(
             f"已发到您和本公众号的聊天里，请在 {ends} 前点开，过期自动退回。",
             f"It is in your chat with this account. Open it before {ends}, or it goes back.",
         )
     if order.status in ("received", "returned"):
         return ("done", ON_ITS_WAY) if order.status == "received" else ("back", ON_ITS_WAY)
     if order.status == "manual":
-        return "way", Said("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
+        return "way", Text("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
     if order.status == "planned" and order.send_after > now + SOON:
         at = clock_text(order.send_after, now)
-        return "way", Said(
+        return "way", Text(
             f"今天收到的红包已达上限，{at} 自动发出。", f"You have had today's limit; it goes out at {at}."
         )
     if order.status == "unknown" and order.err_code:
@@ -97,103 +98,103 @@ def _ordered(order: Order, now: datetime) -> tuple[str, Said]:
     return "way", ON_ITS_WAY
 
 
-def _failed(payout: Payout) -> Said:
+def _failed(payout: Payout) -> Text:
     if not payout.err_code:
-        return Said(f"这个红包没有发出，没有扣款。{ASK_STAFF.zh}", f"It was not paid. {ASK_STAFF.en}")
+        return Text(f"这个红包没有发出，没有扣款。{ASK_STAFF.zh}", f"It was not paid. {ASK_STAFF.en}")
     meaning = meaning_of(payout.channel, payout.err_code)
     if meaning.to_person is ON_ITS_WAY:
-        return Said(f"这个红包没有发出。{ASK_STAFF.zh}", f"It was not paid. {ASK_STAFF.en}")
+        return Text(f"这个红包没有发出。{ASK_STAFF.zh}", f"It was not paid. {ASK_STAFF.en}")
     return meaning.to_person
 
 
 # --- staff --------------------------------------------------------------------------------------------------------
 
-SOURCES: dict[str, Said] = {
-    "voucher": Said("凭证", "voucher"),
-    "row": Said("名单", "list"),
-    "manual": Said("手工", "by hand"),
-    "reissue": Said("补发", "re-issue"),
+SOURCES: dict[str, Text] = {
+    "voucher": Text("凭证", "voucher"),
+    "row": Text("名单", "list"),
+    "manual": Text("手工", "by hand"),
+    "reissue": Text("补发", "re-issue"),
 }
-CHANNEL_WORDS = {name: Said(*channel.word) for name, channel in CHANNELS.items()}
+CHANNEL_WORDS = {name: Text(*channel.word) for name, channel in CHANNELS.items()}
 
 
-def status_of(payout: Payout) -> Said:
+def status_of(payout: Payout) -> Text:
     """The word that staff read for a payout's status."""
-    return Said(*STATUS_WORDS.get(payout.status, (payout.status, payout.status)))
+    return status_word(payout.status)
 
 
-def hold_of(payout: Payout) -> Said | None:
+def hold_of(payout: Payout) -> Text | None:
     """Why an approved payout waits, for staff."""
     if payout.status != "approved" or not payout.hold:
         return None
-    return Said(*HOLD_WORDS.get(payout.hold, (payout.hold, payout.hold)))
+    return hold_word(payout.hold)
 
 
 def next_step(
     payout: Payout, order: Order | None, line: MerchantLine | None, settings: Settings, now: datetime
-) -> Said:  # fmt: skip
+) -> Text:  # fmt: skip
     """What happens to a payout next by itself and when; or who must do what."""
     match payout.status:
         case "requested":
-            return Said("等第二位财务审批", "a second cashier must approve it")
+            return Text("等第二位财务审批", "a second cashier must approve it")
         case "approved":
             return _approved(payout, now)
         case "ordered" if order is not None:
             if order.status in ("received", "returned", "failed"):
-                return Said("订单已有结果，几秒内更新", "its order is settled; this follows within seconds")
+                return Text("订单已有结果，几秒内更新", "its order is settled; this follows within seconds")
             return order_words.next_step(order, line, settings, now)
         case "returned":
-            return Said("没有后续步骤；可以补发一次", "nothing follows; it can be issued once more")
+            return Text("没有后续步骤；可以补发一次", "nothing follows; it can be issued once more")
         case "failed":
-            return Said("没有后续步骤；排除原因后可以补发一次", "nothing follows; it can be issued once more when the cause is gone")  # fmt: skip
-    return Said("已了结，没有后续步骤", "settled; nothing follows")
+            return Text("没有后续步骤；排除原因后可以补发一次", "nothing follows; it can be issued once more when the cause is gone")  # fmt: skip
+    return Text("已了结，没有后续步骤", "settled; nothing follows")
 
 
-def _approved(payout: Payout, now: datetime) -> Said:
+def _approved(payout: Payout, now: datetime) -> Text:
     hold = hold_of(payout)
     due = payout.due_at
     if hold is None and (due is None or due <= now + SOON):
-        return Said("几秒内下单", "an order is placed within seconds")
+        return Text("几秒内下单", "an order is placed within seconds")
     when_zh, when_en = ("", "")
     if due is not None:
         at = clock_text(due, now)
         when_zh, when_en = (f"{at} 再试", f"tried again at {at}") if due > now + SOON else ("几秒内再试", "tried again within seconds")  # fmt: skip
     if hold is None:
-        return Said(when_zh, when_en)
-    return Said("，".join(filter(None, (hold.zh, when_zh))), ", ".join(filter(None, (hold.en, when_en))))
+        return Text(when_zh, when_en)
+    return Text("，".join(filter(None, (hold.zh, when_zh))), ", ".join(filter(None, (hold.en, when_en))))
 
 
 # --- the person's pages -------------------------------------------------------------------------------------------
 
-PAGE: dict[str, Said] = {
-    "mine": Said("我的红包", "My red packets"),
-    "none": Said("还没有红包", "No red packets yet"),
-    "none_text": Said("提交凭证、审核通过后，红包会出现在这里。", "Hand in a voucher; once it is approved, your packet shows here."),
-    "bound": Said("已绑定 {phone}", "Bound to {phone}"),
-    "bind": Said("绑定手机号", "Bind your phone"),
-    "change": Said("换绑", "Change"),
-    "hand_in": Said("提交凭证", "Hand in a voucher"),
-    "messages": Said("通知", "Messages"),
-    "older": Said("更早的红包", "Older packets"),
-    "newest": Said("最新的红包", "Newest packets"),
-    "open": Said("去领取", "Take it"),
-    "look": Said("查看", "Look"),
-    "take": Said("领取", "Take it"),
-    "taking": Said("正在打开…", "Opening…"),
-    "checking": Said("正在确认到账…", "Checking…"),
-    "to_you": Said("{name} 付给您", "{name} pays you"),
-    "where": Said("红包在哪里", "Where is it"),
-    "where_text": Said(
+PAGE: dict[str, Text] = {
+    "mine": Text("我的红包", "My red packets"),
+    "none": Text("还没有红包", "No red packets yet"),
+    "none_text": Text("提交凭证、审核通过后，红包会出现在这里。", "Hand in a voucher; once it is approved, your packet shows here."),
+    "bound": Text("已绑定 {phone}", "Bound to {phone}"),
+    "bind": Text("绑定手机号", "Bind your phone"),
+    "change": Text("换绑", "Change"),
+    "hand_in": Text("提交凭证", "Hand in a voucher"),
+    "messages": Text("通知", "Messages"),
+    "older": Text("更早的红包", "Older packets"),
+    "newest": Text("最新的红包", "Newest packets"),
+    "open": Text("去领取", "Take it"),
+    "look": Text("查看", "Look"),
+    "take": Text("领取", "Take it"),
+    "taking": Text("正在打开…", "Opening…"),
+    "checking": Text("正在确认到账…", "Checking…"),
+    "to_you": Text("{name} 付给您", "{name} pays you"),
+    "where": Text("红包在哪里", "Where is it"),
+    "where_text": Text(
         "打开微信，进入和本公众号的聊天，点开红包消息就能领取。",
         "Open WeChat, go to the chat with this account, and open the packet's message.",
     ),
-    "absent": Said("没有找到这个红包", "No such packet"),
-    "absent_text": Said("链接可能不完整，或者它不是发给您的。", "The link may be incomplete, or it is not for you."),
-    "outside": Said("请在手机微信里打开这个页面。", "Please open this page in WeChat on your phone."),
-    "too_old": Said("微信版本太旧，请更新后再领取。", "This WeChat is too old; please update it first."),
-    "not_yet": Said("没有完成领取，可以再点一次。", "It was not taken; you can tap again."),
-    "oops": Said("没有打开，请检查网络后再试一次。", "It did not open. Check the network and try again."),
-    "ok": Said("知道了", "OK"),
+    "absent": Text("没有找到这个红包", "No such packet"),
+    "absent_text": Text("链接可能不完整，或者它不是发给您的。", "The link may be incomplete, or it is not for you."),
+    "outside": Text("请在手机微信里打开这个页面。", "Please open this page in WeChat on your phone."),
+    "too_old": Text("微信版本太旧，请更新后再领取。", "This WeChat is too old; please update it first."),
+    "not_yet": Text("没有完成领取，可以再点一次。", "It was not taken; you can tap again."),
+    "oops": Text("没有打开，请检查网络后再试一次。", "It did not open. Check the network and try again."),
+    "ok": Text("知道了", "OK"),
 }  # fmt: skip
 """Fixed words of the person's pages."""
 

@@ -11,15 +11,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import sheets
 from wxbot.people import bindings, limits, phones, roster
-from wxbot.people.bindings import NotBindable
 from wxbot.people.limits import Limit
 from wxbot.people.models import Binding, PersonMark, RosterEntry
-from wxbot.sheets import BadSheet
 from wxbot.staff import audit
 from wxbot.staff.console import (
+    act,
     actor,
     guard,
-    locale,
     may,
     me,
     now,
@@ -27,10 +25,12 @@ from wxbot.staff.console import (
     one_or_404,
     role_required,
     runtime,
+    said,
     tell,
     text,
     too_often,
 )
+from wxbot.text import Refusal, Text
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
 """Largest body of the upload with the form around it; every other page keeps the small limit (S16)."""
@@ -98,8 +98,8 @@ def upload() -> tuple[str, int]:
     try:
         with runtime().database.reading() as session:
             preview = roster.look(session, runtime().vault, raw)
-    except BadSheet as bad:
-        return _index(bad.zh if locale().startswith("zh") else bad.en, 422)
+    except Refusal as bad:
+        return _index(said(bad.text), 422)
     file_id = None
     if preview.good:
         with runtime().database.transaction() as session:
@@ -108,7 +108,7 @@ def upload() -> tuple[str, int]:
     lines = sorted(preview.lines, key=lambda line: (order[line.fate], line.number))
     return render_template(
         "console/roster_preview.html", counts=preview.counts, lines=lines[:SHOWN_ROWS], file_id=file_id, name=name,
-        good=len(preview.good), total=len(lines), is_zh=locale().startswith("zh"),
+        good=len(preview.good), total=len(lines),
     ), 200  # fmt: skip
 
 
@@ -180,19 +180,15 @@ def _decide(session: Session, deed: str, binding_id: int) -> bool:
     return verbs[deed](session, runtime().vault, _number_or_404(binding_id), me().id, now())
 
 
+DECIDED = Text("别人已经处理过了。", "Somebody else has decided already.")
+
+
 def _act(deed: str, binding_id: int, action: str, done: str, view: str) -> BaseResponse:
-    try:
-        with runtime().database.transaction() as session:
-            is_done = _decide(session, deed, binding_id)
-            if is_done:
-                audit.record(session, actor(), action, f"binding:{binding_id}", now())
-    except NotBindable as bad:
-        tell(bad.zh if locale().startswith("zh") else bad.en, "warning")
-        return redirect(url_for("roster.bound", view=view), 303)
-    if is_done:
-        tell(done)
-    else:
-        tell(gettext("别人已经处理过了。"), "warning")
+    def verb(session: Session) -> None:
+        if not _decide(session, deed, binding_id):
+            raise Refusal("status", DECIDED)
+
+    act(action, f"binding:{binding_id}", verb, done, unless="warning")
     return redirect(url_for("roster.bound", view=view), 303)
 
 

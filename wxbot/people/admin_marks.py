@@ -7,15 +7,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.people import marks
 from wxbot.people.admin import masked
-from wxbot.people.marks import BadMark
 from wxbot.people.models import PersonMark
-from wxbot.people.phones import BadPhone
 from wxbot.staff import audit
 from wxbot.staff import roster as staff_roster
 from wxbot.staff.console import (
     actor,
     guard,
-    locale,
     log_action,
     me,
     now,
@@ -24,9 +21,11 @@ from wxbot.staff.console import (
     refusal,
     role_required,
     runtime,
+    said,
     tell,
     text,
 )
+from wxbot.text import Refusal
 
 blueprint = guard(Blueprint("marks", __name__))
 
@@ -71,8 +70,8 @@ def put() -> BaseResponse | tuple[str, int]:
             mark_id = marks.put(session, runtime().vault, mark, kind, subject, reason, me().id, now())
             detail = {"mark": mark, "kind": kind, "reason": reason}
             audit.record(session, actor(), "person_mark", f"mark:{mark_id}", now(), detail=detail)
-    except (BadMark, BadPhone) as bad:
-        return _page(bad.zh if locale().startswith("zh") else bad.en), 422
+    except Refusal as bad:
+        return _page(said(bad.text)), 422
     tell(gettext("名单已更新，立即生效。"))
     return redirect(url_for("marks.index", mark=mark), 303)
 

@@ -18,6 +18,7 @@ from wxbot.logs import get_logger
 from wxbot.people import codes, limits, marks, notices, phones, words
 from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry, SmsCount
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal, Text, moment_text
 from wxbot.transitions import move
 from wxbot.vault import Vault
 
@@ -30,31 +31,25 @@ NO_COOLING = ("staff", "roster", "refused", "erased")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What became of a request; `name` is one of words.SENTENCES and `zh`/`en` its sentence."""
+    """What became of a request; `name` is one of words.SENTENCES."""
 
     name: str
     values: dict[str, Any] = field(default_factory=dict)
     wait_s: int = 0
     """Seconds until another code may be asked for, 0 when now."""
 
-    def text(self, language: str = "zh") -> str:
+    @property
+    def text(self) -> Text:
         """The sentence for the person."""
+        return Text(self._within("zh"), self._within("en"))
+
+    def _within(self, language: str) -> str:
         values = dict(self.values)
         if "seconds" in values:
             values["wait"] = words.span(values["seconds"], language)
         if "moment" in values:
-            values["until"] = words.moment(values["moment"], language)
+            values["until"] = moment_text(values["moment"]).within(language)
         return words.say(self.name, language, **values)
-
-    @property
-    def zh(self) -> str:
-        """The Chinese sentence."""
-        return self.text("zh")
-
-    @property
-    def en(self) -> str:
-        """The English sentence."""
-        return self.text("en")
 
 
 class Asked(Told):
@@ -302,22 +297,17 @@ def _tell(session: Session, vault: Vault, binding: Binding, name: str, now: date
 # --- what staff may do --------------------------------------------------------------------------------------------
 
 
-class NotBindable(ValueError):
-    """A held binding cannot be approved now; the sentence in Chinese and English."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{zh}\n{en}")
-        self.zh, self.en = zh, en
-
-
 def approve(session: Session, vault: Vault, binding_id: int, staff_id: int | None, now: datetime) -> bool:
-    """Let a held binding become active; False when it waits no longer. Raises NotBindable for a blocked person or phone."""
+    """Let a held binding become active; False when it waits no longer. Raises Refusal for a blocked person or phone."""
     binding = session.scalar(select(Binding).where(Binding.id == binding_id, Binding.status == "held"))
     if binding is None:
         return False
     if "block" in marks.of(session, binding.openid) | marks.on_phone(session, binding.phone_index):
-        raise NotBindable(
-            "这个人在黑名单中，先移出黑名单再通过。", "This person is on the block list; take the mark off first."
+        raise Refusal(
+            "blocked",
+            Text(
+                "这个人在黑名单中，先移出黑名单再通过。", "This person is on the block list; take the mark off first."
+            ),
         )
     _take_turns(session, binding.openid, binding.phone_index, now)
     if not _activate(session, vault, binding, staff_id, now):

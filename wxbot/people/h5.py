@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.people import bindings, codes, limits, phones, words
 from wxbot.people.guards import form_mark, language, openid, own_form, person_required, runtime, wants_json
 from wxbot.people.models import Binding, SmsCode
+from wxbot.text import moment_text
 
 blueprint = Blueprint("bind", __name__)
 """Registered under /h5."""
@@ -34,7 +35,7 @@ def ask_code() -> BaseResponse | tuple[str, int]:
     )
     status = 200 if asked.is_sent or asked.name == "already" else STATUS.get(asked.name, 409)
     if wants_json():
-        answer: Response = jsonify(outcome=asked.name, text=asked.text(language()), wait_s=asked.wait_s)
+        answer: Response = jsonify(outcome=asked.name, text=asked.text.within(language()), wait_s=asked.wait_s)
         answer.status_code = status
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -88,7 +89,7 @@ def _page(told: bindings.Told | None = None) -> str:
     return render_template(
         "h5/bind.html", say=say, lang="en" if in_language == "en" else None, mine=mine, waiting=waiting, shown=shown,
         has_form=wants_form and not is_over, has_code=has_code,
-        phone=request.form.get("phone", "")[:40], told=told, text=told.text(in_language) if told else "",
+        phone=request.form.get("phone", "")[:40], told=told, text=told.text.within(in_language) if told else "",
         wait_s=_wait_s(code, now), mark=form_mark(),
     )  # fmt: skip
 
@@ -97,7 +98,7 @@ def _shown(binding: Binding | None, in_language: str) -> dict[str, Any]:
     if binding is None:
         return {}
     phone = phones.masked(runtime().vault.open(binding.phone_sealed))
-    return {"phone": phone, "since": words.moment(binding.bound_at or binding.proved_at, in_language)}
+    return {"phone": phone, "since": moment_text(binding.bound_at or binding.proved_at).within(in_language)}
 
 
 def _wait_s(code: SmsCode | None, now: datetime) -> int:

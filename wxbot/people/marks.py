@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed
 from wxbot.people import phones
 from wxbot.people.models import Binding, PersonMark
+from wxbot.text import Refusal, Text
 from wxbot.vault import Vault
 
 MARKS: dict[str, str] = {
@@ -18,26 +19,21 @@ MARKS: dict[str, str] = {
 REASON_CHARS = 200
 
 
-class BadMark(ValueError):
-    """A mark cannot be set like this; the sentence in Chinese and English."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(f"{zh}\n{en}")
-        self.zh, self.en = zh, en
-
-
 def put(
     session: Session, vault: Vault, mark: str, kind: str, subject: str, reason: str, staff_id: int | None, now: datetime
 ) -> int:
     """Mark an openid or a phone; a second mark on the same one replaces the first. Returns the mark's id.
 
-    `subject` is the openid, or the phone as a person writes it. Raises BadMark, BadPhone.
+    `subject` is the openid, or the phone as a person writes it. Raises Refusal.
     """
     subject, reason = subject.strip(), reason.strip()
     if mark not in MARKS or kind not in ("openid", "phone"):
-        raise BadMark("请选择名单和类型。", "Choose the list and the kind.")
+        raise Refusal("kind", Text("请选择名单和类型。", "Choose the list and the kind."))
     if not reason or len(reason) > REASON_CHARS:
-        raise BadMark(f"请写明原因，不超过 {REASON_CHARS} 字。", f"Give a reason of at most {REASON_CHARS} characters.")
+        raise Refusal(
+            "reason",
+            Text(f"请写明原因，不超过 {REASON_CHARS} 字。", f"Give a reason of at most {REASON_CHARS} characters."),
+        )
     sealed = ""
     if kind == "phone":
         phone = phones.normalise(subject)
@@ -45,7 +41,7 @@ def put(
     elif (
         not 6 <= len(subject) <= 64 or not subject.isascii() or not subject.replace("-", "").replace("_", "").isalnum()
     ):
-        raise BadMark("openid 不正确。", "This is no openid.")
+        raise Refusal("openid", Text("openid 不正确。", "This is no openid."))
     found = session.scalar(select(PersonMark).where(PersonMark.kind == kind, PersonMark.subject == subject))
     if found is None:
         found = PersonMark(kind=kind, subject=subject)
@@ -90,16 +86,9 @@ def is_blocked(session: Session, openid: str) -> bool:
     return "block" in of(session, openid)
 
 
-REFUSALS: dict[str, tuple[str, str]] = {
-    "blocked": ("在黑名单中", "on the block list"),
-    "held": ("手机号绑定等待审核", "the binding waits for a reviewer"),
-    "unbound": ("没有绑定手机号", "no phone is bound"),
-}
-"""Why somebody may not be paid now, in Chinese and English; `block` wins over everything, `allow` over the rest."""
-
-
 def refusal(session: Session, vault: Vault | None, openid: str) -> str | None:
-    """Why this person may not be paid now ('blocked', 'held' or 'unbound', see REFUSALS), or None.
+    """Why this person may not be paid now ('blocked', 'held' or 'unbound'), or None; `block` wins over everything, `allow`
+    over the rest.
 
     Call it in the transaction that decides, and again where the money leaves. `vault` is not needed and kept for callers.
     """

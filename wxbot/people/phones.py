@@ -3,19 +3,19 @@
 import re
 import unicodedata
 
+from wxbot.people.words import SENTENCES
+from wxbot.text import Refusal
+
 MOBILE = re.compile(r"1[3-9][0-9]{9}")
 NOISE = re.compile(r"[\s()\-‐‑‒–—―−.·•_/]+")
 COUNTRY = re.compile(r"(?:\+|00)?86(?=1[3-9][0-9]{9}$)")
 
 
-class BadPhone(ValueError):
-    """What was typed is no mobile number of mainland China; the text says so in Chinese and English."""
-
-    zh = "请填写 11 位的中国大陆手机号，例如 13800138000。"
-    en = "Please give a mainland China mobile number of 11 digits, for example 13800138000."
+class BadPhone(Refusal):
+    """What was typed is no mobile number of mainland China."""
 
     def __init__(self) -> None:
-        super().__init__(f"{self.zh}\n{self.en}")
+        super().__init__("phone", SENTENCES["bad_phone"])
 
 
 def normalise(text: str) -> str:

@@ -15,6 +15,7 @@ from wxbot.db import changed, insert_into
 from wxbot.people import bindings, phones
 from wxbot.people.models import Binding, RosterEntry, RosterFile
 from wxbot.sheets import CellFault, Column
+from wxbot.text import Text
 from wxbot.vault import Vault
 
 COLUMNS = (
@@ -27,12 +28,10 @@ CHARS = {"name": 40, "department": 60, "note": 200}
 CHUNK = 400
 PAGE_ROWS = 50
 
-NO_NAME = CellFault("no_name", "没有姓名", "there is no name")
-FORMULA_NAME = CellFault("formula_name", "姓名像公式，请改成文字", "the name looks like a formula")
-TWICE = "与第 {rows} 行是同一个手机号，姓名不同"
-TWICE_EN = "the same phone as row {rows}, under another name"
-AGAIN = "与第 {rows} 行重复，只取一次"
-AGAIN_EN = "the same as row {rows}; taken once"
+NO_NAME = CellFault("no_name", Text("没有姓名", "there is no name"))
+FORMULA_NAME = CellFault("formula_name", Text("姓名像公式，请改成文字", "the name looks like a formula"))
+TWICE = Text("与第 {rows} 行是同一个手机号，姓名不同", "the same phone as row {rows}, under another name")
+AGAIN = Text("与第 {rows} 行重复，只取一次", "the same as row {rows}; taken once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Preview:
 
 
 def look(session: Session, vault: Vault, raw: bytes) -> Preview:
-    """Read a file and compare it with the roster; nothing is changed. Raises sheets.BadSheet."""
+    """Read a file and compare it with the roster; nothing is changed. Raises Refusal."""
     sheet = sheets.read(raw, COLUMNS, (("name",), ("phone",)))
     lines = [_line(row) for row in sheet.rows]
     lines = _without_doubles(lines)
@@ -85,7 +84,7 @@ def _line(row: sheets.SheetRow) -> Line:
         try:
             phone = phones.normalise(phone)
         except phones.BadPhone:
-            faults.append(CellFault("bad_phone", "手机号不正确", "this is no mobile number"))
+            faults.append(CellFault("bad_phone", Text("手机号不正确", "this is no mobile number")))
     name = cells["name"]
     if not name and "name" not in row.faults:
         faults.append(NO_NAME)
@@ -93,7 +92,9 @@ def _line(row: sheets.SheetRow) -> Line:
         faults.append(FORMULA_NAME)
     for key, most in CHARS.items():
         if len(cells.get(key, "")) > most:
-            faults.append(CellFault("long", f"{_title(key)}超过 {most} 字", f"{key}: more than {most} characters"))
+            faults.append(
+                CellFault("long", Text(f"{_title(key)}超过 {most} 字", f"{key}: more than {most} characters"))
+            )
     fate = "bad" if faults else ""
     return Line(row.number, name, phone, cells.get("department", ""), cells.get("note", ""), fate, tuple(faults))
 
@@ -114,10 +115,10 @@ def _without_doubles(lines: list[Line]) -> list[Line]:
         for at, line in enumerate(same if len(same) > 1 else ()):
             others = "、".join(str(each.number) for each in same if each is not line)[:80]
             if not has_one_name:
-                fault = CellFault("twice", TWICE.format(rows=others), TWICE_EN.format(rows=others))
+                fault = CellFault("twice", TWICE.format(rows=others))
                 changed_lines[line.number] = _with(line, "bad", fault)
             elif at:
-                fault = CellFault("again", AGAIN.format(rows=same[0].number), AGAIN_EN.format(rows=same[0].number))
+                fault = CellFault("again", AGAIN.format(rows=same[0].number))
                 changed_lines[line.number] = _with(line, "again", fault)
     return [changed_lines.get(line.number, line) for line in lines]
 

@@ -12,32 +12,27 @@ from wxbot.replies import bench, rules
 from wxbot.replies.answers import read_book
 from wxbot.replies.dialogues.declared import DIALOGUES
 from wxbot.replies.models import KEYWORD_TRIGGERS, ReplyRule
-from wxbot.replies.rules import PRIORITY_AT_MOST, BadRule, Content
+from wxbot.replies.rules import PRIORITY_AT_MOST, Content
 from wxbot.staff import audit
 from wxbot.staff.console import (
     actor,
     guard,
-    locale,
     log_action,
     now,
     number,
     one_or_404,
     role_required,
     runtime,
+    said,
     tell,
     text,
 )
+from wxbot.text import Refusal, Text
 
 blueprint = guard(Blueprint("reply_rules", __name__))
 
 MESSAGE_CHARS = 600
 STANDING = ("subscribe", "image", "default")
-
-
-def _sentence(bad: BadRule) -> str:
-    """The half of a two-language sentence that the reader understands."""
-    chinese, stop, english = str(bad).partition("。")
-    return chinese + stop if locale().startswith("zh") else english.strip() or chinese
 
 
 def _page(fault: str = "", faulty: str = "") -> str:
@@ -69,20 +64,20 @@ def _content(kept: ReplyRule | None = None) -> Content:
     """What the form says a rule answers with; a campaign must be the person's own, or be there already."""
     campaign_id = number("campaign") or None
     kind = text("kind") or ("campaign" if campaign_id else "text")
-    said = text("text", 3_000)
+    words = text("text", 3_000)
     if kind == "campaign":
         if campaign_id is None:
-            raise BadRule("请选择一个活动。Choose a campaign.")
+            raise Refusal("rule", Text("请选择一个活动。", "Choose a campaign."))
         if kept is None or kept.campaign_id != campaign_id:
             campaign_or_404(campaign_id)
         return Content(campaign_id=campaign_id)
     if kind == "dialogue":
         if text("dialogue") not in DIALOGUES:
-            raise BadRule("请选择一个对话。Choose a dialogue.")
-        return Content(said, dialogue=text("dialogue"))
+            raise Refusal("rule", Text("请选择一个对话。", "Choose a dialogue."))
+        return Content(words, dialogue=text("dialogue"))
     if kind == "link":
-        return Content(said, title=text("title", 200) or " ", url=text("url", 2_000))
-    return Content(said)
+        return Content(words, title=text("title", 200) or " ", url=text("url", 2_000))
+    return Content(words)
 
 
 def _priority(kept: int = 100) -> int:
@@ -90,9 +85,9 @@ def _priority(kept: int = 100) -> int:
     return min(asked if asked is not None else kept, PRIORITY_AT_MOST)
 
 
-def _refused(bad: BadRule, faulty: str) -> tuple[str, int]:
+def _refused(bad: Refusal, faulty: str) -> tuple[str, int]:
     log_action("reply_rule", "", "refused", form=faulty)
-    return _page(_sentence(bad), faulty), 422
+    return _page(said(bad.text), faulty), 422
 
 
 def _done(sentence: str, anchor: str = "") -> BaseResponse:
@@ -123,7 +118,7 @@ def add() -> tuple[str, int] | BaseResponse:
                 dialogue=content.dialogue, title=content.title, url=content.url, priority=_priority(),
             )  # fmt: skip
             _record(session, rule.id, trigger=rule.trigger, pattern=rule.pattern, kind=rule.reply_kind)
-    except BadRule as bad:
+    except Refusal as bad:
         return _refused(bad, "add")
     return _done(gettext("回复规则已添加，几秒内生效。"), f"rule-{rule.id}")
 
@@ -140,7 +135,7 @@ def change(rule_id: int) -> tuple[str, int] | BaseResponse:
                 session, rule_id, text("trigger"), text("pattern", 100), content, _priority(row.priority), now()
             )
             _record(session, rule_id, trigger=text("trigger"), pattern=text("pattern"), kind=content.reply_kind)
-    except BadRule as bad:
+    except Refusal as bad:
         return _refused(bad, str(rule_id))
     return _done(gettext("回复规则已保存，几秒内生效。"), f"rule-{rule_id}")
 
@@ -194,6 +189,6 @@ def stand(trigger: str) -> tuple[str, int] | BaseResponse:
         with runtime().database.transaction() as session:
             rules.stand(session, trigger, None if is_empty else content, now())
             _record(session, 0, trigger=trigger, kind="" if is_empty else content.reply_kind)
-    except BadRule as bad:
+    except Refusal as bad:
         return _refused(bad, trigger)
     return _done(gettext("已保存，几秒内生效。"), trigger)

@@ -18,16 +18,17 @@ from wxbot.staff.console import (
     SMALL,
     actor,
     guard,
-    locale,
     log_action,
     me,
     now,
     number,
     role_required,
     runtime,
+    said,
     tell,
     text,
 )
+from wxbot.text import Text
 from wxbot.wechat.errors import NotSent, Refused, WeChatError
 from wxbot.wechat.limits import MENU_BUTTONS_MAX, MENU_SUB_BUTTONS_MAX
 
@@ -38,10 +39,6 @@ log = get_logger(__name__)
 
 class _Closed(Exception):
     """WeChat could not be asked; the sentence says what to do."""
-
-
-def _said(fault: menu.Fault) -> str:
-    return fault.chinese if locale().startswith("zh") else fault.english
 
 
 def _draft() -> tuple[list[menu.Button], int, Any]:
@@ -71,12 +68,12 @@ def _name(place: menu.Place) -> str:
     return str(place[0]) if place[1] is None else f"{place[0]}-{place[1]}"
 
 
-def _page(buttons: list[menu.Button], version: int, row: Any, faults: list[menu.Fault], status: int = 200) -> Any:
+def _page(buttons: list[menu.Button], version: int, row: Any, faults: list[menu.EntryFault], status: int = 200) -> Any:
     with runtime().database.reading() as session:
         book = read_book(session)
     by_field: dict[str, list[str]] = {}
     for fault in faults:
-        by_field.setdefault(_name(fault.place), []).append(_said(fault))
+        by_field.setdefault(_name(fault.place), []).append(said(fault.text))
     entries = {_name(place): entry for place, entry in menu.places(buttons)}
     page = render_template(
         "console/menu.html", entries=entries, version=version, row=row, faults=by_field, types=menu.TYPES,
@@ -118,7 +115,7 @@ def save() -> Any:
 def _refusal(error: Exception) -> str:
     """What to do about a call that did not work."""
     if isinstance(error, Refused):
-        meaning = error.row.zh if locale().startswith("zh") else error.row.en
+        meaning = said(Text(error.row.zh, error.row.en))
         return str(gettext("微信拒绝了：%(code)s %(meaning)s", code=error.code, meaning=meaning))
     if isinstance(error, NotSent | RedisError):
         return str(gettext("现在连不上微信，什么也没有改变，请过一会儿再试。"))

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed, insert_into
 from wxbot.replies.models import MenuDraft
+from wxbot.text import Text
 from wxbot.wechat import limits
 
 KEYED = (
@@ -36,13 +37,12 @@ class Stale(Exception):
 
 
 @dataclass(frozen=True)
-class Fault:
-    """Why an entry will be refused: its place, the field, and a sentence in Chinese and English."""
+class EntryFault:
+    """Why an entry will be refused: its place, the field, and the sentence."""
 
     place: Place
     field: str
-    chinese: str
-    english: str
+    text: Text
 
 
 def _kept(entry: Mapping[str, Any]) -> Button:
@@ -92,17 +92,19 @@ def places(buttons: Sequence[Button]) -> Iterator[tuple[Place, Button]]:
             yield (n, m), entry
 
 
-def faults_of(buttons: Sequence[Button], public_url: str) -> list[Fault]:
+def faults_of(buttons: Sequence[Button], public_url: str) -> list[EntryFault]:
     """Everything WeChat, or we, will refuse; empty when the menu may be published."""
-    found: list[Fault] = []
+    found: list[EntryFault] = []
     if len(buttons) > limits.MENU_BUTTONS_MAX:
-        found.append(Fault((0, None), "name", "最多三个一级菜单。", "At most three buttons."))
+        found.append(EntryFault((0, None), "name", Text("最多三个一级菜单。", "At most three buttons.")))
     own, foreign = urlsplit(public_url), set[str]()
     for place, entry in places(buttons):
         found += _name_faults(place, entry)
         if "sub_button" in entry:
             if len(entry["sub_button"]) > limits.MENU_SUB_BUTTONS_MAX:
-                found.append(Fault(place, "name", "每个菜单下最多五项。", "At most five entries under a button."))
+                found.append(
+                    EntryFault(place, "name", Text("每个菜单下最多五项。", "At most five entries under a button."))
+                )
             continue
         found += _action_faults(place, entry, own.netloc)
         host = _host(entry.get("url", ""))
@@ -110,34 +112,40 @@ def faults_of(buttons: Sequence[Button], public_url: str) -> list[Fault]:
             foreign.add(host)
             if len(foreign) == EXTERNAL_DOMAINS_AT_MOST + 1:
                 found.append(
-                    Fault(place, "value", "菜单里外部网站最多三个。", "At most three external sites in a menu.")
+                    EntryFault(
+                        place, "value", Text("菜单里外部网站最多三个。", "At most three external sites in a menu.")
+                    )
                 )
     return found
 
 
-def _name_faults(place: Place, entry: Button) -> Iterator[Fault]:
+def _name_faults(place: Place, entry: Button) -> Iterator[EntryFault]:
     most = limits.MENU_NAME_BYTES if place[1] is None else limits.MENU_SUB_NAME_BYTES
     name = entry.get("name", "")
     if not name:
-        yield Fault(place, "name", "请填写名称。", "Give it a name.")
+        yield EntryFault(place, "name", Text("请填写名称。", "Give it a name."))
     elif limits.byte_length(name) > most:
         letters = most // 3
-        yield Fault(place, "name", f"名称太长，最多约 {letters} 个汉字。", f"The name has more than {most} bytes.")
+        yield EntryFault(
+            place, "name", Text(f"名称太长，最多约 {letters} 个汉字。", f"The name has more than {most} bytes.")
+        )
 
 
-def _action_faults(place: Place, entry: Button, own_host: str) -> Iterator[Fault]:
+def _action_faults(place: Place, entry: Button, own_host: str) -> Iterator[EntryFault]:
     kind = entry.get("type", "")
     if kind in KEYED:
         if not entry.get("key"):
-            yield Fault(place, "value", "请填写点击后相当于发送的文字。", "What does a tap count as?")
+            yield EntryFault(place, "value", Text("请填写点击后相当于发送的文字。", "What does a tap count as?"))
         elif limits.byte_length(entry["key"]) > limits.MENU_KEY_BYTES:
-            yield Fault(place, "value", "文字太长，最多约 42 个汉字。", "That is more than 128 bytes.")
+            yield EntryFault(place, "value", Text("文字太长，最多约 42 个汉字。", "That is more than 128 bytes."))
     elif kind in ("view", "miniprogram"):
         yield from _url_faults(place, entry.get("url", ""), own_host)
         if kind == "miniprogram" and not (entry.get("appid") and entry.get("pagepath")):
-            yield Fault(place, "appid", "请填写小程序的 AppID 和页面。", "Give the mini program's AppID and page.")
+            yield EntryFault(
+                place, "appid", Text("请填写小程序的 AppID 和页面。", "Give the mini program's AppID and page.")
+            )
     elif kind not in ("media_id", "view_limited", "article_id", "article_view_limited"):
-        yield Fault(place, "type", "请选择点击后做什么。", "Choose what a tap does.")
+        yield EntryFault(place, "type", Text("请选择点击后做什么。", "Choose what a tap does."))
 
 
 def _host(url: str) -> str:
@@ -149,14 +157,18 @@ def _host(url: str) -> str:
         return ""
 
 
-def _url_faults(place: Place, url: str, own_host: str) -> Iterator[Fault]:
+def _url_faults(place: Place, url: str, own_host: str) -> Iterator[EntryFault]:
     host, scheme = _host(url), url.partition(":")[0].lower()
     if not host or any(ord(character) <= 32 for character in url) or scheme not in ("http", "https"):
-        yield Fault(place, "value", "请填写完整网址，例如 https://…", "Give a whole address, such as https://…")
+        yield EntryFault(
+            place, "value", Text("请填写完整网址，例如 https://…", "Give a whole address, such as https://…")
+        )
     elif scheme != "https" and urlsplit(url).netloc != own_host:
-        yield Fault(place, "value", "外部网址要以 https:// 开头。", "An address elsewhere must begin with https://.")
+        yield EntryFault(
+            place, "value", Text("外部网址要以 https:// 开头。", "An address elsewhere must begin with https://.")
+        )
     elif limits.byte_length(url) > limits.MENU_URL_BYTES:
-        yield Fault(place, "value", "网址太长，最多 1024 字节。", "The address has more than 1024 bytes.")
+        yield EntryFault(place, "value", Text("网址太长，最多 1024 字节。", "The address has more than 1024 bytes."))
 
 
 @dataclass(frozen=True)

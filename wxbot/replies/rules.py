@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.replies.models import KEYWORD_TRIGGERS, REPLY_KINDS, TRIGGERS, ReplyRule
+from wxbot.text import Refusal, Text
 from wxbot.wechat.limits import MENU_URL_BYTES, TEXT_REPLY_BYTES
 
 PATTERN_CHARACTERS = 64
@@ -21,10 +22,6 @@ PRIORITY_AT_MOST = 10_000
 PRIORITY_STEP = 10
 
 _STRICTNESS = {"equal": 0, "prefix": 1, "contain": 2}
-
-
-class BadRule(ValueError):
-    """A rule that can never work; the text says what to change, in Chinese and English."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ def add_rule(
     url: str = "",
     priority: int = 100,
 ) -> ReplyRule:
-    """Write a rule that answers with a text, a campaign's entry, a dialogue or a link. Raises BadRule with what to change."""
+    """Write a rule that answers with a text, a campaign's entry, a dialogue or a link. Raises Refusal with what to change."""
     content = Content(text, campaign_id, dialogue, title, url)
     refuse_bad(trigger, pattern, content)
     rule = ReplyRule(trigger=trigger, priority=priority, is_on=True, **_columns(pattern, content, now))
@@ -121,7 +118,7 @@ def add_rule(
 def change_rule(
     session: Session, rule_id: int, trigger: str, pattern: str, content: Content, priority: int, now: datetime
 ) -> bool:
-    """Write a rule anew; False when it is not there. Raises BadRule with what to change."""
+    """Write a rule anew; False when it is not there. Raises Refusal with what to change."""
     refuse_bad(trigger, pattern, content)
     values = {"trigger": trigger, "priority": priority} | _columns(pattern, content, now)
     return bool(changed(session, update(ReplyRule).where(ReplyRule.id == rule_id).values(**values)))
@@ -135,42 +132,68 @@ def _columns(pattern: str, content: Content, now: datetime) -> dict[str, object]
 
 
 def refuse_bad(trigger: str, pattern: str, content: Content) -> None:
-    """Raise BadRule for a rule that can never work."""
+    """Raise Refusal for a rule that can never work."""
     reply_kind, text = content.reply_kind, content.text
     if trigger not in TRIGGERS or reply_kind not in REPLY_KINDS:
-        raise BadRule(f"触发方式只能是 {'、'.join(TRIGGERS)} 之一。The trigger must be one of {', '.join(TRIGGERS)}.")
+        raise Refusal(
+            "rule",
+            Text(f"触发方式只能是 {'、'.join(TRIGGERS)} 之一。", f"The trigger must be one of {', '.join(TRIGGERS)}."),
+        )
     if trigger in KEYWORD_TRIGGERS and not normalise(pattern):
-        raise BadRule("请填写关键词。A keyword rule needs a keyword.")
+        raise Refusal("rule", Text("请填写关键词。", "A keyword rule needs a keyword."))
     if trigger not in KEYWORD_TRIGGERS and pattern:
-        raise BadRule("关注、图片和其他消息的回复不带关键词。Rules for subscribe, image and default take no keyword.")
+        raise Refusal(
+            "rule",
+            Text("关注、图片和其他消息的回复不带关键词。", "Rules for subscribe, image and default take no keyword."),
+        )
     if len(pattern) > PATTERN_CHARACTERS:
-        raise BadRule(f"关键词最多 {PATTERN_CHARACTERS} 个字。A keyword has at most {PATTERN_CHARACTERS} characters.")
+        raise Refusal(
+            "rule",
+            Text(f"关键词最多 {PATTERN_CHARACTERS} 个字。", f"A keyword has at most {PATTERN_CHARACTERS} characters."),
+        )
     if reply_kind == "text" and not text.strip():
-        raise BadRule("请填写回复内容。A text reply must not be empty.")
+        raise Refusal("rule", Text("请填写回复内容。", "A text reply must not be empty."))
     if reply_kind == "dialogue" and trigger == "default":
-        raise BadRule("其他消息不能开始对话，否则每句闲聊都会被当成回答。The default reply cannot start a dialogue.")
+        raise Refusal(
+            "rule",
+            Text("其他消息不能开始对话，否则每句闲聊都会被当成回答。", "The default reply cannot start a dialogue."),
+        )
     if reply_kind == "dialogue" and len(text.encode()) > GREETING_BYTES:
-        raise BadRule(
-            f"对话之前的话最多 {GREETING_BYTES} 字节（约 200 个汉字）。What is said before a dialogue has at most {GREETING_BYTES} bytes."
+        raise Refusal(
+            "rule",
+            Text(
+                f"对话之前的话最多 {GREETING_BYTES} 字节（约 200 个汉字）。",
+                f"What is said before a dialogue has at most {GREETING_BYTES} bytes.",
+            ),
         )
     if len(text.encode()) > TEXT_REPLY_BYTES:
-        raise BadRule(
-            f"回复内容最多 {TEXT_REPLY_BYTES} 字节（约 680 个汉字）。A text reply has at most {TEXT_REPLY_BYTES} bytes."
+        raise Refusal(
+            "rule",
+            Text(
+                f"回复内容最多 {TEXT_REPLY_BYTES} 字节（约 680 个汉字）。",
+                f"A text reply has at most {TEXT_REPLY_BYTES} bytes.",
+            ),
         )
     if reply_kind == "link":
         _refuse_bad_link(content)
     said = text + pattern + content.title + content.url
     if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in said):
-        raise BadRule("内容里有看不见的控制字符。The text holds control characters that WeChat refuses.")
+        raise Refusal(
+            "rule", Text("内容里有看不见的控制字符。", "The text holds control characters that WeChat refuses.")
+        )
 
 
 def _refuse_bad_link(content: Content) -> None:
     if not content.title.strip() or len(content.title) > TITLE_CHARACTERS:
-        raise BadRule(
-            f"卡片要有标题，最多 {TITLE_CHARACTERS} 个字。A card needs a title of at most {TITLE_CHARACTERS} characters."
+        raise Refusal(
+            "rule",
+            Text(
+                f"卡片要有标题，最多 {TITLE_CHARACTERS} 个字。",
+                f"A card needs a title of at most {TITLE_CHARACTERS} characters.",
+            ),
         )
     if not content.url.startswith("https://") or len(content.url.encode()) > MENU_URL_BYTES or " " in content.url:
-        raise BadRule("卡片的链接要以 https:// 开头。The link of a card must begin with https://.")
+        raise Refusal("rule", Text("卡片的链接要以 https:// 开头。", "The link of a card must begin with https://."))
 
 
 def switch_rule(session: Session, rule_id: int, is_on: bool, now: datetime) -> bool:
@@ -202,7 +225,7 @@ def move_rule(session: Session, rule_id: int, is_up: bool, now: datetime) -> boo
 def stand(session: Session, trigger: str, content: Content | None, now: datetime) -> None:
     """Set the one reply of a trigger without a keyword (subscribe, image, default); None takes it away.
 
-    Raises BadRule with what to change.
+    Raises Refusal with what to change.
     """
     if content is not None:
         refuse_bad(trigger, "", content)

@@ -33,7 +33,7 @@ from wxbot.staff.console import (
 )
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.passwords import make_temporary
-from wxbot.staff.roster import StaffFaulty
+from wxbot.text import Refusal, fault
 
 blueprint = guard(Blueprint("staff", __name__))
 
@@ -136,11 +136,11 @@ def password() -> tuple[str, int] | BaseResponse:
     new = request.form.get("password", "")
     try:
         if new != request.form.get("again", ""):
-            raise StaffFaulty("again", "两次输入的新密码不一致", "The two new passwords differ")
+            raise fault("again", "两次输入的新密码不一致", "The two new passwords differ")
         roster.change_own_password(runtime().database, me().id, request.form.get("old", ""), new)
-    except StaffFaulty as fault:
-        log_action("password_change", f"staff:{me().id}", "refused", field=fault.field)
-        return render_template("console/password.html", fault=fault), 422
+    except Refusal as refused:
+        log_action("password_change", f"staff:{me().id}", "refused", field=refused.field)
+        return render_template("console/password.html", fault=refused), 422
     log_action("password_change", f"staff:{me().id}")
     tell(gettext("密码已修改，请用新密码重新登录。"))
     return redirect(url_for("staff.sign_in_form"), 303)
@@ -153,7 +153,7 @@ def people() -> str:
     return _people_page()
 
 
-def _people_page(fault: StaffFaulty | None = None, given: dict[str, str] | None = None) -> str:
+def _people_page(fault: Refusal | None = None, given: dict[str, str] | None = None) -> str:
     with runtime().database.reading() as session:
         everyone = roster.everyone(session)
     return render_template(
@@ -172,9 +172,9 @@ def add_person() -> tuple[str, int] | str:
             runtime().database, form.get("login", ""), form.get("name", ""), form.get("role", ""), password, now(),
             is_temporary=True, locale=locale(),
         )  # fmt: skip
-    except StaffFaulty as fault:
-        log_action("staff_add", "", "refused", field=fault.field)
-        return _people_page(fault, form.to_dict()), 422
+    except Refusal as refused:
+        log_action("staff_add", "", "refused", field=refused.field)
+        return _people_page(refused, form.to_dict()), 422
     log_action("staff_add", f"staff:{staff_id}", role=form.get("role", ""))
     return _handover(staff_id, password)
 

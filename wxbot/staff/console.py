@@ -25,8 +25,11 @@ from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES
 from wxbot.staff.sign_in import SignedIn, signed_in
+from wxbot.text import Faulty, Refusal, Text
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from wxbot.runtime import Runtime
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -256,6 +259,41 @@ def tell(text: str, kind: str = "success") -> None:
     flash(text, kind)
 
 
+def said(sentence: Text) -> str:
+    """A sentence in the language of the reader."""
+    return sentence.within(locale())
+
+
+def tell_refusal(action: str, target: str, refused: Refusal, kind: str = "danger", **detail: Any) -> None:
+    """Log that a verb was refused and why, and show the sentence on the next page: for a form, one for each field."""
+    faults = refused.faults if isinstance(refused, Faulty) else [refused]
+    if fields := sorted({fault.field for fault in faults if fault.field}):
+        detail = {"fields": fields}
+    log_action(action, target, "refused", reason=refused.reason, **detail)
+    for fault in faults:
+        tell(said(fault.text), kind)
+
+
+def act(
+    action: str, target: str, verb: Callable[["Session"], Any], done: str, kind: str = "success",
+    unless: str = "danger", **detail: Any,
+) -> bool:  # fmt: skip
+    """One effect with its line in the audit log, in one transaction; a refusal is told and logged, and False.
+
+    What the verb returns as a dict is added to the line's detail. `kind` and `unless` are the colours of yes and no.
+    """
+    try:
+        with runtime().database.transaction() as session:
+            found = verb(session)
+            more = found if isinstance(found, dict) else {}
+            audit.record(session, actor(), action, target, now(), detail=detail | more)
+    except Refusal as refused:
+        tell_refusal(action, target, refused, unless)
+        return False
+    tell(done, kind)
+    return True
+
+
 def local(moment: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     """A moment in Shanghai, for people."""
     return moment.astimezone(SHANGHAI).strftime(form) if moment else "—"
@@ -286,7 +324,7 @@ def _install(app: Flask) -> None:
             app, default_locale=settings.locale, default_timezone="Asia/Shanghai", locale_selector=locale,
             default_translation_directories=str(TRANSLATIONS),
         )  # fmt: skip
-    app.jinja_env.filters.update(yuan=yuan, cny=cny, local=local, num="{:,}".format)
+    app.jinja_env.filters.update(said=said, yuan=yuan, cny=cny, local=local, num="{:,}".format)
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, current_user=current_user, may=may, console_locale=locale, console_now=now
     )

@@ -5,6 +5,8 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from wxbot.text import fault
+
 LENGTH_MIN, LENGTH_MAX = 10, 128
 _ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
@@ -24,21 +26,15 @@ def use(hasher: PasswordHasher) -> None:
 use(HASHER)
 
 
-class WeakPassword(ValueError):
-    """The new password breaks a rule; carries the sentence in Chinese and English."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.zh, self.en = zh, en
-
-
 def check_new(password: str, login: str) -> None:
-    """Raise WeakPassword unless the password is long enough and not built from the login."""
+    """Raises Refusal (of the field `password`) unless the password is long enough and not built from the login."""
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
-        raise WeakPassword(f"密码至少 {LENGTH_MIN} 个字符", f"A password has at least {LENGTH_MIN} characters")
+        raise fault("password", f"密码至少 {LENGTH_MIN} 个字符", f"A password has at least {LENGTH_MIN} characters")
     if login.casefold() in password.casefold() or len(set(password)) < 5:
-        raise WeakPassword(
-            "密码太容易猜到，请不要包含登录名或重复的字符", "Too easy to guess: leave the login out and repeat less"
+        raise fault(
+            "password",
+            "密码太容易猜到，请不要包含登录名或重复的字符",
+            "Too easy to guess: leave the login out and repeat less",
         )
 
 

@@ -11,23 +11,11 @@ from sqlalchemy.orm import Session
 from wxbot.db import Database
 from wxbot.staff import passwords
 from wxbot.staff.models import ROLES, Staff
-from wxbot.staff.passwords import WeakPassword
 from wxbot.staff.sign_in import end_sessions, normal_login
+from wxbot.text import fault
 
 LOGIN = re.compile(r"^[a-z0-9][a-z0-9._-]{2,39}$")
 NAME_CHARS = 20
-
-
-class StaffFaulty(ValueError):
-    """A person cannot be taken or changed like this; the field and the sentence in Chinese and English."""
-
-    def __init__(self, field: str, zh: str, en: str) -> None:
-        super().__init__(en)
-        self.field, self.zh, self.en = field, zh, en
-
-    def text(self, locale: str) -> str:
-        """The sentence in the reader's language."""
-        return self.zh if locale.startswith("zh") else self.en
 
 
 def hire(
@@ -41,17 +29,17 @@ def hire(
     is_temporary: bool = False,
     locale: str = "zh_CN",
 ) -> int:
-    """Add a person; returns the id. Raises StaffFaulty for a bad or taken login, a bad name, role or password."""
+    """Add a person; returns the id. Raises Refusal for a bad or taken login, a bad name, role or password."""
     login, name = normal_login(login), name.strip()
     if not LOGIN.fullmatch(login):
-        raise StaffFaulty(
+        raise fault(
             "login", "登录名为 3 到 40 个小写字母、数字或 . _ -", "A login has 3 to 40 small letters, digits or . _ -"
         )
     if not 1 <= len(name) <= NAME_CHARS or not name.isprintable():
-        raise StaffFaulty("name", f"姓名为 1 到 {NAME_CHARS} 个字", f"A name has 1 to {NAME_CHARS} characters")
+        raise fault("name", f"姓名为 1 到 {NAME_CHARS} 个字", f"A name has 1 to {NAME_CHARS} characters")
     if role not in ROLES:
-        raise StaffFaulty("role", "请选择角色", "Choose a role")
-    _check_password(password, login)
+        raise fault("role", "请选择角色", "Choose a role")
+    passwords.check_new(password, login)
     password_hash = passwords.hash_password(password)
     try:
         with database.transaction() as session:
@@ -63,14 +51,7 @@ def hire(
             session.flush()
             return person.id
     except IntegrityError as error:
-        raise StaffFaulty("login", "这个登录名已经有人使用", "Someone has this login already") from error
-
-
-def _check_password(password: str, login: str) -> None:
-    try:
-        passwords.check_new(password, login)
-    except WeakPassword as weak:
-        raise StaffFaulty("password", weak.zh, weak.en) from weak
+        raise fault("login", "这个登录名已经有人使用", "Someone has this login already") from error
 
 
 def set_active(session: Session, staff_id: int, is_active: bool) -> None:
@@ -83,10 +64,10 @@ def set_active(session: Session, staff_id: int, is_active: bool) -> None:
 
 
 def set_password(database: Database, staff_id: int, password: str, *, is_temporary: bool = False) -> None:
-    """Give a person a new password and end all their sessions. Raises StaffFaulty when the password is weak."""
+    """Give a person a new password and end all their sessions. Raises Refusal when the password is weak."""
     with database.reading() as session:
         login = session.execute(select(Staff.login).where(Staff.id == staff_id)).scalar_one()
-    _check_password(password, login)
+    passwords.check_new(password, login)
     password_hash = passwords.hash_password(password)
     with database.transaction() as session:
         session.execute(
@@ -98,13 +79,13 @@ def set_password(database: Database, staff_id: int, password: str, *, is_tempora
 
 
 def change_own_password(database: Database, staff_id: int, old: str, new: str) -> None:
-    """Change one's own password. Raises StaffFaulty when the old one is wrong, or the new one weak or the same."""
+    """Change one's own password. Raises Refusal when the old one is wrong, or the new one weak or the same."""
     with database.reading() as session:
         password_hash = session.execute(select(Staff.password_hash).where(Staff.id == staff_id)).scalar_one()
     if not passwords.matches(password_hash, old):
-        raise StaffFaulty("old", "当前密码不正确", "The present password is wrong")
+        raise fault("old", "当前密码不正确", "The present password is wrong")
     if old == new:
-        raise StaffFaulty("password", "新密码不能与当前密码相同", "The new password must differ from the present one")
+        raise fault("password", "新密码不能与当前密码相同", "The new password must differ from the present one")
     set_password(database, staff_id, new)
 
 

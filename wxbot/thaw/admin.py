@@ -12,9 +12,9 @@ from wxbot import lineage
 from wxbot.lineage import Lineage
 from wxbot.orders.found import FoundOrder
 from wxbot.staff import roster
-from wxbot.staff.console import actor, guard, locale, log_action, me, now, number, role_required, runtime, tell, text
+from wxbot.staff.console import actor, guard, me, now, number, role_required, runtime, said, tell, tell_refusal, text
+from wxbot.text import Refusal
 from wxbot.thaw import judge, listing, opening
-from wxbot.thaw.refusals import Refused
 
 blueprint = guard(Blueprint("thaw", __name__))
 
@@ -65,9 +65,8 @@ def _do(action: str, target: str, verb: Callable[[], Any]) -> BaseResponse:
     """Run one verb; what it says, or why not, is shown on the page."""
     try:
         tell(verb())
-    except Refused as refused:
-        log_action(action, target, "refused", reason=refused.reason)
-        tell(refused.text(locale()), "danger")
+    except Refusal as refused:
+        tell_refusal(action, target, refused)
     return redirect(url_for("thaw.index", status=request.form.get("status", "open")), 303)
 
 
@@ -97,7 +96,7 @@ def confirm_all() -> BaseResponse:
     def verb() -> Any:
         confirmed, left = judge.confirm_all(runtime(), text("seal", 64), actor(), now())
         for found_id, refused in left[:3]:
-            tell(f"#{found_id}: {refused.text(locale())}", "danger")
+            tell(f"#{found_id}: {said(refused.text)}", "danger")
         return gettext("已确认 %(n)s 笔，订单、预算和账本已同时更新。", n=confirmed)
 
     return _do("found_confirm", "thaw", verb)

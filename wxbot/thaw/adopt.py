@@ -20,7 +20,8 @@ from wxbot.orders.plan import row_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout
 from wxbot.payouts.request import wish_of
 from wxbot.settings import Settings
-from wxbot.thaw.refusals import Refused, moved_on
+from wxbot.text import Refusal, Text
+from wxbot.thaw.refusals import moved_on
 from wxbot.transitions import move
 
 FOUND = "FOUND"
@@ -30,14 +31,14 @@ FOUND = "FOUND"
 def adopt_payout(
     session: Session, settings: Settings, found: FoundOrder, payout_id: int, people: tuple[int, int], now: datetime
 ) -> Order:
-    """This payment was that payout. Raises Refused."""
+    """This payment was that payout. Raises Refusal."""
     payout = session.get(Payout, payout_id, with_for_update=True)
     if payout is None or payout.status not in ("requested", "approved"):
         raise moved_on()
     is_same = (payout.amount_fen, CHANNELS[payout.channel].version) == (found.amount_fen, found.version)
     if not is_same or found.openid not in (None, payout.openid):
-        raise Refused(
-            "differs", "收款人、金额或渠道与这笔付款不同", "Person, amount or channel differ from this payout"
+        raise Refusal(
+            "differs", Text("收款人、金额或渠道与这笔付款不同", "Person, amount or channel differ from this payout")
         )
     if payout.status == "requested":  # the approval is lost with the rest: one of both cashiers stands for it
         second = next((staff_id for staff_id in people if staff_id != payout.created_by), None)
@@ -54,7 +55,7 @@ def adopt_payout(
 
 
 def adopt_packet(session: Session, settings: Settings, found: FoundOrder, campaign_id: int, now: datetime) -> Order:
-    """This ticket was one of that campaign's packets: packets of one amount are alike. Raises Refused."""
+    """This ticket was one of that campaign's packets: packets of one amount are alike. Raises Refusal."""
     campaign = session.get(Campaign, campaign_id, with_for_update=True)
     if campaign is None:
         raise moved_on()
@@ -63,11 +64,8 @@ def adopt_packet(session: Session, settings: Settings, found: FoundOrder, campai
     )
     packet = session.scalar(query.order_by(Packet.id).limit(1).with_for_update())
     if packet is None:
-        raise Refused(
-            "no_packet", f"活动没有待下单的 {yuan(found.amount_fen)} 元红包：活动开始备货后再确认，或认定为别的付款",
-            f"The campaign has no packet of {yuan(found.amount_fen)} yuan to order: confirm it once the campaign is being "
-            "stocked, or say that it was something else",
-        )  # fmt: skip
+        raise Refusal("no_packet", Text(f"活动没有待下单的 {yuan(found.amount_fen)} 元红包：活动开始备货后再确认，或认定为别的付款", f"The campaign has no packet of {yuan(found.amount_fen)} yuan to order: confirm it once the campaign is being "
+            "stocked, or say that it was something else"))  # fmt: skip
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
     wish = Wish("packet", packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1)
     order = _ordered(session, settings, found, LOTTERY, wish, now)
@@ -102,10 +100,13 @@ def _ordered(
     if session.scalar(live) is not None or _is_ours(session, found.mch_billno):
         raise moved_on()
     if not budget.reserve(session, wish.budget_id, wish.amount_fen):
-        raise Refused(
-            "budget", "预算不够：请先追加并批准预算（副本之后批准的预算变更也丢失了），再确认",
-            "The budget does not cover it: ask for and approve more first (changes approved after the copy are lost, too)",
-        )  # fmt: skip
+        raise Refusal(
+            "budget",
+            Text(
+                "预算不够：请先追加并批准预算（副本之后批准的预算变更也丢失了），再确认",
+                "The budget does not cover it: ask for and approve more first (changes approved after the copy are lost, too)",
+            ),
+        )
     placed_at = min(found.placed_at or found.found_at, now)
     row = row_of(settings, channel_name, found.mch_billno, wish, placed_at)
     day = f"{shanghai_day(placed_at):%Y%m%d}"

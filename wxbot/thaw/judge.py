@@ -20,8 +20,9 @@ from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.staff import audit, roster
 from wxbot.staff.audit import Actor
+from wxbot.text import Refusal, Text
 from wxbot.thaw import adopt
-from wxbot.thaw.refusals import Refused, moved_on, not_oneself
+from wxbot.thaw.refusals import moved_on, not_oneself
 from wxbot.transitions import move
 
 ROLE = "cashier"
@@ -34,10 +35,10 @@ SAME_TEXTS = "same texts and amount"
 
 
 def cashier(session: Session, actor: Actor) -> int:
-    """The id of an active cashier (I16). Raises Refused for anybody else, the command line included."""
+    """The id of an active cashier (I16). Raises Refusal for anybody else, the command line included."""
     staff_id = roster.id_of_active(session, actor.id, ROLE)
     if staff_id is None:
-        raise Refused("role", "只有在职的财务可以处理", "Only an active cashier may do this")
+        raise Refusal("role", Text("只有在职的财务可以处理", "Only an active cashier may do this"))
     return staff_id
 
 
@@ -113,16 +114,21 @@ def _proposed(session: Session) -> Sequence[FoundOrder]:
 def propose(
     session: Session, found_id: int, reason: tuple[str, int] | None, evidence: str, actor: Actor, now: datetime
 ) -> None:
-    """Say what a found order paid, and why: (`payout` or `campaign`, its id), or None for something else. Raises Refused."""
+    """Say what a found order paid, and why: (`payout` or `campaign`, its id), or None for something else. Raises Refusal."""
     reason_kind, reason_id = reason or (None, None)
     staff_id = cashier(session, actor)
     evidence = evidence.strip()
     if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
-        raise Refused("evidence", f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
-                      f"Write why, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters")  # fmt: skip
-    model = {"payout": Payout, "campaign": Campaign, None: None}.get(reason_kind, Refused)
-    if model is Refused or (model is not None and session.get(model, reason_id or 0) is None):
-        raise Refused("reason", "没有这笔付款或这个活动", "There is no such payout or campaign")
+        raise Refusal(
+            "evidence",
+            Text(
+                f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
+                f"Write why, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters",
+            ),
+        )
+    model = {"payout": Payout, "campaign": Campaign, None: None}.get(reason_kind, Refusal)
+    if model is Refusal or (model is not None and session.get(model, reason_id or 0) is None):
+        raise Refusal("reason", Text("没有这笔付款或这个活动", "There is no such payout or campaign"))
     if not move(session, FoundOrder, found_id, FOUND_NEXT, "open", "proposed", reason_kind=reason_kind,
                 reason_id=reason_id, evidence=evidence, proposed_by=staff_id, proposed_at=now):  # fmt: skip
         raise moved_on()
@@ -131,7 +137,7 @@ def propose(
 
 
 def propose_clear(runtime: Runtime, actor: Actor, now: datetime) -> int:
-    """Propose every clear pair at once; returns how many. Raises Refused."""
+    """Propose every clear pair at once; returns how many. Raises Refusal."""
     with runtime.database.transaction() as session:
         pairs = clear_pairs(session)
         for pair in pairs:
@@ -140,7 +146,7 @@ def propose_clear(runtime: Runtime, actor: Actor, now: datetime) -> int:
 
 
 def send_back(session: Session, found_id: int, actor: Actor, now: datetime) -> None:
-    """Take a proposal back, one's own or another's. Raises Refused."""
+    """Take a proposal back, one's own or another's. Raises Refusal."""
     cashier(session, actor)
     if not move(session, FoundOrder, found_id, FOUND_NEXT, "proposed", "open", reason_kind=None, reason_id=None,
                 evidence="", proposed_by=None, proposed_at=None):  # fmt: skip
@@ -149,7 +155,7 @@ def send_back(session: Session, found_id: int, actor: Actor, now: datetime) -> N
 
 
 def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, now: datetime) -> None:
-    """Agree to what another cashier proposed: the books follow in this transaction. Raises Refused."""
+    """Agree to what another cashier proposed: the books follow in this transaction. Raises Refusal."""
     staff_id = cashier(session, actor)
     found = session.get(FoundOrder, found_id, with_for_update=True, populate_existing=True)
     if found is None or found.status != "proposed" or found.proposed_by is None:
@@ -183,20 +189,20 @@ def proposals_for(session: Session, staff_id: int) -> list[FoundOrder]:
     return [each for each in _proposed(session) if each.proposed_by != staff_id][:AT_ONCE]
 
 
-def confirm_all(runtime: Runtime, seen: str, actor: Actor, now: datetime) -> tuple[int, list[tuple[int, Refused]]]:
+def confirm_all(runtime: Runtime, seen: str, actor: Actor, now: datetime) -> tuple[int, list[tuple[int, Refusal]]]:
     """Agree to all proposals of others, as they were shown (`seen`, see seal_of); each in its own transaction. Returns how
-    many were confirmed, and those that were not with the reason. Raises Refused when the list has changed meanwhile."""
+    many were confirmed, and those that were not with the reason. Raises Refusal when the list has changed meanwhile."""
     with runtime.database.reading() as session:
         staff_id = cashier(session, actor)
         proposals = proposals_for(session, staff_id)
     if seal_of(proposals) != seen:
         raise moved_on()
-    confirmed, left = 0, list[tuple[int, Refused]]()
+    confirmed, left = 0, list[tuple[int, Refusal]]()
     for each in proposals:
         try:
             with runtime.database.transaction() as session:
                 confirm(session, runtime.settings, each.id, actor, now)
             confirmed += 1
-        except Refused as refused:
+        except Refusal as refused:
             left.append((each.id, refused))
     return confirmed, left

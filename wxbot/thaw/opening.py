@@ -14,25 +14,29 @@ from wxbot.payouts.models import Payout, Release
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
+from wxbot.text import Refusal, Text
 from wxbot.thaw.judge import EVIDENCE_MAX, EVIDENCE_MIN, cashier
-from wxbot.thaw.refusals import Refused, moved_on, not_oneself
+from wxbot.thaw.refusals import moved_on, not_oneself
 
 
 def _ready(session: Session) -> Thaw:
-    """The thaw that may be opened, locked. Raises Refused."""
+    """The thaw that may be opened, locked. Raises Refusal."""
     thaw = session.scalar(select(Thaw).where(Thaw.step != "opened").order_by(Thaw.id.desc()).with_for_update().limit(1))
     if thaw is None or not lineage.is_frozen(session):
-        raise Refused("not_frozen", "数据库没有冻结", "The database is not frozen")
+        raise Refusal("not_frozen", Text("数据库没有冻结", "The database is not frozen"))
     if thaw.step == "asking":
-        raise Refused(
-            "asking", "还在向微信查询副本之后的单号，查完才能解冻",
-            "WeChat is still being asked about the numbers since the copy; open it when that is done",
-        )  # fmt: skip
+        raise Refusal(
+            "asking",
+            Text(
+                "还在向微信查询副本之后的单号，查完才能解冻",
+                "WeChat is still being asked about the numbers since the copy; open it when that is done",
+            ),
+        )
     return thaw
 
 
 def ask(runtime: Runtime, actor: Actor, now: datetime) -> None:
-    """One cashier wants the database opened. Raises Refused."""
+    """One cashier wants the database opened. Raises Refusal."""
     with runtime.database.transaction() as session:
         staff_id = cashier(session, actor)
         thaw = _ready(session)
@@ -41,7 +45,7 @@ def ask(runtime: Runtime, actor: Actor, now: datetime) -> None:
 
 
 def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
-    """A second cashier agrees: sending goes on. What a found order or a missing bill holds stays held. Raises Refused."""
+    """A second cashier agrees: sending goes on. What a found order or a missing bill holds stays held. Raises Refusal."""
     with runtime.database.transaction() as session:
         staff_id = cashier(session, actor)
         thaw = _ready(session)
@@ -59,11 +63,16 @@ def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
 
 def release(runtime: Runtime, payout_ids: Collection[int], evidence: str, actor: Actor, now: datetime) -> int:
     """One cashier wants these payouts paid before the bill is there, and says how it is known that they were not paid;
-    returns how many. Raises Refused."""
+    returns how many. Raises Refusal."""
     evidence = evidence.strip()
     if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
-        raise Refused("evidence", f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
-                      f"Write how it is known, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters")  # fmt: skip
+        raise Refusal(
+            "evidence",
+            Text(
+                f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
+                f"Write how it is known, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters",
+            ),
+        )
     with runtime.database.transaction() as session:
         staff_id = cashier(session, actor)
         known = set(session.scalars(select(Release.payout_id).where(Release.payout_id.in_(payout_ids))))
@@ -78,7 +87,7 @@ def release(runtime: Runtime, payout_ids: Collection[int], evidence: str, actor:
 
 
 def confirm_release(runtime: Runtime, payout_id: int, actor: Actor, now: datetime) -> None:
-    """A second cashier agrees: this payout waits for the bill no longer. Raises Refused."""
+    """A second cashier agrees: this payout waits for the bill no longer. Raises Refusal."""
     with runtime.database.transaction() as session:
         staff_id = cashier(session, actor)
         asked = session.scalar(select(Release).where(Release.payout_id == payout_id).with_for_update())

@@ -3,7 +3,8 @@
 import re
 
 from wxbot.orders.channels import VERSIONS
-from wxbot.orders.words import Said, meaning_of
+from wxbot.orders.words import meaning_of
+from wxbot.text import Text
 
 FIELD = re.compile(
     r"<(err_code|status|reason|result_code|return_code)>(?:<!\[CDATA\[)?([A-Za-z0-9_ ]{1,64})(?:\]\]>)?</\1>"
@@ -31,10 +32,10 @@ STATES: dict[str, tuple[str, str, str]] = {
 CHARS = 80
 
 
-def answer_said(kind: str, body: str) -> tuple[Said, str]:
+def answer_said(kind: str, body: str) -> tuple[Text, str]:
     """The sentence and its tone (good, bad, wait or nothing) for one row of evidence."""
     if kind == "manual":
-        return Said(f"人工处理：{body[:CHARS]}", f"settled by hand: {body[:CHARS]}"), "wait"
+        return Text(f"人工处理：{body[:CHARS]}", f"settled by hand: {body[:CHARS]}"), "wait"
     fields = dict(FIELD.findall(body))
     members = dict(MEMBER.findall(body))
     if "err_code" in fields and fields.get("result_code") != "SUCCESS":  # a success fills err_code in, too (§3.2)
@@ -46,16 +47,16 @@ def answer_said(kind: str, body: str) -> tuple[Said, str]:
     state = fields.get("status") or members.get("state")
     if state in STATES:
         zh, en, tone = STATES[state]
-        return Said(f"微信答复：{zh}", f"WeChat answered: {en}"), tone
+        return Text(f"微信答复：{zh}", f"WeChat answered: {en}"), tone
     if fields.get("result_code") == "SUCCESS":
-        return Said("微信答复：已受理", "WeChat answered: accepted"), "good"
+        return Text("微信答复：已受理", "WeChat answered: accepted"), "good"
     line = " ".join(body.split())[:CHARS]
-    return Said(f"没有可信的答复：{line}", f"no answer that can be trusted: {line}"), "wait"
+    return Text(f"没有可信的答复：{line}", f"no answer that can be trusted: {line}"), "wait"
 
 
-def _refused(version: str, code: str) -> tuple[Said, str]:
+def _refused(version: str, code: str) -> tuple[Text, str]:
     meaning = meaning_of(VERSIONS[version].name, code)
     tone = "wait" if meaning.actor == "nobody" else "bad"
-    return Said(
+    return Text(
         f"微信答复 {meaning.code}：{meaning.said.zh}", f"WeChat answered {meaning.code}: {meaning.said.en}"
     ), tone

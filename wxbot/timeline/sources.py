@@ -15,13 +15,14 @@ from wxbot.campaigns.models import Packet
 from wxbot.draws.models import Draw
 from wxbot.money import yuan
 from wxbot.orders.models import Evidence, Order
-from wxbot.orders.words import Said, meaning_of
+from wxbot.orders.words import meaning_of
 from wxbot.payouts import listing as payouts
 from wxbot.payouts import words as payout_words
 from wxbot.payouts.models import Payout, Programme
 from wxbot.people import phones
 from wxbot.people.models import Binding, Follower, Notice, PersonMark, SmsOut, Withdrawal
 from wxbot.staff.models import Staff
+from wxbot.text import Text
 from wxbot.timeline.answers import answer_said
 from wxbot.vault import Vault
 from wxbot.vouchers.models import Voucher, VoucherKind
@@ -33,8 +34,8 @@ class Moment:
 
     at: datetime
     kind: str
-    said: Said
-    detail: Said | None = None
+    said: Text
+    detail: Text | None = None
     tone: str = ""
     """good, bad, wait, or nothing."""
     link: tuple[str, str, int] | None = None
@@ -100,75 +101,75 @@ def _money(fen: int) -> str:
 
 
 def _followed(row: Follower, names: Names, at: datetime) -> Moment:
-    scene = Said(f"扫码场景 {row.scene}", f"QR scene {row.scene}") if row.scene else None
-    return Moment(at, "follow", Said("关注了公众号", "followed the account"), scene, "good")
+    scene = Text(f"扫码场景 {row.scene}", f"QR scene {row.scene}") if row.scene else None
+    return Moment(at, "follow", Text("关注了公众号", "followed the account"), scene, "good")
 
 
 def _left(row: Follower, names: Names, at: datetime) -> Moment:
-    return Moment(at, "follow", Said("取消关注", "unfollowed the account"), None, "bad")
+    return Moment(at, "follow", Text("取消关注", "unfollowed the account"), None, "bad")
 
 
 def _withdrew(row: Withdrawal, names: Names, at: datetime) -> Moment:
-    said = Said("要求删除个人资料", "asked for their personal data to be erased")
-    done = Said("已删除", "erased") if row.erased_at else Said("等待执行", "waits to be carried out")
+    said = Text("要求删除个人资料", "asked for their personal data to be erased")
+    done = Text("已删除", "erased") if row.erased_at else Text("等待执行", "waits to be carried out")
     return Moment(at, "follow", said, done, "bad")
 
 
-SMS_WORDS: dict[str, Said] = {
-    "planned": Said("等待发送", "waits to be sent"),
-    "sending": Said("发送中", "being sent"),
-    "sent": Said("短信商已接收", "taken by the provider"),
-    "failed": Said("没有发出去", "could not be sent"),
-    "unknown": Said("可能已送达", "may have arrived"),
-    "late": Said("过期未发", "too late to be sent"),
+SMS_WORDS: dict[str, Text] = {
+    "planned": Text("等待发送", "waits to be sent"),
+    "sending": Text("发送中", "being sent"),
+    "sent": Text("短信商已接收", "taken by the provider"),
+    "failed": Text("没有发出去", "could not be sent"),
+    "unknown": Text("可能已送达", "may have arrived"),
+    "late": Text("过期未发", "too late to be sent"),
 }
 
 
 def _code(row: SmsOut, names: Names, at: datetime) -> Moment:
-    detail = SMS_WORDS.get(row.status, Said(row.status, row.status))
+    detail = SMS_WORDS.get(row.status, Text(row.status, row.status))
     if row.is_withheld:
-        detail = Said("号码不能绑定，没有真的发送", "the number may not bind: nothing was really sent")
+        detail = Text("号码不能绑定，没有真的发送", "the number may not bind: nothing was really sent")
     tone = "bad" if row.status in ("failed", "late") or row.is_withheld else ""
     phone = names.phone(row.phone_sealed)
-    return Moment(at, "code", Said(f"索取验证码 {phone}", f"asked for a code {phone}"), detail, tone)
+    return Moment(at, "code", Text(f"索取验证码 {phone}", f"asked for a code {phone}"), detail, tone)
 
 
 def _proved(row: Binding, names: Names, at: datetime) -> Moment:
     phone = names.phone(row.phone_sealed)
-    via = Said("聊天", "chat") if row.via == "chat" else Said("网页", "page")
-    return Moment(at, "binding", Said(f"输对验证码，证明了手机号 {phone}（{via.zh}）", f"proved phone {phone} ({via.en})"))  # fmt: skip
+    via = Text("聊天", "chat") if row.via == "chat" else Text("网页", "page")
+    return Moment(at, "binding", Text(f"输对验证码，证明了手机号 {phone}（{via.zh}）", f"proved phone {phone} ({via.en})"))  # fmt: skip
 
 
 def _bound(row: Binding, names: Names, at: datetime) -> Moment:
     name = f"{row.name} " if row.name else ""
     phone = names.phone(row.phone_sealed)
     by = f"，{names.who(row.staff_id)} 通过" if row.staff_id is not None and row.status != "ended" else ""
-    return Moment(at, "binding", Said(f"绑定生效：{name}{phone}{by}", f"bound: {name}{phone}"), None, "good")
+    return Moment(at, "binding", Text(f"绑定生效：{name}{phone}{by}", f"bound: {name}{phone}"), None, "good")
 
 
-END_WORDS: dict[str, Said] = {
-    "rebound": Said("本人换绑", "bound another phone"),
-    "moved": Said("手机号被另一个微信号验证", "the phone was proved by another WeChat account"),
-    "refused": Said("审核没有通过", "the reviewer refused"),
-    "staff": Said("工作人员解除", "ended by staff"),
-    "roster": Said("名册变更", "the roster changed"),
-    "replaced": Said("被新的申请取代", "replaced by a newer one"),
-    "erased": Said("资料已删除", "erased"),
+END_WORDS: dict[str, Text] = {
+    "rebound": Text("本人换绑", "bound another phone"),
+    "moved": Text("手机号被另一个微信号验证", "the phone was proved by another WeChat account"),
+    "refused": Text("审核没有通过", "the reviewer refused"),
+    "staff": Text("工作人员解除", "ended by staff"),
+    "roster": Text("名册变更", "the roster changed"),
+    "replaced": Text("被新的申请取代", "replaced by a newer one"),
+    "erased": Text("资料已删除", "erased"),
 }
 
 
 def _unbound(row: Binding, names: Names, at: datetime) -> Moment:
     phone = names.phone(row.phone_sealed)
-    return Moment(at, "binding", Said(f"绑定结束 {phone}", f"binding ended {phone}"),
-                  END_WORDS.get(row.end_reason, Said(row.end_reason, row.end_reason)), "bad")  # fmt: skip
+    return Moment(at, "binding", Text(f"绑定结束 {phone}", f"binding ended {phone}"),
+                  END_WORDS.get(row.end_reason, Text(row.end_reason, row.end_reason)), "bad")  # fmt: skip
 
 
 def _marked(row: PersonMark, names: Names, at: datetime) -> Moment:
     is_block = row.mark == "block"
-    said = Said(
+    said = Text(
         "列入黑名单" if is_block else "列入白名单", "put on the block list" if is_block else "put on the allow list"
     )
-    by = Said(f"{names.who(row.staff_id)}：{row.reason}", f"{names.who(row.staff_id)}: {row.reason}")
+    by = Text(f"{names.who(row.staff_id)}：{row.reason}", f"{names.who(row.staff_id)}: {row.reason}")
     return Moment(at, "mark", said, by, "bad" if is_block else "good")
 
 
@@ -185,20 +186,20 @@ def _marks_of(openid: str) -> ColumnElement[bool]:
 
 def _handed_in(row: Voucher, names: Names, at: datetime) -> Moment:
     kind, money = names.kinds.get(row.kind_id, ""), _money(row.asked_fen)
-    said = Said(f"提交凭证「{kind}」{money}", f"handed in a voucher “{kind}” {money}")
-    note = Said(row.note, row.note) if row.note else None
+    said = Text(f"提交凭证「{kind}」{money}", f"handed in a voucher “{kind}” {money}")
+    note = Text(row.note, row.note) if row.note else None
     return Moment(at, "voucher", said, note, "", ("vouchers.page", "voucher_id", row.id))
 
 
 def _reviewed(row: Voucher, names: Names, at: datetime) -> Moment:
     who, money = names.who(row.decided_by), _money(row.amount_fen)
     words = {
-        "approved": Said(f"{who} 通过了凭证，{money}", f"{who} approved the voucher, {money}"),
-        "rejected": Said(f"{who} 拒绝了凭证", f"{who} rejected the voucher"),
+        "approved": Text(f"{who} 通过了凭证，{money}", f"{who} approved the voucher, {money}"),
+        "rejected": Text(f"{who} 拒绝了凭证", f"{who} rejected the voucher"),
     }
-    said = words.get(row.status, Said(f"{who} 要求重拍照片", f"{who} asked for a better photo"))
+    said = words.get(row.status, Text(f"{who} 要求重拍照片", f"{who} asked for a better photo"))
     tone = {"approved": "good", "rejected": "bad"}.get(row.status, "wait")
-    reason = Said(row.reason, row.reason) if row.reason else None
+    reason = Text(row.reason, row.reason) if row.reason else None
     return Moment(at, "review", said, reason, tone, ("vouchers.page", "voucher_id", row.id))
 
 
@@ -213,14 +214,14 @@ def _owed(row: Payout, names: Names, at: datetime) -> Moment:
     source = payout_words.SOURCES[row.source_kind]
     money, programme = _money(row.amount_fen), names.programmes.get(row.programme_id, "")
     by = f" · {names.who(row.created_by)}" if row.created_by is not None else ""
-    said = Said(f"登记付款 {money}（{source.zh}）", f"owed {money} ({source.en})")
+    said = Text(f"登记付款 {money}（{source.zh}）", f"owed {money} ({source.en})")
     more = f"{programme}{by}" + (f" · {row.note}" if row.note else "")
-    return Moment(at, "payout", said, Said(more, more), "", _to(row))
+    return Moment(at, "payout", said, Text(more, more), "", _to(row))
 
 
 def _agreed(row: Payout, names: Names, at: datetime) -> Moment:
     who = names.who(row.approved_by)
-    return Moment(at, "payout", Said(f"{who} 批准付款 {_money(row.amount_fen)}", f"{who} approved {_money(row.amount_fen)}"), None, "good", _to(row))  # fmt: skip
+    return Moment(at, "payout", Text(f"{who} 批准付款 {_money(row.amount_fen)}", f"{who} approved {_money(row.amount_fen)}"), None, "good", _to(row))  # fmt: skip
 
 
 def _ended(row: Payout, names: Names, at: datetime) -> Moment:
@@ -230,7 +231,7 @@ def _ended(row: Payout, names: Names, at: datetime) -> Moment:
         detail = meaning_of(row.channel, row.err_code).said
     tone = "good" if row.status == "paid" else "bad"
     money = _money(row.amount_fen)
-    return Moment(at, "payout", Said(f"付款 {money} {word.zh}", f"payout {money} {word.en}"), detail, tone, _to(row))  # fmt: skip
+    return Moment(at, "payout", Text(f"付款 {money} {word.zh}", f"payout {money} {word.en}"), detail, tone, _to(row))  # fmt: skip
 
 
 def _orders_of(openid: str) -> ColumnElement[bool]:
@@ -239,17 +240,17 @@ def _orders_of(openid: str) -> ColumnElement[bool]:
 
 
 def _sent(row: Order, names: Names, at: datetime) -> Moment:
-    channel = payout_words.CHANNEL_WORDS.get(row.channel, Said(row.channel, row.channel))
-    said = Said(
+    channel = payout_words.CHANNEL_WORDS.get(row.channel, Text(row.channel, row.channel))
+    said = Text(
         f"向微信下单（{channel.zh}）{_money(row.amount_fen)}",
         f"ordered at WeChat ({channel.en}) {_money(row.amount_fen)}",
     )
-    number = Said(f"单号 {row.mch_billno}，共发送 {row.sends} 次", f"number {row.mch_billno}, sent {row.sends} times")
+    number = Text(f"单号 {row.mch_billno}，共发送 {row.sends} 次", f"number {row.mch_billno}, sent {row.sends} times")
     return Moment(at, "order", said, number, "", ("orders.order", "order_id", row.id))
 
 
 def _taken(row: Order, names: Names, at: datetime) -> Moment:
-    said = Said(f"微信已受理 {_money(row.amount_fen)}，等待领取", f"WeChat has {_money(row.amount_fen)} ready")
+    said = Text(f"微信已受理 {_money(row.amount_fen)}，等待领取", f"WeChat has {_money(row.amount_fen)} ready")
     return Moment(at, "order", said, None, "good", ("orders.order", "order_id", row.id))
 
 
@@ -264,34 +265,34 @@ def _answered(row: Evidence, names: Names, at: datetime) -> Moment:
 
 # --- messages, campaigns, lists -----------------------------------------------------------------------------------
 
-NOTICE_WORDS: dict[str, Said] = {
-    "planned": Said("待发送", "to be sent"),
-    "sending": Said("发送中", "being sent"),
-    "sent": Said("已送达聊天", "sent into the chat"),
-    "unreachable": Said("聊天里送不到，放在对方的页面上", "the chat cannot be reached: on their page"),
-    "unknown": Said("可能已送达", "may have arrived"),
-    "failed": Said("没有送达，放在对方的页面上", "not delivered: on their page"),
+NOTICE_WORDS: dict[str, Text] = {
+    "planned": Text("待发送", "to be sent"),
+    "sending": Text("发送中", "being sent"),
+    "sent": Text("已送达聊天", "sent into the chat"),
+    "unreachable": Text("聊天里送不到，放在对方的页面上", "the chat cannot be reached: on their page"),
+    "unknown": Text("可能已送达", "may have arrived"),
+    "failed": Text("没有送达，放在对方的页面上", "not delivered: on their page"),
 }
 
 
 def _told(row: Notice, names: Names, at: datetime) -> Moment:
-    how = NOTICE_WORDS.get(row.status, Said(row.status, row.status))
+    how = NOTICE_WORDS.get(row.status, Text(row.status, row.status))
     tone = "bad" if row.status in ("unreachable", "failed") else ""
-    return Moment(at, "message", Said(f"通知：{row.text}", f"told: {row.text}"), how, tone)
+    return Moment(at, "message", Text(f"通知：{row.text}", f"told: {row.text}"), how, tone)
 
 
 def _drew(row: Draw, names: Names, at: datetime) -> Moment:
     words = {
-        "missed": Said("摇一摇：没有中签", "shook: no luck"),
-        "lapsed": Said("摇一摇：获准抽取，但没有抽到", "shook: admitted, nothing was bound"),
+        "missed": Text("摇一摇：没有中签", "shook: no luck"),
+        "lapsed": Text("摇一摇：获准抽取，但没有抽到", "shook: admitted, nothing was bound"),
     }
-    said = words.get(row.status, Said("摇一摇：获准抽取", "shook: admitted to draw"))
+    said = words.get(row.status, Text("摇一摇：获准抽取", "shook: admitted to draw"))
     return Moment(at, "draw", said, None, "", ("campaigns.page", "campaign_id", row.campaign_id))
 
 
 def _won(row: Draw, names: Names, at: datetime) -> Moment:
     money = _money(row.amount_fen or 0)
-    return Moment(at, "draw", Said(f"抽中红包 {money}", f"drew a packet of {money}"), None, "good", ("campaigns.page", "campaign_id", row.campaign_id))  # fmt: skip
+    return Moment(at, "draw", Text(f"抽中红包 {money}", f"drew a packet of {money}"), None, "good", ("campaigns.page", "campaign_id", row.campaign_id))  # fmt: skip
 
 
 def _packets_of(openid: str) -> ColumnElement[bool]:
@@ -301,7 +302,7 @@ def _packets_of(openid: str) -> ColumnElement[bool]:
 def _opened(row: Packet, names: Names, at: datetime) -> Moment:
     is_paid = row.status == "received"
     money = _money(row.amount_fen)
-    said = Said(f"活动红包 {money} 已领取", f"packet of {money} received") if is_paid else Said(f"活动红包 {money} 未拆，已退回", f"packet of {money} went back unopened")  # fmt: skip
+    said = Text(f"活动红包 {money} 已领取", f"packet of {money} received") if is_paid else Text(f"活动红包 {money} 未拆，已退回", f"packet of {money} went back unopened")  # fmt: skip
     return Moment(at, "draw", said, None, "good" if is_paid else "bad", ("campaigns.page", "campaign_id", row.campaign_id))  # fmt: skip
 
 

@@ -13,23 +13,24 @@ from wxbot.orders import listing as order_listing
 from wxbot.orders import quotas
 from wxbot.orders.models import Order, Quota
 from wxbot.orders.person_day import HELD
-from wxbot.orders.words import Said, meaning_of
+from wxbot.orders.words import meaning_of
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import Line
 from wxbot.payouts.models import FINAL_PAYOUTS
 from wxbot.people import followers, marks
 from wxbot.people.models import SmsOut
 from wxbot.settings import Settings
+from wxbot.text import Text
 from wxbot.vouchers.models import Voucher
 
 LOOKED_AT = 20
 """Payouts of a person, newest first, among which an open one is looked for."""
 
-BECAUSE: dict[str, Said] = {
-    "voucher": Said("凭证已通过审核", "The voucher was approved"),
-    "row": Said("名单已批准", "The list was approved"),
-    "manual": Said("手工付款已登记", "A payout by hand was asked for"),
-    "reissue": Said("补发已登记", "It is issued once more"),
+BECAUSE: dict[str, Text] = {
+    "voucher": Text("凭证已通过审核", "The voucher was approved"),
+    "row": Text("名单已批准", "The list was approved"),
+    "manual": Text("手工付款已登记", "A payout by hand was asked for"),
+    "reissue": Text("补发已登记", "It is issued once more"),
 }
 
 
@@ -50,13 +51,13 @@ def day_use(session: Session, settings: Settings, openid: str, now: datetime) ->
     return DayUse(n, fen, settings.person_packets_per_day, settings.person_fen_per_day)
 
 
-def conclude(session: Session, settings: Settings, openid: str, now: datetime) -> Said:
+def conclude(session: Session, settings: Settings, openid: str, now: datetime) -> Text:
     """The sentence on top of a person's page."""
     lines = listing.of_person(session, openid, LOOKED_AT)
     voucher = session.scalar(select(Voucher).where(Voucher.openid == openid).order_by(Voucher.id.desc()).limit(1))
     said = _matter(session, settings, lines, voucher, openid, now) or _person(session, openid, now)
     if marks.is_blocked(session, openid):
-        return Said(
+        return Text(
             f"此人在黑名单中，不会再付款。{said.zh}", f"This person is on the block list and is not paid. {said.en}"
         )
     return said
@@ -64,7 +65,7 @@ def conclude(session: Session, settings: Settings, openid: str, now: datetime) -
 
 def _matter(
     session: Session, settings: Settings, lines: list[Line], voucher: Voucher | None, openid: str, now: datetime
-) -> Said | None:
+) -> Text | None:
     """What the newest open payout, the newest voucher or the newest settled payout says."""
     open_line = next((line for line in lines if line.payout.status not in FINAL_PAYOUTS), None)
     if open_line is not None:
@@ -77,7 +78,7 @@ def _matter(
     return _settled(session, lines[0], now) if lines else None
 
 
-def _owed(session: Session, settings: Settings, line: Line, openid: str, now: datetime) -> Said:
+def _owed(session: Session, settings: Settings, line: Line, openid: str, now: datetime) -> Text:
     payout, order = line.payout, line.order
     because, money = BECAUSE[payout.source_kind], f"¥{yuan(payout.amount_fen)}"
     if order is not None and order.status == "planned" and order.err_code == HELD:
@@ -92,97 +93,97 @@ def _owed(session: Session, settings: Settings, line: Line, openid: str, now: da
             and order.status in ("unknown", "manual")
         ):
             code = meaning_of(order.channel, order.err_code)
-            step = Said(f"{code.said.zh}（{code.code}）；{step.zh}", f"{code.said.en} ({code.code}); {step.en}")
-    return Said(f"{because.zh}（{money}），{step.zh}。", f"{because.en} ({money}): {step.en}.")
+            step = Text(f"{code.said.zh}（{code.code}）；{step.zh}", f"{code.said.en} ({code.code}); {step.en}")
+    return Text(f"{because.zh}（{money}），{step.zh}。", f"{because.en} ({money}): {step.en}.")
 
 
-def _day_is_full(session: Session, settings: Settings, openid: str, order: Order, now: datetime) -> Said:
+def _day_is_full(session: Session, settings: Settings, openid: str, order: Order, now: datetime) -> Text:
     used = day_use(session, settings, openid, now)
     at = moment(order.send_after, now)
     if used.n >= used.most:
-        return Said(
+        return Text(
             f"今天已达 {used.most} 个上限，{at.zh} 继续", f"today's limit of {used.most} is reached, it goes on {at.en}"
         )
     most = f"¥{yuan(used.most_fen)}"
-    return Said(f"今天已达 {most} 上限，{at.zh} 继续", f"today's limit of {most} is reached, it goes on {at.en}")
+    return Text(f"今天已达 {most} 上限，{at.zh} 继续", f"today's limit of {most} is reached, it goes on {at.en}")
 
 
-def moment(at: datetime, now: datetime) -> Said:
+def moment(at: datetime, now: datetime) -> Text:
     """A near moment as people say it: 今天, 明天, or the date."""
     day, clock = shanghai_day(at), f"{at.astimezone(SHANGHAI):%H:%M}"
     if day == shanghai_day(now):
-        return Said(f"今天 {clock}", f"today at {clock}")
+        return Text(f"今天 {clock}", f"today at {clock}")
     if day == shanghai_day(now + timedelta(days=1)):
-        return Said(f"明天 {clock}", f"tomorrow at {clock}")
-    return Said(f"{day.month}月{day.day}日 {clock}", f"on {day:%Y-%m-%d} at {clock}")
+        return Text(f"明天 {clock}", f"tomorrow at {clock}")
+    return Text(f"{day.month}月{day.day}日 {clock}", f"on {day:%Y-%m-%d} at {clock}")
 
 
-def _voucher(voucher: Voucher, now: datetime) -> Said | None:
+def _voucher(voucher: Voucher, now: datetime) -> Text | None:
     since = moment(voucher.submitted_at, now)
     match voucher.status:
         case "submitted" if voucher.ready_at is None:
-            return Said("凭证的照片还没有传完，等本人补齐。", "The voucher's photos are not all there; the person must complete them.")  # fmt: skip
+            return Text("凭证的照片还没有传完，等本人补齐。", "The voucher's photos are not all there; the person must complete them.")  # fmt: skip
         case "submitted" | "claimed":
-            return Said(f"凭证（{since.zh} 提交）在等审核，还没有人决定。", f"The voucher, handed in {since.en}, waits for a reviewer.")  # fmt: skip
+            return Text(f"凭证（{since.zh} 提交）在等审核，还没有人决定。", f"The voucher, handed in {since.en}, waits for a reviewer.")  # fmt: skip
         case "photo_wanted":
             why = f"：{voucher.reason}" if voucher.reason else ""
-            return Said(
+            return Text(
                 f"凭证被要求重拍照片{why}，等本人补传。", f"A better photo was asked for{why}; the person must send it."
             )
         case "rejected":
-            return Said(f"凭证被拒绝：{voucher.reason or '没有写原因'}。", f"The voucher was rejected: {voucher.reason or 'no reason given'}.")  # fmt: skip
+            return Text(f"凭证被拒绝：{voucher.reason or '没有写原因'}。", f"The voucher was rejected: {voucher.reason or 'no reason given'}.")  # fmt: skip
     return None
 
 
-def _settled(session: Session, line: Line, now: datetime) -> Said:
+def _settled(session: Session, line: Line, now: datetime) -> Text:
     payout = line.payout
     money = f"¥{yuan(payout.amount_fen)}"
     at = moment(payout.settled_at or payout.created_at, now)
     match payout.status:
         case "paid":
-            return Said(f"没有欠着的付款：最近一笔 {money} 已于{at.zh} 领取。", f"Nothing is owed: the last one, {money}, was received {at.en}.")  # fmt: skip
+            return Text(f"没有欠着的付款：最近一笔 {money} 已于{at.zh} 领取。", f"Nothing is owed: the last one, {money}, was received {at.en}.")  # fmt: skip
         case "returned":
             again = listing.reissue_of(session, payout.id)
             zh, en = (f"已补发为 #{again.id}", f"issued again as #{again.id}") if again else ("可以补发一次", "it can be issued once more")  # fmt: skip
-            return Said(f"{money} 没有在有效期内领取，已于{at.zh} 退回；{zh}。", f"{money} was not taken in time and went back {at.en}; {en}.")  # fmt: skip
+            return Text(f"{money} 没有在有效期内领取，已于{at.zh} 退回；{zh}。", f"{money} was not taken in time and went back {at.en}; {en}.")  # fmt: skip
         case "failed":
             code = meaning_of(payout.channel, payout.err_code) if payout.err_code else None
             zh, en = (f"：{code.said.zh}（{code.code}）", f": {code.said.en} ({code.code})") if code else ("", "")
-            return Said(f"{money} 没有付成{zh}；排除原因后可以补发一次。", f"{money} was not paid{en}; it can be issued once more.")  # fmt: skip
-    return Said(f"最近一笔 {money} 已于{at.zh} 取消。", f"The last one, {money}, was called off {at.en}.")
+            return Text(f"{money} 没有付成{zh}；排除原因后可以补发一次。", f"{money} was not paid{en}; it can be issued once more.")  # fmt: skip
+    return Text(f"最近一笔 {money} 已于{at.zh} 取消。", f"The last one, {money}, was called off {at.en}.")
 
 
-def _person(session: Session, openid: str, now: datetime) -> Said:
+def _person(session: Session, openid: str, now: datetime) -> Text:
     """Nothing was ever owed or asked for: what is missing on the way there."""
     draw = session.scalar(select(Draw).where(Draw.openid == openid).order_by(Draw.id.desc()).limit(1))
     if draw is not None and draw.status == "bound":
         at = moment(draw.bound_at or draw.admitted_at, now)
         money = f"¥{yuan(draw.amount_fen or 0)}"
-        return Said(f"{at.zh} 抽中活动红包 {money}，在对方的微信里；没有别的付款。", f"Drew a packet of {money} {at.en}; it is in their WeChat. Nothing else is owed.")  # fmt: skip
+        return Text(f"{at.zh} 抽中活动红包 {money}，在对方的微信里；没有别的付款。", f"Drew a packet of {money} {at.en}; it is in their WeChat. Nothing else is owed.")  # fmt: skip
     match marks.refusal(session, None, openid):
         case "held":
-            return Said(
+            return Text(
                 "手机号绑定在等审核，通过后才能收款。", "The binding waits for a reviewer; nothing is owed yet."
             )
         case "unbound":
             return _unbound(session, openid)
-    return Said("没有欠着的付款：没有凭证、名单或手工付款。", "Nothing is owed: no voucher, no list, nothing by hand.")
+    return Text("没有欠着的付款：没有凭证、名单或手工付款。", "Nothing is owed: no voucher, no list, nothing by hand.")
 
 
-def _unbound(session: Session, openid: str) -> Said:
+def _unbound(session: Session, openid: str) -> Text:
     sms = session.scalar(select(SmsOut).where(SmsOut.openid == openid).order_by(SmsOut.id.desc()).limit(1))
     if sms is not None and (sms.is_withheld or sms.status in ("failed", "late")):
-        return Said(
+        return Text(
             "还没有绑定手机号：要过验证码，但短信没有发出（号码不在名册或短信商失败）。",
             "No phone is bound: a code was asked for, but not sent (not on the roster, or the provider failed).",
         )
     if sms is not None:
-        return Said(
+        return Text(
             "还没有绑定手机号：要过验证码，没有输对。", "No phone is bound: a code was asked for and not typed right."
         )
     if not followers.is_following(session, openid):
-        return Said("没有关注公众号，也没有绑定手机号。", "Does not follow the account, and no phone is bound.")
-    return Said(
+        return Text("没有关注公众号，也没有绑定手机号。", "Does not follow the account, and no phone is bound.")
+    return Text(
         "已关注，还没有绑定手机号，也没有提交过凭证。",
         "Follows the account; no phone is bound and no voucher was handed in.",
     )

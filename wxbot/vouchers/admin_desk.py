@@ -12,7 +12,6 @@ from wxbot.staff.console import (
     SMALL,
     absent,
     actor,
-    locale,
     log_action,
     me,
     now,
@@ -21,13 +20,15 @@ from wxbot.staff.console import (
     refusal,
     role_required,
     runtime,
+    said,
     tell,
     text,
 )
+from wxbot.text import Refusal, Text
 from wxbot.vouchers import listing, review
 from wxbot.vouchers.admin_pages import blueprint, panel_of, voucher_or_404
+from wxbot.vouchers.kinds import BadAmount
 from wxbot.vouchers.models import STATUSES, Photo, Voucher
-from wxbot.vouchers.refusals import BadAmount, Refused
 from wxbot.vouchers.views import HEADERS, photo_response
 
 REJECT_REASONS = (
@@ -142,7 +143,7 @@ def claim(voucher_id: int) -> BaseResponse | tuple[str, int]:
     if is_htmx():
         return ("", 204) if is_ours else ("", 409)
     if not is_ours:
-        return refusal(409, review.REFUSALS["gone"][0 if locale().startswith("zh") else 1])
+        return refusal(409, said(review.REFUSALS["gone"]))
     return redirect(url_for("vouchers.index"), 303)
 
 
@@ -166,7 +167,7 @@ def _decide(voucher_id: int, action: str, done: str, verb: Callable[..., Any], *
     try:
         with runtime().database.transaction() as session:
             verb(session, runtime().settings, voucher_id, actor(), *args, seen, now())
-    except Refused as refused:
+    except Refusal as refused:
         log_action(action, f"voucher:{voucher_id}", "refused", reason=refused.reason)
         return _not_decided(voucher_id, refused)
     if is_htmx():
@@ -175,10 +176,10 @@ def _decide(voucher_id: int, action: str, done: str, verb: Callable[..., Any], *
     return redirect(url_for("vouchers.index"), 303)
 
 
-def _not_decided(voucher_id: int, refused: Refused) -> Any:
+def _not_decided(voucher_id: int, refused: Refusal) -> Any:
     """The desk again with the sentence: the same voucher when it is still this reviewer's, else the next one."""
     status = 422 if isinstance(refused, BadAmount) or refused.reason == "reason" else 409
-    sentence = refused.text(locale())
+    sentence = said(refused.text)
     if not is_htmx():
         return refusal(status, sentence)
     with runtime().database.reading() as session:
@@ -193,7 +194,7 @@ def approve(voucher_id: int) -> Any:
     try:
         amount_fen = parse_yuan(text("amount"))
     except NotMoney:
-        bad = BadAmount("amount", "请填写金额，例如 12.50。", "An amount in yuan, such as 12.50.")
+        bad = BadAmount("amount", Text("请填写金额，例如 12.50。", "An amount in yuan, such as 12.50."))
         voucher_or_404(voucher_id)
         return _not_decided(voucher_id, bad)
     return _decide(voucher_id, "voucher_approve", gettext("已批准，红包正在安排发放。"), review.approve, amount_fen)
@@ -243,7 +244,7 @@ def approve_many() -> BaseResponse:
         tell(gettext("已批准 %(count)s 份凭证。", count=len(payouts)))
     for left_id, refused in left[:10]:
         log_action("voucher_approve", f"voucher:{left_id}", "refused", reason=refused.reason)
-        tell(gettext("凭证 %(id)s 没有批准：%(why)s", id=left_id, why=refused.text(locale())), "danger")
+        tell(gettext("凭证 %(id)s 没有批准：%(why)s", id=left_id, why=said(refused.text)), "danger")
     if not chosen:
         tell(gettext("没有勾选任何凭证。"), "warning")
     return redirect(url_for("vouchers.bulk"), 303)

@@ -12,11 +12,11 @@ from wxbot.money import yuan
 from wxbot.orders.channels import DIRECT
 from wxbot.payouts.models import Programme
 from wxbot.staff import audit
-from wxbot.staff.console import SMALL, actor, locale, me, now, number, one_or_404, role_required, runtime, tell
+from wxbot.staff.console import SMALL, actor, me, now, number, one_or_404, role_required, runtime, said, tell
+from wxbot.text import Refusal, Text
 from wxbot.vouchers import kinds
 from wxbot.vouchers.admin_pages import blueprint
 from wxbot.vouchers.models import VoucherKind
-from wxbot.vouchers.refusals import Refused
 
 MONEY_FIELDS = ("fixed_fen", "unit_fen", "min_fen", "max_fen", "month_fen_cap")
 LOGGED = (*MONEY_FIELDS, "amount_rule", "month_count_cap", "programme_id", "channel", "needs_binding", "is_on")
@@ -35,11 +35,10 @@ def form_of(kind: VoucherKind | None) -> dict[str, str]:
     return values | money | numbers | marks | {"amount_rule": kind.amount_rule, "version": str(kind.version)}
 
 
-def _form_page(form: Mapping[str, str], faults: Mapping[str, tuple[str, str]], kind: VoucherKind | None) -> str:
-    column = 0 if locale().startswith("zh") else 1
+def _form_page(form: Mapping[str, str], faults: Mapping[str, Text], kind: VoucherKind | None) -> str:
     with runtime().database.reading() as session:
         programmes = session.scalars(select(Programme).order_by(Programme.department, Programme.name).limit(500)).all()
-    shown = {name: sentences[column] for name, sentences in faults.items()}
+    shown = {name: said(text) for name, text in faults.items()}
     settings = runtime().settings
     return render_template(
         "console/voucher_kind.html", form=form, faults=shown, kind=kind, programmes=programmes, channels=DIRECT,
@@ -54,9 +53,9 @@ def _read() -> kinds.KindForm:
     with runtime().database.reading() as session:
         programme = session.get(Programme, form.values["programme_id"])
     if programme is None:
-        faults.setdefault("programme_id", ("请选择付款项目。", "Choose the programme that pays."))
+        faults.setdefault("programme_id", Text("请选择付款项目。", "Choose the programme that pays."))
     least, most = runtime().settings.payout_min_fen, runtime().settings.payout_max_fen
-    bounds = (
+    bounds = Text(
         f"单笔付款须在 {yuan(least)} 到 {yuan(most)} 元之间。",
         f"One payout is between {yuan(least)} and {yuan(most)} yuan.",
     )
@@ -127,8 +126,8 @@ def _save(before: VoucherKind | None) -> tuple[str, int] | BaseResponse:
                 name: [old.get(name), getattr(saved, name)] for name in LOGGED if old.get(name) != getattr(saved, name)
             }
             audit.record(session, actor(), "voucher_kind", f"kind:{saved.id}", now(), detail=changes)
-    except Refused as refused:
+    except Refusal as refused:
         field = "name" if refused.reason == "name" else "form"
-        return _form_page(request.form, {field: (refused.chinese, refused.english)}, before), 422
+        return _form_page(request.form, {field: refused.text}, before), 422
     tell(gettext("凭证类型已保存。"))
     return redirect(url_for("vouchers.kind_list"), 303)

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from wxbot.clock import shanghai_day
 from wxbot.db import changed, insert_into
 from wxbot.money import yuan
+from wxbot.text import Refusal, Text
 from wxbot.vouchers.models import Voucher, VoucherDay, VoucherKind, VoucherMonth
-from wxbot.vouchers.refusals import Refused
 
 VOUCHERS_PER_DAY = 30
 PHOTOS_PER_DAY = 120
@@ -24,7 +24,7 @@ def month_of(now: datetime) -> str:
 
 
 def take_month(session: Session, openid: str, kind: VoucherKind, amount_fen: int, now: datetime) -> None:
-    """Count one more voucher against the kind's monthly caps; raises Refused when it does not fit."""
+    """Count one more voucher against the kind's monthly caps; raises Refusal when it does not fit."""
     count_cap, fen_cap = kind.month_count_cap or COUNT_WITHOUT_CAP, kind.month_fen_cap or FEN_WITHOUT_CAP
     row = {"openid": openid, "kind_id": kind.id, "month": month_of(now), "vouchers": 1, "amount_fen": amount_fen}
     fits = and_(VoucherMonth.vouchers + 1 <= count_cap, VoucherMonth.amount_fen + amount_fen <= fen_cap)
@@ -35,16 +35,20 @@ def take_month(session: Session, openid: str, kind: VoucherKind, amount_fen: int
         return
     used = session.get(VoucherMonth, (openid, kind.id, month_of(now)), populate_existing=True)
     if used is not None and used.vouchers >= count_cap:
-        raise Refused(
+        raise Refusal(
             "month_count",
-            f"“{kind.name}”每人每月最多 {kind.month_count_cap} 次，这个月已经用完，请下个月再来。",
-            f"At most {kind.month_count_cap} per month for this kind; please come back next month.",
+            Text(
+                f"“{kind.name}”每人每月最多 {kind.month_count_cap} 次，这个月已经用完，请下个月再来。",
+                f"At most {kind.month_count_cap} per month for this kind; please come back next month.",
+            ),
         )
     left_fen = max(0, fen_cap - (used.amount_fen if used else 0))
-    raise Refused(
+    raise Refusal(
         "month_fen",
-        f"“{kind.name}”每人每月最多 {yuan(fen_cap)} 元，这个月还可以申请 {yuan(left_fen)} 元。",
-        f"At most {yuan(fen_cap)} yuan per month for this kind; {yuan(left_fen)} yuan are left this month.",
+        Text(
+            f"“{kind.name}”每人每月最多 {yuan(fen_cap)} 元，这个月还可以申请 {yuan(left_fen)} 元。",
+            f"At most {yuan(fen_cap)} yuan per month for this kind; {yuan(left_fen)} yuan are left this month.",
+        ),
     )
 
 
@@ -60,7 +64,7 @@ def give_back(session: Session, voucher: Voucher, amount_fen: int, *, whole: boo
 
 
 def take_day(session: Session, openid: str, now: datetime, *, vouchers: int = 0, photos: int = 0) -> None:
-    """Count against the bounds of the day; raises Refused when they are reached."""
+    """Count against the bounds of the day; raises Refusal when they are reached."""
     row = {"openid": openid, "day": f"{shanghai_day(now):%Y%m%d}", "vouchers": vouchers, "photos": photos}
     fits = and_(
         VoucherDay.vouchers + vouchers <= VOUCHERS_PER_DAY,
@@ -70,4 +74,6 @@ def take_day(session: Session, openid: str, now: datetime, *, vouchers: int = 0,
     statement = insert_into(session, VoucherDay).values(**row)
     statement = statement.on_conflict_do_update(index_elements=["openid", "day"], set_=more, where=fits)
     if session.scalar(statement.returning(VoucherDay.photos)) is None:
-        raise Refused("day", "今天提交得太多了，请明天再来。", "That is enough for today; please come back tomorrow.")
+        raise Refusal(
+            "day", Text("今天提交得太多了，请明天再来。", "That is enough for today; please come back tomorrow.")
+        )

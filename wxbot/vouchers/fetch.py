@@ -13,7 +13,7 @@ from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.vouchers import caps, photos, review, submit
 from wxbot.vouchers.models import NEXT, Photo, Voucher, written
-from wxbot.vouchers.refusals import BadPhoto, Busy
+from wxbot.vouchers.photos import BadPhoto, Busy
 from wxbot.vouchers.storage import StorageProblem, delete_photo, storage_of
 from wxbot.wechat.errors import Refused, Unanswered, WeChatError
 

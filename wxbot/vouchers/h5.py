@@ -18,12 +18,13 @@ from wxbot.money import NotMoney, parse_yuan
 from wxbot.people.guards import language, person_required
 from wxbot.people.guards import runtime as _runtime
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
 from wxbot.vouchers import kinds, listing, photos, submit
 from wxbot.vouchers.models import Photo, Voucher
-from wxbot.vouchers.refusals import Busy, Refused
+from wxbot.vouchers.photos import Busy
 from wxbot.vouchers.storage import StorageProblem
 from wxbot.vouchers.views import photo_response
-from wxbot.vouchers.words import Words
+from wxbot.vouchers.words import VoucherPhrases
 
 log = get_logger(__name__)
 
@@ -39,8 +40,8 @@ SCRIPT_WORDS = (
 )  # fmt: skip
 
 
-def _words() -> Words:
-    return Words(language())
+def _words() -> VoucherPhrases:
+    return VoucherPhrases(language())
 
 
 def _page_mark(runtime: Runtime) -> str:
@@ -54,8 +55,8 @@ def _json(answer: dict[str, Any], status: int = 200) -> Response:
     return response
 
 
-def _no(refused: Refused, status: int = 409) -> Response:
-    return _json({"outcome": refused.reason, "text": refused.text(_words().language)}, status)
+def _no(refused: Refusal, status: int = 409) -> Response:
+    return _json({"outcome": refused.reason, "text": refused.text.within(_words().language)}, status)
 
 
 def _foreign() -> Response | None:
@@ -90,7 +91,9 @@ def absent(_error: Exception) -> BaseResponse:
 # --- pages --------------------------------------------------------------------------------------------------------
 
 
-def _script(runtime: Runtime, words: Words, voucher: Voucher | None, count: int = 0, **more: Any) -> dict[str, Any]:
+def _script(
+    runtime: Runtime, words: VoucherPhrases, voucher: Voucher | None, count: int = 0, **more: Any
+) -> dict[str, Any]:
     """What voucher.js needs to know."""
     address = url_for("vouchers_h5.page", public_id=voucher.public_id) if voucher else ""
     return more | {
@@ -215,7 +218,7 @@ def open_voucher() -> BaseResponse:
             voucher = submit.open_voucher(
                 session, openid, kind_id, units, amount_fen, "h5", now, note=note, token=f"page:{token}"
             )
-    except Refused as refused:
+    except Refusal as refused:
         return _no(refused)
     return _json({"address": url_for("vouchers_h5.page", public_id=voucher.public_id)})
 
@@ -239,7 +242,7 @@ def add_photo(public_id: str) -> BaseResponse:
         kept = submit.add_photo(runtime, voucher.id, request.get_data(cache=False), runtime.clock.now(), token)
     except Busy as busy:
         return _no(busy, 503)
-    except Refused as refused:
+    except Refusal as refused:
         return _no(refused)
     except StorageProblem as problem:
         log.warning("photo_not_stored", error=str(problem)[:200])
@@ -257,6 +260,6 @@ def done(public_id: str) -> BaseResponse:
     try:
         with runtime.database.transaction() as session:
             voucher = submit.finish(session, _own(session, public_id).id, runtime.clock.now())
-    except Refused as refused:
+    except Refusal as refused:
         return _no(refused)
     return _json({"state": state_of(voucher)})

@@ -11,12 +11,16 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed
 from wxbot.money import NotMoney, parse_yuan, yuan
 from wxbot.orders.channels import DIRECT
+from wxbot.text import Refusal, Text
 from wxbot.vouchers.models import AMOUNT_RULES, VoucherKind
-from wxbot.vouchers.refusals import BadAmount, Refused
 
 UNITS_AT_MOST = 9_999
 FEN_AT_MOST = 10_000_000
 """Bounds of what may be configured and asked: above them somebody mistyped."""
+
+
+class BadAmount(Refusal):
+    """The amount does not fit the kind's rule."""
 
 
 def open_kinds(session: Session) -> Sequence[VoucherKind]:
@@ -39,15 +43,19 @@ def amount_of(kind: VoucherKind, units: int = 0, amount_fen: int = 0) -> int:
         if not least <= units <= most:
             raise BadAmount(
                 "units",
-                f"数量要在 {least} 到 {most} {unit}之间，请改一下。",
-                f"Please give a number between {least} and {most}.",
+                Text(
+                    f"数量要在 {least} 到 {most} {unit}之间，请改一下。",
+                    f"Please give a number between {least} and {most}.",
+                ),
             )
         return units * kind.unit_fen
     if not kind.min_fen <= amount_fen <= kind.max_fen or amount_fen <= 0:
         raise BadAmount(
             "amount",
-            f"金额要在 {yuan(kind.min_fen)} 到 {yuan(kind.max_fen)} 元之间，请改一下。",
-            f"Please give an amount between {yuan(kind.min_fen)} and {yuan(kind.max_fen)} yuan.",
+            Text(
+                f"金额要在 {yuan(kind.min_fen)} 到 {yuan(kind.max_fen)} 元之间，请改一下。",
+                f"Please give an amount between {yuan(kind.min_fen)} and {yuan(kind.max_fen)} yuan.",
+            ),
         )
     return amount_fen
 
@@ -59,16 +67,16 @@ def corrected(kind: VoucherKind, asked_fen: int, amount_fen: int) -> int:
     """
     if amount_fen == asked_fen:
         return amount_fen
-    sentences = (
+    text = Text(
         f"核定金额不能高于申请的 {yuan(asked_fen)} 元，也要符合凭证类型的规则。",
         f"The amount may not exceed the {yuan(asked_fen)} yuan asked for, and must fit the kind's rule.",
     )
     if not 0 < amount_fen < asked_fen or kind.amount_rule == "fixed":
-        raise BadAmount("amount", *sentences)
+        raise BadAmount("amount", text)
     if kind.amount_rule == "per_unit":
         units, rest = divmod(amount_fen, kind.unit_fen)
         if rest:
-            raise BadAmount("amount", *sentences)
+            raise BadAmount("amount", text)
         return amount_of(kind, units)
     return amount_of(kind, 0, amount_fen)
 
@@ -81,7 +89,7 @@ class KindForm:
     """A kind as it was typed, read and checked; `faults` maps a field to its sentences (Chinese, English)."""
 
     values: dict[str, Any]
-    faults: dict[str, tuple[str, str]]
+    faults: dict[str, Text]
 
 
 _TEXTS = {"name": 20, "ask": 200, "unit_name": 8, "wishing": 32, "remark": 64}
@@ -92,27 +100,27 @@ _NUMBERS = {"month_count_cap": 10_000, "position": 10_000}
 def read_form(form: Mapping[str, str]) -> KindForm:
     """Read the console's form; amounts are typed in yuan."""
     values: dict[str, Any] = {}
-    faults: dict[str, tuple[str, str]] = {}
+    faults: dict[str, Text] = {}
     for name, most in _TEXTS.items():
         values[name] = " ".join(form.get(name, "").split())
         if len(values[name]) > most:
-            faults[name] = (f"最多 {most} 个字。", f"At most {most} characters.")
+            faults[name] = Text(f"最多 {most} 个字。", f"At most {most} characters.")
     for name in _MONEY:
         typed = form.get(name, "").strip()
         try:
             values[name] = parse_yuan(typed) if typed else 0
         except NotMoney:
             values[name] = 0
-            faults[name] = ("请填写金额，例如 12.50。", "An amount in yuan, such as 12.50.")
+            faults[name] = Text("请填写金额，例如 12.50。", "An amount in yuan, such as 12.50.")
         if values[name] > FEN_AT_MOST:
-            faults[name] = (f"不能超过 {yuan(FEN_AT_MOST)} 元。", f"At most {yuan(FEN_AT_MOST)} yuan.")
+            faults[name] = Text(f"不能超过 {yuan(FEN_AT_MOST)} 元。", f"At most {yuan(FEN_AT_MOST)} yuan.")
     for name, most in _NUMBERS.items():
         typed = form.get(name, "").strip() or "0"
         if typed.isascii() and typed.isdigit() and len(typed) <= 9 and int(typed) <= most:
             values[name] = int(typed)
         else:
             values[name] = 0
-            faults[name] = (f"请填写 0 到 {most} 的整数。", f"A whole number from 0 to {most}.")
+            faults[name] = Text(f"请填写 0 到 {most} 的整数。", f"A whole number from 0 to {most}.")
     programme = form.get("programme_id", "")
     values["programme_id"] = (
         int(programme) if programme.isascii() and programme.isdigit() and len(programme) < 16 else 0
@@ -124,13 +132,13 @@ def read_form(form: Mapping[str, str]) -> KindForm:
     return KindForm(values, faults | _misfits(values, faults))
 
 
-def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, Text]:
     """What does not fit together once every field could be read."""
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, Text] = {}
 
     def say(field: str, chinese: str, english: str) -> None:
         if field not in faults:
-            found.setdefault(field, (chinese, english))
+            found.setdefault(field, Text(chinese, english))
 
     if not values["name"]:
         say("name", "请给这种凭证起个名字。", "Give this kind a name.")
@@ -165,12 +173,12 @@ def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, 
 def save(
     session: Session, form: KindForm, staff_id: int, now: datetime, kind_id: int | None = None, version: int = 0
 ) -> VoucherKind:
-    """Write a kind that has no faults. Raises Refused when its name is taken or somebody else changed it meanwhile."""
+    """Write a kind that has no faults. Raises Refusal when its name is taken or somebody else changed it meanwhile."""
     if form.faults:
         raise ValueError("a form with faults cannot be saved")
     other = session.scalar(select(VoucherKind.id).where(VoucherKind.name == form.values["name"]))
     if other is not None and other != kind_id:
-        raise Refused("name", "已有同名的凭证类型，请换个名字。", "There is a kind of this name; choose another.")
+        raise Refusal("name", Text("已有同名的凭证类型，请换个名字。", "There is a kind of this name; choose another."))
     stamped = form.values | {"updated_by": staff_id, "updated_at": now}
     if kind_id is None:
         kind = VoucherKind(**stamped)
@@ -179,9 +187,10 @@ def save(
         return kind
     guarded = update(VoucherKind).where(VoucherKind.id == kind_id, VoucherKind.version == version)
     if not changed(session, guarded.values(**stamped, version=version + 1)):
-        raise Refused(
+        raise Refusal(
             "changed",
-            "其他人刚刚改过这个类型，请重新打开再改。",
-            "Somebody else has just changed this kind; open it again.",
+            Text(
+                "其他人刚刚改过这个类型，请重新打开再改。", "Somebody else has just changed this kind; open it again."
+            ),
         )
     return session.get_one(VoucherKind, kind_id, populate_existing=True)

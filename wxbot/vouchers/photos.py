@@ -18,9 +18,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.logs import get_logger
+from wxbot.text import Refusal, Text
 from wxbot.vouchers import reencode
 from wxbot.vouchers.models import Photo, Voucher
-from wxbot.vouchers.refusals import BadPhoto, Busy
 
 log = get_logger(__name__)
 
@@ -47,31 +47,39 @@ LOOK_ALIKES_AT_MOST = 12
 _turn = threading.BoundedSemaphore(CHILDREN)
 _place = threading.BoundedSemaphore(CHILDREN + WAITERS)
 
-FAULTS: dict[str, tuple[str, str]] = {
-    "too_big": (
+FAULTS: dict[str, Text] = {
+    "too_big": Text(
         "照片太大了：最多 8 MB、2500 万像素。请换一张，或用手机截图后再传。",
         "The photo is too big: at most 8 MB and 25 megapixels. Please send a smaller one.",
     ),
-    "too_small": ("照片太小，看不清。请重新拍一张。", "The photo is too small to read. Please take another."),
-    "broken": (
+    "too_small": Text("照片太小，看不清。请重新拍一张。", "The photo is too small to read. Please take another."),
+    "broken": Text(
         "这个文件不是能打开的照片。请用 JPG、PNG 或 WebP 格式重新上传。",
         "This file is not a photo we can open. Please send JPG, PNG or WebP.",
     ),
-    "duplicate": (
+    "duplicate": Text(
         "这张照片已经交过了，请换成这一次的凭证照片。",
         "This photo was handed in before. Please send the one for this voucher.",
     ),
-    "lost": ("微信没有把照片给到我们，请再发一次。", "WeChat did not give us the photo. Please send it again."),
-    "expired": ("照片保存期已满，已删除。", "The photo was kept as long as it may be and was deleted."),
-    "erased": ("照片已应本人要求删除。", "The photo was deleted because the person asked for it."),
-    "interrupted": ("照片没有传完，请再传一次。", "The upload was cut off. Please send the photo again."),
+    "lost": Text("微信没有把照片给到我们，请再发一次。", "WeChat did not give us the photo. Please send it again."),
+    "expired": Text("照片保存期已满，已删除。", "The photo was kept as long as it may be and was deleted."),
+    "erased": Text("照片已应本人要求删除。", "The photo was deleted because the person asked for it."),
+    "interrupted": Text("照片没有传完，请再传一次。", "The upload was cut off. Please send the photo again."),
 }
 """Why a photo was not kept, as the person is told."""
 
 
+class BadPhoto(Refusal):
+    """The photo cannot be kept; another one may."""
+
+
+class Busy(Refusal):
+    """Too much to do at this moment: the same request may succeed in a few seconds."""
+
+
 def refusal(fault: str) -> BadPhoto:
     """The refusal for one fault."""
-    return BadPhoto(fault, *FAULTS[fault])
+    return BadPhoto(fault, FAULTS[fault])
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,9 @@ def read(raw: bytes) -> Picture:
 
 
 def _busy() -> Busy:
-    return Busy("busy", "现在上传的人很多，请过几秒再试。", "Many photos are coming in. Please try again in a moment.")
+    return Busy(
+        "busy", Text("现在上传的人很多，请过几秒再试。", "Many photos are coming in. Please try again in a moment.")
+    )
 
 
 def _ask_child(raw: bytes) -> Picture:

@@ -12,16 +12,16 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed
 from wxbot.money import yuan
 from wxbot.payouts.models import Payout
-from wxbot.payouts.request import BadPayout, Claim, request
+from wxbot.payouts.request import Claim, request
 from wxbot.people import marks, notices
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move, moving
 from wxbot.vouchers import caps, kinds, photos
 from wxbot.vouchers.models import NEXT, Photo, Voucher, VoucherKind, VoucherStatus, written
-from wxbot.vouchers.refusals import Refused
 from wxbot.vouchers.submit import free_photos, locked, status_url
 
 LEASE = timedelta(minutes=10)
@@ -30,22 +30,24 @@ LEASE = timedelta(minutes=10)
 REASON_CHARS = 200
 BULK_AT_MOST = 60
 
-REFUSALS: dict[str, tuple[str, str]] = {
-    "gone": (
+REFUSALS: dict[str, Text] = {
+    "gone": Text(
         "这份凭证已由其他人处理或正在处理，没有重复操作。",
         "Somebody else has decided on this voucher or is looking at it; nothing was done twice.",
     ),
-    "changed": (
+    "changed": Text(
         "这份凭证刚刚有了新照片，请看过之后再决定。",
         "This voucher has just got another photo; please look at it before you decide.",
     ),
-    "reason": ("请写明原因，对方会看到。", "Please give the reason; the person will read it."),
-    "blocked": (
+    "reason": Text("请写明原因，对方会看到。", "Please give the reason; the person will read it."),
+    "blocked": Text(
         "此人在黑名单中，不能批准。请拒绝，或先移出黑名单。",
         "This person is on the block list: reject the voucher, or take the mark off first.",
     ),
-    "too_much": ("超过批量批准的金额上限，请单独审核。", "Above the ceiling of bulk approval; review it by itself."),
-    "look_alike": (
+    "too_much": Text(
+        "超过批量批准的金额上限，请单独审核。", "Above the ceiling of bulk approval; review it by itself."
+    ),
+    "look_alike": Text(
         "有相似的照片，请单独审核。",
         "It has photos that look like others; review it by itself.",
     ),
@@ -53,8 +55,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
 """Why a decision was not taken, as staff are told."""
 
 
-def _refused(reason: str) -> Refused:
-    return Refused(reason, *REFUSALS[reason])
+def _refused(reason: str) -> Refusal:
+    return Refusal(reason, REFUSALS[reason])
 
 
 # --- the queue ----------------------------------------------------------------------------------------------------
@@ -123,7 +125,7 @@ def claimed_by(session: Session, staff_id: int, now: datetime) -> Voucher | None
 
 
 def _mine(session: Session, voucher_id: int, staff_id: int, version: int, now: datetime) -> Voucher:
-    """The voucher, locked and claimed by this reviewer, as the reviewer saw it. Raises Refused.
+    """The voucher, locked and claimed by this reviewer, as the reviewer saw it. Raises Refusal.
 
     A lease that ran out is taken again when nobody else has the voucher: the work of ten minutes is not lost.
     """
@@ -141,7 +143,7 @@ def approve(
 ) -> Payout:
     """Agree to a voucher: it is approved, its payout exists, the log and the person know, in one transaction (F01).
 
-    `amount_fen` may be less than was asked where the kind's rule knows a smaller amount. Raises Refused with a sentence.
+    `amount_fen` may be less than was asked where the kind's rule knows a smaller amount. Raises Refusal with a sentence.
     """
     staff_id = _staff(actor)
     voucher = _mine(session, voucher_id, staff_id, version, now)
@@ -161,9 +163,8 @@ def approve(
     )  # fmt: skip
     try:
         payout = request(session, settings, claimed, now)
-    except BadPayout as bad:
-        chinese, _, english = str(bad).partition(" / ")
-        raise Refused("payout", chinese, english or chinese) from bad
+    except Refusal as bad:
+        raise Refusal("payout", bad.text) from bad
     detail = {"asked_fen": voucher.asked_fen, "amount_fen": amount_fen, "payout": payout.id}
     audit.record(session, actor, "voucher_approve", f"voucher:{voucher.id}", now, detail=detail)
     text = f"您的“{kind.name}”凭证通过了，{yuan(amount_fen)} 元红包正在安排发放。"
@@ -176,7 +177,7 @@ def approve(
 def reject(
     session: Session, settings: Settings, voucher_id: int, actor: Actor, reason: str, version: int, now: datetime
 ) -> None:
-    """Refuse a voucher with a reason the person reads; its share of the month's cap is free again. Raises Refused."""
+    """Refuse a voucher with a reason the person reads; its share of the month's cap is free again. Raises Refusal."""
     reason = _reason(reason)
     staff_id = _staff(actor)
     voucher = _mine(session, voucher_id, staff_id, version, now)
@@ -192,7 +193,7 @@ def reject(
 def want_photo(
     session: Session, settings: Settings, voucher_id: int, actor: Actor, reason: str, version: int, now: datetime
 ) -> None:
-    """Ask the person for a better photo; the voucher comes back into the queue with it. Raises Refused."""
+    """Ask the person for a better photo; the voucher comes back into the queue with it. Raises Refusal."""
     reason = _reason(reason)
     staff_id = _staff(actor)
     voucher = _mine(session, voucher_id, staff_id, version, now)
@@ -233,7 +234,7 @@ def _tell(
 # --- many at once -------------------------------------------------------------------------------------------------
 
 
-def bulk_refusal(session: Session, settings: Settings, voucher: Voucher, kept: list[Photo]) -> Refused | None:
+def bulk_refusal(session: Session, settings: Settings, voucher: Voucher, kept: list[Photo]) -> Refusal | None:
     """Why a voucher cannot be approved with others: too much money, or photos that look like somebody's."""
     if voucher.amount_fen > settings.bulk_approve_fen:
         return _refused("too_much")
@@ -244,14 +245,14 @@ def bulk_refusal(session: Session, settings: Settings, voucher: Voucher, kept: l
 
 def approve_many(
     runtime: Runtime, actor: Actor, chosen: list[tuple[int, int]], now: datetime
-) -> tuple[list[Payout], list[tuple[int, Refused]]]:
+) -> tuple[list[Payout], list[tuple[int, Refusal]]]:
     """Approve vouchers as (id, version) at the amount asked, each in its own transaction.
 
     Returns the payouts, and who was left out with the reason: what is above `bulk_approve_fen`, what looks like another
     photo at this moment (not only when it came in), and what somebody else has taken.
     """
     payouts: list[Payout] = []
-    left: list[tuple[int, Refused]] = []
+    left: list[tuple[int, Refusal]] = []
     for voucher_id, version in chosen[:BULK_AT_MOST]:
         try:
             with runtime.database.transaction() as session:
@@ -264,7 +265,7 @@ def approve_many(
                 payouts.append(
                     approve(session, runtime.settings, voucher_id, actor, voucher.asked_fen, version, now)
                 )  # fmt: skip
-        except Refused as refused:
+        except Refusal as refused:
             left.append((voucher_id, refused))
     return payouts, left
 

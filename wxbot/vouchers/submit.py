@@ -17,10 +17,11 @@ from wxbot.db import changed, insert_into
 from wxbot.people import marks, notices
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Refusal, Text
 from wxbot.transitions import move
 from wxbot.vouchers import caps, kinds, photos
 from wxbot.vouchers.models import NEXT, PHOTO_NEXT, Photo, Voucher, VoucherKind
-from wxbot.vouchers.refusals import BadPhoto, Refused
+from wxbot.vouchers.photos import BadPhoto
 from wxbot.vouchers.storage import random_key, storage_of, thumb_of
 
 PHOTOS_AT_MOST = 9
@@ -35,36 +36,36 @@ INTERRUPTED_AFTER = timedelta(minutes=10)
 
 Via = Literal["chat", "h5"]
 
-REFUSALS: dict[str, tuple[str, str]] = {
-    "blocked": (
+REFUSALS: dict[str, Text] = {
+    "blocked": Text(
         "暂时不能提交凭证。如有疑问，请联系我们的工作人员。",
         "You cannot hand in vouchers at present. Please contact our staff.",
     ),
-    "kind": (
+    "kind": Text(
         "这种凭证现在不收，请选别的类型。",
         "This kind of voucher is not accepted now; please choose another.",
     ),
-    "unbound": ("请先绑定手机号，再提交凭证。", "Please bind your phone number first, then hand in the voucher."),
-    "held": (
+    "unbound": Text("请先绑定手机号，再提交凭证。", "Please bind your phone number first, then hand in the voucher."),
+    "held": Text(
         "您的手机号正在核对，通过后就可以提交凭证。",
         "Your phone number is being checked; you can hand in vouchers after that.",
     ),
-    "closed": (
+    "closed": Text(
         "这份凭证正在审核或已经有结果，不能再加照片。",
         "This voucher is under review or decided; no photos can be added.",
     ),
-    "too_many": (f"一份凭证最多 {PHOTOS_AT_MOST} 张照片。", f"At most {PHOTOS_AT_MOST} photos per voucher."),
-    "token": (
+    "too_many": Text(f"一份凭证最多 {PHOTOS_AT_MOST} 张照片。", f"At most {PHOTOS_AT_MOST} photos per voucher."),
+    "token": Text(
         "照片和上次传的不一样，请重新选择。",
         "This is not the photo of the first attempt; please choose it again.",
     ),
-    "no_photo": ("还没有照片，请先上传。", "There is no photo yet; please upload one first."),
+    "no_photo": Text("还没有照片，请先上传。", "There is no photo yet; please upload one first."),
 }
 """Why a voucher or a photo is not taken, as the person is told."""
 
 
-def _refused(reason: str) -> Refused:
-    return Refused(reason, *REFUSALS[reason])
+def _refused(reason: str) -> Refusal:
+    return Refusal(reason, REFUSALS[reason])
 
 
 def status_url(settings: Settings, voucher: Voucher) -> str:
@@ -72,7 +73,7 @@ def status_url(settings: Settings, voucher: Voucher) -> str:
     return f"{settings.public_url}/h5/voucher/{voucher.public_id}"
 
 
-def gate(session: Session, openid: str, kind: VoucherKind | None = None) -> Refused | None:
+def gate(session: Session, openid: str, kind: VoucherKind | None = None) -> Refusal | None:
     """Why this person may not hand in a voucher (of this kind) now; None when they may."""
     if marks.is_blocked(session, openid):
         return _refused("blocked")
@@ -89,7 +90,7 @@ def open_voucher(
 ) -> Voucher:  # fmt: skip
     """A new voucher of this person, counted against the month's caps; a repeat with the same `token` finds the first.
 
-    Raises Refused (BadAmount) with a sentence; then nothing was written, whatever else the transaction does.
+    Raises Refusal (BadAmount) with a sentence; then nothing was written, whatever else the transaction does.
     """
     with session.begin_nested():
         if token is not None and (known := of_token(session, openid, token)) is not None:
@@ -103,7 +104,7 @@ def open_voucher(
         caps.take_day(session, openid, now, vouchers=1)
         try:
             caps.take_month(session, openid, kind, asked_fen, now)
-        except Refused:
+        except Refusal:
             if token is None or (known := of_token(session, openid, token)) is None:
                 raise
             return known
@@ -135,7 +136,7 @@ def locked(session: Session, voucher_id: int) -> Voucher | None:
 def add_media(session: Session, voucher_id: int, media_id: str, now: datetime) -> Photo:
     """Note a photo of the chat; the worker downloads it before WeChat loses it after three days (§5.13).
 
-    The same media_id again is the same photo. Raises Refused.
+    The same media_id again is the same photo. Raises Refusal.
     """
     with session.begin_nested():
         return _expect(session, voucher_id, f"media:{media_id}"[:160], now, now, media_id=media_id[:128])
@@ -144,7 +145,7 @@ def add_media(session: Session, voucher_id: int, media_id: str, now: datetime) -
 def add_photo(runtime: Runtime, voucher_id: int, raw: bytes, now: datetime, token: str) -> Photo:
     """Keep a photo of the page; the same token with the same bytes is the same photo, however often it comes.
 
-    Raises BadPhoto or Refused with a sentence, Busy or StorageProblem when the same request may succeed later.
+    Raises BadPhoto or Refusal with a sentence, Busy or StorageProblem when the same request may succeed later.
     """
     if len(raw) > photos.MOST_BYTES:
         raise photos.refusal("too_big")
@@ -237,7 +238,7 @@ def fail(runtime: Runtime, photo: Photo, fault: str) -> None:
         if not is_ours or voucher is None:
             return
         if photo.media_id:
-            sentence = photos.FAULTS[fault][0]
+            sentence = photos.FAULTS[fault].zh
             url = status_url(runtime.settings, voucher)
             notices.tell(session, voucher.openid, "photo_failed", str(photo.id), sentence, url, now=now)
         settle(session, voucher, now)
@@ -263,7 +264,7 @@ def free_photos(session: Session, voucher_id: int) -> None:
 
 
 def finish(session: Session, voucher_id: int, now: datetime) -> Voucher:
-    """The person says that this is all; repeating it changes nothing. Raises Refused when there is no photo."""
+    """The person says that this is all; repeating it changes nothing. Raises Refusal when there is no photo."""
     voucher = locked(session, voucher_id)
     if voucher is None:
         raise _refused("closed")

@@ -111,7 +111,7 @@ def _hear_phone(turn: Turn, _answers: Answers) -> Heard:
     try:
         phone = phones.normalise(turn.text)
     except phones.BadPhone as bad:
-        return Heard(sorry=str(bad))
+        return Heard(sorry=f"{bad.text.zh}\n{bad.text.en}")
     return Heard(value=phones.masked(phone), carried=phone)
 
 

@@ -23,9 +23,9 @@ from wxbot.replies.dialogues import words
 from wxbot.replies.dialogues.declared import Answers, after_kind, chosen_kind
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Refusal, Text
 from wxbot.vouchers import kinds, submit
 from wxbot.vouchers.models import Voucher, VoucherKind
-from wxbot.vouchers.refusals import Refused
 
 PACKETS_SHOWN = 5
 
@@ -53,12 +53,12 @@ Inside = Callable[[Session, Runtime, str, Answers, datetime], Worked]
 Outside = Callable[[Runtime, str, Answers, str, datetime], Worked]
 
 
-def _both(chinese: str, english: str) -> str:
-    return f"{chinese}\n{english}"
+def _both(text: Text) -> str:
+    return f"{text.zh}\n{text.en}"
 
 
-def _sentence(refused: Refused) -> str:
-    said = _both(refused.chinese, refused.english)
+def _sentence(refused: Refusal) -> str:
+    said = _both(refused.text)
     return f"{said}\n{words.BIND_FIRST}" if refused.reason == "unbound" else said
 
 
@@ -89,7 +89,7 @@ def resend_code(runtime: Runtime, openid: str, _answers: Answers, _nothing: str,
 
 def _after_asking(asked: bindings.Asked, again: str) -> Worked:
     """On to the code when it is on its way; the same question again when that may help; else the end."""
-    said = _both(asked.zh, asked.en)
+    said = _both(asked.text)
     if asked.is_sent:
         return Worked(f"{said}\n{words.ASK_CODE}" if again == "code" else said, go="code")
     return Worked(said, go=again if asked.name in ("bad_phone", "too_often", "busy") else "")
@@ -98,7 +98,7 @@ def _after_asking(asked: bindings.Asked, again: str) -> Worked:
 def confirm_code(runtime: Runtime, openid: str, _answers: Answers, code: str, now: datetime) -> Worked:
     """Compare the code and bind."""
     outcome = bindings.confirm(runtime, openid, code, now)
-    said = _both(outcome.zh, outcome.en)
+    said = _both(outcome.text)
     if outcome.may_try_again:
         return Worked(said, go="code")
     return Worked(said, go="phone" if outcome.name in ("spent", "expired", "used", "dead", "none") else "")
@@ -148,7 +148,7 @@ def check_amount(session: Session, _runtime: Runtime, _openid: str, answers: Ans
         return Worked(words.NO_KINDS, go="")
     try:
         kinds.amount_of(kind, answers.get("units", 0), answers.get("amount", 0))
-    except Refused as refused:
+    except Refusal as refused:
         return Worked(_sentence(refused), go="units" if refused.reason == "units" else "amount")
     return Worked()
 
@@ -162,7 +162,7 @@ def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: An
                 now, token=f"chat:{answers['token']}"[:64],
             )  # fmt: skip
             return _with_photos(session, voucher.id, answers, now)
-    except Refused as refused:
+    except Refusal as refused:
         return Worked(_sentence(refused), go="")
 
 
@@ -187,7 +187,7 @@ def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: Answe
     try:
         with session.begin_nested():
             return _with_photos(session, int(answers["voucher_id"]), answers, now)
-    except Refused as refused:
+    except Refusal as refused:
         return Worked(_sentence(refused), go="")
 
 
@@ -195,7 +195,7 @@ def add_late_photo(session: Session, answers: Answers, media_id: str, now: datet
     """A photo that was sent before 完成 and came after it: it belongs to what was submitted, if nobody has looked yet."""
     try:
         submit.add_media(session, int(answers["voucher_id"]), media_id, now)
-    except Refused as refused:
+    except Refusal as refused:
         return _sentence(refused)
     return words.LATE_PHOTO
 
