@@ -34,7 +34,7 @@ def payout_channels(runtime: Runtime) -> Finding:
         used = _channels(session, settings)
     faults = [fault for name, channel in CHANNELS.items() if name in used for fault in channel.setup_faults(settings)]
     if faults:
-        return bad(*faults[0])
+        return bad(*faults[0].text, *faults[0].mend)
     said = "、".join(sorted(used))
     return good(f"付款方式可用：{said}", f"the payout channels in use are set up: {', '.join(sorted(used))}")
 

@@ -276,7 +276,7 @@ def request_of(order: Order) -> str:
 @blueprint.app_template_filter("channel_word")
 def channel_word(name: str) -> str:
     """What people call a channel, in the language of the reader; the console's catalogue has the English of its forms."""
-    return str(gettext(CHANNELS[name].word[0])) if name in CHANNELS else name
+    return str(gettext(CHANNELS[name].word.zh)) if name in CHANNELS else name
 
 
 @blueprint.app_template_filter("actor_word")

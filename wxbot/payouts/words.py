@@ -115,7 +115,7 @@ SOURCES: dict[str, Text] = {
     "manual": Text("手工", "by hand"),
     "reissue": Text("补发", "re-issue"),
 }
-CHANNEL_WORDS = {name: Text(*channel.word) for name, channel in CHANNELS.items()}
+CHANNEL_WORDS = {name: channel.word for name, channel in CHANNELS.items()}
 
 
 def status_of(payout: Payout) -> Text:

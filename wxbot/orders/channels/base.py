@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Text
 from wxbot.wechat.pay_texts import TextFault
 
 
@@ -61,24 +62,22 @@ class Sighting:
 
 
 class SetupFault(NamedTuple):
-    """What is missing in the settings before a channel can pay, and how it is mended, in Chinese and in English."""
+    """What is missing in the settings before a channel can pay, and how it is mended."""
 
-    zh: str
-    en: str
-    mend_zh: str
-    mend_en: str
+    text: Text
+    mend: Text
 
 
 class Channel(Protocol):
     """One API of WeChat Pay that moves money by our own number, and all that is particular to it: nobody else asks its name."""
 
     name: str
-    word: tuple[str, str]
-    """What people call it, in Chinese and in English."""
+    word: Text
+    """What people call it."""
     version: str
     """The API version, `v2` or `v3`: each has keys, rights and switches of its own, so an error stops all channels of one."""
-    stopped_word: tuple[str, str]
-    """What stops with that version, in Chinese and in English."""
+    stopped_word: Text
+    """What stops with that version."""
     life: timedelta
     """How long the money waits for a person before it goes back."""
     api: str

@@ -8,6 +8,7 @@ from wxbot.orders.channels.base import Wish
 from wxbot.orders.channels.redpack import RedPack
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Text
 from wxbot.wechat import limits
 from wxbot.wechat.pay import PayAnswer, hbpreorder_params
 
@@ -19,7 +20,7 @@ class HbPreOrder(RedPack):
     """
 
     name = "hbpreorder"
-    word = ("摇一摇红包", "shake packet")
+    word = Text("摇一摇红包", "shake packet")
     api = end_api = "pay"
     life = timedelta(seconds=limits.TICKET_LIFE_S)
     holding = "tickets"

@@ -10,6 +10,7 @@ from wxbot.orders.channels.base import SetupFault, Sighting, State, Told
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Text
 from wxbot.wechat import pay_texts
 from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay import PayAnswer
@@ -25,7 +26,7 @@ class RedPack:
 
     name: str
     version = "v2"
-    stopped_word = ("发放", "sending")
+    stopped_word = Text("发放", "sending")
     query_api = "query"
     stages: frozenset[str] = frozenset()
     can_cancel = False

@@ -9,6 +9,7 @@ from wxbot.orders.channels.base import SetupFault, Wish
 from wxbot.orders.channels.redpack import RedPack
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Text
 from wxbot.wechat import limits
 from wxbot.wechat.pay import PayAnswer, sendredpack_params
 
@@ -20,7 +21,7 @@ class SendRedPack(RedPack):
     """
 
     name = "sendredpack"
-    word = ("现金红包", "red packet")
+    word = Text("现金红包", "red packet")
     api = end_api = "redpack"
     life = timedelta(hours=24)
     holding = "unclaimed"
@@ -33,11 +34,18 @@ class SendRedPack(RedPack):
         is_usual = least >= limits.REDPACK_MIN_FEN and most <= limits.REDPACK_SCENE_NEEDED_ABOVE_FEN
         if is_usual or settings.direct_scene_id:
             return ()
-        return [SetupFault(
-            f"现金红包单笔 ¥{yuan(least)}–¥{yuan(most)} 超出 1–200 元，微信要求场景",
-            f"cash red packets of ¥{yuan(least)} to ¥{yuan(most)} need a scene_id outside 1 to 200 yuan",
-            "设置 WXBOT_DIRECT_SCENE_ID(商户平台开通时申报的场景)，或收紧 WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN", "set WXBOT_DIRECT_SCENE_ID (the scene declared to WeChat Pay), or narrow WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN",
-        )]  # fmt: skip
+        return [
+            SetupFault(
+                Text(
+                    f"现金红包单笔 ¥{yuan(least)}–¥{yuan(most)} 超出 1–200 元，微信要求场景",
+                    f"cash red packets of ¥{yuan(least)} to ¥{yuan(most)} need a scene_id outside 1 to 200 yuan",
+                ),
+                Text(
+                    "设置 WXBOT_DIRECT_SCENE_ID(商户平台开通时申报的场景)，或收紧 WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN",
+                    "set WXBOT_DIRECT_SCENE_ID (the scene declared to WeChat Pay), or narrow WXBOT_PAYOUT_MIN_FEN / WXBOT_PAYOUT_MAX_FEN",
+                ),
+            )
+        ]
 
     def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
         """The business parameters of §3.2; nonce_str and sign are added at each call."""

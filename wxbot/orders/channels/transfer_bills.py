@@ -9,6 +9,7 @@ from wxbot.orders.channels.base import SetupFault, Sighting, State, Told, Wish
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import Text
 from wxbot.wechat import limits, pay_texts
 from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay_v3 import TransferAnswer, transfer_params
@@ -36,9 +37,9 @@ class TransferBills:
     """Creates one bill; WeChat calls back when it ended, and is asked all the same."""
 
     name = "transfer_bills"
-    word = ("商家转账", "transfer")
+    word = Text("商家转账", "transfer")
     version = "v3"
-    stopped_word = ("商家转账", "merchant transfers")
+    stopped_word = Text("商家转账", "merchant transfers")
     life = timedelta(hours=24)
     api = query_api = "transfer"
     end_api = "transfer_reason"
@@ -53,30 +54,45 @@ class TransferBills:
     def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
         """The key of API v3, amounts without a real name, and the reports of the transfer's scene (§4.2)."""
         if not self.has_keys(settings):
-            return [SetupFault(
-                "有付款要走商家转账，但没有设置 APIv3 密钥", "something is paid by merchant transfer, but no APIv3 key is set",
-                f"设置 WXBOT_API_V3_KEY({V3_PAGE} → APIv3密钥)", f"set WXBOT_API_V3_KEY ({V3_PAGE} → APIv3密钥)",
-            )]  # fmt: skip
+            return [
+                SetupFault(
+                    Text(
+                        "有付款要走商家转账，但没有设置 APIv3 密钥",
+                        "something is paid by merchant transfer, but no APIv3 key is set",
+                    ),
+                    Text(
+                        f"设置 WXBOT_API_V3_KEY({V3_PAGE} → APIv3密钥)", f"set WXBOT_API_V3_KEY ({V3_PAGE} → APIv3密钥)"
+                    ),
+                )
+            ]
         if settings.payout_max_fen >= limits.TRANSFER_REAL_NAME_FROM_FEN:
-            return [SetupFault(
-                f"商家转账单笔到 ¥{yuan(settings.payout_max_fen)}：2000 元起须提供收款人实名，wxbot 不提供",
-                f"transfers up to ¥{yuan(settings.payout_max_fen)}: from 2,000 yuan WeChat wants the real name, which wxbot does not send",
-                "把 WXBOT_PAYOUT_MAX_FEN 调到 200000 以下", "set WXBOT_PAYOUT_MAX_FEN below 200000",
-            )]  # fmt: skip
+            return [
+                SetupFault(
+                    Text(
+                        f"商家转账单笔到 ¥{yuan(settings.payout_max_fen)}：2000 元起须提供收款人实名，wxbot 不提供",
+                        f"transfers up to ¥{yuan(settings.payout_max_fen)}: from 2,000 yuan WeChat wants the real name, which wxbot does not send",
+                    ),
+                    Text("把 WXBOT_PAYOUT_MAX_FEN 调到 200000 以下", "set WXBOT_PAYOUT_MAX_FEN below 200000"),
+                )
+            ]
         example = "活动名称={act_name};奖励说明={remark}"
-        mend = (f"设置 WXBOT_TRANSFER_REPORTS，例如 {example}", f"set WXBOT_TRANSFER_REPORTS, for example {example}")
+        mend = Text(
+            f"设置 WXBOT_TRANSFER_REPORTS，例如 {example}", f"set WXBOT_TRANSFER_REPORTS, for example {example}"
+        )
         try:
             filled = {name: text.format_map(SAMPLE_TEXTS) for name, text in settings.transfer_report_texts.items()}
         except (KeyError, ValueError, IndexError):
             return [
                 SetupFault(
-                    "转账报备信息里有不认识的占位", "a place in WXBOT_TRANSFER_REPORTS is not one of ours", *mend
+                    Text("转账报备信息里有不认识的占位", "a place in WXBOT_TRANSFER_REPORTS is not one of ours"), mend
                 )
             ]
         missing = REPORTS_OF_MARKETING - filled.keys() if settings.transfer_scene_id == MARKETING else set()
         if missing or not all(filled.values()):
             said = "、".join(sorted(missing)) or "内容为空"
-            return [SetupFault(f"转账场景报备信息缺少：{said}", f"the transfer scene's reports lack {said}", *mend)]
+            return [
+                SetupFault(Text(f"转账场景报备信息缺少：{said}", f"the transfer scene's reports lack {said}"), mend)
+            ]
         return ()
 
     def has_keys(self, settings: Settings) -> bool:
