@@ -142,7 +142,7 @@ def test_the_copy_is_of_one_moment_while_others_write(
     from wxbot.backup import make as making
 
     with closing(Database(shop.database_url)) as service:
-        real = making.facts
+        real = making.facts  # type: ignore[attr-defined]
 
         def meanwhile(connection: Any) -> Any:
             seen = real(connection)

@@ -63,7 +63,7 @@ def _content(url: str) -> dict[str, list[Any]]:
     with closing(Database(url)) as database, database.engine.connect() as connection:
         meta = MetaData()
         meta.reflect(connection)
-        return {name: connection.execute(select(table)).all() for name, table in meta.tables.items()}
+        return {name: list(connection.execute(select(table)).all()) for name, table in meta.tables.items()}
 
 
 @pytest.mark.parametrize("spoil", ["CREATE TABLE stray (id INT)", "ALTER TABLE orders ADD COLUMN stray INT",

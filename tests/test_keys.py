@@ -68,7 +68,7 @@ def furnish(database: Database, many: int = 0) -> None:
             phone_sealed=OLD.seal(phone(2)),
         )
         fill(session, ListRow, phone_sealed=OLD.seal(phone(1)), list_id=_pay_list(session))
-        codes.issue(session, OLD, "bind", "oMing", phone(1), (), datetime.now(UTC), is_withheld=False)
+        codes.issue(session, OLD, "bind", "oMing", phone(1), [], datetime.now(UTC), is_withheld=False)
         fill(session, SmsCount, kind="phone_day", subject=OLD.index(phone(1)), n=3)
         fill(session, SmsCount, kind="ip_hour", subject=OLD.index("ip|1.2.3.4"), n=3)
         fill(session, Binding, status="ended", openid="oGone", via="chat", phone_sealed="", phone_index="")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import redis as redis_client
@@ -27,7 +28,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def runtime(redis_url: str, sqlite_url: str, tmp_path: object) -> Iterator[Runtime]:
+def runtime(redis_url: str, sqlite_url: str, tmp_path: Path) -> Iterator[Runtime]:
     with closing(Runtime(settings_for("encrypted", sqlite_url, redis_url, tmp_path))) as made:
         yield made
 

@@ -199,6 +199,8 @@ def stray_network() -> Iterator[Finding]:
         if is_under(path, *WIRE, "wxbot/demo", "wxbot/alerts/robots.py"):
             continue  # robots are no WeChat: what apprise leaves unread of their answers is read beside it
         for node in ast.walk(parsed(path)):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
             for name in names:

@@ -86,7 +86,7 @@ def test_photos_reach_us_over_a_bad_network_each_once(site: Stage, page: Any, tm
         if environ["PATH_INFO"].endswith("/photos") and len(lost) < 2:
             lost.append(environ["QUERY_STRING"])
             if len(lost) == 1:
-                b"".join(whole(environ, lambda *_answer: None))
+                b"".join(whole(environ, lambda *_answer: lambda _body: None))
             start_response("502 Bad Gateway", [("Content-Length", "0")])
             return [b""]
         return whole(environ, start_response)

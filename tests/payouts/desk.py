@@ -128,16 +128,16 @@ class Desk:
         with self.runtime.database.reading() as session:
             return session.get_one(PayList, list_id)
 
-    def rows(self, list_id: int) -> list[ListRow]:
+    def rows(self, list_id: int) -> Sequence[ListRow]:
         with self.runtime.database.reading() as session:
             query = select(ListRow).where(ListRow.list_id == list_id).order_by(ListRow.row_number)
             return list(session.scalars(query))
 
-    def payouts(self) -> list[Payout]:
+    def payouts(self) -> Sequence[Payout]:
         with self.runtime.database.reading() as session:
             return list(session.scalars(select(Payout).order_by(Payout.id)))
 
-    def dump(self) -> dict[str, list[str]]:
+    def dump(self) -> dict[str, Sequence[str]]:
         """Every row of every table."""
         with self.runtime.database.reading() as session:
             return {

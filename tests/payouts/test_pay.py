@@ -120,7 +120,7 @@ def test_I16_a_second_person_approves_what_they_saw(runtime: Runtime, cast: Cast
 def test_I16_a_row_changed_by_hand_is_not_paid(runtime: Runtime, cast: Cast) -> None:
     payout_id = owe(runtime, fund(runtime), cast.ming.openid, 100)
     with runtime.database.transaction() as session:
-        session.get_one(request.Payout, payout_id).amount_fen = 9_900
+        session.get_one(request.Payout, payout_id).amount_fen = 9_900  # type: ignore[attr-defined]
     run_until_quiet(runtime)
     assert (payout_of(runtime, payout_id).status, payout_of(runtime, payout_id).hold) == ("approved", "blocked")
 
@@ -300,7 +300,7 @@ def test_a_transfer_can_be_taken_back_before_it_is_confirmed(
 
 def test_F18_F19_quiet_hours_and_the_slow_start_of_the_morning(runtime: Runtime) -> None:
     quiet = runtime.settings.model_copy(update={"pay_quiet_hours": True, "pay_per_second": 25})
-    midnight = runtime.clock.now().astimezone(limits.SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = runtime.clock.now().astimezone(limits.SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[attr-defined]
     eight = midnight + timedelta(hours=8)
     rates = [limits.rate_now(quiet, eight + timedelta(seconds=s)) for s in (0, 60, 450, 899, 900, 3600)]
     assert rates == [1, 1, 12, 24, 25, 25]

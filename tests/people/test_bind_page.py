@@ -70,7 +70,7 @@ def test_S26_a_session_of_before_the_unbinding_opens_nothing(phone: Phone, town:
 
 def test_S53_the_page_answers_a_strangers_number_alike(phone: Phone, town: Town) -> None:
     page = phone.open("/h5/bind")
-    answers = []
+    answers: list[tuple[Any, ...]] = []
     for number in (STRANGE, LISTED):
         got = send(
             phone, "/h5/bind/code", {"form_mark": mark(page), "phone": number}, Accept="application/json", Origin=BASE

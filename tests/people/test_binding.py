@@ -198,7 +198,7 @@ def test_S53_a_provider_that_is_down_does_not_tell_who_is_listed_either(town: To
     town.send()
     assert town.messages() == ["failed", "failed"]
     assert [town.confirm("123456", MING), town.confirm("123456", GUI)] == ["dead", "dead"]
-    assert [(row.kind, row.text) for row in town.rows(Notice)] == [("sms", bindings.words.say("sms_failed"))] * 2
+    assert [(row.kind, row.text) for row in town.rows(Notice)] == [("sms", bindings.words.say("sms_failed"))] * 2  # type: ignore[attr-defined]
     town.simulator.control("DELETE", "faults/sms")
     assert [town.ask(MING, LISTED), town.ask(GUI, STRANGE)] == ["sent", "sent"]  # the counts were given back
 

@@ -65,7 +65,8 @@ class Cloud:
     """A provider on loopback: checks each request's signature, then answers what the test wants."""
 
     def __init__(self, sign: Callable[..., str]) -> None:
-        self.sign, self.answer, self.status, self.drops = sign, {}, 200, False
+        self.sign, self.status, self.drops = sign, 200, False
+        self.answer: dict[str, Any] = {}
         self.asked: list[tuple[dict[str, str], dict[str, Any]]] = []
         cloud = self
 
@@ -97,7 +98,7 @@ class Cloud:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
 
-def account(provider: str) -> Settings:
+def account(provider: Any) -> Settings:
     """Only what a provider reads."""
     return Settings.model_construct(
         sms_provider=provider, sms_key_id=KEY_ID, sms_secret_key=SecretStr(SECRET), sms_app_id="1400006666",

@@ -28,6 +28,7 @@ from wxbot.replies.dialogues.declared import DIALOGUES, Declared, Heard, Step
 from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
 from wxbot.vouchers.models import Photo, Voucher
+from wxbot.vouchers.submit import PHOTOS_AT_MOST
 
 MakeApp = Callable[..., Flask]
 
@@ -300,8 +301,8 @@ def test_32_different_photos_at_once_are_all_kept_up_to_the_most(make: MakeApp) 
     photos = [ming.fields("image", PicUrl="u", MediaId=f"m{n}") for n in range(12)]
     with ThreadPoolExecutor(12) as threads:
         said = list(threads.map(lambda n: ming.post(photos[n], apps[n % 2]), range(12)))
-    assert sum("收到第" in words for words in said) == declared.PHOTOS_AT_MOST
-    assert len(ming.dialogue().answers["photos"]) == declared.PHOTOS_AT_MOST  # type: ignore[union-attr]
+    assert sum("收到第" in words for words in said) == PHOTOS_AT_MOST
+    assert len(ming.dialogue().answers["photos"]) == PHOTOS_AT_MOST  # type: ignore[union-attr]
 
 
 def test_a_dialogue_goes_on_after_a_restart_and_in_another_process(make_sqlite: MakeApp) -> None:
@@ -381,10 +382,10 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
         return works.Worked("办好了")
 
     step = Step("wish", lambda _: "请说。", lambda turn, _: Heard(value=turn.text), work="wait")
-    monkeypatch.setitem(DIALOGUES, "slow", Declared("slow", "慢慢来", ("慢",), (step,)))  # type: ignore[arg-type]
-    monkeypatch.setitem(declared.BY_KEYWORD, "慢", "slow")  # type: ignore[arg-type]
-    monkeypatch.setitem(works.OPENINGS, "slow", lambda *_: works.Opened("wish"))  # type: ignore[arg-type]
-    monkeypatch.setitem(works.OUTSIDE, "wait", wait)  # type: ignore[arg-type]
+    monkeypatch.setitem(DIALOGUES, "slow", Declared("slow", "慢慢来", ("慢",), (step,)))
+    monkeypatch.setitem(declared.BY_KEYWORD, "慢", "slow")
+    monkeypatch.setitem(works.OPENINGS, "slow", lambda *_: works.Opened("wish"))
+    monkeypatch.setitem(works.OUTSIDE, "wait", wait)
     monkeypatch.setattr(callback_door, "ANSWER_S", 0.35)
     yield may_go
     may_go.set()

@@ -20,7 +20,7 @@ class Web(requests.Session):
         super().__init__()
         self.base = base
 
-    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", 20)
         return super().request(method, url if "://" in url else self.base + url, *args, **kwargs)
 

@@ -75,14 +75,14 @@ class TransferClient:
         pairs = {**given, "signature": changes.get("signature", signature)}
         return "WECHATPAY2-SHA256-RSA2048 " + ",".join(f'{name}="{value}"' for name, value in pairs.items())
 
-    def send(self, method: str, path: str, body: bytes = b"", **headers: str | None) -> requests.Response:
+    def send(self, method: str, path: str, body: bytes = b"", **headers: Any) -> requests.Response:
         """One signed call as these bytes; its reply's signature is checked."""
         named = {
             "Authorization": self.authorization(method, path, body),
             "Accept": "application/json",
             "Wechatpay-Serial": self.account.pay_public_key_id,
         } | ({"Content-Type": "application/json"} if body else {})
-        named |= {name.replace("_", "-"): value for name, value in headers.items()}  # type: ignore[dict-item]
+        named |= {name.replace("_", "-"): value for name, value in headers.items()}
         url = self.simulator.https_url + path
         reply = self.session.request(method, url, data=body or None, headers=named, timeout=20)
         self.verify(dict(reply.headers), reply.content)
@@ -98,7 +98,7 @@ class TransferClient:
         assert serial in (self.account.pay_public_key_id, self.platform_serial)
         return serial
 
-    def create(self, body: dict[str, Any], **headers: str | None) -> requests.Response:
+    def create(self, body: dict[str, Any], **headers: Any) -> requests.Response:
         return self.send("POST", BILLS, json.dumps(body, ensure_ascii=False).encode(), **headers)
 
     def query(self, number: str = "HB20260315000042") -> dict[str, Any]:

@@ -172,7 +172,7 @@ def fill_packets(session: Session, campaign: Campaign, now: datetime, packets: i
     _book(session, sorted(postings, key=lambda pair: pair[0]))
     for status in set(statuses):
         chosen = [row for row in rows if row["status"] == status]
-        fen = sum(row["amount_fen"] for row in chosen)
+        fen = sum(int(str(row["amount_fen"])) for row in chosen)
         session.add(PacketCount(campaign_id=campaign.id, status=status, n=len(chosen), amount_fen=fen))
 
 

@@ -157,7 +157,7 @@ def test_S55_a_post_without_or_with_a_foreign_token_is_refused(story_app: Flask)
 def test_S55_a_post_from_another_origin_is_refused_even_with_a_token(story_app: Flask, origin: str) -> None:
     browser = Browser(story_app, "li")
     assert browser.post("/admin/campaigns/1/pause", Origin=origin).status_code == 400
-    assert browser.post("/admin/campaigns/1/pause", **{"Sec-Fetch-Site": "cross-site"}).status_code == 400
+    assert browser.post("/admin/campaigns/1/pause", None, **{"Sec-Fetch-Site": "cross-site"}).status_code == 400
     assert browser.post("/admin/campaigns/1/pause", Origin="http://localhost").status_code == 303
 
 

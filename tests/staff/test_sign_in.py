@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import wxbot
 from tests.staff.consoles import PASSWORD, Browser
@@ -93,7 +93,7 @@ def test_S54_one_address_cannot_try_many_names(console_app: Flask) -> None:
 def test_S54_unknown_wrong_locked_and_disabled_look_the_same(console_app: Flask) -> None:
     runtime = console_app.extensions["wxbot"]
     with runtime.database.transaction() as session:
-        session.execute(Staff.__table__.update().where(Staff.login == "zhao.test").values(is_active=False))
+        session.execute(update(Staff).where(Staff.login == "zhao.test").values(is_active=False))
     pages = {
         Browser(console_app).sign_in(who, "wrong-password").text.replace(who, "X") for who in ("nobody", "li", "zhao")
     }

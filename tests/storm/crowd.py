@@ -179,7 +179,7 @@ class Crowd:
 
     def begin(self) -> None:
         """Everybody starts."""
-        works: list[Callable[[random.Random], None]] = [self._walk] * WALKERS
+        works: list[Callable[..., None]] = [self._walk] * WALKERS
         works += [self._review, self._pay_lists]
         for n, work in enumerate(works):
             dice = random.Random(self._chance * 1000 + n)
@@ -349,7 +349,7 @@ class Crowd:
         with self.database.reading() as session:
             standing = dict(session.execute(select(Campaign.id, Campaign.status)).all())
         for campaign_id in (one for one, status in standing.items() if status not in ("closing", "closed")):
-            self.marketer.try_to(lambda clerk, each=campaign_id: clerk.press(each, "close"))
+            self.marketer.try_to(lambda clerk, each=campaign_id: clerk.press(each, "close"))  # type: ignore[misc]
         if all(status == "closed" for status in standing.values()):
             return True
         self.town.pass_time(TICKETS_END_S if rounds % 10 == 0 else 600)

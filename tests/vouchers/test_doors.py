@@ -57,8 +57,9 @@ def test_faults_of_the_form_come_back_as_sentences(stage: Stage) -> None:
     bad = opened(phone, stage.kinds["free"], amount="0.5")
     assert (bad.status_code, bad.get_json()["text"]) == (409, "金额要在 1.00 到 50.00 元之间，请改一下。")
     assert opened(phone, 999).get_json()["outcome"] == "kind"
+    good: dict[str, Any] = {"kind_id": 1, "token": "token-0001"}
     for fields in ({"token": "x"}, {"kind_id": "1"}, {"kind_id": 2**40}, {"token": None}):
-        assert opened(phone, **({"kind_id": 1, "token": "token-0001"} | fields)).status_code in (400, 409)
+        assert opened(phone, **(good | fields)).status_code in (400, 409)
     assert phone.client.post("/h5/voucher", data=b"[]", headers={"X-Page-Mark": phone.mark}).status_code == 400
     unbound = stage.phone(GUI).client.get("/h5/voucher")
     assert "请先绑定手机号" in unbound.text and "/h5/bind" in unbound.text

@@ -69,7 +69,7 @@ def test_F01_when_the_payout_cannot_be_made_nothing_is_approved(stage: Stage, mo
 
     voucher = stage.hand_in(2)
     with monkeypatch.context() as broken:
-        broken.setattr(review.audit, "record", die)
+        broken.setattr(review.audit, "record", die)  # type: ignore[attr-defined]
         with pytest.raises(RuntimeError):
             decide(stage, review.approve, voucher, 500)
     assert stage.voucher(voucher.id).status == "submitted" and stage.payouts() == []
@@ -126,6 +126,7 @@ def test_the_queue_is_walked_forwards_and_backwards(stage: Stage) -> None:
     assert take(stage) == ids[0]
     assert take(stage, beside=stage.voucher(ids[0])) == ids[1]
     with stage.runtime.database.transaction() as session:
+        assert SUN.id is not None
         assert review.release(session, ids[0], SUN.id) and not review.release(session, ids[0], SUN.id)
     assert take(stage, beside=stage.voucher(ids[1]), backwards=True) == ids[0]
 
@@ -209,7 +210,7 @@ def test_bulk_approval_keeps_to_small_vouchers_without_look_alikes(stage: Stage)
         submit.finish(session, copy.id, stage.now)
     taken = stage.hand_in(4)
     with stage.runtime.database.transaction() as session:
-        assert review.claim(session, taken.id, QIAN.id, stage.now)
+        assert QIAN.id is not None and review.claim(session, taken.id, QIAN.id, stage.now)
     chosen = [(each.id, stage.voucher(each.id).version) for each in (small, big, same, copy, taken)]
     payouts, left = review.approve_many(stage.runtime, SUN, chosen, stage.now)
     assert [payout.source_id for payout in payouts] == [small.id]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -146,7 +147,8 @@ def test_an_erasure_in_the_middle_of_a_move_wins(both: Stage, second: Stage) -> 
     both.hand_in(1)
     withdraw(both)
     stores = stores_of(both.runtime)
-    for _ in moving.move_all(both.runtime, stores["folder"], Between(stores["database"], both)):
+    between: Any = Between(stores["database"], both)
+    for _ in moving.move_all(both.runtime, stores["folder"], between):
         pass
     assert rows(both) == 0 and not files(both)
     with both.runtime.database.reading() as session:

@@ -101,7 +101,8 @@ def test_a_month_is_shanghais_and_the_next_one_begins_anew(stage: Stage) -> None
 
 def race(count: int, work: Any) -> list[Any]:
     """The outcome of `work(n)` in so many threads that start together."""
-    gate, found = threading.Barrier(count), [None] * count
+    gate = threading.Barrier(count)
+    found: list[Any] = [None] * count
 
     def run(n: int) -> None:
         gate.wait()

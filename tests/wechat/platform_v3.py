@@ -8,6 +8,7 @@ import re
 import socket
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,7 +28,7 @@ APPID = "wx0123456789abcdef"
 BILL_NO = "HB20260315000042"
 BILLS = "/v3/fund-app/mch-transfer/transfer-bills"
 WECHAT_NO = "1330000071100999991182026031500000000001"
-PARAMS = {
+PARAMS: dict[str, Any] = {
     "appid": APPID, "out_bill_no": BILL_NO, "transfer_scene_id": "1000", "openid": "oTESTuser0000000000000000001a",
     "transfer_amount": 100, "transfer_remark": "到店有礼", "notify_url": "https://shop.example.test/pay/transfer-notify",
     "user_recv_perception": "现金奖励",
@@ -164,13 +165,13 @@ def transport_with(ca_file: str | None, is_impatient: bool) -> Transport:
 
 def client_on(
     url: str,
-    folder,
+    folder: Any,
     *,
     has_public_key: bool = True,
-    now=lambda: NOW_S,
-    ca_file=None,
+    now: Any = lambda: NOW_S,
+    ca_file: Any = None,
     is_impatient: bool = False,
-    **more: str,
+    **more: Any,
 ) -> PayV3Client:
     """A client with the merchant's files in `folder`."""
     key_file, cert_file = folder / "apiclient_key.pem", folder / "apiclient_cert.pem"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wxbot.wechat import sign
 from wxbot.wechat.messages import CallbackAccount
 
@@ -33,7 +35,7 @@ def message(msg_type: str, inner: str = "", msg_id: str = "24500000000000001") -
     return document(f"<MsgType>{c(msg_type)}</MsgType>{inner}<MsgId>{msg_id}</MsgId>")
 
 
-def event(name: str, inner: str = "", **options) -> bytes:
+def event(name: str, inner: str = "", **options: Any) -> bytes:
     return document(f"<MsgType>{c('event')}</MsgType><Event>{c(name)}</Event>{inner}", **options)
 
 

@@ -6,9 +6,12 @@ Nothing here shares code with the simulator; what they agree on was read twice f
 from __future__ import annotations
 
 import json
+import socket
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from io import BytesIO
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,7 +19,8 @@ import redis as redis_client
 import requests
 from PIL import Image
 
-from tests.wechat.wires import Wire, http_reply
+from tests.servers import SimulatedWeChat
+from tests.wechat.wires import Heard, Wire, http_reply
 from wxbot.wechat import messages as m
 from wxbot.wechat import sign
 from wxbot.wechat.errors import NotSent, Refused, Unanswered
@@ -34,7 +38,7 @@ TEXTS = {"send_name": "示例小店", "wishing": "恭喜发财", "act_name": "�
 class Merchant:
     """Everything a merchant holds against one simulator."""
 
-    def __init__(self, simulator, redis, *, timeouts=None):
+    def __init__(self, simulator: SimulatedWeChat, redis: Any, *, timeouts: Any = None) -> None:
         self.simulator = simulator
         account = simulator.control("GET", "account")
         self.appid, self.mch_id = account["appid"], account["mch_id"]
@@ -57,45 +61,45 @@ class Merchant:
         )
         self._serial = 0
 
-    def now_s(self):
+    def now_s(self) -> float:
         return self.simulator.control("GET", "clock")["now"]
 
-    def order(self, amount_fen=100, mch_billno=None, **texts):
+    def order(self, amount_fen: int = 100, mch_billno: Any = None, **texts: Any) -> Any:
         """(params, answer) of one packet ordered."""
         self._serial += 1
         number = mch_billno or f"{self.mch_id}20260315{self._serial:010d}"
         params = self.pay.hbpreorder_params(mch_billno=number, amount_fen=amount_fen, **{**TEXTS, **texts})
         return params, self.pay.hbpreorder(params)
 
-    def sp_tickets(self, count, amount_fen=100):
+    def sp_tickets(self, count: int, amount_fen: int = 100) -> list[str]:
         return [self.order(amount_fen)[1].fields["sp_ticket"] for _ in range(count)]
 
-    def lottery(self, key="K" * 32, total=500, onoff=1):
+    def lottery(self, key: Any = "K" * 32, total: int = 500, onoff: int = 1) -> Any:
         now = int(self.now_s())
         return self.shakearound.addlotteryinfo(
             title="新春", desc="到店有礼", onoff=onoff, begin_time=now - 60, expire_time=now + 7 * 86400,
             sponsor_appid=self.appid, total=total, jump_url="https://shop.example.test/after", key=key,
         )  # fmt: skip
 
-    def load(self, lottery_id, sp_tickets):
+    def load(self, lottery_id: str, sp_tickets: Any) -> Any:
         return self.shakearound.setprizebucket(
             lottery_id=lottery_id, mchid=self.mch_id, sponsor_appid=self.appid, sp_tickets=sp_tickets
         )
 
 
 @pytest.fixture
-def redis(redis_url):
+def redis(redis_url: str) -> Any:
     with redis_client.Redis.from_url(redis_url, decode_responses=True) as client:
         yield client
 
 
 @pytest.fixture
-def merchant(simulator, redis):
+def merchant(simulator: SimulatedWeChat, redis: Any) -> Any:
     simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
     return Merchant(simulator, redis)
 
 
-def icon():
+def icon() -> bytes:
     buffer = BytesIO()
     Image.new("RGB", (120, 120), "#d85940").save(buffer, "PNG")
     return buffer.getvalue()
@@ -104,25 +108,25 @@ def icon():
 # --- tokens -------------------------------------------------------------------------------------------------------
 
 
-def test_token_and_ticket_come_from_the_simulator_and_stay(merchant):
+def test_token_and_ticket_come_from_the_simulator_and_stay(merchant: Merchant) -> None:
     token, ticket = merchant.tokens.access_token(), merchant.tokens.jsapi_ticket()
     assert (merchant.tokens.access_token(), merchant.tokens.jsapi_ticket()) == (token, ticket)
     assert merchant.mp.getcallbackip()
 
 
-def test_F54_an_emptied_redis_gives_the_same_token_again(merchant, redis):
+def test_F54_an_emptied_redis_gives_the_same_token_again(merchant: Merchant, redis: Any) -> None:
     token = merchant.tokens.access_token()
     redis.flushall()
     assert merchant.tokens.access_token() == token
 
 
-def test_F52_a_token_that_died_is_replaced_within_the_call(merchant, simulator):
+def test_F52_a_token_that_died_is_replaced_within_the_call(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     assert merchant.mp.getcallbackip()
     simulator.control("PUT", "faults/cgi-bin/getcallbackip", {"kind": "token_invalidated", "times": 1})
     assert merchant.mp.getcallbackip()
 
 
-def test_a_token_is_renewed_before_its_two_hours_end(merchant, simulator):
+def test_a_token_is_renewed_before_its_two_hours_end(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     first = merchant.tokens.access_token()
     simulator.advance(7200 - 200)
     second = merchant.tokens.access_token()
@@ -130,7 +134,7 @@ def test_a_token_is_renewed_before_its_two_hours_end(merchant, simulator):
     assert merchant.mp.getcallbackip()
 
 
-def test_a_wrong_secret_and_an_ip_off_the_list(merchant, simulator, redis):
+def test_a_wrong_secret_and_an_ip_off_the_list(merchant: Merchant, simulator: SimulatedWeChat, redis: Any) -> None:
     wrong = Tokens(redis, merchant.transport, simulator.base, merchant.appid, "WRONG-SECRET-CANARY")
     with pytest.raises(Refused) as caught:
         wrong.access_token()
@@ -144,7 +148,7 @@ def test_a_wrong_secret_and_an_ip_off_the_list(merchant, simulator, redis):
 # --- official account ---------------------------------------------------------------------------------------------
 
 
-def test_people_messages_and_the_48_hours(merchant, simulator):
+def test_people_messages_and_the_48_hours(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     ming = simulator.person("小明", follows=True)
     stranger = simulator.person("陌生人")
     assert merchant.mp.user_info(ming["openid"]).is_subscribed
@@ -163,9 +167,9 @@ def test_people_messages_and_the_48_hours(merchant, simulator):
     assert caught.value.code == "40003"
 
 
-def test_menu_media_and_codes(merchant):
+def test_menu_media_and_codes(merchant: Merchant) -> None:
     assert merchant.mp.menu_get() == []
-    buttons = [{"type": "click", "name": "红包", "key": "MENU_REDPACK"},
+    buttons: Any = [{"type": "click", "name": "红包", "key": "MENU_REDPACK"},
                {"name": "更多", "sub_button": [{"type": "view", "name": "规则", "url": "https://shop.example.test/r"}]}]  # fmt: skip
     merchant.mp.menu_create(buttons)
     assert [button["name"] for button in merchant.mp.menu_get()] == ["红包", "更多"]
@@ -190,7 +194,7 @@ def test_menu_media_and_codes(merchant):
 # --- WeChat Pay over mutual TLS -----------------------------------------------------------------------------------
 
 
-def test_F42_an_order_gives_a_ticket_and_the_same_number_gives_the_same_ticket(merchant):
+def test_F42_an_order_gives_a_ticket_and_the_same_number_gives_the_same_ticket(merchant: Merchant) -> None:
     params, answer = merchant.order(200)
     assert answer.is_success and answer.echoes(params)
     again = merchant.pay.hbpreorder(params)
@@ -203,7 +207,7 @@ def test_F42_an_order_gives_a_ticket_and_the_same_number_gives_the_same_ticket(m
 
 
 @pytest.mark.parametrize("texts", [{"wishing": "]]></wishing><total_amount>20000"}, {"remark": "a&b<c>'\"=+ 红"}])
-def test_S16b_strange_texts_are_signed_and_escaped_alike(merchant, texts):
+def test_S16b_strange_texts_are_signed_and_escaped_alike(merchant: Merchant, texts: Any) -> None:
     params, answer = merchant.order(100, **texts)
     if "wishing" in texts:
         assert not answer.is_success  # too long for WeChat, and nothing else happened to it
@@ -212,13 +216,15 @@ def test_S16b_strange_texts_are_signed_and_escaped_alike(merchant, texts):
         assert answer.is_success, answer.raw
 
 
-def test_S65_signed_replies_are_checked_with_the_same_reading_of_the_rules(merchant, simulator):
+def test_S65_signed_replies_are_checked_with_the_same_reading_of_the_rules(
+    merchant: Merchant, simulator: SimulatedWeChat
+) -> None:
     simulator.control("PUT", "switches", {"reply_carries_sign": True})
     _, answer = merchant.order()
     assert answer.is_success and answer.is_signed
 
 
-def test_refusals_come_as_answers_with_known_rows(merchant, simulator):
+def test_refusals_come_as_answers_with_known_rows(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     for amount_fen, code in ((99, "MONEY_LIMIT"), (100_001, "MONEY_LIMIT"), (100_000 - 1, None)):
         _, answer = merchant.order(amount_fen)
         assert answer.err_code == code if code else answer.is_success
@@ -237,7 +243,9 @@ def test_refusals_come_as_answers_with_known_rows(merchant, simulator):
         assert answer.err_code == code and answer.row.is_known
 
 
-def test_a_short_balance_is_notenough_and_the_same_number_goes_on_after_a_top_up(simulator, redis):
+def test_a_short_balance_is_notenough_and_the_same_number_goes_on_after_a_top_up(
+    simulator: SimulatedWeChat, redis: Any
+) -> None:
     merchant = Merchant(simulator, redis)
     balance = simulator.control("GET", "bank")["balance_fen"]
     spent = [merchant.order(100_000) for _ in range(balance // 100_000)]
@@ -248,7 +256,7 @@ def test_a_short_balance_is_notenough_and_the_same_number_goes_on_after_a_top_up
     assert merchant.pay.hbpreorder(params).is_success
 
 
-def test_without_a_client_certificate_nothing_is_ordered(merchant, simulator):
+def test_without_a_client_certificate_nothing_is_ordered(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     bare = Transport(ca_file=str(simulator.certs / "ca.pem"))
     client = PayClient(bare, simulator.pay_base, appid=merchant.appid, mch_id=merchant.mch_id, pay_key="k" * 32)
     try:
@@ -258,14 +266,16 @@ def test_without_a_client_certificate_nothing_is_ordered(merchant, simulator):
     assert answer.err_code == "CA_ERROR"
 
 
-def test_S64_the_simulators_own_authority_must_be_named(merchant, simulator):
+def test_S64_the_simulators_own_authority_must_be_named(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     stranger = PayClient(Transport(), simulator.pay_base, appid="wx1", mch_id="1", pay_key="k" * 32)
     with pytest.raises(NotSent):
         stranger.gethbinfo("1")
 
 
 @pytest.mark.parametrize("kind", ["drop_reply", "drop_request", "garble"])
-def test_F05_a_lost_or_garbled_reply_is_unanswered_and_the_same_number_settles_it(merchant, simulator, kind):
+def test_F05_a_lost_or_garbled_reply_is_unanswered_and_the_same_number_settles_it(
+    merchant: Merchant, simulator: SimulatedWeChat, kind: str
+) -> None:
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": kind, "times": 1})
     number = f"{merchant.mch_id}202603151111111111"
     before = simulator.control("GET", "bank")["balance_fen"]
@@ -276,7 +286,7 @@ def test_F05_a_lost_or_garbled_reply_is_unanswered_and_the_same_number_settles_i
     assert before - simulator.control("GET", "bank")["balance_fen"] == 100
 
 
-def test_F06_a_slow_answer_is_unanswered_within_the_deadline(simulator, redis):
+def test_F06_a_slow_answer_is_unanswered_within_the_deadline(simulator: SimulatedWeChat, redis: Any) -> None:
     simulator.control("POST", "bank/topup", {"amount_fen": 1_000})
     merchant = Merchant(simulator, redis, timeouts=Timeouts(connect_s=2, read_s=1, total_s=2))
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "slow", "seconds": 6, "times": 1})
@@ -285,7 +295,7 @@ def test_F06_a_slow_answer_is_unanswered_within_the_deadline(simulator, redis):
     assert caught.value.reason == "timeout"
 
 
-def test_the_daily_bill_lists_what_was_ordered(merchant, simulator):
+def test_the_daily_bill_lists_what_was_ordered(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     params, _ = merchant.order(300)
     day = datetime.fromtimestamp(merchant.now_s(), SHANGHAI).date()
     with pytest.raises(Refused) as caught:
@@ -305,7 +315,7 @@ def test_the_daily_bill_lists_what_was_ordered(merchant, simulator):
 # --- the lottery, from order to receipt ---------------------------------------------------------------------------
 
 
-def test_F43_buckets_say_what_became_of_each_ticket(merchant, simulator):
+def test_F43_buckets_say_what_became_of_each_ticket(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     lottery_id = merchant.lottery()
     tickets = merchant.sp_tickets(3)
     first = merchant.load(lottery_id, tickets)
@@ -325,7 +335,7 @@ def test_F43_buckets_say_what_became_of_each_ticket(merchant, simulator):
     assert (counts.loaded, counts.available) == (5, 1)
 
 
-def test_F44_a_lost_load_reply_is_told_by_the_repeat_list(merchant, simulator):
+def test_F44_a_lost_load_reply_is_told_by_the_repeat_list(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     lottery_id = merchant.lottery()
     tickets = merchant.sp_tickets(2)
     simulator.control("PUT", "faults/shakearound/lottery/setprizebucket", {"kind": "drop_reply", "times": 1})
@@ -338,7 +348,7 @@ def test_F44_a_lost_load_reply_is_told_by_the_repeat_list(merchant, simulator):
     assert set(merchant.load(lottery_id, [*tickets, *fresh]).repeat) == set(tickets)
 
 
-def test_F48_ceiling_and_size_of_a_bucket(merchant):
+def test_F48_ceiling_and_size_of_a_bucket(merchant: Merchant) -> None:
     lottery_id = merchant.lottery(total=1)
     with pytest.raises(Refused) as caught:
         merchant.load(lottery_id, merchant.sp_tickets(2))
@@ -348,45 +358,44 @@ def test_F48_ceiling_and_size_of_a_bucket(merchant):
 class Inbox:
     """A callback URL that opens what it gets with wxbot.wechat.messages and answers what a test wants."""
 
-    def __init__(self, merchant):
-        self._merchant = merchant
+    def __init__(self, merchant: Merchant) -> None:
+        self.merchant = merchant
         self.seen: list[m.Message] = []
         self.refused: list[str] = []
         self.reply: m.Reply | None = None
 
-    def __call__(self, heard, connection):
+    def __call__(self, heard: Heard, connection: socket.socket) -> None:
         url = urlsplit(heard.line.split(" ")[1])
         query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
         headers = {"Content-Type": "text/plain"}
         try:
             if heard.line.startswith("GET"):
-                body = m.verify_url(query, self._merchant.account, self._merchant.now_s()).encode()
+                body = m.verify_url(query, self.merchant.account, self.merchant.now_s()).encode()
             else:
-                message = m.open_callback(query, heard.body, self._merchant.account, self._merchant.now_s())
+                message = m.open_callback(query, heard.body, self.merchant.account, self.merchant.now_s())
                 self.seen.append(message)
-                body = m.seal(self.reply, message, self._merchant.account, self._merchant.now_s())
+                body = m.seal(self.reply, message, self.merchant.account, self.merchant.now_s())
             connection.sendall(http_reply(body, headers=headers))
         except m.BadMessage as error:
             self.refused.append(error.reason)
             connection.sendall(http_reply(b"", status="403 Forbidden", headers=headers))
 
-    def of(self, kind):
+    def of(self, kind: Any) -> Any:
         return [message for message in self.seen if isinstance(message, kind)]
 
 
 @pytest.fixture(params=["encrypted", "compatible", "plain"])
-def inbox(request, simulator, redis):
+def inbox(request: pytest.FixtureRequest, simulator: SimulatedWeChat, redis: Any) -> Any:
     simulator.control("PUT", "account", {"callback_mode": request.param})
     simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
     merchant = Merchant(simulator, redis)
     made = Inbox(merchant)
-    made.merchant = merchant
     with Wire(made) as wire:
         simulator.control("PUT", "account", {"callback_url": wire.url + "/wechat"})
         yield made
 
 
-def wait_for(inbox, kind, count=1):
+def wait_for(inbox: Any, kind: Any, count: int = 1) -> Any:
     inbox.merchant.simulator.control("POST", "pushes/settle", {})
     give_up_at = time.monotonic() + 20
     while len(inbox.of(kind)) < count and time.monotonic() < give_up_at:
@@ -394,13 +403,13 @@ def wait_for(inbox, kind, count=1):
     return inbox.of(kind)
 
 
-def test_the_console_verifies_our_url(inbox):
+def test_the_console_verifies_our_url(inbox: Any) -> None:
     answer = inbox.merchant.simulator.control("POST", "verify_callback", {})
     assert answer.get("ok", answer.get("is_verified", True)), answer
     assert inbox.refused == []
 
 
-def test_pushes_open_and_our_replies_reach_the_chat(inbox):
+def test_pushes_open_and_our_replies_reach_the_chat(inbox: Any) -> None:
     simulator = inbox.merchant.simulator
     inbox.reply = m.TextReply("欢迎参加 ]]> <a href='https://shop.example.test'>活动</a>")
     ming = simulator.person("小明", follows=True)
@@ -421,7 +430,7 @@ def test_pushes_open_and_our_replies_reach_the_chat(inbox):
     assert inbox.refused == []
 
 
-def test_the_whole_story_of_one_packet(inbox):
+def test_the_whole_story_of_one_packet(inbox: Any) -> None:
     """Order, lottery, load, shake, draw, bind event, open, receipt: every call and event read by both sides."""
     merchant, simulator = inbox.merchant, inbox.merchant.simulator
     shakearound = merchant.shakearound
@@ -472,7 +481,7 @@ def test_the_whole_story_of_one_packet(inbox):
     assert inbox.refused == []
 
 
-def test_an_unopened_packet_goes_back_after_72_hours(merchant, simulator):
+def test_an_unopened_packet_goes_back_after_72_hours(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     params, _ = merchant.order(100)
     simulator.advance(72 * 3600 + 600)
     answer = merchant.pay.gethbinfo(params["mch_billno"])
@@ -482,7 +491,7 @@ def test_an_unopened_packet_goes_back_after_72_hours(merchant, simulator):
 # --- OAuth --------------------------------------------------------------------------------------------------------
 
 
-def authorised(merchant, person, redirect_uri, **options):
+def authorised(merchant: Merchant, person: Any, redirect_uri: str, **options: Any) -> Any:
     """(code, state) that WeChat sends the phone back with, or the page it shows instead."""
     simulator = merchant.simulator
     url = merchant.oauth.authorize_url(redirect_uri, "9f3Kq27LmZ0aXy81", **options)
@@ -493,7 +502,7 @@ def authorised(merchant, person, redirect_uri, **options):
     return linted, page
 
 
-def test_F57_a_code_becomes_the_persons_openid_once(merchant, simulator):
+def test_F57_a_code_becomes_the_persons_openid_once(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "account", {"oauth_domains": ["shop.example.test"]})
     ming = simulator.person("小明")
     linted, page = authorised(merchant, ming, "https://shop.example.test/oauth/back?next=1&text=%20x")
@@ -515,17 +524,17 @@ def test_F57_a_code_becomes_the_persons_openid_once(merchant, simulator):
     assert caught.value.code == "40029"
 
 
-def test_S22_a_foreign_domain_gets_no_code(merchant, simulator):
+def test_S22_a_foreign_domain_gets_no_code(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "account", {"oauth_domains": ["shop.example.test"]})
     _, page = authorised(merchant, simulator.person("小明"), "https://evil.example.test/back")
     assert "code=" not in page.headers.get("Location", "")
     assert "10003" in page.text
 
 
-def test_the_error_table_knows_every_refusal_the_simulator_gave(merchant, simulator):
+def test_the_error_table_knows_every_refusal_the_simulator_gave(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     """A sweep of wrong calls: whatever code comes back, the table has a row for it."""
     api, mp = merchant.shakearound, merchant.mp
-    wrong = [
+    wrong: list[Callable[[], Any]] = [
         lambda: api.getshakeinfo("no-such-ticket"),
         lambda: api.querylottery("no-such-lottery"),
         lambda: api.setlotteryswitch("no-such-lottery", 1),

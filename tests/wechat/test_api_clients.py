@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -21,46 +22,46 @@ OK = {"errcode": 0, "errmsg": "ok"}
 class OneToken:
     """A token source that counts how often it was asked for another one."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.renewals = 0
 
-    def access_token(self):
+    def access_token(self) -> Any:
         return "81_EXAMPLETOKEN0001"
 
-    def renewed_access_token(self, refused):
+    def renewed_access_token(self, refused: Any) -> Any:
         self.renewals += 1
         return "81_EXAMPLETOKEN0002"
 
 
-def answering(*answers):
+def answering(*answers: Any) -> Any:
     return Wire(
         saying(*(http_reply(json.dumps(answer, ensure_ascii=False).encode()) for answer in answers)), closes=False
     )
 
 
-def shake(answer=OK, **inner):
+def shake(answer: Any = OK, **inner: Any) -> Any:
     return answering({**OK, "errmsg": "success.", "data": inner} if inner else answer)
 
 
-def asked(wire, at=-1):
+def asked(wire: Wire, at: Any = -1) -> Any:
     heard = wire.heard[at]
     url = urlsplit(heard.line.split(" ")[1])
     query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
     return url.path, query, json.loads(heard.body) if heard.body[:1] == b"{" else heard.body
 
 
-def account(wire, tokens=None):
+def account(wire: Wire, tokens: Any = None) -> Any:
     return OfficialAccount(Transport(), tokens or OneToken(), wire.url, "https://mp.example.test")
 
 
-def shakearound(wire, tokens=None):
+def shakearound(wire: Wire, tokens: Any = None) -> Any:
     return Shakearound(Transport(), tokens or OneToken(), wire.url)
 
 
 # --- shared behaviour ---------------------------------------------------------------------------------------------
 
 
-def test_a_body_is_real_utf8_and_the_token_stands_in_the_query():
+def test_a_body_is_real_utf8_and_the_token_stands_in_the_query() -> None:
     with answering(OK) as wire:
         account(wire).custom_send_text(OPENID, "红包已发出")
         path, query, body = asked(wire)
@@ -70,7 +71,7 @@ def test_a_body_is_real_utf8_and_the_token_stands_in_the_query():
 
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])
-def test_F52_a_refused_token_is_renewed_and_the_call_made_once_more(code):
+def test_F52_a_refused_token_is_renewed_and_the_call_made_once_more(code: Any) -> None:
     tokens = OneToken()
     with answering({"errcode": code, "errmsg": "x"}, OK) as wire:
         account(wire, tokens).menu_delete()
@@ -78,7 +79,7 @@ def test_F52_a_refused_token_is_renewed_and_the_call_made_once_more(code):
         assert (tokens.renewals, len(wire.heard)) == (1, 2)
 
 
-def test_F52_two_refusals_in_a_row_end_the_call():
+def test_F52_two_refusals_in_a_row_end_the_call() -> None:
     tokens = OneToken()
     with answering({"errcode": 40001, "errmsg": "invalid credential"}) as wire:
         with pytest.raises(Refused):
@@ -87,7 +88,7 @@ def test_F52_two_refusals_in_a_row_end_the_call():
 
 
 @pytest.mark.parametrize("code", [-1, 45009, 48001, 9001060, 12345678])
-def test_any_other_error_is_refused_at_once_with_its_row(code):
+def test_any_other_error_is_refused_at_once_with_its_row(code: Any) -> None:
     with answering({"errcode": code, "errmsg": "secret=CANARY-1 access_token=81_EXAMPLETOKEN0001"}) as wire:
         with pytest.raises(Refused) as caught:
             shakearound(wire).setlotteryswitch("L", 1)
@@ -99,7 +100,7 @@ def test_any_other_error_is_refused_at_once_with_its_row(code):
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b"null", b'"x"', b"{", b'{"a":NaN}', b"[" * 30_000, b"\xff\xfe", b"1" * 5_000]
 )
-def test_an_unreadable_reply_is_unanswered(body):
+def test_an_unreadable_reply_is_unanswered(body: Any) -> None:
     with Wire(saying(http_reply(body))) as wire, pytest.raises(Unanswered):
         shakearound(wire).setlotteryswitch("L", 1)
 
@@ -107,7 +108,7 @@ def test_an_unreadable_reply_is_unanswered(body):
 # --- official account ---------------------------------------------------------------------------------------------
 
 
-def test_user_info_of_a_follower_and_of_somebody_else():
+def test_user_info_of_a_follower_and_of_somebody_else() -> None:
     follower = {"subscribe": 1, "openid": OPENID, "subscribe_time": 1773540101, "tagid_list": [134], "qr_scene": 0,
                 "subscribe_scene": "ADD_SCENE_QR_CODE", "qr_scene_str": "store42", "unionid": "u"}  # fmt: skip
     with answering(follower, {"subscribe": 0, "openid": OPENID}) as wire:
@@ -118,7 +119,7 @@ def test_user_info_of_a_follower_and_of_somebody_else():
         assert asked(wire)[1] | {"access_token": ""} == {"openid": OPENID, "lang": "zh_CN", "access_token": ""}
 
 
-def test_messages_typing_and_quota():
+def test_messages_typing_and_quota() -> None:
     with answering(OK) as wire:
         mp = account(wire)
         mp.typing(OPENID)
@@ -137,7 +138,7 @@ def test_messages_typing_and_quota():
     assert caught.value.row.actor == "person"
 
 
-def test_menu_and_no_menu():
+def test_menu_and_no_menu() -> None:
     buttons = [{"type": "click", "name": "红包", "key": "K"}]
     with answering(OK, {"menu": {"button": buttons}}, {"errcode": 46003, "errmsg": "menu no exist"}) as wire:
         mp = account(wire)
@@ -147,7 +148,7 @@ def test_menu_and_no_menu():
         assert mp.menu_get() == []
 
 
-def test_media_goes_up_and_comes_down():
+def test_media_goes_up_and_comes_down() -> None:
     with answering({"type": "image", "media_id": "MEDIA-1", "created_at": 1}) as wire:
         assert account(wire).media_upload("image", b"\x89PNG", "a.png", "image/png") == "MEDIA-1"
         path, query, body = asked(wire)
@@ -172,7 +173,7 @@ def test_media_goes_up_and_comes_down():
      ("store42", None, ("QR_LIMIT_STR_SCENE", {"scene_str": "store42"}, None)),
      (7, None, ("QR_LIMIT_SCENE", {"scene_id": 7}, None)), ("a", 10**9, ("QR_STR_SCENE", {"scene_str": "a"}, 2592000))],
 )  # fmt: skip
-def test_qr_codes_with_a_scene(scene, life_s, expected):
+def test_qr_codes_with_a_scene(scene: Any, life_s: int, expected: Any) -> None:
     with answering({"ticket": "gQH/1 2", "expire_seconds": life_s, "url": "http://weixin.qq.com/q/1"}) as wire:
         code = account(wire).qrcode_create(scene, expires_in_s=life_s)
         body = asked(wire)[2]
@@ -181,7 +182,7 @@ def test_qr_codes_with_a_scene(scene, life_s, expected):
         assert shown == "https://mp.example.test/cgi-bin/showqrcode?ticket=gQH%2F1%202"
 
 
-def test_callback_addresses_and_ticket():
+def test_callback_addresses_and_ticket() -> None:
     with answering({"ip_list": ["198.51.100.7", "198.51.100.0/25"]}) as wire:
         assert account(wire).getcallbackip() == ("198.51.100.7", "198.51.100.0/25")
     with answering({**OK, "ticket": "T", "expires_in": 7200}) as wire:
@@ -192,7 +193,7 @@ def test_callback_addresses_and_ticket():
 
 
 @pytest.mark.parametrize("blank", ["", " "])
-def test_getshakeinfo_says_who_and_where_stray_blanks_or_not(blank):
+def test_getshakeinfo_says_who_and_where_stray_blanks_or_not(blank: str) -> None:
     beacon = {"distance": 1.27, "major": 10001, "minor": 19007, "uuid": "FDA5"}
     inner = {f"page_id{blank}": 28841, "beacon_info": beacon, "openid": OPENID, f"{blank}poi_id": 1234}
     with shake(**inner) as wire:
@@ -203,12 +204,12 @@ def test_getshakeinfo_says_who_and_where_stray_blanks_or_not(blank):
 
 
 @pytest.mark.parametrize("inner", [{}, {"openid": ""}, {"openid": "<script>"}, {"openid": None}])
-def test_S35_a_shake_without_a_person_is_unanswered(inner):
+def test_S35_a_shake_without_a_person_is_unanswered(inner: Any) -> None:
     with answering({**OK, "data": inner}) as wire, pytest.raises(Unanswered):
         shakearound(wire).getshakeinfo("T")
 
 
-def test_S35_an_unknown_shake_ticket_is_refused():
+def test_S35_an_unknown_shake_ticket_is_refused() -> None:
     with answering({"errcode": 9001003, "errmsg": "invalid ticket"}) as wire, pytest.raises(Refused) as caught:
         shakearound(wire).getshakeinfo("T")
     assert caught.value.row.actor == "person"
@@ -219,7 +220,7 @@ LOTTERY = {"title": "新春", "desc": "到店有礼", "onoff": 0, "begin_time": 
            "key": "K" * 32}  # fmt: skip
 
 
-def test_addlotteryinfo_sends_the_page_mode_in_the_query():
+def test_addlotteryinfo_sends_the_page_mode_in_the_query() -> None:
     with answering({**OK, "lottery_id": "9sQqUrmdFaY6v9z8TartXX ", "page_id": 28841}) as wire:
         assert shakearound(wire).addlotteryinfo(**LOTTERY) == "9sQqUrmdFaY6v9z8TartXX"
         path, query, body = asked(wire)
@@ -232,18 +233,18 @@ def test_addlotteryinfo_sends_the_page_mode_in_the_query():
 @pytest.mark.parametrize(
     "answer", [OK, {**OK, "lottery_id": ""}, {**OK, "lottery_id": None}, {**OK, "lottery_id": "a b"}]
 )
-def test_a_lottery_without_an_id_is_unanswered(answer):
+def test_a_lottery_without_an_id_is_unanswered(answer: Any) -> None:
     with answering(answer) as wire, pytest.raises(Unanswered):
         shakearound(wire).addlotteryinfo(**LOTTERY)
 
 
-def bucket(wire, sp_tickets=("v1|AAA=", "v1|BBB=")):
+def bucket(wire: Wire, sp_tickets: Any = ("v1|AAA=", "v1|BBB=")) -> Any:
     return shakearound(wire).setprizebucket(
         lottery_id="L", mchid="1900000001", sponsor_appid="wx0123456789abcdef", sp_tickets=sp_tickets
     )
 
 
-def test_F43_setprizebucket_gives_one_outcome_per_ticket():
+def test_F43_setprizebucket_gives_one_outcome_per_ticket() -> None:
     lists = {f"{name}_ticket_list": [{"ticket": f"v1|{name}"}] for name in
              ("repeat", "expire", "invalid_amount", "wrong_authmchid", "invalid")}  # fmt: skip
     with answering({**OK, "success_num": 1, **lists}) as wire:
@@ -256,7 +257,7 @@ def test_F43_setprizebucket_gives_one_outcome_per_ticket():
     assert len(answer.refused) == 5 and "v1|" not in repr(answer)
 
 
-def test_F43_missing_lists_are_empty_and_strange_ones_unanswered():
+def test_F43_missing_lists_are_empty_and_strange_ones_unanswered() -> None:
     with answering({**OK, "success_num": 2}) as wire:
         assert bucket(wire).refused == frozenset()
     for answer in (OK, {**OK, "success_num": 1, "repeat_ticket_list": "v1"},
@@ -266,14 +267,14 @@ def test_F43_missing_lists_are_empty_and_strange_ones_unanswered():
 
 
 @pytest.mark.parametrize("count", [0, 101])
-def test_F48_a_bucket_holds_1_to_100_tickets(count):
+def test_F48_a_bucket_holds_1_to_100_tickets(count: int) -> None:
     with answering(OK) as wire:
         with pytest.raises(ValueError):
             bucket(wire, [f"v1|{n}" for n in range(count)])
         assert wire.heard == []
 
 
-def test_setlotteryswitch_is_a_get():
+def test_setlotteryswitch_is_a_get() -> None:
     with answering(OK) as wire:
         shakearound(wire).setlotteryswitch("L", 0)
         path, query, _ = asked(wire)
@@ -281,7 +282,7 @@ def test_setlotteryswitch_is_a_get():
         assert (path, query["lottery_id"], query["onoff"]) == ("/shakearound/lottery/setlotteryswitch", "L", "0")
 
 
-def test_querylottery_reads_quoted_numbers_and_keeps_missing_counts_missing():
+def test_querylottery_reads_quoted_numbers_and_keeps_missing_counts_missing() -> None:
     result = {"lottery_id": "L", "onoff": "1", "begin_time": "1773504000", "expire_time": 1774108800,
               "prize_count_limit": 500, "prize_count": "100", "expired_prizes": 5, "drawed_prizes": "20",
               "available_prizes": 75, "expired_value": 500, "drawed_value": 2000, "available_value": "7500"}  # fmt: skip
@@ -298,7 +299,7 @@ def test_querylottery_reads_quoted_numbers_and_keeps_missing_counts_missing():
         shakearound(wire).querylottery("L")
 
 
-def test_devices_pages_relations_and_icons():
+def test_devices_pages_relations_and_icons() -> None:
     device = {"device_id": 10011, "uuid": "F", "major": 1, "minor": 2, "status": 1, "comment": "门口",
               "last_active_time": 1, "poi_id": 3}  # fmt: skip
     with shake(devices=[device], total_count=1) as wire:
@@ -339,7 +340,7 @@ def test_devices_pages_relations_and_icons():
         assert asked(wire)[1]["type"] == "icon" and b"image/png" in asked(wire)[2]
 
 
-def test_long_lists_come_page_by_page():
+def test_long_lists_come_page_by_page() -> None:
     full = [{"page_id": n, "comment": str(n)} for n in range(50)]
     pages = [{**OK, "data": {"pages": full}}, {**OK, "data": {"pages": full[:7]}}]
     with answering(*pages) as wire:
@@ -350,7 +351,7 @@ def test_long_lists_come_page_by_page():
 # --- OAuth and wx.config ------------------------------------------------------------------------------------------
 
 
-def test_the_authorize_url_has_wechats_order_and_fragment():
+def test_the_authorize_url_has_wechats_order_and_fragment() -> None:
     url = authorize_url("wx0123456789abcdef", "https://shop.example.test/oauth/cb?a=1&b=红", "9f3Kq27LmZ0aXy81")
     assert url == (
         "https://open.weixin.qq.com/connect/oauth2/authorize?appid=wx0123456789abcdef"
@@ -364,12 +365,12 @@ def test_the_authorize_url_has_wechats_order_and_fragment():
 
 
 @pytest.mark.parametrize("state", ["", "a" * 129, "a-b", "a b", "红", "a&b=c", "a\n"])
-def test_S19_a_state_that_wechat_would_change_is_refused(state):
+def test_S19_a_state_that_wechat_would_change_is_refused(state: str) -> None:
     with pytest.raises(ValueError):
         authorize_url("wx1", "https://x", state)
 
 
-def exchange(answer):
+def exchange(answer: Any) -> Any:
     with answering(answer) as wire:
         result = OAuth(Transport(), wire.url, "http://open", "wx1", "SECRET-CANARY-1").exchange("CODE-CANARY-2")
         return result, asked(wire)
@@ -379,7 +380,7 @@ GRANT = {"access_token": "OAUTHTOKEN-CANARY", "expires_in": 7200, "refresh_token
          "scope": "snsapi_base"}  # fmt: skip
 
 
-def test_a_code_becomes_an_openid():
+def test_a_code_becomes_an_openid() -> None:
     grant, (path, query, _) = exchange(GRANT)
     assert (grant.openid, grant.is_snapshot, grant.scope) == (OPENID, False, "snsapi_base")
     assert path == "/sns/oauth2/access_token"
@@ -389,13 +390,13 @@ def test_a_code_becomes_an_openid():
 
 
 @pytest.mark.parametrize("flag", [1, "1", True])
-def test_a_snapshot_user_is_recognised(flag):
+def test_a_snapshot_user_is_recognised(flag: Any) -> None:
     assert exchange({**GRANT, "is_snapshotuser": flag})[0].is_snapshot
     assert not exchange({**GRANT, "is_snapshotuser": 0})[0].is_snapshot
 
 
 @pytest.mark.parametrize("code", [40029, 40163, 42003])
-def test_F57_a_used_or_old_code_says_start_again(code):
+def test_F57_a_used_or_old_code_says_start_again(code: Any) -> None:
     with pytest.raises(Refused) as caught:
         exchange({"errcode": code, "errmsg": "code been used, code=CODE-CANARY-2 rid: 0-0-0"})
     assert (caught.value.row.retry, caught.value.row.actor) == ("refresh", "person")
@@ -403,12 +404,12 @@ def test_F57_a_used_or_old_code_says_start_again(code):
 
 
 @pytest.mark.parametrize("openid", ["", None, 7, "<x>", "o" * 65])
-def test_an_answer_without_a_proper_openid_is_unanswered(openid):
+def test_an_answer_without_a_proper_openid_is_unanswered(openid: Any) -> None:
     with pytest.raises(Unanswered):
         exchange({**GRANT, "openid": openid})
 
 
-def test_profile_refresh_and_validity():
+def test_profile_refresh_and_validity() -> None:
     profile = {"openid": OPENID, "nickname": "<b>示例", "headimgurl": "https://x/132", "unionid": "u"}
     answers = [GRANT, profile, OK, {"errcode": 40003, "errmsg": "invalid openid"}, {"errcode": 48001, "errmsg": "x"}]
     with answering(*answers) as wire:
@@ -420,7 +421,7 @@ def test_profile_refresh_and_validity():
             oauth.is_valid(grant)
 
 
-def test_wx_config_is_signed_over_the_page_without_its_fragment():
+def test_wx_config_is_signed_over_the_page_without_its_fragment() -> None:
     now = datetime(2026, 3, 15, 10, 0, tzinfo=UTC)
     config = jssdk.config(
         "https://shop.example.test/play?c=1#top", "TICKET", now, appid="wx1", js_api_list=["hideMenuItems"]

@@ -3,6 +3,7 @@
 import base64
 import os
 import random
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -35,11 +36,11 @@ def padded(content: bytes, pad: int | None = None, *, last: bytes | None = None)
 
 @settings(max_examples=200)
 @given(st.binary(max_size=500))
-def test_whatever_is_sealed_opens_again(message):
+def test_whatever_is_sealed_opens_again(message: Any) -> None:
     assert crypt.decrypt(crypt.encrypt(message)) == message
 
 
-def test_every_pad_length_from_1_to_32_occurs_and_opens():
+def test_every_pad_length_from_1_to_32_occurs_and_opens() -> None:
     pads = set()
     for size in range(64):
         encrypted = crypt.encrypt(b"x" * size)
@@ -72,12 +73,12 @@ def test_every_pad_length_from_1_to_32_occurs_and_opens():
         "\n" + crypt.encrypt(b"<xml/>") + "!",
     ],
 )
-def test_S17_confusions_are_one_clean_refusal(encrypted):
+def test_S17_confusions_are_one_clean_refusal(encrypted: Any) -> None:
     with pytest.raises(BadMessage):
         crypt.decrypt(encrypted)
 
 
-def test_S17_padding_bytes_must_all_agree():
+def test_S17_padding_bytes_must_all_agree() -> None:
     content = plain(b"x" * 20)
     pad = 32 - len(content) % 32
     assert pad > 2
@@ -90,14 +91,14 @@ def test_S17_padding_bytes_must_all_agree():
 
 
 @pytest.mark.parametrize("pad", [33, 48, 64, 255])
-def test_S17_a_pad_over_32_is_refused_even_when_everything_else_is_right(pad):
+def test_S17_a_pad_over_32_is_refused_even_when_everything_else_is_right(pad: int) -> None:
     content = plain(b"x" * ((-16 - 4 - len(APPID) - pad) % 16))
     with pytest.raises(BadMessage) as caught:
         crypt.decrypt(encrypt_raw(content + bytes((pad,)) * pad))
     assert caught.value.reason == "padding"
 
 
-def test_S17_twenty_thousand_random_ciphertexts_raise_bad_message_only():
+def test_S17_twenty_thousand_random_ciphertexts_raise_bad_message_only() -> None:
     dice = random.Random(20260315)
     opened = 0
     for _ in range(20_000):
@@ -110,7 +111,7 @@ def test_S17_twenty_thousand_random_ciphertexts_raise_bad_message_only():
     assert opened == 0
 
 
-def test_S17_the_signature_is_checked_before_anything_is_decrypted():
+def test_S17_the_signature_is_checked_before_anything_is_decrypted() -> None:
     encrypted = crypt.encrypt(b"<xml/>")
     right = crypt.sign("1700000000", "n", encrypted)
     assert crypt.open(right, "1700000000", "n", encrypted) == b"<xml/>"
@@ -124,11 +125,11 @@ def test_S17_the_signature_is_checked_before_anything_is_decrypted():
 
 
 @pytest.mark.parametrize("key", ["", "short", "x" * 44, KEY[:-1] + "=", "中" * 43])
-def test_a_wrong_aes_key_is_refused_with_a_sentence(key):
+def test_a_wrong_aes_key_is_refused_with_a_sentence(key: Any) -> None:
     with pytest.raises(ValueError, match="EncodingAESKey"):
         MessageCrypt("t", key, APPID)
 
 
-def test_sealing_the_same_twice_gives_different_ciphertexts():
+def test_sealing_the_same_twice_gives_different_ciphertexts() -> None:
     assert crypt.encrypt(b"same") != crypt.encrypt(b"same")
     assert len(os.urandom(1)) == 1

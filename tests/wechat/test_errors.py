@@ -1,6 +1,7 @@
 """The error table is complete data, and the numbers agree with each other."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -135,11 +136,11 @@ REASONS = [
      ("pay", HBPREORDER), ("pay", SENDING), ("query", QUERY), ("shake", SHAKE), ("jsapi", JSAPI), ("mp", MP),
      ("oauth", OAUTH)],
 )  # fmt: skip
-def test_every_code_of_the_reference_has_a_row(api, codes):
+def test_every_code_of_the_reference_has_a_row(api: str, codes: Any) -> None:
     assert [code for code in codes if not row_for(api, code).is_known] == []
 
 
-def test_rows_are_whole_sentences_in_both_languages():
+def test_rows_are_whole_sentences_in_both_languages() -> None:
     for row in all_rows():
         assert row.api in APIS and row.actor in ACTORS and row.retry in RETRIES, row
         assert re.search(r"[一-鿿]", row.zh), row
@@ -148,29 +149,29 @@ def test_rows_are_whole_sentences_in_both_languages():
 
 
 @pytest.mark.parametrize("code", ["TIME _LIMITED", "TIME_LIMITED", "DAY_ OVER_LIMITED", " NOTENOUGH "])
-def test_stray_blanks_in_a_code_do_not_matter(code):
+def test_stray_blanks_in_a_code_do_not_matter(code: Any) -> None:
     row = row_for("pay", code)
     assert row.is_known and row.stops_the_line
 
 
-def test_the_breaker_opens_for_what_hits_every_order():
+def test_the_breaker_opens_for_what_hits_every_order() -> None:
     stops = {row.code for row in all_rows() if row.api == "pay" and row.stops_the_line}
     assert {"NOTENOUGH", "CA_ERROR", "SIGN_ERROR", "API_METHOD_CLOSED", "SENDAMOUNT_LIMIT", "DAY_OVER_LIMITED"} <= stops
     assert not {"OPENID_ERROR", "MONEY_LIMIT", "SENDNUM_LIMIT", "SYSTEMERROR", "FREQ_LIMIT", "PARAM_ERROR"} & stops
 
 
-def test_F07_only_send_failed_ever_allows_a_new_number():
+def test_F07_only_send_failed_ever_allows_a_new_number() -> None:
     assert {row.code for row in all_rows() if row.api == "pay" and row.retry == "new"} == {"SEND_FAILED"}
 
 
 @pytest.mark.parametrize("code", ["NEW_CODE_2027", "268458999", "", "x" * 500, "0x", 7])
-def test_F07_an_unknown_code_means_ask_and_tell_the_operator(code):
+def test_F07_an_unknown_code_means_ask_and_tell_the_operator(code: Any) -> None:
     row = row_for("pay", code)
     assert (row.is_known, row.retry, row.actor, row.stops_the_line) == (False, "query", "operator", False)
     assert len(row.zh) < 200
 
 
-def test_every_refusal_has_a_sentence_for_the_person_who_waits():
+def test_every_refusal_has_a_sentence_for_the_person_who_waits() -> None:
     for row in [*all_rows(), row_for("transfer", "SOMETHING_NEW_2027")]:
         assert row.to_person.endswith("。") and row.to_person_en.endswith("."), row.code
         assert not re.search(r"[A-Z]{3}|API|openid|商户|单号", row.to_person), row.code
@@ -180,28 +181,28 @@ def test_every_refusal_has_a_sentence_for_the_person_who_waits():
     assert row_for("redpack", "SENDNUM_LIMIT").to_person == row_for("pay", "SENDNUM_LIMIT").to_person
 
 
-def test_one_risky_person_does_not_stop_the_line_for_everyone():
+def test_one_risky_person_does_not_stop_the_line_for_everyone() -> None:
     assert row_for("pay", "NO_AUTH").stops_the_line and not row_for("redpack", "NO_AUTH").stops_the_line
     assert row_for("redpack", "NO_AUTH").actor == "person" and row_for("redpack", "CA_ERROR").stops_the_line
 
 
-def test_a_shake_call_may_answer_with_a_global_code():
+def test_a_shake_call_may_answer_with_a_global_code() -> None:
     assert row_for("shake", 40001).api == "mp"
     assert row_for("oauth", 40125).api == "mp"
     with pytest.raises(ValueError, match="unknown API family"):
         row_for("carrier pigeon", 1)
 
 
-def test_refused_says_its_code():
+def test_refused_says_its_code() -> None:
     assert str(Refused(40001, "invalid credential", row_for("mp", 40001))) == "40001: invalid credential"
 
 
 @pytest.mark.parametrize(("text", "width"), [("新春", 4), ("abc", 3), ("新年快乐ab", 10), ("", 0), ("é", 2)])
-def test_titles_count_chinese_twice(text, width):
+def test_titles_count_chinese_twice(text: str, width: int) -> None:
     assert limits.text_width(text) == width
 
 
-def test_the_numbers_of_the_reference():
+def test_the_numbers_of_the_reference() -> None:
     assert limits.TICKET_LIFE_S == 72 * 3600
     assert limits.LOTTERY_SPAN_S == 91 * 86400
     assert (limits.BUCKET_TICKETS_MAX, limits.LOTTERY_TICKETS_MAX) == (100, 100_000)

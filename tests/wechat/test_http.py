@@ -8,17 +8,19 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.wechat.wires import Authority, Wire, dripping, http_reply, resetting, saying, silent
+from tests.wechat.wires import Authority, Heard, Wire, dripping, http_reply, resetting, saying, silent
 from wxbot.wechat.errors import NotSent, Unanswered
 from wxbot.wechat.http import REPLY_BYTES, Timeouts, Transport, json_body
 
 QUICK = Timeouts(connect_s=0.5, read_s=0.3, total_s=0.6)
 
 
-def test_a_reply_comes_back_whole_and_connections_are_reused():
+def test_a_reply_comes_back_whole_and_connections_are_reused() -> None:
     with Wire(saying(http_reply(b'{"a":1}')), closes=False) as wire:
         transport = Transport()
         for _ in range(5):
@@ -28,7 +30,7 @@ def test_a_reply_comes_back_whole_and_connections_are_reused():
         transport.close()
 
 
-def test_many_threads_share_one_transport():
+def test_many_threads_share_one_transport() -> None:
     with Wire(saying(http_reply(b"ok")), closes=False) as wire, ThreadPoolExecutor(8) as threads:
         transport = Transport(pool_size=8)
         bodies = list(threads.map(lambda _: transport.send("GET", wire.url + "/x").body, range(64)))
@@ -36,13 +38,13 @@ def test_many_threads_share_one_transport():
         assert wire.connections <= 8
 
 
-def test_json_is_real_utf8_without_escapes():
+def test_json_is_real_utf8_without_escapes() -> None:
     assert json_body({"text": "红包"}) == '{"text":"红包"}'.encode()
     with pytest.raises(ValueError):
         json_body({"x": float("nan")})
 
 
-def test_before_send_is_asked_first_and_can_stop_the_request():
+def test_before_send_is_asked_first_and_can_stop_the_request() -> None:
     asked: list[str] = []
 
     def refuse(label: str) -> None:
@@ -65,12 +67,12 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/x", "http://no-such-host.invalid/x", "ftp://127.0.0.1/x"])
-def test_not_sent_when_there_is_nobody_to_send_to(url):
+def test_not_sent_when_there_is_nobody_to_send_to(url: str) -> None:
     with pytest.raises(NotSent):
         Transport(timeouts=QUICK).send("POST", url.format(port=free_port()), body=b"money")
 
 
-def test_F06_no_answer_is_unanswered_within_the_read_timeout():
+def test_F06_no_answer_is_unanswered_within_the_read_timeout() -> None:
     with Wire(silent) as wire:
         began = time.monotonic()
         with pytest.raises(Unanswered) as caught:
@@ -81,11 +83,11 @@ def test_F06_no_answer_is_unanswered_within_the_read_timeout():
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
-def test_F06_drip_feed_ends_at_the_total_deadline(where):
+def test_F06_drip_feed_ends_at_the_total_deadline(where: str) -> None:
     reply = http_reply(b"x" * 400)
     begin = b"" if where == "head" else reply.split(b"x")[0]
 
-    def answer(heard, connection):
+    def answer(heard: Heard, connection: socket.socket) -> None:
         connection.sendall(begin)
         dripping(reply[len(begin) :])(heard, connection)
 
@@ -97,7 +99,7 @@ def test_F06_drip_feed_ends_at_the_total_deadline(where):
         assert time.monotonic() - began < 5
 
 
-def test_F13_reset_after_the_request_is_unanswered_and_sent_once():
+def test_F13_reset_after_the_request_is_unanswered_and_sent_once() -> None:
     with Wire(resetting) as wire:
         with pytest.raises(Unanswered) as caught:
             Transport().send("POST", wire.url + "/x", body=b"money")
@@ -105,13 +107,13 @@ def test_F13_reset_after_the_request_is_unanswered_and_sent_once():
         assert len(wire.heard) == 1
 
 
-def test_F11_truncated_reply_is_unanswered():
+def test_F11_truncated_reply_is_unanswered() -> None:
     with Wire(saying(http_reply(b"12345", headers={"Content-Length": "500"}))) as wire, pytest.raises(Unanswered):
         Transport().send("GET", wire.url + "/x")
 
 
-def test_S16_a_huge_reply_is_cut_off_and_the_connection_dropped():
-    def endless(_heard, connection):
+def test_S16_a_huge_reply_is_cut_off_and_the_connection_dropped() -> None:
+    def endless(_heard: Heard, connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
             connection.sendall(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
@@ -123,7 +125,7 @@ def test_S16_a_huge_reply_is_cut_off_and_the_connection_dropped():
         assert len(caught.value.evidence) <= REPLY_BYTES
 
 
-def test_a_reply_of_exactly_the_limit_passes_and_media_may_be_larger():
+def test_a_reply_of_exactly_the_limit_passes_and_media_may_be_larger() -> None:
     with Wire(saying(http_reply(b"x" * REPLY_BYTES))) as wire:
         assert len(Transport().send("GET", wire.url + "/x").body) == REPLY_BYTES
     with Wire(saying(http_reply(b"x" * (REPLY_BYTES + 1)))) as wire:
@@ -133,7 +135,7 @@ def test_a_reply_of_exactly_the_limit_passes_and_media_may_be_larger():
 
 
 @pytest.mark.parametrize("status", ["302 Found", "400 Bad Request", "403 Forbidden", "500 Oops", "502 Bad Gateway"])
-def test_anything_but_200_is_unanswered_and_redirects_are_not_followed(status):
+def test_anything_but_200_is_unanswered_and_redirects_are_not_followed(status: str) -> None:
     reply = http_reply(b"<html>nginx</html>", status=status, headers={"Location": "http://127.0.0.1:1/elsewhere"})
     with Wire(saying(reply)) as wire:
         with pytest.raises(Unanswered) as caught:
@@ -143,7 +145,7 @@ def test_anything_but_200_is_unanswered_and_redirects_are_not_followed(status):
         assert len(wire.heard) == 1
 
 
-def test_F11_a_gzip_reply_nobody_asked_for_is_unanswered():
+def test_F11_a_gzip_reply_nobody_asked_for_is_unanswered() -> None:
     reply = http_reply(gzip.compress(b'{"errcode":0}'), headers={"Content-Encoding": "gzip"})
     with Wire(saying(reply)) as wire:
         with pytest.raises(Unanswered) as caught:
@@ -153,12 +155,12 @@ def test_F11_a_gzip_reply_nobody_asked_for_is_unanswered():
 
 
 @pytest.mark.parametrize("garbage", [b"\x00\x01\x02", b"HTTP/9.9 abc\r\n\r\n", b"220 ftp\r\n", b"", b"x" * 100_000])
-def test_F11_a_reply_that_is_not_http_is_unanswered(garbage):
+def test_F11_a_reply_that_is_not_http_is_unanswered(garbage: bytes) -> None:
     with Wire(saying(garbage)) as wire, pytest.raises(Unanswered):
         Transport(timeouts=QUICK).send("GET", wire.url + "/x")
 
 
-def test_F28_a_forked_process_makes_its_own_connections():
+def test_F28_a_forked_process_makes_its_own_connections() -> None:
     import os
 
     with Wire(saying(http_reply(b"ok")), closes=False) as wire:
@@ -183,18 +185,18 @@ def test_F28_a_forked_process_makes_its_own_connections():
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return Authority(tmp_path_factory.mktemp("tls"))
 
 
-def test_S64_our_own_authority_is_trusted_when_named(authority):
+def test_S64_our_own_authority_is_trusted_when_named(authority: Authority) -> None:
     tls = authority.server_context(authority.issue("server"))
     with Wire(saying(http_reply(b"ok")), tls) as wire:
         assert Transport(ca_file=authority.ca_file).send("GET", wire.url + "/x").body == b"ok"
 
 
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired", "old TLS"])
-def test_S64_a_bad_server_fails_before_a_byte_of_the_request(authority, tmp_path, fault):
+def test_S64_a_bad_server_fails_before_a_byte_of_the_request(authority: Authority, tmp_path: Path, fault: str) -> None:
     pair = authority.issue("bad", host="elsewhere.test" if fault == "wrong host" else "127.0.0.1",
                            is_expired=fault == "expired")  # fmt: skip
     ca_file = Authority(tmp_path, "another").ca_file if fault == "unknown authority" else authority.ca_file
@@ -207,7 +209,7 @@ def test_S64_a_bad_server_fails_before_a_byte_of_the_request(authority, tmp_path
         assert wire.heard == []
 
 
-def test_S64_no_code_of_ours_switches_verification_off():
+def test_S64_no_code_of_ours_switches_verification_off() -> None:
     from pathlib import Path
 
     import wxbot.wechat
@@ -216,7 +218,7 @@ def test_S64_no_code_of_ours_switches_verification_off():
     assert not any("verify=False" in text or "CERT_NONE" in text or "check_hostname = False" in text for text in texts)
 
 
-def test_a_client_certificate_is_shown_when_the_server_demands_one(authority):
+def test_a_client_certificate_is_shown_when_the_server_demands_one(authority: Authority) -> None:
     tls = authority.server_context(authority.issue("server"), wants_client=True)
     with Wire(saying(http_reply(b"ok")), tls) as wire:
         with_cert = Transport(ca_file=authority.ca_file, cert=authority.issue("client"))
@@ -231,7 +233,7 @@ def test_a_client_certificate_is_shown_when_the_server_demands_one(authority):
 CANARIES = {"access_token": "CANARY-ACCESS-1", "secret": "CANARY-SECRET-2", "ticket": "CANARY-TICKET-3"}
 
 
-def failing_calls(authority, tmp_path):
+def failing_calls(authority: Authority, tmp_path: Path) -> Any:
     """Every way a call can fail, each carrying secrets in its URL and its reply."""
     echo = '{"errcode":40001,"access_token":"CANARY-ACCESS-1","secret":"CANARY-SECRET-2","x":"?ticket=CANARY-TICKET-3&a=1"}'
     answers = [silent, resetting, saying(http_reply(echo.encode(), status="500 Oops")), saying(b"garbage")]
@@ -244,7 +246,9 @@ def failing_calls(authority, tmp_path):
         yield wire.url, Authority(tmp_path, "another").ca_file
 
 
-def test_S59_no_error_text_and_no_log_line_holds_a_secret(authority, tmp_path, caplog):
+def test_S59_no_error_text_and_no_log_line_holds_a_secret(
+    authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     failures = 0
     for url, ca_file in failing_calls(authority, tmp_path):
@@ -261,7 +265,7 @@ def test_S59_no_error_text_and_no_log_line_holds_a_secret(authority, tmp_path, c
     assert logging.getLogger("urllib3.connectionpool").getEffectiveLevel() >= logging.INFO
 
 
-def test_threads_do_not_share_their_deadline():
+def test_threads_do_not_share_their_deadline() -> None:
     """A slow request in one thread must not shorten or lengthen the deadline of another."""
     with Wire(silent) as slow, Wire(saying(http_reply(b"ok")), closes=False) as fast:
         transport = Transport(timeouts=QUICK)

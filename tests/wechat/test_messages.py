@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,7 +87,7 @@ EVENTS = [
 
 
 @pytest.mark.parametrize(("msg_type", "inner", "kind", "expected"), MESSAGES)
-def test_every_message_of_the_reference_parses(msg_type, inner, kind, expected):
+def test_every_message_of_the_reference_parses(msg_type: str, inner: Any, kind: Any, expected: Any) -> None:
     seen = opened(message(msg_type, inner))
     assert type(seen) is kind
     assert (seen.kind, seen.route, seen.openid, seen.account_id) == (msg_type, (msg_type, ""), s.OPENID, s.GH)
@@ -96,7 +97,7 @@ def test_every_message_of_the_reference_parses(msg_type, inner, kind, expected):
 
 
 @pytest.mark.parametrize(("name", "inner", "kind", "expected"), EVENTS)
-def test_every_event_of_the_reference_parses(name, inner, kind, expected):
+def test_every_event_of_the_reference_parses(name: str, inner: Any, kind: Any, expected: Any) -> None:
     for spelling in (name, name.lower(), name.upper()):
         seen = opened(event(spelling, inner))
         assert type(seen) is kind
@@ -104,20 +105,20 @@ def test_every_event_of_the_reference_parses(name, inner, kind, expected):
         assert {field: getattr(seen, field) for field in expected} == expected
 
 
-def test_the_tables_cover_exactly_the_kinds_tested_here():
+def test_the_tables_cover_exactly_the_kinds_tested_here() -> None:
     assert {name for name, *_ in EVENTS} | {"ShakearoundUserShake", "ShakearoundLotteryBind"} == set(m.EVENTS)
     assert {name for name, *_ in MESSAGES} == set(m.MESSAGES)
 
 
 @pytest.mark.parametrize("around", [0, 1, 2, 5])
-def test_a_shake_with_none_one_or_many_beacons_around(around):
+def test_a_shake_with_none_one_or_many_beacons_around(around: Any) -> None:
     seen = opened(s.shake(around))
     assert isinstance(seen, m.UserShake)
     assert seen.chosen == m.Beacon(s.UUID, 10001, 19007, 0.057)
     assert [beacon.minor for beacon in seen.around] == [19008 + n for n in range(around)]
 
 
-def test_a_bind_says_ticket_amount_and_time():
+def test_a_bind_says_ticket_amount_and_time() -> None:
     seen = opened(s.bind())
     assert isinstance(seen, m.LotteryBind)
     assert (seen.lottery_id, seen.sp_ticket, seen.amount_fen) == ("9sQqUrmdFaY6v9z8TartXX", "v1|AAA=", 100)
@@ -125,14 +126,14 @@ def test_a_bind_says_ticket_amount_and_time():
 
 
 @pytest.mark.parametrize("money", ["", "1.00", "-1", "1e3", "٣", "abc", "9" * 30])
-def test_F39_a_bind_whose_amount_makes_no_sense_keeps_its_fields_as_unknown(money):
+def test_F39_a_bind_whose_amount_makes_no_sense_keeps_its_fields_as_unknown(money: Any) -> None:
     seen = opened(s.bind(money=money))
     assert isinstance(seen, m.UnknownMessage)
     assert seen.kind == "ShakearoundLotteryBind" and seen.fault
     assert seen.fields["Ticket"] == "v1|AAA="
 
 
-def test_unknown_types_and_events_keep_their_fields():
+def test_unknown_types_and_events_keep_their_fields() -> None:
     for body in (event("brand_new_event", "<Thing>1</Thing>"), message("hologram", "<Thing>1</Thing>")):
         seen = opened(body)
         assert isinstance(seen, m.UnknownMessage)
@@ -142,21 +143,21 @@ def test_unknown_types_and_events_keep_their_fields():
 # --- once-only keys -----------------------------------------------------------------------------------------------
 
 
-def test_F36_two_binds_of_one_person_in_one_second_are_two_messages():
+def test_F36_two_binds_of_one_person_in_one_second_are_two_messages() -> None:
     keys = {opened(body).dedupe_key for body in (s.bind(), s.bind(lottery_id="OTHER"), s.bind(ticket="v1|BBB="))}
     assert len(keys) == 3
     assert opened(s.bind()).dedupe_key in keys
     assert not any("v1|" in key for key in keys)
 
 
-def test_F36_events_of_one_second_differ_by_what_they_say():
+def test_F36_events_of_one_second_differ_by_what_they_say() -> None:
     bodies = [event("CLICK", KEY), event("CLICK", "<EventKey>b</EventKey>"), event("subscribe"), event("unsubscribe")]
     bodies += [event("CLICK", KEY, created=1773540000), event("CLICK", KEY, sender="oOTHER")]
     bodies += [event("TEMPLATESENDJOBFINISH", f"<MsgID>{n}</MsgID>") for n in range(3)]
     assert len({opened(body).dedupe_key for body in bodies}) == len(bodies)
 
 
-def test_the_key_of_a_message_is_the_same_in_every_delivery_and_mode():
+def test_the_key_of_a_message_is_the_same_in_every_delivery_and_mode() -> None:
     body = event("CLICK", KEY)
     first, again = opened(body), opened(re.sub(rb"(</\w+>)<", rb"\1\n<", body))
     ciphered = m.open_callback(*s.sealed(body), s.encrypted, s.NOW)
@@ -170,7 +171,7 @@ def test_the_key_of_a_message_is_the_same_in_every_delivery_and_mode():
 TEXT = message("text", "<Content>x</Content>")
 
 
-def refused(query, body=TEXT, account=s.plain, now=s.NOW) -> str:
+def refused(query: Any, body: Any = TEXT, account: Any = s.plain, now: Any = s.NOW) -> str:
     with pytest.raises(BadMessage) as caught:
         m.open_callback(query, body, account, now)
     return caught.value.reason
@@ -181,20 +182,20 @@ def refused(query, body=TEXT, account=s.plain, now=s.NOW) -> str:
     ["0" * 40, "", "a", "é" * 40, "x" * 10_000, s.query()["signature"].upper(), s.query()["signature"][:39],
      s.query()["signature"] + "0", s.query(token="another-token-of-somebody")["signature"]],
 )  # fmt: skip
-def test_S01_a_forged_signature_is_refused_before_the_body_is_read(signature):
+def test_S01_a_forged_signature_is_refused_before_the_body_is_read(signature: Any) -> None:
     assert "signature" in refused({**s.query(), "signature": signature}, b"<!DOCTYPE this would be another reason")
 
 
 @pytest.mark.parametrize("name", ["signature", "timestamp", "nonce"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_S05_a_missing_or_empty_parameter_is_always_invalid(name, value):
+def test_S05_a_missing_or_empty_parameter_is_always_invalid(name: str, value: Any) -> None:
     query = {key: text for key, text in {**s.query(), name: value}.items() if text is not None}
     assert refused(query)
 
 
 @pytest.mark.parametrize("name", ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"])
 @pytest.mark.parametrize("account", [s.encrypted, s.compatible])
-def test_S05_encrypted_each_missing_parameter_is_invalid(name, account):
+def test_S05_encrypted_each_missing_parameter_is_invalid(name: str, account: Any) -> None:
     query, body = s.sealed(message("text", "<Content>x</Content>"), account)
     assert m.open_callback(query, body, account, s.NOW)
     for value in (None, ""):
@@ -204,7 +205,7 @@ def test_S05_encrypted_each_missing_parameter_is_invalid(name, account):
 
 @pytest.mark.parametrize(("offset_s", "is_fine"), [(0, True), (300, True), (-300, True), (301, False), (-301, False),
                                                    (86_400, False), (-86_400, False)])  # fmt: skip
-def test_S02_the_window_is_300_seconds_both_ways(offset_s, is_fine):
+def test_S02_the_window_is_300_seconds_both_ways(offset_s: int, is_fine: bool) -> None:
     body = message("text", "<Content>x</Content>")
     if is_fine:
         assert m.open_callback(s.query(), body, s.plain, s.NOW + offset_s)
@@ -213,41 +214,41 @@ def test_S02_the_window_is_300_seconds_both_ways(offset_s, is_fine):
 
 
 @pytest.mark.parametrize("timestamp", ["1e9", "-1", " 1773540002", "１７７３５４０００２", "9" * 40])
-def test_S02_a_strange_timestamp_is_refused_even_when_it_is_signed(timestamp):
+def test_S02_a_strange_timestamp_is_refused_even_when_it_is_signed(timestamp: str) -> None:
     from wxbot.wechat.sign import callback_signature
 
     query = {"signature": callback_signature(s.TOKEN, timestamp, "1"), "timestamp": timestamp, "nonce": "1"}
     assert refused(query)
 
 
-def test_S02_the_same_nonce_with_another_body_can_be_told_apart():
+def test_S02_the_same_nonce_with_another_body_can_be_told_apart() -> None:
     one, other = opened(message("text", "<Content>a</Content>")), opened(s.bind())
     assert one.envelope.nonce == other.envelope.nonce and one.envelope.body_digest != other.envelope.body_digest
 
 
 @pytest.mark.parametrize("account", [s.encrypted, s.compatible])
-def test_S03_S18_a_captured_query_with_a_forged_plain_body_is_refused(account):
+def test_S03_S18_a_captured_query_with_a_forged_plain_body_is_refused(account: Any) -> None:
     captured, _ = s.sealed(message("text", "<Content>x</Content>"), account)
     forged = s.bind(money="20000")
     for query in (captured, s.query(), s.query(encrypt_type="raw"), {**captured, "encrypt_type": "raw"}):
         assert refused(query, forged, account)
 
 
-def test_S18_in_compatible_mode_only_the_encrypted_part_counts():
+def test_S18_in_compatible_mode_only_the_encrypted_part_counts() -> None:
     forged = f"<FromUserName>{c('oVICTIM')}</FromUserName><CreateTime>1773540001</CreateTime><MsgType>{c('text')}</MsgType><Content>{c('forged')}</Content>"
     query, body = s.sealed(message("text", f"<Content>{c('real')}</Content>"), s.compatible, beside=forged)
     seen = m.open_callback(query, body, s.compatible, s.NOW)
-    assert (seen.openid, seen.content) == (s.OPENID, "real")
+    assert isinstance(seen, m.TextMessage) and (seen.openid, seen.content) == (s.OPENID, "real")
 
 
-def test_S18_an_encrypted_body_needs_its_own_signature():
+def test_S18_an_encrypted_body_needs_its_own_signature() -> None:
     query, body = s.sealed(message("text", "<Content>x</Content>"))
     assert refused({**query, "msg_signature": query["signature"]}, body, s.encrypted)
     other, _ = s.sealed(message("text", "<Content>y</Content>"))
     assert refused(other, body, s.encrypted)
 
 
-def test_S09_a_message_for_another_account_is_refused():
+def test_S09_a_message_for_another_account_is_refused() -> None:
     assert "ToUserName" in refused(s.query(), s.document("<MsgType>event</MsgType><Event>CLICK</Event>", to="gh_other"))
     inner = s.document("<MsgType>event</MsgType><Event>CLICK</Event>", to="gh_other")
     assert "ToUserName" in refused(*s.sealed(inner), s.encrypted)
@@ -256,12 +257,12 @@ def test_S09_a_message_for_another_account_is_refused():
     assert refused(*s.sealed(message("text"), other), s.encrypted) == "appid"
 
 
-def test_S11_S12_what_stands_inside_the_encryption_is_parsed_strictly_too():
+def test_S11_S12_what_stands_inside_the_encryption_is_parsed_strictly_too() -> None:
     for inner in (b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><a>&e;</a></xml>', b"", b"{}", b"\xff"):
         assert refused(*s.sealed(inner), s.encrypted) == "xml"
 
 
-def test_S16_a_body_over_64_kb_is_refused():
+def test_S16_a_body_over_64_kb_is_refused() -> None:
     assert "big" in refused(s.query(), b"<xml>" + b" " * 65_536 + b"</xml>")
 
 
@@ -272,20 +273,20 @@ def test_S16_a_body_over_64_kb_is_refused():
      f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><CreateTime>soon</CreateTime><MsgType>text</MsgType></xml>".encode(),
      f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><MsgType>text</MsgType></xml>".encode()],
 )  # fmt: skip
-def test_a_message_without_sender_time_or_type_is_refused(body):
+def test_a_message_without_sender_time_or_type_is_refused(body: Any) -> None:
     assert refused(s.query(), body)
 
 
 @given(st.dictionaries(st.sampled_from(["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"]),
                        st.text(max_size=50)), st.binary(max_size=200))  # fmt: skip
-def test_S01_random_requests_raise_bad_message_only(query, body):
+def test_S01_random_requests_raise_bad_message_only(query: Any, body: Any) -> None:
     for account in (s.plain, s.encrypted, s.compatible):
         with pytest.raises(BadMessage):
             m.open_callback(query, body, account, s.NOW)
 
 
 @given(st.text("<>/CDATA[]!&;abcxml0123456789 红", max_size=200))
-def test_random_fields_under_a_right_signature_never_raise_anything_else(inner):
+def test_random_fields_under_a_right_signature_never_raise_anything_else(inner: Any) -> None:
     try:
         seen = opened(event("ShakearoundLotteryBind", inner))
     except BadMessage:
@@ -297,28 +298,28 @@ def test_random_fields_under_a_right_signature_never_raise_anything_else(inner):
 
 
 @pytest.mark.parametrize("account", [s.plain, s.encrypted, s.compatible])
-def test_the_url_check_is_the_plain_one_in_every_mode(account):
+def test_the_url_check_is_the_plain_one_in_every_mode(account: Any) -> None:
     assert m.verify_url({**s.query(), "echostr": "5927782489442153"}, account, s.NOW) == "5927782489442153"
     assert m.verify_url({**s.query(), "echostr": "a"}, account) == "a"
 
 
 @pytest.mark.parametrize("echostr", ["", "x" * 129, "a b", "a\n", "\x00", "红"])
-def test_S08_a_strange_echostr_is_refused(echostr):
+def test_S08_a_strange_echostr_is_refused(echostr: str) -> None:
     with pytest.raises(BadMessage):
         m.verify_url({**s.query(), "echostr": echostr}, s.plain)
 
 
-def test_S08_html_in_echostr_comes_back_as_is_for_a_text_plain_answer():
+def test_S08_html_in_echostr_comes_back_as_is_for_a_text_plain_answer() -> None:
     assert m.verify_url({**s.query(), "echostr": "<script>"}, s.plain) == "<script>"
 
 
-def test_S01_a_forged_or_stale_url_check_is_refused():
+def test_S01_a_forged_or_stale_url_check_is_refused() -> None:
     for query, now in (({**s.query(), "signature": "0" * 40}, s.NOW), (s.query(), s.NOW + 301)):
         with pytest.raises(BadMessage):
             m.verify_url({**query, "echostr": "1"}, s.plain, now)
 
 
-def test_an_account_without_id_token_or_key_is_refused_at_start():
+def test_an_account_without_id_token_or_key_is_refused_at_start() -> None:
     for arguments in (("", s.APPID, s.TOKEN), (s.GH, s.APPID, ""), (s.GH, s.APPID, s.TOKEN, "", "encrypted"),
                       (s.GH, s.APPID, s.TOKEN, "", "sometimes")):  # fmt: skip
         with pytest.raises(ValueError):

@@ -3,6 +3,8 @@
 import hashlib
 import random
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,11 +22,11 @@ QUICK = Timeouts(connect_s=0.5, read_s=0.3, total_s=0.6)
 XML = {"Content-Type": "text/plain"}
 
 
-def client_on(url, **options):
+def client_on(url: str, **options: Any) -> Any:
     return PayClient(Transport(**options), url, appid="wx0123456789abcdef", mch_id="1900000001", pay_key=KEY)
 
 
-def params(client=None, **texts):
+def params(client: Any = None, **texts: Any) -> Any:
     texts = {"send_name": "示例小店", "wishing": "恭喜发财", "act_name": "开业抽奖", "remark": "到店有礼", **texts}
     return (client or client_on("http://x")).hbpreorder_params(mch_billno=BILLNO, amount_fen=100, **texts)
 
@@ -42,13 +44,13 @@ REFUSAL = {
 }  # fmt: skip
 
 
-def replying(fields, *, pay_key=None):
+def replying(fields: Any, *, pay_key: str | None = None) -> Any:
     if pay_key:
         fields = {**fields, "sign": sign.v2_sign(fields, pay_key)}
     return saying(http_reply(build(fields), headers=XML))
 
 
-def test_the_request_is_the_frozen_parameters_plus_nonce_and_a_right_sign():
+def test_the_request_is_the_frozen_parameters_plus_nonce_and_a_right_sign() -> None:
     with Wire(replying(SUCCESS)) as wire:
         client = client_on(wire.url)
         frozen = params(client)
@@ -65,13 +67,13 @@ def test_the_request_is_the_frozen_parameters_plus_nonce_and_a_right_sign():
     assert not {"re_openid", "client_ip", "sign_type", "scene_id"} & frozen.keys()
 
 
-def test_F13_params_that_bring_their_own_nonce_or_sign_are_refused():
+def test_F13_params_that_bring_their_own_nonce_or_sign_are_refused() -> None:
     for name in ("nonce_str", "sign"):
         with pytest.raises(ValueError):
             client_on("http://127.0.0.1:1").hbpreorder({**params(), name: "x"})
 
 
-def test_a_success_carries_ticket_and_proof():
+def test_a_success_carries_ticket_and_proof() -> None:
     with Wire(replying(SUCCESS)) as wire:
         answer = client_on(wire.url).hbpreorder(params())
     assert answer.is_success and answer.echoes(params()) and not answer.is_signed
@@ -81,7 +83,7 @@ def test_a_success_carries_ticket_and_proof():
 
 
 @pytest.mark.parametrize("code", ["NOTENOUGH", "SYSTEMERROR", "TIME _LIMITED", "268458547", "SOMETHING_NEW_2027"])
-def test_F07_a_refusal_is_an_answer_with_its_row(code):
+def test_F07_a_refusal_is_an_answer_with_its_row(code: Any) -> None:
     with Wire(replying({**REFUSAL, "err_code": code})) as wire:
         answer = client_on(wire.url).hbpreorder(params())
     assert not answer.is_success and answer.err_code == code.replace(" ", "")
@@ -89,7 +91,7 @@ def test_F07_a_refusal_is_an_answer_with_its_row(code):
     assert answer.row.retry == ("query" if code == "SOMETHING_NEW_2027" else answer.row.retry)
 
 
-def test_a_transport_failure_is_an_answer_too():
+def test_a_transport_failure_is_an_answer_too() -> None:
     with Wire(replying({"return_code": "FAIL", "return_msg": "签名错误"})) as wire:
         answer = client_on(wire.url).hbpreorder(params())
     assert (answer.return_code, answer.result_code, answer.err_code, answer.err_code_des) == (
@@ -106,13 +108,13 @@ def test_a_transport_failure_is_an_answer_too():
     [{"mch_billno": "1900000001202603150000000099"}, {"total_amount": 20000}, {"mch_id": "1900000002"},
      {"wxappid": "wxANOTHER"}, {"sp_ticket": ""}, {"mch_billno": ""}, {"total_amount": ""}],
 )  # fmt: skip
-def test_S65_F11_a_success_that_echoes_something_else_is_unanswered_with_an_alarm(change):
+def test_S65_F11_a_success_that_echoes_something_else_is_unanswered_with_an_alarm(change: Any) -> None:
     with Wire(replying({**SUCCESS, **change})) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).hbpreorder(params())
     assert (caught.value.reason, caught.value.security) == ("wrong_echo", True)
 
 
-def test_S65_a_right_sign_is_noticed_and_a_wrong_one_raises_the_alarm():
+def test_S65_a_right_sign_is_noticed_and_a_wrong_one_raises_the_alarm() -> None:
     with Wire(replying(SUCCESS, pay_key=KEY)) as wire:
         assert client_on(wire.url).hbpreorder(params()).is_signed
     forged = {**REFUSAL, "sign": sign.v2_sign(REFUSAL, KEY)}
@@ -131,7 +133,7 @@ SENT = {
 }  # fmt: skip
 
 
-def packet(**changes):
+def packet(**changes: Any) -> Any:
     texts = {"send_name": "示例小店", "wishing": "恭喜发财", "act_name": "开业抽奖", "remark": "到店有礼"}
     return sendredpack_params(
         **{"mch_id": "1900000001", "appid": "wx0123456789abcdef", "mch_billno": BILLNO, "openid": OPENID,
@@ -139,7 +141,7 @@ def packet(**changes):
     )  # fmt: skip
 
 
-def test_sendredpack_sends_the_frozen_packet_to_one_person_and_returns_wechats_number():
+def test_sendredpack_sends_the_frozen_packet_to_one_person_and_returns_wechats_number() -> None:
     with Wire(replying(SENT)) as wire:
         answer = client_on(wire.url).sendredpack(packet())
     sent = parse(wire.heard[0].body)
@@ -155,7 +157,7 @@ def test_sendredpack_sends_the_frozen_packet_to_one_person_and_returns_wechats_n
     [{"send_listid": ""}, {"err_code": "NO_AUTH", "send_listid": ""}, {"re_openid": "oANOTHER"}, {"re_openid": ""},
      {"mch_billno": BILLNO[:-1] + "9"}, {"total_amount": 20000}, {"mch_id": ""}, {"wxappid": "wxANOTHER"}],
 )  # fmt: skip
-def test_S65_F11_a_packet_is_only_sent_when_everything_says_so(change):
+def test_S65_F11_a_packet_is_only_sent_when_everything_says_so(change: Any) -> None:
     with Wire(replying({**SENT, **change})) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).sendredpack(packet())
     assert (caught.value.reason, caught.value.security) == ("wrong_echo", True)
@@ -166,7 +168,7 @@ def test_S65_F11_a_packet_is_only_sent_when_everything_says_so(change):
     [{"send_name": "中" * 11}, {"act_name": "a" * 33}, {"wishing": "中" * 43}, {"remark": "中" * 86}, {"wishing": ""},
      {"send_name": " "}, {"remark": "a\nb"}, {"act_name": "\ud800"}],
 )  # fmt: skip
-def test_a_text_that_wechat_would_refuse_never_becomes_an_order(wrong):
+def test_a_text_that_wechat_would_refuse_never_becomes_an_order(wrong: Any) -> None:
     with pytest.raises(ValueError):
         packet(**wrong)
     fault = pay_texts.faults("sendredpack", wrong)[0]
@@ -194,7 +196,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("body", GARBAGE)
 @pytest.mark.parametrize("call", ["hbpreorder", "sendredpack", "gethbinfo"])
-def test_F11_S05_what_is_not_an_answer_is_unanswered(body, call):
+def test_F11_S05_what_is_not_an_answer_is_unanswered(body: Any, call: Any) -> None:
     with Wire(saying(http_reply(body, headers=XML))) as wire:
         client = client_on(wire.url)
         with pytest.raises(Unanswered) as caught:
@@ -203,7 +205,7 @@ def test_F11_S05_what_is_not_an_answer_is_unanswered(body, call):
     assert len(wire.heard) == 1
 
 
-def test_F11_two_thousand_mangled_replies_never_read_as_another_success():
+def test_F11_two_thousand_mangled_replies_never_read_as_another_success() -> None:
     dice = random.Random(20260315)
     whole = build({**SUCCESS, "sign": sign.v2_sign(SUCCESS, KEY)})
     frozen = params()
@@ -227,26 +229,26 @@ def test_F11_two_thousand_mangled_replies_never_read_as_another_success():
             assert answer.echoes(frozen) and answer.fields["sp_ticket"] == SUCCESS["sp_ticket"]
 
 
-def _reply(body):
+def _reply(body: Any) -> Any:
     from wxbot.wechat.http import Reply
 
     return Reply(200, {}, body)
 
 
 @pytest.mark.parametrize("answer", [silent, resetting, dripping(http_reply(build(SUCCESS)))])
-def test_F05_F06_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice(answer):
+def test_F05_F06_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice(answer: Any) -> None:
     with Wire(answer) as wire:
         with pytest.raises(Unanswered):
             client_on(wire.url, timeouts=QUICK).hbpreorder(params())
         assert len(wire.heard) == 1
 
 
-def test_nobody_there_is_not_sent():
+def test_nobody_there_is_not_sent() -> None:
     with pytest.raises(NotSent):
         client_on("http://127.0.0.1:1").hbpreorder(params())
 
 
-def test_S16b_a_wish_cannot_add_fields_to_the_request():
+def test_S16b_a_wish_cannot_add_fields_to_the_request() -> None:
     wish = "]]></wishing><total_amount>20000</total_amount><wishing><![CDATA["
     with Wire(replying(SUCCESS)) as wire:
         client_on(wire.url).hbpreorder(params(wishing=wish))
@@ -267,7 +269,7 @@ RECEIPT = {"openid": "oTESTuser0000000000000000001a", "amount": 100, "rcv_time":
 
 
 @pytest.mark.parametrize("receipts", [[], [RECEIPT], [RECEIPT, {"openid": "oB", "amount": 1}]])
-def test_a_query_lists_receipts_whatever_their_number(receipts):
+def test_a_query_lists_receipts_whatever_their_number(receipts: Any) -> None:
     fields = {**FOUND, "hblist": {"hbinfo": receipts} if receipts else {}}
     with Wire(replying({**fields, "sign": "NESTED-SO-NOT-JUDGED"} if receipts else fields)) as wire:
         answer = client_on(wire.url).gethbinfo(BILLNO)
@@ -282,7 +284,7 @@ def test_a_query_lists_receipts_whatever_their_number(receipts):
     assert answer.fields["status"] == "RECEIVED"
 
 
-def test_F08_not_found_is_an_answer_that_says_ask_later():
+def test_F08_not_found_is_an_answer_that_says_ask_later() -> None:
     with Wire(replying({**REFUSAL, "err_code": "NOT_FOUND"})) as wire:
         answer = client_on(wire.url).gethbinfo(BILLNO)
     assert (answer.is_success, answer.row.code, answer.row.retry, answer.row.api) == (
@@ -293,7 +295,7 @@ def test_F08_not_found_is_an_answer_that_says_ask_later():
     )
 
 
-def test_F11_the_answer_about_another_order_is_unanswered():
+def test_F11_the_answer_about_another_order_is_unanswered() -> None:
     other = replying({**FOUND, "mch_billno": "1900000001202603150000000099"})
     with Wire(other) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).gethbinfo(BILLNO)
@@ -309,16 +311,16 @@ BILL = (
 )
 
 
-def bill_reply(text=BILL, digest=None):
+def bill_reply(text: str = BILL, digest: str | None = None) -> Any:
     body = text.encode("utf-8-sig")
     return saying(http_reply(body, headers={"Content-Type": "text/plain", "Digest": digest or f"SHA={sha1(body)}"}))
 
 
-def sha1(body):
+def sha1(body: Any) -> Any:
     return hashlib.sha1(body).hexdigest()
 
 
-def test_the_bill_is_asked_for_with_hmac_and_comes_back_as_text():
+def test_the_bill_is_asked_for_with_hmac_and_comes_back_as_text() -> None:
     with Wire(bill_reply()) as wire:
         assert client_on(wire.url).downloadfundflow(date(2026, 3, 15)) == BILL
     sent = parse(wire.heard[0].body)
@@ -327,14 +329,14 @@ def test_the_bill_is_asked_for_with_hmac_and_comes_back_as_text():
     assert (sent["bill_date"], sent["account_type"], sent["sign_type"]) == ("20260315", "Basic", "HMAC-SHA256")
 
 
-def test_a_day_without_a_bill_is_refused_with_its_row():
+def test_a_day_without_a_bill_is_refused_with_its_row() -> None:
     reply = {"return_code": "SUCCESS", "result_code": "FAIL", "err_code": "NO_BILL_EXIST", "err_code_des": "账单不存在"}
     with Wire(replying(reply)) as wire, pytest.raises(Refused) as caught:
         client_on(wire.url).downloadfundflow(date(2026, 3, 15))
     assert caught.value.code == "NO_BILL_EXIST" and caught.value.row.is_known
 
 
-def test_F86_a_bill_that_was_cut_or_changed_is_unanswered():
+def test_F86_a_bill_that_was_cut_or_changed_is_unanswered() -> None:
     with Wire(bill_reply(digest="SHA=" + "0" * 40)) as wire, pytest.raises(Unanswered):
         client_on(wire.url).downloadfundflow(date(2026, 3, 15))
     gbk = saying(http_reply(BILL.encode("gbk"), headers={"Content-Type": "text/plain"}))
@@ -342,7 +344,7 @@ def test_F86_a_bill_that_was_cut_or_changed_is_unanswered():
         client_on(wire.url).downloadfundflow(date(2026, 3, 15))
 
 
-def test_a_bill_of_several_megabytes_passes():
+def test_a_bill_of_several_megabytes_passes() -> None:
     with Wire(bill_reply(BILL * 10_000)) as wire:
         assert len(client_on(wire.url).downloadfundflow(date(2026, 3, 15))) == len(BILL) * 10_000
 
@@ -350,7 +352,7 @@ def test_a_bill_of_several_megabytes_passes():
 # --- secrets and certificates -------------------------------------------------------------------------------------
 
 
-def test_S59_no_failure_shows_the_pay_key_or_a_ticket():
+def test_S59_no_failure_shows_the_pay_key_or_a_ticket() -> None:
     leaky = f"<html>key={KEY} <sp_ticket>{SUCCESS['sp_ticket']}</sp_ticket></html>".encode()
     for answer in (saying(http_reply(leaky)), saying(http_reply(leaky, status="500 Oops")), silent):
         with Wire(answer) as wire, pytest.raises(Unanswered) as caught:
@@ -359,7 +361,7 @@ def test_S59_no_failure_shows_the_pay_key_or_a_ticket():
         assert KEY not in seen and "U0lNVElDS0VU" not in seen
 
 
-def test_S64_mutual_tls_end_to_end(tmp_path):
+def test_S64_mutual_tls_end_to_end(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     tls = authority.server_context(authority.issue("server"), wants_client=True)
     reply = http_reply(build(SUCCESS), headers=XML)

@@ -4,6 +4,8 @@ import base64
 import contextlib
 import json
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -18,20 +20,20 @@ from wxbot.wechat.errors import BadMessage, NotSent, Unanswered
 from wxbot.wechat.http import Reply
 
 
-def call_create(client):
+def call_create(client: Any) -> Any:
     return client.create(bank.PARAMS)
 
 
-def call_query(client):
+def call_query(client: Any) -> Any:
     return client.query(bank.BILL_NO)
 
 
-def call_cancel(client):
+def call_cancel(client: Any) -> Any:
     return client.cancel(bank.BILL_NO)
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory):
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A client that reads; there is nobody it could send to."""
     return bank.client_on("http://127.0.0.1:1", tmp_path_factory.mktemp("bank"))
 
@@ -44,7 +46,7 @@ CANCELED = {"out_bill_no": bank.BILL_NO, "transfer_bill_no": bank.WECHAT_NO, "st
 # --- what is sent -------------------------------------------------------------------------------------------------
 
 
-def test_create_over_tls_sends_the_frozen_body_signed_and_returns_the_bill(tmp_path):
+def test_create_over_tls_sends_the_frozen_body_signed_and_returns_the_bill(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with Wire(bank.PlatformV3(), tls=authority.server_context(authority.issue("bank"))) as wire:
         answer = bank.client_on(wire.url, tmp_path, ca_file=authority.ca_file).create(bank.PARAMS)
@@ -61,7 +63,7 @@ def test_create_over_tls_sends_the_frozen_body_signed_and_returns_the_bill(tmp_p
     assert bank.CREATED["package_info"] not in answer.raw + repr(answer)  # S58
 
 
-def test_query_and_cancel_ask_for_the_number(tmp_path):
+def test_query_and_cancel_ask_for_the_number(tmp_path: Path) -> None:
     platform = bank.PlatformV3(bank.ASKED)
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
@@ -75,7 +77,7 @@ def test_query_and_cancel_ask_for_the_number(tmp_path):
     assert cancelled.is_success and cancelled.state == "CANCELING" and not cancelled.is_final
 
 
-def test_a_balance_is_whole_fen_or_no_answer_at_all(tmp_path):
+def test_a_balance_is_whole_fen_or_no_answer_at_all(tmp_path: Path) -> None:
     platform = bank.PlatformV3({"available_amount": 10_000})
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
@@ -91,7 +93,7 @@ def test_a_balance_is_whole_fen_or_no_answer_at_all(tmp_path):
     assert set(platform.paths) == {"GET /v3/merchant/fund/balance/BASIC"}
 
 
-def test_a_real_name_is_sealed_for_wechat_and_never_in_the_params(tmp_path):
+def test_a_real_name_is_sealed_for_wechat_and_never_in_the_params(tmp_path: Path) -> None:
     with bank.wired(bank.PlatformV3()) as wire:
         bank.client_on(wire.url, tmp_path).create(bank.PARAMS, user_name="王小明")
     body = json.loads(wire.heard[0].body)
@@ -100,8 +102,8 @@ def test_a_real_name_is_sealed_for_wechat_and_never_in_the_params(tmp_path):
     assert opened.decode() == "王小明" and body == bank.PARAMS
 
 
-def test_transfer_params_are_the_fields_of_the_reference():
-    texts = {
+def test_transfer_params_are_the_fields_of_the_reference() -> None:
+    texts: dict[str, Any] = {
         "appid": bank.APPID, "out_bill_no": bank.BILL_NO, "transfer_scene_id": "1000", "openid": bank.PARAMS["openid"],
         "remark": "到店有礼", "notify_url": bank.PARAMS["notify_url"], "perception": "现金奖励",
         "reports": {"活动名称": "开业抽奖", "奖励说明": "摇一摇一等奖"},
@@ -123,7 +125,7 @@ def test_transfer_params_are_the_fields_of_the_reference():
             pay_v3.transfer_params(amount_fen=100, **{**texts, **wrong})
 
 
-def test_S17_a_number_that_would_change_the_path_is_refused_before_anything_is_sent(tmp_path):
+def test_S17_a_number_that_would_change_the_path_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     client = bank.client_on("http://127.0.0.1:1", tmp_path)
     for number in ("../../certificates", "HB1?x=1", "HB 1", "", "a" * 33):
         with pytest.raises(ValueError):
@@ -142,7 +144,7 @@ ERRORS = [
 ]  # fmt: skip
 
 
-def test_F07_a_refusal_is_an_answer_with_its_row(tmp_path):
+def test_F07_a_refusal_is_an_answer_with_its_row(tmp_path: Path) -> None:
     platform = bank.PlatformV3()
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
@@ -161,9 +163,9 @@ STRANGE = [{"out_bill_no": "HB20260315000099"}, {"out_bill_no": ""}, {"transfer_
 STRANGE_CREATED = [{"transfer_amount": 20000}, {"openid": "oANOTHER"}, {"appid": "wxANOTHER"}]
 
 
-def test_S65_F11_a_success_that_speaks_of_another_bill_is_unanswered_with_an_alarm(tmp_path):
+def test_S65_F11_a_success_that_speaks_of_another_bill_is_unanswered_with_an_alarm(tmp_path: Path) -> None:
     platform = bank.PlatformV3()
-    cases = [(call, bank.ASKED, change) for call in CALLS for change in STRANGE]
+    cases: list[Any] = [(call, bank.ASKED, change) for call in CALLS for change in STRANGE]
     cases += [(call_create, bank.CREATED, change) for change in STRANGE_CREATED]
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
@@ -174,7 +176,7 @@ def test_S65_F11_a_success_that_speaks_of_another_bill_is_unanswered_with_an_ala
             assert (caught.value.reason, caught.value.security) == ("wrong_echo", True), (call, change)
 
 
-FORGERIES = {
+FORGERIES: dict[str, dict[str, Any]] = {
     "no signature": {"is_unsigned": True},
     "another key": {"by": "stranger"},
     "too old": {"at": bank.NOW_S - 301},
@@ -191,7 +193,7 @@ FORGERIES = {
 }
 
 
-def test_S65_what_is_not_signed_by_wechat_is_unanswered_with_an_alarm(tmp_path):
+def test_S65_what_is_not_signed_by_wechat_is_unanswered_with_an_alarm(tmp_path: Path) -> None:
     with bank.wired(bank.PlatformV3()) as wire:
         client = bank.client_on(wire.url, tmp_path)
         for name, forgery in FORGERIES.items():
@@ -207,7 +209,7 @@ def test_S65_what_is_not_signed_by_wechat_is_unanswered_with_an_alarm(tmp_path):
     assert len(wire.heard) == 2 * len(FORGERIES)
 
 
-def test_a_changed_byte_of_a_signed_reply_is_noticed(tmp_path):
+def test_a_changed_byte_of_a_signed_reply_is_noticed(tmp_path: Path) -> None:
     whole = json.dumps(bank.CREATED).encode()
     headers = {name.lower(): value for name, value in bank.signed_headers(whole).items()}
     wire = bank.client_on("http://x", tmp_path)._wire
@@ -221,7 +223,7 @@ def test_a_changed_byte_of_a_signed_reply_is_noticed(tmp_path):
         assert caught.value.security
 
 
-def test_a_401_that_cannot_be_signed_tells_the_operator_and_nothing_else_does(tmp_path):
+def test_a_401_that_cannot_be_signed_tells_the_operator_and_nothing_else_does(tmp_path: Path) -> None:
     platform = bank.PlatformV3({"code": "SIGN_ERROR", "message": "商户证书序列号有误"}, 401)
     platform.is_unsigned = True
     with bank.wired(platform) as wire:
@@ -239,7 +241,7 @@ GARBAGE = [b"", b"<html>502</html>", b"[]", b"null", b'{"state":"SUCCESS"', b'{"
            b'{"a":"\\ud800"}', b"\xff\xfe{}", b"[" * 5000]  # fmt: skip
 
 
-def test_F11_signed_garbage_is_unanswered(tmp_path):
+def test_F11_signed_garbage_is_unanswered(tmp_path: Path) -> None:
     platform = bank.PlatformV3()
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
@@ -258,7 +260,9 @@ def test_F11_signed_garbage_is_unanswered(tmp_path):
     ),
     st.integers(200, 599),
 )
-def test_any_signed_object_is_an_answer_or_unanswered_and_never_a_foreign_success(reader, fields, status):
+def test_any_signed_object_is_an_answer_or_unanswered_and_never_a_foreign_success(
+    reader: Any, fields: Any, status: int
+) -> None:
     client = reader
     body = json.dumps(fields).encode()
     headers = {name.lower(): value for name, value in bank.signed_headers(body).items()}
@@ -272,19 +276,19 @@ def test_any_signed_object_is_an_answer_or_unanswered_and_never_a_foreign_succes
 
 
 @pytest.mark.parametrize("answer", [silent, resetting, dripping(http_reply(b"{}"), pause_s=0.05)])
-def test_F05_F06_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice(answer, tmp_path):
+def test_F05_F06_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice(answer: Any, tmp_path: Path) -> None:
     with Wire(answer) as wire:
         with pytest.raises(Unanswered) as caught:
             call_create(bank.client_on(wire.url, tmp_path, is_impatient=True))
         assert len(wire.heard) == 1 and not caught.value.security
 
 
-def test_nobody_there_is_not_sent(tmp_path):
+def test_nobody_there_is_not_sent(tmp_path: Path) -> None:
     with pytest.raises(NotSent):
         call_create(bank.client_on("http://127.0.0.1:1", tmp_path))
 
 
-def test_keys_that_do_not_fit_stop_the_start(tmp_path):
+def test_keys_that_do_not_fit_stop_the_start(tmp_path: Path) -> None:
     bank.client_on("http://x", tmp_path)
     (tmp_path / "apiclient_key.pem").write_bytes(bank.key_pem("stranger"))
     with pytest.raises(ValueError, match="do not belong together"):
@@ -294,7 +298,7 @@ def test_keys_that_do_not_fit_stop_the_start(tmp_path):
 # --- platform certificates ----------------------------------------------------------------------------------------
 
 
-def certified(serial=0x1DE2A3, **options):
+def certified(serial: int = 0x1DE2A3, **options: Any) -> Any:
     """A platform that signs with a certificate, and the client's clock in a list."""
     platform = bank.PlatformV3()
     platform.serial = f"{serial:X}"
@@ -302,7 +306,7 @@ def certified(serial=0x1DE2A3, **options):
     return platform
 
 
-def test_certificates_are_fetched_once_and_kept(tmp_path):
+def test_certificates_are_fetched_once_and_kept(tmp_path: Path) -> None:
     platform = certified()
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path, has_public_key=False)
@@ -313,7 +317,9 @@ def test_certificates_are_fetched_once_and_kept(tmp_path):
     assert wire.heard[0].header("Wechatpay-Serial") == "" and wire.heard[1].header("Wechatpay-Serial") == "1DE2A3"
 
 
-def test_a_changed_certificate_is_fetched_when_its_serial_appears_but_not_more_than_once_a_minute(tmp_path):
+def test_a_changed_certificate_is_fetched_when_its_serial_appears_but_not_more_than_once_a_minute(
+    tmp_path: Path,
+) -> None:
     now = [bank.NOW_S]
     platform = certified()
     with bank.wired(platform) as wire:
@@ -330,11 +336,12 @@ def test_a_changed_certificate_is_fetched_when_its_serial_appears_but_not_more_t
     assert sum("certificates" in path for path in platform.paths) == 2
 
 
-def test_without_a_believable_certificate_nothing_is_sent(tmp_path):
+def test_without_a_believable_certificate_nothing_is_sent(tmp_path: Path) -> None:
     other_key = bank.sealed_certificate(bank.certificate("platform", 0x1DE2A3), key="x" * 32)
     wrong_serial = bank.sealed_certificate(bank.certificate("platform", 0x1DE2A3), serial="1DE2A4")
     expired = bank.sealed_certificate(bank.certificate("platform", 0x1DE2A3, ends_in_days=-1))
-    for rows in ([], [other_key], [wrong_serial], [expired], [{}], ["x"], None):
+    answers: list[Any] = [[], [other_key], [wrong_serial], [expired], [{}], ["x"], None]
+    for rows in answers:
         platform = certified()
         platform.certificates = rows
         with bank.wired(platform) as wire:
@@ -355,7 +362,7 @@ FINISHED = {name: bank.ASKED[name] for name in ("mch_id", "out_bill_no", "transf
                                                 "openid", "create_time", "update_time")}  # fmt: skip
 
 
-def notice(inner=None, *, resource=None, **changes):
+def notice(inner: Any = None, *, resource: Any = None, **changes: Any) -> Any:
     outer = {
         "id": "EV-2026031500000001", "create_time": "2026-03-15T10:00:09+08:00", "resource_type": "encrypt-resource",
         "event_type": "MCHTRANSFER.BILL.FINISHED", "summary": "商家转账单据终态通知",
@@ -364,7 +371,7 @@ def notice(inner=None, *, resource=None, **changes):
     return json.dumps({**outer, **changes}, ensure_ascii=False).encode()
 
 
-def test_a_callback_is_opened_whatever_the_case_of_its_headers(reader):
+def test_a_callback_is_opened_whatever_the_case_of_its_headers(reader: Any) -> None:
     for body, headers in (
         (notice(), bank.signed_headers(notice())),
         (notice(), {name.upper(): value for name, value in bank.signed_headers(notice()).items()}),
@@ -376,7 +383,7 @@ def test_a_callback_is_opened_whatever_the_case_of_its_headers(reader):
     assert reader.open_callback(bank.signed_headers(failed), failed, bank.NOW_S).fail_reason == "OVERDUE_CLOSE"
 
 
-def test_S18_a_callback_that_is_not_wechats_is_refused(reader):
+def test_S18_a_callback_that_is_not_wechats_is_refused(reader: Any) -> None:
     whole = notice()
     good = bank.signed_headers(whole)
     refused = [
@@ -419,12 +426,12 @@ def test_S18_a_callback_that_is_not_wechats_is_refused(reader):
     ],
     ids=range(18),
 )
-def test_a_signed_callback_that_makes_no_sense_is_refused_and_nothing_else_is_raised(reader, body):
+def test_a_signed_callback_that_makes_no_sense_is_refused_and_nothing_else_is_raised(reader: Any, body: Any) -> None:
     with pytest.raises(BadMessage):
         reader.open_callback(bank.signed_headers(body), body, bank.NOW_S)
 
 
-def test_F36_bogus_serials_do_not_make_us_call_wechat_again_and_again(tmp_path):
+def test_F36_bogus_serials_do_not_make_us_call_wechat_again_and_again(tmp_path: Path) -> None:
     platform = certified()
     body = notice()
     with bank.wired(platform) as wire:
@@ -448,21 +455,24 @@ NAMES = [
 
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=60) | st.just(str(int(bank.NOW_S)))), st.binary())
-def test_no_header_and_no_body_raises_anything_but_bad_message(reader, headers, body):
+def test_no_header_and_no_body_raises_anything_but_bad_message(reader: Any, headers: Any, body: Any) -> None:
     for given_headers in (headers, {**bank.signed_headers(body), **headers}):
         with pytest.raises(BadMessage):
             reader.open_callback(given_headers, body, bank.NOW_S)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_read_as_an_object_or_as_bad_json(body):
+def test_any_bytes_read_as_an_object_or_as_bad_json(body: Any) -> None:
     with contextlib.suppress(http_v3.BadJson):
         assert isinstance(http_v3.read_object(body), dict)
 
 
-def test_while_keys_are_changed_the_former_ones_still_open_what_wechat_sends(tmp_path):
+def test_while_keys_are_changed_the_former_ones_still_open_what_wechat_sends(tmp_path: Path) -> None:
     """A notice is sent again for a day, under the keys of its first sending; a reply may come from a server not yet told."""
-    former = {"former_public_key_id": "PUB_KEY_ID_FORMER", "former_public_key": bank.public_pem("stranger")}
+    former: dict[str, Any] = {
+        "former_public_key_id": "PUB_KEY_ID_FORMER",
+        "former_public_key": bank.public_pem("stranger"),
+    }
     reader = bank.client_on("https://127.0.0.1:1", tmp_path, former_api_v3_key="f" * 32, **former)
     plain = json.dumps(FINISHED).encode()
     for seal_key in (bank.API_V3_KEY, "f" * 32):

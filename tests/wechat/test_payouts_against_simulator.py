@@ -5,10 +5,12 @@ Nothing here shares code with the simulator; what they agree on was read twice f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.servers import SimulatedWeChat
 from tests.wechat.test_against_simulator import Merchant, merchant, redis  # noqa: F401 - fixtures
 from tests.wechat.test_errors import REASONS, SENDING, TRANSFER
 from tests.wechat.wires import Wire, http_reply
@@ -46,8 +48,8 @@ class Payer:
         self._serial = 0
 
     def params(
-        self, amount_fen: int = 100, notify_url: str = "https://shop.example.test/pay/transfer-notify", **changes
-    ):
+        self, amount_fen: int = 100, notify_url: str = "https://shop.example.test/pay/transfer-notify", **changes: Any
+    ) -> Any:
         self._serial += 1
         given = {
             "appid": self.merchant.appid, "out_bill_no": f"{self.merchant.mch_id}20260315{self._serial:010d}",
@@ -71,18 +73,20 @@ class Payer:
 
 
 @pytest.fixture
-def payer(simulator, merchant):  # noqa: F811
+def payer(simulator: SimulatedWeChat, merchant: Merchant) -> Any:  # noqa: F811
     return Payer(simulator, merchant)
 
 
-def balance(simulator) -> int:
+def balance(simulator: SimulatedWeChat) -> int:
     return int(simulator.control("GET", "bank")["balance_fen"])
 
 
 # --- transfers ----------------------------------------------------------------------------------------------------
 
 
-def test_a_transfer_from_creation_over_the_phone_to_the_signed_notice_and_the_query(payer, simulator):
+def test_a_transfer_from_creation_over_the_phone_to_the_signed_notice_and_the_query(
+    payer: Payer, simulator: SimulatedWeChat
+) -> None:
     with Wire(lambda _heard, connection: connection.sendall(http_reply(b"", status="204 No Content"))) as inbox:
         simulator.control("PUT", "switches", {"transfer_notify_copies": 1, "transfer_notify_probed": True})
         params = payer.params(notify_url=f"{inbox.url}/pay/transfer-notify")
@@ -112,7 +116,7 @@ def test_a_transfer_from_creation_over_the_phone_to_the_signed_notice_and_the_qu
             payer.v3.open_callback(headers, heard.body, payer.merchant.now_s() + 400)
 
 
-def test_a_platform_certificate_signs_as_well_as_the_public_key(simulator, merchant):  # noqa: F811
+def test_a_platform_certificate_signs_as_well_as_the_public_key(simulator: SimulatedWeChat, merchant: Merchant) -> None:  # noqa: F811
     simulator.control("PUT", "switches", {"v3_sign_with": "certificate"})
     payer = Payer(simulator, merchant, is_by_certificate=True)
     assert payer.v3.create(payer.params()).is_success
@@ -128,7 +132,7 @@ def test_a_platform_certificate_signs_as_well_as_the_public_key(simulator, merch
         fresh.v3.create(fresh.params(out_bill_no="NEVERSENT1"))
 
 
-def test_a_bill_is_cancelled_or_closes_after_a_day(payer, simulator):
+def test_a_bill_is_cancelled_or_closes_after_a_day(payer: Payer, simulator: SimulatedWeChat) -> None:
     before = balance(simulator)
     cancelled, overdue = payer.params(), payer.params()
     payer.v3.create(cancelled)
@@ -143,7 +147,9 @@ def test_a_bill_is_cancelled_or_closes_after_a_day(payer, simulator):
     assert payer.v3.query("NEVERCREATED1").code == "NOT_FOUND"
 
 
-def test_F07_every_refusal_of_a_transfer_is_an_answer_and_moves_nothing(payer, simulator):
+def test_F07_every_refusal_of_a_transfer_is_an_answer_and_moves_nothing(
+    payer: Payer, simulator: SimulatedWeChat
+) -> None:
     params, before = payer.params(), balance(simulator)
     for code in [*TRANSFER, "SOMETHING_NEW_2027"]:
         simulator.control("PUT", CREATE, {"kind": "refuse", "err_code": code, "times": 1})
@@ -158,7 +164,7 @@ def test_F07_every_refusal_of_a_transfer_is_an_answer_and_moves_nothing(payer, s
     assert payer.v3.create(payer.params()).row.stops_the_line
 
 
-def test_every_reason_of_a_failed_bill_has_its_row(payer, simulator):
+def test_every_reason_of_a_failed_bill_has_its_row(payer: Payer, simulator: SimulatedWeChat) -> None:
     for reason in [*REASONS, "SOME_REASON_OF_2027"]:
         params = payer.params()
         created = payer.v3.create(params)
@@ -169,7 +175,9 @@ def test_every_reason_of_a_failed_bill_has_its_row(payer, simulator):
 
 
 @pytest.mark.parametrize("kind", ["drop_reply", "drop_request", "garble", "repeat"])
-def test_F05_a_lost_garbled_or_doubled_create_is_one_bill_under_the_same_number(payer, simulator, kind):
+def test_F05_a_lost_garbled_or_doubled_create_is_one_bill_under_the_same_number(
+    payer: Payer, simulator: SimulatedWeChat, kind: str
+) -> None:
     params, before = payer.params(300), balance(simulator)
     simulator.control("PUT", CREATE, {"kind": kind, "times": 1})
     if kind == "repeat":
@@ -185,14 +193,15 @@ def test_F05_a_lost_garbled_or_doubled_create_is_one_bill_under_the_same_number(
     assert before - balance(simulator) == 300
 
 
-def test_S65_a_reply_with_a_wrong_signature_is_never_believed(payer, simulator):
+def test_S65_a_reply_with_a_wrong_signature_is_never_believed(payer: Payer, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "switches", {"v3_wrong_signature": True})
     params = payer.params()
-    for call in (
+    calls: list[Callable[[], Any]] = [
         lambda: payer.v3.create(params),
         lambda: payer.v3.query(params["out_bill_no"]),
         lambda: payer.v3.query("NEVERCREATED1"),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(Unanswered) as caught:
             call()
         assert (caught.value.reason, caught.value.security) == ("bad_sign", True)
@@ -200,7 +209,9 @@ def test_S65_a_reply_with_a_wrong_signature_is_never_believed(payer, simulator):
     assert payer.v3.query(params["out_bill_no"]).state == "WAIT_USER_CONFIRM"
 
 
-def test_a_wrong_clock_or_key_is_a_sign_error_that_stops_the_line(payer, simulator, merchant):  # noqa: F811
+def test_a_wrong_clock_or_key_is_a_sign_error_that_stops_the_line(
+    payer: Payer, simulator: SimulatedWeChat, merchant: Merchant
+) -> None:  # noqa: F811
     late = Payer(simulator, merchant)
     late.v3._wire._clock = lambda: merchant.now_s() - 400
     with pytest.raises(Unanswered):  # its replies are as far from its clock as its requests from WeChat's
@@ -212,7 +223,9 @@ def test_a_wrong_clock_or_key_is_a_sign_error_that_stops_the_line(payer, simulat
     assert (answer.status, answer.code) == (401, "SIGN_ERROR") and answer.row.stops_the_line
 
 
-def test_a_short_balance_is_refused_and_the_same_number_goes_on_after_a_top_up(payer, simulator):
+def test_a_short_balance_is_refused_and_the_same_number_goes_on_after_a_top_up(
+    payer: Payer, simulator: SimulatedWeChat
+) -> None:
     simulator.control("POST", "bank/topup", {"amount_fen": -balance(simulator)})
     params = payer.params()
     answer = payer.v3.create(params)
@@ -224,7 +237,7 @@ def test_a_short_balance_is_refused_and_the_same_number_goes_on_after_a_top_up(p
 # --- cash packets -------------------------------------------------------------------------------------------------
 
 
-def test_a_packet_is_sent_once_opened_and_asked_for(payer, simulator):
+def test_a_packet_is_sent_once_opened_and_asked_for(payer: Payer, simulator: SimulatedWeChat) -> None:
     pay, params, before = payer.merchant.pay, payer.packet(188), balance(simulator)
     sent = pay.sendredpack(params)
     assert sent.is_success and sent.echoes(params) and sent.fields["send_listid"]
@@ -238,7 +251,7 @@ def test_a_packet_is_sent_once_opened_and_asked_for(payer, simulator):
     assert pay.sendredpack({**params, "total_amount": "189"}).err_code == "FATAL_ERROR"
 
 
-def test_an_unopened_packet_returns_after_its_day(payer, simulator):
+def test_an_unopened_packet_returns_after_its_day(payer: Payer, simulator: SimulatedWeChat) -> None:
     params, before = payer.packet(), balance(simulator)
     payer.merchant.pay.sendredpack(params)
     simulator.advance(24 * 3600 + 3600)
@@ -249,7 +262,7 @@ def test_an_unopened_packet_returns_after_its_day(payer, simulator):
     assert balance(simulator) == before
 
 
-def test_F07_every_refusal_of_a_packet_is_an_answer_with_its_row(payer, simulator):
+def test_F07_every_refusal_of_a_packet_is_an_answer_with_its_row(payer: Payer, simulator: SimulatedWeChat) -> None:
     params, before = payer.packet(), balance(simulator)
     for code in [*SENDING, "SOMETHING_NEW_2027"]:
         simulator.control(
@@ -269,7 +282,7 @@ def test_F07_every_refusal_of_a_packet_is_an_answer_with_its_row(payer, simulato
 
 
 @pytest.mark.parametrize("kind", ["drop_reply", "garble", "repeat"])
-def test_F05_a_lost_garbled_or_doubled_packet_is_paid_once(payer, simulator, kind):
+def test_F05_a_lost_garbled_or_doubled_packet_is_paid_once(payer: Payer, simulator: SimulatedWeChat, kind: str) -> None:
     params, before = payer.packet(300), balance(simulator)
     simulator.control("PUT", "faults/mmpaymkttransfers/sendredpack", {"kind": kind, "times": 1})
     if kind != "repeat":

@@ -3,7 +3,9 @@
 import multiprocessing
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import redis as redis_client
@@ -20,19 +22,19 @@ APPID = "wx0123456789abcdef"
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now_s = 1_773_540_000.0
 
-    def __call__(self):
+    def __call__(self) -> Any:
         return self.now_s
 
 
 @pytest.fixture
-def connect(redis_url):
+def connect(redis_url: str) -> Any:
     """Makes Redis clients of one private server, as separate processes would have them."""
     clients = []
 
-    def make(**options):
+    def make(**options: Any) -> Any:
         clients.append(redis_client.Redis.from_url(redis_url, decode_responses=True, **options))
         return clients[-1]
 
@@ -41,11 +43,11 @@ def connect(redis_url):
         client.close()
 
 
-def tokens_on(redis, url, **options):
+def tokens_on(redis: Any, url: str, **options: Any) -> Any:
     return Tokens(redis, Transport(timeouts=Timeouts(1, 2, 3)), url, APPID, "APPSECRET-0001", **options)
 
 
-def test_the_token_is_fetched_once_and_then_shared(connect):
+def test_the_token_is_fetched_once_and_then_shared(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire:
         first, second = tokens_on(connect(), wire.url), tokens_on(connect(), wire.url)
@@ -53,14 +55,14 @@ def test_the_token_is_fetched_once_and_then_shared(connect):
         assert platform.fetches == 1
 
 
-def test_bytes_and_texts_from_redis_are_both_read(connect, redis_url):
+def test_bytes_and_texts_from_redis_are_both_read(connect: Callable[..., Any], redis_url: str) -> None:
     platform = Platform()
     with wired(platform) as wire, redis_client.Redis.from_url(redis_url) as raw:
         assert tokens_on(raw, wire.url).access_token() == tokens_on(raw, wire.url).access_token() == platform.token
         assert platform.fetches == 1
 
 
-def test_F54_a_hundred_callers_at_once_make_one_fetch(connect):
+def test_F54_a_hundred_callers_at_once_make_one_fetch(connect: Callable[..., Any]) -> None:
     platform = Platform(slow_s=0.2)
     with wired(platform) as wire, ThreadPoolExecutor(100) as threads:
         sources = [tokens_on(connect(), wire.url) for _ in range(10)]
@@ -68,7 +70,7 @@ def test_F54_a_hundred_callers_at_once_make_one_fetch(connect):
         assert (seen, platform.fetches) == ({platform.token}, 1)
 
 
-def test_F54_I18_flushall_under_load_loses_nothing_and_fetches_the_same_token(connect):
+def test_F54_I18_flushall_under_load_loses_nothing_and_fetches_the_same_token(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire, ThreadPoolExecutor(8) as threads:
         sources = [tokens_on(connect(), wire.url) for _ in range(8)]
@@ -83,7 +85,7 @@ def test_F54_I18_flushall_under_load_loses_nothing_and_fetches_the_same_token(co
 ROUNDS, CALLS, PROCESSES = 3, 12, 3
 
 
-def call_from_process(redis_url, url, barrier, results):
+def call_from_process(redis_url: str, url: str, barrier: Any, results: Any) -> None:
     client = redis_client.Redis.from_url(redis_url)
     account = OfficialAccount(Transport(), tokens_on(client, url), url)
     answers = 0
@@ -96,7 +98,7 @@ def call_from_process(redis_url, url, barrier, results):
         results.put(answers)
 
 
-def test_F52_processes_survive_a_foreign_refresher(redis_url):
+def test_F52_processes_survive_a_foreign_refresher(redis_url: str) -> None:
     """In each round somebody else replaces the token while three processes are calling."""
     platform = Platform()
     with wired(platform) as wire:
@@ -120,7 +122,7 @@ def test_F52_processes_survive_a_foreign_refresher(redis_url):
         assert platform.forced == 0
 
 
-def test_F52_a_refused_token_is_read_again_before_it_is_fetched(connect):
+def test_F52_a_refused_token_is_read_again_before_it_is_fetched(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire:
         mine, other = tokens_on(connect(), wire.url), tokens_on(connect(), wire.url)
@@ -131,7 +133,7 @@ def test_F52_a_refused_token_is_read_again_before_it_is_fetched(connect):
         assert platform.fetches == 2
 
 
-def test_a_token_that_stable_token_hands_out_although_it_is_dead_is_forced_once(connect):
+def test_a_token_that_stable_token_hands_out_although_it_is_dead_is_forced_once(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire:
         account = OfficialAccount(Transport(), tokens_on(connect(), wire.url), wire.url)
@@ -141,7 +143,7 @@ def test_a_token_that_stable_token_hands_out_although_it_is_dead_is_forced_once(
         assert platform.forced == 1
 
 
-def test_a_call_is_repeated_once_and_not_for_ever(connect):
+def test_a_call_is_repeated_once_and_not_for_ever(connect: Callable[..., Any]) -> None:
     """Even when every token is refused the call ends: no endless recursion."""
     platform = Platform()
     with wired(platform) as wire:
@@ -155,11 +157,11 @@ def test_a_call_is_repeated_once_and_not_for_ever(connect):
         assert platform.calls_refused <= 2
 
 
-def test_F53_a_slow_refresher_cannot_overwrite_a_newer_token(connect):
+def test_F53_a_slow_refresher_cannot_overwrite_a_newer_token(connect: Callable[..., Any]) -> None:
     redis, clock = connect(), Clock()
     slow_is_in, go_on = threading.Event(), threading.Event()
 
-    def slow_fetch(_is_forced):
+    def slow_fetch(_is_forced: bool) -> Any:
         slow_is_in.set()
         go_on.wait(10)
         return Fetched("OLD-TOKEN", 7200)
@@ -177,12 +179,12 @@ def test_F53_a_slow_refresher_cannot_overwrite_a_newer_token(connect):
     assert redis.hget("k", "token") == "NEW-TOKEN"
 
 
-def test_a_slow_refresher_does_not_open_the_lock_of_the_next_one(connect):
+def test_a_slow_refresher_does_not_open_the_lock_of_the_next_one(connect: Callable[..., Any]) -> None:
     redis, clock = connect(), Clock()
     inside = threading.Event()
     go_on = threading.Event()
 
-    def fetch(_is_forced):
+    def fetch(_is_forced: bool) -> Any:
         inside.set()
         go_on.wait(10)
         return Fetched("T", 7200)
@@ -196,11 +198,11 @@ def test_a_slow_refresher_does_not_open_the_lock_of_the_next_one(connect):
     assert redis.get("k:lock") == "somebody-else"
 
 
-def test_renewed_early_by_one_while_the_others_use_the_old_token(connect):
+def test_renewed_early_by_one_while_the_others_use_the_old_token(connect: Callable[..., Any]) -> None:
     clock, fetches = Clock(), []
     inside, go_on = threading.Event(), threading.Event()
 
-    def fetch(_is_forced):
+    def fetch(_is_forced: bool) -> Any:
         fetches.append(1)
         if len(fetches) == 2:
             inside.set()
@@ -219,7 +221,7 @@ def test_renewed_early_by_one_while_the_others_use_the_old_token(connect):
     assert (one.get(), other.get(), len(fetches)) == ("T2", "T2", 2)
 
 
-def test_an_early_renewal_that_fails_does_not_stop_the_calls(connect):
+def test_an_early_renewal_that_fails_does_not_stop_the_calls(connect: Callable[..., Any]) -> None:
     platform, clock = Platform(), Clock()
     with wired(platform) as wire:
         tokens = tokens_on(connect(), wire.url, clock=clock)
@@ -232,11 +234,11 @@ def test_an_early_renewal_that_fails_does_not_stop_the_calls(connect):
             tokens.access_token()
 
 
-def test_a_token_that_stays_the_same_near_its_end_is_not_fetched_by_every_call(connect):
+def test_a_token_that_stays_the_same_near_its_end_is_not_fetched_by_every_call(connect: Callable[..., Any]) -> None:
     """In its last minutes WeChat may hand out the old token again: one look every 20 seconds, not one per call."""
     clock, fetches = Clock(), []
 
-    def fetch(_is_forced):
+    def fetch(_is_forced: bool) -> Any:
         fetches.append(1)
         return Fetched("T", 200)
 
@@ -245,7 +247,7 @@ def test_a_token_that_stays_the_same_near_its_end_is_not_fetched_by_every_call(c
     assert len(fetches) == 2
 
 
-def test_waiting_for_another_process_ends_with_not_sent(connect):
+def test_waiting_for_another_process_ends_with_not_sent(connect: Callable[..., Any]) -> None:
     redis = connect()
     redis.set("wechat:k:lock", "x")
     shared = SharedToken(redis, "wechat:k", lambda _is_forced: Fetched("T", 7200), wait_s=0.2)
@@ -255,7 +257,7 @@ def test_waiting_for_another_process_ends_with_not_sent(connect):
     assert shared.get() == "T"
 
 
-def test_I18_without_redis_each_process_goes_on_with_the_same_token(redis_url):
+def test_I18_without_redis_each_process_goes_on_with_the_same_token(redis_url: str) -> None:
     platform = Platform()
     dead = redis_client.Redis(port=1, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     with wired(platform) as wire:
@@ -269,7 +271,7 @@ def test_I18_without_redis_each_process_goes_on_with_the_same_token(redis_url):
     dead.close()
 
 
-def test_F55_the_jsapi_ticket_is_shared_the_same_way(connect):
+def test_F55_the_jsapi_ticket_is_shared_the_same_way(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire, ThreadPoolExecutor(20) as threads:
         sources = [tokens_on(connect(), wire.url) for _ in range(4)]
@@ -277,7 +279,7 @@ def test_F55_the_jsapi_ticket_is_shared_the_same_way(connect):
         assert (seen, platform.ticket_fetches, platform.fetches) == ({"kgt_TICKET_0001"}, 1, 1)
 
 
-def test_F55_a_ticket_fetch_renews_a_refused_token_first(connect):
+def test_F55_a_ticket_fetch_renews_a_refused_token_first(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire:
         tokens = tokens_on(connect(), wire.url)
@@ -287,7 +289,9 @@ def test_F55_a_ticket_fetch_renews_a_refused_token_first(connect):
         assert platform.fetches == 2
 
 
-def test_a_wrong_secret_is_refused_without_showing_it(connect, caplog):
+def test_a_wrong_secret_is_refused_without_showing_it(
+    connect: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
     with wired(Platform()) as wire:
         tokens = Tokens(connect(), Transport(), wire.url, APPID, "WRONG-SECRET-0002")
         with pytest.raises(Refused) as caught:

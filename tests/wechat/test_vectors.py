@@ -38,7 +38,7 @@ WECHATPY_ENCRYPT = (
 )
 
 
-def test_a1_published_v2_sign_md5_and_hmac():
+def test_a1_published_v2_sign_md5_and_hmac() -> None:
     params = {
         "appid": "wxd930ea5d5a258f4f",
         "body": "test",
@@ -56,7 +56,7 @@ def test_a1_published_v2_sign_md5_and_hmac():
     )
 
 
-def test_a2_own_v2_sign_of_a_direct_packet():
+def test_a2_own_v2_sign_of_a_direct_packet() -> None:
     params = {
         "act_name": "开业抽奖",
         "client_ip": "203.0.113.7",
@@ -75,7 +75,7 @@ def test_a2_own_v2_sign_of_a_direct_packet():
     assert sign.v2_sign(params, "0123456789abcdef0123456789abcdef") == "85D675EFC066AB99C639875ABB3030F6"
 
 
-def test_a2_own_v2_sign_of_hbpreorder():
+def test_a2_own_v2_sign_of_hbpreorder() -> None:
     params = {
         "act_name": "开业抽奖",
         "amt_type": "ALL_RAND",
@@ -96,7 +96,7 @@ def test_a2_own_v2_sign_of_hbpreorder():
     assert sign.v2_sign(params, "0123456789abcdef0123456789abcdef") == "D7E13F9424D355A4FDAF9B6FB2243130"
 
 
-def test_1_7_own_lottery_sign():
+def test_1_7_own_lottery_sign() -> None:
     signed = sign.lottery_sign(
         "9sQqUrmdFaY6v9z8TartXX", "378507853820041854759013", "oTESTuser0000000000000000001a", "K" * 32
     )
@@ -104,20 +104,20 @@ def test_1_7_own_lottery_sign():
 
 
 @pytest.mark.parametrize("fragment", ["", "#wechat_redirect", "#a#b"])
-def test_6_4_published_jssdk_signature_and_the_fragment_is_cut(fragment):
+def test_6_4_published_jssdk_signature_and_the_fragment_is_cut(fragment: str) -> None:
     ticket = "sM4AOVdWfPE4DxkXGEs8VMCPGGVi4C3VM0P37wVUCFvkVAy_90u5h9nbSlYy3-Sl-HhTdfl2fzFy1AOcHKP7qg"
     url = "http://mp.weixin.qq.com?params=value" + fragment
     signature = sign.jssdk_signature(ticket, "Wm3WZYTPz0wzccnW", 1414587457, url)
     assert signature == "0f9de62fce790f9a083d5c99e95740ceb90c27ed"
 
 
-def test_a3_own_url_check():
+def test_a3_own_url_check() -> None:
     assert sign.callback_signature("mytoken123", "1700000000", "123456789") == (
         "3279f9b5a8916bdcc2a2f6806c830a0f6b0cdd06"
     )
 
 
-def test_a4_own_message_crypto_with_spare_bits_in_the_key():
+def test_a4_own_message_crypto_with_spare_bits_in_the_key() -> None:
     crypt = MessageCrypt("mytoken123", OWN_KEY, "wx0123456789abcdef")
     assert len(OWN_MESSAGE) == 274
     assert crypt.encrypt(OWN_MESSAGE, prefix=b"0123456789abcdef") == OWN_ENCRYPT
@@ -125,7 +125,7 @@ def test_a4_own_message_crypto_with_spare_bits_in_the_key():
     assert crypt.open(OWN_SIGNATURE, "1700000000", "123456789", OWN_ENCRYPT) == OWN_MESSAGE
 
 
-def test_a5_published_message_crypto():
+def test_a5_published_message_crypto() -> None:
     crypt = MessageCrypt("123456", "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR", "wx49f0ab532d5d035a")
     assert len(WECHATPY_MESSAGE) == 247
     assert crypt.encrypt(WECHATPY_MESSAGE, prefix=b"1234567890123456") == WECHATPY_ENCRYPT
@@ -147,7 +147,7 @@ A6_SEALED = (
 )
 
 
-def test_a6_own_v3_seal():
+def test_a6_own_v3_seal() -> None:
     key = crypto_v3.key_bytes("0123456789abcdef0123456789abcdef")
     assert crypto_v3.open_seal(key, "fdasflkja484", "mch_payment", A6_SEALED).decode() == A6_PLAIN
     assert http_v3.read_object(A6_PLAIN.encode())["state"] == "SUCCESS"
@@ -178,11 +178,11 @@ A7_NONCE = "593BEC0C930BF1AFEB40B4A08C8FB242"
     ],
     ids=["get", "post", "callback"],
 )  # fmt: skip
-def test_a7_own_v3_texts_to_sign(text, size, digest):
+def test_a7_own_v3_texts_to_sign(text: bytes, size: int, digest: str) -> None:
     assert (len(text), hashlib.sha256(text).hexdigest()) == (size, digest)
 
 
-def test_a_v3_signature_is_verified_by_its_own_key_only():
+def test_a_v3_signature_is_verified_by_its_own_key_only() -> None:
     text = crypto_v3.reply_text("1773540009", "N", b"{}")
     signature = crypto_v3.MerchantKey(bank.private_key("platform"), "1").sign(text)
     ours = crypto_v3.PlatformKey.of_public_key(bank.KEY_ID, bank.public_pem("platform"))
@@ -192,7 +192,7 @@ def test_a_v3_signature_is_verified_by_its_own_key_only():
     assert not ours.has_signed(text, "") and not ours.has_signed(text, "é")
 
 
-def test_signatures_with_strange_characters_are_unequal_not_an_error():
+def test_signatures_with_strange_characters_are_unequal_not_an_error() -> None:
     assert not sign.same("é" * 40, "a" * 40)
     assert not sign.same("", "a")
     assert sign.same("abc", "abc")

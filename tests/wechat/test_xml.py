@@ -4,6 +4,7 @@ import contextlib
 import socket
 import threading
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,12 +18,12 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), ex
 
 
 @given(st.dictionaries(names, texts | st.integers(-(10**18), 10**18)))
-def test_S16b_whatever_is_built_reads_back_the_same(fields):
+def test_S16b_whatever_is_built_reads_back_the_same(fields: Any) -> None:
     assert parse(build(fields), max_bytes=10**7) == {name: str(value) for name, value in fields.items()}
 
 
 @given(texts, texts)
-def test_S16b_no_text_breaks_out_of_its_field(left, right):
+def test_S16b_no_text_breaks_out_of_its_field(left: str, right: str) -> None:
     hostile = f"{left}]]></wishing><total_amount>20000</total_amount><wishing><![CDATA[{right}"
     assert parse(build({"wishing": hostile, "total_amount": 100}), max_bytes=10**7) == {
         "wishing": hostile,
@@ -30,7 +31,7 @@ def test_S16b_no_text_breaks_out_of_its_field(left, right):
     }
 
 
-def test_nested_and_repeated_elements_read_back():
+def test_nested_and_repeated_elements_read_back() -> None:
     fields = {"ArticleCount": 2, "Articles": {"item": [{"Title": "a]]>b"}, {"Title": ""}]}, "Empty": {}}
     assert parse(build(fields)) == {
         "ArticleCount": "2",
@@ -40,19 +41,19 @@ def test_nested_and_repeated_elements_read_back():
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\x1bb", "a\rb", "\ud800", "￾", "\x08"])
-def test_S16b_control_characters_are_refused_in_what_we_build(text):
+def test_S16b_control_characters_are_refused_in_what_we_build(text: str) -> None:
     with pytest.raises(BadXml):
         build({"wishing": text})
 
 
 @pytest.mark.parametrize("name", ["", "a b", "1a", "a>", "<x", "ä", "a" * 65])
-def test_S16b_strange_field_names_are_refused(name):
+def test_S16b_strange_field_names_are_refused(name: str) -> None:
     with pytest.raises(BadXml):
         build({name: "x"})
 
 
 @pytest.mark.parametrize("value", [1.5, True, None, b"x", object()])
-def test_only_texts_and_whole_numbers_are_built(value):
+def test_only_texts_and_whole_numbers_are_built(value: Any) -> None:
     with pytest.raises(BadXml):
         build({"a": value})
 
@@ -60,7 +61,7 @@ def test_only_texts_and_whole_numbers_are_built(value):
 class Listener:
     """Counts connections: an external entity that is fetched shows up here."""
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.connections = 0
@@ -68,7 +69,7 @@ class Listener:
         self._thread.start()
         return self
 
-    def _count(self):
+    def _count(self) -> None:
         try:
             while True:
                 self._listener.accept()
@@ -76,7 +77,7 @@ class Listener:
         except OSError:
             pass
 
-    def __exit__(self, *_exception):
+    def __exit__(self, *_exception: Any) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join(5)
@@ -95,7 +96,7 @@ ENTITY_ATTACKS = [
 
 
 @pytest.mark.parametrize("document", ENTITY_ATTACKS)
-def test_S11_S13_document_types_and_entities_are_refused_and_nothing_is_fetched(document):
+def test_S11_S13_document_types_and_entities_are_refused_and_nothing_is_fetched(document: Any) -> None:
     with Listener() as listener:
         for encoding in ("utf-8", "utf-8-sig", "utf-16"):
             with pytest.raises(BadXml):
@@ -103,12 +104,12 @@ def test_S11_S13_document_types_and_entities_are_refused_and_nothing_is_fetched(
         assert listener.connections == 0
 
 
-def test_S11_doctype_in_a_persons_text_is_only_text():
+def test_S11_doctype_in_a_persons_text_is_only_text() -> None:
     text = "<!DOCTYPE html><!ENTITY x>"
     assert parse(f"<xml><Content><![CDATA[{text}]]></Content></xml>".encode()) == {"Content": text}
 
 
-def test_S12_billion_laughs_and_quadratic_blow_up_end_at_once():
+def test_S12_billion_laughs_and_quadratic_blow_up_end_at_once() -> None:
     levels = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     laughs = f'<!DOCTYPE x [<!ENTITY l0 "lol">{levels}]><xml><a>&l9;</a></xml>'
     quadratic = f'<!DOCTYPE x [<!ENTITY a "{"a" * 30_000}">]><xml><a>{"&a;" * 5_000}</a></xml>'
@@ -151,13 +152,13 @@ def test_S12_billion_laughs_and_quadratic_blow_up_end_at_once():
         b"<" + b"x" * 100 + b"></" + b"x" * 100 + b">",
     ],
 )
-def test_F11_S16_anything_unusual_is_one_clean_refusal(body):
+def test_F11_S16_anything_unusual_is_one_clean_refusal(body: Any) -> None:
     with pytest.raises(BadXml):
         parse(body)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_known_lists_are_lists_whatever_their_length(count):
+def test_known_lists_are_lists_whatever_their_length(count: int) -> None:
     rows = "".join(f"<AroundBeacon><Major>{n}</Major></AroundBeacon>" for n in range(count))
     fields = parse(f"<xml><AroundBeacons>{rows}</AroundBeacons></xml>".encode())
     assert [row["Major"] for row in xml.rows_of(fields, "AroundBeacons", "AroundBeacon")] == [
@@ -165,17 +166,17 @@ def test_known_lists_are_lists_whatever_their_length(count):
     ]
 
 
-def test_a_byte_order_mark_and_a_declaration_are_fine():
+def test_a_byte_order_mark_and_a_declaration_are_fine() -> None:
     assert parse(b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>\n<xml>\n <a>1</a>\n</xml>\n') == {"a": "1"}
 
 
 @given(st.binary(max_size=300))
-def test_F11_random_bytes_raise_bad_xml_or_nothing(body):
+def test_F11_random_bytes_raise_bad_xml_or_nothing(body: Any) -> None:
     with contextlib.suppress(BadXml):
         parse(body)
 
 
 @given(st.text("<>/!?&;[]CDATAxmlab\"'= -#0\n", max_size=120))
-def test_F11_xml_like_noise_raises_bad_xml_or_nothing(text):
+def test_F11_xml_like_noise_raises_bad_xml_or_nothing(text: str) -> None:
     with contextlib.suppress(BadXml):
         parse(f"<xml>{text}</xml>".encode())
