@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.money import yuan
-from wxbot.orders.channels import CHANNELS
+from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import Order
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, PayoutStatus
 from wxbot.payouts.request import release_month
@@ -131,7 +131,7 @@ def _end(
 
 def _sent_text(payout: Payout, order: Order) -> str:
     amount = f"¥{yuan(payout.amount_fen)}"
-    if CHANNELS[order.channel].needs_secret:
+    if order.channel in CONFIRMED:
         return f"您的 {amount} 已备好，请在 24 小时内点开确认收款。"
     return f"您的红包 {amount} 已发出，请在 24 小时内在微信里领取，过期会退回。"
 

@@ -2,7 +2,7 @@
 
 import re
 
-from wxbot.orders.channels import VERSIONS
+from wxbot.orders.channels import CHANNELS, VERSIONS
 from wxbot.orders.words import meaning_of
 from wxbot.text import Text
 
@@ -11,23 +11,8 @@ FIELD = re.compile(
 )
 MEMBER = re.compile(r'"(code|state|fail_reason)"\s*:\s*"([A-Za-z0-9_ ]{1,64})"')
 
-STATES: dict[str, tuple[str, str, str]] = {
-    "SENDING": ("发放中", "being sent", "wait"),
-    "SENT": ("已发放，等待领取", "sent, waits to be opened", ""),
-    "RECEIVED": ("已领取", "received", "good"),
-    "RFUND_ING": ("退款中", "going back", "wait"),
-    "REFUND": ("已退款", "gone back", "bad"),
-    "FAILED": ("发放失败", "failed", "bad"),
-    "ACCEPTED": ("已受理", "accepted", ""),
-    "PROCESSING": ("处理中", "being worked on", "wait"),
-    "WAIT_USER_CONFIRM": ("等待收款人确认", "waits for the person to confirm", ""),
-    "TRANSFERING": ("转账中", "being transferred", "wait"),
-    "SUCCESS": ("已到账", "paid", "good"),
-    "FAIL": ("转账失败", "failed", "bad"),
-    "CANCELING": ("撤回中", "being taken back", "wait"),
-    "CANCELLED": ("已撤回", "taken back", "bad"),
-}
-"""State of a packet or a transfer at WeChat → words and tone (wechat-protocol §3.5b, §4.3)."""
+STATES = {state: words for channel in CHANNELS.values() for state, words in channel.state_words.items()}
+"""State of a packet or a transfer at WeChat → words and tone."""
 
 CHARS = 80
 
@@ -46,8 +31,8 @@ def answer_said(kind: str, body: str) -> tuple[Text, str]:
         return _refused("v3", members["code"])
     state = fields.get("status") or members.get("state")
     if state in STATES:
-        zh, en, tone = STATES[state]
-        return Text(f"微信答复：{zh}", f"WeChat answered: {en}"), tone
+        word, tone = STATES[state]
+        return Text(f"微信答复：{word.zh}", f"WeChat answered: {word.en}"), tone
     if fields.get("result_code") == "SUCCESS":
         return Text("微信答复：已受理", "WeChat answered: accepted"), "good"
     line = " ".join(body.split())[:CHARS]

@@ -86,6 +86,8 @@ class Channel(Protocol):
     """The family of the codes that refuse a question."""
     end_api: str
     """The family of the codes with which it says why it failed in the end."""
+    state_words: Mapping[str, tuple[Text, str]]
+    """A state of WeChat's → what staff read of it, and its tone: good, bad, wait or nothing."""
     stages: frozenset[str]
     """States of WeChat's that may stand where a code stands: it has the order and works on it."""
     can_cancel: bool

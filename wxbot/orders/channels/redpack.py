@@ -28,6 +28,14 @@ class RedPack:
     version = "v2"
     stopped_word = Text("发放", "sending")
     query_api = "query"
+    state_words: Mapping[str, tuple[Text, str]] = {  # §3.5b
+        "SENDING": (Text("发放中", "being sent"), "wait"),
+        "SENT": (Text("已发放，等待领取", "sent, waits to be opened"), ""),
+        "RECEIVED": (Text("已领取", "received"), "good"),
+        "RFUND_ING": (Text("退款中", "going back"), "wait"),
+        "REFUND": (Text("已退款", "gone back"), "bad"),
+        "FAILED": (Text("发放失败", "failed"), "bad"),
+    }
     stages: frozenset[str] = frozenset()
     can_cancel = False
     is_confirmed = False

@@ -43,6 +43,16 @@ class TransferBills:
     life = timedelta(hours=24)
     api = query_api = "transfer"
     end_api = "transfer_reason"
+    state_words: Mapping[str, tuple[Text, str]] = {  # §4.3
+        "ACCEPTED": (Text("已受理", "accepted"), ""),
+        "PROCESSING": (Text("处理中", "being worked on"), "wait"),
+        "WAIT_USER_CONFIRM": (Text("等待收款人确认", "waits for the person to confirm"), ""),
+        "TRANSFERING": (Text("转账中", "being transferred"), "wait"),
+        "SUCCESS": (Text("已到账", "paid"), "good"),
+        "FAIL": (Text("转账失败", "failed"), "bad"),
+        "CANCELING": (Text("撤回中", "being taken back"), "wait"),
+        "CANCELLED": (Text("已撤回", "taken back"), "bad"),
+    }
     stages = frozenset({"ACCEPTED", "PROCESSING", "WAIT_USER_CONFIRM", "TRANSFERING", "CANCELING"})  # §4.3
     can_cancel = True
     is_confirmed = True
