@@ -198,11 +198,11 @@ class Deployment:
             if not part.pid:
                 part.start()
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A wxbot command, as an operator types it on the first box."""
+    def command(self, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
+        """A wxbot command, as an operator types it on the first box; `said` is what it reads from standard input."""
         return subprocess.run(
             [sys.executable, "-m", "wxbot", *arguments], cwd=ROOT, env=self.boxes[0].worker.environment,
-            capture_output=True, text=True, timeout=180, check=False,
+            input=said, capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
 
     def look(self) -> tuple[Database, Clock]:

@@ -88,7 +88,10 @@ class Desk:
 class Crowd:
     """Everybody. `settle_in` before the storm, `begin` and `end` around it, `come_to_rest` after it."""
 
-    def __init__(self, deployment: Deployment, database: Database, clock: Clock, people: int, chance: int) -> None:
+    def __init__(
+        self, deployment: Deployment, database: Database, clock: Clock, people: int, chance: int, rest_s: float = 0.0
+    ) -> None:
+        """`rest_s`: how long each walker rests after whatever it did."""
         self.world = World(deployment.wechat.base)
         self.database, self.clock = database, clock
         self.base_url = deployment.url
@@ -99,7 +102,7 @@ class Crowd:
         """Campaigns: wish on each packet → (budget in fen, beacon)."""
         self.wishes: dict[str, int] = {}
         """What stands on everything paid from a budget → the budget in fen."""
-        self._chance, self._receipts = chance, 0
+        self._chance, self._receipts, self._rest_s = chance, 0, rest_s
         self._guard = threading.Lock()
         self._is_over = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -212,6 +215,7 @@ class Crowd:
         """One person does one thing."""
         acts = (self._draw, self._take, self._hand_in, self._talk)
         dice.choices(acts, (10, 6, 2, 1))[0](dice, person)
+        self._is_over.wait(self._rest_s)
 
     def _draw(self, dice: random.Random, person: Promoter) -> None:
         person.walk_to(dice.choice(list(self.campaigns.values()))[1])

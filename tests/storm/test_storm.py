@@ -46,13 +46,15 @@ class Outcome:
     figures: dict[str, Any]
 
 
-def weather(folder: Path, plan: Sequence[Event], lasts_s: float, *, people: int, packets: int, rate: int) -> Outcome:
+def weather(
+    folder: Path, plan: Sequence[Event], lasts_s: float, *, people: int, packets: int, rate: int, rest_s: float = 0.0
+) -> Outcome:
     """Set everything up, let it storm, wait until all is at rest, and judge; the judge itself is tried on false books."""
     say("everything is started")
     with Deployment(folder, LIMITS | {"pay_per_second": rate}) as deployment:
         database, clock = deployment.look()
         try:
-            crowd = Crowd(deployment, database, clock, people, SEED)
+            crowd = Crowd(deployment, database, clock, people, SEED, rest_s)
             say("people bind, campaigns are launched")
             crowd.settle_in(packets)
             storm = Storm(deployment, crowd)
@@ -64,12 +66,14 @@ def weather(folder: Path, plan: Sequence[Event], lasts_s: float, *, people: int,
                 crowd.end()
             seconds = time.monotonic() - began
             restless = crowd.come_to_rest(REST_S, say)
+            unexplained = judge.explain_withdrawals(deployment, storm.withdrawn_fen)
             seen, promises = judge.gather(crowd), list(crowd.town.owed.values())
             with database.reading() as session:
                 verdict = judge.judge(session, promises, seen)
                 if verdict.is_sound:
                     the_judge_sees(lambda false: judge.judge(session, promises, false), seen)
             verdict.blames["lost"] += restless
+            verdict.blames["books"] += unexplained
             judge.check_ledger(deployment, verdict)
             return Outcome(storm, verdict, report.figures(SEED, seconds, storm, crowd, verdict))
         finally:
@@ -119,7 +123,7 @@ def test_the_same_seed_plans_the_same_weather() -> None:
 def test_a_short_storm(tmp_path: Path) -> None:
     kinds = ("kill_worker", "kill_web", "kill_postgres", "kill_redis", "flush_redis", "hold_worker", "jump_clock")
     plan = forecast.plan(SEED, 60, kinds, gap_s=(0.5, 1.5))[: len(kinds)]  # each kind once
-    ended = weather(tmp_path / "storm", plan, 60, people=6, packets=8, rate=40)
+    ended = weather(tmp_path / "storm", plan, 60, people=5, packets=6, rate=40, rest_s=0.4)
     print(report.shown(ended.figures))
     assert ended.verdict.is_sound, ended.figures["blames"]
 

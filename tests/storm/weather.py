@@ -59,6 +59,8 @@ class Storm:
     silences: list[Silence] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    withdrawn_fen: list[int] = field(default_factory=list)
+    """What was taken out of the merchant's account beside wxbot, each time."""
     moved_s: float = 0.0
     """How far the clock was moved on, in seconds."""
 
@@ -261,6 +263,7 @@ class Storm:
         """The merchant's account is empty; after a while there is money again, and more than a minute goes by."""
         left_fen = int(self.crowd.world.call("GET", "bank")["balance_fen"])
         self.crowd.world.call("POST", "bank/topup", {"amount_fen": -left_fen})
+        self.withdrawn_fen += [left_fen] if left_fen else []
         time.sleep(event.seconds)
         self.crowd.world.call("POST", "bank/topup", {"amount_fen": left_fen + 500_000})
         self._move_clock(70)
