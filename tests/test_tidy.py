@@ -221,8 +221,9 @@ def views_that_write() -> Iterator[Finding]:
             for name in node.names
         }
         for node in ast.walk(parsed(path)):
-            is_write = isinstance(node, ast.Call) and dotted(node.func) in {"update", "delete", "insert", "insert_into"}
-            if is_write and any(isinstance(given, ast.Name) and given.id in foreign for given in node.args):
+            if not isinstance(node, ast.Call) or dotted(node.func) not in {"update", "delete", "insert", "insert_into"}:
+                continue
+            if any(isinstance(given, ast.Name) and given.id in foreign for given in node.args):
                 yield path, node.lineno, f"{dotted(node.func)} of another feature's table"
 
 

@@ -73,7 +73,7 @@ def test_sql_asks_for_no_status_that_does_not_exist() -> None:
     asked = [(place, found) for place, node in sources() if (found := _asked_of(node)) is not None]
     assert len(asked) > 100
     wrong = [
-        f"{place}: {value.value}"
+        f"{place}: {value.value!r}"
         for place, (model, values) in asked
         for value in values
         if isinstance(value, ast.Constant) and value.value not in statuses(MODELS[model])

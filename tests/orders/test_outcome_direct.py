@@ -90,7 +90,7 @@ def test_F08_F15_no_refusal_of_a_question_ends_an_order(code: str, raw: str, sta
 
 
 @given(st.sampled_from(STATES) | st.text(max_size=12), codes, st.sampled_from(("sending", "unknown", "accepted")))
-def test_a_bill_ends_only_in_a_final_state_of_wechat(state: str, reason: str, status: str) -> None:
+def test_a_bill_ends_only_in_a_final_state_of_wechat(state: str, reason: str, status: Any) -> None:
     answer = bill(state, fail_reason=reason, package_info="p" if status == "sending" else "")
     judge = judge_send if status == "sending" else judge_query
     verdict = judge(

@@ -15,7 +15,6 @@ from wxbot.people.limits import Limit
 from wxbot.people.models import Binding, PersonMark, RosterEntry
 from wxbot.staff import audit
 from wxbot.staff.console import (
-    act,
     actor,
     guard,
     may,
@@ -184,11 +183,16 @@ DECIDED = Text("别人已经处理过了。", "Somebody else has decided already
 
 
 def _act(deed: str, binding_id: int, action: str, done: str, view: str) -> BaseResponse:
-    def verb(session: Session) -> None:
-        if not _decide(session, deed, binding_id):
-            raise Refusal("status", DECIDED)
-
-    act(action, f"binding:{binding_id}", verb, done, unless="warning")
+    """One decision with its line in the audit log; that it was refused is told, and stands in no log."""
+    try:
+        with runtime().database.transaction() as session:
+            if not _decide(session, deed, binding_id):
+                raise Refusal("status", DECIDED)
+            audit.record(session, actor(), action, f"binding:{binding_id}", now())
+    except Refusal as refused:
+        tell(said(refused.text), "warning")
+    else:
+        tell(done)
     return redirect(url_for("roster.bound", view=view), 303)
 
 

@@ -264,23 +264,22 @@ def said(sentence: Text) -> str:
     return sentence.within(locale())
 
 
-def tell_refusal(action: str, target: str, refused: Refusal, kind: str = "danger", **detail: Any) -> None:
+def tell_refusal(action: str, target: str, refused: Refusal, **detail: Any) -> None:
     """Log that a verb was refused and why, and show the sentence on the next page: for a form, one for each field."""
     faults = refused.faults if isinstance(refused, Faulty) else [refused]
     if fields := sorted({fault.field for fault in faults if fault.field}):
         detail = {"fields": fields}
     log_action(action, target, "refused", reason=refused.reason, **detail)
     for fault in faults:
-        tell(said(fault.text), kind)
+        tell(said(fault.text), "danger")
 
 
 def act(
-    action: str, target: str, verb: Callable[["Session"], Any], done: str, kind: str = "success",
-    unless: str = "danger", **detail: Any,
-) -> bool:  # fmt: skip
+    action: str, target: str, verb: Callable[["Session"], Any], done: str, kind: str = "success", **detail: Any
+) -> bool:
     """One effect with its line in the audit log, in one transaction; a refusal is told and logged, and False.
 
-    What the verb returns as a dict is added to the line's detail. `kind` and `unless` are the colours of yes and no.
+    What the verb returns as a dict is added to the line's detail.
     """
     try:
         with runtime().database.transaction() as session:
@@ -288,7 +287,7 @@ def act(
             more = found if isinstance(found, dict) else {}
             audit.record(session, actor(), action, target, now(), detail=detail | more)
     except Refusal as refused:
-        tell_refusal(action, target, refused, unless)
+        tell_refusal(action, target, refused)
         return False
     tell(done, kind)
     return True
