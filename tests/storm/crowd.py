@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import redis as redis_client
 from sqlalchemy import or_, select
 
 from tests.flows.town import GOES_WRONG, Town
@@ -29,6 +30,7 @@ from wxbot.demo.owed import Owed
 from wxbot.demo.promoters import Promoter
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD, REVIEWER, SECOND_CASHIER, SECOND_REVIEWER, Account
 from wxbot.money import parse_yuan, yuan
+from wxbot.orders import bill_faults
 from wxbot.orders.models import Order
 from wxbot.payouts.models import PayList, Payout
 from wxbot.vouchers.models import Voucher
@@ -94,7 +96,7 @@ class Crowd:
         """`rest_s`: how long each walker rests after whatever it did."""
         self.world = World(deployment.wechat.base)
         self.database, self.clock = database, clock
-        self.base_url = deployment.url
+        self.base_url, self._redis_url = deployment.url, deployment.redis.url
         self.did: Counter[str] = Counter()
         self.lists: dict[str, list[tuple[str, str, str, str]]] = {}
         """Lists that were meant to be paid: name → rows."""
@@ -307,6 +309,7 @@ class Crowd:
             ("lists", self._lists_are_paid),
             ("vouchers and payouts", self._are_settled),
             ("campaigns", self._are_closed),
+            ("fund bills", self._are_bills_read),
         )
         restless = []
         for name, is_done in steps:
@@ -347,6 +350,17 @@ class Crowd:
     def _take_all(person: Promoter) -> None:
         with suppress(*GOES_WRONG):
             person.take_money()
+
+    def _are_bills_read(self, _rounds: int) -> bool:
+        """The days that went by in minutes have their bills, too. The worker looks for them every ten minutes of the real time;
+        a schedule that Redis has forgotten makes it look now."""
+        with self.database.reading() as session:
+            if not bill_faults.unread_days(session, self.clock.now()):
+                return True
+        with redis_client.Redis.from_url(self._redis_url) as connection:
+            connection.delete("wxbot:tick:orders.bill")
+        self.town.pass_time(600)
+        return False
 
     def _are_closed(self, rounds: int) -> bool:
         """Campaigns are closed by the marketer, and three days later hold nothing any more."""

@@ -180,7 +180,8 @@ def explain_withdrawals(deployment: Deployment, withdrawn_fen: Sequence[int]) ->
     checked = json.loads(deployment.command("ledger", "check", "--json").stdout)
     left = Counter(withdrawn_fen)
     ours, strange = [], []
-    for line in (line for each in checked["bill"] for line in each["lines"] if line["fault"] == NOT_OURS):
+    foreign = {line["id"]: line for each in checked["bill"] for line in each["lines"] if line["fault"] == NOT_OURS}
+    for line in foreign.values():  # a line stands with its own kind, and with what is in suspense
         if line["kind"] == "outgo" and left[line["amount_fen"]]:
             left[line["amount_fen"]] -= 1
             ours.append(str(line["id"]))
