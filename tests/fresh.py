@@ -90,11 +90,11 @@ class FreshDatabase:
                 connection.execute(_OTHERS, (self._name,))
                 try:
                     connection.execute(f'ALTER DATABASE "{self._name}" RENAME TO "{name}"'.encode())
-                except (psycopg.errors.ObjectInUse, psycopg.errors.InvalidCatalogName) as error:
-                    if isinstance(error, psycopg.errors.InvalidCatalogName):
-                        self._name = ""  # the test dropped it
-                        return False
+                except psycopg.errors.ObjectInUse:
                     time.sleep(0.01)
+                except psycopg.errors.InvalidCatalogName:
+                    self._name = ""  # the test dropped it
+                    return False
                 else:
                     self._name = name
                     return True

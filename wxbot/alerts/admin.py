@@ -18,7 +18,7 @@ def index() -> str:
     with runtime().database.reading() as session:
         wrong, over = book.current(session), book.lately(session)
     settings = runtime().settings
-    ways = targets.read(settings.alert_targets.get_secret_value())
+    ways = targets.of(settings)
     return render_template(
         "console/alerts.html", wrong=wrong, over=over, targets=ways, remind_hours=settings.alert_remind_hours,
     )  # fmt: skip
@@ -30,7 +30,7 @@ def try_targets() -> BaseResponse:
     """Send a test message to every target, and show how it went with each."""
     settings = runtime().settings
     w = AlertPhrases(settings.locale)
-    ways = targets.read(settings.alert_targets.get_secret_value())
+    ways = targets.of(settings)
     sent = targets.send(ways, f"{settings.brand} {w.title}", w.test)
     good = sum(delivery.is_good for delivery in sent)
     log_action("alert_test", "targets", "done" if good == len(sent) else "refused", targets=len(sent), good=good)

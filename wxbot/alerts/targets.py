@@ -17,6 +17,7 @@ from apprise.exception import AppriseException
 from wxbot.alerts import robots
 from wxbot.db import assert_no_transaction
 from wxbot.logs import get_logger
+from wxbot.settings import Settings
 
 DEADLINE_S = 15.0
 """So long one target may take; it is left behind then, and its thread ends with its sockets' own limits."""
@@ -43,6 +44,11 @@ class Delivery:
     def is_good(self) -> bool:
         """Whether the target took the message."""
         return not self.reason
+
+
+def of(settings: Settings) -> list[Target]:
+    """Where the alerts of this deployment go."""
+    return read(settings.alert_targets.get_secret_value())
 
 
 def read(addresses: str) -> list[Target]:

@@ -49,15 +49,14 @@ def watch_workers(runtime: Runtime) -> int:
 def _tell(runtime: Runtime) -> int:
     """Claim what is due, send it as one message, note it when at least one target took it. No transaction is open meanwhile."""
     settings = runtime.settings
-    ways = settings.alert_targets.get_secret_value()
-    if not ways:
+    if not settings.alert_targets.get_secret_value():
         return 0
     with runtime.database.transaction() as session:
         remind = timedelta(hours=settings.alert_remind_hours)
         claimed = book.claim(session, runtime.database.now(session), remind)
     if not claimed:
         return 0
-    sent = targets.send(targets.read(ways), title_of(claimed, settings), body_of(claimed, settings))
+    sent = targets.send(targets.of(settings), title_of(claimed, settings), body_of(claimed, settings))
     if not any(delivery.is_good for delivery in sent):
         return 0
     with runtime.database.transaction() as session:

@@ -159,7 +159,7 @@ def photo_reader(runtime: Runtime) -> Finding:
 
 def alert_targets(runtime: Runtime) -> Finding:
     """Alerts have somewhere to go, and every address can be read. Sends nothing: the console's page 报警 has a button for that."""
-    ways = targets.read(runtime.settings.alert_targets.get_secret_value())
+    ways = targets.of(runtime.settings)
     if not ways:
         return note(
             "没有设置报警去向：付款停了、余额低了，没有人会收到消息", "alerts go nowhere: nobody is told when sending stops or the balance is low",

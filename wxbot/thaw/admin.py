@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import lineage
 from wxbot.lineage import Lineage
-from wxbot.orders.found import FoundOrder
+from wxbot.orders.found import FOUND_STATUSES, FoundOrder
 from wxbot.staff import roster
 from wxbot.staff.console import actor, guard, me, now, number, role_required, runtime, said, tell, tell_refusal, text
 from wxbot.text import Refusal
@@ -18,7 +18,6 @@ from wxbot.thaw import judge, listing, opening
 
 blueprint = guard(Blueprint("thaw", __name__))
 
-STATUSES = ("open", "proposed", "adopted", "apart")
 RELEASED_AT_MOST = 500
 
 
@@ -35,14 +34,14 @@ def frozen_line() -> Lineage | None:
 def index() -> str:
     """How far the thaw is, and what a cashier may do."""
     status = request.args.get("status", "open")
-    status = status if status in STATUSES else "open"
+    status = status if status in FOUND_STATUSES else "open"
     with runtime().database.reading() as session:
         standing = listing.standing(session, now())
         rows = listing.found_page(session, status, number("after") or 0)
         shown = rows[: listing.PAGE_ROWS]
         proposals = judge.proposals_for(session, me().id)
         view = {
-            "standing": standing, "status": status, "statuses": STATUSES, "rows": shown, "has_more": len(rows) > len(shown),
+            "standing": standing, "status": status, "statuses": FOUND_STATUSES, "rows": shown, "has_more": len(rows) > len(shown),
             "candidates": {each.id: judge.candidates(session, each)[:5] for each in shown if status == "open"},
             "campaigns": {each.id: judge.campaigns_of(session, each)[:5] for each in shown if status == "open"},
             "clear": len(judge.clear_pairs(session)) if standing.unjudged else 0, "proposals": len(proposals),
