@@ -75,6 +75,8 @@ def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
         monkeypatch.setattr(lost, "UNKNOWN_IN_A_ROW", 40)
         monkeypatch.setattr(newest, "NEXT_SERIALS", 10)
     monkeypatch.setattr(lineage, "PATIENCE_S", 0.0)
+    # tests send and ask 40 times as fast as a deployment, which a quick machine would be refused for
+    simulator.control("PUT", "bank/limits", {"transfer_per_second": 1000, "transfer_query_per_second": 1000})
     lineage.look_at_start(runtime)
     people = simulator.control("POST", "people", {"count": queued + listed})["people"]
     waiting, on_list = people[:queued], people[queued:]
@@ -89,12 +91,6 @@ def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
     pay_some(runtime, paid)  # the morning after: some are paid, the list is approved and paid
     approve_list(runtime, list_id, 2)
     run_until_quiet(runtime)
-    for _ in range(30):  # WeChat takes so many a minute
-        if len(sent_numbers(simulator)) >= paid + listed:
-            break
-        simulator.advance(60)
-        runtime.clock.refresh()
-        run_until_quiet(runtime)
     sent = len(sent_numbers(simulator))
     assert sent == paid + listed
     take_everything(simulator, [*waiting[: paid // 2], *on_list[: listed // 2]])
@@ -123,10 +119,6 @@ def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
         for _ in range(3):
             pass_time(restored, simulator, 15 * 60)
         take_everything(simulator, people)
-        for _ in range(30):  # WeChat answers so many questions a minute
-            pass_time(restored, simulator, 15 * 60)
-            if set(statuses(restored)) == {("paid", None)}:
-                break
         assert wallets(simulator, people) == amounts
         assert set(statuses(restored)) == {("paid", None)}
         until_bill(restored, simulator)
