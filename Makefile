@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := @$(PYTHON) scripts/install.py
-# Tests: how many processes, and any further arguments for pytest (make test ARGS="-k ledger").
+# Tests: how many processes (auto: one more than processors), and any further arguments for pytest (make test ARGS="-k ledger").
 WORKERS ?= auto
 ARGS ?=
 # make test BROWSER=0 leaves out the tests that drive Chromium.
@@ -27,7 +27,7 @@ demo: python ## start everything on this machine (FRESH=1 starts over, ONCE=1 pl
 
 test: python ## install what the tests need and run them all (ARGS="-k word" for some, BROWSER=0 without Chromium)
 	$(INSTALL) test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 -m "not proof$(if $(filter 0,$(BROWSER)), and not browser)" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal -m "not proof$(if $(filter 0,$(BROWSER)), and not browser)" $(ARGS)
 
 check: python ## format, lint, types and the import contract; changes nothing
 	$(INSTALL) check
@@ -55,7 +55,7 @@ bench: python ## measure against bare baselines in the same run
 
 proof: python ## run what make test leaves out: every fault and crash, kill -9, a storm, all pages on PostgreSQL
 	$(INSTALL) test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 -m proof $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal -m proof $(ARGS)
 
 storm: python ## let it storm over two boxes and judge from outside (SEED=7 MINUTES=10)
 	$(INSTALL) test

@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select, update
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign, Lottery, Packet, PacketCount
 from wxbot.draws import admit, shakes
-from wxbot.draws.booking import BOUND_KEPT_S, drawn_key
+from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
 from wxbot.draws.models import Draw
 from wxbot.runtime import Runtime
 from wxbot.wechat.limits import SHAKE_TICKET_LIFE_S

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from tests.servers import SimulatedWeChat
 from wxbot import budget, ledger
 from wxbot.ledger import Posting
-from wxbot.orders.channels import Wish
+from wxbot.orders.channels import PaymentRequest
 from wxbot.orders.models import Order
 from wxbot.orders.plan import plan_orders
 from wxbot.orders.send import send_due
@@ -60,7 +60,7 @@ def set_delay(wechat: SimulatedWeChat, seconds: float) -> None:
 
 
 def plan(runtime: Runtime, campaign_id: int, wanted: int) -> None:
-    """Orders with numbers, frozen parameters and reserved money, as the ladder leaves them for the sender."""
+    """Orders with numbers, frozen parameters and reserved money, as the launch leaves them for the sender."""
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         budget.open_budget(session, campaign_id, wanted * 100)
@@ -68,8 +68,8 @@ def plan(runtime: Runtime, campaign_id: int, wanted: int) -> None:
             session, [Posting("approved", f"c{campaign_id}", "merchant", "reserved", wanted * 100, campaign_id)], now
         )
         first = campaign_id * 1_000_000
-        wishes = [Wish("packet", first + n, campaign_id, 100, TEXTS) for n in range(wanted)]
-        plan_orders(session, runtime.settings, "hbpreorder", wishes, now)
+        payment_requests = [PaymentRequest("packet", first + n, campaign_id, 100, TEXTS) for n in range(wanted)]
+        plan_orders(session, runtime.settings, "hbpreorder", payment_requests, now)
 
 
 @dataclass(frozen=True)

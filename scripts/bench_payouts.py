@@ -17,8 +17,8 @@ from tests.servers import SimulatedWeChat
 from wxbot import budget, invariants, ledger
 from wxbot.ledger import Posting
 from wxbot.orders.models import Order
+from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.models import Programme
-from wxbot.payouts.request import Claim, request
 from wxbot.runtime import Runtime
 
 PER_SECOND = 25
@@ -45,7 +45,7 @@ def owe(runtime: Runtime, openids: Sequence[str], wanted: int, first: int) -> in
     """A programme that owes `wanted` payouts of one yuan, all approved and due."""
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
-        programme_id = budget.found(session, "programme", f"bench {first}")
+        programme_id = budget.create(session, "programme", f"bench {first}")
         session.add(
             Programme(
                 id=programme_id,
@@ -69,7 +69,7 @@ def owe(runtime: Runtime, openids: Sequence[str], wanted: int, first: int) -> in
         with runtime.database.transaction() as session:
             for n in range(start, min(start + 500, wanted)):
                 openid = openids[n // PER_PERSON]
-                claim = Claim("manual", first + n, programme_id, openid, 100, created_by=1)
+                claim = PayoutRequest("manual", first + n, programme_id, openid, 100, created_by=1)
                 request(session, runtime.settings, claim, now)
     return programme_id
 

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import Clock
 from wxbot.db import Database
-from wxbot.staff import roster
+from wxbot.staff import accounts
 
 SMALL_ROWS = 1_000
 PASSWORD = "correct-horse-7"
@@ -112,7 +112,7 @@ def open_console(ground: Ground, rows: int) -> Console:
     """A console over a database of its own with that many rows."""
     settings = ground.settings()
     with closing(Database(settings.database_url)) as database:
-        roster.hire(database, "cashier", "财务", "cashier", PASSWORD, Clock().now())
+        accounts.hire(database, "cashier", "财务", "cashier", PASSWORD, Clock().now())
         campaign_id = fill(database, rows)
     closed = {f"{name}_base": "http://127.0.0.1:1" for name in ("api", "open", "mp", "res", "zb")}
     settings = settings.model_copy(update={"profile": "simulator", "public_url": f"http://{HOST}", **closed})

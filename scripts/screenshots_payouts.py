@@ -9,11 +9,11 @@ from typing import Any
 from camera import PHONE, SCALE, keep, side_by_side, sign_in, window
 from sqlalchemy import func, select
 
-from wxbot.demo import office, seed
+from wxbot.demo import seed, setup
 from wxbot.demo.actors import StoryProblem, World
-from wxbot.demo.clerks import OnDesk
-from wxbot.demo.office import BOXES, FIXED, Office
-from wxbot.demo.promoters import Promoter
+from wxbot.demo.people_clients import Promoter
+from wxbot.demo.setup import BOXES, FIXED, Office
+from wxbot.demo.staff_clients import OnDesk
 from wxbot.demo.stage import Stage
 from wxbot.vouchers.models import Voucher
 
@@ -37,13 +37,13 @@ class Enough(Exception):
 
 def pay_people(stage: Stage, world: World) -> list[Promoter]:
     """A morning at the office: people bind and hand in, some vouchers are decided, most of the money is taken."""
-    opened, people = office.move_in(stage.public_url, world)
+    opened, people = setup.move_in(stage.public_url, world)
     world.call("POST", "bank/topup", {"amount_fen": 500_000})
-    office.a_first_morning(opened, people)
-    wait_for_vouchers(stage, office.REGULARS + 1)
+    setup.a_first_morning(opened, people)
+    wait_for_vouchers(stage, setup.REGULARS + 1)
     decide_some(stage, opened, people)
     for n, kind, value in ((2, FIXED, ""), (STORY, BOXES, "6"), (REFUSED, BOXES, "4")):
-        people[n].upload_on_page("second", kind, value, [office.receipt(970 + n)])
+        people[n].upload_on_page("second", kind, value, [setup.receipt(970 + n)])
     by_hand = (
         (2, "200.00", "季度冠军奖金，店长确认"), (STORY, "66.00", "国庆值班"), (WAITS, "28.80", "新品推荐"), (WAITS, "8.80", "国庆值班"),
     )  # fmt: skip
@@ -51,7 +51,7 @@ def pay_people(stage: Stage, world: World) -> list[Promoter]:
         opened.cashier.pay_by_hand(opened.packets_id, people[n].openid, amount, reason)
     upload_list(opened, people)
     time.sleep(WORKER_S)
-    for n, person in enumerate(people[: office.REGULARS]):
+    for n, person in enumerate(people[: setup.REGULARS]):
         open_packets(world, person) if n == WAITS else person.take_money()
     time.sleep(WORKER_S)
     world.call("POST", "clock", {"advance_s": 1300})
@@ -156,7 +156,7 @@ def _bind_and_hand_in(browser: Any, stage: Stage, person: Promoter) -> list[byte
     inside.locator(f"label:has-text('{BOXES}')").first.click()
     inside.locator("input[type=file]").first.set_input_files(
         [
-            {"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": office.receipt(n)}
+            {"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": setup.receipt(n)}
             for n in (981, 982)
         ]
     )  # fmt: skip

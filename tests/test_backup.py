@@ -27,7 +27,7 @@ from wxbot.ledger import Posting, post
 from wxbot.migrations import knows
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.vouchers.storage import Folder, Rows, folder_of
+from wxbot.vouchers.storage import DatabaseStorage, FolderStorage, folder_of
 
 NOW = datetime(2026, 3, 16, 4, 0, tzinfo=UTC)
 KEY = "0123456789abcdef0123456789abcdef"
@@ -48,8 +48,8 @@ def shop(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.
                 text("INSERT INTO quotas (name, period, n, fen) VALUES (:name, '20260316', 1, 2)"), {"name": AWKWARD}
             )
             session.execute(text("UPDATE quotas SET n = 3"))
-        Folder(folder_of(settings)).put(KEY, b"\xff\xd8 folder")
-        Rows(runtime.database).put(KEY, b"\xff\xd8 rows \x00\n")
+        FolderStorage(folder_of(settings)).put(KEY, b"\xff\xd8 folder")
+        DatabaseStorage(runtime.database).put(KEY, b"\xff\xd8 rows \x00\n")
     return settings
 
 
@@ -97,9 +97,9 @@ def test_a_copy_is_whole_private_and_goes_back_to_a_bare_machine(
         before.pop("audit_events")
     )
     assert after == before and before["payouts"] and before["ledger_entries"]
-    assert Folder(Path(elsewhere.env["WXBOT_DATA_DIR"]) / "vouchers").get(KEY) == b"\xff\xd8 folder"
+    assert FolderStorage(Path(elsewhere.env["WXBOT_DATA_DIR"]) / "vouchers").get(KEY) == b"\xff\xd8 folder"
     with closing(Database(elsewhere.env["WXBOT_DATABASE_URL"])) as database:
-        assert Rows(database).get(KEY) == b"\xff\xd8 rows \x00\n"
+        assert DatabaseStorage(database).get(KEY) == b"\xff\xd8 rows \x00\n"
         with database.transaction() as session:  # numbers go on behind the copy's, triggers are there
             post(session, [Posting("bill", "2", "external", "merchant", 1)], NOW)
         with pytest.raises(Exception, match="append-only"), database.transaction() as session:

@@ -24,7 +24,7 @@ from wxbot.app import create_app
 from wxbot.clock import Clock
 from wxbot.doctor.wire import clock_agrees
 from wxbot.runtime import Runtime
-from wxbot.staff import roster
+from wxbot.staff import accounts
 
 PATIENCE_S = 200
 
@@ -93,7 +93,7 @@ def test_a_person_signed_in_at_one_box_is_signed_in_at_the_other(
 
 def test_the_console_takes_a_form_that_another_box_has_shown(boxes: tuple[Flask, Flask], runtime: Runtime) -> None:
     ahead, right = boxes
-    roster.hire(runtime.database, "chen.test", "陈", "cashier", PASSWORD, runtime.clock.now())
+    accounts.hire(runtime.database, "chen.test", "陈", "cashier", PASSWORD, runtime.clock.now())
     browser = Browser(ahead, "chen")
     token = browser.token()
     browser.client.application = right

@@ -17,8 +17,8 @@ from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES
 from wxbot.cli import cli
 from wxbot.doctor import CHECKS
 from wxbot.draws.models import STATUSES as DRAW_STATUSES
-from wxbot.orders.limits import OPERATOR_STOP
 from wxbot.orders.models import STATUSES as ORDER_STATUSES
+from wxbot.orders.throttle import OPERATOR_STOP
 from wxbot.payouts.models import HOLDS, LIST_STATUSES, PAYOUT_STATUSES
 from wxbot.people.models import BINDING_STATUSES, CODE_STATUSES, NOTICE_STATUSES, SMS_STATUSES
 from wxbot.settings import SECRET_FILE_FIELDS, Settings
@@ -198,7 +198,7 @@ def tree() -> dict[str, Path]:
 
 
 def is_there(word: str) -> bool:
-    """Whether what a page calls by this name exists: a path, `orders/judge.py`, `orders/plan.plan_orders`, `pool.py`."""
+    """Whether what a page calls by this name exists: a path, `orders/decide.py`, `orders/plan.plan_orders`, `pool.py`."""
     if "*" in word or "<" in word:
         return any(ROOT.glob(word)) or "<" in word
     path = word.rstrip("/")
@@ -233,7 +233,7 @@ def test_every_path_and_module_that_a_page_names_exists(page: Path) -> None:
 def test_the_layout_in_the_readmes_is_read() -> None:
     for page in ("README.md", "README.zh-CN.md"):
         assert {"app.py", "callback/", "orders/", "templates/", "wxbot/static/"} <= names_of_the_tree(ROOT / page)
-    assert not is_there("callback.py") and not is_there("orders/judge.gone")
+    assert not is_there("callback.py") and not is_there("orders/decide.gone")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -31,7 +31,7 @@ from wxbot.orders.models import MerchantLine
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.staff import roster
+from wxbot.staff import accounts
 
 CODE = "0123456789abcDEF"
 
@@ -89,7 +89,7 @@ def change(settings: Settings, **values: Any) -> Settings:
 def test_a_healthy_deployment_has_nothing_to_mend(settings: Settings, website: None) -> None:
     with closing(Runtime(settings)) as runtime:
         for role in ("marketer", "cashier", "admin"):
-            roster.hire(runtime.database, role, role, role, "correct-horse-battery-9", runtime.clock.now())
+            accounts.hire(runtime.database, role, role, role, "correct-horse-battery-9", runtime.clock.now())
     findings = found(settings, with_worker=True)
     # The tests lay the schema without migrations; everything else is as in a real deployment.
     bad = {name: finding for name, finding in findings.items() if finding.is_bad and name != "schema"}

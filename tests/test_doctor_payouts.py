@@ -20,11 +20,11 @@ from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.test_doctor import change, settings, website
 from wxbot.clock import Clock
 from wxbot.doctor import CHECKS, Finding
-from wxbot.orders import limits
+from wxbot.orders import throttle
 from wxbot.people.models import RosterEntry
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.vouchers import reencode
 
 __all__ = ["settings", "website"]
@@ -181,7 +181,9 @@ def test_the_address_told_to_wechat_pay_is_looked_at(settings: Settings, address
 
 def test_transfers_that_stand_still_are_told_apart_from_packets(settings: Settings) -> None:
     with closing(Runtime(settings)) as runtime, runtime.database.transaction() as session:
-        limits.stop_line(session, limits.line_key(settings.mch_id, "transfer_bills"), "NOT_ENOUGH", runtime.clock.now())
+        throttle.stop_line(
+            session, throttle.line_key(settings.mch_id, "transfer_bills"), "NOT_ENOUGH", runtime.clock.now()
+        )
     finding = look(settings, "merchant_line")
     assert finding.is_bad
     assert "商家转账" in finding.zh and "NOT_ENOUGH" in finding.zh
@@ -251,10 +253,10 @@ def test_four_eyes_want_two_cashiers(settings: Settings) -> None:
         now = Clock().now()
         assert CHECKS["staff"](runtime).verdict == "note"
         for login in ("marketer", "cashier", "admin"):
-            roster.hire(runtime.database, login, login, login, "correct-horse-battery-9", now)
+            accounts.hire(runtime.database, login, login, login, "correct-horse-battery-9", now)
         assert "reviewer" in CHECKS["staff"](runtime).mend
-        roster.hire(runtime.database, "reviewer", "reviewer", "reviewer", "correct-horse-battery-9", now)
+        accounts.hire(runtime.database, "reviewer", "reviewer", "reviewer", "correct-horse-battery-9", now)
         alone = CHECKS["staff"](runtime)
         assert (alone.verdict, alone.mend) == ("note", "wxbot staff add LOGIN --role cashier")
-        roster.hire(runtime.database, "second", "second", "cashier", "correct-horse-battery-9", now)
+        accounts.hire(runtime.database, "second", "second", "cashier", "correct-horse-battery-9", now)
         assert CHECKS["staff"](runtime).verdict == "good"

@@ -15,11 +15,11 @@ from tests.payouts.stories import fund, owe, payout_of
 from tests.servers import SimulatedWeChat
 from wxbot import invariants
 from wxbot.budget import Budget
-from wxbot.campaigns import absorb, load, pool
+from wxbot.campaigns import load, pool, settle
 from wxbot.campaigns.models import Campaign, Lottery
 from wxbot.db import Database
 from wxbot.orders import send
-from wxbot.orders.channels import Wish
+from wxbot.orders.channels import PaymentRequest
 from wxbot.orders.plan import plan_orders
 from wxbot.payouts.models import Programme
 from wxbot.runtime import Runtime
@@ -70,7 +70,7 @@ def test_T15_what_runs_every_second_walks_an_index(runtime: Runtime, simulator: 
         campaign, lottery = session.get_one(Campaign, campaign_id), session.query(Lottery).one()
         send._due(session, now, 16)
         send.recover_sending(session, now)
-        absorb.absorb(session, campaign, now)
+        settle.settle(session, campaign, now)
         pool.live_stock(session, campaign_id, now)
         pool.has_stock(session, campaign_id, now)
         load._open_bucket(session, lottery, now)
@@ -116,10 +116,10 @@ def test_F72_a_hand_edit_of_what_is_owed_is_found(
     with runtime.database.transaction() as session:
         if name == "I1_paid":  # a second order for the same reason, as only a hand edit can make it
             session.execute(text("DROP INDEX one_live_order"))
-            wish = Wish(
+            payment_request = PaymentRequest(
                 "payout", payout_id, programme_id, 100, payout_of(runtime, payout_id).texts, 2, cast.ming.openid
             )
-            plan_orders(session, runtime.settings, "sendredpack", [wish], runtime.clock.now())
+            plan_orders(session, runtime.settings, "sendredpack", [payment_request], runtime.clock.now())
         if name == "F01":
             lay_voucher(session, cast.ming.openid)
         session.execute(text(HAND_EDITS[name]))

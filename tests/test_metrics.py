@@ -16,7 +16,7 @@ from wxbot.app import create_app
 from wxbot.clock import SHANGHAI
 from wxbot.metrics.exposition import NAMES
 from wxbot.metrics.snapshot import take
-from wxbot.orders import limits
+from wxbot.orders import throttle
 from wxbot.orders.bill import READY_HOUR, FundLine, closing_fen, fetch_bills
 from wxbot.orders.models import BillDay, Order
 from wxbot.runtime import Runtime
@@ -68,7 +68,7 @@ def test_the_state_is_told_from_rows(runtime: Runtime) -> None:
     assert sum(value for name, value in seen.items() if name.startswith("wxbot_ledger_fen")) == 0
     assert not [name for name in seen if name.startswith(("wxbot_line_stopped", "wxbot_invariant_broken"))]
     with runtime.database.transaction() as session:
-        limits.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.database.now(session))
+        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.database.now(session))
         session.get_one(Order, 1).amount_fen += 1
     run_task(runtime, "invariants.audit")
     seen = values(runtime)
@@ -79,7 +79,7 @@ def test_the_state_is_told_from_rows(runtime: Runtime) -> None:
 
 def test_the_oldest_due_row_has_an_age(runtime: Runtime) -> None:
     launched(runtime)
-    run_task(runtime, "campaigns.climb")
+    run_task(runtime, "campaigns.advance")
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         order = session.scalars(select(Order).where(Order.status == "planned")).first()

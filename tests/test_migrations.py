@@ -86,7 +86,7 @@ def test_F29_F71_a_database_with_money_is_upgraded_and_keeps_it(empty: Database)
         with pytest.raises(DatabaseError, match="append-only"):
             connection.execute(text("UPDATE ledger_entries SET amount_fen = 1"))
     with empty.transaction() as session:
-        assert budget.found(session, "programme", "x") == 5  # ids go on behind those of the campaigns
+        assert budget.create(session, "programme", "x") == 5  # ids go on behind those of the campaigns
 
 
 def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:

@@ -74,17 +74,17 @@ def test_a_slow_task_takes_one_thread_of_its_process(runtime: Runtime, monkeypat
         assert may_end.wait(30)
         return 7
 
-    for task in ("orders.reconcile", "campaigns.climb"):
+    for task in ("orders.reconcile", "campaigns.advance"):
         monkeypatch.setitem(TASKS, task, slow)
     celery = make_celery(runtime)
     with ThreadPoolExecutor(3) as threads:
         first = threads.submit(celery.tasks["orders.reconcile"])
         assert begun.acquire(timeout=30)
         assert celery.tasks["orders.reconcile"]() == 0
-        climbs = [threads.submit(celery.tasks["campaigns.climb"]) for _ in range(2)]  # one campaign each
+        runs = [threads.submit(celery.tasks["campaigns.advance"]) for _ in range(2)]  # one campaign each
         assert begun.acquire(timeout=30)
         assert begun.acquire(timeout=30)
         may_end.set()
-        assert [first.result(), *(climb.result() for climb in climbs)] == [7, 7, 7]
+        assert [first.result(), *(run.result() for run in runs)] == [7, 7, 7]
     may_end.set()
     assert celery.tasks["orders.reconcile"]() == 7

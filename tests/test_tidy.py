@@ -311,6 +311,17 @@ def cut_sentences() -> Iterator[Finding]:
                     yield path, node.lineno, f"{node.name} holds a sentence in two languages"
 
 
+def classes_defined_twice() -> Iterator[Finding]:
+    """A class of the product whose name another module of it defines, too; simulator, demo and migrations have their own world."""
+    first: dict[str, Path] = {}
+    for path in sources():
+        if not is_under(path, "wxbot/") or is_under(path, "wxbot/simulator/", "wxbot/demo/", "wxbot/migrations/"):
+            continue
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and first.setdefault(node.name, path) != path:
+                yield path, node.lineno, f"{node.name} is defined in {place(first[node.name])}, too"
+
+
 RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
     (
         long_files,
@@ -350,6 +361,7 @@ RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
         "What a program has to say goes to the log (structlog) with fields. Only cli and demo talk to a terminal.",
     ),
     (cut_sentences, "A sentence in two languages is a Text, and what says no is a Refusal (wxbot/text.py)."),
+    (classes_defined_twice, "A reader who searches for a class finds one. Say in the name what sets this one apart."),
     (leftover_markers, "A marker in the code is a task nobody sees. Do it now, or file it and take the marker out."),
     (
         addresses_of_one_machine,

@@ -20,8 +20,8 @@ from wxbot.ledger import Posting
 from wxbot.orders import plan
 from wxbot.orders.bill import book_bill, parse_bill
 from wxbot.orders.models import BillDay, BillLine
-from wxbot.payouts.follow import follow_due
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
+from wxbot.payouts.settle import settle_due
 from wxbot.runtime import Runtime
 
 
@@ -96,7 +96,7 @@ def test_F21_a_payout_is_followed_by_one_worker_while_another_places_its_next_or
         assert plan.call_off(session, [first.id], runtime.database.now(session)) == 1
 
     def follow_and_order() -> None:
-        follow_due(second_box)
+        settle_due(second_box)
         order_due(second_box)
 
     with ThreadPoolExecutor(1) as box:
@@ -108,7 +108,7 @@ def test_F21_a_payout_is_followed_by_one_worker_while_another_places_its_next_or
                 wait(begun, timeout=4)  # until it is done, or waits for a lock of ours
 
         event.listen(runtime.database.engine, "before_cursor_execute", be_slow)
-        follow_due(runtime)
+        settle_due(runtime)
         begun[0].result()
     order_due(runtime)
     orders = orders_of(runtime, payout_id)

@@ -31,7 +31,7 @@ class Budget(Base):
     )
 
 
-def found(session: Session, kind: str, name: str) -> int:
+def create(session: Session, kind: str, name: str) -> int:
     """A new budget that allows nothing yet; returns its id, which becomes that of the `campaign` or `programme`."""
     made = Budget(kind=kind, name=name, budget_fen=0, committed_fen=0, paid_fen=0)
     session.add(made)

@@ -94,7 +94,7 @@ class Witness:
 
 
 @dataclass(frozen=True)
-class Claimed:
+class WitnessClaim:
     """What one claim has become: written down as the witness before the first byte."""
 
     database_id: str
@@ -119,7 +119,7 @@ def found(session: Session) -> Lineage:
     return session.get_one(Lineage, ROW)
 
 
-def advance(session: Session) -> Claimed | None:
+def advance(session: Session) -> WitnessClaim | None:
     """One generation more, in the transaction that claims orders; None when the database is frozen: claim nothing then."""
     risen = (
         update(Lineage)
@@ -129,7 +129,7 @@ def advance(session: Session) -> Claimed | None:
         .execution_options(synchronize_session=False)
     )
     row = session.execute(risen).one_or_none()
-    return Claimed(row.database_id, row.generation) if row is not None else None
+    return WitnessClaim(row.database_id, row.generation) if row is not None else None
 
 
 def freeze(session: Session, why: Why, seen: Witness, now: datetime) -> bool:
@@ -179,7 +179,7 @@ def file_path(runtime: Runtime, database_id: str) -> Path:
 
 
 @dataclass(frozen=True)
-class Seen:
+class WitnessView:
     """What both places said: `redis` and `file` are None where there is no witness, or the place does not answer."""
 
     redis: Witness | None
@@ -197,16 +197,16 @@ class Seen:
         return self.file != self.highest or (self.does_redis_answer and self.redis != self.highest)
 
 
-def look(runtime: Runtime, database_id: str) -> Seen:
+def look(runtime: Runtime, database_id: str) -> WitnessView:
     """Read the witnesses of Redis and of this box. Read them before the database: what it says afterwards can then not be
     older than what it said when a witness was written."""
     kept = _from_file(file_path(runtime, database_id))
     try:
         generation, serial = runtime.redis.hmget(redis_key(database_id), ["generation", "serial"])
     except RedisError:
-        return Seen(None, kept, does_redis_answer=False)
+        return WitnessView(None, kept, does_redis_answer=False)
     told = Witness(int(generation), int(serial or 0)) if generation is not None else None
-    return Seen(told, kept, does_redis_answer=True)
+    return WitnessView(told, kept, does_redis_answer=True)
 
 
 def _from_file(path: Path) -> Witness | None:
@@ -390,7 +390,7 @@ def freeze_now(runtime: Runtime, why: Why, witness: Witness) -> None:
         freeze(session, why, witness, runtime.database.now(session))
 
 
-def _is_witnessed(runtime: Runtime, line: Lineage, seen: Seen) -> bool:
+def _is_witnessed(runtime: Runtime, line: Lineage, seen: WitnessView) -> bool:
     """Repeat what is known where it is missing; a new database gets its first witness, then its first generation."""
     highest = seen.highest or Witness()
     if (seen.highest is None or seen.lacks_some) and record(runtime, line.database_id, highest) is None:
@@ -402,7 +402,7 @@ def _is_witnessed(runtime: Runtime, line: Lineage, seen: Seen) -> bool:
     return True
 
 
-def is_witnessed_claim(runtime: Runtime, claimed: Claimed) -> bool:
+def is_witnessed_claim(runtime: Runtime, claimed: WitnessClaim) -> bool:
     """Write the witness of what was just claimed. False: nothing of the claim may be sent, because no witness could be
     written, or because the database turned out to be older than its witness (then it is frozen now)."""
     witness = record(runtime, claimed.database_id, Witness(claimed.generation, claimed.serial))

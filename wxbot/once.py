@@ -80,7 +80,7 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 log = logs.get_logger(__name__)
 
 
-class Claim(Enum):
+class Claimed(Enum):
     """What `claim` found: the message is ours to run, or another process is still at it."""
 
     OURS = "ours"
@@ -95,7 +95,7 @@ class Talk(Enum):
     BUSY = "busy"
 
 
-class Line(threading.local):
+class RedisConnection(threading.local):
     """One connection to Redis per thread, used without redis-py's client: that costs twice as much as the call itself."""
 
     def __init__(self, redis_url: str) -> None:
@@ -142,7 +142,7 @@ class OnceOnly:
     """Remembers answers by message. Every method does without Redis when it must."""
 
     def __init__(self, redis_url: str) -> None:
-        self._line = Line(redis_url)
+        self._line = RedisConnection(redis_url)
         self._resting_until = 0.0
 
     def first_answer(self, message: Message, sealed: bytes) -> bytes:
@@ -173,7 +173,7 @@ class OnceOnly:
         """Everybody who is in a dialogue, as SQL knows it: from now on, who is not in the set is in none."""
         self._try("EVAL", _NOTE_ALL, 1, TALKING_KEY, TALKING_KEEP_S, WHOLE, *openids)
 
-    def claim(self, message: Message, deadline: float) -> bytes | Claim:
+    def claim(self, message: Message, deadline: float) -> bytes | Claimed:
         """Before rows are written: the answer of an earlier delivery, or OURS, or BUSY when another one does not end.
 
         Waits for the other one until `deadline` (time.monotonic). BadMessage for a nonce with two bodies.
@@ -183,11 +183,11 @@ class OnceOnly:
             if state == _FORGED_NONCE:
                 raise BadMessage("nonce used for another body")
             if state == 0:
-                return Claim.OURS
+                return Claimed.OURS
             if known != PENDING:
                 return bytes(known)
             if time.monotonic() + LOOK_AGAIN_S > deadline:
-                return Claim.BUSY
+                return Claimed.BUSY
             time.sleep(LOOK_AGAIN_S)
 
     def keep(self, message: Message, sealed: bytes) -> None:

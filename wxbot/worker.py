@@ -28,13 +28,13 @@ from wxbot.orders.newest import prove_due
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
 from wxbot.payouts import erasure as list_erasure
-from wxbot.payouts.follow import follow_due
 from wxbot.payouts.list_rows import request_rows
-from wxbot.payouts.order import held_back, order_due
+from wxbot.payouts.place_orders import held_back, order_due
+from wxbot.payouts.settle import settle_due
 from wxbot.people.erasure import erase_due
 from wxbot.people.notices import tell_due
 from wxbot.people.outbox import send_due as send_sms
-from wxbot.replies.dialogues.ends import sweep
+from wxbot.replies.dialogues.expiry import sweep
 from wxbot.runtime import Runtime
 from wxbot.schedule import Schedule
 from wxbot.settings import Settings
@@ -46,7 +46,7 @@ log = get_logger(__name__)
 RECONCILE_BATCH = 200
 
 
-def climb(runtime: Runtime) -> int:
+def advance_campaigns(runtime: Runtime) -> int:
     """Advance every campaign that needs it; one that raises does not keep the others waiting (F89)."""
     done = 0
     if not lineage.may_send(runtime):
@@ -55,7 +55,7 @@ def climb(runtime: Runtime) -> int:
         try:
             done += advance(runtime, campaign_id)
         except Exception:
-            log.exception("climb_failed", task="campaigns.climb", campaign_id=campaign_id)
+            log.exception("advance_failed", task="campaigns.advance", campaign_id=campaign_id)
     return done
 
 
@@ -121,7 +121,7 @@ def lapse_draws(runtime: Runtime) -> int:
 
 
 TASKS: dict[str, Callable[[Runtime], int]] = {
-    "campaigns.climb": climb,
+    "campaigns.advance": advance_campaigns,
     "orders.prove": prove_due,
     "orders.thaw": ask_due,
     "orders.send": send,
@@ -130,7 +130,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "orders.bill": fetch_bills,
     "payouts.rows": request_rows,
     "payouts.order": order_due,
-    "payouts.follow": follow_due,
+    "payouts.settle": settle_due,
     "draws.match": match_binds,
     "draws.lapse": lapse_draws,
     "people.sms": send_sms,
@@ -151,7 +151,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
 """Task name → function. Whoever reads this table knows everything the clock can ask for."""
 
 INTERVALS: dict[str, float] = {
-    "campaigns.climb": 1.0,
+    "campaigns.advance": 1.0,
     "orders.prove": 1.0,
     "orders.thaw": 5.0,
     "orders.send": 1.0,
@@ -160,7 +160,7 @@ INTERVALS: dict[str, float] = {
     "orders.bill": 600.0,
     "payouts.rows": 1.0,
     "payouts.order": 1.0,
-    "payouts.follow": 1.0,
+    "payouts.settle": 1.0,
     "replies.sweep": 10.0,
     "vouchers.fetch": 1.0,
     "vouchers.lapse": 60.0,
@@ -189,7 +189,7 @@ def run_task(runtime: Runtime, name: str) -> int:
 def run_until_quiet(runtime: Runtime, rounds: int = 200) -> int:
     """Run the tasks that move money and campaigns, in order, until none of them finds work; returns the rounds used."""
     names = (
-        "campaigns.climb", "payouts.rows", "payouts.order", "orders.recover", "orders.send", "orders.reconcile", "payouts.follow",
+        "campaigns.advance", "payouts.rows", "payouts.order", "orders.recover", "orders.send", "orders.reconcile", "payouts.settle",
         "draws.match",
     )  # fmt: skip
     for used in range(rounds):
@@ -198,8 +198,8 @@ def run_until_quiet(runtime: Runtime, rounds: int = 200) -> int:
     return rounds
 
 
-BESIDE_ITSELF = frozenset({"campaigns.climb"})
-"""Tasks of which one process runs several at once: while one campaign's ladder is long, the others are climbed."""
+BESIDE_ITSELF = frozenset({"campaigns.advance"})
+"""Tasks of which one process runs several at once: while one campaign takes long, the others go on."""
 
 
 def make_celery(runtime: Runtime, schedule: Schedule | None = None, heartbeat: Heartbeat | None = None) -> Celery:

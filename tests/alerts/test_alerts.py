@@ -20,7 +20,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.heartbeat import Heartbeat
 from wxbot.metrics.balance import Reckoned
 from wxbot.metrics.snapshot import Snapshot, Stop
-from wxbot.orders import limits
+from wxbot.orders import throttle
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -44,7 +44,7 @@ def told(runtime: Runtime, hook: Receiver) -> Runtime:
 
 def stop(runtime: Runtime, code: str) -> None:
     with runtime.database.transaction() as session:
-        limits.stop_line(session, runtime.settings.mch_id, code, runtime.database.now(session))
+        throttle.stop_line(session, runtime.settings.mch_id, code, runtime.database.now(session))
 
 
 def pass_time(runtime: Runtime, simulator: SimulatedWeChat, seconds: float) -> None:
@@ -60,7 +60,7 @@ def test_a_stopped_line_is_told_once_and_its_end_too(told: Runtime, hook: Receiv
     assert "NOTENOUGH" in hook.texts[0]
     assert f"{told.settings.public_url}/admin/orders" in hook.texts[0]
     with told.database.transaction() as session:
-        limits.open_line(session, told.settings.mch_id)
+        throttle.open_line(session, told.settings.mch_id)
     pass_time(told, simulator, 300)
     assert run_task(told, "alerts.tell") == 1
     assert hook.texts[1].startswith("已恢复：")
@@ -81,7 +81,7 @@ def test_several_things_are_one_message_and_nobody_is_named(told: Runtime, hook:
     """An order that needs a person, a broken rule, a stopped line, a campaign with nothing to draw."""
     launched(told)
     run_until_quiet(told)
-    stop(told, limits.OPERATOR_STOP)
+    stop(told, throttle.OPERATOR_STOP)
     with told.database.transaction() as session:
         order = session.scalars(select(Order).where(Order.status == "accepted").limit(1)).one()
         order.status, order.openid, number = "manual", "oCANARYopenid0000000000000001", order.mch_billno

@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from tests.payouts.desk import Desk, desk_on, openid
 from tests.staff.consoles import PASSWORD
 from wxbot.orders.models import Order
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 
 pytestmark = pytest.mark.browser
 

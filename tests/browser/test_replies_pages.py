@@ -12,7 +12,7 @@ from tests.staff.consoles import PASSWORD
 from wxbot.app import create_app
 from wxbot.replies import rules
 from wxbot.runtime import Runtime
-from wxbot.staff import roster
+from wxbot.staff import accounts
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ def served(
     with LoopbackServer() as server:
         settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=server.url)
         runtime = Runtime(settings)
-        roster.hire(runtime.database, "li.test", "李运营", "marketer", PASSWORD, runtime.clock.now())
+        accounts.hire(runtime.database, "li.test", "李运营", "marketer", PASSWORD, runtime.clock.now())
         app = create_app(runtime)
         server.serve(app.wsgi_app)
         yield f"{server.url}/admin", runtime

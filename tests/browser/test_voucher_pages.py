@@ -16,7 +16,7 @@ from tests.vouchers.stage import HONG, MING, STAFF, Stage, encoded, lay_stage, p
 from wxbot import oauth
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.vouchers import submit
 from wxbot.vouchers.models import Voucher
 
@@ -32,7 +32,7 @@ def site(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
         runtime.clock = StillClock(NOON)
         stage = lay_stage(runtime)
         name, role = STAFF["sun"]
-        roster.hire(runtime.database, "sun.test", name, role, PASSWORD, NOON)
+        accounts.hire(runtime.database, "sun.test", name, role, PASSWORD, NOON)
         server = make_server("127.0.0.1", port, stage.app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

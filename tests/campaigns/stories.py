@@ -60,7 +60,7 @@ def approved(runtime: Runtime, **changes: Any) -> int:
 
 
 def launched(runtime: Runtime, **changes: Any) -> int:
-    """A campaign that was launched a moment ago; nothing of the ladder has run yet."""
+    """A campaign that was launched a moment ago; no step of it has run yet."""
     campaign_id = approved(runtime, **changes)
     launch.launch(runtime.database, campaign_id, MARKETER, runtime.clock.now())
     return campaign_id

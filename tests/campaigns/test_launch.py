@@ -1,4 +1,4 @@
-"""The launch ladder against the simulator: what stands in our books stands at WeChat."""
+"""The launch against the simulator: what stands in our books stands at WeChat."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_launch_orders_loads_and_switches_on(runtime: Runtime, simulator: Simula
 
 
 def test_a_second_worker_finds_nothing_to_do(runtime: Runtime, simulator: SimulatedWeChat) -> None:
-    """The ladder is level-triggered: run again it orders nothing again (F76)."""
+    """The launch is level-triggered: run again it orders nothing again (F76)."""
     launched(runtime)
     work(runtime)
     before = simulator.control("GET", "bank/orders?limit=1000")["orders"]

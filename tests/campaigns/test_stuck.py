@@ -15,7 +15,7 @@ from tests.campaigns.test_launch import assert_sound
 from tests.campaigns.test_lifecycle import DAY, counted, pass_time
 from tests.draws.stage import set_stage
 from tests.servers import SimulatedWeChat
-from wxbot.campaigns import absorb, launch, lease, switch
+from wxbot.campaigns import launch, lease, settle, switch
 from wxbot.campaigns.lotteries import card_icon
 from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
 from wxbot.db import Database
@@ -74,8 +74,8 @@ def test_I2_whatever_an_order_becomes_its_packet_follows(
         session.execute(update(Order).values(status=order_status, is_noticed=False))
         session.execute(update(Packet).values(status=packet_status))
         campaign = session.get_one(Campaign, stage.campaign_id)
-        assert absorb.absorb(session, campaign, now) == 1
-        assert absorb.absorb(session, campaign, now) == 0
+        assert settle.settle(session, campaign, now) == 1
+        assert settle.settle(session, campaign, now) == 0
     assert stage.packets()[0].status == after
 
 
@@ -109,7 +109,7 @@ def test_F14_an_order_that_changes_while_it_is_absorbed_is_looked_at_again(runti
     between(runtime.database, "UPDATE orders", accept)
     for _ in range(2):
         with runtime.database.transaction() as session:
-            absorb.absorb(session, session.get_one(Campaign, stage.campaign_id), now)
+            settle.settle(session, session.get_one(Campaign, stage.campaign_id), now)
     other.close()
     assert stage.packets()[0].status == "ticketed"
 
@@ -144,7 +144,7 @@ def expire_lease(runtime: Runtime) -> None:
 
 
 def test_F20_F44_two_workers_load_one_bucket_and_count_it_once(runtime: Runtime, simulator: SimulatedWeChat) -> None:
-    """A slow call outlives the lease; another worker climbs the same ladder meanwhile."""
+    """A slow call outlives the lease; another worker advances the same campaign meanwhile."""
     campaign_id = launched(runtime)
     slow = {"kind": "slow", "seconds": 3, "times": 1}
     simulator.control("PUT", "faults/shakearound/lottery/setprizebucket", slow)
@@ -165,15 +165,15 @@ def test_F20_F44_two_workers_load_one_bucket_and_count_it_once(runtime: Runtime,
 def test_F21_F23_a_worker_that_was_overtaken_plans_orders_and_loads_nothing(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
-    """It slept with an expired lease, or the campaign was closed under it: every writing rung finds out."""
+    """It slept with an expired lease, or the campaign was closed under it: every writing step finds out."""
     campaign_id = launched(runtime)
     sleeper = lease.take(runtime, campaign_id)
     assert sleeper is not None
     assert lease.take(runtime, campaign_id) is None
     switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
-    for rung in launch.RUNGS["launching"][1:6]:
+    for step in launch.STEPS["launching"][1:6]:
         with pytest.raises(lease.LeaseLost):
-            rung(runtime, sleeper)
+            step(runtime, sleeper)
     assert counted(runtime, campaign_id) == {}
     expire_lease(runtime)
     work(runtime)
@@ -192,11 +192,11 @@ def test_F89_one_campaign_that_raises_does_not_keep_the_others_waiting(
         now = runtime.clock.now()
         session.add(Lottery(campaign_id=spoilt, ordinal=1, lottery_key="not sealed", total=60, created_at=now))
     for _ in range(6):
-        run_task(runtime, "campaigns.climb")
+        run_task(runtime, "campaigns.advance")
         run_task(runtime, "orders.send")
     assert campaign_of(runtime, sound).status == "on"
     assert campaign_of(runtime, spoilt).status == "launching"
-    assert "climb_failed" in "".join(capfd.readouterr())
+    assert "advance_failed" in "".join(capfd.readouterr())
 
 
 def test_F49_I2_closing_comes_to_rest_when_wechat_refuses_the_switch(

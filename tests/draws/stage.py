@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign, Lottery, Packet
 from wxbot.campaigns.packets import move_packets, plan_packets
 from wxbot.draws import shakes
-from wxbot.draws.desk import desk_of
 from wxbot.draws.models import Bind, Draw
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.wechat.message_kinds import Envelope
@@ -50,7 +50,7 @@ class Stage:
             campaign = session.get_one(Campaign, self.campaign_id)
             for name, value in values.items():
                 setattr(campaign, name, value)
-        desk_of(self.runtime).boards.forget()
+        draw_state_of(self.runtime).snapshots.forget()
 
     def forget(self, *patterns: str) -> None:
         """Remove what Redis holds under these patterns."""

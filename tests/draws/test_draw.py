@@ -21,10 +21,10 @@ from wxbot import oauth
 from wxbot.campaigns.models import Packet
 from wxbot.campaigns.switch import pause
 from wxbot.draws import admit
-from wxbot.draws.booking import drawn_key
-from wxbot.draws.desk import desk_of
+from wxbot.draws.admission_writer import drawn_key
 from wxbot.draws.models import Draw, DrawCount, TryQuota
 from wxbot.draws.outcomes import SENTENCES, Outcome
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.people import blocklist
 from wxbot.runtime import Runtime
 
@@ -86,23 +86,23 @@ def test_S33_each_state_refuses_with_its_reason_and_no_sign(stage: Stage, ming: 
 
 
 def test_S33_limits_hold_to_the_second(stage: Stage, runtime: Runtime) -> None:
-    board = desk_of(runtime).boards.find(stage.slug)
-    assert board is not None
-    assert board.refusal(board.begin_unix - 1) is Outcome.NOT_YET
-    assert board.refusal(board.begin_unix) is None
-    assert board.refusal(board.end_unix - 1) is None
-    assert board.refusal(board.end_unix) is Outcome.OVER
+    snapshot = draw_state_of(runtime).snapshots.find(stage.slug)
+    assert snapshot is not None
+    assert snapshot.refusal(snapshot.begin_unix - 1) is Outcome.NOT_YET
+    assert snapshot.refusal(snapshot.begin_unix) is None
+    assert snapshot.refusal(snapshot.end_unix - 1) is None
+    assert snapshot.refusal(snapshot.end_unix) is Outcome.OVER
 
 
 def test_S33_daily_hours_are_shanghai_hours_and_may_cross_midnight(runtime: Runtime) -> None:
     stage = set_stage(runtime, daily_from=22 * 60, daily_until=2 * 60)
-    board = desk_of(runtime).boards.find(stage.slug)
-    assert board is not None
+    snapshot = draw_state_of(runtime).snapshots.find(stage.slug)
+    assert snapshot is not None
     midnight = 1_774_108_800  # 2026-03-22 00:00 in Shanghai
-    assert [board.is_open_hour(midnight + hour * 3600) for hour in (-3, -2, 0, 1, 2, 12)] == [
+    assert [snapshot.is_open_hour(midnight + hour * 3600) for hour in (-3, -2, 0, 1, 2, 12)] == [
         False, True, True, True, False, False,
     ]  # fmt: skip
-    assert board.is_open_hour(midnight + 2 * 3600 - 1)
+    assert snapshot.is_open_hour(midnight + 2 * 3600 - 1)
 
 
 def test_S33_without_loaded_packets_it_is_sold_out(runtime: Runtime, ming: Phone, cast: Cast) -> None:
@@ -112,14 +112,14 @@ def test_S33_without_loaded_packets_it_is_sold_out(runtime: Runtime, ming: Phone
 
 
 def test_a_pause_stops_the_next_draw_within_a_second(stage: Stage, runtime: Runtime) -> None:
-    boards = desk_of(runtime).boards
-    assert boards.find(stage.slug) is not None
+    snapshots = draw_state_of(runtime).snapshots
+    assert snapshots.find(stage.slug) is not None
     pause(runtime.database, stage.campaign_id, 1, runtime.clock.now())
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
-        board = boards.find(stage.slug)
-        assert board is not None
-        if board.refusal(runtime.clock.unix()) is Outcome.PAUSED:
+        snapshot = snapshots.find(stage.slug)
+        assert snapshot is not None
+        if snapshot.refusal(runtime.clock.unix()) is Outcome.PAUSED:
             return
     pytest.fail("a second after the pause people could still draw")
 
@@ -164,15 +164,15 @@ def test_F51_sixty_four_parallel_requests_of_one_person_make_one_draw(
 ) -> None:
     shake_ticket = stage.shake(cast.ming.openid)
     ming.open(f"{stage.path}?ticket={shake_ticket}")
-    desk = desk_of(runtime)
-    board = desk.boards.find(stage.slug)
-    assert board is not None
+    draw_state = draw_state_of(runtime)
+    snapshot = draw_state.snapshots.find(stage.slug)
+    assert snapshot is not None
 
-    def ask(number: int) -> admit.Decision:
+    def ask(number: int) -> admit.GateDecision:
         # every other request comes with a shake of its own, and Redis forgets the draw all the time
         mine = stage.shake(cast.ming.openid, f"shake-number-{number % 32}")
         stage.forget("rate:*", "drawn:*")
-        return admit.admit(runtime, desk, board, admit.Asked(cast.ming.openid, "s", mine, "203.0.113.9"))
+        return admit.admit(runtime, draw_state, snapshot, admit.DrawRequest(cast.ming.openid, "s", mine, "203.0.113.9"))
 
     with ThreadPoolExecutor(32) as pool:
         decisions = list(pool.map(ask, range(64)))
@@ -188,13 +188,15 @@ def test_F51_two_processes_racing_make_one_draw(stage: Stage, runtime: Runtime, 
     others = [Runtime(runtime.settings) for _ in range(4)]
     shake_ticket = stage.shake(cast.ming.openid)
 
-    def ask(number: int) -> admit.Decision:
+    def ask(number: int) -> admit.GateDecision:
         other = others[number % 4]
-        desk = desk_of(other)
-        board = desk.boards.find(stage.slug)
-        assert board is not None
+        draw_state = draw_state_of(other)
+        snapshot = draw_state.snapshots.find(stage.slug)
+        assert snapshot is not None
         stage.forget("drawn:*")
-        return admit.admit(other, desk, board, admit.Asked(cast.ming.openid, "s", shake_ticket, "203.0.113.9"))
+        return admit.admit(
+            other, draw_state, snapshot, admit.DrawRequest(cast.ming.openid, "s", shake_ticket, "203.0.113.9")
+        )
 
     try:
         with ThreadPoolExecutor(8) as pool:
@@ -297,8 +299,8 @@ def test_S36_the_lottery_key_is_on_no_page_and_in_no_log(
     page = ming.open(f"{stage.path}?ticket={shake_ticket}")
     texts = [page.get_data(as_text=True), ming.draw(stage, shake_ticket).get_data(as_text=True)]
     texts += [ming.open(f"{stage.path}/{more}").get_data(as_text=True) for more in ("state", "rules", "after")]
-    board = desk_of(stage.runtime).boards.find(stage.slug)
-    texts += [repr(board), caplog.text, "".join(capsys.readouterr())]
+    snapshot = draw_state_of(stage.runtime).snapshots.find(stage.slug)
+    texts += [repr(snapshot), caplog.text, "".join(capsys.readouterr())]
     assert not [text for text in texts if LOTTERY_KEY in text or "lottery_key='K" in text]
 
 
@@ -365,14 +367,17 @@ def test_S32_S24_an_openid_in_the_request_changes_nothing(stage: Stage, ming: Ph
 
 def test_F47_many_people_and_one_packet_nobody_is_promised_anything(runtime: Runtime, app: Flask) -> None:
     stage = set_stage(runtime, packets=1)
-    desk = desk_of(runtime)
+    draw_state = draw_state_of(runtime)
 
-    def ask(number: int) -> admit.Decision:
-        board = desk.boards.find(stage.slug)
-        assert board is not None
+    def ask(number: int) -> admit.GateDecision:
+        snapshot = draw_state.snapshots.find(stage.slug)
+        assert snapshot is not None
         openid = f"oPERSON{number:04d}"
         return admit.admit(
-            runtime, desk, board, admit.Asked(openid, "s", stage.shake(openid), f"198.51.100.{number % 250}")
+            runtime,
+            draw_state,
+            snapshot,
+            admit.DrawRequest(openid, "s", stage.shake(openid), f"198.51.100.{number % 250}"),
         )
 
     with ThreadPoolExecutor(32) as pool:
@@ -386,7 +391,7 @@ def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast
     shake_ticket = stage.shake(cast.ming.openid)
     ming.draw(stage, shake_ticket)
     ming.draw(stage, "")
-    desk_of(stage.runtime).counts.write()
+    draw_state_of(stage.runtime).counts.write()
     with stage.runtime.database.reading() as session:
         counted = {row.outcome: row.n for row in session.scalars(select(DrawCount))}
     assert counted == {"page": 2, "shake": 1, "admitted": 1, "not_by_shaking": 1}

@@ -74,7 +74,7 @@ def settle(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packe
 def test_F42_F44_F49_every_reply_of_a_launch_may_be_lost(
     runtime: Runtime, simulator: SimulatedWeChat, call: str, kind: str
 ) -> None:
-    """The first three replies of one call are lost; the same rungs run again and the result is the same."""
+    """The first three replies of one call are lost; the same steps run again and the result is the same."""
     simulator.control("PUT", f"faults/{call}", {"kind": kind, "times": 3})
     campaign_id = launched(runtime)
     settle(runtime, simulator, campaign_id, 20)

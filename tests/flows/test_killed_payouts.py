@@ -15,11 +15,11 @@ import redis as redis_client
 from tests.flows.town import GOES_WRONG, Town
 from tests.servers import children_of
 from wxbot import invariants
-from wxbot.demo import owed
+from wxbot.demo import expected
 from wxbot.demo.actors import World
-from wxbot.demo.owed import Owed
+from wxbot.demo.expected import Owed
+from wxbot.demo.faults import BILL, PACKET
 from wxbot.demo.stage import Stage
-from wxbot.demo.weather import BILL, PACKET
 from wxbot.money import parse_yuan
 from wxbot.orders.channels import DIRECT
 from wxbot.orders.models import Order
@@ -83,7 +83,7 @@ def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage, people: i
         if town.count(Payout, Payout.status == "paid") == 3 * people:
             break
         town.pass_time(100)  # leases of the dead run out, what was refused is asked about
-    bank = {row["mch_billno"]: row for channel in DIRECT for row in owed.orders_of(town.world, channel)}
+    bank = {row["mch_billno"]: row for channel in DIRECT for row in expected.orders_of(town.world, channel)}
     wallets = {person.openid: person.wallet() for person in town.people}
     found = town.judge(bank, wallets)
     assert (found.double_paid, found.lost, found.mismatches) == (0, 0, 0), found.notes

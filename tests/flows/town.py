@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot.db import Database
-from wxbot.demo import office, owed
+from wxbot.demo import expected, setup
 from wxbot.demo.actors import StoryProblem, World
-from wxbot.demo.clerks import DeskClerk, OnDesk
-from wxbot.demo.office import BOXES, FIXED, Office
-from wxbot.demo.owed import Judgement, Owed
-from wxbot.demo.promoters import Promoter
+from wxbot.demo.expected import Judgement, Owed
+from wxbot.demo.people_clients import Promoter
+from wxbot.demo.setup import BOXES, FIXED, Office
+from wxbot.demo.staff_clients import DeskClerk, OnDesk
 from wxbot.money import parse_yuan
 from wxbot.orders.models import Order
 from wxbot.payouts.models import Payout
@@ -32,7 +32,7 @@ class Town:
         self.base_url, self.world, self.database = base_url, world, database
         made = world.call("POST", "people", {"count": people})["people"]
         self.people = [Promoter(world, known, base_url=base_url) for known in made]
-        self.office: Office = office.found(base_url, office.roster_of(self.people))
+        self.office: Office = setup.create(base_url, setup.roster_of(self.people))
         world.call("POST", "bank/topup", {"amount_fen": 1_000_000})
         self.owed: dict[tuple[str, int, str], Owed] = {}
 
@@ -43,8 +43,8 @@ class Town:
         person = self.people[n]
         person.follow()
         person.bind_in_chat()
-        person.upload_on_page("a", FIXED, "", [office.receipt(2 * n)])
-        person.upload_on_page("b", BOXES, "3", [office.receipt(2 * n + 1)])
+        person.upload_on_page("a", FIXED, "", [setup.receipt(2 * n)])
+        person.upload_on_page("b", BOXES, "3", [setup.receipt(2 * n + 1)])
 
     def decide(self, seen: OnDesk) -> tuple[str, dict[str, str]]:
         with self.database.reading() as session:
@@ -67,7 +67,7 @@ class Town:
 
     def judge(self, bank: dict[str, Any], wallets: dict[str, list[int]]) -> Judgement:
         with self.database.reading() as session:
-            return owed.judge(session, list(self.owed.values()), bank, wallets)
+            return expected.judge(session, list(self.owed.values()), bank, wallets)
 
     def pass_time(self, seconds: float) -> None:
         self.world.call("POST", "clock", {"advance_s": seconds})

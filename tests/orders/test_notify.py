@@ -17,7 +17,7 @@ from tests.conftest import Live, simulator_settings
 from tests.deployments import app_for, close, settings_for
 from tests.servers import SimulatedWeChat
 from tests.wechat import platform_v3 as bank
-from wxbot.orders.channels import CHANNELS, Wish
+from wxbot.orders.channels import CHANNELS, PaymentRequest
 from wxbot.orders.models import Evidence, Order
 from wxbot.settings import Settings
 from wxbot.wechat.errors import NotSent
@@ -191,10 +191,10 @@ def test_the_phone_confirms_and_the_bill_closes_and_both_times_we_are_told(
     orders = []
     for serial in (1, 2):
         number = f"{live.runtime.settings.mch_id}20260315000000003{serial}"
-        wish = Wish(
+        payment_request = PaymentRequest(
             "payout", 30 + serial, 3, 100, {"remark": "到店有礼", "act_name": "开业抽奖"}, openid=ming["openid"]
         )
-        params = CHANNELS["transfer_bills"].freeze(live.runtime.settings, number, wish)
+        params = CHANNELS["transfer_bills"].freeze(live.runtime.settings, number, payment_request)
         orders.append((place(live.app, mch_billno=number, reason_id=30 + serial), live.runtime.pay_v3.create(params)))
     (first, created), (second, _) = orders
     simulator.control("POST", f"people/{ming['id']}/transfers/{created.transfer_bill_no}/confirm", {})

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wxbot.orders.judge import ASK_HORIZON, Verdict, judge_query, judge_send
+from wxbot.orders.decide import ASK_HORIZON, Decision, decide_query, decide_send
 from wxbot.orders.models import NEXT, STATUSES, Order
 from wxbot.wechat.errors import NotSent, Unanswered, all_rows
 from wxbot.wechat.pay import PayAnswer
@@ -45,21 +45,21 @@ ACCEPTED = {
 
 
 def test_success_with_echo_and_ticket_is_accepted() -> None:
-    verdict = judge_send(order(), answer(ACCEPTED), NOW)
-    assert (verdict.after, verdict.secret, verdict.detail_id) == ("accepted", "v1|abc", "d1")
-    assert verdict.placed_at == NOW
+    decision = decide_send(order(), answer(ACCEPTED), NOW)
+    assert (decision.after, decision.secret, decision.detail_id) == ("accepted", "v1|abc", "d1")
+    assert decision.placed_at == NOW
 
 
 @pytest.mark.parametrize("missing", ["mch_billno", "total_amount", "sp_ticket", "detail_id"])
 def test_S65_F11_success_that_proves_nothing_is_unknown(missing: str) -> None:
     fields = {name: value for name, value in ACCEPTED.items() if name != missing}
-    verdict = judge_send(order(), answer(fields), NOW)
-    assert (verdict.after, verdict.step, verdict.alarm) == ("unknown", "send", "reply_echo_differs")
+    decision = decide_send(order(), answer(fields), NOW)
+    assert (decision.after, decision.step, decision.alarm) == ("unknown", "send", "reply_echo_differs")
 
 
 @pytest.mark.parametrize(("name", "value"), [("mch_billno", BILLNO[:-1] + "2"), ("total_amount", "20000")])
 def test_S65_F32b_success_of_another_order_is_unknown(name: str, value: str) -> None:
-    assert judge_send(order(), answer(ACCEPTED | {name: value}), NOW).after == "unknown"
+    assert decide_send(order(), answer(ACCEPTED | {name: value}), NOW).after == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -67,24 +67,24 @@ def test_S65_F32b_success_of_another_order_is_unknown(name: str, value: str) -> 
 )
 def test_F45_a_told_time_is_never_trusted_beyond_what_is_possible(told: str) -> None:
     asked = order(created_at=NOW - timedelta(hours=1))
-    verdict = judge_send(asked, answer(ACCEPTED | {"send_time": told}), NOW)
-    assert verdict.placed_at is not None
-    assert NOW - timedelta(hours=1) <= verdict.placed_at <= NOW
+    decision = decide_send(asked, answer(ACCEPTED | {"send_time": told}), NOW)
+    assert decision.placed_at is not None
+    assert NOW - timedelta(hours=1) <= decision.placed_at <= NOW
 
 
 @pytest.mark.parametrize(
     "reason", ["timeout", "reset", "http_status", "unreadable", "too_big", "bad_sign", "wrong_echo"]
 )
 def test_F05_no_readable_answer_is_unknown_and_the_same_number_is_sent_again(reason: Any) -> None:
-    verdict = judge_send(order(), Unanswered("lost", reason=reason), NOW)
-    assert (verdict.after, verdict.step) == ("unknown", "send")
-    assert verdict.wait_s is not None
-    assert verdict.wait_s >= 1
+    decision = decide_send(order(), Unanswered("lost", reason=reason), NOW)
+    assert (decision.after, decision.step) == ("unknown", "send")
+    assert decision.wait_s is not None
+    assert decision.wait_s >= 1
 
 
 def test_not_sent_is_sent_again_with_the_same_number() -> None:
-    verdict = judge_send(order(), NotSent("refused"), NOW)
-    assert (verdict.after, verdict.step, verdict.err_code) == ("unknown", "send", "NOT_SENT")
+    decision = decide_send(order(), NotSent("refused"), NOW)
+    assert (decision.after, decision.step, decision.err_code) == ("unknown", "send", "NOT_SENT")
 
 
 def refusal(code: str, **changes: Any) -> PayAnswer:
@@ -111,26 +111,26 @@ def refusal(code: str, **changes: Any) -> PayAnswer:
     ],
 )
 def test_the_rows_of_the_table(code: str, after: str, step: str | None, stops: bool) -> None:
-    verdict = judge_send(order(), refusal(code), NOW)
-    assert (verdict.after, verdict.step, verdict.stops_line) == (after, step, stops)
+    decision = decide_send(order(), refusal(code), NOW)
+    assert (decision.after, decision.step, decision.stops_line) == (after, step, stops)
 
 
 def test_processing_is_asked_after_twenty_minutes() -> None:
-    assert judge_send(order(), refusal("PROCESSING"), NOW).wait_s == 1200
+    assert decide_send(order(), refusal("PROCESSING"), NOW).wait_s == 1200
 
 
 @given(code=st.text(max_size=40), des=st.text(max_size=40), return_code=st.sampled_from(["SUCCESS", "FAIL"]))
 def test_F07_no_code_and_no_text_is_ever_taken_for_failure_or_success(code: str, des: str, return_code: str) -> None:
     """Any err_code, any description: never accepted, never failed, and the description decides nothing."""
-    first = judge_send(order(), refusal(code, err_code_des=des, return_code=return_code), NOW)
-    second = judge_send(order(), refusal(code, err_code_des="", return_code=return_code), NOW)
+    first = decide_send(order(), refusal(code, err_code_des=des, return_code=return_code), NOW)
+    second = decide_send(order(), refusal(code, err_code_des="", return_code=return_code), NOW)
     assert first.after in ("unknown", "manual")
     assert first == second
 
 
 @pytest.mark.parametrize("row", [row for row in all_rows() if row.api == "pay"], ids=lambda row: row.code)
 def test_I3_no_documented_refusal_is_final_without_asking(row: Any) -> None:
-    assert judge_send(order(), refusal(row.code), NOW).after in ("unknown", "manual")
+    assert decide_send(order(), refusal(row.code), NOW).after in ("unknown", "manual")
 
 
 # --- queries --------------------------------------------------------------------------------------------------------
@@ -138,9 +138,9 @@ def test_I3_no_documented_refusal_is_final_without_asking(row: Any) -> None:
 
 def asked(
     status: str, fields: Mapping[str, str], receipts: tuple[Mapping[str, str], ...] = (), **changes: Any
-) -> Verdict:
-    """The verdict on a gethbinfo answer about an order in `status`."""
-    return judge_query(order(status=status, **changes), answer({"mch_billno": BILLNO} | dict(fields), receipts), NOW)
+) -> Decision:
+    """The decision on a gethbinfo answer about an order in `status`."""
+    return decide_query(order(status=status, **changes), answer({"mch_billno": BILLNO} | dict(fields), receipts), NOW)
 
 
 def test_query_settles_what_wechat_knows() -> None:
@@ -152,18 +152,18 @@ def test_query_settles_what_wechat_knows() -> None:
 
 @pytest.mark.parametrize("status", ["SENDING", "SENT", "RFUND_ING", "NEW_STATUS", ""])
 def test_query_keeps_asking_while_wechat_is_undecided(status: str) -> None:
-    verdict = asked("accepted", {"status": status})
-    assert (verdict.after, verdict.step) == (None, "query")
+    decision = asked("accepted", {"status": status})
+    assert (decision.after, decision.step) == (None, "query")
 
 
 def test_F42_a_placed_order_without_its_ticket_is_sent_again_at_once() -> None:
-    verdict = asked("unknown", {"status": "SENT"})
-    assert (verdict.after, verdict.step, verdict.wait_s) == (None, "send", 0)
+    decision = asked("unknown", {"status": "SENT"})
+    assert (decision.after, decision.step, decision.wait_s) == (None, "send", 0)
 
 
-def not_found(status: str = "unknown", **changes: Any) -> Verdict:
-    """The verdict on NOT_FOUND."""
-    return judge_query(order(status=status, **changes), refusal("NOT_FOUND"), NOW)
+def not_found(status: str = "unknown", **changes: Any) -> Decision:
+    """The decision on NOT_FOUND."""
+    return decide_query(order(status=status, **changes), refusal("NOT_FOUND"), NOW)
 
 
 def test_F08_not_found_is_not_failure() -> None:
@@ -179,13 +179,15 @@ def test_F15_not_found_never_undoes_an_accepted_order() -> None:
 
 
 def test_a_refused_number_nobody_knows_goes_to_a_person_after_a_day() -> None:
-    verdict = not_found(err_code="PARAM_ERROR", created_at=NOW - timedelta(hours=25), sent_at=NOW - timedelta(hours=25))
-    assert verdict.after == "manual"
+    decision = not_found(
+        err_code="PARAM_ERROR", created_at=NOW - timedelta(hours=25), sent_at=NOW - timedelta(hours=25)
+    )
+    assert decision.after == "manual"
 
 
 def test_W4_too_old_to_ask_goes_to_a_person() -> None:
     old = order(status="unknown", created_at=NOW - ASK_HORIZON - timedelta(hours=1))
-    assert judge_query(old, Unanswered("lost", reason="timeout"), NOW).after == "manual"
+    assert decide_query(old, Unanswered("lost", reason="timeout"), NOW).after == "manual"
 
 
 @given(
@@ -202,13 +204,13 @@ def test_every_verdict_is_an_allowed_step(
     """Whatever comes back, the order stays or moves along the table of transitions, and something is always due next."""
     current = order(status=status, sends=sends, checks=checks)
     said = answer({"mch_billno": BILLNO, "status": told}, result_code=result, err_code=code)
-    verdicts = [judge_query(current, said, NOW)]
+    decisions = [decide_query(current, said, NOW)]
     if status == "sending":
-        verdicts.append(judge_send(current, said, NOW))
-    for verdict in verdicts:
-        assert verdict.after is None or verdict.after in NEXT[status]
-        is_settled = verdict.after in ("accepted", "received", "returned", "failed", "manual")
-        assert is_settled or (verdict.step in ("send", "query") and verdict.wait_s is not None)
+        decisions.append(decide_send(current, said, NOW))
+    for decision in decisions:
+        assert decision.after is None or decision.after in NEXT[status]
+        is_settled = decision.after in ("accepted", "received", "returned", "failed", "manual")
+        assert is_settled or (decision.step in ("send", "query") and decision.wait_s is not None)
 
 
 def test_the_table_of_transitions_is_whole() -> None:

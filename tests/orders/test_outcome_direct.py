@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wxbot.orders.judge import ASK_HORIZON, judge_query, judge_send, morning_after
+from wxbot.orders.decide import ASK_HORIZON, decide_query, decide_send, morning_after
 from wxbot.orders.models import NEXT, Order
 from wxbot.wechat.errors import NotSent, Unanswered, all_rows
 from wxbot.wechat.pay import PayAnswer
@@ -54,8 +54,8 @@ SENT = {"mch_billno": BILLNO, "total_amount": "100", "re_openid": "oMing", "send
 
 
 def test_a_cash_packet_is_accepted_with_its_echo_and_its_number() -> None:
-    verdict = judge_send(order("sendredpack"), pay(SENT), NOW)
-    assert (verdict.after, verdict.detail_id, verdict.opens_line) == ("accepted", "1000", True)
+    decision = decide_send(order("sendredpack"), pay(SENT), NOW)
+    assert (decision.after, decision.detail_id, decision.opens_line) == ("accepted", "1000", True)
 
 
 @pytest.mark.parametrize("name", sorted(SENT))
@@ -64,8 +64,8 @@ def test_S65_F32b_a_success_for_somebody_else_proves_nothing(name: str, value: s
     if name == "send_listid" and value:
         return
     fields = {key: text for key, text in (SENT | {name: value}).items() if text is not None}
-    verdict = judge_send(order("sendredpack"), pay(fields), NOW)
-    assert (verdict.after, verdict.alarm) == ("unknown", "reply_echo_differs")
+    decision = decide_send(order("sendredpack"), pay(fields), NOW)
+    assert (decision.after, decision.alarm) == ("unknown", "reply_echo_differs")
 
 
 @given(codes, raws, st.booleans(), st.sampled_from(("sendredpack", "transfer_bills")), st.integers(400, 599))
@@ -73,9 +73,9 @@ def test_F07_no_refusal_of_a_send_ends_an_order(code: str, raw: str, first: bool
     answer: Any = pay({"return_msg": raw}, code, is_success=False)
     if channel == "transfer_bills":
         answer = TransferAnswer(status=status, code=code, message=raw, raw=raw)
-    verdict = judge_send(order(channel, sends=1 if first else 7), answer, NOW)
-    assert verdict.after in ("unknown", "manual")
-    assert verdict.after == "manual" or (verdict.step in ("send", "query") and verdict.wait_s is not None)
+    decision = decide_send(order(channel, sends=1 if first else 7), answer, NOW)
+    assert decision.after in ("unknown", "manual")
+    assert decision.after == "manual" or (decision.step in ("send", "query") and decision.wait_s is not None)
 
 
 @given(
@@ -85,58 +85,58 @@ def test_F08_F15_no_refusal_of_a_question_ends_an_order(code: str, raw: str, sta
     answer: Any = pay({"return_msg": raw}, code, is_success=False)
     if channel == "transfer_bills":
         answer = TransferAnswer(status=404, code=code, message=raw, raw=raw)
-    verdict = judge_query(order(channel, status=status), answer, NOW)
-    assert verdict.after in (None, "manual")
+    decision = decide_query(order(channel, status=status), answer, NOW)
+    assert decision.after in (None, "manual")
 
 
 @given(st.sampled_from(STATES) | st.text(max_size=12), codes, st.sampled_from(("sending", "unknown", "accepted")))
 def test_a_bill_ends_only_in_a_final_state_of_wechat(state: str, reason: str, status: Any) -> None:
     answer = bill(state, fail_reason=reason, package_info="p" if status == "sending" else "")
-    judge = judge_send if status == "sending" else judge_query
-    verdict = judge(
+    judge = decide_send if status == "sending" else decide_query
+    decision = judge(
         order("transfer_bills", status=status, sp_ticket="sealed" if status == "accepted" else None), answer, NOW
     )
     ends = {"SUCCESS": {"received"}, "FAIL": {"failed", "returned"}, "CANCELLED": {"failed"}}
-    if verdict.after in ("received", "returned", "failed"):
-        assert verdict.after in ends[state]
+    if decision.after in ("received", "returned", "failed"):
+        assert decision.after in ends[state]
     else:
         assert state not in FINAL_STATES
-    assert verdict.after is None or verdict.after in NEXT[status]
+    assert decision.after is None or decision.after in NEXT[status]
 
 
 @given(st.sampled_from(("SENDING", "SENT", "FAILED", "RECEIVED", "RFUND_ING", "REFUND")) | st.text(max_size=12))
 def test_a_packet_ends_only_in_a_final_state_of_wechat(told: str) -> None:
     for status in ("unknown", "accepted"):
         answer = pay({"mch_billno": BILLNO, "detail_id": "1000", "status": told})
-        verdict = judge_query(order("sendredpack", status=status), answer, NOW)
+        decision = decide_query(order("sendredpack", status=status), answer, NOW)
         ends = {"RECEIVED": "received", "REFUND": "returned", "FAILED": "failed"}
         placed = "accepted" if told == "SENT" and status == "unknown" else None
-        assert verdict.after == ends.get(told, placed)
+        assert decision.after == ends.get(told, placed)
 
 
 def test_F11_an_answer_about_another_number_or_amount_settles_nothing() -> None:
     for answer in (bill("SUCCESS", out_bill_no=BILLNO[:-1] + "2"), bill("SUCCESS", amount_fen=101)):
-        assert judge_query(order("transfer_bills", status="unknown"), answer, NOW).after is None
+        assert decide_query(order("transfer_bills", status="unknown"), answer, NOW).after is None
 
 
 def test_received_by_somebody_else_is_an_alarm() -> None:
-    verdict = judge_query(order("transfer_bills", status="accepted"), bill("SUCCESS", openid="oGui"), NOW)
-    assert (verdict.after, verdict.alarm) == ("manual", "received_by_another_person")
+    decision = decide_query(order("transfer_bills", status="accepted"), bill("SUCCESS", openid="oGui"), NOW)
+    assert (decision.after, decision.alarm) == ("manual", "received_by_another_person")
 
 
 def test_what_the_phone_needs_is_asked_for_again_and_not_for_ever() -> None:
     without = bill("WAIT_USER_CONFIRM")
-    assert judge_send(order("transfer_bills", sends=1), without, NOW).step == "send"
-    assert judge_send(order("transfer_bills", sends=9), without, NOW).after == "accepted"
-    found = judge_query(order("transfer_bills", status="unknown"), without, NOW)
+    assert decide_send(order("transfer_bills", sends=1), without, NOW).step == "send"
+    assert decide_send(order("transfer_bills", sends=9), without, NOW).after == "accepted"
+    found = decide_query(order("transfer_bills", status="unknown"), without, NOW)
     assert (found.after, found.step, found.err_code) == (None, "send", "TICKET_MISSING")
 
 
 @pytest.mark.parametrize("code", ["SENDNUM_LIMIT", "RCVDAMOUNT_LIMIT"])
 def test_a_full_day_is_waited_out_with_the_same_number(code: str) -> None:
-    verdict = judge_send(order("sendredpack"), pay({}, code, is_success=False), NOW)
-    morning = NOW + timedelta(seconds=verdict.wait_s or 0)
-    assert (verdict.after, verdict.step) == ("unknown", "send")
+    decision = decide_send(order("sendredpack"), pay({}, code, is_success=False), NOW)
+    morning = NOW + timedelta(seconds=decision.wait_s or 0)
+    assert (decision.after, decision.step) == ("unknown", "send")
     assert (morning.astimezone(UTC).hour, morning.date() > NOW.date()) == (0, True)  # 08:00 in Beijing
 
 
@@ -151,7 +151,7 @@ def test_F19_the_morning_is_the_next_days_and_spread_over_a_quarter_of_an_hour(m
 def test_the_three_ways_of_not_knowing_keep_the_number() -> None:
     for channel in ("sendredpack", "transfer_bills"):
         for answer in (NotSent("refused"), Unanswered("cut", reason="timeout")):
-            assert judge_send(order(channel), answer, NOW).after == "unknown"
-            assert judge_query(order(channel, status="accepted"), answer, NOW).after is None
+            assert decide_send(order(channel), answer, NOW).after == "unknown"
+            assert decide_query(order(channel, status="accepted"), answer, NOW).after is None
         old = order(channel, status="unknown", created_at=NOW - ASK_HORIZON)
-        assert judge_query(old, Unanswered("cut", reason="timeout"), NOW).after == "manual"
+        assert decide_query(old, Unanswered("cut", reason="timeout"), NOW).after == "manual"

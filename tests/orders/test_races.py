@@ -21,11 +21,11 @@ from wxbot.campaigns import switch
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.draws import bind
-from wxbot.orders import limits, outcome
-from wxbot.orders.channels import Wish
-from wxbot.orders.judge import ASK_HORIZON, Verdict
+from wxbot.orders import outcome, throttle
+from wxbot.orders.channels import PaymentRequest
+from wxbot.orders.decide import ASK_HORIZON, Decision
 from wxbot.orders.models import Evidence, MerchantLine, Order
-from wxbot.orders.outcome import Ruling
+from wxbot.orders.outcome import DecidedOrder
 from wxbot.orders.plan import cancel_planned, plan_orders
 from wxbot.orders.reconcile import _claim as claim_questions
 from wxbot.orders.reconcile import reconcile_due
@@ -42,8 +42,8 @@ def planned(runtime: Runtime, orders: int = 4, campaign_id: int = 1, first: int 
         now = runtime.database.now(session)
         if session.get(budget.Budget, campaign_id) is None:
             budget.open_budget(session, campaign_id, 1_000_000)
-        wishes = [Wish("packet", first + n, campaign_id, 100, TEXTS) for n in range(orders)]
-        return list(plan_orders(session, runtime.settings, "hbpreorder", wishes, now).values())
+        payment_requests = [PaymentRequest("packet", first + n, campaign_id, 100, TEXTS) for n in range(orders)]
+        return list(plan_orders(session, runtime.settings, "hbpreorder", payment_requests, now).values())
 
 
 def orders_of(runtime: Runtime) -> list[Order]:
@@ -104,9 +104,9 @@ def test_F73_a_clock_that_was_set_back_keeps_nothing_waiting(runtime: Runtime) -
     change(runtime, status="sending", lease_until=tomorrow)
     with runtime.database.transaction() as session:
         assert recover_sending(session, runtime.clock.now()) == 1
-        limits.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", tomorrow)
-        assert limits.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 1
-        assert limits.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 0
+        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", tomorrow)
+        assert throttle.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 1
+        assert throttle.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 0
     change(runtime, status="sending", lease_until=runtime.clock.now() + LEASE)
     with runtime.database.transaction() as session:
         assert recover_sending(session, runtime.clock.now()) == 0
@@ -153,15 +153,17 @@ def test_F11_F32b_F89_a_ticket_of_another_order_proves_nothing_and_spoils_no_bat
     orders = orders_of(runtime)
     now = runtime.clock.now()
 
-    def ruling(order: Order, proof: str) -> Ruling:
-        return Ruling(
-            order, Verdict("accepted", detail_id=f"d{proof}", secret="t", evidence="x"), f"h{proof}", "sealed"
+    def decided_order(order: Order, proof: str) -> DecidedOrder:
+        return DecidedOrder(
+            order, Decision("accepted", detail_id=f"d{proof}", secret="t", evidence="x"), f"h{proof}", "sealed"
         )
 
     with runtime.database.transaction() as session:
-        assert outcome.apply(session, [ruling(orders[0], "A")], now) == 1
+        assert outcome.apply(session, [decided_order(orders[0], "A")], now) == 1
     with runtime.database.transaction() as session:
-        outcome.apply(session, [ruling(orders[1], "A"), ruling(orders[2], "B"), ruling(orders[3], "B")], now)
+        outcome.apply(
+            session, [decided_order(orders[1], "A"), decided_order(orders[2], "B"), decided_order(orders[3], "B")], now
+        )
     after = orders_of(runtime)
     assert [order.status for order in after] == ["accepted", "unknown", "accepted", "unknown"]
     assert [order.detail_id for order in after] == ["dA", None, "dB", None]
@@ -236,7 +238,9 @@ def test_F67_planning_settling_and_cancelling_at_once_never_wait_in_a_circle(run
             with other.reading() as session:
                 orders = session.scalars(select(Order).where(Order.id.in_(ids), Order.status == "unknown")).all()
             with other.transaction() as session:
-                outcome.apply(session, [Ruling(order, Verdict("failed")) for order in orders], other.now(session))
+                outcome.apply(
+                    session, [DecidedOrder(order, Decision("failed")) for order in orders], other.now(session)
+                )
 
     def cancel_some() -> None:
         for _ in range(2 * rounds):
@@ -335,8 +339,8 @@ def test_F14_F21_the_late_answer_of_a_paused_worker_changes_nothing(
     assert (ours[0].mch_billno, ours[0].lease_epoch) == (paused[0].mch_billno, paused[0].lease_epoch + 1)
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
-        stale = Verdict("unknown", "send", 3600, "UNANSWERED_TIMEOUT", evidence="late")
-        assert outcome.apply(session, [Ruling(paused[0], stale)], now) == 0
+        stale = Decision("unknown", "send", 3600, "UNANSWERED_TIMEOUT", evidence="late")
+        assert outcome.apply(session, [DecidedOrder(paused[0], stale)], now) == 0
     assert [(order.status, order.err_code) for order in orders_of(runtime)] == [("sending", "WORKER_DIED")]
 
 
@@ -380,7 +384,7 @@ def test_F38_a_bind_and_a_settlement_at_one_moment_agree(runtime: Runtime, other
 
     def settle() -> None:
         with other.transaction() as session:
-            settled.append(outcome.apply(session, [Ruling(seen, Verdict("returned"))], now))
+            settled.append(outcome.apply(session, [DecidedOrder(seen, Decision("returned"))], now))
 
     reconcile = threading.Thread(target=settle)
 

@@ -15,11 +15,11 @@ from tests.orders.test_outcome_direct import BILLNO, NOW, bill, order, pay
 from tests.payouts.stories import at_bank, fund, orders_of, owe, pass_time, payout_of, sound
 from tests.servers import SimulatedWeChat
 from wxbot.orders.channels import DIRECT
-from wxbot.orders.judge import NOT_FOUND_MANUAL, judge_query, judge_send
+from wxbot.orders.decide import NOT_FOUND_MANUAL, decide_query, decide_send
 from wxbot.orders.models import Order
 from wxbot.orders.reconcile import reconcile_due, want_back
 from wxbot.orders.send import send_due
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import Unanswered
 from wxbot.wechat.pay_v3 import TransferAnswer
@@ -47,15 +47,15 @@ def test_F32b_what_another_person_received_is_not_our_persons_money() -> None:
     told.append(("transfer_bills", bill("SUCCESS", openid="oGui")))
     for channel, answer in told:
         for status in ("unknown", "accepted"):
-            verdict = judge_query(order(channel, status=status), answer, NOW)
-            assert (verdict.after, verdict.alarm, verdict.openid) == ("manual", "received_by_another_person", None)
+            decision = decide_query(order(channel, status=status), answer, NOW)
+            assert (decision.after, decision.alarm, decision.openid) == ("manual", "received_by_another_person", None)
 
 
 @pytest.mark.parametrize("told", ["SENT", "RECEIVED", "REFUND", "FAILED"])
 def test_F11_a_packet_of_another_amount_settles_nothing(told: str) -> None:
     answer = pay({"mch_billno": BILLNO, "detail_id": "1", "status": told, "total_amount": "101"})
-    verdict = judge_query(order("sendredpack", status="unknown"), answer, NOW)
-    assert (verdict.after, verdict.alarm) == (None, "reply_echo_differs")
+    decision = decide_query(order("sendredpack", status="unknown"), answer, NOW)
+    assert (decision.after, decision.alarm) == (None, "reply_echo_differs")
 
 
 @pytest.mark.parametrize("channel", DIRECT)
@@ -63,24 +63,24 @@ def test_a_question_without_an_answer_does_not_make_one_forget_a_refusal(channel
     """OPENID_ERROR and the like go to a person after a day; a time-out in between must not start the number over."""
     code = "OPENID_ERROR" if channel == "sendredpack" else "INVALID_REQUEST"
     refused = order(channel, status="unknown", err_code=code, sent_at=NOW - NOT_FOUND_MANUAL)
-    lost = judge_query(refused, Unanswered("cut", reason="timeout"), NOW)
+    lost = decide_query(refused, Unanswered("cut", reason="timeout"), NOW)
     busy: Any = pay({}, "SYSTEMERROR", is_success=False)
     if channel == "transfer_bills":
         busy = TransferAnswer(status=500, code="SYSTEM_ERROR", raw="{}")
-    assert (lost.err_code, judge_query(refused, busy, NOW).err_code) == (code, code)
+    assert (lost.err_code, decide_query(refused, busy, NOW).err_code) == (code, code)
 
 
 @pytest.mark.parametrize("answer", [NOT_FOUND, bill("WAIT_USER_CONFIRM")])
 def test_F82_what_is_wanted_back_is_not_sent_again(answer: TransferAnswer) -> None:
     wanted = order("transfer_bills", status="unknown", is_cancel_wanted=True, err_code="UNANSWERED_TIMEOUT")
-    verdict = judge_query(wanted, answer, NOW + timedelta(hours=1))
-    assert (verdict.after, verdict.step) == (None, "query")
+    decision = decide_query(wanted, answer, NOW + timedelta(hours=1))
+    assert (decision.after, decision.step) == (None, "query")
 
 
 def test_F82_what_is_wanted_back_and_never_landed_goes_to_a_person_after_a_day() -> None:
     wanted = order("transfer_bills", status="unknown", is_cancel_wanted=True, err_code="UNANSWERED_TIMEOUT")
-    verdict = judge_query(wanted, NOT_FOUND, NOW + NOT_FOUND_MANUAL)
-    assert (verdict.after, verdict.alarm) == ("manual", "needs_a_person")
+    decision = decide_query(wanted, NOT_FOUND, NOW + NOT_FOUND_MANUAL)
+    assert (decision.after, decision.alarm) == ("manual", "needs_a_person")
 
 
 @pytest.mark.parametrize("channel", DIRECT)
@@ -92,12 +92,12 @@ def test_F11_no_answer_is_too_long_for_its_column(channel: str) -> None:
         told = [TransferAnswer(status=400, code=long, raw="{}"), bill("FAIL", fail_reason=long), bill(long)]
         told.append(bill("WAIT_USER_CONFIRM", package_info="p", transfer_bill_no="9" * 900))
     for answer in told:
-        for verdict in (
-            judge_send(order(channel), answer, NOW),
-            judge_query(order(channel, status="unknown"), answer, NOW),
+        for decision in (
+            decide_send(order(channel), answer, NOW),
+            decide_query(order(channel, status="unknown"), answer, NOW),
         ):
-            assert len(verdict.err_code or "") <= 64
-            assert len(verdict.detail_id or "") <= 64
+            assert len(decision.err_code or "") <= 64
+            assert len(decision.detail_id or "") <= 64
 
 
 def unsettled(runtime: Runtime, payout_id: int) -> Order:
@@ -141,7 +141,7 @@ def test_F82_what_was_wanted_back_is_not_ordered_anew_when_it_fails_otherwise(
 def test_F14_an_answer_that_was_on_its_way_does_not_put_off_the_wish_to_take_back(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
-    from wxbot.orders import judge, outcome, reconcile
+    from wxbot.orders import decide, outcome, reconcile
 
     payout_id = owe(runtime, fund(runtime, channel="transfer_bills"), cast.ming.openid)
     run_until_quiet(runtime)
@@ -152,7 +152,7 @@ def test_F14_an_answer_that_was_on_its_way_does_not_put_off_the_wish_to_take_bac
     with runtime.database.transaction() as session:
         now = runtime.clock.now()
         assert want_back(session, asked.id, now)
-        outcome.apply(session, [outcome.Ruling(asked, judge.judge_query(asked, answer, now))], now)
+        outcome.apply(session, [outcome.DecidedOrder(asked, decide.decide_query(asked, answer, now))], now)
     assert unsettled(runtime, payout_id).next_check_at == now
 
 

@@ -13,12 +13,12 @@ from tests.conftest import Cast
 from tests.payouts.stories import fund, orders_of, owe, pass_time, payout_of, sound
 from tests.servers import SimulatedWeChat
 from wxbot.clock import shanghai_day
-from wxbot.orders import limits, outcome
-from wxbot.orders.judge import Verdict
+from wxbot.orders import outcome, throttle
+from wxbot.orders.decide import Decision
 from wxbot.orders.models import MerchantLine, Order
-from wxbot.orders.outcome import Ruling
+from wxbot.orders.outcome import DecidedOrder
 from wxbot.orders.send import send_due
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
 
@@ -68,13 +68,13 @@ def test_F19b_an_error_of_one_channel_stops_the_other_neither_at_once_nor_later(
     assert [orders_of(runtime, one)[0].status for one in good] == ["accepted"] * 3
     sent = sum(order.sends for one in bad for order in orders_of(runtime, one))
     assert sent == 1
-    key = limits.line_key(runtime.settings.mch_id, broken)
+    key = throttle.line_key(runtime.settings.mch_id, broken)
     more = owe(runtime, programme_id, cast.hong.openid, source_id=40, channel=sound_one)
     pass_time(runtime, simulator, 61)  # its probe fails, the other's orders open nothing
     assert (line(runtime, key).stopped_code, orders_of(runtime, more)[0].status) == (code, "accepted")
     assert sum(order.sends for one in bad for order in orders_of(runtime, one)) == 2
     with runtime.database.reading() as session:
-        shown = limits.shown_line(session, runtime.settings.mch_id)
+        shown = throttle.shown_line(session, runtime.settings.mch_id)
         assert shown is not None
         assert shown.stopped_code == code
     simulator.control("DELETE", "faults")
@@ -96,12 +96,12 @@ def test_T16_a_persons_stop_holds_for_both_channels_whatever_an_error_has_stoppe
     order_due(runtime)
     mch_id, now = runtime.settings.mch_id, runtime.clock.now()
     with runtime.database.transaction() as session:
-        limits.stop_line(session, f"{mch_id}/v3", "NO_AUTH", now)
-        limits.stop_line(session, mch_id, limits.OPERATOR_STOP, now)
+        throttle.stop_line(session, f"{mch_id}/v3", "NO_AUTH", now)
+        throttle.stop_line(session, mch_id, throttle.OPERATOR_STOP, now)
     pass_time(runtime, simulator, 61)
     assert [orders_of(runtime, one)[0].sends for one in ids] == [0, 0]
     with runtime.database.transaction() as session:
-        limits.open_line(session, mch_id, by_staff=True)
+        throttle.open_line(session, mch_id, by_staff=True)
     run_until_quiet(runtime)
     assert [orders_of(runtime, one)[0].status for one in ids] == ["accepted"] * 2
 
@@ -137,7 +137,7 @@ def test_F19b_a_probe_is_an_order_that_may_be_sent_and_nothing_is_given_back_for
     send_due(runtime, limit=2)
     with runtime.database.transaction() as session:
         session.execute(update(Order).where(Order.err_code == "PERSON_DAY").values(send_after=Order.created_at))
-        limits.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
+        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
     send_due(runtime)
     assert orders_of(runtime, last)[0].status == "accepted"
     assert line(runtime).stopped_code is None
@@ -158,7 +158,7 @@ def test_T16_a_number_whose_reply_was_lost_is_asked_about_while_sending_is_stopp
     send_due(runtime, limit=1)
     with runtime.database.transaction() as session:
         session.execute(update(Order).values(err_code=code))
-        limits.stop_line(session, runtime.settings.mch_id, limits.OPERATOR_STOP, runtime.clock.now())
+        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
     (packet,) = simulator.control("GET", f"people/{cast.ming.id}/packets")["packets"]
     simulator.control("POST", f"people/{cast.ming.id}/packets/{packet['detail_id']}/open")
     pass_time(runtime, simulator, 121)
@@ -175,7 +175,7 @@ def test_rule13_what_was_refused_for_a_cause_waits_for_the_cause_to_go(
     payout_id = owe(runtime, fund(runtime), cast.ming.openid)
     run_until_quiet(runtime)
     with runtime.database.transaction() as session:
-        limits.stop_line(session, runtime.settings.mch_id, limits.OPERATOR_STOP, runtime.clock.now())
+        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
     pass_time(runtime, simulator, 3600)
     (order,) = orders_of(runtime, payout_id)
     assert (order.next_step, order.checks) == ("send", 0)
@@ -202,7 +202,7 @@ def test_F67_answers_lock_orders_then_budgets_then_days_then_balances_each_in_on
         orders = session.query(Order).order_by(Order.id.desc()).all()
         event.listen(runtime.database.engine, "before_cursor_execute", note)
         try:
-            outcome.apply(session, [Ruling(order, Verdict("failed", err_code="FAILED")) for order in orders],
+            outcome.apply(session, [DecidedOrder(order, Decision("failed", err_code="FAILED")) for order in orders],
                           runtime.clock.now())  # fmt: skip
         finally:
             event.remove(runtime.database.engine, "before_cursor_execute", note)

@@ -10,8 +10,8 @@ from sqlalchemy import event
 from tests.conftest import Cast
 from tests.payouts.stories import fund, owe
 from wxbot.orders.reconcile import reconcile_due
-from wxbot.payouts.follow import follow_due
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
+from wxbot.payouts.settle import settle_due
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
 
@@ -35,7 +35,7 @@ def test_T15_the_tasks_of_every_second_use_the_indexes_of_what_is_due(runtime: R
     try:
         order_due(runtime)
         reconcile_due(runtime)
-        follow_due(runtime)
+        settle_due(runtime)
     finally:
         event.remove(runtime.database.engine, "before_cursor_execute", note)
     used = " ".join(plans.values())

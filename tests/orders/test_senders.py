@@ -15,7 +15,7 @@ from sqlalchemy import select
 from tests.orders.test_races import orders_of, planned
 from tests.servers import SimulatedWeChat
 from wxbot.clock import SHANGHAI
-from wxbot.orders import limits
+from wxbot.orders import throttle
 from wxbot.orders.models import MerchantLine
 from wxbot.orders.plan import merchant_line
 from wxbot.orders.send import send_due
@@ -62,12 +62,12 @@ def test_F18_a_claim_that_waited_into_the_next_second_counts_in_it(runtime: Runt
     taken = []
     with runtime.database.transaction() as session:
         for moment, wanted in ((late, 2), (now, RATE - 2), (late, RATE), (now, RATE)):
-            taken.append(limits.grant(session, settings, [100] * wanted, moment).allowed)
+            taken.append(throttle.grant(session, settings, [100] * wanted, moment).allowed)
     assert taken == [2, RATE - 2, 2, 0]
     with runtime.database.transaction() as session:
-        assert limits.grant(session, settings, [100] * RATE, now + timedelta(seconds=1)).allowed == RATE
+        assert throttle.grant(session, settings, [100] * RATE, now + timedelta(seconds=1)).allowed == RATE
         assert (
-            limits.grant(session, settings, [100] * RATE, now - timedelta(hours=1)).allowed == RATE
+            throttle.grant(session, settings, [100] * RATE, now - timedelta(hours=1)).allowed == RATE
         )  # a clock set back
 
 
@@ -77,7 +77,7 @@ def test_I8_a_claim_that_waited_over_midnight_counts_in_the_new_day(runtime: Run
     late = midnight - timedelta(milliseconds=5)
     with runtime.database.transaction() as session:
         taken = [
-            limits.grant(session, settings, [100] * 8, moment).allowed for moment in (late, midnight, late, midnight)
+            throttle.grant(session, settings, [100] * 8, moment).allowed for moment in (late, midnight, late, midnight)
         ]
         line = merchant_line(session, settings.mch_id)
     assert taken == [8, 8, 2, 0]
@@ -105,7 +105,7 @@ def test_F19b_two_senders_send_one_probe(runtime: Runtime, second_box: Runtime, 
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     planned(runtime, 5)
     with runtime.database.transaction() as session:
-        limits.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
+        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
     with ThreadPoolExecutor(2) as boxes:
         reports = list(boxes.map(lambda box: send_due(box, seconds=5), (runtime, second_box)))
     assert sum(report.sent for report in reports) == 1

@@ -22,7 +22,7 @@ from wxbot.db import Base
 from wxbot.payouts.models import ListRow, PayList, Payout
 from wxbot.people.models import Binding, Follower, PersonMark
 from wxbot.runtime import Runtime
-from wxbot.staff import roster
+from wxbot.staff import accounts
 
 HEADER = ("手机号", "姓名", "金额", "备注")
 
@@ -153,5 +153,5 @@ class Desk:
 def desk_on(database_url: str, redis_url: str, folder: Path, **changes: Any) -> Iterator[Desk]:
     """A desk over a fresh database."""
     with console(database_url, redis_url, folder, NOON, **changes) as app:
-        roster.hire(app.extensions["wxbot"].database, "zhou.test", "周财务", "cashier", PASSWORD, NOON)
+        accounts.hire(app.extensions["wxbot"].database, "zhou.test", "周财务", "cashier", PASSWORD, NOON)
         yield Desk(app)

@@ -10,8 +10,8 @@ from tests.servers import SimulatedWeChat
 from wxbot import budget, invariants, ledger
 from wxbot.ledger import Posting
 from wxbot.orders.models import Order
+from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.models import Payout, Programme
-from wxbot.payouts.request import Claim, request
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
 
@@ -27,7 +27,7 @@ def fund(runtime: Runtime, budget_fen: int = 1_000_000, **changes: Any) -> int:
         "updated_at": now,
     }  # fmt: skip
     with runtime.database.transaction() as session:
-        programme_id = budget.found(session, "programme", "市场部 · 地推奖励")
+        programme_id = budget.create(session, "programme", "市场部 · 地推奖励")
         session.add(Programme(id=programme_id, **(values | changes)))
         session.flush()
         assert budget.change_budget(session, programme_id, budget_fen)
@@ -43,7 +43,7 @@ def owe(
     runtime: Runtime, programme_id: int, openid: str, amount_fen: int = 100, source_id: int = 1, **more: Any
 ) -> int:
     """A payout by hand; returns its id."""
-    claim = Claim("manual", source_id, programme_id, openid, amount_fen, created_by=CASHIER, **more)
+    claim = PayoutRequest("manual", source_id, programme_id, openid, amount_fen, created_by=CASHIER, **more)
     with runtime.database.transaction() as session:
         return request(session, runtime.settings, claim, runtime.clock.now()).id
 

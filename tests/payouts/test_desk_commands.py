@@ -13,7 +13,7 @@ from tests.payouts.stories import owe, payout_of
 from tests.staff.consoles import PASSWORD
 from wxbot.cli import cli
 from wxbot.orders.models import Evidence, Mark, Order
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 from wxbot.staff.models import AuditEvent, StaffSession
 
 WHY = "资金账单 2026-03-15 没有这个单号的支出"

@@ -23,11 +23,11 @@ from wxbot import sheets
 from wxbot.money import yuan
 from wxbot.orders import quotas
 from wxbot.payouts import list_read, list_results, lists
+from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.list_rows import request_rows
 from wxbot.payouts.list_words import fault_text
 from wxbot.payouts.lists import AlreadyUploaded, File
 from wxbot.payouts.models import ListRow, PayList, Programme
-from wxbot.payouts.request import Claim, request
 from wxbot.people.models import Binding
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
@@ -100,7 +100,10 @@ def test_warnings_name_what_was_paid_lately_and_what_looks_wrong(desk: Desk) -> 
         desk.know(n, name)
     with desk.runtime.database.transaction() as session:
         request(
-            session, desk.runtime.settings, Claim("manual", 1, programme_id, openid(1), 500, created_by=4), desk.now
+            session,
+            desk.runtime.settings,
+            PayoutRequest("manual", 1, programme_id, openid(1), 500, created_by=4),
+            desk.now,
         )
     desk.uploaded(csv_file((phone(2), "", "6", "")), programme_id)
     header = ("openid", "姓名", "金额", "备注")
@@ -310,7 +313,10 @@ def test_a_row_that_meets_its_limit_at_the_last_moment_is_named_and_the_others_g
     list_id = desk.ready(csv_file((phone(1), "", "4", ""), (phone(2), "", "4", "")), programme_id)
     with desk.runtime.database.transaction() as session:
         request(
-            session, desk.runtime.settings, Claim("manual", 1, programme_id, openid(1), 200, created_by=4), desk.now
+            session,
+            desk.runtime.settings,
+            PayoutRequest("manual", 1, programme_id, openid(1), 200, created_by=4),
+            desk.now,
         )
     while request_rows(desk.runtime):
         pass

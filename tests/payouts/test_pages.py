@@ -14,10 +14,10 @@ from sqlalchemy import func, select, update
 from tests.payouts.desk import Desk, openid, phone
 from tests.payouts.stories import owe, payout_of
 from wxbot.orders.models import Mark, MerchantLine, Order, Quota
+from wxbot.payouts import create as asking
 from wxbot.payouts import listing
-from wxbot.payouts import request as asking
 from wxbot.payouts.models import ManualRequest, Payout
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 from wxbot.staff.models import AuditEvent
 from wxbot.text import Refusal
 
@@ -74,7 +74,7 @@ def test_somebody_is_paid_by_hand_and_found_by_phone_name_and_number(desk: Desk)
     assert to == f"/admin/payouts/{payout.id}"
 
 
-def listing_of(desk: Desk, tab: str = "") -> list[listing.Line]:
+def listing_of(desk: Desk, tab: str = "") -> list[listing.PayoutLine]:
     with desk.runtime.database.reading() as session:
         return listing.page(session, listing.Sought(tab))
 

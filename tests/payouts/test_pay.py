@@ -14,12 +14,12 @@ from tests.servers import SimulatedWeChat
 from wxbot import ledger
 from wxbot.budget import Budget
 from wxbot.clock import shanghai_day
-from wxbot.orders import limits, quotas
+from wxbot.orders import quotas, throttle
 from wxbot.orders.models import Quota
-from wxbot.payouts import request
+from wxbot.payouts import create
+from wxbot.payouts.create import PayoutRequest
 from wxbot.payouts.models import PAYOUT_STATUSES, Programme
-from wxbot.payouts.order import order_due
-from wxbot.payouts.request import Claim
+from wxbot.payouts.place_orders import order_due
 from wxbot.people import notices
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
@@ -106,7 +106,7 @@ def test_I16_a_second_person_approves_what_they_saw(runtime: Runtime, cast: Cast
 
     def approve(staff_id: int, sha256: str) -> None:
         with runtime.database.transaction() as session:
-            request.approve(session, payout_id, staff_id, sha256, runtime.clock.now())
+            create.approve(session, payout_id, staff_id, sha256, runtime.clock.now())
 
     with pytest.raises(Refusal, match="另一位"):
         approve(1, waiting.content_sha256)
@@ -120,7 +120,7 @@ def test_I16_a_second_person_approves_what_they_saw(runtime: Runtime, cast: Cast
 def test_I16_a_row_changed_by_hand_is_not_paid(runtime: Runtime, cast: Cast) -> None:
     payout_id = owe(runtime, fund(runtime), cast.ming.openid, 100)
     with runtime.database.transaction() as session:
-        session.get_one(request.Payout, payout_id).amount_fen = 9_900  # type: ignore[attr-defined]
+        session.get_one(create.Payout, payout_id).amount_fen = 9_900  # type: ignore[attr-defined]
     run_until_quiet(runtime)
     assert (payout_of(runtime, payout_id).status, payout_of(runtime, payout_id).hold) == ("approved", "blocked")
 
@@ -231,7 +231,7 @@ def test_T16_nothing_leaves_after_the_stop_and_asking_goes_on(
     later = owe(runtime, programme_id, cast.hong.openid, 100, source_id=2)
     order_due(runtime)  # its order stands, and is not sent
     with runtime.database.transaction() as session:
-        limits.stop_line(session, runtime.settings.mch_id, limits.OPERATOR_STOP, runtime.clock.now())
+        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
     last = owe(runtime, programme_id, cast.wang.openid, 100, source_id=3)
     take(simulator, cast.ming, "sendredpack")
     pass_time(runtime, simulator, 90)
@@ -239,7 +239,7 @@ def test_T16_nothing_leaves_after_the_stop_and_asking_goes_on(
     assert orders_of(runtime, later)[0].sends == 0
     assert payout_of(runtime, last).status == "approved"
     with runtime.database.transaction() as session:
-        limits.open_line(session, runtime.settings.mch_id, by_staff=True)
+        throttle.open_line(session, runtime.settings.mch_id, by_staff=True)
     run_until_quiet(runtime)
     assert {payout_of(runtime, one).status for one in (later, last)} == {"ordered"}
     sound(runtime)
@@ -251,14 +251,14 @@ def test_F82_what_was_not_sent_is_called_off_what_was_sent_is_not(runtime: Runti
     with pytest.raises(Refusal, match="每人每月"):
         owe(runtime, programme_id, cast.ming.openid, 100, source_id=2)
     with runtime.database.transaction() as session:
-        assert request.cancel(session, payout_id, runtime.clock.now())
+        assert create.cancel(session, payout_id, runtime.clock.now())
     second = owe(runtime, programme_id, cast.ming.openid, 100, source_id=2)  # the month is free again
     run_until_quiet(runtime)
     third = owe(runtime, fund(runtime, 100, n=2), cast.hong.openid, 100, source_id=3)
     order_due(runtime)  # its order waits to be sent
     with runtime.database.transaction() as session:
-        assert not request.cancel(session, second, runtime.clock.now())
-        assert request.cancel(session, third, runtime.clock.now())
+        assert not create.cancel(session, second, runtime.clock.now())
+        assert create.cancel(session, third, runtime.clock.now())
     run_until_quiet(runtime)
     assert (payout_of(runtime, third).status, orders_of(runtime, third)[0].sends) == ("cancelled", 0)
     sound(runtime)
@@ -267,16 +267,16 @@ def test_F82_what_was_not_sent_is_called_off_what_was_sent_is_not(runtime: Runti
 @pytest.mark.parametrize(
     ("claim", "said"),
     [
-        (Claim("manual", 9, 1, "o1", 99), "之间"),
-        (Claim("manual", 9, 1, "o1", 20_001), "之间"),
-        (Claim("manual", 9, 999, "o1", 100), "停用"),
-        (Claim("manual", 9, 1, "o1", 100, channel="hbpreorder"), "付款方式"),
+        (PayoutRequest("manual", 9, 1, "o1", 99), "之间"),
+        (PayoutRequest("manual", 9, 1, "o1", 20_001), "之间"),
+        (PayoutRequest("manual", 9, 999, "o1", 100), "停用"),
+        (PayoutRequest("manual", 9, 1, "o1", 100, channel="hbpreorder"), "付款方式"),
     ],
 )
-def test_a_bad_request_is_a_sentence(runtime: Runtime, claim: Claim, said: str) -> None:
+def test_a_bad_request_is_a_sentence(runtime: Runtime, claim: PayoutRequest, said: str) -> None:
     assert fund(runtime) == 1
     with runtime.database.transaction() as session, pytest.raises(Refusal, match=said):
-        request.request(session, runtime.settings, claim, runtime.clock.now())
+        create.request(session, runtime.settings, claim, runtime.clock.now())
 
 
 def test_a_transfer_can_be_taken_back_before_it_is_confirmed(
@@ -300,11 +300,16 @@ def test_a_transfer_can_be_taken_back_before_it_is_confirmed(
 
 def test_F18_F19_quiet_hours_and_the_slow_start_of_the_morning(runtime: Runtime) -> None:
     quiet = runtime.settings.model_copy(update={"pay_quiet_hours": True, "pay_per_second": 25})
-    midnight = runtime.clock.now().astimezone(limits.SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[attr-defined]
+    midnight = runtime.clock.now().astimezone(throttle.SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[attr-defined]
     eight = midnight + timedelta(hours=8)
-    rates = [limits.rate_now(quiet, eight + timedelta(seconds=s)) for s in (0, 60, 450, 899, 900, 3600)]
+    rates = [throttle.rate_now(quiet, eight + timedelta(seconds=s)) for s in (0, 60, 450, 899, 900, 3600)]
     assert rates == [1, 1, 12, 24, 25, 25]
-    assert [limits.is_quiet(quiet, midnight + timedelta(hours=h)) for h in (0, 7, 8, 23)] == [True, True, False, False]
+    assert [throttle.is_quiet(quiet, midnight + timedelta(hours=h)) for h in (0, 7, 8, 23)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_every_payout_status_has_a_meaning() -> None:

@@ -14,7 +14,7 @@ from wxbot import ledger
 from wxbot.budget import Budget
 from wxbot.payouts import programmes
 from wxbot.payouts.models import BudgetChange, Programme
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 from wxbot.text import Refusal
 
 FORM = {

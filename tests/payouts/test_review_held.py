@@ -13,9 +13,9 @@ from tests.conftest import Cast
 from tests.payouts.stories import SECOND, at_bank, fund, orders_of, owe, pass_time, payout_of, sound
 from tests.servers import SimulatedWeChat
 from wxbot.orders.models import Quota
-from wxbot.payouts import request
+from wxbot.payouts import create
 from wxbot.payouts.models import Payout, Programme
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 from wxbot.people import marks
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
@@ -69,7 +69,7 @@ def test_F23_an_order_that_was_not_sent_before_its_programme_closed_is_called_of
     assert at_bank(simulator) == {}
     assert {payout_of(runtime, one).hold for one in (first, second)} == {"closed"}
     with runtime.database.transaction() as session:  # and what has no live order can be called off for good
-        assert request.cancel(session, second, runtime.clock.now())
+        assert create.cancel(session, second, runtime.clock.now())
         session.get_one(Programme, programme_id).is_open = True
     pass_time(runtime, simulator, 601)
     assert [payout_of(runtime, one).status for one in (first, second)] == ["ordered", "cancelled"]
@@ -90,7 +90,7 @@ def test_F89_one_payout_with_texts_wechat_refuses_holds_up_nobody(
     with runtime.database.transaction() as session:  # as an older version, or older settings, let it through
         payout = session.get_one(Payout, ids[1])
         payout.texts = payout.texts | {"wishing": "长" * 200}
-        payout.content_sha256 = request.content_of(payout)
+        payout.content_sha256 = create.content_of(payout)
     run_until_quiet(runtime)
     assert [payout_of(runtime, one).hold for one in ids] == [None, "texts", None]
     assert [payout_of(runtime, one).status for one in ids] == ["ordered", "approved", "ordered"]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.replies.test_rules import rule_sets, words
 from wxbot.replies import bench, rules
-from wxbot.replies.answers import Book, Entry, find
-from wxbot.replies.dialogues.declared import BY_KEYWORD
+from wxbot.replies.answers import Book, RuleEntry, find
+from wxbot.replies.dialogues.definitions import BY_KEYWORD
 from wxbot.replies.rules import Rule
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
@@ -22,8 +22,8 @@ def rule(n: int, trigger: str, pattern: str, **changes: object) -> Rule:
     return Rule(n, trigger, pattern, **values)  # type: ignore[arg-type]
 
 
-def entry(keyword: str) -> Entry:
-    return Entry(7, "slug", "秋日", "", "on", keyword, NOW, NOW + timedelta(days=1))
+def entry(keyword: str) -> RuleEntry:
+    return RuleEntry(7, "slug", "秋日", "", "on", keyword, NOW, NOW + timedelta(days=1))
 
 
 def book(*made: Rule, campaign: str = "") -> Book:

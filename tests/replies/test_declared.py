@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wxbot.replies.dialogues import words, works
-from wxbot.replies.dialogues.declared import BY_KEYWORD, CANCEL, DIALOGUES, Heard, Step, Turn
+from wxbot.replies.dialogues import actions, words
+from wxbot.replies.dialogues.definitions import BY_KEYWORD, CANCEL, DIALOGUES, Parsed, Step, Turn
 from wxbot.replies.rules import normalise
 from wxbot.wechat.limits import TEXT_REPLY_BYTES
 
@@ -30,7 +30,7 @@ every_step = pytest.mark.parametrize(
 )
 
 
-def heard(step: Step, text: str = "", kind: Any = "text", **answers: Any) -> Heard:
+def heard(step: Step, text: str = "", kind: Any = "text", **answers: Any) -> Parsed:
     return step.hear(Turn("o", "k", 1, kind, text, "m" if kind == "photo" else ""), ANSWERS[1] | answers)
 
 
@@ -42,8 +42,8 @@ def test_every_step_has_words_a_way_on_and_a_time_out(dialogue: Any, step: Step)
         assert prompt.strip() and len(f"{prompt}\n{words.WAY_OUT}".encode()) < TEXT_REPLY_BYTES
         assert step.then(answers) in names | {""}
     assert timedelta(minutes=1) <= step.timeout <= timedelta(minutes=30)
-    assert not step.work or step.work in works.INSIDE or step.work in works.OUTSIDE
-    assert step.at_timeout == "end" or step.work in works.INSIDE
+    assert not step.work or step.work in actions.INSIDE or step.work in actions.OUTSIDE
+    assert step.at_timeout == "end" or step.work in actions.INSIDE
     assert step.then(ANSWERS[0]) != step.name
 
 
@@ -57,7 +57,7 @@ def test_every_step_answers_anything(dialogue: Any, step: Step, text: str, kind:
 
 
 def test_every_dialogue_opens_has_words_to_begin_it_and_none_that_end_it() -> None:
-    assert set(works.OPENINGS) == set(DIALOGUES)
+    assert set(actions.OPENINGS) == set(DIALOGUES)
     for name, each in DIALOGUES.items():
         assert each.name == name
         assert each.keywords and each.title

@@ -23,8 +23,8 @@ from wxbot.once import TALKING_KEY
 from wxbot.people.models import SmsOut
 from wxbot.private_servers import free_port
 from wxbot.replies import rules
-from wxbot.replies.dialogues import declared, ends, works
-from wxbot.replies.dialogues.declared import DIALOGUES, Declared, Heard, Step
+from wxbot.replies.dialogues import actions, definitions, expiry
+from wxbot.replies.dialogues.definitions import DIALOGUES, Declared, Parsed, Step
 from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
 from wxbot.vouchers.models import Photo, Voucher
@@ -202,9 +202,9 @@ def test_an_expired_dialogue_answers_kindly(app: Flask) -> None:
     assert ming.say("取消")
     ming.say("绑定")
     pass_time(app, ming.openid, timedelta(minutes=11))
-    assert ends.sweep(runtime_of(app)) == 0
+    assert expiry.sweep(runtime_of(app)) == 0
     pass_time(app, ming.openid, timedelta(days=1))
-    assert ends.sweep(runtime_of(app)) == 1
+    assert expiry.sweep(runtime_of(app)) == 1
     assert (ming.step, ming.say("你好")) == ("", "")
 
 
@@ -216,8 +216,8 @@ def test_photos_whose_owner_forgot_the_last_word_are_submitted(both: Flask) -> N
     ming.show("m1")
     for person in (ming, hong):
         pass_time(both, person.openid, timedelta(minutes=11))
-    assert ends.sweep(runtime_of(both)) == 2
-    assert ends.sweep(runtime_of(both)) == 0
+    assert expiry.sweep(runtime_of(both)) == 2
+    assert expiry.sweep(runtime_of(both)) == 0
     assert [voucher.openid for voucher in rows(both, Voucher)] == [ming.openid]
     assert len(ming.notices()) == 1
     assert (ming.step, hong.step, hong.notices()) == ("", "", [])
@@ -377,15 +377,15 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """A dialogue of one step whose work waits until it may go on; the door answers after a third of a second."""
     may_go = threading.Event()
 
-    def wait(*_all: Any) -> works.Worked:
+    def wait(*_all: Any) -> actions.ActionResult:
         may_go.wait(20)
-        return works.Worked("办好了")
+        return actions.ActionResult("办好了")
 
-    step = Step("wish", lambda _: "请说。", lambda turn, _: Heard(value=turn.text), work="wait")
+    step = Step("wish", lambda _: "请说。", lambda turn, _: Parsed(value=turn.text), work="wait")
     monkeypatch.setitem(DIALOGUES, "slow", Declared("slow", "慢慢来", ("慢",), (step,)))
-    monkeypatch.setitem(declared.BY_KEYWORD, "慢", "slow")
-    monkeypatch.setitem(works.OPENINGS, "slow", lambda *_: works.Opened("wish"))
-    monkeypatch.setitem(works.OUTSIDE, "wait", wait)
+    monkeypatch.setitem(definitions.BY_KEYWORD, "慢", "slow")
+    monkeypatch.setitem(actions.OPENINGS, "slow", lambda *_: actions.Opened("wish"))
+    monkeypatch.setitem(actions.OUTSIDE, "wait", wait)
     monkeypatch.setattr(callback_door, "ANSWER_S", 0.35)
     yield may_go
     may_go.set()
@@ -420,7 +420,7 @@ def test_F40_a_process_that_died_in_the_middle_leaves_nobody_without_an_answer(a
     with runtime_of(app).database.transaction() as session:  # claimed, then killed
         session.execute(update(Dialogue).values(words="", version=Dialogue.version + 1))
     pass_time(app, ming.openid, timedelta(minutes=2))
-    assert ends.sweep(runtime_of(app)) == 1
+    assert expiry.sweep(runtime_of(app)) == 1
     assert len(ming.notices()) == 1
     assert "验证码已发送" in ming.say(PHONE)
 

@@ -19,7 +19,7 @@ from wxbot.app import create_app
 from wxbot.replies import menu
 from wxbot.runtime import Runtime
 from wxbot.simulator.menus import KEYED, TYPES
-from wxbot.staff import roster
+from wxbot.staff import accounts
 
 OURS = "https://shop.example.com"
 FINE: list[dict[str, Any]] = [
@@ -97,7 +97,7 @@ def test_a_comparison_is_empty_exactly_for_the_same_menu(first: list[Any], secon
 def app(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
     settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url="http://localhost")
     runtime = Runtime(settings)
-    roster.hire(runtime.database, "li.test", "李运营", "marketer", PASSWORD, runtime.clock.now())
+    accounts.hire(runtime.database, "li.test", "李运营", "marketer", PASSWORD, runtime.clock.now())
     made = create_app(runtime)
     yield made
     made.extensions["wxbot.callback"].close()

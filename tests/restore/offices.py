@@ -14,7 +14,7 @@ from tests.servers import SimulatedWeChat
 from tests.staff.consoles import PASSWORD
 from wxbot import ledger, lineage
 from wxbot.clock import SHANGHAI
-from wxbot.demo import owed
+from wxbot.demo import expected
 from wxbot.demo.actors import World
 from wxbot.orders import found
 from wxbot.orders.channels import DIRECT
@@ -22,7 +22,7 @@ from wxbot.orders.found import FoundOrder, Thaw
 from wxbot.payouts import lists
 from wxbot.payouts.models import ListRow, PayList, Payout
 from wxbot.runtime import Runtime
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.staff.audit import Actor
 from wxbot.thaw import judge, opening
 from wxbot.worker import run_task, run_until_quiet
@@ -31,13 +31,13 @@ from wxbot.worker import run_task, run_until_quiet
 def hire(runtime: Runtime) -> None:
     """Two cashiers, as in the copy."""
     for login, name in (("zhao.test", "赵财务"), ("qian.test", "钱财务")):
-        roster.hire(runtime.database, login, name, "cashier", PASSWORD, runtime.clock.now())
+        accounts.hire(runtime.database, login, name, "cashier", PASSWORD, runtime.clock.now())
 
 
 def cashiers(runtime: Runtime) -> tuple[Actor, Actor]:
     """Both of them."""
     with runtime.database.reading() as session:
-        ids = {one.login: one.id for one in roster.everyone(session)}
+        ids = {one.login: one.id for one in accounts.everyone(session)}
     return Actor(ids["zhao.test"], "zhao.test"), Actor(ids["qian.test"], "qian.test")
 
 
@@ -141,7 +141,7 @@ def sent_numbers(simulator: SimulatedWeChat, channels: Sequence[str] = DIRECT) -
     """Every number that the bank carried out or holds, packets and transfers alike."""
     numbers: set[str] = set()
     for channel in channels:
-        numbers |= {row["mch_billno"] for row in owed.orders_of(World(simulator.base), channel)}
+        numbers |= {row["mch_billno"] for row in expected.orders_of(World(simulator.base), channel)}
     return numbers
 
 

@@ -13,8 +13,8 @@ from tests.restore.offices import found_in, hire, judge_all, open_database, pass
 from tests.servers import SimulatedWeChat
 from wxbot import ledger, lineage
 from wxbot.campaigns import launch, switch
-from wxbot.draws.board import Boards
 from wxbot.draws.outcomes import Outcome
+from wxbot.draws.snapshot import Snapshots
 from wxbot.orders import lost, newest
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
@@ -24,9 +24,9 @@ from wxbot.worker import run_until_quiet
 def refusal(runtime: Runtime, campaign_id: int) -> Outcome | None:
     """Why nobody may draw, as the phone's page would say."""
     slug = campaign_of(runtime, campaign_id).slug
-    board = Boards(runtime.database, runtime.vault).find(slug)
-    assert board is not None
-    return board.refusal(runtime.clock.unix())
+    snapshot = Snapshots(runtime.database, runtime.vault).find(slug)
+    assert snapshot is not None
+    return snapshot.refusal(runtime.clock.unix())
 
 
 @pytest.mark.timeout(600)

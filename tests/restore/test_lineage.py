@@ -18,8 +18,8 @@ from wxbot.orders.found import Thaw
 from wxbot.orders.lost import keep
 from wxbot.orders.newest import prove_due
 from wxbot.orders.numbers import Unknown
-from wxbot.payouts import request
-from wxbot.payouts.order import order_due
+from wxbot.payouts import create
+from wxbot.payouts.place_orders import order_due
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.worker import run_task, run_until_quiet
@@ -202,7 +202,7 @@ def test_what_is_approved_while_it_is_frozen_is_refused_with_a_sentence(runtime:
     lineage.freeze_now(runtime, "older", Witness(9, 9))
     seen = payout_of(runtime, payout_id).content_sha256
     with pytest.raises(Refusal, match="frozen"), runtime.database.transaction() as session:
-        request.approve(session, payout_id, 2, seen, runtime.clock.now())
+        create.approve(session, payout_id, 2, seen, runtime.clock.now())
     assert lineage.reopen(runtime, line_of(runtime).database_id)
     assert line_of(runtime).generation > 9 and lineage.may_send(runtime)
 

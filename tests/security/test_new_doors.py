@@ -30,7 +30,7 @@ from wxbot.people import notices
 from wxbot.people.models import Binding, Follower, PersonMark, RosterEntry
 from wxbot.replies.models import Dialogue, MenuDraft
 from wxbot.runtime import Runtime
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.staff.console import roles_of
 from wxbot.staff.models import AuditEvent, Staff
 from wxbot.text import Refusal
@@ -44,7 +44,7 @@ def _stage(database_url: str, redis_url: str, folder: Path) -> Iterator[Stage]:
     with closing(Runtime(console_settings(database_url, redis_url, folder))) as runtime:
         runtime.clock = StillClock(NOON)
         for login, (name, role) in (STAFF | {"chen": ("陈管理", "admin")}).items():
-            roster.hire(runtime.database, f"{login}.test", name, role, PASSWORD, NOON)
+            accounts.hire(runtime.database, f"{login}.test", name, role, PASSWORD, NOON)
         yield lay_stage(runtime)
 
 

@@ -25,7 +25,7 @@ from wxbot.ledger import Balance, Entry, Posting
 from wxbot.orders.models import Evidence, Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.staff import roster
+from wxbot.staff import accounts
 
 PASSWORD = "correct-horse-7"
 PEOPLE = {
@@ -69,7 +69,7 @@ def console(database_url: str, redis_url: str, folder: Path, now: datetime, **ch
     runtime = Runtime(console_settings(database_url, redis_url, folder, **changes))
     runtime.clock = StillClock(now)
     for login, (name, role) in PEOPLE.items():
-        roster.hire(runtime.database, login + ".test", name, role, PASSWORD, now)
+        accounts.hire(runtime.database, login + ".test", name, role, PASSWORD, now)
     app = create_app(runtime)
     try:
         yield app

@@ -22,13 +22,13 @@ from tests.storm.boxes import Deployment
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
-from wxbot.demo import office, seed
+from wxbot.demo import seed, setup
 from wxbot.demo.actors import World
-from wxbot.demo.clerks import DeskClerk
-from wxbot.demo.office import BOXES, FIXED, FREE
-from wxbot.demo.owed import Owed
-from wxbot.demo.promoters import Promoter
+from wxbot.demo.expected import Owed
+from wxbot.demo.people_clients import Promoter
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD, REVIEWER, SECOND_CASHIER, SECOND_REVIEWER, Account
+from wxbot.demo.setup import BOXES, FIXED, FREE
+from wxbot.demo.staff_clients import DeskClerk
 from wxbot.money import parse_yuan, yuan
 from wxbot.orders import bill_faults
 from wxbot.orders.models import Order
@@ -235,7 +235,7 @@ class Crowd:
         with self._guard:
             self._receipts += 1
             photo = 10_000 + self._receipts
-        person.upload_on_page("storm", kind, value, [office.receipt(photo)])
+        person.upload_on_page("storm", kind, value, [setup.receipt(photo)])
         self._note("handed in")
 
     def _talk(self, _dice: random.Random, person: Promoter) -> None:

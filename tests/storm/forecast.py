@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wxbot.demo.weather import BILL, BILL_NOTICE, BILL_QUERY, PACKET, PACKET_QUERY, SKIES
+from wxbot.demo.faults import BILL, BILL_NOTICE, BILL_QUERY, PACKET, PACKET_QUERY, SKIES
 
 Fault = dict[str, Any]
 PREORDER, GETHBINFO = "mmpaymkttransfers/hbpreorder", "mmpaymkttransfers/gethbinfo"

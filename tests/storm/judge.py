@@ -17,8 +17,8 @@ from tests.storm.boxes import Deployment
 from tests.storm.crowd import Crowd
 from wxbot import ledger
 from wxbot.campaigns.models import FINAL_PACKETS, Packet
-from wxbot.demo import owed
-from wxbot.demo.owed import BankRow, Owed
+from wxbot.demo import expected
+from wxbot.demo.expected import BankRow, Owed
 from wxbot.demo.seed import CASHIER, PASSWORD, SECOND_CASHIER
 from wxbot.orders.bill_faults import NOT_OURS
 from wxbot.orders.channels import CHANNELS, DIRECT
@@ -66,7 +66,7 @@ class Verdict:
 
 def gather(crowd: Crowd) -> Evidence:
     """Ask the bank and everybody."""
-    rows = [row for channel in CHANNELS for row in owed.orders_of(crowd.world, channel)]
+    rows = [row for channel in CHANNELS for row in expected.orders_of(crowd.world, channel)]
     wallets = {
         person.openid: [
             (str(row["channel"]), int(row["amount_fen"]))
@@ -85,7 +85,7 @@ def judge(session: Session, promises: Sequence[Owed], seen: Evidence) -> Verdict
     verdict.returned_fen = sum(int(row["refunded_fen"]) for row in seen.bank.values())
     direct = {number: row for number, row in seen.bank.items() if row["channel"] != DRAWN}
     got = {who: [fen for channel, fen in receipts if channel != DRAWN] for who, receipts in seen.wallets.items()}
-    payouts = owed.judge(session, promises, direct, got)
+    payouts = expected.judge(session, promises, direct, got)
     verdict.ends = payouts.ends
     for note in payouts.notes:
         kind, _, sentence = note.partition(": ")

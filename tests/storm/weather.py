@@ -23,7 +23,7 @@ from tests.storm.crowd import Crowd
 from tests.storm.forecast import Event
 from wxbot import heartbeat
 from wxbot.demo.actors import StoryProblem
-from wxbot.demo.weather import BILL, PACKET, Weather
+from wxbot.demo.faults import BILL, PACKET, Weather
 from wxbot.orders.models import MerchantLine, Order
 from wxbot.private_servers import ServerProblem
 

@@ -13,7 +13,7 @@ from tests.payouts.desk import Desk, desk_on, openid, phone
 from tests.payouts.stories import owe, payout_of
 from wxbot.orders.models import Evidence, Order, Quota
 from wxbot.payouts.models import Payout
-from wxbot.payouts.order import order_due
+from wxbot.payouts.place_orders import order_due
 from wxbot.people import marks, notices
 from wxbot.people.models import Follower, Notice, SmsOut
 from wxbot.timeline import story, why

@@ -10,7 +10,7 @@ import pytest
 from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
 from tests.vouchers.stage import STAFF, Stage, lay_stage
 from wxbot.runtime import Runtime
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.vouchers import photos
 
 remembered = lru_cache(maxsize=128)(photos.read)
@@ -43,7 +43,7 @@ def both(database_url: str, redis_url: str, tmp_path: Path, pictures: None) -> I
 
 def _hire(made: Stage) -> Stage:
     for login, (name, role) in STAFF.items():
-        roster.hire(made.runtime.database, f"{login}.test", name, role, PASSWORD, NOON)
+        accounts.hire(made.runtime.database, f"{login}.test", name, role, PASSWORD, NOON)
     return made
 
 

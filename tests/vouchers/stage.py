@@ -18,7 +18,7 @@ from sqlalchemy import select
 from tests.staff.consoles import StillClock
 from wxbot import oauth
 from wxbot.app import create_app
-from wxbot.budget import change_budget, found
+from wxbot.budget import change_budget, create
 from wxbot.payouts.models import Payout, Programme
 from wxbot.people.models import Binding
 from wxbot.runtime import Runtime
@@ -136,7 +136,7 @@ def lay_stage(runtime: Runtime) -> Stage:
     """Programme, kinds, and two people with bound phones (Gui has none)."""
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
-        programme_id = found(session, "programme", "市场部 · 陈列奖励")
+        programme_id = create(session, "programme", "市场部 · 陈列奖励")
         session.add(
             Programme(
                 id=programme_id, department="市场部", name="陈列奖励", channel="", send_name="晨光咖啡", act_name="陈列奖励",

@@ -181,7 +181,7 @@ def test_a_crash_while_a_photo_is_kept_leaves_no_stray_file_and_no_lost_photo(
         raise Died
 
     with monkeypatch.context() as broken:
-        broken.setattr(storage.Folder if step == "put" else submit, step, die)
+        broken.setattr(storage.FolderStorage if step == "put" else submit, step, die)
         with pytest.raises(Died):
             submit.add_photo(stage.runtime, voucher.id, photo(1), stage.now, "a")
     assert stage.voucher(voucher.id).ready_at is None

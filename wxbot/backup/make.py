@@ -18,7 +18,7 @@ from wxbot.backup.facts import facts, refuse_difference
 from wxbot.db import Database
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal, Text
-from wxbot.vouchers.storage import Folder, Missing, folder_of
+from wxbot.vouchers.storage import FolderStorage, Missing, folder_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _lines(file: Path) -> int:
 
 def _copy_photos(runtime: Runtime, archive: Writer) -> int:
     """Photos of this machine's folder, also those that an earlier setting left there; others are rows, or in a bucket."""
-    store, n = Folder(folder_of(runtime.settings)), 0
+    store, n = FolderStorage(folder_of(runtime.settings)), 0
     for key in store.list_keys():
         try:
             archive.add_bytes(f"photos/{key}.jpg", store.get(key))

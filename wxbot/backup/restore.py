@@ -26,7 +26,7 @@ from wxbot.runtime import Runtime
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
-from wxbot.vouchers.storage import Folder, flush_folder, folder_of
+from wxbot.vouchers.storage import FolderStorage, flush_folder, folder_of
 
 
 @dataclass
@@ -44,7 +44,7 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
         archive.verify()
         _refuse_foreign(runtime, archive)
         _refuse_running(runtime)
-        photos = Folder(folder_of(runtime.settings))
+        photos = FolderStorage(folder_of(runtime.settings))
         has_photos = next(photos.list_keys(), None) is not None
         place = sqlite_file(runtime.settings.database_url)
         is_free = _is_free_file(place) if place else _is_free_server(runtime.database)

@@ -18,15 +18,15 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DataError
 
 from wxbot import logs
-from wxbot.callback.routes import ROUTES, UNKNOWN, Room, Route, turn_of
-from wxbot.callback.wire import AGAIN, BROKEN, FORBIDDEN, TOO_BIG, WRONG_METHOD, Answer, body_of, query_of
-from wxbot.once import Claim, OnceOnly, Talk
+from wxbot.callback.routes import ROUTES, UNKNOWN, Route, RouteContext, turn_of
+from wxbot.callback.wire import AGAIN, BROKEN, FORBIDDEN, TOO_BIG, WRONG_METHOD, CallbackResponse, body_of, query_of
+from wxbot.once import Claimed, OnceOnly, Talk
 from wxbot.replies import answers
 from wxbot.replies.answers import Start
 from wxbot.replies.dialogues import engine
-from wxbot.replies.dialogues.declared import DIALOGUES
+from wxbot.replies.dialogues.definitions import DIALOGUES
 from wxbot.replies.dialogues.engine import NotOurs
-from wxbot.replies.dialogues.talks import Talks
+from wxbot.replies.dialogues.runner import Talks
 from wxbot.runtime import Runtime
 from wxbot.wechat import messages
 from wxbot.wechat.errors import BadMessage
@@ -61,7 +61,7 @@ class CallbackDoor:
         self.once = OnceOnly(runtime.settings.redis_url)
         self.answers = answers.Answers(self._read_book, runtime.settings.public_url, runtime.settings.brand)
         self.talks = Talks(runtime)
-        self._room = Room(runtime, self.answers)
+        self._room = RouteContext(runtime, self.answers)
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="callback")
         self._noting = threading.Lock()
 
@@ -80,18 +80,18 @@ class CallbackDoor:
         start_response(answer.status, answer.headers_with_length())
         return [answer.body]
 
-    def _answer(self, environ: Mapping[str, Any]) -> Answer:
+    def _answer(self, environ: Mapping[str, Any]) -> CallbackResponse:
         method = environ["REQUEST_METHOD"]
         if method == "POST":
             return self._receive(environ)
         if method == "GET":
             query = query_of(environ)
-            return Answer(
+            return CallbackResponse(
                 "200 OK", self._fresh(lambda now_s: messages.verify_url(query, self.runtime.account, now_s)).encode()
             )
         return WRONG_METHOD
 
-    def _receive(self, environ: Mapping[str, Any]) -> Answer:
+    def _receive(self, environ: Mapping[str, Any]) -> CallbackResponse:
         deadline = time.monotonic() + ANSWER_S
         query = query_of(environ)
         body = body_of(environ)
@@ -104,7 +104,9 @@ class CallbackDoor:
             route = UNKNOWN
         sealed = self._record(route, message, deadline) if route.is_recorded else self._reply(route, message, deadline)
         return (
-            Answer("200 OK", sealed) if sealed == SUCCESS else Answer("200 OK", sealed, kind="text/xml; charset=utf-8")
+            CallbackResponse("200 OK", sealed)
+            if sealed == SUCCESS
+            else CallbackResponse("200 OK", sealed, kind="text/xml; charset=utf-8")
         )
 
     # --- messages that write nothing ------------------------------------------------------------------------------
@@ -206,7 +208,7 @@ class CallbackDoor:
         known = self.once.claim(message, deadline)
         if isinstance(known, bytes):
             return known
-        if known is Claim.BUSY:
+        if known is Claimed.BUSY:
             raise Later
         now = self.runtime.clock.now()
         reply: Reply | None = None

@@ -11,11 +11,11 @@ from typing import Any
 
 from wxbot import logs
 from wxbot.draws import bind
-from wxbot.draws.desk import desk_of
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.people import followers
 from wxbot.replies.answers import Answers, Start
-from wxbot.replies.dialogues import ends
-from wxbot.replies.dialogues.declared import Turn
+from wxbot.replies.dialogues import expiry
+from wxbot.replies.dialogues.definitions import Turn
 from wxbot.runtime import Runtime
 from wxbot.wechat import messages
 from wxbot.wechat.messages import Message, Reply
@@ -27,7 +27,7 @@ log = logs.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Room:
+class RouteContext:
     """What a route may use."""
 
     runtime: Runtime
@@ -37,83 +37,83 @@ class Room:
 # --- what each message does ---------------------------------------------------------------------------------------
 
 
-def answer_text(room: Room, message: messages.TextMessage, now: datetime) -> Reply | Start | None:
+def answer_text(context: RouteContext, message: messages.TextMessage, now: datetime) -> Reply | Start | None:
     """A text: the first rule that fits, a campaign's keyword, or the default reply."""
-    return room.answers.to_text(message.content, now)
+    return context.answers.to_text(message.content, now)
 
 
-def answer_voice(room: Room, message: messages.VoiceMessage, now: datetime) -> Reply | Start | None:
+def answer_voice(context: RouteContext, message: messages.VoiceMessage, now: datetime) -> Reply | Start | None:
     """A voice message: what WeChat heard counts like a text, when speech recognition is on."""
     heard = _heard(message)
-    return room.answers.to_text(heard, now) if heard else room.answers.to_anything_else(now)
+    return context.answers.to_text(heard, now) if heard else context.answers.to_anything_else(now)
 
 
-def answer_click(room: Room, message: messages.MenuClick, now: datetime) -> Reply | Start | None:
+def answer_click(context: RouteContext, message: messages.MenuClick, now: datetime) -> Reply | Start | None:
     """A tap in the menu: its key is looked up like a text."""
-    return room.answers.to_text(message.key, now)
+    return context.answers.to_text(message.key, now)
 
 
-def answer_image(room: Room, message: messages.ImageMessage, now: datetime) -> Reply | Start | None:
+def answer_image(context: RouteContext, message: messages.ImageMessage, now: datetime) -> Reply | Start | None:
     """A photo: the rule for images, which may begin a dialogue, else the default reply."""
-    return room.answers.to_image(now)
+    return context.answers.to_image(now)
 
 
-def answer_default(room: Room, message: Message, now: datetime) -> Reply | Start | None:
+def answer_default(context: RouteContext, message: Message, now: datetime) -> Reply | Start | None:
     """A video, place or link: the default reply."""
-    return room.answers.to_anything_else(now)
+    return context.answers.to_anything_else(now)
 
 
-def stay_silent(room: Room, message: Message, now: datetime) -> Reply | None:
+def stay_silent(context: RouteContext, message: Message, now: datetime) -> Reply | None:
     """Known, counted, and answered `success`."""
     return None
 
 
-def log_notice(room: Room, message: Message, now: datetime) -> Reply | None:
+def log_notice(context: RouteContext, message: Message, now: datetime) -> Reply | None:
     """Something the account's owner should be able to find in the log."""
     log.info("callback_notice", kind=message.kind, fields=_shown(message))
     return None
 
 
-def log_unknown(room: Room, message: Message, now: datetime) -> Reply | None:
+def log_unknown(context: RouteContext, message: Message, now: datetime) -> Reply | None:
     """A kind of message that the reference does not know, or whose fields make no sense: logged, answered `success`."""
     fault = message.fault if isinstance(message, messages.UnknownMessage) else ""
     log.warning("callback_unknown", kind=message.kind[:64], msg_type=message.msg_type[:64], fault=fault)
     return None
 
 
-def record_follow(room: Room, message: messages.Subscribe, now: datetime) -> Reply | Start | None:
+def record_follow(context: RouteContext, message: messages.Subscribe, now: datetime) -> Reply | Start | None:
     """subscribe: the followers table, and the welcome."""
-    with room.runtime.database.transaction() as session:
+    with context.runtime.database.transaction() as session:
         followers.follow(session, message.openid, message.scene, message.created_at)
-    return room.answers.to_new_follower(now)
+    return context.answers.to_new_follower(now)
 
 
-def record_unfollow(room: Room, message: messages.Unsubscribe, now: datetime) -> Reply | None:
+def record_unfollow(context: RouteContext, message: messages.Unsubscribe, now: datetime) -> Reply | None:
     """unsubscribe: the followers table, and the end of a dialogue; WeChat delivers no reply any more."""
-    with room.runtime.database.transaction() as session:
+    with context.runtime.database.transaction() as session:
         followers.unfollow(session, message.openid, message.created_at)
-        ends.end(session, message.openid, now, int(message.created_at.timestamp()))
+        expiry.end(session, message.openid, now, int(message.created_at.timestamp()))
     return None
 
 
-def record_withdrawal(room: Room, message: messages.AuthorizationChange, now: datetime) -> Reply | None:
+def record_withdrawal(context: RouteContext, message: messages.AuthorizationChange, now: datetime) -> Reply | None:
     """Authorisation taken back or account closed: the wish to be erased is kept (wechat-protocol §5.6)."""
     openid = message.subject_openid or message.openid
-    with room.runtime.database.transaction() as session:
+    with context.runtime.database.transaction() as session:
         followers.note_withdrawal(session, openid, message.kind, message.created_at)
-        ends.forget(session, openid)
+        expiry.forget(session, openid)
     return None
 
 
-def count_shake(room: Room, message: messages.UserShake, now: datetime) -> Reply | None:
+def count_shake(context: RouteContext, message: messages.UserShake, now: datetime) -> Reply | None:
     """A shake near our beacons: counted for the charts, under no campaign; the page it opens proves it (draws.shakes)."""
-    desk_of(room.runtime).counts.add(0, "shake", now.timestamp())
+    draw_state_of(context.runtime).counts.add(0, "shake", now.timestamp())
     return None
 
 
-def record_bind(room: Room, message: messages.LotteryBind, now: datetime) -> Reply | None:
+def record_bind(context: RouteContext, message: messages.LotteryBind, now: datetime) -> Reply | None:
     """WeChat tied a ticket to a person: packet, draw, order and ledger follow, once (wechat-protocol §1.8)."""
-    bind.record(room.runtime, message, now)
+    bind.record(context.runtime, message, now)
     return None
 
 
@@ -129,7 +129,7 @@ def _shown(message: Message) -> dict[str, str]:
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-Work = Callable[[Room, Any, datetime], Reply | Start | None]
+Work = Callable[[RouteContext, Any, datetime], Reply | Start | None]
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ UNKNOWN = Route(log_unknown)
 """What every other message does."""
 
 
-def turn_of(room: Room, message: Message, start: Start | None) -> Turn:
+def turn_of(context: RouteContext, message: Message, start: Start | None) -> Turn:
     """The message as a dialogue sees it; `start` when it asks for one. A tap in the menu is no answer to a question."""
     text = ""
     if isinstance(message, messages.TextMessage):
@@ -203,5 +203,5 @@ def turn_of(room: Room, message: Message, start: Start | None) -> Turn:
     return Turn(
         message.openid, message.dedupe_key, int(message.created_at.timestamp()),
         "text" if text else "photo" if photo else "other", text, photo, start.name if start else "",
-        start.greeting if start else "", bool(text) and room.answers.answers(text),
+        start.greeting if start else "", bool(text) and context.answers.answers(text),
     )  # fmt: skip

@@ -13,7 +13,7 @@ QUERY_CHARACTERS = 2048
 
 
 @dataclass(frozen=True)
-class Answer:
+class CallbackResponse:
     """What goes back to WeChat."""
 
     status: str
@@ -27,11 +27,11 @@ class Answer:
         return [("Content-Type", self.kind), ("Content-Length", str(len(self.body))), *self.headers]
 
 
-FORBIDDEN = Answer("403 Forbidden")
-TOO_BIG = Answer("413 Content Too Large")
-AGAIN = Answer("503 Service Unavailable", headers=(("Retry-After", "5"),))
-WRONG_METHOD = Answer("405 Method Not Allowed", headers=(("Allow", "GET, POST"),))
-BROKEN = Answer("500 Internal Server Error")
+FORBIDDEN = CallbackResponse("403 Forbidden")
+TOO_BIG = CallbackResponse("413 Content Too Large")
+AGAIN = CallbackResponse("503 Service Unavailable", headers=(("Retry-After", "5"),))
+WRONG_METHOD = CallbackResponse("405 Method Not Allowed", headers=(("Allow", "GET, POST"),))
+BROKEN = CallbackResponse("500 Internal Server Error")
 
 
 def query_of(environ: Mapping[str, Any]) -> dict[str, str]:

@@ -22,12 +22,12 @@ from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
 from wxbot.money import yuan
-from wxbot.orders import bill_faults, limits
+from wxbot.orders import bill_faults, throttle
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MerchantLine
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.staff.console import (
     SMALL,
     local,
@@ -48,7 +48,7 @@ from wxbot.wechat.errors import row_for
 
 LIVE = ("launching", "on", "off", "closing")
 GROUPS = {"all": (), "live": LIVE, "waiting": ("draft", "submitted", "approved"), "closed": ("closed",)}
-LADDER = ("draft", "submitted", "approved", "launching", "on", "closing", "closed")
+LIFE_STEPS = ("draft", "submitted", "approved", "launching", "on", "closing", "closed")
 MONEY_CACHE_S = 15
 EXPORT_BATCH = 2_000
 
@@ -149,11 +149,11 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "campaign": campaign,
             "tally": listing.tallies(session, [campaign.id])[campaign.id],
             "accounts": ledger.balances(session, campaign.id),
-            "ladder": LADDER,
-            "rung": "on" if campaign.status == "off" else campaign.status,
+            "steps": LIFE_STEPS,
+            "at_step": "on" if campaign.status == "off" else campaign.status,
             "trouble": _trouble(campaign),
             "is_early": campaign.status == "launching" and now() < campaign.begin_at - pool.LEAD,
-            "is_quiet": campaign.status == "launching" and limits.is_quiet(runtime().settings, now()),
+            "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
             "line": line,
             "stop_row": _stop_row(line),
         }
@@ -177,7 +177,7 @@ def page(campaign_id: int) -> str:
     """One campaign: where it stands, what it holds, what can be done."""
     campaign = campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
-        people = roster.names(
+        people = accounts.names(
             session,
             [who for who in (campaign.created_by, campaign.submitted_by, campaign.approved_by) if who is not None],
         )

@@ -153,7 +153,7 @@ def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaig
             raise Faulty(faults)
         if campaign_id is None:
             campaign = Campaign(
-                id=budget.found(session, "campaign", draft.name), **_columns(draft), slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft",
+                id=budget.create(session, "campaign", draft.name), **_columns(draft), slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft",
                 version=1, created_by=staff_id, created_at=now, updated_at=now,
             )  # fmt: skip
             session.add(campaign)
@@ -275,7 +275,7 @@ def copy(database: Database, campaign_id: int, staff_id: int, now: datetime) -> 
             raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
         columns = _columns(draft_of(source)) | {"keyword": "", "name": f"{source.name[:36]} 副本"}
         campaign = Campaign(
-            id=budget.found(session, "campaign", columns["name"]), **columns, slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft", version=1,
+            id=budget.create(session, "campaign", columns["name"]), **columns, slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft", version=1,
             created_by=staff_id, created_at=now, updated_at=now,
         )  # fmt: skip
         session.add(campaign)

@@ -1,4 +1,4 @@
-"""The ladder of a launch. Each rung commits and leaves its result in rows, so any worker can run the same rung again.
+"""The steps of a launch. Each step commits and leaves its result in rows, so any worker can run the same step again.
 
 launch (console) → plan packets → shake page at WeChat → lottery with onoff=0 → orders → buckets of 100 → switch on.
 """
@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot import lineage
-from wxbot.campaigns import absorb, close, lease, pool
+from wxbot.campaigns import close, lease, pool, settle
 from wxbot.campaigns.draft import amounts_of
 from wxbot.campaigns.lease import ACTIVE, LeaseLost
 from wxbot.campaigns.load import campaign_trouble, load_bucket
@@ -57,9 +57,9 @@ def active_campaigns(database: Database) -> list[int]:
 
 
 def advance(runtime: Runtime, campaign_id: int) -> int:
-    """Climb as far as possible now; returns how much was done (0: nothing to do).
+    """Advance as far as possible now; returns how much was done (0: nothing to do).
 
-    WeChat's refusals stop this climb and are written on the campaign; the next call tries the same rung again.
+    WeChat's refusals stop this run and are written on the campaign; the next call tries the same step again.
     """
     campaign = lease.take(runtime, campaign_id)
     if campaign is None:
@@ -67,18 +67,18 @@ def advance(runtime: Runtime, campaign_id: int) -> int:
     done = 0
     known, campaign.trouble = campaign.trouble, None
     try:
-        for rung in RUNGS[campaign.status]:
-            done += rung(runtime, campaign)
-        if known and campaign.trouble is None:  # this climb got to its end without meeting it again
+        for step in STEPS[campaign.status]:
+            done += step(runtime, campaign)
+        if known and campaign.trouble is None:  # this run got to its end without meeting it again
             done += 1
             with runtime.database.transaction() as session:
                 campaign_trouble(session, campaign, None)
     except WeChatError as error:
         with runtime.database.transaction() as session:
             campaign_trouble(session, campaign, error)
-        log.warning("ladder_stopped", campaign_id=campaign_id, reason=str(error))
+        log.warning("advance_stopped", campaign_id=campaign_id, reason=str(error))
     except LeaseLost:
-        log.info("ladder_left", campaign_id=campaign_id, status=campaign.status)
+        log.info("advance_ended", campaign_id=campaign_id, status=campaign.status)
     finally:
         lease.drop(runtime, campaign)
     return done
@@ -119,7 +119,7 @@ def _absorb(runtime: Runtime, campaign: Campaign) -> int:
         with runtime.database.transaction() as session:
             now = runtime.database.now(session)
             lease.keep(session, campaign, now)
-            seen = absorb.absorb(session, campaign, now)
+            seen = settle.settle(session, campaign, now)
         total += seen
         if seen < 500:
             return total
@@ -191,12 +191,12 @@ def _end(runtime: Runtime, campaign: Campaign) -> int:
         return int(move(session, Campaign, campaign.id, CAMPAIGN_NEXT, campaign.status, "closing", updated_at=now))
 
 
-Rung = Callable[[Runtime, Campaign], int]
+LaunchStep = Callable[[Runtime, Campaign], int]
 
-RUNGS: dict[str, tuple[Rung, ...]] = {
+STEPS: dict[str, tuple[LaunchStep, ...]] = {
     "launching": (_end, _plan, _absorb, ensure_page, ensure_lottery, _fill, _load, _switch_on),
     "on": (_end, _absorb, ensure_lottery, _fill, _load, _switch_on),
     "off": (_end, _switch_off, _absorb),
     "closing": (_switch_off, _leave_beacons, _absorb, close.finish),
 }
-"""Campaign status → the rungs a worker climbs, in order."""
+"""Campaign status → the steps a worker takes, in order."""

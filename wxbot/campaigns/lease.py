@@ -1,6 +1,6 @@
-"""The lease on a campaign's ladder: one worker climbs it at a time, and one that was overtaken stops before it writes.
+"""The lease on a campaign's steps: one worker advances it at a time, and one that was overtaken stops before it writes.
 
-A dead worker's lease runs out; a long climb renews it with every step. Every renewal repeats the epoch and the status
+A dead worker's lease runs out; a long run renews it with every step. Every renewal repeats the epoch and the status
 it began with, so a worker that was paused for minutes, and one whose campaign was paused or closed meanwhile, finds out
 before it plans, orders or loads anything more (money F20, F21, F23).
 """
@@ -21,7 +21,7 @@ ACTIVE = ("launching", "on", "off", "closing")
 
 
 class LeaseLost(Exception):
-    """Another worker climbs this ladder now, or the campaign's status changed: begin again from the first rung."""
+    """Another worker advances this campaign now, or the campaign's status changed: begin again from the first step."""
 
 
 def take(runtime: Runtime, campaign_id: int) -> Campaign | None:

@@ -24,7 +24,7 @@ REACHED: dict[str, tuple[str, ...]] = {
     "received": ("received",),
     "returned": ("returned",),
 }
-"""Rung of the ladder → statuses of the packets that have reached it."""
+"""Step of a launch → statuses of the packets that have reached it."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Tally:
         """All packets."""
         return sum(self.n.values())
 
-    def reached(self, rung: str) -> int:
-        """How many packets have come at least to this rung."""
-        return sum(self.n.get(status, 0) for status in REACHED[rung])
+    def reached(self, step: str) -> int:
+        """How many packets have come at least to this step."""
+        return sum(self.n.get(status, 0) for status in REACHED[step])
 
-    def reached_fen(self, rung: str) -> int:
-        """How much money has come at least to this rung."""
-        return sum(self.amount_fen.get(status, 0) for status in REACHED[rung])
+    def reached_fen(self, step: str) -> int:
+        """How much money has come at least to this step."""
+        return sum(self.amount_fen.get(status, 0) for status in REACHED[step])
 
 
 def tallies(session: Session, campaign_ids: Sequence[int]) -> dict[int, Tally]:

@@ -35,7 +35,7 @@ def load_bucket(runtime: Runtime, campaign: Campaign, lottery: Lottery) -> int |
     """Load one bucket: an unanswered one again with the same tickets, else the next ones.
 
     Returns how many packets were loaded, 0 when the call has to be repeated, None when there is nothing to load.
-    Raises LeaseLost when another worker climbs this ladder now: only one may speak about a bucket (F20).
+    Raises LeaseLost when another worker advances this campaign now: only one may speak about a bucket (F20).
     """
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
@@ -182,7 +182,7 @@ def _settle_bucket(
 
 
 def campaign_trouble(session: Session, campaign: Campaign, error: WeChatError | None) -> None:
-    """Write on the campaign why its ladder stands still (shown in the console); None clears it."""
+    """Write on the campaign why it stands still (shown in the console); None clears it."""
     trouble = None
     if isinstance(error, Refused):
         trouble = f"{error.code} {error.row.zh}"[:200]

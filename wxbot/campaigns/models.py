@@ -116,7 +116,7 @@ class Campaign(Base):
     are_packets_planned: Mapped[bool] = mapped_column(default=False)
     is_lottery_on: Mapped[bool] = mapped_column(default=False)
     trouble: Mapped[str | None] = mapped_column(String(200))
-    """Why the ladder stands still, as an error code and a sentence; None when it moves."""
+    """Why it does not advance, as an error code and a sentence; None when it does."""
 
     created_by: Mapped[int]
     submitted_by: Mapped[int | None]

@@ -15,7 +15,7 @@ from wxbot.campaigns.models import Campaign, Packet, PacketCount, Wave
 from wxbot.campaigns.packets import move_packets
 from wxbot.db import changed
 from wxbot.orders import found
-from wxbot.orders.channels import LOTTERY, Wish
+from wxbot.orders.channels import LOTTERY, PaymentRequest
 from wxbot.orders.plan import BudgetSpent, plan_orders
 from wxbot.settings import Settings
 
@@ -131,12 +131,12 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
         .limit(min(wanted.packets, ORDER_BATCH))
     ).all()
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
-    wishes = [
-        Wish("packet", packet.id, campaign.id, packet.amount_fen, texts, attempt=packet.attempts + 1)
+    payment_requests = [
+        PaymentRequest("packet", packet.id, campaign.id, packet.amount_fen, texts, attempt=packet.attempts + 1)
         for packet in packets
     ]
     try:
-        orders = plan_orders(session, settings, LOTTERY, wishes, now)
+        orders = plan_orders(session, settings, LOTTERY, payment_requests, now)
     except BudgetSpent:
         campaign.trouble = "BUDGET_SPENT"
         changed(session, update(Campaign).where(Campaign.id == campaign.id).values(trouble=campaign.trouble))

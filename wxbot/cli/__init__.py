@@ -17,7 +17,7 @@ from wxbot.cli import env_file
 
 
 @dataclass(frozen=True)
-class Entry:
+class CommandEntry:
     """One row of the table: where the command lives, and what help says of it."""
 
     place: str
@@ -25,23 +25,27 @@ class Entry:
 
 
 COMMANDS = {
-    "demo": Entry("wxbot.cli.show:demo", "start everything on this machine, with a simulated WeChat / 一键体验"),
-    "run": Entry("wxbot.cli.serve:run", "run the web application, the worker, or both / 启动服务"),
-    "worker": Entry("wxbot.cli.serve:worker", "run a worker; as many as you like / 启动后台任务"),
-    "alive": Entry("wxbot.cli.alive:alive", "is this machine's worker alive? for health checks / 后台任务是否在运行"),
-    "simulator": Entry("wxbot.cli.serve:simulator", "run a WeChat on this machine / 启动微信模拟器"),
-    "doctor": Entry("wxbot.cli.checkup:doctor", "check everything, and say how to mend it / 体检"),
-    "db": Entry("wxbot.cli.database:db", "bring the database up to date / 数据库"),
-    "keys": Entry("wxbot.cli.keys:keys", "check or change the secret key / 密钥"),
-    "campaign": Entry("wxbot.cli.campaign:campaign", "list, show, launch, pause, resume, close / 活动"),
-    "ledger": Entry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
-    "order": Entry("wxbot.cli.cashier:order", "look at an order, ask, settle one by two cashiers / 订单"),
-    "payout": Entry("wxbot.cli.cashier:payout", "what is owed, and the kill switch: stop, open / 付款"),
-    "thaw": Entry("wxbot.cli.thaw:thaw", "after a restore: what was paid since the copy, and opening again / 解冻"),
-    "staff": Entry("wxbot.cli.people:staff", "accounts of the console / 后台账号"),
-    "people": Entry("wxbot.cli.roster:people", "who may bind a phone, block and allow lists / 名单"),
-    "photos": Entry("wxbot.cli.photos:photos", "where the photos of vouchers are, and moving them / 凭证照片"),
-    "reply": Entry("wxbot.cli.people:reply", "keyword replies of the chat / 关键词回复"),
+    "demo": CommandEntry("wxbot.cli.show:demo", "start everything on this machine, with a simulated WeChat / 一键体验"),
+    "run": CommandEntry("wxbot.cli.serve:run", "run the web application, the worker, or both / 启动服务"),
+    "worker": CommandEntry("wxbot.cli.serve:worker", "run a worker; as many as you like / 启动后台任务"),
+    "alive": CommandEntry(
+        "wxbot.cli.alive:alive", "is this machine's worker alive? for health checks / 后台任务是否在运行"
+    ),
+    "simulator": CommandEntry("wxbot.cli.serve:simulator", "run a WeChat on this machine / 启动微信模拟器"),
+    "doctor": CommandEntry("wxbot.cli.checkup:doctor", "check everything, and say how to mend it / 体检"),
+    "db": CommandEntry("wxbot.cli.database:db", "bring the database up to date / 数据库"),
+    "keys": CommandEntry("wxbot.cli.keys:keys", "check or change the secret key / 密钥"),
+    "campaign": CommandEntry("wxbot.cli.campaign:campaign", "list, show, launch, pause, resume, close / 活动"),
+    "ledger": CommandEntry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
+    "order": CommandEntry("wxbot.cli.cashier:order", "look at an order, ask, settle one by two cashiers / 订单"),
+    "payout": CommandEntry("wxbot.cli.cashier:payout", "what is owed, and the kill switch: stop, open / 付款"),
+    "thaw": CommandEntry(
+        "wxbot.cli.thaw:thaw", "after a restore: what was paid since the copy, and opening again / 解冻"
+    ),
+    "staff": CommandEntry("wxbot.cli.people:staff", "accounts of the console / 后台账号"),
+    "people": CommandEntry("wxbot.cli.roster:people", "who may bind a phone, block and allow lists / 名单"),
+    "photos": CommandEntry("wxbot.cli.photos:photos", "where the photos of vouchers are, and moving them / 凭证照片"),
+    "reply": CommandEntry("wxbot.cli.people:reply", "keyword replies of the chat / 关键词回复"),
 }
 """Command → module:name of the click command, and its line in help."""
 

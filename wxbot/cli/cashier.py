@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
-from wxbot.orders import limits, listing, manual, reconcile
+from wxbot.orders import listing, manual, reconcile, throttle
 from wxbot.orders import words as order_words
 from wxbot.orders.models import MARKED_AS, Mark, Order
 from wxbot.payouts import listing as payout_listing
@@ -177,7 +177,7 @@ def stop() -> None:
     """The kill switch: no new order leaves any worker from the next second on; asking goes on."""
     with opened() as runtime, runtime.database.transaction() as session:
         now = runtime.clock.now()
-        limits.stop_line(session, runtime.settings.mch_id, limits.OPERATOR_STOP, now)
+        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, now)
         audit.record(session, operator(), "merchant_stop", "merchant", now)
     click.echo(
         "付款已停止；查询和对账继续。恢复：wxbot payout open\nSending is stopped; asking goes on. Undo it: wxbot payout open"
@@ -189,7 +189,7 @@ def stop() -> None:
 def open_again() -> None:
     """Send again, whatever had stopped it."""
     with opened() as runtime, runtime.database.transaction() as session:
-        limits.open_line(session, runtime.settings.mch_id, by_staff=True)
+        throttle.open_line(session, runtime.settings.mch_id, by_staff=True)
         audit.record(session, operator(), "merchant_open", "merchant", runtime.clock.now())
     click.echo("付款已恢复。Sending goes on.")
 

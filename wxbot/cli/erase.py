@@ -15,7 +15,7 @@ from wxbot.payouts.models import ListRow, Payout
 from wxbot.people import erasure, followers, phones
 from wxbot.people.models import Binding, Follower, Notice, PersonMark, RosterEntry
 from wxbot.people.phones import BadPhone
-from wxbot.replies.dialogues import ends
+from wxbot.replies.dialogues import expiry
 from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
@@ -111,7 +111,7 @@ def _erase(runtime: Runtime, openid: str, reason: str) -> None:
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         followers.note_withdrawal(session, openid, "staff", now)
-        ends.forget(session, openid)
+        expiry.forget(session, openid)
         erasure.erase(session, openid, now)
         audit.record(session, operator(), "people_erase", f"openid:{openid}"[:60], now, detail={"reason": reason[:200]})
 

@@ -12,7 +12,7 @@ from wxbot.clock import SHANGHAI
 from wxbot.replies import rules
 from wxbot.replies.models import TRIGGERS
 from wxbot.runtime import Runtime
-from wxbot.staff import audit, roster
+from wxbot.staff import accounts, audit
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import normal_login
 
@@ -57,8 +57,8 @@ def add(login: str, name: str | None, role: str, password_stdin: bool) -> None:
     """Add a person. Without --password-stdin a password is made up and shown once."""
     password, is_made_up = _chosen_password(password_stdin)
     with opened() as runtime:
-        staff_id = roster.hire(
-            runtime.database, login, name or login[: roster.NAME_CHARS], role, password, runtime.clock.now(),
+        staff_id = accounts.hire(
+            runtime.database, login, name or login[: accounts.NAME_CHARS], role, password, runtime.clock.now(),
             is_temporary=is_made_up,
         )  # fmt: skip
         _record(runtime, "staff_add", staff_id)
@@ -78,7 +78,7 @@ def _show_password(password: str, is_made_up: bool) -> None:
 def list_people(is_json: bool) -> None:
     """List everybody."""
     with looking() as runtime, runtime.database.reading() as session:
-        found = roster.everyone(session)
+        found = accounts.everyone(session)
         now = runtime.clock.now()
     people = [
         {
@@ -111,7 +111,7 @@ def password(login: str, password_stdin: bool) -> None:
     with opened() as runtime:
         with runtime.database.reading() as session:
             staff_id = _person(session, login).id
-        roster.set_password(runtime.database, staff_id, chosen, is_temporary=is_made_up)
+        accounts.set_password(runtime.database, staff_id, chosen, is_temporary=is_made_up)
         _record(runtime, "staff_reset", staff_id)
     click.echo(f"{login} 的密码已更新，原有登录全部失效。The password was changed; all sessions have ended.")
     _show_password(chosen, is_made_up)
@@ -121,7 +121,7 @@ def _set_active(login: str, is_active: bool) -> None:
     with opened() as runtime:
         with runtime.database.transaction() as session:
             staff_id = _person(session, login).id
-            roster.set_active(session, staff_id, is_active)
+            accounts.set_active(session, staff_id, is_active)
         _record(runtime, "staff_enable" if is_active else "staff_disable", staff_id)
 
 

@@ -14,13 +14,13 @@ from sqlalchemy import func, select
 
 from wxbot import invariants, ledger
 from wxbot.db import Database
-from wxbot.demo import office, owed, photos
+from wxbot.demo import expected, photos, setup
 from wxbot.demo.actors import StoryProblem, World
-from wxbot.demo.clerks import OnDesk
-from wxbot.demo.office import BOXES, FIXED, FREE, Office
-from wxbot.demo.owed import Judgement, Owed
-from wxbot.demo.promoters import Promoter, Turned
-from wxbot.demo.weather import PACKET, Weather
+from wxbot.demo.expected import Judgement, Owed
+from wxbot.demo.faults import PACKET, Weather
+from wxbot.demo.people_clients import Promoter, Turned
+from wxbot.demo.setup import BOXES, FIXED, FREE, Office
+from wxbot.demo.staff_clients import OnDesk
 from wxbot.money import parse_yuan, yuan
 from wxbot.orders.channels import DIRECT
 from wxbot.orders.models import MerchantLine, Order
@@ -96,7 +96,7 @@ class PayoutStory:
     def _open_office(self) -> None:
         made = self.world.call("POST", "people", {"count": PEOPLE + 1})["people"]
         *self.people, self.stranger = (Promoter(self.world, known, base_url=self.base_url) for known in made)
-        self.office = office.found(self.base_url, office.roster_of(self.people))
+        self.office = setup.create(self.base_url, setup.roster_of(self.people))
         self.world.call("POST", "bank/topup", {"amount_fen": 500_000})
 
     def _each(self, name: str, verb: Callable[[Any], None], whom: Sequence[Any]) -> None:
@@ -134,14 +134,14 @@ class PayoutStory:
         """Voucher n: in the chat or on the page, of each kind in turn, with a good photo, a bad one, or a copy."""
         person = self.people[n % PEOPLE]
         kind, value = ((FIXED, ""), (BOXES, str(1 + n % 6)), (FREE, f"{3 + n % 17}.{n % 10}0"))[n % 3]
-        good = [office.receipt(n)] if n % 7 else [office.receipt(n), office.receipt(500 + n)]
+        good = [setup.receipt(n)] if n % 7 else [setup.receipt(n), setup.receipt(500 + n)]
         if n in NEARLY:
-            good = [photos.nearly(office.receipt(n - PEOPLE + 20))]
+            good = [photos.nearly(setup.receipt(n - PEOPLE + 20))]
         bad = b""
         if n in BAD_CHAT or n in BAD_PAGE:
             bad = photos.BAD[n // 3 % 3]()
         elif n in COPIES or n == SILENT_COPY:
-            bad = office.receipt(n - PEOPLE + 1)
+            bad = setup.receipt(n - PEOPLE + 1)
         if self._is_on_page(n):
             self.turned_away.update(person.upload_on_page(f"v{n}", kind, value, good, bad))
         else:
@@ -211,7 +211,7 @@ class PayoutStory:
 
         def answer(n: int) -> None:
             person = self.people[n]
-            fresh = [office.receipt(700 + n)]
+            fresh = [setup.receipt(700 + n)]
             if self._is_on_page(n):
                 person.add_on_page(f"v{n}", fresh)
             else:
@@ -395,7 +395,7 @@ class PayoutStory:
         return self.office.packets_id, self.office.transfers_id
 
     def _judge(self) -> Judgement:
-        bank = {row["mch_billno"]: row for channel in DIRECT for row in owed.orders_of(self.world, channel)}
+        bank = {row["mch_billno"]: row for channel in DIRECT for row in expected.orders_of(self.world, channel)}
         wallets = {person.openid: person.wallet() for person in self.people}
         with self.database.reading() as session:
-            return owed.judge(session, self.owed, bank, wallets)
+            return expected.judge(session, self.owed, bank, wallets)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from wxbot.campaigns.models import Campaign
-from wxbot.demo import office, seed, story
+from wxbot.demo import seed, setup, story
 from wxbot.demo.actors import StoryProblem, World
 from wxbot.demo.payouts_story import PayoutStory
 from wxbot.demo.stage import Ports, Stage, StageProblem
@@ -132,8 +132,8 @@ def _open_office(stage: Stage, console: Console) -> None:
     """Let staff and promoters fill the desks while the visitor looks around already; Ctrl-C ends it with everything else."""
     console.print("办公室正在开张，几位促销员在绑定手机、上传凭证 … the office opens", highlight=False)
     try:
-        opened, people = office.move_in(stage.public_url, World(stage.wechat_url))
-        office.a_first_morning(opened, people)
+        opened, people = setup.move_in(stage.public_url, World(stage.wechat_url))
+        setup.a_first_morning(opened, people)
     except (StoryProblem, requests.RequestException) as problem:
         if stage.is_open:
             console.print(f"[red]✗[/red] {problem}", highlight=False)

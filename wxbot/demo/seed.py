@@ -10,7 +10,7 @@ from wxbot.campaigns import draft, launch
 from wxbot.campaigns.draft import Draft
 from wxbot.db import Database
 from wxbot.replies.models import ReplyRule
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.staff.models import Staff
 
 PASSWORD = "wxbot-demo-2026"
@@ -75,7 +75,7 @@ def hire(database: Database, now: datetime) -> dict[str, int]:
         known = dict(session.execute(select(Staff.login, Staff.id)).all())
     for account in STAFF:
         if account.login not in known:
-            known[account.login] = roster.hire(database, account.login, account.name, account.role, PASSWORD, now)
+            known[account.login] = accounts.hire(database, account.login, account.name, account.role, PASSWORD, now)
     return known
 
 

@@ -133,7 +133,7 @@ def _scattered(runtime: Runtime) -> Finding | None:
                 "各台都设 WXBOT_VOUCHER_STORAGE=database 并各运行一次 wxbot photos move；机器已下线的：wxbot photos forget 标记",
                 "set WXBOT_VOUCHER_STORAGE=database on each machine and run wxbot photos move on each; for a machine that is gone: wxbot photos forget MARK",
             )
-    elif next(storage.Folder(folder).list_keys(), None) is not None:
+    elif next(storage.FolderStorage(folder).list_keys(), None) is not None:
         return note(
             f"{folder} 里还有以前的照片，别的机器看不到",
             f"older photos still lie in {folder}, where other machines cannot see them",

@@ -8,7 +8,7 @@ from cryptography.x509.oid import NameOID
 
 from wxbot.clock import SHANGHAI
 from wxbot.doctor.finding import Finding, bad, good, note, reason
-from wxbot.orders import limits
+from wxbot.orders import throttle
 from wxbot.orders.channels import VERSIONS
 from wxbot.orders.words import meaning_of
 from wxbot.runtime import Runtime
@@ -188,10 +188,10 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
 def line_is_open(runtime: Runtime) -> Finding:
     """Sending is not stopped by an error or by a person (money F19b)."""
     with runtime.database.reading() as session:
-        line = limits.shown_line(session, runtime.settings.mch_id)
+        line = throttle.shown_line(session, runtime.settings.mch_id)
     if line is None or line.stopped_code is None:
         return good("发放没有被停止", "sending is not stopped")
-    channel = VERSIONS[limits.line_keys(runtime.settings.mch_id)[line.mch_id]]
+    channel = VERSIONS[throttle.line_keys(runtime.settings.mch_id)[line.mch_id]]
     said = meaning_of(channel.name, line.stopped_code).said
     what, what_en = channel.stopped_word
     since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"

@@ -14,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from wxbot import oauth
 from wxbot.clock import from_unix, shanghai_day
 from wxbot.draws import shakes
-from wxbot.draws.board import Board
-from wxbot.draws.booking import Admission, Booked, drawn_key
-from wxbot.draws.desk import Desk
-from wxbot.draws.draw import Jump, jump
+from wxbot.draws.admission_writer import Admission, Booked, drawn_key
 from wxbot.draws.outcomes import Outcome
+from wxbot.draws.draw_state import DrawState
 from wxbot.draws.shakes import Shake
+from wxbot.draws.signing import Jump, jump
+from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 
@@ -51,7 +51,7 @@ _LOOK_SHA = hashlib.sha1(_LOOK.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class GateDecision:
     """The outcome, and the signed parameters when it is `admitted`."""
 
     outcome: Outcome
@@ -59,7 +59,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DrawRequest:
     """Who asks to draw: all of it from the session and the connection, only the shake ticket from the page."""
 
     openid: str
@@ -69,7 +69,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GateState:
     """What Redis said; without Redis the counts are 0 and the rest is unknown."""
 
     person: int = 0
@@ -99,7 +99,7 @@ def _is_loopback(ip: str) -> bool:
     return ip.startswith("127.") or ip == "::1"
 
 
-def _look(desk: Desk, campaign_id: int, asked: Asked, hashed: str, now_unix: float) -> Seen:
+def _look(draw_state: DrawState, campaign_id: int, asked: DrawRequest, hashed: str, now_unix: float) -> GateState:
     """Ask Redis once. When Redis is gone the counts are lost and SQL decides alone."""
     minute = int(now_unix) // 60
     # A proxy on this machine whose header is not trusted would make everybody one address: no address bucket then.
@@ -112,43 +112,43 @@ def _look(desk: Desk, campaign_id: int, asked: Asked, hashed: str, now_unix: flo
     )
     try:
         try:
-            found = desk.line.call("EVALSHA", _LOOK_SHA, 4, *keys)
+            found = draw_state.line.call("EVALSHA", _LOOK_SHA, 4, *keys)
         except redis_client.exceptions.NoScriptError:
-            found = desk.line.call("EVAL", _LOOK, 4, *keys)
+            found = draw_state.line.call("EVAL", _LOOK, 4, *keys)
     except redis_client.RedisError as error:
         log.warning("draw_without_redis", error=type(error).__name__)
-        return Seen()
+        return GateState()
     person, from_address, shake, drawn = found
-    return Seen(person, from_address, shake.decode() if shake else None, drawn.decode() if drawn else None)
+    return GateState(person, from_address, shake.decode() if shake else None, drawn.decode() if drawn else None)
 
 
-def admit(runtime: Runtime, desk: Desk, board: Board, asked: Asked) -> Decision:
+def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest) -> GateDecision:
     """Whether this person may draw from this campaign now; when so, with the signed parameters.
 
     Repeating an admitted request hands out the same parameters again (S34).
     """
     now_unix = runtime.clock.unix()
     hashed = shakes.ticket_hash(asked.shake_ticket)
-    seen = _look(desk, board.campaign_id, asked, hashed, now_unix)
+    seen = _look(draw_state, snapshot.campaign_id, asked, hashed, now_unix)
     if seen.person > DRAWS_PER_MINUTE or seen.address > IP_DRAWS_PER_MINUTE:
-        return Decision(Outcome.TOO_OFTEN)
+        return GateDecision(Outcome.TOO_OFTEN)
     if seen.drawn == "bound":
-        return Decision(Outcome.ALREADY_DRAWN)
-    refusal = board.refusal(now_unix)
+        return GateDecision(Outcome.ALREADY_DRAWN)
+    refusal = snapshot.refusal(now_unix)
     if refusal is not None:
-        return Decision(refusal)
+        return GateDecision(refusal)
     shake = _shake(runtime, asked, seen, now_unix)
     if isinstance(shake, Outcome):
-        return Decision(shake)
-    refusal = judge(shake, board, asked.openid, now_unix)
+        return GateDecision(shake)
+    refusal = judge(shake, snapshot, asked.openid, now_unix)
     if refusal is not None:
-        return Decision(refusal)
+        return GateDecision(refusal)
     if seen.drawn is not None:
-        return Decision(Outcome.ADMITTED, Jump(*seen.drawn.split("|")[1:]))
-    return _book(desk, board, asked, hashed, shake, now_unix)
+        return GateDecision(Outcome.ADMITTED, Jump(*seen.drawn.split("|")[1:]))
+    return _book(draw_state, snapshot, asked, hashed, shake, now_unix)
 
 
-def _shake(runtime: Runtime, asked: Asked, seen: Seen, now_unix: float) -> Shake | Outcome:
+def _shake(runtime: Runtime, asked: DrawRequest, seen: GateState, now_unix: float) -> Shake | Outcome:
     """The proven shake, or the refusal when there is none; WeChat out of reach means no (S35)."""
     if not shakes.SHAKE_TICKET.fullmatch(asked.shake_ticket):
         return Outcome.NOT_BY_SHAKING
@@ -162,36 +162,38 @@ def _shake(runtime: Runtime, asked: Asked, seen: Seen, now_unix: float) -> Shake
         return Outcome.TRY_AGAIN
 
 
-def judge(shake: Shake, board: Board, openid: str, now_unix: float) -> Outcome | None:
+def judge(shake: Shake, snapshot: CampaignSnapshot, openid: str, now_unix: float) -> Outcome | None:
     """Why a proven shake does not open this campaign to this person, or None."""
     if shake.openid != openid:
         return Outcome.FOREIGN_TICKET
-    if board.page_id is None or shake.page_id != board.page_id:
+    if snapshot.page_id is None or shake.page_id != snapshot.page_id:
         return Outcome.NOT_BY_SHAKING
     if shake.is_too_old(now_unix):
         return Outcome.TICKET_TOO_OLD
     return None
 
 
-def _book(desk: Desk, board: Board, asked: Asked, hashed: str, shake: Shake, now_unix: float) -> Decision:
+def _book(
+    draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, shake: Shake, now_unix: float
+) -> GateDecision:
     """The durable part: one row per draw, decided by unique indexes (I8)."""
     now = from_unix(now_unix)
     admission = Admission(
-        campaign_id=board.campaign_id,
+        campaign_id=snapshot.campaign_id,
         openid=asked.openid,
-        jump=jump(board, asked.openid),
+        jump=jump(snapshot, asked.openid),
         shake_ticket_hash=hashed,
         device_id=shake.device_id,
         ip=asked.ip,
         day=f"{shanghai_day(now):%Y%m%d}",
-        tries_per_person=board.tries_per_person,
-        tries_per_day=board.tries_per_day,
-        has_luck=secrets.randbelow(ODDS_OF) < board.odds_ppm,
+        tries_per_person=snapshot.tries_per_person,
+        tries_per_day=snapshot.tries_per_day,
+        has_luck=secrets.randbelow(ODDS_OF) < snapshot.odds_ppm,
         now=now,
     )
     try:
-        booked: Booked = desk.bookings.write(admission)
+        booked: Booked = draw_state.bookings.write(admission)
     except (SQLAlchemyError, TimeoutError):
-        log.exception("draw_not_booked", campaign_id=board.campaign_id)
-        return Decision(Outcome.TRY_AGAIN)
-    return Decision(booked.outcome, booked.jump)
+        log.exception("draw_not_booked", campaign_id=snapshot.campaign_id)
+        return GateDecision(Outcome.TRY_AGAIN)
+    return GateDecision(booked.outcome, booked.jump)

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Lottery, Packet
 from wxbot.campaigns.packets import move_packet
 from wxbot.db import changed, insert_into
-from wxbot.draws.booking import BOUND_KEPT_S, drawn_key
-from wxbot.draws.desk import desk_of
+from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
 from wxbot.draws.models import BIND_NEXT, NEXT, Bind, Draw
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.orders.outcome import note_bound
@@ -149,7 +149,7 @@ def _note_on_draw(session: Session, bind: Bind, order: Order, packet: Packet) ->
 
 def _tell(runtime: Runtime, campaign_id: int, openid: str, now: datetime) -> None:
     """Let the pages know at once; Redis may miss it, SQL has it."""
-    desk_of(runtime).counts.add(campaign_id, "bound", now.timestamp())
+    draw_state_of(runtime).counts.add(campaign_id, "bound", now.timestamp())
     try:
         runtime.redis.set(drawn_key(campaign_id, openid), "bound", ex=BOUND_KEPT_S)
     except redis_client.RedisError:

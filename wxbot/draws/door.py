@@ -17,8 +17,8 @@ from werkzeug.http import parse_accept_header
 
 from wxbot import oauth
 from wxbot.draws import admit
-from wxbot.draws.desk import desk_of
 from wxbot.draws.outcomes import HTTP_STATUS, Outcome, sentence
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 
@@ -32,15 +32,15 @@ REASONS = {
 }  # fmt: skip
 
 
-class Answer(NamedTuple):
+class DrawResponse(NamedTuple):
     """An HTTP status and a JSON body."""
 
     status: int
     body: bytes
 
 
-def _json(status: int, **answer: Any) -> Answer:
-    return Answer(status, json.dumps(answer, ensure_ascii=False).encode())
+def _json(status: int, **answer: Any) -> DrawResponse:
+    return DrawResponse(status, json.dumps(answer, ensure_ascii=False).encode())
 
 
 SIGN_IN = _json(401, outcome="sign_in")
@@ -59,7 +59,7 @@ def language(query: str, accept_language: str) -> str:
 
 
 @functools.cache
-def spoken(outcome: Outcome, in_language: str) -> Answer:
+def spoken(outcome: Outcome, in_language: str) -> DrawResponse:
     """The answer for an outcome without parameters."""
     title, text = sentence(outcome, in_language)
     return _json(HTTP_STATUS.get(outcome, 409), outcome=outcome, title=title, text=text)
@@ -105,13 +105,13 @@ class DrawDoor:
         start_response(REASONS[answer.status], headers)
         return [answer.body]
 
-    def answer(self, environ: Mapping[str, Any]) -> Answer:
+    def answer(self, environ: Mapping[str, Any]) -> DrawResponse:
         """Every gate in its order: campaign, session, own origin, page token, and then `admit`."""
         runtime = self.runtime
         found = PATH.fullmatch(environ["PATH_INFO"])
-        desk = desk_of(runtime)
-        board = desk.boards.find(found[1]) if found else None
-        if board is None:
+        draw_state = draw_state_of(runtime)
+        snapshot = draw_state.snapshots.find(found[1]) if found else None
+        if snapshot is None:
             return GONE
         session = oauth.read_session(runtime, _cookie(environ.get("HTTP_COOKIE", ""), self._cookie_name))
         if session is None:
@@ -121,12 +121,12 @@ class DrawDoor:
             return REFUSED
         page_token, shake_ticket = asked
         now_unix = runtime.clock.unix()
-        if not admit.is_page_token(runtime, page_token, session.session_id, board.campaign_id, now_unix):
-            token = admit.page_token(runtime, session.session_id, board.campaign_id, now_unix)
+        if not admit.is_page_token(runtime, page_token, session.session_id, snapshot.campaign_id, now_unix):
+            token = admit.page_token(runtime, session.session_id, snapshot.campaign_id, now_unix)
             return _json(409, outcome="stale_page", page_token=token)
-        person = admit.Asked(session.openid, session.session_id, shake_ticket, environ.get("REMOTE_ADDR", ""))
-        decision = admit.admit(runtime, desk, board, person)
-        desk.counts.add(board.campaign_id, decision.outcome, now_unix)
+        person = admit.DrawRequest(session.openid, session.session_id, shake_ticket, environ.get("REMOTE_ADDR", ""))
+        decision = admit.admit(runtime, draw_state, snapshot, person)
+        draw_state.counts.add(snapshot.campaign_id, decision.outcome, now_unix)
         in_language = language(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         if decision.jump is None:
             return spoken(decision.outcome, in_language)

@@ -18,12 +18,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth
 from wxbot.draws import admit, shakes
-from wxbot.draws.board import Board
-from wxbot.draws.booking import drawn_key
-from wxbot.draws.desk import Desk, desk_of
+from wxbot.draws.admission_writer import drawn_key
 from wxbot.draws.door import DrawDoor, language
 from wxbot.draws.models import Draw
 from wxbot.draws.outcomes import Outcome, sentence
+from wxbot.draws.draw_state import DrawState, draw_state_of
+from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.draws.words import DrawPhrases
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
@@ -73,27 +73,29 @@ def with_board(view: Callable[..., BaseResponse | str]) -> Callable[..., BaseRes
 
     @wraps(view)
     def found(slug: str) -> BaseResponse | str:
-        desk = desk_of(_runtime())
-        board = desk.boards.find(slug)
-        if board is None:
+        draw_state = draw_state_of(_runtime())
+        snapshot = draw_state.snapshots.find(slug)
+        if snapshot is None:
             if request.method != "GET" or request.path.endswith("/state"):
                 return _json({"outcome": "gone"}, 404)
             return Response(render_template("h5/gone.html"), 404)
-        return view(desk, board)
+        return view(draw_state, snapshot)
 
     return found
 
 
-def inside_wechat(view: Callable[[Desk, Board], BaseResponse | str]) -> Callable[[Desk, Board], BaseResponse | str]:
+def inside_wechat(
+    view: Callable[[DrawState, CampaignSnapshot], BaseResponse | str],
+) -> Callable[[DrawState, CampaignSnapshot], BaseResponse | str]:
     """Show outside WeChat what to do instead of the page."""
 
     @wraps(view)
-    def shown(desk: Desk, board: Board) -> BaseResponse | str:
+    def shown(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | str:
         runtime = _runtime()
         if is_inside_wechat(runtime):
-            return view(desk, board)
+            return view(draw_state, snapshot)
         address = f"{runtime.settings.public_url}{request.path}"
-        return render_template("h5/outside.html", board=board, address=address, qr=_qr(address))
+        return render_template("h5/outside.html", snapshot=snapshot, address=address, qr=_qr(address))
 
     return shown
 
@@ -102,27 +104,27 @@ def inside_wechat(view: Callable[[Desk, Board], BaseResponse | str]) -> Callable
 @with_board
 @inside_wechat
 @oauth.openid_required
-def page(desk: Desk, board: Board) -> BaseResponse | str:
+def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | str:
     """The draw page."""
     runtime = _runtime()
     session = oauth.signed_in()
     now_unix = runtime.clock.unix()
     shake_ticket = request.args.get("ticket", "")
-    refusal = board.refusal(now_unix)
-    entrance = _entrance(runtime, board, session.openid, shake_ticket, now_unix)
+    refusal = snapshot.refusal(now_unix)
+    entrance = _entrance(runtime, snapshot, session.openid, shake_ticket, now_unix)
     if entrance is Outcome.FOREIGN_TICKET:
         again = oauth.renew(shakes.ticket_hash(shake_ticket)[:8])
         if again is not None:
             return again  # another person may hold this phone now; WeChat is asked once
-    desk.counts.add(board.campaign_id, "page", now_unix)
+    draw_state.counts.add(snapshot.campaign_id, "page", now_unix)
     if entrance is None:
-        desk.counts.add(board.campaign_id, "shake", now_unix)
-    mine = _mine(runtime, board, session.openid)
+        draw_state.counts.add(snapshot.campaign_id, "shake", now_unix)
+    mine = _mine(runtime, snapshot, session.openid)
     words = phone_words()
-    state = _state(runtime, board, session, now_unix) | {
+    state = _state(runtime, snapshot, session, now_unix) | {
         "mine": mine,
         "hint": None if refusal or mine == "bound" or entrance is None else _spoken(entrance),
-        "begin": board.begin_unix,
+        "begin": snapshot.begin_unix,
         "language": words.language,
         "share": _share_config(runtime),
         "words": {
@@ -133,7 +135,7 @@ def page(desk: Desk, board: Board) -> BaseResponse | str:
     }  # fmt: skip
     sentences = {name: sentence(Outcome(name), words.language)[1] for name in CLOSED_STATES}
     return render_template(
-        "h5/draw.html", board=board, state=state, mine=mine, refusal=refusal, sentences=sentences,
+        "h5/draw.html", snapshot=snapshot, state=state, mine=mine, refusal=refusal, sentences=sentences,
         zb_base=runtime.settings.zb_base, res_base=runtime.settings.res_base,
     )  # fmt: skip
 
@@ -141,13 +143,13 @@ def page(desk: Desk, board: Board) -> BaseResponse | str:
 @blueprint.get("/c/<slug>/state")
 @with_board
 @oauth.openid_required
-def state(desk: Desk, board: Board) -> BaseResponse:
+def state(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
     """What the page shows live; with ?mine=1 also whether this person's packet is bound (F47: only WeChat's event says)."""
     runtime = _runtime()
     session = oauth.signed_in()
-    answer = _state(runtime, board, session, runtime.clock.unix())
+    answer = _state(runtime, snapshot, session, runtime.clock.unix())
     if request.args.get("mine") == "1":
-        answer["mine"] = _mine(runtime, board, session.openid)
+        answer["mine"] = _mine(runtime, snapshot, session.openid)
     return _json(answer)
 
 
@@ -160,17 +162,17 @@ def draw(slug: str) -> BaseResponse:
 
 @blueprint.get("/c/<slug>/rules")
 @with_board
-def rules(desk: Desk, board: Board) -> str:
+def rules(draw_state: DrawState, snapshot: CampaignSnapshot) -> str:
     """The rules everybody may read before taking part (wechat-protocol §10.2)."""
-    odds = f"{board.odds_ppm / 10_000:.4f}".rstrip("0").rstrip(".")
-    return render_template("h5/rules.html", board=board, odds=odds, is_certain=board.odds_ppm >= admit.ODDS_OF)
+    odds = f"{snapshot.odds_ppm / 10_000:.4f}".rstrip("0").rstrip(".")
+    return render_template("h5/rules.html", snapshot=snapshot, odds=odds, is_certain=snapshot.odds_ppm >= admit.ODDS_OF)
 
 
 @blueprint.get("/c/<slug>/after")
 @with_board
-def after(desk: Desk, board: Board) -> str:
+def after(draw_state: DrawState, snapshot: CampaignSnapshot) -> str:
     """Where WeChat's packet page leads when the campaign has no page of its own to show (jump_url)."""
-    return render_template("h5/after.html", board=board)
+    return render_template("h5/after.html", snapshot=snapshot)
 
 
 for open_view in (page, rules, after):
@@ -195,20 +197,20 @@ def _spoken(outcome: Outcome) -> dict[str, str]:
     return {"title": title, "text": text}
 
 
-def _state(runtime: Runtime, board: Board, session: oauth.Session, now_unix: float) -> dict[str, Any]:
-    """The live part of the page: two numbers and a word, all from the board."""
-    refusal = board.refusal(now_unix)
+def _state(runtime: Runtime, snapshot: CampaignSnapshot, session: oauth.Session, now_unix: float) -> dict[str, Any]:
+    """The live part of the page: two numbers and a word, all from the snapshot."""
+    refusal = snapshot.refusal(now_unix)
     return {
         "state": refusal or "on",
-        "packets": board.packet_count,
-        "taken": board.taken,
+        "packets": snapshot.packet_count,
+        "taken": snapshot.taken,
         "now": round(now_unix, 3),
-        "page_token": admit.page_token(runtime, session.session_id, board.campaign_id, now_unix),
+        "page_token": admit.page_token(runtime, session.session_id, snapshot.campaign_id, now_unix),
     }
 
 
 def _entrance(
-    runtime: Runtime, board: Board, openid: str, shake_ticket: str, now_unix: float
+    runtime: Runtime, snapshot: CampaignSnapshot, openid: str, shake_ticket: str, now_unix: float
 ) -> Outcome | None:  # fmt: skip
     """What is wrong with the way this person came in, or None; asked here so that the draw itself finds it in Redis."""
     if not shakes.SHAKE_TICKET.fullmatch(shake_ticket):
@@ -229,19 +231,19 @@ def _entrance(
         return Outcome.TICKET_TOO_OLD
     except shakes.CannotAsk:
         return None  # the page opens; the draw asks again and decides
-    return admit.judge(shake, board, openid, now_unix)
+    return admit.judge(shake, snapshot, openid, now_unix)
 
 
-def _mine(runtime: Runtime, board: Board, openid: str) -> str:
+def _mine(runtime: Runtime, snapshot: CampaignSnapshot, openid: str) -> str:
     """How this person's draw stands: none, admitted or bound."""
     try:
-        kept = runtime.redis.get(drawn_key(board.campaign_id, openid))
+        kept = runtime.redis.get(drawn_key(snapshot.campaign_id, openid))
     except redis_client.RedisError:
         kept = None
     if isinstance(kept, str):
         return kept.partition("|")[0]
     query = select(Draw.status).where(
-        Draw.campaign_id == board.campaign_id, Draw.openid == openid, Draw.status.in_(("admitted", "bound"))
+        Draw.campaign_id == snapshot.campaign_id, Draw.openid == openid, Draw.status.in_(("admitted", "bound"))
     )
     with runtime.database.reading() as session:
         return session.scalar(query) or "none"

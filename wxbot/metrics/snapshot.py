@@ -18,8 +18,8 @@ from wxbot.metrics.models import InvariantRun
 from wxbot.metrics.told_balance import told
 from wxbot.orders import bill_faults
 from wxbot.orders.bill_faults import BillFinding
-from wxbot.orders.limits import OPERATOR_STOP, line_keys
 from wxbot.orders.models import Mark, MerchantLine, Order
+from wxbot.orders.throttle import OPERATOR_STOP, line_keys
 from wxbot.payouts.models import BudgetChange, PayList, Payout
 from wxbot.people.models import Notice, SmsOut
 from wxbot.runtime import Runtime

@@ -13,11 +13,11 @@ from wxbot import ledger
 from wxbot.db import Database
 from wxbot.ledger import Balance
 from wxbot.money import yuan
-from wxbot.orders import bill_faults, limits, listing, manual, reconcile, words
+from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, words
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, Mark, MerchantLine, Order
-from wxbot.staff import audit, roster
+from wxbot.staff import accounts, audit
 from wxbot.staff.console import (
     actor,
     guard,
@@ -149,7 +149,7 @@ def _order_page(order_id: int, fault: str = "") -> str:
         evidence = listing.evidence_of(session, [order_id])[order_id]
         line = listing.line_of(session, runtime().settings.mch_id)
         marks = {order_id: listing.marks_of(session, order_id)}
-        names = roster.names(session, sorted({mark.marked_by for mark in marks[order_id]}))
+        names = accounts.names(session, sorted({mark.marked_by for mark in marks[order_id]}))
     return render_template(
         "console/order.html", orders=[found], order=found, evidence={order_id: evidence}, marks=marks, names=names,
         ends=MARKED_AS, fault=fault, **order_words([found], line),
@@ -227,7 +227,7 @@ def _decide(order_id: int, action: str) -> BaseResponse:
 def stop_merchant() -> BaseResponse:
     """Stop all new sending at once, in every worker."""
     with runtime().database.transaction() as session:
-        limits.stop_line(session, runtime().settings.mch_id, limits.OPERATOR_STOP, now())
+        throttle.stop_line(session, runtime().settings.mch_id, throttle.OPERATOR_STOP, now())
         audit.record(session, actor(), "merchant_stop", "merchant", now())
     tell(gettext("已停止付款：不再发出任何新订单。查询和对账继续进行。"), "warning")
     return redirect(_back(), 303)
@@ -238,7 +238,7 @@ def stop_merchant() -> BaseResponse:
 def open_merchant() -> BaseResponse:
     """Send again."""
     with runtime().database.transaction() as session:
-        limits.open_line(session, runtime().settings.mch_id, by_staff=True)
+        throttle.open_line(session, runtime().settings.mch_id, by_staff=True)
         audit.record(session, actor(), "merchant_open", "merchant", now())
     tell(gettext("已恢复付款。"))
     return redirect(_back(), 303)

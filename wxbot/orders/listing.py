@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.budget import Budget
 from wxbot.ledger import Entry
-from wxbot.orders import limits
+from wxbot.orders import throttle
 from wxbot.orders.models import Evidence, Mark, MerchantLine, Order
 
 PAGE_ROWS = 50
@@ -76,7 +76,7 @@ def marks_of(session: Session, order_id: int) -> Sequence[Mark]:
 
 def line_of(session: Session, mch_id: str) -> MerchantLine | None:
     """The merchant's line, the stopped one when there are two; None before the first order."""
-    return limits.shown_line(session, mch_id)
+    return throttle.shown_line(session, mch_id)
 
 
 def entries(

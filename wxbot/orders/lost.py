@@ -19,7 +19,7 @@ from wxbot.logs import get_logger
 from wxbot.orders import bill_faults, found, numbers, plan
 from wxbot.orders.found import FoundOrder, Thaw
 from wxbot.orders.models import BillDay, BillLine, MerchantLine, Order
-from wxbot.orders.numbers import Answers, Space, Unknown
+from wxbot.orders.numbers import QueryResults, Space, Unknown
 from wxbot.runtime import Runtime
 
 log = get_logger(__name__)
@@ -101,7 +101,7 @@ def _ask_serials(runtime: Runtime, thaw: Thaw) -> int:
 
 
 def _book(
-    session: Session, runtime: Runtime, thaw_id: int, serials: range, answers: Answers, witness_serial: int
+    session: Session, runtime: Runtime, thaw_id: int, serials: range, answers: QueryResults, witness_serial: int
 ) -> Thaw:
     """Write down what was found, and how far the asking has come; a serial without an answer is asked about again."""
     now = runtime.database.now(session)

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import Database
 from wxbot.orders import outcome
-from wxbot.orders.judge import Verdict
+from wxbot.orders.decide import Decision
 from wxbot.orders.models import MARK_NEXT, MARKED_AS, Evidence, Mark, Order
-from wxbot.orders.outcome import Ruling
-from wxbot.staff import audit, roster
+from wxbot.orders.outcome import DecidedOrder
+from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move
@@ -79,8 +79,8 @@ def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> No
                 "four_eyes", Text("不能确认自己的处理意见，请另一位出纳确认", "a second cashier must confirm your mark")
             )
         order = _manual_order(session, found.order_id)
-        verdict = Verdict(found.after, err_code=order.err_code)
-        if outcome.apply(session, [Ruling(order, verdict)], now) != 1 or not move(
+        decision = Decision(found.after, err_code=order.err_code)
+        if outcome.apply(session, [DecidedOrder(order, decision)], now) != 1 or not move(
             session, Mark, mark_id, MARK_NEXT, "open", "confirmed", decided_by=staff_id, decided_at=now
         ):
             raise Refusal(
@@ -110,7 +110,7 @@ def open_mark(session: Session, order_id: int) -> Mark | None:
 
 def require_cashier(session: Session, actor: Actor) -> int:
     """The id of an active cashier (I16). Raises Refusal for anybody else, the command line included."""
-    staff_id = roster.id_of_active(session, actor.id, ROLE)
+    staff_id = accounts.id_of_active(session, actor.id, ROLE)
     if staff_id is None:
         raise Refusal("role", Text("只有在职的出纳可以处理", "only an active cashier may settle an order"))
     return staff_id

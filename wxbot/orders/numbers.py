@@ -38,7 +38,7 @@ class Unknown:
 
 
 @dataclass
-class Answers:
+class QueryResults:
     """What a round of questions brought; `unanswered` serials must be asked about again."""
 
     found: dict[int, Unknown] = field(default_factory=dict)
@@ -104,9 +104,9 @@ class Space:
                         yield version, day, epoch, attempt
 
 
-def ask_serials(runtime: Runtime, serials: Sequence[int], space: Space) -> Answers:
+def ask_serials(runtime: Runtime, serials: Sequence[int], space: Space) -> QueryResults:
     """Ask WeChat who carries these serials. A serial is carried once, so what is found is not asked about again."""
-    answers, left = Answers(), list(serials)
+    answers, left = QueryResults(), list(serials)
     with ThreadPoolExecutor(runtime.settings.pay_concurrency, thread_name_prefix="numbers") as pool:
         for version, day, epoch, attempt in space.guesses():
             asked = [(serial, version, number_of(space.mch_id, day, epoch, serial, attempt)) for serial in left]
@@ -118,9 +118,9 @@ def ask_serials(runtime: Runtime, serials: Sequence[int], space: Space) -> Answe
     return answers
 
 
-def ask_numbers(runtime: Runtime, numbers: Sequence[tuple[str, str]]) -> Answers:
+def ask_numbers(runtime: Runtime, numbers: Sequence[tuple[str, str]]) -> QueryResults:
     """Ask about whole numbers as (version, number), in their order; they are found by their place from 0."""
-    answers = Answers()
+    answers = QueryResults()
     asked = [(place, version, number) for place, (version, number) in enumerate(numbers)]
     with ThreadPoolExecutor(runtime.settings.pay_concurrency, thread_name_prefix="numbers") as pool:
         _ask_round(runtime, pool, asked, answers)
@@ -128,7 +128,7 @@ def ask_numbers(runtime: Runtime, numbers: Sequence[tuple[str, str]]) -> Answers
 
 
 def _ask_round(
-    runtime: Runtime, pool: ThreadPoolExecutor, asked: Sequence[tuple[int, str, str]], answers: Answers
+    runtime: Runtime, pool: ThreadPoolExecutor, asked: Sequence[tuple[int, str, str]], answers: QueryResults
 ) -> None:
     """One question for each, no faster than orders are sent."""
     per_second = runtime.settings.pay_per_second

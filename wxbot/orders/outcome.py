@@ -1,4 +1,4 @@
-"""Applying verdicts: status, ledger, budget, quota and evidence of an order change together, in one place (F04e)."""
+"""Applying decisions: status, ledger, budget, quota and evidence of an order change together, in one place (F04e)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.orders import quotas
 from wxbot.orders.channels import CHANNELS
-from wxbot.orders.judge import REFUND_SEEN, Verdict
+from wxbot.orders.decide import REFUND_SEEN, Decision
 from wxbot.orders.models import NEXT, Evidence, Order, OrderStatus
 from wxbot.transitions import require
 from wxbot.vault import Vault
@@ -41,95 +41,97 @@ def holding(order: Order, after: OrderStatus) -> str:
 
 
 @dataclass(frozen=True)
-class Ruling:
-    """A verdict on an order, with the ticket it brought (hashed and sealed) when there is one."""
+class DecidedOrder:
+    """A decision on an order, with the ticket it brought (hashed and sealed) when there is one."""
 
     order: Order
-    verdict: Verdict
+    decision: Decision
     ticket_hash: str | None = None
     sealed_ticket: str | None = None
 
 
-def sealed(vault: Vault, order: Order, verdict: Verdict) -> Ruling:
-    """A verdict on an order, its secret sealed and hashed before it reaches a row."""
-    if not verdict.secret:
-        return Ruling(order, verdict)
-    return Ruling(order, verdict, vault.index(verdict.secret), vault.seal(verdict.secret))
+def sealed(vault: Vault, order: Order, decision: Decision) -> DecidedOrder:
+    """A decision on an order, its secret sealed and hashed before it reaches a row."""
+    if not decision.secret:
+        return DecidedOrder(order, decision)
+    return DecidedOrder(order, decision, vault.index(decision.secret), vault.seal(decision.secret))
 
 
-def apply(session: Session, rulings: Sequence[Ruling], now: datetime) -> int:
-    """Write verdicts inside the caller's transaction: status, ledger, budget, evidence together (F04e).
+def apply(session: Session, decided_orders: Sequence[DecidedOrder], now: datetime) -> int:
+    """Write decisions inside the caller's transaction: status, ledger, budget, evidence together (F04e).
 
     Returns how many of the orders were still ours. One that another worker has moved meanwhile (guarded by status and
     lease epoch) is left alone, only the evidence is written (money §5.1). One guarded UPDATE for each order; everything
     else is written for all of them at once.
     """
-    rulings = sorted(_without_foreign_proof(session, rulings), key=lambda ruling: ruling.order.id)
-    ours = [ruling for ruling in rulings if _write(session, ruling, now)]
+    decided_orders = sorted(
+        _without_foreign_proof(session, decided_orders), key=lambda decided_order: decided_order.order.id
+    )
+    ours = [decided_order for decided_order in decided_orders if _write(session, decided_order, now)]
     evidence = [
-        {"order_id": ruling.order.id, "kind": "reply", "body": ruling.verdict.evidence[:8000], "at": now}
-        for ruling in rulings
-        if ruling.verdict.evidence and _is_news(ruling)
+        {"order_id": decided_order.order.id, "kind": "reply", "body": decided_order.decision.evidence[:8000], "at": now}
+        for decided_order in decided_orders
+        if decided_order.decision.evidence and _is_news(decided_order)
     ]
     if evidence:
         session.execute(insert(cast(Table, Evidence.__table__)), evidence)
-    for ruling in ours:
-        if ruling.verdict.alarm:
+    for decided_order in ours:
+        if decided_order.decision.alarm:
             log.error(
                 "order_alarm",
-                alarm=ruling.verdict.alarm,
-                mch_billno=ruling.order.mch_billno,
-                err_code=ruling.verdict.err_code,
+                alarm=decided_order.decision.alarm,
+                mch_billno=decided_order.order.mch_billno,
+                err_code=decided_order.decision.err_code,
             )
-    _move_money(session, [ruling for ruling in ours if ruling.verdict.after in MOVES_MONEY], now)
+    _move_money(session, [decided_order for decided_order in ours if decided_order.decision.after in MOVES_MONEY], now)
     return len(ours)
 
 
-def _is_news(ruling: Ruling) -> bool:
+def _is_news(decided_order: DecidedOrder) -> bool:
     """Whether an answer says something new: a number that is refused alike every minute leaves a bounded trace (F90)."""
-    order, verdict = ruling.order, ruling.verdict
+    order, decision = decided_order.order, decided_order.decision
     tries = (order.sends or 0) + (order.checks or 0)
-    is_same = verdict.after in (None, "unknown") and verdict.err_code == order.err_code and not verdict.alarm
+    is_same = decision.after in (None, "unknown") and decision.err_code == order.err_code and not decision.alarm
     return not is_same or tries <= EVERY_SAME or tries % EVERY_SAME == 0
 
 
-def _without_foreign_proof(session: Session, rulings: Sequence[Ruling]) -> Sequence[Ruling]:
-    """Replace verdicts whose ticket or packet number belongs to another order of ours: they prove nothing (F11, F32b).
+def _without_foreign_proof(session: Session, decided_orders: Sequence[DecidedOrder]) -> Sequence[DecidedOrder]:
+    """Replace decisions whose ticket or packet number belongs to another order of ours: they prove nothing (F11, F32b).
 
-    The unique indexes would refuse them anyway, together with every other verdict of the batch (F89).
+    The unique indexes would refuse them anyway, together with every other decision of the batch (F89).
     """
-    details = [ruling.verdict.detail_id for ruling in rulings if ruling.verdict.detail_id]
-    hashes = [ruling.ticket_hash for ruling in rulings if ruling.ticket_hash]
+    details = [decided_order.decision.detail_id for decided_order in decided_orders if decided_order.decision.detail_id]
+    hashes = [decided_order.ticket_hash for decided_order in decided_orders if decided_order.ticket_hash]
     if not details and not hashes:
-        return rulings
+        return decided_orders
     owner: dict[str, int] = {}
     for column, told in ((Order.detail_id, details), (Order.sp_ticket_hash, hashes)):
         if told:
             for proof, order_id in session.execute(select(column, Order.id).where(column.in_(told))):
                 owner[str(proof)] = order_id
     kept = []
-    for ruling in rulings:
-        proofs = [proof for proof in (ruling.verdict.detail_id, ruling.ticket_hash) if proof]
-        if any(owner.setdefault(proof, ruling.order.id) != ruling.order.id for proof in proofs):
-            after: OrderStatus | None = "unknown" if ruling.order.status == "sending" else None
-            kept.append(Ruling(ruling.order, Verdict(after, "query", 600, "FOREIGN_PROOF", alarm="proof_of_another_order",
-                                                     evidence=ruling.verdict.evidence)))  # fmt: skip
+    for decided_order in decided_orders:
+        proofs = [proof for proof in (decided_order.decision.detail_id, decided_order.ticket_hash) if proof]
+        if any(owner.setdefault(proof, decided_order.order.id) != decided_order.order.id for proof in proofs):
+            after: OrderStatus | None = "unknown" if decided_order.order.status == "sending" else None
+            kept.append(DecidedOrder(decided_order.order, Decision(after, "query", 600, "FOREIGN_PROOF", alarm="proof_of_another_order",
+                                                     evidence=decided_order.decision.evidence)))  # fmt: skip
         else:
-            kept.append(ruling)
+            kept.append(decided_order)
     return kept
 
 
-def _write(session: Session, ruling: Ruling, now: datetime) -> bool:
+def _write(session: Session, decided_order: DecidedOrder, now: datetime) -> bool:
     """The guarded UPDATE of one order; False when another worker was quicker."""
-    order, verdict = ruling.order, ruling.verdict
-    if verdict.after is not None:
-        require(Order, NEXT, order.status, verdict.after)
-    values = _values(ruling, now)
+    order, decision = decided_order.order, decided_order.decision
+    if decision.after is not None:
+        require(Order, NEXT, order.status, decision.after)
+    values = _values(decided_order, now)
     guard = {"is_id": order.id, "is_status": order.status, "is_epoch": order.lease_epoch}
     statement = _guarded(tuple(values))
     written: Any = session.execute(statement, guard | {f"to_{name}": value for name, value in values.items()})
     if not written.rowcount:
-        log.warning("order_moved_meanwhile", mch_billno=order.mch_billno, status=order.status, after=verdict.after)
+        log.warning("order_moved_meanwhile", mch_billno=order.mch_billno, status=order.status, after=decision.after)
     return bool(written.rowcount)
 
 
@@ -148,50 +150,50 @@ def _guarded(columns: tuple[str, ...]) -> Update:
     )
 
 
-def _values(ruling: Ruling, now: datetime) -> dict[str, Any]:
-    """The columns that a verdict sets."""
-    order, verdict = ruling.order, ruling.verdict
-    values: dict[str, Any] = {"err_code": verdict.err_code, "next_step": verdict.step, "next_check_at": None}
-    if verdict.wait_s is not None:
-        values["next_check_at"] = now + timedelta(seconds=verdict.wait_s)
-    if verdict.after is not None:
-        values |= {"status": verdict.after, "is_noticed": False, "lease_until": None}
-    if verdict.after in MOVES_MONEY:
-        values["holding"] = holding(order, verdict.after)
-    if verdict.after in ("received", "returned", "failed"):
+def _values(decided_order: DecidedOrder, now: datetime) -> dict[str, Any]:
+    """The columns that a decision sets."""
+    order, decision = decided_order.order, decided_order.decision
+    values: dict[str, Any] = {"err_code": decision.err_code, "next_step": decision.step, "next_check_at": None}
+    if decision.wait_s is not None:
+        values["next_check_at"] = now + timedelta(seconds=decision.wait_s)
+    if decision.after is not None:
+        values |= {"status": decision.after, "is_noticed": False, "lease_until": None}
+    if decision.after in MOVES_MONEY:
+        values["holding"] = holding(order, decision.after)
+    if decision.after in ("received", "returned", "failed"):
         values["settled_at"] = now
-    if verdict.detail_id:
-        values["detail_id"] = verdict.detail_id
-    if verdict.openid:
-        values["openid"] = verdict.openid
-    if verdict.after == "accepted":
-        values |= _accepted_values(ruling, now)
+    if decision.detail_id:
+        values["detail_id"] = decision.detail_id
+    if decision.openid:
+        values["openid"] = decision.openid
+    if decision.after == "accepted":
+        values |= _accepted_values(decided_order, now)
     return values
 
 
-def _accepted_values(ruling: Ruling, now: datetime) -> dict[str, Any]:
+def _accepted_values(decided_order: DecidedOrder, now: datetime) -> dict[str, Any]:
     """What is known from now on of a packet that WeChat has placed, and when it is asked about.
 
     A ticket's fate is told by events until its end; what lies with a known person is asked about from the start.
     """
-    order, channel = ruling.order, CHANNELS[ruling.order.channel]
-    expires_at = (ruling.verdict.placed_at or order.created_at) + channel.life
+    order, channel = decided_order.order, CHANNELS[decided_order.order.channel]
+    expires_at = (decided_order.decision.placed_at or order.created_at) + channel.life
     first_look = now + timedelta(seconds=FIRST_LOOK_S) if channel.holding == "unclaimed" else expires_at + REFUND_SEEN
     return {
-        "sp_ticket": ruling.sealed_ticket, "sp_ticket_hash": ruling.ticket_hash, "accepted_at": now,
+        "sp_ticket": decided_order.sealed_ticket, "sp_ticket_hash": decided_order.ticket_hash, "accepted_at": now,
         "expires_at": expires_at, "next_step": "query", "next_check_at": first_look, "checks": 0,
     }  # fmt: skip
 
 
-def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> None:
+def _move_money(session: Session, decided_orders: Sequence[DecidedOrder], now: datetime) -> None:
     """Post what the new statuses mean and keep budgets and quotas with it; `order.holding` is where the money stood.
 
     Two workers must not wait for each other in a circle (F67): orders, then budgets, then people's days, then balances, each
     kind in its own order. Planning goes from budgets over the line to balances, claiming from the line to people's days.
     """
     postings, spent, released = [], Counter[int](), Counter[int]()
-    for ruling in rulings:
-        order, after = ruling.order, ruling.verdict.after
+    for decided_order in decided_orders:
+        order, after = decided_order.order, decided_order.decision.after
         if after is None:
             continue
         amount_fen, budget_id = order.amount_fen, order.budget_id
@@ -205,7 +207,7 @@ def _move_money(session: Session, rulings: Sequence[Ruling], now: datetime) -> N
         is_kept &= not released[budget_id] or budget.release(session, budget_id, released[budget_id])
         if not is_kept:
             log.error("budget_disagrees", budget_id=budget_id)
-    failed = [ruling.order for ruling in rulings if ruling.verdict.after == "failed"]
+    failed = [decided_order.order for decided_order in decided_orders if decided_order.decision.after == "failed"]
     for order in sorted(failed, key=lambda order: order.openid or ""):
         if order.charged_day and order.openid:
             quotas.give_back(session, quotas.person(order.openid), order.charged_day, order.amount_fen)

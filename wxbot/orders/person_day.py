@@ -14,7 +14,7 @@ from wxbot.clock import shanghai_day
 from wxbot.db import changed
 from wxbot.orders import quotas
 from wxbot.orders.channels import DIRECT
-from wxbot.orders.judge import PERSON_DAY_CODES, morning_after
+from wxbot.orders.decide import PERSON_DAY_CODES, morning_after
 from wxbot.orders.models import Order
 from wxbot.settings import Settings
 

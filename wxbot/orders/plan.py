@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from wxbot import budget, ledger
 from wxbot.clock import shanghai_day
 from wxbot.ledger import Posting
-from wxbot.orders.channels import CHANNELS, Wish
+from wxbot.orders.channels import CHANNELS, PaymentRequest
 from wxbot.orders.models import NEXT, MerchantLine, Order
 from wxbot.settings import Settings
 from wxbot.transitions import moving
@@ -75,50 +75,54 @@ def _take_serials(session: Session, mch_id: str, wanted: int) -> int:
     return int(after) - wanted
 
 
-def fault_of(settings: Settings, channel_name: str, wish: Wish) -> str | None:
-    """Why no order could carry this wish with the settings of now: WeChat would refuse its texts or its amount. None: it can.
+def fault_of(settings: Settings, channel_name: str, payment_request: PaymentRequest) -> str | None:
+    """Why no order could carry this payment_request with the settings of now: WeChat would refuse its texts or its amount. None: it can.
 
-    Ask before plan_orders: one wish that cannot be frozen would hold up all others of its transaction (F89).
+    Ask before plan_orders: one payment_request that cannot be frozen would hold up all others of its transaction (F89).
     """
     try:
-        CHANNELS[channel_name].freeze(settings, "0" * 28, wish)
+        CHANNELS[channel_name].freeze(settings, "0" * 28, payment_request)
     except (ValueError, LookupError, AttributeError, TypeError) as error:
         return str(error) or type(error).__name__
     return None
 
 
-def row_of(settings: Settings, channel_name: str, number: str, wish: Wish, now: datetime) -> dict[str, Any]:
+def row_of(
+    settings: Settings, channel_name: str, number: str, payment_request: PaymentRequest, now: datetime
+) -> dict[str, Any]:
     """The columns of a planned order: its number and the parameters that never change. Raises what the channel's freeze does."""
     channel = CHANNELS[channel_name]
-    params = json.dumps(channel.freeze(settings, number, wish), ensure_ascii=False, sort_keys=True)
+    params = json.dumps(channel.freeze(settings, number, payment_request), ensure_ascii=False, sort_keys=True)
     return {
-        "channel": channel.name, "reason_kind": wish.reason_kind, "reason_id": wish.reason_id,
-        "attempt": wish.attempt, "budget_id": wish.budget_id, "mch_billno": number, "params": params,
-        "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": wish.amount_fen,
-        "openid": wish.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
+        "channel": channel.name, "reason_kind": payment_request.reason_kind, "reason_id": payment_request.reason_id,
+        "attempt": payment_request.attempt, "budget_id": payment_request.budget_id, "mch_billno": number, "params": params,
+        "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": payment_request.amount_fen,
+        "openid": payment_request.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
         "created_at": now, "send_after": now, "lease_epoch": 0, "is_noticed": True, "is_cancel_wanted": False,
     }  # fmt: skip
 
 
 def plan_orders(
-    session: Session, settings: Settings, channel_name: str, wishes: Sequence[Wish], now: datetime
+    session: Session, settings: Settings, channel_name: str, payment_requests: Sequence[PaymentRequest], now: datetime
 ) -> dict[int, int]:
     """Create planned orders in the caller's transaction; returns reason_id → order id.
 
     Reserves the money of all of them at once (conditional write) and posts it as in flight. Raises BudgetSpent when
     the budget does not allow it, and the database refuses a second live order for one reason (partial unique index).
     """
-    if not wishes:
+    if not payment_requests:
         return {}
-    for budget_id in sorted({wish.budget_id for wish in wishes}):
-        total = sum(wish.amount_fen for wish in wishes if wish.budget_id == budget_id)
+    for budget_id in sorted({payment_request.budget_id for payment_request in payment_requests}):
+        total = sum(
+            payment_request.amount_fen for payment_request in payment_requests if payment_request.budget_id == budget_id
+        )
         if not budget.reserve(session, budget_id, total):
             raise BudgetSpent(f"budget {budget_id}: the budget does not allow {total} fen more")
-    serial = _take_serials(session, settings.mch_id, len(wishes))
+    serial = _take_serials(session, settings.mch_id, len(payment_requests))
     rows: list[dict[str, Any]] = []
-    for offset, wish in enumerate(wishes):
-        number = billno(settings.mch_id, now, settings.number_epoch, serial + offset, wish.attempt)
-        rows.append(row_of(settings, channel_name, number, wish, now))
+    for offset, payment_request in enumerate(payment_requests):
+        number = billno(settings.mch_id, now, settings.number_epoch, serial + offset, payment_request.attempt)
+        rows.append(row_of(settings, channel_name, number, payment_request, now))
     session.execute(insert(Order), rows)
     ledger.post(
         session,

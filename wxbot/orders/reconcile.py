@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders import judge, outcome
+from wxbot.orders import decide, outcome
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
@@ -60,7 +60,7 @@ def _claim(runtime: Runtime, limit: int) -> Sequence[Order]:
             # A number that is too old to be sent again is looked at here, to go to a person.
             or_(
                 Order.next_step == "query",
-                Order.created_at <= now - judge.ASK_HORIZON,
+                Order.created_at <= now - decide.ASK_HORIZON,
                 and_(Order.next_check_at <= now - SEND_OVERDUE, _MAY_HAVE_LANDED),
             ),
         )
@@ -95,10 +95,10 @@ def _ask(runtime: Runtime, order: Order) -> Any:
 def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Any]]) -> None:
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        rulings = [
-            outcome.sealed(runtime.vault, order, judge.judge_query(order, answer, now)) for order, answer in answers
+        decided_orders = [
+            outcome.sealed(runtime.vault, order, decide.decide_query(order, answer, now)) for order, answer in answers
         ]
-        outcome.apply(session, rulings, now)
+        outcome.apply(session, decided_orders, now)
 
 
 def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 from wxbot import lineage
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders import judge, limits, outcome, person_day, plan
+from wxbot.orders import decide, outcome, person_day, plan, throttle
 from wxbot.orders.channels import CHANNELS
-from wxbot.orders.limits import Grant, Line
 from wxbot.orders.models import NEXT, Order
 from wxbot.orders.person_day import Due
+from wxbot.orders.throttle import Grant, SendLane
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.transitions import moving
@@ -118,7 +118,7 @@ def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> 
         now = runtime.database.now(session)
         claimed: Sequence[Order] = ()
         held_by = None
-        for line in limits.lines(session, runtime.settings.mch_id):
+        for line in throttle.lines(session, runtime.settings.mch_id):
             claimed, held_by = _claim_of(session, runtime.settings, line, wanted, held_back, now)
             if claimed or held_by == "another":
                 break
@@ -136,7 +136,7 @@ def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> 
 
 
 def _claim_of(
-    session: Session, settings: Settings, line: Line, wanted: int, held_back: HeldBack | None, now: datetime
+    session: Session, settings: Settings, line: SendLane, wanted: int, held_back: HeldBack | None, now: datetime
 ) -> tuple[Sequence[Order], str | None]:
     """The due orders of the channels that one error stops together."""
     due = _due(session, now, wanted, line.channels)
@@ -145,7 +145,7 @@ def _claim_of(
     if held:  # a transaction of its own: calling off touches budgets, which come before the line (F67)
         plan.call_off(session, sorted(held), now)
         return (), "another"
-    granted = limits.grant(session, settings, [_newly_sent(order) for order in due], now, line.key)
+    granted = throttle.grant(session, settings, [_newly_sent(order) for order in due], now, line.key)
     ids = _charged(session, settings, due, granted, line.key, now)
     if not ids:
         return (), "another" if granted.allowed else granted.held_by
@@ -185,9 +185,9 @@ def _charged(
             refused.append(order)
             person_day.defer(session, order, now)
     if refused and not is_probe:
-        limits.give_back(session, settings, [_newly_sent(order) for order in refused])
+        throttle.give_back(session, settings, [_newly_sent(order) for order in refused])
     if is_probe and refused and not ids:
-        limits.give_probe_back(session, key, now)
+        throttle.give_probe_back(session, key, now)
     return ids
 
 
@@ -196,7 +196,7 @@ _IS_PLANNED = Order.status == "planned"
 
 def _is_due_again(now: datetime) -> ColumnElement[bool]:
     is_due = (Order.status == "unknown") & (Order.next_step == "send") & (Order.next_check_at <= now)
-    return is_due & (Order.created_at > now - judge.ASK_HORIZON)  # WeChat forgets old numbers (money W4, W22)
+    return is_due & (Order.created_at > now - decide.ASK_HORIZON)  # WeChat forgets old numbers (money W4, W22)
 
 
 def _due(session: Session, now: datetime, wanted: int, channels: Sequence[str] = ()) -> list[Due]:
@@ -219,9 +219,9 @@ def _due(session: Session, now: datetime, wanted: int, channels: Sequence[str] =
 def _call(runtime: Runtime, order: Order, claimed_s: float) -> Any:
     """One request with the frozen parameters; every way it can end is a value, so that one order holds up no other (F89)."""
     if hashlib.sha256(order.params.encode()).hexdigest() != order.params_sha256:
-        return judge.Changed()
+        return decide.Changed()
     try:
-        if time.monotonic() - claimed_s > STOP_SEEN_S and limits.is_stopped_by_staff(runtime):
+        if time.monotonic() - claimed_s > STOP_SEEN_S and throttle.is_stopped_by_staff(runtime):
             return NotSent("stopped by staff before it was sent")
         return CHANNELS[order.channel].send(runtime, json.loads(order.params))
     except WeChatError as error:
@@ -237,20 +237,20 @@ def _settle(
     """Commit the outcomes of several calls in one transaction; only an accepted probe opens a stopped line again."""
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        rulings = [
-            outcome.sealed(runtime.vault, order, judge.judge_send(order, answer, now)) for order, answer in answers
+        decided_orders = [
+            outcome.sealed(runtime.vault, order, decide.decide_send(order, answer, now)) for order, answer in answers
         ]
-        outcome.apply(session, rulings, now)
+        outcome.apply(session, decided_orders, now)
     stops: dict[str, str] = {}
     opened = set()
-    for ruling in rulings:
-        verdict, key = ruling.verdict, limits.line_key(runtime.settings.mch_id, ruling.order.channel)
-        status = verdict.after or ruling.order.status
+    for decided_order in decided_orders:
+        decision, key = decided_order.decision, throttle.line_key(runtime.settings.mch_id, decided_order.order.channel)
+        status = decision.after or decided_order.order.status
         report.statuses[status] = report.statuses.get(status, 0) + 1
-        report.accepted += verdict.after == "accepted"
-        if verdict.stops_line:
-            stops[key] = verdict.err_code or "UNKNOWN"
-        if verdict.opens_line and ruling.order.id in probes:
+        report.accepted += decision.after == "accepted"
+        if decision.stops_line:
+            stops[key] = decision.err_code or "UNKNOWN"
+        if decision.opens_line and decided_order.order.id in probes:
             opened.add(key)
     if stops or opened:
         _turn_lines(runtime, stops, opened - stops.keys(), now)
@@ -263,9 +263,9 @@ def _turn_lines(runtime: Runtime, stops: Mapping[str, str], opened: Set[str], no
     """
     with runtime.database.transaction() as session:
         for key, code in sorted(stops.items()):
-            limits.stop_line(session, key, code, now)
+            throttle.stop_line(session, key, code, now)
         for key in sorted(opened):
-            limits.open_line(session, key)
+            throttle.open_line(session, key)
 
 
 def recover_sending(session: Session, now: datetime) -> int:

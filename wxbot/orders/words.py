@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.orders.channels import CHANNELS, LOTTERY
-from wxbot.orders.limits import OPERATOR_STOP, QUIET_UNTIL_HOUR, is_quiet
 from wxbot.orders.models import MerchantLine, Order
 from wxbot.orders.person_day import HELD
+from wxbot.orders.throttle import OPERATOR_STOP, QUIET_UNTIL_HOUR, is_quiet
 from wxbot.settings import Settings
 from wxbot.text import Text
 from wxbot.wechat.errors import row_for

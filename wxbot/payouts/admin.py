@@ -19,13 +19,13 @@ from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, MerchantLine, Order
 from wxbot.orders.reconcile import ask_now, want_back
-from wxbot.payouts import byhand, exports, listing, programmes, seek, words
-from wxbot.payouts import request as asking
-from wxbot.payouts.byhand import ByHand
-from wxbot.payouts.listing import Line, Sought
+from wxbot.payouts import create as asking
+from wxbot.payouts import exports, listing, manual, people_search, programmes, words
+from wxbot.payouts.listing import PayoutLine, Sought
+from wxbot.payouts.manual import ByHand
 from wxbot.payouts.models import Payout
 from wxbot.people.models import Notice
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.staff.console import (
     act,
     guard,
@@ -58,7 +58,7 @@ def _sought(session: Session) -> tuple[Sought, bool]:
     tab = request.values.get("tab", "")
     source = request.values.get("source", "")
     wanted = text("q")
-    people = [found.openid for found in seek.seek(session, runtime().vault, wanted)] if wanted else []
+    people = [found.openid for found in people_search.search(session, runtime().vault, wanted)] if wanted else []
     sought = Sought(
         tab=tab if tab in listing.TABS else "",
         programme_id=number("programme"),
@@ -82,7 +82,7 @@ def index() -> BaseResponse | str:
         values = {
             "counts": listing.counts(session),
             "people": {
-                one.openid: one for one in seek.describe(session, runtime().vault, _openids(shown))
+                one.openid: one for one in people_search.describe(session, runtime().vault, _openids(shown))
             },
             "names": listing.programme_names(session, [line.payout.programme_id for line in shown]),
             "programmes": programmes.open_ones(session),
@@ -95,11 +95,11 @@ def index() -> BaseResponse | str:
     )  # fmt: skip
 
 
-def _openids(lines: Iterable[Line]) -> list[str]:
+def _openids(lines: Iterable[PayoutLine]) -> list[str]:
     return list(dict.fromkeys(line.payout.openid for line in lines))
 
 
-def _steps(lines: Sequence[Line], line: Any) -> dict[int, Text]:
+def _steps(lines: Sequence[PayoutLine], line: Any) -> dict[int, Text]:
     """Payout id → what happens to it next."""
     settings, moment = runtime().settings, now()
     return {each.payout.id: words.next_step(each.payout, each.order, line, settings, moment) for each in lines}
@@ -114,17 +114,17 @@ def payout(payout_id: int) -> str:
     """Everything about one payout: why, who, its orders with their evidence, the next step, what the person was told."""
     parts, moment = runtime(), now()
     with parts.database.reading() as session:
-        found: Line = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
+        found: PayoutLine = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
         orders = order_listing.orders_for(session, listing.REASON, payout_id)
         line = order_listing.line_of(session, parts.settings.mch_id)
         marks = {order.id: order_listing.marks_of(session, order.id) for order in orders}
         values: dict[str, Any] = {
             "evidence": order_listing.evidence_of(session, [order.id for order in orders]),
-            "names": roster.names(session, _staff(found.payout, marks)),
+            "names": accounts.names(session, _staff(found.payout, marks)),
             "programme": listing.programme_names(session, [found.payout.programme_id]).get(found.payout.programme_id, ""),
             "source": listing.source_of(session, found.payout),
             "reissued": listing.reissue_of(session, payout_id),
-            "person": seek.describe(session, parts.vault, [found.payout.openid])[0],
+            "person": people_search.describe(session, parts.vault, [found.payout.openid])[0],
             "notices": _notices(session, found.payout),
         }  # fmt: skip
     return render_template(
@@ -156,7 +156,7 @@ def _notices(session: Session, payout: Payout) -> Sequence[Notice]:
     return session.scalars(query).all() if keys else ()
 
 
-def _can(line: Line) -> frozenset[str]:
+def _can(line: PayoutLine) -> frozenset[str]:
     """What a cashier may do with it now: ask, approve, cancel, take_back, reissue."""
     payout, order = line.payout, line.order
     able = set()
@@ -168,7 +168,7 @@ def _can(line: Line) -> frozenset[str]:
         able.add("approve" if payout.created_by != me().id else "wait")
     if payout.status in ("requested", "approved") or (order is not None and order.status == "planned"):
         able.add("cancel")
-    if payout.status in byhand.REISSUED:
+    if payout.status in manual.REISSUED:
         able.add("reissue")
     return frozenset(able)
 
@@ -177,9 +177,9 @@ def _to_payout(payout_id: int) -> BaseResponse:
     return redirect(url_for("payouts.payout", payout_id=payout_id), 303)
 
 
-def _exists(payout_id: int) -> Line:
+def _exists(payout_id: int) -> PayoutLine:
     with runtime().database.reading() as session:
-        found: Line = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
+        found: PayoutLine = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
     return found
 
 
@@ -253,7 +253,7 @@ def reissue(payout_id: int) -> BaseResponse:
     _exists(payout_id)
     target = f"payout:{payout_id}"
     try:
-        made = _twice(lambda session: byhand.reissue(session, runtime().settings, payout_id, me().id, now()))
+        made = _twice(lambda session: manual.reissue(session, runtime().settings, payout_id, me().id, now()))
     except Refusal as refused:
         tell_refusal("payout_reissue", target, refused)
         return _to_payout(payout_id)
@@ -285,7 +285,7 @@ def new() -> str:
 def _form(token: str, fault: str = "") -> str:
     wanted = text("who")
     with runtime().database.reading() as session:
-        found = seek.seek(session, runtime().vault, wanted) if wanted else []
+        found = people_search.search(session, runtime().vault, wanted) if wanted else []
         funds = programmes.open_ones(session)
     settings = runtime().settings
     return render_template(
@@ -301,7 +301,7 @@ def who() -> str:
     """The people that a text may mean, for the form while it is filled in."""
     wanted = text("who")
     with runtime().database.reading() as session:
-        found = seek.seek(session, runtime().vault, wanted)
+        found = people_search.search(session, runtime().vault, wanted)
     return render_template("console/_found.html", found=found, who=wanted, chosen="")
 
 
@@ -315,7 +315,7 @@ def create() -> BaseResponse | tuple[str, int]:
             form_token=form.get("form_token", "")[:80], programme_id=number("programme") or 0, openid=text("openid"),
             amount_fen=parse_yuan(form.get("amount", "")), reason=form.get("reason", ""), channel=form.get("channel", "")[:16],
         )  # fmt: skip
-        made = _twice(lambda session: byhand.ask(session, runtime().settings, asked, me().id, now()))
+        made = _twice(lambda session: manual.ask(session, runtime().settings, asked, me().id, now()))
     except NotMoney:
         return _form(form.get("form_token", "")[:80], gettext("请填写金额，最多两位小数。")), 422
     except Refusal as refused:

@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import sheets
 from wxbot.orders.export import csv_response
 from wxbot.payouts import list_check, list_results, list_rows, list_words, lists, programmes
-from wxbot.payouts.dry_run import dry_run
+from wxbot.payouts.forecast import forecast
 from wxbot.payouts.lists import AlreadyUploaded, File
 from wxbot.payouts.models import ListRow, PayList, Programme
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.staff.console import (
     SMALL,
     absent,
@@ -78,7 +78,7 @@ def index() -> str:
     with runtime().database.reading() as session:
         found = lists.page(session, created_by=_owner(), before_id=number("before"))
         shown = found[: lists.PAGE_ROWS]
-        people = roster.names(session, sorted({pay_list.created_by for pay_list in shown}))
+        people = accounts.names(session, sorted({pay_list.created_by for pay_list in shown}))
         funds = {
             programme.id: programme for programme in programmes.named(session, {row.programme_id for row in shown})
         }
@@ -148,8 +148,8 @@ def page(list_id: int) -> str:
         values = {
             "pay_list": pay_list, "programme": session.get_one(Programme, pay_list.programme_id), "kind": kind,
             "results": list_results.results_of(session, shown), "has_more": len(found) > len(shown), "warned": warned,
-            "faulty": faulty, "is_open": is_open, "default_channel": runtime().settings.payout_channel, "names": roster.names(session, _people(pay_list)),
-            "forecast": dry_run(session, runtime().settings, pay_list, now()) if is_open else None,
+            "faulty": faulty, "is_open": is_open, "default_channel": runtime().settings.payout_channel, "names": accounts.names(session, _people(pay_list)),
+            "forecast": forecast(session, runtime().settings, pay_list, now()) if is_open else None,
             "progress": None if is_open else list_rows.progress(session, list_id),
         }  # fmt: skip
     return render_template(

@@ -14,7 +14,7 @@ from wxbot.orders.channels import DIRECT
 from wxbot.payouts import programmes
 from wxbot.payouts.models import BudgetChange, Programme
 from wxbot.payouts.programmes import TEXTS, Standing
-from wxbot.staff import audit, roster
+from wxbot.staff import accounts, audit
 from wxbot.staff.console import act, actor, guard, log_action, me, now, one_or_404, role_required, runtime, said, tell
 from wxbot.text import Faulty, Refusal
 
@@ -79,7 +79,7 @@ def page(programme_id: int) -> str:
         ids = {change.requested_by for change in changes} | {
             change.decided_by for change in changes if change.decided_by
         }
-        names = roster.names(session, sorted(ids | {standing.programme.created_by}))
+        names = accounts.names(session, sorted(ids | {standing.programme.created_by}))
     return render_template(
         "console/programme.html", standing=standing, programme=standing.programme, changes=changes, names=names,
         form=request.form, faults={}, second_fen=runtime().settings.second_person_fen,

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from wxbot.db import Database
 from wxbot.money import yuan
 from wxbot.payouts import listing
-from wxbot.payouts.listing import Line, Sought
-from wxbot.staff import roster
+from wxbot.payouts.listing import PayoutLine, Sought
+from wxbot.staff import accounts
 from wxbot.staff.console import local
 
 COLUMNS = (
@@ -22,19 +22,19 @@ def batches(database: Database, sought: Sought, most: int | None = None) -> Iter
         with database.reading() as session:
             lines = listing.batch(session, sought, after)
             names = listing.programme_names(session, [line.payout.programme_id for line in lines])
-            staff = roster.names(session, sorted(_staff(lines)))
+            staff = accounts.names(session, sorted(_staff(lines)))
         if not lines:
             return
         after, done = lines[-1].payout.id, done + len(lines)
         yield [_row(line, names, staff) for line in lines]
 
 
-def _staff(lines: list[Line]) -> set[int]:
+def _staff(lines: list[PayoutLine]) -> set[int]:
     asked = {line.payout.created_by for line in lines} | {line.payout.approved_by for line in lines}
     return {staff_id for staff_id in asked if staff_id is not None}
 
 
-def _row(line: Line, names: dict[int, str], staff: dict[int, str]) -> tuple[object, ...]:
+def _row(line: PayoutLine, names: dict[int, str], staff: dict[int, str]) -> tuple[object, ...]:
     payout, order = line.payout, line.order
     code = payout.err_code or (order.err_code if order is not None else None)
     return (

@@ -16,7 +16,7 @@ from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.reconcile import ask_soon
 from wxbot.orders.words import clock_text
 from wxbot.payouts import listing, words
-from wxbot.payouts.listing import Line
+from wxbot.payouts.listing import PayoutLine
 from wxbot.people import bindings, notices, phones
 from wxbot.people.guards import form_mark, language, openid, own_form, person_required, runtime
 from wxbot.wechat import jssdk
@@ -53,7 +53,7 @@ def page() -> str:
     )  # fmt: skip
 
 
-def _packet(line: Line, spoken: str, now: datetime) -> dict[str, Any]:
+def _packet(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:
     view = words.for_person(line.payout, line.order, now)
     return {
         "id": line.payout.id, "public_id": line.payout.public_id, "amount_fen": line.payout.amount_fen, "state": view.state,
@@ -129,7 +129,7 @@ def _may_ask(order_id: int, now: datetime) -> bool:
         return False
 
 
-def _mine(public_id: str) -> Line | None:
+def _mine(public_id: str) -> PayoutLine | None:
     """The payout of this name when it is the signed-in person's."""
     if len(public_id) > 32 or not (public_id.isascii() and public_id.isprintable()):
         return None
@@ -137,7 +137,7 @@ def _mine(public_id: str) -> Line | None:
         return listing.by_public_id(session, public_id, openid())
 
 
-def _package(line: Line, now: datetime) -> str | None:
+def _package(line: PayoutLine, now: datetime) -> str | None:
     """What WeChat's client needs to show the transfer; None when there is nothing to take on our page now."""
     order = line.order
     is_open = (
@@ -149,7 +149,7 @@ def _package(line: Line, now: datetime) -> str | None:
     return runtime().vault.open(order.sp_ticket)
 
 
-def _state(line: Line, spoken: str, now: datetime) -> dict[str, Any]:
+def _state(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:
     view = words.for_person(line.payout, line.order, now)
     is_done = view.state in ("done", "back", "lost", "off")
     return {

@@ -44,7 +44,7 @@ COUNTED = tuple(TABS)[:-2]
 
 
 @dataclass(frozen=True)
-class Line:
+class PayoutLine:
     """One payout with the order that pays it, None when it has none."""
 
     payout: Payout
@@ -75,18 +75,18 @@ def _lines() -> Select[Payout, Order]:
     return select(Payout, Order).outerjoin(Order, Order.id == Payout.order_id)
 
 
-def page(session: Session, sought: Sought, before_id: int | None = None) -> list[Line]:
+def page(session: Session, sought: Sought, before_id: int | None = None) -> list[PayoutLine]:
     """The newest payouts below `before_id`; one more than a page when there are more."""
     query = sought.narrow(_lines()).order_by(Payout.id.desc()).limit(PAGE_ROWS + 1)
     if before_id is not None:
         query = query.where(Payout.id < before_id)
-    return [Line(payout, order) for payout, order in session.execute(query)]
+    return [PayoutLine(payout, order) for payout, order in session.execute(query)]
 
 
-def batch(session: Session, sought: Sought, after_id: int) -> list[Line]:
+def batch(session: Session, sought: Sought, after_id: int) -> list[PayoutLine]:
     """The next payouts above `after_id`, oldest first, for an export."""
     query = sought.narrow(_lines()).where(Payout.id > after_id).order_by(Payout.id).limit(EXPORT_BATCH)
-    return [Line(payout, order) for payout, order in session.execute(query)]
+    return [PayoutLine(payout, order) for payout, order in session.execute(query)]
 
 
 def counts(session: Session) -> dict[str, int]:
@@ -98,24 +98,24 @@ def counts(session: Session) -> dict[str, int]:
     return found
 
 
-def of_person(session: Session, openid: str, limit: int = 20, before_id: int | None = None) -> list[Line]:
+def of_person(session: Session, openid: str, limit: int = 20, before_id: int | None = None) -> list[PayoutLine]:
     """What one person was and is owed, the newest first."""
     query = _lines().where(Payout.openid == openid).order_by(Payout.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(Payout.id < before_id)
-    return [Line(payout, order) for payout, order in session.execute(query)]
+    return [PayoutLine(payout, order) for payout, order in session.execute(query)]
 
 
-def find(session: Session, payout_id: int) -> Line | None:
+def find(session: Session, payout_id: int) -> PayoutLine | None:
     """One payout by its id."""
     row = session.execute(_lines().where(Payout.id == payout_id)).first()
-    return Line(row[0], row[1]) if row else None
+    return PayoutLine(row[0], row[1]) if row else None
 
 
-def by_public_id(session: Session, public_id: str, openid: str) -> Line | None:
+def by_public_id(session: Session, public_id: str, openid: str) -> PayoutLine | None:
     """One payout by the name on its person's page; None for anybody else's (S28)."""
     row = session.execute(_lines().where(Payout.public_id == public_id, Payout.openid == openid)).first()
-    return Line(row[0], row[1]) if row else None
+    return PayoutLine(row[0], row[1]) if row else None
 
 
 def by_billno(session: Session, mch_billno: str) -> int | None:
@@ -130,7 +130,7 @@ def reissue_of(session: Session, payout_id: int) -> Payout | None:
 
 
 @dataclass(frozen=True)
-class Source:
+class PayoutSource:
     """Where a payout came from: what was asked by hand, or the row of a list with its list."""
 
     by_hand: ManualRequest | None = None
@@ -138,14 +138,14 @@ class Source:
     pay_list: PayList | None = None
 
 
-def source_of(session: Session, payout: Payout) -> Source:
+def source_of(session: Session, payout: Payout) -> PayoutSource:
     """What a payout is owed for, as far as this package knows it (vouchers know their own)."""
     if payout.source_kind == "manual":
-        return Source(by_hand=session.get(ManualRequest, payout.source_id))
+        return PayoutSource(by_hand=session.get(ManualRequest, payout.source_id))
     if payout.source_kind == "row":
         row = session.get(ListRow, payout.source_id)
-        return Source(row=row, pay_list=session.get(PayList, row.list_id) if row is not None else None)
-    return Source()
+        return PayoutSource(row=row, pay_list=session.get(PayList, row.list_id) if row is not None else None)
+    return PayoutSource()
 
 
 def programme_names(session: Session, ids: Iterable[int]) -> dict[int, str]:

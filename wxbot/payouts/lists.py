@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 from wxbot import lineage
 from wxbot.money import yuan
 from wxbot.payouts import list_check, list_read, list_rows, programmes
+from wxbot.payouts.create import TEXTS
 from wxbot.payouts.list_read import Candidate
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Programme
 from wxbot.payouts.programmes import moved_on
-from wxbot.payouts.request import TEXTS
 from wxbot.people import phones
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings

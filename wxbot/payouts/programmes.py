@@ -36,7 +36,7 @@ TEXTS = ("send_name", "act_name", "wishing", "remark")
 
 
 @dataclass(frozen=True)
-class Draft:
+class ProgrammeDraft:
     """What a cashier decides about a programme; the limit in fen, 0 for none."""
 
     department: str
@@ -50,7 +50,7 @@ class Draft:
     needs_binding: bool = False
 
 
-def read(form: Mapping[str, Any]) -> Draft:
+def read(form: Mapping[str, Any]) -> ProgrammeDraft:
     """The programme in a console form. Raises Faulty with every fault at once."""
     values: dict[str, Any] = {name: _tidy(form.get(name, "")) for name in ("department", "name", *TEXTS)}
     values["channel"] = str(form.get("channel", ""))
@@ -69,7 +69,7 @@ def read(form: Mapping[str, Any]) -> Draft:
         )
     if faults:
         raise Faulty(faults)
-    return Draft(**values)
+    return ProgrammeDraft(**values)
 
 
 def faults_of(values: Mapping[str, Any]) -> list[Refusal]:
@@ -92,16 +92,16 @@ def _tidy(text: object) -> str:
     return unicodedata.normalize("NFC", str(text)).strip()
 
 
-def budget_name(draft: Draft | Programme) -> str:
+def budget_name(draft: ProgrammeDraft | Programme) -> str:
     """What the books call a programme."""
     return f"{draft.department} · {draft.name}"
 
 
-def create(database: Database, draft: Draft, staff_id: int, now: datetime) -> int:
+def create(database: Database, draft: ProgrammeDraft, staff_id: int, now: datetime) -> int:
     """A new programme that may not spend anything yet; returns its id. Raises Faulty when the department has one of that name."""
     try:
         with database.transaction() as session:
-            programme_id = budget.found(session, "programme", budget_name(draft))
+            programme_id = budget.create(session, "programme", budget_name(draft))
             session.add(
                 Programme(id=programme_id, **asdict(draft), is_open=True, created_by=staff_id, created_at=now, updated_at=now)
             )  # fmt: skip
@@ -110,7 +110,7 @@ def create(database: Database, draft: Draft, staff_id: int, now: datetime) -> in
         raise _taken() from error
 
 
-def edit(database: Database, programme_id: int, draft: Draft, now: datetime) -> None:
+def edit(database: Database, programme_id: int, draft: ProgrammeDraft, now: datetime) -> None:
     """Change names, texts, channel and limits. Refused while an approved list is becoming payouts with the texts it was approved with."""
     try:
         with database.transaction() as session:

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.people import marks
 from wxbot.people.admin import masked
 from wxbot.people.models import PersonMark
+from wxbot.staff import accounts as staff_roster
 from wxbot.staff import audit
-from wxbot.staff import roster as staff_roster
 from wxbot.staff.console import (
     actor,
     guard,

@@ -30,7 +30,7 @@ NO_COOLING = ("staff", "roster", "refused", "erased")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class BindingReply:
     """What became of a request; `name` is one of words.SENTENCES."""
 
     name: str
@@ -52,7 +52,7 @@ class Told:
         return words.say(self.name, language, **values)
 
 
-class Asked(Told):
+class CodeRequested(BindingReply):
     """Outcome of ask_code: sent, bad_phone, too_often, budget, already, cooling, blocked, closed or busy."""
 
     __slots__ = ()
@@ -63,7 +63,7 @@ class Asked(Told):
         return self.name == "sent"
 
 
-class Outcome(Told):
+class CodeChecked(BindingReply):
     """Outcome of confirm: bound, held, malformed, wrong, spent, expired, used, dead, none, cooling, refused, blocked or busy."""
 
     __slots__ = ()
@@ -113,18 +113,18 @@ def last_change(session: Session, openid: str) -> tuple[str, datetime] | None:
 
 def ask_code(
     runtime: Runtime, openid: str, phone: str, ip: str, now: datetime, *, purpose: str = PURPOSE
-) -> Asked:  # fmt: skip
+) -> CodeRequested:  # fmt: skip
     """Ask for a code to `phone`; the worker sends it within a second or two (people.sms).
 
     `ip` is the address the page was used from, empty for the chat. The answer is the same whether or not the number may bind
     (S53); what it does tell is about the asking person alone.
     """
     if runtime.settings.sms_provider == "none":
-        return Asked("closed")
+        return CodeRequested("closed")
     try:
         number = phones.normalise(phone)
     except phones.BadPhone:
-        return Asked("bad_phone")
+        return CodeRequested("bad_phone")
     try:
         with runtime.database.transaction() as session:
             refusal = _why_not(session, runtime, openid, number, now)
@@ -133,27 +133,27 @@ def ask_code(
     except limits.TooOften as too_often:
         if too_often.kind == limits.SPEND:
             log.error("sms_budget_spent", fen_per_day=runtime.settings.sms_fen_per_day)
-            return Asked("budget")
+            return CodeRequested("budget")
         log.warning("sms_too_often", limit=too_often.kind)
-        return Asked("too_often", {"seconds": too_often.wait_s}, too_often.wait_s)
+        return CodeRequested("too_often", {"seconds": too_often.wait_s}, too_often.wait_s)
     except (OperationalError, PoolTimeout) as error:
         log.error("sms_not_counted", error=type(error).__name__)
-        return Asked("busy")  # what cannot be counted is not sent
+        return CodeRequested("busy")  # what cannot be counted is not sent
     shown = {"phone": phones.masked(number), "minutes": codes.LIFE_MINUTES}
-    return refusal or Asked("sent", shown, limits.PHONE[0].window_s)
+    return refusal or CodeRequested("sent", shown, limits.PHONE[0].window_s)
 
 
-def _why_not(session: Session, runtime: Runtime, openid: str, phone: str, now: datetime) -> Asked | None:
+def _why_not(session: Session, runtime: Runtime, openid: str, phone: str, now: datetime) -> CodeRequested | None:
     """What the asking person may know about themselves before anything is sent."""
     if "block" in marks.of(session, openid):
-        return Asked("blocked")
+        return CodeRequested("blocked")
     mine = active(session, openid)
     if mine is None:
         return None
     if mine.phone_index == runtime.vault.index(phone):
-        return Asked("already", {"phone": phones.masked(phone)})
+        return CodeRequested("already", {"phone": phones.masked(phone)})
     until = _cooling_until(session, runtime, now, Binding.openid == openid)
-    return Asked("cooling", {"moment": until}) if until else None
+    return CodeRequested("cooling", {"moment": until}) if until else None
 
 
 def _issue(session: Session, runtime: Runtime, purpose: str, openid: str, phone: str, ip: str, now: datetime) -> None:
@@ -201,16 +201,16 @@ def _cooling_until(session: Session, runtime: Runtime, now: datetime, *whose: An
 
 def confirm(
     runtime: Runtime, openid: str, code: str, now: datetime, *, via: str = "chat", purpose: str = PURPOSE
-) -> Outcome:  # fmt: skip
+) -> CodeChecked:  # fmt: skip
     """Compare a typed code and bind. One transaction: the try is counted whatever comes of it, and a right code is used once."""
     digits = codes.read(code)
     if digits is None:
-        return Outcome("malformed")
+        return CodeChecked("malformed")
     try:
         with runtime.database.reading() as session:
             standing = codes.standing(session, purpose, openid, now)
         if standing != "live":
-            return Outcome(standing)
+            return CodeChecked(standing)
         for is_last in (False, True):
             try:
                 with runtime.database.transaction() as session:
@@ -220,30 +220,30 @@ def confirm(
                     raise
     except (OperationalError, PoolTimeout, IntegrityError) as error:
         log.error("binding_not_confirmed", error=type(error).__name__)
-    return Outcome("busy")
+    return CodeChecked("busy")
 
 
 def _confirm(
     session: Session, runtime: Runtime, openid: str, digits: str, via: str, purpose: str, now: datetime
-) -> Outcome:  # fmt: skip
+) -> CodeChecked:  # fmt: skip
     tried = codes.spend_try(session, runtime.vault, purpose, openid, digits, now)
     if tried.verdict != "right":
-        return Outcome(tried.verdict, {"left": tried.tries_left})
+        return CodeChecked(tried.verdict, {"left": tried.tries_left})
     if "block" in marks.of(session, openid):
-        return Outcome("blocked")
+        return CodeChecked("blocked")
     shown = {"phone": phones.masked(runtime.vault.open(tried.phone_sealed))}
     _take_turns(session, openid, tried.phone_index, now)
     welcome, name = _welcome(session, runtime.settings.binding_policy, tried.phone_index)
     if welcome == "refused":
-        return Outcome("refused", shown)
+        return CodeChecked("refused", shown)
     mine = active(session, openid)
     if mine is not None and mine.phone_index == tried.phone_index:
-        return Outcome("bound", shown)
+        return CodeChecked("bound", shown)
     until = _cooling_until(
         session, runtime, now, or_(Binding.openid == openid, Binding.phone_index == tried.phone_index)
     )
     if until is not None:
-        return Outcome("cooling", {"moment": until})
+        return CodeChecked("cooling", {"moment": until})
     waiting = held(session, openid)
     if waiting is not None:
         _end(session, waiting, "replaced", None, now)
@@ -255,7 +255,7 @@ def _confirm(
     session.flush()
     if welcome == "active":
         _activate(session, runtime.vault, made, None, now)
-    return Outcome("bound" if welcome == "active" else "held", shown)
+    return CodeChecked("bound" if welcome == "active" else "held", shown)
 
 
 def _take_turns(session: Session, openid: str, phone_index: str, now: datetime) -> None:

@@ -74,7 +74,7 @@ def confirm() -> BaseResponse | tuple[str, int]:
     return response
 
 
-def _page(told: bindings.Told | None = None) -> str:
+def _page(told: bindings.BindingReply | None = None) -> str:
     """The whole page; `told` is what became of the last step."""
     now = runtime().clock.now()
     with runtime().database.reading() as session:

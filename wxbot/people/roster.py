@@ -35,7 +35,7 @@ AGAIN = Text("与第 {rows} 行重复，只取一次", "the same as row {rows}; 
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RosterLine:
     """One row of the file and what would become of it: added, changed, back, same, again or bad."""
 
     number: int
@@ -57,11 +57,11 @@ class Line:
 class Preview:
     """A whole file, looked at."""
 
-    lines: list[Line]
+    lines: list[RosterLine]
     counts: Counter[str] = field(default_factory=Counter)
 
     @property
-    def good(self) -> list[Line]:
+    def good(self) -> list[RosterLine]:
         """The rows that would be taken over."""
         return [line for line in self.lines if line.fate in ("added", "changed", "back")]
 
@@ -76,7 +76,7 @@ def look(session: Session, vault: Vault, raw: bytes) -> Preview:
     return Preview(judged, Counter(line.fate for line in judged))
 
 
-def _line(row: sheets.SheetRow) -> Line:
+def _line(row: sheets.SheetRow) -> RosterLine:
     faults = list(row.faults.values())
     cells = row.cells
     phone = cells["phone"]
@@ -96,20 +96,20 @@ def _line(row: sheets.SheetRow) -> Line:
                 CellFault("long", Text(f"{_title(key)}超过 {most} 字", f"{key}: more than {most} characters"))
             )
     fate = "bad" if faults else ""
-    return Line(row.number, name, phone, cells.get("department", ""), cells.get("note", ""), fate, tuple(faults))
+    return RosterLine(row.number, name, phone, cells.get("department", ""), cells.get("note", ""), fate, tuple(faults))
 
 
 def _title(key: str) -> str:
     return next(column.names[0] for column in COLUMNS if column.key == key)
 
 
-def _without_doubles(lines: list[Line]) -> list[Line]:
+def _without_doubles(lines: list[RosterLine]) -> list[RosterLine]:
     """Name every phone that stands in the file twice: the same person once more is skipped, two names for it are a fault."""
-    rows: dict[str, list[Line]] = {}
+    rows: dict[str, list[RosterLine]] = {}
     for line in lines:
         if line.fate != "bad":
             rows.setdefault(line.phone, []).append(line)
-    changed_lines: dict[int, Line] = {}
+    changed_lines: dict[int, RosterLine] = {}
     for same in rows.values():
         has_one_name = len({line.name for line in same}) == 1
         for at, line in enumerate(same if len(same) > 1 else ()):
@@ -123,8 +123,8 @@ def _without_doubles(lines: list[Line]) -> list[Line]:
     return [changed_lines.get(line.number, line) for line in lines]
 
 
-def _with(line: Line, fate: str, *faults: CellFault) -> Line:
-    return Line(line.number, line.name, line.phone, line.department, line.note, fate, (*line.faults, *faults))
+def _with(line: RosterLine, fate: str, *faults: CellFault) -> RosterLine:
+    return RosterLine(line.number, line.name, line.phone, line.department, line.note, fate, (*line.faults, *faults))
 
 
 def _known(session: Session, vault: Vault, numbers: Sequence[str]) -> dict[str, RosterEntry]:
@@ -137,7 +137,7 @@ def _known(session: Session, vault: Vault, numbers: Sequence[str]) -> dict[str, 
     return found
 
 
-def _compared(line: Line, entry: RosterEntry | None) -> Line:
+def _compared(line: RosterLine, entry: RosterEntry | None) -> RosterLine:
     if entry is None:
         return _with(line, "added")
     if not entry.is_active:

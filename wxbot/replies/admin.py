@@ -10,7 +10,7 @@ from wxbot.campaigns import listing
 from wxbot.campaigns.admin_pages import campaign_or_404, owner_filter
 from wxbot.replies import bench, rules
 from wxbot.replies.answers import read_book
-from wxbot.replies.dialogues.declared import DIALOGUES
+from wxbot.replies.dialogues.definitions import DIALOGUES
 from wxbot.replies.models import KEYWORD_TRIGGERS, ReplyRule
 from wxbot.replies.rules import PRIORITY_AT_MOST, Content
 from wxbot.staff import audit

@@ -6,8 +6,8 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.replies.answers import find, read_book
-from wxbot.replies.dialogues import ends
-from wxbot.replies.dialogues.declared import DIALOGUES
+from wxbot.replies.dialogues import expiry
+from wxbot.replies.dialogues.definitions import DIALOGUES
 from wxbot.replies.models import Dialogue
 from wxbot.staff import audit
 from wxbot.staff.console import actor, guard, now, role_required, runtime, tell, text
@@ -53,7 +53,7 @@ def end() -> BaseResponse:
     """End somebody's dialogue: what they write next is answered by the rules again."""
     openid, moment = text("openid"), now()
     with runtime().database.transaction() as session:
-        is_ended = ends.end(session, openid, moment)
+        is_ended = expiry.end(session, openid, moment)
         if is_ended:
             audit.record(session, actor(), "dialogue_end", f"openid:{openid}", moment)
     tell(gettext("对话已结束。") if is_ended else gettext("这段对话已经不在进行。"))

@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.logs import get_logger
 from wxbot.replies import menu
-from wxbot.replies.answers import Book, Found, find, read_book
-from wxbot.replies.dialogues.declared import DIALOGUES
+from wxbot.replies.answers import Book, RuleMatch, find, read_book
+from wxbot.replies.dialogues.definitions import DIALOGUES
 from wxbot.staff import audit
 from wxbot.staff.console import (
     SMALL,
@@ -54,7 +54,7 @@ def _keys(book: Book) -> list[str]:
     return list(dict.fromkeys([each.keywords[0] for each in DIALOGUES.values()] + list(book.by_keyword) + own))
 
 
-def _answered(book: Book, buttons: list[menu.Button]) -> dict[str, Found]:
+def _answered(book: Book, buttons: list[menu.Button]) -> dict[str, RuleMatch]:
     """What answers each tap of the menu, by place."""
     return {
         _name(place): find(book, entry["key"])

@@ -13,7 +13,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.replies import rules as rule_verbs
-from wxbot.replies.dialogues.declared import BY_KEYWORD, DIALOGUES
+from wxbot.replies.dialogues.definitions import BY_KEYWORD, DIALOGUES
 from wxbot.replies.rules import Rule, fits, normalise
 from wxbot.wechat.messages import Article, NewsReply, Reply, TextReply
 
@@ -27,7 +27,7 @@ RETRY_S = 5.0
 
 
 @dataclass(frozen=True)
-class Entry:
+class RuleEntry:
     """A campaign as the chat shows it."""
 
     campaign_id: int
@@ -45,8 +45,8 @@ class Book:
     """All rules and campaign entries at one moment."""
 
     rules: tuple[Rule, ...]
-    entries: dict[int, Entry]
-    by_keyword: dict[str, Entry]
+    entries: dict[int, RuleEntry]
+    by_keyword: dict[str, RuleEntry]
     talking: frozenset[str] = field(default=frozenset(), repr=False)
     """Openids whose dialogue moved a short while ago; the callback adds them (wxbot.once)."""
 
@@ -60,16 +60,16 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Found:
+class RuleMatch:
     """What answers a text: a rule, a campaign's own keyword or a dialogue's; `is_default` when nothing else did."""
 
     rule: Rule | None = None
-    entry: Entry | None = None
+    entry: RuleEntry | None = None
     dialogue: str = ""
     is_default: bool = False
 
 
-def find(book: Book, text: str) -> Found:
+def find(book: Book, text: str) -> RuleMatch:
     """The one decision about a text.
 
     A dialogue's keyword yields to a rule with the very same keyword and to a campaign's keyword, not to rules that only
@@ -81,13 +81,13 @@ def find(book: Book, text: str) -> Found:
     if dialogue and (rule is None or rule.trigger != "equal"):
         has_same = any(rule.trigger == "equal" and rule.pattern == words for rule in book.rules)
         if not has_same and words not in book.by_keyword:
-            return Found(dialogue=dialogue)
+            return RuleMatch(dialogue=dialogue)
     if rule is not None:
-        return Found(rule)
+        return RuleMatch(rule)
     entry = book.by_keyword.get(words)
     if entry is not None:
-        return Found(entry=entry)
-    return Found(rule_verbs.first_of(book.rules, "default"), is_default=True)
+        return RuleMatch(entry=entry)
+    return RuleMatch(rule_verbs.first_of(book.rules, "default"), is_default=True)
 
 
 EMPTY = Book((), {}, {})
@@ -106,12 +106,12 @@ def read_book(session: Session) -> Book:
         .order_by(Campaign.id)
     )
     entries = {
-        row.id: Entry(
+        row.id: RuleEntry(
             row.id, row.slug, row.name, row.description, row.status, normalise(row.keyword), row.begin_at, row.end_at
         )
         for row in rows
     }
-    by_keyword: dict[str, Entry] = {}
+    by_keyword: dict[str, RuleEntry] = {}
     for entry in entries.values():  # the newest campaign of a keyword wins, one that still runs before one that is over
         known = by_keyword.get(entry.keyword)
         if entry.keyword and (known is None or entry.status != "closed" or known.status == "closed"):
@@ -203,7 +203,7 @@ class Answers:
             else TextReply("活动还没有开始，请留意后续通知。\nThe campaign has not started yet.")
         )
 
-    def _entry(self, entry: Entry, now: datetime) -> Reply:
+    def _entry(self, entry: RuleEntry, now: datetime) -> Reply:
         """A card that opens the campaign's page while it runs, else a sentence that says why there is none."""
         name = f"「{entry.name}」"
         if entry.status in ("closing", "closed") or now >= entry.end_at:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wxbot.replies.answers import Book, Entry, Found, find
-from wxbot.replies.dialogues.declared import BY_KEYWORD
+from wxbot.replies.answers import Book, RuleEntry, RuleMatch, find
+from wxbot.replies.dialogues.definitions import BY_KEYWORD
 from wxbot.replies.models import KEYWORD_TRIGGERS
 from wxbot.replies.rules import Rule, first_of, fits, normalise
 
@@ -15,7 +15,7 @@ class Look:
 
     rule: Rule | None = None
     dialogue: str = ""
-    entry: Entry | None = None
+    entry: RuleEntry | None = None
     fits: bool = False
     wins: bool = False
 
@@ -25,7 +25,7 @@ class Trace:
     """The way of a text through the rules. `why` names the reason: rule, dialogue, campaign, default or nothing."""
 
     looks: tuple[Look, ...]
-    found: Found
+    found: RuleMatch
     why: str
     set_aside: Rule | None = None
     """A rule that would fit, but only begins or contains what is a dialogue's own keyword."""
@@ -65,7 +65,7 @@ class Conflict:
     kind: str
     rule: Rule | None = None
     other: Rule | None = None
-    entry: Entry | None = None
+    entry: RuleEntry | None = None
     dialogue: str = ""
     keyword: str = ""
 

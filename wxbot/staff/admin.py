@@ -7,7 +7,7 @@ from flask_login import current_user
 from sqlalchemy import update
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.staff import audit, roster, sign_in
+from wxbot.staff import accounts, audit, sign_in
 from wxbot.staff.audit import Actor
 from wxbot.staff.console import (
     ANYONE,
@@ -137,7 +137,7 @@ def password() -> tuple[str, int] | BaseResponse:
     try:
         if new != request.form.get("again", ""):
             raise fault("again", "两次输入的新密码不一致", "The two new passwords differ")
-        roster.change_own_password(runtime().database, me().id, request.form.get("old", ""), new)
+        accounts.change_own_password(runtime().database, me().id, request.form.get("old", ""), new)
     except Refusal as refused:
         log_action("password_change", f"staff:{me().id}", "refused", field=refused.field)
         return render_template("console/password.html", fault=refused), 422
@@ -155,7 +155,7 @@ def people() -> str:
 
 def _people_page(fault: Refusal | None = None, given: dict[str, str] | None = None) -> str:
     with runtime().database.reading() as session:
-        everyone = roster.everyone(session)
+        everyone = accounts.everyone(session)
     return render_template(
         "console/staff.html", people=everyone, roles=ROLES, fault=fault, given=given or {}, now=now()
     )
@@ -168,7 +168,7 @@ def add_person() -> tuple[str, int] | str:
     form = request.form
     password = make_temporary()
     try:
-        staff_id = roster.hire(
+        staff_id = accounts.hire(
             runtime().database, form.get("login", ""), form.get("name", ""), form.get("role", ""), password, now(),
             is_temporary=True, locale=locale(),
         )  # fmt: skip
@@ -211,7 +211,7 @@ def enable_person(staff_id: int) -> BaseResponse:
 def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
     person = _other_person(staff_id)
     with runtime().database.transaction() as session:
-        roster.set_active(session, staff_id, is_active)
+        accounts.set_active(session, staff_id, is_active)
         action = "staff_enable" if is_active else "staff_disable"
         audit.record(session, actor(), action, f"staff:{staff_id}", now(), detail={"login": person.login})
     if is_active:
@@ -227,7 +227,7 @@ def reset_person(staff_id: int) -> str:
     """Give a person a new password to be changed at the next sign-in."""
     person = _other_person(staff_id)
     password = make_temporary()
-    roster.set_password(runtime().database, staff_id, password, is_temporary=True)
+    accounts.set_password(runtime().database, staff_id, password, is_temporary=True)
     log_action("staff_reset", f"staff:{staff_id}", login=person.login)
     return _handover(staff_id, password)
 
@@ -243,7 +243,7 @@ def audit_log() -> str:
             action=args.get("action", "") if args.get("action") in audit.ACTIONS else "",
             outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "", target=text("target", 60),
         )  # fmt: skip
-        everyone = roster.everyone(session)
+        everyone = accounts.everyone(session)
     return render_template(
         "console/audit.html", events=events[: audit.PAGE_ROWS], has_more=len(events) > audit.PAGE_ROWS, people=everyone,
         actions=audit.ACTIONS, outcomes=audit.OUTCOMES, chosen=args,

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import lineage
 from wxbot.lineage import Lineage
 from wxbot.orders.found import FOUND_STATUSES, FoundOrder
-from wxbot.staff import roster
+from wxbot.staff import accounts
 from wxbot.staff.console import actor, guard, me, now, number, role_required, runtime, said, tell, tell_refusal, text
 from wxbot.text import Refusal
 from wxbot.thaw import judge, listing, opening
@@ -47,7 +47,7 @@ def index() -> str:
             "clear": len(judge.clear_pairs(session)) if standing.unjudged else 0, "proposals": len(proposals),
             "seal": judge.seal_of(proposals), "since": listing.decided_since(session),
             "releases": listing.releases(session), "waiting": listing.waiting(session), "me_id": me().id,
-            "names": roster.names(session, _people(shown, standing)),
+            "names": accounts.names(session, _people(shown, standing)),
         }  # fmt: skip
     return render_template("console/thaw.html", **view)
 

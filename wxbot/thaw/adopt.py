@@ -13,12 +13,12 @@ from wxbot.draws.models import Draw
 from wxbot.ledger import Posting
 from wxbot.money import yuan
 from wxbot.orders import quotas
-from wxbot.orders.channels import CHANNELS, DIRECT, LOTTERY, Wish
+from wxbot.orders.channels import CHANNELS, DIRECT, LOTTERY, PaymentRequest
 from wxbot.orders.found import FoundOrder
 from wxbot.orders.models import DEAD, Evidence, Order
 from wxbot.orders.plan import row_of
+from wxbot.payouts.create import payment_request_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout
-from wxbot.payouts.request import wish_of
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
 from wxbot.thaw.refusals import moved_on
@@ -46,7 +46,7 @@ def adopt_payout(
             session, Payout, payout_id, PAYOUT_NEXT, "requested", "approved", approved_by=second, approved_at=now
         ):
             raise moved_on()
-    order = _ordered(session, settings, found, payout.channel, wish_of(payout), now)
+    order = _ordered(session, settings, found, payout.channel, payment_request_of(payout), now)
     moved = move(session, Payout, payout_id, PAYOUT_NEXT, "approved", "ordered", order_id=order.id,
                  attempts=payout.attempts + 1, hold=None, due_at=None)  # fmt: skip
     if not moved:
@@ -67,8 +67,10 @@ def adopt_packet(session: Session, settings: Settings, found: FoundOrder, campai
         raise Refusal("no_packet", Text(f"活动没有待下单的 {yuan(found.amount_fen)} 元红包：活动开始备货后再确认，或认定为别的付款", f"The campaign has no packet of {yuan(found.amount_fen)} yuan to order: confirm it once the campaign is being "
             "stocked, or say that it was something else"))  # fmt: skip
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
-    wish = Wish("packet", packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1)
-    order = _ordered(session, settings, found, LOTTERY, wish, now)
+    payment_request = PaymentRequest(
+        "packet", packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1
+    )
+    order = _ordered(session, settings, found, LOTTERY, payment_request, now)
     values = {"order_id": order.id, "attempts": packet.attempts + 1, "bucket_id": None, "expires_at": None}
     if not move_packets(session, [packet.id], "planned", "ordered", now, **values):
         raise moved_on()
@@ -91,15 +93,22 @@ def _note_draw(session: Session, found: FoundOrder, openid: str, campaign_id: in
 
 
 def _ordered(
-    session: Session, settings: Settings, found: FoundOrder, channel_name: str, wish: Wish, now: datetime
+    session: Session,
+    settings: Settings,
+    found: FoundOrder,
+    channel_name: str,
+    payment_request: PaymentRequest,
+    now: datetime,
 ) -> Order:
     """The order as it must have been placed: number, frozen parameters, reserved money. WeChat is asked about it at once."""
     live = select(Order.id).where(
-        Order.reason_kind == wish.reason_kind, Order.reason_id == wish.reason_id, Order.status.not_in(DEAD)
+        Order.reason_kind == payment_request.reason_kind,
+        Order.reason_id == payment_request.reason_id,
+        Order.status.not_in(DEAD),
     )
     if session.scalar(live) is not None or _is_ours(session, found.mch_billno):
         raise moved_on()
-    if not budget.reserve(session, wish.budget_id, wish.amount_fen):
+    if not budget.reserve(session, payment_request.budget_id, payment_request.amount_fen):
         raise Refusal(
             "budget",
             Text(
@@ -108,11 +117,13 @@ def _ordered(
             ),
         )
     placed_at = min(found.placed_at or found.found_at, now)
-    row = row_of(settings, channel_name, found.mch_billno, wish, placed_at)
+    row = row_of(settings, channel_name, found.mch_billno, payment_request, placed_at)
     day = f"{shanghai_day(placed_at):%Y%m%d}"
-    is_direct = channel_name in DIRECT and wish.openid is not None
+    is_direct = channel_name in DIRECT and payment_request.openid is not None
     if is_direct:
-        quotas.take(session, quotas.person(str(wish.openid)), day, wish.amount_fen)  # a fact: no limit refuses it
+        quotas.take(
+            session, quotas.person(str(payment_request.openid)), day, payment_request.amount_fen
+        )  # a fact: no limit refuses it
     row |= {
         "status": "unknown", "err_code": FOUND, "sends": 1, "sent_at": placed_at,
         "charged_day": day if is_direct else None, "next_step": "query", "next_check_at": now,

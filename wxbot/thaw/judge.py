@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
-from wxbot.orders import limits
+from wxbot.orders import throttle
 from wxbot.orders.channels import CHANNELS, LOTTERY
 from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, FoundStatus, may_be
 from wxbot.payouts.models import Payout
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.staff import audit, roster
+from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
 from wxbot.thaw import adopt
@@ -36,7 +36,7 @@ SAME_TEXTS = "same texts and amount"
 
 def cashier(session: Session, actor: Actor) -> int:
     """The id of an active cashier (I16). Raises Refusal for anybody else, the command line included."""
-    staff_id = roster.id_of_active(session, actor.id, ROLE)
+    staff_id = accounts.id_of_active(session, actor.id, ROLE)
     if staff_id is None:
         raise Refusal("role", Text("只有在职的财务可以处理", "Only an active cashier may do this"))
     return staff_id
@@ -170,7 +170,7 @@ def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, n
         adopt.adopt_packet(session, settings, found, found.reason_id or 0, now)
         after = "adopted"
     if after == "adopted" and shanghai_day(found.placed_at or found.found_at) == shanghai_day(now):
-        limits.count_sent(session, settings, found.amount_fen, now)
+        throttle.count_sent(session, settings, found.amount_fen, now)
     if not move(session, FoundOrder, found_id, FOUND_NEXT, "proposed", after, decided_by=staff_id, decided_at=now,
                 next_look_at=None):  # fmt: skip
         raise moved_on()

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.draws.models import Draw
-from wxbot.payouts import seek
+from wxbot.payouts import people_search
 from wxbot.people import marks
 from wxbot.staff.console import absent, guard, now, role_required, runtime, text
 from wxbot.timeline import story, why
@@ -20,9 +20,9 @@ def search() -> BaseResponse | str:
     """Find a person by openid, phone, name or order number; a single one is opened at once."""
     wanted = text("q")
     with runtime().database.reading() as session:
-        found = seek.seek(session, runtime().vault, wanted) if wanted else []
+        found = people_search.search(session, runtime().vault, wanted) if wanted else []
         if not found and wanted and _has_drawn(session, wanted):
-            found = seek.describe(session, runtime().vault, [wanted])
+            found = people_search.describe(session, runtime().vault, [wanted])
     if len(found) == 1:
         return redirect(url_for("timeline.person", openid=found[0].openid))
     return render_template("console/people_search.html", q=wanted, found=found)
@@ -37,7 +37,7 @@ def person(openid: str) -> str:
         if not _is_known(session, openid):
             absent()
         values = {
-            "person": seek.describe(session, parts.vault, [openid])[0],
+            "person": people_search.describe(session, parts.vault, [openid])[0],
             "marks": sorted(marks.of(session, openid)),
             "why": why.conclude(session, parts.settings, openid, moment),
             "day": why.day_use(session, parts.settings, openid, moment),
@@ -47,10 +47,10 @@ def person(openid: str) -> str:
 
 
 def _is_known(session: Session, openid: str) -> bool:
-    return seek.is_known(session, openid) or _has_drawn(session, openid)
+    return people_search.is_known(session, openid) or _has_drawn(session, openid)
 
 
 def _has_drawn(session: Session, openid: str) -> bool:
-    if not seek.OPENID.fullmatch(openid):
+    if not people_search.OPENID.fullmatch(openid):
         return False
     return session.scalar(select(Draw.id).where(Draw.openid == openid).limit(1)) is not None

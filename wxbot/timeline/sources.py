@@ -74,7 +74,7 @@ Teller = Callable[[Any, Names, datetime], Moment]
 
 
 @dataclass(frozen=True)
-class Source:
+class StorySource:
     """Rows of one table that tell of a person: by which column of time, which of them, and how each is told."""
 
     model: Any
@@ -314,26 +314,26 @@ def _settled(condition: ColumnElement[bool], column: Any) -> Callable[[str], Col
     return lambda openid: and_(column == openid, condition)
 
 
-SOURCES: tuple[Source, ...] = (
-    Source(Follower, Follower.subscribed_at, _of(Follower.openid), _followed),
-    Source(Follower, Follower.unsubscribed_at, _settled(~Follower.is_subscribed, Follower.openid), _left),
-    Source(Withdrawal, Withdrawal.asked_at, _of(Withdrawal.openid), _withdrew),
-    Source(SmsOut, SmsOut.created_at, _of(SmsOut.openid), _code),
-    Source(Binding, Binding.proved_at, _of(Binding.openid), _proved),
-    Source(Binding, Binding.bound_at, _of(Binding.openid), _bound),
-    Source(Binding, Binding.ended_at, _of(Binding.openid), _unbound),
-    Source(PersonMark, PersonMark.created_at, _marks_of, _marked),
-    Source(Voucher, Voucher.submitted_at, _of(Voucher.openid), _handed_in),
-    Source(Voucher, Voucher.decided_at, _of(Voucher.openid), _reviewed),
-    Source(Payout, Payout.created_at, _of(Payout.openid), _owed),
-    Source(Payout, Payout.approved_at, _settled(Payout.approved_by.is_not(None), Payout.openid), _agreed),
-    Source(Payout, Payout.settled_at, _of(Payout.openid), _ended),
-    Source(Order, Order.sent_at, _orders_of, _sent),
-    Source(Order, Order.accepted_at, _orders_of, _taken),
-    Source(Evidence, Evidence.at, _answers_of, _answered),
-    Source(Notice, Notice.created_at, _settled(Notice.text != "", Notice.openid), _told),
-    Source(Draw, Draw.admitted_at, _of(Draw.openid), _drew),
-    Source(Draw, Draw.bound_at, _of(Draw.openid), _won),
-    Source(Packet, Packet.settled_at, _packets_of, _opened),
+SOURCES: tuple[StorySource, ...] = (
+    StorySource(Follower, Follower.subscribed_at, _of(Follower.openid), _followed),
+    StorySource(Follower, Follower.unsubscribed_at, _settled(~Follower.is_subscribed, Follower.openid), _left),
+    StorySource(Withdrawal, Withdrawal.asked_at, _of(Withdrawal.openid), _withdrew),
+    StorySource(SmsOut, SmsOut.created_at, _of(SmsOut.openid), _code),
+    StorySource(Binding, Binding.proved_at, _of(Binding.openid), _proved),
+    StorySource(Binding, Binding.bound_at, _of(Binding.openid), _bound),
+    StorySource(Binding, Binding.ended_at, _of(Binding.openid), _unbound),
+    StorySource(PersonMark, PersonMark.created_at, _marks_of, _marked),
+    StorySource(Voucher, Voucher.submitted_at, _of(Voucher.openid), _handed_in),
+    StorySource(Voucher, Voucher.decided_at, _of(Voucher.openid), _reviewed),
+    StorySource(Payout, Payout.created_at, _of(Payout.openid), _owed),
+    StorySource(Payout, Payout.approved_at, _settled(Payout.approved_by.is_not(None), Payout.openid), _agreed),
+    StorySource(Payout, Payout.settled_at, _of(Payout.openid), _ended),
+    StorySource(Order, Order.sent_at, _orders_of, _sent),
+    StorySource(Order, Order.accepted_at, _orders_of, _taken),
+    StorySource(Evidence, Evidence.at, _answers_of, _answered),
+    StorySource(Notice, Notice.created_at, _settled(Notice.text != "", Notice.openid), _told),
+    StorySource(Draw, Draw.admitted_at, _of(Draw.openid), _drew),
+    StorySource(Draw, Draw.bound_at, _of(Draw.openid), _won),
+    StorySource(Packet, Packet.settled_at, _packets_of, _opened),
 )
 """Everything that tells of a person. A further feature adds its rows here."""

@@ -15,7 +15,7 @@ from wxbot.orders.models import Order, Quota
 from wxbot.orders.person_day import HELD
 from wxbot.orders.words import meaning_of
 from wxbot.payouts import listing, words
-from wxbot.payouts.listing import Line
+from wxbot.payouts.listing import PayoutLine
 from wxbot.payouts.models import FINAL_PAYOUTS
 from wxbot.people import followers, marks
 from wxbot.people.models import SmsOut
@@ -64,7 +64,7 @@ def conclude(session: Session, settings: Settings, openid: str, now: datetime) -
 
 
 def _matter(
-    session: Session, settings: Settings, lines: list[Line], voucher: Voucher | None, openid: str, now: datetime
+    session: Session, settings: Settings, lines: list[PayoutLine], voucher: Voucher | None, openid: str, now: datetime
 ) -> Text | None:
     """What the newest open payout, the newest voucher or the newest settled payout says."""
     open_line = next((line for line in lines if line.payout.status not in FINAL_PAYOUTS), None)
@@ -78,7 +78,7 @@ def _matter(
     return _settled(session, lines[0], now) if lines else None
 
 
-def _owed(session: Session, settings: Settings, line: Line, openid: str, now: datetime) -> Text:
+def _owed(session: Session, settings: Settings, line: PayoutLine, openid: str, now: datetime) -> Text:
     payout, order = line.payout, line.order
     because, money = BECAUSE[payout.source_kind], f"¥{yuan(payout.amount_fen)}"
     if order is not None and order.status == "planned" and order.err_code == HELD:
@@ -135,7 +135,7 @@ def _voucher(voucher: Voucher, now: datetime) -> Text | None:
     return None
 
 
-def _settled(session: Session, line: Line, now: datetime) -> Text:
+def _settled(session: Session, line: PayoutLine, now: datetime) -> Text:
     payout = line.payout
     money = f"¥{yuan(payout.amount_fen)}"
     at = moment(payout.settled_at or payout.created_at, now)

@@ -67,7 +67,7 @@ def _checked(key: str) -> str:
     return key
 
 
-class Folder:
+class FolderStorage:
     """Files under one folder, spread over 256 of its own, readable by this user alone."""
 
     def __init__(self, root: Path) -> None:
@@ -129,7 +129,7 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-class Rows:
+class DatabaseStorage:
     """A table of its own: every machine of the deployment sees it, and a copy of the database holds it.
 
     A photo is one of our own JPEGs, some hundred kilobytes and at most a few megabytes (reencode), so it is one value.
@@ -192,7 +192,7 @@ def _database_problem(verb: str, error: SQLAlchemyError) -> StorageProblem:
     return StorageProblem(f"cannot {verb} a photo in the database: {type(error).__name__}")
 
 
-class Bucket:
+class S3Storage:
     """A bucket of an S3-compatible store, through boto3 (an optional extra)."""
 
     def __init__(self, endpoint: str, bucket: str, region: str, key_id: str, secret_key: str) -> None:
@@ -222,7 +222,7 @@ class Bucket:
     def _call(self, call: str, **more: Any) -> Any:
         assert_no_transaction("the store of photos")
         try:
-            return getattr(self._client, call)(Bucket=self._name, **more)
+            return getattr(self._client, call)(S3Storage=self._name, **more)
         except self._faults.ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             code = error.response.get("Error", {}).get("Code", "")
@@ -260,7 +260,7 @@ class Bucket:
             after = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-_bucket = lru_cache(maxsize=4)(Bucket)
+_bucket = lru_cache(maxsize=4)(S3Storage)
 
 
 class Chosen:
@@ -304,7 +304,10 @@ def stores_of(runtime: Runtime) -> dict[PhotoStore, Storage]:
     Raises StorageProblem when a bucket is set and boto3 is not installed.
     """
     settings = runtime.settings
-    found: dict[PhotoStore, Storage] = {"folder": Folder(folder_of(settings)), "database": Rows(runtime.database)}
+    found: dict[PhotoStore, Storage] = {
+        "folder": FolderStorage(folder_of(settings)),
+        "database": DatabaseStorage(runtime.database),
+    }
     if settings.s3_bucket:
         secret_key = settings.s3_secret_key.get_secret_value()
         found["s3"] = _bucket(

@@ -1,6 +1,6 @@
 """Payment channels: the API an order goes through. A further channel is one file here and one row in CHANNELS."""
 
-from wxbot.orders.channels.base import Channel, Sighting, Told, Wish
+from wxbot.orders.channels.base import Channel, PaymentRequest, ProviderStatus, Sighting
 from wxbot.orders.channels.hbpreorder import HbPreOrder
 from wxbot.orders.channels.sendredpack import SendRedPack
 from wxbot.orders.channels.transfer_bills import V3_PAGE, TransferBills
@@ -21,4 +21,15 @@ VERSIONS = {CHANNELS[name].version: CHANNELS[name] for name in reversed(DIRECT)}
 """API version → the channel that speaks for all of it: its question tells of a number whatever channel that went through
 (gethbinfo knows tickets and packets alike), and its codes say why the version is stopped."""
 
-__all__ = ["CHANNELS", "CONFIRMED", "DIRECT", "LOTTERY", "V3_PAGE", "VERSIONS", "Channel", "Sighting", "Told", "Wish"]
+__all__ = [
+    "CHANNELS",
+    "CONFIRMED",
+    "DIRECT",
+    "LOTTERY",
+    "V3_PAGE",
+    "VERSIONS",
+    "Channel",
+    "PaymentRequest",
+    "ProviderStatus",
+    "Sighting",
+]

@@ -13,7 +13,7 @@ from wxbot.wechat.pay_texts import TextFault
 
 
 @dataclass(frozen=True)
-class Wish:
+class PaymentRequest:
     """What a feature asks an order to do: who wants it, how much, and the texts a person will see."""
 
     reason_kind: str
@@ -29,7 +29,7 @@ State = Literal["placed", "unproven", "moving", "received", "returned", "failed"
 
 
 @dataclass(frozen=True)
-class Told:
+class ProviderStatus:
     """What one answer says about one order, in words that all channels share.
 
     placed: WeChat has the money ready for the person. unproven: it says success, but proof or echo is missing. moving:
@@ -115,7 +115,7 @@ class Channel(Protocol):
         """What WeChat would refuse in a text of ours (send_name, act_name, wishing, remark); None also where it takes none."""
         ...
 
-    def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
+    def freeze(self, settings: Settings, mch_billno: str, payment_request: PaymentRequest) -> dict[str, Any]:
         """The complete business parameters, fixed for ever once the order exists (money rule 1, I5)."""
         ...
 
@@ -131,7 +131,7 @@ class Channel(Protocol):
         """Ask to take it back; the answer. Raises NotSent or Unanswered, NotImplementedError where there is no such API."""
         ...
 
-    def told(self, order: Order, answer: Any, *, is_query: bool) -> Told:
+    def parse_status(self, order: Order, answer: Any, *, is_query: bool) -> ProviderStatus:
         """What an answer of `send` or `query` says about the order. Pure."""
         ...
 

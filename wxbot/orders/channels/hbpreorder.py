@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from wxbot.orders.channels.base import Wish
+from wxbot.orders.channels.base import PaymentRequest
 from wxbot.orders.channels.redpack import RedPack
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -29,7 +29,7 @@ class HbPreOrder(RedPack):
     secret_field = "sp_ticket"
     echoed: Mapping[str, str] = {"mch_billno": "mch_billno", "total_amount": "amount_fen"}
 
-    def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
+    def freeze(self, settings: Settings, mch_billno: str, payment_request: PaymentRequest) -> dict[str, Any]:
         """The business parameters of §1.2; nonce_str and sign are added at each call."""
         return dict(
             hbpreorder_params(
@@ -37,8 +37,8 @@ class HbPreOrder(RedPack):
                 appid=settings.appid,
                 auth_pair=(settings.shake_auth_mchid, settings.shake_auth_appid),
                 mch_billno=mch_billno,
-                amount_fen=wish.amount_fen,
-                **wish.texts,
+                amount_fen=payment_request.amount_fen,
+                **payment_request.texts,
             )
         )
 

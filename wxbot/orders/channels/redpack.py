@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from wxbot.clock import SHANGHAI
-from wxbot.orders.channels.base import SetupFault, Sighting, State, Told
+from wxbot.orders.channels.base import ProviderStatus, SetupFault, Sighting, State
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -68,37 +68,37 @@ class RedPack:
         """A red packet cannot be taken back: it returns by itself when nobody opens it."""
         raise NotImplementedError
 
-    def told(self, order: Order, answer: PayAnswer, *, is_query: bool) -> Told:
+    def parse_status(self, order: Order, answer: PayAnswer, *, is_query: bool) -> ProviderStatus:
         """An answer in the words of all channels; only codes and fields count, never a text (money F07)."""
         if not answer.is_success:
-            return Told("refused", answer.err_code or "NO_CODE", raw=answer.raw)
+            return ProviderStatus("refused", answer.err_code or "NO_CODE", raw=answer.raw)
         return self._told_on_query(order, answer) if is_query else self._told_on_send(order, answer)
 
-    def _told_on_send(self, order: Order, answer: PayAnswer) -> Told:
+    def _told_on_send(self, order: Order, answer: PayAnswer) -> ProviderStatus:
         fields = answer.fields
         detail_id, secret = fields.get(self.proof_field), fields.get(self.secret_field) if self.secret_field else None
         is_ours = all(fields.get(name) == str(getattr(order, field)) for name, field in self.echoed.items())
         if not detail_id or (self.secret_field and not secret) or not is_ours:
-            return Told("unproven", raw=answer.raw)
+            return ProviderStatus("unproven", raw=answer.raw)
         placed_at = _told_time(fields.get("send_time", ""))
-        return Told("placed", detail_id=detail_id, secret=secret, placed_at=placed_at, raw=answer.raw)
+        return ProviderStatus("placed", detail_id=detail_id, secret=secret, placed_at=placed_at, raw=answer.raw)
 
-    def _told_on_query(self, order: Order, answer: PayAnswer) -> Told:
+    def _told_on_query(self, order: Order, answer: PayAnswer) -> ProviderStatus:
         is_ours = answer.fields.get("mch_billno", order.mch_billno) == order.mch_billno
         if not is_ours or answer.fields.get("total_amount", str(order.amount_fen)) != str(order.amount_fen):
-            return Told("unproven", raw=answer.raw)
+            return ProviderStatus("unproven", raw=answer.raw)
         detail_id, openid = answer.fields.get("detail_id"), answer.receiver
         match answer.fields.get("status"):
             case "RECEIVED":
-                return Told("received", detail_id=detail_id, openid=openid, raw=answer.raw)
+                return ProviderStatus("received", detail_id=detail_id, openid=openid, raw=answer.raw)
             case "REFUND":
-                return Told("returned", detail_id=detail_id, raw=answer.raw)
+                return ProviderStatus("returned", detail_id=detail_id, raw=answer.raw)
             case "FAILED":
-                return Told("failed", answer.fields.get("reason") or "FAILED", raw=answer.raw)
+                return ProviderStatus("failed", answer.fields.get("reason") or "FAILED", raw=answer.raw)
             case "SENT":
-                return Told("placed", detail_id=detail_id, raw=answer.raw)
+                return ProviderStatus("placed", detail_id=detail_id, raw=answer.raw)
             case _:
-                return Told("moving", raw=answer.raw)
+                return ProviderStatus("moving", raw=answer.raw)
 
     def sighted(self, answer: PayAnswer) -> Sighting | None:
         """A packet of an unknown number: amount and texts are told at once, the person once they have opened it (§3.5b)."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from wxbot.money import yuan
-from wxbot.orders.channels.base import SetupFault, Wish
+from wxbot.orders.channels.base import PaymentRequest, SetupFault
 from wxbot.orders.channels.redpack import RedPack
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -47,11 +47,11 @@ class SendRedPack(RedPack):
             )
         ]
 
-    def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
+    def freeze(self, settings: Settings, mch_billno: str, payment_request: PaymentRequest) -> dict[str, Any]:
         """The business parameters of §3.2; nonce_str and sign are added at each call."""
-        if wish.openid is None:
+        if payment_request.openid is None:
             raise ValueError("a cash red packet needs the openid of its receiver")
-        needs_scene = not limits.REDPACK_MIN_FEN <= wish.amount_fen <= limits.REDPACK_SCENE_NEEDED_ABOVE_FEN
+        needs_scene = not limits.REDPACK_MIN_FEN <= payment_request.amount_fen <= limits.REDPACK_SCENE_NEEDED_ABOVE_FEN
         if needs_scene and not settings.direct_scene_id:
             raise ValueError("below 1 or above 200 yuan a red packet needs a scene: set WXBOT_DIRECT_SCENE_ID")
         return dict(
@@ -59,11 +59,11 @@ class SendRedPack(RedPack):
                 mch_id=settings.mch_id,
                 appid=settings.appid,
                 mch_billno=mch_billno,
-                openid=wish.openid,
-                amount_fen=wish.amount_fen,
+                openid=payment_request.openid,
+                amount_fen=payment_request.amount_fen,
                 client_ip=settings.client_ip,
                 scene_id=settings.direct_scene_id,
-                **wish.texts,
+                **payment_request.texts,
             )
         )
 

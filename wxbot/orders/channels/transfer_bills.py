@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from wxbot.money import yuan
-from wxbot.orders.channels.base import SetupFault, Sighting, State, Told, Wish
+from wxbot.orders.channels.base import PaymentRequest, ProviderStatus, SetupFault, Sighting, State
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -113,25 +113,25 @@ class TransferBills:
         """A transfer carries our remark alone (§4.2)."""
         return pay_texts.fault_of(self.name, "transfer_remark", text) if field == "remark" else None
 
-    def freeze(self, settings: Settings, mch_billno: str, wish: Wish) -> dict[str, Any]:
+    def freeze(self, settings: Settings, mch_billno: str, payment_request: PaymentRequest) -> dict[str, Any]:
         """The body of §4.2; the signature is made anew at each call."""
-        if wish.openid is None:
+        if payment_request.openid is None:
             raise ValueError("a transfer needs the openid of its receiver")
-        if not limits.TRANSFER_MIN_FEN <= wish.amount_fen < limits.TRANSFER_REAL_NAME_FROM_FEN:
+        if not limits.TRANSFER_MIN_FEN <= payment_request.amount_fen < limits.TRANSFER_REAL_NAME_FROM_FEN:
             raise ValueError(
                 "a transfer is from 0.1 yuan to below 2000 yuan: above, WeChat wants the receiver's real name"
             )
         reports = {
-            name: text.format_map(wish.texts)[: limits.TRANSFER_REPORT_CONTENT_CHARS]
+            name: text.format_map(payment_request.texts)[: limits.TRANSFER_REPORT_CONTENT_CHARS]
             for name, text in settings.transfer_report_texts.items()
         }
         return transfer_params(
             appid=settings.appid,
             out_bill_no=mch_billno,
             transfer_scene_id=settings.transfer_scene_id,
-            openid=wish.openid,
-            amount_fen=wish.amount_fen,
-            remark=wish.texts["remark"],
+            openid=payment_request.openid,
+            amount_fen=payment_request.amount_fen,
+            remark=payment_request.texts["remark"],
             notify_url=settings.transfer_notify_url,
             perception=settings.transfer_perception,
             reports=reports,
@@ -164,24 +164,24 @@ class TransferBills:
             state, answer.amount_fen, answer.openid or None, answer.transfer_bill_no or None, answer.create_time
         )
 
-    def told(self, order: Order, answer: TransferAnswer, *, is_query: bool) -> Told:
+    def parse_status(self, order: Order, answer: TransferAnswer, *, is_query: bool) -> ProviderStatus:
         """A bill's state in the words of all channels. A refused call says nothing about the bill (§4.3)."""
         if not answer.is_success:
-            return Told("refused", answer.code or f"HTTP_{answer.status}", raw=answer.raw)
+            return ProviderStatus("refused", answer.code or f"HTTP_{answer.status}", raw=answer.raw)
         if answer.out_bill_no != order.mch_billno or answer.amount_fen not in (None, order.amount_fen):
-            return Told("unproven", raw=answer.raw)
+            return ProviderStatus("unproven", raw=answer.raw)
         detail_id, openid = answer.transfer_bill_no or None, answer.openid or None
         match answer.state:
             case "WAIT_USER_CONFIRM":
-                return Told("placed", detail_id=detail_id, secret=answer.package_info or None,
+                return ProviderStatus("placed", detail_id=detail_id, secret=answer.package_info or None,
                             placed_at=answer.create_time, raw=answer.raw)  # fmt: skip
             case "SUCCESS":
-                return Told("received", detail_id=detail_id, openid=openid, raw=answer.raw)
+                return ProviderStatus("received", detail_id=detail_id, openid=openid, raw=answer.raw)
             case "FAIL" if answer.fail_reason == OVERDUE:
-                return Told("returned", OVERDUE, detail_id=detail_id, raw=answer.raw)
+                return ProviderStatus("returned", OVERDUE, detail_id=detail_id, raw=answer.raw)
             case "FAIL":
-                return Told("failed", answer.fail_reason or "FAIL", detail_id=detail_id, raw=answer.raw)
+                return ProviderStatus("failed", answer.fail_reason or "FAIL", detail_id=detail_id, raw=answer.raw)
             case "CANCELLED":
-                return Told("failed", "MCH_CANCEL", detail_id=detail_id, raw=answer.raw)
+                return ProviderStatus("failed", "MCH_CANCEL", detail_id=detail_id, raw=answer.raw)
             case _:
-                return Told("moving", answer.state, detail_id=detail_id, raw=answer.raw)
+                return ProviderStatus("moving", answer.state, detail_id=detail_id, raw=answer.raw)

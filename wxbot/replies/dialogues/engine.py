@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.people import notices
-from wxbot.replies.dialogues import works
-from wxbot.replies.dialogues.declared import CANCEL, DIALOGUES, Declared, Heard, Step, Turn
+from wxbot.replies.dialogues import actions
+from wxbot.replies.dialogues.definitions import CANCEL, DIALOGUES, Declared, Parsed, Step, Turn
 from wxbot.replies.dialogues.words import (
     BUSY,
     CANCELLED,
@@ -61,7 +61,7 @@ class NotOurs:
 
 
 @dataclass(frozen=True)
-class Errand:
+class PendingAction:
     """Claimed by this message, to be done outside any transaction; without `turn` another delivery is at it."""
 
     openid: str
@@ -73,7 +73,7 @@ class Errand:
     carried: str = ""
 
 
-Taken = Said | NotOurs | Errand
+Taken = Said | NotOurs | PendingAction
 
 
 class Moved(Exception):
@@ -101,13 +101,13 @@ def apply(runtime: Runtime, turn: Turn, now: datetime) -> Taken:
     for _round in range(ROUNDS):
         try:
             with runtime.database.transaction() as session:
-                return _Seat(session, runtime, turn, now).take()
+                return _Turn(session, runtime, turn, now).take()
         except Moved:
             continue
     raise TimeoutError("the dialogue moved on every time it was looked at")
 
 
-class _Seat:
+class _Turn:
     """One message in front of one person's row, inside one transaction."""
 
     def __init__(self, session: Session, runtime: Runtime, turn: Turn, now: datetime) -> None:
@@ -123,7 +123,7 @@ class _Seat:
         if turn.key in row.messages:
             return self._repeat(row)
         if _is_late_photo(row, turn):
-            said = works.add_late_photo(self.session, row.answers, turn.media_id, self.now)
+            said = actions.add_late_photo(self.session, row.answers, turn.media_id, self.now)
             return self._write("", row.answers, said)
         if self._is_late(row):
             return Said("") if row.step or turn.start else NotOurs()
@@ -140,7 +140,7 @@ class _Seat:
     def _repeat(self, row: Dialogue) -> Taken:
         if self.turn.key != row.messages[-1]:
             return Said("")  # an earlier message again: it was answered when it was the newest
-        return Errand(row.openid, row.version) if self._is_pending(row) else Said(row.words)
+        return PendingAction(row.openid, row.version) if self._is_pending(row) else Said(row.words)
 
     def _is_pending(self, row: Dialogue) -> bool:
         """Whether an errand is under way for the last message."""
@@ -163,15 +163,15 @@ class _Seat:
         if heard.value is not None:
             answers[step.name] = heard.value
         work = heard.work or ("" if heard.stays else step.work)
-        if work in works.OUTSIDE:
+        if work in actions.OUTSIDE:
             self._write(step.name, row.answers, "")
-            return Errand(turn.openid, row.version + 1, turn, work, step.name, answers, heard.carried)
+            return PendingAction(turn.openid, row.version + 1, turn, work, step.name, answers, heard.carried)
         if heard.stays:
             return self._write(step.name, answers, heard.sorry)
-        worked = works.INSIDE[work](self.session, self.runtime, turn.openid, answers, self.now) if work else None
+        worked = actions.INSIDE[work](self.session, self.runtime, turn.openid, answers, self.now) if work else None
         return self._write(*_moved_on(declared, step, answers, worked, turn.created_unix))
 
-    def _not_understood(self, row: Dialogue, declared: Declared, step: Step, heard: Heard) -> Taken:
+    def _not_understood(self, row: Dialogue, declared: Declared, step: Step, heard: Parsed) -> Taken:
         """Not an answer to the question. Another dialogue asked for: at once, or after this one; else say it again."""
         wanted = DIALOGUES.get(self.turn.start)
         if wanted is None:
@@ -189,8 +189,8 @@ class _Seat:
         said = self._write("", {}, expired)
         return NotOurs() if self.turn.is_answered_elsewhere else said
 
-    def _opened(self, wanted: Declared) -> works.Opened:
-        return works.OPENINGS[wanted.name](self.session, self.runtime, self.turn.openid, self.now)
+    def _opened(self, wanted: Declared) -> actions.Opened:
+        return actions.OPENINGS[wanted.name](self.session, self.runtime, self.turn.openid, self.now)
 
     def _start(self) -> Taken:
         """Open the dialogue that the message asks for; a photo that asked for it counts as the first one."""
@@ -253,10 +253,10 @@ def _asked(
 
 
 def _moved_on(
-    declared: Declared, step: Step, answers: Mapping[str, Any], worked: works.Worked | None, created_unix: int
+    declared: Declared, step: Step, answers: Mapping[str, Any], worked: actions.ActionResult | None, created_unix: int
 ) -> tuple[str, dict[str, Any], str]:
     """(step, answers, words) after a step was answered and its work done; an ended dialogue keeps only what its work says."""
-    worked = worked or works.Worked()
+    worked = worked or actions.ActionResult()
     following = step.then(answers) if worked.go is None else worked.go
     if not following:
         return "", dict(worked.keep), worked.words
@@ -268,20 +268,20 @@ def _moved_on(
 # --- errands ------------------------------------------------------------------------------------------------------
 
 
-def run(runtime: Runtime, errand: Errand, now: datetime) -> Said:
+def run(runtime: Runtime, errand: PendingAction, now: datetime) -> Said:
     """Do what a claimed message asks for, write its words, and return them; tells them as a notice when it took too long."""
     turn, answers = errand.turn, dict(errand.answers or {})
     if turn is None:
         raise ValueError("this errand belongs to another delivery of the message")
     try:
-        worked = works.OUTSIDE[errand.work](runtime, turn.openid, answers, errand.carried, now)
+        worked = actions.OUTSIDE[errand.work](runtime, turn.openid, answers, errand.carried, now)
     except Exception:
         log.exception("dialogue_errand_failed", work=errand.work)
-        worked = works.Worked(FAILED, go=errand.step)
+        worked = actions.ActionResult(FAILED, go=errand.step)
     return _conclude(runtime, errand, worked, now)
 
 
-def _conclude(runtime: Runtime, errand: Errand, worked: works.Worked, now: datetime) -> Said:
+def _conclude(runtime: Runtime, errand: PendingAction, worked: actions.ActionResult, now: datetime) -> Said:
     with runtime.database.transaction() as session:
         row = session.scalar(select(Dialogue).where(Dialogue.openid == errand.openid).with_for_update())
         turn = errand.turn
@@ -308,7 +308,7 @@ def _conclude(runtime: Runtime, errand: Errand, worked: works.Worked, now: datet
         return Said(said)
 
 
-def look(runtime: Runtime, errand: Errand, turn: Turn) -> Said | None:
+def look(runtime: Runtime, errand: PendingAction, turn: Turn) -> Said | None:
     """The words of an errand that may be done by now; None while it is not."""
     with runtime.database.reading() as session:
         row = session.get(Dialogue, errand.openid)
@@ -317,7 +317,7 @@ def look(runtime: Runtime, errand: Errand, turn: Turn) -> Said | None:
     return Said(row.words if row.messages and row.messages[-1] == turn.key and not row.is_late else "")
 
 
-def leave(runtime: Runtime, errand: Errand) -> bool:
+def leave(runtime: Runtime, errand: PendingAction) -> bool:
     """No time left: WeChat is answered `success`, the errand's words shall go as a notice. False when it has just ended."""
     with runtime.database.transaction() as session:
         guarded = update(Dialogue).where(

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.clock import SHANGHAI, shanghai_day
-from wxbot.orders import limits, quotas
+from wxbot.orders import quotas, throttle
 from wxbot.orders.models import MerchantLine, Order, Quota
 from wxbot.payouts import programmes
 from wxbot.payouts.models import ListRow, PayList, Payout
@@ -16,7 +16,7 @@ from wxbot.settings import Settings
 
 
 @dataclass(frozen=True)
-class DryRun:
+class ListForecast:
     """The forecast of one list. Money in fen."""
 
     rows: int
@@ -43,7 +43,7 @@ class DryRun:
         return max(0, self.total_fen - self.standing.unspoken_fen)
 
 
-def dry_run(session: Session, settings: Settings, pay_list: PayList, now: datetime) -> DryRun:
+def forecast(session: Session, settings: Settings, pay_list: PayList, now: datetime) -> ListForecast:
     """Forecast a list as things stand now; reads only."""
     good = select(ListRow.openid, ListRow.amount_fen).where(ListRow.list_id == pay_list.id, ListRow.fault == "")
     rows = [(openid, int(fen or 0)) for openid, fen in session.execute(good.order_by(ListRow.row_number))]
@@ -64,19 +64,19 @@ def dry_run(session: Session, settings: Settings, pay_list: PayList, now: dateti
     days = max(-(-(sent + n) // settings.pay_per_day), -(-(sent_fen + total_fen) // settings.pay_fen_per_day), 1)
     begins_at = _begin(settings, now)
     seconds = -(-n // settings.pay_per_second)
-    return DryRun(
+    return ListForecast(
         rows=len(rows), total_fen=total_fen, standing=standing, waits_for_budget=waits_for_budget,
         waits_for_day=_over_today(session, settings, pay_list.id, now), ahead=planned + owed, seconds=seconds, days=days,
-        is_stopped=line is not None and line.stopped_code is not None, is_quiet=limits.is_quiet(settings, now),
+        is_stopped=line is not None and line.stopped_code is not None, is_quiet=throttle.is_quiet(settings, now),
         begins_at=begins_at, ends_at=begins_at + timedelta(seconds=seconds, days=days - 1),
     )  # fmt: skip
 
 
 def _begin(settings: Settings, now: datetime) -> datetime:
     """When sending may begin: now, or after the quiet hours of this morning."""
-    if not limits.is_quiet(settings, now):
+    if not throttle.is_quiet(settings, now):
         return now
-    morning = now.astimezone(SHANGHAI).replace(hour=limits.QUIET_UNTIL_HOUR, minute=0, second=0, microsecond=0)
+    morning = now.astimezone(SHANGHAI).replace(hour=throttle.QUIET_UNTIL_HOUR, minute=0, second=0, microsecond=0)
     return morning.astimezone(now.tzinfo)
 
 

@@ -21,7 +21,7 @@ from wxbot.orders import found
 from wxbot.vault import Vault
 
 FRESH_S = 0.4
-"""A board older than this is read again before it decides anything."""
+"""A snapshot older than this is read again before it decides anything."""
 
 KEPT_BOARDS = 2000
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -36,7 +36,7 @@ SHOWN = frozenset({"approved", "launching", "on", "off", "closing", "closed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class CampaignSnapshot:
     """One campaign as the draw page sees it. `lottery_key` signs and never leaves the server (S36)."""
 
     campaign_id: int
@@ -91,19 +91,19 @@ class Board:
         return minute >= self.daily_from or minute < self.daily_until
 
 
-class Boards:
-    """The boards of one process; one thread reads anew while others of the same campaign wait for it."""
+class Snapshots:
+    """The snapshots of one process; one thread reads anew while others of the same campaign wait for it."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
         self._database = database
         self._vault = vault
-        self._boards: dict[str, tuple[float, Board | None]] = {}
+        self._boards: dict[str, tuple[float, CampaignSnapshot | None]] = {}
         self._guards: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         self._keys: dict[str, str] = {}
 
-    def find(self, slug: str) -> Board | None:
-        """The campaign's board, at most FRESH_S old; None when there is no such public campaign."""
+    def find(self, slug: str) -> CampaignSnapshot | None:
+        """The campaign's snapshot, at most FRESH_S old; None when there is no such public campaign."""
         if not SLUG.fullmatch(slug):
             return None  # PostgreSQL would raise for some (NUL), and none of these is kept
         kept = self._boards.get(slug)
@@ -116,19 +116,19 @@ class Boards:
             if kept is not None and time.monotonic() - kept[0] < FRESH_S:
                 return kept[1]
             started = time.monotonic()  # the age counts from before the read: what it saw is at least that old
-            board = self._read(slug)
+            snapshot = self._read(slug)
             with self._guard:
                 if len(self._boards) >= KEPT_BOARDS:
                     self._boards.clear()
                     self._guards.clear()
-                self._boards[slug] = (started, board)
-        return board
+                self._boards[slug] = (started, snapshot)
+        return snapshot
 
     def forget(self) -> None:
-        """Read every board anew at its next use (tests that just changed a campaign)."""
+        """Read every snapshot anew at its next use (tests that just changed a campaign)."""
         self._boards.clear()
 
-    def _read(self, slug: str) -> Board | None:
+    def _read(self, slug: str) -> CampaignSnapshot | None:
         with self._database.reading() as session:
             known = session.execute(
                 select(Campaign, lineage.FROZEN_WHY, LOST_TICKETS).where(Campaign.slug == slug)
@@ -142,7 +142,7 @@ class Boards:
             live = counts.get("loaded", 0) if has_stock(session, campaign.id, now) else 0
             lottery, loaded = self._lottery_to_sign(session, campaign, live, now)
         taken = sum(counts.get(status, 0) for status in ("bound", "received", "returned"))
-        return Board(
+        return CampaignSnapshot(
             campaign_id=campaign.id, slug=campaign.slug, name=campaign.name, status=campaign.status,
             is_frozen=frozen_why is not None or bool(has_lost_tickets),
             begin_at=campaign.begin_at, end_at=campaign.end_at,

@@ -19,7 +19,7 @@ FOUND_AT_MOST = 20
 
 
 @dataclass(frozen=True)
-class Found:
+class PersonMatch:
     """A person, as far as staff may see without unmasking."""
 
     openid: str
@@ -31,7 +31,7 @@ class Found:
     is_following: bool
 
 
-def seek(session: Session, vault: Vault, text: str) -> list[Found]:
+def search(session: Session, vault: Vault, text: str) -> list[PersonMatch]:
     """The people that a text may mean, the surest first; at most FOUND_AT_MOST."""
     wanted = text.strip()
     if not wanted:
@@ -83,7 +83,7 @@ def _by_name(session: Session, text: str) -> Iterable[str]:
     return (*found, *session.scalars(bound.where(Binding.name.startswith(text, autoescape=True))))
 
 
-def describe(session: Session, vault: Vault, openids: list[str]) -> list[Found]:
+def describe(session: Session, vault: Vault, openids: list[str]) -> list[PersonMatch]:
     """Name, masked phone and following of some people, in their order."""
     latest: dict[str, Binding] = {}
     order = ("active", "held", "ended")
@@ -97,8 +97,8 @@ def describe(session: Session, vault: Vault, openids: list[str]) -> list[Found]:
     return [_found(vault, openid, latest.get(openid), openid in following) for openid in openids]
 
 
-def _found(vault: Vault, openid: str, binding: Binding | None, is_following: bool) -> Found:
+def _found(vault: Vault, openid: str, binding: Binding | None, is_following: bool) -> PersonMatch:
     if binding is None:
-        return Found(openid, "", "", "", is_following)
+        return PersonMatch(openid, "", "", "", is_following)
     phone = phones.masked(vault.open(binding.phone_sealed)) if binding.phone_sealed else ""
-    return Found(openid, binding.name, phone, binding.status, is_following)
+    return PersonMatch(openid, binding.name, phone, binding.status, is_following)

@@ -10,12 +10,12 @@ from wxbot import lineage
 from wxbot.budget import Budget
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.orders import found, limits
+from wxbot.orders import found, throttle
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Order
 from wxbot.orders.plan import BudgetSpent, fault_of, plan_orders
+from wxbot.payouts.create import content_of, payment_request_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme, Release
-from wxbot.payouts.request import content_of, wish_of
 from wxbot.people import marks
 from wxbot.people.models import Binding, PersonMark
 from wxbot.runtime import Runtime
@@ -74,11 +74,11 @@ def _say_frozen(runtime: Runtime) -> None:
 def _open_to(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
     """Channels that orders may be placed for: those of a line with few orders waiting. One that an error has stopped gets
     as many as another, so that there is a probe, and fills no other's place."""
-    if limits.is_quiet(settings, now) or limits.is_held_by_staff(session, settings.mch_id):
+    if throttle.is_quiet(settings, now) or throttle.is_held_by_staff(session, settings.mch_id):
         return ()
     ahead = AHEAD_S * settings.pay_per_second
     found: list[str] = []
-    for line in limits.lines(session, settings.mch_id):
+    for line in throttle.lines(session, settings.mch_id):
         waiting = select(Order.id).where(Order.status == "planned", Order.send_after <= now).limit(ahead)
         mine = waiting.where(Order.channel.in_(line.channels)) if line.channels else waiting
         if len(session.execute(mine).all()) < ahead:
@@ -156,7 +156,7 @@ def _may_be_paid(session: Session, payouts: Sequence[Payout]) -> set[int]:
 
 def _unsendable(settings: Settings, payout: Payout) -> str | None:
     """`texts` when no order could carry it as the settings are now: it waits alone, the others go on (F89)."""
-    fault = fault_of(settings, payout.channel, wish_of(payout))
+    fault = fault_of(settings, payout.channel, payment_request_of(payout))
     if fault is None:
         return None
     log.error("payout_cannot_be_ordered", payout_id=payout.id, fault=fault)
@@ -215,7 +215,7 @@ def _affordable(session: Session, programme_id: int, payouts: Sequence[Payout]) 
 def _place(session: Session, settings: Settings, channel: str, payouts: Sequence[Payout], now: datetime) -> bool:
     """Orders for these payouts; False when the budget was used by somebody else at this moment."""
     try:
-        placed = plan_orders(session, settings, channel, [wish_of(payout) for payout in payouts], now)
+        placed = plan_orders(session, settings, channel, [payment_request_of(payout) for payout in payouts], now)
     except BudgetSpent:
         return False
     for payout in payouts:

@@ -14,7 +14,7 @@ from wxbot import lineage
 from wxbot.clock import shanghai_day
 from wxbot.money import yuan
 from wxbot.orders import plan, quotas
-from wxbot.orders.channels import DIRECT, Wish
+from wxbot.orders.channels import DIRECT, PaymentRequest
 from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
@@ -27,7 +27,7 @@ MANUAL_ALWAYS_TWO = ("reissue",)
 
 
 @dataclass(frozen=True)
-class Claim:
+class PayoutRequest:
     """Who is owed how much, by which programme, for what. `texts` replaces texts of the programme; amount in fen."""
 
     source_kind: str
@@ -55,7 +55,7 @@ def content_of(payout: Payout) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
-def request(session: Session, settings: Settings, claim: Claim, now: datetime) -> Payout:
+def request(session: Session, settings: Settings, claim: PayoutRequest, now: datetime) -> Payout:
     """Write down what is owed, in the caller's transaction; asking again for the same source gives the same payout.
 
     Below `second_person_fen` it is approved at once, else it waits for `approve`. Raises Refusal when
@@ -97,7 +97,7 @@ def month_name(payout: Payout) -> str:
     return f"programme:{payout.programme_id}:{payout.openid}"
 
 
-def _same(known: Payout, claim: Claim) -> Payout:
+def _same(known: Payout, claim: PayoutRequest) -> Payout:
     is_same = (known.openid, known.amount_fen, known.programme_id) == (
         claim.openid, claim.amount_fen, claim.programme_id,
     )  # fmt: skip
@@ -119,7 +119,7 @@ def _open_programme(session: Session, programme_id: int) -> Programme:
     return programme
 
 
-def _drafted(settings: Settings, programme: Programme, claim: Claim, now: datetime) -> Payout:
+def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now: datetime) -> Payout:
     if not settings.payout_min_fen <= claim.amount_fen <= settings.payout_max_fen:
         raise Refusal(
             "amount",
@@ -141,7 +141,7 @@ def _drafted(settings: Settings, programme: Programme, claim: Claim, now: dateti
         due_at=now if is_approved else None, attempts=0, failures=0, month="", created_by=claim.created_by,
         approved_by=claim.approved_by, created_at=now, approved_at=now if is_approved else None,
     )  # fmt: skip
-    fault = fault_of(settings, channel, wish_of(payout))
+    fault = fault_of(settings, channel, payment_request_of(payout))
     if fault is not None:
         raise Refusal(
             "texts",
@@ -154,9 +154,9 @@ def _drafted(settings: Settings, programme: Programme, claim: Claim, now: dateti
     return payout
 
 
-def wish_of(payout: Payout) -> Wish:
+def payment_request_of(payout: Payout) -> PaymentRequest:
     """What the next order of a payout is to do."""
-    return Wish(
+    return PaymentRequest(
         "payout", payout.id, payout.programme_id, payout.amount_fen, payout.texts, payout.attempts + 1, payout.openid
     )
 

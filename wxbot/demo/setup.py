@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from wxbot.demo.actors import World
-from wxbot.demo.clerks import DeskClerk
+from wxbot.demo.people_clients import Promoter
 from wxbot.demo.photos import Receipt, nearly, photo
-from wxbot.demo.promoters import Promoter
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD, REVIEWER, SECOND_CASHIER, SECOND_REVIEWER
+from wxbot.demo.staff_clients import DeskClerk
 from wxbot.orders.channels import CONFIRMED
 
 SHOPS = ("阳光便利店", "和平路超市", "小芳副食", "百联生活馆", "东风粮油", "社区邻里店")
@@ -42,7 +42,7 @@ class Office:
         )  # fmt: skip
 
 
-def found(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
+def create(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
     """Two programmes with budgets that a second person approved, three kinds of voucher, a roster; `people` are
     (name, phone, department)."""
     office = Office.open(base_url)
@@ -98,7 +98,7 @@ def move_in(base_url: str, world: World) -> tuple[Office, list[Promoter]]:
     """The office of a new demo, and the people on its roster."""
     made = world.call("POST", "people", {"count": REGULARS + NEWCOMERS})["people"]
     people = [Promoter(world, known, base_url=base_url) for known in made]
-    return found(base_url, roster_of(people)), people
+    return create(base_url, roster_of(people)), people
 
 
 def a_first_morning(office: Office, people: Sequence[Promoter]) -> None:

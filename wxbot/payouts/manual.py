@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot.payouts import seek
+from wxbot.payouts import people_search
+from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.models import ManualRequest, Payout
-from wxbot.payouts.request import Claim, request
 from wxbot.people import marks
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
@@ -46,7 +46,7 @@ def ask(session: Session, settings: Settings, form: ByHand, staff_id: int, now: 
                 f"请写明原因（{REASON_MIN} 至 {REASON_MAX} 字）", f"say why, in {REASON_MIN} to {REASON_MAX} characters"
             ),
         )
-    if not seek.is_known(session, form.openid):
+    if not people_search.is_known(session, form.openid):
         raise Refusal("person", Text("请先查找并选定收款人", "look for the person first and choose one"))
     if marks.is_blocked(session, form.openid):
         raise Refusal("blocked", Text("此人在黑名单中，不能付款", "this person is on the block list"))
@@ -57,7 +57,7 @@ def ask(session: Session, settings: Settings, form: ByHand, staff_id: int, now: 
         session.flush()
     elif asked.made_by != staff_id:
         raise Refusal("page", Text("页面已过期，请重新打开再填一次", "the page is out of date; open it again"))
-    claim = Claim(
+    claim = PayoutRequest(
         "manual", asked.id, form.programme_id, form.openid, form.amount_fen, note=reason, channel=form.channel,
         created_by=staff_id,
     )  # fmt: skip
@@ -76,7 +76,7 @@ def reissue(session: Session, settings: Settings, payout_id: int, staff_id: int,
         )
     if marks.is_blocked(session, old.openid):
         raise Refusal("blocked", Text("此人在黑名单中，不能付款", "this person is on the block list"))
-    claim = Claim(
+    claim = PayoutRequest(
         "reissue", old.id, old.programme_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
         texts=dict(old.texts), created_by=staff_id,
     )  # fmt: skip

@@ -39,7 +39,7 @@ OPERATOR_STOP = "STOPPED_BY_STAFF"
 
 
 @dataclass(frozen=True)
-class Line:
+class SendLane:
     """Channels whose orders an error stops together; no channels means all of them."""
 
     key: str
@@ -58,7 +58,7 @@ def line_keys(mch_id: str) -> dict[str, str]:
     return {line_key(mch_id, channel.name): version for version, channel in VERSIONS.items()}
 
 
-def lines(session: Session, mch_id: str) -> list[Line]:
+def lines(session: Session, mch_id: str) -> list[SendLane]:
     """One line of all channels while no error stops any or a person has stopped them all; else each by itself, stopped
     ones first, so that their probe is not forgotten while the others send."""
     by_key: dict[str, list[str]] = {}
@@ -67,8 +67,8 @@ def lines(session: Session, mch_id: str) -> list[Line]:
     query = select(MerchantLine.mch_id, MerchantLine.stopped_code).where(MerchantLine.mch_id.in_(by_key))
     stopped = {key: code for key, code in session.execute(query) if code is not None}
     if not stopped or stopped.get(mch_id) == OPERATOR_STOP:
-        return [Line(mch_id)]
-    return [Line(key, tuple(by_key[key])) for key in sorted(by_key, key=lambda key: (key not in stopped, key))]
+        return [SendLane(mch_id)]
+    return [SendLane(key, tuple(by_key[key])) for key in sorted(by_key, key=lambda key: (key not in stopped, key))]
 
 
 def shown_line(session: Session, mch_id: str) -> MerchantLine | None:

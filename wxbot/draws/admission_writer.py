@@ -22,10 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from wxbot.db import Database, UtcDateTime
-from wxbot.draws.draw import Jump
 from wxbot.draws.outcomes import Outcome
+from wxbot.draws.signing import Jump
 from wxbot.logs import get_logger
-from wxbot.once import Line
+from wxbot.once import RedisConnection
 
 log = get_logger(__name__)
 
@@ -303,7 +303,7 @@ def _drain(waiting: "queue.SimpleQueue[Any]") -> list[Any]:
 class Bookings:
     """The writer thread of one process, the queue in front of it, and a second thread that tells Redis afterwards."""
 
-    def __init__(self, database: Database, line: Line) -> None:
+    def __init__(self, database: Database, line: RedisConnection) -> None:
         self._database = database
         self._line = line
         self._waiting: queue.SimpleQueue[Waiter] = queue.SimpleQueue()

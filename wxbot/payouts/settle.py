@@ -10,8 +10,8 @@ from wxbot.logs import get_logger
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import Order
+from wxbot.payouts.create import release_month
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, PayoutStatus
-from wxbot.payouts.request import release_month
 from wxbot.people import notices
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
@@ -43,7 +43,7 @@ IS_PAYOUT = func.coalesce(Order.reason_kind, "") == "payout"
 """No plain equality: SQLite would walk the index of all orders of payouts ever made, each second."""
 
 
-def follow_due(runtime: Runtime) -> int:
+def settle_due(runtime: Runtime) -> int:
     """Apply order changes to their payouts; returns how many were applied."""
     done = 0
     while True:

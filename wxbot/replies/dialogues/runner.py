@@ -6,8 +6,8 @@ from datetime import datetime
 
 from wxbot.logs import get_logger
 from wxbot.replies.dialogues import engine
-from wxbot.replies.dialogues.declared import Turn
-from wxbot.replies.dialogues.engine import Errand, NotOurs, Said
+from wxbot.replies.dialogues.definitions import Turn
+from wxbot.replies.dialogues.engine import NotOurs, PendingAction, Said
 from wxbot.runtime import Runtime
 
 LEAVE_S = 0.7
@@ -42,9 +42,9 @@ class Talks:
         message again, and what was written after all is found by its next delivery.
         """
         taken = self._rows.submit(engine.apply, self._runtime, turn, now).result(timeout=_left(deadline))
-        return self._wait(taken, turn, deadline, now) if isinstance(taken, Errand) else taken
+        return self._wait(taken, turn, deadline, now) if isinstance(taken, PendingAction) else taken
 
-    def _wait(self, errand: Errand, turn: Turn, deadline: float, now: datetime) -> Said:
+    def _wait(self, errand: PendingAction, turn: Turn, deadline: float, now: datetime) -> Said:
         """The errand's words while there is time, else silence and the promise of a notice."""
         said = self._run(errand, deadline, now) if errand.turn else self._watch(errand, turn, deadline)
         if said is not None:
@@ -54,13 +54,13 @@ class Talks:
             return Said("")
         return engine.look(self._runtime, errand, turn) or Said("")
 
-    def _run(self, errand: Errand, deadline: float, now: datetime) -> Said | None:
+    def _run(self, errand: PendingAction, deadline: float, now: datetime) -> Said | None:
         try:
             return self._errands.submit(engine.run, self._runtime, errand, now).result(timeout=_left(deadline))
         except TimeoutError:
             return None
 
-    def _watch(self, errand: Errand, turn: Turn, deadline: float) -> Said | None:
+    def _watch(self, errand: PendingAction, turn: Turn, deadline: float) -> Said | None:
         """Another delivery of the message is at it: wait for its words."""
         while time.monotonic() + LOOK_AGAIN_S < deadline:
             said = engine.look(self._runtime, errand, turn)

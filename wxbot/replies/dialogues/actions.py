@@ -20,7 +20,7 @@ from wxbot.payouts.words import for_person
 from wxbot.people import bindings, marks, phones
 from wxbot.people.models import SmsCode
 from wxbot.replies.dialogues import words
-from wxbot.replies.dialogues.declared import Answers, after_kind, chosen_kind
+from wxbot.replies.dialogues.definitions import Answers, after_kind, chosen_kind
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
@@ -40,7 +40,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Worked:
+class ActionResult:
     """What a work came to: what is said, where it goes (None: as declared, empty: the end), and what is kept."""
 
     words: str = ""
@@ -49,8 +49,8 @@ class Worked:
 
 
 Opening = Callable[[Session, Runtime, str, datetime], Opened]
-Inside = Callable[[Session, Runtime, str, Answers, datetime], Worked]
-Outside = Callable[[Runtime, str, Answers, str, datetime], Worked]
+Inside = Callable[[Session, Runtime, str, Answers, datetime], ActionResult]
+Outside = Callable[[Runtime, str, Answers, str, datetime], ActionResult]
 
 
 def _both(text: Text) -> str:
@@ -72,36 +72,36 @@ def open_bind(session: Session, runtime: Runtime, openid: str, _now: datetime) -
     return Opened("phone", {"bound": shown})
 
 
-def ask_code(runtime: Runtime, openid: str, _answers: Answers, phone: str, now: datetime) -> Worked:
+def ask_code(runtime: Runtime, openid: str, _answers: Answers, phone: str, now: datetime) -> ActionResult:
     """Have a code sent to the phone that was typed."""
     return _after_asking(bindings.ask_code(runtime, openid, phone, "", now), "phone")
 
 
-def resend_code(runtime: Runtime, openid: str, _answers: Answers, _nothing: str, now: datetime) -> Worked:
+def resend_code(runtime: Runtime, openid: str, _answers: Answers, _nothing: str, now: datetime) -> ActionResult:
     """Have another code sent to the phone of the last one."""
     with runtime.database.reading() as session:
         query = select(SmsCode.phone_sealed).where(SmsCode.openid == openid, SmsCode.purpose == bindings.PURPOSE)
         sealed = session.scalar(query)
     if not sealed:
-        return Worked(words.ASK_AGAIN, go="phone")
+        return ActionResult(words.ASK_AGAIN, go="phone")
     return _after_asking(bindings.ask_code(runtime, openid, runtime.vault.open(sealed), "", now), "code")
 
 
-def _after_asking(asked: bindings.Asked, again: str) -> Worked:
+def _after_asking(asked: bindings.CodeRequested, again: str) -> ActionResult:
     """On to the code when it is on its way; the same question again when that may help; else the end."""
     said = _both(asked.text)
     if asked.is_sent:
-        return Worked(f"{said}\n{words.ASK_CODE}" if again == "code" else said, go="code")
-    return Worked(said, go=again if asked.name in ("bad_phone", "too_often", "busy") else "")
+        return ActionResult(f"{said}\n{words.ASK_CODE}" if again == "code" else said, go="code")
+    return ActionResult(said, go=again if asked.name in ("bad_phone", "too_often", "busy") else "")
 
 
-def confirm_code(runtime: Runtime, openid: str, _answers: Answers, code: str, now: datetime) -> Worked:
+def confirm_code(runtime: Runtime, openid: str, _answers: Answers, code: str, now: datetime) -> ActionResult:
     """Compare the code and bind."""
     outcome = bindings.confirm(runtime, openid, code, now)
     said = _both(outcome.text)
     if outcome.may_try_again:
-        return Worked(said, go="code")
-    return Worked(said, go="phone" if outcome.name in ("spent", "expired", "used", "dead", "none") else "")
+        return ActionResult(said, go="code")
+    return ActionResult(said, go="phone" if outcome.name in ("spent", "expired", "used", "dead", "none") else "")
 
 
 # --- upload -------------------------------------------------------------------------------------------------------
@@ -135,25 +135,25 @@ def _kind_of(session: Session, answers: Answers) -> VoucherKind | None:
     return session.get(VoucherKind, chosen_kind(answers)["id"])
 
 
-def check_kind(session: Session, _runtime: Runtime, openid: str, answers: Answers, _now: datetime) -> Worked:
+def check_kind(session: Session, _runtime: Runtime, openid: str, answers: Answers, _now: datetime) -> ActionResult:
     """Whether this person may hand in this kind; better known before the photos than after."""
     refused = submit.gate(session, openid, _kind_of(session, answers))
-    return Worked(_sentence(refused), go="") if refused is not None else Worked()
+    return ActionResult(_sentence(refused), go="") if refused is not None else ActionResult()
 
 
-def check_amount(session: Session, _runtime: Runtime, _openid: str, answers: Answers, _now: datetime) -> Worked:
+def check_amount(session: Session, _runtime: Runtime, _openid: str, answers: Answers, _now: datetime) -> ActionResult:
     """Whether the kind's rule takes these units or this amount; else the same question again."""
     kind = _kind_of(session, answers)
     if kind is None:
-        return Worked(words.NO_KINDS, go="")
+        return ActionResult(words.NO_KINDS, go="")
     try:
         kinds.amount_of(kind, answers.get("units", 0), answers.get("amount", 0))
     except Refusal as refused:
-        return Worked(_sentence(refused), go="units" if refused.reason == "units" else "amount")
-    return Worked()
+        return ActionResult(_sentence(refused), go="units" if refused.reason == "units" else "amount")
+    return ActionResult()
 
 
-def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: Answers, now: datetime) -> Worked:
+def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: Answers, now: datetime) -> ActionResult:
     """Open the voucher and note its photos, all or nothing; a repeat finds the first one by its token."""
     try:
         with session.begin_nested():
@@ -163,16 +163,16 @@ def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: An
             )  # fmt: skip
             return _with_photos(session, voucher.id, answers, now)
     except Refusal as refused:
-        return Worked(_sentence(refused), go="")
+        return ActionResult(_sentence(refused), go="")
 
 
-def _with_photos(session: Session, voucher_id: int, answers: Answers, now: datetime) -> Worked:
+def _with_photos(session: Session, voucher_id: int, answers: Answers, now: datetime) -> ActionResult:
     sent = list(answers["photos"])
     for media_id in sent:
         submit.add_media(session, voucher_id, media_id, now)
     submit.finish(session, voucher_id, now)
     kept = {"voucher_id": voucher_id, "photos_since": answers["photos_since"]}
-    return Worked(words.SUBMITTED.format(n=len(sent)), keep=kept)
+    return ActionResult(words.SUBMITTED.format(n=len(sent)), keep=kept)
 
 
 def open_retake(session: Session, _runtime: Runtime, openid: str, _now: datetime) -> Opened:
@@ -182,13 +182,13 @@ def open_retake(session: Session, _runtime: Runtime, openid: str, _now: datetime
     return Opened(words=words.NO_RETAKE) if voucher_id is None else Opened("photos", {"voucher_id": voucher_id})
 
 
-def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: Answers, now: datetime) -> Worked:
+def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: Answers, now: datetime) -> ActionResult:
     """Add photos to a voucher that wants them."""
     try:
         with session.begin_nested():
             return _with_photos(session, int(answers["voucher_id"]), answers, now)
     except Refusal as refused:
-        return Worked(_sentence(refused), go="")
+        return ActionResult(_sentence(refused), go="")
 
 
 def add_late_photo(session: Session, answers: Answers, media_id: str, now: datetime) -> str:
@@ -203,7 +203,7 @@ def add_late_photo(session: Session, answers: Answers, media_id: str, now: datet
 # --- my packets ---------------------------------------------------------------------------------------------------
 
 
-def _line(settings: Settings, line: payout_listing.Line, now: datetime) -> str:
+def _line(settings: Settings, line: payout_listing.PayoutLine, now: datetime) -> str:
     """One packet in a line: when, how much, how it stands; a transfer that waits for its person with the way to take it."""
     payout, seen = line.payout, for_person(line.payout, line.order, now)
     day = payout.created_at.astimezone(SHANGHAI)

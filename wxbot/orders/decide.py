@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wxbot.clock import SHANGHAI
-from wxbot.orders.channels import CHANNELS, DIRECT, Told
+from wxbot.orders.channels import CHANNELS, DIRECT, ProviderStatus
 from wxbot.orders.models import Order, OrderEnd, OrderStatus
 from wxbot.wechat.errors import ErrorRow, NotSent, Unanswered, WeChatError, row_for
 
@@ -58,7 +58,7 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """What one answer says about an order. `after` None: the status stays; `wait_s` None: nothing more is due."""
 
     after: OrderStatus | None
@@ -97,23 +97,23 @@ def morning_after(moment: datetime, order_id: int) -> datetime:
     return morning + timedelta(seconds=order_id * 37 % MORNING_SPREAD_S)
 
 
-def _told(order: Order, answer: Any, *, is_query: bool) -> Told:
+def _parse_status(order: Order, answer: Any, *, is_query: bool) -> ProviderStatus:
     """What an answer says, in words that fit into our columns: one that does not must not hold up the others (F11, F89)."""
-    told = CHANNELS[order.channel].told(order, answer, is_query=is_query)
+    told = CHANNELS[order.channel].parse_status(order, answer, is_query=is_query)
     if told.detail_id and len(told.detail_id) > CODE_CHARS:
         told = replace(told, state="unproven", detail_id=None)
     return replace(told, code=told.code[:CODE_CHARS]) if len(told.code) > CODE_CHARS else told
 
 
-def judge_send(order: Order, answer: Any, now: datetime) -> Verdict:
-    """The verdict on one send. Pure: the same order, answer and time give the same verdict."""
+def decide_send(order: Order, answer: Any, now: datetime) -> Decision:
+    """The decision on one send. Pure: the same order, answer and time give the same decision."""
     if isinstance(answer, Changed):
-        return Verdict("manual", err_code="FATAL_ERROR", alarm="parameters_changed_by_hand",
+        return Decision("manual", err_code="FATAL_ERROR", alarm="parameters_changed_by_hand",
                        evidence="the stored parameters are not those the order was made with; nothing was sent")  # fmt: skip
     if isinstance(answer, NotSent):
-        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "NOT_SENT", evidence=str(answer))
+        return Decision("unknown", "send", _later(SEND_AGAIN_S, order.sends), "NOT_SENT", evidence=str(answer))
     if isinstance(answer, Unanswered):
-        return Verdict(
+        return Decision(
             "unknown",
             "send",
             _later(SEND_AGAIN_S, order.sends),
@@ -122,19 +122,19 @@ def judge_send(order: Order, answer: Any, now: datetime) -> Verdict:
             evidence=answer.evidence or str(answer),
         )
     if isinstance(answer, WeChatError):
-        return Verdict("unknown", "query", 60, "UNREADABLE", evidence=str(answer))
+        return Decision("unknown", "query", 60, "UNREADABLE", evidence=str(answer))
     channel = CHANNELS[order.channel]
-    told = _told(order, answer, is_query=False)
+    told = _parse_status(order, answer, is_query=False)
     match told.state:
         case "placed" if channel.needs_secret and not told.secret and order.sends < SECRET_TRIES:
-            return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "TICKET_MISSING", evidence=told.raw)
+            return Decision("unknown", "send", _later(SEND_AGAIN_S, order.sends), "TICKET_MISSING", evidence=told.raw)
         case "placed":
             return _placed(order, told, now)
         case "unproven":
-            return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), "ECHO_DIFFERS",
+            return Decision("unknown", "send", _later(SEND_AGAIN_S, order.sends), "ECHO_DIFFERS",
                            alarm="reply_echo_differs", evidence=told.raw)  # fmt: skip
         case "moving":
-            return Verdict("unknown", "query", _later(QUERY_UNKNOWN_S, order.sends + 1), told.code or "MOVING",
+            return Decision("unknown", "query", _later(QUERY_UNKNOWN_S, order.sends + 1), told.code or "MOVING",
                            detail_id=told.detail_id, opens_line=True, evidence=told.raw)  # fmt: skip
         case "refused":
             return _judge_refusal(order, row_for(channel.api, told.code), told.raw, now)
@@ -142,45 +142,45 @@ def judge_send(order: Order, answer: Any, now: datetime) -> Verdict:
             return _ended(order, told, end)
 
 
-def _placed(order: Order, told: Told, now: datetime) -> Verdict:
+def _placed(order: Order, told: ProviderStatus, now: datetime) -> Decision:
     """WeChat has it. The packet's life runs from the time WeChat tells: an answer that repeats an old order tells its old
     time; a time that cannot be read is taken as early as possible, so that no ticket is trusted too long (F45)."""
     placed_at = order.created_at if told.placed_at is None else min(max(told.placed_at, order.created_at), now)
-    return Verdict("accepted", detail_id=told.detail_id, secret=told.secret, placed_at=placed_at,
+    return Decision("accepted", detail_id=told.detail_id, secret=told.secret, placed_at=placed_at,
                    opens_line=True, evidence=told.raw)  # fmt: skip
 
 
-def _ended(order: Order, told: Told, end: OrderEnd) -> Verdict:
+def _ended(order: Order, told: ProviderStatus, end: OrderEnd) -> Decision:
     """WeChat says how it ended: received, returned or failed."""
     is_other = order.openid is not None and told.openid is not None and told.openid != order.openid
     alarm = "received_by_another_person" if end == "received" and is_other else None
     if alarm and order.channel in DIRECT:  # not the bill we sent: our person may have got nothing (money F32b)
-        return Verdict("manual", err_code="ECHO_DIFFERS", alarm=alarm, evidence=told.raw)
-    return Verdict(end, err_code=told.code or None, detail_id=told.detail_id, openid=told.openid, alarm=alarm,
+        return Decision("manual", err_code="ECHO_DIFFERS", alarm=alarm, evidence=told.raw)
+    return Decision(end, err_code=told.code or None, detail_id=told.detail_id, openid=told.openid, alarm=alarm,
                    evidence=told.raw)  # fmt: skip
 
 
-def _judge_refusal(order: Order, row: ErrorRow, raw: str, now: datetime) -> Verdict:
+def _judge_refusal(order: Order, row: ErrorRow, raw: str, now: datetime) -> Decision:
     if row.stops_the_line:
-        return Verdict("unknown", "send", STOPPED_WAIT_S, row.code, stops_line=True, evidence=raw)
+        return Decision("unknown", "send", STOPPED_WAIT_S, row.code, stops_line=True, evidence=raw)
     if row.code == "FATAL_ERROR":
-        return Verdict("manual", err_code=row.code, alarm="same_number_other_parameters", evidence=raw)
+        return Decision("manual", err_code=row.code, alarm="same_number_other_parameters", evidence=raw)
     if row.code == "PROCESSING":
-        return Verdict("unknown", "query", PROCESSING_WAIT_S, row.code, evidence=raw)
+        return Decision("unknown", "query", PROCESSING_WAIT_S, row.code, evidence=raw)
     if row.code in PERSON_DAY_CODES:
         wait_s = (morning_after(now, order.id) - now).total_seconds()
-        return Verdict("unknown", "send", wait_s, row.code, evidence=raw)
+        return Decision("unknown", "send", wait_s, row.code, evidence=raw)
     if row.retry == "same" or row.retry == "later":
-        return Verdict("unknown", "send", _later(SEND_AGAIN_S, order.sends), row.code, evidence=raw)
-    return Verdict("unknown", "query", _query_wait(order, now), row.code, evidence=raw)
+        return Decision("unknown", "send", _later(SEND_AGAIN_S, order.sends), row.code, evidence=raw)
+    return Decision("unknown", "query", _query_wait(order, now), row.code, evidence=raw)
 
 
-def judge_query(order: Order, answer: Any, now: datetime) -> Verdict:
-    """The verdict on one answer to a question. Pure. A later NOT_FOUND never undoes what was known (money F15)."""
+def decide_query(order: Order, answer: Any, now: datetime) -> Decision:
+    """The decision on one answer to a question. Pure. A later NOT_FOUND never undoes what was known (money F15)."""
     if isinstance(answer, WeChatError):
         return _ask_again(order, now, order.err_code or "QUERY_UNANSWERED", str(answer))
     channel = CHANNELS[order.channel]
-    told = _told(order, answer, is_query=True)
+    told = _parse_status(order, answer, is_query=True)
     match told.state:
         case "refused":
             row = row_for(channel.query_api, told.code)
@@ -201,14 +201,14 @@ def judge_query(order: Order, answer: Any, now: datetime) -> Verdict:
             return _ask_again(order, now, code, told.raw)
 
 
-def _missing_secret(order: Order, told: Told, life: timedelta, now: datetime) -> Verdict:
+def _missing_secret(order: Order, told: ProviderStatus, life: timedelta, now: datetime) -> Decision:
     """WeChat placed it, only its secret is missing: the same number gives it again (F42), while it is of use."""
     if not order.is_cancel_wanted and now - order.created_at < life * 5 / 6:
-        return Verdict(None, "send", 0, "TICKET_MISSING", detail_id=told.detail_id, evidence=told.raw)
+        return Decision(None, "send", 0, "TICKET_MISSING", detail_id=told.detail_id, evidence=told.raw)
     return _ask_again(order, now, order.err_code, told.raw)
 
 
-def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
+def _judge_not_found(order: Order, now: datetime, raw: str) -> Decision:
     """NOT_FOUND is not failure: send the same number again, later leave it to a person (money W4, F08).
 
     What somebody wants back is not sent again: it would come to life, and could be taken before it is cancelled (F82).
@@ -217,10 +217,10 @@ def _judge_not_found(order: Order, now: datetime, raw: str) -> Verdict:
     refused = order.err_code is not None and _is_refusal(CHANNELS[order.channel].api, order.err_code)
     refused = refused or bool(order.is_cancel_wanted)
     if refused and now - sent_at >= NOT_FOUND_MANUAL:
-        return Verdict("manual", err_code=order.err_code, alarm="needs_a_person", evidence=raw)
+        return Decision("manual", err_code=order.err_code, alarm="needs_a_person", evidence=raw)
     if not refused and now - order.created_at < ASK_HORIZON:
         wait_s = max(0.0, 600 - (now - sent_at).total_seconds())
-        return Verdict(None, "send", wait_s, "NOT_FOUND", evidence=raw)
+        return Decision(None, "send", wait_s, "NOT_FOUND", evidence=raw)
     return _ask_again(order, now, order.err_code or "NOT_FOUND", raw)
 
 
@@ -230,9 +230,9 @@ def _is_refusal(api: str, code: str) -> bool:
     return row.is_known and row.code not in ("PROCESSING", "NOT_FOUND") and row.retry in ("query", "never", "new")
 
 
-def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str, alarm: str | None = None) -> Verdict:
+def _ask_again(order: Order, now: datetime, err_code: str | None, raw: str, alarm: str | None = None) -> Decision:
     if order.status == "manual":  # a person asked; the answer settles nothing, so it stays with the person
-        return Verdict(None, err_code=order.err_code, evidence=raw)
+        return Decision(None, err_code=order.err_code, evidence=raw)
     if now - order.created_at >= ASK_HORIZON:
-        return Verdict("manual", err_code=err_code, alarm="too_old_to_ask", evidence=raw)
-    return Verdict(None, "query", _query_wait(order, now), err_code, alarm=alarm, evidence=raw)
+        return Decision("manual", err_code=err_code, alarm="too_old_to_ask", evidence=raw)
+    return Decision(None, "query", _query_wait(order, now), err_code, alarm=alarm, evidence=raw)

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.people import notices
-from wxbot.replies.dialogues import works
-from wxbot.replies.dialogues.declared import DIALOGUES
+from wxbot.replies.dialogues import actions
+from wxbot.replies.dialogues.definitions import DIALOGUES
 from wxbot.replies.dialogues.engine import ERRAND, change
 from wxbot.replies.dialogues.words import FAILED, SUBMITTED_LATE
 from wxbot.replies.models import Dialogue
@@ -75,7 +75,7 @@ def _end_due(session: Session, runtime: Runtime, row: Dialogue, now: datetime) -
         notices.tell(session, row.openid, "dialogue", key, FAILED, now=now)
         return change(session, row.openid, row.version, {"words": FAILED, "is_late": False, "touched_at": now})
     if step.at_timeout == "finish" and row.answers.get(step.name):
-        worked = works.INSIDE[step.work](session, runtime, row.openid, row.answers, now)
+        worked = actions.INSIDE[step.work](session, runtime, row.openid, row.answers, now)
         said = SUBMITTED_LATE.format(n=len(row.answers[step.name])) if worked.keep else worked.words
         notices.tell(session, row.openid, "dialogue", f"timeout:{row.openid[-12:]}:{row.version}", said, now=now)
         return end(session, row.openid, now)

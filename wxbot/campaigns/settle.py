@@ -23,7 +23,7 @@ REORDER_MARGIN = timedelta(hours=1)
 """A packet that came back is planned again only when its campaign runs at least this much longer."""
 
 
-def absorb(session: Session, campaign: Campaign, now: datetime, limit: int = 500) -> int:
+def settle(session: Session, campaign: Campaign, now: datetime, limit: int = 500) -> int:
     """Apply up to `limit` order changes to the packets of a campaign; returns how many were applied.
 
     An order that changes again while this runs keeps its mark and is looked at again: only the status that was seen

@@ -44,7 +44,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Parsed:
     """What a step made of a message: a value to keep, or a sentence that says what was expected."""
 
     sorry: str = ""
@@ -67,7 +67,7 @@ class Step:
 
     name: str
     prompt: Callable[[Answers], str]
-    hear: Callable[[Turn, Answers], Heard]
+    hear: Callable[[Turn, Answers], Parsed]
     then: Callable[[Answers], str] = _as_declared
     work: str = ""
     timeout: timedelta = TIMEOUT
@@ -105,27 +105,27 @@ def _ask_phone(answers: Answers) -> str:
     return words.ASK_NEXT_PHONE.format(phone=bound) if bound else words.ASK_PHONE
 
 
-def _hear_phone(turn: Turn, _answers: Answers) -> Heard:
+def _hear_phone(turn: Turn, _answers: Answers) -> Parsed:
     if turn.kind != "text":
-        return Heard(sorry=words.TEXT_WANTED)
+        return Parsed(sorry=words.TEXT_WANTED)
     try:
         phone = phones.normalise(turn.text)
     except phones.BadPhone as bad:
-        return Heard(sorry=f"{bad.text.zh}\n{bad.text.en}")
-    return Heard(value=phones.masked(phone), carried=phone)
+        return Parsed(sorry=f"{bad.text.zh}\n{bad.text.en}")
+    return Parsed(value=phones.masked(phone), carried=phone)
 
 
 def _ask_code(_answers: Answers) -> str:
     return words.ASK_CODE
 
 
-def _hear_code(turn: Turn, _answers: Answers) -> Heard:
+def _hear_code(turn: Turn, _answers: Answers) -> Parsed:
     if turn.kind != "text":
-        return Heard(sorry=words.TEXT_WANTED)
+        return Parsed(sorry=words.TEXT_WANTED)
     if normalise(turn.text) in words.RESEND:
-        return Heard(work="resend_code", stays=True)
+        return Parsed(work="resend_code", stays=True)
     digits = codes.read(turn.text)
-    return Heard(carried=digits) if digits else Heard(sorry=words.BAD_CODE)
+    return Parsed(carried=digits) if digits else Parsed(sorry=words.BAD_CODE)
 
 
 # --- upload -------------------------------------------------------------------------------------------------------
@@ -144,14 +144,14 @@ def _ask_kind(answers: Answers) -> str:
     return words.ASK_KIND.format(kinds="\n".join(f"{n}. {kind['name']}" for n, kind in enumerate(_kinds(answers), 1)))
 
 
-def _hear_kind(turn: Turn, answers: Answers) -> Heard:
+def _hear_kind(turn: Turn, answers: Answers) -> Parsed:
     said, kinds = normalise(turn.text), _kinds(answers)
     names = [normalise(kind["name"]) for kind in kinds]
     if turn.kind == "text" and WHOLE.fullmatch(said) and 1 <= int(said) <= len(kinds):
-        return Heard(value=int(said) - 1)
+        return Parsed(value=int(said) - 1)
     if turn.kind == "text" and said in names:
-        return Heard(value=names.index(said))
-    return Heard(sorry=words.BAD_KIND)
+        return Parsed(value=names.index(said))
+    return Parsed(sorry=words.BAD_KIND)
 
 
 def after_kind(answers: Answers) -> str:
@@ -164,22 +164,22 @@ def _ask_units(answers: Answers) -> str:
     return words.ASK_UNITS.format(kind=kind["name"], unit=kind["unit"] or "件")
 
 
-def _hear_units(turn: Turn, answers: Answers) -> Heard:
+def _hear_units(turn: Turn, answers: Answers) -> Parsed:
     said = normalise(turn.text).removesuffix(normalise(chosen_kind(answers)["unit"] or "件")).strip()
     if turn.kind != "text" or not WHOLE.fullmatch(said) or not 1 <= int(said) <= UNITS_AT_MOST:
-        return Heard(sorry=words.BAD_UNITS)
-    return Heard(value=int(said))
+        return Parsed(sorry=words.BAD_UNITS)
+    return Parsed(value=int(said))
 
 
 def _ask_amount(answers: Answers) -> str:
     return words.ASK_AMOUNT.format(kind=chosen_kind(answers)["name"])
 
 
-def _hear_amount(turn: Turn, _answers: Answers) -> Heard:
+def _hear_amount(turn: Turn, _answers: Answers) -> Parsed:
     try:
-        return Heard(value=parse_yuan(turn.text)) if turn.kind == "text" else Heard(sorry=words.BAD_AMOUNT)
+        return Parsed(value=parse_yuan(turn.text)) if turn.kind == "text" else Parsed(sorry=words.BAD_AMOUNT)
     except NotMoney:
-        return Heard(sorry=words.BAD_AMOUNT)
+        return Parsed(sorry=words.BAD_AMOUNT)
 
 
 def _photos(answers: Answers) -> list[str]:
@@ -196,18 +196,18 @@ def _ask_photos(answers: Answers) -> str:
     return words.ASK_PHOTOS.format(kind=kind["name"], ask=kind["ask"], most=PHOTOS_AT_MOST)
 
 
-def _hear_photos(turn: Turn, answers: Answers) -> Heard:
+def _hear_photos(turn: Turn, answers: Answers) -> Parsed:
     sent = _photos(answers)
     if turn.kind == "photo":
         if turn.media_id in sent:
-            return Heard(sorry=words.GOT_PHOTO.format(n=len(sent)))
+            return Parsed(sorry=words.GOT_PHOTO.format(n=len(sent)))
         if len(sent) >= PHOTOS_AT_MOST:
-            return Heard(sorry=words.ENOUGH_PHOTOS.format(most=PHOTOS_AT_MOST))
+            return Parsed(sorry=words.ENOUGH_PHOTOS.format(most=PHOTOS_AT_MOST))
         more = [*sent, turn.media_id]
-        return Heard(value=more, stays=True, sorry=words.GOT_PHOTO.format(n=len(more)))
+        return Parsed(value=more, stays=True, sorry=words.GOT_PHOTO.format(n=len(more)))
     if turn.kind == "text" and normalise(turn.text) in words.FINISH:
-        return Heard(value=sent) if sent else Heard(sorry=words.NO_PHOTO_YET)
-    return Heard(sorry=words.PHOTO_OR_FINISH)
+        return Parsed(value=sent) if sent else Parsed(sorry=words.NO_PHOTO_YET)
+    return Parsed(sorry=words.PHOTO_OR_FINISH)
 
 
 # --- the table ----------------------------------------------------------------------------------------------------
