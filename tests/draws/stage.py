@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign, Lottery, Packet
 from wxbot.campaigns.packets import move_packets, plan_packets
 from wxbot.draws import shakes
-from wxbot.draws.models import Bind, Draw
 from wxbot.draws.draw_state import draw_state_of
+from wxbot.draws.models import Bind, Draw
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.wechat.message_kinds import Envelope

@@ -22,9 +22,9 @@ from wxbot.campaigns.models import Packet
 from wxbot.campaigns.switch import pause
 from wxbot.draws import admit
 from wxbot.draws.admission_writer import drawn_key
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import Draw, DrawCount, TryQuota
 from wxbot.draws.outcomes import SENTENCES, Outcome
-from wxbot.draws.draw_state import draw_state_of
 from wxbot.people import blocklist
 from wxbot.runtime import Runtime
 

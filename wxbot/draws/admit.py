@@ -15,8 +15,8 @@ from wxbot import oauth
 from wxbot.clock import from_unix, shanghai_day
 from wxbot.draws import shakes
 from wxbot.draws.admission_writer import Admission, Booked, drawn_key
-from wxbot.draws.outcomes import Outcome
 from wxbot.draws.draw_state import DrawState
+from wxbot.draws.outcomes import Outcome
 from wxbot.draws.shakes import Shake
 from wxbot.draws.signing import Jump, jump
 from wxbot.draws.snapshot import CampaignSnapshot

@@ -17,8 +17,8 @@ from werkzeug.http import parse_accept_header
 
 from wxbot import oauth
 from wxbot.draws import admit
-from wxbot.draws.outcomes import HTTP_STATUS, Outcome, sentence
 from wxbot.draws.draw_state import draw_state_of
+from wxbot.draws.outcomes import HTTP_STATUS, Outcome, sentence
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 

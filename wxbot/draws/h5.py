@@ -20,9 +20,9 @@ from wxbot import oauth
 from wxbot.draws import admit, shakes
 from wxbot.draws.admission_writer import drawn_key
 from wxbot.draws.door import DrawDoor, language
+from wxbot.draws.draw_state import DrawState, draw_state_of
 from wxbot.draws.models import Draw
 from wxbot.draws.outcomes import Outcome, sentence
-from wxbot.draws.draw_state import DrawState, draw_state_of
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.draws.words import DrawPhrases
 from wxbot.logs import get_logger
