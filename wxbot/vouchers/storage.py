@@ -222,7 +222,7 @@ class S3Storage:
     def _call(self, call: str, **more: Any) -> Any:
         assert_no_transaction("the store of photos")
         try:
-            return getattr(self._client, call)(S3Storage=self._name, **more)
+            return getattr(self._client, call)(Bucket=self._name, **more)
         except self._faults.ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
             code = error.response.get("Error", {}).get("Code", "")
