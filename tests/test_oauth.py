@@ -80,7 +80,7 @@ def test_the_authorize_link_is_what_wechat_wants(
 # --- S19: state ---------------------------------------------------------------------------------------------------
 
 
-def test_S19_the_link_of_another_browser_signs_nobody_in(stage: Stage, ming: Phone, hong: Phone, cast: Cast) -> None:  # noqa: F811
+def test_the_link_of_another_browser_signs_nobody_in_S19(stage: Stage, ming: Phone, hong: Phone, cast: Cast) -> None:  # noqa: F811
     attack = way_back(ming, stage.path)
     hong.get(stage.path)
     reply = hong.get(attack)
@@ -91,14 +91,14 @@ def test_S19_the_link_of_another_browser_signs_nobody_in(stage: Stage, ming: Pho
     assert openid_of(hong) in (None, cast.hong.openid)
 
 
-def test_S19_without_any_cookie_nobody_is_signed_in(stage: Stage, ming: Phone, app: Flask) -> None:  # noqa: F811
+def test_without_any_cookie_nobody_is_signed_in_S19(stage: Stage, ming: Phone, app: Flask) -> None:  # noqa: F811
     attack = way_back(ming, stage.path)
     stranger = Phone(app, ming.runtime)
     assert stranger.get(attack).status_code == 302
     assert openid_of(stranger) is None
 
 
-def test_S19_no_state_wrong_state_no_code(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_no_state_wrong_state_no_code_S19(stage: Stage, ming: Phone) -> None:  # noqa: F811
     good = way_back(ming, stage.path)
     code = parse_qs(urlsplit(good).query)["code"][0]
     for query in ("", f"code={code}", f"code={code}&state=", f"code={code}&state={'0' * 32}", "code=x&state=STATE",
@@ -108,7 +108,7 @@ def test_S19_no_state_wrong_state_no_code(stage: Stage, ming: Phone) -> None:  #
         assert openid_of(ming) is None
 
 
-def test_S19_a_state_is_used_once_and_lives_five_minutes(stage: Stage, ming: Phone, runtime: Runtime) -> None:  # noqa: F811
+def test_a_state_is_used_once_and_lives_five_minutes_S19(stage: Stage, ming: Phone, runtime: Runtime) -> None:  # noqa: F811
     way_back(ming, stage.path)
     (key,) = runtime.redis.keys("oauth:state:*")
     assert 290 <= runtime.redis.ttl(key) <= 300
@@ -116,7 +116,7 @@ def test_S19_a_state_is_used_once_and_lives_five_minutes(stage: Stage, ming: Pho
     assert len(runtime.redis.keys("oauth:state:*")) == 1  # the first one is still open, the used one is gone
 
 
-def test_S19_restarts_end_with_a_kind_page(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:  # noqa: F811
+def test_restarts_end_with_a_kind_page_S19(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:  # noqa: F811
     simulator.control("PUT", f"faults/{EXCHANGE}", {"kind": "refuse", "err_code": "40029"})
     try:
         reply = ming.open(stage.path)
@@ -153,7 +153,7 @@ EVIL = (
 )  # fmt: skip
 
 
-def test_S20_no_foreign_address_is_an_own_path() -> None:
+def test_no_foreign_address_is_an_own_path_S20() -> None:
     assert len(EVIL) >= 40
     for target in EVIL:
         assert oauth.own_path(target) == "/", target
@@ -161,7 +161,7 @@ def test_S20_no_foreign_address_is_an_own_path() -> None:
         assert oauth.own_path(target) == target
 
 
-def test_S20_whatever_the_request_says_the_way_back_is_ours(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_whatever_the_request_says_the_way_back_is_ours_S20(stage: Stage, ming: Phone) -> None:  # noqa: F811
     for target in EVIL:
         phone = Phone(ming.client.application, ming.runtime, ming.person_id)
         query = {"next": target, "redirect_uri": target, "target": target, "url": target}
@@ -172,7 +172,7 @@ def test_S20_whatever_the_request_says_the_way_back_is_ours(stage: Stage, ming: 
         assert reply.headers["Location"].startswith("/h5/c/spring")
 
 
-def test_S20_a_forged_visit_cookie_is_no_visit(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_a_forged_visit_cookie_is_no_visit_S20(stage: Stage, ming: Phone) -> None:  # noqa: F811
     ming.client.set_cookie(
         "wxbot_visit", "WyJ4IiwiLy9ldmlsLmNvbSIsMCwiIl0=.00000000000000000000000000000000", domain="127.0.0.1"
     )
@@ -184,7 +184,7 @@ def test_S20_a_forged_visit_cookie_is_no_visit(stage: Stage, ming: Phone) -> Non
 # --- S22-S25 ------------------------------------------------------------------------------------------------------
 
 
-def test_S22_a_code_that_is_not_ours_stores_no_openid(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:  # noqa: F811
+def test_a_code_that_is_not_ours_stores_no_openid_S22(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:  # noqa: F811
     state = parse_qs(urlsplit(way_back(ming, stage.path)).query)["state"][0]
     reply = ming.get(f"/oauth/back?code=021CodeOfAnotherApp000000000000&state={state}")
     assert reply.status_code == 302
@@ -192,7 +192,7 @@ def test_S22_a_code_that_is_not_ours_stores_no_openid(stage: Stage, ming: Phone,
     assert openid_of(ming) is None
 
 
-def test_S23_the_session_is_new_at_sign_in_and_its_cookie_is_closed(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_the_session_is_new_at_sign_in_and_its_cookie_is_closed_S23(stage: Stage, ming: Phone) -> None:  # noqa: F811
     ming.client.set_cookie("wxbot_person", "planted.by.the.attacker", domain="127.0.0.1")
     back = way_back(ming, stage.path)
     (cookie,) = [line for line in ming.get(back).headers.getlist("Set-Cookie") if line.startswith("wxbot_person=")]
@@ -209,7 +209,7 @@ def test_S23_the_session_is_new_at_sign_in_and_its_cookie_is_closed(stage: Stage
     assert first.session_id != second.session_id
 
 
-def test_S23_S86_under_https_the_cookies_are_secure_and_host_bound(
+def test_under_https_the_cookies_are_secure_and_host_bound_S23_S86(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     secure = Runtime(runtime.settings.model_copy(update={"public_url": "https://shop.example.com"}))
@@ -229,7 +229,7 @@ def test_S23_S86_under_https_the_cookies_are_secure_and_host_bound(
         secure.close()
 
 
-def test_S23_a_changed_or_old_session_is_no_session(stage: Stage, ming: Phone, runtime: Runtime, cast: Cast) -> None:  # noqa: F811
+def test_a_changed_or_old_session_is_no_session_S23(stage: Stage, ming: Phone, runtime: Runtime, cast: Cast) -> None:  # noqa: F811
     ming.open(stage.path)
     cookie = ming.client.get_cookie("wxbot_person", domain="127.0.0.1")
     assert cookie is not None
@@ -244,7 +244,7 @@ def test_S23_a_changed_or_old_session_is_no_session(stage: Stage, ming: Phone, r
     assert oauth.read_session(other, value) is None
 
 
-def test_S24_no_view_reads_an_openid_from_the_request() -> None:
+def test_no_view_reads_an_openid_from_the_request_S24() -> None:
     """Lint: `openid` never stands where a request's fields are read."""
     root = Path(__file__).resolve().parent.parent / "wxbot"
     sources = [
@@ -252,7 +252,7 @@ def test_S24_no_view_reads_an_openid_from_the_request() -> None:
         root / "app.py",
         *(root / "draws").glob("*.py"),
         *root.glob("*/h5.py"),
-        root / "people/guards.py",
+        root / "people/phone_pages.py",
     ]
     assert len([path for path in sources if path.name == "h5.py"]) > 4
     found = []
@@ -269,7 +269,7 @@ def test_S24_no_view_reads_an_openid_from_the_request() -> None:
     assert found == []
 
 
-def test_S24_an_openid_in_the_request_changes_nobody(stage: Stage, ming: Phone, cast: Cast, app: Flask) -> None:  # noqa: F811
+def test_an_openid_in_the_request_changes_nobody_S24(stage: Stage, ming: Phone, cast: Cast, app: Flask) -> None:  # noqa: F811
     victim = cast.hong.openid
     ming.open(stage.path)
     ming.client.set_cookie("openid", victim, domain="127.0.0.1")
@@ -286,7 +286,7 @@ def test_S24_an_openid_in_the_request_changes_nobody(stage: Stage, ming: Phone, 
             assert openid_of(ming) == cast.ming.openid
 
 
-def test_S25_a_forwarded_address_signs_the_next_person_in_as_themselves(
+def test_a_forwarded_address_signs_the_next_person_in_as_themselves_S25(
     stage: Stage, ming: Phone, hong: Phone, cast: Cast  # noqa: F811
 ) -> None:  # fmt: skip
     shake_ticket = stage.shake(cast.ming.openid, "the-shake-of-somebody")
@@ -300,7 +300,7 @@ def test_S25_a_forwarded_address_signs_the_next_person_in_as_themselves(
     assert hong.state_of(reply)["hint"]["title"] == "这是别人摇到的入口"
 
 
-def test_S35_another_person_with_the_same_phone_is_asked_about_once(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
+def test_another_person_with_the_same_phone_is_asked_about_once_S35(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
     ming.open(stage.path)
     ming.person_id = cast.hong.id  # 小红 takes the phone and shakes
     shake_ticket = stage.shake(cast.hong.openid)
@@ -320,7 +320,7 @@ def test_S35_another_person_with_the_same_phone_is_asked_about_once(stage: Stage
 # --- F57: the callback opened twice -------------------------------------------------------------------------------
 
 
-def test_F57_two_callbacks_at_once_both_end_on_the_page_with_one_question_to_wechat(
+def test_two_callbacks_at_once_both_end_on_the_page_with_one_question_to_wechat_F57(
     stage: Stage, ming: Phone, cast: Cast, app: Flask, simulator: SimulatedWeChat, runtime: Runtime  # noqa: F811
 ) -> None:  # fmt: skip
     back = way_back(ming, f"{stage.path}?ticket=abcdefgh")
@@ -341,7 +341,7 @@ def test_F57_two_callbacks_at_once_both_end_on_the_page_with_one_question_to_wec
     assert exchanges(simulator) - before == 1
 
 
-def test_F57_a_late_copy_gets_the_same_session_and_a_stranger_does_not(
+def test_a_late_copy_gets_the_same_session_and_a_stranger_does_not_F57(
     stage: Stage, ming: Phone, hong: Phone, cast: Cast  # noqa: F811
 ) -> None:  # fmt: skip
     back = way_back(ming, stage.path)
@@ -352,7 +352,7 @@ def test_F57_a_late_copy_gets_the_same_session_and_a_stranger_does_not(
     assert openid_of(hong) is None
 
 
-def test_F57_with_redis_emptied_on_the_way_it_starts_again(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
+def test_with_redis_emptied_on_the_way_it_starts_again_F57(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
     back = way_back(ming, f"{stage.path}?ticket=abcdefgh")
     ming.runtime.redis.flushall()
     reply = ming.open(back)
@@ -361,7 +361,7 @@ def test_F57_with_redis_emptied_on_the_way_it_starts_again(stage: Stage, ming: P
     assert openid_of(ming) == cast.ming.openid
 
 
-def test_F57_a_used_code_never_reaches_the_person(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
+def test_a_used_code_never_reaches_the_person_F57(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
     back = way_back(ming, stage.path)
     ming.get(back)
     ming.client.delete_cookie("wxbot_person", domain="127.0.0.1")

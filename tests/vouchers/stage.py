@@ -7,7 +7,7 @@ import random
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 from flask import Flask
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from tests.staff.consoles import StillClock
-from wxbot import oauth
+from wxbot import oauth, own_page
 from wxbot.app import create_app
 from wxbot.budget import change_budget, create
 from wxbot.payouts.models import Payout, Programme
@@ -127,7 +127,7 @@ class Phone:
         runtime = stage.runtime
         session_id = secrets.token_hex(8)
         text = f"{openid}.{int(runtime.clock.unix())}.{session_id}."
-        self.mark = oauth.signature(runtime, "voucher page", session_id)
+        self.mark = own_page.mark(partial(oauth.signature, runtime, "form"), session_id, runtime.clock.unix())
         cookie = f"{text}.{oauth.signature(runtime, 'session', text)}"
         self.client.set_cookie(oauth.session_cookie(runtime), cookie)
 

@@ -3,15 +3,16 @@
 A refusal or a repeated draw costs one Redis round trip and no SQL; an admitted draw adds one short transaction.
 """
 
+import functools
 import hashlib
-import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis as redis_client
 from sqlalchemy.exc import SQLAlchemyError
 
-from wxbot import oauth
+from wxbot import oauth, own_page
 from wxbot.clock import from_unix, shanghai_day
 from wxbot.draws import shakes
 from wxbot.draws.admission_writer import Admission, Booked, drawn_key
@@ -80,19 +81,17 @@ class GateState:
 
 def page_token(runtime: Runtime, session_id: str, campaign_id: int, now_unix: float) -> str:
     """Proof that the page was served to this session less than 60 s ago (S37)."""
-    issued = int(now_unix)
-    return f"{issued:x}.{oauth.signature(runtime, 'page', f'{session_id}|{campaign_id}|{issued:x}')}"
+    return own_page.mark(_signer(runtime), f"{session_id}|{campaign_id}", now_unix)
 
 
 def is_page_token(runtime: Runtime, token: str, session_id: str, campaign_id: int, now_unix: float) -> bool:
     """Whether a page token is ours, for this session and campaign, and fresh."""
-    issued, _, sign = token.partition(".")
-    if not sign.isascii() or not issued.isalnum() or len(issued) > 12:
-        return False
-    expected = oauth.signature(runtime, "page", f"{session_id}|{campaign_id}|{issued}")
-    if not hmac.compare_digest(sign, expected):
-        return False
-    return -5 <= now_unix - int(issued, 16) <= PAGE_TOKEN_LIFE_S
+    bound_to = f"{session_id}|{campaign_id}"
+    return own_page.is_fresh(token, _signer(runtime), bound_to, now_unix, PAGE_TOKEN_LIFE_S)
+
+
+def _signer(runtime: Runtime) -> Callable[[str], str]:
+    return functools.partial(oauth.signature, runtime, "page")
 
 
 def _is_loopback(ip: str) -> bool:

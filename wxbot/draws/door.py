@@ -10,12 +10,8 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from werkzeug.datastructures import LanguageAccept
-from werkzeug.http import parse_accept_header
-
-from wxbot import oauth
+from wxbot import oauth, own_page
 from wxbot.draws import admit
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.outcomes import HTTP_STATUS, Outcome, sentence
@@ -50,12 +46,9 @@ GONE = _json(404, outcome="gone")
 
 @functools.lru_cache(maxsize=256)
 def language(query: str, accept_language: str) -> str:
-    """ "zh" or "en" for a request: ?lang= first, then the phone's languages, Chinese when neither says."""
+    """ "zh" or "en" for a request with this query."""
     asked = re.search(r"(?:^|&)lang=(zh|en)(?:&|$)", query)
-    if asked:
-        return asked[1]
-    accepted = parse_accept_header(accept_language, LanguageAccept)
-    return accepted.best_match(("zh", "en"), default="zh") or "zh"
+    return own_page.language(asked[1] if asked else None, accept_language)
 
 
 @functools.cache
@@ -79,8 +72,7 @@ class DrawDoor:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        parts = urlsplit(runtime.settings.public_url)
-        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._own = (own_page.origin_of(runtime.settings.public_url),)
         self._cookie_name = oauth.session_cookie(runtime)
 
     @staticmethod
@@ -136,9 +128,7 @@ class DrawDoor:
 
     def _asked(self, environ: Mapping[str, Any]) -> tuple[str, str] | None:
         """Page token and shake ticket of a request from our own page, or None (S55: JSON, own origin, small)."""
-        if environ.get("HTTP_SEC_FETCH_SITE", "same-origin") not in ("same-origin", "none"):
-            return None
-        if environ.get("HTTP_ORIGIN", self._origin) != self._origin:
+        if not own_page.is_near(environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN"), self._own):
             return None
         length: str = environ.get("CONTENT_LENGTH") or "0"
         kind: str = environ.get("CONTENT_TYPE", "")

@@ -18,7 +18,7 @@ from wxbot.orders.words import clock_text
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import PayoutLine
 from wxbot.people import bindings, notices, phones
-from wxbot.people.guards import form_mark, language, openid, own_form, person_required, runtime
+from wxbot.people.phone_pages import form_mark, language, openid, own_form, person_required, runtime
 from wxbot.wechat import jssdk
 from wxbot.wechat.errors import WeChatError
 

@@ -8,8 +8,8 @@ from flask import Blueprint, Response, jsonify, render_template, request, url_fo
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.people import bindings, codes, limits, phones, words
-from wxbot.people.guards import form_mark, language, openid, own_form, person_required, runtime, wants_json
 from wxbot.people.models import Binding, SmsCode
+from wxbot.people.phone_pages import form_mark, language, openid, own_form, person_required, runtime, wants_json
 from wxbot.text import moment_text
 
 blueprint = Blueprint("bind", __name__)

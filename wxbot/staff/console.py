@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import Babel, gettext
@@ -18,6 +17,7 @@ from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms.validators import ValidationError
 
+from wxbot import own_page
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.money import yuan
@@ -151,18 +151,9 @@ def actor() -> Actor:
 
 def _is_same_origin() -> bool:
     """Whether a request that changes something comes from our own pages (S55)."""
-    source = request.headers.get("Origin")
-    if source is None:
-        site = request.headers.get("Sec-Fetch-Site")
-        if site is not None:
-            return site in ("same-origin", "none")
-        source = request.headers.get("Referer")
-        if source is None:
-            return True
-        parts = urlsplit(source)
-        source = f"{parts.scheme}://{parts.netloc}"
-    public = urlsplit(runtime().settings.public_url)
-    return source in (request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}")
+    own = (own_page.origin_of(runtime().settings.public_url), request.host_url.rstrip("/"))
+    sent = request.headers
+    return own_page.is_near(sent.get("Sec-Fetch-Site"), sent.get("Origin"), own, sent.get("Referer"))
 
 
 def refusal(status: int, sentence: str) -> Response:

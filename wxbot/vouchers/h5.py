@@ -3,7 +3,6 @@
 Who asks is read from the signed session alone (S24); another person's voucher or photo is as absent as none (S28).
 """
 
-import hmac
 import json
 import re
 from typing import Any
@@ -15,8 +14,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import oauth
 from wxbot.logs import get_logger
 from wxbot.money import NotMoney, parse_yuan
-from wxbot.people.guards import language, person_required
-from wxbot.people.guards import runtime as _runtime
+from wxbot.people.phone_pages import form_mark, is_own, language, person_required
+from wxbot.people.phone_pages import runtime as _runtime
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.vouchers import kinds, listing, photos, submit
@@ -32,7 +31,6 @@ blueprint = Blueprint("vouchers_h5", __name__)
 """Registered under /h5."""
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,40}")
-PURPOSE = "voucher page"
 RECENT_ROWS = 5
 SCRIPT_WORDS = (
     "hand_in", "hand_in_sum", "finish", "uploading", "waiting_net", "retry", "remove", "failed_some", "choose_photo",
@@ -42,11 +40,6 @@ SCRIPT_WORDS = (
 
 def _words() -> VoucherPhrases:
     return VoucherPhrases(language())
-
-
-def _page_mark(runtime: Runtime) -> str:
-    """Proves that a request was made by a page of this session (S55); another site cannot read it."""
-    return oauth.signature(runtime, PURPOSE, oauth.signed_in().session_id)
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> Response:
@@ -61,12 +54,7 @@ def _no(refused: Refusal, status: int = 409) -> Response:
 
 def _foreign() -> Response | None:
     """The refusal of a request that no page of this session made."""
-    runtime = _runtime()
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin", runtime.settings.public_url)
-    is_near = site in ("same-origin", "none") and origin in (runtime.settings.public_url, request.host_url.rstrip("/"))
-    mark = request.headers.get("X-Page-Mark", "")
-    if is_near and hmac.compare_digest(mark.encode(), _page_mark(runtime).encode()):
+    if is_own(request.headers.get("X-Page-Mark", "")):
         return None
     return _json({"outcome": "stale_page", "text": _words().stale}, 403)
 
@@ -97,7 +85,7 @@ def _script(
     """What voucher.js needs to know."""
     address = url_for("vouchers_h5.page", public_id=voucher.public_id) if voucher else ""
     return more | {
-        "mark": _page_mark(runtime), "address": address, "open": url_for("vouchers_h5.form"), "count": count,
+        "mark": form_mark(), "address": address, "open": url_for("vouchers_h5.form"), "count": count,
         "most": submit.PHOTOS_AT_MOST, "most_bytes": photos.MOST_BYTES, "language": words.language,
         "words": words.raw(*SCRIPT_WORDS),
     }  # fmt: skip

@@ -9,24 +9,18 @@
 """
 
 import functools
-import hmac
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import Response, current_app, g, jsonify, render_template, request
-from werkzeug.datastructures import LanguageAccept
-from werkzeug.http import parse_accept_header
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import oauth
+from wxbot import oauth, own_page
 from wxbot.people import bindings, words
 from wxbot.runtime import Runtime
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-FORM_LIFE_S = 3600
-"""A page may lie open for an hour before its form is refused."""
 
 
 def runtime() -> Runtime:
@@ -35,12 +29,8 @@ def runtime() -> Runtime:
 
 
 def language() -> str:
-    """ "zh" or "en" for the present request: ?lang= first, then the phone's languages, Chinese when neither says."""
-    asked = request.args.get("lang")
-    if asked in ("zh", "en"):
-        return asked
-    accepted = parse_accept_header(request.headers.get("Accept-Language", ""), LanguageAccept)
-    return accepted.best_match(("zh", "en"), default="zh") or "zh"
+    """ "zh" or "en" for the present request."""
+    return own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
 
 
 def wants_json() -> bool:
@@ -80,29 +70,19 @@ def _sign_in_again(mark: str) -> BaseResponse:
 
 def form_mark() -> str:
     """For a form's hidden field `form_mark`: proof that one of our pages was shown to this session within the hour."""
-    issued = f"{int(runtime().clock.unix()):x}"
-    return f"{issued}.{_signature(issued)}"
+    return own_page.mark(_sign, oauth.signed_in().session_id, runtime().clock.unix())
 
 
-def _signature(issued: str) -> str:
-    return oauth.signature(runtime(), "form", f"{oauth.signed_in().session_id}|{issued}")
+def _sign(text: str) -> str:
+    return oauth.signature(runtime(), "form", text)
 
 
-def _is_mark(mark: str) -> bool:
-    issued, _, sign = mark.partition(".")
-    if not mark.isascii() or not issued.isalnum() or len(issued) > 12:
-        return False
-    if not hmac.compare_digest(sign, _signature(issued)):
-        return False
-    return -60 <= runtime().clock.unix() - int(issued, 16) <= FORM_LIFE_S
-
-
-def _is_same_site() -> bool:
+def is_own(mark: str) -> bool:
+    """Whether this request comes from a page of ours that was shown to this session, within the hour (S55)."""
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site is not None and site not in ("same-origin", "none"):
-        return False
-    public = runtime().settings.public_url
-    return origin is None or origin in (public, request.host_url.rstrip("/"))
+    own = (own_page.origin_of(runtime().settings.public_url), request.host_url.rstrip("/"))
+    is_ours = own_page.is_near(site, origin, own)
+    return is_ours and own_page.is_fresh(mark, _sign, oauth.signed_in().session_id, runtime().clock.unix())
 
 
 def own_form(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:
@@ -111,7 +91,7 @@ def own_form(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:
     @functools.wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R | BaseResponse:
         mark = request.headers.get("X-Form-Mark") or request.form.get("form_mark", "")
-        if not _is_same_site() or not _is_mark(mark):
+        if not is_own(mark):
             return _stale()
         return view(*args, **kwargs)
 
