@@ -104,14 +104,14 @@ FOREIGN_HOSTS = [
 
 
 @pytest.mark.parametrize("host", FOREIGN_HOSTS)
-def test_S69_a_foreign_host_header_is_refused(app: Flask, host: str) -> None:
+def test_a_foreign_host_header_is_refused_S69(app: Flask, host: str) -> None:
     for path in ("/", "/admin/sign-in", "/wechat", "/h5/c/none", "/healthz/", "//healthz", "/static/errors/error.css"):
         response = app.test_client().get(path, headers={"Host": host})
         assert (response.status_code, response.data) == (400, b"")
 
 
 @pytest.mark.parametrize("host", [*FOREIGN_HOSTS[:-1], "10.0.0.7:8000", "[::1]:8000", "[fe80::1]"])
-def test_S69_a_load_balancer_asks_by_address(app: Flask, host: str) -> None:
+def test_a_load_balancer_asks_by_address_S69(app: Flask, host: str) -> None:
     client = app.test_client()
     for path, status in (("/healthz", 200), ("/readyz", 200)):
         response = client.get(path, headers={"Host": host})
@@ -119,7 +119,7 @@ def test_S69_a_load_balancer_asks_by_address(app: Flask, host: str) -> None:
         assert "evil.com" not in str(response.headers) + response.get_data(as_text=True)
 
 
-def test_S69_a_forwarded_host_changes_no_link(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+def test_a_forwarded_host_changes_no_link_S69(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
     made = app_for(settings_for("encrypted", sqlite_url, redis_url, tmp_path, trusted_proxies=1))
     response = made.test_client().get("/", headers={"X-Forwarded-Host": "evil.com", "X-Forwarded-Proto": "https"})
     assert "evil.com" not in str(response.headers)
@@ -127,7 +127,7 @@ def test_S69_a_forwarded_host_changes_no_link(sqlite_url: str, redis_url: str, t
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, "10.0.0.1"), (1, "198.51.100.7"), (2, "203.0.113.9")])
-def test_S69_only_as_many_proxies_as_set_are_believed(
+def test_only_as_many_proxies_as_set_are_believed_S69(
     proxies: int, seen: str, sqlite_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     made = app_for(settings_for("encrypted", sqlite_url, redis_url, tmp_path, trusted_proxies=proxies))
@@ -149,7 +149,7 @@ def test_the_simulated_phone_may_use_loopback_addresses(simulated: Flask) -> Non
 
 
 @pytest.mark.parametrize("path", ["/admin/sign-in", "/h5/c/none/draw", "/wechat"])
-def test_S16_no_address_takes_a_large_body(app: Flask, path: str) -> None:
+def test_no_address_takes_a_large_body_S16(app: Flask, path: str) -> None:
     response = app.test_client().post(
         path, data=b"a=" + b"x" * 70_000, content_type="application/x-www-form-urlencoded"
     )
@@ -160,7 +160,7 @@ def test_S16_no_address_takes_a_large_body(app: Flask, path: str) -> None:
 # --- headers ------------------------------------------------------------------------------------------------------
 
 
-def test_S71_every_answer_carries_the_security_headers(app: Flask) -> None:
+def test_every_answer_carries_the_security_headers_S71(app: Flask) -> None:
     client = app.test_client()
     paths = ["/healthz", "/readyz", "/admin/sign-in", "/h5/c/none", "/none", "/static/errors/error.css", "/wechat", "/"]
     for path in paths:
@@ -172,7 +172,7 @@ def test_S71_every_answer_carries_the_security_headers(app: Flask) -> None:
         assert "Server" not in headers
 
 
-def test_S71_the_console_may_not_be_framed_and_runs_only_our_scripts(app: Flask) -> None:
+def test_the_console_may_not_be_framed_and_runs_only_our_scripts_S71(app: Flask) -> None:
     headers = app.test_client().get("/admin/sign-in").headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -182,7 +182,7 @@ def test_S71_the_console_may_not_be_framed_and_runs_only_our_scripts(app: Flask)
     assert headers["Cache-Control"] == "private, no-store"
 
 
-def test_S71_the_phone_page_is_watched_in_production_and_enforced_under_the_simulator(
+def test_the_phone_page_is_watched_in_production_and_enforced_under_the_simulator_S71(
     app: Flask, simulated: Flask
 ) -> None:
     real = app.test_client().get("/h5/c/none").headers
@@ -194,7 +194,7 @@ def test_S71_the_phone_page_is_watched_in_production_and_enforced_under_the_simu
     assert "X-Frame-Options" not in simulated.test_client().get("/h5/c/none").headers
 
 
-def test_S71_an_inline_script_runs_only_with_the_nonce_of_its_page(simulated: Flask) -> None:
+def test_an_inline_script_runs_only_with_the_nonce_of_its_page_S71(simulated: Flask) -> None:
     found: list[str] = []
 
     def view(slug: str) -> str:
@@ -232,11 +232,11 @@ def test_the_domain_proof_is_served_and_nothing_like_it(app: Flask) -> None:
     ["/.env", "/.git/HEAD", "/backup.sql", "/wxbot.db", "/instance/wxbot.db", "/static/../wxbot.db", "/static/%2e%2e/app.py",
      "/metrics", "/debug", "/console", "/server-status"],
 )  # fmt: skip
-def test_S60_nothing_lies_under_the_web_root(app: Flask, path: str) -> None:
+def test_nothing_lies_under_the_web_root_S60(app: Flask, path: str) -> None:
     assert app.test_client().get(path).status_code == 404
 
 
-def test_S61_production_refuses_key_files_that_others_can_read(tmp_path: Path) -> None:
+def test_production_refuses_key_files_that_others_can_read_S61(tmp_path: Path) -> None:
     settings = settings_for("encrypted", "sqlite://", "redis://127.0.0.1:1", tmp_path)
     refuse_unsafe_start(settings)
     settings.pay_cert_key_file.write_text("key")
@@ -248,13 +248,13 @@ def test_S61_production_refuses_key_files_that_others_can_read(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("value", ["1", "true", "yes"])
-def test_S80_production_refuses_debug_mode(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_refuses_debug_mode_S80(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLASK_DEBUG", value)
     with pytest.raises(SettingsError, match="FLASK_DEBUG"):
         create_app(settings_for("encrypted", "sqlite://", "redis://127.0.0.1:1", tmp_path))
 
 
-def test_S80_there_is_no_debugger(app: Flask) -> None:
+def test_there_is_no_debugger_S80(app: Flask) -> None:
     app.view_functions["health.alive"] = _break
     response = app.test_client().get("/healthz?__debugger__=yes&cmd=resource&f=debugger.js")
     assert response.status_code == 500
@@ -263,13 +263,13 @@ def test_S80_there_is_no_debugger(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("key", ["dev", "secret", "0" * 31, ""])
-def test_S86_a_short_secret_key_is_refused(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_secret_key_is_refused_S86(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match="WXBOT_SECRET_KEY"):
         load_settings(secret_key=key)
 
 
-def test_S86_cookies_are_pinned_to_this_host(app: Flask, simulated: Flask) -> None:
+def test_cookies_are_pinned_to_this_host_S86(app: Flask, simulated: Flask) -> None:
     assert app.config["SESSION_COOKIE_NAME"].startswith("__Host-")
     assert app.config["SESSION_COOKIE_SECURE"]
     assert app.config["SESSION_COOKIE_SAMESITE"] == "Lax"
@@ -279,7 +279,7 @@ def test_S86_cookies_are_pinned_to_this_host(app: Flask, simulated: Flask) -> No
     assert not simulated.config["SESSION_COOKIE_NAME"].startswith("__Host-")  # http has no __Host- cookies
 
 
-def test_S87_health_tells_nothing_but_health(app: Flask) -> None:
+def test_health_tells_nothing_but_health_S87(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/healthz?verbose=1").data == b"ok"
     ready = client.get("/readyz?verbose=1")
@@ -289,7 +289,7 @@ def test_S87_health_tells_nothing_but_health(app: Flask) -> None:
     )
 
 
-def test_S87_a_worker_that_fell_silent_is_counted_apart(app: Flask, redis_url: str) -> None:
+def test_a_worker_that_fell_silent_is_counted_apart_S87(app: Flask, redis_url: str) -> None:
     with closing(redis_client.Redis.from_url(redis_url, decode_responses=True)) as redis:
         killed, living = heartbeat.Heartbeat(redis), heartbeat.Heartbeat(redis)
         for worker in (killed, living):
@@ -300,7 +300,7 @@ def test_S87_a_worker_that_fell_silent_is_counted_apart(app: Flask, redis_url: s
     assert (ready["workers"], ready["silent_workers"]) == (1, 1)
 
 
-def test_S87_ready_means_that_the_database_answers(redis_url: str, tmp_path: Path) -> None:
+def test_ready_means_that_the_database_answers_S87(redis_url: str, tmp_path: Path) -> None:
     address = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     made = app_for(settings_for("encrypted", address, redis_url, tmp_path))
     ready = made.test_client().get("/readyz")
@@ -319,7 +319,7 @@ def _break(*_: Any, **__: Any) -> str:
     raise RuntimeError(f"{secret} at /home/someone/file.py")
 
 
-def test_S81_a_failure_anywhere_tells_the_request_id_and_nothing_else(app: Flask) -> None:
+def test_a_failure_anywhere_tells_the_request_id_and_nothing_else_S81(app: Flask) -> None:
     app.view_functions = {
         name: app.view_functions[name] if name == "static" else _mark_broken(app, name) for name in app.view_functions
     }
@@ -348,7 +348,7 @@ def _mark_broken(app: Flask, name: str) -> Any:
     return view
 
 
-def test_S81_the_log_has_what_the_page_does_not(app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_log_has_what_the_page_does_not_S81(app: Flask, capfd: pytest.CaptureFixture[str]) -> None:
     app.view_functions["health.alive"] = _break
     page = app.test_client().get("/healthz").get_data(as_text=True)
     request_id = re.findall(r"<code>([0-9a-f]{16})</code>", page)[0]
@@ -446,7 +446,7 @@ app.extensions["wxbot.callback"].close()
 """
 
 
-def test_S58_no_secret_reaches_the_log_or_a_page(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+def test_no_secret_reaches_the_log_or_a_page_S58(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", STORY, sqlite_url, redis_url, str(tmp_path)]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     seen = told.stdout + told.stderr

@@ -110,7 +110,7 @@ def test_doctor_says_when_a_machines_clock_is_off(boxes: tuple[Flask, Flask]) ->
 
 
 @pytest.mark.timeout(700)
-def test_F60_when_the_sending_worker_is_killed_the_other_one_sends(
+def test_when_the_sending_worker_is_killed_the_other_one_sends_F60(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """It goes on long before the dead one's lease is over; what the dead one had claimed is sent again after that."""

@@ -94,7 +94,7 @@ def test_verification_returns_the_echostr_as_plain_text(app: Flask) -> None:
     assert response.mimetype == "text/plain"
 
 
-def test_S08_a_reflected_echostr_is_never_html(app: Flask) -> None:
+def test_a_reflected_echostr_is_never_html_S08(app: Flask) -> None:
     sender, client = sender_of(app), client_of(app)
     response = client.get("/wechat", query_string=sender.query(echostr="<script>alert(1)</script>"))
     assert response.status_code in (200, 403)
@@ -116,7 +116,7 @@ FORGERIES: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_S01_a_forged_signature_is_refused_before_the_body_is_read(app: Flask, forgery: str) -> None:
+def test_a_forged_signature_is_refused_before_the_body_is_read_S01(app: Flask, forgery: str) -> None:
     sender, client = sender_of(app), client_of(app)
     query, body = sender.packed(sender.event("subscribe"))
     query["signature"] = FORGERIES[forgery](query["signature"])
@@ -128,7 +128,7 @@ def test_S01_a_forged_signature_is_refused_before_the_body_is_read(app: Flask, f
 
 
 @pytest.mark.parametrize("parameter", ["signature", "timestamp", "nonce", "msg_signature", "encrypt_type"])
-def test_S05_an_absent_parameter_is_an_invalid_one(both: Flask, parameter: str) -> None:
+def test_an_absent_parameter_is_an_invalid_one_S05(both: Flask, parameter: str) -> None:
     sender, client = sender_of(both), client_of(both)
     query, body = sender.packed(sender.event("subscribe"))
     assert sender.post(client, {k: v for k, v in query.items() if k != parameter}, body).status_code == 403
@@ -146,13 +146,13 @@ def test_a_parameter_that_stands_twice_is_refused(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("age_s", "status"), [(0, 200), (290, 200), (310, 403), (86_400, 403), (-290, 200), (-310, 403)]
 )
-def test_S02_a_query_outside_300_seconds_is_refused(app: Flask, age_s: int, status: int) -> None:
+def test_a_query_outside_300_seconds_is_refused_S02(app: Flask, age_s: int, status: int) -> None:
     sender = sender_of(app)
     sender.now_s -= age_s
     assert sender.push(client_of(app), sender.message()).status_code == status
 
 
-def test_S02_the_same_request_again_gets_the_same_bytes(app: Flask) -> None:
+def test_the_same_request_again_gets_the_same_bytes_S02(app: Flask) -> None:
     add_rule(app, "equal", "红包", "来啦")
     sender, client = sender_of(app), client_of(app)
     query, body = sender.packed(sender.message(Content="红包"))
@@ -162,7 +162,7 @@ def test_S02_the_same_request_again_gets_the_same_bytes(app: Flask) -> None:
     assert {sender.post(client, query, body).data for _ in range(3)} == {first.data}
 
 
-def test_S02_a_nonce_with_another_body_is_refused(plain: Flask) -> None:
+def test_a_nonce_with_another_body_is_refused_S02(plain: Flask) -> None:
     sender, client = sender_of(plain), client_of(plain)
     query, body = sender.packed(sender.message())
     assert sender.post(client, query, body).status_code == 200
@@ -171,12 +171,12 @@ def test_S02_a_nonce_with_another_body_is_refused(plain: Flask) -> None:
     assert count_of(plain, Bind) == 0
 
 
-def test_S03_production_refuses_plain_mode(tmp_path: Path) -> None:
+def test_production_refuses_plain_mode_S03(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="WXBOT_CALLBACK_MODE"):
         settings_for("plain", "sqlite://", "redis://127.0.0.1:1", tmp_path, profile="production")
 
 
-def test_S03_a_forged_bind_moves_no_money(plain: Flask) -> None:
+def test_a_forged_bind_moves_no_money_S03(plain: Flask) -> None:
     """A bind that matches no ticket of ours is kept for a person to look at, and nothing else changes."""
     sender, client = sender_of(plain), client_of(plain)
     bind = sender.event("ShakearoundLotteryBind", LotteryId="L", Ticket="T", Money=20000, BindTime=int(sender.now_s))
@@ -188,7 +188,7 @@ def test_S03_a_forged_bind_moves_no_money(plain: Flask) -> None:
 
 
 @pytest.mark.parametrize("where", ["ToUserName", "appid"])
-def test_S09_a_message_for_another_account_is_refused(both: Flask, where: str) -> None:
+def test_a_message_for_another_account_is_refused_S09(both: Flask, where: str) -> None:
     sender, client = sender_of(both), client_of(both)
     fields = sender.event("subscribe")
     if where == "ToUserName":
@@ -199,7 +199,7 @@ def test_S09_a_message_for_another_account_is_refused(both: Flask, where: str) -
 
 
 @pytest.mark.parametrize("token", ["weixin", "token", "123456", "wxbot", "short123", "with-dashes-0000000"])
-def test_S10_the_start_refuses_a_token_that_can_be_guessed(
+def test_the_start_refuses_a_token_that_can_be_guessed_S10(
     token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -227,7 +227,7 @@ def bodies() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", bodies())
-def test_S11_an_unreadable_body_is_refused_and_never_a_500(app: Flask, kind: str) -> None:
+def test_an_unreadable_body_is_refused_and_never_a_500_S11(app: Flask, kind: str) -> None:
     sender = sender_of(app)
     response = sender.post(client_of(app), sender.query(encrypt_type="aes", msg_signature="0" * 40), bodies()[kind])
     assert (response.status_code, response.data) == (403, b"")
@@ -235,7 +235,7 @@ def test_S11_an_unreadable_body_is_refused_and_never_a_500(app: Flask, kind: str
 
 @hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=400), tail=st.text(max_size=20))
-def test_S11_no_signed_bytes_whatever_make_a_5xx(plain: Flask, body: bytes, tail: str) -> None:
+def test_no_signed_bytes_whatever_make_a_5xx_S11(plain: Flask, body: bytes, tail: str) -> None:
     sender, client = sender_of(plain), client_of(plain)
     assert sender.post(client, sender.query(), body).status_code in (200, 403)
     fields = sender.message(tail or "text", Content=tail)
@@ -243,12 +243,12 @@ def test_S11_no_signed_bytes_whatever_make_a_5xx(plain: Flask, body: bytes, tail
 
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 10 * 1024 * 1024])
-def test_S16_a_body_over_64_kilobytes_is_refused(app: Flask, size: int) -> None:
+def test_a_body_over_64_kilobytes_is_refused_S16(app: Flask, size: int) -> None:
     sender = sender_of(app)
     assert sender.post(client_of(app), sender.query(), b"x" * size).status_code == 413
 
 
-def test_S16_a_body_of_unknown_length_is_read_only_up_to_the_limit(plain: Flask) -> None:
+def test_a_body_of_unknown_length_is_read_only_up_to_the_limit_S16(plain: Flask) -> None:
     class Endless:
         taken = 0
 
@@ -267,7 +267,7 @@ def test_S16_a_body_of_unknown_length_is_read_only_up_to_the_limit(plain: Flask)
     assert stream.taken <= 64 * 1024 + 1
 
 
-def test_S18_a_plain_body_to_an_encrypted_account_is_refused(both: Flask) -> None:
+def test_a_plain_body_to_an_encrypted_account_is_refused_S18(both: Flask) -> None:
     sender, client = sender_of(both), client_of(both)
     text = as_xml(sender.event("subscribe"))
     assert sender.post(client, sender.query(), text.encode()).status_code == 403
@@ -277,7 +277,7 @@ def test_S18_a_plain_body_to_an_encrypted_account_is_refused(both: Flask) -> Non
     assert count_of(both, Follower) == 0
 
 
-def test_S18_only_the_encrypted_part_counts(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+def test_only_the_encrypted_part_counts_S18(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
     made = app_for(settings_for("compatible", sqlite_url, redis_url, tmp_path))
     sender = sender_of(made)
     query, body = sender.packed(sender.event("unsubscribe"))
@@ -376,7 +376,7 @@ def test_a_withdrawn_authorisation_is_kept_for_whoever_erases(both: Flask) -> No
 # --- once only ----------------------------------------------------------------------------------------------------
 
 
-def test_F33_replayed_and_shuffled_events_leave_the_same_tables(both: Flask) -> None:
+def test_replayed_and_shuffled_events_leave_the_same_tables_F33(both: Flask) -> None:
     sender, client = sender_of(both), client_of(both)
     bind = {"LotteryId": "L", "Ticket": "T", "Money": 100, "BindTime": int(sender.now_s)}
     packed = []
@@ -398,7 +398,7 @@ def test_F33_replayed_and_shuffled_events_leave_the_same_tables(both: Flask) -> 
     assert count_of(both, Bind) == 1
 
 
-def test_F33_the_same_bind_in_parallel_is_one_row_and_one_answer(both: Flask) -> None:
+def test_the_same_bind_in_parallel_is_one_row_and_one_answer_F33(both: Flask) -> None:
     sender = sender_of(both)
     push = sender.packed(
         sender.event("ShakearoundLotteryBind", LotteryId="L", Ticket="T", Money=100, BindTime=int(sender.now_s))
@@ -409,7 +409,7 @@ def test_F33_the_same_bind_in_parallel_is_one_row_and_one_answer(both: Flask) ->
     assert count_of(both, Bind) == 1
 
 
-def test_F33_parallel_repeats_of_a_text_get_the_same_bytes(app: Flask) -> None:
+def test_parallel_repeats_of_a_text_get_the_same_bytes_F33(app: Flask) -> None:
     add_rule(app, "equal", "红包", "来啦")
     sender = sender_of(app)
     push = sender.packed(sender.message(Content="红包"))
@@ -419,7 +419,7 @@ def test_F33_parallel_repeats_of_a_text_get_the_same_bytes(app: Flask) -> None:
     assert len({r.data for r in responses}) == 1
 
 
-def test_F36_two_binds_of_one_person_in_one_second_are_two_facts(both: Flask) -> None:
+def test_two_binds_of_one_person_in_one_second_are_two_facts_F36(both: Flask) -> None:
     sender, client = sender_of(both), client_of(both)
     for lottery_id, sp_ticket in (("L1", "T1"), ("L2", "T2")):
         fields = sender.event(
@@ -429,7 +429,7 @@ def test_F36_two_binds_of_one_person_in_one_second_are_two_facts(both: Flask) ->
     assert count_of(both, Bind) == 2
 
 
-def test_F36_two_events_of_one_second_are_both_applied(both: Flask) -> None:
+def test_two_events_of_one_second_are_both_applied_F36(both: Flask) -> None:
     sender, client = sender_of(both), client_of(both)
     sender.push(client, sender.event("subscribe"))
     sender.push(client, sender.event("unsubscribe"))
@@ -439,7 +439,7 @@ def test_F36_two_events_of_one_second_are_both_applied(both: Flask) -> None:
 # --- what is down or slow -----------------------------------------------------------------------------------------
 
 
-def test_F37_a_locked_database_is_answered_within_5_seconds_and_written_later(
+def test_a_locked_database_is_answered_within_5_seconds_and_written_later_F37(
     sqlite_url: str, redis_url: str, tmp_path: Path
 ) -> None:
     made = app_for(settings_for("encrypted", sqlite_url, redis_url, tmp_path))
@@ -474,7 +474,7 @@ def test_F37_a_locked_database_is_answered_within_5_seconds_and_written_later(
     close(made)
 
 
-def test_F37_without_redis_everything_is_still_answered(sqlite_url: str, tmp_path: Path) -> None:
+def test_without_redis_everything_is_still_answered_F37(sqlite_url: str, tmp_path: Path) -> None:
     made = app_for(settings_for("encrypted", sqlite_url, f"redis://127.0.0.1:{free_port()}/0", tmp_path))
     add_rule(made, "equal", "红包", "来啦")
     sender, client = sender_of(made), client_of(made)

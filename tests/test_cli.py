@@ -211,7 +211,7 @@ def test_the_web_server_has_its_settings_in_a_tree_and_in_a_wheel() -> None:
 
 
 @pytest.mark.parametrize("problem", ["debug", "key file"])
-def test_S61_S80_an_unsafe_start_is_refused_with_a_sentence(operator: Operator, problem: str, tmp_path: Path) -> None:
+def test_an_unsafe_start_is_refused_with_a_sentence_S61_S80(operator: Operator, problem: str, tmp_path: Path) -> None:
     if problem == "debug":
         operator.env["FLASK_DEBUG"] = "1"
     else:
@@ -296,7 +296,7 @@ def wait_for_beat(redis_url: str, started: subprocess.Popen[bytes]) -> None:
     raise AssertionError("no worker lives")
 
 
-def test_I17_money_in_suspense_is_no_good_end_of_a_check(operator: Operator, database: Database) -> None:
+def test_money_in_suspense_is_no_good_end_of_a_check_I17(operator: Operator, database: Database) -> None:
     from datetime import UTC, datetime
 
     with database.transaction() as session:

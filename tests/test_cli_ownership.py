@@ -133,7 +133,7 @@ def test_who_only_looks_cannot_write(database_url: str) -> None:
             session.execute(text("DELETE FROM orders"))
 
 
-def test_S61_the_database_is_readable_by_its_user_alone(tmp_path: Path, sqlite_template: Path) -> None:
+def test_the_database_is_readable_by_its_user_alone_S61(tmp_path: Path, sqlite_template: Path) -> None:
     """Also one that an earlier version made, and what SQLite keeps beside it."""
     old = tmp_path / "old" / "wxbot.db"
     old.parent.mkdir()

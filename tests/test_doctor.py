@@ -153,7 +153,7 @@ def test_wrong_secrets_are_told_apart(settings: Settings) -> None:
     assert "WXBOT_PAY_KEY" in findings["wechat_pay"].mend
 
 
-def test_S61_a_key_that_others_can_read_is_bad(settings: Settings) -> None:
+def test_a_key_that_others_can_read_is_bad_S61(settings: Settings) -> None:
     settings.pay_cert_key_file.chmod(0o644)
     finding = found(settings)["key_files"]
     assert finding.is_bad
@@ -182,7 +182,7 @@ def test_another_merchants_certificate_is_found(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(("days", "verdict"), [(-1, "bad"), (5, "note"), (200, "good")])
-def test_F56_an_expiring_certificate_is_told_in_time(settings: Settings, days: int, verdict: str) -> None:
+def test_an_expiring_certificate_is_told_in_time_F56(settings: Settings, days: int, verdict: str) -> None:
     from datetime import UTC, datetime, timedelta
 
     now = datetime.now(UTC)

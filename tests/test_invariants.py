@@ -27,7 +27,7 @@ from wxbot.vouchers.models import Voucher, VoucherKind
 from wxbot.worker import run_until_quiet
 
 
-def test_T8_busy_books_raise_no_false_alarm(database: Database) -> None:
+def test_busy_books_raise_no_false_alarm_T8(database: Database) -> None:
     """Another worker commits between two questions of one invariant: both see the moment of the first."""
     other = Database(str(database.engine.url.render_as_string(hide_password=False)))
 
@@ -41,7 +41,7 @@ def test_T8_busy_books_raise_no_false_alarm(database: Database) -> None:
     other.close()
 
 
-def test_I7_a_budget_that_differs_from_its_accounts_is_found_by_the_quick_look(
+def test_a_budget_that_differs_from_its_accounts_is_found_by_the_quick_look_I7(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     launched(runtime)
@@ -53,7 +53,7 @@ def test_I7_a_budget_that_differs_from_its_accounts_is_found_by_the_quick_look(
     assert set(invariants.QUICK) <= set(invariants.INVARIANTS) | {"I9_zero", "I9_seals"}
 
 
-def test_T15_what_runs_every_second_walks_an_index(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_what_runs_every_second_walks_an_index_T15(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """The plans of the questions that the worker asks again and again; none reads a table of orders or packets whole."""
     campaign_id = launched(runtime)
     work(runtime)
@@ -105,7 +105,7 @@ HAND_EDITS = {
 
 
 @pytest.mark.parametrize("name", sorted(HAND_EDITS))
-def test_F72_a_hand_edit_of_what_is_owed_is_found(
+def test_a_hand_edit_of_what_is_owed_is_found_F72(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, name: str
 ) -> None:
     programme_id = fund(runtime)

@@ -36,7 +36,7 @@ def test_a_posting_happens_once(database: Database) -> None:
 
 @pytest.mark.parametrize("verb", ["UPDATE {} SET id = id", "DELETE FROM {}"])
 @pytest.mark.parametrize("table", APPEND_ONLY)
-def test_I9_evidence_tables_refuse_change(database: Database, table: str, verb: str) -> None:
+def test_evidence_tables_refuse_change_I9(database: Database, table: str, verb: str) -> None:
     """Triggers on both databases refuse UPDATE and DELETE."""
     _post(database, Posting("ordered", "n1", "reserved", "in_flight", 100, 1))
     with database.transaction() as session:
@@ -65,7 +65,7 @@ def test_I9_evidence_tables_refuse_change(database: Database, table: str, verb: 
 
 
 @pytest.mark.parametrize("values", ["'a', 'b', 'x', 'x', 100", "'a', 'b', 'x', 'y', 0", "'a', 'b', 'x', 'y', -5"])
-def test_I9_an_entry_has_two_accounts_and_a_positive_amount(database: Database, values: str) -> None:
+def test_an_entry_has_two_accounts_and_a_positive_amount_I9(database: Database, values: str) -> None:
     with pytest.raises(IntegrityError), database.transaction() as session:
         session.execute(
             text(
@@ -89,7 +89,7 @@ def test_unknown_accounts_are_refused(database: Database) -> None:
         max_size=12,
     )
 )  # fmt: skip
-def test_I9_the_projection_is_the_sum_of_the_entries(
+def test_the_projection_is_the_sum_of_the_entries_I9(
     database: Database, moves: list[tuple[str, str, int, int, int]]
 ) -> None:
     """Any postings, repeats included: accounts sum to zero and agree with the entries."""
@@ -103,7 +103,7 @@ def test_I9_the_projection_is_the_sum_of_the_entries(
         assert ledger.broken_link(session) is None
 
 
-def test_F72_a_hand_edited_entry_is_found(database: Database) -> None:
+def test_a_hand_edited_entry_is_found_F72(database: Database) -> None:
     for number in range(5):
         _post(database, Posting("ordered", f"n{number}", "reserved", "in_flight", 100, 1))
     with database.transaction() as session:
@@ -118,7 +118,7 @@ def test_F72_a_hand_edited_entry_is_found(database: Database) -> None:
         assert ledger.unbalanced_accounts(session) == [(1, "in_flight"), (1, "reserved")]
 
 
-def test_F22_T7_parallel_reserves_never_pass_the_budget(database: Database) -> None:
+def test_parallel_reserves_never_pass_the_budget_F22_T7(database: Database) -> None:
     """64 threads want 100 fen each from a budget of 2,000: exactly 20 get it."""
     with database.transaction() as session:
         budget.open_budget(session, 1, 2000)
@@ -132,7 +132,7 @@ def test_F22_T7_parallel_reserves_never_pass_the_budget(database: Database) -> N
     assert granted.count(True) == 20
 
 
-def test_I7_the_database_refuses_an_overspent_budget(database: Database) -> None:
+def test_the_database_refuses_an_overspent_budget_I7(database: Database) -> None:
     with database.transaction() as session:
         budget.open_budget(session, 1, 1000)
     with pytest.raises(IntegrityError), database.transaction() as session:
@@ -146,7 +146,7 @@ def test_I7_the_database_refuses_an_overspent_budget(database: Database) -> None
         assert budget.reserve(session, 1, 800)
 
 
-def test_F72_an_entry_committed_behind_the_chains_head_is_never_left_without_a_link(database: Database) -> None:
+def test_an_entry_committed_behind_the_chains_head_is_never_left_without_a_link_F72(database: Database) -> None:
     """PostgreSQL gives ids before it commits: a slow worker's entry appears below one that others have posted already."""
     if database.is_sqlite:
         pytest.skip("SQLite has one writer at a time: ids are given in the order of commits")
@@ -173,7 +173,7 @@ def test_F72_an_entry_committed_behind_the_chains_head_is_never_left_without_a_l
         assert ledger.broken_link(session) is None
 
 
-def test_F72_an_entry_that_was_rolled_back_holds_up_no_seal(database: Database) -> None:
+def test_an_entry_that_was_rolled_back_holds_up_no_seal_F72(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.transaction() as session:
         ledger.post(session, [Posting("ordered", "never", "reserved", "in_flight", 100, 1)], NOW)
         raise ZeroDivisionError
@@ -184,7 +184,7 @@ def test_F72_an_entry_that_was_rolled_back_holds_up_no_seal(database: Database) 
         assert ledger.broken_link(session) is None
 
 
-def test_F72_a_missing_link_and_a_late_edit_are_found(database: Database) -> None:
+def test_a_missing_link_and_a_late_edit_are_found_F72(database: Database) -> None:
     """An entry behind the head that has no link is a fault; the quick look covers the end, the audit everything."""
     for number in range(6):
         _post(database, Posting("ordered", f"n{number}", "reserved", "in_flight", 100, 1))

@@ -63,7 +63,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     server.drop(name)
 
 
-def test_F29_F71_a_database_with_money_is_upgraded_and_keeps_it(empty: Database) -> None:
+def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database) -> None:
     command.upgrade(_config(empty), "0001")
     with empty.engine.begin() as connection:
         for row in ROWS_OF_0001:

@@ -21,16 +21,16 @@ from tests.deployments import settings_for
 from tests.draws.conftest import app, ming, stage  # noqa: F401
 from tests.draws.test_bind import test_a_bind_moves_packet_draw_order_and_ledger_together as test_a_bind  # noqa: F401
 from tests.draws.test_draw import (
-    test_F51_sixty_four_parallel_requests_of_one_person_make_one_draw as test_many_draws_at_once,  # noqa: F401
+    test_sixty_four_parallel_requests_of_one_person_make_one_draw_F51 as test_many_draws_at_once,  # noqa: F401
 )
 from tests.orders.test_races import other  # noqa: F401
 from tests.orders.test_races import (
-    test_F67_planning_settling_and_cancelling_at_once_never_wait_in_a_circle as test_workers_at_once,  # noqa: F401
+    test_planning_settling_and_cancelling_at_once_never_wait_in_a_circle_F67 as test_workers_at_once,  # noqa: F401
 )
 from tests.payouts.conftest import desks  # noqa: F401
 from tests.payouts.test_lists import test_f81_workers_at_once_ask_for_each_row_once as test_a_list  # noqa: F401
 from tests.payouts.test_pay import test_a_payout_reaches_the_wallet_and_every_book_agrees as test_a_payout  # noqa: F401
-from tests.payouts.test_pay import test_I8_F25_ten_a_day_is_exactly_ten_with_eight_workers as test_ten_a_day  # noqa: F401
+from tests.payouts.test_pay import test_ten_a_day_is_exactly_ten_with_eight_workers_I8_F25 as test_ten_a_day  # noqa: F401
 from tests.servers import PrivatePostgres, with_us
 from wxbot.db import Database
 from wxbot.doctor.connections import database_connections

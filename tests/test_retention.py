@@ -161,7 +161,7 @@ CUT = (
 
 
 @pytest.mark.parametrize("table", ["order_evidence", "audit_events"])
-def test_I9_evidence_goes_only_with_a_cut_that_names_it_and_never_when_it_is_young(
+def test_evidence_goes_only_with_a_cut_that_names_it_and_never_when_it_is_young_I9(
     runtime: Runtime, table: str
 ) -> None:
     now = runtime.clock.now()

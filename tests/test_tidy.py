@@ -322,6 +322,14 @@ def classes_defined_twice() -> Iterator[Finding]:
                 yield path, node.lineno, f"{node.name} is defined in {place(first[node.name])}, too"
 
 
+def numbered_test_names() -> Iterator[Finding]:
+    """A test whose name begins with the number of a fault or a rule."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.FunctionDef) and re.match(r"test_(?:[FSTWI]\d+[a-z]?_)", node.name):
+                yield path, node.lineno, node.name
+
+
 RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
     (
         long_files,
@@ -362,6 +370,7 @@ RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
     ),
     (cut_sentences, "A sentence in two languages is a Text, and what says no is a Refusal (wxbot/text.py)."),
     (classes_defined_twice, "A reader who searches for a class finds one. Say in the name what sets this one apart."),
+    (numbered_test_names, "The name of a test leads with what it shows; the number of its fault or rule comes last."),
     (leftover_markers, "A marker in the code is a task nobody sees. Do it now, or file it and take the marker out."),
     (
         addresses_of_one_machine,

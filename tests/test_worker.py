@@ -24,7 +24,7 @@ def test_the_tables_know_the_same_tasks(runtime: Runtime) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TASKS))
-def test_F76_every_task_may_run_on_empty_books_and_twice(runtime: Runtime, name: str) -> None:
+def test_every_task_may_run_on_empty_books_and_twice_F76(runtime: Runtime, name: str) -> None:
     assert run_task(runtime, name) >= 0
     assert run_task(runtime, name) >= 0
 
@@ -44,7 +44,7 @@ def environment_of(runtime: Runtime) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)
-def test_F02_the_worker_process_finds_the_work_and_stops_on_sigterm(runtime: Runtime) -> None:
+def test_the_worker_process_finds_the_work_and_stops_on_sigterm_F02(runtime: Runtime) -> None:
     """A real `wxbot worker` launches a campaign it was never told about, even when its broker is emptied, and ends."""
     campaign_id = launched(runtime)
     worker = subprocess.Popen(

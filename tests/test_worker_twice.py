@@ -50,7 +50,7 @@ def both(verb: Callable[[Database], Any], *boxes: Database) -> list[Any]:
         return list(threads.map(run, boxes))
 
 
-def test_T8_a_bill_that_two_workers_read_at_once_is_booked_once(database: Database, other: Database) -> None:
+def test_a_bill_that_two_workers_read_at_once_is_booked_once_T8(database: Database, other: Database) -> None:
     lines = parse_bill(bill(*[(str(n), *FOREIGN[1:]) for n in range(1, 41)]))
 
     def book(box: Database) -> int:
@@ -81,7 +81,7 @@ def test_two_workers_extend_the_chain_at_once(database: Database, other: Databas
 
 
 @pytest.mark.timeout(120)
-def test_F21_a_payout_is_followed_by_one_worker_while_another_places_its_next_order(
+def test_a_payout_is_followed_by_one_worker_while_another_places_its_next_order_F21(
     runtime: Runtime, second_box: Runtime, cast: Cast
 ) -> None:
     """One looks at a payout whose order was called off, and is slow; another follows the same order and places the next

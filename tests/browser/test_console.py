@@ -97,7 +97,7 @@ def test_pause_and_resume_with_charts_drawn(served: Served, page: Any) -> None:
     page.wait_for_selector(".tag-on")
 
 
-def test_S41_hostile_texts_run_nowhere_on_any_page(served: Served, page: Any) -> None:
+def test_hostile_texts_run_nowhere_on_any_page_S41(served: Served, page: Any) -> None:
     evil = '<img src=x onerror=alert(1)>"><svg/onload=alert(1)></script><script>alert(1)</script>'
     with served.app.extensions["wxbot"].database.transaction() as session:
         for campaign_id in (1, 2):

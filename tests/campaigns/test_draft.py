@@ -70,12 +70,12 @@ def test_all_faults_are_named_at_once() -> None:
     ["关注后即可领取红包", "请先关注公众号后抽奖", "分享到朋友圈再抽一次", "转发给好友得红包", "集赞20个", "邀请好友一起领",
      "好友助力", "Follow us to win a packet", "share this page to get another try"],
 )  # fmt: skip
-def test_S40_conditions_of_following_or_sharing_are_refused(text: str) -> None:
+def test_conditions_of_following_or_sharing_are_refused_S40(text: str) -> None:
     assert "rules" in fields({"rules": text})
 
 
 @pytest.mark.parametrize("text", ["无需关注即可参与", "转发的页面不能参与抽奖", "本活动与分享无关", "请关注店内海报"])
-def test_S40_honest_rules_pass(text: str) -> None:
+def test_honest_rules_pass_S40(text: str) -> None:
     assert draft.read(form(rules=text), NOW).rules == text
 
 
@@ -93,18 +93,18 @@ def test_S40_honest_rules_pass(text: str) -> None:
         ({"split": "tiers", "tier_label": ["a"], "tier_amount": ["5"], "tier_count": ["0"]}, "tiers"),
     ],
 )
-def test_F31_splits_that_cannot_be_are_named(changes: dict[str, Any], field: str) -> None:
+def test_splits_that_cannot_be_are_named_F31(changes: dict[str, Any], field: str) -> None:
     assert field in fields(changes)
 
 
-def test_F30_every_amount_up_to_199_yuan_round_trips() -> None:
+def test_every_amount_up_to_199_yuan_round_trips_F30() -> None:
     for amount_fen in range(19_901):
         assert parse_yuan(yuan(amount_fen)) == amount_fen
 
 
 @given(st.text(max_size=12))
 @settings(max_examples=500, deadline=None)
-def test_F30_money_text_is_exact_or_refused(text: str) -> None:
+def test_money_text_is_exact_or_refused_F30(text: str) -> None:
     try:
         amount_fen = parse_yuan(text)
     except NotMoney:
@@ -120,7 +120,7 @@ def test_F30_money_text_is_exact_or_refused(text: str) -> None:
     )
 )
 @settings(max_examples=300, deadline=None)
-def test_S74_no_text_in_a_form_breaks_the_reader(changes: dict[str, str]) -> None:
+def test_no_text_in_a_form_breaks_the_reader_S74(changes: dict[str, str]) -> None:
     try:
         draft.read(form(**changes), NOW)
     except Faulty as faulty:
@@ -143,7 +143,7 @@ def test_a_draft_is_saved_edited_submitted_approved(database: Database) -> None:
         assert draft.content_sha256(campaign) == campaign.content_sha256
 
 
-def test_S56_the_person_who_wrote_or_submitted_cannot_approve(database: Database) -> None:
+def test_the_person_who_wrote_or_submitted_cannot_approve_S56(database: Database) -> None:
     with database.transaction() as session:
         writer, submitter, cashier = hire(session, "marketer", "marketer", "cashier")
     campaign_id = draft.save(database, draft.read(form(), NOW), writer, NOW)
@@ -155,7 +155,7 @@ def test_S56_the_person_who_wrote_or_submitted_cannot_approve(database: Database
     draft.approve(database, campaign_id, cashier, NOW)
 
 
-def test_S56_the_database_itself_refuses_one_person_as_both(database: Database) -> None:
+def test_the_database_itself_refuses_one_person_as_both_S56(database: Database) -> None:
     with database.transaction() as session:
         (marketer,) = hire(session, "marketer")
     campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
@@ -166,7 +166,7 @@ def test_S56_the_database_itself_refuses_one_person_as_both(database: Database) 
         )
 
 
-def test_I16_approval_binds_the_content_that_was_shown(database: Database) -> None:
+def test_approval_binds_the_content_that_was_shown_I16(database: Database) -> None:
     with database.transaction() as session:
         marketer, cashier = hire(session, "marketer", "cashier")
     campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
@@ -180,7 +180,7 @@ def test_I16_approval_binds_the_content_that_was_shown(database: Database) -> No
         draft.approve(database, campaign_id, cashier, NOW)
 
 
-def test_F24_thirty_two_approvals_at_once_set_the_money_aside_once(database: Database) -> None:
+def test_thirty_two_approvals_at_once_set_the_money_aside_once_F24(database: Database) -> None:
     with database.transaction() as session:
         marketer, *cashiers = hire(session, "marketer", *["cashier"] * 4)
     campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)

@@ -33,7 +33,7 @@ def counted(runtime: Runtime, campaign_id: int) -> dict[str, int]:
         return {status: n for status, n in pool.counts(session, campaign_id).items() if n}
 
 
-def test_F45_tickets_that_expire_are_ordered_again_in_a_new_wave(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_tickets_that_expire_are_ordered_again_in_a_new_wave_F45(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """Ten days, nobody draws. All packets are out, so they expire together: within two hours their money is back and
     they are ordered again; at every moment the stock is what can be drawn, and each packet has one live order."""
     campaign_id = launched(
@@ -136,7 +136,7 @@ def test_a_full_lottery_is_followed_by_another(runtime: Runtime, simulator: Simu
     assert_sound(runtime)
 
 
-def test_F49_the_breaker_stops_the_line_and_a_probe_opens_it(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_the_breaker_stops_the_line_and_a_probe_opens_it_F49(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """NOTENOUGH: one refusal stops new sending, no packet fails, and after the top-up the same numbers go on."""
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     campaign_id = launched(runtime, packet_count=100, budget_fen=10000)

@@ -73,7 +73,7 @@ def test_never_more_than_is_planned_and_never_negative(
         (timedelta(hours=-1), False, False),
     ],
 )
-def test_F45_a_ticket_in_its_last_hour_is_no_stock_and_an_expired_one_cannot_be_drawn(
+def test_a_ticket_in_its_last_hour_is_no_stock_and_an_expired_one_cannot_be_drawn_F45(
     runtime: Runtime, left: timedelta, is_stock: bool, is_drawable: bool
 ) -> None:
     """71:00 and 72:00 to the second: what is ordered anew, and whether anybody is let in to draw."""

@@ -19,7 +19,7 @@ def feasible(draw: st.DrawFn) -> tuple[int, int, int, int]:
 
 @given(feasible(), st.text(max_size=20))
 @settings(max_examples=300, deadline=None)
-def test_F31_random_split_sums_exactly_and_keeps_its_bounds(case: tuple[int, int, int, int], seed: str) -> None:
+def test_random_split_sums_exactly_and_keeps_its_bounds_F31(case: tuple[int, int, int, int], seed: str) -> None:
     total, count, low, high = case
     amounts = split.partition(total, count, low, high, seed)
     assert sum(amounts) == total
@@ -28,7 +28,7 @@ def test_F31_random_split_sums_exactly_and_keeps_its_bounds(case: tuple[int, int
     assert amounts == split.partition(total, count, low, high, seed)
 
 
-def test_F31_a_hundred_thousand_packets_sum_exactly() -> None:
+def test_a_hundred_thousand_packets_sum_exactly_F31() -> None:
     amounts = split.partition(50_000_000, 100_000, 100, 5_000, "seed")
     assert sum(amounts) == 50_000_000
     assert min(amounts) >= 100
@@ -36,7 +36,7 @@ def test_F31_a_hundred_thousand_packets_sum_exactly() -> None:
     assert len(set(amounts)) > 500, "the amounts differ from each other"
 
 
-def test_F31_known_amounts_of_a_known_seed_never_change() -> None:
+def test_known_amounts_of_a_known_seed_never_change_F31() -> None:
     assert split.partition(2_000, 8, 100, 600, "wxbot") == KNOWN
 
 
@@ -47,7 +47,7 @@ KNOWN = [141, 256, 220, 357, 173, 320, 178, 355]
     ("total", "count", "low", "high"),
     [(99, 1, 100, 200), (401, 2, 100, 200), (10, 0, 1, 10), (10, 2, 9, 5), (10, 2, 0, 9)],
 )
-def test_F31_impossible_splits_are_refused(total: int, count: int, low: int, high: int) -> None:
+def test_impossible_splits_are_refused_F31(total: int, count: int, low: int, high: int) -> None:
     with pytest.raises(split.NoPartition):
         split.partition(total, count, low, high, "seed")
 

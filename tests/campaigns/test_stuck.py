@@ -37,7 +37,7 @@ def ask_about_all(runtime: Runtime) -> None:
 # --- orders and packets -----------------------------------------------------------------------------------------
 
 
-def test_F16_I2_an_order_that_fails_after_its_ticket_was_loaded_is_ordered_anew(
+def test_an_order_that_fails_after_its_ticket_was_loaded_is_ordered_anew_F16_I2(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """gethbinfo says FAILED about an accepted order: the money is back, so the packet gets another order."""
@@ -65,7 +65,7 @@ def test_F16_I2_an_order_that_fails_after_its_ticket_was_loaded_is_ordered_anew(
         ("received", "loaded", "received"),
     ],
 )
-def test_I2_whatever_an_order_becomes_its_packet_follows(
+def test_whatever_an_order_becomes_its_packet_follows_I2(
     runtime: Runtime, order_status: str, packet_status: str, after: str
 ) -> None:
     stage = set_stage(runtime, packets=1)
@@ -91,7 +91,7 @@ def between(database: Database, beginning: str, step: Callable[[], None]) -> Non
     event.listen(database.engine, "before_cursor_execute", look)
 
 
-def test_F14_an_order_that_changes_while_it_is_absorbed_is_looked_at_again(runtime: Runtime) -> None:
+def test_an_order_that_changes_while_it_is_absorbed_is_looked_at_again_F14(runtime: Runtime) -> None:
     """Unknown when absorb read it, accepted when absorb marks it as seen: the acceptance must not be lost."""
     if runtime.database.is_sqlite:
         pytest.skip("SQLite has one writer at a time: nothing changes in between")
@@ -117,7 +117,7 @@ def test_F14_an_order_that_changes_while_it_is_absorbed_is_looked_at_again(runti
 # --- buckets ------------------------------------------------------------------------------------------------------
 
 
-def test_F44_a_bucket_whose_tickets_all_expired_unanswered_is_given_up(
+def test_a_bucket_whose_tickets_all_expired_unanswered_is_given_up_F44(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """setprizebucket is not answered for three days; the money comes back, is ordered anew and loaded."""
@@ -143,7 +143,7 @@ def expire_lease(runtime: Runtime) -> None:
         session.execute(update(Campaign).values(lease_until=None))
 
 
-def test_F20_F44_two_workers_load_one_bucket_and_count_it_once(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_two_workers_load_one_bucket_and_count_it_once_F20_F44(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """A slow call outlives the lease; another worker advances the same campaign meanwhile."""
     campaign_id = launched(runtime)
     slow = {"kind": "slow", "seconds": 3, "times": 1}
@@ -162,7 +162,7 @@ def test_F20_F44_two_workers_load_one_bucket_and_count_it_once(runtime: Runtime,
     assert_sound(runtime)
 
 
-def test_F21_F23_a_worker_that_was_overtaken_plans_orders_and_loads_nothing(
+def test_a_worker_that_was_overtaken_plans_orders_and_loads_nothing_F21_F23(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """It slept with an expired lease, or the campaign was closed under it: every writing step finds out."""
@@ -184,7 +184,7 @@ def test_F21_F23_a_worker_that_was_overtaken_plans_orders_and_loads_nothing(
 # --- campaigns ----------------------------------------------------------------------------------------------------
 
 
-def test_F89_one_campaign_that_raises_does_not_keep_the_others_waiting(
+def test_one_campaign_that_raises_does_not_keep_the_others_waiting_F89(
     runtime: Runtime, simulator: SimulatedWeChat, capfd: pytest.CaptureFixture[str]
 ) -> None:
     spoilt, sound = launched(runtime), launched(runtime)
@@ -199,7 +199,7 @@ def test_F89_one_campaign_that_raises_does_not_keep_the_others_waiting(
     assert "advance_failed" in "".join(capfd.readouterr())
 
 
-def test_F49_I2_closing_comes_to_rest_when_wechat_refuses_the_switch(
+def test_closing_comes_to_rest_when_wechat_refuses_the_switch_F49_I2(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     campaign_id = launched(runtime)
@@ -216,7 +216,7 @@ def test_F49_I2_closing_comes_to_rest_when_wechat_refuses_the_switch(
     assert_sound(runtime)
 
 
-def test_I2_a_campaign_that_can_never_launch_closes_when_its_window_is_over(
+def test_a_campaign_that_can_never_launch_closes_when_its_window_is_over_I2(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     refuse = {"kind": "refuse", "err_code": "9001060"}
@@ -261,7 +261,7 @@ def test_the_page_of_another_installation_is_not_taken(runtime: Runtime, simulat
     assert campaign_of(runtime, campaign_id).page_id != foreign
 
 
-def test_F44_a_repeat_that_we_never_sent_is_an_alarm_and_no_stock(
+def test_a_repeat_that_we_never_sent_is_an_alarm_and_no_stock_F44(
     runtime: Runtime, simulator: SimulatedWeChat, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Somebody else has loaded five of our tickets: `repeat` means loaded only for a bucket whose answer was lost."""

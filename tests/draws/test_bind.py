@@ -80,7 +80,7 @@ def test_after_the_bind_the_page_says_so_and_another_draw_is_refused(stage: Stag
     assert len(stage.draws()) == 1
 
 
-def test_F33_the_same_events_a_hundred_times_in_any_order_book_once(stage: Stage) -> None:
+def test_the_same_events_a_hundred_times_in_any_order_book_once_F33(stage: Stage) -> None:
     for openid in (OPENID, OTHER):
         admit_row(stage, openid)
     events = [stage.bind_event(OPENID, 0), stage.bind_event(OTHER, 1)] * 100
@@ -94,21 +94,21 @@ def test_F33_the_same_events_a_hundred_times_in_any_order_book_once(stage: Stage
     assert money == {"tickets": -200, "unclaimed": 200}
 
 
-def test_F35_a_bind_after_the_close_is_a_fact(stage: Stage) -> None:
+def test_a_bind_after_the_close_is_a_fact_F35(stage: Stage) -> None:
     admit_row(stage, OPENID, "lapsed")
     stage.change(status="closing", end_at=stage.runtime.clock.now() - timedelta(minutes=1))
     bind.record(stage.runtime, stage.bind_event(OPENID), stage.runtime.clock.now())
     assert summary(stage)[:3] == ([("bound", OPENID), ("loaded", None)], [("bound", OPENID)], ["matched"])
 
 
-def test_F46_a_bind_after_a_pause_is_a_fact(stage: Stage) -> None:
+def test_a_bind_after_a_pause_is_a_fact_F46(stage: Stage) -> None:
     admit_row(stage, OPENID)
     stage.change(status="off", is_lottery_on=False)
     bind.record(stage.runtime, stage.bind_event(OPENID), stage.runtime.clock.now())
     assert stage.packets()[0].status == "bound"
 
 
-def test_F36_two_binds_of_one_second_are_two_facts(stage: Stage) -> None:
+def test_two_binds_of_one_second_are_two_facts_F36(stage: Stage) -> None:
     now = stage.runtime.clock.now().replace(microsecond=0)
     for number in (0, 1):
         event = stage.bind_event(OPENID, number, created_at=now, bound_at=now)
@@ -119,7 +119,7 @@ def test_F36_two_binds_of_one_second_are_two_facts(stage: Stage) -> None:
     assert [draw.status for draw in stage.draws()] == ["bound"]
 
 
-def test_F38_a_bind_before_our_own_replies_is_joined_later(runtime: Runtime) -> None:
+def test_a_bind_before_our_own_replies_is_joined_later_F38(runtime: Runtime) -> None:
     stage = set_stage(runtime, loaded=False)
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
@@ -150,7 +150,7 @@ def test_F38_a_bind_before_our_own_replies_is_joined_later(runtime: Runtime) -> 
         ({"lottery_id": "another-lottery"}, "lottery_differs"),
     ],
 )
-def test_F39_a_bind_that_contradicts_the_books_is_put_aside(
+def test_a_bind_that_contradicts_the_books_is_put_aside_F39(
     stage: Stage, changes: dict[str, object], fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bind.record(stage.runtime, stage.bind_event(OPENID, 0, **changes), stage.runtime.clock.now())
@@ -162,7 +162,7 @@ def test_F39_a_bind_that_contradicts_the_books_is_put_aside(
     assert stage.tickets[0] not in out
 
 
-def test_F39_a_ticket_of_nobody_waits_and_a_second_owner_is_put_aside(stage: Stage) -> None:
+def test_a_ticket_of_nobody_waits_and_a_second_owner_is_put_aside_F39(stage: Stage) -> None:
     now = stage.runtime.clock.now()
     bind.record(stage.runtime, stage.bind_event(OPENID, 0, sp_ticket="v1|made-up"), now)
     bind.record(stage.runtime, stage.bind_event(OPENID), now)
@@ -185,7 +185,7 @@ def test_a_bind_told_after_the_money_was_received_changes_no_money(stage: Stage)
     assert summary(stage) == ([("received", OPENID), ("loaded", None)], [("bound", OPENID)], ["matched"], {})
 
 
-def test_F40_a_database_that_is_down_raises_so_that_wechat_sends_again(stage: Stage) -> None:
+def test_a_database_that_is_down_raises_so_that_wechat_sends_again_F40(stage: Stage) -> None:
     event = stage.bind_event(OPENID)
     with stage.runtime.database.transaction() as session:
         session.execute(text("ALTER TABLE binds RENAME TO binds_away"))
@@ -197,7 +197,7 @@ def test_F40_a_database_that_is_down_raises_so_that_wechat_sends_again(stage: St
     assert stage.packets()[0].status == "bound"
 
 
-def test_F40_when_only_the_matching_fails_the_fact_is_kept(stage: Stage) -> None:
+def test_when_only_the_matching_fails_the_fact_is_kept_F40(stage: Stage) -> None:
     with stage.runtime.database.transaction() as session:
         session.execute(text("ALTER TABLE draws RENAME TO draws_away"))
     bind.record(stage.runtime, stage.bind_event(OPENID), stage.runtime.clock.now())
@@ -209,7 +209,7 @@ def test_F40_when_only_the_matching_fails_the_fact_is_kept(stage: Stage) -> None
     assert stage.packets()[0].status == "bound"
 
 
-def test_F38_the_callback_and_the_task_racing_book_once(stage: Stage) -> None:
+def test_the_callback_and_the_task_racing_book_once_F38(stage: Stage) -> None:
     now = stage.runtime.clock.now()
     admit_row(stage, OPENID)
 

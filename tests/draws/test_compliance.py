@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 INDUCEMENT = re.compile("关注后|先关注|关注公众号|转发|分享到|分享后|邀请好友|助力|集赞|朋友圈|必中|百分百|100%中")
 
 
-def test_S40_no_sentence_asks_to_follow_or_share() -> None:
+def test_no_sentence_asks_to_follow_or_share_S40() -> None:
     texts = [text for pair in WORDS.values() for text in pair]
     texts += [part for pair in SENTENCES.values() for text in pair for part in text]
     pages = sorted((ROOT / "templates" / "h5").glob("*.html")) + sorted((ROOT / "wxbot/static/h5").glob("*.js"))
@@ -29,14 +29,14 @@ def test_S40_no_sentence_asks_to_follow_or_share() -> None:
     assert not [text[:60] for text in texts if INDUCEMENT.search(text)]
 
 
-def test_S40_someone_who_does_not_follow_draws_like_anyone(
+def test_someone_who_does_not_follow_draws_like_anyone_S40(
     stage: Stage, app: Flask, runtime: Runtime, cast: Cast
 ) -> None:
     wang = Phone(app, runtime, cast.wang.id)  # 老王 does not follow the account
     assert wang.draw(stage, stage.shake(cast.wang.openid)).get_json()["outcome"] == "admitted"
 
 
-def test_S71_pages_have_no_inline_script_style_or_foreign_file(stage: Stage, ming: Phone, runtime: Runtime) -> None:
+def test_pages_have_no_inline_script_style_or_foreign_file_S71(stage: Stage, ming: Phone, runtime: Runtime) -> None:
     for more in ("", "/rules", "/after"):
         page = ming.open(stage.path + more).get_data(as_text=True)
         assert "<style" not in page
@@ -69,7 +69,7 @@ def test_outside_wechat_there_is_a_code_to_scan_and_no_redirect(stage: Stage, ap
     assert "secret-ticket" not in page
 
 
-def test_S35_a_real_shake_of_the_simulator_opens_the_draw(
+def test_a_real_shake_of_the_simulator_opens_the_draw_S35(
     stage: Stage, ming: Phone, hong: Phone, cast: Cast, simulator: SimulatedWeChat
 ) -> None:
     """A shake that only WeChat knows: the page asks getshakeinfo once, the draw finds the proof in Redis."""

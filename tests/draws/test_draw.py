@@ -58,7 +58,7 @@ def test_someone_who_shook_gets_signed_parameters(stage: Stage, ming: Phone, cas
 # --- S33: every state of the campaign -----------------------------------------------------------------------------
 
 
-def test_S33_each_state_refuses_with_its_reason_and_no_sign(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_each_state_refuses_with_its_reason_and_no_sign_S33(stage: Stage, ming: Phone, cast: Cast) -> None:
     now = stage.runtime.clock.now()
     good = {
         "status": "on", "begin_at": now - timedelta(hours=1), "end_at": now + timedelta(days=6), "is_lottery_on": True,
@@ -85,7 +85,7 @@ def test_S33_each_state_refuses_with_its_reason_and_no_sign(stage: Stage, ming: 
     assert stage.draws() == []
 
 
-def test_S33_limits_hold_to_the_second(stage: Stage, runtime: Runtime) -> None:
+def test_limits_hold_to_the_second_S33(stage: Stage, runtime: Runtime) -> None:
     snapshot = draw_state_of(runtime).snapshots.find(stage.slug)
     assert snapshot is not None
     assert snapshot.refusal(snapshot.begin_unix - 1) is Outcome.NOT_YET
@@ -94,7 +94,7 @@ def test_S33_limits_hold_to_the_second(stage: Stage, runtime: Runtime) -> None:
     assert snapshot.refusal(snapshot.end_unix) is Outcome.OVER
 
 
-def test_S33_daily_hours_are_shanghai_hours_and_may_cross_midnight(runtime: Runtime) -> None:
+def test_daily_hours_are_shanghai_hours_and_may_cross_midnight_S33(runtime: Runtime) -> None:
     stage = set_stage(runtime, daily_from=22 * 60, daily_until=2 * 60)
     snapshot = draw_state_of(runtime).snapshots.find(stage.slug)
     assert snapshot is not None
@@ -105,7 +105,7 @@ def test_S33_daily_hours_are_shanghai_hours_and_may_cross_midnight(runtime: Runt
     assert snapshot.is_open_hour(midnight + 2 * 3600 - 1)
 
 
-def test_S33_without_loaded_packets_it_is_sold_out(runtime: Runtime, ming: Phone, cast: Cast) -> None:
+def test_without_loaded_packets_it_is_sold_out_S33(runtime: Runtime, ming: Phone, cast: Cast) -> None:
     stage = set_stage(runtime, loaded=False)
     assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid))) == "sold_out"
     assert stage.draws() == []
@@ -135,7 +135,7 @@ def test_a_draft_has_no_page(stage: Stage, ming: Phone) -> None:
 # --- S34, S51: asking again ---------------------------------------------------------------------------------------
 
 
-def test_S34_asking_again_gives_the_same_sign_and_is_slowed_down(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_asking_again_gives_the_same_sign_and_is_slowed_down_S34(stage: Stage, ming: Phone, cast: Cast) -> None:
     shake_ticket = stage.shake(cast.ming.openid)
     page = ming.open(f"{stage.path}?ticket={shake_ticket}")
     token = ming.state_of(page)["page_token"]
@@ -148,7 +148,7 @@ def test_S34_asking_again_gives_the_same_sign_and_is_slowed_down(stage: Stage, m
     assert len(stage.draws()) == 1
 
 
-def test_S34_an_emptied_redis_gives_the_same_sign_again(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_an_emptied_redis_gives_the_same_sign_again_S34(stage: Stage, ming: Phone, cast: Cast) -> None:
     shake_ticket = stage.shake(cast.ming.openid)
     first = ming.draw(stage, shake_ticket).get_json()["jump"]
     stage.runtime.redis.flushall()
@@ -159,7 +159,7 @@ def test_S34_an_emptied_redis_gives_the_same_sign_again(stage: Stage, ming: Phon
     assert len(stage.draws()) == 1
 
 
-def test_F51_sixty_four_parallel_requests_of_one_person_make_one_draw(
+def test_sixty_four_parallel_requests_of_one_person_make_one_draw_F51(
     app: Flask, stage: Stage, runtime: Runtime, ming: Phone, cast: Cast
 ) -> None:
     shake_ticket = stage.shake(cast.ming.openid)
@@ -184,7 +184,7 @@ def test_F51_sixty_four_parallel_requests_of_one_person_make_one_draw(
     assert (quota.total, quota.in_day) == (1, 1)
 
 
-def test_F51_two_processes_racing_make_one_draw(stage: Stage, runtime: Runtime, cast: Cast) -> None:
+def test_two_processes_racing_make_one_draw_F51(stage: Stage, runtime: Runtime, cast: Cast) -> None:
     others = [Runtime(runtime.settings) for _ in range(4)]
     shake_ticket = stage.shake(cast.ming.openid)
 
@@ -214,7 +214,7 @@ def test_F51_two_processes_racing_make_one_draw(stage: Stage, runtime: Runtime, 
 # --- S35: proof of a shake ----------------------------------------------------------------------------------------
 
 
-def test_S35_without_a_proven_shake_nobody_draws(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_without_a_proven_shake_nobody_draws_S35(stage: Stage, ming: Phone, cast: Cast) -> None:
     wrong_page = stage.shake(cast.ming.openid, "shake-of-another-page", page_id=PAGE_ID + 1)
     old = stage.shake(cast.ming.openid, "shake-of-yesterday", age_s=1801)
     foreign = stage.shake(cast.hong.openid, "shake-of-hong")
@@ -227,7 +227,7 @@ def test_S35_without_a_proven_shake_nobody_draws(stage: Stage, ming: Phone, cast
     assert stage.draws() == []
 
 
-def test_S35_when_wechat_cannot_be_asked_nobody_draws(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:
+def test_when_wechat_cannot_be_asked_nobody_draws_S35(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:
     token = ming.state_of(ming.open(stage.path))["page_token"]
     simulator.control("PUT", "faults/shakearound/user/getshakeinfo", {"kind": "drop_reply"})
     try:
@@ -238,7 +238,7 @@ def test_S35_when_wechat_cannot_be_asked_nobody_draws(stage: Stage, ming: Phone,
     assert stage.draws() == []
 
 
-def test_S35_one_shake_is_good_for_one_draw(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_one_shake_is_good_for_one_draw_S35(stage: Stage, ming: Phone, cast: Cast) -> None:
     stage.change(tries_per_person=5, tries_per_day=5)
     shake_ticket = stage.shake(cast.ming.openid)
     assert outcome_of(ming.draw(stage, shake_ticket)) == "admitted"
@@ -255,7 +255,7 @@ def test_S35_one_shake_is_good_for_one_draw(stage: Stage, ming: Phone, cast: Cas
 # --- limits, odds, blocklist --------------------------------------------------------------------------------------
 
 
-def test_I8_tries_per_person_and_day_are_counted_in_sql(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_tries_per_person_and_day_are_counted_in_sql_I8(stage: Stage, ming: Phone, cast: Cast) -> None:
     stage.change(odds_ppm=1, tries_per_person=3, tries_per_day=2)
     outcomes = []
     for number in range(4):
@@ -291,7 +291,7 @@ def test_someone_on_the_blocklist_does_not_draw(stage: Stage, ming: Phone, cast:
 # --- S36, S37, S24: what a script cannot get ----------------------------------------------------------------------
 
 
-def test_S36_the_lottery_key_is_on_no_page_and_in_no_log(
+def test_the_lottery_key_is_on_no_page_and_in_no_log_S36(
     stage: Stage, ming: Phone, cast: Cast, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -304,7 +304,7 @@ def test_S36_the_lottery_key_is_on_no_page_and_in_no_log(
     assert not [text for text in texts if LOTTERY_KEY in text or "lottery_key='K" in text]
 
 
-def test_S37_a_page_token_is_for_this_session_campaign_and_minute(
+def test_a_page_token_is_for_this_session_campaign_and_minute_S37(
     stage: Stage, ming: Phone, hong: Phone, cast: Cast
 ) -> None:
     shake_ticket = stage.shake(cast.ming.openid)
@@ -326,7 +326,7 @@ def test_S37_a_page_token_is_for_this_session_campaign_and_minute(
     assert outcome_of(ming.ask(stage, fresh, shake_ticket)) == "admitted"
 
 
-def test_S55_the_draw_takes_json_of_our_own_origin_only(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_the_draw_takes_json_of_our_own_origin_only_S55(stage: Stage, ming: Phone, cast: Cast) -> None:
     shake_ticket = stage.shake(cast.ming.openid)
     token = ming.state_of(ming.open(f"{stage.path}?ticket={shake_ticket}"))["page_token"]
     good = {"page_token": token, "ticket": shake_ticket}
@@ -347,7 +347,7 @@ def test_S55_the_draw_takes_json_of_our_own_origin_only(stage: Stage, ming: Phon
     assert stage.draws() == []
 
 
-def test_S32_S24_an_openid_in_the_request_changes_nothing(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_an_openid_in_the_request_changes_nothing_S32_S24(stage: Stage, ming: Phone, cast: Cast) -> None:
     victim = cast.hong.openid
     shake_ticket = stage.shake(cast.ming.openid)
     token = ming.state_of(ming.open(f"{stage.path}?ticket={shake_ticket}&openid={victim}"))["page_token"]
@@ -365,7 +365,7 @@ def test_S32_S24_an_openid_in_the_request_changes_nothing(stage: Stage, ming: Ph
 # --- F47: promises ------------------------------------------------------------------------------------------------
 
 
-def test_F47_many_people_and_one_packet_nobody_is_promised_anything(runtime: Runtime, app: Flask) -> None:
+def test_many_people_and_one_packet_nobody_is_promised_anything_F47(runtime: Runtime, app: Flask) -> None:
     stage = set_stage(runtime, packets=1)
     draw_state = draw_state_of(runtime)
 
@@ -405,7 +405,7 @@ def test_every_refusal_has_a_kind_sentence_in_both_languages() -> None:
             assert 4 <= len(text) <= 120
 
 
-def test_F45_tickets_past_their_72_hours_are_no_stock(stage: Stage, ming: Phone, cast: Cast) -> None:
+def test_tickets_past_their_72_hours_are_no_stock_F45(stage: Stage, ming: Phone, cast: Cast) -> None:
     """Loaded packets whose tickets have expired and whose money is not back yet: nobody is sent to draw them."""
     with stage.runtime.database.transaction() as session:
         session.execute(update(Packet).values(expires_at=stage.runtime.clock.now() - timedelta(seconds=1)))

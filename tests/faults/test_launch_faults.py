@@ -71,7 +71,7 @@ def settle(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packe
     ],
 )
 @pytest.mark.parametrize("call", CALLS)
-def test_F42_F44_F49_every_reply_of_a_launch_may_be_lost(
+def test_every_reply_of_a_launch_may_be_lost_F42_F44_F49(
     runtime: Runtime, simulator: SimulatedWeChat, call: str, kind: str
 ) -> None:
     """The first three replies of one call are lost; the same steps run again and the result is the same."""
@@ -93,7 +93,7 @@ def test_F42_F44_F49_every_reply_of_a_launch_may_be_lost(
         ),
     ],
 )
-def test_F07_F09_F10_refusals_of_ordering_are_waited_out(
+def test_refusals_of_ordering_are_waited_out_F07_F09_F10(
     runtime: Runtime, simulator: SimulatedWeChat, code: str
 ) -> None:
     """Five orders are refused with a code; nothing is ordered under a new number, and all arrive in the end."""
@@ -108,7 +108,7 @@ def test_F07_F09_F10_refusals_of_ordering_are_waited_out(
     assert_launched_once(runtime, simulator, campaign_id, 20)
 
 
-def test_F59_I18_redis_is_emptied_between_all_steps(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_redis_is_emptied_between_all_steps_F59_I18(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     campaign_id = launched(runtime, packet_count=120, budget_fen=12000)
     for _ in range(30):
         runtime.redis.flushall()
@@ -148,7 +148,7 @@ def crash_at(runtime: Runtime, boundary: int) -> Iterator[list[int]]:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.proof)])
-def test_F03_F04_a_worker_dies_at_every_boundary_of_a_launch(
+def test_a_worker_dies_at_every_boundary_of_a_launch_F03_F04(
     stride: int, simulator: SimulatedWeChat, redis_url: str, sqlite_template: Path, tmp_path: Path
 ) -> None:
     """For n = 1, 2, 3 … (make test: every third): launch, die at boundary n, start again in a new process's parts, finish, compare the books."""

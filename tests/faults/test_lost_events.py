@@ -54,7 +54,7 @@ def finish(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int) -> No
 
 
 @pytest.mark.parametrize("call", [None, "mmpaymkttransfers/gethbinfo"])
-def test_F34_no_bind_event_ever_comes_and_the_books_close_from_queries(
+def test_no_bind_event_ever_comes_and_the_books_close_from_queries_F34(
     runtime: Runtime, simulator: SimulatedWeChat, call: str | None
 ) -> None:
     """All pushes are lost (nobody listens), and half the answers to our questions: received and returned agree to the fen."""

@@ -78,7 +78,7 @@ def assert_paid_once(desk: Runtime, simulator: SimulatedWeChat, ids: list[int]) 
     ],
 )
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_F04_F05_F11_F13_every_reply_of_a_payout_may_be_lost(
+def test_every_reply_of_a_payout_may_be_lost_F04_F05_F11_F13(
     desk: Runtime, simulator: SimulatedWeChat, cast: Cast, channel: str, kind: str
 ) -> None:
     for call in CALLS[channel]:
@@ -99,7 +99,7 @@ def codes_of(channel: str) -> list[str]:
 
 @pytest.mark.parametrize("is_landed", [False, True])
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_F07_F09_F10_no_code_makes_a_second_number(
+def test_no_code_makes_a_second_number_F07_F09_F10(
     desk: Runtime, simulator: SimulatedWeChat, cast: Cast, channel: str, is_landed: bool
 ) -> None:
     """Each code once, documented or not, with the request taking effect or not: unknown until WeChat says the end."""
@@ -127,7 +127,7 @@ def test_F07_F09_F10_no_code_makes_a_second_number(
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_F12_a_number_is_of_the_day_it_was_made(
+def test_a_number_is_of_the_day_it_was_made_F12(
     desk: Runtime, simulator: SimulatedWeChat, cast: Cast, channel: str
 ) -> None:
     """The reply is lost before midnight and the number is sent again after it: one number, one payment."""
@@ -143,7 +143,7 @@ def test_F12_a_number_is_of_the_day_it_was_made(
 
 
 @pytest.mark.parametrize("channel", ["sendredpack", pytest.param("transfer_bills", marks=pytest.mark.proof)])
-def test_F18_I18_redis_is_emptied_between_all_steps(
+def test_redis_is_emptied_between_all_steps_F18_I18(
     desk: Runtime, simulator: SimulatedWeChat, cast: Cast, channel: str
 ) -> None:
     programme_id = fund(desk, channel=channel)

@@ -55,7 +55,7 @@ def test_lines_are_read_with_a_bom_and_crlf() -> None:
         bill(PAID).replace("`API,", ""),
     ],
 )
-def test_F86_a_bill_with_other_columns_or_sums_is_refused_whole(text: str) -> None:
+def test_a_bill_with_other_columns_or_sums_is_refused_whole_F86(text: str) -> None:
     with pytest.raises(UnreadableBill):
         parse_bill(text)
 
@@ -83,7 +83,7 @@ def _order(database: Database, status: str) -> None:
         ("received", TOP_UP, None),
     ],
 )
-def test_T8_each_class_of_difference_is_named(
+def test_each_class_of_difference_is_named_T8(
     database: Database, status: str, line: tuple[str, str, str, str, str], fault: str | None
 ) -> None:
     _order(database, status)
@@ -108,7 +108,7 @@ def test_T8_each_class_of_difference_is_named(
         ("returned", [PAID, BACK], None),
     ],
 )
-def test_T8_I1_money_that_moved_twice_under_one_number_is_named(
+def test_money_that_moved_twice_under_one_number_is_named_T8_I1(
     database: Database, status: str, lines: list[tuple[str, str, str, str, str]], fault: str | None
 ) -> None:
     """Also when the second line stands in another day's bill."""
@@ -136,7 +136,7 @@ def read_bill(database: Database, day: str, *lines: tuple[str, str, str, str, st
         look_again(session, NOW)
 
 
-def test_I17_foreign_lines_and_suspense_are_named_with_their_lines(database: Database) -> None:
+def test_foreign_lines_and_suspense_are_named_with_their_lines_I17(database: Database) -> None:
     read_bill(database, "20260315", FOREIGN, TOP_UP)
     assert kinds(database) == {"suspense": (1, 500), "not_ours": (1, 500)}
     with database.reading() as session:
@@ -145,7 +145,7 @@ def test_I17_foreign_lines_and_suspense_are_named_with_their_lines(database: Dat
         assert "5.00" in suspense.text.zh and "5.00" in foreign.text.en
 
 
-def test_I17_a_line_whose_order_becomes_known_leaves_suspense(database: Database) -> None:
+def test_a_line_whose_order_becomes_known_leaves_suspense_I17(database: Database) -> None:
     """As after a restored copy has learnt of an order that it did not hold."""
     read_bill(database, "20260315", PAID)
     assert kinds(database) == {"suspense": (1, 113), "not_ours": (1, 113)}
@@ -171,7 +171,7 @@ def test_I17_a_line_whose_order_becomes_known_leaves_suspense(database: Database
         ("failed", [], None),
     ],
 )
-def test_I17_what_is_booked_and_stands_in_no_bill_is_named(
+def test_what_is_booked_and_stands_in_no_bill_is_named_I17(
     database: Database, status: str, lines: list[tuple[str, str, str, str, str]], found: str | None
 ) -> None:
     _order(database, status)
@@ -187,7 +187,7 @@ def test_I17_what_is_booked_and_stands_in_no_bill_is_named(
         assert kinds(database) == {}, "the line came with a later bill"
 
 
-def test_I17_around_midnight_and_for_transfers_that_wait_nothing_is_claimed(database: Database) -> None:
+def test_around_midnight_and_for_transfers_that_wait_nothing_is_claimed_I17(database: Database) -> None:
     _order(database, "accepted")
     midnight = datetime(2026, 3, 15, 15, 58, tzinfo=UTC)  # 23:58 in Shanghai
     with database.transaction() as session:
@@ -203,7 +203,7 @@ def test_I17_around_midnight_and_for_transfers_that_wait_nothing_is_claimed(data
     assert kinds(database) == {}
 
 
-def test_F86_a_bill_that_was_never_read_is_named(database: Database) -> None:
+def test_a_bill_that_was_never_read_is_named_F86(database: Database) -> None:
     _order(database, "unknown")
     for day, missing in ((16, 0), (17, 0), (18, 1), (19, 2)):
         found = kinds(database, datetime(2026, 3, day, 4, 0, tzinfo=UTC))

@@ -29,7 +29,7 @@ def operator(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pyt
     return made
 
 
-def test_I16_I17_two_cashiers_clear_up_foreign_lines_and_suspense(operator: Operator, database: Database) -> None:
+def test_two_cashiers_clear_up_foreign_lines_and_suspense_I16_I17(operator: Operator, database: Database) -> None:
     with database.transaction() as session:
         book_bill(session, "20260315", parse_bill(bill(FOREIGN, SALE, TOP_UP)), NOW)
     found = json.loads(operator.run("ledger", "check", "--json").output)["bill"]

@@ -83,7 +83,7 @@ def test_rule14_a_settled_order_lets_its_campaign_close(
     assert_sound(runtime)
 
 
-def test_S56_nobody_else_marks_or_confirms(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_nobody_else_marks_or_confirms_S56(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """No marketer, nobody from the command line, no cashier who has left; no empty evidence, no other end."""
     _, order_id = manual_order(runtime, simulator)
     now = runtime.clock.now()
@@ -115,7 +115,7 @@ def test_rule14_the_database_itself_refuses_one_person(runtime: Runtime, simulat
             session.execute(text(f"UPDATE order_marks SET status = 'confirmed', {deed}"))
 
 
-def test_F24_a_confirmation_clicked_many_times_settles_once(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_a_confirmation_clicked_many_times_settles_once_F24(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     _, order_id = manual_order(runtime, simulator)
     mark_id = manual.mark(runtime.database, order_id, "failed", WHY, CHEN, runtime.clock.now())
 

@@ -105,7 +105,7 @@ def test_a_notice_makes_the_order_due_and_moves_nothing(app: Flask, order_id: in
     assert (order.status, order.holding, order.settled_at) == ("accepted", "unclaimed", None)
 
 
-def test_F40_a_repeated_notice_is_answered_alike_and_kept_once(app: Flask, order_id: int) -> None:
+def test_a_repeated_notice_is_answered_alike_and_kept_once_F40(app: Flask, order_id: int) -> None:
     assert [told(app).status_code for _ in range(3)] == [204] * 3
     assert len(evidence_of(app, order_id)) == 1 and bank.WECHAT_NO in evidence_of(app, order_id)[0]
     assert told(app, "FAIL").status_code == 204
@@ -131,7 +131,7 @@ def test_only_an_unsettled_transfer_is_asked_about(app: Flask) -> None:
         assert order_of(app, order_id).status == changes.get("status", "accepted")
 
 
-def test_S65_what_wechat_has_not_provably_sent_changes_nothing(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
+def test_what_wechat_has_not_provably_sent_changes_nothing_S65(sqlite_url: str, redis_url: str, tmp_path: Path) -> None:
     app = app_for(deployment(sqlite_url, redis_url, tmp_path))
     order_id = place(app)
     forged = [
@@ -170,7 +170,7 @@ def test_keys_that_do_not_fit_are_not_sent_and_wechat_is_told_to_come_again(
     close(app)
 
 
-def test_F40_with_the_database_down_wechat_is_told_to_come_again(redis_url: str, tmp_path: Path) -> None:
+def test_with_the_database_down_wechat_is_told_to_come_again_F40(redis_url: str, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     app = app_for(deployment(f"sqlite:///{tmp_path}/gone/none/wxbot.db", redis_url, tmp_path))
     assert told(app).status_code >= 500

@@ -51,21 +51,21 @@ def test_success_with_echo_and_ticket_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("missing", ["mch_billno", "total_amount", "sp_ticket", "detail_id"])
-def test_S65_F11_success_that_proves_nothing_is_unknown(missing: str) -> None:
+def test_success_that_proves_nothing_is_unknown_S65_F11(missing: str) -> None:
     fields = {name: value for name, value in ACCEPTED.items() if name != missing}
     decision = decide_send(order(), answer(fields), NOW)
     assert (decision.after, decision.step, decision.alarm) == ("unknown", "send", "reply_echo_differs")
 
 
 @pytest.mark.parametrize(("name", "value"), [("mch_billno", BILLNO[:-1] + "2"), ("total_amount", "20000")])
-def test_S65_F32b_success_of_another_order_is_unknown(name: str, value: str) -> None:
+def test_success_of_another_order_is_unknown_S65_F32b(name: str, value: str) -> None:
     assert decide_send(order(), answer(ACCEPTED | {name: value}), NOW).after == "unknown"
 
 
 @pytest.mark.parametrize(
     "told", ["", "rubbish", "20200101000000", "20990101000000", "99999999999999", "20260315130000"]
 )
-def test_F45_a_told_time_is_never_trusted_beyond_what_is_possible(told: str) -> None:
+def test_a_told_time_is_never_trusted_beyond_what_is_possible_F45(told: str) -> None:
     asked = order(created_at=NOW - timedelta(hours=1))
     decision = decide_send(asked, answer(ACCEPTED | {"send_time": told}), NOW)
     assert decision.placed_at is not None
@@ -75,7 +75,7 @@ def test_F45_a_told_time_is_never_trusted_beyond_what_is_possible(told: str) -> 
 @pytest.mark.parametrize(
     "reason", ["timeout", "reset", "http_status", "unreadable", "too_big", "bad_sign", "wrong_echo"]
 )
-def test_F05_no_readable_answer_is_unknown_and_the_same_number_is_sent_again(reason: Any) -> None:
+def test_no_readable_answer_is_unknown_and_the_same_number_is_sent_again_F05(reason: Any) -> None:
     decision = decide_send(order(), Unanswered("lost", reason=reason), NOW)
     assert (decision.after, decision.step) == ("unknown", "send")
     assert decision.wait_s is not None
@@ -120,7 +120,7 @@ def test_processing_is_asked_after_twenty_minutes() -> None:
 
 
 @given(code=st.text(max_size=40), des=st.text(max_size=40), return_code=st.sampled_from(["SUCCESS", "FAIL"]))
-def test_F07_no_code_and_no_text_is_ever_taken_for_failure_or_success(code: str, des: str, return_code: str) -> None:
+def test_no_code_and_no_text_is_ever_taken_for_failure_or_success_F07(code: str, des: str, return_code: str) -> None:
     """Any err_code, any description: never accepted, never failed, and the description decides nothing."""
     first = decide_send(order(), refusal(code, err_code_des=des, return_code=return_code), NOW)
     second = decide_send(order(), refusal(code, err_code_des="", return_code=return_code), NOW)
@@ -129,7 +129,7 @@ def test_F07_no_code_and_no_text_is_ever_taken_for_failure_or_success(code: str,
 
 
 @pytest.mark.parametrize("row", [row for row in all_rows() if row.api == "pay"], ids=lambda row: row.code)
-def test_I3_no_documented_refusal_is_final_without_asking(row: Any) -> None:
+def test_no_documented_refusal_is_final_without_asking_I3(row: Any) -> None:
     assert decide_send(order(), refusal(row.code), NOW).after in ("unknown", "manual")
 
 
@@ -156,7 +156,7 @@ def test_query_keeps_asking_while_wechat_is_undecided(status: str) -> None:
     assert (decision.after, decision.step) == (None, "query")
 
 
-def test_F42_a_placed_order_without_its_ticket_is_sent_again_at_once() -> None:
+def test_a_placed_order_without_its_ticket_is_sent_again_at_once_F42() -> None:
     decision = asked("unknown", {"status": "SENT"})
     assert (decision.after, decision.step, decision.wait_s) == (None, "send", 0)
 
@@ -166,14 +166,14 @@ def not_found(status: str = "unknown", **changes: Any) -> Decision:
     return decide_query(order(status=status, **changes), refusal("NOT_FOUND"), NOW)
 
 
-def test_F08_not_found_is_not_failure() -> None:
+def test_not_found_is_not_failure_F08() -> None:
     young = not_found(sent_at=NOW - timedelta(minutes=3))
     assert (young.after, young.step, young.wait_s) == (None, "send", 420)
     old = not_found(created_at=NOW - timedelta(hours=2), sent_at=NOW - timedelta(hours=1))
     assert (old.after, old.step, old.wait_s) == (None, "send", 0)
 
 
-def test_F15_not_found_never_undoes_an_accepted_order() -> None:
+def test_not_found_never_undoes_an_accepted_order_F15() -> None:
     assert not_found("accepted").after is None
     assert not_found("accepted").step == "query"
 
@@ -185,7 +185,7 @@ def test_a_refused_number_nobody_knows_goes_to_a_person_after_a_day() -> None:
     assert decision.after == "manual"
 
 
-def test_W4_too_old_to_ask_goes_to_a_person() -> None:
+def test_too_old_to_ask_goes_to_a_person_W4() -> None:
     old = order(status="unknown", created_at=NOW - ASK_HORIZON - timedelta(hours=1))
     assert decide_query(old, Unanswered("lost", reason="timeout"), NOW).after == "manual"
 

@@ -60,7 +60,7 @@ def test_a_cash_packet_is_accepted_with_its_echo_and_its_number() -> None:
 
 @pytest.mark.parametrize("name", sorted(SENT))
 @pytest.mark.parametrize("value", [None, "x"])
-def test_S65_F32b_a_success_for_somebody_else_proves_nothing(name: str, value: str | None) -> None:
+def test_a_success_for_somebody_else_proves_nothing_S65_F32b(name: str, value: str | None) -> None:
     if name == "send_listid" and value:
         return
     fields = {key: text for key, text in (SENT | {name: value}).items() if text is not None}
@@ -69,7 +69,7 @@ def test_S65_F32b_a_success_for_somebody_else_proves_nothing(name: str, value: s
 
 
 @given(codes, raws, st.booleans(), st.sampled_from(("sendredpack", "transfer_bills")), st.integers(400, 599))
-def test_F07_no_refusal_of_a_send_ends_an_order(code: str, raw: str, first: bool, channel: str, status: int) -> None:
+def test_no_refusal_of_a_send_ends_an_order_F07(code: str, raw: str, first: bool, channel: str, status: int) -> None:
     answer: Any = pay({"return_msg": raw}, code, is_success=False)
     if channel == "transfer_bills":
         answer = TransferAnswer(status=status, code=code, message=raw, raw=raw)
@@ -81,7 +81,7 @@ def test_F07_no_refusal_of_a_send_ends_an_order(code: str, raw: str, first: bool
 @given(
     codes, raws, st.sampled_from(("unknown", "accepted", "manual")), st.sampled_from(("sendredpack", "transfer_bills"))
 )
-def test_F08_F15_no_refusal_of_a_question_ends_an_order(code: str, raw: str, status: str, channel: str) -> None:
+def test_no_refusal_of_a_question_ends_an_order_F08_F15(code: str, raw: str, status: str, channel: str) -> None:
     answer: Any = pay({"return_msg": raw}, code, is_success=False)
     if channel == "transfer_bills":
         answer = TransferAnswer(status=404, code=code, message=raw, raw=raw)
@@ -114,7 +114,7 @@ def test_a_packet_ends_only_in_a_final_state_of_wechat(told: str) -> None:
         assert decision.after == ends.get(told, placed)
 
 
-def test_F11_an_answer_about_another_number_or_amount_settles_nothing() -> None:
+def test_an_answer_about_another_number_or_amount_settles_nothing_F11() -> None:
     for answer in (bill("SUCCESS", out_bill_no=BILLNO[:-1] + "2"), bill("SUCCESS", amount_fen=101)):
         assert decide_query(order("transfer_bills", status="unknown"), answer, NOW).after is None
 
@@ -141,7 +141,7 @@ def test_a_full_day_is_waited_out_with_the_same_number(code: str) -> None:
 
 
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)), st.integers(1, 10**9))
-def test_F19_the_morning_is_the_next_days_and_spread_over_a_quarter_of_an_hour(moment: datetime, order_id: int) -> None:
+def test_the_morning_is_the_next_days_and_spread_over_a_quarter_of_an_hour_F19(moment: datetime, order_id: int) -> None:
     at = moment.replace(tzinfo=UTC)
     morning = morning_after(at, order_id)
     assert timedelta(0) < morning - at < timedelta(hours=32, minutes=15)

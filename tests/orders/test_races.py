@@ -84,7 +84,7 @@ def test_rule13_the_breaker_holds_when_the_balance_ends_in_the_middle(
     assert {order.status for order in orders_of(runtime)} == {"accepted"}
 
 
-def test_F90_a_number_refused_every_minute_leaves_a_bounded_trace(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_a_number_refused_every_minute_leaves_a_bounded_trace_F90(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     planned(runtime, 1)
     for _ in range(70):
@@ -97,7 +97,7 @@ def test_F90_a_number_refused_every_minute_leaves_a_bounded_trace(runtime: Runti
         assert len(session.scalars(select(Evidence.id)).all()) <= 20 + order.sends // 20 + 1
 
 
-def test_F73_a_clock_that_was_set_back_keeps_nothing_waiting(runtime: Runtime) -> None:
+def test_a_clock_that_was_set_back_keeps_nothing_waiting_F73(runtime: Runtime) -> None:
     """A lease and a probe of tomorrow, written before the clock was corrected."""
     planned(runtime, 1)
     tomorrow = runtime.clock.now() + timedelta(days=1)
@@ -116,7 +116,7 @@ def test_F73_a_clock_that_was_set_back_keeps_nothing_waiting(runtime: Runtime) -
 
 
 @pytest.mark.parametrize("step", ["send", "query"])
-def test_W4_W22_a_number_of_25_days_is_not_sent_any_more_but_goes_to_a_person(
+def test_a_number_of_25_days_is_not_sent_any_more_but_goes_to_a_person_W4_W22(
     runtime: Runtime, simulator: SimulatedWeChat, step: str
 ) -> None:
     planned(runtime, 1)
@@ -129,7 +129,7 @@ def test_W4_W22_a_number_of_25_days_is_not_sent_any_more_but_goes_to_a_person(
     assert reconcile_due(runtime) == 0
 
 
-def test_F08_a_number_that_waited_for_days_is_still_placed(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_a_number_that_waited_for_days_is_still_placed_F08(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """The line stood still for four days: what WeChat never saw is sent under its own number, not left for a person."""
     planned(runtime, 1)
     now = runtime.clock.now()
@@ -146,7 +146,7 @@ def test_F08_a_number_that_waited_for_days_is_still_placed(runtime: Runtime, sim
 # --- answers that belong to others ------------------------------------------------------------------------------------
 
 
-def test_F11_F32b_F89_a_ticket_of_another_order_proves_nothing_and_spoils_no_batch(runtime: Runtime) -> None:
+def test_a_ticket_of_another_order_proves_nothing_and_spoils_no_batch_F11_F32b_F89(runtime: Runtime) -> None:
     """One answer of a batch brings the ticket of an order that has it already: the others are booked all the same."""
     planned(runtime, 4)
     change(runtime, status="sending")
@@ -183,7 +183,7 @@ def other(runtime: Runtime) -> Iterator[Database]:
     made.close()
 
 
-def test_F20_two_workers_never_ask_or_send_the_same_order_at_once(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_two_workers_never_ask_or_send_the_same_order_at_once_F20(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     planned(runtime, 40)
     change(runtime, status="unknown", next_step="query", next_check_at=runtime.clock.now())
     barrier = threading.Barrier(6)
@@ -197,7 +197,7 @@ def test_F20_two_workers_never_ask_or_send_the_same_order_at_once(runtime: Runti
     assert len(claimed) == len(set(claimed)) == 40
 
 
-def test_F14_a_question_that_was_overtaken_by_a_sender_claims_nothing(runtime: Runtime, other: Database) -> None:
+def test_a_question_that_was_overtaken_by_a_sender_claims_nothing_F14(runtime: Runtime, other: Database) -> None:
     """Between looking and claiming another worker has sent the number again: its answer must still be written."""
     if runtime.database.is_sqlite:
         pytest.skip("SQLite has one writer at a time: nothing changes in between")
@@ -219,7 +219,7 @@ def test_F14_a_question_that_was_overtaken_by_a_sender_claims_nothing(runtime: R
 
 
 @pytest.mark.timeout(120)
-def test_F67_planning_settling_and_cancelling_at_once_never_wait_in_a_circle(runtime: Runtime, other: Database) -> None:
+def test_planning_settling_and_cancelling_at_once_never_wait_in_a_circle_F67(runtime: Runtime, other: Database) -> None:
     """Three workers on one campaign's budget and balances; each unit of work is done at its first try."""
     rounds = 12
     planned(runtime, 1)
@@ -266,7 +266,7 @@ def test_F67_planning_settling_and_cancelling_at_once_never_wait_in_a_circle(run
 
 
 @pytest.mark.parametrize("repeat", range(3))
-def test_F23_F82_closing_while_orders_are_sent_loses_and_doubles_nothing(
+def test_closing_while_orders_are_sent_loses_and_doubles_nothing_F23_F82(
     runtime: Runtime, simulator: SimulatedWeChat, repeat: int
 ) -> None:
     """Cancel against claim: every order is either at the bank or cancelled, and the campaign comes to rest."""
@@ -290,7 +290,7 @@ def test_F23_F82_closing_while_orders_are_sent_loses_and_doubles_nothing(
 # --- the number and its parameters ----------------------------------------------------------------------------------
 
 
-def test_F17_I5_a_retry_sends_the_frozen_parameters_whatever_the_campaign_says_by_now(
+def test_a_retry_sends_the_frozen_parameters_whatever_the_campaign_says_by_now_F17_I5(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """The order arrived, its reply was lost, the texts were edited: other parameters would be a FATAL_ERROR."""
@@ -309,7 +309,7 @@ def test_F17_I5_a_retry_sends_the_frozen_parameters_whatever_the_campaign_says_b
     assert recorded(simulator) == set(before)
 
 
-def test_F12_I15_a_retry_after_midnight_keeps_the_day_in_its_number(
+def test_a_retry_after_midnight_keeps_the_day_in_its_number_F12_I15(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "drop_reply", "times": 3})
@@ -325,7 +325,7 @@ def test_F12_I15_a_retry_after_midnight_keeps_the_day_in_its_number(
     assert {order.status for order in orders_of(runtime)} <= {"accepted", "returned"}
 
 
-def test_F14_F21_the_late_answer_of_a_paused_worker_changes_nothing(
+def test_the_late_answer_of_a_paused_worker_changes_nothing_F14_F21(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """It claimed the order, slept past its lease, another worker sends the same number: the first one's answer is stale."""
@@ -344,7 +344,7 @@ def test_F14_F21_the_late_answer_of_a_paused_worker_changes_nothing(
     assert [(order.status, order.err_code) for order in orders_of(runtime)] == [("sending", "WORKER_DIED")]
 
 
-def test_I7_an_order_without_an_answer_keeps_its_money_reserved(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_an_order_without_an_answer_keeps_its_money_reserved_I7(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "drop_reply", "times": 3})
     planned(runtime, 3)
     send_due(runtime)
@@ -354,7 +354,7 @@ def test_I7_an_order_without_an_answer_keeps_its_money_reserved(runtime: Runtime
         assert ledger.balances(session, 1)["in_flight"] == 300
 
 
-def test_I4_number_and_claim_are_committed_before_the_first_byte(
+def test_number_and_claim_are_committed_before_the_first_byte_I4(
     runtime: Runtime, simulator: SimulatedWeChat, other: Database
 ) -> None:
     """Whoever looks at the database while the request is on the wire sees the order as being sent."""
@@ -370,7 +370,7 @@ def test_I4_number_and_claim_are_committed_before_the_first_byte(
     assert seen == [("sending", 1)]
 
 
-def test_F38_a_bind_and_a_settlement_at_one_moment_agree(runtime: Runtime, other: Database) -> None:
+def test_a_bind_and_a_settlement_at_one_moment_agree_F38(runtime: Runtime, other: Database) -> None:
     """A reconcile settles the order just after the bind has read it: whoever comes second sees what the first has done."""
     if runtime.database.is_sqlite:
         pytest.skip("SQLite has one writer at a time: nothing changes in between")
@@ -402,7 +402,7 @@ def test_F38_a_bind_and_a_settlement_at_one_moment_agree(runtime: Runtime, other
     assert [(order.status, order.holding) for order in stage.orders()] == [("accepted", "unclaimed")]
 
 
-def test_F39_a_bind_that_its_order_refuses_moves_no_packet(runtime: Runtime) -> None:
+def test_a_bind_that_its_order_refuses_moves_no_packet_F39(runtime: Runtime) -> None:
     """The order went to a person meanwhile: event aside, packet and money where they were."""
     stage = set_stage(runtime, packets=1)
     change(runtime, status="manual")

@@ -40,7 +40,7 @@ def money(simulator: SimulatedWeChat) -> None:
     simulator.control("POST", "bank/topup", {"amount_fen": 10_000_000})
 
 
-def test_F32b_what_another_person_received_is_not_our_persons_money() -> None:
+def test_what_another_person_received_is_not_our_persons_money_F32b() -> None:
     """A number that collided with somebody else's bill: ours was never paid, so a person must decide."""
     received = pay({"mch_billno": BILLNO, "detail_id": "1", "status": "RECEIVED"})
     told: list[tuple[str, Any]] = [("sendredpack", replace(received, receipts=({"openid": "oGui"},)))]
@@ -52,7 +52,7 @@ def test_F32b_what_another_person_received_is_not_our_persons_money() -> None:
 
 
 @pytest.mark.parametrize("told", ["SENT", "RECEIVED", "REFUND", "FAILED"])
-def test_F11_a_packet_of_another_amount_settles_nothing(told: str) -> None:
+def test_a_packet_of_another_amount_settles_nothing_F11(told: str) -> None:
     answer = pay({"mch_billno": BILLNO, "detail_id": "1", "status": told, "total_amount": "101"})
     decision = decide_query(order("sendredpack", status="unknown"), answer, NOW)
     assert (decision.after, decision.alarm) == (None, "reply_echo_differs")
@@ -71,20 +71,20 @@ def test_a_question_without_an_answer_does_not_make_one_forget_a_refusal(channel
 
 
 @pytest.mark.parametrize("answer", [NOT_FOUND, bill("WAIT_USER_CONFIRM")])
-def test_F82_what_is_wanted_back_is_not_sent_again(answer: TransferAnswer) -> None:
+def test_what_is_wanted_back_is_not_sent_again_F82(answer: TransferAnswer) -> None:
     wanted = order("transfer_bills", status="unknown", is_cancel_wanted=True, err_code="UNANSWERED_TIMEOUT")
     decision = decide_query(wanted, answer, NOW + timedelta(hours=1))
     assert (decision.after, decision.step) == (None, "query")
 
 
-def test_F82_what_is_wanted_back_and_never_landed_goes_to_a_person_after_a_day() -> None:
+def test_what_is_wanted_back_and_never_landed_goes_to_a_person_after_a_day_F82() -> None:
     wanted = order("transfer_bills", status="unknown", is_cancel_wanted=True, err_code="UNANSWERED_TIMEOUT")
     decision = decide_query(wanted, NOT_FOUND, NOW + NOT_FOUND_MANUAL)
     assert (decision.after, decision.alarm) == ("manual", "needs_a_person")
 
 
 @pytest.mark.parametrize("channel", DIRECT)
-def test_F11_no_answer_is_too_long_for_its_column(channel: str) -> None:
+def test_no_answer_is_too_long_for_its_column_F11(channel: str) -> None:
     long = "长" * 900
     told: list[Any] = [pay({}, long, is_success=False), pay({"mch_billno": BILLNO, "status": "FAILED", "reason": long})]
     told.append(pay({"mch_billno": BILLNO, "status": "SENT", "detail_id": "9" * 900}))
@@ -105,7 +105,7 @@ def unsettled(runtime: Runtime, payout_id: int) -> Order:
     return found
 
 
-def test_F82_a_transfer_that_never_landed_and_is_wanted_back_never_comes_to_life(
+def test_a_transfer_that_never_landed_and_is_wanted_back_never_comes_to_life_F82(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     simulator.control("PUT", f"faults/{BILLS}", {"kind": "drop_request", "times": 2})
@@ -123,7 +123,7 @@ def test_F82_a_transfer_that_never_landed_and_is_wanted_back_never_comes_to_life
     sound(runtime)
 
 
-def test_F82_what_was_wanted_back_is_not_ordered_anew_when_it_fails_otherwise(
+def test_what_was_wanted_back_is_not_ordered_anew_when_it_fails_otherwise_F82(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     payout_id = owe(runtime, fund(runtime, channel="transfer_bills"), cast.ming.openid)
@@ -138,7 +138,7 @@ def test_F82_what_was_wanted_back_is_not_ordered_anew_when_it_fails_otherwise(
     sound(runtime)
 
 
-def test_F14_an_answer_that_was_on_its_way_does_not_put_off_the_wish_to_take_back(
+def test_an_answer_that_was_on_its_way_does_not_put_off_the_wish_to_take_back_F14(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     from wxbot.orders import decide, outcome, reconcile
@@ -157,7 +157,7 @@ def test_F14_an_answer_that_was_on_its_way_does_not_put_off_the_wish_to_take_bac
 
 
 @pytest.mark.parametrize("broken", ["not json", json.dumps({"appid": "x"})])
-def test_F72_F89_one_row_that_was_changed_by_hand_is_not_sent_and_holds_up_nobody(
+def test_one_row_that_was_changed_by_hand_is_not_sent_and_holds_up_nobody_F72_F89(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, broken: str
 ) -> None:
     programme_id = fund(runtime)
@@ -172,7 +172,7 @@ def test_F72_F89_one_row_that_was_changed_by_hand_is_not_sent_and_holds_up_nobod
     sound(runtime)
 
 
-def test_F89_one_order_that_cannot_be_asked_about_holds_up_nobody(
+def test_one_order_that_cannot_be_asked_about_holds_up_nobody_F89(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     """A packet cannot be taken back; a row that says so all the same raises wherever it is asked about."""

@@ -52,7 +52,7 @@ def line(runtime: Runtime, key: str = "") -> MerchantLine:
         ("transfer_bills", BILLS, "NO_AUTH", "sendredpack"),
     ],
 )
-def test_F19b_an_error_of_one_channel_stops_the_other_neither_at_once_nor_later(
+def test_an_error_of_one_channel_stops_the_other_neither_at_once_nor_later_F19b(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, broken: str, call: str, code: str, sound_one: str
 ) -> None:
     simulator.control("PUT", f"faults/{call}", {"kind": "refuse", "err_code": code})
@@ -85,7 +85,7 @@ def test_F19b_an_error_of_one_channel_stops_the_other_neither_at_once_nor_later(
     sound(runtime)
 
 
-def test_T16_a_persons_stop_holds_for_both_channels_whatever_an_error_has_stopped(
+def test_a_persons_stop_holds_for_both_channels_whatever_an_error_has_stopped_T16(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime)
@@ -106,7 +106,7 @@ def test_T16_a_persons_stop_holds_for_both_channels_whatever_an_error_has_stoppe
     assert [orders_of(runtime, one)[0].status for one in ids] == ["accepted"] * 2
 
 
-def test_F26_only_what_is_newly_sent_counts_for_the_merchants_day(
+def test_only_what_is_newly_sent_counts_for_the_merchants_day_F26(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     """An outage in which every number goes again and again must not use up the day."""
@@ -125,7 +125,7 @@ def test_F26_only_what_is_newly_sent_counts_for_the_merchants_day(
     assert [orders_of(runtime, one)[0].status for one in more] == ["accepted", "planned"]
 
 
-def test_F19b_a_probe_is_an_order_that_may_be_sent_and_nothing_is_given_back_for_it(
+def test_a_probe_is_an_order_that_may_be_sent_and_nothing_is_given_back_for_it_F19b(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     """The first ones in the queue are of somebody whose day is full: they must not use up minute after minute."""
@@ -148,7 +148,7 @@ def test_F19b_a_probe_is_an_order_that_may_be_sent_and_nothing_is_given_back_for
 
 
 @pytest.mark.parametrize("code", ["UNANSWERED_TIMEOUT", "WORKER_DIED"])
-def test_T16_a_number_whose_reply_was_lost_is_asked_about_while_sending_is_stopped(
+def test_a_number_whose_reply_was_lost_is_asked_about_while_sending_is_stopped_T16(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, code: str
 ) -> None:
     simulator.control("PUT", f"faults/{PACKET}", {"kind": "drop_reply", "times": 1})
@@ -181,7 +181,7 @@ def test_rule13_what_was_refused_for_a_cause_waits_for_the_cause_to_go(
     assert (order.next_step, order.checks) == ("send", 0)
 
 
-def test_F67_answers_lock_orders_then_budgets_then_days_then_balances_each_in_one_order(
+def test_answers_lock_orders_then_budgets_then_days_then_balances_each_in_one_order_F67(
     runtime: Runtime, cast: Cast
 ) -> None:
     programmes = [fund(runtime, n=n) for n in (1, 2)]

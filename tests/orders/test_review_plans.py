@@ -22,7 +22,7 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-def test_T15_the_tasks_of_every_second_use_the_indexes_of_what_is_due(runtime: Runtime, cast: Cast) -> None:
+def test_the_tasks_of_every_second_use_the_indexes_of_what_is_due_T15(runtime: Runtime, cast: Cast) -> None:
     owe(runtime, fund(runtime), cast.ming.openid)
     plans: dict[str, str] = {}
 

@@ -39,7 +39,7 @@ def second_box(runtime: Runtime) -> Iterator[Runtime]:
 
 
 @pytest.mark.timeout(120)
-def test_F18_two_senders_at_once_pay_each_once_and_keep_one_rate(
+def test_two_senders_at_once_pay_each_once_and_keep_one_rate_F18(
     runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat
 ) -> None:
     planned(runtime, 8 * RATE)
@@ -55,7 +55,7 @@ def test_F18_two_senders_at_once_pay_each_once_and_keep_one_rate(
     assert len(orders) <= RATE * (max(in_second) - min(in_second) + 1)
 
 
-def test_F18_a_claim_that_waited_into_the_next_second_counts_in_it(runtime: Runtime) -> None:
+def test_a_claim_that_waited_into_the_next_second_counts_in_it_F18(runtime: Runtime) -> None:
     """Worker A looks at the clock, waits for B's lock, and writes its count after B's: B's count must not be forgotten."""
     settings, now = runtime.settings, runtime.clock.now().replace(microsecond=0)
     late = now - timedelta(milliseconds=5)
@@ -71,7 +71,7 @@ def test_F18_a_claim_that_waited_into_the_next_second_counts_in_it(runtime: Runt
         )  # a clock set back
 
 
-def test_I8_a_claim_that_waited_over_midnight_counts_in_the_new_day(runtime: Runtime) -> None:
+def test_a_claim_that_waited_over_midnight_counts_in_the_new_day_I8(runtime: Runtime) -> None:
     settings = runtime.settings.model_copy(update={"pay_per_second": 1000, "pay_per_day": 10})
     midnight = datetime.combine(runtime.clock.now().date() + timedelta(days=1), datetime.min.time(), SHANGHAI)
     late = midnight - timedelta(milliseconds=5)
@@ -85,7 +85,7 @@ def test_I8_a_claim_that_waited_over_midnight_counts_in_the_new_day(runtime: Run
 
 
 @pytest.mark.timeout(120)
-def test_F60_a_sender_that_hangs_keeps_no_other_from_sending(
+def test_a_sender_that_hangs_keeps_no_other_from_sending_F60(
     runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """A worker waits for WeChat's answer, or was killed a moment ago: whatever else is due goes out by another worker."""
@@ -101,7 +101,7 @@ def test_F60_a_sender_that_hangs_keeps_no_other_from_sending(
         hanging.result()
 
 
-def test_F19b_two_senders_send_one_probe(runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat) -> None:
+def test_two_senders_send_one_probe_F19b(runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     planned(runtime, 5)
     with runtime.database.transaction() as session:

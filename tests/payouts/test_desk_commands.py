@@ -57,7 +57,7 @@ def test_rule14_an_order_is_settled_at_the_terminal_by_two_cashiers_with_their_p
     assert actions == ["order_ask", "order_mark", "order_confirm"]
 
 
-def test_F85_stop_and_open_and_what_is_owed(desk: Desk) -> None:
+def test_stop_and_open_and_what_is_owed_F85(desk: Desk) -> None:
     desk.know(1)
     owe(desk.runtime, desk.fund(), openid(1), 880)
     assert run(desk, "payout", "stop").exit_code == 0

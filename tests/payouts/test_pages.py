@@ -101,7 +101,7 @@ def test_a_faulty_form_says_what_to_do_and_owes_nothing(desk: Desk) -> None:
     assert desk.payouts() == []
 
 
-def test_F24_one_form_sent_many_times_at_once_is_one_payout(desks: Desk) -> None:
+def test_one_form_sent_many_times_at_once_is_one_payout_F24(desks: Desk) -> None:
     desks.know(1)
     programme_id = desks.fund()
     browser = desks.as_("wang")
@@ -129,7 +129,7 @@ def test_F24_one_form_sent_many_times_at_once_is_one_payout(desks: Desk) -> None
     assert len(desks.payouts()) == 1
 
 
-def test_F24_a_large_one_waits_for_another_cashier_who_sees_what_they_approve(desk: Desk) -> None:
+def test_a_large_one_waits_for_another_cashier_who_sees_what_they_approve_F24(desk: Desk) -> None:
     desk.know(1)
     wang, zhou = desk.as_("wang"), desk.as_("zhou")
     path = wang.post("/admin/payouts/new", form(desk, desk.fund(), amount="200.00")).headers["Location"]
@@ -149,7 +149,7 @@ def test_F24_a_large_one_waits_for_another_cashier_who_sees_what_they_approve(de
     assert (payout.status, payout.approved_by is not None) == ("approved", True)
 
 
-def test_F82_cancelled_only_while_nothing_was_ordered(desk: Desk) -> None:
+def test_cancelled_only_while_nothing_was_ordered_F82(desk: Desk) -> None:
     desk.know(1)
     programme_id, wang = desk.fund(), desk.as_("wang")
     early = owe(desk.runtime, programme_id, openid(1), source_id=1)
@@ -166,7 +166,7 @@ def test_F82_cancelled_only_while_nothing_was_ordered(desk: Desk) -> None:
     assert payout_of(desk.runtime, transfer).status == "ordered"
 
 
-def test_F24_F82_approved_and_cancelled_by_many_at_once_each_counts_once(desks: Desk) -> None:
+def test_approved_and_cancelled_by_many_at_once_each_counts_once_F24_F82(desks: Desk) -> None:
     desks.know(1)
     programme_id = desks.fund(person_fen_per_month=20_000)
     database = desks.runtime.database
@@ -193,7 +193,7 @@ def test_F24_F82_approved_and_cancelled_by_many_at_once_each_counts_once(desks: 
             assert [(quota.n, quota.fen) for quota in session.scalars(select(Quota))] == [(0, 0)]
 
 
-def test_F83_what_came_back_is_issued_once_more_and_never_without_a_second_person(desks: Desk) -> None:
+def test_what_came_back_is_issued_once_more_and_never_without_a_second_person_F83(desks: Desk) -> None:
     desks.know(1)
     payout_id = owe(desks.runtime, desks.fund(), openid(1), 100)
     browser = desks.as_("wang")
@@ -277,7 +277,7 @@ def test_rule14_a_manual_order_is_settled_from_its_page_by_two_cashiers(desk: De
     assert [action for action in said if action.startswith("order_")] == ["order_mark", "order_confirm"]
 
 
-def test_F85_the_stop_button_shows_everywhere_and_holds_back_orders(desk: Desk) -> None:
+def test_the_stop_button_shows_everywhere_and_holds_back_orders_F85(desk: Desk) -> None:
     desk.know(1)
     programme_id, wang, li = desk.fund(), desk.as_("wang"), desk.as_("li")
     owe(desk.runtime, programme_id, openid(1))
@@ -293,7 +293,7 @@ def test_F85_the_stop_button_shows_everywhere_and_holds_back_orders(desk: Desk) 
     assert order_due(desk.runtime) == 1
 
 
-def test_S45_the_export_runs_no_formula_and_follows_the_filters(desk: Desk) -> None:
+def test_the_export_runs_no_formula_and_follows_the_filters_S45(desk: Desk) -> None:
     desk.know(1)
     programme_id, wang = desk.fund(), desk.as_("wang")
     wang.post("/admin/payouts/new", form(desk, programme_id, reason="=HYPERLINK(1,2)"))
@@ -309,7 +309,7 @@ def test_S45_the_export_runs_no_formula_and_follows_the_filters(desk: Desk) -> N
     assert sheet["L2"].data_type == "s"
 
 
-def test_S41_hostile_names_and_reasons_stay_texts(desk: Desk) -> None:
+def test_hostile_names_and_reasons_stay_texts_S41(desk: Desk) -> None:
     evil = "<img src=x onerror=alert(1)>"
     desk.know(1, evil)
     wang = desk.as_("wang")

@@ -84,7 +84,7 @@ def test_what_nobody_takes_comes_back_and_frees_the_budget(
     sound(runtime)
 
 
-def test_S24_a_reason_is_paid_once_whoever_asks_how_often(runtime: Runtime, cast: Cast) -> None:
+def test_a_reason_is_paid_once_whoever_asks_how_often_S24(runtime: Runtime, cast: Cast) -> None:
     programme_id = fund(runtime)
 
     def ask(_n: int) -> int:
@@ -97,7 +97,7 @@ def test_S24_a_reason_is_paid_once_whoever_asks_how_often(runtime: Runtime, cast
         owe(runtime, programme_id, cast.ming.openid, 101)
 
 
-def test_I16_a_second_person_approves_what_they_saw(runtime: Runtime, cast: Cast) -> None:
+def test_a_second_person_approves_what_they_saw_I16(runtime: Runtime, cast: Cast) -> None:
     programme_id = fund(runtime)
     payout_id = owe(runtime, programme_id, cast.ming.openid, 20_000)
     run_until_quiet(runtime)
@@ -117,7 +117,7 @@ def test_I16_a_second_person_approves_what_they_saw(runtime: Runtime, cast: Cast
     assert payout_of(runtime, payout_id).status == "ordered"
 
 
-def test_I16_a_row_changed_by_hand_is_not_paid(runtime: Runtime, cast: Cast) -> None:
+def test_a_row_changed_by_hand_is_not_paid_I16(runtime: Runtime, cast: Cast) -> None:
     payout_id = owe(runtime, fund(runtime), cast.ming.openid, 100)
     with runtime.database.transaction() as session:
         session.get_one(create.Payout, payout_id).amount_fen = 9_900  # type: ignore[attr-defined]
@@ -125,7 +125,7 @@ def test_I16_a_row_changed_by_hand_is_not_paid(runtime: Runtime, cast: Cast) -> 
     assert (payout_of(runtime, payout_id).status, payout_of(runtime, payout_id).hold) == ("approved", "blocked")
 
 
-def test_I7_payouts_wait_for_the_budget_and_go_on_when_there_is_more(
+def test_payouts_wait_for_the_budget_and_go_on_when_there_is_more_I7(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime, 250)
@@ -147,7 +147,7 @@ def test_I7_payouts_wait_for_the_budget_and_go_on_when_there_is_more(
     sound(runtime)
 
 
-def test_I8_F25_ten_a_day_is_exactly_ten_with_eight_workers(
+def test_ten_a_day_is_exactly_ten_with_eight_workers_I8_F25(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime)
@@ -169,7 +169,7 @@ def test_I8_F25_ten_a_day_is_exactly_ten_with_eight_workers(
     sound(runtime)
 
 
-def test_F26_a_thousand_yuan_a_day_and_the_rest_in_the_morning(
+def test_a_thousand_yuan_a_day_and_the_rest_in_the_morning_F26(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime, 10_000_000)
@@ -222,7 +222,7 @@ def test_a_closed_programme_and_a_blocked_person_are_asked_about_again_at_paymen
     assert payout_of(runtime, later).hold == "closed"
 
 
-def test_T16_nothing_leaves_after_the_stop_and_asking_goes_on(
+def test_nothing_leaves_after_the_stop_and_asking_goes_on_T16(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime)
@@ -245,7 +245,7 @@ def test_T16_nothing_leaves_after_the_stop_and_asking_goes_on(
     sound(runtime)
 
 
-def test_F82_what_was_not_sent_is_called_off_what_was_sent_is_not(runtime: Runtime, cast: Cast) -> None:
+def test_what_was_not_sent_is_called_off_what_was_sent_is_not_F82(runtime: Runtime, cast: Cast) -> None:
     programme_id = fund(runtime, person_fen_per_month=100)
     payout_id = owe(runtime, programme_id, cast.ming.openid, 100)
     with pytest.raises(Refusal, match="每人每月"):
@@ -298,7 +298,7 @@ def test_a_transfer_can_be_taken_back_before_it_is_confirmed(
     sound(runtime)
 
 
-def test_F18_F19_quiet_hours_and_the_slow_start_of_the_morning(runtime: Runtime) -> None:
+def test_quiet_hours_and_the_slow_start_of_the_morning_F18_F19(runtime: Runtime) -> None:
     quiet = runtime.settings.model_copy(update={"pay_quiet_hours": True, "pay_per_second": 25})
     midnight = runtime.clock.now().astimezone(throttle.SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)  # type: ignore[attr-defined]
     eight = midnight + timedelta(hours=8)

@@ -99,7 +99,7 @@ def test_coming_back_again_and_again_costs_one_question(runtime: Runtime, cast: 
     assert order.checks == 1
 
 
-def test_S28_another_persons_packet_is_as_absent_as_none(
+def test_another_persons_packet_is_as_absent_as_none_S28(
     runtime: Runtime, cast: Cast, ming: Phone, hong: Phone
 ) -> None:
     payout = transfer(runtime, cast.ming.openid)
@@ -123,7 +123,7 @@ def test_S28_another_persons_packet_is_as_absent_as_none(
         assert hong.open(guess).status_code == 404
 
 
-def test_S55_nothing_is_asked_for_a_page_of_another_site(runtime: Runtime, cast: Cast, ming: Phone) -> None:
+def test_nothing_is_asked_for_a_page_of_another_site_S55(runtime: Runtime, cast: Cast, ming: Phone) -> None:
     payout = transfer(runtime, cast.ming.openid)
     path = f"/h5/pay/{payout.public_id}"
     mark = ming.state_of(ming.open(path))["mark"]

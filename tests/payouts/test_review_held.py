@@ -35,7 +35,7 @@ def block(runtime: Runtime, openid: str) -> int:
         return marks.put(session, runtime.vault, "block", "openid", openid, "重复领取", 1, runtime.clock.now())
 
 
-def test_I16_a_person_blocked_while_the_order_waits_is_not_paid_in_the_morning(
+def test_a_person_blocked_while_the_order_waits_is_not_paid_in_the_morning_I16(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     """Their limit of the day was reached, so an order waited over night: it is called off, and the payout waits."""
@@ -57,7 +57,7 @@ def test_I16_a_person_blocked_while_the_order_waits_is_not_paid_in_the_morning(
 
 
 @here
-def test_F23_an_order_that_was_not_sent_before_its_programme_closed_is_called_off(
+def test_an_order_that_was_not_sent_before_its_programme_closed_is_called_off_F23(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime, person_fen_per_month=200)
@@ -80,7 +80,7 @@ def test_F23_an_order_that_was_not_sent_before_its_programme_closed_is_called_of
 
 
 @here
-def test_F89_one_payout_with_texts_wechat_refuses_holds_up_nobody(
+def test_one_payout_with_texts_wechat_refuses_holds_up_nobody_F89(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime)
@@ -126,7 +126,7 @@ def test_rule13_a_global_reason_of_a_failed_bill_fails_no_payout(
     sound(runtime)
 
 
-def test_F24_the_same_request_at_once_is_not_told_that_the_month_is_full(runtime: Runtime, cast: Cast) -> None:
+def test_the_same_request_at_once_is_not_told_that_the_month_is_full_F24(runtime: Runtime, cast: Cast) -> None:
     programme_id = fund(runtime, person_fen_per_month=100)
 
     def ask(_n: int) -> Any:

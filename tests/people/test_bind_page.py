@@ -57,7 +57,7 @@ def test_a_phone_is_bound_without_scripts_and_the_session_is_renewed(phone: Phon
     assert phone.trail == ["/h5/bind"]
 
 
-def test_S26_a_session_of_before_the_unbinding_opens_nothing(phone: Phone, town: Town, cast: Cast) -> None:
+def test_a_session_of_before_the_unbinding_opens_nothing_S26(phone: Phone, town: Town, cast: Cast) -> None:
     page = phone.open("/h5/bind")
     town.bind(cast.ming.openid)
     with town.runtime.database.transaction() as session:
@@ -68,7 +68,7 @@ def test_S26_a_session_of_before_the_unbinding_opens_nothing(phone: Phone, town:
     assert (script.status_code, script.get_json()["outcome"]) == (401, "sign_in")
 
 
-def test_S53_the_page_answers_a_strangers_number_alike(phone: Phone, town: Town) -> None:
+def test_the_page_answers_a_strangers_number_alike_S53(phone: Phone, town: Town) -> None:
     page = phone.open("/h5/bind")
     answers: list[tuple[Any, ...]] = []
     for number in (STRANGE, LISTED):
@@ -94,7 +94,7 @@ def test_S53_the_page_answers_a_strangers_number_alike(phone: Phone, town: Town)
         (None, {"Sec-Fetch-Site": "cross-site"}),
     ],
 )
-def test_S55_a_form_that_is_not_ours_does_nothing(
+def test_a_form_that_is_not_ours_does_nothing_S55(
     phone: Phone, town: Town, values: dict[str, str] | None, headers: dict[str, str]
 ) -> None:
     page = phone.open("/h5/bind")
@@ -103,7 +103,7 @@ def test_S55_a_form_that_is_not_ours_does_nothing(
     assert town.rows(SmsOut) == []
 
 
-def test_S24_nobody_else_is_bound_by_a_field(phone: Phone, town: Town, cast: Cast) -> None:
+def test_nobody_else_is_bound_by_a_field_S24(phone: Phone, town: Town, cast: Cast) -> None:
     page = phone.open(f"/h5/bind?openid={cast.hong.openid}")
     values = {"form_mark": mark(page), "phone": LISTED, "openid": cast.hong.openid}
     send(phone, "/h5/bind/code", values)

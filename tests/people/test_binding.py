@@ -50,7 +50,7 @@ def test_the_database_holds_no_phone_and_no_code_in_the_clear(town: Town) -> Non
 # --- S51: limits --------------------------------------------------------------------------------------------------
 
 
-def test_S51_one_number_gets_one_message_a_minute_five_an_hour_ten_a_day(each_town: Town) -> None:
+def test_one_number_gets_one_message_a_minute_five_an_hour_ten_a_day_S51(each_town: Town) -> None:
     sent = 0
     for step in range(36):  # somebody else each time, so that only the number's limits count
         spelling = ("13800138000", "+86 138 0013 8000")[step % 2]
@@ -65,7 +65,7 @@ def test_S51_one_number_gets_one_message_a_minute_five_an_hour_ten_a_day(each_to
     assert max(hours.values()) == 5
 
 
-def test_S51_a_person_gets_three_an_hour_and_an_address_twenty(town: Town) -> None:
+def test_a_person_gets_three_an_hour_and_an_address_twenty_S51(town: Town) -> None:
     asked = [town.ask(MING, f"1860000000{n}") for n in range(5)]
     assert asked == ["sent", "sent", "sent", "too_often", "too_often"]
     from_one_shop = [town.ask(f"oSHOP{n:020d}", f"186000001{n:02d}", "198.51.100.9") for n in range(30)]
@@ -74,7 +74,7 @@ def test_S51_a_person_gets_three_an_hour_and_an_address_twenty(town: Town) -> No
     assert town.ask(MING, "18600000009") == "sent"
 
 
-def test_S51_the_days_budget_ends_all_messages_and_withheld_ones_cost_nothing(town: Town) -> None:
+def test_the_days_budget_ends_all_messages_and_withheld_ones_cost_nothing_S51(town: Town) -> None:
     town.set(sms_fen=5, sms_fen_per_day=12)
     assert [town.ask(f"oSTRANGER{n:012d}", f"1870000000{n}") for n in range(4)] == ["sent"] * 4
     assert [town.ask(MING, LISTED), town.ask(HONG, OTHER)] == ["sent", "sent"]
@@ -85,14 +85,14 @@ def test_S51_the_days_budget_ends_all_messages_and_withheld_ones_cost_nothing(to
     assert town.ask(GUI, "13700137000") == "sent"
 
 
-def test_S51_a_hundred_askers_at_once_pass_exactly_as_many_as_allowed(each_town: Town) -> None:
+def test_a_hundred_askers_at_once_pass_exactly_as_many_as_allowed_S51(each_town: Town) -> None:
     with ThreadPoolExecutor(12) as pool:
         answers = Counter(pool.map(lambda n: each_town.ask(f"oCROWD{n:018d}", LISTED), range(100)))
     assert answers == {"sent": 1, "too_often": 99}
     assert len(each_town.rows(SmsOut)) == 1
 
 
-def test_S51_what_cannot_be_counted_is_not_sent(each_town: Town) -> None:
+def test_what_cannot_be_counted_is_not_sent_S51(each_town: Town) -> None:
     with each_town.runtime.database.transaction() as session:
         SmsCount.__table__.drop(session.connection())  # type: ignore[attr-defined]
     try:
@@ -127,20 +127,20 @@ def guesses(town: Town, monkeypatch: pytest.MonkeyPatch, count: int, threads: in
     return outcomes, number
 
 
-def test_S52_of_many_guesses_at_once_five_are_compared(each_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_many_guesses_at_once_five_are_compared_S52(each_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes, compared = guesses(each_town, monkeypatch, 300, 16)
     assert (outcomes, compared) == ({"wrong": 4, "spent": 296}, 5)
 
 
 @pytest.mark.proof
-def test_S52_of_ten_thousand_guesses_at_once_five_are_compared(
+def test_of_ten_thousand_guesses_at_once_five_are_compared_S52(
     each_town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcomes, compared = guesses(each_town, monkeypatch, 10_000, 64)
     assert (outcomes, compared) == ({"wrong": 4, "spent": 9_996}, 5)
 
 
-def test_S52_a_code_ends_after_five_minutes_and_after_its_use(each_town: Town) -> None:
+def test_a_code_ends_after_five_minutes_and_after_its_use_S52(each_town: Town) -> None:
     each_town.ask()
     each_town.send()
     each_town.later(minutes=5)
@@ -156,7 +156,7 @@ def test_S52_a_code_ends_after_five_minutes_and_after_its_use(each_town: Town) -
 # --- S53: other session, old code, who is listed ------------------------------------------------------------------
 
 
-def test_S53_a_code_is_its_persons_newest_and_of_one_purpose(town: Town) -> None:
+def test_a_code_is_its_persons_newest_and_of_one_purpose_S53(town: Town) -> None:
     town.ask()
     town.send()
     old = town.code()
@@ -172,7 +172,7 @@ def test_S53_a_code_is_its_persons_newest_and_of_one_purpose(town: Town) -> None
     assert town.confirm(newest) == "bound"
 
 
-def test_S53_a_strangers_number_is_answered_like_a_listed_one(town: Town) -> None:
+def test_a_strangers_number_is_answered_like_a_listed_one_S53(town: Town) -> None:
     """Same sentences, same rows, same counts, same guesses; only the message itself is missing."""
     stories = []
     for openid, phone in ((MING, LISTED), (GUI, STRANGE)):
@@ -192,7 +192,7 @@ def test_S53_a_strangers_number_is_answered_like_a_listed_one(town: Town) -> Non
     assert [message["phone"] for message in got] == [LISTED]
 
 
-def test_S53_a_provider_that_is_down_does_not_tell_who_is_listed_either(town: Town) -> None:
+def test_a_provider_that_is_down_does_not_tell_who_is_listed_either_S53(town: Town) -> None:
     town.simulator.control("PUT", "faults/sms", {"kind": "refuse"})
     assert [town.ask(MING, LISTED), town.ask(GUI, STRANGE)] == ["sent", "sent"]
     town.send()
@@ -206,7 +206,7 @@ def test_S53_a_provider_that_is_down_does_not_tell_who_is_listed_either(town: To
 # --- F79: phones move ---------------------------------------------------------------------------------------------
 
 
-def test_F79_a_phone_moves_to_who_proves_it_after_the_rest_and_the_former_owner_is_told(town: Town) -> None:
+def test_a_phone_moves_to_who_proves_it_after_the_rest_and_the_former_owner_is_told_F79(town: Town) -> None:
     assert town.bind(MING) == "bound"
     town.later(hours=1)
     assert town.bind(HONG) == "cooling"
@@ -221,7 +221,7 @@ def test_F79_a_phone_moves_to_who_proves_it_after_the_rest_and_the_former_owner_
     assert town.bind(MING) == "cooling"  # and not straight back
 
 
-def test_F79_a_person_changes_their_phone_after_the_rest(town: Town) -> None:
+def test_a_person_changes_their_phone_after_the_rest_F79(town: Town) -> None:
     town.bind(MING, LISTED)
     town.later(hours=2)
     assert town.ask(MING, OTHER) == "cooling"
@@ -234,7 +234,7 @@ def test_F79_a_person_changes_their_phone_after_the_rest(town: Town) -> None:
     assert town.bind(HONG, OTHER) == "bound"  # staff took it off: nobody has to wait
 
 
-def test_F79_two_people_who_type_the_code_of_one_phone_at_once_end_with_one_owner(each_town: Town) -> None:
+def test_two_people_who_type_the_code_of_one_phone_at_once_end_with_one_owner_F79(each_town: Town) -> None:
     people, typed = [f"oRACER{n:020d}" for n in range(4)], []
     for openid in people:
         each_town.ask(openid)

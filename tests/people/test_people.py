@@ -35,7 +35,7 @@ def apply(database: Database, story: list[tuple[bool, int]]) -> bool:
 
 @hypothesis_settings(max_examples=40, deadline=None)
 @given(events)
-def test_F33_any_order_of_arrival_ends_alike(story: list[tuple[bool, int]]) -> None:
+def test_any_order_of_arrival_ends_alike_F33(story: list[tuple[bool, int]]) -> None:
     with closing(Database("sqlite://")) as database:
         Base.metadata.create_all(database.engine)
         assert len({apply(database, list(order)) for order in itertools.permutations(story)}) == 1

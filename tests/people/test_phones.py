@@ -18,7 +18,7 @@ FULL_WIDTH = str.maketrans("0123456789+", "０１２３４５６７８９＋")
     st.lists(PIECES, min_size=11, max_size=11),
     st.booleans(),
 )
-def test_S51_every_spelling_of_a_number_is_one_number(
+def test_every_spelling_of_a_number_is_one_number_S51(
     bare: str, prefix: str, pieces: list[str], is_wide: bool
 ) -> None:  # fmt: skip
     typed = prefix + "".join(digit + piece for digit, piece in zip(bare, pieces, strict=True))

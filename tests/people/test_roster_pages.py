@@ -123,7 +123,7 @@ def test_a_file_that_is_no_list_is_refused_with_a_sentence(desk: Flask, raw: byt
     assert 'class="fault" role="alert"' in page.text
 
 
-def test_S16_only_who_may_upload_may_send_much(desk: Flask) -> None:
+def test_only_who_may_upload_may_send_much_S16(desk: Flask) -> None:
     def send(login: str, size: int) -> int:
         form = "multipart/form-data; boundary=x"
         head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'

@@ -66,11 +66,11 @@ def test_every_dialogue_opens_has_words_to_begin_it_and_none_that_end_it() -> No
 
 
 @pytest.mark.parametrize("written", ["13800138000", "+86 138-0013-8000", "１３８００１３８０００"])
-def test_S58_a_phone_is_carried_and_only_its_mask_is_kept(written: str) -> None:
+def test_a_phone_is_carried_and_only_its_mask_is_kept_S58(written: str) -> None:
     understood = heard(DIALOGUES["bind"].step("phone"), written)
     assert (understood.value, understood.carried) == ("138****8000", "+8613800138000")
 
 
-def test_S58_a_code_is_carried_and_never_kept() -> None:
+def test_a_code_is_carried_and_never_kept_S58() -> None:
     understood = heard(DIALOGUES["bind"].step("code"), "１２３ ４５６")
     assert (understood.value, understood.carried) == (None, "123456")

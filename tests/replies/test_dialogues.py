@@ -147,7 +147,7 @@ def test_ones_packets_are_one_answer_and_leave_no_dialogue(app: Flask) -> None:
     assert ming.step == "bind.phone"
 
 
-def test_S28_ones_own_packets_are_listed_with_their_states_and_nobody_elses(app: Flask) -> None:
+def test_ones_own_packets_are_listed_with_their_states_and_nobody_elses_S28(app: Flask) -> None:
     add_kind(app)
     runtime, ming, hong = runtime_of(app), Person(app), Person(app)
     programme_id = fund(runtime)
@@ -226,7 +226,7 @@ def test_photos_whose_owner_forgot_the_last_word_are_submitted(both: Flask) -> N
 # --- repeats, order, processes ------------------------------------------------------------------------------------
 
 
-def test_F33_every_message_again_in_any_order_changes_nothing(both: Flask) -> None:
+def test_every_message_again_in_any_order_changes_nothing_F33(both: Flask) -> None:
     add_kind(both)
     ming = Person(both)
     for text in ("绑定", "x", PHONE):
@@ -250,7 +250,7 @@ def test_F33_every_message_again_in_any_order_changes_nothing(both: Flask) -> No
     assert ming.step == ""
 
 
-def test_F33_an_older_message_that_arrives_late_moves_nothing(app: Flask) -> None:
+def test_an_older_message_that_arrives_late_moves_nothing_F33(app: Flask) -> None:
     ming = Person(app)
     early = ming.fields(Content="取消")
     ming.say("绑定")
@@ -279,7 +279,7 @@ def test_photos_that_overtake_each_other_all_count(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("with_redis", [True, False], ids=["with redis", "without redis"])
-def test_F33_32_deliveries_of_one_step_at_once_are_one_step(make: MakeApp, with_redis: bool) -> None:
+def test_32_deliveries_of_one_step_at_once_are_one_step_F33(make: MakeApp, with_redis: bool) -> None:
     apps = [make(), make()]
     if not with_redis:
         apps = [make(redis_url=f"redis://127.0.0.1:{free_port()}/0") for _ in range(2)]
@@ -391,7 +391,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     may_go.set()
 
 
-def test_F37_what_takes_too_long_is_answered_once_and_later(both: Flask, slow: threading.Event) -> None:
+def test_what_takes_too_long_is_answered_once_and_later_F37(both: Flask, slow: threading.Event) -> None:
     ming = Person(both)
     ming.say("慢")
     wish = ming.fields(Content="快")
@@ -414,7 +414,7 @@ def test_what_is_quick_enough_is_answered_at_once_and_never_again(app: Flask, sl
     assert ming.notices() == []
 
 
-def test_F40_a_process_that_died_in_the_middle_leaves_nobody_without_an_answer(app: Flask) -> None:
+def test_a_process_that_died_in_the_middle_leaves_nobody_without_an_answer_F40(app: Flask) -> None:
     ming = Person(app)
     ming.say("绑定")
     with runtime_of(app).database.transaction() as session:  # claimed, then killed
@@ -491,7 +491,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("name", [name for name, each in DIALOGUES.items() if each.steps])
-def test_S41_what_a_person_writes_is_never_said_back(app: Flask, name: str) -> None:
+def test_what_a_person_writes_is_never_said_back_S41(app: Flask, name: str) -> None:
     add_kind(app, "停车票")
     add_kind(app, "搬箱", "per_unit")
     ming = Person(app)

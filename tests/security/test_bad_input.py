@@ -34,13 +34,13 @@ def _rows(app: Flask, model: Any) -> int:  # noqa: F811 - the console's, not the
 
 
 @pytest.mark.parametrize("action", ["disable", "enable", "reset"])
-def test_S74_a_number_that_no_database_holds_is_a_page_that_is_not_there(desk: Flask, action: str) -> None:
+def test_a_number_that_no_database_holds_is_a_page_that_is_not_there_S74(desk: Flask, action: str) -> None:
     admin = Browser(desk, "chen")
     for number in (2**31, 2**63, 10**30):
         assert admin.post(f"/admin/staff/{number}/{action}").status_code == 404
 
 
-def test_S55_a_stranger_cannot_fill_the_audit_log(desk: Flask) -> None:
+def test_a_stranger_cannot_fill_the_audit_log_S55(desk: Flask) -> None:
     client, before = desk.test_client(), _rows(desk, AuditEvent)
     for path in ("/admin/sign-in", "/admin/language", "/admin/campaigns/1/pause"):
         client.post(path, data={"csrf_token": "forged"})
@@ -52,7 +52,7 @@ def test_S55_a_stranger_cannot_fill_the_audit_log(desk: Flask) -> None:
     assert _rows(desk, AuditEvent) == before + 1
 
 
-def test_S23_signing_in_again_ends_the_session_that_was_there(desk: Flask) -> None:
+def test_signing_in_again_ends_the_session_that_was_there_S23(desk: Flask) -> None:
     browser = Browser(desk, "li")
     old = browser.client.get_cookie("staff")
     assert old
@@ -65,14 +65,14 @@ def test_S23_signing_in_again_ends_the_session_that_was_there(desk: Flask) -> No
 
 
 @pytest.mark.parametrize("slug", ["%00", "a%00b", "%ED%A0%80", "a" * 2000, "%F0%9F%98%80"])
-def test_S74_a_slug_that_cannot_exist_is_a_kind_404(desk: Flask, slug: str) -> None:
+def test_a_slug_that_cannot_exist_is_a_kind_404_S74(desk: Flask, slug: str) -> None:
     client = desk.test_client()
     for path in (f"/h5/c/{slug}", f"/h5/c/{slug}/rules", f"/h5/c/{slug}/after"):
         assert client.get(path).status_code == 404, path
     assert client.post(f"/h5/c/{slug}/draw", json={}).status_code == 404
 
 
-def test_S35_a_ticket_that_is_no_text_is_refused_and_no_fault_of_ours(
+def test_a_ticket_that_is_no_text_is_refused_and_no_fault_of_ours_S35(
     stage: Stage, ming: Phone, cast: Cast  # noqa: F811
 ) -> None:  # fmt: skip
     page = ming.open(f"{stage.path}?ticket={stage.shake(cast.ming.openid)}")
@@ -84,7 +84,7 @@ def test_S35_a_ticket_that_is_no_text_is_refused_and_no_fault_of_ours(
         assert ming.ask(stage, forged, "x" * 20).get_json()["outcome"] == "stale_page"
 
 
-def test_S58_a_database_error_shows_no_values(database_url: str) -> None:
+def test_a_database_error_shows_no_values_S58(database_url: str) -> None:
     database = Database(database_url)
     row = {
         "login": "twice", "name": "n", "role": "admin", "password_hash": "canary-password-hash", "locale": "en",
@@ -111,7 +111,7 @@ logging.getLogger("library").warning("told %s", eval(sys.argv[2]))
 
 
 @pytest.mark.parametrize("fmt", ["json", "console"])
-def test_S63_no_value_makes_a_line_or_moves_a_terminal(fmt: str) -> None:
+def test_no_value_makes_a_line_or_moves_a_terminal_S63(fmt: str) -> None:
     command = [sys.executable, "-c", TELL, fmt, ascii(HOSTILE)]
     told = subprocess.run(command, capture_output=True, timeout=60, check=True).stderr.decode()
     assert len(told.splitlines()) == 2, told

@@ -73,7 +73,7 @@ STRANGE_NAMES = (
 PAGES = ("/h5/voucher/{}", "/h5/voucher/{}/state", "/h5/voucher/{}/photos/1.jpg", "/h5/pay/{}", "/h5/pay/{}/state")
 
 
-def test_S74_a_name_that_cannot_exist_is_a_page_that_is_not_there(both: Stage) -> None:
+def test_a_name_that_cannot_exist_is_a_page_that_is_not_there_S74(both: Stage) -> None:
     phone = both.phone(MING)
     for name in STRANGE_NAMES:
         for page in PAGES:
@@ -97,7 +97,7 @@ def _bodies(kind_id: int) -> Iterator[bytes]:
     yield from (b"[" * 60_000, b'{"a":' * 12_000, b"\xff\xfe", b'"\\ud800"', b"", b"null")
 
 
-def test_S74_no_json_breaks_the_form(both: Stage) -> None:
+def test_no_json_breaks_the_form_S74(both: Stage) -> None:
     phone = both.phone(MING)
     for body in _bodies(both.kinds["free"]):
         answer = phone.client.post(
@@ -113,7 +113,7 @@ def _rows(stage: Stage, model: Any) -> list[Any]:
         return list(session.scalars(select(model)))
 
 
-def test_F30_a_footnote_mark_is_no_digit() -> None:
+def test_a_footnote_mark_is_no_digit_F30() -> None:
     for text in ("１２．５０", "￥12.50", "¥ 12.50元", "\u300012.50"):
         assert parse_yuan(text) == 1250
     for text in ("10¹", "1²", "①", "١٢", "१२.५०", "𝟙𝟚", "12\n1", "1\u20661", "1\u200b2"):
@@ -121,7 +121,7 @@ def test_F30_a_footnote_mark_is_no_digit() -> None:
             parse_yuan(text)
 
 
-def test_S74_leading_zeros_pass_no_bound() -> None:
+def test_leading_zeros_pass_no_bound_S74() -> None:
     form = read_form({"position": "0" * 9 + "99999999999", "month_count_cap": "0" * 9 + "10001"})
     assert {"position", "month_count_cap"} <= form.faults.keys()
 
@@ -137,7 +137,7 @@ def _multipart(token: str, name: str, content: str) -> bytes:
     return "".join((*parts, head, content, "\r\n--x--\r\n")).encode()
 
 
-def test_S43_the_name_of_an_uploaded_file_breaks_nothing(both: Stage) -> None:
+def test_the_name_of_an_uploaded_file_breaks_nothing_S43(both: Stage) -> None:
     reviewer, cashier = Browser(both.app, "sun"), Browser(both.app, "wang")
     for n, name in enumerate(FILE_NAMES):
         for browser, path, content in (
@@ -152,7 +152,7 @@ def test_S43_the_name_of_an_uploaded_file_breaks_nothing(both: Stage) -> None:
             assert "<script>alert" not in answer.text and "\u202e" not in answer.text and "\0" not in answer.text
 
 
-def test_S74_a_version_that_no_column_holds_is_an_old_one(both: Stage) -> None:
+def test_a_version_that_no_column_holds_is_an_old_one_S74(both: Stage) -> None:
     marketer, cashier = Browser(both.app, "li"), Browser(both.app, "wang")
     kind = {
         "name": "陈列照片", "amount_rule": "fixed", "fixed_fen": "5", "programme_id": str(both.programme_id), "is_on": "1",
@@ -164,7 +164,7 @@ def test_S74_a_version_that_no_column_holds_is_an_old_one(both: Stage) -> None:
         assert answer.status_code == 422, version
 
 
-def test_S16_slow_pictures_hold_a_few_threads_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_pictures_hold_a_few_threads_and_no_more_S16(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on, told = Event(), []
 
     def slow(_raw: bytes) -> None:
@@ -272,7 +272,7 @@ def _dump(stage: Stage) -> dict[str, list[str]]:
         }
 
 
-def test_S41_S42_S55_no_text_becomes_markup_and_no_get_changes_anything(stage: Stage) -> None:
+def test_no_text_becomes_markup_and_no_get_changes_anything_S41_S42_S55(stage: Stage) -> None:
     known = _poison(stage)
     clients = {login: Browser(stage.app, login).client for login in LOGINS} | {"": stage.phone(MING).client}
     pages = [*_paths(stage.app, known, "GET", "/h5/"), *_paths(stage.app, known, "GET", "/admin/")]
@@ -293,7 +293,7 @@ def test_S41_S42_S55_no_text_becomes_markup_and_no_get_changes_anything(stage: S
     assert _dump(stage) == before
 
 
-def test_S55_no_post_without_the_mark_of_our_page_does_anything(stage: Stage) -> None:
+def test_no_post_without_the_mark_of_our_page_does_anything_S55(stage: Stage) -> None:
     known = {"<openid>": MING, "<public_id>": stage.hand_in(1).public_id, "pay": "x" * 24}
     owe(stage.runtime, stage.programme_id, MING)
     clients = {login: Browser(stage.app, login).client for login in LOGINS} | {"": stage.phone(MING).client}
@@ -308,7 +308,7 @@ def test_S55_no_post_without_the_mark_of_our_page_does_anything(stage: Stage) ->
     assert _dump(stage) == before
 
 
-def test_S24_S28_an_openid_in_the_request_opens_nothing(stage: Stage) -> None:
+def test_an_openid_in_the_request_opens_nothing_S24_S28(stage: Stage) -> None:
     mine = stage.hand_in(1)
     payout_id = owe(stage.runtime, stage.programme_id, MING)
     with stage.runtime.database.reading() as session:
@@ -357,7 +357,7 @@ def test_nobody_copies_the_roster_number_by_number(stage: Stage) -> None:
 CANARY_PHONES, CANARY_CODE = ("13911112222", "13911113333"), 424_242
 
 
-def test_S58_no_phone_and_no_code_reaches_the_log_or_a_column(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_phone_and_no_code_reaches_the_log_or_a_column_S58(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wxbot.people.codes.secrets.randbelow", lambda _most: CANARY_CODE)
     stage.runtime.settings = stage.runtime.settings.model_copy(update={"sms_provider": "console", "rebind_hours": 0})
     phone, reviewer, cashier = stage.phone(MING), Browser(stage.app, "sun"), Browser(stage.app, "wang")
@@ -423,11 +423,11 @@ def _with_entity(raw: bytes, coding: str) -> bytes:
 
 
 @pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
-def test_S12_S13_a_book_with_a_dtd_is_refused_in_any_coding(coding: str) -> None:
+def test_a_book_with_a_dtd_is_refused_in_any_coding_S12_S13(coding: str) -> None:
     with pytest.raises(Refusal, match="not allowed"):
         sheets.read(_with_entity(_book(), coding), COLUMNS, (("phone",), ("amount",)))
 
 
-def test_S12_a_book_of_very_many_sheets_is_not_looked_through() -> None:
+def test_a_book_of_very_many_sheets_is_not_looked_through_S12() -> None:
     with pytest.raises(Refusal, match="too many sheets"):
         sheets.read(_book(*(f"s{n}" for n in range(sheets.SHEETS_MAX))), COLUMNS, (("phone",), ("amount",)))

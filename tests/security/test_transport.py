@@ -31,7 +31,7 @@ def signed_query() -> str:
         ("GET /healthz", "X-Original-URL: /admin/"),
     ],
 )
-def test_S69_no_header_moves_the_application_or_its_links(production: Server, line: str, header: str) -> None:
+def test_no_header_moves_the_application_or_its_links_S69(production: Server, line: str, header: str) -> None:
     status, answer = production.say(line, header)
     expected, _ = production.say(line)
     assert status == expected, answer
@@ -42,7 +42,7 @@ def test_S69_no_header_moves_the_application_or_its_links(production: Server, li
     "chunks", [b"zz\r\nabc\r\n0\r\n\r\n", b"-1\r\n", b"5\r\nab", b"5;" + b"x" * 9000, b"3\r\nabcd\r\n"]
 )
 @pytest.mark.parametrize("path", ["/wechat?{query}", "/admin/sign-in", "/h5/c/none/draw"])
-def test_S16_broken_chunks_are_refused_and_no_fault_of_ours(production: Server, path: str, chunks: bytes) -> None:
+def test_broken_chunks_are_refused_and_no_fault_of_ours_S16(production: Server, path: str, chunks: bytes) -> None:
     line = f"POST {path.format(query=signed_query())}"
     form = "Content-Type: application/x-www-form-urlencoded"
     with production.open(
@@ -55,7 +55,7 @@ def test_S16_broken_chunks_are_refused_and_no_fault_of_ours(production: Server, 
     assert "request_failed" not in production.log.read_text()
 
 
-def test_S16_requests_that_never_end_hold_no_thread_for_ever(production: Server) -> None:
+def test_requests_that_never_end_hold_no_thread_for_ever_S16(production: Server) -> None:
     stalled = [
         production.open(
             f"POST /wechat?{signed_query()} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 500\r\n\r\nabc".encode()
@@ -72,7 +72,7 @@ def test_S16_requests_that_never_end_hold_no_thread_for_ever(production: Server)
             connection.close()
 
 
-def test_S63_a_terminal_escape_never_reaches_the_log(production: Server) -> None:
+def test_a_terminal_escape_never_reaches_the_log_S63(production: Server) -> None:
     assert production.say("GET /robots.txt", host="a\x9b31mfake\x85line")[0] == 400
     text = production.log.read_text()
     assert "foreign_host" in text
@@ -86,7 +86,7 @@ def test_S63_a_terminal_escape_never_reaches_the_log(production: Server) -> None
     ["GET /healthz", "GET /admin/sign-in", "GET /nowhere", "GET /static/console/console.css", "GET /wechat", "PUT /wechat",
      "POST /h5/c/none/draw", "GET /h5/c/none", "GET /oauth/back", "POST /admin/sign-in", "GET /MP_verify_0.txt"],
 )  # fmt: skip
-def test_S71_every_answer_of_the_socket_carries_the_fixed_headers(production: Server, line: str) -> None:
+def test_every_answer_of_the_socket_carries_the_fixed_headers_S71(production: Server, line: str) -> None:
     _, answer = production.say(line, "User-Agent: MicroMessenger")
     for header in (
         "X-Content-Type-Options: nosniff",
@@ -96,7 +96,7 @@ def test_S71_every_answer_of_the_socket_carries_the_fixed_headers(production: Se
         assert header in answer, answer
 
 
-def test_S69_the_exceptions_for_the_simulator_end_with_its_profile(production: Server) -> None:
+def test_the_exceptions_for_the_simulator_end_with_its_profile_S69(production: Server) -> None:
     for host in ("127.0.0.1", "localhost", f"127.0.0.1:{production.port}"):
         assert production.say("GET /robots.txt", host=host)[0] == 400
         assert production.say("GET /healthz", host=host)[0] == 200

@@ -114,6 +114,6 @@ def test_lists_are_repeated_and_read_back() -> None:
         b"<xml><a>\xff</a></xml>",
     ],
 )
-def test_S11_what_is_not_plain_xml_is_refused(body: bytes) -> None:
+def test_what_is_not_plain_xml_is_refused_S11(body: bytes) -> None:
     with pytest.raises(wire.WireError):
         wire.read_xml(body)

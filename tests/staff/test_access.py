@@ -95,7 +95,7 @@ def routes(app: Flask) -> list[tuple[str, str, str]]:
     return sorted(found)
 
 
-def test_S28_every_route_has_a_row_and_says_the_same(story_app: Flask) -> None:
+def test_every_route_has_a_row_and_says_the_same_S28(story_app: Flask) -> None:
     endpoints = {endpoint for endpoint, _, _ in routes(story_app)}
     assert endpoints <= MATRIX.keys(), f"routes without a row: {sorted(endpoints - MATRIX.keys())}"
     for endpoint in endpoints:
@@ -103,7 +103,7 @@ def test_S28_every_route_has_a_row_and_says_the_same(story_app: Flask) -> None:
 
 
 @pytest.mark.parametrize("role", ["marketer", "reviewer", "cashier", "admin", "nobody"])
-def test_S28_each_role_opens_exactly_its_routes(story_app: Flask, role: str) -> None:
+def test_each_role_opens_exactly_its_routes_S28(story_app: Flask, role: str) -> None:
     browser = Browser(story_app, LOGIN[role]) if role in LOGIN else Browser(story_app)
     token = browser.token()
     wrong = []
@@ -119,7 +119,7 @@ def test_S28_each_role_opens_exactly_its_routes(story_app: Flask, role: str) -> 
     assert wrong == []
 
 
-def test_S28_a_view_that_names_no_role_is_refused_to_everybody(console_app: Flask) -> None:
+def test_a_view_that_names_no_role_is_refused_to_everybody_S28(console_app: Flask) -> None:
     view = console_app.view_functions["campaigns.overview"]
     console_app.view_functions["campaigns.overview"] = lambda: "open"
     try:
@@ -128,7 +128,7 @@ def test_S28_a_view_that_names_no_role_is_refused_to_everybody(console_app: Flas
         console_app.view_functions["campaigns.overview"] = view
 
 
-def test_S29_another_marketers_campaign_is_as_absent_as_none(story_app: Flask) -> None:
+def test_another_marketers_campaign_is_as_absent_as_none_S29(story_app: Flask) -> None:
     other = Browser(story_app, "zhao")
     for endpoint, method, path in routes(story_app):
         if "/campaigns/1" not in path or "marketer" not in MATRIX[endpoint]:
@@ -142,7 +142,7 @@ def test_S29_another_marketers_campaign_is_as_absent_as_none(story_app: Flask) -
     assert "新春到店摇红包" in Browser(story_app, "li").get("/admin/campaigns").text
 
 
-def test_S55_a_post_without_or_with_a_foreign_token_is_refused(story_app: Flask) -> None:
+def test_a_post_without_or_with_a_foreign_token_is_refused_S55(story_app: Flask) -> None:
     browser, stranger = Browser(story_app, "li"), Browser(story_app, "li")
     for values in ({}, {"csrf_token": "x"}, {"csrf_token": stranger.token()}):
         answer = browser.client.post("/admin/campaigns/1/pause", data=values)
@@ -154,7 +154,7 @@ def test_S55_a_post_without_or_with_a_foreign_token_is_refused(story_app: Flask)
 
 
 @pytest.mark.parametrize("origin", ["https://evil.test", "null", "http://localhost.evil.test", "http://localhost:81"])
-def test_S55_a_post_from_another_origin_is_refused_even_with_a_token(story_app: Flask, origin: str) -> None:
+def test_a_post_from_another_origin_is_refused_even_with_a_token_S55(story_app: Flask, origin: str) -> None:
     browser = Browser(story_app, "li")
     assert browser.post("/admin/campaigns/1/pause", Origin=origin).status_code == 400
     assert browser.post("/admin/campaigns/1/pause", None, **{"Sec-Fetch-Site": "cross-site"}).status_code == 400
@@ -176,7 +176,7 @@ def _dump(url: str, but: tuple[str, ...]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("login", ["li", "wang", "chen"])
-def test_S55_no_get_changes_anything(story_app: Flask, login: str, database_url: str) -> None:
+def test_no_get_changes_anything_S55(story_app: Flask, login: str, database_url: str) -> None:
     browser = Browser(story_app, login)
     before = _dump(database_url, but=("audit_events",))
     for _, method, path in routes(story_app):
@@ -203,7 +203,7 @@ EVIL = (
 )
 
 
-def test_S74_hostile_parameters_change_nothing_and_break_nothing(story_app: Flask, database_url: str) -> None:
+def test_hostile_parameters_change_nothing_and_break_nothing_S74(story_app: Flask, database_url: str) -> None:
     browser, money, boss = (Browser(story_app, who) for who in ("li", "wang", "chen"))
     before = _dump(database_url, but=("audit_events",))
     for text in EVIL:
@@ -225,14 +225,14 @@ def test_S74_hostile_parameters_change_nothing_and_break_nothing(story_app: Flas
 @pytest.mark.parametrize(
     "path", ["/admin/", "/admin/sign-in", "/admin/campaigns/1", "/admin/campaigns/1/money.json", "/admin/nowhere"]
 )
-def test_S72_S77_no_page_is_framed_or_kept(story_app: Flask, path: str) -> None:
+def test_no_page_is_framed_or_kept_S72_S77(story_app: Flask, path: str) -> None:
     headers = Browser(story_app, "li").get(path).headers
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Cache-Control"] == "private, no-store"
 
 
-def test_S71_the_policy_allows_no_inline_script_and_pages_have_none(story_app: Flask) -> None:
+def test_the_policy_allows_no_inline_script_and_pages_have_none_S71(story_app: Flask) -> None:
     assert "unsafe" not in HEADERS["Content-Security-Policy"]
     browser = Browser(story_app, "li")
     for endpoint, method, path in routes(story_app):
@@ -243,7 +243,7 @@ def test_S71_the_policy_allows_no_inline_script_and_pages_have_none(story_app: F
             assert not re.search(r"<[a-z][^<>]*\s(?:style|on[a-z]+)\s*=", text), path
 
 
-def test_S56_an_admin_cannot_change_themselves_and_a_role_has_no_route(story_app: Flask) -> None:
+def test_an_admin_cannot_change_themselves_and_a_role_has_no_route_S56(story_app: Flask) -> None:
     admin = Browser(story_app, "chen")
     for action in ("disable", "enable", "reset"):
         assert admin.post(f"/admin/staff/5/{action}").status_code == 404

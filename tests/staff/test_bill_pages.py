@@ -7,7 +7,7 @@ from tests.staff.consoles import NOON, Browser
 from wxbot.orders.bill import book_bill, parse_bill
 
 
-def test_I17_differences_stand_on_the_ledger_and_the_overview_of_a_cashier(console_app: Flask) -> None:
+def test_differences_stand_on_the_ledger_and_the_overview_of_a_cashier_I17(console_app: Flask) -> None:
     cashier, marketer = Browser(console_app, "wang"), Browser(console_app, "li")
     assert "待查科目有" not in cashier.get("/admin/ledger").text
     with console_app.extensions["wxbot"].database.transaction() as session:

@@ -48,7 +48,7 @@ def test_a_campaign_is_written_submitted_approved_launched_and_logged(console_ap
         assert event.detail["content"] == session.get_one(Campaign, 1).content_sha256
 
 
-def test_S56_the_one_who_approves_is_not_the_one_who_wrote(console_app: Flask) -> None:
+def test_the_one_who_approves_is_not_the_one_who_wrote_S56(console_app: Flask) -> None:
     marketer = Browser(console_app, "li")
     page = new_campaign(marketer)
     marketer.post(f"{page}/submit")
@@ -63,7 +63,7 @@ def test_S56_the_one_who_approves_is_not_the_one_who_wrote(console_app: Flask) -
         assert session.get_one(Campaign, 1).status == "submitted"
 
 
-def test_F24_sixteen_clicks_on_approve_reserve_once(console_app: Flask) -> None:
+def test_sixteen_clicks_on_approve_reserve_once_F24(console_app: Flask) -> None:
     marketer = Browser(console_app, "li")
     page = new_campaign(marketer)
     marketer.post(f"{page}/submit")
@@ -187,7 +187,7 @@ XSS = (
 
 
 @pytest.mark.parametrize("text", XSS)
-def test_S42_S75_texts_are_data_on_every_page(console_app: Flask, text: str) -> None:
+def test_texts_are_data_on_every_page_S42_S75(console_app: Flask, text: str) -> None:
     marketer = Browser(console_app, "li")
     changes = dict.fromkeys(("name", "rules", "organiser", "contact"), text)
     page = new_campaign(marketer, **changes)
@@ -201,7 +201,7 @@ def test_S42_S75_texts_are_data_on_every_page(console_app: Flask, text: str) -> 
             assert "49" not in re.findall(r"<h1>(.*?)</h1>", shown, re.S)[0]
 
 
-def test_S41_openids_and_answers_of_strangers_are_escaped(story_app: Flask) -> None:
+def test_openids_and_answers_of_strangers_are_escaped_S41(story_app: Flask) -> None:
     database = story_app.extensions["wxbot"].database
     with database.transaction() as session:
         from wxbot.campaigns.models import Packet
@@ -214,7 +214,7 @@ def test_S41_openids_and_answers_of_strangers_are_escaped(story_app: Flask) -> N
         assert "<script>alert" not in browser.get(path).text
 
 
-def test_S45_exports_are_safe_in_a_spreadsheet_and_logged(story_app: Flask) -> None:
+def test_exports_are_safe_in_a_spreadsheet_and_logged_S45(story_app: Flask) -> None:
     database = story_app.extensions["wxbot"].database
     with database.transaction() as session:
         from wxbot.campaigns.models import Packet

@@ -17,7 +17,7 @@ from wxbot.staff import audit, passwords, sign_in
 from wxbot.staff.models import AuditEvent, Staff, StaffSession
 
 
-def test_S23_each_sign_in_gets_a_new_token_and_only_its_hash_is_stored(console_app: Flask) -> None:
+def test_each_sign_in_gets_a_new_token_and_only_its_hash_is_stored_S23(console_app: Flask) -> None:
     browser = Browser(console_app)
     answer = browser.sign_in("li")
     assert answer.status_code == 303
@@ -32,12 +32,12 @@ def test_S23_each_sign_in_gets_a_new_token_and_only_its_hash_is_stored(console_a
         assert first not in session.scalars(select(StaffSession.token_hash)).all()
 
 
-def test_S54_passwords_are_argon2id(console_app: Flask) -> None:
+def test_passwords_are_argon2id_S54(console_app: Flask) -> None:
     with console_app.extensions["wxbot"].database.reading() as session:
         assert all(row.startswith("$argon2id$") for row in session.scalars(select(Staff.password_hash)))
 
 
-def test_S54_ten_failures_lock_for_thirty_minutes_even_for_the_right_password(console_app: Flask) -> None:
+def test_ten_failures_lock_for_thirty_minutes_even_for_the_right_password_S54(console_app: Flask) -> None:
     browser = Browser(console_app)
     for _ in range(10):
         assert browser.sign_in("li", "wrong-password").status_code == 401
@@ -50,7 +50,7 @@ def test_S54_ten_failures_lock_for_thirty_minutes_even_for_the_right_password(co
     assert browser.sign_in("li").status_code == 303
 
 
-def test_S54_success_clears_the_count(console_app: Flask) -> None:
+def test_success_clears_the_count_S54(console_app: Flask) -> None:
     browser = Browser(console_app)
     for _ in range(9):
         browser.sign_in("li", "wrong-password")
@@ -60,7 +60,7 @@ def test_S54_success_clears_the_count(console_app: Flask) -> None:
     assert Browser(console_app).sign_in("li").status_code == 303
 
 
-def test_S54_sixty_guesses_at_once_get_ten_looks(console_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sixty_guesses_at_once_get_ten_looks_S54(console_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = console_app.extensions["wxbot"]
     looks: list[str | None] = []
     real = passwords.matches
@@ -83,14 +83,14 @@ def test_S54_sixty_guesses_at_once_get_ten_looks(console_app: Flask, monkeypatch
     assert sum(seen is not None for seen in looks) == 10
 
 
-def test_S54_one_address_cannot_try_many_names(console_app: Flask) -> None:
+def test_one_address_cannot_try_many_names_S54(console_app: Flask) -> None:
     browser = Browser(console_app)
     statuses = [browser.sign_in(f"nobody{n}", "x" * 12).status_code for n in range(35)]
     assert statuses[:30] == [401] * 30
     assert statuses[30:] == [429] * 5
 
 
-def test_S54_unknown_wrong_locked_and_disabled_look_the_same(console_app: Flask) -> None:
+def test_unknown_wrong_locked_and_disabled_look_the_same_S54(console_app: Flask) -> None:
     runtime = console_app.extensions["wxbot"]
     with runtime.database.transaction() as session:
         session.execute(update(Staff).where(Staff.login == "zhao.test").values(is_active=False))
@@ -101,7 +101,7 @@ def test_S54_unknown_wrong_locked_and_disabled_look_the_same(console_app: Flask)
     assert len(bodies) == 1
 
 
-def test_S26_sign_out_ends_the_session_on_the_server(console_app: Flask) -> None:
+def test_sign_out_ends_the_session_on_the_server_S26(console_app: Flask) -> None:
     browser = Browser(console_app, "li")
     cookie = browser.client.get_cookie("staff")
     assert cookie is not None
@@ -111,7 +111,7 @@ def test_S26_sign_out_ends_the_session_on_the_server(console_app: Flask) -> None
     assert thief.get("/admin/").status_code == 302
 
 
-def test_S26_disabling_a_person_ends_their_session_at_once(console_app: Flask) -> None:
+def test_disabling_a_person_ends_their_session_at_once_S26(console_app: Flask) -> None:
     victim, admin = Browser(console_app, "li"), Browser(console_app, "chen")
     assert victim.get("/admin/").status_code == 200
     assert admin.post("/admin/staff/1/disable").status_code == 303
@@ -121,7 +121,7 @@ def test_S26_disabling_a_person_ends_their_session_at_once(console_app: Flask) -
     assert Browser(console_app).sign_in("li").status_code == 303
 
 
-def test_S26_a_new_password_ends_all_sessions(console_app: Flask) -> None:
+def test_a_new_password_ends_all_sessions_S26(console_app: Flask) -> None:
     one, two = Browser(console_app, "li"), Browser(console_app, "li")
     values = {"old": PASSWORD, "password": "another-Good-one9", "again": "another-Good-one9"}
     assert one.post("/admin/password", values).status_code == 303

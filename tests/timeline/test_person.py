@@ -187,7 +187,7 @@ def test_a_person_is_found_by_whatever_is_at_hand(desk: Desk) -> None:
         assert answer.headers.get("Location") == f"/admin/people/{openid(1)}", text
 
 
-def test_S28_S74_who_is_unknown_is_absent_and_hostile_texts_find_nobody(desk: Desk) -> None:
+def test_who_is_unknown_is_absent_and_hostile_texts_find_nobody_S28_S74(desk: Desk) -> None:
     wang = desk.as_("wang")
     for path in ("oNOBODYatall000000000000001", "x" * 70, "%27%20OR%20%27%27%3D%27", "a", ".."):
         assert wang.get(f"/admin/people/{path}").status_code == 404

@@ -65,7 +65,7 @@ def test_faults_of_the_form_come_back_as_sentences(stage: Stage) -> None:
     assert "请先绑定手机号" in unbound.text and "/h5/bind" in unbound.text
 
 
-def test_S55_a_request_that_no_page_of_ours_made_changes_nothing(stage: Stage) -> None:
+def test_a_request_that_no_page_of_ours_made_changes_nothing_S55(stage: Stage) -> None:
     phone, other = stage.phone(MING), stage.phone(HONG)
     address = opened(phone, stage.kinds["fixed"]).get_json()["address"]
     for headers in (
@@ -82,7 +82,7 @@ def test_S55_a_request_that_no_page_of_ours_made_changes_nothing(stage: Stage) -
     assert nobody.get(address).status_code == 302
 
 
-def test_S28_another_persons_voucher_is_as_absent_as_none(stage: Stage) -> None:
+def test_another_persons_voucher_is_as_absent_as_none_S28(stage: Stage) -> None:
     mine = stage.hand_in(1)
     (kept,) = stage.photos(mine.id)
     thief, owner = stage.phone(HONG), stage.phone(MING)
@@ -111,7 +111,7 @@ def test_S28_another_persons_voucher_is_as_absent_as_none(stage: Stage) -> None:
         assert owner.client.get(f"/h5/voucher/{mine.public_id}/photos/{path}").status_code in (302, 404)  # S48
 
 
-def test_S43_no_name_of_a_file_is_kept_anywhere(stage: Stage) -> None:
+def test_no_name_of_a_file_is_kept_anywhere_S43(stage: Stage) -> None:
     phone = stage.phone(MING)
     address = opened(phone, stage.kinds["fixed"]).get_json()["address"]
     for n, name in enumerate(EVIL_NAMES):
@@ -134,7 +134,7 @@ def test_S43_no_name_of_a_file_is_kept_anywhere(stage: Stage) -> None:
     )
 
 
-def test_S16_S46_only_the_photo_address_takes_eight_megabytes(stage: Stage) -> None:
+def test_only_the_photo_address_takes_eight_megabytes_S16_S46(stage: Stage) -> None:
     phone = stage.phone(MING)
     address = opened(phone, stage.kinds["fixed"]).get_json()["address"]
     big = photo(1).ljust(photos.MOST_BYTES, b"\0")
@@ -150,7 +150,7 @@ def test_S16_S46_only_the_photo_address_takes_eight_megabytes(stage: Stage) -> N
     assert (polyglot.status_code, polyglot.get_json()["outcome"]) == (409, "broken")
 
 
-def test_S50_S77_a_photo_is_a_photo_and_nothing_else(desk: Stage) -> None:
+def test_a_photo_is_a_photo_and_nothing_else_S50_S77(desk: Stage) -> None:
     mine = desk.hand_in(1)
     (kept,) = desk.photos(mine.id)
     phone, reviewer, marketer = desk.phone(MING), Browser(desk.app, "sun"), Browser(desk.app, "li")
@@ -211,7 +211,7 @@ def test_a_reviewer_works_the_queue_and_a_cashier_looks(desk: Stage) -> None:
         assert reviewer.get(f"/admin/vouchers/all?status={status}").status_code == 200
 
 
-def test_F24_32_posts_of_one_approval_make_one_payout(both_desks: Stage) -> None:
+def test_32_posts_of_one_approval_make_one_payout_F24(both_desks: Stage) -> None:
     voucher = both_desks.hand_in(1)
     browsers = [Browser(both_desks.app, login) for login in ("sun", "qian")]
     tokens = [browser.token() for browser in browsers]
@@ -263,7 +263,7 @@ def test_bulk_and_kinds_through_the_console(desk: Stage) -> None:
     assert "海报" in cashier.get("/admin/voucher-kinds").text
 
 
-def test_S41_what_people_and_staff_write_is_text(desk: Stage) -> None:
+def test_what_people_and_staff_write_is_text_S41(desk: Stage) -> None:
     evil = '<img src=x onerror=alert(1)>"><svg/onload=alert(1)>{{7*7}}'
     desk.change_kind("fixed", name=evil[:20], ask=evil)
     voucher = desk.open(note=evil)
@@ -288,7 +288,7 @@ def test_S41_what_people_and_staff_write_is_text(desk: Stage) -> None:
         assert "<img src=x" not in page and "<svg/onload" not in page
 
 
-def test_S74_hostile_parameters_break_nothing(desk: Stage) -> None:
+def test_hostile_parameters_break_nothing_S74(desk: Stage) -> None:
     reviewer = Browser(desk.app, "sun")
     desk.hand_in(1)
     for value in ("-1", "9" * 30, "%00", "é", "1 OR 1=1"):

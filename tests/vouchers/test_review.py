@@ -34,7 +34,7 @@ def take(stage: Stage, by: Any = SUN, **more: Any) -> int | None:
         return found.id if found else None
 
 
-def test_F01_approval_writes_payout_log_and_notice_together(stage: Stage) -> None:
+def test_approval_writes_payout_log_and_notice_together_F01(stage: Stage) -> None:
     stage.change_kind("boxes", wishing="大卖")
     voucher = stage.hand_in(1, kind="boxes", units=6)
     payout = decide(stage, review.approve, voucher, 800)
@@ -55,7 +55,7 @@ def test_F01_approval_writes_payout_log_and_notice_together(stage: Stage) -> Non
     assert (used.vouchers, used.amount_fen) == (1, 800)
 
 
-def test_F01_when_the_payout_cannot_be_made_nothing_is_approved(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_payout_cannot_be_made_nothing_is_approved_F01(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.change_kind("fixed", fixed_fen=50)
     voucher = stage.hand_in(1)
     with pytest.raises(Refusal, match="payout") as refused:
@@ -75,7 +75,7 @@ def test_F01_when_the_payout_cannot_be_made_nothing_is_approved(stage: Stage, mo
     assert stage.voucher(voucher.id).status == "submitted" and stage.payouts() == []
 
 
-def test_F24_F77_many_clicks_and_two_reviewers_make_one_payout(both: Stage) -> None:
+def test_many_clicks_and_two_reviewers_make_one_payout_F24_F77(both: Stage) -> None:
     voucher = both.hand_in(1)
     found = race(8, lambda n: decide(both, review.approve, voucher, 500, by=(SUN, QIAN)[n % 2]).id)
     assert sorted(map(str, found)).count("gone") == 7 and len(both.payouts()) == 1
@@ -84,7 +84,7 @@ def test_F24_F77_many_clicks_and_two_reviewers_make_one_payout(both: Stage) -> N
     assert both.voucher(voucher.id).status == "approved"
 
 
-def test_F24_approve_and_reject_at_once_end_in_one_of_them(both: Stage) -> None:
+def test_approve_and_reject_at_once_end_in_one_of_them_F24(both: Stage) -> None:
     for seed in range(2):
         voucher = both.hand_in(seed)
         race(
@@ -183,7 +183,7 @@ def test_no_reviewer_pays_more_than_was_asked(stage: Stage, amount: int) -> None
         trial.rollback()
 
 
-def test_F78_ten_reencodings_are_flagged_and_none_is_refused_by_itself(stage: Stage) -> None:
+def test_ten_reencodings_are_flagged_and_none_is_refused_by_itself_F78(stage: Stage) -> None:
     stage.hand_in(7)
     image = picture(7)
     for n in range(10):

@@ -114,13 +114,13 @@ def test_token_and_ticket_come_from_the_simulator_and_stay(merchant: Merchant) -
     assert merchant.mp.getcallbackip()
 
 
-def test_F54_an_emptied_redis_gives_the_same_token_again(merchant: Merchant, redis: Any) -> None:
+def test_an_emptied_redis_gives_the_same_token_again_F54(merchant: Merchant, redis: Any) -> None:
     token = merchant.tokens.access_token()
     redis.flushall()
     assert merchant.tokens.access_token() == token
 
 
-def test_F52_a_token_that_died_is_replaced_within_the_call(merchant: Merchant, simulator: SimulatedWeChat) -> None:
+def test_a_token_that_died_is_replaced_within_the_call_F52(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     assert merchant.mp.getcallbackip()
     simulator.control("PUT", "faults/cgi-bin/getcallbackip", {"kind": "token_invalidated", "times": 1})
     assert merchant.mp.getcallbackip()
@@ -194,7 +194,7 @@ def test_menu_media_and_codes(merchant: Merchant) -> None:
 # --- WeChat Pay over mutual TLS -----------------------------------------------------------------------------------
 
 
-def test_F42_an_order_gives_a_ticket_and_the_same_number_gives_the_same_ticket(merchant: Merchant) -> None:
+def test_an_order_gives_a_ticket_and_the_same_number_gives_the_same_ticket_F42(merchant: Merchant) -> None:
     params, answer = merchant.order(200)
     assert answer.is_success and answer.echoes(params)
     again = merchant.pay.hbpreorder(params)
@@ -207,7 +207,7 @@ def test_F42_an_order_gives_a_ticket_and_the_same_number_gives_the_same_ticket(m
 
 
 @pytest.mark.parametrize("texts", [{"wishing": "]]></wishing><total_amount>20000"}, {"remark": "a&b<c>'\"=+ 红"}])
-def test_S16b_strange_texts_are_signed_and_escaped_alike(merchant: Merchant, texts: Any) -> None:
+def test_strange_texts_are_signed_and_escaped_alike_S16b(merchant: Merchant, texts: Any) -> None:
     params, answer = merchant.order(100, **texts)
     if "wishing" in texts:
         assert not answer.is_success  # too long for WeChat, and nothing else happened to it
@@ -216,7 +216,7 @@ def test_S16b_strange_texts_are_signed_and_escaped_alike(merchant: Merchant, tex
         assert answer.is_success, answer.raw
 
 
-def test_S65_signed_replies_are_checked_with_the_same_reading_of_the_rules(
+def test_signed_replies_are_checked_with_the_same_reading_of_the_rules_S65(
     merchant: Merchant, simulator: SimulatedWeChat
 ) -> None:
     simulator.control("PUT", "switches", {"reply_carries_sign": True})
@@ -266,14 +266,14 @@ def test_without_a_client_certificate_nothing_is_ordered(merchant: Merchant, sim
     assert answer.err_code == "CA_ERROR"
 
 
-def test_S64_the_simulators_own_authority_must_be_named(merchant: Merchant, simulator: SimulatedWeChat) -> None:
+def test_the_simulators_own_authority_must_be_named_S64(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     stranger = PayClient(Transport(), simulator.pay_base, appid="wx1", mch_id="1", pay_key="k" * 32)
     with pytest.raises(NotSent):
         stranger.gethbinfo("1")
 
 
 @pytest.mark.parametrize("kind", ["drop_reply", "drop_request", "garble"])
-def test_F05_a_lost_or_garbled_reply_is_unanswered_and_the_same_number_settles_it(
+def test_a_lost_or_garbled_reply_is_unanswered_and_the_same_number_settles_it_F05(
     merchant: Merchant, simulator: SimulatedWeChat, kind: str
 ) -> None:
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": kind, "times": 1})
@@ -286,7 +286,7 @@ def test_F05_a_lost_or_garbled_reply_is_unanswered_and_the_same_number_settles_i
     assert before - simulator.control("GET", "bank")["balance_fen"] == 100
 
 
-def test_F06_a_slow_answer_is_unanswered_within_the_deadline(simulator: SimulatedWeChat, redis: Any) -> None:
+def test_a_slow_answer_is_unanswered_within_the_deadline_F06(simulator: SimulatedWeChat, redis: Any) -> None:
     simulator.control("POST", "bank/topup", {"amount_fen": 1_000})
     merchant = Merchant(simulator, redis, timeouts=Timeouts(connect_s=2, read_s=1, total_s=2))
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "slow", "seconds": 6, "times": 1})
@@ -315,7 +315,7 @@ def test_the_daily_bill_lists_what_was_ordered(merchant: Merchant, simulator: Si
 # --- the lottery, from order to receipt ---------------------------------------------------------------------------
 
 
-def test_F43_buckets_say_what_became_of_each_ticket(merchant: Merchant, simulator: SimulatedWeChat) -> None:
+def test_buckets_say_what_became_of_each_ticket_F43(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     lottery_id = merchant.lottery()
     tickets = merchant.sp_tickets(3)
     first = merchant.load(lottery_id, tickets)
@@ -335,7 +335,7 @@ def test_F43_buckets_say_what_became_of_each_ticket(merchant: Merchant, simulato
     assert (counts.loaded, counts.available) == (5, 1)
 
 
-def test_F44_a_lost_load_reply_is_told_by_the_repeat_list(merchant: Merchant, simulator: SimulatedWeChat) -> None:
+def test_a_lost_load_reply_is_told_by_the_repeat_list_F44(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     lottery_id = merchant.lottery()
     tickets = merchant.sp_tickets(2)
     simulator.control("PUT", "faults/shakearound/lottery/setprizebucket", {"kind": "drop_reply", "times": 1})
@@ -348,7 +348,7 @@ def test_F44_a_lost_load_reply_is_told_by_the_repeat_list(merchant: Merchant, si
     assert set(merchant.load(lottery_id, [*tickets, *fresh]).repeat) == set(tickets)
 
 
-def test_F48_ceiling_and_size_of_a_bucket(merchant: Merchant) -> None:
+def test_ceiling_and_size_of_a_bucket_F48(merchant: Merchant) -> None:
     lottery_id = merchant.lottery(total=1)
     with pytest.raises(Refused) as caught:
         merchant.load(lottery_id, merchant.sp_tickets(2))
@@ -502,7 +502,7 @@ def authorised(merchant: Merchant, person: Any, redirect_uri: str, **options: An
     return linted, page
 
 
-def test_F57_a_code_becomes_the_persons_openid_once(merchant: Merchant, simulator: SimulatedWeChat) -> None:
+def test_a_code_becomes_the_persons_openid_once_F57(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "account", {"oauth_domains": ["shop.example.test"]})
     ming = simulator.person("小明")
     linted, page = authorised(merchant, ming, "https://shop.example.test/oauth/back?next=1&text=%20x")
@@ -524,7 +524,7 @@ def test_F57_a_code_becomes_the_persons_openid_once(merchant: Merchant, simulato
     assert caught.value.code == "40029"
 
 
-def test_S22_a_foreign_domain_gets_no_code(merchant: Merchant, simulator: SimulatedWeChat) -> None:
+def test_a_foreign_domain_gets_no_code_S22(merchant: Merchant, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "account", {"oauth_domains": ["shop.example.test"]})
     _, page = authorised(merchant, simulator.person("小明"), "https://evil.example.test/back")
     assert "code=" not in page.headers.get("Location", "")

@@ -71,7 +71,7 @@ def test_a_body_is_real_utf8_and_the_token_stands_in_the_query() -> None:
 
 
 @pytest.mark.parametrize("code", [40001, 40014, 42001])
-def test_F52_a_refused_token_is_renewed_and_the_call_made_once_more(code: Any) -> None:
+def test_a_refused_token_is_renewed_and_the_call_made_once_more_F52(code: Any) -> None:
     tokens = OneToken()
     with answering({"errcode": code, "errmsg": "x"}, OK) as wire:
         account(wire, tokens).menu_delete()
@@ -79,7 +79,7 @@ def test_F52_a_refused_token_is_renewed_and_the_call_made_once_more(code: Any) -
         assert (tokens.renewals, len(wire.heard)) == (1, 2)
 
 
-def test_F52_two_refusals_in_a_row_end_the_call() -> None:
+def test_two_refusals_in_a_row_end_the_call_F52() -> None:
     tokens = OneToken()
     with answering({"errcode": 40001, "errmsg": "invalid credential"}) as wire:
         with pytest.raises(Refused):
@@ -204,12 +204,12 @@ def test_getshakeinfo_says_who_and_where_stray_blanks_or_not(blank: str) -> None
 
 
 @pytest.mark.parametrize("inner", [{}, {"openid": ""}, {"openid": "<script>"}, {"openid": None}])
-def test_S35_a_shake_without_a_person_is_unanswered(inner: Any) -> None:
+def test_a_shake_without_a_person_is_unanswered_S35(inner: Any) -> None:
     with answering({**OK, "data": inner}) as wire, pytest.raises(Unanswered):
         shakearound(wire).getshakeinfo("T")
 
 
-def test_S35_an_unknown_shake_ticket_is_refused() -> None:
+def test_an_unknown_shake_ticket_is_refused_S35() -> None:
     with answering({"errcode": 9001003, "errmsg": "invalid ticket"}) as wire, pytest.raises(Refused) as caught:
         shakearound(wire).getshakeinfo("T")
     assert caught.value.row.actor == "person"
@@ -244,7 +244,7 @@ def bucket(wire: Wire, sp_tickets: Any = ("v1|AAA=", "v1|BBB=")) -> Any:
     )
 
 
-def test_F43_setprizebucket_gives_one_outcome_per_ticket() -> None:
+def test_setprizebucket_gives_one_outcome_per_ticket_F43() -> None:
     lists = {f"{name}_ticket_list": [{"ticket": f"v1|{name}"}] for name in
              ("repeat", "expire", "invalid_amount", "wrong_authmchid", "invalid")}  # fmt: skip
     with answering({**OK, "success_num": 1, **lists}) as wire:
@@ -257,7 +257,7 @@ def test_F43_setprizebucket_gives_one_outcome_per_ticket() -> None:
     assert len(answer.refused) == 5 and "v1|" not in repr(answer)
 
 
-def test_F43_missing_lists_are_empty_and_strange_ones_unanswered() -> None:
+def test_missing_lists_are_empty_and_strange_ones_unanswered_F43() -> None:
     with answering({**OK, "success_num": 2}) as wire:
         assert bucket(wire).refused == frozenset()
     for answer in (OK, {**OK, "success_num": 1, "repeat_ticket_list": "v1"},
@@ -267,7 +267,7 @@ def test_F43_missing_lists_are_empty_and_strange_ones_unanswered() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 101])
-def test_F48_a_bucket_holds_1_to_100_tickets(count: int) -> None:
+def test_a_bucket_holds_1_to_100_tickets_F48(count: int) -> None:
     with answering(OK) as wire:
         with pytest.raises(ValueError):
             bucket(wire, [f"v1|{n}" for n in range(count)])
@@ -365,7 +365,7 @@ def test_the_authorize_url_has_wechats_order_and_fragment() -> None:
 
 
 @pytest.mark.parametrize("state", ["", "a" * 129, "a-b", "a b", "红", "a&b=c", "a\n"])
-def test_S19_a_state_that_wechat_would_change_is_refused(state: str) -> None:
+def test_a_state_that_wechat_would_change_is_refused_S19(state: str) -> None:
     with pytest.raises(ValueError):
         authorize_url("wx1", "https://x", state)
 
@@ -396,7 +396,7 @@ def test_a_snapshot_user_is_recognised(flag: Any) -> None:
 
 
 @pytest.mark.parametrize("code", [40029, 40163, 42003])
-def test_F57_a_used_or_old_code_says_start_again(code: Any) -> None:
+def test_a_used_or_old_code_says_start_again_F57(code: Any) -> None:
     with pytest.raises(Refused) as caught:
         exchange({"errcode": code, "errmsg": "code been used, code=CODE-CANARY-2 rid: 0-0-0"})
     assert (caught.value.row.retry, caught.value.row.actor) == ("refresh", "person")

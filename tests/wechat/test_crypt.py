@@ -73,12 +73,12 @@ def test_every_pad_length_from_1_to_32_occurs_and_opens() -> None:
         "\n" + crypt.encrypt(b"<xml/>") + "!",
     ],
 )
-def test_S17_confusions_are_one_clean_refusal(encrypted: Any) -> None:
+def test_confusions_are_one_clean_refusal_S17(encrypted: Any) -> None:
     with pytest.raises(BadMessage):
         crypt.decrypt(encrypted)
 
 
-def test_S17_padding_bytes_must_all_agree() -> None:
+def test_padding_bytes_must_all_agree_S17() -> None:
     content = plain(b"x" * 20)
     pad = 32 - len(content) % 32
     assert pad > 2
@@ -91,14 +91,14 @@ def test_S17_padding_bytes_must_all_agree() -> None:
 
 
 @pytest.mark.parametrize("pad", [33, 48, 64, 255])
-def test_S17_a_pad_over_32_is_refused_even_when_everything_else_is_right(pad: int) -> None:
+def test_a_pad_over_32_is_refused_even_when_everything_else_is_right_S17(pad: int) -> None:
     content = plain(b"x" * ((-16 - 4 - len(APPID) - pad) % 16))
     with pytest.raises(BadMessage) as caught:
         crypt.decrypt(encrypt_raw(content + bytes((pad,)) * pad))
     assert caught.value.reason == "padding"
 
 
-def test_S17_twenty_thousand_random_ciphertexts_raise_bad_message_only() -> None:
+def test_twenty_thousand_random_ciphertexts_raise_bad_message_only_S17() -> None:
     dice = random.Random(20260315)
     opened = 0
     for _ in range(20_000):
@@ -111,7 +111,7 @@ def test_S17_twenty_thousand_random_ciphertexts_raise_bad_message_only() -> None
     assert opened == 0
 
 
-def test_S17_the_signature_is_checked_before_anything_is_decrypted() -> None:
+def test_the_signature_is_checked_before_anything_is_decrypted_S17() -> None:
     encrypted = crypt.encrypt(b"<xml/>")
     right = crypt.sign("1700000000", "n", encrypted)
     assert crypt.open(right, "1700000000", "n", encrypted) == b"<xml/>"

@@ -160,12 +160,12 @@ def test_the_breaker_opens_for_what_hits_every_order() -> None:
     assert not {"OPENID_ERROR", "MONEY_LIMIT", "SENDNUM_LIMIT", "SYSTEMERROR", "FREQ_LIMIT", "PARAM_ERROR"} & stops
 
 
-def test_F07_only_send_failed_ever_allows_a_new_number() -> None:
+def test_only_send_failed_ever_allows_a_new_number_F07() -> None:
     assert {row.code for row in all_rows() if row.api == "pay" and row.retry == "new"} == {"SEND_FAILED"}
 
 
 @pytest.mark.parametrize("code", ["NEW_CODE_2027", "268458999", "", "x" * 500, "0x", 7])
-def test_F07_an_unknown_code_means_ask_and_tell_the_operator(code: Any) -> None:
+def test_an_unknown_code_means_ask_and_tell_the_operator_F07(code: Any) -> None:
     row = row_for("pay", code)
     assert (row.is_known, row.retry, row.actor, row.stops_the_line) == (False, "query", "operator", False)
     assert len(row.zh) < 200

@@ -72,7 +72,7 @@ def test_not_sent_when_there_is_nobody_to_send_to(url: str) -> None:
         Transport(timeouts=QUICK).send("POST", url.format(port=free_port()), body=b"money")
 
 
-def test_F06_no_answer_is_unanswered_within_the_read_timeout() -> None:
+def test_no_answer_is_unanswered_within_the_read_timeout_F06() -> None:
     with Wire(silent) as wire:
         began = time.monotonic()
         with pytest.raises(Unanswered) as caught:
@@ -83,7 +83,7 @@ def test_F06_no_answer_is_unanswered_within_the_read_timeout() -> None:
 
 
 @pytest.mark.parametrize("where", ["head", "body"])
-def test_F06_drip_feed_ends_at_the_total_deadline(where: str) -> None:
+def test_drip_feed_ends_at_the_total_deadline_F06(where: str) -> None:
     reply = http_reply(b"x" * 400)
     begin = b"" if where == "head" else reply.split(b"x")[0]
 
@@ -99,7 +99,7 @@ def test_F06_drip_feed_ends_at_the_total_deadline(where: str) -> None:
         assert time.monotonic() - began < 5
 
 
-def test_F13_reset_after_the_request_is_unanswered_and_sent_once() -> None:
+def test_reset_after_the_request_is_unanswered_and_sent_once_F13() -> None:
     with Wire(resetting) as wire:
         with pytest.raises(Unanswered) as caught:
             Transport().send("POST", wire.url + "/x", body=b"money")
@@ -107,12 +107,12 @@ def test_F13_reset_after_the_request_is_unanswered_and_sent_once() -> None:
         assert len(wire.heard) == 1
 
 
-def test_F11_truncated_reply_is_unanswered() -> None:
+def test_truncated_reply_is_unanswered_F11() -> None:
     with Wire(saying(http_reply(b"12345", headers={"Content-Length": "500"}))) as wire, pytest.raises(Unanswered):
         Transport().send("GET", wire.url + "/x")
 
 
-def test_S16_a_huge_reply_is_cut_off_and_the_connection_dropped() -> None:
+def test_a_huge_reply_is_cut_off_and_the_connection_dropped_S16() -> None:
     def endless(_heard: Heard, connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while True:
@@ -145,7 +145,7 @@ def test_anything_but_200_is_unanswered_and_redirects_are_not_followed(status: s
         assert len(wire.heard) == 1
 
 
-def test_F11_a_gzip_reply_nobody_asked_for_is_unanswered() -> None:
+def test_a_gzip_reply_nobody_asked_for_is_unanswered_F11() -> None:
     reply = http_reply(gzip.compress(b'{"errcode":0}'), headers={"Content-Encoding": "gzip"})
     with Wire(saying(reply)) as wire:
         with pytest.raises(Unanswered) as caught:
@@ -155,12 +155,12 @@ def test_F11_a_gzip_reply_nobody_asked_for_is_unanswered() -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"\x00\x01\x02", b"HTTP/9.9 abc\r\n\r\n", b"220 ftp\r\n", b"", b"x" * 100_000])
-def test_F11_a_reply_that_is_not_http_is_unanswered(garbage: bytes) -> None:
+def test_a_reply_that_is_not_http_is_unanswered_F11(garbage: bytes) -> None:
     with Wire(saying(garbage)) as wire, pytest.raises(Unanswered):
         Transport(timeouts=QUICK).send("GET", wire.url + "/x")
 
 
-def test_F28_a_forked_process_makes_its_own_connections() -> None:
+def test_a_forked_process_makes_its_own_connections_F28() -> None:
     import os
 
     with Wire(saying(http_reply(b"ok")), closes=False) as wire:
@@ -189,14 +189,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return Authority(tmp_path_factory.mktemp("tls"))
 
 
-def test_S64_our_own_authority_is_trusted_when_named(authority: Authority) -> None:
+def test_our_own_authority_is_trusted_when_named_S64(authority: Authority) -> None:
     tls = authority.server_context(authority.issue("server"))
     with Wire(saying(http_reply(b"ok")), tls) as wire:
         assert Transport(ca_file=authority.ca_file).send("GET", wire.url + "/x").body == b"ok"
 
 
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired", "old TLS"])
-def test_S64_a_bad_server_fails_before_a_byte_of_the_request(authority: Authority, tmp_path: Path, fault: str) -> None:
+def test_a_bad_server_fails_before_a_byte_of_the_request_S64(authority: Authority, tmp_path: Path, fault: str) -> None:
     pair = authority.issue("bad", host="elsewhere.test" if fault == "wrong host" else "127.0.0.1",
                            is_expired=fault == "expired")  # fmt: skip
     ca_file = Authority(tmp_path, "another").ca_file if fault == "unknown authority" else authority.ca_file
@@ -209,7 +209,7 @@ def test_S64_a_bad_server_fails_before_a_byte_of_the_request(authority: Authorit
         assert wire.heard == []
 
 
-def test_S64_no_code_of_ours_switches_verification_off() -> None:
+def test_no_code_of_ours_switches_verification_off_S64() -> None:
     from pathlib import Path
 
     import wxbot.wechat
@@ -246,7 +246,7 @@ def failing_calls(authority: Authority, tmp_path: Path) -> Any:
         yield wire.url, Authority(tmp_path, "another").ca_file
 
 
-def test_S59_no_error_text_and_no_log_line_holds_a_secret(
+def test_no_error_text_and_no_log_line_holds_a_secret_S59(
     authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

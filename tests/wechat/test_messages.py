@@ -126,7 +126,7 @@ def test_a_bind_says_ticket_amount_and_time() -> None:
 
 
 @pytest.mark.parametrize("money", ["", "1.00", "-1", "1e3", "٣", "abc", "9" * 30])
-def test_F39_a_bind_whose_amount_makes_no_sense_keeps_its_fields_as_unknown(money: Any) -> None:
+def test_a_bind_whose_amount_makes_no_sense_keeps_its_fields_as_unknown_F39(money: Any) -> None:
     seen = opened(s.bind(money=money))
     assert isinstance(seen, m.UnknownMessage)
     assert seen.kind == "ShakearoundLotteryBind" and seen.fault
@@ -143,14 +143,14 @@ def test_unknown_types_and_events_keep_their_fields() -> None:
 # --- once-only keys -----------------------------------------------------------------------------------------------
 
 
-def test_F36_two_binds_of_one_person_in_one_second_are_two_messages() -> None:
+def test_two_binds_of_one_person_in_one_second_are_two_messages_F36() -> None:
     keys = {opened(body).dedupe_key for body in (s.bind(), s.bind(lottery_id="OTHER"), s.bind(ticket="v1|BBB="))}
     assert len(keys) == 3
     assert opened(s.bind()).dedupe_key in keys
     assert not any("v1|" in key for key in keys)
 
 
-def test_F36_events_of_one_second_differ_by_what_they_say() -> None:
+def test_events_of_one_second_differ_by_what_they_say_F36() -> None:
     bodies = [event("CLICK", KEY), event("CLICK", "<EventKey>b</EventKey>"), event("subscribe"), event("unsubscribe")]
     bodies += [event("CLICK", KEY, created=1773540000), event("CLICK", KEY, sender="oOTHER")]
     bodies += [event("TEMPLATESENDJOBFINISH", f"<MsgID>{n}</MsgID>") for n in range(3)]
@@ -182,20 +182,20 @@ def refused(query: Any, body: Any = TEXT, account: Any = s.plain, now: Any = s.N
     ["0" * 40, "", "a", "é" * 40, "x" * 10_000, s.query()["signature"].upper(), s.query()["signature"][:39],
      s.query()["signature"] + "0", s.query(token="another-token-of-somebody")["signature"]],
 )  # fmt: skip
-def test_S01_a_forged_signature_is_refused_before_the_body_is_read(signature: Any) -> None:
+def test_a_forged_signature_is_refused_before_the_body_is_read_S01(signature: Any) -> None:
     assert "signature" in refused({**s.query(), "signature": signature}, b"<!DOCTYPE this would be another reason")
 
 
 @pytest.mark.parametrize("name", ["signature", "timestamp", "nonce"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_S05_a_missing_or_empty_parameter_is_always_invalid(name: str, value: Any) -> None:
+def test_a_missing_or_empty_parameter_is_always_invalid_S05(name: str, value: Any) -> None:
     query = {key: text for key, text in {**s.query(), name: value}.items() if text is not None}
     assert refused(query)
 
 
 @pytest.mark.parametrize("name", ["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"])
 @pytest.mark.parametrize("account", [s.encrypted, s.compatible])
-def test_S05_encrypted_each_missing_parameter_is_invalid(name: str, account: Any) -> None:
+def test_encrypted_each_missing_parameter_is_invalid_S05(name: str, account: Any) -> None:
     query, body = s.sealed(message("text", "<Content>x</Content>"), account)
     assert m.open_callback(query, body, account, s.NOW)
     for value in (None, ""):
@@ -205,7 +205,7 @@ def test_S05_encrypted_each_missing_parameter_is_invalid(name: str, account: Any
 
 @pytest.mark.parametrize(("offset_s", "is_fine"), [(0, True), (300, True), (-300, True), (301, False), (-301, False),
                                                    (86_400, False), (-86_400, False)])  # fmt: skip
-def test_S02_the_window_is_300_seconds_both_ways(offset_s: int, is_fine: bool) -> None:
+def test_the_window_is_300_seconds_both_ways_S02(offset_s: int, is_fine: bool) -> None:
     body = message("text", "<Content>x</Content>")
     if is_fine:
         assert m.open_callback(s.query(), body, s.plain, s.NOW + offset_s)
@@ -214,41 +214,41 @@ def test_S02_the_window_is_300_seconds_both_ways(offset_s: int, is_fine: bool) -
 
 
 @pytest.mark.parametrize("timestamp", ["1e9", "-1", " 1773540002", "１７７３５４０００２", "9" * 40])
-def test_S02_a_strange_timestamp_is_refused_even_when_it_is_signed(timestamp: str) -> None:
+def test_a_strange_timestamp_is_refused_even_when_it_is_signed_S02(timestamp: str) -> None:
     from wxbot.wechat.sign import callback_signature
 
     query = {"signature": callback_signature(s.TOKEN, timestamp, "1"), "timestamp": timestamp, "nonce": "1"}
     assert refused(query)
 
 
-def test_S02_the_same_nonce_with_another_body_can_be_told_apart() -> None:
+def test_the_same_nonce_with_another_body_can_be_told_apart_S02() -> None:
     one, other = opened(message("text", "<Content>a</Content>")), opened(s.bind())
     assert one.envelope.nonce == other.envelope.nonce and one.envelope.body_digest != other.envelope.body_digest
 
 
 @pytest.mark.parametrize("account", [s.encrypted, s.compatible])
-def test_S03_S18_a_captured_query_with_a_forged_plain_body_is_refused(account: Any) -> None:
+def test_a_captured_query_with_a_forged_plain_body_is_refused_S03_S18(account: Any) -> None:
     captured, _ = s.sealed(message("text", "<Content>x</Content>"), account)
     forged = s.bind(money="20000")
     for query in (captured, s.query(), s.query(encrypt_type="raw"), {**captured, "encrypt_type": "raw"}):
         assert refused(query, forged, account)
 
 
-def test_S18_in_compatible_mode_only_the_encrypted_part_counts() -> None:
+def test_in_compatible_mode_only_the_encrypted_part_counts_S18() -> None:
     forged = f"<FromUserName>{c('oVICTIM')}</FromUserName><CreateTime>1773540001</CreateTime><MsgType>{c('text')}</MsgType><Content>{c('forged')}</Content>"
     query, body = s.sealed(message("text", f"<Content>{c('real')}</Content>"), s.compatible, beside=forged)
     seen = m.open_callback(query, body, s.compatible, s.NOW)
     assert isinstance(seen, m.TextMessage) and (seen.openid, seen.content) == (s.OPENID, "real")
 
 
-def test_S18_an_encrypted_body_needs_its_own_signature() -> None:
+def test_an_encrypted_body_needs_its_own_signature_S18() -> None:
     query, body = s.sealed(message("text", "<Content>x</Content>"))
     assert refused({**query, "msg_signature": query["signature"]}, body, s.encrypted)
     other, _ = s.sealed(message("text", "<Content>y</Content>"))
     assert refused(other, body, s.encrypted)
 
 
-def test_S09_a_message_for_another_account_is_refused() -> None:
+def test_a_message_for_another_account_is_refused_S09() -> None:
     assert "ToUserName" in refused(s.query(), s.document("<MsgType>event</MsgType><Event>CLICK</Event>", to="gh_other"))
     inner = s.document("<MsgType>event</MsgType><Event>CLICK</Event>", to="gh_other")
     assert "ToUserName" in refused(*s.sealed(inner), s.encrypted)
@@ -257,12 +257,12 @@ def test_S09_a_message_for_another_account_is_refused() -> None:
     assert refused(*s.sealed(message("text"), other), s.encrypted) == "appid"
 
 
-def test_S11_S12_what_stands_inside_the_encryption_is_parsed_strictly_too() -> None:
+def test_what_stands_inside_the_encryption_is_parsed_strictly_too_S11_S12() -> None:
     for inner in (b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><a>&e;</a></xml>', b"", b"{}", b"\xff"):
         assert refused(*s.sealed(inner), s.encrypted) == "xml"
 
 
-def test_S16_a_body_over_64_kb_is_refused() -> None:
+def test_a_body_over_64_kb_is_refused_S16() -> None:
     assert "big" in refused(s.query(), b"<xml>" + b" " * 65_536 + b"</xml>")
 
 
@@ -279,7 +279,7 @@ def test_a_message_without_sender_time_or_type_is_refused(body: Any) -> None:
 
 @given(st.dictionaries(st.sampled_from(["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"]),
                        st.text(max_size=50)), st.binary(max_size=200))  # fmt: skip
-def test_S01_random_requests_raise_bad_message_only(query: Any, body: Any) -> None:
+def test_random_requests_raise_bad_message_only_S01(query: Any, body: Any) -> None:
     for account in (s.plain, s.encrypted, s.compatible):
         with pytest.raises(BadMessage):
             m.open_callback(query, body, account, s.NOW)
@@ -304,16 +304,16 @@ def test_the_url_check_is_the_plain_one_in_every_mode(account: Any) -> None:
 
 
 @pytest.mark.parametrize("echostr", ["", "x" * 129, "a b", "a\n", "\x00", "红"])
-def test_S08_a_strange_echostr_is_refused(echostr: str) -> None:
+def test_a_strange_echostr_is_refused_S08(echostr: str) -> None:
     with pytest.raises(BadMessage):
         m.verify_url({**s.query(), "echostr": echostr}, s.plain)
 
 
-def test_S08_html_in_echostr_comes_back_as_is_for_a_text_plain_answer() -> None:
+def test_html_in_echostr_comes_back_as_is_for_a_text_plain_answer_S08() -> None:
     assert m.verify_url({**s.query(), "echostr": "<script>"}, s.plain) == "<script>"
 
 
-def test_S01_a_forged_or_stale_url_check_is_refused() -> None:
+def test_a_forged_or_stale_url_check_is_refused_S01() -> None:
     for query, now in (({**s.query(), "signature": "0" * 40}, s.NOW), (s.query(), s.NOW + 301)):
         with pytest.raises(BadMessage):
             m.verify_url({**query, "echostr": "1"}, s.plain, now)

@@ -67,7 +67,7 @@ def test_the_request_is_the_frozen_parameters_plus_nonce_and_a_right_sign() -> N
     assert not {"re_openid", "client_ip", "sign_type", "scene_id"} & frozen.keys()
 
 
-def test_F13_params_that_bring_their_own_nonce_or_sign_are_refused() -> None:
+def test_params_that_bring_their_own_nonce_or_sign_are_refused_F13() -> None:
     for name in ("nonce_str", "sign"):
         with pytest.raises(ValueError):
             client_on("http://127.0.0.1:1").hbpreorder({**params(), name: "x"})
@@ -83,7 +83,7 @@ def test_a_success_carries_ticket_and_proof() -> None:
 
 
 @pytest.mark.parametrize("code", ["NOTENOUGH", "SYSTEMERROR", "TIME _LIMITED", "268458547", "SOMETHING_NEW_2027"])
-def test_F07_a_refusal_is_an_answer_with_its_row(code: Any) -> None:
+def test_a_refusal_is_an_answer_with_its_row_F07(code: Any) -> None:
     with Wire(replying({**REFUSAL, "err_code": code})) as wire:
         answer = client_on(wire.url).hbpreorder(params())
     assert not answer.is_success and answer.err_code == code.replace(" ", "")
@@ -108,13 +108,13 @@ def test_a_transport_failure_is_an_answer_too() -> None:
     [{"mch_billno": "1900000001202603150000000099"}, {"total_amount": 20000}, {"mch_id": "1900000002"},
      {"wxappid": "wxANOTHER"}, {"sp_ticket": ""}, {"mch_billno": ""}, {"total_amount": ""}],
 )  # fmt: skip
-def test_S65_F11_a_success_that_echoes_something_else_is_unanswered_with_an_alarm(change: Any) -> None:
+def test_a_success_that_echoes_something_else_is_unanswered_with_an_alarm_S65_F11(change: Any) -> None:
     with Wire(replying({**SUCCESS, **change})) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).hbpreorder(params())
     assert (caught.value.reason, caught.value.security) == ("wrong_echo", True)
 
 
-def test_S65_a_right_sign_is_noticed_and_a_wrong_one_raises_the_alarm() -> None:
+def test_a_right_sign_is_noticed_and_a_wrong_one_raises_the_alarm_S65() -> None:
     with Wire(replying(SUCCESS, pay_key=KEY)) as wire:
         assert client_on(wire.url).hbpreorder(params()).is_signed
     forged = {**REFUSAL, "sign": sign.v2_sign(REFUSAL, KEY)}
@@ -157,7 +157,7 @@ def test_sendredpack_sends_the_frozen_packet_to_one_person_and_returns_wechats_n
     [{"send_listid": ""}, {"err_code": "NO_AUTH", "send_listid": ""}, {"re_openid": "oANOTHER"}, {"re_openid": ""},
      {"mch_billno": BILLNO[:-1] + "9"}, {"total_amount": 20000}, {"mch_id": ""}, {"wxappid": "wxANOTHER"}],
 )  # fmt: skip
-def test_S65_F11_a_packet_is_only_sent_when_everything_says_so(change: Any) -> None:
+def test_a_packet_is_only_sent_when_everything_says_so_S65_F11(change: Any) -> None:
     with Wire(replying({**SENT, **change})) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).sendredpack(packet())
     assert (caught.value.reason, caught.value.security) == ("wrong_echo", True)
@@ -196,7 +196,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("body", GARBAGE)
 @pytest.mark.parametrize("call", ["hbpreorder", "sendredpack", "gethbinfo"])
-def test_F11_S05_what_is_not_an_answer_is_unanswered(body: Any, call: Any) -> None:
+def test_what_is_not_an_answer_is_unanswered_F11_S05(body: Any, call: Any) -> None:
     with Wire(saying(http_reply(body, headers=XML))) as wire:
         client = client_on(wire.url)
         with pytest.raises(Unanswered) as caught:
@@ -205,7 +205,7 @@ def test_F11_S05_what_is_not_an_answer_is_unanswered(body: Any, call: Any) -> No
     assert len(wire.heard) == 1
 
 
-def test_F11_two_thousand_mangled_replies_never_read_as_another_success() -> None:
+def test_two_thousand_mangled_replies_never_read_as_another_success_F11() -> None:
     dice = random.Random(20260315)
     whole = build({**SUCCESS, "sign": sign.v2_sign(SUCCESS, KEY)})
     frozen = params()
@@ -236,7 +236,7 @@ def _reply(body: Any) -> Any:
 
 
 @pytest.mark.parametrize("answer", [silent, resetting, dripping(http_reply(build(SUCCESS)))])
-def test_F05_F06_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice(answer: Any) -> None:
+def test_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice_F05_F06(answer: Any) -> None:
     with Wire(answer) as wire:
         with pytest.raises(Unanswered):
             client_on(wire.url, timeouts=QUICK).hbpreorder(params())
@@ -248,7 +248,7 @@ def test_nobody_there_is_not_sent() -> None:
         client_on("http://127.0.0.1:1").hbpreorder(params())
 
 
-def test_S16b_a_wish_cannot_add_fields_to_the_request() -> None:
+def test_a_wish_cannot_add_fields_to_the_request_S16b() -> None:
     wish = "]]></wishing><total_amount>20000</total_amount><wishing><![CDATA["
     with Wire(replying(SUCCESS)) as wire:
         client_on(wire.url).hbpreorder(params(wishing=wish))
@@ -284,7 +284,7 @@ def test_a_query_lists_receipts_whatever_their_number(receipts: Any) -> None:
     assert answer.fields["status"] == "RECEIVED"
 
 
-def test_F08_not_found_is_an_answer_that_says_ask_later() -> None:
+def test_not_found_is_an_answer_that_says_ask_later_F08() -> None:
     with Wire(replying({**REFUSAL, "err_code": "NOT_FOUND"})) as wire:
         answer = client_on(wire.url).gethbinfo(BILLNO)
     assert (answer.is_success, answer.row.code, answer.row.retry, answer.row.api) == (
@@ -295,7 +295,7 @@ def test_F08_not_found_is_an_answer_that_says_ask_later() -> None:
     )
 
 
-def test_F11_the_answer_about_another_order_is_unanswered() -> None:
+def test_the_answer_about_another_order_is_unanswered_F11() -> None:
     other = replying({**FOUND, "mch_billno": "1900000001202603150000000099"})
     with Wire(other) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).gethbinfo(BILLNO)
@@ -336,7 +336,7 @@ def test_a_day_without_a_bill_is_refused_with_its_row() -> None:
     assert caught.value.code == "NO_BILL_EXIST" and caught.value.row.is_known
 
 
-def test_F86_a_bill_that_was_cut_or_changed_is_unanswered() -> None:
+def test_a_bill_that_was_cut_or_changed_is_unanswered_F86() -> None:
     with Wire(bill_reply(digest="SHA=" + "0" * 40)) as wire, pytest.raises(Unanswered):
         client_on(wire.url).downloadfundflow(date(2026, 3, 15))
     gbk = saying(http_reply(BILL.encode("gbk"), headers={"Content-Type": "text/plain"}))
@@ -352,7 +352,7 @@ def test_a_bill_of_several_megabytes_passes() -> None:
 # --- secrets and certificates -------------------------------------------------------------------------------------
 
 
-def test_S59_no_failure_shows_the_pay_key_or_a_ticket() -> None:
+def test_no_failure_shows_the_pay_key_or_a_ticket_S59() -> None:
     leaky = f"<html>key={KEY} <sp_ticket>{SUCCESS['sp_ticket']}</sp_ticket></html>".encode()
     for answer in (saying(http_reply(leaky)), saying(http_reply(leaky, status="500 Oops")), silent):
         with Wire(answer) as wire, pytest.raises(Unanswered) as caught:
@@ -361,7 +361,7 @@ def test_S59_no_failure_shows_the_pay_key_or_a_ticket() -> None:
         assert KEY not in seen and "U0lNVElDS0VU" not in seen
 
 
-def test_S64_mutual_tls_end_to_end(tmp_path: Path) -> None:
+def test_mutual_tls_end_to_end_S64(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     tls = authority.server_context(authority.issue("server"), wants_client=True)
     reply = http_reply(build(SUCCESS), headers=XML)

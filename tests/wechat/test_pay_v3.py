@@ -125,7 +125,7 @@ def test_transfer_params_are_the_fields_of_the_reference() -> None:
             pay_v3.transfer_params(amount_fen=100, **{**texts, **wrong})
 
 
-def test_S17_a_number_that_would_change_the_path_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+def test_a_number_that_would_change_the_path_is_refused_before_anything_is_sent_S17(tmp_path: Path) -> None:
     client = bank.client_on("http://127.0.0.1:1", tmp_path)
     for number in ("../../certificates", "HB1?x=1", "HB 1", "", "a" * 33):
         with pytest.raises(ValueError):
@@ -144,7 +144,7 @@ ERRORS = [
 ]  # fmt: skip
 
 
-def test_F07_a_refusal_is_an_answer_with_its_row(tmp_path: Path) -> None:
+def test_a_refusal_is_an_answer_with_its_row_F07(tmp_path: Path) -> None:
     platform = bank.PlatformV3()
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
@@ -163,7 +163,7 @@ STRANGE = [{"out_bill_no": "HB20260315000099"}, {"out_bill_no": ""}, {"transfer_
 STRANGE_CREATED = [{"transfer_amount": 20000}, {"openid": "oANOTHER"}, {"appid": "wxANOTHER"}]
 
 
-def test_S65_F11_a_success_that_speaks_of_another_bill_is_unanswered_with_an_alarm(tmp_path: Path) -> None:
+def test_a_success_that_speaks_of_another_bill_is_unanswered_with_an_alarm_S65_F11(tmp_path: Path) -> None:
     platform = bank.PlatformV3()
     cases: list[Any] = [(call, bank.ASKED, change) for call in CALLS for change in STRANGE]
     cases += [(call_create, bank.CREATED, change) for change in STRANGE_CREATED]
@@ -193,7 +193,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
 }
 
 
-def test_S65_what_is_not_signed_by_wechat_is_unanswered_with_an_alarm(tmp_path: Path) -> None:
+def test_what_is_not_signed_by_wechat_is_unanswered_with_an_alarm_S65(tmp_path: Path) -> None:
     with bank.wired(bank.PlatformV3()) as wire:
         client = bank.client_on(wire.url, tmp_path)
         for name, forgery in FORGERIES.items():
@@ -241,7 +241,7 @@ GARBAGE = [b"", b"<html>502</html>", b"[]", b"null", b'{"state":"SUCCESS"', b'{"
            b'{"a":"\\ud800"}', b"\xff\xfe{}", b"[" * 5000]  # fmt: skip
 
 
-def test_F11_signed_garbage_is_unanswered(tmp_path: Path) -> None:
+def test_signed_garbage_is_unanswered_F11(tmp_path: Path) -> None:
     platform = bank.PlatformV3()
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
@@ -276,7 +276,7 @@ def test_any_signed_object_is_an_answer_or_unanswered_and_never_a_foreign_succes
 
 
 @pytest.mark.parametrize("answer", [silent, resetting, dripping(http_reply(b"{}"), pause_s=0.05)])
-def test_F05_F06_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice(answer: Any, tmp_path: Path) -> None:
+def test_a_lost_or_slow_reply_is_unanswered_and_never_sent_twice_F05_F06(answer: Any, tmp_path: Path) -> None:
     with Wire(answer) as wire:
         with pytest.raises(Unanswered) as caught:
             call_create(bank.client_on(wire.url, tmp_path, is_impatient=True))
@@ -383,7 +383,7 @@ def test_a_callback_is_opened_whatever_the_case_of_its_headers(reader: Any) -> N
     assert reader.open_callback(bank.signed_headers(failed), failed, bank.NOW_S).fail_reason == "OVERDUE_CLOSE"
 
 
-def test_S18_a_callback_that_is_not_wechats_is_refused(reader: Any) -> None:
+def test_a_callback_that_is_not_wechats_is_refused_S18(reader: Any) -> None:
     whole = notice()
     good = bank.signed_headers(whole)
     refused = [
@@ -431,7 +431,7 @@ def test_a_signed_callback_that_makes_no_sense_is_refused_and_nothing_else_is_ra
         reader.open_callback(bank.signed_headers(body), body, bank.NOW_S)
 
 
-def test_F36_bogus_serials_do_not_make_us_call_wechat_again_and_again(tmp_path: Path) -> None:
+def test_bogus_serials_do_not_make_us_call_wechat_again_and_again_F36(tmp_path: Path) -> None:
     platform = certified()
     body = notice()
     with bank.wired(platform) as wire:

@@ -147,7 +147,7 @@ def test_a_bill_is_cancelled_or_closes_after_a_day(payer: Payer, simulator: Simu
     assert payer.v3.query("NEVERCREATED1").code == "NOT_FOUND"
 
 
-def test_F07_every_refusal_of_a_transfer_is_an_answer_and_moves_nothing(
+def test_every_refusal_of_a_transfer_is_an_answer_and_moves_nothing_F07(
     payer: Payer, simulator: SimulatedWeChat
 ) -> None:
     params, before = payer.params(), balance(simulator)
@@ -175,7 +175,7 @@ def test_every_reason_of_a_failed_bill_has_its_row(payer: Payer, simulator: Simu
 
 
 @pytest.mark.parametrize("kind", ["drop_reply", "drop_request", "garble", "repeat"])
-def test_F05_a_lost_garbled_or_doubled_create_is_one_bill_under_the_same_number(
+def test_a_lost_garbled_or_doubled_create_is_one_bill_under_the_same_number_F05(
     payer: Payer, simulator: SimulatedWeChat, kind: str
 ) -> None:
     params, before = payer.params(300), balance(simulator)
@@ -193,7 +193,7 @@ def test_F05_a_lost_garbled_or_doubled_create_is_one_bill_under_the_same_number(
     assert before - balance(simulator) == 300
 
 
-def test_S65_a_reply_with_a_wrong_signature_is_never_believed(payer: Payer, simulator: SimulatedWeChat) -> None:
+def test_a_reply_with_a_wrong_signature_is_never_believed_S65(payer: Payer, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "switches", {"v3_wrong_signature": True})
     params = payer.params()
     calls: list[Callable[[], Any]] = [
@@ -262,7 +262,7 @@ def test_an_unopened_packet_returns_after_its_day(payer: Payer, simulator: Simul
     assert balance(simulator) == before
 
 
-def test_F07_every_refusal_of_a_packet_is_an_answer_with_its_row(payer: Payer, simulator: SimulatedWeChat) -> None:
+def test_every_refusal_of_a_packet_is_an_answer_with_its_row_F07(payer: Payer, simulator: SimulatedWeChat) -> None:
     params, before = payer.packet(), balance(simulator)
     for code in [*SENDING, "SOMETHING_NEW_2027"]:
         simulator.control(
@@ -282,7 +282,7 @@ def test_F07_every_refusal_of_a_packet_is_an_answer_with_its_row(payer: Payer, s
 
 
 @pytest.mark.parametrize("kind", ["drop_reply", "garble", "repeat"])
-def test_F05_a_lost_garbled_or_doubled_packet_is_paid_once(payer: Payer, simulator: SimulatedWeChat, kind: str) -> None:
+def test_a_lost_garbled_or_doubled_packet_is_paid_once_F05(payer: Payer, simulator: SimulatedWeChat, kind: str) -> None:
     params, before = payer.packet(300), balance(simulator)
     simulator.control("PUT", "faults/mmpaymkttransfers/sendredpack", {"kind": kind, "times": 1})
     if kind != "repeat":

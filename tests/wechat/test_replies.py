@@ -60,7 +60,7 @@ def test_an_event_cannot_be_handed_to_an_agent() -> None:
 
 
 @given(st.text())
-def test_S16b_no_nickname_adds_fields_to_a_reply(text: str) -> None:
+def test_no_nickname_adds_fields_to_a_reply_S16b(text: str) -> None:
     fields = sealed(m.TextReply(f"你好 {text}]]></Content><MsgType>image</MsgType><Content>"))
     assert set(fields) == {"ToUserName", "FromUserName", "CreateTime", "MsgType", "Content"}
     assert fields["MsgType"] == "text"

@@ -62,7 +62,7 @@ def test_bytes_and_texts_from_redis_are_both_read(connect: Callable[..., Any], r
         assert platform.fetches == 1
 
 
-def test_F54_a_hundred_callers_at_once_make_one_fetch(connect: Callable[..., Any]) -> None:
+def test_a_hundred_callers_at_once_make_one_fetch_F54(connect: Callable[..., Any]) -> None:
     platform = Platform(slow_s=0.2)
     with wired(platform) as wire, ThreadPoolExecutor(100) as threads:
         sources = [tokens_on(connect(), wire.url) for _ in range(10)]
@@ -70,7 +70,7 @@ def test_F54_a_hundred_callers_at_once_make_one_fetch(connect: Callable[..., Any
         assert (seen, platform.fetches) == ({platform.token}, 1)
 
 
-def test_F54_I18_flushall_under_load_loses_nothing_and_fetches_the_same_token(connect: Callable[..., Any]) -> None:
+def test_flushall_under_load_loses_nothing_and_fetches_the_same_token_F54_I18(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire, ThreadPoolExecutor(8) as threads:
         sources = [tokens_on(connect(), wire.url) for _ in range(8)]
@@ -98,7 +98,7 @@ def call_from_process(redis_url: str, url: str, barrier: Any, results: Any) -> N
         results.put(answers)
 
 
-def test_F52_processes_survive_a_foreign_refresher(redis_url: str) -> None:
+def test_processes_survive_a_foreign_refresher_F52(redis_url: str) -> None:
     """In each round somebody else replaces the token while three processes are calling."""
     platform = Platform()
     with wired(platform) as wire:
@@ -122,7 +122,7 @@ def test_F52_processes_survive_a_foreign_refresher(redis_url: str) -> None:
         assert platform.forced == 0
 
 
-def test_F52_a_refused_token_is_read_again_before_it_is_fetched(connect: Callable[..., Any]) -> None:
+def test_a_refused_token_is_read_again_before_it_is_fetched_F52(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire:
         mine, other = tokens_on(connect(), wire.url), tokens_on(connect(), wire.url)
@@ -157,7 +157,7 @@ def test_a_call_is_repeated_once_and_not_for_ever(connect: Callable[..., Any]) -
         assert platform.calls_refused <= 2
 
 
-def test_F53_a_slow_refresher_cannot_overwrite_a_newer_token(connect: Callable[..., Any]) -> None:
+def test_a_slow_refresher_cannot_overwrite_a_newer_token_F53(connect: Callable[..., Any]) -> None:
     redis, clock = connect(), Clock()
     slow_is_in, go_on = threading.Event(), threading.Event()
 
@@ -257,7 +257,7 @@ def test_waiting_for_another_process_ends_with_not_sent(connect: Callable[..., A
     assert shared.get() == "T"
 
 
-def test_I18_without_redis_each_process_goes_on_with_the_same_token(redis_url: str) -> None:
+def test_without_redis_each_process_goes_on_with_the_same_token_I18(redis_url: str) -> None:
     platform = Platform()
     dead = redis_client.Redis(port=1, socket_connect_timeout=0.2, retry=Retry(NoBackoff(), 0))
     with wired(platform) as wire:
@@ -271,7 +271,7 @@ def test_I18_without_redis_each_process_goes_on_with_the_same_token(redis_url: s
     dead.close()
 
 
-def test_F55_the_jsapi_ticket_is_shared_the_same_way(connect: Callable[..., Any]) -> None:
+def test_the_jsapi_ticket_is_shared_the_same_way_F55(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire, ThreadPoolExecutor(20) as threads:
         sources = [tokens_on(connect(), wire.url) for _ in range(4)]
@@ -279,7 +279,7 @@ def test_F55_the_jsapi_ticket_is_shared_the_same_way(connect: Callable[..., Any]
         assert (seen, platform.ticket_fetches, platform.fetches) == ({"kgt_TICKET_0001"}, 1, 1)
 
 
-def test_F55_a_ticket_fetch_renews_a_refused_token_first(connect: Callable[..., Any]) -> None:
+def test_a_ticket_fetch_renews_a_refused_token_first_F55(connect: Callable[..., Any]) -> None:
     platform = Platform()
     with wired(platform) as wire:
         tokens = tokens_on(connect(), wire.url)
