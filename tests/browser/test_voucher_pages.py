@@ -119,6 +119,7 @@ def test_a_reviewer_needs_no_mouse(site: Stage, page: Any) -> None:
     page.fill("#password", PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_selector("#start")
+    page.wait_for_load_state("load")  # before, nobody listens for the key
     page.keyboard.press("j")
 
     def at(voucher: Voucher) -> None:
