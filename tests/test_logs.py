@@ -136,6 +136,40 @@ def test_everything_that_speaks_is_one_object_a_line() -> None:
     assert "geheim" not in told.stderr
 
 
+STOPPED_WITHIN_A_LINE = """
+import signal
+from wxbot import logs, worker
+logs.configure("INFO", "json")
+signal.signal(signal.SIGTERM, lambda *_: worker._say_stopping("SIGTERM", "Warm"))
+for _ in range(3):
+    logs.get_logger("long").info("long", text="x" * 200_000)
+"""
+
+
+def test_a_worker_told_to_stop_within_a_line_of_its_log_says_so_and_stops() -> None:
+    """Nobody reads the log, so the signal comes while its thread holds the lock of the line it cannot finish.
+
+    Unbuffered, Python itself drops the rest of a line that a signal interrupts.
+    """
+    command = [sys.executable, "-c", STOPPED_WITHIN_A_LINE]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONUNBUFFERED": ""},
+    ) as script:
+        try:
+            assert script.stderr is not None
+            begun = script.stderr.read(10)
+            script.terminate()
+            time.sleep(1)
+            lines = (begun + script.stderr.read()).splitlines()
+            assert script.wait(60) == 0
+        finally:
+            script.kill()
+    assert sorted(json.loads(line)["event"] for line in lines) == ["long"] * 3 + ["worker_stopping"]
+
+
 def waited(until: Callable[[], Any], why: Callable[[], str]) -> None:
     """Wait until something is so; fails with the words of `why`."""
     deadline = time.monotonic() + WAIT_S

@@ -256,7 +256,10 @@ def _say_ready(**_: Any) -> None:
 
 
 def _say_stopping(sig: str = "", how: str = "", **_: Any) -> None:
-    log.info("worker_stopping", signal=sig, how=how)
+    """Said by a thread of its own: the signal may have interrupted this thread within a line of the log, whose lock it holds."""
+    threading.Thread(
+        target=log.info, args=("worker_stopping",), kwargs={"signal": sig, "how": how}, name="stopping"
+    ).start()
 
 
 def run_worker(settings: Settings, *, concurrency: int = 4) -> None:
