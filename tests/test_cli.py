@@ -14,10 +14,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import redis
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.deployments import environment, settings_for
 from tests.orders.test_bill import FOREIGN, bill
@@ -25,6 +26,7 @@ from tests.replies.test_answers import write_campaign
 from wxbot import heartbeat
 from wxbot.campaigns.models import Campaign
 from wxbot.cli import COMMANDS, cli
+from wxbot.cli.desk import BUSY, friendly
 from wxbot.cli.serve import gunicorn_settings
 from wxbot.db import Database
 from wxbot.ledger import Balance
@@ -114,6 +116,25 @@ def test_a_database_that_is_away_is_a_sentence(redis_url: str, tmp_path: Path, m
     address = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     operator = Operator(environment(settings_for("encrypted", address, redis_url, tmp_path)))
     assert "WXBOT_DATABASE_URL" in operator.refused("staff", "list")
+
+
+def test_a_database_in_which_somebody_holds_the_row_is_busy_and_not_away(database: Database) -> None:
+    """Two as they meet in a deployment, but that the second waits 50 ms, not ten seconds."""
+    wait = "PRAGMA busy_timeout = 50" if database.is_sqlite else "SET LOCAL lock_timeout = '50ms'"
+
+    @friendly
+    def second() -> None:
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql(wait)
+            connection.exec_driver_sql("UPDATE quotas SET n = 3")
+
+    with database.transaction() as session:
+        session.execute(text("INSERT INTO quotas (name, period, n, fen) VALUES ('a', 'b', 1, 1)"))
+    with database.transaction() as session:
+        session.execute(text("UPDATE quotas SET n = 2"))
+        with pytest.raises(click.ClickException) as told:
+            second()
+    assert told.value.message == f"{BUSY.zh}\n{BUSY.en}"
 
 
 def test_staff_are_hired_listed_locked_out_and_let_in_again(operator: Operator, database: Database) -> None:

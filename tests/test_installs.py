@@ -94,7 +94,7 @@ def test_a_lock_beside_that_of_a_server_brings_what_only_some_need(
     found = assert_it_lives(empty, as_environment(deployment(**settings)), lock)
     assert found[check] == "good"
     if lock == "s3":  # there is no store here: what counts is that its library is found
-        empty.run("python", "-c", "from wxbot.vouchers.storage import Bucket; Bucket('', 'b', '', 'k', 's')")
+        empty.run("python", "-c", "from wxbot.vouchers.storage import S3Storage; S3Storage('', 'b', '', 'k', 's')")
 
 
 @on_postgresql

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from sqlalchemy import URL, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -24,6 +25,9 @@ from wxbot.clock import Clock, Measured, steady_s
 
 LOCK_WAIT_S = 10
 """How long a writer waits for another before it gives up."""
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for that; its words come in the server's language."""
 
 POOL_SIZE = 16
 POOL_OVERFLOW = 8
@@ -222,6 +226,11 @@ def changed(session: Session, statement: Any) -> int:
     """Execute a guarded write and say how many rows it changed: the answer that status changes and limits rely on."""
     result: Any = session.execute(statement, execution_options={"synchronize_session": False})
     return int(result.rowcount)
+
+
+def is_busy(error: DBAPIError) -> bool:
+    """Whether the database answered, but somebody held a row or the whole file for longer than LOCK_WAIT_S."""
+    return getattr(error.orig, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig)
 
 
 def insert_into(session: Session, table: Any) -> Any:

@@ -76,7 +76,8 @@ def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
         monkeypatch.setattr(newest, "NEXT_SERIALS", 10)
     monkeypatch.setattr(lineage, "PATIENCE_S", 0.0)
     # tests send and ask 40 times as fast as a deployment, which a quick machine would be refused for
-    simulator.control("PUT", "bank/limits", {"transfer_per_second": 1000, "transfer_query_per_second": 1000})
+    quick = {"cash_per_second": 1000, "transfer_per_second": 1000, "transfer_query_per_second": 1000}
+    simulator.control("PUT", "bank/limits", quick | {"cash_per_minute": 60_000})
     lineage.look_at_start(runtime)
     people = simulator.control("POST", "people", {"count": queued + listed})["people"]
     waiting, on_list = people[:queued], people[queued:]

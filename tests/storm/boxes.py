@@ -24,6 +24,7 @@ from typing import Any
 from tests.conftest import simulator_settings
 from tests.servers import ROOT, PrivatePostgres, SimulatedWeChat, children_of, with_us
 from tests.storm.balancer import Balancer
+from wxbot.cli.desk import BUSY
 from wxbot.clock import Clock
 from wxbot.db import Database
 from wxbot.demo.stage import environment_of
@@ -32,6 +33,7 @@ from wxbot.private_servers import PrivateRedis, free_port
 from wxbot.settings import Settings
 
 READY_S = 90
+BUSY_TRIES = 5
 STOP_S = 20
 SKEW_S = 17
 """How far the clock of the second box's worker is ahead of everybody else's."""
@@ -199,11 +201,18 @@ class Deployment:
                 part.start()
 
     def command(self, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-        """A wxbot command, as an operator types it on the first box; `said` is what it reads from standard input."""
-        return subprocess.run(
-            [sys.executable, "-m", "wxbot", *arguments], cwd=ROOT, env=self.boxes[0].worker.environment,
-            input=said, capture_output=True, text=True, timeout=180, check=False,
-        )  # fmt: skip
+        """A wxbot command, as an operator types it on the first box, and again while it says that the database is busy.
+
+        `said` is what it reads from standard input.
+        """
+        for _ in range(BUSY_TRIES):
+            done = subprocess.run(
+                [sys.executable, "-m", "wxbot", *arguments], cwd=ROOT, env=self.boxes[0].worker.environment,
+                input=said, capture_output=True, text=True, timeout=180, check=False,
+            )  # fmt: skip
+            if BUSY.en not in done.stderr:
+                break
+        return done
 
     def look(self) -> tuple[Database, Clock]:
         """The database and the clock, for looking; the caller closes the database."""

@@ -13,15 +13,20 @@ from rich.table import Table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from wxbot.cli.owner import refuse_other_than_owner
-from wxbot.db import DatabaseMissing
+from wxbot.db import DatabaseMissing, is_busy
 from wxbot.private_servers import ServerProblem
 from wxbot.runtime import Runtime
 from wxbot.settings import SettingsError, load_settings
 from wxbot.staff.audit import Actor
-from wxbot.text import Refusal
+from wxbot.text import Refusal, Text
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+BUSY = Text(
+    "数据库正忙，这一步没有做完。请稍等片刻，把这条命令再运行一次。",
+    "The database is busy and this step was not carried out. Please wait a moment and run the command again.",
+)
 
 as_json = click.option("--json", "is_json", is_flag=True, help="print JSON instead of a table")
 
@@ -46,6 +51,8 @@ def friendly(command: Callable[P, R]) -> Callable[P, R]:
         except OperationalError as error:
             if "no such table" in str(error) or "no such column" in str(error):
                 raise click.ClickException(_no_tables(error)) from error
+            if is_busy(error):
+                raise click.ClickException(f"{BUSY.zh}\n{BUSY.en}") from error
             raise click.ClickException(
                 "连不上数据库，请检查 WXBOT_DATABASE_URL。\n"
                 f"The database does not answer; check WXBOT_DATABASE_URL. It says: {str(error.orig)[:200]}"

@@ -8,10 +8,22 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 PHONE_BROWSER = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 MicroMessenger/8.0.50"
 TIMEOUT_S = 30
 SIGN_IN = "/sign-in"
+
+
+def browser() -> requests.Session:
+    """A session that asks for a page again when the server closes the kept connection in that moment, as browsers do.
+
+    Nothing that is posted is sent twice.
+    """
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=Retry(total=2, redirect=False, allowed_methods=["GET"])))
+    return session
 
 
 class StoryProblem(Exception):
@@ -38,7 +50,7 @@ class Clerk:
 
     def __init__(self, base_url: str, login: str, password: str) -> None:
         self.base_url = f"{base_url}/admin"
-        self._session = requests.Session()
+        self._session = browser()
         self._post(SIGN_IN, self._read(SIGN_IN), login=login, password=password)
 
     def _read(self, path: str) -> str:
@@ -88,7 +100,7 @@ class Person:
 
     world: World
     known: dict[str, Any]
-    session: requests.Session = field(default_factory=requests.Session)
+    session: requests.Session = field(default_factory=browser)
 
     @property
     def id(self) -> str:
