@@ -12,15 +12,18 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
 from tests.deployments import environment, settings_for
 from tests.servers import PrivatePostgres
-from wxbot import budget
+from wxbot import budget, quotas
 from wxbot.db import Database
+from wxbot.draws.admission_writer import tries
 from wxbot.migrations import _config, revisions, upgrade
+from wxbot.quotas import Quota
 from wxbot.schema import Base
+from wxbot.vouchers import caps
 
 THEN = "'2026-01-01 00:00:00'"
 ROWS_OF_0001 = (
@@ -87,6 +90,30 @@ def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database)
             connection.execute(text("UPDATE ledger_entries SET amount_fen = 1"))
     with empty.transaction() as session:
         assert budget.create(session, "programme", "x") == 5  # ids go on behind those of the campaigns
+
+
+def test_limits_that_are_used_up_stay_used_up_when_they_join_the_quotas(empty: Database) -> None:
+    command.upgrade(_config(empty), "0010")
+    with empty.engine.begin() as connection:
+        for row in (
+            "INSERT INTO quotas (name, period, n, fen) VALUES ('person:oA', '20260228', 1, 100)",
+            "INSERT INTO try_quotas (campaign_id, openid, total, day, in_day) VALUES (3, 'oA', 5, '20260301', 2)",
+            "INSERT INTO voucher_months (openid, kind_id, month, vouchers, amount_fen) VALUES ('oA', 7, '202603', 4, 900)",
+            "INSERT INTO voucher_days (openid, day, vouchers, photos) VALUES ('oA', '20260302', 3, 8)",
+        ):
+            connection.exec_driver_sql(row)
+    upgrade(empty)
+    with empty.reading() as session:
+        rows = session.scalars(select(Quota).order_by(Quota.name, Quota.period))
+        assert {(row.name, row.period): (row.n, row.fen) for row in rows} == {
+            ("person:oA", "20260228"): (1, 100),
+            (tries(3, "oA"), quotas.ALL_TIME): (5, 0),
+            (tries(3, "oA"), "20260301"): (2, 0),
+            ("voucher_kind:7:oA", "202603"): (4, 900),
+            ("vouchers:oA", "20260302"): (3, 0),
+            ("photos:oA", "20260302"): (8, 0),
+        }
+        assert caps.used_month(session, "oA", 7, "202603") == (4, 900)
 
 
 def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:

@@ -233,9 +233,14 @@ def is_busy(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", "") == LOCK_NOT_AVAILABLE or "database is locked" in str(error.orig)
 
 
+def is_sqlite(session: Session) -> bool:
+    """Whether this session speaks to SQLite, for the few statements whose dialects differ."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
 def insert_into(session: Session, table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, in the dialect of this session."""
-    return (sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert)(table)
+    return (sqlite.insert if is_sqlite(session) else postgresql.insert)(table)
 
 
 class Database:

@@ -14,8 +14,9 @@ from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
 from wxbot.draws.models import Bind, Draw
-from wxbot.orders.models import DEAD, Order, Quota
+from wxbot.orders.models import DEAD, Order
 from wxbot.payouts.models import BudgetChange, PayList, Payout
+from wxbot.quotas import Quota
 from wxbot.vouchers.models import Voucher
 
 

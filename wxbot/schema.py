@@ -13,6 +13,7 @@ from wxbot.orders import found
 from wxbot.orders import models as orders
 from wxbot.payouts import models as payouts
 from wxbot.people import models as people
+from wxbot.quotas import Quota
 from wxbot.replies import models as replies
 from wxbot.retention import Cut
 from wxbot.staff import models as staff
@@ -28,6 +29,7 @@ __all__ = [
     "Cut",
     "Entry",
     "Lineage",
+    "Quota",
     "alerts",
     "campaigns",
     "draws",

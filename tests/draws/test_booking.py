@@ -16,14 +16,14 @@ from wxbot.draws.signing import Jump
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 CAMPAIGNS = 5
-LONG_TABLES = ("draws", "try_quotas", "bindings")
+LONG_TABLES = ("draws", "quotas", "bindings")
 BATCHES = 12
 """Enough for the driver to prepare the statements, and for PostgreSQL to go over to a plan for any parameters."""
 
 
 def admission(place: int, campaign_id: int = 1) -> Admission:
     jump = Jump("lottery", f"{place:032}", f"{place:032}")
-    return Admission(campaign_id, f"new{place:028}", jump, f"shake{place}", "1:1", "::1", "20260301", 1, 1, True, NOW)
+    return Admission(campaign_id, f"new{place:028}", jump, f"shake{place}", "1:1", "::1", "20260301", 2, 1, True, NOW)
 
 
 def fill(database: Database, draws: int, is_known: bool) -> None:
@@ -37,8 +37,8 @@ def fill(database: Database, draws: int, is_known: bool) -> None:
             "INSERT INTO draws (campaign_id, lottery_id, openid, status, shake_ticket_hash, admitted_at)"
             f" SELECT n % {CAMPAIGNS} + 1, 'lottery', md5(n::text), CASE n % 3 WHEN 0 THEN 'bound' WHEN 1 THEN 'lapsed' ELSE 'missed' END,"
             f" md5('shake' || n), now() FROM generate_series(1, {draws}) AS n",
-            "INSERT INTO try_quotas (campaign_id, openid, total, day, in_day)"
-            " SELECT campaign_id, openid, 1, '20260301', 1 FROM draws",
+            "INSERT INTO quotas (name, period, n, fen)"
+            " SELECT 'tries:' || campaign_id || ':' || openid, 'all', 1, 0 FROM draws",
             "INSERT INTO bindings (openid, phone_sealed, phone_index, name, status, via, proved_at, end_reason)"
             " SELECT openid, '', openid, '', 'active', 'h5', now(), '' FROM draws",
             "INSERT INTO person_marks (kind, subject, mark, phone_sealed, reason, created_at)"

@@ -17,15 +17,16 @@ from sqlalchemy import select, update
 from tests.conftest import Cast
 from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, set_stage
 from tests.servers import SimulatedWeChat
-from wxbot import oauth
+from wxbot import oauth, quotas
 from wxbot.campaigns.models import Packet
 from wxbot.campaigns.switch import pause
 from wxbot.draws import admit
 from wxbot.draws.admission_writer import drawn_key
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.draws.models import Draw, DrawCount, TryQuota
+from wxbot.draws.models import Draw, DrawCount
 from wxbot.draws.outcomes import SENTENCES, Outcome
 from wxbot.people import blocklist
+from wxbot.quotas import Quota
 from wxbot.runtime import Runtime
 
 
@@ -180,8 +181,7 @@ def test_sixty_four_parallel_requests_of_one_person_make_one_draw_F51(
     assert len({decision.jump for decision in decisions if decision.jump}) == 1
     assert len(stage.draws()) == 1
     with runtime.database.reading() as session:
-        quota = session.scalars(select(TryQuota)).one()
-    assert (quota.total, quota.in_day) == (1, 1)
+        assert set(session.scalars(select(Quota.n).where(Quota.name.startswith("tries:")))) == {1}
 
 
 def test_two_processes_racing_make_one_draw_F51(stage: Stage, runtime: Runtime, cast: Cast) -> None:
@@ -208,7 +208,7 @@ def test_two_processes_racing_make_one_draw_F51(stage: Stage, runtime: Runtime, 
     assert len({decision.jump for decision in decisions}) == 1
     assert len(stage.draws()) == 1
     with runtime.database.reading() as session:
-        assert session.scalars(select(TryQuota)).one().total == 1
+        assert set(session.scalars(select(Quota.n).where(Quota.name.startswith("tries:")))) == {1}
 
 
 # --- S35: proof of a shake ----------------------------------------------------------------------------------------
@@ -263,8 +263,8 @@ def test_tries_per_person_and_day_are_counted_in_sql_I8(stage: Stage, ming: Phon
         outcomes.append(outcome_of(ming.draw(stage, stage.shake(cast.ming.openid, f"shake-number-{number}"))))
     assert outcomes == ["missed", "missed", "no_tries_left", "no_tries_left"]
     with stage.runtime.database.transaction() as session:
-        quota = session.scalars(select(TryQuota)).one()
-        quota.day = "20200101"
+        in_day = session.scalars(select(Quota).where(Quota.period != quotas.ALL_TIME)).one()
+        in_day.period = "20200101"
     stage.runtime.redis.flushall()
     assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid, "shake-number-8"))) == "missed"
     stage.runtime.redis.flushall()

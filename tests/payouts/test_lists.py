@@ -19,9 +19,8 @@ from tests.conftest import Cast, simulator_settings
 from tests.payouts.desk import Desk, csv_file, openid, phone, xlsx_file
 from tests.payouts.stories import fund, pass_time, sound
 from tests.servers import SimulatedWeChat
-from wxbot import sheets
+from wxbot import quotas, sheets
 from wxbot.money import yuan
-from wxbot.orders import quotas
 from wxbot.payouts import list_read, list_results, lists
 from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.list_rows import request_rows

@@ -13,11 +13,12 @@ from sqlalchemy import func, select, update
 
 from tests.payouts.desk import Desk, openid, phone
 from tests.payouts.stories import owe, payout_of
-from wxbot.orders.models import Mark, MerchantLine, Order, Quota
+from wxbot.orders.models import Mark, MerchantLine, Order
 from wxbot.payouts import create as asking
 from wxbot.payouts import listing
 from wxbot.payouts.models import ManualRequest, Payout
 from wxbot.payouts.place_orders import order_due
+from wxbot.quotas import Quota
 from wxbot.staff.models import AuditEvent
 from wxbot.text import Refusal
 

@@ -11,16 +11,16 @@ import pytest
 from tests.conftest import Cast
 from tests.payouts.stories import SECOND, at_bank, fund, orders_of, owe, pass_time, payout_of, sound
 from tests.servers import SimulatedWeChat
-from wxbot import ledger
+from wxbot import ledger, quotas
 from wxbot.budget import Budget
 from wxbot.clock import shanghai_day
-from wxbot.orders import quotas, throttle
-from wxbot.orders.models import Quota
+from wxbot.orders import throttle
 from wxbot.payouts import create
 from wxbot.payouts.create import PayoutRequest
 from wxbot.payouts.models import PAYOUT_STATUSES, Programme
 from wxbot.payouts.place_orders import order_due
 from wxbot.people import notices
+from wxbot.quotas import Quota
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.worker import run_until_quiet

@@ -12,11 +12,11 @@ from sqlalchemy import select, update
 from tests.conftest import Cast
 from tests.payouts.stories import SECOND, at_bank, fund, orders_of, owe, pass_time, payout_of, sound
 from tests.servers import SimulatedWeChat
-from wxbot.orders.models import Quota
 from wxbot.payouts import create
 from wxbot.payouts.models import Payout, Programme
 from wxbot.payouts.place_orders import order_due
 from wxbot.people import marks
+from wxbot.quotas import Quota
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.worker import run_until_quiet

@@ -11,11 +11,12 @@ from sqlalchemy import update
 
 from tests.payouts.desk import Desk, desk_on, openid, phone
 from tests.payouts.stories import owe, payout_of
-from wxbot.orders.models import Evidence, Order, Quota
+from wxbot.orders.models import Evidence, Order
 from wxbot.payouts.models import Payout
 from wxbot.payouts.place_orders import order_due
 from wxbot.people import marks, notices
 from wxbot.people.models import Follower, Notice, SmsOut
+from wxbot.quotas import Quota
 from wxbot.timeline import story, why
 from wxbot.timeline.answers import answer_said
 from wxbot.vouchers.models import Voucher, VoucherKind

@@ -18,7 +18,7 @@ from wxbot.staff.models import AuditEvent
 from wxbot.text import Refusal
 from wxbot.vouchers import caps, fetch, photos, review, submit
 from wxbot.vouchers.kinds import BadAmount
-from wxbot.vouchers.models import Voucher, VoucherMonth
+from wxbot.vouchers.models import Voucher
 
 
 def decide(stage: Stage, verb: Any, voucher: Voucher, *args: Any, by: Any = SUN, version: int | None = None) -> Any:
@@ -49,10 +49,10 @@ def test_approval_writes_payout_log_and_notice_together_F01(stage: Stage) -> Non
     assert (after.status, after.asked_fen, after.amount_fen, after.decided_by) == ("approved", 1_200, 800, SUN.id)
     with stage.runtime.database.reading() as session:
         (event,), (notice,) = session.scalars(select(AuditEvent)).all(), session.scalars(select(Notice)).all()
-        used = session.get_one(VoucherMonth, (MING, stage.kinds["boxes"], caps.month_of(stage.now)))
+        used = caps.used_month(session, MING, stage.kinds["boxes"], caps.month_of(stage.now))
     assert event.action == "voucher_approve" and event.detail["payout"] == payout.id
     assert "8.00 元" in notice.text and "申请 12.00 元" in notice.text and notice.url.endswith(voucher.public_id)
-    assert (used.vouchers, used.amount_fen) == (1, 800)
+    assert used == (1, 800)
 
 
 def test_when_the_payout_cannot_be_made_nothing_is_approved_F01(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from wxbot.people.models import Notice, Withdrawal
 from wxbot.text import Refusal
 from wxbot.vouchers import caps, erasure, fetch, kinds, review, storage, submit
 from wxbot.vouchers.kinds import BadAmount
-from wxbot.vouchers.models import VoucherKind, VoucherMonth
+from wxbot.vouchers.models import VoucherKind
 from wxbot.vouchers.photos import BadPhoto
 
 
@@ -84,8 +84,8 @@ def test_a_repeat_finds_the_first_voucher_and_counts_once(stage: Stage) -> None:
     assert "每月最多 1 次" in refused.value.text.zh
     assert stage.open(HONG, token="t1").id != first.id, "a token is one person's"
     with stage.runtime.database.reading() as session:
-        used = session.get_one(VoucherMonth, (MING, stage.kinds["fixed"], caps.month_of(stage.now)))
-    assert (used.vouchers, used.amount_fen) == (1, 500)
+        used = caps.used_month(session, MING, stage.kinds["fixed"], caps.month_of(stage.now))
+    assert used == (1, 500)
 
 
 def test_a_month_is_shanghais_and_the_next_one_begins_anew(stage: Stage) -> None:
@@ -124,8 +124,8 @@ def test_the_months_cap_is_exact_in_a_race(both: Stage) -> None:
     found = race(8, lambda n: both.open(token=f"t{n % 4}").public_id)
     assert len({each for each in found if each != "month_count"}) == 3
     with both.runtime.database.reading() as session:
-        used = session.get_one(VoucherMonth, (MING, both.kinds["fixed"], caps.month_of(both.now)))
-    assert (used.vouchers, used.amount_fen) == (3, 1_500)
+        used = caps.used_month(session, MING, both.kinds["fixed"], caps.month_of(both.now))
+    assert used == (3, 1_500)
 
 
 def test_the_blocked_and_the_unbound_are_told_kindly(stage: Stage) -> None:
@@ -215,13 +215,13 @@ def test_a_voucher_without_a_photo_ends_after_a_week_and_frees_its_share(stage: 
     assert stage.voucher(voucher.id).status == "rejected"
     with stage.runtime.database.reading() as session:
         (notice,) = session.scalars(select(Notice))
-        used = session.get_one(VoucherMonth, (MING, stage.kinds["fixed"], "202603"))
+        used = caps.used_month(session, MING, stage.kinds["fixed"], "202603")
     assert notice.openid == MING and notice.url.endswith(voucher.public_id)
-    assert (used.vouchers, used.amount_fen) == (0, 0)
+    assert used == (0, 0)
 
 
 def test_nobody_fills_the_disk_in_a_day(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caps, "PHOTOS_PER_DAY", 2)
+    monkeypatch.setitem(caps.PER_DAY, "photos", 2)
     voucher = stage.open()
     for seed in (1, 2):
         submit.add_photo(stage.runtime, voucher.id, photo(seed), stage.now, str(seed))

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any, BinaryIO
 
 import redis as redis_client
@@ -21,7 +22,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from wxbot.db import Database, UtcDateTime
+from wxbot import quotas
+from wxbot.db import Database, UtcDateTime, is_sqlite
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.signing import Jump
 from wxbot.logs import get_logger
@@ -133,18 +135,6 @@ def _join(table: str, condition: str, is_fenced: bool) -> str:
     return f"asked JOIN {table} ON {condition}"
 
 
-_TRY = """
-    WITH {asked}
-    INSERT INTO try_quotas (campaign_id, openid, total, day, in_day)
-    SELECT campaign_id, openid, 1, :day, 1 FROM asked WHERE true
-    ON CONFLICT (campaign_id, openid) DO UPDATE SET
-        total = try_quotas.total + 1,
-        in_day = CASE WHEN try_quotas.day = excluded.day THEN try_quotas.in_day + 1 ELSE 1 END,
-        day = excluded.day
-    WHERE try_quotas.total < :tries_per_person
-      AND (try_quotas.day <> excluded.day OR try_quotas.in_day < :tries_per_day)
-    RETURNING openid
-"""
 _DRAW = """
     WITH {asked}
     INSERT INTO draws (campaign_id, lottery_id, openid, status, noncestr, sign, shake_ticket_hash, device_id, ip, admitted_at)
@@ -154,28 +144,21 @@ _DRAW = """
     ON CONFLICT DO NOTHING
     RETURNING openid
 """
-_GIVE_BACK_TRY = text("""
-    UPDATE try_quotas SET total = total - 1, in_day = in_day - 1 WHERE campaign_id = :campaign_id AND openid = :openid
-""")
 
 
-def _statements(asked: str, is_fenced: bool) -> tuple[Any, Any, Any]:
+def _statements(asked: str, is_fenced: bool) -> tuple[Any, Any]:
     joins = {name: _join(table, condition, is_fenced) for name, (table, condition) in _JOINS.items()}
     draw = text(_DRAW.format(asked=asked)).bindparams(bindparam("now", type_=UtcDateTime()))
-    return text(_KNOWN.format(asked=asked, **joins)), text(_TRY.format(asked=asked)), draw
+    return text(_KNOWN.format(asked=asked, **joins)), draw
 
 
 _SQLITE = _statements(_ASKED_SQLITE, is_fenced=False)
 _POSTGRESQL = _statements(_ASKED_POSTGRESQL, is_fenced=True)
-"""(known, try, draw) per database: each takes a whole batch at once, so its cost is shared."""
+"""(known, draw) per database: each takes a whole batch at once, so its cost is shared."""
 
 
-def _is_sqlite(session: Session) -> bool:
-    return session.get_bind().dialect.name == "sqlite"
-
-
-def _of(session: Session) -> tuple[Any, Any, Any]:
-    return _SQLITE if _is_sqlite(session) else _POSTGRESQL
+def _of(session: Session) -> tuple[Any, Any]:
+    return _SQLITE if is_sqlite(session) else _POSTGRESQL
 
 
 def _batch(session: Session, admissions: Sequence[Admission]) -> dict[str, Any]:
@@ -186,7 +169,7 @@ def _batch(session: Session, admissions: Sequence[Admission]) -> dict[str, Any]:
         + (one.jump.lottery_id,)
         for i, one in enumerate(admissions)
     ]
-    if _is_sqlite(session):
+    if is_sqlite(session):
         return {"rows": json.dumps(rows)}
     return {name: list(column) for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True)}
 
@@ -215,6 +198,34 @@ def _again(session: Session, admission: Admission, otherwise: Outcome) -> Booked
     return _known(session, [admission]).get(0) or Booked(otherwise)
 
 
+def tries(campaign_id: int, openid: str) -> str:
+    """The name of one person's limit of tries in one campaign: in all, and in a day where that is fewer."""
+    return f"tries:{campaign_id}:{openid}"
+
+
+def _try_periods(one: Admission) -> dict[str, int]:
+    """Period → how many tries. A day that allows as many as there are in all is no limit and costs no row."""
+    in_day = {one.day: one.tries_per_day} if one.tries_per_day < one.tries_per_person else {}
+    return in_day | {quotas.ALL_TIME: one.tries_per_person}
+
+
+def _with_a_try(session: Session, asking: Sequence[Admission]) -> set[str]:
+    """Count a try for each, all of one campaign on one day; the openids of those who had one left."""
+    people = {tries(one.campaign_id, one.openid): one.openid for one in asking}
+    fitting, counted = set(people), list[str]()
+    for period, most in _try_periods(asking[0]).items():
+        asked, fitting = fitting, quotas.take_each(session, sorted(fitting), period, most)
+        for name, before in product(sorted(asked - fitting), counted):
+            quotas.give_back(session, name, before)
+        counted.append(period)
+    return {people[name] for name in fitting}
+
+
+def _give_back_try(session: Session, one: Admission) -> None:
+    for period in _try_periods(one):
+        quotas.give_back(session, tries(one.campaign_id, one.openid), period)
+
+
 def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
     """Write admissions of different people inside the caller's transaction, or say why not, in their order."""
     results = _known(session, admissions)
@@ -223,21 +234,19 @@ def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
         if i not in results:
             terms = (one.campaign_id, one.tries_per_person, one.tries_per_day, one.day)
             by_terms.setdefault(terms, []).append(i)
-    for (_, tries_per_person, tries_per_day, day), places in by_terms.items():
-        limits = {"tries_per_person": tries_per_person, "tries_per_day": tries_per_day, "day": day}
-        asking = _batch(session, [admissions[i] for i in places])
-        allowed = set(session.scalars(_of(session)[1], asking | limits))
+    for places in by_terms.values():
+        allowed = _with_a_try(session, [admissions[i] for i in places])
         going = [i for i in places if admissions[i].openid in allowed]
         written: set[str] = set()
         if going:
             drawing = _batch(session, [admissions[i] for i in going]) | {"now": admissions[going[0]].now}
-            written = set(session.scalars(_of(session)[2], drawing))
+            written = set(session.scalars(_of(session)[1], drawing))
         for i in places:
             one = admissions[i]
             if one.openid in written:
                 results[i] = Booked(Outcome.ADMITTED, one.jump, True) if one.has_luck else Booked(Outcome.MISSED)
             elif one.openid in allowed:  # this person's draw, or this shake, was written elsewhere a moment ago
-                session.execute(_GIVE_BACK_TRY, {"campaign_id": one.campaign_id, "openid": one.openid})
+                _give_back_try(session, one)
                 results[i] = _again(session, one, Outcome.TRY_AGAIN)
             else:  # the last try may have become a draw in another process while this one waited for the row
                 results[i] = _again(session, one, Outcome.NO_TRIES_LEFT)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import BigInteger, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
@@ -55,18 +55,6 @@ class Draw(Base):
         Index("ix_draws_open", "admitted_at",
               sqlite_where=text("status = 'admitted'"), postgresql_where=text("status = 'admitted'")),
     )  # fmt: skip
-
-
-class TryQuota(Base):
-    """How often one openid has tried in one campaign: in all, and on its last day (conditional upsert, I8)."""
-
-    __tablename__ = "try_quotas"
-
-    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    total: Mapped[int] = mapped_column(Integer)
-    day: Mapped[str] = mapped_column(String(8))
-    in_day: Mapped[int] = mapped_column(Integer)
 
 
 BindStatus = Literal["pending", "matched", "quarantined"]

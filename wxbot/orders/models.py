@@ -174,19 +174,6 @@ class MerchantLine(Base):
     next_serial: Mapped[int] = mapped_column(BigInteger, default=1)
 
 
-class Quota(Base):
-    """How much of a limit is used: per name (`person:<openid>`, …) and period (a Shanghai day or month)."""
-
-    __tablename__ = "quotas"
-
-    name: Mapped[str] = mapped_column(String(100), primary_key=True)
-    period: Mapped[str] = mapped_column(String(8), primary_key=True)
-    n: Mapped[int] = mapped_column(Integer, default=0)
-    fen: Mapped[int] = mapped_column(BigInteger, default=0)
-
-    __table_args__ = (CheckConstraint("n >= 0 AND fen >= 0", name="not_negative"),)
-
-
 class BillLine(Base):
     """One line of WeChat's daily fund bill, matched to an order or standing in suspense (I17).
 

@@ -10,11 +10,10 @@ from typing import Any, cast
 from sqlalchemy import Table, Update, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from wxbot import budget, ledger
+from wxbot import budget, ledger, quotas
 from wxbot.db import changed
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
-from wxbot.orders import quotas
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.decide import REFUND_SEEN, Decision
 from wxbot.orders.models import NEXT, Evidence, Order, OrderStatus

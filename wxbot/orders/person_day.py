@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from wxbot import quotas
 from wxbot.clock import shanghai_day
 from wxbot.db import changed
-from wxbot.orders import quotas
 from wxbot.orders.channels import DIRECT
 from wxbot.orders.decide import PERSON_DAY_CODES, morning_after
 from wxbot.orders.models import Order

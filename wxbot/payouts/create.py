@@ -10,10 +10,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot import lineage
+from wxbot import lineage, quotas
 from wxbot.clock import shanghai_day
 from wxbot.money import yuan
-from wxbot.orders import plan, quotas
+from wxbot.orders import plan
 from wxbot.orders.channels import DIRECT, PaymentRequest
 from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of

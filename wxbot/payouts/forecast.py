@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot import quotas
 from wxbot.clock import SHANGHAI, shanghai_day
-from wxbot.orders import quotas, throttle
-from wxbot.orders.models import MerchantLine, Order, Quota
+from wxbot.orders import throttle
+from wxbot.orders.models import MerchantLine, Order
 from wxbot.payouts import programmes
 from wxbot.payouts.models import ListRow, PayList, Payout
 from wxbot.payouts.programmes import Standing
+from wxbot.quotas import Quota
 from wxbot.settings import Settings
 
 

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session, aliased
 
 from wxbot.clock import shanghai_day
 from wxbot.money import yuan
-from wxbot.orders.models import Quota
 from wxbot.payouts.list_read import Candidate, amount_fault
 from wxbot.payouts.list_words import code_of, store
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme
 from wxbot.people.models import Binding, Follower, PersonMark
+from wxbot.quotas import Quota
 from wxbot.settings import Settings
 from wxbot.vault import Vault
 

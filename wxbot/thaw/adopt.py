@@ -5,14 +5,13 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from wxbot import budget, ledger
+from wxbot import budget, ledger, quotas
 from wxbot.campaigns.models import Campaign, Packet
 from wxbot.campaigns.packets import move_packets
 from wxbot.clock import shanghai_day
 from wxbot.draws.models import Draw
 from wxbot.ledger import Posting
 from wxbot.money import yuan
-from wxbot.orders import quotas
 from wxbot.orders.channels import CHANNELS, DIRECT, LOTTERY, PaymentRequest
 from wxbot.orders.found import FoundOrder
 from wxbot.orders.models import DEAD, Evidence, Order

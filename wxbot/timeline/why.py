@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import quotas
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.draws.models import Draw
 from wxbot.money import yuan
 from wxbot.orders import listing as order_listing
-from wxbot.orders import quotas
-from wxbot.orders.models import Order, Quota
+from wxbot.orders.models import Order
 from wxbot.orders.person_day import HELD
 from wxbot.orders.words import meaning_of
 from wxbot.payouts import listing, words
@@ -19,6 +19,7 @@ from wxbot.payouts.listing import PayoutLine
 from wxbot.payouts.models import FINAL_PAYOUTS
 from wxbot.people import followers, marks
 from wxbot.people.models import SmsOut
+from wxbot.quotas import Quota
 from wxbot.settings import Settings
 from wxbot.text import Text
 from wxbot.vouchers.models import Voucher

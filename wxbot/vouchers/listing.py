@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from wxbot.payouts.models import Payout
 from wxbot.people import bindings, marks, phones
 from wxbot.vault import Vault
-from wxbot.vouchers.caps import month_of
-from wxbot.vouchers.models import Photo, Voucher, VoucherKind, VoucherMonth, written
+from wxbot.vouchers import caps
+from wxbot.vouchers.models import Photo, Voucher, VoucherKind, written
 from wxbot.vouchers.photos import LookAlike, look_alikes
 from wxbot.vouchers.review import kept_photos
 
@@ -146,14 +146,14 @@ def page(
 def face(session: Session, vault: Vault, openid: str, kind_id: int, month: str) -> Face:
     """Who asks, and what they asked for this month."""
     binding = bindings.active(session, openid)
-    month_row = session.get(VoucherMonth, (openid, kind_id, month))
+    month_vouchers, month_fen = caps.used_month(session, openid, kind_id, month)
     return Face(
         openid=openid,
         name=binding.name if binding else "",
         phone=phones.masked(vault.open(binding.phone_sealed)) if binding and binding.phone_sealed else "",
         is_blocked=marks.is_blocked(session, openid),
-        month_vouchers=month_row.vouchers if month_row else 0,
-        month_fen=month_row.amount_fen if month_row else 0,
+        month_vouchers=month_vouchers,
+        month_fen=month_fen,
     )
 
 
@@ -182,8 +182,7 @@ def left_this_month(session: Session, openid: str, kinds: Sequence[VoucherKind],
     """What is left of each kind's monthly caps."""
     found = []
     for kind in kinds:
-        used = session.get(VoucherMonth, (openid, kind.id, month_of(now)))
-        count, fen = (used.vouchers, used.amount_fen) if used else (0, 0)
+        count, fen = caps.used_month(session, openid, kind.id, caps.month_of(now))
         found.append(
             Left(
                 kind,

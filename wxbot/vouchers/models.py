@@ -209,28 +209,3 @@ class PhotoFolder(Base):
     path: Mapped[str] = mapped_column(String(200))
     """Host and path of the process that started with it last; for people."""
     started_at: Mapped[datetime]
-
-
-class VoucherMonth(Base):
-    """What one person asked for with one kind in a Shanghai month, refusals taken back: the row the caps are held on."""
-
-    __tablename__ = "voucher_months"
-
-    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    kind_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    month: Mapped[str] = mapped_column(String(6), primary_key=True)
-    vouchers: Mapped[int] = mapped_column(Integer, default=0)
-    amount_fen: Mapped[int] = mapped_column(BigInteger, default=0)
-
-    __table_args__ = (CheckConstraint("vouchers >= 0 AND amount_fen >= 0", name="not_below_nothing"),)
-
-
-class VoucherDay(Base):
-    """How much one person sent in a Shanghai day; nothing is taken back, it protects the disk and the reviewers."""
-
-    __tablename__ = "voucher_days"
-
-    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    day: Mapped[str] = mapped_column(String(8), primary_key=True)
-    vouchers: Mapped[int] = mapped_column(Integer, default=0)
-    photos: Mapped[int] = mapped_column(Integer, default=0)

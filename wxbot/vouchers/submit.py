@@ -101,7 +101,7 @@ def open_voucher(
         if (refused := gate(session, openid, kind)) is not None:
             raise refused
         asked_fen = kinds.amount_of(kind, units, amount_fen)
-        caps.take_day(session, openid, now, vouchers=1)
+        caps.take_day(session, openid, now, "vouchers")
         try:
             caps.take_month(session, openid, kind, asked_fen, now)
         except Refusal:
@@ -175,7 +175,7 @@ def _expect(
         raise _refused("closed")
     if count_photos(session, voucher_id) >= PHOTOS_AT_MOST:
         raise _refused("too_many")
-    caps.take_day(session, voucher.openid, now, photos=1)
+    caps.take_day(session, voucher.openid, now, "photos")
     statement = insert_into(session, Photo).values(
         voucher_id=voucher_id, status="fetching", fault="", token=token, media_id=media_id, sha256=sha256, is_live=True,
         storage_key=random_key(), phash="", width=0, height=0, bytes=0, tries=0, next_try_at=next_try_at, created_at=now,

@@ -1,0 +1,90 @@
+"""Limits per name and period: conditional writes, never a count that is followed by an insert (money rule 7, I8).
+
+What is limited: a person's day of payments, months of programmes and of voucher kinds, a person's day of vouchers and photos,
+tries in a campaign. A name says whose limit it is and begins with a word of its feature; it is made where the limit is held.
+SMS codes keep a window of their own (people/limits): theirs slides and is no period.
+"""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, CheckConstraint, Integer, String, select, text, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from wxbot.db import Base, changed, insert_into, is_sqlite
+
+ALL_TIME = "all"
+"""The period of a limit that never begins anew."""
+
+
+class Quota(Base):
+    """How much of a limit is used: per name (`person:<openid>`, …) and period (a Shanghai day or month, or all time)."""
+
+    __tablename__ = "quotas"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    period: Mapped[str] = mapped_column(String(8), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer, default=0)
+    fen: Mapped[int] = mapped_column(BigInteger, default=0)
+
+    __table_args__ = (CheckConstraint("n >= 0 AND fen >= 0", name="not_negative"),)
+
+
+def person(openid: str) -> str:
+    """The name of one person's daily limit."""
+    return f"person:{openid}"
+
+
+def take(session: Session, name: str, period: str, fen: int = 0, *, most: int = 0, most_fen: int = 0) -> bool:
+    """Count one more of `fen` in a period; False when `most` or `most_fen` would be passed (0: no such limit).
+
+    Nothing is counted then. Exact with any number of writers: the condition stands in the write itself.
+    """
+    if most_fen and fen > most_fen:
+        return False
+    statement = insert_into(session, Quota).values(name=name, period=period, n=1, fen=fen)
+    conditions = []
+    if most:
+        conditions.append(Quota.n < most)
+    if most_fen:
+        conditions.append(Quota.fen + fen <= most_fen)
+    counted = statement.on_conflict_do_update(
+        index_elements=["name", "period"],
+        set_={"n": Quota.n + 1, "fen": Quota.fen + fen},
+        where=None if not conditions else conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1],
+    )
+    return session.scalar(counted.returning(Quota.n)) is not None
+
+
+_TAKE_EACH = """
+    WITH asked (name) AS ({asked})
+    INSERT INTO quotas (name, period, n, fen)
+    SELECT name, :period, 1, 0 FROM asked WHERE true ORDER BY name
+    ON CONFLICT (name, period) DO UPDATE SET n = quotas.n + 1 WHERE quotas.n < :most
+    RETURNING name
+"""
+_EACH_SQLITE = text(_TAKE_EACH.format(asked="SELECT value FROM json_each(:names)"))
+_EACH_POSTGRESQL = text(_TAKE_EACH.format(asked="SELECT unnest(CAST(:names AS text[]))"))
+"""An array, because PostgreSQL knows how long one is; by name, so that two writers take their locks in one order."""
+
+
+def take_each(session: Session, names: Sequence[str], period: str, most: int) -> set[str]:
+    """`take` for many different names at once, at the cost of one: the names for which one more fitted."""
+    if not names:
+        return set()
+    if is_sqlite(session):
+        return set(session.scalars(_EACH_SQLITE, {"names": json.dumps(names), "period": period, "most": most}))
+    return set(session.scalars(_EACH_POSTGRESQL, {"names": list(names), "period": period, "most": most}))
+
+
+def give_back(session: Session, name: str, period: str, fen: int = 0, *, n: int = 1) -> bool:
+    """Take one back that definitely came to nothing, or (`n` 0) a part of its amount. The caller sees to it that this
+    happens once for each."""
+    is_there = (Quota.name == name) & (Quota.period == period) & (Quota.n >= n) & (Quota.fen >= fen)
+    return changed(session, update(Quota).where(is_there).values(n=Quota.n - n, fen=Quota.fen - fen)) > 0
+
+
+def used(session: Session, name: str, period: str) -> tuple[int, int]:
+    """How many and how many fen are counted so far."""
+    row = session.execute(select(Quota.n, Quota.fen).where(Quota.name == name, Quota.period == period)).one_or_none()
+    return (row.n, row.fen) if row else (0, 0)
