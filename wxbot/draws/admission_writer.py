@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import product
 from typing import Any, BinaryIO
 
@@ -28,6 +29,7 @@ from wxbot.draws.outcomes import Outcome
 from wxbot.draws.signing import Jump
 from wxbot.logs import get_logger
 from wxbot.once import RedisConnection
+from wxbot.people import marks
 
 log = get_logger(__name__)
 
@@ -96,12 +98,8 @@ _ASKED_POSTGRESQL = """
 _COLUMNS = ("i", "campaign_id", "openid", "hash", "device_id", "ip", "noncestr", "sign", "lottery_id")
 _KNOWN = """
     WITH {asked}
-    SELECT asked.i, 'blocked' AS why, '' AS lottery_id, '' AS noncestr, '' AS sign
-      FROM {marked}
-    UNION ALL
-    SELECT asked.i, 'blocked', '', '', ''
-      FROM {reached} JOIN person_marks AS mark ON mark.subject = bindings.phone_index
-     WHERE mark.kind = 'phone' AND mark.mark = 'block'
+    SELECT i, 'blocked' AS why, '' AS lottery_id, '' AS noncestr, '' AS sign
+      FROM ({blocked}) AS blocked
     UNION ALL
     SELECT asked.i, draws.status, draws.lottery_id, draws.noncestr, draws.sign
       FROM {won}
@@ -110,11 +108,6 @@ _KNOWN = """
       FROM {used}
 """
 _JOINS = {
-    "marked": (
-        "person_marks",
-        "person_marks.kind = 'openid' AND person_marks.subject = asked.openid AND person_marks.mark = 'block'",
-    ),
-    "reached": ("bindings", "bindings.openid = asked.openid AND bindings.status = 'active'"),
     "won": (
         "draws",
         "draws.campaign_id = asked.campaign_id AND draws.openid = asked.openid AND draws.status IN ('admitted', 'bound')",
@@ -131,7 +124,7 @@ def _join(table: str, condition: str, is_fenced: bool) -> str:
     thousand draws in full rather than look a hundred times.
     """
     if is_fenced:
-        return f"asked CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} OFFSET 0) AS {table}"  # noqa: S608 - both are from _JOINS
+        return f"asked CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} OFFSET 0) AS {table}"  # noqa: S608 - both are written here and in people/marks
     return f"asked JOIN {table} ON {condition}"
 
 
@@ -147,7 +140,9 @@ _DRAW = """
 
 
 def _statements(asked: str, is_fenced: bool) -> tuple[Any, Any]:
-    joins = {name: _join(table, condition, is_fenced) for name, (table, condition) in _JOINS.items()}
+    join = partial(_join, is_fenced=is_fenced)
+    joins = {name: join(table, condition) for name, (table, condition) in _JOINS.items()}
+    joins["blocked"] = marks.blocked_among(join)
     draw = text(_DRAW.format(asked=asked)).bindparams(bindparam("now", type_=UtcDateTime()))
     return text(_KNOWN.format(asked=asked, **joins)), draw
 

@@ -1,6 +1,6 @@
 """Staff's marks on people: `block` is never paid and never draws, `allow` may be paid without being bound."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, delete, or_, select
@@ -73,6 +73,23 @@ def of(session: Session, openid: str) -> frozenset[str]:
         )
     )
     return frozenset(session.scalars(query))
+
+
+def blocked_among(join: Callable[[str, str], str]) -> str:
+    """`of` for a whole crowd, as SQL: `i` of everybody in a CTE `asked (i, openid, …)` who is blocked.
+
+    `join(table, condition)` writes `asked` beside the rows of a table, in the way that its database looks them up best.
+    """
+    by_openid = join(
+        PersonMark.__tablename__,
+        "person_marks.kind = 'openid' AND person_marks.subject = asked.openid AND person_marks.mark = 'block'",
+    )
+    bound = join(Binding.__tablename__, "bindings.openid = asked.openid AND bindings.status = 'active'")
+    return f"""
+    SELECT asked.i FROM {by_openid}
+    UNION ALL
+    SELECT asked.i FROM {bound} JOIN person_marks AS mark ON mark.subject = bindings.phone_index
+     WHERE mark.kind = 'phone' AND mark.mark = 'block'"""  # noqa: S608 - nothing in it comes from outside
 
 
 def on_phone(session: Session, phone_index: str) -> frozenset[str]:
