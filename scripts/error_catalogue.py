@@ -49,7 +49,7 @@ nobody, because wxbot or time mends it.
 | never | repeating cannot help |
 
 “stop” says that the cause hits everything and not this one request. When WeChat Pay says such a code, wxbot stops sending
-and tries one order a minute ([operations.md](operations.md#when-the-line-is-stopped)). A code that is not listed counts as unknown: wxbot asks, keeps
+and tries one order a minute ([operations.md](operations.md#when-sending-is-stopped)). A code that is not listed counts as unknown: wxbot asks, keeps
 the number, and tells the operator.
 
 For calls that owe somebody money the last column is what that person is told.
@@ -61,7 +61,7 @@ def _cell(text: str) -> str:
 
 
 def _line(row: ErrorRow, is_told: bool) -> str:
-    stop = "stop" if row.stops_the_line else ""
+    stop = "stop" if row.stops_lane else ""
     cells = [f"`{_cell(row.code)}`", _cell(row.zh), _cell(row.en), row.actor, row.retry, stop]
     return f"| {' | '.join([*cells, _cell(row.to_person)] if is_told else cells)} |"
 

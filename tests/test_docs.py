@@ -132,12 +132,12 @@ def test_every_status_is_explained(title: str, title_zh: str, statuses: dict[str
 
 
 @pytest.mark.parametrize(
-    ("page", "title"), [(OPERATIONS[0], "When the line is stopped"), (OPERATIONS[1], "停止发送的时候")]
+    ("page", "title"), [(OPERATIONS[0], "When sending is stopped"), (OPERATIONS[1], "停止发送的时候")]
 )
-def test_every_reason_that_stops_the_line_says_what_to_do(page: str, title: str) -> None:
+def test_every_reason_that_stops_lane_says_what_to_do(page: str, title: str) -> None:
     section = text(page).split(f"## {title}")[1].split("\n## ")[0]
     apis = ("pay", "redpack", "transfer")
-    reasons = {row.code for row in all_rows() if row.api in apis and row.stops_the_line} | {OPERATOR_STOP}
+    reasons = {row.code for row in all_rows() if row.api in apis and row.stops_lane} | {OPERATOR_STOP}
     assert {reason for reason in reasons if f"`{reason}`" not in section} == set()
 
 

@@ -27,7 +27,7 @@ from wxbot.cli import cli
 from wxbot.db import Database
 from wxbot.doctor import CHECKS, Finding, examine
 from wxbot.heartbeat import Heartbeat
-from wxbot.orders.models import MerchantLine
+from wxbot.orders.models import LaneState
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -210,9 +210,9 @@ def test_a_callback_address_that_is_somebody_elses_is_found(settings: Settings, 
 
 def test_a_stopped_line_and_a_silent_worker_are_found(settings: Settings) -> None:
     with closing(Database(settings.database_url)) as database, database.transaction() as session:
-        session.add(MerchantLine(mch_id=settings.mch_id, stopped_code="NOTENOUGH"))
+        session.add(LaneState(mch_id=settings.mch_id, stopped_code="NOTENOUGH"))
     findings = found(settings)
-    assert "NOTENOUGH" in findings["merchant_line"].zh
+    assert "NOTENOUGH" in findings["lane_state"].zh
     assert findings["worker"].is_bad
     assert found(settings, with_worker=True)["worker"].verdict == "good"
     with closing(Runtime(settings)) as runtime:

@@ -181,10 +181,10 @@ def test_the_address_told_to_wechat_pay_is_looked_at(settings: Settings, address
 
 def test_transfers_that_stand_still_are_told_apart_from_packets(settings: Settings) -> None:
     with closing(Runtime(settings)) as runtime, runtime.database.transaction() as session:
-        throttle.stop_line(
-            session, throttle.line_key(settings.mch_id, "transfer_bills"), "NOT_ENOUGH", runtime.clock.now()
+        throttle.stop_lane(
+            session, throttle.lane_key(settings.mch_id, "transfer_bills"), "NOT_ENOUGH", runtime.clock.now()
         )
-    finding = look(settings, "merchant_line")
+    finding = look(settings, "lane_state")
     assert finding.is_bad
     assert "商家转账" in finding.zh and "NOT_ENOUGH" in finding.zh
 

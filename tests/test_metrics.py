@@ -68,7 +68,7 @@ def test_the_state_is_told_from_rows(runtime: Runtime) -> None:
     assert sum(value for name, value in seen.items() if name.startswith("wxbot_ledger_fen")) == 0
     assert not [name for name in seen if name.startswith(("wxbot_line_stopped", "wxbot_invariant_broken"))]
     with runtime.database.transaction() as session:
-        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.database.now(session))
+        throttle.stop_lane(session, runtime.settings.mch_id, "NOTENOUGH", runtime.database.now(session))
         session.get_one(Order, 1).amount_fen += 1
     run_task(runtime, "invariants.audit")
     seen = values(runtime)

@@ -44,7 +44,7 @@ def told(runtime: Runtime, hook: Receiver) -> Runtime:
 
 def stop(runtime: Runtime, code: str) -> None:
     with runtime.database.transaction() as session:
-        throttle.stop_line(session, runtime.settings.mch_id, code, runtime.database.now(session))
+        throttle.stop_lane(session, runtime.settings.mch_id, code, runtime.database.now(session))
 
 
 def pass_time(runtime: Runtime, simulator: SimulatedWeChat, seconds: float) -> None:
@@ -60,7 +60,7 @@ def test_a_stopped_line_is_told_once_and_its_end_too(told: Runtime, hook: Receiv
     assert "NOTENOUGH" in hook.texts[0]
     assert f"{told.settings.public_url}/admin/orders" in hook.texts[0]
     with told.database.transaction() as session:
-        throttle.open_line(session, told.settings.mch_id)
+        throttle.open_lane(session, told.settings.mch_id)
     pass_time(told, simulator, 300)
     assert run_task(told, "alerts.tell") == 1
     assert hook.texts[1].startswith("已恢复：")

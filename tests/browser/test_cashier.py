@@ -1,4 +1,4 @@
-"""The cashier's desk in a real browser: somebody is paid by hand, the line is stopped, two cashiers settle an order."""
+"""The cashier's desk in a real browser: somebody is paid by hand, the lane is stopped, two cashiers settle an order."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def test_a_full_lottery_is_followed_by_another(runtime: Runtime, simulator: Simu
     assert_sound(runtime)
 
 
-def test_the_breaker_stops_the_line_and_a_probe_opens_it_F49(runtime: Runtime, simulator: SimulatedWeChat) -> None:
+def test_the_breaker_stops_lane_and_a_probe_opens_it_F49(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """NOTENOUGH: one refusal stops new sending, no packet fails, and after the top-up the same numbers go on."""
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     campaign_id = launched(runtime, packet_count=100, budget_fen=10000)

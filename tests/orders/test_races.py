@@ -24,7 +24,7 @@ from wxbot.draws import bind
 from wxbot.orders import outcome, throttle
 from wxbot.orders.channels import PaymentRequest
 from wxbot.orders.decide import ASK_HORIZON, Decision
-from wxbot.orders.models import Evidence, MerchantLine, Order
+from wxbot.orders.models import Evidence, LaneState, Order
 from wxbot.orders.outcome import DecidedOrder
 from wxbot.orders.plan import cancel_planned, plan_orders
 from wxbot.orders.reconcile import _claim as claim_questions
@@ -67,7 +67,7 @@ def recorded(simulator: SimulatedWeChat) -> set[str]:
 def test_rule13_the_breaker_holds_when_the_balance_ends_in_the_middle(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
-    """The balance is enough for ten: what was accepted before the refusal must not open the line again."""
+    """The balance is enough for ten: what was accepted before the refusal must not open the lane again."""
     simulator.control("POST", "bank/topup", {"amount_fen": 1000 - simulator.control("GET", "bank")["balance_fen"]})
     planned(runtime, 200)
     send_due(runtime)
@@ -75,7 +75,7 @@ def test_rule13_the_breaker_holds_when_the_balance_ends_in_the_middle(
     assert statuses.count("accepted") == 10
     assert statuses.count("planned") > 100
     with runtime.database.reading() as session:
-        assert session.scalars(select(MerchantLine.stopped_code)).one() == "NOTENOUGH"
+        assert session.scalars(select(LaneState.stopped_code)).one() == "NOTENOUGH"
     simulator.control("POST", "bank/topup", {"amount_fen": 100_000})
     for _ in range(3):
         simulator.advance(70)
@@ -104,7 +104,7 @@ def test_a_clock_that_was_set_back_keeps_nothing_waiting_F73(runtime: Runtime) -
     change(runtime, status="sending", lease_until=tomorrow)
     with runtime.database.transaction() as session:
         assert recover_sending(session, runtime.clock.now()) == 1
-        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", tomorrow)
+        throttle.stop_lane(session, runtime.settings.mch_id, "NOTENOUGH", tomorrow)
         assert throttle.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 1
         assert throttle.grant(session, runtime.settings, [100] * 5, runtime.clock.now()).allowed == 0
     change(runtime, status="sending", lease_until=runtime.clock.now() + LEASE)

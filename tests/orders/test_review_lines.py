@@ -15,7 +15,7 @@ from tests.servers import SimulatedWeChat
 from wxbot.clock import shanghai_day
 from wxbot.orders import outcome, throttle
 from wxbot.orders.decide import Decision
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import LaneState, Order
 from wxbot.orders.outcome import DecidedOrder
 from wxbot.orders.send import send_due
 from wxbot.payouts.place_orders import order_due
@@ -40,9 +40,9 @@ def change(runtime: Runtime, **values: Any) -> None:
     runtime.settings = runtime.settings.model_copy(update=values)
 
 
-def line(runtime: Runtime, key: str = "") -> MerchantLine:
+def line(runtime: Runtime, key: str = "") -> LaneState:
     with runtime.database.reading() as session:
-        return session.get_one(MerchantLine, key or runtime.settings.mch_id)
+        return session.get_one(LaneState, key or runtime.settings.mch_id)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_an_error_of_one_channel_stops_the_other_neither_at_once_nor_later_F19b(
     assert [orders_of(runtime, one)[0].status for one in good] == ["accepted"] * 3
     sent = sum(order.sends for one in bad for order in orders_of(runtime, one))
     assert sent == 1
-    key = throttle.line_key(runtime.settings.mch_id, broken)
+    key = throttle.lane_key(runtime.settings.mch_id, broken)
     more = owe(runtime, programme_id, cast.hong.openid, source_id=40, channel=sound_one)
     pass_time(runtime, simulator, 61)  # its probe fails, the other's orders open nothing
     assert (line(runtime, key).stopped_code, orders_of(runtime, more)[0].status) == (code, "accepted")
     assert sum(order.sends for one in bad for order in orders_of(runtime, one)) == 2
     with runtime.database.reading() as session:
-        shown = throttle.shown_line(session, runtime.settings.mch_id)
+        shown = throttle.shown_lane(session, runtime.settings.mch_id)
         assert shown is not None
         assert shown.stopped_code == code
     simulator.control("DELETE", "faults")
@@ -96,12 +96,12 @@ def test_a_persons_stop_holds_for_both_channels_whatever_an_error_has_stopped_T1
     order_due(runtime)
     mch_id, now = runtime.settings.mch_id, runtime.clock.now()
     with runtime.database.transaction() as session:
-        throttle.stop_line(session, f"{mch_id}/v3", "NO_AUTH", now)
-        throttle.stop_line(session, mch_id, throttle.OPERATOR_STOP, now)
+        throttle.stop_lane(session, f"{mch_id}/v3", "NO_AUTH", now)
+        throttle.stop_lane(session, mch_id, throttle.OPERATOR_STOP, now)
     pass_time(runtime, simulator, 61)
     assert [orders_of(runtime, one)[0].sends for one in ids] == [0, 0]
     with runtime.database.transaction() as session:
-        throttle.open_line(session, mch_id, by_staff=True)
+        throttle.open_lane(session, mch_id, by_staff=True)
     run_until_quiet(runtime)
     assert [orders_of(runtime, one)[0].status for one in ids] == ["accepted"] * 2
 
@@ -137,7 +137,7 @@ def test_a_probe_is_an_order_that_may_be_sent_and_nothing_is_given_back_for_it_F
     send_due(runtime, limit=2)
     with runtime.database.transaction() as session:
         session.execute(update(Order).where(Order.err_code == "PERSON_DAY").values(send_after=Order.created_at))
-        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
+        throttle.stop_lane(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
     send_due(runtime)
     assert orders_of(runtime, last)[0].status == "accepted"
     assert line(runtime).stopped_code is None
@@ -158,7 +158,7 @@ def test_a_number_whose_reply_was_lost_is_asked_about_while_sending_is_stopped_T
     send_due(runtime, limit=1)
     with runtime.database.transaction() as session:
         session.execute(update(Order).values(err_code=code))
-        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
+        throttle.stop_lane(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
     (packet,) = simulator.control("GET", f"people/{cast.ming.id}/packets")["packets"]
     simulator.control("POST", f"people/{cast.ming.id}/packets/{packet['detail_id']}/open")
     pass_time(runtime, simulator, 121)
@@ -175,7 +175,7 @@ def test_rule13_what_was_refused_for_a_cause_waits_for_the_cause_to_go(
     payout_id = owe(runtime, fund(runtime), cast.ming.openid)
     run_until_quiet(runtime)
     with runtime.database.transaction() as session:
-        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
+        throttle.stop_lane(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
     pass_time(runtime, simulator, 3600)
     (order,) = orders_of(runtime, payout_id)
     assert (order.next_step, order.checks) == ("send", 0)

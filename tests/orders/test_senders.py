@@ -16,8 +16,8 @@ from tests.orders.test_races import orders_of, planned
 from tests.servers import SimulatedWeChat
 from wxbot.clock import SHANGHAI
 from wxbot.orders import throttle
-from wxbot.orders.models import MerchantLine
-from wxbot.orders.plan import merchant_line
+from wxbot.orders.models import LaneState
+from wxbot.orders.plan import lane_state
 from wxbot.orders.send import send_due
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -79,7 +79,7 @@ def test_a_claim_that_waited_over_midnight_counts_in_the_new_day_I8(runtime: Run
         taken = [
             throttle.grant(session, settings, [100] * 8, moment).allowed for moment in (late, midnight, late, midnight)
         ]
-        line = merchant_line(session, settings.mch_id)
+        line = lane_state(session, settings.mch_id)
     assert taken == [8, 8, 2, 0]
     assert (line.day, line.sent_in_day, line.fen_in_day) == (f"{midnight:%Y%m%d}", 10, 1000)
 
@@ -105,9 +105,9 @@ def test_two_senders_send_one_probe_F19b(runtime: Runtime, second_box: Runtime, 
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     planned(runtime, 5)
     with runtime.database.transaction() as session:
-        throttle.stop_line(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
+        throttle.stop_lane(session, runtime.settings.mch_id, "NOTENOUGH", runtime.clock.now() - timedelta(minutes=2))
     with ThreadPoolExecutor(2) as boxes:
         reports = list(boxes.map(lambda box: send_due(box, seconds=5), (runtime, second_box)))
     assert sum(report.sent for report in reports) == 1
     with runtime.database.reading() as session:
-        assert session.scalars(select(MerchantLine.stopped_code)).one() == "NOTENOUGH"
+        assert session.scalars(select(LaneState.stopped_code)).one() == "NOTENOUGH"

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 
 from tests.payouts.desk import Desk, openid, phone
 from tests.payouts.stories import owe, payout_of
-from wxbot.orders.models import Mark, MerchantLine, Order
+from wxbot.orders.models import LaneState, Mark, Order
 from wxbot.payouts import create as asking
 from wxbot.payouts import listing
 from wxbot.payouts.models import ManualRequest, Payout
@@ -290,7 +290,7 @@ def test_the_stop_button_shows_everywhere_and_holds_back_orders_F85(desk: Desk) 
     assert wang.post("/admin/merchant/open", {"back": "//evil.test"}).headers["Location"] == "/admin/orders"
     assert "付款已停止" not in li.get("/admin/campaigns").text
     with desk.runtime.database.reading() as session:
-        assert session.scalars(select(MerchantLine.stopped_code)).one() is None
+        assert session.scalars(select(LaneState.stopped_code)).one() is None
     assert order_due(desk.runtime) == 1
 
 

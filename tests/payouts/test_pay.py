@@ -231,7 +231,7 @@ def test_nothing_leaves_after_the_stop_and_asking_goes_on_T16(
     later = owe(runtime, programme_id, cast.hong.openid, 100, source_id=2)
     order_due(runtime)  # its order stands, and is not sent
     with runtime.database.transaction() as session:
-        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
+        throttle.stop_lane(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
     last = owe(runtime, programme_id, cast.wang.openid, 100, source_id=3)
     take(simulator, cast.ming, "sendredpack")
     pass_time(runtime, simulator, 90)
@@ -239,7 +239,7 @@ def test_nothing_leaves_after_the_stop_and_asking_goes_on_T16(
     assert orders_of(runtime, later)[0].sends == 0
     assert payout_of(runtime, last).status == "approved"
     with runtime.database.transaction() as session:
-        throttle.open_line(session, runtime.settings.mch_id, by_staff=True)
+        throttle.open_lane(session, runtime.settings.mch_id, by_staff=True)
     run_until_quiet(runtime)
     assert {payout_of(runtime, one).status for one in (later, last)} == {"ordered"}
     sound(runtime)

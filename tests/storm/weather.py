@@ -24,7 +24,7 @@ from tests.storm.forecast import Event
 from wxbot import heartbeat
 from wxbot.demo.actors import StoryProblem
 from wxbot.demo.faults import BILL, PACKET, Weather
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import LaneState, Order
 from wxbot.private_servers import ServerProblem
 
 SENDS = (f"/{PACKET}", f"/{BILL}", "/mmpaymkttransfers/hbpreorder")
@@ -191,10 +191,10 @@ class Storm:
             time.sleep(1.5)
 
     def _due(self) -> int:
-        """Orders that could be sent now; none while the line is stopped, when one a minute is tried."""
+        """Orders that could be sent now; none while the lane is stopped, when one a minute is tried."""
         try:
             with self.crowd.database.reading() as session:
-                if session.scalar(select(func.count()).where(MerchantLine.stopped_code.is_not(None))):
+                if session.scalar(select(func.count()).where(LaneState.stopped_code.is_not(None))):
                     return 0
                 now = self.crowd.clock.now()
                 query = select(func.count(Order.id)).where(Order.status == "planned", Order.send_after <= now)

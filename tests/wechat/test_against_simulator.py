@@ -251,7 +251,7 @@ def test_a_short_balance_is_notenough_and_the_same_number_goes_on_after_a_top_up
     spent = [merchant.order(100_000) for _ in range(balance // 100_000)]
     assert all(answer.is_success for _, answer in spent)
     params, answer = merchant.order(100_000)
-    assert answer.err_code == "NOTENOUGH" and answer.row.stops_the_line
+    assert answer.err_code == "NOTENOUGH" and answer.row.stops_lane
     simulator.control("POST", "bank/topup", {"amount_fen": 100_000})
     assert merchant.pay.hbpreorder(params).is_success
 

@@ -151,11 +151,11 @@ def test_rows_are_whole_sentences_in_both_languages() -> None:
 @pytest.mark.parametrize("code", ["TIME _LIMITED", "TIME_LIMITED", "DAY_ OVER_LIMITED", " NOTENOUGH "])
 def test_stray_blanks_in_a_code_do_not_matter(code: Any) -> None:
     row = row_for("pay", code)
-    assert row.is_known and row.stops_the_line
+    assert row.is_known and row.stops_lane
 
 
 def test_the_breaker_opens_for_what_hits_every_order() -> None:
-    stops = {row.code for row in all_rows() if row.api == "pay" and row.stops_the_line}
+    stops = {row.code for row in all_rows() if row.api == "pay" and row.stops_lane}
     assert {"NOTENOUGH", "CA_ERROR", "SIGN_ERROR", "API_METHOD_CLOSED", "SENDAMOUNT_LIMIT", "DAY_OVER_LIMITED"} <= stops
     assert not {"OPENID_ERROR", "MONEY_LIMIT", "SENDNUM_LIMIT", "SYSTEMERROR", "FREQ_LIMIT", "PARAM_ERROR"} & stops
 
@@ -167,7 +167,7 @@ def test_only_send_failed_ever_allows_a_new_number_F07() -> None:
 @pytest.mark.parametrize("code", ["NEW_CODE_2027", "268458999", "", "x" * 500, "0x", 7])
 def test_an_unknown_code_means_ask_and_tell_the_operator_F07(code: Any) -> None:
     row = row_for("pay", code)
-    assert (row.is_known, row.retry, row.actor, row.stops_the_line) == (False, "query", "operator", False)
+    assert (row.is_known, row.retry, row.actor, row.stops_lane) == (False, "query", "operator", False)
     assert len(row.zh) < 200
 
 
@@ -182,8 +182,8 @@ def test_every_refusal_has_a_sentence_for_the_person_who_waits() -> None:
 
 
 def test_one_risky_person_does_not_stop_the_line_for_everyone() -> None:
-    assert row_for("pay", "NO_AUTH").stops_the_line and not row_for("redpack", "NO_AUTH").stops_the_line
-    assert row_for("redpack", "NO_AUTH").actor == "person" and row_for("redpack", "CA_ERROR").stops_the_line
+    assert row_for("pay", "NO_AUTH").stops_lane and not row_for("redpack", "NO_AUTH").stops_lane
+    assert row_for("redpack", "NO_AUTH").actor == "person" and row_for("redpack", "CA_ERROR").stops_lane
 
 
 def test_a_shake_call_may_answer_with_a_global_code() -> None:

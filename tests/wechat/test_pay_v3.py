@@ -229,7 +229,7 @@ def test_a_401_that_cannot_be_signed_tells_the_operator_and_nothing_else_does(tm
     with bank.wired(platform) as wire:
         client = bank.client_on(wire.url, tmp_path)
         answer = call_create(client)
-        assert (answer.code, answer.is_signed, answer.row.stops_the_line) == ("SIGN_ERROR", False, True)
+        assert (answer.code, answer.is_signed, answer.row.stops_lane) == ("SIGN_ERROR", False, True)
         for status in (429, 500, 502, 302):  # a proxy on the way: no alarm, no answer
             platform.status = status
             with pytest.raises(Unanswered) as caught:

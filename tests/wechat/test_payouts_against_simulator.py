@@ -161,7 +161,7 @@ def test_every_refusal_of_a_transfer_is_an_answer_and_moves_nothing_F07(
     assert payer.v3.create(payer.params(perception="随便写")).code == "INVALID_REQUEST"
     assert payer.v3.create(payer.params(reports={"活动名称": "x"})).code == "PARAM_ERROR"
     simulator.control("PUT", "switches", {"transfer_opened": False})
-    assert payer.v3.create(payer.params()).row.stops_the_line
+    assert payer.v3.create(payer.params()).row.stops_lane
 
 
 def test_every_reason_of_a_failed_bill_has_its_row(payer: Payer, simulator: SimulatedWeChat) -> None:
@@ -209,7 +209,7 @@ def test_a_reply_with_a_wrong_signature_is_never_believed_S65(payer: Payer, simu
     assert payer.v3.query(params["out_bill_no"]).state == "WAIT_USER_CONFIRM"
 
 
-def test_a_wrong_clock_or_key_is_a_sign_error_that_stops_the_line(
+def test_a_wrong_clock_or_key_is_a_sign_error_that_stops_lane(
     payer: Payer, simulator: SimulatedWeChat, merchant: Merchant
 ) -> None:  # noqa: F811
     late = Payer(simulator, merchant)
@@ -220,7 +220,7 @@ def test_a_wrong_clock_or_key_is_a_sign_error_that_stops_the_line(
     stranger = Payer(simulator, merchant)
     stranger.v3._wire._mch_id = "1900000099"
     answer = stranger.v3.query("NEVERCREATED1")
-    assert (answer.status, answer.code) == (401, "SIGN_ERROR") and answer.row.stops_the_line
+    assert (answer.status, answer.code) == (401, "SIGN_ERROR") and answer.row.stops_lane
 
 
 def test_a_short_balance_is_refused_and_the_same_number_goes_on_after_a_top_up(
@@ -229,7 +229,7 @@ def test_a_short_balance_is_refused_and_the_same_number_goes_on_after_a_top_up(
     simulator.control("POST", "bank/topup", {"amount_fen": -balance(simulator)})
     params = payer.params()
     answer = payer.v3.create(params)
-    assert (answer.code, answer.row.stops_the_line) == ("NOT_ENOUGH", True)
+    assert (answer.code, answer.row.stops_lane) == ("NOT_ENOUGH", True)
     simulator.control("POST", "bank/topup", {"amount_fen": 100})
     assert payer.v3.create(params).state == "WAIT_USER_CONFIRM"
 

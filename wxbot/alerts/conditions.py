@@ -59,9 +59,9 @@ def _stops(seen: Snapshot, settings: Settings, w: AlertPhrases) -> list[Conditio
     for stop in seen.stops:
         text = w.stopped_by_staff
         if not stop.is_by_staff:
-            meaning = meaning_of(VERSIONS[stop.line].name, stop.code).said.within(settings.locale)
-            text = w("stopped_by_error", line=stop.line, code=stop.code, meaning=meaning)
-        found.append(Condition(f"stopped:{stop.line}", "stopped", text, "/admin/orders"))
+            meaning = meaning_of(VERSIONS[stop.lane].name, stop.code).said.within(settings.locale)
+            text = w("stopped_by_error", line=stop.lane, code=stop.code, meaning=meaning)
+        found.append(Condition(f"stopped:{stop.lane}", "stopped", text, "/admin/orders"))
     return found
 
 

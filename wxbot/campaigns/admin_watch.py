@@ -26,7 +26,7 @@ from wxbot.orders import bill_faults, throttle
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
 from wxbot.orders.export import csv_response
-from wxbot.orders.models import MerchantLine
+from wxbot.orders.models import LaneState
 from wxbot.staff import accounts
 from wxbot.staff.console import (
     SMALL,
@@ -73,24 +73,24 @@ def _balances(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
     return {account: found.get(account, 0) for account in ledger.ACCOUNTS}
 
 
-def _stop_row(line: MerchantLine | None) -> Text | None:
-    """What the code that stopped the merchant's line means."""
-    row = row_for("pay", line.stopped_code) if line is not None and line.stopped_code else None
+def _stop_row(lane: LaneState | None) -> Text | None:
+    """What the code that stopped the merchant's lane means."""
+    row = row_for("pay", lane.stopped_code) if lane is not None and lane.stopped_code else None
     return Text(row.zh, row.en) if row is not None else None
 
 
 def _overview() -> dict[str, Any]:
     with runtime().database.reading() as session:
         ids = own_ids(session)
-        line = order_listing.line_of(session, runtime().settings.mch_id)
+        lane = order_listing.lane_of(session, runtime().settings.mch_id)
         live = listing.campaigns(session, owner_id=owner_filter(), statuses=LIVE, limit=8)
         waiting = listing.campaigns(session, owner_id=owner_filter(), statuses=("submitted", "approved"), limit=8)
         return {
             "today": _posted_today(session, ids),
             "accounts": _balances(session, ids),
             "open_orders": order_listing.count_open(session),
-            "line": line,
-            "stop_row": _stop_row(line),
+            "lane": lane,
+            "stop_row": _stop_row(lane),
             "live": live,
             "waiting": waiting,
             "tallies": listing.tallies(session, [campaign.id for campaign in live]),
@@ -144,7 +144,7 @@ def index() -> str:
 
 def _standing(campaign: Campaign) -> dict[str, Any]:
     with runtime().database.reading() as session:
-        line = order_listing.line_of(session, runtime().settings.mch_id) if campaign.status in LIVE else None
+        lane = order_listing.lane_of(session, runtime().settings.mch_id) if campaign.status in LIVE else None
         return {
             "campaign": campaign,
             "tally": listing.tallies(session, [campaign.id])[campaign.id],
@@ -154,8 +154,8 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "trouble": _trouble(campaign),
             "is_early": campaign.status == "launching" and now() < campaign.begin_at - pool.LEAD,
             "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
-            "line": line,
-            "stop_row": _stop_row(line),
+            "lane": lane,
+            "stop_row": _stop_row(lane),
         }
 
 

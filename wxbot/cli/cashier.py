@@ -67,7 +67,7 @@ def show_order(number: str, is_json: bool) -> None:
     """Everything about one order: what its code means, the next step with its time, marks, evidence."""
     with looking() as runtime, runtime.database.reading() as session:
         found = _order(session, number)
-        merchant = listing.line_of(session, runtime.settings.mch_id)
+        merchant = listing.lane_of(session, runtime.settings.mch_id)
         step = order_words.next_step(found, merchant, runtime.settings, runtime.clock.now())
         meaning = order_words.meaning_of(found.channel, found.err_code) if found.err_code else None
         marks = listing.marks_of(session, found.id)
@@ -177,7 +177,7 @@ def stop() -> None:
     """The kill switch: no new order leaves any worker from the next second on; asking goes on."""
     with opened() as runtime, runtime.database.transaction() as session:
         now = runtime.clock.now()
-        throttle.stop_line(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, now)
+        throttle.stop_lane(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, now)
         audit.record(session, operator(), "merchant_stop", "merchant", now)
     click.echo(
         "付款已停止；查询和对账继续。恢复：wxbot payout open\nSending is stopped; asking goes on. Undo it: wxbot payout open"
@@ -189,7 +189,7 @@ def stop() -> None:
 def open_again() -> None:
     """Send again, whatever had stopped it."""
     with opened() as runtime, runtime.database.transaction() as session:
-        throttle.open_line(session, runtime.settings.mch_id, by_staff=True)
+        throttle.open_lane(session, runtime.settings.mch_id, by_staff=True)
         audit.record(session, operator(), "merchant_open", "merchant", runtime.clock.now())
     click.echo("付款已恢复。Sending goes on.")
 
@@ -202,7 +202,7 @@ def list_payouts(tab: str | None, is_json: bool) -> None:
     """How many stand where, and the newest 50 with their next step."""
     with looking() as runtime, runtime.database.reading() as session:
         counts = payout_listing.counts(session)
-        merchant = listing.line_of(session, runtime.settings.mch_id)
+        merchant = listing.lane_of(session, runtime.settings.mch_id)
         now = runtime.clock.now()
         lines = payout_listing.page(session, payout_listing.Sought(tab or ""))[: payout_listing.PAGE_ROWS]
         steps = [words.next_step(each.payout, each.order, merchant, runtime.settings, now) for each in lines]

@@ -23,7 +23,7 @@ from wxbot.demo.setup import BOXES, FIXED, FREE, Office
 from wxbot.demo.staff_clients import OnDesk
 from wxbot.money import parse_yuan, yuan
 from wxbot.orders.channels import DIRECT
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import LaneState, Order
 from wxbot.payouts.models import Payout
 from wxbot.people.models import Binding
 from wxbot.vouchers.models import Voucher
@@ -244,7 +244,7 @@ class PayoutStory:
             if needs_two:
                 zhou.approve_payout(payout_id)
             self.owed.append(Owed("payout", payout_id, openid, parse_yuan(amount)))
-        self._until(self._is_stopped, "the line to stop for want of money")
+        self._until(self._is_stopped, "the lane to stop for want of money")
         self.world.call("POST", "bank/topup", {"amount_fen": 1_000_000})
         self.weather.turn()
         self._settle_sends()
@@ -264,7 +264,7 @@ class PayoutStory:
 
     def _is_stopped(self) -> bool:
         with self.database.reading() as session:
-            return session.scalar(select(MerchantLine.stopped_code)) is not None
+            return session.scalar(select(LaneState.stopped_code)) is not None
 
     def _until(self, is_done: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S

@@ -188,14 +188,14 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
 def line_is_open(runtime: Runtime) -> Finding:
     """Sending is not stopped by an error or by a person (money F19b)."""
     with runtime.database.reading() as session:
-        line = throttle.shown_line(session, runtime.settings.mch_id)
-    if line is None or line.stopped_code is None:
+        lane = throttle.shown_lane(session, runtime.settings.mch_id)
+    if lane is None or lane.stopped_code is None:
         return good("发放没有被停止", "sending is not stopped")
-    channel = VERSIONS[throttle.line_keys(runtime.settings.mch_id)[line.mch_id]]
-    said = meaning_of(channel.name, line.stopped_code).said
+    channel = VERSIONS[throttle.lane_keys(runtime.settings.mch_id)[lane.mch_id]]
+    said = meaning_of(channel.name, lane.stopped_code).said
     what, what_en = channel.stopped_word
-    since = line.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if line.stopped_at else "?"
+    since = lane.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if lane.stopped_at else "?"
     return bad(
-        f"{what}自 {since} 起停止：{line.stopped_code}（{said.zh}）", f"{what_en} stopped at {since}: {line.stopped_code} ({said.en})",
+        f"{what}自 {since} 起停止：{lane.stopped_code}（{said.zh}）", f"{what_en} stopped at {since}: {lane.stopped_code} ({said.en})",
         "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复付款，或运行 wxbot payout open", "once the cause is gone it tries by itself; what a person stopped opens with 恢复付款 on the page 订单, or wxbot payout open",
     )  # fmt: skip

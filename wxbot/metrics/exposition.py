@@ -114,7 +114,7 @@ def _values(seen: Snapshot) -> dict[str, tuple[Sequence[str], Labelled]]:
         "wxbot_task_due_age_seconds": (("task",), seen.due_s),
         "wxbot_orders": (("status",), seen.orders),
         "wxbot_orders_stuck": ((), {(): seen.orders_stuck}),
-        "wxbot_line_stopped": (("line", "code"), {(stop.line, stop.code): 1.0 for stop in seen.stops}),
+        "wxbot_line_stopped": (("line", "code"), {(stop.lane, stop.code): 1.0 for stop in seen.stops}),
         "wxbot_invariant_broken_rows": (("rule",), seen.broken),
         "wxbot_invariants_checked_timestamp_seconds": ((), {(): checked.timestamp()} if checked else {}),
         "wxbot_ledger_fen": (("account",), seen.accounts),

@@ -18,8 +18,8 @@ from wxbot.metrics.models import InvariantRun
 from wxbot.metrics.told_balance import told
 from wxbot.orders import bill_faults
 from wxbot.orders.bill_faults import BillFinding
-from wxbot.orders.models import Mark, MerchantLine, Order
-from wxbot.orders.throttle import OPERATOR_STOP, line_keys
+from wxbot.orders.models import LaneState, Mark, Order
+from wxbot.orders.throttle import OPERATOR_STOP, lane_keys
 from wxbot.payouts.models import BudgetChange, PayList, Payout
 from wxbot.people.models import Notice, SmsOut
 from wxbot.runtime import Runtime
@@ -40,9 +40,9 @@ NEAR_START = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Stop:
-    """A stopped line: `v2` (which a person's stop shares with v3) or `v3`, the code, since when."""
+    """A stopped lane: `v2` (which a person's stop shares with v3) or `v3`, the code, since when."""
 
-    line: str
+    lane: str
     code: str
     since: datetime | None
 
@@ -142,9 +142,9 @@ def _due(session: Session, now: datetime) -> dict[str, float]:
 
 
 def _stops(session: Session, mch_id: str) -> list[Stop]:
-    keys = line_keys(mch_id)
-    query = select(MerchantLine).where(MerchantLine.mch_id.in_(keys), MerchantLine.stopped_code.is_not(None))
-    return [Stop(keys[line.mch_id], str(line.stopped_code), line.stopped_at) for line in session.scalars(query)]
+    keys = lane_keys(mch_id)
+    query = select(LaneState).where(LaneState.mch_id.in_(keys), LaneState.stopped_code.is_not(None))
+    return [Stop(keys[lane.mch_id], str(lane.stopped_code), lane.stopped_at) for lane in session.scalars(query)]
 
 
 def _certificates(runtime: Runtime) -> dict[str, datetime]:

@@ -16,7 +16,7 @@ from wxbot.money import yuan
 from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, words
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.export import csv_response
-from wxbot.orders.models import MARKED_AS, Mark, MerchantLine, Order
+from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
 from wxbot.staff import accounts, audit
 from wxbot.staff.console import (
     actor,
@@ -118,21 +118,21 @@ def index() -> BaseResponse | str:
             found = listing.latest_orders(session, status, number("before"))
         else:
             found = listing.open_orders(session, status, number("after") or 0)
-        line = listing.line_of(session, runtime().settings.mch_id)
+        lane = listing.lane_of(session, runtime().settings.mch_id)
     orders = found[: listing.PAGE_ROWS]
     return render_template(
         "console/orders.html", orders=orders, has_more=len(found) > listing.PAGE_ROWS, counts=counts, status=status,
-        statuses=listing.DESK_STATUSES, is_over=status in OVER, q=sought, line=line, **order_words(orders, line),
+        statuses=listing.DESK_STATUSES, is_over=status in OVER, q=sought, lane=lane, **order_words(orders, lane),
     )  # fmt: skip
 
 
-def order_words(orders: Iterable[Order], line: MerchantLine | None) -> dict[str, dict[int, object]]:
+def order_words(orders: Iterable[Order], lane: LaneState | None) -> dict[str, dict[int, object]]:
     """For templates: what each order's code means, and what happens to it next."""
     found = list(orders)
     settings, moment = runtime().settings, now()
     return {
         "meanings": dict(words.meanings(found)),
-        "steps": {order.id: words.next_step(order, line, settings, moment) for order in found},
+        "steps": {order.id: words.next_step(order, lane, settings, moment) for order in found},
     }
 
 
@@ -147,12 +147,12 @@ def _order_page(order_id: int, fault: str = "") -> str:
     with runtime().database.reading() as session:
         found: Order = one_or_404(session.get(Order, order_id) if order_id < 2**62 else None)
         evidence = listing.evidence_of(session, [order_id])[order_id]
-        line = listing.line_of(session, runtime().settings.mch_id)
+        lane = listing.lane_of(session, runtime().settings.mch_id)
         marks = {order_id: listing.marks_of(session, order_id)}
         names = accounts.names(session, sorted({mark.marked_by for mark in marks[order_id]}))
     return render_template(
         "console/order.html", orders=[found], order=found, evidence={order_id: evidence}, marks=marks, names=names,
-        ends=MARKED_AS, fault=fault, **order_words([found], line),
+        ends=MARKED_AS, fault=fault, **order_words([found], lane),
     )  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def _decide(order_id: int, action: str) -> BaseResponse:
 def stop_merchant() -> BaseResponse:
     """Stop all new sending at once, in every worker."""
     with runtime().database.transaction() as session:
-        throttle.stop_line(session, runtime().settings.mch_id, throttle.OPERATOR_STOP, now())
+        throttle.stop_lane(session, runtime().settings.mch_id, throttle.OPERATOR_STOP, now())
         audit.record(session, actor(), "merchant_stop", "merchant", now())
     tell(gettext("已停止付款：不再发出任何新订单。查询和对账继续进行。"), "warning")
     return redirect(_back(), 303)
@@ -238,7 +238,7 @@ def stop_merchant() -> BaseResponse:
 def open_merchant() -> BaseResponse:
     """Send again."""
     with runtime().database.transaction() as session:
-        throttle.open_line(session, runtime().settings.mch_id, by_staff=True)
+        throttle.open_lane(session, runtime().settings.mch_id, by_staff=True)
         audit.record(session, actor(), "merchant_open", "merchant", now())
     tell(gettext("已恢复付款。"))
     return redirect(_back(), 303)
@@ -253,12 +253,12 @@ def _back() -> str:
     return url_for(endpoint if endpoint in BACK and may(endpoint) else "orders.index")
 
 
-@blueprint.app_template_global("stopped_line")
-def stopped_line() -> MerchantLine | None:
-    """The merchant's line while sending is stopped, for the head of every page of the console; None otherwise."""
+@blueprint.app_template_global("stopped_lane")
+def stopped_lane() -> LaneState | None:
+    """The merchant's lane while sending is stopped, for the head of every page of the console; None otherwise."""
     with runtime().database.reading() as session:
-        line = listing.line_of(session, runtime().settings.mch_id)
-    return line if line is not None and line.stopped_code else None
+        lane = listing.lane_of(session, runtime().settings.mch_id)
+    return lane if lane is not None and lane.stopped_code else None
 
 
 @blueprint.app_template_global("code_meaning")

@@ -30,7 +30,7 @@ PROCESSING_WAIT_S = 1200
 """PROCESSING: query after 20 minutes, act on that result (wechat-protocol §3.5)."""
 
 STOPPED_WAIT_S = 60
-"""While the line is stopped one number is tried again this often (money F19b)."""
+"""While the lane is stopped one number is tried again this often (money F19b)."""
 
 ASK_HORIZON = timedelta(days=25)
 """gethbinfo covers 30 days; past this age nothing is sent or asked any more, only a person may settle an order (money W4)."""
@@ -161,7 +161,7 @@ def _ended(order: Order, told: ProviderStatus, end: OrderEnd) -> Decision:
 
 
 def _judge_refusal(order: Order, row: ErrorRow, raw: str, now: datetime) -> Decision:
-    if row.stops_the_line:
+    if row.stops_lane:
         return Decision("unknown", "send", STOPPED_WAIT_S, row.code, stops_line=True, evidence=raw)
     if row.code == "FATAL_ERROR":
         return Decision("manual", err_code=row.code, alarm="same_number_other_parameters", evidence=raw)

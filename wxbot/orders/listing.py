@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from wxbot.budget import Budget
 from wxbot.ledger import Entry
 from wxbot.orders import throttle
-from wxbot.orders.models import Evidence, Mark, MerchantLine, Order
+from wxbot.orders.models import Evidence, LaneState, Mark, Order
 
 PAGE_ROWS = 50
 EXPORT_BATCH = 2_000
@@ -74,9 +74,9 @@ def marks_of(session: Session, order_id: int) -> Sequence[Mark]:
     return session.scalars(select(Mark).where(Mark.order_id == order_id).order_by(Mark.id.desc()).limit(50)).all()
 
 
-def line_of(session: Session, mch_id: str) -> MerchantLine | None:
-    """The merchant's line, the stopped one when there are two; None before the first order."""
-    return throttle.shown_line(session, mch_id)
+def lane_of(session: Session, mch_id: str) -> LaneState | None:
+    """The merchant's lane, the stopped one when there are two; None before the first order."""
+    return throttle.shown_lane(session, mch_id)
 
 
 def entries(

@@ -18,7 +18,7 @@ from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.orders import bill_faults, found, numbers, plan
 from wxbot.orders.found import FoundOrder, Thaw
-from wxbot.orders.models import BillDay, BillLine, MerchantLine, Order
+from wxbot.orders.models import BillDay, BillLine, LaneState, Order
 from wxbot.orders.numbers import QueryResults, Space, Unknown
 from wxbot.runtime import Runtime
 
@@ -126,9 +126,9 @@ def _book(
 
 def pass_serials(session: Session, mch_id: str, next_serial: int) -> None:
     """Numbers go on from here at least: none is given a second time."""
-    plan.merchant_line(session, mch_id)
-    is_behind = (MerchantLine.mch_id == mch_id) & (MerchantLine.next_serial < next_serial)
-    changed(session, update(MerchantLine).where(is_behind).values(next_serial=next_serial))
+    plan.lane_state(session, mch_id)
+    is_behind = (LaneState.mch_id == mch_id) & (LaneState.next_serial < next_serial)
+    changed(session, update(LaneState).where(is_behind).values(next_serial=next_serial))
 
 
 def keep(session: Session, thaw_id: int, unknown: Iterable[Unknown], now: datetime) -> None:

@@ -157,7 +157,7 @@ class Mark(Base):
     )  # fmt: skip
 
 
-class MerchantLine(Base):
+class LaneState(Base):
     """The merchant's state: stopped by a global error or by a person, and the send rate shared by all workers."""
 
     __tablename__ = "merchant_lines"

@@ -55,7 +55,7 @@ def _prove(runtime: Runtime, database_id: str) -> int:
 
 
 def _prove_at_start(runtime: Runtime) -> int:
-    """Only what WeChat knows counts: without an answer the witnesses are believed, and the line's own stop tells the rest."""
+    """Only what WeChat knows counts: without an answer the witnesses are believed, and the lane's own stop tells the rest."""
     answer, refusal = ask(runtime, AT_START_SERIALS, NEXT_ATTEMPTS[:1])
     if answer == "older":
         lineage.freeze_now(runtime, "older", Witness())

@@ -15,7 +15,7 @@ from wxbot.db import Base
 from wxbot.ledger import Entry
 from wxbot.logs import get_logger
 from wxbot.orders.channels import CHANNELS, LOTTERY, VERSIONS, Sighting
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import LaneState, Order
 from wxbot.orders.plan import NUMBER, number_of
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -82,7 +82,7 @@ def epochs(session: Session, settings: Settings) -> tuple[int, ...]:
 
 def next_serial(session: Session, mch_id: str) -> int:
     """The serial that the next number would get."""
-    return session.scalar(select(MerchantLine.next_serial).where(MerchantLine.mch_id == mch_id)) or 1
+    return session.scalar(select(LaneState.next_serial).where(LaneState.mch_id == mch_id)) or 1
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ def _move_money(session: Session, decided_orders: Sequence[DecidedOrder], now: d
     """Post what the new statuses mean and keep budgets and quotas with it; `order.holding` is where the money stood.
 
     Two workers must not wait for each other in a circle (F67): orders, then budgets, then people's days, then balances, each
-    kind in its own order. Planning goes from budgets over the line to balances, claiming from the line to people's days.
+    kind in its own order. Planning goes from budgets over the lane to balances, claiming from the lane to people's days.
     """
     postings, spent, released = [], Counter[int](), Counter[int]()
     for decided_order in decided_orders:

@@ -14,7 +14,7 @@ from wxbot import budget, ledger
 from wxbot.clock import shanghai_day
 from wxbot.ledger import Posting
 from wxbot.orders.channels import CHANNELS, PaymentRequest
-from wxbot.orders.models import NEXT, MerchantLine, Order
+from wxbot.orders.models import NEXT, LaneState, Order
 from wxbot.settings import Settings
 from wxbot.transitions import moving
 
@@ -30,14 +30,14 @@ class BudgetSpent(Exception):
     """The campaign's budget does not allow another order."""
 
 
-def merchant_line(session: Session, mch_id: str) -> MerchantLine:
+def lane_state(session: Session, mch_id: str) -> LaneState:
     """The merchant's row, made on first use."""
-    line = session.get(MerchantLine, mch_id)
-    if line is None:
-        line = MerchantLine(mch_id=mch_id, second=0, sent_in_second=0, day="", sent_in_day=0, next_serial=1)
-        session.add(line)
+    lane = session.get(LaneState, mch_id)
+    if lane is None:
+        lane = LaneState(mch_id=mch_id, second=0, sent_in_second=0, day="", sent_in_day=0, next_serial=1)
+        session.add(lane)
         session.flush()
-    return line
+    return lane
 
 
 def billno(mch_id: str, now: datetime, epoch: int, serial: int, attempt: int) -> str:
@@ -64,12 +64,12 @@ def serial_of(mch_id: str, mch_billno: str) -> int:
 
 def _take_serials(session: Session, mch_id: str, wanted: int) -> int:
     """The first of `wanted` consecutive serials of the merchant."""
-    merchant_line(session, mch_id)
+    lane_state(session, mch_id)
     after = session.execute(
-        update(MerchantLine)
-        .where(MerchantLine.mch_id == mch_id)
-        .values(next_serial=MerchantLine.next_serial + wanted)
-        .returning(MerchantLine.next_serial)
+        update(LaneState)
+        .where(LaneState.mch_id == mch_id)
+        .values(next_serial=LaneState.next_serial + wanted)
+        .returning(LaneState.next_serial)
         .execution_options(synchronize_session=False)
     ).scalar_one()
     return int(after) - wanted

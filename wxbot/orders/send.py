@@ -40,13 +40,13 @@ RATE_PAUSE_S = 0.1
 
 AHEAD = 1
 """Orders claimed ahead for each thread, so that a commit leaves no thread without work. What is claimed is sent even when
-the line is stopped meanwhile, so they are few."""
+the lane is stopped meanwhile, so they are few."""
 
 GATHER_S = 0.01
 """How long a first answer waits for others, so that they share one commit; the threads go on meanwhile."""
 
 STOP_SEEN_S = 0.5
-"""A call that begins later than this after its order was claimed looks first whether the line was stopped meanwhile."""
+"""A call that begins later than this after its order was claimed looks first whether the lane was stopped meanwhile."""
 
 
 NO_WITNESS = "no witness could be written, or the database is older than its witness"
@@ -118,8 +118,8 @@ def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> 
         now = runtime.database.now(session)
         claimed: Sequence[Order] = ()
         held_by = None
-        for line in throttle.lines(session, runtime.settings.mch_id):
-            claimed, held_by = _claim_of(session, runtime.settings, line, wanted, held_back, now)
+        for lane in throttle.lanes(session, runtime.settings.mch_id):
+            claimed, held_by = _claim_of(session, runtime.settings, lane, wanted, held_back, now)
             if claimed or held_by == "another":
                 break
         if not claimed:
@@ -136,17 +136,17 @@ def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> 
 
 
 def _claim_of(
-    session: Session, settings: Settings, line: SendLane, wanted: int, held_back: HeldBack | None, now: datetime
+    session: Session, settings: Settings, lane: SendLane, wanted: int, held_back: HeldBack | None, now: datetime
 ) -> tuple[Sequence[Order], str | None]:
     """The due orders of the channels that one error stops together."""
-    due = _due(session, now, wanted, line.channels)
+    due = _due(session, now, wanted, lane.channels)
     unsent = [order.id for order in due if not order.sends]
     held = held_back(session, unsent) if held_back and unsent else ()
-    if held:  # a transaction of its own: calling off touches budgets, which come before the line (F67)
+    if held:  # a transaction of its own: calling off touches budgets, which come before the lane (F67)
         plan.call_off(session, sorted(held), now)
         return (), "another"
-    granted = throttle.grant(session, settings, [_newly_sent(order) for order in due], now, line.key)
-    ids = _charged(session, settings, due, granted, line.key, now)
+    granted = throttle.grant(session, settings, [_newly_sent(order) for order in due], now, lane.key)
+    ids = _charged(session, settings, due, granted, lane.key, now)
     if not ids:
         return (), "another" if granted.allowed else granted.held_by
     sending = moving(
@@ -234,7 +234,7 @@ def _call(runtime: Runtime, order: Order, claimed_s: float) -> Any:
 def _settle(
     runtime: Runtime, answers: Sequence[tuple[Order, Any]], probes: Set[int], report: SendReport
 ) -> None:  # fmt: skip
-    """Commit the outcomes of several calls in one transaction; only an accepted probe opens a stopped line again."""
+    """Commit the outcomes of several calls in one transaction; only an accepted probe opens a stopped lane again."""
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         decided_orders = [
@@ -244,7 +244,7 @@ def _settle(
     stops: dict[str, str] = {}
     opened = set()
     for decided_order in decided_orders:
-        decision, key = decided_order.decision, throttle.line_key(runtime.settings.mch_id, decided_order.order.channel)
+        decision, key = decided_order.decision, throttle.lane_key(runtime.settings.mch_id, decided_order.order.channel)
         status = decision.after or decided_order.order.status
         report.statuses[status] = report.statuses.get(status, 0) + 1
         report.accepted += decision.after == "accepted"
@@ -257,15 +257,15 @@ def _settle(
 
 
 def _turn_lines(runtime: Runtime, stops: Mapping[str, str], opened: Set[str], now: datetime) -> None:
-    """Stop lines, or open them again after their probe went through.
+    """Stop lanes, or open them again after their probe went through.
 
-    A transaction of its own: claiming locks the line before quotas, settling touches them the other way round (F67).
+    A transaction of its own: claiming locks the lane before quotas, settling touches them the other way round (F67).
     """
     with runtime.database.transaction() as session:
         for key, code in sorted(stops.items()):
-            throttle.stop_line(session, key, code, now)
+            throttle.stop_lane(session, key, code, now)
         for key in sorted(opened):
-            throttle.open_line(session, key)
+            throttle.open_lane(session, key)
 
 
 def recover_sending(session: Session, now: datetime) -> int:

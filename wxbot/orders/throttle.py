@@ -12,8 +12,8 @@ from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.channels import CHANNELS, VERSIONS
-from wxbot.orders.models import MerchantLine
-from wxbot.orders.plan import merchant_line
+from wxbot.orders.models import LaneState
+from wxbot.orders.plan import lane_state
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 
@@ -26,16 +26,16 @@ MORNING_RAMP_S = 900
 """How long the rate takes to grow to its full size after the quiet hours."""
 
 PROBE_EVERY_S = 60
-"""While the line is stopped, one real order with its own number is tried this often (money F19b)."""
+"""While the lane is stopped, one real order with its own number is tried this often (money F19b)."""
 
 LATE_S = 10
 """How long a claim may wait for another one's lock: it looked at the clock before, and its second or day may be over by now."""
 
 MERCHANTS_OWN = "v2"
-"""The API version whose line is the merchant's own: its rate and day count for all, and a person's stop there holds for all."""
+"""The API version whose lane is the merchant's own: its rate and day count for all, and a person's stop there holds for all."""
 
 OPERATOR_STOP = "STOPPED_BY_STAFF"
-"""stopped_code of a line that a person stopped: no probe opens it again."""
+"""stopped_code of a lane that a person stopped: no probe opens it again."""
 
 
 @dataclass(frozen=True)
@@ -46,35 +46,35 @@ class SendLane:
     channels: tuple[str, ...] = ()
 
 
-def line_key(mch_id: str, channel: str) -> str:
-    """The line that an error of this channel stops. API versions have keys, rights and switches of their own: what stops one
+def lane_key(mch_id: str, channel: str) -> str:
+    """The lane that an error of this channel stops. API versions have keys, rights and switches of their own: what stops one
     says nothing about another, and neither does a probe."""
     version = CHANNELS[channel].version
     return mch_id if version == MERCHANTS_OWN else f"{mch_id}/{version}"
 
 
-def line_keys(mch_id: str) -> dict[str, str]:
-    """The key of every line of a merchant → its API version."""
-    return {line_key(mch_id, channel.name): version for version, channel in VERSIONS.items()}
+def lane_keys(mch_id: str) -> dict[str, str]:
+    """The key of every lane of a merchant → its API version."""
+    return {lane_key(mch_id, channel.name): version for version, channel in VERSIONS.items()}
 
 
-def lines(session: Session, mch_id: str) -> list[SendLane]:
-    """One line of all channels while no error stops any or a person has stopped them all; else each by itself, stopped
+def lanes(session: Session, mch_id: str) -> list[SendLane]:
+    """One lane of all channels while no error stops any or a person has stopped them all; else each by itself, stopped
     ones first, so that their probe is not forgotten while the others send."""
     by_key: dict[str, list[str]] = {}
     for name in CHANNELS:
-        by_key.setdefault(line_key(mch_id, name), []).append(name)
-    query = select(MerchantLine.mch_id, MerchantLine.stopped_code).where(MerchantLine.mch_id.in_(by_key))
+        by_key.setdefault(lane_key(mch_id, name), []).append(name)
+    query = select(LaneState.mch_id, LaneState.stopped_code).where(LaneState.mch_id.in_(by_key))
     stopped = {key: code for key, code in session.execute(query) if code is not None}
     if not stopped or stopped.get(mch_id) == OPERATOR_STOP:
         return [SendLane(mch_id)]
     return [SendLane(key, tuple(by_key[key])) for key in sorted(by_key, key=lambda key: (key not in stopped, key))]
 
 
-def shown_line(session: Session, mch_id: str) -> MerchantLine | None:
-    """The merchant's line for people: a stopped one when the merchant's own is not; None before the first order."""
-    found = [session.get(MerchantLine, key) for key in sorted(line_keys(mch_id))]
-    return next((line for line in found if line is not None and line.stopped_code is not None), found[0])
+def shown_lane(session: Session, mch_id: str) -> LaneState | None:
+    """The merchant's lane for people: a stopped one when the merchant's own is not; None before the first order."""
+    found = [session.get(LaneState, key) for key in sorted(lane_keys(mch_id))]
+    return next((lane for lane in found if lane is not None and lane.stopped_code is not None), found[0])
 
 
 def is_quiet(settings: Settings, now: datetime) -> bool:
@@ -94,24 +94,24 @@ def grant(session: Session, settings: Settings, amounts: Sequence[int], now: dat
     """Take requests from the shared rate and day limits; `amounts` is the fen that each would newly send, in their order,
     0 for a number that is sent again: it counts for the rate, not once more for the day.
 
-    None in quiet hours, while a person has stopped sending, and while the line `key` is stopped, except one probe a minute.
+    None in quiet hours, while a person has stopped sending, and while the lane `key` is stopped, except one probe a minute.
     """
     if not amounts:
         return Grant(0)
     if is_quiet(settings, now):
         return Grant(0, "quiet")
-    line = merchant_line(session, settings.mch_id)
-    if line.stopped_code == OPERATOR_STOP:
+    lane = lane_state(session, settings.mch_id)
+    if lane.stopped_code == OPERATOR_STOP:
         return Grant(0, "stopped")
-    own = line if key in (None, settings.mch_id) else merchant_line(session, str(key))
+    own = lane if key in (None, settings.mch_id) else lane_state(session, str(key))
     if own.stopped_code is not None:
         return Grant(_grant_probe(session, own, now), "stopped")
     second, days = int(now.timestamp()), _days(now)
-    is_today = line.day in days
-    is_second = second <= line.second <= second + LATE_S
-    left_in_second = rate_now(settings, now) - (line.sent_in_second if is_second else 0)
-    left_in_day = settings.pay_per_day - (line.sent_in_day if is_today else 0)
-    left_fen = settings.pay_fen_per_day - (line.fen_in_day if is_today else 0)
+    is_today = lane.day in days
+    is_second = second <= lane.second <= second + LATE_S
+    left_in_second = rate_now(settings, now) - (lane.sent_in_second if is_second else 0)
+    left_in_day = settings.pay_per_day - (lane.sent_in_day if is_today else 0)
+    left_fen = settings.pay_fen_per_day - (lane.fen_in_day if is_today else 0)
     fits = (
         fen <= left_fen and n <= max(0, left_in_day)
         for fen, n in zip(accumulate(amounts), accumulate(min(1, fen) for fen in amounts), strict=True)
@@ -123,7 +123,7 @@ def grant(session: Session, settings: Settings, amounts: Sequence[int], now: dat
         held_by = "rate" if left_in_second < affordable else "day"
     if allowed == 0:
         return Grant(0, held_by)
-    is_others_stop = own is not line
+    is_others_stop = own is not lane
     return (
         Grant(allowed, held_by)
         if _take(session, settings, amounts[:allowed], now, is_others_stop=is_others_stop)
@@ -137,30 +137,30 @@ def _days(now: datetime) -> tuple[str, str]:
 
 
 def _take(session: Session, settings: Settings, amounts: Sequence[int], now: datetime, *, is_others_stop: bool) -> bool:
-    """Count requests of one second and day; False when the line is not as it was seen. `is_others_stop`: an error that
+    """Count requests of one second and day; False when the lane is not as it was seen. `is_others_stop`: an error that
     stopped v2 does not count, a person's stop does."""
     requests, n, fen = len(amounts), sum(1 for amount in amounts if amount), sum(amounts)
     second, days = int(now.timestamp()), _days(now)
-    is_second = MerchantLine.second.between(second, second + LATE_S)
-    is_day = MerchantLine.day.in_(days)
+    is_second = LaneState.second.between(second, second + LATE_S)
+    is_day = LaneState.day.in_(days)
     taken = (
-        update(MerchantLine)
+        update(LaneState)
         .where(
-            MerchantLine.mch_id == settings.mch_id,
+            LaneState.mch_id == settings.mch_id,
             or_(
-                MerchantLine.stopped_code.is_(None),
-                literal(is_others_stop) & (MerchantLine.stopped_code != OPERATOR_STOP),
+                LaneState.stopped_code.is_(None),
+                literal(is_others_stop) & (LaneState.stopped_code != OPERATOR_STOP),
             ),
-            or_(~is_second, MerchantLine.sent_in_second + requests <= rate_now(settings, now)),
-            or_(~is_day, MerchantLine.sent_in_day + n <= settings.pay_per_day),
-            or_(~is_day, MerchantLine.fen_in_day + fen <= settings.pay_fen_per_day),
+            or_(~is_second, LaneState.sent_in_second + requests <= rate_now(settings, now)),
+            or_(~is_day, LaneState.sent_in_day + n <= settings.pay_per_day),
+            or_(~is_day, LaneState.fen_in_day + fen <= settings.pay_fen_per_day),
         )
         .values(
-            second=case((is_second, MerchantLine.second), else_=second),
-            sent_in_second=case((is_second, MerchantLine.sent_in_second + requests), else_=requests),
-            day=case((is_day, MerchantLine.day), else_=days[0]),
-            sent_in_day=case((is_day, MerchantLine.sent_in_day + n), else_=n),
-            fen_in_day=case((is_day, MerchantLine.fen_in_day + fen), else_=fen),
+            second=case((is_second, LaneState.second), else_=second),
+            sent_in_second=case((is_second, LaneState.sent_in_second + requests), else_=requests),
+            day=case((is_day, LaneState.day), else_=days[0]),
+            sent_in_day=case((is_day, LaneState.sent_in_day + n), else_=n),
+            fen_in_day=case((is_day, LaneState.fen_in_day + fen), else_=fen),
         )
     )
     return changed(session, taken) > 0
@@ -168,24 +168,24 @@ def _take(session: Session, settings: Settings, amounts: Sequence[int], now: dat
 
 def count_sent(session: Session, settings: Settings, amount_fen: int, now: datetime) -> None:
     """Count a payment of today that was sent by a database that is lost: the merchant's day at WeChat has it, too."""
-    day, line = f"{shanghai_day(now):%Y%m%d}", MerchantLine
-    merchant_line(session, settings.mch_id)
-    is_day = line.day == day
-    counted = update(line).where(line.mch_id == settings.mch_id)
+    day, lane = f"{shanghai_day(now):%Y%m%d}", LaneState
+    lane_state(session, settings.mch_id)
+    is_day = lane.day == day
+    counted = update(lane).where(lane.mch_id == settings.mch_id)
     changed(session, counted.values(
-        day=day, sent_in_day=case((is_day, line.sent_in_day + 1), else_=1),
-        fen_in_day=case((is_day, line.fen_in_day + amount_fen), else_=amount_fen),
+        day=day, sent_in_day=case((is_day, lane.sent_in_day + 1), else_=1),
+        fen_in_day=case((is_day, lane.fen_in_day + amount_fen), else_=amount_fen),
     ))  # fmt: skip
 
 
 def give_back(session: Session, settings: Settings, amounts: Sequence[int]) -> None:
     """Return what was granted in this transaction and not used; a probe is never counted, so there is nothing to return."""
-    line, requests, n, fen = MerchantLine, len(amounts), sum(1 for amount in amounts if amount), sum(amounts)
-    returned = update(line).where(
-        line.mch_id == settings.mch_id, line.sent_in_second >= requests, line.sent_in_day >= n, line.fen_in_day >= fen
+    lane, requests, n, fen = LaneState, len(amounts), sum(1 for amount in amounts if amount), sum(amounts)
+    returned = update(lane).where(
+        lane.mch_id == settings.mch_id, lane.sent_in_second >= requests, lane.sent_in_day >= n, lane.fen_in_day >= fen
     )
     changed(session, returned.values(
-        sent_in_second=line.sent_in_second - requests, sent_in_day=line.sent_in_day - n, fen_in_day=line.fen_in_day - fen
+        sent_in_second=lane.sent_in_second - requests, sent_in_day=lane.sent_in_day - n, fen_in_day=lane.fen_in_day - fen
     ))  # fmt: skip
 
 
@@ -201,27 +201,27 @@ def rate_now(settings: Settings, now: datetime) -> int:
 
 
 def is_held_by_staff(session: Session, mch_id: str) -> bool:
-    """Whether a person has stopped the line."""
-    line = session.get(MerchantLine, mch_id)
-    return line is not None and line.stopped_code == OPERATOR_STOP
+    """Whether a person has stopped the lane."""
+    lane = session.get(LaneState, mch_id)
+    return lane is not None and lane.stopped_code == OPERATOR_STOP
 
 
 def is_stopped_by_staff(runtime: Runtime) -> bool:
-    """Whether a person has stopped the line by now; a transaction of its own."""
+    """Whether a person has stopped the lane by now; a transaction of its own."""
     with runtime.database.reading() as session:
         return is_held_by_staff(session, runtime.settings.mch_id)
 
 
-def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:
-    if line.stopped_code == OPERATOR_STOP:
+def _grant_probe(session: Session, lane: LaneState, now: datetime) -> int:
+    if lane.stopped_code == OPERATOR_STOP:
         return 0
     taken = (
-        update(MerchantLine)
+        update(LaneState)
         .where(
-            MerchantLine.mch_id == line.mch_id, MerchantLine.stopped_code == line.stopped_code,
+            LaneState.mch_id == lane.mch_id, LaneState.stopped_code == lane.stopped_code,
             or_(
-                MerchantLine.probe_at.is_(None), MerchantLine.probe_at <= now,
-                MerchantLine.probe_at > now + timedelta(seconds=2 * PROBE_EVERY_S),  # the clock was set back (F73)
+                LaneState.probe_at.is_(None), LaneState.probe_at <= now,
+                LaneState.probe_at > now + timedelta(seconds=2 * PROBE_EVERY_S),  # the clock was set back (F73)
             ),
         )
         .values(probe_at=now + timedelta(seconds=PROBE_EVERY_S))
@@ -231,28 +231,28 @@ def _grant_probe(session: Session, line: MerchantLine, now: datetime) -> int:
 
 def give_probe_back(session: Session, key: str, now: datetime) -> None:
     """The probe that was granted in this transaction found no order that may be sent: the next one may be tried at once."""
-    changed(session, update(MerchantLine).where(MerchantLine.mch_id == key).values(probe_at=now))
+    changed(session, update(LaneState).where(LaneState.mch_id == key).values(probe_at=now))
 
 
-def stop_line(session: Session, mch_id: str, code: str, now: datetime) -> None:
-    """Stop new sending: a global error hits every order of a line alike (money rule 13). `mch_id` is its key; a person's
+def stop_lane(session: Session, mch_id: str, code: str, now: datetime) -> None:
+    """Stop new sending: a global error hits every order of a lane alike (money rule 13). `mch_id` is its key; a person's
     stop on the merchant's own holds for all of them."""
-    merchant_line(session, mch_id)
+    lane_state(session, mch_id)
     stopped = (
-        update(MerchantLine)
-        .where(MerchantLine.mch_id == mch_id, or_(MerchantLine.stopped_code.is_(None), literal(code == OPERATOR_STOP)))
+        update(LaneState)
+        .where(LaneState.mch_id == mch_id, or_(LaneState.stopped_code.is_(None), literal(code == OPERATOR_STOP)))
         .values(stopped_code=code, stopped_at=now, probe_at=now + timedelta(seconds=PROBE_EVERY_S))
     )
     if changed(session, stopped):
         log.error("line_stopped", mch_id=mch_id, err_code=code)
 
 
-def open_line(session: Session, mch_id: str, by_staff: bool = False) -> None:
+def open_lane(session: Session, mch_id: str, by_staff: bool = False) -> None:
     """Start sending again: after a probe was accepted, or by a person (who alone may undo a person's stop)."""
-    whose = [*line_keys(mch_id)] if by_staff else [mch_id]
-    is_stopped = MerchantLine.mch_id.in_(whose) & MerchantLine.stopped_code.is_not(None)
+    whose = [*lane_keys(mch_id)] if by_staff else [mch_id]
+    is_stopped = LaneState.mch_id.in_(whose) & LaneState.stopped_code.is_not(None)
     if not by_staff:
-        is_stopped &= MerchantLine.stopped_code != OPERATOR_STOP
-    opened = update(MerchantLine).where(is_stopped).values(stopped_code=None, stopped_at=None, probe_at=None)
+        is_stopped &= LaneState.stopped_code != OPERATOR_STOP
+    opened = update(LaneState).where(is_stopped).values(stopped_code=None, stopped_at=None, probe_at=None)
     if changed(session, opened):
         log.info("line_opened", mch_id=mch_id)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.orders.channels import CHANNELS, LOTTERY
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import LaneState, Order
 from wxbot.orders.person_day import HELD
 from wxbot.orders.throttle import OPERATOR_STOP, QUIET_UNTIL_HOUR, is_quiet
 from wxbot.settings import Settings
@@ -91,11 +91,11 @@ SOON = timedelta(seconds=30)
 """What is due within this long is told as 'within seconds'."""
 
 
-def next_step(order: Order, line: MerchantLine | None, settings: Settings, now: datetime) -> Text:
+def next_step(order: Order, lane: LaneState | None, settings: Settings, now: datetime) -> Text:
     """What happens to an order next by itself, and when; or that nothing does."""
     match order.status:
         case "planned":
-            return _when_sent(order, line, settings, now)
+            return _when_sent(order, lane, settings, now)
         case "sending":
             return Text("正在发送，一分半钟内知道结果", "being sent; the result is known within 90 seconds")
         case "unknown":
@@ -111,13 +111,13 @@ def next_step(order: Order, line: MerchantLine | None, settings: Settings, now: 
     return Text(f"已了结 {settled}，没有后续步骤", f"settled {settled}; nothing follows")
 
 
-def _when_sent(order: Order, line: MerchantLine | None, settings: Settings, now: datetime) -> Text:
-    if line is not None and line.stopped_code == OPERATOR_STOP:
+def _when_sent(order: Order, lane: LaneState | None, settings: Settings, now: datetime) -> Text:
+    if lane is not None and lane.stopped_code == OPERATOR_STOP:
         return Text("付款已被人工停止，恢复后发出", "stopped by a person; goes out when sending is opened again")
-    if line is not None and line.stopped_code is not None:
+    if lane is not None and lane.stopped_code is not None:
         return Text(
-            f"付款暂停（{line.stopped_code}），每分钟自动试一笔，原因消除后继续",
-            f"sending is paused ({line.stopped_code}); one order a minute is tried, the rest follows once it passes",
+            f"付款暂停（{lane.stopped_code}），每分钟自动试一笔，原因消除后继续",
+            f"sending is paused ({lane.stopped_code}); one order a minute is tried, the rest follows once it passes",
         )
     if order.send_after > now + SOON and order.err_code != HELD:
         at = clock_text(order.send_after, now)

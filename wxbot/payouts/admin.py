@@ -17,7 +17,7 @@ from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
 from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.orders.export import csv_response
-from wxbot.orders.models import MARKED_AS, MerchantLine, Order
+from wxbot.orders.models import MARKED_AS, LaneState, Order
 from wxbot.orders.reconcile import ask_now, want_back
 from wxbot.payouts import create as asking
 from wxbot.payouts import exports, listing, manual, people_search, programmes, words
@@ -86,11 +86,11 @@ def index() -> BaseResponse | str:
             },
             "names": listing.programme_names(session, [line.payout.programme_id for line in shown]),
             "programmes": programmes.open_ones(session),
-            "line": order_listing.line_of(session, runtime().settings.mch_id),
+            "lane": order_listing.lane_of(session, runtime().settings.mch_id),
         }  # fmt: skip
     return render_template(
         "console/payouts.html", lines=shown, has_more=len(found) > len(shown), sought=sought, q=text("q"), is_found=is_found,
-        tabs=list(listing.TABS), steps=_steps(shown, values["line"]), sources=words.SOURCES, channels=words.CHANNEL_WORDS,
+        tabs=list(listing.TABS), steps=_steps(shown, values["lane"]), sources=words.SOURCES, channels=words.CHANNEL_WORDS,
         status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
     )  # fmt: skip
 
@@ -99,10 +99,10 @@ def _openids(lines: Iterable[PayoutLine]) -> list[str]:
     return list(dict.fromkeys(line.payout.openid for line in lines))
 
 
-def _steps(lines: Sequence[PayoutLine], line: Any) -> dict[int, Text]:
+def _steps(lines: Sequence[PayoutLine], lane: Any) -> dict[int, Text]:
     """Payout id → what happens to it next."""
     settings, moment = runtime().settings, now()
-    return {each.payout.id: words.next_step(each.payout, each.order, line, settings, moment) for each in lines}
+    return {each.payout.id: words.next_step(each.payout, each.order, lane, settings, moment) for each in lines}
 
 
 # --- one payout ---------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def payout(payout_id: int) -> str:
     with parts.database.reading() as session:
         found: PayoutLine = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
         orders = order_listing.orders_for(session, listing.REASON, payout_id)
-        line = order_listing.line_of(session, parts.settings.mch_id)
+        lane = order_listing.lane_of(session, parts.settings.mch_id)
         marks = {order.id: order_listing.marks_of(session, order.id) for order in orders}
         values: dict[str, Any] = {
             "evidence": order_listing.evidence_of(session, [order.id for order in orders]),
@@ -128,16 +128,16 @@ def payout(payout_id: int) -> str:
             "notices": _notices(session, found.payout),
         }  # fmt: skip
     return render_template(
-        "console/payout.html", payout=found.payout, order=found.order, orders=orders, marks=marks, ends=MARKED_AS, line=line,
-        steps=_order_steps(orders, line), meanings=order_words.meanings(orders),
-        step=words.next_step(found.payout, found.order, line, parts.settings, moment),
+        "console/payout.html", payout=found.payout, order=found.order, orders=orders, marks=marks, ends=MARKED_AS, lane=lane,
+        steps=_order_steps(orders, lane), meanings=order_words.meanings(orders),
+        step=words.next_step(found.payout, found.order, lane, parts.settings, moment),
         to_person=words.for_person(found.payout, found.order, moment), can=_can(found), channels=words.CHANNEL_WORDS,
         sources=words.SOURCES, status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
     )  # fmt: skip
 
 
-def _order_steps(orders: Iterable[Order], line: MerchantLine | None) -> dict[int, Text]:
-    return {order.id: order_words.next_step(order, line, runtime().settings, now()) for order in orders}
+def _order_steps(orders: Iterable[Order], lane: LaneState | None) -> dict[int, Text]:
+    return {order.id: order_words.next_step(order, lane, runtime().settings, now()) for order in orders}
 
 
 def _staff(payout: Payout, marks: dict[int, Any]) -> list[int]:

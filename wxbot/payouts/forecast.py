@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from wxbot import quotas
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.orders import throttle
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import LaneState, Order
 from wxbot.payouts import programmes
 from wxbot.payouts.models import ListRow, PayList, Payout
 from wxbot.payouts.programmes import Standing
@@ -59,9 +59,9 @@ def forecast(session: Session, settings: Settings, pay_list: PayList, now: datet
     planned = int(session.execute(select(func.count(Order.id)).where(Order.status == "planned")).scalar_one())
     owed = int(session.execute(select(func.count(Payout.id)).where(Payout.status == "approved")).scalar_one())
     total_fen = sum(fen for _, fen in rows)
-    line = session.get(MerchantLine, settings.mch_id)
-    is_today = line is not None and line.day == f"{shanghai_day(now):%Y%m%d}"
-    sent, sent_fen = (line.sent_in_day, line.fen_in_day) if line is not None and is_today else (0, 0)
+    lane = session.get(LaneState, settings.mch_id)
+    is_today = lane is not None and lane.day == f"{shanghai_day(now):%Y%m%d}"
+    sent, sent_fen = (lane.sent_in_day, lane.fen_in_day) if lane is not None and is_today else (0, 0)
     n = planned + owed + len(rows)
     days = max(-(-(sent + n) // settings.pay_per_day), -(-(sent_fen + total_fen) // settings.pay_fen_per_day), 1)
     begins_at = _begin(settings, now)
@@ -69,7 +69,7 @@ def forecast(session: Session, settings: Settings, pay_list: PayList, now: datet
     return ListForecast(
         rows=len(rows), total_fen=total_fen, standing=standing, waits_for_budget=waits_for_budget,
         waits_for_day=_over_today(session, settings, pay_list.id, now), ahead=planned + owed, seconds=seconds, days=days,
-        is_stopped=line is not None and line.stopped_code is not None, is_quiet=throttle.is_quiet(settings, now),
+        is_stopped=lane is not None and lane.stopped_code is not None, is_quiet=throttle.is_quiet(settings, now),
         begins_at=begins_at, ends_at=begins_at + timedelta(seconds=seconds, days=days - 1),
     )  # fmt: skip
 

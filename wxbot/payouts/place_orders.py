@@ -40,7 +40,7 @@ LOOK_AGAIN = {"found": 60, "bill": 60, "budget": 60, "closed": 600, "blocked": 6
 def order_due(runtime: Runtime) -> int:
     """Place orders for payouts that are approved and due; returns how many payouts were decided on.
 
-    Nothing is placed in quiet hours or while a person has stopped the line: an order's number carries its day. Nothing is
+    Nothing is placed in quiet hours or while a person has stopped the lane: an order's number carries its day. Nothing is
     placed by a frozen database either: its next numbers may have been given out before.
     """
     decided = 0
@@ -72,17 +72,17 @@ def _say_frozen(runtime: Runtime) -> None:
 
 
 def _open_to(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
-    """Channels that orders may be placed for: those of a line with few orders waiting. One that an error has stopped gets
+    """Channels that orders may be placed for: those of a lane with few orders waiting. One that an error has stopped gets
     as many as another, so that there is a probe, and fills no other's place."""
     if throttle.is_quiet(settings, now) or throttle.is_held_by_staff(session, settings.mch_id):
         return ()
     ahead = AHEAD_S * settings.pay_per_second
     found: list[str] = []
-    for line in throttle.lines(session, settings.mch_id):
+    for lane in throttle.lanes(session, settings.mch_id):
         waiting = select(Order.id).where(Order.status == "planned", Order.send_after <= now).limit(ahead)
-        mine = waiting.where(Order.channel.in_(line.channels)) if line.channels else waiting
+        mine = waiting.where(Order.channel.in_(lane.channels)) if lane.channels else waiting
         if len(session.execute(mine).all()) < ahead:
-            found += line.channels or CHANNELS
+            found += lane.channels or CHANNELS
     return found
 
 

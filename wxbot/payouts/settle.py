@@ -32,7 +32,7 @@ CALLED_OFF = "MCH_CANCEL"
 NEVER_SENT = "CANCELLED"
 """err_code of an order that was called off before it was sent: its payout is still owed, and looked at again."""
 
-LINE_AGAIN = timedelta(hours=1)
+LANE_AGAIN = timedelta(hours=1)
 """When a further order is tried after one failed for a reason that hits every order of the merchant."""
 
 UNNOTICED = text("NOT is_noticed")
@@ -104,10 +104,10 @@ def _follow_failure(session: Session, payout: Payout, order: Order, public_url: 
         _end(session, payout, "cancelled", order.err_code, now)
         return
     row = reason_row(order)
-    if row.stops_the_line:  # the merchant's quota or account: no payout's fault, so none fails of it (money rule 13)
+    if row.stops_lane:  # the merchant's quota or account: no payout's fault, so none fails of it (money rule 13)
         log.error("payouts_fail_alike", payout_id=payout.id, err_code=order.err_code)
         move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", err_code=order.err_code,
-             due_at=now + LINE_AGAIN)  # fmt: skip
+             due_at=now + LANE_AGAIN)  # fmt: skip
         return
     failures = payout.failures + 1
     if failures < FAILURES_MAX and not (row.is_known and row.actor == "person"):

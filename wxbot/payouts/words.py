@@ -8,7 +8,7 @@ from datetime import datetime
 
 from wxbot.orders import words as order_words
 from wxbot.orders.channels import CHANNELS, CONFIRMED
-from wxbot.orders.models import MerchantLine, Order
+from wxbot.orders.models import LaneState, Order
 from wxbot.orders.words import ON_ITS_WAY, SOON, clock_text, meaning_of
 from wxbot.payouts.list_words import hold_word, status_word
 from wxbot.payouts.models import Payout
@@ -131,7 +131,7 @@ def hold_of(payout: Payout) -> Text | None:
 
 
 def next_step(
-    payout: Payout, order: Order | None, line: MerchantLine | None, settings: Settings, now: datetime
+    payout: Payout, order: Order | None, lane: LaneState | None, settings: Settings, now: datetime
 ) -> Text:  # fmt: skip
     """What happens to a payout next by itself and when; or who must do what."""
     match payout.status:
@@ -142,7 +142,7 @@ def next_step(
         case "ordered" if order is not None:
             if order.status in ("received", "returned", "failed"):
                 return Text("订单已有结果，几秒内更新", "its order is settled; this follows within seconds")
-            return order_words.next_step(order, line, settings, now)
+            return order_words.next_step(order, lane, settings, now)
         case "returned":
             return Text("没有后续步骤；可以补发一次", "nothing follows; it can be issued once more")
         case "failed":

@@ -142,7 +142,7 @@ def _refused(runtime: Runtime, notice: Notice, refused: Refused) -> str:
     if refused.code in AWAY:
         return _settle(runtime, notice, "unreachable", refused.code)
     log.warning("notice_refused", notice_id=notice.id, err_code=refused.code)
-    if refused.row.stops_the_line or refused.code in LATER:
+    if refused.row.stops_lane or refused.code in LATER:
         return _postpone(runtime, notice, refused.code, stops=True)
     if not refused.row.is_known or refused.row.retry in ("later", "refresh"):
         return _postpone(runtime, notice, refused.code)

@@ -85,7 +85,7 @@ def _owed(session: Session, settings: Settings, line: PayoutLine, openid: str, n
     if order is not None and order.status == "planned" and order.err_code == HELD:
         step = _day_is_full(session, settings, openid, order, now)
     else:
-        merchant = order_listing.line_of(session, settings.mch_id)
+        merchant = order_listing.lane_of(session, settings.mch_id)
         step = words.next_step(payout, order, merchant, settings, now)
         if (
             order is not None

@@ -1,6 +1,6 @@
 """Global error codes of the official-account API (`mp`) and those of web OAuth (`oauth`).
 
-Line: code, Chinese, English, who must act, may we repeat, does it stop the line.
+Line: code, Chinese, English, who must act, may we repeat, does it stop the lane.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `redpack` holds what a code means otherwise when the call names its receiver (sendredpack); the rest is as in `pay`.
 
-Line: code, Chinese, English, who must act, may we repeat, does it stop the line. Codes whose published spelling holds a
+Line: code, Chinese, English, who must act, may we repeat, does it stop the lane. Codes whose published spelling holds a
 blank ("TIME _LIMITED") are listed without it.
 """
 

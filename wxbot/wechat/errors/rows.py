@@ -34,7 +34,7 @@ class ErrorRow:
     retry: `same` repeat soon with the same number; `later` repeat unchanged once the cause is gone; `query` the outcome
     is open, ask first; `refresh` renew the token or restart OAuth, then once more; `new` this number is dead, a new one
     is allowed after a query; `never` a repeat cannot help.
-    stops_the_line: the cause hits every order of the merchant, so the breaker opens (money.md rule 13).
+    stops_lane: the cause hits every order of the merchant, so the breaker opens (money.md rule 13).
     """
 
     code: str
@@ -43,7 +43,7 @@ class ErrorRow:
     en: str
     actor: Actor
     retry: Retry
-    stops_the_line: bool
+    stops_lane: bool
     source: str
     is_known: bool = True
 
@@ -98,7 +98,7 @@ def row_for(api: str, code: int | str) -> ErrorRow:
         en=f"WeChat returned an undocumented code {tidy[:40]}; the outcome is unknown: query first, keep the number",
         actor="operator",
         retry="query",
-        stops_the_line=False,
+        stops_lane=False,
         source="wechat-protocol §0.2.3",
         is_known=False,
     )

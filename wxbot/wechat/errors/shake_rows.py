@@ -1,6 +1,6 @@
 """Error codes of the shake-around API (`shake`) and of its page bridge (`jsapi`).
 
-Line: code, Chinese, English, who must act, may we repeat, does it stop the line.
+Line: code, Chinese, English, who must act, may we repeat, does it stop the lane.
 """
 
 from __future__ import annotations

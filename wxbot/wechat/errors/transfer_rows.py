@@ -1,6 +1,6 @@
 """Error codes of the v3 merchant transfer (`transfer`) and the reasons of a failed bill (`transfer_reason`).
 
-Line: code, Chinese, English, who must act, may we repeat, does it stop the line.
+Line: code, Chinese, English, who must act, may we repeat, does it stop the lane.
 """
 
 from __future__ import annotations
