@@ -212,7 +212,7 @@ def test_a_stopped_line_and_a_silent_worker_are_found(settings: Settings) -> Non
     with closing(Database(settings.database_url)) as database, database.transaction() as session:
         session.add(LaneState(mch_id=settings.mch_id, stopped_code="NOTENOUGH"))
     findings = found(settings)
-    assert "NOTENOUGH" in findings["lane_state"].zh
+    assert "NOTENOUGH" in findings["merchant_line"].zh
     assert findings["worker"].is_bad
     assert found(settings, with_worker=True)["worker"].verdict == "good"
     with closing(Runtime(settings)) as runtime:

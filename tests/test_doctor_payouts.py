@@ -184,7 +184,7 @@ def test_transfers_that_stand_still_are_told_apart_from_packets(settings: Settin
         throttle.stop_lane(
             session, throttle.lane_key(settings.mch_id, "transfer_bills"), "NOT_ENOUGH", runtime.clock.now()
         )
-    finding = look(settings, "lane_state")
+    finding = look(settings, "merchant_line")
     assert finding.is_bad
     assert "商家转账" in finding.zh and "NOT_ENOUGH" in finding.zh
 

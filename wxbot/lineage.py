@@ -244,7 +244,7 @@ def _raise_file(path: Path, witness: Witness) -> Witness | None:
         with _alone(path):
             raised = witness.with_other(_from_file(path))
             new = path.with_suffix(".new")  # one name: what a full disk or a kill left of it is written over
-            with open(new, "w", encoding="ascii", opener=_for_us_alone) as file:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
                 json.dump({"generation": raised.generation, "serial": raised.serial}, file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -252,10 +252,6 @@ def _raise_file(path: Path, witness: Witness) -> Witness | None:
     except OSError:
         return None
     return raised
-
-
-def _for_us_alone(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 @contextmanager
