@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis as redis_client
 import structlog
 from argon2 import PasswordHasher
-from jinja2.bccache import Bucket, BytecodeCache
-from werkzeug.routing import Rule
 
+from tests import shared
 from tests.fresh import TEMPLATE, FreshDatabase
 from tests.schema import as_another, lay_schema
 from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running, with_us
@@ -158,39 +157,11 @@ def plain_tracebacks() -> None:
     )
 
 
-class _Compiled(BytecodeCache):
-    """Templates that any application of this process has compiled."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._kept[bucket.key] = bucket.bytecode_to_string()
-
-
-class _RuleOfAll(Rule):
-    """An address whose builders are compiled once per process: that takes more than all else of making an application."""
-
-    _builders: ClassVar[dict[Any, Any]] = {}
-
-    def _compile_builder(self, append_unknown: bool = True) -> Any:
-        key = (self.rule, self.endpoint, str(self.defaults), self.is_leaf, append_unknown)
-        if key not in self._builders:
-            self._builders[key] = super()._compile_builder(append_unknown)
-        return self._builders[key]
-
-
 @pytest.fixture(scope="session", autouse=True)
 def applications_share() -> None:
-    """Each test makes an application of its own; pages and addresses are the same for all of them."""
-    from wxbot.app import Site
-
-    Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled()}
-    Site.url_rule_class = _RuleOfAll
+    """Each test makes an application of its own; pages, addresses and statements are the same for all of them."""
+    shared.pages_and_addresses()
+    shared.statements()
 
 
 @pytest.fixture(scope="session", autouse=True)

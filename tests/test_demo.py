@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -40,29 +42,50 @@ def test_a_folder_has_one_demo_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     Stage(folder).hold()
 
 
-def start(folder: Path, log: Path) -> subprocess.Popen[bytes]:
-    """A demo in the background of a script: interrupts are ignored when it starts."""
-    ports = [f"--{name}-port={free_port()}" for name in ("web", "wechat", "pay")]
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def command(folder: Path) -> tuple[list[str], list[int]]:
+    """A demo on free ports, and these."""
+    ports = {name: free_port() for name in ("web", "wechat", "pay")}
+    options = [f"--{name}-port={port}" for name, port in ports.items()]
+    return [sys.executable, "-m", "wxbot", "demo", "--folder", str(folder), *options], list(ports.values())
+
+
+def start(words: list[str], log: Path, *, is_in_background: bool) -> subprocess.Popen[bytes]:
+    """Start a demo; one in the background of a script has interrupts ignored when it starts."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_in_background else signal.getsignal(signal.SIGINT)
     try:
         with log.open("wb") as stream:
-            command = [sys.executable, "-m", "wxbot", "demo", "--folder", str(folder), *ports]
-            return subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream, start_new_session=True)
+            return subprocess.Popen(
+                words, cwd=ROOT, stdout=stream, stderr=stream, start_new_session=True, env={**os.environ, "COLUMNS": "200"}
+            )  # fmt: skip
     finally:
         signal.signal(signal.SIGINT, before)
 
 
+def until_ready(demo: subprocess.Popen[bytes], log: Path, port: int) -> None:
+    """Wait for the table of addresses; the pages answer by then."""
+    deadline = time.monotonic() + 180
+    while "wxbot 已就绪" not in log.read_text("utf-8") and demo.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.3)
+    assert "wxbot 已就绪" in log.read_text("utf-8"), log.read_text("utf-8")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=20) as reply:
+        assert reply.status == 200
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(400)
-def test_a_demo_in_the_background_refuses_a_second_and_stops_on_an_interrupt(tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+def test_a_demo_in_the_background_refuses_a_second_stops_on_an_interrupt_and_is_resumed(tmp_path: Path) -> None:
+    """An interrupt stops everything, in the background by itself and in the foreground as Ctrl-C sends it: to the group."""
     folder, log = tmp_path / "demo", tmp_path / "log"
-    first = start(folder, log)
+    words, ports = command(folder)
+    first = start(words, log, is_in_background=True)
     try:
-        deadline = time.monotonic() + 180
-        while "wxbot 已就绪" not in log.read_text("utf-8") and first.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.3)
-        assert "wxbot 已就绪" in log.read_text("utf-8"), log.read_text("utf-8")
-        second = start(folder, tmp_path / "second")
+        until_ready(first, log, ports[0])
+        second = start(command(folder)[0], tmp_path / "second", is_in_background=True)
         assert second.wait(120) == 1
         assert f"process {first.pid}, since" in (tmp_path / "second").read_text("utf-8")
         open_to_others = [
@@ -74,6 +97,14 @@ def test_a_demo_in_the_background_refuses_a_second_and_stops_on_an_interrupt(tmp
         assert not re.search("^export", (folder / "env").read_text(), re.MULTILINE)
         first.send_signal(signal.SIGINT)
         assert first.wait(120) == 0, log.read_text("utf-8")
+        assert "接着上次的数据" not in log.read_text("utf-8")
+        assert not any(map(is_listening, ports))
+        first = start(words, log, is_in_background=False)
+        until_ready(first, log, ports[0])
+        os.killpg(first.pid, signal.SIGINT)
+        assert first.wait(120) == 0, log.read_text("utf-8")
+        assert "接着上次的数据" in log.read_text("utf-8")
+        assert not any(map(is_listening, ports))
     finally:
         first.terminate()
         first.wait(60)

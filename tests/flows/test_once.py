@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -46,35 +42,6 @@ def test_the_story_ends_with_two_books_that_agree(tmp_path: Path) -> None:
     assert summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"] > 0
     assert {"drop_reply", "garble", "refuse"} <= set(summary["faults_met"])
     assert {"broken", "duplicate", "look_alike", "stranger"} <= set(summary["turned_away"])
-
-
-def _is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@pytest.mark.timeout(300)
-def test_ctrl_c_stops_everything_and_the_next_start_resumes(tmp_path: Path) -> None:
-    """Start, see the seeded campaign, Ctrl-C: no port listens any more; a second start has the same campaign."""
-    command, ports = demo(tmp_path / "demo")
-    for start in (1, 2):
-        running = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-            env={**os.environ, "COLUMNS": "200"},
-        )  # fmt: skip
-        try:
-            deadline = time.monotonic() + 90
-            while not _is_listening(ports[0]) and running.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.3)
-            with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}/healthz", timeout=20) as reply:
-                assert reply.status == 200
-            time.sleep(3)
-        finally:
-            os.killpg(running.pid, signal.SIGINT)
-            said = running.communicate(timeout=60)[0]
-        assert running.returncode == 0, said
-        assert ("接着上次的数据" in said) == (start == 2), said
-        assert not any(map(_is_listening, ports))
 
 
 def test_a_busy_port_gives_a_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""What the applications of one test process share: whatever is the same for all of them and takes long to make.
+
+A deployment makes each of these once in its life; a test would make them anew a thousand times.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine import Engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
+from werkzeug.routing import Rule
+
+STATEMENTS = 5_000
+"""More than there are in wxbot and its tests."""
+
+
+class _Compiled(BytecodeCache):
+    """Templates that any application of this process has compiled."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+class _RuleOfAll(Rule):
+    """An address whose builders are compiled once per process: that takes more than all else of making an application."""
+
+    _builders: ClassVar[dict[Any, Any]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Any:
+        key = (self.rule, self.endpoint, str(self.defaults), self.is_leaf, append_unknown)
+        if key not in self._builders:
+            self._builders[key] = super()._compile_builder(append_unknown)
+        return self._builders[key]
+
+
+def pages_and_addresses() -> None:
+    """Compile each page and each address once."""
+    from wxbot.app import Site
+
+    Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled()}
+    Site.url_rule_class = _RuleOfAll
+
+
+def statements() -> None:
+    """Compile each statement once for each kind of database; all engines of one kind are made with the same options."""
+    for kind in (SQLiteDialect_pysqlite, PGDialect_psycopg):
+        _share_statements(kind)
+
+
+def _share_statements(kind: type[DefaultDialect]) -> None:
+    compiled: LRUCache[Any, Any] = LRUCache(STATEMENTS)
+
+    def keep_here(_kind: type[DefaultDialect], engine: Engine) -> None:
+        engine.update_execution_options(compiled_cache=compiled)
+
+    changes = {
+        "engine_created": classmethod(keep_here),
+        # The dialect is a part of the key.
+        "__eq__": lambda self, other: type(self) is type(other),
+        "__hash__": lambda self: hash(type(self)),
+    }
+    for name, change in changes.items():
+        setattr(kind, name, change)
