@@ -1,6 +1,6 @@
 """A PostgreSQL database that looks as if it had just been made, without making it: emptied and renamed between two tests.
 
-Making one from a template and dropping it costs more than most tests. Here the tables that have rows are truncated, the rows
+Making one from a template and dropping it costs more than most tests. Here the tables that have rows are emptied, the rows
 that the migrations put in come back, and identities begin at 1 again. Whoever is still connected is thrown out, and the name
 is another one, so that a thread which outlives its test never writes into the next one's database. A test that changed the
 schema, or left statistics behind, costs a new database.
@@ -12,12 +12,14 @@ import time
 
 import psycopg
 
-from tests.schema import as_another
 from tests.servers import PrivatePostgres
 
 TEMPLATE = "wxbot_template"
 LEAVE_S = 10
 """How long a session that was thrown out may take to be gone."""
+
+_ANOTHER = "UPDATE lineage SET database_id = md5(random()::text)"
+"""Makes it a database of its own, as tests.schema.as_another does."""
 
 _OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
@@ -33,6 +35,22 @@ SELECT md5(string_agg(line, E'\\n' ORDER BY line)) FROM (
 ) AS shape
 """
 
+_EMPTY = """
+DO $$ DECLARE one record; BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR one IN
+    SELECT oid::regclass AS name, pg_relation_size(oid) AS bytes
+    FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+  LOOP
+    IF one.bytes > 64 * 1024 THEN EXECUTE format('TRUNCATE %s CASCADE', one.name);
+    ELSIF one.bytes > 0 THEN EXECUTE format('DELETE FROM %s', one.name);
+    END IF;
+  END LOOP;
+END $$
+"""
+"""Our triggers refuse to take back what was booked, unless a replica does. TRUNCATE makes the files of a table and its indexes
+anew, which for a few rows takes ten times as long as to delete them."""
+
 
 class FreshDatabase:
     """The database of one test process; `address()` hands it out empty, under a new name."""
@@ -41,7 +59,6 @@ class FreshDatabase:
         self._server = server
         self._name, self._turn = "", 0
         self._shape = ""
-        self._tables: list[str] = []
         self._seeds: dict[str, bytes] = {}
         """Table → the rows that every new database has, as COPY writes them."""
 
@@ -50,7 +67,7 @@ class FreshDatabase:
         self._turn += 1
         if not self._name or not self._is_emptied():
             self._make()
-        return as_another(self._server.url_of(self._name))
+        return self._server.url_of(self._name)
 
     def _make(self) -> None:
         if self._name:
@@ -58,10 +75,10 @@ class FreshDatabase:
         self._name = self._server.create(template=TEMPLATE, name=f"fresh_{self._turn}_new")
         with psycopg.connect(self._server.url_of(self._name), autocommit=True) as connection:
             self._shape = _value(connection, _SHAPE)
-            self._tables = [str(name) for (name,) in connection.execute(_TABLES)]
-            for table in _filled(connection, self._tables):
+            for table in _filled(connection):
                 with connection.cursor().copy(f'COPY "{table}" TO STDOUT'.encode()) as rows:
                     self._seeds[table] = b"".join(bytes(chunk) for chunk in rows)
+            connection.execute(_ANOTHER)
 
     def _is_emptied(self) -> bool:
         """Empty and rename it; False when it cannot be made as new."""
@@ -70,17 +87,14 @@ class FreshDatabase:
         with psycopg.connect(self._server.url_of(self._name), autocommit=True) as connection:
             if _value(connection, _SHAPE) != self._shape:
                 return False
-            connection.execute(
-                "SET session_replication_role = replica"
-            )  # our triggers refuse to take back what was booked
-            touched = sorted({*_filled(connection, self._tables), *self._seeds})
-            names = ", ".join(f'"{table}"' for table in touched)
-            connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
+            connection.execute(_EMPTY)
             used = "SELECT setval(format('%I.%I', schemaname, sequencename), 1, false) FROM pg_sequences WHERE last_value IS NOT NULL"
             connection.execute(used.encode())
+            connection.execute("SET session_replication_role = replica")
             for table, rows in self._seeds.items():
                 with connection.cursor().copy(f'COPY "{table}" FROM STDIN'.encode()) as copy:
                     copy.write(rows)
+            connection.execute(_ANOTHER)
         return True
 
     def _is_renamed(self) -> bool:
@@ -107,7 +121,8 @@ def _value(connection: psycopg.Connection[tuple[object, ...]], query: str) -> st
     return str(row[0])
 
 
-def _filled(connection: psycopg.Connection[tuple[object, ...]], tables: list[str]) -> list[str]:
+def _filled(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
     """The tables that have rows."""
+    tables = [str(name) for (name,) in connection.execute(_TABLES)]
     asked = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT FROM \"{table}\")" for table in tables)
     return [str(name) for (name,) in connection.execute(asked.encode())]

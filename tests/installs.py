@@ -74,12 +74,13 @@ class Environment:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.programs = folder / "venv" / "bin"
-        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")], check=True)
 
     def pip(self, *arguments: str) -> None:
-        """Run the environment's own pip, which knows every mirror that this machine is set up for."""
-        command = [str(self.programs / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
-        subprocess.run([*command, "--disable-pip-version-check", *arguments], check=True, cwd=self.folder)
+        """Install with the pip of these tests, which knows every mirror that this machine is set up for."""
+        command = [sys.executable, "-m", "pip", "--python", str(self.programs / "python"), "install", "--quiet"]
+        options = ["--no-compile", "--disable-pip-version-check"]
+        subprocess.run([*command, *options, *arguments], check=True, cwd=self.folder)
 
     def lay(self, *locks: str) -> None:
         """Install from locks of requirements/, hashes compared; uv is quick where it may be used."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from contextlib import closing
-
-from sqlalchemy import update
+from pathlib import Path
 
 from wxbot.db import Database
-from wxbot.lineage import Lineage
 from wxbot.migrations import upgrade
 
 
@@ -18,8 +17,11 @@ def lay_schema(url: str) -> None:
         upgrade(database)
 
 
-def as_another(url: str) -> str:
-    """Make a copied template a database of its own, or the witnesses of another test would speak of it; returns its address."""
-    with closing(Database(url)) as database, database.transaction() as session:
-        session.execute(update(Lineage).values(database_id=secrets.token_hex(16)))
-    return url
+def as_another(file: Path) -> str:
+    """Make a copied SQLite file a database of its own, or the witnesses of another test would speak of it; returns its address.
+
+    A Database would do it in ten times as long.
+    """
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE lineage SET database_id = ?", (secrets.token_hex(16),))
+    return f"sqlite:///{file}"

@@ -159,9 +159,7 @@ def test_a_worker_dies_at_every_boundary_of_a_launch_F03_F04(
         folder = tmp_path / str(boundary)
         folder.mkdir()
         shutil.copy(sqlite_template, folder / "wxbot.db")
-        settings = simulator_settings(
-            simulator, as_another(f"sqlite:///{folder / 'wxbot.db'}"), redis_url, folder, pay_concurrency=2
-        )
+        settings = simulator_settings(simulator, as_another(folder / "wxbot.db"), redis_url, folder, pay_concurrency=2)
         first = Runtime(settings)
         campaign_id = launched(first, packet_count=5, budget_fen=500)
         with crash_at(first, boundary) as met:

@@ -51,6 +51,7 @@ def kill_parts(stage: Stage, town: Town, rounds: int) -> int:
     return on_the_wire
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(("people", "rounds"), [(5, 2), pytest.param(25, 8, marks=pytest.mark.proof)])
 def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage, people: int, rounds: int) -> None:

@@ -119,11 +119,12 @@ def test_the_same_seed_plans_the_same_weather() -> None:
     assert kinds == set(faults.KINDS), "not every fault of the simulator"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_short_storm(tmp_path: Path) -> None:
     kinds = ("kill_worker", "kill_web", "kill_postgres", "kill_redis", "flush_redis", "hold_worker", "jump_clock")
     plan = forecast.plan(SEED, 60, kinds, gap_s=(0.5, 1.5))[: len(kinds)]  # each kind once
-    ended = weather(tmp_path / "storm", plan, 60, people=5, packets=6, rate=40, rest_s=0.4)
+    ended = weather(tmp_path / "storm", plan, 60, people=5, packets=6, rate=40, rest_s=1.0)
     print(report.shown(ended.figures))
     assert ended.verdict.is_sound, ended.figures["blames"]
 
