@@ -43,18 +43,17 @@ ON_BOTH_ALWAYS = ("backup", "budget", "campaigns", "connections", "draws", "inva
                   "vouchers", "worker")  # fmt: skip
 """Tests of money and of races run on both databases each time; those of pages and commands, on PostgreSQL, in `make proof`."""
 
+WITH_ONE_WORKER = ("campaigns/test_beacons", "campaigns/test_lifecycle")
+"""Stories of a campaign's whole life with one worker; its statements and its races are in the other files of that folder."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave what PostgreSQL can hardly answer differently to the long proof; hostile input stays, it has found faults."""
     for item in items:
         place = item.nodeid.split("::")[0].removeprefix("tests/").removeprefix("test_")
         is_postgresql = "[postgresql" in item.name
-        if (
-            is_postgresql
-            and not place.startswith(ON_BOTH_ALWAYS)
-            and "_S74" not in item.name
-            and "bad_input" not in place
-        ):
+        is_on_both = place.startswith(ON_BOTH_ALWAYS) and not place.startswith(WITH_ONE_WORKER)
+        if is_postgresql and not is_on_both and "_S74" not in item.name and "bad_input" not in place:
             item.add_marker(pytest.mark.proof)
     # What takes longest begins first, one after the other in one process: at the end no process waits for another's long test.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

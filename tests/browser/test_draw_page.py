@@ -38,7 +38,7 @@ def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: 
         server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield set_stage(runtime, packets=200)
+        yield set_stage(runtime, packets=20)
         server.shutdown()
         thread.join(10)
 
