@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Connection, Table, func, inspect, select
 from sqlalchemy.orm import Session
 
 from wxbot.db import Base
@@ -31,3 +31,11 @@ def fill(session: Session, model: type[Base], **values: Any) -> Any:
     session.add(row)
     session.flush()
     return row
+
+
+def everything(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables, as the driver gives them; to describe the tables to SQLAlchemy would take a second."""
+    return {
+        name: [tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"')]
+        for name in inspect(connection).get_table_names()
+    }

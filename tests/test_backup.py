@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import MetaData, select, text
+from sqlalchemy import text
 
 from tests.conftest import SECRET_KEY
 from tests.deployments import settings_for
 from tests.payouts.stories import fund, owe
+from tests.rows import everything
 from tests.servers import PrivatePostgres
 from tests.test_cli import Operator, environment
 from wxbot.backup.facts import facts
@@ -74,12 +75,7 @@ def elsewhere(shop: Settings, request: pytest.FixtureRequest, tmp_path: Path) ->
 def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table."""
     with closing(Database(url, read_only=True)) as database, database.engine.connect() as connection:
-        meta = MetaData()
-        meta.reflect(connection)
-        return {
-            name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
-            for name, table in meta.tables.items()
-        }
+        return {name: sorted(rows, key=repr) for name, rows in everything(connection).items()}
 
 
 def test_a_copy_is_whole_private_and_goes_back_to_a_bare_machine(

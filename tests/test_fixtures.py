@@ -10,9 +10,10 @@ import psycopg
 import pytest
 import redis
 import requests
-from sqlalchemy import MetaData, select, text
+from sqlalchemy import select, text
 
 from tests.fresh import FreshDatabase
+from tests.rows import everything
 from tests.servers import SimulatedWeChat
 from wxbot.db import Database
 from wxbot.ledger import Entry, Posting, post
@@ -59,11 +60,9 @@ def test_the_live_application_answers_the_network(live: Any) -> None:
     assert requests.get(f"{live.url}/healthz", timeout=5).text == "ok"
 
 
-def _content(url: str) -> dict[str, list[Any]]:
+def _content(url: str) -> dict[str, list[tuple[Any, ...]]]:
     with closing(Database(url)) as database, database.engine.connect() as connection:
-        meta = MetaData()
-        meta.reflect(connection)
-        return {name: list(connection.execute(select(table)).all()) for name, table in meta.tables.items()}
+        return everything(connection)
 
 
 @pytest.mark.parametrize("spoil", ["CREATE TABLE stray (id INT)", "ALTER TABLE orders ADD COLUMN stray INT",

@@ -1,13 +1,15 @@
 """Who may do what: every console route × every role, from one table; what is not in the table fails."""
 
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import MetaData, create_engine
 
+from tests.rows import everything
 from tests.staff.consoles import Browser, form_at
+from wxbot.db import Database
 from wxbot.staff.console import HEADERS, roles_of
 
 CONSOLE = (
@@ -162,17 +164,8 @@ def test_a_post_from_another_origin_is_refused_even_with_a_token_S55(story_app: 
 
 
 def _dump(url: str, but: tuple[str, ...]) -> dict[str, Any]:
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-    meta = MetaData()
-    meta.reflect(engine)
-    with engine.connect() as connection:
-        rows = {
-            name: sorted(map(repr, connection.execute(table.select())))
-            for name, table in meta.tables.items()
-            if name not in but
-        }
-    engine.dispose()
-    return rows
+    with closing(Database(url)) as database, database.engine.connect() as connection:
+        return {name: sorted(map(repr, rows)) for name, rows in everything(connection).items() if name not in but}
 
 
 @pytest.mark.parametrize("login", ["li", "wang", "chen"])
