@@ -25,13 +25,13 @@ from tests.deployments import app_for, close, sender_of, settings_for
 from tests.pushes import OPENID, as_xml, sha1
 from wxbot.callback import ROUTES
 from wxbot.callback import door as callback_door
-from wxbot.draws.models import Bind
 from wxbot.people import followers
 from wxbot.people.models import Follower, Withdrawal
 from wxbot.private_servers import free_port
 from wxbot.replies import rules
 from wxbot.runtime import Runtime
 from wxbot.settings import SettingsError, load_settings
+from wxbot.shake.models import Bind
 from wxbot.wechat.messages import EVENTS, MESSAGES
 
 

@@ -27,7 +27,6 @@ from wxbot.campaigns.models import Lottery
 from wxbot.cli import cli
 from wxbot.db import Base, Database
 from wxbot.doctor.secrets import former_keys, secret_key
-from wxbot.draws.models import Bind
 from wxbot.heartbeat import Heartbeat
 from wxbot.keys import sentinel
 from wxbot.keys.columns import SEALED
@@ -38,6 +37,7 @@ from wxbot.people import codes
 from wxbot.people.models import Binding, PersonMark, RosterEntry, RosterFile, SmsCode, SmsCount, SmsOut
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.shake.models import Bind
 from wxbot.staff.models import AuditEvent
 from wxbot.vault import Vault
 

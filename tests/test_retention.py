@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tests.rows import fill
 from wxbot import retention
 from wxbot.db import Base
-from wxbot.draws.models import Bind, Draw
+from wxbot.draws.models import Draw
 from wxbot.ledger import Posting, post
 from wxbot.orders.models import Evidence, Order
 from wxbot.people.models import Notice, SmsOut
@@ -21,6 +21,7 @@ from wxbot.replies.models import Dialogue
 from wxbot.retention import Cut
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
+from wxbot.shake.models import Bind
 from wxbot.staff.models import AuditEvent
 from wxbot.vouchers.models import Photo, Voucher, VoucherKind
 from wxbot.vouchers.storage import Missing, random_key, storage_of, thumb_of

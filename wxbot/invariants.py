@@ -13,10 +13,11 @@ from wxbot import ledger
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
-from wxbot.draws.models import Bind, Draw
+from wxbot.draws.models import Draw
 from wxbot.orders.models import DEAD, Order
 from wxbot.payouts.models import BudgetChange, PayList, Payout
 from wxbot.quotas import Quota
+from wxbot.shake.models import Bind
 from wxbot.vouchers.models import Voucher
 
 

@@ -18,12 +18,13 @@ from sqlalchemy import BigInteger, Index, Integer, String, delete, func, select,
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, BigId, changed
-from wxbot.draws.models import Bind, Draw
+from wxbot.draws.models import Draw
 from wxbot.logs import get_logger
 from wxbot.orders.models import NEXT, STATUSES, Evidence, Order
 from wxbot.people.models import Notice
 from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
+from wxbot.shake.models import Bind
 from wxbot.staff.models import AuditEvent
 from wxbot.vouchers import erasure
 

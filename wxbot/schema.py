@@ -16,6 +16,7 @@ from wxbot.people import models as people
 from wxbot.quotas import Quota
 from wxbot.replies import models as replies
 from wxbot.retention import Cut
+from wxbot.shake import models as shake
 from wxbot.staff import models as staff
 from wxbot.vouchers import models as vouchers
 
@@ -40,6 +41,7 @@ __all__ = [
     "payouts",
     "people",
     "replies",
+    "shake",
     "staff",
     "vouchers",
 ]

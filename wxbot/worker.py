@@ -17,7 +17,6 @@ from celery.utils.log import LoggingProxy
 from wxbot import invariants, ledger, lineage, retention
 from wxbot.alerts.tell import tell_due as tell_alerts
 from wxbot.campaigns.launch import active_campaigns, advance
-from wxbot.draws import bind
 from wxbot.heartbeat import Heartbeat
 from wxbot.logs import configure, get_logger, worked
 from wxbot.metrics.models import note_run
@@ -38,6 +37,7 @@ from wxbot.replies.dialogues.expiry import sweep
 from wxbot.runtime import Runtime
 from wxbot.schedule import Schedule
 from wxbot.settings import Settings
+from wxbot.shake import bind
 from wxbot.vouchers import erasure as voucher_erasure
 from wxbot.vouchers import fetch as voucher_photos
 

@@ -17,9 +17,9 @@ from tests.conftest import Cast, simulator_settings
 from tests.draws.stage import LOTTERY_ID, Stage, set_stage
 from tests.servers import SimulatedWeChat
 from wxbot.app import create_app
-from wxbot.draws import bind
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
+from wxbot.shake import bind
 
 pytestmark = pytest.mark.browser
 

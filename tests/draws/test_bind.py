@@ -15,10 +15,10 @@ from tests.draws.stage import Phone, Stage, set_stage
 from wxbot import ledger
 from wxbot.campaigns.models import Packet, PacketCount
 from wxbot.campaigns.packets import move_packets
-from wxbot.draws import bind
 from wxbot.draws.models import Draw
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.shake import bind
 
 OPENID = "oPERSON0001"
 OTHER = "oPERSON0002"

@@ -20,7 +20,6 @@ from wxbot import budget, ledger
 from wxbot.campaigns import switch
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
-from wxbot.draws import bind
 from wxbot.orders import outcome, throttle
 from wxbot.orders.channels import PaymentRequest
 from wxbot.orders.decide import ASK_HORIZON, Decision
@@ -32,6 +31,7 @@ from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import LEASE, recover_sending, send_due
 from wxbot.orders.send import _claim as claim_sends
 from wxbot.runtime import Runtime
+from wxbot.shake import bind
 
 TEXTS = {"send_name": "示例小店", "act_name": "开业有礼", "wishing": "恭喜发财", "remark": "到店有礼"}
 

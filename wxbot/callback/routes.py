@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from wxbot import logs
-from wxbot.draws import bind
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.people import followers
 from wxbot.replies.answers import Answers, Start
 from wxbot.replies.dialogues import expiry
 from wxbot.replies.dialogues.definitions import Turn
 from wxbot.runtime import Runtime
+from wxbot.shake import bind
 from wxbot.wechat import messages
 from wxbot.wechat.messages import Message, Reply
 

@@ -1,1 +1,1 @@
-"""Draws: who may draw now, the signed draw, and what WeChat bound."""
+"""Draws: who may draw now, and the signed draw."""

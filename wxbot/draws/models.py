@@ -1,4 +1,4 @@
-"""Draws, the try limits, what WeChat said it bound, and counts for the funnel."""
+"""Draws, and counts for the funnel."""
 
 from datetime import datetime
 from typing import Literal
@@ -55,36 +55,6 @@ class Draw(Base):
         Index("ix_draws_open", "admitted_at",
               sqlite_where=text("status = 'admitted'"), postgresql_where=text("status = 'admitted'")),
     )  # fmt: skip
-
-
-BindStatus = Literal["pending", "matched", "quarantined"]
-
-BIND_NEXT: Transitions[BindStatus] = {
-    "pending": frozenset({"matched", "quarantined"}),
-    "quarantined": frozenset({"matched"}),
-}
-
-
-class Bind(Base):
-    """A ShakearoundLotteryBind event as WeChat told it; the fact is kept even when nothing of ours matches it yet."""
-
-    __tablename__ = "binds"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    openid: Mapped[str] = mapped_column(String(64))
-    lottery_id: Mapped[str] = mapped_column(String(64))
-    sp_ticket_hash: Mapped[str] = mapped_column(String(64))
-    amount_fen: Mapped[int] = mapped_column(BigInteger)
-    bound_at: Mapped[datetime]
-    status: Mapped[BindStatus] = mapped_column(String(12), default="pending")
-    fault: Mapped[str | None] = mapped_column(String(64))
-    created_at: Mapped[datetime]
-
-    __table_args__ = (
-        UniqueConstraint("sp_ticket_hash", "openid", "lottery_id"),
-        one_of("status", BindStatus),
-        Index("ix_binds_status", "status", "id"),
-    )
 
 
 class DrawCount(Base):

@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from wxbot import heartbeat
 from wxbot.db import APPLICATION_NAME, LOCK_WAIT_S, Database, changed, is_pooled
-from wxbot.draws.models import Bind
 from wxbot.keys import sentinel
 from wxbot.keys.columns import SEALED, Sealed
 from wxbot.keys.sentinel import KeyProblem, Sentinel, former_vault, opens, read
 from wxbot.logs import get_logger
 from wxbot.people.models import CODE_NEXT, SMS_NEXT, SmsCode, SmsCount, SmsOut
 from wxbot.runtime import Runtime
+from wxbot.shake.models import Bind
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.transitions import moving

@@ -17,11 +17,12 @@ from wxbot.campaigns.packets import move_packet
 from wxbot.db import changed, insert_into
 from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.draws.models import BIND_NEXT, NEXT, Bind, Draw
+from wxbot.draws.models import NEXT, Draw
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.orders.outcome import note_bound
 from wxbot.runtime import Runtime
+from wxbot.shake.models import BIND_NEXT, Bind
 from wxbot.transitions import move, moving
 from wxbot.wechat.limits import TICKET_LIFE_S
 from wxbot.wechat.messages import LotteryBind

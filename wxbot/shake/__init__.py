@@ -1,0 +1,1 @@
+"""WeChat's shake-around lottery, a way in which a campaign gives."""
