@@ -16,10 +16,12 @@ from sqlalchemy import func, insert, select, update
 
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign, Lottery, Packet, PacketCount
-from wxbot.draws import admit, shakes
+from wxbot.draws import admit
 from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
+from wxbot.draws.mechanic import ticket_hash
 from wxbot.draws.models import Draw
 from wxbot.runtime import Runtime
+from wxbot.shake import shakes
 from wxbot.wechat.limits import SHAKE_TICKET_LIFE_S
 
 PAGE_ID = 28841
@@ -77,7 +79,7 @@ def gather(runtime: Runtime, wanted: int) -> list[Person]:
         text = f"{openid}.{int(now_unix)}.{session_id}."
         cookie = f"{text}.{oauth.signature(runtime, 'session', text)}"
         shake = shakes.Shake(openid, PAGE_ID, "10001:19007", int(now_unix))
-        pipe.set(shakes.shake_key(shakes.ticket_hash(ticket)), shake.packed(), ex=SHAKE_TICKET_LIFE_S)
+        pipe.set(shakes.shake_key(ticket_hash(ticket)), shake.packed(), ex=SHAKE_TICKET_LIFE_S)
         people.append(Person(openid, session_id, cookie, ticket))
     pipe.execute()
     return people

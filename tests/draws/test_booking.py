@@ -11,8 +11,8 @@ from sqlalchemy import event, text
 
 from wxbot.db import Database
 from wxbot.draws.admission_writer import BATCH, Admission, Booked, book
+from wxbot.draws.mechanic import Jump
 from wxbot.draws.outcomes import Outcome
-from wxbot.draws.signing import Jump
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 CAMPAIGNS = 5

@@ -106,7 +106,7 @@ def record_withdrawal(context: RouteContext, message: messages.AuthorizationChan
 
 
 def count_shake(context: RouteContext, message: messages.UserShake, now: datetime) -> Reply | None:
-    """A shake near our beacons: counted for the charts, under no campaign; the page it opens proves it (draws.shakes)."""
+    """A shake near our beacons: counted for the charts, under no campaign; the page it opens proves it (shake.shakes)."""
     draw_state_of(context.runtime).counts.add(0, "shake", now.timestamp())
     return None
 

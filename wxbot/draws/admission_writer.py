@@ -25,8 +25,8 @@ from sqlalchemy.orm import Session
 
 from wxbot import quotas
 from wxbot.db import Database, UtcDateTime, is_sqlite
+from wxbot.draws.mechanic import Jump
 from wxbot.draws.outcomes import Outcome
-from wxbot.draws.signing import Jump
 from wxbot.logs import get_logger
 from wxbot.once import RedisConnection
 from wxbot.people import marks

@@ -14,12 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot import oauth, own_page
 from wxbot.clock import from_unix, shanghai_day
-from wxbot.draws import shakes
 from wxbot.draws.admission_writer import Admission, Booked, drawn_key
 from wxbot.draws.draw_state import DrawState
+from wxbot.draws.mechanic import Entrant, Jump, Proven, ticket_hash
 from wxbot.draws.outcomes import Outcome
-from wxbot.draws.shakes import Shake
-from wxbot.draws.signing import Jump, jump
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
@@ -45,7 +43,7 @@ if KEYS[2] ~= '' then
 end
 return {person, address, redis.call('GET', KEYS[3]), redis.call('GET', KEYS[4])}
 """
-"""One round trip: count this request for the person and the address, fetch the shake and the person's draw."""
+"""One round trip: count this request for the person and the address, fetch the proof and the person's draw."""
 
 
 _LOOK_SHA = hashlib.sha1(_LOOK.encode(), usedforsecurity=False).hexdigest()
@@ -61,11 +59,11 @@ class GateDecision:
 
 @dataclass(frozen=True, slots=True)
 class DrawRequest:
-    """Who asks to draw: all of it from the session and the connection, only the shake ticket from the page."""
+    """Who asks to draw: all of it from the session and the connection, only the ticket of its address from the page."""
 
     openid: str
     session_id: str
-    shake_ticket: str
+    ticket: str
     ip: str
 
 
@@ -75,7 +73,7 @@ class GateState:
 
     person: int = 0
     address: int = 0
-    shake: str | None = None
+    proof: str | None = None
     drawn: str | None = None
 
 
@@ -98,7 +96,9 @@ def _is_loopback(ip: str) -> bool:
     return ip.startswith("127.") or ip == "::1"
 
 
-def _look(draw_state: DrawState, campaign_id: int, asked: DrawRequest, hashed: str, now_unix: float) -> GateState:
+def _look(
+    draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, now_unix: float
+) -> GateState:
     """Ask Redis once. When Redis is gone the counts are lost and SQL decides alone."""
     minute = int(now_unix) // 60
     # A proxy on this machine whose header is not trusted would make everybody one address: no address bucket then.
@@ -106,8 +106,8 @@ def _look(draw_state: DrawState, campaign_id: int, asked: DrawRequest, hashed: s
     keys = (
         f"rate:draw:{asked.openid}:{minute}",
         address,
-        shakes.shake_key(hashed),
-        drawn_key(campaign_id, asked.openid),
+        snapshot.mechanic.proof_key(hashed),
+        drawn_key(snapshot.campaign_id, asked.openid),
     )
     try:
         try:
@@ -117,8 +117,8 @@ def _look(draw_state: DrawState, campaign_id: int, asked: DrawRequest, hashed: s
     except redis_client.RedisError as error:
         log.warning("draw_without_redis", error=type(error).__name__)
         return GateState()
-    person, from_address, shake, drawn = found
-    return GateState(person, from_address, shake.decode() if shake else None, drawn.decode() if drawn else None)
+    person, from_address, proof, drawn = found
+    return GateState(person, from_address, proof.decode() if proof else None, drawn.decode() if drawn else None)
 
 
 def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest) -> GateDecision:
@@ -127,8 +127,8 @@ def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, a
     Repeating an admitted request hands out the same parameters again (S34).
     """
     now_unix = runtime.clock.unix()
-    hashed = shakes.ticket_hash(asked.shake_ticket)
-    seen = _look(draw_state, snapshot.campaign_id, asked, hashed, now_unix)
+    hashed = ticket_hash(asked.ticket)
+    seen = _look(draw_state, snapshot, asked, hashed, now_unix)
     if seen.person > DRAWS_PER_MINUTE or seen.address > IP_DRAWS_PER_MINUTE:
         return GateDecision(Outcome.TOO_OFTEN)
     if seen.drawn == "bound":
@@ -136,53 +136,26 @@ def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, a
     refusal = snapshot.refusal(now_unix)
     if refusal is not None:
         return GateDecision(refusal)
-    shake = _shake(runtime, asked, seen, now_unix)
-    if isinstance(shake, Outcome):
-        return GateDecision(shake)
-    refusal = judge(shake, snapshot, asked.openid, now_unix)
-    if refusal is not None:
-        return GateDecision(refusal)
+    entrant = Entrant(asked.openid, asked.ticket)
+    proven = snapshot.mechanic.prove(runtime, snapshot.stock, entrant, seen.proof, now_unix)
+    if isinstance(proven, Outcome):
+        return GateDecision(proven)
     if seen.drawn is not None:
         return GateDecision(Outcome.ADMITTED, Jump(*seen.drawn.split("|")[1:]))
-    return _book(draw_state, snapshot, asked, hashed, shake, now_unix)
-
-
-def _shake(runtime: Runtime, asked: DrawRequest, seen: GateState, now_unix: float) -> Shake | Outcome:
-    """The proven shake, or the refusal when there is none; WeChat out of reach means no (S35)."""
-    if not shakes.SHAKE_TICKET.fullmatch(asked.shake_ticket):
-        return Outcome.NOT_BY_SHAKING
-    if seen.shake is not None:
-        return shakes.unpacked(seen.shake)
-    try:
-        return shakes.ask(runtime, asked.shake_ticket, now_unix)
-    except shakes.NoShake:
-        return Outcome.TICKET_TOO_OLD
-    except shakes.CannotAsk:
-        return Outcome.TRY_AGAIN
-
-
-def judge(shake: Shake, snapshot: CampaignSnapshot, openid: str, now_unix: float) -> Outcome | None:
-    """Why a proven shake does not open this campaign to this person, or None."""
-    if shake.openid != openid:
-        return Outcome.FOREIGN_TICKET
-    if snapshot.page_id is None or shake.page_id != snapshot.page_id:
-        return Outcome.NOT_BY_SHAKING
-    if shake.is_too_old(now_unix):
-        return Outcome.TICKET_TOO_OLD
-    return None
+    return _book(draw_state, snapshot, asked, hashed, proven, now_unix)
 
 
 def _book(
-    draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, shake: Shake, now_unix: float
+    draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, proven: Proven, now_unix: float
 ) -> GateDecision:
     """The durable part: one row per draw, decided by unique indexes (I8)."""
     now = from_unix(now_unix)
     admission = Admission(
         campaign_id=snapshot.campaign_id,
         openid=asked.openid,
-        jump=jump(snapshot, asked.openid),
+        jump=snapshot.mechanic.hand_out(snapshot.stock, asked.openid),
         shake_ticket_hash=hashed,
-        device_id=shake.device_id,
+        device_id=proven.device_id,
         ip=asked.ip,
         day=f"{shanghai_day(now):%Y%m%d}",
         tries_per_person=snapshot.tries_per_person,

@@ -17,10 +17,11 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth
-from wxbot.draws import admit, shakes
+from wxbot.draws import admit
 from wxbot.draws.admission_writer import drawn_key
 from wxbot.draws.door import DrawDoor, language
 from wxbot.draws.draw_state import DrawState, draw_state_of
+from wxbot.draws.mechanic import Entrant, ticket_hash
 from wxbot.draws.models import Draw
 from wxbot.draws.outcomes import Outcome, sentence
 from wxbot.draws.snapshot import CampaignSnapshot
@@ -40,9 +41,6 @@ SIMULATED_CLIENT_COOKIE = "wxsim_client"
 
 CLOSED_STATES = ("not_yet", "over", "paused", "outside_hours", "sold_out")
 """States of a campaign in which nobody can draw; the page says a sentence for each without being asked."""
-
-SHAKES_ASKED_PER_MINUTE = 20
-"""Shake tickets of one person that a page load may ask WeChat about in a minute."""
 
 
 def _runtime() -> Runtime:
@@ -109,11 +107,11 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
     runtime = _runtime()
     session = oauth.signed_in()
     now_unix = runtime.clock.unix()
-    shake_ticket = request.args.get("ticket", "")
     refusal = snapshot.refusal(now_unix)
-    entrance = _entrance(runtime, snapshot, session.openid, shake_ticket, now_unix)
+    entrant = Entrant(session.openid, request.args.get("ticket", ""))
+    entrance = snapshot.mechanic.welcome(runtime, snapshot.stock, entrant, now_unix)
     if entrance is Outcome.FOREIGN_TICKET:
-        again = oauth.renew(shakes.ticket_hash(shake_ticket)[:8])
+        again = oauth.renew(ticket_hash(entrant.ticket)[:8])
         if again is not None:
             return again  # another person may hold this phone now; WeChat is asked once
     draw_state.counts.add(snapshot.campaign_id, "page", now_unix)
@@ -207,31 +205,6 @@ def _state(runtime: Runtime, snapshot: CampaignSnapshot, session: oauth.Session,
         "now": round(now_unix, 3),
         "page_token": admit.page_token(runtime, session.session_id, snapshot.campaign_id, now_unix),
     }
-
-
-def _entrance(
-    runtime: Runtime, snapshot: CampaignSnapshot, openid: str, shake_ticket: str, now_unix: float
-) -> Outcome | None:  # fmt: skip
-    """What is wrong with the way this person came in, or None; asked here so that the draw itself finds it in Redis."""
-    if not shakes.SHAKE_TICKET.fullmatch(shake_ticket):
-        return Outcome.NOT_BY_SHAKING
-    key = f"rate:look:{openid}:{int(now_unix) // 60}"
-    try:
-        with runtime.redis.pipeline(transaction=False) as pipe:
-            pipe.incr(key)
-            pipe.expire(key, 90)
-            looked = int(pipe.execute()[0])
-    except redis_client.RedisError:
-        looked = 0
-    if looked > SHAKES_ASKED_PER_MINUTE:
-        return Outcome.TOO_OFTEN
-    try:
-        shake = shakes.look(runtime, shake_ticket, now_unix)
-    except shakes.NoShake:
-        return Outcome.TICKET_TOO_OLD
-    except shakes.CannotAsk:
-        return None  # the page opens; the draw asks again and decides
-    return admit.judge(shake, snapshot, openid, now_unix)
 
 
 def _mine(runtime: Runtime, snapshot: CampaignSnapshot, openid: str) -> str:

@@ -6,16 +6,16 @@ A draw therefore reads no campaign row, and a pause, a close or an empty stock i
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from wxbot import lineage
-from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet, PacketCount
-from wxbot.campaigns.pool import has_stock
+from wxbot.campaigns.models import Campaign, PacketCount
 from wxbot.db import Database
+from wxbot.draws import mechanic
+from wxbot.draws.mechanic import DrawMechanic, Stock
 from wxbot.draws.outcomes import Outcome
 from wxbot.orders import found
 from wxbot.vault import Vault
@@ -37,7 +37,7 @@ SHOWN = frozenset({"approved", "launching", "on", "off", "closing", "closed"})
 
 @dataclass(frozen=True, slots=True)
 class CampaignSnapshot:
-    """One campaign as the draw page sees it. `lottery_key` signs and never leaves the server (S36)."""
+    """One campaign as the draw page sees it."""
 
     campaign_id: int
     slug: str
@@ -54,11 +54,8 @@ class CampaignSnapshot:
     tries_per_person: int
     tries_per_day: int
     odds_ppm: int
-    page_id: int | None
-    is_lottery_on: bool
-    lottery_id: str | None
-    lottery_key: str = field(repr=False)
-    loaded: int
+    mechanic: DrawMechanic
+    stock: Stock
     taken: int
     packet_count: int
     budget_fen: int
@@ -75,11 +72,11 @@ class CampaignSnapshot:
             return Outcome.OVER
         if self.status == "off" or self.is_frozen:
             return Outcome.PAUSED
-        if self.status != "on" or now_unix < self.begin_unix or not self.is_lottery_on or self.lottery_id is None:
+        if self.status != "on" or now_unix < self.begin_unix or not self.stock.is_open:
             return Outcome.NOT_YET
         if not self.is_open_hour(now_unix):
             return Outcome.OUTSIDE_HOURS
-        if self.loaded <= 0:
+        if self.stock.packets <= 0:
             return Outcome.SOLD_OUT
         return None
 
@@ -100,7 +97,6 @@ class Snapshots:
         self._boards: dict[str, tuple[float, CampaignSnapshot | None]] = {}
         self._guards: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
-        self._keys: dict[str, str] = {}
 
     def find(self, slug: str) -> CampaignSnapshot | None:
         """The campaign's snapshot, at most FRESH_S old; None when there is no such public campaign."""
@@ -138,9 +134,8 @@ class Snapshots:
             campaign, frozen_why, has_lost_tickets = known
             query = select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign.id)
             counts = {row.status: row.n for row in session.execute(query)}
-            now = self._database.now(session)
-            live = counts.get("loaded", 0) if has_stock(session, campaign.id, now) else 0
-            lottery, loaded = self._lottery_to_sign(session, campaign, live, now)
+            way = mechanic.known["shake"]
+            stock = way.read_stock(session, self._vault, campaign, counts.get("loaded", 0), self._database.now(session))
         taken = sum(counts.get(status, 0) for status in ("bound", "received", "returned"))
         return CampaignSnapshot(
             campaign_id=campaign.id, slug=campaign.slug, name=campaign.name, status=campaign.status,
@@ -149,42 +144,7 @@ class Snapshots:
             begin_unix=campaign.begin_at.timestamp(), end_unix=campaign.end_at.timestamp(),
             daily_from=campaign.daily_from, daily_until=campaign.daily_until,
             tries_per_person=campaign.tries_per_person, tries_per_day=campaign.tries_per_day,
-            odds_ppm=campaign.odds_ppm, page_id=campaign.page_id, is_lottery_on=campaign.is_lottery_on,
-            lottery_id=lottery.lottery_id if lottery else None,
-            lottery_key=self._key(lottery.lottery_key) if lottery else "",
-            loaded=loaded, taken=taken, packet_count=campaign.packet_count, budget_fen=campaign.budget_fen,
+            odds_ppm=campaign.odds_ppm, mechanic=way, stock=stock, taken=taken, packet_count=campaign.packet_count, budget_fen=campaign.budget_fen,
             organiser=campaign.organiser, send_name=campaign.send_name, wishing=campaign.wishing,
             rules=campaign.rules, contact=campaign.contact, jump_url=campaign.jump_url,
         )  # fmt: skip
-
-    def _lottery_to_sign(
-        self, session: Session, campaign: Campaign, loaded: int, now: datetime
-    ) -> tuple[Lottery | None, int]:
-        """The lottery whose tickets are handed out now, and how many packets wait in it; expired ones do not count (F45).
-
-        A campaign normally has one. With several, packets may be left in an earlier one: that one goes first.
-        """
-        query = select(Lottery).where(Lottery.campaign_id == campaign.id, Lottery.lottery_id.is_not(None))
-        lotteries = session.scalars(query.order_by(Lottery.ordinal)).all()
-        if len(lotteries) <= 1:
-            return (lotteries[0] if lotteries else None), loaded
-        waiting: dict[int, int] = {}
-        per_lottery = (
-            select(Bucket.lottery_id, func.count().label("packets"))
-            .join(Packet, Packet.bucket_id == Bucket.id)
-            .where(Packet.campaign_id == campaign.id, Packet.status == "loaded", Packet.expires_at > now)
-            .group_by(Bucket.lottery_id)
-        )
-        for row in session.execute(per_lottery):
-            waiting[row.lottery_id] = row.packets
-        for lottery in lotteries:
-            if waiting.get(lottery.id) and lottery.is_on:
-                return lottery, waiting[lottery.id]
-        return lotteries[-1], 0
-
-    def _key(self, sealed: str) -> str:
-        """The opened lottery_key; opened once per process and kept in memory only (S36)."""
-        key = self._keys.get(sealed)
-        if key is None:
-            key = self._keys[sealed] = self._vault.open(sealed)
-        return key

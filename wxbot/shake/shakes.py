@@ -1,19 +1,24 @@
 """Proof of a shake: WeChat tells once who shook and where, Redis keeps the answer for the ticket's 30 minutes (S35)."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 
 import redis as redis_client
 
+from wxbot.draws.mechanic import Entrant, ticket_hash
+from wxbot.draws.outcomes import Outcome
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
+from wxbot.shake.stock import LotteryStock
 from wxbot.wechat.errors import Refused, WeChatError
 from wxbot.wechat.limits import SHAKE_TICKET_LIFE_S
 
 log = get_logger(__name__)
 
 SHAKE_TICKET = re.compile(r"[A-Za-z0-9_.+/=-]{8,512}")
+
+SHAKES_ASKED_PER_MINUTE = 20
+"""Shake tickets of one person that a page load may ask WeChat about in a minute."""
 
 
 class NoShake(Exception):
@@ -46,11 +51,6 @@ def unpacked(line: str) -> Shake:
     """What `packed` made."""
     openid, page_id, device_id, seen_unix = line.split("|")
     return Shake(openid, int(page_id), device_id, int(seen_unix))
-
-
-def ticket_hash(shake_ticket: str) -> str:
-    """How a shake ticket is named in our tables and in Redis: 64 hex characters, whatever a stranger sends."""
-    return hashlib.sha256(shake_ticket.encode(errors="surrogatepass")).hexdigest()
 
 
 def shake_key(hashed: str) -> str:
@@ -92,3 +92,52 @@ def look(runtime: Runtime, shake_ticket: str, now_unix: float) -> Shake:
     except redis_client.RedisError:
         line = None
     return unpacked(line) if isinstance(line, str) else ask(runtime, shake_ticket, now_unix)
+
+
+def prove(
+    runtime: Runtime, stock: LotteryStock, entrant: Entrant, kept: str | None, now_unix: float
+) -> Shake | Outcome:
+    """The proven shake, or the refusal when there is none; WeChat out of reach means no (S35)."""
+    if not SHAKE_TICKET.fullmatch(entrant.ticket):
+        return Outcome.NOT_BY_SHAKING
+    try:
+        shake = unpacked(kept) if kept is not None else ask(runtime, entrant.ticket, now_unix)
+    except NoShake:
+        return Outcome.TICKET_TOO_OLD
+    except CannotAsk:
+        return Outcome.TRY_AGAIN
+    return judge(shake, stock, entrant.openid, now_unix) or shake
+
+
+def judge(shake: Shake, stock: LotteryStock, openid: str, now_unix: float) -> Outcome | None:
+    """Why a proven shake does not open this campaign to this person, or None."""
+    if shake.openid != openid:
+        return Outcome.FOREIGN_TICKET
+    if stock.page_id is None or shake.page_id != stock.page_id:
+        return Outcome.NOT_BY_SHAKING
+    if shake.is_too_old(now_unix):
+        return Outcome.TICKET_TOO_OLD
+    return None
+
+
+def welcome(runtime: Runtime, stock: LotteryStock, entrant: Entrant, now_unix: float) -> Outcome | None:
+    """What is wrong with the way this person came in, or None; asked here so that the draw itself finds it in Redis."""
+    if not SHAKE_TICKET.fullmatch(entrant.ticket):
+        return Outcome.NOT_BY_SHAKING
+    key = f"rate:look:{entrant.openid}:{int(now_unix) // 60}"
+    try:
+        with runtime.redis.pipeline(transaction=False) as pipe:
+            pipe.incr(key)
+            pipe.expire(key, 90)
+            looked = int(pipe.execute()[0])
+    except redis_client.RedisError:
+        looked = 0
+    if looked > SHAKES_ASKED_PER_MINUTE:
+        return Outcome.TOO_OFTEN
+    try:
+        shake = look(runtime, entrant.ticket, now_unix)
+    except NoShake:
+        return Outcome.TICKET_TOO_OLD
+    except CannotAsk:
+        return None  # the page opens; the draw asks again and decides
+    return judge(shake, stock, entrant.openid, now_unix)

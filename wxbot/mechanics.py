@@ -1,0 +1,29 @@
+"""The ways in which a campaign gives. MECHANICS is the only list of them: name → what campaigns and draws ask of it.
+
+Campaigns and draws are below and cannot import this table, so it is put into them here, once, when a door imports it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from wxbot.draws import mechanic as draw_mechanic
+from wxbot.draws.mechanic import DrawMechanic
+from wxbot.shake import shakes, stock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mechanic(DrawMechanic):
+    """One way to give."""
+
+
+MECHANICS: Final[dict[str, Mechanic]] = {
+    "shake": Mechanic(
+        read_stock=stock.read_stock,
+        proof_key=shakes.shake_key,
+        prove=shakes.prove,
+        welcome=shakes.welcome,
+        hand_out=stock.hand_out,
+    ),
+}
+
+draw_mechanic.known = MECHANICS

@@ -1,0 +1,87 @@
+"""What a campaign's lotteries can hand out now, and the signed parameters of one draw (wechat-protocol §1.7)."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
+from wxbot.campaigns.pool import has_stock
+from wxbot.draws.mechanic import Jump
+from wxbot.vault import Vault
+from wxbot.wechat.sign import lottery_sign
+
+KEPT_KEYS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class LotteryStock:
+    """The lottery that hands out tickets now. `lottery_key` signs and never leaves the server (S36)."""
+
+    page_id: int | None
+    is_lottery_on: bool
+    lottery_id: str | None
+    lottery_key: str = field(repr=False)
+    packets: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether WeChat hands out tickets."""
+        return self.is_lottery_on and self.lottery_id is not None
+
+
+def read_stock(session: Session, vault: Vault, campaign: Campaign, loaded: int, now: datetime) -> LotteryStock:
+    """What a campaign can hand out of its `loaded` packets."""
+    live = loaded if has_stock(session, campaign.id, now) else 0
+    lottery, packets = _lottery_to_sign(session, campaign, live, now)
+    return LotteryStock(
+        page_id=campaign.page_id,
+        is_lottery_on=campaign.is_lottery_on,
+        lottery_id=lottery.lottery_id if lottery else None,
+        lottery_key=_opened(vault, lottery.lottery_key) if lottery else "",
+        packets=packets,
+    )
+
+
+def _lottery_to_sign(session: Session, campaign: Campaign, loaded: int, now: datetime) -> tuple[Lottery | None, int]:
+    """The lottery whose tickets are handed out now, and how many packets wait in it; expired ones do not count (F45).
+
+    A campaign normally has one. With several, packets may be left in an earlier one: that one goes first.
+    """
+    query = select(Lottery).where(Lottery.campaign_id == campaign.id, Lottery.lottery_id.is_not(None))
+    lotteries = session.scalars(query.order_by(Lottery.ordinal)).all()
+    if len(lotteries) <= 1:
+        return (lotteries[0] if lotteries else None), loaded
+    waiting: dict[int, int] = {}
+    per_lottery = (
+        select(Bucket.lottery_id, func.count().label("packets"))
+        .join(Packet, Packet.bucket_id == Bucket.id)
+        .where(Packet.campaign_id == campaign.id, Packet.status == "loaded", Packet.expires_at > now)
+        .group_by(Bucket.lottery_id)
+    )
+    for row in session.execute(per_lottery):
+        waiting[row.lottery_id] = row.packets
+    for lottery in lotteries:
+        if waiting.get(lottery.id) and lottery.is_on:
+            return lottery, waiting[lottery.id]
+    return lotteries[-1], 0
+
+
+@lru_cache(maxsize=KEPT_KEYS)
+def _opened(vault: Vault, sealed: str) -> str:
+    """The opened lottery_key; opened once per process and kept in memory only (S36)."""
+    return vault.open(sealed)
+
+
+def hand_out(stock: LotteryStock, openid: str) -> Jump:
+    """Sign a fresh set of parameters for one person; `noncestr` has 32 characters, the most WeChat takes.
+
+    A sign has no expiry of its own, so one is made per draw and the same one is handed out again (S34).
+    """
+    if stock.lottery_id is None:
+        raise ValueError("a campaign without a lottery cannot be drawn from")
+    noncestr = secrets.token_hex(16)
+    return Jump(stock.lottery_id, noncestr, lottery_sign(stock.lottery_id, noncestr, openid, stock.lottery_key))
