@@ -15,13 +15,14 @@ from bench_stage import HOST, BenchProblem, Figure, Ground, Web
 from sqlalchemy import func, insert, select, update
 
 from wxbot import oauth
-from wxbot.campaigns.models import Campaign, Lottery, Packet, PacketCount
+from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.draws import admit
 from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
 from wxbot.draws.mechanic import ticket_hash
 from wxbot.draws.models import Draw
 from wxbot.runtime import Runtime
 from wxbot.shake import shakes
+from wxbot.shake.models import Lottery
 from wxbot.wechat.limits import SHAKE_TICKET_LIFE_S
 
 PAGE_ID = 28841

@@ -15,14 +15,16 @@ from tests.payouts.stories import fund, owe, payout_of
 from tests.servers import SimulatedWeChat
 from wxbot import invariants
 from wxbot.budget import Budget
-from wxbot.campaigns import load, pool, settle
-from wxbot.campaigns.models import Campaign, Lottery
+from wxbot.campaigns import settle
+from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.orders import send
 from wxbot.orders.channels import PaymentRequest
 from wxbot.orders.plan import plan_orders
 from wxbot.payouts.models import Programme
 from wxbot.runtime import Runtime
+from wxbot.shake import load, pool
+from wxbot.shake.models import Lottery
 from wxbot.vouchers.models import Voucher, VoucherKind
 from wxbot.worker import run_until_quiet
 

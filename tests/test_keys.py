@@ -23,7 +23,6 @@ from tests.replies.test_answers import write_campaign
 from tests.rows import NOW, fill
 from wxbot.app import application
 from wxbot.budget import Budget
-from wxbot.campaigns.models import Lottery
 from wxbot.cli import cli
 from wxbot.db import Base, Database
 from wxbot.doctor.secrets import former_keys, secret_key
@@ -37,7 +36,7 @@ from wxbot.people import codes
 from wxbot.people.models import Binding, PersonMark, RosterEntry, RosterFile, SmsCode, SmsCount, SmsOut
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.shake.models import Bind
+from wxbot.shake.models import Bind, Lottery
 from wxbot.staff.models import AuditEvent
 from wxbot.vault import Vault
 

@@ -6,18 +6,24 @@ Campaigns and draws are below and cannot import this table, so it is put into th
 from dataclasses import dataclass
 from typing import Final
 
+from wxbot.campaigns import mechanic as campaign_mechanic
+from wxbot.campaigns.mechanic import CampaignMechanic
 from wxbot.draws import mechanic as draw_mechanic
 from wxbot.draws.mechanic import DrawMechanic
-from wxbot.shake import shakes, stock
+from wxbot.shake import console, pool, shakes, steps, stock
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mechanic(DrawMechanic):
+class Mechanic(CampaignMechanic, DrawMechanic):
     """One way to give."""
 
 
 MECHANICS: Final[dict[str, Mechanic]] = {
     "shake": Mechanic(
+        steps=steps.STEPS,
+        lead=pool.LEAD,
+        console_part="console/_campaign_shake.html",
+        console=console.shown,
         read_stock=stock.read_stock,
         proof_key=shakes.shake_key,
         prove=shakes.prove,
@@ -26,4 +32,5 @@ MECHANICS: Final[dict[str, Mechanic]] = {
     ),
 }
 
+campaign_mechanic.known = MECHANICS
 draw_mechanic.known = MECHANICS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import wxbot.mechanics  # noqa: F401 - the ways to give, as a door puts them in
 from wxbot.campaigns import draft, launch
 from wxbot.campaigns.draft import Draft
 from wxbot.campaigns.models import Campaign

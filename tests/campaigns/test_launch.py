@@ -7,10 +7,11 @@ from sqlalchemy import select
 from tests.campaigns.stories import campaign_of, launched, work
 from tests.servers import SimulatedWeChat
 from wxbot import invariants, ledger
-from wxbot.campaigns import pool
-from wxbot.campaigns.models import Bucket, Lottery, Packet, Wave
+from wxbot.campaigns.models import Packet
+from wxbot.campaigns.packets import counts
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.shake.models import Bucket, Lottery, Wave
 
 
 def assert_sound(runtime: Runtime) -> None:
@@ -25,7 +26,7 @@ def test_launch_orders_loads_and_switches_on(runtime: Runtime, simulator: Simula
     campaign = campaign_of(runtime, campaign_id)
     assert (campaign.status, campaign.is_lottery_on, campaign.trouble) == ("on", True, None)
     with runtime.database.reading() as session:
-        assert pool.counts(session, campaign_id) == {"planned": 0, "ordered": 0, "ticketed": 0, "loaded": 130}
+        assert counts(session, campaign_id) == {"planned": 0, "ordered": 0, "ticketed": 0, "loaded": 130}
         assert [bucket.packets for bucket in session.scalars(select(Bucket).order_by(Bucket.id))] == [100, 30]
         assert len(session.scalars(select(Wave)).all()) == 1
         balances = ledger.balances(session, campaign_id)

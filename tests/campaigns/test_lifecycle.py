@@ -11,10 +11,13 @@ from tests.campaigns.stories import MARKETER, campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.servers import SimulatedWeChat
 from wxbot import ledger
-from wxbot.campaigns import pool, switch
-from wxbot.campaigns.models import Lottery, Packet, Wave
+from wxbot.campaigns import switch
+from wxbot.campaigns.models import Packet
+from wxbot.campaigns.packets import counts
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.shake import pool
+from wxbot.shake.models import Lottery, Wave
 from wxbot.text import Refusal
 
 DAY = 24 * 3600
@@ -30,7 +33,7 @@ def pass_time(runtime: Runtime, simulator: SimulatedWeChat, seconds: float) -> N
 def counted(runtime: Runtime, campaign_id: int) -> dict[str, int]:
     """Packets per status, zeros left out."""
     with runtime.database.reading() as session:
-        return {status: n for status, n in pool.counts(session, campaign_id).items() if n}
+        return {status: n for status, n in counts(session, campaign_id).items() if n}
 
 
 def test_tickets_that_expire_are_ordered_again_in_a_new_wave_F45(runtime: Runtime, simulator: SimulatedWeChat) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import update
 
 from tests.draws.stage import set_stage
 from wxbot.campaigns.models import Campaign, Packet
-from wxbot.campaigns.pool import LEAD, MARGIN, has_stock, live_stock, need
 from wxbot.runtime import Runtime
+from wxbot.shake.pool import LEAD, MARGIN, has_stock, live_stock, need
 
 NOW = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 

@@ -16,13 +16,15 @@ from tests.campaigns.test_lifecycle import DAY, counted, pass_time
 from tests.draws.stage import set_stage
 from tests.servers import SimulatedWeChat
 from wxbot.campaigns import launch, lease, settle, switch
-from wxbot.campaigns.lotteries import card_icon
-from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
+from wxbot.campaigns.models import Campaign, Packet
 from wxbot.db import Database
 from wxbot.orders.models import Order
 from wxbot.orders.reconcile import ask_now
 from wxbot.orders.send import send_due
 from wxbot.runtime import Runtime
+from wxbot.shake.lotteries import card_icon
+from wxbot.shake.models import Bucket, Lottery
+from wxbot.shake.steps import STEPS
 from wxbot.worker import run_task
 
 
@@ -171,7 +173,7 @@ def test_a_worker_that_was_overtaken_plans_orders_and_loads_nothing_F21_F23(
     assert sleeper is not None
     assert lease.take(runtime, campaign_id) is None
     switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
-    for step in launch.STEPS["launching"][1:6]:
+    for step in STEPS["launching"][1:6]:
         with pytest.raises(lease.LeaseLost):
             step(runtime, sleeper)
     assert counted(runtime, campaign_id) == {}

@@ -14,14 +14,14 @@ from flask import Flask
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Campaign, Lottery, Packet
+from wxbot.campaigns.models import Campaign, Packet
 from wxbot.campaigns.packets import move_packets, plan_packets
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import Draw
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.shake import shakes
-from wxbot.shake.models import Bind
+from wxbot.shake.models import Bind, Lottery
 from wxbot.wechat.message_kinds import Envelope
 from wxbot.wechat.messages import LotteryBind
 

@@ -17,7 +17,7 @@ from tests.campaigns.test_launch import assert_sound
 from tests.conftest import simulator_settings
 from tests.schema import as_another
 from tests.servers import SimulatedWeChat
-from wxbot.campaigns import pool
+from wxbot.campaigns.packets import counts
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 
@@ -39,7 +39,7 @@ def assert_launched_once(runtime: Runtime, simulator: SimulatedWeChat, campaign_
     campaign = campaign_of(runtime, campaign_id)
     assert (campaign.status, campaign.trouble) == ("on", None)
     with runtime.database.reading() as session:
-        counted = {status: n for status, n in pool.counts(session, campaign_id).items() if n}
+        counted = {status: n for status, n in counts(session, campaign_id).items() if n}
     assert counted == {"loaded": packets}
     orders = simulator.control("GET", "bank/orders?limit=1000")["orders"]
     assert len(orders) == packets
@@ -54,7 +54,7 @@ def settle(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packe
     for _ in range(12):
         work(runtime)
         with runtime.database.reading() as session:
-            loaded = pool.counts(session, campaign_id).get("loaded", 0)
+            loaded = counts(session, campaign_id).get("loaded", 0)
         if loaded == packets and campaign_of(runtime, campaign_id).status == "on":
             break
         simulator.advance(300)

@@ -10,8 +10,9 @@ from tests.campaigns.test_launch import assert_sound
 from tests.servers import SimulatedWeChat
 from wxbot import ledger
 from wxbot.campaigns import switch
-from wxbot.campaigns.models import Campaign, Lottery, Packet
+from wxbot.campaigns.models import Campaign, Packet
 from wxbot.runtime import Runtime
+from wxbot.shake.models import Lottery
 from wxbot.wechat.sign import lottery_sign
 
 NONCE = "378507853820041854759013"

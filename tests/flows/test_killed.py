@@ -15,8 +15,9 @@ from sqlalchemy import func, select
 
 from tests.servers import children_of
 from wxbot import invariants
-from wxbot.campaigns import draft, launch, pool
+from wxbot.campaigns import draft, launch
 from wxbot.campaigns.models import Campaign
+from wxbot.campaigns.packets import counts
 from wxbot.demo import seed
 from wxbot.demo.actors import Person, StoryProblem, World
 from wxbot.demo.stage import Stage
@@ -66,7 +67,7 @@ def test_web_and_worker_are_killed_while_a_campaign_runs(stage: Stage) -> None:
     while time.monotonic() < deadline:
         with database.reading() as session:
             if (
-                pool.counts(session, campaign_id).get("loaded", 0) == PACKETS
+                counts(session, campaign_id).get("loaded", 0) == PACKETS
                 and session.get_one(Campaign, campaign_id).status == "on"
             ):
                 break
@@ -108,7 +109,7 @@ def test_web_and_worker_are_killed_while_a_campaign_runs(stage: Stage) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with database.reading() as session:
-            drawn = pool.counts(session, campaign_id).get("bound", 0)
+            drawn = counts(session, campaign_id).get("bound", 0)
         if drawn == sum(bool(world.call("GET", f"people/{one.id}/packets")["packets"]) for one in people):
             break
         time.sleep(0.5)

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from tests.campaigns.drafts import form
 from wxbot.app import create_app
 from wxbot.campaigns import draft
-from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet, PacketCount, Wave
+from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
 from wxbot.draws.models import DrawCount
@@ -25,6 +25,7 @@ from wxbot.ledger import Balance, Entry, Posting
 from wxbot.orders.models import Evidence, Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.shake.models import Bucket, Lottery, Wave
 from wxbot.staff import accounts
 
 PASSWORD = "correct-horse-7"

@@ -1,1 +1,1 @@
-"""Campaigns: draft, launch, keep the pool of tickets filled, close."""
+"""Campaigns: draft, launch, close; how one gives is asked of its mechanic."""

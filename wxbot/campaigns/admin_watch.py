@@ -14,10 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot import ledger
-from wxbot.campaigns import listing, pool
+from wxbot.campaigns import listing, mechanic
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
 from wxbot.campaigns.draft import tiers_of
-from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Lottery, Packet
+from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Packet
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
@@ -152,7 +152,7 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "steps": LIFE_STEPS,
             "at_step": "on" if campaign.status == "off" else campaign.status,
             "trouble": _trouble(campaign),
-            "is_early": campaign.status == "launching" and now() < campaign.begin_at - pool.LEAD,
+            "is_early": campaign.status == "launching" and now() < campaign.begin_at - mechanic.known["shake"].lead,
             "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
             "lane": lane,
             "stop_row": _stop_row(lane),
@@ -181,13 +181,11 @@ def page(campaign_id: int) -> str:
             session,
             [who for who in (campaign.created_by, campaign.submitted_by, campaign.approved_by) if who is not None],
         )
-        lotteries = session.scalars(
-            select(Lottery).where(Lottery.campaign_id == campaign_id).order_by(Lottery.ordinal)
-        ).all()
-        waves = listing.waves(session, campaign_id)
+        way = mechanic.known["shake"]
+        shown = way.console(session, campaign_id)
     return render_template(
-        "console/campaign.html", people=people, lotteries=lotteries, waves=waves, tiers=tiers_of(campaign),
-        entry_url=entry_url(campaign), **_standing(campaign),
+        "console/campaign.html", people=people, console_part=way.console_part, tiers=tiers_of(campaign),
+        entry_url=entry_url(campaign), **shown, **_standing(campaign),
     )  # fmt: skip
 
 

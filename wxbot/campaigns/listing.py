@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Packet, PacketCount, Wave
+from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Packet, PacketCount
 from wxbot.ledger import Entry
 from wxbot.orders.models import Order
 
@@ -153,13 +153,6 @@ def billnos(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
     """The number of each order."""
     rows = session.execute(select(Order.id, Order.mch_billno).where(Order.id.in_(order_ids)))
     return {row.id: row.mch_billno for row in rows}
-
-
-def waves(session: Session, campaign_id: int, limit: int = 8) -> Sequence[Wave]:
-    """The latest waves."""
-    return session.scalars(
-        select(Wave).where(Wave.campaign_id == campaign_id).order_by(Wave.ordinal.desc()).limit(limit)
-    ).all()
 
 
 def money_by_hour(session: Session, campaign_ids: Sequence[int] | None, first_id: int) -> list[tuple[str, str, int]]:

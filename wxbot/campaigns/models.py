@@ -1,4 +1,4 @@
-"""Campaigns, their lotteries at WeChat, waves of orders, packets and buckets."""
+"""Campaigns and their packets."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions, one_of
+from wxbot.transitions import Transitions
 
 CampaignStatus = Literal["draft", "submitted", "approved", "launching", "on", "off", "closing", "closed"]
 
@@ -136,63 +136,6 @@ class Campaign(Base):
         CheckConstraint("begin_at < end_at", name="window"),
         Index("ix_campaigns_status", "status"),
     )
-
-
-class Lottery(Base):
-    """WeChat's object that hands out the tickets of a campaign. A campaign has a further one when the first is full."""
-
-    __tablename__ = "lotteries"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
-    ordinal: Mapped[int] = mapped_column(Integer)
-    lottery_id: Mapped[str | None] = mapped_column(String(64), unique=True)
-    lottery_key: Mapped[str] = mapped_column(Text)
-    """The 32-character signing key, sealed; it never leaves the server (security S36)."""
-    total: Mapped[int] = mapped_column(Integer)
-    loaded: Mapped[int] = mapped_column(Integer, default=0)
-    is_on: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[datetime]
-
-    __table_args__ = (UniqueConstraint("campaign_id", "ordinal"), CheckConstraint("loaded <= total", name="ceiling"))
-
-
-class Wave(Base):
-    """The orders placed together for one 72-hour window."""
-
-    __tablename__ = "waves"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
-    ordinal: Mapped[int] = mapped_column(Integer)
-    packets: Mapped[int] = mapped_column(Integer)
-    reason: Mapped[str] = mapped_column(String(200))
-    opened_at: Mapped[datetime]
-
-    __table_args__ = (UniqueConstraint("campaign_id", "ordinal"),)
-
-
-BucketStatus = Literal["sending", "loaded", "refused"]
-
-BUCKET_NEXT: Transitions[BucketStatus] = {"sending": frozenset({"loaded", "refused"})}
-
-
-class Bucket(Base):
-    """One setprizebucket call of at most 100 tickets."""
-
-    __tablename__ = "buckets"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"), index=True)
-    status: Mapped[BucketStatus] = mapped_column(String(10), default="sending")
-    packets: Mapped[int] = mapped_column(Integer)
-    success_num: Mapped[int | None] = mapped_column(Integer)
-    rejected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    sends: Mapped[int] = mapped_column(Integer, default=0)
-    created_at: Mapped[datetime]
-    settled_at: Mapped[datetime | None]
-
-    __table_args__ = (one_of("status", BucketStatus),)
 
 
 class Packet(Base):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import PACKET_NEXT, Packet, PacketCount, PacketStatus
@@ -25,6 +25,12 @@ def _add_counts(session: Session, campaign_id: int, status: PacketStatus, packet
             },
         )
     )
+
+
+def counts(session: Session, campaign_id: int) -> dict[str, int]:
+    """Packets of a campaign in each status, from the kept counts."""
+    rows = session.execute(select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign_id))
+    return {status: int(n) for status, n in rows}
 
 
 def plan_packets(

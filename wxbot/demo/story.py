@@ -16,8 +16,8 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from wxbot import invariants, ledger
-from wxbot.campaigns import pool
 from wxbot.campaigns.models import FINAL_PACKETS, Campaign
+from wxbot.campaigns.packets import counts as packet_counts
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
 from wxbot.demo.actors import Clerk, Person, StoryProblem, World
@@ -178,7 +178,7 @@ class Story:
 
         def settled() -> bool:
             with self.database.reading() as session:
-                counts = pool.counts(session, self.campaign_id)
+                counts = packet_counts(session, self.campaign_id)
             progress.update(bar, completed=sum(counts.get(status, 0) for status in FINAL_PACKETS))
             return self._status() == "closed"
 
@@ -200,7 +200,7 @@ class Story:
 
     def _count(self, status: str) -> int:
         with self.database.reading() as session:
-            return pool.counts(session, self.campaign_id).get(status, 0)
+            return packet_counts(session, self.campaign_id).get(status, 0)
 
     def _status(self) -> str:
         with self.database.reading() as session:
@@ -210,7 +210,7 @@ class Story:
         """The books of both sides, and every way in which they differ."""
         at_bank = self._bank_orders()
         with self.database.reading() as session:
-            counts = pool.counts(session, self.campaign_id)
+            counts = packet_counts(session, self.campaign_id)
             orders = session.scalars(select(Order).where(Order.budget_id == self.campaign_id)).all()
             paid_fen = ledger.balances(session, self.campaign_id)["paid"]
             returned_fen = ledger.total_posted(session, "returned", self.campaign_id)

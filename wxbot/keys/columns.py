@@ -5,11 +5,11 @@ from typing import cast
 
 from sqlalchemy import ColumnElement, Table, or_
 
-from wxbot.campaigns.models import Lottery
 from wxbot.db import Base
 from wxbot.orders.models import Order
 from wxbot.payouts.models import ListRow
 from wxbot.people.models import Binding, PersonMark, RosterEntry, RosterFile, SmsCode, SmsOut
+from wxbot.shake.models import Lottery
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Lottery, Packet
+from wxbot.campaigns.models import Packet
 from wxbot.campaigns.packets import move_packet
 from wxbot.db import changed, insert_into
 from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
@@ -22,7 +22,7 @@ from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.orders.outcome import note_bound
 from wxbot.runtime import Runtime
-from wxbot.shake.models import BIND_NEXT, Bind
+from wxbot.shake.models import BIND_NEXT, Bind, Lottery
 from wxbot.transitions import move, moving
 from wxbot.wechat.limits import TICKET_LIFE_S
 from wxbot.wechat.messages import LotteryBind

@@ -1,13 +1,71 @@
-"""What WeChat said its lottery bound."""
+"""WeChat's lotteries, the waves of orders and the buckets that stock them, and what WeChat said they bound."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
 from wxbot.transitions import Transitions, one_of
+
+
+class Lottery(Base):
+    """WeChat's object that hands out the tickets of a campaign. A campaign has a further one when the first is full."""
+
+    __tablename__ = "lotteries"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"))
+    ordinal: Mapped[int] = mapped_column(Integer)
+    lottery_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    lottery_key: Mapped[str] = mapped_column(Text)
+    """The 32-character signing key, sealed; it never leaves the server (security S36)."""
+    total: Mapped[int] = mapped_column(Integer)
+    loaded: Mapped[int] = mapped_column(Integer, default=0)
+    is_on: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("campaign_id", "ordinal"), CheckConstraint("loaded <= total", name="ceiling"))
+
+
+class Wave(Base):
+    """The orders placed together for one 72-hour window."""
+
+    __tablename__ = "waves"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), index=True)
+    ordinal: Mapped[int] = mapped_column(Integer)
+    packets: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(String(200))
+    opened_at: Mapped[datetime]
+
+    __table_args__ = (UniqueConstraint("campaign_id", "ordinal"),)
+
+
+BucketStatus = Literal["sending", "loaded", "refused"]
+
+BUCKET_NEXT: Transitions[BucketStatus] = {"sending": frozenset({"loaded", "refused"})}
+
+
+class Bucket(Base):
+    """One setprizebucket call of at most 100 tickets."""
+
+    __tablename__ = "buckets"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    lottery_id: Mapped[int] = mapped_column(ForeignKey("lotteries.id"), index=True)
+    status: Mapped[BucketStatus] = mapped_column(String(10), default="sending")
+    packets: Mapped[int] = mapped_column(Integer)
+    success_num: Mapped[int | None] = mapped_column(Integer)
+    rejected: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    sends: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+    __table_args__ = (one_of("status", BucketStatus),)
+
 
 BindStatus = Literal["pending", "matched", "quarantined"]
 

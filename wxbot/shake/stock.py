@@ -8,9 +8,10 @@ from functools import lru_cache
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Bucket, Campaign, Lottery, Packet
-from wxbot.campaigns.pool import has_stock
+from wxbot.campaigns.models import Campaign, Packet
 from wxbot.draws.mechanic import Jump
+from wxbot.shake.models import Bucket, Lottery
+from wxbot.shake.pool import has_stock
 from wxbot.vault import Vault
 from wxbot.wechat.sign import lottery_sign
 

@@ -8,16 +8,17 @@ and at least an hour away from its end.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Campaign, Packet, PacketCount, Wave
-from wxbot.campaigns.packets import move_packets
-from wxbot.db import changed
+from wxbot.campaigns.models import Campaign, Packet
+from wxbot.campaigns.packets import counts, move_packets
+from wxbot.campaigns.trouble import write_trouble
 from wxbot.orders import found
 from wxbot.orders.channels import LOTTERY, PaymentRequest
 from wxbot.orders.plan import BudgetSpent, plan_orders
 from wxbot.settings import Settings
+from wxbot.shake.models import Wave
 
 MARGIN = timedelta(hours=1)
 """A ticket in its last hour is no stock: a person who shakes now may draw minutes later."""
@@ -76,12 +77,6 @@ def need(campaign: Campaign, stock: int, planned: int, drawn_last_day: int, now:
     )
 
 
-def counts(session: Session, campaign_id: int) -> dict[str, int]:
-    """Packets of a campaign in each status, from the kept counts."""
-    rows = session.execute(select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign_id))
-    return {status: int(n) for status, n in rows}
-
-
 def live_stock(session: Session, campaign_id: int, now: datetime) -> int:
     """Packets that can still be drawn: loaded and not in their last hour, or on their way to it."""
     loaded = session.execute(
@@ -121,8 +116,7 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
         return 0
     lost = found.of_packets(campaign.act_name, campaign.wishing, campaign.remark)
     if session.scalar(select(lost)):  # these tickets may be packets of this campaign (a copy was restored)
-        campaign.trouble = FOUND_ORDERS
-        changed(session, update(Campaign).where(Campaign.id == campaign.id).values(trouble=campaign.trouble))
+        write_trouble(session, campaign, FOUND_ORDERS)
         return 0
     packets = session.scalars(
         select(Packet)
@@ -138,8 +132,7 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
     try:
         orders = plan_orders(session, settings, LOTTERY, payment_requests, now)
     except BudgetSpent:
-        campaign.trouble = "BUDGET_SPENT"
-        changed(session, update(Campaign).where(Campaign.id == campaign.id).values(trouble=campaign.trouble))
+        write_trouble(session, campaign, "BUDGET_SPENT")
         return 0
     wave = _wave(session, campaign.id, wanted, len(packets), now)
     for packet in packets:

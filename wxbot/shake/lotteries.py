@@ -11,10 +11,11 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select, update
 
 from wxbot.campaigns import lease
-from wxbot.campaigns.models import Campaign, Lottery
+from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
+from wxbot.shake.models import Lottery
 from wxbot.wechat import limits
 
 log = get_logger(__name__)

@@ -8,12 +8,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import lease
-from wxbot.campaigns.models import BUCKET_NEXT, Bucket, BucketStatus, Campaign, Lottery, Packet
+from wxbot.campaigns.models import Campaign, Packet
 from wxbot.campaigns.packets import move_packets
+from wxbot.campaigns.trouble import write_error
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
+from wxbot.shake.models import BUCKET_NEXT, Bucket, BucketStatus, Lottery
 from wxbot.transitions import move
 from wxbot.wechat import limits
 from wxbot.wechat.errors import Refused, WeChatError
@@ -115,7 +117,7 @@ def _settle(
     if isinstance(answer, Refused) and (answer.code in LOTTERY_OVER or answer.code == ALL_INVALID):
         return _refuse_bucket(session, campaign, bucket, list(by_ticket.values()), answer, now)
     if isinstance(answer, WeChatError):
-        campaign_trouble(session, campaign, answer)
+        write_error(session, campaign, answer)
         return 0
     rejected = {
         "expire": answer.expire, "invalid_amount": answer.invalid_amount, "wrong_authmchid": answer.wrong_authmchid,
@@ -163,7 +165,7 @@ def _refuse_bucket(
             update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=None),
         )  # fmt: skip
     else:
-        campaign_trouble(session, campaign, error)
+        write_error(session, campaign, error)
     log.error("bucket_refused", bucket_id=bucket.id, err_code=error.code)
     return 0
 
@@ -179,17 +181,3 @@ def _settle_bucket(
     """Give a bucket its end, once; False when it has one."""
     values: dict[str, Any] = {"rejected": rejected, "settled_at": now, "success_num": success_num}
     return move(session, Bucket, bucket.id, BUCKET_NEXT, "sending", status, **values)
-
-
-def campaign_trouble(session: Session, campaign: Campaign, error: WeChatError | None) -> None:
-    """Write on the campaign why it stands still (shown in the console); None clears it."""
-    trouble = None
-    if isinstance(error, Refused):
-        trouble = f"{error.code} {error.row.zh}"[:200]
-    elif error is not None:
-        trouble = f"{type(error).__name__} 微信暂时没有回应，系统会自动重试"
-    changed(
-        session,
-        update(Campaign).where(Campaign.id == campaign.id).values(trouble=trouble),
-    )  # fmt: skip
-    campaign.trouble = trouble

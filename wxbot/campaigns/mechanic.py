@@ -1,0 +1,34 @@
+"""What a campaign asks of the way it gives. The table of the ways is wxbot/mechanics.py, above: it is put in here when the
+program begins.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign
+from wxbot.runtime import Runtime
+
+LaunchStep = Callable[[Runtime, Campaign], int]
+"""Does what can be done now and commits it; returns how much that was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignMechanic:
+    """One way to give, as a campaign's life meets it."""
+
+    steps: Mapping[str, tuple[LaunchStep, ...]]
+    """Campaign status → the steps a worker takes, in order."""
+    lead: timedelta
+    """Nothing is ordered earlier than this before the window opens."""
+    console_part: str
+    """The template with its part of the campaign's page in the console."""
+    console: Callable[[Session, int], Mapping[str, Any]]
+    """What that part shows, by campaign."""
+
+
+known: Mapping[str, CampaignMechanic] = {}
+"""wxbot.mechanics.MECHANICS."""
