@@ -81,6 +81,7 @@ def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database)
         assert rows("SELECT id, name, budget_fen, committed_fen FROM budgets ORDER BY id") == [
             (3, "C3", 100, 100), (4, "C4", 0, 0),
         ]  # fmt: skip
+        assert rows("SELECT id, mechanic FROM campaigns ORDER BY id") == [(3, "shake"), (4, "shake")]
         assert rows("SELECT mark, kind, subject FROM person_marks") == [("block", "openid", "oBad")]
         assert rows("SELECT budget_id FROM orders WHERE send_after = created_at AND NOT is_cancel_wanted") == [(3,)]
         assert rows("SELECT budget_id, amount_fen FROM ledger_entries") == [(3, 100)]

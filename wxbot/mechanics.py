@@ -10,7 +10,7 @@ from wxbot.campaigns import mechanic as campaign_mechanic
 from wxbot.campaigns.mechanic import CampaignMechanic
 from wxbot.draws import mechanic as draw_mechanic
 from wxbot.draws.mechanic import DrawMechanic
-from wxbot.shake import console, pool, shakes, steps, stock
+from wxbot.shake import console, faults, pool, shakes, steps, stock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,7 @@ class Mechanic(CampaignMechanic, DrawMechanic):
 
 MECHANICS: Final[dict[str, Mechanic]] = {
     "shake": Mechanic(
+        faults=faults.FAULTS,
         steps=steps.STEPS,
         lead=pool.LEAD,
         console_part="console/_campaign_shake.html",

@@ -152,7 +152,8 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "steps": LIFE_STEPS,
             "at_step": "on" if campaign.status == "off" else campaign.status,
             "trouble": _trouble(campaign),
-            "is_early": campaign.status == "launching" and now() < campaign.begin_at - mechanic.known["shake"].lead,
+            "is_early": campaign.status == "launching"
+            and now() < campaign.begin_at - mechanic.known[campaign.mechanic].lead,
             "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
             "lane": lane,
             "stop_row": _stop_row(lane),
@@ -181,7 +182,7 @@ def page(campaign_id: int) -> str:
             session,
             [who for who in (campaign.created_by, campaign.submitted_by, campaign.approved_by) if who is not None],
         )
-        way = mechanic.known["shake"]
+        way = mechanic.known[campaign.mechanic]
         shown = way.console(session, campaign_id)
     return render_template(
         "console/campaign.html", people=people, console_part=way.console_part, tiers=tiers_of(campaign),

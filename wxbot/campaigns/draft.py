@@ -20,7 +20,7 @@ from wxbot import budget, ledger, lineage
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
-from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
+from wxbot.campaigns.models import CAMPAIGN_NEXT, FIRST_MECHANIC, Campaign
 from wxbot.campaigns.split import PlannedAmount, Tier
 from wxbot.db import Database
 from wxbot.text import Faulty, Refusal, Text, fault
@@ -63,6 +63,7 @@ class Draft:
     jump_url: str = ""
     keyword: str = ""
     device_ids: tuple[int, ...] = ()
+    mechanic: str = FIRST_MECHANIC
 
 
 def read(form: Mapping[str, Any], now: datetime) -> Draft:
@@ -108,6 +109,8 @@ def content_sha256(campaign: Campaign) -> str:
     """Hash of everything an approver approves: the draft and the seed of its split."""
     content = _columns(draft_of(campaign)) | {"split_seed": campaign.split_seed}
     content |= {name: content[name].isoformat() for name in ("begin_at", "end_at")}
+    if campaign.mechanic == FIRST_MECHANIC:
+        del content["mechanic"]
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

@@ -1,20 +1,22 @@
-"""Every fault of a draft, named beside its field, before a fen is set aside: WeChat's limits, our own, and the law's."""
+"""Every fault of a draft, named beside its field, before a fen is set aside: WeChat's limits, our own, and the law's.
+
+What only one way to give cannot do is named by its mechanic.
+"""
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
+from wxbot.campaigns import mechanic
+from wxbot.campaigns.mechanic import DraftCheck, Values
+from wxbot.campaigns.models import FIRST_MECHANIC
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
 from wxbot.text import Refusal, fault
 from wxbot.wechat import limits
 
-Values = Mapping[str, Any]
-
-DEVICES_MAX = 500
 TRIES_MAX = 1_000
 PEOPLE_MAX = 100_000_000
 BUDGET_MAX_FEN = 10_000_000_000
@@ -56,11 +58,6 @@ def _window(values: Values, now: datetime) -> Iterator[Refusal]:
         return
     if begin_at >= end_at:
         yield fault("end_at", "结束时间必须晚于开始时间", "The end must be later than the beginning")
-    elif end_at - begin_at > timedelta(seconds=limits.LOTTERY_SPAN_S):
-        days = limits.LOTTERY_SPAN_S // limits.DAY_S
-        yield fault(
-            "end_at", f"微信限制一个活动最长 {days} 天", f"WeChat allows a campaign to last at most {days} days"
-        )
     if begin_at < now - timedelta(days=1):
         yield fault("begin_at", "开始时间早已过去，请重新选择", "The beginning is long past; choose it again")
 
@@ -110,10 +107,6 @@ def _amounts(values: Values, _now: datetime) -> Iterator[Refusal]:
 
 def _budget(values: Values, _now: datetime) -> Iterator[Refusal]:
     budget_fen, count, split = values.get("budget_fen"), values.get("packet_count"), values.get("split")
-    if count is not None and not 1 <= count <= limits.LOTTERY_TICKETS_MAX and not (split == "tiers" and count == 0):
-        most = limits.LOTTERY_TICKETS_MAX
-        field = "tiers" if split == "tiers" else "packet_count"
-        yield fault(field, f"红包数量为 1 到 {most:,} 个（微信限制）", f"1 to {most:,} packets (WeChat's limit)")
     if budget_fen is None:
         return
     if not 0 < budget_fen <= BUDGET_MAX_FEN:
@@ -168,14 +161,6 @@ def _odd_characters(text: str, allowed: str) -> bool:
 
 
 def _too_long(values: Values) -> Iterator[Refusal]:
-    for field, most in (("title", limits.LOTTERY_TITLE_WIDTH), ("description", limits.LOTTERY_DESC_WIDTH)):
-        width = limits.text_width(values.get(field, ""))
-        if width > most:
-            yield fault(
-                field,
-                f"最多 {most // 2} 个汉字或 {most} 个字母（现在相当于 {width} 个字母）",
-                f"At most {most // 2} Chinese or {most} Latin characters (now {width} in Latin)",
-            )
     for field, most in (
         ("send_name", limits.SEND_NAME_BYTES),
         ("act_name", limits.ACT_NAME_BYTES),
@@ -227,10 +212,7 @@ def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
     yield from _too_long(values)
 
 
-def _places(values: Values, _now: datetime) -> Iterator[Refusal]:
-    devices = values.get("device_ids", ())
-    if len(devices) > DEVICES_MAX:
-        yield fault("device_ids", f"最多 {DEVICES_MAX} 个设备", f"At most {DEVICES_MAX} beacons")
+def _after(values: Values, _now: datetime) -> Iterator[Refusal]:
     url = values.get("jump_url", "")
     if not url:
         return
@@ -247,11 +229,12 @@ def _places(values: Values, _now: datetime) -> Iterator[Refusal]:
         )
 
 
-CHECKS: tuple[Callable[[Values, datetime], Iterator[Refusal]], ...] = (
-    _window, _hours, _amounts, _budget, _chances, _texts, _places,
+CHECKS: tuple[DraftCheck, ...] = (
+    _window, _hours, _amounts, _budget, _chances, _texts, _after,
 )  # fmt: skip
 
 
 def faults_of(values: Values, now: datetime) -> list[Refusal]:
     """Every fault of the values that are there; a missing value is skipped, because reading it already failed."""
-    return [each for check in CHECKS for each in check(values, now)]
+    checks = (*CHECKS, *mechanic.known[values.get("mechanic", FIRST_MECHANIC)].faults)
+    return [each for check in checks for each in check(values, now)]

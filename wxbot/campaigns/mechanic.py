@@ -2,15 +2,21 @@
 program begins.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.runtime import Runtime
+from wxbot.text import Refusal
+
+Values = Mapping[str, Any]
+"""A draft, or what could be read of one."""
+
+DraftCheck = Callable[[Values, datetime], Iterator[Refusal]]
 
 LaunchStep = Callable[[Runtime, Campaign], int]
 """Does what can be done now and commits it; returns how much that was."""
@@ -20,6 +26,8 @@ LaunchStep = Callable[[Runtime, Campaign], int]
 class CampaignMechanic:
     """One way to give, as a campaign's life meets it."""
 
+    faults: tuple[DraftCheck, ...]
+    """What it cannot do, beside the field of the draft."""
     steps: Mapping[str, tuple[LaunchStep, ...]]
     """Campaign status → the steps a worker takes, in order."""
     lead: timedelta

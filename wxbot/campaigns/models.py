@@ -69,6 +69,10 @@ PACKET_STATUSES: dict[PacketStatus, str] = {
 FINAL_PACKETS: frozenset[PacketStatus] = frozenset({"received", "returned", "dropped"})
 
 
+FIRST_MECHANIC = "shake"
+"""How every campaign gave before there was a choice; the hash of what was approved then does not name it."""
+
+
 class Campaign(Base):
     """What a marketer plans. Times are UTC; `daily_from`/`daily_until` are minutes of the Shanghai day."""
 
@@ -79,6 +83,8 @@ class Campaign(Base):
     name: Mapped[str] = mapped_column(String(60))
     status: Mapped[CampaignStatus] = mapped_column(String(10), default="draft")
     version: Mapped[int] = mapped_column(Integer, default=1)
+    mechanic: Mapped[str] = mapped_column(String(16), default=FIRST_MECHANIC)
+    """How it gives: a name of wxbot.mechanics.MECHANICS."""
 
     begin_at: Mapped[datetime]
     end_at: Mapped[datetime]
