@@ -20,6 +20,7 @@ from tests.servers import PrivatePostgres
 from wxbot import budget, quotas
 from wxbot.db import Database
 from wxbot.draws.admission_writer import tries
+from wxbot.draws.models import Draw
 from wxbot.migrations import _config, revisions, upgrade
 from wxbot.quotas import Quota
 from wxbot.schema import Base
@@ -115,6 +116,35 @@ def test_limits_that_are_used_up_stay_used_up_when_they_join_the_quotas(empty: D
             ("photos:oA", "20260302"): (8, 0),
         }
         assert caps.used_month(session, "oA", 7, "202603") == (4, 900)
+
+
+def test_what_was_handed_out_is_kept_when_draws_forget_the_lottery_and_comes_back(empty: Database) -> None:
+    before = [("lot", "nonce", "SIGN", "admitted"), ("lot2", "n2", "S2", "bound"), ("lot", None, None, "missed")]
+    question = text("SELECT lottery_id, noncestr, sign, status FROM draws ORDER BY id")
+    command.upgrade(_config(empty), "0011")
+    with empty.engine.begin() as connection:
+        for n, (lottery_id, noncestr, sign, status) in enumerate(before):
+            connection.execute(
+                text(
+                    "INSERT INTO draws (campaign_id, lottery_id, openid, status, noncestr, sign, shake_ticket_hash, admitted_at)"
+                    f" VALUES (3, :lottery_id, 'o{n}', :status, :noncestr, :sign, 'h{n}', {THEN})"
+                ),
+                {"lottery_id": lottery_id, "status": status, "noncestr": noncestr, "sign": sign},
+            )
+    upgrade(empty)
+    with empty.reading() as session:
+        assert session.scalars(select(Draw.handed_out).order_by(Draw.id)).all() == [
+            "lot|nonce|SIGN",
+            "lot2|n2|S2",
+            None,
+        ]
+    command.downgrade(_config(empty), "0011")
+    with empty.engine.connect() as connection:
+        lottery_less = [
+            ("" if sign is None else lottery_id, noncestr, sign, status)
+            for lottery_id, noncestr, sign, status in before
+        ]
+        assert [tuple(row) for row in connection.execute(question)] == lottery_less
 
 
 def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:

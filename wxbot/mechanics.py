@@ -30,6 +30,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         prove=shakes.prove,
         welcome=shakes.welcome,
         hand_out=stock.hand_out,
+        parameters=stock.parameters,
     ),
 }
 

@@ -42,8 +42,8 @@ def admit_row(stage: Stage, openid: str, status: str = "admitted") -> None:
     with stage.runtime.database.transaction() as session:
         session.add(
             Draw(
-                campaign_id=stage.campaign_id, lottery_id="9sQqUrmdFaY6v9z8TartXX", openid=openid, status=status,
-                shake_ticket_hash=f"shake-{openid}", admitted_at=now, noncestr="n", sign="S",
+                campaign_id=stage.campaign_id, openid=openid, status=status,
+                shake_ticket_hash=f"shake-{openid}", admitted_at=now, handed_out="9sQqUrmdFaY6v9z8TartXX|n|S",
             )
         )  # fmt: skip
 

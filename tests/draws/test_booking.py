@@ -11,7 +11,6 @@ from sqlalchemy import event, text
 
 from wxbot.db import Database
 from wxbot.draws.admission_writer import BATCH, Admission, Booked, book
-from wxbot.draws.mechanic import Jump
 from wxbot.draws.outcomes import Outcome
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -22,7 +21,7 @@ BATCHES = 12
 
 
 def admission(place: int, campaign_id: int = 1) -> Admission:
-    jump = Jump("lottery", f"{place:032}", f"{place:032}")
+    jump = f"lottery|{place:032}|{place:032}"
     return Admission(campaign_id, f"new{place:028}", jump, f"shake{place}", "1:1", "::1", "20260301", 2, 1, True, NOW)
 
 
@@ -34,8 +33,8 @@ def fill(database: Database, draws: int, is_known: bool) -> None:
     with database.transaction() as session:
         for statement in (
             "SET LOCAL statement_timeout = 0",
-            "INSERT INTO draws (campaign_id, lottery_id, openid, status, shake_ticket_hash, admitted_at)"
-            f" SELECT n % {CAMPAIGNS} + 1, 'lottery', md5(n::text), CASE n % 3 WHEN 0 THEN 'bound' WHEN 1 THEN 'lapsed' ELSE 'missed' END,"
+            "INSERT INTO draws (campaign_id, openid, status, shake_ticket_hash, admitted_at)"
+            f" SELECT n % {CAMPAIGNS} + 1, md5(n::text), CASE n % 3 WHEN 0 THEN 'bound' WHEN 1 THEN 'lapsed' ELSE 'missed' END,"
             f" md5('shake' || n), now() FROM generate_series(1, {draws}) AS n",
             "INSERT INTO quotas (name, period, n, fen)"
             " SELECT 'tries:' || campaign_id || ':' || openid, 'all', 1, 0 FROM draws",
@@ -99,7 +98,7 @@ def test_a_batch_says_to_each_what_holds_for_them(database: Database) -> None:
     """Arrays and JSON carry the same: nobody's luck, and texts that either would have to quote."""
     hard = ['a"b', "{c,d}", "NULL", "e\\f", "张三", ""]
     asked = [
-        Admission(1, f"o{n}{text}", Jump("l", text[:32], "s"), f"h{n}", text, text, "20260301", 1, 1, n % 2 == 0, NOW)
+        Admission(1, f"o{n}{text}", f"l|{text}|s", f"h{n}", text, text, "20260301", 1, 1, n % 2 == 0, NOW)
         for n, text in enumerate(hard)
     ]
     with database.transaction() as session:
@@ -107,10 +106,10 @@ def test_a_batch_says_to_each_what_holds_for_them(database: Database) -> None:
     assert [each.outcome for each in first] == [Outcome.ADMITTED, Outcome.MISSED] * 3
     with database.transaction() as session:
         again = book(session, asked)
-    assert again[::2] == [Booked(Outcome.ADMITTED, one.jump) for one in asked[::2]]
+    assert again[::2] == [Booked(Outcome.ADMITTED, one.handed_out) for one in asked[::2]]
     assert {each.outcome for each in again[1::2]} == {Outcome.MISSED}
     with database.reading() as session:
-        rows = session.execute(text("SELECT openid, device_id, ip, noncestr FROM draws ORDER BY id")).all()
+        rows = session.execute(text("SELECT openid, device_id, ip, handed_out FROM draws ORDER BY id")).all()
     assert [tuple(row) for row in rows] == [
-        (one.openid, one.device_id, one.ip, one.jump.noncestr if one.has_luck else None) for one in asked
+        (one.openid, one.device_id, one.ip, one.handed_out if one.has_luck else None) for one in asked
     ]

@@ -25,7 +25,6 @@ from sqlalchemy.orm import Session
 
 from wxbot import quotas
 from wxbot.db import Database, UtcDateTime, is_sqlite
-from wxbot.draws.mechanic import Jump
 from wxbot.draws.outcomes import Outcome
 from wxbot.logs import get_logger
 from wxbot.once import RedisConnection
@@ -60,7 +59,7 @@ class Admission:
 
     campaign_id: int
     openid: str
-    jump: Jump
+    handed_out: str
     shake_ticket_hash: str
     device_id: str
     ip: str
@@ -73,38 +72,37 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the transaction decided; `jump` is the stored set when an earlier draw is still open."""
+    """What the transaction decided; `handed_out` is what is stored when an earlier draw is still open."""
 
     outcome: Outcome
-    jump: Jump | None = None
+    handed_out: str | None = None
     is_new: bool = False
 
 
 _ASKED_SQLITE = """
-    asked (i, campaign_id, openid, hash, device_id, ip, noncestr, sign, lottery_id) AS (
+    asked (i, campaign_id, openid, hash, device_id, ip, handed_out) AS (
         SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
                json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
-               json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]')
+               json_extract(value, '$[6]')
           FROM json_each(:rows))
 """
 _ASKED_POSTGRESQL = """
-    asked (i, campaign_id, openid, hash, device_id, ip, noncestr, sign, lottery_id) AS (
+    asked (i, campaign_id, openid, hash, device_id, ip, handed_out) AS (
         SELECT * FROM unnest(CAST(:i AS integer[]), CAST(:campaign_id AS bigint[]), CAST(:openid AS text[]), CAST(:hash AS text[]),
-                             CAST(:device_id AS text[]), CAST(:ip AS text[]), CAST(:noncestr AS text[]), CAST(:sign AS text[]),
-                             CAST(:lottery_id AS text[])))
+                             CAST(:device_id AS text[]), CAST(:ip AS text[]), CAST(:handed_out AS text[])))
 """
 """Arrays, because PostgreSQL knows how long one is. It takes any JSON for a hundred rows, and read every draw for a batch."""
 
-_COLUMNS = ("i", "campaign_id", "openid", "hash", "device_id", "ip", "noncestr", "sign", "lottery_id")
+_COLUMNS = ("i", "campaign_id", "openid", "hash", "device_id", "ip", "handed_out")
 _KNOWN = """
     WITH {asked}
-    SELECT i, 'blocked' AS why, '' AS lottery_id, '' AS noncestr, '' AS sign
+    SELECT i, 'blocked' AS why, '' AS handed_out
       FROM ({blocked}) AS blocked
     UNION ALL
-    SELECT asked.i, draws.status, draws.lottery_id, draws.noncestr, draws.sign
+    SELECT asked.i, draws.status, draws.handed_out
       FROM {won}
     UNION ALL
-    SELECT asked.i, 'used:' || draws.status, '', '', ''
+    SELECT asked.i, 'used:' || draws.status, ''
       FROM {used}
 """
 _JOINS = {
@@ -130,8 +128,8 @@ def _join(table: str, condition: str, is_fenced: bool) -> str:
 
 _DRAW = """
     WITH {asked}
-    INSERT INTO draws (campaign_id, lottery_id, openid, status, noncestr, sign, shake_ticket_hash, device_id, ip, admitted_at)
-    SELECT campaign_id, lottery_id, openid, CASE WHEN sign IS NULL THEN 'missed' ELSE 'admitted' END, noncestr, sign, hash,
+    INSERT INTO draws (campaign_id, openid, status, handed_out, shake_ticket_hash, device_id, ip, admitted_at)
+    SELECT campaign_id, openid, CASE WHEN handed_out IS NULL THEN 'missed' ELSE 'admitted' END, handed_out, hash,
            device_id, ip, :now
       FROM asked WHERE true
     ON CONFLICT DO NOTHING
@@ -159,9 +157,15 @@ def _of(session: Session) -> tuple[Any, Any]:
 def _batch(session: Session, admissions: Sequence[Admission]) -> dict[str, Any]:
     """The batch as parameters: one JSON text for SQLite, an array per column for PostgreSQL; no luck, no signature."""
     rows = [
-        (i, one.campaign_id, one.openid, one.shake_ticket_hash, one.device_id, one.ip)
-        + ((one.jump.noncestr, one.jump.sign) if one.has_luck else (None, None))
-        + (one.jump.lottery_id,)
+        (
+            i,
+            one.campaign_id,
+            one.openid,
+            one.shake_ticket_hash,
+            one.device_id,
+            one.ip,
+            one.handed_out if one.has_luck else None,
+        )
         for i, one in enumerate(admissions)
     ]
     if is_sqlite(session):
@@ -184,7 +188,7 @@ def _verdict(rows: dict[str, Any]) -> Booked:
         return Booked(Outcome.ALREADY_DRAWN)
     if "admitted" in rows:
         row = rows["admitted"]
-        return Booked(Outcome.ADMITTED, Jump(row.lottery_id, row.noncestr, row.sign))
+        return Booked(Outcome.ADMITTED, row.handed_out)
     return Booked(Outcome.MISSED if "used:missed" in rows else Outcome.TICKET_TOO_OLD)
 
 
@@ -239,7 +243,7 @@ def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
         for i in places:
             one = admissions[i]
             if one.openid in written:
-                results[i] = Booked(Outcome.ADMITTED, one.jump, True) if one.has_luck else Booked(Outcome.MISSED)
+                results[i] = Booked(Outcome.ADMITTED, one.handed_out, True) if one.has_luck else Booked(Outcome.MISSED)
             elif one.openid in allowed:  # this person's draw, or this shake, was written elsewhere a moment ago
                 _give_back_try(session, one)
                 results[i] = _again(session, one, Outcome.TRY_AGAIN)
@@ -365,8 +369,8 @@ class Bookings:
         for waiter, booked in zip(ordered, results, strict=True):
             waiter.tell(booked)
             key = drawn_key(waiter.admission.campaign_id, waiter.admission.openid)
-            if booked.outcome is Outcome.ADMITTED and booked.jump:
-                self._written.put((key, "|".join(("admitted", *booked.jump))))
+            if booked.outcome is Outcome.ADMITTED and booked.handed_out:
+                self._written.put((key, f"admitted|{booked.handed_out}"))
             elif booked.outcome is Outcome.ALREADY_DRAWN:
                 self._written.put((key, "bound"))
         if repeats:

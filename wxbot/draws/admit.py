@@ -16,7 +16,7 @@ from wxbot import oauth, own_page
 from wxbot.clock import from_unix, shanghai_day
 from wxbot.draws.admission_writer import Admission, Booked, drawn_key
 from wxbot.draws.draw_state import DrawState
-from wxbot.draws.mechanic import Entrant, Jump, Proven, ticket_hash
+from wxbot.draws.mechanic import Entrant, Proven, ticket_hash
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.logs import get_logger
@@ -51,10 +51,10 @@ _LOOK_SHA = hashlib.sha1(_LOOK.encode(), usedforsecurity=False).hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """The outcome, and the signed parameters when it is `admitted`."""
+    """The outcome, and what is handed out when it is `admitted`."""
 
     outcome: Outcome
-    jump: Jump | None = None
+    handed_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, a
     if isinstance(proven, Outcome):
         return GateDecision(proven)
     if seen.drawn is not None:
-        return GateDecision(Outcome.ADMITTED, Jump(*seen.drawn.split("|")[1:]))
+        return GateDecision(Outcome.ADMITTED, seen.drawn.partition("|")[2])
     return _book(draw_state, snapshot, asked, hashed, proven, now_unix)
 
 
@@ -153,7 +153,7 @@ def _book(
     admission = Admission(
         campaign_id=snapshot.campaign_id,
         openid=asked.openid,
-        jump=snapshot.mechanic.hand_out(snapshot.stock, asked.openid),
+        handed_out=snapshot.mechanic.hand_out(snapshot.stock, asked.openid),
         shake_ticket_hash=hashed,
         device_id=proven.device_id,
         ip=asked.ip,
@@ -168,4 +168,4 @@ def _book(
     except (SQLAlchemyError, TimeoutError):
         log.exception("draw_not_booked", campaign_id=snapshot.campaign_id)
         return GateDecision(Outcome.TRY_AGAIN)
-    return GateDecision(booked.outcome, booked.jump)
+    return GateDecision(booked.outcome, booked.handed_out)

@@ -120,10 +120,10 @@ class DrawDoor:
         decision = admit.admit(runtime, draw_state, snapshot, person)
         draw_state.counts.add(snapshot.campaign_id, decision.outcome, now_unix)
         in_language = language(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-        if decision.jump is None:
+        if decision.handed_out is None:
             return spoken(decision.outcome, in_language)
         title, text = sentence(decision.outcome, in_language)
-        jump = {**decision.jump._asdict(), "openid": session.openid}
+        jump = {**snapshot.mechanic.parameters(decision.handed_out), "openid": session.openid}
         return _json(200, outcome=decision.outcome, title=title, text=text, jump=jump)
 
     def _asked(self, environ: Mapping[str, Any]) -> tuple[str, str] | None:

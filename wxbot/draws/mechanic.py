@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -14,14 +14,6 @@ from wxbot.campaigns.models import Campaign
 from wxbot.draws.outcomes import Outcome
 from wxbot.runtime import Runtime
 from wxbot.vault import Vault
-
-
-class Jump(NamedTuple):
-    """What the page passes to `BeaconShakehbJsBridge.invoke('jumpHongbao', …)`, without the openid."""
-
-    lottery_id: str
-    noncestr: str
-    sign: str
 
 
 class Stock(Protocol):
@@ -64,8 +56,10 @@ class DrawMechanic:
     """The proof behind a request to draw (what Redis holds, Unix seconds), or the refusal."""
     welcome: Callable[[Runtime, Any, Entrant, float], Outcome | None]
     """What is wrong with the way a person came to the page, or None: what WeChat says is kept, the draw finds it in Redis."""
-    hand_out: Callable[[Any, str], Jump]
-    """Fresh signed parameters for an openid."""
+    hand_out: Callable[[Any, str], str]
+    """What an openid gets, as one line that is kept with the draw and handed out again (S34)."""
+    parameters: Callable[[str], Mapping[str, str]]
+    """That line as the page needs it: parameter → value, without the openid."""
 
 
 known: Mapping[str, DrawMechanic] = {}

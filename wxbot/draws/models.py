@@ -29,11 +29,10 @@ class Draw(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     campaign_id: Mapped[int] = mapped_column(BigInteger)
-    lottery_id: Mapped[str] = mapped_column(String(64))
     openid: Mapped[str] = mapped_column(String(64))
     status: Mapped[DrawStatus] = mapped_column(String(10))
-    noncestr: Mapped[str | None] = mapped_column(String(32))
-    sign: Mapped[str | None] = mapped_column(String(32))
+    handed_out: Mapped[str | None] = mapped_column(String(200))
+    """What the mechanic gave this person, in its own words; None when the odds said no."""
     shake_ticket_hash: Mapped[str] = mapped_column(String(64))
     device_id: Mapped[str | None] = mapped_column(String(64))
     ip: Mapped[str | None] = mapped_column(String(45))

@@ -136,7 +136,6 @@ def _note_on_draw(session: Session, bind: Bind, order: Order, packet: Packet) ->
     session.add(
         Draw(
             campaign_id=order.budget_id,
-            lottery_id=bind.lottery_id,
             openid=bind.openid,
             status="bound",
             shake_ticket_hash=f"bind{bind.sp_ticket_hash[:60]}",

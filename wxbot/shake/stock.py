@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet
-from wxbot.draws.mechanic import Jump
 from wxbot.shake.models import Bucket, Lottery
 from wxbot.shake.pool import has_stock
 from wxbot.vault import Vault
@@ -77,7 +76,11 @@ def _opened(vault: Vault, sealed: str) -> str:
     return vault.open(sealed)
 
 
-def hand_out(stock: LotteryStock, openid: str) -> Jump:
+PARAMETERS = ("lottery_id", "noncestr", "sign")
+"""What the page passes to `BeaconShakehbJsBridge.invoke('jumpHongbao', …)`, beside the openid."""
+
+
+def hand_out(stock: LotteryStock, openid: str) -> str:
     """Sign a fresh set of parameters for one person; `noncestr` has 32 characters, the most WeChat takes.
 
     A sign has no expiry of its own, so one is made per draw and the same one is handed out again (S34).
@@ -85,4 +88,10 @@ def hand_out(stock: LotteryStock, openid: str) -> Jump:
     if stock.lottery_id is None:
         raise ValueError("a campaign without a lottery cannot be drawn from")
     noncestr = secrets.token_hex(16)
-    return Jump(stock.lottery_id, noncestr, lottery_sign(stock.lottery_id, noncestr, openid, stock.lottery_key))
+    sign = lottery_sign(stock.lottery_id, noncestr, openid, stock.lottery_key)
+    return "|".join((stock.lottery_id, noncestr, sign))
+
+
+def parameters(handed_out: str) -> dict[str, str]:
+    """What `hand_out` made, for the page."""
+    return dict(zip(PARAMETERS, handed_out.split("|"), strict=True))

@@ -86,7 +86,7 @@ def _note_draw(session: Session, found: FoundOrder, openid: str, campaign_id: in
     if session.scalar(won) is None:
         at = found.placed_at or found.found_at
         session.add(
-            Draw(campaign_id=campaign_id, lottery_id="", openid=openid, status="bound", packet_id=packet_id,
+            Draw(campaign_id=campaign_id, openid=openid, status="bound", packet_id=packet_id,
                  shake_ticket_hash=f"found{found.mch_billno}", amount_fen=found.amount_fen, admitted_at=at, bound_at=at)
         )  # fmt: skip
 
