@@ -22,7 +22,7 @@ from wxbot.draws.mechanic import ticket_hash
 from wxbot.draws.models import Draw
 from wxbot.runtime import Runtime
 from wxbot.shake import shakes
-from wxbot.shake.models import Lottery
+from wxbot.shake.models import Lottery, ShakePage
 from wxbot.wechat.limits import SHAKE_TICKET_LIFE_S
 
 PAGE_ID = 28841
@@ -49,10 +49,11 @@ def open_campaign(runtime: Runtime) -> int:
             slug=SLUG, name="新春摇红包", status="on", begin_at=now - timedelta(hours=1), end_at=now + timedelta(days=2),
             budget_fen=STOCK * 100, split="fixed", packet_count=STOCK, packet_fen=100, split_seed="s",
             send_name="示例小店", act_name="新春", wishing="恭喜发财", remark="到店有礼", title="新春", description="到店有礼",
-            page_id=PAGE_ID, is_lottery_on=True, are_packets_planned=True, created_by=1, created_at=now, updated_at=now,
+            are_packets_planned=True, created_by=1, created_at=now, updated_at=now,
         )  # fmt: skip
         session.add(campaign)
         session.flush()
+        session.add(ShakePage(campaign_id=campaign.id, page_id=PAGE_ID))
         session.add(
             Lottery(
                 campaign_id=campaign.id, ordinal=1, lottery_id="9sQqUrmdFaY6v9z8TartXX", total=STOCK, loaded=STOCK,

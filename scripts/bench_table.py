@@ -54,8 +54,8 @@ def fill(database: Database, rows: int) -> int:
         campaign = Campaign(
             slug="big", name="新春到店摇红包", status="on", begin_at=now - timedelta(days=1), end_at=now + timedelta(days=9),
             budget_fen=rows * 1000, split="fixed", packet_count=rows, packet_fen=100, split_seed="s", send_name="示例小店",
-            act_name="新春", wishing="恭喜发财", remark="到店有礼", title="新春", description="到店有礼", page_id=1,
-            is_lottery_on=True, are_packets_planned=True, created_by=1, created_at=now, updated_at=now,
+            act_name="新春", wishing="恭喜发财", remark="到店有礼", title="新春", description="到店有礼",
+            are_packets_planned=True, created_by=1, created_at=now, updated_at=now,
         )  # fmt: skip
         session.add(campaign)
         session.flush()

@@ -24,6 +24,7 @@ from wxbot.draws.models import Draw
 from wxbot.migrations import _config, revisions, upgrade
 from wxbot.quotas import Quota
 from wxbot.schema import Base
+from wxbot.shake.models import ShakePage
 from wxbot.vouchers import caps
 
 THEN = "'2026-01-01 00:00:00'"
@@ -118,9 +119,18 @@ def test_limits_that_are_used_up_stay_used_up_when_they_join_the_quotas(empty: D
         assert caps.used_month(session, "oA", 7, "202603") == (4, 900)
 
 
-def test_what_was_handed_out_is_kept_when_draws_forget_the_lottery_and_comes_back(empty: Database) -> None:
+def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(empty: Database) -> None:
     before = [("lot", "nonce", "SIGN", "admitted"), ("lot2", "n2", "S2", "bound"), ("lot", None, None, "missed")]
     question = text("SELECT lottery_id, noncestr, sign, status FROM draws ORDER BY id")
+    command.upgrade(_config(empty), "0001")
+    with empty.engine.begin() as connection:
+        for row in ROWS_OF_0001:
+            connection.exec_driver_sql(row)
+        connection.exec_driver_sql("UPDATE campaigns SET page_id = 28841, is_lottery_on = true WHERE id = 3")
+        connection.exec_driver_sql(
+            "INSERT INTO lotteries (campaign_id, ordinal, lottery_id, lottery_key, total, loaded, is_on, created_at)"
+            f" VALUES (3, 1, 'lot', '', 3, 1, true, {THEN})"
+        )
     command.upgrade(_config(empty), "0011")
     with empty.engine.begin() as connection:
         for n, (lottery_id, noncestr, sign, status) in enumerate(before):
@@ -138,8 +148,11 @@ def test_what_was_handed_out_is_kept_when_draws_forget_the_lottery_and_comes_bac
             "lot2|n2|S2",
             None,
         ]
+        assert [(page.campaign_id, page.page_id) for page in session.scalars(select(ShakePage))] == [(3, 28841)]
     command.downgrade(_config(empty), "0011")
     with empty.engine.connect() as connection:
+        campaigns = connection.execute(text("SELECT id, page_id, is_lottery_on FROM campaigns ORDER BY id"))
+        assert [tuple(row) for row in campaigns] == [(3, 28841, True), (4, None, False)]
         lottery_less = [
             ("" if sign is None else lottery_id, noncestr, sign, status)
             for lottery_id, noncestr, sign, status in before

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 import wxbot.mechanics  # noqa: F401 - the ways to give, as a door puts them in
 from wxbot.campaigns import draft, launch
 from wxbot.campaigns.draft import Draft
@@ -12,6 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
 from wxbot.runtime import Runtime
+from wxbot.shake.models import Lottery, ShakePage
 from wxbot.staff.models import Staff
 
 MARKETER, CASHIER = 1, 2
@@ -65,6 +68,18 @@ def launched(runtime: Runtime, **changes: Any) -> int:
     campaign_id = approved(runtime, **changes)
     launch.launch(runtime.database, campaign_id, MARKETER, runtime.clock.now())
     return campaign_id
+
+
+def page_of(runtime: Runtime, campaign_id: int) -> int | None:
+    """The campaign's shake page at WeChat."""
+    with runtime.database.reading() as session:
+        return session.scalar(select(ShakePage.page_id).where(ShakePage.campaign_id == campaign_id))
+
+
+def is_lottery_on(runtime: Runtime, campaign_id: int) -> bool:
+    """Whether WeChat hands out the campaign's tickets."""
+    with runtime.database.reading() as session:
+        return any(session.scalars(select(Lottery.is_on).where(Lottery.campaign_id == campaign_id)))
 
 
 def work(runtime: Runtime, rounds: int = 100) -> int:

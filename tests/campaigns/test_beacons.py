@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.campaigns.stories import MARKETER, campaign_of, launched, work
+from tests.campaigns.stories import MARKETER, campaign_of, is_lottery_on, launched, page_of, work
 from tests.servers import SimulatedWeChat
 from wxbot.campaigns import switch
 from wxbot.runtime import Runtime
@@ -18,7 +18,7 @@ def test_two_campaigns_stand_on_one_beacon_and_the_ended_one_leaves(
     device_id = simulator.control("POST", "beacons", {"comment": "门口"})["beacon"]["device_id"]
     first, second = (launched(runtime, packet_count=2, budget_fen=200, device_ids=(device_id,)) for _ in range(2))
     work(runtime)
-    pages = [campaign_of(runtime, campaign_id).page_id for campaign_id in (first, second)]
+    pages = [page_of(runtime, campaign_id) for campaign_id in (first, second)]
     assert pages_on_beacons(simulator) == [pages]
     switch.close(runtime.database, first, MARKETER, runtime.clock.now())
     work(runtime)
@@ -33,7 +33,7 @@ def test_a_refused_page_does_not_keep_a_campaign_from_closing(runtime: Runtime, 
     simulator.control("PUT", "faults/shakearound/relation/search", {"kind": "refuse", "err_code": "9001002"})
     switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
     work(runtime, rounds=5)
-    assert campaign_of(runtime, campaign_id).is_lottery_on is False
+    assert is_lottery_on(runtime, campaign_id) is False
     simulator.control("DELETE", "faults")
     work(runtime)
     assert pages_on_beacons(simulator) == [[]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from tests.campaigns.stories import campaign_of, launched, work
+from tests.campaigns.stories import campaign_of, is_lottery_on, launched, work
 from tests.servers import SimulatedWeChat
 from wxbot import invariants, ledger
 from wxbot.campaigns.models import Packet
@@ -24,7 +24,7 @@ def test_launch_orders_loads_and_switches_on(runtime: Runtime, simulator: Simula
     campaign_id = launched(runtime, packet_count=130, budget_fen=13000)
     work(runtime)
     campaign = campaign_of(runtime, campaign_id)
-    assert (campaign.status, campaign.is_lottery_on, campaign.trouble) == ("on", True, None)
+    assert (campaign.status, is_lottery_on(runtime, campaign_id), campaign.trouble) == ("on", True, None)
     with runtime.database.reading() as session:
         assert counts(session, campaign_id) == {"planned": 0, "ordered": 0, "ticketed": 0, "loaded": 130}
         assert [bucket.packets for bucket in session.scalars(select(Bucket).order_by(Bucket.id))] == [100, 30]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from tests.campaigns.stories import MARKETER, campaign_of, launched, work
+from tests.campaigns.stories import MARKETER, campaign_of, is_lottery_on, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.servers import SimulatedWeChat
 from wxbot import ledger
@@ -76,7 +76,7 @@ def test_closing_waits_for_what_is_loaded_and_returns_the_reserve(runtime: Runti
     switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)
     campaign = campaign_of(runtime, campaign_id)
-    assert (campaign.status, campaign.is_lottery_on) == ("closing", False)
+    assert (campaign.status, is_lottery_on(runtime, campaign_id)) == ("closing", False)
     assert counted(runtime, campaign_id) == {"loaded": 20}
     pass_time(runtime, simulator, 73 * 3600)
     assert campaign_of(runtime, campaign_id).status == "closed"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
-from tests.campaigns.stories import MARKETER, campaign_of, launched, work
+from tests.campaigns.stories import MARKETER, campaign_of, is_lottery_on, launched, page_of, work
 from tests.campaigns.test_launch import assert_sound
 from tests.campaigns.test_lifecycle import DAY, counted, pass_time
 from tests.draws.stage import set_stage
@@ -245,10 +245,10 @@ def test_a_lottery_lasts_as_long_as_its_campaign_even_when_launched_days_early(
     assert lottery["expire_time"] >= int((begin_at + timedelta(days=91)).timestamp())
     assert lottery["expire_time"] - lottery["begin_time"] <= 91 * DAY
     pass_time(runtime, simulator, 2.6 * DAY)
-    assert (counted(runtime, campaign_id)["loaded"], campaign_of(runtime, campaign_id).is_lottery_on) == (20, False)
+    assert (counted(runtime, campaign_id)["loaded"], is_lottery_on(runtime, campaign_id)) == (20, False)
     pass_time(runtime, simulator, 0.5 * DAY)
     (lottery,) = simulator.control("GET", "lotteries")["lotteries"]
-    assert (lottery["onoff"], campaign_of(runtime, campaign_id).is_lottery_on) == (1, True)
+    assert (lottery["onoff"], is_lottery_on(runtime, campaign_id)) == (1, True)
 
 
 def test_the_page_of_another_installation_is_not_taken(runtime: Runtime, simulator: SimulatedWeChat) -> None:
@@ -260,7 +260,7 @@ def test_the_page_of_another_installation_is_not_taken(runtime: Runtime, simulat
     campaign_id = launched(runtime)
     assert campaign_id == 1
     work(runtime)
-    assert campaign_of(runtime, campaign_id).page_id != foreign
+    assert page_of(runtime, campaign_id) != foreign
 
 
 def test_a_repeat_that_we_never_sent_is_an_alarm_and_no_stock_F44(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import requests
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet
@@ -21,7 +21,7 @@ from wxbot.draws.models import Draw
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.shake import shakes
-from wxbot.shake.models import Bind, Lottery
+from wxbot.shake.models import Bind, Lottery, ShakePage
 from wxbot.wechat.message_kinds import Envelope
 from wxbot.wechat.messages import LotteryBind
 
@@ -46,9 +46,14 @@ class Stage:
         return f"/h5/c/{self.slug}"
 
     def change(self, **values: Any) -> None:
-        """Change the campaign and let this process see it at once."""
+        """Change the campaign, its page or its lottery, and let this process see it at once."""
         with self.runtime.database.transaction() as session:
             campaign = session.get_one(Campaign, self.campaign_id)
+            if "page_id" in values:
+                session.get_one(ShakePage, self.campaign_id).page_id = values.pop("page_id")
+            if "is_lottery_on" in values:
+                is_on = values.pop("is_lottery_on")
+                session.execute(update(Lottery).where(Lottery.campaign_id == self.campaign_id).values(is_on=is_on))
             for name, value in values.items():
                 setattr(campaign, name, value)
         draw_state_of(self.runtime).snapshots.forget()
@@ -102,13 +107,14 @@ def set_stage(runtime: Runtime, packets: int = 2, loaded: bool = True, **changes
         "end_at": now + timedelta(days=6), "budget_fen": packets * 100, "split": "fixed", "packet_count": packets,
         "packet_fen": 100, "split_seed": "s", "send_name": "示例小店", "act_name": "新春", "wishing": "恭喜发财",
         "remark": "到店有礼", "title": "新春", "description": "到店有礼", "organiser": "示例小店", "contact": "400-000-0000",
-        "rules": "1. 到店摇一摇。\n2. 每人一个。", "page_id": PAGE_ID, "is_lottery_on": True, "created_by": 1,
+        "rules": "1. 到店摇一摇。\n2. 每人一个。", "created_by": 1,
         "created_at": now, "updated_at": now,
     }  # fmt: skip
     with runtime.database.transaction() as session:
         campaign = Campaign(**(values | changes))
         session.add(campaign)
         session.flush()
+        session.add(ShakePage(campaign_id=campaign.id, page_id=PAGE_ID))
         session.add(
             Lottery(
                 campaign_id=campaign.id, ordinal=1, lottery_id=LOTTERY_ID, total=100, is_on=True, created_at=now,

@@ -239,12 +239,7 @@ def seed_story(database: Database, now: datetime, packets: int = 3000) -> tuple[
     draft.submit(database, waiting_id, 1, now)
     with database.transaction() as session:
         campaign = session.get_one(Campaign, running_id)
-        campaign.status, campaign.launched_at, campaign.is_lottery_on, campaign.are_packets_planned = (
-            "on",
-            before,
-            True,
-            True,
-        )
+        campaign.status, campaign.launched_at, campaign.are_packets_planned = "on", before, True
         fill_packets(session, campaign, now, packets)
         fill_draws(session, running_id, now)
         session.add(Wave(campaign_id=running_id, ordinal=1, packets=1800, reason="first", opened_at=before))

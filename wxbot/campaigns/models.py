@@ -118,9 +118,7 @@ class Campaign(Base):
     keyword: Mapped[str] = mapped_column(String(32), default="")
     device_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
 
-    page_id: Mapped[int | None] = mapped_column(BigInteger)
     are_packets_planned: Mapped[bool] = mapped_column(default=False)
-    is_lottery_on: Mapped[bool] = mapped_column(default=False)
     trouble: Mapped[str | None] = mapped_column(String(200))
     """Why it does not advance, as an error code and a sentence; None when it does."""
 

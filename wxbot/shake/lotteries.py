@@ -8,14 +8,14 @@ from io import BytesIO
 from typing import Literal
 
 from PIL import Image, ImageDraw
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from wxbot.campaigns import lease
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
-from wxbot.shake.models import Lottery
+from wxbot.shake.models import Lottery, ShakePage
 from wxbot.wechat import limits
 
 log = get_logger(__name__)
@@ -55,7 +55,7 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
     page/add has no number of ours to repeat it by, so the page is looked for by its comment first: a reply that was
     lost leaves a page that is found again.
     """
-    if campaign.page_id is not None:
+    if _page_id(runtime, campaign) is not None:
         return 0
     lease.renew(runtime, campaign)
     shakearound = runtime.shakearound
@@ -71,24 +71,25 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
         lease.renew(runtime, campaign)
         _rebind(runtime, device_id, add=page_id)
     with runtime.database.transaction() as session:
-        changed(
-            session,
-            update(Campaign).where(Campaign.id == campaign.id).values(page_id=page_id),
-        )  # fmt: skip
-    campaign.page_id = page_id
+        session.merge(ShakePage(campaign_id=campaign.id, page_id=page_id))
     return 1
+
+
+def _page_id(runtime: Runtime, campaign: Campaign) -> int | None:
+    with runtime.database.reading() as session:
+        return session.scalar(select(ShakePage.page_id).where(ShakePage.campaign_id == campaign.id))
 
 
 def take_page_down(runtime: Runtime, campaign: Campaign) -> int:
     """Take an ended campaign's page off its beacons, so that a shake finds only what still runs. Returns 1 when done."""
-    if campaign.page_id is None:
+    page_id = _page_id(runtime, campaign)
+    if page_id is None:
         return 0
     for device_id in campaign.device_ids:
         lease.renew(runtime, campaign)
-        _rebind(runtime, device_id, drop=campaign.page_id)
+        _rebind(runtime, device_id, drop=page_id)
     with runtime.database.transaction() as session:
-        session.execute(update(Campaign).where(Campaign.id == campaign.id).values(page_id=None))
-    campaign.page_id = None
+        session.execute(delete(ShakePage).where(ShakePage.campaign_id == campaign.id))
     return 1
 
 
@@ -184,9 +185,5 @@ def switch_lotteries(runtime: Runtime, campaign: Campaign, is_on: bool) -> int:
             changed(
                 session,
                 update(Lottery).where(Lottery.id == lottery.id).values(is_on=is_on),
-            )  # fmt: skip
-            changed(
-                session,
-                update(Campaign).where(Campaign.id == campaign.id).values(is_lottery_on=is_on),
             )  # fmt: skip
     return len(lotteries)

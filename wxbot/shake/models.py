@@ -1,4 +1,4 @@
-"""WeChat's lotteries, the waves of orders and the buckets that stock them, and what WeChat said they bound."""
+"""Shake pages, WeChat's lotteries, the waves of orders and the buckets that stock them, and what WeChat said they bound."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -8,6 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
 from wxbot.transitions import Transitions, one_of
+
+
+class ShakePage(Base):
+    """The page of WeChat's that a shake near the beacons of a campaign shows; no row before it is made and after the end."""
+
+    __tablename__ = "shake_pages"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
+    page_id: Mapped[int] = mapped_column(BigInteger)
 
 
 class Lottery(Base):

@@ -1,6 +1,7 @@
 """What a campaign's lotteries can hand out now, and the signed parameters of one draw (wechat-protocol §1.7)."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -9,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet
-from wxbot.shake.models import Bucket, Lottery
+from wxbot.shake.models import Bucket, Lottery, ShakePage
 from wxbot.shake.pool import has_stock
 from wxbot.vault import Vault
 from wxbot.wechat.sign import lottery_sign
@@ -36,23 +37,31 @@ class LotteryStock:
 def read_stock(session: Session, vault: Vault, campaign: Campaign, loaded: int, now: datetime) -> LotteryStock:
     """What a campaign can hand out of its `loaded` packets."""
     live = loaded if has_stock(session, campaign.id, now) else 0
-    lottery, packets = _lottery_to_sign(session, campaign, live, now)
+    query = (
+        select(ShakePage.page_id, Lottery)
+        .outerjoin(Lottery, (Lottery.campaign_id == ShakePage.campaign_id) & Lottery.lottery_id.is_not(None))
+        .where(ShakePage.campaign_id == campaign.id)
+        .order_by(Lottery.ordinal)
+    )
+    rows = session.execute(query).all()
+    lotteries = [row.Lottery for row in rows if row.Lottery is not None]
+    lottery, packets = _lottery_to_sign(session, campaign, lotteries, live, now)
     return LotteryStock(
-        page_id=campaign.page_id,
-        is_lottery_on=campaign.is_lottery_on,
+        page_id=rows[0].page_id if rows else None,
+        is_lottery_on=any(one.is_on for one in lotteries),
         lottery_id=lottery.lottery_id if lottery else None,
         lottery_key=_opened(vault, lottery.lottery_key) if lottery else "",
         packets=packets,
     )
 
 
-def _lottery_to_sign(session: Session, campaign: Campaign, loaded: int, now: datetime) -> tuple[Lottery | None, int]:
+def _lottery_to_sign(
+    session: Session, campaign: Campaign, lotteries: Sequence[Lottery], loaded: int, now: datetime
+) -> tuple[Lottery | None, int]:
     """The lottery whose tickets are handed out now, and how many packets wait in it; expired ones do not count (F45).
 
     A campaign normally has one. With several, packets may be left in an earlier one: that one goes first.
     """
-    query = select(Lottery).where(Lottery.campaign_id == campaign.id, Lottery.lottery_id.is_not(None))
-    lotteries = session.scalars(query.order_by(Lottery.ordinal)).all()
     if len(lotteries) <= 1:
         return (lotteries[0] if lotteries else None), loaded
     waiting: dict[int, int] = {}
