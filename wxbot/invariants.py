@@ -15,7 +15,7 @@ from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
 from wxbot.draws.models import Draw
 from wxbot.orders.models import DEAD, Order
-from wxbot.payouts.models import BudgetChange, PayList, Payout
+from wxbot.payouts.models import PAYOUT_REASON, BudgetChange, PayList, Payout
 from wxbot.quotas import Quota
 from wxbot.shake.models import Bind
 from wxbot.vouchers.models import Voucher
@@ -177,7 +177,7 @@ def payouts_follow_orders(session: Session) -> int:
         select(func.count())
         .select_from(Order)
         .join(Payout, Payout.order_id == Order.id)
-        .where(Order.reason_kind == "payout", is_seen, Payout.status != expected)
+        .where(Order.reason_kind == PAYOUT_REASON, is_seen, Payout.status != expected)
     )
     without = (
         select(func.count())
@@ -192,7 +192,7 @@ def nobody_forgotten(session: Session) -> int:
     """I2: what is owed is looked at again, and so is every order for it whose end is open."""
     owed = select(func.count()).where(Payout.status == "approved", Payout.due_at.is_(None))
     open_orders = select(func.count()).where(
-        Order.reason_kind == "payout",
+        Order.reason_kind == PAYOUT_REASON,
         Order.status.in_(("unknown", "accepted")),
         or_(Order.next_check_at.is_(None), Order.next_step.is_(None)),
     )
@@ -203,7 +203,7 @@ def paid_once(session: Session) -> int:
     """I1: no payout has two orders whose money a person received."""
     doubled = (
         select(Order.reason_id)
-        .where(Order.reason_kind == "payout", Order.status == "received")
+        .where(Order.reason_kind == PAYOUT_REASON, Order.status == "received")
         .group_by(Order.reason_id)
         .having(func.count() > 1)
     )

@@ -17,7 +17,7 @@ from wxbot import ledger
 from wxbot.campaigns import listing, mechanic
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
 from wxbot.campaigns.draft import tiers_of
-from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Packet
+from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
@@ -282,7 +282,7 @@ def packet(campaign_id: int, packet_id: int) -> str:
     with runtime().database.reading() as session:
         found: Packet = one_or_404(session.get(Packet, packet_id) if packet_id < 2**62 else None)
         one_or_404(campaign.id == found.campaign_id or None)
-        orders = order_listing.orders_for(session, "packet", packet_id)
+        orders = order_listing.orders_for(session, PACKET_REASON, packet_id)
         evidence = order_listing.evidence_of(session, [order.id for order in orders])
     return render_template(
         "console/packet.html", campaign=campaign, packet=found, orders=orders, evidence=evidence,

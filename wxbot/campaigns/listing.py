@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import PACKET_STATUSES, Campaign, Packet, PacketCount
+from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet, PacketCount
 from wxbot.ledger import Entry
 from wxbot.orders.models import Order
 
@@ -140,7 +140,7 @@ def search_packets(session: Session, campaign_id: int, text: str) -> Sequence[Pa
         return session.scalars(query).all()
     order = session.execute(
         select(Order.reason_id).where(
-            Order.mch_billno == text, Order.reason_kind == "packet", Order.budget_id == campaign_id
+            Order.mch_billno == text, Order.reason_kind == PACKET_REASON, Order.budget_id == campaign_id
         )
     ).scalar_one_or_none()
     if order is not None:

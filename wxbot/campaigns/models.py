@@ -20,6 +20,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from wxbot.db import Base, BigId
 from wxbot.transitions import Transitions
 
+PACKET_REASON = "packet"
+"""reason_kind of the orders that pay packets."""
+
 CampaignStatus = Literal["draft", "submitted", "approved", "launching", "on", "off", "closing", "closed"]
 
 CAMPAIGN_NEXT: Transitions[CampaignStatus] = {

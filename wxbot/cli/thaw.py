@@ -91,7 +91,7 @@ def pairs(login: str, password_stdin: bool) -> None:
 def propose(found_id: int, reason: str, evidence: str, login: str, password_stdin: bool) -> None:
     """Say what one found order paid: payout:ID, campaign:ID, or apart."""
     kind, _, reason_id = reason.partition(":")
-    if reason != "apart" and not (kind in ("payout", "campaign") and reason_id.isdecimal()):
+    if reason != "apart" and not (kind in judge.PAID_FOR and reason_id.isdecimal()):
         raise click.ClickException("请写 payout:编号、campaign:编号 或 apart / write payout:ID, campaign:ID or apart")
     chosen = None if reason == "apart" else (kind, int(reason_id))
     with opened() as runtime:

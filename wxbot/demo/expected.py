@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from wxbot.demo.actors import World
 from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.models import Order
-from wxbot.payouts.models import ListRow, Payout
+from wxbot.payouts.models import PAYOUT_REASON, ListRow, Payout
 
 OVERDUE = "OVERDUE_CLOSE"
 """The bank's reason for a transfer that nobody confirmed in time."""
@@ -98,7 +98,7 @@ def judge(
             found.blame("lost", f"{each} has no payout of its own")
             continue
         orders = session.scalars(
-            select(Order).where(Order.reason_kind == "payout", Order.reason_id == payout.id).order_by(Order.attempt)
+            select(Order).where(Order.reason_kind == PAYOUT_REASON, Order.reason_id == payout.id).order_by(Order.attempt)
         ).all()
         known |= {order.mch_billno for order in orders}
         rows = [bank[order.mch_billno] for order in orders if order.mch_billno in bank]

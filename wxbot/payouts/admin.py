@@ -23,7 +23,7 @@ from wxbot.payouts import create as asking
 from wxbot.payouts import exports, listing, manual, people_search, programmes, words
 from wxbot.payouts.listing import PayoutLine, Sought
 from wxbot.payouts.manual import ByHand
-from wxbot.payouts.models import Payout
+from wxbot.payouts.models import PAYOUT_REASON, Payout
 from wxbot.people.models import Notice
 from wxbot.staff import accounts
 from wxbot.staff.console import (
@@ -115,7 +115,7 @@ def payout(payout_id: int) -> str:
     parts, moment = runtime(), now()
     with parts.database.reading() as session:
         found: PayoutLine = one_or_404(listing.find(session, payout_id) if payout_id < 2**62 else None)
-        orders = order_listing.orders_for(session, listing.REASON, payout_id)
+        orders = order_listing.orders_for(session, PAYOUT_REASON, payout_id)
         lane = order_listing.lane_of(session, parts.settings.mch_id)
         marks = {order.id: order_listing.marks_of(session, order.id) for order in orders}
         values: dict[str, Any] = {

@@ -17,7 +17,7 @@ from wxbot.orders import plan
 from wxbot.orders.channels import DIRECT, PaymentRequest
 from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of
-from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme
+from wxbot.payouts.models import PAYOUT_NEXT, PAYOUT_REASON, Payout, Programme
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move
@@ -157,7 +157,7 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
 def payment_request_of(payout: Payout) -> PaymentRequest:
     """What the next order of a payout is to do."""
     return PaymentRequest(
-        "payout", payout.id, payout.programme_id, payout.amount_fen, payout.texts, payout.attempts + 1, payout.openid
+        PAYOUT_REASON, payout.id, payout.programme_id, payout.amount_fen, payout.texts, payout.attempts + 1, payout.openid
     )
 
 

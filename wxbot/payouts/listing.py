@@ -8,13 +8,11 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.orders.models import Order
-from wxbot.payouts.models import ListRow, ManualRequest, PayList, Payout, Programme
+from wxbot.payouts.models import PAYOUT_REASON, ListRow, ManualRequest, PayList, Payout, Programme
 
 PAGE_ROWS = 50
 EXPORT_BATCH = 1_000
 COUNTED_AT_MOST = 1_000
-REASON = "payout"
-"""reason_kind of the orders that pay payouts."""
 
 
 def _by_order(*statuses: str) -> ColumnElement[bool]:
@@ -120,7 +118,7 @@ def by_public_id(session: Session, public_id: str, openid: str) -> PayoutLine | 
 
 def by_billno(session: Session, mch_billno: str) -> int | None:
     """The payout that an order number pays, None when it pays none."""
-    query = select(Order.reason_id).where(Order.mch_billno == mch_billno, Order.reason_kind == REASON)
+    query = select(Order.reason_id).where(Order.mch_billno == mch_billno, Order.reason_kind == PAYOUT_REASON)
     return session.scalar(query)
 
 

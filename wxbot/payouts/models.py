@@ -20,6 +20,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from wxbot.db import Base, BigId
 from wxbot.transitions import Transitions, one_of
 
+PAYOUT_REASON = "payout"
+"""reason_kind of the orders that pay payouts, and of found orders that paid one."""
+
 PayoutStatus = Literal["requested", "approved", "ordered", "paid", "returned", "failed", "cancelled"]
 
 PAYOUT_NEXT: Transitions[PayoutStatus] = {

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Packet
+from wxbot.campaigns.models import PACKET_REASON, Packet
 from wxbot.campaigns.packets import move_packet
 from wxbot.db import changed, insert_into
 from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
@@ -74,7 +74,7 @@ def _match(session: Session, bind_id: int, now: datetime) -> tuple[int, str] | N
     if bind is None or bind.status != "pending":
         return None
     order = session.scalar(select(Order).where(Order.sp_ticket_hash == bind.sp_ticket_hash))
-    if order is None or order.reason_kind != "packet":
+    if order is None or order.reason_kind != PACKET_REASON:
         return None  # our own load or order reply is still on its way: match_pending looks again (F38)
     packet = session.scalar(select(Packet).where(Packet.id == order.reason_id).with_for_update())
     if packet is None or (packet.order_id == order.id and packet.status == "ordered"):

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Campaign, Packet
+from wxbot.campaigns.models import PACKET_REASON, Campaign, Packet
 from wxbot.campaigns.packets import counts, move_packets
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.orders import found
@@ -126,7 +126,7 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
     ).all()
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
     payment_requests = [
-        PaymentRequest("packet", packet.id, campaign.id, packet.amount_fen, texts, attempt=packet.attempts + 1)
+        PaymentRequest(PACKET_REASON, packet.id, campaign.id, packet.amount_fen, texts, attempt=packet.attempts + 1)
         for packet in packets
     ]
     try:

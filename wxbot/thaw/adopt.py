@@ -6,7 +6,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger, quotas
-from wxbot.campaigns.models import Campaign, Packet
+from wxbot.campaigns.models import PACKET_REASON, Campaign, Packet
 from wxbot.campaigns.packets import move_packets
 from wxbot.clock import shanghai_day
 from wxbot.draws.models import Draw
@@ -67,7 +67,7 @@ def adopt_packet(session: Session, settings: Settings, found: FoundOrder, campai
             "stocked, or say that it was something else"))  # fmt: skip
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
     payment_request = PaymentRequest(
-        "packet", packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1
+        PACKET_REASON, packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1
     )
     order = _ordered(session, settings, found, LOTTERY, payment_request, now)
     values = {"order_id": order.id, "attempts": packet.attempts + 1, "bucket_id": None, "expires_at": None}

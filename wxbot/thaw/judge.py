@@ -15,7 +15,7 @@ from wxbot.clock import shanghai_day
 from wxbot.orders import throttle
 from wxbot.orders.channels import CHANNELS, LOTTERY
 from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, FoundStatus, may_be
-from wxbot.payouts.models import Payout
+from wxbot.payouts.models import PAYOUT_REASON, Payout
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.staff import accounts, audit
@@ -32,6 +32,12 @@ AT_ONCE = 500
 
 ALIKE = "same person and amount"
 SAME_TEXTS = "same texts and amount"
+
+CAMPAIGN_REASON = "campaign"
+"""reason_kind of a found order that paid a packet of a campaign; which packet is chosen when a second cashier agrees."""
+
+PAID_FOR: dict[str, type[Payout] | type[Campaign]] = {PAYOUT_REASON: Payout, CAMPAIGN_REASON: Campaign}
+"""reason_kind of a found order → what its reason_id numbers."""
 
 
 def cashier(session: Session, actor: Actor) -> int:
@@ -84,7 +90,7 @@ def clear_pairs(session: Session) -> list[Pair]:
     query = select(Payout).where(Payout.status.in_(("requested", "approved")), Payout.openid.in_(openids))
     for payout in session.scalars(query.order_by(Payout.id)):
         owed[payout.openid, payout.amount_fen, CHANNELS[payout.channel].version].append(payout)
-    taken = {each.reason_id for each in _proposed(session) if each.reason_kind == "payout"}
+    taken = {each.reason_id for each in _proposed(session) if each.reason_kind == PAYOUT_REASON}
     pairs: list[Pair] = []
     by_texts: dict[object, Sequence[Campaign]] = {}
     for each in sorted(found, key=lambda one: one.id):
@@ -96,9 +102,9 @@ def clear_pairs(session: Session) -> list[Pair]:
         campaigns = by_texts[texts]
         if free and not campaigns and len({payout.programme_id for payout in waiting}) == 1:
             taken.add(free[0].id)
-            pairs.append(Pair(each.id, "payout", free[0].id, ALIKE))
+            pairs.append(Pair(each.id, PAYOUT_REASON, free[0].id, ALIKE))
         elif not waiting and len(campaigns) == 1:
-            pairs.append(Pair(each.id, "campaign", campaigns[0].id, SAME_TEXTS))
+            pairs.append(Pair(each.id, CAMPAIGN_REASON, campaigns[0].id, SAME_TEXTS))
     return pairs
 
 
@@ -126,8 +132,8 @@ def propose(
                 f"Write why, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters",
             ),
         )
-    model = {"payout": Payout, "campaign": Campaign, None: None}.get(reason_kind, Refusal)
-    if model is Refusal or (model is not None and session.get(model, reason_id or 0) is None):
+    model = PAID_FOR.get(reason_kind or "")
+    if reason is not None and (model is None or session.get(model, reason_id or 0) is None):
         raise Refusal("reason", Text("没有这笔付款或这个活动", "There is no such payout or campaign"))
     if not move(session, FoundOrder, found_id, FOUND_NEXT, "open", "proposed", reason_kind=reason_kind,
                 reason_id=reason_id, evidence=evidence, proposed_by=staff_id, proposed_at=now):  # fmt: skip
@@ -163,10 +169,10 @@ def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, n
     if found.proposed_by == staff_id:
         raise not_oneself()
     after: FoundStatus = "apart"
-    if found.reason_kind == "payout":
+    if found.reason_kind == PAYOUT_REASON:
         adopt.adopt_payout(session, settings, found, found.reason_id or 0, (staff_id, found.proposed_by), now)
         after = "adopted"
-    elif found.reason_kind == "campaign":
+    elif found.reason_kind == CAMPAIGN_REASON:
         adopt.adopt_packet(session, settings, found, found.reason_id or 0, now)
         after = "adopted"
     if after == "adopted" and shanghai_day(found.placed_at or found.found_at) == shanghai_day(now):

@@ -16,9 +16,8 @@ from wxbot.draws.models import Draw
 from wxbot.money import yuan
 from wxbot.orders.models import Evidence, Order
 from wxbot.orders.words import meaning_of
-from wxbot.payouts import listing as payouts
 from wxbot.payouts import words as payout_words
-from wxbot.payouts.models import Payout, Programme
+from wxbot.payouts.models import PAYOUT_REASON, Payout, Programme
 from wxbot.people import phones
 from wxbot.people.models import Binding, Follower, Notice, PersonMark, SmsOut, Withdrawal
 from wxbot.staff.models import Staff
@@ -236,7 +235,7 @@ def _ended(row: Payout, names: Names, at: datetime) -> Moment:
 
 def _orders_of(openid: str) -> ColumnElement[bool]:
     owed = select(Payout.id).where(Payout.openid == openid)
-    return and_(Order.reason_kind == payouts.REASON, Order.reason_id.in_(owed))
+    return and_(Order.reason_kind == PAYOUT_REASON, Order.reason_id.in_(owed))
 
 
 def _sent(row: Order, names: Names, at: datetime) -> Moment:
