@@ -9,14 +9,13 @@ import pytest
 from sqlalchemy import event, text, update
 from sqlalchemy.orm import Session
 
-from tests.campaigns.stories import launched, work
+from tests.campaigns.stories import campaign_of, launched, work
 from tests.conftest import Cast
 from tests.payouts.stories import fund, owe, payout_of
 from tests.servers import SimulatedWeChat
 from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns import settle
-from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.orders import send
 from wxbot.orders.channels import PaymentRequest
@@ -69,13 +68,13 @@ def test_what_runs_every_second_walks_an_index_T15(runtime: Runtime, simulator: 
     event.listen(database.engine, "before_cursor_execute", note)
     with database.transaction() as session:
         now = database.now(session)
-        campaign, lottery = session.get_one(Campaign, campaign_id), session.query(Lottery).one()
+        lottery = session.query(Lottery).one()
         send._due(session, now, 16)
         send.recover_sending(session, now)
-        settle.settle(session, campaign, now)
         pool.live_stock(session, campaign_id, now)
         pool.has_stock(session, campaign_id, now)
         load._open_bucket(session, lottery, now)
+    settle.settle(runtime, campaign_of(runtime, campaign_id))
     event.remove(database.engine, "before_cursor_execute", note)
     assert len(asked) >= 5
     plans = {}

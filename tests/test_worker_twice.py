@@ -21,8 +21,8 @@ from wxbot.orders import plan
 from wxbot.orders.bill import book_bill, parse_bill
 from wxbot.orders.models import BillDay, BillLine
 from wxbot.payouts.place_orders import order_due
-from wxbot.payouts.settle import settle_due
 from wxbot.runtime import Runtime
+from wxbot.worker import run_task
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_payout_is_followed_by_one_worker_while_another_places_its_next_order_
         assert plan.call_off(session, [first.id], runtime.database.now(session)) == 1
 
     def follow_and_order() -> None:
-        settle_due(second_box)
+        run_task(second_box, "payouts.settle")
         order_due(second_box)
 
     with ThreadPoolExecutor(1) as box:
@@ -108,7 +108,7 @@ def test_a_payout_is_followed_by_one_worker_while_another_places_its_next_order_
                 wait(begun, timeout=4)  # until it is done, or waits for a lock of ours
 
         event.listen(runtime.database.engine, "before_cursor_execute", be_slow)
-        settle_due(runtime)
+        run_task(runtime, "payouts.settle")
         begun[0].result()
     order_due(runtime)
     orders = orders_of(runtime, payout_id)

@@ -7,7 +7,7 @@ through `assert_no_transaction`), SQLite writes begin IMMEDIATE with synchronous
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -222,9 +222,10 @@ def _engine(url: str, read_only: bool, pool: dict[str, int]) -> Engine:
     raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")
 
 
-def changed(session: Session, statement: Any) -> int:
-    """Execute a guarded write and say how many rows it changed: the answer that status changes and limits rely on."""
-    result: Any = session.execute(statement, execution_options={"synchronize_session": False})
+def changed(session: Session, statement: Any, each: Sequence[Mapping[str, Any]] | None = None) -> int:
+    """Execute a guarded write, once for each set of values, and say how many rows it changed: the answer that status changes
+    and limits rely on."""
+    result: Any = session.execute(statement, each, execution_options={"synchronize_session": False})
     return int(result.rowcount)
 
 

@@ -27,10 +27,12 @@ from wxbot.orders.lost import ask_due
 from wxbot.orders.newest import prove_due
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
+from wxbot.orders.settle import Settle, settle_due
 from wxbot.payouts import erasure as list_erasure
 from wxbot.payouts.list_rows import request_rows
+from wxbot.payouts.models import PAYOUT_REASON
 from wxbot.payouts.place_orders import held_back, order_due
-from wxbot.payouts.settle import settle_due
+from wxbot.payouts.settle import settle as settle_payouts
 from wxbot.people.erasure import erase_due
 from wxbot.people.notices import tell_due
 from wxbot.people.outbox import send_due as send_sms
@@ -83,6 +85,15 @@ def reconcile(runtime: Runtime) -> int:
     return total
 
 
+REASONS: dict[str, Settle] = {PAYOUT_REASON: settle_payouts}
+"""reason_kind → who follows orders of that kind. Packets follow theirs while their campaign advances, under its lease."""
+
+
+def settle_orders(runtime: Runtime) -> int:
+    """Hand orders whose status changed to whoever asked for them."""
+    return sum(settle_due(runtime, reason_kind, settle) for reason_kind, settle in REASONS.items())
+
+
 def seal(runtime: Runtime) -> int:
     """Extend the ledger's hash chain."""
     settled = ledger.settled_id(runtime.database)
@@ -131,7 +142,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "orders.bill": fetch_bills,
     "payouts.rows": request_rows,
     "payouts.order": order_due,
-    "payouts.settle": settle_due,
+    "payouts.settle": settle_orders,
     "draws.match": match_binds,
     "draws.lapse": lapse_draws,
     "people.sms": send_sms,

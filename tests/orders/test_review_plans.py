@@ -11,9 +11,8 @@ from tests.conftest import Cast
 from tests.payouts.stories import fund, owe
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.payouts.place_orders import order_due
-from wxbot.payouts.settle import settle_due
 from wxbot.runtime import Runtime
-from wxbot.worker import run_until_quiet
+from wxbot.worker import run_task, run_until_quiet
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def test_the_tasks_of_every_second_use_the_indexes_of_what_is_due_T15(runtime: R
     try:
         order_due(runtime)
         reconcile_due(runtime)
-        settle_due(runtime)
+        run_task(runtime, "payouts.settle")
     finally:
         event.remove(runtime.database.engine, "before_cursor_execute", note)
     used = " ".join(plans.values())

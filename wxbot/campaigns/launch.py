@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot import lineage
-from wxbot.campaigns import lease, mechanic, settle
+from wxbot.campaigns import lease, mechanic
 from wxbot.campaigns.draft import amounts_of
 from wxbot.campaigns.lease import ACTIVE, LeaseLost
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, Packet
@@ -109,19 +109,6 @@ def _next_ordinal(session: Session, campaign_id: int) -> int:
         select(Packet.ordinal).where(Packet.campaign_id == campaign_id).order_by(Packet.ordinal.desc()).limit(1)
     ).scalar_one_or_none()
     return (last or 0) + 1
-
-
-def absorb(runtime: Runtime, campaign: Campaign) -> int:
-    """Let the packets follow their orders; returns how many changes were applied."""
-    total = 0
-    while True:
-        with runtime.database.transaction() as session:
-            now = runtime.database.now(session)
-            lease.keep(session, campaign, now)
-            seen = settle.settle(session, campaign, now)
-        total += seen
-        if seen < 500:
-            return total
 
 
 def end(runtime: Runtime, campaign: Campaign) -> int:

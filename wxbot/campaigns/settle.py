@@ -1,54 +1,49 @@
-"""Absorb: let packets follow their orders. An order whose status changed is a row left for this door (design, the shape)."""
+"""Letting packets follow their orders, many at once, while their campaign advances."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
-from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Campaign, Packet, PacketStatus
+from wxbot.campaigns import lease
+from wxbot.campaigns.models import PACKET_REASON, Campaign, Packet, PacketStatus
 from wxbot.campaigns.packets import move_packet, move_packets
-from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
+from wxbot.orders.settle import settle_due
+from wxbot.runtime import Runtime
 
 log = get_logger(__name__)
 
 FAILURES_MAX = 3
 """A packet whose orders definitely failed this often in a row is dropped and shown as trouble (money §5.1)."""
 
-UNNOTICED = text("NOT is_noticed")
-"""Word for word the condition of the partial index: SQLite uses it for nothing else."""
-
 REORDER_MARGIN = timedelta(hours=1)
 """A packet that came back is planned again only when its campaign runs at least this much longer."""
 
 
-def settle(session: Session, campaign: Campaign, now: datetime, limit: int = 500) -> int:
-    """Apply up to `limit` order changes to the packets of a campaign; returns how many were applied.
+def settle(runtime: Runtime, campaign: Campaign) -> int:
+    """Apply order changes to the packets of a campaign; returns how many were applied. Raises LeaseLost."""
+    return settle_due(runtime, PACKET_REASON, partial(_follow_all, campaign), campaign.id)
 
-    An order that changes again while this runs keeps its mark and is looked at again: only the status that was seen
-    here is marked as seen.
-    """
-    orders = session.scalars(
-        select(Order)
-        .where(Order.budget_id == campaign.id, UNNOTICED, Order.reason_kind == "packet")
-        .order_by(Order.id)
-        .limit(limit)
-    ).all()
+
+def _follow_all(
+    campaign: Campaign, _runtime: Runtime, session: Session, orders: Sequence[Order], now: datetime
+) -> list[Order]:
+    """Move the packets of these orders under the lease, whose row comes first of all that is locked."""
+    lease.keep(session, campaign, now)
     by_expiry: dict[datetime, list[int]] = {}
-    followed: dict[str, list[int]] = {}
+    followed: list[Order] = []
     for order in orders:
         if order.status == "accepted" and order.expires_at is not None:
             by_expiry.setdefault(order.expires_at, []).append(order.reason_id)
         elif not _follow(session, campaign, order, now):
             continue
-        followed.setdefault(order.status, []).append(order.id)
+        followed.append(order)
     for expires_at, packet_ids in sorted(by_expiry.items()):
         move_packets(session, packet_ids, "ordered", "ticketed", now, expires_at=expires_at, failures=0)
-    return sum(
-        changed(session, update(Order).where(Order.id.in_(ids), Order.status == status).values(is_noticed=True))
-        for status, ids in followed.items()
-    )
+    return followed
 
 
 def _follow(session: Session, campaign: Campaign, order: Order, now: datetime) -> bool:

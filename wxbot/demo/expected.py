@@ -98,7 +98,9 @@ def judge(
             found.blame("lost", f"{each} has no payout of its own")
             continue
         orders = session.scalars(
-            select(Order).where(Order.reason_kind == PAYOUT_REASON, Order.reason_id == payout.id).order_by(Order.attempt)
+            select(Order)
+            .where(Order.reason_kind == PAYOUT_REASON, Order.reason_id == payout.id)
+            .order_by(Order.attempt)
         ).all()
         known |= {order.mch_billno for order in orders}
         rows = [bank[order.mch_billno] for order in orders if order.mch_billno in bank]

@@ -34,6 +34,9 @@ STATUSES: dict[OrderStatus, str] = {
 DEAD: tuple[OrderStatus, ...] = ("failed", "returned")
 """Statuses after which a new order for the same reason may exist (partial unique index below)."""
 
+UNNOTICED = text("NOT is_noticed")
+"""Orders that changed and were not looked at: index and question share the words, for SQLite uses the index for no others."""
+
 
 def _created_at(context: Any) -> Any:
     """The default of a column that begins with the row."""
@@ -94,7 +97,7 @@ class Order(Base):
             postgresql_where=text("status NOT IN ('failed', 'returned')"),
         ),
         Index("ix_orders_unnoticed", "budget_id", "id",
-              sqlite_where=text("NOT is_noticed"), postgresql_where=text("NOT is_noticed")),
+              sqlite_where=UNNOTICED, postgresql_where=UNNOTICED),
         Index("ix_orders_due", "next_check_at",
               sqlite_where=text("next_check_at IS NOT NULL"), postgresql_where=text("next_check_at IS NOT NULL")),
         Index("ix_orders_to_send", "send_after", "id",

@@ -157,7 +157,13 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
 def payment_request_of(payout: Payout) -> PaymentRequest:
     """What the next order of a payout is to do."""
     return PaymentRequest(
-        PAYOUT_REASON, payout.id, payout.programme_id, payout.amount_fen, payout.texts, payout.attempts + 1, payout.openid
+        PAYOUT_REASON,
+        payout.id,
+        payout.programme_id,
+        payout.amount_fen,
+        payout.texts,
+        payout.attempts + 1,
+        payout.openid,
     )
 
 

@@ -1,11 +1,10 @@
-"""Letting payouts follow their orders, and telling the person: an order whose status changed is a row left for this door."""
+"""Letting payouts follow their orders, and telling the person."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS, CONFIRMED
@@ -18,8 +17,6 @@ from wxbot.transitions import move
 from wxbot.wechat.errors import ErrorRow, row_for
 
 log = get_logger(__name__)
-
-BATCH = 500
 
 FAILURES_MAX = 3
 """After this many orders that definitely failed nothing more is tried by itself (money §5.1)."""
@@ -35,39 +32,15 @@ NEVER_SENT = "CANCELLED"
 LANE_AGAIN = timedelta(hours=1)
 """When a further order is tried after one failed for a reason that hits every order of the merchant."""
 
-UNNOTICED = text("NOT is_noticed")
-"""Word for word the condition of the partial index: SQLite uses it for nothing else."""
 
-
-IS_PAYOUT = func.coalesce(Order.reason_kind, "") == "payout"
-"""No plain equality: SQLite would walk the index of all orders of payouts ever made, each second."""
-
-
-def settle_due(runtime: Runtime) -> int:
-    """Apply order changes to their payouts; returns how many were applied."""
-    done = 0
-    while True:
-        with runtime.database.transaction() as session:
-            batch = _follow_batch(session, runtime.settings.public_url, runtime.database.now(session))
-        done += batch
-        if batch < BATCH:
-            return done
-
-
-def _follow_batch(session: Session, public_url: str, now: datetime) -> int:
-    """Only the status that was seen here is marked as seen: an order that changes again meanwhile is looked at again."""
-    orders = session.scalars(
-        select(Order).where(UNNOTICED, IS_PAYOUT).order_by(Order.budget_id, Order.id).limit(BATCH)
-    ).all()
-    for order in sorted(orders, key=lambda order: order.id):  # locked in the order in which answers are written (F67)
+def settle(runtime: Runtime, session: Session, orders: Sequence[Order], now: datetime) -> Sequence[Order]:
+    """Apply order changes to their payouts, and tell the people; returns the orders that are done with: all of them."""
+    for order in orders:
         # Locked: another worker may follow the same order and place the next one while this one looks.
         payout = session.get(Payout, order.reason_id, with_for_update=True)
         if payout is not None and payout.order_id == order.id and payout.status == "ordered":
-            _follow(session, payout, order, public_url, now)
-        changed(
-            session, update(Order).where(Order.id == order.id, Order.status == order.status).values(is_noticed=True)
-        )
-    return len(orders)
+            _follow(session, payout, order, runtime.settings.public_url, now)
+    return orders
 
 
 def _follow(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import close, lease
-from wxbot.campaigns.launch import absorb, end, plan
+from wxbot.campaigns.launch import end, plan
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
+from wxbot.campaigns.settle import settle
 from wxbot.campaigns.trouble import write_error
 from wxbot.db import changed
 from wxbot.logs import get_logger
@@ -97,9 +98,9 @@ def _end_buckets(session: Session, campaign: Campaign, now: datetime) -> None:
 
 
 STEPS: dict[str, tuple[LaunchStep, ...]] = {
-    "launching": (end, plan, absorb, ensure_page, ensure_lottery, _fill, _load, _switch_on),
-    "on": (end, absorb, ensure_lottery, _fill, _load, _switch_on),
-    "off": (end, _switch_off, absorb),
-    "closing": (_switch_off, _leave_beacons, absorb, _finish),
+    "launching": (end, plan, settle, ensure_page, ensure_lottery, _fill, _load, _switch_on),
+    "on": (end, settle, ensure_lottery, _fill, _load, _switch_on),
+    "off": (end, _switch_off, settle),
+    "closing": (_switch_off, _leave_beacons, settle, _finish),
 }
 """Campaign status → the steps a worker takes, in order."""
