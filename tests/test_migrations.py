@@ -12,8 +12,8 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import CheckConstraint, Column, inspect, select, text
+from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from tests.deployments import environment, settings_for
 from tests.servers import PrivatePostgres
@@ -141,7 +141,7 @@ def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(e
                 ),
                 {"lottery_id": lottery_id, "status": status, "noncestr": noncestr, "sign": sign},
             )
-    upgrade(empty)
+    command.upgrade(_config(empty), "0014")
     with empty.reading() as session:
         assert session.scalars(select(Draw.handed_out).order_by(Draw.id)).all() == [
             "lot|nonce|SIGN",
@@ -158,6 +158,29 @@ def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(e
             for lottery_id, noncestr, sign, status in before
         ]
         assert [tuple(row) for row in connection.execute(question)] == lottery_less
+
+
+def test_a_status_that_does_not_exist_is_refused_by_the_database_as_the_models_say(empty: Database) -> None:
+    """The statement that made a table says the same of its CHECKs and indexes, whether by upgrades or from the models."""
+    command.upgrade(_config(empty), "0001")
+    with empty.engine.begin() as connection:
+        for row in ROWS_OF_0001:
+            connection.exec_driver_sql(row)
+    upgrade(empty)
+    checked = [table for table in Base.metadata.sorted_tables if isinstance(table.c.get("status"), Column)]
+    assert {"orders", "payouts", "pay_lists", "campaigns", "packets", "sms_out", "notices"} <= {
+        each.name for each in checked
+    }
+    seen = inspect(empty.engine)
+    for table in Base.metadata.sorted_tables:
+        checks = {each.name for each in table.constraints if isinstance(each, CheckConstraint)}
+        assert {each["name"] for each in seen.get_check_constraints(table.name)} == checks, table.name
+        indexes = {each.name for each in table.indexes}
+        assert {each["name"] for each in seen.get_indexes(table.name) if not each["unique"]} <= indexes
+        assert indexes <= {each["name"] for each in seen.get_indexes(table.name)}, table.name
+    for table in ("orders", "campaigns"):
+        with pytest.raises(DBAPIError, match="ck_"), empty.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE {table} SET status = 'acepted'")
 
 
 def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.transitions import Transitions
+from wxbot.transitions import Transitions, one_of
 
 PACKET_REASON = "packet"
 """reason_kind of the orders that pay packets."""
@@ -137,6 +137,7 @@ class Campaign(Base):
     lease_epoch: Mapped[int] = mapped_column(Integer, default=0)
 
     __table_args__ = (
+        one_of("status", CampaignStatus),
         CheckConstraint("approved_by IS NULL OR approved_by <> submitted_by", name="four_eyes"),
         CheckConstraint("split IN ('fixed', 'tiers', 'random')", name="split"),
         CheckConstraint("odds_ppm BETWEEN 1 AND 1000000", name="odds"),
@@ -171,6 +172,7 @@ class Packet(Base):
 
     __table_args__ = (
         UniqueConstraint("campaign_id", "ordinal"),
+        one_of("status", PacketStatus),
         CheckConstraint("amount_fen > 0", name="positive"),
         Index("ix_packets_status", "campaign_id", "status", "id"),
         Index("ix_packets_order_id", "order_id"),

@@ -89,6 +89,7 @@ class Order(Base):
 
     __table_args__ = (
         UniqueConstraint("reason_kind", "reason_id", "attempt"),
+        one_of("status", OrderStatus),
         CheckConstraint("amount_fen > 0", name="positive"),
         CheckConstraint("length(mch_billno) <= 28", name="billno_length"),
         Index(
@@ -163,7 +164,7 @@ class Mark(Base):
 class LaneState(Base):
     """The merchant's state: stopped by a global error or by a person, and the send rate shared by all workers."""
 
-    __tablename__ = "merchant_lines"
+    __tablename__ = "send_lanes"
 
     mch_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     stopped_code: Mapped[str | None] = mapped_column(String(64))

@@ -171,6 +171,7 @@ class Payout(Base):
 
     __table_args__ = (
         UniqueConstraint("source_kind", "source_id"),
+        one_of("status", PayoutStatus),
         CheckConstraint("amount_fen > 0", name="positive"),
         CheckConstraint("source_kind IN ('voucher', 'row', 'manual', 'reissue')", name="source"),
         CheckConstraint("approved_by IS NULL OR approved_by <> created_by", name="four_eyes"),
@@ -235,6 +236,7 @@ class PayList(Base):
     done_at: Mapped[datetime | None]
 
     __table_args__ = (
+        one_of("status", ListStatus),
         CheckConstraint("approved_by IS NULL OR approved_by <> created_by", name="four_eyes"),
         Index(
             "one_live_file", "file_sha256", unique=True,

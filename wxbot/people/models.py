@@ -226,6 +226,7 @@ class SmsOut(Base):
     sent_at: Mapped[datetime | None]
 
     __table_args__ = (
+        one_of("status", SmsStatus),
         Index("ix_sms_out_planned", "id", **_where("status = 'planned'")),
         Index("ix_sms_out_sending", "lease_until", **_where("status = 'sending'")),
         Index("ix_sms_out_openid", "openid", "id"),
@@ -276,6 +277,7 @@ class Notice(Base):
 
     __table_args__ = (
         UniqueConstraint("kind", "ref"),
+        one_of("status", NoticeStatus),
         Index("ix_notices_openid", "openid", "id"),
         Index("ix_notices_due", "due_at", **_where("status = 'planned'")),
         Index("ix_notices_sending", "lease_until", **_where("status = 'sending'")),

@@ -1,0 +1,29 @@
+"""CHECKs on tables that hold rows: PostgreSQL adds one in place, SQLite is told that the table was made with it."""
+
+from alembic import op
+
+
+def add_check(table: str, name: str, condition: str) -> None:
+    """Add `CONSTRAINT ck_<table>_<name> CHECK (condition)`. Raises RuntimeError when a row does not fulfil it.
+
+    On SQLite the text that made the table is written anew, which its manual recommends for constraints since no row
+    changes (sqlite.org/lang_altertable.html, section 7). Copying the table would take time, and lose what refers to it.
+    """
+    constraint = f"CONSTRAINT ck_{table}_{name} CHECK ({condition})"
+    bind = op.get_bind()
+    if bind.dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} ADD {constraint}")
+        return
+    if wrong := bind.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE NOT ({condition})").scalar():  # noqa: S608
+        raise RuntimeError(f"{table}: {wrong} rows do not fulfil {condition}")
+    found = bind.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+    made = str(found.scalar_one()).rstrip()
+    if not made.endswith(")"):
+        raise RuntimeError(f"this is not how {table} was made: {made[-40:]}")
+    version = int(bind.exec_driver_sql("PRAGMA schema_version").scalar_one())
+    bind.exec_driver_sql("PRAGMA writable_schema = ON")
+    bind.exec_driver_sql(
+        "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", (f"{made[:-1]}, {constraint}\n)", table)
+    )
+    bind.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
+    bind.exec_driver_sql("PRAGMA writable_schema = OFF")
