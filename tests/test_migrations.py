@@ -178,9 +178,9 @@ def test_a_status_that_does_not_exist_is_refused_by_the_database_as_the_models_s
         indexes = {each.name for each in table.indexes}
         assert {each["name"] for each in seen.get_indexes(table.name) if not each["unique"]} <= indexes
         assert indexes <= {each["name"] for each in seen.get_indexes(table.name)}, table.name
-    for table in ("orders", "campaigns"):
+    for name in ("orders", "campaigns"):
         with pytest.raises(DBAPIError, match="ck_"), empty.engine.begin() as connection:
-            connection.exec_driver_sql(f"UPDATE {table} SET status = 'acepted'")
+            connection.exec_driver_sql(f"UPDATE {name} SET status = 'acepted'")
 
 
 def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:
