@@ -26,7 +26,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from wxbot.db import Base, changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
-from wxbot.text import Text
+from wxbot.text import Refusal, Text
 
 log = get_logger(__name__)
 
@@ -48,12 +48,6 @@ WHYS: dict[Why, str] = {
     "unwitnessed": "it has sent orders, and no witness tells how many: it may be a copy",
 }
 """Why a database is frozen."""
-
-FROZEN = Text(
-    "数据库可能是一份旧副本，已冻结：请财务先在“解冻”页面处理",
-    "The database may be an old copy and is frozen: cashiers must thaw it first",
-)
-"""What every refused verb says."""
 
 
 class Lineage(Base):
@@ -107,6 +101,13 @@ class WitnessClaim:
 def is_frozen(session: Session) -> bool:
     """Whether this database may send nothing."""
     return session.scalar(select(Lineage.frozen_why).where(Lineage.id == ROW)) is not None
+
+
+def require_unfrozen(session: Session) -> None:
+    """Raise Refusal `frozen` while this database may send nothing: what is decided now may have been decided before."""
+    if is_frozen(session):
+        zh = "数据库可能是一份旧副本，已冻结：请财务先在“解冻”页面处理"
+        raise Refusal("frozen", Text(zh, "The database may be an old copy and is frozen: cashiers must thaw it first"))
 
 
 FROZEN_WHY = select(Lineage.frozen_why).where(Lineage.id == ROW).scalar_subquery()

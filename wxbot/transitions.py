@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, Update, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
+from wxbot.text import Refusal, Text
 
 Status = TypeVar("Status", bound=str)
 
@@ -57,3 +58,9 @@ def move(
     False means that someone else moved it first: the caller then has nothing to do. Raises NotAllowed.
     """
     return changed(session, moving(model, allowed, (before,), after, **values).where(model.id == row_id)) > 0
+
+
+def moved_on() -> Refusal:
+    """The refusal when somebody else was faster, or the page is old."""
+    text = Text("状态已经变化，请刷新页面后再试", "The status has changed by now; reload the page and look again")
+    return Refusal("status", text)

@@ -4,8 +4,6 @@ A campaign can be edited only as a draft. Approval binds the hash of everything 
 budget and sets the money aside in the ledger, all in one transaction (I7, I16).
 """
 
-import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import budget, ledger, lineage
+from wxbot import approval, budget, ledger, lineage
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
@@ -24,11 +22,13 @@ from wxbot.campaigns.models import CAMPAIGN_NEXT, FIRST_MECHANIC, Campaign
 from wxbot.campaigns.split import PlannedAmount, Tier
 from wxbot.db import Database
 from wxbot.text import Faulty, Refusal, Text, fault
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 
 RESERVED = "reserved"
 UNRESERVED = "unreserved"
 """Kinds of the ledger entries that set a campaign's budget aside and give it back before a launch."""
+
+OWN = Text("不能审批自己创建或提交的活动", "You wrote or submitted this campaign")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def content_sha256(campaign: Campaign) -> str:
     content |= {name: content[name].isoformat() for name in ("begin_at", "end_at")}
     if campaign.mechanic == FIRST_MECHANIC:
         del content["mechanic"]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return approval.content_hash(content)
 
 
 def _keyword_faults(session: Session, keyword: str, campaign_id: int | None) -> Iterable[Refusal]:
@@ -131,16 +131,6 @@ def _own(session: Session, campaign_id: int) -> Campaign:
     if campaign is None:
         raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
     return campaign
-
-
-def _moved_on(campaign: Campaign) -> Refusal:
-    return Refusal(
-        "status",
-        Text(
-            "活动状态已经变化，请刷新页面后再试",
-            f"The campaign is {campaign.status} by now; reload the page and look again",
-        ),
-    )
 
 
 def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaign_id: int | None = None) -> int:
@@ -164,7 +154,7 @@ def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaig
             return campaign.id
         campaign = _own(session, campaign_id)
         if campaign.status != "draft":
-            raise _moved_on(campaign)
+            raise moved_on()
         for name, value in _columns(draft).items():
             setattr(campaign, name, value)
         campaign.version += 1
@@ -181,7 +171,7 @@ def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -
     with database.transaction() as session:
         campaign = _own(session, campaign_id)
         if campaign.status != "draft":
-            raise _moved_on(campaign)
+            raise moved_on()
         faults = faults_of(_values(campaign), now)
         faults += _keyword_faults(session, campaign.keyword, campaign_id)
         if faults:
@@ -190,7 +180,7 @@ def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -
         session.flush()
         if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "draft", "submitted",
                     submitted_by=staff_id, approved_by=None, content_sha256=sha256, updated_at=now):  # fmt: skip
-            raise _moved_on(campaign)
+            raise moved_on()
         return sha256
 
 
@@ -215,36 +205,23 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
                 raise Faulty(faults)
             if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "submitted", "approved",
                         approved_by=staff_id, updated_at=now):  # fmt: skip
-                raise _moved_on(campaign)
+                raise moved_on()
             budget.open_budget(session, campaign_id, campaign.budget_fen, campaign.name)
             ref = f"{campaign_id}:{campaign.version}"
             posting = ledger.Posting(RESERVED, ref, "merchant", "reserved", campaign.budget_fen, campaign_id)
             if ledger.post(session, [posting], now) != 1:
-                raise _moved_on(campaign)
+                raise moved_on()
     except IntegrityError as error:
-        raise Refusal(
-            "status", Text("活动已被其他人处理，请刷新页面", "Someone else was faster; reload the page")
-        ) from error
+        raise moved_on() from error
 
 
 def _refuse_approval(session: Session, campaign: Campaign, staff_id: int, seen_sha256: str | None) -> None:
-    if lineage.is_frozen(session):
-        raise Refusal("frozen", lineage.FROZEN)
+    lineage.require_unfrozen(session)
     if campaign.status != "submitted":
-        raise _moved_on(campaign)
-    if staff_id in (campaign.submitted_by, campaign.created_by):
-        raise Refusal(
-            "four_eyes",
-            Text(
-                "不能审批自己创建或提交的活动，请另一位同事审批",
-                "You wrote or submitted this campaign; a second person must approve it",
-            ),
-        )
-    if campaign.content_sha256 != content_sha256(campaign) or seen_sha256 not in (None, campaign.content_sha256):
-        raise Refusal(
-            "content",
-            Text("内容与提交时不一致，请退回后重新提交", "The content differs from what was submitted; send it back"),
-        )
+        raise moved_on()
+    approval.require_second(staff_id, [campaign.submitted_by, campaign.created_by], OWN)
+    seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
+    approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
 
 
 def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
@@ -256,11 +233,11 @@ def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime
         campaign = _own(session, campaign_id)
         before = campaign.status
         if before not in ("submitted", "approved"):
-            raise _moved_on(campaign)
+            raise moved_on()
         ref = f"{campaign_id}:{campaign.version}"
         if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, before, "draft", approved_by=None, submitted_by=None,
                     content_sha256=None, version=campaign.version + 1, updated_at=now):  # fmt: skip
-            raise _moved_on(campaign)
+            raise moved_on()
         if before == "approved":
             budget.close_budget(session, campaign_id)
             posting = ledger.Posting(UNRESERVED, ref, "reserved", "merchant", campaign.budget_fen, campaign_id)

@@ -19,7 +19,7 @@ from wxbot.db import Database, changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal, Text
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 from wxbot.wechat.errors import WeChatError
 
 log = get_logger(__name__)
@@ -32,8 +32,7 @@ def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -
     """Start an approved campaign: one status change; the worker does the rest. Raises Refusal."""
     with database.transaction() as session:
         campaign = session.get(Campaign, campaign_id)
-        if lineage.is_frozen(session):
-            raise Refusal("frozen", lineage.FROZEN)
+        lineage.require_unfrozen(session)
         if campaign is None or campaign.status != "approved":
             raise Refusal("status", Text("活动还没有通过审批，不能启动", "the campaign is not approved yet"))
         if now >= campaign.end_at:
@@ -43,9 +42,7 @@ def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -
         if not move(
             session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now
         ):
-            raise Refusal(
-                "status", Text("活动刚刚被别人操作过，请刷新页面", "somebody else changed it, reload the page")
-            )
+            raise moved_on()
 
 
 def active_campaigns(database: Database) -> list[int]:

@@ -39,8 +39,7 @@ def pause(database: Database, campaign_id: int, staff_id: int, now: datetime) ->
 def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Let people draw again."""
     with database.reading() as session:
-        if lineage.is_frozen(session):
-            raise Refusal("frozen", lineage.FROZEN)
+        lineage.require_unfrozen(session)
     _switch(
         database,
         campaign_id,

@@ -10,31 +10,25 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from wxbot import ledger
+from wxbot import approval, ledger
 from wxbot.db import Database, changed
 from wxbot.ledger import Posting
 from wxbot.orders.bill_faults import NOT_OURS
-from wxbot.orders.manual import EVIDENCE_MAX, EVIDENCE_MIN, require_cashier
+from wxbot.orders.manual import EVIDENCE_MAX
 from wxbot.orders.models import BILL_NOTE_NEXT, BillLine, BillNote
-from wxbot.staff import audit
+from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move, moving
 
+OWN = Text("不能确认自己的说明", "This is your own statement")
+
 
 def state(database: Database, line_ids: Sequence[int], words: str, actor: Actor, now: datetime) -> list[int]:
     """Say what these lines were; returns the statements' ids. A statement that still waits is replaced. Raises Refusal."""
-    words = words.strip()
-    if not EVIDENCE_MIN <= len(words) <= EVIDENCE_MAX:
-        raise Refusal(
-            "evidence",
-            Text(
-                f"请写明原因（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
-                f"write what it was, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters",
-            ),
-        )
+    words = approval.require_evidence(words, EVIDENCE_MAX)
     with database.transaction() as session:
-        staff_id = require_cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         made = []
         for line_id in sorted(set(line_ids)):
             line = _open_line(session, line_id)
@@ -53,18 +47,14 @@ def state(database: Database, line_ids: Sequence[int], words: str, actor: Actor,
 def agree(database: Database, note_ids: Sequence[int], actor: Actor, now: datetime) -> int:
     """Agree to another cashier's statements: all of them, or none; returns how many lines are cleared up. Raises Refusal."""
     with database.transaction() as session:
-        staff_id = require_cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         for note_id in sorted(set(note_ids)):
             note = session.get(BillNote, note_id)
             if note is None or note.status != "open":
                 raise Refusal(
                     "no_note", Text(f"没有待确认的说明 {note_id}", f"there is no statement {note_id} that waits")
                 )
-            if note.stated_by == staff_id:
-                raise Refusal(
-                    "four_eyes",
-                    Text("不能确认自己的说明，请另一位财务确认", "a second cashier must agree to your statement"),
-                )
+            approval.require_second(staff_id, [note.stated_by], OWN)
             _settle(session, note, staff_id, now)
         audit.record(
             session, actor, "bill_agree", f"bill_lines:{len(note_ids)}", now, detail={"notes": list(note_ids)[:50]}

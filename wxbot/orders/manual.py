@@ -11,6 +11,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from wxbot import approval
 from wxbot.db import Database
 from wxbot.orders import outcome
 from wxbot.orders.decide import Decision
@@ -19,13 +20,12 @@ from wxbot.orders.outcome import DecidedOrder
 from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 
-EVIDENCE_MIN = 10
 EVIDENCE_MAX = 2000
-"""Characters of evidence: a bill line's number and date, or who at WeChat said what and when."""
+"""Characters of evidence, at most."""
 
-ROLE = "cashier"
+OWN = Text("不能确认自己的处理意见", "You marked this order")
 
 
 def mark(database: Database, order_id: int, after: str, evidence: str, actor: Actor, now: datetime) -> int:
@@ -33,22 +33,14 @@ def mark(database: Database, order_id: int, after: str, evidence: str, actor: Ac
 
     Nothing moves until a second cashier confirms it. Raises Refusal.
     """
-    evidence = evidence.strip()
     if after not in MARKED_AS:
         raise Refusal(
             "after", Text("结果只能是：已领取、已退回、已失败", "the end can be received, returned or failed")
         )
-    if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
-        raise Refusal(
-            "evidence",
-            Text(
-                f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字），例如资金账单的日期与流水号",
-                f"write the evidence, {EVIDENCE_MIN} to {EVIDENCE_MAX} characters: the bill line's date and number",
-            ),
-        )
+    evidence = approval.require_evidence(evidence, EVIDENCE_MAX)
     try:
         with database.transaction() as session:
-            staff_id = require_cashier(session, actor)
+            staff_id = accounts.require_cashier(session, actor)
             _manual_order(session, order_id)
             made = Mark(
                 order_id=order_id, after=after, evidence=evidence, status="open", marked_by=staff_id, marked_at=now
@@ -72,12 +64,9 @@ def mark(database: Database, order_id: int, after: str, evidence: str, actor: Ac
 def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
     """Confirm another cashier's mark: order, ledger and budget follow in one transaction. Raises Refusal."""
     with database.transaction() as session:
-        staff_id = require_cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         found = _open_mark(session, mark_id)
-        if found.marked_by == staff_id:
-            raise Refusal(
-                "four_eyes", Text("不能确认自己的处理意见，请另一位出纳确认", "a second cashier must confirm your mark")
-            )
+        approval.require_second(staff_id, [found.marked_by], OWN)
         order = _manual_order(session, found.order_id)
         decision = Decision(found.after, err_code=order.err_code)
         if outcome.apply(session, [DecidedOrder(order, decision)], now) != 1 or not move(
@@ -96,24 +85,16 @@ def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> No
 def withdraw(database: Database, mark_id: int, actor: Actor, now: datetime) -> None:
     """Take a mark back before it was confirmed; any cashier may, the one who made it too. Raises Refusal."""
     with database.transaction() as session:
-        staff_id = require_cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         found = _open_mark(session, mark_id)
         if not move(session, Mark, mark_id, MARK_NEXT, "open", "withdrawn", decided_by=staff_id, decided_at=now):
-            raise Refusal("status", Text("处理意见刚刚被处理，请刷新页面", "somebody else was faster; reload the page"))
+            raise moved_on()
         audit.record(session, actor, "order_withdraw", f"order:{found.order_id}", now, detail={"mark": mark_id})
 
 
 def open_mark(session: Session, order_id: int) -> Mark | None:
     """The mark of an order that waits for a second person, or None."""
     return session.scalar(select(Mark).where(Mark.order_id == order_id, Mark.status == "open"))
-
-
-def require_cashier(session: Session, actor: Actor) -> int:
-    """The id of an active cashier (I16). Raises Refusal for anybody else, the command line included."""
-    staff_id = accounts.id_of_active(session, actor.id, ROLE)
-    if staff_id is None:
-        raise Refusal("role", Text("只有在职的出纳可以处理", "only an active cashier may settle an order"))
-    return staff_id
 
 
 def _manual_order(session: Session, order_id: int) -> Order:

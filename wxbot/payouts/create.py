@@ -1,7 +1,5 @@
 """Asking for a payout, and the second person's decision (money rules 2 and 14, F01, F24)."""
 
-import hashlib
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot import lineage, quotas
+from wxbot import approval, lineage, quotas
 from wxbot.clock import shanghai_day
 from wxbot.money import yuan
 from wxbot.orders import plan
@@ -20,10 +18,12 @@ from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, PAYOUT_REASON, Payout, Programme
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 
 MANUAL_ALWAYS_TWO = ("reissue",)
 """Sources that need a second person whatever the amount (money F83)."""
+
+OWN = Text("不能审批自己提出的付款", "You asked for this payout")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def content_of(payout: Payout) -> str:
         "source": [payout.source_kind, payout.source_id], "programme": payout.programme_id, "openid": payout.openid,
         "amount_fen": payout.amount_fen, "channel": payout.channel, "texts": payout.texts,
     }  # fmt: skip
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return approval.content_hash(parts)
 
 
 def request(session: Session, settings: Settings, claim: PayoutRequest, now: datetime) -> Payout:
@@ -65,8 +65,7 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     known = find(session, claim.source_kind, claim.source_id)
     if known is not None:
         return _same(known, claim)
-    if lineage.is_frozen(session):  # it may have been asked for before, after the copy was made
-        raise Refusal("frozen", lineage.FROZEN)
+    lineage.require_unfrozen(session)  # it may have been asked for before, after the copy was made
     programme = _open_programme(session, claim.programme_id)
     payout = _drafted(settings, programme, claim, now)
     if programme.person_fen_per_month:
@@ -170,25 +169,16 @@ def payment_request_of(payout: Payout) -> PaymentRequest:
 def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
     """The second person agrees to exactly what they were shown. Raises Refusal."""
     payout = session.get(Payout, payout_id)
-    if lineage.is_frozen(session):
-        raise Refusal("frozen", lineage.FROZEN)
+    lineage.require_unfrozen(session)
     if payout is None or payout.status != "requested":
         raise Refusal(
             "status", Text("这一笔不在等待审批，请刷新页面", "it does not wait for approval any more; reload the page")
         )
-    if payout.created_by == staff_id:
-        raise Refusal(
-            "four_eyes",
-            Text("不能审批自己提出的付款，请另一位同事审批", "a second person must approve what you asked for"),
-        )
-    if seen_sha256 != payout.content_sha256 or content_of(payout) != payout.content_sha256:
-        raise Refusal(
-            "content",
-            Text("内容与看到的不一致，请刷新页面后再审批", "the content differs from what you saw; reload the page"),
-        )
+    approval.require_second(staff_id, [payout.created_by], OWN)
+    approval.require_unchanged(payout.content_sha256, seen_sha256, content_of(payout), changed=approval.LOOK_AGAIN)
     if not move(session, Payout, payout_id, PAYOUT_NEXT, "requested", "approved",
                 approved_by=staff_id, approved_at=now, due_at=now):  # fmt: skip
-        raise Refusal("status", Text("刚刚被其他人处理，请刷新页面", "somebody else was faster; reload the page"))
+        raise moved_on()
 
 
 def cancel(session: Session, payout_id: int, now: datetime) -> bool:

@@ -4,7 +4,6 @@ Reading and checking owe nobody anything. Only an approved list's rows become pa
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,25 +13,26 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import lineage
+from wxbot import approval, lineage
 from wxbot.money import yuan
 from wxbot.payouts import list_check, list_read, list_rows, programmes
 from wxbot.payouts.create import TEXTS
 from wxbot.payouts.list_read import Candidate
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Programme
-from wxbot.payouts.programmes import moved_on
 from wxbot.people import phones
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.sheets import plain_name
 from wxbot.text import Refusal, Text
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 from wxbot.vault import Vault
 
 NAME_CHARS = 100
 FILE_NAME_CHARS = 80
 INSERT_BATCH = 1_000
 PAGE_ROWS = 50
+
+OWN = Text("不能审批自己上传的名单", "You uploaded this list")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def content_sha256(session: Session, pay_list: PayList) -> str:
         "texts": [getattr(programme, name) for name in TEXTS],
         "rows": [list(row) for row in session.execute(rows.order_by(ListRow.row_number))],
     }  # fmt: skip
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return approval.content_hash(parts)
 
 
 def submit(runtime: Runtime, list_id: int, now: datetime, *, is_partial_meant: bool = False) -> None:
@@ -199,24 +199,12 @@ def _open_programme(session: Session, pay_list: PayList) -> Programme:
 def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
     """The second person agrees to exactly what they were shown; from here its rows become payouts. Raises Refusal."""
     pay_list = own(session, list_id)
-    if lineage.is_frozen(session):
-        raise Refusal("frozen", lineage.FROZEN)
+    lineage.require_unfrozen(session)
     if pay_list.status != "submitted":
         raise moved_on()
-    if pay_list.created_by == staff_id:
-        raise Refusal(
-            "four_eyes",
-            Text("不能审批自己上传的名单，请另一位同事审批", "You uploaded this list; a second person must approve it"),
-        )
+    approval.require_second(staff_id, [pay_list.created_by], OWN)
     _open_programme(session, pay_list)
-    if seen_sha256 != pay_list.content_sha256 or content_sha256(session, pay_list) != pay_list.content_sha256:
-        raise Refusal(
-            "content",
-            Text(
-                "名单或项目的内容与提交时不一致，请退回后重新提交",
-                "The list or its programme differs from what was submitted; send it back",
-            ),
-        )
+    approval.require_unchanged(pay_list.content_sha256, seen_sha256, content_sha256(session, pay_list))
     standing = programmes.standings(session, now, [pay_list.programme_id])[0]
     if pay_list.total_fen > standing.unspoken_fen:
         left = yuan(max(0, standing.unspoken_fen))

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import budget, ledger
+from wxbot import approval, budget, ledger
 from wxbot.budget import Budget
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
@@ -23,13 +23,15 @@ from wxbot.orders import listing
 from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.payouts.models import CHANGE_NEXT, BudgetChange, PayList, Payout, Programme
 from wxbot.text import Faulty, Refusal, Text, fault
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 
 NAME_CHARS = 40
 NOTE_CHARS = 200
 CHANGE_MAX_FEN = 10_000_000_000
 RESERVED, UNRESERVED = "reserved", "unreserved"
 """Kinds of the ledger entries that set money aside for a programme, and give back what it does not need."""
+
+OWN = Text("不能批准自己提出的预算变更", "You asked for this change")
 
 TEXTS = ("send_name", "act_name", "wishing", "remark")
 """What a programme says to its people. Every direct channel must take them: a payout may choose its own (§3.2, §4.2)."""
@@ -137,14 +139,6 @@ def _taken() -> Faulty:
     return Faulty([fault("name", "这个部门已有同名项目", "The department has a programme of this name already")])
 
 
-def moved_on() -> Refusal:
-    """Somebody else was faster, or the page is old."""
-    return Refusal(
-        "status",
-        Text("状态已经变化，请刷新页面后再试", "The status has changed by now; reload the page and look again"),
-    )
-
-
 def _own(session: Session, programme_id: int) -> Programme:
     programme = session.get(Programme, programme_id, with_for_update=True)
     if programme is None:
@@ -200,14 +194,7 @@ def ask_change(session: Session, programme_id: int, change_fen: int, note: str, 
 def approve_change(session: Session, change_id: int, staff_id: int, now: datetime) -> BudgetChange:
     """The second person agrees: the budget and the ledger change together, once. Raises Refusal, and then nothing has changed."""
     change = _waiting(session, change_id)
-    if change.requested_by == staff_id:
-        raise Refusal(
-            "four_eyes",
-            Text(
-                "不能批准自己提出的预算变更，请另一位同事批准",
-                "You asked for this change; a second person must approve it",
-            ),
-        )
+    approval.require_second(staff_id, [change.requested_by], OWN)
     if not move(
         session, BudgetChange, change_id, CHANGE_NEXT, "requested", "approved", decided_by=staff_id, decided_at=now
     ):

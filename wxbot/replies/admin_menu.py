@@ -1,7 +1,5 @@
 """The console's page of the account's menu: a draft with a live picture, compared with WeChat's before it is published."""
 
-import hashlib
-import json
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -9,6 +7,7 @@ from flask_babel import gettext
 from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
+from wxbot.approval import content_hash
 from wxbot.logs import get_logger
 from wxbot.replies import menu
 from wxbot.replies.answers import Book, RuleMatch, find, read_book
@@ -132,7 +131,7 @@ def _at_wechat() -> list[menu.Button]:
 
 
 def _digest(buttons: list[menu.Button]) -> str:
-    return hashlib.sha256(json.dumps(buttons, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:32]
+    return content_hash(buttons)[:32]
 
 
 @blueprint.get("/menu/review")

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import Database
 from wxbot.staff import passwords
+from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import end_sessions, normal_login
-from wxbot.text import fault
+from wxbot.text import Refusal, Text, fault
 
 LOGIN = re.compile(r"^[a-z0-9][a-z0-9._-]{2,39}$")
 NAME_CHARS = 20
@@ -89,10 +90,12 @@ def change_own_password(database: Database, staff_id: int, old: str, new: str) -
     set_password(database, staff_id, new)
 
 
-def id_of_active(session: Session, staff_id: int | None, role: str) -> int | None:
-    """The id again when it is an active account of this role (I16); None otherwise, and for the command line, which has none."""
-    staff = session.get(Staff, staff_id) if staff_id is not None else None
-    return staff.id if staff is not None and staff.is_active and staff.role == role else None
+def require_cashier(session: Session, actor: Actor) -> int:
+    """The id of an active cashier (I16). Raises Refusal for anybody else, and for the command line, which has no account."""
+    staff = session.get(Staff, actor.id) if actor.id is not None else None
+    if staff is None or not staff.is_active or staff.role != "cashier":
+        raise Refusal("role", Text("只有在职的出纳可以处理", "Only an active cashier may do this"))
+    return staff.id
 
 
 def everyone(session: Session) -> Sequence[Staff]:

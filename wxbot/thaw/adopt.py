@@ -20,8 +20,7 @@ from wxbot.payouts.create import payment_request_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
-from wxbot.thaw.refusals import moved_on
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 
 FOUND = "FOUND"
 """err_code of an order that was found at WeChat, until its first answer."""

@@ -1,7 +1,5 @@
 """What a found order was: one cashier proposes, a second one confirms, and only then the books follow (money rule 14)."""
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import approval
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
 from wxbot.orders import throttle
@@ -22,11 +21,10 @@ from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
 from wxbot.thaw import adopt
-from wxbot.thaw.refusals import moved_on, not_oneself
-from wxbot.transitions import move
+from wxbot.transitions import move, moved_on
 
-ROLE = "cashier"
-EVIDENCE_MIN, EVIDENCE_MAX = 10, 400
+EVIDENCE_MAX = 400
+"""Characters of evidence, at most."""
 AT_ONCE = 500
 """Proposals that are confirmed with one click: a request must end."""
 
@@ -39,13 +37,7 @@ CAMPAIGN_REASON = "campaign"
 PAID_FOR: dict[str, type[Payout] | type[Campaign]] = {PAYOUT_REASON: Payout, CAMPAIGN_REASON: Campaign}
 """reason_kind of a found order → what its reason_id numbers."""
 
-
-def cashier(session: Session, actor: Actor) -> int:
-    """The id of an active cashier (I16). Raises Refusal for anybody else, the command line included."""
-    staff_id = accounts.id_of_active(session, actor.id, ROLE)
-    if staff_id is None:
-        raise Refusal("role", Text("只有在职的财务可以处理", "Only an active cashier may do this"))
-    return staff_id
+OWN = Text("不能确认自己提出的", "You proposed this yourself")
 
 
 # --- who it may have been -----------------------------------------------------------------------------------------
@@ -122,16 +114,8 @@ def propose(
 ) -> None:
     """Say what a found order paid, and why: (`payout` or `campaign`, its id), or None for something else. Raises Refusal."""
     reason_kind, reason_id = reason or (None, None)
-    staff_id = cashier(session, actor)
-    evidence = evidence.strip()
-    if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
-        raise Refusal(
-            "evidence",
-            Text(
-                f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
-                f"Write why, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters",
-            ),
-        )
+    staff_id = accounts.require_cashier(session, actor)
+    evidence = approval.require_evidence(evidence, EVIDENCE_MAX)
     model = PAID_FOR.get(reason_kind or "")
     if reason is not None and (model is None or session.get(model, reason_id or 0) is None):
         raise Refusal("reason", Text("没有这笔付款或这个活动", "There is no such payout or campaign"))
@@ -153,7 +137,7 @@ def propose_clear(runtime: Runtime, actor: Actor, now: datetime) -> int:
 
 def send_back(session: Session, found_id: int, actor: Actor, now: datetime) -> None:
     """Take a proposal back, one's own or another's. Raises Refusal."""
-    cashier(session, actor)
+    accounts.require_cashier(session, actor)
     if not move(session, FoundOrder, found_id, FOUND_NEXT, "proposed", "open", reason_kind=None, reason_id=None,
                 evidence="", proposed_by=None, proposed_at=None):  # fmt: skip
         raise moved_on()
@@ -162,12 +146,11 @@ def send_back(session: Session, found_id: int, actor: Actor, now: datetime) -> N
 
 def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, now: datetime) -> None:
     """Agree to what another cashier proposed: the books follow in this transaction. Raises Refusal."""
-    staff_id = cashier(session, actor)
+    staff_id = accounts.require_cashier(session, actor)
     found = session.get(FoundOrder, found_id, with_for_update=True, populate_existing=True)
     if found is None or found.status != "proposed" or found.proposed_by is None:
         raise moved_on()
-    if found.proposed_by == staff_id:
-        raise not_oneself()
+    approval.require_second(staff_id, [found.proposed_by], OWN)
     after: FoundStatus = "apart"
     if found.reason_kind == PAYOUT_REASON:
         adopt.adopt_payout(session, settings, found, found.reason_id or 0, (staff_id, found.proposed_by), now)
@@ -187,7 +170,7 @@ def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, n
 def seal_of(proposals: Sequence[FoundOrder]) -> str:
     """The hash of what a second cashier is shown and agrees to as a whole."""
     parts = [(each.id, each.reason_kind, each.reason_id, each.amount_fen, each.openid) for each in proposals]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return approval.content_hash(parts)
 
 
 def proposals_for(session: Session, staff_id: int) -> list[FoundOrder]:
@@ -199,10 +182,9 @@ def confirm_all(runtime: Runtime, seen: str, actor: Actor, now: datetime) -> tup
     """Agree to all proposals of others, as they were shown (`seen`, see seal_of); each in its own transaction. Returns how
     many were confirmed, and those that were not with the reason. Raises Refusal when the list has changed meanwhile."""
     with runtime.database.reading() as session:
-        staff_id = cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         proposals = proposals_for(session, staff_id)
-    if seal_of(proposals) != seen:
-        raise moved_on()
+    approval.require_unchanged(seal_of(proposals), seen, changed=approval.LOOK_AGAIN)
     confirmed, left = 0, list[tuple[int, Refusal]]()
     for each in proposals:
         try:

@@ -6,17 +6,17 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from wxbot import lineage
+from wxbot import approval, lineage
 from wxbot.db import changed
 from wxbot.orders import found
 from wxbot.orders.found import Thaw
 from wxbot.payouts.models import Payout, Release
 from wxbot.runtime import Runtime
-from wxbot.staff import audit
+from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
-from wxbot.thaw.judge import EVIDENCE_MAX, EVIDENCE_MIN, cashier
-from wxbot.thaw.refusals import moved_on, not_oneself
+from wxbot.thaw.judge import EVIDENCE_MAX, OWN
+from wxbot.transitions import moved_on
 
 
 def _ready(session: Session) -> Thaw:
@@ -38,7 +38,7 @@ def _ready(session: Session) -> Thaw:
 def ask(runtime: Runtime, actor: Actor, now: datetime) -> None:
     """One cashier wants the database opened. Raises Refusal."""
     with runtime.database.transaction() as session:
-        staff_id = cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         thaw = _ready(session)
         thaw.open_asked_by, thaw.open_asked_at = staff_id, now
         audit.record(session, actor, "thaw_ask", f"thaw:{thaw.id}", now)
@@ -47,12 +47,11 @@ def ask(runtime: Runtime, actor: Actor, now: datetime) -> None:
 def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
     """A second cashier agrees: sending goes on. What a found order or a missing bill holds stays held. Raises Refusal."""
     with runtime.database.transaction() as session:
-        staff_id = cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         thaw = _ready(session)
         if thaw.open_asked_by is None:
             raise moved_on()
-        if thaw.open_asked_by == staff_id:
-            raise not_oneself()
+        approval.require_second(staff_id, [thaw.open_asked_by], OWN)
         thaw.step, thaw.opened_by, thaw.opened_at = "opened", staff_id, now
         audit.record(session, actor, "thaw_open", f"thaw:{thaw.id}", now)
         database_id = lineage.found(session).database_id
@@ -64,17 +63,9 @@ def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
 def release(runtime: Runtime, payout_ids: Collection[int], evidence: str, actor: Actor, now: datetime) -> int:
     """One cashier wants these payouts paid before the bill is there, and says how it is known that they were not paid;
     returns how many. Raises Refusal."""
-    evidence = evidence.strip()
-    if not EVIDENCE_MIN <= len(evidence) <= EVIDENCE_MAX:
-        raise Refusal(
-            "evidence",
-            Text(
-                f"请写明依据（{EVIDENCE_MIN} 至 {EVIDENCE_MAX} 字）",
-                f"Write how it is known, in {EVIDENCE_MIN} to {EVIDENCE_MAX} characters",
-            ),
-        )
+    evidence = approval.require_evidence(evidence, EVIDENCE_MAX)
     with runtime.database.transaction() as session:
-        staff_id = cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         known = set(session.scalars(select(Release.payout_id).where(Release.payout_id.in_(payout_ids))))
         is_owed = Payout.id.in_(set(payout_ids) - known) & Payout.status.in_(("requested", "approved"))
         owed = session.scalars(select(Payout.id).where(is_owed)).all()
@@ -89,12 +80,11 @@ def release(runtime: Runtime, payout_ids: Collection[int], evidence: str, actor:
 def confirm_release(runtime: Runtime, payout_id: int, actor: Actor, now: datetime) -> None:
     """A second cashier agrees: this payout waits for the bill no longer. Raises Refusal."""
     with runtime.database.transaction() as session:
-        staff_id = cashier(session, actor)
+        staff_id = accounts.require_cashier(session, actor)
         asked = session.scalar(select(Release).where(Release.payout_id == payout_id).with_for_update())
         if asked is None or asked.decided_by is not None:
             raise moved_on()
-        if asked.asked_by == staff_id:
-            raise not_oneself()
+        approval.require_second(staff_id, [asked.asked_by], OWN)
         asked.decided_by, asked.decided_at = staff_id, now
         is_waiting = (Payout.id == payout_id) & (Payout.status == "approved")
         changed(session, update(Payout).where(is_waiting).values(due_at=now))
