@@ -17,7 +17,7 @@ from wxbot.campaigns.forecast import Forecast, forecast
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
-from wxbot.staff.console import log_action, me, now, role_required, runtime, said, tell, tell_refusal
+from wxbot.staff.console import log_action, me, now, refusal_told, role_required, runtime, said, tell
 from wxbot.text import Faulty, Refusal
 
 BLANK_TIERS = (("一等奖", "", ""), ("二等奖", "", ""), ("三等奖", "", ""))
@@ -147,15 +147,14 @@ def edit(campaign_id: int) -> str | BaseResponse:
 def update(campaign_id: int) -> tuple[str, int] | BaseResponse:
     """Save a draft again."""
     campaign = campaign_or_404(campaign_id)
-    try:
-        draft.save(runtime().database, draft.read(request.form, now()), me().id, now(), campaign_id)
-    except Faulty as faulty:
-        return _form_page(request.form, _all_faults(request.form, faulty), campaign), 422
-    except Refusal as refused:
-        tell_refusal("campaign_save", f"campaign:{campaign_id}", refused)
-        return to_page(campaign_id)
-    log_action("campaign_save", f"campaign:{campaign_id}", version=campaign.version + 1)
-    tell(gettext("草稿已保存。检查无误后提交审批。"))
+    target = f"campaign:{campaign_id}"
+    with refusal_told("campaign_save", target):
+        try:
+            draft.save(runtime().database, draft.read(request.form, now()), me().id, now(), campaign_id)
+        except Faulty as faulty:
+            return _form_page(request.form, _all_faults(request.form, faulty), campaign), 422
+        log_action("campaign_save", target, version=campaign.version + 1)
+        tell(gettext("草稿已保存。检查无误后提交审批。"))
     return to_page(campaign_id)
 
 

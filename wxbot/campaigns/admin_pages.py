@@ -8,8 +8,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.models import Campaign
-from wxbot.staff.console import absent, guard, log_action, me, now, one_or_404, runtime, tell, tell_refusal
-from wxbot.text import Refusal
+from wxbot.staff.console import absent, guard, log_action, me, now, one_or_404, refusal_told, runtime, tell
 
 blueprint = guard(Blueprint("campaigns", __name__))
 
@@ -50,11 +49,8 @@ def act(campaign_id: int, action: str, done: str, verb: Callable[..., Any], *arg
     """
     campaign = campaign_or_404(campaign_id)
     target = f"campaign:{campaign_id}"
-    try:
+    with refusal_told(action, target, **detail):
         verb(runtime().database, campaign_id, me().id, now(), *args)
-    except Refusal as refused:
-        tell_refusal(action, target, refused, **detail)
-    else:
         log_action(action, target, version=campaign.version, content=campaign.content_sha256, **detail)
         tell(done)
     return to_page(campaign_id)

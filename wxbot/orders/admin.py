@@ -17,21 +17,23 @@ from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, word
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
-from wxbot.staff import accounts, audit
+from wxbot.staff import accounts
 from wxbot.staff.console import (
+    act,
     actor,
     guard,
     local,
     log_action,
+    log_refusal,
     may,
     now,
     number,
     one_or_404,
+    refusal_told,
     role_required,
     runtime,
     said,
     tell,
-    tell_refusal,
     text,
 )
 from wxbot.text import Refusal
@@ -163,12 +165,17 @@ def ask(order_id: int) -> BaseResponse:
     with runtime().database.reading() as session:
         one_or_404(session.get(Order, order_id) if order_id < 2**62 else None)
     is_due = reconcile.ask_now(runtime(), order_id, now())
-    log_action("order_ask", f"order:{order_id}", "done" if is_due else "refused")
+    tell_asked(f"order:{order_id}", is_due)
+    return redirect(url_for("orders.order", order_id=order_id), 303)
+
+
+def tell_asked(target: str, is_due: bool) -> None:
+    """Log and tell that WeChat is asked about an order, or that it is settled."""
+    log_action("order_ask", target, "done" if is_due else "refused")
     if is_due:
         tell(gettext("已安排立即向微信查询，几秒后刷新查看结果。"))
     else:
         tell(gettext("这笔订单已有结果，无需再查。"), "warning")
-    return redirect(url_for("orders.order", order_id=order_id), 303)
 
 
 @blueprint.post("/orders/<int:order_id>/mark")
@@ -181,7 +188,7 @@ def mark(order_id: int) -> BaseResponse | tuple[str, int]:
     try:
         manual.mark(runtime().database, order_id, request.form.get("after", ""), evidence, actor(), now())
     except Refusal as refused:
-        log_action("order_mark", f"order:{order_id}", "refused", reason=refused.reason)
+        log_refusal("order_mark", f"order:{order_id}", refused)
         return _order_page(order_id, said(refused.text)), 422
     tell(gettext("已记录，等另一位财务确认后生效。"))
     return redirect(url_for("orders.order", order_id=order_id), 303)
@@ -207,15 +214,13 @@ def _decide(order_id: int, action: str) -> BaseResponse:
     with runtime().database.reading() as session:
         found: Mark = one_or_404(session.get(Mark, mark_id))
     one_or_404(found.order_id == order_id or None)
-    try:
+    with refusal_told(action, f"order:{order_id}"):
         if action == "order_confirm":
             manual.confirm(runtime().database, mark_id, actor(), now())
             tell(gettext("已确认，订单按此结果了结。"))
         else:
             manual.withdraw(runtime().database, mark_id, actor(), now())
             tell(gettext("处理意见已撤回。"), "warning")
-    except Refusal as refused:
-        tell_refusal(action, f"order:{order_id}", refused)
     return redirect(url_for("orders.order", order_id=order_id), 303)
 
 
@@ -226,10 +231,9 @@ def _decide(order_id: int, action: str) -> BaseResponse:
 @role_required("cashier")
 def stop_merchant() -> BaseResponse:
     """Stop all new sending at once, in every worker."""
-    with runtime().database.transaction() as session:
+    done = gettext("已停止付款：不再发出任何新订单。查询和对账继续进行。")
+    with act("merchant_stop", "merchant", done, "warning") as session:
         throttle.stop_lane(session, runtime().settings.mch_id, throttle.OPERATOR_STOP, now())
-        audit.record(session, actor(), "merchant_stop", "merchant", now())
-    tell(gettext("已停止付款：不再发出任何新订单。查询和对账继续进行。"), "warning")
     return redirect(_back(), 303)
 
 
@@ -237,10 +241,8 @@ def stop_merchant() -> BaseResponse:
 @role_required("cashier")
 def open_merchant() -> BaseResponse:
     """Send again."""
-    with runtime().database.transaction() as session:
+    with act("merchant_open", "merchant", gettext("已恢复付款。")) as session:
         throttle.open_lane(session, runtime().settings.mch_id, by_staff=True)
-        audit.record(session, actor(), "merchant_open", "merchant", now())
-    tell(gettext("已恢复付款。"))
     return redirect(_back(), 303)
 
 

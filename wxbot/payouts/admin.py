@@ -15,6 +15,7 @@ from wxbot import sheets
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
+from wxbot.orders.admin import tell_asked
 from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, LaneState, Order
@@ -30,15 +31,16 @@ from wxbot.staff.console import (
     act,
     guard,
     log_action,
+    log_refusal,
     me,
     now,
     number,
     one_or_404,
+    refusal_told,
     role_required,
     runtime,
     said,
     tell,
-    tell_refusal,
     text,
 )
 from wxbot.text import Refusal, Text
@@ -183,11 +185,9 @@ def _exists(payout_id: int) -> PayoutLine:
     return found
 
 
-def _act(action: str, payout_id: int, verb: Callable[[Session], Any], done: str, kind: str = "success") -> BaseResponse:
-    """One verb for a payout that exists."""
-    _exists(payout_id)
-    act(action, f"payout:{payout_id}", verb, done, kind)
-    return _to_payout(payout_id)
+def _target(payout_id: int) -> str:
+    """How the audit log names a payout that exists."""
+    return f"payout:{_exists(payout_id).payout.id}"
 
 
 @blueprint.post("/payouts/<int:payout_id>/approve")
@@ -195,32 +195,29 @@ def _act(action: str, payout_id: int, verb: Callable[[Session], Any], done: str,
 def approve(payout_id: int) -> BaseResponse:
     """The second person agrees to exactly what the page showed."""
     seen = request.form.get("content_sha256", "")[:64]
-    return _act(
-        "payout_approve", payout_id, lambda session: asking.approve(session, payout_id, me().id, seen, now()),
-        gettext("已批准，马上下单。"),
-    )  # fmt: skip
+    with act("payout_approve", _target(payout_id), gettext("已批准，马上下单。")) as session:
+        asking.approve(session, payout_id, me().id, seen, now())
+    return _to_payout(payout_id)
 
 
 @blueprint.post("/payouts/<int:payout_id>/cancel")
 @role_required("cashier")
 def cancel(payout_id: int) -> BaseResponse:
     """Call off what nothing was sent of yet (F82)."""
-
-    def verb(session: Session) -> None:
+    with act("payout_cancel", _target(payout_id), gettext("已取消，没有付款。"), "warning") as session:
         if not asking.cancel(session, payout_id, now()):
             raise Refusal(
                 "status", Text("已经发出或已了结，不能取消", "it was sent or is settled, and cannot be called off")
             )
-
-    return _act("payout_cancel", payout_id, verb, gettext("已取消，没有付款。"), "warning")
+    return _to_payout(payout_id)
 
 
 @blueprint.post("/payouts/<int:payout_id>/take-back")
 @role_required("cashier")
 def take_back(payout_id: int) -> BaseResponse:
     """Ask WeChat to cancel a transfer that nobody has confirmed; it counts only when WeChat says so (F82)."""
-
-    def verb(session: Session) -> None:
+    done = gettext("已请求微信撤回；以微信的答复为准，对方可能已先确认收款。")
+    with act("payout_take_back", _target(payout_id), done, "warning") as session:
         found = listing.find(session, payout_id)
         order = found.order if found is not None and found.payout.status == "ordered" else None
         if order is None or not want_back(session, order.id, now()):
@@ -228,8 +225,7 @@ def take_back(payout_id: int) -> BaseResponse:
                 "status",
                 Text("这笔付款不能撤回：已有结果，或通道不支持", "it is settled, or its channel cannot take back"),
             )
-
-    return _act("payout_take_back", payout_id, verb, gettext("已请求微信撤回；以微信的答复为准，对方可能已先确认收款。"), "warning")  # fmt: skip
+    return _to_payout(payout_id)
 
 
 @blueprint.post("/payouts/<int:payout_id>/ask")
@@ -238,11 +234,7 @@ def ask(payout_id: int) -> BaseResponse:
     """Have the worker ask WeChat about its order now."""
     order = _exists(payout_id).order
     is_due = order is not None and ask_now(runtime(), order.id, now())
-    log_action("order_ask", f"payout:{payout_id}", "done" if is_due else "refused")
-    if is_due:
-        tell(gettext("已安排立即向微信查询，几秒后刷新查看结果。"))
-    else:
-        tell(gettext("这笔订单已有结果，无需再查。"), "warning")
+    tell_asked(f"payout:{payout_id}", is_due)
     return _to_payout(payout_id)
 
 
@@ -250,16 +242,13 @@ def ask(payout_id: int) -> BaseResponse:
 @role_required("cashier")
 def reissue(payout_id: int) -> BaseResponse:
     """Owe a returned or failed payout once more; always approved by a second person (F83)."""
-    _exists(payout_id)
-    target = f"payout:{payout_id}"
-    try:
+    target = _target(payout_id)
+    with refusal_told("payout_reissue", target):
         made = _twice(lambda session: manual.reissue(session, runtime().settings, payout_id, me().id, now()))
-    except Refusal as refused:
-        tell_refusal("payout_reissue", target, refused)
-        return _to_payout(payout_id)
-    log_action("payout_reissue", target, payout=made.id)
-    tell(gettext("补发已登记，等另一位财务审批。"))
-    return _to_payout(made.id)
+        log_action("payout_reissue", target, payout=made.id)
+        tell(gettext("补发已登记，等另一位财务审批。"))
+        return _to_payout(made.id)
+    return _to_payout(payout_id)
 
 
 def _twice(verb: Callable[[Session], Payout]) -> Payout:
@@ -319,7 +308,7 @@ def create() -> BaseResponse | tuple[str, int]:
     except NotMoney:
         return _form(form.get("form_token", "")[:80], gettext("请填写金额，最多两位小数。")), 422
     except Refusal as refused:
-        log_action("payout_ask", "", "refused", reason=refused.reason)
+        log_refusal("payout_ask", "", refused)
         return _form(form.get("form_token", "")[:80], said(refused.text)), 422
     log_action("payout_ask", f"payout:{made.id}", amount_fen=made.amount_fen)
     if made.status == "requested":

@@ -23,16 +23,17 @@ from wxbot.staff.console import (
     guard,
     locale,
     log_action,
+    log_refusal,
     may,
     me,
     now,
     number,
     one_or_404,
+    refusal_told,
     role_required,
     runtime,
     said,
     tell,
-    tell_refusal,
     text,
 )
 from wxbot.text import Refusal
@@ -127,7 +128,7 @@ def create() -> tuple[str, int] | BaseResponse:
         list_id = lists.upload(runtime(), file, number("programme") or 0, me().id, now())
     except Refusal as refused:
         known = refused.list_id if isinstance(refused, AlreadyUploaded) else None
-        log_action("list_upload", f"list:{known}" if known else "", "refused", reason=refused.reason)
+        log_refusal("list_upload", f"list:{known}" if known else "", refused)
         return _upload_page(said(refused.text), known), 422 if refused.reason == "file" else 409
     log_action("list_upload", f"list:{list_id}")
     return _to_page(list_id)
@@ -203,12 +204,10 @@ def _to_page(list_id: int) -> BaseResponse:
     return redirect(url_for("lists.page", list_id=list_id), 303)
 
 
-def _act(action: str, list_id: int, verb: Callable[[Session], Any], done: str, **detail: Any) -> BaseResponse:
-    """One verb for a list that is theirs to see."""
+def _target(list_id: int) -> str:
+    """How the audit log names a list that is theirs to see."""
     with runtime().database.reading() as session:
-        _list_or_404(session, list_id)
-    act(action, f"list:{list_id}", verb, done, **detail)
-    return _to_page(list_id)
+        return f"list:{_list_or_404(session, list_id).id}"
 
 
 @blueprint.post("/lists/<int:list_id>/check")
@@ -216,24 +215,19 @@ def _act(action: str, list_id: int, verb: Callable[[Session], Any], done: str, *
 def check(list_id: int) -> BaseResponse:
     """Look at the rows again: people may have bound meanwhile."""
     parts = runtime()
-    return _act(
-        "list_check", list_id, lambda session: lists.check(session, parts.vault, parts.settings, list_id, now()),
-        gettext("已重新检查每一行。"),
-    )  # fmt: skip
+    with act("list_check", _target(list_id), gettext("已重新检查每一行。")) as session:
+        lists.check(session, parts.vault, parts.settings, list_id, now())
+    return _to_page(list_id)
 
 
 @blueprint.post("/lists/<int:list_id>/submit")
 @role_required("marketer", "cashier")
 def submit(list_id: int) -> BaseResponse:
     """Hand it to a second person."""
-    with runtime().database.reading() as session:
-        _list_or_404(session, list_id)
-    try:
+    target = _target(list_id)
+    with refusal_told("list_submit", target):
         lists.submit(runtime(), list_id, now(), is_partial_meant=bool(request.form.get("skip_faulty")))
-    except Refusal as refused:
-        tell_refusal("list_submit", f"list:{list_id}", refused)
-    else:
-        log_action("list_submit", f"list:{list_id}")
+        log_action("list_submit", target)
         tell(gettext("已提交，请另一位财务同事审批。"))
     return _to_page(list_id)
 
@@ -243,24 +237,28 @@ def submit(list_id: int) -> BaseResponse:
 def approve(list_id: int) -> BaseResponse:
     """Approve what was shown; its rows become payouts at once."""
     seen = request.form.get("content_sha256", "")[:64]
-    return _act(
-        "list_approve", list_id, lambda session: lists.approve(session, list_id, me().id, seen, now()),
-        gettext("已批准，正在登记每一笔付款。"), content=seen,
-    )  # fmt: skip
+    with act(
+        "list_approve", _target(list_id), gettext("已批准，正在登记每一笔付款。"), detail={"content": seen}
+    ) as session:
+        lists.approve(session, list_id, me().id, seen, now())
+    return _to_page(list_id)
 
 
 @blueprint.post("/lists/<int:list_id>/send-back")
 @role_required("marketer", "cashier")
 def send_back(list_id: int) -> BaseResponse:
     """Make it a draft again."""
-    return _act("list_send_back", list_id, lambda session: lists.send_back(session, list_id), gettext("已退回为草稿。"))
+    with act("list_send_back", _target(list_id), gettext("已退回为草稿。")) as session:
+        lists.send_back(session, list_id)
+    return _to_page(list_id)
 
 
 @blueprint.post("/lists/<int:list_id>/drop")
 @role_required("marketer", "cashier")
 def drop(list_id: int) -> BaseResponse:
     """Throw it away; nothing was owed."""
-    _act("list_drop", list_id, lambda session: lists.drop(session, list_id), gettext("名单已丢弃，没有产生任何付款。"))
+    with act("list_drop", _target(list_id), gettext("名单已丢弃，没有产生任何付款。")) as session:
+        lists.drop(session, list_id)
     return redirect(url_for("lists.index"), 303)
 
 
@@ -285,9 +283,7 @@ def results_xlsx(list_id: int) -> Response:
 
 
 def _log_export(list_id: int, form: str) -> None:
-    with runtime().database.reading() as session:
-        _list_or_404(session, list_id)
-    log_action("list_export", f"list:{list_id}", form=form)
+    log_action("list_export", _target(list_id), form=form)
 
 
 def _xlsx(name: str, header: Any, batches: Any) -> Response:

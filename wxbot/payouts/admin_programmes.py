@@ -139,12 +139,6 @@ def _to_page(programme_id: int) -> BaseResponse:
     return redirect(url_for("programmes.page", programme_id=programme_id), 303)
 
 
-def _act(action: str, programme_id: int, verb: Callable[[Session], dict[str, Any]], done: str) -> BaseResponse:
-    """One verb for a programme."""
-    act(action, f"programme:{programme_id}", verb, done)
-    return _to_page(programme_id)
-
-
 @blueprint.post("/programmes/<int:programme_id>/close")
 @role_required("cashier")
 def close(programme_id: int) -> BaseResponse:
@@ -163,12 +157,10 @@ def _switch(programme_id: int, is_open: bool, done: str) -> BaseResponse:
     with runtime().database.reading() as session:
         _standing(session, programme_id)
     action = "programme_open" if is_open else "programme_close"
-    return _act(
-        action,
-        programme_id,
-        lambda session: {"changed": programmes.switch(session, programme_id, is_open, now())},
-        done,
-    )
+    detail = {"changed": False}
+    with act(action, f"programme:{programme_id}", done, detail=detail) as session:
+        detail["changed"] = programmes.switch(session, programme_id, is_open, now())
+    return _to_page(programme_id)
 
 
 @blueprint.post("/programmes/<int:programme_id>/changes")
@@ -177,18 +169,12 @@ def ask_change(programme_id: int) -> BaseResponse:
     """Ask for more or less budget."""
     with runtime().database.reading() as session:
         _standing(session, programme_id)
-    try:
+    target, detail = f"programme:{programme_id}", dict[str, int]()
+    with act("budget_ask", target, gettext("已提交，请另一位财务同事批准。"), detail=detail) as session:
         change_fen, note = programmes.read_change(request.form)
-    except Faulty as faulty:
-        for fault in faulty.faults:
-            tell(said(fault.text), "danger")
-        return _to_page(programme_id)
-
-    def ask(session: Session) -> dict[str, Any]:
         change_id = programmes.ask_change(session, programme_id, change_fen, note, me().id, now())
-        return {"change": change_id, "fen": change_fen}
-
-    return _act("budget_ask", programme_id, ask, gettext("已提交，请另一位财务同事批准。"))
+        detail |= {"change": change_id, "fen": change_fen}
+    return _to_page(programme_id)
 
 
 @blueprint.post("/programmes/changes/<int:change_id>/approve")
@@ -208,8 +194,7 @@ def refuse_change(change_id: int) -> BaseResponse:
 def _decide(change_id: int, action: str, verb: Callable[..., BudgetChange], done: str) -> BaseResponse:
     with runtime().database.reading() as session:
         change: BudgetChange = one_or_404(session.get(BudgetChange, change_id) if change_id < 2**62 else None)
-
-    def decide(session: Session) -> dict[str, Any]:
-        return {"change": verb(session, change_id, me().id, now()).id, "fen": change.change_fen}
-
-    return _act(action, change.programme_id, decide, done)
+    detail = {"change": change_id, "fen": change.change_fen}
+    with act(action, f"programme:{change.programme_id}", done, detail=detail) as session:
+        verb(session, change_id, me().id, now())
+    return _to_page(change.programme_id)

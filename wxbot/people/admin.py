@@ -1,12 +1,12 @@
 """The console's roster: who may bind, which bindings wait for a person, and one place that shows a whole phone number."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import sheets
@@ -15,6 +15,7 @@ from wxbot.people.limits import Limit
 from wxbot.people.models import Binding, PersonMark, RosterEntry
 from wxbot.staff import audit
 from wxbot.staff.console import (
+    act,
     actor,
     guard,
     may,
@@ -130,11 +131,10 @@ def take_over(file_id: int) -> BaseResponse:
 @role_required("reviewer", "admin")
 def deactivate(entry_id: int) -> BaseResponse:
     """Take somebody off the roster; their binding ends."""
-    with runtime().database.transaction() as session:
-        done = roster.deactivate(session, runtime().vault, _number_or_404(entry_id), me().id, now())
-        one_or_404(done or None)
-        audit.record(session, actor(), "roster_change", f"roster:{entry_id}", now(), detail={"active": False})
-    tell(gettext("已移出名单，绑定同时解除。"))
+    done = gettext("已移出名单，绑定同时解除。")
+    with act("roster_change", f"roster:{entry_id}", done, detail={"active": False}) as session:
+        is_done = roster.deactivate(session, runtime().vault, _number_or_404(entry_id), me().id, now())
+        one_or_404(is_done or None)
     return redirect(url_for("roster.index"), 303)
 
 
@@ -142,10 +142,9 @@ def deactivate(entry_id: int) -> BaseResponse:
 @role_required("reviewer", "admin")
 def activate(entry_id: int) -> BaseResponse:
     """Let somebody bind again."""
-    with runtime().database.transaction() as session:
+    done = gettext("已恢复，可以重新绑定。")
+    with act("roster_change", f"roster:{entry_id}", done, detail={"active": True}) as session:
         one_or_404(roster.activate(session, _number_or_404(entry_id), me().id, now()) or None)
-        audit.record(session, actor(), "roster_change", f"roster:{entry_id}", now(), detail={"active": True})
-    tell(gettext("已恢复，可以重新绑定。"))
     return redirect(url_for("roster.index"), 303)
 
 
@@ -174,25 +173,14 @@ def bound() -> str:
     )
 
 
-def _decide(session: Session, deed: str, binding_id: int) -> bool:
-    verbs = {"approve": bindings.approve, "refuse": bindings.refuse, "unbind": bindings.unbind}
-    return verbs[deed](session, runtime().vault, _number_or_404(binding_id), me().id, now())
-
-
 DECIDED = Text("别人已经处理过了。", "Somebody else has decided already.")
 
 
-def _act(deed: str, binding_id: int, action: str, done: str, view: str) -> BaseResponse:
-    """One decision with its line in the audit log; that it was refused is told, and stands in no log."""
-    try:
-        with runtime().database.transaction() as session:
-            if not _decide(session, deed, binding_id):
-                raise Refusal("status", DECIDED)
-            audit.record(session, actor(), action, f"binding:{binding_id}", now())
-    except Refusal as refused:
-        tell(said(refused.text), "warning")
-    else:
-        tell(done)
+def _decide(action: str, verb: Callable[..., bool], binding_id: int, done: str, view: str) -> BaseResponse:
+    """One decision about a binding; that it was refused is told, and stands in no log."""
+    with act(action, f"binding:{binding_id}", done, is_refusal_logged=False) as session:
+        if not verb(session, runtime().vault, _number_or_404(binding_id), me().id, now()):
+            raise Refusal("status", DECIDED)
     return redirect(url_for("roster.bound", view=view), 303)
 
 
@@ -200,21 +188,21 @@ def _act(deed: str, binding_id: int, action: str, done: str, view: str) -> BaseR
 @role_required("reviewer", "admin")
 def approve(binding_id: int) -> BaseResponse:
     """Let a held binding become active."""
-    return _act("approve", binding_id, "binding_approve", gettext("已通过，本人会收到通知。"), "held")
+    return _decide("binding_approve", bindings.approve, binding_id, gettext("已通过，本人会收到通知。"), "held")
 
 
 @blueprint.post("/roster/bindings/<int:binding_id>/refuse")
 @role_required("reviewer", "admin")
 def refuse(binding_id: int) -> BaseResponse:
     """Turn a held binding down."""
-    return _act("refuse", binding_id, "binding_refuse", gettext("已拒绝，本人会收到通知。"), "held")
+    return _decide("binding_refuse", bindings.refuse, binding_id, gettext("已拒绝，本人会收到通知。"), "held")
 
 
 @blueprint.post("/roster/bindings/<int:binding_id>/unbind")
 @role_required("reviewer", "admin")
 def unbind(binding_id: int) -> BaseResponse:
     """End an active binding."""
-    return _act("unbind", binding_id, "binding_end", gettext("已解除绑定，本人会收到通知。"), "active")
+    return _decide("binding_end", bindings.unbind, binding_id, gettext("已解除绑定，本人会收到通知。"), "active")
 
 
 # --- a whole number -----------------------------------------------------------------------------------------------

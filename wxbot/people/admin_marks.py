@@ -1,5 +1,7 @@
 """The console's block and allow lists."""
 
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import gettext
 from sqlalchemy import select
@@ -11,6 +13,7 @@ from wxbot.people.models import PersonMark
 from wxbot.staff import accounts as staff_roster
 from wxbot.staff import audit
 from wxbot.staff.console import (
+    act,
     actor,
     guard,
     log_action,
@@ -80,12 +83,11 @@ def put() -> BaseResponse | tuple[str, int]:
 @role_required("cashier", "admin")
 def remove(mark_id: int) -> BaseResponse:
     """Take a mark off."""
-    with runtime().database.transaction() as session:
+    detail: dict[str, Any] = {}
+    with act("person_mark", f"mark:{mark_id}", gettext("已移出名单，立即生效。"), detail=detail) as session:
         row = one_or_404(
             session.scalar(select(PersonMark).where(PersonMark.id == mark_id)) if mark_id < 2**63 else None
         )
         one_or_404(marks.remove(session, mark_id) or None)
-        detail = {"mark": row.mark, "kind": row.kind, "removed": True}
-        audit.record(session, actor(), "person_mark", f"mark:{mark_id}", now(), detail=detail)
-    tell(gettext("已移出名单，立即生效。"))
+        detail |= {"mark": row.mark, "kind": row.kind, "removed": True}
     return redirect(url_for("marks.index", mark=row.mark), 303)

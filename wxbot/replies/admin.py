@@ -17,7 +17,7 @@ from wxbot.staff import audit
 from wxbot.staff.console import (
     actor,
     guard,
-    log_action,
+    log_refusal,
     now,
     number,
     one_or_404,
@@ -86,7 +86,7 @@ def _priority(kept: int = 100) -> int:
 
 
 def _refused(bad: Refusal, faulty: str) -> tuple[str, int]:
-    log_action("reply_rule", "", "refused", form=faulty)
+    log_refusal("reply_rule", "", bad, form=faulty)
     return _page(said(bad.text), faulty), 422
 
 

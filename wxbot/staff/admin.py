@@ -15,12 +15,13 @@ from wxbot.staff.console import (
     LOCALES,
     SMALL,
     absent,
-    actor,
+    act,
     cookie_name,
     guard,
     is_too_often,
     locale,
     log_action,
+    log_refusal,
     me,
     now,
     number,
@@ -139,7 +140,7 @@ def password() -> tuple[str, int] | BaseResponse:
             raise fault("again", "两次输入的新密码不一致", "The two new passwords differ")
         accounts.change_own_password(runtime().database, me().id, request.form.get("old", ""), new)
     except Refusal as refused:
-        log_action("password_change", f"staff:{me().id}", "refused", field=refused.field)
+        log_refusal("password_change", f"staff:{me().id}", refused)
         return render_template("console/password.html", fault=refused), 422
     log_action("password_change", f"staff:{me().id}")
     tell(gettext("密码已修改，请用新密码重新登录。"))
@@ -173,7 +174,7 @@ def add_person() -> tuple[str, int] | str:
             is_temporary=True, locale=locale(),
         )  # fmt: skip
     except Refusal as refused:
-        log_action("staff_add", "", "refused", field=refused.field)
+        log_refusal("staff_add", "", refused)
         return _people_page(refused, form.to_dict()), 422
     log_action("staff_add", f"staff:{staff_id}", role=form.get("role", ""))
     return _handover(staff_id, password)
@@ -210,14 +211,12 @@ def enable_person(staff_id: int) -> BaseResponse:
 
 def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
     person = _other_person(staff_id)
-    with runtime().database.transaction() as session:
-        accounts.set_active(session, staff_id, is_active)
-        action = "staff_enable" if is_active else "staff_disable"
-        audit.record(session, actor(), action, f"staff:{staff_id}", now(), detail={"login": person.login})
     if is_active:
-        tell(gettext("%(name)s 可以登录了。", name=person.name))
+        action, done = "staff_enable", gettext("%(name)s 可以登录了。", name=person.name)
     else:
-        tell(gettext("%(name)s 已停用，所有会话已结束。", name=person.name))
+        action, done = "staff_disable", gettext("%(name)s 已停用，所有会话已结束。", name=person.name)
+    with act(action, f"staff:{staff_id}", done, detail={"login": person.login}) as session:
+        accounts.set_active(session, staff_id, is_active)
     return redirect(url_for("staff.people"), 303)
 
 

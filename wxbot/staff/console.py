@@ -4,7 +4,8 @@ The guard denies by default: a route whose function names no roles is refused to
 console's blueprints; a callback or a draw passes none of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -255,33 +256,43 @@ def said(sentence: Text) -> str:
     return sentence.within(locale())
 
 
-def tell_refusal(action: str, target: str, refused: Refusal, **detail: Any) -> None:
-    """Log that a verb was refused and why, and show the sentence on the next page: for a form, one for each field."""
-    faults = refused.faults if isinstance(refused, Faulty) else [refused]
-    if fields := sorted({fault.field for fault in faults if fault.field}):
+def log_refusal(action: str, target: str, refused: Refusal, **detail: Any) -> None:
+    """Write into the audit log that a verb was refused, why, and which fields of a form were wrong; the caller shows it."""
+    if fields := sorted({fault.field for fault in _faults(refused) if fault.field}):
         detail = {"fields": fields}
     log_action(action, target, "refused", reason=refused.reason, **detail)
-    for fault in faults:
-        tell(said(fault.text), "danger")
 
 
-def act(
-    action: str, target: str, verb: Callable[["Session"], Any], done: str, kind: str = "success", **detail: Any
-) -> bool:
-    """One effect with its line in the audit log, in one transaction; a refusal is told and logged, and False.
+def _faults(refused: Refusal) -> Sequence[Refusal]:
+    return refused.faults if isinstance(refused, Faulty) else [refused]
 
-    What the verb returns as a dict is added to the line's detail.
-    """
+
+@contextmanager
+def refusal_told(action: str, target: str, *, is_logged: bool = True, **detail: Any) -> Iterator[None]:
+    """What a verb refuses within is logged, and shown on the next page: for a form, one sentence for each field."""
     try:
-        with runtime().database.transaction() as session:
-            found = verb(session)
-            more = found if isinstance(found, dict) else {}
-            audit.record(session, actor(), action, target, now(), detail=detail | more)
+        yield
     except Refusal as refused:
-        tell_refusal(action, target, refused)
-        return False
-    tell(done, kind)
-    return True
+        if is_logged:
+            log_refusal(action, target, refused, **detail)
+        for fault in _faults(refused):
+            tell(said(fault.text), "danger")
+
+
+@contextmanager
+def act(
+    action: str, target: str, done: str, kind: str = "success", *,
+    detail: Mapping[str, Any] | None = None, is_refusal_logged: bool = True,
+) -> Iterator["Session"]:  # fmt: skip
+    """One effect with its line in the audit log, in one transaction; that it is done, or why it was refused, is told.
+
+    `detail` may be filled in within.
+    """
+    with refusal_told(action, target, is_logged=is_refusal_logged):
+        with runtime().database.transaction() as session:
+            yield session
+            audit.record(session, actor(), action, target, now(), detail=detail)
+        tell(done, kind)
 
 
 def local(moment: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:

@@ -1,19 +1,16 @@
 """The console's page of a thaw: progress, found orders to be judged by two cashiers, releases by name, the opening."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import lineage
 from wxbot.lineage import Lineage
 from wxbot.orders.found import FOUND_STATUSES, FoundOrder
 from wxbot.staff import accounts
-from wxbot.staff.console import actor, guard, me, now, number, role_required, runtime, said, tell, tell_refusal, text
-from wxbot.text import Refusal
+from wxbot.staff.console import actor, guard, me, now, number, refusal_told, role_required, runtime, said, tell, text
 from wxbot.thaw import judge, listing, opening
 
 blueprint = guard(Blueprint("thaw", __name__))
@@ -60,45 +57,30 @@ def _people(rows: Sequence[FoundOrder], standing: listing.ThawStanding) -> list[
     return sorted(one for one in ids if one is not None)
 
 
-def _do(action: str, target: str, verb: Callable[[], Any]) -> BaseResponse:
-    """Run one verb; what it says, or why not, is shown on the page."""
-    try:
-        tell(verb())
-    except Refusal as refused:
-        tell_refusal(action, target, refused)
+def _to_page() -> BaseResponse:
     return redirect(url_for("thaw.index", status=request.form.get("status", "open")), 303)
-
-
-def _within(verb: Callable[[Session], None], told: Any) -> Any:
-    with runtime().database.transaction() as session:
-        verb(session)
-    return told
 
 
 @blueprint.post("/thaw/pairs")
 @role_required("cashier")
 def pairs() -> BaseResponse:
     """Propose every clear pair of a found order and what it paid."""
-
-    def verb() -> Any:
+    with refusal_told("found_propose", "thaw"):
         n = judge.propose_clear(runtime(), actor(), now())
-        return gettext("已提出 %(n)s 笔，等另一位财务确认。", n=n)
-
-    return _do("found_propose", "thaw", verb)
+        tell(gettext("已提出 %(n)s 笔，等另一位财务确认。", n=n))
+    return _to_page()
 
 
 @blueprint.post("/thaw/confirm")
 @role_required("cashier")
 def confirm_all() -> BaseResponse:
     """Agree to all that others proposed, as it was shown."""
-
-    def verb() -> Any:
+    with refusal_told("found_confirm", "thaw"):
         confirmed, left = judge.confirm_all(runtime(), text("seal", 64), actor(), now())
         for found_id, refused in left[:3]:
             tell(f"#{found_id}: {said(refused.text)}", "danger")
-        return gettext("已确认 %(n)s 笔，订单、预算和账本已同时更新。", n=confirmed)
-
-    return _do("found_confirm", "thaw", verb)
+        tell(gettext("已确认 %(n)s 笔，订单、预算和账本已同时更新。", n=confirmed))
+    return _to_page()
 
 
 @blueprint.post("/thaw/found/<int:found_id>/propose")
@@ -107,57 +89,53 @@ def propose(found_id: int) -> BaseResponse:
     """Say what one found order paid: payout:<id>, campaign:<id>, or something else."""
     kind, _, reason_id = text("reason", 40).partition(":")
     chosen = (kind, int(reason_id)) if reason_id.isdecimal() and len(reason_id) < 16 else None
-    told = gettext("已提出，等另一位财务确认。")
-    return _do(
-        "found_propose", f"found:{found_id}",
-        lambda: _within(lambda session: judge.propose(session, found_id, chosen, text("evidence", 500), actor(), now()), told),
-    )  # fmt: skip
+    with refusal_told("found_propose", f"found:{found_id}"):
+        with runtime().database.transaction() as session:
+            judge.propose(session, found_id, chosen, text("evidence", 500), actor(), now())
+        tell(gettext("已提出，等另一位财务确认。"))
+    return _to_page()
 
 
 @blueprint.post("/thaw/found/<int:found_id>/confirm")
 @role_required("cashier")
 def confirm(found_id: int) -> BaseResponse:
     """Agree to one proposal."""
-    told = gettext("已确认。")
-    return _do(
-        "found_confirm", f"found:{found_id}",
-        lambda: _within(lambda session: judge.confirm(session, runtime().settings, found_id, actor(), now()), told),
-    )  # fmt: skip
+    with refusal_told("found_confirm", f"found:{found_id}"):
+        with runtime().database.transaction() as session:
+            judge.confirm(session, runtime().settings, found_id, actor(), now())
+        tell(gettext("已确认。"))
+    return _to_page()
 
 
 @blueprint.post("/thaw/found/<int:found_id>/back")
 @role_required("cashier")
 def send_back(found_id: int) -> BaseResponse:
     """Take one proposal back."""
-    told = gettext("已退回，可以重新认定。")
-    return _do(
-        "found_send_back", f"found:{found_id}",
-        lambda: _within(lambda session: judge.send_back(session, found_id, actor(), now()), told),
-    )  # fmt: skip
+    with refusal_told("found_send_back", f"found:{found_id}"):
+        with runtime().database.transaction() as session:
+            judge.send_back(session, found_id, actor(), now())
+        tell(gettext("已退回，可以重新认定。"))
+    return _to_page()
 
 
 @blueprint.post("/thaw/open")
 @role_required("cashier")
 def ask_open() -> BaseResponse:
     """Want the database opened."""
-
-    def verb() -> Any:
+    with refusal_told("thaw_ask", "thaw"):
         opening.ask(runtime(), actor(), now())
-        return gettext("已提出解冻，等另一位财务确认。")
-
-    return _do("thaw_ask", "thaw", verb)
+        tell(gettext("已提出解冻，等另一位财务确认。"))
+    return _to_page()
 
 
 @blueprint.post("/thaw/open/confirm")
 @role_required("cashier")
 def confirm_open() -> BaseResponse:
     """Agree: sending goes on."""
-
-    def verb() -> Any:
+    with refusal_told("thaw_open", "thaw"):
         opening.confirm(runtime(), actor(), now())
-        return gettext("数据库已解冻，付款继续。被挡住的付款要等认定或账单。")
-
-    return _do("thaw_open", "thaw", verb)
+        tell(gettext("数据库已解冻，付款继续。被挡住的付款要等认定或账单。"))
+    return _to_page()
 
 
 @blueprint.post("/thaw/release")
@@ -166,21 +144,17 @@ def release() -> BaseResponse:
     """Want payouts, named by their numbers, paid before the fund bill is there."""
     words = request.form.get("payouts", "").replace(",", " ").replace("，", " ").replace("#", " ").split()
     ids = [int(word) for word in words[:RELEASED_AT_MOST] if word.isascii() and word.isdecimal() and len(word) < 16]
-
-    def verb() -> Any:
+    with refusal_told("payout_release", "thaw"):
         n = opening.release(runtime(), ids, text("evidence", 500), actor(), now())
-        return gettext("已提出放行 %(n)s 笔，等另一位财务逐笔确认。", n=n)
-
-    return _do("payout_release", "thaw", verb)
+        tell(gettext("已提出放行 %(n)s 笔，等另一位财务逐笔确认。", n=n))
+    return _to_page()
 
 
 @blueprint.post("/thaw/release/<int:payout_id>/confirm")
 @role_required("cashier")
 def confirm_release(payout_id: int) -> BaseResponse:
     """Agree to the release of one payout."""
-
-    def verb() -> Any:
+    with refusal_told("payout_release_confirm", f"payout:{payout_id}"):
         opening.confirm_release(runtime(), payout_id, actor(), now())
-        return gettext("已放行。")
-
-    return _do("payout_release_confirm", f"payout:{payout_id}", verb)
+        tell(gettext("已放行。"))
+    return _to_page()

@@ -12,7 +12,7 @@ from wxbot.staff.console import (
     SMALL,
     absent,
     actor,
-    log_action,
+    log_refusal,
     me,
     now,
     number,
@@ -168,7 +168,7 @@ def _decide(voucher_id: int, action: str, done: str, verb: Callable[..., Any], *
         with runtime().database.transaction() as session:
             verb(session, runtime().settings, voucher_id, actor(), *args, seen, now())
     except Refusal as refused:
-        log_action(action, f"voucher:{voucher_id}", "refused", reason=refused.reason)
+        log_refusal(action, f"voucher:{voucher_id}", refused)
         return _not_decided(voucher_id, refused)
     if is_htmx():
         return _desk(_next(voucher_id), said=done)
@@ -243,7 +243,7 @@ def approve_many() -> BaseResponse:
     if payouts:
         tell(gettext("已批准 %(count)s 份凭证。", count=len(payouts)))
     for left_id, refused in left[:10]:
-        log_action("voucher_approve", f"voucher:{left_id}", "refused", reason=refused.reason)
+        log_refusal("voucher_approve", f"voucher:{left_id}", refused)
         tell(gettext("凭证 %(id)s 没有批准：%(why)s", id=left_id, why=said(refused.text)), "danger")
     if not chosen:
         tell(gettext("没有勾选任何凭证。"), "warning")
