@@ -7,7 +7,7 @@ import click
 
 from wxbot import invariants
 from wxbot import ledger as books
-from wxbot.cli.cashier import as_whom, cashier_who_types, stdin_password
+from wxbot.cli.cashier import as_cashier, cashier_who_types, opened_as
 from wxbot.cli.desk import as_json, friendly, looking, opened, show, show_json
 from wxbot.money import yuan
 from wxbot.orders import bill_faults, explain
@@ -51,13 +51,11 @@ notes = click.argument("note_ids", type=int, nargs=-1, required=True, metavar="N
 @ledger.command("explain")
 @lines
 @click.option("--note", required=True, help="what they were, and how you know")
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def explain_lines(lines: tuple[int, ...], note: str, login: str, password_stdin: bool) -> None:
     """Say what lines of the fund bill were that `ledger check` names; nothing changes until a second cashier agrees."""
-    with opened() as runtime:
-        actor = cashier_who_types(runtime, login, password_stdin)
+    with opened_as(login, password_stdin) as (runtime, actor):
         made = explain.state(runtime.database, lines, note, actor, runtime.clock.now())
     numbers = " ".join(map(str, made))
     click.echo(
@@ -68,8 +66,7 @@ def explain_lines(lines: tuple[int, ...], note: str, login: str, password_stdin:
 
 @ledger.command("agree")
 @notes
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def agree_to_notes(note_ids: tuple[int, ...], login: str, password_stdin: bool) -> None:
     """Agree to another cashier's explanation: the lines are cleared, and foreign ones leave suspense."""

@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import launch as launching
 from wxbot.campaigns import listing, switch
 from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
-from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
+from wxbot.cli.desk import as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.money import yuan
-from wxbot.staff import audit
 
 STATUSES_ZH = {
     "draft": "草稿", "submitted": "待审批", "approved": "已批准", "launching": "准备中", "on": "进行中", "off": "已暂停",
@@ -117,14 +116,12 @@ def _steer(which: str, verb: Callable[[Database, int, int, datetime], None], act
     with opened() as runtime:
         with runtime.database.reading() as session:
             found = _found(session, which)
-        now = runtime.clock.now()
         outcome = "refused"
         try:
-            verb(runtime.database, found.id, 0, now)
+            verb(runtime.database, found.id, 0, runtime.clock.now())
             outcome = "done"
         finally:
-            with runtime.database.transaction() as session:
-                audit.record(session, operator(), action, f"campaign:{found.id}", now, outcome=outcome)
+            log_action(runtime, action, f"campaign:{found.id}", outcome)
     click.echo(said.format(name=found.name))
 
 

@@ -1,14 +1,15 @@
 """wxbot order (look at one order, settle one by hand) and wxbot payout (what is owed, and the kill switch)."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from sqlalchemy.orm import Session
 
-from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
+from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json, stdin_password
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 from wxbot.orders import listing, manual, reconcile, throttle
@@ -17,11 +18,16 @@ from wxbot.orders.models import MARKED_AS, Mark, Order
 from wxbot.payouts import listing as payout_listing
 from wxbot.payouts import words
 from wxbot.runtime import Runtime
-from wxbot.staff import audit, sign_in
+from wxbot.staff import sign_in
 from wxbot.staff.audit import Actor
 
-as_whom = click.option("--as", "login", required=True, help="the cashier's login; the password is asked for")
-stdin_password = click.option("--password-stdin", is_flag=True, help="read the password from standard input, one line")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def as_cashier(command: Command) -> Command:
+    """The options that say who acts."""
+    whom = click.option("--as", "login", required=True, help="the cashier's login; the password is asked for")
+    return whom(stdin_password(command))
 
 
 def _local(at: datetime | None) -> str:
@@ -42,6 +48,13 @@ def cashier_who_types(runtime: Runtime, login: str, is_from_stdin: bool) -> Acto
     if person is None or person.is_password_temporary:
         raise click.ClickException("请先在后台修改初始密码 / sign in to the console and choose your own password first")
     return Actor(staff_id, sign_in.normal_login(login))
+
+
+@contextmanager
+def opened_as(login: str, is_from_stdin: bool) -> Iterator[tuple[Runtime, Actor]]:
+    """The runtime of a command that writes, and who acts."""
+    with opened() as runtime:
+        yield runtime, cashier_who_types(runtime, login, is_from_stdin)
 
 
 def _order(session: Session, number: str) -> Order:
@@ -101,11 +114,8 @@ def ask_order(number: str) -> None:
     with opened() as runtime:
         with runtime.database.reading() as session:
             order_id = _order(session, number).id
-        now = runtime.clock.now()
-        is_due = reconcile.ask_now(runtime, order_id, now)
-        with runtime.database.transaction() as session:
-            outcome = "done" if is_due else "refused"
-            audit.record(session, operator(), "order_ask", f"order:{order_id}", now, outcome=outcome)
+        is_due = reconcile.ask_now(runtime, order_id, runtime.clock.now())
+        log_action(runtime, "order_ask", f"order:{order_id}", "done" if is_due else "refused")
     if not is_due:
         raise click.ClickException("这笔订单已有结果，无需再查 / this order is settled; there is nothing to ask")
     click.echo("已安排查询，几秒后用 wxbot order show 查看。The worker asks within seconds; then: wxbot order show")
@@ -115,8 +125,7 @@ def ask_order(number: str) -> None:
 @click.argument("number")
 @click.argument("after", type=click.Choice(MARKED_AS))
 @click.option("--evidence", required=True, help="the bill line's date and number, or what WeChat's staff said")
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def mark_order(number: str, after: str, evidence: str, login: str, password_stdin: bool) -> None:
     """Say how a manual order ended; nothing moves until a second cashier confirms."""
@@ -132,8 +141,7 @@ def mark_order(number: str, after: str, evidence: str, login: str, password_stdi
 
 
 def _decide(mark_id: int, login: str, is_from_stdin: bool, verb: Callable[..., None]) -> Order:
-    with opened() as runtime:
-        actor = cashier_who_types(runtime, login, is_from_stdin)
+    with opened_as(login, is_from_stdin) as (runtime, actor):
         verb(runtime.database, mark_id, actor, runtime.clock.now())
         with runtime.database.reading() as session:
             return session.get_one(Order, session.get_one(Mark, mark_id).order_id)
@@ -141,8 +149,7 @@ def _decide(mark_id: int, login: str, is_from_stdin: bool, verb: Callable[..., N
 
 @order.command("confirm")
 @click.argument("mark_id", type=int)
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def confirm_mark(mark_id: int, login: str, password_stdin: bool) -> None:
     """Confirm another cashier's mark: order, budget and ledger follow."""
@@ -152,8 +159,7 @@ def confirm_mark(mark_id: int, login: str, password_stdin: bool) -> None:
 
 @order.command("withdraw")
 @click.argument("mark_id", type=int)
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def withdraw_mark(mark_id: int, login: str, password_stdin: bool) -> None:
     """Take a mark back before it was confirmed."""
@@ -175,10 +181,8 @@ def payout() -> None:
 @friendly
 def stop() -> None:
     """The kill switch: no new order leaves any worker from the next second on; asking goes on."""
-    with opened() as runtime, runtime.database.transaction() as session:
-        now = runtime.clock.now()
-        throttle.stop_lane(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, now)
-        audit.record(session, operator(), "merchant_stop", "merchant", now)
+    with opened() as runtime, act(runtime, "merchant_stop", "merchant") as session:
+        throttle.stop_lane(session, runtime.settings.mch_id, throttle.OPERATOR_STOP, runtime.clock.now())
     click.echo(
         "付款已停止；查询和对账继续。恢复：wxbot payout open\nSending is stopped; asking goes on. Undo it: wxbot payout open"
     )
@@ -188,9 +192,8 @@ def stop() -> None:
 @friendly
 def open_again() -> None:
     """Send again, whatever had stopped it."""
-    with opened() as runtime, runtime.database.transaction() as session:
+    with opened() as runtime, act(runtime, "merchant_open", "merchant") as session:
         throttle.open_lane(session, runtime.settings.mch_id, by_staff=True)
-        audit.record(session, operator(), "merchant_open", "merchant", runtime.clock.now())
     click.echo("付款已恢复。Sending goes on.")
 
 

@@ -3,7 +3,7 @@
 import functools
 import getpass
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -11,12 +11,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
 
 from wxbot.cli.owner import refuse_other_than_owner
 from wxbot.db import DatabaseMissing, is_busy
 from wxbot.private_servers import ServerProblem
 from wxbot.runtime import Runtime
 from wxbot.settings import SettingsError, load_settings
+from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
 
@@ -28,6 +30,7 @@ BUSY = Text(
     "The database is busy and this step was not carried out. Please wait a moment and run the command again.",
 )
 
+stdin_password = click.option("--password-stdin", is_flag=True, help="read the password from standard input, one line")
 as_json = click.option("--json", "is_json", is_flag=True, help="print JSON instead of a table")
 
 
@@ -96,6 +99,20 @@ def operator() -> Actor:
     except (KeyError, OSError):
         name = "unknown"
     return Actor(None, f"cli:{name}")
+
+
+def log_action(runtime: Runtime, action: str, target: str, outcome: str = "done") -> None:
+    """Write one event of the audit log for this command."""
+    with runtime.database.transaction() as session:
+        audit.record(session, operator(), action, target, runtime.clock.now(), outcome=outcome)
+
+
+@contextmanager
+def act(runtime: Runtime, action: str, target: str, detail: Mapping[str, Any] | None = None) -> Iterator[Session]:
+    """One effect with its line in the audit log, in one transaction; `detail` may be filled in within."""
+    with runtime.database.transaction() as session:
+        yield session
+        audit.record(session, operator(), action, target, runtime.clock.now(), detail=detail)
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:

@@ -6,7 +6,7 @@ import click
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wxbot.cli.desk import friendly, opened, operator
+from wxbot.cli.desk import act, friendly, opened
 from wxbot.draws.models import Draw
 from wxbot.money import yuan
 from wxbot.orders.models import Order
@@ -18,7 +18,6 @@ from wxbot.people.phones import BadPhone
 from wxbot.replies.dialogues import expiry
 from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
-from wxbot.staff import audit
 from wxbot.vouchers import erasure as vouchers
 from wxbot.vouchers.models import Photo, Voucher
 
@@ -109,11 +108,10 @@ def _plan(session: Session, openids: Sequence[str]) -> list[str]:
 def _erase(runtime: Runtime, openid: str, reason: str) -> None:
     """Note the wish and carry out what one transaction can, with the line of the audit log in it."""
     now = runtime.clock.now()
-    with runtime.database.transaction() as session:
+    with act(runtime, "people_erase", f"openid:{openid}", {"reason": reason[:200]}) as session:
         followers.note_withdrawal(session, openid, "staff", now)
         expiry.forget(session, openid)
         erasure.erase(session, openid, now)
-        audit.record(session, operator(), "people_erase", f"openid:{openid}"[:60], now, detail={"reason": reason[:200]})
 
 
 def _carry_out(runtime: Runtime, openids: Sequence[str]) -> int:

@@ -7,18 +7,26 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
+from wxbot.cli.desk import (
+    act,
+    as_json,
+    friendly,
+    log_action,
+    looking,
+    opened,
+    operator,
+    show,
+    show_json,
+    stdin_password,
+)
 from wxbot.clock import SHANGHAI
 from wxbot.replies import rules
 from wxbot.replies.models import TRIGGERS
-from wxbot.runtime import Runtime
 from wxbot.staff import accounts, audit
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import normal_login
 
 ROLES_ZH = {"marketer": "运营", "reviewer": "审核", "cashier": "财务", "admin": "管理员"}
-
-stdin_password = click.option("--password-stdin", is_flag=True, help="read the password from standard input, one line")
 
 
 def _chosen_password(is_from_stdin: bool) -> tuple[str, bool]:
@@ -35,11 +43,6 @@ def _person(session: Session, login: str) -> Staff:
             f"没有账号 {login}，用 wxbot staff list 查看。\nThere is no account {login}; wxbot staff list shows all."
         )
     return found
-
-
-def _record(runtime: Runtime, action: str, staff_id: int) -> None:
-    with runtime.database.transaction() as session:
-        audit.record(session, operator(), action, f"staff:{staff_id}", runtime.clock.now())
 
 
 @click.group()
@@ -61,7 +64,7 @@ def add(login: str, name: str | None, role: str, password_stdin: bool) -> None:
             runtime.database, login, name or login[: accounts.NAME_CHARS], role, password, runtime.clock.now(),
             is_temporary=is_made_up,
         )  # fmt: skip
-        _record(runtime, "staff_add", staff_id)
+        log_action(runtime, "staff_add", f"staff:{staff_id}")
         url = runtime.settings.public_url
     click.echo(f"已添加{ROLES_ZH[role]}账号 {normal_login(login)}。Added. {url}/admin/")
     _show_password(password, is_made_up)
@@ -112,17 +115,17 @@ def password(login: str, password_stdin: bool) -> None:
         with runtime.database.reading() as session:
             staff_id = _person(session, login).id
         accounts.set_password(runtime.database, staff_id, chosen, is_temporary=is_made_up)
-        _record(runtime, "staff_reset", staff_id)
+        log_action(runtime, "staff_reset", f"staff:{staff_id}")
     click.echo(f"{login} 的密码已更新，原有登录全部失效。The password was changed; all sessions have ended.")
     _show_password(chosen, is_made_up)
 
 
 def _set_active(login: str, is_active: bool) -> None:
     with opened() as runtime:
-        with runtime.database.transaction() as session:
+        with runtime.database.reading() as session:
             staff_id = _person(session, login).id
+        with act(runtime, "staff_enable" if is_active else "staff_disable", f"staff:{staff_id}") as session:
             accounts.set_active(session, staff_id, is_active)
-        _record(runtime, "staff_enable" if is_active else "staff_disable", staff_id)
 
 
 @staff.command()
@@ -189,10 +192,7 @@ def add_rule(trigger: str, pattern: str, text: str, campaign_id: int | None, pri
 @friendly
 def remove_rule(rule_id: int) -> None:
     """Remove a rule."""
-    with opened() as runtime, runtime.database.transaction() as session:
+    with opened() as runtime, act(runtime, "reply_rule", f"reply:{rule_id}", {"did": "remove"}) as session:
         if not rules.remove_rule(session, rule_id):
             raise click.ClickException(f"没有规则 {rule_id}。There is no rule {rule_id}.")
-        audit.record(
-            session, operator(), "reply_rule", f"reply:{rule_id}", runtime.clock.now(), detail={"did": "remove"}
-        )
     click.echo(f"已删除规则 {rule_id}。Removed rule {rule_id}.")

@@ -2,10 +2,9 @@
 
 import click
 
-from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
+from wxbot.cli.desk import as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.runtime import Runtime
 from wxbot.settings import PhotoStore
-from wxbot.staff import audit
 from wxbot.vouchers import folders, moving
 from wxbot.vouchers.storage import Storage, StorageProblem, folder_of, stores_of
 
@@ -60,8 +59,7 @@ def move() -> None:
         target = stores.pop(chosen)
         for name, source in stores.items():
             _move_from(runtime, name, source, target)
-        with runtime.database.transaction() as session:
-            audit.record(session, operator(), "photos_move", chosen, runtime.clock.now())
+        log_action(runtime, "photos_move", chosen)
     click.echo(f"照片现在在：{STORES_ZH[chosen]}。Photos are now in: {chosen}.")
 
 
@@ -96,6 +94,5 @@ def forget(mark: str) -> None:
             raise click.ClickException(
                 "没有这个标记，请看：wxbot photos status\nThere is no such mark; see: wxbot photos status"
             )
-        with runtime.database.transaction() as session:
-            audit.record(session, operator(), "photo_folder_forget", mark, runtime.clock.now())
+        log_action(runtime, "photo_folder_forget", mark)
     click.echo("已划掉。Struck from the list.")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from sqlalchemy import delete, select
 
-from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show, show_json
+from wxbot.cli.desk import act, as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.cli.erase import erase_person
 from wxbot.clock import SHANGHAI
 from wxbot.db import changed
@@ -46,9 +46,9 @@ def import_roster(file: Path, dry_run: bool) -> None:
             click.echo("没有改动。Nothing was changed.")
             return
         rows = [(line.name, line.phone, line.department, line.note) for line in preview.good]
-        with runtime.database.transaction() as session:
-            taken = book.put(session, runtime.vault, rows, None, now)
-            audit.record(session, operator(), "roster_import", "file", now, detail={"rows": taken})
+        detail: dict[str, int] = {}
+        with act(runtime, "roster_import", "file", detail) as session:
+            detail["rows"] = taken = book.put(session, runtime.vault, rows, None, now)
     click.echo(f"已导入 {taken} 人。Imported {taken} people.")
 
 
@@ -124,9 +124,7 @@ def remove_mark(subject: str) -> None:
     kind, name = _kind(subject)
     with opened() as runtime:
         key = runtime.vault.index(name) if kind == "phone" else name
-        with runtime.database.transaction() as session:
+        with act(runtime, "person_mark", "mark", {"kind": kind, "removed": True}) as session:
             if not changed(session, delete(PersonMark).where(PersonMark.kind == kind, PersonMark.subject == key)):
                 raise click.ClickException("不在名单上。On neither list.")
-            detail = {"kind": kind, "removed": True}
-            audit.record(session, operator(), "person_mark", "mark", runtime.clock.now(), detail=detail)
     click.echo("已移出名单。Taken off.")

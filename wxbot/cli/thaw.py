@@ -2,7 +2,7 @@
 
 import click
 
-from wxbot.cli.cashier import as_whom, cashier_who_types, stdin_password
+from wxbot.cli.cashier import as_cashier, opened_as
 from wxbot.cli.desk import as_json, friendly, opened, show, show_json
 from wxbot.money import yuan
 from wxbot.orders.found import FoundOrder
@@ -70,13 +70,11 @@ def status(is_json: bool) -> None:
 
 
 @thaw.command()
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def pairs(login: str, password_stdin: bool) -> None:
     """Propose every found order that has one clear reason: the same person and amount, or the texts of one campaign."""
-    with opened() as runtime:
-        actor = cashier_who_types(runtime, login, password_stdin)
+    with opened_as(login, password_stdin) as (runtime, actor):
         n = judge.propose_clear(runtime, actor, runtime.clock.now())
     click.echo(f"已提出 {n} 笔，请另一位财务运行：wxbot thaw confirm --as LOGIN\nProposed; a second cashier confirms.")
 
@@ -85,8 +83,7 @@ def pairs(login: str, password_stdin: bool) -> None:
 @click.argument("found_id", type=int)
 @click.argument("reason")
 @click.option("--evidence", required=True, help="how it is known")
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def propose(found_id: int, reason: str, evidence: str, login: str, password_stdin: bool) -> None:
     """Say what one found order paid: payout:ID, campaign:ID, or apart."""
@@ -94,21 +91,17 @@ def propose(found_id: int, reason: str, evidence: str, login: str, password_stdi
     if reason != "apart" and not (kind in judge.PAID_FOR and reason_id.isdecimal()):
         raise click.ClickException("请写 payout:编号、campaign:编号 或 apart / write payout:ID, campaign:ID or apart")
     chosen = None if reason == "apart" else (kind, int(reason_id))
-    with opened() as runtime:
-        actor = cashier_who_types(runtime, login, password_stdin)
-        with runtime.database.transaction() as session:
-            judge.propose(session, found_id, chosen, evidence, actor, runtime.clock.now())
+    with opened_as(login, password_stdin) as (runtime, actor), runtime.database.transaction() as session:
+        judge.propose(session, found_id, chosen, evidence, actor, runtime.clock.now())
     click.echo("已提出，等另一位财务确认。Proposed; a second cashier confirms.")
 
 
 @thaw.command()
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def confirm(login: str, password_stdin: bool) -> None:
     """Agree to everything that another cashier proposed; it is shown first."""
-    with opened() as runtime:
-        actor = cashier_who_types(runtime, login, password_stdin)
+    with opened_as(login, password_stdin) as (runtime, actor):
         with runtime.database.reading() as session:
             proposals = judge.proposals_for(session, actor.id or 0)
         rows = [
@@ -135,13 +128,11 @@ def _reason(each: FoundOrder) -> str:
 @thaw.command()
 @click.argument("payout_ids", type=int, nargs=-1, required=True)
 @click.option("--evidence", help="how it is known that they were not paid; leave it out to confirm another's release")
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def release(payout_ids: tuple[int, ...], evidence: str | None, login: str, password_stdin: bool) -> None:
     """Let payouts, named by their numbers, leave before the fund bill is there: one cashier with evidence, then another without."""
-    with opened() as runtime:
-        actor = cashier_who_types(runtime, login, password_stdin)
+    with opened_as(login, password_stdin) as (runtime, actor):
         now = runtime.clock.now()
         if evidence is not None:
             n = opening.release(runtime, payout_ids, evidence, actor, now)
@@ -153,13 +144,11 @@ def release(payout_ids: tuple[int, ...], evidence: str | None, login: str, passw
 
 
 @thaw.command("open")
-@as_whom
-@stdin_password
+@as_cashier
 @friendly
 def open_database(login: str, password_stdin: bool) -> None:
     """Open the database again: the first cashier asks, the second one opens. What is held stays held."""
-    with opened() as runtime:
-        actor = cashier_who_types(runtime, login, password_stdin)
+    with opened_as(login, password_stdin) as (runtime, actor):
         now = runtime.clock.now()
         with runtime.database.reading() as session:
             thaw_now = listing.standing(session, now).thaw

@@ -242,13 +242,13 @@ def ask(payout_id: int) -> BaseResponse:
 @role_required("cashier")
 def reissue(payout_id: int) -> BaseResponse:
     """Owe a returned or failed payout once more; always approved by a second person (F83)."""
-    target = _target(payout_id)
+    target, shown_id = _target(payout_id), payout_id
     with refusal_told("payout_reissue", target):
         made = _twice(lambda session: manual.reissue(session, runtime().settings, payout_id, me().id, now()))
         log_action("payout_reissue", target, payout=made.id)
         tell(gettext("补发已登记，等另一位财务审批。"))
-        return _to_payout(made.id)
-    return _to_payout(payout_id)
+        shown_id = made.id
+    return _to_payout(shown_id)
 
 
 def _twice(verb: Callable[[Session], Payout]) -> Payout:
