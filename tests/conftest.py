@@ -9,6 +9,7 @@ import gc
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
 
     from wxbot.clock import Clock
     from wxbot.runtime import Runtime
+
+# Where Python is told to write no bytecode, each of some hundred processes would compile all of wxbot anew, and each process of
+# the tests all tests. What is written is in no commit, and `make clean` removes it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
