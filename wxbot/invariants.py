@@ -16,6 +16,7 @@ from wxbot.db import Database
 from wxbot.draws.models import Draw
 from wxbot.orders.models import DEAD, Order
 from wxbot.payouts.models import PAYOUT_REASON, BudgetChange, PayList, Payout
+from wxbot.payouts.sources import VOUCHER
 from wxbot.quotas import Quota
 from wxbot.shake.models import Bind
 from wxbot.vouchers.models import Voucher
@@ -226,7 +227,7 @@ def payouts_have_two_people(session: Session) -> int:
 
 def vouchers_are_owed(session: Session) -> int:
     """F01: a voucher is approved exactly when somebody is owed for it."""
-    owed = (Payout.source_kind == "voucher") & (Payout.source_id == Voucher.id)
+    owed = (Payout.source_kind == VOUCHER) & (Payout.source_id == Voucher.id)
     unpaid = (
         select(func.count()).select_from(Voucher).outerjoin(Payout, owed)
         .where(Voucher.status == "approved", Payout.id.is_(None))

@@ -18,10 +18,10 @@ Status = TypeVar("Status", bound=str)
 Transitions = Mapping[Status, frozenset[Status]]
 
 
-def one_of(column: str, values: Any) -> CheckConstraint:
-    """The CHECK, named like its column, that holds a column to the values of a Literal."""
-    listed = ", ".join(f"'{value}'" for value in get_args(values))
-    return CheckConstraint(f"{column} IN ({listed})", name=column)
+def one_of(column: str, values: Any, name: str = "") -> CheckConstraint:
+    """The CHECK, named like its column if nothing else is said, that holds it to the values of a Literal or to the keys of a table."""
+    listed = ", ".join(f"'{value}'" for value in get_args(values) or values)
+    return CheckConstraint(f"{column} IN ({listed})", name=name or column)
 
 
 class NotAllowed(ValueError):

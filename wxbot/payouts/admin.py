@@ -25,6 +25,7 @@ from wxbot.payouts import exports, listing, manual, people_search, programmes, w
 from wxbot.payouts.listing import PayoutLine, Sought
 from wxbot.payouts.manual import ByHand
 from wxbot.payouts.models import PAYOUT_REASON, Payout
+from wxbot.payouts.sources import SOURCES
 from wxbot.people.models import Notice
 from wxbot.staff import accounts
 from wxbot.staff.console import (
@@ -65,7 +66,7 @@ def _sought(session: Session) -> tuple[Sought, bool]:
         tab=tab if tab in listing.TABS else "",
         programme_id=number("programme"),
         openids=people or (["-"] if wanted else []),
-        source=source if source in words.SOURCES else "",
+        source=source if source in SOURCES else "",
     )
     return sought, bool(people) or not wanted
 
@@ -92,7 +93,7 @@ def index() -> BaseResponse | str:
         }  # fmt: skip
     return render_template(
         "console/payouts.html", lines=shown, has_more=len(found) > len(shown), sought=sought, q=text("q"), is_found=is_found,
-        tabs=list(listing.TABS), steps=_steps(shown, values["lane"]), sources=words.SOURCES, channels=words.CHANNEL_WORDS,
+        tabs=list(listing.TABS), steps=_steps(shown, values["lane"]), sources=SOURCES, channels=words.CHANNEL_WORDS,
         status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
     )  # fmt: skip
 
@@ -134,7 +135,7 @@ def payout(payout_id: int) -> str:
         steps=_order_steps(orders, lane), meanings=order_words.meanings(orders),
         step=words.next_step(found.payout, found.order, lane, parts.settings, moment),
         to_person=words.for_person(found.payout, found.order, moment), can=_can(found), channels=words.CHANNEL_WORDS,
-        sources=words.SOURCES, status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
+        sources=SOURCES, status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
     )  # fmt: skip
 
 

@@ -16,12 +16,10 @@ from wxbot.orders.channels import DIRECT, PaymentRequest
 from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, PAYOUT_REASON, Payout, Programme
+from wxbot.payouts.sources import SOURCES
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move, moved_on
-
-MANUAL_ALWAYS_TWO = ("reissue",)
-"""Sources that need a second person whatever the amount (money F83)."""
 
 OWN = Text("不能审批自己提出的付款", "You asked for this payout")
 
@@ -131,7 +129,7 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
     if channel not in DIRECT:
         raise Refusal("channel", Text(f"没有这种付款方式：{channel}", "there is no such channel"))
     texts = {name: claim.texts.get(name) or getattr(programme, name) for name in TEXTS}
-    needs_two = claim.amount_fen >= settings.second_person_fen or claim.source_kind in MANUAL_ALWAYS_TWO
+    needs_two = claim.amount_fen >= settings.second_person_fen or SOURCES[claim.source_kind].needs_second_person
     is_approved = claim.approved_by is not None or not needs_two
     payout = Payout(
         public_id=secrets.token_urlsafe(18), source_kind=claim.source_kind, source_id=claim.source_id,

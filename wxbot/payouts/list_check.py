@@ -16,6 +16,7 @@ from wxbot.money import yuan
 from wxbot.payouts.list_read import Candidate, amount_fault
 from wxbot.payouts.list_words import code_of, store
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme
+from wxbot.payouts.sources import ROW
 from wxbot.people.models import Binding, Follower, PersonMark
 from wxbot.quotas import Quota
 from wxbot.settings import Settings
@@ -133,7 +134,7 @@ def warnings(session: Session, pay_list: PayList, now: datetime) -> dict[int, li
 def _warning_queries(pay_list: PayList, now: datetime) -> dict[str, Any]:
     since = now - LATELY
     good = select(ListRow.id).where(ListRow.list_id == pay_list.id, ListRow.fault == "").distinct()
-    same_row = and_(Payout.source_kind == "row", Payout.source_id == ListRow.id)
+    same_row = and_(Payout.source_kind == ROW, Payout.source_id == ListRow.id)
     paid = exists().where(
         Payout.openid == ListRow.openid, Payout.amount_fen == ListRow.amount_fen, Payout.created_at >= since,
         Payout.status.not_in(("failed", "cancelled", "returned")), ~same_row,

@@ -17,6 +17,7 @@ from wxbot.logs import get_logger
 from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.list_words import store
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Payout, Programme
+from wxbot.payouts.sources import ROW
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.text import Refusal
@@ -83,7 +84,7 @@ def _request_row(session: Session, settings: Settings, pay_list: PayList, row: L
     if row.openid is None or row.amount_fen is None:
         raise ValueError(f"row {row.id} has no fault and nobody to pay")
     claim = PayoutRequest(
-        "row", row.id, pay_list.programme_id, row.openid, row.amount_fen, note=row.note, channel=pay_list.channel,
+        ROW, row.id, pay_list.programme_id, row.openid, row.amount_fen, note=row.note, channel=pay_list.channel,
         created_by=pay_list.created_by, approved_by=pay_list.approved_by,
     )  # fmt: skip
     try:

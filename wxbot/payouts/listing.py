@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.orders.models import Order
 from wxbot.payouts.models import PAYOUT_REASON, ListRow, ManualRequest, PayList, Payout, Programme
+from wxbot.payouts.sources import MANUAL, REISSUE, ROW
 
 PAGE_ROWS = 50
 EXPORT_BATCH = 1_000
@@ -124,26 +125,28 @@ def by_billno(session: Session, mch_billno: str) -> int | None:
 
 def reissue_of(session: Session, payout_id: int) -> Payout | None:
     """The payout that replaced a returned or failed one."""
-    return session.scalar(select(Payout).where(Payout.source_kind == "reissue", Payout.source_id == payout_id))
+    return session.scalar(select(Payout).where(Payout.source_kind == REISSUE, Payout.source_id == payout_id))
 
 
 @dataclass(frozen=True)
 class PayoutSource:
-    """Where a payout came from: what was asked by hand, or the row of a list with its list."""
+    """Where a payout came from: what was asked by hand, the row of a list with its list, or an id of another page."""
 
     by_hand: ManualRequest | None = None
     row: ListRow | None = None
     pay_list: PayList | None = None
+    link_id: int | None = None
+    """What the page that SOURCES names for its kind shows."""
 
 
 def source_of(session: Session, payout: Payout) -> PayoutSource:
     """What a payout is owed for, as far as this package knows it (vouchers know their own)."""
-    if payout.source_kind == "manual":
+    if payout.source_kind == MANUAL:
         return PayoutSource(by_hand=session.get(ManualRequest, payout.source_id))
-    if payout.source_kind == "row":
+    if payout.source_kind == ROW:
         row = session.get(ListRow, payout.source_id)
-        return PayoutSource(row=row, pay_list=session.get(PayList, row.list_id) if row is not None else None)
-    return PayoutSource()
+        return PayoutSource(None, row, session.get(PayList, row.list_id), row.list_id) if row else PayoutSource()
+    return PayoutSource(link_id=payout.source_id)
 
 
 def programme_names(session: Session, ids: Iterable[int]) -> dict[int, str]:

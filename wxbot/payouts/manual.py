@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from wxbot.payouts import people_search
 from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.models import ManualRequest, Payout
+from wxbot.payouts.sources import MANUAL, REISSUE
 from wxbot.people import marks
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text
@@ -58,7 +59,7 @@ def ask(session: Session, settings: Settings, form: ByHand, staff_id: int, now: 
     elif asked.made_by != staff_id:
         raise Refusal("page", Text("页面已过期，请重新打开再填一次", "the page is out of date; open it again"))
     claim = PayoutRequest(
-        "manual", asked.id, form.programme_id, form.openid, form.amount_fen, note=reason, channel=form.channel,
+        MANUAL, asked.id, form.programme_id, form.openid, form.amount_fen, note=reason, channel=form.channel,
         created_by=staff_id,
     )  # fmt: skip
     return request(session, settings, claim, now)
@@ -77,7 +78,7 @@ def reissue(session: Session, settings: Settings, payout_id: int, staff_id: int,
     if marks.is_blocked(session, old.openid):
         raise Refusal("blocked", Text("此人在黑名单中，不能付款", "this person is on the block list"))
     claim = PayoutRequest(
-        "reissue", old.id, old.programme_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
+        REISSUE, old.id, old.programme_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
         texts=dict(old.texts), created_by=staff_id,
     )  # fmt: skip
     return request(session, settings, claim, now)

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
+from wxbot.payouts.sources import SOURCES
 from wxbot.transitions import Transitions, one_of
 
 PAYOUT_REASON = "payout"
@@ -53,9 +54,6 @@ HOLDS = {
     "bill": "a database was restored, and the fund bills of the days that it may have lost are not all read yet",
 }
 """Why an approved payout waits."""
-
-SOURCES = ("voucher", "row", "manual", "reissue")
-"""What a payout is owed for; together with the source's id it is unique (money rule 2)."""
 
 ListStatus = Literal["draft", "submitted", "approved", "done", "dropped"]
 
@@ -173,7 +171,7 @@ class Payout(Base):
         UniqueConstraint("source_kind", "source_id"),
         one_of("status", PayoutStatus),
         CheckConstraint("amount_fen > 0", name="positive"),
-        CheckConstraint("source_kind IN ('voucher', 'row', 'manual', 'reissue')", name="source"),
+        one_of("source_kind", SOURCES, name="source"),
         CheckConstraint("approved_by IS NULL OR approved_by <> created_by", name="four_eyes"),
         Index("ix_payouts_openid", "openid", "id"),
         Index("ix_payouts_programme_id", "programme_id", "id"),

@@ -109,12 +109,6 @@ def _failed(payout: Payout) -> Text:
 
 # --- staff --------------------------------------------------------------------------------------------------------
 
-SOURCES: dict[str, Text] = {
-    "voucher": Text("凭证", "voucher"),
-    "row": Text("名单", "list"),
-    "manual": Text("手工", "by hand"),
-    "reissue": Text("补发", "re-issue"),
-}
 CHANNEL_WORDS = {name: channel.word for name, channel in CHANNELS.items()}
 
 

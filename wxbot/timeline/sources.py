@@ -16,6 +16,7 @@ from wxbot.draws.models import Draw
 from wxbot.money import yuan
 from wxbot.orders.models import Evidence, Order
 from wxbot.orders.words import meaning_of
+from wxbot.payouts import sources as payout_sources
 from wxbot.payouts import words as payout_words
 from wxbot.payouts.models import PAYOUT_REASON, Payout, Programme
 from wxbot.people import phones
@@ -210,7 +211,7 @@ def _to(row: Payout) -> tuple[str, str, int]:
 
 
 def _owed(row: Payout, names: Names, at: datetime) -> Moment:
-    source = payout_words.SOURCES[row.source_kind]
+    source = payout_sources.SOURCES[row.source_kind].word
     money, programme = _money(row.amount_fen), names.programmes.get(row.programme_id, "")
     by = f" · {names.who(row.created_by)}" if row.created_by is not None else ""
     said = Text(f"登记付款 {money}（{source.zh}）", f"owed {money} ({source.en})")

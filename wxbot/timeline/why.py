@@ -17,6 +17,7 @@ from wxbot.orders.words import meaning_of
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import PayoutLine
 from wxbot.payouts.models import FINAL_PAYOUTS
+from wxbot.payouts.sources import SOURCES
 from wxbot.people import followers, marks
 from wxbot.people.models import SmsOut
 from wxbot.quotas import Quota
@@ -26,13 +27,6 @@ from wxbot.vouchers.models import Voucher
 
 LOOKED_AT = 20
 """Payouts of a person, newest first, among which an open one is looked for."""
-
-BECAUSE: dict[str, Text] = {
-    "voucher": Text("凭证已通过审核", "The voucher was approved"),
-    "row": Text("名单已批准", "The list was approved"),
-    "manual": Text("手工付款已登记", "A payout by hand was asked for"),
-    "reissue": Text("补发已登记", "It is issued once more"),
-}
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def _matter(
 
 def _owed(session: Session, settings: Settings, line: PayoutLine, openid: str, now: datetime) -> Text:
     payout, order = line.payout, line.order
-    because, money = BECAUSE[payout.source_kind], f"¥{yuan(payout.amount_fen)}"
+    because, money = SOURCES[payout.source_kind].reason, f"¥{yuan(payout.amount_fen)}"
     if order is not None and order.status == "planned" and order.err_code == HELD:
         step = _day_is_full(session, settings, openid, order, now)
     else:

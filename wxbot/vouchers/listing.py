@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.payouts.models import Payout
+from wxbot.payouts.sources import VOUCHER
 from wxbot.people import bindings, marks, phones
 from wxbot.vault import Vault
 from wxbot.vouchers import caps
@@ -77,7 +78,7 @@ def rows(session: Session, vouchers: Sequence[Voucher]) -> list[Row]:
     """The vouchers with what belongs to them."""
     kinds = kinds_by_id(session)
     ids = [voucher.id for voucher in vouchers]
-    paid = session.scalars(select(Payout).where(Payout.source_kind == "voucher", Payout.source_id.in_(ids)))
+    paid = session.scalars(select(Payout).where(Payout.source_kind == VOUCHER, Payout.source_id.in_(ids)))
     payouts = {payout.source_id: payout for payout in paid} if ids else {}
     return [Row(voucher, kinds[voucher.kind_id], payouts.get(voucher.id)) for voucher in vouchers]
 

@@ -13,6 +13,7 @@ from wxbot.db import changed
 from wxbot.money import yuan
 from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.models import Payout
+from wxbot.payouts.sources import VOUCHER
 from wxbot.people import marks, notices
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -157,7 +158,7 @@ def approve(
         caps.give_back(session, voucher, voucher.asked_fen - amount_fen, whole=False)
     texts = {name: value for name, value in (("wishing", kind.wishing), ("remark", kind.remark)) if value}
     claimed = PayoutRequest(
-        source_kind="voucher", source_id=voucher.id, programme_id=kind.programme_id, openid=voucher.openid,
+        source_kind=VOUCHER, source_id=voucher.id, programme_id=kind.programme_id, openid=voucher.openid,
         amount_fen=amount_fen, note=f"{kind.name} #{voucher.id}", channel=kind.channel, texts=texts,
         created_by=staff_id,
     )  # fmt: skip
