@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import CheckConstraint, Column, inspect, select, text
+from sqlalchemy import CheckConstraint, Column, RowMapping, inspect, select, text
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from tests.deployments import environment, settings_for
@@ -22,6 +25,9 @@ from wxbot.db import Database
 from wxbot.draws.admission_writer import tries
 from wxbot.draws.models import Draw
 from wxbot.migrations import _config, revisions, upgrade
+from wxbot.payouts.create import content_of
+from wxbot.payouts.models import Payout, Release
+from wxbot.payouts.sources import SOURCES
 from wxbot.quotas import Quota
 from wxbot.schema import Base
 from wxbot.shake.models import ShakePage
@@ -149,7 +155,7 @@ def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(e
             None,
         ]
         assert [(page.campaign_id, page.page_id) for page in session.scalars(select(ShakePage))] == [(3, 28841)]
-    command.downgrade(_config(empty), "0011")
+    command.downgrade(_config(empty), "0012")
     with empty.engine.connect() as connection:
         campaigns = connection.execute(text("SELECT id, page_id, is_lottery_on FROM campaigns ORDER BY id"))
         assert [tuple(row) for row in campaigns] == [(3, 28841, True), (4, None, False)]
@@ -181,6 +187,48 @@ def test_a_status_that_does_not_exist_is_refused_by_the_database_as_the_models_s
     for name in ("orders", "campaigns"):
         with pytest.raises(DBAPIError, match="ck_"), empty.engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE {name} SET status = 'acepted'")
+
+
+def test_payouts_with_money_in_flight_keep_their_budget_and_their_approval(empty: Database) -> None:
+    command.upgrade(_config(empty), "0011")
+    with empty.engine.begin() as connection:
+        for row in (
+            "INSERT INTO budgets (id, kind, name, budget_fen, committed_fen, paid_fen) VALUES (8, 'programme', 'x', 900, 880, 0)",
+            "INSERT INTO programmes (id, department, name, channel, send_name, act_name, wishing, remark, person_fen_per_month,"
+            f" needs_binding, is_open, created_by, created_at, updated_at) VALUES (8, 'd', 'n', '', '', '', '', '', 0, false, true, 1,"
+            f" {THEN}, {THEN})",
+            "INSERT INTO payouts (id, public_id, source_kind, source_id, programme_id, openid, amount_fen, channel, texts, note,"
+            " content_sha256, status, attempts, failures, month, created_by, approved_by, order_id, created_at)"
+            " VALUES (5, 'p', 'row', 77, 8, 'oA', 880, 'sendredpack', '{\"act_name\": \"n\"}', '', 'h', 'ordered', 1, 0, '', 1, 2, 4,"
+            f" {THEN})",
+            f"INSERT INTO payout_releases (payout_id, evidence, asked_by, asked_at, decided_by) VALUES (5, 'e', 1, {THEN}, 2)",
+        ):
+            connection.exec_driver_sql(row)
+        content = _hash_of_0011(connection.execute(text("SELECT * FROM payouts")).mappings().one())
+        connection.execute(text("UPDATE payouts SET content_sha256 = :content"), {"content": content})
+    upgrade(empty)
+    with empty.reading() as session:
+        payout = session.get_one(Payout, 5)
+        assert (payout.budget_id, payout.status, payout.order_id, payout.approved_by) == (8, "ordered", 4, 2)
+        assert content_of(payout) == payout.content_sha256 == content
+        assert session.scalars(select(Release)).one().payout_id == 5
+    for wrong in ("source_kind = 'gift'", "budget_id = 9", "amount_fen = 0", "approved_by = 1", "source_kind = NULL"):
+        with pytest.raises(DatabaseError), empty.engine.begin() as connection:
+            connection.execute(text(f"UPDATE payouts SET {wrong}"))
+    (check,) = [
+        each for each in inspect(empty.engine).get_check_constraints("payouts") if each["name"] == "ck_payouts_source"
+    ]
+    assert set(re.findall(r"'(\w+)'", check["sqltext"])) == set(SOURCES)
+
+
+def _hash_of_0011(row: RowMapping) -> str:
+    """The content hash as 0011 made it."""
+    texts = json.loads(row["texts"]) if isinstance(row["texts"], str) else row["texts"]
+    parts = {
+        "source": [row["source_kind"], row["source_id"]], "programme": row["programme_id"], "openid": row["openid"],
+        "amount_fen": row["amount_fen"], "channel": row["channel"], "texts": texts,
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
 def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:

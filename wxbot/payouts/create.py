@@ -26,11 +26,11 @@ OWN = Text("不能审批自己提出的付款", "You asked for this payout")
 
 @dataclass(frozen=True)
 class PayoutRequest:
-    """Who is owed how much, by which programme, for what. `texts` replaces texts of the programme; amount in fen."""
+    """Who is owed how much, from which budget, for what. `texts` replaces texts of the budget's programme; amount in fen."""
 
     source_kind: str
     source_id: int
-    programme_id: int
+    budget_id: int
     openid: str
     amount_fen: int
     note: str = ""
@@ -45,9 +45,12 @@ TEXTS = ("send_name", "act_name", "wishing", "remark")
 
 
 def content_of(payout: Payout) -> str:
-    """The hash of everything an approval is bound to: who, how much, from which budget, over which channel, which texts."""
+    """The hash of everything an approval is bound to: who, how much, from which budget, over which channel, which texts.
+
+    The names in it never change: the hashes of payouts that exist were made with them.
+    """
     parts = {
-        "source": [payout.source_kind, payout.source_id], "programme": payout.programme_id, "openid": payout.openid,
+        "source": [payout.source_kind, payout.source_id], "programme": payout.budget_id, "openid": payout.openid,
         "amount_fen": payout.amount_fen, "channel": payout.channel, "texts": payout.texts,
     }  # fmt: skip
     return approval.content_hash(parts)
@@ -64,7 +67,7 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     if known is not None:
         return _same(known, claim)
     lineage.require_unfrozen(session)  # it may have been asked for before, after the copy was made
-    programme = _open_programme(session, claim.programme_id)
+    programme = _open_programme(session, claim.budget_id)
     payout = _drafted(settings, programme, claim, now)
     if programme.person_fen_per_month:
         payout.month = f"{shanghai_day(now):%Y%m}"
@@ -91,12 +94,12 @@ def find(session: Session, source_kind: str, source_id: int) -> Payout | None:
 
 def month_name(payout: Payout) -> str:
     """The name of the person's monthly limit in a programme."""
-    return f"programme:{payout.programme_id}:{payout.openid}"
+    return f"programme:{payout.budget_id}:{payout.openid}"
 
 
 def _same(known: Payout, claim: PayoutRequest) -> Payout:
-    is_same = (known.openid, known.amount_fen, known.programme_id) == (
-        claim.openid, claim.amount_fen, claim.programme_id,
+    is_same = (known.openid, known.amount_fen, known.budget_id) == (
+        claim.openid, claim.amount_fen, claim.budget_id,
     )  # fmt: skip
     if not is_same:
         raise Refusal(
@@ -133,7 +136,7 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
     is_approved = claim.approved_by is not None or not needs_two
     payout = Payout(
         public_id=secrets.token_urlsafe(18), source_kind=claim.source_kind, source_id=claim.source_id,
-        programme_id=programme.id, openid=claim.openid, amount_fen=claim.amount_fen, channel=channel, texts=texts,
+        budget_id=programme.id, openid=claim.openid, amount_fen=claim.amount_fen, channel=channel, texts=texts,
         note=claim.note[:200], status="approved" if is_approved else "requested", hold=None,
         due_at=now if is_approved else None, attempts=0, failures=0, month="", created_by=claim.created_by,
         approved_by=claim.approved_by, created_at=now, approved_at=now if is_approved else None,
@@ -156,7 +159,7 @@ def payment_request_of(payout: Payout) -> PaymentRequest:
     return PaymentRequest(
         PAYOUT_REASON,
         payout.id,
-        payout.programme_id,
+        payout.budget_id,
         payout.amount_fen,
         payout.texts,
         payout.attempts + 1,

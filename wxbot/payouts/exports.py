@@ -21,7 +21,7 @@ def batches(database: Database, sought: Sought, most: int | None = None) -> Iter
     while most is None or done < most:
         with database.reading() as session:
             lines = listing.batch(session, sought, after)
-            names = listing.programme_names(session, [line.payout.programme_id for line in lines])
+            names = listing.programme_names(session, [line.payout.budget_id for line in lines])
             staff = accounts.names(session, sorted(_staff(lines)))
         if not lines:
             return
@@ -38,7 +38,7 @@ def _row(line: PayoutLine, names: dict[int, str], staff: dict[int, str]) -> tupl
     payout, order = line.payout, line.order
     code = payout.err_code or (order.err_code if order is not None else None)
     return (
-        payout.id, local(payout.created_at), names.get(payout.programme_id, ""), payout.source_kind, payout.openid,
+        payout.id, local(payout.created_at), names.get(payout.budget_id, ""), payout.source_kind, payout.openid,
         yuan(payout.amount_fen).replace(",", ""), payout.channel, payout.status, payout.hold or "", code or "",
         order.mch_billno if order is not None else "", payout.note, staff.get(payout.created_by or 0, ""),
         staff.get(payout.approved_by or 0, ""), local(payout.settled_at),

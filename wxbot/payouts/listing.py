@@ -64,7 +64,7 @@ class Sought:
         if self.tab:
             query = query.where(TABS[self.tab])
         if self.programme_id:
-            query = query.where(Payout.programme_id == self.programme_id)
+            query = query.where(Payout.budget_id == self.programme_id)
         if self.openids:
             query = query.where(Payout.openid.in_(self.openids))
         return query.where(Payout.source_kind == self.source) if self.source else query

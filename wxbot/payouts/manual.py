@@ -78,7 +78,7 @@ def reissue(session: Session, settings: Settings, payout_id: int, staff_id: int,
     if marks.is_blocked(session, old.openid):
         raise Refusal("blocked", Text("此人在黑名单中，不能付款", "this person is on the block list"))
     claim = PayoutRequest(
-        REISSUE, old.id, old.programme_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
+        REISSUE, old.id, old.budget_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
         texts=dict(old.texts), created_by=staff_id,
     )  # fmt: skip
     return request(session, settings, claim, now)

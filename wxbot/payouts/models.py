@@ -141,7 +141,8 @@ class Payout(Base):
     """Names the payout on the person's own pages."""
     source_kind: Mapped[str] = mapped_column(String(10))
     source_id: Mapped[int] = mapped_column(BigInteger)
-    programme_id: Mapped[int] = mapped_column(ForeignKey("programmes.id"))
+    budget_id: Mapped[int] = mapped_column(ForeignKey("budgets.id"))
+    """The budget that pays it, which is the programme of that id."""
     openid: Mapped[str] = mapped_column(String(64))
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     channel: Mapped[str] = mapped_column(String(16))
@@ -174,7 +175,7 @@ class Payout(Base):
         one_of("source_kind", SOURCES, name="source"),
         CheckConstraint("approved_by IS NULL OR approved_by <> created_by", name="four_eyes"),
         Index("ix_payouts_openid", "openid", "id"),
-        Index("ix_payouts_programme_id", "programme_id", "id"),
+        Index("ix_payouts_budget_id", "budget_id", "id"),
         Index("ix_payouts_status", "status", "id"),
         Index("ix_payouts_due", "due_at",
               sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),

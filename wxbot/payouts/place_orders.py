@@ -103,9 +103,9 @@ def _place_batch(session: Session, runtime: Runtime, channels: Sequence[str], no
         if hold:
             _wait(session, payout, hold, now)
         else:
-            ready.setdefault((payout.programme_id, payout.channel), []).append(payout)
-    for (programme_id, channel), wanted in sorted(ready.items()):
-        affordable = _affordable(session, programme_id, wanted)
+            ready.setdefault((payout.budget_id, payout.channel), []).append(payout)
+    for (budget_id, channel), wanted in sorted(ready.items()):
+        affordable = _affordable(session, budget_id, wanted)
         for payout in wanted[len(affordable) :]:
             _wait(session, payout, "budget", now)
         if affordable and not _place(session, runtime.settings, channel, affordable, now):
@@ -116,7 +116,7 @@ def _place_batch(session: Session, runtime: Runtime, channels: Sequence[str], no
 
 def _why_not(session: Session, payout: Payout) -> str | None:
     """Why a payout may not be ordered now (a key of HOLDS), or None."""
-    programme = session.get_one(Programme, payout.programme_id)
+    programme = session.get_one(Programme, payout.budget_id)
     if not programme.is_open:
         return "closed"
     if content_of(payout) != payout.content_sha256:  # somebody has changed the row by hand (money F72, I16)
@@ -167,7 +167,7 @@ def held_back(session: Session, order_ids: Sequence[int]) -> list[int]:
     """Orders that must not be sent any more, of those about to be sent for the first time: the person was blocked or the
     programme closed after the order was placed, which may be a night ago (money I16, F23); or a restored database planned it,
     and a later number, which it has lost, may have paid it since. Their payouts wait again."""
-    query = select(Payout, Programme).join(Programme, Programme.id == Payout.programme_id)
+    query = select(Payout, Programme).join(Programme, Programme.id == Payout.budget_id)
     planned = session.execute(query.where(Payout.order_id.in_(order_ids))).all()
     blocked = _blocked(session, {payout.openid for payout, _ in planned})
     paid = _may_be_paid(session, [payout for payout, _ in planned])
@@ -201,9 +201,9 @@ def _wait(session: Session, payout: Payout, hold: str, now: datetime) -> None:
     changed(session, update(Payout).where(is_waiting).values(hold=hold, due_at=due_at))
 
 
-def _affordable(session: Session, programme_id: int, payouts: Sequence[Payout]) -> Sequence[Payout]:
+def _affordable(session: Session, budget_id: int, payouts: Sequence[Payout]) -> Sequence[Payout]:
     """The first payouts that the budget still covers; the reservation itself is what decides."""
-    budget = session.get_one(Budget, programme_id, populate_existing=True)
+    budget = session.get_one(Budget, budget_id, populate_existing=True)
     free_fen = budget.budget_fen - budget.committed_fen - budget.paid_fen
     for index, payout in enumerate(payouts):
         free_fen -= payout.amount_fen

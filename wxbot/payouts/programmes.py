@@ -291,9 +291,9 @@ def standings(session: Session, now: datetime, programme_ids: Sequence[int] | No
 
 def _waiting_payouts(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:
     query = (
-        select(Payout.programme_id, func.count(), func.sum(Payout.amount_fen))
-        .where(Payout.status == "approved", Payout.programme_id.in_(ids))
-        .group_by(Payout.programme_id)
+        select(Payout.budget_id, func.count(), func.sum(Payout.amount_fen))
+        .where(Payout.status == "approved", Payout.budget_id.in_(ids))
+        .group_by(Payout.budget_id)
     )
     return {programme_id: (int(n), int(fen)) for programme_id, n, fen in session.execute(query)}
 

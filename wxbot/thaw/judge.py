@@ -92,7 +92,7 @@ def clear_pairs(session: Session) -> list[Pair]:
         waiting = owed.get((each.openid or "", each.amount_fen, each.version), [])
         free = [payout for payout in waiting if payout.id not in taken]
         campaigns = by_texts[texts]
-        if free and not campaigns and len({payout.programme_id for payout in waiting}) == 1:
+        if free and not campaigns and len({payout.budget_id for payout in waiting}) == 1:
             taken.add(free[0].id)
             pairs.append(Pair(each.id, PAYOUT_REASON, free[0].id, ALIKE))
         elif not waiting and len(campaigns) == 1:

@@ -212,7 +212,7 @@ def _to(row: Payout) -> tuple[str, str, int]:
 
 def _owed(row: Payout, names: Names, at: datetime) -> Moment:
     source = payout_sources.SOURCES[row.source_kind].word
-    money, programme = _money(row.amount_fen), names.programmes.get(row.programme_id, "")
+    money, programme = _money(row.amount_fen), names.programmes.get(row.budget_id, "")
     by = f" · {names.who(row.created_by)}" if row.created_by is not None else ""
     said = Text(f"登记付款 {money}（{source.zh}）", f"owed {money} ({source.en})")
     more = f"{programme}{by}" + (f" · {row.note}" if row.note else "")

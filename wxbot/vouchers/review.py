@@ -158,7 +158,7 @@ def approve(
         caps.give_back(session, voucher, voucher.asked_fen - amount_fen, whole=False)
     texts = {name: value for name, value in (("wishing", kind.wishing), ("remark", kind.remark)) if value}
     claimed = PayoutRequest(
-        source_kind=VOUCHER, source_id=voucher.id, programme_id=kind.programme_id, openid=voucher.openid,
+        source_kind=VOUCHER, source_id=voucher.id, budget_id=kind.programme_id, openid=voucher.openid,
         amount_fen=amount_fen, note=f"{kind.name} #{voucher.id}", channel=kind.channel, texts=texts,
         created_by=staff_id,
     )  # fmt: skip
