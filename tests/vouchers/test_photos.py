@@ -80,8 +80,34 @@ try:
     print("file")
 except OSError:
     pass
+if os.path.exists("/proc/self/oom_score_adj"):
+    print("spared" * (open("/proc/self/oom_score_adj").read() != "1000\\n"), end="")
 """
 TELL = "import json, os, sys; sys.stdin.buffer.read(); print(json.dumps({'width': len([n for n in os.environ if 'WXBOT' in n]), 'height': 0, 'phash': os.getcwd(), 'bytes': 0}))"
+
+
+HOLDS = """
+import fcntl, os, sys
+for path in sys.argv[1:]:
+    fcntl.flock(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_all_processes_of_a_machine_decode_no_more_photos_at_once_than_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process holds every place: it is asked to wait and then to come again; killed, it holds none."""
+    monkeypatch.setattr(photos, "WAIT_S", 0.1)
+    places = [str(tmp_path / f"photo-{n}.lock") for n in range(photos.CHILDREN)]
+    other = [sys.executable, "-c", HOLDS, *places]
+    with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"held\n"
+        with pytest.raises(photos.Busy):
+            photos.read(photo(1), tmp_path)
+        process.kill()
+    assert photos.read(photo(1), tmp_path).width
 
 
 def test_the_child_gets_no_memory_no_files_and_none_of_our_secrets_S47(

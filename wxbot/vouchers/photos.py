@@ -3,13 +3,16 @@
 The application never decodes a picture itself; it only counts bytes and reads the child's answer.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -29,7 +32,12 @@ CHILD_S = 10.0
 """How long one picture may take before its child is killed (S47)."""
 
 CHILDREN = 2
-"""Pictures decoded at the same time by one process; the others wait WAIT_S, then the sender is asked to try again."""
+"""Pictures decoded at the same time by one process, and by all processes that share a data folder: a web process for each
+processor, each with two pictures of up to 512 MB, is more than a machine has. The others wait WAIT_S, then the sender is
+asked to try again."""
+
+LOOK_S = 0.05
+"""How often one that waits for other processes looks again."""
 
 WAIT_S = 20.0
 WAITERS = 4
@@ -98,10 +106,10 @@ def digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def read(raw: bytes) -> Picture:
+def read(raw: bytes, folder: Path | None = None) -> Picture:
     """Re-encode a photo in a child process without our secrets; raises BadPhoto with what to do, or Busy.
 
-    Never call it with an open transaction: a picture takes a tenth of a second, a hostile one ten seconds.
+    `folder` is the data folder that the processes of this machine share; without it only this process counts. Never call it with an open transaction: a picture takes a tenth of a second, a hostile one ten seconds.
     """
     if len(raw) > MOST_BYTES:
         raise refusal("too_big")
@@ -113,11 +121,36 @@ def read(raw: bytes) -> Picture:
         if not _turn.acquire(timeout=WAIT_S):
             raise _busy()
         try:
-            return _ask_child(raw)
+            with _slot(folder) if folder else nullcontext():
+                return _ask_child(raw)
         finally:
             _turn.release()
     finally:
         _place.release()
+
+
+@contextmanager
+def _slot(folder: Path) -> Iterator[None]:
+    """One of CHILDREN places in the folder; the system frees it when its process ends, however it ends. Raises Busy."""
+    deadline = time.monotonic() + WAIT_S
+    slots = [os.open(folder / f"photo-{n}.lock", os.O_RDWR | os.O_CREAT, 0o600) for n in range(CHILDREN)]
+    try:
+        while not any(_is_ours(slot) for slot in slots):
+            if time.monotonic() > deadline:
+                raise _busy()
+            time.sleep(LOOK_S)
+        yield
+    finally:
+        for slot in slots:
+            os.close(slot)
+
+
+def _is_ours(slot: int) -> bool:
+    try:
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _busy() -> Busy:

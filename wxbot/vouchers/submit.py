@@ -8,6 +8,7 @@ finish       ↓ this is all: reviewers may take it. Without a word that is take
 
 import secrets
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import func, select, update
@@ -201,7 +202,7 @@ def keep(runtime: Runtime, photo: Photo, raw: bytes) -> Photo:
     Called again after a crash anywhere in between, it ends in the same row and the same files.
     """
     try:
-        picture = photos.read(raw)
+        picture = photos.read(raw, Path(runtime.settings.data_dir))
     except BadPhoto as bad:
         fail(runtime, photo, bad.reason)
         raise
