@@ -9,6 +9,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 BREACHES = {
     "the ground calls a feature": ("money.py", "import wxbot.orders\n"),
@@ -62,3 +64,10 @@ def test_every_module_has_a_place() -> None:
     present = {path.stem for path in (ROOT / "wxbot").glob("*.py") if path.stem != "__init__"}
     present |= {path.parent.name for path in (ROOT / "wxbot").glob("*/__init__.py")}
     assert present <= placed, f"give {sorted(present - placed)} a place in the layers of pyproject.toml"
+
+
+@pytest.mark.parametrize("below", ["campaigns", "draws"])
+def test_no_door_can_forget_the_ways_in_which_a_campaign_gives(below: str) -> None:
+    """A process that imports nothing else, as a command or a script of an operator does."""
+    asks = f"from wxbot.{below}.mechanic import way_of; print(way_of('shake'))"
+    subprocess.run([sys.executable, "-c", asks], check=True, capture_output=True, timeout=60, cwd=ROOT)

@@ -23,7 +23,6 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-import wxbot.mechanics  # noqa: F401 - puts the ways to give into campaigns and draws
 from wxbot import health, lineage, logs, oauth
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman

@@ -1,14 +1,12 @@
 """The ways in which a campaign gives. MECHANICS is the only list of them: name → what campaigns and draws ask of it.
 
-Campaigns and draws are below and cannot import this table, so it is put into them here, once, when a door imports it.
+Campaigns and draws are below and cannot import this table: they look it up by name (campaigns.mechanic.table).
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from wxbot.campaigns import mechanic as campaign_mechanic
 from wxbot.campaigns.mechanic import CampaignMechanic
-from wxbot.draws import mechanic as draw_mechanic
 from wxbot.draws.mechanic import DrawMechanic
 from wxbot.shake import console, faults, pool, shakes, steps, stock
 
@@ -33,6 +31,3 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         parameters=stock.parameters,
     ),
 }
-
-campaign_mechanic.known = MECHANICS
-draw_mechanic.known = MECHANICS

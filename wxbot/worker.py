@@ -14,7 +14,6 @@ from typing import Any
 from celery import Celery, signals
 from celery.utils.log import LoggingProxy
 
-import wxbot.mechanics  # noqa: F401 - puts the ways to give into campaigns and draws
 from wxbot import invariants, ledger, lineage, retention
 from wxbot.alerts.tell import tell_due as tell_alerts
 from wxbot.campaigns.launch import active_campaigns, advance

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import select
 
-import wxbot.mechanics  # noqa: F401 - the ways to give, as a door puts them in
 from wxbot.campaigns import draft, launch
 from wxbot.campaigns.draft import Draft
 from wxbot.campaigns.models import Campaign

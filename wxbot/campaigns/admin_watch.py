@@ -153,7 +153,7 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "at_step": "on" if campaign.status == "off" else campaign.status,
             "trouble": _trouble(campaign),
             "is_early": campaign.status == "launching"
-            and now() < campaign.begin_at - mechanic.known[campaign.mechanic].lead,
+            and now() < campaign.begin_at - mechanic.way_of(campaign.mechanic).lead,
             "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
             "lane": lane,
             "stop_row": _stop_row(lane),
@@ -182,7 +182,7 @@ def page(campaign_id: int) -> str:
             session,
             [who for who in (campaign.created_by, campaign.submitted_by, campaign.approved_by) if who is not None],
         )
-        way = mechanic.known[campaign.mechanic]
+        way = mechanic.way_of(campaign.mechanic)
         shown = way.console(session, campaign_id)
     return render_template(
         "console/campaign.html", people=people, console_part=way.console_part, tiers=tiers_of(campaign),

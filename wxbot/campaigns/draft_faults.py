@@ -236,5 +236,5 @@ CHECKS: tuple[DraftCheck, ...] = (
 
 def faults_of(values: Values, now: datetime) -> list[Refusal]:
     """Every fault of the values that are there; a missing value is skipped, because reading it already failed."""
-    checks = (*CHECKS, *mechanic.known[values.get("mechanic", FIRST_MECHANIC)].faults)
+    checks = (*CHECKS, *mechanic.way_of(values.get("mechanic", FIRST_MECHANIC)).faults)
     return [each for check in checks for each in check(values, now)]

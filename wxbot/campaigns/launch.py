@@ -62,7 +62,7 @@ def advance(runtime: Runtime, campaign_id: int) -> int:
     done = 0
     known, campaign.trouble = campaign.trouble, None
     try:
-        for step in mechanic.known[campaign.mechanic].steps[campaign.status]:
+        for step in mechanic.way_of(campaign.mechanic).steps[campaign.status]:
             done += step(runtime, campaign)
         if known and campaign.trouble is None:  # this run got to its end without meeting it again
             done += 1

@@ -1,7 +1,6 @@
-"""What a campaign asks of the way it gives. The table of the ways is wxbot/mechanics.py, above: it is put in here when the
-program begins.
-"""
+"""What a campaign asks of the way it gives. The table of the ways is wxbot/mechanics.py, above."""
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,5 +37,14 @@ class CampaignMechanic:
     """What that part shows, by campaign."""
 
 
-known: Mapping[str, CampaignMechanic] = {}
-"""wxbot.mechanics.MECHANICS."""
+def table() -> Mapping[str, Any]:
+    """wxbot.mechanics.MECHANICS. It imports this module, so it is looked up by its name when somebody asks, as a plug-in is:
+    no door can forget to bring it."""
+    found: Mapping[str, Any] = importlib.import_module("wxbot.mechanics").MECHANICS
+    return found
+
+
+def way_of(name: str) -> CampaignMechanic:
+    """The way with this name. Raises KeyError."""
+    way: CampaignMechanic = table()[name]
+    return way

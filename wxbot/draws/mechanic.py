@@ -1,5 +1,5 @@
-"""What the crowd's door asks of the way a campaign gives. The table of the ways is wxbot/mechanics.py, far above: it is put
-in here when the program begins, and a snapshot carries its campaign's way from then on.
+"""What the crowd's door asks of the way a campaign gives. The table of the ways is wxbot/mechanics.py, far above; a snapshot
+carries its campaign's way.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.mechanic import table
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.outcomes import Outcome
 from wxbot.runtime import Runtime
@@ -62,8 +63,10 @@ class DrawMechanic:
     """That line as the page needs it: parameter → value, without the openid."""
 
 
-known: Mapping[str, DrawMechanic] = {}
-"""wxbot.mechanics.MECHANICS."""
+def way_of(name: str) -> DrawMechanic:
+    """The way with this name. Raises KeyError."""
+    way: DrawMechanic = table()[name]
+    return way
 
 
 def ticket_hash(ticket: str) -> str:

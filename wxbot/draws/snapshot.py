@@ -134,7 +134,7 @@ class Snapshots:
             campaign, frozen_why, has_lost_tickets = known
             query = select(PacketCount.status, PacketCount.n).where(PacketCount.campaign_id == campaign.id)
             counts = {row.status: row.n for row in session.execute(query)}
-            way = mechanic.known[campaign.mechanic]
+            way = mechanic.way_of(campaign.mechanic)
             stock = way.read_stock(session, self._vault, campaign, counts.get("loaded", 0), self._database.now(session))
         taken = sum(counts.get(status, 0) for status in ("bound", "received", "returned"))
         return CampaignSnapshot(

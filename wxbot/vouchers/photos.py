@@ -133,6 +133,7 @@ def read(raw: bytes, folder: Path | None = None) -> Picture:
 def _slot(folder: Path) -> Iterator[None]:
     """One of CHILDREN places in the folder; the system frees it when its process ends, however it ends. Raises Busy."""
     deadline = time.monotonic() + WAIT_S
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     slots = [os.open(folder / f"photo-{n}.lock", os.O_RDWR | os.O_CREAT, 0o600) for n in range(CHILDREN)]
     try:
         while not any(_is_ours(slot) for slot in slots):
