@@ -9,7 +9,6 @@ Such a database freezes itself: it asks and books, it sends nothing and draws no
 import fcntl
 import json
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -244,15 +243,19 @@ def _raise_file(path: Path, witness: Witness) -> Witness | None:
     try:
         with _alone(path):
             raised = witness.with_other(_from_file(path))
-            handle, temporary = tempfile.mkstemp(prefix=".witness-", dir=path.parent)  # 0600 from the start
-            with os.fdopen(handle, "w", encoding="ascii") as file:
+            new = path.with_suffix(".new")  # one name: what a full disk or a kill left of it is written over
+            with open(new, "w", encoding="ascii", opener=_for_us_alone) as file:
                 json.dump({"generation": raised.generation, "serial": raised.serial}, file)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(path)
+            new.replace(path)
     except OSError:
         return None
     return raised
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import stat
 from pathlib import Path
 
@@ -52,6 +53,22 @@ def test_the_witness_is_written_before_the_first_byte_and_never_lowered(
     pay(runtime, programme_id, cast.hong.openid, 2)
     later = lineage.look(runtime, line.database_id).highest
     assert later == Witness(line.generation + 1, 2)
+
+
+def test_a_full_disk_leaves_the_witness_as_it_was_and_no_litter(runtime: Runtime) -> None:
+    """The limit of a file's size stands for the disk's; what a kill left behind looks the same and is written over."""
+    path = lineage.file_path(runtime, "a")
+    kept = lineage._raise_file(path, Witness(1, 7))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        written = [lineage._raise_file(path, Witness(1, n)) for n in (8, 9)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert written == [None, None]
+    assert lineage._from_file(path) == kept == Witness(1, 7)
+    assert lineage._raise_file(path, Witness(1, 9)) == Witness(1, 9)
+    assert {file.suffix for file in path.parent.glob("*witness-*")} <= {".json", ".lock", ".new"}
 
 
 def test_nothing_is_sent_while_no_witness_can_be_written(
