@@ -222,10 +222,13 @@ class Storm:
         with redis_client.Redis.from_url(self.deployment.redis.url) as connection:
             connection.flushall()
 
-    def _held(self, pids: list[int], seconds: float) -> None:
+    def _held(self, pids: list[int], seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Processes stand still for a while. A part that does not run has the number 0, which would be this process itself."""
+        pids = [pid for pid in pids if pid]
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)
+        meanwhile()
         time.sleep(seconds)
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -243,11 +246,7 @@ class Storm:
 
     def _oversleep(self, event: Event, box: Box) -> None:
         """A worker stands still while its leases run out, and goes on as if nothing had been."""
-        os.kill(box.worker.pid, signal.SIGSTOP)
-        self._move_clock(300)
-        time.sleep(event.seconds)
-        with suppress(ProcessLookupError):
-            os.kill(box.worker.pid, signal.SIGCONT)
+        self._held([box.worker.pid], event.seconds, lambda: self._move_clock(300))
 
     def _move_clock(self, seconds: float) -> None:
         self.crowd.world.call("POST", "clock", {"advance_s": seconds})
