@@ -133,6 +133,7 @@ def test_the_documented_update_replaces_a_wheel_of_the_same_version(wheel: Path,
     os.link(wheel, empty.folder / wheel.name)
     typed = "\n".join(lines).replace("/opt/wxbot", str(empty.folder))
     command = ["bash", "-euc", typed]
+    empty.run("python", "-m", "ensurepip", "--default-pip")  # what `python3 -m venv` does on a server
     subprocess.run(command, check=True, cwd=empty.folder, env=elsewhere(), capture_output=True)
     installed = empty.run("python", "-c", "import wxbot.health as h; print(h.__file__)").stdout.strip()
     Path(installed).write_text("raise SystemExit('the old wheel')\n")
