@@ -74,11 +74,16 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     server.drop(name)
 
 
-def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database) -> None:
+def lay_0001(empty: Database) -> None:
+    """The first schema, with money in it."""
     command.upgrade(_config(empty), "0001")
     with empty.engine.begin() as connection:
         for row in ROWS_OF_0001:
             connection.exec_driver_sql(row)
+
+
+def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database) -> None:
+    lay_0001(empty)
     upgrade(empty)
     assert len(set(revisions(empty))) == 1
     with empty.engine.connect() as connection:
@@ -128,10 +133,8 @@ def test_limits_that_are_used_up_stay_used_up_when_they_join_the_quotas(empty: D
 def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(empty: Database) -> None:
     before = [("lot", "nonce", "SIGN", "admitted"), ("lot2", "n2", "S2", "bound"), ("lot", None, None, "missed")]
     question = text("SELECT lottery_id, noncestr, sign, status FROM draws ORDER BY id")
-    command.upgrade(_config(empty), "0001")
+    lay_0001(empty)
     with empty.engine.begin() as connection:
-        for row in ROWS_OF_0001:
-            connection.exec_driver_sql(row)
         connection.exec_driver_sql("UPDATE campaigns SET page_id = 28841, is_lottery_on = true WHERE id = 3")
         connection.exec_driver_sql(
             "INSERT INTO lotteries (campaign_id, ordinal, lottery_id, lottery_key, total, loaded, is_on, created_at)"
@@ -168,10 +171,7 @@ def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(e
 
 def test_a_status_that_does_not_exist_is_refused_by_the_database_as_the_models_say(empty: Database) -> None:
     """The statement that made a table says the same of its CHECKs and indexes, whether by upgrades or from the models."""
-    command.upgrade(_config(empty), "0001")
-    with empty.engine.begin() as connection:
-        for row in ROWS_OF_0001:
-            connection.exec_driver_sql(row)
+    lay_0001(empty)
     upgrade(empty)
     checked = [table for table in Base.metadata.sorted_tables if isinstance(table.c.get("status"), Column)]
     assert {"orders", "payouts", "pay_lists", "campaigns", "packets", "sms_out", "notices"} <= {

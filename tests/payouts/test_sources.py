@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -44,11 +45,15 @@ def repeated(node: ast.AST) -> bool:
     return False
 
 
+def expressions(path: Path) -> Iterator[ast.expr]:
+    return (node for node in ast.walk(parsed(path)) if isinstance(node, ast.expr))
+
+
 def repetitions() -> Iterator[str]:
     for path in sources():
         if path == LIST or path.is_relative_to(PRODUCT / "migrations" / "versions"):
             continue
-        yield from (f"{place(path)}:{node.lineno}" for node in ast.walk(parsed(path)) if repeated(node))  # type: ignore[attr-defined]
+        yield from (f"{place(path)}:{node.lineno}" for node in expressions(path) if repeated(node))
     for page in sorted((ROOT / "templates").rglob("*.html")):
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
             if len(set(QUOTED.findall(line))) > 1 or re.search(r"source_kind\s*(==|!=|in\b)", line):

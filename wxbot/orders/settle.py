@@ -32,9 +32,8 @@ def settle_due(runtime: Runtime, reason_kind: str, settle: Settle, budget_id: in
 
     Returns how many were done with. What `settle` raises undoes its batch alone.
     """
-    is_ours = (
-        func.coalesce(Order.reason_kind, "") == reason_kind
-    )  # equality alone: SQLite would walk all of this reason
+    # No plain equality: SQLite would walk the index of all orders ever made for this reason.
+    is_ours = func.coalesce(Order.reason_kind, "") == reason_kind
     query = select(Order).where(UNNOTICED, is_ours).order_by(Order.budget_id, Order.id).limit(BATCH)
     if budget_id is not None:
         query = query.where(Order.budget_id == budget_id)

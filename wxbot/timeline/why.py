@@ -20,7 +20,6 @@ from wxbot.payouts.models import FINAL_PAYOUTS
 from wxbot.payouts.sources import SOURCES
 from wxbot.people import followers, marks
 from wxbot.people.models import SmsOut
-from wxbot.quotas import Quota
 from wxbot.settings import Settings
 from wxbot.text import Text
 from wxbot.vouchers.models import Voucher
@@ -41,8 +40,7 @@ class DayUse:
 
 def day_use(session: Session, settings: Settings, openid: str, now: datetime) -> DayUse:
     """How much of the person's day is used."""
-    used = session.get(Quota, (quotas.person(openid), f"{shanghai_day(now):%Y%m%d}"))
-    n, fen = (used.n, used.fen) if used is not None else (0, 0)
+    n, fen = quotas.used(session, quotas.person(openid), f"{shanghai_day(now):%Y%m%d}")
     return DayUse(n, fen, settings.person_packets_per_day, settings.person_fen_per_day)
 
 
