@@ -84,10 +84,16 @@ def as_table(figures: list[Figure]) -> Table:
         aim = "" if figure.aim is None else f"{'≤' if figure.is_better_low else '≥'} {figure.aim}"
         mark = {True: "[green]✓[/]", False: "[red]✗[/]", None: ""}[figure.is_met]
         table.add_row(
-            figure.case, figure.what, f"{number(figure.ours)} {figure.unit}", number(figure.baseline),
-            figure.baseline_name, f"[bold]{figure.ratio:.2f}[/]", spread,
-            "" if figure.cpu_ratio is None else f"{figure.cpu_ratio:.2f}", f"{aim} {mark}",
-        )  # fmt: skip
+            figure.case,
+            figure.what,
+            f"{number(figure.ours)} {figure.unit}",
+            number(figure.baseline),
+            figure.baseline_name,
+            f"[bold]{figure.ratio:.2f}[/]",
+            spread,
+            "" if figure.cpu_ratio is None else f"{figure.cpu_ratio:.2f}",
+            f"{aim} {mark}",
+        )
     return table
 
 

@@ -95,15 +95,27 @@ def beside(
     """The figure of two series of volleys: medians, and the median of the rounds' ratios."""
     ratios = [our.per_second / bare.per_second for our, bare in zip(ours, base, strict=True)]
     return Figure(
-        case, what, "requests/s", middle([v.per_second for v in ours]), middle([v.per_second for v in base]),
-        baseline_name, middle(ratios), aim, rounds=ratios, cpu_ratio=cpu_us(base) / cpu_us(ours),
+        case,
+        what,
+        "requests/s",
+        middle([v.per_second for v in ours]),
+        middle([v.per_second for v in base]),
+        baseline_name,
+        middle(ratios),
+        aim,
+        rounds=ratios,
+        cpu_ratio=cpu_us(base) / cpu_us(ours),
         more={
-            "p50_ms": middle([v.wait_ms(0.5) for v in ours]), "p99_ms": middle([v.wait_ms(0.99) for v in ours]),
-            "slowest_ms": max(v.wait_ms(1.0) for v in ours), "baseline_p99_ms": middle([v.wait_ms(0.99) for v in base]),
-            "cpu_us": cpu_us(ours), "baseline_cpu_us": cpu_us(base),
-            "client_share_of_a_core": middle([v.client_share for v in base]), "requests_per_round": ours[0].requests,
+            "p50_ms": middle([v.wait_ms(0.5) for v in ours]),
+            "p99_ms": middle([v.wait_ms(0.99) for v in ours]),
+            "slowest_ms": max(v.wait_ms(1.0) for v in ours),
+            "baseline_p99_ms": middle([v.wait_ms(0.99) for v in base]),
+            "cpu_us": cpu_us(ours),
+            "baseline_cpu_us": cpu_us(base),
+            "client_share_of_a_core": middle([v.client_share for v in base]),
+            "requests_per_round": ours[0].requests,
         },
-    )  # fmt: skip
+    )
 
 
 def cpu_us(volleys: list[Volley]) -> float:

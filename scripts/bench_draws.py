@@ -46,26 +46,55 @@ def open_campaign(runtime: Runtime) -> int:
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         campaign = Campaign(
-            slug=SLUG, name="新春摇红包", status="on", begin_at=now - timedelta(hours=1), end_at=now + timedelta(days=2),
-            budget_fen=STOCK * 100, split="fixed", packet_count=STOCK, packet_fen=100, split_seed="s",
-            send_name="示例小店", act_name="新春", wishing="恭喜发财", remark="到店有礼", title="新春", description="到店有礼",
-            are_packets_planned=True, created_by=1, created_at=now, updated_at=now,
-        )  # fmt: skip
+            slug=SLUG,
+            name="新春摇红包",
+            status="on",
+            begin_at=now - timedelta(hours=1),
+            end_at=now + timedelta(days=2),
+            budget_fen=STOCK * 100,
+            split="fixed",
+            packet_count=STOCK,
+            packet_fen=100,
+            split_seed="s",
+            send_name="示例小店",
+            act_name="新春",
+            wishing="恭喜发财",
+            remark="到店有礼",
+            title="新春",
+            description="到店有礼",
+            are_packets_planned=True,
+            created_by=1,
+            created_at=now,
+            updated_at=now,
+        )
         session.add(campaign)
         session.flush()
         session.add(ShakePage(campaign_id=campaign.id, page_id=PAGE_ID))
         session.add(
             Lottery(
-                campaign_id=campaign.id, ordinal=1, lottery_id="9sQqUrmdFaY6v9z8TartXX", total=STOCK, loaded=STOCK,
-                is_on=True, created_at=now, lottery_key=runtime.vault.seal("K" * 32),
+                campaign_id=campaign.id,
+                ordinal=1,
+                lottery_id="9sQqUrmdFaY6v9z8TartXX",
+                total=STOCK,
+                loaded=STOCK,
+                is_on=True,
+                created_at=now,
+                lottery_key=runtime.vault.seal("K" * 32),
             )
-        )  # fmt: skip
+        )
         session.add(
             Packet(
-                campaign_id=campaign.id, ordinal=1, amount_fen=100, tier="", status="loaded", attempts=1, failures=0,
-                expires_at=now + timedelta(hours=70), updated_at=now,
+                campaign_id=campaign.id,
+                ordinal=1,
+                amount_fen=100,
+                tier="",
+                status="loaded",
+                attempts=1,
+                failures=0,
+                expires_at=now + timedelta(hours=70),
+                updated_at=now,
             )
-        )  # fmt: skip
+        )
         session.execute(
             insert(PacketCount).values(campaign_id=campaign.id, status="loaded", n=STOCK, amount_fen=STOCK * 100)
         )
@@ -92,7 +121,10 @@ def asked(runtime: Runtime, people: Sequence[Person], campaign_id: int, path: st
     now_unix, name = runtime.clock.unix(), oauth.session_cookie(runtime)
     return [
         request(
-            "POST", path, HOST, kind="application/json",
+            "POST",
+            path,
+            HOST,
+            kind="application/json",
             body=json.dumps(
                 {
                     "page_token": admit.page_token(runtime, person.session_id, campaign_id, now_unix),
@@ -100,12 +132,15 @@ def asked(runtime: Runtime, people: Sequence[Person], campaign_id: int, path: st
                 }
             ).encode(),
             headers=(
-                ("Cookie", f"{name}={person.cookie}"), ("Accept", "application/json"), ("Origin", f"https://{HOST}"),
-                ("Accept-Language", "zh-CN,zh;q=0.9"), ("Sec-Fetch-Site", "same-origin"),
+                ("Cookie", f"{name}={person.cookie}"),
+                ("Accept", "application/json"),
+                ("Origin", f"https://{HOST}"),
+                ("Accept-Language", "zh-CN,zh;q=0.9"),
+                ("Sec-Fetch-Site", "same-origin"),
             ),
         )
         for person in people
-    ]  # fmt: skip
+    ]
 
 
 def bind_all(runtime: Runtime, campaign_id: int, people: Sequence[Person]) -> None:

@@ -40,10 +40,18 @@ def settings_for(ground: Ground, wechat: SimulatedWeChat, concurrency: int) -> S
     values |= {f"{host}_base": wechat.base for host in ("api", "open", "mp", "res", "zb")}
     certs: Path = wechat.certs
     return ground.settings(
-        **values, profile="simulator", mch_base=wechat.pay_base, public_url="http://127.0.0.1:8000",
-        pay_cert_file=certs / "apiclient_cert.pem", pay_cert_key_file=certs / "apiclient_key.pem", pay_ca_file=certs / "ca.pem",
-        pay_quiet_hours=False, pay_per_second=100_000, pay_per_day=10_000_000, pay_concurrency=concurrency,
-    )  # fmt: skip
+        **values,
+        profile="simulator",
+        mch_base=wechat.pay_base,
+        public_url="http://127.0.0.1:8000",
+        pay_cert_file=certs / "apiclient_cert.pem",
+        pay_cert_key_file=certs / "apiclient_key.pem",
+        pay_ca_file=certs / "ca.pem",
+        pay_quiet_hours=False,
+        pay_per_second=100_000,
+        pay_per_day=10_000_000,
+        pay_concurrency=concurrency,
+    )
 
 
 def prepare_bank(wechat: SimulatedWeChat) -> None:
@@ -100,10 +108,17 @@ def by_sender(runtime: Runtime, campaign_id: int, wanted: int) -> Took:
 def by_threads(runtime: Runtime, numbers: Sequence[str]) -> Took:
     """The same calls by as many threads with nothing around them: what client and simulator allow."""
     frozen = {
-        "mch_id": runtime.settings.mch_id, "wxappid": runtime.settings.appid, "hb_type": "NORMAL", "total_amount": "100",
-        "total_num": "1", "amt_type": "ALL_RAND", "auth_mchid": runtime.settings.shake_auth_mchid,
-        "auth_appid": runtime.settings.shake_auth_appid, "risk_cntl": "NORMAL", **TEXTS,
-    }  # fmt: skip
+        "mch_id": runtime.settings.mch_id,
+        "wxappid": runtime.settings.appid,
+        "hb_type": "NORMAL",
+        "total_amount": "100",
+        "total_num": "1",
+        "amt_type": "ALL_RAND",
+        "auth_mchid": runtime.settings.shake_auth_mchid,
+        "auth_appid": runtime.settings.shake_auth_appid,
+        "risk_cntl": "NORMAL",
+        **TEXTS,
+    }
     params = [json.loads(json.dumps(frozen | {"mch_billno": number})) for number in numbers]
     with ThreadPoolExecutor(runtime.settings.pay_concurrency) as pool:
         began, cpu = time.perf_counter(), time.process_time()
@@ -146,17 +161,35 @@ def run(ground: Ground) -> Iterator[Figure]:
                 sender.append(by_sender(runtime, campaign_id, wanted))
         ours, threads = [wanted / took.seconds for took in sender], [wanted / took.seconds for took in bare]
         more = {
-            "orders": wanted, "concurrency": concurrency, "simulator_without_delay_per_s": ceiling,
-            "bare_threads_per_s": middle(threads), "of_bare_threads": middle(ours) / middle(threads),
+            "orders": wanted,
+            "concurrency": concurrency,
+            "simulator_without_delay_per_s": ceiling,
+            "bare_threads_per_s": middle(threads),
+            "of_bare_threads": middle(ours) / middle(threads),
             "cpu_ms": middle([took.cpu_seconds for took in sender]) / wanted * 1000,
             "baseline_cpu_ms": middle([took.cpu_seconds for took in bare]) / wanted * 1000,
-        }  # fmt: skip
+        }
         yield Figure(
-            "orders", f"{wanted} orders, {concurrency} at once, 50 ms each", "orders/s", middle(ours), limit,
-            f"limit {concurrency}/50 ms", middle(ours) / limit, AIM, rounds=[rate / limit for rate in ours], more=more,
-        )  # fmt: skip
+            "orders",
+            f"{wanted} orders, {concurrency} at once, 50 ms each",
+            "orders/s",
+            middle(ours),
+            limit,
+            f"limit {concurrency}/50 ms",
+            middle(ours) / limit,
+            AIM,
+            rounds=[rate / limit for rate in ours],
+            more=more,
+        )
         yield Figure(
-            "orders", f"{wanted} orders, {concurrency} at once, 50 ms each", "orders/s", middle(ours), middle(threads),
-            "bare threads, same client", middle(ours) / middle(threads), None, more=more,
+            "orders",
+            f"{wanted} orders, {concurrency} at once, 50 ms each",
+            "orders/s",
+            middle(ours),
+            middle(threads),
+            "bare threads, same client",
+            middle(ours) / middle(threads),
+            None,
+            more=more,
             rounds=[our / bare for our, bare in zip(ours, threads, strict=True)],
-        )  # fmt: skip
+        )

@@ -79,9 +79,14 @@ def drain(ground: Ground, runtime: Runtime, programme_id: int, wanted: int) -> t
     log = ground.folder / f"worker{programme_id}.log"
     with log.open("ab") as output:
         child = subprocess.Popen(
-            [sys.executable, "-m", "wxbot", "worker"], cwd=ROOT, env=_environment(runtime), stdin=subprocess.DEVNULL,
-            stdout=output, stderr=output, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "wxbot", "worker"],
+            cwd=ROOT,
+            env=_environment(runtime),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
         deadline = time.monotonic() + 60 + SLOWEST * wanted / PER_SECOND
         while _placed(runtime, programme_id) < wanted:
@@ -154,7 +159,13 @@ def run(ground: Ground) -> Iterator[Figure]:
                 raise BenchProblem(f"the books disagree: {found}")
             said = f", {lost:.0%} of replies lost" if lost else ""
             yield Figure(
-                "payouts", f"{wanted} payouts through the worker{said}", "payouts/s", wanted / seconds, PER_SECOND,
-                f"the rate of {PER_SECOND}/s", wanted / seconds / PER_SECOND, None if lost else AIM,
+                "payouts",
+                f"{wanted} payouts through the worker{said}",
+                "payouts/s",
+                wanted / seconds,
+                PER_SECOND,
+                f"the rate of {PER_SECOND}/s",
+                wanted / seconds / PER_SECOND,
+                None if lost else AIM,
                 more=found | {"drain_s": seconds, "cpu_ms_each": cpu_s / wanted * 1000},
-            )  # fmt: skip
+            )

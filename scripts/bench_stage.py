@@ -136,21 +136,37 @@ class Ground:
     def settings(self, **changes: Any) -> Settings:
         """Settings of a deployment in production shape that talks to nobody, on a fresh database unless one is given."""
         values: dict[str, Any] = {
-            "profile": "production", "secret_key": SECRET_KEY, "redis_url": self.redis.url, "data_dir": self.folder,
-            "public_url": f"https://{HOST}", "appid": "wx0123456789abcdef", "appsecret": "0" * 32,
-            "original_id": "gh_0123456789ab", "callback_token": TOKEN, "aes_key": AES_KEY, "callback_mode": "encrypted",
-            "mch_id": "1900000001", "pay_key": "k" * 32, "pay_cert_file": self.folder / "none.pem",
-            "pay_cert_key_file": self.folder / "none.pem", "log_level": "WARNING",
-        }  # fmt: skip
+            "profile": "production",
+            "secret_key": SECRET_KEY,
+            "redis_url": self.redis.url,
+            "data_dir": self.folder,
+            "public_url": f"https://{HOST}",
+            "appid": "wx0123456789abcdef",
+            "appsecret": "0" * 32,
+            "original_id": "gh_0123456789ab",
+            "callback_token": TOKEN,
+            "aes_key": AES_KEY,
+            "callback_mode": "encrypted",
+            "mch_id": "1900000001",
+            "pay_key": "k" * 32,
+            "pay_cert_file": self.folder / "none.pem",
+            "pay_cert_key_file": self.folder / "none.pem",
+            "log_level": "WARNING",
+        }
         values |= {f"{name}_base": "https://127.0.0.1:1" for name in ("api", "mch", "open", "mp", "res", "zb")}
         if "database_url" not in changes:
             values["database_url"] = self.database_url()
         return Settings(_env_file=None, **(values | changes))
 
     def gunicorn(
-        self, name: str, application: str, settings: Settings | None = None, workers: int = WORKERS, *,
+        self,
+        name: str,
+        application: str,
+        settings: Settings | None = None,
+        workers: int = WORKERS,
+        *,
         is_shared: bool = False,
-    ) -> Web:  # fmt: skip
+    ) -> Web:
         """A gunicorn with the settings of deploy/; returns when it answers.
 
         `is_shared`: all its processes take connections from one socket and none is pinned, as gunicorn does by itself.
@@ -161,8 +177,10 @@ class Ground:
         )
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("WXBOT_", "FLASK_"))}
         environment |= {
-            "WXBOT_BIND": f"127.0.0.1:{port}", "WXBOT_WEB_WORKERS": str(workers), "WXBOT_WEB_THREADS": str(THREADS),
-        } | (variables_of(settings) if settings else {})  # fmt: skip
+            "WXBOT_BIND": f"127.0.0.1:{port}",
+            "WXBOT_WEB_WORKERS": str(workers),
+            "WXBOT_WEB_THREADS": str(THREADS),
+        } | (variables_of(settings) if settings else {})
         command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "deploy" / "gunicorn.conf.py")]
         command += ["--pythonpath", f"{ROOT},{ROOT / 'scripts'}", "--max-requests", "0", application]
         if handed:
@@ -170,9 +188,15 @@ class Ground:
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             child = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True, pass_fds=[handed.fileno()] if handed else (),
-            )  # fmt: skip
+                command,
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=[handed.fileno()] if handed else (),
+            )
         self._stack.callback(stop, child)
         host = HOST if settings is None else settings.public_url.split("//", 1)[1]
         deadline = time.monotonic() + START_S

@@ -52,11 +52,27 @@ def fill(database: Database, rows: int) -> int:
     at = now.replace(tzinfo=None).isoformat(" ") if database.is_sqlite else now
     with database.transaction() as session:
         campaign = Campaign(
-            slug="big", name="新春到店摇红包", status="on", begin_at=now - timedelta(days=1), end_at=now + timedelta(days=9),
-            budget_fen=rows * 1000, split="fixed", packet_count=rows, packet_fen=100, split_seed="s", send_name="示例小店",
-            act_name="新春", wishing="恭喜发财", remark="到店有礼", title="新春", description="到店有礼",
-            are_packets_planned=True, created_by=1, created_at=now, updated_at=now,
-        )  # fmt: skip
+            slug="big",
+            name="新春到店摇红包",
+            status="on",
+            begin_at=now - timedelta(days=1),
+            end_at=now + timedelta(days=9),
+            budget_fen=rows * 1000,
+            split="fixed",
+            packet_count=rows,
+            packet_fen=100,
+            split_seed="s",
+            send_name="示例小店",
+            act_name="新春",
+            wishing="恭喜发财",
+            remark="到店有礼",
+            title="新春",
+            description="到店有礼",
+            are_packets_planned=True,
+            created_by=1,
+            created_at=now,
+            updated_at=now,
+        )
         session.add(campaign)
         session.flush()
         session.execute(text(_PACKETS), {"rows": rows, "campaign_id": campaign.id, "at": at})
@@ -105,7 +121,7 @@ PAGES = (
     ("search by openid", "?q=o100000000000701abcdefghijkl"),
     ("search by order number", "?q=1900000001202603151000000777"),
     ("search that finds nothing", "?q=nobody-has-this"),
-)  # fmt: skip
+)
 
 
 def open_console(ground: Ground, rows: int) -> Console:
@@ -149,6 +165,16 @@ def run(ground: Ground) -> Iterator[Figure]:
             rounds.append(seen["big"] / seen["small"])
         million, thousand = middle(waits["big"]) * 1000, middle(waits["small"]) * 1000
         yield Figure(
-            "table", what, "ms", million, thousand, f"the same at {SMALL_ROWS:,} rows", million / thousand, AIM,
-            is_better_low=True, rounds=rounds[WARM_TURNS:], cpu_ratio=cpu["big"] / cpu["small"], more={"rows": big.rows, "baseline_rows": small.rows},
-        )  # fmt: skip
+            "table",
+            what,
+            "ms",
+            million,
+            thousand,
+            f"the same at {SMALL_ROWS:,} rows",
+            million / thousand,
+            AIM,
+            is_better_low=True,
+            rounds=rounds[WARM_TURNS:],
+            cpu_ratio=cpu["big"] / cpu["small"],
+            more={"rows": big.rows, "baseline_rows": small.rows},
+        )

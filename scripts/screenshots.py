@@ -45,8 +45,12 @@ def open_shop(stage: Stage, world: World) -> int:
     """Start every process, go to the morning, seed the demo; returns the beacon's number."""
     stage.prepare()
     for start in (
-        stage.start_redis, stage.start_simulator, stage.start_database, stage.start_web, stage.start_worker,
-    ):  # fmt: skip
+        stage.start_redis,
+        stage.start_simulator,
+        stage.start_database,
+        stage.start_web,
+        stage.start_worker,
+    ):
         start()
     database, clock = stage.parts()
     now = clock.now().astimezone(SHANGHAI)
@@ -120,13 +124,31 @@ def fill_desk(stage: Stage, device_id: int, now: datetime) -> None:
 def draft_fields(name: str, budget: str, begin: datetime, device_id: int) -> dict[str, str]:
     """The form of a campaign of three days."""
     return {
-        "name": name, "begin_at": f"{begin:%Y-%m-%dT%H:%M}", "end_at": f"{begin + timedelta(days=3):%Y-%m-%dT%H:%M}",
-        "daily_from": "09:00", "daily_until": "21:00", "budget": budget, "split": "random", "packet_count": "120",
-        "min_amount": "1.00", "max_amount": "18.88", "tries_per_person": "3", "tries_per_day": "1", "odds": "100",
-        "expected_people": "200", "send_name": "示例小店", "act_name": name, "wishing": "团团圆圆，红红火火", "remark": name,
-        "title": name, "description": "摇一摇领红包", "organiser": "示例小店", "contact": "400-000-0000",
-        "device_ids": str(device_id), "rules": "到店打开微信摇一摇（周边）即可参加，每人最多一个红包。",
-    }  # fmt: skip
+        "name": name,
+        "begin_at": f"{begin:%Y-%m-%dT%H:%M}",
+        "end_at": f"{begin + timedelta(days=3):%Y-%m-%dT%H:%M}",
+        "daily_from": "09:00",
+        "daily_until": "21:00",
+        "budget": budget,
+        "split": "random",
+        "packet_count": "120",
+        "min_amount": "1.00",
+        "max_amount": "18.88",
+        "tries_per_person": "3",
+        "tries_per_day": "1",
+        "odds": "100",
+        "expected_people": "200",
+        "send_name": "示例小店",
+        "act_name": name,
+        "wishing": "团团圆圆，红红火火",
+        "remark": name,
+        "title": name,
+        "description": "摇一摇领红包",
+        "organiser": "示例小店",
+        "contact": "400-000-0000",
+        "device_ids": str(device_id),
+        "rules": "到店打开微信摇一摇（周边）即可参加，每人最多一个红包。",
+    }
 
 
 # --- the pictures -------------------------------------------------------------------------------------------------

@@ -45,8 +45,11 @@ def pay_people(stage: Stage, world: World) -> list[Promoter]:
     for n, kind, value in ((2, FIXED, ""), (STORY, BOXES, "6"), (REFUSED, BOXES, "4")):
         people[n].upload_on_page("second", kind, value, [setup.receipt(970 + n)])
     by_hand = (
-        (2, "200.00", "季度冠军奖金，店长确认"), (STORY, "66.00", "国庆值班"), (WAITS, "28.80", "新品推荐"), (WAITS, "8.80", "国庆值班"),
-    )  # fmt: skip
+        (2, "200.00", "季度冠军奖金，店长确认"),
+        (STORY, "66.00", "国庆值班"),
+        (WAITS, "28.80", "新品推荐"),
+        (WAITS, "8.80", "国庆值班"),
+    )
     for n, amount, reason in by_hand:
         opened.cashier.pay_by_hand(opened.packets_id, people[n].openid, amount, reason)
     upload_list(opened, people)
@@ -155,11 +158,8 @@ def _bind_and_hand_in(browser: Any, stage: Stage, person: Promoter) -> list[byte
     inside = _menu(page, "促销员", "网页上传")
     inside.locator(f"label:has-text('{BOXES}')").first.click()
     inside.locator("input[type=file]").first.set_input_files(
-        [
-            {"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": setup.receipt(n)}
-            for n in (981, 982)
-        ]
-    )  # fmt: skip
+        [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": setup.receipt(n)} for n in (981, 982)]
+    )
     inside.locator("#units").fill("8")
     inside.locator("#units").blur()
     page.wait_for_timeout(2500)
@@ -200,7 +200,11 @@ def film_cashier(browser: Any, stage: Stage, people: Sequence[Promoter]) -> None
     cashier.goto(f"{admin}/lists")
     cashier.click("main table a >> nth=0")
     _still(cashier, "list")
-    for name, path in (("payouts", "/payouts"), ("programmes", "/programmes"), ("person", f"/people/{people[STORY].openid}")):  # fmt: skip
+    for name, path in (
+        ("payouts", "/payouts"),
+        ("programmes", "/programmes"),
+        ("person", f"/people/{people[STORY].openid}"),
+    ):
         cashier.goto(f"{admin}{path}")
         _still(cashier, name)
 

@@ -45,8 +45,24 @@ DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
 
 
-ON_BOTH_ALWAYS = ("backup", "budget", "campaigns", "connections", "draws", "invariants", "keys", "ledger", "migrations", "orders", "payouts", "people", "restore", "retention",
-                  "vouchers", "worker")  # fmt: skip
+ON_BOTH_ALWAYS = (
+    "backup",
+    "budget",
+    "campaigns",
+    "connections",
+    "draws",
+    "invariants",
+    "keys",
+    "ledger",
+    "migrations",
+    "orders",
+    "payouts",
+    "people",
+    "restore",
+    "retention",
+    "vouchers",
+    "worker",
+)
 """Tests of money and of races run on both databases each time; those of pages and commands, on PostgreSQL, in `make proof`."""
 
 WITH_ONE_WORKER = ("campaigns/test_beacons", "campaigns/test_lifecycle")

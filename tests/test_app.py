@@ -229,9 +229,20 @@ def test_the_domain_proof_is_served_and_nothing_like_it(app: Flask) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/.env", "/.git/HEAD", "/backup.sql", "/wxbot.db", "/instance/wxbot.db", "/static/../wxbot.db", "/static/%2e%2e/app.py",
-     "/metrics", "/debug", "/console", "/server-status"],
-)  # fmt: skip
+    [
+        "/.env",
+        "/.git/HEAD",
+        "/backup.sql",
+        "/wxbot.db",
+        "/instance/wxbot.db",
+        "/static/../wxbot.db",
+        "/static/%2e%2e/app.py",
+        "/metrics",
+        "/debug",
+        "/console",
+        "/server-status",
+    ],
+)
 def test_nothing_lies_under_the_web_root_S60(app: Flask, path: str) -> None:
     assert app.test_client().get(path).status_code == 404
 

@@ -43,11 +43,14 @@ def workers(runtime: Runtime, number: int) -> Iterator[list[subprocess.Popen[byt
     command = [sys.executable, "-m", "wxbot", "worker"]
     started = [
         subprocess.Popen(
-            command, env=environment_of(runtime), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command,
+            env=environment_of(runtime),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         for _ in range(number)
-    ]  # fmt: skip
+    ]
     try:
         yield started
     finally:

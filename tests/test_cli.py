@@ -142,8 +142,9 @@ def test_staff_are_hired_listed_locked_out_and_let_in_again(operator: Operator, 
     assert re.search(r": \S{12,}$", told.strip()), "a password was made up and shown"
     operator.ok("staff", "add", "hong", "--role", "cashier", "--password-stdin", said="correct-horse-battery-9\n")
     assert [(each["login"], each["name"], each["role"]) for each in operator.json("staff", "list")] == [
-        ("ming", "阿明", "marketer"), ("hong", "hong", "cashier"),
-    ]  # fmt: skip
+        ("ming", "阿明", "marketer"),
+        ("hong", "hong", "cashier"),
+    ]
     assert "阿明" in operator.ok("staff", "list")
     assert "已经有人使用" in operator.refused("staff", "add", "ming", "--role", "admin")
     assert "没有账号" in operator.refused("staff", "disable", "nobody")
@@ -189,9 +190,12 @@ def test_campaigns_are_listed_shown_and_steered(operator: Operator, database: Da
             (event.action, event.outcome) for event in session.scalars(select(AuditEvent).order_by(AuditEvent.id))
         ]
     assert outcomes == [
-        ("campaign_pause", "done"), ("campaign_pause", "refused"), ("campaign_resume", "done"),
-        ("campaign_close", "done"), ("campaign_launch", "refused"),
-    ]  # fmt: skip
+        ("campaign_pause", "done"),
+        ("campaign_pause", "refused"),
+        ("campaign_resume", "done"),
+        ("campaign_close", "done"),
+        ("campaign_launch", "refused"),
+    ]
 
 
 def test_an_approved_campaign_is_launched(operator: Operator, database: Database) -> None:
@@ -218,8 +222,9 @@ def test_replies_are_added_listed_and_removed(operator: Operator) -> None:
     operator.ok("reply", "add", "default", "--text", "你好")
     found = operator.json("reply", "list")
     assert [(each["trigger"], each["pattern"], each["text"]) for each in found] == [
-        ("equal", "红包", "摇一摇"), ("default", "", "你好"),
-    ]  # fmt: skip
+        ("equal", "红包", "摇一摇"),
+        ("default", "", "你好"),
+    ]
     assert "摇一摇" in operator.ok("reply", "list")
     assert "关键词" in operator.refused("reply", "add", "equal", "--text", "x")
     operator.ok("reply", "remove", str(found[0]["id"]))

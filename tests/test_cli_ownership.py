@@ -22,20 +22,48 @@ SOMEBODY = 65534
 """The user nobody, who stands for the service's."""
 
 LOOKS = (
-    ("doctor",), ("db", "status"), ("campaign", "list"), ("campaign", "show", "1"), ("ledger", "balances"), ("ledger", "check"),
-    ("order", "show", "1"), ("payout", "list"), ("staff", "list"), ("people", "show", "o1"), ("reply", "list"),
+    ("doctor",),
+    ("db", "status"),
+    ("campaign", "list"),
+    ("campaign", "show", "1"),
+    ("ledger", "balances"),
+    ("ledger", "check"),
+    ("order", "show", "1"),
+    ("payout", "list"),
+    ("staff", "list"),
+    ("people", "show", "o1"),
+    ("reply", "list"),
     ("photos", "status"),
-)  # fmt: skip
+)
 
 WRITES = (
-    ("db", "upgrade"), ("campaign", "launch", "1"), ("campaign", "pause", "1"), ("campaign", "resume", "1"),
-    ("campaign", "close", "1", "--yes"), ("order", "ask", "1"), ("order", "mark", "1", "failed", "--evidence", "x", "--as", "a"),
-    ("order", "confirm", "1", "--as", "a"), ("order", "withdraw", "1", "--as", "a"), ("payout", "stop"), ("payout", "open"),
-    ("staff", "add", "a", "--role", "admin"), ("staff", "password", "a"), ("staff", "disable", "a"), ("staff", "enable", "a"),
-    ("people", "mark", "block", "o1", "--reason", "x"), ("people", "unmark", "o1"), ("reply", "add", "default", "--text", "x"),
-    ("reply", "remove", "1"), ("run", "both"), ("run", "web"), ("worker",), ("photos", "move"), ("ledger", "explain", "1", "--note", "x", "--as", "a"),
-    ("ledger", "agree", "1", "--as", "a"), ("photos", "forget", "m"),
-)  # fmt: skip
+    ("db", "upgrade"),
+    ("campaign", "launch", "1"),
+    ("campaign", "pause", "1"),
+    ("campaign", "resume", "1"),
+    ("campaign", "close", "1", "--yes"),
+    ("order", "ask", "1"),
+    ("order", "mark", "1", "failed", "--evidence", "x", "--as", "a"),
+    ("order", "confirm", "1", "--as", "a"),
+    ("order", "withdraw", "1", "--as", "a"),
+    ("payout", "stop"),
+    ("payout", "open"),
+    ("staff", "add", "a", "--role", "admin"),
+    ("staff", "password", "a"),
+    ("staff", "disable", "a"),
+    ("staff", "enable", "a"),
+    ("people", "mark", "block", "o1", "--reason", "x"),
+    ("people", "unmark", "o1"),
+    ("reply", "add", "default", "--text", "x"),
+    ("reply", "remove", "1"),
+    ("run", "both"),
+    ("run", "web"),
+    ("worker",),
+    ("photos", "move"),
+    ("ledger", "explain", "1", "--note", "x", "--as", "a"),
+    ("ledger", "agree", "1", "--as", "a"),
+    ("photos", "forget", "m"),
+)
 
 
 def state(folder: Path) -> dict[str, tuple[int, int]]:
@@ -86,9 +114,11 @@ def in_use(request: pytest.FixtureRequest, service_folder: Path) -> Iterator[boo
 def test_every_command_opens_the_database_in_one_of_two_ways() -> None:
     """`looking` or `opened` of desk.py; whoever makes a Runtime or a Database of its own says here why it may."""
     may = {
-        "desk.py": "it is the two ways", "serve.py": "refuses before", "database.py": "refuses before, or reads only",
+        "desk.py": "it is the two ways",
+        "serve.py": "refuses before",
+        "database.py": "refuses before, or reads only",
         "checkup.py": "reads only",
-    }  # fmt: skip
+    }
     folder = Path(cli_package.__file__).parent
     own = {path.name for path in folder.glob("*.py") if re.search(r"\b(Runtime|Database)\(", path.read_text("utf-8"))}
     assert own - set(may) == set()

@@ -55,8 +55,13 @@ def start(words: list[str], log: Path, *, is_in_background: bool) -> subprocess.
     try:
         with log.open("wb") as stream:
             return subprocess.Popen(
-                words, cwd=ROOT, stdout=stream, stderr=stream, start_new_session=True, env={**os.environ, "COLUMNS": "200"}
-            )  # fmt: skip
+                words,
+                cwd=ROOT,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+                env={**os.environ, "COLUMNS": "200"},
+            )
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -61,9 +61,15 @@ def settings(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_pa
         copied.write_bytes((simulator.certs / name).read_bytes())
         copied.chmod(0o600)
     return simulator_settings(
-        simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{free_port()}", mp_verify=CODE,
-        pay_cert_file=tmp_path / "apiclient_cert.pem", pay_cert_key_file=tmp_path / "apiclient_key.pem",
-    )  # fmt: skip
+        simulator,
+        sqlite_url,
+        redis_url,
+        tmp_path,
+        public_url=f"http://127.0.0.1:{free_port()}",
+        mp_verify=CODE,
+        pay_cert_file=tmp_path / "apiclient_cert.pem",
+        pay_cert_key_file=tmp_path / "apiclient_key.pem",
+    )
 
 
 @pytest.fixture

@@ -54,10 +54,16 @@ def in_production(settings: Settings, **values: Any) -> Settings:
         ({"payout_channel": "transfer_bills", "api_v3_key": SecretStr("")}, "WXBOT_API_V3_KEY"),
         ({"payout_channel": "transfer_bills", "payout_max_fen": 200_000}, "WXBOT_PAYOUT_MAX_FEN"),
         ({"payout_channel": "transfer_bills", "transfer_reports": "活动名称={act_name}"}, "WXBOT_TRANSFER_REPORTS"),
-        ({"payout_channel": "transfer_bills", "transfer_reports": "活动名称={who};奖励说明=x"}, "WXBOT_TRANSFER_REPORTS"),
-        ({"payout_channel": "transfer_bills", "transfer_reports": "活动名称={act_name};奖励说明="}, "WXBOT_TRANSFER_REPORTS"),
+        (
+            {"payout_channel": "transfer_bills", "transfer_reports": "活动名称={who};奖励说明=x"},
+            "WXBOT_TRANSFER_REPORTS",
+        ),
+        (
+            {"payout_channel": "transfer_bills", "transfer_reports": "活动名称={act_name};奖励说明="},
+            "WXBOT_TRANSFER_REPORTS",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_channel_that_cannot_pay_is_named(settings: Settings, values: dict[str, Any], mend: str) -> None:
     assert look(settings, "payout_channels").verdict == "good"
     finding = look(change(settings, **values), "payout_channels")
@@ -94,9 +100,7 @@ def another_key(path: Path) -> Path:
 def another_public_key(path: Path) -> Path:
     """Somebody's public key."""
     made = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
-    path.write_bytes(
-        made.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )  # fmt: skip
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
     return path
 
 
@@ -173,8 +177,9 @@ def test_a_notice_address_that_is_not_ours_is_found(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "verdict"), [("shop.example.com", "bad"), ("::1", "bad"), ("127.0.0.1", "note"), ("10.0.0.7", "note"), ("8.8.8.8", "good")]
-)  # fmt: skip
+    ("address", "verdict"),
+    [("shop.example.com", "bad"), ("::1", "bad"), ("127.0.0.1", "note"), ("10.0.0.7", "note"), ("8.8.8.8", "good")],
+)
 def test_the_address_told_to_wechat_pay_is_looked_at(settings: Settings, address: str, verdict: str) -> None:
     assert look(in_production(settings, client_ip=address), "client_ip").verdict == verdict
 

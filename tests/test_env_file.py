@@ -68,8 +68,14 @@ def test_the_file_is_the_whole_truth(sqlite_url: str, redis_url: str, tmp_path: 
     command = [sys.executable, "-m", "wxbot", "--env-file", str(file), "staff", "list"]
     root = Path(__file__).resolve().parent.parent
     told = subprocess.run(
-        command, cwd=tmp_path, env={**shell, "PYTHONPATH": str(root)}, capture_output=True, text=True, timeout=120, check=False
-    )  # fmt: skip
+        command,
+        cwd=tmp_path,
+        env={**shell, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert told.returncode == 0, told.stderr
     assert "还没有账号" in told.stdout
 

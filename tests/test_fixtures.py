@@ -65,8 +65,16 @@ def _content(url: str) -> dict[str, list[tuple[Any, ...]]]:
         return everything(connection)
 
 
-@pytest.mark.parametrize("spoil", ["CREATE TABLE stray (id INT)", "ALTER TABLE orders ADD COLUMN stray INT",
-                                   "ALTER TABLE ledger_entries DISABLE TRIGGER USER", "ANALYZE ledger_entries", "DROP TABLE binds"])  # fmt: skip
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "CREATE TABLE stray (id INT)",
+        "ALTER TABLE orders ADD COLUMN stray INT",
+        "ALTER TABLE ledger_entries DISABLE TRIGGER USER",
+        "ANALYZE ledger_entries",
+        "DROP TABLE binds",
+    ],
+)
 def test_a_database_that_was_used_is_as_new(fresh_postgres: FreshDatabase, spoil: str) -> None:
     def book(url: str) -> int:
         with closing(Database(url)) as database, database.transaction() as session:

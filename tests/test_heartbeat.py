@@ -46,8 +46,9 @@ def test_each_worker_is_known_by_itself_until_it_is_stopped(redis: Redis) -> Non
     stopped.end()
     falls_silent(redis, killed, SILENT_S + 1)
     assert [(known.id, known.is_alive) for known in heartbeat.workers(redis)] == [
-        (living.id, True), (killed.id, False),
-    ]  # fmt: skip
+        (living.id, True),
+        (killed.id, False),
+    ]
 
 
 def test_a_worker_that_was_silent_for_long_is_forgotten(redis: Redis) -> None:

@@ -135,9 +135,18 @@ def lay_voucher(session: Session, openid: str) -> None:
     session.add(made)
     session.flush()
     session.add(
-        Voucher(id=1, public_id="v1", openid=openid, kind_id=made.id, asked_fen=100, amount_fen=100, via="h5",
-                month="202611", submitted_at=now)
-    )  # fmt: skip
+        Voucher(
+            id=1,
+            public_id="v1",
+            openid=openid,
+            kind_id=made.id,
+            asked_fen=100,
+            amount_fen=100,
+            via="h5",
+            month="202611",
+            submitted_at=now,
+        )
+    )
     session.flush()
 
 

@@ -47,9 +47,15 @@ class Shop:
 def shop(request: pytest.FixtureRequest, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Shop]:
     """The application with new keys, which still knows the old ones."""
     settings = settings_for(
-        request.param, sqlite_url, redis_url, tmp_path, callback_token=NEW_TOKEN, aes_key=NEW_AES_KEY,
-        callback_token_old=TOKEN, aes_key_old=AES_KEY,
-    )  # fmt: skip
+        request.param,
+        sqlite_url,
+        redis_url,
+        tmp_path,
+        callback_token=NEW_TOKEN,
+        aes_key=NEW_AES_KEY,
+        callback_token_old=TOKEN,
+        aes_key_old=AES_KEY,
+    )
     app = app_for(settings)
     add_rule(app.extensions["wxbot"])
     yield Shop(app, settings)
@@ -95,9 +101,15 @@ def settings(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_pa
     """What `live` runs on: wxbot has the new keys already, WeChat's console still the old ones."""
     account = simulator.control("GET", "account")
     return simulator_settings(
-        simulator, sqlite_url, redis_url, tmp_path, callback_token=NEW_TOKEN, aes_key=NEW_AES_KEY,
-        callback_token_old=account["callback_token"], aes_key_old=account["aes_key"],
-    )  # fmt: skip
+        simulator,
+        sqlite_url,
+        redis_url,
+        tmp_path,
+        callback_token=NEW_TOKEN,
+        aes_key=NEW_AES_KEY,
+        callback_token_old=account["callback_token"],
+        aes_key_old=account["aes_key"],
+    )
 
 
 def test_no_message_is_lost_while_the_console_is_changed(live: Live, simulator: SimulatedWeChat) -> None:

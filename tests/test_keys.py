@@ -72,10 +72,24 @@ def furnish(database: Database, many: int = 0) -> None:
         fill(session, SmsCount, kind="ip_hour", subject=OLD.index("ip|1.2.3.4"), n=3)
         fill(session, Binding, status="ended", openid="oGone", via="chat", phone_sealed="", phone_index="")
         for n in range(1, many + 2):
-            fill(session, Binding, status="active", openid=f"o{n}", via="chat", phone_sealed=OLD.seal(phone(n)),
-                 phone_index=OLD.index(phone(n)))  # fmt: skip
-            fill(session, Order, channel="hbpreorder", reason_id=n, mch_billno=f"n{n}", sp_ticket=OLD.seal(f"ticket{n}"),
-                 sp_ticket_hash=OLD.index(f"ticket{n}"))  # fmt: skip
+            fill(
+                session,
+                Binding,
+                status="active",
+                openid=f"o{n}",
+                via="chat",
+                phone_sealed=OLD.seal(phone(n)),
+                phone_index=OLD.index(phone(n)),
+            )
+            fill(
+                session,
+                Order,
+                channel="hbpreorder",
+                reason_id=n,
+                mch_billno=f"n{n}",
+                sp_ticket=OLD.seal(f"ticket{n}"),
+                sp_ticket_hash=OLD.index(f"ticket{n}"),
+            )
         fill(session, Order, channel="sendredpack", reason_id=0, mch_billno="n0")
         for ticket, status in (("ticket1", "matched"), ("a ticket nobody told us yet", "pending")):
             fill(session, Bind, sp_ticket_hash=OLD.index(ticket), status=status)
@@ -182,9 +196,13 @@ def test_the_key_is_changed_though_the_command_is_killed_in_the_middle(shop: Sho
         furnish(database, MANY)
     settings = shop.rotating()
     killed = subprocess.Popen(
-        [sys.executable, "-m", "wxbot", "keys", "rotate", "--yes"], env=os.environ | environment(settings), cwd=tmp_path,
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "wxbot", "keys", "rotate", "--yes"],
+        env=os.environ | environment(settings),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
     assert killed.stderr is not None
     with killed.stderr as progress:
         for line in progress:
@@ -258,8 +276,15 @@ def test_one_phone_stays_one_persons_through_the_change(shop: Shop) -> None:
         pytest.raises(IntegrityError),
         database.transaction() as session,
     ):
-        fill(session, Binding, status="active", openid="oThief", via="h5", phone_sealed=NEW.seal(phone(1)),
-             phone_index=NEW.index(phone(1)))  # fmt: skip
+        fill(
+            session,
+            Binding,
+            status="active",
+            openid="oThief",
+            via="h5",
+            phone_sealed=NEW.seal(phone(1)),
+            phone_index=NEW.index(phone(1)),
+        )
 
 
 def test_rows_that_neither_key_opens_are_named_and_left_only_when_told(shop: Shop) -> None:

@@ -42,23 +42,31 @@ def test_evidence_tables_refuse_change_I9(database: Database, table: str, verb: 
     with database.transaction() as session:
         ledger.seal(session)
         session.execute(
-            text("INSERT INTO audit_events (at, actor, action, target, outcome, detail, ip) "
-                 "VALUES ('2026-03-15 04:00:00', 'a', 'b', '', 'done', '{}', '')")
-        )  # fmt: skip
+            text(
+                "INSERT INTO audit_events (at, actor, action, target, outcome, detail, ip) "
+                "VALUES ('2026-03-15 04:00:00', 'a', 'b', '', 'done', '{}', '')"
+            )
+        )
         session.execute(
-            text("INSERT INTO orders (channel, reason_kind, reason_id, attempt, budget_id, mch_billno, params, params_sha256,"
-                 " amount_fen, status, holding, sends, checks, created_at, lease_epoch, is_noticed) "
-                 "VALUES ('hbpreorder', 'packet', 1, 1, 1, 'n1', '{}', 'x', 100, 'planned', 'in_flight', 0, 0,"
-                 " '2026-03-15 04:00:00', 0, true)")
-        )  # fmt: skip
+            text(
+                "INSERT INTO orders (channel, reason_kind, reason_id, attempt, budget_id, mch_billno, params, params_sha256,"
+                " amount_fen, status, holding, sends, checks, created_at, lease_epoch, is_noticed) "
+                "VALUES ('hbpreorder', 'packet', 1, 1, 1, 'n1', '{}', 'x', 100, 'planned', 'in_flight', 0, 0,"
+                " '2026-03-15 04:00:00', 0, true)"
+            )
+        )
         session.execute(
-            text("INSERT INTO order_evidence (order_id, kind, body, at) "
-                 "SELECT id, 'reply', 'x', '2026-03-15 04:00:00' FROM orders")
-        )  # fmt: skip
+            text(
+                "INSERT INTO order_evidence (order_id, kind, body, at) "
+                "SELECT id, 'reply', 'x', '2026-03-15 04:00:00' FROM orders"
+            )
+        )
         session.execute(
-            text("INSERT INTO retention_cuts (table_name, before, first_id, last_id, rows, sha256, at) "
-                 "VALUES ('notices', '2026-03-15 04:00:00', 1, 1, 1, '', '2026-03-15 04:00:00')")
-        )  # fmt: skip
+            text(
+                "INSERT INTO retention_cuts (table_name, before, first_id, last_id, rows, sha256, at) "
+                "VALUES ('notices', '2026-03-15 04:00:00', 1, 1, 1, '', '2026-03-15 04:00:00')"
+            )
+        )
     statement = verb.format(table).replace("id = id", "entry_id = entry_id" if table == "ledger_seals" else "id = id")
     with pytest.raises(DBAPIError, match="append-only"), database.transaction() as session:
         session.execute(text(statement))
@@ -83,12 +91,15 @@ def test_unknown_accounts_are_refused(database: Database) -> None:
 @given(
     moves=st.lists(
         st.tuples(
-            st.sampled_from(sorted(ledger.ACCOUNTS)), st.sampled_from(sorted(ledger.ACCOUNTS)), st.integers(1, 10**9),
-            st.integers(1, 3), st.integers(0, 5),
+            st.sampled_from(sorted(ledger.ACCOUNTS)),
+            st.sampled_from(sorted(ledger.ACCOUNTS)),
+            st.integers(1, 10**9),
+            st.integers(1, 3),
+            st.integers(0, 5),
         ).filter(lambda move: move[0] != move[1]),
         max_size=12,
     )
-)  # fmt: skip
+)
 def test_the_projection_is_the_sum_of_the_entries_I9(
     database: Database, moves: list[tuple[str, str, int, int, int]]
 ) -> None:

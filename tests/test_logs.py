@@ -184,9 +184,13 @@ def process(settings: Settings, log: Path, *command: str) -> Iterator[subprocess
     environment = environment_of(Runtime(settings)) | {"WXBOT_LOG_FORMAT": "json", "WXBOT_WEB_THREADS": "4"}
     with log.open("wb") as out:
         started = subprocess.Popen(
-            [sys.executable, "-m", "wxbot", *command], env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+            [sys.executable, "-m", "wxbot", *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
             start_new_session=True,
-        )  # fmt: skip
+        )
     try:
         yield started
     finally:

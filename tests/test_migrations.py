@@ -92,8 +92,9 @@ def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database)
             return [tuple(row) for row in connection.execute(text(question))]
 
         assert rows("SELECT id, name, budget_fen, committed_fen FROM budgets ORDER BY id") == [
-            (3, "C3", 100, 100), (4, "C4", 0, 0),
-        ]  # fmt: skip
+            (3, "C3", 100, 100),
+            (4, "C4", 0, 0),
+        ]
         assert rows("SELECT id, mechanic FROM campaigns ORDER BY id") == [(3, "shake"), (4, "shake")]
         assert rows("SELECT mark, kind, subject FROM person_marks") == [("block", "openid", "oBad")]
         assert rows("SELECT budget_id FROM orders WHERE send_after = created_at AND NOT is_cancel_wanted") == [(3,)]
@@ -225,9 +226,13 @@ def _hash_of_0011(row: RowMapping) -> str:
     """The content hash as 0011 made it."""
     texts = json.loads(row["texts"]) if isinstance(row["texts"], str) else row["texts"]
     parts = {
-        "source": [row["source_kind"], row["source_id"]], "programme": row["programme_id"], "openid": row["openid"],
-        "amount_fen": row["amount_fen"], "channel": row["channel"], "texts": texts,
-    }  # fmt: skip
+        "source": [row["source_kind"], row["source_id"]],
+        "programme": row["programme_id"],
+        "openid": row["openid"],
+        "amount_fen": row["amount_fen"],
+        "channel": row["channel"],
+        "texts": texts,
+    }
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
@@ -246,11 +251,15 @@ def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: 
     env = environment(settings_for("encrypted", url, "redis://127.0.0.1:1/0", tmp_path))
     boxes = [
         subprocess.Popen(
-            [sys.executable, "-m", "wxbot", "db", "upgrade"], env=env, cwd=tmp_path, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
+            [sys.executable, "-m", "wxbot", "db", "upgrade"],
+            env=env,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for _ in range(count)
-    ]  # fmt: skip
+    ]
     said = [box.communicate(timeout=240)[0] for box in boxes]
     assert [box.returncode for box in boxes] == [0] * count, "\n".join(said)
     with empty.engine.connect() as connection:

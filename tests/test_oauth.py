@@ -66,8 +66,11 @@ def test_a_page_opens_after_one_silent_redirect_on_a_clean_address(stage: Stage,
 
 
 def test_the_authorize_link_is_what_wechat_wants(
-    stage: Stage, ming: Phone, simulator: SimulatedWeChat, runtime: Runtime  # noqa: F811
-) -> None:  # fmt: skip
+    stage: Stage,
+    ming: Phone,
+    simulator: SimulatedWeChat,
+    runtime: Runtime,  # noqa: F811
+) -> None:
     url = ming.get(stage.path).headers["Location"]
     query = parse_qs(urlsplit(url).query)
     assert list(query) == ["appid", "redirect_uri", "response_type", "scope", "state"]
@@ -101,8 +104,15 @@ def test_without_any_cookie_nobody_is_signed_in_S19(stage: Stage, ming: Phone, a
 def test_no_state_wrong_state_no_code_S19(stage: Stage, ming: Phone) -> None:  # noqa: F811
     good = way_back(ming, stage.path)
     code = parse_qs(urlsplit(good).query)["code"][0]
-    for query in ("", f"code={code}", f"code={code}&state=", f"code={code}&state={'0' * 32}", "code=x&state=STATE",
-                  f"code={code}&state={'0' * 31}é", f"state={'0' * 32}"):  # fmt: skip
+    for query in (
+        "",
+        f"code={code}",
+        f"code={code}&state=",
+        f"code={code}&state={'0' * 32}",
+        "code=x&state=STATE",
+        f"code={code}&state={'0' * 31}é",
+        f"state={'0' * 32}",
+    ):
         reply = ming.get(f"/oauth/back?{query}")
         assert reply.status_code in (302, 503)
         assert openid_of(ming) is None
@@ -143,14 +153,49 @@ def test_a_browser_without_cookies_does_not_turn_in_circles(stage: Stage, ming: 
 # --- S20: open redirects ------------------------------------------------------------------------------------------
 
 EVIL = (
-    "//evil.com", "/\\evil.com", "\\\\evil.com", "https:evil.com", "https:/evil.com", "https://evil.com", "///evil.com",
-    "/%09/evil.com", "/\t/evil.com", "/%5cevil.com", "/%2fevil.com", "javascript:alert(1)", "JaVaScRiPt:alert(1)",
-    "data:text/html,x", "https://good@evil.com", "https://127.0.0.1:8000@evil.com", "https://127.0.0.1:8000.evil.com",
-    "/h5/\r\nLocation: https://evil.com", "/h5/c/x%0d%0aLocation:%20https://evil.com", "／／evil.com", "/／evil.com",
-    "/h5//evil.com", "/h5/../admin", "/h5/%2e%2e/admin", "/h5/c/..//evil.com", "/admin", "/oauth/back", "h5/c/x", "",
-    "/", ".", "/h5/c/x#@evil.com", "/h5/c/x?y=https://evil.com", "/h5/c/x?y=\\evil", "/h5/c/x?y=\n", "/h5/c/é",
-    " /h5/c/x", "/h5/c/x ", "/h5/c/x\x00", "/static/h5/draw.js", "//127.0.0.1:8000/h5/c/x", "/h5/" + "c" * 2000,
-)  # fmt: skip
+    "//evil.com",
+    "/\\evil.com",
+    "\\\\evil.com",
+    "https:evil.com",
+    "https:/evil.com",
+    "https://evil.com",
+    "///evil.com",
+    "/%09/evil.com",
+    "/\t/evil.com",
+    "/%5cevil.com",
+    "/%2fevil.com",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,x",
+    "https://good@evil.com",
+    "https://127.0.0.1:8000@evil.com",
+    "https://127.0.0.1:8000.evil.com",
+    "/h5/\r\nLocation: https://evil.com",
+    "/h5/c/x%0d%0aLocation:%20https://evil.com",
+    "／／evil.com",
+    "/／evil.com",
+    "/h5//evil.com",
+    "/h5/../admin",
+    "/h5/%2e%2e/admin",
+    "/h5/c/..//evil.com",
+    "/admin",
+    "/oauth/back",
+    "h5/c/x",
+    "",
+    "/",
+    ".",
+    "/h5/c/x#@evil.com",
+    "/h5/c/x?y=https://evil.com",
+    "/h5/c/x?y=\\evil",
+    "/h5/c/x?y=\n",
+    "/h5/c/é",
+    " /h5/c/x",
+    "/h5/c/x ",
+    "/h5/c/x\x00",
+    "/static/h5/draw.js",
+    "//127.0.0.1:8000/h5/c/x",
+    "/h5/" + "c" * 2000,
+)
 
 
 def test_no_foreign_address_is_an_own_path_S20() -> None:
@@ -279,16 +324,22 @@ def test_an_openid_in_the_request_changes_nobody_S24(stage: Stage, ming: Phone, 
         path = rule.rule.replace("<slug>", stage.slug)
         for method in rule.methods or ():
             reply = ming.client.open(
-                f"{path}?openid={victim}", method=method, base_url=BASE, json={"openid": victim},
+                f"{path}?openid={victim}",
+                method=method,
+                base_url=BASE,
+                json={"openid": victim},
                 headers={"User-Agent": ming.agent, "Openid": victim, "X-WX-OPENID": victim},
-            )  # fmt: skip
+            )
             assert victim not in reply.get_data(as_text=True).replace(f"openid={victim}", "")
             assert openid_of(ming) == cast.ming.openid
 
 
 def test_a_forwarded_address_signs_the_next_person_in_as_themselves_S25(
-    stage: Stage, ming: Phone, hong: Phone, cast: Cast  # noqa: F811
-) -> None:  # fmt: skip
+    stage: Stage,
+    ming: Phone,
+    hong: Phone,
+    cast: Cast,  # noqa: F811
+) -> None:
     shake_ticket = stage.shake(cast.ming.openid, "the-shake-of-somebody")
     ming.open(f"{stage.path}?ticket={shake_ticket}")
     shared = ming.trail[-1]
@@ -321,8 +372,13 @@ def test_another_person_with_the_same_phone_is_asked_about_once_S35(stage: Stage
 
 
 def test_two_callbacks_at_once_both_end_on_the_page_with_one_question_to_wechat_F57(
-    stage: Stage, ming: Phone, cast: Cast, app: Flask, simulator: SimulatedWeChat, runtime: Runtime  # noqa: F811
-) -> None:  # fmt: skip
+    stage: Stage,
+    ming: Phone,
+    cast: Cast,
+    app: Flask,
+    simulator: SimulatedWeChat,
+    runtime: Runtime,  # noqa: F811
+) -> None:
     back = way_back(ming, f"{stage.path}?ticket=abcdefgh")
     visit = ming.client.get_cookie("wxbot_visit", domain="127.0.0.1")
     assert visit is not None
@@ -342,8 +398,11 @@ def test_two_callbacks_at_once_both_end_on_the_page_with_one_question_to_wechat_
 
 
 def test_a_late_copy_gets_the_same_session_and_a_stranger_does_not_F57(
-    stage: Stage, ming: Phone, hong: Phone, cast: Cast  # noqa: F811
-) -> None:  # fmt: skip
+    stage: Stage,
+    ming: Phone,
+    hong: Phone,
+    cast: Cast,  # noqa: F811
+) -> None:
     back = way_back(ming, stage.path)
     assert ming.get(back).headers["Location"] == stage.path
     assert ming.get(back).headers["Location"] == stage.path
@@ -385,8 +444,12 @@ def test_wechat_out_of_reach_is_a_kind_page_with_a_way_on(
 
 
 def test_a_snapshot_user_is_turned_away_kindly_and_not_kept(
-    stage: Stage, ming: Phone, cast: Cast, simulator: SimulatedWeChat, runtime: Runtime  # noqa: F811
-) -> None:  # fmt: skip
+    stage: Stage,
+    ming: Phone,
+    cast: Cast,
+    simulator: SimulatedWeChat,
+    runtime: Runtime,  # noqa: F811
+) -> None:
     simulator.control("PATCH", f"people/{cast.ming.id}", {"is_snapshot": True})
     reply = ming.open(stage.path)
     assert reply.status_code == 403

@@ -69,8 +69,20 @@ def furnish(session: Session, n: int, at: datetime, status: str = "received") ->
 
 def photo_of(session: Session, runtime: Runtime, status: str, decided_at: datetime | None) -> str:
     kind_id = session.scalar(select(VoucherKind.id)) or fill(session, VoucherKind, amount_rule="fixed").id
-    voucher = fill(session, Voucher, status=status, via="h5", month="202601", token=random_key(), decided_at=decided_at, decided_by=1,
-                   asked_fen=100, amount_fen=100, public_id=random_key()[:20], kind_id=kind_id)  # fmt: skip
+    voucher = fill(
+        session,
+        Voucher,
+        status=status,
+        via="h5",
+        month="202601",
+        token=random_key(),
+        decided_at=decided_at,
+        decided_by=1,
+        asked_fen=100,
+        amount_fen=100,
+        public_id=random_key()[:20],
+        kind_id=kind_id,
+    )
     key = random_key()
     fill(session, Photo, voucher_id=voucher.id, status="kept", token="t", storage_key=key, sha256=key * 2)
     return key
@@ -101,8 +113,12 @@ def test_each_kind_goes_after_its_term_and_money_stays(runtime: Runtime) -> None
         assert session.scalar(text("SELECT count(*) FROM ledger_entries")) == 3
         cuts = {cut.table_name: cut for cut in session.scalars(select(Cut))}
         assert {name: cut.rows for name, cut in cuts.items()} == {
-            "order_evidence": 1, "binds": 2, "draws": 2, "audit_events": 2, "notices": 2,
-        }  # fmt: skip
+            "order_evidence": 1,
+            "binds": 2,
+            "draws": 2,
+            "audit_events": 2,
+            "notices": 2,
+        }
         assert len(cuts["order_evidence"].sha256) == 64
 
 

@@ -59,8 +59,9 @@ def test_a_sheet_is_read_by_its_header_wherever_the_columns_stand() -> None:
     )
     found = read(raw)
     assert [(row.number, row.cells["phone"], row.cells["amount"], row.cells["note"]) for row in found.rows] == [
-        (4, "13800138000", "12.3", "好"), (6, "139 0013 9000", "8", ""),
-    ]  # fmt: skip
+        (4, "13800138000", "12.3", "好"),
+        (6, "139 0013 9000", "8", ""),
+    ]
     assert found.unread == ("工号",)
 
 
@@ -105,8 +106,13 @@ def test_what_is_no_plain_value_is_named_in_its_row() -> None:
     )
     book = read(raw)
     assert [row.faults["amount"] for row in book.rows] == [
-        sheets.FORMULA, sheets.DATED, sheets.TRUTH, sheets.BROKEN, sheets.CONTROL, sheets.LONG,
-    ]  # fmt: skip
+        sheets.FORMULA,
+        sheets.DATED,
+        sheets.TRUTH,
+        sheets.BROKEN,
+        sheets.CONTROL,
+        sheets.LONG,
+    ]
 
 
 def bomb() -> bytes:
@@ -136,14 +142,23 @@ HEAD = "手机号,金额\n"
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (b"", "空"), (b"x" * (sheets.BYTES_MAX + 1), "5 MB"), (b"\xd0\xcf\x11\xe0 old", ".xlsx"), (bomb(), "展开"), (with_dtd(), "不允许"),
-        (b"PK\x03\x04 not a zip", "损坏"), (b"\xff\xd8\xff\xe0 a photo \x00\x81\xff", "csv"), ("手机号,金额(分)\n1,100".encode(), "金额"),
-        ("手机号,金额,金额元\n1,2,3".encode(), "两列"), (HEAD.encode(), "没有数据"), ((HEAD + "1,2\n" * 20_001).encode(), "20,000"),
-        ((HEAD + "1" + ",2" * 30).encode(), "30 列"), (xlsx(), "没有数据"),
+        (b"", "空"),
+        (b"x" * (sheets.BYTES_MAX + 1), "5 MB"),
+        (b"\xd0\xcf\x11\xe0 old", ".xlsx"),
+        (bomb(), "展开"),
+        (with_dtd(), "不允许"),
+        (b"PK\x03\x04 not a zip", "损坏"),
+        (b"\xff\xd8\xff\xe0 a photo \x00\x81\xff", "csv"),
+        ("手机号,金额(分)\n1,100".encode(), "金额"),
+        ("手机号,金额,金额元\n1,2,3".encode(), "两列"),
+        (HEAD.encode(), "没有数据"),
+        ((HEAD + "1,2\n" * 20_001).encode(), "20,000"),
+        ((HEAD + "1" + ",2" * 30).encode(), "30 列"),
+        (xlsx(), "没有数据"),
         (xlsx(["手机号", "金额"], ["1", "2"], more={"四月": [["手机号", "金额"], ["3", "4"]]}), "几张表"),
         ("手机号,金额\n1,2\0".encode(), "表格"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_list_is_refused_with_a_sentence(raw: bytes, says: str) -> None:
     with pytest.raises(Refusal) as refused:
         read(raw)

@@ -199,14 +199,20 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str
         ("0::/", {"cpu.max": "150000 100000"}, 1.5),
         ("0::/a/b", {"a/b/cpu.max": "max 100000", "a/cpu.max": "50000 100000"}, 0.5),
         ("0::/not/here", {"cpu.max": "200000 100000"}, 2.0),
-        ("5:cpu,cpuacct:/a\n1:name=systemd:/a", {
-            "cpu,cpuacct/a/cpu.cfs_quota_us": "300000\n", "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",
-            "cpu,cpuacct/cpu.cfs_quota_us": "-1\n", "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
-        }, 3.0),
+        (
+            "5:cpu,cpuacct:/a\n1:name=systemd:/a",
+            {
+                "cpu,cpuacct/a/cpu.cfs_quota_us": "300000\n",
+                "cpu,cpuacct/a/cpu.cfs_period_us": "100000\n",
+                "cpu,cpuacct/cpu.cfs_quota_us": "-1\n",
+                "cpu,cpuacct/cpu.cfs_period_us": "100000\n",
+            },
+            3.0,
+        ),
         ("0::/", {"cpu.max": "nonsense"}, None),
         ("", {}, None),
     ],
-)  # fmt: skip
+)
 def test_a_quota_is_found_wherever_it_is_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: str, files: dict[str, str], limit: float | None
 ) -> None:

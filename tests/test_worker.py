@@ -48,9 +48,12 @@ def test_the_worker_process_finds_the_work_and_stops_on_sigterm_F02(runtime: Run
     """A real `wxbot worker` launches a campaign it was never told about, even when its broker is emptied, and ends."""
     campaign_id = launched(runtime)
     worker = subprocess.Popen(
-        [sys.executable, "-m", "wxbot", "worker"], env=environment_of(runtime), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "wxbot", "worker"],
+        env=environment_of(runtime),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     try:
         deadline = time.monotonic() + 240
         while campaign_of(runtime, campaign_id).status != "on" and time.monotonic() < deadline:

@@ -80,6 +80,9 @@ def release(session: Session, budget_id: int, amount_fen: int) -> bool:
 def spend(session: Session, budget_id: int, amount_fen: int) -> bool:
     """Turn committed money into paid money: a person has received it."""
     return _write(
-        session, budget_id, Budget.committed_fen >= amount_fen,
-        committed_fen=Budget.committed_fen - amount_fen, paid_fen=Budget.paid_fen + amount_fen,
-    )  # fmt: skip
+        session,
+        budget_id,
+        Budget.committed_fen >= amount_fen,
+        committed_fen=Budget.committed_fen - amount_fen,
+        paid_fen=Budget.paid_fen + amount_fen,
+    )

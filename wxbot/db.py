@@ -214,9 +214,13 @@ def _engine(url: str, read_only: bool, pool: dict[str, int]) -> Engine:
         parsed = parsed.set(drivername="postgresql+psycopg")
         # AUTOCOMMIT: the driver must not send a BEGIN of its own before ours; COMMIT and ROLLBACK follow the transaction.
         engine = create_engine(
-            parsed, pool_pre_ping=True, isolation_level="AUTOCOMMIT", hide_parameters=True,
-            connect_args={"application_name": APPLICATION_NAME}, **pool,
-        )  # fmt: skip
+            parsed,
+            pool_pre_ping=True,
+            isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
+            connect_args={"application_name": APPLICATION_NAME},
+            **pool,
+        )
         _prepare_postgresql(engine, read_only)
         return engine
     raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")

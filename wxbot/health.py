@@ -43,9 +43,11 @@ def ready() -> tuple[Response, int]:
     known = _workers(runtime)
     living = sum(worker.is_alive for worker in known or ())
     found = {
-        "database": _has_database(runtime), "redis": known is not None, "workers": living,
+        "database": _has_database(runtime),
+        "redis": known is not None,
+        "workers": living,
         "silent_workers": len(known or ()) - living,
-    }  # fmt: skip
+    }
     return jsonify(found), 200 if found["database"] else 503
 
 

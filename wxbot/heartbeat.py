@@ -95,9 +95,12 @@ class Heartbeat:
     def _said(self, now_s: float) -> dict[str, Any]:
         running = {task: round(now_s - since_s, 1) for task, since_s in self._running.items()}
         return {
-            "host": socket.gethostname(), "pid": os.getpid(), "version": self._version,
-            "up_s": round(now_s - self._started_s, 1), "running": running,
-        }  # fmt: skip
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "version": self._version,
+            "up_s": round(now_s - self._started_s, 1),
+            "running": running,
+        }
 
 
 def workers(connection: "redis.Redis") -> list[Worker]:

@@ -229,9 +229,11 @@ def vouchers_are_owed(session: Session) -> int:
     """F01: a voucher is approved exactly when somebody is owed for it."""
     owed = (Payout.source_kind == VOUCHER) & (Payout.source_id == Voucher.id)
     unpaid = (
-        select(func.count()).select_from(Voucher).outerjoin(Payout, owed)
+        select(func.count())
+        .select_from(Voucher)
+        .outerjoin(Payout, owed)
         .where(Voucher.status == "approved", Payout.id.is_(None))
-    )  # fmt: skip
+    )
     early = select(func.count()).select_from(Voucher).join(Payout, owed).where(Voucher.status != "approved")
     return int(session.execute(unpaid).scalar_one()) + int(session.execute(early).scalar_one())
 

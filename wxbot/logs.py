@@ -19,11 +19,31 @@ from wxbot.outages import Repeats, outage_of
 MASK = "***"
 SECRET_FIELDS = frozenset(
     {
-        "access_token", "oauth_access_token", "refresh_token", "appsecret", "secret", "secret_key", "pay_key", "aes_key",
-        "lottery_key", "key", "sign", "signature", "msg_signature", "sp_ticket", "ticket", "shake_ticket", "jsapi_ticket",
-        "password", "code", "cookie", "authorization", "token", "phone",
+        "access_token",
+        "oauth_access_token",
+        "refresh_token",
+        "appsecret",
+        "secret",
+        "secret_key",
+        "pay_key",
+        "aes_key",
+        "lottery_key",
+        "key",
+        "sign",
+        "signature",
+        "msg_signature",
+        "sp_ticket",
+        "ticket",
+        "shake_ticket",
+        "jsapi_ticket",
+        "password",
+        "code",
+        "cookie",
+        "authorization",
+        "token",
+        "phone",
     }
-)  # fmt: skip
+)
 """Field names whose values never reach a log line."""
 
 _IN_TEXT = re.compile(
@@ -166,9 +186,14 @@ def _say_unraisable(told: Any) -> None:
 
 
 _NOISY = {
-    "urllib3": logging.INFO, "requests": logging.INFO, "kombu": logging.INFO, "amqp": logging.INFO,
-    "celery": logging.WARNING, "celery.worker.consumer.connection": logging.INFO, "apprise": logging.WARNING,
-}  # fmt: skip
+    "urllib3": logging.INFO,
+    "requests": logging.INFO,
+    "kombu": logging.INFO,
+    "amqp": logging.INFO,
+    "celery": logging.WARNING,
+    "celery.worker.consumer.connection": logging.INFO,
+    "apprise": logging.WARNING,
+}
 """Libraries that say too much, or secrets, below these levels; Celery's one line about a connection that is back is wanted."""
 
 

@@ -147,10 +147,15 @@ def _said(row: Any) -> dict[str, Any]:
 def _cut(session: Session, runtime: Runtime, rows: Sequence[Any], before: datetime, sha256: str = "") -> None:
     session.add(
         Cut(
-            table_name=rows[0].__tablename__, before=before, first_id=rows[0].id, last_id=rows[-1].id, rows=len(rows),
-            sha256=sha256, at=runtime.database.now(session),
+            table_name=rows[0].__tablename__,
+            before=before,
+            first_id=rows[0].id,
+            last_id=rows[-1].id,
+            rows=len(rows),
+            sha256=sha256,
+            at=runtime.database.now(session),
         )
-    )  # fmt: skip
+    )
     session.flush()
 
 

@@ -200,9 +200,15 @@ def run_task(runtime: Runtime, name: str) -> int:
 def run_until_quiet(runtime: Runtime, rounds: int = 200) -> int:
     """Run the tasks that move money and campaigns, in order, until none of them finds work; returns the rounds used."""
     names = (
-        "campaigns.advance", "payouts.rows", "payouts.order", "orders.recover", "orders.send", "orders.reconcile", "payouts.settle",
+        "campaigns.advance",
+        "payouts.rows",
+        "payouts.order",
+        "orders.recover",
+        "orders.send",
+        "orders.reconcile",
+        "payouts.settle",
         "draws.match",
-    )  # fmt: skip
+    )
     for used in range(rounds):
         if sum(run_task(runtime, name) for name in names) == 0:
             return used

@@ -126,9 +126,20 @@ def test_a_worker_that_fell_silent_beside_another_is_told(settings: Settings) ->
 def seen(**changes: object) -> Snapshot:
     """A deployment where all is well, but for these."""
     well: dict[str, object] = {
-        "at": NOON, "workers": [], "due_s": {}, "orders": {}, "orders_stuck": 0, "stops": [], "broken": {}, "checked_at": NOON,
-        "accounts": {}, "bill": [], "balance": None, "certificates": {}, "frozen_why": None,
-    }  # fmt: skip
+        "at": NOON,
+        "workers": [],
+        "due_s": {},
+        "orders": {},
+        "orders_stuck": 0,
+        "stops": [],
+        "broken": {},
+        "checked_at": NOON,
+        "accounts": {},
+        "bill": [],
+        "balance": None,
+        "certificates": {},
+        "frozen_why": None,
+    }
     return Snapshot(**(well | changes))  # type: ignore[arg-type]
 
 

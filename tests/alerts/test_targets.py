@@ -70,9 +70,7 @@ def test_dingtalk_by_the_address_it_shows(robots: Receiver) -> None:
     assert robots.received[0].path == "/robot/send?access_token=token123"
 
 
-@pytest.mark.parametrize(
-    "address", ["feishu://token-123", "https://open.feishu.cn/open-apis/bot/v2/hook/token-123"]
-)  # fmt: skip
+@pytest.mark.parametrize("address", ["feishu://token-123", "https://open.feishu.cn/open-apis/bot/v2/hook/token-123"])
 def test_feishu(robots: Receiver, address: str) -> None:
     assert deliver(address)[0].is_good
     (got,) = robots.received

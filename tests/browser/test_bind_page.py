@@ -42,7 +42,7 @@ def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: 
 
 def test_a_phone_is_bound_in_a_browser(
     browser_page: Any, site: Runtime, simulator: SimulatedWeChat, cast: Cast
-) -> None:  # fmt: skip
+) -> None:
     loud: list[str] = []
     phone = browser_page
     phone.on("console", lambda message: loud.append(message.text) if message.type == "error" else None)

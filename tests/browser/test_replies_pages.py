@@ -79,8 +79,9 @@ def test_rules_are_written_edited_in_place_and_tried(served: tuple[str, Runtime]
     page.wait_for_selector(".notice-success")
     with runtime.database.reading() as session:
         assert [(rule.trigger, rule.dialogue or rule.text) for rule in rules.list_rules(session)] == [
-            ("equal", "bind"), ("subscribe", "您好"),
-        ]  # fmt: skip
+            ("equal", "bind"),
+            ("subscribe", "您好"),
+        ]
     for path in ("replies", "menu", "dialogues"):
         page.set_viewport_size({"width": 390, "height": 844})
         page.goto(f"{base}/{path}")

@@ -40,20 +40,54 @@ def test_a_good_form_becomes_fen_and_utc() -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("name", ""), ("name", "长" * 41), ("name", "a\x00b"), ("name", "\u202eabc"),
-        ("begin_at", "tomorrow"), ("begin_at", "2025-01-01T00:00"), ("end_at", "2026-03-16T09:00"), ("end_at", "2026-06-30T00:00"),
-        ("end_at", "9999-99-99T00:00"), ("daily_from", "25:00"), ("daily_until", "09:00"),
-        ("budget", "1.001"), ("budget", "1e3"), ("budget", "NaN"), ("budget", "-5"), ("budget", "0"), ("budget", "399.99"),
-        ("packet_count", "0"), ("packet_count", "100001"), ("packet_count", "2.5"), ("packet_amount", "0.99"),
-        ("packet_amount", "1000.01"), ("odds", "0"), ("odds", "100.0001"), ("odds", "1e2"), ("odds", "0.00001"), ("odds", "150"),
-        ("tries_per_person", "0"), ("tries_per_day", "4"), ("split", "lucky"),
-        ("title", "七个汉字就太长"), ("title", "thirteen-char"), ("description", "八个汉字描述太长"),
-        ("wishing", "祝" * 17), ("send_name", "一二三四五六七八九十一"), ("act_name", "x" * 33), ("remark", "汉" * 11),
-        ("jump_url", "javascript:alert(1)"), ("jump_url", "https://user:pw@evil.test/"), ("jump_url", "//x"),
-        ("device_ids", "12a"), ("rules", "x" * 5001), ("rules", "a\x07b"), ("organiser", ""), ("contact", ""),
+        ("name", ""),
+        ("name", "长" * 41),
+        ("name", "a\x00b"),
+        ("name", "\u202eabc"),
+        ("begin_at", "tomorrow"),
+        ("begin_at", "2025-01-01T00:00"),
+        ("end_at", "2026-03-16T09:00"),
+        ("end_at", "2026-06-30T00:00"),
+        ("end_at", "9999-99-99T00:00"),
+        ("daily_from", "25:00"),
+        ("daily_until", "09:00"),
+        ("budget", "1.001"),
+        ("budget", "1e3"),
+        ("budget", "NaN"),
+        ("budget", "-5"),
+        ("budget", "0"),
+        ("budget", "399.99"),
+        ("packet_count", "0"),
+        ("packet_count", "100001"),
+        ("packet_count", "2.5"),
+        ("packet_amount", "0.99"),
+        ("packet_amount", "1000.01"),
+        ("odds", "0"),
+        ("odds", "100.0001"),
+        ("odds", "1e2"),
+        ("odds", "0.00001"),
+        ("odds", "150"),
+        ("tries_per_person", "0"),
+        ("tries_per_day", "4"),
+        ("split", "lucky"),
+        ("title", "七个汉字就太长"),
+        ("title", "thirteen-char"),
+        ("description", "八个汉字描述太长"),
+        ("wishing", "祝" * 17),
+        ("send_name", "一二三四五六七八九十一"),
+        ("act_name", "x" * 33),
+        ("remark", "汉" * 11),
+        ("jump_url", "javascript:alert(1)"),
+        ("jump_url", "https://user:pw@evil.test/"),
+        ("jump_url", "//x"),
+        ("device_ids", "12a"),
+        ("rules", "x" * 5001),
+        ("rules", "a\x07b"),
+        ("organiser", ""),
+        ("contact", ""),
         ("title", "微信官方红包"),
     ],
-)  # fmt: skip
+)
 def test_every_fault_stands_beside_its_field(field: str, value: str) -> None:
     assert field in fields({field: value}) or ("budget" in fields({field: value}) and field.startswith("packet"))
 
@@ -67,9 +101,18 @@ def test_all_faults_are_named_at_once() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["关注后即可领取红包", "请先关注公众号后抽奖", "分享到朋友圈再抽一次", "转发给好友得红包", "集赞20个", "邀请好友一起领",
-     "好友助力", "Follow us to win a packet", "share this page to get another try"],
-)  # fmt: skip
+    [
+        "关注后即可领取红包",
+        "请先关注公众号后抽奖",
+        "分享到朋友圈再抽一次",
+        "转发给好友得红包",
+        "集赞20个",
+        "邀请好友一起领",
+        "好友助力",
+        "Follow us to win a packet",
+        "share this page to get another try",
+    ],
+)
 def test_conditions_of_following_or_sharing_are_refused_S40(text: str) -> None:
     assert "rules" in fields({"rules": text})
 

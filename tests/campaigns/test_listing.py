@@ -22,10 +22,17 @@ def filled(database: Database) -> Database:
     for name in ("一", "二"):
         campaign_id = draft.save(database, draft.read(form(name=name, keyword=""), NOW), marketer, NOW)
         rows = [
-            {"campaign_id": campaign_id, "ordinal": n, "amount_fen": 200, "tier": "", "status": "planned" if n % 3 else "loaded",
-             "attempts": 0, "updated_at": NOW}
+            {
+                "campaign_id": campaign_id,
+                "ordinal": n,
+                "amount_fen": 200,
+                "tier": "",
+                "status": "planned" if n % 3 else "loaded",
+                "attempts": 0,
+                "updated_at": NOW,
+            }
             for n in range(1, 3001)
-        ]  # fmt: skip
+        ]
         with database.transaction() as session:
             session.execute(insert(Packet), rows)
     with database.transaction() as session:

@@ -21,8 +21,11 @@ NOW = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 def campaign(**changes: Any) -> Campaign:
     """A campaign of 9,100 packets over 91 days that began a day ago."""
     values: dict[str, Any] = {
-        "status": "on", "begin_at": NOW - timedelta(days=1), "end_at": NOW + timedelta(days=90), "packet_count": 9100,
-    }  # fmt: skip
+        "status": "on",
+        "begin_at": NOW - timedelta(days=1),
+        "end_at": NOW + timedelta(days=90),
+        "packet_count": 9100,
+    }
     return Campaign(**(values | changes))
 
 

@@ -271,9 +271,11 @@ def test_a_repeat_that_we_never_sent_is_an_alarm_and_no_stock_F44(
         sealed = session.scalars(select(Order.sp_ticket).order_by(Order.id).limit(5)).all()
         lottery = session.scalars(select(Lottery)).one()
     runtime.shakearound.setprizebucket(
-        lottery_id=str(lottery.lottery_id), mchid=runtime.settings.mch_id, sponsor_appid=runtime.settings.appid,
+        lottery_id=str(lottery.lottery_id),
+        mchid=runtime.settings.mch_id,
+        sponsor_appid=runtime.settings.appid,
         sp_tickets=[runtime.vault.open(ticket) for ticket in sealed if ticket],
-    )  # fmt: skip
+    )
     work(runtime)
     assert counted(runtime, campaign_id) == {"loaded": 15, "ticketed": 5}
     with runtime.database.reading() as session:

@@ -91,11 +91,20 @@ class Stage:
         """The event with which WeChat says that a ticket was tied to a person."""
         now = self.runtime.clock.now().replace(microsecond=0)
         values: dict[str, Any] = {
-            "kind": "ShakearoundLotteryBind", "msg_type": "event", "event": "ShakearoundLotteryBind", "openid": openid,
-            "account_id": "gh_0123456789ab", "created_at": now, "msg_id": "", "fields": {},
-            "envelope": Envelope("1", "n", True, ""), "lottery_id": f"{LOTTERY_ID}", "sp_ticket": self.tickets[ticket],
-            "amount_fen": 100, "bound_at": now,
-        }  # fmt: skip
+            "kind": "ShakearoundLotteryBind",
+            "msg_type": "event",
+            "event": "ShakearoundLotteryBind",
+            "openid": openid,
+            "account_id": "gh_0123456789ab",
+            "created_at": now,
+            "msg_id": "",
+            "fields": {},
+            "envelope": Envelope("1", "n", True, ""),
+            "lottery_id": f"{LOTTERY_ID}",
+            "sp_ticket": self.tickets[ticket],
+            "amount_fen": 100,
+            "bound_at": now,
+        }
         return LotteryBind(**(values | changes))
 
 
@@ -103,13 +112,29 @@ def set_stage(runtime: Runtime, packets: int = 2, loaded: bool = True, **changes
     """A campaign of `packets` packets of 1 yuan that is on now."""
     now = runtime.clock.now()
     values: dict[str, Any] = {
-        "slug": "spring", "name": "新春摇红包", "status": "on", "begin_at": now - timedelta(hours=1),
-        "end_at": now + timedelta(days=6), "budget_fen": packets * 100, "split": "fixed", "packet_count": packets,
-        "packet_fen": 100, "split_seed": "s", "send_name": "示例小店", "act_name": "新春", "wishing": "恭喜发财",
-        "remark": "到店有礼", "title": "新春", "description": "到店有礼", "organiser": "示例小店", "contact": "400-000-0000",
-        "rules": "1. 到店摇一摇。\n2. 每人一个。", "created_by": 1,
-        "created_at": now, "updated_at": now,
-    }  # fmt: skip
+        "slug": "spring",
+        "name": "新春摇红包",
+        "status": "on",
+        "begin_at": now - timedelta(hours=1),
+        "end_at": now + timedelta(days=6),
+        "budget_fen": packets * 100,
+        "split": "fixed",
+        "packet_count": packets,
+        "packet_fen": 100,
+        "split_seed": "s",
+        "send_name": "示例小店",
+        "act_name": "新春",
+        "wishing": "恭喜发财",
+        "remark": "到店有礼",
+        "title": "新春",
+        "description": "到店有礼",
+        "organiser": "示例小店",
+        "contact": "400-000-0000",
+        "rules": "1. 到店摇一摇。\n2. 每人一个。",
+        "created_by": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
     with runtime.database.transaction() as session:
         campaign = Campaign(**(values | changes))
         session.add(campaign)
@@ -117,10 +142,15 @@ def set_stage(runtime: Runtime, packets: int = 2, loaded: bool = True, **changes
         session.add(ShakePage(campaign_id=campaign.id, page_id=PAGE_ID))
         session.add(
             Lottery(
-                campaign_id=campaign.id, ordinal=1, lottery_id=LOTTERY_ID, total=100, is_on=True, created_at=now,
+                campaign_id=campaign.id,
+                ordinal=1,
+                lottery_id=LOTTERY_ID,
+                total=100,
+                is_on=True,
+                created_at=now,
                 lottery_key=runtime.vault.seal(LOTTERY_KEY),
             )
-        )  # fmt: skip
+        )
         stage = Stage(runtime, campaign.id, campaign.slug)
         if packets:
             plan_packets(session, campaign.id, 1, [(100, "")] * packets, now)
@@ -136,14 +166,26 @@ def _order(session: Session, stage: Stage, now: datetime, loaded: bool) -> None:
         order_id = session.execute(
             insert(Order)
             .values(
-                channel="hbpreorder", reason_kind="packet", reason_id=packet.id, attempt=1,
-                budget_id=stage.campaign_id, mch_billno=f"1900000001{packet.id:018d}", params="{}", params_sha256="",
-                amount_fen=100, status="accepted", holding="tickets", sp_ticket=stage.runtime.vault.seal(sp_ticket),
-                sp_ticket_hash=stage.runtime.vault.index(sp_ticket), detail_id=f"d{packet.id}", created_at=now,
-                accepted_at=now, expires_at=now + timedelta(hours=72),
+                channel="hbpreorder",
+                reason_kind="packet",
+                reason_id=packet.id,
+                attempt=1,
+                budget_id=stage.campaign_id,
+                mch_billno=f"1900000001{packet.id:018d}",
+                params="{}",
+                params_sha256="",
+                amount_fen=100,
+                status="accepted",
+                holding="tickets",
+                sp_ticket=stage.runtime.vault.seal(sp_ticket),
+                sp_ticket_hash=stage.runtime.vault.index(sp_ticket),
+                detail_id=f"d{packet.id}",
+                created_at=now,
+                accepted_at=now,
+                expires_at=now + timedelta(hours=72),
             )
             .returning(Order.id)
-        ).scalar_one()  # fmt: skip
+        ).scalar_one()
         move_packets(session, [packet.id], "planned", "ordered", now, order_id=order_id)
     ids = [packet.id for packet in packets]
     move_packets(session, ids, "ordered", "ticketed", now, expires_at=now + timedelta(hours=72))

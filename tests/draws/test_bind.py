@@ -42,10 +42,14 @@ def admit_row(stage: Stage, openid: str, status: str = "admitted") -> None:
     with stage.runtime.database.transaction() as session:
         session.add(
             Draw(
-                campaign_id=stage.campaign_id, openid=openid, status=status,
-                shake_ticket_hash=f"shake-{openid}", admitted_at=now, handed_out="9sQqUrmdFaY6v9z8TartXX|n|S",
+                campaign_id=stage.campaign_id,
+                openid=openid,
+                status=status,
+                shake_ticket_hash=f"shake-{openid}",
+                admitted_at=now,
+                handed_out="9sQqUrmdFaY6v9z8TartXX|n|S",
             )
-        )  # fmt: skip
+        )
 
 
 def test_a_bind_moves_packet_draw_order_and_ledger_together(stage: Stage) -> None:
@@ -132,9 +136,10 @@ def test_a_bind_before_our_own_replies_is_joined_later_F38(runtime: Runtime) -> 
         for packet, ticket in zip(stage.packets(), stage.tickets, strict=True):
             hashed = runtime.vault.index(ticket)
             session.execute(
-                update(Order).where(Order.reason_id == packet.id)
+                update(Order)
+                .where(Order.reason_id == packet.id)
                 .values(sp_ticket_hash=hashed, status="accepted", holding="tickets")
-            )  # fmt: skip
+            )
     assert bind.match_pending(runtime, now) == 0  # the packet has not followed its order yet
     with runtime.database.transaction() as session:
         move_packets(session, [packet.id for packet in stage.packets()], "ordered", "ticketed", now)
@@ -168,8 +173,10 @@ def test_a_ticket_of_nobody_waits_and_a_second_owner_is_put_aside_F39(stage: Sta
     bind.record(stage.runtime, stage.bind_event(OPENID), now)
     bind.record(stage.runtime, stage.bind_event(OTHER), now)
     assert [f"{one.status} {one.fault or ''}".strip() for one in stage.binds()] == [
-        "pending", "matched without_a_draw", "quarantined another_person",
-    ]  # fmt: skip
+        "pending",
+        "matched without_a_draw",
+        "quarantined another_person",
+    ]
     assert stage.packets()[0].openid == OPENID
 
 
@@ -222,8 +229,11 @@ def test_the_callback_and_the_task_racing_book_once_F38(stage: Stage) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(race, range(32)))
     assert summary(stage) == (
-        [("bound", OPENID), ("loaded", None)], [("bound", OPENID)], ["matched"], {"tickets": -100, "unclaimed": 100},
-    )  # fmt: skip
+        [("bound", OPENID), ("loaded", None)],
+        [("bound", OPENID)],
+        ["matched"],
+        {"tickets": -100, "unclaimed": 100},
+    )
 
 
 def test_admitted_draws_lapse_after_72_hours_and_the_person_may_try_again(stage: Stage) -> None:

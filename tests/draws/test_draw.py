@@ -63,9 +63,13 @@ def test_someone_who_shook_gets_signed_parameters(stage: Stage, ming: Phone, cas
 def test_each_state_refuses_with_its_reason_and_no_sign_S33(stage: Stage, ming: Phone, cast: Cast) -> None:
     now = stage.runtime.clock.now()
     good = {
-        "status": "on", "begin_at": now - timedelta(hours=1), "end_at": now + timedelta(days=6), "is_lottery_on": True,
-        "daily_from": 0, "daily_until": 1440,
-    }  # fmt: skip
+        "status": "on",
+        "begin_at": now - timedelta(hours=1),
+        "end_at": now + timedelta(days=6),
+        "is_lottery_on": True,
+        "daily_from": 0,
+        "daily_until": 1440,
+    }
     local = int((now.timestamp() + 8 * 3600) % 86400) // 60
     shut = {"daily_from": (local + 60) % 1440, "daily_until": (local + 61) % 1440}
     table: list[tuple[dict[str, Any], str]] = [
@@ -102,8 +106,13 @@ def test_daily_hours_are_shanghai_hours_and_may_cross_midnight_S33(runtime: Runt
     assert snapshot is not None
     midnight = 1_774_108_800  # 2026-03-22 00:00 in Shanghai
     assert [snapshot.is_open_hour(midnight + hour * 3600) for hour in (-3, -2, 0, 1, 2, 12)] == [
-        False, True, True, True, False, False,
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
     assert snapshot.is_open_hour(midnight + 2 * 3600 - 1)
 
 
@@ -219,8 +228,14 @@ def test_without_a_proven_shake_nobody_draws_S35(stage: Stage, ming: Phone, cast
     wrong_page = stage.shake(cast.ming.openid, "shake-of-another-page", page_id=PAGE_ID + 1)
     old = stage.shake(cast.ming.openid, "shake-of-yesterday", age_s=1801)
     foreign = stage.shake(cast.hong.openid, "shake-of-hong")
-    table = [("", "not_by_shaking"), ("x y", "not_by_shaking"), (wrong_page, "not_by_shaking"),
-             ("made-up-ticket-0001", "ticket_too_old"), (old, "ticket_too_old"), (foreign, "foreign_ticket")]  # fmt: skip
+    table = [
+        ("", "not_by_shaking"),
+        ("x y", "not_by_shaking"),
+        (wrong_page, "not_by_shaking"),
+        ("made-up-ticket-0001", "ticket_too_old"),
+        (old, "ticket_too_old"),
+        (foreign, "foreign_ticket"),
+    ]
     token = ming.state_of(ming.open(stage.path))["page_token"]
     for shake_ticket, outcome in table:
         reply = ming.ask(stage, token, shake_ticket)

@@ -33,9 +33,10 @@ def draw_and_open(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int
         assert slug in card["url"]
         jump = {"lottery_id": str(lottery.lottery_id), "noncestr": NONCE, "openid": person["openid"]}
         answer = simulator.control(
-            "POST", f"people/{person['id']}/jump_hongbao",
+            "POST",
+            f"people/{person['id']}/jump_hongbao",
             {**jump, "sign": lottery_sign(**jump, lottery_key=key), "page_url": card["url"]},
-        )  # fmt: skip
+        )
         assert answer["code"] == 0, answer
         opened = simulator.control("POST", f"people/{person['id']}/packets/{answer['packet']['detail_id']}/open")
         received_fen += opened["amount_fen"]

@@ -117,9 +117,11 @@ def test_web_and_worker_are_killed_while_a_campaign_runs(stage: Stage) -> None:
     for person in people:
         assert len(world.call("GET", f"people/{person.id}/packets")["packets"]) <= 1
     with database.reading() as session:
-        won = session.execute(
-            select(func.count()).select_from(Draw).where(Draw.status == "bound").group_by(Draw.openid)
-        ).scalars().all()  # fmt: skip
+        won = (
+            session.execute(select(func.count()).select_from(Draw).where(Draw.status == "bound").group_by(Draw.openid))
+            .scalars()
+            .all()
+        )
         assert set(won) <= {1}
         assert len(won) == drawn > 0
         assert session.execute(select(func.count()).select_from(Order)).scalar_one() == PACKETS

@@ -44,12 +44,25 @@ def test_a_campaign_from_draft_to_wallet(stage: Stage, chromium: Any) -> None:
     marketer = sign_in(chromium, stage, MARKETER.login)
     marketer.goto(f"{stage.public_url}/admin/campaigns/new")
     fields = {
-        "name": "浏览器里的活动", "begin_at": f"{now + timedelta(minutes=2):%Y-%m-%dT%H:%M}",
-        "end_at": f"{now + timedelta(days=1):%Y-%m-%dT%H:%M}", "budget": "24.00", "packet_count": "12",
-        "send_name": "示例小店", "act_name": "店庆有礼", "wishing": "恭喜发财", "remark": "店庆", "title": "店庆红包",
-        "description": "到店摇一摇", "rules": "到店打开微信摇一摇参加。", "organiser": "示例小店",
-        "contact": "400-000-0000", "device_ids": str(device_id), "expected_people": "20", "daily_from": "00:00", "daily_until": "24:00",
-    }  # fmt: skip
+        "name": "浏览器里的活动",
+        "begin_at": f"{now + timedelta(minutes=2):%Y-%m-%dT%H:%M}",
+        "end_at": f"{now + timedelta(days=1):%Y-%m-%dT%H:%M}",
+        "budget": "24.00",
+        "packet_count": "12",
+        "send_name": "示例小店",
+        "act_name": "店庆有礼",
+        "wishing": "恭喜发财",
+        "remark": "店庆",
+        "title": "店庆红包",
+        "description": "到店摇一摇",
+        "rules": "到店打开微信摇一摇参加。",
+        "organiser": "示例小店",
+        "contact": "400-000-0000",
+        "device_ids": str(device_id),
+        "expected_people": "20",
+        "daily_from": "00:00",
+        "daily_until": "24:00",
+    }
     for name, value in fields.items():
         marketer.fill(f"#{name}", value)
     marketer.click('label.choice:has(input[value="fixed"])')

@@ -20,8 +20,10 @@ HEAD = "记账时间,微信支付业务单号,资金流水单号,业务名称,�
 
 def bill(*lines: tuple[str, str, str, str, str], total: str | None = None) -> str:
     """A bill of (flow number, kind, direction, yuan, order number) lines."""
-    body = [f"`2026-03-15 10:00:00,`d{n},`{n},`{kind},`{kind},`{way},`{yuan},`0.00,`API,`,`{billno}"
-            for n, kind, way, yuan, billno in lines]  # fmt: skip
+    body = [
+        f"`2026-03-15 10:00:00,`d{n},`{n},`{kind},`{kind},`{way},`{yuan},`0.00,`API,`,`{billno}"
+        for n, kind, way, yuan, billno in lines
+    ]
     sums = {way: sum(round(float(line[3]) * 100) for line in lines if line[2] == way) for way in ("收入", "支出")}
     counted = {way: sum(1 for line in lines if line[2] == way) for way in ("收入", "支出")}
     summary = total or (
@@ -64,10 +66,20 @@ def _order(database: Database, status: str) -> None:
     with database.transaction() as session:
         session.execute(
             insert(Order).values(
-                channel="hbpreorder", reason_kind="packet", reason_id=1, attempt=1, budget_id=1, mch_billno=PAID[4],
-                params="{}", params_sha256="x", amount_fen=113, status=status, holding="paid", created_at=NOW,
+                channel="hbpreorder",
+                reason_kind="packet",
+                reason_id=1,
+                attempt=1,
+                budget_id=1,
+                mch_billno=PAID[4],
+                params="{}",
+                params_sha256="x",
+                amount_fen=113,
+                status=status,
+                holding="paid",
+                created_at=NOW,
             )
-        )  # fmt: skip
+        )
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,11 @@ def deployment(database_url: str, redis_url: str, folder: Path, **changes: Any) 
     (folder / "public_key.pem").write_text(bank.public_pem("platform"))
     for file in folder.glob("*.pem"):
         file.chmod(0o600)
-    given = {"api_v3_key": bank.API_V3_KEY, "pay_public_key_id": bank.KEY_ID,
-             "pay_public_key_file": folder / "public_key.pem"}  # fmt: skip
+    given = {
+        "api_v3_key": bank.API_V3_KEY,
+        "pay_public_key_id": bank.KEY_ID,
+        "pay_public_key_file": folder / "public_key.pem",
+    }
     return settings_for("encrypted", database_url, redis_url, folder, **(given | changes))
 
 
@@ -55,25 +58,48 @@ def place(app: Flask, **changes: Any) -> int:
     with database.transaction() as session:
         now = database.now(session)
         values: dict[str, Any] = {
-            "channel": "transfer_bills", "reason_kind": "payout", "reason_id": 7, "attempt": 1, "budget_id": 3,
-            "mch_billno": NUMBER, "params": "{}", "params_sha256": "", "amount_fen": 100, "status": "accepted",
-            "holding": "unclaimed", "created_at": now, "send_after": now, "sent_at": now,
+            "channel": "transfer_bills",
+            "reason_kind": "payout",
+            "reason_id": 7,
+            "attempt": 1,
+            "budget_id": 3,
+            "mch_billno": NUMBER,
+            "params": "{}",
+            "params_sha256": "",
+            "amount_fen": 100,
+            "status": "accepted",
+            "holding": "unclaimed",
+            "created_at": now,
+            "send_after": now,
+            "sent_at": now,
             "next_step": "query",
             "next_check_at": now + timedelta(hours=1),
-        }  # fmt: skip
+        }
         order = Order(**(values | changes))
         session.add(order)
         session.flush()
         return order.id
 
 
-def told(app: Flask, state: str = "SUCCESS", number: str = NUMBER, *, at: float | None = None, by: str = "platform",
-         body: bytes | None = None) -> Any:  # fmt: skip
+def told(
+    app: Flask,
+    state: str = "SUCCESS",
+    number: str = NUMBER,
+    *,
+    at: float | None = None,
+    by: str = "platform",
+    body: bytes | None = None,
+) -> Any:
     """The answer to one notice."""
     inner = {**bank.ASKED, "out_bill_no": number, "state": state}
-    notice = {"id": "EV-1", "create_time": "2026-03-15T10:00:09+08:00", "resource_type": "encrypt-resource",
-              "event_type": "MCHTRANSFER.BILL.FINISHED", "summary": "商家转账单据终态通知",
-              "resource": {"original_type": "mch_payment", **bank.sealed(json.dumps(inner).encode())}}  # fmt: skip
+    notice = {
+        "id": "EV-1",
+        "create_time": "2026-03-15T10:00:09+08:00",
+        "resource_type": "encrypt-resource",
+        "event_type": "MCHTRANSFER.BILL.FINISHED",
+        "summary": "商家转账单据终态通知",
+        "resource": {"original_type": "mch_payment", **bank.sealed(json.dumps(inner).encode())},
+    }
     raw = json.dumps(notice, ensure_ascii=False).encode() if body is None else body
     headers = bank.signed_headers(raw, at=time.time() if at is None else at, by=by)
     return app.test_client().post(

@@ -23,25 +23,47 @@ BILLNO = "1900000001202603150000000011"
 def order(**changes: Any) -> Order:
     """An order that is being sent for the first time."""
     values: dict[str, Any] = {
-        "id": 1, "channel": "hbpreorder", "reason_kind": "packet", "reason_id": 7, "attempt": 1, "budget_id": 3,
-        "mch_billno": BILLNO, "params": "{}", "params_sha256": "", "amount_fen": 100, "status": "sending",
-        "holding": "in_flight", "sends": 1, "checks": 0, "created_at": NOW, "sent_at": NOW, "lease_epoch": 1,
-    }  # fmt: skip
+        "id": 1,
+        "channel": "hbpreorder",
+        "reason_kind": "packet",
+        "reason_id": 7,
+        "attempt": 1,
+        "budget_id": 3,
+        "mch_billno": BILLNO,
+        "params": "{}",
+        "params_sha256": "",
+        "amount_fen": 100,
+        "status": "sending",
+        "holding": "in_flight",
+        "sends": 1,
+        "checks": 0,
+        "created_at": NOW,
+        "sent_at": NOW,
+        "lease_epoch": 1,
+    }
     return Order(**(values | changes))
 
 
 def answer(fields: Mapping[str, str], receipts: tuple[Mapping[str, str], ...] = (), **changes: Any) -> PayAnswer:
     """A well-formed answer."""
     values: dict[str, Any] = {
-        "return_code": "SUCCESS", "result_code": "SUCCESS", "err_code": "", "err_code_des": "", "raw": "<xml/>",
+        "return_code": "SUCCESS",
+        "result_code": "SUCCESS",
+        "err_code": "",
+        "err_code_des": "",
+        "raw": "<xml/>",
         "is_signed": False,
-    }  # fmt: skip
+    }
     return PayAnswer(**(values | changes), fields=MappingProxyType(dict(fields)), receipts=receipts)
 
 
 ACCEPTED = {
-    "mch_billno": BILLNO, "total_amount": "100", "sp_ticket": "v1|abc", "detail_id": "d1", "send_time": "20260315120000",
-}  # fmt: skip
+    "mch_billno": BILLNO,
+    "total_amount": "100",
+    "sp_ticket": "v1|abc",
+    "detail_id": "d1",
+    "send_time": "20260315120000",
+}
 
 
 def test_success_with_echo_and_ticket_is_accepted() -> None:

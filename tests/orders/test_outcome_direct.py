@@ -25,11 +25,25 @@ raws = st.text(max_size=50)
 
 def order(channel: str, **changes: Any) -> Order:
     values: dict[str, Any] = {
-        "id": 1, "channel": channel, "reason_kind": "payout", "reason_id": 7, "attempt": 1, "budget_id": 3,
-        "mch_billno": BILLNO, "params": "{}", "params_sha256": "", "amount_fen": 100, "status": "sending",
-        "holding": "in_flight", "sends": 1, "checks": 0, "created_at": NOW, "sent_at": NOW, "lease_epoch": 1,
+        "id": 1,
+        "channel": channel,
+        "reason_kind": "payout",
+        "reason_id": 7,
+        "attempt": 1,
+        "budget_id": 3,
+        "mch_billno": BILLNO,
+        "params": "{}",
+        "params_sha256": "",
+        "amount_fen": 100,
+        "status": "sending",
+        "holding": "in_flight",
+        "sends": 1,
+        "checks": 0,
+        "created_at": NOW,
+        "sent_at": NOW,
+        "lease_epoch": 1,
         "openid": "oMing",
-    }  # fmt: skip
+    }
     return Order(**(values | changes))
 
 

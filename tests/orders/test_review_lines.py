@@ -202,13 +202,19 @@ def test_answers_lock_orders_then_budgets_then_days_then_balances_each_in_one_or
         orders = session.query(Order).order_by(Order.id.desc()).all()
         event.listen(runtime.database.engine, "before_cursor_execute", note)
         try:
-            outcome.apply(session, [DecidedOrder(order, Decision("failed", err_code="FAILED")) for order in orders],
-                          runtime.clock.now())  # fmt: skip
+            outcome.apply(
+                session,
+                [DecidedOrder(order, Decision("failed", err_code="FAILED")) for order in orders],
+                runtime.clock.now(),
+            )
         finally:
             event.remove(runtime.database.engine, "before_cursor_execute", note)
         session.rollback()
-    kinds = list(dict.fromkeys(statement.split()[1] if statement.startswith("UPDATE") else statement.split()[2]
-                               for statement in said))  # fmt: skip
+    kinds = list(
+        dict.fromkeys(
+            statement.split()[1] if statement.startswith("UPDATE") else statement.split()[2] for statement in said
+        )
+    )
     assert kinds == ["orders", "budgets", "quotas", "ledger_entries", "ledger_balances"]
     days = [statement for statement in said if statement.startswith("UPDATE quotas")]
     assert [next(who for who in people if who in statement) for statement in days] == sorted(people)

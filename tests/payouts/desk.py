@@ -75,10 +75,17 @@ class Desk:
             session.add(Follower(openid=openid(n), is_subscribed=True, scene="", event_unix=0))
             session.add(
                 Binding(
-                    openid=openid(n), phone_sealed=vault.seal(number), phone_index=vault.index(number), name=name, status=status,
-                    via="chat", proved_at=self.now, bound_at=self.now if status == "active" else None, end_reason="",
+                    openid=openid(n),
+                    phone_sealed=vault.seal(number),
+                    phone_index=vault.index(number),
+                    name=name,
+                    status=status,
+                    via="chat",
+                    proved_at=self.now,
+                    bound_at=self.now if status == "active" else None,
+                    end_reason="",
                 )
-            )  # fmt: skip
+            )
         return openid(n)
 
     def know_many(self, count: int) -> None:
@@ -87,7 +94,11 @@ class Desk:
 
     def block(self, n: int) -> None:
         with self.runtime.database.transaction() as session:
-            session.add(PersonMark(mark="block", kind="openid", subject=openid(n), phone_sealed="", reason="x", created_at=self.now))  # fmt: skip
+            session.add(
+                PersonMark(
+                    mark="block", kind="openid", subject=openid(n), phone_sealed="", reason="x", created_at=self.now
+                )
+            )
 
     def upload(self, raw: bytes, programme_id: int, login: str = "wang", name: str = "三月.csv") -> TestResponse:
         browser = self.as_(login)

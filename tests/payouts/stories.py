@@ -22,10 +22,17 @@ def fund(runtime: Runtime, budget_fen: int = 1_000_000, **changes: Any) -> int:
     """An open programme with money; returns its id."""
     now = runtime.clock.now()
     values: dict[str, Any] = {
-        "department": "市场部", "name": f"地推奖励{changes.pop('n', '')}", "channel": "sendredpack", "send_name": "示例小店",
-        "act_name": "地推奖励", "wishing": "辛苦了", "remark": "地推奖励", "created_by": CASHIER, "created_at": now,
+        "department": "市场部",
+        "name": f"地推奖励{changes.pop('n', '')}",
+        "channel": "sendredpack",
+        "send_name": "示例小店",
+        "act_name": "地推奖励",
+        "wishing": "辛苦了",
+        "remark": "地推奖励",
+        "created_by": CASHIER,
+        "created_at": now,
         "updated_at": now,
-    }  # fmt: skip
+    }
     with runtime.database.transaction() as session:
         programme_id = budget.create(session, "programme", "市场部 · 地推奖励")
         session.add(Programme(id=programme_id, **(values | changes)))

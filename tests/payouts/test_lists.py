@@ -54,18 +54,45 @@ def test_every_bad_row_is_named_and_good_ones_are_not_touched(desk: Desk) -> Non
         quotas.take(session, f"programme:{programme_id}:{openid(6)}", "202603", 4_000)
     header = ("手机号", "openid", "姓名", "金额（元）", "备注")
     rows: list[tuple[Any, ...]] = [
-        (phone(1), "", "甲", "8.80", "好"), (f"+86 {phone(1)[:3]}-{phone(1)[3:]}", "", "甲", "8.80", ""), (phone(2), "", "乙", "1", ""),
-        (phone(3), "", "丙", "1", ""), (phone(9), "", "丁", "1", ""), ("12345", "", "", "1", ""), ("", "", "", "1", ""),
-        ("", "x y", "", "1", ""), ("", openid(77), "", "1", ""), (phone(4), openid(5), "", "1", ""), (phone(5), "", "", "", ""),
-        (phone(5), "", "", "1.005", ""), (phone(5), "", "", "0.99", ""), (phone(5), "", "", "200.01", ""), (phone(5), "", "", 12.3, ""),
-        (phone(6), "", "", "10.01", ""), (phone(4), "", "=1+1", "1", ""),
-    ]  # fmt: skip
+        (phone(1), "", "甲", "8.80", "好"),
+        (f"+86 {phone(1)[:3]}-{phone(1)[3:]}", "", "甲", "8.80", ""),
+        (phone(2), "", "乙", "1", ""),
+        (phone(3), "", "丙", "1", ""),
+        (phone(9), "", "丁", "1", ""),
+        ("12345", "", "", "1", ""),
+        ("", "", "", "1", ""),
+        ("", "x y", "", "1", ""),
+        ("", openid(77), "", "1", ""),
+        (phone(4), openid(5), "", "1", ""),
+        (phone(5), "", "", "", ""),
+        (phone(5), "", "", "1.005", ""),
+        (phone(5), "", "", "0.99", ""),
+        (phone(5), "", "", "200.01", ""),
+        (phone(5), "", "", 12.3, ""),
+        (phone(6), "", "", "10.01", ""),
+        (phone(4), "", "=1+1", "1", ""),
+    ]
     list_id = desk.uploaded(xlsx_file(*rows, header=header), programme_id)
     found = [row.fault.partition(":")[0] for row in desk.rows(list_id)]
     assert found == [
-        "", "duplicate", "blocked", "held", "unbound", "bad_phone", "no_person", "bad_openid", "needs_binding", "other_person",
-        "no_amount", "bad_amount", "below_min", "above_max", "", "month_limit", "cell",
-    ]  # fmt: skip
+        "",
+        "duplicate",
+        "blocked",
+        "held",
+        "unbound",
+        "bad_phone",
+        "no_person",
+        "bad_openid",
+        "needs_binding",
+        "other_person",
+        "no_amount",
+        "bad_amount",
+        "below_min",
+        "above_max",
+        "",
+        "month_limit",
+        "cell",
+    ]
     pay_list = desk.list(list_id)
     assert (pay_list.rows, pay_list.good_rows, pay_list.total_fen) == (17, 2, 880 + 1_230)
     page = desk.as_("wang").get(f"/admin/lists/{list_id}").text
@@ -107,9 +134,15 @@ def test_warnings_name_what_was_paid_lately_and_what_looks_wrong(desk: Desk) -> 
     desk.uploaded(csv_file((phone(2), "", "6", "")), programme_id)
     header = ("openid", "姓名", "金额", "备注")
     list_id = desk.uploaded(
-        csv_file((openid(1), "甲", "5", ""), (openid(2), "", "6", ""), (openid(3), "丁", "7", ""), (openid(9), "", "8", ""),
-                 header=header), programme_id,
-    )  # fmt: skip
+        csv_file(
+            (openid(1), "甲", "5", ""),
+            (openid(2), "", "6", ""),
+            (openid(3), "丁", "7", ""),
+            (openid(9), "", "8", ""),
+            header=header,
+        ),
+        programme_id,
+    )
     page = desk.as_("wang").get(f"/admin/lists/{list_id}").text
     for sentence in ("24 小时内已有一笔同样金额的付款", "另一份名单里也有", "姓名和绑定的姓名不一样", "从未关注过本号"):
         assert sentence in page
@@ -180,9 +213,13 @@ def test_a_list_is_owed_only_after_a_second_person_agreed_to_what_they_saw(desk:
     assert "状态已经变化" in desk.do("wang", list_id, "send-back")
     while request_rows(desk.runtime):
         pass
-    assert [(payout.openid, payout.amount_fen, payout.status, payout.created_by, payout.approved_by) for payout in desk.payouts()] == [
-        (openid(1), 2_000, "approved", 4, 6), (openid(2), 3_000, "approved", 4, 6),
-    ]  # fmt: skip
+    assert [
+        (payout.openid, payout.amount_fen, payout.status, payout.created_by, payout.approved_by)
+        for payout in desk.payouts()
+    ] == [
+        (openid(1), 2_000, "approved", 4, 6),
+        (openid(2), 3_000, "approved", 4, 6),
+    ]
     assert desk.list(list_id).status == "done"
     assert {(row.phone_sealed, len(row.phone_masked)) for row in desk.rows(list_id)} == {(None, 11), (None, 0)}
 

@@ -235,9 +235,13 @@ def test_each_tab_holds_what_it_says_and_says_what_comes_next(desk: Desk) -> Non
         session.execute(update(Payout).where(Payout.id == held).values(hold="budget", due_at=later))
     wang = desk.as_("wang")
     for tab, sentence in (
-        ("unknown", "将于 14:05 再次查询"), ("person", "核对商户平台资金账单"), ("waiting", "14:05 未领自动退回"),
-        ("queued", "将于 03-16 08:30 发出（今天的上限已满）"), ("requested", "等第二位财务审批"), ("held", "预算已用完"),
-    ):  # fmt: skip
+        ("unknown", "将于 14:05 再次查询"),
+        ("person", "核对商户平台资金账单"),
+        ("waiting", "14:05 未领自动退回"),
+        ("queued", "将于 03-16 08:30 发出（今天的上限已满）"),
+        ("requested", "等第二位财务审批"),
+        ("held", "预算已用完"),
+    ):
         page = wang.get(f"/admin/payouts?tab={tab}").text
         assert sentence in page, tab
         assert page.count("<tr>") == 2, tab

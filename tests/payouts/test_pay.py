@@ -173,9 +173,7 @@ def test_a_thousand_yuan_a_day_and_the_rest_in_the_morning_F26(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:
     programme_id = fund(runtime, 10_000_000)
-    ids = [
-        owe(runtime, programme_id, cast.ming.openid, 19_900, source_id=n, approved_by=SECOND) for n in range(1, 7)
-    ]  # fmt: skip
+    ids = [owe(runtime, programme_id, cast.ming.openid, 19_900, source_id=n, approved_by=SECOND) for n in range(1, 7)]
     run_until_quiet(runtime)
     assert [orders_of(runtime, one)[0].status for one in ids] == ["accepted"] * 5 + ["planned"]
     (held,) = orders_of(runtime, ids[5])

@@ -18,9 +18,16 @@ from wxbot.payouts.place_orders import order_due
 from wxbot.text import Refusal
 
 FORM = {
-    "department": "华东销售部", "name": "促销员奖励", "send_name": "晨光咖啡", "act_name": "促销奖励", "wishing": "感谢您的付出",
-    "remark": "三月促销奖励", "channel": "", "person_per_month": "500", "needs_binding": "1",
-}  # fmt: skip
+    "department": "华东销售部",
+    "name": "促销员奖励",
+    "send_name": "晨光咖啡",
+    "act_name": "促销奖励",
+    "wishing": "感谢您的付出",
+    "remark": "三月促销奖励",
+    "channel": "",
+    "person_per_month": "500",
+    "needs_binding": "1",
+}
 
 
 def made(desk: Desk, amount: str = "1000") -> int:
@@ -112,10 +119,16 @@ def test_i16_two_approvals_at_once_change_the_budget_once(desks: Desk) -> None:
 
 
 BAD = [
-    ("send_name", "一二三四五六七八九十一", "32 字节"), ("wishing", "", "不能为空"), ("remark", "备" * 33, "32 个字"),
-    ("act_name", "奖\x07励", "控制字符"), ("department", "", "1 到 40"), ("name", "名" * 41, "1 到 40"),
-    ("channel", "hbpreorder", "付款方式"), ("person_per_month", "一百", "两位小数"), ("amount", "-5", "两位小数"),
-]  # fmt: skip
+    ("send_name", "一二三四五六七八九十一", "32 字节"),
+    ("wishing", "", "不能为空"),
+    ("remark", "备" * 33, "32 个字"),
+    ("act_name", "奖\x07励", "控制字符"),
+    ("department", "", "1 到 40"),
+    ("name", "名" * 41, "1 到 40"),
+    ("channel", "hbpreorder", "付款方式"),
+    ("person_per_month", "一百", "两位小数"),
+    ("amount", "-5", "两位小数"),
+]
 
 
 def test_what_wechat_would_refuse_is_named_beside_its_field(desk: Desk) -> None:

@@ -97,8 +97,11 @@ def test_the_page_of_a_payout_says_its_source_and_links_to_it(desk: Desk, kind: 
     page = desk.as_("wang").get(f"/admin/payouts/{payout_id}").text
     said = re.search(r"<dt>来源</dt><dd>(.*?)</dd>", page, re.DOTALL)
     assert said and said[1].startswith(SOURCES[kind].word.zh)
-    links = {"voucher": [f"/admin/vouchers/{source_id}"], "row": [f"/admin/lists/{list_id}"],
-             "reissue": [f"/admin/payouts/{source_id}"]}  # fmt: skip
+    links = {
+        "voucher": [f"/admin/vouchers/{source_id}"],
+        "row": [f"/admin/lists/{list_id}"],
+        "reissue": [f"/admin/payouts/{source_id}"],
+    }
     assert re.findall(r'href="([^"]+)"', said[1]) == links.get(kind, [])
     assert ("三月名单" in said[1] and "3" in said[1]) == (kind == ROW)
     assert f">{SOURCES[kind].word.zh}" in desk.as_("wang").get(f"/admin/payouts?source={kind}").text

@@ -93,10 +93,14 @@ def enlist(runtime: Runtime, phone: str, name: str, is_active: bool = True) -> N
     with runtime.database.transaction() as session:
         session.add(
             RosterEntry(
-                name=name, phone_sealed=runtime.vault.seal(phone), phone_index=runtime.vault.index(phone), is_active=is_active,
-                created_at=runtime.clock.now(), updated_at=runtime.clock.now(),
+                name=name,
+                phone_sealed=runtime.vault.seal(phone),
+                phone_index=runtime.vault.index(phone),
+                is_active=is_active,
+                created_at=runtime.clock.now(),
+                updated_at=runtime.clock.now(),
             )
-        )  # fmt: skip
+        )
 
 
 def make_town(runtime: Runtime, simulator: SimulatedWeChat) -> Town:

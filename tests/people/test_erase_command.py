@@ -66,8 +66,20 @@ def picture(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         fill(session, PersonMark, mark="block", kind="openid", subject="oMing")
         fill(session, Order, openid="oMing", mch_billno="n1", amount_fen=1234, channel="sendredpack", status="received")
         kind_id = fill(session, VoucherKind, amount_rule="fixed").id
-        voucher = fill(session, Voucher, openid="oMing", status="approved", via="h5", month="202601", decided_by=1, note="我是阿明",
-                       asked_fen=100, amount_fen=100, public_id=random_key()[:20], kind_id=kind_id)  # fmt: skip
+        voucher = fill(
+            session,
+            Voucher,
+            openid="oMing",
+            status="approved",
+            via="h5",
+            month="202601",
+            decided_by=1,
+            note="我是阿明",
+            asked_fen=100,
+            amount_fen=100,
+            public_id=random_key()[:20],
+            kind_id=kind_id,
+        )
         fill(session, Photo, voucher_id=voucher.id, status="kept", token="t", storage_key=key)
         budget = fill(session, Budget, kind="programme", name="x")
         fill(session, Programme, id=budget.id, channel="sendredpack")

@@ -54,9 +54,16 @@ def test_a_notice_goes_into_the_chat_once_and_stands_on_the_persons_page(
 
 
 MEANINGS = {
-    "45015": "unreachable", "45047": "unreachable", "43004": "unreachable", "50002": "unreachable", "45002": "failed",
-    "40008": "failed", "-1": "planned", "45009": "planned", "88888": "planned",
-}  # fmt: skip
+    "45015": "unreachable",
+    "45047": "unreachable",
+    "43004": "unreachable",
+    "50002": "unreachable",
+    "45002": "failed",
+    "40008": "failed",
+    "-1": "planned",
+    "45009": "planned",
+    "88888": "planned",
+}
 
 
 def test_what_a_refusal_means_is_the_catalogues_word(town: Town, simulator: SimulatedWeChat, cast: Cast) -> None:
@@ -156,8 +163,12 @@ def test_who_takes_back_the_authorisation_is_forgotten_but_not_their_openid(each
     assert erasure.erase_due(each_town.runtime) == 0
     (binding,) = each_town.rows(Binding)
     assert (binding.openid, binding.status, binding.phone_sealed, binding.phone_index, binding.name) == (
-        openid, "ended", "", "", "",
-    )  # fmt: skip
+        openid,
+        "ended",
+        "",
+        "",
+        "",
+    )
     assert {row.text for row in each_town.rows(Notice)} == {""}
     assert each_town.rows(SmsCode) == each_town.rows(SmsOut) == []
     assert [row.openid for row in each_town.rows(Follower)] == [openid]

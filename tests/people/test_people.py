@@ -80,7 +80,8 @@ def test_blocking_again_replaces_the_reason_and_unblocking_lets_in(database: Dat
         assert blocklist.is_blocked(session, "oAAAAA")
         assert not blocklist.is_blocked(session, "oCCCCC")
         assert [(row.subject, row.reason[:11]) for row in marks.page(session, "block")] == [
-            ("oBBBBB", "r" * 11), ("oAAAAA", "farm of 500"),
-        ]  # fmt: skip
+            ("oBBBBB", "r" * 11),
+            ("oAAAAA", "farm of 500"),
+        ]
         assert blocklist.unblock(session, "oAAAAA")
         assert not blocklist.unblock(session, "oAAAAA")

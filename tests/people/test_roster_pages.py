@@ -68,9 +68,16 @@ def bound(app: Flask, openid: str, phone: str, status: str = "active", name: str
     runtime = runtime_of(app)
     with runtime.database.transaction() as session:
         row = Binding(
-            openid=openid, phone_sealed=runtime.vault.seal(phone), phone_index=runtime.vault.index(phone), name=name,
-            status=status, via="chat", proved_at=NOON, bound_at=NOON if status == "active" else None, end_reason="",
-        )  # fmt: skip
+            openid=openid,
+            phone_sealed=runtime.vault.seal(phone),
+            phone_index=runtime.vault.index(phone),
+            name=name,
+            status=status,
+            via="chat",
+            proved_at=NOON,
+            bound_at=NOON if status == "active" else None,
+            end_reason="",
+        )
         session.add(row)
         session.flush()
         return row.id
@@ -79,10 +86,16 @@ def bound(app: Flask, openid: str, phone: str, status: str = "active", name: str
 def test_a_file_is_looked_at_first_and_every_bad_row_is_named(desk: Flask) -> None:
     sun = Browser(desk, "sun")
     raw = xlsx(
-        ("陈一", 13800138000, "市场"), ("林二", "139 0013 9000", ""), ("", "13700137000", ""), ("坏号码", "1390013900", ""),
-        ("=HYPERLINK(1)", "13600136000", ""), ("甲", "13500135000", ""), ("乙", "+86 135-0013-5000", ""),
-        ("陈一", "013800138000"[1:], "市场"), ("长" * 41, "13400134000", ""),
-    )  # fmt: skip
+        ("陈一", 13800138000, "市场"),
+        ("林二", "139 0013 9000", ""),
+        ("", "13700137000", ""),
+        ("坏号码", "1390013900", ""),
+        ("=HYPERLINK(1)", "13600136000", ""),
+        ("甲", "13500135000", ""),
+        ("乙", "+86 135-0013-5000", ""),
+        ("陈一", "013800138000"[1:], "市场"),
+        ("长" * 41, "13400134000", ""),
+    )
     page = upload(sun, raw)
     assert page.status_code == 200
     assert rows(desk, RosterEntry) == []
@@ -93,8 +106,9 @@ def test_a_file_is_looked_at_first_and_every_bad_row_is_named(desk: Flask) -> No
     done = sun.client.post("/admin/roster/upload/1", data={"csrf_token": token_in(page.text)})
     assert done.status_code == 303
     assert [(row.name, row.department, row.is_active) for row in rows(desk, RosterEntry)] == [
-        ("陈一", "市场", True), ("林二", "", True),
-    ]  # fmt: skip
+        ("陈一", "市场", True),
+        ("林二", "", True),
+    ]
     sun.post("/admin/roster/upload/1")
     assert len(rows(desk, RosterEntry)) == 2
     assert audited(desk) == [("roster_import", "file:1", "done")]
@@ -112,8 +126,10 @@ def test_a_second_file_says_what_it_changes_and_a_foreign_one_cannot_be_taken_ov
         assert words in page.text, words
     sun.post("/admin/roster/upload/2")
     assert [(row.name, row.is_active) for row in rows(desk, RosterEntry)] == [
-        ("陈一一", True), ("林二", True), ("王三", True),
-    ]  # fmt: skip
+        ("陈一一", True),
+        ("林二", True),
+        ("王三", True),
+    ]
 
 
 @pytest.mark.parametrize("raw", [b"", b"PK\x03\x04nonsense", b"a,b\n1,2\n", "姓名,手机号\n".encode(), b"\0" * 100])

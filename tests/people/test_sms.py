@@ -101,9 +101,14 @@ class Cloud:
 def account(provider: Any) -> Settings:
     """Only what a provider reads."""
     return Settings.model_construct(
-        sms_provider=provider, sms_key_id=KEY_ID, sms_secret_key=SecretStr(SECRET), sms_app_id="1400006666",
-        sms_sign_name="晨光咖啡", sms_template="449739", sms_region="",
-    )  # fmt: skip
+        sms_provider=provider,
+        sms_key_id=KEY_ID,
+        sms_secret_key=SecretStr(SECRET),
+        sms_app_id="1400006666",
+        sms_sign_name="晨光咖啡",
+        sms_template="449739",
+        sms_region="",
+    )
 
 
 @pytest.fixture(params=["tencent", "aliyun"])
@@ -141,8 +146,10 @@ def test_a_code_is_sent_signed_and_in_the_providers_words(cloud: tuple[str, Clou
         assert (headers["x-tc-action"], headers["x-tc-version"]) == ("SendSms", "2021-01-11")
         assert values["TemplateParamSet"] == [CODE]
         assert (values["PhoneNumberSet"], values["SmsSdkAppId"], values["SignName"]) == (
-            [PHONE], "1400006666", "晨光咖啡",
-        )  # fmt: skip
+            [PHONE],
+            "1400006666",
+            "晨光咖啡",
+        )
     else:
         assert (headers["x-acs-action"], headers["x-acs-version"]) == ("SendSms", "2017-05-25")
         assert (values["PhoneNumbers"], values["SignName"]) == ("13800138000", "晨光咖啡")

@@ -117,8 +117,18 @@ def count(app: Flask, model: Any) -> int:
 def add_kind(app: Flask, name: str = "停车票", rule: str = "fixed", **changes: Any) -> None:
     """A kind of voucher that needs no binding."""
     values: dict[str, Any] = {
-        "name": name, "ask": "拍下票面", "amount_rule": rule, "fixed_fen": 500, "unit_fen": 200, "unit_name": "箱",
-        "min_fen": 100, "max_fen": 5_000, "programme_id": 1, "needs_binding": False, "updated_by": 1, "updated_at": NOW,
-    }  # fmt: skip
+        "name": name,
+        "ask": "拍下票面",
+        "amount_rule": rule,
+        "fixed_fen": 500,
+        "unit_fen": 200,
+        "unit_name": "箱",
+        "min_fen": 100,
+        "max_fen": 5_000,
+        "programme_id": 1,
+        "needs_binding": False,
+        "updated_by": 1,
+        "updated_at": NOW,
+    }
     with app.extensions["wxbot"].database.transaction() as session:
         session.add(VoucherKind(**(values | changes)))

@@ -20,11 +20,27 @@ def write_campaign(
 ) -> int:
     """A campaign that runs from an hour ago until tomorrow."""
     values: dict[str, object] = {
-        "slug": slug, "name": "秋日红包", "status": status, "begin_at": NOW - timedelta(hours=1),
-        "end_at": NOW + timedelta(days=1), "budget_fen": 10_000, "split": "fixed", "packet_count": 100, "packet_fen": 100,
-        "split_seed": "0", "send_name": "小店", "act_name": "秋日", "wishing": "好", "remark": "x", "title": "秋日",
-        "description": "摇一摇", "keyword": keyword, "created_by": 1, "created_at": NOW, "updated_at": NOW,
-    }  # fmt: skip
+        "slug": slug,
+        "name": "秋日红包",
+        "status": status,
+        "begin_at": NOW - timedelta(hours=1),
+        "end_at": NOW + timedelta(days=1),
+        "budget_fen": 10_000,
+        "split": "fixed",
+        "packet_count": 100,
+        "packet_fen": 100,
+        "split_seed": "0",
+        "send_name": "小店",
+        "act_name": "秋日",
+        "wishing": "好",
+        "remark": "x",
+        "title": "秋日",
+        "description": "摇一摇",
+        "keyword": keyword,
+        "created_by": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+    }
     with database.transaction() as session:
         campaign = Campaign(**(values | changes))
         session.add(campaign)

@@ -120,8 +120,12 @@ def test_a_person_uploads_a_voucher_in_the_chat(both: Flask) -> None:
     assert "收到 2 张" in hong.say("完成")
     [voucher] = rows(both, Voucher)
     assert (voucher.openid, voucher.units, voucher.amount_fen, voucher.via, voucher.is_complete) == (
-        hong.openid, 3, 600, "chat", True,
-    )  # fmt: skip
+        hong.openid,
+        3,
+        600,
+        "chat",
+        True,
+    )
     assert sorted(photo.media_id for photo in rows(both, Photo)) == ["m1", "m2"]
 
 

@@ -106,9 +106,15 @@ def app(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: P
 
 def form(version: int, **changes: str) -> dict[str, str]:
     values = {
-        "version": str(version), "name-0": "我的红包", "type-0": "click", "value-0": "我的红包", "name-1": "更多",
-        "name-1-0": "官网", "type-1-0": "view", "value-1-0": "https://www.example.com/",
-    }  # fmt: skip
+        "version": str(version),
+        "name-0": "我的红包",
+        "type-0": "click",
+        "value-0": "我的红包",
+        "name-1": "更多",
+        "name-1-0": "官网",
+        "type-1-0": "view",
+        "value-1-0": "https://www.example.com/",
+    }
     return values | changes
 
 

@@ -11,11 +11,11 @@ from tests.payouts.stories import owe
 from tests.restore.copies import Copies
 from tests.servers import SimulatedWeChat
 from wxbot import lineage
-from wxbot.lineage import Witness
 from wxbot.orders.channels import Sighting
 from wxbot.orders.found import Thaw
 from wxbot.orders.lost import keep
 from wxbot.orders.numbers import Unknown
+from wxbot.witness import Witness
 
 
 @pytest.fixture
@@ -55,8 +55,16 @@ def thawing(desk: Desk) -> int:
     lineage.freeze_now(desk.runtime, "older", Witness(9, 9))
     seen = Sighting("received", 880, openid(1), "1000041701202611290000000001", desk.now - timedelta(hours=1))
     with desk.runtime.database.transaction() as session:
-        thaw = Thaw(step="judging", frozen_at=desk.now, known_until=desk.now - timedelta(days=1), first_serial=1,
-                    next_serial=1001, unknown_in_a_row=1000, asked=6000, refusal="")  # fmt: skip
+        thaw = Thaw(
+            step="judging",
+            frozen_at=desk.now,
+            known_until=desk.now - timedelta(days=1),
+            first_serial=1,
+            next_serial=1001,
+            unknown_in_a_row=1000,
+            asked=6000,
+            refusal="",
+        )
         session.add(thaw)
         session.flush()
         keep(session, thaw.id, [Unknown(1, "1900000001202611290000000011", "v2", seen)], desk.now)

@@ -45,9 +45,16 @@ def list_of(runtime: Runtime, programme_id: int, rows: Sequence[tuple[str, int]]
     """A list as it stands in a copy: its rows are read, nobody is owed yet."""
     with runtime.database.transaction() as session:
         made = PayList(
-            name="名单", file_sha256=f"{programme_id:064d}", programme_id=programme_id, status=status, rows=len(rows),
-            good_rows=len(rows), total_fen=sum(fen for _, fen in rows), created_by=77, created_at=runtime.clock.now(),
-        )  # fmt: skip
+            name="名单",
+            file_sha256=f"{programme_id:064d}",
+            programme_id=programme_id,
+            status=status,
+            rows=len(rows),
+            good_rows=len(rows),
+            total_fen=sum(fen for _, fen in rows),
+            created_by=77,
+            created_at=runtime.clock.now(),
+        )
         session.add(made)
         session.flush()
         for n, (openid, fen) in enumerate(rows, 2):

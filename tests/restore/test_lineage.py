@@ -12,8 +12,8 @@ from tests.conftest import Cast
 from tests.payouts.stories import at_bank, fund, orders_of, owe, pass_time, payout_of, sound
 from tests.restore.copies import Copies, machine
 from tests.servers import SimulatedWeChat
-from wxbot import lineage
-from wxbot.lineage import Lineage, Witness
+from wxbot import lineage, witness
+from wxbot.lineage import Lineage
 from wxbot.orders.channels import Sighting
 from wxbot.orders.found import Thaw
 from wxbot.orders.lost import keep
@@ -23,6 +23,7 @@ from wxbot.payouts import create
 from wxbot.payouts.place_orders import order_due
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
+from wxbot.witness import Witness
 from wxbot.worker import run_task, run_until_quiet
 
 
@@ -44,30 +45,30 @@ def test_the_witness_is_written_before_the_first_byte_and_never_lowered(
     programme_id = fund(runtime)
     pay(runtime, programme_id, cast.ming.openid, 1)
     line = line_of(runtime)
-    path = lineage.file_path(runtime, line.database_id)
-    seen = lineage.look(runtime, line.database_id)
+    path = witness.file_path(runtime, line.database_id)
+    seen = witness.look(runtime, line.database_id)
     assert seen.redis == seen.file == Witness(line.generation, 1)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert lineage.record(runtime, line.database_id, Witness(1, 0)) == seen.file
-    assert lineage.look(runtime, line.database_id) == seen
+    assert witness.record(runtime, line.database_id, Witness(1, 0)) == seen.file
+    assert witness.look(runtime, line.database_id) == seen
     pay(runtime, programme_id, cast.hong.openid, 2)
-    later = lineage.look(runtime, line.database_id).highest
+    later = witness.look(runtime, line.database_id).highest
     assert later == Witness(line.generation + 1, 2)
 
 
 def test_a_full_disk_leaves_the_witness_as_it_was_and_no_litter(runtime: Runtime) -> None:
     """The limit of a file's size stands for the disk's; what a kill left behind looks the same and is written over."""
-    path = lineage.file_path(runtime, "a")
-    kept = lineage._raise_file(path, Witness(1, 7))
+    path = witness.file_path(runtime, "a")
+    kept = witness._raise_file(path, Witness(1, 7))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
-        written = [lineage._raise_file(path, Witness(1, n)) for n in (8, 9)]
+        written = [witness._raise_file(path, Witness(1, n)) for n in (8, 9)]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert written == [None, None]
-    assert lineage._from_file(path) == kept == Witness(1, 7)
-    assert lineage._raise_file(path, Witness(1, 9)) == Witness(1, 9)
+    assert witness._from_file(path) == kept == Witness(1, 7)
+    assert witness._raise_file(path, Witness(1, 9)) == Witness(1, 9)
     assert {file.suffix for file in path.parent.glob("*witness-*")} <= {".json", ".lock", ".new"}
 
 
@@ -177,14 +178,14 @@ def test_a_witness_far_behind_proves_nothing(
     for n in range(1, 8):
         pay(runtime, programme_id, cast.ming.openid, n)
         if n == 1:
-            spare = lineage.look(runtime, line_of(runtime).database_id).highest
+            spare = witness.look(runtime, line_of(runtime).database_id).highest
     owe(runtime, programme_id, cast.hong.openid, 250, source_id=9)
     copy = copies.take(runtime)
     run_until_quiet(runtime)
     assert spare is not None
     runtime.redis.flushall()
     with machine(runtime, copy, tmp_path / "spare") as restored:  # a box that was switched off long ago
-        lineage.record(restored, line_of(restored).database_id, spare)
+        witness.record(restored, line_of(restored).database_id, spare)
         run_until_quiet(restored)
         assert line_of(restored).frozen_why == "unwitnessed" and len(at_bank(simulator)) == 8
 
@@ -197,12 +198,12 @@ def test_a_machine_set_back_as_a_whole_is_found_by_asking_at_the_start(
     owe(runtime, programme_id, cast.hong.openid, 250, source_id=2)
     copy = copies.take(runtime)
     line = line_of(runtime)
-    then = lineage.look(runtime, line.database_id).highest
+    then = witness.look(runtime, line.database_id).highest
     assert then is not None
     run_until_quiet(runtime)
     runtime.redis.flushall()
     with machine(runtime, copy, tmp_path / "snapshot") as restored:
-        lineage.record(restored, line.database_id, then)
+        witness.record(restored, line.database_id, then)
         lineage.doubt()  # what the worker does at its start
         try:
             run_until_quiet(restored)  # asks before it sends: a doubted database waits for the answer
@@ -236,8 +237,17 @@ def test_a_number_planned_before_the_copy_is_not_sent_when_a_later_one_may_have_
     seen = Sighting("received", 880, cast.ming.openid)
     with runtime.database.transaction() as session:
         now = runtime.clock.now()
-        thaw = Thaw(step="judging", frozen_at=now, known_until=now, first_serial=2, next_serial=1002, unknown_in_a_row=1000,
-                    asked=1, refusal="", bills_read_at=now)  # fmt: skip
+        thaw = Thaw(
+            step="judging",
+            frozen_at=now,
+            known_until=now,
+            first_serial=2,
+            next_serial=1002,
+            unknown_in_a_row=1000,
+            asked=1,
+            refusal="",
+            bills_read_at=now,
+        )
         session.add(thaw)
         session.flush()
         number = f"{planned.mch_billno[:-2]}22"

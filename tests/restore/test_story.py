@@ -68,9 +68,16 @@ def pay_some(runtime: Runtime, paid: int) -> None:
 )
 @pytest.mark.parametrize("channel", ["sendredpack", "transfer_bills"])
 def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
-    runtime: Runtime, simulator: SimulatedWeChat, copies: Copies, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    channel: str, queued: int, paid: int, listed: int,
-) -> None:  # fmt: skip
+    runtime: Runtime,
+    simulator: SimulatedWeChat,
+    copies: Copies,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    channel: str,
+    queued: int,
+    paid: int,
+    listed: int,
+) -> None:
     if queued < 100:  # the short one asks about fewer gaps
         monkeypatch.setattr(lost, "UNKNOWN_IN_A_ROW", 40)
         monkeypatch.setattr(newest, "NEXT_SERIALS", 10)

@@ -73,8 +73,10 @@ def test_a_slug_that_cannot_exist_is_a_kind_404_S74(desk: Flask, slug: str) -> N
 
 
 def test_a_ticket_that_is_no_text_is_refused_and_no_fault_of_ours_S35(
-    stage: Stage, ming: Phone, cast: Cast  # noqa: F811
-) -> None:  # fmt: skip
+    stage: Stage,
+    ming: Phone,
+    cast: Cast,  # noqa: F811
+) -> None:
     page = ming.open(f"{stage.path}?ticket={stage.shake(cast.ming.openid)}")
     token = ming.state_of(page)["page_token"]
     for ticket in ("\ud800", "\ud800\udc00" * 9, "\x00" * 9, "票" * 9, "a" * 4000):
@@ -87,9 +89,16 @@ def test_a_ticket_that_is_no_text_is_refused_and_no_fault_of_ours_S35(
 def test_a_database_error_shows_no_values_S58(database_url: str) -> None:
     database = Database(database_url)
     row = {
-        "login": "twice", "name": "n", "role": "admin", "password_hash": "canary-password-hash", "locale": "en",
-        "is_active": True, "failures": 0, "is_password_temporary": False, "created_at": NOON,
-    }  # fmt: skip
+        "login": "twice",
+        "name": "n",
+        "role": "admin",
+        "password_hash": "canary-password-hash",
+        "locale": "en",
+        "is_active": True,
+        "failures": 0,
+        "is_password_temporary": False,
+        "created_at": NOON,
+    }
     try:
         with database.transaction() as session:
             session.execute(insert(Staff).values(**row))

@@ -155,8 +155,12 @@ def test_the_name_of_an_uploaded_file_breaks_nothing_S43(both: Stage) -> None:
 def test_a_version_that_no_column_holds_is_an_old_one_S74(both: Stage) -> None:
     marketer, cashier = Browser(both.app, "li"), Browser(both.app, "wang")
     kind = {
-        "name": "陈列照片", "amount_rule": "fixed", "fixed_fen": "5", "programme_id": str(both.programme_id), "is_on": "1",
-    }  # fmt: skip
+        "name": "陈列照片",
+        "amount_rule": "fixed",
+        "fixed_fen": "5",
+        "programme_id": str(both.programme_id),
+        "is_on": "1",
+    }
     for version in ("2147483646", "2147483647", "9" * 15):
         menu = {"version": version, "name-0": "红包", "type-0": "click", "value-0": "我的红包"}
         assert marketer.post("/admin/menu", menu).status_code in (303, 409), version
@@ -221,13 +225,29 @@ def _poison(stage: Stage) -> dict[str, str]:
     assert marketer.post("/admin/replies", link).status_code == 303
     with runtime.database.transaction() as session:
         phone = {"phone_sealed": runtime.vault.seal("+8613700000000"), "phone_index": "i" * 64}
-        session.add_all((
-            Follower(openid=MING, is_subscribed=True, scene=EVIL, event_unix=0),
-            RosterEntry(name=EVIL, department=EVIL, note=EVIL, is_active=True, created_at=now, updated_at=now, **phone),
-            PersonMark(mark="allow", kind="openid", subject=MING, phone_sealed="", reason=EVIL, created_at=now),
-            Dialogue(openid=MING, name="bind", step="phone", answers={"bound": EVIL}, words=EVIL, messages=[EVIL],
-                     message_unix=0, touched_at=now, opened_at=now, expires_at=now, is_late=False, version=1),
-        ))  # fmt: skip
+        session.add_all(
+            (
+                Follower(openid=MING, is_subscribed=True, scene=EVIL, event_unix=0),
+                RosterEntry(
+                    name=EVIL, department=EVIL, note=EVIL, is_active=True, created_at=now, updated_at=now, **phone
+                ),
+                PersonMark(mark="allow", kind="openid", subject=MING, phone_sealed="", reason=EVIL, created_at=now),
+                Dialogue(
+                    openid=MING,
+                    name="bind",
+                    step="phone",
+                    answers={"bound": EVIL},
+                    words=EVIL,
+                    messages=[EVIL],
+                    message_unix=0,
+                    touched_at=now,
+                    opened_at=now,
+                    expires_at=now,
+                    is_late=False,
+                    version=1,
+                ),
+            )
+        )
         notices.tell(session, MING, "sms", "1", EVIL, EVIL, now=now)
         session.flush()
         for model, names in HOSTILE_TEXTS.items():

@@ -83,9 +83,20 @@ def test_a_terminal_escape_never_reaches_the_log_S63(production: Server) -> None
 
 @pytest.mark.parametrize(
     "line",
-    ["GET /healthz", "GET /admin/sign-in", "GET /nowhere", "GET /static/console/console.css", "GET /wechat", "PUT /wechat",
-     "POST /h5/c/none/draw", "GET /h5/c/none", "GET /oauth/back", "POST /admin/sign-in", "GET /MP_verify_0.txt"],
-)  # fmt: skip
+    [
+        "GET /healthz",
+        "GET /admin/sign-in",
+        "GET /nowhere",
+        "GET /static/console/console.css",
+        "GET /wechat",
+        "PUT /wechat",
+        "POST /h5/c/none/draw",
+        "GET /h5/c/none",
+        "GET /oauth/back",
+        "POST /admin/sign-in",
+        "GET /MP_verify_0.txt",
+    ],
+)
 def test_every_answer_of_the_socket_carries_the_fixed_headers_S71(production: Server, line: str) -> None:
     _, answer = production.say(line, "User-Agent: MicroMessenger")
     for header in (

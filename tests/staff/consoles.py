@@ -55,12 +55,25 @@ class StillClock(Clock):
 def console_settings(database_url: str, redis_url: str, folder: Path, **changes: Any) -> Settings:
     """Settings of a console that never talks to WeChat: its hosts are closed ports."""
     values: dict[str, Any] = {
-        "profile": "simulator", "database_url": database_url, "redis_url": redis_url, "data_dir": folder, "brand": "晨光咖啡",
-        "secret_key": "a-secret-key-for-tests-only-0123456789abcdef", "public_url": "http://localhost", "appid": "wx0123456789abcdef",
-        "appsecret": "0" * 32, "original_id": "gh_0123456789ab", "callback_token": "abcdefgh12345678ABCD", "aes_key": "a" * 43,
-        "mch_id": "1900000001", "pay_key": "0" * 32, "pay_cert_file": folder / "cert.pem", "pay_cert_key_file": folder / "key.pem",
-        "api_base": "http://127.0.0.1:9", "mch_base": "https://127.0.0.1:9",
-    }  # fmt: skip
+        "profile": "simulator",
+        "database_url": database_url,
+        "redis_url": redis_url,
+        "data_dir": folder,
+        "brand": "晨光咖啡",
+        "secret_key": "a-secret-key-for-tests-only-0123456789abcdef",
+        "public_url": "http://localhost",
+        "appid": "wx0123456789abcdef",
+        "appsecret": "0" * 32,
+        "original_id": "gh_0123456789ab",
+        "callback_token": "abcdefgh12345678ABCD",
+        "aes_key": "a" * 43,
+        "mch_id": "1900000001",
+        "pay_key": "0" * 32,
+        "pay_cert_file": folder / "cert.pem",
+        "pay_cert_key_file": folder / "key.pem",
+        "api_base": "http://127.0.0.1:9",
+        "mch_base": "https://127.0.0.1:9",
+    }
     return Settings(_env_file=None, **(values | changes))
 
 
@@ -137,24 +150,49 @@ def fill_packets(session: Session, campaign: Campaign, now: datetime, packets: i
         openid = f"o{dice.getrandbits(120):030x}"[:28] if status in ("bound", "received", "returned") else None
         rows.append(
             {
-                "id": packet_id, "campaign_id": campaign.id, "ordinal": ordinal, "amount_fen": planned.amount_fen, "tier": planned.tier,
-                "status": status, "attempts": int(has_order), "order_id": packet_id if has_order else None, "openid": openid,
-                "bound_at": at if openid else None, "settled_at": at if status in ("received", "returned") else None,
-                "expires_at": at + timedelta(hours=72) if has_order else None, "updated_at": at,
+                "id": packet_id,
+                "campaign_id": campaign.id,
+                "ordinal": ordinal,
+                "amount_fen": planned.amount_fen,
+                "tier": planned.tier,
+                "status": status,
+                "attempts": int(has_order),
+                "order_id": packet_id if has_order else None,
+                "openid": openid,
+                "bound_at": at if openid else None,
+                "settled_at": at if status in ("received", "returned") else None,
+                "expires_at": at + timedelta(hours=72) if has_order else None,
+                "updated_at": at,
             }
-        )  # fmt: skip
+        )
         if has_order:
             orders.append(
                 {
-                    "id": packet_id, "channel": "hbpreorder", "reason_kind": "packet", "reason_id": packet_id, "attempt": 1,
-                    "budget_id": campaign.id, "mch_billno": billno, "params": "{}", "params_sha256": "0" * 64,
-                    "amount_fen": planned.amount_fen, "status": _ORDER_OF.get(status, status), "holding": "tickets",
-                    "detail_id": f"{packet_id:028d}" if status != "ordered" else None, "sends": 1, "checks": 0, "created_at": at,
+                    "id": packet_id,
+                    "channel": "hbpreorder",
+                    "reason_kind": "packet",
+                    "reason_id": packet_id,
+                    "attempt": 1,
+                    "budget_id": campaign.id,
+                    "mch_billno": billno,
+                    "params": "{}",
+                    "params_sha256": "0" * 64,
+                    "amount_fen": planned.amount_fen,
+                    "status": _ORDER_OF.get(status, status),
+                    "holding": "tickets",
+                    "detail_id": f"{packet_id:028d}" if status != "ordered" else None,
+                    "sends": 1,
+                    "checks": 0,
+                    "created_at": at,
                     "send_after": at,
-                    "sent_at": at, "accepted_at": at if status != "ordered" else None, "expires_at": at + timedelta(hours=72),
-                    "err_code": "SYSTEMERROR" if status == "ordered" else None, "lease_epoch": 0, "is_noticed": True,
+                    "sent_at": at,
+                    "accepted_at": at if status != "ordered" else None,
+                    "expires_at": at + timedelta(hours=72),
+                    "err_code": "SYSTEMERROR" if status == "ordered" else None,
+                    "lease_epoch": 0,
+                    "is_noticed": True,
                 }
-            )  # fmt: skip
+            )
             postings += _postings(billno, status, planned.amount_fen, campaign.id, at)
     session.execute(insert(Packet), rows)
     session.execute(insert(Order), orders)
@@ -216,8 +254,15 @@ def fill_draws(session: Session, campaign_id: int, now: datetime, hours: int = 4
         busy = {9: 30, 12: 120, 13: 90, 18: 140, 19: 170, 20: 110}.get(hour.astimezone(SHANGHAI).hour, 25)
         pages = 2 * busy + dice.randint(0, 30)
         admitted = int(pages * 0.55)
-        counts = {"shake": pages + dice.randint(5, 30), "page": pages, "admitted": admitted, "already_drawn": int(pages * 0.2),
-                  "not_by_shaking": int(pages * 0.08), "ticket_too_old": int(pages * 0.05), "too_often": int(pages * 0.02)}  # fmt: skip
+        counts = {
+            "shake": pages + dice.randint(5, 30),
+            "page": pages,
+            "admitted": admitted,
+            "already_drawn": int(pages * 0.2),
+            "not_by_shaking": int(pages * 0.08),
+            "ticket_too_old": int(pages * 0.05),
+            "too_often": int(pages * 0.02),
+        }
         session.add_all(DrawCount(campaign_id=campaign_id, hour=hour, outcome=name, n=n) for name, n in counts.items())
 
 
@@ -225,16 +270,36 @@ def seed_story(database: Database, now: datetime, packets: int = 3000) -> tuple[
     """Two campaigns, one in full swing and one that waits for approval; returns their ids."""
     before = now - timedelta(days=2)
     running = draft.read(
-        form_at(before, name="新春到店摇红包", split="random", packet_count="3000", min_amount="1.00", max_amount="18.88",
-                budget="8888.00", keyword="新春", expected_people="3600"), before,
-    )  # fmt: skip
+        form_at(
+            before,
+            name="新春到店摇红包",
+            split="random",
+            packet_count="3000",
+            min_amount="1.00",
+            max_amount="18.88",
+            budget="8888.00",
+            keyword="新春",
+            expected_people="3600",
+        ),
+        before,
+    )
     running_id = draft.save(database, running, 1, before)
     draft.submit(database, running_id, 1, before)
     draft.approve(database, running_id, 3, before)
     tiers = draft.read(
-        form_at(now, name="会员日分档抽奖", split="tiers", tier_label=["一等奖", "二等奖", "三等奖"], tier_amount=["188", "18.80", "1.88"],
-                tier_count=["5", "50", "500"], budget="3000", keyword="会员日", odds="30"), now,
-    )  # fmt: skip
+        form_at(
+            now,
+            name="会员日分档抽奖",
+            split="tiers",
+            tier_label=["一等奖", "二等奖", "三等奖"],
+            tier_amount=["188", "18.80", "1.88"],
+            tier_count=["5", "50", "500"],
+            budget="3000",
+            keyword="会员日",
+            odds="30",
+        ),
+        now,
+    )
     waiting_id = draft.save(database, tiers, 1, now)
     draft.submit(database, waiting_id, 1, now)
     with database.transaction() as session:
@@ -247,9 +312,15 @@ def seed_story(database: Database, now: datetime, packets: int = 3000) -> tuple[
             Wave(campaign_id=running_id, ordinal=2, packets=900, reason="stock", opened_at=now - timedelta(hours=5))
         )
         lottery = Lottery(
-            campaign_id=running_id, ordinal=1, lottery_id="9sQqUrmdFaY6v9z8TartXX", lottery_key="sealed", total=3000, loaded=2460,
-            is_on=True, created_at=before,
-        )  # fmt: skip
+            campaign_id=running_id,
+            ordinal=1,
+            lottery_id="9sQqUrmdFaY6v9z8TartXX",
+            lottery_key="sealed",
+            total=3000,
+            loaded=2460,
+            is_on=True,
+            created_at=before,
+        )
         session.add(lottery)
         session.flush()
         session.add(Bucket(lottery_id=lottery.id, status="loaded", packets=100, success_num=100, created_at=before))

@@ -61,9 +61,14 @@ class Part:
         """Start it; whether it is ready shows elsewhere."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                with_us([sys.executable, *self.arguments], "KILL"), cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, env=dict(self.environment),
-            )  # fmt: skip
+                with_us([sys.executable, *self.arguments], "KILL"),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=dict(self.environment),
+            )
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it and its children; one that is gone is left alone."""
@@ -124,9 +129,13 @@ def faketime_library() -> Path | None:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for library in Path(folder).rglob("libfaketime.so.1"):
             seen = subprocess.run(
-                [sys.executable, "-c", "import time; print(time.time())"], env={**os.environ, **skewed(library, 1000)},
-                capture_output=True, text=True, timeout=30, check=False,
-            )  # fmt: skip
+                [sys.executable, "-c", "import time; print(time.time())"],
+                env={**os.environ, **skewed(library, 1000)},
+                capture_output=True,
+                text=True,
+                timeout=30,
+                check=False,
+            )
             with suppress(ValueError):
                 if float(seen.stdout) > time.time() + 900:
                     return library
@@ -136,9 +145,12 @@ def faketime_library() -> Path | None:
 def skewed(library: Path, seconds: float) -> dict[str, str]:
     """The environment of a process whose wall clock is ahead; what it waits for is measured by the true one."""
     return {
-        "LD_PRELOAD": str(library), "FAKETIME": f"{seconds:+}", "NO_FAKE_STAT": "1",
-        "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }  # fmt: skip
+        "LD_PRELOAD": str(library),
+        "FAKETIME": f"{seconds:+}",
+        "NO_FAKE_STAT": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
 
 
 @dataclass
@@ -207,9 +219,15 @@ class Deployment:
         """
         for _ in range(BUSY_TRIES):
             done = subprocess.run(
-                [sys.executable, "-m", "wxbot", *arguments], cwd=ROOT, env=self.boxes[0].worker.environment,
-                input=said, capture_output=True, text=True, timeout=180, check=False,
-            )  # fmt: skip
+                [sys.executable, "-m", "wxbot", *arguments],
+                cwd=ROOT,
+                env=self.boxes[0].worker.environment,
+                input=said,
+                capture_output=True,
+                text=True,
+                timeout=180,
+                check=False,
+            )
             if BUSY.en not in done.stderr:
                 break
         return done
@@ -264,10 +282,12 @@ class Deployment:
             skew = skewed(library, SKEW_S) if name == "b" and library else {}
             web = ["-m", "wxbot", "run", "web", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
             box = Box(
-                name, port, Part(f"web-{name}", web, given, logs / f"web-{name}.log"),
+                name,
+                port,
+                Part(f"web-{name}", web, given, logs / f"web-{name}.log"),
                 Part(f"worker-{name}", ["-m", "wxbot", "worker"], given | skew, logs / f"worker-{name}.log"),
                 self.folder / f"box-{name}",
-            )  # fmt: skip
+            )
             self.boxes.append(box)
             for part in box.parts:
                 self._stack.callback(part.stop)
@@ -277,10 +297,16 @@ class Deployment:
     def _mount(self, name: str, place: Path) -> None:
         """A small file system of its own, where root may make one."""
         place.mkdir(parents=True, exist_ok=True)
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={DISK[name]},mode=0700", "wxbot-storm", str(place)],
-            capture_output=True, text=True, check=False,
-        ) if shutil.which("mount") and os.geteuid() == 0 else None  # fmt: skip
+        mounted = (
+            subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", f"size={DISK[name]},mode=0700", "wxbot-storm", str(place)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if shutil.which("mount") and os.geteuid() == 0
+            else None
+        )
         if mounted is None or mounted.returncode != 0:
             self.left_out.append(f"a full disk ({name}): only root can mount one")
             place.rmdir()

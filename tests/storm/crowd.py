@@ -51,11 +51,20 @@ PACKETS, TRANSFERS = "辛苦了，祝您天天开心", "进货返利"
 """Wishes of the demo's two programmes; a wish tells the bank's records of one budget from another's."""
 
 GENEROUS = {
-    "cash_per_second": 1000, "cash_per_minute": 100_000, "per_minute": 100_000, "per_day": 1_000_000, "transfer_per_second": 1000,
-    "transfer_query_per_second": 1000, "cash_user_packets_per_day": 100_000, "cash_user_fen_per_day": 100_000_000,
-    "user_packets_per_day": 100_000, "user_fen_per_day": 100_000_000, "transfer_user_fen_per_day": 100_000_000,
-    "transfer_user_count_per_day": 100_000, "transfer_fen_per_day": 1_000_000_000,
-}  # fmt: skip
+    "cash_per_second": 1000,
+    "cash_per_minute": 100_000,
+    "per_minute": 100_000,
+    "per_day": 1_000_000,
+    "transfer_per_second": 1000,
+    "transfer_query_per_second": 1000,
+    "cash_user_packets_per_day": 100_000,
+    "cash_user_fen_per_day": 100_000_000,
+    "user_packets_per_day": 100_000,
+    "user_fen_per_day": 100_000_000,
+    "transfer_user_fen_per_day": 100_000_000,
+    "transfer_user_count_per_day": 100_000,
+    "transfer_fen_per_day": 1_000_000_000,
+}
 """The simulated bank's limits: what is tried here is not them."""
 
 LIMITS = {"person_packets_per_day": 100_000, "person_fen_per_day": 100_000_000, "pay_per_day": 1_000_000}
@@ -136,9 +145,14 @@ class Crowd:
             list(crowd.map(self._bind, self.people))
         texts = {"send_name": "示例小店", "needs_binding": "1", "channel": "", "person_per_month": ""}
         self.tight_id = self.town.office.cashier.programme(
-            department="风暴", name=TIGHT, act_name=TIGHT, wishing=TIGHT, remark=TIGHT,
-            amount=yuan(TIGHT_FEN), **texts,
-        )  # fmt: skip
+            department="风暴",
+            name=TIGHT,
+            act_name=TIGHT,
+            wishing=TIGHT,
+            remark=TIGHT,
+            amount=yuan(TIGHT_FEN),
+            **texts,
+        )
         self.town.office.second_cashier.agree_to_budgets(self.tight_id)
         self.wishes |= {PACKETS: 500_000, TRANSFERS: 300_000, TIGHT: TIGHT_FEN}
         for days in (2, 60):
@@ -171,13 +185,31 @@ class Crowd:
         device_id = int(self.world.call("POST", "beacons", {"comment": name})["beacon"]["device_id"])
         now, budget_fen = self.clock.now().astimezone(SHANGHAI), packets * 200
         form = {
-            "name": name, "begin_at": f"{now - timedelta(minutes=1):%Y-%m-%dT%H:%M}",
-            "end_at": f"{now + timedelta(days=days):%Y-%m-%dT%H:%M}", "daily_from": "00:00", "daily_until": "24:00",
-            "budget": yuan(budget_fen).replace(",", ""), "split": "random", "packet_count": str(packets), "min_amount": "1.00",
-            "max_amount": "8.88", "tries_per_person": "20", "tries_per_day": "20", "odds": "100", "expected_people": str(packets),
-            "send_name": "示例小店", "act_name": "风暴", "wishing": name, "remark": name, "title": name, "description": "摇一摇",
-            "organiser": "示例小店", "contact": "400-000-0000", "device_ids": str(device_id), "rules": "到店打开微信摇一摇。",
-        }  # fmt: skip
+            "name": name,
+            "begin_at": f"{now - timedelta(minutes=1):%Y-%m-%dT%H:%M}",
+            "end_at": f"{now + timedelta(days=days):%Y-%m-%dT%H:%M}",
+            "daily_from": "00:00",
+            "daily_until": "24:00",
+            "budget": yuan(budget_fen).replace(",", ""),
+            "split": "random",
+            "packet_count": str(packets),
+            "min_amount": "1.00",
+            "max_amount": "8.88",
+            "tries_per_person": "20",
+            "tries_per_day": "20",
+            "odds": "100",
+            "expected_people": str(packets),
+            "send_name": "示例小店",
+            "act_name": "风暴",
+            "wishing": name,
+            "remark": name,
+            "title": name,
+            "description": "摇一摇",
+            "organiser": "示例小店",
+            "contact": "400-000-0000",
+            "device_ids": str(device_id),
+            "rules": "到店打开微信摇一摇。",
+        }
         campaign_id = self.town.office.marketer.draft(**form)
         for clerk, button in (("marketer", "submit"), ("cashier", "approve"), ("marketer", "launch")):
             getattr(self.town.office, clerk).press(campaign_id, button)
@@ -285,9 +317,10 @@ class Crowd:
         with self.database.reading() as session:
             known = {one.name: one for one in session.scalars(select(PayList).where(PayList.name.in_(self.lists)))}
         return [
-            (name, known.get(name)) for name in list(self.lists)
+            (name, known.get(name))
+            for name in list(self.lists)
             if name not in known or known[name].status in ("draft", "submitted")
-        ]  # fmt: skip
+        ]
 
     def _further(self, name: str, found: PayList | None) -> bool:
         rows = self.lists[name]

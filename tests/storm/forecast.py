@@ -18,7 +18,10 @@ FURTHER_SKIES: tuple[dict[str, Fault], ...] = (
     {PREORDER: {"kind": "drop_reply", "rate": 0.3}, BIND: {"kind": "drop_reply", "rate": 0.3}},
     {PREORDER: {"kind": "garble", "rate": 0.3}, BIND: {"kind": "reorder", "seconds": 2, "rate": 0.3}},
     {PREORDER: {**LANDED, "err_code": "SYSTEMERROR", "rate": 0.3}, "cgi-bin/token": {"kind": "garble", "rate": 0.5}},
-    {PREORDER: {"kind": "repeat", "rate": 0.5}, "shakearound/lottery/setprizebucket": {"kind": "drop_reply", "rate": 0.5}},
+    {
+        PREORDER: {"kind": "repeat", "rate": 0.5},
+        "shakearound/lottery/setprizebucket": {"kind": "drop_reply", "rate": 0.5},
+    },
     {PACKET: {"kind": "slow", "seconds": 3, "rate": 0.2}, BILL: {"kind": "slow", "seconds": 3, "rate": 0.2}},
     {BILL: {"kind": "reorder", "seconds": 2, "rate": 0.3}, BILL_NOTICE: {"kind": "reorder", "seconds": 2, "rate": 0.5}},
     {"*": {"kind": "drop_request", "rate": 0.1}},
@@ -26,8 +29,11 @@ FURTHER_SKIES: tuple[dict[str, Fault], ...] = (
     {"*": {"kind": "token_invalidated", "times": 3}},
     {"push": {"kind": "repeat", "rate": 0.5}, GETHBINFO: {"kind": "slow", "seconds": 2, "rate": 0.3}},
     {"push": {"kind": "garble", "rate": 0.1}, BILL_QUERY: {"kind": "drop_reply", "rate": 0.3}},
-    {BILL: {"kind": "refuse", "err_code": "502:SYSTEM_ERROR", "rate": 0.3}, PACKET_QUERY: {"kind": "repeat", "rate": 0.5}},
-)  # fmt: skip
+    {
+        BILL: {"kind": "refuse", "err_code": "502:SYSTEM_ERROR", "rate": 0.3},
+        PACKET_QUERY: {"kind": "repeat", "rate": 0.5},
+    },
+)
 """Beside the demo's: faults that hit at random, packets that are drawn, callbacks, everything at once."""
 
 ALL_SKIES = (*SKIES, *FURTHER_SKIES)
@@ -44,8 +50,18 @@ KILLS = (
 )
 """What is ended by SIGKILL. `kill_sender` is done in calm weather, and the seconds without sending are measured."""
 
-OTHERS = ("flush_redis", "hold_worker", "hold_web", "hold_wechat", "oversleep", "jump_clock", "set_clock_back", "empty_bank",
-          "fill_box_disk", "fill_postgres_disk")  # fmt: skip
+OTHERS = (
+    "flush_redis",
+    "hold_worker",
+    "hold_web",
+    "hold_wechat",
+    "oversleep",
+    "jump_clock",
+    "set_clock_back",
+    "empty_bank",
+    "fill_box_disk",
+    "fill_postgres_disk",
+)
 WHOLE = (*KILLS, *OTHERS)
 EVENTS_PER_SKY = 3
 JUMPS_S = (20, 90, 200, 700, 3_700, 30_000, 90_000, 260_000)

@@ -18,17 +18,23 @@ from wxbot.money import yuan
 def figures(seed: int, seconds: float, storm: Storm, crowd: Crowd, verdict: Verdict) -> dict[str, Any]:
     """Everything that was counted."""
     return {
-        "seed": seed, "seconds": round(seconds), "clock_moved_days": round(storm.moved_s / 86_400, 1),
+        "seed": seed,
+        "seconds": round(seconds),
+        "clock_moved_days": round(storm.moved_s / 86_400, 1),
         "kills": {name: n for name, n in sorted(storm.events.items()) if name.startswith("kill")},
         "other_events": {name: n for name, n in sorted(storm.events.items()) if not name.startswith("kill")},
-        "faults_met": dict(sorted(storm.faults.met.items())), "orders": verdict.orders, "paid_fen": verdict.paid_fen,
-        "returned_fen": verdict.returned_fen, "payouts": dict(sorted(verdict.ends.items())),
+        "faults_met": dict(sorted(storm.faults.met.items())),
+        "orders": verdict.orders,
+        "paid_fen": verdict.paid_fen,
+        "returned_fen": verdict.returned_fen,
+        "payouts": dict(sorted(verdict.ends.items())),
         "people_did": dict(sorted(crowd.did.items())),
         "seconds_without_sending": [silence.seconds for silence in storm.silences],
-        "notes": storm.notes[:20], "left_out": storm.deployment.left_out + [f"{name}: {n} times" for name, n in sorted(storm.left_out.items())],
+        "notes": storm.notes[:20],
+        "left_out": storm.deployment.left_out + [f"{name}: {n} times" for name, n in sorted(storm.left_out.items())],
         "violations": verdict.violations,
         "blames": {name: sentences[:20] for name, sentences in sorted(verdict.blames.items()) if sentences},
-    }  # fmt: skip
+    }
 
 
 def shown(found: dict[str, Any]) -> str:

@@ -103,9 +103,10 @@ def the_judge_sees(judged: Callable[[Evidence], Verdict], seen: Evidence) -> Non
         assert blamed(bank={n: each for n, each in seen.bank.items() if n != number}) >= {"lost", "books"}
         assert "over_budget" in blamed(budgets={**seen.budgets, row["wishing"]: fen - 1})
     other = next(
-        row for row in seen.bank.values()
+        row
+        for row in seen.bank.values()
         if row["paid_fen"] and row["wishing"] == drawn["wishing"] and row["openid"] != drawn["openid"]
-    )  # fmt: skip
+    )
     stolen = {**other, "openid": drawn["openid"]}
     assert "double_paid" in blamed(bank={**seen.bank, other["mch_billno"]: stolen}), "one person won twice"
     assert blamed(broken=["the balance is negative"]) == {"books"}

@@ -37,14 +37,29 @@ def hand_in(desk: Desk, programme_id: int, **changes: object) -> int:
     with desk.runtime.database.transaction() as session:
         kind = session.get(VoucherKind, 1)
         if kind is None:
-            kind = VoucherKind(id=1, name="地推凭证", amount_rule="fixed", fixed_fen=880, programme_id=programme_id, updated_by=1,
-                               updated_at=desk.now)  # fmt: skip
+            kind = VoucherKind(
+                id=1,
+                name="地推凭证",
+                amount_rule="fixed",
+                fixed_fen=880,
+                programme_id=programme_id,
+                updated_by=1,
+                updated_at=desk.now,
+            )
             session.add(kind)
             session.flush()
         values = {
-            "public_id": f"v{len(changes)}{desk.now.timestamp():.0f}", "openid": openid(1), "kind_id": 1, "asked_fen": 880,
-            "amount_fen": 880, "via": "chat", "month": "202603", "is_complete": True, "ready_at": desk.now, "submitted_at": desk.now,
-        }  # fmt: skip
+            "public_id": f"v{len(changes)}{desk.now.timestamp():.0f}",
+            "openid": openid(1),
+            "kind_id": 1,
+            "asked_fen": 880,
+            "amount_fen": 880,
+            "via": "chat",
+            "month": "202603",
+            "is_complete": True,
+            "ready_at": desk.now,
+            "submitted_at": desk.now,
+        }
         voucher = Voucher(**(values | changes))
         session.add(voucher)
         session.flush()
@@ -68,9 +83,18 @@ def test_the_sentence_says_what_is_missing_before_anything_was_owed(desk: Desk) 
     assert conclusion(desk) == "已关注，还没有绑定手机号，也没有提交过凭证。"
     with desk.runtime.database.transaction() as session:
         session.add(
-            SmsOut(serial="s", purpose="bind", openid=openid(1), phone_sealed="", code_sealed="", status="failed", counted=[],
-                   created_at=desk.now, expires_at=desk.now)
-        )  # fmt: skip
+            SmsOut(
+                serial="s",
+                purpose="bind",
+                openid=openid(1),
+                phone_sealed="",
+                code_sealed="",
+                status="failed",
+                counted=[],
+                created_at=desk.now,
+                expires_at=desk.now,
+            )
+        )
     assert "短信没有发出" in conclusion(desk)
     with desk.runtime.database.transaction() as session:
         session.execute(update(Follower).values(is_subscribed=False))
@@ -132,9 +156,18 @@ def test_the_whole_story_is_told_newest_first_without_a_code_or_a_whole_phone(de
     with desk.runtime.database.transaction() as session:
         session.add(Evidence(order_id=order_id, kind="reply", body=body, at=desk.now + timedelta(minutes=3)))
         session.add(
-            SmsOut(serial="s", purpose="bind", openid=openid(1), phone_sealed=vault.seal(f"+86{phone(1)}"),
-                   code_sealed=vault.seal("482913"), status="sent", counted=[], created_at=desk.now, expires_at=desk.now)
-        )  # fmt: skip
+            SmsOut(
+                serial="s",
+                purpose="bind",
+                openid=openid(1),
+                phone_sealed=vault.seal(f"+86{phone(1)}"),
+                code_sealed=vault.seal("482913"),
+                status="sent",
+                counted=[],
+                created_at=desk.now,
+                expires_at=desk.now,
+            )
+        )
         notices.tell(session, openid(1), "voucher", "1", "凭证已通过审核", now=desk.now + timedelta(minutes=4))
         marks.put(session, vault, "allow", "phone", phone(1), "老员工", 1, desk.now + timedelta(minutes=5))
     page = desk.as_("sun").get(f"/admin/people/{openid(1)}").text
@@ -163,7 +196,20 @@ def test_pages_neither_skip_nor_repeat_a_moment(desk: Desk) -> None:
     with desk.runtime.database.transaction() as session:
         for n in range(60):  # half of them at one and the same moment
             at = desk.now + timedelta(seconds=max(0, n - 30))
-            session.add(Notice(openid=openid(1), kind="k", ref=str(n), text=f"通知{n:02d}", url="", status="sent", tries=1, due_at=at, err_code="", created_at=at))  # fmt: skip
+            session.add(
+                Notice(
+                    openid=openid(1),
+                    kind="k",
+                    ref=str(n),
+                    text=f"通知{n:02d}",
+                    url="",
+                    status="sent",
+                    tries=1,
+                    due_at=at,
+                    err_code="",
+                    created_at=at,
+                )
+            )
     seen: list[str] = []
     mark = ""
     with desk.runtime.database.reading() as session:

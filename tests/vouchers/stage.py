@@ -28,8 +28,11 @@ from wxbot.vouchers.models import Photo, Voucher, VoucherKind
 
 MING, HONG, GUI = "oTESTming00000000000000000001", "oTESThong00000000000000000002", "oTESTgui000000000000000000003"
 STAFF = {
-    "sun": ("孙审核", "reviewer"), "qian": ("钱审核", "reviewer"), "li": ("李运营", "marketer"), "wang": ("王财务", "cashier"),
-}  # fmt: skip
+    "sun": ("孙审核", "reviewer"),
+    "qian": ("钱审核", "reviewer"),
+    "li": ("李运营", "marketer"),
+    "wang": ("王财务", "cashier"),
+}
 SUN, QIAN = Actor(1, "sun.test"), Actor(2, "qian.test")
 
 
@@ -139,32 +142,58 @@ def lay_stage(runtime: Runtime) -> Stage:
         programme_id = create(session, "programme", "市场部 · 陈列奖励")
         session.add(
             Programme(
-                id=programme_id, department="市场部", name="陈列奖励", channel="", send_name="晨光咖啡", act_name="陈列奖励",
-                wishing="恭喜发财", remark="感谢支持", person_fen_per_month=0, needs_binding=False, is_open=True,
-                created_by=1, created_at=now, updated_at=now,
+                id=programme_id,
+                department="市场部",
+                name="陈列奖励",
+                channel="",
+                send_name="晨光咖啡",
+                act_name="陈列奖励",
+                wishing="恭喜发财",
+                remark="感谢支持",
+                person_fen_per_month=0,
+                needs_binding=False,
+                is_open=True,
+                created_by=1,
+                created_at=now,
+                updated_at=now,
             )
-        )  # fmt: skip
+        )
         session.flush()
         change_budget(session, programme_id, 1_000_000)
         common = {"programme_id": programme_id, "updated_by": 1, "updated_at": now}
         kinds = {
-            "fixed": VoucherKind(name="陈列照片", ask="请拍下货架全景", amount_rule="fixed", fixed_fen=500, position=1, **common),
+            "fixed": VoucherKind(
+                name="陈列照片", ask="请拍下货架全景", amount_rule="fixed", fixed_fen=500, position=1, **common
+            ),
             "boxes": VoucherKind(
-                name="进货小票", ask="请拍清楚小票上的数量和日期", amount_rule="per_unit", unit_fen=200, unit_name="箱", max_fen=2_000,
-                position=2, **common,
+                name="进货小票",
+                ask="请拍清楚小票上的数量和日期",
+                amount_rule="per_unit",
+                unit_fen=200,
+                unit_name="箱",
+                max_fen=2_000,
+                position=2,
+                **common,
             ),
             "free": VoucherKind(
                 name="活动费用", ask="请拍下发票", amount_rule="free", min_fen=100, max_fen=5_000, position=3, **common
             ),
-        }  # fmt: skip
+        }
         session.add_all(kinds.values())
         for number, openid in enumerate((MING, HONG)):
             phone = f"+861380013800{number}"
             session.add(
                 Binding(
-                    openid=openid, phone_sealed=runtime.vault.seal(phone), phone_index=runtime.vault.index(phone),
-                    name=("陈明", "林红")[number], status="active", via="h5", proved_at=now, bound_at=now, end_reason="",
+                    openid=openid,
+                    phone_sealed=runtime.vault.seal(phone),
+                    phone_index=runtime.vault.index(phone),
+                    name=("陈明", "林红")[number],
+                    status="active",
+                    via="h5",
+                    proved_at=now,
+                    bound_at=now,
+                    end_reason="",
                 )
-            )  # fmt: skip
+            )
         session.flush()
         return Stage(runtime, {name: kind.id for name, kind in kinds.items()}, programme_id)

@@ -13,9 +13,14 @@ from wxbot.vouchers import photos, review, submit
 from wxbot.vouchers.models import Voucher, VoucherKind
 
 EVIL_NAMES = (
-    '"><script>alert(1)</script>.jpg', "../../../etc/passwd", "a.php.jpg", "a\r\nSet-Cookie: x=1.jpg", "a" * 4000, "a\0.jpg",
+    '"><script>alert(1)</script>.jpg',
+    "../../../etc/passwd",
+    "a.php.jpg",
+    "a\r\nSet-Cookie: x=1.jpg",
+    "a" * 4000,
+    "a\0.jpg",
     "\u202egpj.exe",
-)  # fmt: skip
+)
 
 
 def opened(phone: Phone, kind_id: int, token: str = "token-0001", **more: Any) -> Any:
@@ -25,9 +30,7 @@ def opened(phone: Phone, kind_id: int, token: str = "token-0001", **more: Any) -
 
 
 def sent(phone: Phone, address: str, raw: bytes, token: str = "photo-0001", **headers: str) -> Any:
-    return phone.client.post(
-        f"{address}/photos?token={token}", data=raw, headers={"X-Page-Mark": phone.mark} | headers
-    )  # fmt: skip
+    return phone.client.post(f"{address}/photos?token={token}", data=raw, headers={"X-Page-Mark": phone.mark} | headers)
 
 
 def test_a_person_hands_a_voucher_in_and_sees_it(stage: Stage) -> None:
@@ -245,9 +248,14 @@ def test_bulk_and_kinds_through_the_console(desk: Stage) -> None:
     assert reviewer.post("/admin/vouchers/bulk", {"pick": picks}).status_code == 303
     assert len(desk.payouts()) == 3
     form = {
-        "name": "门店海报", "ask": "请拍下海报", "amount_rule": "fixed", "fixed_fen": "3.00", "programme_id": str(desk.programme_id),
-        "needs_binding": "1", "is_on": "1",
-    }  # fmt: skip
+        "name": "门店海报",
+        "ask": "请拍下海报",
+        "amount_rule": "fixed",
+        "fixed_fen": "3.00",
+        "programme_id": str(desk.programme_id),
+        "needs_binding": "1",
+        "is_on": "1",
+    }
     faulty = cashier.post("/admin/voucher-kinds/new", form | {"fixed_fen": "0.50", "programme_id": "77"})
     assert faulty.status_code == 422 and "fault-fixed_fen" in faulty.text and "请选择付款项目" in faulty.text
     assert cashier.post("/admin/voucher-kinds/new", form).status_code == 303

@@ -215,6 +215,9 @@ def test_bulk_approval_keeps_to_small_vouchers_without_look_alikes(stage: Stage)
     payouts, left = review.approve_many(stage.runtime, SUN, chosen, stage.now)
     assert [payout.source_id for payout in payouts] == [small.id]
     assert {voucher_id: refused.reason for voucher_id, refused in left} == {
-        big.id: "too_much", same.id: "look_alike", copy.id: "look_alike", taken.id: "gone",
-    }  # fmt: skip
+        big.id: "too_much",
+        same.id: "look_alike",
+        copy.id: "look_alike",
+        taken.id: "gone",
+    }
     assert review.approve_many(stage.runtime, SUN, chosen, stage.now)[0] == [], "the same form again pays nobody twice"

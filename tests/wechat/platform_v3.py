@@ -29,18 +29,39 @@ BILL_NO = "HB20260315000042"
 BILLS = "/v3/fund-app/mch-transfer/transfer-bills"
 WECHAT_NO = "1330000071100999991182026031500000000001"
 PARAMS: dict[str, Any] = {
-    "appid": APPID, "out_bill_no": BILL_NO, "transfer_scene_id": "1000", "openid": "oTESTuser0000000000000000001a",
-    "transfer_amount": 100, "transfer_remark": "到店有礼", "notify_url": "https://shop.example.test/pay/transfer-notify",
+    "appid": APPID,
+    "out_bill_no": BILL_NO,
+    "transfer_scene_id": "1000",
+    "openid": "oTESTuser0000000000000000001a",
+    "transfer_amount": 100,
+    "transfer_remark": "到店有礼",
+    "notify_url": "https://shop.example.test/pay/transfer-notify",
     "user_recv_perception": "现金奖励",
-    "transfer_scene_report_infos": [{"info_type": "活动名称", "info_content": "开业抽奖"},
-                                    {"info_type": "奖励说明", "info_content": "摇一摇一等奖"}],
+    "transfer_scene_report_infos": [
+        {"info_type": "活动名称", "info_content": "开业抽奖"},
+        {"info_type": "奖励说明", "info_content": "摇一摇一等奖"},
+    ],
     "user_recv_style": {"type": "RED_PACKET"},
-}  # fmt: skip
-CREATED = {"out_bill_no": BILL_NO, "transfer_bill_no": WECHAT_NO, "create_time": "2026-03-15T10:00:00+08:00",
-           "state": "WAIT_USER_CONFIRM", "package_info": "affffddafdfafddffda=="}  # fmt: skip
-ASKED = {"mch_id": MCH_ID, "out_bill_no": BILL_NO, "transfer_bill_no": WECHAT_NO, "appid": APPID, "state": "SUCCESS",
-         "transfer_amount": 100, "transfer_remark": "到店有礼", "openid": "oTESTuser0000000000000000001a",
-         "create_time": "2026-03-15T10:00:00+08:00", "update_time": "2026-03-15T10:00:09+08:00"}  # fmt: skip
+}
+CREATED = {
+    "out_bill_no": BILL_NO,
+    "transfer_bill_no": WECHAT_NO,
+    "create_time": "2026-03-15T10:00:00+08:00",
+    "state": "WAIT_USER_CONFIRM",
+    "package_info": "affffddafdfafddffda==",
+}
+ASKED = {
+    "mch_id": MCH_ID,
+    "out_bill_no": BILL_NO,
+    "transfer_bill_no": WECHAT_NO,
+    "appid": APPID,
+    "state": "SUCCESS",
+    "transfer_amount": 100,
+    "transfer_remark": "到店有礼",
+    "openid": "oTESTuser0000000000000000001a",
+    "create_time": "2026-03-15T10:00:00+08:00",
+    "update_time": "2026-03-15T10:00:09+08:00",
+}
 
 
 @cache
@@ -98,8 +119,12 @@ def sealed(text: bytes, associated: str = "mch_payment", key: str = API_V3_KEY) 
     """An AEAD_AES_256_GCM resource."""
     nonce = "fdasflkja484"
     ciphertext = AESGCM(key.encode()).encrypt(nonce.encode(), text, associated.encode())
-    return {"algorithm": "AEAD_AES_256_GCM", "nonce": nonce, "associated_data": associated,
-            "ciphertext": base64.b64encode(ciphertext).decode()}  # fmt: skip
+    return {
+        "algorithm": "AEAD_AES_256_GCM",
+        "nonce": nonce,
+        "associated_data": associated,
+        "ciphertext": base64.b64encode(ciphertext).decode(),
+    }
 
 
 class PlatformV3:
@@ -148,8 +173,12 @@ def check_request(heard: Heard) -> None:
 def sealed_certificate(pem: bytes, *, serial: str = "", key: str = API_V3_KEY) -> dict[str, object]:
     """A row of /v3/certificates."""
     serial = serial or f"{x509.load_pem_x509_certificate(pem).serial_number:X}"
-    return {"serial_no": serial, "effective_time": "2026-01-14T10:00:00+08:00",
-            "expire_time": "2026-03-16T10:00:00+08:00", "encrypt_certificate": sealed(pem, "certificate", key)}  # fmt: skip
+    return {
+        "serial_no": serial,
+        "effective_time": "2026-01-14T10:00:00+08:00",
+        "expire_time": "2026-03-16T10:00:00+08:00",
+        "encrypt_certificate": sealed(pem, "certificate", key),
+    }
 
 
 def wired(platform: PlatformV3) -> Wire:

@@ -63,8 +63,15 @@ def query(timestamp: int = NOW, nonce: str = "482910337", token: str = TOKEN, **
     return {"signature": signature, "timestamp": str(timestamp), "nonce": nonce, "openid": OPENID, **more}
 
 
-def sealed(body: bytes, account: CallbackAccount = encrypted, *, beside: str = "", to: str = GH,
-           timestamp: int = NOW, nonce: str = "482910337") -> tuple[dict[str, str], bytes]:  # fmt: skip
+def sealed(
+    body: bytes,
+    account: CallbackAccount = encrypted,
+    *,
+    beside: str = "",
+    to: str = GH,
+    timestamp: int = NOW,
+    nonce: str = "482910337",
+) -> tuple[dict[str, str], bytes]:
     """(query, body) of an encrypted push."""
     assert account.crypt is not None
     ciphertext = account.crypt.encrypt(body)

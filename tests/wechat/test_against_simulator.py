@@ -77,9 +77,16 @@ class Merchant:
     def lottery(self, key: Any = "K" * 32, total: int = 500, onoff: int = 1) -> Any:
         now = int(self.now_s())
         return self.shakearound.addlotteryinfo(
-            title="新春", desc="到店有礼", onoff=onoff, begin_time=now - 60, expire_time=now + 7 * 86400,
-            sponsor_appid=self.appid, total=total, jump_url="https://shop.example.test/after", key=key,
-        )  # fmt: skip
+            title="新春",
+            desc="到店有礼",
+            onoff=onoff,
+            begin_time=now - 60,
+            expire_time=now + 7 * 86400,
+            sponsor_appid=self.appid,
+            total=total,
+            jump_url="https://shop.example.test/after",
+            key=key,
+        )
 
     def load(self, lottery_id: str, sp_tickets: Any) -> Any:
         return self.shakearound.setprizebucket(
@@ -169,8 +176,10 @@ def test_people_messages_and_the_48_hours(merchant: Merchant, simulator: Simulat
 
 def test_menu_media_and_codes(merchant: Merchant) -> None:
     assert merchant.mp.menu_get() == []
-    buttons: Any = [{"type": "click", "name": "红包", "key": "MENU_REDPACK"},
-               {"name": "更多", "sub_button": [{"type": "view", "name": "规则", "url": "https://shop.example.test/r"}]}]  # fmt: skip
+    buttons: Any = [
+        {"type": "click", "name": "红包", "key": "MENU_REDPACK"},
+        {"name": "更多", "sub_button": [{"type": "view", "name": "规则", "url": "https://shop.example.test/r"}]},
+    ]
     merchant.mp.menu_create(buttons)
     assert [button["name"] for button in merchant.mp.menu_get()] == ["红包", "更多"]
     merchant.mp.menu_delete()
@@ -419,8 +428,11 @@ def test_pushes_open_and_our_replies_reach_the_chat(inbox: Any) -> None:
     assert text.envelope.is_encrypted == (inbox.merchant.account.mode != "plain")
     assert wait_for(inbox, m.Subscribe)[0].openid == ming["openid"]
     inbox.reply = m.NewsReply((m.Article("活动规则", "点此查看", "https://x/p.jpg", "https://shop.example.test/play"),))
-    simulator.control("POST", f"people/{ming['id']}/messages",
-                      {"type": "location", "latitude": 30.27, "longitude": 120.15, "scale": 16, "label": "示例路"})  # fmt: skip
+    simulator.control(
+        "POST",
+        f"people/{ming['id']}/messages",
+        {"type": "location", "latitude": 30.27, "longitude": 120.15, "scale": 16, "label": "示例路"},
+    )
     wait_for(inbox, m.LocationMessage)
     simulator.control("POST", f"people/{ming['id']}/unfollow", {})
     wait_for(inbox, m.Unsubscribe)
@@ -437,9 +449,12 @@ def test_the_whole_story_of_one_packet(inbox: Any) -> None:
     shakearound.device_applyid(2, "开业", "一店")
     devices = list(shakearound.device_search_all())
     page_id = shakearound.page_add(
-        title="新春", description="到店有礼", page_url="https://shop.example.test/draw",
-        icon_url=shakearound.material_add(icon(), "card.png"), comment="wxbot 1",
-    )  # fmt: skip
+        title="新春",
+        description="到店有礼",
+        page_url="https://shop.example.test/draw",
+        icon_url=shakearound.material_add(icon(), "card.png"),
+        comment="wxbot 1",
+    )
     shakearound.device_bindpage({"device_id": devices[0].device_id}, [page_id])
     assert [page.page_id for page in shakearound.page_search_all()] == [page_id]
     assert [relation.device_id for relation in shakearound.relation_search(page_id=page_id)] == [devices[0].device_id]
@@ -462,10 +477,17 @@ def test_the_whole_story_of_one_packet(inbox: Any) -> None:
     assert len(event.around) <= 5
 
     noncestr = sign.nonce(24)
-    drawn = simulator.control("POST", f"people/{ming['id']}/jump_hongbao", {
-        "lottery_id": lottery_id, "noncestr": noncestr, "openid": shaken.openid, "page_url": card["url"],
-        "sign": sign.lottery_sign(lottery_id, noncestr, shaken.openid, "LotteryKeyOf32CharactersLongABCD"),
-    })  # fmt: skip
+    drawn = simulator.control(
+        "POST",
+        f"people/{ming['id']}/jump_hongbao",
+        {
+            "lottery_id": lottery_id,
+            "noncestr": noncestr,
+            "openid": shaken.openid,
+            "page_url": card["url"],
+            "sign": sign.lottery_sign(lottery_id, noncestr, shaken.openid, "LotteryKeyOf32CharactersLongABCD"),
+        },
+    )
     assert "code" not in drawn or not drawn["code"], drawn
     (bind,) = wait_for(inbox, m.LotteryBind)
     assert (bind.openid, bind.lottery_id, bind.amount_fen) == (ming["openid"], lottery_id, 168)

@@ -109,8 +109,16 @@ def test_an_unreadable_reply_is_unanswered(body: Any) -> None:
 
 
 def test_user_info_of_a_follower_and_of_somebody_else() -> None:
-    follower = {"subscribe": 1, "openid": OPENID, "subscribe_time": 1773540101, "tagid_list": [134], "qr_scene": 0,
-                "subscribe_scene": "ADD_SCENE_QR_CODE", "qr_scene_str": "store42", "unionid": "u"}  # fmt: skip
+    follower = {
+        "subscribe": 1,
+        "openid": OPENID,
+        "subscribe_time": 1773540101,
+        "tagid_list": [134],
+        "qr_scene": 0,
+        "subscribe_scene": "ADD_SCENE_QR_CODE",
+        "qr_scene_str": "store42",
+        "unionid": "u",
+    }
     with answering(follower, {"subscribe": 0, "openid": OPENID}) as wire:
         person = account(wire).user_info(OPENID)
         assert (person.is_subscribed, person.subscribed_at_s, person.qr_scene) == (True, 1773540101, "store42")
@@ -169,10 +177,14 @@ def test_media_goes_up_and_comes_down() -> None:
 
 @pytest.mark.parametrize(
     ("scene", "life_s", "expected"),
-    [("store42", 604800, ("QR_STR_SCENE", {"scene_str": "store42"}, 604800)), (7, 60, ("QR_SCENE", {"scene_id": 7}, 60)),
-     ("store42", None, ("QR_LIMIT_STR_SCENE", {"scene_str": "store42"}, None)),
-     (7, None, ("QR_LIMIT_SCENE", {"scene_id": 7}, None)), ("a", 10**9, ("QR_STR_SCENE", {"scene_str": "a"}, 2592000))],
-)  # fmt: skip
+    [
+        ("store42", 604800, ("QR_STR_SCENE", {"scene_str": "store42"}, 604800)),
+        (7, 60, ("QR_SCENE", {"scene_id": 7}, 60)),
+        ("store42", None, ("QR_LIMIT_STR_SCENE", {"scene_str": "store42"}, None)),
+        (7, None, ("QR_LIMIT_SCENE", {"scene_id": 7}, None)),
+        ("a", 10**9, ("QR_STR_SCENE", {"scene_str": "a"}, 2592000)),
+    ],
+)
 def test_qr_codes_with_a_scene(scene: Any, life_s: int, expected: Any) -> None:
     with answering({"ticket": "gQH/1 2", "expire_seconds": life_s, "url": "http://weixin.qq.com/q/1"}) as wire:
         code = account(wire).qrcode_create(scene, expires_in_s=life_s)
@@ -215,9 +227,17 @@ def test_an_unknown_shake_ticket_is_refused_S35() -> None:
     assert caught.value.row.actor == "person"
 
 
-LOTTERY = {"title": "新春", "desc": "到店有礼", "onoff": 0, "begin_time": 1773504000, "expire_time": 1774108800,
-           "sponsor_appid": "wx0123456789abcdef", "total": 500, "jump_url": "https://shop.example.test/after",
-           "key": "K" * 32}  # fmt: skip
+LOTTERY = {
+    "title": "新春",
+    "desc": "到店有礼",
+    "onoff": 0,
+    "begin_time": 1773504000,
+    "expire_time": 1774108800,
+    "sponsor_appid": "wx0123456789abcdef",
+    "total": 500,
+    "jump_url": "https://shop.example.test/after",
+    "key": "K" * 32,
+}
 
 
 def test_addlotteryinfo_sends_the_page_mode_in_the_query() -> None:
@@ -245,12 +265,18 @@ def bucket(wire: Wire, sp_tickets: Any = ("v1|AAA=", "v1|BBB=")) -> Any:
 
 
 def test_setprizebucket_gives_one_outcome_per_ticket_F43() -> None:
-    lists = {f"{name}_ticket_list": [{"ticket": f"v1|{name}"}] for name in
-             ("repeat", "expire", "invalid_amount", "wrong_authmchid", "invalid")}  # fmt: skip
+    lists = {
+        f"{name}_ticket_list": [{"ticket": f"v1|{name}"}]
+        for name in ("repeat", "expire", "invalid_amount", "wrong_authmchid", "invalid")
+    }
     with answering({**OK, "success_num": 1, **lists}) as wire:
         answer = bucket(wire)
-        assert asked(wire)[2] == {"lottery_id": "L", "mchid": "1900000001", "sponsor_appid": "wx0123456789abcdef",
-                                  "prize_info_list": [{"ticket": "v1|AAA="}, {"ticket": "v1|BBB="}]}  # fmt: skip
+        assert asked(wire)[2] == {
+            "lottery_id": "L",
+            "mchid": "1900000001",
+            "sponsor_appid": "wx0123456789abcdef",
+            "prize_info_list": [{"ticket": "v1|AAA="}, {"ticket": "v1|BBB="}],
+        }
     assert answer.success_num == 1
     assert (answer.repeat, answer.expire, answer.invalid) == (("v1|repeat",), ("v1|expire",), ("v1|invalid",))
     assert (answer.invalid_amount, answer.wrong_authmchid) == (("v1|invalid_amount",), ("v1|wrong_authmchid",))
@@ -260,8 +286,11 @@ def test_setprizebucket_gives_one_outcome_per_ticket_F43() -> None:
 def test_missing_lists_are_empty_and_strange_ones_unanswered_F43() -> None:
     with answering({**OK, "success_num": 2}) as wire:
         assert bucket(wire).refused == frozenset()
-    for answer in (OK, {**OK, "success_num": 1, "repeat_ticket_list": "v1"},
-                   {**OK, "success_num": 1, "expire_ticket_list": [{"x": 1}]}):  # fmt: skip
+    for answer in (
+        OK,
+        {**OK, "success_num": 1, "repeat_ticket_list": "v1"},
+        {**OK, "success_num": 1, "expire_ticket_list": [{"x": 1}]},
+    ):
         with answering(answer) as wire, pytest.raises(Unanswered):
             bucket(wire)
 
@@ -283,9 +312,20 @@ def test_setlotteryswitch_is_a_get() -> None:
 
 
 def test_querylottery_reads_quoted_numbers_and_keeps_missing_counts_missing() -> None:
-    result = {"lottery_id": "L", "onoff": "1", "begin_time": "1773504000", "expire_time": 1774108800,
-              "prize_count_limit": 500, "prize_count": "100", "expired_prizes": 5, "drawed_prizes": "20",
-              "available_prizes": 75, "expired_value": 500, "drawed_value": 2000, "available_value": "7500"}  # fmt: skip
+    result = {
+        "lottery_id": "L",
+        "onoff": "1",
+        "begin_time": "1773504000",
+        "expire_time": 1774108800,
+        "prize_count_limit": 500,
+        "prize_count": "100",
+        "expired_prizes": 5,
+        "drawed_prizes": "20",
+        "available_prizes": 75,
+        "expired_value": 500,
+        "drawed_value": 2000,
+        "available_value": "7500",
+    }
     with answering({**OK, "result": result}) as wire:
         counts = shakearound(wire).querylottery("L")
     assert (counts.is_on, counts.begin_time_s, counts.total, counts.loaded) == (True, 1773504000, 500, 100)
@@ -300,8 +340,16 @@ def test_querylottery_reads_quoted_numbers_and_keeps_missing_counts_missing() ->
 
 
 def test_devices_pages_relations_and_icons() -> None:
-    device = {"device_id": 10011, "uuid": "F", "major": 1, "minor": 2, "status": 1, "comment": "门口",
-              "last_active_time": 1, "poi_id": 3}  # fmt: skip
+    device = {
+        "device_id": 10011,
+        "uuid": "F",
+        "major": 1,
+        "minor": 2,
+        "status": 1,
+        "comment": "门口",
+        "last_active_time": 1,
+        "poi_id": 3,
+    }
     with shake(devices=[device], total_count=1) as wire:
         (found,) = shakearound(wire).device_search_all()
         assert (found.device_id, found.is_active, found.comment) == (10011, True, "门口")
@@ -376,16 +424,25 @@ def exchange(answer: Any) -> Any:
         return result, asked(wire)
 
 
-GRANT = {"access_token": "OAUTHTOKEN-CANARY", "expires_in": 7200, "refresh_token": "REFRESH-CANARY", "openid": OPENID,
-         "scope": "snsapi_base"}  # fmt: skip
+GRANT = {
+    "access_token": "OAUTHTOKEN-CANARY",
+    "expires_in": 7200,
+    "refresh_token": "REFRESH-CANARY",
+    "openid": OPENID,
+    "scope": "snsapi_base",
+}
 
 
 def test_a_code_becomes_an_openid() -> None:
     grant, (path, query, _) = exchange(GRANT)
     assert (grant.openid, grant.is_snapshot, grant.scope) == (OPENID, False, "snsapi_base")
     assert path == "/sns/oauth2/access_token"
-    assert query == {"appid": "wx1", "secret": "SECRET-CANARY-1", "code": "CODE-CANARY-2",
-                     "grant_type": "authorization_code"}  # fmt: skip
+    assert query == {
+        "appid": "wx1",
+        "secret": "SECRET-CANARY-1",
+        "code": "CODE-CANARY-2",
+        "grant_type": "authorization_code",
+    }
     assert "CANARY" not in repr(grant)
 
 

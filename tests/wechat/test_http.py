@@ -197,8 +197,9 @@ def test_our_own_authority_is_trusted_when_named_S64(authority: Authority) -> No
 
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong host", "expired", "old TLS"])
 def test_a_bad_server_fails_before_a_byte_of_the_request_S64(authority: Authority, tmp_path: Path, fault: str) -> None:
-    pair = authority.issue("bad", host="elsewhere.test" if fault == "wrong host" else "127.0.0.1",
-                           is_expired=fault == "expired")  # fmt: skip
+    pair = authority.issue(
+        "bad", host="elsewhere.test" if fault == "wrong host" else "127.0.0.1", is_expired=fault == "expired"
+    )
     ca_file = Authority(tmp_path, "another").ca_file if fault == "unknown authority" else authority.ca_file
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -28,62 +28,164 @@ NOTICE = (
 
 MESSAGES = [
     ("text", f"<Content>{c('红包')}</Content>", m.TextMessage, {"content": "红包", "menu_message_id": ""}),
-    ("text", f"<Content>{c('满意')}</Content><bizmsgmenuid>101</bizmsgmenuid>", m.TextMessage, {"menu_message_id": "101"}),
-    ("image", f"<PicUrl>{c('http://x/0')}</PicUrl><MediaId>{c('MEDIA-1')}</MediaId>", m.ImageMessage, {"media_id": "MEDIA-1"}),
-    ("voice", f"<MediaId>{c('V')}</MediaId><Format>{c('amr')}</Format><Recognition>{c('我要红包')}</Recognition>",
-     m.VoiceMessage, {"format": "amr", "recognition": "我要红包"}),
+    (
+        "text",
+        f"<Content>{c('满意')}</Content><bizmsgmenuid>101</bizmsgmenuid>",
+        m.TextMessage,
+        {"menu_message_id": "101"},
+    ),
+    (
+        "image",
+        f"<PicUrl>{c('http://x/0')}</PicUrl><MediaId>{c('MEDIA-1')}</MediaId>",
+        m.ImageMessage,
+        {"media_id": "MEDIA-1"},
+    ),
+    (
+        "voice",
+        f"<MediaId>{c('V')}</MediaId><Format>{c('amr')}</Format><Recognition>{c('我要红包')}</Recognition>",
+        m.VoiceMessage,
+        {"format": "amr", "recognition": "我要红包"},
+    ),
     ("voice", f"<MediaId>{c('V')}</MediaId><Format>{c('amr')}</Format>", m.VoiceMessage, {"recognition": ""}),
-    ("video", f"<MediaId>{c('V')}</MediaId><ThumbMediaId>{c('T')}</ThumbMediaId>", m.VideoMessage, {"thumb_media_id": "T"}),
-    ("shortvideo", f"<MediaId>{c('V')}</MediaId><ThumbMediaId>{c('T')}</ThumbMediaId>", m.VideoMessage, {"media_id": "V"}),
-    ("location", LOCATION, m.LocationMessage, {"latitude": 30.274085, "longitude": 120.15507, "label": "示例市示例路1号"}),
-    ("link", f"<Title>{c('t')}</Title><Description>{c('d')}</Description><Url>{c('https://x/a')}</Url>",
-     m.LinkMessage, {"title": "t", "url": "https://x/a"}),
-]  # fmt: skip
+    (
+        "video",
+        f"<MediaId>{c('V')}</MediaId><ThumbMediaId>{c('T')}</ThumbMediaId>",
+        m.VideoMessage,
+        {"thumb_media_id": "T"},
+    ),
+    (
+        "shortvideo",
+        f"<MediaId>{c('V')}</MediaId><ThumbMediaId>{c('T')}</ThumbMediaId>",
+        m.VideoMessage,
+        {"media_id": "V"},
+    ),
+    (
+        "location",
+        LOCATION,
+        m.LocationMessage,
+        {"latitude": 30.274085, "longitude": 120.15507, "label": "示例市示例路1号"},
+    ),
+    (
+        "link",
+        f"<Title>{c('t')}</Title><Description>{c('d')}</Description><Url>{c('https://x/a')}</Url>",
+        m.LinkMessage,
+        {"title": "t", "url": "https://x/a"},
+    ),
+]
 
 EVENTS = [
     ("subscribe", "<EventKey><![CDATA[]]></EventKey>", m.Subscribe, {"scene": "", "qr_ticket": ""}),
-    ("subscribe", f"<EventKey>{c('qrscene_store42')}</EventKey><Ticket>{c('gQH_1')}</Ticket>", m.Subscribe,
-     {"scene": "store42", "qr_ticket": "gQH_1"}),
+    (
+        "subscribe",
+        f"<EventKey>{c('qrscene_store42')}</EventKey><Ticket>{c('gQH_1')}</Ticket>",
+        m.Subscribe,
+        {"scene": "store42", "qr_ticket": "gQH_1"},
+    ),
     ("unsubscribe", "<EventKey></EventKey>", m.Unsubscribe, {}),
     ("SCAN", f"<EventKey>{c('store42')}</EventKey><Ticket>{c('gQH_1')}</Ticket>", m.Scan, {"scene": "store42"}),
-    ("LOCATION", "<Latitude>30.2</Latitude><Longitude>120.1</Longitude><Precision>65.000000</Precision>",
-     m.LocationReport, {"latitude": 30.2, "precision_m": 65.0}),
+    (
+        "LOCATION",
+        "<Latitude>30.2</Latitude><Longitude>120.1</Longitude><Precision>65.000000</Precision>",
+        m.LocationReport,
+        {"latitude": 30.2, "precision_m": 65.0},
+    ),
     ("CLICK", f"<EventKey>{c('MENU_REDPACK')}</EventKey>", m.MenuClick, {"key": "MENU_REDPACK"}),
-    ("VIEW", f"<EventKey>{c('https://x/play')}</EventKey><MenuId>420000001</MenuId>", m.MenuView,
-     {"target": "https://x/play", "menu_id": "420000001"}),
-    ("view_miniprogram", f"<EventKey>{c('pages/index')}</EventKey><MenuId>4</MenuId>", m.MenuView, {"target": "pages/index"}),
-    ("scancode_push", f"{KEY}<ScanCodeInfo><ScanType>{c('qrcode')}</ScanType><ScanResult>{c('C-42')}</ScanResult></ScanCodeInfo>",
-     m.MenuScan, {"key": "KEY_1", "scan_type": "qrcode", "scan_result": "C-42"}),
+    (
+        "VIEW",
+        f"<EventKey>{c('https://x/play')}</EventKey><MenuId>420000001</MenuId>",
+        m.MenuView,
+        {"target": "https://x/play", "menu_id": "420000001"},
+    ),
+    (
+        "view_miniprogram",
+        f"<EventKey>{c('pages/index')}</EventKey><MenuId>4</MenuId>",
+        m.MenuView,
+        {"target": "pages/index"},
+    ),
+    (
+        "scancode_push",
+        f"{KEY}<ScanCodeInfo><ScanType>{c('qrcode')}</ScanType><ScanResult>{c('C-42')}</ScanResult></ScanCodeInfo>",
+        m.MenuScan,
+        {"key": "KEY_1", "scan_type": "qrcode", "scan_result": "C-42"},
+    ),
     ("scancode_waitmsg", KEY, m.MenuScan, {"key": "KEY_1", "scan_result": ""}),
-    ("pic_sysphoto", f"{KEY}<SendPicsInfo><Count>1</Count><PicList><item><PicMd5Sum>{c('0a')}</PicMd5Sum></item></PicList></SendPicsInfo>",
-     m.MenuPictures, {"count": 1, "md5s": ("0a",)}),
-    ("pic_photo_or_album", f"{KEY}<SendPicsInfo><Count>2</Count><PicList><item><PicMd5Sum>a</PicMd5Sum></item><item><PicMd5Sum>b</PicMd5Sum></item></PicList></SendPicsInfo>",
-     m.MenuPictures, {"md5s": ("a", "b")}),
-    ("pic_weixin", f"{KEY}<SendPicsInfo><Count>0</Count><PicList></PicList></SendPicsInfo>", m.MenuPictures, {"md5s": ()}),
-    ("location_select", f"{KEY}<SendLocationInfo>{LOCATION}<Poiname>{c('')}</Poiname></SendLocationInfo>", m.MenuLocation,
-     {"latitude": 30.274085, "place": ""}),
-    ("TEMPLATESENDJOBFINISH", f"<MsgID>3900000001</MsgID><Status>{c('failed:user block')}</Status>", m.TemplateSent,
-     {"template_msg_id": "3900000001", "status": "failed:user block"}),
-    ("MASSSENDJOBFINISH", f"<MsgID>1</MsgID><Status>{c('send success')}</Status><TotalCount>9</TotalCount><FilterCount>8</FilterCount><SentCount>7</SentCount><ErrorCount>1</ErrorCount>",
-     m.MassSent, {"total": 9, "sent": 7, "failed": 1}),
-    ("subscribe_msg_popup_event", f"<SubscribeMsgPopupEvent>{NOTICE}{NOTICE}</SubscribeMsgPopupEvent>", m.NoticeEvent, {}),
+    (
+        "pic_sysphoto",
+        f"{KEY}<SendPicsInfo><Count>1</Count><PicList><item><PicMd5Sum>{c('0a')}</PicMd5Sum></item></PicList></SendPicsInfo>",
+        m.MenuPictures,
+        {"count": 1, "md5s": ("0a",)},
+    ),
+    (
+        "pic_photo_or_album",
+        f"{KEY}<SendPicsInfo><Count>2</Count><PicList><item><PicMd5Sum>a</PicMd5Sum></item><item><PicMd5Sum>b</PicMd5Sum></item></PicList></SendPicsInfo>",
+        m.MenuPictures,
+        {"md5s": ("a", "b")},
+    ),
+    (
+        "pic_weixin",
+        f"{KEY}<SendPicsInfo><Count>0</Count><PicList></PicList></SendPicsInfo>",
+        m.MenuPictures,
+        {"md5s": ()},
+    ),
+    (
+        "location_select",
+        f"{KEY}<SendLocationInfo>{LOCATION}<Poiname>{c('')}</Poiname></SendLocationInfo>",
+        m.MenuLocation,
+        {"latitude": 30.274085, "place": ""},
+    ),
+    (
+        "TEMPLATESENDJOBFINISH",
+        f"<MsgID>3900000001</MsgID><Status>{c('failed:user block')}</Status>",
+        m.TemplateSent,
+        {"template_msg_id": "3900000001", "status": "failed:user block"},
+    ),
+    (
+        "MASSSENDJOBFINISH",
+        f"<MsgID>1</MsgID><Status>{c('send success')}</Status><TotalCount>9</TotalCount><FilterCount>8</FilterCount><SentCount>7</SentCount><ErrorCount>1</ErrorCount>",
+        m.MassSent,
+        {"total": 9, "sent": 7, "failed": 1},
+    ),
+    (
+        "subscribe_msg_popup_event",
+        f"<SubscribeMsgPopupEvent>{NOTICE}{NOTICE}</SubscribeMsgPopupEvent>",
+        m.NoticeEvent,
+        {},
+    ),
     ("subscribe_msg_change_event", f"<SubscribeMsgChangeEvent>{NOTICE}</SubscribeMsgChangeEvent>", m.NoticeEvent, {}),
     ("subscribe_msg_sent_event", "<SubscribeMsgSentEvent></SubscribeMsgSentEvent>", m.NoticeEvent, {"answers": ()}),
-    ("user_authorization_revoke", f"<OpenID>{c('oOTHER')}</OpenID><AppID>{c(s.APPID)}</AppID><RevokeInfo>{c('201')}</RevokeInfo>",
-     m.AuthorizationChange, {"subject_openid": "oOTHER", "revoked": "201"}),
-    ("user_authorization_cancellation", f"<OpenID>{c('oOTHER')}</OpenID>", m.AuthorizationChange, {"subject_openid": "oOTHER"}),
+    (
+        "user_authorization_revoke",
+        f"<OpenID>{c('oOTHER')}</OpenID><AppID>{c(s.APPID)}</AppID><RevokeInfo>{c('201')}</RevokeInfo>",
+        m.AuthorizationChange,
+        {"subject_openid": "oOTHER", "revoked": "201"},
+    ),
+    (
+        "user_authorization_cancellation",
+        f"<OpenID>{c('oOTHER')}</OpenID>",
+        m.AuthorizationChange,
+        {"subject_openid": "oOTHER"},
+    ),
     ("user_info_modified", f"<OpenID>{c('oOTHER')}</OpenID>", m.AuthorizationChange, {}),
     ("annual_renew", "<ExpiredTime>1776000000</ExpiredTime>", m.Verification, {"failed_at": None}),
     ("qualification_verify_success", "<ExpiredTime>1776000000</ExpiredTime>", m.Verification, {}),
-    ("qualification_verify_fail", f"<FailTime>1776000000</FailTime><FailReason>{c('x')}</FailReason>", m.Verification,
-     {"fail_reason": "x", "expires_at": None}),
+    (
+        "qualification_verify_fail",
+        f"<FailTime>1776000000</FailTime><FailReason>{c('x')}</FailReason>",
+        m.Verification,
+        {"fail_reason": "x", "expires_at": None},
+    ),
     ("naming_verify_success", "<ExpiredTime>1776000000</ExpiredTime>", m.Verification, {}),
     ("naming_verify_fail", "<FailTime>1776000000</FailTime>", m.Verification, {}),
     ("verify_expired", "<ExpiredTime>1776000000</ExpiredTime>", m.Verification, {}),
     ("kf_create_session", f"<KfAccount>{c('a@x')}</KfAccount>", m.AgentSession, {"kf_account": "a@x"}),
     ("kf_close_session", f"<KfAccount>{c('a@x')}</KfAccount>", m.AgentSession, {}),
-    ("kf_switch_session", "<FromKfAccount>a</FromKfAccount><ToKfAccount>b</ToKfAccount>", m.AgentSession, {"to_kf_account": "b"}),
-]  # fmt: skip
+    (
+        "kf_switch_session",
+        "<FromKfAccount>a</FromKfAccount><ToKfAccount>b</ToKfAccount>",
+        m.AgentSession,
+        {"to_kf_account": "b"},
+    ),
+]
 
 
 @pytest.mark.parametrize(("msg_type", "inner", "kind", "expected"), MESSAGES)
@@ -179,9 +281,18 @@ def refused(query: Any, body: Any = TEXT, account: Any = s.plain, now: Any = s.N
 
 @pytest.mark.parametrize(
     "signature",
-    ["0" * 40, "", "a", "é" * 40, "x" * 10_000, s.query()["signature"].upper(), s.query()["signature"][:39],
-     s.query()["signature"] + "0", s.query(token="another-token-of-somebody")["signature"]],
-)  # fmt: skip
+    [
+        "0" * 40,
+        "",
+        "a",
+        "é" * 40,
+        "x" * 10_000,
+        s.query()["signature"].upper(),
+        s.query()["signature"][:39],
+        s.query()["signature"] + "0",
+        s.query(token="another-token-of-somebody")["signature"],
+    ],
+)
 def test_a_forged_signature_is_refused_before_the_body_is_read_S01(signature: Any) -> None:
     assert "signature" in refused({**s.query(), "signature": signature}, b"<!DOCTYPE this would be another reason")
 
@@ -203,8 +314,10 @@ def test_encrypted_each_missing_parameter_is_invalid_S05(name: str, account: Any
         assert refused(changed, body, account)
 
 
-@pytest.mark.parametrize(("offset_s", "is_fine"), [(0, True), (300, True), (-300, True), (301, False), (-301, False),
-                                                   (86_400, False), (-86_400, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("offset_s", "is_fine"),
+    [(0, True), (300, True), (-300, True), (301, False), (-301, False), (86_400, False), (-86_400, False)],
+)
 def test_the_window_is_300_seconds_both_ways_S02(offset_s: int, is_fine: bool) -> None:
     body = message("text", "<Content>x</Content>")
     if is_fine:
@@ -268,17 +381,28 @@ def test_a_body_over_64_kb_is_refused_S16() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"<xml/>", s.document(""), s.document("<MsgType></MsgType>"),
-     s.document("<MsgType>text</MsgType>", sender=""), s.document("<MsgType>text</MsgType>", sender="o" * 65),
-     f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><CreateTime>soon</CreateTime><MsgType>text</MsgType></xml>".encode(),
-     f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><MsgType>text</MsgType></xml>".encode()],
-)  # fmt: skip
+    [
+        b"",
+        b"{}",
+        b"<xml/>",
+        s.document(""),
+        s.document("<MsgType></MsgType>"),
+        s.document("<MsgType>text</MsgType>", sender=""),
+        s.document("<MsgType>text</MsgType>", sender="o" * 65),
+        f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><CreateTime>soon</CreateTime><MsgType>text</MsgType></xml>".encode(),
+        f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><MsgType>text</MsgType></xml>".encode(),
+    ],
+)
 def test_a_message_without_sender_time_or_type_is_refused(body: Any) -> None:
     assert refused(s.query(), body)
 
 
-@given(st.dictionaries(st.sampled_from(["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"]),
-                       st.text(max_size=50)), st.binary(max_size=200))  # fmt: skip
+@given(
+    st.dictionaries(
+        st.sampled_from(["signature", "timestamp", "nonce", "encrypt_type", "msg_signature"]), st.text(max_size=50)
+    ),
+    st.binary(max_size=200),
+)
 def test_random_requests_raise_bad_message_only_S01(query: Any, body: Any) -> None:
     for account in (s.plain, s.encrypted, s.compatible):
         with pytest.raises(BadMessage):
@@ -320,8 +444,12 @@ def test_a_forged_or_stale_url_check_is_refused_S01() -> None:
 
 
 def test_an_account_without_id_token_or_key_is_refused_at_start() -> None:
-    for arguments in (("", s.APPID, s.TOKEN), (s.GH, s.APPID, ""), (s.GH, s.APPID, s.TOKEN, "", "encrypted"),
-                      (s.GH, s.APPID, s.TOKEN, "", "sometimes")):  # fmt: skip
+    for arguments in (
+        ("", s.APPID, s.TOKEN),
+        (s.GH, s.APPID, ""),
+        (s.GH, s.APPID, s.TOKEN, "", "encrypted"),
+        (s.GH, s.APPID, s.TOKEN, "", "sometimes"),
+    ):
         with pytest.raises(ValueError):
             m.CallbackAccount(*arguments)
     assert s.TOKEN not in repr(s.encrypted) and s.AES_KEY not in repr(s.encrypted)

@@ -32,16 +32,30 @@ def params(client: Any = None, **texts: Any) -> Any:
 
 
 SUCCESS = {
-    "return_code": "SUCCESS", "return_msg": "发放成功", "result_code": "SUCCESS", "err_code": "0", "err_code_des": "发放成功",
-    "mch_billno": BILLNO, "mch_id": "1900000001", "wxappid": "wx0123456789abcdef",
-    "sp_ticket": "v1|U0lNVElDS0VUMDAwMDAwMDAwMDAwMDAwMDAwMDE=", "total_amount": 100,
-    "detail_id": "0000000001202603150000000001", "send_time": "20260315100000",
-}  # fmt: skip
+    "return_code": "SUCCESS",
+    "return_msg": "发放成功",
+    "result_code": "SUCCESS",
+    "err_code": "0",
+    "err_code_des": "发放成功",
+    "mch_billno": BILLNO,
+    "mch_id": "1900000001",
+    "wxappid": "wx0123456789abcdef",
+    "sp_ticket": "v1|U0lNVElDS0VUMDAwMDAwMDAwMDAwMDAwMDAwMDE=",
+    "total_amount": 100,
+    "detail_id": "0000000001202603150000000001",
+    "send_time": "20260315100000",
+}
 REFUSAL = {
-    "return_code": "SUCCESS", "return_msg": "帐号余额不足", "result_code": "FAIL", "err_code": "NOTENOUGH",
-    "err_code_des": "帐号余额不足，请到商户平台充值后再重试", "mch_billno": BILLNO, "mch_id": "1900000001",
-    "wxappid": "wx0123456789abcdef", "total_amount": 100,
-}  # fmt: skip
+    "return_code": "SUCCESS",
+    "return_msg": "帐号余额不足",
+    "result_code": "FAIL",
+    "err_code": "NOTENOUGH",
+    "err_code_des": "帐号余额不足，请到商户平台充值后再重试",
+    "mch_billno": BILLNO,
+    "mch_id": "1900000001",
+    "wxappid": "wx0123456789abcdef",
+    "total_amount": 100,
+}
 
 
 def replying(fields: Any, *, pay_key: str | None = None) -> Any:
@@ -105,9 +119,16 @@ def test_a_transport_failure_is_an_answer_too() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"mch_billno": "1900000001202603150000000099"}, {"total_amount": 20000}, {"mch_id": "1900000002"},
-     {"wxappid": "wxANOTHER"}, {"sp_ticket": ""}, {"mch_billno": ""}, {"total_amount": ""}],
-)  # fmt: skip
+    [
+        {"mch_billno": "1900000001202603150000000099"},
+        {"total_amount": 20000},
+        {"mch_id": "1900000002"},
+        {"wxappid": "wxANOTHER"},
+        {"sp_ticket": ""},
+        {"mch_billno": ""},
+        {"total_amount": ""},
+    ],
+)
 def test_a_success_that_echoes_something_else_is_unanswered_with_an_alarm_S65_F11(change: Any) -> None:
     with Wire(replying({**SUCCESS, **change})) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).hbpreorder(params())
@@ -127,18 +148,35 @@ def test_a_right_sign_is_noticed_and_a_wrong_one_raises_the_alarm_S65() -> None:
 
 
 SENT = {
-    "return_code": "SUCCESS", "return_msg": "发放成功", "result_code": "SUCCESS", "err_code": "SUCCESS",
-    "err_code_des": "发放成功", "mch_billno": BILLNO, "mch_id": "1900000001", "wxappid": "wx0123456789abcdef",
-    "re_openid": OPENID, "total_amount": 100, "send_listid": "1000041701202603153000000000001",
-}  # fmt: skip
+    "return_code": "SUCCESS",
+    "return_msg": "发放成功",
+    "result_code": "SUCCESS",
+    "err_code": "SUCCESS",
+    "err_code_des": "发放成功",
+    "mch_billno": BILLNO,
+    "mch_id": "1900000001",
+    "wxappid": "wx0123456789abcdef",
+    "re_openid": OPENID,
+    "total_amount": 100,
+    "send_listid": "1000041701202603153000000000001",
+}
 
 
 def packet(**changes: Any) -> Any:
     texts = {"send_name": "示例小店", "wishing": "恭喜发财", "act_name": "开业抽奖", "remark": "到店有礼"}
     return sendredpack_params(
-        **{"mch_id": "1900000001", "appid": "wx0123456789abcdef", "mch_billno": BILLNO, "openid": OPENID,
-           "amount_fen": 100, "client_ip": "203.0.113.7", "scene_id": "PRODUCT_2", **texts, **changes}
-    )  # fmt: skip
+        **{
+            "mch_id": "1900000001",
+            "appid": "wx0123456789abcdef",
+            "mch_billno": BILLNO,
+            "openid": OPENID,
+            "amount_fen": 100,
+            "client_ip": "203.0.113.7",
+            "scene_id": "PRODUCT_2",
+            **texts,
+            **changes,
+        }
+    )
 
 
 def test_sendredpack_sends_the_frozen_packet_to_one_person_and_returns_wechats_number() -> None:
@@ -154,9 +192,17 @@ def test_sendredpack_sends_the_frozen_packet_to_one_person_and_returns_wechats_n
 
 @pytest.mark.parametrize(
     "change",
-    [{"send_listid": ""}, {"err_code": "NO_AUTH", "send_listid": ""}, {"re_openid": "oANOTHER"}, {"re_openid": ""},
-     {"mch_billno": BILLNO[:-1] + "9"}, {"total_amount": 20000}, {"mch_id": ""}, {"wxappid": "wxANOTHER"}],
-)  # fmt: skip
+    [
+        {"send_listid": ""},
+        {"err_code": "NO_AUTH", "send_listid": ""},
+        {"re_openid": "oANOTHER"},
+        {"re_openid": ""},
+        {"mch_billno": BILLNO[:-1] + "9"},
+        {"total_amount": 20000},
+        {"mch_id": ""},
+        {"wxappid": "wxANOTHER"},
+    ],
+)
 def test_a_packet_is_only_sent_when_everything_says_so_S65_F11(change: Any) -> None:
     with Wire(replying({**SENT, **change})) as wire, pytest.raises(Unanswered) as caught:
         client_on(wire.url).sendredpack(packet())
@@ -165,9 +211,17 @@ def test_a_packet_is_only_sent_when_everything_says_so_S65_F11(change: Any) -> N
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"send_name": "中" * 11}, {"act_name": "a" * 33}, {"wishing": "中" * 43}, {"remark": "中" * 86}, {"wishing": ""},
-     {"send_name": " "}, {"remark": "a\nb"}, {"act_name": "\ud800"}],
-)  # fmt: skip
+    [
+        {"send_name": "中" * 11},
+        {"act_name": "a" * 33},
+        {"wishing": "中" * 43},
+        {"remark": "中" * 86},
+        {"wishing": ""},
+        {"send_name": " "},
+        {"remark": "a\nb"},
+        {"act_name": "\ud800"},
+    ],
+)
 def test_a_text_that_wechat_would_refuse_never_becomes_an_order(wrong: Any) -> None:
     with pytest.raises(ValueError):
         packet(**wrong)
@@ -261,10 +315,20 @@ def test_a_wish_cannot_add_fields_to_the_request_S16b() -> None:
 # --- gethbinfo ----------------------------------------------------------------------------------------------------
 
 FOUND = {
-    "return_code": "SUCCESS", "return_msg": "OK", "result_code": "SUCCESS", "err_code": "SUCCESS", "mch_billno": BILLNO,
-    "mch_id": "1900000001", "detail_id": "1000041701202603153000000000001", "status": "RECEIVED", "send_type": "API",
-    "hb_type": "NORMAL", "total_num": 1, "total_amount": 100, "send_time": "2026-03-15 10:00:00",
-}  # fmt: skip
+    "return_code": "SUCCESS",
+    "return_msg": "OK",
+    "result_code": "SUCCESS",
+    "err_code": "SUCCESS",
+    "mch_billno": BILLNO,
+    "mch_id": "1900000001",
+    "detail_id": "1000041701202603153000000000001",
+    "status": "RECEIVED",
+    "send_type": "API",
+    "hb_type": "NORMAL",
+    "total_num": 1,
+    "total_amount": 100,
+    "send_time": "2026-03-15 10:00:00",
+}
 RECEIPT = {"openid": "oTESTuser0000000000000000001a", "amount": 100, "rcv_time": "2026-03-15 10:03:21"}
 
 
@@ -276,8 +340,11 @@ def test_a_query_lists_receipts_whatever_their_number(receipts: Any) -> None:
     sent = parse(wire.heard[0].body)
     assert wire.heard[0].line == "POST /mmpaymkttransfers/gethbinfo HTTP/1.1"
     assert {name: sent[name] for name in ("appid", "mch_id", "mch_billno", "bill_type")} == {
-        "appid": "wx0123456789abcdef", "mch_id": "1900000001", "mch_billno": BILLNO, "bill_type": "MCHT",
-    }  # fmt: skip
+        "appid": "wx0123456789abcdef",
+        "mch_id": "1900000001",
+        "mch_billno": BILLNO,
+        "bill_type": "MCHT",
+    }
     assert "wxappid" not in sent
     assert [dict(row) for row in answer.receipts] == [{k: str(v) for k, v in row.items()} for row in receipts]
     assert answer.receiver == (RECEIPT["openid"] if receipts else None)

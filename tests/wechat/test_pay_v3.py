@@ -39,8 +39,12 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 CALLS = [call_create, call_query, call_cancel]
-CANCELED = {"out_bill_no": bank.BILL_NO, "transfer_bill_no": bank.WECHAT_NO, "state": "CANCELING",
-            "update_time": "2026-03-15T10:05:00+08:00"}  # fmt: skip
+CANCELED = {
+    "out_bill_no": bank.BILL_NO,
+    "transfer_bill_no": bank.WECHAT_NO,
+    "state": "CANCELING",
+    "update_time": "2026-03-15T10:05:00+08:00",
+}
 
 
 # --- what is sent -------------------------------------------------------------------------------------------------
@@ -104,10 +108,15 @@ def test_a_real_name_is_sealed_for_wechat_and_never_in_the_params(tmp_path: Path
 
 def test_transfer_params_are_the_fields_of_the_reference() -> None:
     texts: dict[str, Any] = {
-        "appid": bank.APPID, "out_bill_no": bank.BILL_NO, "transfer_scene_id": "1000", "openid": bank.PARAMS["openid"],
-        "remark": "到店有礼", "notify_url": bank.PARAMS["notify_url"], "perception": "现金奖励",
+        "appid": bank.APPID,
+        "out_bill_no": bank.BILL_NO,
+        "transfer_scene_id": "1000",
+        "openid": bank.PARAMS["openid"],
+        "remark": "到店有礼",
+        "notify_url": bank.PARAMS["notify_url"],
+        "perception": "现金奖励",
         "reports": {"活动名称": "开业抽奖", "奖励说明": "摇一摇一等奖"},
-    }  # fmt: skip
+    }
     made = pay_v3.transfer_params(amount_fen=100, **texts)
     assert made == bank.PARAMS and list(made) == list(bank.PARAMS)
     assert "user_recv_style" in pay_v3.transfer_params(amount_fen=20_000, **texts)
@@ -137,11 +146,19 @@ def test_a_number_that_would_change_the_path_is_refused_before_anything_is_sent_
 # --- what counts as an answer -------------------------------------------------------------------------------------
 
 ERRORS = [
-    (400, "PARAM_ERROR", "query"), (400, "INVALID_REQUEST", "query"), (401, "SIGN_ERROR", "later"),
-    (403, "NO_AUTH", "never"), (403, "NOT_ENOUGH", "later"), (403, "ACCOUNT_ERROR", "query"),
-    (403, "USER_ERROR", "query"), (404, "NOT_FOUND", "same"), (429, "FREQUENCY_LIMITED", "same"),
-    (429, "FREQUENCY_LIMIT_EXCEED", "same"), (500, "SYSTEM_ERROR", "same"), (400, "SOMETHING_NEW_2027", "query"),
-]  # fmt: skip
+    (400, "PARAM_ERROR", "query"),
+    (400, "INVALID_REQUEST", "query"),
+    (401, "SIGN_ERROR", "later"),
+    (403, "NO_AUTH", "never"),
+    (403, "NOT_ENOUGH", "later"),
+    (403, "ACCOUNT_ERROR", "query"),
+    (403, "USER_ERROR", "query"),
+    (404, "NOT_FOUND", "same"),
+    (429, "FREQUENCY_LIMITED", "same"),
+    (429, "FREQUENCY_LIMIT_EXCEED", "same"),
+    (500, "SYSTEM_ERROR", "same"),
+    (400, "SOMETHING_NEW_2027", "query"),
+]
 
 
 def test_a_refusal_is_an_answer_with_its_row_F07(tmp_path: Path) -> None:
@@ -158,8 +175,14 @@ def test_a_refusal_is_an_answer_with_its_row_F07(tmp_path: Path) -> None:
     assert len(wire.heard) == len(ERRORS) * len(CALLS)  # never a retry
 
 
-STRANGE = [{"out_bill_no": "HB20260315000099"}, {"out_bill_no": ""}, {"transfer_bill_no": ""}, {"state": ""},
-           {"state": 7}, {"mch_id": "1900000002"}]  # fmt: skip
+STRANGE = [
+    {"out_bill_no": "HB20260315000099"},
+    {"out_bill_no": ""},
+    {"transfer_bill_no": ""},
+    {"state": ""},
+    {"state": 7},
+    {"mch_id": "1900000002"},
+]
 STRANGE_CREATED = [{"transfer_amount": 20000}, {"openid": "oANOTHER"}, {"appid": "wxANOTHER"}]
 
 
@@ -237,8 +260,18 @@ def test_a_401_that_cannot_be_signed_tells_the_operator_and_nothing_else_does(tm
             assert (caught.value.reason, caught.value.security) == ("http_status", False)
 
 
-GARBAGE = [b"", b"<html>502</html>", b"[]", b"null", b'{"state":"SUCCESS"', b'{"a":1,"a":2}', b'{"a":NaN}',
-           b'{"a":"\\ud800"}', b"\xff\xfe{}", b"[" * 5000]  # fmt: skip
+GARBAGE = [
+    b"",
+    b"<html>502</html>",
+    b"[]",
+    b"null",
+    b'{"state":"SUCCESS"',
+    b'{"a":1,"a":2}',
+    b'{"a":NaN}',
+    b'{"a":"\\ud800"}',
+    b"\xff\xfe{}",
+    b"[" * 5000,
+]
 
 
 def test_signed_garbage_is_unanswered_F11(tmp_path: Path) -> None:
@@ -358,16 +391,30 @@ def test_without_a_believable_certificate_nothing_is_sent(tmp_path: Path) -> Non
 
 # --- the callback -------------------------------------------------------------------------------------------------
 
-FINISHED = {name: bank.ASKED[name] for name in ("mch_id", "out_bill_no", "transfer_bill_no", "transfer_amount", "state",
-                                                "openid", "create_time", "update_time")}  # fmt: skip
+FINISHED = {
+    name: bank.ASKED[name]
+    for name in (
+        "mch_id",
+        "out_bill_no",
+        "transfer_bill_no",
+        "transfer_amount",
+        "state",
+        "openid",
+        "create_time",
+        "update_time",
+    )
+}
 
 
 def notice(inner: Any = None, *, resource: Any = None, **changes: Any) -> Any:
     outer = {
-        "id": "EV-2026031500000001", "create_time": "2026-03-15T10:00:09+08:00", "resource_type": "encrypt-resource",
-        "event_type": "MCHTRANSFER.BILL.FINISHED", "summary": "商家转账单据终态通知",
+        "id": "EV-2026031500000001",
+        "create_time": "2026-03-15T10:00:09+08:00",
+        "resource_type": "encrypt-resource",
+        "event_type": "MCHTRANSFER.BILL.FINISHED",
+        "summary": "商家转账单据终态通知",
         "resource": resource or {"original_type": "mch_payment", **bank.sealed(json.dumps(inner or FINISHED).encode())},
-    }  # fmt: skip
+    }
     return json.dumps({**outer, **changes}, ensure_ascii=False).encode()
 
 

@@ -52,11 +52,16 @@ class Payer:
     ) -> Any:
         self._serial += 1
         given = {
-            "appid": self.merchant.appid, "out_bill_no": f"{self.merchant.mch_id}20260315{self._serial:010d}",
-            "transfer_scene_id": "1000", "openid": self.ming["openid"], "amount_fen": amount_fen, "remark": "到店有礼",
-            "notify_url": notify_url, "perception": "现金奖励",
+            "appid": self.merchant.appid,
+            "out_bill_no": f"{self.merchant.mch_id}20260315{self._serial:010d}",
+            "transfer_scene_id": "1000",
+            "openid": self.ming["openid"],
+            "amount_fen": amount_fen,
+            "remark": "到店有礼",
+            "notify_url": notify_url,
+            "perception": "现金奖励",
             "reports": {"活动名称": "开业抽奖", "奖励说明": "摇一摇一等奖"},
-        }  # fmt: skip
+        }
         return transfer_params(**{**given, **changes})
 
     def confirm(self, answer: TransferAnswer) -> Any:
@@ -66,9 +71,16 @@ class Payer:
 
     def packet(self, amount_fen: int = 100, **changes: Any) -> dict[str, str]:
         self._serial += 1
-        given = {"mch_id": self.merchant.mch_id, "appid": self.merchant.appid, "openid": self.ming["openid"],
-                 "mch_billno": f"{self.merchant.mch_id}20260315{self._serial:010d}", "amount_fen": amount_fen,
-                 "client_ip": "203.0.113.7", "scene_id": "PRODUCT_4", **TEXTS}  # fmt: skip
+        given = {
+            "mch_id": self.merchant.mch_id,
+            "appid": self.merchant.appid,
+            "openid": self.ming["openid"],
+            "mch_billno": f"{self.merchant.mch_id}20260315{self._serial:010d}",
+            "amount_fen": amount_fen,
+            "client_ip": "203.0.113.7",
+            "scene_id": "PRODUCT_4",
+            **TEXTS,
+        }
         return sendredpack_params(**{**given, **changes})
 
 

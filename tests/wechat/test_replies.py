@@ -23,15 +23,21 @@ def sealed(reply: Any, answered: Any = TEXT) -> Any:
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (m.TextReply("欢迎\n<a href='https://x'>x</a>"), {"MsgType": "text", "Content": "欢迎\n<a href='https://x'>x</a>"}),
+        (
+            m.TextReply("欢迎\n<a href='https://x'>x</a>"),
+            {"MsgType": "text", "Content": "欢迎\n<a href='https://x'>x</a>"},
+        ),
         (m.ImageReply("M"), {"MsgType": "image", "Image": {"MediaId": "M"}}),
         (m.VoiceReply("M"), {"MsgType": "voice", "Voice": {"MediaId": "M"}}),
         (m.VideoReply("M", "t"), {"MsgType": "video", "Video": {"MediaId": "M", "Title": "t"}}),
-        (m.MusicReply("T", "https://m", title="t"), {"MsgType": "music", "Music": {"Title": "t", "MusicUrl": "https://m", "ThumbMediaId": "T"}}),
+        (
+            m.MusicReply("T", "https://m", title="t"),
+            {"MsgType": "music", "Music": {"Title": "t", "MusicUrl": "https://m", "ThumbMediaId": "T"}},
+        ),
         (m.TransferReply("kf1@x"), {"MsgType": "transfer_customer_service", "TransInfo": {"KfAccount": "kf1@x"}}),
         (m.TransferReply(), {"MsgType": "transfer_customer_service"}),
     ],
-)  # fmt: skip
+)
 def test_each_reply_has_its_fields_and_the_names_are_swapped(reply: Any, expected: Any) -> None:
     assert sealed(reply) == {"ToUserName": s.OPENID, "FromUserName": s.GH, "CreateTime": str(s.NOW), **expected}
 

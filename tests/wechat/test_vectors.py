@@ -169,15 +169,24 @@ A7_NONCE = "593BEC0C930BF1AFEB40B4A08C8FB242"
 @pytest.mark.parametrize(
     ("text", "size", "digest"),
     [
-        (crypto_v3.request_text("GET", NUMBER_PATH, 1773540000, A7_NONCE, b""), 119,
-         "aaa21a6e97dd991cd2e7b6e0efdff19b02565709829fcb1ec137d828af0098a0"),
-        (crypto_v3.request_text("POST", bank.BILLS, 1773540000, A7_NONCE, A7_BODY), 277,
-         "b458d2d245d8fd4f12ed6512f97d37545b6eaff956ec2a2a4d763297a3483f20"),
-        (crypto_v3.reply_text("1773540009", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS", b'{"id":"EV-1"}'), 58,
-         "28b7dd24199a5a2cf203eb5cd18c76b842762df2d70cdf7c6751ee0b9f476e7b"),
+        (
+            crypto_v3.request_text("GET", NUMBER_PATH, 1773540000, A7_NONCE, b""),
+            119,
+            "aaa21a6e97dd991cd2e7b6e0efdff19b02565709829fcb1ec137d828af0098a0",
+        ),
+        (
+            crypto_v3.request_text("POST", bank.BILLS, 1773540000, A7_NONCE, A7_BODY),
+            277,
+            "b458d2d245d8fd4f12ed6512f97d37545b6eaff956ec2a2a4d763297a3483f20",
+        ),
+        (
+            crypto_v3.reply_text("1773540009", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS", b'{"id":"EV-1"}'),
+            58,
+            "28b7dd24199a5a2cf203eb5cd18c76b842762df2d70cdf7c6751ee0b9f476e7b",
+        ),
     ],
     ids=["get", "post", "callback"],
-)  # fmt: skip
+)
 def test_a7_own_v3_texts_to_sign(text: bytes, size: int, digest: str) -> None:
     assert (len(text), hashlib.sha256(text).hexdigest()) == (size, digest)
 

@@ -20,8 +20,12 @@ def index() -> str:
     settings = runtime().settings
     ways = targets.of(settings)
     return render_template(
-        "console/alerts.html", wrong=wrong, over=over, targets=ways, remind_hours=settings.alert_remind_hours,
-    )  # fmt: skip
+        "console/alerts.html",
+        wrong=wrong,
+        over=over,
+        targets=ways,
+        remind_hours=settings.alert_remind_hours,
+    )
 
 
 @blueprint.post("/alerts/test")

@@ -48,9 +48,14 @@ def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
         found.append(Condition("stuck", "stuck", w("stuck", n=seen.orders_stuck), "/admin/orders?status=unknown"))
     found += _balance(seen, settings, w) + _certificates(seen, w)
     found += [
-        Condition(f"campaign:{campaign_id}", "campaign", w("empty_campaign", id=campaign_id), f"/admin/campaigns/{campaign_id}")
+        Condition(
+            f"campaign:{campaign_id}",
+            "campaign",
+            w("empty_campaign", id=campaign_id),
+            f"/admin/campaigns/{campaign_id}",
+        )
         for campaign_id in seen.empty_campaigns
-    ]  # fmt: skip
+    ]
     return found
 
 

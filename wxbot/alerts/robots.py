@@ -33,9 +33,14 @@ def _post(way: Any, url: str, payload: dict[str, Any]) -> bool:
     way.refusal = ""
     try:
         reply = requests.post(
-            url, data=json.dumps(payload, ensure_ascii=False).encode(), headers=CONTENT_TYPE, timeout=way.request_timeout,
-            allow_redirects=False, verify=way.verify_certificate, stream=True,
-        )  # fmt: skip
+            url,
+            data=json.dumps(payload, ensure_ascii=False).encode(),
+            headers=CONTENT_TYPE,
+            timeout=way.request_timeout,
+            allow_redirects=False,
+            verify=way.verify_certificate,
+            stream=True,
+        )
         with reply:
             answer = json.loads(reply.raw.read(ANSWER_BYTES, decode_content=True))
         code = answer["errcode"] if "errcode" in answer else answer["code"]

@@ -65,9 +65,11 @@ def read(addresses: str) -> list[Target]:
 
 
 PLAIN = {
-    "json": "apprise.plugins.custom_json:NotifyJSON", "jsons": "apprise.plugins.custom_json:NotifyJSON",
-    "mailto": "apprise.plugins.email:NotifyEmail", "mailtos": "apprise.plugins.email:NotifyEmail",
-}  # fmt: skip
+    "json": "apprise.plugins.custom_json:NotifyJSON",
+    "jsons": "apprise.plugins.custom_json:NotifyJSON",
+    "mailto": "apprise.plugins.email:NotifyEmail",
+    "mailtos": "apprise.plugins.email:NotifyEmail",
+}
 """Scheme → apprise's plugin, loaded at its first use. Any other scheme makes apprise load all of its plugins: seconds, and
 tens of megabytes that few need."""
 

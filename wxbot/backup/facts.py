@@ -45,9 +45,11 @@ def facts(connection: Connection) -> dict[str, Any]:
         )
     return {
         "revision": MigrationContext.configure(connection).get_current_revision(),
-        "rows": {name: int(connection.execute(select(func.count()).select_from(table(name))).scalar_one()) for name in names},
+        "rows": {
+            name: int(connection.execute(select(func.count()).select_from(table(name))).scalar_one()) for name in names
+        },
         "sums": {name: int(connection.execute(text(query)).scalar_one()) for name, query in SUMS.items()},
-    }  # fmt: skip
+    }
 
 
 def is_empty(connection: Connection) -> bool:

@@ -41,8 +41,10 @@ def make(runtime: Runtime, target: Path, now: datetime) -> Made:
         raise Refusal("copy", Text(f"目录 {target.parent} 不存在。", f"There is no folder {target.parent}."))
     database = runtime.database
     manifest: dict[str, Any] = {
-        "wxbot": version("wxbot"), "made_at": now.isoformat(), "database": database.engine.dialect.name,
-    }  # fmt: skip
+        "wxbot": version("wxbot"),
+        "made_at": now.isoformat(),
+        "database": database.engine.dialect.name,
+    }
     try:
         with writing(target) as archive, _scratch(target.parent) as folder:
             manifest |= (_copy_file if database.is_sqlite else _copy_tables)(database, archive, folder)

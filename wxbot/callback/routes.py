@@ -201,7 +201,13 @@ def turn_of(context: RouteContext, message: Message, start: Start | None) -> Tur
         text = _heard(message)
     photo = message.media_id if isinstance(message, messages.ImageMessage) else ""
     return Turn(
-        message.openid, message.dedupe_key, int(message.created_at.timestamp()),
-        "text" if text else "photo" if photo else "other", text, photo, start.name if start else "",
-        start.greeting if start else "", bool(text) and context.answers.answers(text),
-    )  # fmt: skip
+        message.openid,
+        message.dedupe_key,
+        int(message.created_at.timestamp()),
+        "text" if text else "photo" if photo else "other",
+        text,
+        photo,
+        start.name if start else "",
+        start.greeting if start else "",
+        bool(text) and context.answers.answers(text),
+    )

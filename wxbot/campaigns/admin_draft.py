@@ -44,20 +44,42 @@ def form_of(campaign: Campaign) -> MultiDict[str, str]:
     texts = {
         name: str(getattr(campaign, name))
         for name in (
-            "name", "split", "packet_count", "tries_per_person", "tries_per_day", "expected_people", "send_name", "act_name",
-            "wishing", "remark", "title", "description", "jump_url", "rules", "organiser", "contact", "keyword",
+            "name",
+            "split",
+            "packet_count",
+            "tries_per_person",
+            "tries_per_day",
+            "expected_people",
+            "send_name",
+            "act_name",
+            "wishing",
+            "remark",
+            "title",
+            "description",
+            "jump_url",
+            "rules",
+            "organiser",
+            "contact",
+            "keyword",
         )
-    }  # fmt: skip
+    }
     money = {
-        "budget": campaign.budget_fen, "packet_amount": campaign.packet_fen, "min_amount": campaign.min_fen, "max_amount": campaign.max_fen
-    }  # fmt: skip
+        "budget": campaign.budget_fen,
+        "packet_amount": campaign.packet_fen,
+        "min_amount": campaign.min_fen,
+        "max_amount": campaign.max_fen,
+    }
     form = MultiDict(
-        texts | moments | {name: _plain_yuan(amount) for name, amount in money.items()}
+        texts
+        | moments
+        | {name: _plain_yuan(amount) for name, amount in money.items()}
         | {
-            "daily_from": _time_of_day(campaign.daily_from), "daily_until": _time_of_day(campaign.daily_until),
-            "odds": _percent(campaign.odds_ppm), "device_ids": ", ".join(map(str, campaign.device_ids)),
+            "daily_from": _time_of_day(campaign.daily_from),
+            "daily_until": _time_of_day(campaign.daily_until),
+            "odds": _percent(campaign.odds_ppm),
+            "device_ids": ", ".join(map(str, campaign.device_ids)),
         }
-    )  # fmt: skip
+    )
     for tier in draft.tiers_of(campaign):
         form.add("tier_label", tier.label)
         form.add("tier_amount", _plain_yuan(tier.amount_fen))
@@ -71,12 +93,21 @@ def _blank_form() -> MultiDict[str, str]:
         {
             "begin_at": tomorrow.strftime("%Y-%m-%dT%H:%M"),
             "end_at": (tomorrow + timedelta(days=6)).replace(hour=21).strftime("%Y-%m-%dT%H:%M"),
-            "daily_from": "09:00", "daily_until": "21:00", "split": "random", "min_amount": "1.00", "max_amount": "8.88",
-            "packet_count": "500", "budget": "1000.00", "tries_per_person": "3", "tries_per_day": "1", "odds": "100",
-            "expected_people": "600", "wishing": "恭喜发财，大吉大利",
+            "daily_from": "09:00",
+            "daily_until": "21:00",
+            "split": "random",
+            "min_amount": "1.00",
+            "max_amount": "8.88",
+            "packet_count": "500",
+            "budget": "1000.00",
+            "tries_per_person": "3",
+            "tries_per_day": "1",
+            "odds": "100",
+            "expected_people": "600",
+            "wishing": "恭喜发财，大吉大利",
             "send_name": runtime().settings.brand,
         }
-    )  # fmt: skip
+    )
 
 
 def _tier_rows(form: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:

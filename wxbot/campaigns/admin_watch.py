@@ -185,9 +185,14 @@ def page(campaign_id: int) -> str:
         way = mechanic.way_of(campaign.mechanic)
         shown = way.console(session, campaign_id)
     return render_template(
-        "console/campaign.html", people=people, console_part=way.console_part, tiers=tiers_of(campaign),
-        entry_url=entry_url(campaign), **shown, **_standing(campaign),
-    )  # fmt: skip
+        "console/campaign.html",
+        people=people,
+        console_part=way.console_part,
+        tiers=tiers_of(campaign),
+        entry_url=entry_url(campaign),
+        **shown,
+        **_standing(campaign),
+    )
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/live")
@@ -269,9 +274,15 @@ def packets(campaign_id: int) -> str:
         billnos = listing.billnos(session, [packet.order_id for packet in shown.rows if packet.order_id is not None])
         tally = listing.tallies(session, [campaign_id])[campaign_id]
     return render_template(
-        "console/packets.html", campaign=campaign, page=shown, billnos=billnos, tally=tally, status=status, q=sought,
+        "console/packets.html",
+        campaign=campaign,
+        page=shown,
+        billnos=billnos,
+        tally=tally,
+        status=status,
+        q=sought,
         statuses=list(PACKET_STATUSES),
-    )  # fmt: skip
+    )
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/packets/<int:packet_id>")
@@ -285,9 +296,13 @@ def packet(campaign_id: int, packet_id: int) -> str:
         orders = order_listing.orders_for(session, PACKET_REASON, packet_id)
         evidence = order_listing.evidence_of(session, [order.id for order in orders])
     return render_template(
-        "console/packet.html", campaign=campaign, packet=found, orders=orders, evidence=evidence,
+        "console/packet.html",
+        campaign=campaign,
+        packet=found,
+        orders=orders,
+        evidence=evidence,
         meanings=order_words.meanings(orders),
-    )  # fmt: skip
+    )
 
 
 def _packet_batches(database: Database, campaign_id: int) -> Iterator[list[tuple[object, ...]]]:
@@ -302,11 +317,18 @@ def _packet_batches(database: Database, campaign_id: int) -> Iterator[list[tuple
         after = rows[-1].ordinal
         yield [
             (
-                row.ordinal, yuan(row.amount_fen).replace(",", ""), row.tier, row.status, billnos.get(row.order_id or 0, ""),
-                row.openid or "", local(row.bound_at), local(row.settled_at), row.attempts,
+                row.ordinal,
+                yuan(row.amount_fen).replace(",", ""),
+                row.tier,
+                row.status,
+                billnos.get(row.order_id or 0, ""),
+                row.openid or "",
+                local(row.bound_at),
+                local(row.settled_at),
+                row.attempts,
             )
             for row in rows
-        ]  # fmt: skip
+        ]
 
 
 PACKET_COLUMNS = (

@@ -146,9 +146,16 @@ def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaig
             raise Faulty(faults)
         if campaign_id is None:
             campaign = Campaign(
-                id=budget.create(session, "campaign", draft.name), **_columns(draft), slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft",
-                version=1, created_by=staff_id, created_at=now, updated_at=now,
-            )  # fmt: skip
+                id=budget.create(session, "campaign", draft.name),
+                **_columns(draft),
+                slug=secrets.token_hex(6),
+                split_seed=secrets.token_hex(32),
+                status="draft",
+                version=1,
+                created_by=staff_id,
+                created_at=now,
+                updated_at=now,
+            )
             session.add(campaign)
             session.flush()
             return campaign.id
@@ -178,8 +185,18 @@ def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -
             raise Faulty(faults)
         sha256 = content_sha256(campaign)
         session.flush()
-        if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "draft", "submitted",
-                    submitted_by=staff_id, approved_by=None, content_sha256=sha256, updated_at=now):  # fmt: skip
+        if not move(
+            session,
+            Campaign,
+            campaign_id,
+            CAMPAIGN_NEXT,
+            "draft",
+            "submitted",
+            submitted_by=staff_id,
+            approved_by=None,
+            content_sha256=sha256,
+            updated_at=now,
+        ):
             raise moved_on()
         return sha256
 
@@ -203,8 +220,16 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
             faults = faults_of(_values(campaign), now)
             if faults:
                 raise Faulty(faults)
-            if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, "submitted", "approved",
-                        approved_by=staff_id, updated_at=now):  # fmt: skip
+            if not move(
+                session,
+                Campaign,
+                campaign_id,
+                CAMPAIGN_NEXT,
+                "submitted",
+                "approved",
+                approved_by=staff_id,
+                updated_at=now,
+            ):
                 raise moved_on()
             budget.open_budget(session, campaign_id, campaign.budget_fen, campaign.name)
             ref = f"{campaign_id}:{campaign.version}"
@@ -235,8 +260,19 @@ def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime
         if before not in ("submitted", "approved"):
             raise moved_on()
         ref = f"{campaign_id}:{campaign.version}"
-        if not move(session, Campaign, campaign_id, CAMPAIGN_NEXT, before, "draft", approved_by=None, submitted_by=None,
-                    content_sha256=None, version=campaign.version + 1, updated_at=now):  # fmt: skip
+        if not move(
+            session,
+            Campaign,
+            campaign_id,
+            CAMPAIGN_NEXT,
+            before,
+            "draft",
+            approved_by=None,
+            submitted_by=None,
+            content_sha256=None,
+            version=campaign.version + 1,
+            updated_at=now,
+        ):
             raise moved_on()
         if before == "approved":
             budget.close_budget(session, campaign_id)
@@ -255,9 +291,16 @@ def copy(database: Database, campaign_id: int, staff_id: int, now: datetime) -> 
             raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
         columns = _columns(draft_of(source)) | {"keyword": "", "name": f"{source.name[:36]} 副本"}
         campaign = Campaign(
-            id=budget.create(session, "campaign", columns["name"]), **columns, slug=secrets.token_hex(6), split_seed=secrets.token_hex(32), status="draft", version=1,
-            created_by=staff_id, created_at=now, updated_at=now,
-        )  # fmt: skip
+            id=budget.create(session, "campaign", columns["name"]),
+            **columns,
+            slug=secrets.token_hex(6),
+            split_seed=secrets.token_hex(32),
+            status="draft",
+            version=1,
+            created_by=staff_id,
+            created_at=now,
+            updated_at=now,
+        )
         session.add(campaign)
         session.flush()
         return campaign.id

@@ -230,8 +230,14 @@ def _after(values: Values, _now: datetime) -> Iterator[Refusal]:
 
 
 CHECKS: tuple[DraftCheck, ...] = (
-    _window, _hours, _amounts, _budget, _chances, _texts, _after,
-)  # fmt: skip
+    _window,
+    _hours,
+    _amounts,
+    _budget,
+    _chances,
+    _texts,
+    _after,
+)
 
 
 def faults_of(values: Values, now: datetime) -> list[Refusal]:

@@ -96,7 +96,7 @@ def plan(runtime: Runtime, campaign: Campaign) -> int:
         changed(
             session,
             update(Campaign).where(Campaign.id == campaign.id).values(are_packets_planned=True),
-        )  # fmt: skip
+        )
     campaign.are_packets_planned = True
     return 1
 

@@ -31,11 +31,12 @@ def take(runtime: Runtime, campaign_id: int) -> Campaign | None:
         taken = (
             update(Campaign)
             .where(
-                Campaign.id == campaign_id, Campaign.status.in_(ACTIVE),
+                Campaign.id == campaign_id,
+                Campaign.status.in_(ACTIVE),
                 or_(Campaign.lease_until.is_(None), Campaign.lease_until < now, Campaign.lease_until > now + 2 * LEASE),
             )
             .values(lease_until=now + LEASE, lease_epoch=Campaign.lease_epoch + 1)
-        )  # fmt: skip
+        )
         return session.get(Campaign, campaign_id) if changed(session, taken) else None
 
 
@@ -47,7 +48,7 @@ def keep(session: Session, campaign: Campaign, now: datetime) -> None:
             Campaign.id == campaign.id, Campaign.lease_epoch == campaign.lease_epoch, Campaign.status == campaign.status
         )
         .values(lease_until=now + LEASE)
-    )  # fmt: skip
+    )
     if not changed(session, kept):
         raise LeaseLost(f"campaign {campaign.id}")
 

@@ -176,15 +176,33 @@ class Packet(Base):
         CheckConstraint("amount_fen > 0", name="positive"),
         Index("ix_packets_status", "campaign_id", "status", "id"),
         Index("ix_packets_order_id", "order_id"),
-        Index("ix_packets_bucket_id", "bucket_id", sqlite_where=text("bucket_id IS NOT NULL"),
-              postgresql_where=text("bucket_id IS NOT NULL")),
-        Index("ix_packets_bound", "campaign_id", "bound_at", sqlite_where=text("bound_at IS NOT NULL"),
-              postgresql_where=text("bound_at IS NOT NULL")),
-        Index("ix_packets_openid", "openid", sqlite_where=text("openid IS NOT NULL"),
-              postgresql_where=text("openid IS NOT NULL")),
-        Index("ix_packets_stock", "campaign_id", "expires_at",
-              sqlite_where=text("status = 'loaded'"), postgresql_where=text("status = 'loaded'")),
-    )  # fmt: skip
+        Index(
+            "ix_packets_bucket_id",
+            "bucket_id",
+            sqlite_where=text("bucket_id IS NOT NULL"),
+            postgresql_where=text("bucket_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_packets_bound",
+            "campaign_id",
+            "bound_at",
+            sqlite_where=text("bound_at IS NOT NULL"),
+            postgresql_where=text("bound_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_packets_openid",
+            "openid",
+            sqlite_where=text("openid IS NOT NULL"),
+            postgresql_where=text("openid IS NOT NULL"),
+        ),
+        Index(
+            "ix_packets_stock",
+            "campaign_id",
+            "expires_at",
+            sqlite_where=text("status = 'loaded'"),
+            postgresql_where=text("status = 'loaded'"),
+        ),
+    )
 
 
 class PacketCount(Base):

@@ -43,12 +43,18 @@ def plan_packets(
         insert(Packet),
         [
             {
-                "campaign_id": campaign_id, "ordinal": first_ordinal + offset, "amount_fen": amount_fen, "tier": tier,
-                "status": "planned", "attempts": 0, "failures": 0, "updated_at": now,
+                "campaign_id": campaign_id,
+                "ordinal": first_ordinal + offset,
+                "amount_fen": amount_fen,
+                "tier": tier,
+                "status": "planned",
+                "attempts": 0,
+                "failures": 0,
+                "updated_at": now,
             }
             for offset, (amount_fen, tier) in enumerate(amounts_fen)
         ],
-    )  # fmt: skip
+    )
     _add_counts(session, campaign_id, "planned", len(amounts_fen), sum(amount for amount, _ in amounts_fen))
 
 

@@ -73,6 +73,14 @@ def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datet
     runs_on = campaign.status in ("launching", "on", "off") and now < campaign.end_at - REORDER_MARGIN
     after: PacketStatus = "planned" if runs_on else "dropped"
     return move_packet(
-        session, packet.id, packet.status, after, now,
-        order_id=None, bucket_id=None, expires_at=None, failures=failures, settled_at=None if runs_on else now,
-    )  # fmt: skip
+        session,
+        packet.id,
+        packet.status,
+        after,
+        now,
+        order_id=None,
+        bucket_id=None,
+        expires_at=None,
+        failures=failures,
+        settled_at=None if runs_on else now,
+    )

@@ -53,6 +53,10 @@ def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -
 def close(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """End the campaign for good: no new draws; the worker waits out what is loaded and returns what was reserved."""
     _switch(
-        database, campaign_id, ("launching", "on", "off"), "closing", now,
+        database,
+        campaign_id,
+        ("launching", "on", "off"),
+        "closing",
+        now,
         Text("活动没有在进行，不能结束", "the campaign is not running, it cannot be closed"),
-    )  # fmt: skip
+    )

@@ -14,9 +14,15 @@ from wxbot.orders import bill_faults, explain
 from wxbot.orders.bill_faults import BillFinding
 
 MEANINGS_ZH = {
-    "external": "外部（充值来源）", "merchant": "商户余额（按我方账）", "reserved": "已预留", "in_flight": "下单途中",
-    "tickets": "已下单，未抽中", "unclaimed": "已抽中，未拆开", "paid": "已领取", "suspense": "待查",
-}  # fmt: skip
+    "external": "外部（充值来源）",
+    "merchant": "商户余额（按我方账）",
+    "reserved": "已预留",
+    "in_flight": "下单途中",
+    "tickets": "已下单，未抽中",
+    "unclaimed": "已抽中，未拆开",
+    "paid": "已领取",
+    "suspense": "待查",
+}
 
 BILL_WAYS_ZH = {"income": "收入", "outgo": "支出", "no_income": "缺退款", "no_outgo": "缺支出"}
 
@@ -128,6 +134,10 @@ def _as_fields(finding: BillFinding) -> dict[str, Any]:
     names = ("id", "day", "kind", "amount_fen", "mch_billno", "line_key", "fault")
     lines = [{name: getattr(line, name) for name in names} for line in finding.lines]
     return {
-        "kind": finding.kind, "count": finding.count, "amount_fen": finding.amount_fen, "zh": finding.text.zh, "en": finding.text.en,
+        "kind": finding.kind,
+        "count": finding.count,
+        "amount_fen": finding.amount_fen,
+        "zh": finding.text.zh,
+        "en": finding.text.en,
         "lines": lines,
-    }  # fmt: skip
+    }

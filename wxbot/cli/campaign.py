@@ -17,9 +17,15 @@ from wxbot.db import Database
 from wxbot.money import yuan
 
 STATUSES_ZH = {
-    "draft": "草稿", "submitted": "待审批", "approved": "已批准", "launching": "准备中", "on": "进行中", "off": "已暂停",
-    "closing": "结束中", "closed": "已结束",
-}  # fmt: skip
+    "draft": "草稿",
+    "submitted": "待审批",
+    "approved": "已批准",
+    "launching": "准备中",
+    "on": "进行中",
+    "off": "已暂停",
+    "closing": "结束中",
+    "closed": "已结束",
+}
 
 which = click.argument("which", metavar="ID")
 
@@ -45,10 +51,18 @@ def _found(session: Session, text: str) -> Campaign:
 
 def _as_fields(campaign: Campaign, tally: listing.Tally) -> dict[str, Any]:
     return {
-        "id": campaign.id, "slug": campaign.slug, "name": campaign.name, "status": campaign.status,
-        "begin_at": campaign.begin_at, "end_at": campaign.end_at, "budget_fen": campaign.budget_fen,
-        "packet_count": campaign.packet_count, "trouble": campaign.trouble, "packets": tally.n, "packets_fen": tally.amount_fen,
-    }  # fmt: skip
+        "id": campaign.id,
+        "slug": campaign.slug,
+        "name": campaign.name,
+        "status": campaign.status,
+        "begin_at": campaign.begin_at,
+        "end_at": campaign.end_at,
+        "budget_fen": campaign.budget_fen,
+        "packet_count": campaign.packet_count,
+        "trouble": campaign.trouble,
+        "packets": tally.n,
+        "packets_fen": tally.amount_fen,
+    }
 
 
 @click.group()
@@ -71,11 +85,17 @@ def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None
         return
     rows = [
         (
-            each.id, each.name, f"{STATUSES_ZH[each.status]} {each.status}", _short(each.begin_at), _short(each.end_at),
-            yuan(each.budget_fen), f"{tallies[each.id].reached('bound')}/{each.packet_count}", each.trouble,
+            each.id,
+            each.name,
+            f"{STATUSES_ZH[each.status]} {each.status}",
+            _short(each.begin_at),
+            _short(each.end_at),
+            yuan(each.budget_fen),
+            f"{tallies[each.id].reached('bound')}/{each.packet_count}",
+            each.trouble,
         )
         for each in found
-    ]  # fmt: skip
+    ]
     columns = ("#", "活动", "状态", "开始", "结束", "预算 元", "已抽/总数", "问题")
     show(
         "活动 Campaigns", columns, rows, "还没有活动，请在后台新建。There is no campaign yet; draft one in the console."

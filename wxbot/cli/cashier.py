@@ -86,13 +86,25 @@ def show_order(number: str, is_json: bool) -> None:
         marks = listing.marks_of(session, found.id)
         evidence = listing.evidence_of(session, [found.id])[found.id]
     facts: dict[str, Any] = {
-        "id": found.id, "mch_billno": found.mch_billno, "status": found.status, "channel": found.channel, "amount_yuan": yuan(found.amount_fen),
-        "reason": f"{found.reason_kind}:{found.reason_id}", "attempt": found.attempt, "code": found.err_code,
-        "meaning": str(meaning.said) if meaning else None, "who_acts": str(order_words.ACTORS[meaning.actor]) if meaning else None,
-        "next_step": str(step), "detail_id": found.detail_id, "sends": found.sends, "checks": found.checks,
-        "created_at": _local(found.created_at), "sent_at": _local(found.sent_at), "settled_at": _local(found.settled_at),
+        "id": found.id,
+        "mch_billno": found.mch_billno,
+        "status": found.status,
+        "channel": found.channel,
+        "amount_yuan": yuan(found.amount_fen),
+        "reason": f"{found.reason_kind}:{found.reason_id}",
+        "attempt": found.attempt,
+        "code": found.err_code,
+        "meaning": str(meaning.said) if meaning else None,
+        "who_acts": str(order_words.ACTORS[meaning.actor]) if meaning else None,
+        "next_step": str(step),
+        "detail_id": found.detail_id,
+        "sends": found.sends,
+        "checks": found.checks,
+        "created_at": _local(found.created_at),
+        "sent_at": _local(found.sent_at),
+        "settled_at": _local(found.settled_at),
         "marks": [{"id": one.id, "after": one.after, "status": one.status, "evidence": one.evidence} for one in marks],
-    }  # fmt: skip
+    }
     if is_json:
         show_json(
             facts | {"evidence": [{"kind": row.kind, "at": _local(row.at), "body": row.body} for row in evidence]}
@@ -212,10 +224,17 @@ def list_payouts(tab: str | None, is_json: bool) -> None:
     stopped = merchant.stopped_code if merchant is not None else None
     if is_json:
         rows = [
-            {"id": each.payout.id, "status": each.payout.status, "hold": each.payout.hold, "openid": each.payout.openid,
-             "amount_fen": each.payout.amount_fen, "mch_billno": each.order.mch_billno if each.order else None, "next_step": str(step)}
+            {
+                "id": each.payout.id,
+                "status": each.payout.status,
+                "hold": each.payout.hold,
+                "openid": each.payout.openid,
+                "amount_fen": each.payout.amount_fen,
+                "mch_billno": each.order.mch_billno if each.order else None,
+                "next_step": str(step),
+            }
             for each, step in zip(lines, steps, strict=True)
-        ]  # fmt: skip
+        ]
         show_json({"stopped": stopped, "counts": counts, "payouts": rows})
         return
     if stopped:

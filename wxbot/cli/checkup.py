@@ -23,9 +23,13 @@ def doctor(is_json: bool) -> None:
         runtime = Runtime(load_settings(), read_only=True)
     except SettingsError as error:
         finding = Finding(
-            "bad", "配置有误，其他检查无法进行", str(error), "按上面的提示修改 .env 或环境变量",
-            "change .env or the environment as it says above", "settings",
-        )  # fmt: skip
+            "bad",
+            "配置有误，其他检查无法进行",
+            str(error),
+            "按上面的提示修改 .env 或环境变量",
+            "change .env or the environment as it says above",
+            "settings",
+        )
         _tell([finding], is_json)
         sys.exit(1)
     runtime.clock.refresh()

@@ -61,9 +61,14 @@ def add(login: str, name: str | None, role: str, password_stdin: bool) -> None:
     password, is_made_up = _chosen_password(password_stdin)
     with opened() as runtime:
         staff_id = accounts.hire(
-            runtime.database, login, name or login[: accounts.NAME_CHARS], role, password, runtime.clock.now(),
+            runtime.database,
+            login,
+            name or login[: accounts.NAME_CHARS],
+            role,
+            password,
+            runtime.clock.now(),
             is_temporary=is_made_up,
-        )  # fmt: skip
+        )
         log_action(runtime, "staff_add", f"staff:{staff_id}")
         url = runtime.settings.public_url
     click.echo(f"已添加{ROLES_ZH[role]}账号 {normal_login(login)}。Added. {url}/admin/")
@@ -85,21 +90,30 @@ def list_people(is_json: bool) -> None:
         now = runtime.clock.now()
     people = [
         {
-            "id": each.id, "login": each.login, "name": each.name, "role": each.role, "is_active": each.is_active,
-            "is_locked": each.locked_until is not None and each.locked_until > now, "created_at": each.created_at,
+            "id": each.id,
+            "login": each.login,
+            "name": each.name,
+            "role": each.role,
+            "is_active": each.is_active,
+            "is_locked": each.locked_until is not None and each.locked_until > now,
+            "created_at": each.created_at,
         }
         for each in found
-    ]  # fmt: skip
+    ]
     if is_json:
         show_json(people)
         return
     rows = [
         (
-            each.id, each.login, each.name, f"{ROLES_ZH[each.role]} {each.role}", "启用" if each.is_active else "停用",
+            each.id,
+            each.login,
+            each.name,
+            f"{ROLES_ZH[each.role]} {each.role}",
+            "启用" if each.is_active else "停用",
             each.created_at.astimezone(SHANGHAI).strftime("%Y-%m-%d"),
         )
         for each in found
-    ]  # fmt: skip
+    ]
     empty = "还没有账号，请运行：wxbot staff add LOGIN --role marketer\nNobody yet; run: wxbot staff add LOGIN --role marketer"
     show("后台账号 Staff", ("#", "登录名", "姓名", "角色", "状态", "创建"), rows, empty)
 
@@ -163,9 +177,16 @@ def list_rules(is_json: bool) -> None:
         show_json([{name: getattr(each, name) for name in names} for each in found])
         return
     rows = [
-        (each.id, each.priority, each.trigger, each.pattern, each.text or f"→ 活动 {each.campaign_id}", "" if each.is_on else "停")
+        (
+            each.id,
+            each.priority,
+            each.trigger,
+            each.pattern,
+            each.text or f"→ 活动 {each.campaign_id}",
+            "" if each.is_on else "停",
+        )
         for each in found
-    ]  # fmt: skip
+    ]
     empty = "还没有规则。No rule yet; for example: wxbot reply add equal 红包 --text 摇一摇领红包"
     show("关键词回复 Replies", ("#", "优先 #", "触发", "关键词", "回复", ""), rows, empty)
 

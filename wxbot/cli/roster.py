@@ -75,21 +75,33 @@ def show_person(subject: str, is_json: bool) -> None:
         marked = session.scalars(select(PersonMark).where(PersonMark.subject.in_(keys))).all()
         told = [
             {
-                "id": row.id, "openid": row.openid, "phone": _masked(runtime, row.phone_sealed), "name": row.name,
-                "status": row.status, "end_reason": row.end_reason, "bound_at": row.bound_at, "ended_at": row.ended_at,
+                "id": row.id,
+                "openid": row.openid,
+                "phone": _masked(runtime, row.phone_sealed),
+                "name": row.name,
+                "status": row.status,
+                "end_reason": row.end_reason,
+                "bound_at": row.bound_at,
+                "ended_at": row.ended_at,
             }
             for row in found
-        ]  # fmt: skip
+        ]
     if is_json:
-        show_json({"bindings": told, "marks": [{"mark": row.mark, "kind": row.kind, "reason": row.reason} for row in marked]})  # fmt: skip
+        show_json(
+            {"bindings": told, "marks": [{"mark": row.mark, "kind": row.kind, "reason": row.reason} for row in marked]}
+        )
         return
     rows = [
         (
-            each["id"], each["name"], each["phone"], each["openid"], STATUS_ZH[str(each["status"])],
+            each["id"],
+            each["name"],
+            each["phone"],
+            each["openid"],
+            STATUS_ZH[str(each["status"])],
             row.proved_at.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"),
         )
         for each, row in zip(told, found, strict=True)
-    ]  # fmt: skip
+    ]
     show("绑定 Bindings", ("#", "姓名", "手机号", "openid", "状态", "验证时间"), rows, "没有绑定。Nothing is bound.")
     for mark in marked:
         click.echo(f"{mark.mark} {mark.kind}: {mark.reason}")

@@ -33,14 +33,21 @@ def status(is_json: bool) -> None:
     if is_json:
         show_json(
             {
-                "frozen": standing.line.frozen_why, "step": thaw_now.step if thaw_now else None,
-                "asked": thaw_now.asked if thaw_now else 0, "next_serial": thaw_now.next_serial if thaw_now else None,
+                "frozen": standing.line.frozen_why,
+                "step": thaw_now.step if thaw_now else None,
+                "asked": thaw_now.asked if thaw_now else 0,
+                "next_serial": thaw_now.next_serial if thaw_now else None,
                 "refusal": standing.line.refusal or (thaw_now.refusal if thaw_now else ""),
-                "awaited_bills": list(standing.awaited_days), "found": {name: list(n) for name, n in standing.counts.items()},
+                "awaited_bills": list(standing.awaited_days),
+                "found": {name: list(n) for name, n in standing.counts.items()},
                 "held": {"payouts": waiting[0], "amount_fen": waiting[1]},
-                "decided_since": {"lists": len(since.lists), "vouchers": since.vouchers, "campaigns": len(since.campaigns)},
+                "decided_since": {
+                    "lists": len(since.lists),
+                    "vouchers": since.vouchers,
+                    "campaigns": len(since.campaigns),
+                },
             }
-        )  # fmt: skip
+        )
         return
     if standing.line.frozen_why is None:
         click.echo("数据库没有冻结。The database is not frozen.")

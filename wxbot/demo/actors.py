@@ -66,9 +66,11 @@ class Clerk:
             raise StoryProblem(f"console: no form on the page before {path}")
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.base_url))
         reply = self._session.post(
-            self.base_url + path, data={**fields, "csrf_token": html.unescape(found[1])}, headers={"Origin": origin},
+            self.base_url + path,
+            data={**fields, "csrf_token": html.unescape(found[1])},
+            headers={"Origin": origin},
             timeout=TIMEOUT_S,
-        )  # fmt: skip
+        )
         if not reply.ok:
             raise StoryProblem(f"console: {path} → {reply.status_code}: {_faults(reply.text)}")
         return reply

@@ -87,7 +87,7 @@ def _is_failed(row: BankRow) -> bool:
 
 def judge(
     session: Session, owed: Sequence[Owed], bank: Mapping[str, BankRow], wallets: Mapping[str, Sequence[int]]
-) -> Judgement:  # fmt: skip
+) -> Judgement:
     """Compare promises, our numbers, the bank's rows (by number) and the wallets (openid → fen of each receipt)."""
     found = Judgement()
     promised: dict[str, Counter[int]] = defaultdict(Counter)
@@ -133,7 +133,7 @@ def _compare(found: Judgement, owed: Owed, payout: Payout, orders: Sequence[Orde
 
 def _count_wallets(
     found: Judgement, promised: Mapping[str, Counter[int]], wallets: Mapping[str, Sequence[int]]
-) -> None:  # fmt: skip
+) -> None:
     """Each person's wallet holds what the bank paid for promises to them, receipt by receipt."""
     for openid, receipts in wallets.items():
         got, due = Counter(receipts), promised.get(openid, Counter())

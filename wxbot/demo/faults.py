@@ -16,14 +16,27 @@ LANDED: Fault = {"kind": "refuse", "is_landed": True}
 SKIES: tuple[dict[str, Fault], ...] = (
     {PACKET: {"kind": "drop_reply", "times": 2}, BILL: {"kind": "garble", "times": 2}},
     {PACKET: {"kind": "garble", "times": 2}, BILL: {"kind": "drop_reply", "times": 2}},
-    {PACKET: {**LANDED, "err_code": "SYSTEMERROR", "times": 2}, BILL: {**LANDED, "err_code": "SYSTEM_ERROR", "times": 2}},
-    {PACKET: {"kind": "drop_request", "times": 2}, BILL: {"kind": "repeat", "times": 2}, BILL_QUERY: {"kind": "garble", "times": 3}},
-    {PACKET: {**LANDED, "err_code": "NEVER_SEEN", "times": 1}, BILL: {"kind": "drop_request", "times": 2},
-     PACKET_QUERY: {"kind": "drop_reply", "times": 3}},
+    {
+        PACKET: {**LANDED, "err_code": "SYSTEMERROR", "times": 2},
+        BILL: {**LANDED, "err_code": "SYSTEM_ERROR", "times": 2},
+    },
+    {
+        PACKET: {"kind": "drop_request", "times": 2},
+        BILL: {"kind": "repeat", "times": 2},
+        BILL_QUERY: {"kind": "garble", "times": 3},
+    },
+    {
+        PACKET: {**LANDED, "err_code": "NEVER_SEEN", "times": 1},
+        BILL: {"kind": "drop_request", "times": 2},
+        PACKET_QUERY: {"kind": "drop_reply", "times": 3},
+    },
     {PACKET: {"kind": "repeat", "times": 2}, BILL: {"kind": "refuse", "err_code": "FREQUENCY_LIMITED", "times": 2}},
-    {PACKET: {"kind": "refuse", "err_code": "SYSTEMERROR", "times": 2}, BILL_NOTICE: {"kind": "repeat", "times": 3},
-     PACKET_QUERY: {"kind": "garble", "times": 3}},
-)  # fmt: skip
+    {
+        PACKET: {"kind": "refuse", "err_code": "SYSTEMERROR", "times": 2},
+        BILL_NOTICE: {"kind": "repeat", "times": 3},
+        PACKET_QUERY: {"kind": "garble", "times": 3},
+    },
+)
 """What is wrong at the same time, by endpoint."""
 
 

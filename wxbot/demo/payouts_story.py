@@ -224,12 +224,17 @@ class PayoutStory:
     def _pay_list(self) -> None:
         """A list with bad rows, and two payouts by hand, while the merchant's account is empty until a top-up."""
         first = self.people[:12]
-        rows = [(person.phone.removeprefix("+86"), str(person.known["nickname"]), f"{6 + n}.60", "三月名单") for n, person in enumerate(first)]  # fmt: skip
+        rows = [
+            (person.phone.removeprefix("+86"), str(person.known["nickname"]), f"{6 + n}.60", "三月名单")
+            for n, person in enumerate(first)
+        ]
         bad = [
-            (self.stranger.phone.removeprefix("+86"), "路人", "8.00", "没有绑定"), rows[0], ("1234", "错号", "5.00", ""),
+            (self.stranger.phone.removeprefix("+86"), "路人", "8.00", "没有绑定"),
+            rows[0],
+            ("1234", "错号", "5.00", ""),
             (self.people[20].phone.removeprefix("+86"), "太少", "0.01", ""),
             (self.people[21].phone.removeprefix("+86"), "多了", "9.999", ""),
-        ]  # fmt: skip
+        ]
         chen, zhou = self.office.cashier, self.office.second_cashier
         list_id = self.office.marketer.upload_list(self.office.transfers_id, "三月进货返利", [*rows, *bad])
         self.office.marketer.submit_list(list_id)
@@ -237,7 +242,9 @@ class PayoutStory:
         self.world.call("POST", "bank/topup", {"amount_fen": 300 - left_fen})
         self.weather.clear()
         chen.approve_list(list_id)
-        self.owed += [Owed("row", list_id, person.openid, parse_yuan(row[2])) for person, row in zip(first, rows, strict=True)]  # fmt: skip
+        self.owed += [
+            Owed("row", list_id, person.openid, parse_yuan(row[2])) for person, row in zip(first, rows, strict=True)
+        ]
         for n, amount, needs_two in ((5, "200.00", True), (6, "6.66", False)):
             openid = self.people[n].openid
             payout_id = chen.pay_by_hand(self.office.packets_id, openid, amount, "门店活动补发，店长确认")
@@ -383,13 +390,19 @@ class PayoutStory:
             self.console.print(f"[red]✗[/red] {note}", highlight=False)
         strangers = sum(1 for person in (self.stranger,) if person.wallet())
         return {
-            "people_bound": bound, "vouchers": vouchers, "turned_away": dict(sorted(self.turned_away.items())),
-            "faults_met": dict(sorted(self.weather.met.items())), "payouts": payouts,
+            "people_bound": bound,
+            "vouchers": vouchers,
+            "turned_away": dict(sorted(self.turned_away.items())),
+            "faults_met": dict(sorted(self.weather.met.items())),
+            "payouts": payouts,
             **{end: found.ends[end] for end in ("paid", "returned", "failed", "manual")},
-            "double_paid": found.double_paid + strangers, "lost": found.lost + abs(payouts - len(self.owed)),
-            "payouts_bank_paid_fen": found.bank_paid_fen, "payouts_ledger_paid_fen": paid_fen,
-            "mismatches": found.mismatches + sum(broken.values()), "seconds": round(seconds, 1),
-        }  # fmt: skip
+            "double_paid": found.double_paid + strangers,
+            "lost": found.lost + abs(payouts - len(self.owed)),
+            "payouts_bank_paid_fen": found.bank_paid_fen,
+            "payouts_ledger_paid_fen": paid_fen,
+            "mismatches": found.mismatches + sum(broken.values()),
+            "seconds": round(seconds, 1),
+        }
 
     def _budgets(self) -> tuple[int, int]:
         return self.office.packets_id, self.office.transfers_id

@@ -206,9 +206,7 @@ class Promoter(Person):
 
     def _put(self, path: str, mark: str, body: bytes, kind: str = "application/octet-stream") -> dict[str, Any]:
         """A request of the page's script; a refused one raises Turned with its outcome."""
-        headers = {
-            "X-Page-Mark": mark, "Content-Type": kind, "Origin": self.base_url, "Accept": "application/json"
-        }  # fmt: skip
+        headers = {"X-Page-Mark": mark, "Content-Type": kind, "Origin": self.base_url, "Accept": "application/json"}
         for _ in range(TRIES):
             reply = self.session.post(self.base_url + path, data=body, headers=headers, timeout=TIMEOUT_S)
             if reply.status_code != 503:

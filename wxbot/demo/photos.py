@@ -22,8 +22,16 @@ FONTS = (
 )
 """Fonts with Chinese that a machine may have; without any the receipts are in English."""
 
-GOODS = (("原味豆奶 1L", "Soy milk 1 L"), ("乌龙茶 500ml", "Oolong 500 ml"), ("苏打饼干", "Soda crackers"), ("洗衣液 2kg", "Detergent 2 kg"),
-         ("陈列堆头", "Display stack"), ("纯净水 12 瓶", "Water, 12 btl"), ("坚果礼盒", "Nut gift box"), ("手工挂面", "Noodles"))  # fmt: skip
+GOODS = (
+    ("原味豆奶 1L", "Soy milk 1 L"),
+    ("乌龙茶 500ml", "Oolong 500 ml"),
+    ("苏打饼干", "Soda crackers"),
+    ("洗衣液 2kg", "Detergent 2 kg"),
+    ("陈列堆头", "Display stack"),
+    ("纯净水 12 瓶", "Water, 12 btl"),
+    ("坚果礼盒", "Nut gift box"),
+    ("手工挂面", "Noodles"),
+)
 
 Paint = tuple[int, int, int]
 

@@ -175,14 +175,30 @@ def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: P
     phone, admin = f"{stage.wechat_url}/phone", f"{stage.public_url}/admin"
     logins = "、".join(f"{account.login}（{account.name.split()[0]}）" for account in seed.STAFF)
     for row in (
-        ("手机 phone", phone, "选一个人：摇一摇；或在聊天里回复 绑定、上传凭证、我的红包 · choose a person, shake, or talk"),
+        (
+            "手机 phone",
+            phone,
+            "选一个人：摇一摇；或在聊天里回复 绑定、上传凭证、我的红包 · choose a person, shake, or talk",
+        ),
         ("后台 console", f"{admin}/", f"{logins}，密码 password: {seed.PASSWORD}"),
         ("凭证 vouchers", f"{admin}/vouchers", "审核台：用 lin 或 qin 登录 · the reviewers' desk"),
-        ("付款 payouts", f"{admin}/payouts", "付款、名单 /lists、预算 /programmes：用 chen，复核用 zhou · two cashiers"),
-        ("网页 pages", f"{stage.public_url}/h5/me", "在手机里打开：我的红包、绑定 /h5/bind、上传 /h5/voucher · open in the phone"),
-        ("银行 bank", f"{stage.wechat_url}/bank", "余额、红包、账单、拨快时钟 · balance, packets, bill, move the clock"),
+        (
+            "付款 payouts",
+            f"{admin}/payouts",
+            "付款、名单 /lists、预算 /programmes：用 chen，复核用 zhou · two cashiers",
+        ),
+        (
+            "网页 pages",
+            f"{stage.public_url}/h5/me",
+            "在手机里打开：我的红包、绑定 /h5/bind、上传 /h5/voucher · open in the phone",
+        ),
+        (
+            "银行 bank",
+            f"{stage.wechat_url}/bank",
+            "余额、红包、账单、拨快时钟 · balance, packets, bill, move the clock",
+        ),
         ("模拟器 simulator", f"{stage.wechat_url}/", "故障、日志、信标 · faults, log, beacons"),
-    ):  # fmt: skip
+    ):
         table.add_row(*row)
     console.print(table)
     command = "wxbot" if shutil.which("wxbot") else Path(sys.executable).with_name("wxbot")

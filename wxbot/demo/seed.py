@@ -82,13 +82,29 @@ def hire(database: Database, now: datetime) -> dict[str, int]:
 def plan_campaign(now: datetime, device_id: int) -> Draft:
     """The campaign that waits on the demo's phone: 200 packets in three sizes, a week long."""
     return Draft(
-        name="新春到店有礼", begin_at=now + timedelta(seconds=5), end_at=now + timedelta(days=7), budget_fen=50_000,
-        split="random", packet_count=200, min_fen=100, max_fen=1000, send_name="示例小店", act_name="新春有礼",
-        wishing="恭喜发财，大吉大利", remark="到店摇一摇", title="新春红包", description="摇一摇领红包",
+        name="新春到店有礼",
+        begin_at=now + timedelta(seconds=5),
+        end_at=now + timedelta(days=7),
+        budget_fen=50_000,
+        split="random",
+        packet_count=200,
+        min_fen=100,
+        max_fen=1000,
+        send_name="示例小店",
+        act_name="新春有礼",
+        wishing="恭喜发财，大吉大利",
+        remark="到店摇一摇",
+        title="新春红包",
+        description="摇一摇领红包",
         rules="活动期间到店打开微信摇一摇（周边），即可参加抽奖，每人最多一个红包。\n红包 72 小时内有效，逾期退回。",
-        organiser="示例小店", contact="400-000-0000", keyword="红包", device_ids=(device_id,), tries_per_person=3,
-        tries_per_day=3, expected_people=300,
-    )  # fmt: skip
+        organiser="示例小店",
+        contact="400-000-0000",
+        keyword="红包",
+        device_ids=(device_id,),
+        tries_per_person=3,
+        tries_per_day=3,
+        expected_people=300,
+    )
 
 
 def _rules(now: datetime) -> list[ReplyRule]:

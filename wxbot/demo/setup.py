@@ -37,9 +37,7 @@ class Office:
             DeskClerk(base_url, account.login, PASSWORD)
             for account in (CASHIER, SECOND_CASHIER, REVIEWER, SECOND_REVIEWER, MARKETER)
         )
-        return cls(
-            base_url, cashier, second_cashier, reviewer, second_reviewer, marketer, packets_id, transfers_id
-        )  # fmt: skip
+        return cls(base_url, cashier, second_cashier, reviewer, second_reviewer, marketer, packets_id, transfers_id)
 
 
 def create(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
@@ -48,30 +46,67 @@ def create(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
     office = Office.open(base_url)
     texts = {"send_name": "示例小店", "needs_binding": "1"}
     packets_id = office.cashier.programme(
-        department="市场部", name="地推奖励", act_name="地推奖励", wishing="辛苦了，祝您天天开心", remark="地推奖励", amount="5000",
-        person_per_month="1000", channel="", **texts,
-    )  # fmt: skip
+        department="市场部",
+        name="地推奖励",
+        act_name="地推奖励",
+        wishing="辛苦了，祝您天天开心",
+        remark="地推奖励",
+        amount="5000",
+        person_per_month="1000",
+        channel="",
+        **texts,
+    )
     transfers_id = office.cashier.programme(
-        department="销售部", name="进货返利", act_name="进货返利", wishing="感谢支持", remark="进货返利", amount="3000",
-        person_per_month="", channel=CONFIRMED[0], **texts,
-    )  # fmt: skip
+        department="销售部",
+        name="进货返利",
+        act_name="进货返利",
+        wishing="感谢支持",
+        remark="进货返利",
+        amount="3000",
+        person_per_month="",
+        channel=CONFIRMED[0],
+        **texts,
+    )
     for programme_id in (packets_id, transfers_id):
         office.second_cashier.agree_to_budgets(programme_id)
-    free = {"needs_binding": "1", "month_count_cap": "20"}
-    office.cashier.kind(
-        name=FIXED, ask="请拍下货架全景，要看得清价签", amount_rule="fixed", fixed_fen="5.00", position="1",
-        programme_id=str(packets_id), **free,
-    )  # fmt: skip
-    office.cashier.kind(
-        name=BOXES, ask="请拍清楚小票上的数量和日期", amount_rule="per_unit", unit_fen="2.00", unit_name="箱", max_fen="40.00",
-        position="2", programme_id=str(transfers_id), **free,
-    )  # fmt: skip
-    office.cashier.kind(
-        name=FREE, ask="请拍下发票或收据", amount_rule="free", min_fen="1.00", max_fen="88.00", month_fen_cap="500.00",
-        position="3", programme_id=str(packets_id), **free,
-    )  # fmt: skip
+    _make_kinds(office, packets_id, transfers_id)
     office.reviewer.roster(people)
     return Office.open(base_url, packets_id, transfers_id)
+
+
+def _make_kinds(office: Office, packets_id: int, transfers_id: int) -> None:
+    free = {"needs_binding": "1", "month_count_cap": "20"}
+    office.cashier.kind(
+        name=FIXED,
+        ask="请拍下货架全景，要看得清价签",
+        amount_rule="fixed",
+        fixed_fen="5.00",
+        position="1",
+        programme_id=str(packets_id),
+        **free,
+    )
+    office.cashier.kind(
+        name=BOXES,
+        ask="请拍清楚小票上的数量和日期",
+        amount_rule="per_unit",
+        unit_fen="2.00",
+        unit_name="箱",
+        max_fen="40.00",
+        position="2",
+        programme_id=str(transfers_id),
+        **free,
+    )
+    office.cashier.kind(
+        name=FREE,
+        ask="请拍下发票或收据",
+        amount_rule="free",
+        min_fen="1.00",
+        max_fen="88.00",
+        month_fen_cap="500.00",
+        position="3",
+        programme_id=str(packets_id),
+        **free,
+    )
 
 
 def roster_of(people: Sequence[Promoter]) -> list[tuple[str, str, str]]:

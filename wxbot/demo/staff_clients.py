@@ -33,9 +33,12 @@ class DeskClerk(Clerk):
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.base_url))
         reply = self._session.post(
-            self.base_url + path, data={**fields, "csrf_token": html.unescape(found[1]) if found else ""},
-            files={"file": (file_name, raw)}, headers={"Origin": origin}, timeout=TIMEOUT_S,
-        )  # fmt: skip
+            self.base_url + path,
+            data={**fields, "csrf_token": html.unescape(found[1]) if found else ""},
+            files={"file": (file_name, raw)},
+            headers={"Origin": origin},
+            timeout=TIMEOUT_S,
+        )
         if not reply.ok:
             raise StoryProblem(f"console: {path} → {reply.status_code}")
         return reply

@@ -150,11 +150,20 @@ class Stage:
         self._spawn(
             "simulator",
             [
-                "-m", "wxbot.simulator", "--http-port", str(self.ports.wechat), "--https-port", str(self.ports.pay),
-                "--state-dir", str(self.folder / "wechat"), "--callback-url", f"{self.public_url}/wechat",
-                "--app-url", self.public_url,
+                "-m",
+                "wxbot.simulator",
+                "--http-port",
+                str(self.ports.wechat),
+                "--https-port",
+                str(self.ports.pay),
+                "--state-dir",
+                str(self.folder / "wechat"),
+                "--callback-url",
+                f"{self.public_url}/wechat",
+                "--app-url",
+                self.public_url,
             ],
-        )  # fmt: skip
+        )
         self._wait("simulator", f"{self.wechat_url}/_sim/health")
 
     def start_database(self) -> None:
@@ -179,9 +188,17 @@ class Stage:
         account = SimulatorConfig().account()
         certs = self.folder / "wechat" / "certs"
         names = (
-            "appid", "appsecret", "original_id", "callback_token", "aes_key", "callback_mode", "mch_id", "pay_key",
-            "api_v3_key", "pay_public_key_id",
-        )  # fmt: skip
+            "appid",
+            "appsecret",
+            "original_id",
+            "callback_token",
+            "aes_key",
+            "callback_mode",
+            "mch_id",
+            "pay_key",
+            "api_v3_key",
+            "pay_public_key_id",
+        )
         values: dict[str, Any] = {name: getattr(account, name) for name in names}
         values |= {f"{host}_base": self.wechat_url for host in ("api", "open", "mp", "res", "zb")}
         values |= {
@@ -268,9 +285,14 @@ class Stage:
         """Start a Python child in a session of its own: Ctrl-C reaches only the demo, which then stops its children."""
         with (self.folder / "logs" / f"{name}.log").open("ab") as log:
             child = subprocess.Popen(
-                [sys.executable, *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, env=dict(environment) if environment else None, preexec_fn=_die_with_parent,
-            )  # fmt: skip
+                [sys.executable, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=dict(environment) if environment else None,
+                preexec_fn=_die_with_parent,
+            )
         self._children.append((name, child))
 
     def _wait(self, name: str, url: str) -> None:

@@ -95,15 +95,31 @@ class Story:
     def _form(self) -> dict[str, str]:
         now = self.clock.now().astimezone(SHANGHAI)
         return {
-            "name": "一周年店庆", "begin_at": f"{now + timedelta(minutes=1):%Y-%m-%dT%H:%M}",
-            "end_at": f"{now + timedelta(days=2):%Y-%m-%dT%H:%M}", "daily_from": "00:00", "daily_until": "24:00",
-            "budget": yuan(BUDGET_FEN).replace(",", ""), "split": "random", "packet_count": str(PACKETS),
-            "min_amount": "1.00", "max_amount": "8.88", "tries_per_person": "3", "tries_per_day": "3", "odds": "100",
-            "expected_people": str(PEOPLE), "send_name": "示例小店", "act_name": "店庆有礼", "wishing": "恭喜发财",
-            "remark": "一周年店庆", "title": "店庆红包", "description": "摇一摇领红包", "organiser": "示例小店",
-            "contact": "400-000-0000", "device_ids": str(self.device_id),
+            "name": "一周年店庆",
+            "begin_at": f"{now + timedelta(minutes=1):%Y-%m-%dT%H:%M}",
+            "end_at": f"{now + timedelta(days=2):%Y-%m-%dT%H:%M}",
+            "daily_from": "00:00",
+            "daily_until": "24:00",
+            "budget": yuan(BUDGET_FEN).replace(",", ""),
+            "split": "random",
+            "packet_count": str(PACKETS),
+            "min_amount": "1.00",
+            "max_amount": "8.88",
+            "tries_per_person": "3",
+            "tries_per_day": "3",
+            "odds": "100",
+            "expected_people": str(PEOPLE),
+            "send_name": "示例小店",
+            "act_name": "店庆有礼",
+            "wishing": "恭喜发财",
+            "remark": "一周年店庆",
+            "title": "店庆红包",
+            "description": "摇一摇领红包",
+            "organiser": "示例小店",
+            "contact": "400-000-0000",
+            "device_ids": str(self.device_id),
             "rules": "到店打开微信摇一摇即可参加，每人最多一个红包，72 小时内有效。",
-        }  # fmt: skip
+        }
 
     def _gather(self, progress: Progress) -> Sequence[Person]:
         bar = progress.add_task("人来了 people", total=PEOPLE)
@@ -215,23 +231,33 @@ class Story:
             paid_fen = ledger.balances(session, self.campaign_id)["paid"]
             returned_fen = ledger.total_posted(session, "returned", self.campaign_id)
             bound = session.execute(
-                select(func.count()).select_from(ledger.Entry)
+                select(func.count())
+                .select_from(ledger.Entry)
                 .where(ledger.Entry.kind == "bound", ledger.Entry.budget_id == self.campaign_id)
-            ).scalar_one()  # fmt: skip
+            ).scalar_one()
         ours = {order.mch_billno: order for order in orders}
         mismatches = sum(invariants.check(self.database).values())
         mismatches += sum(1 for number in ours.keys() ^ at_bank.keys())
         mismatches += sum(1 for number, order in ours.items() if number in at_bank and _differs(order, at_bank[number]))
         mismatches += PACKETS - sum(counts.get(status, 0) for status in FINAL_PACKETS)
         return {
-            "packets": PACKETS, "ordered": len(orders), "loaded": sum(1 for order in orders if order.sp_ticket_hash),
-            "shakes": self.tally.shakes, "admitted": self.tally.admitted, "refused": dict(sorted(self.tally.refused.items())),
-            "bound": int(bound), "received": counts.get("received", 0), "returned": sum(o.status == "returned" for o in orders),
-            "budget_fen": BUDGET_FEN, "bank_paid_fen": sum(order["paid_fen"] for order in at_bank.values()),
+            "packets": PACKETS,
+            "ordered": len(orders),
+            "loaded": sum(1 for order in orders if order.sp_ticket_hash),
+            "shakes": self.tally.shakes,
+            "admitted": self.tally.admitted,
+            "refused": dict(sorted(self.tally.refused.items())),
+            "bound": int(bound),
+            "received": counts.get("received", 0),
+            "returned": sum(o.status == "returned" for o in orders),
+            "budget_fen": BUDGET_FEN,
+            "bank_paid_fen": sum(order["paid_fen"] for order in at_bank.values()),
             "bank_returned_fen": sum(order["refunded_fen"] for order in at_bank.values()),
-            "ledger_paid_fen": paid_fen, "ledger_returned_fen": returned_fen, "mismatches": mismatches,
+            "ledger_paid_fen": paid_fen,
+            "ledger_returned_fen": returned_fen,
+            "mismatches": mismatches,
             "seconds": round(seconds, 1),
-        }  # fmt: skip
+        }
 
     def _bank_orders(self) -> dict[str, dict[str, Any]]:
         """The bank's own book of this campaign's orders."""

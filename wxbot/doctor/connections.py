@@ -106,6 +106,8 @@ def database_connections(runtime: Runtime) -> Finding:
     if demand.most > allowed:
         return note(
             f"{demand.zh}，而数据库只给 {allowed} 个：高峰时会报错",
-            f"{demand.en}, but PostgreSQL gives {allowed}: a rush would meet errors", mend, mend_en,
-        )  # fmt: skip
+            f"{demand.en}, but PostgreSQL gives {allowed}: a rush would meet errors",
+            mend,
+            mend_en,
+        )
     return good(f"{demand.zh}，数据库给 {allowed} 个", f"{demand.en}; PostgreSQL gives {allowed}")

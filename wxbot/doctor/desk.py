@@ -27,19 +27,25 @@ def text_messages(runtime: Runtime) -> Finding:
     name = settings.sms_provider
     if name == "none":
         return note(
-            "没有配置短信服务：没有人能绑定手机号", "no provider of text messages is set: nobody can bind a phone",
-            "需要绑定时设置 WXBOT_SMS_PROVIDER(tencent 或 aliyun)", "set WXBOT_SMS_PROVIDER (tencent or aliyun) when people are to bind phones",
-        )  # fmt: skip
+            "没有配置短信服务：没有人能绑定手机号",
+            "no provider of text messages is set: nobody can bind a phone",
+            "需要绑定时设置 WXBOT_SMS_PROVIDER(tencent 或 aliyun)",
+            "set WXBOT_SMS_PROVIDER (tencent or aliyun) when people are to bind phones",
+        )
     if settings.sms_fen_per_day < max(settings.sms_fen, 1):
         return bad(
-            "短信每日预算不够发一条", "the day's money for text messages does not pay for one",
-            "调高 WXBOT_SMS_FEN_PER_DAY", "raise WXBOT_SMS_FEN_PER_DAY",
-        )  # fmt: skip
+            "短信每日预算不够发一条",
+            "the day's money for text messages does not pay for one",
+            "调高 WXBOT_SMS_FEN_PER_DAY",
+            "raise WXBOT_SMS_FEN_PER_DAY",
+        )
     if name == "tencent" and not settings.sms_app_id:
         return bad(
-            "腾讯云短信缺少 SmsSdkAppId", "Tencent's SmsSdkAppId is missing",
-            "设置 WXBOT_SMS_APP_ID(腾讯云短信控制台 → 应用管理)", "set WXBOT_SMS_APP_ID (Tencent Cloud's console for text messages → 应用管理)",
-        )  # fmt: skip
+            "腾讯云短信缺少 SmsSdkAppId",
+            "Tencent's SmsSdkAppId is missing",
+            "设置 WXBOT_SMS_APP_ID(腾讯云短信控制台 → 应用管理)",
+            "set WXBOT_SMS_APP_ID (Tencent Cloud's console for text messages → 应用管理)",
+        )
     try:
         provider_of(settings, runtime.transport)
     except NotDelivered as error:
@@ -61,9 +67,11 @@ def roster(runtime: Runtime) -> Finding:
         someone = session.scalar(select(RosterEntry.id).where(RosterEntry.is_active).limit(1))
     if someone is None:
         return note(
-            "名册是空的，而名册外的号码不能绑定", "the roster is empty, and numbers that are not on it may not bind",
-            "在后台 → 人员名册 上传表格；或设置 WXBOT_BINDING_POLICY=hold", "upload a sheet at 人员名册 in the console, or set WXBOT_BINDING_POLICY=hold",
-        )  # fmt: skip
+            "名册是空的，而名册外的号码不能绑定",
+            "the roster is empty, and numbers that are not on it may not bind",
+            "在后台 → 人员名册 上传表格；或设置 WXBOT_BINDING_POLICY=hold",
+            "upload a sheet at 人员名册 in the console, or set WXBOT_BINDING_POLICY=hold",
+        )
     return good("名册里有人，名册外的号码不能绑定", "the roster has people; other numbers may not bind")
 
 
@@ -84,7 +92,11 @@ def voucher_storage(runtime: Runtime) -> Finding:
             "folder": (f"让运行 wxbot 的用户能写 {place}", f"let the user that runs wxbot write {place}"),
             "database": ("看数据库那几项检查；磁盘是否写满", "look at the checks of the database; is its disk full?"),
         }
-        return bad(f"凭证照片存不进{place}", f"photos cannot be kept in {place_en}: {reason(error)}", *mends[settings.photo_store])  # fmt: skip
+        return bad(
+            f"凭证照片存不进{place}",
+            f"photos cannot be kept in {place_en}: {reason(error)}",
+            *mends[settings.photo_store],
+        )
     if not is_same:
         return bad(
             f"{place} 读回的内容不同",
@@ -151,9 +163,11 @@ def photo_reader(runtime: Runtime) -> Finding:
         read = photos.read(drawn.getvalue())
     except Refusal as refused:
         return bad(
-            "处理照片的子进程没有正常工作", f"the program that reads photos failed: {refused.reason}",
-            "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB", "look for photo_child_died in the log; is Pillow installed, are 512 MB of memory free?",
-        )  # fmt: skip
+            "处理照片的子进程没有正常工作",
+            f"the program that reads photos failed: {refused.reason}",
+            "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB",
+            "look for photo_child_died in the log; is Pillow installed, are 512 MB of memory free?",
+        )
     return good(f"照片能处理（{read.width}×{read.height}）", f"photos can be read ({read.width}×{read.height})")
 
 
@@ -162,14 +176,18 @@ def alert_targets(runtime: Runtime) -> Finding:
     ways = targets.of(runtime.settings)
     if not ways:
         return note(
-            "没有设置报警去向：付款停了、余额低了，没有人会收到消息", "alerts go nowhere: nobody is told when sending stops or the balance is low",
-            "设置 WXBOT_ALERT_TARGETS(企业微信、钉钉、飞书机器人，邮件或 webhook)", "set WXBOT_ALERT_TARGETS (a robot of 企业微信, 钉钉 or 飞书, mail, a webhook)",
-        )  # fmt: skip
+            "没有设置报警去向：付款停了、余额低了，没有人会收到消息",
+            "alerts go nowhere: nobody is told when sending stops or the balance is low",
+            "设置 WXBOT_ALERT_TARGETS(企业微信、钉钉、飞书机器人，邮件或 webhook)",
+            "set WXBOT_ALERT_TARGETS (a robot of 企业微信, 钉钉 or 飞书, mail, a webhook)",
+        )
     unread = [f"{place} ({way.shown})" for place, way in enumerate(ways, 1) if way.way is None]
     if unread:
         return bad(
-            f"WXBOT_ALERT_TARGETS 里看不懂的地址：{'、'.join(unread)}", f"WXBOT_ALERT_TARGETS has addresses that cannot be read: {', '.join(unread)}",
-            "照 docs/zh/settings.md 的写法改正，然后在后台 → 报警 试发", "write them as docs/settings.md shows, then press the test button at 报警 in the console",
-        )  # fmt: skip
+            f"WXBOT_ALERT_TARGETS 里看不懂的地址：{'、'.join(unread)}",
+            f"WXBOT_ALERT_TARGETS has addresses that cannot be read: {', '.join(unread)}",
+            "照 docs/zh/settings.md 的写法改正，然后在后台 → 报警 试发",
+            "write them as docs/settings.md shows, then press the test button at 报警 in the console",
+        )
     shown = "、".join(way.shown for way in ways)
     return good(f"报警发到：{shown}", f"alerts go to: {shown}")

@@ -39,9 +39,14 @@ class Finding:
     def as_fields(self) -> dict[str, str | bool]:
         """For JSON."""
         return {
-            "check": self.name, "ok": not self.is_bad, "verdict": self.verdict, "zh": self.zh, "en": self.en,
-            "mend": self.mend, "mend_en": self.mend_en,
-        }  # fmt: skip
+            "check": self.name,
+            "ok": not self.is_bad,
+            "verdict": self.verdict,
+            "zh": self.zh,
+            "en": self.en,
+            "mend": self.mend,
+            "mend_en": self.mend_en,
+        }
 
 
 def good(zh: str, en: str) -> Finding:

@@ -51,9 +51,11 @@ def data_folder(runtime: Runtime) -> Finding:
         )
     if not os.access(folder, os.W_OK | os.X_OK):
         return bad(
-            f"数据目录 {folder} 不可写", f"the data folder {folder} cannot be written",
-            f"让运行 wxbot 的用户拥有它：chown -R $(whoami) {folder}", f"let the user that runs wxbot own it: chown -R $(whoami) {folder}",
-        )  # fmt: skip
+            f"数据目录 {folder} 不可写",
+            f"the data folder {folder} cannot be written",
+            f"让运行 wxbot 的用户拥有它：chown -R $(whoami) {folder}",
+            f"let the user that runs wxbot own it: chown -R $(whoami) {folder}",
+        )
     if folder.stat().st_mode & 0o007 and not runtime.settings.is_simulated:
         return note(
             f"数据目录 {folder} 对其他用户开放",
@@ -91,9 +93,11 @@ def database_answers(runtime: Runtime) -> Finding:
         return bad("还没有数据库", str(error).splitlines()[-1], "wxbot db upgrade", "wxbot db upgrade")
     except SQLAlchemyError as error:
         return bad(
-            "连不上数据库", f"the database does not answer: {reason(getattr(error, 'orig', None) or error)}",
-            "检查 WXBOT_DATABASE_URL，以及数据库是否在运行", "check WXBOT_DATABASE_URL, and whether the database runs",
-        )  # fmt: skip
+            "连不上数据库",
+            f"the database does not answer: {reason(getattr(error, 'orig', None) or error)}",
+            "检查 WXBOT_DATABASE_URL，以及数据库是否在运行",
+            "check WXBOT_DATABASE_URL, and whether the database runs",
+        )
     took_ms = (time.perf_counter() - began) * 1000
     kind = runtime.database.engine.dialect.name
     return good(f"数据库正常（{kind},{took_ms:.0f} 毫秒）", f"the database answers ({kind}, {took_ms:.0f} ms)")
@@ -104,9 +108,10 @@ def schema_is_current(runtime: Runtime) -> Finding:
     now, newest = revisions(runtime.database)
     if now != newest:
         return bad(
-            f"数据库结构是 {now or '空'}，应为 {newest}", f"the schema is at {now or 'nothing'}, should be at {newest}",
+            f"数据库结构是 {now or '空'}，应为 {newest}",
+            f"the schema is at {now or 'nothing'}, should be at {newest}",
             "wxbot db upgrade",
-        )  # fmt: skip
+        )
     return good(f"数据库结构是最新的（{now}）", f"the schema is up to date ({now})")
 
 
@@ -126,10 +131,11 @@ def database_is_durable(runtime: Runtime) -> Finding:
     if wrong:
         said = ", ".join(f"{name}={value}" for name, value in wrong.items())
         return bad(
-            f"数据库断电可能丢账：{said}", f"a power loss could lose bookings: {said}",
+            f"数据库断电可能丢账：{said}",
+            f"a power loss could lose bookings: {said}",
             "改成 " + ", ".join(f"{name}={wanted[name]}" for name in wrong),
             "set " + ", ".join(f"{name}={wanted[name]}" for name in wrong),
-        )  # fmt: skip
+        )
     said = ", ".join(f"{name}={value}" for name, value in found.items())
     return good(f"数据库落盘设置正确（{said}）", f"commits are durable ({said})")
 
@@ -179,9 +185,11 @@ def redis_keeps_everything(runtime: Runtime) -> Finding:
     policy = found.get("maxmemory-policy", "") if isinstance(found, dict) else ""
     if policy != "noeviction":
         return bad(
-            f"Redis 会自动丢弃数据（{policy}）", f"Redis throws keys away by itself ({policy})",
-            "redis-cli CONFIG SET maxmemory-policy noeviction，并写进 redis.conf", "redis-cli CONFIG SET maxmemory-policy noeviction, and write it into redis.conf",
-        )  # fmt: skip
+            f"Redis 会自动丢弃数据（{policy}）",
+            f"Redis throws keys away by itself ({policy})",
+            "redis-cli CONFIG SET maxmemory-policy noeviction，并写进 redis.conf",
+            "redis-cli CONFIG SET maxmemory-policy noeviction, and write it into redis.conf",
+        )
     return good("Redis 不会自动丢弃数据（noeviction）", "Redis throws nothing away (noeviction)")
 
 
@@ -190,14 +198,21 @@ def worker_lives(runtime: Runtime) -> Finding:
     try:
         known = heartbeat.workers(runtime.redis)
     except redis.RedisError as error:
-        return bad("连不上 Redis，看不到后台任务", f"no Redis, no sight of the worker: {reason(error)}", "先修好 Redis", "mend Redis first")  # fmt: skip
+        return bad(
+            "连不上 Redis，看不到后台任务",
+            f"no Redis, no sight of the worker: {reason(error)}",
+            "先修好 Redis",
+            "mend Redis first",
+        )
     living = [worker for worker in known if worker.is_alive]
     silent = [worker for worker in known if not worker.is_alive]
     if not living:
         return bad(
-            "后台任务没有运行：不会下单，也不会对账", "no worker is running: nothing is ordered or reconciled",
-            "wxbot worker(或 systemctl start wxbot-worker)", "wxbot worker (or systemctl start wxbot-worker)",
-        )  # fmt: skip
+            "后台任务没有运行：不会下单，也不会对账",
+            "no worker is running: nothing is ordered or reconciled",
+            "wxbot worker(或 systemctl start wxbot-worker)",
+            "wxbot worker (or systemctl start wxbot-worker)",
+        )
     if silent:
         lost = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in silent)
         return note(
@@ -218,9 +233,10 @@ def four_eyes(runtime: Runtime) -> Finding:
     missing = [role for role in ROLES if not active.get(role)]
     if missing:
         return note(
-            f"还没有这些角色的账号：{'、'.join(missing)}", f"nobody has the role {', '.join(missing)} yet",
+            f"还没有这些角色的账号：{'、'.join(missing)}",
+            f"nobody has the role {', '.join(missing)} yet",
             f"wxbot staff add LOGIN --role {missing[0]}",
-        )  # fmt: skip
+        )
     if active["cashier"] < CASHIERS:
         return note(
             "只有一位财务：预算、大额付款和补发需要另一位财务审批",

@@ -29,10 +29,11 @@ def _absent(runtime: Runtime) -> Finding | None:
         path = getattr(runtime.settings, name)
         if not path.is_file():
             return bad(
-                f"找不到证书文件 {path}", f"there is no file {path}",
+                f"找不到证书文件 {path}",
+                f"there is no file {path}",
                 f"把 apiclient_cert.pem / apiclient_key.pem 放到服务器上，并设置 WXBOT_{name.upper()}",
                 f"put apiclient_cert.pem and apiclient_key.pem on the server, and set WXBOT_{name.upper()}",
-            )  # fmt: skip
+            )
     return None
 
 
@@ -71,9 +72,11 @@ def key_fits_certificate(runtime: Runtime) -> Finding:
         fits = _spki(key.public_key()) == _spki(_certificate(runtime).public_key())
     except (ValueError, TypeError) as error:
         return bad(
-            "证书或私钥不是可读的 PEM 文件", f"certificate or key is not readable PEM: {reason(error)}",
-            "p12 请先转换：openssl pkcs12 -in apiclient_cert.p12 -nodes", "convert a p12 first, as docs/real-wechat.md shows",
-        )  # fmt: skip
+            "证书或私钥不是可读的 PEM 文件",
+            f"certificate or key is not readable PEM: {reason(error)}",
+            "p12 请先转换：openssl pkcs12 -in apiclient_cert.p12 -nodes",
+            "convert a p12 first, as docs/real-wechat.md shows",
+        )
     if not fits:
         return bad(
             "私钥与证书不是一对",
@@ -101,9 +104,11 @@ def certificate_is_the_merchants(runtime: Runtime) -> Finding:
     if mch_id in names:
         return good(f"证书属于商户 {mch_id}", f"the certificate belongs to merchant {mch_id}")
     return bad(
-        f"证书属于 {'、'.join(common) or '未知'}，不是商户 {mch_id}", f"the certificate is {', '.join(common) or 'nobody'}'s, not {mch_id}'s",
-        "检查 WXBOT_MCH_ID 与证书是否来自同一个商户号", "do WXBOT_MCH_ID and the certificate come from the same merchant?",
-    )  # fmt: skip
+        f"证书属于 {'、'.join(common) or '未知'}，不是商户 {mch_id}",
+        f"the certificate is {', '.join(common) or 'nobody'}'s, not {mch_id}'s",
+        "检查 WXBOT_MCH_ID 与证书是否来自同一个商户号",
+        "do WXBOT_MCH_ID and the certificate come from the same merchant?",
+    )
 
 
 def certificate_is_valid(runtime: Runtime) -> Finding:
@@ -142,14 +147,18 @@ def wechat_pay_knows_us(runtime: Runtime) -> Finding:
         answer = runtime.pay.gethbinfo(mch_billno)
     except NotSent as error:
         return bad(
-            "连不上微信支付", f"WeChat Pay cannot be reached: {reason(error)}",
-            "检查网络、DNS 与 WXBOT_MCH_BASE;TLS 错误请检查系统时间与 CA", "check network, DNS and WXBOT_MCH_BASE; for a TLS error the time and the CA",
-        )  # fmt: skip
+            "连不上微信支付",
+            f"WeChat Pay cannot be reached: {reason(error)}",
+            "检查网络、DNS 与 WXBOT_MCH_BASE;TLS 错误请检查系统时间与 CA",
+            "check network, DNS and WXBOT_MCH_BASE; for a TLS error the time and the CA",
+        )
     except Unanswered as error:
         return bad(
-            "微信支付的应答不可信或不完整", f"WeChat Pay's answer cannot be used: {reason(error)}",
-            "若提示签名，请核对 WXBOT_PAY_KEY(32 位 APIv2 密钥)", "if it speaks of a signature, compare WXBOT_PAY_KEY (the APIv2 key of 32 characters)",
-        )  # fmt: skip
+            "微信支付的应答不可信或不完整",
+            f"WeChat Pay's answer cannot be used: {reason(error)}",
+            "若提示签名，请核对 WXBOT_PAY_KEY(32 位 APIv2 密钥)",
+            "if it speaks of a signature, compare WXBOT_PAY_KEY (the APIv2 key of 32 characters)",
+        )
     if answer.is_success or answer.err_code in ("NOT_FOUND", "NOTFOUND"):
         return good("微信支付认识我们的证书和密钥", "WeChat Pay knows our certificate and key")
     told = answer.err_code_des or answer.fields.get("return_msg", "")
@@ -196,6 +205,8 @@ def line_is_open(runtime: Runtime) -> Finding:
     what, what_en = channel.stopped_word
     since = lane.stopped_at.astimezone(SHANGHAI).strftime("%m-%d %H:%M") if lane.stopped_at else "?"
     return bad(
-        f"{what}自 {since} 起停止：{lane.stopped_code}（{said.zh}）", f"{what_en} stopped at {since}: {lane.stopped_code} ({said.en})",
-        "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复付款，或运行 wxbot payout open", "once the cause is gone it tries by itself; what a person stopped opens with 恢复付款 on the page 订单, or wxbot payout open",
-    )  # fmt: skip
+        f"{what}自 {since} 起停止：{lane.stopped_code}（{said.zh}）",
+        f"{what_en} stopped at {since}: {lane.stopped_code} ({said.en})",
+        "解决原因后系统会自动试发；若由人停止，请在后台 → 订单 → 恢复付款，或运行 wxbot payout open",
+        "once the cause is gone it tries by itself; what a person stopped opens with 恢复付款 on the page 订单, or wxbot payout open",
+    )

@@ -48,14 +48,18 @@ def v3_keys(runtime: Runtime) -> Finding:
         _ = runtime.pay_v3
     except NotSent as error:
         return bad(
-            "APIv3 的密钥或证书文件不可用", reason(error),
-            f"按提示核对密钥与文件：{V3_PAGE}；公钥文件是 pub_key.pem，证书与私钥须来自同一次下载", f"compare the key and the files it names: {V3_PAGE}; the public key is pub_key.pem, certificate and key are of one download",
-        )  # fmt: skip
+            "APIv3 的密钥或证书文件不可用",
+            reason(error),
+            f"按提示核对密钥与文件：{V3_PAGE}；公钥文件是 pub_key.pem，证书与私钥须来自同一次下载",
+            f"compare the key and the files it names: {V3_PAGE}; the public key is pub_key.pem, certificate and key are of one download",
+        )
     if settings.pay_public_key_id and not settings.pay_public_key_id.startswith(PUBLIC_KEY_PREFIX):
         return bad(
-            "微信支付公钥 ID 不对，应以 PUB_KEY_ID_ 开头", "the public key's id must begin with PUB_KEY_ID_",
-            f"设置 WXBOT_PAY_PUBLIC_KEY_ID：{V3_PAGE} → 微信支付公钥", f"set WXBOT_PAY_PUBLIC_KEY_ID: {V3_PAGE} → 微信支付公钥",
-        )  # fmt: skip
+            "微信支付公钥 ID 不对，应以 PUB_KEY_ID_ 开头",
+            "the public key's id must begin with PUB_KEY_ID_",
+            f"设置 WXBOT_PAY_PUBLIC_KEY_ID：{V3_PAGE} → 微信支付公钥",
+            f"set WXBOT_PAY_PUBLIC_KEY_ID: {V3_PAGE} → 微信支付公钥",
+        )
     certificate = x509.load_pem_x509_certificate(settings.pay_cert_file.read_bytes())
     serial, by = f"{certificate.serial_number:X}", settings.pay_public_key_id
     return good(
@@ -74,14 +78,18 @@ def v3_answers(runtime: Runtime) -> Finding:
         answer = runtime.pay_v3.query(out_bill_no)
     except NotSent as error:
         return bad(
-            "商家转账接口问不到", f"the transfer API cannot be asked: {reason(error)}",
-            "先解决上一项；若提示平台证书，请核对 WXBOT_API_V3_KEY，或改用微信支付公钥", "mend what stands above first; if it speaks of platform certificates, compare WXBOT_API_V3_KEY, or take the public key",
-        )  # fmt: skip
+            "商家转账接口问不到",
+            f"the transfer API cannot be asked: {reason(error)}",
+            "先解决上一项；若提示平台证书，请核对 WXBOT_API_V3_KEY，或改用微信支付公钥",
+            "mend what stands above first; if it speaks of platform certificates, compare WXBOT_API_V3_KEY, or take the public key",
+        )
     except Unanswered as error:
         return bad(
-            "微信支付的应答没有可信的签名", f"WeChat Pay's answer is not provably its own: {reason(error)}",
-            f"核对 WXBOT_PAY_PUBLIC_KEY_ID 与公钥文件（{V3_PAGE} → 微信支付公钥），以及本机时间", f"compare WXBOT_PAY_PUBLIC_KEY_ID and its file ({V3_PAGE} → 微信支付公钥), and check this machine's time",
-        )  # fmt: skip
+            "微信支付的应答没有可信的签名",
+            f"WeChat Pay's answer is not provably its own: {reason(error)}",
+            f"核对 WXBOT_PAY_PUBLIC_KEY_ID 与公钥文件（{V3_PAGE} → 微信支付公钥），以及本机时间",
+            f"compare WXBOT_PAY_PUBLIC_KEY_ID and its file ({V3_PAGE} → 微信支付公钥), and check this machine's time",
+        )
     if answer.is_success or answer.code == "NOT_FOUND":
         return good("商家转账接口认识我们，应答签名正确", "the transfer API knows us, and its answer is rightly signed")
     said = f"{answer.code} {answer.message}".strip()
@@ -104,9 +112,10 @@ def v3_answers(runtime: Runtime) -> Finding:
     }
     meaning = (f"（{answer.row.zh}）", f" ({answer.row.en})") if answer.row.is_known else ("", "")
     return bad(
-        f"商家转账接口拒绝：{said}{meaning[0]}", f"the transfer API refuses: {said}{meaning[1]}",
+        f"商家转账接口拒绝：{said}{meaning[0]}",
+        f"the transfer API refuses: {said}{meaning[1]}",
         *mends.get(answer.code, (answer.row.zh, answer.row.en) if answer.row.is_known else TELL_SUPPORT),
-    )  # fmt: skip
+    )
 
 
 def transfer_notify(runtime: Runtime) -> Finding:
@@ -124,9 +133,11 @@ def transfer_notify(runtime: Runtime) -> Finding:
         )
     if "?" in url or limits.byte_length(url) > limits.TRANSFER_NOTIFY_URL_BYTES:
         return bad(
-            "转账通知地址带参数或太长", "the notice address has a query or is too long",
-            "WXBOT_PUBLIC_URL 须为不带参数的短域名", "WXBOT_PUBLIC_URL must be a short domain without a query",
-        )  # fmt: skip
+            "转账通知地址带参数或太长",
+            "the notice address has a query or is too long",
+            "WXBOT_PUBLIC_URL 须为不带参数的短域名",
+            "WXBOT_PUBLIC_URL must be a short domain without a query",
+        )
     mend = (
         f"确认网站在运行，代理把 POST {url} 原样转发给 wxbot",
         f"does the web application run, and does the proxy pass POST {url} on to it unchanged?",
@@ -141,8 +152,9 @@ def transfer_notify(runtime: Runtime) -> Finding:
     if reply.status != 401:
         return bad(
             f"转账通知地址 {url} 应答 {reply.status}，不是 wxbot 的回答",
-            f"{url} answers {reply.status} to a notice that nobody signed, which wxbot would refuse with 401", *mend,
-        )  # fmt: skip
+            f"{url} answers {reply.status} to a notice that nobody signed, which wxbot would refuse with 401",
+            *mend,
+        )
     return good(f"转账通知地址 {url} 应答正确", f"the notice address {url} answers, and refuses what is not signed")
 
 
@@ -153,12 +165,16 @@ def client_ip(runtime: Runtime) -> Finding:
         address = ipaddress.IPv4Address(settings.client_ip)
     except ValueError:
         return bad(
-            f"WXBOT_CLIENT_IP 不是 IPv4 地址：{settings.client_ip}", f"WXBOT_CLIENT_IP is no IPv4 address: {settings.client_ip}",
-            "填写本机的公网 IPv4 地址", "write this machine's public IPv4 address",
-        )  # fmt: skip
+            f"WXBOT_CLIENT_IP 不是 IPv4 地址：{settings.client_ip}",
+            f"WXBOT_CLIENT_IP is no IPv4 address: {settings.client_ip}",
+            "填写本机的公网 IPv4 地址",
+            "write this machine's public IPv4 address",
+        )
     if not settings.is_simulated and not address.is_global:
         return note(
-            f"现金红包会把 {address} 报给微信支付，这不是公网地址", f"cash red packets tell WeChat Pay {address}, which is no public address",
-            "把 WXBOT_CLIENT_IP 设为本机的公网 IPv4 地址，并加入商户平台的 IP 名单", "set WXBOT_CLIENT_IP to this machine's public IPv4 address, and allow it in the merchant's console",
-        )  # fmt: skip
+            f"现金红包会把 {address} 报给微信支付，这不是公网地址",
+            f"cash red packets tell WeChat Pay {address}, which is no public address",
+            "把 WXBOT_CLIENT_IP 设为本机的公网 IPv4 地址，并加入商户平台的 IP 名单",
+            "set WXBOT_CLIENT_IP to this machine's public IPv4 address, and allow it in the merchant's console",
+        )
     return good(f"报给微信支付的调用地址是 {address}", f"the address told to WeChat Pay is {address}")

@@ -15,8 +15,9 @@ def secret_key(runtime: Runtime) -> Finding:
         return good("密钥是这个数据库的", "the secret key is this database's")
     ways = {
         "foreign": ("恢复原来的 WXBOT_SECRET_KEY", "put the former WXBOT_SECRET_KEY back"),
-        "former": ("wxbot keys rotate", "wxbot keys rotate"), "half": ("wxbot keys rotate", "wxbot keys rotate"),
-    }  # fmt: skip
+        "former": ("wxbot keys rotate", "wxbot keys rotate"),
+        "half": ("wxbot keys rotate", "wxbot keys rotate"),
+    }
     return bad(*sentinel.SENTENCES[stands], *ways[stands])
 
 
@@ -32,6 +33,8 @@ def former_keys(runtime: Runtime) -> Finding:
         return good("没有留下旧密钥", "no former key is accepted")
     names = ", ".join(left)
     return note(
-        f"仍然接受旧密钥：{names}", f"former keys are still accepted: {names}",
-        "更换完成后从设置中删除它们", "remove them from the settings once the change is done",
-    )  # fmt: skip
+        f"仍然接受旧密钥：{names}",
+        f"former keys are still accepted: {names}",
+        "更换完成后从设置中删除它们",
+        "remove them from the settings once the change is done",
+    )

@@ -35,9 +35,11 @@ def access_token(runtime: Runtime) -> Finding:
         return _token_refused(error)
     except WeChatError as error:
         return bad(
-            f"连不上微信接口 {runtime.settings.api_base}", f"{runtime.settings.api_base} does not answer: {reason(error)}",
-            "检查网络、DNS 与防火墙（出站 443）", "check network, DNS and firewall (outgoing 443)",
-        )  # fmt: skip
+            f"连不上微信接口 {runtime.settings.api_base}",
+            f"{runtime.settings.api_base} does not answer: {reason(error)}",
+            "检查网络、DNS 与防火墙（出站 443）",
+            "check network, DNS and firewall (outgoing 443)",
+        )
     return good("能取得 access_token", "WeChat gives us an access_token")
 
 
@@ -58,9 +60,10 @@ def _token_refused(error: Refused) -> Finding:
     }
     said = f"{error.code} {error.row.zh}"
     return bad(
-        f"微信拒绝发放 access_token:{said}", f"WeChat refuses the token: {error.code} {error.row.en}",
+        f"微信拒绝发放 access_token:{said}",
+        f"WeChat refuses the token: {error.code} {error.row.en}",
         *mends.get(error.code, (error.row.zh, error.row.en)),
-    )  # fmt: skip
+    )
 
 
 def callback_ips(runtime: Runtime) -> Finding:
@@ -196,8 +199,9 @@ def proxies(runtime: Runtime) -> Finding:
         return bad(
             f"网站前面有 {seen} 层代理，而 WXBOT_TRUSTED_PROXIES={trusted}：所有访客看起来是同一个地址",
             f"{seen} proxies stand in front, and WXBOT_TRUSTED_PROXIES={trusted}: all visitors seem to have one address",
-            f"设置 WXBOT_TRUSTED_PROXIES={seen} 并重启网站", f"set WXBOT_TRUSTED_PROXIES={seen} and restart the web application",
-        )  # fmt: skip
+            f"设置 WXBOT_TRUSTED_PROXIES={seen} 并重启网站",
+            f"set WXBOT_TRUSTED_PROXIES={seen} and restart the web application",
+        )
     if seen < trusted:
         return bad(
             f"WXBOT_TRUSTED_PROXIES={trusted}，但请求只经过 {seen} 层代理：访客可以伪造自己的地址",
@@ -218,13 +222,17 @@ def oauth_domain(runtime: Runtime) -> Finding:
     is_bare = bool(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", host)) and not re.fullmatch(r"[\d.]+", host)
     if parts.port or not is_bare or parts.path:
         return bad(
-            f"{settings.public_url} 不能用作网页授权域名", f"{settings.public_url} cannot be an OAuth domain",
-            "WXBOT_PUBLIC_URL 须为 https://域名，不带端口、路径，也不能是 IP", "WXBOT_PUBLIC_URL must be https:// and a domain, without port and path, and no IP address",
-        )  # fmt: skip
+            f"{settings.public_url} 不能用作网页授权域名",
+            f"{settings.public_url} cannot be an OAuth domain",
+            "WXBOT_PUBLIC_URL 须为 https://域名，不带端口、路径，也不能是 IP",
+            "WXBOT_PUBLIC_URL must be https:// and a domain, without port and path, and no IP address",
+        )
     return note(
-        f"请在公众平台核对：网页授权域名与 JS 接口安全域名都是 {host}", f"check by hand: OAuth domain and JS domain are both {host}",
-        "微信公众平台 → 设置与开发 → 公众号设置 → 功能设置", "mp.weixin.qq.com → 设置与开发 → 公众号设置 → 功能设置",
-    )  # fmt: skip
+        f"请在公众平台核对：网页授权域名与 JS 接口安全域名都是 {host}",
+        f"check by hand: OAuth domain and JS domain are both {host}",
+        "微信公众平台 → 设置与开发 → 公众号设置 → 功能设置",
+        "mp.weixin.qq.com → 设置与开发 → 公众号设置 → 功能设置",
+    )
 
 
 def domain_proof(runtime: Runtime) -> Finding:

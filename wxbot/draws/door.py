@@ -23,9 +23,15 @@ log = get_logger(__name__)
 BODY_BYTES = 4096
 PATH = re.compile(r"/h5/c/([A-Za-z0-9_-]{1,64})/draw")
 REASONS = {
-    200: "200 OK", 401: "401 Unauthorized", 403: "403 Forbidden", 404: "404 Not Found", 409: "409 Conflict",
-    429: "429 Too Many Requests", 500: "500 Internal Server Error", 503: "503 Service Unavailable",
-}  # fmt: skip
+    200: "200 OK",
+    401: "401 Unauthorized",
+    403: "403 Forbidden",
+    404: "404 Not Found",
+    409: "409 Conflict",
+    429: "429 Too Many Requests",
+    500: "500 Internal Server Error",
+    503: "503 Service Unavailable",
+}
 
 
 class DrawResponse(NamedTuple):

@@ -130,12 +130,18 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
             for name in ("draw", "opening", "waiting", "ok", "bound_title", "bound_text", "starts_in", "ready")
         },
         "oops": _spoken(Outcome.TRY_AGAIN),
-    }  # fmt: skip
+    }
     sentences = {name: sentence(Outcome(name), words.language)[1] for name in CLOSED_STATES}
     return render_template(
-        "h5/draw.html", snapshot=snapshot, state=state, mine=mine, refusal=refusal, sentences=sentences,
-        zb_base=runtime.settings.zb_base, res_base=runtime.settings.res_base,
-    )  # fmt: skip
+        "h5/draw.html",
+        snapshot=snapshot,
+        state=state,
+        mine=mine,
+        refusal=refusal,
+        sentences=sentences,
+        zb_base=runtime.settings.zb_base,
+        res_base=runtime.settings.res_base,
+    )
 
 
 @blueprint.get("/c/<slug>/state")

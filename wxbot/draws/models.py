@@ -45,15 +45,22 @@ class Draw(Base):
         UniqueConstraint("campaign_id", "shake_ticket_hash"),
         one_of("status", DrawStatus),
         Index(
-            "one_won_draw", "campaign_id", "openid", unique=True,
+            "one_won_draw",
+            "campaign_id",
+            "openid",
+            unique=True,
             sqlite_where=text("status IN ('admitted', 'bound')"),
             postgresql_where=text("status IN ('admitted', 'bound')"),
         ),
         Index("ix_draws_campaign_id", "campaign_id", "id"),
         Index("ix_draws_openid", "openid"),
-        Index("ix_draws_open", "admitted_at",
-              sqlite_where=text("status = 'admitted'"), postgresql_where=text("status = 'admitted'")),
-    )  # fmt: skip
+        Index(
+            "ix_draws_open",
+            "admitted_at",
+            sqlite_where=text("status = 'admitted'"),
+            postgresql_where=text("status = 'admitted'"),
+        ),
+    )
 
 
 class DrawCount(Base):

@@ -52,17 +52,28 @@ def ledger_page() -> str:
     with runtime().database.reading() as session:
         accounts = ledger.balances(session, budget_id)
         found = listing.entries(
-            session, before_id=number("before"), budget_id=budget_id,
-            ref=text("ref"), kind=kind,
-        )  # fmt: skip
+            session,
+            before_id=number("before"),
+            budget_id=budget_id,
+            ref=text("ref"),
+            kind=kind,
+        )
         per_budget = _per_budget(session)
         names = listing.budget_names(session, {entry.budget_id for entry in found} | per_budget.keys() | {budget_id})
         differences = [] if budget_id else bill_faults.findings(session, now())
     return render_template(
-        "console/ledger.html", accounts=accounts, entries=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS,
-        budget_id=budget_id, kinds=listing.KINDS, kind=kind, ref=text("ref"), per_budget=per_budget, names=names,
+        "console/ledger.html",
+        accounts=accounts,
+        entries=found[: listing.PAGE_ROWS],
+        has_more=len(found) > listing.PAGE_ROWS,
+        budget_id=budget_id,
+        kinds=listing.KINDS,
+        kind=kind,
+        ref=text("ref"),
+        per_budget=per_budget,
+        names=names,
         differences=differences,
-    )  # fmt: skip
+    )
 
 
 def _per_budget(session: Session) -> dict[int, dict[str, int]]:
@@ -84,11 +95,17 @@ def _entry_batches(database: Database, budget_id: int | None) -> Iterator[list[t
         after_id = batch[-1].id
         yield [
             (
-                entry.id, local(entry.at, "%Y-%m-%d %H:%M:%S"), entry.kind, entry.ref, entry.debit, entry.credit,
-                yuan(entry.amount_fen).replace(",", ""), entry.budget_id,
+                entry.id,
+                local(entry.at, "%Y-%m-%d %H:%M:%S"),
+                entry.kind,
+                entry.ref,
+                entry.debit,
+                entry.credit,
+                yuan(entry.amount_fen).replace(",", ""),
+                entry.budget_id,
             )
             for entry in batch
-        ]  # fmt: skip
+        ]
 
 
 @blueprint.post("/ledger.csv")
@@ -123,9 +140,17 @@ def index() -> BaseResponse | str:
         lane = listing.lane_of(session, runtime().settings.mch_id)
     orders = found[: listing.PAGE_ROWS]
     return render_template(
-        "console/orders.html", orders=orders, has_more=len(found) > listing.PAGE_ROWS, counts=counts, status=status,
-        statuses=listing.DESK_STATUSES, is_over=status in OVER, q=sought, lane=lane, **order_words(orders, lane),
-    )  # fmt: skip
+        "console/orders.html",
+        orders=orders,
+        has_more=len(found) > listing.PAGE_ROWS,
+        counts=counts,
+        status=status,
+        statuses=listing.DESK_STATUSES,
+        is_over=status in OVER,
+        q=sought,
+        lane=lane,
+        **order_words(orders, lane),
+    )
 
 
 def order_words(orders: Iterable[Order], lane: LaneState | None) -> dict[str, dict[int, object]]:
@@ -153,9 +178,16 @@ def _order_page(order_id: int, fault: str = "") -> str:
         marks = {order_id: listing.marks_of(session, order_id)}
         names = accounts.names(session, sorted({mark.marked_by for mark in marks[order_id]}))
     return render_template(
-        "console/order.html", orders=[found], order=found, evidence={order_id: evidence}, marks=marks, names=names,
-        ends=MARKED_AS, fault=fault, **order_words([found], lane),
-    )  # fmt: skip
+        "console/order.html",
+        orders=[found],
+        order=found,
+        evidence={order_id: evidence},
+        marks=marks,
+        names=names,
+        ends=MARKED_AS,
+        fault=fault,
+        **order_words([found], lane),
+    )
 
 
 @blueprint.post("/orders/<int:order_id>/ask")

@@ -144,9 +144,13 @@ def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) 
         key = f"{day}:{line.number}"
         if session.execute(select(BillLine.id).where(BillLine.line_key == key)).first() is not None:
             continue
-        order = session.execute(
-            select(Order).where(or_(Order.mch_billno == line.mch_billno, Order.detail_id == line.detail_id))
-        ).scalars().first()  # fmt: skip
+        order = (
+            session.execute(
+                select(Order).where(or_(Order.mch_billno == line.mch_billno, Order.detail_id == line.detail_id))
+            )
+            .scalars()
+            .first()
+        )
         if order is None:
             fault = None if line.is_income and "充值" in line.kind else bill_faults.NOT_OURS
         else:
@@ -158,9 +162,17 @@ def book_bill(session: Session, day: str, lines: list[FundLine], now: datetime) 
         number = order.mch_billno if order else line.mch_billno[:64]
         kind = "income" if line.is_income else "outgo"
         session.add(
-            BillLine(day=day, line_key=key, kind=kind, mch_billno=number, amount_fen=line.amount_fen,
-                     order_id=order.id if order else None, fault=fault, at=now)
-        )  # fmt: skip
+            BillLine(
+                day=day,
+                line_key=key,
+                kind=kind,
+                mch_billno=number,
+                amount_fen=line.amount_fen,
+                order_id=order.id if order else None,
+                fault=fault,
+                at=now,
+            )
+        )
     of_day = update(BillDay).where(BillDay.day == day)
     values = {"lines": len(lines), "faults": BillDay.faults + faults, "closing_fen": closing_fen(lines), "read_at": now}
     changed(session, of_day.values(**values))

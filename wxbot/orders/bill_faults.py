@@ -229,9 +229,17 @@ def _name_missing(session: Session, now: datetime) -> int:
             continue
         log.error("bill_line_missing", mch_billno=order.mch_billno, fault=MISSING[kind])
         session.add(
-            BillLine(day=f"{shanghai_day(last):%Y%m%d}", line_key=f"{kind}:{order.mch_billno}", kind=kind,
-                     mch_billno=order.mch_billno, amount_fen=order.amount_fen, order_id=order.id, fault=MISSING[kind], at=now)
-        )  # fmt: skip
+            BillLine(
+                day=f"{shanghai_day(last):%Y%m%d}",
+                line_key=f"{kind}:{order.mch_billno}",
+                kind=kind,
+                mch_billno=order.mch_billno,
+                amount_fen=order.amount_fen,
+                order_id=order.id,
+                fault=MISSING[kind],
+                at=now,
+            )
+        )
         named += 1
     return named
 
@@ -254,9 +262,7 @@ def _without_line(session: Session, since: datetime, end: datetime) -> Iterator[
         ("no_outgo", "outgo", booked, booked_at),
         ("no_income", "income", returned, Order.settled_at),
     ):
-        line = select(BillLine.id).where(
-            BillLine.mch_billno == Order.mch_billno, BillLine.kind.in_((line_kind, kind))
-        )  # fmt: skip
+        line = select(BillLine.id).where(BillLine.mch_billno == Order.mch_billno, BillLine.kind.in_((line_kind, kind)))
         query = select(Order).where(wanted, Order.created_at >= since, moment < end, ~line.exists())
         for order in session.scalars(query.order_by(Order.id).execution_options(yield_per=1000)):
             yield kind, order

@@ -108,8 +108,12 @@ def _parse_status(order: Order, answer: Any, *, is_query: bool) -> ProviderStatu
 def decide_send(order: Order, answer: Any, now: datetime) -> Decision:
     """The decision on one send. Pure: the same order, answer and time give the same decision."""
     if isinstance(answer, Changed):
-        return Decision("manual", err_code="FATAL_ERROR", alarm="parameters_changed_by_hand",
-                       evidence="the stored parameters are not those the order was made with; nothing was sent")  # fmt: skip
+        return Decision(
+            "manual",
+            err_code="FATAL_ERROR",
+            alarm="parameters_changed_by_hand",
+            evidence="the stored parameters are not those the order was made with; nothing was sent",
+        )
     if isinstance(answer, NotSent):
         return Decision("unknown", "send", _later(SEND_AGAIN_S, order.sends), "NOT_SENT", evidence=str(answer))
     if isinstance(answer, Unanswered):
@@ -131,11 +135,24 @@ def decide_send(order: Order, answer: Any, now: datetime) -> Decision:
         case "placed":
             return _placed(order, told, now)
         case "unproven":
-            return Decision("unknown", "send", _later(SEND_AGAIN_S, order.sends), "ECHO_DIFFERS",
-                           alarm="reply_echo_differs", evidence=told.raw)  # fmt: skip
+            return Decision(
+                "unknown",
+                "send",
+                _later(SEND_AGAIN_S, order.sends),
+                "ECHO_DIFFERS",
+                alarm="reply_echo_differs",
+                evidence=told.raw,
+            )
         case "moving":
-            return Decision("unknown", "query", _later(QUERY_UNKNOWN_S, order.sends + 1), told.code or "MOVING",
-                           detail_id=told.detail_id, opens_line=True, evidence=told.raw)  # fmt: skip
+            return Decision(
+                "unknown",
+                "query",
+                _later(QUERY_UNKNOWN_S, order.sends + 1),
+                told.code or "MOVING",
+                detail_id=told.detail_id,
+                opens_line=True,
+                evidence=told.raw,
+            )
         case "refused":
             return _judge_refusal(order, row_for(channel.api, told.code), told.raw, now)
         case end:
@@ -146,8 +163,14 @@ def _placed(order: Order, told: ProviderStatus, now: datetime) -> Decision:
     """WeChat has it. The packet's life runs from the time WeChat tells: an answer that repeats an old order tells its old
     time; a time that cannot be read is taken as early as possible, so that no ticket is trusted too long (F45)."""
     placed_at = order.created_at if told.placed_at is None else min(max(told.placed_at, order.created_at), now)
-    return Decision("accepted", detail_id=told.detail_id, secret=told.secret, placed_at=placed_at,
-                   opens_line=True, evidence=told.raw)  # fmt: skip
+    return Decision(
+        "accepted",
+        detail_id=told.detail_id,
+        secret=told.secret,
+        placed_at=placed_at,
+        opens_line=True,
+        evidence=told.raw,
+    )
 
 
 def _ended(order: Order, told: ProviderStatus, end: OrderEnd) -> Decision:
@@ -156,8 +179,9 @@ def _ended(order: Order, told: ProviderStatus, end: OrderEnd) -> Decision:
     alarm = "received_by_another_person" if end == "received" and is_other else None
     if alarm and order.channel in DIRECT:  # not the bill we sent: our person may have got nothing (money F32b)
         return Decision("manual", err_code="ECHO_DIFFERS", alarm=alarm, evidence=told.raw)
-    return Decision(end, err_code=told.code or None, detail_id=told.detail_id, openid=told.openid, alarm=alarm,
-                   evidence=told.raw)  # fmt: skip
+    return Decision(
+        end, err_code=told.code or None, detail_id=told.detail_id, openid=told.openid, alarm=alarm, evidence=told.raw
+    )
 
 
 def _judge_refusal(order: Order, row: ErrorRow, raw: str, now: datetime) -> Decision:

@@ -84,9 +84,7 @@ def _open_line(session: Session, line_id: int) -> BillLine:
 def _settle(session: Session, note: BillNote, staff_id: int, now: datetime) -> None:
     line = _open_line(session, note.line_id)
     cleared = update(BillLine).where(BillLine.id == line.id, BillLine.fault == note.fault).values(fault=None)
-    is_agreed = move(
-        session, BillNote, note.id, BILL_NOTE_NEXT, "open", "agreed", agreed_by=staff_id, agreed_at=now
-    )  # fmt: skip
+    is_agreed = move(session, BillNote, note.id, BILL_NOTE_NEXT, "open", "agreed", agreed_by=staff_id, agreed_at=now)
     if not is_agreed or not changed(session, cleared):
         raise Refusal(
             "moved", Text(f"流水 {line.id} 刚刚有了变化，请重新查看", f"line {line.id} has just changed: look again")

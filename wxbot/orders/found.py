@@ -66,9 +66,14 @@ class Thaw(Base):
             "step <> 'opened' OR (opened_by IS NOT NULL AND open_asked_by IS NOT NULL AND opened_by <> open_asked_by)",
             name="four_eyes",
         ),
-        Index("one_open_thaw", "step", unique=True,
-              sqlite_where=text("step = 'asking'"), postgresql_where=text("step = 'asking'")),
-    )  # fmt: skip
+        Index(
+            "one_open_thaw",
+            "step",
+            unique=True,
+            sqlite_where=text("step = 'asking'"),
+            postgresql_where=text("step = 'asking'"),
+        ),
+    )
 
 
 class FoundOrder(Base):
@@ -109,12 +114,19 @@ class FoundOrder(Base):
             "status NOT IN ('adopted', 'apart') OR (decided_by IS NOT NULL AND decided_by <> proposed_by)",
             name="four_eyes",
         ),
-        Index("ix_found_orders_open", "amount_fen",
-              sqlite_where=text("status IN ('open', 'proposed')"),
-              postgresql_where=text("status IN ('open', 'proposed')")),
-        Index("ix_found_orders_look", "next_look_at",
-              sqlite_where=text("next_look_at IS NOT NULL"), postgresql_where=text("next_look_at IS NOT NULL")),
-    )  # fmt: skip
+        Index(
+            "ix_found_orders_open",
+            "amount_fen",
+            sqlite_where=text("status IN ('open', 'proposed')"),
+            postgresql_where=text("status IN ('open', 'proposed')"),
+        ),
+        Index(
+            "ix_found_orders_look",
+            "next_look_at",
+            sqlite_where=text("next_look_at IS NOT NULL"),
+            postgresql_where=text("next_look_at IS NOT NULL"),
+        ),
+    )
 
 
 UNJUDGED = text("found_orders.status IN ('open', 'proposed')")
@@ -142,9 +154,13 @@ def may_be(found: FoundOrder, openid: str, amount_fen: int, version: str, texts:
 def of_packets(act_name: Any, wishing: Any, remark: Any) -> Any:
     """Whether an unjudged found order carries the texts of a campaign: a condition on columns or values of it."""
     return exists().where(
-        UNJUDGED, HAS_MONEY, FoundOrder.version == CHANNELS[LOTTERY].version, FoundOrder.act_name == act_name,
-        FoundOrder.wishing == wishing, FoundOrder.remark == remark,
-    )  # fmt: skip
+        UNJUDGED,
+        HAS_MONEY,
+        FoundOrder.version == CHANNELS[LOTTERY].version,
+        FoundOrder.act_name == act_name,
+        FoundOrder.wishing == wishing,
+        FoundOrder.remark == remark,
+    )
 
 
 def awaited_bills(session: Session) -> Thaw | None:

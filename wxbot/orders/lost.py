@@ -69,9 +69,15 @@ def _open_thaw(runtime: Runtime) -> Thaw | None:
         now = runtime.database.now(session)
         first = numbers.next_serial(session, runtime.settings.mch_id)
         thaw = Thaw(
-            step="asking", frozen_at=line.frozen_at or now, known_until=numbers.all_known_until(session) or now,
-            first_serial=first, next_serial=first, unknown_in_a_row=0, asked=0, refusal="",
-        )  # fmt: skip
+            step="asking",
+            frozen_at=line.frozen_at or now,
+            known_until=numbers.all_known_until(session) or now,
+            first_serial=first,
+            next_serial=first,
+            unknown_in_a_row=0,
+            asked=0,
+            refusal="",
+        )
         session.add(thaw)
         session.flush()
     log.error("thaw_begun", thaw_id=thaw.id, first_serial=first, known_until=thaw.known_until.isoformat())
@@ -83,9 +89,12 @@ def _ask_serials(runtime: Runtime, thaw: Thaw) -> int:
         settings, now = runtime.settings, runtime.database.now(session)
         attempts = range(1, min(9, max(3, numbers.attempts_known(session) + 2)) + 1)
         space = Space(
-            settings.mch_id, numbers.days_between(thaw.known_until, max(thaw.frozen_at, thaw.known_until)),
-            numbers.epochs(session, settings), [*attempts], numbers.versions(session, settings),
-        )  # fmt: skip
+            settings.mch_id,
+            numbers.days_between(thaw.known_until, max(thaw.frozen_at, thaw.known_until)),
+            numbers.epochs(session, settings),
+            [*attempts],
+            numbers.versions(session, settings),
+        )
         witness_serial = lineage.found(session).witness_serial
     log.info("thaw_asks", days=len(space.days), until=f"{now:%Y%m%d}")
     done, deadline = 0, time.monotonic() + RUN_S
@@ -137,14 +146,25 @@ def keep(session: Session, thaw_id: int, unknown: Iterable[Unknown], now: dateti
         seen = each.sighting
         act_name, wishing, remark = seen.texts or (None, None, None)
         told = {
-            "amount_fen": seen.amount_fen, "state": seen.state, "openid": seen.openid,
-            "detail_id": (seen.detail_id or "")[:64] or None, "placed_at": seen.placed_at,
+            "amount_fen": seen.amount_fen,
+            "state": seen.state,
+            "openid": seen.openid,
+            "detail_id": (seen.detail_id or "")[:64] or None,
+            "placed_at": seen.placed_at,
             "next_look_at": None if seen.state in ENDED else now + LOOK_AGAIN,
-        }  # fmt: skip
+        }
         made = insert_into(session, FoundOrder).values(
-            thaw_id=thaw_id, mch_billno=each.mch_billno, version=each.version, act_name=act_name, wishing=wishing,
-            remark=remark, found_at=now, status="open", evidence="", **told,
-        )  # fmt: skip
+            thaw_id=thaw_id,
+            mch_billno=each.mch_billno,
+            version=each.version,
+            act_name=act_name,
+            wishing=wishing,
+            remark=remark,
+            found_at=now,
+            status="open",
+            evidence="",
+            **told,
+        )
         session.execute(made.on_conflict_do_update(index_elements=["mch_billno"], set_=told))
 
 
@@ -174,9 +194,13 @@ def _ask_bill_lines(runtime: Runtime, thaw: Thaw) -> int:
         known = select(FoundOrder.id).where(FoundOrder.mch_billno == BillLine.mch_billno)
         ours = select(Order.id).where(Order.mch_billno == BillLine.mch_billno)
         foreign = select(BillLine.mch_billno).where(
-            BillLine.fault.is_not(None), BillLine.fault == bill_faults.NOT_OURS, BillLine.kind == "outgo",
-            BillLine.mch_billno.startswith(runtime.settings.mch_id, autoescape=True), ~known.exists(), ~ours.exists(),
-        )  # fmt: skip
+            BillLine.fault.is_not(None),
+            BillLine.fault == bill_faults.NOT_OURS,
+            BillLine.kind == "outgo",
+            BillLine.mch_billno.startswith(runtime.settings.mch_id, autoescape=True),
+            ~known.exists(),
+            ~ours.exists(),
+        )
         versions = numbers.versions(session, runtime.settings)
         lines = [number for number in session.scalars(foreign.limit(200)) if number and _is_due(runtime, number)]
     if not lines:

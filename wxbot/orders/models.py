@@ -93,21 +93,36 @@ class Order(Base):
         CheckConstraint("amount_fen > 0", name="positive"),
         CheckConstraint("length(mch_billno) <= 28", name="billno_length"),
         Index(
-            "one_live_order", "reason_kind", "reason_id", unique=True,
+            "one_live_order",
+            "reason_kind",
+            "reason_id",
+            unique=True,
             sqlite_where=text("status NOT IN ('failed', 'returned')"),
             postgresql_where=text("status NOT IN ('failed', 'returned')"),
         ),
-        Index("ix_orders_unnoticed", "budget_id", "id",
-              sqlite_where=UNNOTICED, postgresql_where=UNNOTICED),
-        Index("ix_orders_due", "next_check_at",
-              sqlite_where=text("next_check_at IS NOT NULL"), postgresql_where=text("next_check_at IS NOT NULL")),
-        Index("ix_orders_to_send", "send_after", "id",
-              sqlite_where=text("status = 'planned'"), postgresql_where=text("status = 'planned'")),
-        Index("ix_orders_sending", "lease_until",
-              sqlite_where=text("status = 'sending'"), postgresql_where=text("status = 'sending'")),
+        Index("ix_orders_unnoticed", "budget_id", "id", sqlite_where=UNNOTICED, postgresql_where=UNNOTICED),
+        Index(
+            "ix_orders_due",
+            "next_check_at",
+            sqlite_where=text("next_check_at IS NOT NULL"),
+            postgresql_where=text("next_check_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_orders_to_send",
+            "send_after",
+            "id",
+            sqlite_where=text("status = 'planned'"),
+            postgresql_where=text("status = 'planned'"),
+        ),
+        Index(
+            "ix_orders_sending",
+            "lease_until",
+            sqlite_where=text("status = 'sending'"),
+            postgresql_where=text("status = 'sending'"),
+        ),
         Index("ix_orders_budget_id", "budget_id", "id"),
         Index("ix_orders_status", "status", "id"),
-    )  # fmt: skip
+    )
 
 
 class Evidence(Base):
@@ -155,10 +170,13 @@ class Mark(Base):
         ),
         Index("ix_order_marks_order_id", "order_id", "id"),
         Index(
-            "one_open_mark", "order_id", unique=True,
-            sqlite_where=text("status = 'open'"), postgresql_where=text("status = 'open'"),
+            "one_open_mark",
+            "order_id",
+            unique=True,
+            sqlite_where=text("status = 'open'"),
+            postgresql_where=text("status = 'open'"),
         ),
-    )  # fmt: skip
+    )
 
 
 class LaneState(Base):
@@ -197,9 +215,14 @@ class BillLine(Base):
     at: Mapped[datetime]
 
     __table_args__ = (
-        Index("ix_bill_lines_fault", "fault", "id",
-              sqlite_where=text("fault IS NOT NULL"), postgresql_where=text("fault IS NOT NULL")),
-    )  # fmt: skip
+        Index(
+            "ix_bill_lines_fault",
+            "fault",
+            "id",
+            sqlite_where=text("fault IS NOT NULL"),
+            postgresql_where=text("fault IS NOT NULL"),
+        ),
+    )
 
 
 BillNoteStatus = Literal["open", "agreed", "replaced"]

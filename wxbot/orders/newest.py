@@ -4,11 +4,11 @@ import threading
 from typing import Literal
 
 from wxbot import lineage
-from wxbot.lineage import Witness
 from wxbot.logs import get_logger
 from wxbot.orders import numbers
 from wxbot.orders.numbers import Space
 from wxbot.runtime import Runtime
+from wxbot.witness import Witness
 
 log = get_logger(__name__)
 

@@ -113,8 +113,19 @@ def _without_foreign_proof(session: Session, decided_orders: Sequence[DecidedOrd
         proofs = [proof for proof in (decided_order.decision.detail_id, decided_order.ticket_hash) if proof]
         if any(owner.setdefault(proof, decided_order.order.id) != decided_order.order.id for proof in proofs):
             after: OrderStatus | None = "unknown" if decided_order.order.status == "sending" else None
-            kept.append(DecidedOrder(decided_order.order, Decision(after, "query", 600, "FOREIGN_PROOF", alarm="proof_of_another_order",
-                                                     evidence=decided_order.decision.evidence)))  # fmt: skip
+            kept.append(
+                DecidedOrder(
+                    decided_order.order,
+                    Decision(
+                        after,
+                        "query",
+                        600,
+                        "FOREIGN_PROOF",
+                        alarm="proof_of_another_order",
+                        evidence=decided_order.decision.evidence,
+                    ),
+                )
+            )
         else:
             kept.append(decided_order)
     return kept
@@ -179,9 +190,14 @@ def _accepted_values(decided_order: DecidedOrder, now: datetime) -> dict[str, An
     expires_at = (decided_order.decision.placed_at or order.created_at) + channel.life
     first_look = now + timedelta(seconds=FIRST_LOOK_S) if channel.holding == "unclaimed" else expires_at + REFUND_SEEN
     return {
-        "sp_ticket": decided_order.sealed_ticket, "sp_ticket_hash": decided_order.ticket_hash, "accepted_at": now,
-        "expires_at": expires_at, "next_step": "query", "next_check_at": first_look, "checks": 0,
-    }  # fmt: skip
+        "sp_ticket": decided_order.sealed_ticket,
+        "sp_ticket_hash": decided_order.ticket_hash,
+        "accepted_at": now,
+        "expires_at": expires_at,
+        "next_step": "query",
+        "next_check_at": first_look,
+        "checks": 0,
+    }
 
 
 def _move_money(session: Session, decided_orders: Sequence[DecidedOrder], now: datetime) -> None:

@@ -48,8 +48,9 @@ def charge(session: Session, settings: Settings, order: Due, now: datetime) -> b
     if order.charged_day == day or (order.charged_day and order.err_code not in PERSON_DAY_CODES):
         return True
     name = quotas.person(order.openid)
-    if not quotas.take(session, name, day, order.amount_fen, most=settings.person_packets_per_day,
-                       most_fen=settings.person_fen_per_day):  # fmt: skip
+    if not quotas.take(
+        session, name, day, order.amount_fen, most=settings.person_packets_per_day, most_fen=settings.person_fen_per_day
+    ):
         return False
     if order.charged_day:
         quotas.give_back(session, name, order.charged_day, order.amount_fen)

@@ -94,12 +94,26 @@ def row_of(
     channel = CHANNELS[channel_name]
     params = json.dumps(channel.freeze(settings, number, payment_request), ensure_ascii=False, sort_keys=True)
     return {
-        "channel": channel.name, "reason_kind": payment_request.reason_kind, "reason_id": payment_request.reason_id,
-        "attempt": payment_request.attempt, "budget_id": payment_request.budget_id, "mch_billno": number, "params": params,
-        "params_sha256": hashlib.sha256(params.encode()).hexdigest(), "amount_fen": payment_request.amount_fen,
-        "openid": payment_request.openid, "status": "planned", "holding": "in_flight", "sends": 0, "checks": 0,
-        "created_at": now, "send_after": now, "lease_epoch": 0, "is_noticed": True, "is_cancel_wanted": False,
-    }  # fmt: skip
+        "channel": channel.name,
+        "reason_kind": payment_request.reason_kind,
+        "reason_id": payment_request.reason_id,
+        "attempt": payment_request.attempt,
+        "budget_id": payment_request.budget_id,
+        "mch_billno": number,
+        "params": params,
+        "params_sha256": hashlib.sha256(params.encode()).hexdigest(),
+        "amount_fen": payment_request.amount_fen,
+        "openid": payment_request.openid,
+        "status": "planned",
+        "holding": "in_flight",
+        "sends": 0,
+        "checks": 0,
+        "created_at": now,
+        "send_after": now,
+        "lease_epoch": 0,
+        "is_noticed": True,
+        "is_cancel_wanted": False,
+    }
 
 
 def plan_orders(

@@ -150,9 +150,17 @@ def _claim_of(
     if not ids:
         return (), "another" if granted.allowed else granted.held_by
     sending = moving(
-        Order, NEXT, ("planned", "unknown"), "sending", lease_epoch=Order.lease_epoch + 1, lease_until=now + LEASE,
-        sends=Order.sends + 1, sent_at=now, next_step=None, next_check_at=None,
-    )  # fmt: skip
+        Order,
+        NEXT,
+        ("planned", "unknown"),
+        "sending",
+        lease_epoch=Order.lease_epoch + 1,
+        lease_until=now + LEASE,
+        sends=Order.sends + 1,
+        sent_at=now,
+        next_step=None,
+        next_check_at=None,
+    )
     claim = (
         sending.where(Order.id.in_(ids), or_(_IS_PLANNED, _is_due_again(now)))
         .returning(Order)
@@ -231,9 +239,7 @@ def _call(runtime: Runtime, order: Order, claimed_s: float) -> Any:
         return WeChatError(f"{type(error).__name__} while it was sent")
 
 
-def _settle(
-    runtime: Runtime, answers: Sequence[tuple[Order, Any]], probes: Set[int], report: SendReport
-) -> None:  # fmt: skip
+def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Any]], probes: Set[int], report: SendReport) -> None:
     """Commit the outcomes of several calls in one transaction; only an accepted probe opens a stopped lane again."""
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)

@@ -172,10 +172,14 @@ def count_sent(session: Session, settings: Settings, amount_fen: int, now: datet
     lane_state(session, settings.mch_id)
     is_day = lane.day == day
     counted = update(lane).where(lane.mch_id == settings.mch_id)
-    changed(session, counted.values(
-        day=day, sent_in_day=case((is_day, lane.sent_in_day + 1), else_=1),
-        fen_in_day=case((is_day, lane.fen_in_day + amount_fen), else_=amount_fen),
-    ))  # fmt: skip
+    changed(
+        session,
+        counted.values(
+            day=day,
+            sent_in_day=case((is_day, lane.sent_in_day + 1), else_=1),
+            fen_in_day=case((is_day, lane.fen_in_day + amount_fen), else_=amount_fen),
+        ),
+    )
 
 
 def give_back(session: Session, settings: Settings, amounts: Sequence[int]) -> None:
@@ -184,9 +188,14 @@ def give_back(session: Session, settings: Settings, amounts: Sequence[int]) -> N
     returned = update(lane).where(
         lane.mch_id == settings.mch_id, lane.sent_in_second >= requests, lane.sent_in_day >= n, lane.fen_in_day >= fen
     )
-    changed(session, returned.values(
-        sent_in_second=lane.sent_in_second - requests, sent_in_day=lane.sent_in_day - n, fen_in_day=lane.fen_in_day - fen
-    ))  # fmt: skip
+    changed(
+        session,
+        returned.values(
+            sent_in_second=lane.sent_in_second - requests,
+            sent_in_day=lane.sent_in_day - n,
+            fen_in_day=lane.fen_in_day - fen,
+        ),
+    )
 
 
 def rate_now(settings: Settings, now: datetime) -> int:
@@ -218,14 +227,16 @@ def _grant_probe(session: Session, lane: LaneState, now: datetime) -> int:
     taken = (
         update(LaneState)
         .where(
-            LaneState.mch_id == lane.mch_id, LaneState.stopped_code == lane.stopped_code,
+            LaneState.mch_id == lane.mch_id,
+            LaneState.stopped_code == lane.stopped_code,
             or_(
-                LaneState.probe_at.is_(None), LaneState.probe_at <= now,
+                LaneState.probe_at.is_(None),
+                LaneState.probe_at <= now,
                 LaneState.probe_at > now + timedelta(seconds=2 * PROBE_EVERY_S),  # the clock was set back (F73)
             ),
         )
         .values(probe_at=now + timedelta(seconds=PROBE_EVERY_S))
-    )  # fmt: skip
+    )
     return 1 if changed(session, taken) else 0
 
 

@@ -44,22 +44,74 @@ class Meaning:
 
 
 OWN: dict[str, tuple[Text, str]] = {
-    "NOT_SENT": (Text("没能连上微信支付，请求没有发出；稍后用原单号再发", "WeChat Pay could not be reached, nothing was sent; the same number goes again"), "nobody"),
-    "UNANSWERED": (Text("请求发出后没有收到可信的答复，结果未知；只用原单号再问", "No answer that can be trusted; the outcome is open and the same number is asked about"), "nobody"),
-    "UNREADABLE": (Text("微信的答复读不懂，结果未知；正在查询", "The answer cannot be read; the outcome is open and asked for"), "nobody"),
-    "ECHO_DIFFERS": (Text("微信答复中的单号、金额或收款人与我们发出的不一致，不予采信；正在查询", "The answer names another number, amount or person than we sent: not believed, asked for"), "operator"),
-    "FOREIGN_PROOF": (Text("微信给出的单号属于我们的另一笔订单，不予采信", "The proof belongs to another order of ours: not believed"), "operator"),
-    "TICKET_MISSING": (Text("微信已受理，但凭证没有收到；用原单号再取一次", "WeChat has it, only its secret is missing; the same number fetches it again"), "nobody"),
-    "QUERY_UNANSWERED": (Text("查询没有得到答复，稍后再查", "The question was not answered; asked again later"), "nobody"),
-    "WORKER_DIED": (Text("发送途中程序中断，结果未知；用原单号再发", "The program stopped while sending; the same number goes again"), "nobody"),
+    "NOT_SENT": (
+        Text(
+            "没能连上微信支付，请求没有发出；稍后用原单号再发",
+            "WeChat Pay could not be reached, nothing was sent; the same number goes again",
+        ),
+        "nobody",
+    ),
+    "UNANSWERED": (
+        Text(
+            "请求发出后没有收到可信的答复，结果未知；只用原单号再问",
+            "No answer that can be trusted; the outcome is open and the same number is asked about",
+        ),
+        "nobody",
+    ),
+    "UNREADABLE": (
+        Text("微信的答复读不懂，结果未知；正在查询", "The answer cannot be read; the outcome is open and asked for"),
+        "nobody",
+    ),
+    "ECHO_DIFFERS": (
+        Text(
+            "微信答复中的单号、金额或收款人与我们发出的不一致，不予采信；正在查询",
+            "The answer names another number, amount or person than we sent: not believed, asked for",
+        ),
+        "operator",
+    ),
+    "FOREIGN_PROOF": (
+        Text(
+            "微信给出的单号属于我们的另一笔订单，不予采信", "The proof belongs to another order of ours: not believed"
+        ),
+        "operator",
+    ),
+    "TICKET_MISSING": (
+        Text(
+            "微信已受理，但凭证没有收到；用原单号再取一次",
+            "WeChat has it, only its secret is missing; the same number fetches it again",
+        ),
+        "nobody",
+    ),
+    "QUERY_UNANSWERED": (
+        Text("查询没有得到答复，稍后再查", "The question was not answered; asked again later"),
+        "nobody",
+    ),
+    "WORKER_DIED": (
+        Text(
+            "发送途中程序中断，结果未知；用原单号再发", "The program stopped while sending; the same number goes again"
+        ),
+        "nobody",
+    ),
     "CANCELLED": (Text("发送之前已取消，没有付款", "Called off before anything was sent"), "nobody"),
-    "PERSON_DAY": (Text("今天已达这个人每天的上限，明天继续", "The person's limit of today is reached; it goes on tomorrow"), "nobody"),
+    "PERSON_DAY": (
+        Text("今天已达这个人每天的上限，明天继续", "The person's limit of today is reached; it goes on tomorrow"),
+        "nobody",
+    ),
     "MOVING": (Text("微信正在处理，结果未知；正在查询", "WeChat is working on it; asked for"), "nobody"),
-    "NO_CODE": (Text("微信说失败但没有给出错误码，结果未知；正在查询", "WeChat refused without a code; the outcome is open and asked for"), "nobody"),
+    "NO_CODE": (
+        Text(
+            "微信说失败但没有给出错误码，结果未知；正在查询",
+            "WeChat refused without a code; the outcome is open and asked for",
+        ),
+        "nobody",
+    ),
     "FAILED": (Text("微信确认发放失败，没有付款", "WeChat says that it failed; nothing was paid"), "nobody"),
     "FAIL": (Text("微信确认转账失败，没有付款", "WeChat says that the transfer failed; nothing was paid"), "nobody"),
-    OPERATOR_STOP: (Text("由财务人工停止，确认无误后请恢复", "Stopped by a cashier; open it again when all is well"), "cashier"),
-}  # fmt: skip
+    OPERATOR_STOP: (
+        Text("由财务人工停止，确认无误后请恢复", "Stopped by a cashier; open it again when all is well"),
+        "cashier",
+    ),
+}
 """Codes that are ours and not WeChat's: what they mean, who must act."""
 
 

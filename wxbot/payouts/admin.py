@@ -84,18 +84,26 @@ def index() -> BaseResponse | str:
         shown = found[: listing.PAGE_ROWS]
         values = {
             "counts": listing.counts(session),
-            "people": {
-                one.openid: one for one in people_search.describe(session, runtime().vault, _openids(shown))
-            },
+            "people": {one.openid: one for one in people_search.describe(session, runtime().vault, _openids(shown))},
             "names": listing.programme_names(session, [line.payout.budget_id for line in shown]),
             "programmes": programmes.open_ones(session),
             "lane": order_listing.lane_of(session, runtime().settings.mch_id),
-        }  # fmt: skip
+        }
     return render_template(
-        "console/payouts.html", lines=shown, has_more=len(found) > len(shown), sought=sought, q=text("q"), is_found=is_found,
-        tabs=list(listing.TABS), steps=_steps(shown, values["lane"]), sources=SOURCES, channels=words.CHANNEL_WORDS,
-        status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
-    )  # fmt: skip
+        "console/payouts.html",
+        lines=shown,
+        has_more=len(found) > len(shown),
+        sought=sought,
+        q=text("q"),
+        is_found=is_found,
+        tabs=list(listing.TABS),
+        steps=_steps(shown, values["lane"]),
+        sources=SOURCES,
+        channels=words.CHANNEL_WORDS,
+        status_of=words.status_of,
+        meaning_of=order_words.meaning_of,
+        **values,
+    )
 
 
 def _openids(lines: Iterable[PayoutLine]) -> list[str]:
@@ -129,14 +137,26 @@ def payout(payout_id: int) -> str:
             "reissued": listing.reissue_of(session, payout_id),
             "person": people_search.describe(session, parts.vault, [found.payout.openid])[0],
             "notices": _notices(session, found.payout),
-        }  # fmt: skip
+        }
     return render_template(
-        "console/payout.html", payout=found.payout, order=found.order, orders=orders, marks=marks, ends=MARKED_AS, lane=lane,
-        steps=_order_steps(orders, lane), meanings=order_words.meanings(orders),
+        "console/payout.html",
+        payout=found.payout,
+        order=found.order,
+        orders=orders,
+        marks=marks,
+        ends=MARKED_AS,
+        lane=lane,
+        steps=_order_steps(orders, lane),
+        meanings=order_words.meanings(orders),
         step=words.next_step(found.payout, found.order, lane, parts.settings, moment),
-        to_person=words.for_person(found.payout, found.order, moment), can=_can(found), channels=words.CHANNEL_WORDS,
-        sources=SOURCES, status_of=words.status_of, meaning_of=order_words.meaning_of, **values,
-    )  # fmt: skip
+        to_person=words.for_person(found.payout, found.order, moment),
+        can=_can(found),
+        channels=words.CHANNEL_WORDS,
+        sources=SOURCES,
+        status_of=words.status_of,
+        meaning_of=order_words.meaning_of,
+        **values,
+    )
 
 
 def _order_steps(orders: Iterable[Order], lane: LaneState | None) -> dict[int, Text]:
@@ -279,10 +299,19 @@ def _form(token: str, fault: str = "") -> str:
         funds = programmes.open_ones(session)
     settings = runtime().settings
     return render_template(
-        "console/payout_new.html", who=wanted, found=found, programmes=funds, channels=DIRECT, words=words.CHANNEL_WORDS, token=token,
-        fault=fault, form=request.form, second_fen=settings.second_person_fen, min_fen=settings.payout_min_fen,
+        "console/payout_new.html",
+        who=wanted,
+        found=found,
+        programmes=funds,
+        channels=DIRECT,
+        words=words.CHANNEL_WORDS,
+        token=token,
+        fault=fault,
+        form=request.form,
+        second_fen=settings.second_person_fen,
+        min_fen=settings.payout_min_fen,
         max_fen=settings.payout_max_fen,
-    )  # fmt: skip
+    )
 
 
 @blueprint.get("/payouts/who")
@@ -302,9 +331,13 @@ def create() -> BaseResponse | tuple[str, int]:
     form = request.form
     try:
         asked = ByHand(
-            form_token=form.get("form_token", "")[:80], programme_id=number("programme") or 0, openid=text("openid"),
-            amount_fen=parse_yuan(form.get("amount", "")), reason=form.get("reason", ""), channel=form.get("channel", "")[:16],
-        )  # fmt: skip
+            form_token=form.get("form_token", "")[:80],
+            programme_id=number("programme") or 0,
+            openid=text("openid"),
+            amount_fen=parse_yuan(form.get("amount", "")),
+            reason=form.get("reason", ""),
+            channel=form.get("channel", "")[:16],
+        )
         made = _twice(lambda session: manual.ask(session, runtime().settings, asked, me().id, now()))
     except NotMoney:
         return _form(form.get("form_token", "")[:80], gettext("请填写金额，最多两位小数。")), 422

@@ -100,9 +100,14 @@ def _upload_page(fault: str = "", known: int | None = None) -> str:
         funds = programmes.open_ones(session)
         is_seen = known is not None and _owner() in (None, session.get_one(PayList, known).created_by)
     return render_template(
-        "console/list_upload.html", programmes=funds, fault=fault, known=known if is_seen else None, form=request.form,
-        most_rows=sheets.ROWS_MAX, most_mb=sheets.BYTES_MAX // 1024 // 1024,
-    )  # fmt: skip
+        "console/list_upload.html",
+        programmes=funds,
+        fault=fault,
+        known=known if is_seen else None,
+        form=request.form,
+        most_rows=sheets.ROWS_MAX,
+        most_mb=sheets.BYTES_MAX // 1024 // 1024,
+    )
 
 
 @blueprint.get("/lists/template.xlsx")
@@ -147,12 +152,19 @@ def page(list_id: int) -> str:
         found = lists.rows_page(session, list_id, kind, number("after", SMALL) or 0, sorted(warned))
         shown = found[: lists.PAGE_ROWS]
         values = {
-            "pay_list": pay_list, "programme": session.get_one(Programme, pay_list.programme_id), "kind": kind,
-            "results": list_results.results_of(session, shown), "has_more": len(found) > len(shown), "warned": warned,
-            "faulty": faulty, "is_open": is_open, "default_channel": runtime().settings.payout_channel, "names": accounts.names(session, _people(pay_list)),
+            "pay_list": pay_list,
+            "programme": session.get_one(Programme, pay_list.programme_id),
+            "kind": kind,
+            "results": list_results.results_of(session, shown),
+            "has_more": len(found) > len(shown),
+            "warned": warned,
+            "faulty": faulty,
+            "is_open": is_open,
+            "default_channel": runtime().settings.payout_channel,
+            "names": accounts.names(session, _people(pay_list)),
             "forecast": forecast(session, runtime().settings, pay_list, now()) if is_open else None,
             "progress": None if is_open else list_rows.progress(session, list_id),
-        }  # fmt: skip
+        }
     return render_template(
         "console/list.html", fault_text=_fault_text, warning_text=_warning_text, **_words(), **values
     )
@@ -194,9 +206,10 @@ def live(list_id: int) -> str:
     with runtime().database.reading() as session:
         pay_list = _list_or_404(session, list_id)
         values = {
-            "pay_list": pay_list, "programme": session.get_one(Programme, pay_list.programme_id),
+            "pay_list": pay_list,
+            "programme": session.get_one(Programme, pay_list.programme_id),
             "progress": list_rows.progress(session, list_id),
-        }  # fmt: skip
+        }
     return render_template("console/_list_live.html", **_words(), **values)
 
 

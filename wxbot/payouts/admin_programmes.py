@@ -59,8 +59,13 @@ def create() -> tuple[str, int] | BaseResponse:
         with runtime().database.transaction() as session:
             change_id = programmes.ask_change(session, programme_id, *first, me().id, now())
             audit.record(
-                session, actor(), "budget_ask", f"programme:{programme_id}", now(), detail={"change": change_id, "fen": first[0]}
-            )  # fmt: skip
+                session,
+                actor(),
+                "budget_ask",
+                f"programme:{programme_id}",
+                now(),
+                detail={"change": change_id, "fen": first[0]},
+            )
     tell(gettext("项目已建立。预算由另一位同事批准后才能付款。"))
     return _to_page(programme_id)
 
@@ -81,10 +86,16 @@ def page(programme_id: int) -> str:
         }
         names = accounts.names(session, sorted(ids | {standing.programme.created_by}))
     return render_template(
-        "console/programme.html", standing=standing, programme=standing.programme, changes=changes, names=names,
-        form=request.form, faults={}, second_fen=runtime().settings.second_person_fen,
+        "console/programme.html",
+        standing=standing,
+        programme=standing.programme,
+        changes=changes,
+        names=names,
+        form=request.form,
+        faults={},
+        second_fen=runtime().settings.second_person_fen,
         channel=standing.programme.channel or runtime().settings.payout_channel,
-    )  # fmt: skip
+    )
 
 
 def _standing(session: Session, programme_id: int) -> Standing:
@@ -130,9 +141,13 @@ def _form_page(form: Any, faults: Sequence[Refusal], programme: Programme | None
     for fault in faults:
         by_field.setdefault(fault.field, []).append(said(fault.text))
     return render_template(
-        "console/programme_form.html", form=form, faults=by_field, programme=programme, channels=DIRECT,
+        "console/programme_form.html",
+        form=form,
+        faults=by_field,
+        programme=programme,
+        channels=DIRECT,
         default_channel=runtime().settings.payout_channel,
-    )  # fmt: skip
+    )
 
 
 def _to_page(programme_id: int) -> BaseResponse:

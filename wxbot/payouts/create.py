@@ -50,9 +50,13 @@ def content_of(payout: Payout) -> str:
     The names in it never change: the hashes of payouts that exist were made with them.
     """
     parts = {
-        "source": [payout.source_kind, payout.source_id], "programme": payout.budget_id, "openid": payout.openid,
-        "amount_fen": payout.amount_fen, "channel": payout.channel, "texts": payout.texts,
-    }  # fmt: skip
+        "source": [payout.source_kind, payout.source_id],
+        "programme": payout.budget_id,
+        "openid": payout.openid,
+        "amount_fen": payout.amount_fen,
+        "channel": payout.channel,
+        "texts": payout.texts,
+    }
     return approval.content_hash(parts)
 
 
@@ -71,8 +75,9 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     payout = _drafted(settings, programme, claim, now)
     if programme.person_fen_per_month:
         payout.month = f"{shanghai_day(now):%Y%m}"
-        if not quotas.take(session, month_name(payout), payout.month, payout.amount_fen,
-                           most_fen=programme.person_fen_per_month):  # fmt: skip
+        if not quotas.take(
+            session, month_name(payout), payout.month, payout.amount_fen, most_fen=programme.person_fen_per_month
+        ):
             if (known := find(session, claim.source_kind, claim.source_id)) is not None:
                 return _same(known, claim)  # the same was asked for at this moment: it is what has filled the month
             raise Refusal(
@@ -99,8 +104,10 @@ def month_name(payout: Payout) -> str:
 
 def _same(known: Payout, claim: PayoutRequest) -> Payout:
     is_same = (known.openid, known.amount_fen, known.budget_id) == (
-        claim.openid, claim.amount_fen, claim.budget_id,
-    )  # fmt: skip
+        claim.openid,
+        claim.amount_fen,
+        claim.budget_id,
+    )
     if not is_same:
         raise Refusal(
             "other_content",
@@ -135,12 +142,26 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
     needs_two = claim.amount_fen >= settings.second_person_fen or SOURCES[claim.source_kind].needs_second_person
     is_approved = claim.approved_by is not None or not needs_two
     payout = Payout(
-        public_id=secrets.token_urlsafe(18), source_kind=claim.source_kind, source_id=claim.source_id,
-        budget_id=programme.id, openid=claim.openid, amount_fen=claim.amount_fen, channel=channel, texts=texts,
-        note=claim.note[:200], status="approved" if is_approved else "requested", hold=None,
-        due_at=now if is_approved else None, attempts=0, failures=0, month="", created_by=claim.created_by,
-        approved_by=claim.approved_by, created_at=now, approved_at=now if is_approved else None,
-    )  # fmt: skip
+        public_id=secrets.token_urlsafe(18),
+        source_kind=claim.source_kind,
+        source_id=claim.source_id,
+        budget_id=programme.id,
+        openid=claim.openid,
+        amount_fen=claim.amount_fen,
+        channel=channel,
+        texts=texts,
+        note=claim.note[:200],
+        status="approved" if is_approved else "requested",
+        hold=None,
+        due_at=now if is_approved else None,
+        attempts=0,
+        failures=0,
+        month="",
+        created_by=claim.created_by,
+        approved_by=claim.approved_by,
+        created_at=now,
+        approved_at=now if is_approved else None,
+    )
     fault = fault_of(settings, channel, payment_request_of(payout))
     if fault is not None:
         raise Refusal(
@@ -177,8 +198,17 @@ def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, n
         )
     approval.require_second(staff_id, [payout.created_by], OWN)
     approval.require_unchanged(payout.content_sha256, seen_sha256, content_of(payout), changed=approval.LOOK_AGAIN)
-    if not move(session, Payout, payout_id, PAYOUT_NEXT, "requested", "approved",
-                approved_by=staff_id, approved_at=now, due_at=now):  # fmt: skip
+    if not move(
+        session,
+        Payout,
+        payout_id,
+        PAYOUT_NEXT,
+        "requested",
+        "approved",
+        approved_by=staff_id,
+        approved_at=now,
+        due_at=now,
+    ):
         raise moved_on()
 
 
@@ -192,8 +222,9 @@ def cancel(session: Session, payout_id: int, now: datetime) -> bool:
         return False
     if payout.status == "ordered" and not _call_order_off(session, payout.order_id, now):
         return False
-    is_ours = move(session, Payout, payout_id, PAYOUT_NEXT, payout.status, "cancelled",
-                   hold=None, due_at=None, settled_at=now)  # fmt: skip
+    is_ours = move(
+        session, Payout, payout_id, PAYOUT_NEXT, payout.status, "cancelled", hold=None, due_at=None, settled_at=now
+    )
     if is_ours:
         release_month(session, payout)
     return is_ours

@@ -10,9 +10,22 @@ from wxbot.staff import accounts
 from wxbot.staff.console import local
 
 COLUMNS = (
-    "id", "created_at", "programme", "source", "openid", "amount_yuan", "channel", "status", "hold", "code", "mch_billno",
-    "note", "asked_by", "approved_by", "settled_at",
-)  # fmt: skip
+    "id",
+    "created_at",
+    "programme",
+    "source",
+    "openid",
+    "amount_yuan",
+    "channel",
+    "status",
+    "hold",
+    "code",
+    "mch_billno",
+    "note",
+    "asked_by",
+    "approved_by",
+    "settled_at",
+)
 
 
 def batches(database: Database, sought: Sought, most: int | None = None) -> Iterator[list[tuple[object, ...]]]:
@@ -38,8 +51,19 @@ def _row(line: PayoutLine, names: dict[int, str], staff: dict[int, str]) -> tupl
     payout, order = line.payout, line.order
     code = payout.err_code or (order.err_code if order is not None else None)
     return (
-        payout.id, local(payout.created_at), names.get(payout.budget_id, ""), payout.source_kind, payout.openid,
-        yuan(payout.amount_fen).replace(",", ""), payout.channel, payout.status, payout.hold or "", code or "",
-        order.mch_billno if order is not None else "", payout.note, staff.get(payout.created_by or 0, ""),
-        staff.get(payout.approved_by or 0, ""), local(payout.settled_at),
-    )  # fmt: skip
+        payout.id,
+        local(payout.created_at),
+        names.get(payout.budget_id, ""),
+        payout.source_kind,
+        payout.openid,
+        yuan(payout.amount_fen).replace(",", ""),
+        payout.channel,
+        payout.status,
+        payout.hold or "",
+        code or "",
+        order.mch_billno if order is not None else "",
+        payout.note,
+        staff.get(payout.created_by or 0, ""),
+        staff.get(payout.approved_by or 0, ""),
+        local(payout.settled_at),
+    )

@@ -67,11 +67,19 @@ def forecast(session: Session, settings: Settings, pay_list: PayList, now: datet
     begins_at = _begin(settings, now)
     seconds = -(-n // settings.pay_per_second)
     return ListForecast(
-        rows=len(rows), total_fen=total_fen, standing=standing, waits_for_budget=waits_for_budget,
-        waits_for_day=_over_today(session, settings, pay_list.id, now), ahead=planned + owed, seconds=seconds, days=days,
-        is_stopped=lane is not None and lane.stopped_code is not None, is_quiet=throttle.is_quiet(settings, now),
-        begins_at=begins_at, ends_at=begins_at + timedelta(seconds=seconds, days=days - 1),
-    )  # fmt: skip
+        rows=len(rows),
+        total_fen=total_fen,
+        standing=standing,
+        waits_for_budget=waits_for_budget,
+        waits_for_day=_over_today(session, settings, pay_list.id, now),
+        ahead=planned + owed,
+        seconds=seconds,
+        days=days,
+        is_stopped=lane is not None and lane.stopped_code is not None,
+        is_quiet=throttle.is_quiet(settings, now),
+        begins_at=begins_at,
+        ends_at=begins_at + timedelta(seconds=seconds, days=days - 1),
+    )
 
 
 def _begin(settings: Settings, now: datetime) -> datetime:

@@ -47,19 +47,30 @@ def page() -> str:
         bound = bindings.active(session, openid())
     phone = phones.masked(runtime().vault.open(bound.phone_sealed)) if bound is not None else ""
     return render_template(
-        "h5/me.html", w=words.page_words(spoken), lang="en" if spoken == "en" else None, phone=phone, is_first=before_id is None,
-        packets=[_packet(line, spoken, now) for line in lines[:PACKETS]], has_more=len(lines) > PACKETS,
+        "h5/me.html",
+        w=words.page_words(spoken),
+        lang="en" if spoken == "en" else None,
+        phone=phone,
+        is_first=before_id is None,
+        packets=[_packet(line, spoken, now) for line in lines[:PACKETS]],
+        has_more=len(lines) > PACKETS,
         told=[(notice, clock_text(notice.created_at, now)) for notice in told],
-    )  # fmt: skip
+    )
 
 
 def _packet(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:
     view = words.for_person(line.payout, line.order, now)
     return {
-        "id": line.payout.id, "public_id": line.payout.public_id, "amount_fen": line.payout.amount_fen, "state": view.state,
-        "name": line.payout.texts.get("act_name", ""), "word": view.word.within(spoken), "text": view.sentence.within(spoken),
-        "at": clock_text(line.payout.created_at, now), "is_here": _package(line, now) is not None,
-    }  # fmt: skip
+        "id": line.payout.id,
+        "public_id": line.payout.public_id,
+        "amount_fen": line.payout.amount_fen,
+        "state": view.state,
+        "name": line.payout.texts.get("act_name", ""),
+        "word": view.word.within(spoken),
+        "text": view.sentence.within(spoken),
+        "at": clock_text(line.payout.created_at, now),
+        "is_here": _package(line, now) is not None,
+    }
 
 
 @blueprint.get("/pay/<public_id>")
@@ -76,14 +87,23 @@ def pay(public_id: str) -> BaseResponse | str:
     if package is not None:
         settings = runtime().settings
         state |= {
-            "mark": form_mark(), "config": _config(),
+            "mark": form_mark(),
+            "config": _config(),
             "transfer": jssdk.merchant_transfer(settings.mch_id, settings.appid, package),
-            "words": {name: texts[name] for name in ("take", "taking", "checking", "outside", "too_old", "not_yet", "oops")},
-        }  # fmt: skip
+            "words": {
+                name: texts[name] for name in ("take", "taking", "checking", "outside", "too_old", "not_yet", "oops")
+            },
+        }
     return render_template(
-        "h5/pay.html", w=texts, lang="en" if spoken == "en" else None, line=line, state=state, can_take=package is not None,
-        is_packet=line.payout.channel not in CONFIRMED, res_base=runtime().settings.res_base,
-    )  # fmt: skip
+        "h5/pay.html",
+        w=texts,
+        lang="en" if spoken == "en" else None,
+        line=line,
+        state=state,
+        can_take=package is not None,
+        is_packet=line.payout.channel not in CONFIRMED,
+        res_base=runtime().settings.res_base,
+    )
 
 
 @blueprint.get("/pay/<public_id>/state")
@@ -141,9 +161,13 @@ def _package(line: PayoutLine, now: datetime) -> str | None:
     """What WeChat's client needs to show the transfer; None when there is nothing to take on our page now."""
     order = line.order
     is_open = (
-        order is not None and line.payout.status == "ordered" and order.status == "accepted"
-        and order.channel in CONFIRMED and not order.is_cancel_wanted and (order.expires_at is None or order.expires_at > now)
-    )  # fmt: skip
+        order is not None
+        and line.payout.status == "ordered"
+        and order.status == "accepted"
+        and order.channel in CONFIRMED
+        and not order.is_cancel_wanted
+        and (order.expires_at is None or order.expires_at > now)
+    )
     if order is None or not is_open or not order.sp_ticket:
         return None
     return runtime().vault.open(order.sp_ticket)

@@ -136,23 +136,29 @@ def _warning_queries(pay_list: PayList, now: datetime) -> dict[str, Any]:
     good = select(ListRow.id).where(ListRow.list_id == pay_list.id, ListRow.fault == "").distinct()
     same_row = and_(Payout.source_kind == ROW, Payout.source_id == ListRow.id)
     paid = exists().where(
-        Payout.openid == ListRow.openid, Payout.amount_fen == ListRow.amount_fen, Payout.created_at >= since,
-        Payout.status.not_in(("failed", "cancelled", "returned")), ~same_row,
-    )  # fmt: skip
+        Payout.openid == ListRow.openid,
+        Payout.amount_fen == ListRow.amount_fen,
+        Payout.created_at >= since,
+        Payout.status.not_in(("failed", "cancelled", "returned")),
+        ~same_row,
+    )
     twin = aliased(ListRow)
     waiting = select(PayList.id).where(
         PayList.id != pay_list.id, PayList.status.in_(("draft", "submitted", "approved")), PayList.created_at >= since
     )
-    listed = select(twin.openid, twin.amount_fen).where(
-        twin.list_id.in_(waiting), twin.fault == "", twin.payout_id.is_(None)
-    ).distinct().subquery()  # fmt: skip
+    listed = (
+        select(twin.openid, twin.amount_fen)
+        .where(twin.list_id.in_(waiting), twin.fault == "", twin.payout_id.is_(None))
+        .distinct()
+        .subquery()
+    )
     return {
         "paid_lately": good.where(paid),
-        "other_list": good.join(listed, and_(listed.c.openid == ListRow.openid, listed.c.amount_fen == ListRow.amount_fen)),
+        "other_list": good.join(
+            listed, and_(listed.c.openid == ListRow.openid, listed.c.amount_fen == ListRow.amount_fen)
+        ),
         "other_name": good.join(Binding, and_(Binding.openid == ListRow.openid, Binding.status == "active")).where(
             ListRow.name != "", Binding.name != "", Binding.name != ListRow.name
         ),
-        "stranger": good.where(
-            ListRow.phone_sealed.is_(None), ~exists().where(Follower.openid == ListRow.openid)
-        ),
-    }  # fmt: skip
+        "stranger": good.where(ListRow.phone_sealed.is_(None), ~exists().where(Follower.openid == ListRow.openid)),
+    }

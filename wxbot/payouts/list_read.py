@@ -14,9 +14,24 @@ COLUMNS = (
     Column("openid", ("openid", "微信openid", "open id", "用户openid")),
     Column("phone", ("手机号", "手机", "手机号码", "电话", "联系电话", "phone", "mobile", "phone number")),
     Column("name", ("姓名", "名字", "收款人", "name")),
-    Column("amount", ("金额", "金额(元)", "金额元", "红包金额", "奖励金额", "奖金", "奖金(元)", "amount", "amount (yuan)", "amount (cny)", "yuan")),
+    Column(
+        "amount",
+        (
+            "金额",
+            "金额(元)",
+            "金额元",
+            "红包金额",
+            "奖励金额",
+            "奖金",
+            "奖金(元)",
+            "amount",
+            "amount (yuan)",
+            "amount (cny)",
+            "yuan",
+        ),
+    ),
     Column("note", ("备注", "说明", "事由", "note", "remark")),
-)  # fmt: skip
+)
 """Amounts are yuan; a column headed 分 is none of them, so nobody is paid a hundredfold."""
 
 NEEDS = (("phone", "openid"), ("amount",))

@@ -91,9 +91,15 @@ def batches(database: Database, list_id: int, locale: str) -> Iterator[list[tupl
         after = rows[-1].row_number
         yield [
             (
-                result.row.row_number, result.row.name, result.row.phone_masked, result.row.openid,
+                result.row.row_number,
+                result.row.name,
+                result.row.phone_masked,
+                result.row.openid,
                 yuan(result.row.amount_fen).replace(",", "") if result.row.amount_fen is not None else "",
-                result.row.note, status_text(result.status, locale), result.reason(locale), result.mch_billno,
+                result.row.note,
+                status_text(result.status, locale),
+                result.reason(locale),
+                result.mch_billno,
             )
             for result in found
-        ]  # fmt: skip
+        ]

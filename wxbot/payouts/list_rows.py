@@ -84,9 +84,16 @@ def _request_row(session: Session, settings: Settings, pay_list: PayList, row: L
     if row.openid is None or row.amount_fen is None:
         raise ValueError(f"row {row.id} has no fault and nobody to pay")
     claim = PayoutRequest(
-        ROW, row.id, pay_list.programme_id, row.openid, row.amount_fen, note=row.note, channel=pay_list.channel,
-        created_by=pay_list.created_by, approved_by=pay_list.approved_by,
-    )  # fmt: skip
+        ROW,
+        row.id,
+        pay_list.programme_id,
+        row.openid,
+        row.amount_fen,
+        note=row.note,
+        channel=pay_list.channel,
+        created_by=pay_list.created_by,
+        approved_by=pay_list.approved_by,
+    )
     try:
         row.payout_id = request(session, settings, claim, now).id
     except Refusal as refusal:

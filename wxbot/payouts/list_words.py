@@ -14,31 +14,47 @@ FAULTS: dict[str, Text] = {
     "bad_openid": Text("openid 格式不对", "this is no openid"),
     "bad_phone": Text("手机号格式不对", "this is no mobile number"),
     "no_amount": Text("没有金额", "no amount"),
-    "bad_amount": Text("金额看不懂：{detail}（单位元，最多两位小数）", "not an amount: {detail} (yuan, at most two decimals)"),
+    "bad_amount": Text(
+        "金额看不懂：{detail}（单位元，最多两位小数）", "not an amount: {detail} (yuan, at most two decimals)"
+    ),
     "below_min": Text("低于每笔最低 {detail} 元", "below the least of one payout, {detail} yuan"),
     "above_max": Text("高于每笔最高 {detail} 元", "above the most of one payout, {detail} yuan"),
     "duplicate": Text("和第 {detail} 行是同一个人", "the same person as in row {detail}"),
-    "unbound": Text("手机号还没有绑定，请本人先在公众号里绑定", "nobody has bound this phone yet; the person must bind it first"),
+    "unbound": Text(
+        "手机号还没有绑定，请本人先在公众号里绑定", "nobody has bound this phone yet; the person must bind it first"
+    ),
     "held": Text("手机号的绑定还在等审核", "the binding of this phone waits for a reviewer"),
     "other_person": Text("手机号绑定的是另一个 openid", "the phone is bound to another openid"),
     "blocked": Text("在黑名单中", "on the blocklist"),
-    "needs_binding": Text("本项目要求绑定手机号，此人没有绑定", "the programme asks for a bound phone; this person has none"),
-    "month_limit": Text("超过本项目每人每月的上限，本月还可付 {detail} 元", "above the person's limit of this month; {detail} yuan are left of it"),
+    "needs_binding": Text(
+        "本项目要求绑定手机号，此人没有绑定", "the programme asks for a bound phone; this person has none"
+    ),
+    "month_limit": Text(
+        "超过本项目每人每月的上限，本月还可付 {detail} 元",
+        "above the person's limit of this month; {detail} yuan are left of it",
+    ),
     "cell": Text("{detail}", "{detail}"),
     "refused": Text("{detail}", "{detail}"),
-}  # fmt: skip
+}
 """Code → sentence, in Chinese and English."""
 
 WARNINGS: dict[str, Text] = {
     "paid_lately": Text("24 小时内已有一笔同样金额的付款", "was paid the same amount within 24 hours"),
-    "other_list": Text("24 小时内另一份名单里也有同样的一笔", "stands with the same amount in another list of the last 24 hours"),
+    "other_list": Text(
+        "24 小时内另一份名单里也有同样的一笔", "stands with the same amount in another list of the last 24 hours"
+    ),
     "other_name": Text("名单里的姓名和绑定的姓名不一样", "the name differs from that of the binding"),
     "stranger": Text("这个 openid 从未关注过本号", "this openid never followed the account"),
-}  # fmt: skip
+}
 """Code → sentence: the row is paid all the same."""
 
-COLUMN_WORDS = {"openid": Text("openid", "openid"), "phone": Text("手机号", "phone"), "name": Text("姓名", "name"), "amount": Text("金额", "amount"),
-                "note": Text("备注", "note")}  # fmt: skip
+COLUMN_WORDS = {
+    "openid": Text("openid", "openid"),
+    "phone": Text("手机号", "phone"),
+    "name": Text("姓名", "name"),
+    "amount": Text("金额", "amount"),
+    "note": Text("备注", "note"),
+}
 
 STATUS_WORDS: dict[str, Text] = {
     "requested": Text("待审批", "waits for approval"),

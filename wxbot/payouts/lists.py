@@ -69,9 +69,15 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
             if programme is None or not programme.is_open:
                 raise Refusal("programme", Text("请选择一个开放的项目", "Choose a programme that is open"))
             pay_list = PayList(
-                name=plain_name(file.name, NAME_CHARS) or file_name.rpartition(".")[0] or "名单", file_name=file_name, file_sha256=sha256, programme_id=programme_id,
-                channel="", status="draft", created_by=staff_id, created_at=now,
-            )  # fmt: skip
+                name=plain_name(file.name, NAME_CHARS) or file_name.rpartition(".")[0] or "名单",
+                file_name=file_name,
+                file_sha256=sha256,
+                programme_id=programme_id,
+                channel="",
+                status="draft",
+                created_by=staff_id,
+                created_at=now,
+            )
             session.add(pay_list)
             session.flush()
             list_check.find_faults(session, runtime.vault, runtime.settings, programme, rows, now)
@@ -100,10 +106,17 @@ def _refuse_known(session: Session, sha256: str) -> None:
 
 def _row_values(list_id: int, row: Candidate, sealed: dict[str, str]) -> dict[str, Any]:
     return {
-        "list_id": list_id, "row_number": row.row_number, "openid": row.openid, "phone_sealed": sealed.get(row.phone or ""),
-        "phone_masked": phones.masked(row.phone) if row.phone else "", "name": row.name, "amount_fen": row.amount_fen,
-        "note": row.note, "fault": row.fault, "payout_id": None,
-    }  # fmt: skip
+        "list_id": list_id,
+        "row_number": row.row_number,
+        "openid": row.openid,
+        "phone_sealed": sealed.get(row.phone or ""),
+        "phone_masked": phones.masked(row.phone) if row.phone else "",
+        "name": row.name,
+        "amount_fen": row.amount_fen,
+        "note": row.note,
+        "fault": row.fault,
+        "payout_id": None,
+    }
 
 
 def _count(session: Session, pay_list: PayList) -> None:
@@ -134,11 +147,16 @@ def check(session: Session, vault: Vault, settings: Settings, list_id: int, now:
     kept = session.scalars(select(ListRow).where(ListRow.list_id == list_id).order_by(ListRow.row_number)).all()
     rows = [
         Candidate(
-            row.row_number, row.openid, vault.open(row.phone_sealed) if row.phone_sealed else None, row.name,
-            row.amount_fen, row.note, row.fault,
+            row.row_number,
+            row.openid,
+            vault.open(row.phone_sealed) if row.phone_sealed else None,
+            row.name,
+            row.amount_fen,
+            row.note,
+            row.fault,
         )
         for row in kept
-    ]  # fmt: skip
+    ]
     list_check.find_faults(session, vault, settings, programme, rows, now)
     changes = [
         {"id": row.id, "openid": seen.openid, "fault": seen.fault}
@@ -159,10 +177,13 @@ def content_sha256(session: Session, pay_list: PayList) -> str:
         ListRow.list_id == pay_list.id, ListRow.fault == ""
     )
     parts = {
-        "list": pay_list.id, "channel": pay_list.channel, "programme": programme.id, "programme_channel": programme.channel,
+        "list": pay_list.id,
+        "channel": pay_list.channel,
+        "programme": programme.id,
+        "programme_channel": programme.channel,
         "texts": [getattr(programme, name) for name in TEXTS],
         "rows": [list(row) for row in session.execute(rows.order_by(ListRow.row_number))],
-    }  # fmt: skip
+    }
     return approval.content_hash(parts)
 
 

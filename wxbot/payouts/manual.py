@@ -59,9 +59,15 @@ def ask(session: Session, settings: Settings, form: ByHand, staff_id: int, now: 
     elif asked.made_by != staff_id:
         raise Refusal("page", Text("页面已过期，请重新打开再填一次", "the page is out of date; open it again"))
     claim = PayoutRequest(
-        MANUAL, asked.id, form.programme_id, form.openid, form.amount_fen, note=reason, channel=form.channel,
+        MANUAL,
+        asked.id,
+        form.programme_id,
+        form.openid,
+        form.amount_fen,
+        note=reason,
+        channel=form.channel,
         created_by=staff_id,
-    )  # fmt: skip
+    )
     return request(session, settings, claim, now)
 
 
@@ -78,7 +84,14 @@ def reissue(session: Session, settings: Settings, payout_id: int, staff_id: int,
     if marks.is_blocked(session, old.openid):
         raise Refusal("blocked", Text("此人在黑名单中，不能付款", "this person is on the block list"))
     claim = PayoutRequest(
-        REISSUE, old.id, old.budget_id, old.openid, old.amount_fen, note=f"补发 #{old.id}", channel=old.channel,
-        texts=dict(old.texts), created_by=staff_id,
-    )  # fmt: skip
+        REISSUE,
+        old.id,
+        old.budget_id,
+        old.openid,
+        old.amount_fen,
+        note=f"补发 #{old.id}",
+        channel=old.channel,
+        texts=dict(old.texts),
+        created_by=staff_id,
+    )
     return request(session, settings, claim, now)

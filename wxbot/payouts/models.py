@@ -177,10 +177,14 @@ class Payout(Base):
         Index("ix_payouts_openid", "openid", "id"),
         Index("ix_payouts_budget_id", "budget_id", "id"),
         Index("ix_payouts_status", "status", "id"),
-        Index("ix_payouts_due", "due_at",
-              sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")),
+        Index(
+            "ix_payouts_due",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
         Index("ix_payouts_order_id", "order_id"),
-    )  # fmt: skip
+    )
 
 
 class Release(Base):
@@ -238,11 +242,14 @@ class PayList(Base):
         one_of("status", ListStatus),
         CheckConstraint("approved_by IS NULL OR approved_by <> created_by", name="four_eyes"),
         Index(
-            "one_live_file", "file_sha256", unique=True,
-            sqlite_where=text("status <> 'dropped'"), postgresql_where=text("status <> 'dropped'"),
+            "one_live_file",
+            "file_sha256",
+            unique=True,
+            sqlite_where=text("status <> 'dropped'"),
+            postgresql_where=text("status <> 'dropped'"),
         ),
         Index("ix_pay_lists_status", "status", "id"),
-    )  # fmt: skip
+    )
 
 
 class ListRow(Base):
@@ -266,7 +273,11 @@ class ListRow(Base):
     __table_args__ = (
         UniqueConstraint("list_id", "row_number"),
         Index("ix_list_rows_payout_id", "payout_id"),
-        Index("ix_list_rows_to_request", "list_id", "id",
-              sqlite_where=text("payout_id IS NULL AND fault = ''"),
-              postgresql_where=text("payout_id IS NULL AND fault = ''")),
-    )  # fmt: skip
+        Index(
+            "ix_list_rows_to_request",
+            "list_id",
+            "id",
+            sqlite_where=text("payout_id IS NULL AND fault = ''"),
+            postgresql_where=text("payout_id IS NULL AND fault = ''"),
+        ),
+    )

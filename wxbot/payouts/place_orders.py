@@ -219,8 +219,18 @@ def _place(session: Session, settings: Settings, channel: str, payouts: Sequence
     except BudgetSpent:
         return False
     for payout in payouts:
-        is_ours = move(session, Payout, payout.id, PAYOUT_NEXT, "approved", "ordered", order_id=placed[payout.id],
-                       attempts=payout.attempts + 1, hold=None, due_at=None)  # fmt: skip
+        is_ours = move(
+            session,
+            Payout,
+            payout.id,
+            PAYOUT_NEXT,
+            "approved",
+            "ordered",
+            order_id=placed[payout.id],
+            attempts=payout.attempts + 1,
+            hold=None,
+            due_at=None,
+        )
         if not is_ours:
             raise RuntimeError(f"payout {payout.id} was locked and moved all the same")
     return True

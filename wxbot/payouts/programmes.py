@@ -105,8 +105,10 @@ def create(database: Database, draft: ProgrammeDraft, staff_id: int, now: dateti
         with database.transaction() as session:
             programme_id = budget.create(session, "programme", budget_name(draft))
             session.add(
-                Programme(id=programme_id, **asdict(draft), is_open=True, created_by=staff_id, created_at=now, updated_at=now)
-            )  # fmt: skip
+                Programme(
+                    id=programme_id, **asdict(draft), is_open=True, created_by=staff_id, created_at=now, updated_at=now
+                )
+            )
             return programme_id
     except IntegrityError as error:
         raise _taken() from error
@@ -184,8 +186,13 @@ def ask_change(session: Session, programme_id: int, change_fen: int, note: str, 
     """Ask for `change_fen` more (or less) to spend; nothing changes until a second person approves. Returns the change's id."""
     _own(session, programme_id)
     change = BudgetChange(
-        programme_id=programme_id, change_fen=change_fen, note=note, status="requested", requested_by=staff_id, requested_at=now
-    )  # fmt: skip
+        programme_id=programme_id,
+        change_fen=change_fen,
+        note=note,
+        status="requested",
+        requested_by=staff_id,
+        requested_at=now,
+    )
     session.add(change)
     session.flush()
     return change.id
@@ -282,11 +289,16 @@ def standings(session: Session, now: datetime, programme_ids: Sequence[int] | No
     }
     return [
         Standing(
-            programme, held.budget_fen, held.committed_fen, held.paid_fen, *waiting.get(programme.id, (0, 0)),
-            month.get(programme.id, 0), asked_fen.get(programme.id, 0),
+            programme,
+            held.budget_fen,
+            held.committed_fen,
+            held.paid_fen,
+            *waiting.get(programme.id, (0, 0)),
+            month.get(programme.id, 0),
+            asked_fen.get(programme.id, 0),
         )
         for programme, held in found
-    ]  # fmt: skip
+    ]
 
 
 def _waiting_payouts(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, int]]:

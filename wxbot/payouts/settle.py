@@ -79,13 +79,30 @@ def _follow_failure(session: Session, payout: Payout, order: Order, public_url: 
     row = reason_row(order)
     if row.stops_lane:  # the merchant's quota or account: no payout's fault, so none fails of it (money rule 13)
         log.error("payouts_fail_alike", payout_id=payout.id, err_code=order.err_code)
-        move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", err_code=order.err_code,
-             due_at=now + LANE_AGAIN)  # fmt: skip
+        move(
+            session,
+            Payout,
+            payout.id,
+            PAYOUT_NEXT,
+            "ordered",
+            "approved",
+            err_code=order.err_code,
+            due_at=now + LANE_AGAIN,
+        )
         return
     failures = payout.failures + 1
     if failures < FAILURES_MAX and not (row.is_known and row.actor == "person"):
-        move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", failures=failures, err_code=order.err_code,
-             due_at=now + failures * TRY_AGAIN)  # fmt: skip
+        move(
+            session,
+            Payout,
+            payout.id,
+            PAYOUT_NEXT,
+            "ordered",
+            "approved",
+            failures=failures,
+            err_code=order.err_code,
+            due_at=now + failures * TRY_AGAIN,
+        )
         return
     if _end(session, payout, "failed", order.err_code, now, failures=failures):
         _tell(session, payout, order, "failed", row.to_person, public_url, now)
@@ -95,8 +112,18 @@ def _end(
     session: Session, payout: Payout, after: PayoutStatus, err_code: str | None, now: datetime, **values: int
 ) -> bool:
     """Move a payout to its end; money that did not arrive frees the person's limit of the month."""
-    is_ours = move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", after,
-                   err_code=err_code, due_at=None, settled_at=now, **values)  # fmt: skip
+    is_ours = move(
+        session,
+        Payout,
+        payout.id,
+        PAYOUT_NEXT,
+        "ordered",
+        after,
+        err_code=err_code,
+        due_at=None,
+        settled_at=now,
+        **values,
+    )
     if is_ours and after != "paid":
         release_month(session, payout)
     return is_ours
@@ -114,6 +141,11 @@ def _tell(
 ) -> None:
     """A notice, once for each order and step."""
     notices.tell(
-        session, payout.openid, f"payout_{what}", f"{payout.id}:{order.attempt}", words,
-        f"{public_url}/h5/pay/{payout.public_id}", now=now,
-    )  # fmt: skip
+        session,
+        payout.openid,
+        f"payout_{what}",
+        f"{payout.id}:{order.attempt}",
+        words,
+        f"{public_url}/h5/pay/{payout.public_id}",
+        now=now,
+    )

@@ -33,10 +33,13 @@ PERSON_HOLDS: dict[str, Text] = {
     "blocked": Text("这个红包暂时不能发放，请联系工作人员。", "This packet cannot be paid now; please ask the staff."),
     "unbound": Text("请先绑定手机号，绑定后自动发出。", "Bind your phone first, then it goes out by itself."),
     "closed": Text("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
-    "found": Text("正在核对这个红包是否已经发过，核对完自动发出。", "We are checking whether it was sent before; then it goes out by itself."),
+    "found": Text(
+        "正在核对这个红包是否已经发过，核对完自动发出。",
+        "We are checking whether it was sent before; then it goes out by itself.",
+    ),
     "bill": Text("系统正在核对，核对完自动发出。", "The books are being checked; then it goes out by itself."),
     "texts": Text("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ def for_person(payout: Payout, order: Order | None, now: datetime) -> PersonView
 def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Text]:
     match payout.status:
         case "requested":
-            return "checking", Text("正在等第二位同事确认，通过后自动发出。", "A second colleague looks at it, then it goes out by itself.")  # fmt: skip
+            return "checking", Text(
+                "正在等第二位同事确认，通过后自动发出。", "A second colleague looks at it, then it goes out by itself."
+            )
         case "approved":
             return "way", PERSON_HOLDS.get(payout.hold or "", Text("马上发出，请稍等。", "It goes out in a moment."))
         case "ordered" if order is not None:
@@ -65,7 +70,10 @@ def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Tex
         case "paid":
             return "done", Text("已到您的微信零钱。", "It is in your WeChat balance.")
         case "returned":
-            return "back", Text("没有在有效期内领取，已自动退回。需要补发请联系工作人员。", "It was not taken in time and went back. Ask the staff to send it again.")  # fmt: skip
+            return "back", Text(
+                "没有在有效期内领取，已自动退回。需要补发请联系工作人员。",
+                "It was not taken in time and went back. Ask the staff to send it again.",
+            )
         case "failed":
             return "lost", _failed(payout)
         case "cancelled":
@@ -77,7 +85,9 @@ def _ordered(order: Order, now: datetime) -> tuple[str, Text]:
     if order.status == "accepted" and order.holding == "unclaimed":
         ends = clock_text(order.expires_at, now) if order.expires_at else ""
         if order.channel in CONFIRMED:
-            return "take", Text(f"点开确认收款，{ends} 前有效，过期自动退回。", f"Open it and confirm before {ends}, or it goes back.")  # fmt: skip
+            return "take", Text(
+                f"点开确认收款，{ends} 前有效，过期自动退回。", f"Open it and confirm before {ends}, or it goes back."
+            )
         return "take", Text(
             f"已发到您和本公众号的聊天里，请在 {ends} 前点开，过期自动退回。",
             f"It is in your chat with this account. Open it before {ends}, or it goes back.",
@@ -124,9 +134,7 @@ def hold_of(payout: Payout) -> Text | None:
     return hold_word(payout.hold)
 
 
-def next_step(
-    payout: Payout, order: Order | None, lane: LaneState | None, settings: Settings, now: datetime
-) -> Text:  # fmt: skip
+def next_step(payout: Payout, order: Order | None, lane: LaneState | None, settings: Settings, now: datetime) -> Text:
     """What happens to a payout next by itself and when; or who must do what."""
     match payout.status:
         case "requested":
@@ -140,7 +148,10 @@ def next_step(
         case "returned":
             return Text("没有后续步骤；可以补发一次", "nothing follows; it can be issued once more")
         case "failed":
-            return Text("没有后续步骤；排除原因后可以补发一次", "nothing follows; it can be issued once more when the cause is gone")  # fmt: skip
+            return Text(
+                "没有后续步骤；排除原因后可以补发一次",
+                "nothing follows; it can be issued once more when the cause is gone",
+            )
     return Text("已了结，没有后续步骤", "settled; nothing follows")
 
 
@@ -152,7 +163,9 @@ def _approved(payout: Payout, now: datetime) -> Text:
     when_zh, when_en = ("", "")
     if due is not None:
         at = clock_text(due, now)
-        when_zh, when_en = (f"{at} 再试", f"tried again at {at}") if due > now + SOON else ("几秒内再试", "tried again within seconds")  # fmt: skip
+        when_zh, when_en = (
+            (f"{at} 再试", f"tried again at {at}") if due > now + SOON else ("几秒内再试", "tried again within seconds")
+        )
     if hold is None:
         return Text(when_zh, when_en)
     return Text("，".join(filter(None, (hold.zh, when_zh))), ", ".join(filter(None, (hold.en, when_en))))
@@ -163,7 +176,9 @@ def _approved(payout: Payout, now: datetime) -> Text:
 PAGE: dict[str, Text] = {
     "mine": Text("我的红包", "My red packets"),
     "none": Text("还没有红包", "No red packets yet"),
-    "none_text": Text("提交凭证、审核通过后，红包会出现在这里。", "Hand in a voucher; once it is approved, your packet shows here."),
+    "none_text": Text(
+        "提交凭证、审核通过后，红包会出现在这里。", "Hand in a voucher; once it is approved, your packet shows here."
+    ),
     "bound": Text("已绑定 {phone}", "Bound to {phone}"),
     "bind": Text("绑定手机号", "Bind your phone"),
     "change": Text("换绑", "Change"),
@@ -189,7 +204,7 @@ PAGE: dict[str, Text] = {
     "not_yet": Text("没有完成领取，可以再点一次。", "It was not taken; you can tap again."),
     "oops": Text("没有打开，请检查网络后再试一次。", "It did not open. Check the network and try again."),
     "ok": Text("知道了", "OK"),
-}  # fmt: skip
+}
 """Fixed words of the person's pages."""
 
 

@@ -107,9 +107,14 @@ def upload() -> tuple[str, int]:
     order = {"bad": 0, "again": 1, "changed": 2, "back": 3, "added": 4, "same": 5}
     lines = sorted(preview.lines, key=lambda line: (order[line.fate], line.number))
     return render_template(
-        "console/roster_preview.html", counts=preview.counts, lines=lines[:SHOWN_ROWS], file_id=file_id, name=name,
-        good=len(preview.good), total=len(lines),
-    ), 200  # fmt: skip
+        "console/roster_preview.html",
+        counts=preview.counts,
+        lines=lines[:SHOWN_ROWS],
+        file_id=file_id,
+        name=name,
+        good=len(preview.good),
+        total=len(lines),
+    ), 200
 
 
 @blueprint.post("/roster/upload/<int:file_id>")

@@ -113,7 +113,7 @@ def last_change(session: Session, openid: str) -> tuple[str, datetime] | None:
 
 def ask_code(
     runtime: Runtime, openid: str, phone: str, ip: str, now: datetime, *, purpose: str = PURPOSE
-) -> CodeRequested:  # fmt: skip
+) -> CodeRequested:
     """Ask for a code to `phone`; the worker sends it within a second or two (people.sms).
 
     `ip` is the address the page was used from, empty for the chat. The answer is the same whether or not the number may bind
@@ -201,7 +201,7 @@ def _cooling_until(session: Session, runtime: Runtime, now: datetime, *whose: An
 
 def confirm(
     runtime: Runtime, openid: str, code: str, now: datetime, *, via: str = "chat", purpose: str = PURPOSE
-) -> CodeChecked:  # fmt: skip
+) -> CodeChecked:
     """Compare a typed code and bind. One transaction: the try is counted whatever comes of it, and a right code is used once."""
     digits = codes.read(code)
     if digits is None:
@@ -225,7 +225,7 @@ def confirm(
 
 def _confirm(
     session: Session, runtime: Runtime, openid: str, digits: str, via: str, purpose: str, now: datetime
-) -> CodeChecked:  # fmt: skip
+) -> CodeChecked:
     tried = codes.spend_try(session, runtime.vault, purpose, openid, digits, now)
     if tried.verdict != "right":
         return CodeChecked(tried.verdict, {"left": tried.tries_left})
@@ -248,9 +248,15 @@ def _confirm(
     if waiting is not None:
         _end(session, waiting, "replaced", None, now)
     made = Binding(
-        openid=openid, phone_sealed=tried.phone_sealed, phone_index=tried.phone_index, name=name, status="held", via=via,
-        proved_at=now, end_reason="",
-    )  # fmt: skip
+        openid=openid,
+        phone_sealed=tried.phone_sealed,
+        phone_index=tried.phone_index,
+        name=name,
+        status="held",
+        via=via,
+        proved_at=now,
+        end_reason="",
+    )
     session.add(made)
     session.flush()
     if welcome == "active":
@@ -277,16 +283,21 @@ def _activate(session: Session, vault: Vault, binding: Binding, staff_id: int | 
         _end(session, other, "rebound" if is_mine else "moved", staff_id, now)
         if not is_mine:
             _tell(session, vault, other, "moved", now)
-    return move(
-        session, Binding, binding.id, BINDING_NEXT, "held", "active", bound_at=now, staff_id=staff_id
-    )  # fmt: skip
+    return move(session, Binding, binding.id, BINDING_NEXT, "held", "active", bound_at=now, staff_id=staff_id)
 
 
 def _end(session: Session, binding: Binding, reason: str, staff_id: int | None, now: datetime) -> bool:
     return move(
-        session, Binding, binding.id, BINDING_NEXT, binding.status, "ended", ended_at=now, end_reason=reason,
+        session,
+        Binding,
+        binding.id,
+        BINDING_NEXT,
+        binding.status,
+        "ended",
+        ended_at=now,
+        end_reason=reason,
         staff_id=staff_id,
-    )  # fmt: skip
+    )
 
 
 def _tell(session: Session, vault: Vault, binding: Binding, name: str, now: datetime) -> None:

@@ -49,9 +49,16 @@ def _hash(vault: Vault, purpose: str, openid: str, serial: str, code: str) -> st
 
 
 def issue(
-    session: Session, vault: Vault, purpose: str, openid: str, phone: str, counted: Counted, now: datetime, *,
+    session: Session,
+    vault: Vault,
+    purpose: str,
+    openid: str,
+    phone: str,
+    counted: Counted,
+    now: datetime,
+    *,
     is_withheld: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Make a code and the message that carries it, in the caller's transaction; an earlier code is dead from now on.
 
     For a number that may not bind everything is done alike, but the message is withheld: nobody ever knows that code.
@@ -60,18 +67,33 @@ def issue(
     expires_at = now + timedelta(minutes=LIFE_MINUTES)
     sealed = vault.seal(phone)
     values = {
-        "serial": serial, "phone_sealed": sealed, "phone_index": vault.index(phone), "status": "live", "tries": 0,
-        "code_hash": _hash(vault, purpose, openid, serial, code), "created_at": now, "expires_at": expires_at,
-    }  # fmt: skip
+        "serial": serial,
+        "phone_sealed": sealed,
+        "phone_index": vault.index(phone),
+        "status": "live",
+        "tries": 0,
+        "code_hash": _hash(vault, purpose, openid, serial, code),
+        "created_at": now,
+        "expires_at": expires_at,
+    }
     statement = insert_into(session, SmsCode).values(purpose=purpose, openid=openid, **values)
     session.execute(statement.on_conflict_do_update(index_elements=["purpose", "openid"], set_=values))
     session.add(
         SmsOut(
-            serial=serial, purpose=purpose, openid=openid, phone_sealed=sealed, code_sealed=vault.seal(code),
-            is_withheld=is_withheld, status="planned", counted=[list(each) for each in counted], provider="", reference="",
-            created_at=now, expires_at=expires_at,
+            serial=serial,
+            purpose=purpose,
+            openid=openid,
+            phone_sealed=sealed,
+            code_sealed=vault.seal(code),
+            is_withheld=is_withheld,
+            status="planned",
+            counted=[list(each) for each in counted],
+            provider="",
+            reference="",
+            created_at=now,
+            expires_at=expires_at,
         )
-    )  # fmt: skip
+    )
 
 
 def spend_try(session: Session, vault: Vault, purpose: str, openid: str, code: str, now: datetime) -> Tried:

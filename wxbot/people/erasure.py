@@ -69,8 +69,11 @@ def _old(now: datetime, texts_days: int) -> tuple[tuple[type[Base], ColumnElemen
         *texts,
         (SmsCode, SmsCode.expires_at < now - timedelta(days=1)),
         (SmsCount, SmsCount.began_at < now - timedelta(days=COUNT_DAYS)),
-        (RosterFile, or_(RosterFile.imported_at.is_not(None), RosterFile.created_at < now - timedelta(hours=FILE_HOURS))),
-    )  # fmt: skip
+        (
+            RosterFile,
+            or_(RosterFile.imported_at.is_not(None), RosterFile.created_at < now - timedelta(hours=FILE_HOURS)),
+        ),
+    )
 
 
 def _has_old(session: Session, now: datetime, texts_days: int) -> bool:

@@ -87,11 +87,20 @@ def _page(told: bindings.BindingReply | None = None) -> str:
     is_over = told is not None and told.name in ("already", "bound", "held")
     wants_form = (mine is None and waiting is None) or request.args.get("change") == "1" or told is not None
     return render_template(
-        "h5/bind.html", say=say, lang="en" if in_language == "en" else None, mine=mine, waiting=waiting, shown=shown,
-        has_form=wants_form and not is_over, has_code=has_code,
-        phone=request.form.get("phone", "")[:40], told=told, text=told.text.within(in_language) if told else "",
-        wait_s=_wait_s(code, now), mark=form_mark(),
-    )  # fmt: skip
+        "h5/bind.html",
+        say=say,
+        lang="en" if in_language == "en" else None,
+        mine=mine,
+        waiting=waiting,
+        shown=shown,
+        has_form=wants_form and not is_over,
+        has_code=has_code,
+        phone=request.form.get("phone", "")[:40],
+        told=told,
+        text=told.text.within(in_language) if told else "",
+        wait_s=_wait_s(code, now),
+        mark=form_mark(),
+    )
 
 
 def _shown(binding: Binding | None, in_language: str) -> dict[str, Any]:

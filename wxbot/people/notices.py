@@ -40,17 +40,23 @@ LATER = frozenset({"-1", "45009", "45011", "61450", "65414", "40001", "40014", "
 """WeChat is busy, or the account's quota or token is not there now: the same message again later."""
 
 
-def tell(
-    session: Session, openid: str, kind: str, ref: str, text: str, url: str = "", *, now: datetime
-) -> bool:  # fmt: skip
+def tell(session: Session, openid: str, kind: str, ref: str, text: str, url: str = "", *, now: datetime) -> bool:
     """Tell a person something, once per (kind, ref), in the caller's transaction. False when it was told before.
 
     `url` is an address of our own pages; it becomes a link under the text.
     """
     statement = insert_into(session, Notice).values(
-        openid=openid, kind=kind, ref=ref, text=text[:TEXT_CHARS], url=url, status="planned", tries=0, due_at=now,
-        err_code="", created_at=now,
-    )  # fmt: skip
+        openid=openid,
+        kind=kind,
+        ref=ref,
+        text=text[:TEXT_CHARS],
+        url=url,
+        status="planned",
+        tries=0,
+        due_at=now,
+        err_code="",
+        created_at=now,
+    )
     told = statement.on_conflict_do_nothing(index_elements=["kind", "ref"]).returning(Notice.id)
     return session.scalar(told) is not None
 
@@ -154,9 +160,16 @@ def _settle(runtime: Runtime, notice: Notice, status: NoticeStatus, err_code: st
     with runtime.database.transaction() as session:
         sent_at = now if status == "sent" else None
         move(
-            session, Notice, notice.id, NOTICE_NEXT, "sending", status, err_code=err_code[:16], lease_until=None,
+            session,
+            Notice,
+            notice.id,
+            NOTICE_NEXT,
+            "sending",
+            status,
+            err_code=err_code[:16],
+            lease_until=None,
             sent_at=sent_at,
-        )  # fmt: skip
+        )
     return "done"
 
 
@@ -167,9 +180,16 @@ def _postpone(runtime: Runtime, notice: Notice, err_code: str, *, stops: bool = 
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         move(
-            session, Notice, notice.id, NOTICE_NEXT, "sending", "planned", err_code=err_code[:16], lease_until=None,
+            session,
+            Notice,
+            notice.id,
+            NOTICE_NEXT,
+            "sending",
+            "planned",
+            err_code=err_code[:16],
+            lease_until=None,
             due_at=now + timedelta(seconds=15 * 4 ** (notice.tries - 1)),
-        )  # fmt: skip
+        )
     return "stop" if stops else "later"
 
 

@@ -104,10 +104,18 @@ def _settle(runtime: Runtime, message: SmsOut, fate: Fate) -> None:
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         is_ours = move(
-            session, SmsOut, message.id, SMS_NEXT, "sending", fate.status, reference=fate.reference[:64],
-            provider="" if message.is_withheld else runtime.settings.sms_provider, code_sealed="", lease_until=None,
+            session,
+            SmsOut,
+            message.id,
+            SMS_NEXT,
+            "sending",
+            fate.status,
+            reference=fate.reference[:64],
+            provider="" if message.is_withheld else runtime.settings.sms_provider,
+            code_sealed="",
+            lease_until=None,
             sent_at=now if fate.status == "sent" else None,
-        )  # fmt: skip
+        )
         if is_ours and fate.status == "failed":
             limits.give_back(session, [(*each,) for each in message.counted], message.created_at)
             if codes.kill(session, message.serial):

@@ -152,9 +152,12 @@ def keep(
     """Keep the good rows of a preview, sealed, until somebody takes them over; returns the file's id."""
     rows = [[line.name, line.phone, line.department, line.note] for line in preview.good]
     kept = RosterFile(
-        staff_id=staff_id, name=name[:100], sha256=hashlib.sha256(raw).hexdigest(), created_at=now,
+        staff_id=staff_id,
+        name=name[:100],
+        sha256=hashlib.sha256(raw).hexdigest(),
+        created_at=now,
         rows_sealed=vault.seal(json.dumps(rows, ensure_ascii=False)),
-    )  # fmt: skip
+    )
     session.add(kept)
     session.flush()
     return kept.id
@@ -175,11 +178,18 @@ def put(session: Session, vault: Vault, rows: Iterable[Sequence[str]], staff_id:
     """Write (name, E.164 phone, department, note) rows: a known phone gets the new words and may bind again."""
     made = [
         {
-            "name": name, "phone_sealed": vault.seal(phone), "phone_index": vault.index(phone), "department": department,
-            "note": note, "is_active": True, "staff_id": staff_id, "created_at": now, "updated_at": now,
+            "name": name,
+            "phone_sealed": vault.seal(phone),
+            "phone_index": vault.index(phone),
+            "department": department,
+            "note": note,
+            "is_active": True,
+            "staff_id": staff_id,
+            "created_at": now,
+            "updated_at": now,
         }
         for name, phone, department, note in rows
-    ]  # fmt: skip
+    ]
     for start in range(0, len(made), CHUNK):
         statement = insert_into(session, RosterEntry).values(made[start : start + CHUNK])
         fresh = {

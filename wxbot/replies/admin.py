@@ -52,12 +52,21 @@ def _page(fault: str = "", faulty: str = "") -> str:
         else:
             general.append(conflict)
     return render_template(
-        "console/reply_rules.html", rules=[rows[rule.id] for rule in order], campaigns=live, tried=tried, fault=fault,
+        "console/reply_rules.html",
+        rules=[rows[rule.id] for rule in order],
+        campaigns=live,
+        tried=tried,
+        fault=fault,
         standing={name: next((row for row in rows.values() if row.trigger == name), None) for name in STANDING},
-        trace=bench.trace(book, tried) if tried else None, conflicts=found, general=general, dialogues=DIALOGUES,
-        faulty=faulty, edited=faulty if faulty.isdigit() else request.args.get("edit", ""), triggers=KEYWORD_TRIGGERS,
+        trace=bench.trace(book, tried) if tried else None,
+        conflicts=found,
+        general=general,
+        dialogues=DIALOGUES,
+        faulty=faulty,
+        edited=faulty if faulty.isdigit() else request.args.get("edit", ""),
+        triggers=KEYWORD_TRIGGERS,
         entries=book.entries,
-    )  # fmt: skip
+    )
 
 
 def _content(kept: ReplyRule | None = None) -> Content:
@@ -114,9 +123,17 @@ def add() -> tuple[str, int] | BaseResponse:
         content = _content()
         with runtime().database.transaction() as session:
             rule = rules.add_rule(
-                session, text("trigger"), text("pattern", 100), now(), text=content.text, campaign_id=content.campaign_id,
-                dialogue=content.dialogue, title=content.title, url=content.url, priority=_priority(),
-            )  # fmt: skip
+                session,
+                text("trigger"),
+                text("pattern", 100),
+                now(),
+                text=content.text,
+                campaign_id=content.campaign_id,
+                dialogue=content.dialogue,
+                title=content.title,
+                url=content.url,
+                priority=_priority(),
+            )
             _record(session, rule.id, trigger=rule.trigger, pattern=rule.pattern, kind=rule.reply_kind)
     except Refusal as bad:
         return _refused(bad, "add")

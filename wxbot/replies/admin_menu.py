@@ -75,10 +75,17 @@ def _page(buttons: list[menu.Button], version: int, row: Any, faults: list[menu.
         by_field.setdefault(_name(fault.place), []).append(said(fault.text))
     entries = {_name(place): entry for place, entry in menu.places(buttons)}
     page = render_template(
-        "console/menu.html", entries=entries, version=version, row=row, faults=by_field, types=menu.TYPES,
-        buttons=range(MENU_BUTTONS_MAX), under=range(MENU_SUB_BUTTONS_MAX), keys=_keys(book),
+        "console/menu.html",
+        entries=entries,
+        version=version,
+        row=row,
+        faults=by_field,
+        types=menu.TYPES,
+        buttons=range(MENU_BUTTONS_MAX),
+        under=range(MENU_SUB_BUTTONS_MAX),
+        keys=_keys(book),
         answered=_answered(book, buttons),
-    )  # fmt: skip
+    )
     return page, status
 
 
@@ -148,10 +155,16 @@ def review() -> Any:
         return render_template("console/menu_review.html", closed=str(closed), row=row, version=version)
     changes = menu.diff(there, buttons)
     return render_template(
-        "console/menu_review.html", closed="", row=row, version=version, changes=changes, seen=_digest(there),
+        "console/menu_review.html",
+        closed="",
+        row=row,
+        version=version,
+        changes=changes,
+        seen=_digest(there),
         faults=menu.faults_of(buttons, runtime().settings.public_url),
-        is_same=all(change.kind == "same" for change in changes), is_empty=not buttons,
-    )  # fmt: skip
+        is_same=all(change.kind == "same" for change in changes),
+        is_empty=not buttons,
+    )
 
 
 @blueprint.post("/menu/publish")

@@ -19,8 +19,14 @@ from wxbot.text import Text
 from wxbot.wechat import limits
 
 KEYED = (
-    "click", "scancode_push", "scancode_waitmsg", "pic_sysphoto", "pic_photo_or_album", "pic_weixin", "location_select",
-)  # fmt: skip
+    "click",
+    "scancode_push",
+    "scancode_waitmsg",
+    "pic_sysphoto",
+    "pic_photo_or_album",
+    "pic_weixin",
+    "location_select",
+)
 TYPES = ("view", *KEYED, "miniprogram")
 """What the editor offers; entries of other types (media_id …) are kept as WeChat gave them."""
 
@@ -183,9 +189,7 @@ class Change:
 
 def diff(now: Sequence[Button], after: Sequence[Button]) -> list[Change]:
     """Both menus place by place, in the order in which a person reads them."""
-    old, will = (
-        {place: _face(entry) for place, entry in places(each)} for each in (tidy(now), tidy(after))
-    )  # fmt: skip
+    old, will = ({place: _face(entry) for place, entry in places(each)} for each in (tidy(now), tidy(after)))
     order = sorted(set(old) | set(will), key=lambda place: (place[0], -1 if place[1] is None else place[1]))
     changes = []
     for place in order:

@@ -35,11 +35,9 @@ class ReplyRule(Base):
     updated_at: Mapped[datetime]
 
     __table_args__ = (
-        CheckConstraint(
-            "trigger IN ('equal', 'prefix', 'contain', 'subscribe', 'image', 'default')", name="trigger"
-        ),
+        CheckConstraint("trigger IN ('equal', 'prefix', 'contain', 'subscribe', 'image', 'default')", name="trigger"),
         CheckConstraint("reply_kind IN ('text', 'campaign', 'dialogue', 'link')", name="reply_kind"),
-    )  # fmt: skip
+    )
 
 
 class Dialogue(Base):
@@ -70,8 +68,10 @@ class Dialogue(Base):
 
     __table_args__ = (
         Index("ix_dialogues_touched_at", "touched_at"),
-        Index("ix_dialogues_expiry", "expires_at", sqlite_where=text("step <> ''"), postgresql_where=text("step <> ''")),
-    )  # fmt: skip
+        Index(
+            "ix_dialogues_expiry", "expires_at", sqlite_where=text("step <> ''"), postgresql_where=text("step <> ''")
+        ),
+    )
 
 
 class MenuDraft(Base):

@@ -126,9 +126,15 @@ def change_rule(
 
 def _columns(pattern: str, content: Content, now: datetime) -> dict[str, object]:
     return {
-        "pattern": pattern.strip(), "reply_kind": content.reply_kind, "text": content.text, "campaign_id": content.campaign_id,
-        "dialogue": content.dialogue, "title": content.title, "url": content.url, "updated_at": now,
-    }  # fmt: skip
+        "pattern": pattern.strip(),
+        "reply_kind": content.reply_kind,
+        "text": content.text,
+        "campaign_id": content.campaign_id,
+        "dialogue": content.dialogue,
+        "title": content.title,
+        "url": content.url,
+        "updated_at": now,
+    }
 
 
 def refuse_bad(trigger: str, pattern: str, content: Content) -> None:
@@ -256,6 +262,14 @@ def list_rules(session: Session, *, only_on: bool = False) -> Sequence[ReplyRule
 def as_rule(row: ReplyRule) -> Rule:
     """A row in the shape that `match` takes."""
     return Rule(
-        row.id, row.trigger, normalise(row.pattern), row.reply_kind, row.text, row.campaign_id, row.priority, row.title,
-        row.url, row.dialogue,
-    )  # fmt: skip
+        row.id,
+        row.trigger,
+        normalise(row.pattern),
+        row.reply_kind,
+        row.text,
+        row.campaign_id,
+        row.priority,
+        row.title,
+        row.url,
+        row.dialogue,
+    )

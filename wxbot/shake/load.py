@@ -55,9 +55,11 @@ def load_bucket(runtime: Runtime, campaign: Campaign, lottery: Lottery) -> int |
     answer: BucketAnswer | WeChatError
     try:
         answer = runtime.shakearound.setprizebucket(
-            lottery_id=str(lottery.lottery_id), mchid=runtime.settings.mch_id, sponsor_appid=runtime.settings.appid,
+            lottery_id=str(lottery.lottery_id),
+            mchid=runtime.settings.mch_id,
+            sponsor_appid=runtime.settings.appid,
             sp_tickets=list(by_ticket),
-        )  # fmt: skip
+        )
     except WeChatError as error:
         answer = error
     with runtime.database.transaction() as session:
@@ -75,12 +77,14 @@ def _open_bucket(session: Session, lottery: Lottery, now: datetime) -> Bucket | 
     packet_ids = session.scalars(
         select(Packet.id)
         .where(
-            Packet.campaign_id == lottery.campaign_id, Packet.status == "ticketed", Packet.bucket_id.is_(None),
+            Packet.campaign_id == lottery.campaign_id,
+            Packet.status == "ticketed",
+            Packet.bucket_id.is_(None),
             Packet.expires_at > now + LOAD_MARGIN,
         )
         .order_by(Packet.id)
         .limit(max(0, room))
-    ).all()  # fmt: skip
+    ).all()
     if not packet_ids:
         return None
     bucket = Bucket(
@@ -106,9 +110,13 @@ def _tickets(runtime: Runtime, session: Session, bucket_id: int) -> list[tuple[i
 
 
 def _settle(
-    session: Session, campaign: Campaign, bucket: Bucket, by_ticket: dict[str, int], answer: BucketAnswer | WeChatError,
+    session: Session,
+    campaign: Campaign,
+    bucket: Bucket,
+    by_ticket: dict[str, int],
+    answer: BucketAnswer | WeChatError,
     now: datetime,
-) -> int:  # fmt: skip
+) -> int:
     """Write the outcome per ticket. Repeating an unanswered call is safe: WeChat calls loaded tickets `repeat`."""
     is_repeat = bucket.sends > 1
     if isinstance(answer, Refused) and answer.code == ALL_INVALID and is_repeat:
@@ -120,9 +128,12 @@ def _settle(
         write_error(session, campaign, answer)
         return 0
     rejected = {
-        "expire": answer.expire, "invalid_amount": answer.invalid_amount, "wrong_authmchid": answer.wrong_authmchid,
-        "invalid": answer.invalid, "repeat": () if is_repeat else answer.repeat,
-    }  # fmt: skip
+        "expire": answer.expire,
+        "invalid_amount": answer.invalid_amount,
+        "wrong_authmchid": answer.wrong_authmchid,
+        "invalid": answer.invalid,
+        "repeat": () if is_repeat else answer.repeat,
+    }
     refused = {ticket for tickets in rejected.values() for ticket in tickets}
     loaded = [packet_id for ticket, packet_id in by_ticket.items() if ticket not in refused]
     told = answer.success_num + (len(answer.repeat) if is_repeat else 0)
@@ -136,9 +147,13 @@ def _settle(
 
 
 def _close_bucket(
-    session: Session, bucket: Bucket, packet_ids: Sequence[int], rejected: dict[str, int], now: datetime,
+    session: Session,
+    bucket: Bucket,
+    packet_ids: Sequence[int],
+    rejected: dict[str, int],
+    now: datetime,
     success_num: int | None = None,
-) -> int:  # fmt: skip
+) -> int:
     if not _settle_bucket(session, bucket, "loaded", rejected, now, success_num):
         return 0  # the same bucket was settled by another worker: it has counted these packets
     moved = move_packets(session, packet_ids, "ticketed", "loaded", now)
@@ -159,11 +174,11 @@ def _refuse_bucket(
         changed(
             session,
             update(Lottery).where(Lottery.id == bucket.lottery_id).values(total=Lottery.loaded),
-        )  # fmt: skip
+        )
         changed(
             session,
             update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=None),
-        )  # fmt: skip
+        )
     else:
         write_error(session, campaign, error)
     log.error("bucket_refused", bucket_id=bucket.id, err_code=error.code)

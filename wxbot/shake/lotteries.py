@@ -64,9 +64,12 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
     if page_id is None:
         icon_url = shakearound.material_add(card_icon(), "card.png")
         page_id = shakearound.page_add(
-            title=campaign.title, description=campaign.description, page_url=page_url(runtime, campaign),
-            comment=comment, icon_url=icon_url,
-        )  # fmt: skip
+            title=campaign.title,
+            description=campaign.description,
+            page_url=page_url(runtime, campaign),
+            comment=comment,
+            icon_url=icon_url,
+        )
     for device_id in campaign.device_ids:
         lease.renew(runtime, campaign)
         _rebind(runtime, device_id, add=page_id)
@@ -144,22 +147,33 @@ def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
             key = "".join(secrets.choice(KEY_ALPHABET) for _ in range(KEY_LENGTH))
             total = min(limits.LOTTERY_TICKETS_MAX, campaign.packet_count * SPARE_TICKETS)
             newest = Lottery(
-                campaign_id=campaign.id, ordinal=newest.ordinal + 1 if newest else 1, total=total, loaded=0,
-                lottery_key=runtime.vault.seal(key), created_at=now,
-            )  # fmt: skip
+                campaign_id=campaign.id,
+                ordinal=newest.ordinal + 1 if newest else 1,
+                total=total,
+                loaded=0,
+                lottery_key=runtime.vault.seal(key),
+                created_at=now,
+            )
             session.add(newest)
             session.flush()
     begin_unix, expire_unix = lottery_window(campaign, newest.created_at)
     lottery_id = runtime.shakearound.addlotteryinfo(
-        use_template=OWN_PAGE, title=campaign.title, desc=campaign.description, onoff=0, begin_time=begin_unix,
-        expire_time=expire_unix, sponsor_appid=runtime.settings.appid, total=newest.total,
-        jump_url=campaign.jump_url or f"{page_url(runtime, campaign)}/after", key=runtime.vault.open(newest.lottery_key),
-    )  # fmt: skip
+        use_template=OWN_PAGE,
+        title=campaign.title,
+        desc=campaign.description,
+        onoff=0,
+        begin_time=begin_unix,
+        expire_time=expire_unix,
+        sponsor_appid=runtime.settings.appid,
+        total=newest.total,
+        jump_url=campaign.jump_url or f"{page_url(runtime, campaign)}/after",
+        key=runtime.vault.open(newest.lottery_key),
+    )
     with runtime.database.transaction() as session:
         changed(
             session,
             update(Lottery).where(Lottery.id == newest.id, Lottery.lottery_id.is_(None)).values(lottery_id=lottery_id),
-        )  # fmt: skip
+        )
     log.info("lottery_created", campaign_id=campaign.id, lottery_id=lottery_id)
     return 1
 
@@ -185,5 +199,5 @@ def switch_lotteries(runtime: Runtime, campaign: Campaign, is_on: bool) -> int:
             changed(
                 session,
                 update(Lottery).where(Lottery.id == lottery.id).values(is_on=is_on),
-            )  # fmt: skip
+            )
     return len(lotteries)

@@ -107,10 +107,13 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
     if planned == 0:
         return 0
     drawn = session.execute(
-        select(func.count()).select_from(Packet).where(
-            Packet.campaign_id == campaign.id, Packet.bound_at > now - timedelta(days=1),
+        select(func.count())
+        .select_from(Packet)
+        .where(
+            Packet.campaign_id == campaign.id,
+            Packet.bound_at > now - timedelta(days=1),
         )
-    ).scalar_one()  # fmt: skip
+    ).scalar_one()
     wanted = need(campaign, live_stock(session, campaign.id, now), planned, int(drawn), now)
     if wanted.packets == 0:
         return 0
@@ -137,9 +140,17 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
     wave = _wave(session, campaign.id, wanted, len(packets), now)
     for packet in packets:
         moved = move_packets(
-            session, [packet.id], "planned", "ordered", now,
-            order_id=orders[packet.id], attempts=packet.attempts + 1, wave_id=wave.id, bucket_id=None, expires_at=None,
-        )  # fmt: skip
+            session,
+            [packet.id],
+            "planned",
+            "ordered",
+            now,
+            order_id=orders[packet.id],
+            attempts=packet.attempts + 1,
+            wave_id=wave.id,
+            bucket_id=None,
+            expires_at=None,
+        )
         if not moved:
             raise RuntimeError(f"packet {packet.id} was moved while it was ordered: nothing of this is kept")
     return len(packets)

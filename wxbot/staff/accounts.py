@@ -45,9 +45,16 @@ def hire(
     try:
         with database.transaction() as session:
             person = Staff(
-                login=login, name=name, role=role, password_hash=password_hash, locale=locale, is_active=True, failures=0,
-                is_password_temporary=is_temporary, created_at=now,
-            )  # fmt: skip
+                login=login,
+                name=name,
+                role=role,
+                password_hash=password_hash,
+                locale=locale,
+                is_active=True,
+                failures=0,
+                is_password_temporary=is_temporary,
+                created_at=now,
+            )
             session.add(person)
             session.flush()
             return person.id

@@ -65,9 +65,14 @@ def sign_in_post() -> tuple[str, int] | BaseResponse:
     settings, ip = runtime().settings, request.remote_addr or ""
     try:
         staff_id, token = sign_in.sign_in(
-            runtime().database, login, password, now(), hours=settings.session_hours, ip=ip,
+            runtime().database,
+            login,
+            password,
+            now(),
+            hours=settings.session_hours,
+            ip=ip,
             user_agent=request.user_agent.string,
-        )  # fmt: skip
+        )
     except sign_in.SignInRefused as refused:
         with runtime().database.transaction() as session:
             who = Actor(refused.staff_id, sign_in.normal_login(login) if refused.staff_id else "?", ip)
@@ -83,9 +88,14 @@ def sign_in_post() -> tuple[str, int] | BaseResponse:
         home = url_for(HOMES[person.role])
     response = redirect(home, 303)
     response.set_cookie(
-        cookie_name(), token, max_age=settings.session_hours * 3600, httponly=True, samesite="Lax", path="/",
+        cookie_name(),
+        token,
+        max_age=settings.session_hours * 3600,
+        httponly=True,
+        samesite="Lax",
+        path="/",
         secure=settings.public_url.startswith("https://"),
-    )  # fmt: skip
+    )
     return response
 
 
@@ -115,9 +125,14 @@ def language() -> BaseResponse:
     is_ours = back.startswith("/admin") and not back.startswith("//") and "\\" not in back and back.isprintable()
     response = redirect(back if is_ours else url_for("staff.sign_in_form"), 303)
     response.set_cookie(
-        LANGUAGE_COOKIE, chosen, max_age=365 * 86400, samesite="Lax", path="/", httponly=True,
+        LANGUAGE_COOKIE,
+        chosen,
+        max_age=365 * 86400,
+        samesite="Lax",
+        path="/",
+        httponly=True,
         secure=runtime().settings.public_url.startswith("https://"),
-    )  # fmt: skip
+    )
     return response
 
 
@@ -170,9 +185,15 @@ def add_person() -> tuple[str, int] | str:
     password = make_temporary()
     try:
         staff_id = accounts.hire(
-            runtime().database, form.get("login", ""), form.get("name", ""), form.get("role", ""), password, now(),
-            is_temporary=True, locale=locale(),
-        )  # fmt: skip
+            runtime().database,
+            form.get("login", ""),
+            form.get("name", ""),
+            form.get("role", ""),
+            password,
+            now(),
+            is_temporary=True,
+            locale=locale(),
+        )
     except Refusal as refused:
         log_refusal("staff_add", "", refused)
         return _people_page(refused, form.to_dict()), 422
@@ -238,12 +259,20 @@ def audit_log() -> str:
     args = request.args
     with runtime().database.reading() as session:
         events = audit.page(
-            session, before_id=number("before"), staff_id=number("staff", SMALL),
+            session,
+            before_id=number("before"),
+            staff_id=number("staff", SMALL),
             action=args.get("action", "") if args.get("action") in audit.ACTIONS else "",
-            outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "", target=text("target", 60),
-        )  # fmt: skip
+            outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "",
+            target=text("target", 60),
+        )
         everyone = accounts.everyone(session)
     return render_template(
-        "console/audit.html", events=events[: audit.PAGE_ROWS], has_more=len(events) > audit.PAGE_ROWS, people=everyone,
-        actions=audit.ACTIONS, outcomes=audit.OUTCOMES, chosen=args,
-    )  # fmt: skip
+        "console/audit.html",
+        events=events[: audit.PAGE_ROWS],
+        has_more=len(events) > audit.PAGE_ROWS,
+        people=everyone,
+        actions=audit.ACTIONS,
+        outcomes=audit.OUTCOMES,
+        chosen=args,
+    )

@@ -26,7 +26,7 @@ ACTIONS = (
     "voucher_approve", "voucher_reject", "voucher_photo", "voucher_kind",
     "reply_rule", "menu_save", "menu_publish", "dialogue_end", "key_rotate", "people_erase",
     "photos_move", "photo_folder_forget", "alert_test", "route",
-)  # fmt: skip
+)
 """What the log's filter offers; `route` is a refused page."""
 
 OUTCOMES = ("done", "refused", "failed")
@@ -57,7 +57,7 @@ def record(
             at=now, staff_id=actor.id, actor=actor.name[:60], action=action[:40], target=target[:60], outcome=outcome,
             detail=dict(detail or {}), ip=actor.ip[:45],
         )
-    )  # fmt: skip
+    )
 
 
 def page(

@@ -281,9 +281,14 @@ def refusal_told(action: str, target: str, *, is_logged: bool = True, **detail: 
 
 @contextmanager
 def act(
-    action: str, target: str, done: str, kind: str = "success", *,
-    detail: Mapping[str, Any] | None = None, is_refusal_logged: bool = True,
-) -> Iterator["Session"]:  # fmt: skip
+    action: str,
+    target: str,
+    done: str,
+    kind: str = "success",
+    *,
+    detail: Mapping[str, Any] | None = None,
+    is_refusal_logged: bool = True,
+) -> Iterator["Session"]:
     """One effect with its line in the audit log, in one transaction; that it is done, or why it was refused, is told.
 
     `detail` may be filled in within.
@@ -322,9 +327,12 @@ def _install(app: Flask) -> None:
     settings = cast("Runtime", app.extensions["wxbot"]).settings
     if "babel" not in app.extensions:
         Babel(
-            app, default_locale=settings.locale, default_timezone="Asia/Shanghai", locale_selector=locale,
+            app,
+            default_locale=settings.locale,
+            default_timezone="Asia/Shanghai",
+            locale_selector=locale,
             default_translation_directories=str(TRANSLATIONS),
-        )  # fmt: skip
+        )
     app.jinja_env.filters.update(said=said, yuan=yuan, cny=cny, local=local, num="{:,}".format)
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, current_user=current_user, may=may, console_locale=locale, console_now=now

@@ -105,10 +105,14 @@ def open_session(
     session.execute(delete(StaffSession).where(StaffSession.expires_at <= now))
     session.add(
         StaffSession(
-            token_hash=_hash(token), staff_id=staff_id, created_at=now, expires_at=now + timedelta(hours=hours),
-            ip=ip[:45], user_agent=user_agent[:200],
+            token_hash=_hash(token),
+            staff_id=staff_id,
+            created_at=now,
+            expires_at=now + timedelta(hours=hours),
+            ip=ip[:45],
+            user_agent=user_agent[:200],
         )
-    )  # fmt: skip
+    )
     return token
 
 

@@ -38,14 +38,22 @@ def index() -> str:
         shown = rows[: listing.PAGE_ROWS]
         proposals = judge.proposals_for(session, me().id)
         view = {
-            "standing": standing, "status": status, "statuses": FOUND_STATUSES, "rows": shown, "has_more": len(rows) > len(shown),
+            "standing": standing,
+            "status": status,
+            "statuses": FOUND_STATUSES,
+            "rows": shown,
+            "has_more": len(rows) > len(shown),
             "candidates": {each.id: judge.candidates(session, each)[:5] for each in shown if status == "open"},
             "campaigns": {each.id: judge.campaigns_of(session, each)[:5] for each in shown if status == "open"},
-            "clear": len(judge.clear_pairs(session)) if standing.unjudged else 0, "proposals": len(proposals),
-            "seal": judge.seal_of(proposals), "since": listing.decided_since(session),
-            "releases": listing.releases(session), "waiting": listing.waiting(session), "me_id": me().id,
+            "clear": len(judge.clear_pairs(session)) if standing.unjudged else 0,
+            "proposals": len(proposals),
+            "seal": judge.seal_of(proposals),
+            "since": listing.decided_since(session),
+            "releases": listing.releases(session),
+            "waiting": listing.waiting(session),
+            "me_id": me().id,
             "names": accounts.names(session, _people(shown, standing)),
-        }  # fmt: skip
+        }
     return render_template("console/thaw.html", **view)
 
 

@@ -45,8 +45,18 @@ def adopt_payout(
         ):
             raise moved_on()
     order = _ordered(session, settings, found, payout.channel, payment_request_of(payout), now)
-    moved = move(session, Payout, payout_id, PAYOUT_NEXT, "approved", "ordered", order_id=order.id,
-                 attempts=payout.attempts + 1, hold=None, due_at=None)  # fmt: skip
+    moved = move(
+        session,
+        Payout,
+        payout_id,
+        PAYOUT_NEXT,
+        "approved",
+        "ordered",
+        order_id=order.id,
+        attempts=payout.attempts + 1,
+        hold=None,
+        due_at=None,
+    )
     if not moved:
         raise moved_on()
     return order
@@ -62,8 +72,14 @@ def adopt_packet(session: Session, settings: Settings, found: FoundOrder, campai
     )
     packet = session.scalar(query.order_by(Packet.id).limit(1).with_for_update())
     if packet is None:
-        raise Refusal("no_packet", Text(f"活动没有待下单的 {yuan(found.amount_fen)} 元红包：活动开始备货后再确认，或认定为别的付款", f"The campaign has no packet of {yuan(found.amount_fen)} yuan to order: confirm it once the campaign is being "
-            "stocked, or say that it was something else"))  # fmt: skip
+        raise Refusal(
+            "no_packet",
+            Text(
+                f"活动没有待下单的 {yuan(found.amount_fen)} 元红包：活动开始备货后再确认，或认定为别的付款",
+                f"The campaign has no packet of {yuan(found.amount_fen)} yuan to order: confirm it once the campaign is being "
+                "stocked, or say that it was something else",
+            ),
+        )
     texts = {name: getattr(campaign, name) for name in ("send_name", "act_name", "wishing", "remark")}
     payment_request = PaymentRequest(
         PACKET_REASON, packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1
@@ -85,9 +101,17 @@ def _note_draw(session: Session, found: FoundOrder, openid: str, campaign_id: in
     if session.scalar(won) is None:
         at = found.placed_at or found.found_at
         session.add(
-            Draw(campaign_id=campaign_id, openid=openid, status="bound", packet_id=packet_id,
-                 shake_ticket_hash=f"found{found.mch_billno}", amount_fen=found.amount_fen, admitted_at=at, bound_at=at)
-        )  # fmt: skip
+            Draw(
+                campaign_id=campaign_id,
+                openid=openid,
+                status="bound",
+                packet_id=packet_id,
+                shake_ticket_hash=f"found{found.mch_billno}",
+                amount_fen=found.amount_fen,
+                admitted_at=at,
+                bound_at=at,
+            )
+        )
 
 
 def _ordered(
@@ -123,16 +147,22 @@ def _ordered(
             session, quotas.person(str(payment_request.openid)), day, payment_request.amount_fen
         )  # a fact: no limit refuses it
     row |= {
-        "status": "unknown", "err_code": FOUND, "sends": 1, "sent_at": placed_at,
-        "charged_day": day if is_direct else None, "next_step": "query", "next_check_at": now,
-    }  # fmt: skip
+        "status": "unknown",
+        "err_code": FOUND,
+        "sends": 1,
+        "sent_at": placed_at,
+        "charged_day": day if is_direct else None,
+        "next_step": "query",
+        "next_check_at": now,
+    }
     order = Order(**row)
     session.add(order)
     session.flush()
     ledger.post(
         session,
-        [Posting("ordered", order.mch_billno, "reserved", "in_flight", order.amount_fen, order.budget_id)], now,
-    )  # fmt: skip
+        [Posting("ordered", order.mch_billno, "reserved", "in_flight", order.amount_fen, order.budget_id)],
+        now,
+    )
     body = f"found at WeChat after a copy was restored: {found.state}, {found.evidence}"
     session.execute(insert(Evidence).values(order_id=order.id, kind="manual", body=body[:8000], at=now))
     return order

@@ -50,9 +50,8 @@ def candidates(session: Session, found: FoundOrder) -> list[Payout]:
         query = query.where(Payout.openid == found.openid)
     owed = session.scalars(query.order_by(Payout.id).limit(200)).all()
     return [
-        each for each in owed
-        if may_be(found, each.openid, each.amount_fen, CHANNELS[each.channel].version, each.texts)
-    ]  # fmt: skip
+        each for each in owed if may_be(found, each.openid, each.amount_fen, CHANNELS[each.channel].version, each.texts)
+    ]
 
 
 def campaigns_of(session: Session, found: FoundOrder) -> Sequence[Campaign]:
@@ -119,8 +118,19 @@ def propose(
     model = PAID_FOR.get(reason_kind or "")
     if reason is not None and (model is None or session.get(model, reason_id or 0) is None):
         raise Refusal("reason", Text("没有这笔付款或这个活动", "There is no such payout or campaign"))
-    if not move(session, FoundOrder, found_id, FOUND_NEXT, "open", "proposed", reason_kind=reason_kind,
-                reason_id=reason_id, evidence=evidence, proposed_by=staff_id, proposed_at=now):  # fmt: skip
+    if not move(
+        session,
+        FoundOrder,
+        found_id,
+        FOUND_NEXT,
+        "open",
+        "proposed",
+        reason_kind=reason_kind,
+        reason_id=reason_id,
+        evidence=evidence,
+        proposed_by=staff_id,
+        proposed_at=now,
+    ):
         raise moved_on()
     detail = {"reason": f"{reason_kind}:{reason_id}" if reason_kind else "apart"}
     audit.record(session, actor, "found_propose", f"found:{found_id}", now, detail=detail)
@@ -138,8 +148,19 @@ def propose_clear(runtime: Runtime, actor: Actor, now: datetime) -> int:
 def send_back(session: Session, found_id: int, actor: Actor, now: datetime) -> None:
     """Take a proposal back, one's own or another's. Raises Refusal."""
     accounts.require_cashier(session, actor)
-    if not move(session, FoundOrder, found_id, FOUND_NEXT, "proposed", "open", reason_kind=None, reason_id=None,
-                evidence="", proposed_by=None, proposed_at=None):  # fmt: skip
+    if not move(
+        session,
+        FoundOrder,
+        found_id,
+        FOUND_NEXT,
+        "proposed",
+        "open",
+        reason_kind=None,
+        reason_id=None,
+        evidence="",
+        proposed_by=None,
+        proposed_at=None,
+    ):
         raise moved_on()
     audit.record(session, actor, "found_send_back", f"found:{found_id}", now)
 
@@ -160,8 +181,17 @@ def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, n
         after = "adopted"
     if after == "adopted" and shanghai_day(found.placed_at or found.found_at) == shanghai_day(now):
         throttle.count_sent(session, settings, found.amount_fen, now)
-    if not move(session, FoundOrder, found_id, FOUND_NEXT, "proposed", after, decided_by=staff_id, decided_at=now,
-                next_look_at=None):  # fmt: skip
+    if not move(
+        session,
+        FoundOrder,
+        found_id,
+        FOUND_NEXT,
+        "proposed",
+        after,
+        decided_by=staff_id,
+        decided_at=now,
+        next_look_at=None,
+    ):
         raise moved_on()
     detail = {"reason": f"{found.reason_kind}:{found.reason_id}" if found.reason_kind else "apart"}
     audit.record(session, actor, "found_confirm", f"found:{found_id}", now, detail=detail)

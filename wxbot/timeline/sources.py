@@ -57,9 +57,11 @@ class Names:
             vault,
             {row.id: row.name for row in session.execute(select(Staff.id, Staff.name))},
             {row.id: row.name for row in session.execute(select(VoucherKind.id, VoucherKind.name))},
-            {row.id: f"{row.department} · {row.name}"
-             for row in session.execute(select(Programme.id, Programme.department, Programme.name))},
-        )  # fmt: skip
+            {
+                row.id: f"{row.department} · {row.name}"
+                for row in session.execute(select(Programme.id, Programme.department, Programme.name))
+            },
+        )
 
     def who(self, staff_id: int | None) -> str:
         """A member of staff, or the system."""
@@ -84,7 +86,7 @@ class StorySource:
 
     def moments(
         self, session: Session, names: Names, openid: str, before: datetime | None, limit: int
-    ) -> Sequence[Moment]:  # fmt: skip
+    ) -> Sequence[Moment]:
         """The newest moments at or below `before`."""
         query = select(self.model).where(self.whose(openid), self.at.is_not(None))
         if before is not None:
@@ -137,7 +139,9 @@ def _code(row: SmsOut, names: Names, at: datetime) -> Moment:
 def _proved(row: Binding, names: Names, at: datetime) -> Moment:
     phone = names.phone(row.phone_sealed)
     via = Text("聊天", "chat") if row.via == "chat" else Text("网页", "page")
-    return Moment(at, "binding", Text(f"输对验证码，证明了手机号 {phone}（{via.zh}）", f"proved phone {phone} ({via.en})"))  # fmt: skip
+    return Moment(
+        at, "binding", Text(f"输对验证码，证明了手机号 {phone}（{via.zh}）", f"proved phone {phone} ({via.en})")
+    )
 
 
 def _bound(row: Binding, names: Names, at: datetime) -> Moment:
@@ -160,8 +164,13 @@ END_WORDS: dict[str, Text] = {
 
 def _unbound(row: Binding, names: Names, at: datetime) -> Moment:
     phone = names.phone(row.phone_sealed)
-    return Moment(at, "binding", Text(f"绑定结束 {phone}", f"binding ended {phone}"),
-                  END_WORDS.get(row.end_reason, Text(row.end_reason, row.end_reason)), "bad")  # fmt: skip
+    return Moment(
+        at,
+        "binding",
+        Text(f"绑定结束 {phone}", f"binding ended {phone}"),
+        END_WORDS.get(row.end_reason, Text(row.end_reason, row.end_reason)),
+        "bad",
+    )
 
 
 def _marked(row: PersonMark, names: Names, at: datetime) -> Moment:
@@ -221,7 +230,14 @@ def _owed(row: Payout, names: Names, at: datetime) -> Moment:
 
 def _agreed(row: Payout, names: Names, at: datetime) -> Moment:
     who = names.who(row.approved_by)
-    return Moment(at, "payout", Text(f"{who} 批准付款 {_money(row.amount_fen)}", f"{who} approved {_money(row.amount_fen)}"), None, "good", _to(row))  # fmt: skip
+    return Moment(
+        at,
+        "payout",
+        Text(f"{who} 批准付款 {_money(row.amount_fen)}", f"{who} approved {_money(row.amount_fen)}"),
+        None,
+        "good",
+        _to(row),
+    )
 
 
 def _ended(row: Payout, names: Names, at: datetime) -> Moment:
@@ -231,7 +247,7 @@ def _ended(row: Payout, names: Names, at: datetime) -> Moment:
         detail = meaning_of(row.channel, row.err_code).said
     tone = "good" if row.status == "paid" else "bad"
     money = _money(row.amount_fen)
-    return Moment(at, "payout", Text(f"付款 {money} {word.zh}", f"payout {money} {word.en}"), detail, tone, _to(row))  # fmt: skip
+    return Moment(at, "payout", Text(f"付款 {money} {word.zh}", f"payout {money} {word.en}"), detail, tone, _to(row))
 
 
 def _orders_of(openid: str) -> ColumnElement[bool]:
@@ -292,7 +308,14 @@ def _drew(row: Draw, names: Names, at: datetime) -> Moment:
 
 def _won(row: Draw, names: Names, at: datetime) -> Moment:
     money = _money(row.amount_fen or 0)
-    return Moment(at, "draw", Text(f"抽中红包 {money}", f"drew a packet of {money}"), None, "good", ("campaigns.page", "campaign_id", row.campaign_id))  # fmt: skip
+    return Moment(
+        at,
+        "draw",
+        Text(f"抽中红包 {money}", f"drew a packet of {money}"),
+        None,
+        "good",
+        ("campaigns.page", "campaign_id", row.campaign_id),
+    )
 
 
 def _packets_of(openid: str) -> ColumnElement[bool]:
@@ -302,8 +325,14 @@ def _packets_of(openid: str) -> ColumnElement[bool]:
 def _opened(row: Packet, names: Names, at: datetime) -> Moment:
     is_paid = row.status == "received"
     money = _money(row.amount_fen)
-    said = Text(f"活动红包 {money} 已领取", f"packet of {money} received") if is_paid else Text(f"活动红包 {money} 未拆，已退回", f"packet of {money} went back unopened")  # fmt: skip
-    return Moment(at, "draw", said, None, "good" if is_paid else "bad", ("campaigns.page", "campaign_id", row.campaign_id))  # fmt: skip
+    said = (
+        Text(f"活动红包 {money} 已领取", f"packet of {money} received")
+        if is_paid
+        else Text(f"活动红包 {money} 未拆，已退回", f"packet of {money} went back unopened")
+    )
+    return Moment(
+        at, "draw", said, None, "good" if is_paid else "bad", ("campaigns.page", "campaign_id", row.campaign_id)
+    )
 
 
 def _of(column: Any) -> Callable[[str], ColumnElement[bool]]:

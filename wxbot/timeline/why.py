@@ -115,16 +115,25 @@ def _voucher(voucher: Voucher, now: datetime) -> Text | None:
     since = moment(voucher.submitted_at, now)
     match voucher.status:
         case "submitted" if voucher.ready_at is None:
-            return Text("凭证的照片还没有传完，等本人补齐。", "The voucher's photos are not all there; the person must complete them.")  # fmt: skip
+            return Text(
+                "凭证的照片还没有传完，等本人补齐。",
+                "The voucher's photos are not all there; the person must complete them.",
+            )
         case "submitted" | "claimed":
-            return Text(f"凭证（{since.zh} 提交）在等审核，还没有人决定。", f"The voucher, handed in {since.en}, waits for a reviewer.")  # fmt: skip
+            return Text(
+                f"凭证（{since.zh} 提交）在等审核，还没有人决定。",
+                f"The voucher, handed in {since.en}, waits for a reviewer.",
+            )
         case "photo_wanted":
             why = f"：{voucher.reason}" if voucher.reason else ""
             return Text(
                 f"凭证被要求重拍照片{why}，等本人补传。", f"A better photo was asked for{why}; the person must send it."
             )
         case "rejected":
-            return Text(f"凭证被拒绝：{voucher.reason or '没有写原因'}。", f"The voucher was rejected: {voucher.reason or 'no reason given'}.")  # fmt: skip
+            return Text(
+                f"凭证被拒绝：{voucher.reason or '没有写原因'}。",
+                f"The voucher was rejected: {voucher.reason or 'no reason given'}.",
+            )
     return None
 
 
@@ -134,15 +143,28 @@ def _settled(session: Session, line: PayoutLine, now: datetime) -> Text:
     at = moment(payout.settled_at or payout.created_at, now)
     match payout.status:
         case "paid":
-            return Text(f"没有欠着的付款：最近一笔 {money} 已于{at.zh} 领取。", f"Nothing is owed: the last one, {money}, was received {at.en}.")  # fmt: skip
+            return Text(
+                f"没有欠着的付款：最近一笔 {money} 已于{at.zh} 领取。",
+                f"Nothing is owed: the last one, {money}, was received {at.en}.",
+            )
         case "returned":
             again = listing.reissue_of(session, payout.id)
-            zh, en = (f"已补发为 #{again.id}", f"issued again as #{again.id}") if again else ("可以补发一次", "it can be issued once more")  # fmt: skip
-            return Text(f"{money} 没有在有效期内领取，已于{at.zh} 退回；{zh}。", f"{money} was not taken in time and went back {at.en}; {en}.")  # fmt: skip
+            zh, en = (
+                (f"已补发为 #{again.id}", f"issued again as #{again.id}")
+                if again
+                else ("可以补发一次", "it can be issued once more")
+            )
+            return Text(
+                f"{money} 没有在有效期内领取，已于{at.zh} 退回；{zh}。",
+                f"{money} was not taken in time and went back {at.en}; {en}.",
+            )
         case "failed":
             code = meaning_of(payout.channel, payout.err_code) if payout.err_code else None
             zh, en = (f"：{code.said.zh}（{code.code}）", f": {code.said.en} ({code.code})") if code else ("", "")
-            return Text(f"{money} 没有付成{zh}；排除原因后可以补发一次。", f"{money} was not paid{en}; it can be issued once more.")  # fmt: skip
+            return Text(
+                f"{money} 没有付成{zh}；排除原因后可以补发一次。",
+                f"{money} was not paid{en}; it can be issued once more.",
+            )
     return Text(f"最近一笔 {money} 已于{at.zh} 取消。", f"The last one, {money}, was called off {at.en}.")
 
 
@@ -152,7 +174,10 @@ def _person(session: Session, openid: str, now: datetime) -> Text:
     if draw is not None and draw.status == "bound":
         at = moment(draw.bound_at or draw.admitted_at, now)
         money = f"¥{yuan(draw.amount_fen or 0)}"
-        return Text(f"{at.zh} 抽中活动红包 {money}，在对方的微信里；没有别的付款。", f"Drew a packet of {money} {at.en}; it is in their WeChat. Nothing else is owed.")  # fmt: skip
+        return Text(
+            f"{at.zh} 抽中活动红包 {money}，在对方的微信里；没有别的付款。",
+            f"Drew a packet of {money} {at.en}; it is in their WeChat. Nothing else is owed.",
+        )
     match marks.refusal(session, None, openid):
         case "held":
             return Text(

@@ -32,8 +32,13 @@ from wxbot.vouchers.models import STATUSES, Photo, Voucher
 from wxbot.vouchers.views import HEADERS, photo_response
 
 REJECT_REASONS = (
-    "照片与申请的内容不符", "照片不清楚，无法核对", "和以前的凭证重复", "不在活动期间", "金额与凭证不一致", "不符合活动规则",
-)  # fmt: skip
+    "照片与申请的内容不符",
+    "照片不清楚，无法核对",
+    "和以前的凭证重复",
+    "不在活动期间",
+    "金额与凭证不一致",
+    "不符合活动规则",
+)
 PHOTO_REASONS = (
     "照片模糊，请重新拍一张",
     "没有拍完整，请拍全貌",
@@ -56,10 +61,17 @@ def _desk(
     with runtime().database.reading() as session:
         counts, queue = listing.counts(session, now()), listing.queue(session, now())
     return render_template(
-        template, panel=panel_of(voucher) if voucher else None, counts=counts, queue=queue, said=said, fault=fault,
-        reject_reasons=REJECT_REASONS, photo_reasons=PHOTO_REASONS, is_mine=voucher is not None,
+        template,
+        panel=panel_of(voucher) if voucher else None,
+        counts=counts,
+        queue=queue,
+        said=said,
+        fault=fault,
+        reject_reasons=REJECT_REASONS,
+        photo_reasons=PHOTO_REASONS,
+        is_mine=voucher is not None,
         bulk_fen=runtime().settings.bulk_approve_fen,
-    )  # fmt: skip
+    )
 
 
 @blueprint.get("/vouchers")
@@ -100,13 +112,20 @@ def everything() -> str:
     with runtime().database.reading() as session:
         found = listing.page(
             session, status, kind_id=number("kind", SMALL), openid=text("openid"), before=number("before")
-        )  # fmt: skip
+        )
         counts = listing.counts(session, now())
         kinds = listing.kinds_by_id(session)
     return render_template(
-        "console/voucher_list.html", rows=found[: listing.PAGE_ROWS], has_more=len(found) > listing.PAGE_ROWS, status=status,
-        statuses=tuple(STATUSES), counts=counts, kinds=kinds, kind_id=number("kind", SMALL), openid=text("openid"),
-    )  # fmt: skip
+        "console/voucher_list.html",
+        rows=found[: listing.PAGE_ROWS],
+        has_more=len(found) > listing.PAGE_ROWS,
+        status=status,
+        statuses=tuple(STATUSES),
+        counts=counts,
+        kinds=kinds,
+        kind_id=number("kind", SMALL),
+        openid=text("openid"),
+    )
 
 
 @blueprint.get("/vouchers/<int:voucher_id>")

@@ -41,9 +41,15 @@ def _form_page(form: Mapping[str, str], faults: Mapping[str, Text], kind: Vouche
     shown = {name: said(text) for name, text in faults.items()}
     settings = runtime().settings
     return render_template(
-        "console/voucher_kind.html", form=form, faults=shown, kind=kind, programmes=programmes, channels=DIRECT,
-        least_fen=settings.payout_min_fen, most_fen=settings.payout_max_fen,
-    )  # fmt: skip
+        "console/voucher_kind.html",
+        form=form,
+        faults=shown,
+        kind=kind,
+        programmes=programmes,
+        channels=DIRECT,
+        least_fen=settings.payout_min_fen,
+        most_fen=settings.payout_max_fen,
+    )
 
 
 def _read() -> kinds.KindForm:

@@ -84,8 +84,10 @@ def erase_photo(runtime: Runtime, storage: Storage, photo: Photo) -> int:
 def _forget_photo(session: Session, photo_id: int) -> int:
     blank = {"phash": "", "sha256": None, "band_a": None, "band_b": None, "band_c": None, "band_d": None}
     return int(
-        move(session, Photo, photo_id, PHOTO_NEXT, "kept", "failed", fault="erased", is_live=False, media_id="", **blank)
-    )  # fmt: skip
+        move(
+            session, Photo, photo_id, PHOTO_NEXT, "kept", "failed", fault="erased", is_live=False, media_id="", **blank
+        )
+    )
 
 
 def _erase_words(session: Session, voucher_id: int, now: datetime) -> int:

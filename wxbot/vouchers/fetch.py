@@ -63,9 +63,7 @@ def _claim(runtime: Runtime, photo: Photo) -> bool:
         guarded = update(Photo).where(
             Photo.id == photo.id, Photo.status == "fetching", Photo.next_try_at == photo.next_try_at
         )
-        is_ours = changed(
-            session, guarded.values(next_try_at=runtime.clock.now() + LEASE, tries=Photo.tries + 1)
-        )  # fmt: skip
+        is_ours = changed(session, guarded.values(next_try_at=runtime.clock.now() + LEASE, tries=Photo.tries + 1))
     return is_ours > 0
 
 
@@ -159,7 +157,12 @@ def _end_silent(runtime: Runtime, voucher_id: int, now: datetime) -> int:
         caps.give_back(session, voucher, voucher.amount_fen, whole=True)
         text = f"您的凭证没有通过：{reason}。需要的话，请重新提交。"
         notices.tell(
-            session, voucher.openid, "voucher_rejected", str(voucher_id), text,
-            submit.status_url(runtime.settings, voucher), now=now,
-        )  # fmt: skip
+            session,
+            voucher.openid,
+            "voucher_rejected",
+            str(voucher_id),
+            text,
+            submit.status_url(runtime.settings, voucher),
+            now=now,
+        )
     return 1

@@ -33,9 +33,20 @@ blueprint = Blueprint("vouchers_h5", __name__)
 TOKEN = re.compile(r"[A-Za-z0-9_-]{8,40}")
 RECENT_ROWS = 5
 SCRIPT_WORDS = (
-    "hand_in", "hand_in_sum", "finish", "uploading", "waiting_net", "retry", "remove", "failed_some", "choose_photo",
-    "choose_kind", "oops", "ok", "mark_done",
-)  # fmt: skip
+    "hand_in",
+    "hand_in_sum",
+    "finish",
+    "uploading",
+    "waiting_net",
+    "retry",
+    "remove",
+    "failed_some",
+    "choose_photo",
+    "choose_kind",
+    "oops",
+    "ok",
+    "mark_done",
+)
 
 
 def _words() -> VoucherPhrases:
@@ -85,18 +96,27 @@ def _script(
     """What voucher.js needs to know."""
     address = url_for("vouchers_h5.page", public_id=voucher.public_id) if voucher else ""
     return more | {
-        "mark": form_mark(), "address": address, "open": url_for("vouchers_h5.form"), "count": count,
-        "most": submit.PHOTOS_AT_MOST, "most_bytes": photos.MOST_BYTES, "language": words.language,
+        "mark": form_mark(),
+        "address": address,
+        "open": url_for("vouchers_h5.form"),
+        "count": count,
+        "most": submit.PHOTOS_AT_MOST,
+        "most_bytes": photos.MOST_BYTES,
+        "language": words.language,
         "words": words.raw(*SCRIPT_WORDS),
-    }  # fmt: skip
+    }
 
 
 def _kind_for_script(left: listing.Left) -> dict[str, Any]:
     kind = left.kind
     return {
-        "id": kind.id, "rule": kind.amount_rule, "fixed": kind.fixed_fen, "unit": kind.unit_fen, "unit_name": kind.unit_name,
+        "id": kind.id,
+        "rule": kind.amount_rule,
+        "fixed": kind.fixed_fen,
+        "unit": kind.unit_fen,
+        "unit_name": kind.unit_name,
         "ask": kind.ask,
-    }  # fmt: skip
+    }
 
 
 @blueprint.get("/voucher")
@@ -116,9 +136,15 @@ def form() -> BaseResponse | str:
         refused = next((each for each in gates.values() if each is not None), None)
     script = _script(runtime, words, None, kinds=[_kind_for_script(each) for each in free])
     return render_template(
-        "h5/voucher.html", w=words, left=free, refused=refused, recent=recent, script=script, most=submit.PHOTOS_AT_MOST,
+        "h5/voucher.html",
+        w=words,
+        left=free,
+        refused=refused,
+        recent=recent,
+        script=script,
+        most=submit.PHOTOS_AT_MOST,
         note_chars=submit.NOTE_CHARS,
-    )  # fmt: skip
+    )
 
 
 @blueprint.get("/voucher/<public_id>")
@@ -133,10 +159,18 @@ def page(public_id: str) -> BaseResponse | str:
     state = state_of(voucher)
     script = _script(runtime, words, voucher, len(shown), state=state)
     return render_template(
-        "h5/voucher_page.html", w=words, row=row, voucher=voucher, kind=row.kind, photos=shown, state=state, script=script,
-        is_open=state in ("draft", "photo_wanted"), most=submit.PHOTOS_AT_MOST,
+        "h5/voucher_page.html",
+        w=words,
+        row=row,
+        voucher=voucher,
+        kind=row.kind,
+        photos=shown,
+        state=state,
+        script=script,
+        is_open=state in ("draft", "photo_wanted"),
+        most=submit.PHOTOS_AT_MOST,
         units=f"{voucher.units} {row.kind.unit_name}" if voucher.units else "",
-    )  # fmt: skip
+    )
 
 
 def state_of(voucher: Voucher) -> str:

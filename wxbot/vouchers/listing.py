@@ -164,10 +164,14 @@ def panel(session: Session, vault: Vault, voucher: Voucher) -> Panel:
     ((whole),) = rows(session, [voucher])
     history = [row for row in of_person(session, voucher.openid, HISTORY_ROWS + 1) if row.voucher.id != voucher.id]
     return Panel(
-        voucher=voucher, kind=whole.kind, photos=photos, look_alikes=look_alikes(session, photos),
-        face=face(session, vault, voucher.openid, voucher.kind_id, voucher.month), history=history[:HISTORY_ROWS],
+        voucher=voucher,
+        kind=whole.kind,
+        photos=photos,
+        look_alikes=look_alikes(session, photos),
+        face=face(session, vault, voucher.openid, voucher.kind_id, voucher.month),
+        history=history[:HISTORY_ROWS],
         payout=whole.payout,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)

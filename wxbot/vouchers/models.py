@@ -135,12 +135,20 @@ class Voucher(Base):
         Index("ix_vouchers_openid", "openid", "id"),
         Index("ix_vouchers_status", "status", "id"),
         Index("uq_vouchers_token", "openid", "token", unique=True),
-        Index("ix_vouchers_queue", "ready_at", "id",
-              sqlite_where=text("status = 'submitted' AND ready_at IS NOT NULL"),
-              postgresql_where=text("status = 'submitted' AND ready_at IS NOT NULL")),
-        Index("ix_vouchers_claimed", "claimed_until",
-              sqlite_where=text("status = 'claimed'"), postgresql_where=text("status = 'claimed'")),
-    )  # fmt: skip
+        Index(
+            "ix_vouchers_queue",
+            "ready_at",
+            "id",
+            sqlite_where=text("status = 'submitted' AND ready_at IS NOT NULL"),
+            postgresql_where=text("status = 'submitted' AND ready_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_vouchers_claimed",
+            "claimed_until",
+            sqlite_where=text("status = 'claimed'"),
+            postgresql_where=text("status = 'claimed'"),
+        ),
+    )
 
 
 class Photo(Base):
@@ -178,15 +186,18 @@ class Photo(Base):
     __table_args__ = (
         one_of("status", PhotoStatus),
         Index("uq_voucher_photos_token", "voucher_id", "token", unique=True),
-        Index("one_live_photo", "sha256", unique=True,
-              sqlite_where=text("is_live"), postgresql_where=text("is_live")),
-        Index("ix_voucher_photos_due", "next_try_at",
-              sqlite_where=text("status = 'fetching'"), postgresql_where=text("status = 'fetching'")),
+        Index("one_live_photo", "sha256", unique=True, sqlite_where=text("is_live"), postgresql_where=text("is_live")),
+        Index(
+            "ix_voucher_photos_due",
+            "next_try_at",
+            sqlite_where=text("status = 'fetching'"),
+            postgresql_where=text("status = 'fetching'"),
+        ),
         Index("ix_voucher_photos_band_a", "band_a"),
         Index("ix_voucher_photos_band_b", "band_b"),
         Index("ix_voucher_photos_band_c", "band_c"),
         Index("ix_voucher_photos_band_d", "band_d"),
-    )  # fmt: skip
+    )
 
 
 class PhotoFile(Base):

@@ -158,10 +158,16 @@ def approve(
         caps.give_back(session, voucher, voucher.asked_fen - amount_fen, whole=False)
     texts = {name: value for name, value in (("wishing", kind.wishing), ("remark", kind.remark)) if value}
     claimed = PayoutRequest(
-        source_kind=VOUCHER, source_id=voucher.id, budget_id=kind.programme_id, openid=voucher.openid,
-        amount_fen=amount_fen, note=f"{kind.name} #{voucher.id}", channel=kind.channel, texts=texts,
+        source_kind=VOUCHER,
+        source_id=voucher.id,
+        budget_id=kind.programme_id,
+        openid=voucher.openid,
+        amount_fen=amount_fen,
+        note=f"{kind.name} #{voucher.id}",
+        channel=kind.channel,
+        texts=texts,
         created_by=staff_id,
-    )  # fmt: skip
+    )
     try:
         payout = request(session, settings, claimed, now)
     except Refusal as bad:
@@ -263,9 +269,7 @@ def approve_many(
                 refused = bulk_refusal(session, runtime.settings, voucher, kept_photos(session, voucher_id))
                 if refused is not None:
                     raise refused
-                payouts.append(
-                    approve(session, runtime.settings, voucher_id, actor, voucher.asked_fen, version, now)
-                )  # fmt: skip
+                payouts.append(approve(session, runtime.settings, voucher_id, actor, voucher.asked_fen, version, now))
         except Refusal as refused:
             left.append((voucher_id, refused))
     return payouts, left

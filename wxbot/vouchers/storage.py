@@ -209,12 +209,16 @@ class S3Storage:
             aws_access_key_id=key_id,
             aws_secret_access_key=secret_key,
             config=config.Config(
-                connect_timeout=3, read_timeout=15, retries={"total_max_attempts": 2},
-                s3={"addressing_style": "path"}, signature_version="s3v4",
+                connect_timeout=3,
+                read_timeout=15,
+                retries={"total_max_attempts": 2},
+                s3={"addressing_style": "path"},
+                signature_version="s3v4",
                 # Not every S3-compatible store knows the newer checksums.
-                request_checksum_calculation="when_required", response_checksum_validation="when_required",
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
             ),
-        )  # fmt: skip
+        )
 
     def _ask(self, call: str, key: str, **more: Any) -> Any:
         return self._call(call, Key=f"vouchers/{_checked(key)}.jpg", **more)

@@ -86,9 +86,17 @@ def gate(session: Session, openid: str, kind: VoucherKind | None = None) -> Refu
 
 
 def open_voucher(
-    session: Session, openid: str, kind_id: int, units: int, amount_fen: int, via: Via, now: datetime, *, note: str = "",
+    session: Session,
+    openid: str,
+    kind_id: int,
+    units: int,
+    amount_fen: int,
+    via: Via,
+    now: datetime,
+    *,
+    note: str = "",
     token: str | None = None,
-) -> Voucher:  # fmt: skip
+) -> Voucher:
     """A new voucher of this person, counted against the month's caps; a repeat with the same `token` finds the first.
 
     Raises Refusal (BadAmount) with a sentence; then nothing was written, whatever else the transaction does.
@@ -114,11 +122,23 @@ def open_voucher(
             caps.give_back(session, known, asked_fen, whole=True)
             return known
         voucher = Voucher(
-            public_id=secrets.token_urlsafe(16), openid=openid, kind_id=kind.id,
-            units=units if kind.amount_rule == "per_unit" else 0, asked_fen=asked_fen, amount_fen=asked_fen,
-            note=note.strip()[:NOTE_CHARS], status="submitted", via=via, month=caps.month_of(now), token=token,
-            is_complete=False, submitted_at=now, reason="", look_alikes=0, version=1,
-        )  # fmt: skip
+            public_id=secrets.token_urlsafe(16),
+            openid=openid,
+            kind_id=kind.id,
+            units=units if kind.amount_rule == "per_unit" else 0,
+            asked_fen=asked_fen,
+            amount_fen=asked_fen,
+            note=note.strip()[:NOTE_CHARS],
+            status="submitted",
+            via=via,
+            month=caps.month_of(now),
+            token=token,
+            is_complete=False,
+            submitted_at=now,
+            reason="",
+            look_alikes=0,
+            version=1,
+        )
         session.add(voucher)
         session.flush()
         return voucher
@@ -161,9 +181,15 @@ def add_photo(runtime: Runtime, voucher_id: int, raw: bytes, now: datetime, toke
 
 
 def _expect(
-    session: Session, voucher_id: int, token: str, now: datetime, next_try_at: datetime, *, media_id: str = "",
+    session: Session,
+    voucher_id: int,
+    token: str,
+    now: datetime,
+    next_try_at: datetime,
+    *,
+    media_id: str = "",
     sha256: str | None = None,
-) -> Photo:  # fmt: skip
+) -> Photo:
     """The row of a photo that is on its way; an exact copy of a live photo is refused (also another person's)."""
     voucher = locked(session, voucher_id)
     if voucher is None:
@@ -178,9 +204,22 @@ def _expect(
         raise _refused("too_many")
     caps.take_day(session, voucher.openid, now, "photos")
     statement = insert_into(session, Photo).values(
-        voucher_id=voucher_id, status="fetching", fault="", token=token, media_id=media_id, sha256=sha256, is_live=True,
-        storage_key=random_key(), phash="", width=0, height=0, bytes=0, tries=0, next_try_at=next_try_at, created_at=now,
-    )  # fmt: skip
+        voucher_id=voucher_id,
+        status="fetching",
+        fault="",
+        token=token,
+        media_id=media_id,
+        sha256=sha256,
+        is_live=True,
+        storage_key=random_key(),
+        phash="",
+        width=0,
+        height=0,
+        bytes=0,
+        tries=0,
+        next_try_at=next_try_at,
+        created_at=now,
+    )
     photo_id = session.scalar(statement.on_conflict_do_nothing().returning(Photo.id))
     if photo_id is None:
         raise photos.refusal("duplicate")
@@ -214,10 +253,22 @@ def keep(runtime: Runtime, photo: Photo, raw: bytes) -> Photo:
     with runtime.database.transaction() as session:
         voucher = locked(session, photo.voucher_id)
         is_ours = move(
-            session, Photo, photo.id, PHOTO_NEXT, "fetching", "kept", phash=picture.phash, band_a=band_a, band_b=band_b,
-            band_c=band_c, band_d=band_d, width=picture.width, height=picture.height, bytes=len(picture.content),
+            session,
+            Photo,
+            photo.id,
+            PHOTO_NEXT,
+            "fetching",
+            "kept",
+            phash=picture.phash,
+            band_a=band_a,
+            band_b=band_b,
+            band_c=band_c,
+            band_d=band_d,
+            width=picture.width,
+            height=picture.height,
+            bytes=len(picture.content),
             next_try_at=None,
-        )  # fmt: skip
+        )
         kept = session.get_one(Photo, photo.id, populate_existing=True)
         if is_ours and voucher is not None:
             voucher.look_alikes += len(photos.look_alikes(session, [kept]))

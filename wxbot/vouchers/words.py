@@ -6,7 +6,9 @@ from wxbot.vouchers.models import VoucherKind
 
 WORDS: dict[str, Text] = {
     "title": Text("提交凭证", "Hand in a voucher"),
-    "lead": Text("拍下凭证，审核通过后红包会发到微信。", "Photograph it; once approved, a red packet comes to your WeChat."),
+    "lead": Text(
+        "拍下凭证，审核通过后红包会发到微信。", "Photograph it; once approved, a red packet comes to your WeChat."
+    ),
     "which": Text("凭证类型", "Kind"),
     "per_voucher": Text("每份 {yuan} 元", "{yuan} yuan each"),
     "per_unit": Text("每{unit} {yuan} 元", "{yuan} yuan per {unit}"),
@@ -28,14 +30,23 @@ WORDS: dict[str, Text] = {
     "waiting_net": Text("网络不好，正在重试…", "Bad network, trying again…"),
     "retry": Text("重试", "Retry"),
     "remove": Text("删除", "Remove"),
-    "failed_some": Text("有照片没传上去：点照片重试，或删掉它再提交。", "Some photos did not get through: tap them to retry, or remove them."),
+    "failed_some": Text(
+        "有照片没传上去：点照片重试，或删掉它再提交。",
+        "Some photos did not get through: tap them to retry, or remove them.",
+    ),
     "choose_photo": Text("请先添加照片。", "Please add a photo first."),
     "choose_kind": Text("请先选择凭证类型。", "Please choose a kind first."),
     "oops": Text("没有提交成功，请检查网络后再试一次。", "That did not work. Please check the network and try again."),
-    "privacy": Text("照片会去掉拍摄地点等信息后保存，只有审核人员能看到。", "Photos are stored without place or camera details; only reviewers see them."),
+    "privacy": Text(
+        "照片会去掉拍摄地点等信息后保存，只有审核人员能看到。",
+        "Photos are stored without place or camera details; only reviewers see them.",
+    ),
     "bind": Text("去绑定手机号", "Bind your phone"),
     "closed_title": Text("现在不收凭证", "Not open now"),
-    "closed_text": Text("暂时没有可以提交的凭证类型，请过些时候再来。", "There is nothing to hand in at present. Please come back later."),
+    "closed_text": Text(
+        "暂时没有可以提交的凭证类型，请过些时候再来。",
+        "There is nothing to hand in at present. Please come back later.",
+    ),
     "recent": Text("我交过的", "Handed in before"),
     "mine": Text("我的红包", "My red packets"),
     "another": Text("再交一份", "Hand in another"),
@@ -45,12 +56,22 @@ WORDS: dict[str, Text] = {
     "state_photo_wanted": Text("请补照片", "Photo wanted"),
     "state_approved": Text("已通过", "Approved"),
     "state_rejected": Text("未通过", "Not approved"),
-    "text_draft": Text("照片传完后点“提交”；不点也会在 10 分钟后自动交给审核人员。", "Press “hand in” when all photos are there; after 10 minutes it goes to review by itself."),
-    "text_submitted": Text("已收到，审核人员会尽快查看，结果会在微信里通知您。", "Received. A person will look at it soon; you will be told in WeChat."),
+    "text_draft": Text(
+        "照片传完后点“提交”；不点也会在 10 分钟后自动交给审核人员。",
+        "Press “hand in” when all photos are there; after 10 minutes it goes to review by itself.",
+    ),
+    "text_submitted": Text(
+        "已收到，审核人员会尽快查看，结果会在微信里通知您。",
+        "Received. A person will look at it soon; you will be told in WeChat.",
+    ),
     "text_claimed": Text("审核人员正在看您的凭证。", "Somebody is looking at it right now."),
     "text_photo_wanted": Text("请按下面的说明补一张照片。", "Please add a photo as described below."),
-    "text_approved": Text("红包正在安排发放，到账情况可在“我的红包”查看。", "Your red packet is on its way; see “my red packets”."),
-    "text_rejected": Text("原因如下；如有疑问，请联系工作人员。", "The reason is below. Questions? Please ask the staff."),
+    "text_approved": Text(
+        "红包正在安排发放，到账情况可在“我的红包”查看。", "Your red packet is on its way; see “my red packets”."
+    ),
+    "text_rejected": Text(
+        "原因如下；如有疑问，请联系工作人员。", "The reason is below. Questions? Please ask the staff."
+    ),
     "reason": Text("说明", "Reason"),
     "kind": Text("类型", "Kind"),
     "amount": Text("申请金额", "Asked for"),
@@ -63,7 +84,7 @@ WORDS: dict[str, Text] = {
     "absent_text": Text("链接可能不完整，或者不是您提交的。", "The link may be incomplete, or it is not yours."),
     "ok": Text("知道了", "OK"),
     "mark_done": Text("已上传", "uploaded"),
-}  # fmt: skip
+}
 
 
 class VoucherPhrases(Phrases):

@@ -29,7 +29,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lineage")),
     )
     row = {
-        "id": 1, "database_id": secrets.token_hex(16), "generation": 0, "witness_generation": 0, "witness_serial": 0,
+        "id": 1,
+        "database_id": secrets.token_hex(16),
+        "generation": 0,
+        "witness_generation": 0,
+        "witness_serial": 0,
         "refusal": "",
-    }  # fmt: skip
+    }
     op.bulk_insert(made, [row])

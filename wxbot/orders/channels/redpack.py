@@ -16,8 +16,11 @@ from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay import PayAnswer
 
 STATES: dict[str, State] = {
-    "SENT": "placed", "RECEIVED": "received", "REFUND": "returned", "FAILED": "failed",
-}  # fmt: skip
+    "SENT": "placed",
+    "RECEIVED": "received",
+    "REFUND": "returned",
+    "FAILED": "failed",
+}
 """gethbinfo's word for an end or a rest → ours; every other word means that it is moving."""
 
 
@@ -111,9 +114,13 @@ class RedPack:
             raise WeChatError("an answer without an amount")
         texts = (fields.get("act_name", ""), fields.get("wishing", ""), fields.get("remark", ""))
         return Sighting(
-            STATES.get(fields.get("status", ""), "moving"), int(fields["total_amount"]), answer.receiver,
-            fields.get("detail_id"), _told_time(fields.get("send_time", "")), texts,
-        )  # fmt: skip
+            STATES.get(fields.get("status", ""), "moving"),
+            int(fields["total_amount"]),
+            answer.receiver,
+            fields.get("detail_id"),
+            _told_time(fields.get("send_time", "")),
+            texts,
+        )
 
 
 def _told_time(send_time: str) -> datetime | None:

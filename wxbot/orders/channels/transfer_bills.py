@@ -28,8 +28,11 @@ OVERDUE = "OVERDUE_CLOSE"
 
 
 STATES: dict[str, State] = {
-    "WAIT_USER_CONFIRM": "placed", "SUCCESS": "received", "FAIL": "failed", "CANCELLED": "failed",
-}  # fmt: skip
+    "WAIT_USER_CONFIRM": "placed",
+    "SUCCESS": "received",
+    "FAIL": "failed",
+    "CANCELLED": "failed",
+}
 """A bill's state → our word; every other state means that it is moving."""
 
 
@@ -173,8 +176,13 @@ class TransferBills:
         detail_id, openid = answer.transfer_bill_no or None, answer.openid or None
         match answer.state:
             case "WAIT_USER_CONFIRM":
-                return ProviderStatus("placed", detail_id=detail_id, secret=answer.package_info or None,
-                            placed_at=answer.create_time, raw=answer.raw)  # fmt: skip
+                return ProviderStatus(
+                    "placed",
+                    detail_id=detail_id,
+                    secret=answer.package_info or None,
+                    placed_at=answer.create_time,
+                    raw=answer.raw,
+                )
             case "SUCCESS":
                 return ProviderStatus("received", detail_id=detail_id, openid=openid, raw=answer.raw)
             case "FAIL" if answer.fail_reason == OVERDUE:

@@ -158,9 +158,15 @@ def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: An
     try:
         with session.begin_nested():
             voucher = submit.open_voucher(
-                session, openid, chosen_kind(answers)["id"], answers.get("units", 0), answers.get("amount", 0), "chat",
-                now, token=f"chat:{answers['token']}"[:64],
-            )  # fmt: skip
+                session,
+                openid,
+                chosen_kind(answers)["id"],
+                answers.get("units", 0),
+                answers.get("amount", 0),
+                "chat",
+                now,
+                token=f"chat:{answers['token']}"[:64],
+            )
             return _with_photos(session, voucher.id, answers, now)
     except Refusal as refused:
         return ActionResult(_sentence(refused), go="")

@@ -212,10 +212,15 @@ class _Turn:
         newest = min(turn.created_unix, int(self.now.timestamp()) + FUTURE_S)
         timeout = DIALOGUES[name or (row.name if row else "")].step(step).timeout if step else timedelta()
         values: dict[str, Any] = {
-            "step": step, "answers": dict(answers), "words": said, "is_late": False, "touched_at": self.now,
-            "messages": [*known, turn.key][-KEYS_KEPT:], "expires_at": self.now + timeout,
+            "step": step,
+            "answers": dict(answers),
+            "words": said,
+            "is_late": False,
+            "touched_at": self.now,
+            "messages": [*known, turn.key][-KEYS_KEPT:],
+            "expires_at": self.now + timeout,
             "message_unix": max(newest, row.message_unix if row else 0),
-        }  # fmt: skip
+        }
         if name:
             values |= {"name": name, "opened_at": self.now}
         if row is None:

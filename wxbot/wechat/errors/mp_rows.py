@@ -33,7 +33,7 @@ _TOKEN: tuple[Line, ...] = (
     ("89503", "该 IP 需要管理员确认后才能使用", "The IP needs the administrator's confirmation", "operator", "later", True),
     ("89506", "24 小时内管理员拒绝了该 IP，请 24 小时后再试", "The administrator refused this IP; retry after 24 hours", "operator", "later", True),
     ("89507", "1 小时内管理员拒绝了该 IP，请 1 小时后再试", "The administrator refused this IP; retry after 1 hour", "operator", "later", True),
-)  # fmt: skip
+)
 
 _REQUEST: tuple[Line, ...] = (
     ("40031", "openid 列表不合法", "Invalid openid list", "operator", "never", False),
@@ -60,7 +60,7 @@ _REQUEST: tuple[Line, ...] = (
     ("49003", "openid 与 appid 不匹配", "openid and appid do not match", "operator", "never", False),
     ("61451", "参数错误", "Invalid parameter", "operator", "never", False),
     ("61500", "日期格式错误", "Bad date format", "operator", "never", False),
-)  # fmt: skip
+)
 
 _MESSAGE: tuple[Line, ...] = (
     ("40008", "消息类型不合法", "Invalid message type", "operator", "never", False),
@@ -104,7 +104,7 @@ _MESSAGE: tuple[Line, ...] = (
     ("65406", "客服账号已存在", "The agent exists", "operator", "never", False),
     ("65413", "不存在对应的客服会话", "There is no such session", "operator", "never", False),
     ("65414", "用户正在由其他客服接待", "Another agent serves this person", "nobody", "later", False),
-)  # fmt: skip
+)
 
 _MEDIA: tuple[Line, ...] = (
     ("40004", "媒体类型不合法", "Invalid media type", "marketer", "never", False),
@@ -123,7 +123,7 @@ _MEDIA: tuple[Line, ...] = (
     ("45007", "语音播放时间超过限制", "The voice is too long", "marketer", "never", False),
     ("46001", "媒体数据不存在", "The media content does not exist", "operator", "never", False),
     ("48005", "素材被自动回复或菜单引用，不能删除", "The material is used by a reply or menu", "marketer", "never", False),
-)  # fmt: skip
+)
 
 _MENU: tuple[Line, ...] = (
     ("40015", "菜单类型不合法", "Invalid menu type", "marketer", "never", False),
@@ -168,7 +168,7 @@ _MENU: tuple[Line, ...] = (
     ("65314", "城市信息不合法", "Invalid city", "operator", "never", False),
     ("65316", "菜单含有超过 3 个外链域名", "More than 3 external domains in the menu", "operator", "never", False),
     ("65317", "URL 不合法", "Invalid URL", "marketer", "never", False),
-)  # fmt: skip
+)
 
 _PEOPLE: tuple[Line, ...] = (
     ("45029", "二维码数量超过限制", "Too many permanent QR codes", "marketer", "never", False),
@@ -180,7 +180,7 @@ _PEOPLE: tuple[Line, ...] = (
     ("45158", "标签名过长", "The tag name is too long", "marketer", "never", False),
     ("45159", "标签 ID 不合法", "Invalid tag id", "operator", "never", False),
     ("46004", "用户不存在", "The user does not exist", "operator", "never", False),
-)  # fmt: skip
+)
 
 _OAUTH: tuple[Line, ...] = (
     ("40029", "授权 code 无效或已过期，请重新授权", "The code is wrong, foreign or expired; authorise again", "person", "refresh", False),
@@ -201,7 +201,7 @@ _OAUTH: tuple[Line, ...] = (
     ("10013", "第三方平台与公众号不匹配", "Third party and account do not match", "operator", "never", False),
     ("10014", "第三方平台未获授权", "The third party is not authorised", "operator", "never", False),
     ("10015", "公众号未授权第三方平台，请检查授权状态", "The account did not authorise the third party", "operator", "never", False),
-)  # fmt: skip
+)
 
 TABLES: tuple[tuple[str, str, tuple[Line, ...]], ...] = (
     ("mp", "wechat-protocol §6.1, §6.6", _TOKEN),

@@ -39,13 +39,13 @@ _PAY: tuple[Line, ...] = (
     ("IP_LIMIT", "来源 IP 不被允许，请在商户平台配置", "The caller's IP is not allowed; set it in the merchant console", "operator", "later", True),
     ("NOT_FOUND", "查不到该单号：可能仍在处理或从未到达，不等于失败", "The number is not found: still processing or never arrived, not a failure", "nobody", "query", False),
     ("268458547", "微信支付系统繁忙，结果未知，请用原单号重试", "WeChat Pay is busy; repeat with the same number", "nobody", "same", False),
-)  # fmt: skip
+)
 
 _REDPACK: tuple[Line, ...] = (
     ("NO_AUTH", "微信判断该用户的账号有风险，暂不能领取；若所有人都这样，请在商户平台检查产品权限和来源 IP", "WeChat judged this person's account risky; if everyone gets it, check the product's permission and the caller's IP in the merchant console", "person", "later", False),
     ("OPENID_ERROR", "该 openid 不属于本公众号，请让用户重新绑定", "This openid does not belong to the official account; the person must bind again", "cashier", "query", False),
     ("MONEY_LIMIT", "金额超出该场景允许的范围（大于 200 元或小于 1 元须有 scene_id），请修改金额或场景", "The amount is outside the scene's range (above 200 or below 1 yuan needs a scene_id); change it", "cashier", "query", False),
-)  # fmt: skip
+)
 
 _QUERY: tuple[Line, ...] = (
     ("CA_ERROR", "商户 API 证书缺失或不正确，无法查询", "Client certificate missing or wrong; cannot query", "operator", "later", True),
@@ -56,12 +56,12 @@ _QUERY: tuple[Line, ...] = (
     ("XML_ERROR", "查询的 XML 格式错误，属于程序缺陷", "The query XML was malformed: a fault in wxbot", "operator", "never", False),
     ("PARAM_ERROR", "查询参数错误，请核对商户号与单号", "A query parameter was refused; check merchant number and order number", "operator", "never", False),
     ("SYSTEMERROR", "微信支付系统繁忙，请稍后再查", "WeChat Pay is busy; ask again later", "nobody", "later", False),
-)  # fmt: skip
+)
 
 _BILL: tuple[Line, ...] = (
     ("NO_BILL_EXIST", "当日没有资金流水，没有账单", "No money moved on that day, so there is no bill", "nobody", "never", False),
     ("BILL_CREATING", "账单正在生成，请在次日 10 点以后下载", "The bill is being made; download it after 10:00 on the next day", "nobody", "later", False),
-)  # fmt: skip
+)
 
 TABLES: tuple[tuple[str, str, tuple[Line, ...]], ...] = (
     ("pay", "wechat-protocol §1.2, §3.5", _PAY),

@@ -15,7 +15,7 @@ BY_ACTOR: dict[str, Words] = {
     "marketer": ("发放遇到问题，工作人员会处理，请耐心等待。", "Something is wrong with this payment; our staff will see to it, please wait."),
     "cashier": ("发放遇到问题，工作人员会处理，请耐心等待。", "Something is wrong with this payment; our staff will see to it, please wait."),
     "operator": ("发放遇到问题，工作人员会处理，请耐心等待。", "Something is wrong with this payment; our staff will see to it, please wait."),
-}  # fmt: skip
+}
 """Who must act → words for a code that has none of its own."""
 
 _PACKETS = "pay redpack"
@@ -45,7 +45,7 @@ _LINES: tuple[_Line, ...] = (
     ("transfer_reason", "OVERDUE_CLOSE", "您没有在 24 小时内确认收款，这笔钱已退回。如需再发，请联系我们。", "You did not confirm within 24 hours, so the money went back. Contact us to have it sent again."),
     ("transfer_reason", "MCH_CANCEL MERCHANT_REJECT MERCHANT_NOT_CONFIRM", "这一笔已由我们撤回，没有发出；如有疑问请联系我们。", "We have taken this payment back, it was not sent; contact us if you have questions."),
     ("transfer_reason", "TRANSFER_RISK", "微信判断这一笔暂不能发给您。请使用常用并已实名的微信，并联系我们。", "WeChat held this payment back. Please use the WeChat account you use every day, and contact us."),
-)  # fmt: skip
+)
 
 
 def _load() -> dict[tuple[str, str], Words]:

@@ -58,7 +58,7 @@ _BASE: tuple[Line, ...] = (
     ("9001056", "设备不在该分组", "The device is not in the group", "operator", "never", False),
     ("9001057", "分组操作失败，请重试", "The group operation failed; try again", "nobody", "later", False),
     ("9001058", "分组 ID 不存在", "The group id is unknown", "operator", "never", False),
-)  # fmt: skip
+)
 
 _LOTTERY: tuple[Line, ...] = (
     ("9001059", "使用模板时缺少 logo_url", "logo_url is missing although the template is used", "marketer", "never", False),
@@ -84,7 +84,7 @@ _LOTTERY: tuple[Line, ...] = (
     ("9001079", "调用接口的 appid 与创建活动的 appid 不一致", "The caller's appid is not the creator's", "operator", "never", True),
     ("9001090", "录入的 ticket 全部无效（重复、过期或金额不符）", "Every ticket is invalid: used, expired or wrong amount", "operator", "query", False),
     ("9001091", "红包活动已过期", "The lottery is over", "marketer", "never", False),
-)  # fmt: skip
+)
 
 _JSAPI: tuple[Line, ...] = (
     ("5", "摇一摇凭证已过期，请重新摇一摇进入", "The shake has expired; shake again", "person", "new", False),
@@ -102,7 +102,7 @@ _JSAPI: tuple[Line, ...] = (
     ("12014", "微信支付找不到该红包，请检查红包是否过期", "WeChat Pay could not find the ticket; it may have expired", "operator", "later", False),
     ("12015", "抽红包太频繁，请稍后再试", "Drawn too often; try again later", "person", "later", False),
     ("12019", "页面 ID 不合法，请检查模板模式", "The page id is invalid; check the template mode", "operator", "never", False),
-)  # fmt: skip
+)
 
 TABLES: tuple[tuple[str, str, tuple[Line, ...]], ...] = (
     ("shake", "wechat-protocol §2.11", _BASE),

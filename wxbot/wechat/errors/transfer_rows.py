@@ -19,7 +19,7 @@ _TRANSFER: tuple[Line, ...] = (
     ("FREQUENCY_LIMITED", "请求太频繁，请求未受理，请放慢速度", "Too fast, not accepted; slow down", "nobody", "same", False),
     ("FREQUENCY_LIMIT_EXCEED", "请求太频繁，请求未受理，请放慢速度", "Too fast, not accepted; slow down", "nobody", "same", False),
     ("SYSTEM_ERROR", "系统错误，结果未知，用原单号和原参数重试", "Unclear outcome; same number and parameters", "nobody", "same", False),
-)  # fmt: skip
+)
 
 _REASON: tuple[Line, ...] = (
     ("ACCOUNT_FROZEN", "用户账户被冻结", "The person's account is frozen", "person", "new", False),
@@ -60,7 +60,7 @@ _REASON: tuple[Line, ...] = (
     ("TRANSFER_RISK", "转账存在风险", "The transfer was judged risky", "operator", "new", False),
     ("TRANSFER_SCENE_INVALID", "转账场景无效", "The transfer scene is invalid", "operator", "new", True),
     ("TRANSFER_SCENE_UNAVAILABLE", "转账场景不可用", "The transfer scene is not available", "operator", "new", True),
-)  # fmt: skip
+)
 
 TABLES: tuple[tuple[str, str, tuple[Line, ...]], ...] = (
     ("transfer", "wechat-protocol §4.6", _TRANSFER),
