@@ -28,6 +28,19 @@ class Text(NamedTuple):
         return f"{self.zh} / {self.en}"
 
 
+def lines(*texts: Text) -> Text:
+    """Sentences under each other; empty ones are left out."""
+    return Text(
+        "\n".join(filter(None, (text.zh for text in texts))), "\n".join(filter(None, (text.en for text in texts)))
+    )
+
+
+def day_text(at: datetime) -> Text:
+    """A day in Shanghai as people in China read it."""
+    local = at.astimezone(SHANGHAI)
+    return Text(f"{local.month}月{local.day}日", f"{local:%Y-%m-%d}")
+
+
 def moment_text(at: datetime) -> Text:
     """A moment as people in China read it, in Shanghai: month, day, hour and minute."""
     local = at.astimezone(SHANGHAI)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from flask import Flask
@@ -67,6 +69,25 @@ def test_outside_wechat_there_is_a_code_to_scan_and_no_redirect(stage: Stage, ap
     assert "请在微信里打开" in page
     assert "<svg" in page
     assert "secret-ticket" not in page
+
+
+def test_outside_wechat_a_campaign_that_cannot_be_drawn_says_so(stage: Stage, app: Flask, runtime: Runtime) -> None:
+    """Nobody takes out their phone and scans a code only to read that it is over."""
+    now = runtime.clock.now()
+    table: list[tuple[dict[str, Any], str, bool]] = [
+        ({"status": "closing"}, "活动已经结束", False),
+        ({"status": "closed"}, "活动已经结束", False),
+        ({"begin_at": now - timedelta(hours=2), "end_at": now - timedelta(seconds=1)}, "活动已经结束", False),
+        ({"status": "off"}, "活动暂停一下", True),
+        ({"begin_at": now + timedelta(minutes=5)}, "活动还没开始", True),
+    ]
+    good = {"status": "on", "begin_at": now - timedelta(hours=3), "end_at": now + timedelta(hours=3)}
+    browser = Phone(app, runtime, agent="Mozilla/5.0 (Windows NT 10.0) Chrome/140.0")
+    for changes, said, has_code in table:
+        stage.change(**(good | changes))
+        page = browser.get(stage.path).text
+        assert said in page
+        assert ("<svg" in page, "请在微信里打开" in page) == (has_code, has_code)
 
 
 def test_a_real_shake_of_the_simulator_opens_the_draw_S35(

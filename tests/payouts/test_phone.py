@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -160,6 +161,10 @@ def test_a_cash_packet_says_where_it_is_and_my_page_tells_everything(runtime: Ru
     assert "6.60" in mine
     assert "绑定手机号" in mine
     assert "&lt;b&gt;凭证&lt;/b&gt;已通过" in mine
+    clocks = re.findall(r".{6}\d\d:\d\d(?!:)", mine)
+    assert len(clocks) >= 3 and all(re.search(r"月\d+日 \d\d:\d\d$", each) for each in clocks), (
+        "one form for every date"
+    )
     english = ming.open("/h5/me?lang=en").text
     assert "My red packets" in english
     assert "waiting for you" in english

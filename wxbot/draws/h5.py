@@ -92,10 +92,18 @@ def inside_wechat(
         runtime = _runtime()
         if is_inside_wechat(runtime):
             return view(draw_state, snapshot)
-        address = f"{runtime.settings.public_url}{request.path}"
-        return render_template("h5/outside.html", snapshot=snapshot, address=address, qr=_qr(address))
+        return _outside(runtime, snapshot)
 
     return shown
+
+
+def _outside(runtime: Runtime, snapshot: CampaignSnapshot) -> str:
+    """What to do instead: scan a code, with a word on a campaign that rests now; nothing to scan when it is over."""
+    refusal = snapshot.refusal(runtime.clock.unix())
+    said = _spoken(refusal) if refusal else None
+    is_over = refusal is Outcome.OVER
+    qr = None if is_over else _qr(f"{runtime.settings.public_url}{request.path}")
+    return render_template("h5/outside.html", snapshot=snapshot, qr=qr, said=said)
 
 
 @blueprint.get("/c/<slug>")

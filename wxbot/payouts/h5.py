@@ -14,11 +14,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.logs import get_logger
 from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.reconcile import ask_soon
-from wxbot.orders.words import clock_text
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import PayoutLine
 from wxbot.people import bindings, notices, phones
 from wxbot.people.phone_pages import form_mark, language, openid, own_form, person_required, runtime
+from wxbot.text import moment_text
 from wxbot.wechat import jssdk
 from wxbot.wechat.errors import WeChatError
 
@@ -54,7 +54,7 @@ def page() -> str:
         is_first=before_id is None,
         packets=[_packet(line, spoken, now) for line in lines[:PACKETS]],
         has_more=len(lines) > PACKETS,
-        told=[(notice, clock_text(notice.created_at, now)) for notice in told],
+        told=[(notice, moment_text(notice.created_at).within(spoken)) for notice in told],
     )
 
 
@@ -68,7 +68,7 @@ def _packet(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:
         "name": line.payout.texts.get("act_name", ""),
         "word": view.word.within(spoken),
         "text": view.sentence.within(spoken),
-        "at": clock_text(line.payout.created_at, now),
+        "at": moment_text(line.payout.created_at).within(spoken),
         "is_here": _package(line, now) is not None,
     }
 

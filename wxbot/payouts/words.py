@@ -13,7 +13,7 @@ from wxbot.orders.words import ON_ITS_WAY, SOON, clock_text, meaning_of
 from wxbot.payouts.list_words import hold_word, status_word
 from wxbot.payouts.models import Payout
 from wxbot.settings import Settings
-from wxbot.text import Text
+from wxbot.text import Text, moment_text
 
 STATES: dict[str, Text] = {
     "checking": Text("审核中", "being checked"),
@@ -83,23 +83,24 @@ def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Tex
 
 def _ordered(order: Order, now: datetime) -> tuple[str, Text]:
     if order.status == "accepted" and order.holding == "unclaimed":
-        ends = clock_text(order.expires_at, now) if order.expires_at else ""
+        ends = moment_text(order.expires_at) if order.expires_at else Text("", "")
         if order.channel in CONFIRMED:
             return "take", Text(
-                f"点开确认收款，{ends} 前有效，过期自动退回。", f"Open it and confirm before {ends}, or it goes back."
+                f"点开确认收款，{ends.zh} 前有效，过期自动退回。",
+                f"Open it and confirm before {ends.en}, or it goes back.",
             )
         return "take", Text(
-            f"已发到您和本公众号的聊天里，请在 {ends} 前点开，过期自动退回。",
-            f"It is in your chat with this account. Open it before {ends}, or it goes back.",
+            f"已发到您和本公众号的聊天里，请在 {ends.zh} 前点开，过期自动退回。",
+            f"It is in your chat with this account. Open it before {ends.en}, or it goes back.",
         )
     if order.status in ("received", "returned"):
         return ("done", ON_ITS_WAY) if order.status == "received" else ("back", ON_ITS_WAY)
     if order.status == "manual":
         return "way", Text("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
     if order.status == "planned" and order.send_after > now + SOON:
-        at = clock_text(order.send_after, now)
+        at = moment_text(order.send_after)
         return "way", Text(
-            f"今天收到的红包已达上限，{at} 自动发出。", f"You have had today's limit; it goes out at {at}."
+            f"今天收到的红包已达上限，{at.zh} 自动发出。", f"You have had today's limit; it goes out at {at.en}."
         )
     if order.status == "unknown" and order.err_code:
         meaning = meaning_of(order.channel, order.err_code)

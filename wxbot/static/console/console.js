@@ -169,7 +169,7 @@
 
   if (window.Chart) {
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-    Chart.defaults.color = "#7d8a83";
+    Chart.defaults.color = "#5f6b64";
     document.querySelectorAll("canvas[data-chart]").forEach(watch);
   }
 })();
