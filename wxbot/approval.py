@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Collection
 
+from wxbot import typed
 from wxbot.text import Refusal, Text
 
 EVIDENCE_MIN = 10
@@ -39,7 +40,7 @@ def require_unchanged(asked: str | None, *later: str | None, changed: Text = SEN
 
 def require_evidence(words: str, most: int) -> str:
     """What a maker writes down for the checker, without blanks around it; EVIDENCE_MIN to `most` characters. Raises Refusal."""
-    words = words.strip()
+    words = typed.line(words)
     if not EVIDENCE_MIN <= len(words) <= most:
         raise Refusal(
             "evidence",

@@ -42,8 +42,7 @@ def test_a_good_form_becomes_fen_and_utc() -> None:
     [
         ("name", ""),
         ("name", "长" * 41),
-        ("name", "a\x00b"),
-        ("name", "\u202eabc"),
+        ("name", "\u200b\u202e"),
         ("begin_at", "tomorrow"),
         ("begin_at", "2025-01-01T00:00"),
         ("end_at", "2026-03-16T09:00"),

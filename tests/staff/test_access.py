@@ -3,6 +3,7 @@
 import re
 from contextlib import closing
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -354,3 +355,15 @@ def test_the_form_of_a_marketer_reaches_the_same_rules_as_the_pages(console_app:
     now = console_app.extensions["wxbot"].clock.now()
     cashier = Browser(console_app, "wang")
     assert cashier.post("/admin/campaigns/new", form_at(now)).status_code == 403
+
+
+def test_a_name_that_turns_the_words_around_is_kept_and_sought_without(story_app: Flask) -> None:
+    boss, browser = Browser(story_app, "chen"), Browser(story_app, "li")
+    boss.post("/admin/staff", {"login": "qian\u200b.test", "name": "\u202e钱\u200b财务\u3164", "role": "cashier"})
+    assert "qian.test" in (page := boss.get("/admin/staff").text) and ">钱财务<" in page.replace("<bdi>", "")
+    for q in ("#\u200b7", "\u202e#7\ufeff", "\u3000#7\u2028"):
+        assert browser.get(f"/admin/campaigns/1/packets?q={quote(q)}").text.count("<tr>") == 2, q
+    login = Browser(story_app).post(
+        "/admin/sign-in", {"login": "\u2066li\u200b.test\u2069", "password": "correct-horse-7"}
+    )
+    assert login.status_code == 303

@@ -4,7 +4,6 @@ What only one way to give cannot do is named by its mechanic.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -36,7 +35,6 @@ _TEXTS = (
     "contact",
     "keyword",
 )
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\ufeff")
 _NOT_NEEDED = r"(?<!无需)(?<!无须)(?<!不需)(?<!不必)(?<!不用)(?<!不要求)(?<!不需要)"
 _INDUCED = (
     re.compile(
@@ -89,7 +87,7 @@ def _amounts(values: Values, _now: datetime) -> Iterator[Refusal]:
             yield from _amount("tiers", tier.amount_fen, f"第 {number} 档:", f"Tier {number}: ")
             if tier.count < 1:
                 yield fault("tiers", f"第 {number} 档的数量至少为 1", f"Tier {number} needs at least one packet")
-            if len(tier.label) > TIER_LABEL_CHARS or _odd_characters(tier.label, ""):
+            if len(tier.label) > TIER_LABEL_CHARS:
                 yield fault(
                     "tiers",
                     f"第 {number} 档的名称最多 {TIER_LABEL_CHARS} 个可见字符",
@@ -153,13 +151,6 @@ def _chances(values: Values, _now: datetime) -> Iterator[Refusal]:
         yield fault("expected_people", f"预计人数不超过 {PEOPLE_MAX:,}", f"At most {PEOPLE_MAX:,} people")
 
 
-def _odd_characters(text: str, allowed: str) -> bool:
-    return any(
-        (unicodedata.category(char) in ("Cc", "Cs", "Co", "Zl", "Zp") and char not in allowed) or char in _BIDI
-        for char in text
-    )
-
-
 def _too_long(values: Values) -> Iterator[Refusal]:
     for field, most in (
         ("send_name", limits.SEND_NAME_BYTES),
@@ -190,12 +181,6 @@ def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
         text = values.get(field, "")
         if not text and field != "keyword":
             yield fault(field, "不能为空", "Must not be empty")
-        if _odd_characters(text, "\n" if field == "rules" else ""):
-            yield fault(
-                field,
-                "含有不可见的控制字符，请删除后重新输入",
-                "Contains invisible control characters; delete and type it again",
-            )
         for pattern in _INDUCED:
             found = pattern.search(text)
             if found:
@@ -221,7 +206,7 @@ def _after(values: Values, _now: datetime) -> Iterator[Refusal]:
         is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
     except ValueError:
         is_web = False
-    if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url) or _odd_characters(url, ""):
+    if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url):
         yield fault(
             "jump_url",
             f"请填写 http(s):// 开头的网址，最多 {JUMP_URL_CHARS} 个字符",

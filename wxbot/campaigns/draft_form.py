@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from wxbot import typed
 from wxbot.campaigns.split import Tier
 from wxbot.clock import SHANGHAI
 from wxbot.money import NotMoney, parse_yuan
@@ -18,18 +19,13 @@ _WHOLE = re.compile(r"^\d{1,9}$")
 _DEVICE = re.compile(r"^\d{1,12}$")
 
 
-def tidy(text: str) -> str:
-    """A one-line text without surrounding blanks, in composed form."""
-    return unicodedata.normalize("NFC", text).strip()
-
-
 def read_lines(text: str) -> str:
-    """A text of several lines: line ends unified, outer blank space cut."""
-    return tidy(text.replace("\r\n", "\n").replace("\r", "\n"))
+    """A text of several lines without outer blanks."""
+    return typed.clean(text).strip()
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip()
+    return unicodedata.normalize("NFKC", typed.line(text))
 
 
 def read_yuan(text: str) -> int:
@@ -117,7 +113,7 @@ def read_tiers(form: Mapping[str, Any]) -> tuple[Tier, ...]:
         if not row[1].strip() and not row[2].strip():
             continue
         try:
-            tiers.append(Tier(tidy(row[0]) or f"{number}", read_yuan(row[1]), read_whole(row[2])))
+            tiers.append(Tier(typed.line(row[0]) or f"{number}", read_yuan(row[1]), read_whole(row[2])))
         except Refusal as slip:
             raise fault("tiers", f"第 {number} 档:{slip.text.zh}", f"Tier {number}: {slip.text.en}") from slip
     if len(tiers) > TIER_ROWS_MAX:
@@ -126,7 +122,7 @@ def read_tiers(form: Mapping[str, Any]) -> tuple[Tier, ...]:
 
 
 READERS: dict[str, tuple[str, Callable[[str], Any], str]] = {
-    "name": ("name", tidy, ""),
+    "name": ("name", typed.line, ""),
     "begin_at": ("begin_at", read_moment, ""),
     "end_at": ("end_at", read_moment, ""),
     "daily_from": ("daily_from", read_time_of_day, "00:00"),
@@ -136,17 +132,17 @@ READERS: dict[str, tuple[str, Callable[[str], Any], str]] = {
     "tries_per_day": ("tries_per_day", read_whole, "1"),
     "odds": ("odds_ppm", read_odds, "100"),
     "expected_people": ("expected_people", read_whole, "0"),
-    "send_name": ("send_name", tidy, ""),
-    "act_name": ("act_name", tidy, ""),
-    "wishing": ("wishing", tidy, ""),
-    "remark": ("remark", tidy, ""),
-    "title": ("title", tidy, ""),
-    "description": ("description", tidy, ""),
-    "jump_url": ("jump_url", tidy, ""),
+    "send_name": ("send_name", typed.line, ""),
+    "act_name": ("act_name", typed.line, ""),
+    "wishing": ("wishing", typed.line, ""),
+    "remark": ("remark", typed.line, ""),
+    "title": ("title", typed.line, ""),
+    "description": ("description", typed.line, ""),
+    "jump_url": ("jump_url", typed.line, ""),
     "rules": ("rules", read_lines, ""),
-    "organiser": ("organiser", tidy, ""),
-    "contact": ("contact", tidy, ""),
-    "keyword": ("keyword", tidy, ""),
+    "organiser": ("organiser", typed.line, ""),
+    "contact": ("contact", typed.line, ""),
+    "keyword": ("keyword", typed.line, ""),
     "device_ids": ("device_ids", read_devices, ""),
 }
 """Form field → (value of the draft, how to read it, what stands for an empty field)."""

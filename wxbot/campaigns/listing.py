@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet, PacketCount
 from wxbot.ledger import Entry
 from wxbot.orders.models import Order
@@ -134,7 +135,7 @@ def _id_at(session: Session, campaign_id: int, ordinal: int | None, side: str) -
 
 def search_packets(session: Session, campaign_id: int, text: str) -> Sequence[Packet]:
     """Packets by ordinal ('#12' or '12'), openid, or mch_billno; at most a page."""
-    text = text.strip()
+    text = typed.line(text)
     if text.removeprefix("#").isascii() and text.removeprefix("#").isdigit() and len(text) <= 8:
         query = select(Packet).where(Packet.campaign_id == campaign_id, Packet.ordinal == int(text.removeprefix("#")))
         return session.scalars(query).all()

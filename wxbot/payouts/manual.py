@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.payouts import people_search
 from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.models import ManualRequest, Payout
@@ -37,7 +38,7 @@ class ByHand:
 
 def ask(session: Session, settings: Settings, form: ByHand, staff_id: int, now: datetime) -> Payout:
     """Write down a payout that a person asks for. Raises Refusal; IntegrityError when the same form came in at once twice."""
-    reason = form.reason.strip()
+    reason = typed.line(form.reason)
     if not TOKEN_MIN <= len(form.form_token) <= TOKEN_MAX:
         raise Refusal("page", Text("页面已过期，请重新打开再填一次", "the page is out of date; open it again"))
     if not REASON_MIN <= len(reason) <= REASON_MAX:

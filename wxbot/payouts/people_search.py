@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.orders.models import Order
 from wxbot.payouts.models import Payout
 from wxbot.people import phones
@@ -33,7 +34,7 @@ class PersonMatch:
 
 def search(session: Session, vault: Vault, text: str) -> list[PersonMatch]:
     """The people that a text may mean, the surest first; at most FOUND_AT_MOST."""
-    wanted = text.strip()
+    wanted = typed.line(text)
     if not wanted:
         return []
     openids: dict[str, None] = {}

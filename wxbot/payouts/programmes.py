@@ -4,7 +4,6 @@ The owner's balance table, one row per department and programme. A programme sta
 or less is asked for by one person and decided by another, and stands in the ledger in the same transaction (I7, I16).
 """
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wxbot import approval, budget, ledger
+from wxbot import approval, budget, ledger, typed
 from wxbot.budget import Budget
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
@@ -54,13 +53,13 @@ class ProgrammeDraft:
 
 def read(form: Mapping[str, Any]) -> ProgrammeDraft:
     """The programme in a console form. Raises Faulty with every fault at once."""
-    values: dict[str, Any] = {name: _tidy(form.get(name, "")) for name in ("department", "name", *TEXTS)}
+    values: dict[str, Any] = {name: typed.line(form.get(name, "")) for name in ("department", "name", *TEXTS)}
     values["channel"] = str(form.get("channel", ""))
     values["needs_binding"] = bool(form.get("needs_binding"))
     faults = faults_of(values)
-    typed = _tidy(form.get("person_per_month", ""))
+    month = typed.line(form.get("person_per_month", ""))
     try:
-        values["person_fen_per_month"] = parse_yuan(typed) if typed else 0
+        values["person_fen_per_month"] = parse_yuan(month) if month else 0
     except NotMoney:
         faults.append(
             fault(
@@ -79,7 +78,7 @@ def faults_of(values: Mapping[str, Any]) -> list[Refusal]:
     faults = []
     for field in ("department", "name"):
         text = values[field]
-        if not text or len(text) > NAME_CHARS or not text.isprintable():
+        if not text or len(text) > NAME_CHARS:
             faults.append(fault(field, f"请填写 1 到 {NAME_CHARS} 个字", f"Give 1 to {NAME_CHARS} characters"))
     for field in TEXTS:
         refused = (CHANNELS[name].text_fault(field, values[field]) for name in DIRECT)
@@ -88,10 +87,6 @@ def faults_of(values: Mapping[str, Any]) -> list[Refusal]:
     if values["channel"] not in ("", *DIRECT):
         faults.append(fault("channel", "请选择付款方式", "Choose how it is paid"))
     return faults
-
-
-def _tidy(text: object) -> str:
-    return unicodedata.normalize("NFC", str(text)).strip()
 
 
 def budget_name(draft: ProgrammeDraft | Programme) -> str:
@@ -172,7 +167,7 @@ def read_change(form: Mapping[str, Any]) -> tuple[int, str]:
         if not 0 < change_fen <= CHANGE_MAX_FEN:
             most = yuan(CHANGE_MAX_FEN)
             faults.append(fault("amount", f"金额须大于 0，不超过 {most} 元", f"More than 0 and at most {most} yuan"))
-    note = _tidy(form.get("note", ""))
+    note = typed.line(form.get("note", ""))
     if not note or len(note) > NOTE_CHARS:
         faults.append(
             fault("note", f"请写明用途，最多 {NOTE_CHARS} 个字", f"Say what for, in at most {NOTE_CHARS} characters")

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import and_, delete, or_, select
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import changed
 from wxbot.people import phones
 from wxbot.people.models import Binding, PersonMark
@@ -26,7 +27,7 @@ def put(
 
     `subject` is the openid, or the phone as a person writes it. Raises Refusal.
     """
-    subject, reason = subject.strip(), reason.strip()
+    subject, reason = typed.line(subject), typed.line(reason)
     if mark not in MARKS or kind not in ("openid", "phone"):
         raise Refusal("kind", Text("请选择名单和类型。", "Choose the list and the kind."))
     if not reason or len(reason) > REASON_CHARS:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import changed, insert_into
 from wxbot.replies.models import MenuDraft
 from wxbot.text import Text
@@ -52,7 +53,7 @@ class EntryFault:
 
 
 def _kept(entry: Mapping[str, Any]) -> Button:
-    trimmed = {name: value.strip() if isinstance(value, str) else value for name, value in entry.items()}
+    trimmed = {name: typed.line(value) if isinstance(value, str) else value for name, value in entry.items()}
     return {name: value for name, value in trimmed.items() if value not in ("", None, []) and name != "sub_button"}
 
 
@@ -61,7 +62,7 @@ def tidy(buttons: Sequence[Mapping[str, Any]]) -> list[Button]:
     tidied = []
     for button in buttons:
         under = [_kept(entry) for entry in button.get("sub_button") or () if isinstance(entry, Mapping)]
-        name = str(button.get("name", "")).strip()
+        name = typed.line(button.get("name", ""))
         tidied.append({"name": name, "sub_button": under} if under else _kept(button))
     return tidied
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import changed
 from wxbot.replies.models import KEYWORD_TRIGGERS, REPLY_KINDS, TRIGGERS, ReplyRule
 from wxbot.text import Refusal, Text
@@ -60,7 +61,7 @@ class Content:
 
 def normalise(text: str) -> str:
     """What people mean by "the same words": full-width equals half-width, case and outer spaces do not matter."""
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+    return unicodedata.normalize("NFKC", typed.clean(text)).casefold().strip()
 
 
 def in_order(rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -126,12 +127,12 @@ def change_rule(
 
 def _columns(pattern: str, content: Content, now: datetime) -> dict[str, object]:
     return {
-        "pattern": pattern.strip(),
+        "pattern": typed.line(pattern),
         "reply_kind": content.reply_kind,
-        "text": content.text,
+        "text": typed.clean(content.text),
         "campaign_id": content.campaign_id,
         "dialogue": content.dialogue,
-        "title": content.title,
+        "title": typed.line(content.title),
         "url": content.url,
         "updated_at": now,
     }
@@ -182,11 +183,6 @@ def refuse_bad(trigger: str, pattern: str, content: Content) -> None:
         )
     if reply_kind == "link":
         _refuse_bad_link(content)
-    said = text + pattern + content.title + content.url
-    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t" for character in said):
-        raise Refusal(
-            "rule", Text("内容里有看不见的控制字符。", "The text holds control characters that WeChat refuses.")
-        )
 
 
 def _refuse_bad_link(content: Content) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import Database
 from wxbot.staff import passwords
 from wxbot.staff.audit import Actor
@@ -31,12 +32,12 @@ def hire(
     locale: str = "zh_CN",
 ) -> int:
     """Add a person; returns the id. Raises Refusal for a bad or taken login, a bad name, role or password."""
-    login, name = normal_login(login), name.strip()
+    login, name = normal_login(login), typed.line(name)
     if not LOGIN.fullmatch(login):
         raise fault(
             "login", "登录名为 3 到 40 个小写字母、数字或 . _ -", "A login has 3 to 40 small letters, digits or . _ -"
         )
-    if not 1 <= len(name) <= NAME_CHARS or not name.isprintable():
+    if not 1 <= len(name) <= NAME_CHARS:
         raise fault("name", f"姓名为 1 到 {NAME_CHARS} 个字", f"A name has 1 to {NAME_CHARS} characters")
     if role not in ROLES:
         raise fault("role", "请选择角色", "Choose a role")

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import Database
 from wxbot.staff import passwords
 from wxbot.staff.models import Staff, StaffSession
@@ -52,7 +53,7 @@ def _hash(token: str) -> str:
 
 def normal_login(text: str) -> str:
     """A login as it is stored: without outer blanks, in small letters."""
-    return text.strip().casefold()[:40]
+    return typed.bare(text).casefold()[:40]
 
 
 def _count_attempt(session: Session, staff_id: int, now: datetime) -> bool:

@@ -233,12 +233,19 @@ def open_voucher() -> BaseResponse:
     if not TOKEN.fullmatch(token) or type(kind_id) is not int or not 0 < kind_id < 2**31:
         return _json({"outcome": "stale_page", "text": words.stale}, 400)
     openid, now = oauth.signed_in().openid, runtime.clock.now()
-    note = "".join(letter for letter in str(fields.get("note") or "") if letter.isprintable())
     try:
         with runtime.database.transaction() as session:
             units, amount_fen = _asked(fields)
             voucher = submit.open_voucher(
-                session, openid, kind_id, units, amount_fen, "h5", now, note=note, token=f"page:{token}"
+                session,
+                openid,
+                kind_id,
+                units,
+                amount_fen,
+                "h5",
+                now,
+                note=str(fields.get("note") or ""),
+                token=f"page:{token}",
             )
     except Refusal as refused:
         return _no(refused)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import changed
 from wxbot.money import yuan
 from wxbot.payouts.create import PayoutRequest, request
@@ -212,7 +213,7 @@ def want_photo(
 
 
 def _reason(reason: str) -> str:
-    reason = " ".join(reason.split())[:REASON_CHARS].rstrip("。.")
+    reason = " ".join(typed.clean(reason).split())[:REASON_CHARS].rstrip("。.")
     if not reason:
         raise _refused("reason")
     return reason

@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import changed, insert_into
 from wxbot.people import marks, notices
 from wxbot.runtime import Runtime
@@ -128,7 +129,7 @@ def open_voucher(
             units=units if kind.amount_rule == "per_unit" else 0,
             asked_fen=asked_fen,
             amount_fen=asked_fen,
-            note=note.strip()[:NOTE_CHARS],
+            note=typed.line(note)[:NOTE_CHARS],
             status="submitted",
             via=via,
             month=caps.month_of(now),
