@@ -54,7 +54,8 @@ def line(text: object) -> str:
 
 def bare(text: str) -> str:
     """What is compared and never shown as it was typed (phones, codes, ids): full-width as half-width, no blank at all."""
-    return _ANY_BLANK.sub("", clean(unicodedata.normalize("NFKC", clean(text))))
+    plain = clean(unicodedata.normalize("NFKC", clean(text)))
+    return unicodedata.normalize("NFKC", _ANY_BLANK.sub("", plain))
 
 
 class Fields(ImmutableMultiDict[str, Any]):

@@ -81,7 +81,6 @@ def test_a_good_form_becomes_fen_and_utc() -> None:
         ("jump_url", "//x"),
         ("device_ids", "12a"),
         ("rules", "x" * 5001),
-        ("rules", "a\x07b"),
         ("organiser", ""),
         ("contact", ""),
         ("title", "微信官方红包"),
@@ -279,3 +278,8 @@ def test_a_keyword_belongs_to_one_campaign_and_a_copy_has_none(database: Databas
         assert second.keyword == ""
         assert second.split_seed != first.split_seed
         assert second.status == "draft"
+
+
+def test_what_nobody_sees_is_no_part_of_a_text() -> None:
+    made = draft.read(form(name="\u202e新春\u200b摇红包", rules="第一条\x07\r\n第二条\u2028第三条"), NOW)
+    assert (made.name, made.rules) == ("新春摇红包", "第一条\n第二条\n第三条")
