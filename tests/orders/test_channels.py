@@ -10,7 +10,7 @@ from wxbot.orders.channels import CHANNELS, DIRECT, LOTTERY, VERSIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 AT_HOME = ("wxbot/orders/channels/", "wxbot/wechat/", "wxbot/simulator/", "wxbot/migrations/", "wxbot/translations/")
-SETTINGS = "wxbot/settings.py"
+SETTINGS = ("wxbot/setting_fields.py", "wxbot/settings.py")
 """The one exception: an operator writes a channel's name there, and the ground imports no feature."""
 
 
@@ -22,7 +22,7 @@ def test_nobody_else_asks_for_a_channel_by_its_name() -> None:
     found = [
         f"{_place(path)}:{node.lineno}: {node.value}"
         for path in sorted((ROOT / "wxbot").rglob("*.py"))
-        if not _place(path).startswith((*AT_HOME, SETTINGS))
+        if not _place(path).startswith((*AT_HOME, *SETTINGS))
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and node.value in CHANNELS
     ]
