@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from wxbot.quotas import Quota
 from wxbot.schema import Base
 from wxbot.shake.models import ShakePage
 from wxbot.vouchers import caps
+from wxbot.vouchers.models import Voucher, VoucherDecision, VoucherKind
 
 THEN = "'2026-01-01 00:00:00'"
 ROWS_OF_0001 = (
@@ -265,3 +267,36 @@ def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: 
     with empty.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
     assert len(set(revisions(empty))) == 1
+
+
+def test_what_a_reviewer_decided_and_could_still_undo_waits_for_a_reviewer_before_the_upgrade(empty: Database) -> None:
+    upgrade(empty)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    with empty.transaction() as session:
+        kind = VoucherKind(name="k", amount_rule="fixed", fixed_fen=500, programme_id=1, updated_by=1, updated_at=now)
+        session.add(kind)
+        session.flush()
+        for n in (1, 2):
+            fields = {"public_id": f"v{n}", "openid": "oA", "asked_fen": 500, "amount_fen": 500, "via": "h5"}
+            session.add(
+                Voucher(
+                    id=n,
+                    kind_id=kind.id,
+                    month="202603",
+                    status="claimed",
+                    claimed_by=3,
+                    claimed_until=None if n == 1 else now,
+                    submitted_at=now,
+                    **fields,
+                )
+            )
+        session.flush()
+        session.add(VoucherDecision(voucher_id=1, verb="approve", version=1, staff_id=3, decided_at=now, due_at=now))
+    for _ in range(2):
+        command.downgrade(_config(empty), "0015")
+        with empty.engine.connect() as connection:
+            rows = connection.execute(text("SELECT id, status, claimed_by FROM vouchers ORDER BY id"))
+            assert [tuple(row) for row in rows] == [(1, "submitted", None), (2, "claimed", 3)]
+        upgrade(empty)
+    with empty.reading() as session:
+        assert session.scalars(select(VoucherDecision)).all() == []

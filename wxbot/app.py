@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import health, lineage, logs, oauth, typed
+from wxbot import health, inbox, lineage, logs, oauth, typed
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.callback import CallbackDoor, Chunks
@@ -350,7 +350,9 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
         **_cookies(settings),
     )
     app.extensions["wxbot"] = runtime
-    app.jinja_env.globals.update(csp_nonce=csp_nonce, brand=settings.brand)
+    app.jinja_env.globals.update(
+        csp_nonce=csp_nonce, brand=settings.brand, inbox_lines=inbox.mine, inbox_counts=inbox.counts
+    )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     callback = app.extensions["wxbot.callback"] = CallbackDoor(runtime)
     _install_headers(app, settings)

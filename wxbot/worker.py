@@ -40,6 +40,7 @@ from wxbot.runtime import Runtime
 from wxbot.schedule import Schedule
 from wxbot.settings import Settings
 from wxbot.shake import bind
+from wxbot.vouchers import decisions
 from wxbot.vouchers import erasure as voucher_erasure
 from wxbot.vouchers import fetch as voucher_photos
 
@@ -150,6 +151,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "payouts.erase": list_erasure.erase_due,
     "replies.sweep": sweep,
     "vouchers.fetch": voucher_photos.fetch_due,
+    "vouchers.decide": decisions.carry_out_due,
     "vouchers.lapse": voucher_photos.lapse,
     "vouchers.erase": voucher_erasure.erase_due,
     "retention.sweep": retention.sweep,
@@ -174,6 +176,7 @@ INTERVALS: dict[str, float] = {
     "payouts.settle": 1.0,
     "replies.sweep": 10.0,
     "vouchers.fetch": 1.0,
+    "vouchers.decide": 1.0,
     "vouchers.lapse": 60.0,
     "vouchers.erase": 60.0,
     "draws.match": 5.0,

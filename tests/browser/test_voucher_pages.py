@@ -17,7 +17,7 @@ from wxbot import oauth
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
-from wxbot.vouchers import submit
+from wxbot.vouchers import decisions, submit
 from wxbot.vouchers.models import Voucher
 
 pytestmark = pytest.mark.browser
@@ -106,6 +106,14 @@ def test_photos_reach_us_over_a_bad_network_each_once(site: Stage, page: Any, tm
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def carry_out(site: Stage) -> None:
+    """What was decided is not undone any more."""
+    clock = site.runtime.clock
+    assert isinstance(clock, StillClock)
+    clock.move(decisions.UNDO)
+    decisions.carry_out_due(site.runtime)
+
+
 def test_a_reviewer_needs_no_mouse(site: Stage, page: Any) -> None:
     first = site.hand_in(1, kind="boxes", units=5)
     second = site.hand_in(2, HONG)
@@ -136,6 +144,14 @@ def test_a_reviewer_needs_no_mouse(site: Stage, page: Any) -> None:
     page.keyboard.press("a")
     page.keyboard.press("a")
     at(second)
+    page.keyboard.press("z")
+    at(first)
+    page.keyboard.press("e")
+    page.keyboard.type("8")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    at(second)
+    carry_out(site)
     assert [payout.amount_fen for payout in site.payouts()] == [800]
     page.keyboard.press("j")
     at(third)
@@ -149,6 +165,7 @@ def test_a_reviewer_needs_no_mouse(site: Stage, page: Any) -> None:
     page.keyboard.type("看不清")
     page.keyboard.press("Enter")
     page.locator(".empty-state").wait_for()
+    carry_out(site)
     assert [site.voucher(each.id).status for each in (first, second, third)] == ["approved", "rejected", "photo_wanted"]
     assert site.voucher(second.id).reason == "看不清" and len(site.payouts()) == 1
 

@@ -14,6 +14,7 @@ from tests.staff.consoles import PASSWORD
 from wxbot.cli import cli
 from wxbot.orders.models import Evidence, Mark, Order
 from wxbot.payouts.place_orders import order_due
+from wxbot.people import roster
 from wxbot.staff.models import AuditEvent, StaffSession
 
 WHY = "资金账单 2026-03-15 没有这个单号的支出"
@@ -71,3 +72,34 @@ def test_stop_and_open_and_what_is_owed_F85(desk: Desk) -> None:
         events = session.execute(select(AuditEvent.action, AuditEvent.actor)).all()
     assert [action for action, _ in events] == ["merchant_stop", "merchant_open"]
     assert all(actor.startswith("cli:") for _, actor in events)
+
+
+def test_one_payout_is_shown_at_the_terminal_with_its_orders_and_the_next_step(desk: Desk) -> None:
+    desk.know(1)
+    payout_id = owe(desk.runtime, desk.fund(), openid(1), 880)
+    assert "还没有下单" in run(desk, "payout", "show", str(payout_id)).output
+    order_due(desk.runtime)
+    shown = json.loads(run(desk, "payout", "show", str(payout_id), "--json").output)
+    with desk.runtime.database.reading() as session:
+        number = session.scalars(select(Order.mch_billno)).one()
+    assert (shown["status"], shown["amount_yuan"], shown["openid"]) == ("ordered", "8.80", openid(1))
+    assert [(one["mch_billno"], one["status"]) for one in shown["orders"]] == [(number, "planned")]
+    assert number in run(desk, "payout", "show", str(payout_id)).output
+    refused = run(desk, "payout", "show", "999")
+    assert refused.exit_code == 1 and "没有付款 999" in refused.output
+
+
+def test_the_roster_is_listed_at_the_terminal_masked_and_by_pages(desk: Desk) -> None:
+    people = [(f"员工{n}", f"+8613900{n:06d}", "市场部", "") for n in range(60)]
+    with desk.runtime.database.transaction() as session:
+        roster.put(session, desk.runtime.vault, people, None, desk.now)
+    first = json.loads(run(desk, "people", "list", "--json").output)
+    assert len(first["people"]) == 50 and first["people"][0]["phone"] == "139****0059"
+    rest = json.loads(run(desk, "people", "list", "--before", str(first["next_before"]), "--json").output)
+    assert len(rest["people"]) == 10 and rest["next_before"] is None
+    assert [
+        one["name"] for one in json.loads(run(desk, "people", "list", "13900000007", "--json").output)["people"]
+    ] == ["员工7"]
+    told = run(desk, "people", "list", "员工59").output
+    assert "139****0059" in told and "13900000059" not in told
+    assert "名册里没有" in run(desk, "people", "list", "没有这个人").output

@@ -163,6 +163,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "vouchers.want_photo": ("reviewer",),
     "vouchers.bulk": ("reviewer",),
     "vouchers.approve_many": ("reviewer",),
+    "vouchers.undo": ("reviewer",),
     "vouchers.kind_list": ("marketer", "reviewer", "cashier"),
     "vouchers.blank_kind": MONEY,
     "vouchers.add_kind": MONEY,

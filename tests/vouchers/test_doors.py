@@ -9,7 +9,7 @@ from sqlalchemy import inspect, text
 
 from tests.staff.consoles import Browser
 from tests.vouchers.stage import GUI, HONG, MING, SUN, Phone, Stage, photo
-from wxbot.vouchers import photos, review, submit
+from wxbot.vouchers import decisions, photos, review, submit
 from wxbot.vouchers.models import Voucher, VoucherKind
 
 EVIL_NAMES = (
@@ -173,6 +173,12 @@ def test_a_photo_is_a_photo_and_nothing_else_S50_S77(desk: Stage) -> None:
 # --- the console --------------------------------------------------------------------------------------------------
 
 
+def carry_out(desk: Stage) -> None:
+    """What was decided is not undone."""
+    desk.move(decisions.UNDO)
+    decisions.carry_out_due(desk.runtime)
+
+
 def next_one(reviewer: Browser, **more: Any) -> Any:
     return reviewer.post("/admin/vouchers/next", more, **{"HX-Request": "true"})
 
@@ -208,6 +214,7 @@ def test_a_reviewer_works_the_queue_and_a_cashier_looks(desk: Stage) -> None:
         f"/admin/vouchers/{second.id}/reject", {"reason": "照片不清楚", "version": desk.voucher(second.id).version}
     )
     assert done.status_code == 303
+    carry_out(desk)
     assert [payout.amount_fen for payout in desk.payouts()] == [800]
     assert desk.voucher(second.id).reason == "照片不清楚"
     for status in ("approved", "rejected", "nonsense"):
@@ -236,6 +243,7 @@ def test_32_posts_of_one_approval_make_one_payout_F24(both_desks: Stage) -> None
     for thread in threads:
         thread.join()
     assert sorted(found) == [303] + [409] * 31
+    carry_out(both_desks)
     assert len(both_desks.payouts()) == 1
 
 
@@ -246,6 +254,7 @@ def test_bulk_and_kinds_through_the_console(desk: Stage) -> None:
     assert page.text.count('name="pick"') == 3
     picks = [f"{each.id}:{desk.voucher(each.id).version}" for each in vouchers] + ["x", "1:", "9:9"]
     assert reviewer.post("/admin/vouchers/bulk", {"pick": picks}).status_code == 303
+    carry_out(desk)
     assert len(desk.payouts()) == 3
     form = {
         "name": "门店海报",

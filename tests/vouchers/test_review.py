@@ -16,7 +16,7 @@ from wxbot.people import marks
 from wxbot.people.models import Notice
 from wxbot.staff.models import AuditEvent
 from wxbot.text import Refusal
-from wxbot.vouchers import caps, fetch, photos, review, submit
+from wxbot.vouchers import caps, decisions, fetch, photos, review, submit
 from wxbot.vouchers.kinds import BadAmount
 from wxbot.vouchers.models import Voucher
 
@@ -201,7 +201,8 @@ def test_ten_reencodings_are_flagged_and_none_is_refused_by_itself_F78(stage: St
     assert stage.voucher(other.id).look_alikes == 0
 
 
-def test_bulk_approval_keeps_to_small_vouchers_without_look_alikes(stage: Stage) -> None:
+def test_bulk_approval_keeps_to_small_vouchers_without_look_alikes(desk: Stage) -> None:
+    stage = desk
     small, big, same = stage.hand_in(1), stage.hand_in(2, kind="free", amount_fen=5_000), stage.hand_in(3)
     stage.runtime.settings = stage.runtime.settings.model_copy(update={"bulk_approve_fen": 4_999})
     copy = stage.open(HONG)
@@ -212,12 +213,17 @@ def test_bulk_approval_keeps_to_small_vouchers_without_look_alikes(stage: Stage)
     with stage.runtime.database.transaction() as session:
         assert QIAN.id is not None and review.claim(session, taken.id, QIAN.id, stage.now)
     chosen = [(each.id, stage.voucher(each.id).version) for each in (small, big, same, copy, taken)]
-    payouts, left = review.approve_many(stage.runtime, SUN, chosen, stage.now)
-    assert [payout.source_id for payout in payouts] == [small.id]
+    noted, left = decisions.decide_many(stage.runtime, SUN, chosen, stage.now)
+    assert noted == [small.id]
     assert {voucher_id: refused.reason for voucher_id, refused in left} == {
         big.id: "too_much",
         same.id: "look_alike",
         copy.id: "look_alike",
         taken.id: "gone",
     }
-    assert review.approve_many(stage.runtime, SUN, chosen, stage.now)[0] == [], "the same form again pays nobody twice"
+    assert decisions.decide_many(stage.runtime, SUN, chosen, stage.now)[0] == [], (
+        "the same form again pays nobody twice"
+    )
+    stage.move(decisions.UNDO)
+    decisions.carry_out_due(stage.runtime)
+    assert [payout.source_id for payout in stage.payouts()] == [small.id]

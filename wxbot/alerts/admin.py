@@ -1,12 +1,18 @@
 """The console's page about alerts: what is wrong, since when, who is told, and a button that tries the way there."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.alerts import book, targets
+from wxbot.alerts.conditions import ENDS_WITHIN
 from wxbot.alerts.words import AlertPhrases
-from wxbot.staff.console import guard, log_action, role_required, runtime, tell
+from wxbot.metrics import balance
+from wxbot.metrics.told_balance import told
+from wxbot.staff.console import guard, log_action, now, role_required, runtime, tell
 
 blueprint = guard(Blueprint("alerts", __name__))
 
@@ -53,3 +59,26 @@ def alerts_wrong() -> int:
     """How many things are wrong now, for the overview."""
     with runtime().database.reading() as session:
         return len(book.current(session))
+
+
+@dataclass(frozen=True)
+class HeldBalance:
+    """What the merchant's account holds as the alerts reckon it, in fen; is_low when they would tell of it."""
+
+    balance_fen: int
+    empty_at: datetime | None
+    is_told: bool
+    is_low: bool
+
+
+@blueprint.app_template_global("reckoned_balance")
+def reckoned_balance() -> HeldBalance | None:
+    """The balance and when it is empty at this pace, for the overview; None while no bill was read."""
+    parts, moment = runtime(), now()
+    with parts.database.reading() as session:
+        held = balance.reckon(session, moment, told(parts, moment))
+    if held is None:
+        return None
+    is_ending = held.empty_at is not None and held.empty_at - moment < ENDS_WITHIN
+    is_low = is_ending or held.balance_fen < parts.settings.alert_balance_fen
+    return HeldBalance(held.balance_fen, held.empty_at, held.is_told, is_low)

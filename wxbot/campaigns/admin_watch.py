@@ -26,7 +26,6 @@ from wxbot.orders import bill_faults, throttle
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
 from wxbot.orders.export import csv_response
-from wxbot.orders.models import LaneState
 from wxbot.staff import accounts
 from wxbot.staff.console import (
     SMALL,
@@ -73,26 +72,15 @@ def _balances(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
     return {account: found.get(account, 0) for account in ledger.ACCOUNTS}
 
 
-def _stop_row(lane: LaneState | None) -> Text | None:
-    """What the code that stopped the merchant's lane means."""
-    row = row_for("pay", lane.stopped_code) if lane is not None and lane.stopped_code else None
-    return Text(row.zh, row.en) if row is not None else None
-
-
 def _overview() -> dict[str, Any]:
     with runtime().database.reading() as session:
         ids = own_ids(session)
-        lane = order_listing.lane_of(session, runtime().settings.mch_id)
         live = listing.campaigns(session, owner_id=owner_filter(), statuses=LIVE, limit=8)
-        waiting = listing.campaigns(session, owner_id=owner_filter(), statuses=("submitted", "approved"), limit=8)
         return {
             "today": _posted_today(session, ids),
             "accounts": _balances(session, ids),
             "open_orders": order_listing.count_open(session),
-            "lane": lane,
-            "stop_row": _stop_row(lane),
             "live": live,
-            "waiting": waiting,
             "tallies": listing.tallies(session, [campaign.id for campaign in live]),
             "differences": bill_faults.findings(session, now()) if may("orders.ledger_page") else [],
         }
@@ -144,7 +132,6 @@ def index() -> str:
 
 def _standing(campaign: Campaign) -> dict[str, Any]:
     with runtime().database.reading() as session:
-        lane = order_listing.lane_of(session, runtime().settings.mch_id) if campaign.status in LIVE else None
         return {
             "campaign": campaign,
             "tally": listing.tallies(session, [campaign.id])[campaign.id],
@@ -155,8 +142,6 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "is_early": campaign.status == "launching"
             and now() < campaign.begin_at - mechanic.way_of(campaign.mechanic).lead,
             "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
-            "lane": lane,
-            "stop_row": _stop_row(lane),
         }
 
 

@@ -17,8 +17,9 @@ from wxbot.orders import words as order_words
 from wxbot.orders.models import MARKED_AS, Mark, Order
 from wxbot.payouts import listing as payout_listing
 from wxbot.payouts import words
+from wxbot.payouts.models import PAYOUT_REASON
 from wxbot.runtime import Runtime
-from wxbot.staff import sign_in
+from wxbot.staff import accounts, sign_in
 from wxbot.staff.audit import Actor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -245,3 +246,52 @@ def list_payouts(tab: str | None, is_json: bool) -> None:
         for each, step in zip(lines, steps, strict=True)
     ]
     show("付款 Payouts", ("#", "状态", "金额 元", "openid", "下一步"), table, "没有付款。No payouts.")
+
+
+@payout.command("show")
+@click.argument("payout_id", type=int)
+@as_json
+@friendly
+def show_payout(payout_id: int, is_json: bool) -> None:
+    """Everything about one payout: who is owed what and why, who agreed, its orders, the next step."""
+    with looking() as runtime, runtime.database.reading() as session:
+        found = payout_listing.find(session, payout_id) if 0 < payout_id < 2**62 else None
+        if found is None:
+            raise click.ClickException(f"没有付款 {payout_id} / there is no payout {payout_id}")
+        owed, merchant = found.payout, listing.lane_of(session, runtime.settings.mch_id)
+        step = words.next_step(owed, found.order, merchant, runtime.settings, runtime.clock.now())
+        programme = payout_listing.programme_names(session, [owed.budget_id]).get(owed.budget_id, "")
+        staff = accounts.names(session, [who for who in (owed.created_by, owed.approved_by) if who is not None])
+        orders = listing.orders_for(session, PAYOUT_REASON, payout_id)
+        again = payout_listing.reissue_of(session, payout_id)
+    code = order_words.meaning_of(owed.channel, owed.err_code) if owed.err_code else None
+    facts: dict[str, Any] = {
+        "id": owed.id,
+        "status": owed.status,
+        "hold": owed.hold,
+        "openid": owed.openid,
+        "amount_yuan": yuan(owed.amount_fen),
+        "programme": programme,
+        "channel": owed.channel,
+        "source": f"{owed.source_kind}:{owed.source_id}",
+        "note": owed.note,
+        "code": owed.err_code,
+        "meaning": str(code.said) if code else None,
+        "next_step": str(step),
+        "created_at": _local(owed.created_at),
+        "created_by": staff.get(owed.created_by) if owed.created_by is not None else None,
+        "approved_at": _local(owed.approved_at),
+        "approved_by": staff.get(owed.approved_by) if owed.approved_by is not None else None,
+        "settled_at": _local(owed.settled_at),
+        "reissued_as": again.id if again else None,
+    }
+    paid_by = [
+        {"mch_billno": each.mch_billno, "status": each.status, "attempt": each.attempt, "sent_at": _local(each.sent_at)}
+        for each in orders
+    ]
+    if is_json:
+        show_json(facts | {"orders": paid_by})
+        return
+    show("付款 Payout", ("", ""), [(name, value) for name, value in facts.items() if value not in (None, "")], "")
+    columns = ("商户单号", "状态", "次数", "发送时间")
+    show("订单 Orders", columns, [tuple(each.values()) for each in paid_by], "还没有下单。No order yet.")

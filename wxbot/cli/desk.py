@@ -8,12 +8,11 @@ from contextlib import closing, contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from wxbot.cli.owner import refuse_other_than_owner
+from wxbot.cli.table import print_table
 from wxbot.db import DatabaseMissing, is_busy
 from wxbot.private_servers import ServerProblem
 from wxbot.runtime import Runtime
@@ -120,13 +119,7 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empt
     if not rows:
         click.echo(empty)
         return
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column in columns:
-        is_number = column.endswith(("元", "数", "#"))
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(soft_wrap=False).print(table)
+    print_table(title, columns, rows)
 
 
 def show_json(value: Any) -> None:

@@ -60,6 +60,39 @@ def _kind(subject: str) -> tuple[str, str]:
         return "openid", subject.strip()
 
 
+@people.command("list")
+@click.argument("wanted", default="", metavar="[TEXT]")
+@click.option("--before", type=int, help="only those above this number: the next page of a long list")
+@as_json
+@friendly
+def list_roster(wanted: str, before: int | None, is_json: bool) -> None:
+    """The roster, the newest first, 50 at a time; TEXT is a whole phone or a part of a name. Phones stay masked."""
+    with looking() as runtime, runtime.database.reading() as session:
+        found = book.page(session, runtime.vault, wanted.strip(), before)
+        told = [
+            {
+                "id": entry.id,
+                "name": entry.name,
+                "phone": _masked(runtime, entry.phone_sealed),
+                "department": entry.department,
+                "openid": openid,
+                "is_active": entry.is_active,
+            }
+            for entry, openid in found[: book.PAGE_ROWS]
+        ]
+    next_before = told[-1]["id"] if len(found) > len(told) else None
+    if is_json:
+        show_json({"people": told, "next_before": next_before})
+        return
+    rows = [
+        (one["id"], one["name"], one["phone"], one["department"], one["openid"], "" if one["is_active"] else "已移出")
+        for one in told
+    ]
+    show("名册 Roster", ("#", "姓名", "手机号", "部门", "openid", ""), rows, "名册里没有。Nobody on the roster.")
+    if next_before is not None:
+        click.echo(f"还有更多：--before {next_before}。There are more: --before {next_before}")
+
+
 @people.command("show")
 @click.argument("subject")
 @as_json

@@ -23,7 +23,7 @@ from wxbot.orders.throttle import OPERATOR_STOP, lane_keys
 from wxbot.payouts.models import BudgetChange, PayList, Payout
 from wxbot.people.models import Notice, SmsOut
 from wxbot.runtime import Runtime
-from wxbot.vouchers.models import Photo, Voucher
+from wxbot.vouchers.models import Photo, Voucher, VoucherDecision
 
 OPEN = ("planned", "sending", "unknown", "accepted", "manual")
 """Orders whose way is not over; the others are only ever more, and their money is in the ledger."""
@@ -128,6 +128,7 @@ DUE: dict[str, tuple[InstrumentedAttribute[datetime], ColumnElement[bool]]] = {
     "payouts.order": (Payout.due_at, Payout.due_at.is_not(None)),  # type: ignore[dict-item]
     "people.tell": (Notice.due_at, Notice.status == "planned"),
     "people.sms": (SmsOut.created_at, SmsOut.status == "planned"),
+    "vouchers.decide": (VoucherDecision.due_at, VoucherDecision.fault == ""),
     "vouchers.fetch": (Photo.next_try_at, Photo.status == "fetching"),  # type: ignore[dict-item]
 }
 """Task → the column that says when a row is due, and which rows wait; each is a partial index or a small one."""

@@ -17,7 +17,7 @@ from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, word
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
-from wxbot.staff import accounts
+from wxbot.staff import accounts, audit
 from wxbot.staff.console import (
     act,
     actor,
@@ -36,7 +36,8 @@ from wxbot.staff.console import (
     tell,
     text,
 )
-from wxbot.text import Refusal
+from wxbot.staff.models import AuditEvent
+from wxbot.text import Refusal, Text
 
 blueprint = guard(Blueprint("orders", __name__))
 
@@ -264,7 +265,8 @@ def _decide(order_id: int, action: str) -> BaseResponse:
 def stop_merchant() -> BaseResponse:
     """Stop all new sending at once, in every worker."""
     done = gettext("已停止付款：不再发出任何新订单。查询和对账继续进行。")
-    with act("merchant_stop", "merchant", done, "warning") as session:
+    why = {"why": text("why", WHY_CHARS)} if text("why") else None
+    with act("merchant_stop", "merchant", done, "warning", detail=why) as session:
         throttle.stop_lane(session, runtime().settings.mch_id, throttle.OPERATOR_STOP, now())
     return redirect(_back(), 303)
 
@@ -278,6 +280,9 @@ def open_merchant() -> BaseResponse:
     return redirect(_back(), 303)
 
 
+WHY_CHARS = 60
+"""What a cashier may write of why sending stops; it stands on every page until it goes on."""
+
 BACK = ("payouts.index", "orders.index")
 
 
@@ -287,12 +292,21 @@ def _back() -> str:
     return url_for(endpoint if endpoint in BACK and may(endpoint) else "orders.index")
 
 
-@blueprint.app_template_global("stopped_lane")
-def stopped_lane() -> LaneState | None:
-    """The merchant's lane while sending is stopped, for the head of every page of the console; None otherwise."""
+@blueprint.app_template_global("stop_told")
+def stop_told() -> Text | None:
+    """Who or what stopped all sending, when and why, for the head of every page of the console; None while nothing is stopped."""
     with runtime().database.reading() as session:
         lane = listing.lane_of(session, runtime().settings.mch_id)
-    return lane if lane is not None and lane.stopped_code else None
+        if lane is None or not lane.stopped_code:
+            return None
+        stop = (
+            audit.latest(session, "merchant_stop", "merchant") if lane.stopped_code == throttle.OPERATOR_STOP else None
+        )
+    return words.stop_of(lane.stopped_code, lane.stopped_at, stop.actor if stop else "", _why(stop))
+
+
+def _why(stop: AuditEvent | None) -> str:
+    return str(stop.detail.get("why", "")) if stop is not None else ""
 
 
 @blueprint.app_template_global("code_meaning")

@@ -211,3 +211,20 @@ def _when_taken(order: Order, now: datetime) -> Text:
         f"等待收款人领取，{ends} 未领自动退回；{asked.zh}",
         f"waits for the person until {ends}, then it returns by itself; {asked.en}",
     )
+
+
+def stop_of(code: str, at: datetime | None, actor: str, why: str) -> Text:
+    """Why nothing is sent, since when, and by whom: what staff read once, on top of every page."""
+    when = f"{at.astimezone(SHANGHAI):%m-%d %H:%M}" if at is not None else ""
+    if code == OPERATOR_STOP:
+        who_zh, who_en = (actor, actor) if actor else ("财务", "a cashier")
+        more_zh, more_en = (f"，原因：{why}", f": {why}") if why else ("", "")
+        return Text(
+            f"{who_zh} 于 {when} 停止{more_zh}。确认无误后请恢复。",
+            f"{who_en} stopped it at {when}{more_en}. Open it again when all is well.",
+        )
+    meaning = meaning_of("", code).said
+    return Text(
+        f"{when} 起，{meaning.zh}。系统每分钟试探一次，能付时自动继续。",
+        f"Since {when}: {meaning.en}. It is tried every minute and goes on by itself.",
+    )

@@ -23,7 +23,7 @@ ACTIONS = (
     "list_upload", "list_check", "list_submit", "list_approve", "list_send_back", "list_drop", "list_export",
     "payout_ask", "payout_approve", "payout_cancel", "payout_take_back", "payout_reissue", "payouts_export",
     "roster_import", "roster_change", "phone_unmask", "binding_approve", "binding_refuse", "binding_end", "person_mark",
-    "voucher_approve", "voucher_reject", "voucher_photo", "voucher_kind",
+    "voucher_approve", "voucher_reject", "voucher_photo", "voucher_undo", "voucher_kind",
     "reply_rule", "menu_save", "menu_publish", "dialogue_end", "key_rotate", "people_erase",
     "photos_move", "photo_folder_forget", "alert_test", "route",
 )
@@ -82,3 +82,9 @@ def page(
     if target:
         query = query.where(AuditEvent.target == target)
     return session.scalars(query).all()
+
+
+def latest(session: Session, action: str, target: str) -> AuditEvent | None:
+    """The last time that this was done."""
+    query = select(AuditEvent).where(AuditEvent.target == target, AuditEvent.action == action, AuditEvent.outcome == "done")
+    return session.scalar(query.order_by(AuditEvent.id.desc()).limit(1))

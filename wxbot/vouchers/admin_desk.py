@@ -1,6 +1,5 @@
 """The reviewer's desk: one voucher at a time with everything beside it, by mouse or by keyboard, and many at once."""
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
@@ -25,8 +24,9 @@ from wxbot.staff.console import (
     text,
 )
 from wxbot.text import Refusal, Text
-from wxbot.vouchers import listing, review
+from wxbot.vouchers import decisions, listing, review
 from wxbot.vouchers.admin_pages import blueprint, panel_of, voucher_or_404
+from wxbot.vouchers.decisions import Wish
 from wxbot.vouchers.kinds import BadAmount
 from wxbot.vouchers.models import STATUSES, Photo, Voucher
 from wxbot.vouchers.views import HEADERS, photo_response
@@ -60,11 +60,13 @@ def _desk(
     """The desk with one voucher on it, or with the queue when there is none."""
     with runtime().database.reading() as session:
         counts, queue = listing.counts(session, now()), listing.queue(session, now())
+        decided = decisions.of_reviewer(session, me().id, now())
     return render_template(
         template,
         panel=panel_of(voucher) if voucher else None,
         counts=counts,
         queue=queue,
+        decided=decided,
         said=said,
         fault=fault,
         reject_reasons=REJECT_REASONS,
@@ -176,21 +178,20 @@ def release(voucher_id: int) -> BaseResponse | str:
     return _desk(None) if is_htmx() else redirect(url_for("vouchers.index"), 303)
 
 
-def _decide(voucher_id: int, action: str, done: str, verb: Callable[..., Any], *args: Any) -> Any:
-    """Call one verb in one transaction; on to the next voucher, or the same one again with what was wrong.
+def _decide(wish: Wish, done: str) -> Any:
+    """Note one decision, to be carried out when it can no longer be undone; on to the next voucher, or what was wrong.
 
     The verb's lock and guarded update decide: of two clicks or two reviewers one does it, the other is told (F24).
     """
-    voucher_or_404(voucher_id)
-    seen = number("version", SMALL) or 0
+    voucher_or_404(wish.voucher_id)
     try:
         with runtime().database.transaction() as session:
-            verb(session, runtime().settings, voucher_id, actor(), *args, seen, now())
+            decisions.decide(session, runtime().settings, wish, actor(), now())
     except Refusal as refused:
-        log_refusal(action, f"voucher:{voucher_id}", refused)
-        return _not_decided(voucher_id, refused)
+        log_refusal(decisions.ACTIONS[wish.verb], f"voucher:{wish.voucher_id}", refused)
+        return _not_decided(wish.voucher_id, refused)
     if is_htmx():
-        return _desk(_next(voucher_id), said=done)
+        return _desk(_next(wish.voucher_id))
     tell(done)
     return redirect(url_for("vouchers.index"), 303)
 
@@ -216,23 +217,51 @@ def approve(voucher_id: int) -> Any:
         bad = BadAmount("amount", Text("请填写金额，例如 12.50。", "An amount in yuan, such as 12.50."))
         voucher_or_404(voucher_id)
         return _not_decided(voucher_id, bad)
-    return _decide(voucher_id, "voucher_approve", gettext("已批准，红包正在安排发放。"), review.approve, amount_fen)
+    wish = Wish(voucher_id, "approve", _seen(), amount_fen=amount_fen)
+    return _decide(wish, gettext("已批准，红包正在安排发放。"))
 
 
 @blueprint.post("/vouchers/<int:voucher_id>/reject")
 @role_required("reviewer")
 def reject(voucher_id: int) -> Any:
     """Refuse with a reason."""
-    reason = text("reason", review.REASON_CHARS)
-    return _decide(voucher_id, "voucher_reject", gettext("已拒绝，原因会告诉对方。"), review.reject, reason)
+    wish = Wish(voucher_id, "reject", _seen(), reason=text("reason", review.REASON_CHARS))
+    return _decide(wish, gettext("已拒绝，原因会告诉对方。"))
 
 
 @blueprint.post("/vouchers/<int:voucher_id>/photo")
 @role_required("reviewer")
 def want_photo(voucher_id: int) -> Any:
     """Ask for a better photo."""
-    reason = text("reason", review.REASON_CHARS)
-    return _decide(voucher_id, "voucher_photo", gettext("已请对方补照片。"), review.want_photo, reason)
+    wish = Wish(voucher_id, "photo", _seen(), reason=text("reason", review.REASON_CHARS))
+    return _decide(wish, gettext("已请对方补照片。"))
+
+
+def _seen() -> int:
+    return number("version", SMALL) or 0
+
+
+@blueprint.post("/vouchers/undo")
+@role_required("reviewer")
+def undo() -> Any:
+    """Take own decisions back that are not carried out yet; a single one lies on the desk again."""
+    wanted = [
+        int(each) for each in request.form.getlist("pick") if each.isascii() and each.isdigit() and len(each) <= 15
+    ]
+    with runtime().database.transaction() as session:
+        undone = decisions.undo(session, wanted[: review.BULK_AT_MOST], actor(), now())
+        if len(undone) == 1 and (current := number("current")) is not None:
+            review.release(session, current, me().id)
+    if not undone:
+        sentence = said(decisions.TOO_LATE)
+        return _not_decided(0, Refusal("late", decisions.TOO_LATE)) if is_htmx() else refusal(409, sentence)
+    done = gettext("已撤销 %(count)s 个决定。", count=len(undone))
+    if is_htmx():
+        with runtime().database.reading() as session:
+            mine = review.claimed_by(session, me().id, now())
+        return _desk(mine, said=done)
+    tell(done)
+    return redirect(url_for("vouchers.index" if len(undone) == 1 else "vouchers.bulk"), 303)
 
 
 # --- many at once -------------------------------------------------------------------------------------------------
@@ -246,7 +275,8 @@ def bulk() -> str:
     with runtime().database.reading() as session:
         rows = listing.bulk(session, ceiling, review.BULK_AT_MOST, now())
         counts = listing.counts(session, now())
-    return render_template("console/voucher_bulk.html", rows=rows, counts=counts, bulk_fen=ceiling)
+        decided = decisions.of_reviewer(session, me().id, now())
+    return render_template("console/voucher_bulk.html", rows=rows, counts=counts, bulk_fen=ceiling, decided=decided)
 
 
 @blueprint.post("/vouchers/bulk")
@@ -258,9 +288,7 @@ def approve_many() -> BaseResponse:
         voucher_id, _, version = each.partition(":")
         if all(part.isascii() and part.isdigit() and len(part) <= 15 for part in (voucher_id, version)):
             chosen.append((int(voucher_id), int(version)))
-    payouts, left = review.approve_many(runtime(), actor(), chosen, now())
-    if payouts:
-        tell(gettext("已批准 %(count)s 份凭证。", count=len(payouts)))
+    _, left = decisions.decide_many(runtime(), actor(), chosen, now())
     for left_id, refused in left[:10]:
         log_refusal("voucher_approve", f"voucher:{left_id}", refused)
         tell(gettext("凭证 %(id)s 没有批准：%(why)s", id=left_id, why=said(refused.text)), "danger")

@@ -48,6 +48,11 @@ PHOTO_STATUSES: dict[PhotoStatus, str] = {
     "failed": "could not be kept, or had to be forgotten; `fault` says why",
 }
 
+VoucherVerb = Literal["approve", "bulk", "reject", "photo"]
+"""What a reviewer may decide; bulk is an approval with others, under its own conditions."""
+
+FAULT_CHARS = 200
+
 AMOUNT_RULES = ("fixed", "per_unit", "free")
 """fixed: every voucher is worth the same · per_unit: so many pieces at so much · free: the person says, within bounds."""
 
@@ -120,6 +125,7 @@ class Voucher(Base):
     """How many older photos looked like one of these when they came in: a hint for the reviewer, never a verdict (F78)."""
     claimed_by: Mapped[int | None] = mapped_column(Integer)
     claimed_until: Mapped[datetime | None]
+    """None while it is decided and the decision not carried out: then it is nobody's to take, its reviewer's neither."""
     decided_by: Mapped[int | None] = mapped_column(Integer)
     decided_at: Mapped[datetime | None]
     reason: Mapped[str] = mapped_column(String(200), default="")
@@ -149,6 +155,30 @@ class Voucher(Base):
             postgresql_where=text("status = 'claimed'"),
         ),
     )
+
+
+class VoucherDecision(Base):
+    """What a reviewer decided and may undo until it is due; then the worker carries it out and the row goes (vouchers/decisions).
+
+    The voucher stays claimed meanwhile, without an end. A row with a `fault` is over: it only tells its reviewer why nothing was done.
+    """
+
+    __tablename__ = "voucher_decisions"
+
+    voucher_id: Mapped[int] = mapped_column(ForeignKey("vouchers.id"), primary_key=True, autoincrement=False)
+    verb: Mapped[VoucherVerb] = mapped_column(String(8))
+    amount_fen: Mapped[int] = mapped_column(BigInteger, default=0)
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    version: Mapped[int] = mapped_column(Integer)
+    """Of the voucher, as the reviewer saw it."""
+    staff_id: Mapped[int] = mapped_column(Integer)
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    decided_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    fault: Mapped[str] = mapped_column(String(FAULT_CHARS), default="")
+    fault_en: Mapped[str] = mapped_column(String(FAULT_CHARS), default="")
+
+    __table_args__ = (one_of("verb", VoucherVerb), Index("ix_voucher_decisions_due_at", "due_at"))
 
 
 class Photo(Base):

@@ -16,7 +16,6 @@ from wxbot.payouts.create import PayoutRequest, request
 from wxbot.payouts.models import Payout
 from wxbot.payouts.sources import VOUCHER
 from wxbot.people import marks, notices
-from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
@@ -93,10 +92,15 @@ def claim_next(
 
 
 def claim(session: Session, voucher_id: int, staff_id: int, now: datetime) -> bool:
-    """Take one voucher for oneself for LEASE; again while it is still one's own. False when it is not to be had."""
+    """Take one voucher for oneself for LEASE; again while it is still one's own. False when it is not to be had.
+
+    Without an end of the lease it is decided (vouchers/decisions), and not to be had even by whoever decided.
+    """
     stamped = {"claimed_by": staff_id, "claimed_until": now + LEASE}
     voucher = locked(session, voucher_id)
     if voucher is None or (voucher.status == "submitted" and (voucher.ready_at is None or voucher.ready_at > now)):
+        return False
+    if voucher.status == "claimed" and voucher.claimed_until is None:
         return False
     if voucher.status == "claimed" and (voucher.claimed_by == staff_id or _is_over(voucher, now)):
         return move(session, Voucher, voucher_id, NEXT, "claimed", "claimed", **stamped)
@@ -108,9 +112,14 @@ def _is_over(voucher: Voucher, now: datetime) -> bool:
 
 
 def release(session: Session, voucher_id: int, staff_id: int) -> bool:
-    """Put a voucher back into the queue, at its old place; False when it is not claimed by this reviewer."""
+    """Put a voucher back into the queue, at its old place; False when it is not claimed by this reviewer, or decided."""
     voucher = locked(session, voucher_id)
-    if voucher is None or voucher.claimed_by != staff_id or voucher.status != "claimed":
+    if (
+        voucher is None
+        or voucher.claimed_by != staff_id
+        or voucher.status != "claimed"
+        or voucher.claimed_until is None
+    ):
         return False
     return move(session, Voucher, voucher_id, NEXT, "claimed", "submitted", claimed_by=None, claimed_until=None)
 
@@ -251,29 +260,17 @@ def bulk_refusal(session: Session, settings: Settings, voucher: Voucher, kept: l
     return None
 
 
-def approve_many(
-    runtime: Runtime, actor: Actor, chosen: list[tuple[int, int]], now: datetime
-) -> tuple[list[Payout], list[tuple[int, Refusal]]]:
-    """Approve vouchers as (id, version) at the amount asked, each in its own transaction.
-
-    Returns the payouts, and who was left out with the reason: what is above `bulk_approve_fen`, what looks like another
-    photo at this moment (not only when it came in), and what somebody else has taken.
-    """
-    payouts: list[Payout] = []
-    left: list[tuple[int, Refusal]] = []
-    for voucher_id, version in chosen[:BULK_AT_MOST]:
-        try:
-            with runtime.database.transaction() as session:
-                voucher = locked(session, voucher_id)
-                if voucher is None or voucher.status != "submitted":
-                    raise _refused("gone")
-                refused = bulk_refusal(session, runtime.settings, voucher, kept_photos(session, voucher_id))
-                if refused is not None:
-                    raise refused
-                payouts.append(approve(session, runtime.settings, voucher_id, actor, voucher.asked_fen, version, now))
-        except Refusal as refused:
-            left.append((voucher_id, refused))
-    return payouts, left
+def approve_with_others(
+    session: Session, settings: Settings, voucher_id: int, actor: Actor, version: int, now: datetime
+) -> Payout:
+    """Approve a voucher at the amount asked, together with others: small ones that look like no other. Raises Refusal."""
+    voucher = locked(session, voucher_id)
+    if voucher is None or voucher.status not in ("submitted", "claimed"):
+        raise _refused("gone")
+    why_not = bulk_refusal(session, settings, voucher, kept_photos(session, voucher_id))
+    if why_not is not None:
+        raise why_not
+    return approve(session, settings, voucher_id, actor, voucher.asked_fen, version, now)
 
 
 def kept_photos(session: Session, voucher_id: int) -> list[Photo]:

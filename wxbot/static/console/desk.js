@@ -153,6 +153,7 @@
     a: function () { press(one("#approve")); },
     r: function () { open("reject"); },
     b: function () { open("better"); },
+    z: function () { var form = one("#undo"); if (form && getComputedStyle(form).visibility === "visible") { form.requestSubmit(); } },
     e: function () { var field = one("#approve #amount"); if (field) { field.focus(); field.select(); } },
     o: turn, n: nextPhoto, c: nextCompare, 0: fit, "-": function () { zoom(1 / ZOOM); }, "_": function () { zoom(1 / ZOOM); },
     "+": function () { zoom(ZOOM); }, "=": function () { zoom(ZOOM); }, "?": function () { open("keys"); }
@@ -171,7 +172,7 @@
       if (field.matches("input")) { field.blur(); } else if (one("[data-compare].is-here")) { compare(null); }
       return;
     }
-    if (field.matches("input:not([type=checkbox]), textarea, select") || event.repeat || !one("#desk")) { return; }
+    if (field.matches("input:not([type=checkbox]), textarea, select") || event.repeat || !(one("#desk") || one("#undo"))) { return; }
     var act = KEYS[event.key];
     if (act) { event.preventDefault(); act(); }
   });

@@ -1,0 +1,219 @@
+"""What waits for exactly this person: SOURCES is every kind of thing in the console that somebody must do something about.
+
+A source says whose role it is and which rows wait for this one, never those that they asked for themselves: a second person
+is needed for those. A further feature adds its row. Counting stops at COUNTED_AT_MOST.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask import g, url_for
+from flask_login import current_user
+from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign
+from wxbot.orders.found import HAS_MONEY, UNJUDGED, FoundOrder, Thaw
+from wxbot.orders.models import BillNote, Mark, Order
+from wxbot.payouts.models import BudgetChange, PayList, Payout, Release
+from wxbot.people.models import Binding
+from wxbot.staff.console import me, now, runtime
+from wxbot.text import Text
+from wxbot.vouchers.models import Voucher, written
+
+COUNTED_AT_MOST = 100
+
+
+@dataclass(frozen=True)
+class InboxSource:
+    """Things of one kind that wait: for which role, in which words, which ids, under which entry of the side bar."""
+
+    role: str
+    said: Text
+    waiting: Callable[[int, datetime], Select[Any]]
+    """Ids of what waits for this member of staff at this moment."""
+    entry: str
+    """The endpoint in the side bar that carries the count."""
+    place: str = ""
+    """Where they are listed; the entry when nothing else is said."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    single: tuple[str, str] | None = None
+    """Endpoint and parameter of the page of one of them: a single one is opened at once."""
+
+
+@dataclass(frozen=True)
+class InboxLine:
+    """One line of a person's inbox."""
+
+    said: Text
+    count: int
+    url: str
+    entry: str
+
+
+def _campaigns(staff_id: int, _now: datetime) -> Select[Any]:
+    others = and_(
+        Campaign.created_by != staff_id, or_(Campaign.submitted_by.is_(None), Campaign.submitted_by != staff_id)
+    )
+    return select(Campaign.id).where(Campaign.status == "submitted", others)
+
+
+def _to_launch(staff_id: int, _now: datetime) -> Select[Any]:
+    return select(Campaign.id).where(Campaign.status == "approved", Campaign.created_by == staff_id)
+
+
+def _vouchers(_staff_id: int, now: datetime) -> Select[Any]:
+    return select(Voucher.id).where(Voucher.status == written("submitted"), Voucher.ready_at <= now)
+
+
+def _bindings(_staff_id: int, _now: datetime) -> Select[Any]:
+    return select(Binding.id).where(Binding.status == "held")
+
+
+def _payouts(staff_id: int, _now: datetime) -> Select[Any]:
+    others = or_(Payout.created_by.is_(None), Payout.created_by != staff_id)
+    return select(Payout.id).where(Payout.status == "requested", others)
+
+
+def _lists(staff_id: int, _now: datetime) -> Select[Any]:
+    return select(PayList.id).where(PayList.status == "submitted", PayList.created_by != staff_id)
+
+
+def _drafts(staff_id: int, _now: datetime) -> Select[Any]:
+    return select(PayList.id).where(PayList.status == "draft", PayList.created_by == staff_id)
+
+
+def _budgets(staff_id: int, _now: datetime) -> Select[Any]:
+    changes = select(BudgetChange.programme_id).where(BudgetChange.status == "requested")
+    return changes.where(BudgetChange.requested_by != staff_id)
+
+
+def _manual_orders(_staff_id: int, _now: datetime) -> Select[Any]:
+    is_marked = exists().where(Mark.order_id == Order.id, Mark.status == "open")
+    return select(Order.id).where(Order.status == "manual", ~is_marked)
+
+
+def _marks(staff_id: int, _now: datetime) -> Select[Any]:
+    return select(Mark.order_id).where(Mark.status == "open", Mark.marked_by != staff_id)
+
+
+def _notes(staff_id: int, _now: datetime) -> Select[Any]:
+    return select(BillNote.id).where(BillNote.status == "open", BillNote.stated_by != staff_id)
+
+
+def _found(staff_id: int, _now: datetime) -> Select[Any]:
+    is_mine = and_(FoundOrder.status == "proposed", FoundOrder.proposed_by == staff_id)
+    return select(FoundOrder.id).where(UNJUDGED, HAS_MONEY, ~is_mine)
+
+
+def _releases(staff_id: int, _now: datetime) -> Select[Any]:
+    return select(Release.id).where(Release.decided_by.is_(None), Release.asked_by != staff_id)
+
+
+def _openings(staff_id: int, _now: datetime) -> Select[Any]:
+    is_asked = and_(Thaw.opened_at.is_(None), Thaw.open_asked_by.is_not(None))
+    return select(Thaw.id).where(is_asked, Thaw.open_asked_by != staff_id)
+
+
+ORDER, CAMPAIGN, PAYOUT = (
+    ("orders.order", "order_id"),
+    ("campaigns.page", "campaign_id"),
+    ("payouts.payout", "payout_id"),
+)
+LIST, PROGRAMME = ("lists.page", "list_id"), ("programmes.page", "programme_id")
+
+SOURCES: tuple[InboxSource, ...] = (
+    InboxSource("reviewer", Text("凭证待审核", "vouchers to review"), _vouchers, "vouchers.index"),
+    InboxSource(
+        "reviewer",
+        Text("绑定待审核", "bindings to review"),
+        _bindings,
+        "roster.index",
+        "roster.bound",
+        {"view": "held"},
+    ),
+    InboxSource(
+        "cashier",
+        Text("订单待人工判断", "orders to be judged"),
+        _manual_orders,
+        "orders.index",
+        arguments={"status": "manual"},
+        single=ORDER,
+    ),
+    InboxSource(
+        "cashier", Text("订单处理意见待确认", "marks on orders to confirm"), _marks, "orders.index", single=ORDER
+    ),
+    InboxSource(
+        "cashier",
+        Text("活动待审批", "campaigns to approve"),
+        _campaigns,
+        "campaigns.index",
+        arguments={"group": "waiting"},
+        single=CAMPAIGN,
+    ),
+    InboxSource(
+        "cashier",
+        Text("付款待审批", "payouts to approve"),
+        _payouts,
+        "payouts.index",
+        arguments={"tab": "requested"},
+        single=PAYOUT,
+    ),
+    InboxSource("cashier", Text("付款名单待审批", "lists to approve"), _lists, "lists.index", single=LIST),
+    InboxSource(
+        "cashier", Text("预算调整待审批", "budgets to approve"), _budgets, "programmes.index", single=PROGRAMME
+    ),
+    InboxSource("cashier", Text("账单说明待确认", "notes on the bill to agree to"), _notes, "orders.ledger_page"),
+    InboxSource("cashier", Text("丢失的订单待判断", "found orders to judge"), _found, "thaw.index"),
+    InboxSource("cashier", Text("提前付款待同意", "payouts to release"), _releases, "thaw.index"),
+    InboxSource("cashier", Text("解冻待同意", "an opening to agree to"), _openings, "thaw.index"),
+    InboxSource(
+        "marketer",
+        Text("活动待启动", "campaigns to launch"),
+        _to_launch,
+        "campaigns.index",
+        arguments={"group": "waiting"},
+        single=CAMPAIGN,
+    ),
+    InboxSource("marketer", Text("付款名单待提交", "lists to submit"), _drafts, "lists.index", single=LIST),
+    InboxSource("cashier", Text("付款名单待提交", "lists to submit"), _drafts, "lists.index", single=LIST),
+)
+"""Everything that may wait for somebody, the most urgent first."""
+
+
+def lines(session: Session, role: str, staff_id: int, moment: datetime) -> list[InboxLine]:
+    """What waits for one member of staff, by SOURCES; nothing that is not there. Addresses are those of a request."""
+    found = []
+    for source in SOURCES:
+        if source.role != role:
+            continue
+        ids: Sequence[int] = session.scalars(source.waiting(staff_id, moment).limit(COUNTED_AT_MOST)).all()
+        if not ids:
+            continue
+        url = url_for(source.place or source.entry, **source.arguments)
+        if len(set(ids)) == 1 and source.single is not None:
+            endpoint, parameter = source.single
+            single: dict[str, Any] = {parameter: ids[0]}
+            url = url_for(endpoint, **single)
+        found.append(InboxLine(source.said, len(ids), url, source.entry))
+    return found
+
+
+def mine() -> list[InboxLine]:
+    """What waits for whoever is signed in, read once in a request."""
+    if not current_user.is_authenticated:
+        return []
+    if "inbox" not in g:
+        with runtime().database.reading() as session:
+            g.inbox = lines(session, me().role, me().id, now())
+    return list(g.inbox)
+
+
+def counts() -> dict[str, int]:
+    """Entry of the side bar → how much waits there for whoever is signed in."""
+    found: dict[str, int] = {}
+    for line in mine():
+        found[line.entry] = found.get(line.entry, 0) + line.count
+    return found
