@@ -32,7 +32,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 PROFILES = {
     "demo": ("venv", "packages:demo", "wxbot", "assets"),
     "check": ("venv", "packages:dev", "wxbot"),
-    "test": ("venv", "packages:dev", "wxbot", "assets", "browser"),
+    "test": ("venv", "packages:dev", "wxbot", "npm", "assets", "browser"),
     "assets": ("venv", "packages:demo", "assets"),
     "wheel": ("venv", "packages:dev", "assets"),
 }
@@ -354,23 +354,38 @@ def page_files() -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
 
 
-def make_assets() -> None:
-    """Install the npm packages and cut the vendor files from them."""
+def install_npm(with_tests: bool) -> None:
+    """Install package-lock.json: what the pages are made of, and with tests the programs that the simulator is tried with."""
     packages = digest(ROOT / "package-lock.json")
-    value = digest(packages, ROOT / "scripts" / "assets.py", *page_files())
+    pages, everything = f"{packages} pages", f"{packages} everything"
+    good = (everything,) if with_tests else (pages, everything)
+    if (ROOT / "node_modules").is_dir() and any(stamped("npm", value) for value in good):
+        return
+    node, npm = find_node()
+    progress.begin("npm packages")
+    advice = "The npm packages could not be installed. Run the same command again."
+    command = [*npm, "ci", "--ignore-scripts", "--no-fund", "--no-audit", *([] if with_tests else ["--omit=dev"])]
+    run(command, advice, env=with_node(node))
+    stamp("npm", everything if with_tests else pages)
+    progress.end()
+
+
+def with_node(node: str) -> dict[str, str]:
+    """The environment in which npm and its packages find this node."""
+    return {"PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+
+
+def make_assets() -> None:
+    """Cut the vendor files from the npm packages."""
+    value = digest(ROOT / "package-lock.json", ROOT / "scripts" / "assets.py", *page_files())
     vendor = ROOT / "wxbot" / "static" / "vendor"
     if stamped("assets", value) and vendor.is_dir():
         return
-    node, npm = find_node()
-    env = {"PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
-    if not stamped("npm", packages) or not (ROOT / "node_modules").is_dir():
-        progress.begin("Front-end packages")
-        advice = "The front-end packages could not be installed. Run the same command again."
-        run([*npm, "ci", "--ignore-scripts", "--no-fund", "--no-audit"], advice, env=env)
-        stamp("npm", packages)
-        progress.end()
+    install_npm(with_tests=False)
+    node, _ = find_node()
     progress.begin("Front-end files")
-    run([str(PYTHON), str(ROOT / "scripts" / "assets.py"), node], "The front-end files could not be made.", env=env)
+    advice = "The front-end files could not be made."
+    run([str(PYTHON), str(ROOT / "scripts" / "assets.py"), node], advice, env=with_node(node))
     stamp("assets", value)
     progress.end()
 
@@ -405,6 +420,15 @@ def need_browser() -> None:
         print("  Chinese will look like boxes in screenshots: no Chinese font, and none may be installed here.")
 
 
+STEPS = {
+    "venv": make_venv,
+    "wxbot": install_wxbot,
+    "npm": lambda: install_npm(with_tests=True),
+    "assets": make_assets,
+    "browser": need_browser,
+}
+
+
 def right_python() -> None:
     """Go on with a Python of at least 3.11; looks for one on PATH when this one is older."""
     if sys.version_info >= OLDEST_PYTHON:
@@ -436,7 +460,7 @@ def main() -> int:
             if name == "packages":
                 install_packages(detail)
             else:
-                {"venv": make_venv, "wxbot": install_wxbot, "assets": make_assets, "browser": need_browser}[name]()
+                STEPS[name]()
     except Problem as problem:
         if progress.label:
             progress.end(good=False)

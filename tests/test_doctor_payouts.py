@@ -129,6 +129,7 @@ def test_the_transfer_api_answers_with_a_signature_that_is_checked(
 ) -> None:
     assert look(settings, "v3_answers").verdict == "good"
     by_certificates = change(settings, pay_public_key_id="", pay_public_key_file=None)
+    simulator.control("PUT", "switches", {"v3_sign_with": "public_key"})
     assert look(by_certificates, "v3_answers").is_bad  # signed with the public key, which these settings do not know
     simulator.control("PUT", "switches", {"v3_sign_with": "certificate"})
     assert look(by_certificates, "v3_answers").verdict == "good"

@@ -29,7 +29,12 @@ class Web(requests.Session):
 def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     folder: Path = tmp_path_factory.mktemp("simulator")
     config = SimulatorConfig(
-        http_port=0, https_port=0, state_dir=folder, is_saved=False, app_urls=("http://shop.example.test",)
+        http_port=0,
+        https_port=0,
+        proxy_port=0,
+        state_dir=folder,
+        is_saved=False,
+        app_urls=("http://shop.example.test",),
     )
     with Simulator(config) as simulator:
         yield simulator

@@ -30,12 +30,13 @@ document.getElementById('draw').onclick = function () {{
 
 
 class ShopPage:
-    """Serves the page; `lottery_id` is what it draws from, `wrong_config` spoils the JS-SDK signature."""
+    """Serves the page; `lottery_id` is what it draws from, `wrong_config` spoils the JS-SDK signature, `listed` is what it asks for."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
         self.lottery_id = ""
         self.wrong_config = False
+        self.listed = ["hideMenuItems"]
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -70,7 +71,7 @@ class ShopPage:
             "appId": world.account.appid,
             "timestamp": 1773540000,
             "nonceStr": "n2",
-            "jsApiList": ["hideMenuItems"],
+            "jsApiList": self.listed,
         }
         config["signature"] = "0" * 40 if self.wrong_config else signature
         return TEXT.format(home=self.simulator.http_url, config=json.dumps(config), draw=json.dumps(draw))

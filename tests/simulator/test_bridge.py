@@ -149,6 +149,52 @@ def test_a_wrong_config_says_so_and_ready_runs_all_the_same(
     browser_page.locator("#config >> text=config:invalid signature").wait_for()
 
 
+ASKED = """async (names) => {
+  const asked = {};
+  for (const name of names) {
+    asked[name] = await new Promise((done) => WeixinJSBridge.invoke(name, { jsApiList: [name] }, (res) => done(res.err_msg)));
+  }
+  return asked;
+}"""
+VERIFYING = "fail_the permission value is offline verifying"
+
+
+@pytest.mark.browser
+def test_the_bridge_itself_knows_what_a_page_may_call(shop: Shop, page_of_shop: ShopPage, browser_page: Any) -> None:
+    """Whatever script the page has: the names that a rightly signed config listed, by their old names too (§9.3)."""
+    page_of_shop.listed = ["hideMenuItems", "previewImage", "onMenuShareTimeline"]
+    held_by(shop, browser_page, shop.person())
+    browser_page.goto(page_of_shop.url + "/draw")
+    browser_page.locator("#config >> text=ready").wait_for()
+    listed = ["hideMenuItems", "imagePreview", "shareTimeline", "checkJsApi", "closeWindow"]
+    denied = ["requestMerchantTransfer", "getNetworkType", "sendAppMessage", "scanQRCode"]
+    assert browser_page.evaluate(ASKED, [*listed[:-1], *denied]) == {
+        **{name: f"{name}:ok" for name in listed[:-1]},
+        **{name: f"{name}:access_denied" for name in denied},
+    }
+    refusal = "() => new Promise((done) => wx.scanQRCode({ fail: (res) => done(res.errMsg) }))"
+    assert browser_page.evaluate(refusal) == "scanQRCode:permission denied"
+    page_of_shop.wrong_config = True
+    browser_page.reload()
+    browser_page.locator("#config >> text=config:invalid signature").wait_for()
+    names = ["hideMenuItems", "requestMerchantTransfer"]
+    assert browser_page.evaluate(ASKED, names) == {name: f"{name}:{VERIFYING}" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("file", "status"),
+    [
+        ("jweixin-1.0.0.js", 200),
+        ("jweixin-1.6.0.js", 200),
+        ("jweixin-1.19.2.js", 200),
+        ("jweixin-2.0.0.js", 404),
+        ("x.js", 404),
+    ],
+)
+def test_any_jweixin_of_the_first_major_version_is_served(web: Web, file: str, status: int) -> None:
+    assert web.get(f"/open/js/{file}").status_code == status
+
+
 @pytest.mark.browser
 def test_outside_wechat_nothing_is_ever_ready(shop: Shop, page_of_shop: ShopPage, browser_page: Any) -> None:
     browser_page.goto(page_of_shop.url + "/draw")

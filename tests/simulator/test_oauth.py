@@ -47,6 +47,32 @@ def exchange(web: Web, simulator: Simulator, oauth_code: str, **changes: str) ->
     return dict(web.get("/sns/oauth2/access_token", params={**query, **changes}).json())
 
 
+@pytest.mark.parametrize(
+    ("change", "lint"),
+    [
+        (("state=abc123", "state=a-b_3"), "the state holds - or _"),
+        (("state=abc123", "state=_"), "the state holds - or _"),
+        (("state=abc123", "state=abc123&connect_redirect=1"), "connect_redirect"),
+        (("&state=abc123", "&connect_redirect=1"), "connect_redirect"),
+    ],
+)
+def test_what_no_document_has_but_sdks_send_passes_and_stays_a_lint(
+    web: Web, simulator: Simulator, person: Person, change: tuple[str, str], lint: str
+) -> None:
+    address = link(simulator).replace(*change)
+    assert exchange(web, simulator, code_from(web, address))["openid"] == person.openid
+    faults = web.post("/_sim/lint", json={"url": f"https://open.weixin.qq.com{address}#wechat_redirect"}).json()[
+        "faults"
+    ]
+    assert any(fault.startswith(lint) for fault in faults)
+    assert (
+        web.get(
+            address.replace("connect_redirect=1", "connect_redirect=2").replace("_", "."), allow_redirects=False
+        ).status_code
+        == 200
+    )
+
+
 def test_base_scope_is_silent_and_gives_the_openid(web: Web, simulator: Simulator, person: Person) -> None:
     reply = web.get(link(simulator), allow_redirects=False)
     assert reply.headers["Location"].startswith(BACK + "?code=")

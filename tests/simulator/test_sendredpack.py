@@ -79,10 +79,12 @@ def person(simulator: Simulator) -> Person:
 
 @pytest.fixture
 def till(simulator: Simulator, person: Person) -> Iterator[Till]:
-    """At noon of a fixed day, so that no test meets midnight."""
+    """At noon of a fixed day, so that no test meets midnight; a number may be sent again at once."""
     world = simulator.world
     world.clock.offset_s = NOON - (world.clock.now() - world.clock.offset_s)
-    yield Till(simulator, person.openid)
+    made = Till(simulator, person.openid)
+    made.switch(same_number_gap_s=0)
+    yield made
     assert world.bank.broken_invariants() == []
 
 
@@ -144,8 +146,6 @@ def test_a_known_number_with_anything_else_is_fatal(till: Till) -> None:
         ({"remark": "注" * 86}, "PARAM_ERROR"),
         ({"remark": ""}, "PARAM_ERROR"),
         ({"risk_info": "colour=red"}, "PARAM_ERROR"),
-        ({"sign_type": "MD5"}, "PARAM_ERROR"),
-        ({"hb_type": "NORMAL"}, "PARAM_ERROR"),
         ({"sub_mch_id": "1900000003"}, "ACCEPTMODE_ERROR"),
         ({"msgappid": "wx0000000000000000"}, "MSGAPPID_ERROR"),
     ],
@@ -156,6 +156,18 @@ def test_what_the_platform_refuses(till: Till, changes: dict[str, str], err_code
     assert reply["return_msg"] == reply["err_code_des"] and "send_listid" not in reply
     assert till.status() == "NOT_FOUND"
     assert till.codes(1) == ["SUCCESS"]  # a refused number is not used up
+
+
+@pytest.mark.parametrize("extra", [{"sign_type": "MD5"}, {"hb_type": "NORMAL"}])
+def test_a_field_that_the_call_does_not_have_makes_the_signature_wrong(till: Till, extra: dict[str, str]) -> None:
+    assert till.send(1, **extra) == {"return_code": "FAIL", "return_msg": "签名错误"}
+
+
+def test_a_number_may_be_sent_again_after_a_second(simulator: Simulator, person: Person) -> None:
+    till = Till(simulator, person.openid)
+    assert till.codes(1, 1) == ["SUCCESS", "FREQ_LIMIT"]
+    till.pass_time(1)
+    assert till.codes(1) == ["SUCCESS"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -156,6 +157,17 @@ def test_the_platform_certificate_is_handed_out_sealed(web: Web, client: Transfe
     assert refusal(client.send("GET", "/v3/certificates")) == (404, "RESOURCE_NOT_EXISTS")
 
 
+def test_who_names_no_key_is_answered_with_the_certificate_while_one_is_listed(
+    web: Web, client: TransferClient
+) -> None:
+    path = f"{BILLS}/out-bill-no/{NUMBER}"
+    by = [client.send("GET", path, Wechatpay_Serial=None).headers["Wechatpay-Serial"]]
+    by.append(client.send("GET", path, Wechatpay_Serial=None, Authorization="none").headers["Wechatpay-Serial"])
+    switch(web, v3_certificates_given=False)
+    by.append(client.send("GET", path, Wechatpay_Serial=None).headers["Wechatpay-Serial"])
+    assert by == [client.platform_serial, client.platform_serial, client.account.pay_public_key_id]
+
+
 def test_no_client_certificate_is_needed_and_unknown_bills_are_not_found(client: TransferClient) -> None:
     assert client.session.cert is None
     assert refusal(client.send("GET", f"{BILLS}/out-bill-no/HB1")) == (404, "NOT_FOUND")
@@ -220,7 +232,54 @@ def test_headers_are_needed_too(client: TransferClient, person: dict[str, Any]) 
     body = body_of(person["openid"])
     assert refusal(client.create(body, Content_Type="text/plain")) == (400, "PARAM_ERROR")
     assert refusal(client.create(body, Accept="text/html")) == (400, "PARAM_ERROR")
+    for name in ("User_Agent", "Accept"):
+        assert refusal(client.create(body, **{name: ""})) == (400, "PARAM_ERROR")
+
+
+def test_the_serial_is_needed_for_a_sealed_name_and_by_a_switch_always(
+    web: Web, client: TransferClient, person: dict[str, Any]
+) -> None:
+    body = body_of(person["openid"])
+    sealed = body | {"user_name": client.sealed_name("张三", client.platform.public_key())}
+    assert refusal(client.create(sealed, Wechatpay_Serial=None)) == (400, "PARAM_ERROR")
+    switch(web, v3_serial_required=True)
     assert refusal(client.create(body, Wechatpay_Serial=None)) == (400, "PARAM_ERROR")
+    switch(web, v3_serial_required=False)
+    assert client.create(body, Wechatpay_Serial=None).headers["Wechatpay-Serial"] == client.platform_serial
+
+
+@pytest.mark.parametrize("text", ["恭喜🎉", "𠮷祥如意", "👨‍👩‍👧", "🇨🇳"])
+@pytest.mark.parametrize("field", ["transfer_remark", "info_content"])
+def test_a_character_of_four_bytes_is_refused(
+    client: TransferClient, person: dict[str, Any], text: str, field: str
+) -> None:
+    """Every emoji beyond the oldest is one (§4.2); what three bytes hold passes."""
+    reports = [REPORTS[0], {"info_type": "奖励说明", "info_content": text}]
+    changes = {"transfer_remark": text} if field == "transfer_remark" else {"transfer_scene_report_infos": reports}
+    assert refusal(client.create(body_of(person["openid"], **changes))) == (400, "PARAM_ERROR")
+    assert client.create(body_of(person["openid"], transfer_remark="恭喜☺★")).status_code == 200
+
+
+def test_a_moved_clock_does_not_lock_out_who_lives_by_the_real_one(web: Web, client: TransferClient) -> None:
+    """The answer follows the clock of the request, so that a program which checks it is content, too (§4.9)."""
+    path = f"{BILLS}/out-bill-no/{NUMBER}"
+    web.post("/_sim/clock", json={"advance_s": 86_400})
+    clocks = {"simulated": int(client.simulator.world.clock.now()), "real": int(time.time())}
+
+    def answered(at: int) -> tuple[int, str]:
+        reply = client.send("GET", path, Authorization=client.authorization("GET", path, b"", timestamp=str(at)))
+        told = int(reply.headers["Wechatpay-Timestamp"])
+        return reply.status_code, next(name for name, now in clocks.items() if abs(told - now) < 60)
+
+    assert {name: answered(at) for name, at in clocks.items()} == {
+        "simulated": (404, "simulated"),
+        "real": (404, "real"),
+    }
+    assert answered(clocks["real"] + 43_200) == (401, "simulated")
+    switch(web, v3_clock="simulated")
+    assert [answered(at)[0] for at in clocks.values()] == [404, 401]
+    switch(web, v3_clock="real")
+    assert [answered(at)[0] for at in clocks.values()] == [401, 404]
 
 
 def test_the_real_name_from_two_thousand_yuan_on_and_never_below_thirty_fen(

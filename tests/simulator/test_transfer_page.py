@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulator.conftest import Web
 from tests.simulator.transfer_client import TransferClient, body_of
+from wxbot.simulator import wire
 from wxbot.simulator.server import Simulator
 
 pytestmark = pytest.mark.browser
@@ -20,8 +21,9 @@ TEXT = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>领取�
 <script src="{home}/open/js/jweixin-1.6.0.js"></script>
 <body><button id="receive">收款</button><p id="known"></p><p id="result"></p>
 <script nonce="shop">
-wx.checkJsApi({{ jsApiList: ['requestMerchantTransfer', 'nothing'], success: function (res) {{
-  document.getElementById('known').textContent = JSON.stringify(res.checkResult); }} }});
+wx.config({config});
+wx.ready(function () {{ wx.checkJsApi({{ jsApiList: ['requestMerchantTransfer', 'nothing'], success: function (res) {{
+  document.getElementById('known').textContent = JSON.stringify(res.checkResult); }} }}); }});
 document.getElementById('receive').onclick = function () {{
   WeixinJSBridge.invoke('requestMerchantTransfer', {call}, function (res) {{
     document.getElementById('result').textContent = res.err_msg; }});
@@ -42,7 +44,7 @@ class RewardPage:
 
             def do_GET(self) -> None:
                 call = {"mchId": "1900000001", "appId": "wx0123456789abcdef", "package": mine.package}
-                body = TEXT.format(home=home, call=json.dumps(call)).encode()
+                body = TEXT.format(home=home, call=json.dumps(call), config=json.dumps(mine.config(self.path))).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))
@@ -51,9 +53,18 @@ class RewardPage:
                 self.end_headers()
                 self.wfile.write(body)
 
+        self.simulator = simulator
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def config(self, path: str) -> dict[str, Any]:
+        """What wx.config needs: without it the bridge lets nothing of money through."""
+        with self.simulator.world.lock:
+            jsapi_ticket = self.simulator.world.accounts.fetch_ticket("jsapi")[0]
+        signature = wire.jsapi_sign(jsapi_ticket, "n1", 1773540000, self.url + path)
+        config = {"appId": "wx0123456789abcdef", "timestamp": 1773540000, "nonceStr": "n1", "signature": signature}
+        return config | {"jsApiList": ["requestMerchantTransfer"]}
 
 
 @pytest.fixture
@@ -113,7 +124,7 @@ def test_on_a_page_of_its_own(simulator: Simulator, web: Web, reward: RewardPage
         [{"name": name, "value": value, "url": simulator.http_url} for name, value in cookies.items()]
     )
     browser_page.goto(reward.url)
-    browser_page.wait_for_function("!!window.WeixinJSBridge")
+    browser_page.locator("#known >> text=true").wait_for()
     browser_page.click("#receive")
     native = browser_page.frame_locator("iframe")
     native.locator(".transfer-words >> text=摇一摇一等奖").wait_for()

@@ -253,6 +253,10 @@ def test_a_packet_is_sent_once_opened_and_asked_for(payer: Payer, simulator: Sim
     pay, params, before = payer.merchant.pay, payer.packet(188), balance(simulator)
     sent = pay.sendredpack(params)
     assert sent.is_success and sent.echoes(params) and sent.fields["send_listid"]
+    assert (
+        pay.sendredpack(params).err_code == "FREQ_LIMIT"
+    )  # a number is sent again after a second at the earliest (§3.1)
+    simulator.advance(1)
     assert pay.sendredpack(params).fields["send_listid"] == sent.fields["send_listid"]
     assert before - balance(simulator) == 188
     assert pay.gethbinfo(params["mch_billno"]).fields["status"] == "SENT"
@@ -297,8 +301,11 @@ def test_every_refusal_of_a_packet_is_an_answer_with_its_row_F07(payer: Payer, s
 def test_a_lost_garbled_or_doubled_packet_is_paid_once_F05(payer: Payer, simulator: SimulatedWeChat, kind: str) -> None:
     params, before = payer.packet(300), balance(simulator)
     simulator.control("PUT", "faults/mmpaymkttransfers/sendredpack", {"kind": kind, "times": 1})
-    if kind != "repeat":
+    if kind == "repeat":  # the second of the two came within a second, and its answer is the one that comes back
+        assert payer.merchant.pay.sendredpack(params).err_code == "FREQ_LIMIT"
+    else:
         with pytest.raises(Unanswered):
             payer.merchant.pay.sendredpack(params)
+    simulator.advance(1)
     assert payer.merchant.pay.sendredpack(params).is_success
     assert before - balance(simulator) == 300

@@ -194,7 +194,11 @@ def _config() -> dict[str, Any] | None:
         log.warning("no_jsapi_ticket")
         return None
     return jssdk.config(
-        address, jsapi_ticket, runtime().clock.now(), appid=runtime().settings.appid, js_api_list=("checkJsApi",)
+        address,
+        jsapi_ticket,
+        runtime().clock.now(),
+        appid=runtime().settings.appid,
+        js_api_list=("checkJsApi", "requestMerchantTransfer"),
     )
 
 

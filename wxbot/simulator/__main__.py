@@ -15,7 +15,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m wxbot.simulator", description="A WeChat on this machine.")
     parser.add_argument("--host", default=defaults.host)
     parser.add_argument("--http-port", type=int, default=defaults.http_port, help="every host but pay; 0: a free one")
-    parser.add_argument("--https-port", type=int, default=defaults.https_port, help="WeChat Pay; 0: a free one")
+    parser.add_argument(
+        "--https-port", type=int, default=defaults.https_port, help="every host, WeChat Pay too; 0: a free one"
+    )
+    parser.add_argument(
+        "--proxy-port", type=int, help="a proxy that leads WeChat's hosts here; 0: a free one (none without it)"
+    )
     parser.add_argument("--state-dir", default=str(defaults.state_dir), help="world.json and certs/ live here")
     parser.add_argument("--callback-url", default="", help="where messages and events are pushed")
     parser.add_argument(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wxbot.simulator.codes import errmsg
-from wxbot.simulator.door import Reply, Request, View, json_reply
+from wxbot.simulator.door import Reply, Request, View, hints, json_reply
 from wxbot.simulator.world import World
 
 #: A \uXXXX escape that is not itself escaped, and is not a control character that JSON cannot say otherwise.
@@ -57,8 +57,11 @@ def wrong_method(world: World, request: Request, allowed: str) -> Reply:
     return refusal(world, 43001 if allowed == "GET" else 43002)
 
 
-def no_such_path(world: World, request: Request) -> Reply:
-    return refusal(world, 40066)
+def no_such_path(world: World, hint: str) -> Reply:
+    """A call that is not simulated: 40066, as of a path that does not exist."""
+    reply = refusal(world, 40066, hint)
+    reply.headers += hints(hint)
+    return reply
 
 
 def ok(**more: Any) -> Answer:

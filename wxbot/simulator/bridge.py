@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 from wxbot.simulator import oauth, wire
 from wxbot.simulator.door import Door, Reply, Request, Route, View, json_reply
+from wxbot.simulator.hosts import WECHAT_DOMAINS
 from wxbot.simulator.world import World
 
 STATIC = Path(__file__).parent / "static"
+SCRIPT_TYPE = "application/javascript; charset=utf-8"
 
 
 @cache
@@ -27,7 +29,7 @@ def serve_script(*names: str) -> View:
 
     def view(world: World, request: Request) -> Reply:
         headers = [("Cache-Control", "max-age=60"), ("Cross-Origin-Resource-Policy", "cross-origin")]
-        return Reply(script(*names), "application/javascript; charset=utf-8", headers=headers)
+        return Reply(script(*names), SCRIPT_TYPE, headers=headers)
 
     return view
 
@@ -66,7 +68,7 @@ def answer(world: World, request: Request, name: str, args: dict[str, Any], url:
     if name == "checkAddContactStatus":
         return contact_status(world, request)
     if name == "getNetworkType":
-        return {"err_msg": "getNetworkType:ok", "networkType": "wifi"}
+        return {"err_msg": "network_type:wifi"}  # §9.4: what jweixin reads
     is_share = name in ("updateAppMessageShareData", "updateTimelineShareData")
     if is_share and not is_secure_domain(urlsplit(str(args.get("link", ""))).netloc, world.account.js_domains):
         return {"err_msg": f"{name}:fail_invalid url domain"}  # §9.4: the link's host must be a secure domain
@@ -97,12 +99,34 @@ def invoke_by_script(world: World, request: Request) -> Reply:
     if referer.netloc and referer.netloc != urlsplit(url).netloc:
         result = {"err_msg": f"{request.parts['name']}:fail_invalid url domain"}
     text = json.dumps(result, ensure_ascii=False).replace("<", "\\u003c")
-    return Reply(f"{back}({text});".encode(), "application/javascript; charset=utf-8")
+    return Reply(f"{back}({text});".encode(), SCRIPT_TYPE)
 
 
-JWEIXIN = serve_script("bridge_client.js", "jweixin.js")
+def jweixin(world: World, request: Request) -> Reply:
+    """The JS-SDK at every address that a page may know it by: jweixin-1.x.y.js."""
+    if not re.fullmatch(r"jweixin-1\.\d+\.\d+\.js", request.parts["file"]):
+        return Reply(b"404 not found\n", "text/plain; charset=utf-8", 404)
+    return serve_script("bridge_client.js", "jweixin.js")(world, request)
+
+
+def redirecting_script(world: World, request: Request) -> Reply:
+    """`node --require` this file: WeChat's hosts are here."""
+    http, https = urlsplit(world.http_url), urlsplit(world.https_url)
+    place = {"host": http.hostname, "http": http.port, "https": https.port, "domains": WECHAT_DOMAINS}
+    return Reply(f"const SIMULATOR = {json.dumps(place)};\n".encode() + script("redirect.js"), SCRIPT_TYPE)
+
+
+def certificate_authority(world: World, request: Request) -> Reply:
+    """The certificate that a program must trust to call the HTTPS port by WeChat's names."""
+    headers = [("Content-Disposition", 'attachment; filename="ca.pem"')]
+    return Reply(world.certificate_paths["ca"].read_bytes(), "application/x-pem-file", headers=headers)
+
+
 ROUTES: list[Route] = [
-    *(("GET", f"/open/js/jweixin-{version}.js", JWEIXIN) for version in ("1.4.0", "1.6.0", "1.6.2")),
+    ("GET", "/open/js/<file>", jweixin),
+    ("GET", "/_sim/bridge.js", serve_script("bridge_only.js", "bridge_client.js")),
+    ("GET", "/_sim/redirect.js", redirecting_script),
+    ("GET", "/_sim/ca.pem", certificate_authority),
     ("GET", "/app/shakehb/BeaconShakehbJsBridge.js", serve_script("bridge_client.js", "shakehb.js")),
     ("GET", "/nearbycgi/addcontact/BeaconAddContactJsBridge.js", serve_script("bridge_client.js", "addcontact.js")),
     ("GET", "/_sim/bridge/<name>.js", invoke_by_script),

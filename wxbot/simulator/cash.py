@@ -22,9 +22,7 @@ CASH_SWITCHES = (
     Switch("sending_answers_processing", "sendredpack answers PROCESSING while its packet is SENDING", False, "§3.5"),
     Switch("query_lag_s", "seconds after the order during which gethbinfo answers NOT_FOUND", 0, "§3.5b"),
     Switch("repeat_must_be_identical", "FATAL_ERROR for a known number with any other field changed", True, "§3.5"),
-    Switch(
-        "same_number_gap_s", "seconds before a number may be sent again, else FREQ_LIMIT; 1 is documented", 0, "§3.1"
-    ),
+    Switch("same_number_gap_s", "seconds before a number may be sent again, else FREQ_LIMIT; 0: at once", 1, "§3.1"),
     Switch("one_packet_a_minute", "FREQ_LIMIT for a second packet to a person within a minute", False, "§3.1"),
     Switch(
         "declared_scene", "the scene the merchant declared; sendredpack refuses another one; empty: any", "", "§3.2"

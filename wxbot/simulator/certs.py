@@ -11,9 +11,11 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from wxbot.simulator import pay_v3_keys
+from wxbot.simulator.hosts import CERTIFIED
 
 LIFE = datetime.timedelta(days=3650)
 
@@ -29,6 +31,7 @@ class Certificates:
     server_key: Path
     client_cert: Path
     client_key: Path
+    client_p12: Path
     pay_public_key: Path
     pay_private_key: Path
     platform_cert: Path
@@ -36,17 +39,19 @@ class Certificates:
 
 
 def ensure(folder: Path, mch_id: str, host: str = "127.0.0.1") -> Certificates:
-    """The certificates in `folder`, made on the first call. A set that is not whole is made anew."""
+    """The certificates in `folder`, made on the first call. A set that is not whole, or of an earlier version whose
+    server was not called by all of WeChat's names, is made anew."""
     files = Certificates(
         ca=folder / "ca.pem",
         server_cert=folder / "server_cert.pem",
         server_key=folder / "server_key.pem",
         client_cert=folder / "apiclient_cert.pem",
         client_key=folder / "apiclient_key.pem",
+        client_p12=folder / "apiclient_cert.p12",
         **pay_v3_keys.paths(folder),
     )
-    everything = (files.ca, files.server_cert, files.server_key, files.client_cert, files.client_key)
-    if not all(path.is_file() for path in everything):
+    everything = (files.ca, files.server_cert, files.server_key, files.client_cert, files.client_key, files.client_p12)
+    if not all(path.is_file() for path in everything) or not is_for_all_hosts(files.server_cert):
         folder.mkdir(parents=True, exist_ok=True)
         make(files, mch_id, host)
     if not all(path.is_file() for path in pay_v3_keys.paths(folder).values()):
@@ -67,9 +72,20 @@ def make(files: Certificates, mch_id: str, host: str) -> None:
     client = build(named(mch_id), ca_name, client_key.public_key(), ca_key, is_client=True)
     write_private(files.server_key, pem_key(server_key))
     write_private(files.client_key, pem_key(client_key))
+    sealed = serialization.BestAvailableEncryption(mch_id.encode())  # the merchant's number, as WeChat's is (§3.7)
+    write_private(
+        files.client_p12, pkcs12.serialize_key_and_certificates(mch_id.encode(), client_key, client, None, sealed)
+    )
     files.server_cert.write_bytes(pem_cert(server))
     files.client_cert.write_bytes(pem_cert(client))
     files.ca.write_bytes(pem_cert(ca_cert))
+
+
+def is_for_all_hosts(server_cert: Path) -> bool:
+    """Does the server's certificate name every host that is served now?"""
+    certificate = x509.load_pem_x509_certificate(server_cert.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(CERTIFIED) <= set(names.get_values_for_type(x509.DNSName))
 
 
 def named(common_name: str) -> x509.Name:
@@ -126,7 +142,7 @@ def key_usage(is_ca: bool) -> x509.KeyUsage:
 def reachable_as(host: str) -> list[x509.GeneralName]:
     names: list[x509.GeneralName] = [
         x509.DNSName("localhost"),
-        x509.DNSName("api.mch.weixin.qq.com"),
+        *(x509.DNSName(name) for name in CERTIFIED),
         x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         x509.IPAddress(ipaddress.ip_address("::1")),
     ]

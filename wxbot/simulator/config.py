@@ -68,6 +68,8 @@ class SimulatorConfig:
     host: str = "127.0.0.1"
     http_port: int = 9000
     https_port: int = 9443
+    proxy_port: int | None = None
+    """A proxy for programs whose addresses cannot be changed; None: no proxy."""
     state_dir: Path | str = "simulator-state"
     callback_url: str = ""
     app_urls: tuple[str, ...] = ()

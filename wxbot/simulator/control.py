@@ -37,6 +37,7 @@ def show_account(world: World, request: Request) -> Reply:
     addresses = {
         "http_url": world.http_url,
         "https_url": world.https_url,
+        "proxy_url": world.proxy_url,
         "urls": {**urls, "mch_base": world.https_url},
     }
     return json_reply({**world.account.to_dict(), **addresses, "certificates": certificates})

@@ -133,6 +133,11 @@ def html_reply(content: str, status: int = 200) -> Reply:
     return Reply(content.encode(), "text/html; charset=utf-8", status)
 
 
+def hints(text: str) -> list[tuple[str, str]]:
+    """The header that tells a programmer more than WeChat would; none without a text."""
+    return [("X-Simulator-Hint", text.encode("ascii", "backslashreplace").decode())] if text else []
+
+
 def redirect(location: str) -> Reply:
     return Reply(b"", "text/html; charset=utf-8", 302, [("Location", location)])
 

@@ -14,11 +14,12 @@ from wxbot.simulator.oauth_pages import consent_page, refusal_page, way_back_pag
 from wxbot.simulator.people import Person
 from wxbot.simulator.world import World
 
-#: The one shape the page takes: these parameters in this order (§7.1).
+#: The one shape the page takes: these parameters in this order (§7.1). What the documents do not have but every SDK sends
+#: and WeChat takes, connect_redirect and - and _ in a state, passes here too; only the lint minds.
 LINK = re.compile(
     r"appid=(?P<appid>[^&]*)&redirect_uri=(?P<redirect_uri>[^&]*)&response_type=code"
-    r"&scope=(?P<scope>snsapi_base|snsapi_userinfo)(?:&state=(?P<state>[a-zA-Z0-9]*))?"
-    r"(?:&forcePopup=(?P<popup>true|false))?(?:&forceSnapShot=(?P<snapshot>true|false))?"
+    r"&scope=(?P<scope>snsapi_base|snsapi_userinfo)(?:&state=(?P<state>[a-zA-Z0-9_-]*))?"
+    r"(?:&connect_redirect=(?P<connect>1))?(?:&forcePopup=(?P<popup>true|false))?(?:&forceSnapShot=(?P<snapshot>true|false))?"
 )
 STATE_BYTES = 128
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -95,6 +96,10 @@ def lint(world: World, url: str) -> list[str]:
         faults.append("the path must be /connect/oauth2/authorize")
     try:
         link = read_link(world, parts.query)
+        if re.search(r"[_-]", link.state or ""):
+            faults.append("the state holds - or _: the documents allow a-z, A-Z and 0-9 only, though WeChat takes it")
+        if "&connect_redirect=" in parts.query:
+            faults.append("connect_redirect is in no document, though WeChat takes it")
         if not link.state:
             faults.append("there is no state: nothing ties the answer to this browser")
     except LinkRefused as refused:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from wxbot.simulator import wire
-from wxbot.simulator.door import Door, Reply, Request, Route, View, xml_reply
+from wxbot.simulator.door import Door, Reply, Request, Route, View, hints, xml_reply
 from wxbot.simulator.pay_fields import (
     BILL_FIELDS,
+    PREORDER_FIELDS,
     QUERY_FIELDS,
     BadXml,
     check_fields,
@@ -37,12 +38,17 @@ def hmac_sign(params: dict[str, str], key: str) -> str:
     return hmac.new(key.encode(), wire.v2_text(params, key).encode(), hashlib.sha256).hexdigest().upper()
 
 
-def fail_transport(text: str, err_code: str = "") -> Reply:
-    """return_code FAIL: the request was not understood (§8.7). A missing certificate also carries its code (§3.7)."""
+def fail_transport(text: str, err_code: str = "", hint: str = "") -> Reply:
+    """return_code FAIL: the request was not understood (§8.7). A missing certificate also carries its code (§3.7).
+
+    `hint` tells the programmer what WeChat would not.
+    """
     fields: dict[str, str | int] = {"return_code": "FAIL", "return_msg": text}
     if err_code:
         fields |= {"result_code": "FAIL", "err_code": err_code, "err_code_des": text}
-    return xml_reply(write_xml(fields))
+    reply = xml_reply(write_xml(fields))
+    reply.headers += hints(hint)
+    return reply
 
 
 def fail_business(refusal: PayRefusal, sent: dict[str, str]) -> Reply:
@@ -66,8 +72,11 @@ def refuse(world: World, request: Request, err_code: str) -> Reply:
     return fail_business(PayRefusal(err_code), sent)
 
 
-def pay_post(rule: Rule, sign: Sign = wire.v2_sign) -> View:
-    """A view for one pay call: certificate, XML, merchant, signature, then the rule (§3.6, §3.7)."""
+def pay_post(rule: Rule, fields: Container[str], sign: Sign = wire.v2_sign) -> View:
+    """A view for one pay call: certificate, XML, merchant, signature, then the rule (§3.6, §3.7).
+
+    WeChat signs the `fields` that the call has and nothing else: one more, signed or not, and the signature is wrong.
+    """
 
     def view(world: World, request: Request) -> Reply:
         if not request.has_client_certificate:
@@ -76,6 +85,9 @@ def pay_post(rule: Rule, sign: Sign = wire.v2_sign) -> View:
             sent = read_xml(request.body)
         except BadXml:
             return fail_transport(PAY_TEXTS["XML_ERROR"])
+        extra = [name for name, value in sent.items() if value and name not in fields]
+        if extra:
+            return fail_transport(PAY_TEXTS["SIGN_ERROR"], hint=f"{', '.join(extra)}: this call has no such field")
         signed = {name: value for name, value in sent.items() if name != "sign"}
         if not hmac.compare_digest(sent.get("sign", "").encode(), sign(signed, world.account.pay_key).encode()):
             return fail_transport(PAY_TEXTS["SIGN_ERROR"])
@@ -209,15 +221,20 @@ def bill_text(world: World, day: str) -> str:
 
 
 ROUTES: tuple[Route, ...] = (
-    ("POST", "/mmpaymkttransfers/hbpreorder", pay_post(hbpreorder)),
-    ("POST", "/mmpaymkttransfers/gethbinfo", pay_post(gethbinfo)),
-    ("POST", "/pay/downloadfundflow", pay_post(downloadfundflow, hmac_sign)),
+    ("POST", "/mmpaymkttransfers/hbpreorder", pay_post(hbpreorder, PREORDER_FIELDS)),
+    ("POST", "/mmpaymkttransfers/gethbinfo", pay_post(gethbinfo, QUERY_FIELDS)),
+    ("POST", "/pay/downloadfundflow", pay_post(downloadfundflow, BILL_FIELDS, hmac_sign)),
 )
 
 
 def wrong_method(world: World, request: Request, allowed: str) -> Reply:
     """Only POST is spoken here."""
     return fail_transport(PAY_TEXTS["XML_ERROR"])
+
+
+def no_such_path(hint: str) -> Reply:
+    """A v2 call that is not simulated: XML, as everything of v2."""
+    return fail_transport(hint, hint=hint)
 
 
 DOOR = Door("api.mch.weixin.qq.com", ROUTES, refuse=refuse, wrong_method=wrong_method)

@@ -112,6 +112,6 @@ def sendredpack(world: World, sent: dict[str, str]) -> Reply:
     return succeed(world, reply)
 
 
-ROUTES: tuple[Route, ...] = (("POST", "/mmpaymkttransfers/sendredpack", pay_post(sendredpack)),)
+ROUTES: tuple[Route, ...] = (("POST", "/mmpaymkttransfers/sendredpack", pay_post(sendredpack, SEND_FIELDS)),)
 
 DOOR = Door("api.mch.weixin.qq.com", ROUTES, refuse=refuse, wrong_method=wrong_method)

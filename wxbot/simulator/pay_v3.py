@@ -5,12 +5,15 @@ No client certificate is asked for here; the Authorization header says who calls
 
 from __future__ import annotations
 
+import contextlib
 import re
+import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from wxbot.simulator import pay_v3_keys
-from wxbot.simulator.door import Door, Reply, Request, Route, View, unlocked
+from wxbot.simulator.door import Door, Reply, Request, Route, View, hints, unlocked
 from wxbot.simulator.pay_v3_fields import read_bill, read_json
 from wxbot.simulator.pay_v3_texts import TransferRefusal
 from wxbot.simulator.pay_v3_wire import SCHEME, json_body, platform_headers, wire_time
@@ -28,8 +31,26 @@ Rule = Callable[[World, Request], Answer]
 # -- who calls, and how we sign ---------------------------------------------------------------------------------------
 
 
+@dataclass
+class Caller:
+    """How one caller is answered: signed with which key, and by which clock (Unix seconds)."""
+
+    is_by_certificate: bool
+    at: float
+
+
+def caller_of(world: World, request: Request) -> Caller:
+    """How a caller of whom nothing is proved yet is answered: by our clock, with the key that Wechatpay-Serial names."""
+    try:
+        return Caller(speaks_certificate(world, request), world.clock.now())
+    except TransferRefusal:
+        return Caller(world.switches["v3_certificates_given"], world.clock.now())
+
+
 def check_headers(request: Request) -> None:
-    """Accept, and Content-Type where there is a body (§4.2). Raises TransferRefusal PARAM_ERROR."""
+    """User-Agent and Accept, and Content-Type where there is a body (§4.2, §4.9). Raises TransferRefusal PARAM_ERROR."""
+    if not request.header("User-Agent") or not request.header("Accept"):
+        raise TransferRefusal("PARAM_ERROR", "Http头缺少Accept或User-Agent")
     accept = request.header("Accept")
     if "application/json" not in accept and "*/*" not in accept:
         raise TransferRefusal("PARAM_ERROR", "Http头Accept必须接受application/json")
@@ -41,10 +62,25 @@ def sign_error(text: str, field: str) -> TransferRefusal:
     return TransferRefusal("SIGN_ERROR", text, {"field": field, "location": "authorization"})
 
 
-def check_signature(world: World, request: Request) -> None:
+def time_of(world: World, timestamp: str) -> float:
+    """The time by the clock that the caller follows: ours, or the machine's when ours was moved (`v3_clock`).
+
+    Raises TransferRefusal SIGN_ERROR for a timestamp more than five minutes from either (§4.9).
+    """
+    if not re.fullmatch(r"\d{1,12}", timestamp):
+        raise sign_error("Http头Authorization中的timestamp有误", "timestamp")
+    times = {"simulated": world.clock.now(), "real": time.time()}
+    wanted = world.switches["v3_clock"]
+    for now in [times[wanted]] if wanted in times else times.values():
+        if abs(now - int(timestamp)) <= CLOCK_SKEW_S:
+            return now
+    raise sign_error("Http头Authorization中的timestamp与发起请求的时间不得超过5分钟", "timestamp")
+
+
+def check_signature(world: World, request: Request) -> float:
     """The Authorization header: scheme, merchant, certificate, clock, and the signature over the exact bytes (§4.9).
 
-    Raises TransferRefusal SIGN_ERROR.
+    Returns the time by the caller's clock. Raises TransferRefusal SIGN_ERROR.
     """
     scheme, _, rest = request.header("Authorization").partition(" ")
     if scheme != SCHEME:
@@ -58,57 +94,58 @@ def check_signature(world: World, request: Request) -> None:
         raise sign_error("商户号不存在或与证书不匹配", "mchid")
     if not keys.is_merchant_serial(given["serial_no"]):
         raise sign_error("商户证书序列号有误", "serial_no")
-    if not re.fullmatch(r"\d{1,12}", given["timestamp"]):
-        raise sign_error("Http头Authorization中的timestamp有误", "timestamp")
-    if abs(world.clock.now() - int(given["timestamp"])) > CLOCK_SKEW_S:
-        raise sign_error("Http头Authorization中的timestamp与发起请求的时间不得超过5分钟", "timestamp")
+    now = time_of(world, given["timestamp"])
     if not 1 <= len(given["nonce_str"]) <= 32:
         raise sign_error("Http头Authorization中的nonce_str有误", "nonce_str")
     address = request.environ.get("REQUEST_URI") or request.path
     head = f"{request.method}\n{address}\n{given['timestamp']}\n{given['nonce_str']}\n"
     if not pay_v3_keys.is_signed(head.encode() + request.body + b"\n", given["signature"], keys.merchant_key):
         raise sign_error("错误的签名，验签失败", "signature")
+    return now
 
 
 def speaks_certificate(world: World, request: Request) -> bool:
-    """Does the caller use the platform certificate, not the public key? Wechatpay-Serial says so (§4.9).
+    """Does the caller use the platform certificate, not the public key? Wechatpay-Serial says so (§4.9); who names none is
+    answered with the certificate while one is listed.
 
     Raises TransferRefusal PARAM_ERROR for a serial that is neither.
     """
     serial = request.header("Wechatpay-Serial")
-    if serial in ("", world.account.pay_public_key_id):
+    if not serial:
+        return bool(world.switches["v3_certificates_given"])
+    if serial == world.account.pay_public_key_id:
         return False
     if serial.upper().lstrip("0") != world.platform_keys.certificate_serial.lstrip("0"):
         raise TransferRefusal("PARAM_ERROR", "Http头Wechatpay-Serial不是有效的微信支付公钥ID或平台证书序列号")
     return True
 
 
-def signed(world: World, content: Answer, status: int, is_by_certificate: bool) -> Reply:
+def signed(world: World, content: Answer, status: int, caller: Caller) -> Reply:
     """A reply with its signature, or with one that does not fit when the switch says so."""
     body = json_body(content)
     is_wrong = world.switches["v3_wrong_signature"]
     text = body + b" " if is_wrong else body
-    headers = platform_headers(world.ground, world.platform_keys, text, is_by_certificate)
+    headers = platform_headers(world.ground, world.platform_keys, text, caller.is_by_certificate, caller.at)
     return Reply(body, status=status, headers=headers)
 
 
-def refused(world: World, refusal: TransferRefusal, status: int, is_by_certificate: bool) -> Reply:
+def refused(world: World, refusal: TransferRefusal, status: int, caller: Caller) -> Reply:
     """{"code", "message", "detail"?} (§4.6)."""
     content: Answer = {"code": refusal.code, "message": refusal.text}
     if refusal.detail:
         content["detail"] = refusal.detail
-    return signed(world, content, status, is_by_certificate)
+    return signed(world, content, status, caller)
 
 
 def view_of(rule: Rule, kind: str) -> View:
     """A view for one v3 call: headers, signature, rate, then the rule. RSA runs without the world's lock."""
 
     def view(world: World, request: Request) -> Reply:
-        is_by_certificate = False
+        caller = caller_of(world, request)
         try:
             check_headers(request)
-            check_signature(world, request)
-            is_by_certificate = speaks_certificate(world, request)
+            caller.at = check_signature(world, request)
+            speaks_certificate(world, request)
             with world.lock:
                 if world.account.pay_ips and request.remote not in world.account.pay_ips:
                     raise TransferRefusal("INVALID_REQUEST", "此IP地址不允许调用该接口")
@@ -117,8 +154,8 @@ def view_of(rule: Rule, kind: str) -> View:
                 world.transfers.count_call(kind, world.clock.now())
                 answer = rule(world, request)
         except TransferRefusal as refusal:
-            return refused(world, refusal, refusal.status, is_by_certificate)
-        return signed(world, answer, 200, is_by_certificate)
+            return refused(world, refusal, refusal.status, caller)
+        return signed(world, answer, 200, caller)
 
     view.__doc__ = rule.__doc__
     return unlocked(view)
@@ -127,13 +164,20 @@ def view_of(rule: Rule, kind: str) -> View:
 # -- the calls --------------------------------------------------------------------------------------------------------
 
 
+def no_serial() -> NoReturn:
+    raise TransferRefusal("PARAM_ERROR", "缺少Http头Wechatpay-Serial")
+
+
 def create(world: World, request: Request) -> Answer:
     """A new transfer; the same number with the same content gives the same bill again (§4.2)."""
-    if world.switches["v3_serial_required"] and not request.header("Wechatpay-Serial"):
-        raise TransferRefusal("PARAM_ERROR", "缺少Http头Wechatpay-Serial")
-    is_by_certificate = speaks_certificate(world, request)
-    reveal = world.platform_keys.reveal
-    content = read_bill(request.body, world.ground, lambda sealed: reveal(sealed, is_by_certificate))
+    is_by_certificate, is_named = speaks_certificate(world, request), bool(request.header("Wechatpay-Serial"))
+
+    def reveal(sealed: str) -> str | None:
+        return world.platform_keys.reveal(sealed, is_by_certificate) if is_named else no_serial()
+
+    if world.switches["v3_serial_required"] and not is_named:
+        no_serial()
+    content = read_bill(request.body, world.ground, reveal)
     bill, is_again = world.transfers.create(content, is_by_certificate, world.clock.now())
     answer: Answer = {
         "out_bill_no": bill.out_bill_no,
@@ -234,16 +278,22 @@ def refuse(world: World, request: Request, err_code: str) -> Reply:
     code = named if re.fullmatch(r"[A-Z][A-Z0-9_]*", named) else "SYSTEM_ERROR"
     refusal = TransferRefusal(code)
     status = int(status_text) if re.fullmatch(r"[45]\d\d", status_text) else refusal.status
-    try:
-        is_by_certificate = speaks_certificate(world, request)
-    except TransferRefusal:
-        is_by_certificate = False
-    return refused(world, refusal, status, is_by_certificate)
+    caller = caller_of(world, request)
+    with contextlib.suppress(TransferRefusal):
+        caller.at = check_signature(world, request)
+    return refused(world, refusal, status, caller)
 
 
 def wrong_method(world: World, request: Request, allowed: str) -> Reply:
     refusal = TransferRefusal("PARAM_ERROR", f"请求方法应为 {allowed}")
-    return refused(world, refusal, 405, is_by_certificate=False)
+    return refused(world, refusal, 405, caller_of(world, request))
+
+
+def no_such_path(world: World, request: Request, hint: str) -> Reply:
+    """A v3 call that is not simulated: a JSON error, signed as every answer (§4.9)."""
+    reply = refused(world, TransferRefusal("NOT_FOUND", hint), 404, caller_of(world, request))
+    reply.headers += hints(hint)
+    return reply
 
 
 ROUTES: tuple[Route, ...] = (

@@ -18,6 +18,7 @@ NAME_FROM_FEN = 200_000
 NO_NAME_BELOW_FEN = 30
 """And not supported below ¥0.3."""
 RED_PACKET_MAX_FEN = 20_000
+LONGEST_CHARACTER_BYTES = 3
 
 REQUIRED = ("appid", "out_bill_no", "transfer_scene_id", "openid", "transfer_amount", "transfer_remark")
 REQUIRED_TOO = ("transfer_scene_report_infos",)
@@ -69,16 +70,18 @@ def no_constant(name: str) -> Any:
 
 
 def text_of(sent: dict[str, Any], name: str) -> str:
-    """One text of the body, not empty, not too long, writable as UTF-8."""
+    """One text of the body: not empty, not too long, no character of four UTF-8 bytes, as every emoji is (§4.2)."""
     value = sent.get(name)
     if not isinstance(value, str) or not value.strip():
         raise wrong(f"{name} 必填且须为非空字符串", field=name)
     if len(value) > LONGEST[name]:
         raise wrong(f"{name} 超过 {LONGEST[name]} 个字符", field=name, value_length=len(value))
     try:
-        value.encode()
+        longest = max(len(character.encode()) for character in value)
     except UnicodeEncodeError:
         raise wrong(f"{name} 不是合法的 UTF-8", field=name) from None
+    if longest > LONGEST_CHARACTER_BYTES:
+        raise wrong(f"{name} 含有不支持的字符（如表情符号）", field=name)
     return value
 
 

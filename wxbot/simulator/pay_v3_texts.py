@@ -62,7 +62,18 @@ TRANSFER_LIMITS: dict[str, int] = {
 
 TRANSFER_SWITCHES = (
     Switch("v3_sign_with", "v3 replies and callbacks: by_request, public_key or certificate.", "by_request", "§4.9"),
-    Switch("v3_serial_required", "A new transfer without Wechatpay-Serial is refused.", True, "§4.2, appendix B"),
+    Switch(
+        "v3_serial_required",
+        "Every new transfer without Wechatpay-Serial is refused; off: only one with user_name, which is sealed.",
+        False,
+        "§4.2, appendix B",
+    ),
+    Switch(
+        "v3_clock",
+        "Whose clock a request may follow, and its answer with it: either, simulated or real. Callbacks: the simulated.",
+        "either",
+        "§4.9",
+    ),
     Switch("v3_wrong_signature", "v3 replies carry a signature that does not fit.", False, "§4.9"),
     Switch("v3_certificates_given", "GET /v3/certificates lists one; off: 404, the public key only.", True, "§4.9"),
     Switch("transfer_opened", "The merchant has the product; off: 403 NO_AUTH.", True, "§4.6"),

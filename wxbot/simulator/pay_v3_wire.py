@@ -27,12 +27,15 @@ def json_body(content: dict[str, Any]) -> bytes:
 
 
 def platform_headers(
-    ground: Ground, keys: PlatformKeys, body: bytes, is_by_certificate: bool, *, is_probe: bool = False
+    ground: Ground, keys: PlatformKeys, body: bytes, is_by_certificate: bool, at: float, *, is_probe: bool = False
 ) -> list[tuple[str, str]]:
-    """The headers of everything the platform signs, replies and callbacks alike; of a probe with a false signature (§4.9)."""
+    """The headers of everything the platform signs, replies and callbacks alike; of a probe with a false signature (§4.9).
+
+    `at` is the moment they name, in Unix seconds.
+    """
     wanted = ground.switches["v3_sign_with"]
     by_certificate = is_by_certificate if wanted == "by_request" else wanted == "certificate"
-    timestamp, nonce = str(int(ground.clock.now())), secrets.token_hex(16).upper()
+    timestamp, nonce = str(int(at)), secrets.token_hex(16).upper()
     text = f"{timestamp}\n{nonce}\n".encode() + body + b"\n"
     signature = pay_v3_keys.sign(text, keys.certificate_key if by_certificate else keys.public_key)
     return [

@@ -1,4 +1,4 @@
-"""The servers: HTTP for every host but pay, HTTPS for WeChat Pay. Faults and the request log surround every door here."""
+"""The servers: HTTP for every host but pay, HTTPS for all of them. Faults and the request log surround every door here."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from wxbot.simulator import (
     control,
     control_pay,
     control_sms,
+    hosts,
     mp,
     oauth,
     pages,
@@ -34,8 +35,9 @@ from wxbot.simulator import (
     transfers_control,
 )
 from wxbot.simulator.config import SimulatorConfig
-from wxbot.simulator.door import Door, Reply, Request, TooLarge, View, json_reply
+from wxbot.simulator.door import Door, Reply, Request, TooLarge, View, hints, json_reply
 from wxbot.simulator.faults import Fault
+from wxbot.simulator.proxy import Proxy
 from wxbot.simulator.world import World
 
 log = logging.getLogger(__name__)
@@ -53,10 +55,7 @@ HTTP_DOORS: tuple[Door, ...] = (
     transfers_control.DOOR,
     pages.DOOR,
 )
-HTTPS_DOORS: tuple[Door, ...] = (pay.DOOR, pay_cash.DOOR, pay_v3.DOOR)
-
-#: Paths of api.weixin.qq.com: an unknown one gets a JSON error, not a page.
-API_PREFIXES = ("/cgi-bin/", "/sns/", "/shakearound/", "/customservice/")
+HTTPS_DOORS: tuple[Door, ...] = (pay.DOOR, pay_cash.DOOR, pay_v3.DOOR, *HTTP_DOORS)
 
 THREADS = 24
 HANDSHAKE_S = 2.0
@@ -161,9 +160,22 @@ class Application:
         return cross_origin(request, reply) if door.is_cross_origin else reply
 
     def unknown(self, request: Request) -> Reply:
-        if request.path.startswith(API_PREFIXES):
-            return api.no_such_path(self.world, request)
-        return Reply(b"404 not found\n", "text/plain; charset=utf-8", 404)
+        """What is not here. A call that WeChat has is answered as its host answers errors, and stands in the log."""
+        began, host, path = time.perf_counter(), request.header("Host"), request.path
+        hint = hosts.not_simulated(request.method, path)
+        if path.startswith(hosts.V3_PREFIX):
+            reply = pay_v3.no_such_path(self.world, request, hint)
+        elif path.startswith(hosts.V2_PREFIXES) or hosts.is_of_pay(host):
+            reply = pay.no_such_path(hint)
+        elif path.startswith(hosts.API_PREFIXES):
+            reply = api.no_such_path(self.world, hint)
+        elif hosts.is_of_wechat(host):
+            reply = Reply(f"{hint}\n".encode(), "text/plain; charset=utf-8", 404, hints(hint))
+        else:
+            return Reply(b"404 not found\n", "text/plain; charset=utf-8", 404)
+        log.warning("%s", hint)
+        self.note("not simulated", request, reply, began)
+        return reply
 
     def wrong_method(self, door: Door, views: dict[str, View], request: Request) -> Reply:
         allowed = next(iter(views))
@@ -193,21 +205,25 @@ class Application:
             world.is_dirty = True
             return reply
         finally:
-            with world.lock:
-                world.log.add(
-                    at=world.clock.now(),
-                    door=door.name,
-                    method=request.method,
-                    path=request.path,
-                    query=request.query_string,
-                    body=request.body,
-                    content_type=request.content_type,
-                    status=reply.status if reply else 0,
-                    reply=reply.body if reply else b"",
-                    reply_type=reply.content_type if reply else "",
-                    took_ms=(time.perf_counter() - began) * 1000,
-                    fault=fault.kind if fault else "",
-                )
+            self.note(door.name, request, reply, began, fault.kind if fault else "")
+
+    def note(self, door: str, request: Request, reply: Reply | None, began: float, fault: str = "") -> None:
+        """Writes one call into the request log; no reply: the connection was cut."""
+        with self.world.lock:
+            self.world.log.add(
+                at=self.world.clock.now(),
+                door=door,
+                method=request.method,
+                path=request.path,
+                query=request.query_string,
+                body=request.body,
+                content_type=request.content_type,
+                status=reply.status if reply else 0,
+                reply=reply.body if reply else b"",
+                reply_type=reply.content_type if reply else "",
+                took_ms=(time.perf_counter() - began) * 1000,
+                fault=fault,
+            )
 
     def faulty(self, door: Door, view: View, request: Request, fault: Fault) -> Reply:
         """One call with its fault (appendix D point 5)."""
@@ -336,6 +352,7 @@ class Simulator:
         self._servers: list[wsgi.Server] = []
         self._threads: list[threading.Thread] = []
         self.http_port = self.https_port = 0
+        self.proxy: Proxy | None = None
 
     @property
     def http_url(self) -> str:
@@ -354,11 +371,15 @@ class Simulator:
         try:
             for server in self._servers:
                 server.prepare()
+            self.http_port, self.https_port = http.bind_addr[1], https.bind_addr[1]
+            if self.config.proxy_port is not None:
+                place = (self.config.host, self.config.proxy_port, reachable_host(self.config.host))
+                self.proxy = Proxy(*place, self.http_port, self.https_port)
+                self.world.proxy_url = f"http://{reachable_host(self.config.host)}:{self.proxy.port}"
         except OSError:
             for server in self._servers:
                 server.stop()
             raise
-        self.http_port, self.https_port = http.bind_addr[1], https.bind_addr[1]
         self.world.open(self.http_url, self.https_url)
         for server in self._servers:
             thread = threading.Thread(target=server.serve, name="simulator-server", daemon=True)
@@ -367,6 +388,9 @@ class Simulator:
         return self
 
     def stop(self) -> None:
+        if self.proxy is not None:
+            self.proxy.stop()
+            self.proxy = None
         for server in self._servers:
             server.stop()
         for thread in self._threads:
@@ -388,7 +412,8 @@ def serve(config: SimulatorConfig) -> None:
         signal.signal(number, lambda *_: done.set())
     simulator = Simulator(config)
     simulator.start()
-    print(f"ready http={simulator.http_port} https={simulator.https_port}", flush=True)
+    proxy = f" proxy={simulator.proxy.port}" if simulator.proxy else ""
+    print(f"ready http={simulator.http_port} https={simulator.https_port}{proxy}", flush=True)
     try:
         done.wait()
     finally:

@@ -169,7 +169,9 @@ class Notices(Deliveries[Notice]):
     def _post(self, notice: Notice, *, is_garbled: bool) -> tuple[int, bytes]:
         """One signed POST within five seconds (§4.10). Raises HTTPError."""
         body = notice.body.encode()
-        headers = platform_headers(self.ground, self.keys(), body, notice.is_by_certificate, is_probe=notice.is_probe)
+        headers = platform_headers(
+            self.ground, self.keys(), body, notice.is_by_certificate, self.ground.clock.now(), is_probe=notice.is_probe
+        )
         reply = self._http.request(
             "POST",
             notice.url,

@@ -65,7 +65,7 @@ class World:
         self.log = RequestLog()
         self.faults = Faults()
         self.account = config.account()
-        self.http_url = self.https_url = ""
+        self.http_url = self.https_url = self.proxy_url = ""
         self.certificate_paths: dict[str, Path] = {}
         self.is_dirty = False
         self.is_running = False

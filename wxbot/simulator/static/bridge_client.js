@@ -1,4 +1,6 @@
-/* The way from a page to the simulated WeChat around it. Both scripts that a page may load begin with this file.
+/* The way from a page to the simulated WeChat around it. Every script that a page may load begins with this file; alone it
+   is the bridge for pages that bring their own jweixin. Like the real client, it knows what a page may call: what a rightly
+   signed config listed, and the few calls that need no config.
    Inside the phone (an iframe) words go to the parent by postMessage, so the page's connect-src stays closed. Opened on
    its own, checks go through a script element and native pages are opened by navigation. (wechat-protocol §9.1, §9.3) */
 (function () {
@@ -44,7 +46,52 @@
     document.body.appendChild(frame);
   }
 
+  // jweixin's old names and what it calls them at the bridge (§9.3); what it sends after a person's tap in the menu.
+  var AT_THE_BRIDGE = {
+    onMenuShareTimeline: 'menu:share:timeline', onMenuShareAppMessage: 'menu:share:appmessage', onMenuShareQQ: 'menu:share:qq',
+    onMenuShareWeibo: 'menu:share:weiboApp', onMenuShareQZone: 'menu:share:QZone', shareTimeline: 'menu:share:timeline',
+    sendAppMessage: 'menu:share:appmessage', shareQQ: 'menu:share:qq', shareWeiboApp: 'menu:share:weiboApp',
+    shareQZone: 'menu:share:QZone', previewImage: 'imagePreview', getLocation: 'geoLocation',
+    startSearchBeacons: 'startMonitoringBeacons', stopSearchBeacons: 'stopMonitoringBeacons', onSearchBeacons: 'onBeaconsInRange'
+  };
+  var NEEDS_NO_CONFIG = ['preVerifyJSAPI', 'closeWindow', 'jumpHongbao', 'checkAddContactStatus', 'jumpAddContact'];
+  var MENU_CALLS = ['hideOptionMenu', 'showOptionMenu', 'hideToolbar', 'showToolbar', 'closeWindow'];
+  var NAMES = ['updateAppMessageShareData', 'updateTimelineShareData', 'hideMenuItems', 'showMenuItems', 'hideAllNonBaseMenuItem',
+    'showAllNonBaseMenuItem', 'hideOptionMenu', 'showOptionMenu', 'closeWindow', 'getNetworkType', 'scanQRCode', 'checkJsApi',
+    'requestMerchantTransfer'];
+  var listed = null; // what a verified config may call; null: no config yet, or a refused one
+
+  function atTheBridge(name) { return AT_THE_BRIDGE[name] || name; }
+
+  function isKnown(name) {
+    var names = Object.keys(AT_THE_BRIDGE);
+    return NAMES.indexOf(name) >= 0 || names.some(function (old) { return old === name || AT_THE_BRIDGE[old] === name; });
+  }
+
+  // checkJsApi: its result is a text on Android (§9.4).
+  function checked(names) {
+    var found = {};
+    (names || []).forEach(function (name) { found[name] = isKnown(name); });
+    return { err_msg: 'checkJsApi:ok', checkResult: /android/i.test(navigator.userAgent) ? JSON.stringify(found) : found };
+  }
+
   function invoke(name, args, callback) {
+    function soon(result) { if (callback) setTimeout(function () { callback(result); }, 0); }
+    if (name === 'checkJsApi') return soon(checked((args || {}).jsApiList));
+    if (name === 'preVerifyJSAPI') {
+      return send(name, args, function (result) {
+        listed = result.err_msg === 'preVerifyJSAPI:ok' ? ((args || {}).verifyJsApiList || []).map(atTheBridge) : null;
+        if (callback) callback(result);
+      });
+    }
+    if (NEEDS_NO_CONFIG.indexOf(name) < 0) {
+      if (!listed) return soon({ err_msg: name + ':fail_the permission value is offline verifying' });
+      if (listed.indexOf(atTheBridge(name)) < 0) return soon({ err_msg: name + ':access_denied' });
+    }
+    return send(name, args, callback);
+  }
+
+  function send(name, args, callback) {
     if (isFramed) return toShell(name, args, callback);
     if (name === 'requestMerchantTransfer') return overPage('/native/transfer', args, callback);
     if (name === 'jumpHongbao') {
@@ -60,7 +107,7 @@
     if (window.WeixinJSBridge) return;
     window.WeixinJSBridge = {
       invoke: invoke,
-      call: function (name, args) { invoke(name, args, null); },
+      call: function (name, args) { if (MENU_CALLS.indexOf(name) >= 0) send(name, args, null); },
       on: function (name, callback) { listeners[name] = callback; }
     };
     document.dispatchEvent(new Event('WeixinJSBridgeReady'));

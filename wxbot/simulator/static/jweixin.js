@@ -1,5 +1,5 @@
-/* wx of the JS-SDK as a page meets it: config → preVerifyJSAPI, ready also after a failed config, error texts, APIs only
-   when they are in jsApiList (wechat-protocol §9.2–9.5). Written from that description. */
+/* wx of the JS-SDK as a page meets it: config → preVerifyJSAPI, ready also after a failed config, error texts; what may be
+   called is the bridge's business (wechat-protocol §9.2–9.5). Written from that description. */
 (function () {
   'use strict';
   var config = null;
@@ -7,7 +7,6 @@
   var readyCalls = [];
   var errorCall = null;
   var lastError = null;
-  var BRIDGE_ONLY = ['requestMerchantTransfer']; // known to checkJsApi, called by WeixinJSBridge.invoke (§4.7, §9.4)
 
   function clean(name, text) {
     var result = String(text || '').replace(name + ':', '');
@@ -32,17 +31,20 @@
     calls.forEach(function (call) { call(); });
   }
 
-  function api(name, isOpen) {
+  function api(name) {
     return function (options) {
       options = options || {};
-      if (typeof options === 'function') return;
-      if (!isOpen && state !== 'ok') { answer(name, options, 'the permission value is offline verifying'); return; }
-      if (!isOpen && config.jsApiList.indexOf(name) < 0) { answer(name, options, 'permission denied'); return; }
+      if (typeof options === 'function' || !window.WeixinJSBridge) return;
       var args = {};
       Object.keys(options).forEach(function (key) { if (typeof options[key] !== 'function') args[key] = options[key]; });
       window.WeixinJSBridge.invoke(name, args, function (result) {
         var more = Object.assign({}, result);
         delete more.err_msg;
+        if (/^network_type:/.test(result.err_msg)) { // §9.4: this call's answer has another name and no ok
+          more.networkType = result.err_msg.split(':')[1];
+          result = { err_msg: name + ':ok' };
+        }
+        if (typeof more.checkResult === 'string') more.checkResult = JSON.parse(more.checkResult);
         answer(name, options, clean(name, result.err_msg), more);
       });
     };
@@ -69,19 +71,13 @@
       if (state === 'ok' || state === 'failed') call();
       else readyCalls.push(call);
     },
-    error: function (call) { errorCall = call; if (lastError) call(lastError); },
-    checkJsApi: function (options) {
-      var found = {};
-      (options.jsApiList || []).forEach(function (name) { found[name] = typeof wx[name] === 'function' || BRIDGE_ONLY.indexOf(name) >= 0; });
-      answer('checkJsApi', options, 'ok', { checkResult: found });
-    }
+    error: function (call) { errorCall = call; if (lastError) call(lastError); }
   };
 
   ['updateAppMessageShareData', 'updateTimelineShareData', 'onMenuShareAppMessage', 'onMenuShareTimeline', 'hideMenuItems',
     'showMenuItems', 'hideAllNonBaseMenuItem', 'showAllNonBaseMenuItem', 'hideOptionMenu', 'showOptionMenu', 'closeWindow',
-    'getNetworkType', 'previewImage', 'scanQRCode', 'startSearchBeacons', 'stopSearchBeacons', 'onSearchBeacons'
-  ].forEach(function (name) { wx[name] = api(name, false); });
-  wx.closeWindow = api('closeWindow', true);
+    'getNetworkType', 'previewImage', 'scanQRCode', 'startSearchBeacons', 'stopSearchBeacons', 'onSearchBeacons', 'checkJsApi'
+  ].forEach(function (name) { wx[name] = api(name); });
 
   window.wx = window.jWeixin = wx;
 })();
