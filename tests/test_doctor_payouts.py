@@ -19,13 +19,13 @@ from tests.payouts.stories import fund
 from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.test_doctor import change, settings, website
 from wxbot.clock import Clock
+from wxbot.confined import child
 from wxbot.doctor import CHECKS, Finding
 from wxbot.orders import throttle
 from wxbot.people.models import RosterEntry
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.staff import accounts
-from wxbot.vouchers import reencode
 
 __all__ = ["settings", "website"]
 
@@ -250,7 +250,7 @@ def test_a_store_that_takes_no_photos_is_found(settings: Settings, tmp_path: Pat
 
 def test_the_program_that_reads_photos_is_tried(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert look(settings, "photo_reader").verdict == "good"
-    monkeypatch.setattr(reencode, "__file__", "/nowhere/reencode.py")
+    monkeypatch.setattr(child, "__file__", "/nowhere/child.py")
     assert look(settings, "photo_reader").is_bad
 
 

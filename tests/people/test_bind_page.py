@@ -37,7 +37,7 @@ def send(phone: Phone, path: str, values: dict[str, str], **headers: str) -> Any
 
 def test_a_phone_is_bound_without_scripts_and_the_session_is_renewed(phone: Phone, town: Town) -> None:
     page = phone.open("/h5/bind")
-    asked = send(phone, "/h5/bind/code", {"form_mark": mark(page), "phone": "138 0013 8000"}, Origin=BASE)
+    asked = send(phone, "/h5/bind/code", {"form_mark": mark(page), "phone": "\u202d138 0013 8000\u202c"}, Origin=BASE)
     assert asked.status_code == 200
     assert "验证码已发送到 138****8000" in asked.text
     town.send()
@@ -45,7 +45,7 @@ def test_a_phone_is_bound_without_scripts_and_the_session_is_renewed(phone: Phon
     assert (wrong.status_code, "6 位数字" in wrong.text) == (422, True)
     before = phone.client.get_cookie("wxbot_person", "127.0.0.1")
     town.later(seconds=2)
-    done = send(phone, "/h5/bind", {"form_mark": mark(asked), "code": town.code()})
+    done = send(phone, "/h5/bind", {"form_mark": mark(asked), "code": f"验证码：{town.code()}。"})
     assert (done.status_code, done.headers["Refresh"]) == (200, "0; url=/h5/bind")
     assert "绑定成功" in done.text
     shown = phone.open("/h5/bind")

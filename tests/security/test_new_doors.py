@@ -23,6 +23,8 @@ from tests.payouts.stories import owe
 from tests.staff.consoles import NOON, PASSWORD, Browser, StillClock, console_settings
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, lay_stage
 from wxbot import sheets
+from wxbot.confined import run
+from wxbot.confined.run import Busy
 from wxbot.db import Base
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme
@@ -37,7 +39,7 @@ from wxbot.text import Refusal
 from wxbot.vouchers import photos
 from wxbot.vouchers.kinds import read_form
 from wxbot.vouchers.models import Voucher, VoucherKind
-from wxbot.vouchers.photos import Busy
+from wxbot.vouchers.photos import BadPhoto
 
 
 def _stage(database_url: str, redis_url: str, folder: Path) -> Iterator[Stage]:
@@ -171,29 +173,32 @@ def test_a_version_that_no_column_holds_is_an_old_one_S74(both: Stage) -> None:
 def test_slow_pictures_hold_a_few_threads_and_no_more_S16(monkeypatch: pytest.MonkeyPatch) -> None:
     go_on, told = Event(), []
 
-    def slow(_raw: bytes) -> None:
+    def slow(_program: str, _raw: bytes) -> bytes:
         go_on.wait(60)
+        return b'{"fault": "broken"}'
 
     def send() -> None:
         try:
             photos.read(b"picture")
         except Busy as busy:
             told.append(busy.reason)
+        except BadPhoto:
+            return
 
-    monkeypatch.setattr(photos, "_ask_child", slow)
-    monkeypatch.setattr(photos, "WAIT_S", 60)
+    monkeypatch.setattr(run, "_run", slow)
+    monkeypatch.setattr(run, "WAIT_S", 60)
     senders = [Thread(target=send, daemon=True) for _ in range(40)]
     for sender in senders:
         sender.start()
     for sender in senders:
         sender.join(0.5)
-        if len(told) >= 40 - photos.CHILDREN - photos.WAITERS:
+        if len(told) >= 40 - run.CHILDREN - run.WAITERS:
             break
     refused = len(told)
     go_on.set()
     for sender in senders:
         sender.join(60)
-    assert refused == 40 - photos.CHILDREN - photos.WAITERS
+    assert refused == 40 - run.CHILDREN - run.WAITERS
 
 
 EVIL = "\"><svg/onload=alert(1)>'{{7*7}}"

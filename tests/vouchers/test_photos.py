@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
 from tests.vouchers.stage import encoded, photo, picture
+from wxbot.confined import child, run
 from wxbot.vouchers import photos, reencode
 from wxbot.vouchers.photos import BadPhoto
 
@@ -33,6 +34,10 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def moving(kind: str) -> bytes:
+    return encoded(picture(1, 300, 200), kind, save_all=True, append_images=[picture(2, 300, 200)])
+
+
 REFUSED = {
     "nothing": (b"", "broken"),
     "html": (b"<html><script>alert(1)</script></html>", "broken"),
@@ -41,7 +46,11 @@ REFUSED = {
     "psd": (b"8BPS\0\1" + b"\0" * 200, "broken"),
     "gif": (encoded(picture(1), "GIF"), "broken"),
     "tiff": (encoded(picture(1), "TIFF"), "broken"),
-    "cut off": (photo(1)[:2000], "broken"),
+    "cut off": (photo(1)[:2000], "cut_off"),
+    "heic": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 500, "heic"),
+    "avif": (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf" + b"\0" * 500, "heic"),
+    "moving webp": (moving("WEBP"), "moving"),
+    "moving png": (moving("PNG"), "moving"),
     "bomb": (png_header(9000, 9000), "too_big"),
     "liar": (png_header(60_000, 60_000), "too_big"),
     "stamp": (encoded(Image.new("RGB", (16, 16))), "too_small"),
@@ -99,12 +108,12 @@ def test_all_processes_of_a_machine_decode_no_more_photos_at_once_than_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process holds every place: it is asked to wait and then to come again; killed, it holds none."""
-    monkeypatch.setattr(photos, "WAIT_S", 0.1)
-    places = [str(tmp_path / f"photo-{n}.lock") for n in range(photos.CHILDREN)]
+    monkeypatch.setattr(run, "WAIT_S", 0.1)
+    places = [str(tmp_path / f"child-{n}.lock") for n in range(run.CHILDREN)]
     other = [sys.executable, "-c", HOLDS, *places]
     with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline() == b"held\n"
-        with pytest.raises(photos.Busy):
+        with pytest.raises(run.Busy):
             photos.read(photo(1), tmp_path)
         process.kill()
     assert photos.read(photo(1), tmp_path).width
@@ -113,12 +122,12 @@ def test_all_processes_of_a_machine_decode_no_more_photos_at_once_than_one(
 def test_the_child_gets_no_memory_no_files_and_none_of_our_secrets_S47(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [sys.executable, "-I", "-c", PROBE, reencode.__file__, str(tmp_path / "said")]
+    command = [sys.executable, "-I", "-c", PROBE, child.__file__, str(tmp_path / "said")]
     assert subprocess.run(command, capture_output=True, check=True).stdout == b""
-    child = tmp_path / "child.py"
-    child.write_text(TELL)
+    told = tmp_path / "child.py"
+    told.write_text(TELL)
     monkeypatch.setenv("WXBOT_SECRET_KEY", "canary")
-    monkeypatch.setattr(reencode, "__file__", str(child))
+    monkeypatch.setattr(child, "__file__", str(told))
     seen = photos.read(photo(1))
     assert (seen.width, seen.phash) == (0, "/")
 
@@ -154,6 +163,81 @@ def test_only_pixels_survive_S46_S49() -> None:
     assert (kept.width, kept.height) == (800, 600), (
         "a photo taken upright lies on its side in the file; it is shown upright"
     )
+
+
+def tagged(*entries: bytes, rest: bytes = b"\0" * 4, more: bytes = b"") -> bytes:
+    """A photo that lies on its side, with an EXIF block of these entries, as its bytes stand in the file."""
+    raw = encoded(picture(2))
+    block = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + b"".join(entries) + rest + more
+    return raw[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + raw[2:]
+
+
+def entry(tag: int, kind: int, count: int, value: int) -> bytes:
+    return struct.pack("<HHII", tag, kind, count, value)
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    raw = encoded(picture(2))
+    return raw[:2] + bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body + raw[2:]
+
+
+ON_ITS_SIDE = entry(0x0112, 3, 1, 6)
+XMP = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description tiff:Orientation="6"/>'
+METADATA = {
+    "resolution twice": (tagged(ON_ITS_SIDE, entry(0x011A, 5, 2, 50), more=struct.pack("<4I", 72, 1, 72, 1)), True),
+    "value beyond the end": (tagged(ON_ITS_SIDE, entry(0x010F, 2, 5_000, 60_000)), True),
+    "orientation twice": (tagged(entry(0x0112, 3, 2, 0x60006)), True),
+    "orientation as a long number": (tagged(entry(0x0112, 4, 1, 6)), True),
+    "place that lies nowhere": (tagged(ON_ITS_SIDE, entry(0x8825, 4, 1, 0xFFFF)), True),
+    "kind of value that is none": (tagged(ON_ITS_SIDE, entry(0x8825, 99, 1, 0xFFFF)), True),
+    "list of tags that goes round": (tagged(ON_ITS_SIDE, rest=struct.pack("<I", 8)), True),
+    "orientation of XMP": (segment(0xE1, XMP), True),
+    "orientation that is none": (tagged(entry(0x0112, 3, 1, 0)), False),
+    "fewer tags than said": (segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0\x05\0"), False),
+    "nothing but its name": (segment(0xE1, b"Exif\0\0"), False),
+    "a list of pictures that is none": (segment(0xE2, b"MPF\0II*\0\x08\0\0\0\xff\xff\0\0"), False),
+    "an editor's block cut off": (segment(0xED, b"Photoshop 3.0\0" + b"8BIM\x03"), False),
+}
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_metadata_never_cost_a_photo_and_turn_it_where_they_can_be_read(name: str) -> None:
+    raw, is_turned = METADATA[name]
+    kept = photos.read(raw)
+    assert (kept.width, kept.height) == ((800, 600) if is_turned else (600, 800))
+
+
+@pytest.mark.parametrize(("kind", "turn"), [*(("JPEG", turn) for turn in range(1, 9)), ("PNG", 6), ("WEBP", 8)])
+def test_a_photo_stands_upright_however_the_camera_was_held(kind: str, turn: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    raw = encoded(picture(2, 240, 160), kind, exif=exif.tobytes())
+    with Image.open(io.BytesIO(photos.read(raw).content)) as kept, Image.open(io.BytesIO(raw)) as opened:
+        right = ImageOps.exif_transpose(opened).convert("RGB")
+        assert kept.size == right.size
+        assert photos.distance(hashed(kept), hashed(right)) <= 2
+
+
+def test_colours_stay_what_they_are() -> None:
+    """Sixteen bits of grey, printers' colours and palettes: a red half stays red, a dark one dark."""
+    halves = Image.new("RGB", (200, 100), "red")
+    halves.paste("blue", (0, 0, 100, 100))
+    deep = Image.new("I;16", (200, 100), 50_000)
+    deep.paste(9_000, (0, 0, 100, 100))
+    seen = {
+        "printer": encoded(halves.convert("CMYK")),
+        "palette": encoded(halves.quantize(8), "PNG"),
+        "grey": encoded(halves.convert("L"), "PNG"),
+        "deep": encoded(deep, "PNG"),
+        "lossless": encoded(halves, "WEBP", lossless=True),
+    }
+    right = {"grey": ((29,) * 3, (76,) * 3), "deep": ((35,) * 3, (195,) * 3)}
+    for name, raw in seen.items():
+        with Image.open(io.BytesIO(photos.read(raw).content)) as kept:
+            for place, wanted in zip((20, 180), right.get(name, ((0, 0, 255), (255, 0, 0))), strict=True):
+                found = kept.convert("RGB").getpixel((place, 50))
+                assert isinstance(found, tuple)
+                assert max(abs(one - other) for one, other in zip(found, wanted, strict=True)) < 12, (name, found)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])

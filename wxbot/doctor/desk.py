@@ -165,8 +165,8 @@ def photo_reader(runtime: Runtime) -> Finding:
         return bad(
             "处理照片的子进程没有正常工作",
             f"the program that reads photos failed: {refused.reason}",
-            "查看日志 photo_child_died；检查 Pillow 是否装好、内存是否够 512 MB",
-            "look for photo_child_died in the log; is Pillow installed, are 512 MB of memory free?",
+            "查看日志 child_died；检查 Pillow 是否装好、内存是否够 512 MB",
+            "look for child_died in the log; is Pillow installed, are 512 MB of memory free?",
         )
     return good(f"照片能处理（{read.width}×{read.height}）", f"photos can be read ({read.width}×{read.height})")
 

@@ -7,7 +7,6 @@ other (S52, S53).
 import hmac
 import re
 import secrets
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,13 +16,17 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed, insert_into
 from wxbot.people.limits import Counted
 from wxbot.people.models import CODE_NEXT, SmsCode, SmsOut
+from wxbot.people.phones import seen
 from wxbot.transitions import moving
 from wxbot.vault import Vault
 
 LIFE_MINUTES = 5
 TRIES = 5
-SIX_DIGITS = re.compile(r"[0-9]{6}")
-NOISE = re.compile(r"[\s\-·.]+")
+TYPED_CHARS = 300
+"""More than the whole message that carried the code."""
+
+SIX_DIGITS = re.compile(r"(?<![0-9])(?:[0-9]{6}|[0-9]{3}[ \-][0-9]{3})(?![0-9])")
+NOISE = re.compile(r"[^0-9A-Za-z\u4e00-\u9fff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,21 @@ class Tried:
 
 
 def read(text: str) -> str | None:
-    """The six digits a person typed, full-width or with blanks; None when it is nothing like a code."""
-    if len(text) > 40:
+    """The code a person gave, where exactly one number of six digits can be meant; None otherwise.
+
+    Keyboards fill a code in twice, and a field cuts it at its eighth digit; people paste the whole message, or send the code
+    with 验证码：, in quotes, with a full stop, with blanks and marks that nobody sees.
+    """
+    if len(text) > TYPED_CHARS:
         return None
-    bare = NOISE.sub("", unicodedata.normalize("NFKC", text))
-    return bare if SIX_DIGITS.fullmatch(bare) else None
+    shown = seen(text)
+    bare = NOISE.sub("", shown)
+    if bare.isascii() and bare.isdigit():
+        code = bare[:6]
+        is_twice = len(bare) >= 8 and (code * len(bare)).startswith(bare)
+        return code if len(bare) == 6 or is_twice else None
+    meant = {NOISE.sub("", found) for found in SIX_DIGITS.findall(shown)}
+    return meant.pop() if len(meant) == 1 else None
 
 
 def _hash(vault: Vault, purpose: str, openid: str, serial: str, code: str) -> str:

@@ -7,8 +7,12 @@ from wxbot.people.words import SENTENCES
 from wxbot.text import Refusal
 
 MOBILE = re.compile(r"1[3-9][0-9]{9}")
-NOISE = re.compile(r"[\s()\-‐‑‒–—―−.·•_/]+")
-COUNTRY = re.compile(r"(?:\+|00)?86(?=1[3-9][0-9]{9}$)")
+NOISE = re.compile(r"[\s()\-‐‑‒–—―−.·•_/,;:，。、；：'\"`´‘’“”\ufe0f\u20e3]+")
+COUNTRY = re.compile(r"(?:tel)?(?:(?:\+|0{1,2})?86)?(?=1[3-9][0-9]{9}$)", re.IGNORECASE)
+DECIMAL = re.compile(r"([0-9]+)\.0+")
+"""A number that a program took for one with decimals: their noughts are no digits of it."""
+
+TYPED_CHARS = 60
 
 
 class BadPhone(Refusal):
@@ -18,11 +22,26 @@ class BadPhone(Refusal):
         super().__init__("phone", SENTENCES["bad_phone"])
 
 
+def seen(text: str) -> str:
+    """The text without what cannot be seen: clipboards bring marks of direction, contacts and sheets bring blanks without width."""
+    plain = unicodedata.normalize("NFKC", text)
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "" for letter in plain)
+
+
 def normalise(text: str) -> str:
-    """The number as E.164 (+8613800138000): full-width digits, blanks, dashes, +86, 86 and 0086 are all one. Raises BadPhone."""
-    if len(text) > 40:
+    """The number as E.164 (+8613800138000), one reading for chat, page and lists. Raises BadPhone.
+
+    Full-width digits, blanks, dashes, quote marks, tel:, +86, 86 and 0086 are all one, and so is a number that a keyboard
+    filled in twice.
+    """
+    if len(text) > TYPED_CHARS:
         raise BadPhone
-    bare = NOISE.sub("", unicodedata.normalize("NFKC", text))
+    bare = seen(text).strip()
+    whole = DECIMAL.fullmatch(bare)
+    bare = NOISE.sub("", whole[1] if whole else bare)
+    half = len(bare) // 2
+    if bare[:half] == bare[half:]:
+        bare = bare[:half]
     bare = COUNTRY.sub("", bare, count=1)
     if not bare.isascii() or not MOBILE.fullmatch(bare):
         raise BadPhone

@@ -6,6 +6,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from wxbot.confined.run import Busy
 from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.people import notices
@@ -13,7 +14,7 @@ from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.vouchers import caps, photos, review, submit
 from wxbot.vouchers.models import NEXT, Photo, Voucher, written
-from wxbot.vouchers.photos import BadPhoto, Busy
+from wxbot.vouchers.photos import BadPhoto
 from wxbot.vouchers.storage import StorageProblem, delete_photo, storage_of
 from wxbot.wechat.errors import Refused, Unanswered, WeChatError
 

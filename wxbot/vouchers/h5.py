@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth
+from wxbot.confined.run import Busy
 from wxbot.logs import get_logger
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.people.phone_pages import form_mark, is_own, language, person_required
@@ -20,7 +21,6 @@ from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.vouchers import kinds, listing, photos, submit
 from wxbot.vouchers.models import Photo, Voucher
-from wxbot.vouchers.photos import Busy
 from wxbot.vouchers.storage import StorageProblem
 from wxbot.vouchers.views import photo_response
 from wxbot.vouchers.words import VoucherPhrases

@@ -3,16 +3,9 @@
 The application never decodes a picture itself; it only counts bytes and reads the child's answer.
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -20,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from wxbot.confined import run
 from wxbot.logs import get_logger
 from wxbot.text import Refusal, Text
 from wxbot.vouchers import reencode
@@ -28,21 +22,6 @@ from wxbot.vouchers.models import Photo, Voucher
 log = get_logger(__name__)
 
 MOST_BYTES = reencode.MOST_BYTES
-CHILD_S = 10.0
-"""How long one picture may take before its child is killed (S47)."""
-
-CHILDREN = 2
-"""Pictures decoded at the same time by one process, and by all processes that share a data folder: a web process for each
-processor, each with two pictures of up to 512 MB, is more than a machine has. The others wait WAIT_S, then the sender is
-asked to try again."""
-
-LOOK_S = 0.05
-"""How often one that waits for other processes looks again."""
-
-WAIT_S = 20.0
-WAITERS = 4
-"""More than so many do not wait at all: photos must not hold every thread of the web door (callbacks, draws) (S16)."""
-
 NEAR_BITS = 8
 """Pictures whose hashes differ in at most so many of 64 bits look alike."""
 
@@ -51,9 +30,6 @@ BAND_REACH = NEAR_BITS // 4
 """Of four quarters with at most NEAR_BITS differences in all, one has at most so many: that quarter finds the row."""
 
 LOOK_ALIKES_AT_MOST = 12
-
-_turn = threading.BoundedSemaphore(CHILDREN)
-_place = threading.BoundedSemaphore(CHILDREN + WAITERS)
 
 FAULTS: dict[str, Text] = {
     "too_big": Text(
@@ -64,6 +40,18 @@ FAULTS: dict[str, Text] = {
     "broken": Text(
         "这个文件不是能打开的照片。请用 JPG、PNG 或 WebP 格式重新上传。",
         "This file is not a photo we can open. Please send JPG, PNG or WebP.",
+    ),
+    "heic": Text(
+        "这是 HEIC 或 AVIF 格式，这里打不开。请截图后再传，或在手机“设置 → 相机 → 格式”里选“兼容性最佳”再拍。",
+        "This photo is HEIC or AVIF, which cannot be opened here. Please send a screenshot of it, or choose “Most Compatible” in the phone's camera settings.",
+    ),
+    "moving": Text(
+        "这是会动的图片，只能交一张不动的照片。请截图后再传。",
+        "This picture moves; a voucher needs one that does not. Please send a screenshot of it.",
+    ),
+    "cut_off": Text(
+        "照片没有传完整，下半部分缺失。请重新选择这张照片再传。",
+        "The photo is incomplete: its lower part is missing. Please choose it again.",
     ),
     "duplicate": Text(
         "这张照片已经交过了，请换成这一次的凭证照片。",
@@ -79,10 +67,6 @@ FAULTS: dict[str, Text] = {
 
 class BadPhoto(Refusal):
     """The photo cannot be kept; another one may."""
-
-
-class Busy(Refusal):
-    """Too much to do at this moment: the same request may succeed in a few seconds."""
 
 
 def refusal(fault: str) -> BadPhoto:
@@ -107,76 +91,19 @@ def digest(raw: bytes) -> str:
 
 
 def read(raw: bytes, folder: Path | None = None) -> Picture:
-    """Re-encode a photo in a child process without our secrets; raises BadPhoto with what to do, or Busy.
+    """Re-encode a photo in the confined child; raises BadPhoto with what to do, or Busy.
 
-    `folder` is the data folder that the processes of this machine share; without it only this process counts. Never call it with an open transaction: a picture takes a tenth of a second, a hostile one ten seconds.
+    `folder` is the data folder that the processes of this machine share. Never call it with an open transaction.
     """
     if len(raw) > MOST_BYTES:
         raise refusal("too_big")
     if not raw:
         raise refusal("broken")
-    if not _place.acquire(blocking=False):
-        raise _busy()
     try:
-        if not _turn.acquire(timeout=WAIT_S):
-            raise _busy()
-        try:
-            with _slot(folder) if folder else nullcontext():
-                return _ask_child(raw)
-        finally:
-            _turn.release()
-    finally:
-        _place.release()
-
-
-@contextmanager
-def _slot(folder: Path) -> Iterator[None]:
-    """One of CHILDREN places in the folder; the system frees it when its process ends, however it ends. Raises Busy."""
-    deadline = time.monotonic() + WAIT_S
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    slots = [os.open(folder / f"photo-{n}.lock", os.O_RDWR | os.O_CREAT, 0o600) for n in range(CHILDREN)]
-    try:
-        while not any(_is_ours(slot) for slot in slots):
-            if time.monotonic() > deadline:
-                raise _busy()
-            time.sleep(LOOK_S)
-        yield
-    finally:
-        for slot in slots:
-            os.close(slot)
-
-
-def _is_ours(slot: int) -> bool:
-    try:
-        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _busy() -> Busy:
-    return Busy(
-        "busy", Text("现在上传的人很多，请过几秒再试。", "Many photos are coming in. Please try again in a moment.")
-    )
-
-
-def _ask_child(raw: bytes) -> Picture:
-    # -I: neither our environment's paths nor the working directory decide what is imported. No environment: no secrets.
-    # A web process is pinned to one processor (deploy/gunicorn.conf.py); its child need not wait for that one.
-    command = [sys.executable, "-I", str(Path(reencode.__file__).resolve()), os.environ.get("WXBOT_WEB_CORES", "")]
-    try:
-        run = subprocess.run(command, input=raw, capture_output=True, timeout=CHILD_S, env={}, cwd="/", check=False)
-    except subprocess.TimeoutExpired:
-        log.warning("photo_too_slow", bytes=len(raw))
-        raise refusal("too_big") from None
-    line, _, rest = run.stdout.partition(b"\n")
-    try:
-        found = json.loads(line)
-    except ValueError:
-        log.warning(
-            "photo_child_died", code=run.returncode, bytes=len(raw), said=run.stderr[-300:].decode(errors="replace")
-        )
-        raise refusal("too_big" if run.returncode < 0 else "broken") from None
+        line, _, rest = run.ask(reencode.__name__, raw, folder).partition(b"\n")
+    except run.NoAnswer as ended:
+        raise refusal("too_big" if ended.is_limit else "broken") from None
+    found = json.loads(line)
     if "fault" in found:
         log.info("photo_refused", fault=found["fault"], why=found.get("why", ""))
         raise refusal(found["fault"])

@@ -1,6 +1,6 @@
-"""The one place that decodes a stranger's picture: a program of its own, small, without secrets, under hard limits.
+"""The one place that decodes a stranger's picture: the program of wxbot.confined.child, small, without secrets, under hard limits.
 
-Run as a file (`python -I reencode.py PROCESSORS`), bytes on standard input; never imported by the running application. It takes
+Bytes on standard input; the running application imports it for its bounds only and never calls it. It takes
 JPEG, PNG or WebP of at most MOST_PIXELS, turns it upright, and writes a fresh JPEG that holds nothing of the original but
 its pixels: no EXIF, no GPS, no ICC, no comment, no appended archive (security S46, S47, S49). Standard output is one line
 of JSON, then the picture, then its thumbnail. A picture it will not take ends with {"fault": …}.
@@ -9,42 +9,34 @@ of JSON, then the picture, then its thumbnail. A picture it will not take ends w
 import io
 import json
 import math
-import os
-import resource
+import re
 import sys
 import warnings
 from typing import Any
 
-MEMORY_BYTES = 512 * 1024 * 1024
-CPU_S = 10
 MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 25_000_000
 LEAST_SIDE = 64
 LONGEST_SIDE = 2560
 THUMB_SIDE = 360
 FORMATS = ("JPEG", "PNG", "WEBP")
+HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"))
+
+SCAN = 0xDA
+COMMENTS = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
+"""Markers of a JPEG that say something about it: EXIF, XMP, profiles, thumbnails, a second picture. 0xEE is Adobe's, on colours."""
+
+PNG_NEEDS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT"))
+"""Whether it moves must be seen."""
+
+ORIENTATION = 0x0112
+TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""EXIF's orientation → Pillow's Transpose that undoes it."""
 
 HASH_SIDE = 32
 HASH_BANDS = 8
 LEAST_CONTRAST = 4.0
 """Below this spread of grey there is nothing to recognise, and every blank page would look like every other."""
-
-
-def spread(processors: str) -> None:
-    """Use these processors ("0,1"), though who started us is pinned to one of them."""
-    if processors:
-        os.sched_setaffinity(0, {int(number) for number in processors.split(",")})
-
-
-def confine() -> None:
-    """Give up memory, time and files before a single byte of the picture is looked at; short of memory, the system ends us."""
-    if os.path.exists("/proc/self/oom_score_adj"):  # Linux, where it would else choose a web process
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
-            score.write("1000")
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _cosines() -> list[list[float]]:
@@ -82,26 +74,111 @@ def jpeg(picture: Any, quality: int) -> bytes:
     return out.getvalue()
 
 
+def without_metadata(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    """(the picture, its EXIF, its XMP): metadata that the decoder stumbles over never cost the photo.
+
+    Of a JPEG everything goes that is not needed for its pixels, the colour transform of Adobe's mark is; of a PNG the texts, profiles and
+    dates. A file that does not go by the book is left as it is: the decoder judges it.
+    """
+    try:
+        if raw.startswith(b"\xff\xd8"):
+            return _bare_jpeg(raw)
+        if raw.startswith(b"\x89PNG\r\n\x1a\n"):
+            return _bare_png(raw)
+    except (IndexError, ValueError):
+        pass
+    return raw, b"", b""
+
+
+def _bare_jpeg(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    kept, exif, xmp, at = [raw[:2]], b"", b"", 2
+    while raw[at + 1] != SCAN:
+        if raw[at] != 0xFF:
+            raise ValueError("no marker where one must stand")
+        if raw[at + 1] == 0xFF:  # fill bytes before a marker
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(raw[at + 2 : at + 4])
+        marker, segment = raw[at + 1], raw[at:end]
+        if segment[4:10] == b"Exif\0\0":
+            exif = exif or segment[4:]
+        elif segment[4:].startswith(b"http://ns.adobe.com/xap/1.0/\0"):
+            xmp = xmp or segment[4:]
+        if marker not in COMMENTS:
+            kept.append(segment)
+        at = end
+    return b"".join([*kept, raw[at:]]), exif, xmp
+
+
+def _bare_png(raw: bytes) -> tuple[bytes, bytes, bytes]:
+    kept, exif, xmp, at = [raw[:8]], b"", b"", 8
+    while raw[at + 4 : at + 8] != b"IEND":
+        end = at + 12 + int.from_bytes(raw[at : at + 4])
+        if end > len(raw):
+            raise ValueError("a chunk is cut off")
+        name, body = raw[at + 4 : at + 8], raw[at + 8 : end - 4]
+        if name == b"eXIf":
+            exif = b"Exif\0\0" + body
+        elif name == b"iTXt" and body.startswith(b"XML:com.adobe.xmp\0\0"):
+            xmp = body
+        if name in PNG_NEEDS:
+            kept.append(raw[at:end])
+        at = end
+    return b"".join([*kept, raw[at : at + 12]]), exif, xmp
+
+
+def orientation(opened: Any, exif: bytes, xmp: bytes) -> int:
+    """How the camera was held, 1 to 8; 1 when that cannot be read."""
+    from PIL import Image  # noqa: PLC0415 - see reencode()
+
+    try:
+        tags = opened.getexif()
+        if exif:
+            tags = Image.Exif()
+            tags.load(exif)
+        found = tags.get(ORIENTATION)
+    except Exception:  # whatever a decoder of metadata may raise: the photo is upright, or a person turns their head
+        found = None
+    said = re.search(rb'tiff:Orientation(?:="|>)([1-8])', xmp)
+    return found if isinstance(found, int) and found in range(1, 9) else int(said[1]) if said else 1
+
+
+def in_colours(opened: Any) -> Any:
+    """The picture as RGB: clear parts white, 16 bits of grey as 8 (Pillow would cut them off: a white page)."""
+    from PIL import Image  # noqa: PLC0415 - see reencode()
+
+    if opened.mode.startswith("I"):
+        return opened.convert("I").point(lambda value: value * (1 / 256)).convert("L").convert("RGB")
+    if opened.mode in ("RGBA", "LA", "PA") or "transparency" in opened.info:
+        clear = opened.convert("RGBA")
+        picture = Image.new("RGB", clear.size, "white")
+        picture.paste(clear, mask=clear.getchannel("A"))
+        return picture
+    return opened.convert("RGB")
+
+
 def reencode(raw: bytes) -> tuple[dict[str, Any], bytes, bytes]:
     """(what was found, picture, thumbnail). Raises whatever Pillow raises for what is no picture."""
-    from PIL import Image, ImageOps  # noqa: PLC0415 - after confine(): the decoders are loaded under the limits
+    from PIL import Image  # noqa: PLC0415 - after confine(): the decoders are loaded under the limits
 
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    with Image.open(io.BytesIO(raw), formats=FORMATS) as opened:
+    bare, exif, xmp = without_metadata(raw)
+    with Image.open(io.BytesIO(bare), formats=FORMATS) as opened:
         width, height = opened.size
         if width * height > MOST_PIXELS:
             return {"fault": "too_big"}, b"", b""
         if min(width, height) < LEAST_SIDE:
             return {"fault": "too_small"}, b"", b""
+        if (
+            getattr(opened, "is_animated", False) and opened.format != "MPO"
+        ):  # a phone's JPEG with a second picture in it
+            return {"fault": "moving"}, b"", b""
         opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         opened.load()
-        picture = ImageOps.exif_transpose(opened)
-        if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-            clear = picture.convert("RGBA")
-            picture = Image.new("RGB", clear.size, "white")
-            picture.paste(clear, mask=clear.getchannel("A"))
-        elif picture.mode != "RGB":
-            picture = picture.convert("RGB")
+        picture = in_colours(opened)
+        turn = TURNS.get(orientation(opened, exif, xmp))
+    if turn is not None:
+        picture = picture.transpose(turn)
     picture.info.clear()
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     grey = picture.convert("L").resize((HASH_SIDE, HASH_SIDE), Image.Resampling.BOX)
@@ -111,20 +188,25 @@ def reencode(raw: bytes) -> tuple[dict[str, Any], bytes, bytes]:
     return found, jpeg(picture, 85), jpeg(small, 78)
 
 
+def _fault_of(raw: bytes, error: Exception) -> str:
+    if "DecompressionBomb" in type(error).__name__:
+        return "too_big"
+    if raw[4:8] == b"ftyp" and raw[8:12] in HEIF_BRANDS:
+        return "heic"
+    return "cut_off" if "truncated" in str(error) else "broken"
+
+
 def main() -> None:
     """Read a picture, write what became of it."""
-    spread(sys.argv[1])
-    confine()
-    warnings.simplefilter("error")
+    warnings.simplefilter("ignore")  # metadata's complaints; decompression bombs are counted before they are loaded
     out = sys.stdout.buffer
+    raw = sys.stdin.buffer.read(MOST_BYTES + 1)
     try:
-        raw = sys.stdin.buffer.read(MOST_BYTES + 1)
         found, picture, thumb = ({"fault": "too_big"}, b"", b"") if len(raw) > MOST_BYTES else reencode(raw)
     except MemoryError:
         found, picture, thumb = {"fault": "too_big"}, b"", b""
     except Exception as error:
-        fault = "too_big" if "DecompressionBomb" in type(error).__name__ else "broken"
-        found, picture, thumb = {"fault": fault, "why": type(error).__name__}, b"", b""
+        found, picture, thumb = {"fault": _fault_of(raw, error), "why": type(error).__name__}, b"", b""
     out.write(json.dumps(found | {"bytes": len(picture)}).encode() + b"\n" + picture + thumb)
     out.flush()
 
