@@ -1,45 +1,26 @@
 """Spreadsheets that people give us and get from us: xlsx and csv, read into texts, written without a cell that runs.
 
-Reading never guesses: a formula, a date, an error value or a number too long to be exact makes that cell faulty, and
-what cannot be a list of rows is refused with a sentence. Writing is safe against formula injection (S45).
+Reading is done by a confined child (wxbot/confined) and never guesses: a formula, a date, an error value or a number too long to be exact makes
+that cell faulty, a row that may have swallowed others is faulty, and what cannot be a list of rows is refused with a sentence. Writing is
+safe against formula injection (S45).
 """
 
-import csv
 import io
+import json
 import re
-import unicodedata
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
+from wxbot.confined import run, table
+from wxbot.confined.cells import CELL_CHARS, CONTROL, safe_cell
 from wxbot.text import Refusal, Text
 
 BYTES_MAX = 5 * 1024 * 1024
-ROWS_MAX = 20_000
-COLUMNS_MAX = 30
-CELL_CHARS = 500
-UNPACKED_BYTES_MAX = 40 * 1024 * 1024
-PARTS_MAX = 500
-SHEETS_MAX = 20
-"""Looking for the one that holds something costs a moment for each."""
-HEADER_WITHIN = 10
-"""A title or two may stand above the header."""
-
-EXACT_DIGITS = 15
-"""What a spreadsheet shows and keeps of a number; more digits than these are noise of its binary form."""
-
-DANGEROUS = tuple("=+-@\t\r\n＝＋－＠|%")
-_BLANKS = " \u3000\u00a0\ufeff"
-_INVISIBLE = dict.fromkeys(
-    map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
-)
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
-_HEADER_NOISE = re.compile(r"[\s()\[\]【】《》<>:：,，、_*/\\\-.。]+")
 
 
 @dataclass(frozen=True)
@@ -66,6 +47,9 @@ class SheetRow:
     """Counted as a spreadsheet does, from 1, the header included."""
     cells: dict[str, str]
     faults: dict[str, CellFault] = field(default_factory=dict)
+    """By column; 'row' for what is wrong with the row as a whole."""
+    is_hidden: bool = False
+    """Who looks at the sheet does not see this row: it was hidden, or a filter hides it."""
 
 
 @dataclass(frozen=True)
@@ -77,125 +61,136 @@ class Sheet:
     unread: tuple[str, ...] = ()
 
 
-FORMULA = CellFault("formula", Text("单元格是公式，请先粘贴为数值", "the cell holds a formula; paste it as a value"))
-DATED = CellFault("dated", Text("单元格是日期，请改成文本或数字", "the cell holds a date; make it text or a number"))
-BROKEN = CellFault("broken", Text("单元格是错误值，请改正", "the cell holds an error value; mend it"))
-INEXACT = CellFault(
-    "inexact", Text("数字位数太多，请把这一列设为文本", "the number has too many digits; make the column text")
-)
-TRUTH = CellFault(
-    "truth", Text("单元格是逻辑值，请改成文本或数字", "the cell holds TRUE or FALSE; make it text or a number")
-)
-CONTROL = CellFault(
-    "control", Text("含有不可见的控制字符，请重新输入", "the cell holds control characters; type it again")
-)
-LONG = CellFault("long", Text(f"内容超过 {CELL_CHARS} 字", f"the cell holds more than {CELL_CHARS} characters"))
-CELL_FAULTS = {fault.name: fault for fault in (FORMULA, DATED, BROKEN, INEXACT, TRUTH, CONTROL, LONG)}
-"""Name → fault."""
+CELL_FAULTS = {
+    name: CellFault(name, text)
+    for name, text in {
+        "formula": Text("单元格是公式，请先粘贴为数值", "the cell holds a formula; paste it as a value"),
+        "dated": Text("单元格是日期，请改成文本或数字", "the cell holds a date; make it text or a number"),
+        "percent": Text("单元格是百分比，请改成文本或数字", "the cell holds a percentage; make it text or a number"),
+        "broken": Text("单元格是错误值，请改正", "the cell holds an error value; mend it"),
+        "inexact": Text("数字位数太多，请把这一列设为文本", "the number has too many digits; make the column text"),
+        "scientific": Text(
+            "数字变成了科学计数法，后几位已丢失，请把这一列设为文本后重新填写",
+            "the number is in scientific notation and has lost digits; make the column text and type it again",
+        ),
+        "truth": Text("单元格是逻辑值，请改成文本或数字", "the cell holds TRUE or FALSE; make it text or a number"),
+        "control": Text("含有不可见的控制字符，请重新输入", "the cell holds control characters; type it again"),
+        "lost": Text("有字已经变成乱码，请重新输入", "letters of it were lost on the way; type it again"),
+        "long": Text(f"内容超过 {CELL_CHARS} 字", f"the cell holds more than {CELL_CHARS} characters"),
+        "swallowed": Text(
+            "引号里换了行，像是把下面的行也包了进去，请检查引号",
+            "a quote runs over several lines that look like rows; mend the quote marks",
+        ),
+        "wide": Text(
+            "这一行的格数比表头多，可能是内容里的逗号没有加引号",
+            "the row has more cells than the header; a comma in it may lack its quote marks",
+        ),
+    }.items()
+}
+"""Name → fault, as the confined child names them."""
 
-Cell = str | CellFault
+_OTHER = Text("请另存为 .xlsx 再上传", "save it as .xlsx and upload that")
+
+REFUSALS: dict[str, Text] = {
+    "empty": Text("文件是空的", "the file is empty"),
+    "large": Text(
+        f"文件超过 {BYTES_MAX // 1024 // 1024} MB", f"the file is larger than {BYTES_MAX // 1024 // 1024} MB"
+    ),
+    "pdf": Text("这是 PDF 文件，不是表格。请上传 .xlsx 或 csv", "this is a PDF and no sheet; upload an .xlsx or csv"),
+    "image": Text("这是图片，不是表格。请上传 .xlsx 或 csv", "this is a picture and no sheet; upload an .xlsx or csv"),
+    "word": Text(
+        "这是 Word 文档，不是表格。请把内容贴进表格，另存为 .xlsx",
+        "this is a Word document; put its table into a spreadsheet and save that as .xlsx",
+    ),
+    "slides": Text(
+        "这是演示文稿，不是表格。请上传 .xlsx 或 csv", "these are slides and no sheet; upload an .xlsx or csv"
+    ),
+    "archive": Text("这是压缩包。请解压后上传里面的表格", "this is an archive; unpack it and upload the sheet in it"),
+    "html": Text(
+        f"这是网页，只是名字像表格。请用表格软件打开，{_OTHER.zh}",
+        f"this is a web page that is called a sheet; open it in a spreadsheet, {_OTHER.en}",
+    ),
+    "xml": Text(
+        f"这是 XML 文件。请用表格软件打开，{_OTHER.zh}", f"this is an XML file; open it in a spreadsheet, {_OTHER.en}"
+    ),
+    "xls": Text(f"这是旧版 .xls 文件，{_OTHER.zh}", f"this is an old .xls; {_OTHER.en}"),
+    "xlsb": Text(f"这是 .xlsb 文件，{_OTHER.zh}", f"this is an .xlsb; {_OTHER.en}"),
+    "ods": Text(f"这是 .ods 文件，{_OTHER.zh}", f"this is an .ods; {_OTHER.en}"),
+    "numbers": Text("这是 Numbers 文件，请导出为 .xlsx 再上传", "this is a Numbers file; export it as .xlsx"),
+    "locked": Text("文件有密码，请去掉密码再上传", "the file has a password; take it away and upload it again"),
+    "no_sheet": Text("文件不是 xlsx 或 csv 表格", "the file is no xlsx or csv sheet"),
+    "letters": Text(
+        "认不出 csv 的文字编码，会变成乱码。请用表格软件另存为 .xlsx 再上传",
+        "the letters of the csv are in an unknown encoding and would become others; save it as .xlsx",
+    ),
+    "open_quote": Text(
+        "第 {row} 行的引号不成对，下面的行会被吞掉。请改正引号，或另存为 .xlsx 再上传",
+        "row {row} opens a quote that is never closed, or closes it in the middle; mend it, or save the file as .xlsx",
+    ),
+    "rows": Text("超过 {most} 行，请分成几个文件", "there are more than {most} rows; make several files of them"),
+    "columns": Text("第 {row} 行超过 {most} 列", "row {row} has more than {most} columns"),
+    "column": Text("表头缺少这一列：{wanted}", "the header has no such column: {wanted}"),
+    "two_columns": Text(
+        "表头“{first}”和“{second}”是同一项，请删去一列",
+        "the headers “{first}” and “{second}” mean the same; take one column away",
+    ),
+    "hidden_column": Text(
+        "表头“{header}”这一列是隐藏的，请取消隐藏、看过再上传",
+        "the column “{header}” is hidden; show it, look at it and upload the file again",
+    ),
+    "header_only": Text("表头下面没有数据", "there are no rows below the header"),
+    "nothing": Text("文件里没有数据", "the file holds nothing"),
+    "sheets": Text("文件里的表太多，请只保留要用的表", "there are too many sheets; keep only the one needed"),
+    "several": Text(
+        "文件里有几张表都有数据：{sheets}。请每张表另存为一个文件",
+        "several sheets hold something: {sheets}; save each as a file of its own",
+    ),
+    "unpacked": Text(
+        "文件展开后太大，请只保留要用的行和列",
+        "the file unpacks to too much; keep only the rows and columns needed",
+    ),
+    "forbidden": Text("文件含有不允许的内容", "the file holds what is not allowed"),
+    "broken": Text(
+        "xlsx 文件已损坏或不是表格，请用表格软件重新保存",
+        "the xlsx is broken or no sheet; save it again from a spreadsheet",
+    ),
+}
+"""Why a file is no list, as the confined child says it → the sentence."""
 
 
-def read(raw: bytes, columns: Sequence[Column], needs: Sequence[Sequence[str]]) -> Sheet:
+def read(raw: bytes, columns: Sequence[Column], needs: Sequence[Sequence[str]], folder: Path | None = None) -> Sheet:
     """Read an xlsx or csv file whose header names `columns`; of each group in `needs` one key must be there.
 
-    Raises Refusal for what is no such file, is too large, or whose header is not understood.
+    Done by the confined child, so never call it with an open transaction; `folder` is the data folder that the processes of
+    this machine share. Raises Refusal for what is no such file, is too large, or whose header is not understood, and Busy.
     """
     if not raw:
-        raise Refusal("file", Text("文件是空的", "the file is empty"))
+        raise _refusal("empty")
     if len(raw) > BYTES_MAX:
-        raise Refusal(
-            "file",
-            Text(f"文件超过 {BYTES_MAX // 1024 // 1024} MB", f"the file is larger than {BYTES_MAX // 1024 // 1024} MB"),
-        )
-    if raw.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Refusal(
-            "file",
-            Text(
-                "这是旧版 .xls 或带密码的文件，请去掉密码并另存为 .xlsx",
-                "this is an old .xls or a file with a password; save it as .xlsx without one",
-            ),
-        )
-    table = list(_xlsx_table(raw) if raw.startswith(b"PK") else _csv_table(raw))
-    return _read_table(table, columns, needs)
+        raise _refusal("large")
+    asked = {
+        "columns": {column.key: list(column.names) for column in columns},
+        "needs": [list(group) for group in needs],
+    }
+    try:
+        answer = json.loads(run.ask(table.__name__, json.dumps(asked).encode() + b"\n" + raw, folder))
+    except run.NoAnswer as ended:
+        raise _refusal("unpacked" if ended.is_limit else "broken") from None
+    if "why" in answer:
+        raise _refusal(answer["why"], **answer["values"])
+    return _sheet(answer)
 
 
-def _read_table(
-    table: Sequence[tuple[int, Sequence[Cell]]], columns: Sequence[Column], needs: Sequence[Sequence[str]]
-) -> Sheet:
-    names = {_header_word(name): column.key for column in columns for name in column.names}
-    start, places, unread = _header(table, names)
-    named = {column.key: column.names[0] for column in columns}
-    for group in needs:
-        if not any(key in places for key in group):
-            wanted = " / ".join(named[key] for key in group)
-            raise Refusal("file", Text(f"表头缺少这一列：{wanted}", f"the header has no such column: {wanted}"))
-    rows = []
-    for number, cells in table[start + 1 :]:
-        if all(cell == "" for cell in cells):
-            continue
-        found = {key: cells[place] if place < len(cells) else "" for key, place in places.items()}
-        rows.append(
-            SheetRow(
-                number,
-                {key: cell if isinstance(cell, str) else "" for key, cell in found.items()},
-                {key: cell for key, cell in found.items() if isinstance(cell, CellFault)},
-            )
-        )
-    if len(rows) > ROWS_MAX:
-        raise _too_many_rows()
-    if not rows:
-        raise Refusal("file", Text("表头下面没有数据", "there are no rows below the header"))
-    return Sheet(frozenset(places), rows, unread)
+def _sheet(answer: dict[str, Any]) -> Sheet:
+    rows = [
+        SheetRow(number, cells, {key: CELL_FAULTS[name] for key, name in faults.items()}, is_hidden)
+        for number, cells, faults, is_hidden in answer["rows"]
+    ]
+    return Sheet(frozenset(answer["keys"]), rows, tuple(answer["unread"]))
 
 
-def _header(
-    table: Sequence[tuple[int, Sequence[Cell]]], names: dict[str, str]
-) -> tuple[int, dict[str, int], tuple[str, ...]]:
-    """(where the header stands, key → column, header texts nobody knows): the first row that names most of our columns."""
-    best: tuple[int, dict[str, int], tuple[str, ...]] = (0, {}, ())
-    for at, (_, cells) in enumerate(table[:HEADER_WITHIN]):
-        places: dict[str, int] = {}
-        unread = []
-        for place, cell in enumerate(cells):
-            key = names.get(_header_word(cell)) if isinstance(cell, str) else None
-            if key is not None and key in places:
-                raise Refusal(
-                    "file",
-                    Text(f"表头有两列都是“{cell}”，请删去一列", f"two columns are headed “{cell}”; take one away"),
-                )
-            if key is not None:
-                places[key] = place
-            elif isinstance(cell, str) and cell:
-                unread.append(cell[:40])
-        if len(places) > len(best[1]):
-            best = (at, places, tuple(unread))
-    return best
-
-
-def _header_word(cell: str) -> str:
-    """A header as it is compared: '金额（元）' and '金额 元' are one, and '金额（分）' is another."""
-    return _HEADER_NOISE.sub("", unicodedata.normalize("NFKC", cell)).casefold()
-
-
-def clean(text: str) -> Cell:
-    """A text as we keep it: composed, without invisible marks and outer blanks, the export's quote mark taken off once."""
-    plain = unicodedata.normalize("NFC", text).translate(_INVISIBLE).strip()
-    if plain.startswith("'") and safe_cell(plain[1:]) == plain:
-        plain = plain[1:].strip()
-    plain = re.sub(r"[\t\r\n]+", " ", plain)
-    if _CONTROL.search(plain):
-        return CONTROL
-    return LONG if len(plain) > CELL_CHARS else plain
-
-
-def number_text(value: int | float) -> Cell:
-    """A number of a spreadsheet exactly as it shows it: 12.300000000000001 is 12.3 to both of us, 12.305 stays 12.305."""
-    if isinstance(value, bool):
-        return TRUTH
-    text = str(value) if isinstance(value, int) else f"{value:.{EXACT_DIGITS}g}"
-    is_exact = _NUMBER.fullmatch(text) is not None and len(text.lstrip("-")) <= EXACT_DIGITS + 2
-    return text if is_exact else INEXACT
+def _refusal(why: str, **values: object) -> Refusal:
+    return Refusal("file", REFUSALS[why].format(**values))
 
 
 def plain_name(text: str, most: int = 80) -> str:
@@ -204,169 +199,7 @@ def plain_name(text: str, most: int = 80) -> str:
     return re.sub(r"[^\S ]|[^\w .()（）\-·，。、&+【】\[\]#]", "", last).strip()[:most]
 
 
-# --- csv ----------------------------------------------------------------------------------------------------------
-
-
-def _csv_text(raw: bytes) -> str:
-    """The text of a csv file: UTF-8 with or without a mark, UTF-16 with one, else what Chinese Windows writes."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        codings = ["utf-16"]
-    else:
-        codings = ["utf-8-sig", "gb18030"]
-    for coding in codings:
-        try:
-            return raw.decode(coding)
-        except UnicodeDecodeError:
-            continue
-    raise Refusal(
-        "file",
-        Text("文件不是 xlsx，也不是 UTF-8 或 GBK 编码的 csv", "the file is neither xlsx nor csv in UTF-8 or GBK"),
-    )
-
-
-def _delimiter(text: str) -> str:
-    """The mark that parts the most cells within the first lines; a comma when there is none."""
-    lines = text.splitlines()[:HEADER_WITHIN]
-    return max(",\t;", key=lambda mark: (max((line.count(mark) for line in lines), default=0), mark == ","))
-
-
-def _csv_table(raw: bytes) -> Iterator[tuple[int, list[Cell]]]:
-    text = _csv_text(raw)
-    if "\0" in text:
-        raise Refusal("file", Text("文件不是 xlsx 或 csv 表格", "the file is no xlsx or csv sheet"))
-    try:
-        for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)), start=1):
-            yield _row(number, [clean(cell) for cell in cells])
-    except csv.Error as error:
-        raise Refusal(
-            "file",
-            Text("csv 文件格式有误，请用表格软件重新保存", "the csv is malformed; save it again from a spreadsheet"),
-        ) from error
-
-
-def _row(number: int, cells: list[Cell]) -> tuple[int, list[Cell]]:
-    """A numbered row without the empty cells at its end. Raises Refusal beyond the bounds."""
-    while cells and cells[-1] == "":
-        cells.pop()
-    if len(cells) > COLUMNS_MAX:
-        raise Refusal("file", Text(f"超过 {COLUMNS_MAX} 列", f"there are more than {COLUMNS_MAX} columns"))
-    if cells and number > ROWS_MAX + HEADER_WITHIN:
-        raise _too_many_rows()
-    return number, cells
-
-
-def _too_many_rows() -> Refusal:
-    return Refusal(
-        "file",
-        Text(
-            f"超过 {ROWS_MAX:,} 行，请分成几个文件",
-            f"there are more than {ROWS_MAX:,} rows; make several files of them",
-        ),
-    )
-
-
-# --- xlsx ---------------------------------------------------------------------------------------------------------
-
-
-def _refuse_bomb(raw: bytes) -> None:
-    """Refuse an archive that unpacks to far more than a list needs, or that holds a DTD; raises Refusal."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            parts = archive.infolist()
-            if len(parts) > PARTS_MAX or sum(part.file_size for part in parts) > UNPACKED_BYTES_MAX:
-                raise Refusal(
-                    "file",
-                    Text(
-                        "文件展开后太大，请只保留要用的表", "the file unpacks to too much; keep only the sheet needed"
-                    ),
-                )
-            for part in parts:
-                # Whatever its name: the package says which part is a sheet. Zeros away: UTF-16 is XML, too (S12, S13).
-                if b"<!DOCTYPE" in archive.read(part).replace(b"\0", b""):
-                    raise Refusal("file", Text("文件含有不允许的内容", "the file holds what is not allowed"))
-    except Refusal:
-        raise
-    except Exception as error:
-        raise _broken_xlsx() from error
-
-
-def _broken_xlsx() -> Refusal:
-    return Refusal(
-        "file",
-        Text(
-            "xlsx 文件已损坏或不是表格，请用表格软件重新保存",
-            "the xlsx is broken or no sheet; save it again from a spreadsheet",
-        ),
-    )
-
-
-def _xlsx_table(raw: bytes) -> list[tuple[int, list[Cell]]]:
-    _refuse_bomb(raw)
-    book = None
-    try:
-        book = load_workbook(io.BytesIO(raw), read_only=True, data_only=False, keep_links=False)
-        return _book_table(book)
-    except Refusal:
-        raise
-    except Exception as error:
-        # Whatever openpyxl stumbles over, the file is what is wrong, and the person has it in front of them.
-        raise _broken_xlsx() from error
-    finally:
-        if book is not None:
-            book.close()
-
-
-def _book_table(book: Any) -> list[tuple[int, list[Cell]]]:
-    """The rows of the one visible sheet that holds any."""
-    filled: list[list[tuple[int, list[Cell]]]] = []
-    visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-    if len(visible) > SHEETS_MAX:
-        raise Refusal(
-            "file", Text("文件里的表太多，请只保留要用的表", "there are too many sheets; keep only the one needed")
-        )
-    for sheet in visible:
-        table = [row for row in _sheet_rows(sheet) if row[1]]
-        if table:
-            filled.append(table)
-    if not filled:
-        raise Refusal("file", Text("文件里没有数据", "the file holds nothing"))
-    if len(filled) > 1:
-        raise Refusal(
-            "file",
-            Text(
-                "文件里有几张表都有数据，请每张表另存为一个文件",
-                "several sheets hold something; save each as a file of its own",
-            ),
-        )
-    return filled[0]
-
-
-def _sheet_rows(sheet: Any) -> Iterator[tuple[int, list[Cell]]]:
-    most = ROWS_MAX + HEADER_WITHIN + 1
-    for number, cells in enumerate(sheet.iter_rows(max_row=most, max_col=COLUMNS_MAX + 1), start=1):
-        yield _row(number, [_xlsx_cell(cell) for cell in cells])
-
-
-def _xlsx_cell(cell: Any) -> Cell:
-    value, kind = cell.value, cell.data_type
-    if value is None:
-        return ""
-    if kind == "f":
-        return FORMULA
-    if kind == "e":
-        return BROKEN
-    if isinstance(value, str):
-        return clean(value)
-    return number_text(value) if isinstance(value, (int, float)) else DATED
-
-
 # --- writing ------------------------------------------------------------------------------------------------------
-
-
-def safe_cell(value: object) -> str:
-    """The value as text; what a spreadsheet could take for a formula gets a quote mark in front (S45)."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(_BLANKS).startswith(DANGEROUS) or text.startswith(DANGEROUS) else text
 
 
 def xlsx_bytes(title: str, header: Sequence[str], batches: Iterable[Iterable[Sequence[object]]]) -> bytes:
@@ -388,7 +221,7 @@ def xlsx_bytes(title: str, header: Sequence[str], batches: Iterable[Iterable[Seq
 
 
 def _text_cell(sheet: Any, value: object) -> Any:
-    text = _CONTROL.sub(" ", "" if value is None else str(value))
+    text = CONTROL.sub(" ", "" if value is None else str(value))
     cell = WriteOnlyCell(sheet, value=text)
     cell.data_type = "s"  # openpyxl takes a text that begins with = for a formula
     if safe_cell(text) != text:

@@ -20,6 +20,7 @@ from tests.payouts.desk import Desk, csv_file, openid, phone, xlsx_file
 from tests.payouts.stories import fund, pass_time, sound
 from tests.servers import SimulatedWeChat
 from wxbot import quotas, sheets
+from wxbot.confined import cells
 from wxbot.money import yuan
 from wxbot.payouts import list_read, list_results, lists
 from wxbot.payouts.create import PayoutRequest, request
@@ -394,7 +395,7 @@ def test_s16_only_the_upload_takes_a_large_body_and_only_from_who_may(desk: Desk
 def test_s42_s45_what_comes_in_with_a_list_neither_runs_in_a_page_nor_in_a_spreadsheet(desk: Desk) -> None:
     programme_id = desk.fund()
     desk.know_many(len(EVIL))
-    raw = csv_file(*[(phone(n), sheets.safe_cell(text), "2", sheets.safe_cell(text)) for n, text in enumerate(EVIL, 1)])
+    raw = csv_file(*[(phone(n), cells.safe_cell(text), "2", cells.safe_cell(text)) for n, text in enumerate(EVIL, 1)])
     answer = desk.upload(raw, programme_id, name="<script>alert(1)</script>../../<b>三月.csv")
     list_id = int(answer.headers["Location"].rsplit("/", 1)[1])
     assert [row.name for row in desk.rows(list_id)] == EVIL
@@ -407,7 +408,7 @@ def test_s42_s45_what_comes_in_with_a_list_neither_runs_in_a_page_nor_in_a_sprea
     table = list(
         csv.reader(io.StringIO(browser.post(f"/admin/lists/{list_id}/results.csv").text.removeprefix("\ufeff")))
     )
-    assert not any(cell.startswith(sheets.DANGEROUS) for row in table for cell in row)
+    assert not any(cell.startswith(cells.DANGEROUS) for row in table for cell in row)
     for raw in (
         browser.post(f"/admin/lists/{list_id}/results.csv").data,
         browser.post(f"/admin/lists/{list_id}/results.xlsx").data,

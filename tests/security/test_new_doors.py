@@ -23,7 +23,7 @@ from tests.payouts.stories import owe
 from tests.staff.consoles import NOON, PASSWORD, Browser, StillClock, console_settings
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, lay_stage
 from wxbot import sheets
-from wxbot.confined import run
+from wxbot.confined import run, workbook
 from wxbot.confined.run import Busy
 from wxbot.db import Base
 from wxbot.money import NotMoney, parse_yuan
@@ -455,4 +455,4 @@ def test_a_book_with_a_dtd_is_refused_in_any_coding_S12_S13(coding: str) -> None
 
 def test_a_book_of_very_many_sheets_is_not_looked_through_S12() -> None:
     with pytest.raises(Refusal, match="too many sheets"):
-        sheets.read(_book(*(f"s{n}" for n in range(sheets.SHEETS_MAX))), COLUMNS, (("phone",), ("amount",)))
+        sheets.read(_book(*(f"s{n}" for n in range(workbook.SHEETS_MAX))), COLUMNS, (("phone",), ("amount",)))

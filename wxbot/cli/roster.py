@@ -36,8 +36,9 @@ def import_roster(file: Path, dry_run: bool) -> None:
     """Put the names and phones of an xlsx or csv FILE on the roster; bad rows are named and left out."""
     with (looking if dry_run else opened)() as runtime:
         now = runtime.clock.now()
+        sheet = book.read(file.read_bytes())
         with runtime.database.reading() as session:
-            preview = book.look(session, runtime.vault, file.read_bytes())
+            preview = book.look(session, runtime.vault, sheet)
         for line in preview.lines:
             for fault in line.faults:
                 click.echo(f"第 {line.number} 行 row {line.number}: {fault.text}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from flask import Response
 
-from wxbot.sheets import safe_cell
+from wxbot.confined.cells import safe_cell
 
 BOM = "\ufeff"
 

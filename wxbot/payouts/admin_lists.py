@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import sheets
+from wxbot.confined.rows import ROWS_MAX
 from wxbot.orders.export import csv_response
 from wxbot.payouts import list_check, list_results, list_rows, list_words, lists, programmes
 from wxbot.payouts.forecast import forecast
@@ -105,7 +106,7 @@ def _upload_page(fault: str = "", known: int | None = None) -> str:
         fault=fault,
         known=known if is_seen else None,
         form=request.form,
-        most_rows=sheets.ROWS_MAX,
+        most_rows=ROWS_MAX,
         most_mb=sheets.BYTES_MAX // 1024 // 1024,
     )
 

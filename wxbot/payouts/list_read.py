@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from wxbot import sheets
 from wxbot.money import NotMoney, parse_yuan, yuan
@@ -54,8 +55,9 @@ class Candidate:
 
 
 def read(raw: bytes, settings: Settings) -> list[Candidate]:
-    """Every row of the file. Raises Refusal for a file that is no list."""
-    return [_candidate(row, settings) for row in sheets.read(raw, COLUMNS, NEEDS).rows]
+    """Every row of the file. Raises Refusal for a file that is no list, and Busy."""
+    sheet = sheets.read(raw, COLUMNS, NEEDS, Path(settings.data_dir))
+    return [_candidate(row, settings) for row in sheet.rows]
 
 
 def _candidate(row: SheetRow, settings: Settings) -> Candidate:

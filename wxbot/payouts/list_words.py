@@ -54,6 +54,7 @@ COLUMN_WORDS = {
     "name": Text("姓名", "name"),
     "amount": Text("金额", "amount"),
     "note": Text("备注", "note"),
+    "row": Text("整行", "the row"),
 }
 
 STATUS_WORDS: dict[str, Text] = {

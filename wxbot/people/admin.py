@@ -1,6 +1,7 @@
 """The console's roster: who may bind, which bindings wait for a person, and one place that shows a whole phone number."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
@@ -96,10 +97,11 @@ def upload() -> tuple[str, int]:
     raw = file.stream.read(sheets.BYTES_MAX + 1) if file else b""
     name = sheets.plain_name(file.filename or "") if file else ""
     try:
-        with runtime().database.reading() as session:
-            preview = roster.look(session, runtime().vault, raw)
+        sheet = roster.read(raw, Path(runtime().settings.data_dir))
     except Refusal as bad:
         return _index(said(bad.text), 422)
+    with runtime().database.reading() as session:
+        preview = roster.look(session, runtime().vault, sheet)
     file_id = None
     if preview.good:
         with runtime().database.transaction() as session:

@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot import sheets
+from wxbot.confined.cells import safe_cell
 from wxbot.db import changed, insert_into
 from wxbot.people import bindings, phones
 from wxbot.people.models import Binding, RosterEntry, RosterFile
-from wxbot.sheets import CellFault, Column
+from wxbot.sheets import CellFault, Column, Sheet, SheetRow
 from wxbot.text import Text
 from wxbot.vault import Vault
 
@@ -66,9 +68,13 @@ class Preview:
         return [line for line in self.lines if line.fate in ("added", "changed", "back")]
 
 
-def look(session: Session, vault: Vault, raw: bytes) -> Preview:
-    """Read a file and compare it with the roster; nothing is changed. Raises Refusal."""
-    sheet = sheets.read(raw, COLUMNS, (("name",), ("phone",)))
+def read(raw: bytes, folder: Path | None = None) -> Sheet:
+    """The rows of a file, before the roster is asked: see sheets.read(). Raises Refusal."""
+    return sheets.read(raw, COLUMNS, (("name",), ("phone",)), folder)
+
+
+def look(session: Session, vault: Vault, sheet: Sheet) -> Preview:
+    """Compare a file that was read with the roster; nothing is changed."""
     lines = [_line(row) for row in sheet.rows]
     lines = _without_doubles(lines)
     known = _known(session, vault, [line.phone for line in lines if not line.fate])
@@ -76,7 +82,7 @@ def look(session: Session, vault: Vault, raw: bytes) -> Preview:
     return Preview(judged, Counter(line.fate for line in judged))
 
 
-def _line(row: sheets.SheetRow) -> RosterLine:
+def _line(row: SheetRow) -> RosterLine:
     faults = list(row.faults.values())
     cells = row.cells
     phone = cells["phone"]
@@ -88,7 +94,7 @@ def _line(row: sheets.SheetRow) -> RosterLine:
     name = cells["name"]
     if not name and "name" not in row.faults:
         faults.append(NO_NAME)
-    if sheets.safe_cell(name) != name:
+    if safe_cell(name) != name:
         faults.append(FORMULA_NAME)
     for key, most in CHARS.items():
         if len(cells.get(key, "")) > most:

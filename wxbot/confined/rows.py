@@ -1,0 +1,47 @@
+"""A table as it was read, before anybody knows what its columns mean, and the refusal of what is none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+ROWS_MAX = 20_000
+COLUMNS_MAX = 30
+HEADER_WITHIN = 10
+"""A title or two may stand above the header."""
+
+
+class NoTable(Exception):
+    """The file cannot be read as a list: a word for why, and what its sentence names."""
+
+    def __init__(self, why: str, **values: object) -> None:
+        super().__init__(why)
+        self.why, self.values = why, values
+
+
+@dataclass(slots=True)
+class Row:
+    """The cells of one row, and its number as a spreadsheet counts, from 1."""
+
+    number: int
+    cells: list[str]
+    is_hidden: bool = False
+    fault: str = ""
+    """What is wrong with the row as a whole."""
+
+
+@dataclass(slots=True)
+class Table:
+    """All rows that hold anything, and the columns that the sender does not see."""
+
+    rows: list[Row]
+    hidden_columns: frozenset[int] = field(default_factory=frozenset)
+
+
+def refuse_beyond(rows: Sequence[Row]) -> None:
+    """Refuse more filled rows than a list may have, wherever they stand."""
+    if len(rows) > ROWS_MAX + HEADER_WITHIN:
+        raise NoTable("rows", most=f"{ROWS_MAX:,}")
+
+
+def refuse_wide(row: int) -> None:
+    """Refuse a row that holds something beyond the columns that are read."""
+    raise NoTable("columns", most=COLUMNS_MAX, row=row)
