@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wxbot import typed
+from wxbot import form_fields, typed
 
 UNSEEN = "\u202e\u202a\u2066\u2069\u200f\u061c\u200b\u200c\u2060\ufeff\xad\u034f\u115f\u3164\uffa0\u2800\u180e\x00\x1b\x9b\ue000\ufffe\ud83d\U000e0041"
 
@@ -50,6 +50,6 @@ def test_cleaning_twice_is_cleaning_once(text: str) -> None:
 
 
 def test_fields_are_cleaned_but_for_passwords() -> None:
-    fields = typed.Fields([("name", "a\u200bb"), ("name", "c\u202e"), ("password", "p\u200bw"), ("n", "1")])
+    fields = form_fields.Fields([("name", "a\u200bb"), ("name", "c\u202e"), ("password", "p\u200bw"), ("n", "1")])
     assert fields.getlist("name") == ["ab", "c"]
     assert (fields["password"], fields["n"]) == ("p\u200bw", "1")

@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import health, inbox, lineage, logs, oauth, typed
+from wxbot import form_fields, health, inbox, lineage, logs, oauth
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.callback import CallbackDoor, Chunks
@@ -275,7 +275,7 @@ def templates_folder() -> Path:
 class Site(Flask):
     """Flask, but what was typed is cleaned, and a file asked for by its hash may be kept for a year, any other for five minutes."""
 
-    request_class = typed.Request
+    request_class = form_fields.Request
 
     def get_send_file_max_age(self, filename: str | None) -> int:
         """Seconds a browser may keep a static file."""

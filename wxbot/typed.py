@@ -1,6 +1,6 @@
 """What people type, as we keep it: without characters that nobody sees or that turn the words around them.
 
-One reading for every door: a form and an address of the console and the phone (`Request`), JSON, the chat, sheets and the
+One reading for every door: a form and an address of the console and the phone (wxbot/form_fields.py), JSON, the chat, sheets and the
 command line. `clean` keeps the text as it stands, `line` makes one line of it, `bare` is for what is compared and not read:
 phones, codes, ids. A direction mark in a name can show another name than the one that is paid, and a blank that nobody sees
 makes two names of one.
@@ -8,11 +8,6 @@ makes two names of one.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-from flask import Request as FlaskRequest
-from werkzeug.datastructures import ImmutableMultiDict
 
 _PICTURE = (
     "\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u27bf\u2900-\u297f\u2b00-\u2bff\u3297\u3299\U0001f000-\U0001faff"
@@ -32,9 +27,6 @@ _UNSEEN = re.compile(
 _END_OF_LINE = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 _BLANKS_OF_LINE = re.compile("[\t\n]+")
 _ANY_BLANK = re.compile(r"\s+")
-
-VERBATIM = frozenset({"password", "again", "old"})
-"""Fields of forms that are secrets: compared, never shown, and whatever somebody's keyboard gave them."""
 
 
 def clean(text: str) -> str:
@@ -56,22 +48,3 @@ def bare(text: str) -> str:
     """What is compared and never shown as it was typed (phones, codes, ids): full-width as half-width, no blank at all."""
     plain = clean(unicodedata.normalize("NFKC", clean(text)))
     return unicodedata.normalize("NFKC", _ANY_BLANK.sub("", plain))
-
-
-class Fields(ImmutableMultiDict[str, Any]):
-    """The fields of a form or an address, each of them cleaned but for VERBATIM; files are left alone."""
-
-    def __init__(self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
-        pairs = () if mapping is None else ImmutableMultiDict(mapping).items(multi=True)
-        super().__init__(
-            [
-                (name, clean(value) if isinstance(value, str) and name not in VERBATIM else value)
-                for name, value in pairs
-            ]
-        )
-
-
-class Request(FlaskRequest):
-    """A request whose form and address hold what people see."""
-
-    parameter_storage_class = Fields

@@ -1,7 +1,8 @@
 """What a cell of a sheet says: read as the sender sees it, or named with what is wrong with it; never guessed."""
 
 import re
-import unicodedata
+
+from wxbot import typed
 
 CELL_CHARS = 500
 EXACT_DIGITS = 15
@@ -12,9 +13,6 @@ DANGEROUS = tuple("=+-@\t\r\n＝＋－＠|%")
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BLANKS = " \u3000\u00a0\ufeff"
-_INVISIBLE = dict.fromkeys(
-    map(ord, "\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
-)
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _ESCAPED_BLANK = re.compile("_x000[9AaDd]_")
@@ -32,7 +30,7 @@ class Bad(str):
 
 
 def clean(text: str, *, is_escaped: bool = False) -> str:
-    """A text as we keep it: composed, without invisible marks, outer blanks and the tricks by which people keep digits as text.
+    """A text as we keep it: as typed.line() has it, without the tricks by which people keep digits as text.
 
     `is_escaped`: control characters stand in it as _x000D_, as workbooks hold them. Returns Bad for what cannot be taken.
     """
@@ -42,18 +40,18 @@ def clean(text: str, *, is_escaped: bool = False) -> str:
         text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     else:
         text = _ESCAPED_BLANK.sub(" ", text)
-    plain = unicodedata.normalize("NFC", text).translate(_INVISIBLE).strip()
+    plain = re.sub(r"[\t\r\n]+", " ", text.strip())
+    if CONTROL.search(plain):
+        return Bad("control")
+    if _LOST.search(plain):
+        return Bad("lost")
+    plain = typed.line(plain)
     if quoted := _QUOTED.fullmatch(plain):
         plain = quoted[1].replace('""', '"').strip()
     if kept := _KEPT_AS_TEXT.fullmatch(plain):
         plain = kept[1].strip()
     elif plain.startswith("'") and safe_cell(plain[1:]) == plain:
         plain = plain[1:].strip()
-    plain = re.sub(r"[\t\r\n]+", " ", plain)
-    if CONTROL.search(plain):
-        return Bad("control")
-    if _LOST.search(plain):
-        return Bad("lost")
     if _SCIENTIFIC.fullmatch(plain):
         return Bad("scientific")
     return Bad("long") if len(plain) > CELL_CHARS else plain

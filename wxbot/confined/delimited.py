@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 
 from wxbot.confined.cells import clean
-from wxbot.confined.rows import COLUMNS_MAX, HEADER_WITHIN, NoTable, Row, Table, refuse_beyond, refuse_wide
+from wxbot.confined.rows import COLUMNS_MAX, HEADER_WITHIN, NoTable, ReadRow, ReadTable, refuse_beyond, refuse_wide
 
 MARKS = ",\t;，|"
 LINES_LOOKED_AT = 40
@@ -85,7 +85,7 @@ def _is_foreign(raw: bytes, text: str) -> bool:
     lone = re.findall(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])", raw)
     if letters and len(lone) == len(letters):  # é, ü: one byte of two, the other one an ASCII letter that it would eat
         return True
-    return outside > FOREIGN_SHARE * len(letters) and _is_in_big5(raw)
+    return outside > FOREIGN_SHARE * len(letters) and _is_plain_taiwanese(raw)
 
 
 def _is_in(letter: str, coding: str) -> bool:
@@ -96,7 +96,7 @@ def _is_in(letter: str, coding: str) -> bool:
     return True
 
 
-def _is_in_big5(raw: bytes) -> bool:
+def _is_plain_taiwanese(raw: bytes) -> bool:
     """Whether it could be Big5 as people in Taiwan and Hong Kong write it, of frequent letters only (lead bytes A1 to C6)."""
     try:
         text = raw.decode("big5")
@@ -106,14 +106,14 @@ def _is_in_big5(raw: bytes) -> bool:
     return bool(letters) and sum(1 for pair in letters if pair[0] <= 0xC6) * 10 >= len(letters) * 9
 
 
-def table(raw: bytes, known: Callable[[list[str]], int]) -> Table:
+def table(raw: bytes, known: Callable[[list[str]], int]) -> ReadTable:
     """The rows of a text file. `known` counts how many of our columns a row names: the mark is the one that parts the header.
 
     Raises NoTable: an open quote would swallow the rows below it, so it is named and nothing is read.
     """
     text = text_of(raw)
     mark, width = _mark(text, known)
-    return Table(_rows(text, mark, width))
+    return ReadTable(_rows(text, mark, width))
 
 
 def _mark(text: str, known: Callable[[list[str]], int]) -> tuple[str, int]:
@@ -140,8 +140,8 @@ def _trimmed(cells: list[str]) -> list[str]:
     return kept
 
 
-def _rows(text: str, mark: str, width: int) -> list[Row]:
-    rows: list[Row] = []
+def _rows(text: str, mark: str, width: int) -> list[ReadRow]:
+    rows: list[ReadRow] = []
     number = 0
     try:
         for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True), start=1):
@@ -153,7 +153,7 @@ def _rows(text: str, mark: str, width: int) -> list[Row]:
             fault = "swallowed" if any(_holds_rows(cell, mark, width) for cell in cells) else ""
             if width and len(kept) > width:
                 fault = fault or "wide"
-            rows.append(Row(number, kept, fault=fault))
+            rows.append(ReadRow(number, kept, fault=fault))
             refuse_beyond(rows)
     except csv.Error as error:
         raise NoTable("open_quote", row=number + 1) from error

@@ -18,7 +18,7 @@ class NoTable(Exception):
 
 
 @dataclass(slots=True)
-class Row:
+class ReadRow:
     """The cells of one row, and its number as a spreadsheet counts, from 1."""
 
     number: int
@@ -29,14 +29,14 @@ class Row:
 
 
 @dataclass(slots=True)
-class Table:
+class ReadTable:
     """All rows that hold anything, and the columns that the sender does not see."""
 
-    rows: list[Row]
+    rows: list[ReadRow]
     hidden_columns: frozenset[int] = field(default_factory=frozenset)
 
 
-def refuse_beyond(rows: Sequence[Row]) -> None:
+def refuse_beyond(rows: Sequence[ReadRow]) -> None:
     """Refuse more filled rows than a list may have, wherever they stand."""
     if len(rows) > ROWS_MAX + HEADER_WITHIN:
         raise NoTable("rows", most=f"{ROWS_MAX:,}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from wxbot.confined import delimited, workbook
 from wxbot.confined.cells import Bad
-from wxbot.confined.rows import HEADER_WITHIN, ROWS_MAX, NoTable, Row, Table
+from wxbot.confined.rows import HEADER_WITHIN, ROWS_MAX, NoTable, ReadRow, ReadTable
 
 CHARS_MAX = 6_000_000
 """Letters of all the cells that are kept."""
@@ -67,7 +67,7 @@ def read(raw: bytes, columns: Mapping[str, Sequence[str]], needs: Sequence[Seque
     return {"keys": sorted(places), "rows": _told(rows, places), "unread": unread}
 
 
-def _places(table: Table, header: Sequence[str], keys: Mapping[str, str]) -> tuple[dict[str, int], list[str]]:
+def _places(table: ReadTable, header: Sequence[str], keys: Mapping[str, str]) -> tuple[dict[str, int], list[str]]:
     """(key → column, header texts nobody knows). Raises NoTable for two columns of one key, and for one that is hidden."""
     places: dict[str, int] = {}
     unread = []
@@ -94,7 +94,7 @@ def header_word(cell: str) -> str:
     return _HEADER_NOISE.sub("", unicodedata.normalize("NFKC", cell)).casefold()
 
 
-def _told(rows: Sequence[Row], places: Mapping[str, int]) -> list[list[Any]]:
+def _told(rows: Sequence[ReadRow], places: Mapping[str, int]) -> list[list[Any]]:
     told: list[list[Any]] = []
     chars = 0
     for row in rows:

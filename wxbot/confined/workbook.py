@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from wxbot.confined.cells import Bad, clean, number_text
-from wxbot.confined.rows import COLUMNS_MAX, NoTable, Row, Table, refuse_beyond, refuse_wide
+from wxbot.confined.rows import COLUMNS_MAX, NoTable, ReadRow, ReadTable, refuse_beyond, refuse_wide
 
 UNPACKED_BYTES = 40 * 1024 * 1024
 STRINGS_MAX = 1_000_000
@@ -56,7 +56,7 @@ class _Over(Exception):
 Start = Callable[[str, Mapping[str, str]], None]
 
 
-def table(raw: bytes) -> Table:
+def table(raw: bytes) -> ReadTable:
     """The rows of the one visible sheet that holds any. Raises NoTable, whatever is wrong with the file."""
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
@@ -137,7 +137,7 @@ def _relations(book: _Book, part: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _book_table(book: _Book) -> Table:
+def _book_table(book: _Book) -> ReadTable:
     roots = [part for kind, part in _relations(book, "").values() if kind == "officeDocument"]
     root = roots[0] if roots else "xl/workbook.xml"
     related = _relations(book, root)
@@ -267,13 +267,13 @@ class _SheetReader:
 
     def __init__(self, book: _Book) -> None:
         self.book = book
-        self.rows: list[Row] = []
+        self.rows: list[ReadRow] = []
         self.hidden_columns: set[int] = set()
         self.texts = _Texts()
         self.value: list[str] = []
         self.formula: list[str] | None = None
         self.at, self.kind, self.style, self.inside = -1, "n", 0, ""
-        self.row = Row(0, [])
+        self.row = ReadRow(0, [])
 
     def start(self, name: str, given: Mapping[str, str]) -> None:
         """An element begins."""
@@ -290,7 +290,7 @@ class _SheetReader:
             if number <= self.row.number:
                 raise NoTable("broken")
             is_flat = given.get("ht") is not None and float(given["ht"]) == 0
-            self.row, self.at = Row(number, [], _is_true(given.get("hidden")) or is_flat), -1
+            self.row, self.at = ReadRow(number, [], _is_true(given.get("hidden")) or is_flat), -1
         elif name == "f":
             self.formula = []
         elif name == "col" and (_is_true(given.get("hidden")) or float(given.get("width") or 1) == 0):
@@ -352,7 +352,7 @@ class _SheetReader:
         return number_text(int(value) if value.lstrip("+-").isdigit() else float(value))
 
 
-def _sheet(book: _Book, part: str) -> Table:
+def _sheet(book: _Book, part: str) -> ReadTable:
     reader = _SheetReader(book)
     _parse(book, part, reader.start, reader.end, reader.add)
-    return Table(reader.rows, frozenset(reader.hidden_columns))
+    return ReadTable(reader.rows, frozenset(reader.hidden_columns))

@@ -7,16 +7,17 @@ other (S52, S53).
 import hmac
 import re
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from wxbot import typed
 from wxbot.db import changed, insert_into
 from wxbot.people.limits import Counted
 from wxbot.people.models import CODE_NEXT, SmsCode, SmsOut
-from wxbot.people.phones import seen
 from wxbot.transitions import moving
 from wxbot.vault import Vault
 
@@ -47,7 +48,7 @@ def read(text: str) -> str | None:
     """
     if len(text) > TYPED_CHARS:
         return None
-    shown = seen(text)
+    shown = unicodedata.normalize("NFKC", typed.clean(text))
     bare = NOISE.sub("", shown)
     if bare.isascii() and bare.isdigit():
         code = bare[:6]

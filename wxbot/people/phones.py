@@ -1,13 +1,13 @@
 """Chinese mobile numbers: one spelling for each, however it was typed (S51)."""
 
 import re
-import unicodedata
 
+from wxbot import typed
 from wxbot.people.words import SENTENCES
 from wxbot.text import Refusal
 
 MOBILE = re.compile(r"1[3-9][0-9]{9}")
-NOISE = re.compile(r"[\s()\-‐‑‒–—―−.·•_/,;:，。、；：'\"`´‘’“”\ufe0f\u20e3]+")
+NOISE = re.compile(r"[()\-‐‑‒–—―−.·•_/,;:，。、；：'\"`´‘’“”\ufe0f\u20e3]+")
 COUNTRY = re.compile(r"(?:tel)?(?:(?:\+|0{1,2})?86)?(?=1[3-9][0-9]{9}$)", re.IGNORECASE)
 DECIMAL = re.compile(r"([0-9]+)\.0+")
 """A number that a program took for one with decimals: their noughts are no digits of it."""
@@ -22,12 +22,6 @@ class BadPhone(Refusal):
         super().__init__("phone", SENTENCES["bad_phone"])
 
 
-def seen(text: str) -> str:
-    """The text without what cannot be seen: clipboards bring marks of direction, contacts and sheets bring blanks without width."""
-    plain = unicodedata.normalize("NFKC", text)
-    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "" for letter in plain)
-
-
 def normalise(text: str) -> str:
     """The number as E.164 (+8613800138000), one reading for chat, page and lists. Raises BadPhone.
 
@@ -36,7 +30,7 @@ def normalise(text: str) -> str:
     """
     if len(text) > TYPED_CHARS:
         raise BadPhone
-    bare = seen(text).strip()
+    bare = typed.bare(text)
     whole = DECIMAL.fullmatch(bare)
     bare = NOISE.sub("", whole[1] if whole else bare)
     half = len(bare) // 2
