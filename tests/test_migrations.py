@@ -172,6 +172,20 @@ def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(e
         assert [tuple(row) for row in connection.execute(question)] == lottery_less
 
 
+def test_drafts_can_be_half_written_after_an_upgrade_and_stay_drafts_after_a_downgrade(empty: Database) -> None:
+    lay_0001(empty)
+    command.upgrade(_config(empty), "0017")
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql('UPDATE campaigns SET half_written = \'{"name": "C4"}\' WHERE id = 4')
+        rows = connection.execute(text("SELECT id FROM campaigns WHERE half_written IS NULL"))
+        assert [tuple(row) for row in rows] == [(3,)]
+    command.downgrade(_config(empty), "0016")
+    command.upgrade(_config(empty), "0017")
+    with empty.engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, name, status, half_written FROM campaigns ORDER BY id"))
+        assert [tuple(row) for row in rows] == [(3, "C3", "on", None), (4, "C4", "draft", None)]
+
+
 def test_a_status_that_does_not_exist_is_refused_by_the_database_as_the_models_say(empty: Database) -> None:
     """The statement that made a table says the same of its CHECKs and indexes, whether by upgrades or from the models."""
     lay_0001(empty)

@@ -19,6 +19,8 @@ class Mechanic(CampaignMechanic, DrawMechanic):
 MECHANICS: Final[dict[str, Mechanic]] = {
     "shake": Mechanic(
         faults=faults.FAULTS,
+        entrance=faults.beacons,
+        cautions=faults.CAUTIONS,
         steps=steps.STEPS,
         lead=pool.LEAD,
         console_part="console/_campaign_shake.html",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import requests
 from sqlalchemy import select
 
 from wxbot.campaigns import draft, launch
@@ -52,9 +53,20 @@ def plan(now: datetime, **changes: Any) -> Draft:
     return Draft(**(values | changes))
 
 
+def beacon(runtime: Runtime) -> int:
+    """A beacon where people can shake: the simulator's newest, or a number that nobody asks about where none runs."""
+    try:
+        made = requests.post(f"{runtime.settings.api_base}/_sim/beacons", json={"comment": "门口"}, timeout=20)
+    except requests.ConnectionError:
+        return 10_011
+    return int(made.json()["beacon"]["device_id"])
+
+
 def approved(runtime: Runtime, **changes: Any) -> int:
     """An approved campaign; returns its id."""
     hire(runtime)
+    if "device_ids" not in changes:
+        changes["device_ids"] = (beacon(runtime),)
     now = runtime.clock.now()
     campaign_id = draft.save(runtime.database, plan(now, **changes), MARKETER, now)
     draft.submit(runtime.database, campaign_id, MARKETER, now)

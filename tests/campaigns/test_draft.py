@@ -79,7 +79,29 @@ def test_a_good_form_becomes_fen_and_utc() -> None:
         ("jump_url", "javascript:alert(1)"),
         ("jump_url", "https://user:pw@evil.test/"),
         ("jump_url", "//x"),
+        ("jump_url", "http://shop.example.test/after"),
+        ("jump_url", "HTTP://shop.example.test/"),
+        ("jump_url", "shop.example.test/after"),
+        ("jump_url", "ｈｔｔｐ://shop.example.test/"),
         ("device_ids", "12a"),
+        ("device_ids", "10²"),
+        ("device_ids", ""),
+        ("device_ids", " , "),
+        ("odds", "1/10"),
+        ("odds", "10¹"),
+        ("odds", "1,0"),
+        ("odds", "10%%"),
+        ("odds", "10‰"),
+        ("odds", "百分之十"),
+        ("odds", "٣"),
+        ("budget", "4,00"),
+        ("budget", "400¹"),
+        ("budget", "¥"),
+        ("tries_per_person", "1,0"),
+        ("tries_per_person", "③"),
+        ("expected_people", "2²"),
+        ("expected_people", "1/2"),
+        ("daily_from", "９：６０"),
         ("rules", "x" * 5001),
         ("organiser", ""),
         ("contact", ""),
@@ -88,6 +110,29 @@ def test_a_good_form_becomes_fen_and_utc() -> None:
 )
 def test_every_fault_stands_beside_its_field(field: str, value: str) -> None:
     assert field in fields({field: value}) or ("budget" in fields({field: value}) and field.startswith("packet"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "ppm"),
+    [
+        ("10%", 100_000),
+        ("10 %", 100_000),
+        ("１０％", 100_000),
+        (" 10．5 ％ ", 105_000),
+        ("0.1%", 1_000),
+        ("0.1", 1_000),
+        ("100％", 1_000_000),
+    ],
+)
+def test_odds_are_percent_in_every_spelling(typed: str, ppm: int) -> None:
+    assert draft.read(form(odds=typed), NOW).odds_ppm == ppm
+
+
+@pytest.mark.parametrize("typed", ["1,200", "１２００", "1，200", "1200"])
+@pytest.mark.parametrize("mark", ["{}", "¥{}", "￥ {}", "{} 元", "{}．00"])
+def test_numbers_and_amounts_are_read_as_people_type_them(typed: str, mark: str) -> None:
+    made = draft.read(form(expected_people=typed, budget=mark.format(typed)), NOW)
+    assert (made.expected_people, made.budget_fen) == (1_200, 120_000)
 
 
 def test_all_faults_are_named_at_once() -> None:

@@ -1,6 +1,7 @@
 """Console pages where a campaign is written, approved and steered."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +12,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns import draft, launch, switch
 from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404, to_page
-from wxbot.campaigns.draft_faults import faults_of
-from wxbot.campaigns.draft_form import read_form
-from wxbot.campaigns.forecast import Forecast, forecast
+from wxbot.campaigns.draft_faults import cautions_of, faults_of
+from wxbot.campaigns.draft_form import TIER_FIELDS, read_form
+from wxbot.campaigns.forecast import FORECAST_FIELDS, Forecast, forecast
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
-from wxbot.staff.console import log_action, me, now, refusal_told, role_required, runtime, said, tell
-from wxbot.text import Faulty, Refusal
+from wxbot.staff.console import act as act_at_once
+from wxbot.staff.console import local, log_action, me, now, number, role_required, runtime, said, tell
+from wxbot.text import Refusal
 
 BLANK_TIERS = (("一等奖", "", ""), ("二等奖", "", ""), ("三等奖", "", ""))
 
@@ -37,7 +39,9 @@ def _plain_yuan(amount_fen: int) -> str:
 
 
 def form_of(campaign: Campaign) -> MultiDict[str, str]:
-    """The form that a stored draft came from."""
+    """The form that a stored draft came from; of a half-written one, as it was typed."""
+    if campaign.half_written is not None:
+        return MultiDict(campaign.half_written)
     moments = {
         name: getattr(campaign, name).astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M") for name in ("begin_at", "end_at")
     }
@@ -112,19 +116,40 @@ def _blank_form() -> MultiDict[str, str]:
 
 def _tier_rows(form: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
     getlist = form.getlist  # type: ignore[attr-defined]
-    rows = list(zip(getlist("tier_label"), getlist("tier_amount"), getlist("tier_count"), strict=False))
+    rows = list(zip(*(getlist(name) for name in TIER_FIELDS), strict=False))
     return rows or BLANK_TIERS
 
 
-def _forecast(form: Mapping[str, Any]) -> Forecast | None:
-    values, _ = read_form(form)
+@dataclass(frozen=True)
+class Foreseen:
+    """What stands beside the form: what is wrong with what it needs, else the forecast, and what may surprise."""
+
+    forecast: Forecast | None
+    wrong: Sequence[Refusal]
+    cautions: Sequence[Refusal]
+    is_incomplete: bool
+
+
+def _foreseen(form: Mapping[str, Any], campaign_id: int | None) -> Foreseen:
+    """A field that is still empty is no fault yet; beside a fault no figure is shown, because it would be a wrong one."""
+    values, faults = read_form(form)
+    faults += faults_of(values, now())
+    faults = [each for each in _once(faults) if each.field in FORECAST_FIELDS]
+    wrong = [each for each in faults if str(form.get(each.field, "")).strip() or any(_tier_amounts(form, each.field))]
     settings = runtime().settings
-    return forecast(values, per_second=settings.pay_per_second, per_day=settings.pay_per_day)
+    made = None if faults else forecast(values, per_second=settings.pay_per_second, per_day=settings.pay_per_day)
+    with runtime().database.reading() as session:
+        cautions = cautions_of(session, settings, values, campaign_id)
+    return Foreseen(made, wrong, cautions, len(faults) > len(wrong))
+
+
+def _tier_amounts(form: Mapping[str, Any], field: str) -> list[str]:
+    return form.getlist("tier_amount") if field == "tiers" else []  # type: ignore[attr-defined]
 
 
 def _form_page(form: MultiDict[str, str], faults: Sequence[Refusal], campaign: Campaign | None) -> str:
     by_field: dict[str, list[str]] = {}
-    for fault in faults:
+    for fault in _once(faults):
         by_field.setdefault(fault.field, []).append(said(fault.text))
     return render_template(
         "console/draft.html",
@@ -132,8 +157,13 @@ def _form_page(form: MultiDict[str, str], faults: Sequence[Refusal], campaign: C
         faults=by_field,
         campaign=campaign,
         tier_rows=_tier_rows(form),
-        forecast=_forecast(form),
+        foreseen=_foreseen(form, campaign.id if campaign else None),
     )
+
+
+def _once(faults: Sequence[Refusal]) -> list[Refusal]:
+    """The same sentence twice at one field is shown once."""
+    return list({(each.field, each.text): each for each in faults}.values())
 
 
 @blueprint.get("/campaigns/new")
@@ -145,20 +175,31 @@ def new() -> str:
 
 @blueprint.post("/campaigns/new")
 @role_required("marketer")
-def create() -> tuple[str, int] | BaseResponse:
-    """Save a new draft, or show every fault beside its field."""
+def create() -> BaseResponse | tuple[str, int]:
+    """Keep what was written, right or not."""
+    return _keep(None)
+
+
+def _keep(campaign: Campaign | None) -> BaseResponse | tuple[str, int]:
+    """Put the form aside; a whole draft is shown, of a half-written one every fault beside its field.
+
+    Only what cannot be kept at all is shown again unsaved.
+    """
     try:
-        campaign_id = draft.save(runtime().database, draft.read(request.form, now()), me().id, now())
-    except Faulty as faulty:
-        return _form_page(request.form, _all_faults(request.form, faulty), None), 422
-    log_action("campaign_save", f"campaign:{campaign_id}", version=1)
-    tell(gettext("草稿已保存。检查无误后提交审批。"))
-    return to_page(campaign_id)
-
-
-def _all_faults(form: Mapping[str, Any], faulty: Faulty) -> Sequence[Refusal]:
-    """The faults of the verb are complete as they are; the same sentence twice is shown once."""
-    return list({(each.field, each.text): each for each in faulty.faults}.values())
+        campaign_id, faults = draft.put_aside(
+            runtime().database, request.form, me().id, now(), campaign.id if campaign else None
+        )
+    except Refusal as refused:
+        tell(said(refused.text), "danger")
+        log_action("campaign_save", f"campaign:{campaign.id}" if campaign else "", "refused", reason=refused.reason)
+        return _form_page(request.form, (), campaign), 422
+    version = campaign.version + 1 if campaign else 1
+    log_action("campaign_save", f"campaign:{campaign_id}", version=version, faults=len(_once(faults)))
+    if not faults:
+        tell(gettext("草稿已保存。检查无误后提交审批。"))
+        return to_page(campaign_id)
+    tell(gettext("草稿已保存。提交前请把标出的地方改好。"))
+    return redirect(url_for("campaigns.edit", campaign_id=campaign_id), 303)
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/edit")
@@ -169,42 +210,54 @@ def edit(campaign_id: int) -> str | BaseResponse:
     if campaign.status != "draft":
         tell(gettext("只有草稿可以修改。请先退回草稿。"), "danger")
         return to_page(campaign_id)
-    form = form_of(campaign)
-    return _form_page(form, faults_of(read_form(form)[0], now()), campaign)
+    with runtime().database.reading() as session:
+        faults = draft.faults_in(session, campaign, now())
+    return _form_page(form_of(campaign), faults, campaign)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/edit")
 @role_required("marketer")
-def update(campaign_id: int) -> tuple[str, int] | BaseResponse:
-    """Save a draft again."""
-    campaign = campaign_or_404(campaign_id)
-    target = f"campaign:{campaign_id}"
-    with refusal_told("campaign_save", target):
-        try:
-            draft.save(runtime().database, draft.read(request.form, now()), me().id, now(), campaign_id)
-        except Faulty as faulty:
-            return _form_page(request.form, _all_faults(request.form, faulty), campaign), 422
-        log_action("campaign_save", target, version=campaign.version + 1)
-        tell(gettext("草稿已保存。检查无误后提交审批。"))
-    return to_page(campaign_id)
+def update(campaign_id: int) -> BaseResponse | tuple[str, int]:
+    """Keep a draft again."""
+    return _keep(campaign_or_404(campaign_id))
 
 
 @blueprint.post("/campaigns/forecast")
 @role_required("marketer")
 def show_forecast() -> str:
     """The forecast of what stands in the form right now; changes nothing."""
-    return render_template("console/_forecast.html", forecast=_forecast(request.form))
+    return render_template("console/_forecast.html", foreseen=_foreseen(request.form, number("campaign")))
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/copy")
 @role_required("marketer")
 def copy(campaign_id: int) -> BaseResponse:
     """A new draft with the same content."""
-    campaign_or_404(campaign_id)
+    source = campaign_or_404(campaign_id)
     copied = draft.copy(runtime().database, campaign_id, me().id, now())
     log_action("campaign_copy", f"campaign:{copied}", source=campaign_id)
-    tell(gettext("已复制为新草稿，请修改日期和关键词。"))
+    made = campaign_or_404(copied)
+    if made.half_written is None and made.begin_at != source.begin_at:
+        begin, until = local(made.begin_at), local(made.end_at)
+        tell(
+            gettext("已复制为新草稿。日期顺延到 %(begin)s – %(until)s，请核对并填写关键词。", begin=begin, until=until)
+        )
+    else:
+        tell(gettext("已复制为新草稿，请修改日期和关键词。"))
     return redirect(url_for("campaigns.edit", campaign_id=copied), 303)
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/delete")
+@role_required("marketer")
+def delete(campaign_id: int) -> BaseResponse:
+    """Delete a draft; the audit log keeps who did it, and what it was called."""
+    campaign = campaign_or_404(campaign_id)
+    detail = {"name": campaign.name, "version": campaign.version}
+    is_gone = False
+    with act_at_once("campaign_delete", f"campaign:{campaign_id}", gettext("草稿已删除。"), detail=detail) as session:
+        draft.delete(session, campaign_id)
+        is_gone = True
+    return redirect(url_for("campaigns.index"), 303) if is_gone else to_page(campaign_id)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/submit")

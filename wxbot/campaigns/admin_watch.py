@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from wxbot import ledger
 from wxbot.campaigns import listing, mechanic
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
-from wxbot.campaigns.draft import tiers_of
+from wxbot.campaigns.charts import over_time
+from wxbot.campaigns.draft import faults_in, tiers_of, values_of
+from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
@@ -49,6 +51,7 @@ LIVE = ("launching", "on", "off", "closing")
 GROUPS = {"all": (), "live": LIVE, "waiting": ("draft", "submitted", "approved"), "closed": ("closed",)}
 LIFE_STEPS = ("draft", "submitted", "approved", "launching", "on", "closing", "closed")
 MONEY_CACHE_S = 15
+MONEY_SHOWN = ("ordered", "bound", "received", "returned")
 EXPORT_BATCH = 2_000
 
 
@@ -116,8 +119,11 @@ def index() -> str:
     """All campaigns that are theirs to see, newest first."""
     group = request.args.get("group", "all")
     group = group if group in GROUPS else "all"
+    sought = text("q", 40)
     with runtime().database.reading() as session:
-        found = listing.campaigns(session, owner_id=owner_filter(), statuses=GROUPS[group], before_id=number("before"))
+        found = listing.campaigns(
+            session, owner_id=owner_filter(), statuses=GROUPS[group], before_id=number("before"), sought=sought
+        )
         shown = found[: listing.CAMPAIGN_ROWS]
         tallies = listing.tallies(session, [campaign.id for campaign in shown])
     return render_template(
@@ -127,6 +133,7 @@ def index() -> str:
         tallies=tallies,
         group=group,
         groups=GROUPS,
+        q=sought,
     )
 
 
@@ -169,11 +176,17 @@ def page(campaign_id: int) -> str:
         )
         way = mechanic.way_of(campaign.mechanic)
         shown = way.console(session, campaign_id)
+        is_before = campaign.status in ("draft", "submitted", "approved")
+        faults = faults_in(session, campaign, now()) if campaign.status in ("draft", "submitted") else []
+        values = values_of(campaign) if is_before else {}
+        cautions = cautions_of(session, runtime().settings, values, campaign_id) if is_before else []
     return render_template(
         "console/campaign.html",
         people=people,
         console_part=way.console_part,
         tiers=tiers_of(campaign),
+        faults=faults,
+        cautions=cautions,
         entry_url=entry_url(campaign),
         **shown,
         **_standing(campaign),
@@ -220,24 +233,10 @@ def _kept_money(key: str, campaign_id: int | None, span: timedelta) -> Response:
         with runtime().database.reading() as session:
             ids = own_ids(session) if campaign_id is None else [campaign_id]
             first = order_listing.first_entry_since(session, now() - span)
-            kept = json.dumps(_series(listing.money_by_hour(session, ids, first)))
+            kept = json.dumps(over_time(listing.money_by_hour(session, ids, first), MONEY_SHOWN))
         with suppress(RedisError):
             runtime().redis.set(key, kept, ex=MONEY_CACHE_S)
     return Response(kept, mimetype="application/json")
-
-
-def _series(rows: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
-    """Hours as labels, or days once there are more than three days of hours; amounts in fen."""
-    hours = sorted({at for at, _, _ in rows})
-    cut = 10 if len(hours) > 72 else 16
-    labels = sorted({at[:cut] for at in hours})
-    series: dict[str, dict[str, int]] = {kind: {} for kind in ("ordered", "bound", "received", "returned")}
-    for at, kind, amount_fen in rows:
-        series[kind][at[:cut]] = series[kind].get(at[:cut], 0) + amount_fen
-    return {
-        "labels": [label[5:] for label in labels],
-        "series": {kind: [amounts.get(label, 0) for label in labels] for kind, amounts in series.items()},
-    }
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/packets")

@@ -1,4 +1,4 @@
-"""Drafts: write, submit, approve by a second person, send back, copy.
+"""Drafts: write, put aside, submit, approve by a second person, send back, copy, delete.
 
 A campaign can be edited only as a draft. Approval binds the hash of everything people and WeChat will see, opens the
 budget and sets the money aside in the ledger, all in one transaction (I7, I16).
@@ -7,9 +7,10 @@ budget and sets the money aside in the ledger, all in one transaction (I7, I16).
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import delete as sql_delete
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -17,16 +18,18 @@ from sqlalchemy.orm import Session
 from wxbot import approval, budget, ledger, lineage
 from wxbot.campaigns import split
 from wxbot.campaigns.draft_faults import faults_of
-from wxbot.campaigns.draft_form import read_form
+from wxbot.campaigns.draft_form import as_typed, read_form
 from wxbot.campaigns.models import CAMPAIGN_NEXT, FIRST_MECHANIC, Campaign
 from wxbot.campaigns.split import PlannedAmount, Tier
-from wxbot.db import Database
+from wxbot.db import Database, changed
 from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import move, moved_on
 
 RESERVED = "reserved"
 UNRESERVED = "unreserved"
 """Kinds of the ledger entries that set a campaign's budget aside and give it back before a launch."""
+
+ONE_DAY = timedelta(days=1)
 
 OWN = Text("不能审批自己创建或提交的活动", "You wrote or submitted this campaign")
 
@@ -133,56 +136,99 @@ def _own(session: Session, campaign_id: int) -> Campaign:
     return campaign
 
 
+def _write(
+    session: Session, columns: Mapping[str, Any], staff_id: int, now: datetime, campaign_id: int | None = None
+) -> int:
+    """A new draft with these columns, or a draft again; returns the campaign's id. Raises Refusal when it is no longer a draft."""
+    if campaign_id is None:
+        campaign = Campaign(
+            id=budget.create(session, "campaign", columns["name"]),
+            **columns,
+            slug=secrets.token_hex(6),
+            split_seed=secrets.token_hex(32),
+            status="draft",
+            version=1,
+            created_by=staff_id,
+            created_at=now,
+            updated_at=now,
+        )
+        session.add(campaign)
+        session.flush()
+        return campaign.id
+    campaign = _own(session, campaign_id)
+    if campaign.status != "draft":
+        raise moved_on()
+    for name, value in columns.items():
+        setattr(campaign, name, value)
+    campaign.version += 1
+    campaign.updated_at = now
+    campaign.submitted_by = campaign.approved_by = campaign.content_sha256 = None
+    return campaign.id
+
+
 def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaign_id: int | None = None) -> int:
-    """Write a new draft, or a draft again; returns the campaign's id.
+    """Write a whole draft, new or again; returns the campaign's id.
 
     Raises Faulty with every fault named, Refusal when the campaign is no longer a draft.
     """
-    values = {field.name: getattr(draft, field.name) for field in fields(draft)}
-    faults = faults_of(values, now)
     with database.transaction() as session:
+        faults = faults_of({field.name: getattr(draft, field.name) for field in fields(draft)}, now)
         faults += _keyword_faults(session, draft.keyword, campaign_id)
         if faults:
             raise Faulty(faults)
-        if campaign_id is None:
-            campaign = Campaign(
-                id=budget.create(session, "campaign", draft.name),
-                **_columns(draft),
-                slug=secrets.token_hex(6),
-                split_seed=secrets.token_hex(32),
-                status="draft",
-                version=1,
-                created_by=staff_id,
-                created_at=now,
-                updated_at=now,
-            )
-            session.add(campaign)
-            session.flush()
-            return campaign.id
-        campaign = _own(session, campaign_id)
-        if campaign.status != "draft":
-            raise moved_on()
-        for name, value in _columns(draft).items():
-            setattr(campaign, name, value)
-        campaign.version += 1
-        campaign.updated_at = now
-        campaign.submitted_by = campaign.approved_by = campaign.content_sha256 = None
-        return campaign.id
+        return _write(session, _columns(draft) | {"half_written": None}, staff_id, now, campaign_id)
+
+
+def put_aside(
+    database: Database, form: Mapping[str, Any], staff_id: int, now: datetime, campaign_id: int | None = None
+) -> tuple[int, list[Refusal]]:
+    """Keep what a form holds, whole or half-written; the campaign's id, and what has to be mended before it can be submitted.
+
+    Raises Refusal when the campaign is no longer a draft, or a field is too long to be kept.
+    """
+    with database.transaction() as session:
+        columns, faults = _columns_of_form(session, form, now, campaign_id)
+        return _write(session, columns, staff_id, now, campaign_id), faults
+
+
+def _columns_of_form(
+    session: Session, form: Mapping[str, Any], now: datetime, campaign_id: int | None
+) -> tuple[dict[str, Any], list[Refusal]]:
+    """The columns that hold a form. A faulty one is kept as it was typed, beside columns that could never be submitted."""
+    values, faults = read_form(form)
+    faults += faults_of(values, now)
+    faults += _keyword_faults(session, values.get("keyword", ""), campaign_id)
+    if not faults:
+        return _columns(Draft(**values)) | {"half_written": None}, []
+    name = "" if any(each.field == "name" for each in faults) else values["name"]
+    empty: dict[str, Any] = {field.name: "" for field in fields(Draft) if field.type is str}
+    empty |= {"name": name, "begin_at": now, "end_at": now + ONE_DAY, "budget_fen": 0, "packet_count": 0}
+    empty |= {"split": "fixed", "mechanic": FIRST_MECHANIC}
+    return _columns(Draft(**empty)) | {"half_written": as_typed(form)}, faults
+
+
+def faults_in(session: Session, campaign: Campaign, now: datetime) -> list[Refusal]:
+    """What keeps a stored draft from being submitted or approved at this moment."""
+    if campaign.half_written is not None:
+        return _columns_of_form(session, campaign.half_written, now, campaign.id)[1]
+    return [*faults_of(values_of(campaign), now), *_keyword_faults(session, campaign.keyword, campaign.id)]
 
 
 def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -> str:
     """Hand a draft to a second person; returns the hash of its content, which the approver will approve.
 
-    Raises Faulty when it no longer passes (the window may have passed since), Refusal when it is no draft.
+    Raises Faulty when it does not pass (or no longer: the window may have passed since), Refusal when it is no draft.
     """
     with database.transaction() as session:
         campaign = _own(session, campaign_id)
         if campaign.status != "draft":
             raise moved_on()
-        faults = faults_of(_values(campaign), now)
-        faults += _keyword_faults(session, campaign.keyword, campaign_id)
-        if faults:
+        if faults := faults_in(session, campaign, now):
             raise Faulty(faults)
+        if campaign.half_written is not None:  # what was wrong with it has passed by itself
+            columns, _ = _columns_of_form(session, campaign.half_written, now, campaign_id)
+            for name, value in columns.items():
+                setattr(campaign, name, value)
         sha256 = content_sha256(campaign)
         session.flush()
         if not move(
@@ -201,9 +247,22 @@ def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -
         return sha256
 
 
-def _values(campaign: Campaign) -> dict[str, Any]:
+def values_of(campaign: Campaign) -> dict[str, Any]:
+    """A stored campaign as the checks of a draft read it: of a half-written one only what can be read."""
+    if campaign.half_written is not None:
+        return read_form(campaign.half_written)[0]
     draft = draft_of(campaign)
     return {field.name: getattr(draft, field.name) for field in fields(draft)}
+
+
+def delete(session: Session, campaign_id: int) -> None:
+    """Delete a draft; its budget stays as an empty row, so that its number is never given again and old entries keep their name.
+
+    Raises Refusal when it is no longer a draft.
+    """
+    if _own(session, campaign_id).status != "draft":
+        raise moved_on()
+    changed(session, sql_delete(Campaign).where(Campaign.id == campaign_id, Campaign.status == "draft"))
 
 
 def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, seen_sha256: str | None = None) -> None:
@@ -217,7 +276,7 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
         with database.transaction() as session:
             campaign = _own(session, campaign_id)
             _refuse_approval(session, campaign, staff_id, seen_sha256)
-            faults = faults_of(_values(campaign), now)
+            faults = faults_of(values_of(campaign), now)
             if faults:
                 raise Faulty(faults)
             if not move(
@@ -283,24 +342,21 @@ def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime
 def copy(database: Database, campaign_id: int, staff_id: int, now: datetime) -> int:
     """A new draft with the content of a campaign, a fresh seed, no keyword; returns its id.
 
-    Its dates may lie in the past: submitting it names that.
+    A window that has begun is moved on by whole days until it lies ahead; of a half-written draft such dates are left out.
     """
     with database.transaction() as session:
         source = session.get(Campaign, campaign_id)
         if source is None:
             raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
-        columns = _columns(draft_of(source)) | {"keyword": "", "name": f"{source.name[:36]} 副本"}
-        campaign = Campaign(
-            id=budget.create(session, "campaign", columns["name"]),
-            **columns,
-            slug=secrets.token_hex(6),
-            split_seed=secrets.token_hex(32),
-            status="draft",
-            version=1,
-            created_by=staff_id,
-            created_at=now,
-            updated_at=now,
-        )
-        session.add(campaign)
-        session.flush()
-        return campaign.id
+        name = f"{source.name[:36]} 副本".strip()
+        if source.half_written is not None:
+            form = source.half_written | {"name": name, "keyword": ""}
+            begin_at = read_form(form)[0].get("begin_at")
+            if begin_at is not None and begin_at <= now:
+                form |= {"begin_at": "", "end_at": ""}
+            columns, _ = _columns_of_form(session, form, now, None)
+        else:
+            later = max(timedelta(), ONE_DAY * -((source.begin_at - now) // ONE_DAY))
+            columns = _columns(draft_of(source)) | {"keyword": "", "name": name, "half_written": None}
+            columns |= {"begin_at": source.begin_at + later, "end_at": source.end_at + later}
+        return _write(session, columns, staff_id, now)

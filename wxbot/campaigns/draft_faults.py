@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from sqlalchemy.orm import Session
+
 from wxbot.campaigns import mechanic
 from wxbot.campaigns.mechanic import DraftCheck, Values
 from wxbot.campaigns.models import FIRST_MECHANIC
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
+from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 from wxbot.wechat import limits
 
@@ -203,14 +206,14 @@ def _after(values: Values, _now: datetime) -> Iterator[Refusal]:
         return
     try:
         parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+        is_web = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
     except ValueError:
         is_web = False
     if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url):
         yield fault(
             "jump_url",
-            f"请填写 http(s):// 开头的网址，最多 {JUMP_URL_CHARS} 个字符",
-            f"Give an address that begins with http(s)://, at most {JUMP_URL_CHARS} characters",
+            f"请填写 https:// 开头的网址，最多 {JUMP_URL_CHARS} 个字符",
+            f"Give an address that begins with https://, at most {JUMP_URL_CHARS} characters",
         )
 
 
@@ -227,5 +230,12 @@ CHECKS: tuple[DraftCheck, ...] = (
 
 def faults_of(values: Values, now: datetime) -> list[Refusal]:
     """Every fault of the values that are there; a missing value is skipped, because reading it already failed."""
-    checks = (*CHECKS, *mechanic.way_of(values.get("mechanic", FIRST_MECHANIC)).faults)
+    way = mechanic.way_of(values.get("mechanic", FIRST_MECHANIC))
+    checks = (*CHECKS, *way.faults, way.entrance)
     return [each for check in checks for each in check(values, now)]
+
+
+def cautions_of(session: Session, settings: Settings, values: Values, campaign_id: int | None) -> list[Refusal]:
+    """What is allowed and may surprise, for those who write a draft and those who approve it."""
+    way = mechanic.way_of(values.get("mechanic", FIRST_MECHANIC))
+    return [each for caution in way.cautions for each in caution(session, settings, values, campaign_id)]

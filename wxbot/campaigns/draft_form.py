@@ -1,7 +1,6 @@
 """From what a marketer typed to values in fen, minutes and UTC; each slip becomes a fault beside its field."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -9,14 +8,14 @@ from typing import Any
 from wxbot import typed
 from wxbot.campaigns.split import Tier
 from wxbot.clock import SHANGHAI
-from wxbot.money import NotMoney, parse_yuan
-from wxbot.text import Refusal, fault
+from wxbot.money import NotANumber, NotMoney, half_width, parse_number, parse_yuan
+from wxbot.text import Refusal, Text, fault
 
 TIER_ROWS_MAX = 20
-_TIME_OF_DAY = re.compile(r"^(\d{1,2}):(\d{2})$")
-_PERCENT = re.compile(r"^(\d{1,3})(?:\.(\d{1,4}))?$")
-_WHOLE = re.compile(r"^\d{1,9}$")
-_DEVICE = re.compile(r"^\d{1,12}$")
+TIER_FIELDS = ("tier_label", "tier_amount", "tier_count")
+WHOLE_MAX = 999_999_999
+_TIME_OF_DAY = re.compile(r"([0-9]{1,2}):([0-9]{2})")
+_DEVICE = re.compile(r"[0-9]{1,12}")
 
 
 def read_lines(text: str) -> str:
@@ -25,13 +24,13 @@ def read_lines(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", typed.line(text))
+    return half_width(typed.line(text))
 
 
 def read_yuan(text: str) -> int:
     """Fen from yuan."""
     try:
-        return parse_yuan(text)
+        return parse_yuan(_plain(text))
     except NotMoney as error:
         raise fault(
             "",
@@ -42,22 +41,25 @@ def read_yuan(text: str) -> int:
 
 def read_whole(text: str) -> int:
     """A whole number."""
-    plain = _plain(text).replace(",", "")
-    if not _WHOLE.fullmatch(plain):
-        raise fault("", "请填写整数", "Give a whole number")
-    return int(plain)
+    try:
+        number = parse_number(_plain(text))
+    except NotANumber:
+        number = WHOLE_MAX + 1
+    if number > WHOLE_MAX:
+        raise fault("", "请填写整数，例如 500 或 1,000", "Give a whole number, such as 500 or 1,000")
+    return number
 
 
 def read_odds(text: str) -> int:
-    """Parts per million from percent with at most four decimals: '12.5' → 125000."""
-    found = _PERCENT.fullmatch(_plain(text).removesuffix("%").strip())
-    if found is None:
+    """Parts per million from percent with at most four decimals: '12.5' and '12.5%' → 125000."""
+    try:
+        return parse_number(_plain(text).removesuffix("%"), 4)
+    except NotANumber as error:
         raise fault(
             "",
-            "请填写百分数，最多四位小数，例如 30 或 0.0025",
-            "Give a percentage with at most four decimals, such as 30 or 0.0025",
-        )
-    return int(found[1]) * 10_000 + int((found[2] or "").ljust(4, "0"))
+            "请填写百分数，最多四位小数：十次中一次填 10，四万次中一次填 0.0025",
+            "Give a percentage with at most four decimals: 10 for one in ten, 0.0025 for one in forty thousand",
+        ) from error
 
 
 def read_moment(text: str) -> datetime:
@@ -107,7 +109,7 @@ def _many(form: Mapping[str, Any], name: str) -> Sequence[str]:
 
 def read_tiers(form: Mapping[str, Any]) -> tuple[Tier, ...]:
     """The rows tier_label / tier_amount / tier_count; rows without amount and count are skipped."""
-    rows = zip(*(_many(form, f"tier_{part}") for part in ("label", "amount", "count")), strict=False)
+    rows = zip(*(_many(form, name) for name in TIER_FIELDS), strict=False)
     tiers = []
     for number, row in enumerate(rows, start=1):
         if not row[1].strip() and not row[2].strip():
@@ -156,6 +158,22 @@ SPLIT_READERS: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
     },
     "tiers": {},
 }
+TYPED_MAX = 20_000
+"""Characters of one field that are put aside as they were typed."""
+
+
+def as_typed(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The form as it was typed, as plain JSON; empty fields too. Raises Refusal when a field is absurdly long."""
+    single = [*READERS, "split", *(name for names in SPLIT_READERS.values() for name in names)]
+    kept: dict[str, Any] = {name: str(form.get(name, "")) for name in single}
+    kept |= {name: list(_many(form, name)) for name in TIER_FIELDS}
+    if any(len(text) > TYPED_MAX for text in kept.values()) or any(
+        len(text) > TYPED_MAX for name in TIER_FIELDS for text in kept[name]
+    ):
+        raise Refusal(
+            "too_long", Text(f"每一栏最多 {TYPED_MAX:,} 字", f"A field takes at most {TYPED_MAX:,} characters")
+        )
+    return kept
 
 
 def read_form(form: Mapping[str, Any]) -> tuple[dict[str, Any], list[Refusal]]:

@@ -1,4 +1,4 @@
-"""What a draft will mean: its cost, how long ordering takes, waves, and where WeChat's limits bite. Pure arithmetic."""
+"""What a draft will mean: its cost, how many win, how long ordering takes, where WeChat's limits bite. Pure arithmetic."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +11,15 @@ from wxbot.text import Text
 from wxbot.wechat import limits
 
 TICKET_LIFE = timedelta(seconds=limits.TICKET_LIFE_S)
+FORECAST_FIELDS = frozenset(
+    {
+        *("begin_at", "end_at", "daily_from", "daily_until", "expected_people"),
+        *("budget", "split", "packet_count", "packet_amount", "min_amount", "max_amount", "tiers"),
+        *("odds", "tries_per_person", "tries_per_day"),
+    }
+)
+"""Fields of the form that a forecast is made from."""
+
 NEEDED = frozenset(
     {"begin_at", "end_at", "daily_from", "daily_until", "split", "packet_count", "odds_ppm", "expected_people"}
 )
@@ -28,9 +37,11 @@ class Forecast:
     packets: int
     order_s: int
     order_days: int
-    buckets: int
     open_hours: float
-    waves: int
+    one_in: int
+    """One of so many tries wins; 1 when every try does."""
+    is_refilled: bool
+    """It lasts longer than a packet that nobody draws."""
     sold_out_percent: int | None
     notes: tuple[Text, ...]
 
@@ -72,9 +83,9 @@ def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> For
         packets=packets,
         order_s=-(-packets // per_second),
         order_days=order_days,
-        buckets=-(-packets // limits.BUCKET_TICKETS_MAX),
         open_hours=open_hours(values["begin_at"], values["end_at"], values["daily_from"], values["daily_until"]),
-        waves=max(1, -(-span // TICKET_LIFE)),
+        one_in=max(1, round(1_000_000 / values["odds_ppm"])),
+        is_refilled=span > TICKET_LIFE,
         sold_out_percent=sold_out,
         notes=(),
     )
@@ -98,11 +109,11 @@ def _notes(made: Forecast, people: int, per_day: int) -> list[Text]:
                 f"WeChat takes {per_day:,} packets a day: ordering needs {made.order_days} days, so launch early",
             )
         )
-    if made.waves > 1:
+    if made.is_refilled:
         notes.append(
             Text(
-                f"每个红包下单后 72 小时过期，系统会分约 {made.waves} 批按需备货，过期未领的自动重新下单",
-                f"A ticket lives 72 hours: packets are ordered in about {made.waves} waves, and expired ones again",
+                "红包 72 小时没人抽到会过期退款，系统边抽边补，总数和预算不变",
+                "A packet that nobody draws within 72 hours expires and is paid back; it is replaced as needed, within number and budget",
             )
         )
     if made.packets > limits.QUERYLOTTERY_PACKETS_MAX:

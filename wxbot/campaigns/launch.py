@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.campaigns import lease, mechanic
-from wxbot.campaigns.draft import amounts_of
+from wxbot.campaigns.draft import amounts_of, values_of
 from wxbot.campaigns.lease import ACTIVE, LeaseLost
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, Packet
 from wxbot.campaigns.packets import plan_packets
@@ -18,7 +18,7 @@ from wxbot.campaigns.trouble import write_error, write_trouble
 from wxbot.db import Database, changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
-from wxbot.text import Refusal, Text
+from wxbot.text import Faulty, Refusal, Text
 from wxbot.transitions import move, moved_on
 from wxbot.wechat.errors import WeChatError
 
@@ -39,6 +39,8 @@ def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -
             raise Refusal(
                 "window", Text("活动时间已经结束，请复制活动并修改时间", "its window is over; copy it with new dates")
             )
+        if faults := list(mechanic.way_of(campaign.mechanic).entrance(values_of(campaign), now)):
+            raise Faulty(faults)  # approved by a version that did not ask
         if not move(
             session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now
         ):

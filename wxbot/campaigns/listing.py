@@ -5,13 +5,15 @@ A page of packets costs the same at a thousand rows as at a million: every query
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import typed
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet, PacketCount
+from wxbot.clock import SHANGHAI
 from wxbot.ledger import Entry
 from wxbot.orders.models import Order
 
@@ -64,9 +66,13 @@ def campaigns(
     owner_id: int | None,
     statuses: Sequence[str] = (),
     before_id: int | None = None,
+    sought: str = "",
     limit: int = CAMPAIGN_ROWS,
 ) -> Sequence[Campaign]:
-    """The newest campaigns, of one marketer (`owner_id`) or of all; one more than `limit` when there are more."""
+    """The newest campaigns, of one marketer (`owner_id`) or of all; one more than `limit` when there are more.
+
+    `sought` is a part of a name, of the name that people read or of a keyword, or a campaign's number.
+    """
     query = select(Campaign).order_by(Campaign.id.desc()).limit(limit + 1)
     if owner_id is not None:
         query = query.where(Campaign.created_by == owner_id)
@@ -74,6 +80,12 @@ def campaigns(
         query = query.where(Campaign.status.in_(statuses))
     if before_id is not None:
         query = query.where(Campaign.id < before_id)
+    if sought:
+        columns = (Campaign.name, Campaign.act_name, Campaign.keyword)
+        found = [column.icontains(sought, autoescape=True) for column in columns]
+        if sought.removeprefix("#").isascii() and sought.removeprefix("#").isdigit() and len(sought) <= 15:
+            found.append(Campaign.id == int(sought.removeprefix("#")))
+        query = query.where(or_(*found))
     return session.scalars(query).all()
 
 
@@ -156,8 +168,10 @@ def billnos(session: Session, order_ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.mch_billno for row in rows}
 
 
-def money_by_hour(session: Session, campaign_ids: Sequence[int] | None, first_id: int) -> list[tuple[str, str, int]]:
-    """(Shanghai hour, kind of entry, fen) of the ledger entries from `first_id` on, of some campaigns or of all."""
+def money_by_hour(
+    session: Session, campaign_ids: Sequence[int] | None, first_id: int
+) -> list[tuple[datetime, str, int]]:
+    """(hour, kind of entry, fen) of the ledger entries from `first_id` on, of some campaigns or of all."""
     if session.get_bind().dialect.name == "sqlite":
         hour: Any = func.strftime("%Y-%m-%d %H:00", Entry.at, "+8 hours")
     else:
@@ -170,7 +184,8 @@ def money_by_hour(session: Session, campaign_ids: Sequence[int] | None, first_id
     )
     if campaign_ids is not None:
         query = query.where(Entry.budget_id.in_(campaign_ids))
-    return [(str(at), str(kind), int(amount)) for at, kind, amount in session.execute(query)]
+    found = session.execute(query)
+    return [(datetime.fromisoformat(at).replace(tzinfo=SHANGHAI), kind, int(amount)) for at, kind, amount in found]
 
 
 def is_packet_status(text: str) -> bool:

@@ -10,12 +10,16 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.runtime import Runtime
+from wxbot.settings import Settings
 from wxbot.text import Refusal
 
 Values = Mapping[str, Any]
 """A draft, or what could be read of one."""
 
 DraftCheck = Callable[[Values, datetime], Iterator[Refusal]]
+
+Caution = Callable[[Session, Settings, Values, int | None], Iterator[Refusal]]
+"""What is allowed and may surprise, beside the field of the draft; the number is the campaign's own, if it has one."""
 
 LaunchStep = Callable[[Runtime, Campaign], int]
 """Does what can be done now and commits it; returns how much that was."""
@@ -27,6 +31,9 @@ class CampaignMechanic:
 
     faults: tuple[DraftCheck, ...]
     """What it cannot do, beside the field of the draft."""
+    entrance: DraftCheck
+    """Names it when nobody could come in; asked once more at the launch."""
+    cautions: tuple[Caution, ...]
     steps: Mapping[str, tuple[LaunchStep, ...]]
     """Campaign status → the steps a worker takes, in order."""
     lead: timedelta

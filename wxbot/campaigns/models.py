@@ -121,6 +121,9 @@ class Campaign(Base):
     keyword: Mapped[str] = mapped_column(String(32), default="")
     device_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
 
+    half_written: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """A draft's form as it was typed, while not all of it passes; None when the columns above hold the draft."""
+
     are_packets_planned: Mapped[bool] = mapped_column(default=False)
     trouble: Mapped[str | None] = mapped_column(String(200))
     """Why it does not advance, as an error code and a sentence; None when it does."""

@@ -1,33 +1,47 @@
 """The console's view of draws: the funnel of a campaign, why people were turned away, and draws over time."""
 
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
+from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import listing
 from wxbot.campaigns.admin_pages import campaign_or_404
-from wxbot.clock import SHANGHAI
-from wxbot.draws.models import DrawCount
+from wxbot.campaigns.charts import over_time
+from wxbot.draws.models import Draw, DrawCount
 from wxbot.draws.outcomes import SENTENCES, Outcome
 from wxbot.staff.console import guard, now, role_required, runtime, said
 from wxbot.staff.models import WATCHERS
 
 blueprint = guard(Blueprint("draw_charts", __name__))
 
-STEPS = ("page", "shake", "admitted")
-"""Counted by the draw page: it was opened, it was opened by a proven shake, the draw was admitted."""
+DRAWN = (Outcome.ADMITTED, Outcome.MISSED)
+"""The person could draw: a try that the odds decided against was a try, nobody was turned away."""
 
-REFUSALS = frozenset(Outcome) - {Outcome.ADMITTED}
+REFUSALS = frozenset(Outcome) - frozenset(DRAWN)
 CHART_DAYS = 14
-HOURS_SHOWN = 72
+PEOPLE_CACHE_S = 30
 
 
 def _totals(session: Session, campaign_id: int) -> dict[str, int]:
     query = select(DrawCount.outcome, func.sum(DrawCount.n)).where(DrawCount.campaign_id == campaign_id)
     return {outcome: int(n) for outcome, n in session.execute(query.group_by(DrawCount.outcome))}
+
+
+def _people(session: Session, campaign_id: int) -> int:
+    """How many people have drawn, each once; kept in Redis for a while, so that many open pages cost one count."""
+    key, kept = f"console:drew:{campaign_id}", None
+    with suppress(RedisError):
+        kept = runtime().redis.get(key)
+    if kept is None:
+        query = select(func.count(Draw.openid.distinct())).where(Draw.campaign_id == campaign_id)
+        kept = str(session.scalar(query) or 0)
+        with suppress(RedisError):
+            runtime().redis.set(key, kept, ex=PEOPLE_CACHE_S)
+    return int(kept)
 
 
 def _title(outcome: str) -> str:
@@ -37,23 +51,32 @@ def _title(outcome: str) -> str:
 @blueprint.get("/campaigns/<int:campaign_id>/funnel")
 @role_required(*WATCHERS)
 def funnel(campaign_id: int) -> str:
-    """Pages → proven shakes → admitted → bound → received, and the refusals by reason."""
+    """How many people drew, won and got their money; apart from that how often a page was opened, and refusals by reason."""
     campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
         totals = _totals(session, campaign_id)
         tally = listing.tallies(session, [campaign_id])[campaign_id]
-    steps = [(step, totals.get(step, 0)) for step in STEPS]
-    steps += [("bound", tally.reached("bound")), ("received", tally.reached("received"))]
+        people = [
+            ("drew", max(_people(session, campaign_id), tally.reached("bound"))),
+            ("bound", tally.reached("bound")),
+            ("received", tally.reached("received")),
+        ]
+    times = [
+        ("page", totals.get("page", 0)),
+        ("shake", totals.get("shake", 0)),
+        ("draw", sum(totals.get(outcome, 0) for outcome in DRAWN)),
+        ("missed", totals.get(Outcome.MISSED, 0)),
+    ]
     refusals = sorted(
         ((n, _title(outcome)) for outcome, n in totals.items() if outcome in REFUSALS and n), reverse=True
     )
-    return render_template("console/_funnel.html", steps=steps, refusals=refusals, most=max(n for _, n in steps) or 1)
+    return render_template("console/_funnel.html", people=people, times=times, refusals=refusals)
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/draws.json")
 @role_required(*WATCHERS)
 def chart(campaign_id: int) -> Response:
-    """Pages, admissions and refusals by hour; by day once there are more than three days."""
+    """Pages, admissions, lost tries and refusals by hour; by day once there are more than three days."""
     campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
         rows = session.execute(
@@ -61,16 +84,5 @@ def chart(campaign_id: int) -> Response:
             .where(DrawCount.campaign_id == campaign_id, DrawCount.hour >= now() - timedelta(days=CHART_DAYS))
             .order_by(DrawCount.hour)
         ).all()
-    form = "%m-%d" if len({row.hour for row in rows}) > HOURS_SHOWN else "%m-%d %H:00"
-    series: dict[str, dict[str, int]] = {"page": {}, "admitted": {}, "refused": {}}
-    labels: dict[str, Any] = {}
-    for row in rows:
-        label = row.hour.astimezone(SHANGHAI).strftime(form)
-        labels[label] = True
-        name = "refused" if row.outcome in REFUSALS else row.outcome
-        if name in series:
-            series[name][label] = series[name].get(label, 0) + row.n
-    return jsonify(
-        labels=list(labels),
-        series={name: [counts.get(label, 0) for label in labels] for name, counts in series.items()},
-    )
+    named = [(row.hour, "refused" if row.outcome in REFUSALS else row.outcome, row.n) for row in rows]
+    return jsonify(over_time(named, ("page", "admitted", "missed", "refused")))

@@ -41,7 +41,8 @@ class CampaignSnapshot:
 
     campaign_id: int
     slug: str
-    name: str
+    act_name: str
+    """What people read; the name is the console's."""
     status: str
     is_frozen: bool
     """The database may be an old copy (lineage.py), or tickets that it lost wait to be judged: who has drawn may be unknown."""
@@ -140,7 +141,7 @@ class Snapshots:
         return CampaignSnapshot(
             campaign_id=campaign.id,
             slug=campaign.slug,
-            name=campaign.name,
+            act_name=campaign.act_name,
             status=campaign.status,
             is_frozen=frozen_why is not None or bool(has_lost_tickets),
             begin_at=campaign.begin_at,

@@ -107,7 +107,14 @@ def read_book(session: Session) -> Book:
     )
     entries = {
         row.id: RuleEntry(
-            row.id, row.slug, row.name, row.description, row.status, normalise(row.keyword), row.begin_at, row.end_at
+            row.id,
+            row.slug,
+            row.act_name,
+            row.description,
+            row.status,
+            normalise(row.keyword),
+            row.begin_at,
+            row.end_at,
         )
         for row in rows
     }

@@ -109,16 +109,20 @@
 
   // Charts: numbers come as JSON, every ten seconds.
   var LOOKS = {
-    draws: { kind: "bar", stacked: true, colors: { page: null, admitted: "#12a05c", refused: "#e0b45a" } },
+    draws: { kind: "bar", stacked: true, colors: { page: null, admitted: "#12a05c", missed: "#9aa8a0", refused: "#e0b45a" } },
     money: { kind: "line", isMoney: true, colors: { ordered: "#6d4bb8", bound: "#e58b6d", received: "#12a05c", returned: "#9aa8a0" } }
   };
 
   function yuan(fen) { return "¥" + (fen / 100).toLocaleString("zh-CN", { minimumFractionDigits: 2, maximumFractionDigits: 2 }); }
 
-  function datasets(look, words, series) {
+  // Of one or two moments a line would be a dot or a stroke: they are bars.
+  function kindOf(look, answer) { return look.kind === "line" && answer.labels.length < 3 ? "bar" : look.kind; }
+
+  function datasets(look, words, answer) {
+    var series = answer.series, isLine = kindOf(look, answer) === "line";
     return Object.keys(look.colors).filter(function (name) { return look.colors[name] && series[name]; }).map(function (name) {
       var color = look.colors[name];
-      return { label: words[name], data: series[name], borderColor: color, backgroundColor: look.kind === "line" ? color + "22" : color, borderWidth: look.kind === "line" ? 2 : 0, borderRadius: 3, maxBarThickness: 22, pointRadius: series[name].length > 1 ? 0 : 3, pointHoverRadius: 4, cubicInterpolationMode: "monotone", fill: look.kind === "line" && name === "received" };
+      return { label: words[name], data: series[name], borderColor: color, backgroundColor: isLine ? color + "22" : color, borderWidth: isLine ? 2 : 0, borderRadius: 3, maxBarThickness: 22, pointRadius: 0, pointHoverRadius: 4, cubicInterpolationMode: "monotone", fill: isLine && name === "received" };
     });
   }
 
@@ -130,7 +134,8 @@
     canvas.hidden = isEmpty;
     if (isEmpty) { return chart; }
     canvas.dataset.points = answer.labels.length;
-    var sets = datasets(look, words, answer.series);
+    var sets = datasets(look, words, answer), kind = kindOf(look, answer);
+    if (chart && chart.config.type !== kind) { chart.destroy(); chart = null; }
     if (chart) {
       chart.data.labels = answer.labels;
       sets.forEach(function (set, at) { chart.data.datasets[at].data = set.data; });
@@ -138,7 +143,7 @@
       return chart;
     }
     return new Chart(canvas, {
-      type: look.kind,
+      type: kind,
       data: { labels: answer.labels, datasets: sets },
       options: {
         responsive: true, maintainAspectRatio: false, animation: { duration: 400 }, interaction: { mode: "index", intersect: false },

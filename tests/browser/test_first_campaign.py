@@ -1,0 +1,66 @@
+"""A new user's first campaign, from an empty console to the launch, in a real browser."""
+
+from typing import Any
+
+import pytest
+
+from tests.browser.test_console import Served, served
+from wxbot.campaigns.models import Campaign
+
+__all__ = ["served"]
+
+pytestmark = pytest.mark.browser
+
+TEXTS = {
+    "#name": "五一到店抽奖",
+    "#title": "五一红包",
+    "#description": "到店摇一摇",
+    "#act_name": "五一有礼",
+    "#remark": "到店有礼",
+    "#organiser": "晨光咖啡有限公司",
+    "#contact": "400-000-0000",
+    "#rules": "活动期间到店摇一摇即可参加，每人最多一个红包。",
+}
+
+
+def test_a_first_campaign_is_half_written_left_finished_and_launched(served: Served, browser_page: Any) -> None:
+    page = browser_page
+    questions: list[str] = []
+    page.on("dialog", lambda dialog: (questions.append(dialog.type), dialog.dismiss()))
+    served.sign_in(page, "zhao")
+    page.goto(f"{served.base}/campaigns")
+    page.locator(".empty-state .btn-primary").click()
+    assert page.locator(".fault").count() == 0
+    page.fill("#name", TEXTS["#name"])
+    page.fill("#odds", "1/10")
+    page.wait_for_selector("#forecast:has-text('十次中一次填 10')")
+    assert "¥" not in page.locator("#forecast").inner_text()
+    page.get_by_role("link", name="取消").click()
+    page.wait_for_timeout(200)
+    assert questions == ["beforeunload"] and page.url.endswith("/campaigns/new")
+    page.locator(".save-bar .btn-primary").click()
+    page.wait_for_url("**/edit")
+    assert page.locator("#odds").input_value() == "1/10"
+    assert page.locator("#fault-device_ids").inner_text().endswith("请填写至少一个摇一摇设备编号")
+    page.goto(f"{served.base}/campaigns")
+    assert questions == ["beforeunload"]
+    page.get_by_text("五一到店抽奖").click()
+    page.get_by_role("link", name="继续写").click()
+    for field, text in (TEXTS | {"#odds": "10%", "#device_ids": "10011"}).items():
+        page.fill(field, text)
+    page.wait_for_selector("#forecast:has-text('约 10 次中 1 次')")
+    page.locator(".save-bar .btn-primary").click()
+    page.wait_for_selector("[data-dialog=do-submit]")
+    page.click("[data-dialog=do-submit]")
+    page.locator("#do-submit .btn-primary").click()
+    page.wait_for_selector(".tag-submitted")
+    address = page.url
+    served.sign_out(page)
+    served.sign_in(page, "wang")
+    page.goto(address)
+    page.click("[data-dialog=do-approve]")
+    page.locator("#do-approve .btn-primary").click()
+    page.wait_for_selector(".tag-approved")
+    with served.app.extensions["wxbot"].database.reading() as session:
+        campaign = session.get_one(Campaign, int(address.rpartition("/")[2]))
+        assert (campaign.odds_ppm, campaign.device_ids, campaign.status) == (100_000, [10011], "approved")

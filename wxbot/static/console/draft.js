@@ -1,0 +1,17 @@
+// A draft that was changed and not saved is not lost without a question.
+(function () {
+  "use strict";
+
+  document.querySelectorAll("form[data-unsaved]").forEach(function (form) {
+    var isSaving = false;
+    var written = function () { return new URLSearchParams(new FormData(form)).toString(); };
+    var before = written();
+    form.addEventListener("submit", function () { isSaving = true; });
+    window.addEventListener("pageshow", function () { isSaving = false; });
+    window.addEventListener("beforeunload", function (event) {
+      if (isSaving || written() === before) { return; }
+      event.preventDefault();
+      event.returnValue = "";
+    });
+  });
+})();
