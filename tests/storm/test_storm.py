@@ -120,7 +120,7 @@ def test_the_same_seed_plans_the_same_weather() -> None:
     assert kinds == set(faults.KINDS), "not every fault of the simulator"
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(900)
 def test_a_short_storm(tmp_path: Path) -> None:
     kinds = ("kill_worker", "kill_web", "kill_postgres", "kill_redis", "flush_redis", "hold_worker", "jump_clock")
