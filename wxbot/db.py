@@ -7,8 +7,9 @@ through `assert_no_transaction`), SQLite writes begin IMMEDIATE with synchronous
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -248,6 +249,11 @@ def insert_into(session: Session, table: Any) -> Any:
     return (sqlite.insert if is_sqlite(session) else postgresql.insert)(table)
 
 
+write_check: ContextVar[Callable[[Session], None] | None] = ContextVar("write_check", default=None)
+"""What must hold in each write transaction of this context, asked within it: whether who acts may still act. It raises where
+not. None almost everywhere: callbacks, draws and the worker ask nothing."""
+
+
 class Database:
     """An engine and the only ways to use it: `transaction()` to write, `reading()` to read.
 
@@ -273,8 +279,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """One write transaction: commits at the end, rolls back on any exception."""
+        """One write transaction: commits at the end, rolls back on any exception. What `write_check` asks, it asks first."""
         with self._session(reading=False) as session:
+            if (check := write_check.get()) is not None:
+                check(session)
             yield session
             session.commit()
 

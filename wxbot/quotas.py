@@ -1,7 +1,7 @@
 """Limits per name and period: conditional writes, never a count that is followed by an insert (money rule 7, I8).
 
 What is limited: a person's day of payments, months of programmes and of voucher kinds, a person's day of vouchers and photos,
-tries in a campaign. A name says whose limit it is and begins with a word of its feature; it is made where the limit is held.
+tries in a campaign. What is added up: a day of what one requester asked for, and of what was asked for one payee. A name says whose limit it is and begins with a word of its feature; it is made where the limit is held.
 SMS codes keep a window of their own (people/limits): theirs slides and is no period.
 """
 
@@ -54,6 +54,18 @@ def take(session: Session, name: str, period: str, fen: int = 0, *, most: int = 
         where=None if not conditions else conditions[0] if len(conditions) == 1 else conditions[0] & conditions[1],
     )
     return session.scalar(counted.returning(Quota.n)) is not None
+
+
+def add(session: Session, name: str, period: str, fen: int) -> int:
+    """Count one more of `fen` in a period, whatever there is; returns the sum in fen, this one included.
+
+    The row stays locked until the transaction ends: of two at the same moment the second one sees the first's.
+    """
+    statement = insert_into(session, Quota).values(name=name, period=period, n=1, fen=fen)
+    counted = statement.on_conflict_do_update(
+        index_elements=["name", "period"], set_={"n": Quota.n + 1, "fen": Quota.fen + fen}
+    )
+    return int(session.execute(counted.returning(Quota.fen)).scalar_one())
 
 
 _TAKE_EACH = """

@@ -62,7 +62,8 @@ class SettingFields(BaseSettings):
     payout_channel: Literal["sendredpack", "transfer_bills"] = "sendredpack"
     payout_min_fen: int = Field(default=100, ge=30)
     payout_max_fen: int = Field(default=20_000, ge=100)
-    second_person_fen: int = Field(default=20_000, ge=0)
+    second_person_fen: int = Field(default=10_000, ge=0)
+    reviewer_fen: int = Field(default=200_000, ge=0)
     person_packets_per_day: int = Field(default=10, ge=1)
     person_fen_per_day: int = Field(default=100_000, ge=100)
     direct_scene_id: Literal[

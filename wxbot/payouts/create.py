@@ -63,9 +63,9 @@ def content_of(payout: Payout) -> str:
 def request(session: Session, settings: Settings, claim: PayoutRequest, now: datetime) -> Payout:
     """Write down what is owed, in the caller's transaction; asking again for the same source gives the same payout.
 
-    Below `second_person_fen` it is approved at once, else it waits for `approve`. Raises Refusal when
-    the amount, the programme or the person's limit of this month does not allow it, or when the same source was already
-    asked for with other content.
+    Below `second_person_fen` it is approved at once, else it waits for `approve`; so does one with which a day's sum reaches
+    that amount. Raises Refusal when the amount, the programme or the person's limit of this month does not allow it, or when
+    the same source was already asked for with other content.
     """
     known = find(session, claim.source_kind, claim.source_id)
     if known is not None:
@@ -73,11 +73,14 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     lineage.require_unfrozen(session)  # it may have been asked for before, after the copy was made
     programme = _open_programme(session, claim.budget_id)
     payout = _drafted(settings, programme, claim, now)
+    if _reaches_second(session, settings, claim, now) and claim.approved_by is None:
+        payout.status, payout.due_at, payout.approved_at = "requested", None, None
     if programme.person_fen_per_month:
         payout.month = f"{shanghai_day(now):%Y%m}"
         if not quotas.take(
             session, month_name(payout), payout.month, payout.amount_fen, most_fen=programme.person_fen_per_month
         ):
+            _take_out_of_sums(session, claim, now)  # a list goes on with its other rows in this transaction
             if (known := find(session, claim.source_kind, claim.source_id)) is not None:
                 return _same(known, claim)  # the same was asked for at this moment: it is what has filled the month
             raise Refusal(
@@ -90,6 +93,34 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     session.add(payout)
     session.flush()
     return payout
+
+
+def _sums(claim: PayoutRequest) -> list[str]:
+    """The sums of a day that a request is added to: of who asks, and of who is paid. In this order, so that two writers
+    lock them in the same one."""
+    asker = [] if claim.created_by is None else [f"asker:{claim.created_by}"]
+    return [*asker, f"payee:{claim.openid}"]
+
+
+def _reaches_second(session: Session, settings: Settings, claim: PayoutRequest, now: datetime) -> bool:
+    """Add a request to its day's sums; whether it needs a second person (money rule 14, security S56).
+
+    What is split into small requests, by one requester or for one payee, is one sum: from the request that reaches the
+    threshold on, all others of that Shanghai day need one too. What is cancelled stays in the sums: it was asked for.
+    """
+    day = f"{shanghai_day(now):%Y%m%d}"
+    source = SOURCES[claim.source_kind]
+    reached = source.needs_second_person
+    for name in _sums(claim):
+        is_reviewer = source.is_reviewed and not name.startswith("payee:")
+        most_fen = settings.reviewer_fen if is_reviewer else settings.second_person_fen
+        reached |= quotas.add(session, name, day, claim.amount_fen) >= most_fen
+    return reached
+
+
+def _take_out_of_sums(session: Session, claim: PayoutRequest, now: datetime) -> None:
+    for name in _sums(claim):
+        quotas.give_back(session, name, f"{shanghai_day(now):%Y%m%d}", claim.amount_fen)
 
 
 def find(session: Session, source_kind: str, source_id: int) -> Payout | None:
@@ -139,8 +170,6 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
     if channel not in DIRECT:
         raise Refusal("channel", Text(f"没有这种付款方式：{channel}", "there is no such channel"))
     texts = {name: claim.texts.get(name) or getattr(programme, name) for name in TEXTS}
-    needs_two = claim.amount_fen >= settings.second_person_fen or SOURCES[claim.source_kind].needs_second_person
-    is_approved = claim.approved_by is not None or not needs_two
     payout = Payout(
         public_id=secrets.token_urlsafe(18),
         source_kind=claim.source_kind,
@@ -151,16 +180,16 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
         channel=channel,
         texts=texts,
         note=claim.note[:200],
-        status="approved" if is_approved else "requested",
+        status="approved",
         hold=None,
-        due_at=now if is_approved else None,
+        due_at=now,
         attempts=0,
         failures=0,
         month="",
         created_by=claim.created_by,
         approved_by=claim.approved_by,
         created_at=now,
-        approved_at=now if is_approved else None,
+        approved_at=now,
     )
     fault = fault_of(settings, channel, payment_request_of(payout))
     if fault is not None:

@@ -67,7 +67,9 @@ def request_batch(session: Session, settings: Settings, list_id: int, now: datet
         return 0
     batch = to_request.order_by(ListRow.id).limit(BATCH).with_for_update(skip_locked=True)
     rows = session.scalars(batch).all()
-    for row in rows:
+    for row in sorted(
+        rows, key=lambda each: (each.openid or "", each.id)
+    ):  # two lists lock the payees' sums in one order
         _request_row(session, settings, pay_list, row, now)
     is_over = not rows and session.scalar(to_request.with_only_columns(ListRow.id).limit(1)) is None
     if is_over and move(session, PayList, list_id, LIST_NEXT, "approved", "done", done_at=now):

@@ -30,6 +30,8 @@ class Source(NamedTuple):
     """Where the console shows it; None when the payout's own page says all of it."""
     needs_second_person: bool = False
     """Whether a second person approves it whatever the amount (money F83)."""
+    is_reviewed: bool = False
+    """Whether the payee asked for it and the requester is who reviewed that: their day has a sum of its own."""
 
 
 SOURCES: dict[str, Source] = {
@@ -37,6 +39,7 @@ SOURCES: dict[str, Source] = {
         Text("凭证", "voucher"),
         Text("凭证已通过审核", "The voucher was approved"),
         Link("vouchers.page", "voucher_id"),
+        is_reviewed=True,
     ),
     ROW: Source(
         Text("名单", "list"),

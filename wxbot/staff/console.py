@@ -18,14 +18,14 @@ from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms.validators import ValidationError
 
-from wxbot import own_page, typed
+from wxbot import db, own_page, typed
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.money import yuan
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES
-from wxbot.staff.sign_in import SignedIn, signed_in
+from wxbot.staff.sign_in import SignedIn, may_still, signed_in
 from wxbot.text import Faulty, Refusal, Text
 
 if TYPE_CHECKING:
@@ -138,10 +138,18 @@ def cookie_name() -> str:
     return "__Host-staff" if runtime().settings.public_url.startswith("https://") else "staff"
 
 
+class PermissionEnded(Exception):
+    """Who acts was disabled, or signed out elsewhere, while their request was on its way."""
+
+
 def log_action(action: str, target: str = "", outcome: str = "done", **detail: Any) -> None:
-    """Write one event of the audit log for this request."""
-    with runtime().database.transaction() as session:
-        audit.record(session, actor(), action, target, now(), outcome=outcome, detail=detail)
+    """Write one event of the audit log for this request; also for who may not act any more."""
+    check = db.write_check.set(None)
+    try:
+        with runtime().database.transaction() as session:
+            audit.record(session, actor(), action, target, now(), outcome=outcome, detail=detail)
+    finally:
+        db.write_check.reset(check)
 
 
 def actor() -> Actor:
@@ -191,6 +199,8 @@ def _deny(status: int, sentence: str, reason: str) -> Response:
 
 
 def _check_request() -> BaseResponse | None:
+    if request.form:
+        g.pop("_login_user", None)  # the body is read only here, however long that took: who sends it is asked again
     roles = roles_of(current_app.view_functions.get(request.endpoint or ""))
     if ANYONE not in roles:
         if not current_user.is_authenticated:
@@ -210,7 +220,28 @@ def _check_request() -> BaseResponse | None:
     is_open = request.endpoint in ("staff.password_form", "staff.password", "staff.sign_out", "staff.language")
     if ANYONE not in roles and me().is_password_temporary and not is_open:
         return redirect(url_for("staff.password_form"))
+    if ANYONE not in roles and request.method not in SAFE_METHODS and not is_open:
+        _ask_in_each_transaction(me(), roles)
     return None
+
+
+def _ask_in_each_transaction(person: SignedIn, roles: frozenset[str]) -> None:
+    """From here to the end of the request nothing is written for somebody who may not act any more (S26)."""
+
+    def check(session: "Session") -> None:
+        if not may_still(session, person, roles, runtime().clock.now()):
+            raise PermissionEnded
+
+    g.write_check = db.write_check.set(check)
+
+
+def _ask_no_longer(_error: BaseException | None) -> None:
+    if check := g.pop("write_check", None):
+        db.write_check.reset(check)
+
+
+def _permission_ended(_error: PermissionEnded) -> Response:
+    return _deny(403, gettext("您的账号已停用或已退出登录，这一步没有执行。"), "ended")
 
 
 def _seal_headers(response: Response) -> Response:
@@ -223,7 +254,9 @@ def guard(blueprint: Blueprint) -> Blueprint:
     """Put the guard before every route of a console blueprint, and the headers on every answer."""
     blueprint.record(lambda state: _install(cast(Flask, state.app)))
     blueprint.before_request(_check_request)
+    blueprint.teardown_request(_ask_no_longer)
     blueprint.after_request(_seal_headers)
+    blueprint.register_error_handler(PermissionEnded, _permission_ended)
     blueprint.register_error_handler(404, lambda _error: refusal(404, gettext("没有这个页面，或者您不能查看它。")))
     blueprint.register_error_handler(405, lambda _error: refusal(405, gettext("没有这个页面，或者您不能查看它。")))
     blueprint.register_error_handler(429, lambda _error: refusal(429, gettext("尝试次数太多，请过几分钟再试。")))

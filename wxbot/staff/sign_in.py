@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -131,6 +132,17 @@ def signed_in(database: Database, token: str, now: datetime) -> SignedIn | None:
         return None
     staff = row[0]
     return SignedIn(staff.id, staff.login, staff.name, staff.role, staff.locale, row[1], staff.is_password_temporary)
+
+
+def may_still(session: Session, person: SignedIn, roles: Collection[str], now: datetime) -> bool:
+    """Whether this session has not been ended, and its person is active in one of these roles.
+
+    Asked in the transaction that has the effect, it holds until that ends: whoever disables the person waits so long. The
+    lock is no shared one, so that one person's requests stand in one queue and the disabling is not overtaken for ever.
+    """
+    query = select(Staff.role).join(StaffSession, StaffSession.staff_id == Staff.id)
+    theirs = query.where(StaffSession.token_hash == person.token_hash, StaffSession.expires_at > now, Staff.is_active)
+    return session.scalar(theirs.with_for_update(key_share=True, of=Staff)) in roles
 
 
 def sign_out(database: Database, token_hash: str) -> None:

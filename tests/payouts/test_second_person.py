@@ -1,0 +1,167 @@
+"""Ways to be both people that were tried: the second person cannot be avoided (money rule 14, security S56)."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.payouts.desk import Desk, csv_file, openid, phone
+from tests.payouts.stories import owe
+from tests.payouts.test_pages import form
+from tests.staff.consoles import StillClock
+from wxbot.payouts.list_rows import request_rows
+from wxbot.payouts.models import PayList
+from wxbot.quotas import Quota
+from wxbot.staff import accounts
+from wxbot.staff.models import Staff
+
+
+def paid_by_hand(desk: Desk, programme_id: int, *amounts: str, login: str = "wang", who: int = 1) -> Sequence[str]:
+    """Statuses of payouts that one cashier asks for, one after the other."""
+    for amount in amounts:
+        values = form(desk, programme_id, who, amount)
+        page = desk.as_(login).get("/admin/payouts/new").text
+        values["form_token"] = re.findall(r'name="form_token" value="([^"]+)"', page)[0]
+        answer = desk.as_(login).post("/admin/payouts/new", values)
+        assert answer.status_code == 303, answer.text
+    return [payout.status for payout in desk.payouts()][-len(amounts) :]
+
+
+def test_a_cashier_who_pays_a_little_less_four_times_needs_a_second_one_from_the_sum_on_S56(desk: Desk) -> None:
+    for n in range(1, 5):
+        desk.know(n)
+    programme_id = desk.fund()
+    assert paid_by_hand(desk, programme_id, "99.99") == ["approved"]
+    assert paid_by_hand(desk, programme_id, "99.99", who=2) == ["requested"]
+    assert paid_by_hand(desk, programme_id, "1.00", who=3) == ["requested"], "all later ones of the day, however small"
+    assert paid_by_hand(desk, programme_id, "1.00", login="zhou", who=4) == ["approved"], "another cashier's own sum"
+    clock = desk.runtime.clock
+    assert isinstance(clock, StillClock)
+    clock.move(timedelta(hours=12))  # the next Shanghai day: NOON is noon there
+    browser = desk.as_("wang")
+    assert browser.sign_in("wang").status_code == 303
+    assert paid_by_hand(desk, programme_id, "99.99", who=3) == ["approved"]
+
+
+def test_two_cashiers_cannot_share_one_payee_below_the_sum_S56(desk: Desk) -> None:
+    desk.know(1)
+    programmes = desk.fund(), desk.fund(n=2)
+    assert paid_by_hand(desk, programmes[0], "60.00") == ["approved"]
+    assert paid_by_hand(desk, programmes[1], "40.00", login="zhou") == ["requested"], "exactly the threshold, elsewhere"
+
+
+def test_what_a_list_pays_counts_and_what_is_refused_or_sent_twice_does_not_S56(desk: Desk) -> None:
+    desk.know_many(2)
+    programme_id = desk.fund(person_fen_per_month=12_000)
+    list_id = desk.ready(csv_file((phone(1), "", "90.00", "")), programme_id)
+    request_rows(desk.runtime)
+    assert desk.list(list_id).status == "done"
+    too_much = form(desk, programme_id, 1, "40.00")
+    for _ in range(2):
+        assert "上限" in desk.as_("zhou").post("/admin/payouts/new", too_much).text
+    with desk.runtime.database.reading() as session:
+        sums = {quota.name: quota.fen for quota in session.scalars(select(Quota))}
+    assert sums[f"payee:{openid(1)}"] == 9_000
+    assert paid_by_hand(desk, programme_id, "10.00", login="zhou") == ["requested"]
+    owe(desk.runtime, programme_id, openid(2), 100, source_id=77)
+    owe(desk.runtime, programme_id, openid(2), 100, source_id=77)
+    with desk.runtime.database.reading() as session:
+        assert session.get_one(Quota, (f"payee:{openid(2)}", f"{desk.now:%Y%m%d}")).fen == 100
+
+
+def test_many_at_once_let_no_sum_be_passed_alone_S56(desks: Desk) -> None:
+    desks.know_many(8)
+    programme_id = desks.fund()
+
+    def ask(n: int) -> int:
+        return owe(desks.runtime, programme_id, openid(n), 3_000, source_id=n)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(1, 9)))
+    alone = [payout for payout in desks.payouts() if payout.status == "approved"]
+    assert sum(payout.amount_fen for payout in alone) == 9_000
+
+
+# --- who may still act ---------------------------------------------------------------------------------------------
+
+
+def disable(desk: Desk, login: str) -> None:
+    with desk.runtime.database.reading() as session:
+        staff_id = session.scalars(select(Staff.id).where(Staff.login == f"{login}.test")).one()
+    with desk.runtime.database.transaction() as session:
+        accounts.set_active(session, staff_id, False)
+
+
+def test_after_a_cashier_is_disabled_none_of_their_running_requests_pays_S26(desks: Desk) -> None:
+    desks.know_many(8)
+    programme_id, zhou = desks.fund(), desks.as_("zhou")
+    ids = [owe(desks.runtime, programme_id, openid(n % 8 + 1), 20_000, source_id=n) for n in range(1, 25)]
+    seen = {payout.id: payout.content_sha256 for payout in desks.payouts()}
+    token, cookies = zhou.token(), [zhou.client.get_cookie(name) for name in ("staff", "wxbot")]
+
+    def approve(payout_id: int) -> tuple[int, int]:
+        client = desks.app.test_client()
+        for cookie in cookies:
+            assert cookie
+            client.set_cookie(cookie.key, cookie.value)
+        values = {"csrf_token": token, "content_sha256": seen[payout_id]}
+        return payout_id, client.post(f"/admin/payouts/{payout_id}/approve", data=values).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(approve, payout_id) for payout_id in ids]
+        running[0].result()
+        disable(desks, "zhou")
+        paid_then = {payout.id for payout in desks.payouts() if payout.status == "approved"}
+        [each.result() for each in running]
+    assert {payout.id for payout in desks.payouts() if payout.status == "approved"} == paid_then
+    assert len(paid_then) < len(ids)
+
+
+class SlowBody(io.BytesIO):
+    """A body during which something happens."""
+
+    def __init__(self, raw: bytes, then: Callable[[], object]) -> None:
+        super().__init__(raw)
+        self.then: Callable[[], object] | None = then
+
+    def _meanwhile(self) -> None:
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._meanwhile()
+        return super().read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        self._meanwhile()
+        return super().readinto(buffer)
+
+    def readline(self, size: int | None = -1) -> bytes:
+        self._meanwhile()
+        return super().readline(size)
+
+
+def test_an_upload_asks_who_it_is_after_its_body_too_S26(desk: Desk) -> None:
+    programme_id, zhou = desk.fund(), desk.as_("zhou")
+    token = zhou.token()
+    parts = [
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in (("csrf_token", token), ("programme", programme_id))
+    ]
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    raw = b"".join((*parts, head, csv_file((phone(1), "", "1.00", "")), b"\r\n--x--\r\n"))
+    body = SlowBody(raw, lambda: ThreadPoolExecutor(1).submit(disable, desk, "zhou").result())
+    answer = zhou.client.post(
+        "/admin/lists/new", input_stream=body, content_length=len(raw), content_type="multipart/form-data; boundary=x"
+    )
+    assert body.then is None
+    assert answer.headers["Location"].endswith("/admin/sign-in")
+    with desk.runtime.database.reading() as session:
+        assert session.scalars(select(PayList)).all() == []
