@@ -194,6 +194,19 @@ def test_world_is_saved_and_resumed(tmp_path: Path) -> None:
         assert fresh["openid"] != person["openid"]
 
 
+def test_a_world_with_a_fault_that_is_used_up_is_resumed(tmp_path: Path) -> None:
+    config = SimulatorConfig(http_port=0, https_port=0, state_dir=tmp_path)
+    with Simulator(config) as first, Web(first.http_url) as web:
+        put_fault(web, "*", kind="slow", seconds=0, times=1)
+        web.post("/_sim/people", json={})
+        web.get("/cgi-bin/token")
+        met = web.get("/_sim/faults").json()["faults"]["*"]
+    assert (met["times"], met["hits"]) == (0, 1)
+    with Simulator(config) as second, Web(second.http_url) as web:
+        assert len(web.get("/_sim/people").json()["people"]) == 1
+        assert web.get("/_sim/faults").json()["faults"]["*"] == met
+
+
 def test_configured_anew_wins_over_the_saved_account(tmp_path: Path) -> None:
     config = SimulatorConfig(http_port=0, https_port=0, state_dir=tmp_path, callback_url="http://127.0.0.1:1/old")
     with Simulator(config) as first, Web(first.http_url) as web:

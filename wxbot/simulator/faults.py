@@ -35,8 +35,8 @@ class Fault:
         return {name: getattr(self, name) for name in names}
 
 
-def read_fault(values: dict[str, Any]) -> Fault:
-    """Checks what a person typed. Raises ValueError naming the field."""
+def read_fault(values: dict[str, Any], least_times: int = 1) -> Fault:
+    """Checks what a person typed. Raises ValueError naming the field. A saved fault may be used up: its `times` are 0."""
     kind = values.get("kind")
     if kind not in KINDS:
         raise ValueError(f"kind: must be one of {', '.join(KINDS)}")
@@ -45,7 +45,7 @@ def read_fault(values: dict[str, Any]) -> Fault:
         raise ValueError("seconds: must be a number from 0 to 120")
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
         raise ValueError("rate: must be a number from 0 to 1")
-    if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+    if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < least_times):
         raise ValueError("times: must be a whole number from 1 on, or left out")
     return Fault(
         kind=kind,
@@ -110,7 +110,7 @@ class Faults:
         return {endpoint: fault.to_dict() for endpoint, fault in self.by_endpoint.items()}
 
     def load_state(self, saved: dict[str, Any]) -> None:
-        self.by_endpoint = {endpoint: read_fault(values) for endpoint, values in saved.items()}
+        self.by_endpoint = {endpoint: read_fault(values, least_times=0) for endpoint, values in saved.items()}
 
     def reset(self) -> None:
         self.by_endpoint = {}
