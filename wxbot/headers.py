@@ -48,7 +48,8 @@ class Headers:
                 "default-src 'none'",
                 " ".join(("script-src 'self'{nonce}", *sorted(tencent))),
                 "style-src 'self'{nonce}",
-                f"img-src 'self' data: {_AVATARS} {wechat}".rstrip(),
+                # blob: a photo that a person chose is measured before it is made small.
+                f"img-src 'self' data: {'blob: ' if pages == 'phone' else ''}{_AVATARS} {wechat}".rstrip(),
                 f"connect-src 'self' {wechat if pages == 'phone' else ''}".rstrip(),
                 "font-src 'self'",
                 "manifest-src 'self'",

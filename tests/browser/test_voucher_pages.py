@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from werkzeug.serving import make_server
 
 from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
@@ -60,9 +62,7 @@ def base(site: Stage) -> str:
 
 def test_photos_reach_us_over_a_bad_network_each_once(site: Stage, page: Any, tmp_path: Path) -> None:
     runtime = site.runtime
-    cookie = site.phone(MING).client.get_cookie(oauth.session_cookie(runtime))
-    assert cookie
-    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])
+    signed_in(site, page)
     files = []
     for n in range(3):
         files.append(tmp_path / f"photo{n}.jpg")
@@ -112,6 +112,101 @@ def carry_out(site: Stage) -> None:
     assert isinstance(clock, StillClock)
     clock.move(decisions.UNDO)
     decisions.carry_out_due(site.runtime)
+
+
+WATCH_THE_PAGE = """
+const drawn = side => { sessionStorage.drawn = JSON.stringify([...JSON.parse(sessionStorage.drawn || '[]'), side]); };
+const plain = CanvasRenderingContext2D.prototype.drawImage;
+CanvasRenderingContext2D.prototype.drawImage = function (source) {
+  drawn(Math.max(source.width, source.height));
+  return plain.apply(this, arguments);
+};
+const whole = window.createImageBitmap;
+window.createImageBitmap = function (source, options) {
+  drawn(options && options.resizeWidth ? Math.max(options.resizeWidth, options.resizeHeight) : 1e9);
+  return whole.apply(this, arguments);
+};
+"""
+"""Writes down how big a picture the page's own thread ever asks for: what freezes a page is not seconds of this machine."""
+
+
+def signed_in(site: Stage, page: Any, openid: str = MING) -> None:
+    cookie = site.phone(openid).client.get_cookie(oauth.session_cookie(site.runtime))
+    assert cookie
+    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])
+
+
+@pytest.mark.parametrize(
+    "without", ["", pytest.param("delete window.Worker;", marks=pytest.mark.proof, id="an older browser")]
+)
+def test_48_megapixels_never_reach_the_pages_own_thread(site: Stage, page: Any, tmp_path: Path, without: str) -> None:
+    """The worker makes it small, upright; without one the decoder does. The server would have refused the whole of it."""
+    signed_in(site, page)
+    page.add_init_script(without + WATCH_THE_PAGE)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # how a phone that was held upright writes it
+    big = tmp_path / "big.jpg"
+    big.write_bytes(encoded(picture(5).resize((8_000, 6_000), Image.Resampling.NEAREST), quality=60, exif=turned))
+    page.goto(f"{base(site)}/h5/voucher")
+    page.get_by_role("radio").first.check()
+    page.set_input_files("#choose", [str(big), str(big)])
+    page.locator(".v-tile").nth(1).wait_for()
+    page.locator(".v-drop").nth(1).click()
+    page.click("#send")
+    page.wait_for_selector(".v-status-submitted")
+    drawn = json.loads(page.evaluate("sessionStorage.drawn"))
+    assert drawn and max(drawn) <= 2_560, drawn
+    with site.runtime.database.reading() as session:
+        (voucher,) = session.query(Voucher)
+    (kept,) = site.photos(voucher.id)
+    assert (kept.status, kept.width, kept.height) == ("kept", 1_920, 2_560)
+
+
+def test_each_photo_that_failed_says_why_and_only_what_may_pass_offers_a_retry(
+    site: Stage, page: Any, tmp_path: Path
+) -> None:
+    signed_in(site, page)
+    good, text, tiny = tmp_path / "good.jpg", tmp_path / "text.jpg", tmp_path / "tiny.png"
+    good.write_bytes(photo(1))
+    text.write_bytes(b"this is no picture at all")
+    tiny.write_bytes(encoded(picture(3, 20, 20), "PNG"))
+    asked: list[str] = []
+    whole, is_down = site.app.wsgi_app, [True]
+
+    def leaky(environ: dict[str, Any], start_response: Any) -> Any:
+        """The good photo meets a server that is away; nothing is tried again by itself after the first time."""
+        if environ["PATH_INFO"].endswith("/photos"):
+            asked.append(environ["QUERY_STRING"])
+            if is_down[0] and int(environ["CONTENT_LENGTH"]) == good.stat().st_size:
+                start_response("502 Bad Gateway", [("Content-Length", "0")])
+                return [b""]
+        return whole(environ, start_response)
+
+    site.app.wsgi_app = leaky  # type: ignore[method-assign]
+    page.add_init_script(
+        "window.setTimeout = (plain => (what, wait) => plain(what, Math.min(wait, 20)))(window.setTimeout);"
+    )
+    page.goto(f"{base(site)}/h5/voucher")
+    page.get_by_role("radio").first.check()
+    page.set_input_files("#choose", [str(good), str(text), str(tiny)])
+    page.locator(".v-tile").nth(2).wait_for()
+    page.click("#send")
+    page.locator("#fault", has_text="有 3 张照片没传上去").wait_for()
+    why = [page.locator(".v-why").nth(n).inner_text() for n in range(3)]
+    assert "检查网络" in why[0] and "不是能打开的照片" in why[1] and "太小" in why[2]
+    assert [page.locator(".v-again").nth(n).is_visible() for n in range(3)] == [True, False, False]
+    assert [page.locator(".v-drop").nth(n).is_visible() for n in range(3)] == [True, True, True]
+    is_down[0] = False
+    asked.clear()
+    page.locator(".v-again").first.click()
+    page.locator("#fault", has_text="有 2 张照片没传上去").wait_for()
+    page.click("#send")
+    page.locator("#send:not([disabled])").wait_for()
+    assert len(asked) == 1, "what was refused for good is not sent again"
+    page.locator(".is-refused .v-drop").first.click()
+    page.locator(".is-refused .v-drop").first.click()
+    page.click("#send")
+    page.wait_for_selector(".v-status-submitted")
 
 
 def test_a_reviewer_needs_no_mouse(site: Stage, page: Any) -> None:

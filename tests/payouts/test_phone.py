@@ -20,6 +20,7 @@ from wxbot.payouts.models import HOLDS, PAYOUT_STATUSES, Payout
 from wxbot.payouts.words import PERSON_HOLDS, STATES, for_person
 from wxbot.people import notices
 from wxbot.runtime import Runtime
+from wxbot.text import Text
 from wxbot.worker import run_until_quiet
 
 
@@ -152,7 +153,9 @@ def test_a_cash_packet_says_where_it_is_and_my_page_tells_everything(runtime: Ru
     payout_id = owe(runtime, fund(runtime), cast.ming.openid, 660)
     run_until_quiet(runtime)
     with runtime.database.transaction() as session:
-        notices.tell(session, cast.ming.openid, "voucher", "1", "<b>凭证</b>已通过", now=runtime.clock.now())
+        notices.tell(
+            session, cast.ming.openid, "voucher", "1", Text("<b>凭证</b>已通过", "approved"), now=runtime.clock.now()
+        )
     page = ming.open(f"/h5/pay/{payout_of(runtime, payout_id).public_id}")
     assert "聊天" in page.text
     assert "红包在哪里" in page.text

@@ -13,13 +13,14 @@ from tests.people.conftest import LISTED, Town, enlist
 from tests.servers import SimulatedWeChat
 from wxbot.people import erasure, followers, notices, outbox
 from wxbot.people.models import Binding, Follower, Notice, SmsCode, SmsOut, Withdrawal
+from wxbot.text import Text
 
 SEND = "faults/cgi-bin/message/custom/send"
 
 
 def tell(town: Town, openid: str, ref: str = "1", text: str = "红包已发出", url: str = "") -> bool:
     with town.runtime.database.transaction() as session:
-        return notices.tell(session, openid, "payout", ref, text, url, now=town.now)
+        return notices.tell(session, openid, "payout", ref, Text(text, text), url, now=town.now)
 
 
 def chat(simulator: SimulatedWeChat, person: Any) -> list[str]:

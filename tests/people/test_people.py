@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from wxbot.db import Base, Database
-from wxbot.people import blocklist, followers, marks
-from wxbot.people.models import Follower, Withdrawal
+from wxbot.people import blocklist, erasure, followers, languages, marks
+from wxbot.people.models import Follower, PersonLanguage, Withdrawal
 from wxbot.vault import Vault
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -85,3 +85,26 @@ def test_blocking_again_replaces_the_reason_and_unblocking_lets_in(database: Dat
         ]
         assert blocklist.unblock(session, "oAAAAA")
         assert not blocklist.unblock(session, "oAAAAA")
+
+
+def test_what_is_written_counts_more_than_what_is_only_read(database: Database) -> None:
+    """Chinese until shown otherwise; no row is written for what is known already."""
+    openid, now = "oA", BEGAN
+    with database.transaction() as session:
+        assert languages.note(session, openid, "zh", now, is_written=False) == "zh"
+        assert languages.note(session, openid, None, now, is_written=True) == "zh"
+        assert session.get(PersonLanguage, openid) is None
+        assert languages.note(session, openid, "en", now, is_written=False) == "en"
+        assert languages.note(session, openid, "zh", now, is_written=False) == "zh"
+        assert languages.note(session, openid, "en", now, is_written=True) == "en"
+        assert languages.note(session, openid, "zh", now, is_written=False) == "en", "the phone is set so; they write"
+        assert languages.of(session, openid) == "en"
+        known = languages.KnownLanguages()
+        known.refresh(session)
+        assert known.of(openid) == "en"
+        assert languages.note(session, openid, "zh", now, is_written=True) == "zh"
+        known.refresh(session)
+        assert (known.of(openid), known.of("nobody")) == ("zh", "zh")
+    with database.transaction() as session:
+        erasure.erase(session, openid, now)
+        assert session.get(PersonLanguage, openid) is None

@@ -8,16 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import event, update
 
-from tests.deployments import close
 from tests.payouts.stories import fund, owe
-from tests.replies.chats import PHONE, Person, add_kind, chat_app, count, rows
+from tests.replies.chats import PHONE, Person, add_kind, count, rows
 from wxbot.callback import door as callback_door
 from wxbot.once import TALKING_KEY
 from wxbot.people.models import SmsOut
@@ -27,44 +25,11 @@ from wxbot.replies.dialogues import actions, definitions, expiry
 from wxbot.replies.dialogues.definitions import DIALOGUES, Declared, Parsed, Step
 from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
+from wxbot.text import Text
 from wxbot.vouchers.models import Photo, Voucher
 from wxbot.vouchers.submit import PHOTOS_AT_MOST
 
 MakeApp = Callable[..., Flask]
-
-
-@pytest.fixture
-def make_sqlite(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[MakeApp]:
-    """Makes processes of one deployment on SQLite."""
-    yield from _maker(sqlite_url, redis_url, tmp_path)
-
-
-@pytest.fixture
-def make(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[MakeApp]:
-    """Makes processes of one deployment, on both databases."""
-    yield from _maker(database_url, redis_url, tmp_path)
-
-
-def _maker(database_url: str, redis_url: str, folder: Path) -> Iterator[MakeApp]:
-    made: list[Flask] = []
-
-    def one(**changes: Any) -> Flask:
-        made.append(chat_app(database_url, changes.pop("redis_url", redis_url), folder, **changes))
-        return made[-1]
-
-    yield one
-    for app in made:
-        close(app)
-
-
-@pytest.fixture
-def app(make_sqlite: MakeApp) -> Flask:
-    return make_sqlite()
-
-
-@pytest.fixture
-def both(make: MakeApp) -> Flask:
-    return make()
 
 
 def runtime_of(app: Flask) -> Runtime:
@@ -383,10 +348,10 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def wait(*_all: Any) -> actions.ActionResult:
         may_go.wait(20)
-        return actions.ActionResult("办好了")
+        return actions.ActionResult(Text("办好了", "done"))
 
-    step = Step("wish", lambda _: "请说。", lambda turn, _: Parsed(value=turn.text), work="wait")
-    monkeypatch.setitem(DIALOGUES, "slow", Declared("slow", "慢慢来", ("慢",), (step,)))
+    step = Step("wish", lambda _: Text("请说。", "Say it."), lambda turn, _: Parsed(value=turn.text), work="wait")
+    monkeypatch.setitem(DIALOGUES, "slow", Declared("slow", Text("慢慢来", "slowly"), ("慢",), (step,)))
     monkeypatch.setitem(definitions.BY_KEYWORD, "慢", "slow")
     monkeypatch.setitem(actions.OPENINGS, "slow", lambda *_: actions.Opened("wish"))
     monkeypatch.setitem(actions.OUTSIDE, "wait", wait)

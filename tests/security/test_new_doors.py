@@ -35,7 +35,7 @@ from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.console import roles_of
 from wxbot.staff.models import AuditEvent, Staff
-from wxbot.text import Refusal
+from wxbot.text import Refusal, Text
 from wxbot.vouchers import photos
 from wxbot.vouchers.kinds import read_form
 from wxbot.vouchers.models import Voucher, VoucherKind
@@ -253,7 +253,7 @@ def _poison(stage: Stage) -> dict[str, str]:
                 ),
             )
         )
-        notices.tell(session, MING, "sms", "1", EVIL, EVIL, now=now)
+        notices.tell(session, MING, "sms", "1", Text(EVIL, EVIL), EVIL, now=now)
         session.flush()
         for model, names in HOSTILE_TEXTS.items():
             session.execute(update(model).values(dict.fromkeys(names, EVIL)))

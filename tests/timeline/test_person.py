@@ -17,6 +17,7 @@ from wxbot.payouts.place_orders import order_due
 from wxbot.people import marks, notices
 from wxbot.people.models import Follower, Notice, SmsOut
 from wxbot.quotas import Quota
+from wxbot.text import Text
 from wxbot.timeline import story, why
 from wxbot.timeline.answers import answer_said
 from wxbot.vouchers.models import Voucher, VoucherKind
@@ -168,7 +169,9 @@ def test_the_whole_story_is_told_newest_first_without_a_code_or_a_whole_phone(de
                 expires_at=desk.now,
             )
         )
-        notices.tell(session, openid(1), "voucher", "1", "凭证已通过审核", now=desk.now + timedelta(minutes=4))
+        notices.tell(
+            session, openid(1), "voucher", "1", Text("凭证已通过审核", "approved"), now=desk.now + timedelta(minutes=4)
+        )
         marks.put(session, vault, "allow", "phone", phone(1), "老员工", 1, desk.now + timedelta(minutes=5))
     page = desk.as_("sun").get(f"/admin/people/{openid(1)}").text
     told = [

@@ -55,6 +55,19 @@ def test_a_person_hands_a_voucher_in_and_sees_it(stage: Stage) -> None:
     assert phone.client.get(f"{address}/state").get_json() == {"state": "submitted"}
 
 
+def test_who_must_bind_first_sees_it_before_any_photo_is_chosen(stage: Stage) -> None:
+    for kind in ("boxes", "free"):
+        stage.change_kind(kind, needs_binding=False)
+    phone = stage.phone(GUI)  # bound to nothing
+    some = phone.client.get("/h5/voucher").text
+    assert "先绑定手机号才能交这一种" in some and f'value="{stage.kinds["fixed"]}"' not in some
+    assert f'value="{stage.kinds["boxes"]}"' in some and "/h5/bind" in some
+    for kind in ("boxes", "free"):
+        stage.change_kind(kind, needs_binding=True)
+    none = phone.client.get("/h5/voucher").text
+    assert "/h5/bind" in none and 'id="choose"' not in none and "<form" not in none
+
+
 def test_faults_of_the_form_come_back_as_sentences(stage: Stage) -> None:
     phone = stage.phone(MING)
     bad = opened(phone, stage.kinds["free"], amount="0.5")

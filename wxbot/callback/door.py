@@ -21,6 +21,7 @@ from wxbot import logs
 from wxbot.callback.routes import ROUTES, UNKNOWN, Route, RouteContext, turn_of
 from wxbot.callback.wire import AGAIN, BROKEN, FORBIDDEN, TOO_BIG, WRONG_METHOD, CallbackResponse, body_of, query_of
 from wxbot.once import Claimed, OnceOnly, Talk
+from wxbot.people.languages import KnownLanguages
 from wxbot.replies import answers
 from wxbot.replies.answers import Start
 from wxbot.replies.dialogues import engine
@@ -61,7 +62,8 @@ class CallbackDoor:
         self.once = OnceOnly(runtime.settings.redis_url)
         self.answers = answers.Answers(self._read_book, runtime.settings.public_url, runtime.settings.brand)
         self.talks = Talks(runtime)
-        self._room = RouteContext(runtime, self.answers)
+        self._languages = KnownLanguages()
+        self._room = RouteContext(runtime, self.answers, self._languages)
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="callback")
         self._noting = threading.Lock()
 
@@ -242,6 +244,7 @@ class CallbackDoor:
 
         def read() -> answers.Book:
             with self.runtime.database.reading() as session:
+                self._languages.refresh(session)
                 return replace(answers.read_book(session), talking=engine.recent_openids(session, since))
 
         return self._threads.submit(read).result(timeout=READ_RULES_S)

@@ -12,9 +12,10 @@ from typing import Any
 from wxbot import logs
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.people import followers
+from wxbot.people.languages import ENGLISH, KnownLanguages
 from wxbot.replies.answers import Answers, Start
 from wxbot.replies.dialogues import expiry
-from wxbot.replies.dialogues.definitions import Turn
+from wxbot.replies.dialogues.definitions import Turn, is_command, shown_by
 from wxbot.runtime import Runtime
 from wxbot.shake import bind
 from wxbot.wechat import messages
@@ -32,6 +33,19 @@ class RouteContext:
 
     runtime: Runtime
     answers: Answers
+    languages: KnownLanguages
+
+    def language(self, message: Message, text: str = "") -> str:
+        """What this person is answered in, without SQL: what they write now, else what is known of them."""
+        self.answers.book()  # the people are read with the rules
+        known = self.languages.of(message.openid)
+        shown = self.shown(text) if text else None
+        return known if shown is None else shown
+
+    def shown(self, text: str) -> str | None:
+        """The language that a text shows; a keyword of a rule or a campaign, which staff chose, shows none."""
+        shown = shown_by(text)
+        return None if shown == ENGLISH and not is_command(text) and self.answers.answers(text) else shown
 
 
 # --- what each message does ---------------------------------------------------------------------------------------
@@ -39,28 +53,30 @@ class RouteContext:
 
 def answer_text(context: RouteContext, message: messages.TextMessage, now: datetime) -> Reply | Start | None:
     """A text: the first rule that fits, a campaign's keyword, or the default reply."""
-    return context.answers.to_text(message.content, now)
+    return context.answers.to_text(message.content, now, context.language(message, message.content))
 
 
 def answer_voice(context: RouteContext, message: messages.VoiceMessage, now: datetime) -> Reply | Start | None:
     """A voice message: what WeChat heard counts like a text, when speech recognition is on."""
     heard = _heard(message)
-    return context.answers.to_text(heard, now) if heard else context.answers.to_anything_else(now)
+    if not heard:
+        return context.answers.to_anything_else(now, context.language(message))
+    return context.answers.to_text(heard, now, context.language(message, heard))
 
 
 def answer_click(context: RouteContext, message: messages.MenuClick, now: datetime) -> Reply | Start | None:
     """A tap in the menu: its key is looked up like a text."""
-    return context.answers.to_text(message.key, now)
+    return context.answers.to_text(message.key, now, context.language(message))
 
 
 def answer_image(context: RouteContext, message: messages.ImageMessage, now: datetime) -> Reply | Start | None:
     """A photo: the rule for images, which may begin a dialogue, else the default reply."""
-    return context.answers.to_image(now)
+    return context.answers.to_image(now, context.language(message))
 
 
 def answer_default(context: RouteContext, message: Message, now: datetime) -> Reply | Start | None:
     """A video, place or link: the default reply."""
-    return context.answers.to_anything_else(now)
+    return context.answers.to_anything_else(now, context.language(message))
 
 
 def stay_silent(context: RouteContext, message: Message, now: datetime) -> Reply | None:
@@ -85,7 +101,7 @@ def record_follow(context: RouteContext, message: messages.Subscribe, now: datet
     """subscribe: the followers table, and the welcome."""
     with context.runtime.database.transaction() as session:
         followers.follow(session, message.openid, message.scene, message.created_at)
-    return context.answers.to_new_follower(now)
+    return context.answers.to_new_follower(now, context.language(message))
 
 
 def record_unfollow(context: RouteContext, message: messages.Unsubscribe, now: datetime) -> Reply | None:
@@ -210,4 +226,5 @@ def turn_of(context: RouteContext, message: Message, start: Start | None) -> Tur
         start.name if start else "",
         start.greeting if start else "",
         bool(text) and context.answers.answers(text),
+        context.shown(text) if text else None,
     )

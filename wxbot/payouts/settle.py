@@ -13,6 +13,7 @@ from wxbot.payouts.create import release_month
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, PayoutStatus
 from wxbot.people import notices
 from wxbot.runtime import Runtime
+from wxbot.text import Text
 from wxbot.transitions import move
 from wxbot.wechat.errors import ErrorRow, row_for
 
@@ -28,6 +29,20 @@ CALLED_OFF = "MCH_CANCEL"
 
 NEVER_SENT = "CANCELLED"
 """err_code of an order that was called off before it was sent: its payout is still owed, and looked at again."""
+
+READY = Text(
+    "您的 ¥{yuan} 已备好，请在 24 小时内点开确认收款。",
+    "Your ¥{yuan} is ready: open it and confirm within 24 hours.",
+)
+SENT = Text(
+    "您的红包 ¥{yuan} 已发出，请在 24 小时内在微信里领取，过期会退回。",
+    "Your red packet of ¥{yuan} was sent: take it in WeChat within 24 hours, or it goes back.",
+)
+PAID = Text("您的 ¥{yuan} 已领取，谢谢！", "You have received your ¥{yuan}. Thank you!")
+RETURNED = Text(
+    "您的 ¥{yuan} 超过时间未领取，已退回。需要补发请联系我们。",
+    "Your ¥{yuan} was not taken in time and went back. Ask us to send it again.",
+)
 
 LANE_AGAIN = timedelta(hours=1)
 """When a further order is tried after one failed for a reason that hits every order of the merchant."""
@@ -49,12 +64,10 @@ def _follow(session: Session, payout: Payout, order: Order, public_url: str, now
             _tell(session, payout, order, "sent", _sent_text(payout, order), public_url, now)
         case "received":
             if _end(session, payout, "paid", order.err_code, now):
-                _tell(
-                    session, payout, order, "paid", f"您的 ¥{yuan(payout.amount_fen)} 已领取，谢谢！", public_url, now
-                )
+                _tell(session, payout, order, "paid", PAID.format(yuan=yuan(payout.amount_fen)), public_url, now)
         case "returned":
             if _end(session, payout, "returned", order.err_code, now):
-                words = f"您的 ¥{yuan(payout.amount_fen)} 超过时间未领取，已退回。需要补发请联系我们。"
+                words = RETURNED.format(yuan=yuan(payout.amount_fen))
                 _tell(session, payout, order, "returned", words, public_url, now)
         case "failed":
             _follow_failure(session, payout, order, public_url, now)
@@ -105,7 +118,7 @@ def _follow_failure(session: Session, payout: Payout, order: Order, public_url: 
         )
         return
     if _end(session, payout, "failed", order.err_code, now, failures=failures):
-        _tell(session, payout, order, "failed", row.to_person, public_url, now)
+        _tell(session, payout, order, "failed", Text(row.to_person, row.to_person_en), public_url, now)
 
 
 def _end(
@@ -129,15 +142,12 @@ def _end(
     return is_ours
 
 
-def _sent_text(payout: Payout, order: Order) -> str:
-    amount = f"¥{yuan(payout.amount_fen)}"
-    if order.channel in CONFIRMED:
-        return f"您的 {amount} 已备好，请在 24 小时内点开确认收款。"
-    return f"您的红包 {amount} 已发出，请在 24 小时内在微信里领取，过期会退回。"
+def _sent_text(payout: Payout, order: Order) -> Text:
+    return (READY if order.channel in CONFIRMED else SENT).format(yuan=yuan(payout.amount_fen))
 
 
 def _tell(
-    session: Session, payout: Payout, order: Order, what: str, words: str, public_url: str, now: datetime
+    session: Session, payout: Payout, order: Order, what: str, words: Text, public_url: str, now: datetime
 ) -> None:
     """A notice, once for each order and step."""
     notices.tell(

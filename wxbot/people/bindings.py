@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from wxbot.db import insert_into
 from wxbot.logs import get_logger
 from wxbot.people import codes, limits, marks, notices, phones, words
-from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry, SmsCount
+from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry, SmsCode, SmsCount
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal, Text, moment_text
 from wxbot.transitions import move
@@ -64,7 +64,8 @@ class CodeRequested(BindingReply):
 
 
 class CodeChecked(BindingReply):
-    """Outcome of confirm: bound, held, malformed, wrong, spent, expired, used, dead, none, cooling, refused, blocked or busy."""
+    """Outcome of confirm: bound, held, malformed, changed, wrong, spent, expired, used, dead, none, cooling, refused, blocked or
+    busy."""
 
     __slots__ = ()
 
@@ -200,17 +201,32 @@ def _cooling_until(session: Session, runtime: Runtime, now: datetime, *whose: An
 
 
 def confirm(
-    runtime: Runtime, openid: str, code: str, now: datetime, *, via: str = "chat", purpose: str = PURPOSE
+    runtime: Runtime,
+    openid: str,
+    code: str,
+    now: datetime,
+    *,
+    via: str = "chat",
+    purpose: str = PURPOSE,
+    phone: str | None = None,
 ) -> CodeChecked:
-    """Compare a typed code and bind. One transaction: the try is counted whatever comes of it, and a right code is used once."""
+    """Compare a typed code and bind. One transaction: the try is counted whatever comes of it, and a right code is used once.
+
+    `phone` is what stands beside the code on a page: nobody is bound to another number than the one they look at.
+    """
     digits = codes.read(code)
     if digits is None:
         return CodeChecked("malformed")
     try:
         with runtime.database.reading() as session:
             standing = codes.standing(session, purpose, openid, now)
+            sent_to = session.scalar(
+                select(SmsCode.phone_index).where(SmsCode.purpose == purpose, SmsCode.openid == openid)
+            )
         if standing != "live":
             return CodeChecked(standing)
+        if phone and not _is_number(runtime.vault, phone, sent_to):
+            return CodeChecked("changed")
         for is_last in (False, True):
             try:
                 with runtime.database.transaction() as session:
@@ -221,6 +237,14 @@ def confirm(
     except (OperationalError, PoolTimeout, IntegrityError) as error:
         log.error("binding_not_confirmed", error=type(error).__name__)
     return CodeChecked("busy")
+
+
+def _is_number(vault: Vault, phone: str, index: str | None) -> bool:
+    """Whether what was typed is the number of this index."""
+    try:
+        return vault.index(phones.normalise(phone)) == index
+    except phones.BadPhone:
+        return False
 
 
 def _confirm(
@@ -301,7 +325,7 @@ def _end(session: Session, binding: Binding, reason: str, staff_id: int | None, 
 
 
 def _tell(session: Session, vault: Vault, binding: Binding, name: str, now: datetime) -> None:
-    text = words.say(name, phone=phones.masked(vault.open(binding.phone_sealed)))
+    text = words.SENTENCES[name].format(phone=phones.masked(vault.open(binding.phone_sealed)))
     notices.tell(session, binding.openid, "binding", f"{binding.id}:{name}", text, now=now)
 
 

@@ -16,6 +16,7 @@ from wxbot.people.models import (
     Binding,
     Follower,
     Notice,
+    PersonLanguage,
     RosterFile,
     SmsCode,
     SmsCount,
@@ -58,6 +59,7 @@ def erase(session: Session, openid: str, now: datetime) -> None:
     changed(session, update(Binding).where(Binding.openid == openid).values(**gone))
     changed(session, update(Notice).where(Notice.openid == openid).values(text="", url=""))
     changed(session, update(Follower).where(Follower.openid == openid).values(scene=""))
+    changed(session, delete(PersonLanguage).where(PersonLanguage.openid == openid))
     changed(session, delete(SmsCode).where(SmsCode.openid == openid))
     changed(session, delete(SmsOut).where(SmsOut.openid == openid, SmsOut.status.not_in(("planned", "sending"))))
     changed(session, update(Withdrawal).where(Withdrawal.openid == openid).values(erased_at=now))

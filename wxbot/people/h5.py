@@ -63,8 +63,8 @@ def confirm() -> BaseResponse | tuple[str, int]:
 
     Not by a redirect: a form's answer may not lead on to WeChat's host (the policy's form-action), a page may.
     """
-    code = request.form.get("code", "")
-    outcome = bindings.confirm(runtime(), openid(), code, runtime().clock.now(), via="h5")
+    code, phone = request.form.get("code", ""), request.form.get("phone", "")
+    outcome = bindings.confirm(runtime(), openid(), code, runtime().clock.now(), via="h5", phone=phone)
     page_text = _page(outcome)
     if not outcome.is_done:
         return page_text, STATUS.get(outcome.name, 409)

@@ -256,6 +256,20 @@ class PersonMark(Base):
     )
 
 
+class PersonLanguage(Base):
+    """Somebody who is not, or no longer, spoken to in Chinese; whoever has no row is."""
+
+    __tablename__ = "person_languages"
+
+    openid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    language: Mapped[str] = mapped_column(String(2))
+    is_written: Mapped[bool]
+    """They wrote so; False when only their phone is set so, which what they write overrules."""
+    noted_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = (CheckConstraint("language IN ('zh', 'en')", name="language"),)
+
+
 class Notice(Base):
     """Something a person is told, once per (kind, ref): in the chat when WeChat lets us, and always on their own page."""
 

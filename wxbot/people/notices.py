@@ -14,8 +14,10 @@ from sqlalchemy.orm import Session
 from wxbot import lineage
 from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
+from wxbot.people import languages
 from wxbot.people.models import NOTICE_NEXT, Notice, NoticeStatus
 from wxbot.runtime import Runtime
+from wxbot.text import Text
 from wxbot.transitions import move, moving
 from wxbot.wechat.errors import NotSent, Refused, WeChatError
 
@@ -27,6 +29,8 @@ LEASE_S = 90
 
 BATCH = 20
 """Customer-service messages in one run of the task, so that a thousand notices do not hold up everything else."""
+
+LINK = Text("点这里查看", "Open")
 
 ROUNDS = 10
 TRIES = 6
@@ -40,8 +44,9 @@ LATER = frozenset({"-1", "45009", "45011", "61450", "65414", "40001", "40014", "
 """WeChat is busy, or the account's quota or token is not there now: the same message again later."""
 
 
-def tell(session: Session, openid: str, kind: str, ref: str, text: str, url: str = "", *, now: datetime) -> bool:
-    """Tell a person something, once per (kind, ref), in the caller's transaction. False when it was told before.
+def tell(session: Session, openid: str, kind: str, ref: str, text: Text, url: str = "", *, now: datetime) -> bool:
+    """Tell a person something in their language, once per (kind, ref), in the caller's transaction. False when it was told
+    before.
 
     `url` is an address of our own pages; it becomes a link under the text.
     """
@@ -49,7 +54,7 @@ def tell(session: Session, openid: str, kind: str, ref: str, text: str, url: str
         openid=openid,
         kind=kind,
         ref=ref,
-        text=text[:TEXT_CHARS],
+        text=text.within(languages.of(session, openid))[:TEXT_CHARS],
         url=url,
         status="planned",
         tries=0,
@@ -109,7 +114,8 @@ def _end_leases(runtime: Runtime) -> None:
         changed(session, moving(Notice, NOTICE_NEXT, ("sending",), "unknown", err_code="LEASE").where(is_lost))
 
 
-def _claim(runtime: Runtime, notice_id: int) -> Notice | None:
+def _claim(runtime: Runtime, notice_id: int) -> tuple[Notice, str] | None:
+    """The notice, leased to this process, and its person's language; None when there is nothing to send."""
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         lease = now + timedelta(seconds=LEASE_S)
@@ -120,18 +126,19 @@ def _claim(runtime: Runtime, notice_id: int) -> Notice | None:
             return None
         notice = session.get_one(Notice, notice_id)
         if notice.text and now - notice.created_at <= timedelta(hours=STALE_HOURS):
-            return notice
+            return notice, languages.of(session, notice.openid)
         move(session, Notice, notice_id, NOTICE_NEXT, "sending", "unreachable", err_code="STALE", lease_until=None)
         return None
 
 
 def _send(runtime: Runtime, notice_id: int) -> str:
     """Send one notice: done, later, or stop when nothing can be sent at all now."""
-    notice = _claim(runtime, notice_id)
-    if notice is None:
+    claimed = _claim(runtime, notice_id)
+    if claimed is None:
         return "done"
+    notice, language = claimed
     try:
-        runtime.official_account.custom_send_text(notice.openid, message(notice.text, notice.url))
+        runtime.official_account.custom_send_text(notice.openid, message(notice.text, notice.url, language))
     except Refused as refused:
         return _refused(runtime, notice, refused)
     except (NotSent, RedisError) as error:
@@ -193,7 +200,7 @@ def _postpone(runtime: Runtime, notice: Notice, err_code: str, *, stops: bool = 
     return "stop" if stops else "later"
 
 
-def message(text: str, url: str) -> str:
+def message(text: str, url: str, language: str) -> str:
     """A notice as WeChat shows it: the text, never read as a link of somebody else, and our own link under it (§5.8)."""
     safe = text.replace("<", "＜").replace(">", "＞")
-    return f'{safe}\n<a href="{url}">点这里查看</a>' if url else safe
+    return f'{safe}\n<a href="{url}">{LINK.within(language)}</a>' if url else safe

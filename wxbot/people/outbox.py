@@ -119,7 +119,7 @@ def _settle(runtime: Runtime, message: SmsOut, fate: Fate) -> None:
         if is_ours and fate.status == "failed":
             limits.give_back(session, [(*each,) for each in message.counted], message.created_at)
             if codes.kill(session, message.serial):
-                notices.tell(session, message.openid, "sms", message.serial, words.say("sms_failed"), now=now)
+                notices.tell(session, message.openid, "sms", message.serial, words.SENTENCES["sms_failed"], now=now)
 
 
 def _end_leases(runtime: Runtime) -> None:

@@ -16,7 +16,7 @@ from flask import Response, current_app, g, jsonify, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth, own_page
-from wxbot.people import bindings, words
+from wxbot.people import bindings, languages, words
 from wxbot.runtime import Runtime
 
 P = ParamSpec("P")
@@ -47,6 +47,10 @@ def person_required(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:
         session = oauth.signed_in()
         with runtime().database.reading() as database:
             change = bindings.last_change(database, session.openid)
+            spoken = languages.of(database, session.openid)
+        if spoken != language():
+            with runtime().database.transaction() as database:
+                languages.note(database, session.openid, language(), runtime().clock.now(), is_written=False)
         if change is not None:
             mark, moment = change
             if session.issued_at < int(moment.timestamp()) and session.renewed_for != mark:

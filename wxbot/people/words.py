@@ -33,6 +33,10 @@ SENTENCES: dict[str, Text] = {
         "验证成功。{phone} 不在登记名单里，已交给工作人员审核，结果会通知您。",
         "Verified. {phone} is not on the list, so a person will look at it; you will be told.",
     ),
+    "changed": Text(
+        "手机号改过了，请点“获取验证码”，短信会发到新号码。",
+        "The number was changed: press “send code” and the message goes to the new one.",
+    ),
     "malformed": Text("请输入短信里的 6 位数字。", "Please type the 6 digits of the text message."),
     "wrong": Text("验证码不对，还可以试 {left} 次。", "That is not the code; {left} tries are left."),
     "spent": Text(

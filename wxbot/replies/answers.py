@@ -10,17 +10,27 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.replies import rules as rule_verbs
 from wxbot.replies.dialogues.definitions import BY_KEYWORD, DIALOGUES
 from wxbot.replies.rules import Rule, fits, normalise
+from wxbot.text import Text, moment_text
 from wxbot.wechat.messages import Article, NewsReply, Reply, TextReply
 
 log = get_logger(__name__)
 
 FRESH_S = 1.0
 """A changed rule is used by every process after at most this long."""
+
+WELCOME = Text(
+    "欢迎关注{brand}！回复活动关键词即可了解红包活动。",
+    "Welcome to {brand}! Send a campaign's keyword to learn more.",
+)
+NOT_YET = Text("活动还没有开始，请留意后续通知。", "The campaign has not started yet.")
+OVER = Text("「{name}」活动已经结束，谢谢参与。", "“{name}” is over. Thank you!")
+BEGINS = Text("「{name}」将于{begin.zh} 开始，到时见！", "“{name}” starts on {begin.en}. See you then!")
+BEGINS_SOON = Text("「{name}」马上开始，到时见！", "“{name}” starts in a moment. See you then!")
+PAUSED = Text("「{name}」暂停中，请稍后再来。", "“{name}” is paused. Please come back later.")
 
 RETRY_S = 5.0
 """How long the last known rules serve before an unreachable database is asked again."""
@@ -161,40 +171,41 @@ class Answers:
         """Read the rules again at the next message."""
         self._due = 0.0
 
-    def to_text(self, text: str, now: datetime) -> Reply | Start | None:
-        """The reply to a text: a rule, a campaign's own keyword, a dialogue, else the default reply; None for silence."""
+    def to_text(self, text: str, now: datetime, language: str = "zh") -> Reply | Start | None:
+        """The reply to a text: a rule, a campaign's own keyword, a dialogue, else the default reply; None for silence.
+
+        `language` is the person's; what staff wrote is said as it is.
+        """
         book = self.book()
         found = find(book, text)
         if found.entry is not None:
-            return self._entry(found.entry, now)
-        return Start(found.dialogue) if found.dialogue else self._of_rule(book, found.rule, now)
+            return self._entry(found.entry, now, language)
+        return Start(found.dialogue) if found.dialogue else self._of_rule(book, found.rule, now, language)
 
     def answers(self, text: str) -> bool:
         """Whether more than the default reply answers a text."""
         return not find(self.book(), text).is_default
 
-    def to_image(self, now: datetime) -> Reply | Start | None:
+    def to_image(self, now: datetime, language: str = "zh") -> Reply | Start | None:
         """The reply to a photo outside a dialogue: the rule for images, else the default reply."""
         book = self.book()
         rule = rule_verbs.first_of(book.rules, "image")
-        return self._of_rule(book, rule or rule_verbs.first_of(book.rules, "default"), now)
+        return self._of_rule(book, rule or rule_verbs.first_of(book.rules, "default"), now, language)
 
-    def to_anything_else(self, now: datetime) -> Reply | Start | None:
+    def to_anything_else(self, now: datetime, language: str = "zh") -> Reply | Start | None:
         """The reply to a message that is not a text: the default reply, or silence."""
         book = self.book()
-        return self._of_rule(book, rule_verbs.first_of(book.rules, "default"), now)
+        return self._of_rule(book, rule_verbs.first_of(book.rules, "default"), now, language)
 
-    def to_new_follower(self, now: datetime) -> Reply | Start | None:
+    def to_new_follower(self, now: datetime, language: str = "zh") -> Reply | Start | None:
         """The welcome: the rule for subscribe, else a plain greeting."""
         book = self.book()
         rule = rule_verbs.first_of(book.rules, "subscribe")
         if rule is not None:
-            return self._of_rule(book, rule, now)
-        return TextReply(
-            f"欢迎关注{self._brand}！回复活动关键词即可了解红包活动。\nWelcome! Send a campaign's keyword to learn more."
-        )
+            return self._of_rule(book, rule, now, language)
+        return TextReply(WELCOME.format(brand=self._brand).within(language))
 
-    def _of_rule(self, book: Book, rule: Rule | None, now: datetime) -> Reply | Start | None:
+    def _of_rule(self, book: Book, rule: Rule | None, now: datetime, language: str) -> Reply | Start | None:
         if rule is None:
             return None
         if rule.reply_kind == "dialogue":
@@ -204,21 +215,16 @@ class Answers:
         if rule.campaign_id is None:
             return TextReply(rule.text)
         entry = book.entries.get(rule.campaign_id)
-        return (
-            self._entry(entry, now)
-            if entry
-            else TextReply("活动还没有开始，请留意后续通知。\nThe campaign has not started yet.")
-        )
+        return self._entry(entry, now, language) if entry else TextReply(NOT_YET.within(language))
 
-    def _entry(self, entry: RuleEntry, now: datetime) -> Reply:
+    def _entry(self, entry: RuleEntry, now: datetime, language: str) -> Reply:
         """A card that opens the campaign's page while it runs, else a sentence that says why there is none."""
-        name = f"「{entry.name}」"
         if entry.status in ("closing", "closed") or now >= entry.end_at:
-            return TextReply(f"{name}活动已经结束，谢谢参与。\nThis campaign is over. Thank you!")
-        if now < entry.begin_at or entry.status == "launching":
-            begin = max(entry.begin_at, now).astimezone(SHANGHAI)
-            when = f"将于{begin.month}月{begin.day}日 {begin:%H:%M} 开始" if now < entry.begin_at else "马上开始"
-            return TextReply(f"{name}{when}，到时见！\nThis campaign starts soon.")
+            return TextReply(OVER.format(name=entry.name).within(language))
+        if now < entry.begin_at:
+            return TextReply(BEGINS.format(name=entry.name, begin=moment_text(entry.begin_at)).within(language))
+        if entry.status == "launching":
+            return TextReply(BEGINS_SOON.format(name=entry.name).within(language))
         if entry.status == "off":
-            return TextReply(f"{name}暂停中，请稍后再来。\nThis campaign is paused, please come back later.")
+            return TextReply(PAUSED.format(name=entry.name).within(language))
         return NewsReply((Article(entry.name, entry.description, url=f"{self._public_url}/h5/c/{entry.slug}"),))

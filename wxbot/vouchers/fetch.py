@@ -11,6 +11,7 @@ from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.people import notices
 from wxbot.runtime import Runtime
+from wxbot.text import Text
 from wxbot.transitions import move
 from wxbot.vouchers import caps, photos, review, submit
 from wxbot.vouchers.models import NEXT, Photo, Voucher, written
@@ -143,7 +144,7 @@ def lapse(runtime: Runtime) -> int:
 
 
 def _end_silent(runtime: Runtime, voucher_id: int, now: datetime) -> int:
-    reason = f"{SILENT_DAYS} 天内没有收到可用的照片"
+    reason = Text(f"{SILENT_DAYS} 天内没有收到可用的照片", f"no photo that can be used came in {SILENT_DAYS} days")
     with runtime.database.transaction() as session:
         voucher = submit.locked(session, voucher_id)
         if voucher is None or voucher.status not in ("photo_wanted", "submitted"):
@@ -152,11 +153,14 @@ def _end_silent(runtime: Runtime, voucher_id: int, now: datetime) -> int:
         if voucher.status == "submitted" and statuses & {"fetching", "kept"}:
             return 0
         before = voucher.status
-        if not move(session, Voucher, voucher_id, NEXT, before, "rejected", reason=reason, decided_at=now):
+        if not move(session, Voucher, voucher_id, NEXT, before, "rejected", reason=reason.zh, decided_at=now):
             return 0
         submit.free_photos(session, voucher_id)
         caps.give_back(session, voucher, voucher.amount_fen, whole=True)
-        text = f"您的凭证没有通过：{reason}。需要的话，请重新提交。"
+        text = Text(
+            f"您的凭证没有通过：{reason.zh}。需要的话，请重新提交。",
+            f"Your voucher was not approved: {reason.en}. Please hand it in again if you like.",
+        )
         notices.tell(
             session,
             voucher.openid,

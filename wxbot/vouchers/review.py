@@ -55,6 +55,20 @@ REFUSALS: dict[str, Text] = {
 }
 """Why a decision was not taken, as staff are told."""
 
+APPROVED = Text(
+    "您的“{kind}”凭证通过了，{given} 元红包正在安排发放。",
+    "Your voucher “{kind}” was approved; a red packet of {given} yuan is on its way.",
+)
+APPROVED_LESS = Text(
+    "（申请 {asked} 元，核定 {given} 元。）", " (You asked for {asked} yuan; {given} yuan were approved.)"
+)
+REJECTED = Text(
+    "您的凭证没有通过：{reason}。如有疑问，请联系我们。",
+    "Your voucher was not approved: {reason}. Please ask us if you have questions.",
+)
+PHOTO_WANTED = Text("请给您的凭证补一张照片：{reason}。", "Please send another photo for your voucher: {reason}.")
+"""What its person is told of a decision; the reason is shown as staff wrote it."""
+
 
 def _refused(reason: str) -> Refusal:
     return Refusal(reason, REFUSALS[reason])
@@ -184,9 +198,11 @@ def approve(
         raise Refusal("payout", bad.text) from bad
     detail = {"asked_fen": voucher.asked_fen, "amount_fen": amount_fen, "payout": payout.id}
     audit.record(session, actor, "voucher_approve", f"voucher:{voucher.id}", now, detail=detail)
-    text = f"您的“{kind.name}”凭证通过了，{yuan(amount_fen)} 元红包正在安排发放。"
+    given, asked = yuan(amount_fen), yuan(voucher.asked_fen)
+    text = APPROVED.format(kind=kind.name, given=given)
     if amount_fen < voucher.asked_fen:
-        text += f"（申请 {yuan(voucher.asked_fen)} 元，核定 {yuan(amount_fen)} 元。）"
+        less = APPROVED_LESS.format(asked=asked, given=given)
+        text = Text(text.zh + less.zh, text.en + less.en)
     _tell(session, settings, voucher, "voucher_approved", str(voucher.id), text, now)
     return payout
 
@@ -203,7 +219,7 @@ def reject(
     caps.give_back(session, voucher, voucher.asked_fen, whole=True)
     free_photos(session, voucher.id)
     audit.record(session, actor, "voucher_reject", f"voucher:{voucher.id}", now, detail={"reason": reason})
-    text = f"您的凭证没有通过：{reason}。如有疑问，请联系我们。"
+    text = REJECTED.format(reason=reason)
     _tell(session, settings, voucher, "voucher_rejected", str(voucher.id), text, now)
 
 
@@ -217,7 +233,7 @@ def want_photo(
     if not _decide(session, voucher, "photo_wanted", staff_id, now, reason=reason, is_complete=False, ready_at=None):
         raise _refused("gone")
     audit.record(session, actor, "voucher_photo", f"voucher:{voucher.id}", now, detail={"reason": reason})
-    text = f"请给您的凭证补一张照片：{reason}。"
+    text = PHOTO_WANTED.format(reason=reason)
     _tell(session, settings, voucher, "voucher_photo", f"{voucher.id}:{voucher.version}", text, now)
 
 
@@ -243,7 +259,7 @@ def _decide(
 
 
 def _tell(
-    session: Session, settings: Settings, voucher: Voucher, kind: str, ref: str, text: str, now: datetime
+    session: Session, settings: Settings, voucher: Voucher, kind: str, ref: str, text: Text, now: datetime
 ) -> None:
     notices.tell(session, voucher.openid, kind, ref, text, status_url(settings, voucher), now=now)
 

@@ -291,9 +291,8 @@ def fail(runtime: Runtime, photo: Photo, fault: str) -> None:
         if not is_ours or voucher is None:
             return
         if photo.media_id:
-            sentence = photos.FAULTS[fault].zh
             url = status_url(runtime.settings, voucher)
-            notices.tell(session, voucher.openid, "photo_failed", str(photo.id), sentence, url, now=now)
+            notices.tell(session, voucher.openid, "photo_failed", str(photo.id), photos.FAULTS[fault], url, now=now)
         settle(session, voucher, now)
 
 

@@ -2,6 +2,7 @@
 
 from wxbot.money import yuan
 from wxbot.text import Phrases, Text
+from wxbot.vouchers import photos
 from wxbot.vouchers.models import VoucherKind
 
 WORDS: dict[str, Text] = {
@@ -31,9 +32,10 @@ WORDS: dict[str, Text] = {
     "retry": Text("重试", "Retry"),
     "remove": Text("删除", "Remove"),
     "failed_some": Text(
-        "有照片没传上去：点照片重试，或删掉它再提交。",
-        "Some photos did not get through: tap them to retry, or remove them.",
+        "有 {n} 张照片没传上去，原因写在照片旁：能重试的点“重试”，其余的请删掉再提交。",
+        "{n} photos did not get through; each says why. Retry where that is offered, remove the others, then hand in.",
     ),
+    "too_big": photos.FAULTS["too_big"],
     "choose_photo": Text("请先添加照片。", "Please add a photo first."),
     "choose_kind": Text("请先选择凭证类型。", "Please choose a kind first."),
     "oops": Text("没有提交成功，请检查网络后再试一次。", "That did not work. Please check the network and try again."),
@@ -41,6 +43,7 @@ WORDS: dict[str, Text] = {
         "照片会去掉拍摄地点等信息后保存，只有审核人员能看到。",
         "Photos are stored without place or camera details; only reviewers see them.",
     ),
+    "bind_first": Text("先绑定手机号才能交这一种。", "Bind your phone first to hand in this kind."),
     "bind": Text("去绑定手机号", "Bind your phone"),
     "closed_title": Text("现在不收凭证", "Not open now"),
     "closed_text": Text(

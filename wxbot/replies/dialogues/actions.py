@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.payouts import listing as payout_listing
@@ -23,11 +22,13 @@ from wxbot.replies.dialogues import words
 from wxbot.replies.dialogues.definitions import Answers, after_kind, chosen_kind
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.text import Refusal, Text
+from wxbot.text import Refusal, Text, day_text, lines
 from wxbot.vouchers import kinds, submit
 from wxbot.vouchers.models import Voucher, VoucherKind
 
 PACKETS_SHOWN = 5
+
+NOTHING = Text("", "")
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,14 @@ class Opened:
 
     step: str = ""
     answers: Mapping[str, Any] = field(default_factory=dict)
-    words: str = ""
+    words: Text = NOTHING
 
 
 @dataclass(frozen=True)
 class ActionResult:
     """What a work came to: what is said, where it goes (None: as declared, empty: the end), and what is kept."""
 
-    words: str = ""
+    words: Text = NOTHING
     go: str | None = None
     keep: Mapping[str, Any] = field(default_factory=dict)
 
@@ -53,13 +54,8 @@ Inside = Callable[[Session, Runtime, str, Answers, datetime], ActionResult]
 Outside = Callable[[Runtime, str, Answers, str, datetime], ActionResult]
 
 
-def _both(text: Text) -> str:
-    return f"{text.zh}\n{text.en}"
-
-
-def _sentence(refused: Refusal) -> str:
-    said = _both(refused.text)
-    return f"{said}\n{words.BIND_FIRST}" if refused.reason == "unbound" else said
+def _sentence(refused: Refusal) -> Text:
+    return lines(refused.text, words.BIND_FIRST) if refused.reason == "unbound" else refused.text
 
 
 # --- bind ---------------------------------------------------------------------------------------------------------
@@ -89,41 +85,45 @@ def resend_code(runtime: Runtime, openid: str, _answers: Answers, _nothing: str,
 
 def _after_asking(asked: bindings.CodeRequested, again: str) -> ActionResult:
     """On to the code when it is on its way; the same question again when that may help; else the end."""
-    said = _both(asked.text)
     if asked.is_sent:
-        return ActionResult(f"{said}\n{words.ASK_CODE}" if again == "code" else said, go="code")
-    return ActionResult(said, go=again if asked.name in ("bad_phone", "too_often", "busy") else "")
+        return ActionResult(lines(asked.text, words.ASK_CODE) if again == "code" else asked.text, go="code")
+    return ActionResult(asked.text, go=again if asked.name in ("bad_phone", "too_often", "busy") else "")
 
 
 def confirm_code(runtime: Runtime, openid: str, _answers: Answers, code: str, now: datetime) -> ActionResult:
     """Compare the code and bind."""
     outcome = bindings.confirm(runtime, openid, code, now)
-    said = _both(outcome.text)
     if outcome.may_try_again:
-        return ActionResult(said, go="code")
-    return ActionResult(said, go="phone" if outcome.name in ("spent", "expired", "used", "dead", "none") else "")
+        return ActionResult(outcome.text, go="code")
+    return ActionResult(
+        outcome.text, go="phone" if outcome.name in ("spent", "expired", "used", "dead", "none") else ""
+    )
 
 
 # --- upload -------------------------------------------------------------------------------------------------------
 
 
 def open_upload(session: Session, _runtime: Runtime, openid: str, _now: datetime) -> Opened:
-    """Put the kinds that are open into the answers, as they are called now; a single one is not asked about."""
-    refused = submit.gate(session, openid)
-    if refused is not None:
-        return Opened(words=_sentence(refused))
+    """Put the kinds that this person may hand in into the answers, as they are called now; a single one is not asked about.
+
+    Who must bind a phone first is told so before anything is chosen or photographed.
+    """
+    open_kinds = kinds.open_kinds(session)
+    refusals = {kind.id: submit.gate(session, openid, kind) for kind in open_kinds}
+    free = [kind for kind in open_kinds if refusals[kind.id] is None]
+    if not free:
+        refused = submit.gate(session, openid) or next(iter(refusals.values()), None)
+        return Opened(words=_sentence(refused) if refused is not None else words.NO_KINDS)
     shown = [
         {"id": kind.id, "name": kind.name, "rule": kind.amount_rule, "unit": kind.unit_name, "ask": _ends(kind.ask)}
-        for kind in kinds.open_kinds(session)
+        for kind in free
     ]
-    if not shown:
-        return Opened(words=words.NO_KINDS)
-    answers: dict[str, Any] = {"kinds": shown}
+    unbound = sum(refused is not None and refused.reason == "unbound" for refused in refusals.values())
+    more = words.MORE_WHEN_BOUND.format(n=unbound) if unbound else NOTHING
     if len(shown) > 1:
-        return Opened("kind", answers)
-    answers["kind"] = 0
-    checked = check_kind(session, _runtime, openid, answers, _now)
-    return Opened(words=checked.words) if checked.go == "" else Opened(after_kind(answers), answers)
+        return Opened("kind", {"kinds": shown}, more)
+    answers: dict[str, Any] = {"kinds": shown, "kind": 0}
+    return Opened(after_kind(answers), answers, more)
 
 
 def _ends(ask: str) -> str:
@@ -197,7 +197,7 @@ def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: Answe
         return ActionResult(_sentence(refused), go="")
 
 
-def add_late_photo(session: Session, answers: Answers, media_id: str, now: datetime) -> str:
+def add_late_photo(session: Session, answers: Answers, media_id: str, now: datetime) -> Text:
     """A photo that was sent before 完成 and came after it: it belongs to what was submitted, if nobody has looked yet."""
     try:
         submit.add_media(session, int(answers["voucher_id"]), media_id, now)
@@ -209,14 +209,14 @@ def add_late_photo(session: Session, answers: Answers, media_id: str, now: datet
 # --- my packets ---------------------------------------------------------------------------------------------------
 
 
-def _line(settings: Settings, line: payout_listing.PayoutLine, now: datetime) -> str:
+def _line(settings: Settings, line: payout_listing.PayoutLine, now: datetime) -> Text:
     """One packet in a line: when, how much, how it stands; a transfer that waits for its person with the way to take it."""
     payout, seen = line.payout, for_person(line.payout, line.order, now)
-    day = payout.created_at.astimezone(SHANGHAI)
-    said = f"{day.month}月{day.day}日 {yuan(payout.amount_fen)} 元 {seen.word.zh}"
-    if seen.state == "take" and payout.channel in CONFIRMED:
-        said += " " + words.TAKE.format(url=f"{settings.public_url}/h5/pay/{payout.public_id}")
-    return said
+    said = words.PACKET.format(day=day_text(payout.created_at), yuan=yuan(payout.amount_fen), word=seen.word)
+    if seen.state != "take" or payout.channel not in CONFIRMED:
+        return said
+    take = words.TAKE.format(url=f"{settings.public_url}/h5/pay/{payout.public_id}")
+    return Text(f"{said.zh} {take.zh}", f"{said.en} {take.en}")
 
 
 def open_my_packets(session: Session, runtime: Runtime, openid: str, now: datetime) -> Opened:
@@ -225,7 +225,7 @@ def open_my_packets(session: Session, runtime: Runtime, openid: str, now: dateti
     said = [words.NO_PACKETS]
     if rows:
         said = [words.PACKETS, *(_line(runtime.settings, row, now) for row in rows)]
-        said.append(for_person(rows[0].payout, rows[0].order, now).sentence.zh)
+        said.append(for_person(rows[0].payout, rows[0].order, now).sentence)
     waiting = session.scalar(
         select(func.count()).where(Voucher.openid == openid, Voucher.status.in_(("submitted", "claimed")))
     )
@@ -234,7 +234,7 @@ def open_my_packets(session: Session, runtime: Runtime, openid: str, now: dateti
     elif not rows and marks.refusal(session, None, openid) == "unbound":
         said.append(words.BIND_FIRST)
     said.append(words.ALL_PACKETS.format(url=f"{runtime.settings.public_url}/h5/me"))
-    return Opened(words="\n".join(said))
+    return Opened(words=lines(*said))
 
 
 OPENINGS: Mapping[str, Opening] = {

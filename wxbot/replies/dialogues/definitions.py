@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from wxbot.money import NotMoney, parse_yuan
-from wxbot.people import codes, phones
+from wxbot.people import codes, languages, phones
 from wxbot.replies.dialogues import words
 from wxbot.replies.rules import normalise
+from wxbot.text import Text
 from wxbot.vouchers.kinds import UNITS_AT_MOST
 from wxbot.vouchers.submit import PHOTOS_AT_MOST
 
@@ -41,13 +42,15 @@ class Turn:
     """What the rule that starts the dialogue says first."""
     is_answered_elsewhere: bool = False
     """Whether a rule or a campaign would answer this message."""
+    shows: str | None = None
+    """The language that the person writes, where the message shows one."""
 
 
 @dataclass(frozen=True)
 class Parsed:
     """What a step made of a message: a value to keep, or a sentence that says what was expected."""
 
-    sorry: str = ""
+    sorry: Text | None = None
     value: Any = None
     carried: str = ""
     """For the step's work only; never stored (security S58)."""
@@ -55,6 +58,8 @@ class Parsed:
     """The step goes on: a photo was kept and `sorry` says so, or its work was asked for once more."""
     work: str = ""
     """Another work than the step's own (a code is to be sent again)."""
+    go: str = ""
+    """Another step, without any work: the person wants to correct what they said before."""
 
 
 def _as_declared(_answers: Answers) -> str:
@@ -66,7 +71,7 @@ class Step:
     """One question. `then` names the step after it, empty for the end; a work may decide otherwise."""
 
     name: str
-    prompt: Callable[[Answers], str]
+    prompt: Callable[[Answers], Text]
     hear: Callable[[Turn, Answers], Parsed]
     then: Callable[[Answers], str] = _as_declared
     work: str = ""
@@ -80,9 +85,15 @@ class Declared:
     """A dialogue: what starts it, what opens it (works.OPENINGS), and its steps; none when it answers at once."""
 
     name: str
-    title: str
+    title: Text
     keywords: tuple[str, ...]
+    """The first one is said to those who read Chinese, the last one to everybody else."""
     steps: tuple[Step, ...] = ()
+
+    @property
+    def keyword(self) -> Text:
+        """The word that starts it, in each language."""
+        return Text(self.keywords[0], self.keywords[-1])
 
     @property
     def is_instant(self) -> bool:
@@ -100,7 +111,7 @@ class Declared:
 # --- bind ---------------------------------------------------------------------------------------------------------
 
 
-def _ask_phone(answers: Answers) -> str:
+def _ask_phone(answers: Answers) -> Text:
     bound = answers.get("bound", "")
     return words.ASK_NEXT_PHONE.format(phone=bound) if bound else words.ASK_PHONE
 
@@ -111,19 +122,26 @@ def _hear_phone(turn: Turn, _answers: Answers) -> Parsed:
     try:
         phone = phones.normalise(turn.text)
     except phones.BadPhone as bad:
-        return Parsed(sorry=f"{bad.text.zh}\n{bad.text.en}")
+        return Parsed(sorry=bad.text)
     return Parsed(value=phones.masked(phone), carried=phone)
 
 
-def _ask_code(_answers: Answers) -> str:
+def _ask_code(_answers: Answers) -> Text:
     return words.ASK_CODE
 
 
 def _hear_code(turn: Turn, _answers: Answers) -> Parsed:
     if turn.kind != "text":
         return Parsed(sorry=words.TEXT_WANTED)
-    if normalise(turn.text) in words.RESEND:
+    said = normalise(turn.text)
+    if said in words.RESEND:
         return Parsed(work="resend_code", stays=True)
+    if said in words.OTHER_PHONE:
+        return Parsed(go="phone")
+    try:  # a whole number instead of a code: the first one was wrong
+        return Parsed(carried=phones.normalise(turn.text), work="ask_code", stays=True)
+    except phones.BadPhone:
+        pass
     digits = codes.read(turn.text)
     return Parsed(carried=digits) if digits else Parsed(sorry=words.BAD_CODE)
 
@@ -140,7 +158,7 @@ def chosen_kind(answers: Answers) -> Mapping[str, Any]:
     return _kinds(answers)[answers.get("kind", 0)]
 
 
-def _ask_kind(answers: Answers) -> str:
+def _ask_kind(answers: Answers) -> Text:
     return words.ASK_KIND.format(kinds="\n".join(f"{n}. {kind['name']}" for n, kind in enumerate(_kinds(answers), 1)))
 
 
@@ -159,7 +177,7 @@ def after_kind(answers: Answers) -> str:
     return {"per_unit": "units", "free": "amount"}.get(chosen_kind(answers)["rule"], "photos")
 
 
-def _ask_units(answers: Answers) -> str:
+def _ask_units(answers: Answers) -> Text:
     kind = chosen_kind(answers)
     return words.ASK_UNITS.format(kind=kind["name"], unit=kind["unit"] or "件")
 
@@ -171,7 +189,7 @@ def _hear_units(turn: Turn, answers: Answers) -> Parsed:
     return Parsed(value=int(said))
 
 
-def _ask_amount(answers: Answers) -> str:
+def _ask_amount(answers: Answers) -> Text:
     return words.ASK_AMOUNT.format(kind=chosen_kind(answers)["name"])
 
 
@@ -186,7 +204,7 @@ def _photos(answers: Answers) -> list[str]:
     return list(answers.get("photos", ()))
 
 
-def _ask_photos(answers: Answers) -> str:
+def _ask_photos(answers: Answers) -> Text:
     sent = len(_photos(answers))
     if sent:
         return words.GOT_PHOTO.format(n=sent)
@@ -217,7 +235,7 @@ DIALOGUES: Mapping[str, Declared] = {
     for each in (
         Declared(
             "bind",
-            "绑定手机",
+            Text("绑定手机", "bind your phone"),
             ("绑定", "绑定手机", "bind"),
             (
                 Step("phone", _ask_phone, _hear_phone, then=lambda _: "code", work="ask_code"),
@@ -226,7 +244,7 @@ DIALOGUES: Mapping[str, Declared] = {
         ),
         Declared(
             "upload",
-            "上传凭证",
+            Text("上传凭证", "hand in a voucher"),
             ("上传凭证", "上传", "upload"),
             (
                 Step("kind", _ask_kind, _hear_kind, then=after_kind, work="check_kind"),
@@ -237,11 +255,11 @@ DIALOGUES: Mapping[str, Declared] = {
         ),
         Declared(
             "retake",
-            "补照片",
+            Text("补照片", "send another photo"),
             ("补照片", "补拍", "retake"),
             (Step("photos", _ask_photos, _hear_photos, work="add_photos", at_timeout="finish"),),
         ),
-        Declared("my_packets", "我的红包", ("我的红包", "红包记录", "my packets")),
+        Declared("my_packets", Text("我的红包", "my red packets"), ("我的红包", "红包记录", "my packets")),
     )
 }
 """Every dialogue there is, by name."""
@@ -252,3 +270,21 @@ BY_KEYWORD: Mapping[str, str] = {
 """The words that start a dialogue when no rule says otherwise."""
 
 CANCEL = frozenset(map(normalise, words.CANCEL))
+
+COMMANDS = frozenset(BY_KEYWORD) | {
+    normalise(word) for said in (words.CANCEL, words.FINISH, words.RESEND, words.OTHER_PHONE) for word in said
+}
+
+
+def is_command(text: str) -> bool:
+    """Whether a text is a word that starts, steers or ends a dialogue."""
+    return normalise(text) in COMMANDS
+
+
+def shown_by(text: str) -> str | None:
+    """The language that a message shows. A Chinese command shows none, since posters and menus name it to everybody;
+    an English one is only named to those who read English."""
+    said = normalise(text)
+    if said in COMMANDS:
+        return languages.ENGLISH if said.isascii() else None
+    return languages.written(text)

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
-from wxbot.people import notices
+from wxbot.people import languages, notices
 from wxbot.replies.dialogues import actions
-from wxbot.replies.dialogues.definitions import CANCEL, DIALOGUES, Declared, Parsed, Step, Turn
+from wxbot.replies.dialogues.definitions import CANCEL, DIALOGUES, Declared, Step, Turn
 from wxbot.replies.dialogues.words import (
     BUSY,
     CANCELLED,
@@ -32,6 +32,7 @@ from wxbot.replies.dialogues.words import (
 from wxbot.replies.models import Dialogue
 from wxbot.replies.rules import normalise
 from wxbot.runtime import Runtime
+from wxbot.text import Text, lines
 
 log = get_logger(__name__)
 
@@ -114,6 +115,7 @@ class _Turn:
         self.session, self.runtime, self.turn, self.now = session, runtime, turn, now
         query = select(Dialogue).where(Dialogue.openid == turn.openid)
         self.row = session.scalar(query.with_for_update())
+        self.language = languages.note(session, turn.openid, turn.shows, now, is_written=True)
 
     def take(self) -> Taken:
         """What becomes of the message."""
@@ -130,7 +132,7 @@ class _Turn:
         if not row.step:
             return self._start() if turn.start else NotOurs()
         if self._is_pending(row):
-            return Said(WAIT)
+            return Said(WAIT.within(self.language))
         declared = DIALOGUES[row.name]
         step = declared.step(row.step)
         if self.now >= row.expires_at and step.at_timeout == "end":
@@ -158,34 +160,37 @@ class _Turn:
             return self._write("", {}, ended.format(title=declared.title))
         heard = step.hear(turn, row.answers)
         if heard.sorry and not heard.stays:
-            return self._not_understood(row, declared, step, heard)
+            return self._not_understood(row, declared, step, heard.sorry)
+        if heard.go:
+            following, answers, said = _asked(declared, heard.go, row.answers, actions.NOTHING, turn.created_unix)
+            return self._write(following, answers, lines(said, WAY_OUT))
         answers = dict(row.answers)
         if heard.value is not None:
             answers[step.name] = heard.value
         work = heard.work or ("" if heard.stays else step.work)
         if work in actions.OUTSIDE:
-            self._write(step.name, row.answers, "")
+            self._write(step.name, row.answers, actions.NOTHING)
             return PendingAction(turn.openid, row.version + 1, turn, work, step.name, answers, heard.carried)
         if heard.stays:
-            return self._write(step.name, answers, heard.sorry)
+            return self._write(step.name, answers, heard.sorry or actions.NOTHING)
         worked = actions.INSIDE[work](self.session, self.runtime, turn.openid, answers, self.now) if work else None
         return self._write(*_moved_on(declared, step, answers, worked, turn.created_unix))
 
-    def _not_understood(self, row: Dialogue, declared: Declared, step: Step, heard: Parsed) -> Taken:
+    def _not_understood(self, row: Dialogue, declared: Declared, step: Step, sorry: Text) -> Taken:
         """Not an answer to the question. Another dialogue asked for: at once, or after this one; else say it again."""
         wanted = DIALOGUES.get(self.turn.start)
         if wanted is None:
-            return self._write(step.name, row.answers, f"{heard.sorry}\n{WAY_OUT}")
+            return self._write(step.name, row.answers, lines(sorry, WAY_OUT))
         if wanted.is_instant:
             return self._write(step.name, row.answers, self._opened(wanted).words)
         if wanted.name == declared.name:
-            return self._write(step.name, row.answers, f"{step.prompt(row.answers)}\n{WAY_OUT}")
-        return self._write(step.name, row.answers, BUSY.format(title=declared.title, keyword=wanted.keywords[0]))
+            return self._write(step.name, row.answers, lines(step.prompt(row.answers), WAY_OUT))
+        return self._write(step.name, row.answers, BUSY.format(title=declared.title, keyword=wanted.keyword))
 
     def _expired(self, declared: Declared) -> Taken:
         if self.turn.start:
             return self._start()
-        expired = EXPIRED.format(title=declared.title, keyword=declared.keywords[0])
+        expired = EXPIRED.format(title=declared.title, keyword=declared.keyword)
         said = self._write("", {}, expired)
         return NotOurs() if self.turn.is_answered_elsewhere else said
 
@@ -198,16 +203,17 @@ class _Turn:
         opened = self._opened(wanted)
         greeting = f"{turn.greeting}\n" if turn.greeting else ""
         if wanted.is_instant or not opened.step:
-            return Said(greeting + opened.words)
+            return Said(greeting + opened.words.within(self.language))
         answers = {**opened.answers, "token": turn.key}
         if turn.kind == "photo" and any(step.name == "photos" for step in wanted.steps):
             answers["photos"] = [turn.media_id]
         step, answers, said = _asked(wanted, opened.step, answers, opened.words, turn.created_unix)
-        return self._write(step, answers, f"{greeting}{said}\n{WAY_OUT}", name=wanted.name)
+        said = lines(said, WAY_OUT)
+        return self._write(step, answers, Text(greeting + said.zh, greeting + said.en), name=wanted.name)
 
-    def _write(self, step: str, answers: Mapping[str, Any], said: str, name: str = "") -> Said:
+    def _write(self, step: str, answers: Mapping[str, Any], text: Text, name: str = "") -> Said:
         """Put the row where it belongs, with this message applied; raises Moved when it was changed meanwhile."""
-        row, turn = self.row, self.turn
+        row, turn, said = self.row, self.turn, text.within(self.language)
         known = row.messages if row else []
         newest = min(turn.created_unix, int(self.now.timestamp()) + FUTURE_S)
         timeout = DIALOGUES[name or (row.name if row else "")].step(step).timeout if step else timedelta()
@@ -247,26 +253,25 @@ def change(session: Session, openid: str, version: int, values: Mapping[str, Any
 
 
 def _asked(
-    declared: Declared, step: str, answers: Mapping[str, Any], said: str, created_unix: int
-) -> tuple[str, dict[str, Any], str]:
+    declared: Declared, step: str, answers: Mapping[str, Any], said: Text, created_unix: int
+) -> tuple[str, dict[str, Any], Text]:
     """(step, answers, words) of the next question, with what is said before it."""
     kept = dict(answers)
     if step == "photos":
         kept["photos_since"] = created_unix
-    prompt = declared.step(step).prompt(kept)
-    return step, kept, f"{said}\n{prompt}" if said else prompt
+    return step, kept, lines(said, declared.step(step).prompt(kept))
 
 
 def _moved_on(
     declared: Declared, step: Step, answers: Mapping[str, Any], worked: actions.ActionResult | None, created_unix: int
-) -> tuple[str, dict[str, Any], str]:
+) -> tuple[str, dict[str, Any], Text]:
     """(step, answers, words) after a step was answered and its work done; an ended dialogue keeps only what its work says."""
     worked = worked or actions.ActionResult()
     following = step.then(answers) if worked.go is None else worked.go
     if not following:
         return "", dict(worked.keep), worked.words
     if following == step.name:
-        return following, dict(answers) | dict(worked.keep), f"{worked.words}\n{WAY_OUT}"
+        return following, dict(answers) | dict(worked.keep), lines(worked.words, WAY_OUT)
     return _asked(declared, following, dict(answers) | dict(worked.keep), worked.words, created_unix)
 
 
@@ -291,12 +296,14 @@ def _conclude(runtime: Runtime, errand: PendingAction, worked: actions.ActionRes
         row = session.scalar(select(Dialogue).where(Dialogue.openid == errand.openid).with_for_update())
         turn = errand.turn
         if row is None or turn is None or row.version != errand.version or not row.step:
-            return Said(worked.words)  # ended meanwhile: the work is done, and its words are all there is to say
+            spoken = worked.words.within(languages.of(session, errand.openid))
+            return Said(spoken)  # ended meanwhile: the work is done, and its words are all there is to say
         declared = DIALOGUES[row.name]
-        step, answers, said = _moved_on(
+        step, answers, text = _moved_on(
             declared, declared.step(errand.step), dict(errand.answers or {}), worked, turn.created_unix
         )
         timeout = declared.step(step).timeout if step else timedelta()
+        said = text.within(languages.of(session, row.openid))
         values = {
             "step": step,
             "answers": answers,
@@ -308,7 +315,7 @@ def _conclude(runtime: Runtime, errand: PendingAction, worked: actions.ActionRes
         if not change(session, row.openid, row.version, values):
             raise Moved
         if row.is_late:
-            notices.tell(session, row.openid, "dialogue", turn.key, said, now=now)
+            notices.tell(session, row.openid, "dialogue", turn.key, text, now=now)
             return Said("")
         return Said(said)
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.logs import get_logger
-from wxbot.people import notices
+from wxbot.people import languages, notices
 from wxbot.replies.dialogues import actions
 from wxbot.replies.dialogues.definitions import DIALOGUES
 from wxbot.replies.dialogues.engine import ERRAND, change
@@ -73,7 +73,8 @@ def _end_due(session: Session, runtime: Runtime, row: Dialogue, now: datetime) -
     if not row.words:
         key = row.messages[-1] if row.messages else f"version:{row.version}"
         notices.tell(session, row.openid, "dialogue", key, FAILED, now=now)
-        return change(session, row.openid, row.version, {"words": FAILED, "is_late": False, "touched_at": now})
+        spoken = FAILED.within(languages.of(session, row.openid))
+        return change(session, row.openid, row.version, {"words": spoken, "is_late": False, "touched_at": now})
     if step.at_timeout == "finish" and row.answers.get(step.name):
         worked = actions.INSIDE[step.work](session, runtime, row.openid, row.answers, now)
         said = SUBMITTED_LATE.format(n=len(row.answers[step.name])) if worked.keep else worked.words

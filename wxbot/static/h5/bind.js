@@ -1,4 +1,5 @@
-/* Binding a phone: asks for the code without leaving the page, and counts down until the next one. */
+/* Binding a phone: asks for the code without leaving the page, and counts down until the next one to the same number.
+   A number that is changed meanwhile may be asked for at once. */
 (function () {
   'use strict';
 
@@ -11,6 +12,8 @@
   var label = send.textContent;
   var until = 0;
   var looks = 0;
+  var asked = '';
+  var timer = 0;
 
   function say(text, isGood) {
     told.textContent = text;
@@ -18,16 +21,20 @@
   }
 
   function tick() {
-    var left = Math.ceil((until - Date.now()) / 1000);
+    clearTimeout(timer);
+    var left = phone.value === asked ? Math.ceil((until - Date.now()) / 1000) : 0;
     send.disabled = left > 0;
     send.textContent = left > 0 ? form.dataset.again.replace('#', left) : label;
-    if (left > 0) { setTimeout(tick, 500); }
+    if (left > 0) { timer = setTimeout(tick, 500); }
   }
 
   function wait(seconds) {
+    asked = phone.value;
     until = Date.now() + seconds * 1000;
     tick();
   }
+
+  phone.addEventListener('input', tick);
 
   function ask(method, body) {
     return fetch(form.dataset.ask, {

@@ -6,8 +6,10 @@
   var page = JSON.parse(document.getElementById('voucher-page').textContent);
   var words = page.words;
   var form = document.getElementById('voucher');
-  var LONGEST_SIDE = 2560;
+  var SIDES = [2560, 1600, 1024];
+  var THUMB_SIDE = 192;
   var KEEP_BYTES = 1500000;
+  var KEEP_SIDE = 4096;
   var TOGETHER = 2;
   var PAUSES = [1000, 2000, 4000, 8000, 15000, 15000];
 
@@ -61,6 +63,7 @@
   var photos = [];
   var isSending = false;
   var openToken = token();
+  var shrinking = Promise.resolve();
 
   function say(text) {
     document.getElementById('dialog-text').textContent = text;
@@ -119,8 +122,10 @@
 
   /* --- photos --- */
 
+  /* chosen, going, waiting, done; failed: may be tried again; refused: this photo will never do. */
   function set(photo, state, part) {
     photo.state = state;
+    photo.tile.querySelector('.v-why').textContent = state === 'failed' || state === 'refused' ? photo.text : '';
     photo.tile.className = 'v-tile is-' + state + (state === 'done' ? ' is-sent' : '');
     if (part !== undefined) {
       photo.tile.querySelector('.v-bar i').style.transform = 'scaleX(' + part + ')';
@@ -136,25 +141,74 @@
     );
   }
 
-  /* A picture too big for a mobile network is made smaller here; one we cannot open goes as it is, and the server judges. */
-  function shrink(photo) {
-    if (!window.createImageBitmap) { return Promise.resolve(photo.file); }
-    return createImageBitmap(photo.file).then(function (bitmap) {
-      paint(photo, bitmap);
-      if (photo.file.size <= KEEP_BYTES && /^image\/(jpeg|png|webp)$/.test(photo.file.type)) { return photo.file; }
-      var scale = Math.min(1, LONGEST_SIDE / Math.max(bitmap.width, bitmap.height));
+  /* How big a picture is, upright, without its points: a browser reads the head of the file for this. */
+  function measure(file) {
+    return new Promise(function (resolve, reject) {
+      var image = new Image();
+      var address = URL.createObjectURL(file);
+      image.onload = function () { URL.revokeObjectURL(address); resolve({ width: image.naturalWidth, height: image.naturalHeight }); };
+      image.onerror = function () { URL.revokeObjectURL(address); reject(new Error('not a picture')); };
+      image.src = address;
+    });
+  }
+
+  /* In the worker: the page stays alive meanwhile. Rejects where a browser has no such worker, or not enough memory. */
+  function inWorker(job) {
+    return new Promise(function (resolve, reject) {
+      if (!window.Worker || !window.OffscreenCanvas) { reject(new Error('no worker')); return; }
+      var worker = new Worker(page.shrink);
+      worker.onmessage = function (event) {
+        worker.terminate();
+        if (event.data.error) { reject(new Error(event.data.error)); } else { resolve(event.data); }
+      };
+      worker.onerror = function () { worker.terminate(); reject(new Error('worker')); };
+      worker.postMessage(job);
+    });
+  }
+
+  /* On the page, for older browsers: the decoder makes it small, so no more than the small one is ever drawn. */
+  function onPage(job) {
+    var options = { resizeWidth: job.width, resizeHeight: job.height, resizeQuality: 'medium' };
+    return createImageBitmap(job.file, options).then(function (bitmap) {
       var canvas = document.createElement('canvas');
-      canvas.width = Math.round(bitmap.width * scale);
-      canvas.height = Math.round(bitmap.height * scale);
+      canvas.width = job.width;
+      canvas.height = job.height;
       var pen = canvas.getContext('2d');
       pen.fillStyle = '#fff';
       pen.fillRect(0, 0, canvas.width, canvas.height);
       pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
       if (bitmap.close) { bitmap.close(); }
-      return new Promise(function (resolve) {
-        canvas.toBlob(function (blob) { resolve(blob || photo.file); }, 'image/jpeg', 0.86);
+      return new Promise(function (resolve, reject) {
+        canvas.toBlob(function (blob) {
+          if (blob) { resolve({ blob: blob, thumb: canvas }); } else { reject(new Error('no blob')); }
+        }, 'image/jpeg', 0.86);
       });
-    }).catch(function () { return photo.file; });
+    });
+  }
+
+  /* Smaller and smaller, until this phone manages it. */
+  function step(file, size, sides) {
+    if (!sides.length) { return Promise.reject(new Error('too big for this phone')); }
+    var scale = Math.min(1, sides[0] / Math.max(size.width, size.height));
+    var job = {
+      file: file, thumb: THUMB_SIDE,
+      width: Math.max(1, Math.round(size.width * scale)), height: Math.max(1, Math.round(size.height * scale))
+    };
+    return inWorker(job).catch(function () { return onPage(job); }).catch(function () { return step(file, size, sides.slice(1)); });
+  }
+
+  /* A picture too big for a mobile network, or for the server, is made smaller here; what cannot be opened goes as it is, and
+     the server judges. One after the other: nine big photos at once are more than a phone has. */
+  function shrink(photo) {
+    var file = photo.file;
+    return measure(file).then(function (size) {
+      return step(file, size, SIDES).then(function (made) {
+        paint(photo, made.thumb);
+        if (made.thumb.close) { made.thumb.close(); }
+        var isSmall = file.size <= KEEP_BYTES && Math.max(size.width, size.height) <= KEEP_SIDE;
+        return isSmall && /^image\/(jpeg|png|webp)$/.test(file.type) ? file : made.blob;
+      });
+    }).catch(function () { return file; });
   }
 
   function add(file) {
@@ -171,9 +225,9 @@
       photo.token = token();
       set(photo, 'chosen', 0);
       complain('');
-      if (page.address) { upload(photo).then(progress); }
+      if (page.address) { upload(photo).then(progress).then(tellFailed); }
     });
-    photo.ready = shrink(photo);
+    photo.ready = shrinking = shrinking.then(function () { return shrink(photo); });
     photos.push(photo);
     set(photo, 'chosen', 0);
   }
@@ -199,7 +253,23 @@
   }
 
   function upload(photo) {
-    return photo.ready.then(function (body) { return attempt(photo, body, 0); });
+    return photo.ready.then(function (body) {
+      if (body.size > page.most_bytes) { return end(photo, 'refused', words.too_big); }
+      return attempt(photo, body, 0);
+    });
+  }
+
+  function end(photo, state, text) {
+    photo.text = text;
+    set(photo, state);
+    return false;
+  }
+
+  /* How many did not get through; each says its own reason beside it. */
+  function tellFailed() {
+    var failed = photos.filter(function (one) { return one.state === 'failed' || one.state === 'refused'; }).length;
+    complain(failed ? words.failed_some.replace('{n}', failed) : '');
+    return failed;
   }
 
   function attempt(photo, body, n) {
@@ -210,15 +280,14 @@
     }).then(function (reply) {
       if (reply.status === 200) { set(photo, 'done', 1); return true; }
       if (reply.status === 401) { location.reload(); return false; }
-      var mayPass = reply.status === 0 || reply.status === 429 || reply.status >= 500;
+      var mayPass = reply.status === 0 || reply.status === 408 || reply.status === 429 || reply.status >= 500;
       if (mayPass && n < PAUSES.length) {
         set(photo, 'waiting');
         send.textContent = words.waiting_net;
         return pause(PAUSES[n]).then(function () { return attempt(photo, body, n + 1); });
       }
-      photo.text = reply.answer.text || words.oops;
-      set(photo, 'failed');
-      return false;
+      if (mayPass) { return end(photo, 'failed', reply.answer.text || words.oops); }
+      return end(photo, 'refused', reply.answer.text || (reply.status === 413 ? words.too_big : words.oops));
     });
   }
 
@@ -229,7 +298,7 @@
   }
 
   function uploadAll() {
-    var waiting = photos.filter(function (one) { return one.state !== 'done'; });
+    var waiting = photos.filter(function (one) { return one.state !== 'done' && one.state !== 'refused'; });
     function lane() {
       var next = waiting.shift();
       progress();
@@ -259,11 +328,7 @@
   }
 
   function finish() {
-    var failed = photos.filter(function (one) { return one.state !== 'done'; });
-    if (failed.length) {
-      complain(failed[0].text && failed.length === 1 ? failed[0].text : words.failed_some);
-      return Promise.resolve();
-    }
+    if (tellFailed() || photos.some(function (one) { return one.state !== 'done'; })) { return Promise.resolve(); }
     return ask('POST', lang(page.address + '/done')).then(function (reply) {
       if (reply.status === 200) { isSending = false; location.replace(lang(page.address)); return; }
       complain(reply.answer.text || words.oops);

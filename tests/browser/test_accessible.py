@@ -1,0 +1,190 @@
+"""Every page may be used by everybody: axe-core finds nothing serious, on a phone and on a desk (WCAG 2 A and AA)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import make_server
+
+from tests.browser.axe import serious
+from tests.draws.stage import WECHAT
+from tests.payouts.desk import Desk, csv_file, desk_on, openid
+from tests.staff.consoles import NOON, PASSWORD, seed_story
+from tests.vouchers.stage import GUI, HONG, MING, Stage, lay_stage
+from wxbot import oauth
+from wxbot.campaigns.models import Campaign
+from wxbot.private_servers import free_port
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1440, "height": 900}}
+
+
+class House:
+    """The whole application behind a port, with something on every page."""
+
+    def __init__(self, desk: Desk, stage: Stage, base: str) -> None:
+        self.desk, self.stage, self.base = desk, stage, base
+
+    @property
+    def app(self) -> Flask:
+        return self.desk.app
+
+    def sign_in(self, page: Any, login: str) -> None:
+        page.context.clear_cookies()
+        page.goto(f"{self.base}/admin/sign-in")
+        page.fill("#login", f"{login}.test")
+        page.fill("#password", PASSWORD)
+        page.click(".door-card .btn-primary")
+        page.wait_for_url(lambda url: "sign-in" not in url)
+
+    def be(self, page: Any, person: str) -> None:
+        """Sign a person in, as WeChat would have."""
+        cookie = self.stage.phone(person).client.get_cookie(oauth.session_cookie(self.stage.runtime))
+        assert cookie
+        page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])
+
+    def open(self, page: Any, path: str) -> None:
+        """Go to a page; SLUG stands for the running campaign."""
+        with self.stage.runtime.database.reading() as session:
+            slug = session.get_one(Campaign, 1).slug
+        page.goto(self.base + path.replace("SLUG", slug))
+
+    def endpoint(self, path: str) -> str | None:
+        """What answers a GET of a path."""
+        try:
+            return str(self.app.url_map.bind("").match(path.partition("?")[0], method="GET")[0])
+        except HTTPException:
+            return None
+
+
+@pytest.fixture
+def house(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
+    port = free_port()
+    with desk_on(sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}") as desk:
+        runtime = desk.app.extensions["wxbot"]
+        seed_story(runtime.database, NOON, packets=60)
+        stage = lay_stage(runtime)
+        stage.__dict__["app"] = desk.app
+        stage.hand_in(1, kind="boxes", units=5)
+        stage.hand_in(2, HONG)
+        desk.know(7, "赵七")
+        programme = desk.fund()
+        desk.uploaded(csv_file((openid(7), "", "8.80", "三月"), ("nobody", "", "x", "")), programme)
+        server = make_server("127.0.0.1", port, desk.app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield House(desk, stage, f"http://127.0.0.1:{port}")
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+
+
+@pytest.fixture
+def wechat(chromium: Any) -> Iterator[Any]:
+    """WeChat's browser, which our pages know by its name."""
+    context = chromium.new_context(viewport=SIZES["phone"], locale="zh-CN", user_agent=WECHAT)
+    yield context.new_page()
+    context.close()
+
+
+PHONE_PAGES = {
+    "a form with choices and photos": (MING, "/h5/voucher"),
+    "a form with some choices closed": (GUI, "/h5/voucher"),
+    "binding": (GUI, "/h5/bind"),
+    "a list": (MING, "/h5/me"),
+    "the envelope": (MING, "/h5/c/SLUG"),
+    "rules": (MING, "/h5/c/SLUG/rules"),
+    "afterwards": (MING, "/h5/c/SLUG/after"),
+    "what is not there": (MING, "/h5/c/nowhere"),
+    "an error": (MING, "/nowhere"),
+}
+CONSOLE_PAGES = {
+    "li": ("/admin/", "/admin/campaigns/1", "/admin/campaigns/new", "/admin/reply-rules"),
+    "wang": ("/admin/payouts", "/admin/lists/1"),
+    "sun": ("/admin/vouchers",),
+}
+"""One of each kind: figures, charts, a long form, a table in place, filters, a file's rows, the desk of photos."""
+
+
+def test_one_page_of_each_kind_on_the_phone(house: House, wechat: Any) -> None:
+    found = {}
+    for name, (person, path) in PHONE_PAGES.items():
+        house.be(wechat, person)
+        house.open(wechat, path)
+        found[name] = serious(wechat)
+    assert not {name: each for name, each in found.items() if each}
+
+
+def test_one_page_of_each_kind_in_the_console(house: House, browser_page: Any) -> None:
+    browser_page.goto(f"{house.base}/admin/sign-in")
+    found = {"sign-in": serious(browser_page)}
+    for login, paths in CONSOLE_PAGES.items():
+        house.sign_in(browser_page, login)
+        for path in paths:
+            browser_page.goto(house.base + path)
+            found[path] = serious(browser_page)
+    assert not {name: each for name, each in found.items() if each}
+
+
+LINKS = "[...document.querySelectorAll('a[href], [hx-get]')].map(a => a.getAttribute('href') || '').filter(h => h.startsWith('/admin'))"
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("login", ["li", "wang", "sun", "chen"])
+def test_every_page_of_the_console_that_a_role_can_reach(
+    house: House, browser_page: Any, login: str, size: str
+) -> None:
+    """Follows every link from the home page, one address for each view, and opens every view that needs no number."""
+    page, found, seen = browser_page, {}, set()
+    page.set_viewport_size(SIZES[size])
+    house.sign_in(page, login)
+    waiting = ["/admin/"]
+    waiting += [
+        rule.rule
+        for rule in house.app.url_map.iter_rules()
+        if rule.rule.startswith("/admin") and "GET" in (rule.methods or ()) and not rule.arguments
+    ]
+    while waiting:
+        path = waiting.pop(0)
+        endpoint = house.endpoint(path)
+        if endpoint is None or endpoint in seen or "sign_out" in endpoint:
+            continue
+        answer = page.request.get(house.base + path)
+        if answer.status != 200:
+            continue
+        seen.add(endpoint)
+        if "text/html" not in answer.headers["content-type"] or "<html" not in answer.text():
+            continue
+        page.goto(house.base + path)
+        found[path] = serious(page)
+        waiting += page.evaluate(LINKS)
+    assert len(found) >= 8, "the console has pages"
+    assert not {path: each for path, each in found.items() if each}
+
+
+@pytest.mark.proof
+def test_every_page_of_the_phone_in_both_languages_dark_and_light(house: House, chromium: Any) -> None:
+    """With the pages of one voucher and one packet; in English, and in the dark, where every colour is another."""
+    voucher = house.stage.open(MING)
+    kept = house.stage.hand_in(9)
+    paths = {path for _person, path in PHONE_PAGES.values()}
+    paths |= {f"/h5/voucher/{each.public_id}" for each in (voucher, kept)} | {"/h5/voucher/nobodys", "/h5/pay/nobodys"}
+    found = {}
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(viewport=SIZES["phone"], locale="zh-CN", user_agent=WECHAT, color_scheme=scheme)
+        page = context.new_page()
+        house.be(page, MING)
+        for path in sorted(paths):
+            for language in ("zh", "en"):
+                house.open(page, f"{path}?lang={language}")
+                found[f"{path} {language} {scheme}"] = serious(page)
+        context.close()
+    assert not {name: each for name, each in found.items() if each}
