@@ -75,9 +75,8 @@ class Sender:
         """The fields of an event."""
         return self.message("event", Event=name, **fields)
 
-    def encrypt(self, text: str, appid: str | None = None) -> str:
+    def encrypt(self, raw: bytes, appid: str | None = None) -> str:
         """`Encrypt` for a message (wechat-protocol §5.3)."""
-        raw = text.encode()
         plain = os.urandom(16) + len(raw).to_bytes(4, "big") + raw + (appid or self.settings.appid).encode()
         pad = 32 - len(plain) % 32
         encryptor = Cipher(algorithms.AES(self._key), modes.CBC(self._key[:16])).encryptor()
@@ -100,19 +99,24 @@ class Sender:
 
     def packed(self, fields: dict[str, Any], appid: str | None = None) -> tuple[dict[str, str], bytes]:
         """(query, body) of one push in this account's mode."""
-        text = as_xml(fields)
+        return self.packed_raw(as_xml(fields).encode(), fields.get("ToUserName"), appid)
+
+    def packed_raw(
+        self, document: bytes, to: str | None = None, appid: str | None = None
+    ) -> tuple[dict[str, str], bytes]:
+        """(query, body) of one push whose document is exactly these bytes."""
         query = self.query()
         if not self.is_encrypted:
-            return query, text.encode()
-        encrypted = self.encrypt(text, appid)
+            return query, document
+        encrypted = self.encrypt(document, appid)
         query |= {
             "encrypt_type": "aes",
             "msg_signature": sha1(self.token, query["timestamp"], query["nonce"], encrypted),
         }
-        outside: dict[str, Any] = {"ToUserName": fields.get("ToUserName", self.settings.original_id)}
+        beside = as_xml({"ToUserName": to or self.settings.original_id}).encode()
         if self.settings.callback_mode == "compatible":
-            outside = dict(fields)
-        return query, as_xml(outside | {"Encrypt": encrypted}).encode()
+            beside = document
+        return query, beside.removesuffix(b"</xml>") + f"<Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>".encode()
 
     def post(self, client: FlaskClient, query: dict[str, str], body: bytes) -> TestResponse:
         """Post one push."""

@@ -227,9 +227,9 @@ def bodies() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", bodies())
-def test_an_unreadable_body_is_refused_and_never_a_500_S11(app: Flask, kind: str) -> None:
-    sender = sender_of(app)
-    response = sender.post(client_of(app), sender.query(encrypt_type="aes", msg_signature="0" * 40), bodies()[kind])
+def test_a_body_without_its_signature_is_refused_and_never_a_500_S11(both: Flask, kind: str) -> None:
+    sender = sender_of(both)
+    response = sender.post(client_of(both), sender.query(encrypt_type="aes", msg_signature="0" * 40), bodies()[kind])
     assert (response.status_code, response.data) == (403, b"")
 
 

@@ -114,6 +114,15 @@ def test_garbled_reply_is_no_json(web: Web, token: str) -> None:
         json.loads(reply.content)
 
 
+def test_a_whole_reply_may_come_as_text_and_a_gateway_may_answer_instead(web: Web, token: str) -> None:
+    put_fault(web, "*", kind="as_text", times=1)
+    reply = web.get("/cgi-bin/getcallbackip", params={"access_token": token})
+    assert (reply.headers["Content-Type"], bool(reply.json()["ip_list"])) == ("text/plain", True)
+    put_fault(web, "*", kind="gateway_page", times=1)
+    reply = web.get("/cgi-bin/getcallbackip", params={"access_token": token})
+    assert (reply.status_code, reply.headers["Content-Type"]) == (200, "text/html") and reply.text.startswith("<html>")
+
+
 def test_repeated_call_happens_twice(web: Web, simulator: Simulator, token: str) -> None:
     put_fault(web, "cgi-bin/qrcode/create", kind="repeat")
     body = {"action_name": "QR_STR_SCENE", "action_info": {"scene": {"scene_str": "s"}}}

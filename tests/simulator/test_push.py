@@ -135,6 +135,16 @@ def test_plain_text_is_signed_and_its_reply_shown(web: Web, listener: Listener, 
     assert last_push(web)["judgement"] == "reply text"
 
 
+@pytest.mark.parametrize(("is_raw", "sent"), [(True, b"[a\x1db]]>c\x01]]>"), (False, b"[ab]]]]><![CDATA[>c]]>")])
+def test_what_a_person_wrote_is_copied_raw_as_wechat_does(
+    web: Web, listener: Listener, person: Person, is_raw: bool, sent: bytes
+) -> None:
+    if not is_raw:
+        web.put("/_sim/switches", json={"texts_copied_raw": False})
+    say(web, person, type="text", content="a\x1db]]>c\x01")
+    assert sent in listener.seen[0][1]
+
+
 @pytest.mark.parametrize("mode", ["compatible", "encrypted"])
 def test_sealed_modes(web: Web, listener: Listener, person: Person, simulator: Simulator, mode: str) -> None:
     account = simulator.world.account

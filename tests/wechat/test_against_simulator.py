@@ -422,7 +422,9 @@ def test_pushes_open_and_our_replies_reach_the_chat(inbox: Any) -> None:
     simulator = inbox.merchant.simulator
     inbox.reply = m.TextReply("欢迎参加 ]]> <a href='https://shop.example.test'>活动</a>")
     ming = simulator.person("小明", follows=True)
-    simulator.control("POST", f"people/{ming['id']}/messages", {"type": "text", "content": "红包 <!DOCTYPE x> ]]>"})
+    simulator.control(
+        "POST", f"people/{ming['id']}/messages", {"type": "text", "content": "\x1d红包\x10 <!DOCTYPE x> ]]>"}
+    )
     (text,) = wait_for(inbox, m.TextMessage)
     assert (text.content, text.openid) == ("红包 <!DOCTYPE x> ]]>", ming["openid"])
     assert text.envelope.is_encrypted == (inbox.merchant.account.mode != "plain")
@@ -431,9 +433,9 @@ def test_pushes_open_and_our_replies_reach_the_chat(inbox: Any) -> None:
     simulator.control(
         "POST",
         f"people/{ming['id']}/messages",
-        {"type": "location", "latitude": 30.27, "longitude": 120.15, "scale": 16, "label": "示例路"},
+        {"type": "location", "latitude": 30.27, "longitude": 120.15, "scale": 16, "label": "示例\x1f路"},
     )
-    wait_for(inbox, m.LocationMessage)
+    assert wait_for(inbox, m.LocationMessage)[0].label == "示例路"
     simulator.control("POST", f"people/{ming['id']}/unfollow", {})
     wait_for(inbox, m.Unsubscribe)
     lines = json.dumps(simulator.control("GET", f"people/{ming['id']}/chat?after=0"), ensure_ascii=False)

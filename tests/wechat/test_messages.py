@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.wechat import samples as s
 from tests.wechat.samples import c, event, message
 from wxbot.wechat import messages as m
-from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.errors import BadMessage, UnreadableMessage
 
 
 def opened(body: bytes) -> m.Message:
@@ -371,7 +371,7 @@ def test_a_message_for_another_account_is_refused_S09() -> None:
 
 
 def test_what_stands_inside_the_encryption_is_parsed_strictly_too_S11_S12() -> None:
-    for inner in (b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><a>&e;</a></xml>', b"", b"{}", b"\xff"):
+    for inner in (b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><a>&e;</a></xml>', b"\xff"):
         assert refused(*s.sealed(inner), s.encrypted) == "xml"
 
 
@@ -389,12 +389,15 @@ def test_a_body_over_64_kb_is_refused_S16() -> None:
         s.document("<MsgType></MsgType>"),
         s.document("<MsgType>text</MsgType>", sender=""),
         s.document("<MsgType>text</MsgType>", sender="o" * 65),
-        f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><CreateTime>soon</CreateTime><MsgType>text</MsgType></xml>".encode(),
-        f"<xml><ToUserName>{s.GH}</ToUserName><FromUserName>o</FromUserName><MsgType>text</MsgType></xml>".encode(),
+        s.document("<MsgType>text</MsgType>", sender="o]]>&#13;<![CDATA["),
+        s.document("<MsgType>text</MsgType><MsgType>event</MsgType>"),
+        s.document(f"<MsgType>text</MsgType><FromUserName>{s.OPENID}</FromUserName>"),
     ],
 )
-def test_a_message_without_sender_time_or_type_is_refused(body: Any) -> None:
-    assert refused(s.query(), body)
+def test_of_a_message_without_account_sender_or_type_nothing_is_believed(body: Any) -> None:
+    for query, sent, account in ((s.query(), body, s.plain), (*s.sealed(body), s.encrypted)):
+        with pytest.raises(UnreadableMessage):
+            m.open_callback(query, sent, account, s.NOW)
 
 
 @given(
@@ -413,7 +416,7 @@ def test_random_requests_raise_bad_message_only_S01(query: Any, body: Any) -> No
 def test_random_fields_under_a_right_signature_never_raise_anything_else(inner: Any) -> None:
     try:
         seen = opened(event("ShakearoundLotteryBind", inner))
-    except BadMessage:
+    except (BadMessage, UnreadableMessage):
         return
     assert isinstance(seen, (m.UnknownMessage, m.LotteryBind))
 

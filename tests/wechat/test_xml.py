@@ -157,6 +157,86 @@ def test_anything_unusual_is_one_clean_refusal_F11_S16(body: Any) -> None:
         parse(body)
 
 
+@given(st.text("]]>>[!&;#x1\x00\x01\x1d\x1f\ufffe a红", max_size=40))
+def test_what_a_person_wrote_is_read_as_it_was_copied_but_for_what_xml_cannot_hold(text: str) -> None:
+    raw = f"<xml><Content><![CDATA[{text}]]></Content><MsgId>7</MsgId></xml>".encode()
+    seen = "".join(letter for letter in text if letter >= " " and letter != "\ufffe")
+    assert xml.parse_message(raw) == {"Content": seen, "MsgId": "7"}
+
+
+@pytest.mark.parametrize(
+    ("inner", "fields"),
+    [
+        ("<a>1</a><a>2</a><a>3</a><b>4</b>", {"a": ["1", "2", "3"], "b": "4"}),
+        ("<a><i>1</i><i>2</i></a><c/>", {"a": {"i": ["1", "2"]}, "c": ""}),
+        ("<a b='c'>1</a>", {"a": "1"}),
+        ("<a>x<b>1</b>y</a>z", {"a": {"b": "1"}}),
+        ("<a>x&#27;&#x1;y&#0;&#xD800;&#65;</a>", {"a": "xyA"}),
+        ("<a>\x1dx\x10</a>", {"a": "x"}),
+        ("<a>https://x/?a=1&b=2&amp;c</a>", {"a": "https://x/?a=1&b=2&c"}),
+        ("<a>]]></a>", {"a": "]]>"}),
+        ("<a><![CDATA[&#27;&b]]>]]></a>", {"a": "&#27;&b]]>"}),
+        ("<a><![CDATA[x]]>\n<![CDATA[\x1dy]]></a>", {"a": "x\ny"}),
+    ],
+)
+def test_shapes_that_our_parser_does_not_expect_are_read_where_they_are_certain(inner: str, fields: Any) -> None:
+    raw = f"\n<xml>{inner}</xml>".encode()
+    with pytest.raises(BadXml):
+        parse(raw)
+    assert xml.parse_message(raw) == fields
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"<html><body>502</body></html>",
+        b"<xml>text</xml>",
+        b"<xml><a>1</a>",
+        b"<xml><a><![CDATA[x</a></xml>",
+        b"<xml><a><![CDATA[x]]></b></a></xml>",
+        b"<xml><a><![CDATA[x]]></a></xml><xml/>",
+        b"<xml><a>1</a></xml>]]></a></xml>",
+        b"<xml><a>1<!-- --></a></xml>",
+        b"<xml><a>&undefined;</a></xml>",
+        b"<xml>" + b"<a>" * 100 + b"</a>" * 100 + b"</xml>",
+        b"<xml>" + b"<a/>" * 3_000 + b"</xml>",
+        b"<![CDATA[" * 7_000,
+        b"<a" * 30_000,
+    ],
+)
+def test_what_is_not_certain_is_not_read(body: bytes) -> None:
+    with pytest.raises(BadXml) as caught:
+        xml.parse_message(body)
+    assert not isinstance(caught.value, xml.ForbiddenXml)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        *ENTITY_ATTACKS[:6],
+        "<xml><a><![CDATA[\x1d]]></a></xml><!DOCTYPE x>",
+        "<!DOCTYPE x><xml><a><![CDATA[\x1d]]></a></xml>",
+        '<?xml version="1.0" encoding="GBK"?><xml><a>\x1d</a></xml>',
+    ],
+)
+def test_a_dtd_and_another_encoding_are_forbidden_beside_any_character_S11(document: str) -> None:
+    with pytest.raises(BadXml) as caught:
+        xml.parse_message(document.encode())
+    assert isinstance(caught.value, xml.ForbiddenXml) or document.index("<xml>") < document.index("<!DOCTYPE")
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        with pytest.raises(xml.ForbiddenXml):
+            xml.parse_message(document.encode(encoding))
+
+
+@given(st.text("<>/!?&;[]CDATAxmlab\"'= -#0\n\x1d", max_size=120))
+def test_noise_in_a_message_raises_bad_xml_or_nothing_F11(text: str) -> None:
+    for raw in (f"<xml>{text}</xml>", f"<xml><a><![CDATA[{text}]]></a></xml>"):
+        with contextlib.suppress(BadXml):
+            xml.parse_message(raw.encode())
+
+
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_known_lists_are_lists_whatever_their_length(count: int) -> None:
     rows = "".join(f"<AroundBeacon><Major>{n}</Major></AroundBeacon>" for n in range(count))

@@ -17,9 +17,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DataError
 
-from wxbot import logs
+from wxbot import addresses, logs
 from wxbot.callback.routes import ROUTES, UNKNOWN, Route, RouteContext, turn_of
 from wxbot.callback.wire import AGAIN, BROKEN, FORBIDDEN, TOO_BIG, WRONG_METHOD, CallbackResponse, body_of, query_of
+from wxbot.draws.counts import UNREADABLE
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.once import Claimed, OnceOnly, Talk
 from wxbot.people.languages import KnownLanguages
 from wxbot.replies import answers
@@ -30,7 +32,7 @@ from wxbot.replies.dialogues.engine import NotOurs
 from wxbot.replies.dialogues.runner import Talks
 from wxbot.runtime import Runtime
 from wxbot.wechat import messages
-from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.errors import BadMessage, UnreadableMessage
 from wxbot.wechat.messages import SUCCESS, Message, Reply, TextReply
 
 ANSWER_S = 4.0
@@ -72,8 +74,11 @@ class CallbackDoor:
         try:
             answer = self._answer(environ)
         except BadMessage as error:  # one constant answer for all that WeChat did not send; the reason is for the log
-            log.warning("callback_refused", reason=error.reason, ip=environ.get("REMOTE_ADDR", ""))
+            log.warning("callback_refused", reason=error.reason, ip=addresses.whole(environ.get("REMOTE_ADDR") or ""))
             answer = FORBIDDEN
+        except UnreadableMessage as error:
+            self._count_unreadable(error)
+            answer = CallbackResponse("200 OK", SUCCESS)
         except Later:
             answer = AGAIN
         except Exception:
@@ -225,6 +230,13 @@ class CallbackDoor:
         sealed = messages.seal(reply, message, self.runtime.account, now.timestamp())
         self.once.keep(message, sealed)
         return sealed
+
+    # --- what nobody can read ---------------------------------------------------------------------------------------
+
+    def _count_unreadable(self, error: UnreadableMessage) -> None:
+        """WeChat has signed it: refused, it would come again and silence the account for everybody (wechat-protocol §5.4)."""
+        log.warning("callback_unreadable", reason=error.reason)
+        draw_state_of(self.runtime).counts.add(0, UNREADABLE, self.runtime.clock.unix())
 
     # --- what both need -------------------------------------------------------------------------------------------
 

@@ -20,6 +20,9 @@ WRITE_EVERY_S = 1.0
 GIVE_UP_AFTER = 8
 """Failed writes in a row after which the waiting counts are dropped: they are charts, and memory is not for ever."""
 
+UNREADABLE = "unreadable"
+"""Under no campaign: callbacks that WeChat signed and nobody could read."""
+
 Key = tuple[int, int, str]
 """Campaign, hour since 1970, outcome."""
 

@@ -79,6 +79,7 @@ NAMES: dict[str, str] = {
     "wxbot_certificate_end_timestamp_seconds": "when a certificate ends, by file",
     "wxbot_frozen": "1 while the database is frozen because it may be a copy",
     "wxbot_campaigns_without_stock": "campaigns in their window with nothing to draw",
+    "wxbot_callbacks_unreadable": "messages of the last day that WeChat signed and nobody could read; answered, not believed",
     "wxbot_waiting_for_a_person": "what waits for a second person, by kind",
 }
 """Every name with what it says; docs/operations.md lists them."""
@@ -128,5 +129,6 @@ def _values(seen: Snapshot) -> dict[str, tuple[Sequence[str], Labelled]]:
         ),
         "wxbot_frozen": ((), {(): float(seen.frozen_why is not None)}),
         "wxbot_campaigns_without_stock": ((), {(): len(seen.empty_campaigns)}),
+        "wxbot_callbacks_unreadable": ((), {(): seen.unreadable}),
         "wxbot_waiting_for_a_person": (("kind",), seen.waiting),
     }

@@ -12,6 +12,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from wxbot import heartbeat, ledger, lineage
 from wxbot.campaigns.models import Campaign, PacketCount
+from wxbot.draws.counts import UNREADABLE
+from wxbot.draws.models import DrawCount
 from wxbot.heartbeat import Worker
 from wxbot.metrics.balance import Reckoned, reckon
 from wxbot.metrics.models import InvariantRun
@@ -75,6 +77,8 @@ class Snapshot:
     frozen_why: str | None
     empty_campaigns: list[int] = field(default_factory=list)
     """Campaigns that people may draw from (or soon may) and that hold nothing to draw though packets are left."""
+    unreadable: int = 0
+    """Callbacks of the last 24 hours that WeChat signed and nobody could read."""
     waiting: dict[str, int] = field(default_factory=dict)
     """What a second person has to look at: campaigns, lists, payouts, budgets, order marks, vouchers."""
 
@@ -104,6 +108,7 @@ def take(runtime: Runtime) -> Snapshot:
             certificates=certificates,
             frozen_why=session.scalar(select(lineage.FROZEN_WHY)),
             empty_campaigns=_empty_campaigns(session, now),
+            unreadable=_unreadable(session, now),
             waiting=_waiting(session),
         )
 
@@ -180,6 +185,13 @@ def _empty_campaigns(session: Session, now: datetime) -> list[int]:
         if not counts.get("loaded", 0) and (left or not counts):
             empty.append(campaign_id)
     return empty
+
+
+def _unreadable(session: Session, now: datetime) -> int:
+    counted = select(func.sum(DrawCount.n)).where(
+        DrawCount.campaign_id == 0, DrawCount.outcome == UNREADABLE, DrawCount.hour > now - timedelta(hours=24)
+    )
+    return int(session.scalar(counted) or 0)
 
 
 def _waiting(session: Session) -> dict[str, int]:

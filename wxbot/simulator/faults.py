@@ -12,7 +12,18 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("refuse", "slow", "drop_request", "drop_reply", "repeat", "reorder", "garble", "token_invalidated")
+KINDS = (
+    "refuse",
+    "slow",
+    "drop_request",
+    "drop_reply",
+    "repeat",
+    "reorder",
+    "garble",
+    "token_invalidated",
+    "as_text",
+    "gateway_page",
+)
 
 
 @dataclass

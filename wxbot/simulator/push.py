@@ -31,6 +31,12 @@ SWITCHES = (
         "mark_fail_after", "MarkFail: pushes that fail in a row before WeChat stops for a minute; 0: never.", 30, "§5.4"
     ),
     Switch("mark_fail_loses", "Pushes of a MarkFail minute are lost; off: they wait until it is over.", True, "§5.4"),
+    Switch(
+        "texts_copied_raw",
+        "Texts go into CDATA as they are, control characters and ]]> too; off: these are dropped and split.",
+        True,
+        "§5.5",
+    ),
     Switch("mark_fail_s", "Length of a MarkFail pause in seconds.", 60, "§5.4"),
 )
 
@@ -102,7 +108,7 @@ class Push(Deliveries[Pushed]):
 
     def queue_event(self, openid: str, name: str, fields: dict[str, Any]) -> Pushed:
         head = self._head(openid, "event")
-        return self.put(openid, "event", name, wire.build_xml({**head, "Event": name, **fields}))
+        return self.put(openid, "event", name, self._document({**head, "Event": name, **fields}))
 
     def message(self, openid: str, kind: str, fields: dict[str, Any]) -> Pushed:
         """Queues a message of this person with the next MsgId (§5.5)."""
@@ -112,7 +118,10 @@ class Push(Deliveries[Pushed]):
             **({"bizmsgmenuid": fields["bizmsgmenuid"]} if "bizmsgmenuid" in fields else {}),
         }
         own = {name: value for name, value in fields.items() if name != "bizmsgmenuid"}
-        return self.put(openid, kind, kind, wire.build_xml({**self._head(openid, kind), **own, **more}))
+        return self.put(openid, kind, kind, self._document({**self._head(openid, kind), **own, **more}))
+
+    def _document(self, fields: dict[str, Any]) -> str:
+        return wire.build_xml(fields, is_raw=self.ground.switches["texts_copied_raw"])
 
     def _head(self, openid: str, kind: str) -> dict[str, Any]:
         return {

@@ -106,25 +106,27 @@ def unseal(encrypted: str, aes_key: str, appid: str) -> str:
 # -- XML out --------------------------------------------------------------------------------------------------------
 
 
-def cdata(text: str) -> str:
-    """A text as CDATA; `]]>` inside is split (§8.5), characters XML cannot carry are dropped."""
+def cdata(text: str, is_raw: bool = False) -> str:
+    """A text as CDATA; `]]>` inside is split (§8.5), characters XML cannot carry are dropped. Raw: both stay (§5.5)."""
+    if is_raw:
+        return f"<![CDATA[{text}]]>"
     return "<![CDATA[" + FORBIDDEN.sub("", text).replace("]]>", "]]]]><![CDATA[>") + "]]>"
 
 
-def element(name: str, value: Any) -> str:
+def element(name: str, value: Any, is_raw: bool = False) -> str:
     """One field: str as CDATA, numbers bare, None empty, dict nested, a list as the element repeated."""
     if isinstance(value, list | tuple):
-        return "".join(element(name, each) for each in value)
+        return "".join(element(name, each, is_raw) for each in value)
     if isinstance(value, Mapping):
-        return f"<{name}>{''.join(element(child, each) for child, each in value.items())}</{name}>"
+        return f"<{name}>{''.join(element(child, each, is_raw) for child, each in value.items())}</{name}>"
     if value is None:
         return f"<{name}></{name}>"
-    return f"<{name}>{cdata(value) if isinstance(value, str) else value}</{name}>"
+    return f"<{name}>{cdata(value, is_raw) if isinstance(value, str) else value}</{name}>"
 
 
-def build_xml(fields: Mapping[str, Any]) -> str:
+def build_xml(fields: Mapping[str, Any], is_raw: bool = False) -> str:
     """<xml>…</xml> of the fields in their order."""
-    return "".join(("<xml>", *(element(name, value) for name, value in fields.items()), "</xml>"))
+    return "".join(("<xml>", *(element(name, value, is_raw) for name, value in fields.items()), "</xml>"))
 
 
 # -- XML in ---------------------------------------------------------------------------------------------------------

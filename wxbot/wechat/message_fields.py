@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wxbot.wechat import xml
-from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.errors import UnreadableMessage
 from wxbot.wechat.message_kinds import (
     AgentSession,
     AuthorizationChange,
@@ -62,15 +62,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("not a number") from None  # Python's own words would quote the text into the log
+
+
 def _degrees(text: str) -> float:
-    number = float(text)
+    number = _number(text)
     if not -180.0 <= number <= 180.0:
         raise ValueError("not a coordinate")
     return number
 
 
 def _metres(text: str) -> float:
-    number = float(text)
+    number = _number(text)
     if not 0.0 <= number < 1e9:
         raise ValueError("not a distance")
     return number
@@ -223,15 +230,20 @@ _EVENT_SPELLING = {name.lower(): name for name in EVENTS}
 
 
 def read(fields: Fields, envelope: Envelope) -> Message:
-    """The typed message behind parsed fields; BadMessage only when it has no sender, time or type."""
+    """The typed message behind parsed fields; UnreadableMessage when it has no sender or type.
+
+    What a person wrote is read without a CreateTime too, as of the signed time of the push. An event is not: its time says
+    which of two counts.
+    """
     openid = xml.text_of(fields, "FromUserName")
     msg_type = xml.text_of(fields, "MsgType").strip()
+    if not openid or not msg_type or len(openid) > 64 or not openid.isprintable():
+        raise UnreadableMessage("FromUserName or MsgType")
+    is_dated = True
     try:
         created_at = moment(xml.text_of(fields, "CreateTime"))
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadMessage("CreateTime") from error
-    if not openid or not msg_type or len(openid) > 64:
-        raise BadMessage("FromUserName or MsgType")
+    except (ValueError, OverflowError, OSError):
+        created_at, is_dated = moment(envelope.timestamp), False
     event = ""
     known: Kind | None
     if msg_type.lower() == "event":
@@ -256,6 +268,8 @@ def read(fields: Fields, envelope: Envelope) -> Message:
     )
     if known is None:
         return UnknownMessage(*common)
+    if event and not is_dated:
+        return UnknownMessage(*common, fault="CreateTime")
     kind, pick = known
     try:
         return kind(*common, *pick(fields))

@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 
 from wxbot.wechat import limits, sign, xml
 from wxbot.wechat.crypt import MessageCrypt
-from wxbot.wechat.errors import BadMessage
+from wxbot.wechat.errors import BadMessage, UnreadableMessage
 from wxbot.wechat.message_fields import EVENTS, MESSAGES, read
 from wxbot.wechat.message_kinds import (
     AgentSession,
@@ -100,6 +100,7 @@ __all__ = [
     "TextReply",
     "TransferReply",
     "UnknownMessage",
+    "UnreadableMessage",
     "Unsubscribe",
     "UserShake",
     "Verification",
@@ -122,6 +123,7 @@ SUCCESS = b"success"
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _NONCE = re.compile(r"[0-9A-Za-z_\-]{1,64}")
+_ENCRYPT = re.compile(rb"<Encrypt>(?:<!\[CDATA\[)?([A-Za-z0-9+/=]+)(?:\]\]>)?</Encrypt>")
 _ECHOSTR = re.compile(rf"[\x21-\x7e]{{1,{limits.ECHOSTR_CHARS}}}")
 
 
@@ -189,8 +191,9 @@ def verify_url(query: Mapping[str, str], account: CallbackAccount, now_s: float 
 
 
 def open_callback(query: Mapping[str, str], body: bytes, account: CallbackAccount, now_s: float) -> Message:
-    """The message WeChat posted, or BadMessage: forged, stale, for another account, or unreadable.
+    """The message WeChat posted. BadMessage: forged, stale, for another account, or what WeChat never sends.
 
+    UnreadableMessage: WeChat signed it, and it cannot be read for certain; nothing of it is believed.
     The body is not looked at before the query's signature is right (security.md S01). In compatible and encrypted mode
     only the decrypted part counts, whatever stands beside it, and a plain body is refused (S18).
     """
@@ -212,35 +215,58 @@ def _opened(query: Mapping[str, str], body: bytes, account: CallbackAccount, now
     timestamp, nonce = _signed_query(query, account, now_s)
     if len(body) > limits.CALLBACK_BODY_BYTES:
         raise BadMessage("body too big")
+    sealed_in = account.crypt
+    document = body if sealed_in is None else _decrypted(query, body, account, sealed_in, timestamp, nonce)
     try:
-        fields = xml.parse(body)
-        if account.crypt is not None:
-            fields = _decrypted(query, fields, account, account.crypt, timestamp, nonce)
-    except xml.BadXml as error:
+        fields = xml.parse_message(document)
+    except xml.ForbiddenXml as error:
         raise BadMessage("xml") from error
-    if xml.text_of(fields, "ToUserName") != account.original_id:
-        raise BadMessage("ToUserName of another account")
+    except xml.BadXml as error:
+        raise UnreadableMessage(str(error)) from error
+    if fields.get("ToUserName") != account.original_id:
+        if xml.text_of(fields, "ToUserName"):
+            raise BadMessage("ToUserName of another account")
+        raise UnreadableMessage("ToUserName")
     digest = hashlib.sha256(body).hexdigest()
-    return read(fields, Envelope(timestamp, nonce, account.crypt is not None, digest, account.crypt))
+    return read(fields, Envelope(timestamp, nonce, sealed_in is not None, digest, sealed_in))
 
 
 def _decrypted(
     query: Mapping[str, str],
-    fields: xml.Fields,
+    body: bytes,
     account: CallbackAccount,
     crypt: MessageCrypt,
     timestamp: str,
     nonce: str,
-) -> xml.Fields:
-    encrypted = xml.text_of(fields, "Encrypt")
+) -> bytes:
     msg_signature = query.get("msg_signature")
+    encrypted = _encrypted(body, account)
     if query.get("encrypt_type") != "aes" or not encrypted:
         raise BadMessage("plain message to an encrypted account")
     if not msg_signature or not _SHA1.fullmatch(msg_signature):
         raise BadMessage("msg_signature is missing")
+    for candidate in encrypted[:-1]:
+        with suppress(BadMessage):
+            return crypt.open(msg_signature, timestamp, nonce, candidate)
+    return crypt.open(msg_signature, timestamp, nonce, encrypted[-1])
+
+
+def _encrypted(body: bytes, account: CallbackAccount) -> list[str]:
+    """What stands in `Encrypt`. Its own signature says whether it is WeChat's, so it is found in any body.
+
+    In compatible mode the person's text stands beside it, raw, and may make the body unreadable or look like an `Encrypt`
+    itself: then there are several to try.
+    """
+    try:
+        fields = xml.parse(body)
+    except xml.ForbiddenXml as error:
+        raise BadMessage("xml") from error
+    except xml.BadXml:
+        return [found.decode() for found in _ENCRYPT.findall(body)]
     if xml.text_of(fields, "ToUserName", account.original_id) != account.original_id:
         raise BadMessage("ToUserName of another account")
-    return xml.parse(crypt.open(msg_signature, timestamp, nonce, encrypted))
+    encrypted = xml.text_of(fields, "Encrypt")
+    return [encrypted] if encrypted else []
 
 
 def seal(reply: Reply | None, message: Message, account: CallbackAccount, now_s: float) -> bytes:

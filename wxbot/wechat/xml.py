@@ -5,6 +5,9 @@ is read and nothing expands), comments and processing instructions, too many byt
 stand twice. `<!DOCTYPE` inside CDATA is only text a person wrote, and stays text. WeChat's messages are flat with a few
 known lists; the names in `REPEATABLE` always come out as lists, so one `AroundBeacon` and five read alike
 (wechat-protocol §8.3).
+
+WeChat copies what a person wrote into CDATA as it is, control characters and `]]>` too (§5.5), and its own samples repeat
+fields (§5.6): `parse_message` reads a signed message strictly first and, where that fails, as WeChat sends it.
 """
 
 from __future__ import annotations
@@ -28,25 +31,99 @@ Fields = dict[str, Value]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.\-]{0,63}")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""Characters that no XML document can hold (a carriage return can), and that WeChat copies all the same."""
+
+_OPENS = "<![CDATA["
+_CLOSES = re.compile(r"\]\]>(?=\s*(?:</|<!\[CDATA\[))")
+"""The end of a CDATA section for certain: the element ends after it, or the next section begins."""
+
+_TAG_OR_TEXT = re.compile(r"<[^<>]*>|[^<]+")
+_REFERENCE = re.compile(r"&(?:#([0-9]{1,8}|x[0-9A-Fa-f]{1,6});|(?!#|[A-Za-z][A-Za-z0-9]{0,31};))")
+"""A numeric reference, or an ampersand that begins no reference at all."""
+
 
 class BadXml(ValueError):
     """The text is not the plain XML that WeChat speaks."""
 
 
+class ForbiddenXml(BadXml):
+    """The text is what WeChat never sends, whoever signed it: a DTD, an entity, another encoding, too many bytes."""
+
+
 def parse(body: bytes, *, root: str = "xml", max_bytes: int = limits.CALLBACK_BODY_BYTES) -> Fields:
     """Parse one WeChat document strictly; anything unusual raises BadXml, and only BadXml."""
+    return _grown(_Tree(root), _decoded(body, max_bytes))
+
+
+def parse_message(body: bytes) -> Fields:
+    """Parse a message that WeChat signed: strictly, and when that fails as WeChat sends it (wechat-protocol §5.5).
+
+    Characters that XML cannot hold are dropped; a `]]>` that ends no section is text; a field that stands twice becomes a
+    list, which no reader takes for a text; attributes, and text beside elements, are passed over. What is then still not
+    certain raises BadXml, and what must be refused whoever signed it raises ForbiddenXml.
+    """
+    try:
+        return parse(body)
+    except ForbiddenXml:
+        raise
+    except BadXml:
+        return _grown(_TreeAsSent("xml"), _as_sent(_decoded(body, limits.CALLBACK_BODY_BYTES).lstrip()))
+
+
+def _decoded(body: bytes, max_bytes: int) -> str:
     if len(body) > max_bytes:
-        raise BadXml("too big")
+        raise ForbiddenXml("too big")
     if body.startswith(b"\xef\xbb\xbf"):
         body = body[3:]
-    tree = _Tree(root)
+    if body[:2] in (b"<\0", b"\0<"):
+        raise ForbiddenXml("not UTF-8")
     try:
-        tree.parser.Parse(body.decode("utf-8"), True)  # decoded here: a UTF-16 mark would make expat switch
+        return body.decode("utf-8")  # decoded here: a UTF-16 mark would make expat switch
+    except UnicodeDecodeError as error:
+        raise ForbiddenXml("not UTF-8") from error
+
+
+def _grown(tree: _Tree, text: str) -> Fields:
+    try:
+        tree.parser.Parse(text, True)
     except BadXml:
         raise
-    except (expat.ExpatError, UnicodeError, ValueError) as error:
+    except (expat.ExpatError, ValueError) as error:
         raise BadXml("not well formed") from error
     return tree.finish()
+
+
+def _as_sent(text: str) -> str:
+    """The document with each text such that a parser takes it; markup stays as it is. In one pass, however long."""
+    parts: list[str] = []
+    place = 0
+    while (begin := text.find(_OPENS, place)) >= 0:
+        end = _CLOSES.search(text, begin)
+        if end is None:
+            raise BadXml("a CDATA section without an end")
+        inside = _NO_XML.sub("", text[begin + len(_OPENS) : end.start()])  # may join `]]` and `>`: split after it
+        parts += (_outside(text[place:begin]), _section(inside))
+        place = end.end()
+    return "".join((*parts, _outside(text[place:])))
+
+
+def _outside(text: str) -> str:
+    """What stands between CDATA sections: tags as they are, texts without what no parser takes."""
+    return _TAG_OR_TEXT.sub(lambda piece: _text_as_sent(piece[0]) if piece[0][0] != "<" else piece[0], text)
+
+
+def _text_as_sent(text: str) -> str:
+    return _REFERENCE.sub(_reference_as_sent, _NO_XML.sub("", text)).replace("]]>", "]]&gt;")
+
+
+def _reference_as_sent(found: re.Match[str]) -> str:
+    digits = found[1]
+    if digits is None:
+        return "&amp;"
+    code = int(digits[1:], 16) if digits[0] == "x" else int(digits)
+    is_character = 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 and not _NO_XML.match(chr(code))
+    return found[0] if is_character else ""
 
 
 class _Tree:
@@ -70,8 +147,8 @@ class _Tree:
         parser.EntityDeclHandler = _refuse
         parser.ExternalEntityRefHandler = _refuse
         parser.SkippedEntityHandler = _refuse
-        parser.CommentHandler = _refuse
-        parser.ProcessingInstructionHandler = _refuse
+        parser.CommentHandler = _unexpected
+        parser.ProcessingInstructionHandler = _unexpected
         parser.XmlDeclHandler = _declared
         self.parser = parser
 
@@ -127,13 +204,49 @@ class _Tree:
         return self._values
 
 
+class _TreeAsSent(_Tree):
+    """A tree that passes over what our parser does not expect, and believes no field that stands twice."""
+
+    __slots__ = ()
+
+    def _start(self, name: str, _attributes: Mapping[str, str]) -> None:
+        self.seen += 1
+        depth = len(self._names)
+        if self.seen > MAX_ELEMENTS or depth >= MAX_DEPTH or len(name) > _MAX_NAME:
+            raise BadXml("too many or too deep elements")
+        if depth == 0 and name != self._root:
+            raise BadXml("wrong root element")
+        if depth and self._children[-1] is None:
+            self._children[-1] = {}
+        self._names.append(name)
+        self._children.append(None)
+        self._text.append("")
+
+    def _characters(self, text: str) -> None:
+        if self._children[-1] is None:
+            self._text[-1] += text
+
+    def _end(self, name: str) -> None:
+        parent = self._children[-2] if len(self._names) > 1 else None
+        if parent is None or name in REPEATABLE or name not in parent:
+            super()._end(name)
+            return
+        before = parent.pop(name)
+        super()._end(name)
+        parent[name] = [*(before if isinstance(before, list) else [before]), parent[name]]
+
+
 def _refuse(*_arguments: object) -> NoReturn:
-    raise BadXml("document types, entities, comments and instructions are refused")
+    raise ForbiddenXml("document types and entities are refused")
+
+
+def _unexpected(*_arguments: object) -> NoReturn:
+    raise BadXml("comments and instructions are refused")
 
 
 def _declared(_version: str, encoding: str | None, _standalone: int) -> None:
     if encoding and encoding.lower() not in ("utf-8", "utf8"):
-        raise BadXml("not UTF-8")
+        raise ForbiddenXml("not UTF-8")
 
 
 def text_of(fields: Mapping[str, Value], name: str, default: str = "") -> str:
@@ -191,7 +304,11 @@ def cdata(text: str) -> str:
     """A text as CDATA that nothing inside can close (wechat-protocol §8.5)."""
     if _FORBIDDEN.search(text):
         raise BadXml("control characters")
-    return "<![CDATA[" + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
+    return _section(text)
+
+
+def _section(text: str) -> str:
+    return _OPENS + text.replace("]]>", "]]]]><![CDATA[>") + "]]>"
 
 
 def _as_read(value: object) -> Value:

@@ -4,7 +4,8 @@
     ├── NotSent       provably not one byte of the request was written: nothing happened at WeChat
     ├── Unanswered    the request may have been carried out: time-out, reset, 5xx, unreadable, too big, bad sign
     ├── Refused       WeChat answered with an error code; `.row` says what it means and who must act
-    └── BadMessage    a callback that does not come from WeChat, or cannot be read (one constant refusal)
+    ├── BadMessage    a callback that does not come from WeChat (one constant refusal)
+    └── UnreadableMessage   a callback that does, and of which nothing can be believed (answered `success`)
 
 The error codes are data: `row_for(api, code)` answers for every code, known or not.
 """
@@ -25,6 +26,7 @@ __all__ = [
     "Retry",
     "Unanswered",
     "UnansweredReason",
+    "UnreadableMessage",
     "WeChatError",
     "all_rows",
     "row_for",
@@ -75,6 +77,16 @@ class Refused(WeChatError):
 
 class BadMessage(WeChatError):
     """A callback request that must be answered with one constant 403. `reason` is for the log, not for the caller."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnreadableMessage(WeChatError):
+    """A rightly signed callback whose body cannot be read for certain. Refusing it would bring it again and show the person
+    a fault, and thirty of them silence the account (wechat-protocol §5.4). `reason` holds nothing of the content.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
