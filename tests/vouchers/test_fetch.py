@@ -83,7 +83,7 @@ def test_a_photo_of_the_chat_is_fetched_once_and_goes_to_review(chat: Chat) -> N
     assert chat.notices() == []
 
 
-@pytest.mark.parametrize("kind", ["refuse", "drop_reply", "drop_request", "garble"])
+@pytest.mark.parametrize("kind", ["refuse", "drop_reply", "drop_request", "garble", "gateway_page"])
 def test_a_bad_hour_at_wechat_only_delays_a_photo(chat: Chat, kind: str) -> None:
     voucher = chat.open()
     chat.add(voucher, chat.send(photo(1)))
@@ -99,6 +99,18 @@ def test_a_bad_hour_at_wechat_only_delays_a_photo(chat: Chat, kind: str) -> None
     chat.later(60)
     assert chat.fetch() == 1
     assert chat.stage.photos(voucher.id)[0].status == "kept"
+
+
+def test_a_photo_under_the_header_of_a_text_is_a_photo_and_a_refusal_is_one(chat: Chat) -> None:
+    """WeChat has called pictures text/plain for hours; and JSON with an errcode is no picture, whatever it is called."""
+    voucher = chat.open()
+    chat.add(voucher, chat.send(photo(1)))
+    chat.simulator.control("PUT", "faults/cgi-bin/media/get", {"kind": "as_text"})
+    assert chat.fetch() == 1
+    assert chat.stage.photos(voucher.id)[0].status == "kept"
+    chat.add(voucher, "a-media-id-that-nobody-knows")
+    assert chat.fetch() == 1
+    assert chat.stage.photos(voucher.id)[1].fault == "lost"
 
 
 def test_a_photo_that_wechat_has_lost_is_asked_for_again(chat: Chat) -> None:

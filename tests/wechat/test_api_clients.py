@@ -168,11 +168,50 @@ def test_media_goes_up_and_comes_down() -> None:
     picture = b"\xff\xd8" + b"x" * 200_000
     with Wire(saying(http_reply(picture, headers=headers))) as wire:
         media = account(wire).media_get("M")
-        assert (media.content, media.content_type, media.file_name) == (picture, "image/jpeg", "M.jpg")
+        assert (media.content, media.file_name) == (picture, "M.jpg")
     with answering({"errcode": 40007, "errmsg": "invalid media_id"}) as wire, pytest.raises(Refused):
         account(wire).media_get("M")
     with answering({"video_url": "http://v"}) as wire:
         assert account(wire).media_get("M").url == "http://v"
+
+
+TYPES = ("text/plain", "text/plain; charset=utf-8", "image/jpeg", "application/json", "text/html", "")
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_bytes_decide_what_media_get_answered(kind: str) -> None:
+    def told(body: bytes) -> bytes:
+        return http_reply(body, headers={"Content-Type": kind, "Connection": "close"})
+
+    files = (b"\xff\xd8\xff\xe0\0\x10JFIF", b"\x89PNG\r\n\x1a\n{", b"GIF89a no photo", b"#!AMR\n<", b"BM6\0\0\0")
+    errors = (b'{"errcode":40007,"errmsg":"x"}', b'\xef\xbb\xbf {"errcode": "40007"}')
+    words = (
+        b"",
+        b"<html><h1>502</h1></html>",
+        b"upstream error",
+        "系统繁忙".encode(),
+        b"{}x",
+        b'{"errcode":40007',
+        b"null",
+    )
+    with Wire(saying(*map(told, (*files, *errors, *words)))) as wire:
+        mp = account(wire)
+        assert tuple(mp.media_get("M").content for _ in files) == files
+        for _ in errors:
+            with pytest.raises(Refused):
+                mp.media_get("M")
+        for _ in words:
+            with pytest.raises(Unanswered) as caught:
+                mp.media_get("M")
+            assert caught.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_an_errcode_is_a_refusal_whatever_its_header_says(kind: str) -> None:
+    told = http_reply(b'\n{"errcode":48001,"errmsg":"api unauthorized"}', headers={"Content-Type": kind})
+    with Wire(saying(told)) as wire, pytest.raises(Refused) as caught:
+        account(wire).getcallbackip()
+    assert caught.value.code == "48001"
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,12 @@ def read_json(reply: Reply, label: str, secrets: tuple[str, ...] = ()) -> dict[s
     return answer
 
 
+def is_object(body: bytes) -> bool:
+    """Whether a reply begins like a JSON object. Its bytes say so, not its header: pictures have come as text/plain, and
+    errors as anything (wechat-protocol §5.13)."""
+    return body[:16].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
@@ -148,6 +154,5 @@ class ApiCaller:
         raise AssertionError("unreachable")  # the second round returns or raises
 
     def _raise_refusal(self, reply: Reply, label: str, token: str) -> None:
-        is_json = "json" in reply.headers.get("content-type", "") or reply.body[:1] in (b"{", b"\xef")
-        if is_json or "text/plain" in reply.headers.get("content-type", ""):
+        if is_object(reply.body):
             refuse_errcode(read_json(reply, label, (token,)), self.api, (token,))

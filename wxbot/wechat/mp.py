@@ -11,9 +11,10 @@ from urllib.parse import quote
 from urllib3.filepost import encode_multipart_formdata
 
 from wxbot.wechat import limits
-from wxbot.wechat.api import ApiCaller, TokenSource, plain_text, read_json, whole_number
+from wxbot.wechat.api import ApiCaller, TokenSource, is_object, plain_text, read_json, whole_number
 from wxbot.wechat.errors import Refused, Unanswered
 from wxbot.wechat.http import Transport
+from wxbot.wechat.redaction import evidence
 
 MediaType = Literal["image", "voice", "video", "thumb"]
 _MEDIA_BYTES: dict[str, int] = {
@@ -43,7 +44,6 @@ class Media:
     """A downloaded file of a person; `url` instead of content for a video."""
 
     content: bytes
-    content_type: str
     file_name: str
     url: str = ""
 
@@ -60,6 +60,23 @@ class QrCode:
 def multipart(name: str, file_name: str, content: bytes, content_type: str) -> tuple[bytes, str]:
     """(body, Content-Type) of a form with one file."""
     return encode_multipart_formdata({name: (file_name, content, content_type)})
+
+
+_BEGINS_IN_LETTERS = (b"GIF8", b"RIFF", b"ID3", b"#!AMR")
+
+
+def _is_only_text(body: bytes) -> bool:
+    """Whether a reply is words and no picture, sound or film: those begin with bytes that no text holds, or by a name."""
+    begin = body[:256]
+    if begin.startswith(_BEGINS_IN_LETTERS):
+        return False
+    try:
+        text = begin.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.end < len(begin) - 3:
+            return False
+        text = begin[: error.start].decode("utf-8")  # cut within a character
+    return all(letter.isprintable() or letter in "\t\r\n" for letter in text)
 
 
 class OfficialAccount:
@@ -140,14 +157,23 @@ class OfficialAccount:
         return media_id
 
     def media_get(self, media_id: str, *, max_bytes: int = limits.MEDIA_VIDEO_BYTES) -> Media:
-        """Download a person's file within its three days; Refused 40007 afterwards (wechat-protocol §5.13)."""
+        """Download a person's file within its three days; Refused 40007 afterwards (wechat-protocol §5.13).
+
+        The bytes decide what came. Unanswered when it is neither a file nor a JSON object: nothing, or a gateway's page.
+        """
         reply = self._api.raw("GET", "/cgi-bin/media/get", params={"media_id": media_id}, max_bytes=max_bytes)
-        content_type = reply.headers.get("content-type", "")
-        if "json" in content_type or ("text/plain" in content_type and reply.body[:1] == b"{"):
+        if is_object(reply.body):
             fields = read_json(reply, "GET /cgi-bin/media/get")
-            return Media(b"", content_type, "", plain_text(fields.get("video_url") or fields.get("down_url")))
+            return Media(b"", "", plain_text(fields.get("video_url") or fields.get("down_url")))
+        if _is_only_text(reply.body):
+            raise Unanswered(
+                "media/get: no file in the reply",
+                reason="unreadable",
+                status=reply.status,
+                evidence=evidence(reply.body),
+            )
         named = _FILE_NAME.search(reply.headers.get("content-disposition", ""))
-        return Media(reply.body, content_type, named.group(1) if named else "")
+        return Media(reply.body, named.group(1) if named else "")
 
     def qrcode_create(self, scene: str | int, *, expires_in_s: int | None = None) -> QrCode:
         """A QR code with a scene: temporary with `expires_in_s` (up to 30 days), else permanent (§5.12)."""
