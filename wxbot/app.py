@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import form_fields, health, inbox, lineage, logs, oauth
+from wxbot import addresses, form_fields, health, inbox, lineage, logs, oauth
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.callback import CallbackDoor, Chunks
@@ -194,6 +194,7 @@ class Gate:
         """The two crowded addresses have doors of their own in front of Flask; everything else goes through it."""
         if environ["PATH_INFO"] == CALLBACK:
             return self._callback
+        environ["REMOTE_ADDR"] = addresses.whole(environ.get("REMOTE_ADDR") or "")
         return self._draw if self._draw.is_for(environ) else self._flask
 
     def _is_ours(self, host: str) -> bool:

@@ -159,6 +159,18 @@ def test_asking_again_gives_the_same_sign_and_is_slowed_down_S34(stage: Stage, m
     assert len(stage.draws()) == 1
 
 
+def test_an_address_is_counted_once_however_it_is_written_S37(stage: Stage, ming: Phone, cast: Cast) -> None:
+    spellings = ["::ffff:198.51.100.7", "[2001:db8::7]:20001", "2001:db8::9999", "198.51.100.7:20001"]
+    shake_ticket = stage.shake(cast.ming.openid)
+    for spelling in spellings:
+        ming.client.environ_base["REMOTE_ADDR"] = spelling
+        assert ming.draw(stage, shake_ticket).status_code == 200
+    keys: Any = stage.runtime.redis.keys("rate:draw:*")
+    counted = {key.removeprefix("rate:draw:").rpartition(":")[0] for key in keys}
+    assert counted == {cast.ming.openid, "198.51.100.7", "2001:db8::/64"}
+    assert [draw.ip for draw in stage.draws()] == ["198.51.100.7"]
+
+
 def test_an_emptied_redis_gives_the_same_sign_again_S34(stage: Stage, ming: Phone, cast: Cast) -> None:
     shake_ticket = stage.shake(cast.ming.openid)
     first = ming.draw(stage, shake_ticket).get_json()["jump"]

@@ -13,7 +13,7 @@ from tests.draws.stage import BASE, Phone
 from tests.people.conftest import LISTED, STRANGE, Town
 from tests.servers import SimulatedWeChat
 from wxbot.app import create_app
-from wxbot.people import bindings
+from wxbot.people import bindings, limits
 from wxbot.people.models import Binding, SmsOut
 
 
@@ -82,6 +82,30 @@ def test_the_page_answers_a_strangers_number_alike_S53(phone: Phone, town: Town)
         state = phone.get("/h5/bind/code", Accept="application/json").get_json()
         answers[-1] += (state["outcome"],)
     assert answers[0] == answers[1]
+
+
+def test_a_port_is_no_address_of_its_own_S51(phone: Phone, town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a gateway in front writes: the same line with another port each time, and one line of IPv6."""
+    monkeypatch.setattr(limits, "IP", (limits.Limit("ip_hour", 3600, 1),))
+    monkeypatch.setattr(limits, "OPENID", ())
+    town.set(trusted_proxies=1)
+    phone = Phone(create_app(town.runtime), town.runtime, phone.person_id)
+    answers = []
+    for n, line in enumerate(
+        (
+            "198.51.100.7:20001",
+            "198.51.100.7:20002",
+            "[::ffff:198.51.100.7]:3",
+            "[2001:db8::7]:20001",
+            "2001:db8::8",
+            "_a",
+            "_b",
+        )
+    ):
+        values = {"form_mark": mark(phone.open("/h5/bind")), "phone": f"1380013810{n}"}
+        got = send(phone, "/h5/bind/code", values, Accept="application/json", Origin=BASE, **{"X-Forwarded-For": line})
+        answers.append(got.get_json()["outcome"])
+    assert answers == ["sent", "too_often", "too_often", "sent", "too_often", "sent", "too_often"]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from flask import Flask
 from sqlalchemy import select, update
 
 import wxbot
-from tests.staff.consoles import PASSWORD, Browser
+from tests.staff.consoles import NOON, PASSWORD, Browser, console
 from wxbot.staff import audit, passwords, sign_in
+from wxbot.staff import console as staff_console
 from wxbot.staff.models import AuditEvent, Staff, StaffSession
 
 
@@ -88,6 +89,24 @@ def test_one_address_cannot_try_many_names_S54(console_app: Flask) -> None:
     statuses = [browser.sign_in(f"nobody{n}", "x" * 12).status_code for n in range(35)]
     assert statuses[:30] == [401] * 30
     assert statuses[30:] == [429] * 5
+
+
+def test_a_port_is_no_address_of_its_own_and_is_not_written_down_S54(
+    sqlite_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staff_console, "ATTEMPTS_PER_IP", 2)
+    lines = ["198.51.100.7:20001", "198.51.100.7:20002", "[::ffff:198.51.100.7]:20003"]
+    lines += ["[2001:db8::7]:20001", "2001:db8::8", '"[2001:DB8:0::9%eth0]:1"']
+    with console(sqlite_url, redis_url, tmp_path, NOON, trusted_proxies=1) as app:
+        browser = Browser(app)
+        statuses = []
+        for line in lines:
+            browser.client.environ_base["HTTP_X_FORWARDED_FOR"] = line
+            statuses.append(browser.sign_in("nobody", "x" * 12).status_code)
+        assert statuses == [401, 401, 429] * 2
+        with app.extensions["wxbot"].database.reading() as session:
+            written = list(session.scalars(select(AuditEvent.ip).where(AuditEvent.action == "sign_in")))
+        assert written == ["198.51.100.7", "198.51.100.7", "2001:db8::7", "2001:db8::8"]
 
 
 def test_unknown_wrong_locked_and_disabled_look_the_same_S54(console_app: Flask) -> None:

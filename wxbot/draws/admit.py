@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import redis as redis_client
 from sqlalchemy.exc import SQLAlchemyError
 
-from wxbot import oauth, own_page
+from wxbot import addresses, oauth, own_page
 from wxbot.clock import from_unix, shanghai_day
 from wxbot.draws.admission_writer import Admission, Booked, drawn_key
 from wxbot.draws.draw_state import DrawState
@@ -92,17 +92,14 @@ def _signer(runtime: Runtime) -> Callable[[str], str]:
     return functools.partial(oauth.signature, runtime, "page")
 
 
-def _is_loopback(ip: str) -> bool:
-    return ip.startswith("127.") or ip == "::1"
-
-
 def _look(
     draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, now_unix: float
 ) -> GateState:
     """Ask Redis once. When Redis is gone the counts are lost and SQL decides alone."""
     minute = int(now_unix) // 60
     # A proxy on this machine whose header is not trusted would make everybody one address: no address bucket then.
-    address = "" if _is_loopback(asked.ip) else f"rate:draw:{asked.ip}:{minute}"
+    counted = "" if addresses.is_loopback(asked.ip) else addresses.counted(asked.ip)
+    address = f"rate:draw:{counted}:{minute}" if counted else ""
     keys = (
         f"rate:draw:{asked.openid}:{minute}",
         address,

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from wxbot import addresses
 from wxbot.db import insert_into
 from wxbot.logs import get_logger
 from wxbot.people import codes, limits, marks, notices, phones, words
@@ -163,7 +164,7 @@ def _issue(session: Session, runtime: Runtime, purpose: str, openid: str, phone:
     index = vault.index(phone)
     subjects = [(limit, openid) for limit in limits.OPENID]
     if ip:
-        subjects += [(limit, vault.index(f"ip|{ip}")) for limit in limits.IP]
+        subjects += [(limit, vault.index(f"ip|{addresses.counted(ip)}")) for limit in limits.IP]
     subjects += [(limit, index) for limit in limits.PHONE]
     is_withheld = _welcome(session, settings.binding_policy, index)[0] == "refused"
     counted = limits.count_message(session, subjects, now)

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms.validators import ValidationError
 
-from wxbot import db, own_page, typed
+from wxbot import addresses, db, own_page, typed
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.money import yuan
@@ -174,7 +174,7 @@ def refusal(status: int, sentence: str) -> Response:
 
 def is_too_often(purpose: str) -> bool:
     """Whether this address has tried too often (S54). Without Redis nobody is held up here: the account's lock still holds."""
-    key = f"console:{purpose}:{request.remote_addr}"
+    key = f"console:{purpose}:{addresses.counted(request.remote_addr or '')}"
     try:
         with runtime().redis.pipeline() as pipe:
             pipe.set(key, 0, ex=ATTEMPTS_WINDOW_S, nx=True)
