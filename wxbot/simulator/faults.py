@@ -26,6 +26,10 @@ KINDS = (
 )
 
 
+GATEWAY_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
+"""What a gateway puts in place of a reply, with HTTP 200."""
+
+
 @dataclass
 class Fault:
     """One fault. `times` counts down (None: for ever); `rate` is the chance that a call meets it."""
@@ -40,6 +44,16 @@ class Fault:
     hits: int = 0
     #: For reorder: set when the call that overtakes is done. That call itself gets the inner kind `overtake`.
     overtaken: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+
+    def spoil(self, body: bytes, content_type: str) -> tuple[bytes, str]:
+        """(body, Content-Type) of a reply on whose way this fault lies."""
+        if self.kind == "garble":
+            return body[: len(body) // 2] + b"\xff\x00<garbled", content_type
+        if self.kind == "as_text":
+            return body, "text/plain"
+        if self.kind == "gateway_page":
+            return GATEWAY_PAGE, "text/html"
+        return body, content_type
 
     def to_dict(self) -> dict[str, Any]:
         names = ("kind", "err_code", "seconds", "times", "rate", "is_landed", "hits")

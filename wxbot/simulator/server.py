@@ -116,10 +116,6 @@ def as_pattern(piece: str) -> str:
     return f"(?P<{name[5:]}>.+)" if name.startswith("path:") else f"(?P<{name}>[^/]+)"
 
 
-GATEWAY_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
-"""What a gateway puts in place of a reply, with HTTP 200."""
-
-
 class Application:
     """The WSGI application over some doors."""
 
@@ -253,13 +249,7 @@ class Application:
             raise Dropped
         if kind == "refuse":
             return self.refusal(door, request, fault)
-        if kind == "garble":
-            reply.body = reply.body[: len(reply.body) // 2] + b"\xff\x00<garbled"
-        elif kind == "as_text":
-            reply.content_type = "text/plain"
-        elif kind == "gateway_page":
-            reply = Reply(GATEWAY_PAGE, "text/html")
-        return reply
+        return Reply(*fault.spoil(reply.body, reply.content_type), status=reply.status, headers=reply.headers)
 
     def refusal(self, door: Door, request: Request, fault: Fault) -> Reply:
         if door.refuse is None:  # faults are only taken for doors that can refuse
