@@ -376,12 +376,15 @@ def test_the_log_has_what_the_page_does_not_S81(app: Flask, capfd: pytest.Captur
         ("/h5/nothing", "GET", 404, "页面不存在"),
     ],
 )
-def test_an_error_page_is_chinese_first(app: Flask, path: str, method: str, status: int, words: str) -> None:
+def test_an_error_page_speaks_one_language_chinese_when_nobody_asks(
+    app: Flask, path: str, method: str, status: int, words: str
+) -> None:
     response = app.test_client().open(path, method=method)
     assert response.status_code == status
-    text = response.get_data(as_text=True)
-    assert text.index(words) < text.index('lang="en"')
-    assert '<html lang="zh-CN">' in text
+    assert words in response.text and '<html lang="zh-CN">' in response.text
+    assert not re.search(r">[^<]*[a-z]{2,} [a-z]{2,}[^<]*<", response.text.partition("<body>")[2])
+    english = app.test_client().open(path, method=method, headers={"Accept-Language": "en-GB,en;q=0.8"}).text
+    assert '<html lang="en">' in english and not re.search("[\u4e00-\u9fff]", english)
 
 
 def test_a_script_gets_its_error_as_json(app: Flask) -> None:

@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import addresses, form_fields, health, inbox, lineage, logs, oauth
+from wxbot import addresses, form_fields, health, inbox, lineage, logs, oauth, own_page
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.callback import CallbackDoor, Chunks
@@ -225,8 +225,9 @@ def _error_answer(status: int, request_id: str) -> Response:
     if wants_json or request.is_json:
         response = jsonify(error=text.zh, error_en=text.en, request_id=request_id)
     else:
+        language = own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
         page = render_template(
-            "errors/error.html", status=status, chinese=text.zh, english=text.en, request_id=request_id
+            "errors/error.html", status=status, text=text.within(language), language=language, request_id=request_id
         )
         response = Response(page, mimetype="text/html")
     response.status_code = status
