@@ -63,8 +63,12 @@ def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served
     page.get_by_text("固定金额").click()
     page.fill("#packet_count", "20000")
     page.fill("#packet_amount", "2")
-    page.wait_for_selector("#forecast:has-text('40,000.00')")
+    page.wait_for_selector("#forecast:has-text('红包合计 40,000.00 元，超出预算')")
+    assert "备货需要" not in page.locator("#forecast").inner_text()
+    page.fill("#budget", "40,000")
+    page.wait_for_selector("#forecast:has-text('¥40,000.00')")
     assert "备货需要 2 天" in page.locator("#forecast").inner_text()
+    page.fill("#budget", "400")
     page.click(".save-bar .btn-primary")
     page.wait_for_selector("#fault-budget")
     assert page.locator(".fault").count() >= 6
