@@ -239,10 +239,10 @@ def test_exports_are_safe_in_a_spreadsheet_and_logged_S45(story_app: Flask) -> N
 def test_the_merchant_can_be_stopped_and_opened_by_a_cashier(story_app: Flask) -> None:
     cashier = Browser(story_app, "wang")
     cashier.post("/admin/merchant/stop")
-    assert "STOPPED_BY_STAFF" in cashier.get("/admin/").text
-    assert "STOPPED_BY_STAFF" in Browser(story_app, "li").get("/admin/campaigns/1").text
+    assert "付款已停止" in cashier.get("/admin/").text
+    assert "付款已停止" in Browser(story_app, "li").get("/admin/campaigns/1").text
     cashier.post("/admin/merchant/open")
-    assert "STOPPED_BY_STAFF" not in cashier.get("/admin/").text
+    assert "付款已停止" not in cashier.get("/admin/").text
 
 
 def test_english_is_one_press_away(story_app: Flask) -> None:
