@@ -55,7 +55,7 @@ def furnish(database: Database, many: int = 0) -> None:
     campaign_id = write_campaign(database, "on")
     with database.transaction() as session:
         fill(session, Lottery, campaign_id=campaign_id, ordinal=1, total=1, lottery_key=OLD.seal("k" * 32))
-        fill(session, RosterFile, rows_sealed=OLD.seal("[]"))
+        fill(session, RosterFile, rows_sealed=OLD.seal("[]"), faulty_sealed=OLD.seal("[]"))
         fill(session, RosterEntry, phone_sealed=OLD.seal(phone(1)), phone_index=OLD.index(phone(1)))
         fill(session, PersonMark, mark="block", kind="openid", subject="oBad")
         fill(
@@ -66,7 +66,13 @@ def furnish(database: Database, many: int = 0) -> None:
             subject=OLD.index(phone(2)),
             phone_sealed=OLD.seal(phone(2)),
         )
-        fill(session, ListRow, phone_sealed=OLD.seal(phone(1)), list_id=_pay_list(session))
+        fill(
+            session,
+            ListRow,
+            phone_sealed=OLD.seal(phone(1)),
+            read_sealed=OLD.seal("{}"),
+            list_id=_pay_list(session),
+        )
         codes.issue(session, OLD, "bind", "oMing", phone(1), [], datetime.now(UTC), is_withheld=False)
         fill(session, SmsCount, kind="phone_day", subject=OLD.index(phone(1)), n=3)
         fill(session, SmsCount, kind="ip_hour", subject=OLD.index("ip|1.2.3.4"), n=3)
@@ -231,7 +237,7 @@ def test_the_key_is_changed_though_the_command_is_killed_in_the_middle(shop: Sho
         assert {place for place, _, _ in values} == {
             f"{entry.table.name}.{name}" for entry in SEALED for name in entry.columns
         }
-        assert len(values) == 2 * (MANY + 1) + 8
+        assert len(values) == 2 * (MANY + 1) + 10
         for place, value, index in values:
             assert not opens(OLD, value), place
             assert index in ("", NEW.index(NEW.open(value))), place

@@ -20,15 +20,18 @@ from sqlalchemy import CheckConstraint, Column, RowMapping, inspect, select, tex
 from sqlalchemy.exc import DatabaseError, DBAPIError
 
 from tests.deployments import environment, settings_for
+from tests.rows import fill
 from tests.servers import PrivatePostgres
 from wxbot import budget, quotas
+from wxbot.budget import Budget
 from wxbot.db import Database
 from wxbot.draws.admission_writer import tries
 from wxbot.draws.models import Draw
 from wxbot.migrations import _config, revisions, upgrade
 from wxbot.payouts.create import content_of
-from wxbot.payouts.models import Payout, Release
+from wxbot.payouts.models import ListRow, PayList, Payout, Programme, Release
 from wxbot.payouts.sources import SOURCES
+from wxbot.people.models import RosterFile
 from wxbot.quotas import Quota
 from wxbot.schema import Base
 from wxbot.shake.models import ShakePage
@@ -314,3 +317,24 @@ def test_what_a_reviewer_decided_and_could_still_undo_waits_for_a_reviewer_befor
         upgrade(empty)
     with empty.reading() as session:
         assert session.scalars(select(VoucherDecision)).all() == []
+
+
+def test_lists_and_files_of_before_say_nothing_of_hidden_rows_and_bad_ones_after_the_upgrade(empty: Database) -> None:
+    upgrade(empty)
+    with empty.transaction() as session:
+        programme = fill(
+            session, Programme, id=fill(session, Budget, kind="programme", name="x").id, channel="sendredpack"
+        )
+        pay_list = fill(session, PayList, programme_id=programme.id, unread="工号")
+        fill(session, ListRow, list_id=pay_list.id, row_number=7, name="甲", is_hidden=True, read_sealed="sealed")
+        fill(session, RosterFile, rows_sealed="sealed", faulty_sealed="sealed")
+    for _ in range(2):
+        command.downgrade(_config(empty), "0018")
+        with empty.engine.connect() as connection:
+            assert connection.execute(text("SELECT row_number, name FROM list_rows")).all() == [(7, "甲")]
+            assert connection.execute(text("SELECT rows_sealed FROM roster_files")).scalars().all() == ["sealed"]
+        upgrade(empty)
+    with empty.reading() as session:
+        row, file = session.scalars(select(ListRow)).one(), session.scalars(select(RosterFile)).one()
+        assert (row.is_hidden, row.read_sealed, file.faulty_sealed) == (False, None, "")
+        assert session.scalars(select(PayList.unread)).one() == ""

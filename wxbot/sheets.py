@@ -21,6 +21,8 @@ from wxbot.confined.cells import CELL_CHARS, CONTROL, safe_cell
 from wxbot.text import Refusal, Text
 
 BYTES_MAX = 5 * 1024 * 1024
+ROWS_NAMED = 20
+"""So many rows are named by number in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Sheet:
     rows: list[SheetRow]
     unread: tuple[str, ...] = ()
 
+
+TAKE_FAULTY = Text("下载有问题的行", "Download the bad rows")
 
 CELL_FAULTS = {
     name: CellFault(name, text)
@@ -191,6 +195,22 @@ def _sheet(answer: dict[str, Any]) -> Sheet:
 
 def _refusal(why: str, **values: object) -> Refusal:
     return Refusal("file", REFUSALS[why].format(**values))
+
+
+def hidden_text(rows: Sequence[int]) -> Text | None:
+    """What is said of rows that the sender's spreadsheet does not show; None when there are none."""
+    if not rows:
+        return None
+    numbers = "、".join(map(str, rows[:ROWS_NAMED])) + ("…" if len(rows) > ROWS_NAMED else "")
+    return Text(
+        f"表格里有 {len(rows)} 行是隐藏的（或被筛选掉），打开文件看不到，但已经读进来：第 {numbers} 行",
+        f"the sheet hides {len(rows)} of the rows (or a filter does); they were read all the same: rows {numbers}",
+    )
+
+
+def unread_text(headers: str) -> Text | None:
+    """What is said of columns that nobody knows; None when there are none."""
+    return Text(f"这些列没有读取：{headers}", f"these columns were not read: {headers}") if headers else None
 
 
 def plain_name(text: str, most: int = 80) -> str:

@@ -80,7 +80,7 @@ def test_every_bad_row_is_named_and_good_ones_are_not_touched(desk: Desk) -> Non
         "duplicate",
         "blocked",
         "held",
-        "unbound",
+        "not_listed",
         "bad_phone",
         "no_person",
         "bad_openid",
@@ -110,7 +110,7 @@ def test_a_row_that_becomes_good_is_found_by_looking_again(desk: Desk) -> None:
     assert desk.list(list_id).good_rows == 0
     desk.know(2)
     desk.do("wang", list_id, "check")
-    assert [row.fault for row in desk.rows(list_id)] == ["unbound", ""]
+    assert [row.fault for row in desk.rows(list_id)] == ["not_listed", ""]
     assert (desk.list(list_id).good_rows, desk.list(list_id).total_fen) == (1, 300)
     with (
         desk.runtime.database.transaction() as session
@@ -118,7 +118,7 @@ def test_a_row_that_becomes_good_is_found_by_looking_again(desk: Desk) -> None:
         binding = session.query(Binding).filter_by(openid=openid(2)).one()
         binding.openid = openid(8)
     assert "没有可以付款的行" in desk.do("wang", list_id, "submit", skip_faulty="1")
-    assert [row.fault for row in desk.rows(list_id)] == ["unbound", "other_person"]
+    assert [row.fault for row in desk.rows(list_id)] == ["not_listed", "other_person"]
 
 
 def test_warnings_name_what_was_paid_lately_and_what_looks_wrong(desk: Desk) -> None:
@@ -156,11 +156,11 @@ def test_f30_every_amount_of_a_payout_comes_out_of_a_file_as_it_went_in(desk: De
     amounts = list(range(100, 20_001))
     rows = [(openid(n), "", yuan(fen)) for n, fen in enumerate(amounts)]
     header = ("openid", "姓名", "金额")
-    found = list_read.read(csv_file(*rows, header=header), desk.runtime.settings)
+    found = list_read.read(csv_file(*rows, header=header), desk.runtime.settings).rows
     assert [row.amount_fen for row in found] == amounts and not any(row.fault for row in found)
     some = amounts[::40]
     numbers = [(openid(n), "", fen / 100) for n, fen in enumerate(some)]  # what a spreadsheet keeps is binary
-    read = list_read.read(xlsx_file(*numbers, header=header), desk.runtime.settings)
+    read = list_read.read(xlsx_file(*numbers, header=header), desk.runtime.settings).rows
     assert [row.amount_fen for row in read] == some
 
 
@@ -374,7 +374,7 @@ def test_s29_another_marketers_list_is_as_absent_as_none(desk: Desk) -> None:
     for verb in ("", "/live"):
         theirs, absent = other.get(f"/admin/lists/{list_id}{verb}"), other.get(f"/admin/lists/999{verb}")
         assert theirs.status_code == absent.status_code == 404 and theirs.text == absent.text
-    for verb in ("submit", "check", "drop", "send-back", "results.csv", "results.xlsx"):
+    for verb in ("submit", "check", "drop", "send-back", "results.csv", "results.xlsx", "faulty.csv"):
         assert other.post(f"/admin/lists/{list_id}/{verb}").status_code == 404, verb
     assert "三月" not in other.get("/admin/lists").text and "三月" in desk.as_("li").get("/admin/lists").text
     assert desk.list(list_id).status == "draft"
@@ -413,7 +413,7 @@ def test_s42_s45_what_comes_in_with_a_list_neither_runs_in_a_page_nor_in_a_sprea
         browser.post(f"/admin/lists/{list_id}/results.csv").data,
         browser.post(f"/admin/lists/{list_id}/results.xlsx").data,
     ):
-        back = list_read.read(raw, desk.runtime.settings)
+        back = list_read.read(raw, desk.runtime.settings).rows
         assert [(row.name, row.note, row.amount_fen) for row in back if row.name] == [
             (text, text, 200) for text in EVIL
         ]

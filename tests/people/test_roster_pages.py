@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from sqlalchemy import select
 
 from tests.people.conftest import GUI, HONG, LISTED, MING
@@ -147,7 +147,7 @@ def test_only_who_may_upload_may_send_much_S16(desk: Flask) -> None:
         answer = Browser(desk, login).client.post("/admin/roster/upload", data=body, content_type=form)
         return answer.status_code
 
-    assert send("wang", 200_000) == 413
+    assert send("wang", 200_000) == 403  # refused before the body is read
     assert send("sun", 200_000) == 400  # no token in it, but it was read
     assert send("sun", 6_000_000) == 413
 
@@ -223,3 +223,22 @@ def test_marks_are_put_with_a_reason_and_taken_off_by_who_may(desk: Flask) -> No
     runtime = runtime_of(desk)
     with runtime.database.reading() as session:
         assert marks.refusal(session, runtime.vault, HONG) is None
+
+
+def test_what_the_sender_did_not_see_is_said_and_bad_rows_can_be_taken_away(desk: Flask) -> None:
+    raw, file = xlsx(("陈一", 13800138000, ""), ("林二", 1380013800, "一部"), ("王三", 13900139000, "")), io.BytesIO()
+    book = load_workbook(io.BytesIO(raw))
+    book.worksheets[0].row_dimensions[4].hidden = True
+    book.worksheets[0]["D1"] = "工号"
+    book.save(file)
+    sun = Browser(desk, "sun")
+    page = upload(sun, file.getvalue()).text
+    assert "有 1 行是隐藏的" in page and "第 4 行" in page and "这些列没有读取：工号" in page
+    told = sun.post("/admin/roster/upload/1/faulty.csv").get_data().decode("utf-8-sig").splitlines()
+    assert told == ['"行","姓名","手机号","部门","备注","问题"', '"3","林二","1380013800","一部","","手机号不正确"']
+    assert Browser(desk, "chen").post("/admin/roster/upload/1/faulty.csv").status_code == 404
+    assert audited(desk) == [("list_export", "file:1", "done")]
+    only_bad = upload(sun, xlsx(("林二", 1380013801, "")))
+    assert (
+        "/admin/roster/upload/2/faulty.xlsx" in only_bad.text and 'action="/admin/roster/upload/2"' not in only_bad.text
+    )

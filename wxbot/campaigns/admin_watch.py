@@ -27,7 +27,6 @@ from wxbot.money import yuan
 from wxbot.orders import bill_faults, throttle
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
-from wxbot.orders.export import csv_response
 from wxbot.staff import accounts
 from wxbot.staff.console import (
     SMALL,
@@ -43,6 +42,7 @@ from wxbot.staff.console import (
     said,
     text,
 )
+from wxbot.staff.downloads import csv_response
 from wxbot.staff.models import WATCHERS
 from wxbot.text import Text
 from wxbot.wechat.errors import row_for

@@ -39,6 +39,8 @@ def import_roster(file: Path, dry_run: bool) -> None:
         sheet = book.read(file.read_bytes())
         with runtime.database.reading() as session:
             preview = book.look(session, runtime.vault, sheet)
+        for note in preview.notes:
+            click.echo(str(note))
         for line in preview.lines:
             for fault in line.faults:
                 click.echo(f"第 {line.number} 行 row {line.number}: {fault.text}")

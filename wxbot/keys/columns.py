@@ -33,13 +33,13 @@ class Sealed:
 
 SEALED = (
     Sealed(Lottery, ("lottery_key",)),
-    Sealed(RosterFile, ("rows_sealed",)),
+    Sealed(RosterFile, ("rows_sealed", "faulty_sealed")),
     Sealed(SmsOut, ("phone_sealed", "code_sealed")),
     Sealed(SmsCode, ("phone_sealed",), "phone_index"),
     Sealed(PersonMark, ("phone_sealed",), "subject"),
     Sealed(RosterEntry, ("phone_sealed",), "phone_index"),
     Sealed(Binding, ("phone_sealed",), "phone_index"),
-    Sealed(ListRow, ("phone_sealed",)),
+    Sealed(ListRow, ("phone_sealed", "read_sealed")),
     Sealed(Order, ("sp_ticket",), "sp_ticket_hash"),
 )
 """Indexes without the text they were made of are in no row here: `binds.sp_ticket_hash` follows its order, `sms_counts.subject`

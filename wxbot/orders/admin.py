@@ -15,7 +15,6 @@ from wxbot.ledger import Balance
 from wxbot.money import yuan
 from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, words
 from wxbot.orders.channels import CHANNELS
-from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
 from wxbot.staff import accounts, audit
 from wxbot.staff.console import (
@@ -36,6 +35,7 @@ from wxbot.staff.console import (
     tell,
     text,
 )
+from wxbot.staff.downloads import csv_response
 from wxbot.staff.models import AuditEvent
 from wxbot.text import Refusal, Text
 

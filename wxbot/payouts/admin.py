@@ -11,13 +11,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import sheets
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
 from wxbot.orders.admin import tell_asked
 from wxbot.orders.channels import CHANNELS, DIRECT
-from wxbot.orders.export import csv_response
 from wxbot.orders.models import MARKED_AS, LaneState, Order
 from wxbot.orders.reconcile import ask_now, want_back
 from wxbot.payouts import create as asking
@@ -44,11 +42,11 @@ from wxbot.staff.console import (
     tell,
     text,
 )
+from wxbot.staff.downloads import csv_response, xlsx_response
 from wxbot.text import Refusal, Text
 
 blueprint = guard(Blueprint("payouts", __name__))
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 XLSX_ROWS = 50_000
 """A spreadsheet is built in memory; longer exports come as csv."""
 
@@ -374,6 +372,4 @@ def export_csv() -> Response:
 def export_xlsx() -> Response:
     """The same as xlsx, its first 50,000 rows."""
     rows = exports.batches(runtime().database, _export_filters("xlsx"), XLSX_ROWS)
-    response = Response(sheets.xlsx_bytes("payouts", exports.COLUMNS, rows), mimetype=XLSX)
-    response.headers["Content-Disposition"] = 'attachment; filename="payouts.xlsx"'
-    return response
+    return xlsx_response("payouts", exports.COLUMNS, rows)

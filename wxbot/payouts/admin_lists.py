@@ -1,7 +1,6 @@
 """Console pages of lists to pay: upload, look at every row, submit, approve, watch, take the results away."""
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -11,7 +10,6 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import sheets
 from wxbot.confined.rows import ROWS_MAX
-from wxbot.orders.export import csv_response
 from wxbot.payouts import list_check, list_results, list_rows, list_words, lists, programmes
 from wxbot.payouts.forecast import forecast
 from wxbot.payouts.lists import AlreadyUploaded, File
@@ -37,7 +35,8 @@ from wxbot.staff.console import (
     tell,
     text,
 )
-from wxbot.text import Refusal
+from wxbot.staff.downloads import csv_response, sheet_response, xlsx_response
+from wxbot.text import Refusal, Text
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
 """Largest body of the upload, the form around the file included; every other page keeps the small limit (S16)."""
@@ -46,7 +45,6 @@ FORM_BYTES = 256 * 1024
 """For the form's texts; it must be more than the 64 KB in which files are read, or most larger files are refused."""
 
 KINDS = ("faulty", "warned", "good", "all")
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def _allow_upload() -> None:
@@ -119,7 +117,7 @@ def template() -> Response:
         rows = (("手机号", "姓名", "金额", "备注"), ("13800138000", "示例：张三", "88.00", "三月促销"))
     else:
         rows = (("phone", "name", "amount", "note"), ("13800138000", "example: Zhang San", "88.00", "March promotion"))
-    return _xlsx("list-template", rows[0], [[rows[1]]])
+    return xlsx_response("list-template", rows[0], [[rows[1]]])
 
 
 @blueprint.post("/lists/new")
@@ -160,6 +158,8 @@ def page(list_id: int) -> str:
             "has_more": len(found) > len(shown),
             "warned": warned,
             "faulty": faulty,
+            "notes": _notes(session, pay_list) if is_open else (),
+            "take_faulty": sheets.TAKE_FAULTY,
             "is_open": is_open,
             "default_channel": runtime().settings.payout_channel,
             "names": accounts.names(session, _people(pay_list)),
@@ -169,6 +169,12 @@ def page(list_id: int) -> str:
     return render_template(
         "console/list.html", fault_text=_fault_text, warning_text=_warning_text, **_words(), **values
     )
+
+
+def _notes(session: Session, pay_list: PayList) -> list[Text]:
+    """What of its file somebody must know before they agree to it."""
+    hidden = sheets.hidden_text(lists.hidden_rows(session, pay_list.id))
+    return [note for note in (hidden, sheets.unread_text(pay_list.unread)) if note]
 
 
 def _people(pay_list: PayList) -> list[int]:
@@ -291,16 +297,22 @@ def results_csv(list_id: int) -> Response:
 def results_xlsx(list_id: int) -> Response:
     """The same as xlsx."""
     _log_export(list_id, "xlsx")
-    return _xlsx(
+    return xlsx_response(
         f"list-{list_id}", list_results.header(locale()), list_results.batches(runtime().database, list_id, locale())
     )
 
 
+@blueprint.post("/lists/<int:list_id>/faulty.<form>")
+@role_required("marketer", "cashier")
+def faulty(list_id: int, form: str) -> Response:
+    """The rows that are not paid, what was read of them and what is wrong, as csv or xlsx; written in the audit log."""
+    if form not in ("csv", "xlsx"):
+        absent()
+    _log_export(list_id, form)
+    parts, name, words = runtime(), f"list-{list_id}-faulty", list_results.faulty_header(locale())
+    batches = list_results.faulty_batches(parts.database, parts.vault, list_id, locale())
+    return sheet_response(form, name, words, batches)
+
+
 def _log_export(list_id: int, form: str) -> None:
     log_action("list_export", _target(list_id), form=form)
-
-
-def _xlsx(name: str, header: Any, batches: Any) -> Response:
-    response = Response(sheets.xlsx_bytes(name, header, batches), mimetype=XLSX)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
-    return response

@@ -26,5 +26,9 @@ def erase_due(runtime: Runtime) -> int:
     )
     with runtime.database.transaction() as session:
         ids = session.scalars(due.limit(BATCH)).all()
-        empty = update(ListRow).where(ListRow.id.in_(ids)).values(name="", phone_sealed=None, phone_masked="")
+        empty = (
+            update(ListRow)
+            .where(ListRow.id.in_(ids))
+            .values(name="", phone_sealed=None, read_sealed=None, phone_masked="")
+        )
         return changed(session, empty) if ids else 0

@@ -17,7 +17,7 @@ from wxbot.payouts.list_read import Candidate, amount_fault
 from wxbot.payouts.list_words import code_of, store
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme
 from wxbot.payouts.sources import ROW
-from wxbot.people.models import Binding, Follower, PersonMark
+from wxbot.people.models import Binding, Follower, PersonMark, RosterEntry
 from wxbot.quotas import Quota
 from wxbot.settings import Settings
 from wxbot.vault import Vault
@@ -37,6 +37,8 @@ class _Known:
     phone_of: dict[str, str] = field(default_factory=dict)
     """openid → blind index of the phone bound to it."""
     marks: dict[tuple[str, str], str] = field(default_factory=dict)
+    on_roster: dict[str, bool] = field(default_factory=dict)
+    """Blind index of a phone on the roster → whether it may bind."""
     used_fen: dict[str, int] = field(default_factory=dict)
     """openid → fen used of this month's limit in the programme."""
 
@@ -63,7 +65,7 @@ def _fault(row: Candidate, index: str, programme: Programme, settings: Settings,
     if index:
         openid, status = known.by_phone.get(index, ("", ""))
         if not openid:
-            return "unbound"
+            return "blocked" if known.marks.get(("phone", index)) == "block" else _why_unbound(index, settings, known)
         if status == "held":
             return "held"
         if row.openid and row.openid != openid:
@@ -84,6 +86,14 @@ def _fault(row: Candidate, index: str, programme: Programme, settings: Settings,
     return store("month_limit", yuan(max(0, left_fen))) if amount_fen > left_fen else ""
 
 
+def _why_unbound(index: str, settings: Settings, known: _Known) -> str:
+    """Whether the person only has to bind, or cannot before somebody lets them."""
+    if known.on_roster.get(index) is False:
+        return "off_roster"
+    may_bind = index in known.on_roster or settings.binding_policy != "refuse"
+    return "unbound" if may_bind or known.marks.get(("phone", index)) == "allow" else "not_listed"
+
+
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
     listed = sorted(values)
     for start in range(0, len(listed), CHUNK):
@@ -102,6 +112,10 @@ def _ask(session: Session, programme: Programme, rows: Sequence[Candidate], inde
     for index, openid, status in _asked(session, indexes, lambda some: bindings.where(Binding.phone_index.in_(some))):
         if status == "active" or index not in known.by_phone:
             known.by_phone[index] = (openid, status)
+    entries = select(RosterEntry.phone_index, RosterEntry.is_active)
+    unbound = indexes - known.by_phone.keys()
+    for index, is_active in _asked(session, unbound, lambda some: entries.where(RosterEntry.phone_index.in_(some))):
+        known.on_roster[index] = is_active
     openids = {row.openid for row in rows if row.openid} | {openid for openid, _ in known.by_phone.values()}
     for index, openid, status in _asked(session, openids, lambda some: bindings.where(Binding.openid.in_(some))):
         if status == "active":
@@ -157,6 +171,7 @@ def _warning_queries(pay_list: PayList, now: datetime) -> dict[str, Any]:
         "other_list": good.join(
             listed, and_(listed.c.openid == ListRow.openid, listed.c.amount_fen == ListRow.amount_fen)
         ),
+        "hidden": good.where(ListRow.is_hidden),
         "other_name": good.join(Binding, and_(Binding.openid == ListRow.openid, Binding.status == "active")).where(
             ListRow.name != "", Binding.name != "", Binding.name != ListRow.name
         ),

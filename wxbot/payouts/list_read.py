@@ -1,7 +1,7 @@
 """From a file to rows: who, how much, what for. What cannot be read makes its row faulty; no row is left out."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wxbot import sheets
@@ -38,6 +38,7 @@ COLUMNS = (
 NEEDS = (("phone", "openid"), ("amount",))
 NAME_CHARS = 40
 NOTE_CHARS = 200
+UNREAD_CHARS = 400
 _OPENID = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
 
@@ -52,17 +53,30 @@ class Candidate:
     amount_fen: int | None
     note: str
     fault: str = ""
+    is_hidden: bool = False
+    as_read: dict[str, str] = field(default_factory=dict)
+    """Texts of the file that could not be taken, by column."""
 
 
-def read(raw: bytes, settings: Settings) -> list[Candidate]:
+@dataclass(frozen=True)
+class ReadList:
+    """Every row of a file, and the headers of columns that were not read, as they are shown."""
+
+    rows: list[Candidate]
+    unread: str
+
+
+def read(raw: bytes, settings: Settings) -> ReadList:
     """Every row of the file. Raises Refusal for a file that is no list, and Busy."""
     sheet = sheets.read(raw, COLUMNS, NEEDS, Path(settings.data_dir))
-    return [_candidate(row, settings) for row in sheet.rows]
+    return ReadList([_candidate(row, settings) for row in sheet.rows], "、".join(sheet.unread)[:UNREAD_CHARS])
 
 
 def _candidate(row: SheetRow, settings: Settings) -> Candidate:
     cells = {column.key: row.cells.get(column.key, "") for column in COLUMNS}
-    found = Candidate(row.number, None, None, cells["name"][:NAME_CHARS], None, cells["note"][:NOTE_CHARS])
+    found = Candidate(
+        row.number, None, None, cells["name"][:NAME_CHARS], None, cells["note"][:NOTE_CHARS], is_hidden=row.is_hidden
+    )
     for key, wrong in row.faults.items():
         found.fault = found.fault or store("cell", f"{key}:{wrong.name}")
     for key, most in (("name", NAME_CHARS), ("note", NOTE_CHARS)):
@@ -72,6 +86,8 @@ def _candidate(row: SheetRow, settings: Settings) -> Candidate:
     found.fault = found.fault or fault
     fault = _read_amount(found, cells["amount"], settings)
     found.fault = found.fault or fault
+    taken = {"openid": found.openid, "phone": found.phone, "amount": found.amount_fen}
+    found.as_read = {key: cells[key] for key, value in taken.items() if cells[key] and value is None}
     return found
 
 

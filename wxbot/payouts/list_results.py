@@ -1,5 +1,6 @@
 """What became of each row of a list, for the page and for spreadsheets."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from wxbot.orders.words import meaning_of
 from wxbot.payouts.list_words import fault_text, hold_text, status_text
 from wxbot.payouts.models import ListRow, Payout
 from wxbot.text import Text
+from wxbot.vault import Vault
 
 EXPORT_BATCH = 1_000
 HEADER_ZH = ("行", "姓名", "手机号", "openid", "金额", "备注", "结果", "原因", "商户单号")
@@ -73,6 +75,48 @@ def results_of(session: Session, rows: Sequence[ListRow]) -> list[Result]:
     return [Result(row, *known.get(row.payout_id or 0, (None, None))) for row in rows]
 
 
+FAULTY_ZH = ("行", "手机号", "openid", "姓名", "金额", "备注", "问题")
+FAULTY_EN = ("row", "phone", "openid", "name", "amount", "note", "what is wrong")
+
+
+def faulty_header(locale: str) -> tuple[str, ...]:
+    """The names of the columns of rows that are not paid."""
+    return FAULTY_ZH if locale.startswith("zh") else FAULTY_EN
+
+
+def faulty_batches(database: Database, vault: Vault, list_id: int, locale: str) -> Iterator[list[tuple[object, ...]]]:
+    """The rows of a list that are not paid: what was read of each and what is wrong, a batch at a time.
+
+    A phone that was read stays masked; what could not be taken is told as it stands in the file.
+    """
+    after = 0
+    while True:
+        with database.reading() as session:
+            query = select(ListRow).where(ListRow.list_id == list_id, ListRow.row_number > after, ListRow.fault != "")
+            rows = session.scalars(query.order_by(ListRow.row_number).limit(EXPORT_BATCH)).all()
+        if not rows:
+            return
+        after = rows[-1].row_number
+        yield [_faulty_cells(row, vault, locale) for row in rows]
+
+
+def _faulty_cells(row: ListRow, vault: Vault, locale: str) -> tuple[object, ...]:
+    as_read: dict[str, str] = json.loads(vault.open(row.read_sealed)) if row.read_sealed else {}
+    return (
+        row.row_number,
+        as_read.get("phone", row.phone_masked),
+        as_read.get("openid", row.openid),
+        row.name,
+        as_read.get("amount", _plain_yuan(row.amount_fen)),
+        row.note,
+        fault_text(row.fault, locale),
+    )
+
+
+def _plain_yuan(amount_fen: int | None) -> str:
+    return yuan(amount_fen).replace(",", "") if amount_fen is not None else ""
+
+
 def header(locale: str) -> tuple[str, ...]:
     """The names of the columns."""
     return HEADER_ZH if locale.startswith("zh") else HEADER_EN
@@ -95,7 +139,7 @@ def batches(database: Database, list_id: int, locale: str) -> Iterator[list[tupl
                 result.row.name,
                 result.row.phone_masked,
                 result.row.openid,
-                yuan(result.row.amount_fen).replace(",", "") if result.row.amount_fen is not None else "",
+                _plain_yuan(result.row.amount_fen),
                 result.row.note,
                 status_text(result.status, locale),
                 result.reason(locale),

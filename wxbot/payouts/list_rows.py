@@ -79,7 +79,7 @@ def request_batch(session: Session, settings: Settings, list_id: int, now: datet
 
 def forget_phones(session: Session, list_id: int) -> None:
     """The phones of a list were needed to find who is behind them, and for nothing else: what stays is masked."""
-    changed(session, update(ListRow).where(ListRow.list_id == list_id).values(phone_sealed=None))
+    changed(session, update(ListRow).where(ListRow.list_id == list_id).values(phone_sealed=None, read_sealed=None))
 
 
 def _request_row(session: Session, settings: Settings, pay_list: PayList, row: ListRow, now: datetime) -> None:

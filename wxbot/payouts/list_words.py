@@ -23,6 +23,12 @@ FAULTS: dict[str, Text] = {
     "unbound": Text(
         "手机号还没有绑定，请本人先在公众号里绑定", "nobody has bound this phone yet; the person must bind it first"
     ),
+    "not_listed": Text(
+        "手机号不在名册中，请先把此人加入名册", "the phone is not on the roster; put the person on it first"
+    ),
+    "off_roster": Text(
+        "手机号已移出名册，请先在名册中恢复", "the phone was taken off the roster; let it bind again there first"
+    ),
     "held": Text("手机号的绑定还在等审核", "the binding of this phone waits for a reviewer"),
     "other_person": Text("手机号绑定的是另一个 openid", "the phone is bound to another openid"),
     "blocked": Text("在黑名单中", "on the blocklist"),
@@ -42,6 +48,10 @@ WARNINGS: dict[str, Text] = {
     "paid_lately": Text("24 小时内已有一笔同样金额的付款", "was paid the same amount within 24 hours"),
     "other_list": Text(
         "24 小时内另一份名单里也有同样的一笔", "stands with the same amount in another list of the last 24 hours"
+    ),
+    "hidden": Text(
+        "这一行在表格里是隐藏的（或被筛选掉），打开文件看不到它",
+        "the sheet hides this row (or a filter does); who opens the file does not see it",
     ),
     "other_name": Text("名单里的姓名和绑定的姓名不一样", "the name differs from that of the binding"),
     "stranger": Text("这个 openid 从未关注过本号", "this openid never followed the account"),

@@ -4,6 +4,7 @@ Reading and checking owe nobody anything. Only an approved list's rows become pa
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,8 +60,10 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
     that takes no payouts.
     """
     sha256 = hashlib.sha256(file.raw).hexdigest()
-    rows = list_read.read(file.raw, runtime.settings)
+    found = list_read.read(file.raw, runtime.settings)
+    rows = found.rows
     sealed = {row.phone: runtime.vault.seal(row.phone) for row in rows if row.phone}
+    as_read = {row.row_number: runtime.vault.seal(json.dumps(row.as_read)) for row in rows if row.as_read}
     file_name = plain_name(file.file_name, FILE_NAME_CHARS)
     try:
         with runtime.database.transaction() as session:
@@ -75,6 +78,7 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
                 programme_id=programme_id,
                 channel="",
                 status="draft",
+                unread=found.unread,
                 created_by=staff_id,
                 created_at=now,
             )
@@ -82,7 +86,7 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
             session.flush()
             list_check.find_faults(session, runtime.vault, runtime.settings, programme, rows, now)
             for start in range(0, len(rows), INSERT_BATCH):
-                values = [_row_values(pay_list.id, row, sealed) for row in rows[start : start + INSERT_BATCH]]
+                values = [_row_values(pay_list.id, row, sealed, as_read) for row in rows[start : start + INSERT_BATCH]]
                 session.execute(insert(ListRow), values)
             _count(session, pay_list)
             return pay_list.id
@@ -104,7 +108,7 @@ def _refuse_known(session: Session, sha256: str) -> None:
         )
 
 
-def _row_values(list_id: int, row: Candidate, sealed: dict[str, str]) -> dict[str, Any]:
+def _row_values(list_id: int, row: Candidate, sealed: dict[str, str], as_read: dict[int, str]) -> dict[str, Any]:
     return {
         "list_id": list_id,
         "row_number": row.row_number,
@@ -115,6 +119,8 @@ def _row_values(list_id: int, row: Candidate, sealed: dict[str, str]) -> dict[st
         "amount_fen": row.amount_fen,
         "note": row.note,
         "fault": row.fault,
+        "is_hidden": row.is_hidden,
+        "read_sealed": as_read.get(row.row_number),
         "payout_id": None,
     }
 
@@ -184,6 +190,9 @@ def content_sha256(session: Session, pay_list: PayList) -> str:
         "texts": [getattr(programme, name) for name in TEXTS],
         "rows": [list(row) for row in session.execute(rows.order_by(ListRow.row_number))],
     }
+    hidden = session.scalars(rows.with_only_columns(ListRow.row_number).where(ListRow.is_hidden)).all()
+    if hidden:  # said only where it is so: what waits since before is bound as it was
+        parts["hidden"] = sorted(hidden)
     return approval.content_hash(parts)
 
 
@@ -280,6 +289,12 @@ def rows_page(
     elif kind == "warned":
         query = query.where(ListRow.id.in_(ids[:5_000]))
     return session.scalars(query.order_by(ListRow.row_number).limit(limit + 1)).all()
+
+
+def hidden_rows(session: Session, list_id: int) -> Sequence[int]:
+    """The numbers of the rows that the sender's spreadsheet does not show."""
+    query = select(ListRow.row_number).where(ListRow.list_id == list_id, ListRow.is_hidden)
+    return session.scalars(query.order_by(ListRow.row_number)).all()
 
 
 def count_faulty(session: Session, list_id: int) -> int:

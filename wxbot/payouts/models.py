@@ -231,6 +231,8 @@ class PayList(Base):
     good_rows: Mapped[int] = mapped_column(Integer, default=0)
     total_fen: Mapped[int] = mapped_column(BigInteger, default=0)
     """Sum of the good rows."""
+    unread: Mapped[str] = mapped_column(String(400), default="")
+    """Headers of columns that were not read, as they are shown."""
     content_sha256: Mapped[str | None] = mapped_column(String(64))
     created_by: Mapped[int] = mapped_column(Integer)
     approved_by: Mapped[int | None] = mapped_column(Integer)
@@ -268,6 +270,10 @@ class ListRow(Base):
     amount_fen: Mapped[int | None] = mapped_column(BigInteger)
     note: Mapped[str] = mapped_column(String(200), default="")
     fault: Mapped[str] = mapped_column(String(100), default="")
+    is_hidden: Mapped[bool] = mapped_column(default=False)
+    """Who looked at the file did not see this row: it was hidden, or a filter hid it."""
+    read_sealed: Mapped[str | None] = mapped_column(Text)
+    """What stood in cells that could not be taken, JSON by column, sealed; forgotten with the phones."""
     payout_id: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (

@@ -19,6 +19,7 @@ from wxbot.staff.console import (
     act,
     actor,
     guard,
+    locale,
     may,
     me,
     now,
@@ -31,6 +32,7 @@ from wxbot.staff.console import (
     text,
     too_often,
 )
+from wxbot.staff.downloads import sheet_response
 from wxbot.text import Refusal, Text
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
@@ -103,7 +105,7 @@ def upload() -> tuple[str, int]:
     with runtime().database.reading() as session:
         preview = roster.look(session, runtime().vault, sheet)
     file_id = None
-    if preview.good:
+    if preview.good or preview.faulty:
         with runtime().database.transaction() as session:
             file_id = roster.keep(session, runtime().vault, name, raw, preview, me().id, now())
     order = {"bad": 0, "again": 1, "changed": 2, "back": 3, "added": 4, "same": 5}
@@ -111,12 +113,27 @@ def upload() -> tuple[str, int]:
     return render_template(
         "console/roster_preview.html",
         counts=preview.counts,
+        notes=preview.notes,
+        faulty=len(preview.faulty),
+        take_faulty=sheets.TAKE_FAULTY,
         lines=lines[:SHOWN_ROWS],
         file_id=file_id,
         name=name,
         good=len(preview.good),
         total=len(lines),
     ), 200
+
+
+@blueprint.post("/roster/upload/<int:file_id>/faulty.<form>")
+@role_required("reviewer", "admin")
+def faulty(file_id: int, form: str) -> Response:
+    """The bad rows of a file one uploaded oneself, what was read of them and what is wrong, as csv or xlsx."""
+    with runtime().database.transaction() as session:
+        rows = roster.faulty_rows(session, runtime().vault, _number_or_404(file_id), me().id, locale())
+        if rows is None or form not in ("csv", "xlsx"):
+            abort(404)
+        audit.record(session, actor(), "list_export", f"file:{file_id}", now(), detail={"form": form})
+    return sheet_response(form, f"roster-{file_id}-faulty", [str(cell) for cell in rows[0]], [rows[1:]])
 
 
 @blueprint.post("/roster/upload/<int:file_id>")

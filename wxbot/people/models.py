@@ -129,6 +129,8 @@ class RosterFile(Base):
     name: Mapped[str] = mapped_column(String(100))
     sha256: Mapped[str] = mapped_column(String(64))
     rows_sealed: Mapped[str] = mapped_column(Text)
+    faulty_sealed: Mapped[str] = mapped_column(Text, default="")
+    """Rows that would not be imported, as they were read, with what is wrong; empty when there are none."""
     created_at: Mapped[datetime]
     imported_at: Mapped[datetime | None]
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -48,6 +48,8 @@ class RosterLine:
     note: str
     fate: str
     faults: tuple[CellFault, ...] = ()
+    is_hidden: bool = False
+    """The sender's spreadsheet does not show this row."""
 
     @property
     def masked(self) -> str:
@@ -61,6 +63,19 @@ class Preview:
 
     lines: list[RosterLine]
     counts: Counter[str] = field(default_factory=Counter)
+    unread: str = ""
+    """Headers of columns that were not read, as they are shown."""
+
+    @property
+    def notes(self) -> list[Text]:
+        """What somebody should know of the file before its rows are taken over."""
+        hidden = sheets.hidden_text([line.number for line in self.lines if line.is_hidden])
+        return [note for note in (hidden, sheets.unread_text(self.unread)) if note]
+
+    @property
+    def faulty(self) -> list[RosterLine]:
+        """The rows that are wrong or stand in the file twice."""
+        return [line for line in self.lines if line.fate in ("bad", "again")]
 
     @property
     def good(self) -> list[RosterLine]:
@@ -79,7 +94,7 @@ def look(session: Session, vault: Vault, sheet: Sheet) -> Preview:
     lines = _without_doubles(lines)
     known = _known(session, vault, [line.phone for line in lines if not line.fate])
     judged = [_compared(line, known.get(line.phone)) if not line.fate else line for line in lines]
-    return Preview(judged, Counter(line.fate for line in judged))
+    return Preview(judged, Counter(line.fate for line in judged), "、".join(sheet.unread))
 
 
 def _line(row: SheetRow) -> RosterLine:
@@ -102,7 +117,8 @@ def _line(row: SheetRow) -> RosterLine:
                 CellFault("long", Text(f"{_title(key)}超过 {most} 字", f"{key}: more than {most} characters"))
             )
     fate = "bad" if faults else ""
-    return RosterLine(row.number, name, phone, cells.get("department", ""), cells.get("note", ""), fate, tuple(faults))
+    rest = (cells.get("department", ""), cells.get("note", ""))
+    return RosterLine(row.number, name, phone, *rest, fate, tuple(faults), row.is_hidden)
 
 
 def _title(key: str) -> str:
@@ -130,7 +146,7 @@ def _without_doubles(lines: list[RosterLine]) -> list[RosterLine]:
 
 
 def _with(line: RosterLine, fate: str, *faults: CellFault) -> RosterLine:
-    return RosterLine(line.number, line.name, line.phone, line.department, line.note, fate, (*line.faults, *faults))
+    return replace(line, fate=fate, faults=(*line.faults, *faults))
 
 
 def _known(session: Session, vault: Vault, numbers: Sequence[str]) -> dict[str, RosterEntry]:
@@ -155,18 +171,44 @@ def _compared(line: RosterLine, entry: RosterEntry | None) -> RosterLine:
 def keep(
     session: Session, vault: Vault, name: str, raw: bytes, preview: Preview, staff_id: int | None, now: datetime
 ) -> int:
-    """Keep the good rows of a preview, sealed, until somebody takes them over; returns the file's id."""
+    """Keep the rows of a preview, sealed: the good ones until somebody takes them over, the others to be downloaded. Returns the
+    file's id."""
     rows = [[line.name, line.phone, line.department, line.note] for line in preview.good]
+    faulty = [
+        [line.number, line.name, line.masked, line.department, line.note, *_said_of(line)] for line in preview.faulty
+    ]
     kept = RosterFile(
         staff_id=staff_id,
         name=name[:100],
         sha256=hashlib.sha256(raw).hexdigest(),
         created_at=now,
         rows_sealed=vault.seal(json.dumps(rows, ensure_ascii=False)),
+        faulty_sealed=vault.seal(json.dumps(faulty, ensure_ascii=False)) if faulty else "",
     )
     session.add(kept)
     session.flush()
     return kept.id
+
+
+def _said_of(line: RosterLine) -> tuple[str, str]:
+    return "；".join(fault.text.zh for fault in line.faults), "; ".join(fault.text.en for fault in line.faults)
+
+
+FAULTY_ZH = ("行", "姓名", "手机号", "部门", "备注", "问题")
+FAULTY_EN = ("row", "name", "phone", "department", "note", "what is wrong")
+
+
+def faulty_rows(session: Session, vault: Vault, file_id: int, staff_id: int, locale: str) -> list[list[object]] | None:
+    """The bad rows of a file that this member of staff uploaded, below their header; None when there are none.
+
+    A phone that was read stays masked; what is none is told as it stands in the file.
+    """
+    kept = session.get(RosterFile, file_id)
+    if kept is None or kept.staff_id != staff_id or not kept.faulty_sealed:
+        return None
+    is_chinese = locale.startswith("zh")
+    rows = json.loads(vault.open(kept.faulty_sealed))
+    return [list(FAULTY_ZH if is_chinese else FAULTY_EN), *([*row[:5], row[5 if is_chinese else 6]] for row in rows)]
 
 
 def take_over(session: Session, vault: Vault, file_id: int, staff_id: int | None, now: datetime) -> int | None:

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets: streamed, and safe against cells that a spreadsheet would run (S45)."""
+"""Sheets to take away, csv or xlsx: safe against cells that a spreadsheet would run (S45). csv is streamed."""
 
 import csv
 import io
@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from flask import Response
 
 from wxbot.confined.cells import safe_cell
+from wxbot.sheets import xlsx_bytes
 
 BOM = "\ufeff"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def csv_lines(header: Sequence[str], batches: Iterable[Iterable[Sequence[object]]]) -> Iterator[str]:
@@ -30,3 +32,17 @@ def csv_response(name: str, header: Sequence[str], batches: Iterable[Iterable[Se
     response = Response(csv_lines(header, batches), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
+
+
+def xlsx_response(name: str, header: Sequence[str], batches: Iterable[Iterable[Sequence[object]]]) -> Response:
+    """The same as xlsx, made whole before it is sent."""
+    response = Response(xlsx_bytes(name, header, batches), mimetype=XLSX)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
+    return response
+
+
+def sheet_response(
+    form: str, name: str, header: Sequence[str], batches: Iterable[Iterable[Sequence[object]]]
+) -> Response:
+    """A download in the form that was asked for, 'csv' or 'xlsx'."""
+    return xlsx_response(name, header, batches) if form == "xlsx" else csv_response(name, header, batches)
