@@ -133,7 +133,7 @@ def test_bad_and_double_photos_are_told_in_the_chat(chat: Chat) -> None:
     for raw in (photo(1), b"GIF89a no photo", photo(2)[:900]):
         chat.add(second, chat.send(raw))
     assert chat.fetch() == 3
-    assert [each.fault for each in chat.stage.photos(second.id)] == ["duplicate", "broken", "broken"]
+    assert [each.fault for each in chat.stage.photos(second.id)] == ["duplicate", "broken", "cut_off"]
     assert len(chat.notices()) == 3 and "已经交过" in chat.notices()[0]
 
 
