@@ -10,6 +10,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from tests.staff.consoles import NOON, PASSWORD, console, seed_story
+from wxbot import ledger
 from wxbot.campaigns.models import Campaign
 
 pytestmark = pytest.mark.browser
@@ -99,6 +100,17 @@ def test_pause_and_resume_with_charts_drawn(served: Served, page: Any) -> None:
     page.click("[data-dialog=do-resume]")
     page.locator("#do-resume .btn-primary").click()
     page.wait_for_selector(".tag-on")
+
+
+def test_the_money_of_one_hour_is_bars_and_of_many_hours_lines(served: Served, page: Any) -> None:
+    with served.app.extensions["wxbot"].database.transaction() as session:
+        session.get_one(Campaign, 2).status = "on"
+        ledger.post(session, [ledger.Posting("ordered", "first-hour", "reserved", "in_flight", 188, 2)], NOON)
+    served.sign_in(page, "li")
+    for campaign_id, kind in ((1, "line"), (2, "bar")):
+        page.goto(f"{served.base}/campaigns/{campaign_id}")
+        page.wait_for_selector("canvas[data-chart=money][data-points]")
+        assert page.evaluate("Chart.getChart(document.querySelector('canvas[data-chart=money]')).config.type") == kind
 
 
 def test_hostile_texts_run_nowhere_on_any_page_S41(served: Served, page: Any) -> None:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import oauth
 from wxbot.confined.run import Busy
 from wxbot.logs import get_logger
-from wxbot.money import NotMoney, parse_yuan
+from wxbot.money import NotANumber, NotMoney, parse_number, parse_yuan
 from wxbot.people.phone_pages import form_mark, is_own, language, person_required
 from wxbot.people.phone_pages import runtime as _runtime
 from wxbot.runtime import Runtime
@@ -217,7 +217,10 @@ def _fields() -> dict[str, Any]:
 def _asked(fields: dict[str, Any]) -> tuple[int, int]:
     """(units, fen) as typed; nothing typed is 0, which the kind's rule then refuses with its bounds."""
     units, typed = str(fields.get("units") or "").strip(), str(fields.get("amount") or "").strip()
-    number = int(units) if units.isascii() and units.isdigit() and len(units) <= 6 else 0
+    try:
+        number = parse_number(units)
+    except NotANumber:
+        number = 0
     try:
         return number, parse_yuan(typed) if typed else 0
     except NotMoney:

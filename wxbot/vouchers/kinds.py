@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
-from wxbot.money import NotMoney, parse_yuan, yuan
+from wxbot.money import NotANumber, NotMoney, parse_number, parse_yuan, yuan
 from wxbot.orders.channels import DIRECT
 from wxbot.text import Refusal, Text
 from wxbot.vouchers.models import AMOUNT_RULES, VoucherKind
@@ -115,10 +115,11 @@ def read_form(form: Mapping[str, str]) -> KindForm:
         if values[name] > FEN_AT_MOST:
             faults[name] = Text(f"不能超过 {yuan(FEN_AT_MOST)} 元。", f"At most {yuan(FEN_AT_MOST)} yuan.")
     for name, most in _NUMBERS.items():
-        typed = form.get(name, "").strip() or "0"
-        if typed.isascii() and typed.isdigit() and len(typed) <= 9 and int(typed) <= most:
-            values[name] = int(typed)
-        else:
+        try:
+            values[name] = parse_number(form.get(name, "").strip() or "0")
+        except NotANumber:
+            values[name] = most + 1
+        if values[name] > most:
             values[name] = 0
             faults[name] = Text(f"请填写 0 到 {most} 的整数。", f"A whole number from 0 to {most}.")
     programme = form.get("programme_id", "")

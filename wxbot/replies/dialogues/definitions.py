@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from wxbot.money import NotMoney, parse_yuan
+from wxbot.money import NotANumber, NotMoney, half_width, parse_number, parse_yuan
 from wxbot.people import codes, languages, phones
 from wxbot.replies.dialogues import words
 from wxbot.replies.rules import normalise
@@ -183,10 +183,14 @@ def _ask_units(answers: Answers) -> Text:
 
 
 def _hear_units(turn: Turn, answers: Answers) -> Parsed:
-    said = normalise(turn.text).removesuffix(normalise(chosen_kind(answers)["unit"] or "件")).strip()
-    if turn.kind != "text" or not WHOLE.fullmatch(said) or not 1 <= int(said) <= UNITS_AT_MOST:
+    unit = half_width(chosen_kind(answers)["unit"] or "件").casefold()
+    try:
+        units = parse_number(half_width(turn.text).casefold().removesuffix(unit))
+    except NotANumber:
+        units = 0
+    if turn.kind != "text" or not 1 <= units <= UNITS_AT_MOST:
         return Parsed(sorry=words.BAD_UNITS)
-    return Parsed(value=int(said))
+    return Parsed(value=units)
 
 
 def _ask_amount(answers: Answers) -> Text:
