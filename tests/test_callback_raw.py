@@ -11,8 +11,10 @@ from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
+from tests.conftest import Live
 from tests.deployments import app_for, close, sender_of, settings_for
 from tests.pushes import OPENID, Sender
+from tests.servers import SimulatedWeChat
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.metrics.snapshot import take
 from wxbot.people.models import Follower
@@ -182,6 +184,21 @@ def test_an_encrypt_of_a_persons_own_is_never_opened(sqlite_url: str, redis_url:
     response = sender.post(made.test_client(), query, body)
     assert (response.status_code, response.data, count_of(made, Follower)) == (200, b"success", 0)
     close(made)
+
+
+def test_no_one_persons_text_stops_the_callbacks_of_everybody(live: Live, simulator: SimulatedWeChat) -> None:
+    """More messages than fail in a row, each with a character of the keyboard; then somebody follows, and it arrives."""
+    simulator.control("PUT", "switches", {"mark_fail_after": 3})
+    ming, hong = simulator.person("阿明", follows=True), simulator.person("小红")
+    for text in ("\x1dc", "\x10中\x10午", "a]]>b", "]]></Content><MsgType>event</MsgType><Content><![CDATA["):
+        simulator.control("POST", f"people/{ming['id']}/messages", {"type": "text", "content": text})
+    simulator.control("POST", "pushes/settle", {})
+    simulator.control("POST", f"people/{hong['id']}/follow", {})
+    simulator.control("POST", "pushes/settle", {})
+    pushes = simulator.control("GET", "pushes?after=0")["pushes"]
+    assert [(push["status"], len(push["attempts"])) for push in pushes] == [("answered", 1)] * 6
+    chat = simulator.control("GET", f"people/{ming['id']}/chat")["messages"]
+    assert not any("暂时无法提供服务" in str(line) for line in chat)
 
 
 def count_of(app: Flask, model: Any) -> int:
