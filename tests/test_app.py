@@ -81,7 +81,11 @@ def test_a_stranger_gets_nothing_behind_a_guard(app: Flask) -> None:
 
 def test_only_these_addresses_of_the_console_are_public(app: Flask) -> None:
     public = {rule.rule for rule in rules_of(app) if guard_of(app, rule.endpoint) == "public"}
-    assert {path for path in public if path.startswith("/admin")} == {"/admin/sign-in", "/admin/language"}
+    assert {path for path in public if path.startswith("/admin")} == {
+        "/admin/sign-in",
+        "/admin/code",
+        "/admin/language",
+    }
 
 
 def test_the_hot_path_pays_for_nothing_of_the_console(app: Flask) -> None:
@@ -182,11 +186,15 @@ def test_the_console_may_not_be_framed_and_runs_only_our_scripts_S71(app: Flask)
     assert headers["Cache-Control"] == "private, no-store"
 
 
-def test_the_phone_page_is_watched_in_production_and_enforced_under_the_simulator_S71(
+def test_scripts_of_the_phone_page_are_bounded_everywhere_and_the_rest_watched_in_production_S71(
     app: Flask, simulated: Flask
 ) -> None:
     real = app.test_client().get("/h5/c/none").headers
-    assert real["Content-Security-Policy"] == "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    enforced = real["Content-Security-Policy"].split("; ")
+    assert (
+        enforced[0].startswith("script-src 'self' https://") and "unsafe" not in enforced[0] and "*" not in enforced[0]
+    )
+    assert enforced[1:] == ["object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]
     assert "default-src 'none'" in real["Content-Security-Policy-Report-Only"]
     policy = simulated.test_client().get("/h5/c/none").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy

@@ -26,7 +26,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import addresses, form_fields, health, inbox, lineage, logs, oauth, own_page
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
-from wxbot.callback import CallbackDoor, Chunks
+from wxbot.bidi import Isolation
+from wxbot.callback import CallbackDoor, Chunks, finish_body
 from wxbot.campaigns import admin as campaigns
 from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
@@ -48,6 +49,7 @@ from wxbot.replies import admin_dialogues, admin_menu
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError, load_settings
 from wxbot.staff import admin as staff
+from wxbot.staff import admin_totp as totp
 from wxbot.text import Text
 from wxbot.thaw import admin as thaw
 from wxbot.timeline import admin as timeline
@@ -106,6 +108,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", timeline.blueprint, "staff", "console"),
     Door("/admin", alerts.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
+    Door("/admin", totp.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
 
@@ -180,6 +183,7 @@ class Gate:
             environ["wsgi.input"] = Chunks(environ["wsgi.input"])
 
         def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
+            finish_body(environ, start_response)
             present = {name for name, _ in headers}
             return start_response(status, headers + [pair for pair in fixed if pair[0] not in present], error)
 
@@ -355,6 +359,7 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     app.jinja_env.globals.update(
         csp_nonce=csp_nonce, brand=settings.brand, inbox_lines=inbox.mine, inbox_counts=inbox.counts
     )
+    app.jinja_env.add_extension(Isolation)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     callback = app.extensions["wxbot.callback"] = CallbackDoor(runtime)
     _install_headers(app, settings)

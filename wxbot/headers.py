@@ -26,27 +26,29 @@ class Headers:
     """The security headers of one kind of pages (security S71), made once; `{nonce}` is filled in per page."""
 
     fixed: tuple[tuple[str, str], ...]
-    policy: tuple[str, str] | None
+    policies: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, pages: Pages, settings: Settings) -> "Headers":
         """The headers for `pages`.
 
-        On the phone the full policy is only reported in production, until it has been seen on real phones (whether
-        jweixin's frames need more is UNCONFIRMED); under the simulator it is enforced, and the simulator, whose phone
-        shows the page in a frame, is let in.
+        Which scripts may run is enforced everywhere; WeChat's own bridge is no script of the page, the app puts it in itself.
+        What else a page may load is only reported on phones in production, until it has been seen there (whether jweixin's
+        pictures and frames need more is UNCONFIRMED). Under the simulator all of it is enforced, and the simulator, whose
+        phone shows the page in a frame, is let in.
         """
         if pages == "machine":
-            return cls((), None)
+            return cls((), ())
         fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
         tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
         wechat = _origin(settings.api_base) if settings.is_simulated else ""
         frames = wechat if pages == "phone" and wechat else "'none'"
         own = f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
+        scripts = " ".join(("script-src 'self'{nonce}", *sorted(tencent)))
         full = "; ".join(
             (
                 "default-src 'none'",
-                " ".join(("script-src 'self'{nonce}", *sorted(tencent))),
+                scripts,
                 "style-src 'self'{nonce}",
                 # blob: a photo that a person chose is measured before it is made small.
                 f"img-src 'self' data: {'blob: ' if pages == 'phone' else ''}{_AVATARS} {wechat}".rstrip(),
@@ -58,12 +60,12 @@ class Headers:
             )
         )
         if pages == "phone" and not settings.is_simulated:
-            fixed["Content-Security-Policy"] = own
-            return cls(tuple(fixed.items()), ("Content-Security-Policy-Report-Only", full))
+            enforced = ("Content-Security-Policy", f"{scripts}; object-src 'none'; {own}")
+            return cls(tuple(fixed.items()), (enforced, ("Content-Security-Policy-Report-Only", full)))
         if pages == "console":
             fixed["X-Frame-Options"] = "DENY"
             fixed["Cross-Origin-Opener-Policy"] = "same-origin"
-        return cls(tuple(fixed.items()), ("Content-Security-Policy", full))
+        return cls(tuple(fixed.items()), (("Content-Security-Policy", full),))
 
     def put(self, response: Response) -> None:
         """Set the headers; a view that set one itself (a stricter policy for an upload) keeps its own."""
@@ -72,9 +74,8 @@ class Headers:
             return
         for name, value in self.fixed:
             headers.setdefault(name, value)
-        if self.policy is not None:
-            name, value = self.policy
-            nonce = g.get("csp_nonce")
+        nonce = g.get("csp_nonce")
+        for name, value in self.policies:
             headers.setdefault(name, value.replace("{nonce}", f" 'nonce-{nonce}'" if nonce else ""))
 
 

@@ -8,7 +8,7 @@ SMS codes keep a window of their own (people/limits): theirs slides and is no pe
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, CheckConstraint, Integer, String, select, text, update
+from sqlalchemy import BigInteger, CheckConstraint, Integer, String, delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, changed, insert_into, is_sqlite
@@ -94,6 +94,20 @@ def give_back(session: Session, name: str, period: str, fen: int = 0, *, n: int 
     happens once for each."""
     is_there = (Quota.name == name) & (Quota.period == period) & (Quota.n >= n) & (Quota.fen >= fen)
     return changed(session, update(Quota).where(is_there).values(n=Quota.n - n, fen=Quota.fen - fen)) > 0
+
+
+def forget(session: Session, names: Sequence[str]) -> None:
+    """Let these limits begin anew."""
+    session.execute(delete(Quota).where(Quota.name.in_(names)))
+
+
+def forget_under(session: Session, prefix: str, *, but: str = "") -> int:
+    """Forget what was counted under names that begin so, in every period but one; returns how many rows went.
+
+    It reads all rows: for a sweep and for a person's hand, not for a request.
+    """
+    there = Quota.name.startswith(prefix, autoescape=True) & (Quota.period != but)
+    return changed(session, delete(Quota).where(there))
 
 
 def used(session: Session, name: str, period: str) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
 from wxbot.shake.models import Bind
 from wxbot.staff.models import AuditEvent
+from wxbot.staff.sign_in import sweep_tries
 from wxbot.vouchers import erasure
 
 log = get_logger(__name__)
@@ -59,6 +60,8 @@ class Cut(Base):
 
 def sweep(runtime: Runtime) -> int:
     """One run over all kinds; returns how many rows were let go of. A kind that fails does not keep the others waiting."""
+    with runtime.database.transaction() as session:
+        sweep_tries(session, runtime.clock.now())
     total = 0
     for name, let_go in KINDS.items():
         days = int(getattr(runtime.settings, f"keep_{name}_days"))

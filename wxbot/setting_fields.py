@@ -32,6 +32,8 @@ class SettingFields(BaseSettings):
     locale: Literal["zh_CN", "en"] = "zh_CN"
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     session_hours: int = Field(default=12, ge=1, le=168)
+    totp: Literal["optional", "required"] = "optional"
+    totp_again_fen: int = Field(default=50_000, ge=0)
 
     appid: str = Field(pattern=r"^wx[0-9a-f]{16}$")
     appsecret: SecretStr

@@ -265,7 +265,11 @@ def test_f81_the_same_file_is_taken_once_and_leads_to_the_first(desk: Desk) -> N
     assert f"/admin/lists/{first}" in again.text and "不会付第二次" in again.text
     desk.do("wang", first, "submit")
     assert desk.upload(raw, programme_id, "li").status_code == 409
-    assert f"/admin/lists/{first}" not in desk.upload(raw, programme_id, "li").text  # not theirs to see (S29)
+    stranger, owner = desk.upload(raw, programme_id, "li").text, desk.upload(raw, programme_id).text
+    with desk.runtime.database.reading() as session:
+        name = session.get_one(PayList, first).name
+    assert f"/admin/lists/{first}" not in stranger and f">{name}" not in stranger  # not theirs to see (S29)
+    assert "这个文件已经上传过" in stranger and f"/admin/lists/{first}" in owner and name in owner
     desk.do("wang", first, "drop")
     assert desk.uploaded(raw, programme_id) != first
     assert [row.phone_sealed for row in desk.rows(first)] == [None]

@@ -95,8 +95,9 @@ def test_a_database_error_shows_no_values_S58(database_url: str) -> None:
         "password_hash": "canary-password-hash",
         "locale": "en",
         "is_active": True,
-        "failures": 0,
         "is_password_temporary": False,
+        "totp_sealed": "",
+        "totp_step": 0,
         "created_at": NOON,
     }
     try:

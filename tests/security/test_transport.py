@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -53,6 +54,38 @@ def test_broken_chunks_are_refused_and_no_fault_of_ours_S16(production: Server, 
     assert 400 <= int(answer[9:12] or b"400") < 500, answer
     assert "callback_broken" not in production.log.read_text()
     assert "request_failed" not in production.log.read_text()
+
+
+@pytest.mark.parametrize("size", [4, 300_000, 3_000_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "POST /wechat",
+        "POST /admin/lists/new",
+        "POST /h5/voucher/none/photos?token=x",
+        "POST /h5/c/none/draw",
+        "GET /healthz",
+    ],
+)
+def test_a_connection_is_kept_when_it_was_promised_whatever_was_left_unread_S16(
+    production: Server, line: str, size: int
+) -> None:
+    head = f"{line} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: {size}\r\n\r\n".encode()
+    with production.open(head) as connection:
+        with suppress(OSError):  # a big one may be cut off while it is being sent
+            connection.sendall(b"x" * size)
+        answer = b""
+        with suppress(OSError):
+            answer = connection.recv(65536)
+        if size > 2_000_000:
+            assert b"Connection: close" in answer or not answer
+            return
+        assert b"Connection: keep-alive" in answer, answer
+        length = int(re.search(rb"(?i)content-length: (\d+)", answer)[1])  # type: ignore[index]
+        while len(answer.partition(b"\r\n\r\n")[2]) < length:
+            answer += connection.recv(65536)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: shop.example.com\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_requests_that_never_end_hold_no_thread_for_ever_S16(production: Server) -> None:

@@ -13,7 +13,9 @@ from sqlalchemy import select, update
 
 import wxbot
 from tests.staff.consoles import NOON, PASSWORD, Browser, console
-from wxbot.staff import audit, passwords, sign_in
+from wxbot import retention
+from wxbot.quotas import Quota
+from wxbot.staff import accounts, audit, passwords, sign_in
 from wxbot.staff import console as staff_console
 from wxbot.staff.models import AuditEvent, Staff, StaffSession
 
@@ -38,17 +40,65 @@ def test_passwords_are_argon2id_S54(console_app: Flask) -> None:
         assert all(row.startswith("$argon2id$") for row in session.scalars(select(Staff.password_hash)))
 
 
-def test_ten_failures_lock_for_thirty_minutes_even_for_the_right_password_S54(console_app: Flask) -> None:
+def test_ten_failures_from_one_address_wait_half_an_hour_even_with_the_right_password_S54(console_app: Flask) -> None:
     browser = Browser(console_app)
     for _ in range(10):
         assert browser.sign_in("li", "wrong-password").status_code == 401
-    locked = browser.sign_in("li")
-    assert locked.status_code == 401
+    waiting = browser.sign_in("li")
+    assert waiting.status_code == 429 and 0 < int(waiting.headers["Retry-After"]) <= 1800
     clock = console_app.extensions["wxbot"].clock
     clock.move(timedelta(minutes=29))
-    assert browser.sign_in("li").status_code == 401
+    assert browser.sign_in("li").status_code == 429
     clock.move(timedelta(minutes=2))
     assert browser.sign_in("li").status_code == 303
+
+
+def _from(app: Flask, address: str) -> Browser:
+    browser = Browser(app)
+    browser.client.environ_base["REMOTE_ADDR"] = address
+    return browser
+
+
+def test_nobody_is_locked_out_by_a_strangers_tries_S54(console_app: Flask) -> None:
+    at_work = _from(console_app, "192.0.2.1")
+    assert at_work.sign_in("li").status_code == 303
+    at_work.post("/admin/sign-out")
+    stranger = _from(console_app, "192.0.2.1")  # behind the same address, even
+    for _ in range(10):
+        stranger.sign_in("li", "wrong-password")
+    assert stranger.sign_in("li").status_code == 429
+    assert _from(console_app, "198.51.100.7").sign_in("li").status_code == 303
+    assert at_work.sign_in("li").status_code == 303
+
+
+def test_many_strangers_keep_out_strangers_alone_and_the_machine_lets_in_S54(
+    console_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in, "LOOKS_OF_STRANGERS", 5)
+    known = _from(console_app, "192.0.2.1")
+    assert known.sign_in("li").status_code == 303
+    for n in range(6):
+        _from(console_app, f"203.0.113.{n}").sign_in("li", "wrong-password")
+    fresh = _from(console_app, "198.51.100.7")
+    assert fresh.sign_in("li").status_code == 429
+    assert fresh.sign_in("wang").status_code == 303
+    forged = _from(console_app, "198.51.100.8")
+    forged.client.set_cookie("staff_known", "[1].forged")
+    assert forged.sign_in("li").status_code == 429
+    with console_app.extensions["wxbot"].database.transaction() as session:
+        accounts.set_active(session, 1, True)  # wxbot staff enable
+    assert _from(console_app, "198.51.100.9").sign_in("li").status_code == 303
+
+
+def test_tries_of_past_half_hours_and_their_addresses_are_swept_S54(console_app: Flask) -> None:
+    runtime = console_app.extensions["wxbot"]
+    Browser(console_app).sign_in("li", "wrong-password")
+    runtime.clock.move(timedelta(minutes=31))
+    Browser(console_app).sign_in("wang", "wrong-password")
+    retention.sweep(runtime)
+    with runtime.database.reading() as session:
+        names = session.scalars(select(Quota.name).where(Quota.name.startswith("sign_in:"))).all()
+    assert sorted(names) == ["sign_in:wang.test:*", "sign_in:wang.test:127.0.0.1"]
 
 
 def test_success_clears_the_count_S54(console_app: Flask) -> None:
@@ -181,6 +231,22 @@ def test_a_temporary_password_must_be_changed_first(console_app: Flask) -> None:
     assert person.post("/admin/campaigns/new").status_code == 302
     person.post("/admin/password", {"old": password, "password": "my-own-Words-77", "again": "my-own-Words-77"})
     assert Browser(console_app, "new", "my-own-Words-77").get("/admin/").status_code == 200
+
+
+def test_a_temporary_password_ends_after_three_days_and_so_does_what_it_opened(console_app: Flask) -> None:
+    runtime = console_app.extensions["wxbot"]
+    page = Browser(console_app, "chen").post("/admin/staff/1/reset").text
+    password = page.split('class="secret">')[1].split("<")[0]
+    runtime.clock.move(timedelta(hours=71, minutes=59))
+    inside = Browser(console_app, "li", password)
+    runtime.clock.move(timedelta(minutes=1))
+    new = {"old": password, "password": "my-own-Words-77", "again": "my-own-Words-77"}
+    assert inside.post("/admin/password", new).headers["Location"].endswith("/admin/sign-in")
+    late = Browser(console_app).sign_in("li", password)
+    assert late.status_code == 401 and "临时密码已过期" in late.text
+    assert "临时密码已过期" not in Browser(console_app).sign_in("li", "wrong-password").text
+    page = Browser(console_app, "chen").post("/admin/staff/1/reset").text
+    assert Browser(console_app, "li", page.split('class="secret">')[1].split("<")[0])
 
 
 def test_the_audit_filter_offers_every_action_that_the_code_records() -> None:

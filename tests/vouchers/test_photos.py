@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import random
 import struct
 import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -92,7 +92,7 @@ except OSError:
 if os.path.exists("/proc/self/oom_score_adj"):
     print("spared" * (open("/proc/self/oom_score_adj").read() != "1000\\n"), end="")
 """
-TELL = "import json, os, sys; sys.stdin.buffer.read(); print(json.dumps({'width': len([n for n in os.environ if 'WXBOT' in n]), 'height': 0, 'phash': os.getcwd(), 'bytes': 0}))"
+TELL = "import json, os, sys; sys.stdin.buffer.read(); print(json.dumps({'width': len([n for n in os.environ if 'WXBOT' in n]), 'height': 0, 'phash': os.getcwd(), 'turns': '', 'windows': [], 'bytes': 0}))"
 
 
 HOLDS = """
@@ -285,6 +285,28 @@ def test_some_quarter_finds_every_near_hash_F78(phash: int, places: set[int]) ->
     assert any(theirs in set(photos._around(mine)) for mine, theirs in pairs if mine is not None)
 
 
-def test_a_turned_photo_is_another_photo() -> None:
-    image = picture(random.Random(9).randrange(100))
-    assert photos.distance(hashed(image), hashed(ImageOps.mirror(image))) > photos.NEAR_BITS
+def looks(image: Image.Image) -> dict[str, Any]:
+    small = image.copy()
+    small.thumbnail((reencode.THUMB_SIDE, reencode.THUMB_SIDE), Image.Resampling.LANCZOS)
+    return reencode.looks(image, small, Image.Resampling.BOX)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6), way=st.sampled_from(list(Image.Transpose)))
+def test_a_turned_or_mirrored_photo_is_one_of_the_eight_ways_F78(seed: int, way: Image.Transpose) -> None:
+    image = picture(seed, 480, 640)
+    found = looks(image.transpose(way))
+    ways = [found["phash"], *(found["turns"][n : n + 16] for n in range(0, 112, 16))]
+    assert len(ways) == 8
+    assert min(photos.distance(hashed(image), each) for each in ways) <= 2
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6), cut=st.floats(0.0, 0.17), side=st.sampled_from([None, 0, 1, 2, 3]))
+def test_a_cropped_photo_is_near_one_window_of_the_whole_F78(seed: int, cut: float, side: int | None) -> None:
+    image = picture(seed, 480, 640)
+    edges = [cut if side in (None, n) else 0.0 for n in range(4)]
+    box = (edges[0] * 480, edges[1] * 640, (1 - edges[2]) * 480, (1 - edges[3]) * 640)
+    crop, found = image.crop(box), looks(image)
+    nearest = min(photos.distance(hashed(crop), each) for each in (found["phash"], *found["windows"]))
+    assert nearest <= photos.NEAR_BITS + 4

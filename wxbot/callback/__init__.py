@@ -2,6 +2,6 @@
 
 from wxbot.callback.door import CallbackDoor
 from wxbot.callback.routes import ROUTES
-from wxbot.callback.wire import Chunks
+from wxbot.callback.wire import Chunks, finish_body
 
-__all__ = ["ROUTES", "CallbackDoor", "Chunks"]
+__all__ = ["ROUTES", "CallbackDoor", "Chunks", "finish_body"]

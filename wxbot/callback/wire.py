@@ -70,6 +70,28 @@ def _read(environ: Mapping[str, Any], most: int) -> bytes:
     return body
 
 
+SPARE_BYTES = 1024 * 1024
+"""What is still read of a body that nobody asked for: more than a refused photo or list mostly has left."""
+
+
+def finish_body(environ: Mapping[str, Any], start_response: Any) -> None:
+    """Read what an answer left unread of its request, or say that the connection ends with it (security S16).
+
+    A server that keeps the connection would take the rest for the next request; gunicorn drops such a connection, after it
+    has promised to keep it. It takes no `Connection` header from an application, so its response is told.
+    """
+    if environ.get("CONTENT_LENGTH", "") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return
+    left, stream = SPARE_BYTES, environ["wsgi.input"]
+    try:
+        while left > 0 and (piece := stream.read(min(left, 65536))):
+            left -= len(piece)
+    except Exception:  # a body that breaks off or is garbled, in whatever words of the server
+        left = 0
+    if left <= 0 and (close := getattr(getattr(start_response, "__self__", None), "force_close", None)):
+        close()
+
+
 class Chunks:
     """A chunked body whose faults are what every reader expects of a broken connection: an OSError.
 

@@ -18,6 +18,7 @@ from wxbot.campaigns.forecast import FORECAST_FIELDS, Forecast, forecast
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
+from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import act as act_at_once
 from wxbot.staff.console import local, log_action, me, now, number, role_required, runtime, said, tell
 from wxbot.text import Refusal
@@ -269,6 +270,7 @@ def submit(campaign_id: int) -> BaseResponse:
 
 @blueprint.post("/campaigns/<int:campaign_id>/approve")
 @role_required("cashier")
+@code_for("campaign_approve", Campaign.budget_fen, to_page)
 def approve(campaign_id: int) -> BaseResponse:
     """Approve what was shown, and set its budget aside."""
     seen = request.form.get("content_sha256", "")

@@ -19,7 +19,7 @@ from wxbot.payouts import listing as payout_listing
 from wxbot.payouts import words
 from wxbot.payouts.models import PAYOUT_REASON
 from wxbot.runtime import Runtime
-from wxbot.staff import accounts, sign_in
+from wxbot.staff import accounts, sign_in, totp
 from wxbot.staff.audit import Actor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,15 +40,32 @@ def cashier_who_types(runtime: Runtime, login: str, is_from_stdin: bool) -> Acto
     password = sys.stdin.readline().rstrip("\r\n") if is_from_stdin else click.prompt("密码 Password", hide_input=True)
     now = runtime.clock.now()
     try:
-        staff_id, token = sign_in.sign_in(runtime.database, login, password, now, hours=1, user_agent="wxbot order")
+        entry = sign_in.sign_in(
+            runtime.database, login, password, now, hours=1, user_agent="wxbot order", known=range(2**31)
+        )
     except sign_in.SignInRefused as refused:
         raise click.ClickException("登录名或密码不正确 / the login or the password is wrong") from refused
-    person = sign_in.signed_in(runtime.database, token, now)
+    person = sign_in.signed_in(runtime.database, entry.token, now, is_code_due=entry.needs_code)
+    if person is not None and entry.needs_code:
+        _take_code(runtime, person, is_from_stdin)
     if person is not None:
         sign_in.sign_out(runtime.database, person.token_hash)
     if person is None or person.is_password_temporary:
         raise click.ClickException("请先在后台修改初始密码 / sign in to the console and choose your own password first")
-    return Actor(staff_id, sign_in.normal_login(login))
+    return Actor(entry.staff_id, sign_in.normal_login(login))
+
+
+def _take_code(runtime: Runtime, person: sign_in.SignedIn, is_from_stdin: bool) -> None:
+    code = sys.stdin.readline().strip() if is_from_stdin else click.prompt("验证码 Code of your authenticator")
+    now = runtime.clock.now()
+    with runtime.database.transaction() as session:
+        may_look = sign_in.take_look(session, person.login, "", True, now)
+        is_right = may_look and totp.take(session, runtime.vault, person.id, code, now)
+        if is_right:
+            sign_in.count_anew(session, person.login, "", True)
+    if not is_right:
+        sign_in.sign_out(runtime.database, person.token_hash)
+        raise click.ClickException("验证码不正确 / the code is wrong")
 
 
 @contextmanager

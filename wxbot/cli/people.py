@@ -22,9 +22,9 @@ from wxbot.cli.desk import (
 from wxbot.clock import SHANGHAI
 from wxbot.replies import rules
 from wxbot.replies.models import TRIGGERS
-from wxbot.staff import accounts, audit
+from wxbot.staff import accounts, audit, totp
 from wxbot.staff.models import ROLES, Staff
-from wxbot.staff.sign_in import normal_login
+from wxbot.staff.sign_in import end_sessions, normal_login
 
 ROLES_ZH = {"marketer": "运营", "reviewer": "审核", "cashier": "财务", "admin": "管理员"}
 
@@ -87,7 +87,6 @@ def list_people(is_json: bool) -> None:
     """List everybody."""
     with looking() as runtime, runtime.database.reading() as session:
         found = accounts.everyone(session)
-        now = runtime.clock.now()
     people = [
         {
             "id": each.id,
@@ -95,7 +94,7 @@ def list_people(is_json: bool) -> None:
             "name": each.name,
             "role": each.role,
             "is_active": each.is_active,
-            "is_locked": each.locked_until is not None and each.locked_until > now,
+            "has_totp": each.totp_at is not None,
             "created_at": each.created_at,
         }
         for each in found
@@ -128,7 +127,7 @@ def password(login: str, password_stdin: bool) -> None:
     with opened() as runtime:
         with runtime.database.reading() as session:
             staff_id = _person(session, login).id
-        accounts.set_password(runtime.database, staff_id, chosen, is_temporary=is_made_up)
+        accounts.set_password(runtime.database, staff_id, chosen, runtime.clock.now(), is_temporary=is_made_up)
         log_action(runtime, "staff_reset", f"staff:{staff_id}")
     click.echo(f"{login} 的密码已更新，原有登录全部失效。The password was changed; all sessions have ended.")
     _show_password(chosen, is_made_up)
@@ -155,9 +154,24 @@ def disable(login: str) -> None:
 @click.argument("login")
 @friendly
 def enable(login: str) -> None:
-    """Let a disabled or locked person in again."""
+    """Let a disabled person in again, and whoever tried too often at this account."""
     _set_active(login, True)
     click.echo(f"{login} 已启用。Enabled.")
+
+
+@staff.command("totp-off")
+@click.argument("login")
+@friendly
+def totp_off(login: str) -> None:
+    """Ask a person for no code at sign-in any more: their authenticator is lost. They may set it up again."""
+    with opened() as runtime:
+        with runtime.database.reading() as session:
+            staff_id = _person(session, login).id
+        with act(runtime, "totp_reset", f"staff:{staff_id}") as session:
+            if not totp.switch_off(session, staff_id):
+                raise click.ClickException(f"{login} 没有开启两步验证。{login} has no second step.")
+            end_sessions(session, staff_id)
+    click.echo(f"{login} 的两步验证已关闭，原有登录全部失效。The second step is off; all sessions have ended.")
 
 
 @click.group()

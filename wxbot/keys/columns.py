@@ -10,6 +10,7 @@ from wxbot.orders.models import Order
 from wxbot.payouts.models import ListRow
 from wxbot.people.models import Binding, PersonMark, RosterEntry, RosterFile, SmsCode, SmsOut
 from wxbot.shake.models import Lottery
+from wxbot.staff.models import Staff
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Sealed:
 
 
 SEALED = (
+    Sealed(Staff, ("totp_sealed",)),
     Sealed(Lottery, ("lottery_key",)),
     Sealed(RosterFile, ("rows_sealed", "faulty_sealed")),
     Sealed(SmsOut, ("phone_sealed", "code_sealed")),

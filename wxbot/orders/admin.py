@@ -17,6 +17,7 @@ from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, word
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
 from wxbot.staff import accounts, audit
+from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import (
     act,
     actor,
@@ -227,8 +228,13 @@ def mark(order_id: int) -> BaseResponse | tuple[str, int]:
     return redirect(url_for("orders.order", order_id=order_id), 303)
 
 
+def _to_order(order_id: int) -> BaseResponse:
+    return redirect(url_for("orders.order", order_id=order_id), 303)
+
+
 @blueprint.post("/orders/<int:order_id>/confirm")
 @role_required("cashier")
+@code_for("order_confirm", Order.amount_fen, _to_order)
 def confirm(order_id: int) -> BaseResponse:
     """Confirm another cashier's mark: order, budget and ledger follow."""
     return _decide(order_id, "order_confirm")
@@ -254,7 +260,7 @@ def _decide(order_id: int, action: str) -> BaseResponse:
         else:
             manual.withdraw(runtime().database, mark_id, actor(), now())
             tell(gettext("处理意见已撤回。"), "warning")
-    return redirect(url_for("orders.order", order_id=order_id), 303)
+    return _to_order(order_id)
 
 
 # --- the stop switch ----------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from wxbot.payouts.models import PAYOUT_REASON, Payout
 from wxbot.payouts.sources import SOURCES
 from wxbot.people.models import Notice
 from wxbot.staff import accounts
+from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import (
     act,
     guard,
@@ -211,6 +212,7 @@ def _target(payout_id: int) -> str:
 
 @blueprint.post("/payouts/<int:payout_id>/approve")
 @role_required("cashier")
+@code_for("payout_approve", Payout.amount_fen, _to_payout)
 def approve(payout_id: int) -> BaseResponse:
     """The second person agrees to exactly what the page showed."""
     seen = request.form.get("content_sha256", "")[:64]

@@ -15,6 +15,7 @@ from wxbot.payouts.forecast import forecast
 from wxbot.payouts.lists import AlreadyUploaded, File
 from wxbot.payouts.models import ListRow, PayList, Programme
 from wxbot.staff import accounts
+from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import (
     SMALL,
     absent,
@@ -97,12 +98,13 @@ def new() -> str:
 def _upload_page(fault: str = "", known: int | None = None) -> str:
     with runtime().database.reading() as session:
         funds = programmes.open_ones(session)
-        is_seen = known is not None and _owner() in (None, session.get_one(PayList, known).created_by)
+        taken = session.get(PayList, known) if known is not None else None
+        is_seen = taken is not None and _owner() in (None, taken.created_by)
     return render_template(
         "console/list_upload.html",
         programmes=funds,
         fault=fault,
-        known=known if is_seen else None,
+        known=taken if is_seen else None,
         form=request.form,
         most_rows=ROWS_MAX,
         most_mb=sheets.BYTES_MAX // 1024 // 1024,
@@ -254,6 +256,7 @@ def submit(list_id: int) -> BaseResponse:
 
 @blueprint.post("/lists/<int:list_id>/approve")
 @role_required("cashier")
+@code_for("list_approve", PayList.total_fen, _to_page)
 def approve(list_id: int) -> BaseResponse:
     """Approve what was shown; its rows become payouts at once."""
     seen = request.form.get("content_sha256", "")[:64]

@@ -15,6 +15,7 @@ from wxbot.payouts import programmes
 from wxbot.payouts.models import BudgetChange, Programme
 from wxbot.payouts.programmes import TEXTS, Standing
 from wxbot.staff import accounts, audit
+from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import act, actor, guard, log_action, me, now, one_or_404, role_required, runtime, said, tell
 from wxbot.text import Faulty, Refusal
 
@@ -192,8 +193,19 @@ def ask_change(programme_id: int) -> BaseResponse:
     return _to_page(programme_id)
 
 
+def _change(change_id: int) -> BudgetChange:
+    with runtime().database.reading() as session:
+        found: BudgetChange = one_or_404(session.get(BudgetChange, change_id) if change_id < 2**62 else None)
+    return found
+
+
+def _to_change(change_id: int) -> BaseResponse:
+    return _to_page(_change(change_id).programme_id)
+
+
 @blueprint.post("/programmes/changes/<int:change_id>/approve")
 @role_required("cashier")
+@code_for("budget_approve", BudgetChange.change_fen, _to_change)
 def approve_change(change_id: int) -> BaseResponse:
     """The second person agrees: budget and ledger change together."""
     return _decide(change_id, "budget_approve", programmes.approve_change, gettext("已批准，预算和账本已同时更新。"))
@@ -207,8 +219,7 @@ def refuse_change(change_id: int) -> BaseResponse:
 
 
 def _decide(change_id: int, action: str, verb: Callable[..., BudgetChange], done: str) -> BaseResponse:
-    with runtime().database.reading() as session:
-        change: BudgetChange = one_or_404(session.get(BudgetChange, change_id) if change_id < 2**62 else None)
+    change = _change(change_id)
     detail = {"change": change_id, "fen": change.change_fen}
     with act(action, f"programme:{change.programme_id}", done, detail=detail) as session:
         verb(session, change_id, me().id, now())

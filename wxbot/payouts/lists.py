@@ -46,10 +46,13 @@ class File:
 
 
 class AlreadyUploaded(Refusal):
-    """The file was taken before; carries the list it became."""
+    """The file was taken before; carries the list it became, whose name is for those alone who may see it (S29)."""
 
-    def __init__(self, text: Text, list_id: int) -> None:
-        super().__init__("known_file", text)
+    def __init__(self, list_id: int) -> None:
+        super().__init__(
+            "known_file",
+            Text("这个文件已经上传过，不会付第二次", "This file was uploaded before; it is not paid a second time"),
+        )
         self.list_id = list_id
 
 
@@ -99,13 +102,7 @@ def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: 
 def _refuse_known(session: Session, sha256: str) -> None:
     known = session.scalar(select(PayList).where(PayList.file_sha256 == sha256, PayList.status != "dropped"))
     if known is not None:
-        raise AlreadyUploaded(
-            Text(
-                f"这个文件已经上传过：名单“{known.name}”，不会付第二次",
-                f"This file was uploaded before, as the list “{known.name}”; it is not paid a second time",
-            ),
-            known.id,
-        )
+        raise AlreadyUploaded(known.id)
 
 
 def _row_values(list_id: int, row: Candidate, sealed: dict[str, str], as_read: dict[int, str]) -> dict[str, Any]:

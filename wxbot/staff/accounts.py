@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,11 +13,13 @@ from wxbot.db import Database
 from wxbot.staff import passwords
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES, Staff
-from wxbot.staff.sign_in import end_sessions, normal_login
+from wxbot.staff.sign_in import end_sessions, forget_tries, normal_login
 from wxbot.text import Refusal, Text, fault
 
 LOGIN = re.compile(r"^[a-z0-9][a-z0-9._-]{2,39}$")
 NAME_CHARS = 20
+TEMPORARY_FOR = timedelta(hours=72)
+"""A password that somebody else made up must be changed within this time: it may have been written down."""
 
 
 def hire(
@@ -52,8 +54,8 @@ def hire(
                 password_hash=password_hash,
                 locale=locale,
                 is_active=True,
-                failures=0,
                 is_password_temporary=is_temporary,
+                password_ends_at=now + TEMPORARY_FOR if is_temporary else None,
                 created_at=now,
             )
             session.add(person)
@@ -64,16 +66,21 @@ def hire(
 
 
 def set_active(session: Session, staff_id: int, is_active: bool) -> None:
-    """Disable a person, which ends all their sessions at once, or enable them again."""
-    session.execute(
-        update(Staff).where(Staff.id == staff_id).values(is_active=is_active, failures=0, locked_until=None)
-    )
-    if not is_active:
+    """Disable a person, which ends all their sessions at once, or enable them again: then everybody may try anew."""
+    session.execute(update(Staff).where(Staff.id == staff_id).values(is_active=is_active))
+    if is_active:
+        forget_tries(session, session.scalar(select(Staff.login).where(Staff.id == staff_id)) or "")
+    else:
         end_sessions(session, staff_id)
 
 
-def set_password(database: Database, staff_id: int, password: str, *, is_temporary: bool = False) -> None:
-    """Give a person a new password and end all their sessions. Raises Refusal when the password is weak."""
+def set_password(
+    database: Database, staff_id: int, password: str, now: datetime, *, is_temporary: bool = False
+) -> None:
+    """Give a person a new password and end all their sessions; a temporary one opens nothing after TEMPORARY_FOR.
+
+    Raises Refusal when the password is weak.
+    """
     with database.reading() as session:
         login = session.execute(select(Staff.login).where(Staff.id == staff_id)).scalar_one()
     passwords.check_new(password, login)
@@ -82,12 +89,17 @@ def set_password(database: Database, staff_id: int, password: str, *, is_tempora
         session.execute(
             update(Staff)
             .where(Staff.id == staff_id)
-            .values(password_hash=password_hash, is_password_temporary=is_temporary, failures=0, locked_until=None)
+            .values(
+                password_hash=password_hash,
+                is_password_temporary=is_temporary,
+                password_ends_at=now + TEMPORARY_FOR if is_temporary else None,
+            )
         )
+        forget_tries(session, login)
         end_sessions(session, staff_id)
 
 
-def change_own_password(database: Database, staff_id: int, old: str, new: str) -> None:
+def change_own_password(database: Database, staff_id: int, old: str, new: str, now: datetime) -> None:
     """Change one's own password. Raises Refusal when the old one is wrong, or the new one weak or the same."""
     with database.reading() as session:
         password_hash = session.execute(select(Staff.password_hash).where(Staff.id == staff_id)).scalar_one()
@@ -95,7 +107,7 @@ def change_own_password(database: Database, staff_id: int, old: str, new: str) -
         raise fault("old", "当前密码不正确", "The present password is wrong")
     if old == new:
         raise fault("password", "新密码不能与当前密码相同", "The new password must differ from the present one")
-    set_password(database, staff_id, new)
+    set_password(database, staff_id, new, now)
 
 
 def require_cashier(session: Session, actor: Actor) -> int:

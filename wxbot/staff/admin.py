@@ -7,8 +7,10 @@ from flask_login import current_user
 from sqlalchemy import update
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.staff import accounts, audit, sign_in
+from wxbot.logs import get_logger
+from wxbot.staff import accounts, audit, sign_in, totp
 from wxbot.staff.audit import Actor
+from wxbot.staff.browsers import known_people, remember_browser, set_cookie
 from wxbot.staff.console import (
     ANYONE,
     LANGUAGE_COOKIE,
@@ -36,6 +38,7 @@ from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.passwords import make_temporary
 from wxbot.text import Refusal, fault
 
+log = get_logger(__name__)
 blueprint = guard(Blueprint("staff", __name__))
 
 HOMES = {
@@ -57,14 +60,14 @@ def sign_in_form() -> str | BaseResponse:
 
 @blueprint.post("/sign-in")
 @role_required(ANYONE)
-def sign_in_post() -> tuple[str, int] | BaseResponse:
+def sign_in_post() -> tuple[str, int, dict[str, str]] | BaseResponse:
     """Check login and password; always a new session token (S23)."""
     if is_too_often("sign_in"):
         return too_often()
     login, password = request.form.get("login", ""), request.form.get("password", "")
     settings, ip = runtime().settings, request.remote_addr or ""
     try:
-        staff_id, token = sign_in.sign_in(
+        opened = sign_in.sign_in(
             runtime().database,
             login,
             password,
@@ -72,30 +75,51 @@ def sign_in_post() -> tuple[str, int] | BaseResponse:
             hours=settings.session_hours,
             ip=ip,
             user_agent=request.user_agent.string,
+            known=known_people(),
         )
     except sign_in.SignInRefused as refused:
-        with runtime().database.transaction() as session:
-            who = Actor(refused.staff_id, sign_in.normal_login(login) if refused.staff_id else "?", ip)
-            audit.record(session, who, "sign_in", "", now(), outcome="refused", detail={"locked": refused.is_locked})
-        fault = gettext("登录名或密码不正确。连续输错 10 次后，账号会锁定 30 分钟。")
-        return render_template("console/sign_in.html", login=login, fault=fault), 401
-    browser_session.clear()
+        return _not_signed_in(login, refused)
     if current_user.is_authenticated:  # whoever sat here before: the old token ends with the new one (S23)
         sign_in.sign_out(runtime().database, me().token_hash)
+    if opened.needs_code:
+        browser_session.clear()
+        response = redirect(url_for("totp.code_form"), 303)
+        set_cookie(response, cookie_name(), opened.token, int(sign_in.CODE_LIFE.total_seconds()))
+        return response
+    return enter(opened.staff_id, opened.token)
+
+
+def _not_signed_in(login: str, refused: sign_in.SignInRefused) -> tuple[str, int, dict[str, str]]:
+    """The door again, with why. Tries that were not looked at leave no line in the audit log: strangers would fill it."""
+    if refused.is_too_often:
+        log.warning("sign_in_too_often", ip=request.remote_addr)
+        wait = {"Retry-After": str(sign_in.wait_s(now()))}
+        fault = gettext(
+            "从这里登录这个账号的尝试太多，请半小时后再试。急用时请管理员在服务器上运行 wxbot staff enable。"
+        )
+        return render_template("console/sign_in.html", login=login, fault=fault), 429, wait
+    with runtime().database.transaction() as session:
+        who = Actor(
+            refused.staff_id, sign_in.normal_login(login) if refused.staff_id else "?", request.remote_addr or ""
+        )
+        detail = {"why": "ended"} if refused.is_ended else None
+        audit.record(session, who, "sign_in", "", now(), outcome="refused", detail=detail)
+    fault = gettext("登录名或密码不正确。从同一处连续输错 10 次后，须等半小时再试。")
+    if refused.is_ended:
+        fault = gettext("临时密码已过期，请管理员再重置一次。")
+    return render_template("console/sign_in.html", login=login, fault=fault), 401, {}
+
+
+def enter(staff_id: int, token: str) -> BaseResponse:
+    """Somebody has signed in: the audit log says so, and the browser gets the token."""
+    browser_session.clear()
     with runtime().database.transaction() as session:
         person = session.get_one(Staff, staff_id)
-        audit.record(session, Actor(staff_id, person.login, ip), "sign_in", "", now())
+        audit.record(session, Actor(staff_id, person.login, request.remote_addr or ""), "sign_in", "", now())
         home = url_for(HOMES[person.role])
     response = redirect(home, 303)
-    response.set_cookie(
-        cookie_name(),
-        token,
-        max_age=settings.session_hours * 3600,
-        httponly=True,
-        samesite="Lax",
-        path="/",
-        secure=settings.public_url.startswith("https://"),
-    )
+    set_cookie(response, cookie_name(), token, runtime().settings.session_hours * 3600)
+    remember_browser(response, staff_id)
     return response
 
 
@@ -124,15 +148,7 @@ def language() -> BaseResponse:
     back = request.form.get("back", "")
     is_ours = back.startswith("/admin") and not back.startswith("//") and "\\" not in back and back.isprintable()
     response = redirect(back if is_ours else url_for("staff.sign_in_form"), 303)
-    response.set_cookie(
-        LANGUAGE_COOKIE,
-        chosen,
-        max_age=365 * 86400,
-        samesite="Lax",
-        path="/",
-        httponly=True,
-        secure=runtime().settings.public_url.startswith("https://"),
-    )
+    set_cookie(response, LANGUAGE_COOKIE, chosen, 365 * 86400)
     return response
 
 
@@ -153,7 +169,7 @@ def password() -> tuple[str, int] | BaseResponse:
     try:
         if new != request.form.get("again", ""):
             raise fault("again", "两次输入的新密码不一致", "The two new passwords differ")
-        accounts.change_own_password(runtime().database, me().id, request.form.get("old", ""), new)
+        accounts.change_own_password(runtime().database, me().id, request.form.get("old", ""), new, now())
     except Refusal as refused:
         log_refusal("password_change", f"staff:{me().id}", refused)
         return render_template("console/password.html", fault=refused), 422
@@ -226,7 +242,7 @@ def disable_person(staff_id: int) -> BaseResponse:
 @blueprint.post("/staff/<int:staff_id>/enable")
 @role_required("admin")
 def enable_person(staff_id: int) -> BaseResponse:
-    """Enable a person, or end their lock-out."""
+    """Enable a person again."""
     return _set_active(staff_id, True)
 
 
@@ -247,9 +263,21 @@ def reset_person(staff_id: int) -> str:
     """Give a person a new password to be changed at the next sign-in."""
     person = _other_person(staff_id)
     password = make_temporary()
-    accounts.set_password(runtime().database, staff_id, password, is_temporary=True)
+    accounts.set_password(runtime().database, staff_id, password, now(), is_temporary=True)
     log_action("staff_reset", f"staff:{staff_id}", login=person.login)
     return _handover(staff_id, password)
+
+
+@blueprint.post("/staff/<int:staff_id>/totp")
+@role_required("admin")
+def reset_totp(staff_id: int) -> BaseResponse:
+    """Ask a person for no code any more, who has lost phone and recovery codes; all their sessions end."""
+    person = _other_person(staff_id)
+    done = gettext("%(name)s 的两步验证已重置。", name=person.name)
+    with act("totp_reset", f"staff:{staff_id}", done, detail={"login": person.login}) as session:
+        totp.switch_off(session, staff_id)
+        sign_in.end_sessions(session, staff_id)
+    return redirect(url_for("staff.people"), 303)
 
 
 @blueprint.get("/audit")

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms.validators import ValidationError
 
-from wxbot import addresses, db, own_page, typed
+from wxbot import addresses, bidi, db, own_page, typed
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.money import yuan
@@ -55,6 +55,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 """On every answer of the console (S71, S72, S77)."""
+
+ALWAYS_OPEN = ("staff.sign_out", "staff.language")
+"""What a person may do who must choose a password or set up the second step first."""
 
 ATTEMPTS_PER_IP = 30
 ATTEMPTS_WINDOW_S = 300
@@ -173,7 +176,7 @@ def refusal(status: int, sentence: str) -> Response:
 
 
 def is_too_often(purpose: str) -> bool:
-    """Whether this address has tried too often (S54). Without Redis nobody is held up here: the account's lock still holds."""
+    """Whether this address has tried too often (S54). Without Redis nobody is held up here: the counts of each account still hold."""
     key = f"console:{purpose}:{addresses.counted(request.remote_addr or '')}"
     try:
         with runtime().redis.pipeline() as pipe:
@@ -217,11 +220,15 @@ def _check_request() -> BaseResponse | None:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
         except ValidationError:
             return _deny(400, gettext("页面已过期，请返回、刷新后再试一次。"), "csrf")
-    is_open = request.endpoint in ("staff.password_form", "staff.password", "staff.sign_out", "staff.language")
-    if ANYONE not in roles and me().is_password_temporary and not is_open:
-        return redirect(url_for("staff.password_form"))
-    if ANYONE not in roles and request.method not in SAFE_METHODS and not is_open:
-        _ask_in_each_transaction(me(), roles)
+    if ANYONE not in roles and request.endpoint not in ALWAYS_OPEN:
+        is_password_page = (request.endpoint or "").startswith("staff.password")
+        if me().is_password_temporary and not is_password_page:
+            return redirect(url_for("staff.password_form"))
+        is_owed = runtime().settings.totp == "required" and not me().has_totp
+        if is_owed and not is_password_page and not (request.endpoint or "").startswith("totp."):
+            return redirect(url_for("totp.page"))
+        if request.method not in SAFE_METHODS and not is_password_page:
+            _ask_in_each_transaction(me(), roles)
     return None
 
 
@@ -355,13 +362,15 @@ def _install(app: Flask) -> None:
     app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)
     settings = cast("Runtime", app.extensions["wxbot"]).settings
     if "babel" not in app.extensions:
-        Babel(
+        babel = Babel(
             app,
             default_locale=settings.locale,
             default_timezone="Asia/Shanghai",
             locale_selector=locale,
             default_translation_directories=str(TRANSLATIONS),
         )
+        babel.domain_instance = bidi.Sentences()
+        app.jinja_env.globals["gettext"] = app.jinja_env.globals["_"] = bidi.isolating(app.jinja_env.globals["gettext"])
     app.jinja_env.filters.update(said=said, yuan=yuan, cny=cny, local=local, num="{:,}".format)
     app.jinja_env.globals.update(
         csrf_token=generate_csrf, current_user=current_user, may=may, console_locale=locale, console_now=now

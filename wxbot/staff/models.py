@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
@@ -28,10 +28,15 @@ class Staff(Base):
     password_hash: Mapped[str] = mapped_column(String(200))
     locale: Mapped[str] = mapped_column(String(8), default="zh_CN")
     is_active: Mapped[bool] = mapped_column(default=True)
-    failures: Mapped[int] = mapped_column(Integer, default=0)
-    locked_until: Mapped[datetime | None]
     is_password_temporary: Mapped[bool] = mapped_column(default=False)
     """Set by an admin: the person must choose their own password before anything else."""
+    password_ends_at: Mapped[datetime | None]
+    """When a temporary password opens nothing any more."""
+    totp_sealed: Mapped[str] = mapped_column(String(100), default="")
+    """The secret that an authenticator app holds too; in use since `totp_at`, shown only before."""
+    totp_at: Mapped[datetime | None]
+    totp_step: Mapped[int] = mapped_column(BigInteger, default=0)
+    """The half minute of the last code that was taken: no code counts twice."""
     created_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("role IN ('marketer', 'reviewer', 'cashier', 'admin')", name="role"),)
@@ -48,6 +53,17 @@ class StaffSession(Base):
     expires_at: Mapped[datetime]
     ip: Mapped[str] = mapped_column(String(45), default="")
     user_agent: Mapped[str] = mapped_column(String(200), default="")
+    needs_code: Mapped[bool] = mapped_column(default=False)
+    """The password was right, the code is still to come: the session opens nothing yet."""
+
+
+class RecoveryCode(Base):
+    """A code for the day on which the authenticator is lost; the row goes when it is used."""
+
+    __tablename__ = "recovery_codes"
+
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), index=True)
 
 
 class AuditEvent(Base):

@@ -1,31 +1,51 @@
-"""Signing in and out: lock-out, and sessions that live on the server so that they can be ended at once (S23, S26, S54)."""
+"""Signing in and out: counted tries, and sessions that live on the server so that they can be ended at once (S23, S26, S54)."""
 
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from wxbot import typed
+from wxbot import addresses, quotas, typed
 from wxbot.db import Database
 from wxbot.staff import passwords
 from wxbot.staff.models import Staff, StaffSession
 
-FAILURES_MAX = 10
-LOCKED_FOR = timedelta(minutes=30)
+LOOKS_PER_ADDRESS = 10
+LOOKS_OF_STRANGERS = 100
+"""Tries at one account in a WINDOW: from one address, and from all browsers together in which its person never signed in."""
+
+WINDOW = timedelta(minutes=30)
+TRIES = "sign_in:"
+"""The counts of tries are called `sign_in:<login>:<address>`, with a `+` for known browsers, and `sign_in:<login>:*` for all strangers."""
+
 TOKEN_BYTES = 32
+CODE_LIFE = timedelta(minutes=10)
+"""How long the page waits for the code of who has typed the right password."""
 
 
 class SignInRefused(Exception):
-    """Wrong login, wrong password, locked or disabled: outside, all look the same. `staff_id` is for the audit log."""
+    """Wrong login, wrong password, too many tries or disabled: outside, all of one address look the same.
 
-    def __init__(self, staff_id: int | None, is_locked: bool = False) -> None:
+    `staff_id` is for the audit log. With `is_too_often` nothing was looked at; with `is_ended` the password was right, and
+    it was a temporary one that nobody used in time.
+    """
+
+    def __init__(self, staff_id: int | None = None, *, is_too_often: bool = False, is_ended: bool = False) -> None:
         super().__init__("the sign-in was refused")
-        self.staff_id, self.is_locked = staff_id, is_locked
+        self.staff_id, self.is_too_often, self.is_ended = staff_id, is_too_often, is_ended
+
+
+class OpenedSession(NamedTuple):
+    """A new session: whose, the token for the cookie, and whether it opens nothing before a code was typed."""
+
+    staff_id: int
+    token: str
+    needs_code: bool
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,7 @@ class SignedIn:
     locale: str
     token_hash: str
     is_password_temporary: bool
+    has_totp: bool
     is_authenticated = True
     is_active = True
     is_anonymous = False
@@ -57,50 +78,120 @@ def normal_login(text: str) -> str:
     return typed.bare(text).casefold()[:40]
 
 
-def _count_attempt(session: Session, staff_id: int, now: datetime) -> bool:
-    """Count the attempt before the password is looked at; False when the account is locked.
+def _window(now: datetime) -> tuple[str, datetime]:
+    """The present half hour's name in `quotas`, and when it ends."""
+    number = int(now.timestamp() // WINDOW.total_seconds())
+    return str(number), datetime.fromtimestamp((number + 1) * WINDOW.total_seconds(), UTC)
 
-    Counting first means that a thousand guesses at once still get only ten looks.
+
+def _counts(login: str, address: str, is_known: bool) -> list[tuple[str, int]]:
+    """(name, how many tries it allows) of the counts that one try goes into."""
+    address = addresses.counted(address)
+    if is_known:
+        return [(f"{TRIES}{login}:{address}+", LOOKS_PER_ADDRESS)]
+    return [(f"{TRIES}{login}:{address}", LOOKS_PER_ADDRESS), (f"{TRIES}{login}:*", LOOKS_OF_STRANGERS)]
+
+
+def take_look(session: Session, login: str, address: str, is_known: bool, now: datetime) -> bool:
+    """Count a try at a password or a code before it is looked at; False when there were too many.
+
+    Counting first means that a thousand guesses at once still get only so many looks. An address has its own count for each
+    account, whether there is such an account or not; what strangers do keeps out strangers alone, and never a browser in
+    which the account's person has signed in before (S54).
     """
-    is_over = Staff.locked_until <= now
-    failures = case((is_over, 1), else_=Staff.failures + 1)
-    statement = (
-        update(Staff)
-        .where(Staff.id == staff_id, or_(Staff.locked_until.is_(None), is_over))
-        .values(
-            failures=failures,
-            locked_until=case((is_over, None), (Staff.failures + 1 >= FAILURES_MAX, now + LOCKED_FOR), else_=None),
-        )
-        .execution_options(synchronize_session=False)
+    period, _ = _window(now)
+    return all(
+        quotas.take(session, name, period, most=most) for name, most in _counts(normal_login(login), address, is_known)
     )
-    result: Any = session.execute(statement)
-    return bool(result.rowcount)
+
+
+def count_anew(session: Session, login: str, address: str, is_known: bool) -> None:
+    """Who has signed in begins anew, and the strangers with them."""
+    quotas.forget(session, [name for name, _ in _counts(normal_login(login), address, is_known)])
+
+
+def forget_tries(session: Session, login: str) -> None:
+    """Let everybody try again who was told to wait at this account."""
+    quotas.forget_under(session, f"{TRIES}{login}:")
+
+
+def sweep_tries(session: Session, now: datetime) -> int:
+    """Forget the tries of half hours that are over, addresses included; returns how many counts went."""
+    return quotas.forget_under(session, TRIES, but=_window(now)[0])
+
+
+def wait_s(now: datetime) -> int:
+    """Seconds until who tried too often may try again."""
+    return max(1, int((_window(now)[1] - now).total_seconds()))
 
 
 def sign_in(
-    database: Database, login: str, password: str, now: datetime, *, hours: int, ip: str = "", user_agent: str = ""
-) -> tuple[int, str]:
-    """(staff id, token for the cookie) of a new session. Raises SignInRefused, after the same time in every case."""
+    database: Database,
+    login: str,
+    password: str,
+    now: datetime,
+    *,
+    hours: int,
+    ip: str = "",
+    user_agent: str = "",
+    known: Container[int] = (),
+) -> OpenedSession:
+    """Open a session, which waits for a code where the person has one.
+
+    `known` are the people who have signed in from this browser before. Raises SignInRefused, after the same time for every
+    password that is looked at.
+    """
+    login = normal_login(login)
     with database.transaction() as session:
         row = session.execute(
-            select(Staff.id, Staff.password_hash, Staff.is_active).where(Staff.login == normal_login(login))
+            select(Staff.id, Staff.password_hash, Staff.is_active, Staff.password_ends_at, Staff.totp_at).where(
+                Staff.login == login
+            )
         ).one_or_none()
-        may_look = row is not None and _count_attempt(session, row.id, now) and row.is_active
-    is_right = passwords.matches(row.password_hash if row is not None and may_look else None, password)
+        is_known = row is not None and row.id in known
+        may_look = take_look(session, login, ip, is_known, now)
+    if not may_look:
+        raise SignInRefused(is_too_often=True)
+    is_right = passwords.matches(row.password_hash if row is not None and row.is_active else None, password)
     if row is None or not is_right:
-        raise SignInRefused(row.id if row else None, is_locked=row is not None and row.is_active and not may_look)
+        raise SignInRefused(row.id if row else None)
+    if row.password_ends_at is not None and row.password_ends_at <= now:
+        raise SignInRefused(row.id, is_ended=True)
     with database.transaction() as session:
-        session.execute(
-            update(Staff)
-            .where(Staff.id == row.id)
-            .values(failures=0, locked_until=None)
-            .execution_options(synchronize_session=False)
-        )
-        return row.id, open_session(session, row.id, now, hours=hours, ip=ip, user_agent=user_agent)
+        needs_code = row.totp_at is not None
+        if not needs_code:
+            count_anew(session, login, ip, is_known)
+        life = CODE_LIFE if needs_code else timedelta(hours=hours)
+        token = open_session(session, row.id, now, life=life, ip=ip, user_agent=user_agent, needs_code=needs_code)
+        return OpenedSession(row.id, token, needs_code)
+
+
+def finish(
+    database: Database,
+    waiting: SignedIn,
+    now: datetime,
+    *,
+    hours: int,
+    ip: str = "",
+    user_agent: str = "",
+    is_known: bool,
+) -> str:
+    """The code was right: the session that waited for it ends, and a new one begins (S23); returns its token."""
+    with database.transaction() as session:
+        count_anew(session, waiting.login, ip, is_known)
+        session.execute(delete(StaffSession).where(StaffSession.token_hash == waiting.token_hash))
+        return open_session(session, waiting.id, now, life=timedelta(hours=hours), ip=ip, user_agent=user_agent)
 
 
 def open_session(
-    session: Session, staff_id: int, now: datetime, *, hours: int, ip: str = "", user_agent: str = ""
+    session: Session,
+    staff_id: int,
+    now: datetime,
+    *,
+    life: timedelta,
+    ip: str = "",
+    user_agent: str = "",
+    needs_code: bool = False,
 ) -> str:
     """Make a session inside the caller's transaction; returns the token, of which only the hash is kept."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -110,28 +201,47 @@ def open_session(
             token_hash=_hash(token),
             staff_id=staff_id,
             created_at=now,
-            expires_at=now + timedelta(hours=hours),
+            expires_at=now + life,
             ip=ip[:45],
             user_agent=user_agent[:200],
+            needs_code=needs_code,
         )
     )
     return token
 
 
-def signed_in(database: Database, token: str, now: datetime) -> SignedIn | None:
-    """Whose session the token is; None when there is none, it is over, or the person is disabled."""
+def signed_in(database: Database, token: str, now: datetime, *, is_code_due: bool = False) -> SignedIn | None:
+    """Whose session the token is; None when there is none, it is over, or the person is disabled.
+
+    A session that waits for its code is nobody's to all but those who ask for exactly such a one (`is_code_due`).
+    """
     if not 20 <= len(token) <= 100:
         return None
     with database.reading() as session:
         row = session.execute(
             select(Staff, StaffSession.token_hash)
             .join(StaffSession, StaffSession.staff_id == Staff.id)
-            .where(StaffSession.token_hash == _hash(token), StaffSession.expires_at > now, Staff.is_active)
+            .where(
+                StaffSession.token_hash == _hash(token),
+                StaffSession.expires_at > now,
+                StaffSession.needs_code == is_code_due,
+                Staff.is_active,
+                or_(Staff.password_ends_at.is_(None), Staff.password_ends_at > now),
+            )
         ).one_or_none()
     if row is None:
         return None
     staff = row[0]
-    return SignedIn(staff.id, staff.login, staff.name, staff.role, staff.locale, row[1], staff.is_password_temporary)
+    return SignedIn(
+        staff.id,
+        staff.login,
+        staff.name,
+        staff.role,
+        staff.locale,
+        row[1],
+        staff.is_password_temporary,
+        staff.totp_at is not None,
+    )
 
 
 def may_still(session: Session, person: SignedIn, roles: Collection[str], now: datetime) -> bool:

@@ -7,7 +7,7 @@ kind and decision stay: money was paid for it, and the books refer to it.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -16,7 +16,7 @@ from wxbot.people.models import Withdrawal
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
 from wxbot.vouchers import caps
-from wxbot.vouchers.models import NEXT, PHOTO_NEXT, Photo, Voucher
+from wxbot.vouchers.models import NEXT, PHOTO_NEXT, Photo, PhotoWindow, Voucher
 from wxbot.vouchers.storage import Storage, StorageProblem, delete_photo, storage_of
 
 log = get_logger(__name__)
@@ -82,7 +82,8 @@ def erase_photo(runtime: Runtime, storage: Storage, photo: Photo) -> int:
 
 
 def _forget_photo(session: Session, photo_id: int) -> int:
-    blank = {"phash": "", "sha256": None, "band_a": None, "band_b": None, "band_c": None, "band_d": None}
+    changed(session, delete(PhotoWindow).where(PhotoWindow.photo_id == photo_id))
+    blank = {"phash": "", "turns": "", "sha256": None, "band_a": None, "band_b": None, "band_c": None, "band_d": None}
     return int(
         move(
             session, Photo, photo_id, PHOTO_NEXT, "kept", "failed", fault="erased", is_live=False, media_id="", **blank

@@ -119,12 +119,15 @@ class BulkRow:
 
 
 def bulk(session: Session, ceiling_fen: int, limit: int, now: datetime) -> list[BulkRow]:
-    """What may be approved with others: small, and without a photo that looked like another when it came in."""
+    """What may be approved with others: small, without a photo that looked like another when it came in, and none that
+    cannot be compared."""
+    blank = select(Photo.id).where(Photo.voucher_id == Voucher.id, Photo.status == "kept", Photo.phash == "")
     query = select(Voucher).where(
         Voucher.status == written("submitted"),
         Voucher.ready_at <= now,
         Voucher.amount_fen <= ceiling_fen,
         Voucher.look_alikes == 0,
+        ~blank.exists(),
     )
     found = rows(session, session.scalars(query.order_by(Voucher.ready_at, Voucher.id).limit(limit)).all())
     return [BulkRow(row.voucher, row.kind, kept_photos(session, row.voucher.id)) for row in found]

@@ -205,6 +205,8 @@ class Photo(Base):
     band_c: Mapped[int | None] = mapped_column(Integer)
     band_d: Mapped[int | None] = mapped_column(Integer)
     """The four 16-bit quarters of `phash`, indexed."""
+    turns: Mapped[str] = mapped_column(String(112), default="")
+    """The hashes of the picture turned and mirrored, 16 digits each; empty for photos of before 0.4.0."""
     width: Mapped[int] = mapped_column(Integer, default=0)
     height: Mapped[int] = mapped_column(Integer, default=0)
     bytes: Mapped[int] = mapped_column(Integer, default=0)
@@ -228,6 +230,20 @@ class Photo(Base):
         Index("ix_voucher_photos_band_c", "band_c"),
         Index("ix_voucher_photos_band_d", "band_d"),
     )
+
+
+class PhotoWindow(Base):
+    """What a photo looks like with something cut off, so that a cropped copy is found."""
+
+    __tablename__ = "voucher_photo_windows"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    photo_id: Mapped[int] = mapped_column(ForeignKey("voucher_photos.id"), index=True)
+    phash: Mapped[str] = mapped_column(String(16))
+    band_a: Mapped[int | None] = mapped_column(Integer, index=True)
+    band_b: Mapped[int | None] = mapped_column(Integer, index=True)
+    band_c: Mapped[int | None] = mapped_column(Integer, index=True)
+    band_d: Mapped[int | None] = mapped_column(Integer, index=True)
 
 
 class PhotoFile(Base):

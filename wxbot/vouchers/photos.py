@@ -9,15 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.confined import run
 from wxbot.logs import get_logger
 from wxbot.text import Refusal, Text
 from wxbot.vouchers import reencode
-from wxbot.vouchers.models import Photo, Voucher
+from wxbot.vouchers.models import Photo, PhotoWindow, Voucher
 
 log = get_logger(__name__)
 
@@ -30,6 +31,7 @@ BAND_REACH = NEAR_BITS // 4
 """Of four quarters with at most NEAR_BITS differences in all, one has at most so many: that quarter finds the row."""
 
 LOOK_ALIKES_AT_MOST = 12
+LOOKED_AT_ONCE = 200
 
 FAULTS: dict[str, Text] = {
     "too_big": Text(
@@ -83,6 +85,8 @@ class Picture:
     width: int
     height: int
     phash: str
+    turns: str
+    windows: tuple[str, ...]
 
 
 def digest(raw: bytes) -> str:
@@ -108,7 +112,9 @@ def read(raw: bytes, folder: Path | None = None) -> Picture:
         log.info("photo_refused", fault=found["fault"], why=found.get("why", ""))
         raise refusal(found["fault"])
     content, thumb = rest[: found["bytes"]], rest[found["bytes"] :]
-    return Picture(content, thumb, found["width"], found["height"], found["phash"])
+    return Picture(
+        content, thumb, found["width"], found["height"], found["phash"], found["turns"], tuple(found["windows"])
+    )
 
 
 # --- look-alikes --------------------------------------------------------------------------------------------------
@@ -143,26 +149,69 @@ class LookAlike:
     of_photo_id: int
 
 
+def ways(photo: Photo) -> list[str]:
+    """A photo's hashes, the upright one first; none for a picture without anything to see."""
+    return [photo.phash, *(photo.turns[n : n + 16] for n in range(0, len(photo.turns), 16))] if photo.phash else []
+
+
+def is_comparable(photo: Photo) -> bool:
+    """Whether there is something in the picture by which it would be known again."""
+    return bool(photo.phash)
+
+
+def keep_windows(session: Session, photo_id: int, windows: Sequence[str]) -> None:
+    """Write down what the photo looks like with something cut off."""
+    session.execute(delete(PhotoWindow).where(PhotoWindow.photo_id == photo_id))
+    for phash in windows:
+        band_a, band_b, band_c, band_d = bands(phash)
+        session.add(
+            PhotoWindow(photo_id=photo_id, phash=phash, band_a=band_a, band_b=band_b, band_c=band_c, band_d=band_d)
+        )
+
+
+def _near(session: Session, model: Any, photo_id: Any, hashes: Sequence[str], best: dict[int, int]) -> None:
+    """Note in `best` the photos among a table's rows that lie near one of these hashes, each with its fewest bits."""
+    around: list[set[int]] = [set(), set(), set(), set()]
+    for phash in hashes:
+        for place, band in zip(around, bands(phash), strict=True):
+            place.update(_around(band or 0))
+    columns = (model.band_a, model.band_b, model.band_c, model.band_d)
+    found = or_(*(column.in_(tuple(near)) for column, near in zip(columns, around, strict=True)))
+    wanted = [int(phash, 16) for phash in hashes]
+    for other_id, phash in session.execute(select(photo_id, model.phash).where(found)):
+        bits = min((int(phash, 16) ^ each).bit_count() for each in wanted)
+        if bits <= NEAR_BITS and bits < best.get(other_id, NEAR_BITS + 1):
+            best[other_id] = bits
+
+
 def look_alikes(session: Session, photos: Sequence[Photo]) -> list[LookAlike]:
-    """Photos of other vouchers that look like these, the most alike first; for people to judge, never a verdict (F78)."""
+    """Photos of other vouchers that look like these, the most alike first; for people to judge, never a verdict (F78).
+
+    However a copy lies, mirrored or not, and whichever of the two has something cut off. Every row that may be near is
+    looked at: no number of newer ones hides an older one.
+    """
     found: list[LookAlike] = []
     for photo in photos:
-        band_a, band_b, band_c, band_d = bands(photo.phash)
-        if band_a is None or band_b is None or band_c is None or band_d is None:
+        if not (hashes := ways(photo)):
             continue
-        columns = ((Photo.band_a, band_a), (Photo.band_b, band_b), (Photo.band_c, band_c), (Photo.band_d, band_d))
-        query = (
-            select(Photo, Voucher)
-            .join(Voucher, Voucher.id == Photo.voucher_id)
-            .where(
-                or_(*(column.in_(tuple(_around(band))) for column, band in columns)),
-                Photo.voucher_id != photo.voucher_id,
-                Photo.status == "kept",
+        best: dict[int, int] = {}
+        cut = session.scalars(select(PhotoWindow.phash).where(PhotoWindow.photo_id == photo.id)).all()
+        _near(session, Photo, Photo.id, [*hashes, *cut], best)
+        _near(session, PhotoWindow, PhotoWindow.photo_id, hashes, best)
+        nearest = sorted(best, key=lambda each: (best[each], -each))
+        for start in range(0, len(nearest), LOOKED_AT_ONCE):
+            query = (
+                select(Photo, Voucher)
+                .join(Voucher, Voucher.id == Photo.voucher_id)
+                .where(
+                    Photo.id.in_(nearest[start : start + LOOKED_AT_ONCE]),
+                    Photo.voucher_id != photo.voucher_id,
+                    Photo.status == "kept",
+                )
             )
-        )
-        for other, voucher in session.execute(query.order_by(Photo.id.desc()).limit(2_000)):
-            bits = distance(photo.phash, other.phash)
-            if bits <= NEAR_BITS:
-                found.append(LookAlike(other, voucher, bits, photo.id))
+            others = [LookAlike(other, voucher, best[other.id], photo.id) for other, voucher in session.execute(query)]
+            found += others
+            if len(others) >= LOOK_ALIKES_AT_MOST:
+                break
     found.sort(key=lambda each: (each.bits, -each.photo.id))
     return found[:LOOK_ALIKES_AT_MOST]

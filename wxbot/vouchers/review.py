@@ -48,6 +48,10 @@ REFUSALS: dict[str, Text] = {
     "too_much": Text(
         "超过批量批准的金额上限，请单独审核。", "Above the ceiling of bulk approval; review it by itself."
     ),
+    "incomparable": Text(
+        "照片上没有可以比对的内容，请单独审核",
+        "There is nothing in the photo that could be compared; look at this one by itself",
+    ),
     "look_alike": Text(
         "有相似的照片，请单独审核。",
         "It has photos that look like others; review it by itself.",
@@ -271,6 +275,8 @@ def bulk_refusal(session: Session, settings: Settings, voucher: Voucher, kept: l
     """Why a voucher cannot be approved with others: too much money, or photos that look like somebody's."""
     if voucher.amount_fen > settings.bulk_approve_fen:
         return _refused("too_much")
+    if not kept or not all(photos.is_comparable(photo) for photo in kept):
+        return _refused("incomparable")
     if voucher.look_alikes or photos.look_alikes(session, kept):
         return _refused("look_alike")
     return None

@@ -261,6 +261,7 @@ def keep(runtime: Runtime, photo: Photo, raw: bytes) -> Photo:
             "fetching",
             "kept",
             phash=picture.phash,
+            turns=picture.turns,
             band_a=band_a,
             band_b=band_b,
             band_c=band_c,
@@ -272,6 +273,7 @@ def keep(runtime: Runtime, photo: Photo, raw: bytes) -> Photo:
         )
         kept = session.get_one(Photo, photo.id, populate_existing=True)
         if is_ours and voucher is not None:
+            photos.keep_windows(session, photo.id, picture.windows)
             voucher.look_alikes += len(photos.look_alikes(session, [kept]))
             if voucher.status == "photo_wanted":
                 move(session, Voucher, voucher.id, NEXT, "photo_wanted", "submitted", submitted_at=now, reason="")
