@@ -169,9 +169,11 @@ def test_a_weak_password_is_refused(operator: Operator) -> None:
 def test_campaigns_are_listed_shown_and_steered(operator: Operator, database: Database) -> None:
     assert "还没有活动" in operator.ok("campaign", "list")
     campaign_id = write_campaign(database, "on")
-    other = write_campaign(database, "draft", slug="other")
+    other = write_campaign(database, "draft", slug="other", name="", half_written={"odds": "x"})
     assert [each["id"] for each in operator.json("campaign", "list")] == [other, campaign_id]
     assert [each["id"] for each in operator.json("campaign", "list", "--status", "on")] == [campaign_id]
+    assert operator.json("campaign", "show", "other")["begin_at"] is None
+    assert "没写完" in operator.ok("campaign", "show", "other") and "未命名草稿" in operator.ok("campaign", "list")
     shown = operator.json("campaign", "show", "autumn")
     assert (shown["status"], shown["url"]) == ("on", "https://shop.example.com/h5/c/autumn")
     assert "进行中" in operator.ok("campaign", "show", str(campaign_id))
@@ -201,7 +203,11 @@ def test_campaigns_are_listed_shown_and_steered(operator: Operator, database: Da
 def test_an_approved_campaign_is_launched(operator: Operator, database: Database) -> None:
     from datetime import UTC, datetime, timedelta
 
-    campaign_id = write_campaign(database, "approved", end_at=datetime.now(UTC) + timedelta(days=30))
+    nobody = write_campaign(database, "approved", slug="door", end_at=datetime.now(UTC) + timedelta(days=30))
+    assert "没有入口" in operator.run("campaign", "launch", str(nobody)).output
+    campaign_id = write_campaign(
+        database, "approved", end_at=datetime.now(UTC) + timedelta(days=30), device_ids=[10_011]
+    )
     assert "已启动" in operator.ok("campaign", "launch", str(campaign_id))
     assert operator.json("campaign", "show", str(campaign_id))["status"] == "launching"
 

@@ -34,8 +34,9 @@ def _local(moment: datetime | None) -> str:
     return moment.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M") if moment else "—"
 
 
-def _short(moment: datetime) -> str:
-    return moment.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
+def _short(campaign: Campaign, moment: datetime) -> str:
+    """A moment of a campaign; a half-written draft holds none that anybody chose."""
+    return "—" if campaign.half_written is not None else moment.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
 
 
 def _found(session: Session, text: str) -> Campaign:
@@ -55,8 +56,9 @@ def _as_fields(campaign: Campaign, tally: listing.Tally) -> dict[str, Any]:
         "slug": campaign.slug,
         "name": campaign.name,
         "status": campaign.status,
-        "begin_at": campaign.begin_at,
-        "end_at": campaign.end_at,
+        "is_half_written": campaign.half_written is not None,
+        "begin_at": None if campaign.half_written is not None else campaign.begin_at,
+        "end_at": None if campaign.half_written is not None else campaign.end_at,
         "budget_fen": campaign.budget_fen,
         "packet_count": campaign.packet_count,
         "trouble": campaign.trouble,
@@ -86,10 +88,10 @@ def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None
     rows = [
         (
             each.id,
-            each.name,
+            each.name or "未命名草稿",
             f"{STATUSES_ZH[each.status]} {each.status}",
-            _short(each.begin_at),
-            _short(each.end_at),
+            _short(each, each.begin_at),
+            _short(each, each.end_at),
             yuan(each.budget_fen),
             f"{tallies[each.id].reached('bound')}/{each.packet_count}",
             each.trouble,
@@ -117,7 +119,12 @@ def show_campaign(which: str, is_json: bool) -> None:
         return
     facts = (
         ("状态 Status", f"{STATUSES_ZH[found.status]} {found.status}: {CAMPAIGN_STATUSES[found.status]}"),
-        ("时间 Window", f"{_local(found.begin_at)} — {_local(found.end_at)}"),
+        (
+            "时间 Window",
+            "没写完 half-written"
+            if found.half_written is not None
+            else f"{_local(found.begin_at)} — {_local(found.end_at)}",
+        ),
         ("预算 Budget", f"{yuan(found.budget_fen)} 元，{found.packet_count} 个红包"),
         ("页面 Page", url),
         ("问题 Trouble", found.trouble or "—"),

@@ -1,11 +1,11 @@
-// A draft that was changed and not saved is not lost without a question.
+// A form that was changed and not saved is not lost without a question; nor is one that was refused and is shown again.
 (function () {
   "use strict";
 
   document.querySelectorAll("form[data-unsaved]").forEach(function (form) {
     var isSaving = false;
     var written = function () { return new URLSearchParams(new FormData(form)).toString(); };
-    var before = written();
+    var before = form.dataset.unsaved ? null : written();
     form.addEventListener("submit", function () { isSaving = true; });
     window.addEventListener("pageshow", function () { isSaving = false; });
     window.addEventListener("beforeunload", function (event) {
