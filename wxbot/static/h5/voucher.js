@@ -202,11 +202,16 @@
   function shrink(photo) {
     var file = photo.file;
     return measure(file).then(function (size) {
+      var longest = Math.max(size.width, size.height);
+      if (file.size <= KEEP_BYTES && longest <= KEEP_SIDE && /^image\/(jpeg|png|webp)$/.test(file.type)) {
+        var part = Math.min(1, THUMB_SIDE / Math.min(size.width, size.height));
+        var options = { resizeWidth: Math.round(size.width * part), resizeHeight: Math.round(size.height * part) };
+        return createImageBitmap(file, options).then(function (thumb) { paint(photo, thumb); return file; });
+      }
       return step(file, size, SIDES).then(function (made) {
         paint(photo, made.thumb);
         if (made.thumb.close) { made.thumb.close(); }
-        var isSmall = file.size <= KEEP_BYTES && Math.max(size.width, size.height) <= KEEP_SIDE;
-        return isSmall && /^image\/(jpeg|png|webp)$/.test(file.type) ? file : made.blob;
+        return made.blob;
       });
     }).catch(function () { return file; });
   }
