@@ -59,6 +59,10 @@ def in_production(settings: Settings, **values: Any) -> Settings:
             "WXBOT_TRANSFER_REPORTS",
         ),
         (
+            {"payout_channel": "transfer_bills", "transfer_reports": "活动名称={act_name};奖励说明=奖🎁"},
+            "WXBOT_TRANSFER_REPORTS",
+        ),
+        (
             {"payout_channel": "transfer_bills", "transfer_reports": "活动名称={act_name};奖励说明="},
             "WXBOT_TRANSFER_REPORTS",
         ),

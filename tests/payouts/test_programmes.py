@@ -122,7 +122,10 @@ BAD = [
     ("send_name", "一二三四五六七八九十一", "32 字节"),
     ("wishing", "", "不能为空"),
     ("remark", "备" * 33, "32 个字"),
-    ("act_name", "奖\x07励", "控制字符"),
+    ("send_name", "小店🏪", "不能含“🏪”"),
+    ("act_name", "𠮷祥奖励", "不能含“𠮷”"),
+    ("wishing", "感谢您👍🏽", "不能含“👍”"),
+    ("remark", "🇨🇳", "不能含“🇨”"),
     ("department", "", "1 到 40"),
     ("name", "名" * 41, "1 到 40"),
     ("channel", "hbpreorder", "付款方式"),
@@ -136,7 +139,7 @@ def test_what_wechat_would_refuse_is_named_beside_its_field(desk: Desk) -> None:
         answer = desk.as_("wang").post("/admin/programmes/new", FORM | {field: text})
         assert answer.status_code == 422, field
         assert says in re.findall(rf'id="fault-{field}">(.*?)<', answer.text)[0], field
-    assert desk.as_("wang").post("/admin/programmes/new", FORM | {"act_name": "奖励\n"}).status_code == 303
+    assert desk.as_("wang").post("/admin/programmes/new", FORM | {"act_name": "奖\x07励\n"}).status_code == 303
 
 
 def test_a_department_has_one_programme_of_a_name(desk: Desk) -> None:

@@ -68,6 +68,9 @@ def test_a_reviewer_only_ever_lowers_within_the_rule(least: int, span: int, type
 
 
 def test_the_kinds_form_names_every_fault() -> None:
+    for field, text in (("wishing", "大卖🎉"), ("remark", "𠮷")):
+        faulty = kinds.read_form({field: text}).faults[field]
+        assert f"不能含“{text[-1]}”" in faulty.zh and text[-1] in faulty.en
     faults = kinds.read_form({"amount_rule": "per_unit", "unit_fen": "1.234", "month_count_cap": "-1"}).faults
     assert faults.keys() == {"name", "unit_fen", "unit_name", "month_count_cap"}
     assert kinds.read_form(

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.wechat.wires import Authority, Wire, dripping, http_reply, resetting, saying, silent
 from wxbot.wechat import pay_texts, sign, xml
@@ -228,6 +230,28 @@ def test_a_text_that_wechat_would_refuse_never_becomes_an_order(wrong: Any) -> N
     fault = pay_texts.faults("sendredpack", wrong)[0]
     assert fault.field in wrong and fault.zh and fault.en
     assert packet(send_name="中" * 10 + "ab", wishing="中" * 42 + "ab", remark="中" * 85 + "a")
+
+
+@pytest.mark.parametrize("wide", ["🎉", "𠮷", "👨\u200d👩", "🇨🇳"])
+def test_a_character_of_four_bytes_is_named_at_the_form_and_carried_by_v2_alone(wide: str) -> None:
+    """A form's text may go by any channel; an order of v2 that was approved with one still goes on (§4.2)."""
+    for channel, field in (
+        ("sendredpack", "wishing"),
+        ("transfer_bills", "transfer_remark"),
+        ("hbpreorder", "act_name"),
+    ):
+        found = pay_texts.fault_of(channel, field, f"好{wide}")
+        assert found is not None and found.reason == "wide"
+        assert wide[0] in found.zh and wide[0] in found.en
+    assert packet(wishing=f"好{wide}")
+    with pytest.raises(ValueError, match="emoji"):
+        pay_texts.require("transfer_bills", {"info_content": wide})
+
+
+@given(st.text())
+def test_what_is_named_is_the_first_character_of_four_bytes(text: str) -> None:
+    wide = [character for character in text if len(character.encode("utf-8", "surrogatepass")) > 3]
+    assert pay_texts.wide_character(text) == "".join(wide[:1])
 
 
 GARBAGE = [

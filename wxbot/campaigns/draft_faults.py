@@ -17,7 +17,7 @@ from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
-from wxbot.wechat import limits
+from wxbot.wechat import limits, pay_texts
 
 TRIES_MAX = 1_000
 PEOPLE_MAX = 100_000_000
@@ -26,6 +26,8 @@ JUMP_URL_CHARS = 512
 RULES_CHARS = 5_000
 TIER_LABEL_CHARS = 20
 
+_FROZEN = ("send_name", "act_name", "wishing", "remark")
+"""The texts that every packet carries, unchangeable once it is ordered."""
 _TEXTS = (
     "name",
     "send_name",
@@ -193,6 +195,9 @@ def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
                     f"“{found[0]}” makes following or sharing a condition; WeChat bans accounts for it. Take the condition away",
                 )
                 break
+        wide = pay_texts.wide_character(text) if field in _FROZEN else ""
+        if wide:
+            yield fault(field, pay_texts.WIDE_ZH.format(wide), pay_texts.WIDE_EN.format(wide).capitalize())
         if _IMPOSTOR.search(text):
             yield fault(
                 field, "不得让人误以为由微信或腾讯主办", "Must not suggest that WeChat or Tencent is the organiser"

@@ -19,7 +19,7 @@ from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.money import NotMoney, parse_yuan, yuan
 from wxbot.orders import listing
-from wxbot.orders.channels import CHANNELS, DIRECT
+from wxbot.orders.channels import DIRECT, text_fault
 from wxbot.payouts.models import CHANGE_NEXT, BudgetChange, PayList, Payout, Programme
 from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import move, moved_on
@@ -81,8 +81,7 @@ def faults_of(values: Mapping[str, Any]) -> list[Refusal]:
         if not text or len(text) > NAME_CHARS:
             faults.append(fault(field, f"请填写 1 到 {NAME_CHARS} 个字", f"Give 1 to {NAME_CHARS} characters"))
     for field in TEXTS:
-        refused = (CHANNELS[name].text_fault(field, values[field]) for name in DIRECT)
-        if wrong := next(filter(None, refused), None):
+        if wrong := text_fault(field, values[field]):
             faults.append(fault(field, wrong.zh, wrong.en))
     if values["channel"] not in ("", *DIRECT):
         faults.append(fault("channel", "请选择付款方式", "Choose how it is paid"))

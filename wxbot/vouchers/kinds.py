@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.money import NotANumber, NotMoney, parse_number, parse_yuan, yuan
-from wxbot.orders.channels import DIRECT
+from wxbot.orders.channels import DIRECT, text_fault
 from wxbot.text import Refusal, Text
 from wxbot.vouchers.models import AMOUNT_RULES, VoucherKind
 
@@ -145,6 +145,10 @@ def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, 
         say("name", "请给这种凭证起个名字。", "Give this kind a name.")
     if values["channel"] not in ("", *DIRECT):
         say("channel", "请从列表中选择付款方式。", "Choose a payment channel from the list.")
+    for field in ("wishing", "remark"):
+        wrong = text_fault(field, values[field]) if values[field] else None
+        if wrong:
+            say(field, f"{wrong.zh}。", f"{wrong.en.capitalize()}.")
     rule = values["amount_rule"]
     if rule not in AMOUNT_RULES:
         say("amount_rule", "请选择金额规则。", "Choose an amount rule.")

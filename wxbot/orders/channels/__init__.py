@@ -4,6 +4,7 @@ from wxbot.orders.channels.base import Channel, PaymentRequest, ProviderStatus, 
 from wxbot.orders.channels.hbpreorder import HbPreOrder
 from wxbot.orders.channels.sendredpack import SendRedPack
 from wxbot.orders.channels.transfer_bills import V3_PAGE, TransferBills
+from wxbot.wechat.pay_texts import TextFault
 
 CHANNELS: dict[str, Channel] = {channel.name: channel for channel in (HbPreOrder(), SendRedPack(), TransferBills())}
 """Channel name → channel."""
@@ -21,6 +22,12 @@ VERSIONS = {CHANNELS[name].version: CHANNELS[name] for name in reversed(DIRECT)}
 """API version → the channel that speaks for all of it: its question tells of a number whatever channel that went through
 (gethbinfo knows tickets and packets alike), and its codes say why the version is stopped."""
 
+
+def text_fault(field: str, text: str) -> TextFault | None:
+    """What one of the channels that pay a known person would refuse in a text of ours; None: it may go by any of them."""
+    return next(filter(None, (CHANNELS[name].text_fault(field, text) for name in DIRECT)), None)
+
+
 __all__ = [
     "CHANNELS",
     "CONFIRMED",
@@ -32,4 +39,5 @@ __all__ = [
     "PaymentRequest",
     "ProviderStatus",
     "Sighting",
+    "text_fault",
 ]

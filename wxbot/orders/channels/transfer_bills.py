@@ -100,6 +100,13 @@ class TransferBills:
                     Text("转账报备信息里有不认识的占位", "a place in WXBOT_TRANSFER_REPORTS is not one of ours"), mend
                 )
             ]
+        wide = pay_texts.wide_character("".join(filled.values()))
+        if wide:
+            return [
+                SetupFault(
+                    Text(f"转账报备信息里不能有“{wide}”", f"the transfer scene's reports must not hold “{wide}”"), mend
+                )
+            ]
         missing = REPORTS_OF_MARKETING - filled.keys() if settings.transfer_scene_id == MARKETING else set()
         if missing or not all(filled.values()):
             said = "、".join(sorted(missing)) or "内容为空"
