@@ -7,14 +7,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
 from tests.payouts.desk import Desk, desk_on, openid, phone
 from tests.payouts.stories import owe, payout_of
+from tests.staff.consoles import seed_story
+from wxbot.campaigns.models import Packet
+from wxbot.draws.models import Draw
 from wxbot.orders.models import Evidence, Order
 from wxbot.payouts.models import Payout
 from wxbot.payouts.place_orders import order_due
-from wxbot.people import marks, notices
+from wxbot.people import marks, notices, roster
 from wxbot.people.models import Follower, Notice, SmsOut
 from wxbot.quotas import Quota
 from wxbot.text import Text
@@ -274,3 +278,98 @@ def test_who_is_unknown_is_absent_and_hostile_texts_find_nobody_S28_S74(desk: De
 def test_an_answer_is_told_by_the_catalogue(body: str, sentence: str, tone: str) -> None:
     said, how = answer_said("reply", body)
     assert (said.zh, how) == (sentence, tone)
+
+
+def draw(desk: Desk, n: int, minutes: int, status: str, **fields: object) -> None:
+    at = desk.now + timedelta(minutes=minutes)
+    values = {"campaign_id": 1, "openid": openid(n), "status": status, "shake_ticket_hash": f"h{n}{minutes}"}
+    with desk.runtime.database.transaction() as session:
+        session.add(Draw(**(values | {"admitted_at": at} | fields)))
+
+
+def found(desk: Desk, text: str, login: str = "wang") -> TestResponse:
+    return desk.as_(login).client.get("/admin/people-search", query_string={"q": text})
+
+
+def test_the_sentence_answers_from_the_newest_event_draws_included(desk: Desk) -> None:
+    desk.know(1)
+    programme_id = desk.fund()
+    draw(desk, 1, -30, "missed")
+    assert "没有中签" in conclusion(desk)
+    hand_in(desk, programme_id)
+    assert "等审核" in conclusion(desk), "the voucher came after the draw"
+    draw(desk, 1, 1, "bound", bound_at=desk.now + timedelta(minutes=2), amount_fen=188)
+    assert "抽中活动红包 ¥1.88" in conclusion(desk)
+    owe(desk.runtime, programme_id, openid(1), 880, source_id=5)
+    assert conclusion(desk).startswith("今天 12:32 抽中活动红包 ¥1.88") and "另外：" in conclusion(desk), (
+        "what is owed since before is said beside it"
+    )
+    draw(desk, 1, 10, "lapsed")
+    assert "没有抽到红包" in conclusion(desk)
+
+
+def test_somebody_on_the_roster_is_found_before_they_ever_bound(desk: Desk) -> None:
+    with desk.runtime.database.transaction() as session:
+        roster.put(session, desk.runtime.vault, [("欧阳修远", f"+86{phone(9)}", "市场部", "")], None, desk.now)
+    for text in (phone(9), "修远"):
+        page = found(desk, text).text
+        assert "在名册，还没有绑定微信" in page and "欧阳修远" in page and "138****0009" in page, text
+        assert phone(9) not in page.replace(f'value="{text}"', "")
+    seen = found(desk, "修远", "li").text
+    assert "欧*" in seen and "欧阳修远" not in seen
+
+
+def test_a_person_is_found_by_any_number_and_by_the_time(desk: Desk) -> None:
+    desk.know(1)
+    desk.know(2)
+    payout_id, _ = ordered(desk, desk.fund(), detail_id="10000417012016032500000001")
+    with desk.runtime.database.reading() as session:
+        public = session.get_one(Payout, payout_id).public_id
+    draw(desk, 2, 45, "missed")
+    home: dict[str, tuple[str, ...]] = {
+        openid(1): (f"#{payout_id}", "10000417012016032500000001", public, "12:30", "03-15 12:30")
+    }
+    home[openid(2)] = ("13:15", "2026-03-15 13:15", "13：15", "13:15:02")
+    for who, texts in home.items():
+        for text in texts:
+            assert found(desk, text).headers.get("Location") == f"/admin/people/{who}", text
+    for text in ("13:16", "99:99", "02-30 10:00", "#999", "13:00"):
+        assert "没有找到这个人" in found(desk, text).text, text
+
+
+def test_a_packet_number_of_a_campaign_finds_who_drew_it(desk: Desk) -> None:
+    seed_story(desk.runtime.database, desk.now, packets=200)
+    with desk.runtime.database.reading() as session:
+        query = select(Packet.openid, Order.mch_billno).join(Order, Order.id == Packet.order_id)
+        who, number = session.execute(query.where(Packet.openid.is_not(None)).limit(1)).one()
+    with desk.runtime.database.transaction() as session:
+        session.execute(update(Order).where(Order.mch_billno == number).values(openid=None))
+    draw(desk, 0, 0, "bound", openid=who)
+    assert found(desk, number).headers.get("Location") == f"/admin/people/{who}"
+
+
+def test_marketers_look_at_a_masked_story(desk: Desk) -> None:
+    desk.know(1, "张三丰")
+    hand_in(desk, desk.fund(), note="张三丰的门店")
+    with desk.runtime.database.transaction() as session:
+        marks.put(session, desk.runtime.vault, "block", "openid", openid(1), "张三丰冒领", 4, desk.now)
+    page = desk.as_("li").get(f"/admin/people/{openid(1)}")
+    assert page.status_code == 200 and "张*" in page.text and "提交凭证" in page.text
+    assert "张三丰" not in page.text and "/admin/payouts" not in page.text and "/admin/vouchers/" not in page.text
+    assert "张三丰冒领" in desk.as_("wang").get(f"/admin/people/{openid(1)}").text
+
+
+def test_equal_answers_to_repeated_questions_are_one_line_with_a_count(desk: Desk) -> None:
+    desk.know(1)
+    _, order_id = ordered(desk, desk.fund(), checks=1)
+    sending, received = (f"<xml><status><![CDATA[{word}]]></status></xml>" for word in ("SENT", "RECEIVED"))
+    with desk.runtime.database.transaction() as session:
+        for n, body in enumerate([sending] * 12 + [received] + [sending] * 3):
+            session.add(Evidence(order_id=order_id, kind="reply", body=body, at=desk.now + timedelta(minutes=n)))
+        notices.tell(session, openid(1), "voucher", "1", "中间的一条", now=desk.now + timedelta(minutes=5))
+    with desk.runtime.database.reading() as session:
+        told = story.tell(session, desk.runtime.vault, openid(1)).moments
+    answers = [(one.times, one.at, one.since) for one in told if one.kind == "answer"]
+    at = [desk.now + timedelta(minutes=n) for n in range(16)]
+    assert answers == [(3, at[15], at[13]), (1, at[12], None), (12, at[11], at[0])]
+    assert "× 12" in desk.as_("wang").get(f"/admin/people/{openid(1)}").text

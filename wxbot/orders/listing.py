@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -109,17 +110,20 @@ def entries_after(session: Session, after_id: int, budget_id: int | None) -> Seq
 
 
 def first_entry_since(session: Session, moment: datetime) -> int:
-    """The smallest entry id at or after a moment, found by halving the ids: entries are written in the order of time."""
-    low, high = 1, int(session.execute(select(func.max(Entry.id))).scalar_one() or 0) + 1
+    """The smallest entry id at or after a moment."""
+    return first_since(session, Entry.id, Entry.at, moment)
+
+
+def first_since(session: Session, ids: Any, times: Any, moment: datetime) -> int:
+    """The smallest id at or after a moment, found by halving the ids: for rows that are written in the order of time."""
+    low, high = 1, int(session.execute(select(func.max(ids))).scalar_one() or 0) + 1
     while low < high:
         middle = (low + high) // 2
-        row = session.execute(
-            select(Entry.id, Entry.at).where(Entry.id >= middle).order_by(Entry.id).limit(1)
-        ).one_or_none()
-        if row is None or row.at >= moment:
+        row = session.execute(select(ids, times).where(ids >= middle).order_by(ids).limit(1)).one_or_none()
+        if row is None or row[1] >= moment:
             high = middle
         else:
-            low = row.id + 1
+            low = row[0] + 1
     return low
 
 

@@ -1,56 +1,57 @@
 """Console pages about one person: the search, and the story with its conclusion."""
 
 from flask import Blueprint, redirect, render_template, url_for
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.draws.models import Draw
 from wxbot.payouts import people_search
 from wxbot.people import marks
-from wxbot.staff.console import absent, guard, now, role_required, runtime, text
+from wxbot.staff.console import absent, guard, me, now, role_required, runtime, text
+from wxbot.timeline import search as finding
 from wxbot.timeline import story, why
 
 blueprint = guard(Blueprint("timeline", __name__))
 
 
+def _is_masked() -> bool:
+    """Marketers look after campaigns: they see what happened, not whose full name it was."""
+    return me().role == "marketer"
+
+
 @blueprint.get("/people-search")
-@role_required("reviewer", "cashier", "admin")
+@role_required("marketer", "reviewer", "cashier", "admin")
 def search() -> BaseResponse | str:
-    """Find a person by openid, phone, name or order number; a single one is opened at once."""
+    """Find a person by openid, phone, name, any number of ours or a time; a single one is opened at once."""
     wanted = text("q")
     with runtime().database.reading() as session:
-        found = people_search.search(session, runtime().vault, wanted) if wanted else []
-        if not found and wanted and _has_drawn(session, wanted):
-            found = people_search.describe(session, runtime().vault, [wanted])
-    if len(found) == 1:
+        found = finding.find(session, runtime().vault, wanted, now())
+        listed = finding.listed(session, runtime().vault, wanted)
+    if len(found) == 1 and not listed:
         return redirect(url_for("timeline.person", openid=found[0].openid))
-    return render_template("console/people_search.html", q=wanted, found=found)
+    if _is_masked():
+        found = [finding.masked(person) for person in found]
+        listed = [finding.masked_listed(person) for person in listed]
+    return render_template("console/people_search.html", q=wanted, found=found, listed=listed)
 
 
 @blueprint.get("/people/<openid>")
-@role_required("reviewer", "cashier", "admin")
+@role_required("marketer", "reviewer", "cashier", "admin")
 def person(openid: str) -> str:
     """Everything that happened to one person, newest first, under one sentence that says why."""
     parts, moment = runtime(), now()
     with parts.database.reading() as session:
         if not _is_known(session, openid):
             absent()
+        who = people_search.describe(session, parts.vault, [openid])[0]
         values = {
-            "person": people_search.describe(session, parts.vault, [openid])[0],
+            "person": finding.masked(who) if _is_masked() else who,
             "marks": sorted(marks.of(session, openid)),
             "why": why.conclude(session, parts.settings, openid, moment),
             "day": why.day_use(session, parts.settings, openid, moment),
-            "chapter": story.tell(session, parts.vault, openid, text("older", 30)),
+            "chapter": story.tell(session, parts.vault, openid, text("older", 30), is_masked=_is_masked()),
         }
     return render_template("console/person.html", openid=openid, is_older=bool(text("older", 30)), **values)
 
 
 def _is_known(session: Session, openid: str) -> bool:
-    return people_search.is_known(session, openid) or _has_drawn(session, openid)
-
-
-def _has_drawn(session: Session, openid: str) -> bool:
-    if not people_search.OPENID.fullmatch(openid):
-        return False
-    return session.scalar(select(Draw.id).where(Draw.openid == openid).limit(1)) is not None
+    return people_search.is_known(session, openid) or finding.has_drawn(session, openid)

@@ -39,6 +39,15 @@ class Moment:
     tone: str = ""
     """good, bad, wait, or nothing."""
     link: tuple[str, str, int] | None = None
+    times: int = 1
+    """How often: equal answers of WeChat to repeated questions are one line."""
+    since: datetime | None = None
+    """The first of them."""
+
+
+def cut(name: str) -> str:
+    """A person's name for eyes that need not know it whole: 张三 → 张*."""
+    return f"{name[:1]}*" if name else ""
 
 
 @dataclass
@@ -49,9 +58,11 @@ class Names:
     staff: dict[int, str] = field(default_factory=dict)
     kinds: dict[int, str] = field(default_factory=dict)
     programmes: dict[int, str] = field(default_factory=dict)
+    is_masked: bool = False
+    """For eyes that need no full name: names are cut, and what people wrote is left out."""
 
     @classmethod
-    def read(cls, session: Session, vault: Vault) -> "Names":
+    def read(cls, session: Session, vault: Vault, *, is_masked: bool = False) -> "Names":
         """All of them: there are few."""
         return cls(
             vault,
@@ -61,11 +72,20 @@ class Names:
                 row.id: f"{row.department} · {row.name}"
                 for row in session.execute(select(Programme.id, Programme.department, Programme.name))
             },
+            is_masked=is_masked,
         )
 
     def who(self, staff_id: int | None) -> str:
         """A member of staff, or the system."""
         return self.staff.get(staff_id, f"#{staff_id}") if staff_id is not None else "系统"
+
+    def person(self, name: str) -> str:
+        """A person's name, as far as it may be seen."""
+        return cut(name) if self.is_masked else name
+
+    def words(self, written: str) -> Text | None:
+        """What somebody wrote, as it is; None when nothing, or for eyes that need not read it."""
+        return Text(written, written) if written and not self.is_masked else None
 
     def phone(self, sealed: str) -> str:
         """A masked phone; empty when it was erased."""
@@ -145,7 +165,7 @@ def _proved(row: Binding, names: Names, at: datetime) -> Moment:
 
 
 def _bound(row: Binding, names: Names, at: datetime) -> Moment:
-    name = f"{row.name} " if row.name else ""
+    name = f"{names.person(row.name)} " if row.name else ""
     phone = names.phone(row.phone_sealed)
     by = f"，{names.who(row.staff_id)} 通过" if row.staff_id is not None and row.status != "ended" else ""
     return Moment(at, "binding", Text(f"绑定生效：{name}{phone}{by}", f"bound: {name}{phone}"), None, "good")
@@ -178,7 +198,7 @@ def _marked(row: PersonMark, names: Names, at: datetime) -> Moment:
     said = Text(
         "列入黑名单" if is_block else "列入白名单", "put on the block list" if is_block else "put on the allow list"
     )
-    by = Text(f"{names.who(row.staff_id)}：{row.reason}", f"{names.who(row.staff_id)}: {row.reason}")
+    by = names.words(f"{names.who(row.staff_id)}：{row.reason}")
     return Moment(at, "mark", said, by, "bad" if is_block else "good")
 
 
@@ -196,8 +216,7 @@ def _marks_of(openid: str) -> ColumnElement[bool]:
 def _handed_in(row: Voucher, names: Names, at: datetime) -> Moment:
     kind, money = names.kinds.get(row.kind_id, ""), _money(row.asked_fen)
     said = Text(f"提交凭证「{kind}」{money}", f"handed in a voucher “{kind}” {money}")
-    note = Text(row.note, row.note) if row.note else None
-    return Moment(at, "voucher", said, note, "", ("vouchers.page", "voucher_id", row.id))
+    return Moment(at, "voucher", said, names.words(row.note), "", ("vouchers.page", "voucher_id", row.id))
 
 
 def _reviewed(row: Voucher, names: Names, at: datetime) -> Moment:
@@ -224,7 +243,7 @@ def _owed(row: Payout, names: Names, at: datetime) -> Moment:
     money, programme = _money(row.amount_fen), names.programmes.get(row.budget_id, "")
     by = f" · {names.who(row.created_by)}" if row.created_by is not None else ""
     said = Text(f"登记付款 {money}（{source.zh}）", f"owed {money} ({source.en})")
-    more = f"{programme}{by}" + (f" · {row.note}" if row.note else "")
+    more = f"{programme}{by}" + (f" · {row.note}" if names.words(row.note) else "")
     return Moment(at, "payout", said, Text(more, more), "", _to(row))
 
 

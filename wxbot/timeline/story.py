@@ -1,6 +1,6 @@
 """A person's story: the moments of all sources, newest first, in pages that neither skip nor repeat one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -21,10 +21,18 @@ class Chapter:
     older: str | None
 
 
-def tell(session: Session, vault: Vault, openid: str, mark: str = "", limit: int = PAGE_MOMENTS) -> Chapter:
-    """The newest moments of a person, or those after `mark` (which a chapter gave)."""
+def tell(
+    session: Session,
+    vault: Vault,
+    openid: str,
+    mark: str = "",
+    limit: int = PAGE_MOMENTS,
+    *,
+    is_masked: bool = False,
+) -> Chapter:
+    """The newest moments of a person, or those after `mark` (which a chapter gave); equal answers in a row are one."""
     before, shown = _read(mark)
-    names = Names.read(session, vault)
+    names = Names.read(session, vault, is_masked=is_masked)
     slack = AT_ONCE if before is not None else 0
     found: list[tuple[datetime, int, int, Moment]] = []
     for rank, source in enumerate(SOURCES):
@@ -33,7 +41,22 @@ def tell(session: Session, vault: Vault, openid: str, mark: str = "", limit: int
     found.sort(key=lambda one: one[:3], reverse=True)
     left = found[shown:]
     page = [moment for _, _, _, moment in left[:limit]]
-    return Chapter(page, _mark(page, before, shown) if len(left) > limit else None)
+    return Chapter(_folded(page), _mark(page, before, shown) if len(left) > limit else None)
+
+
+def _folded(page: list[Moment]) -> list[Moment]:
+    """Equal answers of WeChat about one order, with none between them that says something else, are one line with a count."""
+    told: list[Moment] = []
+    last: dict[tuple[str, str, int], int] = {}
+    for moment in page:
+        if moment.kind == "answer" and moment.link is not None:
+            at = last.get(moment.link)
+            if at is not None and (told[at].said, told[at].detail) == (moment.said, moment.detail):
+                told[at] = replace(told[at], times=told[at].times + 1, since=moment.at)
+                continue
+            last[moment.link] = len(told)
+        told.append(moment)
+    return told
 
 
 def _mark(page: list[Moment], before: datetime | None, shown: int) -> str:

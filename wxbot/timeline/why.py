@@ -1,12 +1,15 @@
 """ "Why did this one not get it": one sentence, from what is owed, asked for, refused or missing, the newest matter first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
+from wxbot.campaigns.models import Packet
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.draws.models import Draw
 from wxbot.money import yuan
@@ -59,16 +62,65 @@ def conclude(session: Session, settings: Settings, openid: str, now: datetime) -
 def _matter(
     session: Session, settings: Settings, lines: list[PayoutLine], voucher: Voucher | None, openid: str, now: datetime
 ) -> Text | None:
-    """What the newest open payout, the newest voucher or the newest settled payout says."""
+    """What the newest matter says: a payout, a voucher or a draw; what is still owed is said beside it."""
     open_line = next((line for line in lines if line.payout.status not in FINAL_PAYOUTS), None)
-    if open_line is not None:
-        return _owed(session, settings, open_line, openid, now)
-    newest = lines[0].payout if lines else None
-    if voucher is not None and (newest is None or voucher.submitted_at > newest.created_at):
-        said = _voucher(voucher, now)
-        if said is not None:
-            return said
-    return _settled(session, lines[0], now) if lines else None
+    newest_line = open_line or (lines[0] if lines else None)
+    matters: list[tuple[datetime, int, Callable[[], Text | None]]] = []
+    if newest_line is not None:
+        line = newest_line
+        tell = (
+            partial(_owed, session, settings, line, openid, now) if open_line else partial(_settled, session, line, now)
+        )
+        matters.append((line.payout.settled_at or line.payout.created_at, 2, tell))
+    if voucher is not None:
+        matters.append(
+            (max(voucher.submitted_at, voucher.decided_at or voucher.submitted_at), 1, partial(_voucher, voucher, now))
+        )
+    draw = session.scalar(select(Draw).where(Draw.openid == openid).order_by(Draw.id.desc()).limit(1))
+    if draw is not None:
+        matters.append(
+            (max(draw.admitted_at, draw.bound_at or draw.admitted_at), 0, partial(_draw, session, draw, now))
+        )
+    for _, rank, tell_it in sorted(matters, key=lambda one: one[:2], reverse=True):
+        said = tell_it()
+        if said is None:
+            continue
+        if open_line is not None and rank != 2:
+            owed = _owed(session, settings, open_line, openid, now)
+            return Text(f"{said.zh}另外：{owed.zh}", f"{said.en} Besides: {owed.en}")
+        return said
+    return None
+
+
+def _draw(session: Session, draw: Draw, now: datetime) -> Text:
+    """How the newest try in a campaign ended."""
+    at, money = moment(draw.bound_at or draw.admitted_at, now), f"¥{yuan(draw.amount_fen or 0)}"
+    match draw.status:
+        case "missed":
+            return Text(f"{at.zh} 参加了活动，没有中签。", f"Took part in a campaign {at.en}: no luck.")
+        case "admitted":
+            return Text(
+                f"{at.zh} 获准抽取，微信还没有告知抽中；没有点开红包就不会抽中。",
+                f"Was admitted to draw {at.en}; WeChat has not told of a packet yet.",
+            )
+        case "lapsed":
+            return Text(
+                f"{at.zh} 获准抽取，但在有效期内没有抽到红包。",
+                f"Was admitted to draw {at.en}, but no packet was drawn in time.",
+            )
+    packet = session.get(Packet, draw.packet_id) if draw.packet_id is not None else None
+    match packet.status if packet is not None else "":
+        case "received":
+            return Text(f"{at.zh} 抽中活动红包 {money}，已领取。", f"Drew a packet of {money} {at.en} and received it.")
+        case "returned":
+            return Text(
+                f"{at.zh} 抽中活动红包 {money}，没有拆开，已退回。",
+                f"Drew a packet of {money} {at.en}; it was not opened and went back.",
+            )
+    return Text(
+        f"{at.zh} 抽中活动红包 {money}，在对方的微信里，等本人拆开。",
+        f"Drew a packet of {money} {at.en}; it is in their WeChat, to be opened.",
+    )
 
 
 def _owed(session: Session, settings: Settings, line: PayoutLine, openid: str, now: datetime) -> Text:
@@ -170,14 +222,6 @@ def _settled(session: Session, line: PayoutLine, now: datetime) -> Text:
 
 def _person(session: Session, openid: str, now: datetime) -> Text:
     """Nothing was ever owed or asked for: what is missing on the way there."""
-    draw = session.scalar(select(Draw).where(Draw.openid == openid).order_by(Draw.id.desc()).limit(1))
-    if draw is not None and draw.status == "bound":
-        at = moment(draw.bound_at or draw.admitted_at, now)
-        money = f"¥{yuan(draw.amount_fen or 0)}"
-        return Text(
-            f"{at.zh} 抽中活动红包 {money}，在对方的微信里；没有别的付款。",
-            f"Drew a packet of {money} {at.en}; it is in their WeChat. Nothing else is owed.",
-        )
     match marks.refusal(session, None, openid):
         case "held":
             return Text(
