@@ -23,7 +23,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import addresses, form_fields, health, inbox, lineage, logs, oauth, own_page
+from wxbot import addresses, compressed, form_fields, health, inbox, lineage, logs, oauth, own_page
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.bidi import Isolation
@@ -367,6 +367,8 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     _install_static(app)
     for door in DOORS:
         app.register_blueprint(door.blueprint, url_prefix=door.prefix or None)
+    if not settings.trusted_proxies:  # else the proxy compresses
+        compressed.install(app, frozenset(door.blueprint.name for door in DOORS if door.pages == "console"))
     app.wsgi_app = Gate(app.wsgi_app, callback, DrawDoor(runtime), settings)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

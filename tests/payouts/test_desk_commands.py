@@ -40,7 +40,7 @@ def test_rule14_an_order_is_settled_at_the_terminal_by_two_cashiers_with_their_p
     assert "已安排查询" in run(desk, "order", "ask", number).output
     mark = ("order", "mark", number, "failed", "--evidence", WHY, "--password-stdin")
     assert run(desk, *mark, "--as", "wang.test", said="wrong\n").exit_code == 1
-    assert "在职的出纳" in run(desk, *mark, "--as", "li.test", said=f"{PASSWORD}\n").output
+    assert "在职的财务" in run(desk, *mark, "--as", "li.test", said=f"{PASSWORD}\n").output
     assert run(desk, *mark, "--as", "wang.test", said=f"{PASSWORD}\n").exit_code == 0
     with desk.runtime.database.reading() as session:
         mark_id = str(session.scalars(select(Mark.id)).one())

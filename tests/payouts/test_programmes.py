@@ -172,4 +172,4 @@ def test_a_closed_programme_makes_approved_payouts_wait_and_says_what_it_owes(de
     )
     refused = desk.upload(csv_file((openid(1), "", "1", ""), header=("openid", "姓名", "金额", "备注")), programme_id)
     assert refused.status_code == 409 and "请选择一个开放的项目" in refused.text
-    assert "还没有开放的付款项目" in desk.as_("li").get("/admin/lists/new").text
+    assert "还没有开放的项目" in desk.as_("li").get("/admin/lists/new").text

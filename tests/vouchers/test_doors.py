@@ -279,7 +279,7 @@ def test_bulk_and_kinds_through_the_console(desk: Stage) -> None:
         "is_on": "1",
     }
     faulty = cashier.post("/admin/voucher-kinds/new", form | {"fixed_fen": "0.50", "programme_id": "77"})
-    assert faulty.status_code == 422 and "fault-fixed_fen" in faulty.text and "请选择付款项目" in faulty.text
+    assert faulty.status_code == 422 and "fault-fixed_fen" in faulty.text and "请选择项目" in faulty.text
     assert cashier.post("/admin/voucher-kinds/new", form).status_code == 303
     assert cashier.post("/admin/voucher-kinds/new", form).status_code == 422, "the name is taken"
     assert reviewer.post("/admin/voucher-kinds/new", form).status_code == 403

@@ -259,7 +259,7 @@ def list_payouts(tab: str | None, is_json: bool) -> None:
         click.echo(f"付款已停止 sending is stopped: {stopped}")
     click.echo("  ".join(f"{name} {n}" for name, n in counts.items()))
     table = [
-        (each.payout.id, each.payout.status, yuan(each.payout.amount_fen), each.payout.openid, step.zh)
+        (each.payout.id, words.status_of(each.payout).zh, yuan(each.payout.amount_fen), each.payout.openid, step.zh)
         for each, step in zip(lines, steps, strict=True)
     ]
     show("付款 Payouts", ("#", "状态", "金额 元", "openid", "下一步"), table, "没有付款。No payouts.")

@@ -20,6 +20,7 @@ from wxbot.orders.models import MARKED_AS, LaneState, Order
 from wxbot.orders.reconcile import ask_now, want_back
 from wxbot.payouts import create as asking
 from wxbot.payouts import exports, listing, manual, people_search, programmes, words
+from wxbot.payouts.list_words import status_word
 from wxbot.payouts.listing import PayoutLine, Sought
 from wxbot.payouts.manual import ByHand
 from wxbot.payouts.models import PAYOUT_REASON, Payout
@@ -193,6 +194,12 @@ def _can(line: PayoutLine) -> frozenset[str]:
     if payout.status in manual.REISSUED:
         able.add("reissue")
     return frozenset(able)
+
+
+@blueprint.app_template_filter("payout_status")
+def payout_status(status: str) -> str:
+    """The one word for a payout's status, in the language of the reader."""
+    return said(status_word(status))
 
 
 def _to_payout(payout_id: int) -> BaseResponse:

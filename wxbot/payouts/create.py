@@ -153,7 +153,7 @@ def _same(known: Payout, claim: PayoutRequest) -> Payout:
 def _open_programme(session: Session, programme_id: int) -> Programme:
     programme = session.get(Programme, programme_id)
     if programme is None or not programme.is_open:
-        raise Refusal("programme", Text("付款项目不存在或已停用，请另选一个", "choose a programme that is open"))
+        raise Refusal("programme", Text("项目不存在或已停用，请另选一个", "choose a programme that is open"))
     return programme
 
 

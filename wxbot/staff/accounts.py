@@ -114,7 +114,7 @@ def require_cashier(session: Session, actor: Actor) -> int:
     """The id of an active cashier (I16). Raises Refusal for anybody else, and for the command line, which has no account."""
     staff = session.get(Staff, actor.id) if actor.id is not None else None
     if staff is None or not staff.is_active or staff.role != "cashier":
-        raise Refusal("role", Text("只有在职的出纳可以处理", "Only an active cashier may do this"))
+        raise Refusal("role", Text("只有在职的财务可以处理", "Only an active cashier may do this"))
     return staff.id
 
 

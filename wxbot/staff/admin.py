@@ -8,7 +8,7 @@ from sqlalchemy import update
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.logs import get_logger
-from wxbot.staff import accounts, audit, sign_in, totp
+from wxbot.staff import accounts, audit, audit_words, sign_in, totp
 from wxbot.staff.audit import Actor
 from wxbot.staff.browsers import known_people, remember_browser, set_cookie
 from wxbot.staff.console import (
@@ -302,5 +302,7 @@ def audit_log() -> str:
         people=everyone,
         actions=audit.ACTIONS,
         outcomes=audit.OUTCOMES,
+        words=audit_words,
+        names={str(person.id): person.name for person in everyone},
         chosen=args,
     )

@@ -42,6 +42,4 @@ def answer_said(kind: str, body: str) -> tuple[Text, str]:
 def _refused(version: str, code: str) -> tuple[Text, str]:
     meaning = meaning_of(VERSIONS[version].name, code)
     tone = "wait" if meaning.actor == "nobody" else "bad"
-    return Text(
-        f"微信答复 {meaning.code}：{meaning.said.zh}", f"WeChat answered {meaning.code}: {meaning.said.en}"
-    ), tone
+    return Text(f"微信答复：{meaning.said.zh}", f"WeChat answered: {meaning.said.en}"), tone

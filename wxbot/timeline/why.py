@@ -138,7 +138,7 @@ def _owed(session: Session, settings: Settings, line: PayoutLine, openid: str, n
             and order.status in ("unknown", "manual")
         ):
             code = meaning_of(order.channel, order.err_code)
-            step = Text(f"{code.said.zh}（{code.code}）；{step.zh}", f"{code.said.en} ({code.code}); {step.en}")
+            step = Text(f"{code.said.zh}；{step.zh}", f"{code.said.en}; {step.en}")
     return Text(f"{because.zh}（{money}），{step.zh}。", f"{because.en} ({money}): {step.en}.")
 
 
@@ -212,7 +212,7 @@ def _settled(session: Session, line: PayoutLine, now: datetime) -> Text:
             )
         case "failed":
             code = meaning_of(payout.channel, payout.err_code) if payout.err_code else None
-            zh, en = (f"：{code.said.zh}（{code.code}）", f": {code.said.en} ({code.code})") if code else ("", "")
+            zh, en = (f"：{code.said.zh}", f": {code.said.en}") if code else ("", "")
             return Text(
                 f"{money} 没有付成{zh}；排除原因后可以补发一次。",
                 f"{money} was not paid{en}; it can be issued once more.",

@@ -59,7 +59,7 @@ def _read() -> kinds.KindForm:
     with runtime().database.reading() as session:
         programme = session.get(Programme, form.values["programme_id"])
     if programme is None:
-        faults.setdefault("programme_id", Text("请选择付款项目。", "Choose the programme that pays."))
+        faults.setdefault("programme_id", Text("请选择项目。", "Choose the programme that pays."))
     least, most = runtime().settings.payout_min_fen, runtime().settings.payout_max_fen
     bounds = Text(
         f"单笔付款须在 {yuan(least)} 到 {yuan(most)} 元之间。",

@@ -51,7 +51,7 @@ class TransferBills:
         "PROCESSING": (Text("处理中", "being worked on"), "wait"),
         "WAIT_USER_CONFIRM": (Text("等待收款人确认", "waits for the person to confirm"), ""),
         "TRANSFERING": (Text("转账中", "being transferred"), "wait"),
-        "SUCCESS": (Text("已到账", "paid"), "good"),
+        "SUCCESS": (Text("已领取", "received"), "good"),
         "FAIL": (Text("转账失败", "failed"), "bad"),
         "CANCELING": (Text("撤回中", "being taken back"), "wait"),
         "CANCELLED": (Text("已撤回", "taken back"), "bad"),
