@@ -366,7 +366,9 @@ def test_equal_answers_to_repeated_questions_are_one_line_with_a_count(desk: Des
     with desk.runtime.database.transaction() as session:
         for n, body in enumerate([sending] * 12 + [received] + [sending] * 3):
             session.add(Evidence(order_id=order_id, kind="reply", body=body, at=desk.now + timedelta(minutes=n)))
-        notices.tell(session, openid(1), "voucher", "1", "中间的一条", now=desk.now + timedelta(minutes=5))
+        notices.tell(
+            session, openid(1), "voucher", "1", Text("中间的一条", "one between"), now=desk.now + timedelta(minutes=5)
+        )
     with desk.runtime.database.reading() as session:
         told = story.tell(session, desk.runtime.vault, openid(1)).moments
     answers = [(one.times, one.at, one.since) for one in told if one.kind == "answer"]
