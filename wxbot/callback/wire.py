@@ -82,6 +82,8 @@ def finish_body(environ: Mapping[str, Any], start_response: Any) -> None:
     """
     if environ.get("CONTENT_LENGTH", "") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
         return
+    if not environ.get("wsgi.input_terminated"):
+        return  # a server whose stream does not end with the body: who reads on waits for the next request
     left, stream = SPARE_BYTES, environ["wsgi.input"]
     try:
         while left > 0 and (piece := stream.read(min(left, 65536))):
