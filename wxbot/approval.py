@@ -7,8 +7,12 @@ binds an answer to what was asked, the evidence that the asking needs, and how a
 import hashlib
 import json
 from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from wxbot import typed
+from wxbot.staff import accounts
 from wxbot.text import Refusal, Text
 
 EVIDENCE_MIN = 10
@@ -26,8 +30,14 @@ def content_hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
-def require_second(checker_id: int, maker_ids: Collection[int | None], own: Text) -> None:
-    """Raise Refusal `four_eyes` when the one who agrees has asked for it; `own` says what they did themselves."""
+def require_second(
+    session: Session, checker_id: int, maker_ids: Collection[int | None], own: Text, now: datetime
+) -> None:
+    """Raise Refusal `four_eyes` when the one who agrees has asked for it, `held` when their account may not agree yet.
+
+    `own` says what they did themselves.
+    """
+    accounts.require_settled(session, checker_id, now)
     if checker_id in maker_ids:
         raise Refusal("four_eyes", Text(f"{own.zh}，请另一位财务处理", f"{own.en}; a second cashier must do this"))
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tests.payouts.desk import Desk, csv_file, openid, phone
 from tests.payouts.stories import owe
 from tests.payouts.test_pages import form
-from tests.staff.consoles import StillClock
+from tests.staff.consoles import PASSWORD, Browser, StillClock
 from wxbot.payouts.list_rows import request_rows
 from wxbot.payouts.models import PayList
 from wxbot.quotas import Quota
@@ -165,3 +165,67 @@ def test_an_upload_asks_who_it_is_after_its_body_too_S26(desk: Desk) -> None:
     assert answer.headers["Location"].endswith("/admin/sign-in")
     with desk.runtime.database.reading() as session:
         assert session.scalars(select(PayList)).all() == []
+
+
+# --- accounts that an admin could be -------------------------------------------------------------------------------
+
+
+def given_password(desk: Desk, path: str, values: dict[str, str] | None = None) -> str:
+    """What the admin's page of a new password shows once."""
+    answer = desk.as_("chen").post(path, values or {})
+    assert answer.status_code == 200, answer.text
+    return re.findall(r"<code[^>]*>([A-Za-z2-9]{14})</code>", answer.text)[0]
+
+
+def enter(desk: Desk, login: str, temporary: str) -> Browser:
+    """Sign in with the password that an admin gave, choose an own one, sign in anew."""
+    browser = Browser(desk.app, login, temporary)
+    own = {"old": temporary, "password": PASSWORD, "again": PASSWORD}
+    assert browser.post("/admin/password", own).status_code == 303
+    return Browser(desk.app, login)
+
+
+def approve_as(desk: Desk, browser: Browser, payout_id: int) -> str:
+    page = browser.get(f"/admin/payouts/{payout_id}").text
+    seen = re.findall(r'name="content_sha256" value="(\w+)"', page)[0]
+    return desk.told(browser, browser.post(f"/admin/payouts/{payout_id}/approve", {"content_sha256": seen}))
+
+
+HIRED = {"login": "gao.test", "name": "高财务", "role": "cashier"}
+
+
+def test_an_admin_who_gives_themselves_a_cashiers_password_waits_a_day_and_everybody_sees_it_S56(desk: Desk) -> None:
+    desk.know_many(2)
+    programme_id = desk.fund()
+    payout_id = owe(desk.runtime, programme_id, openid(1), 20_000, source_id=900)
+    with desk.runtime.database.reading() as session:
+        zhou_id = session.scalars(select(Staff.id).where(Staff.login == "zhou.test")).one()
+    hired = enter(desk, "gao", given_password(desk, "/admin/staff", HIRED))
+    reset = enter(desk, "zhou", given_password(desk, f"/admin/staff/{zhou_id}/reset"))
+    for browser, name in ((hired, "高财务"), (reset, "周财务")):
+        assert "之后才能审批" in approve_as(desk, browser, payout_id)
+        for reader in ("li", "sun", "wang", "chen"):
+            place = {"sun": "/admin/vouchers", "chen": "/admin/staff"}.get(reader, "/admin/")
+            assert name in desk.as_(reader).client.get(place, follow_redirects=True).text, "everybody sees it"
+    desk._browsers["gao"] = hired
+    assert paid_by_hand(desk, programme_id, "1.00", login="gao", who=2) == ["requested"], "nor alone"
+    clock = desk.runtime.clock
+    assert isinstance(clock, StillClock)
+    clock.move(timedelta(hours=24))
+    later = Browser(desk.app, "gao")
+    assert "高财务" not in later.get("/admin/payouts").text.partition("</aside>")[2]
+    assert "已批准" in approve_as(desk, later, payout_id)
+
+
+def test_an_account_that_lay_disabled_while_its_day_passed_waits_once_more_S56(desk: Desk) -> None:
+    payout_id = owe(desk.runtime, desk.fund(), openid(1), 20_000)
+    with desk.runtime.database.reading() as session:
+        zhou_id = session.scalars(select(Staff.id).where(Staff.login == "zhou.test")).one()
+    temporary = given_password(desk, f"/admin/staff/{zhou_id}/reset")
+    assert desk.as_("chen").post(f"/admin/staff/{zhou_id}/disable").status_code == 303
+    clock = desk.runtime.clock
+    assert isinstance(clock, StillClock)
+    clock.move(timedelta(hours=25))
+    desk._browsers.pop("chen")
+    assert desk.as_("chen").post(f"/admin/staff/{zhou_id}/enable").status_code == 303
+    assert "之后才能审批" in approve_as(desk, enter(desk, "zhou", temporary), payout_id)

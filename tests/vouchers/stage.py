@@ -23,7 +23,7 @@ from wxbot.payouts.models import Payout, Programme
 from wxbot.people.models import Binding
 from wxbot.runtime import Runtime
 from wxbot.staff.audit import Actor
-from wxbot.vouchers import submit
+from wxbot.vouchers import review, submit
 from wxbot.vouchers.models import Photo, Voucher, VoucherKind
 
 MING, HONG, GUI = "oTESTming00000000000000000001", "oTESThong00000000000000000002", "oTESTgui000000000000000000003"
@@ -109,6 +109,16 @@ class Stage:
     def voucher(self, voucher_id: int) -> Voucher:
         with self.runtime.database.reading() as session:
             return session.get_one(Voucher, voucher_id)
+
+    def seen(self, voucher_id: int) -> dict[str, Any]:
+        """What the form of an approval says that its reviewer saw."""
+        with self.runtime.database.reading() as session:
+            voucher = session.get_one(Voucher, voucher_id)
+            return {"version": voucher.version, "content_sha256": review.seen_sha256(session, voucher)}
+
+    def pick(self, voucher_id: int) -> str:
+        """The same as a tick among many."""
+        return ":".join(map(str, (voucher_id, *self.seen(voucher_id).values())))
 
     def photos(self, voucher_id: int) -> list[Photo]:
         with self.runtime.database.reading() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select, update
 from tests.staff.consoles import Browser
 from tests.vouchers.stage import MING, QIAN, SUN, Stage, photo
 from tests.vouchers.test_submit import race
+from wxbot.budget import create
 from wxbot.people import marks
 from wxbot.people.models import Notice
 from wxbot.staff.models import AuditEvent, Staff
@@ -26,7 +28,7 @@ def on_desk(reviewer: Browser) -> Any:
 
 
 def approve(desk: Stage, reviewer: Browser, voucher: Voucher) -> Any:
-    values = {"amount": "5.00", "version": desk.voucher(voucher.id).version}
+    values = {"amount": "5.00", **desk.seen(voucher.id)}
     answer = reviewer.post(f"/admin/vouchers/{voucher.id}/approve", values, **HTMX)
     assert answer.status_code == 200, answer.text
     return answer
@@ -139,7 +141,7 @@ def test_reject_and_a_wish_for_a_photo_can_be_undone_and_are_carried_out_too(des
 def test_many_at_once_are_undone_at_once_and_what_came_to_look_alike_is_left(desk: Stage) -> None:
     vouchers = [desk.hand_in(seed) for seed in range(3)]
     reviewer = Browser(desk.app, "sun")
-    picks = [f"{each.id}:{desk.voucher(each.id).version}" for each in vouchers]
+    picks = [desk.pick(each.id) for each in vouchers]
     assert reviewer.post("/admin/vouchers/bulk", {"pick": picks}).status_code == 303
     page = reviewer.get("/admin/vouchers/bulk").text
     assert "已批准 3 份凭证" in page and 'id="undo"' in page
@@ -182,13 +184,59 @@ def test_a_decision_of_somebody_else_or_about_another_version_is_refused_at_once
     with desk.runtime.database.transaction() as session:
         assert QIAN.id is not None and review.claim(session, voucher.id, QIAN.id, desk.now)
     reviewer = Browser(desk.app, "sun")
-    seen = {"amount": "5.00", "version": desk.voucher(voucher.id).version}
+    seen = {"amount": "5.00", **desk.seen(voucher.id)}
     assert reviewer.post(f"/admin/vouchers/{voucher.id}/approve", seen, **HTMX).status_code == 409
     other = desk.open()
     submit.add_photo(desk.runtime, other.id, photo(7), desk.now, "a")
     with desk.runtime.database.transaction() as session:
         submit.finish(session, other.id, desk.now)
     on_desk(reviewer)
-    stale = {"amount": "5.00", "version": desk.voucher(other.id).version - 1}
+    stale = {"amount": "5.00", **desk.seen(other.id), "version": desk.voucher(other.id).version - 1}
     assert reviewer.post(f"/admin/vouchers/{other.id}/approve", stale, **HTMX).status_code == 409
     assert decided(desk) == [] and desk.voucher(other.id).claimed_until is not None
+
+
+CHANGES: tuple[dict[str, Any], ...] = (
+    {"programme_id": 0},
+    {"ask": "随便拍"},
+    {"amount_rule": "free", "min_fen": 100, "max_fen": 5_000},
+    {"wishing": "别的祝福"},
+    {"channel": "transfer_bills"},
+)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
+def test_a_kind_changed_between_view_and_approval_pays_from_no_other_programme_I16(
+    desk: Stage, change: dict[str, Any]
+) -> None:
+    voucher, reviewer = desk.hand_in(1), Browser(desk.app, "sun")
+    page = on_desk(reviewer).text
+    seen = {name: re.findall(f'name="{name}" value="(\\w+)"', page)[0] for name in ("version", "content_sha256")}
+    if "programme_id" in change:
+        with desk.runtime.database.transaction() as session:
+            change = {"programme_id": create(session, "programme", "别的部门")}
+    desk.change_kind("fixed", **change)
+    refused = reviewer.post(f"/admin/vouchers/{voucher.id}/approve", {"amount": "5.00", **seen}, **HTMX)
+    assert refused.status_code == 409 and "内容与看到的不一致" in refused.text
+    reviewer.post("/admin/vouchers/bulk", {"pick": [f"{voucher.id}:{':'.join(seen.values())}"]})
+    assert decided(desk) == []
+    again = reviewer.post(f"/admin/vouchers/{voucher.id}/approve", {"amount": "5.00", **desk.seen(voucher.id)}, **HTMX)
+    assert again.status_code == (409 if "programme_id" in change else 200), "that budget has no programme"
+
+
+def test_a_kind_changed_in_the_five_seconds_stops_the_approval_too_I16(desk: Stage) -> None:
+    voucher, reviewer = desk.hand_in(1), Browser(desk.app, "sun")
+    on_desk(reviewer)
+    approve(desk, reviewer, voucher)
+    desk.change_kind("fixed", remark="改过的")
+    assert carry_out(desk) == 1 and desk.payouts() == []
+    assert "内容与看到的不一致" in decided(desk)[0].fault and desk.voucher(voucher.id).status == "submitted"
+
+
+def test_an_approval_without_a_word_of_what_was_seen_is_none_I16(desk: Stage) -> None:
+    voucher, reviewer = desk.hand_in(1), Browser(desk.app, "sun")
+    on_desk(reviewer)
+    bare = {"amount": "5.00", "version": desk.voucher(voucher.id).version}
+    assert reviewer.post(f"/admin/vouchers/{voucher.id}/approve", bare, **HTMX).status_code == 409
+    reviewer.post("/admin/vouchers/bulk", {"pick": [f"{voucher.id}:{bare['version']}"]})
+    assert decided(desk) == []

@@ -212,7 +212,7 @@ def test_bulk_approval_keeps_to_small_vouchers_without_look_alikes(desk: Stage) 
     taken = stage.hand_in(4)
     with stage.runtime.database.transaction() as session:
         assert QIAN.id is not None and review.claim(session, taken.id, QIAN.id, stage.now)
-    chosen = [(each.id, stage.voucher(each.id).version) for each in (small, big, same, copy, taken)]
+    chosen = [(each.id, stage.voucher(each.id).version, None) for each in (small, big, same, copy, taken)]
     noted, left = decisions.decide_many(stage.runtime, SUN, chosen, stage.now)
     assert noted == [small.id]
     assert {voucher_id: refused.reason for voucher_id, refused in left} == {

@@ -275,7 +275,7 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
     try:
         with database.transaction() as session:
             campaign = _own(session, campaign_id)
-            _refuse_approval(session, campaign, staff_id, seen_sha256)
+            _refuse_approval(session, campaign, staff_id, seen_sha256, now)
             faults = faults_of(values_of(campaign), now)
             if faults:
                 raise Faulty(faults)
@@ -299,11 +299,13 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
         raise moved_on() from error
 
 
-def _refuse_approval(session: Session, campaign: Campaign, staff_id: int, seen_sha256: str | None) -> None:
+def _refuse_approval(
+    session: Session, campaign: Campaign, staff_id: int, seen_sha256: str | None, now: datetime
+) -> None:
     lineage.require_unfrozen(session)
     if campaign.status != "submitted":
         raise moved_on()
-    approval.require_second(staff_id, [campaign.submitted_by, campaign.created_by], OWN)
+    approval.require_second(session, staff_id, [campaign.submitted_by, campaign.created_by], OWN, now)
     seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
     approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
 

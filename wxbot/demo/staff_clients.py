@@ -116,7 +116,8 @@ class DeskClerk(Clerk):
             page = self._step("/vouchers/next", page, {})
         while (seen := _on_desk(page)) is not None:
             verb, fields = decide(seen)
-            page = self._step(f"/vouchers/{seen.voucher_id}/{verb}", seen.page, {"version": seen.version, **fields})
+            shown = {"version": seen.version, "content_sha256": _seen(seen.page)}
+            page = self._step(f"/vouchers/{seen.voucher_id}/{verb}", seen.page, {**shown, **fields})
             done += 1
         return done
 

@@ -54,7 +54,7 @@ def agree(database: Database, note_ids: Sequence[int], actor: Actor, now: dateti
                 raise Refusal(
                     "no_note", Text(f"没有待确认的说明 {note_id}", f"there is no statement {note_id} that waits")
                 )
-            approval.require_second(staff_id, [note.stated_by], OWN)
+            approval.require_second(session, staff_id, [note.stated_by], OWN, now)
             _settle(session, note, staff_id, now)
         audit.record(
             session, actor, "bill_agree", f"bill_lines:{len(note_ids)}", now, detail={"notes": list(note_ids)[:50]}

@@ -66,7 +66,7 @@ def confirm(database: Database, mark_id: int, actor: Actor, now: datetime) -> No
     with database.transaction() as session:
         staff_id = accounts.require_cashier(session, actor)
         found = _open_mark(session, mark_id)
-        approval.require_second(staff_id, [found.marked_by], OWN)
+        approval.require_second(session, staff_id, [found.marked_by], OWN, now)
         order = _manual_order(session, found.order_id)
         decision = Decision(found.after, err_code=order.err_code)
         if outcome.apply(session, [DecidedOrder(order, decision)], now) != 1 or not move(

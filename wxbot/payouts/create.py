@@ -18,6 +18,7 @@ from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, PAYOUT_REASON, Payout, Programme
 from wxbot.payouts.sources import SOURCES
 from wxbot.settings import Settings
+from wxbot.staff import accounts
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move, moved_on
 
@@ -110,7 +111,8 @@ def _reaches_second(session: Session, settings: Settings, claim: PayoutRequest, 
     """
     day = f"{shanghai_day(now):%Y%m%d}"
     source = SOURCES[claim.source_kind]
-    reached = source.needs_second_person
+    is_fresh = accounts.approves_from(session, claim.created_by, now) is not None
+    reached = source.needs_second_person or is_fresh  # who may not agree yet agrees to nothing alone
     for name in _sums(claim):
         is_reviewer = source.is_reviewed and not name.startswith("payee:")
         most_fen = settings.reviewer_fen if is_reviewer else settings.second_person_fen
@@ -225,7 +227,7 @@ def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, n
         raise Refusal(
             "status", Text("这一笔不在等待审批，请刷新页面", "it does not wait for approval any more; reload the page")
         )
-    approval.require_second(staff_id, [payout.created_by], OWN)
+    approval.require_second(session, staff_id, [payout.created_by], OWN, now)
     approval.require_unchanged(payout.content_sha256, seen_sha256, content_of(payout), changed=approval.LOOK_AGAIN)
     if not move(
         session,

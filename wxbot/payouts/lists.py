@@ -229,7 +229,7 @@ def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now
     lineage.require_unfrozen(session)
     if pay_list.status != "submitted":
         raise moved_on()
-    approval.require_second(staff_id, [pay_list.created_by], OWN)
+    approval.require_second(session, staff_id, [pay_list.created_by], OWN, now)
     _open_programme(session, pay_list)
     approval.require_unchanged(pay_list.content_sha256, seen_sha256, content_sha256(session, pay_list))
     standing = programmes.standings(session, now, [pay_list.programme_id])[0]

@@ -195,7 +195,7 @@ def ask_change(session: Session, programme_id: int, change_fen: int, note: str, 
 def approve_change(session: Session, change_id: int, staff_id: int, now: datetime) -> BudgetChange:
     """The second person agrees: the budget and the ledger change together, once. Raises Refusal, and then nothing has changed."""
     change = _waiting(session, change_id)
-    approval.require_second(staff_id, [change.requested_by], OWN)
+    approval.require_second(session, staff_id, [change.requested_by], OWN, now)
     if not move(
         session, BudgetChange, change_id, CHANGE_NEXT, "requested", "approved", decided_by=staff_id, decided_at=now
     ):

@@ -19,6 +19,7 @@ from wxbot.logs import get_logger
 from wxbot.people import codes, limits, marks, notices, phones, words
 from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry, SmsCode, SmsCount
 from wxbot.runtime import Runtime
+from wxbot.staff import accounts
 from wxbot.text import Refusal, Text, moment_text
 from wxbot.transitions import move
 from wxbot.vault import Vault
@@ -345,6 +346,8 @@ def approve(session: Session, vault: Vault, binding_id: int, staff_id: int | Non
                 "这个人在黑名单中，先移出黑名单再通过。", "This person is on the block list; take the mark off first."
             ),
         )
+    if staff_id is not None:
+        accounts.require_settled(session, staff_id, now)
     _take_turns(session, binding.openid, binding.phone_index, now)
     if not _activate(session, vault, binding, staff_id, now):
         return False

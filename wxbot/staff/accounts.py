@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wxbot import typed
-from wxbot.db import Database
+from wxbot.clock import SHANGHAI
+from wxbot.db import Database, changed
 from wxbot.staff import passwords
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES, Staff
@@ -20,6 +21,9 @@ LOGIN = re.compile(r"^[a-z0-9][a-z0-9._-]{2,39}$")
 NAME_CHARS = 20
 TEMPORARY_FOR = timedelta(hours=72)
 """A password that somebody else made up must be changed within this time: it may have been written down."""
+
+WAITS = timedelta(hours=24)
+"""How long an account that an admin can sign in to with a password of their own making agrees to nothing (security S56)."""
 
 
 def hire(
@@ -32,8 +36,9 @@ def hire(
     *,
     is_temporary: bool = False,
     locale: str = "zh_CN",
+    approves_from: datetime | None = None,
 ) -> int:
-    """Add a person; returns the id. Raises Refusal for a bad or taken login, a bad name, role or password."""
+    """Add a person, who approves nothing before `approves_from`; returns the id. Raises Refusal for a bad or taken login, a bad name, role or password."""
     login, name = normal_login(login), typed.line(name)
     if not LOGIN.fullmatch(login):
         raise fault(
@@ -56,6 +61,7 @@ def hire(
                 is_active=True,
                 is_password_temporary=is_temporary,
                 password_ends_at=now + TEMPORARY_FOR if is_temporary else None,
+                approves_from=approves_from,
                 created_at=now,
             )
             session.add(person)
@@ -65,8 +71,14 @@ def hire(
         raise fault("login", "这个登录名已经有人使用", "Someone has this login already") from error
 
 
-def set_active(session: Session, staff_id: int, is_active: bool) -> None:
-    """Disable a person, which ends all their sessions at once, or enable them again: then everybody may try anew."""
+def set_active(session: Session, staff_id: int, is_active: bool, *, approves_from: datetime | None = None) -> None:
+    """Disable a person, which ends all their sessions at once, or enable them again: then everybody may try anew.
+
+    Who was disabled approves nothing before `approves_from` (None: as before).
+    """
+    if is_active and approves_from is not None:
+        was_off = update(Staff).where(Staff.id == staff_id, Staff.is_active.is_(False))
+        changed(session, was_off.values(approves_from=approves_from))
     session.execute(update(Staff).where(Staff.id == staff_id).values(is_active=is_active))
     if is_active:
         forget_tries(session, session.scalar(select(Staff.login).where(Staff.id == staff_id)) or "")
@@ -75,9 +87,16 @@ def set_active(session: Session, staff_id: int, is_active: bool) -> None:
 
 
 def set_password(
-    database: Database, staff_id: int, password: str, now: datetime, *, is_temporary: bool = False
+    database: Database,
+    staff_id: int,
+    password: str,
+    now: datetime,
+    *,
+    is_temporary: bool = False,
+    approves_from: datetime | None = None,
 ) -> None:
-    """Give a person a new password and end all their sessions; a temporary one opens nothing after TEMPORARY_FOR.
+    """Give a person a new password and end all their sessions; a temporary one opens nothing after TEMPORARY_FOR, and nothing
+    is approved before `approves_from` (None: as before).
 
     Raises Refusal when the password is weak.
     """
@@ -85,6 +104,7 @@ def set_password(
         login = session.execute(select(Staff.login).where(Staff.id == staff_id)).scalar_one()
     passwords.check_new(password, login)
     password_hash = passwords.hash_password(password)
+    held: dict[str, datetime] = {} if approves_from is None else {"approves_from": approves_from}
     with database.transaction() as session:
         session.execute(
             update(Staff)
@@ -93,6 +113,7 @@ def set_password(
                 password_hash=password_hash,
                 is_password_temporary=is_temporary,
                 password_ends_at=now + TEMPORARY_FOR if is_temporary else None,
+                **held,
             )
         )
         forget_tries(session, login)
@@ -108,6 +129,32 @@ def change_own_password(database: Database, staff_id: int, old: str, new: str, n
     if old == new:
         raise fault("password", "新密码不能与当前密码相同", "The new password must differ from the present one")
     set_password(database, staff_id, new, now)
+
+
+def held(session: Session, now: datetime) -> Sequence[Staff]:
+    """Active accounts that may not approve yet: hired, enabled or given a password in the console within WAITS."""
+    query = select(Staff).where(Staff.is_active, Staff.approves_from > now)
+    return session.scalars(query.order_by(Staff.approves_from, Staff.id)).all()
+
+
+def approves_from(session: Session, staff_id: int | None, now: datetime) -> datetime | None:
+    """Until when this person agrees to nothing; None when they may."""
+    until = session.scalar(select(Staff.approves_from).where(Staff.id == staff_id)) if staff_id is not None else None
+    return until if until is not None and until > now else None
+
+
+def require_settled(session: Session, staff_id: int, now: datetime) -> None:
+    """Raise Refusal `held` while an account is too fresh to approve: whoever gave it its password could be two people."""
+    until = approves_from(session, staff_id, now)
+    if until is not None:
+        at = f"{until.astimezone(SHANGHAI):%m-%d %H:%M}"
+        raise Refusal(
+            "held",
+            Text(
+                f"您的账号在后台新建、启用或重设密码不满 24 小时，{at} 之后才能审批",
+                f"Your account was made, enabled or given a password in the console lately; it may approve from {at} on",
+            ),
+        )
 
 
 def require_cashier(session: Session, actor: Actor) -> int:

@@ -209,6 +209,7 @@ def add_person() -> tuple[str, int] | str:
             now(),
             is_temporary=True,
             locale=locale(),
+            approves_from=now() + accounts.WAITS,
         )
     except Refusal as refused:
         log_refusal("staff_add", "", refused)
@@ -253,7 +254,7 @@ def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
     else:
         action, done = "staff_disable", gettext("%(name)s 已停用，所有会话已结束。", name=person.name)
     with act(action, f"staff:{staff_id}", done, detail={"login": person.login}) as session:
-        accounts.set_active(session, staff_id, is_active)
+        accounts.set_active(session, staff_id, is_active, approves_from=now() + accounts.WAITS)
     return redirect(url_for("staff.people"), 303)
 
 
@@ -263,7 +264,9 @@ def reset_person(staff_id: int) -> str:
     """Give a person a new password to be changed at the next sign-in."""
     person = _other_person(staff_id)
     password = make_temporary()
-    accounts.set_password(runtime().database, staff_id, password, now(), is_temporary=True)
+    accounts.set_password(
+        runtime().database, staff_id, password, now(), is_temporary=True, approves_from=now() + accounts.WAITS
+    )
     log_action("staff_reset", f"staff:{staff_id}", login=person.login)
     return _handover(staff_id, password)
 

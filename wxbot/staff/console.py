@@ -22,9 +22,9 @@ from wxbot import addresses, bidi, db, own_page, typed
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.money import yuan
-from wxbot.staff import audit
+from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
-from wxbot.staff.models import ROLES
+from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import SignedIn, may_still, signed_in
 from wxbot.text import Faulty, Refusal, Text
 
@@ -346,6 +346,12 @@ def cny(amount_fen: int) -> str:
     return f"-¥{yuan(-amount_fen)}" if amount_fen < 0 else f"¥{yuan(amount_fen)}"
 
 
+def _held_accounts() -> Sequence[Staff]:
+    """Accounts that may not approve yet; every page names them to everybody, so that nobody is two people unseen."""
+    with runtime().database.reading() as session:
+        return accounts.held(session, now())
+
+
 def _load_from_cookie(_request: Any) -> SignedIn | None:
     token = request.cookies.get(cookie_name(), "")
     return signed_in(runtime().database, token, now()) if token else None
@@ -373,5 +379,10 @@ def _install(app: Flask) -> None:
         app.jinja_env.globals["gettext"] = app.jinja_env.globals["_"] = bidi.isolating(app.jinja_env.globals["gettext"])
     app.jinja_env.filters.update(said=said, yuan=yuan, cny=cny, local=local, num="{:,}".format)
     app.jinja_env.globals.update(
-        csrf_token=generate_csrf, current_user=current_user, may=may, console_locale=locale, console_now=now
+        held_accounts=_held_accounts,
+        csrf_token=generate_csrf,
+        current_user=current_user,
+        may=may,
+        console_locale=locale,
+        console_now=now,
     )

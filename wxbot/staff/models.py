@@ -37,6 +37,8 @@ class Staff(Base):
     totp_at: Mapped[datetime | None]
     totp_step: Mapped[int] = mapped_column(BigInteger, default=0)
     """The half minute of the last code that was taken: no code counts twice."""
+    approves_from: Mapped[datetime | None]
+    """Hired, enabled or given a password in the console: before this they agree to nothing, and everybody sees it."""
     created_at: Mapped[datetime]
 
     __table_args__ = (CheckConstraint("role IN ('marketer', 'reviewer', 'cashier', 'admin')", name="role"),)

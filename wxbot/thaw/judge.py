@@ -171,7 +171,7 @@ def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, n
     found = session.get(FoundOrder, found_id, with_for_update=True, populate_existing=True)
     if found is None or found.status != "proposed" or found.proposed_by is None:
         raise moved_on()
-    approval.require_second(staff_id, [found.proposed_by], OWN)
+    approval.require_second(session, staff_id, [found.proposed_by], OWN, now)
     after: FoundStatus = "apart"
     if found.reason_kind == PAYOUT_REASON:
         adopt.adopt_payout(session, settings, found, found.reason_id or 0, (staff_id, found.proposed_by), now)

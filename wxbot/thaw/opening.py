@@ -51,7 +51,7 @@ def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
         thaw = _ready(session)
         if thaw.open_asked_by is None:
             raise moved_on()
-        approval.require_second(staff_id, [thaw.open_asked_by], OWN)
+        approval.require_second(session, staff_id, [thaw.open_asked_by], OWN, now)
         thaw.step, thaw.opened_by, thaw.opened_at = "opened", staff_id, now
         audit.record(session, actor, "thaw_open", f"thaw:{thaw.id}", now)
         database_id = lineage.found(session).database_id
@@ -84,7 +84,7 @@ def confirm_release(runtime: Runtime, payout_id: int, actor: Actor, now: datetim
         asked = session.scalar(select(Release).where(Release.payout_id == payout_id).with_for_update())
         if asked is None or asked.decided_by is not None:
             raise moved_on()
-        approval.require_second(staff_id, [asked.asked_by], OWN)
+        approval.require_second(session, staff_id, [asked.asked_by], OWN, now)
         asked.decided_by, asked.decided_at = staff_id, now
         is_waiting = (Payout.id == payout_id) & (Payout.status == "approved")
         changed(session, update(Payout).where(is_waiting).values(due_at=now))

@@ -217,7 +217,7 @@ def approve(voucher_id: int) -> Any:
         bad = BadAmount("amount", Text("请填写金额，例如 12.50。", "An amount in yuan, such as 12.50."))
         voucher_or_404(voucher_id)
         return _not_decided(voucher_id, bad)
-    wish = Wish(voucher_id, "approve", _seen(), amount_fen=amount_fen)
+    wish = Wish(voucher_id, "approve", _seen(), amount_fen=amount_fen, content=text("content_sha256"))
     return _decide(wish, gettext("已批准，红包正在安排发放。"))
 
 
@@ -285,9 +285,9 @@ def approve_many() -> BaseResponse:
     """Approve what was ticked, each by itself; what does not fit any more is named."""
     chosen = []
     for each in request.form.getlist("pick")[: review.BULK_AT_MOST]:
-        voucher_id, _, version = each.partition(":")
+        voucher_id, version, content = [*each.split(":"), "", ""][:3]
         if all(part.isascii() and part.isdigit() and len(part) <= 15 for part in (voucher_id, version)):
-            chosen.append((int(voucher_id), int(version)))
+            chosen.append((int(voucher_id), int(version), content))
     _, left = decisions.decide_many(runtime(), actor(), chosen, now())
     for left_id, refused in left[:10]:
         log_refusal("voucher_approve", f"voucher:{left_id}", refused)

@@ -53,6 +53,8 @@ class Wish:
     version: int
     amount_fen: int = 0
     reason: str = ""
+    content: str | None = None
+    """The hash of what the reviewer was shown, where they agree."""
 
 
 def decide(session: Session, settings: Settings, wish: Wish, actor: Actor, now: datetime) -> None:
@@ -74,6 +76,7 @@ def decide(session: Session, settings: Settings, wish: Wish, actor: Actor, now: 
             amount_fen=wish.amount_fen,
             reason=wish.reason[: review.REASON_CHARS],
             version=wish.version,
+            content_sha256=wish.content,
             staff_id=staff_id,
             ip=actor.ip,
             decided_at=now,
@@ -83,19 +86,19 @@ def decide(session: Session, settings: Settings, wish: Wish, actor: Actor, now: 
 
 
 def decide_many(
-    runtime: Runtime, actor: Actor, chosen: Sequence[tuple[int, int]], now: datetime
+    runtime: Runtime, actor: Actor, chosen: Sequence[tuple[int, int, str | None]], now: datetime
 ) -> tuple[list[int], list[tuple[int, Refusal]]]:
-    """Agree to vouchers as (id, version) at the amount asked, each by itself.
+    """Agree to vouchers as (id, version, hash of what was shown) at the amount asked, each by itself.
 
     Returns which, and who was left out with the reason: what is above `bulk_approve_fen`, what looks like another photo
     at this moment (not only when it came in), and what somebody else has taken. When it is due this is asked once more.
     """
     noted: list[int] = []
     left: list[tuple[int, Refusal]] = []
-    for voucher_id, version in chosen[: review.BULK_AT_MOST]:
+    for voucher_id, version, content in chosen[: review.BULK_AT_MOST]:
         try:
             with runtime.database.transaction() as session:
-                decide(session, runtime.settings, Wish(voucher_id, "bulk", version), actor, now)
+                decide(session, runtime.settings, Wish(voucher_id, "bulk", version, content=content), actor, now)
                 noted.append(voucher_id)
         except Refusal as refused:
             left.append((voucher_id, refused))
@@ -106,9 +109,9 @@ def _carry_out(session: Session, settings: Settings, wish: Wish, actor: Actor, n
     at = (session, settings, wish.voucher_id, actor)
     match wish.verb:
         case "approve":
-            review.approve(*at, wish.amount_fen, wish.version, now)
+            review.approve(*at, wish.amount_fen, wish.version, now, seen=wish.content)
         case "bulk":
-            review.approve_with_others(*at, wish.version, now)
+            review.approve_with_others(*at, wish.version, now, seen=wish.content)
         case "reject":
             review.reject(*at, wish.reason, wish.version, now)
         case "photo":
@@ -192,7 +195,9 @@ def _carry_out_one(session: Session, settings: Settings, voucher_id: int, now: d
         return 0
     staff = session.get_one(Staff, decision.staff_id, with_for_update=True, populate_existing=True)
     actor = Actor(staff.id, staff.login, decision.ip)
-    wish = Wish(voucher_id, decision.verb, decision.version, decision.amount_fen, decision.reason)
+    wish = Wish(
+        voucher_id, decision.verb, decision.version, decision.amount_fen, decision.reason, decision.content_sha256
+    )
     attempt = session.begin_nested()
     try:
         if not staff.is_active or staff.role != "reviewer":

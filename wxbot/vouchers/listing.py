@@ -14,7 +14,7 @@ from wxbot.vault import Vault
 from wxbot.vouchers import caps
 from wxbot.vouchers.models import Photo, Voucher, VoucherKind, written
 from wxbot.vouchers.photos import LookAlike, look_alikes
-from wxbot.vouchers.review import kept_photos
+from wxbot.vouchers.review import kept_photos, seen_sha256
 
 PAGE_ROWS = 50
 QUEUE_ROWS = 8
@@ -54,6 +54,8 @@ class Panel:
     face: Face
     history: Sequence[Row]
     payout: Payout | None
+    content_sha256: str
+    """What an approval of this is bound to."""
 
 
 def kinds_by_id(session: Session) -> dict[int, VoucherKind]:
@@ -116,6 +118,7 @@ class BulkRow:
     voucher: Voucher
     kind: VoucherKind
     photos: Sequence[Photo]
+    content_sha256: str
 
 
 def bulk(session: Session, ceiling_fen: int, limit: int, now: datetime) -> list[BulkRow]:
@@ -130,7 +133,10 @@ def bulk(session: Session, ceiling_fen: int, limit: int, now: datetime) -> list[
         ~blank.exists(),
     )
     found = rows(session, session.scalars(query.order_by(Voucher.ready_at, Voucher.id).limit(limit)).all())
-    return [BulkRow(row.voucher, row.kind, kept_photos(session, row.voucher.id)) for row in found]
+    return [
+        BulkRow(row.voucher, row.kind, kept_photos(session, row.voucher.id), seen_sha256(session, row.voucher))
+        for row in found
+    ]
 
 
 def page(
@@ -174,6 +180,7 @@ def panel(session: Session, vault: Vault, voucher: Voucher) -> Panel:
         face=face(session, vault, voucher.openid, voucher.kind_id, voucher.month),
         history=history[:HISTORY_ROWS],
         payout=whole.payout,
+        content_sha256=seen_sha256(session, voucher),
     )
 
 

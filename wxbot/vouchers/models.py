@@ -171,6 +171,8 @@ class VoucherDecision(Base):
     reason: Mapped[str] = mapped_column(String(200), default="")
     version: Mapped[int] = mapped_column(Integer)
     """Of the voucher, as the reviewer saw it."""
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of everything that an approval is bound to, as the reviewer saw it."""
     staff_id: Mapped[int] = mapped_column(Integer)
     ip: Mapped[str] = mapped_column(String(45), default="")
     decided_at: Mapped[datetime]

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from wxbot import typed
+from wxbot import approval, typed
 from wxbot.db import changed
 from wxbot.money import yuan
-from wxbot.payouts.create import PayoutRequest, request
-from wxbot.payouts.models import Payout
+from wxbot.payouts.create import TEXTS, PayoutRequest, request
+from wxbot.payouts.models import Payout, Programme
 from wxbot.payouts.sources import VOUCHER
 from wxbot.people import marks, notices
 from wxbot.settings import Settings
-from wxbot.staff import audit
+from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move, moving
@@ -167,16 +167,50 @@ def _mine(session: Session, voucher_id: int, staff_id: int, version: int, now: d
     return voucher
 
 
+KIND_SHOWN = (
+    "name", "ask", "amount_rule", "fixed_fen", "unit_fen", "unit_name", "min_fen", "max_fen", "programme_id", "channel",
+    "needs_binding", "wishing", "remark",
+)  # fmt: skip
+PROGRAMME_SHOWN = ("department", "name", "channel", *TEXTS)
+
+
+def seen_sha256(session: Session, voucher: Voucher) -> str:
+    """The hash of everything that an approval is bound to: who asks for what, by which rule, with which photos, and which
+    programme pays it over which channel with which texts (I16)."""
+    kind = session.get_one(VoucherKind, voucher.kind_id)
+    programme = session.get(Programme, kind.programme_id)
+    parts = {
+        "voucher": [voucher.id, voucher.version, voucher.openid, voucher.units, voucher.asked_fen, voucher.note],
+        "kind": {name: getattr(kind, name) for name in KIND_SHOWN},
+        "programme": {name: getattr(programme, name, None) for name in PROGRAMME_SHOWN},
+        "photos": [[photo.id, photo.sha256, photo.storage_key] for photo in kept_photos(session, voucher.id)],
+    }
+    return approval.content_hash(parts)
+
+
 def approve(
-    session: Session, settings: Settings, voucher_id: int, actor: Actor, amount_fen: int, version: int, now: datetime
+    session: Session,
+    settings: Settings,
+    voucher_id: int,
+    actor: Actor,
+    amount_fen: int,
+    version: int,
+    now: datetime,
+    *,
+    seen: str | None = None,
 ) -> Payout:
     """Agree to a voucher: it is approved, its payout exists, the log and the person know, in one transaction (F01).
 
-    `amount_fen` may be less than was asked where the kind's rule knows a smaller amount. Raises Refusal with a sentence.
+    `amount_fen` may be less than was asked where the kind's rule knows a smaller amount; `seen` is the hash of what the
+    reviewer was shown. Raises Refusal with a sentence.
     """
     staff_id = _staff(actor)
+    accounts.require_settled(session, staff_id, now)
     voucher = _mine(session, voucher_id, staff_id, version, now)
-    kind = session.get_one(VoucherKind, voucher.kind_id)
+    kind = session.get_one(VoucherKind, voucher.kind_id, with_for_update={"read": True}, populate_existing=True)
+    session.get(Programme, kind.programme_id, with_for_update={"read": True}, populate_existing=True)
+    if seen is not None:
+        approval.require_unchanged(seen_sha256(session, voucher), seen, changed=approval.LOOK_AGAIN)
     amount_fen = kinds.corrected(kind, voucher.asked_fen, amount_fen)
     if marks.is_blocked(session, voucher.openid):
         raise _refused("blocked")
@@ -283,7 +317,14 @@ def bulk_refusal(session: Session, settings: Settings, voucher: Voucher, kept: l
 
 
 def approve_with_others(
-    session: Session, settings: Settings, voucher_id: int, actor: Actor, version: int, now: datetime
+    session: Session,
+    settings: Settings,
+    voucher_id: int,
+    actor: Actor,
+    version: int,
+    now: datetime,
+    *,
+    seen: str | None = None,
 ) -> Payout:
     """Approve a voucher at the amount asked, together with others: small ones that look like no other. Raises Refusal."""
     voucher = locked(session, voucher_id)
@@ -292,7 +333,7 @@ def approve_with_others(
     why_not = bulk_refusal(session, settings, voucher, kept_photos(session, voucher_id))
     if why_not is not None:
         raise why_not
-    return approve(session, settings, voucher_id, actor, voucher.asked_fen, version, now)
+    return approve(session, settings, voucher_id, actor, voucher.asked_fen, version, now, seen=seen)
 
 
 def kept_photos(session: Session, voucher_id: int) -> list[Photo]:
