@@ -42,6 +42,7 @@ from wxbot.payouts import admin as payouts
 from wxbot.payouts import admin_lists, admin_programmes
 from wxbot.payouts import h5 as payouts_h5
 from wxbot.people import admin as roster
+from wxbot.people import admin_confirm as confirmations
 from wxbot.people import admin_marks as marks
 from wxbot.people import h5 as bind
 from wxbot.replies import admin as reply_rules
@@ -104,6 +105,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", admin_dialogues.blueprint, "staff", "console"),
     Door("/admin", roster.blueprint, "staff", "console"),
     Door("/admin", marks.blueprint, "staff", "console"),
+    Door("/admin", confirmations.blueprint, "staff", "console"),
     Door("/admin", vouchers.blueprint, "staff", "console"),
     Door("/admin", timeline.blueprint, "staff", "console"),
     Door("/admin", alerts.blueprint, "staff", "console"),

@@ -18,7 +18,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.orders.found import HAS_MONEY, UNJUDGED, FoundOrder, Thaw
 from wxbot.orders.models import BillNote, Mark, Order
 from wxbot.payouts.models import BudgetChange, PayList, Payout, Release
-from wxbot.people.models import Binding
+from wxbot.people.models import Binding, Confirmation, PersonMark, RosterEntry
 from wxbot.staff.console import me, now, runtime
 from wxbot.text import Text
 from wxbot.vouchers.models import Voucher, written
@@ -117,11 +117,26 @@ def _openings(staff_id: int, _now: datetime) -> Select[Any]:
     return select(Thaw.id).where(is_asked, Thaw.open_asked_by != staff_id)
 
 
+def _confirmations(roles: tuple[str, ...]) -> Callable[[int, datetime], Select[Any]]:
+    """Added people that a role must confirm: those whom one of `roles` added."""
+
+    def waiting(staff_id: int, _now: datetime) -> Select[Any]:
+        listed = exists().where(RosterEntry.waits_for == Confirmation.id, RosterEntry.is_active)
+        marked = exists().where(PersonMark.waits_for == Confirmation.id)
+        others = or_(Confirmation.asked_by.is_(None), Confirmation.asked_by != staff_id)
+        open_ones = select(Confirmation.id).where(Confirmation.decided_at.is_(None), or_(listed, marked), others)
+        return open_ones.where(Confirmation.asked_role.in_(roles))
+
+    return waiting
+
+
+ADDED = Text("收款人待确认", "added people to confirm")
 ORDER, CAMPAIGN, PAYOUT = (
     ("orders.order", "order_id"),
     ("campaigns.page", "campaign_id"),
     ("payouts.payout", "payout_id"),
 )
+CONFIRMATION = ("confirmations.page", "confirmation_id")
 LIST, PROGRAMME = ("lists.page", "list_id"), ("programmes.page", "programme_id")
 
 SOURCES: tuple[InboxSource, ...] = (
@@ -165,6 +180,11 @@ SOURCES: tuple[InboxSource, ...] = (
     InboxSource(
         "cashier", Text("预算调整待审批", "budgets to approve"), _budgets, "programmes.index", single=PROGRAMME
     ),
+    InboxSource(
+        "cashier", ADDED, _confirmations(("reviewer", "admin", "")), "confirmations.index", single=CONFIRMATION
+    ),
+    InboxSource("reviewer", ADDED, _confirmations(("cashier",)), "confirmations.index", single=CONFIRMATION),
+    InboxSource("admin", ADDED, _confirmations(("cashier",)), "confirmations.index", single=CONFIRMATION),
     InboxSource("cashier", Text("账单说明待确认", "notes on the bill to agree to"), _notes, "orders.ledger_page"),
     InboxSource("cashier", Text("丢失的订单待判断", "found orders to judge"), _found, "thaw.index"),
     InboxSource("cashier", Text("提前付款待同意", "payouts to release"), _releases, "thaw.index"),

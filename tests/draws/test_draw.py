@@ -25,7 +25,7 @@ from wxbot.draws.admission_writer import drawn_key
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import Draw, DrawCount
 from wxbot.draws.outcomes import SENTENCES, Outcome
-from wxbot.people import blocklist
+from wxbot.people import marks
 from wxbot.quotas import Quota
 from wxbot.runtime import Runtime
 
@@ -311,7 +311,7 @@ def test_the_odds_of_one_shake_are_rolled_once(stage: Stage, ming: Phone, cast: 
 def test_someone_on_the_blocklist_does_not_draw(stage: Stage, ming: Phone, cast: Cast) -> None:
     now = stage.runtime.clock.now()
     with stage.runtime.database.transaction() as session:
-        blocklist.block(session, stage.runtime.vault, cast.ming.openid, "farm", 1, now)
+        marks.put(session, stage.runtime.vault, "block", "openid", cast.ming.openid, "farm", None, now)
     assert outcome_of(ming.draw(stage, stage.shake(cast.ming.openid))) == "blocked"
     assert stage.draws() == []
 

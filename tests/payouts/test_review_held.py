@@ -15,9 +15,10 @@ from tests.servers import SimulatedWeChat
 from wxbot.payouts import create
 from wxbot.payouts.models import Payout, Programme
 from wxbot.payouts.place_orders import order_due
-from wxbot.people import marks
+from wxbot.people import bindings, marks
 from wxbot.quotas import Quota
 from wxbot.runtime import Runtime
+from wxbot.staff.audit import Actor
 from wxbot.text import Refusal
 from wxbot.worker import run_until_quiet
 
@@ -50,7 +51,7 @@ def test_a_person_blocked_while_the_order_waits_is_not_paid_in_the_morning_I16(
     assert (payout_of(runtime, ids[5]).status, payout_of(runtime, ids[5]).hold) == ("approved", "blocked")
     sound(runtime)
     with runtime.database.transaction() as session:
-        marks.remove(session, mark_id)
+        bindings.take_off_mark(session, runtime.vault, mark_id, Actor(None, "cli"), runtime.clock.now())
     pass_time(runtime, simulator, 601)
     assert [order.status for order in orders_of(runtime, ids[5])] == ["failed", "accepted"]
     sound(runtime)

@@ -289,7 +289,11 @@ def test_a_mark_on_an_openid_or_a_phone_decides(town: Town) -> None:
     assert town.simulator.control("GET", "sms")["messages"] == []
     assert town.bind("oPARTNERxxxxxxxxxx", STRANGE) == "bound"
     with town.runtime.database.reading() as session:
-        assert [marks.refusal(session, vault, who) for who in (MING, GUI, HONG)] == ["unbound", "blocked", None]
+        assert [marks.refusal(session, vault, who) for who in (MING, GUI, HONG)] == [
+            "unbound",
+            "blocked",
+            "unconfirmed",
+        ]
     with town.runtime.database.transaction() as session:
         marks.put(session, vault, "block", "phone", STRANGE, "被投诉", 1, town.now)
         assert marks.refusal(session, vault, "oPARTNERxxxxxxxxxx") == "blocked"

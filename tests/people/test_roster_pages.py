@@ -222,7 +222,7 @@ def test_marks_are_put_with_a_reason_and_taken_off_by_who_may(desk: Flask) -> No
     assert [row.mark for row in rows(desk, PersonMark)] == ["allow"]
     runtime = runtime_of(desk)
     with runtime.database.reading() as session:
-        assert marks.refusal(session, runtime.vault, HONG) is None
+        assert marks.refusal(session, runtime.vault, HONG) == "unconfirmed"
 
 
 def test_what_the_sender_did_not_see_is_said_and_bad_rows_can_be_taken_away(desk: Flask) -> None:

@@ -29,6 +29,7 @@ CONSOLE = (
     "timeline.",
     "roster.",
     "marks.",
+    "confirmations.",
     "vouchers.",
 )
 
@@ -163,6 +164,9 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "marks.index": DESK,
     "marks.put": DESK,
     "marks.remove": ("cashier", "admin"),
+    "confirmations.index": DESK,
+    "confirmations.page": DESK,
+    "confirmations.confirm": DESK,
     "vouchers.index": ("reviewer", "cashier"),
     "vouchers.everything": ("reviewer", "cashier"),
     "vouchers.page": ("reviewer", "cashier"),

@@ -3,19 +3,19 @@
 from pathlib import Path
 
 import click
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from wxbot.cli.desk import act, as_json, friendly, looking, opened, operator, show, show_json
 from wxbot.cli.erase import erase_person
 from wxbot.clock import SHANGHAI
-from wxbot.db import changed
-from wxbot.people import marks, phones
+from wxbot.people import bindings, marks, phones
 from wxbot.people import roster as book
 from wxbot.people.models import Binding, PersonMark
 from wxbot.people.phones import BadPhone
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
 
+WAITS = "财务在后台“收款人待确认”里确认后才会付款。They are paid when a cashier has confirmed it in the console."
 FATES_ZH = {"added": "新增", "changed": "更新", "back": "恢复", "same": "无变化", "again": "重复", "bad": "有误"}
 STATUS_ZH = {"held": "待审核", "active": "已绑定", "ended": "已结束"}
 
@@ -53,6 +53,7 @@ def import_roster(file: Path, dry_run: bool) -> None:
         with act(runtime, "roster_import", "file", detail) as session:
             detail["rows"] = taken = book.put(session, runtime.vault, rows, None, now)
     click.echo(f"已导入 {taken} 人。Imported {taken} people.")
+    click.echo(WAITS)
 
 
 def _kind(subject: str) -> tuple[str, str]:
@@ -162,6 +163,8 @@ def put_mark(mark: str, subject: str, reason: str) -> None:
             detail = {"mark": mark, "kind": kind, "reason": reason}
             audit.record(session, operator(), "person_mark", f"mark:{mark_id}", now, detail=detail)
     click.echo("名单已更新。The list was updated.")
+    if mark == "allow":
+        click.echo(WAITS)
 
 
 @people.command("unmark")
@@ -172,7 +175,9 @@ def remove_mark(subject: str) -> None:
     kind, name = _kind(subject)
     with opened() as runtime:
         key = runtime.vault.index(name) if kind == "phone" else name
-        with act(runtime, "person_mark", "mark", {"kind": kind, "removed": True}) as session:
-            if not changed(session, delete(PersonMark).where(PersonMark.kind == kind, PersonMark.subject == key)):
+        with runtime.database.transaction() as session:
+            mark_id = session.scalar(select(PersonMark.id).where(PersonMark.kind == kind, PersonMark.subject == key))
+            if mark_id is None:
                 raise click.ClickException("不在名单上。On neither list.")
+            bindings.take_off_mark(session, runtime.vault, mark_id, operator(), runtime.clock.now())
     click.echo("已移出名单。Taken off.")

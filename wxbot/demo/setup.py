@@ -71,6 +71,7 @@ def create(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
         office.second_cashier.agree_to_budgets(programme_id)
     _make_kinds(office, packets_id, transfers_id)
     office.reviewer.roster(people)
+    office.cashier.confirm_people()
     return Office.open(base_url, packets_id, transfers_id)
 
 

@@ -69,6 +69,12 @@ class DeskClerk(Clerk):
             raise StoryProblem("console: the roster was not read")
         self._post(f"/roster/upload/{found[1]}", seen)
 
+    def confirm_people(self) -> None:
+        """Agree to everybody whom colleagues of another role have added, as each page shows them."""
+        for each in set(re.findall(r"/confirmations/([0-9]+)", self._read("/confirmations"))):
+            page = self._read(f"/confirmations/{each}")
+            self._post(f"/confirmations/{each}/confirm", page, content_sha256=_seen(page))
+
     # --- lists ----------------------------------------------------------------------------------------------------
 
     def upload_list(self, programme_id: int, name: str, rows: Sequence[Sequence[str]]) -> int:

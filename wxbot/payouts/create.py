@@ -17,6 +17,7 @@ from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of
 from wxbot.payouts.models import PAYOUT_NEXT, PAYOUT_REASON, Payout, Programme
 from wxbot.payouts.sources import SOURCES
+from wxbot.people import trust
 from wxbot.settings import Settings
 from wxbot.staff import accounts
 from wxbot.text import Refusal, Text
@@ -74,7 +75,7 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     lineage.require_unfrozen(session)  # it may have been asked for before, after the copy was made
     programme = _open_programme(session, claim.budget_id)
     payout = _drafted(settings, programme, claim, now)
-    if _reaches_second(session, settings, claim, now) and claim.approved_by is None:
+    if _reaches_second(session, settings, claim, now):
         payout.status, payout.due_at, payout.approved_at = "requested", None, None
     if programme.person_fen_per_month:
         payout.month = f"{shanghai_day(now):%Y%m}"
@@ -111,8 +112,13 @@ def _reaches_second(session: Session, settings: Settings, claim: PayoutRequest, 
     """
     day = f"{shanghai_day(now):%Y%m%d}"
     source = SOURCES[claim.source_kind]
+    if claim.approved_by is not None:  # with its list
+        for name in _sums(claim):
+            quotas.add(session, name, day, claim.amount_fen)
+        return False
+    # Who may not agree yet agrees to nothing alone, nor does anybody for people whom they added themselves.
     is_fresh = accounts.approves_from(session, claim.created_by, now) is not None
-    reached = source.needs_second_person or is_fresh  # who may not agree yet agrees to nothing alone
+    reached = source.needs_second_person or is_fresh or bool(trust.added(session, claim.created_by, [claim.openid]))
     for name in _sums(claim):
         is_reviewer = source.is_reviewed and not name.startswith("payee:")
         most_fen = settings.reviewer_fen if is_reviewer else settings.second_person_fen
@@ -228,6 +234,7 @@ def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, n
             "status", Text("这一笔不在等待审批，请刷新页面", "it does not wait for approval any more; reload the page")
         )
     approval.require_second(session, staff_id, [payout.created_by], OWN, now)
+    trust.require_stranger(session, staff_id, [payout.openid])
     approval.require_unchanged(payout.content_sha256, seen_sha256, content_of(payout), changed=approval.LOOK_AGAIN)
     if not move(
         session,

@@ -84,6 +84,9 @@ HOLD_WORDS: dict[str, Text] = {
     "budget": Text("预算已用完", "the budget is used up"),
     "blocked": Text("在黑名单中", "on the blocklist"),
     "unbound": Text("没有绑定手机号", "no phone is bound"),
+    "unconfirmed": Text(
+        "等另一种角色的同事确认收款人（收款人待确认）", "somebody of another role must confirm this person first"
+    ),
     "closed": Text("项目已关闭", "the programme is closed"),
     "found": Text(
         "恢复的数据库丢失了一笔可能就是它的付款，等财务在“解冻”页面认定",

@@ -20,7 +20,7 @@ from wxbot.payouts import list_check, list_read, list_rows, programmes
 from wxbot.payouts.create import TEXTS
 from wxbot.payouts.list_read import Candidate
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Programme
-from wxbot.people import phones
+from wxbot.people import phones, trust
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.sheets import plain_name
@@ -230,6 +230,8 @@ def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now
     if pay_list.status != "submitted":
         raise moved_on()
     approval.require_second(session, staff_id, [pay_list.created_by], OWN, now)
+    good = select(ListRow.openid).where(ListRow.list_id == list_id, ListRow.fault == "", ListRow.openid.is_not(None))
+    trust.require_stranger(session, staff_id, good)
     _open_programme(session, pay_list)
     approval.require_unchanged(pay_list.content_sha256, seen_sha256, content_sha256(session, pay_list))
     standing = programmes.standings(session, now, [pay_list.programme_id])[0]

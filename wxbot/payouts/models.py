@@ -48,6 +48,7 @@ HOLDS = {
     "budget": "the programme's budget is used up",
     "blocked": "the person is on the blocklist",
     "unbound": "the person has no bound phone number any more",
+    "unconfirmed": "staff added the person, and nobody of another role has confirmed that yet",
     "closed": "the programme is closed",
     "texts": "WeChat would refuse its texts or its amount with the settings of now",
     "found": "WeChat knows a payment that may be this one, and a restored database did not: cashiers must judge it",

@@ -33,7 +33,16 @@ AHEAD_S = 20
 IS_APPROVED = func.coalesce(Payout.status, "") == "approved"
 """No plain equality: SQLite would sort all that is owed, each second, instead of walking what is due."""
 
-LOOK_AGAIN = {"found": 60, "bill": 60, "budget": 60, "closed": 600, "blocked": 600, "unbound": 600, "texts": 600}
+LOOK_AGAIN = {
+    "found": 60,
+    "bill": 60,
+    "budget": 60,
+    "closed": 600,
+    "blocked": 600,
+    "unbound": 600,
+    "unconfirmed": 60,
+    "texts": 600,
+}
 """Why a payout waits → seconds until that is asked again."""
 
 
@@ -125,6 +134,8 @@ def _why_not(session: Session, payout: Payout) -> str | None:
     refusal = marks.refusal(session, None, payout.openid)
     if refusal == "blocked":
         return "blocked"
+    if refusal == "unconfirmed":
+        return "unconfirmed"
     return "unbound" if refusal is not None and programme.needs_binding else None
 
 

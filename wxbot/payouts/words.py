@@ -32,6 +32,7 @@ PERSON_HOLDS: dict[str, Text] = {
     "budget": Text("红包正在排队，稍后自动发出。", "Your packet is queued and goes out by itself."),
     "blocked": Text("这个红包暂时不能发放，请联系工作人员。", "This packet cannot be paid now; please ask the staff."),
     "unbound": Text("请先绑定手机号，绑定后自动发出。", "Bind your phone first, then it goes out by itself."),
+    "unconfirmed": Text("红包正在排队，稍后自动发出。", "Your packet is queued and goes out by itself."),
     "closed": Text("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
     "found": Text(
         "正在核对这个红包是否已经发过，核对完自动发出。",

@@ -147,7 +147,7 @@ def take_over(file_id: int) -> BaseResponse:
     if taken is None:
         tell(gettext("这份名单已经导入过，或者放得太久了，请重新上传。"), "warning")
     else:
-        tell(gettext("已导入 %(n)s 人。", n=taken))
+        tell(gettext("已导入 %(n)s 人。可以绑定；新的人在财务确认后才会收款。", n=taken))
     return redirect(url_for("roster.index"), 303)
 
 

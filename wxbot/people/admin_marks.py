@@ -1,19 +1,14 @@
 """The console's block and allow lists."""
 
-from typing import Any
-
 from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import gettext
-from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.people import marks
+from wxbot.people import bindings, marks
 from wxbot.people.admin import masked
-from wxbot.people.models import PersonMark
 from wxbot.staff import accounts as staff_roster
 from wxbot.staff import audit
 from wxbot.staff.console import (
-    act,
     actor,
     guard,
     log_action,
@@ -75,7 +70,10 @@ def put() -> BaseResponse | tuple[str, int]:
             audit.record(session, actor(), "person_mark", f"mark:{mark_id}", now(), detail=detail)
     except Refusal as bad:
         return _page(said(bad.text)), 422
-    tell(gettext("名单已更新，立即生效。"))
+    if mark == "allow":
+        tell(gettext("已加入白名单。另一种角色的同事确认后才会付款。"))
+    else:
+        tell(gettext("名单已更新，立即生效。"))
     return redirect(url_for("marks.index", mark=mark), 303)
 
 
@@ -83,11 +81,8 @@ def put() -> BaseResponse | tuple[str, int]:
 @role_required("cashier", "admin")
 def remove(mark_id: int) -> BaseResponse:
     """Take a mark off."""
-    detail: dict[str, Any] = {}
-    with act("person_mark", f"mark:{mark_id}", gettext("已移出名单，立即生效。"), detail=detail) as session:
-        row = one_or_404(
-            session.scalar(select(PersonMark).where(PersonMark.id == mark_id)) if mark_id < 2**63 else None
-        )
-        one_or_404(marks.remove(session, mark_id) or None)
-        detail |= {"mark": row.mark, "kind": row.kind, "removed": True}
+    one_or_404(mark_id if mark_id < 2**63 else None)
+    with runtime().database.transaction() as session:
+        row = one_or_404(bindings.take_off_mark(session, runtime().vault, mark_id, actor(), now()))
+    tell(gettext("已移出名单，立即生效。"))
     return redirect(url_for("marks.index", mark=row.mark), 303)

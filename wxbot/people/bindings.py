@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from wxbot import addresses
-from wxbot.db import insert_into
+from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.people import codes, limits, marks, notices, phones, words
-from wxbot.people.models import BINDING_NEXT, Binding, RosterEntry, SmsCode, SmsCount
+from wxbot.people.models import BINDING_NEXT, Binding, PersonMark, RosterEntry, SmsCode, SmsCount
 from wxbot.runtime import Runtime
-from wxbot.staff import accounts
+from wxbot.staff import accounts, audit
+from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text, moment_text
 from wxbot.transitions import move
 from wxbot.vault import Vault
@@ -373,3 +374,22 @@ def unbind(
         return False
     _tell(session, vault, binding, "unbound", now)
     return True
+
+
+def take_off_mark(session: Session, vault: Vault, mark_id: int, actor: Actor, now: datetime) -> PersonMark | None:
+    """Take a mark off, with its line in the audit log; None when there is none.
+
+    A phone that was bound only because of an allow mark nobody had confirmed loses its binding with the mark.
+    """
+    row = session.scalar(select(PersonMark).where(PersonMark.id == mark_id).with_for_update())
+    if row is None:
+        return None
+    changed(session, delete(PersonMark).where(PersonMark.id == mark_id))
+    detail = {"mark": row.mark, "kind": row.kind, "reason": row.reason, "removed": True}
+    audit.record(session, actor, "person_mark", f"mark:{mark_id}", now, detail=detail)
+    is_listed = select(RosterEntry.id).where(RosterEntry.phone_index == row.subject).exists()
+    if row.waits_for is not None and row.kind == "phone":
+        bound = select(Binding.id).where(Binding.phone_index == row.subject, Binding.status == "active", ~is_listed)
+        for binding_id in session.scalars(bound).all():
+            unbind(session, vault, binding_id, actor.id, now)
+    return row

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import typed
-from wxbot.db import changed
-from wxbot.people import phones
-from wxbot.people.models import Binding, PersonMark
+from wxbot.people import phones, trust
+from wxbot.people.models import Binding, PersonMark, RosterEntry
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
+from wxbot.staff.models import Staff
 from wxbot.text import Refusal, Text
 from wxbot.vault import Vault
 
@@ -18,14 +20,18 @@ MARKS: dict[str, str] = {
     "allow": "may be paid even when no phone is bound",
 }
 REASON_CHARS = 200
+BLOCKED = Text(
+    "此人在黑名单中。请先移出黑名单（会记入日志），再加入白名单。",
+    "This person is on the block list: take that mark off first, which is written in the log, then add the other.",
+)
 
 
 def put(
     session: Session, vault: Vault, mark: str, kind: str, subject: str, reason: str, staff_id: int | None, now: datetime
 ) -> int:
-    """Mark an openid or a phone; a second mark on the same one replaces the first. Returns the mark's id.
+    """Mark an openid or a phone; a second mark on the same one replaces the first, but never a block an allow. Returns its id.
 
-    `subject` is the openid, or the phone as a person writes it. Raises Refusal.
+    An allow mark lets somebody be paid when somebody of another role has confirmed it (people/trust). `subject` is the openid, or the phone as a person writes it. Raises Refusal.
     """
     subject, reason = typed.line(subject), typed.line(reason)
     if mark not in MARKS or kind not in ("openid", "phone"):
@@ -43,19 +49,26 @@ def put(
         not 6 <= len(subject) <= 64 or not subject.isascii() or not subject.replace("-", "").replace("_", "").isalnum()
     ):
         raise Refusal("openid", Text("openid 不正确。", "This is no openid."))
-    found = session.scalar(select(PersonMark).where(PersonMark.kind == kind, PersonMark.subject == subject))
+    same = select(PersonMark).where(PersonMark.kind == kind, PersonMark.subject == subject)
+    found = session.scalar(same.with_for_update())
+    if found is not None and (found.mark, mark) == ("block", "allow"):
+        raise Refusal("blocked", BLOCKED)
     if found is None:
         found = PersonMark(kind=kind, subject=subject)
         session.add(found)
+    elif found.mark != mark:
+        _record_removal(session, found, staff_id, now)
     found.mark, found.reason, found.staff_id, found.created_at = mark, reason, staff_id, now
-    found.phone_sealed = sealed
+    found.phone_sealed, found.waits_for = sealed, trust.ask(session, "mark", staff_id, now) if mark == "allow" else None
     session.flush()
     return found.id
 
 
-def remove(session: Session, mark_id: int) -> bool:
-    """Take a mark off; False when there is none."""
-    return bool(changed(session, delete(PersonMark).where(PersonMark.id == mark_id)))
+def _record_removal(session: Session, row: PersonMark, staff_id: int | None, now: datetime) -> None:
+    """An allow mark that a block replaces is taken off; each removal has its line in the audit log."""
+    login = session.scalar(select(Staff.login).where(Staff.id == staff_id)) if staff_id is not None else None
+    detail = {"mark": row.mark, "kind": row.kind, "reason": row.reason, "removed": True}
+    audit.record(session, Actor(staff_id, login or "cli"), "person_mark", f"mark:{row.id}", now, detail=detail)
 
 
 def page(session: Session, mark: str, limit: int = 50, before: int | None = None) -> Sequence[PersonMark]:
@@ -65,15 +78,20 @@ def page(session: Session, mark: str, limit: int = 50, before: int | None = None
 
 
 def of(session: Session, openid: str) -> frozenset[str]:
-    """The marks that concern a person: on the openid, and on the phone bound to it now."""
+    """The marks that concern a person: on the openid, and on the phone bound to it now; confirmed or not."""
+    return frozenset(mark for mark, _ in _standing(session, openid))
+
+
+def _standing(session: Session, openid: str) -> set[tuple[str, bool]]:
+    """(mark, whether it still waits to be confirmed) of a person."""
     phone = select(Binding.phone_index).where(Binding.openid == openid, Binding.status == "active").scalar_subquery()
-    query = select(PersonMark.mark).where(
+    query = select(PersonMark.mark, PersonMark.waits_for).where(
         or_(
             and_(PersonMark.kind == "openid", PersonMark.subject == openid),
             and_(PersonMark.kind == "phone", PersonMark.subject == phone),
         )
     )
-    return frozenset(session.scalars(query))
+    return {(mark, waits_for is not None) for mark, waits_for in session.execute(query)}
 
 
 def blocked_among(join: Callable[[str, str], str]) -> str:
@@ -105,19 +123,24 @@ def is_blocked(session: Session, openid: str) -> bool:
 
 
 def refusal(session: Session, vault: Vault | None, openid: str) -> str | None:
-    """Why this person may not be paid now ('blocked', 'held' or 'unbound'), or None; `block` wins over everything, `allow`
-    over the rest.
+    """Why this person may not be paid now ('blocked', 'unconfirmed', 'held' or 'unbound'), or None; `block` wins over
+    everything, a confirmed `allow` over the rest.
 
+    'unconfirmed' is who may be paid only by what staff added and nobody of another role has confirmed yet (people/trust).
     Call it in the transaction that decides, and again where the money leaves. `vault` is not needed and kept for callers.
     """
-    found = of(session, openid)
-    if "block" in found:
+    found = _standing(session, openid)
+    if ("block", False) in found:
         return "blocked"
-    if "allow" in found:
+    if ("allow", False) in found:
         return None
-    statuses = set(
-        session.scalars(select(Binding.status).where(Binding.openid == openid, Binding.status.in_(("active", "held"))))
-    )
-    if "active" in statuses:
-        return None
-    return "held" if "held" in statuses else "unbound"
+    query = select(Binding.status, RosterEntry.id, RosterEntry.waits_for)
+    bound = query.outerjoin(RosterEntry, RosterEntry.phone_index == Binding.phone_index)
+    rows = session.execute(bound.where(Binding.openid == openid, Binding.status.in_(("active", "held")))).all()
+    is_allow_waiting = ("allow", True) in found
+    for row in rows:
+        if row.status == "active" and row.waits_for is None and (row.id is not None or not is_allow_waiting):
+            return None
+    if is_allow_waiting or any(row.status == "active" for row in rows):
+        return "unconfirmed"
+    return "held" if rows else "unbound"

@@ -113,10 +113,36 @@ class RosterEntry(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     staff_id: Mapped[int | None] = mapped_column(Integer)
     """Who put it here last; None from the command line."""
+    added_by: Mapped[int | None] = mapped_column(Integer)
+    """Who made this a person that may be paid: added, named otherwise or let back in; None also for rows of old."""
+    waits_for: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    """The confirmation without which nothing is paid; None when there is none to wait for."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
     __table_args__ = (Index("ix_roster_entries_name", "name", "id"),)
+
+
+class Confirmation(Base):
+    """People whom staff put on the roster or the allow list at once: they are paid when somebody of another role agrees."""
+
+    __tablename__ = "confirmations"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    asked_by: Mapped[int | None] = mapped_column(Integer)
+    """None from the command line."""
+    asked_role: Mapped[str] = mapped_column(String(10), default="")
+    asked_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(Integer)
+    decided_at: Mapped[datetime | None]
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of what was agreed to."""
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('roster', 'mark')", name="kind"),
+        CheckConstraint("decided_by IS NULL OR asked_by IS NULL OR decided_by <> asked_by", name="four_eyes"),
+    )
 
 
 class RosterFile(Base):
@@ -249,6 +275,8 @@ class PersonMark(Base):
     phone_sealed: Mapped[str] = mapped_column(String(200), default="")
     reason: Mapped[str] = mapped_column(String(200))
     staff_id: Mapped[int | None] = mapped_column(Integer)
+    waits_for: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    """The confirmation without which an allow mark lets nobody be paid; None when there is none to wait for."""
     created_at: Mapped[datetime]
 
     __table_args__ = (

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import sheets
 from wxbot.confined.cells import safe_cell
 from wxbot.db import changed, insert_into
-from wxbot.people import bindings, phones
+from wxbot.people import bindings, phones, trust
 from wxbot.people.models import Binding, RosterEntry, RosterFile
 from wxbot.sheets import CellFault, Column, Sheet, SheetRow
 from wxbot.text import Text
@@ -223,7 +223,11 @@ def take_over(session: Session, vault: Vault, file_id: int, staff_id: int | None
 
 
 def put(session: Session, vault: Vault, rows: Iterable[Sequence[str]], staff_id: int | None, now: datetime) -> int:
-    """Write (name, E.164 phone, department, note) rows: a known phone gets the new words and may bind again."""
+    """Write (name, E.164 phone, department, note) rows: a known phone gets the new words and may bind again.
+
+    Who is new, back or named otherwise is paid when somebody of another role has confirmed it (people/trust).
+    """
+    asked_id = trust.ask(session, "roster", staff_id, now)
     made = [
         {
             "name": name,
@@ -233,6 +237,8 @@ def put(session: Session, vault: Vault, rows: Iterable[Sequence[str]], staff_id:
             "note": note,
             "is_active": True,
             "staff_id": staff_id,
+            "added_by": staff_id,
+            "waits_for": asked_id,
             "created_at": now,
             "updated_at": now,
         }
@@ -244,7 +250,11 @@ def put(session: Session, vault: Vault, rows: Iterable[Sequence[str]], staff_id:
             key: statement.excluded[key]
             for key in ("name", "department", "note", "is_active", "staff_id", "updated_at")
         }
+        is_known = RosterEntry.is_active & (RosterEntry.name == statement.excluded.name)
+        for key in ("added_by", "waits_for"):
+            fresh[key] = case((is_known, getattr(RosterEntry, key)), else_=statement.excluded[key])
         session.execute(statement.on_conflict_do_update(index_elements=["phone_index"], set_=fresh))
+    trust.drop_empty(session, asked_id)
     return len(made)
 
 
@@ -261,9 +271,13 @@ def deactivate(session: Session, vault: Vault, entry_id: int, staff_id: int | No
 
 
 def activate(session: Session, entry_id: int, staff_id: int | None, now: datetime) -> bool:
-    """Let somebody on the roster bind again; False when they may already."""
+    """Let somebody on the roster bind again, to be paid when that is confirmed; False when they may already."""
+    asked_id = trust.ask(session, "roster", staff_id, now)
     back = update(RosterEntry).where(RosterEntry.id == entry_id, RosterEntry.is_active.is_(False))
-    return bool(changed(session, back.values(is_active=True, staff_id=staff_id, updated_at=now)))
+    values = {"staff_id": staff_id, "added_by": staff_id, "waits_for": asked_id, "updated_at": now}
+    is_back = bool(changed(session, back.values(is_active=True, **values)))
+    trust.drop_empty(session, asked_id)
+    return is_back
 
 
 def page(

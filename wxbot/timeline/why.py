@@ -227,6 +227,11 @@ def _person(session: Session, openid: str, now: datetime) -> Text:
             return Text(
                 "手机号绑定在等审核，通过后才能收款。", "The binding waits for a reviewer; nothing is owed yet."
             )
+        case "unconfirmed":
+            return Text(
+                "刚导入名册或加白名单，等另一种角色的同事确认后才能收款。",
+                "Added to the roster or the allow list lately; somebody of another role must confirm that first.",
+            )
         case "unbound":
             return _unbound(session, openid)
     return Text("没有欠着的付款：没有凭证、名单或手工付款。", "Nothing is owed: no voucher, no list, nothing by hand.")

@@ -15,7 +15,7 @@ from wxbot.money import yuan
 from wxbot.payouts.create import TEXTS, PayoutRequest, request
 from wxbot.payouts.models import Payout, Programme
 from wxbot.payouts.sources import VOUCHER
-from wxbot.people import marks, notices
+from wxbot.people import marks, notices, trust
 from wxbot.settings import Settings
 from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
@@ -44,6 +44,10 @@ REFUSALS: dict[str, Text] = {
     "blocked": Text(
         "此人在黑名单中，不能批准。请拒绝，或先移出黑名单。",
         "This person is on the block list: reject the voucher, or take the mark off first.",
+    ),
+    "unconfirmed": Text(
+        "此人是刚导入或刚加白名单的，另一种角色的同事确认后才能批准（收款人待确认）。",
+        "This person was added lately; somebody of another role must confirm that before money follows.",
     ),
     "too_much": Text(
         "超过批量批准的金额上限，请单独审核。", "Above the ceiling of bulk approval; review it by itself."
@@ -212,8 +216,9 @@ def approve(
     if seen is not None:
         approval.require_unchanged(seen_sha256(session, voucher), seen, changed=approval.LOOK_AGAIN)
     amount_fen = kinds.corrected(kind, voucher.asked_fen, amount_fen)
-    if marks.is_blocked(session, voucher.openid):
-        raise _refused("blocked")
+    if (refusal := marks.refusal(session, None, voucher.openid)) in ("blocked", "unconfirmed"):
+        raise _refused(refusal)
+    trust.require_stranger(session, staff_id, [voucher.openid])
     if not _decide(session, voucher, "approved", staff_id, now, amount_fen=amount_fen):
         raise _refused("gone")
     if amount_fen < voucher.asked_fen:

@@ -81,7 +81,10 @@ def gate(session: Session, openid: str, kind: VoucherKind | None = None) -> Refu
         return _refused("blocked")
     if kind is not None and kind.needs_binding:
         refusal = marks.refusal(session, None, openid)
-        if refusal is not None:
+        if refusal not in (
+            None,
+            "unconfirmed",
+        ):  # handing in brings nobody money: the reviewer waits for the confirmation
             return _refused("held" if refusal == "held" else "unbound")
     return None
 

@@ -1,0 +1,41 @@
+"""A reviewer and a friend of theirs: whoever added somebody does not approve for them (security S56)."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from tests.vouchers.stage import GUI, MING, QIAN, SUN, Stage
+from tests.vouchers.test_review import decide
+from wxbot.people import roster
+from wxbot.people.models import Binding, RosterEntry
+from wxbot.text import Refusal
+from wxbot.vouchers import review
+
+
+def refused(stage: Stage, seed: int, by: object) -> str:
+    voucher = stage.hand_in(seed)
+    try:
+        decide(stage, review.approve, voucher, 500, by=by)
+    except Refusal as bad:
+        return bad.reason
+    return ""
+
+
+def test_a_reviewer_who_puts_a_friend_on_the_roster_approves_nothing_of_theirs_S56(stage: Stage) -> None:
+    phone = "+8613800138000"
+    with stage.runtime.database.transaction() as session:
+        roster.put(session, stage.runtime.vault, [("友人", phone, "", "")], SUN.id, stage.now)
+    with stage.runtime.database.reading() as session:
+        assert session.query(Binding.openid).filter(Binding.openid == MING, Binding.status == "active").one()
+    assert refused(stage, 1, SUN) == refused(stage, 2, QIAN) == "unconfirmed", "handing in goes on meanwhile"
+    with stage.runtime.database.transaction() as session:
+        session.execute(update(RosterEntry).values(waits_for=None))
+    assert refused(stage, 3, SUN) == "added"
+    assert refused(stage, 4, QIAN) == ""
+
+
+def test_a_reviewer_who_let_a_binding_pass_does_not_approve_for_it_either_S56(stage: Stage) -> None:
+    with stage.runtime.database.transaction() as session:
+        session.execute(update(Binding).where(Binding.openid == MING).values(staff_id=QIAN.id))
+    assert refused(stage, 1, QIAN) == "added"
+    assert GUI and refused(stage, 2, SUN) == ""
