@@ -53,7 +53,7 @@ def test_a_copy_is_found_however_it_lies_and_never_approved_with_others_F78(desk
     other = _of_picture(desk, HONG, picture(8))
     assert copy.look_alikes == 1 and other.look_alikes == 0
     assert not {copy.id} & _bulk(desk) and {first.id, other.id} <= _bulk(desk)
-    chosen = [(copy.id, copy.version), (other.id, other.version)]
+    chosen = [(copy.id, copy.version, None), (other.id, other.version, None)]
     noted, left = decisions.decide_many(desk.runtime, SUN, chosen, desk.now)
     assert noted == [other.id]
     assert [(voucher_id, refused.reason) for voucher_id, refused in left] == [(copy.id, "look_alike")]
@@ -70,7 +70,7 @@ def test_a_photo_that_cannot_be_compared_is_looked_at_by_itself_F78(desk: Stage)
     with desk.runtime.database.reading() as session:
         assert [photo.phash for photo in review.kept_photos(session, voucher.id)] == [""]
     assert voucher.look_alikes == 0 and voucher.id not in _bulk(desk)
-    noted, left = decisions.decide_many(desk.runtime, SUN, [(voucher.id, voucher.version)], desk.now)
+    noted, left = decisions.decide_many(desk.runtime, SUN, [(voucher.id, voucher.version, None)], desk.now)
     assert noted == [] and [refused.reason for _, refused in left] == ["incomparable"]
 
 

@@ -5,13 +5,8 @@ from alembic import op
 
 from wxbot.db import UtcDateTime
 
-<<<<<<<< HEAD:wxbot/migrations/versions/v0022_held_approvals.py
 revision = "0022"
 down_revision = "0021"
-========
-revision = "0022"
-down_revision = "0021"
->>>>>>>> 24aa0b4 (Who is put on the roster or the allow list is paid when somebody of another role has agreed, and nobody approves for those they added):wxbot/migrations/versions/v0020_held_approvals.py
 branch_labels = None
 depends_on = None
 
