@@ -45,7 +45,7 @@ def test_a_list_from_the_file_to_its_payouts(served: tuple[Desk, Served], page: 
     page.click("form[enctype] .btn-primary")
     page.wait_for_selector("h1:has-text('三月奖励')")
     assert page.locator("tr.is-faulty").count() == page.locator("tbody tr").count() == 1
-    assert "还没有绑定" in page.locator("tr.is-faulty").inner_text()
+    assert "不在名册中" in page.locator("tr.is-faulty").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.click("[data-dialog=do-submit]")
     page.locator("#do-submit .btn-primary").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 import zipfile
@@ -210,11 +211,13 @@ def _poison(stage: Stage) -> dict[str, str]:
     voucher, runtime, now = stage.hand_in(1), stage.runtime, stage.now
     marketer, cashier = Browser(stage.app, "li"), Browser(stage.app, "wang")
     payout_id = owe(runtime, stage.programme_id, MING, 50_00, note=EVIL)
-    rows = f"openid,姓名,金额,备注\n{MING},{EVIL},8.00,{EVIL}\nbad,{EVIL},x,{EVIL}"
+    rows = io.StringIO()
+    table = [["openid", "姓名", "金额", "备注"], [MING, EVIL, "8.00", EVIL], ["bad", EVIL, "x", EVIL]]
+    csv.writer(rows).writerows(table)
     values = {
         "csrf_token": cashier.token(),
         "programme": stage.programme_id,
-        "file": (io.BytesIO(rows.encode()), "a.csv"),
+        "file": (io.BytesIO(rows.getvalue().encode()), "a.csv"),
     }
     assert cashier.client.post("/admin/lists/new", data=values).status_code == 303
     assert marketer.post("/admin/menu", {"name-0": "红包", "type-0": "click", "value-0": "我的红包"}).status_code == 303
