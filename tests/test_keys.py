@@ -37,7 +37,7 @@ from wxbot.people.models import Binding, PersonMark, RosterEntry, RosterFile, Sm
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.shake.models import Bind, Lottery
-from wxbot.staff.models import AuditEvent
+from wxbot.staff.models import AuditEvent, Staff
 from wxbot.vault import Vault
 
 OLD_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
@@ -55,6 +55,7 @@ def furnish(database: Database, many: int = 0) -> None:
     campaign_id = write_campaign(database, "on")
     with database.transaction() as session:
         fill(session, Lottery, campaign_id=campaign_id, ordinal=1, total=1, lottery_key=OLD.seal("k" * 32))
+        fill(session, Staff, role="cashier", locale="en", totp_sealed=OLD.seal("JBSWY3DP"))
         fill(session, RosterFile, rows_sealed=OLD.seal("[]"), faulty_sealed=OLD.seal("[]"))
         fill(session, RosterEntry, phone_sealed=OLD.seal(phone(1)), phone_index=OLD.index(phone(1)))
         fill(session, PersonMark, mark="block", kind="openid", subject="oBad")
@@ -237,7 +238,7 @@ def test_the_key_is_changed_though_the_command_is_killed_in_the_middle(shop: Sho
         assert {place for place, _, _ in values} == {
             f"{entry.table.name}.{name}" for entry in SEALED for name in entry.columns
         }
-        assert len(values) == 2 * (MANY + 1) + 10
+        assert len(values) == 2 * (MANY + 1) + 11
         for place, value, index in values:
             assert not opens(OLD, value), place
             assert index in ("", NEW.index(NEW.open(value))), place

@@ -18,13 +18,13 @@ from wxbot.staff.models import AuditEvent, RecoveryCode, Staff
 
 def set_up(browser: Browser) -> tuple[str, list[str]]:
     """Go through the page like a person; returns the secret of the app and the recovery codes."""
-    browser.post("/admin/second-step/begin")
-    page = browser.get("/admin/second-step").text
+    browser.post("/admin/totp/begin")
+    page = browser.get("/admin/totp").text
     assert "data:image/svg+xml" in page
     secret = re.search(r'<code class="num">([A-Z2-7 ]+)</code>', page)
     assert secret is not None
     key = secret[1].replace(" ", "")
-    done = browser.post("/admin/second-step/confirm", {"code": totp.code_at(key, now_of(browser.app))})
+    done = browser.post("/admin/totp/confirm", {"code": totp.code_at(key, now_of(browser.app))})
     assert done.status_code == 200, done.text
     return key, re.findall(r'class="secret">([A-Z2-7-]+)<', done.text)
 
@@ -56,7 +56,7 @@ def test_the_password_alone_opens_nothing_and_a_code_once_S54(console_app: Flask
     assert len(set(recovery)) == totp.RECOVERY_CODES
     wait(console_app)
     browser = half_way(console_app, "wang")
-    for path in ("/admin/", "/admin/payouts", "/admin/second-step", "/admin/password"):
+    for path in ("/admin/", "/admin/payouts", "/admin/totp", "/admin/password"):
         assert browser.get(path).headers["Location"].endswith("/admin/sign-in")
     code = totp.code_at(key, now_of(console_app))
     assert browser.post("/admin/code", {"code": "000000" if code != "000000" else "111111"}).status_code == 401
@@ -94,7 +94,7 @@ def test_a_recovery_code_counts_once_and_is_kept_as_a_hash_S54(console_app: Flas
     assert half_way(console_app, "wang").post("/admin/code", {"code": recovery[0]}).status_code == 401
     other = half_way(console_app, "wang")
     assert other.post("/admin/code", {"code": recovery[1].replace("-", " ")}).status_code == 303
-    assert "8 个恢复码" in other.get("/admin/second-step").text
+    assert "8 个恢复码" in other.get("/admin/totp").text
 
 
 def test_codes_are_guessed_ten_times_and_then_not_looked_at_S54(console_app: Flask) -> None:
@@ -114,19 +114,17 @@ def test_codes_are_guessed_ten_times_and_then_not_looked_at_S54(console_app: Fla
 
 def test_an_authenticator_counts_only_when_its_first_code_was_typed(console_app: Flask) -> None:
     browser = Browser(console_app, "wang")
-    browser.post("/admin/second-step/begin")
-    assert browser.post("/admin/second-step/confirm", {"code": "123"}).status_code == 422
+    browser.post("/admin/totp/begin")
+    assert browser.post("/admin/totp/confirm", {"code": "123"}).status_code == 422
     assert Browser(console_app).sign_in("wang").headers["Location"].endswith("/admin/")
     key, _ = set_up(browser)
-    assert (
-        browser.post("/admin/second-step/begin").status_code == 303
-    )  # in use: no other one without the present one's code
+    assert browser.post("/admin/totp/begin").status_code == 303  # in use: no other one without the present one's code
     with console_app.extensions["wxbot"].database.reading() as session:
         held = session.get_one(Staff, 4)
         assert console_app.extensions["wxbot"].vault.open(held.totp_sealed) == key
-    assert browser.post("/admin/second-step/off", {"code": "000"}).status_code == 422
+    assert browser.post("/admin/totp/off", {"code": "000"}).status_code == 422
     wait(console_app)
-    assert browser.post("/admin/second-step/off", {"code": totp.code_at(key, now_of(console_app))}).status_code == 303
+    assert browser.post("/admin/totp/off", {"code": totp.code_at(key, now_of(console_app))}).status_code == 303
     assert Browser(console_app).sign_in("wang").headers["Location"].endswith("/admin/")
 
 
@@ -155,8 +153,8 @@ def strict_app(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Fl
 
 def test_where_it_is_required_nothing_else_opens_first(strict_app: Flask) -> None:
     browser = Browser(strict_app, "wang")
-    assert browser.get("/admin/payouts").headers["Location"].endswith("/admin/second-step")
-    assert browser.post("/admin/merchant/stop").headers["Location"].endswith("/admin/second-step")
+    assert browser.get("/admin/payouts").headers["Location"].endswith("/admin/totp")
+    assert browser.post("/admin/merchant/stop").headers["Location"].endswith("/admin/totp")
     set_up(browser)
     assert browser.get("/admin/payouts").status_code == 200
 

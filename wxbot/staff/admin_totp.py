@@ -81,7 +81,7 @@ def code_post() -> BaseResponse | tuple[str, int]:
 # --- one's own ------------------------------------------------------------------------------------------------------
 
 
-@blueprint.get("/second-step")
+@blueprint.get("/totp")
 @role_required(*ROLES)
 def page() -> str:
     """What is set up; while a secret waits for its first code, the QR code of it."""
@@ -105,7 +105,7 @@ def _page(fault: Refusal | None = None, codes: list[str] | None = None) -> str:
     )
 
 
-@blueprint.post("/second-step/begin")
+@blueprint.post("/totp/begin")
 @role_required(*ROLES)
 def begin() -> BaseResponse:
     """Make a secret to put into the app; a second click makes another one."""
@@ -114,7 +114,7 @@ def begin() -> BaseResponse:
     return redirect(url_for("totp.page"), 303)
 
 
-@blueprint.post("/second-step/confirm")
+@blueprint.post("/totp/confirm")
 @role_required(*ROLES)
 def confirm() -> str | tuple[str, int] | BaseResponse:
     """The first code of the app: from now on one is asked at every sign-in. Recovery codes are shown once."""
@@ -130,7 +130,7 @@ def confirm() -> str | tuple[str, int] | BaseResponse:
     return _page(codes=codes)
 
 
-@blueprint.post("/second-step/codes")
+@blueprint.post("/totp/codes")
 @role_required(*ROLES)
 def renew_codes() -> str | tuple[str, int]:
     """New recovery codes instead of the former ones, for a code of the app."""
@@ -145,7 +145,7 @@ def renew_codes() -> str | tuple[str, int]:
     return _page(codes=codes)
 
 
-@blueprint.post("/second-step/off")
+@blueprint.post("/totp/off")
 @role_required(*ROLES)
 def off() -> BaseResponse | tuple[str, int]:
     """Ask for no code any more, for one last code. With WXBOT_TOTP=required the next page asks to set it up again."""
