@@ -53,10 +53,11 @@ def test_a_file_is_compressed_once_and_known_again(app: Flask) -> None:
     answer = client.get("/static/console/console.css", headers=ASKS)
     style = Path(app.static_folder or "") / "console/console.css"
     assert answer.headers["Content-Encoding"] == "gzip" and gzip.decompress(answer.data) == style.read_bytes()
-    again = client.get("/static/console/console.css", headers=ASKS | {"If-None-Match": answer.headers["ETag"]})
-    assert again.status_code == 304 and not again.data
-    part = client.get("/static/console/console.css", headers=ASKS | {"Range": "bytes=0-99"})
-    assert part.status_code == 206 and part.data == style.read_bytes()[:100] and "Content-Encoding" not in part.headers
+    with client.get("/static/console/console.css", headers=ASKS | {"If-None-Match": answer.headers["ETag"]}) as again:
+        assert again.status_code == 304 and not again.data
+    with client.get("/static/console/console.css", headers=ASKS | {"Range": "bytes=0-99"}) as part:
+        assert part.status_code == 206 and part.data == style.read_bytes()[:100]
+        assert "Content-Encoding" not in part.headers
     with client.get("/static/console/console.css") as plain:
         assert "Content-Encoding" not in plain.headers
 
