@@ -33,6 +33,7 @@ FURTHER_SKIES: tuple[dict[str, Fault], ...] = (
         BILL: {"kind": "refuse", "err_code": "502:SYSTEM_ERROR", "rate": 0.3},
         PACKET_QUERY: {"kind": "repeat", "rate": 0.5},
     },
+    {"cgi-bin/media/get": {"kind": "as_text", "rate": 0.5}, BILL_QUERY: {"kind": "gateway_page", "rate": 0.3}},
 )
 """Beside the demo's: faults that hit at random, packets that are drawn, callbacks, everything at once."""
 
