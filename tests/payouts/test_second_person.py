@@ -113,12 +113,16 @@ def test_after_a_cashier_is_disabled_none_of_their_running_requests_pays_S26(des
         values = {"csrf_token": token, "content_sha256": seen[payout_id]}
         return payout_id, client.post(f"/admin/payouts/{payout_id}/approve", data=values).status_code
 
-    with ThreadPoolExecutor(8) as pool:
-        running = [pool.submit(approve, payout_id) for payout_id in ids]
-        running[0].result()
+    def disable_between() -> set[int]:
         disable(desks, "zhou")
-        paid_then = {payout.id for payout in desks.payouts() if payout.status == "approved"}
+        return {payout.id for payout in desks.payouts() if payout.status == "approved"}
+
+    with ThreadPoolExecutor(8) as pool:
+        running = [pool.submit(approve, payout_id) for payout_id in ids[:4]]
+        disabling = pool.submit(disable_between)
+        running += [pool.submit(approve, payout_id) for payout_id in ids[4:]]
         [each.result() for each in running]
+    paid_then = disabling.result()
     assert {payout.id for payout in desks.payouts() if payout.status == "approved"} == paid_then
     assert len(paid_then) < len(ids)
 
