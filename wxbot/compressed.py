@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, request
 
@@ -51,13 +52,14 @@ def _gzipped_file(path: str, _modified_ns: int) -> bytes:
 
 
 def install(app: Flask, blueprints: Collection[str]) -> None:
-    """Compress files and the pages of these blueprints; for an application that no proxy stands in front of."""
+    """Compress files and the pages of these blueprints; for an application that no proxy stands in front of.
 
-    @app.after_request
-    def _compress(response: Response) -> Response:
+    Callbacks and draws have no hook of it: files are compressed where they are served, pages by their blueprints.
+    """
+
+    def compress(response: Response) -> Response:
         is_file = request.endpoint == "static"
-        is_page = request.blueprint in blueprints and not request.query_string
-        if not (is_file or is_page) or request.method != "GET" or response.status_code != 200:
+        if request.method != "GET" or response.status_code != 200 or (request.query_string and not is_file):
             return response
         if response.mimetype not in KINDS or response.content_encoding or response.content_range.units:
             return response
@@ -76,6 +78,15 @@ def install(app: Flask, blueprints: Collection[str]) -> None:
         if etag:
             response.set_etag(etag, weak=True)  # the same content in another spelling
         return response
+
+    for name in blueprints:
+        app.after_request_funcs.setdefault(name, []).append(compress)
+    serve = app.view_functions["static"]
+
+    def serve_compressed(**values: Any) -> Response:
+        return compress(app.make_response(app.ensure_sync(serve)(**values)))
+
+    app.view_functions["static"] = serve_compressed
 
 
 def _file(app: Flask) -> bytes | None:

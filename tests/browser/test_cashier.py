@@ -75,7 +75,7 @@ def test_a_day_at_the_cashiers_desk(desk: tuple[Desk, str], browser_page: Any) -
     page.wait_for_selector(".mark-open")
     sign_in(page, base, "zhou")
     page.goto(f"{base}/people-search?q={openid(1)}")
-    assert "FATAL_ERROR" in page.locator(".why-said").inner_text()
+    assert "同一单号使用了不同的参数" in page.locator(".why-said").inner_text()
     page.locator(".story a", has_text="登记付款").click()
     page.get_by_text("核对无误，确认").click()
     page.locator("dialog[open] .btn-primary").click()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from tests.vouchers.stage import GUI, MING, QIAN, SUN, Stage
-from tests.vouchers.test_review import decide
+from tests.vouchers.stage import GUI, HONG, MING, QIAN, SUN, Stage
+from tests.vouchers.test_review import decide, take
 from wxbot.people import roster
 from wxbot.people.models import Binding, RosterEntry
 from wxbot.text import Refusal
@@ -39,3 +39,12 @@ def test_a_reviewer_who_let_a_binding_pass_does_not_approve_for_it_either_S56(st
         session.execute(update(Binding).where(Binding.openid == MING).values(staff_id=QIAN.id))
     assert refused(stage, 1, QIAN) == "added"
     assert GUI and refused(stage, 2, SUN) == ""
+
+
+def test_the_desk_passes_over_people_whom_the_reviewer_added_S56(stage: Stage) -> None:
+    with stage.runtime.database.transaction() as session:
+        session.execute(update(Binding).where(Binding.openid == MING).values(staff_id=QIAN.id))
+    of_ming, of_hong = stage.hand_in(1).id, stage.hand_in(2, openid=HONG).id
+    assert take(stage, QIAN) == of_hong
+    assert take(stage, QIAN) is None
+    assert take(stage, SUN) == of_ming

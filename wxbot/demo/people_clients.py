@@ -148,7 +148,7 @@ class Promoter(Person):
 
     def upload_in_chat(self, kind: str, value: str, photos: list[bytes]) -> str:
         """Hand in a voucher by talking: the kind by its name, how many or how much where it is asked, photos, 完成."""
-        said = self.say("上传凭证", "回复序号|不能提交")
+        said = self.say("上传凭证", "回复序号|不能提交|回复「绑定」")
         chosen = re.search(rf"([0-9]+)\. {re.escape(kind)}", said)
         if chosen is None:
             raise Turned(said)

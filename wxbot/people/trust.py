@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, union, update
+from sqlalchemy import CompoundSelect, delete, select, union, update
 from sqlalchemy.orm import Session
 
 from wxbot import approval
@@ -102,20 +102,22 @@ def confirm(session: Session, confirmation_id: int, staff_id: int, seen_sha256: 
 def added(session: Session, staff_id: int | None, openids: Any) -> Collection[str]:
     """Those of these people (a list, or a query of openids) whom this member of staff put on the roster or the allow list,
     or whose binding they let pass."""
-    if staff_id is None:
-        return ()
+    return () if staff_id is None else session.scalars(added_by(staff_id, openids)).all()
+
+
+def added_by(staff_id: int, openids: Any) -> CompoundSelect[str]:
+    """The query of `added`, for a question that passes these people over."""
     bound = select(Binding.openid).where(Binding.status == "active", Binding.openid.in_(openids))
     allowed = (PersonMark.mark == "allow") & (PersonMark.staff_id == staff_id)
     marked = select(PersonMark.subject).where(allowed, PersonMark.kind == "openid", PersonMark.subject.in_(openids))
     by_phone = bound.join(PersonMark, (PersonMark.kind == "phone") & (PersonMark.subject == Binding.phone_index))
     listed = bound.join(RosterEntry, RosterEntry.phone_index == Binding.phone_index)
-    found = union(
+    return union(
         marked,
         by_phone.where(allowed),
         listed.where(RosterEntry.added_by == staff_id),
         bound.where(Binding.staff_id == staff_id),
     )
-    return session.scalars(found).all()
 
 
 def require_stranger(session: Session, staff_id: int, openids: Any) -> None:

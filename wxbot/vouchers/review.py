@@ -96,11 +96,14 @@ def claim_next(
 ) -> Voucher | None:
     """Claim the voucher that waits longest; with `beside` the one after (or before) it in the queue. None at its end.
 
-    A row that another reviewer is claiming at this moment is passed over, not waited for.
+    People whom this reviewer has added are passed over: somebody else must approve for them. So is a row that another
+    reviewer is claiming at this moment; it is not waited for.
     """
     end_leases(session, now)
     place = tuple_(Voucher.ready_at, Voucher.id)
-    query = select(Voucher.id).where(Voucher.status == written("submitted"), Voucher.ready_at <= now)
+    is_ready = (Voucher.status == written("submitted"), Voucher.ready_at <= now)
+    own = trust.added_by(staff_id, select(Voucher.openid).where(*is_ready))
+    query = select(Voucher.id).where(*is_ready, Voucher.openid.not_in(own))
     if beside is not None and beside.ready_at is not None:
         here = tuple_(beside.ready_at, beside.id)
         query = query.where(place < here if backwards else place > here)
