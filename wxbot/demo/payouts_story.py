@@ -235,22 +235,17 @@ class PayoutStory:
             (self.people[20].phone.removeprefix("+86"), "太少", "0.01", ""),
             (self.people[21].phone.removeprefix("+86"), "多了", "9.999", ""),
         ]
-        chen, zhou = self.office.cashier, self.office.second_cashier
         list_id = self.office.marketer.upload_list(self.office.transfers_id, "三月进货返利", [*rows, *bad])
         self.office.marketer.submit_list(list_id)
         left_fen = self.world.call("GET", "bank")["balance_fen"]
         self.world.call("POST", "bank/topup", {"amount_fen": 300 - left_fen})
         self.weather.clear()
-        chen.approve_list(list_id)
+        self.office.cashier.approve_list(list_id)
         self.owed += [
             Owed("row", list_id, person.openid, parse_yuan(row[2])) for person, row in zip(first, rows, strict=True)
         ]
-        for n, amount, needs_two in ((5, "200.00", True), (6, "6.66", False)):
-            openid = self.people[n].openid
-            payout_id = chen.pay_by_hand(self.office.packets_id, openid, amount, "门店活动补发，店长确认")
-            if needs_two:
-                zhou.approve_payout(payout_id)
-            self.owed.append(Owed("payout", payout_id, openid, parse_yuan(amount)))
+        for n, amount in ((5, "200.00"), (6, "6.66")):
+            self._pay_by_hand(n, amount, "门店活动补发，店长确认")
         self._until(self._is_stopped, "the lane to stop for want of money")
         self.world.call("POST", "bank/topup", {"amount_fen": 1_000_000})
         self.weather.turn()
@@ -263,11 +258,19 @@ class PayoutStory:
     def _puzzle(self) -> None:
         """WeChat calls one number a repeat with other content: nothing is tried again, staff must look (F11)."""
         self.world.call("PUT", f"faults/{PACKET}", {"kind": "refuse", "err_code": "FATAL_ERROR", "times": 1})
-        openid = self.people[PUZZLE].openid
-        payout_id = self.office.cashier.pay_by_hand(self.office.packets_id, openid, "8.88", "活动加奖，店长确认")
-        self.owed.append(Owed("payout", payout_id, openid, 888))
+        self._pay_by_hand(PUZZLE, "8.88", "活动加奖，店长确认")
         self._settle_sends()
         self.weather.clear()
+
+    def _pay_by_hand(self, n: int, amount: str, reason: str) -> None:
+        """One cashier asks; a second one agrees where the day's sum of the first has reached the bound."""
+        openid = self.people[n].openid
+        payout_id = self.office.cashier.pay_by_hand(self.office.packets_id, openid, amount, reason)
+        with self.database.reading() as session:
+            waits = session.get_one(Payout, payout_id).status == "requested"
+        if waits:
+            self.office.second_cashier.approve_payout(payout_id)
+        self.owed.append(Owed("payout", payout_id, openid, parse_yuan(amount)))
 
     def _is_stopped(self) -> bool:
         with self.database.reading() as session:

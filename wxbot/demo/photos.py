@@ -142,8 +142,8 @@ def _paper(receipt: Receipt, dice: random.Random) -> Image.Image:
 
 
 def not_a_picture() -> bytes:
-    """A text that calls itself a photo."""
-    return "这不是照片 / this is no photo\n".encode() * 40
+    """A file of another program that calls itself a photo; mere words would be a gateway's page in WeChat's place."""
+    return b"\0\1\2\3" + "这不是照片 / this is no photo\n".encode() * 40
 
 
 def cut_off() -> bytes:
