@@ -1,4 +1,4 @@
-"""A new user's first campaign, from an empty console to the launch, in a real browser."""
+"""A new user's first campaign, from an empty console to the approval, in a real browser."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ TEXTS = {
 }
 
 
-def test_a_first_campaign_is_half_written_left_finished_and_launched(served: Served, browser_page: Any) -> None:
+def test_a_first_campaign_is_half_written_left_finished_and_approved(served: Served, browser_page: Any) -> None:
     page = browser_page
     questions: list[str] = []
     page.on("dialog", lambda dialog: (questions.append(dialog.type), dialog.dismiss()))
