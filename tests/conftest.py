@@ -327,7 +327,7 @@ def browser_page(chromium: Any) -> Iterator[Any]:
     """A page in a fresh browser profile of the size of a phone; an error in its scripts fails the test."""
     errors: list[str] = []
     context = chromium.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN", timezone_id="Asia/Shanghai")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)  # a busy machine decodes two photos at a time
     page = context.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
