@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tests.conftest import Cast
 from tests.draws.stage import BASE, Phone
 from tests.people.conftest import LISTED, STRANGE, Town
 from tests.servers import SimulatedWeChat
 from wxbot.app import create_app
-from wxbot.people import bindings, limits
+from wxbot.people import bindings, languages, limits
 from wxbot.people.models import Binding, SmsOut
 
 
@@ -55,6 +56,19 @@ def test_a_phone_is_bound_without_scripts_and_the_session_is_renewed(phone: Phon
     assert before and after and before.value != after.value
     phone.open("/h5/bind")
     assert phone.trail == ["/h5/bind"]
+
+
+def test_a_page_that_is_read_asks_for_the_language_once_and_writes_nothing_that_is_known(
+    phone: Phone, town: Town, cast: Cast
+) -> None:
+    """Who writes English and has a Chinese phone opens no transaction with each page."""
+    with town.runtime.database.transaction() as session:
+        languages.note(session, cast.ming.openid, "en", town.now, is_written=True)
+    phone.open("/h5/bind")
+    asked: list[str] = []
+    event.listen(town.runtime.database.engine, "before_cursor_execute", lambda *run: asked.append(run[2]))
+    phone.open("/h5/bind")
+    assert [statement.split()[0] for statement in asked if "person_languages" in statement] == ["SELECT"]
 
 
 def test_a_session_of_before_the_unbinding_opens_nothing_S26(phone: Phone, town: Town, cast: Cast) -> None:

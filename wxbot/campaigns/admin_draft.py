@@ -1,9 +1,8 @@
 """Console pages where a campaign is written, approved and steered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask_babel import gettext
@@ -115,9 +114,8 @@ def _blank_form() -> MultiDict[str, str]:
     )
 
 
-def _tier_rows(form: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
-    getlist = form.getlist  # type: ignore[attr-defined]
-    rows = list(zip(*(getlist(name) for name in TIER_FIELDS), strict=False))
+def _tier_rows(form: MultiDict[str, str]) -> Sequence[tuple[str, str, str]]:
+    rows = list(zip(*(form.getlist(name) for name in TIER_FIELDS), strict=False))
     return rows or BLANK_TIERS
 
 
@@ -131,7 +129,7 @@ class Foreseen:
     is_incomplete: bool
 
 
-def _foreseen(form: Mapping[str, Any], campaign_id: int | None) -> Foreseen:
+def _foreseen(form: MultiDict[str, str], campaign_id: int | None) -> Foreseen:
     """A field that is still empty is no fault yet; beside a fault no figure is shown, because it would be a wrong one."""
     values, faults = read_form(form)
     faults += faults_of(values, now())
@@ -144,8 +142,8 @@ def _foreseen(form: Mapping[str, Any], campaign_id: int | None) -> Foreseen:
     return Foreseen(made, wrong, cautions, len(faults) > len(wrong))
 
 
-def _tier_amounts(form: Mapping[str, Any], field: str) -> list[str]:
-    return form.getlist("tier_amount") if field == "tiers" else []  # type: ignore[attr-defined]
+def _tier_amounts(form: MultiDict[str, str], field: str) -> list[str]:
+    return form.getlist("tier_amount") if field == "tiers" else []
 
 
 def _form_page(form: MultiDict[str, str], faults: Sequence[Refusal], campaign: Campaign | None) -> str:

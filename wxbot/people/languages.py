@@ -39,17 +39,22 @@ def of(session: Session, openid: str) -> str:
     return row.language if row is not None else CHINESE
 
 
+def is_news(row: PersonLanguage | None, language: str | None, *, is_written: bool) -> bool:
+    """Whether a language that was shown changes what is known of a person; None shows nothing."""
+    if language is None or (row is not None and row.is_written and not is_written):
+        return False
+    known = row.language if row is not None else CHINESE
+    return language != known or (row is not None and is_written and not row.is_written)
+
+
 def note(session: Session, openid: str, language: str | None, now: datetime, *, is_written: bool) -> str:
     """Remember what a person wrote (or only read), and return the language they are spoken to from now on.
 
     Writes only when that changes something; None shows nothing.
     """
     row = session.get(PersonLanguage, openid)
-    known = row.language if row is not None else CHINESE
-    if language is None or (row is not None and row.is_written and not is_written):
-        return known
-    if language == known and (row is None or row.is_written or not is_written):
-        return known
+    if language is None or not is_news(row, language, is_written=is_written):
+        return row.language if row is not None else CHINESE
     values = {"language": language, "is_written": is_written, "noted_at": now}
     statement = insert_into(session, PersonLanguage).values(openid=openid, **values)
     session.execute(statement.on_conflict_do_update(index_elements=["openid"], set_=values))

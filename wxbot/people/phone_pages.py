@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth, own_page
 from wxbot.people import bindings, languages, words
+from wxbot.people.models import PersonLanguage
 from wxbot.runtime import Runtime
 
 P = ParamSpec("P")
@@ -47,8 +48,8 @@ def person_required(view: Callable[P, R]) -> Callable[P, R | BaseResponse]:
         session = oauth.signed_in()
         with runtime().database.reading() as database:
             change = bindings.last_change(database, session.openid)
-            spoken = languages.of(database, session.openid)
-        if spoken != language():
+            noted = database.get(PersonLanguage, session.openid)
+        if languages.is_news(noted, language(), is_written=False):
             with runtime().database.transaction() as database:
                 languages.note(database, session.openid, language(), runtime().clock.now(), is_written=False)
         if change is not None:
