@@ -17,6 +17,7 @@ from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES
 from wxbot.cli import cli
 from wxbot.doctor import CHECKS
 from wxbot.draws.models import STATUSES as DRAW_STATUSES
+from wxbot.instant.models import AWARD_STATUSES, OUTCOMES
 from wxbot.orders.models import STATUSES as ORDER_STATUSES
 from wxbot.orders.throttle import OPERATOR_STOP
 from wxbot.payouts.models import HOLDS, LIST_STATUSES, PAYOUT_STATUSES
@@ -114,6 +115,8 @@ def test_every_task_is_documented_with_its_interval(page: str) -> None:
         ("Packet:", "红包：", PACKET_STATUSES),
         ("Order:", "订单：", ORDER_STATUSES),
         ("Draw:", "抽取：", DRAW_STATUSES),
+        ("Instant draw:", "即开抽奖：", OUTCOMES),
+        ("Award:", "奖励：", AWARD_STATUSES),
         ("Payout:", "付款：", PAYOUT_STATUSES),
         ("Why an approved payout waits:", "已批准的付款为什么在等：", HOLDS),
         ("List to pay:", "付款名单：", LIST_STATUSES),

@@ -338,3 +338,31 @@ def test_lists_and_files_of_before_say_nothing_of_hidden_rows_and_bad_ones_after
         row, file = session.scalars(select(ListRow)).one(), session.scalars(select(RosterFile)).one()
         assert (row.is_hidden, row.read_sealed, file.faulty_sealed) == (False, None, "")
         assert session.scalars(select(PayList.unread)).one() == ""
+
+
+def test_instant_draws_come_and_go_with_their_drafts_but_never_with_what_is_owed(empty: Database) -> None:
+    lay_0001(empty)
+    command.upgrade(_config(empty), "0023")
+    command.upgrade(_config(empty), "0024")
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE campaigns SET mechanic = 'instant' WHERE id IN (3, 4)")
+        connection.exec_driver_sql(
+            "INSERT INTO instant_terms (campaign_id, seed_sealed, seed_sha256, next_k, rule_version, claim_s, channel,"
+            " needs_binding, is_allow_only, skin, look, carry)"
+            " VALUES (4, '', '', 1, 0, 60, 'transfer_bills', false, false, 'wheel', '{}', false)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO prizes (id, campaign_id, ordinal, kind, name, split, min_fen, max_fen, total_fen, value_fen, odds_ppm,"
+            """ stock, "left", release, when_gone) VALUES (1, 4, 1, 'money', 'P', 'fixed', 10, 10, 0, 10, 1, 2, 2, '{}', 'miss')"""
+        )
+        with pytest.raises(DBAPIError, match="ck_prizes_stock"), connection.begin_nested():
+            connection.exec_driver_sql('UPDATE prizes SET "left" = 3')
+    with pytest.raises(RuntimeError, match="即开型活动"):
+        command.downgrade(_config(empty), "0023")  # campaign 3 is on: what it owes must not be forgotten
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE campaigns SET mechanic = 'shake' WHERE id = 3")
+    command.downgrade(_config(empty), "0023")
+    with empty.engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM campaigns")).scalars().all() == [3]
+        assert "prizes" not in inspect(connection).get_table_names()
+    upgrade(empty)

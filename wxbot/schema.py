@@ -5,6 +5,7 @@ from wxbot.budget import Budget
 from wxbot.campaigns import models as campaigns
 from wxbot.db import Base
 from wxbot.draws import models as draws
+from wxbot.instant import models as instant
 from wxbot.keys import sentinel as keys
 from wxbot.ledger import Entry
 from wxbot.lineage import Lineage
@@ -35,6 +36,7 @@ __all__ = [
     "campaigns",
     "draws",
     "found",
+    "instant",
     "keys",
     "metrics",
     "orders",

@@ -6,6 +6,7 @@ from typing import cast
 from sqlalchemy import ColumnElement, Table, or_
 
 from wxbot.db import Base
+from wxbot.instant.models import InstantTerms, PrizeCode
 from wxbot.orders.models import Order
 from wxbot.payouts.models import ListRow
 from wxbot.people.models import Binding, PersonMark, RosterEntry, RosterFile, SmsCode, SmsOut
@@ -42,6 +43,8 @@ SEALED = (
     Sealed(RosterEntry, ("phone_sealed",), "phone_index"),
     Sealed(Binding, ("phone_sealed",), "phone_index"),
     Sealed(ListRow, ("phone_sealed", "read_sealed")),
+    Sealed(InstantTerms, ("seed_sealed",)),
+    Sealed(PrizeCode, ("code_sealed",), "code_index"),
     Sealed(Order, ("sp_ticket",), "sp_ticket_hash"),
 )
 """Indexes without the text they were made of are in no row here: `binds.sp_ticket_hash` follows its order, `sms_counts.subject`

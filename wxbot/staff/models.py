@@ -39,9 +39,14 @@ class Staff(Base):
     """The half minute of the last code that was taken: no code counts twice."""
     approves_from: Mapped[datetime | None]
     """Hired, enabled or given a password in the console: before this they agree to nothing, and everybody sees it."""
+    openid: Mapped[str | None] = mapped_column(String(64))
+    """Their own WeChat, tied by a code that they scanned: whoever knows a draw from inside cannot win in one."""
     created_at: Mapped[datetime]
 
-    __table_args__ = (CheckConstraint("role IN ('marketer', 'reviewer', 'cashier', 'admin')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('marketer', 'reviewer', 'cashier', 'admin')", name="role"),
+        Index("ix_staff_openid", "openid", unique=True),
+    )
 
 
 class StaffSession(Base):
