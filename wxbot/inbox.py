@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign
 from wxbot.orders.found import HAS_MONEY, UNJUDGED, FoundOrder, Thaw
 from wxbot.orders.models import BillNote, Mark, Order
-from wxbot.payouts.models import BudgetChange, PayList, Payout, Release
+from wxbot.payouts.models import BudgetChange, PayList, Payout, Release, RuleChange, RuledBy
 from wxbot.people.models import Binding, Confirmation, PersonMark, RosterEntry
 from wxbot.staff.console import me, now, runtime
 from wxbot.text import Text
@@ -90,6 +90,16 @@ def _budgets(staff_id: int, _now: datetime) -> Select[Any]:
     return changes.where(BudgetChange.requested_by != staff_id)
 
 
+def _rules(subject_kind: RuledBy) -> Callable[[int, datetime], Select[Any]]:
+    """Programmes or kinds of voucher whose other rules wait for a second cashier."""
+
+    def waiting(staff_id: int, _now: datetime) -> Select[Any]:
+        changes = select(RuleChange.subject_id).where(RuleChange.status == "requested")
+        return changes.where(RuleChange.subject_kind == subject_kind, RuleChange.requested_by != staff_id)
+
+    return waiting
+
+
 def _manual_orders(_staff_id: int, _now: datetime) -> Select[Any]:
     is_marked = exists().where(Mark.order_id == Order.id, Mark.status == "open")
     return select(Order.id).where(Order.status == "manual", ~is_marked)
@@ -137,6 +147,7 @@ ORDER, CAMPAIGN, PAYOUT = (
     ("payouts.payout", "payout_id"),
 )
 CONFIRMATION = ("confirmations.page", "confirmation_id")
+KIND = ("vouchers.kind", "kind_id")
 LIST, PROGRAMME = ("lists.page", "list_id"), ("programmes.page", "programme_id")
 
 SOURCES: tuple[InboxSource, ...] = (
@@ -179,6 +190,20 @@ SOURCES: tuple[InboxSource, ...] = (
     InboxSource("cashier", Text("付款名单待审批", "lists to approve"), _lists, "lists.index", single=LIST),
     InboxSource(
         "cashier", Text("预算调整待审批", "budgets to approve"), _budgets, "programmes.index", single=PROGRAMME
+    ),
+    InboxSource(
+        "cashier",
+        Text("项目规则待审批", "limits to approve"),
+        _rules("programme"),
+        "programmes.index",
+        single=PROGRAMME,
+    ),
+    InboxSource(
+        "cashier",
+        Text("凭证类型待审批", "kinds of voucher to approve"),
+        _rules("kind"),
+        "vouchers.kind_list",
+        single=KIND,
     ),
     InboxSource(
         "cashier", ADDED, _confirmations(("reviewer", "admin", "")), "confirmations.index", single=CONFIRMATION

@@ -15,7 +15,7 @@ from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
 from wxbot.draws.models import Draw
 from wxbot.orders.models import DEAD, Order
-from wxbot.payouts.models import PAYOUT_REASON, BudgetChange, PayList, Payout
+from wxbot.payouts.models import PAYOUT_REASON, BudgetChange, PayList, Payout, RuleChange
 from wxbot.payouts.sources import VOUCHER
 from wxbot.quotas import Quota
 from wxbot.shake.models import Bind
@@ -212,14 +212,15 @@ def paid_once(session: Session) -> int:
 
 
 def payouts_have_two_people(session: Session) -> int:
-    """I16: nobody approved a payout, a list or a programme's budget that they had asked for themselves."""
+    """I16: nobody approved a payout, a list a programme's budget or rules that they had asked for themselves."""
     found = 0
     for model, maker, checker in (
         (Payout, Payout.created_by, Payout.approved_by),
         (PayList, PayList.created_by, PayList.approved_by),
         (BudgetChange, BudgetChange.requested_by, BudgetChange.decided_by),
+        (RuleChange, RuleChange.requested_by, RuleChange.decided_by),
     ):
-        is_approved = BudgetChange.status == "approved" if model is BudgetChange else checker.is_not(None)
+        is_approved = checker.is_not(None) if model in (Payout, PayList) else model.status == "approved"
         query = select(func.count()).select_from(model).where(maker == checker, is_approved)
         found += int(session.execute(query).scalar_one())
     return found

@@ -49,9 +49,19 @@ def change_of(desk: Desk, programme_id: int) -> BudgetChange:
         return session.scalars(query.limit(1)).one()
 
 
-def decide(desk: Desk, login: str, change_id: int, verb: str) -> str:
-    browser = desk.as_(login)
-    return desk.told(browser, browser.post(f"/admin/programmes/changes/{change_id}/{verb}"))
+def seen(desk: Desk, login: str, page: str, verb: str) -> dict[str, str]:
+    """What the form of a verb on a page binds its answer to."""
+    text = desk.as_(login).get(page).text
+    found = re.search(rf'action="{verb}">.*?name="content_sha256" value="(\w+)"', text, re.S)
+    return {"content_sha256": found[1]} if found else {}
+
+
+def decide(desk: Desk, login: str, change_id: int, verb: str, **values: str) -> str:
+    browser, path = desk.as_(login), f"/admin/programmes/changes/{change_id}/{verb}"
+    with desk.runtime.database.reading() as session:
+        programme_id = session.get_one(BudgetChange, change_id).programme_id
+    values = values or seen(desk, login, f"/admin/programmes/{programme_id}", path)
+    return desk.told(browser, browser.post(path, values))
 
 
 def ask(desk: Desk, login: str, programme_id: int, amount: str, direction: str = "more") -> str:
@@ -101,13 +111,16 @@ def test_i16_two_approvals_at_once_change_the_budget_once(desks: Desk) -> None:
     programme_id = desks.fund(100)
     with desks.runtime.database.transaction() as session:
         change_id = programmes.ask_change(session, programme_id, 5_000, "四月", 4, desks.now)
+    with desks.runtime.database.reading() as session:
+        programme = session.get_one(Programme, programme_id)
+        shown = programmes.content_of(session.get_one(BudgetChange, change_id), programme)
     gate = threading.Barrier(4)
 
     def approve(staff_id: int) -> str:
         gate.wait()
         try:
             with desks.runtime.database.transaction() as session:
-                programmes.approve_change(session, change_id, staff_id, desks.now)
+                programmes.approve_change(session, change_id, staff_id, shown, desks.now)
         except Refusal as refused:
             return refused.reason
         return "approved"

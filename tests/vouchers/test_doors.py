@@ -272,7 +272,6 @@ def test_bulk_and_kinds_through_the_console(desk: Stage) -> None:
         "fixed_fen": "3.00",
         "programme_id": str(desk.programme_id),
         "needs_binding": "1",
-        "is_on": "1",
     }
     faulty = cashier.post("/admin/voucher-kinds/new", form | {"fixed_fen": "0.50", "programme_id": "77"})
     assert faulty.status_code == 422 and "fault-fixed_fen" in faulty.text and "请选择项目" in faulty.text

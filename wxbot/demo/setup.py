@@ -70,6 +70,7 @@ def create(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
     for programme_id in (packets_id, transfers_id):
         office.second_cashier.agree_to_budgets(programme_id)
     _make_kinds(office, packets_id, transfers_id)
+    office.second_cashier.agree_to_kinds()
     # Nobody approves for those they added: the admin brings the roster, so that both reviewers may approve everybody.
     DeskClerk(base_url, ADMIN.login, PASSWORD).roster(people)
     office.cashier.confirm_people()

@@ -53,12 +53,19 @@ class DeskClerk(Clerk):
     def agree_to_budgets(self, programme_id: int) -> None:
         """Approve what another cashier asked for."""
         page = self._read(f"/programmes/{programme_id}")
-        for change in set(re.findall(r"/programmes/changes/([0-9]+)/approve", page)):
-            self._post(f"/programmes/changes/{change}/approve", page)
+        if change := re.search(r"/programmes/changes/[0-9]+/approve", page):
+            self._post(change[0], page, content_sha256=_seen(page))
 
     def kind(self, **fields: str) -> None:
-        """A new kind of voucher."""
+        """A new kind of voucher; a second cashier lets it be switched on."""
         self._post("/voucher-kinds/new", self._read("/voucher-kinds/new"), is_on="1", **fields)
+
+    def agree_to_kinds(self) -> None:
+        """Let the kinds be switched on that another cashier made."""
+        for kind in set(re.findall(r"/voucher-kinds/([0-9]+)", self._read("/voucher-kinds"))):
+            page = self._read(f"/voucher-kinds/{kind}")
+            if change := re.search(r"/voucher-kinds/rules/[0-9]+/approve", page):
+                self._post(change[0], page, content_sha256=_seen(page))
 
     def roster(self, people: Sequence[tuple[str, str, str]]) -> None:
         """Upload names, phones and departments, look at them, take them over."""

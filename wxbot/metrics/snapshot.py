@@ -22,7 +22,7 @@ from wxbot.orders import bill_faults
 from wxbot.orders.bill_faults import BillFinding
 from wxbot.orders.models import LaneState, Mark, Order
 from wxbot.orders.throttle import OPERATOR_STOP, lane_keys
-from wxbot.payouts.models import BudgetChange, PayList, Payout
+from wxbot.payouts.models import BudgetChange, PayList, Payout, RuleChange
 from wxbot.people.models import Notice, SmsOut
 from wxbot.runtime import Runtime
 from wxbot.vouchers.models import Photo, Voucher, VoucherDecision
@@ -200,6 +200,7 @@ def _waiting(session: Session) -> dict[str, int]:
         "lists": _count(session, PayList.id, PayList.status == "submitted"),
         "payouts": _count(session, Payout.id, Payout.status == "requested"),
         "budgets": _count(session, BudgetChange.id, BudgetChange.status == "requested"),
+        "rules": _count(session, RuleChange.id, RuleChange.status == "requested"),
         "marks": _count(session, Mark.id, Mark.status == "open"),
         "vouchers": _count(session, Voucher.id, Voucher.status == "submitted"),
     }

@@ -1,6 +1,7 @@
 """Console pages of programmes: the balance table, one programme with its budget changes, and its form."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -11,12 +12,13 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import yuan
 from wxbot.orders.channels import DIRECT
-from wxbot.payouts import programmes
+from wxbot.payouts import programmes, rule_changes
+from wxbot.payouts.admin_rules import RuleWord, refuse_change_of_rules, rules_shown, rules_subject
 from wxbot.payouts.models import BudgetChange, Programme
 from wxbot.payouts.programmes import TEXTS, Standing
 from wxbot.staff import accounts, audit
 from wxbot.staff.code_asked import code_for
-from wxbot.staff.console import act, actor, guard, log_action, me, now, one_or_404, role_required, runtime, said, tell
+from wxbot.staff.console import act, actor, cny, guard, me, now, one_or_404, role_required, runtime, said, tell, text
 from wxbot.text import Faulty, Refusal
 
 blueprint = guard(Blueprint("programmes", __name__))
@@ -52,21 +54,16 @@ def create() -> tuple[str, int] | BaseResponse:
     try:
         draft = programmes.read(request.form)
         first = programmes.read_change(request.form | {"note": gettext("首次预算")}) if _typed("amount") else None
-        programme_id = programmes.create(runtime().database, draft, me().id, now())
+        with runtime().database.transaction() as session:
+            programme_id = programmes.create(session, draft, me().id, now())
+            target, named = f"programme:{programme_id}", {"name": programmes.budget_name(draft)}
+            audit.record(session, actor(), "programme_save", target, now(), detail=named)
+            if first is not None:
+                change_id = programmes.ask_change(session, programme_id, *first, me().id, now())
+                asked = {"change": change_id, "fen": first[0]}
+                audit.record(session, actor(), "budget_ask", target, now(), detail=asked)
     except Faulty as faulty:
         return _form_page(request.form, faulty.faults, None), 422
-    log_action("programme_save", f"programme:{programme_id}", name=programmes.budget_name(draft))
-    if first is not None:
-        with runtime().database.transaction() as session:
-            change_id = programmes.ask_change(session, programme_id, *first, me().id, now())
-            audit.record(
-                session,
-                actor(),
-                "budget_ask",
-                f"programme:{programme_id}",
-                now(),
-                detail={"change": change_id, "fen": first[0]},
-            )
     tell(gettext("项目已建立。预算由另一位同事批准后才能付款。"))
     return _to_page(programme_id)
 
@@ -82,21 +79,33 @@ def page(programme_id: int) -> str:
     with runtime().database.reading() as session:
         standing = _standing(session, programme_id)
         changes = programmes.changes_of(session, programme_id)
+        rules = rule_changes.open_one(session, "programme", programme_id)
         ids = {change.requested_by for change in changes} | {
             change.decided_by for change in changes if change.decided_by
         }
-        names = accounts.names(session, sorted(ids | {standing.programme.created_by}))
+        ids |= {standing.programme.created_by} | ({rules.requested_by} if rules else set())
+        names = accounts.names(session, sorted(ids))
+        seen = {change.id: programmes.content_of(change, standing.programme) for change in changes}
     return render_template(
         "console/programme.html",
         standing=standing,
         programme=standing.programme,
         changes=changes,
+        seen=seen,
+        rules=rules_shown(rules, standing.programme, _rule_words()) if rules else None,
         names=names,
         form=request.form,
         faults={},
         second_fen=runtime().settings.second_person_fen,
         channel=standing.programme.channel or runtime().settings.payout_channel,
     )
+
+
+def _rule_words() -> dict[str, RuleWord]:
+    return {
+        "person_fen_per_month": (gettext("每人每月"), lambda fen: cny(fen) if fen else gettext("不限")),
+        "needs_binding": (gettext("手机绑定"), lambda needed: gettext("必须绑定") if needed else gettext("不要求")),
+    }
 
 
 def _standing(session: Session, programme_id: int) -> Standing:
@@ -125,15 +134,21 @@ def update(programme_id: int) -> tuple[str, int] | BaseResponse:
     """Save it again."""
     with runtime().database.reading() as session:
         programme = _standing(session, programme_id).programme
+    target = f"programme:{programme_id}"
     try:
-        programmes.edit(runtime().database, programme_id, programmes.read(request.form), now())
+        draft = programmes.read(request.form)
+        with runtime().database.transaction() as session:
+            asked = programmes.edit(session, programme_id, draft, me().id, now())
+            audit.record(session, actor(), "programme_save", target, now())
+            if asked is not None:
+                detail = {"rules": asked.id, **asked.asked}
+                audit.record(session, actor(), "rules_ask", target, now(), detail=detail)
     except Faulty as faulty:
         return _form_page(request.form, faulty.faults, programme), 422
     except Refusal as refused:
         tell(said(refused.text), "danger")
         return _form_page(request.form, (), programme), 409
-    log_action("programme_save", f"programme:{programme_id}")
-    tell(gettext("已保存。"))
+    tell(gettext("已保存。上限和绑定要求的修改由另一位财务同事批准后生效。") if asked else gettext("已保存。"))
     return _to_page(programme_id)
 
 
@@ -208,7 +223,8 @@ def _to_change(change_id: int) -> BaseResponse:
 @code_for("budget_approve", BudgetChange.change_fen, _to_change)
 def approve_change(change_id: int) -> BaseResponse:
     """The second person agrees: budget and ledger change together."""
-    return _decide(change_id, "budget_approve", programmes.approve_change, gettext("已批准，预算和账本已同时更新。"))
+    approve = partial(programmes.approve_change, seen_sha256=text("content_sha256"))
+    return _decide(change_id, "budget_approve", approve, gettext("已批准，预算和账本已同时更新。"))
 
 
 @blueprint.post("/programmes/changes/<int:change_id>/refuse")
@@ -222,5 +238,28 @@ def _decide(change_id: int, action: str, verb: Callable[..., BudgetChange], done
     change = _change(change_id)
     detail = {"change": change_id, "fen": change.change_fen}
     with act(action, f"programme:{change.programme_id}", done, detail=detail) as session:
-        verb(session, change_id, me().id, now())
+        verb(session, change_id, staff_id=me().id, now=now())
     return _to_page(change.programme_id)
+
+
+# --- other limits -------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/programmes/rules/<int:change_id>/approve")
+@role_required("cashier")
+def approve_rules(change_id: int) -> BaseResponse:
+    """The second person agrees to other limits."""
+    subject_id = rules_subject("programme", change_id)
+    detail: dict[str, Any] = {"rules": change_id}
+    with act("rules_approve", f"programme:{subject_id}", gettext("已批准，新规则已生效。"), detail=detail) as session:
+        detail |= programmes.approve_rules(session, change_id, me().id, text("content_sha256"), now())
+    return _to_page(subject_id)
+
+
+@blueprint.post("/programmes/rules/<int:change_id>/refuse")
+@role_required("cashier")
+def refuse_rules(change_id: int) -> BaseResponse:
+    """Say no, or take one's own request back."""
+    subject_id = rules_subject("programme", change_id)
+    refuse_change_of_rules("programme", change_id, f"programme:{subject_id}")
+    return _to_page(subject_id)

@@ -122,12 +122,53 @@ class BudgetChange(Base):
     requested_at: Mapped[datetime]
     decided_by: Mapped[int | None] = mapped_column(Integer)
     decided_at: Mapped[datetime | None]
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of what the second person agreed to: the change, and the programme as it stood."""
 
     __table_args__ = (
         CheckConstraint("change_fen <> 0", name="changes"),
         one_of("status", ChangeStatus),
         CheckConstraint(
             "status <> 'approved' OR (decided_by IS NOT NULL AND decided_by <> requested_by)", name="four_eyes"
+        ),
+    )
+
+
+RuledBy = Literal["programme", "kind"]
+"""What has rules that only two people change: a programme, a kind of voucher."""
+
+
+class RuleChange(Base):
+    """Other rules for who may get how much: asked for by one person, decided by another (money rule 14, security S56)."""
+
+    __tablename__ = "rule_changes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    subject_kind: Mapped[RuledBy] = mapped_column(String(10))
+    subject_id: Mapped[int] = mapped_column(BigInteger)
+    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Column of the subject → the value that it shall have; what is not named stays."""
+    status: Mapped[ChangeStatus] = mapped_column(String(10), default="requested")
+    requested_by: Mapped[int] = mapped_column(Integer)
+    requested_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(Integer)
+    decided_at: Mapped[datetime | None]
+    content_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of what the second person agreed to: the change, and its subject as it stood."""
+
+    __table_args__ = (
+        one_of("subject_kind", RuledBy),
+        one_of("status", ChangeStatus),
+        CheckConstraint(
+            "status <> 'approved' OR (decided_by IS NOT NULL AND decided_by <> requested_by)", name="four_eyes"
+        ),
+        Index(
+            "one_open_rule_change",
+            "subject_kind",
+            "subject_id",
+            unique=True,
+            sqlite_where=text("status = 'requested'"),
+            postgresql_where=text("status = 'requested'"),
         ),
     )
 

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from wxbot import approval, budget, ledger, typed
 from wxbot.budget import Budget
 from wxbot.clock import SHANGHAI
-from wxbot.db import Database
 from wxbot.money import NotMoney, parse_yuan, yuan
 from wxbot.orders import listing
 from wxbot.orders.channels import DIRECT, text_fault
-from wxbot.payouts.models import CHANGE_NEXT, BudgetChange, PayList, Payout, Programme
+from wxbot.payouts import rule_changes
+from wxbot.payouts.models import CHANGE_NEXT, BudgetChange, PayList, Payout, Programme, RuleChange
 from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import move, moved_on
 
@@ -31,6 +31,9 @@ RESERVED, UNRESERVED = "reserved", "unreserved"
 """Kinds of the ledger entries that set money aside for a programme, and give back what it does not need."""
 
 OWN = Text("不能批准自己提出的预算变更", "You asked for this change")
+
+RULES = ("person_fen_per_month", "needs_binding")
+"""Who may get how much: columns that a second person agrees to, as to a budget."""
 
 TEXTS = ("send_name", "act_name", "wishing", "remark")
 """What a programme says to its people. Every direct channel must take them: a payout may choose its own (§3.2, §4.2)."""
@@ -93,40 +96,58 @@ def budget_name(draft: ProgrammeDraft | Programme) -> str:
     return f"{draft.department} · {draft.name}"
 
 
-def create(database: Database, draft: ProgrammeDraft, staff_id: int, now: datetime) -> int:
+def create(session: Session, draft: ProgrammeDraft, staff_id: int, now: datetime) -> int:
     """A new programme that may not spend anything yet; returns its id. Raises Faulty when the department has one of that name."""
-    try:
-        with database.transaction() as session:
-            programme_id = budget.create(session, "programme", budget_name(draft))
-            session.add(
-                Programme(
-                    id=programme_id, **asdict(draft), is_open=True, created_by=staff_id, created_at=now, updated_at=now
-                )
-            )
-            return programme_id
-    except IntegrityError as error:
-        raise _taken() from error
+    programme_id = budget.create(session, "programme", budget_name(draft))
+    session.add(
+        Programme(id=programme_id, **asdict(draft), is_open=True, created_by=staff_id, created_at=now, updated_at=now)
+    )
+    _flush(session)
+    return programme_id
 
 
-def edit(database: Database, programme_id: int, draft: ProgrammeDraft, now: datetime) -> None:
-    """Change names, texts, channel and limits. Refused while an approved list is becoming payouts with the texts it was approved with."""
+def edit(session: Session, programme_id: int, draft: ProgrammeDraft, staff_id: int, now: datetime) -> RuleChange | None:
+    """Change names, texts and channel at once, and ask for other RULES: what then waits for a second person is returned.
+
+    Raises Refusal while an approved list is becoming payouts with the texts it was approved with, or other rules wait already.
+    """
+    programme = _own(session, programme_id)
+    _require_idle(session, programme_id)
+    values = asdict(draft)
+    asked = rule_changes.differing(programme, {name: values.pop(name) for name in RULES})
+    for name, value in values.items():
+        setattr(programme, name, value)
+    programme.updated_at = now
+    _flush(session)
+    session.get_one(Budget, programme_id).name = budget_name(draft)
+    return rule_changes.ask(session, "programme", programme_id, asked, staff_id, now) if asked else None
+
+
+def approve_rules(
+    session: Session, change_id: int, staff_id: int, seen_sha256: str, now: datetime
+) -> dict[str, list[Any]]:
+    """The second person agrees to other limits; returns column → [before, after]. Raises Refusal."""
+    change = rule_changes.waiting(session, change_id, "programme")
+    programme = _own(session, change.subject_id)
+    _require_idle(session, programme.id)
+    return rule_changes.approve(session, change, programme, staff_id, seen_sha256, now)
+
+
+def _require_idle(session: Session, programme_id: int) -> None:
+    busy = select(PayList.id).where(PayList.programme_id == programme_id, PayList.status == "approved").limit(1)
+    if session.scalar(busy) is not None:
+        raise Refusal(
+            "busy",
+            Text(
+                "有一份已批准的名单正在付款，等它完成后再修改",
+                "An approved list is being paid; change the programme when it is done",
+            ),
+        )
+
+
+def _flush(session: Session) -> None:
     try:
-        with database.transaction() as session:
-            programme = _own(session, programme_id)
-            busy = select(PayList.id).where(PayList.programme_id == programme_id, PayList.status == "approved").limit(1)
-            list_id = session.scalar(busy)
-            if list_id is not None:
-                raise Refusal(
-                    "busy",
-                    Text(
-                        "有一份已批准的名单正在付款，等它完成后再修改",
-                        "An approved list is being paid; change the programme when it is done",
-                    ),
-                )
-            for name, value in asdict(draft).items():
-                setattr(programme, name, value)
-            programme.updated_at = now
-            session.get_one(Budget, programme_id).name = budget_name(draft)
+        session.flush()
     except IntegrityError as error:
         raise _taken() from error
 
@@ -192,13 +213,21 @@ def ask_change(session: Session, programme_id: int, change_fen: int, note: str, 
     return change.id
 
 
-def approve_change(session: Session, change_id: int, staff_id: int, now: datetime) -> BudgetChange:
-    """The second person agrees: the budget and the ledger change together, once. Raises Refusal, and then nothing has changed."""
+def content_of(change: BudgetChange, programme: Programme) -> str:
+    """The hash of all that a second person agrees to: how much for what, and whom the programme pays with which texts and limits."""
+    asked = [change.id, change.requested_by, change.change_fen, change.note]
+    return approval.content_hash({"asked": asked, "programme": rule_changes.row_shown(programme)})
+
+
+def approve_change(session: Session, change_id: int, staff_id: int, seen_sha256: str, now: datetime) -> BudgetChange:
+    """The second person agrees to what they were shown: the budget and the ledger change together, once. Raises Refusal, and
+    then nothing has changed."""
     change = _waiting(session, change_id)
     approval.require_second(session, staff_id, [change.requested_by], OWN, now)
-    if not move(
-        session, BudgetChange, change_id, CHANGE_NEXT, "requested", "approved", decided_by=staff_id, decided_at=now
-    ):
+    content = content_of(change, _own(session, change.programme_id))
+    approval.require_unchanged(content, seen_sha256, changed=approval.LOOK_AGAIN)
+    decided = {"decided_by": staff_id, "decided_at": now, "content_sha256": seen_sha256}
+    if not move(session, BudgetChange, change_id, CHANGE_NEXT, "requested", "approved", **decided):
         raise moved_on()
     if not budget.change_budget(session, change.programme_id, change.change_fen):
         raise Refusal(

@@ -20,6 +20,7 @@ ACTIONS = (
     "payout_release_confirm", "database_restore",
     "merchant_stop", "merchant_open",
     "programme_save", "programme_open", "programme_close", "budget_ask", "budget_approve", "budget_refuse",
+    "rules_ask", "rules_approve", "rules_refuse",
     "list_upload", "list_check", "list_submit", "list_approve", "list_send_back", "list_drop", "list_export",
     "payout_ask", "payout_approve", "payout_cancel", "payout_take_back", "payout_reissue", "payouts_export",
     "roster_import", "roster_change", "phone_unmask", "binding_approve", "binding_refuse", "binding_end", "person_mark", "trust_confirm",

@@ -10,16 +10,34 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import yuan
 from wxbot.orders.channels import DIRECT
+from wxbot.payouts import rule_changes
+from wxbot.payouts.admin_rules import RuleWord, refuse_change_of_rules, rules_shown, rules_subject
 from wxbot.payouts.models import Programme
-from wxbot.staff import audit
-from wxbot.staff.console import SMALL, actor, me, now, number, one_or_404, role_required, runtime, said, tell
+from wxbot.payouts.programmes import budget_name
+from wxbot.staff import accounts, audit
+from wxbot.staff.console import (
+    SMALL,
+    act,
+    actor,
+    cny,
+    me,
+    now,
+    number,
+    one_or_404,
+    role_required,
+    runtime,
+    said,
+    tell,
+    text,
+)
 from wxbot.text import Refusal, Text
 from wxbot.vouchers import kinds
 from wxbot.vouchers.admin_pages import blueprint
 from wxbot.vouchers.models import VoucherKind
 
+AMOUNT_WORDS = {"fixed": Text("固定", "fixed"), "per_unit": Text("按数量", "by number"), "free": Text("自己填", "free")}
 MONEY_FIELDS = ("fixed_fen", "unit_fen", "min_fen", "max_fen", "month_fen_cap")
-LOGGED = (*MONEY_FIELDS, "amount_rule", "month_count_cap", "programme_id", "channel", "needs_binding", "is_on")
+LOGGED = (*kinds.RULES, "channel")
 
 
 def form_of(kind: VoucherKind | None) -> dict[str, str]:
@@ -38,6 +56,9 @@ def form_of(kind: VoucherKind | None) -> dict[str, str]:
 def _form_page(form: Mapping[str, str], faults: Mapping[str, Text], kind: VoucherKind | None) -> str:
     with runtime().database.reading() as session:
         programmes = session.scalars(select(Programme).order_by(Programme.department, Programme.name).limit(500)).all()
+        change = rule_changes.open_one(session, "kind", kind.id) if kind is not None else None
+        names = accounts.names(session, [change.requested_by] if change is not None else [])
+    paid_by = {programme.id: budget_name(programme) for programme in programmes}
     shown = {name: said(text) for name, text in faults.items()}
     settings = runtime().settings
     return render_template(
@@ -45,11 +66,35 @@ def _form_page(form: Mapping[str, str], faults: Mapping[str, Text], kind: Vouche
         form=form,
         faults=shown,
         kind=kind,
+        rules=rules_shown(change, kind, _rule_words(paid_by)) if change is not None else None,
+        names=names,
         programmes=programmes,
         channels=DIRECT,
         least_fen=settings.payout_min_fen,
         most_fen=settings.payout_max_fen,
     )
+
+
+def _rule_words(programmes: Mapping[int, str]) -> dict[str, RuleWord]:
+    def money(fen: int) -> str:
+        return cny(fen) if fen else "—"
+
+    def yes(is_so: bool) -> str:
+        return str(gettext("是") if is_so else gettext("否"))
+
+    return {
+        "amount_rule": (gettext("金额规则"), lambda rule: said(AMOUNT_WORDS[rule])),
+        "fixed_fen": (gettext("每份金额"), money),
+        "unit_fen": (gettext("单价"), money),
+        "unit_name": (gettext("单位"), lambda name: name or "—"),
+        "min_fen": (gettext("每份最低"), money),
+        "max_fen": (gettext("每份最高"), money),
+        "month_fen_cap": (gettext("每人每月最多"), lambda fen: cny(fen) if fen else gettext("不限")),
+        "month_count_cap": (gettext("每人每月最多几份"), lambda count: str(count or gettext("不限"))),
+        "programme_id": (gettext("项目"), lambda number: programmes.get(number, str(number))),
+        "needs_binding": (gettext("要先绑定手机号"), yes),
+        "is_on": (gettext("正在收取"), yes),
+    }
 
 
 def _read() -> kinds.KindForm:
@@ -80,7 +125,8 @@ def kind_list() -> str:
     with runtime().database.reading() as session:
         found = session.scalars(select(VoucherKind).order_by(VoucherKind.position, VoucherKind.id)).all()
         programmes = {programme.id: programme for programme in session.scalars(select(Programme).limit(500))}
-    return render_template("console/voucher_kinds.html", kinds=found, programmes=programmes)
+        waiting = rule_changes.open_for(session, "kind")
+    return render_template("console/voucher_kinds.html", kinds=found, programmes=programmes, waiting=waiting)
 
 
 @blueprint.get("/voucher-kinds/new")
@@ -125,15 +171,45 @@ def _save(before: VoucherKind | None) -> tuple[str, int] | BaseResponse:
     old: dict[str, Any] = {name: getattr(before, name) for name in LOGGED} if before else {}
     try:
         with runtime().database.transaction() as session:
-            saved = kinds.save(
+            kind, asked = kinds.save(
                 session, form, me().id, now(), before.id if before else None, number("version", SMALL) or 0
             )
             changes = {
-                name: [old.get(name), getattr(saved, name)] for name in LOGGED if old.get(name) != getattr(saved, name)
+                name: [old.get(name), getattr(kind, name)] for name in LOGGED if old.get(name) != getattr(kind, name)
             }
-            audit.record(session, actor(), "voucher_kind", f"kind:{saved.id}", now(), detail=changes)
+            audit.record(session, actor(), "voucher_kind", f"kind:{kind.id}", now(), detail=changes)
+            if asked is not None:
+                detail = {"rules": asked.id, **asked.asked}
+                audit.record(session, actor(), "rules_ask", f"kind:{kind.id}", now(), detail=detail)
     except Refusal as refused:
         field = "name" if refused.reason == "name" else "form"
         return _form_page(request.form, {field: refused.text}, before), 422
-    tell(gettext("凭证类型已保存。"))
-    return redirect(url_for("vouchers.kind_list"), 303)
+    if asked is None:
+        tell(gettext("凭证类型已保存。"))
+        return redirect(url_for("vouchers.kind_list"), 303)
+    tell(gettext("凭证类型已保存。金额、限额和开始收取由另一位财务同事批准后生效。"))
+    return _to_kind(kind.id)
+
+
+def _to_kind(kind_id: int) -> BaseResponse:
+    return redirect(url_for("vouchers.kind", kind_id=kind_id), 303)
+
+
+@blueprint.post("/voucher-kinds/rules/<int:change_id>/approve")
+@role_required("cashier")
+def approve_rules(change_id: int) -> BaseResponse:
+    """The second cashier agrees to what a kind is worth, or that it is switched on."""
+    kind_id = rules_subject("kind", change_id)
+    detail: dict[str, Any] = {"rules": change_id}
+    with act("rules_approve", f"kind:{kind_id}", gettext("已批准，新规则已生效。"), detail=detail) as session:
+        detail |= kinds.approve_rules(session, change_id, me().id, text("content_sha256"), now())
+    return _to_kind(kind_id)
+
+
+@blueprint.post("/voucher-kinds/rules/<int:change_id>/refuse")
+@role_required("cashier")
+def refuse_rules(change_id: int) -> BaseResponse:
+    """Say no, or take one's own request back."""
+    kind_id = rules_subject("kind", change_id)
+    refuse_change_of_rules("kind", change_id, f"kind:{kind_id}")
+    return _to_kind(kind_id)

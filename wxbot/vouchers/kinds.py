@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot.db import changed
 from wxbot.money import NotANumber, NotMoney, parse_number, parse_yuan, yuan
 from wxbot.orders.channels import DIRECT, text_fault
+from wxbot.payouts import rule_changes
+from wxbot.payouts.models import RuleChange
 from wxbot.text import Refusal, Text
 from wxbot.vouchers.models import AMOUNT_RULES, VoucherKind
 
@@ -175,27 +176,60 @@ def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, 
     return found
 
 
+RULES = (
+    *("amount_rule", "fixed_fen", "unit_fen", "unit_name", "min_fen", "max_fen", "month_fen_cap", "month_count_cap"),
+    *("programme_id", "needs_binding", "is_on"),
+)
+"""Who may get how much, and out of which budget: columns that a second cashier agrees to. Switching off needs nobody else."""
+
+
 def save(
     session: Session, form: KindForm, staff_id: int, now: datetime, kind_id: int | None = None, version: int = 0
-) -> VoucherKind:
-    """Write a kind that has no faults. Raises Refusal when its name is taken or somebody else changed it meanwhile."""
+) -> tuple[VoucherKind, RuleChange | None]:
+    """Write a kind that has no faults; what of it then waits for a second cashier is returned with it.
+
+    A new kind is written as it is and takes nothing in until it may be switched on. Of one that exists, RULES stay as they are.
+    Raises Refusal when its name is taken, somebody else changed it meanwhile, or other rules wait already.
+    """
     if form.faults:
         raise ValueError("a form with faults cannot be saved")
     other = session.scalar(select(VoucherKind.id).where(VoucherKind.name == form.values["name"]))
     if other is not None and other != kind_id:
         raise Refusal("name", Text("已有同名的凭证类型，请换个名字。", "There is a kind of this name; choose another."))
-    stamped = form.values | {"updated_by": staff_id, "updated_at": now}
+    values = form.values | {"updated_by": staff_id, "updated_at": now}
     if kind_id is None:
-        kind = VoucherKind(**stamped)
+        kind = VoucherKind(**values | {"is_on": False})
         session.add(kind)
         session.flush()
-        return kind
-    guarded = update(VoucherKind).where(VoucherKind.id == kind_id, VoucherKind.version == version)
-    if not changed(session, guarded.values(**stamped, version=version + 1)):
-        raise Refusal(
-            "changed",
-            Text(
-                "其他人刚刚改过这个类型，请重新打开再改。", "Somebody else has just changed this kind; open it again."
-            ),
-        )
-    return session.get_one(VoucherKind, kind_id, populate_existing=True)
+    else:
+        kind = session.get_one(VoucherKind, kind_id, with_for_update=True)
+        if kind.version != version:
+            raise Refusal(
+                "changed",
+                Text(
+                    "其他人刚刚改过这个类型，请重新打开再改。",
+                    "Somebody else has just changed this kind; open it again.",
+                ),
+            )
+        if not values["is_on"]:
+            kind.is_on = False
+        for name in values.keys() - set(RULES):
+            setattr(kind, name, values[name])
+        kind.version += 1
+        session.flush()
+    asked = rule_changes.differing(kind, {name: values[name] for name in RULES})
+    return kind, rule_changes.ask(session, "kind", kind.id, asked, staff_id, now) if asked else None
+
+
+def approve_rules(
+    session: Session, change_id: int, staff_id: int, seen_sha256: str, now: datetime
+) -> dict[str, list[Any]]:
+    """The second cashier agrees to what a kind is worth, or that it is switched on; returns column → [before, after]. Raises Refusal.
+
+    What was handed in before keeps the amount it asked for.
+    """
+    change = rule_changes.waiting(session, change_id, "kind")
+    kind = session.get_one(VoucherKind, change.subject_id, with_for_update=True)
+    before_after = rule_changes.approve(session, change, kind, staff_id, seen_sha256, now)
+    kind.version += 1
+    return before_after
