@@ -366,3 +366,29 @@ def test_instant_draws_come_and_go_with_their_drafts_but_never_with_what_is_owed
         assert connection.execute(text("SELECT id FROM campaigns")).scalars().all() == [3]
         assert "prizes" not in inspect(connection).get_table_names()
     upgrade(empty)
+
+
+def owed_for(kind: str) -> str:
+    """A payout of a source kind, as 0026 has the table."""
+    return (
+        "INSERT INTO payouts (id, public_id, source_kind, source_id, budget_id, openid, amount_fen, channel, texts, note,"
+        " content_sha256, status, attempts, failures, month, created_at)"
+        f" VALUES (1, 'p', '{kind}', 1, 3, 'o', 1, 'c', '{{}}', '', '', 'approved', 0, 0, '', {THEN})"  # noqa: S608
+    )
+
+
+def test_orders_say_what_pays_them_and_awards_may_be_owed_after_an_upgrade_and_not_before(empty: Database) -> None:
+    lay_0001(empty)
+    command.upgrade(_config(empty), "0026")
+    with empty.engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT fund, holding FROM orders").all() == [("reserved", "in_flight")]
+        connection.exec_driver_sql(owed_for("award"))
+        connection.exec_driver_sql("DELETE FROM payouts")
+    for wrong in ("UPDATE orders SET fund = 'paid'", owed_for("gift")):
+        with pytest.raises(DBAPIError, match="ck_"), empty.engine.begin() as connection:
+            connection.exec_driver_sql(wrong)
+    command.downgrade(_config(empty), "0025")
+    assert "fund" not in {column["name"] for column in inspect(empty.engine).get_columns("orders")}
+    with pytest.raises(DBAPIError, match="ck_"), empty.engine.begin() as connection:
+        connection.exec_driver_sql(owed_for("award"))
+    command.upgrade(_config(empty), "0026")

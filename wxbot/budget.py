@@ -13,7 +13,7 @@ from wxbot.db import Base, BigId, changed
 
 
 class Budget(Base):
-    """One budget in fen. `committed` is in live orders (unknown ones included), `paid` was received."""
+    """One budget in fen. `committed` is owed to people or in live orders (unknown ones included), `paid` was received."""
 
     __tablename__ = "budgets"
 

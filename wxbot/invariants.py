@@ -3,6 +3,7 @@
 Each returns how many rows break it; 0 everywhere is the only good answer. docs/invariants.md says what enforces each.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ def intent_before_wire(session: Session) -> int:
 
 
 def budget_kept(session: Session) -> int:
-    """I7: committed + paid never passes the budget, and committed is what live orders hold."""
+    """I7: committed + paid never passes the budget, and committed is what is owed and what live orders hold."""
     over = session.execute(
         select(func.count()).select_from(Budget).where(Budget.committed_fen + Budget.paid_fen > Budget.budget_fen)
     ).scalar_one()
@@ -52,17 +53,17 @@ def budget_kept(session: Session) -> int:
         .where(Order.holding.in_(("in_flight", "tickets", "unclaimed")))
         .group_by(Order.budget_id)
     )
-    held = dict(session.execute(query).all())
-    differing = sum(
-        1 for budget in session.scalars(select(Budget)) if int(held.get(budget.id) or 0) != budget.committed_fen
-    )
+    held = Counter[int]({budget_id: int(fen) for budget_id, fen in session.execute(query)})
+    owed = select(ledger.Balance.budget_id, ledger.Balance.balance_fen).where(ledger.Balance.account == "owed")
+    held.update({budget_id: int(fen) for budget_id, fen in session.execute(owed)})
+    differing = sum(1 for budget in session.scalars(select(Budget)) if held[budget.id] != budget.committed_fen)
     return int(over) + differing
 
 
 def budgets_are_balances(session: Session) -> int:
     """I7, I9: what a budget has committed and paid is what stands in its campaign's accounts."""
     account, fen = ledger.Balance.account, ledger.Balance.balance_fen
-    held = func.sum(case((account.in_(("in_flight", "tickets", "unclaimed")), fen), else_=0))
+    held = func.sum(case((account.in_(("owed", "in_flight", "tickets", "unclaimed")), fen), else_=0))
     paid = func.sum(case((account == "paid", fen), else_=0))
     query = select(ledger.Balance.budget_id, held, paid).group_by(ledger.Balance.budget_id)
     standing = {budget_id: (int(held_fen), int(paid_fen)) for budget_id, held_fen, paid_fen in session.execute(query)}
@@ -150,8 +151,8 @@ def binds_explained(session: Session) -> int:
 
 
 def closed_at_rest(session: Session) -> int:
-    """A closed campaign has nothing in flight, loaded, unclaimed or reserved."""
-    open_accounts = ("in_flight", "tickets", "unclaimed", "reserved")
+    """A closed campaign has nothing owed, in flight, loaded, unclaimed or reserved."""
+    open_accounts = ("owed", "in_flight", "tickets", "unclaimed", "reserved")
     return int(
         session.execute(
             select(func.count())

@@ -34,6 +34,7 @@ ACCOUNTS = {
     "external": "outside: where top-ups come from",
     "merchant": "the merchant's balance as far as our own postings know it",
     "reserved": "set aside for a campaign, not yet in an order",
+    "owed": "won by a person, who has not asked for it yet or whose order ended without paying",
     "in_flight": "an order is on its way or its outcome is unknown",
     "tickets": "WeChat holds it as a ticket nobody has drawn",
     "unclaimed": "bound to a person who has not opened it yet",

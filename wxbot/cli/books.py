@@ -17,6 +17,7 @@ MEANINGS_ZH = {
     "external": "外部（充值来源）",
     "merchant": "商户余额（按我方账）",
     "reserved": "已预留",
+    "owed": "已中奖，待领取",
     "in_flight": "下单途中",
     "tickets": "已下单，未抽中",
     "unclaimed": "已抽中，未拆开",

@@ -16,7 +16,7 @@ from wxbot.metrics.told_balance import ToldBalance
 from wxbot.orders.listing import first_entry_since
 from wxbot.orders.models import BillDay
 
-OURS = ("merchant", "reserved", "in_flight")
+OURS = ("merchant", "reserved", "owed", "in_flight")
 """Ledger accounts whose money is still in the merchant's account at WeChat Pay."""
 
 PACE_OVER = timedelta(hours=2)

@@ -1,5 +1,7 @@
 """CHECKs on tables that hold rows: PostgreSQL adds one in place, SQLite is told that the table was made with it."""
 
+import re
+
 from alembic import op
 
 
@@ -16,14 +18,35 @@ def add_check(table: str, name: str, condition: str) -> None:
         return
     if wrong := bind.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE NOT ({condition})").scalar():  # noqa: S608
         raise RuntimeError(f"{table}: {wrong} rows do not fulfil {condition}")
-    found = bind.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
-    made = str(found.scalar_one()).rstrip()
+    made = _text_of(table)
     if not made.endswith(")"):
         raise RuntimeError(f"this is not how {table} was made: {made[-40:]}")
+    _write_text(table, f"{made[:-1]}, {constraint}\n)")
+
+
+def drop_check(table: str, name: str) -> None:
+    """Take the CHECK `ck_<table>_<name>` away again. Raises RuntimeError when the table has none of that name."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT ck_{table}_{name}")
+        return
+    # Its condition is a list of values or simpler: parentheses stand at most one deep in it.
+    one = re.compile(rf",\s*CONSTRAINT \"?ck_{table}_{name}\"? CHECK \((?:[^()]|\([^()]*\))*\)")
+    left, found = one.subn("", _text_of(table))
+    if found != 1:
+        raise RuntimeError(f"{table} has no CHECK ck_{table}_{name}")
+    _write_text(table, left)
+
+
+def _text_of(table: str) -> str:
+    """The statement that made a table, as SQLite keeps it."""
+    found = op.get_bind().exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+    return str(found.scalar_one()).rstrip()
+
+
+def _write_text(table: str, made: str) -> None:
+    bind = op.get_bind()
     version = int(bind.exec_driver_sql("PRAGMA schema_version").scalar_one())
     bind.exec_driver_sql("PRAGMA writable_schema = ON")
-    bind.exec_driver_sql(
-        "UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", (f"{made[:-1]}, {constraint}\n)", table)
-    )
+    bind.exec_driver_sql("UPDATE sqlite_master SET sql = ? WHERE type = 'table' AND name = ?", (made, table))
     bind.exec_driver_sql(f"PRAGMA schema_version = {version + 1}")
     bind.exec_driver_sql("PRAGMA writable_schema = OFF")

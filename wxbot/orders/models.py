@@ -34,6 +34,10 @@ STATUSES: dict[OrderStatus, str] = {
 DEAD: tuple[OrderStatus, ...] = ("failed", "returned")
 """Statuses after which a new order for the same reason may exist (partial unique index below)."""
 
+FUNDS = ("reserved", "owed")
+"""Where an order's money may come from. What is `owed` was committed in its budget when it was won, and stays so until it
+is paid or forfeited: an order from there neither commits nor releases anything."""
+
 UNNOTICED = text("NOT is_noticed")
 """Orders that changed and were not looked at: index and question share the words, for SQLite uses the index for no others."""
 
@@ -59,6 +63,8 @@ class Order(Base):
     params_sha256: Mapped[str] = mapped_column(String(64))
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[OrderStatus] = mapped_column(String(10), default="planned")
+    fund: Mapped[str] = mapped_column(String(16), default="reserved")
+    """The ledger account that its money is taken from, and goes back to when nobody was paid (FUNDS)."""
     holding: Mapped[str] = mapped_column(String(16), default="in_flight")
     sp_ticket: Mapped[str | None] = mapped_column(Text)
     """Sealed: the ticket, or what a phone needs to confirm a transfer (package_info)."""
@@ -91,6 +97,7 @@ class Order(Base):
         UniqueConstraint("reason_kind", "reason_id", "attempt"),
         one_of("status", OrderStatus),
         CheckConstraint("amount_fen > 0", name="positive"),
+        one_of("fund", FUNDS),
         CheckConstraint("length(mch_billno) <= 28", name="billno_length"),
         Index(
             "one_live_order",

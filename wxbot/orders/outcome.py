@@ -28,15 +28,17 @@ EVERY_SAME = 20
 FIRST_LOOK_S = 60
 """How long after it was placed a packet to a known person is asked about first: people open them within minutes."""
 
-ENDS = {"received": "paid", "returned": "reserved", "failed": "reserved"}
-"""Final status → the ledger account that then holds the order's money."""
+UNPAID = frozenset({"returned", "failed"})
+"""Final statuses after which the money is back where it was taken from."""
 
-MOVES_MONEY = frozenset({"accepted", *ENDS})
+MOVES_MONEY = frozenset({"accepted", "received", *UNPAID})
 
 
 def holding(order: Order, after: OrderStatus) -> str:
     """The ledger account that holds an order's money in a status of MOVES_MONEY."""
-    return ENDS.get(after) or CHANNELS[order.channel].holding
+    if after in UNPAID:
+        return order.fund
+    return "paid" if after == "received" else CHANNELS[order.channel].holding
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def _values(decided_order: DecidedOrder, now: datetime) -> dict[str, Any]:
         values |= {"status": decision.after, "is_noticed": False, "lease_until": None}
     if decision.after in MOVES_MONEY:
         values["holding"] = holding(order, decision.after)
-    if decision.after in ("received", "returned", "failed"):
+    if decision.after == "received" or decision.after in UNPAID:
         values["settled_at"] = now
     if decision.detail_id:
         values["detail_id"] = decision.detail_id
@@ -215,7 +217,7 @@ def _move_money(session: Session, decided_orders: Sequence[DecidedOrder], now: d
         postings.append(Posting(after, order.mch_billno, order.holding, holding(order, after), amount_fen, budget_id))
         if after == "received":
             spent[budget_id] += amount_fen
-        elif after in ("returned", "failed"):
+        elif after in UNPAID and order.fund == "reserved":  # what is owed stays committed: it is owed still
             released[budget_id] += amount_fen
     for budget_id in sorted(spent.keys() | released.keys()):
         is_kept = not spent[budget_id] or budget.spend(session, budget_id, spent[budget_id])

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
@@ -105,6 +106,7 @@ def row_of(
         "amount_fen": payment_request.amount_fen,
         "openid": payment_request.openid,
         "status": "planned",
+        "fund": payment_request.fund,
         "holding": "in_flight",
         "sends": 0,
         "checks": 0,
@@ -121,15 +123,17 @@ def plan_orders(
 ) -> dict[int, int]:
     """Create planned orders in the caller's transaction; returns reason_id → order id.
 
-    Reserves the money of all of them at once (conditional write) and posts it as in flight. Raises BudgetSpent when
-    the budget does not allow it, and the database refuses a second live order for one reason (partial unique index).
+    Reserves the money of all of them at once (conditional write) and posts it as in flight; what is owed was committed
+    before. Raises BudgetSpent when the budget does not allow it, and the database refuses a second live order for one
+    reason (partial unique index).
     """
     if not payment_requests:
         return {}
-    for budget_id in sorted({payment_request.budget_id for payment_request in payment_requests}):
-        total = sum(
-            payment_request.amount_fen for payment_request in payment_requests if payment_request.budget_id == budget_id
-        )
+    totals = Counter[int]()
+    for payment_request in payment_requests:
+        if payment_request.fund == "reserved":
+            totals[payment_request.budget_id] += payment_request.amount_fen
+    for budget_id, total in sorted(totals.items()):
         if not budget.reserve(session, budget_id, total):
             raise BudgetSpent(f"budget {budget_id}: the budget does not allow {total} fen more")
     serial = _take_serials(session, settings.mch_id, len(payment_requests))
@@ -141,7 +145,7 @@ def plan_orders(
     ledger.post(
         session,
         [
-            Posting("ordered", row["mch_billno"], "reserved", "in_flight", row["amount_fen"], row["budget_id"])
+            Posting("ordered", row["mch_billno"], row["fund"], "in_flight", row["amount_fen"], row["budget_id"])
             for row in rows
         ],
         now,
@@ -152,10 +156,11 @@ def plan_orders(
 
 
 def cancel_planned(session: Session, budget_id: int, now: datetime, limit: int = 1000) -> int:
-    """Cancel orders of a campaign that were never sent; their money is released. Returns how many."""
+    """Cancel orders of a campaign that were never sent; their money is released. Returns how many. Orders for what
+    people have won are not among them: their money is no longer the campaign's to take back."""
     planned = (
         select(Order.id)
-        .where(Order.budget_id == budget_id, Order.status == "planned")
+        .where(Order.budget_id == budget_id, Order.status == "planned", Order.fund == "reserved")
         .limit(limit)
         .with_for_update(skip_locked=True)  # what a sender claims at this moment is not cancelled, and nobody waits
     )
@@ -165,20 +170,24 @@ def cancel_planned(session: Session, budget_id: int, now: datetime, limit: int =
 
 def call_off(session: Session, order_ids: Sequence[int], now: datetime) -> int:
     """End orders that were never sent, in the caller's transaction, which has locked them; returns how many. Nothing is
-    sent for them any more, their money is free again, and who asked for them learns of it."""
-    ended = {"err_code": "CANCELLED", "holding": "reserved", "settled_at": now, "is_noticed": False}
+    sent for them any more, their money is free again (what is owed stays owed), and who asked for them learns of it."""
+    ended = {"err_code": "CANCELLED", "holding": Order.fund, "settled_at": now, "is_noticed": False}
     cancel = (
         moving(Order, NEXT, ("planned",), "failed", **ended)
         .where(Order.id.in_(order_ids))
-        .returning(Order.mch_billno, Order.amount_fen, Order.budget_id)
+        .returning(Order.mch_billno, Order.amount_fen, Order.budget_id, Order.fund)
         .execution_options(synchronize_session=False)
     )
     cancelled = session.execute(cancel).all()
-    for budget_id in sorted({order.budget_id for order in cancelled}):
-        budget.release(session, budget_id, sum(o.amount_fen for o in cancelled if o.budget_id == budget_id))
+    released = Counter[int]()
+    for order in cancelled:
+        if order.fund == "reserved":
+            released[order.budget_id] += order.amount_fen
+    for budget_id, total in sorted(released.items()):
+        budget.release(session, budget_id, total)
     ledger.post(
         session,
-        [Posting("failed", o.mch_billno, "in_flight", "reserved", o.amount_fen, o.budget_id) for o in cancelled],
+        [Posting("failed", o.mch_billno, "in_flight", o.fund, o.amount_fen, o.budget_id) for o in cancelled],
         now,
     )
     return len(cancelled)

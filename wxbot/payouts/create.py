@@ -222,6 +222,7 @@ def payment_request_of(payout: Payout) -> PaymentRequest:
         payout.texts,
         payout.attempts + 1,
         payout.openid,
+        SOURCES[payout.source_kind].fund,
     )
 
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from wxbot.text import Text
 
-VOUCHER, ROW, MANUAL, REISSUE = "voucher", "row", "manual", "reissue"
-"""source_kind of a voucher, a row of a list, a form filled in by hand, a payout that is issued once more."""
+VOUCHER, ROW, MANUAL, REISSUE, AWARD = "voucher", "row", "manual", "reissue", "award"
+"""source_kind of a voucher, a row of a list, a form filled in by hand, a payout that is issued once more, a won award."""
 
 
 class Link(NamedTuple):
@@ -32,6 +32,9 @@ class Source(NamedTuple):
     """Whether a second person approves it whatever the amount (money F83)."""
     is_reviewed: bool = False
     """Whether the payee asked for it and the requester is who reviewed that: their day has a sum of its own."""
+    fund: str = "reserved"
+    """The ledger account that its orders take the money from (orders/models.FUNDS). What is `owed` was committed before
+    there was a payout: it belongs to no programme, and its order may end without paying as often as the person asks again."""
 
 
 SOURCES: dict[str, Source] = {
@@ -55,6 +58,11 @@ SOURCES: dict[str, Source] = {
         Text("补发已登记", "It is issued once more"),
         Link("payouts.payout", "payout_id"),
         needs_second_person=True,
+    ),
+    AWARD: Source(
+        Text("活动奖品", "award"),
+        Text("在活动中中奖", "It was won in a campaign"),
+        fund="owed",
     ),
 }
 """source_kind → what it is; together with the source's id it is unique among payouts (money rule 2)."""

@@ -130,7 +130,8 @@ def _ordered(
     )
     if session.scalar(live) is not None or _is_ours(session, found.mch_billno):
         raise moved_on()
-    if not budget.reserve(session, payment_request.budget_id, payment_request.amount_fen):
+    is_committed = payment_request.fund == "owed"  # when it was won
+    if not is_committed and not budget.reserve(session, payment_request.budget_id, payment_request.amount_fen):
         raise Refusal(
             "budget",
             Text(
@@ -160,7 +161,7 @@ def _ordered(
     session.flush()
     ledger.post(
         session,
-        [Posting("ordered", order.mch_billno, "reserved", "in_flight", order.amount_fen, order.budget_id)],
+        [Posting("ordered", order.mch_billno, order.fund, "in_flight", order.amount_fen, order.budget_id)],
         now,
     )
     body = f"found at WeChat after a copy was restored: {found.state}, {found.evidence}"

@@ -23,6 +23,8 @@ class PaymentRequest:
     texts: Mapping[str, str]
     attempt: int = 1
     openid: str | None = None
+    fund: str = "reserved"
+    """The ledger account that pays it (orders/models.FUNDS)."""
 
 
 State = Literal["placed", "unproven", "moving", "received", "returned", "failed", "refused"]
