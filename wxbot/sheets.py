@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-
 from wxbot.confined import run, table
 from wxbot.confined.cells import CELL_CHARS, CONTROL, safe_cell
 from wxbot.text import Refusal, Text
@@ -224,6 +221,8 @@ def plain_name(text: str, most: int = 80) -> str:
 
 def xlsx_bytes(title: str, header: Sequence[str], batches: Iterable[Iterable[Sequence[object]]]) -> bytes:
     """An xlsx file of one sheet. Every cell is written as text, so that nothing in it is a formula or loses digits (S45)."""
+    from openpyxl import Workbook  # noqa: PLC0415 - few processes write one, and all would load it
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title[:31])
     sheet.freeze_panes = "A2"
@@ -241,6 +240,8 @@ def xlsx_bytes(title: str, header: Sequence[str], batches: Iterable[Iterable[Seq
 
 
 def _text_cell(sheet: Any, value: object) -> Any:
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - see xlsx_bytes
+
     text = CONTROL.sub(" ", "" if value is None else str(value))
     cell = WriteOnlyCell(sheet, value=text)
     cell.data_type = "s"  # openpyxl takes a text that begins with = for a formula

@@ -2,6 +2,8 @@
 
 Targets come from the environment alone: nobody can make this server call an address from the console (SSRF). Redirects are not
 followed, each target has a time limit of its own, and none is called while this thread holds a transaction.
+
+apprise is loaded with the first address: every process knows this module, and few have a target.
 """
 
 import importlib
@@ -9,15 +11,14 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import apprise
-from apprise import Apprise, AppriseAsset, NotifyBase
-from apprise.exception import AppriseException
-
-from wxbot.alerts import robots
 from wxbot.db import assert_no_transaction
 from wxbot.logs import get_logger
 from wxbot.settings import Settings
+
+if TYPE_CHECKING:
+    from apprise import AppriseAsset, NotifyBase
 
 DEADLINE_S = 15.0
 """So long one target may take; it is left behind then, and its thread ends with its sockets' own limits."""
@@ -30,7 +31,7 @@ class Target:
     """One target: what people may see of its address, and the way there; None when the address cannot be read."""
 
     shown: str
-    way: NotifyBase | None
+    way: "NotifyBase | None"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,11 @@ def of(settings: Settings) -> list[Target]:
 
 def read(addresses: str) -> list[Target]:
     """The targets of WXBOT_ALERT_TARGETS, in their order."""
+    if not addresses.split():
+        return []
+    from apprise import AppriseAsset  # noqa: PLC0415 - see above
+    from apprise.exception import AppriseException  # noqa: PLC0415
+
     asset = AppriseAsset(app_id="wxbot", app_desc="wxbot", app_url="", http_redirects=False, async_mode=False)
     found = []
     for address in addresses.split():
@@ -74,8 +80,12 @@ PLAIN = {
 tens of megabytes that few need."""
 
 
-def _way(address: str, asset: AppriseAsset) -> NotifyBase | None:
+def _way(address: str, asset: "AppriseAsset") -> "NotifyBase | None":
     """The way to one address; None, TypeError or AppriseException when it cannot be read."""
+    from apprise import Apprise  # noqa: PLC0415 - see above
+
+    from wxbot.alerts import robots  # noqa: PLC0415
+
     scheme = address.partition("://")[0].lower()
     if found := robots.of_address(address):
         plugin, parts = found
@@ -90,7 +100,7 @@ def _way(address: str, asset: AppriseAsset) -> NotifyBase | None:
     return plugin(asset=asset, **parts) if parts else None
 
 
-def _shown(address: str, way: NotifyBase | None) -> str:
+def _shown(address: str, way: "NotifyBase | None") -> str:
     """The service and its host, or a robot's key as apprise masks it: users, paths and queries of an address may be secrets."""
     scheme = address.partition("://")[0][:20]
     if way is None:
@@ -130,6 +140,10 @@ def send(targets: Sequence[Target], title: str, body: str) -> list[Delivery]:
 def _send_one(target: Target, title: str, body: str) -> Delivery:
     if target.way is None:
         return Delivery(target.shown, "unreadable")
+    import apprise  # noqa: PLC0415 - see above
+
+    from wxbot.alerts import robots  # noqa: PLC0415
+
     try:
         with apprise.LogCapture(level=apprise.logging.WARNING) as said:
             is_sent = target.way.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT)

@@ -15,15 +15,13 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 _hasher = HASHER
 _nobody = ""
+"""A hash that nobody's password has; made before the first password is compared, which few processes do."""
 
 
 def use(hasher: PasswordHasher) -> None:
     """Hash with other parameters than HASHER's from now on; a hash that was stored before is still read."""
     global _hasher, _nobody
-    _hasher, _nobody = hasher, hasher.hash(secrets.token_hex(16))
-
-
-use(HASHER)
+    _hasher, _nobody = hasher, ""
 
 
 def check_new(password: str, login: str) -> None:
@@ -45,6 +43,9 @@ def hash_password(password: str) -> str:
 
 def matches(password_hash: str | None, password: str) -> bool:
     """Whether the password is right; for nobody (None) it takes the same time and says no."""
+    global _nobody
+    if not _nobody:  # whoever asks first, somebody or nobody
+        _nobody = _hasher.hash(secrets.token_hex(16))
     try:
         right = _hasher.verify(password_hash or _nobody, password[:LENGTH_MAX])
     except (VerificationError, InvalidHashError):
