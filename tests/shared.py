@@ -34,15 +34,21 @@ class _Compiled(BytecodeCache):
 
 
 class _RuleOfAll(Rule):
-    """An address whose builders are compiled once per process: that takes more than all else of making an application."""
+    """An address that is read and compiled once per process: that takes more than all else of making an application."""
 
-    _builders: ClassVar[dict[Any, Any]] = {}
+    _compiled: ClassVar[dict[Any, tuple[Any, ...]]] = {}
 
-    def _compile_builder(self, append_unknown: bool = True) -> Any:
-        key = (self.rule, self.endpoint, str(self.defaults), self.is_leaf, append_unknown)
-        if key not in self._builders:
-            self._builders[key] = super()._compile_builder(append_unknown)
-        return self._builders[key]
+    def compile(self) -> None:
+        """Take over what another application's rule of the same address has made; nothing of it changes afterwards."""
+        where = (self.subdomain, self.host, self.map.host_matching, self.merge_slashes)
+        key = (self.rule, self.endpoint, str(self.defaults), *where)
+        if key not in self._compiled:
+            super().compile()
+            # Bound methods of the first rule: they look at its converters and defaults, which are the same.
+            made = (self.arguments, self._parts, self._trace, self._converters, self._build, self._build_unknown)
+            self._compiled[key] = made
+        made = self._compiled[key]
+        self.arguments, self._parts, self._trace, self._converters, self._build, self._build_unknown = made
 
 
 def pages_and_addresses() -> None:
