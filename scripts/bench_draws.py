@@ -17,9 +17,10 @@ from sqlalchemy import func, insert, select, update
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.draws import admit
-from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
+from wxbot.draws.admission_writer import BOUND_KEPT_S
 from wxbot.draws.mechanic import ticket_hash
 from wxbot.draws.models import Draw
+from wxbot.draws.one_winner import drawn_key
 from wxbot.runtime import Runtime
 from wxbot.shake import shakes
 from wxbot.shake.models import Lottery, ShakePage

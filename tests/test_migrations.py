@@ -17,16 +17,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Column, RowMapping, inspect, select, text
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tests.deployments import environment, settings_for
 from tests.rows import fill
 from tests.servers import PrivatePostgres
 from wxbot import budget, quotas
 from wxbot.budget import Budget
+from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
-from wxbot.draws.admission_writer import tries
 from wxbot.draws.models import Draw
+from wxbot.draws.one_winner import tries
 from wxbot.migrations import _config, revisions, upgrade
 from wxbot.payouts.create import content_of
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme, Release
@@ -239,6 +240,41 @@ def test_payouts_with_money_in_flight_keep_their_budget_and_their_approval(empty
         each for each in inspect(empty.engine).get_check_constraints("payouts") if each["name"] == "ck_payouts_source"
     ]
     assert set(re.findall(r"'(\w+)'", check["sqltext"])) == set(SOURCES)
+
+
+def test_terms_of_campaigns_and_draws_keep_their_rows_both_ways(empty: Database) -> None:
+    lay_0001(empty)
+    command.upgrade(_config(empty), "0026")
+
+    def draws(ticket: str) -> list[tuple[object, ...]]:
+        with empty.engine.connect() as connection:
+            found = connection.execute(text(f"SELECT id, openid, status, {ticket} FROM draws ORDER BY id"))  # noqa: S608
+            names = {str(index["name"]) for index in inspect(connection).get_indexes("draws")}
+            assert {"one_won_draw", "ix_draws_open", "ix_draws_openid"} <= names
+            return [tuple(row) for row in found]
+
+    with empty.engine.begin() as connection:
+        for n, status in enumerate(("admitted", "bound", "missed")):
+            connection.exec_driver_sql(
+                "INSERT INTO draws (campaign_id, openid, status, shake_ticket_hash, admitted_at)"
+                f" VALUES (3, 'o{n}', '{status}', 'h{n}', {THEN})"
+            )
+    before = draws("shake_ticket_hash")
+    upgrade(empty)
+    assert draws("ticket_hash") == before
+    with empty.transaction() as session:
+        campaign = session.scalars(select(Campaign).where(Campaign.id == 3)).one()
+        assert campaign.terms == {}
+        campaign.terms = {"prizes": [{"word": "一等奖"}]}
+    with pytest.raises(IntegrityError), empty.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO draws (campaign_id, openid, status, ticket_hash, admitted_at) VALUES (3, 'x', 'missed', 'h0', {THEN})"
+        )
+    command.downgrade(_config(empty), "0026")
+    assert draws("shake_ticket_hash") == before
+    upgrade(empty)
+    with empty.reading() as session:
+        assert session.scalars(select(Campaign.terms)).all() == [{}, {}]
 
 
 def _hash_of_0011(row: RowMapping) -> str:

@@ -46,7 +46,7 @@ def furnish(session: Session, n: int, at: datetime, status: str = "received") ->
         openid=f"o{n}",
         status="missed",
         ip="1.2.3.4",
-        shake_ticket_hash=f"s{n}",
+        ticket_hash=f"s{n}",
         admitted_at=at,
     )
     fill(

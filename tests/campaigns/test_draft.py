@@ -16,6 +16,7 @@ from wxbot.campaigns import draft, draft_form
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.money import NotMoney, parse_yuan, yuan
+from wxbot.shake import draft as draft_part
 from wxbot.text import Faulty, Refusal
 
 
@@ -206,7 +207,7 @@ def test_money_text_is_exact_or_refused_F30(text: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([*sorted(draft_form.READERS), "split", "packet_count", "tier_amount"]), st.text(max_size=30)
+        st.sampled_from(sorted({*draft_form.READERS, *draft_part.PART.fields, "tier_amount"})), st.text(max_size=30)
     )
 )
 @settings(max_examples=300, deadline=None)

@@ -45,7 +45,7 @@ def admit_row(stage: Stage, openid: str, status: str = "admitted") -> None:
                 campaign_id=stage.campaign_id,
                 openid=openid,
                 status=status,
-                shake_ticket_hash=f"shake-{openid}",
+                ticket_hash=f"shake-{openid}",
                 admitted_at=now,
                 handed_out="9sQqUrmdFaY6v9z8TartXX|n|S",
             )

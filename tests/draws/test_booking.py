@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import event, text
 
 from wxbot.db import Database
-from wxbot.draws.admission_writer import BATCH, Admission, Booked, book
+from wxbot.draws.admission import Admission, Booked
+from wxbot.draws.admission_writer import BATCH
+from wxbot.draws.one_winner import book
 from wxbot.draws.outcomes import Outcome
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -22,7 +24,7 @@ BATCHES = 12
 
 def admission(place: int, campaign_id: int = 1) -> Admission:
     jump = f"lottery|{place:032}|{place:032}"
-    return Admission(campaign_id, f"new{place:028}", jump, f"shake{place}", "1:1", "::1", "20260301", 2, 1, True, NOW)
+    return Admission(campaign_id, f"new{place:028}", jump, f"shake{place}", "1:1", "::1", "20260301", 2, 1, NOW, book)
 
 
 def fill(database: Database, draws: int, is_known: bool) -> None:
@@ -33,7 +35,7 @@ def fill(database: Database, draws: int, is_known: bool) -> None:
     with database.transaction() as session:
         for statement in (
             "SET LOCAL statement_timeout = 0",
-            "INSERT INTO draws (campaign_id, openid, status, shake_ticket_hash, admitted_at)"
+            "INSERT INTO draws (campaign_id, openid, status, ticket_hash, admitted_at)"
             f" SELECT n % {CAMPAIGNS} + 1, md5(n::text), CASE n % 3 WHEN 0 THEN 'bound' WHEN 1 THEN 'lapsed' ELSE 'missed' END,"
             f" md5('shake' || n), now() FROM generate_series(1, {draws}) AS n",
             "INSERT INTO quotas (name, period, n, fen)"
@@ -98,7 +100,9 @@ def test_a_batch_says_to_each_what_holds_for_them(database: Database) -> None:
     """Arrays and JSON carry the same: nobody's luck, and texts that either would have to quote."""
     hard = ['a"b', "{c,d}", "NULL", "e\\f", "张三", ""]
     asked = [
-        Admission(1, f"o{n}{text}", f"l|{text}|s", f"h{n}", text, text, "20260301", 1, 1, n % 2 == 0, NOW)
+        Admission(
+            1, f"o{n}{text}", f"l|{text}|s" if n % 2 == 0 else None, f"h{n}", text, text, "20260301", 1, 1, NOW, book
+        )
         for n, text in enumerate(hard)
     ]
     with database.transaction() as session:
@@ -106,10 +110,10 @@ def test_a_batch_says_to_each_what_holds_for_them(database: Database) -> None:
     assert [each.outcome for each in first] == [Outcome.ADMITTED, Outcome.MISSED] * 3
     with database.transaction() as session:
         again = book(session, asked)
-    assert again[::2] == [Booked(Outcome.ADMITTED, one.handed_out) for one in asked[::2]]
+    assert again[::2] == [
+        Booked(Outcome.ADMITTED, one.handed_out, kept=f"admitted|{one.handed_out}") for one in asked[::2]
+    ]
     assert {each.outcome for each in again[1::2]} == {Outcome.MISSED}
     with database.reading() as session:
         rows = session.execute(text("SELECT openid, device_id, ip, handed_out FROM draws ORDER BY id")).all()
-    assert [tuple(row) for row in rows] == [
-        (one.openid, one.device_id, one.ip, one.handed_out if one.has_luck else None) for one in asked
-    ]
+    assert [tuple(row) for row in rows] == [(one.openid, one.device_id, one.ip, one.handed_out) for one in asked]

@@ -21,9 +21,9 @@ from wxbot import oauth, quotas
 from wxbot.campaigns.models import Packet
 from wxbot.campaigns.switch import pause
 from wxbot.draws import admit
-from wxbot.draws.admission_writer import drawn_key
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import Draw, DrawCount
+from wxbot.draws.one_winner import drawn_key
 from wxbot.draws.outcomes import SENTENCES, Outcome
 from wxbot.people import marks
 from wxbot.quotas import Quota

@@ -256,7 +256,7 @@ def test_the_funnel_counts_people_once_and_a_lost_try_turns_nobody_away(story_ap
         for n, (openid, status) in enumerate(
             (("oA", "missed"), ("oA", "missed"), ("oB", "missed"), ("oB", "admitted"))
         ):
-            session.add(Draw(campaign_id=2, openid=openid, status=status, shake_ticket_hash=f"t{n}", admitted_at=NOON))
+            session.add(Draw(campaign_id=2, openid=openid, status=status, ticket_hash=f"t{n}", admitted_at=NOON))
         for outcome, n in (("page", 9), ("shake", 7), ("missed", 3), ("admitted", 2), ("too_often", 4)):
             session.add(DrawCount(campaign_id=2, hour=NOON.replace(minute=0), outcome=outcome, n=n))
         session.add(DrawCount(campaign_id=2, hour=NOON.replace(minute=0) - timedelta(hours=5), outcome="page", n=1))

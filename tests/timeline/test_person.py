@@ -282,7 +282,7 @@ def test_an_answer_is_told_by_the_catalogue(body: str, sentence: str, tone: str)
 
 def draw(desk: Desk, n: int, minutes: int, status: str, **fields: object) -> None:
     at = desk.now + timedelta(minutes=minutes)
-    values = {"campaign_id": 1, "openid": openid(n), "status": status, "shake_ticket_hash": f"h{n}{minutes}"}
+    values = {"campaign_id": 1, "openid": openid(n), "status": status, "ticket_hash": f"h{n}{minutes}"}
     with desk.runtime.database.transaction() as session:
         session.add(Draw(**(values | {"admitted_at": at} | fields)))
 

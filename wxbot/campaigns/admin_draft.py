@@ -1,20 +1,21 @@
 """Console pages where a campaign is written, approved and steered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from flask import redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.campaigns import draft, launch, switch
+from wxbot.campaigns import draft, launch, mechanic, switch
 from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404, to_page
 from wxbot.campaigns.draft_faults import cautions_of, faults_of
-from wxbot.campaigns.draft_form import TIER_FIELDS, read_form
-from wxbot.campaigns.forecast import FORECAST_FIELDS, Forecast, forecast
-from wxbot.campaigns.models import Campaign
+from wxbot.campaigns.draft_form import read_form, way_in
+from wxbot.campaigns.mechanic import CampaignMechanic, Typed
+from wxbot.campaigns.models import FIRST_MECHANIC, Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 from wxbot.staff.code_asked import code_for
@@ -22,20 +23,9 @@ from wxbot.staff.console import act as act_at_once
 from wxbot.staff.console import local, log_action, me, now, number, role_required, runtime, said, tell
 from wxbot.text import Refusal
 
-BLANK_TIERS = (("一等奖", "", ""), ("二等奖", "", ""), ("三等奖", "", ""))
-
-
-def _percent(ppm: int) -> str:
-    whole, rest = divmod(ppm, 10_000)
-    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
-
 
 def _time_of_day(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def _plain_yuan(amount_fen: int) -> str:
-    return yuan(amount_fen).replace(",", "") if amount_fen else ""
 
 
 def form_of(campaign: Campaign) -> MultiDict[str, str]:
@@ -45,85 +35,53 @@ def form_of(campaign: Campaign) -> MultiDict[str, str]:
     moments = {
         name: getattr(campaign, name).astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M") for name in ("begin_at", "end_at")
     }
-    texts = {
-        name: str(getattr(campaign, name))
-        for name in (
-            "name",
-            "split",
-            "packet_count",
-            "tries_per_person",
-            "tries_per_day",
-            "expected_people",
-            "send_name",
-            "act_name",
-            "wishing",
-            "remark",
-            "title",
-            "description",
-            "jump_url",
-            "rules",
-            "organiser",
-            "contact",
-            "keyword",
-        )
+    texts = ("name", "tries_per_person", "tries_per_day", "expected_people", "act_name")
+    own = mechanic.way_of(campaign.mechanic).draft.typed(campaign)
+    common = {name: str(getattr(campaign, name)) for name in (*texts, "rules", "organiser", "contact", "keyword")}
+    common |= moments | {
+        "mechanic": campaign.mechanic,
+        "budget": yuan(campaign.budget_fen).replace(",", "") if campaign.budget_fen else "",
+        "daily_from": _time_of_day(campaign.daily_from),
+        "daily_until": _time_of_day(campaign.daily_until),
     }
-    money = {
-        "budget": campaign.budget_fen,
-        "packet_amount": campaign.packet_fen,
-        "min_amount": campaign.min_fen,
-        "max_amount": campaign.max_fen,
-    }
-    form = MultiDict(
-        texts
-        | moments
-        | {name: _plain_yuan(amount) for name, amount in money.items()}
-        | {
-            "daily_from": _time_of_day(campaign.daily_from),
-            "daily_until": _time_of_day(campaign.daily_until),
-            "odds": _percent(campaign.odds_ppm),
-            "device_ids": ", ".join(map(str, campaign.device_ids)),
-        }
-    )
-    for tier in draft.tiers_of(campaign):
-        form.add("tier_label", tier.label)
-        form.add("tier_amount", _plain_yuan(tier.amount_fen))
-        form.add("tier_count", str(tier.count))
+    return _as_form({**common, **own})
+
+
+def _as_form(fields: Typed) -> MultiDict[str, str]:
+    form: MultiDict[str, str] = MultiDict()
+    for name, value in fields.items():
+        form.setlist(name, value if isinstance(value, list) else [value])
     return form
 
 
-def _blank_form() -> MultiDict[str, str]:
+def _blank_form(name: str) -> MultiDict[str, str]:
     tomorrow = (now().astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=9, minute=0)
-    return MultiDict(
-        {
-            "begin_at": tomorrow.strftime("%Y-%m-%dT%H:%M"),
-            "end_at": (tomorrow + timedelta(days=6)).replace(hour=21).strftime("%Y-%m-%dT%H:%M"),
-            "daily_from": "09:00",
-            "daily_until": "21:00",
-            "split": "random",
-            "min_amount": "1.00",
-            "max_amount": "8.88",
-            "packet_count": "500",
-            "budget": "1000.00",
-            "tries_per_person": "3",
-            "tries_per_day": "1",
-            "odds": "100",
-            "expected_people": "600",
-            "wishing": "恭喜发财，大吉大利",
-            "send_name": runtime().settings.brand,
-        }
-    )
+    common = {
+        "mechanic": name,
+        "begin_at": tomorrow.strftime("%Y-%m-%dT%H:%M"),
+        "end_at": (tomorrow + timedelta(days=6)).replace(hour=21).strftime("%Y-%m-%dT%H:%M"),
+        "daily_from": "09:00",
+        "daily_until": "21:00",
+    }
+    return _as_form({**common, **mechanic.way_of(name).draft.blank(runtime().settings)})
 
 
-def _tier_rows(form: MultiDict[str, str]) -> Sequence[tuple[str, str, str]]:
-    rows = list(zip(*(form.getlist(name) for name in TIER_FIELDS), strict=False))
-    return rows or BLANK_TIERS
+def _way_in(form: MultiDict[str, str]) -> tuple[str, CampaignMechanic]:
+    """The way to give that a form is about; the first one when it names none that there is."""
+    try:
+        return way_in(form)
+    except Refusal:
+        return FIRST_MECHANIC, mechanic.way_of(FIRST_MECHANIC)
 
 
 @dataclass(frozen=True)
 class Foreseen:
     """What stands beside the form: what is wrong with what it needs, else the forecast, and what may surprise."""
 
-    forecast: Forecast | None
+    part: str
+    """The template that shows the forecast."""
+    words: Mapping[str, str]
+    forecast: Any | None
     wrong: Sequence[Refusal]
     cautions: Sequence[Refusal]
     is_incomplete: bool
@@ -131,32 +89,33 @@ class Foreseen:
 
 def _foreseen(form: MultiDict[str, str], campaign_id: int | None) -> Foreseen:
     """A field that is still empty is no fault yet; beside a fault no figure is shown, because it would be a wrong one."""
+    _, way = _way_in(form)
     values, faults = read_form(form)
     faults += faults_of(values, now())
-    faults = [each for each in _once(faults) if each.field in FORECAST_FIELDS]
-    wrong = [each for each in faults if str(form.get(each.field, "")).strip() or any(_tier_amounts(form, each.field))]
+    faults = [each for each in _once(faults) if each.field in way.forecast.fields]
+    typed_in = way.forecast.typed_in
+    wrong = [each for each in faults if "".join(form.getlist(typed_in.get(each.field, each.field))).strip()]
     settings = runtime().settings
-    made = None if faults else forecast(values, per_second=settings.pay_per_second, per_day=settings.pay_per_day)
+    made = None if faults else way.forecast.make(values, settings)
     with runtime().database.reading() as session:
         cautions = cautions_of(session, settings, values, campaign_id)
-    return Foreseen(made, wrong, cautions, len(faults) > len(wrong))
-
-
-def _tier_amounts(form: MultiDict[str, str], field: str) -> list[str]:
-    return form.getlist("tier_amount") if field == "tiers" else []
+    return Foreseen(way.forecast.part, way.draft.words(), made, wrong, cautions, len(faults) > len(wrong))
 
 
 def _form_page(form: MultiDict[str, str], faults: Sequence[Refusal], campaign: Campaign | None) -> str:
     by_field: dict[str, list[str]] = {}
     for fault in _once(faults):
         by_field.setdefault(fault.field, []).append(said(fault.text))
+    name, way = _way_in(form)
     return render_template(
-        "console/draft.html",
+        way.draft.page,
         form=form,
         faults=by_field,
         campaign=campaign,
-        tier_rows=_tier_rows(form),
+        mechanic=name,
+        ways=mechanic.table(),
         foreseen=_foreseen(form, campaign.id if campaign else None),
+        **way.draft.shown(form),
     )
 
 
@@ -168,8 +127,8 @@ def _once(faults: Sequence[Refusal]) -> list[Refusal]:
 @blueprint.get("/campaigns/new")
 @role_required("marketer")
 def new() -> str:
-    """An empty draft, with values that are usual."""
-    return _form_page(_blank_form(), (), None)
+    """An empty draft of the way that is asked for, with values that are usual."""
+    return _form_page(_blank_form(_way_in(request.args)[0]), (), None)
 
 
 @blueprint.post("/campaigns/new")
@@ -182,16 +141,19 @@ def create() -> BaseResponse | tuple[str, int]:
 def _keep(campaign: Campaign | None) -> BaseResponse | tuple[str, int]:
     """Put the form aside; a whole draft is shown, of a half-written one every fault beside its field.
 
-    Only what cannot be kept at all is shown again unsaved.
+    Only what cannot be kept at all is shown again unsaved. How a campaign gives is chosen once.
     """
+    form: MultiDict[str, str] = MultiDict(request.form)
+    if campaign is not None:
+        form["mechanic"] = campaign.mechanic
     try:
         campaign_id, faults = draft.put_aside(
-            runtime().database, request.form, me().id, now(), campaign.id if campaign else None
+            runtime().database, form, me().id, now(), campaign.id if campaign else None
         )
     except Refusal as refused:
         tell(said(refused.text), "danger")
         log_action("campaign_save", f"campaign:{campaign.id}" if campaign else "", "refused", reason=refused.reason)
-        return _form_page(request.form, (), campaign), 422
+        return _form_page(form, (), campaign), 422
     version = campaign.version + 1 if campaign else 1
     log_action("campaign_save", f"campaign:{campaign_id}", version=version, faults=len(_once(faults)))
     if not faults:

@@ -17,7 +17,7 @@ from wxbot import ledger
 from wxbot.campaigns import listing, mechanic
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
 from wxbot.campaigns.charts import over_time
-from wxbot.campaigns.draft import faults_in, tiers_of, values_of
+from wxbot.campaigns.draft import faults_in, values_of
 from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet
 from wxbot.clock import SHANGHAI
@@ -138,6 +138,7 @@ def index() -> str:
 
 
 def _standing(campaign: Campaign) -> dict[str, Any]:
+    way = mechanic.way_of(campaign.mechanic)
     with runtime().database.reading() as session:
         return {
             "campaign": campaign,
@@ -146,8 +147,8 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "steps": LIFE_STEPS,
             "at_step": "on" if campaign.status == "off" else campaign.status,
             "trouble": _trouble(campaign),
-            "is_early": campaign.status == "launching"
-            and now() < campaign.begin_at - mechanic.way_of(campaign.mechanic).lead,
+            "figures": way.figures,
+            "is_early": campaign.status == "launching" and now() < campaign.begin_at - way.lead,
             "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
         }
 
@@ -175,16 +176,15 @@ def page(campaign_id: int) -> str:
             [who for who in (campaign.created_by, campaign.submitted_by, campaign.approved_by) if who is not None],
         )
         way = mechanic.way_of(campaign.mechanic)
-        shown = way.console(session, campaign_id)
+        shown = way.console(session, campaign)
         is_before = campaign.status in ("draft", "submitted", "approved")
         faults = faults_in(session, campaign, now()) if campaign.status in ("draft", "submitted") else []
         values = values_of(campaign) if is_before else {}
         cautions = cautions_of(session, runtime().settings, values, campaign_id) if is_before else []
     return render_template(
-        "console/campaign.html",
+        way.console_page,
         people=people,
-        console_part=way.console_part,
-        tiers=tiers_of(campaign),
+        words=way.draft.words(),
         faults=faults,
         cautions=cautions,
         entry_url=entry_url(campaign),

@@ -6,7 +6,7 @@ budget and sets the money aside in the ledger, all in one transaction (I7, I16).
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -42,31 +42,35 @@ class Draft:
     begin_at: datetime
     end_at: datetime
     budget_fen: int
-    split: str
-    packet_count: int
-    send_name: str
     act_name: str
-    wishing: str
-    remark: str
-    title: str
-    description: str
     rules: str
     organiser: str
     contact: str
-    packet_fen: int = 0
-    min_fen: int = 0
-    max_fen: int = 0
-    tiers: tuple[Tier, ...] = ()
     daily_from: int = 0
     daily_until: int = 1440
     tries_per_person: int = 1
     tries_per_day: int = 1
-    odds_ppm: int = 1_000_000
     expected_people: int = 0
-    jump_url: str = ""
     keyword: str = ""
-    device_ids: tuple[int, ...] = ()
     mechanic: str = FIRST_MECHANIC
+    terms: Mapping[str, Any] = field(default_factory=dict)
+    """What the mechanic's part of the form decides beyond the columns, as JSON."""
+
+    # The columns of the first mechanic; another leaves them as they are here.
+    split: str = "fixed"
+    packet_count: int = 0
+    packet_fen: int = 0
+    min_fen: int = 0
+    max_fen: int = 0
+    tiers: tuple[Tier, ...] = ()
+    odds_ppm: int = 1_000_000
+    send_name: str = ""
+    wishing: str = ""
+    remark: str = ""
+    title: str = ""
+    description: str = ""
+    jump_url: str = ""
+    device_ids: tuple[int, ...] = ()
 
 
 def read(form: Mapping[str, Any], now: datetime) -> Draft:
@@ -79,7 +83,7 @@ def read(form: Mapping[str, Any], now: datetime) -> Draft:
 
 
 def _columns(draft: Draft) -> dict[str, Any]:
-    columns = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    columns = {each.name: getattr(draft, each.name) for each in fields(draft)} | {"terms": dict(draft.terms)}
     return columns | {"tiers": [asdict(tier) for tier in draft.tiers], "device_ids": list(draft.device_ids)}
 
 
@@ -104,7 +108,7 @@ def amounts_of(campaign: Campaign) -> list[PlannedAmount]:
 
 def draft_of(campaign: Campaign) -> Draft:
     """The draft as it is stored."""
-    columns = {field.name: getattr(campaign, field.name) for field in fields(Draft)}
+    columns = {each.name: getattr(campaign, each.name) for each in fields(Draft)}
     return Draft(**(columns | {"tiers": tiers_of(campaign), "device_ids": tuple(campaign.device_ids)}))
 
 
@@ -112,8 +116,9 @@ def content_sha256(campaign: Campaign) -> str:
     """Hash of everything an approver approves: the draft and the seed of its split."""
     content = _columns(draft_of(campaign)) | {"split_seed": campaign.split_seed}
     content |= {name: content[name].isoformat() for name in ("begin_at", "end_at")}
-    if campaign.mechanic == FIRST_MECHANIC:
-        del content["mechanic"]
+    for name, unsaid in (("mechanic", FIRST_MECHANIC), ("terms", {})):
+        if content[name] == unsaid:  # there was no such column when campaigns in flight were approved
+            del content[name]
     return approval.content_hash(content)
 
 
@@ -172,7 +177,7 @@ def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaig
     Raises Faulty with every fault named, Refusal when the campaign is no longer a draft.
     """
     with database.transaction() as session:
-        faults = faults_of({field.name: getattr(draft, field.name) for field in fields(draft)}, now)
+        faults = faults_of({each.name: getattr(draft, each.name) for each in fields(draft)}, now)
         faults += _keyword_faults(session, draft.keyword, campaign_id)
         if faults:
             raise Faulty(faults)
@@ -201,10 +206,11 @@ def _columns_of_form(
     if not faults:
         return _columns(Draft(**values)) | {"half_written": None}, []
     name = "" if any(each.field == "name" for each in faults) else values["name"]
-    empty: dict[str, Any] = {field.name: "" for field in fields(Draft) if field.type is str}
-    empty |= {"name": name, "begin_at": now, "end_at": now + ONE_DAY, "budget_fen": 0, "packet_count": 0}
-    empty |= {"split": "fixed", "mechanic": FIRST_MECHANIC}
-    return _columns(Draft(**empty)) | {"half_written": as_typed(form)}, faults
+    kept = as_typed(form)
+    empty = Draft(
+        name, now, now + ONE_DAY, 0, act_name="", rules="", organiser="", contact="", mechanic=kept["mechanic"]
+    )
+    return _columns(empty) | {"half_written": kept}, faults
 
 
 def faults_in(session: Session, campaign: Campaign, now: datetime) -> list[Refusal]:
@@ -252,7 +258,7 @@ def values_of(campaign: Campaign) -> dict[str, Any]:
     if campaign.half_written is not None:
         return read_form(campaign.half_written)[0]
     draft = draft_of(campaign)
-    return {field.name: getattr(draft, field.name) for field in fields(draft)}
+    return {each.name: getattr(draft, each.name) for each in fields(draft)}
 
 
 def delete(session: Session, campaign_id: int) -> None:

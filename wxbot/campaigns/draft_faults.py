@@ -4,42 +4,27 @@ What only one way to give cannot do is named by its mechanic.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import mechanic
 from wxbot.campaigns.mechanic import DraftCheck, Values
 from wxbot.campaigns.models import FIRST_MECHANIC
-from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
-from wxbot.wechat import limits, pay_texts
+from wxbot.wechat import limits
 
 TRIES_MAX = 1_000
 PEOPLE_MAX = 100_000_000
 BUDGET_MAX_FEN = 10_000_000_000
-JUMP_URL_CHARS = 512
 RULES_CHARS = 5_000
-TIER_LABEL_CHARS = 20
 
-_FROZEN = ("send_name", "act_name", "wishing", "remark")
-"""The texts that every packet carries, unchangeable once it is ordered."""
-_TEXTS = (
-    "name",
-    "send_name",
-    "act_name",
-    "wishing",
-    "remark",
-    "title",
-    "description",
-    "organiser",
-    "contact",
-    "keyword",
-)
+TEXTS = ("name", "act_name", "organiser", "contact", "rules")
+"""Fields of every campaign that people read and nobody may leave empty."""
+
 _NOT_NEEDED = r"(?<!无需)(?<!无须)(?<!不需)(?<!不必)(?<!不用)(?<!不要求)(?<!不需要)"
 _INDUCED = (
     re.compile(
@@ -73,77 +58,16 @@ def _hours(values: Values, _now: datetime) -> Iterator[Refusal]:
         )
 
 
-def _amount(field: str, amount_fen: int, before_zh: str = "", before_en: str = "") -> Iterator[Refusal]:
-    low, high = limits.PACKET_MIN_FEN, limits.PACKET_MAX_FEN
-    if not low <= amount_fen <= high:
-        yield fault(
-            field,
-            f"{before_zh}微信规定每个红包 {yuan(low)} 到 {yuan(high)} 元",
-            f"{before_en}WeChat allows {yuan(low)} to {yuan(high)} yuan a packet",
-        )
-
-
-def _amounts(values: Values, _now: datetime) -> Iterator[Refusal]:
-    split = values.get("split")
-    if split == "fixed" and "packet_fen" in values:
-        yield from _amount("packet_amount", values["packet_fen"])
-    if split == "tiers":
-        for number, tier in enumerate(values.get("tiers", ()), start=1):
-            yield from _amount("tiers", tier.amount_fen, f"第 {number} 档:", f"Tier {number}: ")
-            if tier.count < 1:
-                yield fault("tiers", f"第 {number} 档的数量至少为 1", f"Tier {number} needs at least one packet")
-            if len(tier.label) > TIER_LABEL_CHARS:
-                yield fault(
-                    "tiers",
-                    f"第 {number} 档的名称最多 {TIER_LABEL_CHARS} 个可见字符",
-                    f"Tier {number}: the name has at most {TIER_LABEL_CHARS} visible characters",
-                )
-        if "tiers" in values and not values["tiers"]:
-            yield fault("tiers", "请至少填写一档红包", "Give at least one tier")
-    if split == "random":
-        for field, key in (("min_amount", "min_fen"), ("max_amount", "max_fen")):
-            if key in values:
-                yield from _amount(field, values[key])
-        if values.get("min_fen", 0) > values.get("max_fen", 0) and "max_fen" in values:
-            yield fault("max_amount", "最大金额不能小于最小金额", "The largest amount cannot be below the smallest")
-
-
 def _budget(values: Values, _now: datetime) -> Iterator[Refusal]:
-    budget_fen, count, split = values.get("budget_fen"), values.get("packet_count"), values.get("split")
-    if budget_fen is None:
-        return
-    if not 0 < budget_fen <= BUDGET_MAX_FEN:
+    if not 0 < values.get("budget_fen", 1) <= BUDGET_MAX_FEN:
         yield fault(
             "budget",
             f"预算必须大于 0,不超过 {yuan(BUDGET_MAX_FEN)} 元",
             f"The budget is more than 0 and at most {yuan(BUDGET_MAX_FEN)} yuan",
         )
-        return
-    if count is None or count < 1:
-        return
-    if split == "random" and "min_fen" in values and "max_fen" in values:
-        low, high = values["min_fen"] * count, values["max_fen"] * count
-        if not low <= budget_fen <= high and low <= high:
-            yield fault(
-                "budget",
-                f"{count:,} 个红包合计应在 {yuan(low)} 到 {yuan(high)} 元之间，才能恰好分完预算",
-                f"{count:,} packets hold {yuan(low)} to {yuan(high)} yuan; only such a budget can be split exactly",
-            )
-    elif split in ("fixed", "tiers") and "tiers" in values and "packet_fen" in values:
-        cost = total_fen(
-            split, budget_fen=budget_fen, packet_count=count, packet_fen=values["packet_fen"], tiers=values["tiers"]
-        )
-        if cost > budget_fen:
-            yield fault(
-                "budget",
-                f"红包合计 {yuan(cost)} 元，超出预算",
-                f"The packets cost {yuan(cost)} yuan, more than the budget",
-            )
 
 
-def _chances(values: Values, _now: datetime) -> Iterator[Refusal]:
-    if "odds_ppm" in values and not 1 <= values["odds_ppm"] <= 1_000_000:
-        yield fault("odds", "中奖概率大于 0%，不超过 100%", "The odds are more than 0 % and at most 100 %")
+def _tries(values: Values, _now: datetime) -> Iterator[Refusal]:
     for field in ("tries_per_person", "tries_per_day"):
         if field in values and not 1 <= values[field] <= TRIES_MAX:
             yield fault(field, f"次数为 1 到 {TRIES_MAX}", f"1 to {TRIES_MAX} tries")
@@ -156,12 +80,11 @@ def _chances(values: Values, _now: datetime) -> Iterator[Refusal]:
         yield fault("expected_people", f"预计人数不超过 {PEOPLE_MAX:,}", f"At most {PEOPLE_MAX:,} people")
 
 
-def _too_long(values: Values) -> Iterator[Refusal]:
-    for field, most in (
-        ("send_name", limits.SEND_NAME_BYTES),
-        ("act_name", limits.ACT_NAME_BYTES),
-        ("remark", limits.REMARK_BYTES),
-    ):
+def too_long(
+    values: Values, in_bytes: Mapping[str, int] | None = None, in_characters: Mapping[str, int] | None = None
+) -> Iterator[Refusal]:
+    """What of these fields is longer than so many bytes, or characters."""
+    for field, most in (in_bytes or {}).items():
         size = limits.byte_length(values.get(field, ""))
         if size > most:
             yield fault(
@@ -169,22 +92,16 @@ def _too_long(values: Values) -> Iterator[Refusal]:
                 f"最多 {most} 字节，约 {most // 3} 个汉字（现在 {size} 字节）",
                 f"At most {most} bytes, about {most // 3} Chinese characters (now {size})",
             )
-    for field, most in (
-        ("wishing", limits.WISHING_CHARS),
-        ("name", 40),
-        ("organiser", 40),
-        ("contact", 60),
-        ("keyword", 20),
-        ("rules", RULES_CHARS),
-    ):
+    for field, most in (in_characters or {}).items():
         if len(values.get(field, "")) > most:
             yield fault(field, f"最多 {most} 个字", f"At most {most} characters")
 
 
-def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
-    for field in (*_TEXTS, "rules"):
+def unfit_texts(values: Values, fields: Iterable[str], optional: Collection[str] = ()) -> Iterator[Refusal]:
+    """What people must not be told in these fields, whatever gives: nothing at all, an inducement, another's name."""
+    for field in fields:
         text = values.get(field, "")
-        if not text and field != "keyword":
+        if not text and field not in optional:
             yield fault(field, "不能为空", "Must not be empty")
         for pattern in _INDUCED:
             found = pattern.search(text)
@@ -195,42 +112,22 @@ def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
                     f"“{found[0]}” makes following or sharing a condition; WeChat bans accounts for it. Take the condition away",
                 )
                 break
-        wide = pay_texts.wide_character(text) if field in _FROZEN else ""
-        if wide:
-            yield fault(field, pay_texts.WIDE_ZH.format(wide), pay_texts.WIDE_EN.format(wide).capitalize())
         if _IMPOSTOR.search(text):
             yield fault(
                 field, "不得让人误以为由微信或腾讯主办", "Must not suggest that WeChat or Tencent is the organiser"
             )
-    yield from _too_long(values)
 
 
-def _after(values: Values, _now: datetime) -> Iterator[Refusal]:
-    url = values.get("jump_url", "")
-    if not url:
-        return
-    try:
-        parts = urlsplit(url)
-        is_web = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        is_web = False
-    if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url):
-        yield fault(
-            "jump_url",
-            f"请填写 https:// 开头的网址，最多 {JUMP_URL_CHARS} 个字符",
-            f"Give an address that begins with https://, at most {JUMP_URL_CHARS} characters",
-        )
+def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
+    yield from unfit_texts(values, (*TEXTS, "keyword"), optional=("keyword",))
+    yield from too_long(
+        values,
+        {"act_name": limits.ACT_NAME_BYTES},
+        {"name": 40, "organiser": 40, "contact": 60, "keyword": 20, "rules": RULES_CHARS},
+    )
 
 
-CHECKS: tuple[DraftCheck, ...] = (
-    _window,
-    _hours,
-    _amounts,
-    _budget,
-    _chances,
-    _texts,
-    _after,
-)
+CHECKS: tuple[DraftCheck, ...] = (_window, _hours, _budget, _tries, _texts)
 
 
 def faults_of(values: Values, now: datetime) -> list[Refusal]:

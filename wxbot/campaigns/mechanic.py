@@ -1,4 +1,15 @@
-"""What a campaign asks of the way it gives. The table of the ways is wxbot/mechanics.py, above."""
+"""What a campaign asks of the way it gives. The table of the ways is wxbot/mechanics.py, above; what the crowd's door asks
+stands in draws/mechanic.py.
+
+A further way is a room of its own beside shake/, a row of that table, and nothing else here. What its campaigns hold beyond the
+columns that every campaign has stands in `Campaign.terms`, a JSON object of the mechanic's own: it is written, copied, hashed
+for the approval and put aside half-written like the rest of a draft. What every campaign has: name, act_name (what people
+read), window, daily hours, budget, tries, expected people, rules, organiser, contact, keyword. The other columns of a draft
+are the first mechanic's and may stay empty.
+
+A launch goes on → off → closing → closed by `steps`: they are given the campaign under its lease, and end with `launch.end`
+(the window is over) and `close.finish` (nothing is owed any more).
+"""
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
@@ -11,10 +22,16 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.text import Refusal
+from wxbot.text import Refusal, Text
 
 Values = Mapping[str, Any]
 """A draft, or what could be read of one."""
+
+Form = Mapping[str, Any]
+"""A form as it came, or as it was put aside; `draft_form.many` reads a field that repeats from either."""
+
+Typed = Mapping[str, str | list[str]]
+"""Form field → what stands in it; a list for a field that repeats."""
 
 DraftCheck = Callable[[Values, datetime], Iterator[Refusal]]
 
@@ -25,23 +42,66 @@ LaunchStep = Callable[[Runtime, Campaign], int]
 """Does what can be done now and commits it; returns how much that was."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DraftPart:
+    """The mechanic's own part of a draft's form."""
+
+    fields: tuple[str, ...]
+    """Its form fields, kept as they were typed while a draft is half-written."""
+    rows: tuple[str, ...] = ()
+    """Those of its form fields that repeat, row by row."""
+    read: Callable[[Form], tuple[dict[str, Any], list[Refusal]]]
+    """(columns of the draft by name, `terms` among them, that could be read; faults of the others)."""
+    typed: Callable[[Campaign], Typed]
+    """The form that a stored draft came from."""
+    blank: Callable[[Settings], Typed]
+    """The form of a new draft: what is usual; fields of every campaign may be among them."""
+    page: str
+    """The template of the form: it extends console/draft.html and fills its blocks."""
+    shown: Callable[[Form], Mapping[str, Any]]
+    """What the blocks need beside `form` and `faults`."""
+    words: Callable[[], Mapping[str, str]]
+    """Field → what it is called, in the reader's language; a fault is listed under it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForecastPart:
+    """What a draft will mean, beside its form."""
+
+    fields: frozenset[str]
+    """Fields it is made from: beside a fault of one of them no figure is shown."""
+    typed_in: Mapping[str, str]
+    """Of those, the ones that are no form field themselves → where they are typed."""
+    make: Callable[[Values, Settings], Any | None]
+    """The forecast, None while something it needs is missing. Reads no row: it is asked while somebody types."""
+    part: str
+    """The template that shows it as `forecast`."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CampaignMechanic:
     """One way to give, as a campaign's life meets it."""
 
+    word: Text
+    """What marketers call it."""
+    draft: DraftPart
+    forecast: ForecastPart
     faults: tuple[DraftCheck, ...]
     """What it cannot do, beside the field of the draft."""
     entrance: DraftCheck
     """Names it when nobody could come in; asked once more at the launch."""
     cautions: tuple[Caution, ...]
     steps: Mapping[str, tuple[LaunchStep, ...]]
-    """Campaign status → the steps a worker takes, in order."""
+    """Campaign status (launching, on, off, closing) → the steps a worker takes, in order."""
     lead: timedelta
     """Nothing is ordered earlier than this before the window opens."""
-    console_part: str
-    """The template with its part of the campaign's page in the console."""
-    console: Callable[[Session, int], Mapping[str, Any]]
-    """What that part shows, by campaign."""
+    console_page: str
+    """The template of the campaign's page in the console: it extends console/campaign.html and fills its blocks."""
+    console: Callable[[Session, Campaign], Mapping[str, Any]]
+    """What those blocks show."""
+    figures: str
+    """The template of the progress on that page from the launch on, asked for anew every two seconds; it is given
+    `campaign` and `tally` (its packets), and fetches what else it shows by an address of the mechanic's own."""
 
 
 def table() -> Mapping[str, Any]:

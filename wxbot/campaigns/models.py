@@ -88,6 +88,8 @@ class Campaign(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
     mechanic: Mapped[str] = mapped_column(String(16), default=FIRST_MECHANIC)
     """How it gives: a name of wxbot.mechanics.MECHANICS."""
+    terms: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    """What the mechanic decides beyond the columns; part of what is approved."""
 
     begin_at: Mapped[datetime]
     end_at: Mapped[datetime]
@@ -95,8 +97,8 @@ class Campaign(Base):
     daily_until: Mapped[int] = mapped_column(Integer, default=1440)
 
     budget_fen: Mapped[int] = mapped_column(BigInteger)
-    split: Mapped[str] = mapped_column(String(8))
-    packet_count: Mapped[int] = mapped_column(Integer)
+    split: Mapped[str] = mapped_column(String(8), default="fixed")
+    packet_count: Mapped[int] = mapped_column(Integer, default=0)
     packet_fen: Mapped[int] = mapped_column(BigInteger, default=0)
     min_fen: Mapped[int] = mapped_column(BigInteger, default=0)
     max_fen: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -108,12 +110,12 @@ class Campaign(Base):
     odds_ppm: Mapped[int] = mapped_column(Integer, default=1_000_000)
     expected_people: Mapped[int] = mapped_column(Integer, default=0)
 
-    send_name: Mapped[str] = mapped_column(String(32))
+    send_name: Mapped[str] = mapped_column(String(32), default="")
     act_name: Mapped[str] = mapped_column(String(32))
-    wishing: Mapped[str] = mapped_column(String(32))
-    remark: Mapped[str] = mapped_column(String(64))
-    title: Mapped[str] = mapped_column(String(32))
-    description: Mapped[str] = mapped_column(String(32))
+    wishing: Mapped[str] = mapped_column(String(32), default="")
+    remark: Mapped[str] = mapped_column(String(64), default="")
+    title: Mapped[str] = mapped_column(String(32), default="")
+    description: Mapped[str] = mapped_column(String(32), default="")
     jump_url: Mapped[str] = mapped_column(String(512), default="")
     rules: Mapped[str] = mapped_column(Text, default="")
     organiser: Mapped[str] = mapped_column(String(60), default="")

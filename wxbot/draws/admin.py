@@ -8,12 +8,13 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns import listing
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.charts import over_time
+from wxbot.draws import mechanic
+from wxbot.draws.mechanic import DrawMechanic
 from wxbot.draws.models import Draw, DrawCount
-from wxbot.draws.outcomes import SENTENCES, Outcome
-from wxbot.staff.console import guard, now, role_required, runtime, said
+from wxbot.draws.outcomes import Outcome
+from wxbot.staff.console import guard, locale, now, role_required, runtime
 from wxbot.staff.models import WATCHERS
 
 blueprint = guard(Blueprint("draw_charts", __name__))
@@ -44,23 +45,19 @@ def _people(session: Session, campaign_id: int) -> int:
     return int(kept)
 
 
-def _title(outcome: str) -> str:
-    return said(SENTENCES[Outcome(outcome)][0]) if outcome in set(Outcome) else outcome
+def _title(way: DrawMechanic, outcome: str) -> str:
+    return way.sentence(Outcome(outcome), locale())[0] if outcome in set(Outcome) else outcome
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/funnel")
 @role_required(*WATCHERS)
 def funnel(campaign_id: int) -> str:
     """How many people drew, won and got their money; apart from that how often a page was opened, and refusals by reason."""
-    campaign_or_404(campaign_id)
+    way = mechanic.way_of(campaign_or_404(campaign_id).mechanic)
     with runtime().database.reading() as session:
         totals = _totals(session, campaign_id)
-        tally = listing.tallies(session, [campaign_id])[campaign_id]
-        people = [
-            ("drew", max(_people(session, campaign_id), tally.reached("bound"))),
-            ("bound", tally.reached("bound")),
-            ("received", tally.reached("received")),
-        ]
+        won, paid = way.reached(session, campaign_id)
+        people = [("drew", max(_people(session, campaign_id), won)), ("bound", won), ("received", paid)]
     times = [
         ("page", totals.get("page", 0)),
         ("shake", totals.get("shake", 0)),
@@ -68,7 +65,7 @@ def funnel(campaign_id: int) -> str:
         ("missed", totals.get(Outcome.MISSED, 0)),
     ]
     refusals = sorted(
-        ((n, _title(outcome)) for outcome, n in totals.items() if outcome in REFUSALS and n), reverse=True
+        ((n, _title(way, outcome)) for outcome, n in totals.items() if outcome in REFUSALS and n), reverse=True
     )
     return render_template("console/_funnel.html", people=people, times=times, refusals=refusals)
 

@@ -5,7 +5,6 @@ A refusal or a repeated draw costs one Redis round trip and no SQL; an admitted 
 
 import functools
 import hashlib
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot import addresses, oauth, own_page
 from wxbot.clock import from_unix, shanghai_day
-from wxbot.draws.admission_writer import Admission, Booked, drawn_key
+from wxbot.draws.admission import Admission, Booked
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.mechanic import Entrant, Proven, ticket_hash
 from wxbot.draws.outcomes import Outcome
@@ -31,7 +30,6 @@ IP_DRAWS_PER_MINUTE = 600
 """Draw requests from one address in a minute: a full shop behind one router is fine, a script is not (S37)."""
 
 PAGE_TOKEN_LIFE_S = 60
-ODDS_OF = 1_000_000
 
 _LOOK = """
 local person = redis.call('INCR', KEYS[1])
@@ -104,7 +102,7 @@ def _look(
         f"rate:draw:{asked.openid}:{minute}",
         address,
         snapshot.mechanic.proof_key(hashed),
-        drawn_key(snapshot.campaign_id, asked.openid),
+        snapshot.mechanic.drawn_key(snapshot.campaign_id, asked.openid, hashed),
     )
     try:
         try:
@@ -119,17 +117,18 @@ def _look(
 
 
 def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest) -> GateDecision:
-    """Whether this person may draw from this campaign now; when so, with the signed parameters.
+    """Whether this person may draw from this campaign now; when so, with what the mechanic hands out.
 
-    Repeating an admitted request hands out the same parameters again (S34).
+    Repeating an admitted request hands out the same again (S34).
     """
     now_unix = runtime.clock.unix()
     hashed = ticket_hash(asked.ticket)
     seen = _look(draw_state, snapshot, asked, hashed, now_unix)
     if seen.person > DRAWS_PER_MINUTE or seen.address > IP_DRAWS_PER_MINUTE:
         return GateDecision(Outcome.TOO_OFTEN)
-    if seen.drawn == "bound":
-        return GateDecision(Outcome.ALREADY_DRAWN)
+    earlier, is_final = snapshot.mechanic.recall(seen.drawn) if seen.drawn is not None else (None, False)
+    if earlier is not None and is_final:
+        return GateDecision(earlier.outcome, earlier.handed_out)
     refusal = snapshot.refusal(now_unix)
     if refusal is not None:
         return GateDecision(refusal)
@@ -137,28 +136,30 @@ def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, a
     proven = snapshot.mechanic.prove(runtime, snapshot.stock, entrant, seen.proof, now_unix)
     if isinstance(proven, Outcome):
         return GateDecision(proven)
-    if seen.drawn is not None:
-        return GateDecision(Outcome.ADMITTED, seen.drawn.partition("|")[2])
+    if earlier is not None:
+        return GateDecision(earlier.outcome, earlier.handed_out)
     return _book(draw_state, snapshot, asked, hashed, proven, now_unix)
 
 
 def _book(
     draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, proven: Proven, now_unix: float
 ) -> GateDecision:
-    """The durable part: one row per draw, decided by unique indexes (I8)."""
-    now = from_unix(now_unix)
+    """The durable part, decided by the mechanic's `book` in the commit that others share."""
+    now, mechanic = from_unix(now_unix), snapshot.mechanic
     admission = Admission(
         campaign_id=snapshot.campaign_id,
         openid=asked.openid,
-        handed_out=snapshot.mechanic.hand_out(snapshot.stock, asked.openid),
-        shake_ticket_hash=hashed,
+        handed_out=mechanic.hand_out(snapshot.stock, asked.openid),
+        ticket_hash=hashed,
         device_id=proven.device_id,
         ip=asked.ip,
         day=f"{shanghai_day(now):%Y%m%d}",
         tries_per_person=snapshot.tries_per_person,
         tries_per_day=snapshot.tries_per_day,
-        has_luck=secrets.randbelow(ODDS_OF) < snapshot.odds_ppm,
         now=now,
+        book=mechanic.book,
+        drawn_key=mechanic.drawn_key(snapshot.campaign_id, asked.openid, hashed),
+        stock=snapshot.stock,
     )
     try:
         booked: Booked = draw_state.bookings.write(admission)

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from wxbot import oauth, own_page
 from wxbot.draws import admit
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.draws.outcomes import HTTP_STATUS, Outcome, sentence
+from wxbot.draws.mechanic import DrawMechanic
+from wxbot.draws.outcomes import HTTP_STATUS, Outcome
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 
@@ -58,9 +59,9 @@ def language(query: str, accept_language: str) -> str:
 
 
 @functools.cache
-def spoken(outcome: Outcome, in_language: str) -> DrawResponse:
+def spoken(way: DrawMechanic, outcome: Outcome, in_language: str) -> DrawResponse:
     """The answer for an outcome without parameters."""
-    title, text = sentence(outcome, in_language)
+    title, text = way.sentence(outcome, in_language)
     return _json(HTTP_STATUS.get(outcome, 409), outcome=outcome, title=title, text=text)
 
 
@@ -117,23 +118,23 @@ class DrawDoor:
         asked = self._asked(environ)
         if asked is None:
             return REFUSED
-        page_token, shake_ticket = asked
+        page_token, ticket = asked
         now_unix = runtime.clock.unix()
         if not admit.is_page_token(runtime, page_token, session.session_id, snapshot.campaign_id, now_unix):
             token = admit.page_token(runtime, session.session_id, snapshot.campaign_id, now_unix)
             return _json(409, outcome="stale_page", page_token=token)
-        person = admit.DrawRequest(session.openid, session.session_id, shake_ticket, environ.get("REMOTE_ADDR", ""))
+        person = admit.DrawRequest(session.openid, session.session_id, ticket, environ.get("REMOTE_ADDR", ""))
         decision = admit.admit(runtime, draw_state, snapshot, person)
         draw_state.counts.add(snapshot.campaign_id, decision.outcome, now_unix)
         in_language = language(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         if decision.handed_out is None:
-            return spoken(decision.outcome, in_language)
-        title, text = sentence(decision.outcome, in_language)
-        jump = {**snapshot.mechanic.parameters(decision.handed_out), "openid": session.openid}
-        return _json(200, outcome=decision.outcome, title=title, text=text, jump=jump)
+            return spoken(snapshot.mechanic, decision.outcome, in_language)
+        title, text = snapshot.mechanic.sentence(decision.outcome, in_language)
+        own = snapshot.mechanic.answer(decision.handed_out, session.openid)
+        return _json(HTTP_STATUS.get(decision.outcome, 409), outcome=decision.outcome, title=title, text=text, **own)
 
     def _asked(self, environ: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Page token and shake ticket of a request from our own page, or None (S55: JSON, own origin, small)."""
+        """Page token and ticket of a request from our own page, or None (S55: JSON, own origin, small)."""
         if not own_page.is_near(environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN"), self._own):
             return None
         length: str = environ.get("CONTENT_LENGTH") or "0"
@@ -148,7 +149,7 @@ class DrawDoor:
             return None
         if not isinstance(asked, dict):
             return None
-        page_token, shake_ticket = asked.get("page_token", ""), asked.get("ticket", "")
-        if not isinstance(page_token, str) or not isinstance(shake_ticket, str):
+        page_token, ticket = asked.get("page_token", ""), asked.get("ticket", "")
+        if not isinstance(page_token, str) or not isinstance(ticket, str):
             return None
-        return page_token, shake_ticket
+        return page_token, ticket

@@ -1,6 +1,6 @@
 """The draw page and its small JSON doors, for a phone. Thin: parse, ask `admit`, render.
 
-No view reads an openid from the request (S24); what a page sends is its page token and the shake ticket of its address.
+No view reads an openid from the request (S24); what a page sends is its page token and the ticket of its address.
 """
 
 import io
@@ -9,27 +9,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import redis as redis_client
 import segno
 from flask import Blueprint, Response, current_app, g, render_template, request
 from markupsafe import Markup
-from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth
 from wxbot.draws import admit
-from wxbot.draws.admission_writer import drawn_key
-from wxbot.draws.door import DrawDoor, language
+from wxbot.draws.door import DrawDoor
+from wxbot.draws.door import language as language_of
 from wxbot.draws.draw_state import DrawState, draw_state_of
 from wxbot.draws.mechanic import Entrant, ticket_hash
-from wxbot.draws.models import Draw
-from wxbot.draws.outcomes import Outcome, sentence
+from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.draws.words import DrawPhrases
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
-from wxbot.wechat import jssdk
-from wxbot.wechat.errors import WeChatError
 
 log = get_logger(__name__)
 
@@ -54,7 +49,7 @@ def phone_words() -> DrawPhrases:
     words: DrawPhrases | None = g.get("phone_words")
     if words is None:
         words = g.phone_words = DrawPhrases(
-            language(request.query_string.decode("ascii", "ignore"), request.headers.get("Accept-Language", ""))
+            language_of(request.query_string.decode("ascii", "ignore"), request.headers.get("Accept-Language", ""))
         )
     return words
 
@@ -100,10 +95,11 @@ def inside_wechat(
 def _outside(runtime: Runtime, snapshot: CampaignSnapshot) -> str:
     """What to do instead: scan a code, with a word on a campaign that rests now; nothing to scan when it is over."""
     refusal = snapshot.refusal(runtime.clock.unix())
-    said = _spoken(refusal) if refusal else None
+    said = _spoken(snapshot, refusal) if refusal else None
     is_over = refusal is Outcome.OVER
     qr = None if is_over else _qr(f"{runtime.settings.public_url}{request.path}")
-    return render_template("h5/outside.html", snapshot=snapshot, qr=qr, said=said)
+    outside = snapshot.mechanic.outside.within(phone_words().language)
+    return render_template("h5/outside.html", snapshot=snapshot, qr=qr, said=said, outside=outside)
 
 
 @blueprint.get("/c/<slug>")
@@ -125,23 +121,19 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
     draw_state.counts.add(snapshot.campaign_id, "page", now_unix)
     if entrance is None:
         draw_state.counts.add(snapshot.campaign_id, "shake", now_unix)
-    mine = _mine(runtime, snapshot, session.openid)
-    words = phone_words()
+    way, language = snapshot.mechanic, phone_words().language
+    mine = way.mine(runtime, snapshot.campaign_id, session.openid)
     state = _state(runtime, snapshot, session, now_unix) | {
         "mine": mine,
-        "hint": None if refusal or mine == "bound" or entrance is None else _spoken(entrance),
+        "hint": None if refusal or mine == "bound" or entrance is None else _spoken(snapshot, entrance),
         "begin": snapshot.begin_unix,
-        "language": words.language,
-        "share": _share_config(runtime),
-        "words": {
-            name: words(name)
-            for name in ("draw", "opening", "waiting", "ok", "bound_title", "bound_text", "starts_in", "ready")
-        },
-        "oops": _spoken(Outcome.TRY_AGAIN),
+        "language": language,
+        "oops": _spoken(snapshot, Outcome.TRY_AGAIN),
+        **way.page_state(runtime, snapshot, language),
     }
-    sentences = {name: sentence(Outcome(name), words.language)[1] for name in CLOSED_STATES}
+    sentences = {name: way.sentence(Outcome(name), language)[1] for name in CLOSED_STATES}
     return render_template(
-        "h5/draw.html",
+        way.page,
         snapshot=snapshot,
         state=state,
         mine=mine,
@@ -156,12 +148,12 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
 @with_board
 @oauth.openid_required
 def state(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
-    """What the page shows live; with ?mine=1 also whether this person's packet is bound (F47: only WeChat's event says)."""
+    """What the page shows live; with ?mine=1 also how this person stands."""
     runtime = _runtime()
     session = oauth.signed_in()
     answer = _state(runtime, snapshot, session, runtime.clock.unix())
     if request.args.get("mine") == "1":
-        answer["mine"] = _mine(runtime, snapshot, session.openid)
+        answer["mine"] = snapshot.mechanic.mine(runtime, snapshot.campaign_id, session.openid)
     return _json(answer)
 
 
@@ -176,8 +168,8 @@ def draw(slug: str) -> BaseResponse:
 @with_board
 def rules(draw_state: DrawState, snapshot: CampaignSnapshot) -> str:
     """The rules everybody may read before taking part (wechat-protocol §10.2)."""
-    odds = f"{snapshot.odds_ppm / 10_000:.4f}".rstrip("0").rstrip(".")
-    return render_template("h5/rules.html", snapshot=snapshot, odds=odds, is_certain=snapshot.odds_ppm >= admit.ODDS_OF)
+    way = snapshot.mechanic
+    return render_template(way.rules, snapshot=snapshot, **way.rules_facts(snapshot))
 
 
 @blueprint.get("/c/<slug>/after")
@@ -204,8 +196,8 @@ def _bytes(body: bytes, status: int) -> Response:
     return response
 
 
-def _spoken(outcome: Outcome) -> dict[str, str]:
-    title, text = sentence(outcome, phone_words().language)
+def _spoken(snapshot: CampaignSnapshot, outcome: Outcome) -> dict[str, str]:
+    title, text = snapshot.mechanic.sentence(outcome, phone_words().language)
     return {"title": title, "text": text}
 
 
@@ -219,33 +211,6 @@ def _state(runtime: Runtime, snapshot: CampaignSnapshot, session: oauth.Session,
         "now": round(now_unix, 3),
         "page_token": admit.page_token(runtime, session.session_id, snapshot.campaign_id, now_unix),
     }
-
-
-def _mine(runtime: Runtime, snapshot: CampaignSnapshot, openid: str) -> str:
-    """How this person's draw stands: none, admitted or bound."""
-    try:
-        kept = runtime.redis.get(drawn_key(snapshot.campaign_id, openid))
-    except redis_client.RedisError:
-        kept = None
-    if isinstance(kept, str):
-        return kept.partition("|")[0]
-    query = select(Draw.status).where(
-        Draw.campaign_id == snapshot.campaign_id, Draw.openid == openid, Draw.status.in_(("admitted", "bound"))
-    )
-    with runtime.database.reading() as session:
-        return session.scalar(query) or "none"
-
-
-def _share_config(runtime: Runtime) -> dict[str, Any] | None:
-    """wx.config for this very address, only to hide the share menu; without a ticket the page works all the same."""
-    query = request.query_string.decode("ascii", "ignore")
-    address = f"{runtime.settings.public_url}{request.path}" + (f"?{query}" if query else "")
-    try:
-        jsapi_ticket = runtime.tokens.jsapi_ticket()
-    except (WeChatError, redis_client.RedisError):
-        return None
-    apis = ("hideOptionMenu", "hideAllNonBaseMenuItem")
-    return jssdk.config(address, jsapi_ticket, runtime.clock.now(), appid=runtime.settings.appid, js_api_list=apis)
 
 
 def _qr(address: str) -> Markup:

@@ -1,5 +1,11 @@
 """What the crowd's door asks of the way a campaign gives. The table of the ways is wxbot/mechanics.py, far above; a snapshot
-carries its campaign's way.
+carries its campaign's way. What a campaign's life asks stands in campaigns/mechanic.py.
+
+A page load asks `welcome`, then shows `page` with `page_state`. A tap goes through the door (session, own page, page token) and
+`admit`: one look into Redis (rates, `proof_key`, `drawn_key`), `recall` of an earlier answer, the window and `Stock`, `prove`,
+`hand_out`, and one place in a shared commit, where `book` decides among up to 128 people at once. Whatever may change between
+two people of one batch (a number, a stock, a budget) is decided there and nowhere before. What `book` says is `kept` in Redis
+for two minutes, for repeats; the rows hold it for ever.
 """
 
 import hashlib
@@ -12,8 +18,10 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.mechanic import table
 from wxbot.campaigns.models import Campaign
+from wxbot.draws.admission import Book, Booked
 from wxbot.draws.outcomes import Outcome
 from wxbot.runtime import Runtime
+from wxbot.text import Text
 from wxbot.vault import Vault
 
 
@@ -45,7 +53,7 @@ class Proven(Protocol):
         """At which place."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DrawMechanic:
     """One way to give, as the crowd meets it. A `stock` that is passed is what `read_stock` returned."""
 
@@ -53,14 +61,37 @@ class DrawMechanic:
     """What can be handed out of so many loaded packets; asked twice a second per campaign and process, never in a draw."""
     proof_key: Callable[[str], str]
     """The Redis key under which a proven ticket stands, from the ticket's hash: fetched in the one look of a draw."""
+    drawn_key: Callable[[int, str, str], str]
+    """The Redis key under which a draw is remembered, from campaign, openid and the ticket's hash: fetched in the same look."""
+    recall: Callable[[str], tuple[Booked, bool]]
+    """What stands there: the earlier answer, and whether it holds whatever the gates say now (else they are asked first)."""
     prove: Callable[[Runtime, Any, Entrant, str | None, float], Proven | Outcome]
     """The proof behind a request to draw (what Redis holds, Unix seconds), or the refusal."""
     welcome: Callable[[Runtime, Any, Entrant, float], Outcome | None]
     """What is wrong with the way a person came to the page, or None: what WeChat says is kept, the draw finds it in Redis."""
-    hand_out: Callable[[Any, str], str]
-    """What an openid gets, as one line that is kept with the draw and handed out again (S34)."""
-    parameters: Callable[[str], Mapping[str, str]]
-    """That line as the page needs it: parameter → value, without the openid."""
+    hand_out: Callable[[Any, str], str | None]
+    """What an openid gets, as one line that is kept with the draw and handed out again (S34); None when odds that are known
+    before the commit say no."""
+    book: Book
+    """The durable decision, in the commit that the admissions of one moment share; `one_winner.book` where a person wins once."""
+    answer: Callable[[str, str], Mapping[str, Any]]
+    """A line that was handed out, and the openid, as the page's script needs them: what the JSON answer holds besides words."""
+    sentence: Callable[[Outcome, str], tuple[str, str]]
+    """An outcome in "zh" or "en": its headline, and what to do next."""
+    page: str
+    """The template of the page; it is given `snapshot`, `state`, `mine`, `refusal`, `sentences` and the addresses of WeChat's scripts."""
+    page_state: Callable[[Runtime, Any, str], Mapping[str, Any]]
+    """What its script needs beside the live part, from the snapshot and the language; called within the request."""
+    mine: Callable[[Runtime, int, str], str]
+    """How an openid stands in a campaign, in a word: the page shows it, and its script asks again."""
+    rules: str
+    """The template of the rules everybody may read."""
+    rules_facts: Callable[[Any], Mapping[str, Any]]
+    """What it shows beside the snapshot."""
+    outside: Text
+    """What to do instead, for those who open the page outside WeChat."""
+    reached: Callable[[Session, int], tuple[int, int]]
+    """How many people of a campaign have won, and how many have what they won; from kept counts, for the console."""
 
 
 def way_of(name: str) -> DrawMechanic:

@@ -33,7 +33,8 @@ class Draw(Base):
     status: Mapped[DrawStatus] = mapped_column(String(10))
     handed_out: Mapped[str | None] = mapped_column(String(200))
     """What the mechanic gave this person, in its own words; None when the odds said no."""
-    shake_ticket_hash: Mapped[str] = mapped_column(String(64))
+    ticket_hash: Mapped[str] = mapped_column(String(64))
+    """The entrance that this try was made with: one ticket is one try."""
     device_id: Mapped[str | None] = mapped_column(String(64))
     ip: Mapped[str | None] = mapped_column(String(45))
     packet_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -42,7 +43,7 @@ class Draw(Base):
     bound_at: Mapped[datetime | None]
 
     __table_args__ = (
-        UniqueConstraint("campaign_id", "shake_ticket_hash"),
+        UniqueConstraint("campaign_id", "ticket_hash"),
         one_of("status", DrawStatus),
         Index(
             "one_won_draw",

@@ -65,7 +65,6 @@ class CampaignSnapshot:
     wishing: str
     rules: str
     contact: str
-    jump_url: str
 
     def refusal(self, now_unix: float) -> Outcome | None:
         """Why nobody may draw at this moment, or None (S33: each limit is decided here, on the server)."""
@@ -163,5 +162,4 @@ class Snapshots:
             wishing=campaign.wishing,
             rules=campaign.rules,
             contact=campaign.contact,
-            jump_url=campaign.jump_url,
         )

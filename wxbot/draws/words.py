@@ -31,10 +31,6 @@ WORDS: dict[str, Text] = {
     "ok": Text("知道了", "OK"),
     "retry": Text("再试一次", "Try again"),
     "outside_title": Text("请在微信里打开", "Open this in WeChat"),
-    "outside_text": Text(
-        "用手机微信扫一扫这个二维码；到活动现场摇一摇才能抽红包。",
-        "Scan this code with WeChat on your phone. To draw, shake on site.",
-    ),
     "outside_qr": Text("活动页二维码", "QR code of this page"),
     "after_title": Text("谢谢参与", "Thank you"),
     "after_text": Text("红包已由微信发出，请在微信里查看。", "WeChat has your packet; look for it there."),

@@ -12,12 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import PACKET_REASON, Packet
+from wxbot.campaigns.models import FIRST_MECHANIC, PACKET_REASON, Campaign, Packet
 from wxbot.campaigns.packets import move_packet
 from wxbot.db import changed, insert_into
-from wxbot.draws.admission_writer import BOUND_KEPT_S, drawn_key
+from wxbot.draws.admission import BOUND
+from wxbot.draws.admission_writer import BOUND_KEPT_S
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import NEXT, Draw
+from wxbot.draws.one_winner import drawn_key
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.orders.outcome import note_bound
@@ -31,6 +33,7 @@ log = get_logger(__name__)
 
 MATCH_AT_ONCE = 200
 LAPSE_AT_ONCE = 1000
+OF_SHAKE = select(Campaign.id).where(Campaign.mechanic == FIRST_MECHANIC)
 SETTLED = frozenset({"received", "returned"})
 
 
@@ -138,7 +141,7 @@ def _note_on_draw(session: Session, bind: Bind, order: Order, packet: Packet) ->
             campaign_id=order.budget_id,
             openid=bind.openid,
             status="bound",
-            shake_ticket_hash=f"bind{bind.sp_ticket_hash[:60]}",
+            ticket_hash=f"bind{bind.sp_ticket_hash[:60]}",
             admitted_at=bind.bound_at,
             **values,
         )
@@ -151,7 +154,7 @@ def _tell(runtime: Runtime, campaign_id: int, openid: str, now: datetime) -> Non
     """Let the pages know at once; Redis may miss it, SQL has it."""
     draw_state_of(runtime).counts.add(campaign_id, "bound", now.timestamp())
     try:
-        runtime.redis.set(drawn_key(campaign_id, openid), "bound", ex=BOUND_KEPT_S)
+        runtime.redis.set(drawn_key(campaign_id, openid), BOUND, ex=BOUND_KEPT_S)
     except redis_client.RedisError:
         log.warning("bound_not_kept")
 
@@ -183,7 +186,7 @@ def lapse(runtime: Runtime, now: datetime) -> int:
         with runtime.database.transaction() as session:
             old = (
                 select(Draw.id)
-                .where(Draw.status == "admitted", Draw.admitted_at < before)
+                .where(Draw.status == "admitted", Draw.admitted_at < before, Draw.campaign_id.in_(OF_SHAKE))
                 .order_by(Draw.id)
                 .limit(LAPSE_AT_ONCE)
             )

@@ -6,13 +6,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.draft import tiers_of
+from wxbot.campaigns.models import Campaign
 from wxbot.shake.models import Lottery, Wave
+from wxbot.text import Text
 
+WORD = Text("微信摇一摇 · 周边", "WeChat shake-around")
 WAVES_SHOWN = 8
 
 
-def shown(session: Session, campaign_id: int) -> Mapping[str, Any]:
-    """Its lotteries at WeChat, and the latest waves of orders."""
-    lotteries = select(Lottery).where(Lottery.campaign_id == campaign_id).order_by(Lottery.ordinal)
-    waves = select(Wave).where(Wave.campaign_id == campaign_id).order_by(Wave.ordinal.desc()).limit(WAVES_SHOWN)
-    return {"lotteries": session.scalars(lotteries).all(), "waves": session.scalars(waves).all()}
+def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
+    """Its tiers, its lotteries at WeChat, and the latest waves of orders."""
+    lotteries = select(Lottery).where(Lottery.campaign_id == campaign.id).order_by(Lottery.ordinal)
+    waves = select(Wave).where(Wave.campaign_id == campaign.id).order_by(Wave.ordinal.desc()).limit(WAVES_SHOWN)
+    return {
+        "tiers": tiers_of(campaign),
+        "lotteries": session.scalars(lotteries).all(),
+        "waves": session.scalars(waves).all(),
+    }

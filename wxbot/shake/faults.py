@@ -1,20 +1,31 @@
-"""What WeChat's lottery cannot do, and what of it may surprise, beside the field of the draft (wechat-protocol §1.3, §2)."""
+"""What packets and WeChat's lottery cannot do, and what of it may surprise, beside the field of the draft (wechat-protocol §1.3, §2)."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.draft_faults import BUDGET_MAX_FEN, too_long, unfit_texts
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
 from wxbot.campaigns.models import Campaign
+from wxbot.campaigns.split import total_fen
+from wxbot.money import yuan
 from wxbot.orders.throttle import QUIET_UNTIL_HOUR
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
-from wxbot.wechat import limits
+from wxbot.wechat import limits, pay_texts
 
 DEVICES_MAX = 500
+JUMP_URL_CHARS = 512
+TIER_LABEL_CHARS = 20
 QUIET_MINUTES = QUIET_UNTIL_HOUR * 60
+
+TEXTS = ("send_name", "wishing", "remark", "title", "description")
+_FROZEN = ("send_name", "act_name", "wishing", "remark")
+"""The texts that every packet carries, unchangeable once it is ordered."""
 
 STANDS = ("submitted", "approved", "launching", "on", "off")
 """Statuses of the campaigns that have, or are about to have, a page on their beacons."""
@@ -26,6 +37,100 @@ def _span(values: Values, _now: datetime) -> Iterator[Refusal]:
         days = limits.LOTTERY_SPAN_S // limits.DAY_S
         yield fault(
             "end_at", f"微信限制一个活动最长 {days} 天", f"WeChat allows a campaign to last at most {days} days"
+        )
+
+
+def _amount(field: str, amount_fen: int, before_zh: str = "", before_en: str = "") -> Iterator[Refusal]:
+    low, high = limits.PACKET_MIN_FEN, limits.PACKET_MAX_FEN
+    if not low <= amount_fen <= high:
+        yield fault(
+            field,
+            f"{before_zh}微信规定每个红包 {yuan(low)} 到 {yuan(high)} 元",
+            f"{before_en}WeChat allows {yuan(low)} to {yuan(high)} yuan a packet",
+        )
+
+
+def _amounts(values: Values, _now: datetime) -> Iterator[Refusal]:
+    split = values.get("split")
+    if split == "fixed" and "packet_fen" in values:
+        yield from _amount("packet_amount", values["packet_fen"])
+    if split == "tiers":
+        for number, tier in enumerate(values.get("tiers", ()), start=1):
+            yield from _amount("tiers", tier.amount_fen, f"第 {number} 档:", f"Tier {number}: ")
+            if tier.count < 1:
+                yield fault("tiers", f"第 {number} 档的数量至少为 1", f"Tier {number} needs at least one packet")
+            if len(tier.label) > TIER_LABEL_CHARS:
+                yield fault(
+                    "tiers",
+                    f"第 {number} 档的名称最多 {TIER_LABEL_CHARS} 个可见字符",
+                    f"Tier {number}: the name has at most {TIER_LABEL_CHARS} visible characters",
+                )
+        if "tiers" in values and not values["tiers"]:
+            yield fault("tiers", "请至少填写一档红包", "Give at least one tier")
+    if split == "random":
+        for field, key in (("min_amount", "min_fen"), ("max_amount", "max_fen")):
+            if key in values:
+                yield from _amount(field, values[key])
+        if values.get("min_fen", 0) > values.get("max_fen", 0) and "max_fen" in values:
+            yield fault("max_amount", "最大金额不能小于最小金额", "The largest amount cannot be below the smallest")
+
+
+def _fits(values: Values, _now: datetime) -> Iterator[Refusal]:
+    budget_fen, count, split = values.get("budget_fen"), values.get("packet_count"), values.get("split")
+    if budget_fen is None or not 0 < budget_fen <= BUDGET_MAX_FEN:
+        return
+    if count is None or count < 1:
+        return
+    if split == "random" and "min_fen" in values and "max_fen" in values:
+        low, high = values["min_fen"] * count, values["max_fen"] * count
+        if not low <= budget_fen <= high and low <= high:
+            yield fault(
+                "budget",
+                f"{count:,} 个红包合计应在 {yuan(low)} 到 {yuan(high)} 元之间，才能恰好分完预算",
+                f"{count:,} packets hold {yuan(low)} to {yuan(high)} yuan; only such a budget can be split exactly",
+            )
+    elif split in ("fixed", "tiers") and "tiers" in values and "packet_fen" in values:
+        cost = total_fen(
+            split, budget_fen=budget_fen, packet_count=count, packet_fen=values["packet_fen"], tiers=values["tiers"]
+        )
+        if cost > budget_fen:
+            yield fault(
+                "budget",
+                f"红包合计 {yuan(cost)} 元，超出预算",
+                f"The packets cost {yuan(cost)} yuan, more than the budget",
+            )
+
+
+def _odds(values: Values, _now: datetime) -> Iterator[Refusal]:
+    if "odds_ppm" in values and not 1 <= values["odds_ppm"] <= 1_000_000:
+        yield fault("odds", "中奖概率大于 0%，不超过 100%", "The odds are more than 0 % and at most 100 %")
+
+
+def _packet_texts(values: Values, _now: datetime) -> Iterator[Refusal]:
+    yield from unfit_texts(values, TEXTS)
+    for field in _FROZEN:
+        wide = pay_texts.wide_character(values.get(field, ""))
+        if wide:
+            yield fault(field, pay_texts.WIDE_ZH.format(wide), pay_texts.WIDE_EN.format(wide).capitalize())
+    yield from too_long(
+        values, {"send_name": limits.SEND_NAME_BYTES, "remark": limits.REMARK_BYTES}, {"wishing": limits.WISHING_CHARS}
+    )
+
+
+def _after(values: Values, _now: datetime) -> Iterator[Refusal]:
+    url = values.get("jump_url", "")
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme == "https" and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        is_web = False
+    if not is_web or len(url) > JUMP_URL_CHARS or re.search(r"[\s<>\"'\\]", url):
+        yield fault(
+            "jump_url",
+            f"请填写 https:// 开头的网址，最多 {JUMP_URL_CHARS} 个字符",
+            f"Give an address that begins with https://, at most {JUMP_URL_CHARS} characters",
         )
 
 
@@ -91,5 +196,5 @@ def _quiet_hours(_session: Session, settings: Settings, values: Values, _campaig
     )
 
 
-FAULTS: tuple[DraftCheck, ...] = (_span, _tickets, _card)
+FAULTS: tuple[DraftCheck, ...] = (_amounts, _fits, _odds, _packet_texts, _after, _span, _tickets, _card)
 CAUTIONS: tuple[Caution, ...] = (_shared, _quiet_hours)

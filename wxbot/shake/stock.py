@@ -16,6 +16,7 @@ from wxbot.vault import Vault
 from wxbot.wechat.sign import lottery_sign
 
 KEPT_KEYS = 2000
+ODDS_OF = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class LotteryStock:
     lottery_id: str | None
     lottery_key: str = field(repr=False)
     packets: int
+    odds_ppm: int
 
     @property
     def is_open(self) -> bool:
@@ -52,6 +54,7 @@ def read_stock(session: Session, vault: Vault, campaign: Campaign, loaded: int, 
         lottery_id=lottery.lottery_id if lottery else None,
         lottery_key=_opened(vault, lottery.lottery_key) if lottery else "",
         packets=packets,
+        odds_ppm=campaign.odds_ppm,
     )
 
 
@@ -89,11 +92,14 @@ PARAMETERS = ("lottery_id", "noncestr", "sign")
 """What the page passes to `BeaconShakehbJsBridge.invoke('jumpHongbao', …)`, beside the openid."""
 
 
-def hand_out(stock: LotteryStock, openid: str) -> str:
-    """Sign a fresh set of parameters for one person; `noncestr` has 32 characters, the most WeChat takes.
+def hand_out(stock: LotteryStock, openid: str) -> str | None:
+    """Sign a fresh set of parameters for one person, or None when the odds say no; `noncestr` has 32 characters, the most
+    WeChat takes.
 
     A sign has no expiry of its own, so one is made per draw and the same one is handed out again (S34).
     """
+    if secrets.randbelow(ODDS_OF) >= stock.odds_ppm:
+        return None
     if stock.lottery_id is None:
         raise ValueError("a campaign without a lottery cannot be drawn from")
     noncestr = secrets.token_hex(16)
@@ -101,6 +107,6 @@ def hand_out(stock: LotteryStock, openid: str) -> str:
     return "|".join((stock.lottery_id, noncestr, sign))
 
 
-def parameters(handed_out: str) -> dict[str, str]:
+def answer(handed_out: str, openid: str) -> dict[str, dict[str, str]]:
     """What `hand_out` made, for the page."""
-    return dict(zip(PARAMETERS, handed_out.split("|"), strict=True))
+    return {"jump": {**dict(zip(PARAMETERS, handed_out.split("|"), strict=True)), "openid": openid}}

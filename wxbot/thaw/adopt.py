@@ -106,7 +106,7 @@ def _note_draw(session: Session, found: FoundOrder, openid: str, campaign_id: in
                 openid=openid,
                 status="bound",
                 packet_id=packet_id,
-                shake_ticket_hash=f"found{found.mch_billno}",
+                ticket_hash=f"found{found.mch_billno}",
                 amount_fen=found.amount_fen,
                 admitted_at=at,
                 bound_at=at,

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from wxbot.campaigns.mechanic import ForecastPart, Values
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
+from wxbot.settings import Settings
 from wxbot.text import Text
 from wxbot.wechat import limits
 
@@ -140,3 +142,12 @@ def _notes(made: Forecast, people: int, per_day: int) -> list[Text]:
             )
         )
     return notes
+
+
+def _make(values: Values, settings: Settings) -> Forecast | None:
+    return forecast(values, per_second=settings.pay_per_second, per_day=settings.pay_per_day)
+
+
+PART = ForecastPart(
+    fields=FORECAST_FIELDS, typed_in={"tiers": "tier_amount"}, make=_make, part="console/_forecast_shake.html"
+)

@@ -1,0 +1,71 @@
+"""What the draw page of a shake campaign shows besides what every campaign's page has."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import redis as redis_client
+from flask import request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns import listing
+from wxbot.draws.models import Draw
+from wxbot.draws.one_winner import drawn_key
+from wxbot.draws.snapshot import CampaignSnapshot
+from wxbot.draws.words import DrawPhrases
+from wxbot.runtime import Runtime
+from wxbot.shake.stock import ODDS_OF
+from wxbot.text import Text
+from wxbot.wechat import jssdk
+from wxbot.wechat.errors import WeChatError
+
+OUTSIDE = Text(
+    "用手机微信扫一扫这个二维码；到活动现场摇一摇才能抽红包。",
+    "Scan this code with WeChat on your phone. To draw, shake on site.",
+)
+WORDS = ("draw", "opening", "waiting", "ok", "bound_title", "bound_text", "starts_in", "ready")
+
+
+def page_state(runtime: Runtime, _snapshot: CampaignSnapshot, language: str) -> Mapping[str, Any]:
+    """The words that the page's script shows, and what hides WeChat's share menu."""
+    words = DrawPhrases(language)
+    return {"share": _share_config(runtime), "words": {name: words(name) for name in WORDS}}
+
+
+def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
+    """The odds in percent."""
+    odds = f"{snapshot.odds_ppm / 10_000:.4f}".rstrip("0").rstrip(".")
+    return {"odds": odds, "is_certain": snapshot.odds_ppm >= ODDS_OF}
+
+
+def reached(session: Session, campaign_id: int) -> tuple[int, int]:
+    """How many people have a packet, and how many have opened theirs."""
+    tally = listing.tallies(session, [campaign_id])[campaign_id]
+    return tally.reached("bound"), tally.reached("received")
+
+
+def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:
+    """How this person's draw stands: none, admitted or bound (F47: only WeChat's event says so)."""
+    try:
+        kept = runtime.redis.get(drawn_key(campaign_id, openid))
+    except redis_client.RedisError:
+        kept = None
+    if isinstance(kept, str):
+        return kept.partition("|")[0]
+    query = select(Draw.status).where(
+        Draw.campaign_id == campaign_id, Draw.openid == openid, Draw.status.in_(("admitted", "bound"))
+    )
+    with runtime.database.reading() as session:
+        return session.scalar(query) or "none"
+
+
+def _share_config(runtime: Runtime) -> dict[str, Any] | None:
+    """wx.config for this very address, only to hide the share menu; without a ticket the page works all the same."""
+    query = request.query_string.decode("ascii", "ignore")
+    address = f"{runtime.settings.public_url}{request.path}" + (f"?{query}" if query else "")
+    try:
+        jsapi_ticket = runtime.tokens.jsapi_ticket()
+    except (WeChatError, redis_client.RedisError):
+        return None
+    apis = ("hideOptionMenu", "hideAllNonBaseMenuItem")
+    return jssdk.config(address, jsapi_ticket, runtime.clock.now(), appid=runtime.settings.appid, js_api_list=apis)
