@@ -65,6 +65,12 @@ def change_budget(session: Session, budget_id: int, change_fen: int) -> bool:
     return _write(session, budget_id, is_free, budget_fen=Budget.budget_fen + change_fen)
 
 
+def is_free(session: Session, budget_id: int, amount_fen: int) -> bool:
+    """Whether so much could be taken from a budget at this moment; a negative amount always can."""
+    row = session.get(Budget, budget_id)
+    return amount_fen <= 0 or (row is not None and row.budget_fen - amount_fen >= row.committed_fen + row.paid_fen)
+
+
 def reserve(session: Session, budget_id: int, amount_fen: int) -> bool:
     """Commit `amount_fen` to an order; False when the budget does not allow it (nothing is changed then)."""
     fits = Budget.committed_fen + Budget.paid_fen + amount_fen <= Budget.budget_fen

@@ -136,7 +136,7 @@ def test_a_large_one_waits_for_another_cashier_who_sees_what_they_approve_F24(de
     path = wang.post("/admin/payouts/new", form(desk, desk.fund(), amount="200.00")).headers["Location"]
     (payout,) = desk.payouts()
     assert payout.status == "requested"
-    assert "需要另一位财务批准" in wang.get(path).text
+    assert "请另一位财务处理" in wang.get(path).text
     own = wang.post(f"{path}/approve", {"content_sha256": payout.content_sha256})
     assert "不能审批自己提出的付款" in desk.told(wang, own)
     stale = zhou.post(f"{path}/approve", {"content_sha256": "0" * 64})

@@ -9,15 +9,16 @@ from typing import Any
 
 import segno
 from flask import Response, render_template, request
+from flask_babel import gettext
 from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wxbot import ledger
-from wxbot.campaigns import listing, mechanic
+from wxbot import ledger, lineage
+from wxbot.campaigns import launch, listing, mechanic
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
 from wxbot.campaigns.charts import over_time
-from wxbot.campaigns.draft import faults_in, values_of
+from wxbot.campaigns.draft import faults_in, require_approvable, values_of
 from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet
 from wxbot.clock import SHANGHAI
@@ -34,6 +35,7 @@ from wxbot.staff.console import (
     locale,
     log_action,
     may,
+    me,
     now,
     number,
     one_or_404,
@@ -41,10 +43,11 @@ from wxbot.staff.console import (
     runtime,
     said,
     text,
+    why_not,
 )
 from wxbot.staff.downloads import csv_response
 from wxbot.staff.models import WATCHERS
-from wxbot.text import Text
+from wxbot.text import Refusal, Text
 from wxbot.wechat.errors import row_for
 
 LIVE = ("launching", "on", "off", "closing")
@@ -137,10 +140,27 @@ def index() -> str:
     )
 
 
+def _blocked(session: Session, campaign: Campaign, faults: Sequence[Refusal]) -> str:
+    """Why the next step of its life is not offered to who looks; '' when it is."""
+    if faults:
+        is_submitted = campaign.status == "submitted"
+        return str(gettext("还不能批准，原因见下") if is_submitted else gettext("还不能提交，原因见下"))
+    if campaign.status == "submitted" and may("campaigns.approve"):
+        return why_not(require_approvable, session, campaign, me().id, now())
+    if campaign.status == "approved" and may("campaigns.start"):
+        return why_not(launch.require_launchable, session, campaign, now())
+    if campaign.status == "off" and may("campaigns.resume"):
+        return why_not(lineage.require_unfrozen, session)
+    return ""
+
+
 def _standing(campaign: Campaign) -> dict[str, Any]:
     way = mechanic.way_of(campaign.mechanic)
     with runtime().database.reading() as session:
+        faults = faults_in(session, campaign, now()) if campaign.status in ("draft", "submitted") else []
         return {
+            "faults": faults,
+            "blocked": _blocked(session, campaign, faults),
             "campaign": campaign,
             "tally": listing.tallies(session, [campaign.id])[campaign.id],
             "accounts": ledger.balances(session, campaign.id),
@@ -178,14 +198,12 @@ def page(campaign_id: int) -> str:
         way = mechanic.way_of(campaign.mechanic)
         shown = way.console(session, campaign)
         is_before = campaign.status in ("draft", "submitted", "approved")
-        faults = faults_in(session, campaign, now()) if campaign.status in ("draft", "submitted") else []
         values = values_of(campaign) if is_before else {}
         cautions = cautions_of(session, runtime().settings, values, campaign_id) if is_before else []
     return render_template(
         way.console_page,
         people=people,
         words=way.draft.words(),
-        faults=faults,
         cautions=cautions,
         entry_url=entry_url(campaign),
         **shown,

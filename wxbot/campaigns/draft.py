@@ -281,10 +281,9 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
     try:
         with database.transaction() as session:
             campaign = _own(session, campaign_id)
-            _refuse_approval(session, campaign, staff_id, seen_sha256, now)
-            faults = faults_of(values_of(campaign), now)
-            if faults:
-                raise Faulty(faults)
+            require_approvable(session, campaign, staff_id, now)
+            seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
+            approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
             if not move(
                 session,
                 Campaign,
@@ -305,15 +304,14 @@ def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, 
         raise moved_on() from error
 
 
-def _refuse_approval(
-    session: Session, campaign: Campaign, staff_id: int, seen_sha256: str | None, now: datetime
-) -> None:
+def require_approvable(session: Session, campaign: Campaign, staff_id: int, now: datetime) -> None:
+    """Raise Refusal when this person cannot approve the campaign now: what the button asks before it is offered, too."""
     lineage.require_unfrozen(session)
     if campaign.status != "submitted":
         raise moved_on()
     approval.require_second(session, staff_id, [campaign.submitted_by, campaign.created_by], OWN, now)
-    seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
-    approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
+    if faults := faults_in(session, campaign, now):
+        raise Faulty(faults)
 
 
 def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:

@@ -31,20 +31,24 @@ PLAN_BATCH = 2000
 def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Start an approved campaign: one status change; the worker does the rest. Raises Refusal."""
     with database.transaction() as session:
-        campaign = session.get(Campaign, campaign_id)
-        lineage.require_unfrozen(session)
-        if campaign is None or campaign.status != "approved":
-            raise Refusal("status", Text("活动还没有通过审批，不能启动", "the campaign is not approved yet"))
-        if now >= campaign.end_at:
-            raise Refusal(
-                "window", Text("活动时间已经结束，请复制活动并修改时间", "its window is over; copy it with new dates")
-            )
-        if faults := list(mechanic.way_of(campaign.mechanic).entrance(values_of(campaign), now)):
-            raise Faulty(faults)  # approved by a version that did not ask
+        require_launchable(session, session.get(Campaign, campaign_id), now)
         if not move(
             session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now
         ):
             raise moved_on()
+
+
+def require_launchable(session: Session, campaign: Campaign | None, now: datetime) -> None:
+    """Raise Refusal when a campaign cannot be started now: what the button asks before it is offered, too."""
+    lineage.require_unfrozen(session)
+    if campaign is None or campaign.status != "approved":
+        raise Refusal("status", Text("活动还没有通过审批，不能启动", "the campaign is not approved yet"))
+    if now >= campaign.end_at:
+        raise Refusal(
+            "window", Text("活动时间已经结束，请复制活动并修改时间", "its window is over; copy it with new dates")
+        )
+    if faults := list(mechanic.way_of(campaign.mechanic).entrance(values_of(campaign), now)):
+        raise Faulty(faults)  # approved by a version that did not ask
 
 
 def active_campaigns(database: Database) -> list[int]:

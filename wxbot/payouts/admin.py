@@ -43,6 +43,7 @@ from wxbot.staff.console import (
     said,
     tell,
     text,
+    why_not,
 )
 from wxbot.staff.downloads import csv_response, xlsx_response
 from wxbot.text import Refusal, Text
@@ -137,6 +138,7 @@ def payout(payout_id: int) -> str:
             "reissued": listing.reissue_of(session, payout_id),
             "person": people_search.describe(session, parts.vault, [found.payout.openid])[0],
             "notices": _notices(session, found.payout),
+            "blocked": why_not(asking.require_approvable, session, found.payout, me().id, now()),
         }
     return render_template(
         "console/payout.html",
@@ -180,7 +182,7 @@ def _notices(session: Session, payout: Payout) -> Sequence[Notice]:
 
 
 def _can(line: PayoutLine) -> frozenset[str]:
-    """What a cashier may do with it now: ask, approve, cancel, take_back, reissue."""
+    """What can be done with it now: ask, approve, cancel, take_back, reissue."""
     payout, order = line.payout, line.order
     able = set()
     if order is not None and payout.status == "ordered" and order.status in ("unknown", "accepted", "manual"):
@@ -188,7 +190,7 @@ def _can(line: PayoutLine) -> frozenset[str]:
         if CHANNELS[order.channel].can_cancel and order.status != "manual" and not order.is_cancel_wanted:
             able.add("take_back")
     if payout.status == "requested":
-        able.add("approve" if payout.created_by != me().id else "wait")
+        able.add("approve")
     if payout.status in ("requested", "approved") or (order is not None and order.status == "planned"):
         able.add("cancel")
     if payout.status in manual.REISSUED:

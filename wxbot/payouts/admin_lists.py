@@ -35,6 +35,7 @@ from wxbot.staff.console import (
     said,
     tell,
     text,
+    why_not,
 )
 from wxbot.staff.downloads import csv_response, sheet_response, xlsx_response
 from wxbot.text import Refusal, Text
@@ -167,6 +168,7 @@ def page(list_id: int) -> str:
             "names": accounts.names(session, _people(pay_list)),
             "forecast": forecast(session, runtime().settings, pay_list, now()) if is_open else None,
             "progress": None if is_open else list_rows.progress(session, list_id),
+            "blocked": _blocked(session, pay_list),
         }
     return render_template(
         "console/list.html", fault_text=_fault_text, warning_text=_warning_text, **_words(), **values
@@ -177,6 +179,13 @@ def _notes(session: Session, pay_list: PayList) -> list[Text]:
     """What of its file somebody must know before they agree to it."""
     hidden = sheets.hidden_text(lists.hidden_rows(session, pay_list.id))
     return [note for note in (hidden, sheets.unread_text(pay_list.unread)) if note]
+
+
+def _blocked(session: Session, pay_list: PayList) -> str:
+    """Why who looks at a submitted list is not offered to approve it; '' when they are."""
+    if pay_list.status != "submitted" or not may("lists.approve"):
+        return ""
+    return why_not(lists.require_approvable, session, pay_list, me().id, now())
 
 
 def _people(pay_list: PayList) -> list[int]:

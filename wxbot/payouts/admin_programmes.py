@@ -18,7 +18,21 @@ from wxbot.payouts.models import BudgetChange, Programme
 from wxbot.payouts.programmes import TEXTS, Standing
 from wxbot.staff import accounts, audit
 from wxbot.staff.code_asked import code_for
-from wxbot.staff.console import act, actor, cny, guard, me, now, one_or_404, role_required, runtime, said, tell, text
+from wxbot.staff.console import (
+    act,
+    actor,
+    cny,
+    guard,
+    me,
+    now,
+    one_or_404,
+    role_required,
+    runtime,
+    said,
+    tell,
+    text,
+    why_not,
+)
 from wxbot.text import Faulty, Refusal
 
 blueprint = guard(Blueprint("programmes", __name__))
@@ -86,6 +100,8 @@ def page(programme_id: int) -> str:
         ids |= {standing.programme.created_by} | ({rules.requested_by} if rules else set())
         names = accounts.names(session, sorted(ids))
         seen = {change.id: programmes.content_of(change, standing.programme) for change in changes}
+        asked = [change for change in changes if change.status == "requested"]
+        blocked = {each.id: why_not(programmes.require_approvable, session, each, me().id, now()) for each in asked}
     return render_template(
         "console/programme.html",
         standing=standing,
@@ -93,6 +109,7 @@ def page(programme_id: int) -> str:
         changes=changes,
         seen=seen,
         rules=rules_shown(rules, standing.programme, _rule_words()) if rules else None,
+        blocked=blocked,
         names=names,
         form=request.form,
         faults={},

@@ -8,7 +8,7 @@ from flask_babel import gettext
 
 from wxbot.payouts import rule_changes
 from wxbot.payouts.models import RuleChange, RuledBy
-from wxbot.staff.console import act, me, now, one_or_404, runtime
+from wxbot.staff.console import act, me, now, one_or_404, runtime, why_not
 
 RuleWord = tuple[str, Callable[[Any], str]]
 """What a rule is called, and how its value is read."""
@@ -21,6 +21,8 @@ class ShownRules:
     change: RuleChange
     lines: list[tuple[str, str, str]]
     content_sha256: str
+    blocked: str
+    """Why who looks is not offered to agree; '' when they are."""
 
     @property
     def sentence(self) -> str:
@@ -34,7 +36,9 @@ def rules_shown(change: RuleChange, subject: Any, words: Mapping[str, RuleWord])
     for name, value in change.asked.items():
         word, read = words[name]
         lines.append((word, read(getattr(subject, name)), read(value)))
-    return ShownRules(change, lines, rule_changes.content_of(change, subject))
+    with runtime().database.reading() as session:
+        blocked = why_not(rule_changes.require_approvable, session, change, me().id, now())
+    return ShownRules(change, lines, rule_changes.content_of(change, subject), blocked)
 
 
 def rules_subject(subject_kind: RuledBy, change_id: int) -> int:

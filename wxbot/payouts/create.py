@@ -228,14 +228,7 @@ def payment_request_of(payout: Payout) -> PaymentRequest:
 
 def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
     """The second person agrees to exactly what they were shown. Raises Refusal."""
-    payout = session.get(Payout, payout_id)
-    lineage.require_unfrozen(session)
-    if payout is None or payout.status != "requested":
-        raise Refusal(
-            "status", Text("这一笔不在等待审批，请刷新页面", "it does not wait for approval any more; reload the page")
-        )
-    approval.require_second(session, staff_id, [payout.created_by], OWN, now)
-    trust.require_stranger(session, staff_id, [payout.openid])
+    payout = require_approvable(session, session.get(Payout, payout_id), staff_id, now)
     approval.require_unchanged(payout.content_sha256, seen_sha256, content_of(payout), changed=approval.LOOK_AGAIN)
     if not move(
         session,
@@ -249,6 +242,18 @@ def approve(session: Session, payout_id: int, staff_id: int, seen_sha256: str, n
         due_at=now,
     ):
         raise moved_on()
+
+
+def require_approvable(session: Session, payout: Payout | None, staff_id: int, now: datetime) -> Payout:
+    """The payout, when this person can approve it now; the button asks it before it is offered, too. Raises Refusal."""
+    lineage.require_unfrozen(session)
+    if payout is None or payout.status != "requested":
+        raise Refusal(
+            "status", Text("这一笔不在等待审批，请刷新页面", "it does not wait for approval any more; reload the page")
+        )
+    approval.require_second(session, staff_id, [payout.created_by], OWN, now)
+    trust.require_stranger(session, staff_id, [payout.openid])
+    return payout
 
 
 def cancel(session: Session, payout_id: int, now: datetime) -> bool:

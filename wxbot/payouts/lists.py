@@ -218,22 +218,34 @@ def submit(runtime: Runtime, list_id: int, now: datetime, *, is_partial_meant: b
 
 def _open_programme(session: Session, pay_list: PayList) -> Programme:
     programme = session.get_one(Programme, pay_list.programme_id, with_for_update=True)
+    _require_open(programme)
+    return programme
+
+
+def _require_open(programme: Programme) -> None:
     if not programme.is_open:
         raise Refusal("closed", Text("项目已关闭，请先打开它", "The programme is closed; open it first"))
-    return programme
 
 
 def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now: datetime) -> None:
     """The second person agrees to exactly what they were shown; from here its rows become payouts. Raises Refusal."""
     pay_list = own(session, list_id)
+    session.get(Programme, pay_list.programme_id, with_for_update=True)
+    require_approvable(session, pay_list, staff_id, now)
+    approval.require_unchanged(pay_list.content_sha256, seen_sha256, content_sha256(session, pay_list))
+    if not move(session, PayList, list_id, LIST_NEXT, "submitted", "approved", approved_by=staff_id, approved_at=now):
+        raise moved_on()
+
+
+def require_approvable(session: Session, pay_list: PayList, staff_id: int, now: datetime) -> None:
+    """Raise Refusal when this person cannot approve the list now: what the button asks before it is offered, too."""
     lineage.require_unfrozen(session)
     if pay_list.status != "submitted":
         raise moved_on()
     approval.require_second(session, staff_id, [pay_list.created_by], OWN, now)
-    good = select(ListRow.openid).where(ListRow.list_id == list_id, ListRow.fault == "", ListRow.openid.is_not(None))
-    trust.require_stranger(session, staff_id, good)
-    _open_programme(session, pay_list)
-    approval.require_unchanged(pay_list.content_sha256, seen_sha256, content_sha256(session, pay_list))
+    is_good = (ListRow.list_id == pay_list.id) & (ListRow.fault == "") & ListRow.openid.is_not(None)
+    trust.require_stranger(session, staff_id, select(ListRow.openid).where(is_good))
+    _require_open(session.get_one(Programme, pay_list.programme_id))
     standing = programmes.standings(session, now, [pay_list.programme_id])[0]
     if pay_list.total_fen > standing.unspoken_fen:
         left = yuan(max(0, standing.unspoken_fen))
@@ -244,8 +256,6 @@ def approve(session: Session, list_id: int, staff_id: int, seen_sha256: str, now
                 f"The programme has {left} yuan to spend, the list needs {yuan(pay_list.total_fen)}; ask for more budget first",
             ),
         )
-    if not move(session, PayList, list_id, LIST_NEXT, "submitted", "approved", approved_by=staff_id, approved_at=now):
-        raise moved_on()
 
 
 def send_back(session: Session, list_id: int) -> None:

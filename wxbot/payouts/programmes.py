@@ -31,6 +31,9 @@ RESERVED, UNRESERVED = "reserved", "unreserved"
 """Kinds of the ledger entries that set money aside for a programme, and give back what it does not need."""
 
 OWN = Text("不能批准自己提出的预算变更", "You asked for this change")
+NOT_FREE = Text(
+    "这个项目没有这么多未使用的预算，无法调减", "That much of the budget is not free; it cannot be taken back"
+)
 
 RULES = ("person_fen_per_month", "needs_binding")
 """Who may get how much: columns that a second person agrees to, as to a budget."""
@@ -223,26 +226,27 @@ def approve_change(session: Session, change_id: int, staff_id: int, seen_sha256:
     """The second person agrees to what they were shown: the budget and the ledger change together, once. Raises Refusal, and
     then nothing has changed."""
     change = _waiting(session, change_id)
-    approval.require_second(session, staff_id, [change.requested_by], OWN, now)
+    require_approvable(session, change, staff_id, now)
     content = content_of(change, _own(session, change.programme_id))
     approval.require_unchanged(content, seen_sha256, changed=approval.LOOK_AGAIN)
     decided = {"decided_by": staff_id, "decided_at": now, "content_sha256": seen_sha256}
     if not move(session, BudgetChange, change_id, CHANGE_NEXT, "requested", "approved", **decided):
         raise moved_on()
     if not budget.change_budget(session, change.programme_id, change.change_fen):
-        raise Refusal(
-            "not_free",
-            Text(
-                "这个项目没有这么多未使用的预算，无法调减",
-                "That much of the budget is not free; it cannot be taken back",
-            ),
-        )
+        raise Refusal("not_free", NOT_FREE)
     is_more = change.change_fen > 0
     kind, debit, credit = (RESERVED, "merchant", "reserved") if is_more else (UNRESERVED, "reserved", "merchant")
     posting = ledger.Posting(kind, f"change:{change_id}", debit, credit, abs(change.change_fen), change.programme_id)
     if ledger.post(session, [posting], now) != 1:
         raise moved_on()
     return change
+
+
+def require_approvable(session: Session, change: BudgetChange, staff_id: int, now: datetime) -> None:
+    """Raise Refusal when this person cannot agree to the change now: what the button asks before it is offered, too."""
+    approval.require_second(session, staff_id, [change.requested_by], OWN, now)
+    if not budget.is_free(session, change.programme_id, -change.change_fen):
+        raise Refusal("not_free", NOT_FREE)
 
 
 def refuse_change(session: Session, change_id: int, staff_id: int, now: datetime) -> BudgetChange:

@@ -96,7 +96,7 @@ def approve(
 
     `subject` is held by the caller. Returns column → [before, after].
     """
-    approval.require_second(session, staff_id, [change.requested_by], OWN, now)
+    require_approvable(session, change, staff_id, now)
     approval.require_unchanged(content_of(change, subject), seen_sha256, changed=approval.LOOK_AGAIN)
     _decide(session, change, "approved", staff_id, now, content_sha256=seen_sha256)
     before_after = {name: [getattr(subject, name), value] for name, value in change.asked.items()}
@@ -104,6 +104,11 @@ def approve(
         setattr(subject, name, value)
     subject.updated_at = now
     return before_after
+
+
+def require_approvable(session: Session, change: RuleChange, staff_id: int, now: datetime) -> None:
+    """Raise Refusal when this person cannot agree to the change: what the button asks before it is offered, too."""
+    approval.require_second(session, staff_id, [change.requested_by], OWN, now)
 
 
 def refuse(session: Session, change: RuleChange, staff_id: int, now: datetime) -> None:

@@ -31,6 +31,7 @@ from wxbot.staff.console import (
     tell,
     text,
     too_often,
+    why_not,
 )
 from wxbot.staff.downloads import sheet_response
 from wxbot.text import Refusal, Text
@@ -191,9 +192,17 @@ def bound() -> str:
         query = query.where(Binding.id < before)
     with runtime().database.reading() as session:
         found = session.scalars(query.order_by(Binding.id.desc()).limit(roster.PAGE_ROWS + 1)).all()
+        held = found[: roster.PAGE_ROWS] if view == "held" else ()
+        blocked = {each.id: why_not(bindings.require_approvable, session, each, me().id, now()) for each in held}
     rows = [(each, masked(each.phone_sealed)) for each in found[: roster.PAGE_ROWS]]
     return render_template(
-        "console/bindings.html", rows=rows, view=view, views=VIEWS, q=q, has_more=len(found) > roster.PAGE_ROWS
+        "console/bindings.html",
+        rows=rows,
+        blocked=blocked,
+        view=view,
+        views=VIEWS,
+        q=q,
+        has_more=len(found) > roster.PAGE_ROWS,
     )
 
 

@@ -340,6 +340,16 @@ def approve(session: Session, vault: Vault, binding_id: int, staff_id: int | Non
     binding = session.scalar(select(Binding).where(Binding.id == binding_id, Binding.status == "held"))
     if binding is None:
         return False
+    require_approvable(session, binding, staff_id, now)
+    _take_turns(session, binding.openid, binding.phone_index, now)
+    if not _activate(session, vault, binding, staff_id, now):
+        return False
+    _tell(session, vault, binding, "approved", now)
+    return True
+
+
+def require_approvable(session: Session, binding: Binding, staff_id: int | None, now: datetime) -> None:
+    """Raise Refusal when a held binding cannot be let pass now: what the button asks before it is offered, too."""
     if "block" in marks.of(session, binding.openid) | marks.on_phone(session, binding.phone_index):
         raise Refusal(
             "blocked",
@@ -349,11 +359,6 @@ def approve(session: Session, vault: Vault, binding_id: int, staff_id: int | Non
         )
     if staff_id is not None:
         accounts.require_settled(session, staff_id, now)
-    _take_turns(session, binding.openid, binding.phone_index, now)
-    if not _activate(session, vault, binding, staff_id, now):
-        return False
-    _tell(session, vault, binding, "approved", now)
-    return True
 
 
 def refuse(session: Session, vault: Vault, binding_id: int, staff_id: int | None, now: datetime) -> bool:

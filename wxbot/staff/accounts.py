@@ -147,14 +147,16 @@ def require_settled(session: Session, staff_id: int, now: datetime) -> None:
     """Raise Refusal `held` while an account is too fresh to approve: whoever gave it its password could be two people."""
     until = approves_from(session, staff_id, now)
     if until is not None:
-        at = f"{until.astimezone(SHANGHAI):%m-%d %H:%M}"
-        raise Refusal(
-            "held",
-            Text(
-                f"您的账号在后台新建、启用或重设密码不满 24 小时，{at} 之后才能审批",
-                f"Your account was made, enabled or given a password in the console lately; it may approve from {at} on",
-            ),
-        )
+        raise Refusal("held", held_text(until))
+
+
+def held_text(until: datetime) -> Text:
+    """Why who is signed in agrees to nothing before `until`."""
+    at = f"{until.astimezone(SHANGHAI):%m-%d %H:%M}"
+    return Text(
+        f"您的账号在后台新建、启用或重设密码不满 24 小时，{at} 之后才能审批",
+        f"Your account was made, enabled or given a password in the console lately; it may approve from {at} on",
+    )
 
 
 def require_cashier(session: Session, actor: Actor) -> int:

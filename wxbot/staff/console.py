@@ -336,6 +336,21 @@ def act(
         tell(done, kind)
 
 
+def why_not(require: Callable[..., object], *args: Any) -> str:
+    """Why a button would be refused, in the reader's language, '' when it would not: `require` is what its verb asks first."""
+    try:
+        require(*args)
+    except Refusal as refused:
+        return said(refused.text)
+    return ""
+
+
+def held_me() -> str:
+    """Why who is signed in agrees to nothing yet, in their language; '' when they may."""
+    until = me().approves_from
+    return said(accounts.held_text(until)) if until is not None and until > now() else ""
+
+
 def local(moment: datetime | None, form: str = "%Y-%m-%d %H:%M") -> str:
     """A moment in Shanghai, for people."""
     return moment.astimezone(SHANGHAI).strftime(form) if moment else "—"
@@ -380,6 +395,7 @@ def _install(app: Flask) -> None:
     app.jinja_env.filters.update(said=said, yuan=yuan, cny=cny, local=local, num="{:,}".format)
     app.jinja_env.globals.update(
         held_accounts=_held_accounts,
+        held_me=held_me,
         csrf_token=generate_csrf,
         current_user=current_user,
         may=may,

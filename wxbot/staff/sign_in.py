@@ -60,6 +60,8 @@ class SignedIn:
     token_hash: str
     is_password_temporary: bool
     has_totp: bool
+    approves_from: datetime | None
+    """Before this moment they agree to nothing; None when they always may."""
     is_authenticated = True
     is_active = True
     is_anonymous = False
@@ -241,6 +243,7 @@ def signed_in(database: Database, token: str, now: datetime, *, is_code_due: boo
         row[1],
         staff.is_password_temporary,
         staff.totp_at is not None,
+        staff.approves_from,
     )
 
 

@@ -22,6 +22,7 @@ from wxbot.staff.console import (
     said,
     tell,
     text,
+    why_not,
 )
 from wxbot.text import Refusal, Text
 from wxbot.vouchers import decisions, listing, review
@@ -61,8 +62,10 @@ def _desk(
     with runtime().database.reading() as session:
         counts, queue = listing.counts(session, now()), listing.queue(session, now())
         decided = decisions.of_reviewer(session, me().id, now())
+        blocked = why_not(review.require_approvable, session, voucher, me().id, now()) if voucher else ""
     return render_template(
         template,
+        blocked=blocked,
         panel=panel_of(voucher) if voucher else None,
         counts=counts,
         queue=queue,

@@ -212,16 +212,13 @@ def approve(
     reviewer was shown. Raises Refusal with a sentence.
     """
     staff_id = _staff(actor)
-    accounts.require_settled(session, staff_id, now)
     voucher = _mine(session, voucher_id, staff_id, version, now)
+    require_approvable(session, voucher, staff_id, now)
     kind = session.get_one(VoucherKind, voucher.kind_id, with_for_update={"read": True}, populate_existing=True)
     session.get(Programme, kind.programme_id, with_for_update={"read": True}, populate_existing=True)
     if seen is not None:
         approval.require_unchanged(seen_sha256(session, voucher), seen, changed=approval.LOOK_AGAIN)
     amount_fen = kinds.corrected(kind, voucher.asked_fen, amount_fen)
-    if (refusal := marks.refusal(session, None, voucher.openid)) in ("blocked", "unconfirmed"):
-        raise _refused(refusal)
-    trust.require_stranger(session, staff_id, [voucher.openid])
     if not _decide(session, voucher, "approved", staff_id, now, amount_fen=amount_fen):
         raise _refused("gone")
     if amount_fen < voucher.asked_fen:
@@ -251,6 +248,14 @@ def approve(
         text = Text(text.zh + less.zh, text.en + less.en)
     _tell(session, settings, voucher, "voucher_approved", str(voucher.id), text, now)
     return payout
+
+
+def require_approvable(session: Session, voucher: Voucher, staff_id: int, now: datetime) -> None:
+    """Raise Refusal when this person cannot approve the voucher now: what the button asks before it is offered, too."""
+    accounts.require_settled(session, staff_id, now)
+    if (refusal := marks.refusal(session, None, voucher.openid)) in ("blocked", "unconfirmed"):
+        raise _refused(refusal)
+    trust.require_stranger(session, staff_id, [voucher.openid])
 
 
 def reject(

@@ -150,7 +150,7 @@
   var KEYS = {
     j: function () { press(one("#step-j") || one("#start") && one("#start").form); },
     k: function () { press(one("#step-k")); },
-    a: function () { press(one("#approve")); },
+    a: function () { press(one("#approve .btn-primary") && one("#approve")); },
     r: function () { open("reject"); },
     b: function () { open("better"); },
     z: function () { var form = one("#undo"); if (form && getComputedStyle(form).visibility === "visible") { form.requestSubmit(); } },
@@ -202,7 +202,8 @@
       var picked = boxes.filter(function (box) { return box.checked; });
       var fen = picked.reduce(function (all, box) { return all + +box.dataset.fen; }, 0);
       sum.textContent = sum.dataset.words.replace("{count}", picked.length).replace("{sum}", (fen / 100).toFixed(2));
-      document.getElementById("bulk-send").disabled = !picked.length;
+      var send = document.getElementById("bulk-send"); // not there for who may not approve yet
+      if (send) { send.disabled = !picked.length; }
       everybody.checked = picked.length === boxes.length;
     };
     everybody.addEventListener("change", function () { boxes.forEach(function (box) { box.checked = everybody.checked; }); tell(); });
