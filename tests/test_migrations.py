@@ -428,3 +428,25 @@ def test_orders_say_what_pays_them_and_awards_may_be_owed_after_an_upgrade_and_n
     with pytest.raises(DBAPIError, match="ck_"), empty.engine.begin() as connection:
         connection.exec_driver_sql(owed_for("award"))
     command.upgrade(_config(empty), "0026")
+
+
+def test_what_was_counted_came_by_the_bare_link_and_all_ways_are_added_up_again(empty: Database) -> None:
+    lay_0001(empty)
+    hour = "'2026-01-01 09:00:00'"
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO draw_counts (campaign_id, hour, outcome, n) VALUES (3, {hour}, 'page', 7)"
+        )
+    upgrade(empty)
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"INSERT INTO draw_counts (campaign_id, hour, outcome, channel_code, n) VALUES (3, {hour}, 'page', 'poster', 5)"
+        )
+        assert connection.execute(text("SELECT places FROM campaigns WHERE id = 3")).scalar_one() in ("{}", {})
+    command.downgrade(_config(empty), "0027")
+    with empty.engine.connect() as connection:
+        assert connection.execute(text("SELECT outcome, n FROM draw_counts")).all() == [("page", 12)]
+    upgrade(empty)
+    with empty.engine.connect() as connection:
+        counted = connection.execute(text("SELECT outcome, channel_code, n FROM draw_counts")).all()
+        assert counted == [("page", "", 12)]

@@ -45,6 +45,7 @@ class SettingFields(BaseSettings):
     callback_mode: Literal["plain", "compatible", "encrypted"] = "encrypted"
     mp_verify: str = ""
     brand: str = "wxbot"
+    poster_font: Path | None = None
 
     mch_id: str = Field(pattern=r"^\d{8,10}$")
     pay_key: SecretStr

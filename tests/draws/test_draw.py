@@ -18,6 +18,7 @@ from tests.conftest import Cast
 from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, set_stage
 from tests.servers import SimulatedWeChat
 from wxbot import oauth, quotas
+from wxbot.campaigns import entries
 from wxbot.campaigns.models import Packet
 from wxbot.campaigns.switch import pause
 from wxbot.draws import admit
@@ -423,6 +424,17 @@ def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast
     with stage.runtime.database.reading() as session:
         counted = {row.outcome: row.n for row in session.scalars(select(DrawCount))}
     assert counted == {"page": 2, "shake": 1, "admitted": 1, "not_by_shaking": 1}
+
+
+def test_each_way_in_is_counted_for_itself_and_an_invented_code_as_the_bare_link(stage: Stage, ming: Phone) -> None:
+    code = entries.add_place(stage.runtime.database, stage.campaign_id, 1, stage.runtime.clock.now(), "东门店")
+    stage.change()
+    for given in ("poster", "poster", code, "nobody-gave-this", "x" * 200, ""):
+        assert ming.open(f"{stage.path}?c={given}").status_code == 200
+    draw_state_of(stage.runtime).counts.write()
+    with stage.runtime.database.reading() as session:
+        counted = {row.channel_code: row.n for row in session.scalars(select(DrawCount)) if row.outcome == "page"}
+    assert counted == {"poster": 2, code: 1, "": 3}
 
 
 def test_every_refusal_has_a_kind_sentence_in_both_languages() -> None:

@@ -61,7 +61,7 @@ def test_a_running_campaign_answers_with_a_card_to_its_page(database: Database) 
     reply = answers_of(database).to_text(" 红包 ", NOW)
     assert isinstance(reply, NewsReply)
     assert reply.articles[0].title == "秋日"  # the name that people read, not the one of the console
-    assert reply.articles[0].url == "https://shop.example.com/h5/c/autumn"
+    assert reply.articles[0].url == "https://shop.example.com/h5/c/autumn?c=keyword"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_keyword_used_again_leads_to_the_campaign_that_still_runs(database: Da
     write_campaign(database, "closed", slug="third")
     reply = answers_of(database).to_text("红包", NOW)
     assert isinstance(reply, NewsReply)
-    assert reply.articles[0].url.endswith("/h5/c/second")
+    assert reply.articles[0].url.endswith("/h5/c/second?c=keyword")
 
 
 def test_the_welcome_is_a_rule_or_a_plain_greeting(database: Database) -> None:

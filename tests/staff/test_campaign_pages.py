@@ -6,13 +6,16 @@ import json
 import re
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
+from PIL import Image
 from sqlalchemy import select
 
 from tests.staff.consoles import NOON, Browser, form_at
 from wxbot import ledger
+from wxbot.campaigns import poster
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.models import DrawCount
 from wxbot.staff.models import AuditEvent
@@ -287,3 +290,29 @@ def test_a_campaign_launched_long_before_its_beginning_says_when_it_orders(story
             NOON + timedelta(days=9),
         )
     assert "开始前 12 小时" in Browser(story_app, "li").get("/admin/campaigns/1").text
+
+
+def test_a_place_gets_a_code_and_a_poster_of_its_own_that_lead_to_the_page(story_app: Flask) -> None:
+    marketer = Browser(story_app, "li")
+    assert marketer.post("/admin/campaigns/1/places", {"name": " 东门店 "}).status_code == 303
+    marketer.post("/admin/campaigns/1/places", {"name": "东门店"})
+    assert "已经有这个渠道了" in marketer.get("/admin/campaigns/1").text
+    page = marketer.get("/admin/campaigns/1/entries").text
+    assert "东门店" in page and "?c=p1" in page
+    code = marketer.get("/admin/campaigns/1/qr.png?c=p1")
+    with Image.open(io.BytesIO(code.data)) as seen:
+        assert (seen.format, seen.width) == ("PNG", seen.height) and seen.width >= 600
+    made = marketer.get("/admin/campaigns/1/poster?c=p1")
+    assert 5_000 < len(made.data) < 200 * 1024
+    with Image.open(io.BytesIO(made.data)) as seen:
+        assert (seen.format, *seen.size) == ("PNG", poster.WIDTH, poster.HEIGHT)
+    other = marketer.get("/admin/campaigns/1/poster?c=poster")
+    assert other.data != made.data, "each place has a code of its own"
+
+
+def test_without_a_chinese_font_the_poster_is_drawn_by_whoever_opens_it(story_app: Flask, tmp_path: Path) -> None:
+    runtime = story_app.extensions["wxbot"]
+    runtime.settings = runtime.settings.model_copy(update={"poster_font": tmp_path / "none.ttf"})
+    made = Browser(story_app, "li").get("/admin/campaigns/1/poster")
+    assert made.mimetype == "image/svg+xml"
+    assert made.text.count("<svg") == 2 and "分享不增加次数" in made.text

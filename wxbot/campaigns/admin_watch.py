@@ -1,13 +1,11 @@
 """Console pages where campaigns are watched: overview, list, one campaign live, its packets."""
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-import segno
 from flask import Response, render_template, request
 from flask_babel import gettext
 from redis.exceptions import RedisError
@@ -16,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import ledger, lineage
 from wxbot.campaigns import launch, listing, mechanic
+from wxbot.campaigns.admin_entries import entry_url
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
 from wxbot.campaigns.charts import over_time
 from wxbot.campaigns.draft import faults_in, require_approvable, values_of
@@ -216,22 +215,6 @@ def page(campaign_id: int) -> str:
 def page_live(campaign_id: int) -> str:
     """The moving part of a campaign's page."""
     return render_template("console/_campaign_live.html", **_standing(campaign_or_404(campaign_id)))
-
-
-def entry_url(campaign: Campaign) -> str:
-    """Where a person enters the campaign."""
-    return f"{runtime().settings.public_url}/h5/c/{campaign.slug}"
-
-
-@blueprint.get("/campaigns/<int:campaign_id>/qr.svg")
-@role_required(*WATCHERS)
-def qr_code(campaign_id: int) -> Response:
-    """The entry as a QR code."""
-    campaign = campaign_or_404(campaign_id)
-    code = segno.make(entry_url(campaign), error="m")
-    picture = io.BytesIO()
-    code.save(picture, kind="svg", border=2, omitsize=True)
-    return Response(picture.getvalue(), mimetype="image/svg+xml")
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/money.json")

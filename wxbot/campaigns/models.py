@@ -122,6 +122,8 @@ class Campaign(Base):
     contact: Mapped[str] = mapped_column(String(60), default="")
     keyword: Mapped[str] = mapped_column(String(32), default="")
     device_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
+    places: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
+    """Channel code → name of the places its code was put up at (campaigns/entries.py); may grow while it runs."""
 
     half_written: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """A draft's form as it was typed, while not all of it passes; None when the columns above hold the draft."""

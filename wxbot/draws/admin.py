@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.admin_entries import ways
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.charts import over_time
 from wxbot.draws import mechanic
@@ -70,6 +71,19 @@ def funnel(campaign_id: int) -> str:
     return render_template("console/_funnel.html", people=people, times=times, refusals=refusals)
 
 
+@blueprint.get("/campaigns/<int:campaign_id>/entries")
+@role_required(*WATCHERS)
+def entries(campaign_id: int) -> str:
+    """The ways in: links, codes and posters to take away, and how often the page was opened by each."""
+    campaign = campaign_or_404(campaign_id)
+    query = select(DrawCount.channel_code, func.sum(DrawCount.n)).where(
+        DrawCount.campaign_id == campaign_id, DrawCount.outcome == "page"
+    )
+    with runtime().database.reading() as session:
+        visits = {code: int(n) for code, n in session.execute(query.group_by(DrawCount.channel_code))}
+    return render_template("console/_entries.html", campaign=campaign, ways=ways(campaign), visits=visits)
+
+
 @blueprint.get("/campaigns/<int:campaign_id>/draws.json")
 @role_required(*WATCHERS)
 def chart(campaign_id: int) -> Response:
@@ -77,9 +91,10 @@ def chart(campaign_id: int) -> Response:
     campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
         rows = session.execute(
-            select(DrawCount.hour, DrawCount.outcome, DrawCount.n)
+            select(DrawCount.hour, DrawCount.outcome, func.sum(DrawCount.n).label("n"))
             .where(DrawCount.campaign_id == campaign_id, DrawCount.hour >= now() - timedelta(days=CHART_DAYS))
+            .group_by(DrawCount.hour, DrawCount.outcome)
             .order_by(DrawCount.hour)
         ).all()
-    named = [(row.hour, "refused" if row.outcome in REFUSALS else row.outcome, row.n) for row in rows]
+    named = [(row.hour, "refused" if row.outcome in REFUSALS else row.outcome, int(row.n)) for row in rows]
     return jsonify(over_time(named, ("page", "admitted", "missed", "refused")))

@@ -23,8 +23,8 @@ GIVE_UP_AFTER = 8
 UNREADABLE = "unreadable"
 """Under no campaign: callbacks that WeChat signed and nobody could read."""
 
-Key = tuple[int, int, str]
-"""Campaign, hour since 1970, outcome."""
+Key = tuple[int, int, str, str]
+"""Campaign, hour since 1970, outcome, channel code."""
 
 
 class Counts:
@@ -36,9 +36,9 @@ class Counts:
         self._waiting: dict[Key, int] = {}
         self._thread: threading.Thread | None = None
 
-    def add(self, campaign_id: int, outcome: str, now_unix: float) -> None:
-        """Count one outcome in the hour of `now_unix`."""
-        key = (campaign_id, int(now_unix) // 3600, outcome)
+    def add(self, campaign_id: int, outcome: str, now_unix: float, channel_code: str = "") -> None:
+        """Count one outcome in the hour of `now_unix`, of a person who came by `channel_code`."""
+        key = (campaign_id, int(now_unix) // 3600, outcome, channel_code)
         with self._guard:
             self._waiting[key] = self._waiting.get(key, 0) + 1
             if self._thread is None:
@@ -81,12 +81,17 @@ class Counts:
 
 
 def _upsert(session: Session, counted: dict[Key, int]) -> None:
-    for (campaign_id, hour, outcome), n in sorted(counted.items()):
+    for (campaign_id, hour, outcome, channel_code), n in sorted(counted.items()):
         statement = insert_into(session, DrawCount).values(
-            campaign_id=campaign_id, hour=datetime.fromtimestamp(hour * 3600, UTC), outcome=outcome, n=n
+            campaign_id=campaign_id,
+            hour=datetime.fromtimestamp(hour * 3600, UTC),
+            outcome=outcome,
+            channel_code=channel_code,
+            n=n,
         )
         session.execute(
             statement.on_conflict_do_update(
-                index_elements=["campaign_id", "hour", "outcome"], set_={"n": DrawCount.n + statement.excluded.n}
+                index_elements=["campaign_id", "hour", "outcome", "channel_code"],
+                set_={"n": DrawCount.n + statement.excluded.n},
             )
         )

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth
+from wxbot.campaigns import entries
 from wxbot.draws import admit
 from wxbot.draws.door import DrawDoor
 from wxbot.draws.door import language as language_of
@@ -118,9 +119,10 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         again = oauth.renew(ticket_hash(entrant.ticket)[:8])
         if again is not None:
             return again  # another person may hold this phone now; WeChat is asked once
-    draw_state.counts.add(snapshot.campaign_id, "page", now_unix)
+    came_by = entries.known(snapshot.places, request.args.get("c", ""))
+    draw_state.counts.add(snapshot.campaign_id, "page", now_unix, came_by)
     if entrance is None:
-        draw_state.counts.add(snapshot.campaign_id, "shake", now_unix)
+        draw_state.counts.add(snapshot.campaign_id, "shake", now_unix, came_by)
     way, language = snapshot.mechanic, phone_words().language
     mine = way.mine(runtime, snapshot.campaign_id, session.openid)
     state = _state(runtime, snapshot, session, now_unix) | {

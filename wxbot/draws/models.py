@@ -65,11 +65,14 @@ class Draw(Base):
 
 
 class DrawCount(Base):
-    """Counts per campaign, hour and outcome (shake, page, admitted, or a refusal's name): for charts, never for money."""
+    """Counts per campaign, hour, outcome (shake, page, admitted, or a refusal's name) and channel code: for charts, never for
+    money."""
 
     __tablename__ = "draw_counts"
 
     campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     hour: Mapped[datetime] = mapped_column(primary_key=True)
     outcome: Mapped[str] = mapped_column(String(24), primary_key=True)
+    channel_code: Mapped[str] = mapped_column(String(16), primary_key=True, default="")
+    """Where people came from (campaigns/entries.py); empty for the bare link."""
     n: Mapped[int] = mapped_column(BigInteger)

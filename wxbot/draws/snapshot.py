@@ -6,6 +6,7 @@ A draw therefore reads no campaign row, and a pause, a close or an empty stock i
 import re
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +66,8 @@ class CampaignSnapshot:
     wishing: str
     rules: str
     contact: str
+    places: Mapping[str, str]
+    """Channel codes of its own, with their names."""
 
     def refusal(self, now_unix: float) -> Outcome | None:
         """Why nobody may draw at this moment, or None (S33: each limit is decided here, on the server)."""
@@ -162,4 +165,5 @@ class Snapshots:
             wishing=campaign.wishing,
             rules=campaign.rules,
             contact=campaign.contact,
+            places=campaign.places,
         )

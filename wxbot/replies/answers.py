@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.entries import KEYWORD, address
 from wxbot.campaigns.models import Campaign
 from wxbot.logs import get_logger
 from wxbot.replies import rules as rule_verbs
@@ -227,4 +228,5 @@ class Answers:
             return TextReply(BEGINS_SOON.format(name=entry.name).within(language))
         if entry.status == "off":
             return TextReply(PAUSED.format(name=entry.name).within(language))
-        return NewsReply((Article(entry.name, entry.description, url=f"{self._public_url}/h5/c/{entry.slug}"),))
+        url = address(self._public_url, entry.slug, KEYWORD)
+        return NewsReply((Article(entry.name, entry.description, url=url),))

@@ -1,0 +1,113 @@
+"""Console: how people come to a campaign. Its codes and posters to download, and the places they are put up at."""
+
+import io
+from typing import Any
+
+import segno
+from flask import Response, request
+from flask_babel import gettext
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.campaigns import entries, poster
+from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404
+from wxbot.campaigns.models import Campaign
+from wxbot.logs import get_logger
+from wxbot.staff.console import role_required, runtime, said, text
+from wxbot.staff.models import WATCHERS
+from wxbot.text import Text
+
+log = get_logger(__name__)
+
+LINKS = (entries.LINK, entries.MENU)
+"""Ways that staff put somewhere as an address."""
+
+PRINTED = (entries.QR, entries.POSTER)
+"""Ways that are a picture; each place has one too."""
+
+HOW = {
+    entries.KEYWORD: Text(
+        "公众号在聊天里答的卡片（关键词、欢迎语）", "the card with which the chat answers a keyword or a new follower"
+    ),
+    entries.SHARED: Text("有人转发活动页", "somebody passed the page on"),
+    entries.SCENE: Text("公众号发给粉丝的带参二维码", "the code with a scene, for followers"),
+}
+"""Ways that need nothing from staff here."""
+
+
+def entry_url(campaign: Campaign, code: str = entries.LINK) -> str:
+    """Where a person enters the campaign."""
+    return entries.address(runtime().settings.public_url, campaign.slug, code)
+
+
+def ways(campaign: Campaign) -> list[dict[str, Any]]:
+    """Every way in as the campaign's page lists it: code, name, address or how it comes about, and whether it is a picture."""
+    return [
+        {
+            "code": code,
+            "name": said(entries.name_of(campaign.places, code)),
+            "url": "" if code in HOW else entry_url(campaign, code),
+            "how": said(HOW[code]) if code in HOW else "",
+            "is_printed": code in PRINTED or code in campaign.places,
+        }
+        for code in (*LINKS, *PRINTED, *campaign.places, *HOW)
+    ]
+
+
+def _asked_url(campaign: Campaign) -> str:
+    return entry_url(campaign, entries.known(campaign.places, request.args.get("c", "")))
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/qr.svg")
+@role_required(*WATCHERS)
+def qr_code(campaign_id: int) -> Response:
+    """The entry as a QR code, for the page."""
+    picture = io.BytesIO()
+    made = segno.make(_asked_url(campaign_or_404(campaign_id)), error="m")
+    made.save(picture, kind="svg", border=2, omitsize=True)
+    return Response(picture.getvalue(), mimetype="image/svg+xml")
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/qr.png")
+@role_required(*WATCHERS)
+def qr_picture(campaign_id: int) -> Response:
+    """The entry as a QR code to print: 4 modules of white around it, as readers want."""
+    campaign = campaign_or_404(campaign_id)
+    picture = io.BytesIO()
+    segno.make(_asked_url(campaign), error="m").save(picture, kind="png", scale=24, border=4)
+    return _download(picture.getvalue(), "image/png", f"qr-{campaign.slug}.png")
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/poster")
+@role_required(*WATCHERS)
+def poster_picture(campaign_id: int) -> Response:
+    """The poster with this entry's code: PNG, or SVG on a machine without a font that has Chinese letters."""
+    campaign = campaign_or_404(campaign_id)
+    words, url = poster.text_of(campaign), _asked_url(campaign)
+    font = poster.font_file(runtime().settings.poster_font)
+    if font is not None:
+        try:
+            return _download(poster.png(words, url, font), "image/png", f"poster-{campaign.slug}.png")
+        except OSError as error:
+            log.warning("poster_font_unreadable", font=str(font), error=str(error)[:200])
+    return _download(poster.svg(words, url).encode(), "image/svg+xml", f"poster-{campaign.slug}.svg")
+
+
+def _download(body: bytes, mimetype: str, name: str) -> Response:
+    response = Response(body, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/places")
+@role_required("marketer")
+def add_place(campaign_id: int) -> BaseResponse:
+    """A place of its own for the code (a shop, a flyer), counted for itself; also while the campaign runs."""
+    name = text("name", 60)
+    return act(
+        campaign_id,
+        "campaign_place",
+        gettext("已添加渠道，二维码和海报可以下载了。"),
+        entries.add_place,
+        name,
+        name=name,
+    )
