@@ -22,10 +22,11 @@ OPEN_PACKETS = ("planned", "ordered", "ticketed", "loaded", "bound")
 DROP_BATCH = 1000
 
 
-def finish(runtime: Runtime, campaign: Campaign, end_stock: Callable[[Session, Campaign, datetime], None]) -> int:
+def finish(runtime: Runtime, campaign: Campaign, end_own: Callable[[Session, Campaign, datetime], bool]) -> int:
     """Drop what was never ordered; when nothing is open any more, release the reserve and close. Returns work done.
 
-    `end_stock` gives the mechanic's own rows their end, in the transaction that closes.
+    `end_own` gives the mechanic's own rows their end, in the transaction that closes; False when somebody is still owed
+    something: then the campaign waits.
     """
     done = 0
     with runtime.database.transaction() as session:
@@ -45,11 +46,12 @@ def finish(runtime: Runtime, campaign: Campaign, end_stock: Callable[[Session, C
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         lease.keep(session, campaign, now)
+        if not end_own(session, campaign, now):
+            return done
         reserved_fen = ledger.balances(session, campaign.id)["reserved"]
         if reserved_fen > 0:
             ref = f"{campaign.id}:close"
             ledger.post(session, [Posting("released", ref, "reserved", "merchant", reserved_fen, campaign.id)], now)
-        end_stock(session, campaign, now)
         move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "closing", "closed", closed_at=now, updated_at=now)
     log.info("campaign_closed", campaign_id=campaign.id, released_fen=reserved_fen)
     return done + 1

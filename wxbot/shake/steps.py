@@ -89,12 +89,13 @@ def _finish(runtime: Runtime, campaign: Campaign) -> int:
     return close.finish(runtime, campaign, _end_buckets)
 
 
-def _end_buckets(session: Session, campaign: Campaign, now: datetime) -> None:
-    """Buckets whose answer never came get their end."""
+def _end_buckets(session: Session, campaign: Campaign, now: datetime) -> bool:
+    """Buckets whose answer never came get their end; packets say for themselves whether they are open."""
     lotteries = select(Lottery.id).where(Lottery.campaign_id == campaign.id)
     outcome = {"rejected": {"unanswered_at_close": 1}, "settled_at": now}
     unanswered = moving(Bucket, BUCKET_NEXT, ("sending",), "refused", **outcome)
     changed(session, unanswered.where(Bucket.lottery_id.in_(lotteries)))
+    return True
 
 
 STEPS: dict[str, tuple[LaunchStep, ...]] = {
