@@ -1,0 +1,1 @@
+"""Draws that wxbot decides itself."""
