@@ -7,8 +7,10 @@ import re
 from tests.payouts.desk import Desk
 from tests.payouts.stories import payout_of
 from tests.restore.offices import thaw_of
+from tests.staff.test_totp import set_up, wait
 from wxbot import lineage
 from wxbot.orders.models import Order
+from wxbot.staff import totp
 
 
 def page(desk: Desk, login: str, status: str = "open") -> str:
@@ -56,3 +58,18 @@ def test_something_else_needs_evidence_and_a_release_two_people(desk: Desk, thaw
     assert "已提出放行 1 笔" in press(desk, "wang", "release", payouts=f"#{thawing}", evidence="昨天当面确认还没有收到")
     assert "不能确认自己" in press(desk, "wang", f"release/{thawing}/confirm")
     assert "已放行" in press(desk, "zhou", f"release/{thawing}/confirm")
+
+
+def test_a_release_and_the_opening_ask_for_a_code_again_S54(desk: Desk, thawing: int) -> None:
+    press(desk, "wang", "found/1/propose", reason="apart", evidence="这是人工在商户平台补的差旅报销")
+    press(desk, "zhou", "found/1/confirm")
+    press(desk, "wang", "release", payouts=f"#{thawing}", evidence="昨天当面确认还没有收到")
+    press(desk, "wang", "open")
+    key, _ = set_up(desk.as_("zhou"))
+    assert page(desk, "zhou").count('name="code"') == 2
+    for address, done in ((f"release/{thawing}/confirm", "已放行"), ("open/confirm", "已解冻")):
+        assert "验证码不正确" in press(desk, "zhou", address)
+        assert not lineage.may_send(desk.runtime)
+        wait(desk.app)
+        assert done in press(desk, "zhou", address, code=totp.code_at(key, desk.now))
+    assert lineage.may_send(desk.runtime)

@@ -138,6 +138,10 @@ def test_an_admin_resets_it_with_a_line_in_the_log_and_all_sessions_end(console_
         done = select(AuditEvent.action, AuditEvent.target).where(AuditEvent.action.startswith("totp"))
         assert [tuple(row) for row in session.execute(done)] == [("totp_on", "staff:4"), ("totp_reset", "staff:4")]
         assert not session.scalars(select(RecoveryCode)).all()
+        assert session.get_one(Staff, 4).approves_from == now_of(console_app) + timedelta(hours=24), (
+            "as a password reset"
+        )
+    assert "两步验证" in admin.get("/admin/").text
 
 
 def test_the_secret_changes_with_the_secret_key() -> None:
@@ -189,3 +193,18 @@ def test_below_the_amount_and_without_a_second_step_nothing_is_asked(
         cashier = Browser(app, "wang")
         set_up(cashier)
         assert 'name="code"' not in cashier.get("/admin/campaigns/2").text
+
+
+def test_sending_goes_on_after_a_stop_for_a_code_S54(story_app: Flask) -> None:
+    cashier = Browser(story_app, "wang")
+    key, _ = set_up(cashier)
+    cashier.post("/admin/merchant/stop", {"why": "对账"})
+    assert 'name="code"' in cashier.get("/admin/orders").text
+
+    def is_stopped(**values: str) -> bool:
+        cashier.post("/admin/merchant/open", values)
+        return "对账" in cashier.get("/admin/").text
+
+    assert is_stopped() and is_stopped(code=totp.code_at(key, now_of(story_app))), "that code opened the page"
+    wait(story_app)
+    assert not is_stopped(code=totp.code_at(key, now_of(story_app)))

@@ -6,9 +6,12 @@ import threading
 from typing import Any
 
 from sqlalchemy import inspect, text
+from werkzeug.test import TestResponse
 
 from tests.staff.consoles import Browser
+from tests.staff.test_totp import set_up, wait
 from tests.vouchers.stage import GUI, HONG, MING, SUN, Phone, Stage, photo
+from wxbot.staff import totp
 from wxbot.vouchers import decisions, photos, review, submit
 from wxbot.vouchers.models import Voucher, VoucherKind
 
@@ -324,3 +327,38 @@ def test_hostile_parameters_break_nothing_S74(desk: Stage) -> None:
         assert bad.status_code in (400, 409, 422)
     assert reviewer.get("/admin/vouchers/" + "9" * 30).status_code == 404
     assert desk.payouts() == []
+
+
+def test_approvals_from_an_amount_on_ask_for_a_code_again_one_or_many_S54(desk: Stage) -> None:
+    desk.runtime.settings = desk.runtime.settings.model_copy(update={"totp_again_fen": 600})
+    reviewer = Browser(desk.app, "sun")
+    key, _ = set_up(reviewer)
+
+    def code() -> str:
+        wait(desk.app)
+        return totp.code_at(key, desk.now)
+
+    small = desk.hand_in(1)
+    assert next_one(reviewer).status_code in (200, 303) and 'name="code"' not in reviewer.get("/admin/vouchers").text
+    assert approve(reviewer, desk, small.id, "5.00").status_code == 303
+    large = desk.hand_in(2, kind="free", amount_fen=600)
+    next_one(reviewer)
+    assert 'name="code"' in reviewer.get("/admin/vouchers").text
+    wrong = approve(reviewer, desk, large.id, "6.00", code="123456")
+    assert wrong.status_code == 422 and "验证码不正确" in wrong.text
+    assert approve(reviewer, desk, large.id, "6.00").status_code == 422
+    assert approve(reviewer, desk, large.id, "6.00", code=code()).status_code == 303
+    picks = [desk.pick(desk.hand_in(seed).id) for seed in (3, 4)]
+    assert 'name="code"' in reviewer.get("/admin/vouchers/bulk").text
+    reviewer.post("/admin/vouchers/bulk", {"pick": picks})
+    assert "验证码不正确" in reviewer.get("/admin/vouchers/bulk").text
+    carry_out(desk)
+    assert len(desk.payouts()) == 2
+    reviewer.post("/admin/vouchers/bulk", {"pick": picks, "code": code()})
+    carry_out(desk)
+    assert len(desk.payouts()) == 4
+
+
+def approve(reviewer: Browser, desk: Stage, voucher_id: int, amount: str, **more: str) -> TestResponse:
+    values = {name: str(value) for name, value in desk.seen(voucher_id).items()} | {"amount": amount}
+    return reviewer.post(f"/admin/vouchers/{voucher_id}/approve", values | more)

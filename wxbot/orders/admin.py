@@ -17,7 +17,7 @@ from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, word
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
 from wxbot.staff import accounts, audit
-from wxbot.staff.code_asked import code_for
+from wxbot.staff.code_asked import code_always, code_for
 from wxbot.staff.console import (
     act,
     actor,
@@ -266,6 +266,18 @@ def _decide(order_id: int, action: str) -> BaseResponse:
 # --- the stop switch ----------------------------------------------------------------------------------------------
 
 
+WHY_CHARS = 60
+"""What a cashier may write of why sending stops; it stands on every page until it goes on."""
+
+BACK = ("payouts.index", "orders.index")
+
+
+def _back() -> str:
+    """The page whose button was pressed, one of our own names."""
+    endpoint = request.form.get("back", "")
+    return url_for(endpoint if endpoint in BACK and may(endpoint) else "orders.index")
+
+
 @blueprint.post("/merchant/stop")
 @role_required("cashier")
 def stop_merchant() -> BaseResponse:
@@ -279,23 +291,12 @@ def stop_merchant() -> BaseResponse:
 
 @blueprint.post("/merchant/open")
 @role_required("cashier")
+@code_always("merchant_open", "merchant", lambda: redirect(_back(), 303))
 def open_merchant() -> BaseResponse:
     """Send again."""
     with act("merchant_open", "merchant", gettext("已恢复付款。")) as session:
         throttle.open_lane(session, runtime().settings.mch_id, by_staff=True)
     return redirect(_back(), 303)
-
-
-WHY_CHARS = 60
-"""What a cashier may write of why sending stops; it stands on every page until it goes on."""
-
-BACK = ("payouts.index", "orders.index")
-
-
-def _back() -> str:
-    """The page whose button was pressed, one of our own names."""
-    endpoint = request.form.get("back", "")
-    return url_for(endpoint if endpoint in BACK and may(endpoint) else "orders.index")
 
 
 @blueprint.app_template_global("stop_told")

@@ -131,8 +131,13 @@ def change_own_password(database: Database, staff_id: int, old: str, new: str, n
     set_password(database, staff_id, new, now)
 
 
+def hold(session: Session, staff_id: int, approves_from: datetime) -> None:
+    """Let a person approve nothing before this moment; the caller's transaction changes what they sign in with."""
+    session.execute(update(Staff).where(Staff.id == staff_id).values(approves_from=approves_from))
+
+
 def held(session: Session, now: datetime) -> Sequence[Staff]:
-    """Active accounts that may not approve yet: hired, enabled or given a password in the console within WAITS."""
+    """Active accounts that may not approve yet: hired, enabled, or given a password or a new second step in the console within WAITS."""
     query = select(Staff).where(Staff.is_active, Staff.approves_from > now)
     return session.scalars(query.order_by(Staff.approves_from, Staff.id)).all()
 
@@ -154,8 +159,8 @@ def held_text(until: datetime) -> Text:
     """Why who is signed in agrees to nothing before `until`."""
     at = f"{until.astimezone(SHANGHAI):%m-%d %H:%M}"
     return Text(
-        f"您的账号在后台新建、启用或重设密码不满 24 小时，{at} 之后才能审批",
-        f"Your account was made, enabled or given a password in the console lately; it may approve from {at} on",
+        f"您的账号在后台新建、启用、重设密码或两步验证不满 24 小时，{at} 之后才能审批",
+        f"Your account was made, enabled, or had its password or second step reset in the console lately; it may approve from {at} on",
     )
 
 

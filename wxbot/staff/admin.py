@@ -274,11 +274,13 @@ def reset_person(staff_id: int) -> str:
 @blueprint.post("/staff/<int:staff_id>/totp")
 @role_required("admin")
 def reset_totp(staff_id: int) -> BaseResponse:
-    """Ask a person for no code any more, who has lost phone and recovery codes; all their sessions end."""
+    """Ask a person for no code any more, who has lost phone and recovery codes; all their sessions end, and they approve
+    nothing for a while: whoever knows their password could set up the next one."""
     person = _other_person(staff_id)
     done = gettext("%(name)s 的两步验证已重置。", name=person.name)
     with act("totp_reset", f"staff:{staff_id}", done, detail={"login": person.login}) as session:
         totp.switch_off(session, staff_id)
+        accounts.hold(session, staff_id, now() + accounts.WAITS)
         sign_in.end_sessions(session, staff_id)
     return redirect(url_for("staff.people"), 303)
 

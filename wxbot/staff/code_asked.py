@@ -21,18 +21,30 @@ WRONG = Text(
 TOO_OFTEN = Text("验证码试错太多次，请半小时后再试", "Too many wrong codes; try again in half an hour")
 
 
-def is_code_due(amount_fen: int) -> bool:
-    """Whether who is signed in types a code again to approve so much."""
-    return bool(current_user.is_authenticated) and me().has_totp and amount_fen >= runtime().settings.totp_again_fen
+def is_code_due(amount_fen: int | None) -> bool:
+    """Whether who is signed in types a code again to approve so much; None stands for what no amount bounds."""
+    if not current_user.is_authenticated or not me().has_totp:
+        return False
+    return amount_fen is None or amount_fen >= runtime().settings.totp_again_fen
+
+
+def is_code_taken(action: str, target: str, amount_fen: int | None) -> bool:
+    """Take the form's code where the amount asks for one; False when it was refused, which is then logged and told.
+
+    A code that was taken is used up, come what may of what it was typed for.
+    """
+    is_taken = False
+    with refusal_told(action, target):
+        if is_code_due(amount_fen):
+            take_code(me())
+        is_taken = True
+    return is_taken  # noqa: RET504 - what is refused within is swallowed there
 
 
 def code_for(
     action: str, amount: InstrumentedAttribute[int], back: Callable[[int], BaseResponse]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Before a view of one thing of `amount`'s table: take the form's code where its amount asks for one, else `back`.
-
-    A code that was taken is used up, come what may of the approval.
-    """
+    """Before a view of one thing of `amount`'s table: take the form's code where its amount asks for one, else `back`."""
     table = amount.class_
 
     def with_code(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,14 +54,24 @@ def code_for(
             if me().has_totp and thing_id < 2**62:
                 with runtime().database.reading() as session:
                     fen = session.scalar(select(amount).where(table.id == thing_id)) or 0
-                is_right = False
-                with refusal_told(action, f"{table.__tablename__}:{thing_id}"):
-                    if is_code_due(abs(fen)):
-                        take_code(me())
-                    is_right = True
-                if not is_right:
+                if not is_code_taken(action, f"{table.__tablename__}:{thing_id}", abs(fen)):
                     return back(thing_id)
             return view(**named)
+
+        return asked
+
+    return with_code
+
+
+def code_always(
+    action: str, target: str, back: Callable[[], BaseResponse]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Before a view that lets money go which no amount bounds: take the form's code, else `back`."""
+
+    def with_code(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def asked(**named: int) -> Any:
+            return view(**named) if is_code_taken(action, target, None) else back()
 
         return asked
 

@@ -10,6 +10,7 @@ from wxbot import lineage
 from wxbot.lineage import Lineage
 from wxbot.orders.found import FOUND_STATUSES, FoundOrder
 from wxbot.staff import accounts
+from wxbot.staff.code_asked import code_always
 from wxbot.staff.console import actor, guard, me, now, number, refusal_told, role_required, runtime, said, tell, text
 from wxbot.thaw import judge, listing, opening
 
@@ -138,6 +139,7 @@ def ask_open() -> BaseResponse:
 
 @blueprint.post("/thaw/open/confirm")
 @role_required("cashier")
+@code_always("thaw_open", "thaw", _to_page)
 def confirm_open() -> BaseResponse:
     """Agree: sending goes on."""
     with refusal_told("thaw_open", "thaw"):
@@ -160,6 +162,7 @@ def release() -> BaseResponse:
 
 @blueprint.post("/thaw/release/<int:payout_id>/confirm")
 @role_required("cashier")
+@code_always("payout_release_confirm", "thaw", _to_page)
 def confirm_release(payout_id: int) -> BaseResponse:
     """Agree to the release of one payout."""
     with refusal_told("payout_release_confirm", f"payout:{payout_id}"):

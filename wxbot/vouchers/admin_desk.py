@@ -4,9 +4,11 @@ from typing import Any
 
 from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext
+from sqlalchemy import func, select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import NotMoney, parse_yuan
+from wxbot.staff.code_asked import is_code_due, is_code_taken, take_code
 from wxbot.staff.console import (
     SMALL,
     absent,
@@ -201,7 +203,7 @@ def _decide(wish: Wish, done: str) -> Any:
 
 def _not_decided(voucher_id: int, refused: Refusal) -> Any:
     """The desk again with the sentence: the same voucher when it is still this reviewer's, else the next one."""
-    status = 422 if isinstance(refused, BadAmount) or refused.reason == "reason" else 409
+    status = 422 if isinstance(refused, BadAmount) or refused.reason in ("reason", "code") else 409
     sentence = said(refused.text)
     if not is_htmx():
         return refusal(status, sentence)
@@ -220,6 +222,12 @@ def approve(voucher_id: int) -> Any:
         bad = BadAmount("amount", Text("请填写金额，例如 12.50。", "An amount in yuan, such as 12.50."))
         voucher_or_404(voucher_id)
         return _not_decided(voucher_id, bad)
+    if is_code_due(amount_fen):
+        try:
+            take_code(me())
+        except Refusal as refused:
+            log_refusal("voucher_approve", f"voucher:{voucher_id}", refused)
+            return _not_decided(voucher_id, refused)
     wish = Wish(voucher_id, "approve", _seen(), amount_fen=amount_fen, content=text("content_sha256"))
     return _decide(wish, gettext("已批准，红包正在安排发放。"))
 
@@ -291,6 +299,8 @@ def approve_many() -> BaseResponse:
         voucher_id, version, content = [*each.split(":"), "", ""][:3]
         if all(part.isascii() and part.isdigit() and len(part) <= 15 for part in (voucher_id, version)):
             chosen.append((int(voucher_id), int(version), content))
+    if not is_code_taken("voucher_approve", "voucher", _asked([voucher_id for voucher_id, _, _ in chosen])):
+        return redirect(url_for("vouchers.bulk"), 303)
     _, left = decisions.decide_many(runtime(), actor(), chosen, now())
     for left_id, refused in left[:10]:
         log_refusal("voucher_approve", f"voucher:{left_id}", refused)
@@ -298,3 +308,9 @@ def approve_many() -> BaseResponse:
     if not chosen:
         tell(gettext("没有勾选任何凭证。"), "warning")
     return redirect(url_for("vouchers.bulk"), 303)
+
+
+def _asked(voucher_ids: list[int]) -> int:
+    """What these vouchers ask for together, in fen: one approval of them all."""
+    with runtime().database.reading() as session:
+        return int(session.scalar(select(func.sum(Voucher.asked_fen)).where(Voucher.id.in_(voucher_ids))) or 0)
