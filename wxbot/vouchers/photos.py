@@ -5,16 +5,17 @@ The application never decodes a picture itself; it only counts bytes and reads t
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from wxbot.confined import run
+from wxbot.db import is_sqlite
 from wxbot.logs import get_logger
 from wxbot.text import Refusal, Text
 from wxbot.vouchers import reencode
@@ -29,6 +30,13 @@ NEAR_BITS = 8
 BAND_BITS = 16
 BAND_REACH = NEAR_BITS // 4
 """Of four quarters with at most NEAR_BITS differences in all, one has at most so many: that quarter finds the row."""
+
+BANDS = ("band_a", "band_b", "band_c", "band_d")
+_NEAR_SQLITE, _NEAR_POSTGRESQL = (
+    text(" OR ".join(f"{band} {among.format(band)}" for band in BANDS))
+    for among in ("IN (SELECT value FROM json_each(:{}))", "= ANY (CAST(:{} AS integer[]))")
+)
+"""One parameter for each quarter: a picture in all its ways has some ten thousand numbers around it."""
 
 LOOK_ALIKES_AT_MOST = 12
 LOOKED_AT_ONCE = 200
@@ -132,11 +140,16 @@ def distance(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
-def _around(band: int) -> Iterator[int]:
+_CHANGES = tuple(
+    sum(1 << place for place in places)
+    for count in range(BAND_REACH + 1)
+    for places in combinations(range(BAND_BITS), count)
+)
+
+
+def _around(band: int) -> list[int]:
     """Every 16-bit number that differs from `band` in at most BAND_REACH bits: 137 of 65,536."""
-    for count in range(BAND_REACH + 1):
-        for places in combinations(range(BAND_BITS), count):
-            yield band ^ sum(1 << place for place in places)
+    return [band ^ change for change in _CHANGES]
 
 
 @dataclass(frozen=True)
@@ -175,10 +188,13 @@ def _near(session: Session, model: Any, photo_id: Any, hashes: Sequence[str], be
     for phash in hashes:
         for place, band in zip(around, bands(phash), strict=True):
             place.update(_around(band or 0))
-    columns = (model.band_a, model.band_b, model.band_c, model.band_d)
-    found = or_(*(column.in_(tuple(near)) for column, near in zip(columns, around, strict=True)))
     wanted = [int(phash, 16) for phash in hashes]
-    for other_id, phash in session.execute(select(photo_id, model.phash).where(found)):
+    asked = {
+        name: json.dumps(list(near)) if is_sqlite(session) else list(near)
+        for name, near in zip(BANDS, around, strict=True)
+    }
+    found = _NEAR_SQLITE if is_sqlite(session) else _NEAR_POSTGRESQL
+    for other_id, phash in session.execute(select(photo_id, model.phash).where(found), asked):
         bits = min((int(phash, 16) ^ each).bit_count() for each in wanted)
         if bits <= NEAR_BITS and bits < best.get(other_id, NEAR_BITS + 1):
             best[other_id] = bits
