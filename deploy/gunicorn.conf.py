@@ -11,6 +11,7 @@ loaded when new code comes with a reload.
 """
 
 import errno
+import gc
 import json
 import logging
 import math
@@ -104,6 +105,8 @@ def post_worker_init(worker: Any) -> None:
     for listener in worker.sockets:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
+    gc.freeze()  # what was loaded stays
+    gc.enable()
     if hasattr(worker, "slot"):
         worker.ready[worker.slot] = worker.turn
 
@@ -184,6 +187,7 @@ def post_fork(_server: Any, worker: Any) -> None:
     if is_pinned and hasattr(worker, "slot"):
         os.environ["WXBOT_WEB_CORES"] = ",".join(map(str, allowed))
         os.sched_setaffinity(0, {allowed[worker.slot % len(allowed)]})
+    gc.disable()  # until the application is loaded: there is nothing to collect meanwhile, and a lot to look through
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]

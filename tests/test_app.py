@@ -21,9 +21,9 @@ from werkzeug.routing import Rule
 
 from tests.deployments import AES_KEY, TOKEN, app_for, close, settings_for
 from wxbot import heartbeat
-from wxbot.app import DOORS, Gate, create_app, guard_of, refuse_unsafe_start
+from wxbot.app import DOORS, Gate, create_app, guard_of
 from wxbot.private_servers import free_port
-from wxbot.settings import SettingsError, load_settings
+from wxbot.settings import SettingsError, load_settings, refuse_unsafe_start
 
 CODE = "0123456789abcDEF"
 

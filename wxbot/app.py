@@ -48,7 +48,7 @@ from wxbot.people import h5 as bind
 from wxbot.replies import admin as reply_rules
 from wxbot.replies import admin_dialogues, admin_menu
 from wxbot.runtime import Runtime
-from wxbot.settings import Settings, SettingsError, load_settings
+from wxbot.settings import Settings, load_settings, refuse_unsafe_start
 from wxbot.staff import admin as staff
 from wxbot.staff import admin_totp as totp
 from wxbot.text import Text
@@ -307,21 +307,6 @@ def _install_static(app: Flask) -> None:
 
 
 # --- the application ----------------------------------------------------------------------------------------------
-
-
-def refuse_unsafe_start(settings: Settings) -> None:
-    """Raise SettingsError for what must never run in production: debug mode, readable key files (security S61, S80)."""
-    if settings.is_simulated:
-        return
-    if os.environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false"):
-        raise SettingsError(
-            "设置了 FLASK_DEBUG：调试器会让任何人在这里执行代码，正式环境请取消 / FLASK_DEBUG is set: the debugger would let anyone run code here. Unset it in production."
-        )
-    for path in (settings.pay_cert_key_file, settings.pay_cert_file):
-        if path.exists() and path.stat().st_mode & 0o077:
-            raise SettingsError(
-                f"{path} 能被本机其他用户读取 / {path} can be read by other users of this machine. chmod 600 {path}"
-            )
 
 
 def _cookies(settings: Settings) -> dict[str, Any]:

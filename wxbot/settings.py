@@ -310,3 +310,18 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(
             "以下设置有误，wxbot 无法启动：\nwxbot cannot start, these settings are wrong:\n  " + "\n  ".join(lines)
         ) from error
+
+
+def refuse_unsafe_start(settings: Settings) -> None:
+    """Raise SettingsError for what must never run in production: debug mode, readable key files (security S61, S80)."""
+    if settings.is_simulated:
+        return
+    if os.environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false"):
+        raise SettingsError(
+            "设置了 FLASK_DEBUG：调试器会让任何人在这里执行代码，正式环境请取消 / FLASK_DEBUG is set: the debugger would let anyone run code here. Unset it in production."
+        )
+    for path in (settings.pay_cert_key_file, settings.pay_cert_file):
+        if path.exists() and path.stat().st_mode & 0o077:
+            raise SettingsError(
+                f"{path} 能被本机其他用户读取 / {path} can be read by other users of this machine. chmod 600 {path}"
+            )

@@ -3,10 +3,12 @@
 A command's module is loaded when the command is used, so that help answers at once.
 """
 
+import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -53,6 +55,17 @@ ARGUMENTS = "wxbot.arguments"
 """Where click's meta keeps what was typed."""
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """While modules are loaded the garbage collector finds nothing, and looks through all of them a hundred times."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 class Table(click.Group):
     """A group that reads COMMANDS and loads a command's module at its first use."""
 
@@ -71,7 +84,8 @@ class Table(click.Group):
         if entry is None:
             return None
         module, _, name = entry.place.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        with loading():
+            command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

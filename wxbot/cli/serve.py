@@ -1,4 +1,7 @@
-"""Commands that run until they are stopped: run, worker, simulator, demo."""
+"""Commands that run until they are stopped: run, worker, simulator.
+
+Each loads its own part when it runs: gunicorn takes over the process of `run web`, which needs neither pages nor tasks.
+"""
 
 import os
 import signal
@@ -12,16 +15,16 @@ from types import FrameType
 import click
 
 from wxbot import logs
-from wxbot.app import refuse_unsafe_start
+from wxbot.cli import loading
 from wxbot.cli.desk import friendly
 from wxbot.cli.owner import refuse_other_than_owner
 from wxbot.keys import sentinel
-from wxbot.migrations import upgrade
 from wxbot.runtime import Runtime
-from wxbot.settings import Settings, load_settings
-from wxbot.simulator.__main__ import main as simulate
+from wxbot.settings import Settings, load_settings, refuse_unsafe_start
 from wxbot.vouchers import folders
-from wxbot.worker import run_worker
+
+THREADS = 4
+"""Of a worker, where nothing else is asked for."""
 
 STOP_S = 30
 """How long the parts of `run both` may take to end."""
@@ -60,6 +63,8 @@ def _startable() -> Settings:
 
 def _prepare() -> Settings:
     """Settings that are whole and safe, and a database that is up to date."""
+    from wxbot.migrations import upgrade  # noqa: PLC0415 - see above
+
     settings = _startable()
     os.environ["WXBOT_LOG_FORMAT"] = settings.log_format  # for gunicorn's own lines, which know no .env
     logs.configure(settings.log_level, settings.log_format)
@@ -79,12 +84,19 @@ def run(part: str, bind: str | None, workers: int | None) -> None:
     """Run the web application (gunicorn), a worker, or both, until Ctrl-C."""
     settings = _prepare()
     if part == "worker":
-        run_worker(settings)
+        _work(settings)
     elif part == "web":
         command = _web_command(bind, workers)
         os.execv(command[0], command)  # noqa: S606 - gunicorn takes over this process, signals included
     else:
         sys.exit(_run_both(_web_command(bind, workers)))
+
+
+def _work(settings: Settings, concurrency: int = THREADS) -> None:
+    with loading():
+        from wxbot.worker import run_worker  # noqa: PLC0415 - see above
+
+    run_worker(settings, concurrency=concurrency)
 
 
 def _run_both(web: list[str]) -> int:
@@ -115,7 +127,7 @@ def _run_both(web: list[str]) -> int:
 
 
 @click.command()
-@click.option("--concurrency", type=click.IntRange(1, 64), default=4, show_default=True, help="threads")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=THREADS, show_default=True, help="threads")
 @click.option("--no-clock", is_flag=True, hidden=True)
 @friendly
 def worker(concurrency: int, no_clock: bool) -> None:
@@ -126,7 +138,7 @@ def worker(concurrency: int, no_clock: bool) -> None:
     with closing(Runtime(settings)) as runtime:
         folders.refuse_second(runtime)
         sentinel.require(runtime)
-    run_worker(settings, concurrency=concurrency)
+    _work(settings, concurrency)
 
 
 @click.command(
@@ -136,4 +148,6 @@ def worker(concurrency: int, no_clock: bool) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def simulator(arguments: tuple[str, ...]) -> None:
     """Run a WeChat on this machine; `wxbot simulator --help` lists its options."""
+    from wxbot.simulator.__main__ import main as simulate  # noqa: PLC0415 - see above
+
     sys.exit(simulate(list(arguments)))
