@@ -60,6 +60,24 @@ class Operator:
         return result.output
 
 
+def test_texts_are_linted_a_line_each_without_a_deployment(tmp_path: Path) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_bytes("分享不增加次数\n转 发 得 红 包\n人人有奖\n分享到\\n朋友圈\\n领奖".encode("gb18030"))
+    told = CliRunner().invoke(cli, ["campaign", "lint", str(file)])
+    assert told.exit_code == 1
+    assert re.findall(r"^([EW]-\d\d)  (\d+:\d+) ", told.output, re.MULTILINE) == [
+        ("E-02", "2:1"),
+        ("W-01", "3:1"),
+        ("E-02", "4:1"),
+    ]
+    file.write_text("分享不增加次数，也不提高中奖率\n人人有奖", encoding="utf-8-sig")
+    told = CliRunner().invoke(cli, ["campaign", "lint", str(file), "--json"])
+    assert told.exit_code == 0
+    assert [(row["line"], row["rule"], row["start"], row["end"]) for row in json.loads(told.output)] == [
+        (2, "W-01", 0, 4)
+    ]
+
+
 @pytest.fixture
 def operator(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
     monkeypatch.chdir(tmp_path)  # no .env of the developer's

@@ -51,6 +51,7 @@ def fault(button: dict[str, Any]) -> str:
         ({"type": "view", "name": "a", "url": "https://x.example.com/" + "y" * 1024}, "1024"),
         ({"type": "miniprogram", "name": "a", "url": OURS, "appid": "wx1", "pagepath": ""}, "小程序"),
         ({"type": "jump", "name": "a"}, "做什么"),
+        ({"type": "click", "name": "粉享得", "key": "k"}, "诱导分享"),
     ],
 )
 def test_what_wechat_refuses_is_said_before(button: dict[str, Any], said: str) -> None:

@@ -120,3 +120,10 @@ def test_who_is_in_a_dialogue_is_shown_and_may_be_let_go(app: Flask) -> None:
             "/admin/dialogues/end", data={"csrf_token": li.token(), "openid": ming.openid}, follow_redirects=True
         ).text
     )
+
+
+def test_a_claim_that_must_be_true_is_kept_and_pointed_at(app: Flask) -> None:
+    li = Browser(app, "li")
+    li.post("/admin/replies/standing/subscribe", {"text": "欢迎光临，人人有奖"})
+    assert [rule.text for rule in listed(app)] == ["欢迎光临，人人有奖"]
+    assert "要与实际设置相符" in li.get("/admin/replies").text

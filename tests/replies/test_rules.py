@@ -101,6 +101,8 @@ def test_rules_are_written_listed_switched_and_removed(database: Database) -> No
         ("equal", "x", " ", "回复内容"),
         ("equal", "x", "红" * 700, "字节"),
         ("equal", "\u200b\u3164", "y", "关键词"),
+        ("subscribe", "", "转·发·朋友圈，领红包", "诱导分享"),
+        ("equal", "x", "观注后再抽一次", "诱导关注"),
     ],
 )
 def test_a_rule_that_cannot_work_is_refused_with_a_sentence(

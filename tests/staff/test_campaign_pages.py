@@ -316,3 +316,12 @@ def test_without_a_chinese_font_the_poster_is_drawn_by_whoever_opens_it(story_ap
     made = Browser(story_app, "li").get("/admin/campaigns/1/poster")
     assert made.mimetype == "image/svg+xml"
     assert made.text.count("<svg") == 2 and "分享不增加次数" in made.text
+
+
+def test_a_claim_is_shown_to_who_approves_and_stops_nothing(console_app: Flask) -> None:
+    li, wang = Browser(console_app, "li"), Browser(console_app, "wang")
+    answer = li.post("/admin/campaigns/new", form_at(NOON, rules="每人一个红包，１００％中奖"))
+    page = answer.headers["Location"].removesuffix("/edit")
+    li.post(f"{page}/submit")
+    shown = wang.get(page).text
+    assert "待审批" in shown and "１００％中奖" in shown and "要与实际设置相符" in shown

@@ -3,7 +3,6 @@
 What only one way to give cannot do is named by its mechanic.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import mechanic
 from wxbot.campaigns.mechanic import DraftCheck, Values
 from wxbot.campaigns.models import FIRST_MECHANIC
+from wxbot.linter.check import findings
 from wxbot.money import yuan
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
@@ -24,18 +24,6 @@ RULES_CHARS = 5_000
 
 TEXTS = ("name", "act_name", "organiser", "contact", "rules")
 """Fields of every campaign that people read and nobody may leave empty."""
-
-_NOT_NEEDED = r"(?<!无需)(?<!无须)(?<!不需)(?<!不必)(?<!不用)(?<!不要求)(?<!不需要)"
-_INDUCED = (
-    re.compile(
-        _NOT_NEEDED
-        + r"关注(?:后|即|才|方可|就能|可领|可抽|领|抽|并|公众号后|公众号即|公众号可|公众号领|公众号抽|我们后|我们即)"
-    ),
-    re.compile(_NOT_NEEDED + r"(?:分享|转发)(?:后|即|才|方可|就能|可领|可抽|领|抽|到朋友圈|给好友|朋友圈|好友|得|群)"),
-    re.compile(_NOT_NEEDED + r"(?:集赞|集卡|助力|砍价|邀请好友|邀好友|拉人|点赞满|转发集)"),
-    re.compile(r"(?i)\b(?:follow|share|forward|invite)\b[^.\n]{0,30}\b(?:to (?:win|get|draw|receive|unlock)|before)\b"),
-)
-_IMPOSTOR = re.compile(r"微信官方|腾讯官方|微信支付官方|微信团队|(?:微信|腾讯)(?:公司)?主办")
 
 
 def _window(values: Values, now: datetime) -> Iterator[Refusal]:
@@ -98,28 +86,40 @@ def too_long(
 
 
 def unfit_texts(values: Values, fields: Iterable[str], optional: Collection[str] = ()) -> Iterator[Refusal]:
-    """What people must not be told in these fields, whatever gives: nothing at all, an inducement, another's name."""
+    """What people must not be told in these fields, whatever gives: nothing at all, or what the linter forbids."""
     for field in fields:
         text = values.get(field, "")
         if not text and field not in optional:
             yield fault(field, "不能为空", "Must not be empty")
-        for pattern in _INDUCED:
-            found = pattern.search(text)
-            if found:
-                yield fault(
-                    field,
-                    f"“{found[0]}”属于诱导关注或诱导分享，微信会封禁；领取红包不能以关注、分享、邀请为条件",
-                    f"“{found[0]}” makes following or sharing a condition; WeChat bans accounts for it. Take the condition away",
-                )
-                break
-        if _IMPOSTOR.search(text):
-            yield fault(
-                field, "不得让人误以为由微信或腾讯主办", "Must not suggest that WeChat or Tencent is the organiser"
-            )
+        for found in findings(text):
+            if found.is_error:
+                yield Refusal("faulty", found.text, field)
+
+
+def _written(values: Values) -> Iterator[tuple[str, str]]:
+    """(field, text) of everything that somebody wrote, also within the mechanic's own terms."""
+    for field, value in (*values.items(), *values.get("terms", {}).items()):
+        if isinstance(value, str):
+            yield field, value
+        elif field != "terms":
+            yield from ((field, text) for text in _strings(value))
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _strings(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _strings(each)
 
 
 def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
     yield from unfit_texts(values, (*TEXTS, "keyword"), optional=("keyword",))
+    for field, text in _written({"terms": values.get("terms", {})}):
+        yield from (Refusal("faulty", found.text, field) for found in findings(text) if found.is_error)
     yield from too_long(
         values,
         {"act_name": limits.ACT_NAME_BYTES},
@@ -140,4 +140,12 @@ def faults_of(values: Values, now: datetime) -> list[Refusal]:
 def cautions_of(session: Session, settings: Settings, values: Values, campaign_id: int | None) -> list[Refusal]:
     """What is allowed and may surprise, for those who write a draft and those who approve it."""
     way = mechanic.way_of(values.get("mechanic", FIRST_MECHANIC))
-    return [each for caution in way.cautions for each in caution(session, settings, values, campaign_id)]
+    return [
+        *(each for caution in way.cautions for each in caution(session, settings, values, campaign_id)),
+        *(
+            Refusal("caution", found.text, field)
+            for field, text in _written(values)
+            for found in findings(text)
+            if not found.is_error
+        ),
+    ]

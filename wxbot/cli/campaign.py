@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
 from wxbot.cli.desk import as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
+from wxbot.linter.check import findings
 from wxbot.money import yuan
 
 STATUSES_ZH = {
@@ -150,6 +151,42 @@ def _steer(which: str, verb: Callable[[Database, int, int, datetime], None], act
         finally:
             log_action(runtime, action, f"campaign:{found.id}", outcome)
     click.echo(said.format(name=found.name))
+
+
+@campaign.command()
+@click.argument("file", type=click.File("rb"))
+@as_json
+@click.pass_context
+def lint(context: click.Context, file: BinaryIO, is_json: bool) -> None:
+    """Check texts before they are published, one a line (\\n within a line ends a line of the text); - reads standard input.
+
+    Prints rule, line and column, and the reason. Ends with 1 when something must be changed (E-…); W-… should be looked at.
+    """
+    raw = file.read()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", "replace")
+    rows: list[dict[str, Any]] = [
+        {
+            "line": number,
+            "rule": each.rule,
+            "start": each.start,
+            "end": each.end,
+            "zh": each.text.zh,
+            "en": each.text.en,
+        }
+        for number, line in enumerate(text.splitlines(), 1)
+        for each in findings(line.replace("\\n", "\n"))
+    ]
+    if is_json:
+        show_json(rows)
+    for row in () if is_json else rows:
+        click.echo(f"{row['rule']}  {row['line']}:{row['start'] + 1}  {row['zh']}\n       {row['en']}")
+    if not rows and not is_json:
+        click.echo("没有发现问题。Nothing was found.")
+    if any(row["rule"].startswith("E") for row in rows):
+        context.exit(1)
 
 
 @campaign.command()

@@ -99,8 +99,10 @@ def _refused(bad: Refusal, faulty: str) -> tuple[str, int]:
     return _page(said(bad.text), faulty), 422
 
 
-def _done(sentence: str, anchor: str = "") -> BaseResponse:
+def _done(sentence: str, anchor: str = "", content: Content | None = None) -> BaseResponse:
     tell(sentence)
+    for caution in rules.cautions(content) if content else ():
+        tell(said(caution), "warning")
     return redirect(url_for("reply_rules.index", _anchor=anchor or None), 303)
 
 
@@ -137,7 +139,7 @@ def add() -> tuple[str, int] | BaseResponse:
             _record(session, rule.id, trigger=rule.trigger, pattern=rule.pattern, kind=rule.reply_kind)
     except Refusal as bad:
         return _refused(bad, "add")
-    return _done(gettext("回复规则已添加，几秒内生效。"), f"rule-{rule.id}")
+    return _done(gettext("回复规则已添加，几秒内生效。"), f"rule-{rule.id}", content)
 
 
 @blueprint.post("/replies/<int:rule_id>")
@@ -154,7 +156,7 @@ def change(rule_id: int) -> tuple[str, int] | BaseResponse:
             _record(session, rule_id, trigger=text("trigger"), pattern=text("pattern"), kind=content.reply_kind)
     except Refusal as bad:
         return _refused(bad, str(rule_id))
-    return _done(gettext("回复规则已保存，几秒内生效。"), f"rule-{rule_id}")
+    return _done(gettext("回复规则已保存，几秒内生效。"), f"rule-{rule_id}", content)
 
 
 def _row(rule_id: int) -> ReplyRule:
@@ -208,4 +210,4 @@ def stand(trigger: str) -> tuple[str, int] | BaseResponse:
             _record(session, 0, trigger=trigger, kind="" if is_empty else content.reply_kind)
     except Refusal as bad:
         return _refused(bad, trigger)
-    return _done(gettext("已保存，几秒内生效。"), trigger)
+    return _done(gettext("已保存，几秒内生效。"), trigger, content)

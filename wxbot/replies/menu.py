@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import typed
 from wxbot.db import changed, insert_into
+from wxbot.linter.check import findings
 from wxbot.replies.models import MenuDraft
 from wxbot.text import Text
 from wxbot.wechat import limits
@@ -107,6 +108,7 @@ def faults_of(buttons: Sequence[Button], public_url: str) -> list[EntryFault]:
     own, foreign = urlsplit(public_url), set[str]()
     for place, entry in places(buttons):
         found += _name_faults(place, entry)
+        found += [EntryFault(place, "name", each.text) for each in findings(entry.get("name", "")) if each.is_error]
         if "sub_button" in entry:
             if len(entry["sub_button"]) > limits.MENU_SUB_BUTTONS_MAX:
                 found.append(

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import typed
 from wxbot.db import changed
+from wxbot.linter.check import findings
 from wxbot.replies.models import KEYWORD_TRIGGERS, REPLY_KINDS, TRIGGERS, ReplyRule
 from wxbot.text import Refusal, Text
 from wxbot.wechat.limits import MENU_URL_BYTES, TEXT_REPLY_BYTES
@@ -183,6 +184,14 @@ def refuse_bad(trigger: str, pattern: str, content: Content) -> None:
         )
     if reply_kind == "link":
         _refuse_bad_link(content)
+    for found in (*findings(content.title), *findings(text)):
+        if found.is_error:
+            raise Refusal("rule", found.text)
+
+
+def cautions(content: Content) -> list[Text]:
+    """What may be said and may surprise."""
+    return [found.text for found in (*findings(content.title), *findings(content.text)) if not found.is_error]
 
 
 def _refuse_bad_link(content: Content) -> None:

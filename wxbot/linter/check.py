@@ -1,0 +1,37 @@
+"""The linter's door: what in a text must not, or should not, be written."""
+
+from wxbot.linter.claims import claimed
+from wxbot.linter.finding import REASONS, LintFinding
+from wxbot.linter.induced import induced
+from wxbot.linter.reading import readings
+
+LEAST_FEN, MOST_FEN = 10, 20_000
+"""What a transfer of the campaign scene holds when nobody has said otherwise."""
+
+SHOWN = 24
+"""Characters of a finding that are quoted."""
+
+
+def findings(text: str, *, least_fen: int = LEAST_FEN, most_fen: int = MOST_FEN) -> list[LintFinding]:
+    """Everything the rules find in a text, by place; a rule that finds a place in two readings finds it once."""
+    places: dict[tuple[str, int], int] = {}
+    for reading in readings(text):
+        for rule, start, end in (*induced(reading), *claimed(reading, least_fen, most_fen)):
+            first, last = reading.place(start, end)
+            places[rule, first] = max(last, places.get((rule, first), 0))
+    kept: list[LintFinding] = []
+    for (rule, start), end in sorted(places.items(), key=lambda each: (each[0][1], each[0][0])):
+        if any(other.rule == rule and start < other.end for other in kept):
+            continue
+        found = " ".join(text[start:end].split())
+        shown = found if len(found) <= SHOWN else f"{found[: SHOWN - 1]}…"
+        kept.append(
+            LintFinding(
+                rule, start, end, REASONS[rule].format(found=shown, least=_yuan(least_fen), most=_yuan(most_fen))
+            )
+        )
+    return kept
+
+
+def _yuan(amount_fen: int) -> str:
+    return f"{amount_fen // 100}.{amount_fen % 100:02d}"
