@@ -235,3 +235,21 @@ def test_an_account_that_lay_disabled_while_its_day_passed_waits_once_more_S56(d
     desk._browsers.pop("chen")
     assert desk.as_("chen").post(f"/admin/staff/{zhou_id}/enable").status_code == 303
     assert "之后才能审批" in approve_as(desk, enter(desk, "zhou", temporary), payout_id)
+
+
+def test_a_payout_that_waits_says_which_sum_made_it_wait_S56(desk: Desk) -> None:
+    for n in range(1, 5):
+        desk.know(n)
+    programmes = desk.fund(), desk.fund(n=2)
+
+    def step(*paid: Any, **who: Any) -> str:
+        paid_by_hand(desk, *paid, **who)
+        page = desk.as_("zhou").get(f"/admin/payouts/{desk.payouts()[-1].id}").text
+        return "；".join(re.findall(r"等第二位财务审批：([^<]*)", page)[:1])
+
+    assert step(programmes[0], "60.00") == ""
+    assert step(programmes[0], "40.00", who=2) == "申请人当天合计 ¥100.00"
+    assert step(programmes[1], "45.00", login="zhou") == "给此人的当天合计 ¥105.00"
+    assert step(programmes[1], "100.00", who=3, login="zhou") == "这一笔达到须复核的金额 ¥100.00"
+    assert step(programmes[0], "1.00", who=1) == "申请人当天合计 ¥101.00；给此人的当天合计 ¥106.00"
+    assert "给此人的当天合计 ¥106.00" in desk.as_("zhou").get("/admin/payouts?tab=requested").text

@@ -75,8 +75,9 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     lineage.require_unfrozen(session)  # it may have been asked for before, after the copy was made
     programme = _open_programme(session, claim.budget_id)
     payout = _drafted(settings, programme, claim, now)
-    if _reaches_second(session, settings, claim, now):
+    if second_for := _second_for(session, settings, claim, now):
         payout.status, payout.due_at, payout.approved_at = "requested", None, None
+        payout.second_for = second_for
     if programme.person_fen_per_month:
         payout.month = f"{shanghai_day(now):%Y%m}"
         if not quotas.take(
@@ -104,8 +105,9 @@ def _sums(claim: PayoutRequest) -> list[str]:
     return [*asker, f"payee:{claim.openid}"]
 
 
-def _reaches_second(session: Session, settings: Settings, claim: PayoutRequest, now: datetime) -> bool:
-    """Add a request to its day's sums; whether it needs a second person (money rule 14, security S56).
+def _second_for(session: Session, settings: Settings, claim: PayoutRequest, now: datetime) -> dict[str, int]:
+    """Add a request to its day's sums; why it needs a second person (SECOND_FOR → fen), empty when it needs none (money rule 14,
+    security S56).
 
     What is split into small requests, by one requester or for one payee, is one sum: from the request that reaches the
     threshold on, all others of that Shanghai day need one too. What is cancelled stays in the sums: it was asked for.
@@ -115,15 +117,23 @@ def _reaches_second(session: Session, settings: Settings, claim: PayoutRequest, 
     if claim.approved_by is not None:  # with its list
         for name in _sums(claim):
             quotas.add(session, name, day, claim.amount_fen)
-        return False
+        return {}
     # Who may not agree yet agrees to nothing alone, nor does anybody for people whom they added themselves.
-    is_fresh = accounts.approves_from(session, claim.created_by, now) is not None
-    reached = source.needs_second_person or is_fresh or bool(trust.added(session, claim.created_by, [claim.openid]))
+    reasons = {
+        "source": source.needs_second_person,
+        "fresh": accounts.approves_from(session, claim.created_by, now) is not None,
+        "added": bool(trust.added(session, claim.created_by, [claim.openid])),
+    }
+    found = {reason: 0 for reason, holds in reasons.items() if holds}
     for name in _sums(claim):
-        is_reviewer = source.is_reviewed and not name.startswith("payee:")
-        most_fen = settings.reviewer_fen if is_reviewer else settings.second_person_fen
-        reached |= quotas.add(session, name, day, claim.amount_fen) >= most_fen
-    return reached
+        whose = name.partition(":")[0]
+        most_fen = settings.reviewer_fen if source.is_reviewed and whose == "asker" else settings.second_person_fen
+        sum_fen = quotas.add(session, name, day, claim.amount_fen)
+        if claim.amount_fen >= most_fen:
+            found["amount"] = claim.amount_fen
+        elif sum_fen >= most_fen:
+            found[whose] = sum_fen
+    return found
 
 
 def _take_out_of_sums(session: Session, claim: PayoutRequest, now: datetime) -> None:

@@ -6,6 +6,7 @@ A person is told what to do or how long to wait, never a code, a budget or a lis
 from dataclasses import dataclass
 from datetime import datetime
 
+from wxbot.money import yuan
 from wxbot.orders import words as order_words
 from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import LaneState, Order
@@ -136,11 +137,31 @@ def hold_of(payout: Payout) -> Text | None:
     return hold_word(payout.hold)
 
 
+SECOND_WORDS: dict[str, Text] = {
+    "amount": Text("这一笔达到须复核的金额", "this one alone reaches the amount"),
+    "asker": Text("申请人当天合计", "all that its requester asked for that day:"),
+    "payee": Text("给此人的当天合计", "all that was asked for this person that day:"),
+    "source": Text("这类付款总要第二人", "this kind always needs one"),
+    "fresh": Text("申请人的账号不满 24 小时", "its requester's account is less than 24 hours old"),
+    "added": Text("此人由申请人添加", "its requester added this person"),
+}
+"""SECOND_FOR, for staff; the sum follows."""
+
+
+def _second(payout: Payout) -> Text:
+    said = Text("等第二位财务审批", "a second cashier must approve it")
+    why = [(SECOND_WORDS[each], f" ¥{yuan(fen)}" if fen else "") for each, fen in (payout.second_for or {}).items()]
+    if not why:
+        return said
+    zh, en = (f"{word.zh}{fen}" for word, fen in why), (f"{word.en}{fen}" for word, fen in why)
+    return Text(f"{said.zh}：{'；'.join(zh)}", f"{said.en}: {'; '.join(en)}")
+
+
 def next_step(payout: Payout, order: Order | None, lane: LaneState | None, settings: Settings, now: datetime) -> Text:
     """What happens to a payout next by itself and when; or who must do what."""
     match payout.status:
         case "requested":
-            return Text("等第二位财务审批", "a second cashier must approve it")
+            return _second(payout)
         case "approved":
             return _approved(payout, now)
         case "ordered" if order is not None:
