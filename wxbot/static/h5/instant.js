@@ -1,0 +1,262 @@
+/* The draw page of an instant campaign. One tap is one nonce, given by the server; it is kept until its answer is here, so that a
+   double tap, a reload, the way back or a dead network end in the same stored result. What is shown is what the server said. */
+(function () {
+  'use strict';
+
+  var page = JSON.parse(document.getElementById('state').textContent);
+  var words = page.words;
+  var scene = document.getElementById('scene');
+  var go = document.getElementById('go');
+  var goWord = document.getElementById('go-word');
+  var hint = document.getElementById('hint');
+  var chip = document.getElementById('chip');
+  var tries = document.getElementById('tries');
+  var password = document.getElementById('password');
+  var base = location.pathname.replace(/\/$/, '');
+  var KEPT = 'wxbot:' + base;
+  var AGAIN_AFTER_MS = [800, 1600, 3200, 6400];
+  var skin = window.wxbotSkins[page.skin](page);
+  var lag = page.now - Date.now() / 1000;
+  var token = page.page_token;
+  var nonce = page.nonce;
+  var left = page.tries_left;
+  var mine = Array.isArray(page.mine) ? page.mine : [];
+  var restWord = words['go_' + page.skin];
+  var isBusy = false;
+  var timer = 0;
+  var labels = {};
+  var texts = {};
+
+  document.querySelectorAll('template[data-state]').forEach(function (one) {
+    labels[one.dataset.state] = one.content.textContent;
+    texts[one.dataset.state] = one.dataset.text;
+  });
+
+  /* --- what outlives this page: a tap whose answer is not here, and an answer that nobody has seen --- */
+
+  function kept() {
+    try { return JSON.parse(sessionStorage.getItem(KEPT)) || {}; } catch (error) { return {}; }
+  }
+
+  function keep(what) {
+    try { if (what) { sessionStorage.setItem(KEPT, JSON.stringify(what)); } else { sessionStorage.removeItem(KEPT); } } catch (error) { /* private mode: the server knows all the same */ }
+  }
+
+  /* --- what the person sees --- */
+
+  function say(text) { if (text && hint.textContent !== text) { hint.textContent = text; } }
+
+  function standing() {
+    var isOn = scene.dataset.state === 'on';
+    go.disabled = isBusy || !isOn || left === 0;
+    tries.textContent = typeof left === 'number' ? words.tries_left.replace('{n}', left) : '';
+    if (isOn && left === 0 && !isBusy) { say(words.no_tries); }
+  }
+
+  function busy(isIt) {
+    isBusy = isIt;
+    go.classList.toggle('is-busy', isIt);
+    go.setAttribute('aria-busy', isIt ? 'true' : 'false');
+    standing();
+  }
+
+  function show(state) {
+    lag = state.now - Date.now() / 1000;
+    token = state.page_token || token;
+    if (!kept().nonce) { nonce = state.nonce || nonce; }
+    if (typeof state.tries_left === 'number') { left = state.tries_left; }
+    if (document.getElementById('sheet').hidden) { take(state.mine); }
+    if (state.state !== scene.dataset.state) {
+      scene.dataset.state = chip.dataset.state = state.state;
+      chip.querySelector('span').textContent = labels[state.state] || '';
+      say(state.state === 'on' ? words.ready : texts[state.state]);
+    }
+    standing();
+  }
+
+  function countDown() {
+    var rest = Math.max(0, Math.ceil(page.begin - (Date.now() / 1000 + lag)));
+    if (scene.dataset.state !== 'not_yet' || rest <= 0) { return; }
+    var days = Math.floor(rest / 86400);
+    var clock = [Math.floor(rest % 86400 / 3600), Math.floor(rest % 3600 / 60), rest % 60].map(function (n) { return (n < 10 ? '0' : '') + n; }).join(':');
+    tries.textContent = words.starts_in + ' ' + (days ? days + (page.language === 'en' ? 'd ' : ' 天 ') : '') + clock;
+  }
+
+  /* --- my prizes of this campaign --- */
+
+  function worth(award) {
+    return award.yuan ? '¥' + award.yuan + ' · ' + award.name : award.name;
+  }
+
+  function list() {
+    var box = document.getElementById('mine-list');
+    document.getElementById('mine').hidden = mine.length === 0;
+    box.textContent = '';
+    mine.forEach(function (award) {
+      var row = document.createElement('li');
+      var press = row.appendChild(document.createElement('button'));
+      press.type = 'button';
+      press.className = 'award is-' + award.state;
+      press.appendChild(document.createElement('b')).textContent = worth(award);
+      press.appendChild(document.createElement('span')).textContent = words['state_' + award.state] || '';
+      if (award.state === 'open' && award.deadline) { press.appendChild(document.createElement('small')).textContent = words.until.replace('{deadline}', award.deadline); }
+      press.addEventListener('click', function () {
+        window.wxbotAward.show({ title: words.yours, prize: worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
+      });
+      box.appendChild(row);
+    });
+  }
+
+  function take(awards) {
+    if (!Array.isArray(awards)) { return; }
+    mine = awards;
+    list();
+  }
+
+  window.wxbotAward.onChange(function (award) {
+    mine.forEach(function (each) {
+      if (each.id === award.id && each.state !== award.state) { each.state = award.state; list(); }
+    });
+  });
+
+  /* --- talking to the server --- */
+
+  function ask(path, body) {
+    var options = { headers: { Accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store' };
+    if (body) {
+      options.method = 'POST';
+      options.headers['Content-Type'] = 'application/json';
+      options.body = JSON.stringify(body);
+    }
+    return fetch(base + path + (page.language === 'en' ? '?lang=en' : ''), options).then(function (reply) { return reply.json(); });
+  }
+
+  function channel() { return new URLSearchParams(location.search).get('c') || ''; }
+
+  function poll() {
+    clearTimeout(timer);
+    if (!document.hidden && !isBusy) {
+      ask('/state').then(function (state) {
+        if (state.outcome === 'sign_in') { location.reload(); return; }
+        if (state.state && !isBusy) { show(state); }
+      }).catch(function () { /* the next look may find the network again */ });
+    }
+    timer = setTimeout(poll, 6000);
+  }
+
+  function request(attempt, isSecond) {
+    var body = { page_token: token, nonce: nonce, channel: channel() };
+    if (password) { body.password = document.getElementById('password-word').value.trim(); }
+    ask('/draw', body).then(function (answer) {
+      if (answer.outcome === 'sign_in') { location.reload(); return; }
+      if ((answer.outcome === 'stale_page' || answer.outcome === 'stale_nonce') && !isSecond) {
+        token = answer.page_token || token;
+        if (answer.nonce) { nonce = answer.nonce; keep({ nonce: nonce }); }
+        request(attempt, true);
+        return;
+      }
+      if (answer.outcome === 'won' || answer.outcome === 'lost') { result(answer); return; }
+      if (answer.outcome === 'try_again' && attempt < AGAIN_AFTER_MS.length) { again(attempt); return; }
+      refused(answer);
+    }).catch(function () {
+      if (attempt < AGAIN_AFTER_MS.length) { again(attempt); return; }
+      skin.rest();
+      busy(false);
+      say(words.offline_kept);
+      goWord.textContent = words.again;
+    });
+  }
+
+  function again(attempt) {
+    say(words.retrying);
+    setTimeout(function () { request(attempt + 1, false); }, AGAIN_AFTER_MS[attempt] * (0.75 + Math.random() / 2));
+  }
+
+  function refused(answer) {
+    // Nothing was drawn. Only a busy server keeps the nonce waiting: its answer may still come to be.
+    if (answer.outcome !== 'try_again' && answer.outcome !== 'too_often') { keep(null); }
+    if (answer.nonce) { nonce = answer.nonce; }
+    skin.rest();
+    busy(false);
+    say(answer.text || words.oops);
+    window.wxbotAward.show({ title: answer.title || words.oops, text: answer.text });
+    poll();
+  }
+
+  function draw() {
+    if (isBusy || go.disabled) { return; }
+    if (password && !password.reportValidity()) { return; }
+    window.wxbotAward.hide();
+    keep({ nonce: nonce, password: password ? document.getElementById('password-word').value.trim() : '' });
+    busy(true);
+    say(words.drawing);
+    skin.begin();
+    request(0, false);
+  }
+
+  function result(answer) {
+    keep({ nonce: nonce, answer: answer });
+    var prize = answer.outcome === 'won' ? answer.prize : null;
+    say(page.skin === 'scratch' ? words.scratch_now : words.drawing);
+    skin.play(prize ? prize.ordinal : null, prize ? prize.name : words.nothing).then(function () { reveal(answer, true); });
+  }
+
+  function reveal(answer, isNew) {
+    keep(null);
+    nonce = answer.nonce || nonce;
+    if (typeof answer.tries_left === 'number') { left = answer.tries_left; }
+    goWord.textContent = restWord;
+    busy(false);
+    if (left !== 0) { say(words.ready); }
+    if (answer.outcome === 'won') {
+      var award = Object.assign({ name: answer.prize.name, yuan: answer.prize.yuan }, answer.award);
+      if (!mine.some(function (each) { return each.id === award.id; })) { mine.unshift(award); }
+      list();
+      if (navigator.vibrate && isNew && !matchMedia('(prefers-reduced-motion: reduce)').matches) { navigator.vibrate([30, 60, 30]); }
+      window.wxbotAward.show({ title: answer.title, text: answer.text, prize: worth(award), award: award, isWin: true, isNew: isNew });
+    } else {
+      window.wxbotAward.show({ title: answer.title, text: answer.text, main: left === 0 ? null : [words.once_more, draw] });
+    }
+    poll();
+  }
+
+  /* --- the gestures --- */
+
+  if (page.skin === 'shake') {
+    var isListening = false;
+    var motion = window.wxbotSkins.motion(function () { if (document.getElementById('sheet').hidden) { draw(); } });
+    if (!window.DeviceMotionEvent) { isListening = true; goWord.textContent = restWord = words.tap; }
+    go.addEventListener('click', function () {
+      if (isListening) { draw(); return; }
+      isListening = true;
+      goWord.textContent = restWord = words.shaking_tap;
+      say(words.shake_now);
+      motion.start().then(function (hasMotion) {
+        if (!hasMotion) { restWord = words.tap; if (!isBusy) { goWord.textContent = restWord; } if (!isBusy) { say(words.no_motion); } }
+      });
+    });
+  } else {
+    go.addEventListener('click', draw);
+  }
+  if (password) { password.addEventListener('submit', function (event) { event.preventDefault(); draw(); }); }
+
+  list();
+  standing();
+  setInterval(countDown, 1000);
+  countDown();
+  document.addEventListener('visibilitychange', poll);
+  addEventListener('pageshow', function (event) { if (event.persisted) { location.reload(); } });
+  timer = setTimeout(poll, 6000);
+
+  var before = kept();
+  if (before.answer) {
+    reveal(before.answer, false);
+  } else if (before.nonce) {
+    if (password) { document.getElementById('password-word').value = before.password || ''; }
+    nonce = before.nonce; // the tap was sent, and this page never heard the end
+    busy(true);
+    say(words.retrying);
+    skin.begin();
+    request(0, false);
+  }
+})();
