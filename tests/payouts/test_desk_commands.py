@@ -46,7 +46,10 @@ def test_rule14_an_order_is_settled_at_the_terminal_by_two_cashiers_with_their_p
         mark_id = str(session.scalars(select(Mark.id)).one())
     confirm = ("order", "confirm", mark_id, "--password-stdin", "--as")
     assert "不能确认自己" in run(desk, *confirm, "wang.test", said=f"{PASSWORD}\n").output
-    assert "现为 failed" in run(desk, *confirm, "zhou.test", said=f"{PASSWORD}\n").output
+    plain = run(desk, "order", "show", number).output
+    assert "待人工处理" in plain and "微信答复" in plain and "已失败" in plain and "待确认" in plain
+    assert not {"manual", "sendredpack", "reply", "err_code"} & set(plain.split())
+    assert "现为“已失败”" in run(desk, *confirm, "zhou.test", said=f"{PASSWORD}\n").output
     assert (
         run(desk, "order", "withdraw", mark_id, "--password-stdin", "--as", "zhou.test", said=f"{PASSWORD}\n").exit_code
         == 1
@@ -65,6 +68,8 @@ def test_stop_and_open_and_what_is_owed_F85(desk: Desk) -> None:
     assert order_due(desk.runtime) == 0
     listed = json.loads(run(desk, "payout", "list", "--json").output)
     assert (listed["stopped"], listed["counts"]["queued"]) == ("STOPPED_BY_STAFF", 1)
+    told = run(desk, "payout", "list").output
+    assert "停止" in told and "排队中 1" in told and "STOPPED_BY_STAFF" not in told
     assert run(desk, "payout", "open").exit_code == 0
     assert order_due(desk.runtime) == 1
     assert "¥" not in run(desk, "payout", "list", "--tab", "queued").output

@@ -21,11 +21,22 @@ STATUSES_ZH = {
     "draft": "草稿",
     "submitted": "待审批",
     "approved": "已批准",
-    "launching": "准备中",
+    "launching": "备货中",
     "on": "进行中",
     "off": "已暂停",
     "closing": "结束中",
     "closed": "已结束",
+}
+
+PACKETS_ZH = {
+    "planned": "待下单",
+    "ordered": "下单中",
+    "ticketed": "已出票",
+    "loaded": "可抽取",
+    "bound": "已抽中",
+    "received": "已领取",
+    "returned": "已退回",
+    "dropped": "已取消",
 }
 
 which = click.argument("which", metavar="ID")
@@ -132,7 +143,7 @@ def show_campaign(which: str, is_json: bool) -> None:
     )
     show(f"#{found.id} {found.name}", ("", ""), facts, "")
     rows = [
-        (status, tally.n[status], yuan(tally.amount_fen.get(status, 0)), meaning)
+        (f"{PACKETS_ZH[status]} {status}", tally.n[status], yuan(tally.amount_fen.get(status, 0)), meaning)
         for status, meaning in PACKET_STATUSES.items()
         if tally.n.get(status)
     ]

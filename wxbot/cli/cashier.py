@@ -18,6 +18,7 @@ from wxbot.orders.models import MARKED_AS, Mark, Order
 from wxbot.payouts import listing as payout_listing
 from wxbot.payouts import words
 from wxbot.payouts.models import PAYOUT_REASON
+from wxbot.payouts.sources import SOURCES
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts, sign_in, totp
 from wxbot.staff.audit import Actor
@@ -29,6 +30,43 @@ def as_cashier(command: Command) -> Command:
     """The options that say who acts."""
     whom = click.option("--as", "login", required=True, help="the cashier's login; the password is asked for")
     return whom(stdin_password(command))
+
+
+LABELS = {
+    "id": "编号 Id",
+    "mch_billno": "商户单号 Number",
+    "status": "状态 Status",
+    "hold": "为什么等 Waits for",
+    "openid": "收款人 openid",
+    "programme": "项目 Programme",
+    "channel": "通道 Channel",
+    "amount_yuan": "金额 Yuan",
+    "reason": "为了 For",
+    "source": "来源 Source",
+    "note": "备注 Note",
+    "attempt": "第几次 Attempt",
+    "code": "代码 Code",
+    "meaning": "意思 Meaning",
+    "who_acts": "谁处理 Who acts",
+    "next_step": "下一步 Next",
+    "detail_id": "微信单号 WeChat's id",
+    "sends": "发送次数 Sends",
+    "checks": "查询次数 Checks",
+    "created_at": "登记 Created",
+    "created_by": "提出 Asked by",
+    "approved_at": "批准时间 Approved",
+    "approved_by": "批准 Approved by",
+    "sent_at": "发送 Sent",
+    "settled_at": "了结 Settled",
+    "reissued_as": "补发为 Issued again as",
+}
+"""What people read for the names of the JSON."""
+
+
+def _show_facts(title: str, facts: dict[str, Any], **in_words: object) -> None:
+    """The facts that there are, in people's words: `in_words` takes the place of codes."""
+    told = facts | in_words
+    show(title, ("", ""), [(LABELS[name], told[name]) for name in LABELS if told.get(name) not in (None, "")], "")
 
 
 def _local(at: datetime | None) -> str:
@@ -128,12 +166,17 @@ def show_order(number: str, is_json: bool) -> None:
             facts | {"evidence": [{"kind": row.kind, "at": _local(row.at), "body": row.body} for row in evidence]}
         )
         return
-    rows = [(name, value) for name, value in facts.items() if name != "marks" and value not in (None, "")]
-    show("订单 Order", ("", ""), rows, "")
+    _show_facts(
+        "订单 Order",
+        facts,
+        status=order_words.status_word(found.status),
+        channel=words.CHANNEL_WORDS[found.channel],
+    )
     for one in marks:
-        click.echo(f"处理意见 mark {one.id}: {one.after} ({one.status}) {one.evidence}")
+        after, stands = order_words.status_word(one.after), order_words.MARK_WORDS[one.status]
+        click.echo(f"处理意见 Mark {one.id}：{after}（{stands}）{one.evidence}")
     for row in evidence[:5]:
-        click.echo(f"\n{_local(row.at)} {row.kind}\n{row.body}")
+        click.echo(f"\n{_local(row.at)} {order_words.EVIDENCE_WORDS[row.kind]}\n{row.body}")
 
 
 @order.command("ask")
@@ -184,7 +227,8 @@ def _decide(mark_id: int, login: str, is_from_stdin: bool, verb: Callable[..., N
 def confirm_mark(mark_id: int, login: str, password_stdin: bool) -> None:
     """Confirm another cashier's mark: order, budget and ledger follow."""
     settled = _decide(mark_id, login, password_stdin, manual.confirm)
-    click.echo(f"已确认，订单 {settled.mch_billno} 现为 {settled.status}。Confirmed: it is {settled.status} now.")
+    word = order_words.status_word(settled.status)
+    click.echo(f"已确认，订单 {settled.mch_billno} 现为“{word.zh}”。Confirmed; the order: {word.en}.")
 
 
 @order.command("withdraw")
@@ -194,9 +238,8 @@ def confirm_mark(mark_id: int, login: str, password_stdin: bool) -> None:
 def withdraw_mark(mark_id: int, login: str, password_stdin: bool) -> None:
     """Take a mark back before it was confirmed."""
     settled = _decide(mark_id, login, password_stdin, manual.withdraw)
-    click.echo(
-        f"已撤回，订单 {settled.mch_billno} 仍为 {settled.status}。Withdrawn; the order is {settled.status} still."
-    )
+    word = order_words.status_word(settled.status)
+    click.echo(f"已撤回，订单 {settled.mch_billno} 仍为“{word.zh}”。Withdrawn; the order, as before: {word.en}.")
 
 
 # --- payouts ------------------------------------------------------------------------------------------------------
@@ -239,6 +282,7 @@ def list_payouts(tab: str | None, is_json: bool) -> None:
         now = runtime.clock.now()
         lines = payout_listing.page(session, payout_listing.Sought(tab or ""))[: payout_listing.PAGE_ROWS]
         steps = [words.next_step(each.payout, each.order, merchant, runtime.settings, now) for each in lines]
+        told = listing.stop_told(session, runtime.settings.mch_id)
     stopped = merchant.stopped_code if merchant is not None else None
     if is_json:
         rows = [
@@ -255,9 +299,9 @@ def list_payouts(tab: str | None, is_json: bool) -> None:
         ]
         show_json({"stopped": stopped, "counts": counts, "payouts": rows})
         return
-    if stopped:
-        click.echo(f"付款已停止 sending is stopped: {stopped}")
-    click.echo("  ".join(f"{name} {n}" for name, n in counts.items()))
+    if told is not None:
+        click.echo(f"付款已停止 Sending is stopped: {told}")
+    click.echo("  ".join(f"{words.TAB_WORDS[name].zh} {n}" for name, n in counts.items()))
     table = [
         (each.payout.id, words.status_of(each.payout).zh, yuan(each.payout.amount_fen), each.payout.openid, step.zh)
         for each, step in zip(lines, steps, strict=True)
@@ -309,6 +353,17 @@ def show_payout(payout_id: int, is_json: bool) -> None:
     if is_json:
         show_json(facts | {"orders": paid_by})
         return
-    show("付款 Payout", ("", ""), [(name, value) for name, value in facts.items() if value not in (None, "")], "")
+    _show_facts(
+        "付款 Payout",
+        facts,
+        status=words.status_of(owed),
+        hold=words.hold_of(owed) or "",
+        channel=words.CHANNEL_WORDS[owed.channel],
+        source=f"{SOURCES[owed.source_kind].word} #{owed.source_id}",
+    )
     columns = ("商户单号", "状态", "次数", "发送时间")
-    show("订单 Orders", columns, [tuple(each.values()) for each in paid_by], "还没有下单。No order yet.")
+    rows = [
+        (each.mch_billno, order_words.status_word(each.status).zh, each.attempt, _local(each.sent_at))
+        for each in orders
+    ]
+    show("订单 Orders", columns, rows, "还没有下单。No order yet.")

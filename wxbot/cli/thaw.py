@@ -14,6 +14,10 @@ STEPS = {
     "opened": "已解冻 / opened",
 }
 
+FOUND_ZH = {"open": "没有认定", "proposed": "等第二人", "adopted": "已入账", "apart": "另有原因"}
+STATES_ZH = {"placed": "待领取", "received": "已领取", "returned": "已退回", "failed": "已失败"}
+"""As the console's page says them."""
+
 
 @click.group()
 def thaw() -> None:
@@ -67,9 +71,17 @@ def status(is_json: bool) -> None:
         click.echo(f"等资金账单 Fund bills awaited: {'、'.join(standing.awaited_days)}")
     click.echo(f"挡住的付款 Payouts held: {waiting[0]}，{yuan(waiting[1])} 元")
     rows = [
-        (each.id, each.status, each.mch_billno, yuan(each.amount_fen), each.openid or "", each.state) for each in found
+        (
+            each.id,
+            FOUND_ZH[each.status],
+            each.mch_billno,
+            yuan(each.amount_fen),
+            each.openid or "",
+            STATES_ZH.get(each.state, "处理中"),
+        )
+        for each in found
     ]
-    show("没有认定的 To be judged", ("#", "状态", "商户单号", "金额 元", "openid", "WeChat"), rows, "")
+    show("没有认定的 To be judged", ("#", "状态", "商户单号", "金额 元", "openid", "微信的说法"), rows, "")
     click.echo(
         f"副本之后可能已决定过 May have been decided since: 名单 lists {len(since.lists)}，凭证 vouchers {since.vouchers}，"
         f"活动 campaigns {len(since.campaigns)}"

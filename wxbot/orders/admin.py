@@ -16,7 +16,7 @@ from wxbot.money import yuan
 from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, words
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
-from wxbot.staff import accounts, audit
+from wxbot.staff import accounts
 from wxbot.staff.code_asked import code_always, code_for
 from wxbot.staff.console import (
     act,
@@ -37,7 +37,6 @@ from wxbot.staff.console import (
     text,
 )
 from wxbot.staff.downloads import csv_response
-from wxbot.staff.models import AuditEvent
 from wxbot.text import Refusal, Text
 
 blueprint = guard(Blueprint("orders", __name__))
@@ -303,17 +302,7 @@ def open_merchant() -> BaseResponse:
 def stop_told() -> Text | None:
     """Who or what stopped all sending, when and why, for the head of every page of the console; None while nothing is stopped."""
     with runtime().database.reading() as session:
-        lane = listing.lane_of(session, runtime().settings.mch_id)
-        if lane is None or not lane.stopped_code:
-            return None
-        stop = (
-            audit.latest(session, "merchant_stop", "merchant") if lane.stopped_code == throttle.OPERATOR_STOP else None
-        )
-    return words.stop_of(lane.stopped_code, lane.stopped_at, stop.actor if stop else "", _why(stop))
-
-
-def _why(stop: AuditEvent | None) -> str:
-    return str(stop.detail.get("why", "")) if stop is not None else ""
+        return listing.stop_told(session, runtime().settings.mch_id)
 
 
 @blueprint.app_template_global("code_meaning")
@@ -332,6 +321,18 @@ def request_of(order: Order) -> str:
 def channel_word(name: str) -> str:
     """What people call a channel, in the language of the reader; the console's catalogue has the English of its forms."""
     return str(gettext(CHANNELS[name].word.zh)) if name in CHANNELS else name
+
+
+@blueprint.app_template_filter("order_status")
+def order_status(status: str) -> str:
+    """The one word for an order's status, in the language of the reader."""
+    return said(words.status_word(status))
+
+
+@blueprint.app_template_filter("evidence_word")
+def evidence_word(kind: str) -> str:
+    """What a piece of evidence is, in the language of the reader."""
+    return said(words.EVIDENCE_WORDS[kind])
 
 
 @blueprint.app_template_filter("actor_word")

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from wxbot.budget import Budget
 from wxbot.ledger import Entry
-from wxbot.orders import throttle
+from wxbot.orders import throttle, words
 from wxbot.orders.models import Evidence, LaneState, Mark, Order
+from wxbot.staff import audit
+from wxbot.text import Text
 
 PAGE_ROWS = 50
 EXPORT_BATCH = 2_000
@@ -132,3 +134,13 @@ def posted_since(session: Session, moment: datetime) -> dict[str, int]:
     first = first_entry_since(session, moment)
     query = select(Entry.kind, func.sum(Entry.amount_fen)).where(Entry.id >= first).group_by(Entry.kind)
     return {kind: int(amount) for kind, amount in session.execute(query)}
+
+
+def stop_told(session: Session, mch_id: str) -> Text | None:
+    """Who or what stopped all sending of a merchant, when and why; None while nothing is stopped."""
+    lane = lane_of(session, mch_id)
+    if lane is None or not lane.stopped_code:
+        return None
+    stop = audit.latest(session, "merchant_stop", "merchant") if lane.stopped_code == throttle.OPERATOR_STOP else None
+    why = str(stop.detail.get("why", "")) if stop is not None else ""
+    return words.stop_of(lane.stopped_code, lane.stopped_at, stop.actor if stop else "", why)

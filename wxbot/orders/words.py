@@ -9,12 +9,35 @@ from datetime import datetime, timedelta
 
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.orders.channels import CHANNELS, LOTTERY
-from wxbot.orders.models import LaneState, Order
+from wxbot.orders.models import STATUSES, LaneState, Order
 from wxbot.orders.person_day import HELD
 from wxbot.orders.throttle import OPERATOR_STOP, QUIET_UNTIL_HOUR, is_quiet
 from wxbot.settings import Settings
 from wxbot.text import Text
 from wxbot.wechat.errors import row_for
+
+STATUS_WORDS: dict[str, Text] = {
+    "planned": Text("待发送", "planned"),
+    "sending": Text("发送中", "sending"),
+    "accepted": Text("微信已受理", "accepted"),
+    "unknown": Text("结果未知", "unknown"),
+    "received": Text("已领取", "received"),
+    "returned": Text("已退回", "returned"),
+    "failed": Text("已失败", "failed"),
+    "manual": Text("待人工处理", "needs a person"),
+}
+"""How an order stands, in a word: one for the console and the terminal."""
+
+MARK_WORDS: dict[str, Text] = {
+    "open": Text("待确认", "to be confirmed"),
+    "confirmed": Text("已确认", "confirmed"),
+    "withdrawn": Text("已撤回", "withdrawn"),
+}
+EVIDENCE_WORDS: dict[str, Text] = {
+    "reply": Text("微信答复", "WeChat's answer"),
+    "notice": Text("微信通知", "WeChat's notice"),
+    "manual": Text("人工处理", "settled by hand"),
+}
 
 ACTORS: dict[str, Text] = {
     "person": Text("收款人", "the person"),
@@ -228,3 +251,13 @@ def stop_of(code: str, at: datetime | None, actor: str, why: str) -> Text:
         f"{when} 起，{meaning.zh}。系统每分钟试探一次，能付时自动继续。",
         f"Since {when}: {meaning.en}. It is tried every minute and goes on by itself.",
     )
+
+
+def status_word(status: str) -> Text:
+    """The word for an order's status."""
+    return STATUS_WORDS[status]
+
+
+_MISSING = STATUSES.keys() - STATUS_WORDS.keys()
+if _MISSING:
+    raise RuntimeError(f"statuses without a word: {sorted(_MISSING)}")

@@ -204,6 +204,12 @@ def payout_status(status: str) -> str:
     return said(status_word(status))
 
 
+@blueprint.app_template_filter("tab_word")
+def tab_word(name: str) -> str:
+    """What a tab of the payouts is called, in the language of the reader."""
+    return said(words.TAB_WORDS[name])
+
+
 def _to_payout(payout_id: int) -> BaseResponse:
     return redirect(url_for("payouts.payout", payout_id=payout_id), 303)
 

@@ -125,6 +125,22 @@ def _failed(payout: Payout) -> Text:
 CHANNEL_WORDS = {name: channel.word for name, channel in CHANNELS.items()}
 
 
+TAB_WORDS: dict[str, Text] = {
+    "person": Text("待人工处理", "needs a person"),
+    "requested": Text("待审批", "waits for approval"),
+    "held": Text("被挡住", "held back"),
+    "queued": Text("排队中", "queued"),
+    "sending": Text("发送中", "being sent"),
+    "unknown": Text("结果未知", "unknown"),
+    "waiting": Text("待领取", "waits to be taken"),
+    "failed": Text("失败", "failed"),
+    "returned": Text("已退回", "returned"),
+    "paid": Text("已领取", "received"),
+    "cancelled": Text("已取消", "called off"),
+}
+"""The cashier's tabs (listing.TABS), in a word."""
+
+
 def status_of(payout: Payout) -> Text:
     """The word that staff read for a payout's status."""
     return status_word(payout.status)
