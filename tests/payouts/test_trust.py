@@ -7,9 +7,10 @@ import re
 from datetime import timedelta
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select, update
 
-from tests.payouts.desk import Desk, csv_file, openid, phone
+from tests.payouts.desk import Desk, csv_file, openid, phone, xlsx_file
 from tests.payouts.stories import owe, payout_of
 from tests.payouts.test_second_person import approve_as, paid_by_hand
 from wxbot.payouts.place_orders import order_due
@@ -152,3 +153,22 @@ def test_nobody_approves_for_somebody_they_added_S56(desk: Desk) -> None:
     list_id = desk.uploaded(csv_file((phone(2), "", "1.00", ""), (phone(1), "", "1.00", "")), programme_id, "wang")
     desk.do("wang", list_id, "submit")
     assert "自己添加的人" in desk.approve("zhou", list_id) and desk.list(list_id).status == "submitted"
+
+
+def test_who_confirms_an_upload_reads_which_of_its_rows_the_file_hides_S56(desk: Desk) -> None:
+    raw = xlsx_file(*((phone(n), f"甲{n}", "x") for n in range(1, 5)), header=("手机号", "姓名", "工号"))
+    book = load_workbook(io.BytesIO(raw))
+    book.worksheets[0].row_dimensions[4].hidden = True
+    file = io.BytesIO()
+    book.save(file)
+    browser = desk.as_("sun")
+    values = {"csrf_token": browser.token(), "file": (io.BytesIO(file.getvalue()), "名册.xlsx")}
+    page = browser.client.post("/admin/roster/upload", data=values, content_type="multipart/form-data").text
+    assert "1 行是隐藏的" in page
+    browser.post(re.findall(r"/admin/roster/upload/[0-9]+", page)[0])
+    with desk.runtime.database.reading() as session:
+        number = max(session.scalars(select(Confirmation.id)))
+    shown = desk.as_("wang").get(f"/admin/confirmations/{number}").text
+    assert "1 行是隐藏的" in shown and "第 4 行" in shown and "这些列没有读取：工号" in shown
+    allow(desk, "sun", openid(9))
+    assert "隐藏" not in desk.as_("wang").get(f"/admin/confirmations/{number + 1}").text

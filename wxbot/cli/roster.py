@@ -53,7 +53,7 @@ def import_roster(file: Path, dry_run: bool) -> None:
         rows = [(line.name, line.phone, line.department, line.note) for line in preview.good]
         detail: dict[str, int] = {}
         with act(runtime, "roster_import", "file", detail) as session:
-            detail["rows"] = taken = book.put(session, runtime.vault, rows, None, now)
+            detail["rows"] = taken = book.put(session, runtime.vault, rows, None, now, preview.notes)
     click.echo(f"已导入 {taken} 人。Imported {taken} people.")
     click.echo(WAITS)
 

@@ -12,6 +12,7 @@ from wxbot.people.admin import masked
 from wxbot.people.models import Confirmation, PersonMark, RosterEntry
 from wxbot.staff import accounts
 from wxbot.staff.console import act, guard, me, now, one_or_404, role_required, runtime
+from wxbot.text import Text
 
 blueprint = guard(Blueprint("confirmations", __name__))
 
@@ -54,6 +55,7 @@ def page(confirmation_id: int) -> str:
         entries=[(entry, masked(entry.phone_sealed)) for entry in entries],
         marks=[(mark, masked(mark.phone_sealed)) for mark in marks],
         names=names,
+        notes=[Text(*note) for note in asked.notes or ()],
         can_confirm=asked.decided_at is None and bool(content) and _may_confirm(asked),
     )
 

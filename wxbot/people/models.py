@@ -138,6 +138,8 @@ class Confirmation(Base):
     decided_at: Mapped[datetime | None]
     content_sha256: Mapped[str | None] = mapped_column(String(64))
     """Of what was agreed to."""
+    notes: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    """What whoever uploaded the file was told of it (Chinese, English): rows that it hides, columns that were not read."""
 
     __table_args__ = (
         CheckConstraint("kind IN ('roster', 'mark')", name="kind"),
@@ -157,6 +159,8 @@ class RosterFile(Base):
     rows_sealed: Mapped[str] = mapped_column(Text)
     faulty_sealed: Mapped[str] = mapped_column(Text, default="")
     """Rows that would not be imported, as they were read, with what is wrong; empty when there are none."""
+    notes: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    """What its preview said of the whole file (Chinese, English)."""
     created_at: Mapped[datetime]
     imported_at: Mapped[datetime | None]
 

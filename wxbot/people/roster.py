@@ -184,10 +184,15 @@ def keep(
         created_at=now,
         rows_sealed=vault.seal(json.dumps(rows, ensure_ascii=False)),
         faulty_sealed=vault.seal(json.dumps(faulty, ensure_ascii=False)) if faulty else "",
+        notes=_written(preview.notes),
     )
     session.add(kept)
     session.flush()
     return kept.id
+
+
+def _written(notes: Sequence[Text]) -> list[list[str]]:
+    return [[note.zh, note.en] for note in notes]
 
 
 def _said_of(line: RosterLine) -> tuple[str, str]:
@@ -218,16 +223,25 @@ def take_over(session: Session, vault: Vault, file_id: int, staff_id: int | None
     )
     if not changed(session, mine.values(imported_at=now)):
         return None
-    rows = json.loads(vault.open(session.get_one(RosterFile, file_id, populate_existing=True).rows_sealed))
-    return put(session, vault, rows, staff_id, now)
+    kept = session.get_one(RosterFile, file_id, populate_existing=True)
+    rows = json.loads(vault.open(kept.rows_sealed))
+    return put(session, vault, rows, staff_id, now, [Text(*note) for note in kept.notes or ()])
 
 
-def put(session: Session, vault: Vault, rows: Iterable[Sequence[str]], staff_id: int | None, now: datetime) -> int:
+def put(
+    session: Session,
+    vault: Vault,
+    rows: Iterable[Sequence[str]],
+    staff_id: int | None,
+    now: datetime,
+    notes: Sequence[Text] = (),
+) -> int:
     """Write (name, E.164 phone, department, note) rows: a known phone gets the new words and may bind again.
 
-    Who is new, back or named otherwise is paid when somebody of another role has confirmed it (people/trust).
+    Who is new, back or named otherwise is paid when somebody of another role has confirmed it (people/trust), who reads the
+    `notes` of their file, too.
     """
-    asked_id = trust.ask(session, "roster", staff_id, now)
+    asked_id = trust.ask(session, "roster", staff_id, now, _written(notes))
     made = [
         {
             "name": name,

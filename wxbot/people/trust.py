@@ -32,10 +32,11 @@ OWN = Text(
 PAGE_ROWS = 200
 
 
-def ask(session: Session, kind: str, staff_id: int | None, now: datetime) -> int:
-    """A new confirmation (`roster` or `mark`) for rows to wait for; returns its id. `staff_id` is None from the command line."""
+def ask(session: Session, kind: str, staff_id: int | None, now: datetime, notes: list[list[str]] | None = None) -> int:
+    """A new confirmation (`roster` or `mark`) for rows to wait for; returns its id. `staff_id` is None from the command line;
+    `notes` (Chinese, English) are shown to who confirms."""
     role = session.scalar(select(Staff.role).where(Staff.id == staff_id)) if staff_id is not None else None
-    asked = Confirmation(kind=kind, asked_by=staff_id, asked_role=role or "", asked_at=now)
+    asked = Confirmation(kind=kind, asked_by=staff_id, asked_role=role or "", asked_at=now, notes=notes)
     session.add(asked)
     session.flush()
     return asked.id
