@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Until all tests are collected (see pytest_collection_finish) there is nothing to be rid of.
+gc.disable()
+
 DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
 
@@ -85,6 +88,7 @@ def pytest_collection_finish() -> None:
     """What was loaded stays until the end: the garbage collector need not look through it again and again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -322,16 +326,27 @@ def live(settings: Settings, simulator: SimulatedWeChat) -> Iterator[Live]:
             yield Live(server.url, made, runtime)
 
 
-@pytest.fixture
-def browser_page(chromium: Any) -> Iterator[Any]:
-    """A page in a fresh browser profile of the size of a phone; an error in its scripts fails the test."""
-    errors: list[str] = []
+@pytest.fixture(scope="session")
+def browser_profile(chromium: Any) -> Iterator[Any]:
+    """The one profile of `browser_page`: a new one starts processes of its own, which costs more than most pages."""
     context = chromium.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN", timezone_id="Asia/Shanghai")
     context.set_default_timeout(30_000)  # a busy machine decodes two photos at a time
-    page = context.new_page()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def browser_page(browser_profile: Any) -> Iterator[Any]:
+    """A page of the size of a phone in a browser that remembers nothing; an error in its scripts fails the test."""
+    errors: list[str] = []
+    page = browser_profile.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
-    context.close()
+    forgetting = browser_profile.new_cdp_session(page)
+    forgetting.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
+    browser_profile.clear_cookies()
+    for each in browser_profile.pages:
+        each.close()
     assert not errors, f"the page's scripts raised: {errors}"
 
 

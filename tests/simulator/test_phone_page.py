@@ -29,7 +29,9 @@ def shop(simulator: Simulator, web: Web, token: str) -> Iterator[Shop]:
     page.close()
 
 
-@pytest.fixture(params=[(1280, 900), (390, 844)], ids=["desktop", "phone"])
+@pytest.fixture(
+    params=[pytest.param((1280, 900), id="desktop", marks=pytest.mark.proof), pytest.param((390, 844), id="phone")]
+)
 def phone(request: pytest.FixtureRequest, shop: Shop, browser_page: Any) -> Any:
     """The phone page, switched on; nothing it does may end in a script error."""
     faults: list[str] = []
