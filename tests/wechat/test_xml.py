@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wxbot.wechat import xml
@@ -260,3 +260,41 @@ def test_random_bytes_raise_bad_xml_or_nothing_F11(body: Any) -> None:
 def test_xml_like_noise_raises_bad_xml_or_nothing_F11(text: str) -> None:
     with contextlib.suppress(BadXml):
         parse(f"<xml>{text}</xml>".encode())
+
+
+PIECES = st.sampled_from(
+    [
+        *("<xml>", "</xml>", "<A>", "</A>", "<B>", "</B>", "<A/>", "<item>", "</item>", "<a-b>", "</a-b>", "<A x='1'>"),
+        *("<![CDATA[", "]]>", "]]", "]", "&amp;", "&", "<", ">", "<!--", "<!DOCTYPE xml>", "<?xml version='1.0'?>"),
+        *(" ", "\n", "\r", "\t", "\x00", "\x0b", "\x85", "\u2028", "\ufffe", "\ufeff", "你好", "🎁", "7"),
+    ]
+)
+FIELD_TEXT = st.text(max_size=20) | st.lists(PIECES, max_size=4).map("".join)
+FIELD = st.builds(
+    "{0}<{1}>{2}</{1}>".format,
+    st.sampled_from(["", "\n", " ", "x", "\r\n"]),
+    st.sampled_from(["A", "B", "Content", "item", "AroundBeacon", "xml", "a.b", "名"]),
+    FIELD_TEXT | FIELD_TEXT.map("<![CDATA[{}]]>".format),
+)
+DOCUMENT = st.lists(PIECES, max_size=12).map("".join) | st.builds(
+    "{}<xml>{}{}</xml>{}".format,
+    st.sampled_from(["", "", " ", "\ufeff"]),
+    st.lists(FIELD, max_size=5).map("".join),
+    st.sampled_from(["", "\n", "x", "\r"]),
+    st.sampled_from(["", "\n", "x", " \x00"]),
+)
+
+
+@given(DOCUMENT)
+@settings(max_examples=1_500, deadline=None)
+def test_what_the_quick_reader_reads_the_parser_reads_the_same_S16(document: str) -> None:
+    quick = xml._flat(document)
+    if quick is not None:
+        assert xml._grown(xml._Tree("xml"), document) == quick
+
+
+def test_the_messages_of_wechat_are_read_quickly() -> None:
+    """Else the test above holds nothing to anything."""
+    text = b"<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\n<CreateTime>1348831860</CreateTime><A></A><B><![CDATA[a & b <c>]]></B></xml>\n"
+    assert xml._flat(text.decode()) == {"ToUserName": "gh_1", "CreateTime": "1348831860", "A": "", "B": "a & b <c>"}
+    assert xml._flat("<xml><A>1</A><A>2</A></xml>") is None and xml._flat("<xml><item>1</item></xml>") is None

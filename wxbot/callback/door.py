@@ -9,7 +9,7 @@ empty or absent Redis costs nothing (I18).
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -87,7 +87,7 @@ class CallbackDoor:
         start_response(answer.status, answer.headers_with_length())
         return [answer.body]
 
-    def _answer(self, environ: Mapping[str, Any]) -> CallbackResponse:
+    def _answer(self, environ: MutableMapping[str, Any]) -> CallbackResponse:
         method = environ["REQUEST_METHOD"]
         if method == "POST":
             return self._receive(environ)
@@ -98,7 +98,7 @@ class CallbackDoor:
             )
         return WRONG_METHOD
 
-    def _receive(self, environ: Mapping[str, Any]) -> CallbackResponse:
+    def _receive(self, environ: MutableMapping[str, Any]) -> CallbackResponse:
         deadline = time.monotonic() + ANSWER_S
         query = query_of(environ)
         body = body_of(environ)

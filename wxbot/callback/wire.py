@@ -1,6 +1,6 @@
 """The callback's HTTP: what is read of a request, and what goes back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -48,13 +48,20 @@ def query_of(environ: Mapping[str, Any]) -> dict[str, str]:
     return single
 
 
-def body_of(environ: Mapping[str, Any]) -> bytes | None:
+READ_WHOLE = "wxbot.body_read"
+"""In the environ: nothing of the body is left to be read."""
+
+
+def body_of(environ: MutableMapping[str, Any]) -> bytes | None:
     """The body; None when it is bigger than any message, however it was sent (security S16)."""
     length = environ.get("CONTENT_LENGTH") or ""
     if length.isdigit():
         if int(length) > CALLBACK_BODY_BYTES:
             return None
-        return _read(environ, int(length))
+        body = _read(environ, int(length))
+        if len(body) == int(length) and "HTTP_TRANSFER_ENCODING" not in environ:
+            environ[READ_WHOLE] = True
+        return body
     if not environ.get("wsgi.input_terminated"):
         return b""
     body = _read(environ, CALLBACK_BODY_BYTES + 1)
@@ -81,6 +88,8 @@ def finish_body(environ: Mapping[str, Any], start_response: Any) -> None:
     has promised to keep it. It takes no `Connection` header from an application, so its response is told.
     """
     if environ.get("CONTENT_LENGTH", "") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return
+    if READ_WHOLE in environ:
         return
     if not environ.get("wsgi.input_terminated"):
         return  # a server whose stream does not end with the body: who reads on waits for the next request

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -60,6 +61,7 @@ class Content:
         return "dialogue" if self.dialogue else "link" if self.title or self.url else "text"
 
 
+@lru_cache(maxsize=64)
 def normalise(text: str) -> str:
     """What people mean by "the same words": full-width equals half-width, case and outer spaces do not matter."""
     return unicodedata.normalize("NFKC", typed.clean(text)).casefold().strip()

@@ -38,6 +38,12 @@ _OPENS = "<![CDATA["
 _CLOSES = re.compile(r"\]\]>(?=\s*(?:</|<!\[CDATA\[))")
 """The end of a CDATA section for certain: the element ends after it, or the next section begins."""
 
+_FIELD = re.compile(
+    "[ \n\t]*<([A-Za-z_][A-Za-z0-9_]{0,63})>"
+    "(?:<!\\[CDATA\\[([^\\]\x00-\x08\x0b-\x1f\ufffe\uffff]*)\\]\\]>|([^<&\\]\x00-\x08\x0b-\x1f\ufffe\uffff]*))</\\1>"
+)
+"""One field that holds nothing but its text, in one section or bare, and no character that a parser changes or refuses."""
+
 _TAG_OR_TEXT = re.compile(r"<[^<>]*>|[^<]+")
 _REFERENCE = re.compile(r"&(?:#([0-9]{1,8}|x[0-9A-Fa-f]{1,6});|(?!#|[A-Za-z][A-Za-z0-9]{0,31};))")
 """A numeric reference, or an ampersand that begins no reference at all."""
@@ -53,7 +59,9 @@ class ForbiddenXml(BadXml):
 
 def parse(body: bytes, *, root: str = "xml", max_bytes: int = limits.CALLBACK_BODY_BYTES) -> Fields:
     """Parse one WeChat document strictly; anything unusual raises BadXml, and only BadXml."""
-    return _grown(_Tree(root), _decoded(body, max_bytes))
+    text = _decoded(body, max_bytes)
+    found = _flat(text) if root == "xml" else None
+    return _grown(_Tree(root), text) if found is None else found
 
 
 def parse_message(body: bytes) -> Fields:
@@ -82,6 +90,25 @@ def _decoded(body: bytes, max_bytes: int) -> str:
         return body.decode("utf-8")  # decoded here: a UTF-16 mark would make expat switch
     except UnicodeDecodeError as error:
         raise ForbiddenXml("not UTF-8") from error
+
+
+def _flat(text: str) -> Fields | None:
+    """The fields of a message as WeChat writes nearly all of them: texts side by side, nothing to unescape; else None.
+
+    A fifth of the parser's time. What it reads the parser reads the same, which a test holds them to.
+    """
+    if not text.startswith("<xml>"):
+        return None
+    fields: Fields = {}
+    place = len("<xml>")
+    while field := _FIELD.match(text, place):
+        name, in_section, bare = field.groups()
+        if name in fields or name in REPEATABLE:
+            return None
+        fields[name] = bare if in_section is None else in_section
+        place = field.end()
+    is_whole = 0 < len(fields) < MAX_ELEMENTS and text[place:].strip(" \n\t") == "</xml>"
+    return fields if is_whole else None
 
 
 def _grown(tree: _Tree, text: str) -> Fields:
@@ -277,7 +304,7 @@ def build(fields: Mapping[str, object], *, root: str = "xml") -> bytes:
     _write(parts, fields)
     parts.append(f"</{root}>")
     document = "".join(parts).encode()
-    if parse(document, root=root, max_bytes=len(document)) != _as_read(fields):
+    if _grown(_Tree(root), _decoded(document, len(document))) != _as_read(fields):
         raise BadXml("the built document does not read back as it was meant")
     return document
 
