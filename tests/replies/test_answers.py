@@ -122,6 +122,23 @@ def test_the_welcome_is_a_rule_or_a_plain_greeting(database: Database) -> None:
     assert answers_of(database).to_new_follower(NOW) == TextReply("你好呀")
 
 
+def test_a_scanned_code_answers_with_its_campaigns_card_and_a_new_follower_hears_of_nothing_else(
+    database: Database,
+) -> None:
+    write_campaign(database, "on", keyword="")
+    with database.transaction() as session:
+        rules.add_rule(session, "subscribe", "", NOW, text="你好呀")
+    answers = answers_of(database)
+    for reply in (answers.to_scan("campaign:autumn", NOW), answers.to_new_follower(NOW, scene="campaign:autumn")):
+        assert isinstance(reply, NewsReply)
+        assert reply.articles[0].url == "https://shop.example.com/h5/c/autumn?c=scene"
+        assert not any(word in reply.articles[0].description for word in ("关注", "领", "抽"))
+    assert answers.to_scan("store42", NOW) is None
+    assert answers.to_scan("campaign:gone", NOW) is None
+    assert answers.to_scan("autumn", NOW) is None
+    assert answers.to_new_follower(NOW, scene="store42") == TextReply("你好呀")
+
+
 def test_the_rules_are_not_read_for_every_message(database: Database) -> None:
     reads = []
 

@@ -75,6 +75,7 @@ MATRIX: dict[str, tuple[str, ...]] = {
     "campaigns.qr_picture": WATCH,
     "campaigns.poster_picture": WATCH,
     "campaigns.add_place": RUNS,
+    "campaigns.scene_picture": RUNS,
     "draw_charts.entries": WATCH,
     "campaigns.money_chart": WATCH,
     "campaigns.packets": SEES,

@@ -101,7 +101,12 @@ def record_follow(context: RouteContext, message: messages.Subscribe, now: datet
     """subscribe: the followers table, and the welcome."""
     with context.runtime.database.transaction() as session:
         followers.follow(session, message.openid, message.scene, message.created_at)
-    return context.answers.to_new_follower(now, context.language(message))
+    return context.answers.to_new_follower(now, context.language(message), message.scene)
+
+
+def answer_scan(context: RouteContext, message: messages.Scan, now: datetime) -> Reply | None:
+    """A follower scanned a code with a scene: one of our campaigns', answered with its card, else silence."""
+    return context.answers.to_scan(message.scene, now, context.language(message))
 
 
 def record_unfollow(context: RouteContext, message: messages.Unsubscribe, now: datetime) -> Reply | None:
@@ -175,7 +180,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     _event("user_authorization_cancellation"): Route(record_withdrawal, is_recorded=True),
     _event("user_info_modified"): Route(stay_silent),
     _event("CLICK"): Route(answer_click),
-    _event("SCAN"): Route(stay_silent),
+    _event("SCAN"): Route(answer_scan),
     _event("LOCATION"): Route(stay_silent),
     _event("VIEW"): Route(stay_silent),
     _event("view_miniprogram"): Route(stay_silent),

@@ -6,15 +6,18 @@ from typing import Any
 import segno
 from flask import Response, request
 from flask_babel import gettext
+from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns import entries, poster
-from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404
+from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404, to_page
 from wxbot.campaigns.models import Campaign
 from wxbot.logs import get_logger
-from wxbot.staff.console import role_required, runtime, said, text
+from wxbot.staff.console import log_action, role_required, runtime, said, tell, text
 from wxbot.staff.models import WATCHERS
 from wxbot.text import Text
+from wxbot.wechat.errors import WeChatError
+from wxbot.wechat.limits import QR_LIFE_MAX_S
 
 log = get_logger(__name__)
 
@@ -29,7 +32,10 @@ HOW = {
         "公众号在聊天里答的卡片（关键词、欢迎语）", "the card with which the chat answers a keyword or a new follower"
     ),
     entries.SHARED: Text("有人转发活动页", "somebody passed the page on"),
-    entries.SCENE: Text("公众号发给粉丝的带参二维码", "the code with a scene, for followers"),
+    entries.SCENE: Text(
+        "带参二维码，30 天有效：粉丝扫了，公众号答一张活动卡片。只放在聊天或屏幕上",
+        "a code with a scene, for 30 days: followers who scan it get the card. For the chat and screens only",
+    ),
 }
 """Ways that need nothing from staff here."""
 
@@ -90,6 +96,24 @@ def poster_picture(campaign_id: int) -> Response:
         except OSError as error:
             log.warning("poster_font_unreadable", font=str(font), error=str(error)[:200])
     return _download(poster.svg(words, url).encode(), "image/svg+xml", f"poster-{campaign.slug}.svg")
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/scene")
+@role_required("marketer")
+def scene_picture(campaign_id: int) -> BaseResponse:
+    """A code with a scene, made by WeChat for 30 days: the chat answers whoever scans it with the campaign's card."""
+    campaign = campaign_or_404(campaign_id)
+    try:
+        made = runtime().official_account.qrcode_create(entries.scene_of(campaign.slug), expires_in_s=QR_LIFE_MAX_S)
+    except (WeChatError, RedisError) as error:
+        log.warning("scene_not_made", reason=type(error).__name__)
+        log_action("campaign_scene", f"campaign:{campaign_id}", "refused", reason=type(error).__name__)
+        tell(gettext("现在没能从微信拿到粉丝码，请过一会儿再试。"), "danger")
+        return to_page(campaign_id)
+    log_action("campaign_scene", f"campaign:{campaign_id}")
+    picture = io.BytesIO()
+    segno.make(made.url, error="m").save(picture, kind="png", scale=24, border=4)
+    return _download(picture.getvalue(), "image/png", f"followers-{campaign.slug}.png")
 
 
 def _download(body: bytes, mimetype: str, name: str) -> Response:

@@ -27,6 +27,10 @@ ENTRIES: dict[str, Text] = {
 }
 """The codes that every campaign has, and what people call them."""
 
+SCENE_PREFIX = "campaign:"
+"""A QR code with a scene says the campaign by its slug: for those who follow already, in the chat and on screens; who does not
+follow is led to follow first, so it is never on a poster or in print."""
+
 PLACES_AT_MOST = 50
 NAME_CHARACTERS = 20
 
@@ -39,6 +43,11 @@ def known(places: Mapping[str, str], given: str) -> str:
 def address(public_url: str, slug: str, code: str = LINK) -> str:
     """Where a person enters a campaign, by one way."""
     return f"{public_url}/h5/c/{slug}" + (f"?c={code}" if code else "")
+
+
+def scene_of(slug: str) -> str:
+    """The scene of the code that answers followers with a campaign's card."""
+    return f"{SCENE_PREFIX}{slug}"
 
 
 def name_of(places: Mapping[str, str], code: str) -> Text:

@@ -11,18 +11,14 @@ import redis as redis_client
 from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.logs import get_logger
 from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.reconcile import ask_soon
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import PayoutLine
 from wxbot.people import bindings, notices, phones
-from wxbot.people.phone_pages import form_mark, language, openid, own_form, person_required, runtime
+from wxbot.people.phone_pages import form_mark, language, openid, own_form, person_required, runtime, wx_config
 from wxbot.text import moment_text
 from wxbot.wechat import jssdk
-from wxbot.wechat.errors import WeChatError
-
-log = get_logger(__name__)
 
 me = Blueprint("me", __name__)
 """Registered under /h5: the person's list."""
@@ -88,7 +84,7 @@ def pay(public_id: str) -> BaseResponse | str:
         settings = runtime().settings
         state |= {
             "mark": form_mark(),
-            "config": _config(),
+            "config": wx_config("checkJsApi", "requestMerchantTransfer"),
             "transfer": jssdk.merchant_transfer(settings.mch_id, settings.appid, package),
             "words": {
                 name: texts[name] for name in ("take", "taking", "checking", "outside", "too_old", "not_yet", "oops")
@@ -182,24 +178,6 @@ def _state(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:
         "text": view.sentence.within(spoken),
         "is_done": is_done,
     }
-
-
-def _config() -> dict[str, Any] | None:
-    """wx.config for this very address; without a ticket the page tries WeChat's bridge directly."""
-    query = request.query_string.decode("ascii", "ignore")
-    address = f"{runtime().settings.public_url}{request.path}" + (f"?{query}" if query else "")
-    try:
-        jsapi_ticket = runtime().tokens.jsapi_ticket()
-    except (WeChatError, redis_client.RedisError):
-        log.warning("no_jsapi_ticket")
-        return None
-    return jssdk.config(
-        address,
-        jsapi_ticket,
-        runtime().clock.now(),
-        appid=runtime().settings.appid,
-        js_api_list=("checkJsApi", "requestMerchantTransfer"),
-    )
 
 
 def _absent(spoken: str) -> BaseResponse:

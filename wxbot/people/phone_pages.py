@@ -12,13 +12,19 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
+import redis as redis_client
 from flask import Response, current_app, g, jsonify, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth, own_page
+from wxbot.logs import get_logger
 from wxbot.people import bindings, languages, words
 from wxbot.people.models import PersonLanguage
 from wxbot.runtime import Runtime
+from wxbot.wechat import jssdk
+from wxbot.wechat.errors import WeChatError
+
+log = get_logger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -117,3 +123,17 @@ def _stale() -> BaseResponse:
 def openid() -> str:
     """Who is signed in; for views behind person_required."""
     return cast(str, g.openid)
+
+
+def wx_config(*apis: str) -> dict[str, Any] | None:
+    """What the page hands to wx.config, for this very address and these calls; None without a ticket: the page then tries WeChat's
+    bridge directly."""
+    query = request.query_string.decode("ascii", "ignore")
+    address = f"{runtime().settings.public_url}{request.path}" + (f"?{query}" if query else "")
+    try:
+        jsapi_ticket = runtime().tokens.jsapi_ticket()
+    except (WeChatError, redis_client.RedisError):
+        log.warning("no_jsapi_ticket")
+        return None
+    now, appid = runtime().clock.now(), runtime().settings.appid
+    return jssdk.config(address, jsapi_ticket, now, appid=appid, js_api_list=apis)

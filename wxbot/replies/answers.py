@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.entries import KEYWORD, address
+from wxbot.campaigns.entries import KEYWORD, SCENE, SCENE_PREFIX, address
 from wxbot.campaigns.models import Campaign
 from wxbot.logs import get_logger
 from wxbot.replies import rules as rule_verbs
@@ -58,6 +58,8 @@ class Book:
     rules: tuple[Rule, ...]
     entries: dict[int, RuleEntry]
     by_keyword: dict[str, RuleEntry]
+    by_slug: dict[str, RuleEntry] = field(default_factory=dict, repr=False)
+    """The campaigns that a scanned code with a scene may name."""
     talking: frozenset[str] = field(default=frozenset(), repr=False)
     """Openids whose dialogue moved a short while ago; the callback adds them (wxbot.once)."""
 
@@ -113,7 +115,9 @@ def read_book(session: Session) -> Book:
     named = [rule.campaign_id for rule in rules if rule.campaign_id is not None]
     rows = session.scalars(
         select(Campaign)
-        .where(Campaign.status.in_(SHOWN), or_(Campaign.keyword != "", Campaign.id.in_(named)))
+        .where(
+            Campaign.status.in_(SHOWN), or_(Campaign.status != "closed", Campaign.keyword != "", Campaign.id.in_(named))
+        )
         .order_by(Campaign.id)
     )
     entries = {
@@ -134,7 +138,7 @@ def read_book(session: Session) -> Book:
         known = by_keyword.get(entry.keyword)
         if entry.keyword and (known is None or entry.status != "closed" or known.status == "closed"):
             by_keyword[entry.keyword] = entry
-    return Book(rules, entries, by_keyword)
+    return Book(rules, entries, by_keyword, {entry.slug: entry for entry in entries.values()})
 
 
 class Answers:
@@ -198,8 +202,17 @@ class Answers:
         book = self.book()
         return self._of_rule(book, rule_verbs.first_of(book.rules, "default"), now, language)
 
-    def to_new_follower(self, now: datetime, language: str = "zh") -> Reply | Start | None:
-        """The welcome: the rule for subscribe, else a plain greeting."""
+    def to_scan(self, scene: str, now: datetime, language: str = "zh") -> Reply | None:
+        """The card of the campaign that a code with a scene names; None for any other scene. Nothing is promised for following."""
+        slug = scene.removeprefix(SCENE_PREFIX)
+        entry = self.book().by_slug.get(slug) if slug != scene else None
+        return self._entry(entry, now, language, SCENE) if entry is not None else None
+
+    def to_new_follower(self, now: datetime, language: str = "zh", scene: str = "") -> Reply | Start | None:
+        """The card of the campaign whose code was scanned, the rule for subscribe, else a plain greeting."""
+        scanned = self.to_scan(scene, now, language)
+        if scanned is not None:
+            return scanned
         book = self.book()
         rule = rule_verbs.first_of(book.rules, "subscribe")
         if rule is not None:
@@ -218,7 +231,7 @@ class Answers:
         entry = book.entries.get(rule.campaign_id)
         return self._entry(entry, now, language) if entry else TextReply(NOT_YET.within(language))
 
-    def _entry(self, entry: RuleEntry, now: datetime, language: str) -> Reply:
+    def _entry(self, entry: RuleEntry, now: datetime, language: str, code: str = KEYWORD) -> Reply:
         """A card that opens the campaign's page while it runs, else a sentence that says why there is none."""
         if entry.status in ("closing", "closed") or now >= entry.end_at:
             return TextReply(OVER.format(name=entry.name).within(language))
@@ -228,5 +241,5 @@ class Answers:
             return TextReply(BEGINS_SOON.format(name=entry.name).within(language))
         if entry.status == "off":
             return TextReply(PAUSED.format(name=entry.name).within(language))
-        url = address(self._public_url, entry.slug, KEYWORD)
+        url = address(self._public_url, entry.slug, code)
         return NewsReply((Article(entry.name, entry.description, url=url),))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import redis as redis_client
-from flask import request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,11 +12,10 @@ from wxbot.draws.models import Draw
 from wxbot.draws.one_winner import drawn_key
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.draws.words import DrawPhrases
+from wxbot.people.phone_pages import wx_config
 from wxbot.runtime import Runtime
 from wxbot.shake.stock import ODDS_OF
 from wxbot.text import Text
-from wxbot.wechat import jssdk
-from wxbot.wechat.errors import WeChatError
 
 OUTSIDE = Text(
     "用手机微信扫一扫这个二维码；到活动现场摇一摇才能抽红包。",
@@ -26,10 +24,13 @@ OUTSIDE = Text(
 WORDS = ("draw", "opening", "waiting", "ok", "bound_title", "bound_text", "starts_in", "ready")
 
 
-def page_state(runtime: Runtime, _snapshot: CampaignSnapshot, language: str) -> Mapping[str, Any]:
+def page_state(_runtime: Runtime, _snapshot: CampaignSnapshot, language: str) -> Mapping[str, Any]:
     """The words that the page's script shows, and what hides WeChat's share menu."""
     words = DrawPhrases(language)
-    return {"share": _share_config(runtime), "words": {name: words(name) for name in WORDS}}
+    return {
+        "share": wx_config("hideOptionMenu", "hideAllNonBaseMenuItem"),
+        "words": {name: words(name) for name in WORDS},
+    }
 
 
 def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
@@ -57,15 +58,3 @@ def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:
     )
     with runtime.database.reading() as session:
         return session.scalar(query) or "none"
-
-
-def _share_config(runtime: Runtime) -> dict[str, Any] | None:
-    """wx.config for this very address, only to hide the share menu; without a ticket the page works all the same."""
-    query = request.query_string.decode("ascii", "ignore")
-    address = f"{runtime.settings.public_url}{request.path}" + (f"?{query}" if query else "")
-    try:
-        jsapi_ticket = runtime.tokens.jsapi_ticket()
-    except (WeChatError, redis_client.RedisError):
-        return None
-    apis = ("hideOptionMenu", "hideAllNonBaseMenuItem")
-    return jssdk.config(address, jsapi_ticket, runtime.clock.now(), appid=runtime.settings.appid, js_api_list=apis)

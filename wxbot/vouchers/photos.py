@@ -102,17 +102,17 @@ def digest(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def read(raw: bytes, folder: Path | None = None) -> Picture:
+def read(raw: bytes, folder: Path | None = None, program: str = reencode.__name__) -> Picture:
     """Re-encode a photo in the confined child; raises BadPhoto with what to do, or Busy.
 
-    `folder` is the data folder that the processes of this machine share. Never call it with an open transaction.
+    `folder` is the data folder that the processes of this machine share; `program` another that answers as reencode does. Never call it with an open transaction.
     """
     if len(raw) > MOST_BYTES:
         raise refusal("too_big")
     if not raw:
         raise refusal("broken")
     try:
-        line, _, rest = run.ask(reencode.__name__, raw, folder).partition(b"\n")
+        line, _, rest = run.ask(program, raw, folder).partition(b"\n")
     except run.NoAnswer as ended:
         raise refusal("too_big" if ended.is_limit else "broken") from None
     found = json.loads(line)

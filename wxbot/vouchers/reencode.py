@@ -205,8 +205,8 @@ def in_colours(opened: Any) -> Any:
     return opened.convert("RGB")
 
 
-def reencode(raw: bytes) -> tuple[dict[str, Any], bytes, bytes]:
-    """(what was found, picture, thumbnail). Raises whatever Pillow raises for what is no picture."""
+def reencode(raw: bytes, longest: int = LONGEST_SIDE) -> tuple[dict[str, Any], bytes, bytes]:
+    """(what was found, picture of at most `longest` pixels a side, thumbnail). Raises whatever Pillow raises for what is no picture."""
     from PIL import Image  # noqa: PLC0415 - after confine(): the decoders are loaded under the limits
 
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
@@ -221,14 +221,14 @@ def reencode(raw: bytes) -> tuple[dict[str, Any], bytes, bytes]:
             getattr(opened, "is_animated", False) and opened.format != "MPO"
         ):  # a phone's JPEG with a second picture in it
             return {"fault": "moving"}, b"", b""
-        opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
+        opened.draft("RGB", (longest, longest))
         opened.load()
         picture = in_colours(opened)
         turn = TURNS.get(orientation(opened, exif, xmp))
     if turn is not None:
         picture = picture.transpose(turn)
     picture.info.clear()
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     small = picture.copy()
     small.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.LANCZOS)
     found = {"width": picture.width, "height": picture.height} | looks(picture, small, Image.Resampling.BOX)
@@ -243,13 +243,13 @@ def _fault_of(raw: bytes, error: Exception) -> str:
     return "cut_off" if "truncated" in str(error) else "broken"
 
 
-def main() -> None:
+def main(longest: int = LONGEST_SIDE) -> None:
     """Read a picture, write what became of it."""
     warnings.simplefilter("ignore")  # metadata's complaints; decompression bombs are counted before they are loaded
     out = sys.stdout.buffer
     raw = sys.stdin.buffer.read(MOST_BYTES + 1)
     try:
-        found, picture, thumb = ({"fault": "too_big"}, b"", b"") if len(raw) > MOST_BYTES else reencode(raw)
+        found, picture, thumb = ({"fault": "too_big"}, b"", b"") if len(raw) > MOST_BYTES else reencode(raw, longest)
     except MemoryError:
         found, picture, thumb = {"fault": "too_big"}, b"", b""
     except Exception as error:
