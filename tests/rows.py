@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, inspect, select
 from sqlalchemy.orm import Session
 
-from wxbot.db import Base
+from wxbot.db import Base, Database
 
 NOW = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
 
@@ -39,3 +40,9 @@ def everything(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
         name: [tuple(row) for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"')]
         for name in inspect(connection).get_table_names()
     }
+
+
+def in_one(database: Database, verb: Callable[..., Any], *args: Any) -> Any:
+    """Carry out one verb in a transaction of its own, as a page does."""
+    with database.transaction() as session:
+        return verb(session, *args)

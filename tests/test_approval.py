@@ -7,6 +7,7 @@ from sqlalchemy import update
 from tests.campaigns.drafts import NOW, form, hire
 from tests.payouts.stories import CASHIER, SECOND, fund, owe, payout_of
 from tests.restore.offices import list_of
+from tests.rows import in_one
 from wxbot.campaigns import draft
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
@@ -29,11 +30,11 @@ OPENID = "o6_bmjrPTlm6_2sgVt7hMZOPfL2M"
 def test_a_campaign_submitted_before_an_upgrade_is_approved_after_it_I16(database: Database) -> None:
     with database.transaction() as session:
         marketer, cashier = hire(session, "marketer", "cashier")
-    campaign_id = draft.save(database, draft.read(form(name="春天"), NOW), marketer, NOW)
+    campaign_id = in_one(database, draft.save, draft.read(form(name="春天"), NOW), marketer, NOW)
     with database.transaction() as session:
         session.execute(update(Campaign).values(split_seed="5" * 64))
-    assert draft.submit(database, campaign_id, marketer, NOW) == CAMPAIGN_ASKED
-    draft.approve(database, campaign_id, cashier, NOW, CAMPAIGN_ASKED)
+    assert in_one(database, draft.submit, campaign_id, marketer, NOW) == CAMPAIGN_ASKED
+    in_one(database, draft.approve, campaign_id, cashier, NOW, CAMPAIGN_ASKED)
 
 
 def test_a_payout_asked_for_before_an_upgrade_is_approved_after_it_I16(runtime: Runtime) -> None:

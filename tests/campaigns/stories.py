@@ -8,6 +8,7 @@ from typing import Any
 import requests
 from sqlalchemy import select
 
+from tests.rows import in_one
 from wxbot.campaigns import draft, launch
 from wxbot.campaigns.draft import Draft
 from wxbot.campaigns.models import Campaign
@@ -68,16 +69,16 @@ def approved(runtime: Runtime, **changes: Any) -> int:
     if "device_ids" not in changes:
         changes["device_ids"] = (beacon(runtime),)
     now = runtime.clock.now()
-    campaign_id = draft.save(runtime.database, plan(now, **changes), MARKETER, now)
-    draft.submit(runtime.database, campaign_id, MARKETER, now)
-    draft.approve(runtime.database, campaign_id, CASHIER, now)
+    campaign_id = in_one(runtime.database, draft.save, plan(now, **changes), MARKETER, now)
+    in_one(runtime.database, draft.submit, campaign_id, MARKETER, now)
+    in_one(runtime.database, draft.approve, campaign_id, CASHIER, now)
     return campaign_id
 
 
 def launched(runtime: Runtime, **changes: Any) -> int:
     """A campaign that was launched a moment ago; no step of it has run yet."""
     campaign_id = approved(runtime, **changes)
-    launch.launch(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, launch.launch, campaign_id, MARKETER, runtime.clock.now())
     return campaign_id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.campaigns.stories import MARKETER, campaign_of, is_lottery_on, launched, page_of, work
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot.campaigns import switch
 from wxbot.runtime import Runtime
@@ -20,7 +21,7 @@ def test_two_campaigns_stand_on_one_beacon_and_the_ended_one_leaves(
     work(runtime)
     pages = [page_of(runtime, campaign_id) for campaign_id in (first, second)]
     assert pages_on_beacons(simulator) == [pages]
-    switch.close(runtime.database, first, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, first, MARKETER, runtime.clock.now())
     work(runtime)
     assert pages_on_beacons(simulator) == [[pages[1]]]
     assert campaign_of(runtime, first).status in ("closing", "closed")
@@ -31,7 +32,7 @@ def test_a_refused_page_does_not_keep_a_campaign_from_closing(runtime: Runtime, 
     campaign_id = launched(runtime, packet_count=2, budget_fen=200, device_ids=(device_id,))
     work(runtime)
     simulator.control("PUT", "faults/shakearound/relation/search", {"kind": "refuse", "err_code": "9001002"})
-    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     work(runtime, rounds=5)
     assert is_lottery_on(runtime, campaign_id) is False
     simulator.control("DELETE", "faults")

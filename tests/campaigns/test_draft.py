@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.campaigns.drafts import NOW, form, hire
+from tests.rows import in_one
 from wxbot import ledger
 from wxbot.budget import Budget
 from wxbot.campaigns import draft, draft_form
@@ -221,10 +222,10 @@ def test_no_text_in_a_form_breaks_the_reader_S74(changes: dict[str, str]) -> Non
 def test_a_draft_is_saved_edited_submitted_approved(database: Database) -> None:
     with database.transaction() as session:
         marketer, cashier = hire(session, "marketer", "cashier")
-    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
-    draft.save(database, draft.read(form(name="春天"), NOW), marketer, NOW, campaign_id)
-    sha256 = draft.submit(database, campaign_id, marketer, NOW)
-    draft.approve(database, campaign_id, cashier, NOW, sha256)
+    campaign_id = in_one(database, draft.save, draft.read(form(), NOW), marketer, NOW)
+    in_one(database, draft.save, draft.read(form(name="春天"), NOW), marketer, NOW, campaign_id)
+    sha256 = in_one(database, draft.submit, campaign_id, marketer, NOW)
+    in_one(database, draft.approve, campaign_id, cashier, NOW, sha256)
     with database.reading() as session:
         campaign = session.get_one(Campaign, campaign_id)
         assert (campaign.name, campaign.status, campaign.approved_by) == ("春天", "approved", cashier)
@@ -237,20 +238,20 @@ def test_a_draft_is_saved_edited_submitted_approved(database: Database) -> None:
 def test_the_person_who_wrote_or_submitted_cannot_approve_S56(database: Database) -> None:
     with database.transaction() as session:
         writer, submitter, cashier = hire(session, "marketer", "marketer", "cashier")
-    campaign_id = draft.save(database, draft.read(form(), NOW), writer, NOW)
-    draft.submit(database, campaign_id, submitter, NOW)
+    campaign_id = in_one(database, draft.save, draft.read(form(), NOW), writer, NOW)
+    in_one(database, draft.submit, campaign_id, submitter, NOW)
     for person in (writer, submitter):
         with pytest.raises(Refusal) as caught:
-            draft.approve(database, campaign_id, person, NOW)
+            in_one(database, draft.approve, campaign_id, person, NOW)
         assert caught.value.reason == "four_eyes"
-    draft.approve(database, campaign_id, cashier, NOW)
+    in_one(database, draft.approve, campaign_id, cashier, NOW)
 
 
 def test_the_database_itself_refuses_one_person_as_both_S56(database: Database) -> None:
     with database.transaction() as session:
         (marketer,) = hire(session, "marketer")
-    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
-    draft.submit(database, campaign_id, marketer, NOW)
+    campaign_id = in_one(database, draft.save, draft.read(form(), NOW), marketer, NOW)
+    in_one(database, draft.submit, campaign_id, marketer, NOW)
     with pytest.raises(IntegrityError), database.transaction() as session:
         session.execute(
             update(Campaign).where(Campaign.id == campaign_id).values(approved_by=marketer, status="approved")
@@ -260,27 +261,27 @@ def test_the_database_itself_refuses_one_person_as_both_S56(database: Database) 
 def test_approval_binds_the_content_that_was_shown_I16(database: Database) -> None:
     with database.transaction() as session:
         marketer, cashier = hire(session, "marketer", "cashier")
-    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
-    draft.submit(database, campaign_id, marketer, NOW)
+    campaign_id = in_one(database, draft.save, draft.read(form(), NOW), marketer, NOW)
+    in_one(database, draft.submit, campaign_id, marketer, NOW)
     with pytest.raises(Refusal) as caught:
-        draft.approve(database, campaign_id, cashier, NOW, "0" * 64)
+        in_one(database, draft.approve, campaign_id, cashier, NOW, "0" * 64)
     assert caught.value.reason == "content"
     with database.transaction() as session:  # a change by hand, past the verbs
         session.execute(update(Campaign).where(Campaign.id == campaign_id).values(packet_fen=100))
     with pytest.raises(Refusal):
-        draft.approve(database, campaign_id, cashier, NOW)
+        in_one(database, draft.approve, campaign_id, cashier, NOW)
 
 
 def test_thirty_two_approvals_at_once_set_the_money_aside_once_F24(database: Database) -> None:
     with database.transaction() as session:
         marketer, *cashiers = hire(session, "marketer", *["cashier"] * 4)
-    campaign_id = draft.save(database, draft.read(form(), NOW), marketer, NOW)
-    draft.submit(database, campaign_id, marketer, NOW)
+    campaign_id = in_one(database, draft.save, draft.read(form(), NOW), marketer, NOW)
+    in_one(database, draft.submit, campaign_id, marketer, NOW)
     outcomes: list[str] = []
 
     def click(cashier: int) -> None:
         try:
-            draft.approve(database, campaign_id, cashier, NOW)
+            in_one(database, draft.approve, campaign_id, cashier, NOW)
             outcomes.append("approved")
         except Refusal as refused:
             outcomes.append(refused.reason)
@@ -299,18 +300,18 @@ def test_only_a_draft_can_be_edited_and_sending_back_gives_the_money_back(databa
     with database.transaction() as session:
         marketer, cashier = hire(session, "marketer", "cashier")
     good = draft.read(form(), NOW)
-    campaign_id = draft.save(database, good, marketer, NOW)
-    draft.submit(database, campaign_id, marketer, NOW)
+    campaign_id = in_one(database, draft.save, good, marketer, NOW)
+    in_one(database, draft.submit, campaign_id, marketer, NOW)
     with pytest.raises(Refusal):
-        draft.save(database, good, marketer, NOW, campaign_id)
-    draft.approve(database, campaign_id, cashier, NOW)
-    draft.send_back(database, campaign_id, cashier, NOW)
+        in_one(database, draft.save, good, marketer, NOW, campaign_id)
+    in_one(database, draft.approve, campaign_id, cashier, NOW)
+    in_one(database, draft.send_back, campaign_id, cashier, NOW)
     with database.reading() as session:
         assert ledger.balances(session)["reserved"] == 0
         assert [row.budget_fen for row in session.scalars(select(Budget))] == [0]
-    draft.save(database, good, marketer, NOW, campaign_id)
-    draft.submit(database, campaign_id, marketer, NOW)
-    draft.approve(database, campaign_id, cashier, NOW)
+    in_one(database, draft.save, good, marketer, NOW, campaign_id)
+    in_one(database, draft.submit, campaign_id, marketer, NOW)
+    in_one(database, draft.approve, campaign_id, cashier, NOW)
     with database.reading() as session:
         assert ledger.balances(session)["reserved"] == 40_000
 
@@ -318,11 +319,11 @@ def test_only_a_draft_can_be_edited_and_sending_back_gives_the_money_back(databa
 def test_a_keyword_belongs_to_one_campaign_and_a_copy_has_none(database: Database) -> None:
     with database.transaction() as session:
         (marketer,) = hire(session, "marketer")
-    campaign_id = draft.save(database, draft.read(form(keyword="Cafe"), NOW), marketer, NOW)
+    campaign_id = in_one(database, draft.save, draft.read(form(keyword="Cafe"), NOW), marketer, NOW)
     with pytest.raises(Faulty) as caught:
-        draft.save(database, draft.read(form(keyword="CAFE"), NOW), marketer, NOW)
+        in_one(database, draft.save, draft.read(form(keyword="CAFE"), NOW), marketer, NOW)
     assert [fault.field for fault in caught.value.faults] == ["keyword"]
-    copied = draft.copy(database, campaign_id, marketer, NOW)
+    copied = in_one(database, draft.copy, campaign_id, marketer, NOW)
     with database.reading() as session:
         first, second = session.get_one(Campaign, campaign_id), session.get_one(Campaign, copied)
         assert second.keyword == ""

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from tests.campaigns.stories import MARKETER, campaign_of, is_lottery_on, launched, work
 from tests.campaigns.test_launch import assert_sound
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import ledger
 from wxbot.campaigns import switch
@@ -73,7 +74,7 @@ def test_tickets_that_expire_are_ordered_again_in_a_new_wave_F45(runtime: Runtim
 def test_closing_waits_for_what_is_loaded_and_returns_the_reserve(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     campaign_id = launched(runtime)
     work(runtime)
-    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)
     campaign = campaign_of(runtime, campaign_id)
     assert (campaign.status, is_lottery_on(runtime, campaign_id)) == ("closing", False)
@@ -91,7 +92,7 @@ def test_closing_before_anything_was_sent_cancels_the_orders(runtime: Runtime, s
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     campaign_id = launched(runtime)
     work(runtime)
-    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)
     with runtime.database.reading() as session:
         by_status = dict(session.execute(select(Order.status, func.count()).group_by(Order.status)).all())
@@ -104,12 +105,12 @@ def test_closing_before_anything_was_sent_cancels_the_orders(runtime: Runtime, s
 def test_pause_switches_the_lottery_off_and_resume_on(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     campaign_id = launched(runtime)
     work(runtime)
-    switch.pause(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.pause, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)
     assert not simulator.control("GET", "lotteries")["lotteries"][0]["onoff"]
     with pytest.raises(Refusal):
-        switch.pause(runtime.database, campaign_id, MARKETER, runtime.clock.now())
-    switch.resume(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+        in_one(runtime.database, switch.pause, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.resume, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)
     assert simulator.control("GET", "lotteries")["lotteries"][0]["onoff"]
     assert_sound(runtime)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event, insert, text
 
 from tests.campaigns.drafts import form, hire
+from tests.rows import in_one
 from wxbot.campaigns import draft, listing
 from wxbot.campaigns.models import Packet
 from wxbot.db import Database
@@ -20,7 +21,7 @@ def filled(database: Database) -> Database:
     with database.transaction() as session:
         (marketer,) = hire(session, "marketer")
     for name in ("一", "二"):
-        campaign_id = draft.save(database, draft.read(form(name=name, keyword=""), NOW), marketer, NOW)
+        campaign_id = in_one(database, draft.save, draft.read(form(name=name, keyword=""), NOW), marketer, NOW)
         rows = [
             {
                 "campaign_id": campaign_id,

@@ -14,6 +14,7 @@ from tests.campaigns.stories import MARKETER, campaign_of, is_lottery_on, launch
 from tests.campaigns.test_launch import assert_sound
 from tests.campaigns.test_lifecycle import DAY, counted, pass_time
 from tests.draws.stage import set_stage
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot.campaigns import launch, lease, settle, switch
 from wxbot.campaigns.models import Campaign, Packet
@@ -169,7 +170,7 @@ def test_a_worker_that_was_overtaken_plans_orders_and_loads_nothing_F21_F23(
     sleeper = lease.take(runtime, campaign_id)
     assert sleeper is not None
     assert lease.take(runtime, campaign_id) is None
-    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     for step in STEPS["launching"][1:6]:
         with pytest.raises(lease.LeaseLost):
             step(runtime, sleeper)
@@ -205,7 +206,7 @@ def test_closing_comes_to_rest_when_wechat_refuses_the_switch_F49_I2(
     work(runtime)
     refuse = {"kind": "refuse", "err_code": "9001069"}
     simulator.control("PUT", "faults/shakearound/lottery/setlotteryswitch", refuse)
-    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     work(runtime, rounds=5)
     assert (campaign_of(runtime, campaign_id).trouble or "").startswith("9001069")
     simulator.advance(73 * 3600)

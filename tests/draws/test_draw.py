@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 
 from tests.conftest import Cast
 from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, set_stage
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import oauth, quotas
 from wxbot.campaigns import entries
@@ -126,7 +127,7 @@ def test_without_loaded_packets_it_is_sold_out_S33(runtime: Runtime, ming: Phone
 def test_a_pause_stops_the_next_draw_within_a_second(stage: Stage, runtime: Runtime) -> None:
     snapshots = draw_state_of(runtime).snapshots
     assert snapshots.find(stage.slug) is not None
-    pause(runtime.database, stage.campaign_id, 1, runtime.clock.now())
+    in_one(runtime.database, pause, stage.campaign_id, 1, runtime.clock.now())
     deadline = time.monotonic() + 1
     while time.monotonic() < deadline:
         snapshot = snapshots.find(stage.slug)
@@ -427,7 +428,7 @@ def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast
 
 
 def test_each_way_in_is_counted_for_itself_and_an_invented_code_as_the_bare_link(stage: Stage, ming: Phone) -> None:
-    code = entries.add_place(stage.runtime.database, stage.campaign_id, 1, stage.runtime.clock.now(), "东门店")
+    code = in_one(stage.runtime.database, entries.add_place, stage.campaign_id, 1, stage.runtime.clock.now(), "东门店")
     stage.change()
     for given in ("poster", "poster", code, "nobody-gave-this", "x" * 200, ""):
         assert ming.open(f"{stage.path}?c={given}").status_code == 200

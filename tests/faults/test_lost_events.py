@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from tests.campaigns.stories import MARKETER, campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import ledger
 from wxbot.campaigns import switch
@@ -45,7 +46,7 @@ def draw_and_open(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int
 
 def finish(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int) -> None:
     """Close the campaign and let time pass until it is closed."""
-    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     for _ in range(12):
         work(runtime)
         if campaign_of(runtime, campaign_id).status == "closed":

@@ -13,6 +13,7 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
+from tests.rows import in_one
 from tests.servers import children_of
 from wxbot import invariants
 from wxbot.campaigns import draft, launch
@@ -53,10 +54,10 @@ def test_web_and_worker_are_killed_while_a_campaign_runs(stage: Stage) -> None:
     now = clock.now()
     plan = seed.plan_campaign(now, device_id)
     plan = type(plan)(**(vars(plan) | {"packet_count": PACKETS, "budget_fen": 12_000, "keyword": ""}))
-    campaign_id = draft.save(database, plan, staff["mei"], now)
-    draft.submit(database, campaign_id, staff["mei"], now)
-    draft.approve(database, campaign_id, staff["chen"], now)
-    launch.launch(database, campaign_id, staff["mei"], now)
+    campaign_id = in_one(database, draft.save, plan, staff["mei"], now)
+    in_one(database, draft.submit, campaign_id, staff["mei"], now)
+    in_one(database, draft.approve, campaign_id, staff["chen"], now)
+    in_one(database, launch.launch, campaign_id, staff["mei"], now)
 
     for _ in range(3):  # the worker dies in the middle of ordering, and another one takes over
         time.sleep(1.5)

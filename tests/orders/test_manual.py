@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.campaigns.stories import CASHIER, MARKETER, campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.campaigns.test_lifecycle import counted
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import ledger
 from wxbot.campaigns import switch
@@ -70,7 +71,7 @@ def test_rule14_a_settled_order_lets_its_campaign_close(
     runtime: Runtime, simulator: SimulatedWeChat, after: str, paid_fen: int
 ) -> None:
     campaign_id, order_id = manual_order(runtime, simulator)
-    switch.close(runtime.database, campaign_id, MARKETER, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     work(runtime)
     assert campaign_of(runtime, campaign_id).status == "closing"
     mark_id = manual.mark(runtime.database, order_id, after, WHY, CHEN, runtime.clock.now())

@@ -15,6 +15,7 @@ from tests.campaigns.stories import campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.campaigns.test_lifecycle import counted, pass_time
 from tests.draws.stage import set_stage
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import budget, ledger
 from wxbot.campaigns import switch
@@ -274,7 +275,7 @@ def test_closing_while_orders_are_sent_loses_and_doubles_nothing_F23_F82(
     work(runtime, rounds=1)
     sender = threading.Thread(target=send_due, args=(runtime,))
     sender.start()
-    switch.close(runtime.database, campaign_id, 1, runtime.clock.now())
+    in_one(runtime.database, switch.close, campaign_id, 1, runtime.clock.now())
     work(runtime)
     sender.join()
     work(runtime)

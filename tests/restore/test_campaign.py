@@ -10,6 +10,7 @@ from tests.campaigns.stories import campaign_of, launched
 from tests.campaigns.test_launch import assert_sound
 from tests.restore.copies import Copies, machine
 from tests.restore.offices import found_in, hire, judge_all, open_database, pass_time, sent_numbers, until_asked, work
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import ledger, lineage
 from wxbot.campaigns import launch, switch
@@ -50,9 +51,9 @@ def test_lost_tickets_stop_their_campaign_until_they_are_judged(
     with machine(runtime, copy, tmp_path / "bare") as restored:
         work(restored)
         with pytest.raises(Refusal, match="frozen"):
-            launch.launch(restored.database, campaign_id, 1, restored.clock.now())
+            in_one(restored.database, launch.launch, campaign_id, 1, restored.clock.now())
         with pytest.raises(Refusal, match="frozen"):
-            switch.resume(restored.database, campaign_id, 1, restored.clock.now())
+            in_one(restored.database, switch.resume, campaign_id, 1, restored.clock.now())
         until_asked(restored)
         assert {each.mch_billno for each in found_in(restored)} == numbers
         open_database(restored)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from tests.campaigns.drafts import form
+from tests.rows import in_one
 from wxbot.app import create_app
 from wxbot.campaigns import draft
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
@@ -283,9 +284,9 @@ def seed_story(database: Database, now: datetime, packets: int = 3000) -> tuple[
         ),
         before,
     )
-    running_id = draft.save(database, running, 1, before)
-    draft.submit(database, running_id, 1, before)
-    draft.approve(database, running_id, 3, before)
+    running_id = in_one(database, draft.save, running, 1, before)
+    in_one(database, draft.submit, running_id, 1, before)
+    in_one(database, draft.approve, running_id, 3, before)
     tiers = draft.read(
         form_at(
             now,
@@ -300,8 +301,8 @@ def seed_story(database: Database, now: datetime, packets: int = 3000) -> tuple[
         ),
         now,
     )
-    waiting_id = draft.save(database, tiers, 1, now)
-    draft.submit(database, waiting_id, 1, now)
+    waiting_id = in_one(database, draft.save, tiers, 1, now)
+    in_one(database, draft.submit, waiting_id, 1, now)
     with database.transaction() as session:
         campaign = session.get_one(Campaign, running_id)
         campaign.status, campaign.launched_at, campaign.are_packets_planned = "on", before, True

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.staff.consoles import NOON, Browser, form_at
 from wxbot import ledger
@@ -325,3 +325,19 @@ def test_a_claim_is_shown_to_who_approves_and_stops_nothing(console_app: Flask) 
     li.post(f"{page}/submit")
     shown = wang.get(page).text
     assert "待审批" in shown and "１００％中奖" in shown and "要与实际设置相符" in shown
+
+
+def test_what_cannot_be_logged_is_not_done(console_app: Flask) -> None:
+    marketer, database = Browser(console_app, "li"), console_app.extensions["wxbot"].database
+    page = new_campaign(marketer)
+    with database.transaction() as session:
+        session.execute(text("ALTER TABLE audit_events RENAME TO audit_events_away"))
+    try:
+        for path in (f"{page}/submit", f"{page}/copy", f"{page}/edit", "/admin/campaigns/new"):
+            assert marketer.post(path, form_at(NOON, name="不能记录")).status_code == 500
+    finally:
+        with database.transaction() as session:
+            session.execute(text("ALTER TABLE audit_events_away RENAME TO audit_events"))
+    with database.reading() as session:
+        (campaign,) = session.scalars(select(Campaign)).all()
+    assert (campaign.status, campaign.version) == ("draft", 1) and campaign.name != "不能记录"

@@ -18,9 +18,10 @@ from wxbot.campaigns.mechanic import CampaignMechanic, Typed
 from wxbot.campaigns.models import FIRST_MECHANIC, Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
+from wxbot.staff import audit
 from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import act as act_at_once
-from wxbot.staff.console import local, log_action, me, now, number, role_required, runtime, said, tell
+from wxbot.staff.console import actor, local, log_action, me, now, number, role_required, runtime, said, tell
 from wxbot.text import Refusal
 
 
@@ -147,15 +148,14 @@ def _keep(campaign: Campaign | None) -> BaseResponse | tuple[str, int]:
     if campaign is not None:
         form["mechanic"] = campaign.mechanic
     try:
-        campaign_id, faults = draft.put_aside(
-            runtime().database, form, me().id, now(), campaign.id if campaign else None
-        )
+        with runtime().database.transaction() as session:
+            campaign_id, faults = draft.put_aside(session, form, me().id, now(), campaign.id if campaign else None)
+            detail = {"version": campaign.version + 1 if campaign else 1, "faults": len(_once(faults))}
+            audit.record(session, actor(), "campaign_save", f"campaign:{campaign_id}", now(), detail=detail)
     except Refusal as refused:
         tell(said(refused.text), "danger")
         log_action("campaign_save", f"campaign:{campaign.id}" if campaign else "", "refused", reason=refused.reason)
         return _form_page(form, (), campaign), 422
-    version = campaign.version + 1 if campaign else 1
-    log_action("campaign_save", f"campaign:{campaign_id}", version=version, faults=len(_once(faults)))
     if not faults:
         tell(gettext("草稿已保存。检查无误后提交审批。"))
         return to_page(campaign_id)
@@ -195,8 +195,9 @@ def show_forecast() -> str:
 def copy(campaign_id: int) -> BaseResponse:
     """A new draft with the same content."""
     source = campaign_or_404(campaign_id)
-    copied = draft.copy(runtime().database, campaign_id, me().id, now())
-    log_action("campaign_copy", f"campaign:{copied}", source=campaign_id)
+    with runtime().database.transaction() as session:
+        copied = draft.copy(session, campaign_id, me().id, now())
+        audit.record(session, actor(), "campaign_copy", f"campaign:{copied}", now(), detail={"source": campaign_id})
     made = campaign_or_404(copied)
     if made.half_written is None and made.begin_at != source.begin_at:
         begin, until = local(made.begin_at), local(made.end_at)

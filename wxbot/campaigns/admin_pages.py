@@ -8,7 +8,8 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.models import Campaign
-from wxbot.staff.console import absent, guard, log_action, me, now, one_or_404, refusal_told, runtime, tell
+from wxbot.staff import audit
+from wxbot.staff.console import absent, actor, guard, me, now, one_or_404, refusal_told, runtime, tell
 
 blueprint = guard(Blueprint("campaigns", __name__))
 
@@ -43,14 +44,16 @@ def to_page(campaign_id: int) -> BaseResponse:
 
 
 def act(campaign_id: int, action: str, done: str, verb: Callable[..., Any], *args: Any, **detail: Any) -> BaseResponse:
-    """Call one verb for a campaign, write the audit log either way, tell the person, and go back to the page.
+    """One verb for a campaign with its line in the audit log, in one transaction; a refusal is logged, too. Then back to the page.
 
     The verb's guarded update decides: of two clicks one does it, the other is told so (F24).
     """
     campaign = campaign_or_404(campaign_id)
     target = f"campaign:{campaign_id}"
+    whole = {"version": campaign.version, "content": campaign.content_sha256, **detail}
     with refusal_told(action, target, **detail):
-        verb(runtime().database, campaign_id, me().id, now(), *args)
-        log_action(action, target, version=campaign.version, content=campaign.content_sha256, **detail)
+        with runtime().database.transaction() as session:
+            verb(session, campaign_id, me().id, now(), *args)
+            audit.record(session, actor(), action, target, now(), detail=whole)
         tell(done)
     return to_page(campaign_id)

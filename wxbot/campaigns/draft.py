@@ -21,7 +21,7 @@ from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import as_typed, read_form
 from wxbot.campaigns.models import CAMPAIGN_NEXT, FIRST_MECHANIC, Campaign
 from wxbot.campaigns.split import PlannedAmount, Tier
-from wxbot.db import Database, changed
+from wxbot.db import changed
 from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import move, moved_on
 
@@ -171,29 +171,27 @@ def _write(
     return campaign.id
 
 
-def save(database: Database, draft: Draft, staff_id: int, now: datetime, campaign_id: int | None = None) -> int:
+def save(session: Session, draft: Draft, staff_id: int, now: datetime, campaign_id: int | None = None) -> int:
     """Write a whole draft, new or again; returns the campaign's id.
 
     Raises Faulty with every fault named, Refusal when the campaign is no longer a draft.
     """
-    with database.transaction() as session:
-        faults = faults_of({each.name: getattr(draft, each.name) for each in fields(draft)}, now)
-        faults += _keyword_faults(session, draft.keyword, campaign_id)
-        if faults:
-            raise Faulty(faults)
-        return _write(session, _columns(draft) | {"half_written": None}, staff_id, now, campaign_id)
+    faults = faults_of({each.name: getattr(draft, each.name) for each in fields(draft)}, now)
+    faults += _keyword_faults(session, draft.keyword, campaign_id)
+    if faults:
+        raise Faulty(faults)
+    return _write(session, _columns(draft) | {"half_written": None}, staff_id, now, campaign_id)
 
 
 def put_aside(
-    database: Database, form: Mapping[str, Any], staff_id: int, now: datetime, campaign_id: int | None = None
+    session: Session, form: Mapping[str, Any], staff_id: int, now: datetime, campaign_id: int | None = None
 ) -> tuple[int, list[Refusal]]:
     """Keep what a form holds, whole or half-written; the campaign's id, and what has to be mended before it can be submitted.
 
     Raises Refusal when the campaign is no longer a draft, or a field is too long to be kept.
     """
-    with database.transaction() as session:
-        columns, faults = _columns_of_form(session, form, now, campaign_id)
-        return _write(session, columns, staff_id, now, campaign_id), faults
+    columns, faults = _columns_of_form(session, form, now, campaign_id)
+    return _write(session, columns, staff_id, now, campaign_id), faults
 
 
 def _columns_of_form(
@@ -220,37 +218,36 @@ def faults_in(session: Session, campaign: Campaign, now: datetime) -> list[Refus
     return [*faults_of(values_of(campaign), now), *_keyword_faults(session, campaign.keyword, campaign.id)]
 
 
-def submit(database: Database, campaign_id: int, staff_id: int, now: datetime) -> str:
+def submit(session: Session, campaign_id: int, staff_id: int, now: datetime) -> str:
     """Hand a draft to a second person; returns the hash of its content, which the approver will approve.
 
     Raises Faulty when it does not pass (or no longer: the window may have passed since), Refusal when it is no draft.
     """
-    with database.transaction() as session:
-        campaign = _own(session, campaign_id)
-        if campaign.status != "draft":
-            raise moved_on()
-        if faults := faults_in(session, campaign, now):
-            raise Faulty(faults)
-        if campaign.half_written is not None:  # what was wrong with it has passed by itself
-            columns, _ = _columns_of_form(session, campaign.half_written, now, campaign_id)
-            for name, value in columns.items():
-                setattr(campaign, name, value)
-        sha256 = content_sha256(campaign)
-        session.flush()
-        if not move(
-            session,
-            Campaign,
-            campaign_id,
-            CAMPAIGN_NEXT,
-            "draft",
-            "submitted",
-            submitted_by=staff_id,
-            approved_by=None,
-            content_sha256=sha256,
-            updated_at=now,
-        ):
-            raise moved_on()
-        return sha256
+    campaign = _own(session, campaign_id)
+    if campaign.status != "draft":
+        raise moved_on()
+    if faults := faults_in(session, campaign, now):
+        raise Faulty(faults)
+    if campaign.half_written is not None:  # what was wrong with it has passed by itself
+        columns, _ = _columns_of_form(session, campaign.half_written, now, campaign_id)
+        for name, value in columns.items():
+            setattr(campaign, name, value)
+    sha256 = content_sha256(campaign)
+    session.flush()
+    if not move(
+        session,
+        Campaign,
+        campaign_id,
+        CAMPAIGN_NEXT,
+        "draft",
+        "submitted",
+        submitted_by=staff_id,
+        approved_by=None,
+        content_sha256=sha256,
+        updated_at=now,
+    ):
+        raise moved_on()
+    return sha256
 
 
 def values_of(campaign: Campaign) -> dict[str, Any]:
@@ -271,37 +268,37 @@ def delete(session: Session, campaign_id: int) -> None:
     changed(session, sql_delete(Campaign).where(Campaign.id == campaign_id, Campaign.status == "draft"))
 
 
-def approve(database: Database, campaign_id: int, staff_id: int, now: datetime, seen_sha256: str | None = None) -> None:
+def approve(session: Session, campaign_id: int, staff_id: int, now: datetime, seen_sha256: str | None = None) -> None:
     """Approve what was submitted: opens its budget and posts merchant → reserved, once, however often it is clicked.
 
     `seen_sha256` is the content the approver was shown. Raises Refusal for the person who wrote or submitted it, for
     content that differs from the submitted one, and when the campaign is not waiting for approval; Faulty when
     time has overtaken it.
     """
+    campaign = _own(session, campaign_id)
+    require_approvable(session, campaign, staff_id, now)
+    seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
+    approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
+    if not move(
+        session,
+        Campaign,
+        campaign_id,
+        CAMPAIGN_NEXT,
+        "submitted",
+        "approved",
+        approved_by=staff_id,
+        updated_at=now,
+    ):
+        raise moved_on()
+    ref = f"{campaign_id}:{campaign.version}"
+    posting = ledger.Posting(RESERVED, ref, "merchant", "reserved", campaign.budget_fen, campaign_id)
     try:
-        with database.transaction() as session:
-            campaign = _own(session, campaign_id)
-            require_approvable(session, campaign, staff_id, now)
-            seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
-            approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
-            if not move(
-                session,
-                Campaign,
-                campaign_id,
-                CAMPAIGN_NEXT,
-                "submitted",
-                "approved",
-                approved_by=staff_id,
-                updated_at=now,
-            ):
-                raise moved_on()
-            budget.open_budget(session, campaign_id, campaign.budget_fen, campaign.name)
-            ref = f"{campaign_id}:{campaign.version}"
-            posting = ledger.Posting(RESERVED, ref, "merchant", "reserved", campaign.budget_fen, campaign_id)
-            if ledger.post(session, [posting], now) != 1:
-                raise moved_on()
+        budget.open_budget(session, campaign_id, campaign.budget_fen, campaign.name)
+        is_posted = ledger.post(session, [posting], now) == 1
     except IntegrityError as error:
         raise moved_on() from error
+    if not is_posted:
+        raise moved_on()
 
 
 def require_approvable(session: Session, campaign: Campaign, staff_id: int, now: datetime) -> None:
@@ -314,55 +311,53 @@ def require_approvable(session: Session, campaign: Campaign, staff_id: int, now:
         raise Faulty(faults)
 
 
-def send_back(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+def send_back(session: Session, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Make a submitted or approved (not launched) campaign a draft again; money set aside for it is given back.
 
     Raises Refusal when it is neither.
     """
-    with database.transaction() as session:
-        campaign = _own(session, campaign_id)
-        before = campaign.status
-        if before not in ("submitted", "approved"):
-            raise moved_on()
-        ref = f"{campaign_id}:{campaign.version}"
-        if not move(
-            session,
-            Campaign,
-            campaign_id,
-            CAMPAIGN_NEXT,
-            before,
-            "draft",
-            approved_by=None,
-            submitted_by=None,
-            content_sha256=None,
-            version=campaign.version + 1,
-            updated_at=now,
-        ):
-            raise moved_on()
-        if before == "approved":
-            budget.close_budget(session, campaign_id)
-            posting = ledger.Posting(UNRESERVED, ref, "reserved", "merchant", campaign.budget_fen, campaign_id)
-            ledger.post(session, [posting], now)
+    campaign = _own(session, campaign_id)
+    before = campaign.status
+    if before not in ("submitted", "approved"):
+        raise moved_on()
+    ref = f"{campaign_id}:{campaign.version}"
+    if not move(
+        session,
+        Campaign,
+        campaign_id,
+        CAMPAIGN_NEXT,
+        before,
+        "draft",
+        approved_by=None,
+        submitted_by=None,
+        content_sha256=None,
+        version=campaign.version + 1,
+        updated_at=now,
+    ):
+        raise moved_on()
+    if before == "approved":
+        budget.close_budget(session, campaign_id)
+        posting = ledger.Posting(UNRESERVED, ref, "reserved", "merchant", campaign.budget_fen, campaign_id)
+        ledger.post(session, [posting], now)
 
 
-def copy(database: Database, campaign_id: int, staff_id: int, now: datetime) -> int:
+def copy(session: Session, campaign_id: int, staff_id: int, now: datetime) -> int:
     """A new draft with the content of a campaign, a fresh seed, no keyword; returns its id.
 
     A window that has begun is moved on by whole days until it lies ahead; of a half-written draft such dates are left out.
     """
-    with database.transaction() as session:
-        source = session.get(Campaign, campaign_id)
-        if source is None:
-            raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
-        name = f"{source.name[:36]} 副本".strip()
-        if source.half_written is not None:
-            form = source.half_written | {"name": name, "keyword": ""}
-            begin_at = read_form(form)[0].get("begin_at")
-            if begin_at is not None and begin_at <= now:
-                form |= {"begin_at": "", "end_at": ""}
-            columns, _ = _columns_of_form(session, form, now, None)
-        else:
-            later = max(timedelta(), ONE_DAY * -((source.begin_at - now) // ONE_DAY))
-            columns = _columns(draft_of(source)) | {"keyword": "", "name": name, "half_written": None}
-            columns |= {"begin_at": source.begin_at + later, "end_at": source.end_at + later}
-        return _write(session, columns, staff_id, now)
+    source = session.get(Campaign, campaign_id)
+    if source is None:
+        raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
+    name = f"{source.name[:36]} 副本".strip()
+    if source.half_written is not None:
+        form = source.half_written | {"name": name, "keyword": ""}
+        begin_at = read_form(form)[0].get("begin_at")
+        if begin_at is not None and begin_at <= now:
+            form |= {"begin_at": "", "end_at": ""}
+        columns, _ = _columns_of_form(session, form, now, None)
+    else:
+        later = max(timedelta(), ONE_DAY * -((source.begin_at - now) // ONE_DAY))
+        columns = _columns(draft_of(source)) | {"keyword": "", "name": name, "half_written": None}
+        columns |= {"begin_at": source.begin_at + later, "end_at": source.end_at + later}
+    return _write(session, columns, staff_id, now)

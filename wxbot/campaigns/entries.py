@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from wxbot import typed
 from wxbot.campaigns.models import Campaign
-from wxbot.db import Database
 from wxbot.text import Refusal, Text
 
 LINK, QR, POSTER, MENU, KEYWORD, SHARED, SCENE = "", "qr", "poster", "menu", "keyword", "shared", "scene"
@@ -56,31 +56,30 @@ def name_of(places: Mapping[str, str], code: str) -> Text:
     return ENTRIES.get(code) or Text(own, own)
 
 
-def add_place(database: Database, campaign_id: int, staff_id: int, now: datetime, name: str) -> str:
+def add_place(session: Session, campaign_id: int, staff_id: int, now: datetime, name: str) -> str:
     """A place of its own to put the code up at (a shop, a flyer); returns its channel code, which is never given again.
 
     Raises Refusal for a name that is missing, too long or there already, and beyond PLACES_AT_MOST.
     """
     name = typed.line(name)
-    with database.transaction() as session:
-        query = select(Campaign).where(Campaign.id == campaign_id).with_for_update()
-        campaign = session.scalars(query).one()
-        if not name or len(name) > NAME_CHARACTERS:
-            raise Refusal(
-                "name",
-                Text(
-                    f"请写出渠道名称，最多 {NAME_CHARACTERS} 个字。",
-                    f"Name the place in at most {NAME_CHARACTERS} characters.",
-                ),
-            )
-        if name in campaign.places.values():
-            raise Refusal("known", Text("已经有这个渠道了。", "This place is there already."))
-        if len(campaign.places) >= PLACES_AT_MOST:
-            raise Refusal(
-                "many",
-                Text(f"一个活动最多 {PLACES_AT_MOST} 个渠道。", f"A campaign has at most {PLACES_AT_MOST} places."),
-            )
-        code = f"p{len(campaign.places) + 1}"
-        campaign.places = {**campaign.places, code: name}
-        campaign.updated_at = now
+    query = select(Campaign).where(Campaign.id == campaign_id).with_for_update()
+    campaign = session.scalars(query).one()
+    if not name or len(name) > NAME_CHARACTERS:
+        raise Refusal(
+            "name",
+            Text(
+                f"请写出渠道名称，最多 {NAME_CHARACTERS} 个字。",
+                f"Name the place in at most {NAME_CHARACTERS} characters.",
+            ),
+        )
+    if name in campaign.places.values():
+        raise Refusal("known", Text("已经有这个渠道了。", "This place is there already."))
+    if len(campaign.places) >= PLACES_AT_MOST:
+        raise Refusal(
+            "many",
+            Text(f"一个活动最多 {PLACES_AT_MOST} 个渠道。", f"A campaign has at most {PLACES_AT_MOST} places."),
+        )
+    code = f"p{len(campaign.places) + 1}"
+    campaign.places = {**campaign.places, code: name}
+    campaign.updated_at = now
     return code

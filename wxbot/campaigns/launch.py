@@ -28,14 +28,13 @@ PLAN_BATCH = 2000
 """Packets inserted in one transaction."""
 
 
-def launch(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+def launch(session: Session, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Start an approved campaign: one status change; the worker does the rest. Raises Refusal."""
-    with database.transaction() as session:
-        require_launchable(session, session.get(Campaign, campaign_id), now)
-        if not move(
-            session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now
-        ):
-            raise moved_on()
+    require_launchable(session, session.get(Campaign, campaign_id), now)
+    if not move(
+        session, Campaign, campaign_id, CAMPAIGN_NEXT, "approved", "launching", launched_at=now, updated_at=now
+    ):
+        raise moved_on()
 
 
 def require_launchable(session: Session, campaign: Campaign | None, now: datetime) -> None:

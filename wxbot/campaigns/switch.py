@@ -2,32 +2,32 @@
 
 from datetime import datetime
 
+from sqlalchemy.orm import Session
+
 from wxbot import lineage
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign, CampaignStatus
-from wxbot.db import Database
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move
 
 
 def _switch(
-    database: Database,
+    session: Session,
     campaign_id: int,
     before: tuple[CampaignStatus, ...],
     after: CampaignStatus,
     now: datetime,
     text: Text,
 ) -> None:
-    with database.transaction() as session:
-        for status in before:
-            if move(session, Campaign, campaign_id, CAMPAIGN_NEXT, status, after, updated_at=now):
-                return
+    for status in before:
+        if move(session, Campaign, campaign_id, CAMPAIGN_NEXT, status, after, updated_at=now):
+            return
     raise Refusal("status", text)
 
 
-def pause(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+def pause(session: Session, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Stop new draws: the draw gates see it within a second; what was already signed may still bind (F46)."""
     _switch(
-        database,
+        session,
         campaign_id,
         ("on",),
         "off",
@@ -36,12 +36,11 @@ def pause(database: Database, campaign_id: int, staff_id: int, now: datetime) ->
     )
 
 
-def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+def resume(session: Session, campaign_id: int, staff_id: int, now: datetime) -> None:
     """Let people draw again."""
-    with database.reading() as session:
-        lineage.require_unfrozen(session)
+    lineage.require_unfrozen(session)
     _switch(
-        database,
+        session,
         campaign_id,
         ("off",),
         "on",
@@ -50,10 +49,10 @@ def resume(database: Database, campaign_id: int, staff_id: int, now: datetime) -
     )
 
 
-def close(database: Database, campaign_id: int, staff_id: int, now: datetime) -> None:
+def close(session: Session, campaign_id: int, staff_id: int, now: datetime) -> None:
     """End the campaign for good: no new draws; the worker waits out what is loaded and returns what was reserved."""
     _switch(
-        database,
+        session,
         campaign_id,
         ("launching", "on", "off"),
         "closing",

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import launch as launching
 from wxbot.campaigns import listing, switch
 from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
-from wxbot.cli.desk import as_json, friendly, log_action, looking, opened, show, show_json
+from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.clock import SHANGHAI
-from wxbot.db import Database
 from wxbot.linter.check import findings
 from wxbot.money import yuan
+from wxbot.text import Refusal
 
 STATUSES_ZH = {
     "draft": "草稿",
@@ -150,17 +150,17 @@ def show_campaign(which: str, is_json: bool) -> None:
     show("红包 Packets", ("状态", "个数", "金额 元", ""), rows, "还没有生成红包。No packet has been planned yet.")
 
 
-def _steer(which: str, verb: Callable[[Database, int, int, datetime], None], action: str, said: str) -> None:
-    """Call one verb and write it to the audit log, a refusal too."""
+def _steer(which: str, verb: Callable[[Session, int, int, datetime], None], action: str, said: str) -> None:
+    """One verb with its line in the audit log, in one transaction; a refusal is logged, too."""
     with opened() as runtime:
         with runtime.database.reading() as session:
             found = _found(session, which)
-        outcome = "refused"
         try:
-            verb(runtime.database, found.id, 0, runtime.clock.now())
-            outcome = "done"
-        finally:
-            log_action(runtime, action, f"campaign:{found.id}", outcome)
+            with act(runtime, action, f"campaign:{found.id}") as session:
+                verb(session, found.id, 0, runtime.clock.now())
+        except Refusal:
+            log_action(runtime, action, f"campaign:{found.id}", "refused")
+            raise
     click.echo(said.format(name=found.name))
 
 

@@ -137,7 +137,8 @@ def seed(database: Database, now: datetime, device_id: int) -> None:
     with database.transaction() as session:
         if session.execute(select(ReplyRule.id).limit(1)).first() is None:
             session.add_all(_rules(now))
-    campaign_id = draft.save(database, plan_campaign(now, device_id), staff[MARKETER.login], now)
-    draft.submit(database, campaign_id, staff[MARKETER.login], now)
-    draft.approve(database, campaign_id, staff[CASHIER.login], now)
-    launch.launch(database, campaign_id, staff[MARKETER.login], now)
+    with database.transaction() as session:
+        campaign_id = draft.save(session, plan_campaign(now, device_id), staff[MARKETER.login], now)
+        draft.submit(session, campaign_id, staff[MARKETER.login], now)
+        draft.approve(session, campaign_id, staff[CASHIER.login], now)
+        launch.launch(session, campaign_id, staff[MARKETER.login], now)
