@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from PIL import Image
-from sqlalchemy import select, text
+from sqlalchemy import select
+from sqlalchemy import text as sql
 
 from tests.staff.consoles import NOON, Browser, form_at
 from wxbot import ledger
@@ -331,13 +332,13 @@ def test_what_cannot_be_logged_is_not_done(console_app: Flask) -> None:
     marketer, database = Browser(console_app, "li"), console_app.extensions["wxbot"].database
     page = new_campaign(marketer)
     with database.transaction() as session:
-        session.execute(text("ALTER TABLE audit_events RENAME TO audit_events_away"))
+        session.execute(sql("ALTER TABLE audit_events RENAME TO audit_events_away"))
     try:
         for path in (f"{page}/submit", f"{page}/copy", f"{page}/edit", "/admin/campaigns/new"):
-            assert marketer.post(path, form_at(NOON, name="不能记录")).status_code == 500
+            assert marketer.post(path, form_at(NOON, name="不能记录")).status_code >= 500
     finally:
         with database.transaction() as session:
-            session.execute(text("ALTER TABLE audit_events_away RENAME TO audit_events"))
+            session.execute(sql("ALTER TABLE audit_events_away RENAME TO audit_events"))
     with database.reading() as session:
         (campaign,) = session.scalars(select(Campaign)).all()
     assert (campaign.status, campaign.version) == ("draft", 1) and campaign.name != "不能记录"
