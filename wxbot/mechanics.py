@@ -4,11 +4,22 @@ Campaigns and draws are below and cannot import this table: they look it up by n
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from wxbot.campaigns.mechanic import CampaignMechanic
 from wxbot.draws import one_winner, outcomes
 from wxbot.draws.mechanic import DrawMechanic
+from wxbot.instant import answers as instant_answers
+from wxbot.instant import booking as instant_booking
+from wxbot.instant import console as instant_console
+from wxbot.instant import draft as instant_draft
+from wxbot.instant import faults as instant_faults
+from wxbot.instant import forecast as instant_forecast
+from wxbot.instant import page as instant_page
+from wxbot.instant import steps as instant_steps
+from wxbot.instant import stock as instant_stock
+from wxbot.instant import words as instant_words
 from wxbot.shake import console, draft, faults, forecast, page, pool, shakes, steps, stock
 
 
@@ -42,10 +53,44 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         sentence=outcomes.sentence,
         page="h5/draw.html",
         page_state=page.page_state,
+        stored=page.stored,
+        person_state=page.person_state,
         mine=page.mine,
         rules="h5/rules.html",
         rules_facts=page.rules_facts,
         outside=page.OUTSIDE,
         reached=page.reached,
+    ),
+    "instant": Mechanic(
+        word=instant_console.WORD,
+        draft=instant_draft.PART,
+        forecast=instant_forecast.PART,
+        faults=instant_faults.FAULTS,
+        entrance=instant_faults.entrance,
+        cautions=instant_faults.CAUTIONS,
+        steps=instant_steps.STEPS,
+        lead=timedelta(),
+        console_page="console/campaign_instant.html",
+        console=instant_console.shown,
+        figures="console/_figures_instant.html",
+        read_stock=instant_stock.read_stock,
+        proof_key=instant_page.proof_key,
+        drawn_key=instant_page.drawn_key,
+        recall=instant_answers.recall,
+        prove=instant_page.prove,
+        welcome=instant_page.welcome,
+        hand_out=instant_page.hand_out,
+        book=instant_booking.book,
+        answer=instant_answers.spoken,
+        sentence=instant_words.sentence,
+        page="h5/instant.html",
+        page_state=instant_page.page_state,
+        stored=instant_page.stored,
+        person_state=instant_page.person_state,
+        mine=instant_page.mine,
+        rules="h5/instant_rules.html",
+        rules_facts=instant_page.rules_facts,
+        outside=instant_page.OUTSIDE,
+        reached=instant_page.reached,
     ),
 }

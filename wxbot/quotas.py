@@ -89,6 +89,52 @@ def take_each(session: Session, names: Sequence[str], period: str, most: int) ->
     return set(session.scalars(_EACH_POSTGRESQL, {"names": list(names), "period": period, "most": most}))
 
 
+_USED_EACH = "SELECT name, period, n FROM quotas WHERE name {among} AND (period = :day OR period = 'all')"
+_USED_EACH_SQLITE = text(_USED_EACH.format(among="IN (SELECT value FROM json_each(:names))"))
+_USED_EACH_POSTGRESQL = text(_USED_EACH.format(among="= ANY(CAST(:names AS text[]))"))
+
+
+def used_each(session: Session, names: Sequence[str], day: str) -> dict[tuple[str, str], int]:
+    """(name, period) → how many are counted, for many names at once, of that day and of all time."""
+    if is_sqlite(session):
+        rows = session.execute(_USED_EACH_SQLITE, {"names": json.dumps(names), "day": day})
+    else:
+        rows = session.execute(_USED_EACH_POSTGRESQL, {"names": list(names), "day": day})
+    return {(row.name, row.period): row.n for row in rows}
+
+
+_TAKE_SEVERAL = """
+    WITH asked (name, period, n, most) AS ({asked})
+    INSERT INTO quotas (name, period, n, fen)
+    SELECT name, period, n, 0 FROM asked WHERE n <= most ORDER BY name, period
+    ON CONFLICT (name, period) DO UPDATE SET n = quotas.n + excluded.n
+      WHERE quotas.n + excluded.n <= (SELECT most FROM asked WHERE asked.name = quotas.name AND asked.period = quotas.period)
+    RETURNING name
+"""
+_SEVERAL_SQLITE = text(
+    _TAKE_SEVERAL.format(
+        asked="SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),"
+        " json_extract(value, '$[3]') FROM json_each(:rows)"
+    )
+)
+_SEVERAL_POSTGRESQL = text(
+    _TAKE_SEVERAL.format(
+        asked="SELECT * FROM unnest(CAST(:names AS text[]), CAST(:periods AS text[]), CAST(:ns AS integer[]),"
+        " CAST(:mosts AS integer[]))"
+    )
+)
+
+
+def take_several(session: Session, asked: Sequence[tuple[str, str, int, int]]) -> bool:
+    """Count `n` more of each (name, period, n, most); False when not all fitted: then the caller must roll back."""
+    if not asked:
+        return True
+    if is_sqlite(session):
+        return len(session.scalars(_SEVERAL_SQLITE, {"rows": json.dumps(asked)}).all()) == len(asked)
+    columns = dict(zip(("names", "periods", "ns", "mosts"), map(list, zip(*asked, strict=True)), strict=True))
+    return len(session.scalars(_SEVERAL_POSTGRESQL, columns).all()) == len(asked)
+
+
 def give_back(session: Session, name: str, period: str, fen: int = 0, *, n: int = 1) -> bool:
     """Take one back that definitely came to nothing, or (`n` 0) a part of its amount. The caller sees to it that this
     happens once for each."""

@@ -27,6 +27,7 @@ from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import Draw, DrawCount
 from wxbot.draws.one_winner import drawn_key
 from wxbot.draws.outcomes import SENTENCES, Outcome
+from wxbot.instant import words as instant_words
 from wxbot.people import marks
 from wxbot.quotas import Quota
 from wxbot.runtime import Runtime
@@ -441,7 +442,7 @@ def test_each_way_in_is_counted_for_itself_and_an_invented_code_as_the_bare_link
 def test_every_refusal_has_a_kind_sentence_in_both_languages() -> None:
     for outcome in Outcome:
         for language in ("zh", "en"):
-            title, text = (part.within(language) for part in SENTENCES[outcome])
+            title, text = (part.within(language) for part in (SENTENCES | instant_words.SENTENCES)[outcome])
             assert 2 <= len(title) <= 40
             assert 4 <= len(text) <= 120
 

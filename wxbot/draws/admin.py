@@ -14,16 +14,20 @@ from wxbot.campaigns.charts import over_time
 from wxbot.draws import mechanic
 from wxbot.draws.mechanic import DrawMechanic
 from wxbot.draws.models import Draw, DrawCount
-from wxbot.draws.outcomes import Outcome
+from wxbot.draws.outcomes import DRAWN, Outcome
 from wxbot.staff.console import guard, locale, now, role_required, runtime
 from wxbot.staff.models import WATCHERS
 
 blueprint = guard(Blueprint("draw_charts", __name__))
 
-DRAWN = (Outcome.ADMITTED, Outcome.MISSED)
-"""The person could draw: a try that the odds decided against was a try, nobody was turned away."""
-
 REFUSALS = frozenset(Outcome) - frozenset(DRAWN)
+LINES: dict[str, str] = {
+    Outcome.WON: "admitted",
+    **dict.fromkeys((Outcome.LOST, Outcome.RAN_OUT, Outcome.NOT_RELEASED), "missed"),
+    **dict.fromkeys(REFUSALS, "refused"),
+}
+"""Outcome → the line of the chart it is drawn on, where that has another name."""
+
 CHART_DAYS = 14
 PEOPLE_CACHE_S = 30
 
@@ -63,7 +67,7 @@ def funnel(campaign_id: int) -> str:
         ("page", totals.get("page", 0)),
         ("shake", totals.get("shake", 0)),
         ("draw", sum(totals.get(outcome, 0) for outcome in DRAWN)),
-        ("missed", totals.get(Outcome.MISSED, 0)),
+        ("missed", sum(n for outcome, n in totals.items() if LINES.get(outcome, outcome) == "missed")),
     ]
     refusals = sorted(
         ((n, _title(way, outcome)) for outcome, n in totals.items() if outcome in REFUSALS and n), reverse=True
@@ -96,5 +100,5 @@ def chart(campaign_id: int) -> Response:
             .group_by(DrawCount.hour, DrawCount.outcome)
             .order_by(DrawCount.hour)
         ).all()
-    named = [(row.hour, "refused" if row.outcome in REFUSALS else row.outcome, int(row.n)) for row in rows]
+    named = [(row.hour, LINES.get(row.outcome, row.outcome), int(row.n)) for row in rows]
     return jsonify(over_time(named, ("page", "admitted", "missed", "refused")))

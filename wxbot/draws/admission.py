@@ -44,6 +44,10 @@ class Admission:
     """The Redis key under which `Booked.kept` is remembered."""
     stock: Any = None
     """What the mechanic's `read_stock` returned."""
+    ticket: str = ""
+    """What the page sent with the request: a proof of entrance, or the nonce of one draw."""
+    channel_code: str = ""
+    """By which way in the person came."""
 
 
 Book = Callable[[Session, Sequence[Admission]], list[Booked]]

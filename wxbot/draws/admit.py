@@ -57,12 +57,14 @@ class GateDecision:
 
 @dataclass(frozen=True, slots=True)
 class DrawRequest:
-    """Who asks to draw: all of it from the session and the connection, only the ticket of its address from the page."""
+    """Who asks to draw: openid, session and address from the session and the connection, the rest from the page."""
 
     openid: str
     session_id: str
     ticket: str
     ip: str
+    channel_code: str = ""
+    password: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,10 @@ def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, a
     if earlier is not None and is_final:
         return GateDecision(earlier.outcome, earlier.handed_out)
     refusal = snapshot.refusal(now_unix)
+    entrant = Entrant(asked.openid, asked.ticket, asked.password)
     if refusal is not None:
-        return GateDecision(refusal)
-    entrant = Entrant(asked.openid, asked.ticket)
+        earlier = snapshot.mechanic.stored(runtime, snapshot, entrant)
+        return GateDecision(refusal) if earlier is None else GateDecision(earlier.outcome, earlier.handed_out)
     proven = snapshot.mechanic.prove(runtime, snapshot.stock, entrant, seen.proof, now_unix)
     if isinstance(proven, Outcome):
         return GateDecision(proven)
@@ -160,6 +163,8 @@ def _book(
         book=mechanic.book,
         drawn_key=mechanic.drawn_key(snapshot.campaign_id, asked.openid, hashed),
         stock=snapshot.stock,
+        ticket=asked.ticket,
+        channel_code=asked.channel_code,
     )
     try:
         booked: Booked = draw_state.bookings.write(admission)

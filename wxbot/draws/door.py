@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from wxbot import oauth, own_page
+from wxbot.campaigns import entries
 from wxbot.draws import admit
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.mechanic import DrawMechanic
@@ -118,23 +119,27 @@ class DrawDoor:
         asked = self._asked(environ)
         if asked is None:
             return REFUSED
-        page_token, ticket = asked
+        page_token, ticket, given, password = asked
+        channel_code = entries.known(snapshot.places, given)
         now_unix = runtime.clock.unix()
         if not admit.is_page_token(runtime, page_token, session.session_id, snapshot.campaign_id, now_unix):
             token = admit.page_token(runtime, session.session_id, snapshot.campaign_id, now_unix)
             return _json(409, outcome="stale_page", page_token=token)
-        person = admit.DrawRequest(session.openid, session.session_id, ticket, environ.get("REMOTE_ADDR", ""))
+        person = admit.DrawRequest(
+            session.openid, session.session_id, ticket, environ.get("REMOTE_ADDR", ""), channel_code, password
+        )
         decision = admit.admit(runtime, draw_state, snapshot, person)
-        draw_state.counts.add(snapshot.campaign_id, decision.outcome, now_unix)
+        draw_state.counts.add(snapshot.campaign_id, decision.outcome, now_unix, channel_code)
         in_language = language(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         if decision.handed_out is None:
             return spoken(snapshot.mechanic, decision.outcome, in_language)
         title, text = snapshot.mechanic.sentence(decision.outcome, in_language)
-        own = snapshot.mechanic.answer(decision.handed_out, session.openid)
-        return _json(HTTP_STATUS.get(decision.outcome, 409), outcome=decision.outcome, title=title, text=text, **own)
+        own = snapshot.mechanic.answer(decision.handed_out, session.openid, in_language)
+        said = {"outcome": decision.outcome, "title": title, "text": text, **own}
+        return _json(HTTP_STATUS.get(decision.outcome, 409), **said)
 
-    def _asked(self, environ: Mapping[str, Any]) -> tuple[str, str] | None:
-        """Page token and ticket of a request from our own page, or None (S55: JSON, own origin, small)."""
+    def _asked(self, environ: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
+        """Page token, ticket, channel code and word of a request from our own page, or None (S55: JSON, own origin, small)."""
         if not own_page.is_near(environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN"), self._own):
             return None
         length: str = environ.get("CONTENT_LENGTH") or "0"
@@ -149,7 +154,9 @@ class DrawDoor:
             return None
         if not isinstance(asked, dict):
             return None
-        page_token, ticket = asked.get("page_token", ""), asked.get("ticket", "")
-        if not isinstance(page_token, str) or not isinstance(ticket, str):
+        texts = [asked.get("page_token", ""), asked.get("ticket", asked.get("nonce", ""))]
+        texts += [asked.get("channel", ""), asked.get("password", "")]
+        if not all(isinstance(text, str) for text in texts):
             return None
-        return page_token, ticket
+        page_token, ticket, channel_code, password = texts
+        return page_token, ticket, channel_code, password

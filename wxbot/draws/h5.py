@@ -132,6 +132,7 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         "language": language,
         "oops": _spoken(snapshot, Outcome.TRY_AGAIN),
         **way.page_state(runtime, snapshot, language),
+        **way.person_state(runtime, snapshot, session.openid, language),
     }
     sentences = {name: way.sentence(Outcome(name), language)[1] for name in CLOSED_STATES}
     return render_template(
@@ -156,7 +157,8 @@ def state(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
     answer = _state(runtime, snapshot, session, runtime.clock.unix())
     if request.args.get("mine") == "1":
         answer["mine"] = snapshot.mechanic.mine(runtime, snapshot.campaign_id, session.openid)
-    return _json(answer)
+    own = snapshot.mechanic.person_state(runtime, snapshot, session.openid, phone_words().language)
+    return _json({**answer, **own})
 
 
 @blueprint.post("/c/<slug>/draw")

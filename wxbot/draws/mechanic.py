@@ -39,10 +39,11 @@ class Stock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """Who asks, and the ticket their page came with."""
+    """Who asks, the ticket their page came with, and the word [口令] they typed, where a campaign asks for one."""
 
     openid: str
     ticket: str
+    password: str = ""
 
 
 class Proven(Protocol):
@@ -74,14 +75,19 @@ class DrawMechanic:
     before the commit say no."""
     book: Book
     """The durable decision, in the commit that the admissions of one moment share; `one_winner.book` where a person wins once."""
-    answer: Callable[[str, str], Mapping[str, Any]]
-    """A line that was handed out, and the openid, as the page's script needs them: what the JSON answer holds besides words."""
+    answer: Callable[[str, str, str], Mapping[str, Any]]
+    """A line that was handed out, the openid and the language, as the page's script needs them: what the JSON answer holds besides
+    the words, or in their place."""
     sentence: Callable[[Outcome, str], tuple[str, str]]
     """An outcome in "zh" or "en": its headline, and what to do next."""
     page: str
     """The template of the page; it is given `snapshot`, `state`, `mine`, `refusal`, `sentences` and the addresses of WeChat's scripts."""
     page_state: Callable[[Runtime, Any, str], Mapping[str, Any]]
     """What its script needs beside the live part, from the snapshot and the language; called within the request."""
+    stored: Callable[[Runtime, Any, Entrant], Booked | None]
+    """What an earlier request with this ticket ended in, when the gates are shut now and Redis has forgotten it."""
+    person_state: Callable[[Runtime, Any, str, str], Mapping[str, Any]]
+    """What page and script are told of one openid, from the snapshot and the language: fresh with every look."""
     mine: Callable[[Runtime, int, str], str]
     """How an openid stands in a campaign, in a word: the page shows it, and its script asks again."""
     rules: str

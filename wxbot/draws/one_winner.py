@@ -54,7 +54,7 @@ _JOINS = {
 """What each who asks is looked up in, by an index; name in _KNOWN → (table, condition)."""
 
 
-def _join(table: str, condition: str, is_fenced: bool) -> str:
+def beside(table: str, condition: str, is_fenced: bool) -> str:
     """Who asked, beside their rows of a table.
 
     Fenced (OFFSET 0): PostgreSQL looks once for each who asks, whatever it believes about the table; else it reads some ten
@@ -77,7 +77,7 @@ _DRAW = """
 
 
 def _statements(asked: str, is_fenced: bool) -> tuple[Any, Any]:
-    join = partial(_join, is_fenced=is_fenced)
+    join = partial(beside, is_fenced=is_fenced)
     joins = {name: join(table, condition) for name, (table, condition) in _JOINS.items()}
     joins["blocked"] = marks.blocked_among(join)
     draw = text(_DRAW.format(asked=asked)).bindparams(bindparam("now", type_=UtcDateTime()))

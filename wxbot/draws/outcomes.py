@@ -24,6 +24,20 @@ class Outcome(StrEnum):
     BLOCKED = "blocked"
     SNAPSHOT = "snapshot"
     TRY_AGAIN = "try_again"
+    WON = "won"
+    LOST = "lost"
+    RAN_OUT = "ran_out"
+    NOT_RELEASED = "not_released"
+    NO_TRIES_TODAY = "no_tries_today"
+    TOO_SOON = "too_soon"
+    WON_ENOUGH = "won_enough"
+    WON_TODAY = "won_today"
+    DAY_FULL = "day_full"
+    STALE_NONCE = "stale_nonce"
+    WRONG_PASSWORD = "wrong_password"
+    STAFF = "staff"
+    NOT_LISTED = "not_listed"
+    UNBOUND = "unbound"
 
 
 SENTENCES: dict[Outcome, tuple[Text, Text]] = {
@@ -107,9 +121,12 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
         Text("没有影响你的机会，请再点一次。", "Your chance is untouched. Please tap again."),
     ),
 }
-"""Outcome → its headline, and what to do next."""
+"""Outcome → its headline, and what to do next; those that only one mechanic has are among its own words."""
 
-HTTP_STATUS = {Outcome.ADMITTED: 200, Outcome.MISSED: 200, Outcome.TOO_OFTEN: 429, Outcome.TRY_AGAIN: 503}
+DRAWN = (Outcome.ADMITTED, Outcome.MISSED, Outcome.WON, Outcome.LOST, Outcome.RAN_OUT, Outcome.NOT_RELEASED)
+"""The person could draw: a try that the odds decided against was a try, nobody was turned away."""
+
+HTTP_STATUS = dict.fromkeys(DRAWN, 200) | {Outcome.TOO_OFTEN: 429, Outcome.TRY_AGAIN: 503}
 """Every other outcome is a 409: the request was fine, the answer is no (security S33)."""
 
 

@@ -22,6 +22,7 @@ WORDS: dict[str, Text] = {
     "state_sold_out": Text("暂时抽完", "None left now"),
     "starts_in": Text("距开始还有", "Starts in"),
     "ready": Text("点一下金币，看看手气", "Tap the coin and see"),
+    "ready_any": Text("点一下，看看手气", "Tap and see"),
     "bound_title": Text("抽到红包了", "A packet is yours"),
     "bound_text": Text(
         "红包在你的微信里，还没拆就快拆开吧，过期会自动退回。",

@@ -8,6 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import listing
+from wxbot.draws.admission import Booked
+from wxbot.draws.mechanic import Entrant
 from wxbot.draws.models import Draw
 from wxbot.draws.one_winner import drawn_key
 from wxbot.draws.snapshot import CampaignSnapshot
@@ -31,6 +33,16 @@ def page_state(_runtime: Runtime, _snapshot: CampaignSnapshot, language: str) ->
         "share": wx_config("hideOptionMenu", "hideAllNonBaseMenuItem"),
         "words": {name: words(name) for name in WORDS},
     }
+
+
+def stored(_runtime: Runtime, _snapshot: CampaignSnapshot, _entrant: Entrant) -> Booked | None:
+    """Behind shut gates WeChat hands out nothing: an earlier signature is not shown again."""
+    return None
+
+
+def person_state(_runtime: Runtime, _snapshot: CampaignSnapshot, _openid: str, _language: str) -> Mapping[str, Any]:
+    """Nothing more: `mine` says it in a word."""
+    return {}
 
 
 def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:

@@ -107,6 +107,6 @@ def hand_out(stock: LotteryStock, openid: str) -> str | None:
     return "|".join((stock.lottery_id, noncestr, sign))
 
 
-def answer(handed_out: str, openid: str) -> dict[str, dict[str, str]]:
+def answer(handed_out: str, openid: str, _language: str) -> dict[str, dict[str, str]]:
     """What `hand_out` made, for the page."""
     return {"jump": {**dict(zip(PARAMETERS, handed_out.split("|"), strict=True)), "openid": openid}}

@@ -1,0 +1,32 @@
+"""Fixtures of the stories about instant draws."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from tests.conftest import Cast
+from tests.draws.stage import Phone
+from tests.servers import SimulatedWeChat
+from wxbot.app import create_app
+from wxbot.runtime import Runtime
+
+
+@pytest.fixture
+def app(runtime: Runtime, simulator: SimulatedWeChat) -> Flask:
+    """The web application against the simulator, whose console knows our domain."""
+    domains = ["127.0.0.1:8000"]
+    simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
+    return create_app(runtime)
+
+
+@pytest.fixture
+def ming(app: Flask, runtime: Runtime, cast: Cast) -> Phone:
+    """阿明's phone."""
+    return Phone(app, runtime, cast.ming.id)
+
+
+@pytest.fixture
+def hong(app: Flask, runtime: Runtime, cast: Cast) -> Phone:
+    """小红's phone."""
+    return Phone(app, runtime, cast.hong.id)

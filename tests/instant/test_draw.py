@@ -1,0 +1,271 @@
+"""A draw through the door: decided once, answered for ever, refused with words before the dice, never beyond stock and budget."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.draws.stage import Phone
+from tests.instant.stage import ask, look, set_wheel, tap
+from wxbot.campaigns.models import Campaign
+from wxbot.draws.draw_state import draw_state_of
+from wxbot.instant.models import AllowedPerson, Award, InstantTerms, Prize, PrizeCode, RuleVersion
+from wxbot.instant.verify import verify
+from wxbot.people import marks
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+from wxbot.staff.models import Staff
+
+CERTAIN = {"odds_ppm": 1_000_000}
+NEVER = {"odds_ppm": 0}
+
+
+def test_a_win_is_answered_with_prize_award_and_the_next_nonce_and_owed_at_once(runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime, {"name": "一元"})
+    page = ming.state_of(ming.open(stage.path))
+    assert (page["state"], page["tries_left"], page["mine"], page["skin"]) == ("on", 3, [], "wheel")
+    answer = ask(ming, stage, {"page_token": page["page_token"], "nonce": page["nonce"], "channel": "poster"})
+    said = answer.get_json()
+    assert (answer.status_code, said["outcome"], said["k"], said["tries_left"]) == (200, "won", 1, 2)
+    assert said["prize"] == {"ordinal": 1, "name": "一元", "kind": "money", "yuan": "1.00"}
+    assert said["award"]["state"] == "open" and said["award"]["deadline"] and said["title"] and said["text"]
+    assert said["nonce"] not in ("", page["nonce"])
+    (draw,) = stage.draws()
+    assert (draw.outcome, draw.amount_fen, draw.channel_code, draw.released, draw.left) == ("won", 100, "poster", 5, 5)
+    (award,) = stage.awards()
+    assert award.public_id == said["award"]["id"]
+    assert award.deadline_at == draw.drawn_at + timedelta(days=7)
+    assert stage.prizes()[0].left == 4
+    stage.check_books()
+    state = look(ming, stage)
+    assert state["tries_left"] == 2 and state["mine"][0]["id"] == award.public_id
+    english = ming.get(f"{stage.path}/state?lang=en").get_json()["mine"][0]["deadline"]
+    assert "月" not in english
+
+
+def test_a_lost_draw_says_so_and_takes_a_try(runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime, NEVER, tries_per_person=1, tries_per_day=1)
+    said = tap(ming, stage).get_json()
+    assert (said["outcome"], said["prize"], said["tries_left"], "award" in said) == ("lost", None, 0, False)
+    refused = tap(ming, stage, said["nonce"])
+    assert (refused.status_code, refused.get_json()["outcome"]) == (409, "no_tries_left")
+    assert len(stage.draws()) == 1 and stage.books()[0].committed_fen == 0
+
+
+def test_the_same_nonce_gets_the_stored_answer_for_ever_also_after_the_close_and_without_redis(
+    runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    stage = set_wheel(runtime)
+    first = tap(ming, stage).get_json()
+    nonce = stage.draws()[0].nonce
+    again = tap(ming, stage, nonce).get_json()
+    assert again == first
+    stage.forget()
+    third = tap(ming, stage, nonce).get_json()
+    assert {**third, "tries_left": None} == {**first, "tries_left": None}
+    for status in ("off", "closing", "closed"):
+        stage.change(status=status)
+        stage.forget()
+        later = tap(ming, stage, nonce).get_json()
+        assert (later["outcome"], later["k"], later["award"]["id"]) == ("won", 1, first["award"]["id"])
+    assert tap(ming, stage, first["nonce"]).get_json()["outcome"] == "over"
+    hong.open(stage.path)
+    foreign = tap(hong, stage, nonce).get_json()
+    assert foreign["outcome"] in ("over", "stale_nonce") and "award" not in foreign
+    assert len(stage.draws()) == 1
+
+
+@pytest.mark.parametrize("nonce", ["x", "0" * 40, "f" * 41, "a" * 4000, "零" * 40])
+def test_a_nonce_that_we_did_not_make_draws_nothing(runtime: Runtime, ming: Phone, nonce: str) -> None:
+    stage = set_wheel(runtime)
+    ming.open(stage.path)
+    answer = tap(ming, stage, nonce)
+    assert answer.get_json()["outcome"] in ("stale_nonce", "refused")
+    assert stage.draws() == []
+
+
+def test_each_limit_is_told_before_the_dice(runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime, tries_per_person=9, tries_per_day=9, terms={"wins_per_day": 1})
+    said = tap(ming, stage).get_json()
+    stage.change(gap_s=600)
+    assert tap(ming, stage, said["nonce"]).get_json()["outcome"] == "too_soon"
+    stage.change(gap_s=None)
+    assert tap(ming, stage, said["nonce"]).get_json()["outcome"] == "won_today"
+    other = set_wheel(runtime, NEVER, slug="other", tries_per_person=9, tries_per_day=1)
+    said = tap(ming, other).get_json()
+    assert (said["outcome"], said["tries_left"]) == ("lost", 0)
+    assert tap(ming, other, said["nonce"]).get_json()["outcome"] == "no_tries_today"
+    assert len(stage.draws()) == 2
+
+
+def stage_next(stage: Any, phone: Phone) -> str:
+    return str(look(phone, stage)["nonce"])
+
+
+def test_wins_are_limited_in_all_and_by_day_and_told_so(runtime: Runtime, ming: Phone, hong: Phone) -> None:
+    stage = set_wheel(runtime, tries_per_person=9, tries_per_day=9, terms={"wins_per_person": 1, "winners_per_day": 1})
+    assert tap(ming, stage).get_json()["outcome"] == "won"
+    assert tap(ming, stage, stage_next(stage, ming)).get_json()["outcome"] == "won_enough"
+    assert tap(hong, stage).get_json()["outcome"] == "day_full"
+    assert look(hong, stage)["tries_left"] == 9, "a refusal costs no try"
+    stage.change(end_at=runtime.clock.now() + timedelta(minutes=1))
+    with runtime.database.transaction() as session:
+        assert session.get_one(InstantTerms, stage.campaign_id).next_k == 2
+
+
+def test_blocked_people_staff_strangers_and_the_unbound_are_refused_with_their_own_words(
+    runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    stage = set_wheel(runtime)
+    tap(ming, stage)
+    openid, now = stage.draws()[0].openid, runtime.clock.now()
+    accounts.hire(runtime.database, "li.test", "li", "marketer", "a good password", now)
+    with runtime.database.transaction() as session:
+        session.execute(update(Staff).values(openid=openid))
+    assert tap(ming, stage, stage_next(stage, ming)).get_json()["outcome"] == "staff"
+    with runtime.database.transaction() as session:
+        session.execute(update(Staff).values(openid=None))
+        marks.put(session, runtime.vault, "block", "openid", openid, "刷奖", None, now)
+    assert tap(ming, stage, stage_next(stage, ming)).get_json()["outcome"] == "blocked"
+    stage.change(is_allow_only=True)
+    assert tap(hong, stage).get_json()["outcome"] == "not_listed"
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(status="on"))
+    stage.change(is_allow_only=False, needs_binding=True)
+    assert tap(hong, stage, stage_next(stage, hong)).get_json()["outcome"] == "unbound"
+    stage.change(needs_binding=False, is_allow_only=True)
+    other = tap(hong, stage, stage_next(stage, hong)).get_json()
+    assert other["outcome"] == "not_listed" and other["title"]
+    stage.change(is_allow_only=False)
+    tap(hong, stage, stage_next(stage, hong))
+    second = stage.draws()[1].openid
+    with runtime.database.transaction() as session:
+        session.add(AllowedPerson(campaign_id=stage.campaign_id, subject=second))
+    stage.change(is_allow_only=True)
+    assert tap(hong, stage, stage_next(stage, hong)).get_json()["outcome"] == "won"
+
+
+def test_a_word_is_asked_for_where_the_campaign_has_one(runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime, terms={"password": "Spring 花开"})
+    page = ming.state_of(ming.open(stage.path))
+    assert page["needs_password"] and "花开" not in str(page)
+    body = {"page_token": page["page_token"], "nonce": page["nonce"]}
+    assert ask(ming, stage, body).get_json()["outcome"] == "wrong_password"
+    assert ask(ming, stage, body | {"password": " spring  花开 "}).get_json()["outcome"] == "won"
+
+
+def test_stock_and_schedule_are_told_honestly(runtime: Runtime, ming: Phone, hong: Phone) -> None:
+    stage = set_wheel(runtime, {"stock": 1}, {"odds_ppm": 0, "stock": 3, "name": "B"})
+    assert tap(ming, stage).get_json()["outcome"] == "won"
+    gone = tap(hong, stage).get_json()
+    assert (gone["outcome"], gone["prize"], "抽完" in gone["title"]) == ("lost", None, True)
+    with runtime.database.transaction() as session:
+        session.execute(update(Prize).values(left=0))
+    draw_state_of(runtime).snapshots.forget()
+    assert tap(hong, stage, stage_next(stage, hong)).get_json()["outcome"] == "sold_out"
+
+
+def test_a_code_is_given_once_and_named_nowhere_else(runtime: Runtime, ming: Phone, hong: Phone) -> None:
+    code = {"kind": "code", "name": "月卡", "min_fen": 0, "max_fen": 0, "value_fen": 1500, "stock": 2}
+    stage = set_wheel(runtime, code)
+    with runtime.database.reading() as session:
+        assert session.get_one(Campaign, stage.campaign_id).status == "launching", "codes are missing"
+        prize_id = session.scalars(select(Prize.id)).first()
+    with runtime.database.transaction() as session:
+        prize = session.scalars(select(Prize)).one_or_none()
+        if prize is None:
+            prize = Prize(campaign_id=stage.campaign_id, ordinal=1, left=2, **code, odds_ppm=1_000_000, split="fixed")
+            session.add(prize)
+            session.flush()
+        for n in (1, 2):
+            sealed, index = runtime.vault.seal(f"KEY-{n}"), runtime.vault.index(f"KEY-{n}")
+            values = {"campaign_id": stage.campaign_id, "prize_id": prize.id, "ordinal": n}
+            session.add(PrizeCode(**values, code_sealed=sealed, code_index=index))
+    assert prize_id is None or prize_id == prize.id
+    stage.work()
+    for phone in (ming, hong):
+        said = tap(phone, stage).get_json()
+        assert (said["outcome"], said["award"]["state"], "yuan" in said["prize"]) == ("won", "given", False)
+        assert "KEY" not in str(said)
+    with runtime.database.reading() as session:
+        awards = {award.id for award in session.scalars(select(Award))}
+        assert {code.award_id for code in session.scalars(select(PrizeCode))} == awards
+    stage.check_books()
+
+
+def test_a_launch_publishes_rules_and_the_hash_of_a_seed_that_the_close_reveals_and_the_rows_replay(
+    runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    few = {"stock": 2, "odds_ppm": 600_000, "split": "range", "min_fen": 100, "max_fen": 900}
+    stage = set_wheel(runtime, few, {"odds_ppm": 300_000, "name": "B"}, tries_per_person=20, tries_per_day=20)
+    for _ in range(4):
+        for phone in (ming, hong):
+            tap(phone, stage)
+    with runtime.database.transaction() as session:
+        terms = session.get_one(InstantTerms, stage.campaign_id)
+        assert terms.seed is None and terms.seed_sha256 and runtime.vault.open(terms.seed_sealed)
+        session.execute(update(Award).values(status="forfeited"))
+    stage.change(status="closing")
+    stage.work()
+    with runtime.database.reading() as session:
+        terms = session.get_one(InstantTerms, stage.campaign_id)
+        rules = session.scalars(select(RuleVersion)).one()
+        assert session.get_one(Campaign, stage.campaign_id).status == "closed"
+    assert terms.seed is not None
+    assert verify(archive_of(stage, terms, rules)).findings == []
+
+
+def archive_of(stage: Any, terms: InstantTerms, rules: RuleVersion) -> list[str]:
+    import json
+
+    header = {
+        "archive": 1,
+        "campaign_id": stage.campaign_id,
+        "seed": terms.seed,
+        "seed_sha256": terms.seed_sha256,
+        "next_k": terms.next_k,
+        "rules": [{"version": 1, "text": rules.text, "config": rules.config, "sha256": rules.sha256}],
+        "gaps": [],
+    }
+    rows = [
+        {
+            "k": draw.k,
+            "nonce": draw.nonce,
+            "dice": draw.dice,
+            "prize": draw.prize_ordinal,
+            "amount_fen": draw.amount_fen,
+            "outcome": draw.outcome,
+            "rule_version": draw.rule_version,
+            "released": draw.released,
+            "left": draw.left,
+            "at": int(draw.drawn_at.timestamp()),
+        }
+        for draw in stage.draws()
+    ]
+    return [json.dumps(each) for each in (header, *rows)]
+
+
+def test_a_close_waits_for_awards_unless_the_rules_carry_them_to_their_deadline(runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime)
+    tap(ming, stage)
+    stage.change(status="closing")
+    stage.work()
+    with runtime.database.reading() as session:
+        assert session.get_one(Campaign, stage.campaign_id).status == "closing"
+        assert session.get_one(InstantTerms, stage.campaign_id).seed is None
+    stage.change(carry=True)
+    stage.work()
+    with runtime.database.reading() as session:
+        assert session.get_one(Campaign, stage.campaign_id).status == "closed"
+        assert session.get_one(InstantTerms, stage.campaign_id).seed
+    assert stage.books()[1]["owed"] == 100
+
+
+def test_prizes_that_their_budget_does_not_cover_are_not_opened(runtime: Runtime) -> None:
+    stage = set_wheel(runtime, {"stock": 1001})
+    with runtime.database.reading() as session:
+        campaign = session.get_one(Campaign, stage.campaign_id)
+        assert campaign.status == "launching" and "预算" in (campaign.trouble or "")

@@ -1,0 +1,331 @@
+"""The durable part of an instant draw: up to 128 people of one moment in one transaction, each with a number of their own.
+
+The row of `instant_terms` is locked first, so the draws of a campaign are written one batch after another: what is counted
+here cannot change before the commit, numbers are dense and stand in the order of the commits. The writes are conditional all
+the same; one that does not hold rolls everything back. Whoever may not draw is told so before the dice, and the try is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from wxbot import quotas
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import SHANGHAI
+from wxbot.db import changed
+from wxbot.draws.admission import Admission, Booked
+from wxbot.draws.one_winner import tries
+from wxbot.draws.outcomes import Outcome
+from wxbot.instant import asked, nonces
+from wxbot.instant.answers import Answer, answer_of, missed, stored
+from wxbot.instant.decide import DrawDecision, decide, dice
+from wxbot.instant.models import InstantDraw, InstantTerms, Prize
+from wxbot.instant.owe import NotCovered, Win, owe
+from wxbot.instant.stock import Published, published
+
+
+def wins(campaign_id: int, openid: str) -> str:
+    """The name of one person's limit of wins in one campaign."""
+    return f"wins:{campaign_id}:{openid}"
+
+
+def winners(campaign_id: int) -> str:
+    """The name of a campaign's limit of wins in a day."""
+    return f"winners:{campaign_id}"
+
+
+def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
+    """Decide and write the draws of these people, or say why not, in their order."""
+    results: dict[int, Booked] = {}
+    by_campaign: dict[int, list[int]] = {}
+    for i, one in enumerate(admissions):
+        by_campaign.setdefault(one.campaign_id, []).append(i)
+    for campaign_id in sorted(by_campaign):
+        places = by_campaign[campaign_id]
+        booked = _Batch(session, [admissions[i] for i in places]).book()
+        results |= zip(places, booked, strict=True)
+    return [results[i] for i in range(len(admissions))]
+
+
+@dataclass
+class _Limit:
+    """One limit in one period: how many are counted before and within this batch, and how many there may be."""
+
+    name: str
+    period: str
+    most: int
+    used: int
+    taken: int = 0
+
+    @property
+    def left(self) -> int:
+        return self.most - self.used - self.taken
+
+
+@dataclass
+class _Drawn:
+    """One draw of this batch."""
+
+    admission: Admission
+    k: int
+    rolled: int
+    decision: DrawDecision
+    amount_fen: int | None
+    win: Win | None = None
+
+
+@dataclass
+class _Person:
+    """One who may draw, as far as nobody else's draw of this batch changes it."""
+
+    tries: list[_Limit] = field(default_factory=list)
+    wins: list[_Limit] = field(default_factory=list)
+
+
+class _Batch:
+    """The draws of one campaign in one transaction."""
+
+    def __init__(self, session: Session, asking: Sequence[Admission]) -> None:
+        self.session = session
+        self.asking = asking
+        self.campaign_id = asking[0].campaign_id
+        self.now = max(one.now for one in asking)
+        self.day = f"{self.now.astimezone(SHANGHAI):%Y%m%d}"
+        self.results: dict[int, Booked] = {}
+
+    def book(self) -> list[Booked]:
+        """Lock, look, decide, write."""
+        query = select(InstantTerms).where(InstantTerms.campaign_id == self.campaign_id).with_for_update()
+        terms = self.session.scalars(query.execution_options(populate_existing=True)).one()
+        rules = self._published(terms)
+        known = select(Prize, Campaign.status).join(Campaign, Campaign.id == Prize.campaign_id)
+        rows = self.session.execute(
+            known.where(Prize.campaign_id == self.campaign_id).order_by(Prize.ordinal),
+            execution_options={"populate_existing": True},
+        ).all()
+        self._refuse_known(terms, rows[0].status if rows else "")
+        going = [i for i in range(len(self.asking)) if i not in self.results]
+        if going and rules is None:
+            going = self._refuse(going, Outcome.NOT_YET)
+        if going and rules is not None:
+            people, day_limit = self._limits(terms, rules, going)
+            drawn = self._decide(terms, rules, [row.Prize for row in rows], people, day_limit)
+            if drawn:
+                self._write(terms, rules, [row.Prize for row in rows], drawn, people, day_limit)
+        return [self.results[i] for i in range(len(self.asking))]
+
+    def _refuse(self, places: Sequence[int], outcome: Outcome) -> list[int]:
+        self.results |= {i: Booked(outcome) for i in places}
+        return []
+
+    def _published(self, terms: InstantTerms) -> Published | None:
+        stock = self.asking[0].stock
+        if stock.published is not None and stock.published.version == terms.rule_version:
+            found: Published = stock.published
+            return found
+        return published(self.session, stock.vault, self.campaign_id, terms.rule_version, terms.seed_sealed)
+
+    # --- who may not draw -----------------------------------------------------------------------------------------
+
+    def _refuse_known(self, terms: InstantTerms, status: str) -> None:
+        """What the tables already say about these people and nonces; a draw that was made is answered whatever holds now."""
+        found = asked.known(self.session, self.asking)
+        self._repeat(found.get("nonce", []))
+        everybody = range(len(self.asking))
+        if status != "on":
+            ended = Outcome.OVER if status in ("closing", "closed") else Outcome.PAUSED
+            self._turn_away(everybody, ended)
+        self._turn_away(found.get("blocked", []), Outcome.BLOCKED)
+        self._turn_away(found.get("staff", []), Outcome.STAFF)
+        if terms.is_allow_only:
+            listed = asked.listed(self.session, self.asking)
+            self._turn_away([i for i in everybody if i not in listed], Outcome.NOT_LISTED)
+        if terms.needs_binding:
+            bound = asked.bound(self.session, self.asking)
+            self._turn_away([i for i in everybody if i not in bound], Outcome.UNBOUND)
+        if terms.gap_s:
+            soon = self.now - timedelta(seconds=terms.gap_s)
+            latest = asked.latest(self.session, self.asking)
+            self._turn_away([i for i, drawn_at in latest.items() if drawn_at > soon], Outcome.TOO_SOON)
+
+    def _turn_away(self, places: Sequence[int] | range, outcome: Outcome) -> None:
+        for i in places:
+            self.results.setdefault(i, Booked(outcome))
+
+    def _repeat(self, places: Sequence[int]) -> None:
+        """Nonces that were drawn with get the stored answer, and only their own person gets it."""
+        if not places:
+            return
+        drawn = stored(self.session, self.campaign_id, [self.asking[i].ticket for i in places])
+        for i in places:
+            one = self.asking[i]
+            row = drawn[one.ticket]
+            is_own = row.InstantDraw.openid == one.openid
+            following = nonces.after(one.stock.vault, self.campaign_id, one.openid, one.ticket)
+            self.results[i] = answer_of(row, following) if is_own else Booked(Outcome.STALE_NONCE)
+
+    # --- limits ---------------------------------------------------------------------------------------------------
+
+    def _limits(
+        self, terms: InstantTerms, rules: Published, going: Sequence[int]
+    ) -> tuple[dict[int, _Person], _Limit | None]:
+        """The limits of those who are still there; who has used one up is told, and is no longer among them."""
+        names = [tries(self.campaign_id, self.asking[i].openid) for i in going]
+        if terms.wins_per_person or terms.wins_per_day:
+            names += [wins(self.campaign_id, self.asking[i].openid) for i in going]
+        if terms.winners_per_day:
+            names.append(winners(self.campaign_id))
+        used = quotas.used_each(self.session, names, self.day)
+
+        def limit(name: str, period: str, most: int) -> _Limit:
+            return _Limit(name, period, most, used.get((name, period), 0))
+
+        has_tomorrow = self._has_tomorrow(rules)
+        people: dict[int, _Person] = {}
+        for i in going:
+            one = self.asking[i]
+            mine = _Person()
+            name = tries(self.campaign_id, one.openid)
+            if one.tries_per_day < one.tries_per_person:
+                mine.tries.append(limit(name, self.day, one.tries_per_day))
+            mine.tries.append(limit(name, quotas.ALL_TIME, one.tries_per_person))
+            name = wins(self.campaign_id, one.openid)
+            if terms.wins_per_day:
+                mine.wins.append(limit(name, self.day, terms.wins_per_day))
+            if terms.wins_per_person:
+                mine.wins.append(limit(name, quotas.ALL_TIME, terms.wins_per_person))
+            refused = _used_up(mine.wins, Outcome.WON_ENOUGH, Outcome.WON_TODAY, has_tomorrow) or _used_up(
+                mine.tries, Outcome.NO_TRIES_LEFT, Outcome.NO_TRIES_TODAY, has_tomorrow
+            )
+            if refused is None:
+                people[i] = mine
+            else:
+                self.results[i] = Booked(refused)
+        day_limit = limit(winners(self.campaign_id), self.day, terms.winners_per_day) if terms.winners_per_day else None
+        return people, day_limit
+
+    def _has_tomorrow(self, rules: Published) -> bool:
+        midnight = self.now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        return midnight.timestamp() < rules.rules.window.end
+
+    # --- the draws ------------------------------------------------------------------------------------------------
+
+    def _decide(
+        self,
+        terms: InstantTerms,
+        rules: Published,
+        prizes: Sequence[Prize],
+        people: dict[int, _Person],
+        day_limit: _Limit | None,
+    ) -> list[tuple[int, _Drawn]]:
+        """One number, one dice each; in the order of their nonces, which nobody chose."""
+        given = [prize.stock - prize.left for prize in prizes]
+        out = rules.rules.released_at(int(self.now.timestamp()))
+        drawn: list[tuple[int, _Drawn]] = []
+        for i in sorted(people, key=lambda i: self.asking[i].ticket):
+            one = self.asking[i]
+            if day_limit is not None and day_limit.left <= 0:
+                full = Outcome.DAY_FULL if self._has_tomorrow(rules) else Outcome.SOLD_OUT
+                self.results[i] = Booked(full)
+                continue
+            k = terms.next_k + len(drawn)
+            rolled = dice(rules.seed, self.campaign_id, k, one.ticket)
+            decision = decide(rules.rules, given, out, rolled)
+            draw = _Drawn(one, k, rolled, decision, None)
+            for limit in people[i].tries:
+                limit.taken += 1
+            if (place := decision.place) is not None:
+                draw.amount_fen = rules.amounts.of(place, given[place], k, one.ticket)
+                given[place] += 1
+                draw.win = Win(k, one.openid, prizes[place].id, prizes[place].kind, draw.amount_fen)
+                for limit in (*people[i].wins, *([day_limit] if day_limit else [])):
+                    limit.taken += 1
+            drawn.append((i, draw))
+        return drawn
+
+    def _write(
+        self,
+        terms: InstantTerms,
+        rules: Published,
+        prizes: Sequence[Prize],
+        drawn: Sequence[tuple[int, _Drawn]],
+        people: dict[int, _Person],
+        day_limit: _Limit | None,
+    ) -> None:
+        limits = [limit for i, _ in drawn for limit in (*people[i].tries, *people[i].wins)]
+        counted = [limit for limit in (*limits, *([day_limit] if day_limit else [])) if limit.taken]
+        if not quotas.take_several(self.session, [(each.name, each.period, each.taken, each.most) for each in counted]):
+            raise NotCovered(f"campaign {self.campaign_id}: a limit was used up elsewhere")
+        table: Any = InstantDraw.__table__
+        self.session.execute(insert(table), [self._row(rules, prizes, draw) for _, draw in drawn])
+        own: Any = InstantTerms.__table__
+        after = update(own).where(own.c.campaign_id == self.campaign_id, own.c.next_k == terms.next_k)
+        if not changed(self.session, after.values(next_k=terms.next_k + len(drawn))):
+            raise NotCovered(f"campaign {self.campaign_id}: its numbers moved")
+        given = [draw.win for _, draw in drawn if draw.win is not None]
+        self._take_stock(prizes, given)
+        deadline_at = self.now + timedelta(seconds=terms.claim_s)
+        owe(self.session, self.campaign_id, given, self.now, deadline_at)
+        for i, draw in drawn:
+            self.results[i] = self._answer(draw, prizes, people[i], deadline_at)
+
+    def _row(self, rules: Published, prizes: Sequence[Prize], draw: _Drawn) -> dict[str, Any]:
+        one, decision = draw.admission, draw.decision
+        return {
+            "campaign_id": self.campaign_id,
+            "k": draw.k,
+            "openid": one.openid,
+            "nonce": one.ticket,
+            "dice": draw.rolled,
+            "prize_ordinal": None if decision.place is None else prizes[decision.place].ordinal,
+            "amount_fen": draw.amount_fen,
+            "outcome": decision.outcome,
+            "rule_version": rules.version,
+            "released": decision.released,
+            "left": decision.left,
+            "drawn_at": self.now,
+            "channel_code": one.channel_code,
+            "ip": one.ip,
+        }
+
+    def _take_stock(self, prizes: Sequence[Prize], given: Sequence[Win]) -> None:
+        table: Any = Prize.__table__
+        for prize in prizes:
+            n = sum(win.prize_id == prize.id for win in given)
+            taken = update(table).where(table.c.id == prize.id, table.c.left >= n).values(left=table.c.left - n)
+            if n and not changed(self.session, taken):
+                raise NotCovered(f"campaign {self.campaign_id}: prize {prize.ordinal} has less left than was given")
+
+    def _answer(self, draw: _Drawn, prizes: Sequence[Prize], person: _Person, deadline_at: datetime) -> Booked:
+        one = draw.admission
+        following = nonces.after(one.stock.vault, self.campaign_id, one.openid, one.ticket)
+        left = max(0, min(limit.left for limit in person.tries))
+        if draw.win is None or draw.decision.place is None:
+            said = missed(draw.decision.outcome, draw.decision.left)
+            return Answer(said, draw.k, following, left).booked(is_new=True)
+        prize = prizes[draw.decision.place]
+        return Answer(
+            Outcome.WON,
+            draw.k,
+            following,
+            left,
+            prize.ordinal,
+            prize.name,
+            prize.kind,
+            draw.win.amount_fen,
+            draw.win.public_id,
+            int(deadline_at.timestamp()),
+            "given" if prize.kind == "code" else "open",
+        ).booked(is_new=True)
+
+
+def _used_up(limits: Sequence[_Limit], in_all: Outcome, today: Outcome, has_tomorrow: bool) -> Outcome | None:
+    """Which of one person's limits leaves nothing; a day's only where there is another day."""
+    used = [limit.period for limit in limits if limit.left <= 0]
+    if not used:
+        return None
+    return today if quotas.ALL_TIME not in used and has_tomorrow else in_all

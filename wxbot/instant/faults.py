@@ -1,0 +1,87 @@
+"""What an instant campaign cannot do, beside the field of its draft."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
+from wxbot.instant.models import ODDS_OF
+from wxbot.instant.release import ReleaseSchedule
+from wxbot.instant.terms import most_fen
+from wxbot.money import yuan
+from wxbot.text import Refusal, fault
+from wxbot.wechat import limits
+
+PRIZE_NAME_CHARS = 20
+CLAIM_DAYS_MAX = 60
+PRIZE_MAX_FEN = 5_000_000
+"""50,000 yuan: the highest prize of a draw (anti-unfair-competition law)."""
+
+STOCK_MAX = 10_000_000
+
+
+def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
+    terms = values.get("terms")
+    if terms is None:
+        return
+    prizes = terms.get("prizes", ())
+    if not prizes:
+        yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
+    for number, prize in enumerate(prizes, 1):
+        for slip in _of_prize(prize):
+            yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
+    if sum(prize["odds_ppm"] for prize in prizes) > ODDS_OF:
+        yield fault("prizes", "各奖品的概率加起来超过 100%", "The odds of the prizes are more than 100 % together")
+
+
+def _of_prize(prize: Mapping[str, Any]) -> Iterator[Refusal]:
+    if not prize["name"] or len(prize["name"]) > PRIZE_NAME_CHARS:
+        yield fault("", f"名称为 1 到 {PRIZE_NAME_CHARS} 个字", f"A name has 1 to {PRIZE_NAME_CHARS} characters")
+    if not 1 <= prize["stock"] <= STOCK_MAX:
+        yield fault("", f"数量为 1 到 {STOCK_MAX:,}", f"1 to {STOCK_MAX:,} pieces")
+    if not 0 <= prize["odds_ppm"] <= ODDS_OF:
+        yield fault("", "概率为 0 到 100%", "Odds are 0 to 100 %")
+    if prize["value_fen"] > PRIZE_MAX_FEN:
+        most = yuan(PRIZE_MAX_FEN)
+        yield fault("", f"奖品价值不得超过 {most} 元（法律规定）", f"By law a prize is worth at most {most} yuan")
+    if prize["kind"] == "money" and prize["min_fen"] < limits.TRANSFER_MIN_FEN:
+        least = yuan(limits.TRANSFER_MIN_FEN)
+        yield fault("", f"微信规定每笔至少 {least} 元", f"WeChat pays at least {least} yuan at once")
+    if prize["min_fen"] > prize["max_fen"]:
+        yield fault("", "最小金额不能大于最大金额", "The least amount is above the most")
+    if prize["split"] == "exact" and not (
+        prize["min_fen"] * prize["stock"] <= prize["total_fen"] <= prize["max_fen"] * prize["stock"]
+    ):
+        yield fault("", "总额分不成这么多份", "The total cannot be split into so many parts")
+    try:
+        ReleaseSchedule.read(prize["release"])
+    except ValueError:
+        yield fault("", "投放计划不正确", "The release schedule is not valid")
+
+
+def _covered(values: Values, _now: datetime) -> Iterator[Refusal]:
+    terms, budget_fen = values.get("terms"), values.get("budget_fen")
+    if terms is None or budget_fen is None:
+        return
+    cost_fen = sum(most_fen(prize) for prize in terms.get("prizes", ()))
+    if cost_fen > budget_fen:
+        yield fault(
+            "budget",
+            f"所有奖品发完要 {yuan(cost_fen)} 元，预算不够",
+            f"All prizes together cost {yuan(cost_fen)} yuan: the budget is too small",
+        )
+
+
+def _claim(values: Values, _now: datetime) -> Iterator[Refusal]:
+    claim_s = values.get("terms", {}).get("claim_s")
+    if claim_s is not None and not 86_400 <= claim_s <= CLAIM_DAYS_MAX * 86_400:
+        yield fault("claim_days", f"兑奖期限为 1 到 {CLAIM_DAYS_MAX} 天", f"1 to {CLAIM_DAYS_MAX} days")
+
+
+def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
+    """The campaign's own link is always a way in."""
+    yield from ()
+
+
+FAULTS: tuple[DraftCheck, ...] = (_prizes, _covered, _claim)
+CAUTIONS: tuple[Caution, ...] = ()

@@ -1,0 +1,191 @@
+"""What a phone is told of an instant campaign: how to draw, what is left of the tries, what was won; replays of one draw."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wxbot import quotas
+from wxbot.clock import shanghai_day
+from wxbot.draws.admission import Booked
+from wxbot.draws.mechanic import Entrant
+from wxbot.draws.one_winner import tries
+from wxbot.draws.outcomes import Outcome
+from wxbot.draws.snapshot import CampaignSnapshot
+from wxbot.instant import answers, nonces
+from wxbot.instant.look import palette
+from wxbot.instant.models import Award, AwardStatus, Prize
+from wxbot.instant.page_words import InstantPhrases, odds_text
+from wxbot.instant.stock import InstantStock
+from wxbot.money import yuan
+from wxbot.runtime import Runtime
+from wxbot.text import Text
+
+OUTSIDE = Text(
+    "用手机微信扫一扫这个二维码，就可以参加。",
+    "Scan this code with WeChat on your phone to take part.",
+)
+MINE_SHOWN = 20
+WAITING: tuple[AwardStatus, ...] = ("open", "collecting")
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """Somebody who came by any way in, with a nonce of ours; no place is proven or needed."""
+
+    device_id: str = ""
+
+
+ENTERED = Entered()
+
+
+def proof_key(_hashed: str) -> str:
+    """Nothing is proven by WeChat here; the key is one that nobody writes."""
+    return "instant:nothing"
+
+
+def drawn_key(campaign_id: int, openid: str, hashed: str) -> str:
+    """The Redis key under which the answer to one nonce is remembered for its person."""
+    return f"instant:{campaign_id}:{openid}:{hashed[:32]}"
+
+
+def prove(
+    _runtime: Runtime, stock: InstantStock, entrant: Entrant, _kept: str | None, _now_unix: float
+) -> Entered | Outcome:
+    """Whether this nonce was made for this person here, and the word is the campaign's where it has one."""
+    if not nonces.is_own(stock.vault, stock.campaign_id, entrant.openid, entrant.ticket):
+        return Outcome.STALE_NONCE
+    if stock.password and " ".join(entrant.password.split()).casefold() != stock.password.casefold():
+        return Outcome.WRONG_PASSWORD
+    return ENTERED
+
+
+def welcome(_runtime: Runtime, _stock: InstantStock, _entrant: Entrant, _now_unix: float) -> Outcome | None:
+    """Every way in is a good one."""
+    return None
+
+
+def hand_out(_stock: InstantStock, _openid: str) -> str | None:
+    """Nothing is known before the commit."""
+    return ""
+
+
+_undrawn: OrderedDict[str, float] = OrderedDict()
+"""Nonces that were looked up while the gates were shut and had not been drawn with, and when: whoever taps on costs nothing more
+for a while."""
+
+UNDRAWN_KEPT = 10_000
+UNDRAWN_S = 5.0
+
+
+def stored(runtime: Runtime, snapshot: CampaignSnapshot, entrant: Entrant) -> Booked | None:
+    """The answer to a nonce that was drawn with, read from the rows: also after the close."""
+    stock: Any = snapshot.stock
+    nonce = entrant.ticket
+    if time.monotonic() - _undrawn.get(nonce, -UNDRAWN_S) < UNDRAWN_S or not nonces.is_own(
+        stock.vault, snapshot.campaign_id, entrant.openid, nonce
+    ):
+        return None
+    with runtime.database.reading() as session:
+        row = answers.stored(session, snapshot.campaign_id, [nonce]).get(nonce)
+    if row is None:
+        _undrawn[nonce] = time.monotonic()
+        while len(_undrawn) > UNDRAWN_KEPT:
+            _undrawn.popitem(last=False)
+        return None
+    return answers.answer_of(row, nonces.after(stock.vault, snapshot.campaign_id, entrant.openid, nonce))
+
+
+def person_state(runtime: Runtime, snapshot: CampaignSnapshot, openid: str, language: str) -> Mapping[str, Any]:
+    """A nonce to draw with, how many tries are left, and what this person has won here, the newest first."""
+    stock: Any = snapshot.stock
+    day = f"{shanghai_day(runtime.clock.now()):%Y%m%d}"
+    name = tries(snapshot.campaign_id, openid)
+    with runtime.database.reading() as session:
+        used = quotas.used_each(session, [name], day)
+        won = session.execute(
+            select(Award, Prize)
+            .join(Prize, Prize.id == Award.prize_id)
+            .where(Award.openid == openid, Award.campaign_id == snapshot.campaign_id)
+            .order_by(Award.id.desc())
+            .limit(MINE_SHOWN)
+        ).all()
+    left = min(
+        snapshot.tries_per_person - used.get((name, quotas.ALL_TIME), 0),
+        snapshot.tries_per_day - used.get((name, day), 0),
+    )
+    return {
+        "nonce": nonces.fresh(stock.vault, snapshot.campaign_id, openid),
+        "tries_left": max(0, left),
+        "mine": [_shown(award, prize, language) for award, prize in won],
+        "needs_password": bool(stock.password),
+    }
+
+
+def _shown(award: Award, prize: Prize, language: str) -> dict[str, Any]:
+    return {
+        "id": award.public_id,
+        "name": prize.name,
+        "ordinal": prize.ordinal,
+        "kind": award.kind,
+        "yuan": yuan(award.amount_fen) if award.amount_fen else None,
+        "state": award.status,
+        "deadline": answers.moment(award.deadline_at, language),
+    }
+
+
+def page_state(_runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> Mapping[str, Any]:
+    """What the page is drawn from: its skin and colours, its words, and the prizes in the order of their ordinals."""
+    stock: Any = snapshot.stock
+    prizes = stock.published.rules.prizes if stock.published else ()
+    return {
+        "skin": stock.skin,
+        "palette": palette(str(stock.look.get("colour", ""))),
+        "words": InstantPhrases(language).all(),
+        "claim": claim_text(stock.claim_s).within(language),
+        "picture": None,
+        "is_test": False,
+        "prizes": [
+            {
+                "ordinal": prize.ordinal,
+                "name": prize.name,
+                "kind": prize.kind,
+                "odds": odds_text(prize.odds_ppm, prize.stock).within(language),
+            }
+            for prize in prizes
+        ],
+    }
+
+
+def claim_text(claim_s: int) -> Text:
+    """How long a win can be collected, in days where it is whole ones, else in hours."""
+    days, rest = divmod(claim_s, 86_400)
+    if rest == 0:
+        return Text(f"中奖后 {days} 天内", f"{days} days after the win")
+    hours = claim_s // 3600
+    return Text(f"中奖后 {hours} 小时内", f"{hours} hours after the win")
+
+
+def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
+    """The published prizes."""
+    stock: Any = snapshot.stock
+    return {"prizes": stock.published.rules.prizes if stock.published else ()}
+
+
+def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:
+    """Whether something waits to be collected (`open`), something was won (`won`), or nothing (`none`)."""
+    query = select(Award.status).where(Award.openid == openid, Award.campaign_id == campaign_id).distinct()
+    with runtime.database.reading() as session:
+        statuses = set(session.scalars(query))
+    return "open" if statuses & set(WAITING) else "won" if statuses else "none"
+
+
+def reached(session: Session, campaign_id: int) -> tuple[int, int]:
+    """How many prizes were won, and how many of them their people have."""
+    has_it = func.count().filter(Award.status.in_(("paid", "given")))
+    won, ended = session.execute(select(func.count(), has_it).where(Award.campaign_id == campaign_id)).one()
+    return int(won), int(ended)
