@@ -450,3 +450,25 @@ def test_what_was_counted_came_by_the_bare_link_and_all_ways_are_added_up_again(
     with empty.engine.connect() as connection:
         counted = connection.execute(text("SELECT outcome, channel_code, n FROM draw_counts")).all()
         assert counted == [("page", "", 12)]
+
+
+def test_draws_are_kept_after_an_upgrade_and_stay_after_a_downgrade(empty: Database) -> None:
+    command.upgrade(_config(empty), "0030")
+    statement = "DELETE FROM instant_draws WHERE k = {}"
+    with empty.engine.begin() as connection:
+        for k, drawn_at in ((1, "'2020-01-01 09:00:00'"), (2, THEN)):
+            connection.exec_driver_sql(
+                "INSERT INTO instant_draws (campaign_id, k, openid, nonce, dice, outcome, rule_version, drawn_at, channel_code)"
+                f" VALUES (3, {k}, 'o', 'n{k}', 5, 'lost', 1, {drawn_at}, '')"  # noqa: S608
+            )
+    command.upgrade(_config(empty), "0031")
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql(statement.format(1))  # older than two years
+    for wrong in (statement.format(2), "UPDATE instant_draws SET dice = 6"):
+        with pytest.raises(DBAPIError, match=r"kept for two years|append-only"), empty.engine.begin() as connection:
+            connection.exec_driver_sql(wrong)
+    command.downgrade(_config(empty), "0030")
+    with empty.engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT k FROM instant_draws").all() == [(2,)]
+        connection.exec_driver_sql("UPDATE instant_draws SET dice = 6")
+    upgrade(empty)

@@ -34,6 +34,7 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
+from wxbot.instant import h5_rules as instant_rules
 from wxbot.keys import sentinel
 from wxbot.metrics import exposition
 from wxbot.orders import admin as orders
@@ -89,6 +90,7 @@ DOORS: tuple[Door, ...] = (
     Door("/oauth", oauth.blueprint, "public", "phone"),
     Door("/pay", notify.blueprint, "public", "machine"),
     Door("/h5", h5.blueprint, "openid", "phone"),
+    Door("/h5", instant_rules.blueprint, "openid", "phone"),
     Door("/h5", bind.blueprint, "openid", "phone"),
     Door("/h5", payouts_h5.me, "openid", "phone"),
     Door("/h5", payouts_h5.blueprint, "openid", "phone"),

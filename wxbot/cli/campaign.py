@@ -1,8 +1,10 @@
 """wxbot campaign: look at campaigns and steer them, as the console does."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
 
 import click
 from sqlalchemy import select
@@ -13,6 +15,7 @@ from wxbot.campaigns import listing, switch
 from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
 from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.clock import SHANGHAI
+from wxbot.instant import archive as archives
 from wxbot.linter.check import findings
 from wxbot.money import yuan
 from wxbot.text import Refusal
@@ -38,6 +41,8 @@ PACKETS_ZH = {
     "returned": "已退回",
     "dropped": "已取消",
 }
+
+FAULTS_SHOWN = 50
 
 which = click.argument("which", metavar="ID")
 
@@ -197,6 +202,51 @@ def lint(context: click.Context, file: BinaryIO, is_json: bool) -> None:
     if not rows and not is_json:
         click.echo("没有发现问题。Nothing was found.")
     if any(row["rule"].startswith("E") for row in rows):
+        context.exit(1)
+
+
+@campaign.command()
+@which
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@friendly
+def archive(which: str, file: Path) -> None:
+    """Write everything about an ended campaign into one file that checks itself: rules, draws, awards, people masked."""
+    with looking() as runtime, runtime.database.reading() as session:
+        found = _found(session, which)
+        lines = archives.written(session, found, runtime.clock.now())
+        try:
+            with file.open("x", encoding="utf-8", newline="\n") as out:
+                out.writelines(lines)
+        except FileExistsError as error:
+            raise click.ClickException(
+                f"{file} 已经存在，请换一个文件名。\n{file} is there already; choose another name."
+            ) from error
+    click.echo(f"「{found.name}」已存档，请用 wxbot campaign verify 检查。Written; wxbot campaign verify checks it.")
+
+
+@campaign.command()
+@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+@as_json
+@click.pass_context
+def verify(context: click.Context, file: TextIO, is_json: bool) -> None:
+    """Recompute every draw of an archive from its seed and rules, in order, and name each line that differs."""
+    seen = archives.checked(file)
+    if is_json:
+        show_json(
+            {name: getattr(seen, name) for name in ("draws", "wins", "amount_fen", "is_true")}
+            | {"findings": [asdict(each) for each in seen.findings]}
+        )
+    for each in () if is_json else seen.findings[:FAULTS_SHOWN]:
+        where = f"第 {each.line} 行 line {each.line}" + (f", k={each.k}" if each.k is not None else "")
+        click.echo(f"✗ {where}, {each.what}: {each.found!r}，应为 expected {each.expected!r}")
+    if not is_json and len(seen.findings) > FAULTS_SHOWN:
+        click.echo(f"… {len(seen.findings):,}")
+    if not is_json and seen.is_true:
+        click.echo(
+            f"✓ {seen.draws:,} 次抽奖、{seen.wins:,} 次中奖（{yuan(seen.amount_fen)} 元）全部与公布的规则和种子相符。\n"
+            f"  All {seen.draws:,} draws and {seen.wins:,} wins are what the published rules and seed give."
+        )
+    if not seen.is_true:
         context.exit(1)
 
 

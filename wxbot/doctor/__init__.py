@@ -5,7 +5,7 @@ CHECKS is the list. A check returns a Finding and never raises; what it could no
 
 from collections.abc import Callable, Iterator
 
-from wxbot.doctor import connections, desk, ground, lineage, merchant, payouts, secrets, wire
+from wxbot.doctor import campaigns, connections, desk, ground, lineage, merchant, payouts, secrets, wire
 from wxbot.doctor.finding import Finding, trouble_of
 from wxbot.runtime import Runtime
 
@@ -39,6 +39,10 @@ CHECKS: dict[str, Check] = {
     "v3_keys": payouts.v3_keys,
     "v3_answers": payouts.v3_answers,
     "transfer_notify": payouts.transfer_notify,
+    "campaign_account": campaigns.account,
+    "campaign_scene": campaigns.scene,
+    "campaign_amounts": campaigns.amounts,
+    "campaign_confirmations": campaigns.confirmations,
     "text_messages": desk.text_messages,
     "roster": desk.roster,
     "voucher_storage": desk.voucher_storage,

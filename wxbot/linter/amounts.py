@@ -39,8 +39,11 @@ def amounts(reading: Reading) -> Iterator[Amount]:
     """Every amount that has a unit or a sign of money."""
     plain = reading.plain
     for match in re.finditer(_AMOUNT, plain):
+        is_worth = bool(match["large"] or match["number"][-1] == "万") and re.search(
+            "价值(?:约|近|超过?|高达)?$", plain[: match.start()][-6:]
+        )
         unit, after = match["unit"] or "", plain[match.end() : match.end() + 8]
-        if not (unit or match["sign"]) or (unit[:1] not in "元块圆角毛" and re.match(_COUNTED, after)):
+        if not (unit or match["sign"] or is_worth) or (unit[:1] not in "元块圆角毛" and re.match(_COUNTED, after)):
             continue
         fen = _fen(match["number"], match["large"], unit)
         if fen is None or re.match(_COUNTED, unit + after):

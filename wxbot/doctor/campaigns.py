@@ -1,0 +1,131 @@
+"""Checks of campaigns that draw by themselves and pay by transfer: account, scene and its reports, amounts, what staff must confirm."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import redis as redis_client
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign
+from wxbot.doctor.finding import Finding, bad, good, note, reason
+from wxbot.instant.models import InstantTerms, Prize
+from wxbot.money import yuan
+from wxbot.orders.channels.transfer_bills import MARKETING
+from wxbot.orders.models import Order
+from wxbot.runtime import Runtime
+from wxbot.wechat import limits
+from wxbot.wechat.errors import WeChatError
+
+ALIVE = ("submitted", "approved", "launching", "on", "off", "closing")
+UNCONFIRMED = "MERCHANT_NOT_CONFIRM"
+LOOKED_BACK = timedelta(days=7)
+
+
+def _campaigns(session: Session) -> Sequence[Campaign]:
+    query = select(Campaign).where(Campaign.mechanic == "instant", Campaign.status.in_(ALIVE)).order_by(Campaign.id)
+    return session.scalars(query).all()
+
+
+def account(runtime: Runtime) -> Finding:
+    """The account may sign people in and share cards: WeChat gives a ticket for pages to it."""
+    try:
+        runtime.tokens.jsapi_ticket()
+    except (WeChatError, redis_client.RedisError) as error:
+        return bad(
+            f"拿不到网页的签名票据：{reason(error)}",
+            f"WeChat gives no ticket for pages: {reason(error)}",
+            "活动页要用已认证的服务号；在公众平台 → 设置与开发 → 接口权限 核对网页授权和 JS-SDK",
+            "campaigns need a verified service account; compare 网页授权 and JS-SDK at mp.weixin.qq.com → 设置与开发 → 接口权限",
+        )
+    if runtime.settings.is_simulated:
+        return good("模拟器的账号可以开活动", "the simulator's account can run campaigns")
+    return note(
+        "公众号能签名网页；请核对账号是已认证的服务号，订阅号不能登录活动页",
+        "the account signs pages; check that it is a verified service account: a subscription account cannot sign people in",
+        "公众平台 → 设置与开发 → 公众号设置 → 账号详情",
+        "mp.weixin.qq.com → 设置与开发 → 公众号设置 → 账号详情",
+    )
+
+
+def scene(runtime: Runtime) -> Finding:
+    """The transfer scene is that of campaigns, and what it reports of each campaign has 1 to 32 characters (E-09)."""
+    settings = runtime.settings
+    with runtime.database.reading() as session:
+        found = _campaigns(session)
+        paid_by = set(session.scalars(select(InstantTerms.channel)))
+    if "transfer_bills" not in paid_by:
+        return good("没有用商家转账的抽奖活动", "no campaign pays its prizes by transfer")
+    if settings.transfer_scene_id != MARKETING:
+        return bad(
+            f"转账场景是 {settings.transfer_scene_id}，抽奖活动要用 {MARKETING} 现金营销",
+            f"the transfer scene is {settings.transfer_scene_id}; campaigns need {MARKETING} 现金营销",
+            f"设置 WXBOT_TRANSFER_SCENE_ID={MARKETING}（一个商户只能开一个场景，已开别的场景要换）",
+            f"set WXBOT_TRANSFER_SCENE_ID={MARKETING} (a merchant has one scene only: another one must be exchanged)",
+        )
+    for campaign in found:
+        texts = {"act_name": campaign.act_name, "remark": campaign.remark or campaign.act_name}
+        texts |= {"wishing": campaign.wishing, "send_name": campaign.send_name}
+        for name, pattern in settings.transfer_report_texts.items():
+            said = pattern.format_map(texts)
+            if not 1 <= len(said) <= limits.TRANSFER_REPORT_CONTENT_CHARS:
+                return bad(
+                    f"活动“{campaign.name}”的{name}有 {len(said)} 个字，微信要求 1 到 {limits.TRANSFER_REPORT_CONTENT_CHARS} 个",
+                    f"{name} of “{campaign.name}” has {len(said)} characters; WeChat wants 1 to {limits.TRANSFER_REPORT_CONTENT_CHARS}",
+                    "改短活动名称，或改 WXBOT_TRANSFER_REPORTS",
+                    "shorten the campaign's name, or change WXBOT_TRANSFER_REPORTS",
+                )
+    return good(
+        f"转账场景 {MARKETING}，报备内容：{'、'.join(settings.transfer_report_texts)}",
+        f"transfer scene {MARKETING}, reports: {', '.join(settings.transfer_report_texts)}",
+    )
+
+
+def amounts(runtime: Runtime) -> Finding:
+    """Every money prize of a campaign that is alive can be paid at once over its channel."""
+    with runtime.database.reading() as session:
+        query = (
+            select(Campaign.name, Prize.name, Prize.min_fen, Prize.max_fen, InstantTerms.channel)
+            .join(Prize, Prize.campaign_id == Campaign.id)
+            .join(InstantTerms, InstantTerms.campaign_id == Campaign.id)
+            .where(Campaign.status.in_(ALIVE), Prize.kind == "money")
+        )
+        rows = session.execute(query).all()
+    for campaign, prize, min_fen, max_fen, channel in rows:
+        least, most = (
+            (limits.TRANSFER_MIN_FEN, limits.TRANSFER_MAX_FEN)
+            if channel == "transfer_bills"
+            else (limits.PACKET_MIN_FEN, limits.PACKET_MAX_FEN)
+        )
+        if not least <= min_fen <= max_fen <= most:
+            return bad(
+                f"活动“{campaign}”的奖品“{prize}”有 {yuan(min_fen)}–{yuan(max_fen)} 元，每笔只能发 {yuan(least)} 到 {yuan(most)} 元",
+                f"prize “{prize}” of “{campaign}” is {yuan(min_fen)}–{yuan(max_fen)} yuan; one payment holds {yuan(least)} to {yuan(most)}",
+                "改奖品的金额，或在商户平台调整单笔上限后再发",
+                "change the amount, or have the merchant's limit raised first",
+            )
+    return good(f"{len(rows)} 种现金奖品的金额都能发放", f"the amounts of {len(rows)} money prizes can be paid")
+
+
+def confirmations(runtime: Runtime) -> Finding:
+    """Nobody at the merchant has to type a password for each transfer [免密]."""
+    since = runtime.clock.now() - LOOKED_BACK
+    with runtime.database.reading() as session:
+        query = select(func.count()).where(Order.err_code == UNCONFIRMED, Order.created_at >= since)
+        stuck = session.scalar(query) or 0
+        uses_transfers = session.scalar(select(InstantTerms.campaign_id).limit(1)) is not None
+    if stuck:
+        return bad(
+            f"最近 7 天有 {stuck} 笔转账因商户没有验密而失败",
+            f"{stuck} transfers of the last 7 days failed because nobody at the merchant typed the password",
+            "在商户平台 → 产品中心 → 商家转账 设置免密额度",
+            "set the amount without a password [免密额度] at pay.weixin.qq.com → 产品中心 → 商家转账",
+        )
+    if not uses_transfers or runtime.settings.is_simulated:
+        return good("没有转账在等商户验密", "no transfer waits for a password of the merchant")
+    return note(
+        "请核对免密额度大于最大的奖品，否则每笔都要人输密码",
+        "check that the amount without a password is above the largest prize, else somebody types it for each",
+        "商户平台 → 产品中心 → 商家转账 → 免密额度",
+        "pay.weixin.qq.com → 产品中心 → 商家转账 → 免密额度",
+    )
