@@ -286,11 +286,21 @@ DOCUMENT = st.lists(PIECES, max_size=12).map("".join) | st.builds(
 
 
 @given(DOCUMENT)
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_what_the_quick_reader_reads_the_parser_reads_the_same_S16(document: str) -> None:
     quick = xml._flat(document)
     if quick is not None:
         assert xml._grown(xml._Tree("xml"), document) == quick
+
+
+@pytest.mark.parametrize("inside", ["{}", "<![CDATA[{}]]>", "<![CDATA[]{}]]>", "{}<![CDATA[a]]>"])
+def test_no_character_reads_otherwise_when_it_is_read_quickly_S16(inside: str) -> None:
+    for code in (*range(0x300), 0x2028, 0x3000, 0xFEFF, 0xFFFE, 0xFFFF, 0x1F381):
+        text = inside.format(f"a{chr(code)}b")
+        for document in (f"<xml><A>{text}</A></xml>", f"<xml>{chr(code)}<A>1</A>{chr(code)}</xml>{chr(code)}"):
+            quick = xml._flat(document)
+            if quick is not None:
+                assert xml._grown(xml._Tree("xml"), document) == quick, hex(code)
 
 
 def test_the_messages_of_wechat_are_read_quickly() -> None:
