@@ -95,7 +95,7 @@ def _decoded(body: bytes, max_bytes: int) -> str:
 def _flat(text: str) -> Fields | None:
     """The fields of a message as WeChat writes nearly all of them: texts side by side, nothing to unescape; else None.
 
-    A fifth of the parser's time. What it reads the parser reads the same, which a test holds them to.
+    A third of the parser's time. What it reads the parser reads the same, which a test holds them to.
     """
     if not text.startswith("<xml>"):
         return None
