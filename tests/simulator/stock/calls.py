@@ -13,6 +13,7 @@ import requests
 from tests.simulator.story import Shop, png
 from tests.simulator.transfer_client import NotifyServer, TransferClient, body_of
 from wxbot.simulator import wire
+from wxbot.simulator.config import CALLBACK_MODES
 from wxbot.simulator.pay_orders import beijing
 from wxbot.simulator.server import Simulator
 
@@ -217,6 +218,9 @@ CALLS: dict[str, Call] = {
     "oauth_user": Call("sns/userinfo", lambda scene, found: found == scene.person.nickname, code),
     "oauth_refresh": Call("refresh_token", lambda scene, found: found == scene.person.openid, code),
     "push": Call("encrypted push, sealed reply", is_sealed_answer, sealed_push),
+    "robot": Call(
+        "a live server: URL check, messages in every mode", lambda scene, found: found == list(CALLBACK_MODES)
+    ),
     "redpack": Call("sendredpack", lambda scene, found: found == orders(scene)[0].detail_id),
     "redpack_query": Call("gethbinfo", lambda scene, found: found == "SENT", packet_sent),
     "fundflow": Call("fund bill", lambda scene, found: "1900000001202603150000000777" in found, packet_of_yesterday),
@@ -232,5 +236,6 @@ CALLS: dict[str, Call] = {
     "js_share": Call("updateAppMessageShareData", lambda scene, found: found == "updateAppMessageShareData:ok"),
     "js_denied": Call("a call that was not listed", lambda scene, found: found == "scanQRCode:permission denied"),
     "js_transfer": Call("requestMerchantTransfer", lambda scene, found: found == state_of(scene) == "SUCCESS"),
+    "js_frame": Call("the same in the simulator's phone", lambda scene, found: found == state_of(scene) == "SUCCESS"),
     "balance": Call("v3 balance", lambda scene, found: found == scene.simulator.world.bank.balance_fen),
 }

@@ -33,6 +33,9 @@ CALLS = {
     "js_denied": "wx.scanQRCode({complete: (res) => done(res.errMsg)})",
 }
 
+#: Asks WeChat for a transfer, of which jweixin knows nothing; what it said stands in `window.left`.
+ASK = "(asked) => { WeixinJSBridge.invoke('requestMerchantTransfer', asked, (res) => { window.left = res.err_msg; }); }"
+
 
 class SdkPage:
     """Serves the page and the SDK beside it."""

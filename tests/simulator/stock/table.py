@@ -15,6 +15,7 @@ IN_PYTHON: dict[str, tuple[str, ...]] = {
     "wechatpayv3, public key": TRANSFERS,
     "wechatpayv3, certificates": TRANSFERS,
 }
+ROBOTS: dict[str, tuple[str, ...]] = {"wechatpy": ("robot",), "werobot": ("robot",)}
 IN_NODE: dict[str, tuple[str, ...]] = {
     "co-wechat-api": (*ACCOUNT, "jsapi", "devices", "shake"),
     "wechat-api": (*ACCOUNT, "jsapi", "devices", "shake", "clear_quota"),
@@ -25,9 +26,9 @@ IN_NODE: dict[str, tuple[str, ...]] = {
     "wechatpay-axios-plugin, certificates": AXIOS,
 }
 IN_BROWSER: dict[str, tuple[str, ...]] = {
-    "weixin-js-sdk": ("js_config", "js_check", "js_network", "js_share", "js_denied", "js_transfer"),
+    "weixin-js-sdk": ("js_config", "js_check", "js_network", "js_share", "js_denied", "js_transfer", "js_frame"),
 }
-PROGRAMS = IN_PYTHON | IN_NODE | IN_BROWSER
+PROGRAMS = IN_PYTHON | {name: (*IN_PYTHON[name], *calls) for name, calls in ROBOTS.items()} | IN_NODE | IN_BROWSER
 
 
 def rendered() -> str:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.simulator.conftest import Web
-from tests.simulator.stock import python_programs, sdk_page, table
-from tests.simulator.stock.calls import CALLS, Scene
+from tests.simulator.stock import python_programs, robots, sdk_page, table
+from tests.simulator.stock.calls import ANSWER, CALLS, Scene, wrote
 from tests.simulator.stock.node import NodePrograms
 from tests.simulator.stock.sdk_page import SdkPage
+from wxbot.private_servers import free_port
+from wxbot.simulator.config import CALLBACK_MODES
 from wxbot.simulator.server import Simulator
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -65,6 +73,54 @@ def test_a_program_in_node_runs(
     assert CALLS[call].check(scene, found), found
 
 
+@contextmanager
+def robot_running(program: str, scene: Scene) -> Iterator[str]:
+    """The robot as a process that listens; its address."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    command = [sys.executable, "-m", "tests.simulator.stock.robots", program, str(port)]
+    environment |= {"ACCOUNT": json.dumps(scene.told)}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=quiet, stderr=quiet) as process:
+        try:
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+
+
+def is_saved(web: Web) -> bool:
+    """Whether the console would take the address; a program that has just begun is asked again."""
+    for _ in range(150):
+        if web.post("/_sim/verify_callback").json()["ok"]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("program", robots.ROBOTS)
+def test_a_robot_that_listens_is_talked_to(simulator: Simulator, web: Web, token: str, program: str) -> None:
+    """Each message that somebody writes is posted to it, and its answer stands in their chat."""
+    scene, account, answered = Scene(simulator, web, token), simulator.world.account, []
+    with robot_running(program, scene) as url:
+        account.change({"callback_url": url})
+        assert is_saved(web)
+        for mode in CALLBACK_MODES:
+            account.change({"callback_mode": mode})
+            text = f"{ANSWER}，{mode}"
+            before = len(said(scene))
+            web.post(f"/_sim/people/{scene.person.id}/messages", json={"type": "text", "content": text})
+            web.post("/_sim/pushes/settle", json={})
+            if said(scene)[before:] == [ANSWER]:
+                answered.append(mode)
+    assert CALLS["robot"].check(scene, answered), web.get("/_sim/pushes").text
+
+
+def said(scene: Scene) -> list[str]:
+    """What the account has said in the person's chat."""
+    lines = scene.web.get(f"/_sim/people/{scene.person.id}/chat").json()["messages"]
+    return [line.get("content", "") for line in lines if line["from"] == "account"]
+
+
 @pytest.mark.browser
 def test_a_page_with_the_real_jweixin_runs(simulator: Simulator, web: Web, token: str, browser_page: Any) -> None:
     """weixin-js-sdk behind the bridge alone; the transfer lies over the page and gives its answer back to it."""
@@ -80,24 +136,49 @@ def test_a_page_with_the_real_jweixin_runs(simulator: Simulator, web: Web, token
     found = {"js_config": browser_page.text_content("#config")}
     for name, script in sdk_page.CALLS.items():
         found[name] = browser_page.evaluate(f"() => new Promise((done) => {script})")
-    asked = {
-        "mchId": "1900000001",
-        "appId": scene.told["appid"],
-        "package": scene.client.create(scene.told["bill"]).json()["package_info"],
-    }
-    script = "(asked) => { WeixinJSBridge.invoke('requestMerchantTransfer', asked, (res) => { window.left = res.err_msg; }); }"
-    browser_page.evaluate(script, asked)
+    browser_page.evaluate(sdk_page.ASK, asked_transfer(scene))
     native = browser_page.frame_locator("iframe")
     native.locator("[data-testid=receive-transfer]").click()
     native.locator("[data-testid=transfer-done]").click()
     browser_page.wait_for_function("window.left === 'requestMerchantTransfer:ok'")
     found["js_transfer"] = "SUCCESS"
     page.close()
-    assert set(found) == set(table.IN_BROWSER["weixin-js-sdk"])
+    assert {*found, "js_frame"} == set(table.IN_BROWSER["weixin-js-sdk"])
     assert {name: CALLS[name].check(scene, value) for name, value in found.items()} == dict.fromkeys(found, True), found
+
+
+def asked_transfer(scene: Scene) -> dict[str, str]:
+    """What a page gives WeChat to have a new transfer confirmed."""
+    package = scene.client.create(scene.told["bill"]).json()["package_info"]
+    return {"mchId": "1900000001", "appId": scene.told["appid"], "package": package}
+
+
+@pytest.mark.browser
+def test_the_real_jweixin_runs_in_the_phone(simulator: Simulator, web: Web, token: str, browser_page: Any) -> None:
+    """In the phone's frame, opened from a link of the chat, the bridge is the phone's: its screen lies over the page."""
+    scene, page = Scene(simulator, web, token), SdkPage(simulator)
+    simulator.world.account.js_domains.append(page.url.split("/")[2])
+    wrote(scene)
+    link = {"touser": scene.person.openid, "msgtype": "text", "text": {"content": f'<a href="{page.url}">收款</a>'}}
+    raw = json.dumps(link, ensure_ascii=False).encode()
+    web.post("/cgi-bin/message/custom/send", params={"access_token": token}, data=raw)
+    browser_page.goto(f"{simulator.http_url}/phone?person={scene.person.id}")
+    browser_page.click("[data-testid=open-chat]")
+    browser_page.click(".line.account .bubble a >> text=收款")
+    browser_page.frame_locator("[data-testid=page]").locator("#config >> text=ready").wait_for()
+    frame = next(each for each in browser_page.frames if each.url.startswith(page.url))
+    calls = {name: frame.evaluate(f"() => new Promise((done) => {script})") for name, script in sdk_page.CALLS.items()}
+    assert {name: CALLS[name].check(scene, value) for name, value in calls.items()} == dict.fromkeys(calls, True), calls
+    frame.evaluate(sdk_page.ASK, asked_transfer(scene))
+    browser_page.click("[data-testid=receive-transfer]")
+    browser_page.click("[data-testid=transfer-done]")
+    frame.wait_for_function("window.left === 'requestMerchantTransfer:ok'")
+    page.close()
+    assert CALLS["js_frame"].check(scene, "SUCCESS")
 
 
 def test_the_table_of_the_manual_is_what_runs(node: NodePrograms) -> None:
     assert {name: set(calls) for name, calls in node.calls.items()} == {n: set(c) for n, c in table.IN_NODE.items()}
     assert {n: set(c) for n, c in python_programs.PROGRAMS.items()} == {n: set(c) for n, c in table.IN_PYTHON.items()}
+    assert set(robots.ROBOTS) == set(table.ROBOTS)
     assert table.rendered() in (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
