@@ -471,4 +471,18 @@ def test_draws_are_kept_after_an_upgrade_and_stay_after_a_downgrade(empty: Datab
     with empty.engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT k FROM instant_draws").all() == [(2,)]
         connection.exec_driver_sql("UPDATE instant_draws SET dice = 6")
+
+
+def test_pictures_come_and_go_and_campaigns_stay(empty: Database) -> None:
+    lay_0001(empty)
+    upgrade(empty)
+    with empty.engine.begin() as connection:
+        connection.execute(
+            text("INSERT INTO campaign_pictures (campaign_id, name, content, added_at) VALUES (3, 'n', :content, :at)"),
+            {"content": b"jpeg", "at": "2026-01-01 00:00:00"},
+        )
+    command.downgrade(_config(empty), "0031")
+    with empty.engine.connect() as connection:
+        assert connection.execute(text("SELECT id FROM campaigns ORDER BY id")).scalars().all() == [3, 4]
+        assert "campaign_pictures" not in inspect(connection).get_table_names()
     upgrade(empty)

@@ -34,6 +34,8 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
+from wxbot.instant import admin_look as looks
+from wxbot.instant import h5 as instant_h5
 from wxbot.instant import h5_rules as instant_rules
 from wxbot.keys import sentinel
 from wxbot.metrics import exposition
@@ -91,12 +93,14 @@ DOORS: tuple[Door, ...] = (
     Door("/pay", notify.blueprint, "public", "machine"),
     Door("/h5", h5.blueprint, "openid", "phone"),
     Door("/h5", instant_rules.blueprint, "openid", "phone"),
+    Door("/h5", instant_h5.blueprint, "openid", "phone"),
     Door("/h5", bind.blueprint, "openid", "phone"),
     Door("/h5", payouts_h5.me, "openid", "phone"),
     Door("/h5", payouts_h5.blueprint, "openid", "phone"),
     Door("/h5", vouchers_h5.blueprint, "openid", "phone"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
+    Door("/admin", looks.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
     Door("/admin", payouts.blueprint, "staff", "console"),
     Door("/admin", admin_programmes.blueprint, "staff", "console"),

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.instant import versions
+from wxbot.instant import pictures, versions
 from wxbot.instant.models import InstantTerms
 from wxbot.text import Text
 
@@ -21,4 +21,5 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "prizes": [{"ordinal": n, **prize} for n, prize in enumerate(campaign.terms.get("prizes", ()), 1)],
         "left": left,
         "terms": terms,
+        "look": pictures.look_of(campaign),
     }

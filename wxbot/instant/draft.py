@@ -9,6 +9,8 @@ from wxbot import typed
 from wxbot.campaigns.draft_form import Readers, many, plain, read_odds, read_whole, read_yuan, take, take_all
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
+from wxbot.instant import pictures
+from wxbot.instant.look import DEFAULT, colour_of
 from wxbot.instant.models import PrizeKind, Skin
 from wxbot.money import yuan
 from wxbot.settings import Settings
@@ -63,7 +65,17 @@ def read_skin(text: str) -> str:
     return text
 
 
-READERS: Readers = {"claim_days": ("claim_days", read_whole, "7"), "skin": ("skin", read_skin, "wheel")}
+def read_picture(text: str) -> str:
+    """The name of a picture that was uploaded before (pictures.dress); nothing for anything else."""
+    return text if pictures.NAME.fullmatch(text) else ""
+
+
+READERS: Readers = {
+    "claim_days": ("claim_days", read_whole, "7"),
+    "skin": ("skin", read_skin, "wheel"),
+    "colour": ("colour", colour_of, DEFAULT),
+    "picture": ("picture", read_picture, ""),
+}
 
 
 def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
@@ -75,6 +87,7 @@ def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
         "prizes": values["prizes"],
         "claim_s": values["claim_days"] * DAY_S,
         "skin": values["skin"],
+        "look": {"colour": values["colour"], "picture": values["picture"]},
     }
     return {"terms": terms}, []
 
@@ -89,6 +102,7 @@ def _typed(campaign: Campaign) -> Typed:
     return {
         "claim_days": str(campaign.terms.get("claim_s", 7 * DAY_S) // DAY_S),
         "skin": str(campaign.terms.get("skin", "wheel")),
+        **pictures.look_of(campaign),
         "prize_kind": [prize["kind"] for prize in prizes],
         "prize_name": [prize["name"] for prize in prizes],
         "prize_amount": [yuan(prize["value_fen"]).replace(",", "") for prize in prizes],
@@ -105,6 +119,7 @@ def _blank(_settings: Settings) -> Typed:
         "tries_per_day": "1",
         "claim_days": "7",
         "skin": "wheel",
+        "colour": DEFAULT,
     }
 
 
@@ -114,7 +129,12 @@ def _shown(form: Form) -> Mapping[str, Any]:
 
 
 def _words() -> Mapping[str, str]:
-    return {"prizes": gettext("奖品"), "claim_days": gettext("兑奖期限"), "skin": gettext("外观")}
+    return {
+        "prizes": gettext("奖品"),
+        "claim_days": gettext("兑奖期限"),
+        "skin": gettext("外观"),
+        "colour": gettext("主色"),
+    }
 
 
 PART = DraftPart(

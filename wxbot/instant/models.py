@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     UniqueConstraint,
     text,
@@ -267,3 +268,15 @@ class AllowedPerson(Base):
     kind: Mapped[str] = mapped_column(String(6), default="openid")
 
     __table_args__ = (CheckConstraint("kind IN ('openid', 'phone')", name="kind"),)
+
+
+class CampaignPicture(Base):
+    """A marketer's picture on a campaign's page, as our own program made it: a JPEG of at most some hundred kilobytes."""
+
+    __tablename__ = "campaign_pictures"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The SHA-256 of the content."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    added_at: Mapped[datetime]

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flask import url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
+from wxbot.campaigns import entries
 from wxbot.clock import shanghai_day
 from wxbot.draws.admission import Booked
 from wxbot.draws.mechanic import Entrant
@@ -22,6 +24,7 @@ from wxbot.instant.models import Award, AwardStatus, Prize
 from wxbot.instant.page_words import InstantPhrases, odds_text
 from wxbot.instant.stock import InstantStock
 from wxbot.money import yuan
+from wxbot.people.phone_pages import form_mark, wx_config
 from wxbot.runtime import Runtime
 from wxbot.text import Text
 
@@ -29,6 +32,10 @@ OUTSIDE = Text(
     "用手机微信扫一扫这个二维码，就可以参加。",
     "Scan this code with WeChat on your phone to take part.",
 )
+SHARED_TEXT = Text("活动规则和中奖机会见页面。", "Rules and odds are on the page.")
+"""Under a card that somebody passes on: it promises nothing, and sharing changes nothing."""
+
+APIS = ("checkJsApi", "requestMerchantTransfer", "updateAppMessageShareData", "updateTimelineShareData")
 MINE_SHOWN = 20
 WAITING: tuple[AwardStatus, ...] = ("open", "collecting")
 
@@ -138,16 +145,25 @@ def _shown(award: Award, prize: Prize, language: str) -> dict[str, Any]:
     }
 
 
-def page_state(_runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> Mapping[str, Any]:
+def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> Mapping[str, Any]:
     """What the page is drawn from: its skin and colours, its words, and the prizes in the order of their ordinals."""
     stock: Any = snapshot.stock
     prizes = stock.published.rules.prizes if stock.published else ()
+    picture = str(stock.look.get("picture") or "")
     return {
         "skin": stock.skin,
         "palette": palette(str(stock.look.get("colour", ""))),
         "words": InstantPhrases(language).all(),
         "claim": claim_text(stock.claim_s).within(language),
-        "picture": None,
+        "picture": url_for("instant_h5.picture", slug=snapshot.slug, name=picture) if picture else "",
+        "mark": form_mark(),
+        "config": wx_config(*APIS),
+        "share": {
+            "title": snapshot.act_name,
+            "desc": SHARED_TEXT.within(language),
+            "link": entries.address(runtime.settings.public_url, snapshot.slug, entries.SHARED),
+            "imgUrl": runtime.settings.public_url + url_for("static", filename="h5/card.png"),
+        },
         "is_test": False,
         "prizes": [
             {

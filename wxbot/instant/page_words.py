@@ -37,6 +37,11 @@ WORDS: dict[str, Text] = {
     ),
     "mine": Text("我在本活动的奖品", "My prizes here"),
     "all_mine": Text("我的全部奖品", "All my prizes"),
+    "no_prizes": Text("还没有奖品", "No prizes yet"),
+    "no_prizes_text": Text(
+        "抽中的奖品会出现在这里，可以领取和查看。", "What you win appears here, to collect and to look at."
+    ),
+    "my_packets": Text("我的红包和消息", "My packets and messages"),
     "yours": Text("你的奖品", "Your prize"),
     "collect_by": Text("领取期限", "Collect within"),
     "collect": Text("领取", "Collect"),
@@ -68,7 +73,6 @@ WORDS: dict[str, Text] = {
     "state_paid": Text("已到账", "Paid"),
     "state_forfeited": Text("已过期", "Forfeited"),
     "state_given": Text("查看", "Show"),
-    "share_text": Text("活动规则和中奖机会见页面", "Rules and odds are on the page"),
 }
 
 

@@ -186,7 +186,8 @@
     shown = null;
     sheet.hidden = true;
     document.body.classList.remove('has-sheet');
-    if (back && document.contains(back)) { back.focus({ preventScroll: true }); }
+    back = back && back !== document.body && document.contains(back) ? back : byId('go');
+    if (back) { back.focus({ preventScroll: true }); }
     back = null;
   }
 

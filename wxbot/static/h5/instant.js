@@ -23,6 +23,7 @@
   var mine = Array.isArray(page.mine) ? page.mine : [];
   var restWord = words['go_' + page.skin];
   var isBusy = false;
+  var isRemembered = false;
   var timer = 0;
   var labels = {};
   var texts = {};
@@ -149,12 +150,8 @@
     if (password) { body.password = document.getElementById('password-word').value.trim(); }
     ask('/draw', body).then(function (answer) {
       if (answer.outcome === 'sign_in') { location.reload(); return; }
-      if ((answer.outcome === 'stale_page' || answer.outcome === 'stale_nonce') && !isSecond) {
-        token = answer.page_token || token;
-        if (answer.nonce) { nonce = answer.nonce; keep({ nonce: nonce }); }
-        request(attempt, true);
-        return;
-      }
+      if (answer.outcome === 'stale_page' && !isSecond) { token = answer.page_token; request(attempt, true); return; }
+      if (answer.outcome === 'stale_nonce' && !isSecond) { renew(attempt); return; }
       if (answer.outcome === 'won' || answer.outcome === 'lost') { result(answer); return; }
       if (answer.outcome === 'try_again' && attempt < AGAIN_AFTER_MS.length) { again(attempt); return; }
       refused(answer);
@@ -165,6 +162,17 @@
       say(words.offline_kept);
       goWord.textContent = words.again;
     });
+  }
+
+  /* The nonce is not this person's (another one holds the phone now): a tap of theirs gets a new one, a remembered tap is dropped. */
+  function renew(attempt) {
+    keep(null);
+    ask('/state').then(function (state) {
+      if (state.state) { show(state); }
+      if (isRemembered) { skin.rest(); busy(false); return; }
+      keep({ nonce: nonce });
+      request(attempt, true);
+    }).catch(function () { skin.rest(); busy(false); say(words.oops); });
   }
 
   function again(attempt) {
@@ -190,6 +198,7 @@
     keep({ nonce: nonce, password: password ? document.getElementById('password-word').value.trim() : '' });
     busy(true);
     say(words.drawing);
+    isRemembered = false;
     skin.begin();
     request(0, false);
   }
@@ -254,6 +263,7 @@
   } else if (before.nonce) {
     if (password) { document.getElementById('password-word').value = before.password || ''; }
     nonce = before.nonce; // the tap was sent, and this page never heard the end
+    isRemembered = true;
     busy(true);
     say(words.retrying);
     skin.begin();

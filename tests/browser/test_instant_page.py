@@ -1,0 +1,200 @@
+"""The page of an instant campaign in a real browser at phone size, under our own policy, with the simulator's WeChat around it."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from tests.browser.axe import serious
+from tests.conftest import Cast, simulator_settings
+from tests.instant.stage import InstantStage, set_wheel
+from tests.servers import SimulatedWeChat
+from wxbot.app import create_app
+from wxbot.private_servers import free_port
+from wxbot.runtime import Runtime
+from wxbot.worker import run_until_quiet
+
+pytestmark = pytest.mark.browser
+
+FIRST_LOAD_KB = 80
+"""What the first look may load from us, compressed."""
+
+SKINS = ["wheel", *(pytest.param(skin, marks=pytest.mark.proof) for skin in ("grid", "scratch", "shake"))]
+WIN = {"name": "一元红包"}
+MISS = {"name": "大奖", "odds_ppm": 1, "stock": 1}
+
+
+@pytest.fixture
+def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
+    """The application on a free port of its own, its merchant with money."""
+    port = free_port()
+    domains = [f"127.0.0.1:{port}"]
+    simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
+    simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
+    settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
+    with closing(Runtime(settings)) as runtime:
+        server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield runtime
+        server.shutdown()
+        thread.join(10)
+
+
+@pytest.fixture
+def phone(browser_page: Any, cast: Cast) -> Iterator[Any]:
+    """阿明's phone; a script or style that our policy blocks fails the test."""
+    loud: list[str] = []
+    browser_page.on(
+        "console", lambda message: loud.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    cookies = {"sim_person": str(cast.ming.id), "wxsim_client": "MicroMessenger/8.0.50"}
+    browser_page.context.add_cookies(
+        [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in cookies.items()]
+    )
+    yield browser_page
+    assert loud == []
+
+
+def address(stage: InstantStage, more: str = "") -> str:
+    return f"{stage.runtime.settings.public_url}{stage.path}{more}"
+
+
+def draw(phone: Any, skin: str) -> None:
+    """The gesture of a skin, by its button."""
+    phone.locator("#go").click()
+    if skin == "shake":
+        phone.locator("#go-word", has_text="点一下也能抽").wait_for()  # no movement comes: the button does the same
+        phone.locator("#go").click()
+    if skin == "scratch":
+        phone.locator("#skip").click()
+
+
+@pytest.mark.parametrize("skin", SKINS)
+def test_a_stranger_draws_collects_and_has_the_money_without_following(phone: Any, site: Runtime, skin: str) -> None:
+    stage = set_wheel(site, WIN, terms={"skin": skin})
+    phone.goto(address(stage, "?c=poster"))
+    draw(phone, skin)
+    phone.locator("#sheet-title", has_text="抽中").wait_for()
+    assert "1.00" in phone.locator("#sheet-prize").inner_text()
+    assert "前领取" in phone.locator("#sheet-deadline").inner_text()
+    phone.locator("#sheet-main", has_text="领取").click()
+    phone.locator("#sheet-main", has_text="正在准备").wait_for()
+    run_until_quiet(site)
+    wechat = phone.frame_locator("iframe[title=微信]")
+    wechat.locator("[data-testid=transfer-close]").click()
+    phone.locator("#sheet-text", has_text="还没有确认收款").wait_for()
+    phone.locator("#sheet-main").click()
+    wechat.locator("[data-testid=receive-transfer]").click()
+    wechat.locator("[data-testid=transfer-done]").click()
+    run_until_quiet(site)
+    phone.locator(".sheet-card[data-state=paid]").wait_for()
+    (award,) = stage.awards()
+    assert (award.status, stage.draws()[0].channel_code) == ("paid", "poster")
+    phone.locator("#sheet-close").click()
+    assert "已到账" in phone.locator("#mine-list").inner_text()
+
+
+def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(phone: Any, site: Runtime) -> None:
+    stage = set_wheel(site, WIN)
+    phone.goto(address(stage))
+    phone.context.set_offline(True)
+    phone.locator("#go").dblclick()
+    phone.locator("#hint", has_text="网络有点慢").wait_for()
+    phone.context.set_offline(False)
+    phone.reload()  # the tap is remembered, and is asked for again
+    phone.locator("#sheet-title", has_text="抽中").wait_for()
+    assert len(stage.draws()) == 1
+    phone.locator("#sheet-close").click()
+    phone.locator("#go").click()
+    phone.wait_for_function("sessionStorage.length && JSON.parse(sessionStorage.getItem(sessionStorage.key(0))).answer")
+    phone.goto(address(stage, "/rules"))  # away before the wheel stood still
+    phone.go_back()
+    phone.locator("#sheet-title", has_text="抽中").wait_for()
+    assert len(stage.draws()) == 2
+    phone.locator("#sheet-close").click()
+    assert phone.locator("#mine-list li").count() == 2
+
+
+def test_a_miss_says_so_and_offers_what_is_left(phone: Any, site: Runtime) -> None:
+    stage = set_wheel(site, MISS, tries_per_person=2, tries_per_day=2)
+    phone.emulate_media(reduced_motion="reduce")
+    phone.goto(address(stage))
+    phone.keyboard.press("Tab")
+    phone.locator("#go").focus()
+    phone.keyboard.press("Enter")
+    phone.locator("#sheet-title", has_text="没有抽中").wait_for()
+    assert not serious(phone)
+    phone.locator("#sheet-main", has_text="再抽一次").click()
+    phone.locator("#sheet-title", has_text="没有抽中").wait_for()
+    phone.wait_for_function("document.getElementById('go').disabled")
+    phone.keyboard.press("Escape")
+    assert phone.locator("#sheet").is_hidden()
+    assert "用完" in phone.locator("#hint").inner_text()
+    assert [row.outcome for row in stage.draws()] == ["lost", "lost"]
+
+
+@pytest.mark.parametrize("skin", SKINS)
+def test_the_first_look_is_small_loads_nothing_from_others_and_fits_every_phone(
+    phone: Any, site: Runtime, skin: str
+) -> None:
+    bodies: dict[str, bytes] = {}
+    foreign: set[str] = set()
+    own, wechat = site.settings.public_url, site.settings.res_base
+
+    def note(response: Any) -> None:
+        if response.url.startswith(own):
+            if response.status == 200:
+                bodies[response.url] = response.body()
+        elif not response.url.startswith(wechat) and not response.url.startswith(site.settings.open_base):
+            foreign.add(response.url)
+
+    phone.on("response", note)
+    many = [WIN | {"name": f"特别特别长的奖品名字{n}", "odds_ppm": 1000} for n in range(9)]
+    stage = set_wheel(site, *many, terms={"skin": skin}, act_name="一个名字特别特别特别长的活动啊", organiser="W" * 40)
+    phone.goto(address(stage))
+    phone.wait_for_load_state("networkidle")
+    assert foreign == set()
+    size = sum(len(gzip.compress(body)) for body in bodies.values())
+    assert 0 < size < FIRST_LOAD_KB * 1024, {url: len(gzip.compress(body)) for url, body in bodies.items()}
+    assert not serious(phone)
+    for width in (320, 390, 430):
+        for more in ("", "?lang=en"):
+            phone.set_viewport_size({"width": width, "height": 844})
+            phone.goto(address(stage, more))
+            assert phone.evaluate("document.documentElement.scrollWidth") <= width, (width, more)
+
+
+def test_a_tap_that_another_person_left_on_this_phone_is_not_drawn(phone: Any, site: Runtime, cast: Cast) -> None:
+    stage = set_wheel(site, WIN)
+    phone.goto(address(stage))
+    phone.evaluate("key => sessionStorage.setItem('wxbot:' + key, JSON.stringify({nonce: 'f'.repeat(40)}))", stage.path)
+    phone.reload()
+    phone.wait_for_function("sessionStorage.length === 0")
+    assert stage.draws() == []
+    phone.locator("#go").click()
+    phone.locator("#sheet-title", has_text="抽中").wait_for()
+    assert len(stage.draws()) == 1
+
+
+def test_a_word_is_asked_for_where_the_campaign_has_one(phone: Any, site: Runtime) -> None:
+    stage = set_wheel(site, WIN, terms={"password": "新年好"})
+    phone.emulate_media(reduced_motion="reduce")
+    phone.goto(address(stage))
+    phone.locator("#go").click()
+    assert phone.evaluate("document.activeElement.id") == "password-word"
+    phone.locator("#password-word").fill("不对")
+    phone.locator("#go").click()
+    phone.locator("#sheet-title", has_text="口令不对").wait_for()
+    phone.locator("#sheet-close").click()
+    phone.locator("#password-word").fill(" 新年好 ")
+    phone.locator("#password-word").press("Enter")
+    phone.locator("#sheet-title", has_text="恭喜").wait_for()
+    assert len(stage.draws()) == 1

@@ -1,0 +1,66 @@
+"""Console: the colour and picture of a campaign's page, while it is a draft."""
+
+from flask import Blueprint, Response, request
+from flask_babel import gettext
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.campaigns.admin_pages import campaign_or_404, to_page
+from wxbot.confined.run import Busy
+from wxbot.instant import pictures
+from wxbot.staff.console import (
+    guard,
+    log_action,
+    may,
+    now,
+    one_or_404,
+    refusal_told,
+    role_required,
+    runtime,
+    tell,
+    text,
+)
+from wxbot.staff.models import WATCHERS
+from wxbot.vouchers import photos
+
+UPLOAD_BYTES = photos.MOST_BYTES + 64 * 1024
+"""Largest body of the upload; every other page keeps the small limit (S16)."""
+
+
+def _allow_upload() -> None:
+    """Before the form is read: only who may upload may send more than a page's form."""
+    if request.endpoint == "looks.save" and current_user.is_authenticated and may("looks.save"):
+        request.max_content_length = UPLOAD_BYTES
+
+
+_pages = Blueprint("looks", __name__)
+_pages.before_request(_allow_upload)
+blueprint = guard(_pages)
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/look")
+@role_required("marketer")
+def save(campaign_id: int) -> BaseResponse:
+    """Give a draft its colour and picture: a new one, none, or the one it has."""
+    campaign_or_404(campaign_id)
+    target = f"campaign:{campaign_id}"
+    sent = request.files.get("picture")
+    raw = sent.read(photos.MOST_BYTES + 1) if sent is not None and sent.filename else None
+    with refusal_told("campaign_look", target):
+        try:
+            pictures.dress(runtime(), campaign_id, text("colour"), raw, text("bare") == "1", now())
+        except Busy:
+            tell(gettext("现在有很多照片在处理，请过一会儿再传。"), "danger")
+            return to_page(campaign_id)
+        log_action("campaign_look", target, colour=text("colour"), has_picture=raw is not None)
+        tell(gettext("外观已保存。"))
+    return to_page(campaign_id)
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/look/<name>.jpg")
+@role_required(*WATCHERS)
+def picture(campaign_id: int, name: str) -> Response:
+    """The picture, for those who write and approve the campaign: it has no public page yet."""
+    campaign_or_404(campaign_id)
+    content = one_or_404(pictures.content_of(runtime(), campaign_id, name))
+    return Response(content, mimetype="image/jpeg")
