@@ -48,3 +48,19 @@ def test_the_desk_passes_over_people_whom_the_reviewer_added_S56(stage: Stage) -
     assert take(stage, QIAN) == of_hong
     assert take(stage, QIAN) is None
     assert take(stage, SUN) == of_ming
+
+
+def test_a_reviewers_own_sum_has_a_bound_of_its_own_and_their_payees_have_everybodys_S56(stage: Stage) -> None:
+    bounds = {"reviewer_fen": 1_600, "second_person_fen": 1_200}
+    stage.runtime.settings = stage.runtime.settings.model_copy(update=bounds)
+
+    def approved(seed: int, openid: str, amount_fen: int, by: object = SUN) -> tuple[str, dict[str, int] | None]:
+        voucher = stage.hand_in(seed, openid, "free", amount_fen=amount_fen)
+        decide(stage, review.approve, voucher, amount_fen, by=by)
+        payout = stage.payouts()[-1]
+        return payout.status, payout.second_for
+
+    assert approved(1, MING, 500) == ("approved", None)
+    assert approved(2, HONG, 800) == ("approved", None), "above everybody's bound, below a reviewer's"
+    assert approved(3, MING, 300) == ("requested", {"asker": 1_600})
+    assert approved(4, HONG, 400, by=QIAN) == ("requested", {"payee": 1_200}), "another reviewer, the same payee"
