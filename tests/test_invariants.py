@@ -100,6 +100,7 @@ HAND_EDITS = {
     "I2": "UPDATE orders SET next_check_at = NULL",
     "I3_payouts": "UPDATE payouts SET status = 'paid'",
     "I8": "UPDATE quotas SET n = n + 1",
+    "I9_awards": "UPDATE ledger_balances SET account = 'owed' WHERE account = 'reserved'",
     "I1_paid": "UPDATE orders SET status = 'received' WHERE reason_kind = 'payout'",
     "F01": "UPDATE payouts SET source_kind = 'voucher', source_id = 1",
 }

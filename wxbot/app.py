@@ -35,6 +35,7 @@ from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_look as looks
+from wxbot.instant import awards_h5
 from wxbot.instant import h5 as instant_h5
 from wxbot.instant import h5_rules as instant_rules
 from wxbot.keys import sentinel
@@ -97,6 +98,7 @@ DOORS: tuple[Door, ...] = (
     Door("/h5", bind.blueprint, "openid", "phone"),
     Door("/h5", payouts_h5.me, "openid", "phone"),
     Door("/h5", payouts_h5.blueprint, "openid", "phone"),
+    Door("/h5", awards_h5.blueprint, "openid", "phone"),
     Door("/h5", vouchers_h5.blueprint, "openid", "phone"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),

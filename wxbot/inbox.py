@@ -18,6 +18,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.orders.found import HAS_MONEY, UNJUDGED, FoundOrder, Thaw
 from wxbot.orders.models import BillNote, Mark, Order
 from wxbot.payouts.models import BudgetChange, PayList, Payout, Release, RuleChange, RuledBy
+from wxbot.payouts.sources import AWARD
 from wxbot.people.models import Binding, Confirmation, PersonMark, RosterEntry
 from wxbot.staff.console import me, now, runtime
 from wxbot.text import Text
@@ -122,6 +123,11 @@ def _releases(staff_id: int, _now: datetime) -> Select[Any]:
     return select(Release.id).where(Release.decided_by.is_(None), Release.asked_by != staff_id)
 
 
+def _held_awards(_staff_id: int, _now: datetime) -> Select[Any]:
+    owed = and_(Payout.source_kind == AWARD, Payout.status == "approved")
+    return select(Payout.id).where(owed, Payout.hold.in_(("blocked", "texts")))
+
+
 def _openings(staff_id: int, _now: datetime) -> Select[Any]:
     is_asked = and_(Thaw.opened_at.is_(None), Thaw.open_asked_by.is_not(None))
     return select(Thaw.id).where(is_asked, Thaw.open_asked_by != staff_id)
@@ -185,6 +191,14 @@ SOURCES: tuple[InboxSource, ...] = (
         _payouts,
         "payouts.index",
         arguments={"tab": "requested"},
+        single=PAYOUT,
+    ),
+    InboxSource(
+        "cashier",
+        Text("奖品付不出", "prizes that cannot be paid"),
+        _held_awards,
+        "payouts.index",
+        arguments={"tab": "held", "source": AWARD},
         single=PAYOUT,
     ),
     InboxSource("cashier", Text("付款名单待审批", "lists to approve"), _lists, "lists.index", single=LIST),

@@ -15,9 +15,10 @@ from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
 from wxbot.draws.models import Draw
+from wxbot.instant.models import Award, InstantTerms
 from wxbot.orders.models import DEAD, Order
-from wxbot.payouts.models import PAYOUT_REASON, BudgetChange, PayList, Payout, RuleChange
-from wxbot.payouts.sources import VOUCHER
+from wxbot.payouts.models import COLLECT, PAYOUT_REASON, BudgetChange, PayList, Payout, RuleChange
+from wxbot.payouts.sources import OWED, VOUCHER
 from wxbot.quotas import Quota
 from wxbot.shake.models import Bind
 from wxbot.vouchers.models import Voucher
@@ -158,10 +159,13 @@ def closed_at_rest(session: Session) -> int:
             select(func.count())
             .select_from(ledger.Balance)
             .join(Campaign, Campaign.id == ledger.Balance.budget_id)
+            .outerjoin(InstantTerms, InstantTerms.campaign_id == Campaign.id)
             .where(
                 Campaign.status == "closed",
                 ledger.Balance.account.in_(open_accounts),
                 ledger.Balance.balance_fen != 0,
+                # One that leaves its awards to their deadline holds them a while longer, and nothing else.
+                ~func.coalesce(InstantTerms.carry, False) | (ledger.Balance.account == "reserved"),
             )
         ).scalar_one()
     )
@@ -175,11 +179,13 @@ def payouts_follow_orders(session: Session) -> int:
     ended = {"received": "paid", "returned": "returned"}
     expected = case(ended, value=Order.status, else_="ordered")
     is_seen = Order.is_noticed & Order.status.not_in(("failed", "planned", "sending"))
+    # What is owed outlives an order that paid nobody: it waits for its person, or was forfeited.
+    is_owed_still = (Order.fund == OWED) & (Order.status == "returned") & Payout.status.in_(("approved", "cancelled"))
     differing = (
         select(func.count())
         .select_from(Order)
         .join(Payout, Payout.order_id == Order.id)
-        .where(Order.reason_kind == PAYOUT_REASON, is_seen, Payout.status != expected)
+        .where(Order.reason_kind == PAYOUT_REASON, is_seen, Payout.status != expected, ~is_owed_still)
     )
     without = (
         select(func.count())
@@ -192,13 +198,41 @@ def payouts_follow_orders(session: Session) -> int:
 
 def nobody_forgotten(session: Session) -> int:
     """I2: what is owed is looked at again, and so is every order for it whose end is open."""
-    owed = select(func.count()).where(Payout.status == "approved", Payout.due_at.is_(None))
+    is_persons = func.coalesce(Payout.hold, "") == COLLECT  # its award has the deadline
+    owed = select(func.count()).where(Payout.status == "approved", Payout.due_at.is_(None), ~is_persons)
     open_orders = select(func.count()).where(
         Order.reason_kind == PAYOUT_REASON,
         Order.status.in_(("unknown", "accepted")),
         or_(Order.next_check_at.is_(None), Order.next_step.is_(None)),
     )
     return int(session.execute(owed).scalar_one()) + int(session.execute(open_orders).scalar_one())
+
+
+def awards_are_owed(session: Session) -> int:
+    """I9, I2: what stands in `owed` is what was won and no order holds; no award says other than its payout.
+
+    An order whose change nobody has looked at yet is on its way to its award and no fault.
+    """
+    open_fen = select(Award.campaign_id, func.sum(Award.amount_fen)).where(Award.status.in_(("open", "collecting")))
+    held = select(Order.budget_id, func.sum(Order.amount_fen)).where(
+        Order.fund == OWED,
+        Order.holding.in_(("in_flight", "unclaimed")) | ((Order.holding == "paid") & ~Order.is_noticed),
+    )
+    standing = select(ledger.Balance.budget_id, ledger.Balance.balance_fen).where(ledger.Balance.account == OWED)
+    wanted = Counter[int]({key: int(fen) for key, fen in session.execute(open_fen.group_by(Award.campaign_id))})
+    wanted.subtract({key: int(fen) for key, fen in session.execute(held.group_by(Order.budget_id))})
+    wanted.subtract({key: int(fen) for key, fen in session.execute(standing)})
+    is_persons = func.coalesce(Payout.hold, "") == COLLECT
+    fits = or_(
+        (Award.status == "open") & (Payout.id.is_(None) | is_persons),
+        (Award.status == "collecting") & Payout.status.in_(("approved", "ordered", "paid")),
+        (Award.status == "paid") & (Payout.status == "paid"),
+        (Award.status == "forfeited") & (Payout.id.is_(None) | (Payout.status == "cancelled")),
+        (Award.status == "given") & Payout.id.is_(None),
+    )
+    query = select(func.count()).select_from(Award).outerjoin(Payout, Payout.id == Award.payout_id)
+    differing = int(session.execute(query.where(~func.coalesce(fits, False))).scalar_one())
+    return differing + sum(1 for fen in wanted.values() if fen)
 
 
 def paid_once(session: Session) -> int:
@@ -271,6 +305,7 @@ INVARIANTS: dict[str, Callable[[Session], int]] = {
     "I1_paid": paid_once,
     "I2": nobody_forgotten,
     "I3_payouts": payouts_follow_orders,
+    "I9_awards": awards_are_owed,
     "I8": days_counted,
     "I16_payouts": payouts_have_two_people,
     "F01": vouchers_are_owed,

@@ -59,6 +59,7 @@ class SettingFields(BaseSettings):
     pay_per_second: int = Field(default=25, ge=1, le=100_000)
     pay_per_day: int = Field(default=10_000, ge=1)
     pay_quiet_hours: bool = True
+    transfer_quiet_hours: bool = False
     pay_fen_per_day: int = Field(default=100_000_000, ge=100)
     number_epoch: int = Field(default=0, ge=0, le=9)
 

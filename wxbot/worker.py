@@ -7,22 +7,26 @@ doubled message changes nothing, and an emptied broker is refilled by the next t
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Any
 
 from celery import Celery, signals
 from celery.utils.log import LoggingProxy
+from sqlalchemy.orm import Session
 
-from wxbot import invariants, ledger, lineage, retention
+from wxbot import invariants, ledger, lineage, retention, wake
 from wxbot.alerts.tell import tell_due as tell_alerts
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.heartbeat import Heartbeat
+from wxbot.instant import awards
 from wxbot.logs import configure, get_logger, worked
 from wxbot.metrics.models import note_run
 from wxbot.metrics.told_balance import ask as ask_balance
 from wxbot.orders.bill import fetch_bills
 from wxbot.orders.lost import ask_due
+from wxbot.orders.models import Order
 from wxbot.orders.newest import prove_due
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
@@ -69,6 +73,11 @@ def send(runtime: Runtime) -> int:
     return send_due(runtime, held_back=held_back).sent
 
 
+def pay_now(runtime: Runtime) -> int:
+    """Somebody waits at their phone: place and send what is due without waiting for the ticks of both (wake.py)."""
+    return order_due(runtime) and send(runtime)
+
+
 def recover(runtime: Runtime) -> int:
     """Take back orders whose worker died."""
     with runtime.database.transaction() as session:
@@ -85,7 +94,14 @@ def reconcile(runtime: Runtime) -> int:
     return total
 
 
-REASONS: dict[str, Settle] = {PAYOUT_REASON: settle_payouts}
+def follow_payouts(runtime: Runtime, session: Session, orders: Sequence[Order], now: datetime) -> Sequence[Order]:
+    """Payouts follow their orders, and awards their payouts."""
+    done = settle_payouts(runtime, session, orders, now)
+    awards.follow(session, done, now)
+    return done
+
+
+REASONS: dict[str, Settle] = {PAYOUT_REASON: follow_payouts}
 """reason_kind → who follows orders of that kind. Packets follow theirs while their campaign advances, under its lease."""
 
 
@@ -143,6 +159,8 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "payouts.rows": request_rows,
     "payouts.order": order_due,
     "payouts.settle": settle_orders,
+    wake.PAY: pay_now,
+    "awards.forfeit": awards.forfeit_due,
     "draws.match": match_binds,
     "draws.lapse": lapse_draws,
     "people.sms": send_sms,
@@ -174,6 +192,8 @@ INTERVALS: dict[str, float] = {
     "payouts.rows": 1.0,
     "payouts.order": 1.0,
     "payouts.settle": 1.0,
+    wake.PAY: 60.0,
+    "awards.forfeit": 5.0,
     "replies.sweep": 10.0,
     "vouchers.fetch": 1.0,
     "vouchers.decide": 1.0,

@@ -139,7 +139,7 @@ def crash_at(runtime: Runtime, boundary: int) -> Iterator[list[int]]:
             met[0] += 1
         stay_dead()
 
-    for transport in (runtime.transport, runtime.pay._transport):
+    for transport in (runtime.transport, runtime.pay._transport, runtime.pay_v3._wire._transport):
         transport._before_send = step
     event.listen(runtime.database.engine, "commit", step)
     event.listen(runtime.database.engine, "engine_connect", stay_dead)

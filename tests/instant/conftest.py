@@ -1,4 +1,4 @@
-"""Fixtures of the stories about instant draws."""
+"""Fixtures of the stories about instant draws and awards."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from wxbot.runtime import Runtime
 
 @pytest.fixture
 def app(runtime: Runtime, simulator: SimulatedWeChat) -> Flask:
-    """The web application against the simulator, whose console knows our domain."""
+    """The web application against the simulator, whose console knows our domain and whose bank has money."""
     domains = ["127.0.0.1:8000"]
     simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
+    simulator.control("POST", "bank/topup", {"amount_fen": 10_000_000})
     return create_app(runtime)
 
 

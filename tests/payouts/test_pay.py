@@ -302,12 +302,20 @@ def test_quiet_hours_and_the_slow_start_of_the_morning_F18_F19(runtime: Runtime)
     eight = midnight + timedelta(hours=8)
     rates = [throttle.rate_now(quiet, eight + timedelta(seconds=s)) for s in (0, 60, 450, 899, 900, 3600)]
     assert rates == [1, 1, 12, 24, 25, 25]
-    assert [throttle.is_quiet(quiet, midnight + timedelta(hours=h)) for h in (0, 7, 8, 23)] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    hours = [midnight + timedelta(hours=h) for h in (0, 7, 8, 23)]
+    assert [throttle.is_quiet(quiet, hour, "sendredpack") for hour in hours] == [True, True, False, False]
+    assert not any(throttle.is_quiet(quiet, hour, "transfer_bills") for hour in hours)
+    asleep = quiet.model_copy(update={"transfer_quiet_hours": True})
+    with runtime.database.transaction() as session:
+        open_to = {
+            name: [throttle.lanes(session, settings, hour) for hour in hours[1:3]]
+            for name, settings in (("packets", quiet), ("all", asleep))
+        }
+    every = [throttle.SendLane(quiet.mch_id)]
+    assert open_to == {
+        "packets": [[throttle.SendLane(quiet.mch_id, ("transfer_bills",))], every],
+        "all": [[], every],
+    }
 
 
 def test_every_payout_status_has_a_meaning() -> None:

@@ -27,6 +27,7 @@ from wxbot.money import yuan
 from wxbot.orders import bill_faults, throttle
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
+from wxbot.orders.channels import LOTTERY
 from wxbot.staff import accounts
 from wxbot.staff.console import (
     SMALL,
@@ -168,7 +169,7 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "trouble": _trouble(campaign),
             "figures": way.figures,
             "is_early": campaign.status == "launching" and now() < campaign.begin_at - way.lead,
-            "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now()),
+            "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now(), LOTTERY),
         }
 
 

@@ -6,9 +6,11 @@ from cryptography import x509
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.doctor.merchant import TELL_SUPPORT
+from wxbot.instant.models import InstantTerms
 from wxbot.orders.channels import CHANNELS, V3_PAGE
 from wxbot.payouts.models import Programme
 from wxbot.runtime import Runtime
@@ -21,10 +23,15 @@ from wxbot.wechat.http import Timeouts, Transport
 
 
 def _channels(session: Session, settings: Settings) -> set[str]:
-    """The channels over which something would be paid today: the deployment's, and those chosen by what is open."""
+    """The channels over which something would be paid today: the deployment's, and those chosen by what is open or planned."""
     programmes = session.scalars(select(Programme.channel).where(Programme.is_open).distinct()).all()
     kinds = session.scalars(select(VoucherKind.channel).where(VoucherKind.is_on).distinct()).all()
-    return {channel or settings.payout_channel for channel in (*programmes, *kinds)} | {settings.payout_channel}
+    running = Campaign.status.not_in(("draft", "closed"))
+    query = select(InstantTerms.channel).join(Campaign, Campaign.id == InstantTerms.campaign_id).where(running)
+    prizes = session.scalars(query.distinct()).all()
+    return {channel or settings.payout_channel for channel in (*programmes, *kinds, *prizes)} | {
+        settings.payout_channel
+    }
 
 
 def payout_channels(runtime: Runtime) -> Finding:

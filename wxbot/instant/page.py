@@ -18,12 +18,11 @@ from wxbot.draws.mechanic import Entrant
 from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.instant import answers, nonces
+from wxbot.instant import answers, award_shown, nonces
 from wxbot.instant.look import palette
-from wxbot.instant.models import Award, AwardStatus, Prize
+from wxbot.instant.models import Award, AwardStatus
 from wxbot.instant.page_words import InstantPhrases, odds_text
 from wxbot.instant.stock import InstantStock
-from wxbot.money import yuan
 from wxbot.people.phone_pages import form_mark, wx_config
 from wxbot.runtime import Runtime
 from wxbot.text import Text
@@ -114,13 +113,8 @@ def person_state(runtime: Runtime, snapshot: CampaignSnapshot, openid: str, lang
     name = tries(snapshot.campaign_id, openid)
     with runtime.database.reading() as session:
         used = quotas.used_each(session, [name], day)
-        won = session.execute(
-            select(Award, Prize)
-            .join(Prize, Prize.id == Award.prize_id)
-            .where(Award.openid == openid, Award.campaign_id == snapshot.campaign_id)
-            .order_by(Award.id.desc())
-            .limit(MINE_SHOWN)
-        ).all()
+        now, campaign_id = runtime.clock.now(), snapshot.campaign_id
+        won = award_shown.of_person(session, runtime, openid, language, now, campaign_id, limit=MINE_SHOWN)
     left = min(
         snapshot.tries_per_person - used.get((name, quotas.ALL_TIME), 0),
         snapshot.tries_per_day - used.get((name, day), 0),
@@ -128,20 +122,8 @@ def person_state(runtime: Runtime, snapshot: CampaignSnapshot, openid: str, lang
     return {
         "nonce": nonces.fresh(stock.vault, snapshot.campaign_id, openid),
         "tries_left": max(0, left),
-        "mine": [_shown(award, prize, language) for award, prize in won],
+        "mine": won,
         "needs_password": bool(stock.password),
-    }
-
-
-def _shown(award: Award, prize: Prize, language: str) -> dict[str, Any]:
-    return {
-        "id": award.public_id,
-        "name": prize.name,
-        "ordinal": prize.ordinal,
-        "kind": award.kind,
-        "yuan": yuan(award.amount_fen) if award.amount_fen else None,
-        "state": award.status,
-        "deadline": answers.moment(award.deadline_at, language),
     }
 
 

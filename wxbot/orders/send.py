@@ -118,7 +118,7 @@ def _claim(runtime: Runtime, wanted: int, held_back: HeldBack | None = None) -> 
         now = runtime.database.now(session)
         claimed: Sequence[Order] = ()
         held_by = None
-        for lane in throttle.lanes(session, runtime.settings.mch_id):
+        for lane in throttle.lanes(session, runtime.settings, now):
             claimed, held_by = _claim_of(session, runtime.settings, lane, wanted, held_back, now)
             if claimed or held_by == "another":
                 break

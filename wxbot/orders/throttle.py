@@ -20,7 +20,7 @@ from wxbot.settings import Settings
 log = get_logger(__name__)
 
 QUIET_UNTIL_HOUR = 8
-"""Nothing is sent 00:00–08:00 Beijing time unless the merchant agreed otherwise (TIME_LIMITED, wechat-protocol §1.2)."""
+"""Red packets are not sent 00:00–08:00 Beijing time unless the merchant agreed otherwise (TIME_LIMITED, wechat-protocol §1.2)."""
 
 MORNING_RAMP_S = 900
 """How long the rate takes to grow to its full size after the quiet hours."""
@@ -58,16 +58,18 @@ def lane_keys(mch_id: str) -> dict[str, str]:
     return {lane_key(mch_id, channel.name): version for version, channel in VERSIONS.items()}
 
 
-def lanes(session: Session, mch_id: str) -> list[SendLane]:
-    """One lane of all channels while no error stops any or a person has stopped them all; else each by itself, stopped
-    ones first, so that their probe is not forgotten while the others send."""
+def lanes(session: Session, settings: Settings, now: datetime) -> list[SendLane]:
+    """The lanes of the channels that send at this hour: one of all of them while no error stops any or a person has stopped
+    all; else each by itself, stopped ones first, so that their probe is not forgotten while the others send."""
+    mch_id = settings.mch_id
+    awake = [name for name in CHANNELS if not is_quiet(settings, now, name)]
     by_key: dict[str, list[str]] = {}
-    for name in CHANNELS:
+    for name in awake:
         by_key.setdefault(lane_key(mch_id, name), []).append(name)
-    query = select(LaneState.mch_id, LaneState.stopped_code).where(LaneState.mch_id.in_(by_key))
+    query = select(LaneState.mch_id, LaneState.stopped_code).where(LaneState.mch_id.in_(lane_keys(mch_id)))
     stopped = {key: code for key, code in session.execute(query) if code is not None}
-    if not stopped or stopped.get(mch_id) == OPERATOR_STOP:
-        return [SendLane(mch_id)]
+    if awake and (not stopped or stopped.get(mch_id) == OPERATOR_STOP):
+        return [SendLane(mch_id, () if len(awake) == len(CHANNELS) else tuple(awake))]
     return [SendLane(key, tuple(by_key[key])) for key in sorted(by_key, key=lambda key: (key not in stopped, key))]
 
 
@@ -77,9 +79,14 @@ def shown_lane(session: Session, mch_id: str) -> LaneState | None:
     return next((lane for lane in found if lane is not None and lane.stopped_code is not None), found[0])
 
 
-def is_quiet(settings: Settings, now: datetime) -> bool:
-    """Whether WeChat Pay takes no new packets at this hour."""
-    return settings.pay_quiet_hours and now.astimezone(SHANGHAI).hour < QUIET_UNTIL_HOUR
+def is_quiet(settings: Settings, now: datetime, channel: str) -> bool:
+    """Whether nothing is sent over this channel at this hour."""
+    return CHANNELS[channel].rests_at_night(settings) and now.astimezone(SHANGHAI).hour < QUIET_UNTIL_HOUR
+
+
+def quiet_until(now: datetime) -> datetime:
+    """When the quiet hours of this night are over."""
+    return now.astimezone(SHANGHAI).replace(hour=QUIET_UNTIL_HOUR, minute=0, second=0, microsecond=0)
 
 
 @dataclass(frozen=True)
@@ -94,12 +101,11 @@ def grant(session: Session, settings: Settings, amounts: Sequence[int], now: dat
     """Take requests from the shared rate and day limits; `amounts` is the fen that each would newly send, in their order,
     0 for a number that is sent again: it counts for the rate, not once more for the day.
 
-    None in quiet hours, while a person has stopped sending, and while the lane `key` is stopped, except one probe a minute.
+    None while a person has stopped sending, and while the lane `key` is stopped, except one probe a minute. Whoever asks for
+    orders of a channel that rests at this hour asks too early: see `lanes`.
     """
     if not amounts:
         return Grant(0)
-    if is_quiet(settings, now):
-        return Grant(0, "quiet")
     lane = lane_state(session, settings.mch_id)
     if lane.stopped_code == OPERATOR_STOP:
         return Grant(0, "stopped")

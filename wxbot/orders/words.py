@@ -200,7 +200,7 @@ def _when_sent(order: Order, lane: LaneState | None, settings: Settings, now: da
     if order.send_after > now + SOON:
         at = clock_text(order.send_after, now)
         return Text(f"将于 {at} 发出（今天的上限已满）", f"goes out at {at} (today's limit is reached)")
-    if is_quiet(settings, now):
+    if is_quiet(settings, now, order.channel):
         return Text(
             f"夜间不发，{QUIET_UNTIL_HOUR:02d}:00 发出",
             f"nothing is sent at night; goes out at {QUIET_UNTIL_HOUR:02d}:00",

@@ -5,18 +5,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot import approval, lineage, quotas
 from wxbot.clock import shanghai_day
+from wxbot.db import changed
 from wxbot.money import yuan
 from wxbot.orders import plan
 from wxbot.orders.channels import DIRECT, PaymentRequest
 from wxbot.orders.models import Order
 from wxbot.orders.plan import fault_of
-from wxbot.payouts.models import PAYOUT_NEXT, PAYOUT_REASON, Payout, Programme
-from wxbot.payouts.sources import SOURCES
+from wxbot.payouts.models import COLLECT, PAYOUT_NEXT, PAYOUT_REASON, Payout, Programme
+from wxbot.payouts.sources import SOURCES, is_owed
 from wxbot.people import trust
 from wxbot.settings import Settings
 from wxbot.staff import accounts
@@ -96,6 +97,36 @@ def request(session: Session, settings: Settings, claim: PayoutRequest, now: dat
     session.add(payout)
     session.flush()
     return payout
+
+
+def request_owed(session: Session, claim: PayoutRequest, now: datetime) -> Payout:
+    """Have something paid that is owed already (sources.is_owed), in the caller's transaction: it was approved with what it
+    was won in, its money was committed then, and it counts in nobody's sums. Channel and all texts stand in the claim.
+
+    Asking again gives the same payout, and has it paid after its last order ended without paying. Raises Refusal when the
+    same source was asked for with other content, or while a restored database does not know what it has lost.
+    """
+    lineage.require_unfrozen(session)
+    known = find(session, claim.source_kind, claim.source_id)
+    if known is None:
+        payout = _payout_of(claim, claim.channel, dict(claim.texts), now)
+        payout.content_sha256 = content_of(payout)
+        session.add(payout)
+        session.flush()
+        return payout
+    payout = _same(known, claim)
+    if payout.hold == COLLECT:
+        move(session, Payout, payout.id, PAYOUT_NEXT, "approved", "approved", hold=None, due_at=now)
+        session.refresh(payout)
+    return payout
+
+
+def forfeit(session: Session, payout_id: int, now: datetime) -> bool:
+    """End a payout whose person did not ask for it again in time; False when an order may still pay it."""
+    payout = session.get(Payout, payout_id, with_for_update=True)
+    if payout is None or payout.status != "approved" or payout.hold != COLLECT:
+        return False
+    return move(session, Payout, payout_id, PAYOUT_NEXT, "approved", "cancelled", hold=None, settled_at=now)
 
 
 def _sums(claim: PayoutRequest) -> list[str]:
@@ -188,11 +219,27 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
     if channel not in DIRECT:
         raise Refusal("channel", Text(f"没有这种付款方式：{channel}", "there is no such channel"))
     texts = {name: claim.texts.get(name) or getattr(programme, name) for name in TEXTS}
-    payout = Payout(
+    payout = _payout_of(claim, channel, texts, now)
+    fault = fault_of(settings, channel, payment_request_of(payout))
+    if fault is not None:
+        raise Refusal(
+            "texts",
+            Text(
+                "微信不接受这样的文案或金额，请修改项目的文案、金额或场景设置",
+                f"WeChat would refuse its texts or its amount: {fault}",
+            ),
+        )
+    payout.content_sha256 = content_of(payout)
+    return payout
+
+
+def _payout_of(claim: PayoutRequest, channel: str, texts: dict[str, str], now: datetime) -> Payout:
+    """A new payout that is due at once, its content not hashed yet."""
+    return Payout(
         public_id=secrets.token_urlsafe(18),
         source_kind=claim.source_kind,
         source_id=claim.source_id,
-        budget_id=programme.id,
+        budget_id=claim.budget_id,
         openid=claim.openid,
         amount_fen=claim.amount_fen,
         channel=channel,
@@ -209,17 +256,6 @@ def _drafted(settings: Settings, programme: Programme, claim: PayoutRequest, now
         created_at=now,
         approved_at=now,
     )
-    fault = fault_of(settings, channel, payment_request_of(payout))
-    if fault is not None:
-        raise Refusal(
-            "texts",
-            Text(
-                "微信不接受这样的文案或金额，请修改项目的文案、金额或场景设置",
-                f"WeChat would refuse its texts or its amount: {fault}",
-            ),
-        )
-    payout.content_sha256 = content_of(payout)
-    return payout
 
 
 def payment_request_of(payout: Payout) -> PaymentRequest:
@@ -269,9 +305,12 @@ def require_approvable(session: Session, payout: Payout | None, staff_id: int, n
 def cancel(session: Session, payout_id: int, now: datetime) -> bool:
     """Call off a payout of which nothing was sent (money F82): it has no order yet, or one that still waits.
 
-    Its use of the month's limit is given back. False when something was sent, or it is settled.
+    Its use of the month's limit is given back. False when something was sent, or it is settled. What is owed is owed
+    still: only the person's wish to have it now is undone.
     """
     payout = session.get(Payout, payout_id)
+    if payout is not None and is_owed(payout.source_kind):
+        return _put_back(session, payout, now)
     if payout is None or payout.status not in ("requested", "approved", "ordered"):
         return False
     if payout.status == "ordered" and not _call_order_off(session, payout.order_id, now):
@@ -284,10 +323,19 @@ def cancel(session: Session, payout_id: int, now: datetime) -> bool:
     return is_ours
 
 
-def _call_order_off(session: Session, order_id: int | None, now: datetime) -> bool:
+def _put_back(session: Session, payout: Payout, now: datetime) -> bool:
+    if payout.status == "ordered":  # settle follows the order, and puts back what somebody wanted back
+        return _call_order_off(session, payout.order_id, now, is_cancel_wanted=True)
+    is_ours = payout.status == "approved" and payout.hold != COLLECT
+    return is_ours and move(session, Payout, payout.id, PAYOUT_NEXT, "approved", "approved", hold=COLLECT, due_at=None)
+
+
+def _call_order_off(session: Session, order_id: int | None, now: datetime, *, is_cancel_wanted: bool = False) -> bool:
     """End an order that was never sent; False when a sender has it or had it."""
     waiting = select(Order.id).where(Order.id == order_id, Order.status == "planned", Order.sends == 0)
     ids = session.scalars(waiting.with_for_update(skip_locked=True)).all()
+    if is_cancel_wanted and ids:
+        changed(session, update(Order).where(Order.id.in_(ids)).values(is_cancel_wanted=True))
     return bool(ids) and plan.call_off(session, ids, now) == 1
 
 

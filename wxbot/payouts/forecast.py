@@ -7,11 +7,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
-from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.clock import shanghai_day
 from wxbot.orders import throttle
 from wxbot.orders.models import LaneState, Order
 from wxbot.payouts import programmes
-from wxbot.payouts.models import ListRow, PayList, Payout
+from wxbot.payouts.models import ListRow, PayList, Payout, Programme
 from wxbot.payouts.programmes import Standing
 from wxbot.quotas import Quota
 from wxbot.settings import Settings
@@ -59,12 +59,15 @@ def forecast(session: Session, settings: Settings, pay_list: PayList, now: datet
     planned = int(session.execute(select(func.count(Order.id)).where(Order.status == "planned")).scalar_one())
     owed = int(session.execute(select(func.count(Payout.id)).where(Payout.status == "approved")).scalar_one())
     total_fen = sum(fen for _, fen in rows)
+    programme = session.get_one(Programme, pay_list.programme_id)
+    channel = pay_list.channel or programme.channel or settings.payout_channel
+    is_quiet = throttle.is_quiet(settings, now, channel)
     lane = session.get(LaneState, settings.mch_id)
     is_today = lane is not None and lane.day == f"{shanghai_day(now):%Y%m%d}"
     sent, sent_fen = (lane.sent_in_day, lane.fen_in_day) if lane is not None and is_today else (0, 0)
     n = planned + owed + len(rows)
     days = max(-(-(sent + n) // settings.pay_per_day), -(-(sent_fen + total_fen) // settings.pay_fen_per_day), 1)
-    begins_at = _begin(settings, now)
+    begins_at = throttle.quiet_until(now).astimezone(now.tzinfo) if is_quiet else now
     seconds = -(-n // settings.pay_per_second)
     return ListForecast(
         rows=len(rows),
@@ -76,18 +79,10 @@ def forecast(session: Session, settings: Settings, pay_list: PayList, now: datet
         seconds=seconds,
         days=days,
         is_stopped=lane is not None and lane.stopped_code is not None,
-        is_quiet=throttle.is_quiet(settings, now),
+        is_quiet=is_quiet,
         begins_at=begins_at,
         ends_at=begins_at + timedelta(seconds=seconds, days=days - 1),
     )
-
-
-def _begin(settings: Settings, now: datetime) -> datetime:
-    """When sending may begin: now, or after the quiet hours of this morning."""
-    if not throttle.is_quiet(settings, now):
-        return now
-    morning = now.astimezone(SHANGHAI).replace(hour=throttle.QUIET_UNTIL_HOUR, minute=0, second=0, microsecond=0)
-    return morning.astimezone(now.tzinfo)
 
 
 def _over_today(session: Session, settings: Settings, list_id: int, now: datetime) -> int:

@@ -65,7 +65,7 @@ def _packet(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:
         "word": view.word.within(spoken),
         "text": view.sentence.within(spoken),
         "at": moment_text(line.payout.created_at).within(spoken),
-        "is_here": _package(line, now) is not None,
+        "is_here": listing.package_of(runtime().vault, line, now) is not None,
     }
 
 
@@ -79,7 +79,7 @@ def pay(public_id: str) -> BaseResponse | str:
         return _absent(spoken)
     texts = words.page_words(spoken)
     state = _state(line, spoken, now)
-    package = _package(line, now)
+    package = listing.package_of(runtime().vault, line, now)
     if package is not None:
         settings = runtime().settings
         state |= {
@@ -121,14 +121,19 @@ def look(public_id: str) -> BaseResponse:
     if line is None:
         return _no_store(jsonify(outcome="gone"), 404)
     now = runtime().clock.now()
-    if line.order is not None and line.order.status == "accepted" and _may_ask(line.order.id, now):
-        ask_soon(runtime(), line.order.id, now)
+    ask_early(line, now)
     return _no_store(jsonify(_state(line, language(), now)))
 
 
 LOOKS_EVERY_S = 10
 LOOKS_PER_HOUR = 30
 """How often one packet's page may have WeChat asked; the worker asks by its own plan all the same."""
+
+
+def ask_early(line: PayoutLine, now: datetime) -> None:
+    """Have the worker ask WeChat now about what its person may just have taken; not more often than LOOKS_… allow."""
+    if line.order is not None and line.order.status == "accepted" and _may_ask(line.order.id, now):
+        ask_soon(runtime(), line.order.id, now)
 
 
 def _may_ask(order_id: int, now: datetime) -> bool:
@@ -151,22 +156,6 @@ def _mine(public_id: str) -> PayoutLine | None:
         return None
     with runtime().database.reading() as session:
         return listing.by_public_id(session, public_id, openid())
-
-
-def _package(line: PayoutLine, now: datetime) -> str | None:
-    """What WeChat's client needs to show the transfer; None when there is nothing to take on our page now."""
-    order = line.order
-    is_open = (
-        order is not None
-        and line.payout.status == "ordered"
-        and order.status == "accepted"
-        and order.channel in CONFIRMED
-        and not order.is_cancel_wanted
-        and (order.expires_at is None or order.expires_at > now)
-    )
-    if order is None or not is_open or not order.sp_ticket:
-        return None
-    return runtime().vault.open(order.sp_ticket)
 
 
 def _state(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:

@@ -100,6 +100,7 @@ HOLD_WORDS: dict[str, Text] = {
         "微信不接受它的文案或金额，请检查设置",
         "WeChat would refuse its texts or its amount; check the settings",
     ),
+    "collect": Text("等对方再点一次领取", "the person may collect it again"),
 }
 
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from wxbot.budget import Budget
+from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.models import Order
-from wxbot.payouts.models import PAYOUT_REASON, ListRow, ManualRequest, PayList, Payout, Programme
+from wxbot.payouts.models import COLLECT, PAYOUT_REASON, ListRow, ManualRequest, PayList, Payout, Programme
 from wxbot.payouts.sources import MANUAL, REISSUE, ROW
+from wxbot.vault import Vault
 
 PAGE_ROWS = 50
 EXPORT_BATCH = 1_000
@@ -23,14 +27,17 @@ def _by_order(*statuses: str) -> ColumnElement[bool]:
 TABS: dict[str, ColumnElement[bool]] = {
     "person": _by_order("manual"),
     "requested": Payout.status == "requested",
-    "held": and_(Payout.status == "approved", Payout.hold.is_not(None)),
+    "held": and_(Payout.status == "approved", Payout.hold.is_not(None), Payout.hold != COLLECT),
     "queued": and_(
         Payout.status.in_(("approved", "ordered")),  # said once more, so that the index on status is used
         or_(and_(Payout.status == "approved", Payout.hold.is_(None)), _by_order("planned")),
     ),
     "sending": _by_order("sending"),
     "unknown": _by_order("unknown"),
-    "waiting": _by_order("accepted"),
+    "waiting": and_(
+        Payout.status.in_(("approved", "ordered")),
+        or_(_by_order("accepted"), and_(Payout.status == "approved", Payout.hold == COLLECT)),
+    ),
     "failed": Payout.status == "failed",
     "returned": Payout.status == "returned",
     "paid": Payout.status == "paid",
@@ -150,6 +157,29 @@ def source_of(session: Session, payout: Payout) -> PayoutSource:
 
 
 def programme_names(session: Session, ids: Iterable[int]) -> dict[int, str]:
-    """Programme id → department and name."""
-    query = select(Programme.id, Programme.department, Programme.name).where(Programme.id.in_(set(ids)))
-    return {programme_id: f"{department} · {name}" for programme_id, department, name in session.execute(query)}
+    """Budget id → department and name of its programme, or the name of its campaign."""
+    query = select(Budget.id, Budget.name, Programme.department, Programme.name)
+    query = query.outerjoin(Programme, Programme.id == Budget.id).where(Budget.id.in_(set(ids)))
+    return {
+        budget_id: f"{department} · {programme}" if department else name
+        for budget_id, name, department, programme in session.execute(query)
+    }
+
+
+def package_of(vault: Vault, line: PayoutLine, now: datetime) -> str | None:
+    """What WeChat's client needs to show the transfer, opened from its seal; None when there is nothing to take on our page now.
+
+    Ask it for its own person alone, in a request of theirs.
+    """
+    order = line.order
+    is_open = (
+        order is not None
+        and line.payout.status == "ordered"
+        and order.status == "accepted"
+        and order.channel in CONFIRMED
+        and not order.is_cancel_wanted
+        and (order.expires_at is None or order.expires_at > now)
+    )
+    if order is None or not is_open or not order.sp_ticket:
+        return None
+    return vault.open(order.sp_ticket)

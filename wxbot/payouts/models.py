@@ -28,10 +28,14 @@ PayoutStatus = Literal["requested", "approved", "ordered", "paid", "returned", "
 
 PAYOUT_NEXT: Transitions[PayoutStatus] = {
     "requested": frozenset({"approved", "cancelled"}),
-    "approved": frozenset({"ordered", "cancelled"}),
+    "approved": frozenset({"approved", "ordered", "cancelled"}),
     "ordered": frozenset({"approved", "paid", "returned", "failed", "cancelled"}),
 }
-"""Allowed transitions of a payout. ordered → approved: its order definitely failed, and a further one may be tried."""
+"""Allowed transitions of a payout. ordered → approved: its order ended without paying, and a further one may be tried;
+approved → approved: what is owed begins to wait for its person, or no longer does."""
+
+COLLECT = "collect"
+"""The hold of what is owed and waits for its person (sources.is_owed). Nothing is due then: the award has the deadline."""
 
 PAYOUT_STATUSES: dict[PayoutStatus, str] = {
     "requested": "waits for a second person",
@@ -53,6 +57,7 @@ HOLDS = {
     "texts": "WeChat would refuse its texts or its amount with the settings of now",
     "found": "WeChat knows a payment that may be this one, and a restored database did not: cashiers must judge it",
     "bill": "a database was restored, and the fund bills of the days that it may have lost are not all read yet",
+    "collect": "its last order ended without paying; the person asks for it again, or its deadline passes",
 }
 """Why an approved payout waits."""
 

@@ -16,6 +16,7 @@ from wxbot.orders.models import Order
 from wxbot.orders.plan import BudgetSpent, fault_of, plan_orders
 from wxbot.payouts.create import content_of, payment_request_of
 from wxbot.payouts.models import PAYOUT_NEXT, Payout, Programme, Release
+from wxbot.payouts.sources import is_owed
 from wxbot.people import marks
 from wxbot.people.models import Binding, PersonMark
 from wxbot.runtime import Runtime
@@ -81,13 +82,13 @@ def _say_frozen(runtime: Runtime) -> None:
 
 
 def _open_to(session: Session, settings: Settings, now: datetime) -> Sequence[str]:
-    """Channels that orders may be placed for: those of a lane with few orders waiting. One that an error has stopped gets
+    """Channels that orders may be placed for: those of a lane that sends at this hour, with few orders waiting. One that an error has stopped gets
     as many as another, so that there is a probe, and fills no other's place."""
-    if throttle.is_quiet(settings, now) or throttle.is_held_by_staff(session, settings.mch_id):
+    if throttle.is_held_by_staff(session, settings.mch_id):
         return ()
     ahead = AHEAD_S * settings.pay_per_second
     found: list[str] = []
-    for lane in throttle.lanes(session, settings.mch_id):
+    for lane in throttle.lanes(session, settings, now):
         waiting = select(Order.id).where(Order.status == "planned", Order.send_after <= now).limit(ahead)
         mine = waiting.where(Order.channel.in_(lane.channels)) if lane.channels else waiting
         if len(session.execute(mine).all()) < ahead:
@@ -106,7 +107,7 @@ def _place_batch(session: Session, runtime: Runtime, channels: Sequence[str], no
     )
     payouts = session.scalars(due).all()
     after_restore = _held_after_restore(session, payouts)
-    ready: dict[tuple[int, str], list[Payout]] = {}
+    ready: dict[tuple[int, str], list[Payout]] = {}  # a budget is a programme's or a campaign's: none pays both kinds
     for payout in payouts:
         hold = _why_not(session, payout) or _unsendable(runtime.settings, payout) or after_restore.get(payout.id)
         if hold:
@@ -114,7 +115,7 @@ def _place_batch(session: Session, runtime: Runtime, channels: Sequence[str], no
         else:
             ready.setdefault((payout.budget_id, payout.channel), []).append(payout)
     for (budget_id, channel), wanted in sorted(ready.items()):
-        affordable = _affordable(session, budget_id, wanted)
+        affordable = wanted if is_owed(wanted[0].source_kind) else _affordable(session, budget_id, wanted)
         for payout in wanted[len(affordable) :]:
             _wait(session, payout, "budget", now)
         if affordable and not _place(session, runtime.settings, channel, affordable, now):
@@ -124,9 +125,9 @@ def _place_batch(session: Session, runtime: Runtime, channels: Sequence[str], no
 
 
 def _why_not(session: Session, payout: Payout) -> str | None:
-    """Why a payout may not be ordered now (a key of HOLDS), or None."""
-    programme = session.get_one(Programme, payout.budget_id)
-    if not programme.is_open:
+    """Why a payout may not be ordered now (a key of HOLDS), or None. What is owed has no programme whose terms it must meet."""
+    programme = None if is_owed(payout.source_kind) else session.get_one(Programme, payout.budget_id)
+    if programme is not None and not programme.is_open:
         return "closed"
     if content_of(payout) != payout.content_sha256:  # somebody has changed the row by hand (money F72, I16)
         log.error("payout_content_differs", payout_id=payout.id)
@@ -134,6 +135,8 @@ def _why_not(session: Session, payout: Payout) -> str | None:
     refusal = marks.refusal(session, None, payout.openid)
     if refusal == "blocked":
         return "blocked"
+    if programme is None:
+        return None
     if refusal == "unconfirmed":
         return "unconfirmed"
     return "unbound" if refusal is not None and programme.needs_binding else None
@@ -178,7 +181,7 @@ def held_back(session: Session, order_ids: Sequence[int]) -> list[int]:
     """Orders that must not be sent any more, of those about to be sent for the first time: the person was blocked or the
     programme closed after the order was placed, which may be a night ago (money I16, F23); or a restored database planned it,
     and a later number, which it has lost, may have paid it since. Their payouts wait again."""
-    query = select(Payout, Programme).join(Programme, Programme.id == Payout.budget_id)
+    query = select(Payout, Programme).outerjoin(Programme, Programme.id == Payout.budget_id)
     planned = session.execute(query.where(Payout.order_id.in_(order_ids))).all()
     blocked = _blocked(session, {payout.openid for payout, _ in planned})
     paid = _may_be_paid(session, [payout for payout, _ in planned])
@@ -186,9 +189,14 @@ def held_back(session: Session, order_ids: Sequence[int]) -> list[int]:
         payout.order_id
         for payout, programme in planned
         if payout.order_id is not None
-        and (payout.openid in blocked or not programme.is_open or programme.needs_binding or payout.id in paid)
+        and (payout.openid in blocked or payout.id in paid or _has_terms(programme))
         and (payout.id in paid or _why_not(session, payout))
     ]
+
+
+def _has_terms(programme: Programme | None) -> bool:
+    """Whether a payout must be asked about once more before it is sent; without a programme it is owed whatever it says."""
+    return programme is not None and (not programme.is_open or programme.needs_binding)
 
 
 def _blocked(session: Session, openids: set[str]) -> set[str]:

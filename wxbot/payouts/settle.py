@@ -10,7 +10,8 @@ from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import Order
 from wxbot.payouts.create import release_month
-from wxbot.payouts.models import PAYOUT_NEXT, Payout, PayoutStatus
+from wxbot.payouts.models import COLLECT, PAYOUT_NEXT, Payout, PayoutStatus
+from wxbot.payouts.sources import SOURCES, is_owed
 from wxbot.people import notices
 from wxbot.runtime import Runtime
 from wxbot.text import Text
@@ -44,6 +45,11 @@ RETURNED = Text(
     "Your ¥{yuan} was not taken in time and went back. Ask us to send it again.",
 )
 
+BACK = Text(
+    "¥{yuan} 还没有领取成功，钱给您留着：请在兑奖截止前再点一次领取。",
+    "¥{yuan} has not reached you yet and is kept for you: collect it once more before its deadline.",
+)
+
 LANE_AGAIN = timedelta(hours=1)
 """When a further order is tried after one failed for a reason that hits every order of the merchant."""
 
@@ -65,6 +71,8 @@ def _follow(session: Session, payout: Payout, order: Order, public_url: str, now
         case "received":
             if _end(session, payout, "paid", order.err_code, now):
                 _tell(session, payout, order, "paid", PAID.format(yuan=yuan(payout.amount_fen)), public_url, now)
+        case "returned" if is_owed(payout.source_kind):
+            _open_again(session, payout, order, public_url, now)
         case "returned":
             if _end(session, payout, "returned", order.err_code, now):
                 words = RETURNED.format(yuan=yuan(payout.amount_fen))
@@ -83,10 +91,14 @@ def reason_row(order: Order) -> ErrorRow:
 
 def _follow_failure(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:
     """Its order definitely failed: a further one is tried unless the person must act first, or enough were tried."""
-    if order.err_code == NEVER_SENT:
+    if order.err_code == NEVER_SENT and not order.is_cancel_wanted:
         move(session, Payout, payout.id, PAYOUT_NEXT, "ordered", "approved", due_at=now)
         return
-    if order.err_code == CALLED_OFF or order.is_cancel_wanted:  # wanted back: however it failed, nothing follows (F82)
+    is_wanted_back = order.err_code == CALLED_OFF or order.is_cancel_wanted
+    if is_owed(payout.source_kind) and (is_wanted_back or not reason_row(order).stops_lane):
+        _open_again(session, payout, order, public_url, now)
+        return
+    if is_wanted_back:  # wanted back: however it failed, nothing follows (F82)
         _end(session, payout, "cancelled", order.err_code, now)
         return
     row = reason_row(order)
@@ -119,6 +131,25 @@ def _follow_failure(session: Session, payout: Payout, order: Order, public_url: 
         return
     if _end(session, payout, "failed", order.err_code, now, failures=failures):
         _tell(session, payout, order, "failed", Text(row.to_person, row.to_person_en), public_url, now)
+
+
+def _open_again(session: Session, payout: Payout, order: Order, public_url: str, now: datetime) -> None:
+    """What is owed is owed still though its order has ended: the person may ask for it again, however often."""
+    failures = payout.failures + (order.status == "failed")
+    is_ours = move(
+        session,
+        Payout,
+        payout.id,
+        PAYOUT_NEXT,
+        "ordered",
+        "approved",
+        failures=failures,
+        err_code=order.err_code,
+        hold=COLLECT,
+        due_at=None,
+    )
+    if is_ours:
+        _tell(session, payout, order, "back", BACK.format(yuan=yuan(payout.amount_fen)), public_url, now)
 
 
 def _end(
@@ -156,6 +187,6 @@ def _tell(
         f"payout_{what}",
         f"{payout.id}:{order.attempt}",
         words,
-        f"{public_url}/h5/pay/{payout.public_id}",
+        f"{public_url}{SOURCES[payout.source_kind].page or f'/h5/pay/{payout.public_id}'}",
         now=now,
     )

@@ -35,7 +35,11 @@ class Source(NamedTuple):
     fund: str = "reserved"
     """The ledger account that its orders take the money from (orders/models.FUNDS). What is `owed` was committed before
     there was a payout: it belongs to no programme, and its order may end without paying as often as the person asks again."""
+    page: str = ""
+    """Where its person asks for it again once an order has ended without paying; only for what is owed."""
 
+
+OWED = "owed"
 
 SOURCES: dict[str, Source] = {
     VOUCHER: Source(
@@ -62,7 +66,13 @@ SOURCES: dict[str, Source] = {
     AWARD: Source(
         Text("活动奖品", "award"),
         Text("在活动中中奖", "It was won in a campaign"),
-        fund="owed",
+        fund=OWED,
+        page="/h5/awards",
     ),
 }
 """source_kind → what it is; together with the source's id it is unique among payouts (money rule 2)."""
+
+
+def is_owed(source_kind: str) -> bool:
+    """Whether a payout of this kind is paid from what is owed already, so that only its person, its deadline or its payment end it."""
+    return SOURCES[source_kind].fund == OWED

@@ -12,7 +12,7 @@ from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import LaneState, Order
 from wxbot.orders.words import ON_ITS_WAY, SOON, clock_text, meaning_of
 from wxbot.payouts.list_words import hold_word, status_word
-from wxbot.payouts.models import Payout
+from wxbot.payouts.models import COLLECT, Payout
 from wxbot.settings import Settings
 from wxbot.text import Text, moment_text
 
@@ -40,6 +40,10 @@ PERSON_HOLDS: dict[str, Text] = {
         "We are checking whether it was sent before; then it goes out by itself.",
     ),
     "bill": Text("系统正在核对，核对完自动发出。", "The books are being checked; then it goes out by itself."),
+    COLLECT: Text(
+        "还没有领取成功，请在兑奖截止前再点一次领取。",
+        "It has not reached you yet: collect it again before its deadline.",
+    ),
     "texts": Text("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
 }
 
@@ -65,6 +69,8 @@ def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Tex
             return "checking", Text(
                 "正在等第二位同事确认，通过后自动发出。", "A second colleague looks at it, then it goes out by itself."
             )
+        case "approved" if payout.hold == COLLECT:
+            return "take", PERSON_HOLDS[COLLECT]
         case "approved":
             return "way", PERSON_HOLDS.get(payout.hold or "", Text("马上发出，请稍等。", "It goes out in a moment."))
         case "ordered" if order is not None:
@@ -195,6 +201,10 @@ def next_step(payout: Payout, order: Order | None, lane: LaneState | None, setti
 
 
 def _approved(payout: Payout, now: datetime) -> Text:
+    if payout.hold == COLLECT:
+        return Text(
+            "等对方再点领取，到兑奖截止自动收回", "the person may collect it again; it is forfeited at its deadline"
+        )
     hold = hold_of(payout)
     due = payout.due_at
     if hold is None and (due is None or due <= now + SOON):

@@ -11,14 +11,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
+from wxbot.budget import Budget
 from wxbot.campaigns.models import Packet
 from wxbot.draws.models import Draw
+from wxbot.instant.models import Award, InstantDraw
 from wxbot.money import yuan
 from wxbot.orders.models import Evidence, Order
 from wxbot.orders.words import meaning_of
 from wxbot.payouts import sources as payout_sources
 from wxbot.payouts import words as payout_words
-from wxbot.payouts.models import PAYOUT_REASON, Payout, Programme
+from wxbot.payouts.models import PAYOUT_REASON, Payout
 from wxbot.people import phones
 from wxbot.people.models import Binding, Follower, Notice, PersonMark, SmsOut, Withdrawal
 from wxbot.staff.models import Staff
@@ -68,10 +70,7 @@ class Names:
             vault,
             {row.id: row.name for row in session.execute(select(Staff.id, Staff.name))},
             {row.id: row.name for row in session.execute(select(VoucherKind.id, VoucherKind.name))},
-            {
-                row.id: f"{row.department} · {row.name}"
-                for row in session.execute(select(Programme.id, Programme.department, Programme.name))
-            },
+            {row.id: row.name for row in session.execute(select(Budget.id, Budget.name))},
             is_masked=is_masked,
         )
 
@@ -337,6 +336,35 @@ def _won(row: Draw, names: Names, at: datetime) -> Moment:
     )
 
 
+def _played(row: InstantDraw, names: Names, at: datetime) -> Moment:
+    words = {
+        "lost": Text("抽奖：没有中奖", "drew: no luck"),
+        "gone": Text("抽奖：抽到的奖品已经没有了", "drew: that prize had run out"),
+    }
+    said = words.get(row.outcome, Text("抽奖：中奖", "drew and won"))
+    tone = "good" if row.outcome == "won" else ""
+    return Moment(at, "draw", said, Text(f"第 {row.k} 次抽奖", f"draw {row.k}"), tone, _campaign(row))
+
+
+def _campaign(row: InstantDraw | Award) -> tuple[str, str, int]:
+    return ("campaigns.page", "campaign_id", row.campaign_id)
+
+
+def _asked(row: Award, names: Names, at: datetime) -> Moment:
+    money = _money(row.amount_fen)
+    return Moment(at, "draw", Text(f"点了领取 {money}", f"asked for {money}"), None, "", _campaign(row))
+
+
+def _award_ended(row: Award, names: Names, at: datetime) -> Moment:
+    money = _money(row.amount_fen)
+    if row.status == "paid":
+        return Moment(
+            at, "draw", Text(f"奖品 {money} 已领取", f"prize of {money} received"), None, "good", _campaign(row)
+        )
+    said = Text(f"奖品 {money} 兑奖截止前没有领取，已收回", f"prize of {money} was not collected in time and went back")
+    return Moment(at, "draw", said, None, "bad", _campaign(row))
+
+
 def _packets_of(openid: str) -> ColumnElement[bool]:
     return Packet.id.in_(select(Draw.packet_id).where(Draw.openid == openid, Draw.packet_id.is_not(None)))
 
@@ -383,5 +411,8 @@ SOURCES: tuple[StorySource, ...] = (
     StorySource(Draw, Draw.admitted_at, _of(Draw.openid), _drew),
     StorySource(Draw, Draw.bound_at, _of(Draw.openid), _won),
     StorySource(Packet, Packet.settled_at, _packets_of, _opened),
+    StorySource(InstantDraw, InstantDraw.drawn_at, _of(InstantDraw.openid), _played),
+    StorySource(Award, Award.tapped_at, _of(Award.openid), _asked),
+    StorySource(Award, Award.settled_at, _settled(Award.status.in_(("paid", "forfeited")), Award.openid), _award_ended),
 )
 """Everything that tells of a person. A further feature adds its rows here."""

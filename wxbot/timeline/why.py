@@ -25,6 +25,7 @@ from wxbot.people import followers, marks
 from wxbot.people.models import SmsOut
 from wxbot.settings import Settings
 from wxbot.text import Text
+from wxbot.timeline import prizes
 from wxbot.vouchers.models import Voucher
 
 LOOKED_AT = 20
@@ -81,6 +82,7 @@ def _matter(
         matters.append(
             (max(draw.admitted_at, draw.bound_at or draw.admitted_at), 0, partial(_draw, session, draw, now))
         )
+    matters += prizes.matters(session, openid)
     for _, rank, tell_it in sorted(matters, key=lambda one: one[:2], reverse=True):
         said = tell_it()
         if said is None:

@@ -105,6 +105,10 @@ class Channel(Protocol):
     is_billed_when_placed: bool
     """Whether the fund bill shows the payment from the day on which WeChat placed it, taken by a person or not."""
 
+    def rests_at_night(self, settings: Settings) -> bool:
+        """Whether nothing is sent over it from 0:00 to 8:00 Beijing time."""
+        ...
+
     def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
         """Why it could not pay everything that the settings allow; for `wxbot doctor`, the gravest first."""
         ...

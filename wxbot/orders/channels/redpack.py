@@ -43,6 +43,7 @@ class RedPack:
     can_cancel = False
     is_confirmed = False
     has_notice = False
+
     needs_secret = False
     is_billed_when_placed = True
     proof_field: str
@@ -50,6 +51,10 @@ class RedPack:
     secret_field: str = ""
     echoed: Mapping[str, str] = {}
     """Field of the answer → attribute of the order that must come back as it was sent (security S65, F11)."""
+
+    def rests_at_night(self, settings: Settings) -> bool:
+        """WeChat Pay refuses packets by night (TIME_LIMITED) unless the merchant agreed otherwise."""
+        return settings.pay_quiet_hours
 
     def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
         """Nothing beside what the settings themselves insist on."""

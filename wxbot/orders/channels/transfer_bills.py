@@ -64,6 +64,10 @@ class TransferBills:
     needs_secret = True
     is_billed_when_placed = False
 
+    def rests_at_night(self, settings: Settings) -> bool:
+        """WeChat Pay takes transfers at any hour: a setting of ours."""
+        return settings.transfer_quiet_hours
+
     def setup_faults(self, settings: Settings) -> Sequence[SetupFault]:
         """The key of API v3, amounts without a real name, and the reports of the transfer's scene (§4.2)."""
         if not self.has_keys(settings):

@@ -53,7 +53,7 @@
     clearTimeout(timer);
     if (!shown || !shown.award || document.hidden) { return; }
     var mine = shown;
-    ask('/state').then(function (award) {
+    (hasLeft ? ask('/look', 'POST') : ask('/state')).then(function (award) {
       if (mine === shown) { take(award); }
     }).catch(function () {
       if (mine === shown) { put('sheet-text', words.offline); later(2000); }
