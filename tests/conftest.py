@@ -68,8 +68,25 @@ ON_BOTH_ALWAYS = (
 )
 """Tests of money and of races run on both databases each time; those of pages and commands, on PostgreSQL, in `make proof`."""
 
-WITH_ONE_WORKER = ("campaigns/test_beacons", "campaigns/test_lifecycle")
-"""Stories of a campaign's whole life with one worker; its statements and its races are in the other files of that folder."""
+NOT_ALWAYS = (
+    # Stories of a campaign's whole life with one worker; its statements and its races are in the other files of that folder.
+    "campaigns/test_beacons",
+    "campaigns/test_lifecycle",
+    # Forms, pages and sentences over statements that the other files of these folders run on both.
+    "campaigns/test_draft",
+    "draws/test_compliance",
+    "orders/test_explain",
+    "orders/test_manual",
+    "orders/test_notify",
+    "payouts/test_lists",
+    "payouts/test_pages",
+    "payouts/test_programmes",
+    "payouts/test_review_held",
+    "people/test_erase_command",
+    "vouchers/test_doors",
+    "vouchers/test_submit",
+)
+"""Files in those folders that need PostgreSQL no more than pages do."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,7 +94,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         place = item.nodeid.split("::")[0].removeprefix("tests/").removeprefix("test_")
         is_postgresql = "[postgresql" in item.name
-        is_on_both = place.startswith(ON_BOTH_ALWAYS) and not place.startswith(WITH_ONE_WORKER)
+        is_on_both = place.startswith(ON_BOTH_ALWAYS) and not place.startswith(NOT_ALWAYS)
         if is_postgresql and not is_on_both and "_S74" not in item.name and "bad_input" not in place:
             item.add_marker(pytest.mark.proof)
     # What takes longest begins first, one after the other in one process: at the end no process waits for another's long test.

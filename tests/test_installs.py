@@ -1,6 +1,6 @@
 """Every lock, and the wheel with its extras, in an empty environment: pages, a worker, doctor, and what each is for.
 
-The one that a server installs (run.lock and the wheel, on SQLite) is tried by every run: test_packaging.py.
+That the locks name what the wheel needs, and the wheel holds its files, is tried by every run: test_packaging.py.
 """
 
 from __future__ import annotations

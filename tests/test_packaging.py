@@ -37,7 +37,7 @@ def test_the_wheel_holds_every_page_and_front_end_file(wheel: Path) -> None:
     assert not stray, f"the wheel would install {sorted(stray)} beside wxbot"
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_wheel_and_its_lock_serve_pages_and_run_a_worker_in_an_empty_environment(

@@ -44,6 +44,7 @@ def environment_of(runtime: Runtime) -> dict[str, str]:
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.parametrize("database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True)
 def test_the_worker_process_finds_the_work_and_stops_on_sigterm_F02(runtime: Runtime) -> None:
     """A real `wxbot worker` launches a campaign it was never told about, even when its broker is emptied, and ends."""
     campaign_id = launched(runtime)

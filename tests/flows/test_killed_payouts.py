@@ -53,8 +53,9 @@ def kill_parts(stage: Stage, town: Town, rounds: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("people", "rounds"), [(5, 2), pytest.param(25, 8, marks=pytest.mark.proof)])
-def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage, people: int, rounds: int) -> None:
+@pytest.mark.proof
+def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage) -> None:
+    people, rounds = 25, 8
     database, _ = stage.parts()
     town = Town(stage.public_url, World(stage.wechat_url), database, people)
     with ThreadPoolExecutor(5) as crowd:

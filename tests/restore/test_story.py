@@ -66,7 +66,16 @@ def pay_some(runtime: Runtime, paid: int) -> None:
     ("queued", "paid", "listed"),
     [(6, 4, 3), pytest.param(450, 250, 80, marks=[pytest.mark.proof, pytest.mark.timeout(3000)])],
 )
-@pytest.mark.parametrize("channel", ["sendredpack", "transfer_bills"])
+@pytest.mark.parametrize(
+    ("database_url", "channel"),
+    [
+        ("sqlite", "sendredpack"),
+        ("postgresql", "transfer_bills"),
+        pytest.param("sqlite", "transfer_bills", marks=pytest.mark.proof),
+        pytest.param("postgresql", "sendredpack", marks=pytest.mark.proof),
+    ],
+    indirect=["database_url"],
+)
 def test_a_night_queue_is_restored_from_a_copy_and_nobody_is_paid_twice(
     runtime: Runtime,
     simulator: SimulatedWeChat,
