@@ -35,6 +35,8 @@ def page_of(letter: str) -> str:
 def sayings(path: Path) -> Iterator[str]:
     """What a file says to its reader: of Python the comments, the texts with a blank in them and the names of tests."""
     content = path.read_text(encoding="utf-8")
+    if next(cites(content), None) is None:
+        return
     if path.suffix != ".py":
         yield content
         return
