@@ -136,7 +136,7 @@ class PayoutStory:
         kind, value = ((FIXED, ""), (BOXES, str(1 + n % 6)), (FREE, f"{3 + n % 17}.{n % 10}0"))[n % 3]
         good = [setup.receipt(n)] if n % 7 else [setup.receipt(n), setup.receipt(500 + n)]
         if n in NEARLY:
-            good = [photos.nearly(setup.receipt(n - PEOPLE + 20))]
+            good = [photos.nearly(setup.receipt(n - PEOPLE // 2))]
         bad = b""
         if n in BAD_CHAT or n in BAD_PAGE:
             bad = photos.BAD[n // 3 % 3]()
