@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger, lineage
 from wxbot.campaigns.models import Campaign
-from wxbot.instant.models import AWARD_NEXT, Award, InstantTerms, PrizeCode
+from wxbot.instant.models import AWARD_NEXT, Award, InstantTerms, Prize, PrizeCode
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.money import yuan
 from wxbot.orders import found
+from wxbot.orders.channels import CHANNELS
 from wxbot.orders.found import HAS_MONEY, UNJUDGED, FoundOrder
 from wxbot.orders.models import Order
 from wxbot.payouts import create
@@ -40,6 +41,9 @@ BATCH = 200
 GRACE = timedelta(hours=24)
 """When an order has failed for no reason of its person's, they have at least this long to ask once more: nobody loses what they
 asked for in time because the merchant's account was not ready."""
+
+CONGRATULATION = "恭喜中奖"
+"""The wish of a packet whose campaign has none."""
 
 LATE = Text("兑奖时间已过，奖品已收回。", "The time to collect it is over.")
 CHECKING = Text("系统正在核对，请稍后再点一次领取。", "The books are being checked; please tap again later.")
@@ -88,7 +92,7 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
         award.amount_fen,
         note=campaign.name,
         channel=terms.channel,
-        texts={name: getattr(campaign, name) for name in TEXTS},
+        texts=_texts(campaign, session.get_one(Prize, award.prize_id), terms.channel),
     )
     owed = create.request_owed(session, claim, now)
     if award.status == "open" and not move(
@@ -96,6 +100,29 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
     ):
         raise moved_on()
     return True
+
+
+def _texts(campaign: Campaign, prize: Prize, channel: str) -> dict[str, str]:
+    """What WeChat shows of the payment: the campaign's own texts, else its public name, its organiser and the prize, which is
+    what a transfer's scene asks for; each as much of it as the channel takes."""
+    given = {
+        "send_name": (campaign.send_name, campaign.organiser, campaign.act_name),
+        "act_name": (campaign.act_name, campaign.name),
+        "wishing": (campaign.wishing, CONGRATULATION),
+        "remark": (campaign.remark, prize.name),
+    }
+    return {name: _fitting(channel, name, (*given[name], "活动奖励")) for name in TEXTS}
+
+
+def _fitting(channel: str, field: str, texts: Sequence[str]) -> str:
+    """The first of these of which the channel takes something, cut to what it takes."""
+    for text in texts:
+        fits = text.strip()
+        while fits and CHANNELS[channel].text_fault(field, fits):
+            fits = fits[:-1]
+        if fits:
+            return fits
+    return ""
 
 
 def follow(session: Session, orders: Sequence[Order], now: datetime) -> None:
