@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from wxbot.budget import Budget
 from wxbot.campaigns import launch
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize
+from wxbot.instant.models import Award, InstantDraw, InstantTerms, NumberGap, Prize, RuleVersion
 from wxbot.runtime import Runtime
 
 PRIZE = {
@@ -81,6 +82,12 @@ class InstantStage:
     def books(self) -> tuple[Budget, dict[str, int]]:
         with self.runtime.database.reading() as session:
             return session.get_one(Budget, self.campaign_id), ledger.balances(session, self.campaign_id)
+
+    def reveal(self) -> None:
+        """What the close does with the seed."""
+        with self.runtime.database.transaction() as session:
+            terms = session.get_one(InstantTerms, self.campaign_id)
+            terms.seed = self.runtime.vault.open(terms.seed_sealed)
 
     def check_books(self) -> None:
         """What was given, what is left, what is owed and what is committed are one number."""
@@ -167,3 +174,38 @@ def ask(phone: Phone, stage: InstantStage, body: Mapping[str, Any]) -> Any:
     """The request that the page's button sends."""
     headers = {"User-Agent": phone.agent, "Accept": "application/json", "Origin": BASE}
     return phone.client.post(f"{stage.path}/draw", base_url=BASE, headers=headers, json=dict(body))
+
+
+def archive_of(stage: InstantStage) -> list[str]:
+    """The lines of the archive of a campaign whose seed is revealed."""
+    with stage.runtime.database.reading() as session:
+        terms = session.get_one(InstantTerms, stage.campaign_id)
+        rules = session.scalars(select(RuleVersion).order_by(RuleVersion.version)).all()
+        gaps = session.scalars(select(NumberGap)).all()
+    header = {
+        "archive": 1,
+        "campaign_id": stage.campaign_id,
+        "seed": terms.seed,
+        "seed_sha256": terms.seed_sha256,
+        "next_k": terms.next_k,
+        "rules": [
+            {"version": each.version, "text": each.text, "config": each.config, "sha256": each.sha256} for each in rules
+        ],
+        "gaps": [[gap.from_k, gap.to_k] for gap in gaps],
+    }
+    rows = [
+        {
+            "k": draw.k,
+            "nonce": draw.nonce,
+            "dice": draw.dice,
+            "prize": draw.prize_ordinal,
+            "amount_fen": draw.amount_fen,
+            "outcome": draw.outcome,
+            "rule_version": draw.rule_version,
+            "released": draw.released,
+            "left": draw.left,
+            "at": int(draw.drawn_at.timestamp()),
+        }
+        for draw in stage.draws()
+    ]
+    return [json.dumps(each) for each in (header, *rows)]

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.draws.stage import Phone
-from tests.instant.stage import ask, look, set_wheel, tap
+from tests.instant.stage import archive_of, ask, look, set_wheel, tap
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.instant.models import AllowedPerson, Award, InstantTerms, Prize, PrizeCode, RuleVersion
+from wxbot.instant.models import AllowedPerson, Award, InstantTerms, Prize, PrizeCode
 from wxbot.instant.verify import verify
 from wxbot.people import marks
 from wxbot.runtime import Runtime
@@ -64,8 +64,7 @@ def test_the_same_nonce_gets_the_stored_answer_for_ever_also_after_the_close_and
     again = tap(ming, stage, nonce).get_json()
     assert again == first
     stage.forget()
-    third = tap(ming, stage, nonce).get_json()
-    assert {**third, "tries_left": None} == {**first, "tries_left": None}
+    assert tap(ming, stage, nonce).get_json() == first
     for status in ("off", "closing", "closed"):
         stage.change(status=status)
         stage.forget()
@@ -211,41 +210,8 @@ def test_a_launch_publishes_rules_and_the_hash_of_a_seed_that_the_close_reveals_
     stage.change(status="closing")
     stage.work()
     with runtime.database.reading() as session:
-        terms = session.get_one(InstantTerms, stage.campaign_id)
-        rules = session.scalars(select(RuleVersion)).one()
         assert session.get_one(Campaign, stage.campaign_id).status == "closed"
-    assert terms.seed is not None
-    assert verify(archive_of(stage, terms, rules)).findings == []
-
-
-def archive_of(stage: Any, terms: InstantTerms, rules: RuleVersion) -> list[str]:
-    import json
-
-    header = {
-        "archive": 1,
-        "campaign_id": stage.campaign_id,
-        "seed": terms.seed,
-        "seed_sha256": terms.seed_sha256,
-        "next_k": terms.next_k,
-        "rules": [{"version": 1, "text": rules.text, "config": rules.config, "sha256": rules.sha256}],
-        "gaps": [],
-    }
-    rows = [
-        {
-            "k": draw.k,
-            "nonce": draw.nonce,
-            "dice": draw.dice,
-            "prize": draw.prize_ordinal,
-            "amount_fen": draw.amount_fen,
-            "outcome": draw.outcome,
-            "rule_version": draw.rule_version,
-            "released": draw.released,
-            "left": draw.left,
-            "at": int(draw.drawn_at.timestamp()),
-        }
-        for draw in stage.draws()
-    ]
-    return [json.dumps(each) for each in (header, *rows)]
+    assert verify(archive_of(stage)).findings == []
 
 
 def test_a_close_waits_for_awards_unless_the_rules_carry_them_to_their_deadline(runtime: Runtime, ming: Phone) -> None:

@@ -21,6 +21,7 @@ from wxbot.backup.archive import DATABASE, Reader
 from wxbot.backup.facts import facts, is_empty, refuse_difference
 from wxbot.backup.make import examine_file
 from wxbot.db import Database, beside, sqlite_file
+from wxbot.instant import gaps
 from wxbot.migrations import knows, upgrade
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
@@ -68,6 +69,7 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
             photos.put(Path(name).stem, archive.content(name))
             done.photos += 1
     with runtime.database.transaction() as session:
+        gaps.leap(session, "restored", now)
         audit.record(
             session, actor, "database_restore", f"copy:{done.manifest['made_at']}", now, detail={"is_replaced": replace}
         )

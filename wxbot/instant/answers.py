@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import quotas
 from wxbot.clock import SHANGHAI, from_unix
 from wxbot.draws.admission import Booked
 from wxbot.draws.outcomes import Outcome
@@ -25,7 +26,7 @@ class Answer:
     k: int
     nonce: str
     """Of the next draw."""
-    tries_left: int | None = None
+    tries_left: int
     ordinal: int | None = None
     name: str = ""
     kind: str = ""
@@ -43,6 +44,12 @@ class Answer:
 def recall(kept: str) -> tuple[Booked, bool]:
     """The answer that Redis remembers: it holds whatever the gates say now."""
     return Booked(Outcome(json.loads(kept)["outcome"]), kept), True
+
+
+def tries_left(used: Mapping[tuple[str, str], int], name: str, day: str, in_all: int, in_day: int) -> int:
+    """How many tries are left under a limit's name, of those in all and of the day's (a day that allows as many is no limit)."""
+    left = in_all - used.get((name, quotas.ALL_TIME), 0)
+    return max(0, min(left, in_day - used.get((name, day), 0)) if in_day < in_all else left)
 
 
 def moment(at: datetime, language: str) -> str:
@@ -86,16 +93,16 @@ def stored(session: Session, campaign_id: int, asked: Sequence[str]) -> dict[str
     return {row.InstantDraw.nonce: row for row in session.execute(query)}
 
 
-def answer_of(row: Any, following: str) -> Booked:
-    """A stored draw, told again; `following` is the nonce of the next one."""
+def answer_of(row: Any, following: str, tries_left: int) -> Booked:
+    """A stored draw, told again; `following` is the nonce of the next one, `tries_left` how many there are now."""
     draw, prize, award = row.InstantDraw, row.Prize, row.Award
     if draw.outcome != "won":
-        return Answer(missed(draw.outcome, draw.left), draw.k, following).booked(is_new=False)
+        return Answer(missed(draw.outcome, draw.left), draw.k, following, tries_left).booked(is_new=False)
     return Answer(
         Outcome.WON,
         draw.k,
         following,
-        None,
+        tries_left,
         prize.ordinal,
         prize.name,
         prize.kind,

@@ -21,7 +21,7 @@ from wxbot.draws.admission import Admission, Booked
 from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 from wxbot.instant import asked, nonces
-from wxbot.instant.answers import Answer, answer_of, missed, stored
+from wxbot.instant.answers import Answer, answer_of, missed, stored, tries_left
 from wxbot.instant.decide import DrawDecision, decide, dice
 from wxbot.instant.models import InstantDraw, InstantTerms, Prize
 from wxbot.instant.owe import NotCovered, Win, owe
@@ -161,12 +161,17 @@ class _Batch:
         if not places:
             return
         drawn = stored(self.session, self.campaign_id, [self.asking[i].ticket for i in places])
+        names = [tries(self.campaign_id, self.asking[i].openid) for i in places]
+        used = quotas.used_each(self.session, names, self.day)
         for i in places:
             one = self.asking[i]
             row = drawn[one.ticket]
             is_own = row.InstantDraw.openid == one.openid
             following = nonces.after(one.stock.vault, self.campaign_id, one.openid, one.ticket)
-            self.results[i] = answer_of(row, following) if is_own else Booked(Outcome.STALE_NONCE)
+            left = tries_left(
+                used, tries(self.campaign_id, one.openid), self.day, one.tries_per_person, one.tries_per_day
+            )
+            self.results[i] = answer_of(row, following, left) if is_own else Booked(Outcome.STALE_NONCE)
 
     # --- limits ---------------------------------------------------------------------------------------------------
 

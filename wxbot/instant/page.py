@@ -96,14 +96,17 @@ def stored(runtime: Runtime, snapshot: CampaignSnapshot, entrant: Entrant) -> Bo
         stock.vault, snapshot.campaign_id, entrant.openid, nonce
     ):
         return None
+    name, day = tries(snapshot.campaign_id, entrant.openid), f"{shanghai_day(runtime.clock.now()):%Y%m%d}"
     with runtime.database.reading() as session:
         row = answers.stored(session, snapshot.campaign_id, [nonce]).get(nonce)
+        used = quotas.used_each(session, [name], day) if row is not None else {}
     if row is None:
         _undrawn[nonce] = time.monotonic()
         while len(_undrawn) > UNDRAWN_KEPT:
             _undrawn.popitem(last=False)
         return None
-    return answers.answer_of(row, nonces.after(stock.vault, snapshot.campaign_id, entrant.openid, nonce))
+    left = answers.tries_left(used, name, day, snapshot.tries_per_person, snapshot.tries_per_day)
+    return answers.answer_of(row, nonces.after(stock.vault, snapshot.campaign_id, entrant.openid, nonce), left)
 
 
 def person_state(runtime: Runtime, snapshot: CampaignSnapshot, openid: str, language: str) -> Mapping[str, Any]:
@@ -115,13 +118,10 @@ def person_state(runtime: Runtime, snapshot: CampaignSnapshot, openid: str, lang
         used = quotas.used_each(session, [name], day)
         now, campaign_id = runtime.clock.now(), snapshot.campaign_id
         won = award_shown.of_person(session, runtime, openid, language, now, campaign_id, limit=MINE_SHOWN)
-    left = min(
-        snapshot.tries_per_person - used.get((name, quotas.ALL_TIME), 0),
-        snapshot.tries_per_day - used.get((name, day), 0),
-    )
+    left = answers.tries_left(used, name, day, snapshot.tries_per_person, snapshot.tries_per_day)
     return {
         "nonce": nonces.fresh(stock.vault, snapshot.campaign_id, openid),
-        "tries_left": max(0, left),
+        "tries_left": left,
         "mine": won,
         "needs_password": bool(stock.password),
     }

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import approval, lineage
 from wxbot.db import changed
+from wxbot.instant import gaps
 from wxbot.orders import found
 from wxbot.orders.found import Thaw
 from wxbot.payouts.models import Payout, Release
@@ -57,6 +58,7 @@ def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
         database_id = lineage.found(session).database_id
         session.flush()
         lineage.open_again(session)
+        gaps.leap(session, "thawed", now)
     lineage.repeat(runtime, database_id)
 
 

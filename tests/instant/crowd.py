@@ -1,0 +1,92 @@
+"""A crowd at the door of an instant campaign: signed-in people who all tap at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Barrier
+from typing import Any
+
+from tests.draws.stage import BASE
+from tests.instant.stage import InstantStage
+from wxbot import oauth
+from wxbot.draws import admit
+from wxbot.draws.door import DrawDoor
+from wxbot.instant import nonces
+from wxbot.runtime import Runtime
+
+THREADS = 32
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with a session."""
+
+    openid: str
+    session_id: str
+    cookie: str
+
+
+def person(runtime: Runtime, openid: str = "") -> Person:
+    """Somebody who has signed in."""
+    openid = openid or f"o{secrets.token_hex(13)}"
+    session_id = secrets.token_hex(8)
+    text = f"{openid}.{int(runtime.clock.unix())}.{session_id}."
+    cookie = f"{oauth.session_cookie(runtime)}={text}.{oauth.signature(runtime, 'session', text)}"
+    return Person(openid, session_id, cookie)
+
+
+def nonce(stage: InstantStage, who: Person) -> str:
+    """A nonce as the page would hold it."""
+    return nonces.fresh(stage.runtime.vault, stage.campaign_id, who.openid)
+
+
+def taps(stage: InstantStage, tapping: Sequence[tuple[Person, str]]) -> list[dict[str, Any]]:
+    """All of them at once, through the door; what each was told."""
+    runtime = stage.runtime
+    door, start = DrawDoor(runtime), Barrier(min(THREADS, len(tapping)))
+
+    def tap(place: int) -> dict[str, Any]:
+        who, used = tapping[place]
+        token = admit.page_token(runtime, who.session_id, stage.campaign_id, runtime.clock.unix())
+        body = json.dumps({"page_token": token, "nonce": used}).encode()
+        environ = {
+            "PATH_INFO": f"{stage.path}/draw",
+            "REQUEST_METHOD": "POST",
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_ORIGIN": BASE,
+            "HTTP_COOKIE": who.cookie,
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.input": io.BytesIO(body),
+        }
+        if place < start.parties:
+            start.wait(10)
+        answer: dict[str, Any] = json.loads(door.answer(environ).body)
+        return answer
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(tap, range(len(tapping))))
+
+
+def tally(answers: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Outcome → how often."""
+    return dict(Counter(answer["outcome"] for answer in answers))
+
+
+def draw_on(settings: Any, campaign_id: int, slug: str, draws: int, place: int) -> None:
+    """Draw so often, as one of several processes; each draw is another person's. Raises AssertionError when one got no answer."""
+    admit.DRAWS_PER_MINUTE = 1_000_000
+    runtime = Runtime(settings)
+    stage = InstantStage(runtime, campaign_id, slug)
+    for begin in range(0, draws, 1000):
+        people = [person(runtime, f"o{place}x{n:024}") for n in range(begin, min(draws, begin + 1000))]
+        answers = taps(stage, [(who, nonce(stage, who)) for who in people])
+        told = tally(answers)
+        assert set(told) <= {"won", "lost"}, told
+    runtime.close()

@@ -1,0 +1,84 @@
+"""Every limit is attacked at the door by a hundred taps at once, and holds; stock and budget are never passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.instant.crowd import nonce, person, tally, taps
+from tests.instant.stage import set_wheel
+from wxbot.draws import admit
+from wxbot.instant import gaps
+from wxbot.instant.models import InstantTerms, NumberGap
+from wxbot.runtime import Runtime
+
+PLENTY = {"stock": 900}
+MANY = {"tries_per_person": 500, "tries_per_day": 500}
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person may tap a hundred times in a minute: what stands behind that limit is attacked here."""
+    monkeypatch.setattr(admit, "DRAWS_PER_MINUTE", 10_000)
+
+
+@pytest.mark.parametrize(
+    ("prize", "terms", "changes", "draws", "refusal"),
+    [
+        ({"odds_ppm": 0}, {}, {"tries_per_person": 3, "tries_per_day": 3}, 3, "no_tries_left"),
+        ({"odds_ppm": 0}, {}, {"tries_per_person": 9, "tries_per_day": 2}, 2, "no_tries_today"),
+        ({}, {"wins_per_person": 2}, MANY, 2, "won_enough"),
+        ({}, {"wins_per_day": 1}, MANY, 1, "won_today"),
+        ({}, {"gap_s": 3600}, MANY, 1, "too_soon"),
+        ({}, {"winners_per_day": 4}, MANY, 4, "day_full"),
+    ],
+    ids=["tries", "tries_a_day", "wins", "wins_a_day", "gap", "winners_a_day"],
+)
+def test_a_limit_holds_against_a_hundred_taps_of_one_person(
+    runtime: Runtime, prize: dict[str, Any], terms: dict[str, Any], changes: dict[str, Any], draws: int, refusal: str
+) -> None:
+    stage = set_wheel(runtime, PLENTY | prize, terms=terms, **changes)
+    ming = person(runtime)
+    answers = taps(stage, [(ming, nonce(stage, ming)) for _ in range(100)])
+    assert len(stage.draws()) == draws
+    assert tally(answers)[refusal] == 100 - draws
+    stage.check_books()
+
+
+def test_a_hundred_taps_with_one_nonce_are_one_draw_with_one_answer(runtime: Runtime) -> None:
+    stage = set_wheel(runtime, **MANY)
+    ming = person(runtime)
+    once = nonce(stage, ming)
+    answers = taps(stage, [(ming, once)] * 100)
+    assert {(answer["outcome"], answer["k"], answer["award"]["id"]) for answer in answers} == {
+        ("won", 1, stage.awards()[0].public_id)
+    }
+    assert len(stage.draws()) == 1
+    stage.check_books()
+
+
+def test_stock_and_budget_hold_against_a_hundred_people_at_once(runtime: Runtime) -> None:
+    stage = set_wheel(runtime, {"stock": 7, "odds_ppm": 500_000}, {"name": "B", "stock": 3, "odds_ppm": 500_000})
+    people = [person(runtime) for _ in range(100)]
+    answers = taps(stage, [(who, nonce(stage, who)) for who in people])
+    assert tally(answers)["won"] == 10
+    assert [prize.left for prize in stage.prizes()] == [0, 0]
+    assert stage.books()[0].committed_fen == 1000
+    stage.check_books()
+
+
+def test_no_number_is_used_twice_after_a_restore(runtime: Runtime) -> None:
+    stage = set_wheel(runtime, PLENTY, **MANY)
+    ming = person(runtime)
+    taps(stage, [(ming, nonce(stage, ming)) for _ in range(3)])
+    with runtime.database.transaction() as session:
+        assert gaps.leap(session, "restored", runtime.clock.now()) == 1
+    taps(stage, [(ming, nonce(stage, ming)) for _ in range(2)])
+    numbers = [draw.k for draw in stage.draws()]
+    assert numbers == [1, 2, 3, gaps.LEAP + 4, gaps.LEAP + 5]
+    with runtime.database.reading() as session:
+        gap = session.scalars(select(NumberGap)).one()
+        assert (gap.from_k, gap.to_k) == (4, gaps.LEAP + 3)
+        assert session.get_one(InstantTerms, stage.campaign_id).next_k == gaps.LEAP + 6
