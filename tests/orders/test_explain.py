@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from wxbot import invariants, ledger
 from wxbot.db import Database
 from wxbot.orders.bill import book_bill, parse_bill
 from wxbot.orders.models import BillLine, BillNote
+from wxbot.quotas import Quota
+from wxbot.staff import sign_in, totp
+from wxbot.staff.models import Staff
+from wxbot.vault import Vault
 
 SALE = ("5", "交易", "收入", "3.00", "8888")
 PASSWORD = "correct-horse-battery-9"
@@ -78,3 +83,28 @@ def test_a_statement_that_waits_is_replaced_by_a_better_one(operator: Operator, 
     assert "1" in operator.refused("ledger", "agree", "1", "--as", "zhou", "--password-stdin", said=f"{PASSWORD}\n")
     operator.ok("ledger", "agree", "2", "--as", "zhou", "--password-stdin", said=f"{PASSWORD}\n")
     assert kinds(database) == {}
+
+
+def test_a_code_that_is_typed_at_the_command_line_is_counted_before_it_is_looked_at_S54(
+    operator: Operator, database: Database
+) -> None:
+    vault, now = Vault(operator.env["WXBOT_SECRET_KEY"]), datetime.now(UTC)
+    with database.transaction() as session:
+        wang = session.scalars(select(Staff.id).where(Staff.login == "wang")).one()
+        totp.begin(session, vault, wang)
+        recovery = totp.confirm(session, vault, wang, totp.code_at(totp.to_show(session, vault, wang), now), now)
+
+    def tried(code: str) -> tuple[str, int]:
+        told = operator.refused(
+            "order", "confirm", "99", "--as", "wang", "--password-stdin", said=f"{PASSWORD}\n{code}\n"
+        )
+        with database.reading() as session:
+            tries = session.scalars(select(Quota.n).where(Quota.name.startswith(f"{sign_in.TRIES}wang:"))).all()
+        return told, sum(tries)
+
+    for n in (1, 2):
+        told, tries = tried("000-000")
+        assert "验证码不正确" in told and tries == 2 * n, "the password, and the code"
+    told, tries = tried(recovery[0])
+    assert "验证码" not in told and "密码" not in told and tries == 0, "who got in begins anew"
+    assert "验证码不正确" in tried(recovery[0])[0], "once"
