@@ -13,8 +13,8 @@ from wxbot.private_servers import free_port
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """Everything running on free ports, with the demo's staff and nothing else in it."""
+def empty_stage(tmp_path: Path) -> Iterator[Stage]:
+    """Everything running on free ports, and nobody in it."""
     made = Stage(tmp_path / "stage", Ports(free_port(), free_port(), free_port()))
     try:
         made.prepare()
@@ -23,9 +23,15 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         made.start_database()
         made.start_web()
         made.start_worker()
-        database, clock = made.parts()
-        seed.hire(database, clock.now())
-        database.close()
         yield made
     finally:
         made.stop()
+
+
+@pytest.fixture
+def stage(empty_stage: Stage) -> Stage:
+    """Everything running, with the demo's staff and nothing else in it."""
+    database, clock = empty_stage.parts()
+    seed.hire(database, clock.now())
+    database.close()
+    return empty_stage
