@@ -54,6 +54,7 @@ ON_BOTH_ALWAYS = (
     "campaigns",
     "connections",
     "draws",
+    "instant/test_attacked",
     "invariants",
     "keys",
     "ledger",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from wxbot.cli import COMMANDS, cli
 from wxbot.cli.desk import BUSY, friendly
 from wxbot.cli.serve import gunicorn_settings
 from wxbot.db import Database
+from wxbot.instant.models import AllowedPerson, RuleVersion
 from wxbot.ledger import Balance
 from wxbot.orders.bill import book_bill, parse_bill
 from wxbot.private_servers import free_port
@@ -218,9 +220,26 @@ def test_campaigns_are_listed_shown_and_steered(operator: Operator, database: Da
     ]
 
 
-def test_an_approved_campaign_is_launched(operator: Operator, database: Database) -> None:
-    from datetime import UTC, datetime, timedelta
+def test_who_may_draw_is_read_from_a_file_with_a_report_of_each_line(
+    operator: Operator, database: Database, tmp_path: Path
+) -> None:
+    campaign_id = write_campaign(database, "draft")
+    people = tmp_path / "people.txt"
+    people.write_text("oMing_0123456789\n138 0013 8000\n\n老王\noMing_0123456789\n+8613800138000\n12\n", "utf-8")
+    report = operator.json("campaign", "allow", "autumn", str(people))
+    assert report == {"added": 2, "known": 0, "faults": 2, "faulty": [[4, "老王"], [7, "12"]]}
+    assert "已在名单 2 人" in operator.ok("campaign", "allow", "autumn", str(people))
+    people.write_bytes("oHong_0123456789".encode("gb18030"))
+    assert operator.json("campaign", "allow", "autumn", str(people), "--replace")["added"] == 1
+    with database.transaction() as session:
+        rows = session.scalars(select(AllowedPerson)).all()
+        assert [(row.kind, row.subject) for row in rows] == [("openid", "oHong_0123456789")]
+        published = {"text": {}, "config": {}, "sha256": "", "published_at": datetime.now(UTC)}
+        session.add(RuleVersion(campaign_id=campaign_id, version=1, **published))
+    assert "只能加人" in operator.refused("campaign", "allow", "autumn", str(people), "--replace")
 
+
+def test_an_approved_campaign_is_launched(operator: Operator, database: Database) -> None:
     nobody = write_campaign(database, "approved", slug="door", end_at=datetime.now(UTC) + timedelta(days=30))
     assert "没有入口" in operator.run("campaign", "launch", str(nobody)).output
     campaign_id = write_campaign(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.instant.crowd import nonce, person, tally, taps
-from tests.instant.stage import set_wheel
+from tests.instant.stage import archive_of, set_wheel
+from wxbot.budget import Budget
+from wxbot.campaigns.models import Campaign
 from wxbot.draws import admit
-from wxbot.instant import gaps
-from wxbot.instant.models import InstantTerms, NumberGap
+from wxbot.draws.draw_state import draw_state_of
+from wxbot.instant import gaps, versions
+from wxbot.instant.models import InstantTerms, NumberGap, Prize, RuleVersion
+from wxbot.instant.verify import verify
 from wxbot.runtime import Runtime
 
 PLENTY = {"stock": 900}
@@ -82,3 +86,36 @@ def test_no_number_is_used_twice_after_a_restore(runtime: Runtime) -> None:
         gap = session.scalars(select(NumberGap)).one()
         assert (gap.from_k, gap.to_k) == (4, gaps.LEAP + 3)
         assert session.get_one(InstantTerms, stage.campaign_id).next_k == gaps.LEAP + 6
+
+
+def test_more_stock_in_a_new_version_of_the_rules_is_drawn_from_at_once_and_replays(runtime: Runtime) -> None:
+    stage = set_wheel(runtime, {"stock": 2}, **MANY)
+    ming = person(runtime)
+    taps(stage, [(ming, nonce(stage, ming)) for _ in range(4)])
+    assert len(stage.awards()) == 2
+    with runtime.database.transaction() as session:
+        prize = session.scalars(select(Prize)).one()
+        prize.stock, prize.left = prize.stock + 3, prize.left + 3
+        session.flush()
+        campaign = session.get_one(Campaign, stage.campaign_id)
+        text = session.get_one(RuleVersion, (stage.campaign_id, 1)).text
+        assert versions.publish(session, campaign, text, runtime.clock.now()).version == 2
+        assert versions.publish(session, campaign, text, runtime.clock.now()).version == 2  # nothing new
+    draw_state_of(runtime).snapshots.forget()
+    answers = taps(stage, [(ming, nonce(stage, ming)) for _ in range(3)])
+    assert tally(answers) == {"won": 3}
+    assert {draw.rule_version for draw in stage.draws()} == {1, 2}
+    stage.check_books()
+    stage.reveal()
+    assert verify(archive_of(stage)).findings == []
+
+
+def test_a_win_that_nothing_covers_is_no_draw_at_all(runtime: Runtime) -> None:
+    stage = set_wheel(runtime, PLENTY, **MANY)
+    with runtime.database.transaction() as session:
+        session.execute(update(Budget).values(budget_fen=250))
+    ming = person(runtime)
+    answers = taps(stage, [(ming, nonce(stage, ming)) for _ in range(8)])
+    assert tally(answers) == {"won": 2, "try_again": 6}
+    assert [draw.k for draw in stage.draws()] == [1, 2]
+    stage.check_books()

@@ -16,6 +16,7 @@ from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
 from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.instant import archive as archives
+from wxbot.instant import listed
 from wxbot.linter.check import findings
 from wxbot.money import yuan
 from wxbot.text import Refusal
@@ -65,6 +66,14 @@ def _found(session: Session, text: str) -> Campaign:
             f"没有活动 {text}，用 wxbot campaign list 查看。\nThere is no campaign {text}; wxbot campaign list shows all."
         )
     return campaign
+
+
+def decoded(raw: bytes) -> str:
+    """A text file as people in China save one: UTF-8, or what Windows writes."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")
 
 
 def _as_fields(campaign: Campaign, tally: listing.Tally) -> dict[str, Any]:
@@ -178,11 +187,7 @@ def lint(context: click.Context, file: BinaryIO, is_json: bool) -> None:
 
     Prints rule, line and column, and the reason. Ends with 1 when something must be changed (E-…); W-… should be looked at.
     """
-    raw = file.read()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("gb18030", "replace")
+    text = decoded(file.read())
     rows: list[dict[str, Any]] = [
         {
             "line": number,
@@ -248,6 +253,36 @@ def verify(context: click.Context, file: TextIO, is_json: bool) -> None:
         )
     if not seen.is_true:
         context.exit(1)
+
+
+@campaign.command()
+@which
+@click.argument("file", type=click.File("rb"))
+@click.option("--replace", is_flag=True, help="the list is these people and nobody else; only before the launch")
+@as_json
+@friendly
+def allow(which: str, file: BinaryIO, replace: bool, is_json: bool) -> None:
+    """Who may draw in a campaign that is open to its list only: an openid or a phone a line; - reads standard input.
+
+    Says how many are new, how many were on the list, and which lines are neither. Phones are kept as blind indexes.
+    """
+    lines = decoded(file.read()).splitlines()
+    with opened() as runtime:
+        with runtime.database.reading() as session:
+            found = _found(session, which)
+        detail: dict[str, Any] = {}
+        with act(runtime, "campaign_allow", f"campaign:{found.id}", detail) as session:
+            report = listed.read_in(session, runtime.vault, found.id, lines, replace=replace)
+            detail |= {"added": report.added, "known": report.known, "faults": report.faults, "replaced": replace}
+    if is_json:
+        show_json(asdict(report))
+        return
+    click.echo(f"新增 {report.added:,} 人，已在名单 {report.known:,} 人，看不懂的 {report.faults:,} 行。")
+    click.echo(
+        f"{report.added:,} new, {report.known:,} were on the list, {report.faults:,} lines are neither openid nor phone."
+    )
+    for number, text in report.faulty:
+        click.echo(f"  {number}: {text}")
 
 
 @campaign.command()
