@@ -224,7 +224,8 @@ def awards_are_owed(session: Session) -> int:
     wanted.subtract({key: int(fen) for key, fen in session.execute(standing)})
     is_persons = func.coalesce(Payout.hold, "") == COLLECT
     fits = or_(
-        (Award.status == "open") & (Payout.id.is_(None) | is_persons),
+        # Ordered: a found order that cashiers said was this one's; its award follows with its next news.
+        (Award.status == "open") & (Payout.id.is_(None) | is_persons | (Payout.status == "ordered")),
         (Award.status == "collecting") & Payout.status.in_(("approved", "ordered", "paid")),
         (Award.status == "paid") & (Payout.status == "paid"),
         (Award.status == "forfeited") & (Payout.id.is_(None) | (Payout.status == "cancelled")),

@@ -134,7 +134,12 @@ def follow(session: Session, orders: Sequence[Order], now: datetime) -> None:
     locked = query.order_by(Award.id).with_for_update(of=Award).execution_options(populate_existing=True)
     for award, payout in session.execute(locked):
         order = by_payout[payout.id]
-        if payout.status == "paid" and award.status == "collecting":
+        if award.status == "open" and payout.status in (
+            "ordered",
+            "paid",
+        ):  # a found order, which cashiers said was its own
+            move(session, Award, award.id, AWARD_NEXT, "open", "collecting", tapped_at=now)
+        if payout.status == "paid" and award.status in ("open", "collecting"):
             move(session, Award, award.id, AWARD_NEXT, "collecting", "paid", settled_at=now)
         elif payout.hold == COLLECT and payout.order_id == order.id and award.status == "collecting":
             deadline_at = max(award.deadline_at, now + GRACE) if _is_not_theirs(order) else award.deadline_at

@@ -99,7 +99,20 @@ def entries(
     return session.scalars(query).all()
 
 
-KINDS = ("reserved", "unreserved", "ordered", "accepted", "failed", "bound", "received", "returned", "released", "bill")
+KINDS = (
+    "reserved",
+    "unreserved",
+    "won",
+    "forfeited",
+    "ordered",
+    "accepted",
+    "failed",
+    "bound",
+    "received",
+    "returned",
+    "released",
+    "bill",
+)
 """Kinds of ledger entries, in the order in which money usually meets them."""
 
 
