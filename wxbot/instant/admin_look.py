@@ -31,6 +31,7 @@ def _allow_upload() -> None:
     """Before the form is read: only who may upload may send more than a page's form."""
     if request.endpoint == "looks.save" and current_user.is_authenticated and may("looks.save"):
         request.max_content_length = UPLOAD_BYTES
+        request.max_form_memory_size = 256 * 1024  # must be more than the 64 KB in which files are read
 
 
 _pages = Blueprint("looks", __name__)
@@ -44,8 +45,10 @@ def save(campaign_id: int) -> BaseResponse:
     """Give a draft its colour and picture: a new one, none, or the one it has."""
     campaign_or_404(campaign_id)
     target = f"campaign:{campaign_id}"
-    sent = request.files.get("picture")
-    raw = sent.read(photos.MOST_BYTES + 1) if sent is not None and sent.filename else None
+    raw = None
+    if (sent := request.files.get("picture")) is not None:
+        raw = sent.read(photos.MOST_BYTES + 1) if sent.filename else None
+        sent.close()
     with refusal_told("campaign_look", target):
         try:
             pictures.dress(runtime(), campaign_id, text("colour"), raw, text("bare") == "1", now())

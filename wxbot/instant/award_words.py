@@ -36,19 +36,6 @@ TITLES: dict[str, Text] = {
 }
 """The states that a page knows, and the word of each."""
 
-PAGE: dict[str, Text] = {
-    "mine": Text("我的奖品", "My prizes"),
-    "none": Text("还没有奖品", "No prizes yet"),
-    "collect": Text("领取", "Collect"),
-    "confirm": Text("确认收款", "Confirm"),
-    "oops": Text(
-        "没有连上，请检查网络后再点一次；奖品不会丢。",
-        "No connection. Check the network and tap again; nothing is lost.",
-    ),
-    "noscript": Text("请打开 JavaScript。", "Please turn on JavaScript."),
-}
-"""Fixed words of the page of a person's awards."""
-
 PREPARING = Text("正在准备，一会儿就好；离开这个页面也不会丢。", "It is being prepared and is not lost if you leave.")
 PAID = Text("已到您的微信零钱。", "It is in your WeChat balance.")
 ENDED = Text("兑奖截止前没有领取，已收回。", "It was not collected before its deadline.")

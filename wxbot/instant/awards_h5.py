@@ -8,7 +8,8 @@ from flask import Blueprint, Response, jsonify, render_template
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import wake
-from wxbot.instant import award_shown, award_words, awards
+from wxbot.instant import award_shown, awards
+from wxbot.instant.page_words import InstantPhrases
 from wxbot.payouts import listing
 from wxbot.payouts.h5 import ask_early
 from wxbot.people.phone_pages import (
@@ -19,6 +20,7 @@ from wxbot.people.phone_pages import (
     person_required,
     runtime,
     wants_json,
+    wx_config,
 )
 from wxbot.text import Refusal
 
@@ -35,10 +37,14 @@ def page() -> BaseResponse | str:
         mine = award_shown.of_person(session, runtime(), openid(), spoken, now)
     if wants_json():
         return _no_store(jsonify(awards=mine, form_mark=form_mark()))
-    lang = "en" if spoken == "en" else None
-    words = {name: said.within(spoken) for name, said in award_words.PAGE.items()}
-    made = Response(render_template("h5/awards.html", w=words, awards=mine, mark=form_mark(), lang=lang))
-    return _no_store(made)
+    seen = {
+        "awards": mine,
+        "words": InstantPhrases(spoken).all(),
+        "language": spoken,
+        "mark": form_mark(),
+        "config": wx_config("checkJsApi", "requestMerchantTransfer"),
+    }
+    return _no_store(Response(render_template("h5/awards.html", state=seen, res_base=runtime().settings.res_base)))
 
 
 @blueprint.get("/awards/<public_id>/state")

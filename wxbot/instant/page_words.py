@@ -66,12 +66,6 @@ WORDS: dict[str, Text] = {
     "close": Text("关闭", "Close"),
     "test": Text("预览：不计入次数、奖品和金额", "Preview: no try, prize or money is used"),
     "state_open": Text("待领取", "To collect"),
-    "state_collecting": Text("办理中", "On its way"),
-    "state_preparing": Text("准备中", "Preparing"),
-    "state_confirm": Text("待确认", "To confirm"),
-    "state_held": Text("稍后继续", "Goes on later"),
-    "state_paid": Text("已到账", "Paid"),
-    "state_forfeited": Text("已过期", "Forfeited"),
     "state_given": Text("查看", "Show"),
 }
 

@@ -99,7 +99,7 @@
       press.type = 'button';
       press.className = 'award is-' + award.state;
       press.appendChild(document.createElement('b')).textContent = worth(award);
-      press.appendChild(document.createElement('span')).textContent = words['state_' + award.state] || '';
+      press.appendChild(document.createElement('span')).textContent = award.title || words['state_' + award.state] || '';
       if (award.state === 'open' && award.deadline) { press.appendChild(document.createElement('small')).textContent = words.until.replace('{deadline}', award.deadline); }
       press.addEventListener('click', function () {
         window.wxbotAward.show({ title: words.yours, prize: worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
@@ -116,7 +116,7 @@
 
   window.wxbotAward.onChange(function (award) {
     mine.forEach(function (each) {
-      if (each.id === award.id && each.state !== award.state) { each.state = award.state; list(); }
+      if (each.id === award.id && each.state !== award.state) { Object.assign(each, award); list(); }
     });
   });
 
