@@ -17,6 +17,7 @@ from wxbot.instant import draft as instant_draft
 from wxbot.instant import faults as instant_faults
 from wxbot.instant import forecast as instant_forecast
 from wxbot.instant import page as instant_page
+from wxbot.instant import rules_page as instant_rules
 from wxbot.instant import steps as instant_steps
 from wxbot.instant import stock as instant_stock
 from wxbot.instant import words as instant_words
@@ -88,8 +89,8 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         stored=instant_page.stored,
         person_state=instant_page.person_state,
         mine=instant_page.mine,
-        rules="h5/instant_rules.html",
-        rules_facts=instant_page.rules_facts,
+        rules="h5/rules_instant.html",
+        rules_facts=instant_rules.rules_facts,
         outside=instant_page.OUTSIDE,
         reached=instant_page.reached,
     ),

@@ -6,8 +6,6 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.instant.plays import BEGIN, WINDOW, config, money
 from tests.instant.test_verify import RULES
@@ -86,8 +84,8 @@ def test_a_field_that_is_missing_is_named(field: str) -> None:
     assert [each.field for each in missing(FACTS | {field: type(FACTS[field])()}, CONFIG)] == [field]
 
 
-def test_a_prize_without_name_worth_number_or_odds_is_named() -> None:
-    for name in ("name", "odds_ppm", "stock"):
+def test_a_prize_without_name_worth_or_number_is_named() -> None:
+    for name in ("name", "stock"):
         broken = copy.deepcopy(CONFIG)
         broken["prizes"][2][name] = type(broken["prizes"][2][name])()
         assert [each.field for each in missing(FACTS, broken)] == ["prizes"]
@@ -194,6 +192,5 @@ def test_a_prize_may_come_last_and_none_may_go() -> None:
     assert worse((FACTS, more), (FACTS, plain))
 
 
-@given(st.sampled_from(sorted(FACTS)), st.integers(0, 100))
-def test_rules_are_never_worse_than_themselves(_name: str, _number: int) -> None:
+def test_rules_are_never_worse_than_themselves() -> None:
     assert worse((FACTS, CONFIG), (FACTS, CONFIG)) == []

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from wxbot.campaigns.mechanic import Values
 from wxbot.campaigns.models import Campaign
 from wxbot.instant.models import ODDS_OF, InstantTerms, Prize
 from wxbot.instant.release import DAY_S, HOUR_S, SHANGHAI_S, ReleaseSchedule, Window, released
@@ -74,8 +75,8 @@ def _missing_of_prize(prize: Mapping[str, Any], value_fen: int) -> Iterator[Refu
         yield fault("prizes", f"第 {number} 个奖品没有名称", f"Prize {number} has no name")
     if not (value_fen or (prize["kind"] == "money" and prize["max_fen"])):
         yield fault("prizes", f"第 {number} 个奖品没有写明价值", f"Prize {number} does not say what it is worth")
-    if prize["odds_ppm"] <= 0 or prize["stock"] <= 0:
-        yield fault("prizes", f"第 {number} 个奖品没有数量或概率", f"Prize {number} has no number or no odds")
+    if prize["stock"] <= 0:
+        yield fault("prizes", f"第 {number} 个奖品没有数量", f"Prize {number} has no number")
 
 
 def unreleased(config: Config) -> Iterator[Refusal]:
@@ -97,6 +98,36 @@ def unreleased(config: Config) -> Iterator[Refusal]:
                 f"第 {prize['ordinal']} 个奖品的投放计划有一部分落在开放时间之外，放不出去；请改投放计划",
                 f"Prize {prize['ordinal']}: part of the schedule lies outside the open hours. Change the schedule",
             )
+
+
+def faults_of_draft(values: Values, _now: datetime) -> Iterator[Refusal]:
+    """What of a draft could not be published (E-04), keeps stock back (W-02), or could never be won."""
+    terms, begin_at, end_at = values.get("terms"), values.get("begin_at"), values.get("end_at")
+    if not terms or begin_at is None or end_at is None or begin_at >= end_at:
+        return
+    prizes = [{"ordinal": number, **prize} for number, prize in enumerate(terms.get("prizes", ()), 1)]
+    for prize in prizes:
+        yield from _missing_of_prize(prize, prize["value_fen"])
+    if not any(prize["when_gone"] == "consolation" for prize in prizes):
+        for prize in prizes:
+            if not prize["odds_ppm"]:
+                yield fault(
+                    "prizes",
+                    f"第 {prize['ordinal']} 个奖品的概率是 0，永远不会中",
+                    f"Prize {prize['ordinal']} can never be won",
+                )
+    try:
+        yield from unreleased(
+            {
+                "begin": int(begin_at.timestamp()),
+                "end": int(end_at.timestamp()),
+                "daily_from": values.get("daily_from", 0),
+                "daily_until": values.get("daily_until", 1440),
+                "prizes": prizes,
+            }
+        )
+    except ValueError:
+        return  # a schedule that is none is named by its own check
 
 
 def window_of(config: Config) -> Window:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
+from wxbot.instant.article import faults_of_draft
 from wxbot.instant.models import ODDS_OF
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.instant.terms import most_fen
@@ -83,5 +84,5 @@ def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
     yield from ()
 
 
-FAULTS: tuple[DraftCheck, ...] = (_prizes, _covered, _claim)
+FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_draft, _covered, _claim)
 CAUTIONS: tuple[Caution, ...] = ()

@@ -1,11 +1,9 @@
-"""The published rules of a campaign on a phone, its earlier versions, and the proof that its draws followed them. For everybody."""
+"""The proof that the draws of a campaign followed its published rules: the seed, a replay, the whole record. For everybody."""
 
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from flask import Blueprint, Response, current_app, render_template, request
-from sqlalchemy import select
+from flask import Blueprint, Response, current_app, render_template
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -14,7 +12,7 @@ from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import phone_words, with_board
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.instant import archive
-from wxbot.instant.models import InstantTerms, RuleVersion
+from wxbot.instant.models import InstantTerms
 from wxbot.instant.rules_words import RulesPhrases
 from wxbot.instant.verify import Replayed
 from wxbot.runtime import Runtime
@@ -29,8 +27,20 @@ REPLAYED_MOST = 50_000
 _replayed: dict[tuple[int, int], Replayed] = {}
 """Campaign and its next number → what a replay saw; neither changes once the seed is out."""
 
-_one_at_a_time = threading.Lock()
-"""Reading a whole campaign takes a connection for as long as the reader is slow: one in each process."""
+_replaying, _downloading = threading.Lock(), threading.Lock()
+"""Reading a whole campaign takes a connection, a download for as long as its reader is slow: one of each in a process."""
+
+
+class _OneDownload:
+    """The one download of this process, until it is over; ended by whichever comes first, its last line or its connection."""
+
+    def __init__(self) -> None:
+        self.is_taken = _downloading.acquire(blocking=False)
+
+    def end(self) -> None:
+        if self.is_taken:
+            self.is_taken = False
+            _downloading.release()
 
 
 def _runtime() -> Runtime:
@@ -40,24 +50,6 @@ def _runtime() -> Runtime:
 
 def _words() -> RulesPhrases:
     return RulesPhrases(phone_words().language)
-
-
-def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
-    """A version of the published rules (`?version=`, else the last), all versions, and whether the seed is out."""
-    asked = request.args.get("version", "")
-    with _runtime().database.reading() as session:
-        query = select(RuleVersion).where(RuleVersion.campaign_id == snapshot.campaign_id).order_by(RuleVersion.version)
-        versions = session.scalars(query).all()
-        terms = session.get(InstantTerms, snapshot.campaign_id)
-    by_number = {str(each.version): each for each in versions}
-    chosen = by_number.get(asked) or (versions[-1] if versions else None)
-    return {
-        "w": _words(),
-        "chosen": chosen,
-        "published": chosen.text.get("en" if phone_words().language == "en" else "zh") if chosen else None,
-        "versions": versions,
-        "is_revealed": terms is not None and terms.seed is not None,
-    }
 
 
 @blueprint.get("/c/<slug>/proof")
@@ -78,7 +70,7 @@ def _replay(session: Session, campaign_id: int, terms: InstantTerms) -> Replayed
     if terms.next_k > REPLAYED_MOST:
         return None
     key = (campaign_id, terms.next_k)
-    with _one_at_a_time:
+    with _replaying:
         if key not in _replayed:
             campaign = session.get_one(Campaign, campaign_id)
             _replayed[key] = archive.checked(archive.written(session, campaign, _runtime().clock.now()))
@@ -89,28 +81,27 @@ def _replay(session: Session, campaign_id: int, terms: InstantTerms) -> Replayed
 @with_board
 def download(_draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
     """The whole campaign as a file that checks itself, once its seed is out."""
-    runtime = _runtime()
-    if not _one_at_a_time.acquire(blocking=False):
+    runtime, language = _runtime(), phone_words().language
+    with runtime.database.reading() as session:
+        try:
+            archive.written(session, session.get_one(Campaign, snapshot.campaign_id), runtime.clock.now())
+        except Refusal as refused:
+            return Response(refused.text.within(language), 404, mimetype="text/plain")
+    turn = _OneDownload()
+    if not turn.is_taken:
         return Response(_words().busy, 503, mimetype="text/plain", headers={"Retry-After": "5"})
-    try:
-        with runtime.database.reading() as session:
-            campaign = session.get_one(Campaign, snapshot.campaign_id)
-            archive.written(session, campaign, runtime.clock.now())
-    except Refusal as refused:
-        _one_at_a_time.release()
-        return Response(refused.text.within(phone_words().language), 404, mimetype="text/plain")
-    except BaseException:
-        _one_at_a_time.release()
-        raise
-    response = Response(_streamed(runtime, snapshot.campaign_id), mimetype="application/jsonl")
-    response.call_on_close(_one_at_a_time.release)
+    response = Response(_streamed(runtime, snapshot.campaign_id, turn), mimetype="application/jsonl")
+    response.call_on_close(turn.end)
     response.headers["Content-Disposition"] = f'attachment; filename="{snapshot.slug}.jsonl"'
     return response
 
 
-def _streamed(runtime: Runtime, campaign_id: int) -> Iterator[str]:
-    with runtime.database.reading() as session:
-        yield from archive.written(session, session.get_one(Campaign, campaign_id), runtime.clock.now())
+def _streamed(runtime: Runtime, campaign_id: int, turn: _OneDownload) -> Iterator[str]:
+    try:
+        with runtime.database.reading() as session:
+            yield from archive.written(session, session.get_one(Campaign, campaign_id), runtime.clock.now())
+    finally:
+        turn.end()
 
 
 for open_view in (proof, download):

@@ -168,12 +168,6 @@ def claim_text(claim_s: int) -> Text:
     return Text(f"中奖后 {hours} 小时内", f"{hours} hours after the win")
 
 
-def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
-    """The published prizes."""
-    stock: Any = snapshot.stock
-    return {"prizes": stock.published.rules.prizes if stock.published else ()}
-
-
 def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:
     """Whether something waits to be collected (`open`), something was won (`won`), or nothing (`none`)."""
     query = select(Award.status).where(Award.openid == openid, Award.campaign_id == campaign_id).distinct()

@@ -14,7 +14,7 @@ from wxbot.campaigns.launch import end
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
-from wxbot.instant import versions
+from wxbot.instant import article, versions
 from wxbot.instant.models import Award, InstantTerms, PrizeCode
 from wxbot.instant.stock import opened
 from wxbot.instant.terms import lay
@@ -39,7 +39,14 @@ def _open(runtime: Runtime, campaign: Campaign) -> int:
             write_trouble(session, campaign, f"{fault.reason} {fault.text.zh}")
             return 0
         _seal_seed(runtime.vault, terms)
-        versions.publish(session, row, versions.text_of(row, terms), now)
+        prizes = versions.prizes_of(session, row.id)
+        config = versions.config_of(row, prizes)
+        text = article.text_of(row, terms, prizes, config)
+        fault = next(article.missing(text["facts"], config), None)
+        if fault is not None:
+            write_trouble(session, campaign, f"{fault.reason} {fault.text.zh}")
+            return 0
+        versions.publish(session, row, text, now)
         move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "launching", "on", updated_at=now)
     campaign.status = "on"
     log.info("instant_campaign_on", campaign_id=campaign.id)

@@ -78,21 +78,3 @@ def publish(session: Session, campaign: Campaign, text: Mapping[str, Any], now: 
     session.flush()
     session.refresh(terms)
     return made
-
-
-def text_of(campaign: Campaign, terms: InstantTerms) -> dict[str, Any]:
-    """What people read in the rules, beside the prizes of the configuration."""
-    return {
-        "act_name": campaign.act_name,
-        "organiser": campaign.organiser,
-        "contact": campaign.contact,
-        "rules": campaign.rules,
-        "tries_per_person": campaign.tries_per_person,
-        "tries_per_day": campaign.tries_per_day,
-        "wins_per_person": terms.wins_per_person,
-        "wins_per_day": terms.wins_per_day,
-        "winners_per_day": terms.winners_per_day,
-        "gap_s": terms.gap_s,
-        "claim_s": terms.claim_s,
-        "seed_sha256": terms.seed_sha256,
-    }
