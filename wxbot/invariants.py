@@ -15,7 +15,7 @@ from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
 from wxbot.draws.models import Draw
-from wxbot.instant.models import Award, InstantTerms
+from wxbot.instant.models import Award, InstantDraw, InstantTerms, NumberGap, Prize
 from wxbot.orders.models import DEAD, Order
 from wxbot.payouts.models import COLLECT, PAYOUT_REASON, BudgetChange, PayList, Payout, RuleChange
 from wxbot.payouts.sources import OWED, VOUCHER
@@ -236,6 +236,32 @@ def awards_are_owed(session: Session) -> int:
     return differing + sum(1 for fen in wanted.values() if fen)
 
 
+def draws_counted(session: Session) -> int:
+    """I13: each prize has given what its draws say, each win is one award, and no number of a draw is missing or doubled."""
+    won = select(InstantDraw.campaign_id, InstantDraw.prize_ordinal, func.count()).where(InstantDraw.outcome == "won")
+    given = Counter[tuple[int, int]](
+        {(row[0], row[1] or 0): int(row[2]) for row in session.execute(won.group_by(*won.selected_columns[:2]))}
+    )
+    awarded = select(Award.campaign_id, Prize.ordinal, func.count()).join(Prize, Prize.id == Award.prize_id)
+    by_award = {
+        (row[0], row[1]): int(row[2]) for row in session.execute(awarded.group_by(Award.campaign_id, Prize.ordinal))
+    }
+    left = {
+        (row[0], row[1]): int(row[2])
+        for row in session.execute(select(Prize.campaign_id, Prize.ordinal, Prize.stock - Prize.left))
+    }
+    places = set(given) | set(by_award) | set(left)
+    differing = sum(not given[place] == by_award.get(place, 0) == left.get(place, 0) for place in places)
+    skipped = select(NumberGap.campaign_id, func.sum(NumberGap.to_k - NumberGap.from_k + 1)).group_by(
+        NumberGap.campaign_id
+    )
+    gaps = {campaign_id: int(n) for campaign_id, n in session.execute(skipped)}
+    drawn = select(InstantDraw.campaign_id, func.count()).group_by(InstantDraw.campaign_id)
+    draws = {campaign_id: int(n) for campaign_id, n in session.execute(drawn)}
+    numbers = session.execute(select(InstantTerms.campaign_id, InstantTerms.next_k))
+    return differing + sum(next_k - 1 != draws.get(key, 0) + gaps.get(key, 0) for key, next_k in numbers)
+
+
 def paid_once(session: Session) -> int:
     """I1: no payout has two orders whose money a person received."""
     doubled = (
@@ -302,6 +328,7 @@ INVARIANTS: dict[str, Callable[[Session], int]] = {
     "I9_seals": seals_hold,
     "I12": one_win,
     "I13": packets_counted,
+    "I13_draws": draws_counted,
     "I16": four_eyes,
     "I1_paid": paid_once,
     "I2": nobody_forgotten,

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from tests.instant.crowd import nonce, person, tally, taps
 from tests.instant.stage import archive_of, set_wheel
+from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
 from wxbot.draws import admit
@@ -71,6 +72,11 @@ def test_stock_and_budget_hold_against_a_hundred_people_at_once(runtime: Runtime
     assert [prize.left for prize in stage.prizes()] == [0, 0]
     assert stage.books()[0].committed_fen == 1000
     stage.check_books()
+    assert invariants.check(runtime.database, {"I13_draws": invariants.draws_counted}) == {"I13_draws": 0}
+    with runtime.database.transaction() as session:
+        session.execute(update(Prize).where(Prize.ordinal == 1).values(left=1))
+        session.execute(update(InstantTerms).values(next_k=InstantTerms.next_k + 1))
+    assert invariants.check(runtime.database, {"I13_draws": invariants.draws_counted}) == {"I13_draws": 2}
 
 
 def test_no_number_is_used_twice_after_a_restore(runtime: Runtime) -> None:
@@ -86,6 +92,7 @@ def test_no_number_is_used_twice_after_a_restore(runtime: Runtime) -> None:
         gap = session.scalars(select(NumberGap)).one()
         assert (gap.from_k, gap.to_k) == (4, gaps.LEAP + 3)
         assert session.get_one(InstantTerms, stage.campaign_id).next_k == gaps.LEAP + 6
+    assert invariants.check(runtime.database, {"": invariants.draws_counted}) == {"": 0}
 
 
 def test_more_stock_in_a_new_version_of_the_rules_is_drawn_from_at_once_and_replays(runtime: Runtime) -> None:
