@@ -16,8 +16,18 @@ def _lines(name: str) -> list[str]:
     return [line.replace("\\n", "\n") for line in (HERE / name).read_text(encoding="utf-8").splitlines() if line]
 
 
-BAD = [tuple(line.split("\t", 1)) for name in ("bad.txt", "bad_second.txt", "bad_third.txt") for line in _lines(name)]
-GOOD = _lines("good.txt") + _lines("good_second.txt") + _lines("good_third.txt")
+BAD = [
+    tuple(line.split("\t", 1))
+    for name in ("bad.txt", "bad_second.txt", "bad_third.txt", "bad_fourth.txt", "bad_fifth.txt")
+    for line in _lines(name)
+]
+GOOD = (
+    _lines("good.txt")
+    + _lines("good_second.txt")
+    + _lines("good_third.txt")
+    + _lines("good_fourth.txt")
+    + _lines("good_long.txt")
+)
 
 
 @pytest.mark.parametrize(("rule", "text"), BAD)

@@ -112,7 +112,7 @@ SHARE = any_of(
     "(?:推荐|介绍|发展)(?:够|满|了)?[0-9一二三四五六七八九十两几]{1,12}(?:个|位|名)?(?:人|好友|朋友|用户|会员)|推广码|邀请码|分享码|专属(?:链接|海报|二维码)|推广(?:链接|海报)|(?:你|您)的(?:链接|海报|二维码)|人头|下线",
     "haoyou|jizan|pyq|fx|zf|yq",
     "shar(?:e|es|ed|ing)|forward(?:s|ed|ing)?|invit(?:e|es|ed|ing)|refer(?:s|red|ring|rals?)?|repost(?:s|ed|ing)?|retweet(?:s|ed)?"
-    "|moments|tag(?:afriend|yourfriends?|friends?)|bring(?:a|your)friends?|recruit",
+    "|moments|tag(?:afriend|yourfriends?|friends?)|bring(?:a|your)friends?|recruit|friends?(?:joins?|signsup|clicks?|opens?|helps?|scans?)",
 )
 """E-02: to make others come."""
 
@@ -122,7 +122,7 @@ FOLLOW = any_of(
     "(?:加|添加|扫码加)(?:我|一下)?(?:们的?|的|小编|店长|客服|老板)?(?:好友|"
     + spelled("微信")
     + "|v信|v心|vx|wx|v|企微|企业微信|客服|小编|店长)(?!红包|支付|零钱|公)",
-    "先关(?:后|再)|(?:点|按)个?关(?=再|后|就|领|抽)|(?:进|入|加|扫码进|扫码入)(?:粉丝|福利|微信|会员|红包|交流|[vq])?群",
+    "置顶(?:公众号|我们|本号|账号)|先关(?:后|再)|(?:点|按)个?关(?=再|后|就|领|抽)|(?:进|入|加|扫码进|扫码入)(?:粉丝|福利|微信|会员|红包|交流|[vq])?群",
     "(?:点|按)(?:一下|击)?(?:右上角|左上角|上方|下方)?(?:的)?(?:蓝字|公众号|名片)",
     "gz|follow(?:ed|ing)?(?=or|us|our|me|the|this|@|and|to|first|now|before|account|page|for|then|$)|subscrib(?:e|ed|ing|ers?)",
 )
