@@ -332,3 +332,16 @@ def test_a_close_waits_for_awards_or_leaves_them_to_their_deadline(
     money = campaign.money()
     assert (money["reserved"], money["owed"], money["paid"], money["committed"]) == (0, 0, 100, 0)
     sound(runtime)
+
+
+def test_who_taps_when_many_do_reads_how_many_are_before_them(runtime: Runtime, cast: Cast, ming: Phone) -> None:
+    runtime.settings = runtime.settings.model_copy(update={"pay_per_second": 1})
+    campaign = set_instant(runtime)
+    won = [campaign.win(cast.ming.openid) for _ in range(13)]
+    mark = mine(ming)["form_mark"]
+    for each in won:
+        tap(ming, each, mark)
+    run_task(runtime, "payouts.order")
+    assert state(ming, won[0])["state"] == "preparing"
+    last = state(ming, won[-1])
+    assert (last["state"], "还有 12 笔" in last["text"]) == ("held", True)
