@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tests.draws.stage import BASE, WECHAT, Phone
 from wxbot import budget, ledger
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
-from wxbot.instant.models import Award, InstantTerms, Prize, PrizeCode
+from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize, PrizeCode
 from wxbot.ledger import Posting
 from wxbot.runtime import Runtime
 
@@ -31,7 +32,7 @@ class Instant:
         """What the draw leaves when somebody wins; returns the award's name."""
         with self.runtime.database.transaction() as session:
             now = self.runtime.database.now(session)
-            k = int(session.execute(select(func.count(Award.id))).scalar_one()) + 1
+            k = self._draw(session, openid, self.codes_id if code else self.prize_id, None if code else amount_fen, now)
             award = Award(
                 public_id=secrets.token_urlsafe(12),
                 campaign_id=self.campaign_id,
@@ -62,6 +63,29 @@ class Instant:
                 ref = f"{self.campaign_id}:{k}"
                 ledger.post(session, [Posting("won", ref, "reserved", "owed", amount_fen, self.campaign_id)], now)
             return award.public_id
+
+    def _draw(self, session: Session, openid: str, prize_id: int, amount_fen: int | None, now: datetime) -> int:
+        """A draw that gave this prize; returns its number."""
+        terms, prize = session.get_one(InstantTerms, self.campaign_id), session.get_one(Prize, prize_id)
+        k, left = terms.next_k, prize.left
+        terms.next_k, prize.left = k + 1, left - 1
+        session.add(
+            InstantDraw(
+                campaign_id=self.campaign_id,
+                k=k,
+                openid=openid,
+                nonce=secrets.token_hex(16),
+                dice=0,
+                prize_ordinal=prize.ordinal,
+                amount_fen=amount_fen,
+                outcome="won",
+                rule_version=1,
+                released=prize.stock,
+                left=left,
+                drawn_at=now,
+            )
+        )
+        return k
 
     def award(self, public_id: str) -> Award:
         """The award as it stands."""
