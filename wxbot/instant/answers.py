@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -37,8 +37,11 @@ class Answer:
 
     def booked(self, *, is_new: bool) -> Booked:
         """As the admission writer hands it on: a line that the page's answer and Redis are made of."""
-        line = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        line = json.dumps({name: getattr(self, name) for name in _NAMES}, ensure_ascii=False, separators=(",", ":"))
         return Booked(Outcome(self.outcome), line, is_new, kept=line)
+
+
+_NAMES = tuple(each.name for each in fields(Answer))
 
 
 def recall(kept: str) -> tuple[Booked, bool]:

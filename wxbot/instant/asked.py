@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
 from wxbot.db import UtcDateTime, is_sqlite
@@ -75,6 +75,58 @@ def _statements(asked: str, is_fenced: bool) -> dict[str, Any]:
 _SQLITE = _statements(_ASKED_SQLITE, is_fenced=False)
 _POSTGRESQL = _statements(_ASKED_POSTGRESQL, is_fenced=True)
 """Each takes a whole batch at once, so its cost is shared."""
+
+
+ROW = (
+    *(
+        "k",
+        "openid",
+        "nonce",
+        "dice",
+        "prize_ordinal",
+        "amount_fen",
+        "outcome",
+        "released",
+        "left",
+        "channel_code",
+        "ip",
+    ),
+)
+"""Columns of a draw that differ within a batch."""
+
+_TYPES = ("bigint", "text", "text", "integer", "integer", "bigint", "text", "integer", "integer", "text", "text")
+_INSERT = """
+    INSERT INTO instant_draws (campaign_id, rule_version, drawn_at, k, openid, nonce, dice, prize_ordinal, amount_fen, outcome,
+                               released, "left", channel_code, ip)
+    SELECT :campaign_id, :rule_version, CAST(:drawn_at AS {moment}), {columns} FROM {rows}
+"""
+
+
+def _insert(moment: str, columns: str, rows: str) -> Any:
+    made = text(_INSERT.format(moment=moment, columns=columns, rows=rows))
+    return made.bindparams(bindparam("drawn_at", type_=UtcDateTime()))
+
+
+_INSERT_SQLITE = _insert(
+    "TEXT", ", ".join(f"json_extract(value, '$[{n}]')" for n in range(len(ROW))), "json_each(:rows)"
+)
+_INSERT_POSTGRESQL = _insert(
+    "timestamptz",
+    "drawn.*",
+    "unnest(" + ", ".join(f"CAST(:r{n} AS {kind}[])" for n, kind in enumerate(_TYPES)) + ") AS drawn",
+)
+
+
+def write(
+    session: Session, campaign_id: int, rule_version: int, drawn_at: datetime, rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert the draws of a batch in one statement; each row in the order of ROW."""
+    same = {"campaign_id": campaign_id, "rule_version": rule_version, "drawn_at": drawn_at}
+    if is_sqlite(session):
+        session.execute(_INSERT_SQLITE, same | {"rows": json.dumps(rows)})
+        return
+    columns = {f"r{n}": list(column) for n, column in enumerate(zip(*rows, strict=True))}
+    session.execute(_INSERT_POSTGRESQL, same | columns)
 
 
 def _ask(session: Session, name: str, asking: Sequence[Admission]) -> Any:

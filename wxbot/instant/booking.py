@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
@@ -23,7 +23,7 @@ from wxbot.draws.outcomes import Outcome
 from wxbot.instant import asked, nonces
 from wxbot.instant.answers import Answer, answer_of, missed, stored, tries_left
 from wxbot.instant.decide import DrawDecision, decide, dice
-from wxbot.instant.models import InstantDraw, InstantTerms, Prize
+from wxbot.instant.models import InstantTerms, Prize
 from wxbot.instant.owe import NotCovered, Win, owe
 from wxbot.instant.stock import Published, published
 
@@ -265,8 +265,8 @@ class _Batch:
         counted = [limit for limit in (*limits, *([day_limit] if day_limit else [])) if limit.taken]
         if not quotas.take_several(self.session, [(each.name, each.period, each.taken, each.most) for each in counted]):
             raise NotCovered(f"campaign {self.campaign_id}: a limit was used up elsewhere")
-        table: Any = InstantDraw.__table__
-        self.session.execute(insert(table), [self._row(rules, prizes, draw) for _, draw in drawn])
+        rows = [self._row(prizes, draw) for _, draw in drawn]
+        asked.write(self.session, self.campaign_id, rules.version, self.now, rows)
         own: Any = InstantTerms.__table__
         after = update(own).where(own.c.campaign_id == self.campaign_id, own.c.next_k == terms.next_k)
         if not changed(self.session, after.values(next_k=terms.next_k + len(drawn))):
@@ -278,24 +278,13 @@ class _Batch:
         for i, draw in drawn:
             self.results[i] = self._answer(draw, prizes, people[i], deadline_at)
 
-    def _row(self, rules: Published, prizes: Sequence[Prize], draw: _Drawn) -> dict[str, Any]:
+    def _row(self, prizes: Sequence[Prize], draw: _Drawn) -> tuple[Any, ...]:
         one, decision = draw.admission, draw.decision
-        return {
-            "campaign_id": self.campaign_id,
-            "k": draw.k,
-            "openid": one.openid,
-            "nonce": one.ticket,
-            "dice": draw.rolled,
-            "prize_ordinal": None if decision.place is None else prizes[decision.place].ordinal,
-            "amount_fen": draw.amount_fen,
-            "outcome": decision.outcome,
-            "rule_version": rules.version,
-            "released": decision.released,
-            "left": decision.left,
-            "drawn_at": self.now,
-            "channel_code": one.channel_code,
-            "ip": one.ip,
-        }
+        ordinal = None if decision.place is None else prizes[decision.place].ordinal
+        return (
+            *(draw.k, one.openid, one.ticket, draw.rolled, ordinal, draw.amount_fen, decision.outcome),
+            *(decision.released, decision.left, one.channel_code, one.ip),
+        )
 
     def _take_stock(self, prizes: Sequence[Prize], given: Sequence[Win]) -> None:
         table: Any = Prize.__table__
