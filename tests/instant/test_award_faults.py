@@ -86,6 +86,7 @@ def test_web_and_worker_die_at_every_boundary_from_the_tap_to_the_wallet_F03_F04
         shutil.copy(sqlite_template, folder / "wxbot.db")
         settings = simulator_settings(simulator, as_another(folder / "wxbot.db"), redis_url, folder, pay_concurrency=2)
         with closing(Runtime(settings)) as first:
+            first.redis.flushdb()  # people and answers of the life before
             campaign = set_instant(first, channel=channel)
             won = [campaign.win(person.openid)]
             phone = Phone(create_app(first), first, person.id)
