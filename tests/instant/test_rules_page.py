@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.instant.plays import BEGIN, WINDOW, config, money
+from tests.instant.stage import PRIZE
 from tests.instant.test_verify import RULES
-from wxbot.instant.article import missing, odds_text, prize_rows, sections
+from wxbot.instant.article import faults_of_draft, missing, odds_text, prize_rows, sections
 from wxbot.instant.better import worse
 from wxbot.instant.decide import Rules
 from wxbot.instant.release import DAY_S, ReleaseSchedule
@@ -194,3 +196,20 @@ def test_a_prize_may_come_last_and_none_may_go() -> None:
 
 def test_rules_are_never_worse_than_themselves() -> None:
     assert worse((FACTS, CONFIG), (FACTS, CONFIG)) == []
+
+
+@pytest.mark.parametrize(
+    ("prize", "said"),
+    [
+        ({}, ""),
+        ({"kind": "code", "min_fen": 0, "max_fen": 0, "value_fen": 0}, "价值"),
+        ({"odds_ppm": 0}, "永远不会中"),
+        ({"release": {"way": "days", "weights": [1] * 30}}, "投放计划"),
+    ],
+)
+def test_a_draft_that_could_not_be_published_is_stopped_at_the_submit(prize: dict[str, Any], said: str) -> None:
+    begin = datetime.fromtimestamp(BEGIN, UTC)
+    values = {"terms": {"prizes": [PRIZE | prize]}, "begin_at": begin, "end_at": begin + timedelta(days=6)}
+    faults = list(faults_of_draft(values, begin))
+    assert bool(faults) == bool(said)
+    assert all(said in each.text.zh and each.field == "prizes" for each in faults)
