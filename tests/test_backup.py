@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.conftest import SECRET_KEY
 from tests.deployments import settings_for
 from tests.payouts.stories import fund, owe
-from tests.rows import everything
+from tests.replies.test_answers import write_campaign
+from tests.rows import everything, fill
 from tests.servers import PrivatePostgres
 from tests.test_cli import Operator, environment
 from wxbot.backup.facts import facts
 from wxbot.db import Database
+from wxbot.instant.models import InstantTerms, NumberGap
 from wxbot.ledger import Posting, post
 from wxbot.migrations import knows
 from wxbot.runtime import Runtime
@@ -100,6 +102,21 @@ def test_a_copy_is_whole_private_and_goes_back_to_a_bare_machine(
             post(session, [Posting("bill", "2", "external", "merchant", 1)], NOW)
         with pytest.raises(Exception, match="append-only"), database.transaction() as session:
             session.execute(text("UPDATE ledger_entries SET amount_fen = 1"))
+
+
+def test_draws_go_on_behind_a_gap_after_a_restore_so_that_no_number_is_used_twice(
+    operator: Operator, elsewhere: Operator, shop: Settings
+) -> None:
+    with closing(Database(shop.database_url)) as database:
+        campaign_id = write_campaign(database, "on")
+        with database.transaction() as session:
+            fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed="sealed", next_k=8)
+    operator.ok("db", "backup", "copy.tar")
+    elsewhere.ok("db", "restore", "copy.tar")
+    with closing(Database(elsewhere.env["WXBOT_DATABASE_URL"])) as database, database.reading() as session:
+        gap = session.scalars(select(NumberGap)).one()
+        assert (gap.from_k, gap.to_k + 1, gap.why) == (8, session.get_one(InstantTerms, campaign_id).next_k, "restored")
+        assert gap.to_k - gap.from_k > 100_000_000
 
 
 def test_what_is_there_is_not_overwritten(operator: Operator, shop: Settings, tmp_path: Path) -> None:

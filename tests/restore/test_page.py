@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
+from sqlalchemy import select
+
 from tests.payouts.desk import Desk
 from tests.payouts.stories import payout_of
+from tests.replies.test_answers import write_campaign
 from tests.restore.offices import thaw_of
+from tests.rows import fill
 from tests.staff.test_totp import set_up, wait
 from wxbot import lineage
+from wxbot.instant.models import InstantTerms, NumberGap
 from wxbot.orders.models import Order
 from wxbot.staff import totp
 
@@ -40,10 +45,15 @@ def test_two_cashiers_judge_and_open_and_one_alone_cannot(desk: Desk, thawing: i
     with desk.runtime.database.reading() as session:
         order = session.get_one(Order, payout.order_id)
     assert (payout.status, order.mch_billno, order.status) == ("ordered", "1900000001202611290000000011", "unknown")
+    campaign_id = write_campaign(desk.runtime.database, "on", slug="wheel")
+    with desk.runtime.database.transaction() as session:
+        fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed="sealed", next_k=8)
     assert "已提出解冻" in press(desk, "wang", "open")
     assert "不能确认自己" in press(desk, "wang", "open/confirm") and not lineage.may_send(desk.runtime)
     assert "已解冻" in press(desk, "zhou", "open/confirm")
     assert lineage.may_send(desk.runtime) and thaw_of(desk.runtime).step == "opened"
+    with desk.runtime.database.reading() as session:  # draws that the copy may have lost keep their numbers
+        assert session.scalars(select(NumberGap)).one().from_k == 8
     assert "数据库已冻结" not in page(desk, "wang")
 
 
