@@ -50,8 +50,8 @@ def test_evidence_tables_refuse_change_I9(database: Database, table: str, verb: 
         session.execute(
             text(
                 "INSERT INTO orders (channel, reason_kind, reason_id, attempt, budget_id, mch_billno, params, params_sha256,"
-                " amount_fen, status, holding, sends, checks, created_at, lease_epoch, is_noticed) "
-                "VALUES ('hbpreorder', 'packet', 1, 1, 1, 'n1', '{}', 'x', 100, 'planned', 'in_flight', 0, 0,"
+                " amount_fen, status, holding, fund, sends, checks, created_at, lease_epoch, is_noticed) "
+                "VALUES ('hbpreorder', 'packet', 1, 1, 1, 'n1', '{}', 'x', 100, 'planned', 'in_flight', 'reserved', 0, 0,"
                 " '2026-03-15 04:00:00', 0, true)"
             )
         )

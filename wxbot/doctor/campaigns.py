@@ -11,6 +11,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.money import yuan
+from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.channels.transfer_bills import MARKETING
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
@@ -54,7 +55,7 @@ def scene(runtime: Runtime) -> Finding:
     with runtime.database.reading() as session:
         found = _campaigns(session)
         paid_by = set(session.scalars(select(InstantTerms.channel)))
-    if "transfer_bills" not in paid_by:
+    if not paid_by.intersection(CONFIRMED):
         return good("没有用商家转账的抽奖活动", "no campaign pays its prizes by transfer")
     if settings.transfer_scene_id != MARKETING:
         return bad(
@@ -92,11 +93,7 @@ def amounts(runtime: Runtime) -> Finding:
         )
         rows = session.execute(query).all()
     for campaign, prize, min_fen, max_fen, channel in rows:
-        least, most = (
-            (limits.TRANSFER_MIN_FEN, limits.TRANSFER_MAX_FEN)
-            if channel == "transfer_bills"
-            else (limits.PACKET_MIN_FEN, limits.PACKET_MAX_FEN)
-        )
+        least, most = CHANNELS[channel].amounts_fen
         if not least <= min_fen <= max_fen <= most:
             return bad(
                 f"活动“{campaign}”的奖品“{prize}”有 {yuan(min_fen)}–{yuan(max_fen)} 元，每笔只能发 {yuan(least)} 到 {yuan(most)} 元",

@@ -14,6 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.instant.models import ODDS_OF, InstantTerms, Prize
 from wxbot.instant.release import DAY_S, HOUR_S, SHANGHAI_S, ReleaseSchedule, Window, released
 from wxbot.money import yuan
+from wxbot.orders.channels import CONFIRMED
 from wxbot.text import Refusal, Text, day_text, fault, moment_text
 
 Config = Mapping[str, Any]
@@ -350,7 +351,7 @@ def _collect(facts: Mapping[str, Any], config: Config) -> list[Text]:
             f"Tap 领取 on the page within {span.en} of the win; it costs nothing. What is not taken by then is forfeited.",
         )
     ]
-    if "money" in kinds and facts["channel"] == "transfer_bills":
+    if "money" in kinds and facts["channel"] in CONFIRMED:
         lines.append(
             Text(
                 "现金转到微信零钱：点“领取”后请在微信的页面确认收款，24 小时内没有确认，可以在期限内再领；收款人的微信要已实名。",

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
+from wxbot.orders.channels import CONFIRMED, DIRECT
 from wxbot.transitions import Transitions, one_of
 
 ODDS_OF = 1_000_000
@@ -33,8 +34,6 @@ WhenGone = Literal["miss", "consolation"]
 """What a dice that names a prize without stock means: nothing, or the prize with the highest ordinal that is left."""
 
 Skin = Literal["shake", "wheel", "grid", "scratch"]
-
-PayChannel = Literal["transfer_bills", "sendredpack"]
 
 DrawOutcome = Literal["won", "lost", "gone"]
 
@@ -85,7 +84,7 @@ class InstantTerms(Base):
     """Seconds between two draws of one person."""
     claim_s: Mapped[int] = mapped_column(Integer, default=7 * 86400)
     """Seconds after the draw in which an award can be collected."""
-    channel: Mapped[PayChannel] = mapped_column(String(16), default="transfer_bills")
+    channel: Mapped[str] = mapped_column(String(16), default=CONFIRMED[0])
     needs_binding: Mapped[bool] = mapped_column(default=False)
     is_allow_only: Mapped[bool] = mapped_column(default=False)
     """Only the people of `campaign_people` may draw."""
@@ -97,7 +96,7 @@ class InstantTerms(Base):
     """The word [口令] that a person types before they draw."""
 
     __table_args__ = (
-        one_of("channel", PayChannel),
+        one_of("channel", DIRECT),
         one_of("skin", Skin),
         CheckConstraint("next_k > 0 AND claim_s > 0", name="positive"),
     )

@@ -102,6 +102,8 @@ class Channel(Protocol):
     """The ledger account that holds the money once WeChat has placed it: `tickets` or `unclaimed`."""
     needs_secret: bool
     """Whether an order without its secret is of no use: then the same number is sent again to get it."""
+    amounts_fen: tuple[int, int]
+    """The least and the most of one payment, in fen, as WeChat gives them to every merchant."""
     is_billed_when_placed: bool
     """Whether the fund bill shows the payment from the day on which WeChat placed it, taken by a person or not."""
 

@@ -20,6 +20,7 @@ class HbPreOrder(RedPack):
     """
 
     name = "hbpreorder"
+    amounts_fen = (limits.PACKET_MIN_FEN, limits.PACKET_MAX_FEN)
     word = Text("摇一摇红包", "shake packet")
     api = end_api = "pay"
     life = timedelta(seconds=limits.TICKET_LIFE_S)

@@ -21,6 +21,7 @@ class SendRedPack(RedPack):
     """
 
     name = "sendredpack"
+    amounts_fen = (limits.REDPACK_MIN_FEN, limits.REDPACK_MAX_FEN)
     word = Text("现金红包", "red packet")
     api = end_api = "redpack"
     life = timedelta(hours=24)

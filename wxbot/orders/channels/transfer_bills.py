@@ -40,6 +40,7 @@ class TransferBills:
     """Creates one bill; WeChat calls back when it ended, and is asked all the same."""
 
     name = "transfer_bills"
+    amounts_fen = (limits.TRANSFER_MIN_FEN, limits.TRANSFER_MAX_FEN)
     word = Text("商家转账", "transfer")
     version = "v3"
     stopped_word = Text("商家转账", "merchant transfers")
