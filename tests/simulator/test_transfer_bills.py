@@ -394,6 +394,59 @@ def test_from_accepted_to_success(web: Web, client: TransferClient, person: dict
     assert books(web)["paid"] == 100
 
 
+def type_password(web: Web, number: str, **sent: Any) -> requests.Response:
+    return web.post(f"/_sim/bank/transfers/{number}/password", json=sent)
+
+
+def test_a_transfer_waits_for_the_password_of_the_merchants_staff(
+    web: Web, client: TransferClient, person: dict[str, Any]
+) -> None:
+    """验密: PROCESSING for hours; typed in, money is locked and may be received; never asked, there is nothing to type."""
+    number = client.create(body_of(person["openid"])).json()["transfer_bill_no"]
+    assert type_password(web, number).status_code == 409
+    switch(web, transfer_password_asked=True)
+    made = client.create(body_of(person["openid"], out_bill_no="HB2")).json()
+    advance(web, 5 * 3600)
+    assert client.query("HB2")["state"] == "PROCESSING"
+    (row,) = [one for one in web.get("/_sim/bank/orders").json()["orders"] if one["mch_billno"] == "HB2"]
+    assert (row["state"], row["password"]) == ("PROCESSING", "waiting")
+    assert confirm(web, person, made["transfer_bill_no"]).status_code == 409
+    web.put("/_sim/world", json=web.get("/_sim/world").json())  # a world that was saved waits on
+    assert type_password(web, made["transfer_bill_no"], is_given="yes").status_code == 400
+    assert type_password(web, made["transfer_bill_no"]).json()["state"] == "WAIT_USER_CONFIRM"
+    assert type_password(web, made["transfer_bill_no"]).status_code == 409
+    advance(web, 23 * 3600)
+    assert confirm(web, person, made["transfer_bill_no"]).json()["state"] == "SUCCESS"
+    assert books(web)["paid"] == 100
+
+
+@pytest.mark.parametrize("reason", ["MERCHANT_NOT_CONFIRM", "MERCHANT_REJECT"])
+def test_a_password_that_is_not_typed_ends_the_transfer(
+    web: Web, client: TransferClient, person: dict[str, Any], reason: str
+) -> None:
+    switch(web, transfer_password_asked=True)
+    web.put("/_sim/bank/limits", json={"transfer_password_hours": 2})
+    number = client.create(body_of(person["openid"])).json()["transfer_bill_no"]
+    if reason == "MERCHANT_REJECT":
+        assert type_password(web, number, is_given=False).json()["fail_reason"] == reason
+    else:
+        advance(web, 2 * 3600 - 5)
+        assert client.query()["state"] == "PROCESSING"
+        advance(web, 6)
+    found = client.query()
+    assert (found["state"], found["fail_reason"]) == ("FAIL", reason)
+    assert books(web) == {"balance": 10_000_000, "frozen": 0, "paid": 0, "returned": 0}
+
+
+def test_a_page_that_is_closed_says_so_in_either_word(web: Web, client: TransferClient, person: dict[str, Any]) -> None:
+    made = client.create(body_of(person["openid"])).json()
+    asked = {"mchId": "1900000001", "appId": "wx0123456789abcdef", "package": made["package_info"]}
+    for word in ("cancel", "close"):
+        switch(web, transfer_close_says=word)
+        sheet = web.post(f"/_sim/people/{person['id']}/request_merchant_transfer", json=asked).json()
+        assert sheet["closed_err_msg"] == f"requestMerchantTransfer:{word}"
+
+
 def test_cancelling_gives_the_money_back_once(web: Web, client: TransferClient, person: dict[str, Any]) -> None:
     made = client.create(body_of(person["openid"])).json()
     reply = client.cancel().json()

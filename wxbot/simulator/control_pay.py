@@ -255,7 +255,7 @@ def top_up(world: World, request: Request) -> Answer:
 def order_row(number: int, order: PayOrder) -> Answer:
     row = {name: getattr(order, name) for name in order.__slots__ if name not in ("params", "shares")}
     row |= {"n": number, "paid_fen": order.paid_fen, "wishing": order.params["wishing"]}
-    return row | {"state": order.params.get("state", "")}
+    return row | {name: order.params.get(name, "") for name in ("state", "password")}
 
 
 def show_orders(world: World, request: Request) -> Answer:

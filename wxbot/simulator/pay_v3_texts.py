@@ -58,6 +58,7 @@ TRANSFER_LIMITS: dict[str, int] = {
     "transfer_query_per_second": 100,
     "transfer_cancel_per_second": 20,
     "transfer_hours": 24,
+    "transfer_password_hours": 24,
 }
 
 TRANSFER_SWITCHES = (
@@ -81,6 +82,18 @@ TRANSFER_SWITCHES = (
     Switch("transfer_repeat_package", "The same create again carries package_info again.", True, "§4.4"),
     Switch(
         "transfer_short_waits", "A short balance waits in PROCESSING for a top-up; off: 403 NOT_ENOUGH.", False, "§4.3"
+    ),
+    Switch(
+        "transfer_password_asked",
+        "A new transfer waits in PROCESSING until the merchant's staff type their password (验密).",
+        False,
+        "§4.1",
+    ),
+    Switch(
+        "transfer_close_says",
+        "What requestMerchantTransfer answers when its page is closed first: cancel or close.",
+        "cancel",
+        "§4.7",
     ),
     Switch("transfer_accepted_s", "Seconds in ACCEPTED.", 0, "§4.3"),
     Switch("transfer_processing_s", "Seconds in PROCESSING before the money is locked.", 0, "§4.3"),

@@ -193,6 +193,11 @@ class Transfers:
             reason = "NAME_NOT_CORRECT"
         if reason:
             self.fail(bill, reason, at)
+        elif bill.password == "waiting":  # its time is over
+            self.fail(bill, "MERCHANT_NOT_CONFIRM", at)
+        elif self.ground.switches["transfer_password_asked"] and not bill.password:
+            bill.password, bill.step_at = "waiting", at + self.bank.limits["transfer_password_hours"] * 3600
+            self._plan(bill)
         elif self.bank.balance_fen < bill.amount_fen:
             self._short[bill.out_bill_no] = bill
         else:
@@ -250,6 +255,21 @@ class Transfers:
         row = {"at": at, "kind": kind, "amount_fen": amount_fen, "balance_fen": self.bank.balance_fen}
         row |= {"mch_billno": bill.out_bill_no, "detail_id": bill.transfer_bill_no, "channel": CHANNEL}
         self.bank.flows.append(row)
+
+    def type_password(self, bill: TransferBill, is_given: bool, now: float) -> None:
+        """The merchant's staff type the password that a bill waits for, or reject the bill: MERCHANT_REJECT (§4.1, §4.6).
+
+        Raises TransferRefusal when the bill waits for none.
+        """
+        self.due(now)
+        if bill.state != "PROCESSING" or bill.password != "waiting":
+            raise TransferRefusal("INVALID_REQUEST", "这笔转账不在等待验密")
+        if not is_given:
+            self.fail(bill, "MERCHANT_REJECT", now)
+            return
+        bill.password, bill.step_at = "given", now
+        self._plan(bill)
+        self._advance(bill, now)
 
     # -- cancelling and confirming ------------------------------------------------------------------------------
 

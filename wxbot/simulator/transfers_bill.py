@@ -43,6 +43,8 @@ class TransferBill:
     refunded_fen: int = 0
     is_by_certificate: bool = False
     """Was it created by a client of platform certificates? Its callbacks are signed alike (§4.9)."""
+    password: str = ""
+    """验密 by the merchant's staff: empty while nobody asks, then `waiting`, then `given` (§4.1)."""
 
     @property
     def openid(self) -> str:
@@ -64,7 +66,7 @@ class TransferBill:
             mch_billno=self.out_bill_no,
             detail_id=self.transfer_bill_no,
             sp_ticket="",
-            params={"wishing": content["transfer_remark"], "state": self.state},
+            params={"wishing": content["transfer_remark"], "state": self.state, "password": self.password},
             amount_fen=self.amount_fen,
             total_num=1,
             created_at=self.created_at,

@@ -69,6 +69,16 @@ def fail_bill(world: World, request: Request) -> Answer:
     return bill_row(world, bill)
 
 
+def type_password(world: World, request: Request) -> Answer:
+    """验密 {is_given}: the merchant's staff type the password that a transfer waits for, or reject it (§4.1)."""
+    is_given = request.json().get("is_given", True)
+    if not isinstance(is_given, bool):
+        raise ValueError("is_given: must be true or false")
+    bill = bill_of(world, request)
+    world.transfers.type_password(bill, is_given, world.clock.now())
+    return bill_row(world, bill)
+
+
 def list_notices(world: World, request: Request) -> Answer:
     """Callbacks of transfers after ?after=N (negative: from the end), with every attempt; probes with their judgement."""
     rows = world.notices.after(whole(request, "after", 0), whole(request, "limit", 500))
@@ -90,6 +100,7 @@ ROUTES: list[Route] = [
     ("POST", f"{PERSON}/transfers/<transfer_bill_no>/confirm", polite(of_person(confirm))),
     ("POST", f"{PERSON}/request_merchant_transfer", of_person(request_transfer)),
     ("POST", "/_sim/bank/transfers/<transfer_bill_no>/fail", polite(control(fail_bill))),
+    ("POST", "/_sim/bank/transfers/<transfer_bill_no>/password", polite(control(type_password))),
     ("GET", "/_sim/transfer_notices", control(list_notices)),
     ("POST", "/_sim/transfer_notices/<n>/repeat", control(repeat_notice)),
 ]

@@ -46,7 +46,7 @@ def open_sheet(world: World, person: Person, args: Answer, *, is_page_allowed: b
     """One requestMerchantTransfer {mchId, appId, package} of a page in this person's hands (§4.7).
 
     Gives `err_msg`, and `sheet` where there is a page to show: then `ok` is what leaving it without closing it means,
-    and says nothing about money. `message` is the sentence the phone shows when there is nothing to receive.
+    and says nothing about money; `closed_err_msg` is the answer when it was closed first. `message` is the sentence the phone shows when there is nothing to receive.
     """
     if world.switches["transfer_page_checked"] and not is_page_allowed:
         return failed("fail_invalid url domain", "")
@@ -58,7 +58,9 @@ def open_sheet(world: World, person: Person, args: Answer, *, is_page_allowed: b
     text = world.transfers.hindrance(bill, person.openid, world.clock.now())
     if text == WRONG_PERSON:
         return failed("fail", text)  # nothing of another person's transfer is told
-    return {"err_msg": f"{CALL}:ok", "message": text, "sheet": bill_row(world, bill) | {"is_open": not text}}
+    closed = f"{CALL}:{world.switches['transfer_close_says']}"
+    sheet = bill_row(world, bill) | {"is_open": not text}
+    return {"err_msg": f"{CALL}:ok", "closed_err_msg": closed, "message": text, "sheet": sheet}
 
 
 def failed(result: str, message: str) -> Answer:

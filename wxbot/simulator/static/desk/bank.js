@@ -39,7 +39,7 @@ async function drawRows() {
     h('td', {}, h('span', { class: `mark ${one.status}`, title: one.reason }, one.status === 'bound' && one.channel === 'sendredpack' ? '已送达' : STATUS[one.status])), h('td', {}, CHANNELS[one.channel] || one.channel), h('td', { class: 'num' }, yuan(one.amount_fen)), h('td', {}, one.wishing),
     h('td', {}, when(one.created_at)), h('td', {}, one.receipts.length ? when(one.receipts[0].at) : when(one.bound_at)), h('td', {}, one.refunded_at ? `退 ${when(one.refunded_at)}` : when(one.expires_at)),
     h('td', { class: 'code', title: one.openid }, one.openid ? `${one.openid.slice(0, 10)}…` : '—'),
-    h('td', {}, one.status === 'waiting' || one.status === 'sending' ? h('button', { class: 'key', title: '让这一单失败，资金退回', onclick: () => fail(one) }, '置为失败') : null))));
+    h('td', {}, ...passwordKeys(one), one.status === 'waiting' || one.status === 'sending' ? h('button', { class: 'key', title: '让这一单失败，资金退回', onclick: () => fail(one) }, '置为失败') : null))));
   if (!found.orders.length) $('#rows').replaceChildren(h('tr', {}, h('td', { colspan: 11 }, h('p', { class: 'empty' }, '没有符合的红包'))));
   $('#older').disabled = !found.has_more;
   $('#newer').disabled = before === null;
@@ -48,8 +48,19 @@ async function drawRows() {
 }
 
 async function fail(one) {
-  await post(`/_sim/bank/orders/${one.mch_billno}/fail`, {}).catch((error) => note(error.message));
+  const path = one.channel === 'transfer_bills' ? `transfers/${one.detail_id}` : `orders/${one.mch_billno}`;
+  await post(`/_sim/bank/${path}/fail`, {}).catch((error) => note(error.message));
   refresh();
+}
+
+// 验密: what the merchant's staff do with a transfer that waits for their password.
+function passwordKeys(one) {
+  if (one.state !== 'PROCESSING' || one.password !== 'waiting') return [];
+  const key = (label, isGiven) => h('button', { class: 'key', onclick: async () => {
+    await post(`/_sim/bank/transfers/${one.detail_id}/password`, { is_given: isGiven }).catch((error) => note(error.message));
+    refresh();
+  } }, label);
+  return [key('验密通过', true), key('验密拒绝', false)];
 }
 
 async function drawBill() {

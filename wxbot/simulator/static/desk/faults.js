@@ -27,12 +27,27 @@ $('#clear').onclick = async () => { await remove('/_sim/faults'); note('已全�
 
 async function drawSwitches() {
   const { switches } = await get('/_sim/switches');
+  drawScenes(switches);
   const change = (one, value) => put('/_sim/switches', { [one.name]: value }).then(() => note(`${one.name} = ${value}`), (error) => note(error.message)).then(drawSwitches);
   $('#switches').replaceChildren(...switches.map((one) => {
     const isFlag = typeof one.value === 'boolean';
     const field = isFlag ? h('input', { type: 'checkbox', checked: one.value, 'aria-label': one.name, onchange: (event) => change(one, event.target.checked) })
       : h('input', { value: one.value, size: 8, 'aria-label': one.name, onchange: (event) => change(one, typeof one.value === 'number' ? Number(event.target.value) : event.target.value) });
     return h('tr', {}, h('td', { class: 'code' }, one.name, one.value === one.default ? null : h('span', { class: 'mark bound', style: 'margin-left:8px' }, '已改')), h('td', { class: 'wrap' }, one.meaning), h('td', { class: 'soft' }, one.section), h('td', {}, field));
+  }));
+}
+
+// What a campaign meets with 商家转账: one button for each, pressed again it is as before.
+const SCENES = [['场景没有开通', { transfer_scenes: '' }], ['等商户验密', { transfer_password_asked: true }], ['处理中 3 小时', { transfer_processing_s: 10800 }], ['收款页关掉答 :close', { transfer_close_says: 'close' }],
+  ['过期后晚 1 小时关闭', { transfer_overdue_lag_s: 3600 }], ['点了收款才失败：未实名', { transfer_fails_with: 'REAL_NAME_CHECK_FAIL', transfer_fails_late: true }], ['余额不足时等待', { transfer_short_waits: true }]];
+
+function drawScenes(switches) {
+  const known = Object.fromEntries(switches.map((one) => [one.name, one]));
+  $('#scenes').replaceChildren(...SCENES.map(([label, changes]) => {
+    const names = Object.keys(changes);
+    const isOn = names.every((name) => known[name].value === changes[name]);
+    const wanted = isOn ? Object.fromEntries(names.map((name) => [name, known[name].default])) : changes;
+    return h('button', { class: `key ${isOn ? 'bad' : ''}`, 'aria-pressed': String(isOn), onclick: () => put('/_sim/switches', wanted).then(() => note(`${label}：${isOn ? '关' : '开'}`), (error) => note(error.message)).then(drawSwitches) }, label);
   }));
 }
 

@@ -8,16 +8,17 @@ const CALL = 'requestMerchantTransfer';
 export async function receiveForPage(args, pageUrl) {
   const shown = await post(mine('/request_merchant_transfer'), { ...args, page_url: pageUrl })
     .catch((error) => ({ err_msg: `${CALL}:fail`, message: error.message }));
-  const { sheet, message, err_msg: result } = shown;
+  const { sheet, message, err_msg: result, closed_err_msg: closed } = shown;
   if (!sheet && !message) return { err_msg: result };
   return new Promise((resolve) => {
     const veil = h('div', { class: 'packet-veil', role: 'dialog', 'aria-label': '商家转账' });
     (document.querySelector('#screen') || document.body).append(veil);
+    const close = () => leave(closed.slice(CALL.length + 1));
     const leave = (ending) => { veil.remove(); loadPeople().catch(() => {}); resolve({ err_msg: `${CALL}:${ending}` }); };
     if (!sheet) refused(veil, message, () => leave(result.slice(CALL.length + 1)));
     else if (!sheet.is_open) refused(veil, message, () => leave('ok'), sheet);
-    else if (sheet.style === 'RED_PACKET') cover(veil, sheet, leave);
-    else page(veil, sheet, leave);
+    else if (sheet.style === 'RED_PACKET') cover(veil, sheet, leave, close);
+    else page(veil, sheet, leave, close);
   });
 }
 
@@ -27,19 +28,19 @@ const closer = (action) => h('button', { class: 'packet-close', 'aria-label': '�
 const words = (sheet) => h('dl', { class: 'transfer-words' }, ...[['收款理由', sheet.perception], ['转账备注', sheet.remark], ...sheet.reports]
   .filter(([, text]) => text).map(([name, text]) => h('div', {}, h('dt', {}, name), h('dd', {}, text))));
 
-function page(veil, sheet, leave) {
+function page(veil, sheet, leave, close) {
   const button = h('button', { class: 'button green', 'data-testid': 'receive-transfer' }, '收款');
-  veil.replaceChildren(h('div', { class: 'transfer-page' }, closer(() => leave('cancel')), shopAvatar(56),
+  veil.replaceChildren(h('div', { class: 'transfer-page' }, closer(close), shopAvatar(56),
     h('p', { class: 'transfer-from' }, `${sheet.merchant} 向你转账`), h('p', { class: 'transfer-sum' }, '¥', h('strong', {}, yuan(sheet.amount_fen))), words(sheet),
     h('footer', {}, button, h('small', {}, sheet.expires_at ? `请在 ${clockText(sheet.expires_at, true)} 前收款，过期将退回商家` : ''))));
   button.addEventListener('click', () => { button.disabled = true; button.textContent = '收款中…'; confirm(veil, sheet, leave); });
 }
 
-function cover(veil, sheet, leave) {
+function cover(veil, sheet, leave, close) {
   const coin = h('button', { class: 'coin', 'aria-label': '开', 'data-testid': 'receive-transfer' }, h('span', {}, '開'));
   const card = h('div', { class: 'cover' }, h('div', { class: 'cover-top' }, h('div', { class: 'cover-from' }, shopAvatar(26), `${sheet.merchant}的红包`),
     h('p', { class: 'cover-wish' }, sheet.remark)), h('div', { class: 'cover-bottom' }), coin);
-  veil.replaceChildren(card, closer(() => leave('cancel')));
+  veil.replaceChildren(card, closer(close));
   coin.addEventListener('click', async () => {
     coin.disabled = true;
     coin.classList.add('spin');
