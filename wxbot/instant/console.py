@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import pictures, versions
+from wxbot.instant.draft import releases
 from wxbot.instant.models import InstantTerms
 from wxbot.text import Text
 
@@ -20,6 +21,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
     return {
         "prizes": [{"ordinal": n, **prize} for n, prize in enumerate(campaign.terms.get("prizes", ()), 1)],
         "left": left,
+        "releases": releases(),
         "terms": terms,
         "look": pictures.look_of(campaign),
     }

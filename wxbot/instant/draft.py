@@ -1,6 +1,7 @@
 """What an instant campaign adds to the form of a draft: its prizes row by row, their odds and stock, how long a win can be collected."""
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any, get_args
 
 from flask_babel import gettext
@@ -11,42 +12,97 @@ from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import pictures
 from wxbot.instant.look import DEFAULT, colour_of
-from wxbot.instant.models import PrizeKind, Skin
-from wxbot.money import yuan
+from wxbot.instant.models import ODDS_OF, PrizeKind, Skin, WhenGone
+from wxbot.instant.release import ReleaseSchedule
+from wxbot.money import NotANumber, parse_number, yuan
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 
 PRIZES_MAX = 20
-PRIZE_FIELDS = ("prize_kind", "prize_name", "prize_amount", "prize_odds", "prize_stock")
-BLANK_PRIZES = (("money", "一等奖", "8.88", "0.5", "10"), ("money", "二等奖", "1.00", "20", "400"))
+PRIZE_FIELDS = (
+    *("prize_kind", "prize_name", "prize_amount", "prize_odds", "prize_stock"),
+    *("prize_release", "prize_weights", "prize_gone"),
+)
+BLANK_PRIZES = (
+    ("money", "一等奖", "8.88", "0.5", "10", "even", "", "consolation"),
+    ("money", "二等奖", "1.00", "20", "400", "once", "", "miss"),
+)
 DAY_S = 86_400
 SKINS: dict[str, str] = {"wheel": "大转盘", "grid": "九宫格", "scratch": "刮刮卡", "shake": "摇一摇"}
+DASHES = str.maketrans("–—－~～至", "------")
+COMMAS = str.maketrans("，、 ;；", ",,,,,")
+
+
+def read_amounts(text: str) -> tuple[int, int]:
+    """(least, most) fen of a prize: `1.68` is always the same, `0.50-2.00` differs from win to win."""
+    least, dash, most = plain(text).translate(DASHES).partition("-")
+    min_fen = read_yuan(least)
+    return min_fen, read_yuan(most) if dash else min_fen
+
+
+def read_prize_odds(text: str) -> int:
+    """Parts per million from percent, or from `1/500`: one of so many draws."""
+    one, slash, number = plain(text).partition("/")
+    if not slash:
+        return read_odds(text)
+    try:
+        of = parse_number(number)
+    except NotANumber:
+        of = 0
+    if one.strip() != "1" or not 1 <= of <= ODDS_OF:
+        raise fault("", "几次中一次请写成 1/500，最少 1/1,000,000", "Write one in N as 1/500; at least 1/1,000,000")
+    return round(ODDS_OF / of)
+
+
+def read_release(way: str, weights: str) -> dict[str, Any]:
+    """How a prize's stock comes out: a way, and for days and hours their shares with commas between."""
+    parts = [part for part in plain(weights).translate(COMMAS).split(",") if part]
+    try:
+        stored = {"way": way or "once", "weights": [read_whole(part) for part in parts] if way in WEIGHED else []}
+        ReleaseSchedule.read(stored)
+    except (Refusal, ValueError):
+        raise fault(
+            "",
+            "按天投放填每天的份额，例如 3,2,1；按小时投放填 24 个份额，从 0 点开始",
+            "By day: the share of each day, such as 3,2,1; by hour: 24 shares, from midnight on",
+        ) from None
+    return stored
+
+
+WEIGHED = ("days", "hours")
+"""The ways of a release that go by weights."""
 
 
 def _prize(row: tuple[str, ...]) -> dict[str, Any]:
-    kind, name, amount, odds, stock = row
+    kind, name, amount, odds, stock, way, weights, gone = row
     if kind not in get_args(PrizeKind):
         raise fault("", "请选择红包或卡密", "Choose money or codes")
-    fen = read_yuan(amount)
+    least_fen, most_fen = read_amounts(amount)
+    is_money = kind == "money"
     return {
         "kind": kind,
         "name": typed.line(name),
-        "split": "fixed",
-        "min_fen": fen if kind == "money" else 0,
-        "max_fen": fen if kind == "money" else 0,
+        "split": "range" if is_money and least_fen != most_fen else "fixed",
+        "min_fen": least_fen if is_money else 0,
+        "max_fen": most_fen if is_money else 0,
         "total_fen": 0,
-        "value_fen": fen,
-        "odds_ppm": read_odds(odds),
+        "value_fen": most_fen,
+        "odds_ppm": read_prize_odds(odds),
         "stock": read_whole(stock),
-        "release": {"way": "once", "weights": []},
-        "when_gone": "miss",
+        "release": read_release(way, weights),
+        "when_gone": gone if gone in get_args(WhenGone) else "miss",
     }
+
+
+def prize_rows(form: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of the table of prizes as they were typed; a field that an older form did not have is empty."""
+    return list(zip_longest(*(many(form, name) for name in PRIZE_FIELDS), fillvalue=""))
 
 
 def read_prizes(form: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of prizes; one without name, amount and stock is skipped. Raises Refusal that names the row."""
     prizes: list[dict[str, Any]] = []
-    for number, row in enumerate(zip(*(many(form, name) for name in PRIZE_FIELDS), strict=False), 1):
+    for number, row in enumerate(prize_rows(form), 1):
         if not any(plain(row[place]) for place in (1, 2, 4)):
             continue
         try:
@@ -97,6 +153,11 @@ def _percent(ppm: int) -> str:
     return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
 
 
+def _amounts(prize: Mapping[str, Any]) -> str:
+    bounds = [prize["min_fen"], prize["max_fen"]] if prize["split"] == "range" else [prize["value_fen"]]
+    return "-".join(yuan(fen).replace(",", "") for fen in bounds)
+
+
 def _typed(campaign: Campaign) -> Typed:
     prizes = campaign.terms.get("prizes", ())
     return {
@@ -105,9 +166,12 @@ def _typed(campaign: Campaign) -> Typed:
         **pictures.look_of(campaign),
         "prize_kind": [prize["kind"] for prize in prizes],
         "prize_name": [prize["name"] for prize in prizes],
-        "prize_amount": [yuan(prize["value_fen"]).replace(",", "") for prize in prizes],
+        "prize_amount": [_amounts(prize) for prize in prizes],
         "prize_odds": [_percent(prize["odds_ppm"]) for prize in prizes],
         "prize_stock": [str(prize["stock"]) for prize in prizes],
+        "prize_release": [str(prize["release"].get("way", "once")) for prize in prizes],
+        "prize_weights": [",".join(map(str, prize["release"].get("weights") or ())) for prize in prizes],
+        "prize_gone": [str(prize["when_gone"]) for prize in prizes],
     }
 
 
@@ -123,9 +187,18 @@ def _blank(_settings: Settings) -> Typed:
     }
 
 
+def releases() -> dict[str, str]:
+    """Way of a release → what it is called, in the reader's language."""
+    return {
+        "once": gettext("开始就全部放出"),
+        "even": gettext("整个活动均匀放出"),
+        "days": gettext("按天的份额"),
+        "hours": gettext("按小时的份额"),
+    }
+
+
 def _shown(form: Form) -> Mapping[str, Any]:
-    rows = list(zip(*(many(form, name) for name in PRIZE_FIELDS), strict=False))
-    return {"prize_rows": rows or BLANK_PRIZES, "skins": SKINS}
+    return {"prize_rows": prize_rows(form) or BLANK_PRIZES, "skins": SKINS, "releases": releases()}
 
 
 def _words() -> Mapping[str, str]:

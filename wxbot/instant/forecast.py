@@ -1,11 +1,33 @@
 """What a draft of an instant campaign will mean: what it can cost, what it will cost if as many people come as its marketer expects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from wxbot.campaigns.mechanic import ForecastPart, Values
+from wxbot.instant.decide import PrizeRule, Rules
 from wxbot.instant.models import ODDS_OF
+from wxbot.instant.play import likely
+from wxbot.instant.release import ReleaseSchedule, Window, open_s
 from wxbot.instant.terms import most_fen
 from wxbot.settings import Settings
+
+RULE = ("kind", "name", "odds_ppm", "stock", "split", "min_fen", "max_fen", "total_fen", "when_gone")
+
+
+@dataclass(frozen=True)
+class PrizeForecast:
+    """One line of the table. Money in fen."""
+
+    name: str
+    one_in: int
+    """One of so many draws names it; 0 when none does."""
+    most_fen: int
+    given: int
+    stock: int
+    gone_at: datetime | None
+    """When the last one is given; None when some are left."""
 
 
 @dataclass(frozen=True)
@@ -17,28 +39,62 @@ class InstantForecast:
     expected_wins: int
     one_in: int
     """One of so many draws wins."""
+    prizes: tuple[PrizeForecast, ...]
+
+
+def rules_of(values: Values) -> Rules | None:
+    """A draft as the decision would read it; None while there is no prize, no open hour, or odds that win nothing."""
+    prizes: list[Mapping[str, Any]] = list(values.get("terms", {}).get("prizes", ()))
+    if not prizes or not values.keys() >= {"begin_at", "end_at", "daily_from", "daily_until"}:
+        return None
+    if not 0 < sum(prize["odds_ppm"] for prize in prizes) <= ODDS_OF:
+        return None
+    begin, end = int(values["begin_at"].timestamp()), int(values["end_at"].timestamp())
+    window = Window(begin, end, values["daily_from"], values["daily_until"])
+    if end <= begin or open_s(window, end) <= 0:
+        return None
+    rules = tuple(
+        PrizeRule(ordinal, **{name: prize[name] for name in RULE}, release=ReleaseSchedule.read(prize["release"]))
+        for ordinal, prize in enumerate(prizes, 1)
+    )
+    return Rules(0, window, rules)
+
+
+def draws_of(values: Values) -> int:
+    """How many draws there are if as many people come as are expected, and each uses all tries."""
+    return int(values.get("expected_people", 0)) * int(values.get("tries_per_person", 1))
 
 
 def make(values: Values, _settings: Settings) -> InstantForecast | None:
-    """The forecast of what can be read so far; None while there is no prize or odds that win nothing."""
-    prizes = values.get("terms", {}).get("prizes", ())
-    draws = values.get("expected_people", 0) * values.get("tries_per_person", 1)
-    odds_ppm = sum(prize["odds_ppm"] for prize in prizes)
-    if not prizes or not 0 < odds_ppm <= ODDS_OF:
+    """The forecast of what can be read so far; None while something it needs is missing."""
+    rules = rules_of(values)
+    if rules is None:
         return None
-    given = [min(prize["stock"], draws * prize["odds_ppm"] // ODDS_OF) for prize in prizes]
+    played = likely(rules, draws_of(values))
+    lines = zip(rules.prizes, values["terms"]["prizes"], played.given, played.gone_at, strict=True)
     return InstantForecast(
-        cost_fen=sum(most_fen(prize) for prize in prizes),
-        expected_fen=sum(
-            most_fen(prize) * n // prize["stock"] for prize, n in zip(prizes, given, strict=True) if prize["stock"]
+        cost_fen=sum(rule.most_fen for rule in rules.prizes),
+        expected_fen=played.spent_fen,
+        expected_wins=sum(played.given),
+        one_in=max(1, round(ODDS_OF / rules.bounds[-1])),
+        prizes=tuple(
+            PrizeForecast(
+                name=rule.name,
+                one_in=round(ODDS_OF / rule.odds_ppm) if rule.odds_ppm else 0,
+                most_fen=most_fen(prize),
+                given=n,
+                stock=rule.stock,
+                gone_at=None if gone is None else datetime.fromtimestamp(gone, UTC),
+            )
+            for rule, prize, n, gone in lines
         ),
-        expected_wins=sum(given),
-        one_in=max(1, round(ODDS_OF / odds_ppm)),
     )
 
 
 PART = ForecastPart(
-    fields=frozenset({"prizes", "expected_people", "tries_per_person"}),
+    fields=frozenset(
+        {"prizes", "expected_people", "tries_per_person", "begin_at", "end_at", "daily_from", "daily_until"}
+    ),
     typed_in={"prizes": "prize_name"},
     make=make,
     part="console/_forecast_instant.html",

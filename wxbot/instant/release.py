@@ -99,6 +99,12 @@ def released(release: ReleaseSchedule, stock: int, window: Window, at: int) -> i
     return stock * (_weighed(window, weights, at) - begin) // whole
 
 
+def open_s(window: Window, at: int) -> int:
+    """How many seconds people could draw in the whole window until `at`."""
+    until = min(max(at, window.begin), window.end)
+    return _weighed(window, (1,) * 24, until) - _weighed(window, (1,) * 24, window.begin)
+
+
 def _weighed(window: Window, weights: tuple[int, ...], at: int) -> int:
     """Open seconds from long ago to `at`, each counted as often as its hour weighs."""
     days, second = divmod(at + SHANGHAI_S, DAY_S)

@@ -1,0 +1,106 @@
+"""The table of prizes in the console: read in marketers' spellings, shown again as typed, told what it means before a save."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.staff.consoles import PASSWORD, Browser
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import SHANGHAI
+from wxbot.instant.draft import read_amounts, read_prize_odds, read_release
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+from wxbot.text import Refusal
+
+
+@pytest.fixture
+def marketer(app: Flask, runtime: Runtime) -> Browser:
+    """A marketer's browser."""
+    accounts.hire(runtime.database, "li.test", "li", "marketer", PASSWORD, runtime.clock.now())
+    return Browser(app, "li")
+
+
+def wheel(runtime: Runtime, **changes: Any) -> dict[str, Any]:
+    """A draft of a wheel as the console's form sends it."""
+    now = runtime.clock.now().astimezone(SHANGHAI)
+    values: dict[str, Any] = {
+        "mechanic": "instant",
+        "name": "大转盘",
+        "begin_at": f"{now + timedelta(hours=1):%Y-%m-%dT%H:%M}",
+        "end_at": f"{now + timedelta(days=2):%Y-%m-%dT%H:%M}",
+        "budget": "500",
+        "expected_people": "1000",
+        "tries_per_person": "1",
+        "act_name": "转一转",
+        "rules": "转一转。",
+        "organiser": "示例小店",
+        "contact": "400-000-0000",
+        "prize_kind": ["money", "money"],
+        "prize_name": ["大奖", "小奖"],
+        "prize_amount": ["8.88", "0.50－2.00"],
+        "prize_odds": ["1/500", "20%"],
+        "prize_stock": ["10", "50"],
+        "prize_release": ["days", "once"],
+        "prize_weights": ["3，2,1", ""],
+        "prize_gone": ["consolation", "miss"],
+    }
+    return values | changes
+
+
+def stored(runtime: Runtime) -> Campaign:
+    with runtime.database.reading() as session:
+        return session.scalars(select(Campaign)).one()
+
+
+def test_a_prize_is_kept_with_its_release_and_what_follows_when_it_is_gone(marketer: Browser, runtime: Runtime) -> None:
+    place = marketer.post("/admin/campaigns/new", wheel(runtime)).headers["Location"]
+    first, second = stored(runtime).terms["prizes"]
+    assert (first["odds_ppm"], first["release"], first["when_gone"]) == (
+        2_000,
+        {"way": "days", "weights": [3, 2, 1]},
+        "consolation",
+    )
+    assert (second["split"], second["min_fen"], second["max_fen"], second["value_fen"]) == ("range", 50, 200, 200)
+    edit = marketer.get(f"{place}/edit").text
+    for typed in ("0.50-2.00", "3,2,1", 'value="days" selected', 'value="consolation" selected'):
+        assert typed in edit
+    page = unescape(marketer.get(place).text)
+    assert "按天的份额 3,2,1" in page and "0.50" in page and "改发最后一个还有的奖品" in page
+
+
+def test_each_prize_is_told_its_odds_its_cost_and_when_it_sells_out_while_typing(
+    marketer: Browser, runtime: Runtime
+) -> None:
+    told = unescape(marketer.post("/admin/campaigns/forecast", wheel(runtime)).text)
+    assert "约 500 次中 1 次" in told and "约 5 次中 1 次" in told
+    assert "最多 ¥88.80" in told and "最多 ¥100.00" in told
+    assert "预计发出 2 / 10" in told and "发完" in told
+    wrong = unescape(marketer.post("/admin/campaigns/forecast", wheel(runtime, prize_weights=["", ""])).text)
+    assert "第 1 个奖品：按天投放填每天的份额" in wrong and "最多花费" not in wrong
+
+
+def test_a_form_of_before_the_schedules_is_still_read(marketer: Browser, runtime: Runtime) -> None:
+    older = {key: value for key, value in wheel(runtime).items() if key not in ("prize_release", "prize_weights")}
+    marketer.post("/admin/campaigns/new", older)
+    assert [prize["release"]["way"] for prize in stored(runtime).terms["prizes"]] == ["once", "once"]
+
+
+def test_odds_amounts_and_schedules_in_marketers_spellings() -> None:
+    assert [read_prize_odds(each) for each in ("1/500", "１／500", "0.2", "0.2%", "1/3")] == [
+        *([2_000] * 4),
+        333_333,
+    ]
+    assert [read_amounts(each) for each in ("1", "0.5-2", "0.5～2", "0.5 至 2")] == [(100, 100), *([(50, 200)] * 3)]
+    assert read_release("hours", "1 " * 24)["weights"] == [1] * 24
+    for wrong in (("hours", "1,2"), ("days", ""), ("days", "0,0"), ("days", "a"), ("weekly", "")):
+        with pytest.raises(Refusal):
+            read_release(*wrong)
+    for odds in ("2/500", "1/0", "1/2000000", "1/x", "often"):
+        with pytest.raises(Refusal):
+            read_prize_odds(odds)
