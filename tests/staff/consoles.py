@@ -78,13 +78,21 @@ def console_settings(database_url: str, redis_url: str, folder: Path, **changes:
     return Settings(_env_file=None, **(values | changes))
 
 
+def hire_people(database: Database, now: datetime) -> None:
+    """The people of the console, in the order of their ids."""
+    for login, (name, role) in PEOPLE.items():
+        accounts.hire(database, login + ".test", name, role, PASSWORD, now)
+
+
 @contextmanager
-def console(database_url: str, redis_url: str, folder: Path, now: datetime, **changes: Any) -> Iterator[Flask]:
-    """The whole application over a fresh database, with four people hired."""
+def console(
+    database_url: str, redis_url: str, folder: Path, now: datetime, *, are_hired: bool = False, **changes: Any
+) -> Iterator[Flask]:
+    """The whole application over a fresh database, with its people hired if the database has them not yet."""
     runtime = Runtime(console_settings(database_url, redis_url, folder, **changes))
     runtime.clock = StillClock(now)
-    for login, (name, role) in PEOPLE.items():
-        accounts.hire(runtime.database, login + ".test", name, role, PASSWORD, now)
+    if not are_hired:
+        hire_people(runtime.database, now)
     app = create_app(runtime)
     try:
         yield app
