@@ -28,12 +28,12 @@ def marketer(app: Flask, runtime: Runtime) -> Browser:
 
 def wheel(runtime: Runtime, **changes: Any) -> dict[str, Any]:
     """A draft of a wheel as the console's form sends it."""
-    now = runtime.clock.now().astimezone(SHANGHAI)
+    day = (runtime.clock.now().astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=9, minute=0)
     values: dict[str, Any] = {
         "mechanic": "instant",
         "name": "大转盘",
-        "begin_at": f"{now + timedelta(hours=1):%Y-%m-%dT%H:%M}",
-        "end_at": f"{now + timedelta(days=2):%Y-%m-%dT%H:%M}",
+        "begin_at": f"{day:%Y-%m-%dT%H:%M}",
+        "end_at": f"{day + timedelta(days=2, hours=12):%Y-%m-%dT%H:%M}",
         "budget": "500",
         "expected_people": "1000",
         "tries_per_person": "1",

@@ -1,0 +1,69 @@
+"""The console watches a campaign of instant draws: stock, awards, ways in, and why one draw ended as it did."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from flask import Flask
+
+from tests.draws.stage import Phone
+from tests.instant.stage import ask, set_wheel, tap
+from tests.instant.test_prize_table import wheel
+from tests.staff.consoles import PASSWORD, Browser
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+
+
+@pytest.fixture
+def cashier(app: Flask, runtime: Runtime) -> Browser:
+    """A cashier's browser."""
+    accounts.hire(runtime.database, "wang.test", "wang", "cashier", PASSWORD, runtime.clock.now())
+    return Browser(app, "wang")
+
+
+def words(page: str) -> str:
+    """What a page says, without its tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", unescape(page)))
+
+
+def test_a_draw_is_explained_by_its_dice_and_what_was_left(
+    cashier: Browser, runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    stage = set_wheel(runtime, {"name": "一元", "stock": 1}, {"name": "备用", "odds_ppm": 0})
+    page = ming.state_of(ming.open(stage.path))
+    ask(ming, stage, {"page_token": page["page_token"], "nonce": page["nonce"], "channel": "poster"})
+    tap(hong, stage)
+    won, gone = stage.draws()
+    place = f"/admin/campaigns/{stage.campaign_id}"
+    first = words(cashier.get(f"{place}/awards?q=1").text)
+    assert "第 1 次抽奖" in first and "点到“一元”：当时已放出 1 个，还剩 1 个" in first and "中了 一元 ¥1.00" in first
+    assert f"{won.dice:,} / 1,000,000" in first
+    second = words(cashier.get(f"{place}/awards?q={gone.openid}").text)
+    assert "还剩 0 个" in second and "点到的奖品当时没有可发的，没中" in second and "没有符合的中奖记录" in second
+    assert "没有这次抽奖" in words(cashier.get(f"{place}/awards?q=99").text)
+
+    every = words(cashier.get(f"{place}/awards").text)
+    assert "共 1 条" in every and "等用户领取" in every
+    assert re.search(r"poster \d+ 1 1 0 0", every), every
+    figures = words(cashier.get(f"{place}/figures").text)
+    assert "已经发完" in figures and "等用户领取 1 · ¥1.00" in figures
+    assert f"{place}/figures" in cashier.get(place).text
+
+
+def test_a_dice_beyond_the_prizes_says_where_they_end(cashier: Browser, runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime, {"odds_ppm": 0, "stock": 10})
+    tap(ming, stage)
+    told = words(cashier.get(f"/admin/campaigns/{stage.campaign_id}/awards?q=1").text)
+    assert "有奖的部分到 0 为止，这次落在没有奖的部分" in told and "结果 没中" in told
+
+
+def test_a_draft_is_played_a_thousand_times_before_it_is_saved(app: Flask, runtime: Runtime) -> None:
+    accounts.hire(runtime.database, "li.test", "li", "marketer", PASSWORD, runtime.clock.now())
+    marketer = Browser(app, "li")
+    told = words(marketer.post("/admin/campaigns/simulate", wheel(runtime)).text)
+    assert "超出预算的场数 0" in told and "还没有往期" in told and "小奖 100% 的场次发完" in told
+    assert "大奖 一千场里都没有发完" in told
+    assert "先把时间、人数和奖品填好" in words(marketer.post("/admin/campaigns/simulate", {"mechanic": "instant"}).text)
+    assert "/admin/campaigns/simulate" in marketer.get("/admin/campaigns/new?mechanic=instant").text

@@ -1,0 +1,167 @@
+"""What a running campaign of instant draws shows to who watches it: stock, awards, the funnel by way in, one draw explained."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from wxbot.draws.models import DrawCount
+from wxbot.instant.decide import Rules, named
+from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize, RuleVersion
+from wxbot.instant.versions import prizes_of
+
+AWARD_ROWS = 50
+RECENT = timedelta(hours=1)
+"""The runway of stock goes by what was given in this time."""
+
+RECENT_DRAWS = 2_000
+"""… and by no more draws than these: they are read by their numbers."""
+
+LOW_PARTS = 10
+"""Stock is low when less than a tenth is left."""
+
+
+@dataclass(frozen=True)
+class StockLine:
+    """One prize: how many are left, and when they are gone if it goes on as in the last hour."""
+
+    name: str
+    stock: int
+    left: int
+    gone_at: datetime | None
+    is_low: bool
+
+
+@dataclass(frozen=True)
+class AwardSum:
+    """Awards of one status."""
+
+    n: int
+    fen: int
+
+
+def stock_lines(session: Session, campaign_id: int, now: datetime) -> list[StockLine]:
+    """Each prize's stock; a prize that nobody won lately has no end in sight."""
+    terms = session.get(InstantTerms, campaign_id)
+    rate, span = _lately(session, campaign_id, terms.next_k if terms else 1, now)
+    lines = []
+    for prize in prizes_of(session, campaign_id):
+        recent = rate.get(prize.ordinal, 0)
+        gone_at = now + span * (prize.left / recent) if recent and prize.left else None
+        lines.append(StockLine(prize.name, prize.stock, prize.left, gone_at, prize.left * LOW_PARTS < prize.stock))
+    return lines
+
+
+def _lately(session: Session, campaign_id: int, next_k: int, now: datetime) -> tuple[dict[int, int], timedelta]:
+    """(prize's ordinal → how many were given lately, in how much time): the last hour, or the last draws of a busy one."""
+    first_k = max(1, next_k - RECENT_DRAWS)
+    begun = session.scalar(
+        select(InstantDraw.drawn_at)
+        .where(InstantDraw.campaign_id == campaign_id, InstantDraw.k >= first_k)
+        .order_by(InstantDraw.k)
+        .limit(1)
+    )
+    since = max(now - RECENT, begun) if begun is not None and first_k > 1 else now - RECENT
+    query = select(InstantDraw.prize_ordinal, func.count()).where(
+        InstantDraw.campaign_id == campaign_id,
+        InstantDraw.k >= first_k,
+        InstantDraw.outcome == "won",
+        InstantDraw.drawn_at >= since,
+    )
+    rate = {ordinal: int(n) for ordinal, n in session.execute(query.group_by(InstantDraw.prize_ordinal)) if ordinal}
+    return rate, max(now - since, timedelta(seconds=1))
+
+
+def award_sums(session: Session, campaign_id: int) -> dict[str, AwardSum]:
+    """Status → how many awards, and how much money."""
+    query = select(Award.status, func.count(), func.sum(Award.amount_fen)).where(Award.campaign_id == campaign_id)
+    rows = session.execute(query.group_by(Award.status))
+    return {status: AwardSum(int(n), int(fen or 0)) for status, n, fen in rows}
+
+
+FUNNEL = ("visits", "draws", "wins", "tapped", "paid")
+
+
+def _reached(by: Any, campaign_id: int) -> Any:
+    tapped = func.sum(case((Award.tapped_at.is_not(None) | (Award.status == "given"), 1), else_=0))
+    paid = func.sum(case((Award.status.in_(("paid", "given")), 1), else_=0))
+    return (
+        select(by.label("by"), func.count().label("draws"), func.count(Award.id).label("wins"))
+        .add_columns(tapped.label("tapped"), paid.label("paid"))
+        .outerjoin(Award, (Award.campaign_id == InstantDraw.campaign_id) & (Award.k == InstantDraw.k))
+        .where(InstantDraw.campaign_id == campaign_id)
+        .group_by(by)
+    )
+
+
+def funnel_by_channel(session: Session, campaign_id: int) -> list[dict[str, Any]]:
+    """Visits, draws, wins, awards asked for and paid, of each known way in."""
+    pages = select(DrawCount.channel_code, func.sum(DrawCount.n)).where(
+        DrawCount.campaign_id == campaign_id, DrawCount.outcome == "page"
+    )
+    lines: dict[str, dict[str, Any]] = {}
+
+    def line(code: str) -> dict[str, Any]:
+        return lines.setdefault(code, {"by": code, **dict.fromkeys(FUNNEL, 0)})
+
+    for code, n in session.execute(pages.group_by(DrawCount.channel_code)):
+        line(code)["visits"] = int(n)
+    for row in session.execute(_reached(InstantDraw.channel_code, campaign_id)):
+        line(row.by or "").update({name: int(getattr(row, name) or 0) for name in FUNNEL[1:]})
+    return sorted(lines.values(), key=lambda each: (-each["draws"], -each["visits"], each["by"]))
+
+
+def awards(session: Session, campaign_id: int, sought: str, status: str, before: int | None) -> list[tuple[Award, str]]:
+    """Awards with the name of their prize, newest first: by openid, by public number, or by the number of the draw."""
+    query = select(Award, Prize.name).join(Prize, Prize.id == Award.prize_id).where(Award.campaign_id == campaign_id)
+    if sought.isdecimal() and len(sought) < 19:
+        query = query.where(Award.k == int(sought))
+    elif sought:
+        query = query.where((Award.openid == sought) | (Award.public_id == sought))
+    if status:
+        query = query.where(Award.status == status)
+    if before is not None:
+        query = query.where(Award.k < before)
+    return [(award, name) for award, name in session.execute(query.order_by(Award.k.desc()).limit(AWARD_ROWS + 1))]
+
+
+@dataclass(frozen=True)
+class TracedDraw:
+    """One draw and why it ended so. `named` is the prize that the dice named, `until` where the last prize's part of the dice ends."""
+
+    draw: InstantDraw
+    named: str
+    until: int
+    prize: str
+
+
+def traced(session: Session, campaign_id: int, sought: str) -> list[TracedDraw]:
+    """The draw with this number, or the latest of this person, each by the rules of its own version."""
+    query = select(InstantDraw).where(InstantDraw.campaign_id == campaign_id)
+    if sought.isdecimal() and len(sought) < 19:
+        query = query.where(InstantDraw.k == int(sought))
+    else:
+        query = query.where(InstantDraw.openid == sought)
+    draws = list(session.scalars(query.order_by(InstantDraw.k.desc()).limit(AWARD_ROWS)))
+    return [_explained(draw, _rules(session, campaign_id, draws)) for draw in draws]
+
+
+def _rules(session: Session, campaign_id: int, draws: Sequence[InstantDraw]) -> dict[int, Rules]:
+    versions = {draw.rule_version for draw in draws}
+    query = select(RuleVersion).where(RuleVersion.campaign_id == campaign_id, RuleVersion.version.in_(versions))
+    return {row.version: Rules.read(row.config) for row in session.scalars(query)}
+
+
+def _explained(draw: InstantDraw, rules: dict[int, Rules]) -> TracedDraw:
+    own = rules[draw.rule_version]
+    place = named(own, draw.dice)
+    prizes = {rule.ordinal: rule.name for rule in own.prizes}
+    return TracedDraw(
+        draw,
+        "" if place is None else own.prizes[place].name,
+        own.bounds[-1] if own.bounds else 0,
+        prizes.get(draw.prize_ordinal or 0, ""),
+    )
