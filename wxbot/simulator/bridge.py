@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wxbot.simulator import oauth, wire
+from wxbot.simulator import in_hand, oauth, wire
 from wxbot.simulator.door import Door, Reply, Request, Route, View, json_reply
 from wxbot.simulator.hosts import WECHAT_DOMAINS
 from wxbot.simulator.world import World
@@ -67,8 +67,9 @@ def answer(world: World, request: Request, name: str, args: dict[str, Any], url:
         return {"err_msg": f"preVerifyJSAPI:{verify_jsapi(world, args, url)}"}
     if name == "checkAddContactStatus":
         return contact_status(world, request)
-    if name == "getNetworkType":
-        return {"err_msg": "network_type:wifi"}  # §9.4: what jweixin reads
+    if name in in_hand.ANSWERS:
+        person = oauth.holder(world, request)
+        return in_hand.ANSWERS[name](world, person.in_hand if person else {}, args, request.header("User-Agent"))
     is_share = name in ("updateAppMessageShareData", "updateTimelineShareData")
     if is_share and not is_secure_domain(urlsplit(str(args.get("link", ""))).netloc, world.account.js_domains):
         return {"err_msg": f"{name}:fail_invalid url domain"}  # §9.4: the link's host must be a secure domain

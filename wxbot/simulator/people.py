@@ -87,6 +87,8 @@ class Person:
     phone: str = ""
     acted_at: float = 0.0
     typing_until: float = 0.0
+    in_hand: dict[str, Any] = field(default_factory=dict)
+    """What this phone gives to a page that asks: see in_hand.py."""
     allowances: list[Allowance] = field(default_factory=list)
     chat: list[Line] = field(default_factory=list)
 

@@ -25,6 +25,7 @@ from wxbot.simulator import (
     control_pay,
     control_sms,
     hosts,
+    in_hand,
     mp,
     oauth,
     pages,
@@ -52,6 +53,7 @@ HTTP_DOORS: tuple[Door, ...] = (
     control_pay.DOOR,
     control_sms.DOOR,
     control_sms.INBOX_DOOR,
+    in_hand.DOOR,
     transfers_control.DOOR,
     pages.DOOR,
 )

@@ -57,7 +57,7 @@
   var NEEDS_NO_CONFIG = ['preVerifyJSAPI', 'closeWindow', 'jumpHongbao', 'checkAddContactStatus', 'jumpAddContact'];
   var MENU_CALLS = ['hideOptionMenu', 'showOptionMenu', 'hideToolbar', 'showToolbar', 'closeWindow'];
   var NAMES = ['updateAppMessageShareData', 'updateTimelineShareData', 'hideMenuItems', 'showMenuItems', 'hideAllNonBaseMenuItem',
-    'showAllNonBaseMenuItem', 'hideOptionMenu', 'showOptionMenu', 'closeWindow', 'getNetworkType', 'scanQRCode', 'checkJsApi',
+    'showAllNonBaseMenuItem', 'hideOptionMenu', 'showOptionMenu', 'closeWindow', 'getNetworkType', 'scanQRCode', 'checkJsApi', 'openLocation', 'chooseImage', 'uploadImage',
     'requestMerchantTransfer'];
   var listed = null; // what a verified config may call; null: no config yet, or a refused one
 

@@ -37,15 +37,21 @@
       if (typeof options === 'function' || !window.WeixinJSBridge) return;
       var args = {};
       Object.keys(options).forEach(function (key) { if (typeof options[key] !== 'function') args[key] = options[key]; });
-      window.WeixinJSBridge.invoke(name, args, function (result) {
+      if (name === 'scanQRCode') args.needResult = args.needResult || 0;
+      if (name === 'chooseImage') args.count = args.count || 9;
+      var called = name === 'getLocation' ? 'geoLocation' : name; // §9.3
+      window.WeixinJSBridge.invoke(called, args, function (result) {
         var more = Object.assign({}, result);
         delete more.err_msg;
         if (/^network_type:/.test(result.err_msg)) { // §9.4: this call's answer has another name and no ok
-          more.networkType = result.err_msg.split(':')[1];
-          result = { err_msg: name + ':ok' };
+          more.networkType = more.subtype || result.err_msg.split(':')[1];
+          delete more.subtype;
+          result = { err_msg: name + (more.networkType === 'fail' ? ':fail' : ':ok') };
         }
         if (typeof more.checkResult === 'string') more.checkResult = JSON.parse(more.checkResult);
-        answer(name, options, clean(name, result.err_msg), more);
+        if (typeof more.localIds === 'string') more.localIds = JSON.parse(more.localIds);
+        if (more.resultStr && /iphone|ipad/i.test(navigator.userAgent)) more.resultStr = JSON.parse(more.resultStr).scan_code.scan_result;
+        answer(name, options, clean(called, result.err_msg), more);
       });
     };
   }
@@ -76,7 +82,7 @@
 
   ['updateAppMessageShareData', 'updateTimelineShareData', 'onMenuShareAppMessage', 'onMenuShareTimeline', 'hideMenuItems',
     'showMenuItems', 'hideAllNonBaseMenuItem', 'showAllNonBaseMenuItem', 'hideOptionMenu', 'showOptionMenu', 'closeWindow',
-    'getNetworkType', 'previewImage', 'scanQRCode', 'startSearchBeacons', 'stopSearchBeacons', 'onSearchBeacons', 'checkJsApi'
+    'getNetworkType', 'previewImage', 'scanQRCode', 'getLocation', 'openLocation', 'chooseImage', 'uploadImage', 'startSearchBeacons', 'stopSearchBeacons', 'onSearchBeacons', 'checkJsApi'
   ].forEach(function (name) { wx[name] = api(name); });
 
   window.wx = window.jWeixin = wx;

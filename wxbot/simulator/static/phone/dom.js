@@ -75,11 +75,12 @@ export function toast(text, mark = '') {
   setTimeout(() => shown.remove(), 2200);
 }
 
-// A sheet from below: [[label, action], …]; a tap beside it closes.
-export function sheet(rows) {
-  const veil = h('div', { class: 'veil', onclick: () => veil.remove() });
+// A sheet from below: [[label, action], …]; a tap beside it, or 取消, closes it and calls `given`.
+export function sheet(rows, given = () => {}) {
+  const leave = () => { veil.remove(); given(); };
+  const veil = h('div', { class: 'veil', onclick: leave });
   const list = rows.map(([label, action, style]) => h('button', { class: `sheet-row ${style || ''}`, onclick: () => { veil.remove(); action(); } }, label));
-  veil.append(h('div', { class: 'sheet', onclick: (event) => event.stopPropagation() }, ...list, h('button', { class: 'sheet-row last', onclick: () => veil.remove() }, '取消')));
+  veil.append(h('div', { class: 'sheet', onclick: (event) => event.stopPropagation() }, ...list, h('button', { class: 'sheet-row last', onclick: leave }, '取消')));
   document.querySelector('#screen').append(veil);
 }
 

@@ -2,6 +2,7 @@
 import { post, state } from './api.js';
 import { h, icon, sheet, toast } from './dom.js';
 import { back, open } from './nav.js';
+import { pickFor } from './hand.js';
 import { drawForPage } from './packet.js';
 import { receiveForPage } from './transfer.js';
 
@@ -40,7 +41,8 @@ function pageMenu(open) {
 }
 
 // What a page asks of WeChat. The frame is known by its window, its host by the browser: nothing it says is believed.
-const QUIET = ['updateAppMessageShareData', 'updateTimelineShareData', 'onMenuShareAppMessage', 'onMenuShareTimeline', 'preVerifyJSAPI', 'getNetworkType', 'checkAddContactStatus'];
+const QUIET = ['updateAppMessageShareData', 'updateTimelineShareData', 'onMenuShareAppMessage', 'onMenuShareTimeline', 'preVerifyJSAPI', 'getNetworkType', 'checkAddContactStatus',
+  'scanQRCode', 'geoLocation', 'getLocation', 'openLocation', 'chooseImage', 'uploadImage'];
 
 async function onMessage(event) {
   if (!view || event.source !== view.frame.contentWindow || !event.data || event.data.wxsim !== 1) return;
@@ -60,6 +62,7 @@ async function onMessage(event) {
   if (name === 'showOptionMenu' || name === 'showAllNonBaseMenuItem') view.canShare = true;
   if (name === 'hideMenuItems') view.canShare = false;
   if (name === 'jumpAddContact') { toast(state.person.is_followed ? '你已关注' : '请在公众号资料页关注'); return; }
+  if (!await pickFor(name, { ...args })) { answer({ err_msg: `${name}:cancel` }); return; }
   if (QUIET.includes(name)) answer(await post(`/_sim/bridge/${encodeURIComponent(name)}`, { args, url: pageUrl }).catch(() => ({ err_msg: `${name}:fail` })));
   else answer({ err_msg: `${name}:ok` });
 }
