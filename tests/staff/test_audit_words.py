@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import update
@@ -15,7 +16,7 @@ from wxbot.orders.models import Order
 from wxbot.payouts.models import Payout
 from wxbot.payouts.place_orders import order_due
 from wxbot.staff import audit
-from wxbot.staff.audit_words import ACTION_WORDS, OUTCOME_WORDS, TARGETS, details_of, target_of
+from wxbot.staff.audit_words import ACTION_WORDS, OUTCOME_WORDS, TARGETS, details_of, target_of, target_typed
 
 
 @pytest.fixture
@@ -37,6 +38,27 @@ def test_every_target_leads_to_a_page_that_exists(desk: Desk) -> None:
             assert rules[page[0]] == {page[1]}, page
     assert target_of("campaign:12").link == ("campaigns.page", "campaign_id", 12)
     assert target_of("campaign:x").link is None and target_of("payouts.index").said.zh == ""
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_subject_is_looked_for_as_the_log_shows_it(kind: str) -> None:
+    said, word = target_of(f"{kind}:12").said, target_of(kind).said
+    assert {target_typed(each, {}) for each in (said.zh, said.en, f"{word.zh}12", f"{word.zh}#12")} == {f"{kind}:12"}
+    assert target_typed(word.zh, {}) == target_typed(word.en.upper(), {}) == f"{kind}:"
+    assert target_typed(f"{kind}:12", {}) == f"{kind}:12" and target_typed("王财务", {"王财务": 4}) == "staff:4"
+
+
+def test_the_log_is_filtered_by_words_and_says_who_by_name(desk: Desk) -> None:
+    assert desk.fund() == 1
+    desk.as_("wang").post("/admin/programmes/1/close")
+    admin = desk.as_("chen")
+    pages = {words: admin.get(f"/admin/audit?target={quote(words)}").text for words in SOUGHT}
+    assert [words for words, page in pages.items() if "<td>关闭项目" in page] == list(SOUGHT)[:3]
+    assert ">王" in pages["项目 1"] and 'title="wang.test"' in pages["项目 1"]
+    assert 'value="项目 1"' in pages["programme:1"] and "campaign:" not in pages["项目 1"]
+
+
+SOUGHT = ("项目 1", "项目", "programme:1", "项目 2", "活动 1")
 
 
 def test_details_are_words_and_never_keys_or_codes() -> None:

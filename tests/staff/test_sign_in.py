@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 import wxbot
 from tests.staff.consoles import NOON, PASSWORD, Browser, console
@@ -249,8 +249,29 @@ def test_a_temporary_password_ends_after_three_days_and_so_does_what_it_opened(c
     assert Browser(console_app, "li", page.split('class="secret">')[1].split("<")[0])
 
 
+@pytest.mark.parametrize("action", ["staff_add", "staff_reset", "password_change"])
+def test_an_account_changes_with_its_line_in_the_audit_log_or_not_at_all_S56(
+    sqlite_url: str, redis_url: str, tmp_path: Path, action: str
+) -> None:
+    mine = {"old": PASSWORD, "password": "my-own-Words-77", "again": "my-own-Words-77"}
+    new = {"login": "new.test", "name": "新人", "role": "marketer"}
+    full = "BEFORE INSERT ON audit_events WHEN NEW.action = '%s' BEGIN SELECT RAISE(ABORT, 'full'); END"
+    with console(sqlite_url, redis_url, tmp_path, NOON) as app:
+        admin, li = Browser(app, "chen"), Browser(app, "li")
+        browser, path, values = {
+            "password_change": (li, "/admin/password", mine),
+            "staff_reset": (admin, "/admin/staff/1/reset", {}),
+            "staff_add": (admin, "/admin/staff", new),
+        }[action]
+        with app.extensions["wxbot"].database.transaction() as session:
+            session.execute(text(f"CREATE TRIGGER audit_is_full {full % action}"))
+        assert browser.post(path, values).status_code == 500
+        assert li.get("/admin/").status_code == 200 and Browser(app).sign_in("li").status_code == 303
+        assert "new.test" not in admin.get("/admin/staff").text
+
+
 def test_the_audit_filter_offers_every_action_that_the_code_records() -> None:
-    verbs = {"record", "log_action", "act", "refusal_told", "log_refusal"}
+    verbs = {"record", "_recorded", "log_action", "log_export", "act", "refusal_told", "log_refusal"}
     recorded = set()
     for path in Path(wxbot.__file__).parent.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -33,7 +33,7 @@ from wxbot.staff.console import (
     SMALL,
     local,
     locale,
-    log_action,
+    log_export,
     may,
     me,
     now,
@@ -335,5 +335,5 @@ PACKET_COLUMNS = (
 def export_packets(campaign_id: int) -> Response:
     """All packets as a spreadsheet; a POST, because the export itself is written in the audit log."""
     campaign_or_404(campaign_id)
-    log_action("packets_export", f"campaign:{campaign_id}")
+    log_export("packets_export", f"campaign:{campaign_id}")
     return csv_response(f"packets-{campaign_id}", PACKET_COLUMNS, _packet_batches(runtime().database, campaign_id))

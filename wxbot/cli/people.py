@@ -11,7 +11,6 @@ from wxbot.cli.desk import (
     act,
     as_json,
     friendly,
-    log_action,
     looking,
     opened,
     operator,
@@ -22,6 +21,7 @@ from wxbot.cli.desk import (
 from wxbot.clock import SHANGHAI
 from wxbot.replies import rules
 from wxbot.replies.models import TRIGGERS
+from wxbot.runtime import Runtime
 from wxbot.staff import accounts, audit, totp
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import end_sessions, normal_login
@@ -60,7 +60,7 @@ def add(login: str, name: str | None, role: str, password_stdin: bool) -> None:
     """Add a person. Without --password-stdin a password is made up and shown once."""
     password, is_made_up = _chosen_password(password_stdin)
     with opened() as runtime:
-        staff_id = accounts.hire(
+        accounts.hire(
             runtime.database,
             login,
             name or login[: accounts.NAME_CHARS],
@@ -68,11 +68,20 @@ def add(login: str, name: str | None, role: str, password_stdin: bool) -> None:
             password,
             runtime.clock.now(),
             is_temporary=is_made_up,
+            recorded=_recorded(runtime, "staff_add"),
         )
-        log_action(runtime, "staff_add", f"staff:{staff_id}")
         url = runtime.settings.public_url
     click.echo(f"已添加{ROLES_ZH[role]}账号 {normal_login(login)}。Added. {url}/admin/")
     _show_password(password, is_made_up)
+
+
+def _recorded(runtime: Runtime, action: str) -> accounts.Recorded:
+    """The event of an account's change, to be written with it."""
+
+    def write(session: Session, staff_id: int) -> None:
+        audit.record(session, operator(), action, f"staff:{staff_id}", runtime.clock.now())
+
+    return write
 
 
 def _show_password(password: str, is_made_up: bool) -> None:
@@ -127,8 +136,14 @@ def password(login: str, password_stdin: bool) -> None:
     with opened() as runtime:
         with runtime.database.reading() as session:
             staff_id = _person(session, login).id
-        accounts.set_password(runtime.database, staff_id, chosen, runtime.clock.now(), is_temporary=is_made_up)
-        log_action(runtime, "staff_reset", f"staff:{staff_id}")
+        accounts.set_password(
+            runtime.database,
+            staff_id,
+            chosen,
+            runtime.clock.now(),
+            is_temporary=is_made_up,
+            recorded=_recorded(runtime, "staff_reset"),
+        )
     click.echo(f"{login} 的密码已更新，原有登录全部失效。The password was changed; all sessions have ended.")
     _show_password(chosen, is_made_up)
 

@@ -24,6 +24,7 @@ from wxbot.staff.console import (
     guard,
     local,
     log_action,
+    log_export,
     log_refusal,
     may,
     now,
@@ -114,7 +115,7 @@ def _entry_batches(database: Database, budget_id: int | None) -> Iterator[list[t
 def export_ledger() -> Response:
     """All entries, or those of one campaign, as a spreadsheet; the export is written in the audit log."""
     budget_id = number("budget") or None
-    log_action("ledger_export", f"budget:{budget_id}" if budget_id else "all")
+    log_export("ledger_export", f"budget:{budget_id}" if budget_id else "all")
     return csv_response("ledger", LEDGER_COLUMNS, _entry_batches(runtime().database, budget_id))
 
 

@@ -32,6 +32,7 @@ from wxbot.staff.console import (
     act,
     guard,
     log_action,
+    log_export,
     log_refusal,
     me,
     now,
@@ -373,7 +374,7 @@ def create() -> BaseResponse | tuple[str, int]:
 def _export_filters(form: str) -> Sought:
     with runtime().database.reading() as session:
         sought, _ = _sought(session)
-    log_action("payouts_export", sought.tab or "all", form=form, programme=sought.programme_id)
+    log_export("payouts_export", sought.tab or "all", form=form, programme=sought.programme_id)
     return sought
 
 

@@ -23,6 +23,7 @@ from wxbot.staff.console import (
     guard,
     locale,
     log_action,
+    log_export,
     log_refusal,
     may,
     me,
@@ -327,4 +328,4 @@ def faulty(list_id: int, form: str) -> Response:
 
 
 def _log_export(list_id: int, form: str) -> None:
-    log_action("list_export", _target(list_id), form=form)
+    log_export("list_export", _target(list_id), form=form)

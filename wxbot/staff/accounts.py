@@ -1,7 +1,7 @@
 """The people who may sign in: hire, disable, enable, new passwords. A role never changes: a new task is a new account (S56)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -25,6 +25,9 @@ TEMPORARY_FOR = timedelta(hours=72)
 WAITS = timedelta(hours=24)
 """How long an account that an admin can sign in to with a password of their own making agrees to nothing (security S56)."""
 
+Recorded = Callable[[Session, int], None]
+"""Writes the line of the audit log about an account, by its id, into the transaction that changes it."""
+
 
 def hire(
     database: Database,
@@ -37,6 +40,7 @@ def hire(
     is_temporary: bool = False,
     locale: str = "zh_CN",
     approves_from: datetime | None = None,
+    recorded: Recorded | None = None,
 ) -> int:
     """Add a person, who approves nothing before `approves_from`; returns the id. Raises Refusal for a bad or taken login, a bad name, role or password."""
     login, name = normal_login(login), typed.line(name)
@@ -66,6 +70,8 @@ def hire(
             )
             session.add(person)
             session.flush()
+            if recorded is not None:
+                recorded(session, person.id)
             return person.id
     except IntegrityError as error:
         raise fault("login", "这个登录名已经有人使用", "Someone has this login already") from error
@@ -94,6 +100,7 @@ def set_password(
     *,
     is_temporary: bool = False,
     approves_from: datetime | None = None,
+    recorded: Recorded | None = None,
 ) -> None:
     """Give a person a new password and end all their sessions; a temporary one opens nothing after TEMPORARY_FOR, and nothing
     is approved before `approves_from` (None: as before).
@@ -117,10 +124,14 @@ def set_password(
             )
         )
         forget_tries(session, login)
+        if recorded is not None:
+            recorded(session, staff_id)
         end_sessions(session, staff_id)
 
 
-def change_own_password(database: Database, staff_id: int, old: str, new: str, now: datetime) -> None:
+def change_own_password(
+    database: Database, staff_id: int, old: str, new: str, now: datetime, *, recorded: Recorded | None = None
+) -> None:
     """Change one's own password. Raises Refusal when the old one is wrong, or the new one weak or the same."""
     with database.reading() as session:
         password_hash = session.execute(select(Staff.password_hash).where(Staff.id == staff_id)).scalar_one()
@@ -128,7 +139,7 @@ def change_own_password(database: Database, staff_id: int, old: str, new: str, n
         raise fault("old", "当前密码不正确", "The present password is wrong")
     if old == new:
         raise fault("password", "新密码不能与当前密码相同", "The new password must differ from the present one")
-    set_password(database, staff_id, new, now)
+    set_password(database, staff_id, new, now, recorded=recorded)
 
 
 def hold(session: Session, staff_id: int, approves_from: datetime) -> None:

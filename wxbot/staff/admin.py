@@ -5,6 +5,7 @@ from flask import session as browser_session
 from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.logs import get_logger
@@ -18,6 +19,7 @@ from wxbot.staff.console import (
     SMALL,
     absent,
     act,
+    actor,
     cookie_name,
     guard,
     is_too_often,
@@ -30,6 +32,7 @@ from wxbot.staff.console import (
     one_or_404,
     role_required,
     runtime,
+    said,
     tell,
     text,
     too_often,
@@ -169,11 +172,12 @@ def password() -> tuple[str, int] | BaseResponse:
     try:
         if new != request.form.get("again", ""):
             raise fault("again", "两次输入的新密码不一致", "The two new passwords differ")
-        accounts.change_own_password(runtime().database, me().id, request.form.get("old", ""), new, now())
+        accounts.change_own_password(
+            runtime().database, me().id, request.form.get("old", ""), new, now(), recorded=_recorded("password_change")
+        )
     except Refusal as refused:
         log_refusal("password_change", f"staff:{me().id}", refused)
         return render_template("console/password.html", fault=refused), 422
-    log_action("password_change", f"staff:{me().id}")
     tell(gettext("密码已修改，请用新密码重新登录。"))
     return redirect(url_for("staff.sign_in_form"), 303)
 
@@ -210,12 +214,21 @@ def add_person() -> tuple[str, int] | str:
             is_temporary=True,
             locale=locale(),
             approves_from=now() + accounts.WAITS,
+            recorded=_recorded("staff_add", role=form.get("role", "")),
         )
     except Refusal as refused:
         log_refusal("staff_add", "", refused)
         return _people_page(refused, form.to_dict()), 422
-    log_action("staff_add", f"staff:{staff_id}", role=form.get("role", ""))
     return _handover(staff_id, password)
+
+
+def _recorded(action: str, **detail: str) -> accounts.Recorded:
+    """The event of an account's change, to be written with it."""
+
+    def write(session: Session, staff_id: int) -> None:
+        audit.record(session, actor(), action, f"staff:{staff_id}", now(), detail=detail)
+
+    return write
 
 
 def _handover(staff_id: int, password: str) -> str:
@@ -265,9 +278,14 @@ def reset_person(staff_id: int) -> str:
     person = _other_person(staff_id)
     password = make_temporary()
     accounts.set_password(
-        runtime().database, staff_id, password, now(), is_temporary=True, approves_from=now() + accounts.WAITS
+        runtime().database,
+        staff_id,
+        password,
+        now(),
+        is_temporary=True,
+        approves_from=now() + accounts.WAITS,
+        recorded=_recorded("staff_reset", login=person.login),
     )
-    log_action("staff_reset", f"staff:{staff_id}", login=person.login)
     return _handover(staff_id, password)
 
 
@@ -289,17 +307,19 @@ def reset_totp(staff_id: int) -> BaseResponse:
 @role_required("admin")
 def audit_log() -> str:
     """Who did what, newest first, with filters."""
-    args = request.args
+    args, sought = request.args, text("target", 60)
     with runtime().database.reading() as session:
+        everyone = accounts.everyone(session)
+        known = {each.login: each.id for each in everyone} | {each.name: each.id for each in everyone}
+        target = audit_words.target_typed(sought, known)
         events = audit.page(
             session,
             before_id=number("before"),
             staff_id=number("staff", SMALL),
             action=args.get("action", "") if args.get("action") in audit.ACTIONS else "",
             outcome=args.get("outcome", "") if args.get("outcome") in audit.OUTCOMES else "",
-            target=text("target", 60),
+            target=target,
         )
-        everyone = accounts.everyone(session)
     return render_template(
         "console/audit.html",
         events=events[: audit.PAGE_ROWS],
@@ -310,4 +330,5 @@ def audit_log() -> str:
         words=audit_words,
         names={str(person.id): person.name for person in everyone},
         chosen=args,
+        about=sought if target != sought else said(audit_words.target_of(sought).said) or sought,
     )

@@ -71,7 +71,10 @@ def page(
     outcome: str = "",
     target: str = "",
 ) -> Sequence[AuditEvent]:
-    """The newest events below `before_id` that fit the filters, one more than a page when there are more."""
+    """The newest events below `before_id` that fit the filters, one more than a page when there are more.
+
+    A `target` that ends with a colon stands for all of its kind.
+    """
     query = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(PAGE_ROWS + 1)
     if before_id is not None:
         query = query.where(AuditEvent.id < before_id)
@@ -81,7 +84,9 @@ def page(
         query = query.where(AuditEvent.action == action)
     if outcome:
         query = query.where(AuditEvent.outcome == outcome)
-    if target:
+    if target.endswith(":"):
+        query = query.where(AuditEvent.target.startswith(target, autoescape=True) | (AuditEvent.target == target[:-1]))
+    elif target:
         query = query.where(AuditEvent.target == target)
     return session.scalars(query).all()
 

@@ -53,7 +53,7 @@ ACTION_WORDS: dict[str, Text] = {
     "merchant_stop": Text("停止所有付款", "stopped all payments"),
     "merchant_open": Text("恢复付款", "opened payments again"),
     "programme_save": Text("保存项目", "saved a programme"),
-    "programme_open": Text("开放项目", "opened a programme"),
+    "programme_open": Text("申请重新打开项目", "asked to open a programme again"),
     "programme_close": Text("关闭项目", "closed a programme"),
     "budget_ask": Text("申请调整预算", "asked for a budget"),
     "budget_approve": Text("批准预算调整", "approved a budget"),
@@ -202,6 +202,8 @@ ROLE_WORDS = {
 }
 MARK_WORDS = {"block": Text("黑名单", "block list"), "allow": Text("白名单", "allow list")}
 CODE = re.compile(r"[a-z_]{2,40}")
+TYPED = re.compile(r"(.*?)[ :：#]*([0-9]*)")
+"""A subject as people type it: its word, and its number or none."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +224,24 @@ def target_of(target: str) -> Told:
         return Told(word)
     link = (*page, int(number)) if page is not None and number.isascii() and number.isdigit() else None
     return Told(Text(f"{word.zh} {number}", f"{word.en} {number}"), link)
+
+
+def target_typed(text: str, people: Mapping[str, int]) -> str:
+    """What somebody types who looks for a subject, as the log names it: 活动 12 → `campaign:12`, a word alone → all of them
+    (`campaign:`), the name of one of `people` (name or login → id) → that person. Other text stays as it is."""
+    if text in people:
+        return f"staff:{people[text]}"
+    found = TYPED.fullmatch(text)
+    for kind, (word, _page) in TARGETS.items():
+        if found and found[1].casefold() in (word.zh, word.en.casefold(), kind):
+            return f"{kind}:{found[2]}"
+    return text
+
+
+def actor_of(actor: str) -> Text:
+    """Who acts without an account of the console: somebody at the command line."""
+    name = actor.removeprefix("cli:")
+    return Text(f"命令行 {name}", f"command line {name}") if name != actor else Text(actor, actor)
 
 
 def details_of(detail: Mapping[str, Any]) -> list[Text]:

@@ -155,6 +155,12 @@ def log_action(action: str, target: str = "", outcome: str = "done", **detail: A
         db.write_check.reset(check)
 
 
+def log_export(action: str, target: str, **detail: Any) -> None:
+    """Write that who is signed in takes data out, before it goes; raises PermissionEnded for who may not act any more."""
+    with runtime().database.transaction() as session:
+        audit.record(session, actor(), action, target, now(), detail=detail)
+
+
 def actor() -> Actor:
     """Who acts in this request."""
     ip = request.remote_addr or ""
