@@ -18,6 +18,7 @@ from sqlalchemy import event
 from tests.conftest import Cast, simulator_settings
 from tests.payouts.desk import Desk, csv_file, openid, phone, xlsx_file
 from tests.payouts.stories import fund, pass_time, sound
+from tests.payouts.test_rule_changes import answer
 from tests.servers import SimulatedWeChat
 from wxbot import quotas, sheets
 from wxbot.confined import cells
@@ -236,6 +237,7 @@ def test_a_closed_programme_holds_its_lists_and_an_open_one_goes_on(desk: Desk) 
     assert [row.fault for row in desk.rows(list_id)] == ["", ""]
     assert "项目已关闭" in wang.get(f"/admin/lists/{list_id}/live").text
     wang.post(f"/admin/programmes/{programme_id}/open")
+    assert "已批准" in answer(desk, "zhou", "approve"), "also while its list waits to be paid"
     while request_rows(desk.runtime):
         pass
     assert len(desk.payouts()) == 2

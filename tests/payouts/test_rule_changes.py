@@ -96,6 +96,37 @@ def test_a_months_limit_and_the_binding_change_when_a_second_cashier_agrees_S56(
         assert {"programme_save", "budget_ask", "rules_ask", "rules_approve"} <= set(actions.all())
 
 
+def test_the_way_of_payment_changes_when_a_second_cashier_agrees_S56(desk: Desk) -> None:
+    programme_id = made(desk)
+    path = f"/admin/programmes/{programme_id}/edit"
+    assert "付款方式的修改由另一位" in save(desk, "wang", path, FORM | {"channel": "transfer_bills"})
+    assert row(desk, Programme, programme_id).channel == ""
+    assert (
+        "<dt>付款方式</dt><dd>普通红包 → <strong>商家转账"
+        in desk.as_("zhou").get(f"/admin/programmes/{programme_id}").text
+    )
+    assert "不能批准自己提出的规则修改" in answer(desk, "wang", "approve")
+    assert (
+        "已批准" in answer(desk, "zhou", "approve") and row(desk, Programme, programme_id).channel == "transfer_bills"
+    )
+
+
+def test_a_closed_programme_pays_again_when_a_second_cashier_agrees_S56(desk: Desk) -> None:
+    programme_id = desk.fund()
+    page, wang = f"/admin/programmes/{programme_id}", desk.as_("wang")
+    assert "已关闭" in desk.told(wang, wang.post(f"{page}/close")), "closing needs nobody else"
+    assert "由另一位财务同事批准后生效" in desk.told(wang, wang.post(f"{page}/open"))
+    assert not row(desk, Programme, programme_id).is_open
+    assert waiting(desk, "zhou")["项目规则待审批"] == (1, page)
+    assert "<dt>状态</dt><dd>已关闭 → <strong>开放" in desk.as_("zhou").get(page).text
+    assert "已有一项规则修改等待批准" in desk.told(wang, wang.post(f"{page}/open"))
+    assert "不能批准自己提出的规则修改" in answer(desk, "wang", "approve")
+    assert not row(desk, Programme, programme_id).is_open
+    assert "已批准" in answer(desk, "zhou", "approve") and row(desk, Programme, programme_id).is_open
+    wang.post(f"{page}/open")
+    assert newest(desk).status == "approved", "an open one asks for nothing"
+
+
 def test_what_changed_since_the_page_was_shown_is_agreed_to_by_nobody_S56(desk: Desk) -> None:
     programme_id = made(desk)
     page, path = f"/admin/programmes/{programme_id}", f"/admin/programmes/{programme_id}/edit"
@@ -103,7 +134,7 @@ def test_what_changed_since_the_page_was_shown_is_agreed_to_by_nobody_S56(desk: 
     rules, money = f"/admin/programmes/rules/{newest(desk).id}/approve", change_of(desk, programme_id).id
     before = seen(desk, "zhou", page, rules), seen(desk, "zhou", page, f"/admin/programmes/changes/{money}/approve")
     assert all(before)
-    save(desk, "wang", path, FORM | {"channel": "transfer_bills"})
+    save(desk, "wang", path, FORM | {"remark": "四月促销奖励"})
     assert "与看到的不一致" in answer(desk, "zhou", "approve", **before[0])
     assert "与看到的不一致" in decide(desk, "zhou", money, "approve", **before[1])
     assert "与看到的不一致" in decide(desk, "zhou", money, "approve", content_sha256="")
@@ -139,12 +170,13 @@ def test_a_kind_of_voucher_is_worth_and_taken_in_what_a_second_cashier_agreed_to
     assert newest(desk).asked == {"is_on": True} and not row(desk, VoucherKind, kind_id).is_on, "on again: not alone"
 
 
-@pytest.mark.parametrize("field", ["amount_rule", "needs_binding", "month_count_cap"])
+@pytest.mark.parametrize("field", ["amount_rule", "channel", "needs_binding", "month_count_cap"])
 def test_each_rule_of_a_kind_waits_alone_S56(desk: Desk, field: str) -> None:
     kind_id = new_kind(desk, desk.fund())
     answer(desk, "zhou", "approve")
     changes = {
         "amount_rule": {"amount_rule": "free", "min_fen": "1.00", "max_fen": "9.00"},
+        "channel": {"channel": "transfer_bills"},
         "needs_binding": {"needs_binding": ""},
         "month_count_cap": {"month_count_cap": "4"},
     }

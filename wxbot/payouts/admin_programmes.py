@@ -11,6 +11,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import yuan
+from wxbot.orders.admin import channel_word
 from wxbot.orders.channels import DIRECT
 from wxbot.payouts import programmes, rule_changes
 from wxbot.payouts.admin_rules import RuleWord, refuse_change_of_rules, rules_shown, rules_subject
@@ -122,6 +123,8 @@ def _rule_words() -> dict[str, RuleWord]:
     return {
         "person_fen_per_month": (gettext("每人每月"), lambda fen: cny(fen) if fen else gettext("不限")),
         "needs_binding": (gettext("手机绑定"), lambda needed: gettext("必须绑定") if needed else gettext("不要求")),
+        "channel": (gettext("付款方式"), lambda channel: channel_word(channel or runtime().settings.payout_channel)),
+        "is_open": (gettext("状态"), lambda is_open: gettext("开放") if is_open else gettext("已关闭")),
     }
 
 
@@ -165,7 +168,9 @@ def update(programme_id: int) -> tuple[str, int] | BaseResponse:
     except Refusal as refused:
         tell(said(refused.text), "danger")
         return _form_page(request.form, (), programme), 409
-    tell(gettext("已保存。上限和绑定要求的修改由另一位财务同事批准后生效。") if asked else gettext("已保存。"))
+    tell(
+        gettext("已保存。上限、绑定要求和付款方式的修改由另一位财务同事批准后生效。") if asked else gettext("已保存。")
+    )
     return _to_page(programme_id)
 
 
@@ -191,23 +196,26 @@ def _to_page(programme_id: int) -> BaseResponse:
 @role_required("cashier")
 def close(programme_id: int) -> BaseResponse:
     """No new payouts, and approved ones wait."""
-    return _switch(programme_id, False, gettext("项目已关闭，不再接受新的付款，排队中的付款暂停。"))
+    with runtime().database.reading() as session:
+        _standing(session, programme_id)
+    detail = {"changed": False}
+    done = gettext("项目已关闭，不再接受新的付款，排队中的付款暂停。")
+    with act("programme_close", f"programme:{programme_id}", done, detail=detail) as session:
+        detail["changed"] = programmes.close(session, programme_id, now())
+    return _to_page(programme_id)
 
 
 @blueprint.post("/programmes/<int:programme_id>/open")
 @role_required("cashier")
 def reopen(programme_id: int) -> BaseResponse:
-    """Take payouts again."""
-    return _switch(programme_id, True, gettext("项目已打开，排队中的付款继续。"))
-
-
-def _switch(programme_id: int, is_open: bool, done: str) -> BaseResponse:
+    """Ask that it takes payouts again; a second person agrees as to other rules."""
     with runtime().database.reading() as session:
         _standing(session, programme_id)
-    action = "programme_open" if is_open else "programme_close"
-    detail = {"changed": False}
-    with act(action, f"programme:{programme_id}", done, detail=detail) as session:
-        detail["changed"] = programmes.switch(session, programme_id, is_open, now())
+    detail: dict[str, Any] = {"changed": False}
+    done = gettext("已申请重新打开，由另一位财务同事批准后生效。")
+    with act("programme_open", f"programme:{programme_id}", done, detail=detail) as session:
+        asked = programmes.ask_reopening(session, programme_id, me().id, now())
+        detail |= {"changed": asked is not None} | ({"rules": asked.id} if asked else {})
     return _to_page(programme_id)
 
 

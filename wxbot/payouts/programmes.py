@@ -35,8 +35,8 @@ NOT_FREE = Text(
     "这个项目没有这么多未使用的预算，无法调减", "That much of the budget is not free; it cannot be taken back"
 )
 
-RULES = ("person_fen_per_month", "needs_binding")
-"""Who may get how much: columns that a second person agrees to, as to a budget."""
+RULES = ("person_fen_per_month", "needs_binding", "channel")
+"""Who may get how much, and which way: columns that a second person agrees to, as to a budget. Opening again is one, too."""
 
 TEXTS = ("send_name", "act_name", "wishing", "remark")
 """What a programme says to its people. Every direct channel must take them: a payout may choose its own (§3.2, §4.2)."""
@@ -110,7 +110,7 @@ def create(session: Session, draft: ProgrammeDraft, staff_id: int, now: datetime
 
 
 def edit(session: Session, programme_id: int, draft: ProgrammeDraft, staff_id: int, now: datetime) -> RuleChange | None:
-    """Change names, texts and channel at once, and ask for other RULES: what then waits for a second person is returned.
+    """Change names and texts at once, and ask for other RULES: what then waits for a second person is returned.
 
     Raises Refusal while an approved list is becoming payouts with the texts it was approved with, or other rules wait already.
     """
@@ -132,7 +132,8 @@ def approve_rules(
     """The second person agrees to other limits; returns column → [before, after]. Raises Refusal."""
     change = rule_changes.waiting(session, change_id, "programme")
     programme = _own(session, change.subject_id)
-    _require_idle(session, programme.id)
+    if set(change.asked) != {"is_open"}:  # a list that is being paid waits for just this
+        _require_idle(session, programme.id)
     return rule_changes.approve(session, change, programme, staff_id, seen_sha256, now)
 
 
@@ -166,13 +167,23 @@ def _own(session: Session, programme_id: int) -> Programme:
     return programme
 
 
-def switch(session: Session, programme_id: int, is_open: bool, now: datetime) -> bool:
-    """Open or close a programme; False when it already was. A closed one takes no new payouts, and approved ones wait."""
+def close(session: Session, programme_id: int, now: datetime) -> bool:
+    """Close a programme; False when it already was. It takes no new payouts then, and approved ones wait."""
     programme = _own(session, programme_id)
-    if programme.is_open == is_open:
+    if not programme.is_open:
         return False
-    programme.is_open, programme.updated_at = is_open, now
+    programme.is_open, programme.updated_at = False, now
     return True
+
+
+def ask_reopening(session: Session, programme_id: int, staff_id: int, now: datetime) -> RuleChange | None:
+    """Ask that a closed programme pays again: what then waits for a second person, None when it is open.
+
+    Raises Refusal while another change of its rules waits.
+    """
+    if _own(session, programme_id).is_open:
+        return None
+    return rule_changes.ask(session, "programme", programme_id, {"is_open": True}, staff_id, now)
 
 
 # --- the budget ---------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import yuan
+from wxbot.orders.admin import channel_word
 from wxbot.orders.channels import DIRECT
 from wxbot.payouts import rule_changes
 from wxbot.payouts.admin_rules import RuleWord, refuse_change_of_rules, rules_shown, rules_subject
@@ -37,7 +38,6 @@ from wxbot.vouchers.models import VoucherKind
 
 AMOUNT_WORDS = {"fixed": Text("固定", "fixed"), "per_unit": Text("按数量", "by number"), "free": Text("自己填", "free")}
 MONEY_FIELDS = ("fixed_fen", "unit_fen", "min_fen", "max_fen", "month_fen_cap")
-LOGGED = (*kinds.RULES, "channel")
 
 
 def form_of(kind: VoucherKind | None) -> dict[str, str]:
@@ -92,6 +92,7 @@ def _rule_words(programmes: Mapping[int, str]) -> dict[str, RuleWord]:
         "month_fen_cap": (gettext("每人每月最多"), lambda fen: cny(fen) if fen else gettext("不限")),
         "month_count_cap": (gettext("每人每月最多几份"), lambda count: str(count or gettext("不限"))),
         "programme_id": (gettext("项目"), lambda number: programmes.get(number, str(number))),
+        "channel": (gettext("付款方式"), lambda name: channel_word(name) if name else gettext("按项目设置")),
         "needs_binding": (gettext("要先绑定手机号"), yes),
         "is_on": (gettext("正在收取"), yes),
     }
@@ -168,14 +169,16 @@ def _save(before: VoucherKind | None) -> tuple[str, int] | BaseResponse:
     form = _read()
     if form.faults:
         return _form_page(request.form, form.faults, before), 422
-    old: dict[str, Any] = {name: getattr(before, name) for name in LOGGED} if before else {}
+    old: dict[str, Any] = {name: getattr(before, name) for name in kinds.RULES} if before else {}
     try:
         with runtime().database.transaction() as session:
             kind, asked = kinds.save(
                 session, form, me().id, now(), before.id if before else None, number("version", SMALL) or 0
             )
             changes = {
-                name: [old.get(name), getattr(kind, name)] for name in LOGGED if old.get(name) != getattr(kind, name)
+                name: [old.get(name), getattr(kind, name)]
+                for name in kinds.RULES
+                if old.get(name) != getattr(kind, name)
             }
             audit.record(session, actor(), "voucher_kind", f"kind:{kind.id}", now(), detail=changes)
             if asked is not None:
@@ -187,7 +190,7 @@ def _save(before: VoucherKind | None) -> tuple[str, int] | BaseResponse:
     if asked is None:
         tell(gettext("凭证类型已保存。"))
         return redirect(url_for("vouchers.kind_list"), 303)
-    tell(gettext("凭证类型已保存。金额、限额和开始收取由另一位财务同事批准后生效。"))
+    tell(gettext("凭证类型已保存。金额、限额、付款方式和开始收取由另一位财务同事批准后生效。"))
     return _to_kind(kind.id)
 
 

@@ -178,7 +178,7 @@ def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, 
 
 RULES = (
     *("amount_rule", "fixed_fen", "unit_fen", "unit_name", "min_fen", "max_fen", "month_fen_cap", "month_count_cap"),
-    *("programme_id", "needs_binding", "is_on"),
+    *("programme_id", "channel", "needs_binding", "is_on"),
 )
 """Who may get how much, and out of which budget: columns that a second cashier agrees to. Switching off needs nobody else."""
 
