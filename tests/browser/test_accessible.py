@@ -14,7 +14,9 @@ from werkzeug.serving import make_server
 
 from tests.browser.axe import serious
 from tests.draws.stage import WECHAT
+from tests.instant.stage import approved, set_wheel
 from tests.payouts.desk import Desk, csv_file, desk_on, openid
+from tests.payouts.test_programmes import FORM
 from tests.staff.consoles import NOON, PASSWORD, seed_story
 from tests.vouchers.stage import GUI, HONG, MING, Stage, lay_stage
 from wxbot import oauth
@@ -29,8 +31,10 @@ SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1440, "height
 class House:
     """The whole application behind a port, with something on every page."""
 
-    def __init__(self, desk: Desk, stage: Stage, base: str) -> None:
+    def __init__(self, desk: Desk, stage: Stage, base: str, instant: list[str]) -> None:
         self.desk, self.stage, self.base = desk, stage, base
+        self.instant = instant
+        """The pages of campaigns of instant draws, which share their views with those of shaking."""
 
     @property
     def app(self) -> Flask:
@@ -77,10 +81,14 @@ def house(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
         desk.know(7, "赵七")
         programme = desk.fund()
         desk.uploaded(csv_file((openid(7), "", "8.80", "三月"), ("nobody", "", "x", "")), programme)
+        set_wheel(runtime, {}, {"name": "大奖", "odds_ppm": 0}, send_name="示例小店", wishing="恭喜", remark="奖品")
+        draft = approved(runtime, slug="later", status="draft").campaign_id
+        desk.as_("wang").post(f"/admin/programmes/{programme}/edit", FORM | {"person_per_month": "900"})
+        desk.as_("chen").post("/admin/staff", {"login": "fresh.test", "name": "新人", "role": "cashier"})
         server = make_server("127.0.0.1", port, desk.app, threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield House(desk, stage, f"http://127.0.0.1:{port}")
+        yield House(desk, stage, f"http://127.0.0.1:{port}", [f"/admin/campaigns/{draft - n}" for n in (0, 1)])
         server.shutdown()
         thread.join(10)
         server.server_close()
@@ -100,6 +108,7 @@ PHONE_PAGES = {
     "binding": (GUI, "/h5/bind"),
     "a list": (MING, "/h5/me"),
     "the envelope": (MING, "/h5/c/SLUG"),
+    "a wheel": (MING, "/h5/c/wheel"),
     "rules": (MING, "/h5/c/SLUG/rules"),
     "afterwards": (MING, "/h5/c/SLUG/after"),
     "what is not there": (MING, "/h5/c/nowhere"),
@@ -166,6 +175,10 @@ def test_every_page_of_the_console_that_a_role_can_reach(
         page.goto(house.base + path)
         found[path] = serious(page)
         waiting += page.evaluate(LINKS)
+    for path in (*house.instant, f"{house.instant[0]}/edit"):
+        if page.request.get(house.base + path).status == 200:
+            page.goto(house.base + path)
+            found[path] = serious(page)
     assert len(found) >= 8, "the console has pages"
     assert not {path: each for path, each in found.items() if each}
 
@@ -177,11 +190,16 @@ def test_every_page_of_the_phone_in_both_languages_dark_and_light(house: House, 
     kept = house.stage.hand_in(9)
     paths = {path for _person, path in PHONE_PAGES.values()}
     paths |= {f"/h5/voucher/{each.public_id}" for each in (voucher, kept)} | {"/h5/voucher/nobodys", "/h5/pay/nobodys"}
+    paths |= {"/h5/c/wheel/rules", "/h5/c/wheel/proof", "/h5/c/wheel/after", "/h5/awards"}
     found = {}
     for scheme in ("light", "dark"):
         context = chromium.new_context(viewport=SIZES["phone"], locale="zh-CN", user_agent=WECHAT, color_scheme=scheme)
         page = context.new_page()
         house.be(page, MING)
+        house.open(page, "/h5/c/wheel")
+        page.locator("#go").click()
+        page.locator("#sheet-title", has_text="抽中").wait_for()
+        found[f"a prize {scheme}"] = serious(page)
         for path in sorted(paths):
             for language in ("zh", "en"):
                 house.open(page, f"{path}?lang={language}")
