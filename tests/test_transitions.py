@@ -1,18 +1,17 @@
 """Statuses: a type for each table, one way to write them, and no question for one that does not exist."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 import wxbot.schema  # noqa: F401  (knows every table)
+from tests.sources import nodes
 from wxbot.db import Base
 from wxbot.orders.models import NEXT, Order
 from wxbot.transitions import NotAllowed, moving, one_of
 
-ROOT = Path(__file__).resolve().parent.parent
+ELSEWHERE = ("wxbot/simulator/", "wxbot/migrations/")
 MODELS = {mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers if "status" in mapper.columns}
 
 
@@ -20,15 +19,6 @@ def statuses(model: Any) -> tuple[str, ...]:
     """The values that the type of a model's status allows."""
     (annotated,) = get_args(model.__annotations__["status"])
     return get_args(annotated)
-
-
-def sources() -> Iterator[tuple[str, ast.AST]]:
-    """Every node of every file of the product but the simulator, with its place."""
-    for path in sorted((ROOT / "wxbot").rglob("*.py")):
-        place = path.relative_to(ROOT).as_posix()
-        if not place.startswith(("wxbot/simulator/", "wxbot/migrations/")):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                yield f"{place}:{getattr(node, 'lineno', 0)}", node
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -48,7 +38,7 @@ def _begins_with(call: ast.AST) -> str:
 def test_a_status_is_changed_by_transitions_alone() -> None:
     found = [
         place
-        for place, node in sources()
+        for place, node in nodes("status=", but=ELSEWHERE)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "values"
         if any(keyword.arg == "status" for keyword in node.keywords)
         if not _begins_with(node.func.value).startswith("insert") and not place.startswith("wxbot/transitions.py")
@@ -70,7 +60,9 @@ def _asked_of(node: ast.AST) -> tuple[str, list[ast.expr]] | None:
 
 def test_sql_asks_for_no_status_that_does_not_exist() -> None:
     """What mypy sees in Python it does not see in a statement: there every column compares with anything."""
-    asked = [(place, found) for place, node in sources() if (found := _asked_of(node)) is not None]
+    asked = [
+        (place, found) for place, node in nodes(".status", but=ELSEWHERE) if (found := _asked_of(node)) is not None
+    ]
     assert len(asked) > 100
     wrong = [
         f"{place}: {value.value!r}"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import nodes
 from wxbot.orders.channels import CHANNELS, DIRECT, LOTTERY, VERSIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -20,10 +21,8 @@ def _place(path: Path) -> str:
 
 def test_nobody_else_asks_for_a_channel_by_its_name() -> None:
     found = [
-        f"{_place(path)}:{node.lineno}: {node.value}"
-        for path in sorted((ROOT / "wxbot").rglob("*.py"))
-        if not _place(path).startswith((*AT_HOME, *SETTINGS))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        f"{place}: {node.value}"
+        for place, node in nodes(*CHANNELS, but=(*AT_HOME, *SETTINGS))
         if isinstance(node, ast.Constant) and node.value in CHANNELS
     ]
     quoted = re.compile("|".join(rf"['\"]{name}['\"]" for name in CHANNELS))
