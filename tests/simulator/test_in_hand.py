@@ -129,3 +129,32 @@ def test_the_person_picks_in_the_phone_and_the_page_gets_it(
         assert web.get(f"/_sim/people/{person['id']}/in_hand").json()["images"][0].startswith("data:image/png")
     finally:
         shop.close()
+
+
+@pytest.mark.browser
+def test_a_page_asks_whether_it_may_feel_movements(simulator: Simulator, web: Web, browser_page: Any) -> None:
+    """The switch's answer, only in the hand of a tap; what is granted brings movements, what is not asked has no such call."""
+    shop = ShopPage(simulator)
+    asking = """() => { window.moves = 0; addEventListener('devicemotion', () => { window.moves += 1; });
+      document.getElementById('draw').onclick = () => { window.asked = Promise.race([
+        DeviceMotionEvent.requestPermission().catch((error) => error.name),
+        new Promise((done) => setTimeout(() => done('nothing'), 300))]); }; }"""
+    try:
+        for switch, answer in (
+            ("granted", "granted"),
+            ("denied", "denied"),
+            ("unanswered", "nothing"),
+            ("refused", "NotAllowedError"),
+        ):
+            web.put("/_sim/switches", json={"motion_permission": switch})
+            browser_page.goto(shop.url + "/draw")
+            browser_page.evaluate(asking)
+            browser_page.click("#draw")
+            assert browser_page.evaluate("() => window.asked") == answer
+            browser_page.evaluate("() => new Promise((done) => setTimeout(done, 500))")
+            assert (browser_page.evaluate("() => window.moves") > 0) is (switch == "granted")
+        web.put("/_sim/switches", json={"motion_permission": "absent"})
+        browser_page.goto(shop.url + "/draw")
+        assert browser_page.evaluate("() => typeof DeviceMotionEvent.requestPermission") == "undefined"
+    finally:
+        shop.close()

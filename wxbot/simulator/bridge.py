@@ -25,11 +25,13 @@ def script(*names: str) -> bytes:
 
 
 def serve_script(*names: str) -> View:
-    """A script that a page of any origin may load."""
+    """A script that a page of any origin may load. It knows how the phone answers when a page asks for motion."""
 
     def view(world: World, request: Request) -> Reply:
-        headers = [("Cache-Control", "max-age=60"), ("Cross-Origin-Resource-Policy", "cross-origin")]
-        return Reply(script(*names), SCRIPT_TYPE, headers=headers)
+        headers = [("Cache-Control", "no-cache"), ("Cross-Origin-Resource-Policy", "cross-origin")]
+        motion = json.dumps({"wxsimMotion": world.switches["motion_permission"]})
+        start = f"Object.assign(window, {motion});\n".encode()
+        return Reply(start + script(*names), SCRIPT_TYPE, headers=headers)
 
     return view
 

@@ -28,6 +28,12 @@ SWITCHES = (
         "replies_after_tap", "Customer messages allowed in the minute after a menu tap, a follow or a scan.", 3, "§5.8"
     ),
     Switch("unionid_given", "The account is bound to an Open Platform: user info carries unionid.", True, "§5.14"),
+    Switch(
+        "motion_permission",
+        "DeviceMotionEvent.requestPermission in a page: browser (its own), absent, granted, denied, unanswered, refused.",
+        "browser",
+        "§9.4",
+    ),
 )
 
 

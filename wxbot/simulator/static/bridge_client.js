@@ -12,6 +12,7 @@
   var number = 0;
   var waiting = {};
   var listeners = {};
+  var mayMove = ['browser', 'absent'].indexOf(window.wxsimMotion) >= 0;
 
   function pageUrl() { return location.href.split('#')[0]; }
 
@@ -103,6 +104,32 @@
     return toServer(name, args, callback);
   }
 
+  // A phone that asks its person before a page may feel movements (an iPhone), with the answer the switch gives; real
+  // browsers refuse to ask without a tap. What comes then are the movements of the 摇 in the page's menu.
+  if (window.wxsimMotion === 'absent' && window.DeviceMotionEvent) delete window.DeviceMotionEvent.requestPermission;
+  if (['browser', 'absent'].indexOf(window.wxsimMotion) < 0) {
+    window.DeviceMotionEvent = window.DeviceMotionEvent || function DeviceMotionEvent() {};
+    window.addEventListener('devicemotion', function (event) { if (event.isTrusted && !mayMove) event.stopImmediatePropagation(); }, true);
+    window.DeviceMotionEvent.requestPermission = function () {
+      var isTapped = !navigator.userActivation || navigator.userActivation.isActive;
+      if (!isTapped || window.wxsimMotion === 'refused') return Promise.reject(new DOMException('Requesting device motion access requires a user gesture to prompt', 'NotAllowedError'));
+      if (window.wxsimMotion === 'unanswered') return new Promise(function () {});
+      if (window.wxsimMotion === 'granted' && !mayMove) setInterval(function () { felt(0); }, 200); // a hand is never still
+      mayMove = window.wxsimMotion === 'granted';
+      return Promise.resolve(mayMove ? 'granted' : 'denied');
+    };
+  }
+
+  function felt(jump) {
+    var moved = { x: jump, y: -jump, z: 9.8 };
+    window.dispatchEvent(Object.assign(new Event('devicemotion'), { acceleration: moved, accelerationIncludingGravity: moved, rotationRate: null, interval: 100 }));
+  }
+
+  function move() {
+    if (!mayMove) return;
+    [0, 25, -25, 25, 0].forEach(function (jump, step) { setTimeout(function () { felt(jump); }, step * 100); });
+  }
+
   function appear() {
     if (window.WeixinJSBridge) return;
     window.WeixinJSBridge = {
@@ -115,6 +142,7 @@
 
   window.addEventListener('message', function (event) {
     if (event.source !== window.parent || event.origin !== home || !event.data || event.data.wxsim !== 1) return;
+    if (event.data.on === 'motion') { move(); return; }
     if (event.data.on) { if (listeners[event.data.on]) listeners[event.data.on](event.data.argument); return; }
     if (event.data.id === 0) { appear(); return; }
     var callback = waiting[event.data.id];

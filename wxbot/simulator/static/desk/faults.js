@@ -37,9 +37,10 @@ async function drawSwitches() {
   }));
 }
 
-// What a campaign meets with 商家转账: one button for each, pressed again it is as before.
+// What a campaign meets with 商家转账, and with a phone that asks about motion: one button for each, pressed again it is as before.
 const SCENES = [['场景没有开通', { transfer_scenes: '' }], ['等商户验密', { transfer_password_asked: true }], ['处理中 3 小时', { transfer_processing_s: 10800 }], ['收款页关掉答 :close', { transfer_close_says: 'close' }],
-  ['过期后晚 1 小时关闭', { transfer_overdue_lag_s: 3600 }], ['点了收款才失败：未实名', { transfer_fails_with: 'REAL_NAME_CHECK_FAIL', transfer_fails_late: true }], ['余额不足时等待', { transfer_short_waits: true }]];
+  ['过期后晚 1 小时关闭', { transfer_overdue_lag_s: 3600 }], ['点了收款才失败：未实名', { transfer_fails_with: 'REAL_NAME_CHECK_FAIL', transfer_fails_late: true }], ['余额不足时等待', { transfer_short_waits: true }],
+  ['动作权限：允许', { motion_permission: 'granted' }], ['动作权限：拒绝', { motion_permission: 'denied' }], ['动作权限：没有回答', { motion_permission: 'unanswered' }]];
 
 function drawScenes(switches) {
   const known = Object.fromEntries(switches.map((one) => [one.name, one]));

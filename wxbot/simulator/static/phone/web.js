@@ -34,7 +34,7 @@ function hostOf(url) {
 }
 
 function pageMenu(open) {
-  const rows = [['刷新', () => { open.frame.src = open.url; }], ['在浏览器中打开', () => window.open(open.url, '_blank')],
+  const rows = [['摇手机', () => open.frame.contentWindow.postMessage({ wxsim: 1, on: 'motion' }, new URL(open.url).origin)], ['刷新', () => { open.frame.src = open.url; }], ['在浏览器中打开', () => window.open(open.url, '_blank')],
     ['复制链接', () => navigator.clipboard.writeText(open.url).then(() => toast('已复制'), () => toast(open.url))]];
   if (open.canShare) rows.unshift(['发送给朋友', () => toast('已发送（朋友打开后不能抽红包：只有摇一摇才行）')]);
   sheet(rows);
