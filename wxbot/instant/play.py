@@ -71,15 +71,17 @@ def _consoled(free: Sequence[int], hits: Sequence[int], over: Sequence[int]) -> 
 
 
 def _one_by_one(rules: Rules, given: list[int], out: Sequence[int], hits: Sequence[int], chance: random.Random) -> None:
-    rolls = [rules.bounds[place] - 1 for place, n in enumerate(hits) for _ in range(n)]
+    free = [max(0, min(rule.stock, n) - gone) for rule, n, gone in zip(rules.prizes, out, given, strict=True)]
+    going = [place for place, rule in enumerate(rules.prizes) if free[place] or rule.when_gone == "consolation"]
+    rolls = [rules.bounds[place] - 1 for place in going for _ in range(hits[place])]  # the others win nothing
     chance.shuffle(rolls)
-    free = sum(max(0, min(rule.stock, n) - gone) for rule, n, gone in zip(rules.prizes, out, given, strict=True))
+    left = sum(free)
     for rolled in rolls:
         place = decide(rules, given, out, rolled).place
         if place is not None:
             given[place] += 1
-            free -= 1
-            if free == 0:
+            left -= 1
+            if left == 0:
                 return
 
 
