@@ -203,6 +203,7 @@ def test_doctor_tells_a_changed_key_and_former_ones_that_are_left(shop: Shop) ->
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True)
 def test_the_key_is_changed_though_the_command_is_killed_in_the_middle(shop: Shop, tmp_path: Path) -> None:
     with closing(Database(shop.settings.database_url)) as database:
         furnish(database, MANY)
