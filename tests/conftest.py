@@ -55,6 +55,7 @@ ON_BOTH_ALWAYS = (
     "connections",
     "draws",
     "instant/test_attacked",
+    "instant/test_awards",
     "invariants",
     "keys",
     "ledger",
