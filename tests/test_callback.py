@@ -267,6 +267,34 @@ def test_a_body_of_unknown_length_is_read_only_up_to_the_limit_S16(plain: Flask)
     assert stream.taken <= 64 * 1024 + 1
 
 
+@pytest.mark.parametrize("path", ["/wechat", "/admin/sign-in", "/h5/c/none/draw"])
+@pytest.mark.parametrize("framing", [{"CONTENT_LENGTH": "500"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+def test_a_sender_that_stalls_is_waited_for_once_S16(plain: Flask, path: str, framing: dict[str, str]) -> None:
+    """Each further question would hold its thread for as long again, at every door."""
+
+    class Stalled:
+        asked = 0
+
+        def read(self, n: int = -1) -> bytes:
+            self.asked += 1
+            raise TimeoutError("timed out")
+
+    stream, query = Stalled(), sender_of(plain).query()
+    environ = EnvironBuilder(method="POST", path=path, query_string=query).get_environ()
+    environ.pop("CONTENT_LENGTH", None)
+    environ |= {"wsgi.input": stream, "wsgi.input_terminated": True, "HTTP_HOST": "shop.example.com", **framing}
+    environ |= {"CONTENT_TYPE": "application/x-www-form-urlencoded", "HTTP_ORIGIN": "https://shop.example.com"}
+    status: list[str] = []
+
+    def start(line: str, _headers: Any, _error: Any = None) -> Callable[[bytes], object]:
+        status.append(line)
+        return lambda _bytes: None
+
+    plain.wsgi_app(environ, start)
+    assert 400 <= int(status[0][:3]) < 500
+    assert stream.asked == 1
+
+
 def test_a_plain_body_to_an_encrypted_account_is_refused_S18(both: Flask) -> None:
     sender, client = sender_of(both), client_of(both)
     text = as_xml(sender.event("subscribe"))

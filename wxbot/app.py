@@ -27,7 +27,7 @@ from wxbot import addresses, compressed, form_fields, health, inbox, lineage, lo
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.bidi import Isolation
-from wxbot.callback import CallbackDoor, Chunks, finish_body
+from wxbot.callback import Body, CallbackDoor, finish_body, has_body
 from wxbot.campaigns import admin as campaigns
 from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
@@ -190,8 +190,8 @@ class Gate:
             return [b""]
         began = time.perf_counter()
         fixed = self._fixed
-        if "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"] = Chunks(environ["wsgi.input"])
+        if has_body(environ):
+            environ["wsgi.input"] = Body(environ["wsgi.input"])
 
         def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
             finish_body(environ, start_response)

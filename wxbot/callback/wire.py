@@ -87,9 +87,7 @@ def finish_body(environ: Mapping[str, Any], start_response: Any) -> None:
     A server that keeps the connection would take the rest for the next request; gunicorn drops such a connection, after it
     has promised to keep it. It takes no `Connection` header from an application, so its response is told.
     """
-    if environ.get("CONTENT_LENGTH", "") in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
-        return
-    if READ_WHOLE in environ:
+    if not has_body(environ) or READ_WHOLE in environ:
         return
     if not environ.get("wsgi.input_terminated"):
         return  # a server whose stream does not end with the body: who reads on waits for the next request
@@ -103,19 +101,31 @@ def finish_body(environ: Mapping[str, Any], start_response: Any) -> None:
         close()
 
 
-class Chunks:
-    """A chunked body whose faults are what every reader expects of a broken connection: an OSError.
+class Body:
+    """A request's body, whose faults are what every reader expects of a broken connection: an OSError.
 
-    The server raises errors of its own for a garbled chunk; they would look like a fault of ours (security S16).
+    The server raises errors of its own for a garbled chunk; they would look like a fault of ours. Nothing is asked of a body
+    that has failed once: each further question to a sender who stalls would hold the thread as long again (security S16).
     """
+
+    __slots__ = ("_is_broken", "_stream")
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._is_broken = False
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes. Raises OSError when the sender broke the rules."""
+        """Up to `size` bytes. Raises OSError when the sender broke the rules, broke off or stalled."""
+        if self._is_broken:
+            raise OSError("the body is broken")
         try:
             body: bytes = self._stream.read(size)
         except Exception as error:
+            self._is_broken = True
             raise OSError("the body is broken") from error
         return body
+
+
+def has_body(environ: Mapping[str, Any]) -> bool:
+    """Whether the request says that a body follows."""
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
