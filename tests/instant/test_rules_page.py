@@ -105,7 +105,7 @@ def test_a_prize_without_name_worth_or_number_is_named() -> None:
         (ReleaseSchedule("hours", (1,) * 24), False),
     ],
 )
-def test_a_schedule_that_keeps_something_back_is_an_error_W02(release: ReleaseSchedule, is_late: bool) -> None:
+def test_a_schedule_that_keeps_something_back_is_an_error(release: ReleaseSchedule, is_late: bool) -> None:
     published = config(Rules(9, WINDOW, (money(1, 1_000, 50, release=release),)))
     assert bool(list(missing(FACTS, published))) == is_late
 
