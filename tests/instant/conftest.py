@@ -8,8 +8,10 @@ from flask import Flask
 from tests.conftest import Cast
 from tests.draws.stage import Phone
 from tests.servers import SimulatedWeChat
+from tests.staff.consoles import PASSWORD, Browser
 from wxbot.app import create_app
 from wxbot.runtime import Runtime
+from wxbot.staff import accounts
 
 
 @pytest.fixture
@@ -31,3 +33,10 @@ def ming(app: Flask, runtime: Runtime, cast: Cast) -> Phone:
 def hong(app: Flask, runtime: Runtime, cast: Cast) -> Phone:
     """小红's phone."""
     return Phone(app, runtime, cast.hong.id)
+
+
+@pytest.fixture
+def marketer(app: Flask, runtime: Runtime) -> Browser:
+    """A marketer's browser."""
+    accounts.hire(runtime.database, "li.test", "li", "marketer", PASSWORD, runtime.clock.now())
+    return Browser(app, "li")

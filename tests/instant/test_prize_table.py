@@ -7,23 +7,14 @@ from html import unescape
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
-from tests.staff.consoles import PASSWORD, Browser
+from tests.staff.consoles import Browser
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.instant.draft import read_amounts, read_prize_odds, read_release
 from wxbot.runtime import Runtime
-from wxbot.staff import accounts
 from wxbot.text import Refusal
-
-
-@pytest.fixture
-def marketer(app: Flask, runtime: Runtime) -> Browser:
-    """A marketer's browser."""
-    accounts.hire(runtime.database, "li.test", "li", "marketer", PASSWORD, runtime.clock.now())
-    return Browser(app, "li")
 
 
 def wheel(runtime: Runtime, **changes: Any) -> dict[str, Any]:

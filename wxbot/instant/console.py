@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import pictures, versions
+from wxbot.instant.conditions import channels, gap_text
 from wxbot.instant.draft import releases
 from wxbot.instant.models import InstantTerms
+from wxbot.orders.channels import CONFIRMED
+from wxbot.staff.console import said
 from wxbot.text import Text
 
 WORD = Text("抽奖（转盘、刮刮卡…）", "Instant draws (wheel, scratch card …)")
@@ -22,6 +26,35 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "prizes": [{"ordinal": n, **prize} for n, prize in enumerate(campaign.terms.get("prizes", ()), 1)],
         "left": left,
         "releases": releases(),
+        "conditions": _conditions(campaign.terms),
         "terms": terms,
         "look": pictures.look_of(campaign),
     }
+
+
+def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(what is limited, how) of all that was drafted beside prizes and tries; a limit that is not offered is said to be none."""
+    days, gap_s = terms.get("claim_s", 7 * 86_400) // 86_400, terms.get("gap_s")
+    channel = channels().get(str(terms.get("channel", CONFIRMED[0])))
+
+    def times(name: str) -> str:
+        most = terms.get(name)
+        said_times: str = gettext("最多 %(n)s 次", n=most) if most else gettext("不限")
+        return said_times
+
+    def yes(name: str) -> str:
+        word: str = gettext("是") if terms.get(name) else gettext("否")
+        return word
+
+    return [
+        (gettext("每人总中奖次数"), times("wins_per_person")),
+        (gettext("每人每日中奖次数"), times("wins_per_day")),
+        (gettext("全活动每日中奖次数"), times("winners_per_day")),
+        (gettext("两次抽奖的间隔"), gap_text(gap_s) if gap_s else gettext("不限")),
+        (gettext("兑奖期限"), gettext("%(n)s 天", n=days)),
+        (gettext("怎么付款"), said(channel) if channel else ""),
+        (gettext("提前结束后仍可领到期限"), yes("carry")),
+        (gettext("要先绑定手机号"), yes("needs_binding")),
+        (gettext("只让名单上的人抽"), yes("is_allow_only")),
+        (gettext("口令"), str(terms.get("password") or gettext("不用"))),
+    ]

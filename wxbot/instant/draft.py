@@ -10,22 +10,23 @@ from wxbot import typed
 from wxbot.campaigns.draft_form import Readers, many, plain, read_odds, read_whole, read_yuan, take, take_all
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
-from wxbot.instant import pictures
+from wxbot.instant import conditions, pictures
 from wxbot.instant.look import DEFAULT, colour_of
-from wxbot.instant.models import ODDS_OF, PrizeKind, Skin, WhenGone
+from wxbot.instant.models import ODDS_OF, PrizeKind, Skin, Split, WhenGone
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.money import NotANumber, parse_number, yuan
+from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 
 PRIZES_MAX = 20
 PRIZE_FIELDS = (
     *("prize_kind", "prize_name", "prize_amount", "prize_odds", "prize_stock"),
-    *("prize_release", "prize_weights", "prize_gone"),
+    *("prize_release", "prize_weights", "prize_gone", "prize_total"),
 )
 BLANK_PRIZES = (
-    ("money", "一等奖", "8.88", "0.5", "10", "even", "", "consolation"),
-    ("money", "二等奖", "1.00", "20", "400", "once", "", "miss"),
+    ("money", "一等奖", "8.88", "0.5", "10", "even", "", "consolation", ""),
+    ("money", "二等奖", "1.00", "20", "400", "once", "", "miss", ""),
 )
 DAY_S = 86_400
 SKINS: dict[str, str] = {"wheel": "大转盘", "grid": "九宫格", "scratch": "刮刮卡", "shake": "摇一摇"}
@@ -74,18 +75,20 @@ WEIGHED = ("days", "hours")
 
 
 def _prize(row: tuple[str, ...]) -> dict[str, Any]:
-    kind, name, amount, odds, stock, way, weights, gone = row
+    kind, name, amount, odds, stock, way, weights, gone, total = row
     if kind not in get_args(PrizeKind):
         raise fault("", "请选择红包或卡密", "Choose money or codes")
     least_fen, most_fen = read_amounts(amount)
     is_money = kind == "money"
+    total_fen = read_yuan(total) if is_money and plain(total) else 0
+    split: Split = "exact" if total_fen else "range" if is_money and least_fen != most_fen else "fixed"
     return {
         "kind": kind,
         "name": typed.line(name),
-        "split": "range" if is_money and least_fen != most_fen else "fixed",
+        "split": split,
         "min_fen": least_fen if is_money else 0,
         "max_fen": most_fen if is_money else 0,
-        "total_fen": 0,
+        "total_fen": total_fen,
         "value_fen": most_fen,
         "odds_ppm": read_prize_odds(odds),
         "stock": read_whole(stock),
@@ -131,6 +134,7 @@ READERS: Readers = {
     "skin": ("skin", read_skin, "wheel"),
     "colour": ("colour", colour_of, DEFAULT),
     "picture": ("picture", read_picture, ""),
+    **conditions.READERS,
 }
 
 
@@ -144,6 +148,7 @@ def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
         "claim_s": values["claim_days"] * DAY_S,
         "skin": values["skin"],
         "look": {"colour": values["colour"], "picture": values["picture"]},
+        **{name: values[name] for name in conditions.NAMES},
     }
     return {"terms": terms}, []
 
@@ -154,8 +159,13 @@ def _percent(ppm: int) -> str:
 
 
 def _amounts(prize: Mapping[str, Any]) -> str:
-    bounds = [prize["min_fen"], prize["max_fen"]] if prize["split"] == "range" else [prize["value_fen"]]
-    return "-".join(yuan(fen).replace(",", "") for fen in bounds)
+    is_same = prize["split"] == "fixed" or prize["min_fen"] == prize["max_fen"]
+    bounds = [prize["value_fen"]] if is_same else [prize["min_fen"], prize["max_fen"]]
+    return "-".join(map(_plain_yuan, bounds))
+
+
+def _plain_yuan(fen: int) -> str:
+    return yuan(fen).replace(",", "")
 
 
 def _typed(campaign: Campaign) -> Typed:
@@ -164,6 +174,7 @@ def _typed(campaign: Campaign) -> Typed:
         "claim_days": str(campaign.terms.get("claim_s", 7 * DAY_S) // DAY_S),
         "skin": str(campaign.terms.get("skin", "wheel")),
         **pictures.look_of(campaign),
+        **conditions.fields_of(campaign.terms),
         "prize_kind": [prize["kind"] for prize in prizes],
         "prize_name": [prize["name"] for prize in prizes],
         "prize_amount": [_amounts(prize) for prize in prizes],
@@ -172,6 +183,7 @@ def _typed(campaign: Campaign) -> Typed:
         "prize_release": [str(prize["release"].get("way", "once")) for prize in prizes],
         "prize_weights": [",".join(map(str, prize["release"].get("weights") or ())) for prize in prizes],
         "prize_gone": [str(prize["when_gone"]) for prize in prizes],
+        "prize_total": [_plain_yuan(prize["total_fen"]) if prize["split"] == "exact" else "" for prize in prizes],
     }
 
 
@@ -184,6 +196,7 @@ def _blank(_settings: Settings) -> Typed:
         "claim_days": "7",
         "skin": "wheel",
         "colour": DEFAULT,
+        "channel": CONFIRMED[0],
     }
 
 
@@ -198,7 +211,8 @@ def releases() -> dict[str, str]:
 
 
 def _shown(form: Form) -> Mapping[str, Any]:
-    return {"prize_rows": prize_rows(form) or BLANK_PRIZES, "skins": SKINS, "releases": releases()}
+    shown = {"prize_rows": prize_rows(form) or BLANK_PRIZES, "skins": SKINS, "releases": releases()}
+    return {**shown, "channels": conditions.channels()}
 
 
 def _words() -> Mapping[str, str]:
@@ -207,6 +221,13 @@ def _words() -> Mapping[str, str]:
         "claim_days": gettext("兑奖期限"),
         "skin": gettext("外观"),
         "colour": gettext("主色"),
+        "wins_per_person": gettext("每人总中奖次数"),
+        "wins_per_day": gettext("每人每日中奖次数"),
+        "winners_per_day": gettext("全活动每日中奖次数"),
+        "gap": gettext("两次抽奖的间隔"),
+        "channel": gettext("怎么付款"),
+        "is_allow_only": gettext("只让名单上的人抽"),
+        "password": gettext("口令"),
     }
 
 

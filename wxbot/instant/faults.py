@@ -6,12 +6,13 @@ from typing import Any
 
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
 from wxbot.instant.article import faults_of_draft
+from wxbot.instant.conditions import empty_list, faults_of_limits
 from wxbot.instant.models import ODDS_OF
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.instant.terms import most_fen
 from wxbot.money import yuan
+from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.text import Refusal, fault
-from wxbot.wechat import limits
 
 PRIZE_NAME_CHARS = 20
 CLAIM_DAYS_MAX = 60
@@ -29,13 +30,13 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
     if not prizes:
         yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
     for number, prize in enumerate(prizes, 1):
-        for slip in _of_prize(prize):
+        for slip in _of_prize(prize, terms.get("channel", CONFIRMED[0])):
             yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
     if sum(prize["odds_ppm"] for prize in prizes) > ODDS_OF:
         yield fault("prizes", "各奖品的概率加起来超过 100%", "The odds of the prizes are more than 100 % together")
 
 
-def _of_prize(prize: Mapping[str, Any]) -> Iterator[Refusal]:
+def _of_prize(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
     if not prize["name"] or len(prize["name"]) > PRIZE_NAME_CHARS:
         yield fault("", f"名称为 1 到 {PRIZE_NAME_CHARS} 个字", f"A name has 1 to {PRIZE_NAME_CHARS} characters")
     if not 1 <= prize["stock"] <= STOCK_MAX:
@@ -45,9 +46,10 @@ def _of_prize(prize: Mapping[str, Any]) -> Iterator[Refusal]:
     if prize["value_fen"] > PRIZE_MAX_FEN:
         most = yuan(PRIZE_MAX_FEN)
         yield fault("", f"奖品价值不得超过 {most} 元（法律规定）", f"By law a prize is worth at most {most} yuan")
-    if prize["kind"] == "money" and prize["min_fen"] < limits.TRANSFER_MIN_FEN:
-        least = yuan(limits.TRANSFER_MIN_FEN)
-        yield fault("", f"微信规定每笔至少 {least} 元", f"WeChat pays at least {least} yuan at once")
+    lowest_fen, highest_fen = CHANNELS[channel].amounts_fen
+    if prize["kind"] == "money" and (prize["min_fen"] < lowest_fen or prize["max_fen"] > highest_fen):
+        least, most, word = yuan(lowest_fen), yuan(highest_fen), CHANNELS[channel].word
+        yield fault("", f"{word.zh}每笔为 {least} 到 {most} 元", f"One {word.en} is between {least} and {most} yuan")
     if prize["min_fen"] > prize["max_fen"]:
         yield fault("", "最小金额不能大于最大金额", "The least amount is above the most")
     if prize["split"] == "exact" and not (
@@ -84,5 +86,5 @@ def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
     yield from ()
 
 
-FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_draft, _covered, _claim)
-CAUTIONS: tuple[Caution, ...] = ()
+FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_draft, _covered, _claim, faults_of_limits)
+CAUTIONS: tuple[Caution, ...] = (empty_list,)
