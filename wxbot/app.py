@@ -34,7 +34,6 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
-from wxbot.instant import admin_awards, awards_h5
 from wxbot.instant import admin_look as looks
 from wxbot.instant import h5 as instant_h5
 from wxbot.instant import h5_rules as instant_rules
@@ -48,6 +47,7 @@ from wxbot.payouts import h5 as payouts_h5
 from wxbot.people import admin as roster
 from wxbot.people import admin_confirm as confirmations
 from wxbot.people import admin_marks as marks
+from wxbot.people import admin_tie, h5_tie
 from wxbot.people import h5 as bind
 from wxbot.replies import admin as reply_rules
 from wxbot.replies import admin_dialogues, admin_menu
@@ -96,6 +96,7 @@ DOORS: tuple[Door, ...] = (
     Door("/h5", instant_rules.blueprint, "openid", "phone"),
     Door("/h5", instant_h5.blueprint, "openid", "phone"),
     Door("/h5", bind.blueprint, "openid", "phone"),
+    Door("/h5", h5_tie.blueprint, "openid", "phone"),
     Door("/h5", payouts_h5.me, "openid", "phone"),
     Door("/h5", payouts_h5.blueprint, "openid", "phone"),
     Door("/h5", awards_h5.blueprint, "openid", "phone"),
@@ -120,6 +121,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", alerts.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
     Door("/admin", totp.blueprint, "staff", "console"),
+    Door("/admin", admin_tie.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
 

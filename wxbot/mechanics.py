@@ -69,6 +69,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         faults=instant_faults.FAULTS,
         entrance=instant_faults.entrance,
         cautions=instant_faults.CAUTIONS,
+        is_drawn_by_us=True,
         steps=instant_steps.STEPS,
         lead=timedelta(),
         console_page="console/campaign_instant.html",

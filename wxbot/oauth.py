@@ -102,6 +102,11 @@ def signature(runtime: Runtime, purpose: str, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()[:32]
 
 
+def is_signature(ours: str, given: str) -> bool:
+    """Whether both are the same signature; takes as long for a wrong one."""
+    return hmac.compare_digest(ours.encode(), given.encode())
+
+
 def _signed(runtime: Runtime, purpose: str, text: str) -> str:
     return f"{text}.{signature(runtime, purpose, text)}"
 

@@ -16,12 +16,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wxbot import approval, budget, ledger, lineage
-from wxbot.campaigns import split
+from wxbot.campaigns import mechanic, split
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import as_typed, read_form
 from wxbot.campaigns.models import CAMPAIGN_NEXT, FIRST_MECHANIC, Campaign
 from wxbot.campaigns.split import PlannedAmount, Tier
 from wxbot.db import changed
+from wxbot.staff import accounts
 from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import move, moved_on
 
@@ -226,6 +227,7 @@ def submit(session: Session, campaign_id: int, staff_id: int, now: datetime) -> 
     campaign = _own(session, campaign_id)
     if campaign.status != "draft":
         raise moved_on()
+    _require_tied(session, campaign, staff_id)
     if faults := faults_in(session, campaign, now):
         raise Faulty(faults)
     if campaign.half_written is not None:  # what was wrong with it has passed by itself
@@ -250,6 +252,12 @@ def submit(session: Session, campaign_id: int, staff_id: int, now: datetime) -> 
     return sha256
 
 
+def _require_tied(session: Session, campaign: Campaign, *staff_ids: int | None) -> None:
+    """Where we decide who wins, nobody who steers it can: each has a WeChat tied, and tied ones are refused a draw."""
+    if mechanic.way_of(campaign.mechanic).is_drawn_by_us:
+        accounts.require_tied(session, staff_ids)
+
+
 def values_of(campaign: Campaign) -> dict[str, Any]:
     """A stored campaign as the checks of a draft read it: of a half-written one only what can be read."""
     if campaign.half_written is not None:
@@ -263,7 +271,8 @@ def delete(session: Session, campaign_id: int) -> None:
 
     Raises Refusal when it is no longer a draft.
     """
-    if _own(session, campaign_id).status != "draft":
+    campaign = _own(session, campaign_id)
+    if campaign.status != "draft":
         raise moved_on()
     changed(session, sql_delete(Campaign).where(Campaign.id == campaign_id, Campaign.status == "draft"))
 
@@ -307,6 +316,7 @@ def require_approvable(session: Session, campaign: Campaign, staff_id: int, now:
     if campaign.status != "submitted":
         raise moved_on()
     approval.require_second(session, staff_id, [campaign.submitted_by, campaign.created_by], OWN, now)
+    _require_tied(session, campaign, campaign.submitted_by, staff_id)
     if faults := faults_in(session, campaign, now):
         raise Faulty(faults)
 

@@ -91,6 +91,8 @@ class CampaignMechanic:
     entrance: DraftCheck
     """Names it when nobody could come in; asked once more at the launch."""
     cautions: tuple[Caution, ...]
+    is_drawn_by_us: bool = False
+    """Whether our own program decides who wins: then who submits and who approves has tied a WeChat, which cannot win."""
     steps: Mapping[str, tuple[LaunchStep, ...]]
     """Campaign status (launching, on, off, closing) → the steps a worker takes, in order."""
     lead: timedelta

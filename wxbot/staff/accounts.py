@@ -1,7 +1,7 @@
 """The people who may sign in: hire, disable, enable, new passwords. A role never changes: a new task is a new account (S56)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -164,6 +164,22 @@ def require_settled(session: Session, staff_id: int, now: datetime) -> None:
     until = approves_from(session, staff_id, now)
     if until is not None:
         raise Refusal("held", held_text(until))
+
+
+def require_tied(session: Session, staff_ids: Collection[int | None]) -> None:
+    """Raise Refusal `untied` when one of these people has no WeChat tied: who knows a draw from inside must not win in it."""
+    wanted = {staff_id for staff_id in staff_ids if staff_id is not None}
+    query = select(Staff.name).where(Staff.id.in_(wanted), Staff.openid.is_(None)).order_by(Staff.id).limit(1)
+    name = session.scalar(query)
+    if name is not None:
+        raise Refusal(
+            "untied",
+            Text(
+                f"{name}还没有绑定自己的微信：抽奖活动的提交人和审批人都要先在右上角菜单“我的微信”里绑定，绑定的微信不能中奖",
+                f"{name} has tied no WeChat yet: who submits or approves draws does so first, under “My WeChat” in the "
+                "menu; a WeChat that is tied cannot win",
+            ),
+        )
 
 
 def held_text(until: datetime) -> Text:

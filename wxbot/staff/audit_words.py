@@ -16,6 +16,8 @@ ACTION_WORDS: dict[str, Text] = {
     "staff_disable": Text("停用员工", "disabled a person"),
     "staff_enable": Text("启用员工", "enabled a person"),
     "staff_reset": Text("重置密码", "reset a password"),
+    "staff_tie": Text("绑定微信", "tied a WeChat"),
+    "staff_untie": Text("解绑微信", "untied a WeChat"),
     "totp_on": Text("开启两步验证", "set up the second step"),
     "totp_off": Text("关闭两步验证", "took the second step off"),
     "totp_reset": Text("重置两步验证", "reset the second step"),
