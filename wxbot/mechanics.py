@@ -20,6 +20,7 @@ from wxbot.instant import page as instant_page
 from wxbot.instant import rules_page as instant_rules
 from wxbot.instant import steps as instant_steps
 from wxbot.instant import stock as instant_stock
+from wxbot.instant import terms as instant_terms
 from wxbot.instant import words as instant_words
 from wxbot.shake import console, draft, faults, forecast, page, pool, shakes, steps, stock
 
@@ -69,6 +70,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         faults=instant_faults.FAULTS,
         entrance=instant_faults.entrance,
         cautions=instant_faults.CAUTIONS,
+        forget=instant_terms.forget,
         is_drawn_by_us=True,
         steps=instant_steps.STEPS,
         lead=timedelta(),

@@ -274,6 +274,7 @@ def delete(session: Session, campaign_id: int) -> None:
     campaign = _own(session, campaign_id)
     if campaign.status != "draft":
         raise moved_on()
+    mechanic.way_of(campaign.mechanic).forget(session, campaign_id)
     changed(session, sql_delete(Campaign).where(Campaign.id == campaign_id, Campaign.status == "draft"))
 
 

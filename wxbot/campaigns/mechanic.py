@@ -38,6 +38,14 @@ DraftCheck = Callable[[Values, datetime], Iterator[Refusal]]
 Caution = Callable[[Session, Settings, Values, int | None], Iterator[Refusal]]
 """What is allowed and may surprise, beside the field of the draft; the number is the campaign's own, if it has one."""
 
+Forget = Callable[[Session, int], None]
+"""Deletes what a draft (its id) has in rows of the mechanic's own, before the draft itself goes."""
+
+
+def keep_nothing(_session: Session, _campaign_id: int) -> None:
+    """A mechanic whose drafts have no rows of their own."""
+
+
 LaunchStep = Callable[[Runtime, Campaign], int]
 """Does what can be done now and commits it; returns how much that was."""
 
@@ -91,6 +99,7 @@ class CampaignMechanic:
     entrance: DraftCheck
     """Names it when nobody could come in; asked once more at the launch."""
     cautions: tuple[Caution, ...]
+    forget: Forget = keep_nothing
     is_drawn_by_us: bool = False
     """Whether our own program decides who wins: then who submits and who approves has tied a WeChat, which cannot win."""
     steps: Mapping[str, tuple[LaunchStep, ...]]

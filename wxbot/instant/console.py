@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import pictures, versions
+from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels, gap_text
 from wxbot.instant.draft import releases
 from wxbot.instant.models import InstantTerms
@@ -26,6 +27,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "prizes": [{"ordinal": n, **prize} for n, prize in enumerate(campaign.terms.get("prizes", ()), 1)],
         "left": left,
         "releases": releases(),
+        "codes": counts(session, campaign.id),
         "conditions": _conditions(campaign.terms),
         "terms": terms,
         "look": pictures.look_of(campaign),

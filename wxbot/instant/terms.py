@@ -5,14 +5,14 @@ and the columns of `instant_terms` in OWN}; what is left out has the column's de
 the rows follow it at the launch, or earlier where codes are imported.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.instant.models import InstantTerms, Prize, PrizeCode
+from wxbot.instant.models import AllowedPerson, CampaignPicture, InstantTerms, Prize, PrizeCode
 
 OWN = (
     *("wins_per_person", "wins_per_day", "winners_per_day", "gap_s", "claim_s", "channel", "needs_binding"),
@@ -39,7 +39,8 @@ def most_fen(prize: Mapping[str, Any]) -> int:
 def lay(session: Session, campaign: Campaign) -> InstantTerms:
     """Write a campaign's terms into its rows, again if need be; stock is whole again. Only before its first rules are published.
 
-    Codes stay with the prize of their ordinal; those of a prize that is gone go with it.
+    Codes follow the name of their prize to another line, else they stay with a prize of codes on their line; those of a prize
+    that is gone go with it.
     """
     row = session.get(InstantTerms, campaign.id)
     if row is None:
@@ -49,6 +50,7 @@ def lay(session: Session, campaign: Campaign) -> InstantTerms:
         if name in campaign.terms:
             setattr(row, name, campaign.terms[name])
     known = {prize.ordinal: prize for prize in session.scalars(select(Prize).where(Prize.campaign_id == campaign.id))}
+    before = [(prize.id, prize.ordinal, prize.name) for prize in known.values() if prize.kind == "code"]
     for ordinal, terms in enumerate(campaign.terms.get("prizes", ()), 1):
         prize = known.pop(ordinal, None)
         values = {name: terms[name] for name in PRIZE if name in terms}
@@ -57,8 +59,35 @@ def lay(session: Session, campaign: Campaign) -> InstantTerms:
             continue
         for name, value in (values | {"left": terms["stock"]}).items():
             setattr(prize, name, value)
+    session.flush()
+    _move_codes(session, campaign.id, before, {prize.id for prize in known.values()})
     for prize in known.values():
-        session.execute(delete(PrizeCode).where(PrizeCode.prize_id == prize.id))
         session.delete(prize)
     session.flush()
     return row
+
+
+def _move_codes(
+    session: Session, campaign_id: int, before: Sequence[tuple[int, int, str]], gone: Collection[int]
+) -> None:
+    """Give the codes of what were prizes of codes (id, ordinal, name) to the prizes that they belong to now."""
+    mine = (Prize.campaign_id == campaign_id, Prize.kind == "code", Prize.id.not_in(gone))
+    rows = session.execute(select(Prize.id, Prize.ordinal, Prize.name).where(*mine)).all()
+    by_name, by_ordinal = {row.name: row.id for row in rows}, {row.ordinal: row.id for row in rows}
+    goes_to = {old: by_name.get(name, by_ordinal.get(ordinal)) for old, ordinal, name in before}
+    for old, new in goes_to.items():
+        if new is None:
+            session.execute(delete(PrizeCode).where(PrizeCode.prize_id == old))
+    moved = {old: new for old, new in goes_to.items() if new is not None and new != old}
+    if moved:
+        column = PrizeCode.prize_id
+        session.execute(
+            update(PrizeCode).where(column.in_(list(moved))).values(prize_id=case(moved, value=column, else_=column))
+        )
+
+
+def forget(session: Session, campaign_id: int) -> None:
+    """Delete what a draft that is deleted has in the rows of this room; nothing was drawn from it."""
+    tables: tuple[Any, ...] = (PrizeCode, Prize, InstantTerms, AllowedPerson, CampaignPicture)
+    for table in tables:
+        session.execute(delete(table).where(table.campaign_id == campaign_id))

@@ -35,6 +35,7 @@ ACTION_WORDS: dict[str, Text] = {
     "campaign_close": Text("结束活动", "closed a campaign"),
     "campaign_place": Text("添加渠道", "added a place"),
     "campaign_look": Text("更换活动页外观", "changed how a page looks"),
+    "prize_codes": Text("导入卡密", "imported codes"),
     "campaign_scene": Text("生成粉丝码", "made a followers' code"),
     "packets_export": Text("导出红包", "exported packets"),
     "ledger_export": Text("导出账本", "exported the ledger"),

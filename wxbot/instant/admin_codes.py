@@ -1,0 +1,79 @@
+"""Console: the codes of a prize, pasted or as a sheet, with what became of each line."""
+
+from pathlib import Path
+
+from flask import Blueprint, render_template, request
+from flask_babel import gettext
+from flask_login import current_user
+
+from wxbot import sheets
+from wxbot.campaigns.admin_pages import campaign_or_404
+from wxbot.confined.run import Busy
+from wxbot.instant import codes
+from wxbot.staff.console import act, guard, may, one_or_404, refusal_told, role_required, runtime, tell
+
+UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
+"""Largest body of the upload; every other page keeps the small limit (S16)."""
+
+PASTE_BYTES = 256 * 1024
+
+
+def _allow_upload() -> None:
+    """Before the form is read: only who may upload may send more than a page's form."""
+    if request.endpoint == "codes.take" and current_user.is_authenticated and may("codes.take"):
+        request.max_content_length = UPLOAD_BYTES
+        request.max_form_memory_size = PASTE_BYTES
+
+
+_pages = Blueprint("codes", __name__)
+_pages.before_request(_allow_upload)
+blueprint = guard(_pages)
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/codes/<int:ordinal>")
+@role_required("marketer")
+def page(campaign_id: int, ordinal: int) -> str:
+    """How many codes a prize has, and the form for more."""
+    return _page(campaign_id, ordinal)
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/codes/<int:ordinal>")
+@role_required("marketer")
+def take(campaign_id: int, ordinal: int) -> str:
+    """Read codes in; the page again, with the report."""
+    campaign_or_404(campaign_id)
+    target, report = f"campaign:{campaign_id}", None
+    with refusal_told("prize_codes", target):
+        try:
+            lines = _lines()
+        except Busy:
+            tell(gettext("现在有很多文件在处理，请过一会儿再传。"), "danger")
+            return _page(campaign_id, ordinal)
+        is_all = request.form.get("replace") == "1"
+        detail: dict[str, int | bool] = {"prize": ordinal, "replaced": is_all}
+        with act("prize_codes", target, gettext("卡密已导入。"), detail=detail) as session:
+            report = codes.read_in(session, runtime().vault, campaign_id, ordinal, lines, replace=is_all)
+            detail |= {"added": report.added, "doubled": report.doubled, "faults": report.faulty}
+    return _page(campaign_id, ordinal, report)
+
+
+def _lines() -> list[tuple[int, str]]:
+    """(line, code) of the sheet where one was sent, and of what was pasted. Raises Refusal and Busy."""
+    pasted = list(enumerate(request.form.get("codes", "").splitlines(), 1))
+    sent = request.files.get("file")
+    if sent is None or not sent.filename:
+        return pasted
+    raw = sent.read(sheets.BYTES_MAX + 1)
+    sent.close()
+    sheet = sheets.read(raw, codes.COLUMNS, codes.NEEDS, Path(runtime().settings.data_dir))
+    return [(row.number, codes.UNREADABLE if row.faults else row.cells["code"]) for row in sheet.rows] + pasted
+
+
+def _page(campaign_id: int, ordinal: int, report: codes.CodeReport | None = None) -> str:
+    campaign = campaign_or_404(campaign_id)
+    prizes = campaign.terms.get("prizes", ())
+    prize = one_or_404(prizes[ordinal - 1] if 0 < ordinal <= len(prizes) else None)
+    one_or_404(prize if prize["kind"] == "code" else None)
+    with runtime().database.reading() as session:
+        n = codes.counts(session, campaign_id).get(ordinal, 0)
+    return render_template("console/codes.html", campaign=campaign, prize=prize, ordinal=ordinal, n=n, report=report)
