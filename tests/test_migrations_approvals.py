@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from alembic import command
 from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from tests.rows import fill
 from tests.test_migrations import empty
@@ -110,3 +112,19 @@ def test_rules_that_wait_are_agreed_to_by_no_upgrade_or_downgrade_and_payouts_wa
     with empty.reading() as session:
         assert session.scalars(select(RuleChange)).all() == []
         assert session.scalars(select(Payout.second_for)).all() == [None]
+
+
+def test_changes_of_campaigns_that_wait_are_gone_after_a_downgrade_and_those_of_programmes_wait_on(
+    empty: Database,
+) -> None:
+    upgrade(empty)
+    with empty.transaction() as session:
+        fill(session, RuleChange, subject_kind="campaign", subject_id=3, asked={"more": {"1": 5}})
+        fill(session, RuleChange, subject_kind="programme", subject_id=3, asked={"person_fen_per_month": 0})
+    command.downgrade(_config(empty), "0032")
+    assert rows(empty, "SELECT subject_kind, status FROM rule_changes") == [("programme", "requested")]
+    with pytest.raises(IntegrityError), empty.transaction() as session:
+        fill(session, RuleChange, subject_kind="campaign", subject_id=4, asked={})
+    upgrade(empty)
+    with empty.transaction() as session:
+        fill(session, RuleChange, subject_kind="campaign", subject_id=4, asked={})

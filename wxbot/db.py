@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, text
+from sqlalchemy import URL, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, func, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -242,6 +242,13 @@ def is_busy(error: DBAPIError) -> bool:
 def is_sqlite(session: Session) -> bool:
     """Whether this session speaks to SQLite, for the few statements whose dialects differ."""
     return session.get_bind().dialect.name == "sqlite"
+
+
+def shanghai_text(session: Session, moment: Any, *, is_day: bool = False) -> Any:
+    """A column of moments as its Shanghai hour (`2026-03-01 14:00`) or day (`2026-03-01`): what charts and reports group by."""
+    if is_sqlite(session):
+        return func.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:00", moment, "+8 hours")
+    return func.to_char(func.timezone("Asia/Shanghai", moment), "YYYY-MM-DD" if is_day else "YYYY-MM-DD HH24:00")
 
 
 def insert_into(session: Session, table: Any) -> Any:

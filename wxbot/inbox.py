@@ -101,6 +101,12 @@ def _rules(subject_kind: RuledBy) -> Callable[[int, datetime], Select[Any]]:
     return waiting
 
 
+def _campaign_changes(staff_id: int, now: datetime) -> Select[Any]:
+    """Campaigns that are running, and of which somebody wants to change something."""
+    is_running = and_(Campaign.status.in_(("on", "off")), Campaign.end_at > now)
+    return _rules("campaign")(staff_id, now).join(Campaign, Campaign.id == RuleChange.subject_id).where(is_running)
+
+
 def _manual_orders(_staff_id: int, _now: datetime) -> Select[Any]:
     is_marked = exists().where(Mark.order_id == Order.id, Mark.status == "open")
     return select(Order.id).where(Order.status == "manual", ~is_marked)
@@ -184,6 +190,14 @@ SOURCES: tuple[InboxSource, ...] = (
         "campaigns.index",
         arguments={"group": "waiting"},
         single=CAMPAIGN,
+    ),
+    InboxSource(
+        "cashier",
+        Text("进行中的活动要改", "changes of running campaigns to approve"),
+        _campaign_changes,
+        "campaigns.index",
+        arguments={"group": "live"},
+        single=("campaign_changes.page", "campaign_id"),
     ),
     InboxSource(
         "cashier",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from html import unescape
 
 import pytest
 from flask import Flask
+from openpyxl import load_workbook
+from sqlalchemy import select
 
 from tests.draws.stage import Phone
 from tests.instant.stage import ask, set_wheel, tap
 from tests.instant.test_prize_table import wheel
 from tests.staff.consoles import PASSWORD, Browser
+from wxbot.clock import SHANGHAI
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
+from wxbot.staff.models import AuditEvent
 
 
 @pytest.fixture
@@ -47,6 +53,8 @@ def test_a_draw_is_explained_by_its_dice_and_what_was_left(
     every = words(cashier.get(f"{place}/awards").text)
     assert "共 1 条" in every and "等用户领取" in every
     assert re.search(r"poster \d+ 1 1 0 0", every), every
+    hour = f"{won.drawn_at.astimezone(SHANGHAI):%Y-%m-%d %H:00}"
+    assert re.search(rf"{hour} \d+ [12] 1 0 0", every), every
     figures = words(cashier.get(f"{place}/figures").text)
     assert "已经发完" in figures and "等用户领取 1 · ¥1.00" in figures
     assert f"{place}/figures" in cashier.get(place).text
@@ -67,3 +75,35 @@ def test_a_draft_is_played_a_thousand_times_before_it_is_saved(app: Flask, runti
     assert "大奖 一千场里都没有发完" in told
     assert "先把时间、人数和奖品填好" in words(marketer.post("/admin/campaigns/simulate", {"mechanic": "instant"}).text)
     assert "/admin/campaigns/simulate" in marketer.get("/admin/campaigns/new?mechanic=instant").text
+
+
+def test_winners_and_days_are_taken_away_as_sheets_that_run_nothing_and_the_log_says_so(
+    cashier: Browser, runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    stage = set_wheel(runtime, {"name": "=1+1", "stock": 1})
+    tap(ming, stage)
+    tap(hong, stage)
+    won, _ = stage.draws()
+    place = f"/admin/campaigns/{stage.campaign_id}"
+    for form in ("csv", "xlsx"):
+        assert f"{place}/winners.{form}" in cashier.get(f"{place}/awards").text
+        header, row = rows_of(cashier.post(f"{place}/winners.{form}").data, form)
+        assert (header[0], header[4]) == ("抽奖编号", "状态")
+        assert (row[0], row[3], row[4], row[8]) == ("1", "1.00", "等用户领取", won.openid)
+        assert row[2] == ("'=1+1" if form == "csv" else "=1+1")
+        header, day = rows_of(cashier.post(f"{place}/days.{form}").data, form)
+        assert (header[2], header[3]) == ("抽奖", "中奖")
+        assert day[0] == f"{won.drawn_at.astimezone(SHANGHAI):%Y-%m-%d}" and day[2:7] == ["2", "1", "1.00", "0", "0"]
+    assert cashier.post(f"{place}/winners.pdf").status_code == cashier.post(f"{place}/days.exe").status_code == 404
+    with runtime.database.reading() as session:
+        logged = session.scalars(select(AuditEvent.action).where(AuditEvent.action.like("%_export"))).all()
+    assert sorted(logged) == ["days_export"] * 2 + ["winners_export"] * 2
+
+
+def rows_of(content: bytes, form: str) -> list[list[str]]:
+    """The cells of a sheet, as texts."""
+    if form == "csv":
+        return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+    sheet = load_workbook(io.BytesIO(content)).active
+    assert sheet is not None and all(cell.data_type != "f" for row in sheet.rows for cell in row)
+    return [["" if value is None else str(value) for value in row] for row in sheet.values]

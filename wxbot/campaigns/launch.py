@@ -19,7 +19,7 @@ from wxbot.db import Database, changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.text import Faulty, Refusal, Text
-from wxbot.transitions import move, moved_on
+from wxbot.transitions import move, moved_on, moving
 from wxbot.wechat.errors import WeChatError
 
 log = get_logger(__name__)
@@ -119,4 +119,6 @@ def end(runtime: Runtime, campaign: Campaign) -> int:
         now = runtime.database.now(session)
         if now < campaign.end_at:
             return 0
-        return int(move(session, Campaign, campaign.id, CAMPAIGN_NEXT, campaign.status, "closing", updated_at=now))
+        closing = moving(Campaign, CAMPAIGN_NEXT, (campaign.status,), "closing", updated_at=now)
+        is_over = Campaign.end_at <= now  # the row's: its end may have been put off since this run began
+        return changed(session, closing.where(Campaign.id == campaign.id, is_over))

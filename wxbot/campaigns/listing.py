@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from wxbot import typed
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet, PacketCount
 from wxbot.clock import SHANGHAI
+from wxbot.db import shanghai_text
 from wxbot.ledger import Entry
 from wxbot.orders.models import Order
 
@@ -172,10 +173,7 @@ def money_by_hour(
     session: Session, campaign_ids: Sequence[int] | None, first_id: int
 ) -> list[tuple[datetime, str, int]]:
     """(hour, kind of entry, fen) of the ledger entries from `first_id` on, of some campaigns or of all."""
-    if session.get_bind().dialect.name == "sqlite":
-        hour: Any = func.strftime("%Y-%m-%d %H:00", Entry.at, "+8 hours")
-    else:
-        hour = func.to_char(func.timezone("Asia/Shanghai", Entry.at), "YYYY-MM-DD HH24:00")
+    hour = shanghai_text(session, Entry.at)
     query = (
         select(hour, Entry.kind, func.sum(Entry.amount_fen))
         .where(Entry.id >= first_id, Entry.kind.in_(("ordered", "bound", "received", "returned")))

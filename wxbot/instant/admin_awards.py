@@ -2,16 +2,21 @@
 
 from typing import get_args
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_babel import gettext
 from sqlalchemy import func, select
+from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
-from wxbot.instant import thousand, watch
-from wxbot.instant.models import Award, AwardStatus
-from wxbot.staff.console import guard, now, number, role_required, runtime, text
+from wxbot.instant import exports, thousand, watch
+from wxbot.instant.models import Award, AwardStatus, InstantTerms
+from wxbot.staff.console import absent, guard, log_export, now, number, one_or_404, role_required, runtime, tell, text
+from wxbot.staff.downloads import XLSX_ROWS, sheet_response
 from wxbot.staff.models import WATCHERS
+
+HOURS_SHOWN = 48
 
 blueprint = guard(Blueprint("awards", __name__))
 
@@ -36,7 +41,9 @@ def figures(campaign_id: int) -> str:
     with runtime().database.reading() as session:
         stock = watch.stock_lines(session, campaign_id, now())
         sums = watch.award_sums(session, campaign_id)
-    return render_template("console/_figures_awards.html", campaign=campaign, stock=stock, sums=sums)
+    return render_template(
+        "console/_figures_awards.html", campaign=campaign, stock=stock, sums=sums, words=exports.status_words()
+    )
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/awards")
@@ -50,6 +57,7 @@ def page(campaign_id: int) -> str:
         found = watch.awards(session, campaign_id, sought, status, number("before"))
         traced = watch.traced(session, campaign_id, sought) if sought else []
         funnel = watch.funnel_by_channel(session, campaign_id) if not sought else []
+        hours = watch.funnel_by_time(session, campaign_id)[: -HOURS_SHOWN - 1 : -1] if not sought else []
         total = session.scalar(select(func.count()).where(Award.campaign_id == campaign_id)) or 0
     shown = found[: watch.AWARD_ROWS]
     return render_template(
@@ -59,8 +67,43 @@ def page(campaign_id: int) -> str:
         has_more=len(found) > len(shown),
         traced=traced,
         funnel=funnel,
+        hours=hours,
         total=total,
+        words=exports.status_words(),
         q=sought,
         status=status,
         statuses=get_args(AwardStatus),
     )
+
+
+def _drawing_or_404(campaign_id: int, form: str) -> None:
+    campaign_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        one_or_404(session.get(InstantTerms, campaign_id))
+    if form not in ("csv", "xlsx"):
+        absent()
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/winners.<form>")
+@role_required("marketer", "cashier")
+def winners(campaign_id: int, form: str) -> BaseResponse:
+    """All awards as a spreadsheet; a POST, because the export itself is written in the audit log."""
+    _drawing_or_404(campaign_id, form)
+    with runtime().database.reading() as session:
+        total = session.scalar(select(func.count()).where(Award.campaign_id == campaign_id)) or 0
+    if form == "xlsx" and total > XLSX_ROWS:
+        tell(gettext("超过 %(n)s 行，请导出 CSV。", n=f"{XLSX_ROWS:,}"), "danger")
+        return redirect(url_for("awards.page", campaign_id=campaign_id), 303)
+    log_export("winners_export", f"campaign:{campaign_id}", form=form)
+    batches = exports.winner_batches(runtime().database, campaign_id, exports.status_words())
+    return sheet_response(form, f"winners-{campaign_id}", exports.winner_header(), batches)
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/days.<form>")
+@role_required("marketer", "cashier")
+def days(campaign_id: int, form: str) -> Response:
+    """The campaign day by day, as a spreadsheet; written in the audit log."""
+    _drawing_or_404(campaign_id, form)
+    log_export("days_export", f"campaign:{campaign_id}", form=form)
+    rows = exports.day_rows(runtime().database, campaign_id)
+    return sheet_response(form, f"days-{campaign_id}", exports.day_header(), [rows])

@@ -4,6 +4,7 @@ is owed, or leaves it to its deadline, and reveals the seed. Each commits, so an
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -15,7 +16,7 @@ from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.instant import article, versions
-from wxbot.instant.models import Award, InstantTerms, PrizeCode
+from wxbot.instant.models import Award, InstantTerms, Prize, PrizeCode
 from wxbot.instant.stock import opened
 from wxbot.instant.terms import lay
 from wxbot.logs import get_logger
@@ -34,7 +35,7 @@ def _open(runtime: Runtime, campaign: Campaign) -> int:
         lease.keep(session, campaign, now)
         row = session.get_one(Campaign, campaign.id)
         terms = lay(session, row)
-        fault = uncovered(session, row)
+        fault = uncovered(session, row, versions.prizes_of(session, row.id))
         if fault is not None:
             write_trouble(session, campaign, f"{fault.reason} {fault.text.zh}")
             return 0
@@ -61,9 +62,8 @@ def _seal_seed(vault: Vault, terms: InstantTerms) -> None:
         terms.seed_sha256 = hashlib.sha256(seed.encode()).hexdigest()
 
 
-def uncovered(session: Session, campaign: Campaign) -> Refusal | None:
-    """Why the prizes of a campaign are not covered by its budget and its codes, or None."""
-    prizes = versions.prizes_of(session, campaign.id)
+def uncovered(session: Session, campaign: Campaign, prizes: Sequence[Prize]) -> Refusal | None:
+    """Why these prizes of a campaign are not covered by its budget and its codes, or None."""
     if not prizes:
         return Refusal("prizes", Text("活动没有奖品", "the campaign has no prize"))
     most_fen = sum(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from wxbot.db import shanghai_text
 from wxbot.draws.models import DrawCount
 from wxbot.instant.decide import Rules, named
 from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize, RuleVersion
@@ -82,36 +83,51 @@ def award_sums(session: Session, campaign_id: int) -> dict[str, AwardSum]:
     return {status: AwardSum(int(n), int(fen or 0)) for status, n, fen in rows}
 
 
-FUNNEL = ("visits", "draws", "wins", "tapped", "paid")
+FUNNEL = ("visits", "draws", "wins", "tapped", "paid", "won_fen", "paid_fen")
+"""Of the draws of one way in, hour or day: how many won, and how many of these asked for their prize and have it."""
 
 
 def _reached(by: Any, campaign_id: int) -> Any:
+    is_paid = Award.status.in_(("paid", "given"))
     tapped = func.sum(case((Award.tapped_at.is_not(None) | (Award.status == "given"), 1), else_=0))
-    paid = func.sum(case((Award.status.in_(("paid", "given")), 1), else_=0))
     return (
         select(by.label("by"), func.count().label("draws"), func.count(Award.id).label("wins"))
-        .add_columns(tapped.label("tapped"), paid.label("paid"))
+        .add_columns(tapped.label("tapped"), func.sum(case((is_paid, 1), else_=0)).label("paid"))
+        .add_columns(func.sum(Award.amount_fen).label("won_fen"))
+        .add_columns(func.sum(case((is_paid, Award.amount_fen), else_=0)).label("paid_fen"))
         .outerjoin(Award, (Award.campaign_id == InstantDraw.campaign_id) & (Award.k == InstantDraw.k))
         .where(InstantDraw.campaign_id == campaign_id)
         .group_by(by)
     )
 
 
-def funnel_by_channel(session: Session, campaign_id: int) -> list[dict[str, Any]]:
-    """Visits, draws, wins, awards asked for and paid, of each known way in."""
-    pages = select(DrawCount.channel_code, func.sum(DrawCount.n)).where(
+def _funnel(session: Session, campaign_id: int, of_draw: Any, of_page: Any) -> list[dict[str, Any]]:
+    """A line of FUNNEL for each value of `of_draw`, and of `of_page` for the pages that were opened."""
+    pages = select(of_page, func.sum(DrawCount.n)).where(
         DrawCount.campaign_id == campaign_id, DrawCount.outcome == "page"
     )
     lines: dict[str, dict[str, Any]] = {}
 
-    def line(code: str) -> dict[str, Any]:
-        return lines.setdefault(code, {"by": code, **dict.fromkeys(FUNNEL, 0)})
+    def line(by: str) -> dict[str, Any]:
+        return lines.setdefault(by, {"by": by, **dict.fromkeys(FUNNEL, 0)})
 
-    for code, n in session.execute(pages.group_by(DrawCount.channel_code)):
-        line(code)["visits"] = int(n)
-    for row in session.execute(_reached(InstantDraw.channel_code, campaign_id)):
+    for by, n in session.execute(pages.group_by(of_page)):
+        line(by)["visits"] = int(n)
+    for row in session.execute(_reached(of_draw, campaign_id)):
         line(row.by or "").update({name: int(getattr(row, name) or 0) for name in FUNNEL[1:]})
-    return sorted(lines.values(), key=lambda each: (-each["draws"], -each["visits"], each["by"]))
+    return list(lines.values())
+
+
+def funnel_by_channel(session: Session, campaign_id: int) -> list[dict[str, Any]]:
+    """Visits, draws, wins, awards asked for and paid, of each known way in."""
+    lines = _funnel(session, campaign_id, InstantDraw.channel_code, DrawCount.channel_code)
+    return sorted(lines, key=lambda each: (-each["draws"], -each["visits"], each["by"]))
+
+
+def funnel_by_time(session: Session, campaign_id: int, *, is_day: bool = False) -> list[dict[str, Any]]:
+    """The same of each Shanghai hour, or day, in which somebody came or drew; what became of a win stands where it was drawn."""
+    moments = [shanghai_text(session, moment, is_day=is_day) for moment in (InstantDraw.drawn_at, DrawCount.hour)]
+    return sorted(_funnel(session, campaign_id, *moments), key=lambda each: str(each["by"]))
 
 
 def awards(session: Session, campaign_id: int, sought: str, status: str, before: int | None) -> list[tuple[Award, str]]:

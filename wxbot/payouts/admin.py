@@ -46,13 +46,10 @@ from wxbot.staff.console import (
     text,
     why_not,
 )
-from wxbot.staff.downloads import csv_response, xlsx_response
+from wxbot.staff.downloads import XLSX_ROWS, csv_response, xlsx_response
 from wxbot.text import Refusal, Text
 
 blueprint = guard(Blueprint("payouts", __name__))
-
-XLSX_ROWS = 50_000
-"""A spreadsheet is built in memory; longer exports come as csv."""
 
 
 # --- the list -----------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ class BudgetChange(Base):
     )
 
 
-RuledBy = Literal["programme", "kind"]
+RuledBy = Literal["programme", "kind", "campaign"]
 """What has rules that only two people change: a programme, a kind of voucher."""
 
 
@@ -162,7 +162,7 @@ class RuleChange(Base):
     subject_kind: Mapped[RuledBy] = mapped_column(String(10))
     subject_id: Mapped[int] = mapped_column(BigInteger)
     asked: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Column of the subject → the value that it shall have; what is not named stays."""
+    """Column of the subject → the value that it shall have, for a campaign instant/changes.Asked; what is not named stays."""
     status: Mapped[ChangeStatus] = mapped_column(String(10), default="requested")
     requested_by: Mapped[int] = mapped_column(Integer)
     requested_at: Mapped[datetime]

@@ -96,14 +96,21 @@ def approve(
 
     `subject` is held by the caller. Returns column → [before, after].
     """
-    require_approvable(session, change, staff_id, now)
-    approval.require_unchanged(content_of(change, subject), seen_sha256, changed=approval.LOOK_AGAIN)
-    _decide(session, change, "approved", staff_id, now, content_sha256=seen_sha256)
+    agree(session, change, content_of(change, subject), staff_id, seen_sha256, now)
     before_after = {name: [getattr(subject, name), value] for name, value in change.asked.items()}
     for name, value in change.asked.items():
         setattr(subject, name, value)
     subject.updated_at = now
     return before_after
+
+
+def agree(
+    session: Session, change: RuleChange, content_sha256: str, staff_id: int, seen_sha256: str, now: datetime
+) -> None:
+    """The second person agrees to what they were shown, if that is still what it is: `content_sha256`. Raises Refusal."""
+    require_approvable(session, change, staff_id, now)
+    approval.require_unchanged(content_sha256, seen_sha256, changed=approval.LOOK_AGAIN)
+    _decide(session, change, "approved", staff_id, now, content_sha256=seen_sha256)
 
 
 def require_approvable(session: Session, change: RuleChange, staff_id: int, now: datetime) -> None:

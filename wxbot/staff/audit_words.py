@@ -38,6 +38,8 @@ ACTION_WORDS: dict[str, Text] = {
     "prize_codes": Text("导入卡密", "imported codes"),
     "campaign_scene": Text("生成粉丝码", "made a followers' code"),
     "packets_export": Text("导出红包", "exported packets"),
+    "winners_export": Text("导出中奖名单", "exported winners"),
+    "days_export": Text("导出每日报表", "exported the report of days"),
     "ledger_export": Text("导出账本", "exported the ledger"),
     "order_ask": Text("查询订单", "asked about an order"),
     "order_mark": Text("提出订单处理意见", "marked an order"),

@@ -10,6 +10,9 @@ from wxbot.confined.cells import safe_cell
 from wxbot.sheets import xlsx_bytes
 
 BOM = "\ufeff"
+XLSX_ROWS = 50_000
+"""A spreadsheet is built in memory; longer exports come as csv."""
+
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 

@@ -1,0 +1,86 @@
+"""A campaign's winners and its days as a spreadsheet: batch by batch, so that a slow download holds nothing open."""
+
+from collections.abc import Iterator, Mapping
+
+from flask_babel import gettext
+from sqlalchemy import select
+
+from wxbot.db import Database
+from wxbot.instant import watch
+from wxbot.instant.models import Award, InstantDraw, Prize
+from wxbot.money import yuan
+from wxbot.staff.console import local
+
+BATCH = 2_000
+
+
+def status_words() -> dict[str, str]:
+    """Status of an award → what it is called, in the reader's language."""
+    return {
+        "open": gettext("等用户领取"),
+        "collecting": gettext("正在付款"),
+        "paid": gettext("已到账"),
+        "forfeited": gettext("过期未领"),
+        "given": gettext("卡密已给出"),
+    }
+
+
+def winner_header() -> tuple[str, ...]:
+    """Above the columns of the winners."""
+    return (
+        *(gettext("抽奖编号"), gettext("中奖时间"), gettext("奖品"), gettext("金额（元）"), gettext("状态")),
+        *(gettext("领取期限"), gettext("点领取的时间"), gettext("完成时间"), "openid", gettext("入口")),
+    )
+
+
+def winner_batches(
+    database: Database, campaign_id: int, words: Mapping[str, str]
+) -> Iterator[list[tuple[object, ...]]]:
+    """All awards in the order of their draws. Codes are not in it: only their owner sees one."""
+    query = (
+        select(Award, Prize.name, InstantDraw.drawn_at, InstantDraw.channel_code)
+        .join(Prize, Prize.id == Award.prize_id)
+        .join(InstantDraw, (InstantDraw.campaign_id == Award.campaign_id) & (InstantDraw.k == Award.k))
+        .where(Award.campaign_id == campaign_id)
+        .order_by(Award.k)
+        .limit(BATCH)
+    )
+    after = 0
+    while True:
+        with database.reading() as session:
+            rows = session.execute(query.where(Award.k > after)).all()
+        if not rows:
+            return
+        after = rows[-1].Award.k
+        yield [
+            (
+                *(award.k, local(drawn_at), name, _amount(award.amount_fen), words[award.status]),
+                *(local(award.deadline_at), local(award.tapped_at), local(award.settled_at), award.openid, channel),
+            )
+            for award, name, drawn_at, channel in rows
+        ]
+
+
+def _amount(fen: int) -> str:
+    return yuan(fen).replace(",", "") if fen else ""
+
+
+def day_header() -> tuple[str, ...]:
+    """Above the columns of the days."""
+    return (
+        *(gettext("日期"), gettext("打开页面"), gettext("抽奖"), gettext("中奖"), gettext("中奖金额（元）")),
+        *(gettext("其中点了领取"), gettext("其中已到账"), gettext("已到账金额（元）")),
+    )
+
+
+def day_rows(database: Database, campaign_id: int) -> list[tuple[object, ...]]:
+    """A row for each Shanghai day; what became of a win stands on the day on which it was drawn."""
+    with database.reading() as session:
+        lines = watch.funnel_by_time(session, campaign_id, is_day=True)
+    return [
+        (
+            *(line["by"], line["visits"], line["draws"], line["wins"], _amount(line["won_fen"])),
+            *(line["tapped"], line["paid"], _amount(line["paid_fen"])),
+        )
+        for line in lines
+    ]
