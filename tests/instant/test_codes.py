@@ -43,6 +43,7 @@ def test_codes_are_pasted_with_a_report_of_doubled_lines_and_are_the_prizes_stoc
 ) -> None:
     place = marketer.post("/admin/campaigns/new", two(runtime)).headers["Location"]
     assert f"{place}/codes/1" in marketer.get(place).text
+    assert "第 2 个奖品还缺 50 个卡密" in unescape(marketer.get(f"{place}/edit").text)
     pasted = f"KEY-0001\r\n\r\n KEY-0002 \r\nKEY-0001\r\n{'K' * 101}\r\n"
     told = unescape(marketer.post(f"{place}/codes/1", {"codes": pasted}).text)
     assert "新增 2 个，重复 1 行，不能用 1 行；现在共 2 个" in told
@@ -50,6 +51,7 @@ def test_codes_are_pasted_with_a_report_of_doubled_lines_and_are_the_prizes_stoc
     assert stocks(runtime) == [2, 50] and opened(runtime) == {"月卡": ["KEY-0001", "KEY-0002"]}
     again = unescape(marketer.post(f"{place}/codes/2", {"codes": "KEY-0002\nKEY-0003"}).text)
     assert "新增 1 个，重复 1 行" in again and stocks(runtime) == [2, 1]
+    assert "个奖品还缺" not in unescape(marketer.get(f"{place}/edit").text)
     marketer.post(f"{place}/codes/1", {"codes": "KEY-0009", "replace": "1"})
     assert stocks(runtime) == [1, 1] and opened(runtime)["月卡"] == ["KEY-0009"]
 

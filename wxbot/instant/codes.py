@@ -3,18 +3,20 @@
 In a draft the prize's stock follows its codes. Later only what is missing can be added: what was approved stays as it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import typed
+from wxbot.campaigns.mechanic import Values
 from wxbot.campaigns.models import Campaign
 from wxbot.instant.models import Prize, PrizeCode
 from wxbot.instant.terms import lay
+from wxbot.settings import Settings
 from wxbot.sheets import Column
-from wxbot.text import Refusal, Text
+from wxbot.text import Refusal, Text, fault
 from wxbot.transitions import moved_on
 from wxbot.vault import Vault
 
@@ -68,6 +70,17 @@ def counts(session: Session, campaign_id: int) -> dict[int, int]:
     query = select(Prize.ordinal, func.count()).join(PrizeCode, PrizeCode.prize_id == Prize.id)
     rows = session.execute(query.where(Prize.campaign_id == campaign_id).group_by(Prize.ordinal))
     return {ordinal: int(n) for ordinal, n in rows}
+
+
+def lacking(session: Session, _settings: Settings, values: Values, campaign_id: int | None) -> Iterator[Refusal]:
+    """Prizes with fewer codes than pieces: what is written may be submitted, and does not start before they are there."""
+    have = counts(session, campaign_id) if campaign_id is not None else {}
+    for ordinal, prize in enumerate((values.get("terms") or {}).get("prizes", ()), 1):
+        n = prize["stock"] - have.get(ordinal, 0)
+        if prize["kind"] == "code" and n > 0:
+            zh = f"第 {ordinal} 个奖品还缺 {n:,} 个卡密：保存后在活动页点“卡密”导入，补齐前活动不会启动"
+            en = f"Prize {ordinal} lacks {n:,} codes: save, then import them on the campaign's page; it does not start before"
+            yield fault("prizes", zh, en)
 
 
 def read_in(

@@ -6,6 +6,7 @@ from typing import Any
 
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
 from wxbot.instant.article import faults_of_draft
+from wxbot.instant.codes import lacking
 from wxbot.instant.conditions import empty_list, faults_of_limits
 from wxbot.instant.models import ODDS_OF
 from wxbot.instant.release import ReleaseSchedule
@@ -87,4 +88,4 @@ def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
 
 
 FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_draft, _covered, _claim, faults_of_limits)
-CAUTIONS: tuple[Caution, ...] = (empty_list,)
+CAUTIONS: tuple[Caution, ...] = (empty_list, lacking)
