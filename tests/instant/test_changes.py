@@ -191,3 +191,20 @@ def test_a_run_that_knew_the_old_end_does_not_close_a_campaign_that_was_extended
     known.end_at = runtime.clock.now() - timedelta(seconds=1)
     assert launch.end(runtime, known) == 0
     assert office.campaign(stage).status == "on"
+
+
+def test_codes_lie_ready_while_a_campaign_runs_and_are_given_when_their_number_is_agreed_to(
+    office: Office, runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    stage = coded(office)
+    assert tap(ming, stage).get_json()["outcome"] == "won"
+    assert "先导入卡密" in office.page(office.li, stage)
+    assert "新增 1 个" in office.li.post(f"/admin/campaigns/{stage.campaign_id}/codes/1", {"codes": "KEY-2"}).text
+    assert (stage.prizes()[0].stock, stage.prizes()[0].left) == (1, 0), "the draws of before are not forgotten"
+    draw_state_of(runtime).snapshots.forget()
+    assert tap(hong, stage).get_json()["outcome"] == "sold_out"
+    office.ask(stage, more_1="1")
+    office.agree(stage)
+    assert tap(hong, stage).get_json()["outcome"] == "won"
+    with runtime.database.reading() as session:
+        assert None not in session.scalars(select(PrizeCode.award_id)).all()

@@ -94,16 +94,19 @@ def read_in(
 ) -> CodeReport:
     """Seal these codes (line, code) for a prize; blank lines are skipped. `replace`: the prize has these and no others.
 
+    Of a running campaign they lie ready: none is given before a second person agrees to more stock (changes.ask).
+
     Raises Refusal when the draft is half-written, names no such prize, or what was approved would change.
     """
     campaign = session.get_one(Campaign, campaign_id, with_for_update=True, populate_existing=True)
-    if campaign.status not in ("draft", "submitted", "approved", "launching") or (
-        replace and campaign.status != "draft"
-    ):
+    is_running = campaign.status in ("on", "off")
+    is_before = campaign.status in ("draft", "submitted", "approved", "launching")
+    if not (is_before or is_running) or (replace and campaign.status != "draft"):
         raise moved_on()
     if campaign.half_written is not None:
         raise Refusal("half_written", _NO_PRIZE)
-    lay(session, campaign)
+    if is_before:
+        lay(session, campaign)
     mine = (Prize.campaign_id == campaign_id, Prize.ordinal == ordinal, Prize.kind == "code")
     prize = session.scalars(select(Prize).where(*mine)).one_or_none()
     if prize is None:
@@ -113,7 +116,7 @@ def read_in(
     report = CodeReport()
     fresh = _fresh(session, vault, campaign_id, lines, report)
     before = counts(session, campaign_id).get(ordinal, 0)
-    if campaign.status != "draft" and before + len(fresh) > prize.stock:
+    if campaign.status in ("submitted", "approved", "launching") and before + len(fresh) > prize.stock:
         missing = max(0, prize.stock - before)
         raise Refusal(
             "stock",
