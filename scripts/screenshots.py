@@ -58,8 +58,7 @@ def open_shop(stage: Stage, world: World) -> int:
     advance(world, (morning - now).total_seconds())
     clock.refresh()
     beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
-    seed.seed(database, clock.now(), int(beacon["device_id"]))
-    set_menu(stage)
+    set_menu(stage, seed.seed(database, world, clock.now(), int(beacon["device_id"])))
     database.close()
     advance(world, 10)
     return int(beacon["device_id"])
@@ -192,6 +191,34 @@ def film_phone(browser: Any, stage: Stage, device_id: int) -> None:
     keep("phone", side_by_side(shots), 1400)
 
 
+def film_wheel(browser: Any, stage: Stage, world: World) -> None:
+    """A stranger comes by the start page, turns the wheel, wins, and takes the money: four screens; who wins nothing makes room."""
+    page = window(browser, PHONE, SCALE)
+    while True:
+        (known,) = world.call("POST", "people", {"count": 1})["people"]
+        page.goto(f"{stage.wechat_url}/phone?person={known['id']}")
+        way_in = page.locator("[data-testid=pinned] >> text=幸运大转盘")
+        way_in.wait_for()
+        page.wait_for_timeout(800)
+        shots = [page.screenshot()]
+        way_in.click()
+        inside = page.frame_locator("[data-testid=page]")
+        inside.locator("#go").wait_for()
+        page.wait_for_timeout(1500)
+        shots.append(page.screenshot())
+        inside.locator("#go").click()
+        inside.locator("#sheet:not([hidden])").wait_for()
+        page.wait_for_timeout(900)
+        if inside.locator("#sheet-main").inner_text() == "领取":
+            break
+    shots.append(page.screenshot())
+    inside.locator("#sheet-main").click()
+    page.wait_for_selector("[data-testid=receive-transfer]")
+    page.wait_for_timeout(900)
+    shots.append(page.screenshot())
+    keep("phone-wheel", side_by_side(shots), 1400)
+
+
 def film_simulator(browser: Any, stage: Stage) -> None:
     """The phone with what stands beside it, and the bank."""
     page = window(browser, DESK)
@@ -255,6 +282,7 @@ def main() -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
                 film_phone(browser, stage, device_id)
+                film_wheel(browser, stage, world)
                 film_simulator(browser, stage)
                 film_console(browser, stage)
                 payouts.film_phone(browser, stage, people)

@@ -24,7 +24,7 @@ def demo(folder: Path, *options: str) -> tuple[list[str], list[int]]:
     return [*command, *(part for name, port in zip(names, ports, strict=True) for part in (name, str(port)))], ports
 
 
-WHOLE: dict[str, dict[str, Any]] = {"story": {}, "payouts_story": {}}
+WHOLE: dict[str, dict[str, Any]] = {"story": {}, "payouts_story": {}, "wheel_story": {}}
 SHORT: dict[str, dict[str, Any]] = {
     "story": {"PACKETS": 40, "PEOPLE": 60, "WITHOUT_SHAKE": 6, "TRY_TWICE": 8, "NEVER_OPEN": 8, "BUDGET_FEN": 10_000},
     "payouts_story": {
@@ -43,16 +43,18 @@ SHORT: dict[str, dict[str, Any]] = {
         "RISKY": 16,
         "NEVER_OPEN": (14, 15, 18, 20, 21, 22),
     },
+    "wheel_story": {"PEOPLE": 12},
 }
-"""The campaign with a fifth of its people, the payouts with little more than half: everything happens in both, less often."""
+"""The campaign and the wheel with a fifth of their people, the payouts with little more than half: everything happens, less often."""
 
 SIZED = """
 import json, sys
 from wxbot.cli import main
-from wxbot.demo import payouts_story, story
+from wxbot.demo import payouts_story, story, wheel_story
 sizes = json.loads(sys.argv.pop(1))
 vars(story).update(sizes["story"])
 vars(payouts_story).update(sizes["payouts_story"])
+vars(wheel_story).update(sizes["wheel_story"])
 main()
 """
 
@@ -84,6 +86,9 @@ def test_the_story_ends_with_two_books_that_agree(tmp_path: Path, size: dict[str
     assert summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"] > 0
     assert {"drop_reply", "garble", "refuse"} <= set(summary["faults_met"])
     assert {"broken", "duplicate", "look_alike", "stranger"} <= set(summary["turned_away"])
+    assert summary["draws"] == 3 * size["wheel_story"].get("PEOPLE", 60) > summary["wins"] > 6
+    assert summary["awards_paid"] + summary["awards_forfeited"] == summary["wins"] > summary["awards_paid"] > 0
+    assert (summary["oversold"], summary["owed_fen"], summary["verified"]) == (0, 0, True)
 
 
 def test_a_busy_port_gives_a_sentence(tmp_path: Path) -> None:

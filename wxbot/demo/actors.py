@@ -3,6 +3,8 @@
 import html
 import json
 import re
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +15,9 @@ from urllib3.util import Retry
 
 PHONE_BROWSER = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 MicroMessenger/8.0.50"
 TIMEOUT_S = 30
+PATIENCE_S = 240
+"""A step of a story that takes longer than this has failed."""
+
 SIGN_IN = "/sign-in"
 
 
@@ -43,6 +48,20 @@ class World:
         if not reply.ok:
             raise StoryProblem(f"simulator: {method} {path} → {reply.status_code} {reply.text[:200]}")
         return reply.json() if reply.content else None
+
+    def pass_time(self, seconds: float) -> None:
+        """Let simulated time go by; every process reads the clock twice a second, tasks run once a second."""
+        self.call("POST", "clock", {"advance_s": seconds})
+        time.sleep(1.2)
+
+
+def until(is_done: Callable[[], bool], what: str) -> None:
+    """Ask again and again. Raises StoryProblem when it takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise StoryProblem(f"waited {PATIENCE_S} s for {what}; see the worker's log")
+        time.sleep(0.2)
 
 
 class Clerk:

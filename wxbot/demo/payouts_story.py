@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from wxbot import invariants, ledger
 from wxbot.db import Database
 from wxbot.demo import expected, photos, setup
-from wxbot.demo.actors import StoryProblem, World
+from wxbot.demo.actors import PATIENCE_S, StoryProblem, World, until
 from wxbot.demo.expected import Judgement, Owed
 from wxbot.demo.faults import PACKET, Weather
 from wxbot.demo.people_clients import Promoter, Turned
@@ -53,7 +53,6 @@ PUZZLE = 7
 
 NEVER_OPEN = (34, 35, 36, 37, 38, 39)
 REVIEWS_PER_SKY = 5
-PATIENCE_S = 240
 
 
 @dataclass
@@ -168,7 +167,7 @@ class PayoutStory:
             if time.monotonic() > deadline:
                 raise StoryProblem("vouchers wait for ever; see the worker's log")
             if not done:
-                self._pass_time(40)  # photos without a 完成 wait for more of them
+                self.world.pass_time(40)  # photos without a 完成 wait for more of them
         self.progress.update(bar, total=self._reviews, completed=self._reviews)
 
     def _freeze(self, is_frozen: bool) -> None:
@@ -246,7 +245,7 @@ class PayoutStory:
         ]
         for n, amount in ((5, "200.00"), (6, "6.66")):
             self._pay_by_hand(n, amount, "门店活动补发，店长确认")
-        self._until(self._is_stopped, "the lane to stop for want of money")
+        until(self._is_stopped, "the lane to stop for want of money")
         self.world.call("POST", "bank/topup", {"amount_fen": 1_000_000})
         self.weather.turn()
         self._settle_sends()
@@ -276,18 +275,6 @@ class PayoutStory:
         with self.database.reading() as session:
             return session.scalar(select(LaneState.stopped_code)) is not None
 
-    def _until(self, is_done: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not is_done():
-            if time.monotonic() > deadline:
-                raise StoryProblem(f"waited {PATIENCE_S} s for {what}; see the worker's log")
-            time.sleep(0.2)
-
-    def _pass_time(self, seconds: float) -> None:
-        """Let simulated time go by; every process reads the clock twice a second, tasks run once a second."""
-        self.world.call("POST", "clock", {"advance_s": seconds})
-        time.sleep(1.2)
-
     def _settle_sends(self) -> None:
         """Until WeChat has everything that it takes; minutes go by for what is tried again."""
         bar = self.progress.add_task("下单、重试 send", total=len(self.owed))
@@ -297,10 +284,10 @@ class PayoutStory:
             self.progress.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
             if not counts["open"]:
                 return True
-            self._pass_time(60)
+            self.world.pass_time(60)
             return False
 
-        self._until(is_done, "every order to reach WeChat")
+        until(is_done, "every order to reach WeChat")
 
     def _standing(self) -> Counter[str]:
         """Our payouts: `open` while something is still to be sent or asked before a person can take the money."""
@@ -328,7 +315,7 @@ class PayoutStory:
         def is_known() -> bool:
             with ThreadPoolExecutor(CROWD) as crowd:
                 list(crowd.map(Promoter.take_money, self._takers()))
-            self._pass_time(1200)
+            self.world.pass_time(1200)
             open_ones = (
                 select(func.count(Payout.id))
                 .outerjoin(Order, Order.id == Payout.order_id)
@@ -341,15 +328,15 @@ class PayoutStory:
             return left == 0
 
         bar = self.progress.add_task("拆红包、确认收款 take", total=len(self.owed))
-        self._until(is_known, "everything that was taken to be known as paid")
+        until(is_known, "everything that was taken to be known as paid")
 
     def _let_a_day_pass(self) -> None:
         """What nobody took goes back; what WeChat never took goes to a person."""
         bar = self.progress.add_task("24 小时后退回 a day later", total=len(NEVER_OPEN))
-        self._pass_time(24 * 3600 + 600)
+        self.world.pass_time(24 * 3600 + 600)
 
         def is_over() -> bool:
-            self._pass_time(900)
+            self.world.pass_time(900)
             with self.database.reading() as session:
                 query = select(func.count(Payout.id)).join(Order, Order.id == Payout.order_id)
                 open_ones = session.execute(
@@ -357,7 +344,7 @@ class PayoutStory:
                 ).scalar_one()
             return not open_ones
 
-        self._until(is_over, "the end of everything unclaimed")
+        until(is_over, "the end of everything unclaimed")
         self.progress.update(bar, completed=len(NEVER_OPEN))
 
     def _reissue(self) -> None:
@@ -373,11 +360,11 @@ class PayoutStory:
 
         def is_paid() -> bool:
             late.take_money()
-            self._pass_time(600)
+            self.world.pass_time(600)
             with self.database.reading() as session:
                 return session.get_one(Payout, payout_id).status == "paid"
 
-        self._until(is_paid, "the re-issued payout to be paid")
+        until(is_paid, "the re-issued payout to be paid")
 
     # --- the books --------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 
@@ -237,12 +237,18 @@ class Promoter(Person):
         state = _state(self._page(path))
         if "transfer" not in state:
             return False
-        asked = {**state["transfer"], "page_url": self.base_url + path}
+        if not self._agree(state["transfer"], path):
+            return False
+        self._submit(f"{path}/look", {"form_mark": str(state["mark"])})
+        return True
+
+    def _agree(self, transfer: dict[str, str], path: str) -> bool:
+        """Take a transfer in WeChat's own sheet over the page at `path`; False when there is nothing to take any more."""
+        asked = {**transfer, "page_url": self.base_url + path}
         sheet = self.world.call("POST", f"people/{self.id}/request_merchant_transfer", asked).get("sheet") or {}
         if not sheet.get("is_open"):
             return False
         self.world.call("POST", f"people/{self.id}/transfers/{sheet['transfer_bill_no']}/confirm")
-        self._submit(f"{path}/look", {"form_mark": str(state["mark"])})
         return True
 
     def transfers(self) -> list[dict[str, Any]]:
@@ -254,6 +260,82 @@ class Promoter(Person):
         """The amounts in fen of everything that came directly, not by shaking."""
         rows = self.world.call("GET", f"people/{self.id}/wallet")["rows"]
         return [int(row["amount_fen"]) for row in rows if row["channel"] != LOTTERY]
+
+
+@dataclass
+class Player(Promoter):
+    """Somebody who came by a link or a card: follows nobody, draws, collects what was won, and takes the money."""
+
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """Each draw as the page was told of it: won or lost."""
+    refused: str = ""
+    """The outcome of the request that ended the drawing."""
+
+    def draw_all(self, url: str) -> list[dict[str, Any]]:
+        """Open a campaign's page and draw until the server says no; returns what was won. A busy server is asked the same again."""
+        state = self.open_page(url)
+        path, nonce = urlsplit(url).path, str(state["nonce"])
+        came_by = parse_qs(urlsplit(url).query).get("c", [""])[0]
+        for _ in range(20 * TRIES):
+            asked = {"page_token": state["page_token"], "nonce": nonce, "channel": came_by}
+            answer = self._ask(f"{path}/draw", "", asked)
+            if answer["outcome"] in ("won", "lost"):
+                self.answers.append(answer)
+                nonce = str(answer["nonce"])
+            elif answer["outcome"] in ("try_again", "too_often"):
+                time.sleep(1)
+            else:
+                self.refused = str(answer["outcome"])
+                return [each["award"] for each in self.answers if each["outcome"] == "won"]
+        raise StoryProblem(f"person {self.id} could draw without an end at {path}")
+
+    def card_for(self, word: str) -> str:
+        """Follow, write a campaign's word into the chat, and return the address behind the card of the answer."""
+        self.follow()
+        after = self.send(type="text", content=word)
+
+        def find() -> str:
+            lines = self.world.call("GET", f"people/{self.id}/chat?after={after}")["messages"]
+            cards = (card for line in lines if line["from"] == "account" for card in line.get("articles") or ())
+            return next((str(card["url"]) for card in cards if card.get("url")), "")
+
+        return self._look(find, f"a card for {word} in the chat of person {self.id}")
+
+    def ask_for(self, award_id: str) -> dict[str, Any]:
+        """Tap 领取 on the page of all prizes; returns how the award then stands."""
+        mark = str(_state(self._page("/h5/awards"))["mark"])
+        return self._ask(f"/h5/awards/{award_id}/collect", mark, {})
+
+    def take_award(self, award_id: str) -> None:
+        """Wait until WeChat has the transfer, and confirm it there."""
+
+        def find() -> str:
+            found = self.award(award_id)
+            if found["state"] in ("open", "forfeited", "paid"):
+                raise StoryProblem(f"award {award_id} of person {self.id} is {found['state']}: {found['text']}")
+            return json.dumps(found["confirm"]) if "confirm" in found else ""
+
+        if not self._agree(json.loads(self._look(find, f"the transfer of award {award_id}")), "/h5/awards"):
+            raise StoryProblem(f"WeChat showed person {self.id} nothing to take for award {award_id}")
+        self._ask(f"/h5/awards/{award_id}/look", str(_state(self._page("/h5/awards"))["mark"]), {})
+
+    def award(self, award_id: str) -> dict[str, Any]:
+        """How an award stands, as the page asks."""
+        self._page("/h5/awards")
+        address = f"{self.base_url}/h5/awards/{award_id}/state"
+        reply = self.session.get(address, headers={"Accept": "application/json"}, timeout=TIMEOUT_S)
+        reply.raise_for_status()
+        found: dict[str, Any] = reply.json()
+        return found
+
+    def _ask(self, path: str, mark: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A request of the page's script; its answer, a refusal too."""
+        headers = {"X-Form-Mark": mark, "Origin": self.base_url, "Accept": "application/json"}
+        reply = self.session.post(self.base_url + path, json=body, headers=headers, timeout=TIMEOUT_S)
+        if reply.status_code not in (200, 409, 429, 503):
+            raise StoryProblem(f"{path}: HTTP {reply.status_code}")
+        answer: dict[str, Any] = reply.json()
+        return answer
 
 
 def _field(page: str, name: str) -> str:

@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.table import Table
 
 from wxbot.campaigns.models import Campaign
-from wxbot.demo import seed, setup, story
+from wxbot.demo import seed, setup, story, visitors
 from wxbot.demo.actors import StoryProblem, World
 from wxbot.demo.payouts_story import PayoutStory
 from wxbot.demo.stage import Ports, Stage, StageProblem
+from wxbot.demo.wheel_story import WheelStory
 from wxbot.payouts.models import Programme
 from wxbot.replies import menu
 from wxbot.runtime import Runtime
@@ -93,11 +94,13 @@ def _play(stage: Stage, console: Console) -> int:
     try:
         seed.hire(database, clock.now())
         world = World(stage.wechat_url)
+        seed.tie_wechats(database, world)
         played = story.Story(stage.public_url, world, database, clock, console).play()
         paid = PayoutStory(stage.public_url, world, database, console).play()
-        both = story.together(played, paid)
-        story.show(console, both)
-        return 0 if story.is_sound(both) else 1
+        drawn = WheelStory(stage.public_url, world, database, clock, console).play()
+        whole = story.together(played, paid, drawn)
+        story.show(console, whole)
+        return 0 if story.is_sound(whole) else 1
     finally:
         database.close()
 
@@ -110,12 +113,15 @@ def _host(stage: Stage, console: Console) -> int:
             is_new = session.query(Campaign.id).first() is None
             has_office = session.query(Programme.id).first() is not None
         if is_new:
-            beacon = World(stage.wechat_url).call("POST", "beacons", {"comment": "柜台前"})["beacon"]
-            seed.seed(database, clock.now(), int(beacon["device_id"]))
-            set_menu(stage)
+            world = World(stage.wechat_url)
+            beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
+            set_menu(stage, seed.seed(database, world, clock.now(), int(beacon["device_id"])))
+        doors = visitors.open_doors(database)
     finally:
         database.close()
     _show_addresses(stage, console, is_new, _write_environment(stage))
+    if is_new:
+        threading.Thread(target=_let_people_in, args=(stage, console, doors), daemon=True).start()
     if not has_office:
         threading.Thread(target=_open_office, args=(stage, console), daemon=True).start()
     while True:
@@ -143,10 +149,20 @@ def _open_office(stage: Stage, console: Console) -> None:
     )
 
 
-def set_menu(stage: Stage) -> None:
-    """Give the account its menu, through WeChat's own API; the console's draft is the same."""
+def _let_people_in(stage: Stage, console: Console, doors: visitors.OpenDoors) -> None:
+    """Let people come to the campaigns of a new demo; Ctrl-C ends it with everything else."""
+    try:
+        visitors.let_in(stage.public_url, World(stage.wechat_url), doors, lambda: stage.is_open)
+    except (StoryProblem, requests.RequestException) as problem:
+        if stage.is_open:
+            console.print(f"[red]✗[/red] {problem}", highlight=False)
+
+
+def set_menu(stage: Stage, wheel_slug: str) -> None:
+    """Give the account its menu, through WeChat's own API (the console's draft is the same), and the phones their start page."""
+    World(stage.wechat_url).call("PUT", "pinned", {"pinned": seed.pins(stage.public_url, wheel_slug)})
     runtime = Runtime(stage.settings())
-    buttons, now = menu.tidy(seed.menu(stage.public_url)), runtime.clock.now()
+    buttons, now = menu.tidy(seed.menu(stage.public_url, wheel_slug)), runtime.clock.now()
     try:
         runtime.official_account.menu_create(buttons)
         with runtime.database.transaction() as session:
@@ -178,7 +194,7 @@ def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: P
         (
             "手机 phone",
             phone,
-            "选一个人：摇一摇；或在聊天里回复 绑定、上传凭证、我的红包 · choose a person, shake, or talk",
+            "选一个人，首页点 大转盘、刮刮卡、摇一摇；或在聊天里回复 绑定、上传凭证 · choose a person; the start page leads on",
         ),
         ("后台 console", f"{admin}/", f"{logins}，密码 password: {seed.PASSWORD}"),
         ("凭证 vouchers", f"{admin}/vouchers", "审核台：用 lin 或 qin 登录 · the reviewers' desk"),

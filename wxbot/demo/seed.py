@@ -1,4 +1,4 @@
-"""What a new demo begins with: staff who can sign in, a beacon, keyword replies and one campaign to shake for."""
+"""What a new demo begins with: staff who can sign in, keyword replies, and three running campaigns: wheel, scratch card, shake."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,26 +6,34 @@ from typing import Any
 
 from sqlalchemy import select
 
-from wxbot.campaigns import draft, launch
+from wxbot.campaigns import draft, entries, launch
 from wxbot.campaigns.draft import Draft
+from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
+from wxbot.demo.actors import World
+from wxbot.people import tie
 from wxbot.replies.models import ReplyRule
 from wxbot.staff import accounts
 from wxbot.staff.models import Staff
 
 PASSWORD = "wxbot-demo-2026"
 WELCOME = (
-    "欢迎关注示例小店！到店打开微信「摇一摇」就有机会抽红包，回复「红包」查看活动。\n"
+    "欢迎关注示例小店！菜单里有大转盘，回复「刮刮卡」刮一张，回复「红包」查看到店活动。\n"
     "促销员请先回复「绑定」，再回复「上传凭证」；随时回复「我的红包」查看进度。"
 )
 
 
-def menu(public_url: str) -> list[dict[str, Any]]:
-    """The account's menu: a tap is answered like its key would be as a text."""
+SCRATCH_WORD = "刮刮卡"
+
+
+def menu(public_url: str, wheel_slug: str) -> list[dict[str, Any]]:
+    """The account's menu: a tap is answered like its key would be as a text; the wheel's page opens at once."""
     return [
         {
             "name": "红包",
             "sub_button": [
+                {"type": "view", "name": "大转盘", "url": entries.address(public_url, wheel_slug, entries.MENU)},
+                {"type": "click", "name": "刮刮卡", "key": SCRATCH_WORD},
                 {"type": "click", "name": "摇一摇活动", "key": "红包"},
                 {"type": "click", "name": "我的红包", "key": "我的红包"},
                 {"type": "view", "name": "红包记录", "url": f"{public_url}/h5/me"},
@@ -77,6 +85,98 @@ def hire(database: Database, now: datetime) -> dict[str, int]:
         if account.login not in known:
             known[account.login] = accounts.hire(database, account.login, account.name, account.role, PASSWORD, now)
     return known
+
+
+def pins(public_url: str, wheel_slug: str) -> list[dict[str, Any]]:
+    """What the start page of the demo's phones leads to: each campaign by its own way in, and what was won."""
+    return [
+        {
+            "title": "幸运大转盘",
+            "note": "打开链接就能转，不用关注 · a wheel by link",
+            "url": entries.address(public_url, wheel_slug),
+        },
+        {"title": "刮刮卡", "note": "在聊天里回复「刮刮卡」 · a scratch card by keyword", "say": SCRATCH_WORD},
+        {"title": "到店摇一摇", "note": "走到信标旁边，摇一摇手机 · shake at the beacon", "shake": True},
+        {"title": "我的奖品", "note": "领取、查看到账 · what I have won", "url": f"{public_url}/h5/awards"},
+    ]
+
+
+def _prize(name: str, fen: tuple[int, int], odds_ppm: int, stock: int, when_gone: str = "miss") -> dict[str, Any]:
+    """A money prize as a draft keeps it: from the least to the most fen, odds in parts per million."""
+    least, most = fen
+    return {
+        "kind": "money",
+        "name": name,
+        "split": "fixed" if least == most else "range",
+        "min_fen": least,
+        "max_fen": most,
+        "total_fen": 0,
+        "value_fen": most,
+        "odds_ppm": odds_ppm,
+        "stock": stock,
+        "release": {"way": "once", "weights": []},
+        "when_gone": when_gone,
+    }
+
+
+def _instant(now: datetime, name: str, rules: str, terms: dict[str, Any], keyword: str = "") -> Draft:
+    """A week of instant draws, three tries a person, prizes of at most 500 yuan together."""
+    return Draft(
+        name=name,
+        begin_at=now + timedelta(seconds=5),
+        end_at=now + timedelta(days=7),
+        budget_fen=50_000,
+        act_name=name,
+        rules=rules,
+        organiser="示例小店",
+        contact="400-000-0000",
+        keyword=keyword,
+        mechanic="instant",
+        terms={"claim_s": 7 * 86_400, **terms},
+        tries_per_person=3,
+        tries_per_day=3,
+        expected_people=300,
+    )
+
+
+def plan_wheel(now: datetime) -> Draft:
+    """The wheel that everybody can open by its link."""
+    prizes = [
+        _prize("一等奖", (888, 888), 10_000, 5, "consolation"),
+        _prize("二等奖", (188, 188), 90_000, 50),
+        _prize("三等奖", (30, 100), 300_000, 300),
+    ]
+    look = {"colour": "#bf301e", "picture": ""}
+    return _instant(
+        now,
+        "幸运大转盘",
+        "打开页面，点一下转盘中间就能抽奖，每人三次。奖品为现金，在「我的奖品」里领取。",
+        {"prizes": prizes, "skin": "wheel", "look": look},
+    )
+
+
+def plan_scratch(now: datetime) -> Draft:
+    """The scratch card that the chat answers a word with."""
+    prizes = [_prize("大吉", (666, 666), 20_000, 10, "consolation"), _prize("小吉", (50, 50), 400_000, 400)]
+    look = {"colour": "#1f7a5c", "picture": ""}
+    return _instant(
+        now,
+        "刮刮卡",
+        "打开卡片刮开涂层即可，每人三次。奖品为现金，在「我的奖品」里领取。",
+        {"prizes": prizes, "skin": "scratch", "look": look},
+        SCRATCH_WORD,
+    )
+
+
+def tie_wechats(database: Database, world: World) -> None:
+    """Each who writes or approves draws has a WeChat of their own tied, which can win nothing. Somebody else is made before them,
+    so that the phone of a new demo is held by a person who may draw."""
+    world.call("POST", "people", {"count": 1})
+    for account in (MARKETER, CASHIER):
+        (known,) = world.call("POST", "people", {"nickname": account.name})["people"]
+        with database.transaction() as session:
+            staff_id = session.scalars(select(Staff.id).where(Staff.login == account.login)).one()
+            tie.tie(session, staff_id, str(known["openid"]))
 
 
 def plan_campaign(now: datetime, device_id: int) -> Draft:
@@ -131,14 +231,17 @@ def _rules(now: datetime) -> list[ReplyRule]:
     ]
 
 
-def seed(database: Database, now: datetime, device_id: int) -> None:
-    """Fill a new demo once; a database that has a campaign is left alone."""
+def seed(database: Database, world: World, now: datetime, device_id: int) -> str:
+    """Fill a new demo once, staff, replies and three campaigns; returns the slug of the wheel."""
     staff = hire(database, now)
+    tie_wechats(database, world)
     with database.transaction() as session:
         if session.execute(select(ReplyRule.id).limit(1)).first() is None:
             session.add_all(_rules(now))
     with database.transaction() as session:
-        campaign_id = draft.save(session, plan_campaign(now, device_id), staff[MARKETER.login], now)
-        draft.submit(session, campaign_id, staff[MARKETER.login], now)
-        draft.approve(session, campaign_id, staff[CASHIER.login], now)
-        launch.launch(session, campaign_id, staff[MARKETER.login], now)
+        for plan in (plan_campaign(now, device_id), plan_scratch(now), plan_wheel(now)):
+            campaign_id = draft.save(session, plan, staff[MARKETER.login], now)
+            draft.submit(session, campaign_id, staff[MARKETER.login], now)
+            draft.approve(session, campaign_id, staff[CASHIER.login], now)
+            launch.launch(session, campaign_id, staff[MARKETER.login], now)
+        return session.get_one(Campaign, campaign_id).slug

@@ -279,11 +279,11 @@ def _differs(order: Order, at_bank: dict[str, Any]) -> bool:
     return order.amount_fen != at_bank["amount_fen"] or ended != order.amount_fen
 
 
-def together(packets: dict[str, Any], payouts: dict[str, Any]) -> dict[str, Any]:
-    """Both halves as one summary; `returned` stays the packets' own, what both count is added up."""
-    added = {name: packets[name] + payouts[name] for name in ("mismatches", "seconds")}
+def together(packets: dict[str, Any], payouts: dict[str, Any], wheel: dict[str, Any]) -> dict[str, Any]:
+    """The three parts as one summary; `returned` stays the packets' own, what all count is added up."""
+    added = {name: sum(part[name] for part in (packets, payouts, wheel)) for name in ("mismatches", "seconds")}
     apart = {"payouts_returned" if name == "returned" else name: value for name, value in payouts.items()}
-    return packets | apart | {name: round(value, 1) for name, value in added.items()}
+    return packets | apart | wheel | {name: round(value, 1) for name, value in added.items()}
 
 
 def show(console: Console, summary: dict[str, Any]) -> None:
@@ -306,4 +306,7 @@ def is_sound(summary: dict[str, Any]) -> bool:
         and summary["double_paid"] == summary["lost"] == 0
         and summary["payouts"] == sum(summary[end] for end in ("paid", "payouts_returned", "failed", "manual"))
         and summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"]
+        and summary["awards_paid"] + summary["awards_forfeited"] == summary["wins"]
+        and summary["oversold"] == summary["owed_fen"] == 0
+        and summary["verified"]
     )

@@ -115,6 +115,17 @@ def lint_link(world: World, request: Request) -> Reply:
     return json_reply({"ok": not faults, "faults": faults})
 
 
+def show_pinned(world: World, request: Request) -> Reply:
+    """What the start page of every phone leads to."""
+    return json_reply({"pinned": world.pinned.rows})
+
+
+def put_pinned(world: World, request: Request) -> Reply:
+    """{"pinned": [{"title", "note"?, "url" | "say" | "shake": true}]}: these ways in and no others from now on."""
+    world.pinned.put(request.json().get("pinned"))
+    return show_pinned(world, request)
+
+
 ROUTES: list[Route] = [
     *(
         (method, path, careful(view))
@@ -137,6 +148,8 @@ ROUTES: list[Route] = [
             ("GET", "/_sim/quotas", show_quotas),
             ("PUT", "/_sim/quotas", change_quotas),
             ("POST", "/_sim/lint", lint_link),
+            ("GET", "/_sim/pinned", show_pinned),
+            ("PUT", "/_sim/pinned", put_pinned),
         )
     ),
     *control_people.ROUTES,

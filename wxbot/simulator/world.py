@@ -19,6 +19,7 @@ from wxbot.simulator.faults import Faults
 from wxbot.simulator.ground import Chance, Clock, Ground, Switches
 from wxbot.simulator.pay_orders import BANK_SWITCHES
 from wxbot.simulator.pay_v3_texts import TRANSFER_SWITCHES
+from wxbot.simulator.pinned import Pinned
 from wxbot.simulator.requestlog import RequestLog
 from wxbot.simulator.shake import SHAKE_SWITCHES, Shake
 from wxbot.simulator.sms import Sms
@@ -44,7 +45,7 @@ SWITCHES = (
 )
 
 #: Subjects that worlds saved by earlier versions lack.
-LATER_SUBJECTS = ("cash", "sms", "transfers", "notices")
+LATER_SUBJECTS = ("cash", "sms", "transfers", "notices", "pinned")
 
 
 class Subject(Protocol):
@@ -92,6 +93,7 @@ class World:
         self.bank = Bank(self.ground)
         self.cash = CashPackets(self.ground, self.bank, self.people)
         self.sms = Sms(self.ground)
+        self.pinned = Pinned()
         self.shake = Shake(self.ground, self.bank, self.push.event)
         self.transfers = Transfers(self.ground, self.bank, self.people)
         self.notices = Notices(self.ground, self.faults, self.lock, lambda: self.platform_keys)
@@ -110,6 +112,7 @@ class World:
             "bank": self.bank,
             "cash": self.cash,
             "sms": self.sms,
+            "pinned": self.pinned,
             "shake": self.shake,
             "transfers": self.transfers,
             "notices": self.notices,

@@ -3,6 +3,7 @@ import { get, mine, now, post, state } from './api.js';
 import { ask, avatar, clockText, h, icon, sheet, shopAvatar, toast } from './dom.js';
 import { isNotice, noticesScreen, packetCard, showStates } from './direct.js';
 import { back, open } from './nav.js';
+import { shakeScreen } from './shake.js';
 import { openPage } from './web.js';
 
 export const bar = (title, right = null, leave = back) =>
@@ -21,7 +22,9 @@ export function lineText(line) {
 
 export async function chatsTab(body) {
   const list = h('div', { class: 'rows' });
-  body.append(bar('微信', null, null), list);
+  const pins = h('div', { class: 'rows gap', 'data-testid': 'pinned' });
+  body.append(bar('微信', null, null), list, pins);
+  get('/_sim/pinned').then(({ pinned }) => pins.replaceChildren(...pinned.map(pinRow)), () => {});
   let shown = null;
   async function look() {
     const chat = await get(mine('/chat')).catch(() => null);
@@ -35,6 +38,21 @@ export async function chatsTab(body) {
     setTimeout(look, 1500);
   }
   await look();
+}
+
+// A way in that somebody pinned: a page, words for the chat, or the shake.
+function pinRow(pin) {
+  const go = async () => {
+    if (pin.url) openPage(pin.url);
+    else if (pin.shake) open('shake', shakeScreen);
+    else if (!state.person.is_followed) { toast(`先关注，再回复「${pin.say}」`); open('profile', profileScreen); }
+    else {
+      open('chat', chatScreen);
+      await post(mine('/messages'), { type: 'text', content: pin.say }).catch((error) => toast(error.message));
+    }
+  };
+  return h('button', { class: 'row chat-row', onclick: go }, h('span', { class: 'avatar team' }, icon(pin.shake ? 'shake' : pin.say ? 'chats' : 'ticket', 26)),
+    h('span', { class: 'row-main' }, h('b', {}, pin.title), h('small', {}, pin.note || '')));
 }
 
 function chatRows(messages) {

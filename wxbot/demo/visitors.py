@@ -1,0 +1,80 @@
+"""People who come into a demo that stands open, so that its campaigns live: by the wheel's link, by the word for a card, by shaking."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from wxbot.campaigns import entries
+from wxbot.campaigns.models import Campaign
+from wxbot.db import Database
+from wxbot.demo.actors import World
+from wxbot.demo.people_clients import Player
+
+EVERY_S = 8
+"""Between one visitor and the next."""
+
+MOST = 18
+"""So many come; after that the shop is the visitor's own."""
+
+WAYS = (entries.QR, entries.POSTER, entries.LINK)
+
+
+@dataclass(frozen=True)
+class OpenDoors:
+    """What people can come to: the wheel's slug, the word for a card, the beacon to shake at; empty where nothing runs."""
+
+    wheel: str = ""
+    word: str = ""
+    device_id: int = 0
+
+
+def open_doors(database: Database) -> OpenDoors:
+    """The newest campaigns that are on or about to be."""
+    query = select(Campaign).where(Campaign.status.in_(("launching", "on"))).order_by(Campaign.id)
+    wheel, word, device_id = "", "", 0
+    with database.reading() as session:
+        for campaign in session.scalars(query):
+            if campaign.mechanic != "instant":
+                device_id = next(iter(campaign.device_ids), device_id)
+            elif campaign.keyword:
+                word = campaign.keyword
+            else:
+                wheel = campaign.slug
+    return OpenDoors(wheel, word, device_id)
+
+
+def let_in(base_url: str, world: World, doors: OpenDoors, is_open: Callable[[], bool]) -> None:
+    """One visitor after the other until all have come or the demo ends. Raises StoryProblem when one gets stuck."""
+    for n in range(MOST):
+        for _ in range(EVERY_S):
+            time.sleep(1)
+            if not is_open():
+                return
+        (known,) = world.call("POST", "people", {"count": 1})["people"]
+        person = Player(world, known, base_url=base_url)
+        person.take_phone()
+        if n % 3 == 0 and doors.wheel:
+            _turn(person, entries.address(base_url, doors.wheel, WAYS[n // 3 % len(WAYS)]))
+        elif n % 3 == 1 and doors.word:
+            _turn(person, person.card_for(doors.word))
+        elif n % 3 == 2 and doors.device_id:
+            _shake(person, doors.device_id)
+
+
+def _turn(person: Player, url: str) -> None:
+    """Draw at a page, and take the first thing that was won; the rest waits for its deadline."""
+    for award in person.draw_all(url)[:1]:
+        person.ask_for(award["id"])
+        person.take_award(award["id"])
+
+
+def _shake(person: Player, device_id: int) -> None:
+    """Shake at the beacon, and open what was won."""
+    person.walk_to(device_id)
+    url = person.shake()
+    answer = person.ask_to_draw(url, person.open_page(url))
+    if "jump" in answer:
+        person.jump(url, answer["jump"])
+        person.open_packets()
