@@ -115,7 +115,7 @@ def _host(stage: Stage, console: Console) -> int:
         if is_new:
             world = World(stage.wechat_url)
             beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
-            set_menu(stage, seed.seed(database, world, clock.now(), int(beacon["device_id"])))
+            set_menu(stage, seed.seed(database, stage.vault(), world, clock.now(), int(beacon["device_id"])))
         doors = visitors.open_doors(database)
     finally:
         database.close()

@@ -11,10 +11,12 @@ from wxbot.campaigns.draft import Draft
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.demo.actors import World
+from wxbot.instant import codes
 from wxbot.people import tie
 from wxbot.replies.models import ReplyRule
 from wxbot.staff import accounts
 from wxbot.staff.models import Staff
+from wxbot.vault import Vault
 
 PASSWORD = "wxbot-demo-2026"
 WELCOME = (
@@ -24,6 +26,8 @@ WELCOME = (
 
 
 SCRATCH_WORD = "刮刮卡"
+CARDS = tuple(f"DEMO-{1000 + 37 * n}-{9000 - 53 * n}" for n in range(40))
+"""The serials of the wheel's membership cards."""
 
 
 def menu(public_url: str, wheel_slug: str) -> list[dict[str, Any]]:
@@ -119,6 +123,12 @@ def _prize(name: str, fen: tuple[int, int], odds_ppm: int, stock: int, when_gone
     }
 
 
+def _card(name: str, value_fen: int, odds_ppm: int) -> dict[str, Any]:
+    """A prize of codes as a draft keeps it, worth so many fen each; as many pieces as CARDS."""
+    money = _prize(name, (value_fen, value_fen), odds_ppm, len(CARDS))
+    return money | {"kind": "code", "min_fen": 0, "max_fen": 0}
+
+
 def _instant(now: datetime, name: str, rules: str, terms: dict[str, Any], keyword: str = "") -> Draft:
     """A week of instant draws, three tries a person, prizes of at most 500 yuan together."""
     return Draft(
@@ -145,12 +155,13 @@ def plan_wheel(now: datetime) -> Draft:
         _prize("一等奖", (888, 888), 10_000, 5, "consolation"),
         _prize("二等奖", (188, 188), 90_000, 50),
         _prize("三等奖", (30, 100), 300_000, 300),
+        _card("会员月卡", 1500, 100_000),
     ]
     look = {"colour": "#bf301e", "picture": ""}
     return _instant(
         now,
         "幸运大转盘",
-        "打开页面，点一下转盘中间就能抽奖，每人三次。奖品为现金，在「我的奖品」里领取。",
+        "打开页面，点一下转盘中间就能抽奖，每人三次。奖品为现金和会员月卡的兑换码，在「我的奖品」里领取。",
         {"prizes": prizes, "skin": "wheel", "look": look},
     )
 
@@ -231,7 +242,7 @@ def _rules(now: datetime) -> list[ReplyRule]:
     ]
 
 
-def seed(database: Database, world: World, now: datetime, device_id: int) -> str:
+def seed(database: Database, vault: Vault, world: World, now: datetime, device_id: int) -> str:
     """Fill a new demo once, staff, replies and three campaigns; returns the slug of the wheel."""
     staff = hire(database, now)
     tie_wechats(database, world)
@@ -241,6 +252,9 @@ def seed(database: Database, world: World, now: datetime, device_id: int) -> str
     with database.transaction() as session:
         for plan in (plan_campaign(now, device_id), plan_scratch(now), plan_wheel(now)):
             campaign_id = draft.save(session, plan, staff[MARKETER.login], now)
+            for ordinal, prize in enumerate(plan.terms.get("prizes", ()), 1):
+                if prize["kind"] == "code":
+                    codes.read_in(session, vault, campaign_id, ordinal, enumerate(CARDS, 1))
             draft.submit(session, campaign_id, staff[MARKETER.login], now)
             draft.approve(session, campaign_id, staff[CASHIER.login], now)
             launch.launch(session, campaign_id, staff[MARKETER.login], now)

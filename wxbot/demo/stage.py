@@ -23,6 +23,7 @@ from wxbot.migrations import upgrade
 from wxbot.private_servers import PrivateRedis, ServerProblem
 from wxbot.settings import Settings
 from wxbot.simulator.config import SimulatorConfig
+from wxbot.vault import Vault
 
 STOP_S = 10
 """How long a process may take to end before it is killed."""
@@ -224,6 +225,10 @@ class Stage:
         settings = self.settings()
         clock = Clock(f"{settings.api_base}/_sim/clock")
         return Database(settings.database_url, clock), clock
+
+    def vault(self) -> Vault:
+        """What the stage's processes seal with."""
+        return Vault(self._secret_key())
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables for a child process."""

@@ -64,8 +64,8 @@ def let_in(base_url: str, world: World, doors: OpenDoors, is_open: Callable[[], 
 
 
 def _turn(person: Player, url: str) -> None:
-    """Draw at a page, and take the first thing that was won; the rest waits for its deadline."""
-    for award in person.draw_all(url)[:1]:
+    """Draw at a page, and take the first money that was won; the rest waits for its deadline, and a code is there at once."""
+    for award in [each for each in person.draw_all(url) if each["state"] == "open"][:1]:
         person.ask_for(award["id"])
         person.take_award(award["id"])
 
