@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from PIL import Image
+from sqlalchemy import select
 
 from tests.instant.stage import approved
 from tests.staff.consoles import NOON, Browser, console
@@ -16,6 +17,7 @@ from tests.vouchers.stage import encoded
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.instant import banner
+from wxbot.instant.models import CampaignPicture
 from wxbot.runtime import Runtime
 
 
@@ -69,3 +71,15 @@ def test_what_is_no_picture_is_refused_in_words_and_nothing_changes(app: Flask) 
     assert "不是能打开的照片" in page
     with runtime.database.reading() as session:
         assert "look" not in session.get_one(Campaign, stage.campaign_id).terms
+
+
+def test_a_draft_is_deleted_with_its_picture(app: Flask) -> None:
+    runtime: Runtime = app.extensions["wxbot"]
+    stage = approved(runtime, status="draft")
+    marketer = Browser(app, "li")
+    big = Image.linear_gradient("L").resize((1600, 900)).convert("RGB")
+    assert "外观已保存" in upload(marketer, stage.campaign_id, encoded(big, "JPEG"))
+    assert marketer.post(f"/admin/campaigns/{stage.campaign_id}/delete").status_code == 303
+    with runtime.database.reading() as session:
+        assert session.get(Campaign, stage.campaign_id) is None
+        assert session.scalars(select(CampaignPicture.name)).all() == []
