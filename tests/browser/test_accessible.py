@@ -175,7 +175,8 @@ def test_every_page_of_the_console_that_a_role_can_reach(
         page.goto(house.base + path)
         found[path] = serious(page)
         waiting += page.evaluate(LINKS)
-    for path in (*house.instant, f"{house.instant[0]}/edit"):
+    own = (f"{house.instant[0]}/edit", *(f"{house.instant[1]}/{part}" for part in ("changes", "awards")))
+    for path in (*house.instant, *own):
         if page.request.get(house.base + path).status == 200:
             page.goto(house.base + path)
             found[path] = serious(page)

@@ -93,23 +93,23 @@ def later(stage: InstantStage, days: int) -> str:
 def test_more_stock_and_a_later_end_hold_when_a_second_person_agrees_and_draws_follow(
     office: Office, runtime: Runtime, ming: Phone, hong: Phone
 ) -> None:
-    stage = office.wheel({"stock": 1}, budget_fen=100)
+    stage = office.wheel({"stock": 1}, {"odds_ppm": 0, "stock": 1}, budget_fen=200)  # by today's checks, one too many
     before = office.campaign(stage)
     assert tap(ming, stage).get_json()["outcome"] == "won"
     assert tap(hong, stage).get_json()["outcome"] != "won"
     asked = office.ask(stage, more_1="2", end_at=later(stage, 2))
-    assert "已提交" in asked and "一元 1 → 3" in asked and "预算 ¥1.00 → ¥3.00" in asked and "批准" in asked
+    assert "已提交" in asked and "一元 1 → 3" in asked and "预算 ¥2.00 → ¥4.00" in asked and "批准" in asked
     assert "进行中的活动要改" in office.wang.get("/admin/").text
     assert (office.versions(stage), stage.prizes()[0].stock, office.campaign(stage).end_at) == (1, 1, before.end_at)
     assert office.li.post(f"/admin/campaigns/changes/{office.change().id}/approve", {}).status_code == 403
 
     assert "新规则已公布" in office.agree(stage)
     after = office.campaign(stage)
-    assert (office.versions(stage), after.budget_fen, after.version) == (2, 300, before.version + 1)
+    assert (office.versions(stage), after.budget_fen, after.version) == (2, 400, before.version + 1)
     assert timedelta(days=2) - (after.end_at - before.end_at) < timedelta(minutes=1)
     assert after.terms["prizes"][0]["stock"] == 3 and (stage.prizes()[0].stock, stage.prizes()[0].left) == (3, 2)
     kept, books = stage.books()
-    assert (kept.budget_fen, books["reserved"], books["owed"]) == (300, 200, 100)
+    assert (kept.budget_fen, books["reserved"], books["owed"]) == (400, 300, 100)
     assert tap(hong, stage).get_json()["outcome"] == "won"
     assert [draw.rule_version for draw in stage.draws() if draw.outcome == "won"] == [1, 2]
     stage.check_books()

@@ -128,12 +128,17 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
     ways = better.worse((last.text["facts"], last.config), (proposal.text["facts"], proposal.config))
     slips = [fault("", f"对参与者不利，不能改：{way.zh}", f"Not to people's advantage: {way.en}") for way in ways]
     slips += article.missing(proposal.text["facts"], proposal.config)
-    values = {name: getattr(proposal.campaign, name) for name in _CHECKED}
-    slips += [slip for check in faults.FAULTS for slip in check(values, now)]
+    before = {slip.text for slip in _faults(campaign, now)}  # what was launched with it stays, whatever is asked since
+    slips += [slip for slip in _faults(proposal.campaign, now) if slip.text not in before]
     if (open_part := uncovered(session, proposal.campaign, proposal.prizes)) is not None:
         slips.append(open_part)
     if slips:
         raise Faulty(list({slip.text: slip for slip in slips}.values()))
+
+
+def _faults(campaign: Campaign, now: datetime) -> list[Refusal]:
+    values = {name: getattr(campaign, name) for name in _CHECKED}
+    return [slip for check in faults.FAULTS for slip in check(values, now)]
 
 
 _CHECKED = ("begin_at", "end_at", "daily_from", "daily_until", "budget_fen", "terms")
