@@ -23,7 +23,7 @@ ACTIONS = (
     "programme_save", "programme_open", "programme_close", "budget_ask", "budget_approve", "budget_refuse",
     "rules_ask", "rules_approve", "rules_refuse",
     "list_upload", "list_check", "list_submit", "list_approve", "list_send_back", "list_drop", "list_export",
-    "payout_ask", "payout_approve", "payout_cancel", "payout_take_back", "payout_reissue", "payouts_export",
+    "payout_ask", "payout_approve", "payout_cancel", "payout_take_back", "payout_reissue", "payouts_export", "days_export", "winners_export",
     "roster_import", "roster_change", "phone_unmask", "binding_approve", "binding_refuse", "binding_end", "person_mark", "trust_confirm",
     "voucher_approve", "voucher_reject", "voucher_photo", "voucher_undo", "voucher_kind",
     "reply_rule", "menu_save", "menu_publish", "dialogue_end", "key_rotate", "people_erase",
