@@ -56,6 +56,21 @@ def test_another_scene_and_a_report_that_is_too_long_are_named(
     assert look(long, "campaign_scene").is_bad
 
 
+def test_the_scene_is_judged_by_the_texts_that_are_sent_and_by_campaigns_that_are_alive(
+    settings: Settings, running: Callable[..., None]
+) -> None:
+    running(send_name="", wishing="", remark="")
+    reports = change(settings, transfer_reports="活动名称={act_name};奖励说明={wishing}")
+    assert look(reports, "campaign_scene").verdict == "good"
+    foreign = change(settings, transfer_reports="活动名称={act_name};奖励说明={nobody}")
+    assert look(foreign, "campaign_scene").is_bad
+
+
+def test_the_scene_of_a_campaign_that_is_over_is_no_matter(settings: Settings, running: Callable[..., None]) -> None:
+    running(status="closed")
+    assert look(change(settings, transfer_scene_id="1005"), "campaign_scene").verdict == "good"
+
+
 def test_a_prize_that_cannot_be_paid_at_once_is_named(settings: Settings, running: Callable[..., None]) -> None:
     running(fen=20_001)
     assert "200.01" in look(settings, "campaign_amounts").zh

@@ -23,6 +23,11 @@ def yuan(amount_fen: int) -> str:
     return f"{sign}{whole:,}.{rest:02d}"
 
 
+def plain_yuan(amount_fen: int) -> str:
+    """An amount as a form or a sheet takes it back: 123456 → '1234.56'."""
+    return yuan(amount_fen).replace(",", "")
+
+
 def half_width(text: str) -> str:
     """What a person typed, without blanks around it and with the letters, digits and marks of a Chinese keyboard made plain."""
     return text.translate(_FULL_WIDTH).strip()

@@ -206,7 +206,9 @@ COINS = Mechanic(
 def desks(app: Flask, runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> tuple[Browser, Browser]:
     """A marketer's and a cashier's browser, where campaigns can give coins."""
     monkeypatch.setitem(MECHANICS, "coins", COINS)
-    app.jinja_loader = ChoiceLoader([DictLoader(TEMPLATES), app.jinja_loader])  # type: ignore[list-item]
+    own = app.jinja_loader
+    assert own is not None
+    app.jinja_loader = ChoiceLoader([DictLoader(TEMPLATES), own])
     for login, role in (("li", "marketer"), ("wang", "cashier")):
         accounts.hire(runtime.database, f"{login}.test", login, role, PASSWORD, runtime.clock.now())
     return Browser(app, "li"), Browser(app, "wang")

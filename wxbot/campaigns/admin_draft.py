@@ -17,7 +17,7 @@ from wxbot.campaigns.draft_form import read_form, way_in
 from wxbot.campaigns.mechanic import CampaignMechanic, Typed
 from wxbot.campaigns.models import FIRST_MECHANIC, Campaign
 from wxbot.clock import SHANGHAI
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.staff import audit
 from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import act as act_at_once
@@ -41,7 +41,7 @@ def form_of(campaign: Campaign) -> MultiDict[str, str]:
     common = {name: str(getattr(campaign, name)) for name in (*texts, "rules", "organiser", "contact", "keyword")}
     common |= moments | {
         "mechanic": campaign.mechanic,
-        "budget": yuan(campaign.budget_fen).replace(",", "") if campaign.budget_fen else "",
+        "budget": plain_yuan(campaign.budget_fen) if campaign.budget_fen else "",
         "daily_from": _time_of_day(campaign.daily_from),
         "daily_until": _time_of_day(campaign.daily_until),
     }

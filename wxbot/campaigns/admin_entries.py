@@ -76,11 +76,9 @@ def qr_code(campaign_id: int) -> Response:
 @blueprint.get("/campaigns/<int:campaign_id>/qr.png")
 @role_required(*WATCHERS)
 def qr_picture(campaign_id: int) -> Response:
-    """The entry as a QR code to print: 4 modules of white around it, as readers want."""
+    """The entry as a QR code to print."""
     campaign = campaign_or_404(campaign_id)
-    picture = io.BytesIO()
-    segno.make(_asked_url(campaign), error="m").save(picture, kind="png", scale=24, border=4)
-    return _download(picture.getvalue(), "image/png", f"qr-{campaign.slug}.png")
+    return _printed(_asked_url(campaign), f"qr-{campaign.slug}.png")
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/poster")
@@ -111,9 +109,14 @@ def scene_picture(campaign_id: int) -> BaseResponse:
         tell(gettext("现在没能从微信拿到粉丝码，请过一会儿再试。"), "danger")
         return to_page(campaign_id)
     log_action("campaign_scene", f"campaign:{campaign_id}")
+    return _printed(made.url, f"followers-{campaign.slug}.png")
+
+
+def _printed(address: str, name: str) -> Response:
+    """An address as a QR code to print: 4 modules of white around it, as readers want."""
     picture = io.BytesIO()
-    segno.make(made.url, error="m").save(picture, kind="png", scale=24, border=4)
-    return _download(picture.getvalue(), "image/png", f"followers-{campaign.slug}.png")
+    segno.make(address, error="m").save(picture, kind="png", scale=24, border=4)
+    return _download(picture.getvalue(), "image/png", name)
 
 
 def _download(body: bytes, mimetype: str, name: str) -> Response:

@@ -23,7 +23,7 @@ from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Pac
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.orders import bill_faults, throttle
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
@@ -304,7 +304,7 @@ def _packet_batches(database: Database, campaign_id: int) -> Iterator[list[tuple
         yield [
             (
                 row.ordinal,
-                yuan(row.amount_fen).replace(",", ""),
+                plain_yuan(row.amount_fen),
                 row.tier,
                 row.status,
                 billnos.get(row.order_id or 0, ""),

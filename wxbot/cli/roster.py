@@ -14,10 +14,10 @@ from wxbot.people.models import Binding, PersonMark
 from wxbot.people.phones import BadPhone
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
+from wxbot.staff.audit_words import MARK_WORDS
 
 WAITS = "财务在后台“收款人待确认”里确认后才会付款。They are paid when a cashier has confirmed it in the console."
 FATES_ZH = {"added": "新增", "changed": "更新", "back": "恢复", "same": "无变化", "again": "重复", "bad": "有误"}
-MARKS_ZH = {"block": "黑名单", "allow": "白名单"}
 KINDS_ZH = {"openid": "微信号", "phone": "手机号"}
 STATUS_ZH = {"held": "待审核", "active": "已绑定", "ended": "已结束"}
 
@@ -143,7 +143,7 @@ def show_person(subject: str, is_json: bool) -> None:
     ]
     show("绑定 Bindings", ("#", "姓名", "手机号", "openid", "状态", "验证时间"), rows, "没有绑定。Nothing is bound.")
     for mark in marked:
-        click.echo(f"{MARKS_ZH[mark.mark]} {mark.mark}（{KINDS_ZH[mark.kind]}）：{mark.reason}")
+        click.echo(f"{MARK_WORDS[mark.mark].zh} {mark.mark}（{KINDS_ZH[mark.kind]}）：{mark.reason}")
 
 
 def _masked(runtime: Runtime, sealed: str) -> str:

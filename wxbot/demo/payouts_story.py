@@ -21,7 +21,7 @@ from wxbot.demo.faults import PACKET, Weather
 from wxbot.demo.people_clients import Promoter, Turned
 from wxbot.demo.setup import BOXES, FIXED, FREE, Office
 from wxbot.demo.staff_clients import OnDesk
-from wxbot.money import parse_yuan, yuan
+from wxbot.money import parse_yuan, plain_yuan
 from wxbot.orders.channels import DIRECT
 from wxbot.orders.models import LaneState, Order
 from wxbot.payouts.models import Payout
@@ -202,7 +202,7 @@ class PayoutStory:
             if n in LOWERED and amount_fen != 500:
                 amount_fen -= 100
             self.owed.append(Owed("voucher", seen.voucher_id, openid, amount_fen))
-            return "approve", {"amount": yuan(amount_fen).replace(",", "")}
+            return "approve", {"amount": plain_yuan(amount_fen)}
 
     def _answer_reviewers(self) -> None:
         """Whoever was asked for a better photo, or whose photo was none, sends another one; one never answers."""

@@ -22,7 +22,7 @@ from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
 from wxbot.demo.actors import Clerk, Person, StoryProblem, World
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
-from wxbot.money import yuan
+from wxbot.money import plain_yuan, yuan
 from wxbot.orders.models import Order
 
 PACKETS = 200
@@ -100,7 +100,7 @@ class Story:
             "end_at": f"{now + timedelta(days=2):%Y-%m-%dT%H:%M}",
             "daily_from": "00:00",
             "daily_until": "24:00",
-            "budget": yuan(BUDGET_FEN).replace(",", ""),
+            "budget": plain_yuan(BUDGET_FEN),
             "split": "random",
             "packet_count": str(PACKETS),
             "min_amount": "1.00",

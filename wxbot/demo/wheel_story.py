@@ -23,7 +23,7 @@ from wxbot.demo.people_clients import Player
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
 from wxbot.instant import archive
 from wxbot.instant.models import Award, InstantDraw, Prize
-from wxbot.money import parse_yuan, yuan
+from wxbot.money import parse_yuan, plain_yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.models import Order
 from wxbot.payouts.models import PAYOUT_REASON, Payout
@@ -106,7 +106,7 @@ class WheelStory:
             "end_at": f"{now + timedelta(days=7):%Y-%m-%dT%H:%M}",
             "daily_from": "00:00",
             "daily_until": "24:00",
-            "budget": yuan(BUDGET_FEN).replace(",", ""),
+            "budget": plain_yuan(BUDGET_FEN),
             "tries_per_person": str(TRIES),
             "tries_per_day": str(TRIES),
             "expected_people": str(PEOPLE),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.doctor.finding import Finding, bad, good, note, reason
+from wxbot.instant.awards import payment_texts
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS, CONFIRMED
@@ -23,9 +24,15 @@ UNCONFIRMED = "MERCHANT_NOT_CONFIRM"
 LOOKED_BACK = timedelta(days=7)
 
 
-def _campaigns(session: Session) -> Sequence[Campaign]:
-    query = select(Campaign).where(Campaign.mechanic == "instant", Campaign.status.in_(ALIVE)).order_by(Campaign.id)
-    return session.scalars(query).all()
+def _by_transfer(session: Session) -> Sequence[tuple[Campaign, Prize, str]]:
+    """The money prizes, with their channel, of campaigns that are alive and pay over a channel whose money a person confirms."""
+    query = (
+        select(Campaign, Prize, InstantTerms.channel)
+        .join(Prize, Prize.campaign_id == Campaign.id)
+        .join(InstantTerms, InstantTerms.campaign_id == Campaign.id)
+        .where(Campaign.status.in_(ALIVE), Prize.kind == "money", InstantTerms.channel.in_(CONFIRMED))
+    )
+    return [(campaign, prize, channel) for campaign, prize, channel in session.execute(query.order_by(Prize.id))]
 
 
 def account(runtime: Runtime) -> Finding:
@@ -53,9 +60,11 @@ def scene(runtime: Runtime) -> Finding:
     """The transfer scene is that of campaigns, and what it reports of each campaign has 1 to 32 characters (E-09)."""
     settings = runtime.settings
     with runtime.database.reading() as session:
-        found = _campaigns(session)
-        paid_by = set(session.scalars(select(InstantTerms.channel)))
-    if not paid_by.intersection(CONFIRMED):
+        paid = [
+            (campaign.name, payment_texts(campaign, prize, channel))
+            for campaign, prize, channel in _by_transfer(session)
+        ]
+    if not paid:
         return good("没有用商家转账的抽奖活动", "no campaign pays its prizes by transfer")
     if settings.transfer_scene_id != MARKETING:
         return bad(
@@ -64,15 +73,16 @@ def scene(runtime: Runtime) -> Finding:
             f"设置 WXBOT_TRANSFER_SCENE_ID={MARKETING}（一个商户只能开一个场景，已开别的场景要换）",
             f"set WXBOT_TRANSFER_SCENE_ID={MARKETING} (a merchant has one scene only: another one must be exchanged)",
         )
-    for campaign in found:
-        texts = {"act_name": campaign.act_name, "remark": campaign.remark or campaign.act_name}
-        texts |= {"wishing": campaign.wishing, "send_name": campaign.send_name}
+    for campaign, texts in paid:
         for name, pattern in settings.transfer_report_texts.items():
-            said = pattern.format_map(texts)
+            try:
+                said = pattern.format_map(texts)
+            except (KeyError, ValueError, IndexError):
+                said = ""  # the channel's own check names the place that is not one of ours
             if not 1 <= len(said) <= limits.TRANSFER_REPORT_CONTENT_CHARS:
                 return bad(
-                    f"活动“{campaign.name}”的{name}有 {len(said)} 个字，微信要求 1 到 {limits.TRANSFER_REPORT_CONTENT_CHARS} 个",
-                    f"{name} of “{campaign.name}” has {len(said)} characters; WeChat wants 1 to {limits.TRANSFER_REPORT_CONTENT_CHARS}",
+                    f"活动“{campaign}”的{name}有 {len(said)} 个字，微信要求 1 到 {limits.TRANSFER_REPORT_CONTENT_CHARS} 个",
+                    f"{name} of “{campaign}” has {len(said)} characters; WeChat wants 1 to {limits.TRANSFER_REPORT_CONTENT_CHARS}",
                     "改短活动名称，或改 WXBOT_TRANSFER_REPORTS",
                     "shorten the campaign's name, or change WXBOT_TRANSFER_REPORTS",
                 )
@@ -110,7 +120,7 @@ def confirmations(runtime: Runtime) -> Finding:
     with runtime.database.reading() as session:
         query = select(func.count()).where(Order.err_code == UNCONFIRMED, Order.created_at >= since)
         stuck = session.scalar(query) or 0
-        uses_transfers = session.scalar(select(InstantTerms.campaign_id).limit(1)) is not None
+        uses_transfers = bool(_by_transfer(session))
     if stuck:
         return bad(
             f"最近 7 天有 {stuck} 笔转账因商户没有验密而失败",

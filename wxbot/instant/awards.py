@@ -92,7 +92,7 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
         award.amount_fen,
         note=campaign.name,
         channel=terms.channel,
-        texts=_texts(campaign, session.get_one(Prize, award.prize_id), terms.channel),
+        texts=payment_texts(campaign, session.get_one(Prize, award.prize_id), terms.channel),
     )
     owed = create.request_owed(session, claim, now)
     if award.status == "open" and not move(
@@ -102,7 +102,7 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
     return True
 
 
-def _texts(campaign: Campaign, prize: Prize, channel: str) -> dict[str, str]:
+def payment_texts(campaign: Campaign, prize: Prize, channel: str) -> dict[str, str]:
     """What WeChat shows of the payment: the campaign's own texts, else its public name, its organiser and the prize, which is
     what a transfer's scene asks for; each as much of it as the channel takes."""
     given = {

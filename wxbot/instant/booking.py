@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import quotas
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import SHANGHAI
+from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.db import changed
 from wxbot.draws.admission import Admission, Booked
 from wxbot.draws.one_winner import tries
@@ -94,7 +94,7 @@ class _Batch:
         self.asking = asking
         self.campaign_id = asking[0].campaign_id
         self.now = max(one.now for one in asking)
-        self.day = f"{self.now.astimezone(SHANGHAI):%Y%m%d}"
+        self.day = f"{shanghai_day(self.now):%Y%m%d}"
         self.results: dict[int, Booked] = {}
 
     def book(self) -> list[Booked]:

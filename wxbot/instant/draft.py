@@ -14,7 +14,7 @@ from wxbot.instant import conditions, pictures
 from wxbot.instant.look import DEFAULT, colour_of
 from wxbot.instant.models import ODDS_OF, PrizeKind, Skin, Split, WhenGone
 from wxbot.instant.release import ReleaseSchedule
-from wxbot.money import NotANumber, parse_number, yuan
+from wxbot.money import NotANumber, parse_number, plain_yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
@@ -165,7 +165,7 @@ def _amounts(prize: Mapping[str, Any]) -> str:
 
 
 def _plain_yuan(fen: int) -> str:
-    return yuan(fen).replace(",", "")
+    return plain_yuan(fen)
 
 
 def _typed(campaign: Campaign) -> Typed:

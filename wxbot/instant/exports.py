@@ -8,7 +8,7 @@ from sqlalchemy import select
 from wxbot.db import Database
 from wxbot.instant import watch
 from wxbot.instant.models import Award, InstantDraw, Prize
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.staff.console import local
 
 BATCH = 2_000
@@ -62,7 +62,7 @@ def winner_batches(
 
 
 def _amount(fen: int) -> str:
-    return yuan(fen).replace(",", "") if fen else ""
+    return plain_yuan(fen) if fen else ""
 
 
 def day_header() -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.instant import answers, award_shown, nonces
+from wxbot.instant.article import span_text
 from wxbot.instant.look import palette
 from wxbot.instant.models import Award, AwardStatus
 from wxbot.instant.page_words import InstantPhrases, odds_text
@@ -161,11 +162,8 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
 
 def claim_text(claim_s: int) -> Text:
     """How long a win can be collected, in days where it is whole ones, else in hours."""
-    days, rest = divmod(claim_s, 86_400)
-    if rest == 0:
-        return Text(f"中奖后 {days} 天内", f"{days} days after the win")
-    hours = claim_s // 3600
-    return Text(f"中奖后 {hours} 小时内", f"{hours} hours after the win")
+    span = span_text(claim_s)
+    return Text(f"中奖后 {span.zh}内", f"{span.en} after the win")
 
 
 def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:

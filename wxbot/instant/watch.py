@@ -162,7 +162,8 @@ def traced(session: Session, campaign_id: int, sought: str) -> list[TracedDraw]:
     else:
         query = query.where(InstantDraw.openid == sought)
     draws = list(session.scalars(query.order_by(InstantDraw.k.desc()).limit(AWARD_ROWS)))
-    return [_explained(draw, _rules(session, campaign_id, draws)) for draw in draws]
+    rules = _rules(session, campaign_id, draws)
+    return [_explained(draw, rules) for draw in draws]
 
 
 def _rules(session: Session, campaign_id: int, draws: Sequence[InstantDraw]) -> dict[int, Rules]:

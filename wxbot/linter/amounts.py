@@ -60,15 +60,13 @@ def _fen(number: str, large: str, unit: str) -> int | None:
         hundredths = int(whole) * 100 + int((rest + "00")[:2])
         if unit.startswith("分"):
             hundredths //= 100
-        elif unit[:1] in ("角", "毛") and unit:
+        elif unit[:1] in ("角", "毛"):
             hundredths //= 10
-        elif rest[2:].strip("0") and not hundredths:
-            hundredths = 0  # less than one fen
     else:
         value = _value(number)
         if value is None:
             return None
-        hundredths = value * (1 if unit.startswith("分") else 10 if unit[:1] in ("角", "毛") and unit else 100)
+        hundredths = value * (1 if unit.startswith("分") else 10 if unit[:1] in ("角", "毛") else 100)
     for each in large:
         hundredths *= _LARGE.get(each, 0) or _TENS.get(each, 1)
     return hundredths

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import ledger
 from wxbot.db import Database
 from wxbot.ledger import Balance
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, words
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
@@ -103,7 +103,7 @@ def _entry_batches(database: Database, budget_id: int | None) -> Iterator[list[t
                 entry.ref,
                 entry.debit,
                 entry.credit,
-                yuan(entry.amount_fen).replace(",", ""),
+                plain_yuan(entry.amount_fen),
                 entry.budget_id,
             )
             for entry in batch

@@ -91,7 +91,7 @@ def quiet_until(now: datetime) -> datetime:
 
 @dataclass(frozen=True)
 class Grant:
-    """How many requests may be sent now, and what holds back the rest: rate, day, quiet, stopped or nothing."""
+    """How many requests may be sent now, and what holds back the rest: rate, day, stopped or nothing."""
 
     allowed: int
     held_by: str | None = None

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.orders.admin import channel_word
 from wxbot.orders.channels import DIRECT
 from wxbot.payouts import programmes, rule_changes
@@ -141,9 +141,7 @@ def edit(programme_id: int) -> str:
     with runtime().database.reading() as session:
         programme = _standing(session, programme_id).programme
     values = {name: getattr(programme, name) for name in ("department", "name", "channel", *TEXTS)}
-    values["person_per_month"] = (
-        yuan(programme.person_fen_per_month).replace(",", "") if programme.person_fen_per_month else ""
-    )
+    values["person_per_month"] = plain_yuan(programme.person_fen_per_month) if programme.person_fen_per_month else ""
     values["needs_binding"] = "1" if programme.needs_binding else ""
     return _form_page(MultiDict(values), (), programme)
 

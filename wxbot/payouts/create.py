@@ -137,7 +137,7 @@ def _sums(claim: PayoutRequest) -> list[str]:
 
 
 def _second_for(session: Session, settings: Settings, claim: PayoutRequest, now: datetime) -> dict[str, int]:
-    """Add a request to its day's sums; why it needs a second person (SECOND_FOR → fen), empty when it needs none (money rule 14,
+    """Add a request to its day's sums; why it needs a second person (a key of words.SECOND_WORDS → fen), empty when it needs none (money rule 14,
     security S56).
 
     What is split into small requests, by one requester or for one payee, is one sum: from the request that reaches the

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from wxbot.db import Database
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.payouts import listing
 from wxbot.payouts.listing import PayoutLine, Sought
 from wxbot.staff import accounts
@@ -56,7 +56,7 @@ def _row(line: PayoutLine, names: dict[int, str], staff: dict[int, str]) -> tupl
         names.get(payout.budget_id, ""),
         payout.source_kind,
         payout.openid,
-        yuan(payout.amount_fen).replace(",", ""),
+        plain_yuan(payout.amount_fen),
         payout.channel,
         payout.status,
         payout.hold or "",

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.db import Database
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.orders.models import Order
 from wxbot.orders.words import meaning_of
 from wxbot.payouts.list_words import fault_text, hold_text, status_text
@@ -114,7 +114,7 @@ def _faulty_cells(row: ListRow, vault: Vault, locale: str) -> tuple[object, ...]
 
 
 def _plain_yuan(amount_fen: int | None) -> str:
-    return yuan(amount_fen).replace(",", "") if amount_fen is not None else ""
+    return plain_yuan(amount_fen) if amount_fen is not None else ""
 
 
 def header(locale: str) -> tuple[str, ...]:

@@ -61,16 +61,6 @@ HOLDS = {
 }
 """Why an approved payout waits."""
 
-SECOND_FOR = {
-    "amount": "its own amount reaches the bound",
-    "asker": "all that its requester asked for that day reaches it",
-    "payee": "all that was asked for its person that day reaches it",
-    "source": "its source always needs one",
-    "fresh": "its requester's account is too fresh to agree to anything alone",
-    "added": "its requester has added the person themselves",
-}
-"""Why a payout waits for a second person."""
-
 ListStatus = Literal["draft", "submitted", "approved", "done", "dropped"]
 
 LIST_NEXT: Transitions[ListStatus] = {
@@ -219,7 +209,7 @@ class Payout(Base):
     month: Mapped[str] = mapped_column(String(6), default="")
     """The Shanghai month whose limit of the programme it has used; empty when it used none."""
     second_for: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
-    """What made it wait for a second person (SECOND_FOR): each reason with the sum that reached the bound, in fen, 0 where none
+    """What made it wait for a second person (a key of words.SECOND_WORDS): each reason with the sum that reached the bound, in fen, 0 where none
     did. None when nothing did, and for payouts of before 0.5.0."""
     created_by: Mapped[int | None] = mapped_column(Integer)
     approved_by: Mapped[int | None] = mapped_column(Integer)

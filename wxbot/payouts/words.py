@@ -167,7 +167,7 @@ SECOND_WORDS: dict[str, Text] = {
     "fresh": Text("申请人的账号不满 24 小时", "its requester's account is less than 24 hours old"),
     "added": Text("此人由申请人添加", "its requester added this person"),
 }
-"""SECOND_FOR, for staff; the sum follows."""
+"""Why a payout waits for a second person, for staff; the sum follows."""
 
 
 def _second(payout: Payout) -> Text:

@@ -12,7 +12,7 @@ from wxbot.campaigns.draft_form import Readers, many, plain, read_odds, read_who
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.campaigns.split import Tier
-from wxbot.money import yuan
+from wxbot.money import plain_yuan
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 
@@ -96,7 +96,7 @@ def _percent(ppm: int) -> str:
 
 
 def _plain_yuan(amount_fen: int) -> str:
-    return yuan(amount_fen).replace(",", "") if amount_fen else ""
+    return plain_yuan(amount_fen) if amount_fen else ""
 
 
 def _typed(campaign: Campaign) -> Typed:

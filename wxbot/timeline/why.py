@@ -1,6 +1,5 @@
 """ "Why did this one not get it": one sentence, from what is owed, asked for, refused or missing, the newest matter first."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -66,7 +65,7 @@ def _matter(
     """What the newest matter says: a payout, a voucher or a draw; what is still owed is said beside it."""
     open_line = next((line for line in lines if line.payout.status not in FINAL_PAYOUTS), None)
     newest_line = open_line or (lines[0] if lines else None)
-    matters: list[tuple[datetime, int, Callable[[], Text | None]]] = []
+    matters: list[prizes.Matter] = []
     if newest_line is not None:
         line = newest_line
         tell = (

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.money import yuan
+from wxbot.money import plain_yuan, yuan
 from wxbot.orders.admin import channel_word
 from wxbot.orders.channels import DIRECT
 from wxbot.payouts import rule_changes
@@ -47,7 +47,7 @@ def form_of(kind: VoucherKind | None) -> dict[str, str]:
     values = {
         name: str(getattr(kind, name) or "") for name in ("name", "ask", "unit_name", "wishing", "remark", "channel")
     }
-    money = {name: yuan(getattr(kind, name)).replace(",", "") if getattr(kind, name) else "" for name in MONEY_FIELDS}
+    money = {name: plain_yuan(getattr(kind, name)) if getattr(kind, name) else "" for name in MONEY_FIELDS}
     numbers = {name: str(getattr(kind, name) or "") for name in ("month_count_cap", "position", "programme_id")}
     marks = {name: "1" if getattr(kind, name) else "" for name in ("needs_binding", "is_on")}
     return values | money | numbers | marks | {"amount_rule": kind.amount_rule, "version": str(kind.version)}

@@ -217,5 +217,9 @@
     });
   }
 
-  window.wxbotAward = { show: show, hide: hide, onChange: function (call) { after = call; } };
+  function worth(award) {
+    return award.yuan ? '¥' + award.yuan + ' · ' + award.name : award.name;
+  }
+
+  window.wxbotAward = { show: show, hide: hide, worth: worth, onChange: function (call) { after = call; } };
 })();

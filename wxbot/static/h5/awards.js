@@ -6,12 +6,10 @@
   var byId = {};
   page.awards.forEach(function (award) { byId[award.id] = award; });
 
-  function worth(award) { return award.yuan ? '¥' + award.yuan + ' · ' + award.name : award.name; }
-
   document.querySelectorAll('[data-award]').forEach(function (row) {
     row.addEventListener('click', function () {
       var award = byId[row.dataset.award];
-      window.wxbotAward.show({ title: award.title, text: award.text, prize: worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
+      window.wxbotAward.show({ title: award.title, text: award.text, prize: window.wxbotAward.worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
     });
   });
 

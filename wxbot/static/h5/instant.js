@@ -85,10 +85,6 @@
 
   /* --- my prizes of this campaign --- */
 
-  function worth(award) {
-    return award.yuan ? '¥' + award.yuan + ' · ' + award.name : award.name;
-  }
-
   function list() {
     var box = document.getElementById('mine-list');
     document.getElementById('mine').hidden = mine.length === 0;
@@ -98,11 +94,11 @@
       var press = row.appendChild(document.createElement('button'));
       press.type = 'button';
       press.className = 'award is-' + award.state;
-      press.appendChild(document.createElement('b')).textContent = worth(award);
+      press.appendChild(document.createElement('b')).textContent = window.wxbotAward.worth(award);
       press.appendChild(document.createElement('span')).textContent = award.title || words['state_' + award.state] || '';
       if (award.state === 'open' && award.deadline) { press.appendChild(document.createElement('small')).textContent = words.until.replace('{deadline}', award.deadline); }
       press.addEventListener('click', function () {
-        window.wxbotAward.show({ title: words.yours, prize: worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
+        window.wxbotAward.show({ title: words.yours, prize: window.wxbotAward.worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
       });
       box.appendChild(row);
     });
@@ -222,7 +218,7 @@
       if (!mine.some(function (each) { return each.id === award.id; })) { mine.unshift(award); }
       list();
       if (navigator.vibrate && isNew && !matchMedia('(prefers-reduced-motion: reduce)').matches) { navigator.vibrate([30, 60, 30]); }
-      window.wxbotAward.show({ title: answer.title, text: answer.text, prize: worth(award), award: award, isWin: true, isNew: isNew });
+      window.wxbotAward.show({ title: answer.title, text: answer.text, prize: window.wxbotAward.worth(award), award: award, isWin: true, isNew: isNew });
     } else {
       window.wxbotAward.show({ title: answer.title, text: answer.text, main: left === 0 ? null : [words.once_more, draw] });
     }
