@@ -28,6 +28,12 @@ def plain_yuan(amount_fen: int) -> str:
     return yuan(amount_fen).replace(",", "")
 
 
+def plain_percent(ppm: int) -> str:
+    """Parts of a million as percent, exact: 12500 → '1.25'."""
+    whole, rest = divmod(ppm, 10_000)
+    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
+
+
 def half_width(text: str) -> str:
     """What a person typed, without blanks around it and with the letters, digits and marks of a Chinese keyboard made plain."""
     return text.translate(_FULL_WIDTH).strip()

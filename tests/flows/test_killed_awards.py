@@ -63,17 +63,6 @@ class Winner(Person):
         return bool(mine["awards"]) and all(award["state"] == "paid" for award in mine["awards"])
 
 
-class Crowd:
-    """What kill_parts asks: how many rows there are."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-
-    def count(self, model: Any, *where: Any) -> int:
-        with self.runtime.database.reading() as session:
-            return int(session.execute(select(func.count(model.id)).where(*where)).scalar_one())
-
-
 @pytest.mark.proof
 @pytest.mark.timeout(400)
 def test_web_and_worker_are_killed_while_people_draw_and_collect(stage: Stage) -> None:
@@ -89,7 +78,7 @@ def test_web_and_worker_are_killed_while_people_draw_and_collect(stage: Stage) -
             one.take_phone()
         with ThreadPoolExecutor(PEOPLE) as crowd:
             playing = [crowd.submit(one.play, page, stage.public_url) for one in people]
-            kill_parts(stage, Crowd(runtime), 4)  # type: ignore[arg-type]
+            kill_parts(stage, runtime.database, 4)
             world.call("DELETE", "faults")
             for _ in range(20):
                 world.call("POST", "clock", {"advance_s": 95})  # leases of the dead run out

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import redis as redis_client
 
-from tests.flows.town import GOES_WRONG, Town
+from tests.flows.town import GOES_WRONG, Town, count
 from tests.servers import children_of
 from wxbot import invariants
+from wxbot.db import Database
 from wxbot.demo import expected
 from wxbot.demo.actors import World
 from wxbot.demo.expected import Owed
@@ -30,7 +31,7 @@ SLOW = {"kind": "slow", "seconds": 0.4}
 """Calls take long enough to be cut in the middle."""
 
 
-def kill_parts(stage: Stage, town: Town, rounds: int) -> int:
+def kill_parts(stage: Stage, database: Database, rounds: int) -> int:
     """Kill the worker in the middle of a request and one of gunicorn's processes, in turn, and empty Redis; each comes
     back. Returns how many workers died with requests on the wire.
 
@@ -39,10 +40,10 @@ def kill_parts(stage: Stage, town: Town, rounds: int) -> int:
     on_the_wire = 0
     for _ in range(rounds):
         deadline = time.monotonic() + 12
-        while not town.count(Order, Order.status == "sending") and time.monotonic() < deadline:
+        while not count(database, Order, Order.status == "sending") and time.monotonic() < deadline:
             time.sleep(0.05)
         stage.kill("worker")
-        on_the_wire += town.count(Order, Order.status == "sending") > 0
+        on_the_wire += count(database, Order, Order.status == "sending") > 0
         redis_client.Redis.from_url(stage.settings().redis_url).flushall()  # its tasks and the dead sender's lock (F02)
         stage.start_worker()
         web = children_of(stage.pid("web"))
@@ -71,18 +72,18 @@ def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage) -> None:
 
     with ThreadPoolExecutor(2) as desk:
         reviewing = [desk.submit(town.review_all, one) for one in (town.office.reviewer, town.office.second_reviewer)]
-        on_the_wire = kill_parts(stage, town, rounds)
+        on_the_wire = kill_parts(stage, database, rounds)
         for each in reviewing:
             each.result()
     assert on_the_wire > 0
-    assert town.count(Voucher, Voucher.status == "approved") == 2 * people
+    assert count(database, Voucher, Voucher.status == "approved") == 2 * people
 
     town.world.call("DELETE", "faults")
     for _ in range(60):
         for person in town.people:
             with suppress(*GOES_WRONG):  # the last process that was killed may have had the request
                 person.take_money()
-        if town.count(Payout, Payout.status == "paid") == 3 * people:
+        if count(database, Payout, Payout.status == "paid") == 3 * people:
             break
         town.pass_time(100)  # leases of the dead run out, what was refused is asked about
     bank = {row["mch_billno"]: row for channel in DIRECT for row in expected.orders_of(town.world, channel)}
@@ -90,7 +91,7 @@ def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage) -> None:
     found = town.judge(bank, wallets)
     assert (found.double_paid, found.lost, found.mismatches) == (0, 0, 0), found.notes
     assert found.ends == {"paid": 3 * people}
-    assert len(bank) == town.count(Order) == 3 * people, "a payout has more than one number"
+    assert len(bank) == count(database, Order) == 3 * people, "a payout has more than one number"
     assert {name: rows for name, rows in invariants.check(town.database).items() if rows} == {}
     the_judge_sees(town, bank, wallets)
     database.close()

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import requests
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot.db import Database
@@ -24,6 +24,12 @@ from wxbot.vouchers.models import Voucher
 
 GOES_WRONG = (requests.RequestException, StoryProblem, SQLAlchemyError, ValueError)
 """What people and staff meet when a process dies under them; they try again."""
+
+
+def count(database: Database, model: type[Voucher] | type[Payout] | type[Order], *where: ColumnElement[bool]) -> int:
+    """How many rows there are."""
+    with database.reading() as session:
+        return session.execute(select(func.count(model.id)).where(*where)).scalar_one()
 
 
 class Town:
@@ -56,14 +62,10 @@ class Town:
     def review_all(self, clerk: DeskClerk) -> None:
         """Until every voucher is approved; a page that breaks off is opened again, as a person would."""
         deadline = time.monotonic() + 90
-        while self.count(Voucher, Voucher.status != "approved") and time.monotonic() < deadline:
+        while count(self.database, Voucher, Voucher.status != "approved") and time.monotonic() < deadline:
             with suppress(*GOES_WRONG):
                 clerk.review(self.decide)
             time.sleep(0.3)  # what was decided is carried out some seconds later
-
-    def count(self, model: type[Voucher] | type[Payout] | type[Order], *where: object) -> int:
-        with self.database.reading() as session:
-            return int(session.execute(select(func.count(model.id)).where(*where)).scalar_one())  # type: ignore[arg-type]
 
     def judge(self, bank: dict[str, Any], wallets: dict[str, list[int]]) -> Judgement:
         with self.database.reading() as session:

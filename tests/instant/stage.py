@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +15,8 @@ from wxbot.budget import Budget
 from wxbot.campaigns import launch
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.instant.models import Award, InstantDraw, InstantTerms, NumberGap, Prize, RuleVersion
+from wxbot.instant import archive
+from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize
 from wxbot.runtime import Runtime
 
 PRIZE = {
@@ -179,33 +179,5 @@ def ask(phone: Phone, stage: InstantStage, body: Mapping[str, Any]) -> Any:
 def archive_of(stage: InstantStage) -> list[str]:
     """The lines of the archive of a campaign whose seed is revealed."""
     with stage.runtime.database.reading() as session:
-        terms = session.get_one(InstantTerms, stage.campaign_id)
-        rules = session.scalars(select(RuleVersion).order_by(RuleVersion.version)).all()
-        gaps = session.scalars(select(NumberGap)).all()
-    header = {
-        "archive": 1,
-        "campaign_id": stage.campaign_id,
-        "seed": terms.seed,
-        "seed_sha256": terms.seed_sha256,
-        "next_k": terms.next_k,
-        "rules": [
-            {"version": each.version, "text": each.text, "config": each.config, "sha256": each.sha256} for each in rules
-        ],
-        "gaps": [[gap.from_k, gap.to_k] for gap in gaps],
-    }
-    rows = [
-        {
-            "k": draw.k,
-            "nonce": draw.nonce,
-            "dice": draw.dice,
-            "prize": draw.prize_ordinal,
-            "amount_fen": draw.amount_fen,
-            "outcome": draw.outcome,
-            "rule_version": draw.rule_version,
-            "released": draw.released,
-            "left": draw.left,
-            "at": int(draw.drawn_at.timestamp()),
-        }
-        for draw in stage.draws()
-    ]
-    return [json.dumps(each) for each in (header, *rows)]
+        campaign = session.get_one(Campaign, stage.campaign_id)
+        return list(archive.written(session, campaign, stage.runtime.clock.now()))

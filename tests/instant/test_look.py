@@ -31,6 +31,7 @@ def test_what_is_no_colour_is_the_house_red(given: str) -> None:
         (300_000, "1/3.3（30%）· 50 份"),
         (1, "1/1,000,000（0.0001%）· 50 份"),
         (1_000_000, "1/1（100%）· 50 份"),
+        (0, "0% · 50 份"),
     ],
 )
 def test_odds_are_written_as_one_in_n_and_as_percent(odds_ppm: int, zh: str) -> None:

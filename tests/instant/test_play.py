@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from wxbot.instant import play
 from wxbot.instant.decide import PrizeRule, Rules, decide
-from wxbot.instant.models import ODDS_OF
+from wxbot.instant.models import ODDS_OF, WhenGone
 from wxbot.instant.release import ReleaseSchedule, Window
 
 DAY = 1_790_000_000 // 86_400 * 86_400 - 8 * 3_600
 WEEK = Window(DAY, DAY + 7 * 86_400, 540, 1260)
 
 
-def prize(ordinal: int, odds_ppm: int, stock: int, way: str = "once", gone: str = "miss") -> PrizeRule:
+def prize(ordinal: int, odds_ppm: int, stock: int, way: str = "once", gone: WhenGone = "miss") -> PrizeRule:
     release = ReleaseSchedule.read({"way": way, "weights": []})
-    return PrizeRule(ordinal, "money", f"奖{ordinal}", odds_ppm, stock, "fixed", 100, 100, 0, release, gone)  # type: ignore[arg-type]
+    return PrizeRule(ordinal, "money", f"奖{ordinal}", odds_ppm, stock, "fixed", 100, 100, 0, release, gone)
 
 
 FIVE = Rules(
@@ -34,13 +34,14 @@ FIVE = Rules(
 )
 
 
+GONE: tuple[WhenGone, ...] = ("miss", "consolation")
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_what_is_decided_together_is_what_each_dice_decides(data: st.DataObject) -> None:
     number = st.integers(0, 6)
-    kinds = data.draw(
-        st.lists(st.tuples(number, number, number, st.sampled_from(["miss", "consolation"])), min_size=1, max_size=4)
-    )
+    kinds = data.draw(st.lists(st.tuples(number, number, number, st.sampled_from(GONE)), min_size=1, max_size=4))
     rules = Rules(0, WEEK, tuple(prize(n, 10, stock, "once", gone) for n, (stock, _, _, gone) in enumerate(kinds, 1)))
     given_before = [min(gone, stock) for stock, gone, _, _ in kinds]
     out = [data.draw(st.integers(g, max(g, rule.stock))) for g, rule in zip(given_before, rules.prizes, strict=True)]

@@ -7,6 +7,7 @@ import pytest
 from tests.draws.stage import Phone
 from tests.instant.stage import approved, look, set_wheel, tap
 from wxbot.campaigns.models import Campaign
+from wxbot.instant import gaps
 from wxbot.instant.archive import checked
 from wxbot.instant.models import RuleVersion
 from wxbot.runtime import Runtime
@@ -52,6 +53,18 @@ def test_the_proof_says_what_will_come_then_recomputes_all_and_names_what_differ
     assert "检查抽奖结果" in ming.get(f"{stage.path}/rules").get_data(as_text=True)
     (openid,) = {draw.openid for draw in stage.draws()}
     assert openid not in answer.get_data(as_text=True)
+
+
+def test_numbers_that_leapt_after_a_restore_are_no_draws_that_a_page_could_not_replay(
+    runtime: Runtime, ming: Phone
+) -> None:
+    stage = set_wheel(runtime, terms={"carry": True})
+    assert tap(ming, stage).get_json()["outcome"] == "won"
+    with runtime.database.transaction() as session:
+        assert gaps.leap(session, "restored", runtime.clock.now()) == 1
+    stage.change(status="closing")
+    stage.work()
+    assert "全部 1 次抽奖" in ming.get(f"{stage.path}/proof").get_data(as_text=True)
 
 
 def test_nothing_is_launched_with_a_field_missing(runtime: Runtime) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import redis as redis_client
 from sqlalchemy import or_, select
 
-from tests.flows.town import GOES_WRONG, Town
+from tests.flows.town import GOES_WRONG, Town, count
 from tests.storm.boxes import Deployment
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI, Clock
@@ -383,8 +383,10 @@ class Crowd:
             list(crowd.map(self._take_all, self.people))
         needs_staff = select(Order.id).where(Order.status == "manual")
         is_open = Payout.status.in_(("requested", "approved", "ordered"))
-        payouts = self.town.count(Payout, is_open, or_(Payout.order_id.is_(None), Payout.order_id.not_in(needs_staff)))
-        if not payouts + self.town.count(Voucher, Voucher.status.not_in(("approved", "rejected"))):
+        payouts = count(
+            self.town.database, Payout, is_open, or_(Payout.order_id.is_(None), Payout.order_id.not_in(needs_staff))
+        )
+        if not payouts + count(self.town.database, Voucher, Voucher.status.not_in(("approved", "rejected"))):
             return True
         self.town.pass_time(8 * 86_400 if rounds == 6 else 86_400 if rounds % 6 == 5 else 120)
         return False

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from flask import Blueprint, render_template, request
 from flask_babel import gettext
-from flask_login import current_user
 
 from wxbot import sheets
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.confined.run import Busy
 from wxbot.instant import codes
-from wxbot.staff.console import act, guard, may, one_or_404, refusal_told, role_required, runtime, tell
+from wxbot.staff.console import act, guard, one_or_404, refusal_told, role_required, runtime, tell
+from wxbot.staff.uploads import allow_upload
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
 """Largest body of the upload; every other page keeps the small limit (S16)."""
@@ -18,15 +18,8 @@ UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
 PASTE_BYTES = 256 * 1024
 
 
-def _allow_upload() -> None:
-    """Before the form is read: only who may upload may send more than a page's form."""
-    if request.endpoint == "codes.take" and current_user.is_authenticated and may("codes.take"):
-        request.max_content_length = UPLOAD_BYTES
-        request.max_form_memory_size = PASTE_BYTES
-
-
 _pages = Blueprint("codes", __name__)
-_pages.before_request(_allow_upload)
+allow_upload(_pages, "codes.take", UPLOAD_BYTES, PASTE_BYTES)
 blueprint = guard(_pages)
 
 

@@ -2,7 +2,6 @@
 
 from flask import Blueprint, Response, request
 from flask_babel import gettext
-from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.admin_pages import campaign_or_404, to_page
@@ -11,7 +10,6 @@ from wxbot.instant import pictures
 from wxbot.staff.console import (
     guard,
     log_action,
-    may,
     now,
     one_or_404,
     refusal_told,
@@ -21,21 +19,15 @@ from wxbot.staff.console import (
     text,
 )
 from wxbot.staff.models import WATCHERS
+from wxbot.staff.uploads import allow_upload
 from wxbot.vouchers import photos
 
 UPLOAD_BYTES = photos.MOST_BYTES + 64 * 1024
 """Largest body of the upload; every other page keeps the small limit (S16)."""
 
 
-def _allow_upload() -> None:
-    """Before the form is read: only who may upload may send more than a page's form."""
-    if request.endpoint == "looks.save" and current_user.is_authenticated and may("looks.save"):
-        request.max_content_length = UPLOAD_BYTES
-        request.max_form_memory_size = 256 * 1024  # must be more than the 64 KB in which files are read
-
-
 _pages = Blueprint("looks", __name__)
-_pages.before_request(_allow_upload)
+allow_upload(_pages, "looks.save", UPLOAD_BYTES)
 blueprint = guard(_pages)
 
 

@@ -3,18 +3,18 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
-from wxbot.clock import SHANGHAI, from_unix
+from wxbot.clock import from_unix
 from wxbot.draws.admission import Booked
 from wxbot.draws.outcomes import Outcome
 from wxbot.instant.models import Award, InstantDraw, Prize
 from wxbot.money import yuan
+from wxbot.text import moment_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,6 @@ def tries_left(used: Mapping[tuple[str, str], int], name: str, day: str, in_all:
     return max(0, min(left, in_day - used.get((name, day), 0)) if in_day < in_all else left)
 
 
-def moment(at: datetime, language: str) -> str:
-    """A deadline as people read it, in Beijing time."""
-    local = at.astimezone(SHANGHAI)
-    return f"{local.month}月{local.day}日 {local:%H:%M}" if language == "zh" else f"{local.day} {local:%b %H:%M}"
-
-
 def spoken(handed_out: str, _openid: str, language: str) -> Mapping[str, Any]:
     """That line as the page needs it, beside headline and sentence."""
     said = json.loads(handed_out)
@@ -72,7 +66,7 @@ def spoken(handed_out: str, _openid: str, language: str) -> Mapping[str, Any]:
             answer["prize"]["yuan"] = yuan(said["amount_fen"])
         answer["award"] = {
             "id": said["award"],
-            "deadline": moment(from_unix(said["deadline"]), language),
+            "deadline": moment_text(from_unix(said["deadline"])).within(language),
             "state": said["status"],
         }
     return answer | {"nonce": said["nonce"], "tries_left": said["tries_left"]}

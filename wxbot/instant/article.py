@@ -13,7 +13,7 @@ from wxbot.campaigns.mechanic import Values
 from wxbot.campaigns.models import Campaign
 from wxbot.instant.models import ODDS_OF, InstantTerms, Prize
 from wxbot.instant.release import DAY_S, HOUR_S, SHANGHAI_S, ReleaseSchedule, Window, released
-from wxbot.money import yuan
+from wxbot.money import plain_percent, yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.text import Refusal, Text, day_text, fault, moment_text
 
@@ -246,9 +246,9 @@ def _way(facts: Mapping[str, Any]) -> list[Text]:
 
 def odds_text(ppm: int) -> Text:
     """Odds as 1 in N and in percent."""
-    percent = f"{ppm // 10_000}.{ppm % 10_000:04d}".rstrip("0").rstrip(".")
     if ppm <= 0:
         return Text("0%", "0 %")
+    percent = plain_percent(ppm)
     times = f"{ODDS_OF / ppm:,.2f}".rstrip("0").rstrip(".") if ppm > ODDS_OF // 10 else f"{round(ODDS_OF / ppm):,}"
     is_exact = 100 * ODDS_OF % ppm == 0 if ppm > ODDS_OF // 10 else ODDS_OF % ppm == 0
     zh, en = ("", "") if is_exact else ("约 ", "about ")

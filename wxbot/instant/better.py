@@ -120,6 +120,8 @@ def _prize(
 def _is_slower(old: Mapping[str, Any], new: Mapping[str, Any], before: Window, after: Window) -> bool:
     """Whether at any full hour, or just before one, fewer are out than was promised."""
     was, will_be = ReleaseSchedule.read(old["release"]), ReleaseSchedule.read(new["release"])
+    if will_be == was and before == after and new["stock"] >= old["stock"]:
+        return False  # more of the same at the same moments
     first = -(-(before.begin + SHANGHAI_S) // HOUR_S) * HOUR_S - SHANGHAI_S
     moments = [before.begin, before.all_out_at]
     step = HOUR_S if before.end - before.begin <= 60 * DAY_S else DAY_S

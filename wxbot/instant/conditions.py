@@ -72,9 +72,14 @@ def read_channel(text: str) -> str:
     return text
 
 
+def word_of(text: str) -> str:
+    """The word [口令] of what was typed, by a marketer or on a phone: one reading, so that the two can be compared."""
+    return " ".join(typed.line(text).split())
+
+
 def read_password(text: str) -> str | None:
     """The word that people type before they draw; None without one."""
-    word = " ".join(typed.line(text).split())
+    word = word_of(text)
     if len(word) > PASSWORD_CHARS:
         raise fault("", f"口令最多 {PASSWORD_CHARS} 个字", f"At most {PASSWORD_CHARS} characters")
     return word or None

@@ -14,7 +14,7 @@ from wxbot.instant import conditions, pictures
 from wxbot.instant.look import DEFAULT, colour_of
 from wxbot.instant.models import ODDS_OF, PrizeKind, Skin, Split, WhenGone
 from wxbot.instant.release import ReleaseSchedule
-from wxbot.money import NotANumber, parse_number, plain_yuan
+from wxbot.money import NotANumber, parse_number, plain_percent, plain_yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
@@ -153,11 +153,6 @@ def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
     return {"terms": terms}, []
 
 
-def _percent(ppm: int) -> str:
-    whole, rest = divmod(ppm, 10_000)
-    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
-
-
 def _amounts(prize: Mapping[str, Any]) -> str:
     is_same = prize["split"] == "fixed" or prize["min_fen"] == prize["max_fen"]
     bounds = [prize["value_fen"]] if is_same else [prize["min_fen"], prize["max_fen"]]
@@ -178,7 +173,7 @@ def _typed(campaign: Campaign) -> Typed:
         "prize_kind": [prize["kind"] for prize in prizes],
         "prize_name": [prize["name"] for prize in prizes],
         "prize_amount": [_amounts(prize) for prize in prizes],
-        "prize_odds": [_percent(prize["odds_ppm"]) for prize in prizes],
+        "prize_odds": [plain_percent(prize["odds_ppm"]) for prize in prizes],
         "prize_stock": [str(prize["stock"]) for prize in prizes],
         "prize_release": [str(prize["release"].get("way", "once")) for prize in prizes],
         "prize_weights": [",".join(map(str, prize["release"].get("weights") or ())) for prize in prizes],

@@ -20,6 +20,7 @@ from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.instant import answers, award_shown, nonces
 from wxbot.instant.article import span_text
+from wxbot.instant.conditions import word_of
 from wxbot.instant.look import palette
 from wxbot.instant.models import Award, AwardStatus
 from wxbot.instant.page_words import InstantPhrases, odds_text
@@ -66,7 +67,7 @@ def prove(
     """Whether this nonce was made for this person here, and the word is the campaign's where it has one."""
     if not nonces.is_own(stock.vault, stock.campaign_id, entrant.openid, entrant.ticket):
         return Outcome.STALE_NONCE
-    if stock.password and " ".join(entrant.password.split()).casefold() != stock.password.casefold():
+    if stock.password and word_of(entrant.password).casefold() != stock.password.casefold():
         return Outcome.WRONG_PASSWORD
     return ENTERED
 

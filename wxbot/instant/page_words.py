@@ -1,5 +1,6 @@
 """The fixed sentences of an instant campaign's page, in Chinese and English; what a marketer wrote is shown as it is."""
 
+from wxbot.money import plain_percent
 from wxbot.text import Phrases, Text
 
 WORDS: dict[str, Text] = {
@@ -82,7 +83,9 @@ class InstantPhrases(Phrases):
 
 def odds_text(odds_ppm: int, stock: int) -> Text:
     """Odds as people read them, "1 in N" and percent, and how many there are."""
-    percent = f"{odds_ppm / 10_000:.4f}".rstrip("0").rstrip(".")
-    per = 1_000_000 / odds_ppm if odds_ppm else 0
+    if odds_ppm <= 0:  # one that only consoles: as the rules say it, without "1 in N"
+        return Text(f"0% · {stock:,} 份", f"0 %, {stock:,} in all")
+    percent = plain_percent(odds_ppm)
+    per = 1_000_000 / odds_ppm
     n = f"{per:,.0f}" if per >= 10 else f"{per:.1f}".removesuffix(".0")
     return WORDS["odds"].format(n=n, percent=percent, stock=f"{stock:,}")

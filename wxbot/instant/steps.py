@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import close, lease
@@ -16,7 +16,8 @@ from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.instant import article, versions
-from wxbot.instant.models import Award, InstantTerms, Prize, PrizeCode
+from wxbot.instant.codes import counts
+from wxbot.instant.models import Award, InstantTerms, Prize
 from wxbot.instant.stock import opened
 from wxbot.instant.terms import lay
 from wxbot.logs import get_logger
@@ -35,12 +36,12 @@ def _open(runtime: Runtime, campaign: Campaign) -> int:
         lease.keep(session, campaign, now)
         row = session.get_one(Campaign, campaign.id)
         terms = lay(session, row)
-        fault = uncovered(session, row, versions.prizes_of(session, row.id))
+        prizes = versions.prizes_of(session, row.id)
+        fault = uncovered(session, row, prizes)
         if fault is not None:
             write_trouble(session, campaign, f"{fault.reason} {fault.text.zh}")
             return 0
         _seal_seed(runtime.vault, terms)
-        prizes = versions.prizes_of(session, row.id)
         config = versions.config_of(row, prizes)
         text = article.text_of(row, terms, prizes, config)
         fault = next(article.missing(text["facts"], config), None)
@@ -73,11 +74,10 @@ def uncovered(session: Session, campaign: Campaign, prizes: Sequence[Prize]) -> 
     )
     if most_fen > campaign.budget_fen:
         return Refusal("budget", Text("奖品最多要花的钱超过预算", "the prizes can cost more than the budget"))
-    query = select(PrizeCode.prize_id, func.count()).where(PrizeCode.campaign_id == campaign.id)
-    codes = {prize_id: int(n) for prize_id, n in session.execute(query.group_by(PrizeCode.prize_id))}
+    codes = counts(session, campaign.id)
     for prize in prizes:
-        if prize.kind == "code" and codes.get(prize.id, 0) < prize.stock:
-            missing = prize.stock - codes.get(prize.id, 0)
+        if prize.kind == "code" and codes.get(prize.ordinal, 0) < prize.stock:
+            missing = prize.stock - codes.get(prize.ordinal, 0)
             zh, en = f"奖品“{prize.name}”还缺 {missing} 个卡密", f"the prize “{prize.name}” lacks {missing} codes"
             return Refusal("codes", Text(zh, en))
     return None

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext
-from flask_login import current_user
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -39,6 +38,7 @@ from wxbot.staff.console import (
     why_not,
 )
 from wxbot.staff.downloads import csv_response, sheet_response, xlsx_response
+from wxbot.staff.uploads import allow_upload
 from wxbot.text import Refusal, Text
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
@@ -50,15 +50,8 @@ FORM_BYTES = 256 * 1024
 KINDS = ("faulty", "warned", "good", "all")
 
 
-def _allow_upload() -> None:
-    """Before the form is read: only who may upload may send more than a page's form."""
-    if request.endpoint == "lists.create" and current_user.is_authenticated and may("lists.create"):
-        request.max_content_length = UPLOAD_BYTES
-        request.max_form_memory_size = FORM_BYTES
-
-
 _pages = Blueprint("lists", __name__)
-_pages.before_request(_allow_upload)
+allow_upload(_pages, "lists.create", UPLOAD_BYTES, FORM_BYTES)
 blueprint = guard(_pages)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext
-from flask_login import current_user
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -20,7 +19,6 @@ from wxbot.staff.console import (
     actor,
     guard,
     locale,
-    may,
     me,
     now,
     number,
@@ -34,6 +32,7 @@ from wxbot.staff.console import (
     why_not,
 )
 from wxbot.staff.downloads import sheet_response
+from wxbot.staff.uploads import allow_upload
 from wxbot.text import Refusal, Text
 
 UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
@@ -49,15 +48,8 @@ LOOKS = Limit("unmask_hour", 3600, 30)
 UNMASKED: dict[str, Any] = {"roster": RosterEntry, "binding": Binding, "mark": PersonMark}
 
 
-def _allow_upload() -> None:
-    """Before the form is read: only who may upload may send more than a page's form."""
-    if request.endpoint == "roster.upload" and current_user.is_authenticated and may("roster.upload"):
-        request.max_content_length = UPLOAD_BYTES
-        request.max_form_memory_size = 256 * 1024  # must be more than the 64 KB in which files are read
-
-
 _pages = Blueprint("roster", __name__)
-_pages.before_request(_allow_upload)
+allow_upload(_pages, "roster.upload", UPLOAD_BYTES)
 blueprint = guard(_pages)
 
 

@@ -12,7 +12,7 @@ from wxbot.campaigns.draft_form import Readers, many, plain, read_odds, read_who
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.campaigns.split import Tier
-from wxbot.money import plain_yuan
+from wxbot.money import plain_percent, plain_yuan
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 
@@ -90,11 +90,6 @@ def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
     return values, faults
 
 
-def _percent(ppm: int) -> str:
-    whole, rest = divmod(ppm, 10_000)
-    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
-
-
 def _plain_yuan(amount_fen: int) -> str:
     return plain_yuan(amount_fen) if amount_fen else ""
 
@@ -106,7 +101,7 @@ def _typed(campaign: Campaign) -> Typed:
         "packet_amount": _plain_yuan(campaign.packet_fen),
         "min_amount": _plain_yuan(campaign.min_fen),
         "max_amount": _plain_yuan(campaign.max_fen),
-        "odds": _percent(campaign.odds_ppm),
+        "odds": plain_percent(campaign.odds_ppm),
         "device_ids": ", ".join(map(str, campaign.device_ids)),
         "tier_label": [tier.label for tier in tiers],
         "tier_amount": [_plain_yuan(tier.amount_fen) for tier in tiers],

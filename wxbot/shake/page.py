@@ -14,6 +14,7 @@ from wxbot.draws.models import Draw
 from wxbot.draws.one_winner import drawn_key
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.draws.words import DrawPhrases
+from wxbot.money import plain_percent
 from wxbot.people.phone_pages import wx_config
 from wxbot.runtime import Runtime
 from wxbot.shake.stock import ODDS_OF
@@ -47,8 +48,7 @@ def person_state(_runtime: Runtime, _snapshot: CampaignSnapshot, _openid: str, _
 
 def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
     """The odds in percent."""
-    odds = f"{snapshot.odds_ppm / 10_000:.4f}".rstrip("0").rstrip(".")
-    return {"odds": odds, "is_certain": snapshot.odds_ppm >= ODDS_OF}
+    return {"odds": plain_percent(snapshot.odds_ppm), "is_certain": snapshot.odds_ppm >= ODDS_OF}
 
 
 def reached(session: Session, campaign_id: int) -> tuple[int, int]:
