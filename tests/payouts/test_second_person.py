@@ -120,9 +120,10 @@ def test_after_a_cashier_is_disabled_none_of_their_running_requests_pays_S26(des
     with ThreadPoolExecutor(8) as pool:
         running = [pool.submit(approve, payout_id) for payout_id in ids[:4]]
         disabling = pool.submit(disable_between)
-        running += [pool.submit(approve, payout_id) for payout_id in ids[4:]]
+        running += [pool.submit(approve, payout_id) for payout_id in ids[4:20]]
+        paid_then = disabling.result()
+        running += [pool.submit(approve, payout_id) for payout_id in ids[20:]]
         [each.result() for each in running]
-    paid_then = disabling.result()
     assert {payout.id for payout in desks.payouts() if payout.status == "approved"} == paid_then
     assert len(paid_then) < len(ids)
 
