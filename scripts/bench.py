@@ -19,6 +19,7 @@ from typing import Any
 
 import bench_callbacks
 import bench_draws
+import bench_instant
 import bench_orders
 import bench_payouts
 import bench_processes
@@ -35,6 +36,7 @@ QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16, pay
 CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "callbacks": bench_callbacks.run,
     "draws": bench_draws.run,
+    "instant": bench_instant.run,
     "orders": bench_orders.run,
     "payouts": bench_payouts.run,
     "processes": bench_processes.run,

@@ -90,9 +90,16 @@ def run(ground: Ground) -> Iterator[Figure]:
 
 
 def beside(
-    case: str, what: str, ours: list[Volley], base: list[Volley], baseline_name: str, aim: float | None
+    case: str,
+    what: str,
+    ours: list[Volley],
+    base: list[Volley],
+    baseline_name: str,
+    aim: float | None,
+    *,
+    is_cpu: bool = False,
 ) -> Figure:
-    """The figure of two series of volleys: medians, and the median of the rounds' ratios."""
+    """The figure of two series of volleys: medians, and the median of the rounds' ratios. `is_cpu`: the aim is for processor time."""
     ratios = [our.per_second / bare.per_second for our, bare in zip(ours, base, strict=True)]
     return Figure(
         case,
@@ -105,6 +112,7 @@ def beside(
         aim,
         rounds=ratios,
         cpu_ratio=cpu_us(base) / cpu_us(ours),
+        is_cpu=is_cpu,
         more={
             "p50_ms": middle([v.wait_ms(0.5) for v in ours]),
             "p99_ms": middle([v.wait_ms(0.99) for v in ours]),

@@ -14,7 +14,7 @@ from bench_load import Volley, request
 from bench_stage import HOST, BenchProblem, Figure, Ground, Web
 from sqlalchemy import func, insert, select, update
 
-from wxbot import oauth
+from wxbot import budget, oauth
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.draws import admit
 from wxbot.draws.admission_writer import BOUND_KEPT_S
@@ -47,6 +47,7 @@ def open_campaign(runtime: Runtime) -> int:
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         campaign = Campaign(
+            id=budget.create(session, "campaign", "新春摇红包"),
             slug=SLUG,
             name="新春摇红包",
             status="on",
