@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from wxbot.simulator import in_hand, oauth, wire
 from wxbot.simulator.door import Door, Reply, Request, Route, View, json_reply
 from wxbot.simulator.hosts import WECHAT_DOMAINS
+from wxbot.simulator.shares import SETTING
 from wxbot.simulator.world import World
 
 STATIC = Path(__file__).parent / "static"
@@ -65,16 +66,20 @@ def contact_status(world: World, request: Request) -> dict[str, Any]:
 
 def answer(world: World, request: Request, name: str, args: dict[str, Any], url: str) -> dict[str, Any]:
     """The client's answer to one WeixinJSBridge.invoke that the server side has to know about."""
+    person = oauth.holder(world, request)
     if name == "preVerifyJSAPI":
+        if person:
+            world.shares.open(person.id, url.split("#")[0])  # the first thing that a loaded page with a config says
         return {"err_msg": f"preVerifyJSAPI:{verify_jsapi(world, args, url)}"}
     if name == "checkAddContactStatus":
         return contact_status(world, request)
     if name in in_hand.ANSWERS:
-        person = oauth.holder(world, request)
         return in_hand.ANSWERS[name](world, person.in_hand if person else {}, args, request.header("User-Agent"))
-    is_share = name in ("updateAppMessageShareData", "updateTimelineShareData")
-    if is_share and not is_secure_domain(urlsplit(str(args.get("link", ""))).netloc, world.account.js_domains):
-        return {"err_msg": f"{name}:fail_invalid url domain"}  # §9.4: the link's host must be a secure domain
+    if name in SETTING:
+        if not is_secure_domain(urlsplit(str(args.get("link", ""))).netloc, world.account.js_domains):
+            return {"err_msg": f"{name}:fail_invalid url domain"}  # §9.4: the link's host must be a secure domain
+        if person:
+            world.shares.put(person.id, url.split("#")[0], SETTING[name], args)
     return {"err_msg": f"{name}:ok"}
 
 

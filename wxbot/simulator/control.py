@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxbot.simulator import control_people, control_push
+from wxbot.simulator import control_people, control_push, control_shares
 from wxbot.simulator.control_people import careful, whole
 from wxbot.simulator.door import Door, Reply, Request, Route, json_reply
 from wxbot.simulator.oauth import lint
@@ -154,6 +154,7 @@ ROUTES: list[Route] = [
     ),
     *control_people.ROUTES,
     *control_push.ROUTES,
+    *control_shares.ROUTES,
 ]
 
 DOOR = Door("control", ROUTES, is_logged=False)

@@ -8,6 +8,7 @@ from typing import Any
 from wxbot.simulator import acts
 from wxbot.simulator.door import Reply, Request, Route, View, json_reply
 from wxbot.simulator.people import Person
+from wxbot.simulator.shares import is_address
 from wxbot.simulator.world import World
 
 MOST_AT_ONCE = 5000
@@ -61,6 +62,18 @@ def make_people(world: World, request: Request) -> Reply:
         if body.get("is_followed") is True:
             world.people.follow(person)
     return json_reply({"people": [person.shown() for person in made]})
+
+
+def come(world: World, request: Request) -> Reply:
+    """{"url", "nickname"?, "is_snapshot"?, …}: somebody new taps a link. They do not follow, and this browser is their
+    phone from now on (cookie sim_person): opened with it, the page asks for their openid and gets it without a word."""
+    body = request.json()
+    url = body.get("url")
+    if not is_address(url):
+        raise ValueError("url: must be the address of a page")
+    person = world.people.make(str(body.get("nickname", "")))
+    change(person, body)
+    return holding(person, {"person": person.shown(), "url": url})
 
 
 def list_people(world: World, request: Request) -> Reply:
@@ -136,7 +149,12 @@ def show_chat(world: World, request: Request) -> Reply:
 def hold_phone(world: World, request: Request) -> Reply:
     """From now on this browser is the phone of this person (cookie sim_person)."""
     person = person_of(world, request)
-    reply = json_reply(person.shown())
+    return holding(person, person.shown())
+
+
+def holding(person: Person, shown: dict[str, Any]) -> Reply:
+    """This answer, and the browser that gets it is the phone of this person."""
+    reply = json_reply(shown)
     reply.headers.append(("Set-Cookie", f"sim_person={person.id}; Path=/; SameSite=Lax; HttpOnly"))
     return reply
 
@@ -173,6 +191,7 @@ ROUTES: list[Route] = [
     for method, path, view in (
         ("POST", "/_sim/people", make_people),
         ("GET", "/_sim/people", list_people),
+        ("POST", "/_sim/strangers", come),
         ("GET", "/_sim/people/<id>", show_person),
         ("PATCH", "/_sim/people/<id>", change_person),
         ("POST", "/_sim/people/<id>/follow", follow),

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from wxbot.simulator import accounts, grants, media, menus, messages, pay_v3_keys, people, push, qrcodes
+from wxbot.simulator import accounts, grants, media, menus, messages, pay_v3_keys, people, push, qrcodes, shares
 from wxbot.simulator.bank import Bank
 from wxbot.simulator.cash import CASH_SWITCHES, CashPackets
 from wxbot.simulator.config import SimulatorConfig
@@ -38,6 +38,7 @@ SWITCHES = (
     *qrcodes.SWITCHES,
     *grants.SWITCHES,
     *push.SWITCHES,
+    *shares.SWITCHES,
     *BANK_SWITCHES,
     *CASH_SWITCHES,
     *SHAKE_SWITCHES,
@@ -45,7 +46,7 @@ SWITCHES = (
 )
 
 #: Subjects that worlds saved by earlier versions lack.
-LATER_SUBJECTS = ("cash", "sms", "transfers", "notices", "pinned")
+LATER_SUBJECTS = ("cash", "sms", "transfers", "notices", "pinned", "shares")
 
 
 class Subject(Protocol):
@@ -94,6 +95,7 @@ class World:
         self.cash = CashPackets(self.ground, self.bank, self.people)
         self.sms = Sms(self.ground)
         self.pinned = Pinned()
+        self.shares = shares.Shares(self.ground)
         self.shake = Shake(self.ground, self.bank, self.push.event)
         self.transfers = Transfers(self.ground, self.bank, self.people)
         self.notices = Notices(self.ground, self.faults, self.lock, lambda: self.platform_keys)
@@ -113,6 +115,7 @@ class World:
             "cash": self.cash,
             "sms": self.sms,
             "pinned": self.pinned,
+            "shares": self.shares,
             "shake": self.shake,
             "transfers": self.transfers,
             "notices": self.notices,

@@ -135,7 +135,10 @@
     window.WeixinJSBridge = {
       invoke: invoke,
       call: function (name, args) { if (MENU_CALLS.indexOf(name) >= 0) send(name, args, null); },
-      on: function (name, callback) { listeners[name] = callback; }
+      on: function (name, callback) {
+        listeners[name] = callback;
+        if (isFramed && name.indexOf('menu:share:') === 0) toShell('listen', { event: name }, null); // an old page sends its card itself
+      }
     };
     document.dispatchEvent(new Event('WeixinJSBridgeReady'));
   }

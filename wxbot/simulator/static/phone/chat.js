@@ -1,7 +1,8 @@
 // The list of chats, the chat with the account, its menu, and its profile.
-import { get, mine, now, post, state } from './api.js';
+import { get, hold, makePerson, mine, now, patch, post, state } from './api.js';
 import { ask, avatar, clockText, h, icon, sheet, shopAvatar, toast } from './dom.js';
 import { isNotice, noticesScreen, packetCard, showStates } from './direct.js';
+import { friendRows } from './friends.js';
 import { back, open } from './nav.js';
 import { shakeScreen } from './shake.js';
 import { openPage } from './web.js';
@@ -20,20 +21,20 @@ export function lineText(line) {
   return SHORT[line.type] || `[${line.type}]`;
 }
 
-export async function chatsTab(body) {
+export async function chatsTab(body, restart) {
   const list = h('div', { class: 'rows' });
   const pins = h('div', { class: 'rows gap', 'data-testid': 'pinned' });
   body.append(bar('微信', null, null), list, pins);
-  get('/_sim/pinned').then(({ pinned }) => pins.replaceChildren(...pinned.map(pinRow)), () => {});
+  get('/_sim/pinned').then(({ pinned }) => pins.replaceChildren(...pinned.map(pinRow), strangerRow(pinned.filter((pin) => pin.url), restart)), () => {});
   let shown = null;
   async function look() {
-    const chat = await get(mine('/chat')).catch(() => null);
+    const [chat, passed] = await Promise.all([get(mine('/chat')), get(mine('/cards'))]).catch(() => [null]);
     if (!list.isConnected) return; // another tab, or another person's phone by now
-    const mark = chat && `${chat.person.is_followed} ${chat.messages.length && chat.messages[chat.messages.length - 1].n}`;
+    const mark = chat && `${chat.person.is_followed} ${chat.messages.length && chat.messages[chat.messages.length - 1].n} ${passed.cards.length}`;
     if (chat && mark !== shown) {
       shown = mark;
       Object.assign(state.person, chat.person);
-      list.replaceChildren(...chatRows(chat.messages));
+      list.replaceChildren(...chatRows(chat.messages), ...friendRows(passed.cards));
     }
     setTimeout(look, 1500);
   }
@@ -53,6 +54,20 @@ function pinRow(pin) {
   };
   return h('button', { class: 'row chat-row', onclick: go }, h('span', { class: 'avatar team' }, icon(pin.shake ? 'shake' : pin.say ? 'chats' : 'ticket', 26)),
     h('span', { class: 'row-main' }, h('b', {}, pin.title), h('small', {}, pin.note || '')));
+}
+
+// Somebody new, who follows nothing, taps a link: this becomes their phone, and the page opens in it.
+function strangerRow(pins, restart) {
+  const come = async (url, isSnapshot) => {
+    const person = await makePerson();
+    if (isSnapshot) await patch(`/_sim/people/${person.id}`, { is_snapshot: true });
+    await hold(person);
+    restart();
+    openPage(url);
+  };
+  const typed = async () => { const url = await ask('链接地址', 'https://'); if (/^https?:/.test(url || '')) come(url, false); };
+  return h('button', { class: 'row chat-row', 'data-testid': 'stranger', onclick: () => sheet([...pins.flatMap((pin) => [[pin.title, () => come(pin.url, false)], [`${pin.title}（快照页）`, () => come(pin.url, true)]]), ['输入链接', typed]]) },
+    h('span', { class: 'avatar team' }, icon('person', 26)), h('span', { class: 'row-main' }, h('b', {}, '陌生人点链接进来'), h('small', {}, '换一个没关注的新人，直接打开活动')));
 }
 
 function chatRows(messages) {

@@ -2,6 +2,7 @@
 import { get, hold, makePerson, mine, patch, state } from './api.js';
 import { ask, avatar, clockText, h, icon, toast, yuan } from './dom.js';
 import { FACES } from './faces.js';
+import { momentsScreen } from './friends.js';
 import { bar, profileScreen } from './chat.js';
 import { open } from './nav.js';
 import { openCover } from './packet.js';
@@ -14,7 +15,7 @@ const row = (mark, colour, label, action, more = null, test = null) =>
     h('span', { class: 'row-main' }, label), more, h('span', { class: 'chevron' }, '›'));
 
 export function discoverTab(body) {
-  body.append(bar('发现', null, null), h('div', { class: 'rows' },
+  body.append(bar('发现', null, null), h('div', { class: 'rows' }, row('compass', '#fa9d3b', '朋友圈', () => open('moments', momentsScreen), null, 'go-moments')), h('div', { class: 'rows gap' },
     row('shake', '#10aeff', '摇一摇', () => open('shake', shakeScreen), h('small', { class: 'red-hint' }, '周边有红包'), 'go-shake')),
   h('div', { class: 'rows gap' }, row('scan', '#10aeff', '扫一扫', async () => {
     const scene = await ask('扫到的内容', '网址，或二维码的场景值');

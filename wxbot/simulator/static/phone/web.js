@@ -1,6 +1,7 @@
 // The web view: a page in a frame under a title bar, and the client's side of the JS bridge for it (§9.3).
 import { post, state } from './api.js';
 import { h, icon, sheet, toast } from './dom.js';
+import { chooseFriend, pass } from './friends.js';
 import { back, open } from './nav.js';
 import { pickFor } from './hand.js';
 import { drawForPage } from './packet.js';
@@ -17,7 +18,7 @@ function webScreen(body, { url, shakeTicket }) {
   const title = h('h1', { class: 'web-title' }, '正在加载…');
   const progress = h('i', { class: 'progress' });
   const frame = h('iframe', { class: 'page', src: url, title: '网页', allow: 'clipboard-write', 'data-testid': 'page' });
-  const mine = { frame, shakeTicket, title, url, canShare: true };
+  const mine = { frame, shakeTicket, title, url, hidden: new Set(), listening: new Set(), sharing: null };
   view = mine;
   body.append(h('header', { class: 'bar web-bar' }, h('button', { class: 'bar-back', 'aria-label': '关闭', onclick: back }, icon('close', 22)), title,
     h('button', { class: 'bar-right', 'aria-label': '更多', onclick: () => pageMenu(mine) }, icon('more'))), progress,
@@ -33,14 +34,40 @@ function hostOf(url) {
   try { return new URL(url, location.href).host; } catch (error) { return url; }
 }
 
+const tell = (open, on, argument) => open.frame.contentWindow.postMessage({ wxsim: 1, on, argument }, new URL(open.url).origin);
+
+// The two share items of the menu: what the page hides them by, the older event, and the call that an older page answers with.
+const WAYS = {
+  friend: { item: 'menuItem:share:appMessage', event: 'menu:share:appmessage', call: 'sendAppMessage' },
+  timeline: { item: 'menuItem:share:timeline', event: 'menu:share:timeline', call: 'shareTimeline' },
+};
+
+function share(open, way, to) {
+  if (!open.listening.has(WAYS[way].event)) { pass(to, open.url, open.title.textContent); return; }
+  open.sharing = { call: WAYS[way].call, to };
+  tell(open, WAYS[way].event, { scene: way, shareTo: way });
+}
+
+// What an older page sends after the tap; without a tap nothing is sent.
+async function sent(open, name, args) {
+  const { sharing } = open;
+  if (!sharing || sharing.call !== name) return { err_msg: `${name}:fail` };
+  open.sharing = null;
+  return { err_msg: await pass(sharing.to, open.url, open.title.textContent, args) ? `${name}:ok` : `${name}:fail` };
+}
+
 function pageMenu(open) {
-  const rows = [['摇手机', () => open.frame.contentWindow.postMessage({ wxsim: 1, on: 'motion' }, new URL(open.url).origin)], ['刷新', () => { open.frame.src = open.url; }], ['在浏览器中打开', () => window.open(open.url, '_blank')],
+  const rows = [['摇手机', () => tell(open, 'motion')], ['刷新', () => { open.frame.src = open.url; }], ['在浏览器中打开', () => window.open(open.url, '_blank')],
     ['复制链接', () => navigator.clipboard.writeText(open.url).then(() => toast('已复制'), () => toast(open.url))]];
-  if (open.canShare) rows.unshift(['发送给朋友', () => toast('已发送（朋友打开后不能抽红包：只有摇一摇才行）')]);
+  if (!open.hidden.has(WAYS.timeline.item)) rows.unshift(['分享到朋友圈', () => share(open, 'timeline', 'timeline')]);
+  if (!open.hidden.has(WAYS.friend.item)) rows.unshift(['发送给朋友', () => chooseFriend((id) => share(open, 'friend', id))]);
   sheet(rows);
 }
 
 // What a page asks of WeChat. The frame is known by its window, its host by the browser: nothing it says is believed.
+const SHARED = Object.values(WAYS);
+const HIDING = { hideOptionMenu: SHARED.map((way) => way.item), hideAllNonBaseMenuItem: SHARED.map((way) => way.item) };
+const SHOWING = { showOptionMenu: HIDING.hideOptionMenu, showAllNonBaseMenuItem: HIDING.hideOptionMenu };
 const QUIET = ['updateAppMessageShareData', 'updateTimelineShareData', 'onMenuShareAppMessage', 'onMenuShareTimeline', 'preVerifyJSAPI', 'getNetworkType', 'checkAddContactStatus',
   'scanQRCode', 'geoLocation', 'getLocation', 'openLocation', 'chooseImage', 'uploadImage'];
 
@@ -53,14 +80,21 @@ async function onMessage(event) {
   const answer = (result) => view && view.frame.contentWindow.postMessage({ wxsim: 1, id, result }, event.origin);
   if (title) view.title.textContent = title;
   view.url = pageUrl;
-  if (id === 0) { answer(null); return; }
+  if (id === 0) { // the page is loaded anew
+    view.hidden.clear();
+    view.listening.clear();
+    answer(null);
+    return;
+  }
+  if (name === 'listen') { view.listening.add(args.event); return; }
   if (name === 'title') return;
   if (name === 'jumpHongbao') { drawForPage({ ...args }, pageUrl, view.shakeTicket); return; }
   if (name === 'requestMerchantTransfer') { answer(await receiveForPage({ ...args }, pageUrl)); return; }
   if (name === 'closeWindow') { back(); return; }
-  if (name === 'hideOptionMenu' || name === 'hideAllNonBaseMenuItem') view.canShare = false;
-  if (name === 'showOptionMenu' || name === 'showAllNonBaseMenuItem') view.canShare = true;
-  if (name === 'hideMenuItems') view.canShare = false;
+  if (SHARED.some((way) => way.call === name)) { answer(await sent(view, name, { ...args })); return; }
+  const items = Array.isArray(args.menuList) ? args.menuList : [];
+  (name === 'hideMenuItems' ? items : HIDING[name] || []).forEach((item) => view.hidden.add(item));
+  (name === 'showMenuItems' ? items : SHOWING[name] || []).forEach((item) => view.hidden.delete(item));
   if (name === 'jumpAddContact') { toast(state.person.is_followed ? '你已关注' : '请在公众号资料页关注'); return; }
   if (!await pickFor(name, { ...args })) { answer({ err_msg: `${name}:cancel` }); return; }
   if (QUIET.includes(name)) answer(await post(`/_sim/bridge/${encodeURIComponent(name)}`, { args, url: pageUrl }).catch(() => ({ err_msg: `${name}:fail` })));
