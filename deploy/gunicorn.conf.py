@@ -17,13 +17,16 @@ import logging
 import math
 import mmap
 import os
+import selectors
 import socket
 import struct
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +100,10 @@ limit_request_field_size = 8190
 forwarder_headers = ""
 
 # A request whose next byte does not come is given up, and an answer nobody takes; nginx does the same one step earlier.
-RECEIVE_S, SEND_S = 8, 30
+RECEIVE_S, SEND_S = int(os.environ.get("WXBOT_WEB_RECEIVE_S", "8")), 30
+
+# One whose bytes dribble, too: beside those seconds, each 4 KB that came have earned it another one (security S16).
+LEAST_BYTES_S = 4096
 
 
 def post_worker_init(worker: Any) -> None:
@@ -115,6 +121,8 @@ def post_worker_init(worker: Any) -> None:
 
 BIND_TRIES = 5
 MOST_SLOTS = 128
+LEFT_OPEN_S, MOST_LEFT_OPEN = 2.0, 256
+"""How long, and how many, ended connections wait for their sender's own end."""
 RELIEF_S = 15.0
 """How long an old process waits for its successor; gunicorn gives it graceful_timeout in all."""
 
@@ -190,8 +198,81 @@ def post_fork(_server: Any, worker: Any) -> None:
     gc.disable()  # until the application is loaded: there is nothing to collect meanwhile, and a lot to look through
 
 
+class PatientSocket(socket.socket):
+    """A connection whose sender has as long for each request as its bytes are worth."""
+
+    waited, received = 0.0, 0
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        """Up to `size` bytes. Raises ConnectionResetError, of which gunicorn makes no words, when they are too slow."""
+        before = time.monotonic()
+        try:
+            data = super().recv(size, flags)
+        except BlockingIOError as error:
+            raise ConnectionResetError(errno.ECONNRESET, "the sender stalls") from error
+        self.waited += time.monotonic() - before
+        self.received += len(data)
+        if self.waited > RECEIVE_S + self.received / LEAST_BYTES_S:
+            raise ConnectionResetError(errno.ECONNRESET, "the sender dribbles")
+        return data
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]
     """Threads that answer requests. Told to leave while its successor is starting, it goes on until that one is ready."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.left_open: deque[tuple[float, PatientSocket]] = deque()
+
+    def enqueue_req(self, conn: Any) -> None:
+        """A connection from which a request comes."""
+        if not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket(fileno=conn.sock.detach())
+            conn.close = partial(self._close, conn)
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """One request; its sender's time begins anew."""
+        conn.sock.waited, conn.sock.received = 0.0, 0
+        return super().handle(conn)
+
+    def _close(self, conn: Any, graceful: bool = False) -> None:
+        """End a connection. What its sender still says is thrown away, for else the answer could be lost on its way.
+
+        gunicorn waits for the sender's own end in the thread that takes new connections: who left twenty ended ones open held
+        everybody up for forty seconds (security S16).
+        """
+        with suppress(OSError):
+            if graceful:
+                conn.sock.shutdown(socket.SHUT_WR)
+                conn.sock.setblocking(False)
+                self.poller.register(conn.sock, selectors.EVENT_READ, self._throw_away)
+                self.left_open.append((time.monotonic() + LEFT_OPEN_S, conn.sock))
+                if len(self.left_open) > MOST_LEFT_OPEN:
+                    self._forget(self.left_open.popleft()[1])
+                return
+        conn.sock.close()
+
+    def _throw_away(self, connection: PatientSocket) -> None:
+        try:
+            if socket.socket.recv(connection, 4096):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._forget(connection)
+
+    def _forget(self, connection: PatientSocket) -> None:
+        if connection.fileno() >= 0:
+            self.poller.unregister(connection)
+            connection.close()
+
+    def murder_pending(self) -> None:
+        """Close what nobody has closed in time; asked once a second or oftener."""
+        super().murder_pending()
+        while self.left_open and self.left_open[0][0] < time.monotonic():
+            self._forget(self.left_open.popleft()[1])
 
     is_relieved = False
 

@@ -17,11 +17,12 @@ from tests.draws.stage import WECHAT
 from tests.instant.stage import approved, set_wheel
 from tests.payouts.desk import Desk, csv_file, desk_on, openid
 from tests.payouts.test_programmes import FORM
-from tests.staff.consoles import NOON, PASSWORD, seed_story
+from tests.staff.consoles import NOON, PASSWORD, PEOPLE, seed_story
 from tests.vouchers.stage import GUI, HONG, MING, Stage, lay_stage
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
 from wxbot.private_servers import free_port
+from wxbot.staff.console import ANYONE, roles_of
 
 pytestmark = pytest.mark.browser
 
@@ -59,6 +60,11 @@ class House:
         with self.stage.runtime.database.reading() as session:
             slug = session.get_one(Campaign, 1).slug
         page.goto(self.base + path.replace("SLUG", slug))
+
+    def may(self, login: str, endpoint: str | None) -> bool:
+        """Whether somebody's role may open a view."""
+        roles = roles_of(self.app.view_functions.get(endpoint or ""))
+        return ANYONE in roles or PEOPLE[login][1] in roles
 
     def endpoint(self, path: str) -> str | None:
         """What answers a GET of a path."""
@@ -151,35 +157,39 @@ LINKS = "[...document.querySelectorAll('a[href], [hx-get]')].map(a => a.getAttri
 def test_every_page_of_the_console_that_a_role_can_reach(
     house: House, browser_page: Any, login: str, size: str
 ) -> None:
-    """Follows every link from the home page, one address for each view, and opens every view that needs no number."""
-    page, found, seen = browser_page, {}, set()
+    """Follows every link from the home page, looks at one address of each view, and opens every view that needs no number."""
+    page, found, lost = browser_page, {}, {}
+    seen: set[str | None] = set()
     page.set_viewport_size(SIZES[size])
     house.sign_in(page, login)
-    waiting = ["/admin/"]
-    waiting += [
+    own = (
+        *house.instant,
+        f"{house.instant[0]}/edit",
+        *(f"{house.instant[1]}/{part}" for part in ("changes", "awards")),
+    )
+    plain = [
         rule.rule
         for rule in house.app.url_map.iter_rules()
         if rule.rule.startswith("/admin") and "GET" in (rule.methods or ()) and not rule.arguments
     ]
-    while waiting:
-        path = waiting.pop(0)
+    waiting = dict.fromkeys(("/admin/", *own, *plain), "the address bar")
+    while path := next((each for each in waiting if each not in seen), None):
+        seen.add(path)
         endpoint = house.endpoint(path)
-        if endpoint is None or endpoint in seen or "sign_out" in endpoint:
+        if "sign_out" in (endpoint or ""):
             continue
         answer = page.request.get(house.base + path)
-        if answer.status != 200:
-            continue
-        seen.add(endpoint)
-        if "text/html" not in answer.headers["content-type"] or "<html" not in answer.text():
-            continue
-        page.goto(house.base + path)
-        found[path] = serious(page)
-        waiting += page.evaluate(LINKS)
-    own = (f"{house.instant[0]}/edit", *(f"{house.instant[1]}/{part}" for part in ("changes", "awards")))
-    for path in (*house.instant, *own):
-        if page.request.get(house.base + path).status == 200:
-            page.goto(house.base + path)
-            found[path] = serious(page)
+        if path in (*own, *plain) and not house.may(login, endpoint):
+            assert answer.status == 403, f"{path} is not for {login}"
+        elif answer.status != 200:
+            lost[path] = f"{answer.status}, linked from {waiting[path]}"
+        elif path in own or endpoint not in seen:
+            seen.add(endpoint)
+            if "text/html" in answer.headers["content-type"] and "<html" in answer.text():
+                page.goto(house.base + path)
+                found[path] = serious(page)
+                waiting = dict.fromkeys((link.partition("?")[0] for link in page.evaluate(LINKS)), path) | waiting
+    assert not lost, "no link leads nowhere, and a role is refused nothing that is its own"
     assert len(found) >= 8, "the console has pages"
     assert not {path: each for path, each in found.items() if each}
 

@@ -19,6 +19,8 @@ from wxbot.settings import Settings
 
 READ_S = 25.0
 THREADS = 4
+RECEIVE_S = 1
+"""How long this server waits for the bytes of a request."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
     given = {f"WXBOT_{name.upper()}": str(value) for name, value in dumped.items() if value is not None}
     outer = {name: value for name, value in os.environ.items() if not name.startswith("WXBOT_")}
-    return outer | given | {"WXBOT_WEB_THREADS": str(THREADS)}
+    return outer | given | {"WXBOT_WEB_THREADS": str(THREADS), "WXBOT_WEB_RECEIVE_S": str(RECEIVE_S)}
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import select
+import socket
 import time
 from contextlib import suppress
 
 import pytest
 
 from tests.deployments import TOKEN
-from tests.security.conftest import THREADS, Server
+from tests.security.conftest import READ_S, RECEIVE_S, THREADS, Server
 
 
 def signed_query() -> str:
@@ -88,20 +90,54 @@ def test_a_connection_is_kept_when_it_was_promised_whatever_was_left_unread_S16(
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
 
-def test_requests_that_never_end_hold_no_thread_for_ever_S16(production: Server) -> None:
-    stalled = [
-        production.open(
-            f"POST /wechat?{signed_query()} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 500\r\n\r\nabc".encode()
-            if number % 2
-            else b"GET /healthz HTTP/1.1\r\nHost: shop"
-        )
-        for number in range(2 * THREADS)
-    ]
+FORM = "Content-Type: application/x-www-form-urlencoded"
+STALLED = {
+    "a head": "GET /healthz HTTP/1.1\r\nHost: shop.example.com\r\nX-Long: a",
+    "a message": "POST /wechat?{query} HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: 5000\r\n\r\nabc",
+    "a form": f"POST /admin/sign-in HTTP/1.1\r\nHost: shop.example.com\r\n{FORM}\r\nContent-Length: 5000\r\n\r\nabc",
+    "a chunk": "POST /h5/c/none/draw HTTP/1.1\r\nHost: shop.example.com\r\nTransfer-Encoding: chunked\r\n\r\n1000\r\nabc",
+}
+
+
+def has_ended(connection: socket.socket) -> bool:
+    """Whether the server has answered or closed."""
+    return bool(select.select([connection], [], [], 0)[0])
+
+
+@pytest.mark.parametrize("is_dribbled", [False, True], ids=["nothing more", "a byte now and then"])
+def test_senders_that_stall_are_let_go_and_the_others_answered_S16(production: Server, is_dribbled: bool) -> None:
+    """Connections wait for a thread in the order they came: a request behind two for each thread is answered after they ended."""
+    kinds = [text.format(query=signed_query()).encode() for text in STALLED.values()]
+    stalled = [production.open(kinds[number % len(kinds)]) for number in range(2 * THREADS)]
     try:
-        assert production.say("GET /healthz")[0] == 200
+        with production.open(b"GET /healthz HTTP/1.1\r\nHost: shop.example.com\r\n\r\n") as asker:
+            for _ in range(int(READ_S / RECEIVE_S) * 4):
+                if select.select([asker], [], [], RECEIVE_S / 4)[0]:
+                    break
+                for each in stalled if is_dribbled else ():
+                    with suppress(OSError):
+                        each.send(b"a")
+            let_go = sum(map(has_ended, stalled))
+            assert has_ended(asker), f"every thread is held; {let_go} were let go"
+            assert asker.recv(4096).startswith(b"HTTP/1.1 200")
+        assert let_go > THREADS, "they had the threads, or this test shows nothing"
         assert "callback_broken" not in production.log.read_text()
+        assert "Traceback" not in production.log.read_text()
     finally:
         for connection in stalled:
+            connection.close()
+
+
+def test_who_leaves_an_ended_connection_open_holds_up_nobody_S16(production: Server) -> None:
+    """gunicorn waits two seconds for them to close it, in the very thread that takes new connections."""
+    line = b"GET /healthz HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n"
+    left_open = [production.open(line) for _ in range(int(READ_S / 2) + 5)]
+    try:
+        assert production.say("GET /healthz")[0] == 200
+        for connection in left_open:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+    finally:
+        for connection in left_open:
             connection.close()
 
 
