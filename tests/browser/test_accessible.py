@@ -120,8 +120,9 @@ PHONE_PAGES = {
     "what is not there": (MING, "/h5/c/nowhere"),
     "an error": (MING, "/nowhere"),
 }
+WIZARD = "/admin/campaigns/new?mechanic=instant&step=prizes"
 CONSOLE_PAGES = {
-    "li": ("/admin/", "/admin/campaigns/1", "/admin/campaigns/new", "/admin/reply-rules"),
+    "li": ("/admin/", "/admin/campaigns/1", "/admin/campaigns/new", WIZARD, "/admin/reply-rules"),
     "wang": ("/admin/payouts", "/admin/lists/1"),
     "sun": ("/admin/vouchers",),
 }

@@ -60,7 +60,7 @@ def page(browser_page: Any) -> Any:
 
 def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served: Served, page: Any) -> None:
     served.sign_in(page, "li")
-    page.goto(f"{served.base}/campaigns/new")
+    page.goto(f"{served.base}/campaigns/new?mechanic=shake&step=prizes")
     page.get_by_text("固定金额").click()
     page.fill("#packet_count", "20000")
     page.fill("#packet_amount", "2")
@@ -71,8 +71,11 @@ def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served
     assert "备货需要 2 天" in page.locator("#forecast").inner_text()
     page.fill("#budget", "400")
     page.click(".save-bar .btn-primary")
+    page.locator(".wizard li", has_text="检查").locator("button").click()
+    assert page.locator(".named [name=mend]").count() >= 6
+    page.locator(".named [value=budget]").click()
     page.wait_for_selector("#fault-budget")
-    assert page.locator(".fault").count() >= 6
+    page.locator(".wizard li", has_text="页面").locator("button").click()
     page.fill("#wishing", "岁岁平安")
     assert page.locator("[data-shows=wishing]").inner_text() == "岁岁平安"
 

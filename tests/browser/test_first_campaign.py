@@ -30,27 +30,36 @@ def test_a_first_campaign_is_half_written_left_finished_and_approved(served: Ser
     served.sign_in(page, "zhao")
     page.goto(f"{served.base}/campaigns")
     page.locator(".empty-state .btn-primary").click()
+    page.get_by_text("不用模板").last.click()  # shake stands last
     assert page.locator(".fault").count() == 0
     page.fill("#name", TEXTS["#name"])
+    page.get_by_role("button", name="奖品和概率").click()
     page.fill("#odds", "1/10")
     page.wait_for_selector("#forecast:has-text('十次中一次填 10')")
     assert "¥" not in page.locator("#forecast").inner_text()
-    page.get_by_role("link", name="取消").click()
+    page.get_by_role("navigation").get_by_role("link", name="活动").last.click()
     page.wait_for_timeout(200)
-    assert questions == ["beforeunload"] and page.url.endswith("/campaigns/new")
-    page.locator(".save-bar .btn-primary").click()
-    page.wait_for_url("**/edit")
+    assert questions == ["beforeunload"] and "step=prizes" in page.url
+    page.get_by_role("button", name="下一步").click()
+    page.wait_for_url("**/edit?step=when")
+    page.get_by_role("button", name="检查并提交").click()
+    page.get_by_role("button", name="摇一摇设备编号").click()
+    page.wait_for_selector("#fault-device_ids:has-text('请填写至少一个摇一摇设备编号')")
+    page.get_by_role("button", name="奖品和概率").click()
     assert page.locator("#odds").input_value() == "1/10"
-    assert page.locator("#fault-device_ids").inner_text().endswith("请填写至少一个摇一摇设备编号")
     page.goto(f"{served.base}/campaigns")
     assert questions == ["beforeunload"]
     page.get_by_text("五一到店抽奖").click()
     page.get_by_role("link", name="继续写").click()
-    for field, text in (TEXTS | {"#odds": "10%", "#device_ids": "10011"}).items():
-        page.fill(field, text)
+    page.get_by_role("button", name="是什么").click()
+    left = TEXTS | {"#odds": "10%", "#device_ids": "10011"}
+    while page.locator("#hand-in").count() == 0:
+        for field in [field for field in left if page.locator(field).is_visible()]:
+            page.fill(field, left.pop(field))
+        page.get_by_role("button", name="下一步").click()
+        page.wait_for_load_state()
     page.wait_for_selector("#forecast:has-text('约 10 次中 1 次')")
-    page.locator(".save-bar .btn-primary").click()
-    page.wait_for_selector("[data-dialog=do-submit]")
+    page.get_by_role("link", name="再看一遍全部内容").click()
     page.click("[data-dialog=do-submit]")
     page.locator("#do-submit .btn-primary").click()
     page.wait_for_selector(".tag-submitted")

@@ -112,15 +112,18 @@ def test_from_an_empty_console_to_a_packet_in_a_wallet(empty_stage: Stage, chrom
     marketer.enter_first("mei", handed["mei"])
     marketer.open("/campaigns")
     marketer.page.locator(".empty-state .btn-primary").click()
-    for field, text in (draft("") | {"begin_at": f"{begins:%Y-%m-%dT%H:%M}"}).items():
-        marketer.page.fill(f"#{field}", text)
-    marketer.page.locator(".save-bar .btn-primary").click()
-    marketer.page.get_by_role("link", name="摇一摇设备编号").click()  # what is missing, and the way to it
-    assert re.search(r"#fault-device_ids$", marketer.page.url)
+    marketer.page.get_by_text("不用模板").last.click()  # shake stands last
+    left = draft("") | {"begin_at": f"{begins:%Y-%m-%dT%H:%M}"}
+    for step in ("prizes", "when", "pages", "rules", "check"):
+        for field in [field for field in left if marketer.page.locator(f"#{field}").is_visible()]:
+            marketer.page.fill(f"#{field}", left.pop(field))
+        marketer.page.get_by_role("button", name="下一步").click()
+        marketer.page.wait_for_url(re.compile(rf"step={step}$"))
+    marketer.page.get_by_role("button", name="摇一摇设备编号").click()  # what is missing, and the way to it
+    marketer.page.wait_for_url(re.compile(r"#fault-device_ids$"))
     marketer.page.fill("#device_ids", device_id)
-    marketer.page.locator(".save-bar .btn-primary").click()
-    marketer.page.wait_for_url(re.compile(r"/campaigns/1(#.*)?$"))
-    marketer.press("do-submit")
+    marketer.page.get_by_role("button", name="检查并提交").click()
+    marketer.page.locator("[form=hand-in]").click()
     marketer.says("已提交")
 
     cashier.enter_first("chen", handed["chen"])

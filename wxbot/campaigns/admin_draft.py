@@ -10,52 +10,23 @@ from flask_babel import gettext
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.campaigns import draft, launch, mechanic, switch
+from wxbot.campaigns import draft, launch, mechanic, switch, wizard
 from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404, to_page
 from wxbot.campaigns.draft_faults import cautions_of, faults_of
 from wxbot.campaigns.draft_form import read_form, way_in
-from wxbot.campaigns.mechanic import CampaignMechanic, Typed
+from wxbot.campaigns.mechanic import CampaignMechanic
 from wxbot.campaigns.models import FIRST_MECHANIC, Campaign
+from wxbot.campaigns.wizard import WrittenForm
 from wxbot.clock import SHANGHAI
-from wxbot.money import plain_yuan
 from wxbot.staff import audit
 from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import act as act_at_once
 from wxbot.staff.console import actor, local, log_action, me, now, number, role_required, runtime, said, tell
-from wxbot.text import Refusal
+from wxbot.text import Faulty, Refusal
 
 
-def _time_of_day(minutes: int) -> str:
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
-def form_of(campaign: Campaign) -> MultiDict[str, str]:
-    """The form that a stored draft came from; of a half-written one, as it was typed."""
-    if campaign.half_written is not None:
-        return MultiDict(campaign.half_written)
-    moments = {
-        name: getattr(campaign, name).astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M") for name in ("begin_at", "end_at")
-    }
-    texts = ("name", "tries_per_person", "tries_per_day", "expected_people", "act_name")
-    own = mechanic.way_of(campaign.mechanic).draft.typed(campaign)
-    common = {name: str(getattr(campaign, name)) for name in (*texts, "rules", "organiser", "contact", "keyword")}
-    common |= moments | {
-        "mechanic": campaign.mechanic,
-        "budget": plain_yuan(campaign.budget_fen) if campaign.budget_fen else "",
-        "daily_from": _time_of_day(campaign.daily_from),
-        "daily_until": _time_of_day(campaign.daily_until),
-    }
-    return _as_form({**common, **own})
-
-
-def _as_form(fields: Typed) -> MultiDict[str, str]:
-    form: MultiDict[str, str] = MultiDict()
-    for name, value in fields.items():
-        form.setlist(name, value if isinstance(value, list) else [value])
-    return form
-
-
-def _blank_form(name: str) -> MultiDict[str, str]:
+def _blank_form(name: str) -> WrittenForm:
+    """What is usual, and above it what the template that is asked for brings."""
     tomorrow = (now().astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=9, minute=0)
     common = {
         "mechanic": name,
@@ -64,10 +35,12 @@ def _blank_form(name: str) -> MultiDict[str, str]:
         "daily_from": "09:00",
         "daily_until": "21:00",
     }
-    return _as_form({**common, **mechanic.way_of(name).draft.blank(runtime().settings)})
+    part = mechanic.way_of(name).draft
+    begun = part.shelf.get(request.args.get("template", ""))
+    return wizard.as_form({**common, **part.blank(runtime().settings), **(begun.fields if begun else {})})
 
 
-def _way_in(form: MultiDict[str, str]) -> tuple[str, CampaignMechanic]:
+def _way_in(form: WrittenForm) -> tuple[str, CampaignMechanic]:
     """The way to give that a form is about; the first one when it names none that there is."""
     try:
         return way_in(form)
@@ -88,14 +61,13 @@ class Foreseen:
     is_incomplete: bool
 
 
-def _foreseen(form: MultiDict[str, str], campaign_id: int | None) -> Foreseen:
+def _foreseen(form: WrittenForm, campaign_id: int | None) -> Foreseen:
     """A field that is still empty is no fault yet; beside a fault no figure is shown, because it would be a wrong one."""
     _, way = _way_in(form)
     values, faults = read_form(form)
     faults += faults_of(values, now())
     faults = [each for each in _once(faults) if each.field in way.forecast.fields]
-    typed_in = way.forecast.typed_in
-    wrong = [each for each in faults if "".join(form.getlist(typed_in.get(each.field, each.field))).strip()]
+    wrong = [each for each in faults if not _is_empty(form, way, each.field)]
     settings = runtime().settings
     made = None if faults else way.forecast.make(values, settings)
     with runtime().database.reading() as session:
@@ -103,21 +75,55 @@ def _foreseen(form: MultiDict[str, str], campaign_id: int | None) -> Foreseen:
     return Foreseen(way.forecast.part, way.draft.words(), made, wrong, cautions, len(faults) > len(wrong))
 
 
-def _form_page(form: MultiDict[str, str], faults: Sequence[Refusal], campaign: Campaign | None) -> str:
-    by_field: dict[str, list[str]] = {}
-    for fault in _once(faults):
-        by_field.setdefault(fault.field, []).append(said(fault.text))
+def _is_empty(form: WrittenForm, way: CampaignMechanic, field: str) -> bool:
+    """Whether nothing is typed yet where a fault of this name is mended."""
+    return not "".join(form.getlist(way.forecast.typed_in.get(field, field))).strip()
+
+
+def _form_page(
+    form: WrittenForm,
+    faults: Sequence[Refusal],
+    campaign: Campaign | None,
+    step: str = "",
+    *,
+    is_mending: bool = True,
+    is_kept: bool = True,
+) -> str:
+    """One step of the form, with what is wrong beside its fields; a field that is empty is no fault until somebody mends.
+
+    Without a step it is the first that has something to mend.
+    """
     name, way = _way_in(form)
+    faults = _once(faults)
+    is_empty = {each.field: _is_empty(form, way, each.field) for each in faults}
+    by_field: dict[str, list[str]] = {}
+    for each in faults:
+        if is_mending or not is_empty[each.field]:
+            by_field.setdefault(each.field, []).append(said(each.text))
+    steps = wizard.shown(form, faults, is_empty)
+    step = step or next((each.name for each in steps if each.wrong or each.missing), wizard.STEPS[0])
     return render_template(
         way.draft.page,
         form=form,
         faults=by_field,
+        unmended=faults,
         campaign=campaign,
         mechanic=name,
         ways=mechanic.table(),
+        steps=steps,
+        step=step,
+        step_of=lambda field: wizard.step_of(form, field),
+        seen=wizard.seen(wizard.form_of(campaign), step) if campaign else "",
+        is_kept=is_kept,
         foreseen=_foreseen(form, campaign.id if campaign else None),
         **way.draft.shown(form),
     )
+
+
+def _step_asked(given: Mapping[str, str]) -> str:
+    """The step that an address or a form names; '' for none."""
+    step = given.get("step", "")
+    return step if step in wizard.STEPS else ""
 
 
 def _once(faults: Sequence[Refusal]) -> list[Refusal]:
@@ -128,8 +134,11 @@ def _once(faults: Sequence[Refusal]) -> list[Refusal]:
 @blueprint.get("/campaigns/new")
 @role_required("marketer")
 def new() -> str:
-    """An empty draft of the way that is asked for, with values that are usual."""
-    return _form_page(_blank_form(_way_in(request.args)[0]), (), None)
+    """The shelf of templates; of a way that is asked for, a draft with values that are usual, or those of one template."""
+    if "mechanic" not in request.args:
+        return render_template("console/shelf.html", ways=mechanic.table())
+    name = _way_in(request.args)[0]
+    return _form_page(_blank_form(name), (), None, _step_asked(request.args) or wizard.STEPS[0])
 
 
 @blueprint.post("/campaigns/new")
@@ -140,22 +149,58 @@ def create() -> BaseResponse | tuple[str, int]:
 
 
 def _keep(campaign: Campaign | None) -> BaseResponse | tuple[str, int]:
-    """Put the form aside; a whole draft is shown, of a half-written one every fault beside its field.
+    """Put the form aside, or of a form that names its step that step alone: right or not.
 
     Only what cannot be kept at all is shown again unsaved. How a campaign gives is chosen once.
     """
-    form: MultiDict[str, str] = MultiDict(request.form)
+    form: WrittenForm = MultiDict(request.form)
+    step = _step_asked(form)
     if campaign is not None:
         form["mechanic"] = campaign.mechanic
     try:
-        with runtime().database.transaction() as session:
-            campaign_id, faults = draft.put_aside(session, form, me().id, now(), campaign.id if campaign else None)
-            detail = {"version": campaign.version + 1 if campaign else 1, "faults": len(_once(faults))}
-            audit.record(session, actor(), "campaign_save", f"campaign:{campaign_id}", now(), detail=detail)
+        campaign_id, faults = _put_aside(form, campaign, step)
     except Refusal as refused:
-        tell(said(refused.text), "danger")
+        differs = refused.faults if isinstance(refused, Faulty) else ()
+        tell(_overtaken() if differs else said(refused.text), "danger")
         log_action("campaign_save", f"campaign:{campaign.id}" if campaign else "", "refused", reason=refused.reason)
-        return _form_page(form, (), campaign), 422
+        return _form_page(form, differs, campaign, step, is_kept=False), 422
+    return _onwards(form, campaign_id, faults)
+
+
+def _overtaken() -> str:
+    sentence: str = gettext(
+        "这一步刚在别的窗口或由同事改过。下面是您填的，还没有保存：再点一次就用您的；要看对方的，请重新打开这一步。"
+    )
+    return sentence
+
+
+def _put_aside(form: WrittenForm, campaign: Campaign | None, step: str) -> tuple[int, Sequence[Refusal]]:
+    """The campaign's id and its faults; a step that changes nothing writes nothing. Raises Refusal."""
+    with runtime().database.transaction() as session:
+        whole = form
+        if campaign is not None and step:
+            merged = wizard.with_step(session, campaign.id, form, step)
+            if merged is None:
+                return campaign.id, ()
+            whole = merged
+        campaign_id, faults = draft.put_aside(session, whole, me().id, now(), campaign.id if campaign else None)
+        detail = {"version": campaign.version + 1 if campaign else 1, "faults": len(_once(faults))}
+        audit.record(session, actor(), "campaign_save", f"campaign:{campaign_id}", now(), detail=detail)
+    return campaign_id, faults
+
+
+def _onwards(form: WrittenForm, campaign_id: int, faults: Sequence[Refusal]) -> BaseResponse:
+    """To the step that was asked for, or to the field that is to be mended; of a form sent as a whole to what comes of it."""
+    mended, to = form.get("mend", ""), form.get("go") or form.get("step")
+    if mended.isidentifier() and mended.isascii():
+        to = wizard.step_of(form, mended) or wizard.STEPS[0]
+        return redirect(
+            url_for("campaigns.edit", campaign_id=campaign_id, step=to, mend=1, _anchor=f"fault-{mended}"), 303
+        )
+    if to in wizard.STEPS:
+        if to == form.get("step"):
+            tell(gettext("草稿已保存。"))
+        return redirect(url_for("campaigns.edit", campaign_id=campaign_id, step=to), 303)
     if not faults:
         tell(gettext("草稿已保存。检查无误后提交审批。"))
         return to_page(campaign_id)
@@ -166,14 +211,16 @@ def _keep(campaign: Campaign | None) -> BaseResponse | tuple[str, int]:
 @blueprint.get("/campaigns/<int:campaign_id>/edit")
 @role_required("marketer")
 def edit(campaign_id: int) -> str | BaseResponse:
-    """A draft again."""
+    """A draft again: a step of it, or the first that has something to mend."""
     campaign = campaign_or_404(campaign_id)
     if campaign.status != "draft":
         tell(gettext("只有草稿可以修改。请先退回草稿。"), "danger")
         return to_page(campaign_id)
     with runtime().database.reading() as session:
         faults = draft.faults_in(session, campaign, now())
-    return _form_page(form_of(campaign), faults, campaign)
+    step = _step_asked(request.args)
+    is_mending = not step or "mend" in request.args or step == "check"
+    return _form_page(wizard.form_of(campaign), faults, campaign, step, is_mending=is_mending)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/edit")

@@ -135,7 +135,8 @@ def _keyword_faults(session: Session, keyword: str, campaign_id: int | None) -> 
             return
 
 
-def _own(session: Session, campaign_id: int) -> Campaign:
+def own(session: Session, campaign_id: int) -> Campaign:
+    """The campaign, locked until the transaction ends. Raises Refusal when there is none."""
     campaign = session.get(Campaign, campaign_id, with_for_update=True)
     if campaign is None:
         raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
@@ -161,7 +162,7 @@ def _write(
         session.add(campaign)
         session.flush()
         return campaign.id
-    campaign = _own(session, campaign_id)
+    campaign = own(session, campaign_id)
     if campaign.status != "draft":
         raise moved_on()
     for name, value in columns.items():
@@ -224,7 +225,7 @@ def submit(session: Session, campaign_id: int, staff_id: int, now: datetime) -> 
 
     Raises Faulty when it does not pass (or no longer: the window may have passed since), Refusal when it is no draft.
     """
-    campaign = _own(session, campaign_id)
+    campaign = own(session, campaign_id)
     if campaign.status != "draft":
         raise moved_on()
     _require_tied(session, campaign, staff_id)
@@ -271,7 +272,7 @@ def delete(session: Session, campaign_id: int) -> None:
 
     Raises Refusal when it is no longer a draft.
     """
-    campaign = _own(session, campaign_id)
+    campaign = own(session, campaign_id)
     if campaign.status != "draft":
         raise moved_on()
     mechanic.way_of(campaign.mechanic).forget(session, campaign_id)
@@ -285,7 +286,7 @@ def approve(session: Session, campaign_id: int, staff_id: int, now: datetime, se
     content that differs from the submitted one, and when the campaign is not waiting for approval; Faulty when
     time has overtaken it.
     """
-    campaign = _own(session, campaign_id)
+    campaign = own(session, campaign_id)
     require_approvable(session, campaign, staff_id, now)
     seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
     approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
@@ -327,7 +328,7 @@ def send_back(session: Session, campaign_id: int, staff_id: int, now: datetime) 
 
     Raises Refusal when it is neither.
     """
-    campaign = _own(session, campaign_id)
+    campaign = own(session, campaign_id)
     before = campaign.status
     if before not in ("submitted", "approved"):
         raise moved_on()

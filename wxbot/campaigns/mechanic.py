@@ -13,7 +13,7 @@ A launch goes on → off → closing → closed by `steps`: they are given the c
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,18 @@ LaunchStep = Callable[[Runtime, Campaign], int]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class DraftTemplate:
+    """A draft to begin with: all that a campaign like it needs but what only its marketer knows (budget, dates, who stands for it)."""
+
+    icon: str
+    word: Text
+    text: Text
+    """For whom it is, and how people come to it."""
+    fields: Typed
+    """What stands in the form."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DraftPart:
     """The mechanic's own part of a draft's form."""
 
@@ -58,6 +70,10 @@ class DraftPart:
     """Its form fields, kept as they were typed while a draft is half-written."""
     rows: tuple[str, ...] = ()
     """Those of its form fields that repeat, row by row."""
+    steps: Mapping[str, str] = field(default_factory=dict)
+    """Field → the step of the form that holds it (wizard.STEPS); the others stand beside the prizes, and a hidden one in none ('')."""
+    shelf: Mapping[str, DraftTemplate] = field(default_factory=dict)
+    """Templates to begin with, by their names in an address."""
     read: Callable[[Form], tuple[dict[str, Any], list[Refusal]]]
     """(columns of the draft by name, `terms` among them, that could be read; faults of the others)."""
     typed: Callable[[Campaign], Typed]

@@ -100,6 +100,11 @@ READERS: Readers = {
     "carry": ("carry", _is_ticked, ""),
     "password": ("password", read_password, ""),
 }
+STEPS = dict.fromkeys(
+    ("wins_per_person", "wins_per_day", "winners_per_day", "gap", "needs_binding", "is_allow_only", "password"), "when"
+)
+"""Those of the fields that say who may draw and how often; the others stand beside the prizes."""
+
 NAMES = tuple(key for key, _, _ in READERS.values())
 
 

@@ -14,6 +14,7 @@ from wxbot.instant import conditions, pictures
 from wxbot.instant.look import DEFAULT, colour_of
 from wxbot.instant.models import ODDS_OF, PrizeKind, Skin, Split, WhenGone
 from wxbot.instant.release import ReleaseSchedule
+from wxbot.instant.shelf import SHELF
 from wxbot.money import NotANumber, parse_number, plain_percent, plain_yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
@@ -229,6 +230,8 @@ def _words() -> Mapping[str, str]:
 PART = DraftPart(
     fields=tuple(READERS),
     rows=PRIZE_FIELDS,
+    shelf=SHELF,
+    steps={"skin": "what", "colour": "pages", "picture": "", **conditions.STEPS},
     read=_read,
     typed=_typed,
     blank=_blank,

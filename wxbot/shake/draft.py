@@ -9,12 +9,12 @@ from flask_babel import gettext
 from wxbot import typed
 from wxbot.campaigns.draft import tiers_of
 from wxbot.campaigns.draft_form import Readers, many, plain, read_odds, read_whole, read_yuan, take, take_all
-from wxbot.campaigns.mechanic import DraftPart, Form, Typed
+from wxbot.campaigns.mechanic import DraftPart, DraftTemplate, Form, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.campaigns.split import Tier
 from wxbot.money import plain_percent, plain_yuan
 from wxbot.settings import Settings
-from wxbot.text import Refusal, fault
+from wxbot.text import Refusal, Text, fault
 
 TIER_ROWS_MAX = 20
 TIER_FIELDS = ("tier_label", "tier_amount", "tier_count")
@@ -148,9 +148,38 @@ def _words() -> Mapping[str, str]:
     }
 
 
+SHELF = {
+    "shop": DraftTemplate(
+        icon="ti-gift",
+        word=Text("到店摇一摇 · 拼手气红包", "Shake in the shop, random packets"),
+        text=Text(
+            "已经有摇一摇周边设备的商家：到店摇出现金红包",
+            "For shops that have beacons already: shake there for cash packets",
+        ),
+        fields={
+            "budget": "",
+            "packet_count": "500",
+            "min_amount": "1.00",
+            "max_amount": "5.00",
+            "expected_people": "1000",
+            "odds": "50",
+            "name": "到店摇一摇",
+            "act_name": "到店有礼",
+            "title": "到店红包",
+            "description": "摇一摇试试",
+            "remark": "到店有礼",
+            "rules": "活动期间到店打开微信摇一摇参加，每人最多一个红包，红包金额随机。",
+        },
+    ),
+}
+"""Templates: a beacon's number, budget, dates and who stands for it are the marketer's."""
+
+
 PART = DraftPart(
     fields=(*READERS, "split", *(name for names in SPLIT_READERS.values() for name in names)),
     rows=TIER_FIELDS,
+    shelf=SHELF,
+    steps=dict.fromkeys(("title", "description", "send_name", "wishing", "remark", "jump_url", "device_ids"), "pages"),
     read=_read,
     typed=_typed,
     blank=_blank,
