@@ -12,17 +12,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, create_engine, event, func, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from wxbot.clock import Clock, Measured, steady_s
+
+T = TypeVar("T")
 
 LOCK_WAIT_S = 10
 """How long a writer waits for another before it gives up."""
@@ -292,6 +294,15 @@ class Database:
                 check(session)
             yield session
             session.commit()
+
+    def twice(self, verb: Callable[[Session], T]) -> T:
+        """Carry out a verb in one write transaction; when somebody wrote the same at this moment, look again and find theirs (F24)."""
+        try:
+            with self.transaction() as session:
+                return verb(session)
+        except IntegrityError:
+            with self.transaction() as session:
+                return verb(session)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -20,7 +20,7 @@ from wxbot.campaigns import launch, lease, settle, switch
 from wxbot.campaigns.models import Campaign, Packet
 from wxbot.db import Database
 from wxbot.orders.models import Order
-from wxbot.orders.reconcile import ask_now
+from wxbot.orders.reconcile import make_due
 from wxbot.orders.send import send_due
 from wxbot.runtime import Runtime
 from wxbot.shake.lotteries import card_icon
@@ -34,7 +34,7 @@ def ask_about_all(runtime: Runtime) -> None:
     with runtime.database.reading() as session:
         ids = list(session.scalars(select(Order.id)))
     for order_id in ids:
-        ask_now(runtime, order_id, runtime.clock.now())
+        in_one(runtime.database, make_due, order_id, runtime.clock.now())
 
 
 # --- orders and packets -----------------------------------------------------------------------------------------

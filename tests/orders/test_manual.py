@@ -17,7 +17,7 @@ from wxbot import ledger
 from wxbot.campaigns import switch
 from wxbot.orders import manual
 from wxbot.orders.models import Evidence, Mark, Order
-from wxbot.orders.reconcile import ask_now
+from wxbot.orders.reconcile import make_due
 from wxbot.runtime import Runtime
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import AuditEvent, Staff
@@ -140,7 +140,7 @@ def test_a_manual_order_may_be_asked_about_and_what_wechat_knows_settles_it(
     """Asking settles nothing by itself when WeChat knows nothing; an open mark then finds the order settled otherwise."""
     _, order_id = manual_order(runtime, simulator)
     now = runtime.clock.now()
-    assert ask_now(runtime, order_id, now)
+    assert in_one(runtime.database, make_due, order_id, now)
     work(runtime)
     with runtime.database.reading() as session:
         order = session.get_one(Order, order_id)

@@ -19,6 +19,7 @@ from tests.conftest import Cast, simulator_settings
 from tests.payouts.desk import Desk, csv_file, openid, phone, xlsx_file
 from tests.payouts.stories import fund, pass_time, sound
 from tests.payouts.test_rule_changes import answer
+from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import quotas, sheets
 from wxbot.confined import cells
@@ -281,11 +282,13 @@ def test_f81_two_uploads_of_one_file_at_once_make_one_list(desks: Desk) -> None:
     programme_id = desks.fund()
     desks.know(1)
     raw, gate = csv_file((phone(1), "", "2", "")), threading.Barrier(4)
+    found = lists.read(desks.runtime, File(raw, "a.csv", ""))
 
     def upload(_n: int) -> str:
         gate.wait()
+        parts = desks.runtime.vault, desks.runtime.settings, found, programme_id, 4, desks.now
         try:
-            lists.upload(desks.runtime, File(raw, "a.csv", ""), programme_id, 4, desks.now)
+            desks.runtime.database.twice(lambda session: lists.keep(session, *parts))
         except AlreadyUploaded as refused:
             assert refused.list_id is not None
             return refused.reason
@@ -440,8 +443,10 @@ def test_a_list_is_paid_to_the_wallet_and_its_results_say_so(
         raw = csv_file(
             ("oNOBODYofthisaccount00000001", "外人", "3", ""), (cast.ming.openid, "阿明", "1.13", "好"), header=header
         )
-        list_id = lists.upload(runtime, File(raw, "三月.csv", ""), programme_id, 4, runtime.clock.now())
-        lists.submit(runtime, list_id, runtime.clock.now())
+        found, now = lists.read(runtime, File(raw, "三月.csv", "")), runtime.clock.now()
+        parts = runtime.vault, runtime.settings
+        list_id = in_one(runtime.database, lists.keep, *parts, found, programme_id, 4, now)
+        in_one(runtime.database, lists.submit, list_id)
         with runtime.database.transaction() as session:
             seen = session.get_one(PayList, list_id).content_sha256 or ""
             lists.approve(session, list_id, 6, seen, runtime.clock.now())

@@ -13,7 +13,7 @@ from wxbot.campaigns import entries, poster
 from wxbot.campaigns.admin_pages import act, blueprint, campaign_or_404, to_page
 from wxbot.campaigns.models import Campaign
 from wxbot.logs import get_logger
-from wxbot.staff.console import log_action, role_required, runtime, said, tell, text
+from wxbot.staff.console import log_action, log_export, role_required, runtime, said, tell, text
 from wxbot.staff.models import WATCHERS
 from wxbot.text import Text
 from wxbot.wechat.errors import WeChatError
@@ -108,7 +108,7 @@ def scene_picture(campaign_id: int) -> BaseResponse:
         log_action("campaign_scene", f"campaign:{campaign_id}", "refused", reason=type(error).__name__)
         tell(gettext("现在没能从微信拿到粉丝码，请过一会儿再试。"), "danger")
         return to_page(campaign_id)
-    log_action("campaign_scene", f"campaign:{campaign_id}")
+    log_export("campaign_scene", f"campaign:{campaign_id}")
     return _printed(made.url, f"followers-{campaign.slug}.png")
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy.orm import Session
 
-from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json, stdin_password
+from wxbot.cli.desk import act, as_json, friendly, looking, opened, operator, show, show_json, stdin_password
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 from wxbot.orders import listing, manual, reconcile, throttle
@@ -20,7 +20,7 @@ from wxbot.payouts import words
 from wxbot.payouts.models import PAYOUT_REASON
 from wxbot.payouts.sources import SOURCES
 from wxbot.runtime import Runtime
-from wxbot.staff import accounts, sign_in, totp
+from wxbot.staff import accounts, audit, sign_in, totp
 from wxbot.staff.audit import Actor
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -87,7 +87,8 @@ def cashier_who_types(runtime: Runtime, login: str, is_from_stdin: bool) -> Acto
     if person is not None and entry.needs_code:
         _take_code(runtime, person, is_from_stdin)
     if person is not None:
-        sign_in.sign_out(runtime.database, person.token_hash)
+        with runtime.database.transaction() as session:
+            sign_in.sign_out(session, person.token_hash)
     if person is None or person.is_password_temporary:
         raise click.ClickException("请先在后台修改初始密码 / sign in to the console and choose your own password first")
     return Actor(entry.staff_id, sign_in.normal_login(login))
@@ -101,8 +102,9 @@ def _take_code(runtime: Runtime, person: sign_in.SignedIn, is_from_stdin: bool) 
         is_right = may_look and totp.take(session, runtime.vault, person.id, code, now)
         if is_right:
             sign_in.count_anew(session, person.login, "", True)
+        else:
+            sign_in.sign_out(session, person.token_hash)
     if not is_right:
-        sign_in.sign_out(runtime.database, person.token_hash)
         raise click.ClickException("验证码不正确 / the code is wrong")
 
 
@@ -185,10 +187,12 @@ def show_order(number: str, is_json: bool) -> None:
 def ask_order(number: str) -> None:
     """Have the worker ask WeChat about an order within seconds."""
     with opened() as runtime:
-        with runtime.database.reading() as session:
+        now = runtime.clock.now()
+        with runtime.database.transaction() as session:
             order_id = _order(session, number).id
-        is_due = reconcile.ask_now(runtime, order_id, runtime.clock.now())
-        log_action(runtime, "order_ask", f"order:{order_id}", "done" if is_due else "refused")
+            is_due = reconcile.make_due(session, order_id, now)
+            outcome = "done" if is_due else "refused"
+            audit.record(session, operator(), "order_ask", f"order:{order_id}", now, outcome=outcome)
     if not is_due:
         raise click.ClickException("这笔订单已有结果，无需再查 / this order is settled; there is nothing to ask")
     click.echo("已安排查询，几秒后用 wxbot order show 查看。The worker asks within seconds; then: wxbot order show")

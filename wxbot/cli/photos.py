@@ -2,7 +2,7 @@
 
 import click
 
-from wxbot.cli.desk import as_json, friendly, log_action, looking, opened, show, show_json
+from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.runtime import Runtime
 from wxbot.settings import PhotoStore
 from wxbot.vouchers import folders, moving
@@ -57,9 +57,9 @@ def move() -> None:
         stores = _stores(runtime)
         chosen = runtime.settings.photo_store
         target = stores.pop(chosen)
+        log_action(runtime, "photos_move", chosen)  # before the first file goes: killed half-way, some have moved
         for name, source in stores.items():
             _move_from(runtime, name, source, target)
-        log_action(runtime, "photos_move", chosen)
     click.echo(f"照片现在在：{STORES_ZH[chosen]}。Photos are now in: {chosen}.")
 
 
@@ -81,7 +81,8 @@ def _move_from(runtime: Runtime, name: PhotoStore, source: Storage, target: Stor
     if name == "folder" and not counts["left"]:
         path = folder_of(runtime.settings)
         if (path / folders.MARK).exists():
-            folders.forget(runtime, folders.mark_of(path))
+            with runtime.database.transaction() as session:
+                folders.forget(session, folders.mark_of(path))
 
 
 @photos.command()
@@ -89,10 +90,9 @@ def _move_from(runtime: Runtime, name: PhotoStore, source: Storage, target: Stor
 @friendly
 def forget(mark: str) -> None:
     """Strike a folder from the list: its machine is gone, and its photos were moved or are lost."""
-    with opened() as runtime:
-        if not folders.forget(runtime, mark):
+    with opened() as runtime, act(runtime, "photo_folder_forget", mark) as session:
+        if not folders.forget(session, mark):
             raise click.ClickException(
                 "没有这个标记，请看：wxbot photos status\nThere is no such mark; see: wxbot photos status"
             )
-        log_action(runtime, "photo_folder_forget", mark)
     click.echo("已划掉。Struck from the list.")

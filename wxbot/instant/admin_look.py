@@ -8,8 +8,8 @@ from wxbot.campaigns.admin_pages import campaign_or_404, to_page
 from wxbot.confined.run import Busy
 from wxbot.instant import pictures
 from wxbot.staff.console import (
+    act,
     guard,
-    log_action,
     now,
     one_or_404,
     refusal_told,
@@ -43,12 +43,13 @@ def save(campaign_id: int) -> BaseResponse:
         sent.close()
     with refusal_told("campaign_look", target):
         try:
-            pictures.dress(runtime(), campaign_id, text("colour"), raw, text("bare") == "1", now())
+            content = pictures.read(runtime(), raw) if raw else None
         except Busy:
             tell(gettext("现在有很多照片在处理，请过一会儿再传。"), "danger")
             return to_page(campaign_id)
-        log_action("campaign_look", target, colour=text("colour"), has_picture=raw is not None)
-        tell(gettext("外观已保存。"))
+        detail = {"colour": text("colour"), "has_picture": raw is not None}
+        with act("campaign_look", target, gettext("外观已保存。"), detail=detail) as session:
+            pictures.dress(session, campaign_id, text("colour"), content, text("bare") == "1", now())
     return to_page(campaign_id)
 
 

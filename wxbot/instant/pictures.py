@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.db import insert_into
@@ -23,16 +24,16 @@ from wxbot.vouchers import photos
 NAME = re.compile(r"[0-9a-f]{64}")
 
 
-def keep(runtime: Runtime, campaign_id: int, raw: bytes, now: datetime) -> str:
-    """Re-encode a picture and keep it; returns its name, the SHA-256 of what is kept. Raises BadPhoto or Busy.
+def read(runtime: Runtime, raw: bytes) -> bytes:
+    """The JPEG that is kept of a picture. Raises BadPhoto or Busy. Never call it with an open transaction."""
+    return photos.read(raw, Path(runtime.settings.data_dir), banner.__name__).content
 
-    Never call it with an open transaction.
-    """
-    content = photos.read(raw, Path(runtime.settings.data_dir), banner.__name__).content
+
+def keep(session: Session, campaign_id: int, content: bytes, now: datetime) -> str:
+    """Keep a picture that was read; returns its name, its SHA-256."""
     name = hashlib.sha256(content).hexdigest()
     row = {"campaign_id": campaign_id, "name": name, "content": content, "added_at": now}
-    with runtime.database.transaction() as session:
-        session.execute(insert_into(session, CampaignPicture).values(**row).on_conflict_do_nothing())
+    session.execute(insert_into(session, CampaignPicture).values(**row).on_conflict_do_nothing())
     return name
 
 
@@ -47,24 +48,22 @@ def content_of(runtime: Runtime, campaign_id: int, name: str) -> bytes | None:
         return session.scalar(query)
 
 
-def dress(runtime: Runtime, campaign_id: int, colour: str, raw: bytes | None, is_bare: bool, now: datetime) -> None:
-    """Give a draft its colour (#rrggbb) and picture: a new one (`raw`), none (`is_bare`), or the one it has.
+def dress(session: Session, campaign_id: int, colour: str, content: bytes | None, is_bare: bool, now: datetime) -> None:
+    """Give a draft its colour (#rrggbb) and picture: a new one (`content`), none (`is_bare`), or the one it has.
 
-    Both are part of what a second person approves. Raises BadPhoto or Busy, and Refusal when it is no draft any more.
+    Both are part of what a second person approves. Raises Refusal when it is no draft any more.
     """
-    name = keep(runtime, campaign_id, raw, now) if raw else ""
-    with runtime.database.transaction() as session:
-        query = select(Campaign).where(Campaign.id == campaign_id).with_for_update()
-        campaign = session.scalars(query).one()
-        if campaign.status != "draft":
-            raise moved_on()
-        look = {"colour": colour_of(colour), "picture": name or ("" if is_bare else picture_of(campaign))}
-        if campaign.half_written is not None:
-            campaign.half_written = {**campaign.half_written, **look}
-        else:
-            campaign.terms = {**campaign.terms, "look": look}
-        campaign.version += 1
-        campaign.updated_at = now
+    campaign = session.scalars(select(Campaign).where(Campaign.id == campaign_id).with_for_update()).one()
+    if campaign.status != "draft":
+        raise moved_on()
+    name = keep(session, campaign_id, content, now) if content else "" if is_bare else picture_of(campaign)
+    look = {"colour": colour_of(colour), "picture": name}
+    if campaign.half_written is not None:
+        campaign.half_written = {**campaign.half_written, **look}
+    else:
+        campaign.terms = {**campaign.terms, "look": look}
+    campaign.version += 1
+    campaign.updated_at = now
 
 
 def look_of(campaign: Campaign) -> dict[str, str]:

@@ -16,14 +16,13 @@ from wxbot.money import plain_yuan
 from wxbot.orders import bill_faults, listing, manual, reconcile, throttle, words
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import MARKED_AS, LaneState, Mark, Order
-from wxbot.staff import accounts
+from wxbot.staff import accounts, audit
 from wxbot.staff.code_asked import code_always, code_for
 from wxbot.staff.console import (
     act,
     actor,
     guard,
     local,
-    log_action,
     log_export,
     log_refusal,
     may,
@@ -198,14 +197,15 @@ def ask(order_id: int) -> BaseResponse:
     """Have the worker ask WeChat about an order now."""
     with runtime().database.reading() as session:
         one_or_404(session.get(Order, order_id) if order_id < 2**62 else None)
-    is_due = reconcile.ask_now(runtime(), order_id, now())
-    tell_asked(f"order:{order_id}", is_due)
+    ask_and_tell(f"order:{order_id}", order_id)
     return redirect(url_for("orders.order", order_id=order_id), 303)
 
 
-def tell_asked(target: str, is_due: bool) -> None:
-    """Log and tell that WeChat is asked about an order, or that it is settled."""
-    log_action("order_ask", target, "done" if is_due else "refused")
+def ask_and_tell(target: str, order_id: int | None) -> None:
+    """Have the worker ask WeChat about an order, with its line in the audit log; tell it, or that there is nothing to ask."""
+    with runtime().database.transaction() as session:
+        is_due = order_id is not None and reconcile.make_due(session, order_id, now())
+        audit.record(session, actor(), "order_ask", target, now(), outcome="done" if is_due else "refused")
     if is_due:
         tell(gettext("已安排立即向微信查询，几秒后刷新查看结果。"))
     else:

@@ -101,12 +101,6 @@ def _settle(runtime: Runtime, answers: Sequence[tuple[Order, Any]]) -> None:
         outcome.apply(session, decided_orders, now)
 
 
-def ask_now(runtime: Runtime, order_id: int, now: datetime) -> bool:
-    """A person asks for an early look: the order becomes due; True when it is unsettled."""
-    with runtime.database.transaction() as session:
-        return make_due(session, order_id, now)
-
-
 def ask_soon(runtime: Runtime, order_id: int, now: datetime) -> bool:
     """Somebody who has the money in hand looks: a placed order becomes due, unless its question is on the wire: that answer counts."""
     check = Order.next_check_at

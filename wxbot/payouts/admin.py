@@ -1,23 +1,22 @@
 """The cashier's pages of payouts: what is queued, held, unknown, failed, returned; one payout with everything about it; by hand."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select, tuple_
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.money import NotMoney, parse_yuan
 from wxbot.orders import listing as order_listing
 from wxbot.orders import words as order_words
-from wxbot.orders.admin import tell_asked
+from wxbot.orders.admin import ask_and_tell
 from wxbot.orders.channels import CHANNELS, DIRECT
 from wxbot.orders.models import MARKED_AS, LaneState, Order
-from wxbot.orders.reconcile import ask_now, want_back
+from wxbot.orders.reconcile import want_back
 from wxbot.payouts import create as asking
 from wxbot.payouts import exports, listing, manual, people_search, programmes, words
 from wxbot.payouts.list_words import status_word
@@ -26,12 +25,12 @@ from wxbot.payouts.manual import ByHand
 from wxbot.payouts.models import PAYOUT_REASON, Payout
 from wxbot.payouts.sources import SOURCES
 from wxbot.people.models import Notice
-from wxbot.staff import accounts
+from wxbot.staff import accounts, audit
 from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import (
     act,
+    actor,
     guard,
-    log_action,
     log_export,
     log_refusal,
     me,
@@ -267,8 +266,7 @@ def take_back(payout_id: int) -> BaseResponse:
 def ask(payout_id: int) -> BaseResponse:
     """Have the worker ask WeChat about its order now."""
     order = _exists(payout_id).order
-    is_due = order is not None and ask_now(runtime(), order.id, now())
-    tell_asked(f"payout:{payout_id}", is_due)
+    ask_and_tell(f"payout:{payout_id}", order.id if order is not None else None)
     return _to_payout(payout_id)
 
 
@@ -277,22 +275,17 @@ def ask(payout_id: int) -> BaseResponse:
 def reissue(payout_id: int) -> BaseResponse:
     """Owe a returned or failed payout once more; always approved by a second person (F83)."""
     target, shown_id = _target(payout_id), payout_id
+
+    def issue(session: Session) -> Payout:
+        made = manual.reissue(session, runtime().settings, payout_id, me().id, now())
+        audit.record(session, actor(), "payout_reissue", target, now(), detail={"payout": made.id})
+        return made
+
     with refusal_told("payout_reissue", target):
-        made = _twice(lambda session: manual.reissue(session, runtime().settings, payout_id, me().id, now()))
-        log_action("payout_reissue", target, payout=made.id)
+        made = runtime().database.twice(issue)
         tell(gettext("补发已登记，等另一位财务审批。"))
         shown_id = made.id
     return _to_payout(shown_id)
-
-
-def _twice(verb: Callable[[Session], Payout]) -> Payout:
-    """Write in one transaction; when somebody wrote the same at this moment, look again and take theirs (F24)."""
-    try:
-        with runtime().database.transaction() as session:
-            return verb(session)
-    except IntegrityError:
-        with runtime().database.transaction() as session:
-            return verb(session)
 
 
 # --- by hand ------------------------------------------------------------------------------------------------------
@@ -337,6 +330,12 @@ def who() -> str:
     return render_template("console/_found.html", found=found, who=wanted, chosen="")
 
 
+def _asked(session: Session, asked: ByHand) -> Payout:
+    made = manual.ask(session, runtime().settings, asked, me().id, now())
+    audit.record(session, actor(), "payout_ask", f"payout:{made.id}", now(), detail={"amount_fen": made.amount_fen})
+    return made
+
+
 @blueprint.post("/payouts/new")
 @role_required("cashier")
 def create() -> BaseResponse | tuple[str, int]:
@@ -351,13 +350,12 @@ def create() -> BaseResponse | tuple[str, int]:
             reason=form.get("reason", ""),
             channel=form.get("channel", "")[:16],
         )
-        made = _twice(lambda session: manual.ask(session, runtime().settings, asked, me().id, now()))
+        made = runtime().database.twice(lambda session: _asked(session, asked))
     except NotMoney:
         return _form(form.get("form_token", "")[:80], gettext("请填写金额，最多两位小数。")), 422
     except Refusal as refused:
         log_refusal("payout_ask", "", refused)
         return _form(form.get("form_token", "")[:80], said(refused.text)), 422
-    log_action("payout_ask", f"payout:{made.id}", amount_fen=made.amount_fen)
     if made.status == "requested":
         tell(gettext("已登记，等另一位财务审批。"))
     else:

@@ -13,15 +13,15 @@ from wxbot.payouts import list_check, list_results, list_rows, list_words, lists
 from wxbot.payouts.forecast import forecast
 from wxbot.payouts.lists import AlreadyUploaded, File
 from wxbot.payouts.models import ListRow, PayList, Programme
-from wxbot.staff import accounts
+from wxbot.staff import accounts, audit
 from wxbot.staff.code_asked import code_for
 from wxbot.staff.console import (
     SMALL,
     absent,
     act,
+    actor,
     guard,
     locale,
-    log_action,
     log_export,
     log_refusal,
     may,
@@ -33,7 +33,6 @@ from wxbot.staff.console import (
     role_required,
     runtime,
     said,
-    tell,
     text,
     why_not,
 )
@@ -125,13 +124,20 @@ def create() -> tuple[str, int] | BaseResponse:
     if uploaded is None or not uploaded.filename:
         return _upload_page(gettext("请选择一个 xlsx 或 csv 文件。")), 422
     file = File(uploaded.read(), uploaded.filename[:300], text("name", 100))
+    parts, programme_id = runtime(), number("programme") or 0
+
+    def keep(session: Session) -> int:
+        list_id = lists.keep(session, parts.vault, parts.settings, found, programme_id, me().id, now())
+        audit.record(session, actor(), "list_upload", f"list:{list_id}", now())
+        return list_id
+
     try:
-        list_id = lists.upload(runtime(), file, number("programme") or 0, me().id, now())
+        found = lists.read(parts, file)
+        list_id = parts.database.twice(keep)
     except Refusal as refused:
         known = refused.list_id if isinstance(refused, AlreadyUploaded) else None
         log_refusal("list_upload", f"list:{known}" if known else "", refused)
         return _upload_page(said(refused.text), known), 422 if refused.reason == "file" else 409
-    log_action("list_upload", f"list:{list_id}")
     return _to_page(list_id)
 
 
@@ -249,11 +255,12 @@ def check(list_id: int) -> BaseResponse:
 @role_required("marketer", "cashier")
 def submit(list_id: int) -> BaseResponse:
     """Hand it to a second person."""
-    target = _target(list_id)
+    target, parts = _target(list_id), runtime()
     with refusal_told("list_submit", target):
-        lists.submit(runtime(), list_id, now(), is_partial_meant=bool(request.form.get("skip_faulty")))
-        log_action("list_submit", target)
-        tell(gettext("已提交，请另一位财务同事审批。"))
+        with parts.database.transaction() as session:  # kept even when it is refused: the page shows what was found
+            lists.check(session, parts.vault, parts.settings, list_id, now())
+        with act("list_submit", target, gettext("已提交，请另一位财务同事审批。")) as session:
+            lists.submit(session, list_id, is_partial_meant=bool(request.form.get("skip_faulty")))
     return _to_page(list_id)
 
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wxbot import approval, lineage
@@ -45,6 +44,19 @@ class File:
     name: str
 
 
+@dataclass(frozen=True)
+class FileRead:
+    """What a file says, ready to be kept: its rows, and what of them is kept sealed, by phone and by number of the row."""
+
+    sha256: str
+    file_name: str
+    name: str
+    rows: Sequence[Candidate]
+    unread: str
+    phones_sealed: dict[str, str]
+    rows_sealed: dict[int, str]
+
+
 class AlreadyUploaded(Refusal):
     """The file was taken before; carries the list it became, whose name is for those alone who may see it (S29)."""
 
@@ -56,47 +68,59 @@ class AlreadyUploaded(Refusal):
         self.list_id = list_id
 
 
-def upload(runtime: Runtime, file: File, programme_id: int, staff_id: int, now: datetime) -> int:
-    """Read a file into a draft; returns the list's id. All rows are kept or none (F81).
-
-    Raises AlreadyUploaded for a file that was uploaded before, and Refusal for one that is no list or a programme
-    that takes no payouts.
-    """
-    sha256 = hashlib.sha256(file.raw).hexdigest()
+def read(runtime: Runtime, file: File) -> FileRead:
+    """Read a file, keeping nothing yet. Raises Refusal for one that is no list. Never call it with an open transaction."""
     found = list_read.read(file.raw, runtime.settings)
-    rows = found.rows
-    sealed = {row.phone: runtime.vault.seal(row.phone) for row in rows if row.phone}
-    as_read = {row.row_number: runtime.vault.seal(json.dumps(row.as_read)) for row in rows if row.as_read}
     file_name = plain_name(file.file_name, FILE_NAME_CHARS)
-    try:
-        with runtime.database.transaction() as session:
-            _refuse_known(session, sha256)
-            programme = session.get(Programme, programme_id)
-            if programme is None or not programme.is_open:
-                raise Refusal("programme", Text("请选择一个开放的项目", "Choose a programme that is open"))
-            pay_list = PayList(
-                name=plain_name(file.name, NAME_CHARS) or file_name.rpartition(".")[0] or "名单",
-                file_name=file_name,
-                file_sha256=sha256,
-                programme_id=programme_id,
-                channel="",
-                status="draft",
-                unread=found.unread,
-                created_by=staff_id,
-                created_at=now,
-            )
-            session.add(pay_list)
-            session.flush()
-            list_check.find_faults(session, runtime.vault, runtime.settings, programme, rows, now)
-            for start in range(0, len(rows), INSERT_BATCH):
-                values = [_row_values(pay_list.id, row, sealed, as_read) for row in rows[start : start + INSERT_BATCH]]
-                session.execute(insert(ListRow), values)
-            _count(session, pay_list)
-            return pay_list.id
-    except IntegrityError:
-        with runtime.database.reading() as session:
-            _refuse_known(session, sha256)
-        raise
+    return FileRead(
+        hashlib.sha256(file.raw).hexdigest(),
+        file_name,
+        plain_name(file.name, NAME_CHARS) or file_name.rpartition(".")[0] or "名单",
+        found.rows,
+        found.unread,
+        {row.phone: runtime.vault.seal(row.phone) for row in found.rows if row.phone},
+        {row.row_number: runtime.vault.seal(json.dumps(row.as_read)) for row in found.rows if row.as_read},
+    )
+
+
+def keep(
+    session: Session,
+    vault: Vault,
+    settings: Settings,
+    found: FileRead,
+    programme_id: int,
+    staff_id: int,
+    now: datetime,
+) -> int:
+    """Keep a file that was read as a draft; returns the list's id. All rows are kept or none (F81).
+
+    Raises AlreadyUploaded for a file that was uploaded before, Refusal for a programme that takes no payouts, and
+    IntegrityError when the same file came in twice at once.
+    """
+    _refuse_known(session, found.sha256)
+    programme = session.get(Programme, programme_id)
+    if programme is None or not programme.is_open:
+        raise Refusal("programme", Text("请选择一个开放的项目", "Choose a programme that is open"))
+    pay_list = PayList(
+        name=found.name,
+        file_name=found.file_name,
+        file_sha256=found.sha256,
+        programme_id=programme_id,
+        channel="",
+        status="draft",
+        unread=found.unread,
+        created_by=staff_id,
+        created_at=now,
+    )
+    session.add(pay_list)
+    session.flush()
+    list_check.find_faults(session, vault, settings, programme, found.rows, now)
+    for start in range(0, len(found.rows), INSERT_BATCH):
+        batch = found.rows[start : start + INSERT_BATCH]
+        values = [_row_values(pay_list.id, row, found.phones_sealed, found.rows_sealed) for row in batch]
+        session.execute(insert(ListRow), values)
+    _count(session, pay_list)
+    return pay_list.id
 
 
 def _refuse_known(session: Session, sha256: str) -> None:
@@ -193,27 +217,24 @@ def content_sha256(session: Session, pay_list: PayList) -> str:
     return approval.content_hash(parts)
 
 
-def submit(runtime: Runtime, list_id: int, now: datetime, *, is_partial_meant: bool = False) -> None:
-    """Hand a draft to a second person, its rows checked anew. Raises Refusal: faulty rows must be meant to be left out."""
-    with runtime.database.transaction() as session:
-        check(session, runtime.vault, runtime.settings, list_id, now)
-    with runtime.database.transaction() as session:
-        pay_list = own(session, list_id)
-        faulty = pay_list.rows - pay_list.good_rows
-        if pay_list.good_rows == 0:
-            raise Refusal("empty", Text("没有可以付款的行", "No row of it can be paid"))
-        if faulty and not is_partial_meant:
-            raise Refusal(
-                "partial",
-                Text(
-                    f"有 {faulty} 行不会付款，请先确认跳过它们，或改好文件重新上传",
-                    f"{faulty} rows will not be paid; say that they shall be left out, or mend the file and upload it again",
-                ),
-            )
-        _open_programme(session, pay_list)
-        sha256 = content_sha256(session, pay_list)
-        if not move(session, PayList, list_id, LIST_NEXT, "draft", "submitted", content_sha256=sha256):
-            raise moved_on()
+def submit(session: Session, list_id: int, *, is_partial_meant: bool = False) -> None:
+    """Hand a draft whose rows were just checked to a second person. Raises Refusal: faulty rows must be meant to be left out."""
+    pay_list = own(session, list_id)
+    faulty = pay_list.rows - pay_list.good_rows
+    if pay_list.good_rows == 0:
+        raise Refusal("empty", Text("没有可以付款的行", "No row of it can be paid"))
+    if faulty and not is_partial_meant:
+        raise Refusal(
+            "partial",
+            Text(
+                f"有 {faulty} 行不会付款，请先确认跳过它们，或改好文件重新上传",
+                f"{faulty} rows will not be paid; say that they shall be left out, or mend the file and upload it again",
+            ),
+        )
+    _open_programme(session, pay_list)
+    sha256 = content_sha256(session, pay_list)
+    if not move(session, PayList, list_id, LIST_NEXT, "draft", "submitted", content_sha256=sha256):
+        raise moved_on()
 
 
 def _open_programme(session: Session, pay_list: PayList) -> Programme:

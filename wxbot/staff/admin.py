@@ -24,7 +24,6 @@ from wxbot.staff.console import (
     guard,
     is_too_often,
     locale,
-    log_action,
     log_refusal,
     me,
     now,
@@ -83,7 +82,8 @@ def sign_in_post() -> tuple[str, int, dict[str, str]] | BaseResponse:
     except sign_in.SignInRefused as refused:
         return _not_signed_in(login, refused)
     if current_user.is_authenticated:  # whoever sat here before: the old token ends with the new one (S23)
-        sign_in.sign_out(runtime().database, me().token_hash)
+        with runtime().database.transaction() as session:
+            sign_in.sign_out(session, me().token_hash)
     if opened.needs_code:
         browser_session.clear()
         response = redirect(url_for("totp.code_form"), 303)
@@ -130,8 +130,9 @@ def enter(staff_id: int, token: str) -> BaseResponse:
 @role_required(*ROLES)
 def sign_out() -> BaseResponse:
     """End this session on the server."""
-    sign_in.sign_out(runtime().database, me().token_hash)
-    log_action("sign_out")
+    with runtime().database.transaction() as session:
+        sign_in.sign_out(session, me().token_hash)
+        audit.record(session, actor(), "sign_out", "", now())
     browser_session.clear()
     response = redirect(url_for("staff.sign_in_form"), 303)
     response.delete_cookie(cookie_name(), path="/", secure=runtime().settings.public_url.startswith("https://"))

@@ -63,8 +63,8 @@ def code_post() -> BaseResponse | tuple[str, int]:
         with runtime().database.transaction() as session:
             who = Actor(waiting.id, waiting.login, ip)
             record(session, who, "sign_in", "", now(), outcome="refused", detail={"why": refused.reason})
-        if refused.reason == "code_tries":
-            sign_in.sign_out(runtime().database, waiting.token_hash)
+            if refused.reason == "code_tries":
+                sign_in.sign_out(session, waiting.token_hash)
         return render_template("console/code.html", fault=said(refused.text)), 401
     token = sign_in.finish(
         runtime().database,

@@ -258,10 +258,9 @@ def may_still(session: Session, person: SignedIn, roles: Collection[str], now: d
     return session.scalar(theirs.with_for_update(key_share=True, of=Staff)) in roles
 
 
-def sign_out(database: Database, token_hash: str) -> None:
-    """End one session."""
-    with database.transaction() as session:
-        session.execute(delete(StaffSession).where(StaffSession.token_hash == token_hash))
+def sign_out(session: Session, token_hash: str) -> None:
+    """End one session inside the caller's transaction."""
+    session.execute(delete(StaffSession).where(StaffSession.token_hash == token_hash))
 
 
 def end_sessions(session: Session, staff_id: int) -> int:

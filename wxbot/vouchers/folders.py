@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
@@ -47,10 +48,9 @@ def known(runtime: Runtime) -> Sequence[PhotoFolder]:
         return session.scalars(select(PhotoFolder).order_by(PhotoFolder.started_at.desc())).all()
 
 
-def forget(runtime: Runtime, mark: str) -> bool:
+def forget(session: Session, mark: str) -> bool:
     """Strike a folder from the list, because its machine is gone or its photos were moved; False when it was not there."""
-    with runtime.database.transaction() as session:
-        return changed(session, delete(PhotoFolder).where(PhotoFolder.mark == mark)) > 0
+    return changed(session, delete(PhotoFolder).where(PhotoFolder.mark == mark)) > 0
 
 
 def refuse_second(runtime: Runtime) -> None:
