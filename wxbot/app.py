@@ -34,7 +34,7 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
-from wxbot.instant import admin_awards, admin_changes, admin_codes, awards_h5
+from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_look as looks
 from wxbot.instant import h5 as instant_h5
 from wxbot.instant import h5_rules as instant_rules
@@ -96,6 +96,7 @@ DOORS: tuple[Door, ...] = (
     Door("/h5", h5.blueprint, "openid", "phone"),
     Door("/h5", instant_rules.blueprint, "openid", "phone"),
     Door("/h5", instant_h5.blueprint, "openid", "phone"),
+    Door("/h5", h5_preview.blueprint, "openid", "preview"),
     Door("/h5", bind.blueprint, "openid", "phone"),
     Door("/h5", h5_tie.blueprint, "openid", "phone"),
     Door("/h5", payouts_h5.me, "openid", "phone"),
@@ -105,6 +106,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", looks.blueprint, "staff", "console"),
+    Door("/admin", admin_preview.blueprint, "staff", "console"),
     Door("/admin", admin_codes.blueprint, "staff", "console"),
     Door("/admin", admin_awards.blueprint, "staff", "console"),
     Door("/admin", admin_changes.blueprint, "staff", "console"),

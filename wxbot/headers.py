@@ -9,8 +9,8 @@ from flask import Response, g, request
 
 from wxbot.settings import Settings
 
-Pages = Literal["machine", "phone", "console"]
-"""For programs, for the WeChat browser, for the console."""
+Pages = Literal["machine", "phone", "console", "preview"]
+"""For programs, for the WeChat browser, for the console; a phone's page that the console shows in a frame."""
 
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=()"
 _AVATARS = "https://thirdwx.qlogo.cn https://wx.qlogo.cn https://mmbiz.qpic.cn"
@@ -39,6 +39,8 @@ class Headers:
         """
         if pages == "machine":
             return cls((), ())
+        if pages == "preview":
+            return cls._preview(settings)
         fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
         tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
         wechat = _origin(settings.api_base) if settings.is_simulated else ""
@@ -66,6 +68,20 @@ class Headers:
             fixed["X-Frame-Options"] = "DENY"
             fixed["Cross-Origin-Opener-Policy"] = "same-origin"
         return cls(tuple(fixed.items()), (("Content-Security-Policy", full),))
+
+    @classmethod
+    def _preview(cls, settings: Settings) -> "Headers":
+        """Of a page in a frame of the console, which is of one origin with it: our own scripts alone, and nothing of WeChat's.
+
+        A marketer's own phone opens it, too, and the simulator's phone is a frame.
+        """
+        frames = f"'self' {_origin(settings.api_base)}" if settings.is_simulated else "'self'"
+        policy = (
+            "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data:; connect-src 'self'; "
+            f"frame-ancestors {frames}; base-uri 'none'; form-action 'none'"
+        )
+        fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
+        return cls(tuple(fixed.items()), (("Content-Security-Policy", policy),))
 
     def put(self, response: Response) -> None:
         """Set the headers; a view that set one itself (a stricter policy for an upload) keeps its own."""

@@ -4,11 +4,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from tests.instant.stage import approved
 from tests.staff.consoles import NOON, PASSWORD, console, seed_story
 from wxbot import ledger
 from wxbot.campaigns.models import Campaign
@@ -138,3 +140,31 @@ def test_no_page_is_wider_than_a_phone(served: Served, page: Any) -> None:
         page.goto(served.base + path)
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_a_draft_is_played_on_the_phone_in_the_console_under_our_own_policy(page: Any, served: Served) -> None:
+    """The frame is let in and loads, a wished-for win is collected to its end, and the code's address opens it without a session."""
+    stage = approved(served.app.extensions["wxbot"], {"name": "一元红包"}, status="draft")
+    served.sign_in(page, "li")
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{served.base}/campaigns/{stage.campaign_id}/preview")
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    page.set_viewport_size({"width": 1440, "height": 900})
+    phone = page.frame_locator(".phone-frame")
+    phone.locator("#wish").select_option("1")
+    phone.locator("#go").click()
+    phone.locator("#sheet-prize", has_text="¥1.00 · 一元红包").wait_for()
+    phone.locator("#sheet-main", has_text="领取").click()
+    phone.locator("#sheet-main", has_text="看到账后的样子").click()
+    phone.locator(".sheet-card[data-state=paid]").wait_for()
+    phone.locator("#sheet-close").click()
+    assert "已领取" in phone.locator("#mine-list").inner_text()
+    link = page.locator(".copy-row input").input_value()
+    page.goto(f"{served.base}/campaigns/{stage.campaign_id}/edit?step=check")
+    page.frame_locator(".side-card .phone-frame").locator("#go").wait_for()
+    served.sign_out(page)
+    page.goto(served.base.removesuffix("/admin") + urlsplit(link).path)
+    page.locator("#wish").select_option("lost")
+    page.locator("#go").click()
+    page.locator("#sheet-title", has_text="没有抽中").wait_for()
+    assert stage.draws() == [] and stage.awards() == []

@@ -169,6 +169,10 @@ _CHANGES = Text(
 _APART = Text("本活动与微信、腾讯无关。", "WeChat and Tencent have no part in this campaign.")
 
 
+_UNSEALED = Text("种子的 SHA-256 指纹在启动时公布。", "The SHA-256 of the seed is published at the launch.")
+"""Of a draft that is looked at; without the fingerprint nothing is published (`missing`)."""
+
+
 def _same(text: str) -> Text:
     return Text(text, text)
 
@@ -383,7 +387,7 @@ def _proof(facts: Mapping[str, Any]) -> list[Text]:
             "每次抽奖的数字由事先封存的随机种子和抽奖序号算出，没有指定中奖的人，主办方也不能改。",
             "The number of each draw follows from a seed that was sealed before, and from the draw's own number. Nobody is chosen.",
         ),
-        Text(f"种子的 SHA-256 指纹：{sha256}", f"SHA-256 of the seed: {sha256}"),
+        Text(f"种子的 SHA-256 指纹：{sha256}", f"SHA-256 of the seed: {sha256}") if sha256 else _UNSEALED,
         Text(
             "活动结束后公开种子和全部抽奖记录（隐去个人信息），任何人都可以重算每一次结果。记录保存至少两年。",
             "After the end the seed and all draws are published, without personal data, so that anybody can recompute each result. "

@@ -22,6 +22,9 @@ from wxbot.payouts.words import PERSON_HOLDS
 from wxbot.settings import Settings
 from wxbot.text import Text, moment_text
 
+CONFIRM_WITHIN = timedelta(hours=24)
+"""How long WeChat keeps what was sent for its person."""
+
 QUEUE_S = 10
 """A queue that is gone within so many seconds is not worth telling."""
 
@@ -84,10 +87,9 @@ def view(session: Session, settings: Settings, award: Award, now: datetime) -> A
 
 def _open(award: Award, payout: Payout | None, order: Order | None, now: datetime) -> AwardView:
     """Not asked for yet, or to be asked for again; why the last order ended when the person can do something about it."""
-    at = moment_text(award.deadline_at)
     if award.deadline_at <= now:
         return AwardView("forfeited", ENDED)
-    again = Text(f"请在 {at.zh} 前领取，过期收回。", f"Collect it before {at.en}, or it goes back.")
+    again = to_collect(award.deadline_at)
     if payout is None or order is None:
         return AwardView("open", again)
     why = Text("上一次没有在 24 小时内确认。", "It was not confirmed within 24 hours.")
@@ -97,21 +99,32 @@ def _open(award: Award, payout: Payout | None, order: Order | None, now: datetim
     return AwardView("open", Text(f"{why.zh}{again.zh}", f"{why.en} {again.en}"))
 
 
+def to_collect(deadline_at: datetime) -> Text:
+    """Until when a prize waits for its person."""
+    at = moment_text(deadline_at)
+    return Text(f"请在 {at.zh} 前领取，过期收回。", f"Collect it before {at.en}, or it goes back.")
+
+
+def sent(channel: str, until: datetime) -> AwardView:
+    """WeChat has it and the person has not: what they do by then."""
+    at = moment_text(until)
+    if channel in CONFIRMED:
+        return AwardView("confirm", Text(f"请在 {at.zh} 前点开确认收款。", f"Open it and confirm before {at.en}."))
+    return AwardView(  # nothing to do here: the chat has it
+        "held",
+        Text(
+            f"已发到您和本公众号的聊天里，请在 {at.zh} 前点开。",
+            f"It is in your chat with this account. Open it before {at.en}.",
+        ),
+        Text("在聊天里等您", "In your chat"),
+    )
+
+
 def _ordered(session: Session, settings: Settings, order: Order, now: datetime) -> AwardView:
     if order.status == "received":
         return AwardView("paid", PAID)
     if order.status == "accepted" and order.holding == "unclaimed":
-        at = moment_text(order.expires_at or now + timedelta(hours=24))
-        if order.channel in CONFIRMED:
-            return AwardView("confirm", Text(f"请在 {at.zh} 前点开确认收款。", f"Open it and confirm before {at.en}."))
-        return AwardView(  # nothing to do here: the chat has it
-            "held",
-            Text(
-                f"已发到您和本公众号的聊天里，请在 {at.zh} 前点开。",
-                f"It is in your chat with this account. Open it before {at.en}.",
-            ),
-            Text("在聊天里等您", "In your chat"),
-        )
+        return sent(order.channel, order.expires_at or now + CONFIRM_WITHIN)
     if order.status == "manual":
         return AwardView(
             "held", Text("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")

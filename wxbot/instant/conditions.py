@@ -77,6 +77,11 @@ def word_of(text: str) -> str:
     return " ".join(typed.line(text).split())
 
 
+def is_word(word: str, given: str) -> bool:
+    """Whether what a phone sent is a campaign's word; anything is where there is none."""
+    return not word or word_of(given).casefold() == word.casefold()
+
+
 def read_password(text: str) -> str | None:
     """The word that people type before they draw; None without one."""
     word = word_of(text)

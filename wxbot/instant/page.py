@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.instant import answers, award_shown, nonces
 from wxbot.instant.article import span_text
-from wxbot.instant.conditions import word_of
+from wxbot.instant.conditions import is_word
+from wxbot.instant.decide import PrizeRule
 from wxbot.instant.look import palette
 from wxbot.instant.models import Award, AwardStatus
 from wxbot.instant.page_words import InstantPhrases, odds_text
@@ -67,7 +68,7 @@ def prove(
     """Whether this nonce was made for this person here, and the word is the campaign's where it has one."""
     if not nonces.is_own(stock.vault, stock.campaign_id, entrant.openid, entrant.ticket):
         return Outcome.STALE_NONCE
-    if stock.password and word_of(entrant.password).casefold() != stock.password.casefold():
+    if not is_word(stock.password, entrant.password):
         return Outcome.WRONG_PASSWORD
     return ENTERED
 
@@ -133,22 +134,33 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
     """What the page is drawn from: its skin and colours, its words, and the prizes in the order of their ordinals."""
     stock: Any = snapshot.stock
     prizes = stock.published.rules.prizes if stock.published else ()
-    picture = str(stock.look.get("picture") or "")
+    name, lang = str(stock.look.get("picture") or ""), "en" if language == "en" else None
+    picture = url_for("instant_h5.picture", slug=snapshot.slug, name=name) if name else ""
     return {
-        "skin": stock.skin,
-        "palette": palette(str(stock.look.get("colour", ""))),
-        "words": InstantPhrases(language).all(),
-        "claim": claim_text(stock.claim_s).within(language),
-        "picture": url_for("instant_h5.picture", slug=snapshot.slug, name=picture) if picture else "",
+        **dressed(prizes, stock.skin, stock.look, stock.claim_s, language),
+        "picture": picture,
         "mark": form_mark(),
         "config": wx_config(*APIS),
         "share": {
             "title": snapshot.act_name,
             "desc": SHARED_TEXT.within(language),
             "link": entries.address(runtime.settings.public_url, snapshot.slug, entries.SHARED),
-            "imgUrl": runtime.settings.public_url + url_for("static", filename="h5/card.png"),
+            "imgUrl": runtime.settings.public_url + (picture or url_for("static", filename="h5/card.png")),
         },
-        "is_test": False,
+        "rules": url_for("h5.rules", slug=snapshot.slug, lang=lang),
+        "all_mine": url_for("awards_h5.page", lang=lang),
+    }
+
+
+def dressed(
+    prizes: Sequence[PrizeRule], skin: str, look: Mapping[str, Any], claim_s: int, language: str
+) -> dict[str, Any]:
+    """What the page looks like whoever sees it: skin, colours, words, and the prizes in the order of their ordinals."""
+    return {
+        "skin": skin,
+        "palette": palette(str(look.get("colour") or "")),
+        "words": InstantPhrases(language).all(),
+        "claim": claim_text(claim_s).within(language),
         "prizes": [
             {
                 "ordinal": prize.ordinal,

@@ -65,7 +65,14 @@ WORDS: dict[str, Text] = {
     "oops": Text("没有办成，请再试一次。", "That did not work. Please try again."),
     "until": Text("请在 {deadline} 前领取，过期作废。", "Collect before {deadline}; after that it is forfeited."),
     "close": Text("关闭", "Close"),
-    "test": Text("预览：不计入次数、奖品和金额", "Preview: no try, prize or money is used"),
+    "test": Text("预览", "Preview"),
+    "test_text": Text("不计入次数、奖品和金额", "no try, prize or money is used"),
+    "test_wish": Text("下一次抽到", "The next draw ends in"),
+    "test_confirm": Text(
+        "预览：中奖的人在这里看到微信的收款页，点“收款”后到账。",
+        "Preview: here a winner sees WeChat's page and taps 收款.",
+    ),
+    "test_paid": Text("看到账后的样子", "Show how it looks then"),
     "state_open": Text("待领取", "To collect"),
     "state_given": Text("查看", "Show"),
 }

@@ -34,7 +34,7 @@
   function ask(path, method) {
     var options = { method: method || 'GET', headers: { Accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store' };
     if (method) { options.headers['X-Form-Mark'] = page.mark; }
-    return fetch('/h5/awards/' + encodeURIComponent(shown.award.id) + path + (page.language === 'en' ? '?lang=en' : ''), options)
+    return fetch((page.awards_at || '/h5/awards/') + encodeURIComponent(shown.award.id) + path + (page.language === 'en' ? '?lang=en' : ''), options)
       .then(function (reply) { return reply.json(); })
       .then(function (answer) {
         if (answer.outcome === 'sign_in' || answer.outcome === 'stale') { location.reload(); }
@@ -72,8 +72,8 @@
 
   function take(answer) {
     var award = Object.assign({}, shown.award, answer);
+    after(award, shown.award.id);
     shown.award = award;
-    after(award);
     card.dataset.state = award.state;
     put('sheet-code', award.code);
     put('sheet-deadline', award.state === 'open' && award.deadline ? words.until.replace('{deadline}', award.deadline) : '');
@@ -134,6 +134,12 @@
   }
 
   function open() {
+    if (page.is_test) { // nothing of WeChat's is here
+      isOpening = false;
+      put('sheet-text', words.test_confirm);
+      button(words.test_paid, function () { left({ err_msg: CALL + ':ok' }); });
+      return;
+    }
     if (!window.WeixinJSBridge) { isOpening = false; put('sheet-text', words.outside); button(words.confirm, confirm); return; }
     window.WeixinJSBridge.invoke(CALL, shown.award.confirm, left);
   }

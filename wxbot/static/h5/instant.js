@@ -110,9 +110,9 @@
     list();
   }
 
-  window.wxbotAward.onChange(function (award) {
+  window.wxbotAward.onChange(function (award, id) {
     mine.forEach(function (each) {
-      if (each.id === award.id && each.state !== award.state) { Object.assign(each, award); list(); }
+      if (each.id === id && each.state !== award.state) { Object.assign(each, award); list(); }
     });
   });
 
@@ -144,6 +144,7 @@
   function request(attempt, isSecond) {
     var body = { page_token: token, nonce: nonce, channel: channel() };
     if (password) { body.password = document.getElementById('password-word').value.trim(); }
+    if (page.is_test) { body.wish = document.getElementById('wish').value; }
     ask('/draw', body).then(function (answer) {
       if (answer.outcome === 'sign_in') { location.reload(); return; }
       if (answer.outcome === 'stale_page' && !isSecond) { token = answer.page_token; request(attempt, true); return; }

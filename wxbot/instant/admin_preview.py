@@ -1,0 +1,43 @@
+"""Console: a campaign as a phone would meet it, in a frame of the page and by a code for the marketer's own phone."""
+
+import segno
+from flask import Blueprint, redirect, render_template
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.campaigns.admin_pages import campaign_or_404
+from wxbot.campaigns.models import Campaign
+from wxbot.instant import h5_preview
+from wxbot.staff.console import absent, guard, role_required, runtime
+from wxbot.staff.models import WATCHERS
+
+blueprint = guard(Blueprint("previews", __name__))
+
+
+def _instant_or_404(campaign_id: int) -> Campaign:
+    campaign = campaign_or_404(campaign_id)
+    if campaign.mechanic != "instant":
+        absent()
+    return campaign
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/preview")
+@role_required(*WATCHERS)
+def page(campaign_id: int) -> str:
+    """The phone, and a code to open the same on one's own."""
+    campaign = _instant_or_404(campaign_id)
+    link = runtime().settings.public_url + h5_preview.address(runtime(), campaign_id)
+    return render_template(
+        "console/preview.html",
+        campaign=campaign,
+        picture=segno.make(link, error="m").svg_data_uri(border=2, scale=4),
+        link=link,
+        minutes=h5_preview.PASS_LIFE_S // 60,
+    )
+
+
+@blueprint.get("/campaigns/<int:campaign_id>/preview/frame")
+@role_required(*WATCHERS)
+def frame(campaign_id: int) -> BaseResponse:
+    """What a frame of the console loads: the phone's page, with a fresh pass."""
+    _instant_or_404(campaign_id)
+    return redirect(h5_preview.address(runtime(), campaign_id))
