@@ -486,3 +486,28 @@ def test_pictures_come_and_go_and_campaigns_stay(empty: Database) -> None:
         assert connection.execute(text("SELECT id FROM campaigns ORDER BY id")).scalars().all() == [3, 4]
         assert "campaign_pictures" not in inspect(connection).get_table_names()
     upgrade(empty)
+
+
+def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(empty: Database) -> None:
+    lay_0001(empty)
+    command.upgrade(_config(empty), "0033")
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO prizes (campaign_id, ordinal, kind, name, split, min_fen, max_fen, total_fen, value_fen, odds_ppm, stock,"
+            ' "left", release, when_gone)'
+            " VALUES (3, 1, 'money', 'P', 'fixed', 100, 100, 0, 100, 1, 1, 0, '{}', 'miss')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO awards (public_id, campaign_id, k, openid, prize_id, kind, amount_fen, status, deadline_at)"
+            f" VALUES ('a', 3, 1, 'o', 1, 'money', 100, 'open', {THEN})"  # noqa: S608
+        )
+    for _ in range(2):
+        upgrade(empty)
+        with empty.engine.begin() as connection:
+            assert connection.exec_driver_sql("SELECT k, reminded_at FROM awards").all() == [(1, None)]
+            connection.exec_driver_sql(f"UPDATE awards SET reminded_at = {THEN}")  # noqa: S608
+        command.downgrade(_config(empty), "0033")
+        with empty.engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE awards SET deadline_at = '2099-01-01 00:00:00'")
+        with pytest.raises(DBAPIError, match="kept for two years"), empty.engine.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM awards")  # the trigger is still there

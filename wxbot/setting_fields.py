@@ -83,6 +83,8 @@ class SettingFields(BaseSettings):
     transfer_perception: str = Field(default="现金奖励", max_length=32)
     transfer_reports: str = "活动名称={act_name};奖励说明={remark}"
 
+    award_remind_hours: int = Field(default=24, ge=0, le=168)
+
     sms_provider: Literal["none", "console", "tencent", "aliyun"] = "none"
     sms_key_id: str = ""
     sms_secret_key: SecretStr = SecretStr("")

@@ -211,6 +211,7 @@ class Award(Base):
     status: Mapped[AwardStatus] = mapped_column(String(10))
     deadline_at: Mapped[datetime]
     tapped_at: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     payout_id: Mapped[int | None] = mapped_column(BigInteger)
 

@@ -37,6 +37,9 @@ TRIES = 6
 STALE_HOURS = 47
 """Older notices are not sent any more: what they tell was long on the person's page."""
 
+HURRIED = {"award_soon": timedelta(hours=1)}
+"""Kind → how old such a notice may be at most, where that is less: a reminder is none after its hour, and must not come by night."""
+
 AWAY = frozenset({"45015", "45047", "43004", "43005", "43019", "43101", "48002", "50002", "50005", "40003", "49003"})
 """The window is closed, the allowance is used up, or this person cannot be written to: their own page tells them."""
 
@@ -81,7 +84,7 @@ def tell_due(runtime: Runtime) -> int:
         with runtime.database.reading() as session:
             query = select(Notice.id).where(Notice.status == "planned", Notice.due_at <= now)
             if lineage.is_frozen(session):  # what it tells of money may be told already, or not be true any more
-                query = query.where(Notice.kind.not_like("payout%"))
+                query = query.where(Notice.kind.not_like("payout%"), Notice.kind.not_like("award%"))
             due = session.scalars(query.order_by(Notice.due_at, Notice.id).limit(BATCH)).all()
         if due and not _has_token(runtime):
             return done
@@ -125,7 +128,8 @@ def _claim(runtime: Runtime, notice_id: int) -> tuple[Notice, str] | None:
         if not is_ours:
             return None
         notice = session.get_one(Notice, notice_id)
-        if notice.text and now - notice.created_at <= timedelta(hours=STALE_HOURS):
+        oldest = HURRIED.get(notice.kind, timedelta(hours=STALE_HOURS))
+        if notice.text and now - notice.created_at <= oldest:
             return notice, languages.of(session, notice.openid)
         move(session, Notice, notice_id, NOTICE_NEXT, "sending", "unreachable", err_code="STALE", lease_until=None)
         return None
