@@ -74,7 +74,7 @@ def test_a_pause_stops_draws_in_every_process_within_a_second_and_winners_collec
     stage._spawn("second", ["-m", "wxbot", "run", "web", "--bind", f"127.0.0.1:{port}"], stage.environment())
     stage._wait("second", f"http://127.0.0.1:{port}/healthz")
     with closing(Runtime(stage.settings())) as runtime:
-        tries = {"tries_per_person": 1000, "tries_per_day": 1000}
+        tries: dict[str, Any] = {"tries_per_person": 1000, "tries_per_day": 1000}
         wheel = approved(runtime, {"stock": 500, "odds_ppm": 300_000}, **tries)
         pages = [f"{base}{wheel.path}" for base in (stage.public_url, f"http://127.0.0.1:{port}")]
         runtime.clock.refresh()

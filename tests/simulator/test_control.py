@@ -98,6 +98,15 @@ def test_refused_after_it_took_effect(web: Web, simulator: Simulator, token: str
     assert simulator.world.menu.button is not None
 
 
+@pytest.mark.parametrize("is_landed", [False, True])
+def test_slow_before_or_after_it_takes_effect(web: Web, simulator: Simulator, token: str, is_landed: bool) -> None:
+    put_fault(web, "cgi-bin/menu/create", kind="slow", seconds=3, is_landed=is_landed)
+    menu = {"button": [{"type": "click", "name": "a", "key": "k"}]}
+    with pytest.raises(requests.Timeout):
+        web.post("/cgi-bin/menu/create", params={"access_token": token}, json=menu, timeout=0.3)
+    assert (simulator.world.menu.button is not None) is is_landed
+
+
 @pytest.mark.parametrize(("kind", "is_made"), [("drop_request", False), ("drop_reply", True)])
 def test_dropped(web: Web, simulator: Simulator, token: str, kind: str, is_made: bool) -> None:
     put_fault(web, "cgi-bin/menu/create", kind=kind)

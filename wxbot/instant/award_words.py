@@ -16,7 +16,7 @@ from wxbot.orders import throttle
 from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.models import LaneState, Order
 from wxbot.orders.person_day import HELD
-from wxbot.orders.words import SOON, meaning_of
+from wxbot.orders.words import ON_ITS_WAY, SOON, meaning_of
 from wxbot.payouts.models import COLLECT, Payout
 from wxbot.payouts.words import PERSON_HOLDS
 from wxbot.settings import Settings
@@ -82,7 +82,7 @@ def view(session: Session, settings: Settings, award: Award, now: datetime) -> A
         return AwardView(
             "held", Text(f"发放暂停，{at.zh} 自动再试。", f"Paying is paused; it is tried again at {at.en}.")
         )
-    return _waiting(session, settings, payout.channel, None, now)
+    return _waiting(session, settings, payout.channel, award.amount_fen, None, now)
 
 
 def _open(award: Award, payout: Payout | None, order: Order | None, now: datetime) -> AwardView:
@@ -130,11 +130,26 @@ def _ordered(session: Session, settings: Settings, order: Order, now: datetime) 
             "held", Text("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
         )
     if order.status == "planned":
-        return _waiting(session, settings, order.channel, order, now)
+        return _waiting(session, settings, order.channel, order.amount_fen, order, now)
+    if order.status == "unknown" and order.err_code:
+        return _refused(order, now)
     return AwardView("preparing", PREPARING)
 
 
-def _waiting(session: Session, settings: Settings, channel: str, order: Order | None, now: datetime) -> AwardView:
+def _refused(order: Order, now: datetime) -> AwardView:
+    """WeChat has answered with a code and the same number goes on: what the catalogue says of it, and when it is tried again."""
+    said = meaning_of(order.channel, order.err_code or "").to_person
+    if said == ON_ITS_WAY:  # one of our own codes: an answer was lost
+        return AwardView("preparing", PREPARING)
+    if order.next_step == "send" and order.next_check_at is not None and order.next_check_at > now + SOON:
+        at = moment_text(order.next_check_at)
+        said = Text(f"{said.zh}（{at.zh} 自动再试）", f"{said.en} (Tried again at {at.en}.)")
+    return AwardView("held", said)
+
+
+def _waiting(
+    session: Session, settings: Settings, channel: str, amount_fen: int, order: Order | None, now: datetime
+) -> AwardView:
     """Asked for and not sent yet: what holds it, and when it goes on."""
     if order is not None and order.send_after > now + SOON:
         at = moment_text(order.send_after)
@@ -165,7 +180,7 @@ def _waiting(session: Session, settings: Settings, channel: str, order: Order | 
                 "The organiser's account cannot pay now; it is tried again each minute.",
             ),
         )
-    if merchant is not None and _is_day_full(settings, merchant, now):
+    if merchant is not None and _is_day_full(settings, merchant, amount_fen, now):
         return AwardView(
             "held",
             Text("今天的发放额度已满，明天 0 点后自动继续。", "Today's amount is paid out; it goes on after midnight."),
@@ -173,10 +188,11 @@ def _waiting(session: Session, settings: Settings, channel: str, order: Order | 
     return _queued(session, settings, order, now)
 
 
-def _is_day_full(settings: Settings, lane: LaneState, now: datetime) -> bool:
-    """Whether the merchant's own limit of this Shanghai day is reached."""
+def _is_day_full(settings: Settings, lane: LaneState, amount_fen: int, now: datetime) -> bool:
+    """Whether the merchant's own limit of this Shanghai day leaves no room for so much."""
     is_today = lane.day == f"{shanghai_day(now):%Y%m%d}"
-    return is_today and (lane.sent_in_day >= settings.pay_per_day or lane.fen_in_day >= settings.pay_fen_per_day)
+    is_full = lane.sent_in_day >= settings.pay_per_day or lane.fen_in_day + amount_fen > settings.pay_fen_per_day
+    return is_today and is_full
 
 
 def _queued(session: Session, settings: Settings, order: Order | None, now: datetime) -> AwardView:

@@ -40,7 +40,7 @@ class Fault:
     times: int | None = None
     rate: float = 1.0
     is_landed: bool = False
-    """For refuse: the call takes effect first, only its answer is replaced."""
+    """For refuse: the call takes effect first, only its answer is replaced. For slow: first, only its answer comes late."""
     hits: int = 0
     #: For reorder: set when the call that overtakes is done. That call itself gets the inner kind `overtake`.
     overtaken: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)

@@ -234,7 +234,7 @@ class Application:
             raise Dropped
         if kind == "refuse" and not fault.is_landed:
             return self.refusal(door, request, fault)
-        if kind == "slow":
+        if kind == "slow" and not fault.is_landed:
             time.sleep(fault.seconds)
         elif kind == "reorder" and fault.overtaken.wait(fault.seconds):
             time.sleep(OVERTAKE_S)
@@ -249,6 +249,8 @@ class Application:
         fault.overtaken.set()
         if kind == "drop_reply":
             raise Dropped
+        if kind == "slow" and fault.is_landed:
+            time.sleep(fault.seconds)
         if kind == "refuse":
             return self.refusal(door, request, fault)
         return Reply(*fault.spoil(reply.body, reply.content_type), status=reply.status, headers=reply.headers)
