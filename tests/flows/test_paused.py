@@ -21,7 +21,7 @@ from wxbot import invariants
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import Clock
 from wxbot.demo.actors import Clerk, World, until
-from wxbot.demo.seed import PASSWORD
+from wxbot.demo.seed import MARKETER, PASSWORD
 from wxbot.demo.stage import Stage
 from wxbot.instant.models import Award, InstantDraw
 from wxbot.private_servers import free_port
@@ -79,7 +79,7 @@ def test_a_pause_stops_draws_in_every_process_within_a_second_and_winners_collec
         pages = [f"{base}{wheel.path}" for base in (stage.public_url, f"http://127.0.0.1:{port}")]
         runtime.clock.refresh()
         until(lambda: status(wheel) == "on", "the campaign to be on")
-        console = Clerk(stage.public_url, "marketer", PASSWORD)
+        console = Clerk(stage.public_url, MARKETER.login, PASSWORD)
         for one in people:
             one.take_phone()
         crowd = Crowd(people, pages, runtime.clock, stage.public_url)

@@ -15,12 +15,13 @@ from tests.instant.winners import Instant, mine, set_instant, state, tap
 from tests.payouts.stories import orders_of, pass_time, payout_of, sound
 from tests.servers import SimulatedWeChat
 from wxbot import lineage
-from wxbot.lineage import Lineage, Witness
+from wxbot.lineage import Lineage
 from wxbot.orders.found import FoundOrder, Thaw
 from wxbot.orders.models import Order
 from wxbot.payouts.create import cancel
 from wxbot.runtime import Runtime
 from wxbot.text import moment_text
+from wxbot.witness import Witness
 from wxbot.worker import run_task, run_until_quiet
 
 SEND = {"transfer_bills": BILLS, "sendredpack": "mmpaymkttransfers/sendredpack"}
