@@ -21,7 +21,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tests.deployments import environment, settings_for
 from tests.rows import fill
-from tests.servers import PrivatePostgres
+from tests.servers import ROOT, PrivatePostgres
 from wxbot import budget, quotas
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
@@ -303,7 +303,7 @@ def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:
 def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: int) -> None:
     """Each is a process of its own, as `wxbot run` is on each machine; one works, the others wait and find it done."""
     url = empty.engine.url.render_as_string(hide_password=False)
-    env = environment(settings_for("encrypted", url, "redis://127.0.0.1:1/0", tmp_path))
+    env = environment(settings_for("encrypted", url, "redis://127.0.0.1:1/0", tmp_path)) | {"PYTHONPATH": str(ROOT)}
     boxes = [
         subprocess.Popen(
             [sys.executable, "-m", "wxbot", "db", "upgrade"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,11 @@ class Fault:
     hits: int = 0
     #: For reorder: set when the call that overtakes is done. That call itself gets the inner kind `overtake`.
     overtaken: threading.Event = field(default_factory=threading.Event, repr=False, compare=False)
+
+    def hold_up(self, *, is_landed: bool) -> None:
+        """Waits where a slow call does: before it takes effect, or when only its answer is to come late."""
+        if self.kind == "slow" and self.is_landed is is_landed:
+            time.sleep(self.seconds)
 
     def spoil(self, body: bytes, content_type: str) -> tuple[bytes, str]:
         """(body, Content-Type) of a reply on whose way this fault lies."""

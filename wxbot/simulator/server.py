@@ -234,9 +234,8 @@ class Application:
             raise Dropped
         if kind == "refuse" and not fault.is_landed:
             return self.refusal(door, request, fault)
-        if kind == "slow" and not fault.is_landed:
-            time.sleep(fault.seconds)
-        elif kind == "reorder" and fault.overtaken.wait(fault.seconds):
+        fault.hold_up(is_landed=False)
+        if kind == "reorder" and fault.overtaken.wait(fault.seconds):
             time.sleep(OVERTAKE_S)
         if self.world.resets != age:
             raise Dropped  # the world this call was made to is gone; it must not act in the new one
@@ -249,8 +248,7 @@ class Application:
         fault.overtaken.set()
         if kind == "drop_reply":
             raise Dropped
-        if kind == "slow" and fault.is_landed:
-            time.sleep(fault.seconds)
+        fault.hold_up(is_landed=True)
         if kind == "refuse":
             return self.refusal(door, request, fault)
         return Reply(*fault.spoil(reply.body, reply.content_type), status=reply.status, headers=reply.headers)
