@@ -12,6 +12,7 @@ from wxbot.draws import one_winner, outcomes
 from wxbot.draws.mechanic import DrawMechanic
 from wxbot.instant import answers as instant_answers
 from wxbot.instant import booking as instant_booking
+from wxbot.instant import card as instant_card
 from wxbot.instant import console as instant_console
 from wxbot.instant import draft as instant_draft
 from wxbot.instant import faults as instant_faults
@@ -71,6 +72,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         entrance=instant_faults.entrance,
         cautions=instant_faults.CAUTIONS,
         forget=instant_terms.forget,
+        card=instant_card.card_of,
         is_drawn_by_us=True,
         steps=instant_steps.STEPS,
         lead=timedelta(),

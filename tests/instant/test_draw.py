@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from tests.draws.stage import Phone
+from tests.draws.stage import BASE, Phone
 from tests.instant.stage import archive_of, ask, look, set_wheel, tap
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
@@ -26,6 +26,7 @@ def test_a_win_is_answered_with_prize_award_and_the_next_nonce_and_owed_at_once(
     stage = set_wheel(runtime, {"name": "一元"})
     page = ming.state_of(ming.open(stage.path))
     assert (page["state"], page["tries_left"], page["mine"], page["skin"]) == ("on", 3, [], "wheel")
+    assert page["share"]["imgUrl"] == f"{BASE}/static/h5/card.png"
     answer = ask(ming, stage, {"page_token": page["page_token"], "nonce": page["nonce"], "channel": "poster"})
     said = answer.get_json()
     assert (answer.status_code, said["outcome"], said["k"], said["tries_left"]) == (200, "won", 1, 2)
@@ -147,8 +148,10 @@ def test_blocked_people_staff_strangers_and_the_unbound_are_refused_with_their_o
 
 
 def test_a_word_is_asked_for_where_the_campaign_has_one(runtime: Runtime, ming: Phone) -> None:
-    stage = set_wheel(runtime, terms={"password": "Spring 花开"})
+    stage = set_wheel(runtime, terms={"password": "Spring 花开", "look": {"picture": "b" * 64}})
     page = ming.state_of(ming.open(stage.path))
+    assert page["share"]["imgUrl"] == f"{BASE}{stage.path}/picture/{'b' * 64}.jpg"
+    assert page["share"]["desc"] == "活动规则和中奖机会见页面。"
     assert page["needs_password"] and "花开" not in str(page)
     body = {"page_token": page["page_token"], "nonce": page["nonce"]}
     assert ask(ming, stage, body).get_json()["outcome"] == "wrong_password"

@@ -62,6 +62,24 @@ def test_a_running_campaign_answers_with_a_card_to_its_page(database: Database) 
     assert isinstance(reply, NewsReply)
     assert reply.articles[0].title == "秋日"  # the name that people read, not the one of the console
     assert reply.articles[0].url == "https://shop.example.com/h5/c/autumn?c=keyword"
+    assert reply.articles[0].description == "摇一摇"
+    assert reply.articles[0].pic_url == "https://shop.example.com/static/h5/card.png"
+
+
+@pytest.mark.parametrize(
+    ("look", "picture"), [({"picture": "a" * 64}, f"/h5/c/autumn/picture/{'a' * 64}.jpg"), ({}, "/static/h5/card.png")]
+)
+def test_the_card_of_draws_has_the_campaigns_picture_and_a_text_that_promises_nothing(
+    database: Database, look: dict[str, str], picture: str
+) -> None:
+    write_campaign(database, "on", mechanic="instant", description="", terms={"look": look})
+    for language, text in (("zh", "活动规则和中奖机会见页面。"), ("en", "Rules and odds are on the page.")):
+        reply = answers_of(database).to_text("红包", NOW, language)
+        assert isinstance(reply, NewsReply)
+        assert (reply.articles[0].description, reply.articles[0].pic_url) == (
+            text,
+            f"https://shop.example.com{picture}",
+        )
 
 
 @pytest.mark.parametrize(

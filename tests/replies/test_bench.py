@@ -8,12 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.replies.test_rules import rule_sets, words
+from wxbot.campaigns.mechanic import CampaignCard
 from wxbot.replies import bench, rules
 from wxbot.replies.answers import Book, RuleEntry, find
 from wxbot.replies.dialogues.definitions import BY_KEYWORD
 from wxbot.replies.rules import Rule
+from wxbot.text import Text
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
+CARD = CampaignCard(Text("", ""), "/p.png")
 keywords = st.sampled_from(["红包", "我的红包", "绑定", "上传凭证", "红", "a"])
 
 
@@ -23,7 +26,7 @@ def rule(n: int, trigger: str, pattern: str, **changes: object) -> Rule:
 
 
 def entry(keyword: str) -> RuleEntry:
-    return RuleEntry(7, "slug", "秋日", "", "on", keyword, NOW, NOW + timedelta(days=1))
+    return RuleEntry(7, "slug", "秋日", CARD, "on", keyword, NOW, NOW + timedelta(days=1))
 
 
 def book(*made: Rule, campaign: str = "") -> Book:

@@ -102,6 +102,23 @@ class ForecastPart:
     """The template that shows it as `forecast`."""
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignCard:
+    """What stands on a card that leads to a campaign, beside its name."""
+
+    text: Text
+    picture: str
+    """The path of a picture under our own address."""
+
+
+DEFAULT_PICTURE = "/static/h5/card.png"
+
+
+def plain_card(campaign: Campaign) -> CampaignCard:
+    """A card with the campaign's own words and the house's picture."""
+    return CampaignCard(Text(campaign.description, campaign.description), DEFAULT_PICTURE)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CampaignMechanic:
     """One way to give, as a campaign's life meets it."""
@@ -116,6 +133,8 @@ class CampaignMechanic:
     """Names it when nobody could come in; asked once more at the launch."""
     cautions: tuple[Caution, ...]
     forget: Forget = keep_nothing
+    card: Callable[[Campaign], CampaignCard] = plain_card
+    """How the chat shows it; no row is read for it."""
     is_drawn_by_us: bool = False
     """Whether our own program decides who wins: then who submits and who approves has tied a WeChat, which cannot win."""
     steps: Mapping[str, tuple[LaunchStep, ...]]

@@ -18,7 +18,7 @@ from wxbot.draws.mechanic import Entrant
 from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.instant import answers, award_shown, nonces
+from wxbot.instant import answers, award_shown, card, nonces, pictures
 from wxbot.instant.article import span_text
 from wxbot.instant.conditions import is_word
 from wxbot.instant.decide import PrizeRule
@@ -34,9 +34,6 @@ OUTSIDE = Text(
     "用手机微信扫一扫这个二维码，就可以参加。",
     "Scan this code with WeChat on your phone to take part.",
 )
-SHARED_TEXT = Text("活动规则和中奖机会见页面。", "Rules and odds are on the page.")
-"""Under a card that somebody passes on: it promises nothing, and sharing changes nothing."""
-
 APIS = ("checkJsApi", "requestMerchantTransfer", "updateAppMessageShareData", "updateTimelineShareData")
 MINE_SHOWN = 20
 WAITING: tuple[AwardStatus, ...] = ("open", "collecting")
@@ -135,17 +132,16 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
     stock: Any = snapshot.stock
     prizes = stock.published.rules.prizes if stock.published else ()
     name, lang = str(stock.look.get("picture") or ""), "en" if language == "en" else None
-    picture = url_for("instant_h5.picture", slug=snapshot.slug, name=name) if name else ""
     return {
         **dressed(prizes, stock.skin, stock.look, stock.claim_s, language),
-        "picture": picture,
+        "picture": pictures.path_of(snapshot.slug, name) if name else "",
         "mark": form_mark(),
         "config": wx_config(*APIS),
         "share": {
             "title": snapshot.act_name,
-            "desc": SHARED_TEXT.within(language),
+            "desc": card.TEXT.within(language),
             "link": entries.address(runtime.settings.public_url, snapshot.slug, entries.SHARED),
-            "imgUrl": runtime.settings.public_url + (picture or url_for("static", filename="h5/card.png")),
+            "imgUrl": runtime.settings.public_url + card.picture_path(snapshot.slug, name),
         },
         "rules": url_for("h5.rules", slug=snapshot.slug, lang=lang),
         "all_mine": url_for("awards_h5.page", lang=lang),

@@ -37,6 +37,11 @@ def keep(session: Session, campaign_id: int, content: bytes, now: datetime) -> s
     return name
 
 
+def path_of(slug: str, name: str) -> str:
+    """Where a phone and WeChat find it (instant/h5.py), once the campaign has a public page."""
+    return f"/h5/c/{slug}/picture/{name}.jpg"
+
+
 def content_of(runtime: Runtime, campaign_id: int, name: str) -> bytes | None:
     """The JPEG of this name that belongs to this campaign."""
     if not NAME.fullmatch(name):

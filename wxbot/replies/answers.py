@@ -9,7 +9,9 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns import mechanic
 from wxbot.campaigns.entries import KEYWORD, SCENE, SCENE_PREFIX, address
+from wxbot.campaigns.mechanic import CampaignCard
 from wxbot.campaigns.models import Campaign
 from wxbot.logs import get_logger
 from wxbot.replies import rules as rule_verbs
@@ -44,7 +46,7 @@ class RuleEntry:
     campaign_id: int
     slug: str
     name: str
-    description: str
+    card: CampaignCard
     status: str
     keyword: str
     begin_at: datetime
@@ -120,12 +122,13 @@ def read_book(session: Session) -> Book:
         )
         .order_by(Campaign.id)
     )
+    mechanics = mechanic.table()
     entries = {
         row.id: RuleEntry(
             row.id,
             row.slug,
             row.act_name,
-            row.description,
+            mechanics[row.mechanic].card(row),
             row.status,
             normalise(row.keyword),
             row.begin_at,
@@ -242,4 +245,5 @@ class Answers:
         if entry.status == "off":
             return TextReply(PAUSED.format(name=entry.name).within(language))
         url = address(self._public_url, entry.slug, code)
-        return NewsReply((Article(entry.name, entry.description, url=url),))
+        picture = self._public_url + entry.card.picture
+        return NewsReply((Article(entry.name, entry.card.text.within(language), picture, url),))
