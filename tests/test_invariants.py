@@ -93,7 +93,7 @@ def test_what_runs_every_second_walks_an_index_T15(runtime: Runtime, simulator: 
     (unnoticed,) = [plan for statement, plan in plans.items() if "NOT is_noticed" in statement]
     assert "ix_orders_unnoticed" in unnoticed
     (loose,) = [plan for statement, plan in plans.items() if "bucket_id IS NULL" in statement]
-    assert "ix_packets_bucket_id" not in loose
+    assert "ix_ticket_orders_bucket_id" not in loose
 
 
 HAND_EDITS = {

@@ -169,8 +169,6 @@ class Packet(Base):
     failures: Mapped[int] = mapped_column(Integer, default=0)
     """Orders that definitely failed since the last one that was accepted."""
     order_id: Mapped[int | None] = mapped_column(BigInteger)
-    wave_id: Mapped[int | None] = mapped_column(BigInteger)
-    bucket_id: Mapped[int | None] = mapped_column(BigInteger)
     expires_at: Mapped[datetime | None]
     openid: Mapped[str | None] = mapped_column(String(64))
     bound_at: Mapped[datetime | None]
@@ -183,12 +181,6 @@ class Packet(Base):
         CheckConstraint("amount_fen > 0", name="positive"),
         Index("ix_packets_status", "campaign_id", "status", "id"),
         Index("ix_packets_order_id", "order_id"),
-        Index(
-            "ix_packets_bucket_id",
-            "bucket_id",
-            sqlite_where=text("bucket_id IS NOT NULL"),
-            postgresql_where=text("bucket_id IS NOT NULL"),
-        ),
         Index(
             "ix_packets_bound",
             "campaign_id",

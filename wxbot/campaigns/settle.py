@@ -79,7 +79,6 @@ def _plan_again(session: Session, campaign: Campaign, packet: Packet, now: datet
         after,
         now,
         order_id=None,
-        bucket_id=None,
         expires_at=None,
         failures=failures,
         settled_at=None if runs_on else now,

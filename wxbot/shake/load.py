@@ -11,11 +11,11 @@ from wxbot.campaigns import lease
 from wxbot.campaigns.models import Campaign, Packet
 from wxbot.campaigns.packets import move_packets
 from wxbot.campaigns.trouble import write_error
-from wxbot.db import changed
+from wxbot.db import changed, insert_into
 from wxbot.logs import get_logger
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
-from wxbot.shake.models import BUCKET_NEXT, Bucket, BucketStatus, Lottery
+from wxbot.shake.models import BUCKET_NEXT, Bucket, BucketStatus, Lottery, TicketOrder
 from wxbot.transitions import move
 from wxbot.wechat import limits
 from wxbot.wechat.errors import Refused, WeChatError
@@ -74,28 +74,29 @@ def _open_bucket(session: Session, lottery: Lottery, now: datetime) -> Bucket | 
     if waiting is not None:
         return waiting
     room = min(limits.BUCKET_TICKETS_MAX, lottery.total - lottery.loaded)
-    packet_ids = session.scalars(
-        select(Packet.id)
+    order_ids = session.scalars(
+        select(Packet.order_id)
+        .outerjoin(TicketOrder, TicketOrder.order_id == Packet.order_id)
         .where(
             Packet.campaign_id == lottery.campaign_id,
             Packet.status == "ticketed",
-            Packet.bucket_id.is_(None),
+            TicketOrder.bucket_id.is_(None),
             Packet.expires_at > now + LOAD_MARGIN,
         )
         .order_by(Packet.id)
         .limit(max(0, room))
     ).all()
-    if not packet_ids:
+    if not order_ids:
         return None
     bucket = Bucket(
-        lottery_id=lottery.id, status="sending", packets=len(packet_ids), sends=0, created_at=now, rejected={}
+        lottery_id=lottery.id, status="sending", packets=len(order_ids), sends=0, created_at=now, rejected={}
     )
     session.add(bucket)
     session.flush()
-    changed(
-        session,
-        update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=bucket.id),
+    rows = insert_into(session, TicketOrder).values(
+        [{"order_id": order_id, "bucket_id": bucket.id} for order_id in order_ids]
     )
+    session.execute(rows.on_conflict_do_update(index_elements=["order_id"], set_={"bucket_id": bucket.id}))
     return bucket
 
 
@@ -103,7 +104,8 @@ def _tickets(runtime: Runtime, session: Session, bucket_id: int) -> list[tuple[i
     rows = session.execute(
         select(Packet.id, Order.sp_ticket)
         .join(Order, Order.id == Packet.order_id)
-        .where(Packet.bucket_id == bucket_id)
+        .join(TicketOrder, TicketOrder.order_id == Packet.order_id)
+        .where(TicketOrder.bucket_id == bucket_id)
         .order_by(Packet.id)
     )
     return [(int(packet_id), runtime.vault.open(sealed)) for packet_id, sealed in rows if sealed]
@@ -177,7 +179,7 @@ def _refuse_bucket(
         )
         changed(
             session,
-            update(Packet).where(Packet.id.in_(packet_ids)).values(bucket_id=None),
+            update(TicketOrder).where(TicketOrder.bucket_id == bucket.id).values(bucket_id=None),
         )
     else:
         write_error(session, campaign, error)

@@ -3,7 +3,18 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
@@ -74,6 +85,29 @@ class Bucket(Base):
     settled_at: Mapped[datetime | None]
 
     __table_args__ = (one_of("status", BucketStatus),)
+
+
+class TicketOrder(Base):
+    """What became of the order of one ticket here: the wave it was placed in, and the bucket that carries its ticket.
+
+    No row, or no wave, for an order that the pool did not place (a found one); no bucket while the ticket is loose. A packet
+    that is ordered anew begins anew with its next order.
+    """
+
+    __tablename__ = "ticket_orders"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True, autoincrement=False)
+    wave_id: Mapped[int | None] = mapped_column(ForeignKey("waves.id"))
+    bucket_id: Mapped[int | None] = mapped_column(ForeignKey("buckets.id"))
+
+    __table_args__ = (
+        Index(
+            "ix_ticket_orders_bucket_id",
+            "bucket_id",
+            sqlite_where=text("bucket_id IS NOT NULL"),
+            postgresql_where=text("bucket_id IS NOT NULL"),
+        ),
+    )
 
 
 BindStatus = Literal["pending", "matched", "quarantined"]

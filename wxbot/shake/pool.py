@@ -8,7 +8,7 @@ and at least an hour away from its end.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import PACKET_REASON, Campaign, Packet
@@ -18,7 +18,7 @@ from wxbot.orders import found
 from wxbot.orders.channels import LOTTERY, PaymentRequest
 from wxbot.orders.plan import BudgetSpent, plan_orders
 from wxbot.settings import Settings
-from wxbot.shake.models import Wave
+from wxbot.shake.models import TicketOrder, Wave
 
 MARGIN = timedelta(hours=1)
 """A ticket in its last hour is no stock: a person who shakes now may draw minutes later."""
@@ -147,12 +147,11 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
             now,
             order_id=orders[packet.id],
             attempts=packet.attempts + 1,
-            wave_id=wave.id,
-            bucket_id=None,
             expires_at=None,
         )
         if not moved:
             raise RuntimeError(f"packet {packet.id} was moved while it was ordered: nothing of this is kept")
+    session.execute(insert(TicketOrder), [{"order_id": orders[packet.id], "wave_id": wave.id} for packet in packets])
     return len(packets)
 
 

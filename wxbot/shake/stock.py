@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet
-from wxbot.shake.models import Bucket, Lottery, ShakePage
+from wxbot.shake.models import Bucket, Lottery, ShakePage, TicketOrder
 from wxbot.shake.pool import has_stock
 from wxbot.vault import Vault
 from wxbot.wechat.sign import lottery_sign
@@ -70,7 +70,8 @@ def _lottery_to_sign(
     waiting: dict[int, int] = {}
     per_lottery = (
         select(Bucket.lottery_id, func.count().label("packets"))
-        .join(Packet, Packet.bucket_id == Bucket.id)
+        .join(TicketOrder, TicketOrder.bucket_id == Bucket.id)
+        .join(Packet, Packet.order_id == TicketOrder.order_id)
         .where(Packet.campaign_id == campaign.id, Packet.status == "loaded", Packet.expires_at > now)
         .group_by(Bucket.lottery_id)
     )

@@ -85,7 +85,7 @@ def adopt_packet(session: Session, settings: Settings, found: FoundOrder, campai
         PACKET_REASON, packet.id, campaign_id, packet.amount_fen, texts, attempt=packet.attempts + 1
     )
     order = _ordered(session, settings, found, LOTTERY, payment_request, now)
-    values = {"order_id": order.id, "attempts": packet.attempts + 1, "bucket_id": None, "expires_at": None}
+    values = {"order_id": order.id, "attempts": packet.attempts + 1, "expires_at": None}
     if not move_packets(session, [packet.id], "planned", "ordered", now, **values):
         raise moved_on()
     if found.openid is not None:
