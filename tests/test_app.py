@@ -416,7 +416,7 @@ def test_a_database_that_is_down_makes_a_503_that_says_when_to_return(redis_url:
     close(made)
 
 
-@hypothesis_settings(deadline=None, max_examples=80)
+@hypothesis_settings(max_examples=80)
 @given(path=st.text(max_size=40), query=st.text(max_size=40))
 def test_no_address_whatever_makes_a_5xx(path: str, query: str) -> None:
     client = _shared_app().test_client()

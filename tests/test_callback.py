@@ -233,7 +233,7 @@ def test_a_body_without_its_signature_is_refused_and_never_a_500_S11(both: Flask
     assert (response.status_code, response.data) == (403, b"")
 
 
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=400), tail=st.text(max_size=20))
 def test_no_signed_bytes_whatever_make_a_5xx_S11(plain: Flask, body: bytes, tail: str) -> None:
     sender, client = sender_of(plain), client_of(plain)

@@ -87,7 +87,7 @@ def test_unknown_accounts_are_refused(database: Database) -> None:
         _post(database, Posting("x", "1", "reserved", "petty_cash", 1))
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     moves=st.lists(
         st.tuples(

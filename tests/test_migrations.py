@@ -299,7 +299,7 @@ def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.proof)])
 def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: int) -> None:
     """Each is a process of its own, as `wxbot run` is on each machine; one works, the others wait and find it done."""
     url = empty.engine.url.render_as_string(hide_password=False)

@@ -195,7 +195,7 @@ def test_every_amount_up_to_199_yuan_round_trips_F30() -> None:
 
 
 @given(st.text(max_size=12))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_money_text_is_exact_or_refused_F30(text: str) -> None:
     try:
         amount_fen = parse_yuan(text)
@@ -211,7 +211,7 @@ def test_money_text_is_exact_or_refused_F30(text: str) -> None:
         st.sampled_from(sorted({*draft_form.READERS, *draft_part.PART.fields, "tier_amount"})), st.text(max_size=30)
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_in_a_form_breaks_the_reader_S74(changes: dict[str, str]) -> None:
     try:
         draft.read(form(**changes), NOW)

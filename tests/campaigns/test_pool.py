@@ -51,6 +51,7 @@ def test_nothing_is_ordered_too_early_too_late_or_while_paused() -> None:
         assert need(case, stock=0, planned=9000, drawn_last_day=0, now=NOW).packets == 0
 
 
+@pytest.mark.on_both
 @given(
     stock=st.integers(0, 100_000),
     planned=st.integers(0, 100_000),

@@ -18,7 +18,7 @@ def feasible(draw: st.DrawFn) -> tuple[int, int, int, int]:
 
 
 @given(feasible(), st.text(max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_random_split_sums_exactly_and_keeps_its_bounds_F31(case: tuple[int, int, int, int], seed: str) -> None:
     total, count, low, high = case
     amounts = split.partition(total, count, low, high, seed)

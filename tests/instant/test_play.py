@@ -37,7 +37,7 @@ FIVE = Rules(
 GONE: tuple[WhenGone, ...] = ("miss", "consolation")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_what_is_decided_together_is_what_each_dice_decides(data: st.DataObject) -> None:
     number = st.integers(0, 6)

@@ -278,6 +278,7 @@ def test_f81_the_same_file_is_taken_once_and_leads_to_the_first(desk: Desk) -> N
     assert [row.phone_sealed for row in desk.rows(first)] == [None]
 
 
+@pytest.mark.on_both
 def test_f81_two_uploads_of_one_file_at_once_make_one_list(desks: Desk) -> None:
     programme_id = desks.fund()
     desks.know(1)
@@ -327,6 +328,7 @@ def test_f81_a_worker_killed_at_any_row_leaves_nothing_half_and_the_next_run_end
     _each_once(desk, list_id, 160)
 
 
+@pytest.mark.on_both
 def test_f81_workers_at_once_ask_for_each_row_once(desks: Desk) -> None:
     programme_id = desks.fund()
     rows = [(openid(n), "", "1.00", "") for n in range(250)]

@@ -84,6 +84,7 @@ def test_what_nobody_takes_comes_back_and_frees_the_budget(
     sound(runtime)
 
 
+@pytest.mark.on_both
 def test_a_reason_is_paid_once_whoever_asks_how_often_S24(runtime: Runtime, cast: Cast) -> None:
     programme_id = fund(runtime)
 
@@ -147,6 +148,7 @@ def test_payouts_wait_for_the_budget_and_go_on_when_there_is_more_I7(
     sound(runtime)
 
 
+@pytest.mark.on_both
 def test_ten_a_day_is_exactly_ten_with_eight_workers_I8_F25(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:

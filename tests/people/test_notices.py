@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from tests.conftest import Cast
@@ -116,6 +117,7 @@ def test_a_lost_answer_is_not_sent_again_and_a_dead_worker_neither(
     assert first.tries == 0
 
 
+@pytest.mark.on_both
 def test_two_workers_at_once_send_each_notice_once(each_town: Town, simulator: SimulatedWeChat, cast: Cast) -> None:
     talk(simulator, cast.ming)
     for ref in "12345":
@@ -126,6 +128,7 @@ def test_two_workers_at_once_send_each_notice_once(each_town: Town, simulator: S
     assert len(chat(simulator, cast.ming)) == 5
 
 
+@pytest.mark.on_both
 def test_two_workers_at_once_send_each_code_once(each_town: Town, simulator: SimulatedWeChat) -> None:
     for n in range(5):
         enlist(each_town.runtime, f"+861590000000{n}", f"人{n}")

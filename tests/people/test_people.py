@@ -33,7 +33,7 @@ def apply(database: Database, story: list[tuple[bool, int]]) -> bool:
         return followers.is_following(session, "oA")
 
 
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=40)
 @given(events)
 def test_any_order_of_arrival_ends_alike_F33(story: list[tuple[bool, int]]) -> None:
     with closing(Database("sqlite://")) as database:

@@ -48,7 +48,7 @@ books = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(books, st.one_of(words, keywords))
 def test_exactly_one_look_wins_and_it_is_what_answers(given_book: Book, text: str) -> None:
     found, traced = find(given_book, text), bench.trace(given_book, text)
@@ -60,14 +60,14 @@ def test_exactly_one_look_wins_and_it_is_what_answers(given_book: Book, text: st
     assert not any(look.fits and not look.wins and look.rule for look in traced.looks)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(books, st.one_of(words, keywords))
 def test_a_hidden_rule_never_answers(given_book: Book, text: str) -> None:
     hidden = [c.rule for c in bench.conflicts(given_book) if c.kind in ("same", "hidden", "standing")]
     assert find(given_book, text).rule not in hidden
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rule_sets(), words)
 def test_covers_means_that_every_text_of_the_one_fits_the_other(ordered: tuple[Rule, ...], text: str) -> None:
     said = rules.normalise(text)

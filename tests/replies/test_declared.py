@@ -48,7 +48,7 @@ def test_every_step_has_words_a_way_on_and_a_time_out(dialogue: Any, step: Step)
 
 
 @every_step
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(text=st.text(max_size=60), kind=st.sampled_from(["text", "photo", "other"]))
 def test_every_step_answers_anything(dialogue: Any, step: Step, text: str, kind: str) -> None:
     understood = heard(step, text, kind)

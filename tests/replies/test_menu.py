@@ -82,7 +82,7 @@ menus = st.lists(
 )
 
 
-@few(max_examples=40, deadline=None)
+@few(max_examples=40)
 @given(menus, menus)
 def test_a_comparison_is_empty_exactly_for_the_same_menu(first: list[Any], second: list[Any]) -> None:
     assert menu.tidy(menu.tidy(first)) == menu.tidy(first)

@@ -260,7 +260,7 @@ def hashed(image: Image.Image) -> str:
     return reencode.perceptual_hash(grey(image))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), quality=st.integers(20, 95), scale=st.floats(0.15, 1.6), light=st.floats(0.75, 1.2))
 def test_a_reencoded_resized_brightened_photo_stays_near_F78(
     seed: int, quality: int, scale: float, light: float
@@ -271,7 +271,7 @@ def test_a_reencoded_resized_brightened_photo_stays_near_F78(
         assert photos.distance(hashed(image), hashed(changed)) <= photos.NEAR_BITS
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(one=st.integers(0, 10**6), other=st.integers(0, 10**6))
 def test_different_photos_are_far_apart_F78(one: int, other: int) -> None:
     if one != other:
@@ -291,7 +291,7 @@ def looks(image: Image.Image) -> dict[str, Any]:
     return reencode.looks(image, small, Image.Resampling.BOX)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10**6), way=st.sampled_from(list(Image.Transpose)))
 def test_a_turned_or_mirrored_photo_is_one_of_the_eight_ways_F78(seed: int, way: Image.Transpose) -> None:
     image = picture(seed, 480, 640)
@@ -301,7 +301,7 @@ def test_a_turned_or_mirrored_photo_is_one_of_the_eight_ways_F78(seed: int, way:
     assert min(photos.distance(hashed(image), each) for each in ways) <= 2
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 10**6), cut=st.floats(0.0, 0.17), side=st.sampled_from([None, 0, 1, 2, 3]))
 def test_a_cropped_photo_is_near_one_window_of_the_whole_F78(seed: int, cut: float, side: int | None) -> None:
     image = picture(seed, 480, 640)

@@ -100,6 +100,7 @@ def test_approve_and_reject_at_once_end_in_one_of_them_F24(both: Stage) -> None:
         assert (status, len(paid)) in {("approved", 1), ("rejected", 0)}
 
 
+@pytest.mark.on_both
 def test_two_reviewers_never_hold_the_same_voucher(both: Stage) -> None:
     ids = [both.hand_in(seed).id for seed in range(4)]
     taken = race(8, lambda n: take(both, (SUN, QIAN)[n % 2]))
@@ -167,7 +168,7 @@ def test_the_blocked_are_not_paid(stage: Stage) -> None:
     assert stage.payouts() == []
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(amount=st.integers(-5, 6_000))
 def test_no_reviewer_pays_more_than_was_asked(stage: Stage, amount: int) -> None:
     voucher = getattr(stage, "asked", None) or stage.hand_in(1, kind="free", amount_fen=3_000)

@@ -286,7 +286,7 @@ DOCUMENT = st.lists(PIECES, max_size=12).map("".join) | st.builds(
 
 
 @given(DOCUMENT)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_the_quick_reader_reads_the_parser_reads_the_same_S16(document: str) -> None:
     quick = xml._flat(document)
     if quick is not None:
