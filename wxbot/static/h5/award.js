@@ -76,7 +76,8 @@
     shown.award = award;
     card.dataset.state = award.state;
     put('sheet-code', award.code);
-    put('sheet-deadline', award.state === 'open' && award.deadline ? words.until.replace('{deadline}', award.deadline) : '');
+    var isSaid = (answer.text || '').indexOf(award.deadline) >= 0; // a sentence that names the deadline is enough
+    put('sheet-deadline', award.state === 'open' && award.deadline && !isSaid ? words.until.replace('{deadline}', award.deadline) : '');
     if (answer.title) { byId('sheet-title').textContent = answer.title; }
     if (award.state === 'open') {
       began = 0;

@@ -96,7 +96,10 @@
       press.className = 'award is-' + award.state;
       press.appendChild(document.createElement('b')).textContent = window.wxbotAward.worth(award);
       press.appendChild(document.createElement('span')).textContent = award.title || words['state_' + award.state] || '';
-      if (award.state === 'open' && award.deadline) { press.appendChild(document.createElement('small')).textContent = words.until.replace('{deadline}', award.deadline); }
+      var more = award.text; // why it waits and until when
+      if (award.state === 'open') { more = award.deadline ? words.until.replace('{deadline}', award.deadline) : ''; }
+      if (award.state === 'paid' || award.state === 'given') { more = ''; }
+      if (more) { press.appendChild(document.createElement('small')).textContent = more; }
       press.addEventListener('click', function () {
         window.wxbotAward.show({ title: words.yours, prize: window.wxbotAward.worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
       });
