@@ -100,48 +100,129 @@ _pack: Any = hiredis.pack_command
 """hiredis' annotation allows a tuple of one only."""
 
 
-class RedisConnection(threading.local):
-    """One connection to Redis per thread, used without redis-py's client: that costs twice as much as the call itself."""
+class _Trip:
+    """One command on its way, and what came back. `woken` is held by who waits: for the answer, or to carry the next ones."""
+
+    __slots__ = ("answer", "error", "is_over", "packed", "woken")
+
+    def __init__(self, packed: bytes) -> None:
+        self.packed = packed
+        self.answer: Any = None
+        self.error: Exception | None = None
+        self.is_over = False
+        self.woken: threading.Lock | None = None
+
+
+class _Queue:
+    """The connection of one process and who waits for it. Whoever finds it free carries what all others have brought meanwhile."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.guard = threading.Lock()
+        self.waiting: list[_Trip] = []
+        self.is_busy = False
+        self.connection: Any = None
+
+
+class RedisConnection:
+    """One connection to Redis per process, used without redis-py's client: that costs twice as much as the call itself.
+
+    Commands of one moment travel together: what threads ask while an answer is on its way goes out in one piece when it has
+    come, so that a crowd costs a few system calls and not two for each. Someone alone waits for nobody.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self._pool: Any = redis.ConnectionPool.from_url(
             redis_url, socket_timeout=REDIS_S, socket_connect_timeout=REDIS_S, retry=Retry(NoBackoff(), 0)
         )
-        self._connection: Any = None
-        self._pid = 0
+        self._queue = _Queue()
 
     def call(self, *command: str | bytes | int) -> Any:
         """Send one command and read its answer; raises redis.RedisError.
 
         A connection from before a restart of Redis, or of a fork, is replaced once without a word.
         """
-        is_used = self._connection is not None and self._pid == os.getpid()
-        try:
-            return self._once(*command)
-        except redis.ConnectionError:
-            if not is_used:
-                raise
-            return self._once(*command)
+        queue = self._queue
+        if queue.pid != os.getpid():  # forked: what is on its way belongs to the parent
+            queue = self._queue = _Queue()
+        trip = _Trip(_pack(command))  # redis-py looks at each argument first, for twice the time
+        with queue.guard:
+            queue.waiting.append(trip)
+            is_carrying = not queue.is_busy
+            if is_carrying:
+                queue.is_busy = True
+            else:
+                trip.woken = threading.Lock()
+                trip.woken.acquire()
+        if trip.woken is not None:
+            trip.woken.acquire()
+            is_carrying = not trip.is_over
+        if is_carrying:
+            self._carry(queue)
+        if trip.error is not None:
+            raise trip.error
+        return trip.answer
 
-    def _once(self, *command: str | bytes | int) -> Any:
-        if self._connection is None or self._pid != os.getpid():
-            self._connection, self._pid = self._pool.make_connection(), os.getpid()
-            self._connection.connect()
+    def _carry(self, queue: _Queue) -> None:
+        """Ask for all who wait at this moment, then call on the first of those who have come since."""
+        with queue.guard:
+            trips, queue.waiting = queue.waiting, []
+        is_lost = True
         try:
-            packed = _pack(command)  # redis-py looks at each argument first, for twice the time
-            self._connection.send_packed_command((packed,), check_health=False)
-            return self._connection.read_response()
-        except redis.ResponseError:
-            raise
+            is_lost = not self._travel(queue, trips)
+        finally:
+            with queue.guard:
+                if is_lost:  # who came meanwhile would ask the same dead Redis
+                    trips, queue.waiting = trips + queue.waiting, []
+                following = queue.waiting[0] if queue.waiting else None
+                queue.is_busy = following is not None
+            if following is not None and following.woken is not None:
+                following.woken.release()
+            for trip in trips:
+                if not trip.is_over:
+                    trip.is_over, trip.error = True, redis.ConnectionError("Redis did not answer")
+                if trip.woken is not None:
+                    trip.woken.release()
+
+    def _travel(self, queue: _Queue, trips: Sequence[_Trip]) -> bool:
+        """Send all and read all answers; False when some did not come."""
+        is_used = queue.connection is not None
+        if self._once(queue, trips):
+            return True
+        return is_used and self._once(queue, [trip for trip in trips if not trip.is_over])
+
+    def _once(self, queue: _Queue, trips: Sequence[_Trip]) -> bool:
+        try:
+            if queue.connection is None:
+                queue.connection = self._pool.make_connection()
+                queue.connection.connect()
+            queue.connection.send_packed_command((b"".join([trip.packed for trip in trips]),), check_health=False)
+            for trip in trips:
+                try:
+                    trip.answer = queue.connection.read_response()
+                except redis.ResponseError as error:
+                    trip.error = error
+                trip.is_over = True
         except (redis.RedisError, OSError) as error:
-            self.close()
-            raise redis.ConnectionError(type(error).__name__) from error
+            log.debug("redis_connection_lost", error=type(error).__name__)
+            self._drop(queue)
+            return False
+        except BaseException:  # answers that were not read would be taken for those of the next
+            self._drop(queue)
+            raise
+        return True
 
-    def close(self) -> None:
-        """Close this thread's connection."""
-        connection, self._connection = self._connection, None
+    @staticmethod
+    def _drop(queue: _Queue) -> None:
+        connection, queue.connection = queue.connection, None
         if connection is not None:
             connection.disconnect()
+
+    def close(self) -> None:
+        """Close the connection, unless somebody is on the way with it."""
+        with self._queue.guard:
+            if not self._queue.is_busy:
+                self._drop(self._queue)
 
 
 class OnceOnly:
@@ -205,7 +286,7 @@ class OnceOnly:
         self._try("DEL", _message_key(message))
 
     def close(self) -> None:
-        """Close this thread's connection."""
+        """Close the connection."""
         self._line.close()
 
     def _ask(self, message: Message, answer: bytes, keep_s: int, openid: str = "") -> Any:
