@@ -6,7 +6,7 @@ and a balance name the one budget they belong to, whatever stands behind it.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, String, update
+from sqlalchemy import BigInteger, CheckConstraint, String, bindparam, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, BigId, changed
@@ -71,10 +71,21 @@ def is_free(session: Session, budget_id: int, amount_fen: int) -> bool:
     return amount_fen <= 0 or (row is not None and row.budget_fen - amount_fen >= row.committed_fen + row.paid_fen)
 
 
+_budgets: Any = Budget.__table__
+_RESERVED = (
+    update(_budgets)
+    .where(
+        _budgets.c.id == bindparam("budget"),
+        _budgets.c.committed_fen + _budgets.c.paid_fen + bindparam("fen") <= _budgets.c.budget_fen,
+    )
+    .values(committed_fen=_budgets.c.committed_fen + bindparam("fen"))
+)
+"""Made once: every commit with a win in it asks this."""
+
+
 def reserve(session: Session, budget_id: int, amount_fen: int) -> bool:
     """Commit `amount_fen` to an order; False when the budget does not allow it (nothing is changed then)."""
-    fits = Budget.committed_fen + Budget.paid_fen + amount_fen <= Budget.budget_fen
-    return _write(session, budget_id, fits, committed_fen=Budget.committed_fen + amount_fen)
+    return changed(session, _RESERVED, {"budget": budget_id, "fen": amount_fen}) > 0
 
 
 def release(session: Session, budget_id: int, amount_fen: int) -> bool:

@@ -229,9 +229,11 @@ def _engine(url: str, read_only: bool, pool: dict[str, int]) -> Engine:
     raise ValueError("WXBOT_DATABASE_URL: use sqlite:///path or postgresql://user:password@host/name")
 
 
-def changed(session: Session, statement: Any, each: Sequence[Mapping[str, Any]] | None = None) -> int:
-    """Execute a guarded write, once for each set of values, and say how many rows it changed: the answer that status changes
-    and limits rely on."""
+def changed(
+    session: Session, statement: Any, each: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+) -> int:
+    """Execute a guarded write, with its values or once for each set of them, and say how many rows it changed: the answer that
+    status changes and limits rely on."""
     result: Any = session.execute(statement, each, execution_options={"synchronize_session": False})
     return int(result.rowcount)
 

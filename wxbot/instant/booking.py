@@ -5,12 +5,13 @@ here cannot change before the commit, numbers are dense and stand in the order o
 the same; one that does not hold rolls everything back. Whoever may not draw is told so before the dice, and the try is kept.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
@@ -26,6 +27,28 @@ from wxbot.instant.decide import DrawDecision, decide, dice
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.instant.owe import NotCovered, Win, owe
 from wxbot.instant.stock import Published, published
+
+_terms: Any = InstantTerms.__table__
+_prizes: Any = Prize.__table__
+_campaigns: Any = Campaign.__table__
+_TERMS = select(_terms).where(_terms.c.campaign_id == bindparam("of")).with_for_update()
+_PRIZES = (
+    select(*(_prizes.c[name] for name in ("id", "ordinal", "kind", "name", "stock", "left")), _campaigns.c.status)
+    .join(_campaigns, _campaigns.c.id == _prizes.c.campaign_id)
+    .where(_prizes.c.campaign_id == bindparam("of"))
+    .order_by(_prizes.c.ordinal)
+)
+_NUMBERED = (
+    update(_terms)
+    .where(_terms.c.campaign_id == bindparam("of"), _terms.c.next_k == bindparam("before"))
+    .values(next_k=bindparam("after"))
+)
+_TAKEN = (
+    update(_prizes)
+    .where(_prizes.c.id == bindparam("prize"), _prizes.c.left >= bindparam("n"))
+    .values(left=_prizes.c.left - bindparam("n"))
+)
+"""Made once: to build a statement, and to fill objects of rows that are only read, costs more than to run it."""
 
 
 def wins(campaign_id: int, openid: str) -> str:
@@ -99,30 +122,26 @@ class _Batch:
 
     def book(self) -> list[Booked]:
         """Lock, look, decide, write."""
-        query = select(InstantTerms).where(InstantTerms.campaign_id == self.campaign_id).with_for_update()
-        terms = self.session.scalars(query.execution_options(populate_existing=True)).one()
+        mine = {"of": self.campaign_id}
+        terms = self.session.execute(_TERMS, mine).one()
         rules = self._published(terms)
-        known = select(Prize, Campaign.status).join(Campaign, Campaign.id == Prize.campaign_id)
-        rows = self.session.execute(
-            known.where(Prize.campaign_id == self.campaign_id).order_by(Prize.ordinal),
-            execution_options={"populate_existing": True},
-        ).all()
-        self._refuse_known(terms, rows[0].status if rows else "")
+        prizes = self.session.execute(_PRIZES, mine).all()
+        self._refuse_known(terms, prizes[0].status if prizes else "")
         going = [i for i in range(len(self.asking)) if i not in self.results]
         if going and rules is None:
             going = self._refuse(going, Outcome.NOT_YET)
         if going and rules is not None:
             people, day_limit = self._limits(terms, rules, going)
-            drawn = self._decide(terms, rules, [row.Prize for row in rows], people, day_limit)
+            drawn = self._decide(terms, rules, prizes, people, day_limit)
             if drawn:
-                self._write(terms, rules, [row.Prize for row in rows], drawn, people, day_limit)
+                self._write(terms, rules, prizes, drawn, people, day_limit)
         return [self.results[i] for i in range(len(self.asking))]
 
     def _refuse(self, places: Sequence[int], outcome: Outcome) -> list[int]:
         self.results |= {i: Booked(outcome) for i in places}
         return []
 
-    def _published(self, terms: InstantTerms) -> Published | None:
+    def _published(self, terms: Any) -> Published | None:
         stock = self.asking[0].stock
         if stock.published is not None and stock.published.version == terms.rule_version:
             found: Published = stock.published
@@ -131,7 +150,7 @@ class _Batch:
 
     # --- who may not draw -----------------------------------------------------------------------------------------
 
-    def _refuse_known(self, terms: InstantTerms, status: str) -> None:
+    def _refuse_known(self, terms: Any, status: str) -> None:
         """What the tables already say about these people and nonces; a draw that was made is answered whatever holds now."""
         found = asked.known(self.session, self.asking)
         self._repeat(found.get("nonce", []))
@@ -175,9 +194,7 @@ class _Batch:
 
     # --- limits ---------------------------------------------------------------------------------------------------
 
-    def _limits(
-        self, terms: InstantTerms, rules: Published, going: Sequence[int]
-    ) -> tuple[dict[int, _Person], _Limit | None]:
+    def _limits(self, terms: Any, rules: Published, going: Sequence[int]) -> tuple[dict[int, _Person], _Limit | None]:
         """The limits of those who are still there; who has used one up is told, and is no longer among them."""
         names = [tries(self.campaign_id, self.asking[i].openid) for i in going]
         if terms.wins_per_person or terms.wins_per_day:
@@ -221,9 +238,9 @@ class _Batch:
 
     def _decide(
         self,
-        terms: InstantTerms,
+        terms: Any,
         rules: Published,
-        prizes: Sequence[Prize],
+        prizes: Sequence[Any],
         people: dict[int, _Person],
         day_limit: _Limit | None,
     ) -> list[tuple[int, _Drawn]]:
@@ -254,9 +271,9 @@ class _Batch:
 
     def _write(
         self,
-        terms: InstantTerms,
+        terms: Any,
         rules: Published,
-        prizes: Sequence[Prize],
+        prizes: Sequence[Any],
         drawn: Sequence[tuple[int, _Drawn]],
         people: dict[int, _Person],
         day_limit: _Limit | None,
@@ -267,9 +284,8 @@ class _Batch:
             raise NotCovered(f"campaign {self.campaign_id}: a limit was used up elsewhere")
         rows = [self._row(prizes, draw) for _, draw in drawn]
         asked.write(self.session, self.campaign_id, rules.version, self.now, rows)
-        own: Any = InstantTerms.__table__
-        after = update(own).where(own.c.campaign_id == self.campaign_id, own.c.next_k == terms.next_k)
-        if not changed(self.session, after.values(next_k=terms.next_k + len(drawn))):
+        moved = {"of": self.campaign_id, "before": terms.next_k, "after": terms.next_k + len(drawn)}
+        if not changed(self.session, _NUMBERED, moved):
             raise NotCovered(f"campaign {self.campaign_id}: its numbers moved")
         given = [draw.win for _, draw in drawn if draw.win is not None]
         self._take_stock(prizes, given)
@@ -278,7 +294,7 @@ class _Batch:
         for i, draw in drawn:
             self.results[i] = self._answer(draw, prizes, people[i], deadline_at)
 
-    def _row(self, prizes: Sequence[Prize], draw: _Drawn) -> tuple[Any, ...]:
+    def _row(self, prizes: Sequence[Any], draw: _Drawn) -> tuple[Any, ...]:
         one, decision = draw.admission, draw.decision
         ordinal = None if decision.place is None else prizes[decision.place].ordinal
         return (
@@ -286,15 +302,14 @@ class _Batch:
             *(decision.released, decision.left, one.channel_code, one.ip),
         )
 
-    def _take_stock(self, prizes: Sequence[Prize], given: Sequence[Win]) -> None:
-        table: Any = Prize.__table__
+    def _take_stock(self, prizes: Sequence[Any], given: Sequence[Win]) -> None:
+        taken = Counter(win.prize_id for win in given)
         for prize in prizes:
-            n = sum(win.prize_id == prize.id for win in given)
-            taken = update(table).where(table.c.id == prize.id, table.c.left >= n).values(left=table.c.left - n)
-            if n and not changed(self.session, taken):
+            n = taken[prize.id]
+            if n and not changed(self.session, _TAKEN, {"prize": prize.id, "n": n}):
                 raise NotCovered(f"campaign {self.campaign_id}: prize {prize.ordinal} has less left than was given")
 
-    def _answer(self, draw: _Drawn, prizes: Sequence[Prize], person: _Person, deadline_at: datetime) -> Booked:
+    def _answer(self, draw: _Drawn, prizes: Sequence[Any], person: _Person, deadline_at: datetime) -> Booked:
         one = draw.admission
         following = nonces.after(one.stock.vault, self.campaign_id, one.openid, one.ticket)
         left = max(0, min(limit.left for limit in person.tries))

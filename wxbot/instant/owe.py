@@ -19,6 +19,10 @@ WON = "won"
 """Kind of the ledger entry that says what somebody is owed."""
 
 
+_awards: Any = Award.__table__
+_AWARDS = insert(_awards)
+
+
 class NotCovered(SQLAlchemyError):
     """A win without money, stock or code behind it: terms are checked so that it cannot happen. The transaction rolls back."""
 
@@ -45,7 +49,6 @@ def owe(session: Session, campaign_id: int, wins: Sequence[Win], now: datetime, 
     amount_fen = sum(win.amount_fen for win in wins)
     if amount_fen and not budget.reserve(session, campaign_id, amount_fen):
         raise NotCovered(f"campaign {campaign_id}: its budget does not hold {amount_fen} fen more")
-    table: Any = Award.__table__
     rows = [
         {
             "public_id": win.public_id,
@@ -61,7 +64,7 @@ def owe(session: Session, campaign_id: int, wins: Sequence[Win], now: datetime, 
         }
         for win in wins
     ]
-    session.execute(insert(table), rows)
+    session.execute(_AWARDS, rows)
     postings = [
         Posting(WON, f"{campaign_id}:{win.k}", "reserved", "owed", win.amount_fen, campaign_id)
         for win in wins
