@@ -62,6 +62,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         rules="h5/rules.html",
         rules_facts=page.rules_facts,
         outside=page.OUTSIDE,
+        drew=page.drew,
         reached=page.reached,
     ),
     "instant": Mechanic(
@@ -97,6 +98,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         rules="h5/rules_instant.html",
         rules_facts=instant_rules.rules_facts,
         outside=instant_page.OUTSIDE,
+        drew=instant_page.drew,
         reached=instant_page.reached,
     ),
 }

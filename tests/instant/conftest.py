@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from flask import Flask
 
 from tests.conftest import Cast
 from tests.draws.stage import Phone
+from tests.instant.added import check_sums
 from tests.servers import SimulatedWeChat
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot.app import create_app
@@ -21,6 +24,13 @@ def app(runtime: Runtime, simulator: SimulatedWeChat) -> Flask:
     simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
     simulator.control("POST", "bank/topup", {"amount_fen": 10_000_000})
     return create_app(runtime)
+
+
+@pytest.fixture
+def added_up(runtime: Runtime) -> Iterator[None]:
+    """However a story ends: what was added up of draws and awards is what their rows count."""
+    yield
+    check_sums(runtime.database)
 
 
 @pytest.fixture

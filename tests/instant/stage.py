@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from tests.draws.stage import BASE, Phone
+from tests.instant.added import check_sums
 from wxbot import budget, ledger
 from wxbot.budget import Budget
 from wxbot.campaigns import launch
@@ -103,6 +104,7 @@ class InstantStage:
         assert kept.committed_fen <= kept.budget_fen
         assert all(prize.left >= 0 for prize in self.prizes())
         assert [draw.k for draw in self.draws()] == list(range(1, len(self.draws()) + 1))
+        check_sums(self.runtime.database)
 
 
 def approved(runtime: Runtime, *prizes: Mapping[str, Any], slug: str = "wheel", **changes: Any) -> InstantStage:

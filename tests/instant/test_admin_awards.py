@@ -21,6 +21,8 @@ from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.models import AuditEvent
 
+pytestmark = pytest.mark.usefixtures("added_up")
+
 
 @pytest.fixture
 def cashier(app: Flask, runtime: Runtime) -> Browser:

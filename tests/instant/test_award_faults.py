@@ -22,6 +22,8 @@ from wxbot.instant.models import InstantTerms
 from wxbot.runtime import Runtime
 from wxbot.worker import run_task, run_until_quiet
 
+pytestmark = pytest.mark.usefixtures("added_up")
+
 
 def finish(campaign: Instant, simulator: SimulatedWeChat, phone: Phone, person: Person, won: list[str]) -> None:
     """The person taps what is open and takes what reaches them, until all of it is theirs; half a day must be enough."""

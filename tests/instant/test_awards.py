@@ -24,6 +24,8 @@ from wxbot.payouts.create import cancel
 from wxbot.runtime import Runtime
 from wxbot.worker import run_task, run_until_quiet
 
+pytestmark = pytest.mark.usefixtures("added_up")
+
 DAY = 86400
 WAITS = {"transfer_bills": "confirm", "sendredpack": "held"}
 """Channel → how an award stands while WeChat waits for its person: on our page, or in the chat."""

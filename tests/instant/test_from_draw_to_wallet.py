@@ -24,6 +24,8 @@ from wxbot.timeline.story import tell
 from wxbot.timeline.why import conclude
 from wxbot.worker import run_task, run_until_quiet
 
+pytestmark = pytest.mark.usefixtures("added_up")
+
 
 def story(runtime: Runtime, openid: str) -> tuple[str, str]:
     """What 查人 says on top, and all that it tells below."""

@@ -14,6 +14,7 @@ from tests.draws.stage import BASE, WECHAT, Phone
 from wxbot import budget, ledger
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
+from wxbot.instant import sums
 from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize, PrizeCode
 from wxbot.ledger import Posting
 from wxbot.runtime import Runtime
@@ -46,6 +47,7 @@ class Instant:
             )
             session.add(award)
             session.flush()
+            sums.add(session, self.campaign_id, now, "", award.status, 1, award.amount_fen)
             if code:
                 sealed, index = self.runtime.vault.seal(code), self.runtime.vault.index(code)
                 session.add(
@@ -69,6 +71,11 @@ class Instant:
         terms, prize = session.get_one(InstantTerms, self.campaign_id), session.get_one(Prize, prize_id)
         k, left = terms.next_k, prize.left
         terms.next_k, prize.left = k + 1, left - 1
+        mine = (InstantDraw.campaign_id == self.campaign_id) & (InstantDraw.openid == openid)
+        is_first = session.scalar(select(InstantDraw.k).where(mine).limit(1)) is None
+        sums.add(session, self.campaign_id, now, "", "draws")
+        if is_first:
+            sums.add(session, self.campaign_id, now, "", "people")
         session.add(
             InstantDraw(
                 campaign_id=self.campaign_id,

@@ -13,7 +13,7 @@ from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.charts import over_time
 from wxbot.draws import mechanic
 from wxbot.draws.mechanic import DrawMechanic
-from wxbot.draws.models import Draw, DrawCount
+from wxbot.draws.models import DrawCount
 from wxbot.draws.outcomes import DRAWN, Outcome
 from wxbot.staff.console import guard, locale, now, role_required, runtime
 from wxbot.staff.models import WATCHERS
@@ -37,14 +37,13 @@ def _totals(session: Session, campaign_id: int) -> dict[str, int]:
     return {outcome: int(n) for outcome, n in session.execute(query.group_by(DrawCount.outcome))}
 
 
-def _people(session: Session, campaign_id: int) -> int:
+def _people(session: Session, way: DrawMechanic, campaign_id: int) -> int:
     """How many people have drawn, each once; kept in Redis for a while, so that many open pages cost one count."""
     key, kept = f"console:drew:{campaign_id}", None
     with suppress(RedisError):
         kept = runtime().redis.get(key)
     if kept is None:
-        query = select(func.count(Draw.openid.distinct())).where(Draw.campaign_id == campaign_id)
-        kept = str(session.scalar(query) or 0)
+        kept = str(way.drew(session, campaign_id))
         with suppress(RedisError):
             runtime().redis.set(key, kept, ex=PEOPLE_CACHE_S)
     return int(kept)
@@ -62,7 +61,7 @@ def funnel(campaign_id: int) -> str:
     with runtime().database.reading() as session:
         totals = _totals(session, campaign_id)
         won, paid = way.reached(session, campaign_id)
-        people = [("drew", max(_people(session, campaign_id), won)), ("bound", won), ("received", paid)]
+        people = [("drew", max(_people(session, way, campaign_id), won)), ("bound", won), ("received", paid)]
     times = [
         ("page", totals.get("page", 0)),
         ("shake", totals.get("shake", 0)),

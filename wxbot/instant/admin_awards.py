@@ -4,14 +4,13 @@ from typing import get_args
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext
-from sqlalchemy import func, select
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
-from wxbot.instant import exports, thousand, watch
-from wxbot.instant.models import Award, AwardStatus, InstantTerms
+from wxbot.instant import exports, sums, thousand, watch
+from wxbot.instant.models import AwardStatus, InstantTerms
 from wxbot.staff.console import absent, guard, log_export, now, number, one_or_404, role_required, runtime, tell, text
 from wxbot.staff.downloads import XLSX_ROWS, sheet_response
 from wxbot.staff.models import WATCHERS
@@ -58,7 +57,7 @@ def page(campaign_id: int) -> str:
         traced = watch.traced(session, campaign_id, sought) if sought else []
         funnel = watch.funnel_by_channel(session, campaign_id) if not sought else []
         hours = watch.funnel_by_time(session, campaign_id)[: -HOURS_SHOWN - 1 : -1] if not sought else []
-        total = session.scalar(select(func.count()).where(Award.campaign_id == campaign_id)) or 0
+        total, _ = sums.wins(sums.of(session, campaign_id))
     shown = found[: watch.AWARD_ROWS]
     return render_template(
         "console/awards.html",
@@ -90,7 +89,7 @@ def winners(campaign_id: int, form: str) -> BaseResponse:
     """All awards as a spreadsheet; a POST, because the export itself is written in the audit log."""
     _drawing_or_404(campaign_id, form)
     with runtime().database.reading() as session:
-        total = session.scalar(select(func.count()).where(Award.campaign_id == campaign_id)) or 0
+        total, _ = sums.wins(sums.of(session, campaign_id))
     if form == "xlsx" and total > XLSX_ROWS:
         tell(gettext("超过 %(n)s 行，请导出 CSV。", n=f"{XLSX_ROWS:,}"), "danger")
         return redirect(url_for("awards.page", campaign_id=campaign_id), 303)

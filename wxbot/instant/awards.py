@@ -8,13 +8,15 @@ tap stays good until its order has ended, however late that is. Locks are taken 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger, lineage
 from wxbot.campaigns.models import Campaign
-from wxbot.instant.models import AWARD_NEXT, Award, InstantTerms, Prize, PrizeCode
+from wxbot.instant import sums
+from wxbot.instant.models import AWARD_NEXT, Award, AwardStatus, InstantTerms, Prize, PrizeCode
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.money import yuan
@@ -95,10 +97,16 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
         texts=payment_texts(campaign, session.get_one(Prize, award.prize_id), terms.channel),
     )
     owed = create.request_owed(session, claim, now)
-    if award.status == "open" and not move(
-        session, Award, award.id, AWARD_NEXT, "open", "collecting", tapped_at=now, payout_id=owed.id
-    ):
+    if award.status == "open" and not _step(session, award, "open", "collecting", tapped_at=now, payout_id=owed.id):
         raise moved_on()
+    return True
+
+
+def _step(session: Session, award: Award, before: AwardStatus, after: AwardStatus, **values: Any) -> bool:
+    """Move an award, and what is added up of its campaign with it; False when somebody was faster."""
+    if not move(session, Award, award.id, AWARD_NEXT, before, after, **values):
+        return False
+    sums.moved(session, award, before, after, is_first_tap="tapped_at" in values and award.tapped_at is None)
     return True
 
 
@@ -138,12 +146,12 @@ def follow(session: Session, orders: Sequence[Order], now: datetime) -> None:
             "ordered",
             "paid",
         ):  # a found order, which cashiers said was its own
-            move(session, Award, award.id, AWARD_NEXT, "open", "collecting", tapped_at=now)
+            _step(session, award, "open", "collecting", tapped_at=now)
         if payout.status == "paid" and award.status in ("open", "collecting"):
-            move(session, Award, award.id, AWARD_NEXT, "collecting", "paid", settled_at=now)
+            _step(session, award, "collecting", "paid", settled_at=now)
         elif payout.hold == COLLECT and payout.order_id == order.id and award.status == "collecting":
             deadline_at = max(award.deadline_at, now + GRACE) if _is_not_theirs(order) else award.deadline_at
-            move(session, Award, award.id, AWARD_NEXT, "collecting", "open", deadline_at=deadline_at)
+            _step(session, award, "collecting", "open", deadline_at=deadline_at)
 
 
 def _is_not_theirs(order: Order) -> bool:
@@ -194,7 +202,7 @@ def _forfeit_batch(session: Session, public_url: str, now: datetime) -> int:
     taken = [
         award
         for award in session.scalars(mine.execution_options(populate_existing=True))
-        if move(session, Award, award.id, AWARD_NEXT, award.status, "forfeited", settled_at=now)
+        if _step(session, award, award.status, "forfeited", settled_at=now)
     ]
     _give_back(session, taken, now)
     for award in taken:

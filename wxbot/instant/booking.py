@@ -21,11 +21,11 @@ from wxbot.db import changed
 from wxbot.draws.admission import Admission, Booked
 from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
-from wxbot.instant import asked, nonces
+from wxbot.instant import asked, nonces, sums
 from wxbot.instant.answers import Answer, answer_of, missed, stored, tries_left
 from wxbot.instant.decide import DrawDecision, decide, dice
 from wxbot.instant.models import InstantTerms, Prize
-from wxbot.instant.owe import NotCovered, Win, owe
+from wxbot.instant.owe import NotCovered, Win, first_status, owe
 from wxbot.instant.stock import Published, published
 
 _terms: Any = InstantTerms.__table__
@@ -292,7 +292,16 @@ class _Batch:
         deadline_at = self.now + timedelta(seconds=terms.claim_s)
         owe(self.session, self.campaign_id, given, self.now, deadline_at)
         for i, draw in drawn:
+            self._add_up(draw, is_first=people[i].tries[-1].used == 0)
             self.results[i] = self._answer(draw, prizes, people[i], deadline_at)
+
+    def _add_up(self, draw: _Drawn, *, is_first: bool) -> None:
+        of_draw = (self.session, self.campaign_id, self.now, draw.admission.channel_code)
+        sums.add(*of_draw, "draws")
+        if is_first:
+            sums.add(*of_draw, "people")
+        if draw.win is not None:
+            sums.add(*of_draw, first_status(draw.win.kind), 1, draw.win.amount_fen)
 
     def _row(self, prizes: Sequence[Any], draw: _Drawn) -> tuple[Any, ...]:
         one, decision = draw.admission, draw.decision
@@ -328,7 +337,7 @@ class _Batch:
             draw.win.amount_fen,
             draw.win.public_id,
             int(deadline_at.timestamp()),
-            "given" if prize.kind == "code" else "open",
+            first_status(prize.kind),
         ).booked(is_new=True)
 
 

@@ -231,6 +231,26 @@ class Award(Base):
     )
 
 
+SumOf = Literal["draws", "people", "tapped", "open", "collecting", "paid", "forfeited", "given"]
+"""What is added up: draws, people who drew for the first time, awards asked for, and awards by their status."""
+
+
+class InstantSum(Base):
+    """How many there are of an hour's draws and of the awards they left (instant/sums). `fen` is the money of these awards."""
+
+    __tablename__ = "instant_sums"
+
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    """In which the draw was made; Shanghai's hours begin when those of UTC do."""
+    channel_code: Mapped[str] = mapped_column(String(32), primary_key=True)
+    what: Mapped[SumOf] = mapped_column(String(10), primary_key=True)
+    n: Mapped[int] = mapped_column(BigInteger)
+    fen: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (one_of("what", SumOf),)
+
+
 class RuleVersion(Base):
     """The rules as they were published; never changed. Draws name the version by which they were decided."""
 

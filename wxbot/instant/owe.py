@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger
 from wxbot.db import Base, changed
-from wxbot.instant.models import Award, PrizeCode
+from wxbot.instant.models import Award, AwardStatus, PrizeCode
 from wxbot.ledger import Posting
 
 WON = "won"
@@ -39,6 +39,11 @@ class Win:
     public_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
+def first_status(kind: str) -> AwardStatus:
+    """How an award begins: a code is its winner's at once."""
+    return "given" if kind == "code" else "open"
+
+
 def owe(session: Session, campaign_id: int, wins: Sequence[Win], now: datetime, deadline_at: datetime) -> None:
     """Write the awards of these wins, commit their money in the campaign's budget, post reserved → owed, give codes away.
 
@@ -58,7 +63,7 @@ def owe(session: Session, campaign_id: int, wins: Sequence[Win], now: datetime, 
             "prize_id": win.prize_id,
             "kind": win.kind,
             "amount_fen": win.amount_fen,
-            "status": "given" if win.kind == "code" else "open",
+            "status": first_status(win.kind),
             "deadline_at": deadline_at,
             "settled_at": now if win.kind == "code" else None,
         }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
@@ -18,7 +18,7 @@ from wxbot.draws.mechanic import Entrant
 from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.instant import answers, award_shown, card, nonces, pictures
+from wxbot.instant import answers, award_shown, card, nonces, pictures, sums
 from wxbot.instant.article import span_text
 from wxbot.instant.conditions import is_word
 from wxbot.instant.decide import PrizeRule
@@ -183,8 +183,12 @@ def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:
     return "open" if statuses & set(WAITING) else "won" if statuses else "none"
 
 
+def drew(session: Session, campaign_id: int) -> int:
+    """How many people have drawn."""
+    return sums.of(session, campaign_id).get("people", (0, 0))[0]
+
+
 def reached(session: Session, campaign_id: int) -> tuple[int, int]:
     """How many prizes were won, and how many of them their people have."""
-    has_it = func.count().filter(Award.status.in_(("paid", "given")))
-    won, ended = session.execute(select(func.count(), has_it).where(Award.campaign_id == campaign_id)).one()
-    return int(won), int(ended)
+    mine = sums.of(session, campaign_id)
+    return sums.wins(mine)[0], sums.have(mine)[0]

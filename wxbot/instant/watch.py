@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.db import shanghai_text
 from wxbot.draws.models import DrawCount
+from wxbot.instant import sums
 from wxbot.instant.decide import Rules, named
-from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize, RuleVersion
+from wxbot.instant.models import Award, InstantDraw, InstantSum, InstantTerms, Prize, RuleVersion
 from wxbot.instant.versions import prizes_of
 
 AWARD_ROWS = 50
@@ -78,27 +79,12 @@ def _lately(session: Session, campaign_id: int, next_k: int, now: datetime) -> t
 
 def award_sums(session: Session, campaign_id: int) -> dict[str, AwardSum]:
     """Status → how many awards, and how much money."""
-    query = select(Award.status, func.count(), func.sum(Award.amount_fen)).where(Award.campaign_id == campaign_id)
-    rows = session.execute(query.group_by(Award.status))
-    return {status: AwardSum(int(n), int(fen or 0)) for status, n, fen in rows}
+    mine = sums.of(session, campaign_id)
+    return {status: AwardSum(*mine[status]) for status in sums.STATUSES if mine.get(status, (0, 0))[0]}
 
 
 FUNNEL = ("visits", "draws", "wins", "tapped", "paid", "won_fen", "paid_fen")
 """Of the draws of one way in, hour or day: how many won, and how many of these asked for their prize and have it."""
-
-
-def _reached(by: Any, campaign_id: int) -> Any:
-    is_paid = Award.status.in_(("paid", "given"))
-    tapped = func.sum(case((Award.tapped_at.is_not(None) | (Award.status == "given"), 1), else_=0))
-    return (
-        select(by.label("by"), func.count().label("draws"), func.count(Award.id).label("wins"))
-        .add_columns(tapped.label("tapped"), func.sum(case((is_paid, 1), else_=0)).label("paid"))
-        .add_columns(func.sum(Award.amount_fen).label("won_fen"))
-        .add_columns(func.sum(case((is_paid, Award.amount_fen), else_=0)).label("paid_fen"))
-        .outerjoin(Award, (Award.campaign_id == InstantDraw.campaign_id) & (Award.k == InstantDraw.k))
-        .where(InstantDraw.campaign_id == campaign_id)
-        .group_by(by)
-    )
 
 
 def _funnel(session: Session, campaign_id: int, of_draw: Any, of_page: Any) -> list[dict[str, Any]]:
@@ -113,20 +99,24 @@ def _funnel(session: Session, campaign_id: int, of_draw: Any, of_page: Any) -> l
 
     for by, n in session.execute(pages.group_by(of_page)):
         line(by)["visits"] = int(n)
-    for row in session.execute(_reached(of_draw, campaign_id)):
-        line(row.by or "").update({name: int(getattr(row, name) or 0) for name in FUNNEL[1:]})
+    for by, mine in sums.by(session, campaign_id, of_draw).items():
+        wins, won_fen = sums.wins(mine)
+        paid, paid_fen = sums.have(mine)
+        draws, tapped = mine.get("draws", (0, 0))[0], mine.get("tapped", (0, 0))[0] + mine.get("given", (0, 0))[0]
+        figures = (draws, wins, tapped, paid, won_fen, paid_fen)
+        line(by or "").update(zip(FUNNEL[1:], figures, strict=True))
     return list(lines.values())
 
 
 def funnel_by_channel(session: Session, campaign_id: int) -> list[dict[str, Any]]:
     """Visits, draws, wins, awards asked for and paid, of each known way in."""
-    lines = _funnel(session, campaign_id, InstantDraw.channel_code, DrawCount.channel_code)
+    lines = _funnel(session, campaign_id, InstantSum.channel_code, DrawCount.channel_code)
     return sorted(lines, key=lambda each: (-each["draws"], -each["visits"], each["by"]))
 
 
 def funnel_by_time(session: Session, campaign_id: int, *, is_day: bool = False) -> list[dict[str, Any]]:
     """The same of each Shanghai hour, or day, in which somebody came or drew; what became of a win stands where it was drawn."""
-    moments = [shanghai_text(session, moment, is_day=is_day) for moment in (InstantDraw.drawn_at, DrawCount.hour)]
+    moments = [shanghai_text(session, moment, is_day=is_day) for moment in (InstantSum.hour, DrawCount.hour)]
     return sorted(_funnel(session, campaign_id, *moments), key=lambda each: str(each["by"]))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import redis as redis_client
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import listing
@@ -49,6 +49,11 @@ def person_state(_runtime: Runtime, _snapshot: CampaignSnapshot, _openid: str, _
 def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
     """The odds in percent."""
     return {"odds": plain_percent(snapshot.odds_ppm), "is_certain": snapshot.odds_ppm >= ODDS_OF}
+
+
+def drew(session: Session, campaign_id: int) -> int:
+    """How many people have drawn."""
+    return session.scalar(select(func.count(Draw.openid.distinct())).where(Draw.campaign_id == campaign_id)) or 0
 
 
 def reached(session: Session, campaign_id: int) -> tuple[int, int]:

@@ -1,0 +1,46 @@
+"""What is added up while people draw and collect, beside the same counted from the rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.db import Database
+from wxbot.instant.models import Award, InstantDraw, InstantSum, InstantTerms
+
+Sums = dict[tuple[datetime, str, str], tuple[int, int]]
+"""(hour, channel code, what) → (how many, fen)."""
+
+
+def added(session: Session, campaign_id: int) -> Sums:
+    """What the commits have added up."""
+    rows = session.scalars(select(InstantSum).where(InstantSum.campaign_id == campaign_id))
+    return {(row.hour, row.channel_code, row.what): (row.n, row.fen) for row in rows if row.n or row.fen}
+
+
+def counted(session: Session, campaign_id: int) -> Sums:
+    """The same, from the rows of draws and awards."""
+    found: Sums = {}
+    awards = {award.k: award for award in session.scalars(select(Award).where(Award.campaign_id == campaign_id))}
+    people = set[str]()
+    query = select(InstantDraw).where(InstantDraw.campaign_id == campaign_id).order_by(InstantDraw.k)
+    for draw in session.scalars(query):
+        award = awards.get(draw.k)
+        things = [("draws", 0)] + ([] if draw.openid in people else [("people", 0)])
+        things += [] if award is None else [(award.status, award.amount_fen)]
+        things += [] if award is None or award.tapped_at is None else [("tapped", 0)]
+        people.add(draw.openid)
+        for what, fen in things:
+            key = (draw.drawn_at.replace(minute=0, second=0, microsecond=0), draw.channel_code, what)
+            n, so_far = found.get(key, (0, 0))
+            found[key] = (n + 1, so_far + fen)
+    return found
+
+
+def check_sums(database: Database) -> None:
+    """Of every campaign."""
+    with database.reading() as session:
+        for campaign_id in session.scalars(select(InstantTerms.campaign_id)).all():
+            assert added(session, campaign_id) == counted(session, campaign_id)

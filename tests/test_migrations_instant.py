@@ -1,0 +1,50 @@
+"""What is added up of instant draws, over an upgrade and back: it is what the rows count."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from alembic import command
+from sqlalchemy import inspect
+
+from tests.instant.added import added, check_sums, counted
+from tests.rows import fill
+from tests.test_migrations import empty
+from wxbot.campaigns.models import Campaign
+from wxbot.db import Database
+from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize
+from wxbot.migrations import _config, upgrade
+
+__all__ = ["empty"]
+
+BEGIN = datetime(2026, 3, 1, 15, 59, 59, 999999, tzinfo=UTC)
+STATUSES = ("open", "collecting", "paid", "forfeited", "given")
+
+
+def test_draws_and_awards_are_added_up_by_an_upgrade_and_their_rows_stay(empty: Database) -> None:
+    upgrade(empty)
+    with empty.transaction() as session:
+        window = {"begin_at": BEGIN, "end_at": BEGIN + timedelta(days=1)}
+        campaign = fill(session, Campaign, id=7, mechanic="instant", **window)
+        terms = fill(session, InstantTerms, campaign_id=campaign.id)
+        prize = fill(session, Prize, campaign_id=terms.campaign_id, stock=9, left=0, kind="code")
+        for k in range(1, 12):
+            status = STATUSES[k % len(STATUSES)]
+            won = {"outcome": "won", "prize_ordinal": prize.ordinal} if k % 3 else {"outcome": "lost"}
+            at = BEGIN + timedelta(minutes=20 * (k // 2))
+            code = "poster" if k % 2 else ""
+            whose = {"campaign_id": terms.campaign_id, "k": k, "openid": f"o{k % 4}"}
+            fill(session, InstantDraw, **whose, nonce=f"n{k}", dice=k, drawn_at=at, channel_code=code, **won)
+            if k % 3:
+                tapped_at = at if status in ("collecting", "paid") else None
+                kind = {"kind": "code", "amount_fen": 0} if status == "given" else {"kind": "money", "amount_fen": k}
+                made = {"public_id": f"a{k}", "prize_id": prize.id, "status": status, "tapped_at": tapped_at}
+                fill(session, Award, **whose, **made, **kind, payout_id=None)
+    for _ in range(2):
+        command.downgrade(_config(empty), "0035")
+        assert "instant_sums" not in inspect(empty.engine).get_table_names()
+        upgrade(empty)
+        check_sums(empty)
+    with empty.reading() as session:
+        sums = added(session, terms.campaign_id)
+        assert len({hour for hour, _, _ in sums}) == 3 and sums == counted(session, terms.campaign_id)
