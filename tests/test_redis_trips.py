@@ -61,10 +61,10 @@ def test_what_waits_travels_in_one_piece_and_everybody_gets_their_own(
     line: RedisConnection, pool: ThreadPoolExecutor, redis_url: str
 ) -> None:
     with redis.Redis.from_url(redis_url) as other:
-        before = int(other.info("stats")["total_reads_processed"])  # type: ignore[index]
+        before = int(other.info("stats")["total_reads_processed"])
         asked = asked_behind_one(line, pool, other, lambda i: line.call("ECHO", f"mine {i}"))
         assert [each.result(5) for each in asked] == [f"mine {i}".encode() for i in range(THREADS)]
-        after = int(other.info("stats")["total_reads_processed"])  # type: ignore[index]
+        after = int(other.info("stats")["total_reads_processed"])
     assert after - before <= 5  # the one, the push, all others together, both looks
 
 
