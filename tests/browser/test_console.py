@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
+from tests.browser.axe import serious
 from tests.instant.stage import approved
 from tests.staff.consoles import NOON, PASSWORD, console, seed_story
 from wxbot import ledger
@@ -149,6 +150,7 @@ def test_a_draft_is_played_on_the_phone_in_the_console_under_our_own_policy(page
     page.emulate_media(reduced_motion="reduce")
     page.goto(f"{served.base}/campaigns/{stage.campaign_id}/preview")
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    assert not serious(page)
     page.set_viewport_size({"width": 1440, "height": 900})
     phone = page.frame_locator(".phone-frame")
     phone.locator("#wish").select_option("1")
@@ -164,6 +166,7 @@ def test_a_draft_is_played_on_the_phone_in_the_console_under_our_own_policy(page
     page.frame_locator(".side-card .phone-frame").locator("#go").wait_for()
     served.sign_out(page)
     page.goto(served.base.removesuffix("/admin") + urlsplit(link).path)
+    assert not serious(page)
     page.locator("#wish").select_option("lost")
     page.locator("#go").click()
     page.locator("#sheet-title", has_text="没有抽中").wait_for()

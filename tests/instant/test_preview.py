@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from tests.staff.consoles import NOON, Browser, console
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import preview
 from wxbot.instant.h5_preview import PASS_LIFE_S
+from wxbot.instant.models import CampaignPicture
 from wxbot.runtime import Runtime
 
 BASE = "http://localhost"
@@ -157,9 +159,15 @@ def test_the_page_has_the_drafts_words_and_rules_and_says_that_it_is_a_preview(a
     rules = frame.get("/rules").text
     assert "周年庆大转盘" in rules and "指纹在启动时公布" in rules
     assert "Preview" in frame.get("?lang=en").text
+    name = hashlib.sha256(b"a picture").hexdigest()
     with stage.runtime.database.transaction() as session:
-        session.get_one(Campaign, stage.campaign_id).act_name = "换了名字"
+        campaign = session.get_one(Campaign, stage.campaign_id)
+        campaign.act_name = "换了名字"
+        campaign.terms = {**campaign.terms, "look": {"picture": name}}
+        kept = {"campaign_id": campaign.id, "name": name, "content": b"a picture", "added_at": NOON}
+        session.add(CampaignPicture(**kept))
     assert "换了名字" in frame.get().text
+    assert app.test_client().get(frame.state()["picture"], base_url=BASE).data == b"a picture"
 
 
 @pytest.mark.parametrize("status", ["submitted", "approved", "on", "closed"])

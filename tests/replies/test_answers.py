@@ -63,11 +63,12 @@ def test_a_running_campaign_answers_with_a_card_to_its_page(database: Database) 
     assert reply.articles[0].title == "秋日"  # the name that people read, not the one of the console
     assert reply.articles[0].url == "https://shop.example.com/h5/c/autumn?c=keyword"
     assert reply.articles[0].description == "摇一摇"
-    assert reply.articles[0].pic_url == "https://shop.example.com/static/h5/card.png"
+    assert reply.articles[0].pic_url == "https://shop.example.com/static/h5/card-wide.png"
 
 
 @pytest.mark.parametrize(
-    ("look", "picture"), [({"picture": "a" * 64}, f"/h5/c/autumn/picture/{'a' * 64}.jpg"), ({}, "/static/h5/card.png")]
+    ("look", "picture"),
+    [({"picture": "a" * 64}, f"/h5/c/autumn/picture/{'a' * 64}.jpg"), ({}, "/static/h5/card-wide.png")],
 )
 def test_the_card_of_draws_has_the_campaigns_picture_and_a_text_that_promises_nothing(
     database: Database, look: dict[str, str], picture: str

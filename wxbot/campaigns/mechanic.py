@@ -111,7 +111,8 @@ class CampaignCard:
     """The path of a picture under our own address."""
 
 
-DEFAULT_PICTURE = "/static/h5/card.png"
+DEFAULT_PICTURE = "/static/h5/card-wide.png"
+"""The chat cuts a picture to about 2.35 : 1."""
 
 
 def plain_card(campaign: Campaign) -> CampaignCard:

@@ -5,15 +5,14 @@ from wxbot.campaigns.models import Campaign
 from wxbot.instant import pictures
 from wxbot.text import Text
 
+SQUARE = "/static/h5/card.png"
+"""The house's picture for a card from friend to friend, which shows it small and square."""
+
 TEXT = Text("活动规则和中奖机会见页面。", "Rules and odds are on the page.")
 """Sharing changes nothing, so nothing is said for it."""
 
 
 def card_of(campaign: Campaign) -> CampaignCard:
     """The card of a campaign that has a public page."""
-    return CampaignCard(TEXT, picture_path(campaign.slug, pictures.picture_of(campaign)))
-
-
-def picture_path(slug: str, name: str) -> str:
-    """The path of a campaign's own picture (the name of one, or empty), else of the house's."""
-    return pictures.path_of(slug, name) if name else DEFAULT_PICTURE
+    name = pictures.picture_of(campaign)
+    return CampaignCard(TEXT, pictures.path_of(campaign.slug, name) if name else DEFAULT_PICTURE)

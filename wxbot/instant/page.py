@@ -132,16 +132,17 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
     stock: Any = snapshot.stock
     prizes = stock.published.rules.prizes if stock.published else ()
     name, lang = str(stock.look.get("picture") or ""), "en" if language == "en" else None
+    picture = pictures.path_of(snapshot.slug, name) if name else ""
     return {
         **dressed(prizes, stock.skin, stock.look, stock.claim_s, language),
-        "picture": pictures.path_of(snapshot.slug, name) if name else "",
+        "picture": picture,
         "mark": form_mark(),
         "config": wx_config(*APIS),
         "share": {
             "title": snapshot.act_name,
             "desc": card.TEXT.within(language),
             "link": entries.address(runtime.settings.public_url, snapshot.slug, entries.SHARED),
-            "imgUrl": runtime.settings.public_url + card.picture_path(snapshot.slug, name),
+            "imgUrl": runtime.settings.public_url + (picture or card.SQUARE),
         },
         "rules": url_for("h5.rules", slug=snapshot.slug, lang=lang),
         "all_mine": url_for("awards_h5.page", lang=lang),
