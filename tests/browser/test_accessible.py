@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,17 @@ from typing import Any
 import pytest
 from flask import Flask
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import make_server
 
 from tests.browser.axe import serious
 from tests.draws.stage import WECHAT
 from tests.instant.stage import approved, set_wheel
 from tests.payouts.desk import Desk, csv_file, desk_on, openid
 from tests.payouts.test_programmes import FORM
+from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, PASSWORD, PEOPLE, seed_story
 from tests.vouchers.stage import GUI, HONG, MING, Stage, lay_stage
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
-from wxbot.private_servers import free_port
 from wxbot.staff.console import ANYONE, roles_of
 
 pytestmark = pytest.mark.browser
@@ -76,8 +74,7 @@ class House:
 
 @pytest.fixture
 def house(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
-    port = free_port()
-    with desk_on(sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}") as desk:
+    with LoopbackServer() as server, desk_on(sqlite_url, redis_url, tmp_path, public_url=server.url) as desk:
         runtime = desk.app.extensions["wxbot"]
         seed_story(runtime.database, NOON, packets=60)
         stage = lay_stage(runtime)
@@ -91,13 +88,8 @@ def house(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
         draft = approved(runtime, slug="later", status="draft").campaign_id
         desk.as_("wang").post(f"/admin/programmes/{programme}/edit", FORM | {"person_per_month": "900"})
         desk.as_("chen").post("/admin/staff", {"login": "fresh.test", "name": "新人", "role": "cashier"})
-        server = make_server("127.0.0.1", port, desk.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield House(desk, stage, f"http://127.0.0.1:{port}", [f"/admin/campaigns/{draft - n}" for n in (0, 1)])
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+        server.serve(desk.app.wsgi_app)
+        yield House(desk, stage, server.url, [f"/admin/campaigns/{draft - n}" for n in (0, 1)])
 
 
 @pytest.fixture

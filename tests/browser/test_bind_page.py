@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
-from tests.conftest import Cast, simulator_settings
+from tests.conftest import Cast
 from tests.people.conftest import LISTED, enlist
 from tests.servers import SimulatedWeChat
-from wxbot.app import create_app
 from wxbot.people import bindings, outbox
-from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
-    """The application on a free port; one phone is on the roster."""
-    port = free_port()
-    domains = [f"127.0.0.1:{port}"]
-    simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-    settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
-    with closing(Runtime(settings)) as runtime:
-        enlist(runtime, LISTED, "陈一")
-        server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield runtime
-        server.shutdown()
-        thread.join(10)
-
-
-def test_a_phone_is_bound_in_a_browser(
-    browser_page: Any, site: Runtime, simulator: SimulatedWeChat, cast: Cast
-) -> None:
+def test_a_phone_is_bound_in_a_browser(phone: Any, site: Runtime, simulator: SimulatedWeChat, cast: Cast) -> None:
     loud: list[str] = []
-    phone = browser_page
     phone.on("console", lambda message: loud.append(message.text) if message.type == "error" else None)
-    phone.context.add_cookies(
-        [
-            {"name": "sim_person", "value": str(cast.ming.id), "domain": "127.0.0.1", "path": "/"},
-            {"name": "wxsim_client", "value": "MicroMessenger/8.0.50", "domain": "127.0.0.1", "path": "/"},
-        ]
-    )
+    enlist(site, LISTED, "陈一")
     phone.goto(f"{site.settings.public_url}/h5/bind")
     phone.fill("#phone", "１３８ 0013-8000")
     phone.locator("#send").click()

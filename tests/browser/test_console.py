@@ -1,6 +1,5 @@
 """The console in a real browser: drafting with a live forecast, approval, live progress, no script from data."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from tests.browser.axe import serious
 from tests.instant.stage import approved
+from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, PASSWORD, console, seed_story
 from wxbot import ledger
 from wxbot.campaigns.models import Campaign
@@ -38,27 +37,13 @@ class Served:
 
 @pytest.fixture
 def served(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Served]:
-    with console(sqlite_url, redis_url, tmp_path, NOON, public_url="http://127.0.0.1") as app:
+    with (
+        console(sqlite_url, redis_url, tmp_path, NOON, public_url="http://127.0.0.1") as app,
+        LoopbackServer() as server,
+    ):
         seed_story(app.extensions["wxbot"].database, NOON, packets=300)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield Served(app, f"http://127.0.0.1:{server.server_port}/admin")
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@pytest.fixture
-def page(browser_page: Any) -> Any:
-    """A page of the size of a phone that fails the test on a dialog or a blocked script or style (CSP)."""
-    broken: list[str] = []
-    browser_page.on("dialog", lambda dialog: (broken.append(dialog.message), dialog.dismiss()))
-    browser_page.on(
-        "console", lambda message: broken.append(message.text) if "Content Security Policy" in message.text else None
-    )
-    yield browser_page
-    assert broken == []
+        server.serve(app.wsgi_app)
+        yield Served(app, f"{server.url}/admin")
 
 
 def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served: Served, page: Any) -> None:

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from werkzeug.serving import make_server
 
-from tests.conftest import Cast, simulator_settings
+from tests.conftest import Cast
 from tests.draws.stage import LOTTERY_ID, Stage, set_stage
-from tests.servers import SimulatedWeChat
-from wxbot.app import create_app
-from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.shake import bind
 
@@ -28,38 +20,16 @@ OWN_KB = 100
 
 
 @pytest.fixture
-def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
-    """The application on a free port, its campaign on."""
-    port = free_port()
-    domains = [f"127.0.0.1:{port}"]
-    simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-    settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
-    with closing(Runtime(settings)) as runtime:
-        server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield set_stage(runtime, packets=20)
-        server.shutdown()
-        thread.join(10)
+def stage(site: Runtime) -> Stage:
+    """A campaign of shaking that is on."""
+    return set_stage(site, packets=20)
 
 
-@pytest.fixture
-def phone(browser_page: Any, site: Stage, cast: Cast) -> Any:
-    """阿明's phone: inside the simulated WeChat, holding his identity."""
-    browser_page.context.add_cookies(
-        [
-            {"name": "sim_person", "value": str(cast.ming.id), "domain": "127.0.0.1", "path": "/"},
-            {"name": "wxsim_client", "value": "MicroMessenger/8.0.50", "domain": "127.0.0.1", "path": "/"},
-        ]
-    )
-    return browser_page
+def address(stage: Stage, more: str = "") -> str:
+    return f"{stage.runtime.settings.public_url}{stage.path}{more}"
 
 
-def address(site: Stage, more: str = "") -> str:
-    return f"{site.runtime.settings.public_url}{site.path}{more}"
-
-
-def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, site: Stage, cast: Cast) -> None:
+def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, stage: Stage, cast: Cast) -> None:
     loud: list[str] = []
     phone.on("console", lambda message: loud.append(message.text) if message.type == "error" else None)
     jumps: list[dict[str, Any]] = []
@@ -69,7 +39,7 @@ def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, site:
         route.fulfill(status=204)  # WeChat's own screen lies over the page; the page stays where it is
 
     phone.route("**/native/hongbao**", native)
-    phone.goto(address(site, f"?ticket={site.shake(cast.ming.openid)}"))
+    phone.goto(address(stage, f"?ticket={stage.shake(cast.ming.openid)}"))
     assert phone.locator("h1").inner_text() == "新春"
     assert phone.locator("#chip").inner_text() == "正在进行"
     phone.locator("#draw").click()
@@ -78,7 +48,7 @@ def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, site:
     assert set(jump) == {"lottery_id", "noncestr", "openid", "sign"}
     assert (jump["lottery_id"], jump["openid"]) == (LOTTERY_ID, cast.ming.openid)
     assert "拆开" not in phone.locator("main").inner_text()
-    bind.record(site.runtime, site.bind_event(cast.ming.openid), site.runtime.clock.now())
+    bind.record(stage.runtime, stage.bind_event(cast.ming.openid), stage.runtime.clock.now())
     phone.locator("#dialog-title").wait_for()
     assert "红包在你的微信里" in phone.locator("#dialog-text").inner_text()
     assert phone.locator("#taken").inner_text() == "1"
@@ -87,8 +57,8 @@ def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, site:
     assert loud == []
 
 
-def test_a_refusal_is_a_kind_dialog(phone: Any, site: Stage) -> None:
-    phone.goto(address(site))
+def test_a_refusal_is_a_kind_dialog(phone: Any, stage: Stage) -> None:
+    phone.goto(address(stage))
     phone.locator("#draw").click()
     phone.locator("#dialog-title").wait_for()
     assert phone.locator("#dialog-title").inner_text() == "要先摇一摇哦"
@@ -96,37 +66,37 @@ def test_a_refusal_is_a_kind_dialog(phone: Any, site: Stage) -> None:
     assert phone.locator("#dialog-title").is_hidden()
 
 
-def test_a_pause_is_seen_without_reloading(phone: Any, site: Stage, cast: Cast) -> None:
-    phone.goto(address(site, f"?ticket={site.shake(cast.ming.openid)}"))
-    site.change(status="off")
+def test_a_pause_is_seen_without_reloading(phone: Any, stage: Stage, cast: Cast) -> None:
+    phone.goto(address(stage, f"?ticket={stage.shake(cast.ming.openid)}"))
+    stage.change(status="off")
     phone.locator("#chip", has_text="暂停中").wait_for()
     assert phone.locator("#draw").is_disabled()
     assert "主办方正在处理" in phone.locator("#hint").inner_text()
-    site.change(status="on")
+    stage.change(status="on")
     phone.locator("#chip", has_text="正在进行").wait_for()
     assert phone.locator("#draw").is_enabled()
 
 
-def test_outside_wechat_the_page_says_what_to_do(browser_page: Any, site: Stage) -> None:
-    browser_page.goto(address(site))
+def test_outside_wechat_the_page_says_what_to_do(browser_page: Any, stage: Stage) -> None:
+    browser_page.goto(address(stage))
     assert "请在微信里打开" in browser_page.locator("main").inner_text()
     assert browser_page.locator("figure svg").bounding_box()["width"] > 150
 
 
-def test_nothing_spills_over_the_edge_and_little_is_loaded(phone: Any, site: Stage, cast: Cast) -> None:
+def test_nothing_spills_over_the_edge_and_little_is_loaded(phone: Any, stage: Stage, cast: Cast) -> None:
     sizes: dict[str, int] = {}
 
     def note(response: Any) -> None:
-        if response.url.startswith(site.runtime.settings.public_url) and response.status == 200:
+        if response.url.startswith(stage.runtime.settings.public_url) and response.status == 200:
             sizes[response.url] = len(response.body())
 
     phone.on("response", note)
-    site.change(name="一个名字特别特别特别特别特别特别长的活动" * 2, organiser="Averyverylongnamewithoutanyspaces" * 1)
+    stage.change(name="一个名字特别特别特别特别特别特别长的活动" * 2, organiser="Averyverylongnamewithoutanyspaces" * 1)
     for width in (320, 390, 430, 1280):
         sizes.clear()
         phone.set_viewport_size({"width": width, "height": 844})
-        for more in (f"?ticket={site.shake(cast.ming.openid)}", "/rules", "/after"):
-            phone.goto(address(site, more))
+        for more in (f"?ticket={stage.shake(cast.ming.openid)}", "/rules", "/after"):
+            phone.goto(address(stage, more))
             phone.wait_for_load_state("networkidle")
             assert phone.evaluate("document.documentElement.scrollWidth") <= width
         assert 0 < sum(sizes.values()) < OWN_KB * 1024, width

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
+from sqlalchemy import select
 
 from tests.browser.axe import serious
-from tests.conftest import Cast, simulator_settings
+from tests.browser.conftest import hold
+from tests.conftest import Cast
 from tests.instant.stage import InstantStage, set_wheel
 from tests.servers import SimulatedWeChat
-from wxbot.app import create_app
-from wxbot.private_servers import free_port
+from wxbot.people.models import Follower
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
 
@@ -29,38 +25,6 @@ FIRST_LOAD_KB = 80
 SKINS = ["wheel", *(pytest.param(skin, marks=pytest.mark.proof) for skin in ("grid", "scratch", "shake"))]
 WIN = {"name": "一元红包"}
 MISS = {"name": "大奖", "odds_ppm": 1, "stock": 1}
-
-
-@pytest.fixture
-def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
-    """The application on a free port of its own, its merchant with money."""
-    port = free_port()
-    domains = [f"127.0.0.1:{port}"]
-    simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-    simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
-    settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
-    with closing(Runtime(settings)) as runtime:
-        server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield runtime
-        server.shutdown()
-        thread.join(10)
-
-
-@pytest.fixture
-def phone(browser_page: Any, cast: Cast) -> Iterator[Any]:
-    """阿明's phone; a script or style that our policy blocks fails the test."""
-    loud: list[str] = []
-    browser_page.on(
-        "console", lambda message: loud.append(message.text) if "Content Security Policy" in message.text else None
-    )
-    cookies = {"sim_person": str(cast.ming.id), "wxsim_client": "MicroMessenger/8.0.50"}
-    browser_page.context.add_cookies(
-        [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in cookies.items()]
-    )
-    yield browser_page
-    assert loud == []
 
 
 def address(stage: InstantStage, more: str = "") -> str:
@@ -87,8 +51,15 @@ def draw(phone: Any, skin: str) -> None:
 
 
 @pytest.mark.parametrize("skin", SKINS)
-def test_a_stranger_draws_collects_and_has_the_money_without_following(phone: Any, site: Runtime, skin: str) -> None:
+def test_a_stranger_draws_collects_and_has_the_money_without_following(
+    phone: Any, site: Runtime, simulator: SimulatedWeChat, cast: Cast, skin: str
+) -> None:
     stage = set_wheel(site, WIN, terms={"skin": skin}, send_name="示例小店", wishing="恭喜", remark="转一转奖品")
+    hold(phone, cast.wang)
+    simulator.control("PATCH", f"people/{cast.wang.id}", {"is_snapshot": True})
+    phone.goto(address(stage, "?c=poster"))
+    assert "使用完整服务" in phone.locator("main").inner_text()  # a virtual openid: nobody could be paid
+    simulator.control("PATCH", f"people/{cast.wang.id}", {"is_snapshot": False})
     phone.goto(address(stage, "?c=poster"))
     draw(phone, skin)
     phone.locator("#sheet-title", has_text="抽中").wait_for()
@@ -110,7 +81,10 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(phone: An
     run_until_quiet(site)
     phone.locator(".sheet-card[data-state=paid]").wait_for()
     (award,) = stage.awards()
-    assert (award.status, stage.draws()[0].channel_code) == ("paid", "poster")
+    assert (award.status, award.openid, stage.draws()[0].channel_code) == ("paid", cast.wang.openid, "poster")
+    assert simulator.control("GET", f"people/{cast.wang.id}/wallet")["wallet_fen"] == 100
+    with site.database.reading() as session:
+        assert session.scalars(select(Follower)).all() == []
     phone.locator("#sheet-close").click()
     assert "已领取" in phone.locator("#mine-list").inner_text()
     phone.locator(".all-mine").click()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
-from tests.browser.test_console import Served, page  # noqa: F401 - a fixture
+from tests.browser.test_console import Served
 from tests.payouts.desk import Desk, csv_file, desk_on, phone
+from tests.servers import LoopbackServer
 from wxbot.payouts.list_rows import request_rows
 
 pytestmark = pytest.mark.browser
@@ -19,14 +18,12 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def served(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[tuple[Desk, Served]]:
-    with desk_on(sqlite_url, redis_url, tmp_path, public_url="http://127.0.0.1") as desk:
-        server = make_server("127.0.0.1", 0, desk.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield desk, Served(desk.app, f"http://127.0.0.1:{server.server_port}/admin")
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with (
+        desk_on(sqlite_url, redis_url, tmp_path, public_url="http://127.0.0.1") as desk,
+        LoopbackServer() as server,
+    ):
+        server.serve(desk.app.wsgi_app)
+        yield desk, Served(desk.app, f"{server.url}/admin")
 
 
 def test_a_list_from_the_file_to_its_payouts(served: tuple[Desk, Served], page: Any, tmp_path: Path) -> None:

@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
-from tests.conftest import Cast, simulator_settings
+from tests.conftest import Cast
 from tests.payouts.stories import fund, owe, payout_of
-from tests.servers import SimulatedWeChat
-from wxbot.app import create_app
-from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
-    """The application on a free port of its own, its merchant with money."""
-    port = free_port()
-    domains = [f"127.0.0.1:{port}"]
-    simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-    simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
-    settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
-    with closing(Runtime(settings)) as runtime:
-        server = make_server("127.0.0.1", port, create_app(runtime), threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield runtime
-        server.shutdown()
-        thread.join(10)
-
-
-@pytest.fixture
-def phone(browser_page: Any, cast: Cast) -> Any:
-    """阿明's phone; a script or style that our policy blocks fails the test."""
-    loud: list[str] = []
-    browser_page.on(
-        "console", lambda message: loud.append(message.text) if "Content Security Policy" in message.text else None
-    )
-    cookies = {"sim_person": str(cast.ming.id), "wxsim_client": "MicroMessenger/8.0.50"}
-    browser_page.context.add_cookies(
-        [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in cookies.items()]
-    )
-    yield browser_page
-    assert loud == []
 
 
 def test_a_transfer_is_refused_once_taken_then_and_seen_as_received(phone: Any, site: Runtime, cast: Cast) -> None:

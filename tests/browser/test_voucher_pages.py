@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from werkzeug.serving import make_server
 
+from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, encoded, lay_stage, photo, picture
 from wxbot import oauth
-from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.vouchers import decisions, submit
@@ -28,32 +26,16 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def site(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
     """The application on a free port, a reviewer hired."""
-    port = free_port()
-    settings = console_settings(sqlite_url, redis_url, tmp_path, public_url=f"http://127.0.0.1:{port}")
-    with closing(Runtime(settings)) as runtime:
+    with (
+        LoopbackServer() as server,
+        closing(Runtime(console_settings(sqlite_url, redis_url, tmp_path, public_url=server.url))) as runtime,
+    ):
         runtime.clock = StillClock(NOON)
         stage = lay_stage(runtime)
         name, role = STAFF["sun"]
         accounts.hire(runtime.database, "sun.test", name, role, PASSWORD, NOON)
-        server = make_server("127.0.0.1", port, stage.app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
+        server.serve(stage.app)  # whose wsgi_app the tests replace
         yield stage
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
-
-
-@pytest.fixture
-def page(browser_page: Any) -> Any:
-    """A page that fails the test on a blocked script or style, or a dialog of the browser's own."""
-    broken: list[str] = []
-    browser_page.on("dialog", lambda dialog: (broken.append(dialog.message), dialog.dismiss()))
-    browser_page.on(
-        "console", lambda message: broken.append(message.text) if "Content Security Policy" in message.text else None
-    )
-    yield browser_page
-    assert broken == []
 
 
 def base(site: Stage) -> str:

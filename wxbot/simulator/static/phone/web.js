@@ -1,5 +1,5 @@
 // The web view: a page in a frame under a title bar, and the client's side of the JS bridge for it (§9.3).
-import { post, state } from './api.js';
+import { patch, post, state } from './api.js';
 import { h, icon, sheet, toast } from './dom.js';
 import { chooseFriend, pass } from './friends.js';
 import { back, open } from './nav.js';
@@ -23,11 +23,23 @@ function webScreen(body, { url, shakeTicket }) {
   body.append(h('header', { class: 'bar web-bar' }, h('button', { class: 'bar-back', 'aria-label': '关闭', onclick: back }, icon('close', 22)), title,
     h('button', { class: 'bar-right', 'aria-label': '更多', onclick: () => pageMenu(mine) }, icon('more'))), progress,
   h('div', { class: 'page-box' }, h('p', { class: 'page-host' }, `网页由 ${hostOf(url)} 提供`), frame));
+  if (state.person.is_snapshot) body.append(snapshotBar(frame, url));
   frame.addEventListener('load', () => {
     progress.classList.add('done');
     if (title.textContent === '正在加载…') title.textContent = hostOf(url);
   });
   return () => { if (view === mine) view = null; };
+}
+
+// A snapshot page says so; a tap loads it anew for the real person (§7.4).
+function snapshotBar(frame, url) {
+  const bar = h('div', { class: 'snapshot-bar' }, h('span', {}, '快照页'), h('button', { 'data-testid': 'full-service', onclick: async () => {
+    await patch(`/_sim/people/${state.person.id}`, { is_snapshot: false });
+    state.person.is_snapshot = false;
+    bar.remove();
+    frame.src = url;
+  } }, '使用完整服务'));
+  return bar;
 }
 
 function hostOf(url) {

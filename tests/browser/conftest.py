@@ -1,0 +1,56 @@
+"""The application behind a port, and a person's phone: what the stories of phone pages share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Cast, Person, simulator_settings
+from tests.servers import LoopbackServer, SimulatedWeChat
+from wxbot.app import create_app
+from wxbot.runtime import Runtime
+
+
+@pytest.fixture
+def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
+    """The application on a port of its own, which WeChat knows; its merchant has money."""
+    with LoopbackServer() as server:
+        domains = [server.url.removeprefix("http://")]
+        simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
+        simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
+        settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=server.url)
+        with closing(Runtime(settings)) as runtime:
+            server.serve(create_app(runtime).wsgi_app)
+            yield runtime
+
+
+@pytest.fixture
+def page(browser_page: Any) -> Iterator[Any]:
+    """A page of the size of a phone that fails the test on a dialog of the browser's own or a blocked script or style (CSP)."""
+    broken: list[str] = []
+    browser_page.on("dialog", lambda dialog: (broken.append(dialog.message), dialog.dismiss()))
+    browser_page.on(
+        "console", lambda message: broken.append(message.text) if "Content Security Policy" in message.text else None
+    )
+    yield browser_page
+    assert broken == []
+
+
+@pytest.fixture
+def phone(page: Any, cast: Cast) -> Any:
+    """阿明's phone: inside the simulated WeChat, holding his identity."""
+    hold(page, cast.ming)
+    return page
+
+
+def hold(page: Any, person: Person) -> None:
+    """The phone is this person's from now on: nobody else is signed in."""
+    page.context.clear_cookies()
+    cookies = {"sim_person": str(person.id), "wxsim_client": "MicroMessenger/8.0.50"}
+    page.context.add_cookies(
+        [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in cookies.items()]
+    )
