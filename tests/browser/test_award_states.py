@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.browser.axe import serious
-from tests.browser.test_instant_page import phone, site
 from tests.conftest import Cast
 from tests.instant.winners import Instant, set_instant
 from tests.servers import SimulatedWeChat
@@ -19,8 +18,6 @@ from wxbot.runtime import Runtime
 from wxbot.worker import run_task, run_until_quiet
 
 pytestmark = [pytest.mark.browser, pytest.mark.proof]
-
-__all__ = ["phone", "site"]
 
 
 def pass_time(site: Runtime, simulator: SimulatedWeChat, seconds: float) -> None:
