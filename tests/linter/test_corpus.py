@@ -18,7 +18,7 @@ def _lines(name: str) -> list[str]:
 
 BAD = [
     tuple(line.split("\t", 1))
-    for name in ("bad.txt", "bad_second.txt", "bad_third.txt", "bad_fourth.txt", "bad_fifth.txt")
+    for name in ("bad.txt", "bad_second.txt", "bad_third.txt", "bad_fourth.txt", "bad_fifth.txt", "bad_sixth.txt")
     for line in _lines(name)
 ]
 GOOD = (
@@ -26,6 +26,7 @@ GOOD = (
     + _lines("good_second.txt")
     + _lines("good_third.txt")
     + _lines("good_fourth.txt")
+    + _lines("good_fifth.txt")
     + _lines("good_long.txt")
 )
 

@@ -53,6 +53,16 @@ _JOY = "^(?:会(?!员)|快乐|喜悦|好心情|幸福|美好|节日|丰收|活�
 _SHOWN = "^(?:本|活动|我们的?|后续|官方|公众号|门店|小程序|页面|抽奖|下方|大屏|现场|以下)*(?:页面|公告|通知|结果|时间|名单|进度|天气|健康|安全|动态|细节|公布|开奖|消息|推送|规则|说明|大屏|屏幕|情况|后续|自身|个人|孩子)"
 
 
+_TURNED = (
+    "(?:点|按|戳|触|摁|敲)(?:击|下|一下|住|中)?(?:中间|中央|中心|页面上?|屏幕上?|下方|那个|大大|红色|圆形)*的?$"
+    "|(?:转盘|轮盘|圆盘|转轮|滚轮|指针)(?:就|会|便|也|开始|快|慢慢|自己|再|正在)*$"
+)
+"""A wheel turns, or the word stands on its button: 转 is no forwarding then."""
+_TURNS = ("转", "转走", "转起来", "转完即")
+_ONWARD = "群|好友|朋友|(?<![一二两三几0-9])圈|同事|家人|出去|给|链接|多人"
+_TRIED = "^一转(?:吧|看|试|大?转盘|手气|运气|就知|拼|这个转盘)"
+
+
 _ALONE = f"^(?:{spelled('集赞')}|{spelled('砍价')}|裂变|人头|集卡)"
 _FRIENDS_HELP = f"(?:好友|亲友|朋友)(?!圈).{{0,2}}{spelled('助力')}"
 """What is forbidden though nothing is promised beside it."""
@@ -100,6 +110,10 @@ def _is_harmless(reading: Reading, start: int, end: int, word: str) -> bool:
     sentence = reading.plain[reading.clause_start(start, SENTENCE) : reading.clause_end(end, SENTENCE)]
     if re.search(_WARNING, sentence) and not re.search(_NO_WARNING, sentence):
         return True
+    if word in _TURNS:
+        rest = reading.plain[end : end + 14]
+        is_turned = re.search(_TURNED, before) or re.search(_TRIED, rest) or (before == "" and "转盘" in sentence)
+        return bool(is_turned and not re.search(_ONWARD, rest))
     if word == "分享" or word.startswith("shar"):
         if re.search(_SHARED_WITH_YOU, before):
             return True
