@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from tests.payouts.desk import Desk, csv_file, desk_on, openid, phone
 from tests.staff.consoles import NOON, seed_story
@@ -81,6 +81,13 @@ def test_who_may_agree_is_offered_it_and_an_account_that_waits_is_told_until_whe
         is_offered, why = house.shows(name)
         assert not is_offered and WAITS in why, (name, why)
     assert "您的账号" in house.desk.as_("zhou").get("/admin/").text
+
+
+def test_a_campaign_that_waits_is_looked_over_once_a_poll(house: House) -> None:
+    zhou, asked = house.desk.as_("zhou"), list[str]()
+    event.listen(house.desk.runtime.database.engine, "before_cursor_execute", lambda *call: asked.append(str(call[2])))
+    assert zhou.get("/admin/campaigns/2/live").status_code == 200
+    assert len([each for each in asked if "campaigns.keyword !=" in each]) == 1
 
 
 def test_what_would_be_refused_says_why_instead(house: House) -> None:

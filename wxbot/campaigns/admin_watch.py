@@ -17,7 +17,7 @@ from wxbot.campaigns import launch, listing, mechanic
 from wxbot.campaigns.admin_entries import entry_url
 from wxbot.campaigns.admin_pages import blueprint, campaign_or_404, own_ids, owner_filter
 from wxbot.campaigns.charts import over_time
-from wxbot.campaigns.draft import faults_in, require_approvable, values_of
+from wxbot.campaigns.draft import faults_in, require_approver, values_of
 from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet
 from wxbot.clock import SHANGHAI
@@ -146,7 +146,7 @@ def _blocked(session: Session, campaign: Campaign, faults: Sequence[Refusal]) ->
         is_submitted = campaign.status == "submitted"
         return str(gettext("还不能批准，原因见下") if is_submitted else gettext("还不能提交，原因见下"))
     if campaign.status == "submitted" and may("campaigns.approve"):
-        return why_not(require_approvable, session, campaign, me().id, now())
+        return why_not(require_approver, session, campaign, me().id, now())
     if campaign.status == "approved" and may("campaigns.start"):
         return why_not(launch.require_launchable, session, campaign, now())
     if campaign.status == "off" and may("campaigns.resume"):

@@ -287,7 +287,9 @@ def approve(session: Session, campaign_id: int, staff_id: int, now: datetime, se
     time has overtaken it.
     """
     campaign = own(session, campaign_id)
-    require_approvable(session, campaign, staff_id, now)
+    require_approver(session, campaign, staff_id, now)
+    if faults := faults_in(session, campaign, now):
+        raise Faulty(faults)
     seen = campaign.content_sha256 if seen_sha256 is None else seen_sha256
     approval.require_unchanged(campaign.content_sha256, seen, content_sha256(campaign))
     if not move(
@@ -312,15 +314,14 @@ def approve(session: Session, campaign_id: int, staff_id: int, now: datetime, se
         raise moved_on()
 
 
-def require_approvable(session: Session, campaign: Campaign, staff_id: int, now: datetime) -> None:
-    """Raise Refusal when this person cannot approve the campaign now: what the button asks before it is offered, too."""
+def require_approver(session: Session, campaign: Campaign, staff_id: int, now: datetime) -> None:
+    """Raise Refusal when this person cannot approve the campaign now, whatever it holds: what the button asks before it is
+    offered, too. A page knows `faults_in` already, and asks it every two seconds."""
     lineage.require_unfrozen(session)
     if campaign.status != "submitted":
         raise moved_on()
     approval.require_second(session, staff_id, [campaign.submitted_by, campaign.created_by], OWN, now)
     _require_tied(session, campaign, campaign.submitted_by, staff_id)
-    if faults := faults_in(session, campaign, now):
-        raise Faulty(faults)
 
 
 def send_back(session: Session, campaign_id: int, staff_id: int, now: datetime) -> None:

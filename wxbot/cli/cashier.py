@@ -325,7 +325,7 @@ def show_payout(payout_id: int, is_json: bool) -> None:
             raise click.ClickException(f"没有付款 {payout_id} / there is no payout {payout_id}")
         owed, merchant = found.payout, listing.lane_of(session, runtime.settings.mch_id)
         step = words.next_step(owed, found.order, merchant, runtime.settings, runtime.clock.now())
-        programme = payout_listing.programme_names(session, [owed.budget_id]).get(owed.budget_id, "")
+        programme = listing.budget_names(session, [owed.budget_id]).get(owed.budget_id, "")
         staff = accounts.names(session, [who for who in (owed.created_by, owed.approved_by) if who is not None])
         orders = listing.orders_for(session, PAYOUT_REASON, payout_id)
         again = payout_listing.reissue_of(session, payout_id)

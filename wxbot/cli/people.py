@@ -21,7 +21,6 @@ from wxbot.cli.desk import (
 from wxbot.clock import SHANGHAI
 from wxbot.replies import rules
 from wxbot.replies.models import TRIGGERS
-from wxbot.runtime import Runtime
 from wxbot.staff import accounts, audit, totp
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import end_sessions, normal_login
@@ -68,20 +67,11 @@ def add(login: str, name: str | None, role: str, password_stdin: bool) -> None:
             password,
             runtime.clock.now(),
             is_temporary=is_made_up,
-            recorded=_recorded(runtime, "staff_add"),
+            by=operator(),
         )
         url = runtime.settings.public_url
     click.echo(f"已添加{ROLES_ZH[role]}账号 {normal_login(login)}。Added. {url}/admin/")
     _show_password(password, is_made_up)
-
-
-def _recorded(runtime: Runtime, action: str) -> accounts.Recorded:
-    """The event of an account's change, to be written with it."""
-
-    def write(session: Session, staff_id: int) -> None:
-        audit.record(session, operator(), action, f"staff:{staff_id}", runtime.clock.now())
-
-    return write
 
 
 def _show_password(password: str, is_made_up: bool) -> None:
@@ -142,7 +132,7 @@ def password(login: str, password_stdin: bool) -> None:
             chosen,
             runtime.clock.now(),
             is_temporary=is_made_up,
-            recorded=_recorded(runtime, "staff_reset"),
+            by=operator(),
         )
     click.echo(f"{login} 的密码已更新，原有登录全部失效。The password was changed; all sessions have ended.")
     _show_password(chosen, is_made_up)

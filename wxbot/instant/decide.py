@@ -22,6 +22,17 @@ _WORDS_OF = 1 << (8 * _WORD_BYTES)
 ONCE = ReleaseSchedule()
 
 
+COST = ("kind", "split", "stock", "max_fen", "total_fen")
+"""What `most_fen` asks of a prize, in its order: as keys of a draft's line, and as columns of its row."""
+
+
+def most_fen(kind: str, split: str, stock: int, max_fen: int, total_fen: int) -> int:
+    """What all the stock of a prize can cost at most, in fen: 0 for codes."""
+    if kind != "money":
+        return 0
+    return total_fen if split == "exact" else stock * max_fen
+
+
 @dataclass(frozen=True)
 class PrizeRule:
     """A prize as it was published."""
@@ -41,9 +52,7 @@ class PrizeRule:
     @property
     def most_fen(self) -> int:
         """What all of the stock can cost at most, in fen."""
-        if self.kind != "money":
-            return 0
-        return self.total_fen if self.split == "exact" else self.stock * self.max_fen
+        return most_fen(self.kind, self.split, self.stock, self.max_fen, self.total_fen)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
 from wxbot.instant.article import faults_of_draft
 from wxbot.instant.codes import lacking
 from wxbot.instant.conditions import empty_list, faults_of_limits
+from wxbot.instant.decide import COST, most_fen
 from wxbot.instant.models import ODDS_OF
 from wxbot.instant.release import ReleaseSchedule
-from wxbot.instant.terms import most_fen
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.text import Refusal, fault
@@ -67,7 +68,7 @@ def _covered(values: Values, _now: datetime) -> Iterator[Refusal]:
     terms, budget_fen = values.get("terms"), values.get("budget_fen")
     if terms is None or budget_fen is None:
         return
-    cost_fen = sum(most_fen(prize) for prize in terms.get("prizes", ()))
+    cost_fen = sum(most_fen(*itemgetter(*COST)(prize)) for prize in terms.get("prizes", ()))
     if cost_fen > budget_fen:
         yield fault(
             "budget",

@@ -10,7 +10,6 @@ from wxbot.instant.decide import PrizeRule, Rules
 from wxbot.instant.models import ODDS_OF
 from wxbot.instant.play import likely
 from wxbot.instant.release import ReleaseSchedule, Window, open_s
-from wxbot.instant.terms import most_fen
 from wxbot.settings import Settings
 
 RULE = ("kind", "name", "odds_ppm", "stock", "split", "min_fen", "max_fen", "total_fen", "when_gone")
@@ -71,7 +70,7 @@ def make(values: Values, _settings: Settings) -> InstantForecast | None:
     if rules is None:
         return None
     played = likely(rules, draws_of(values))
-    lines = zip(rules.prizes, values["terms"]["prizes"], played.given, played.gone_at, strict=True)
+    lines = zip(rules.prizes, played.given, played.gone_at, strict=True)
     return InstantForecast(
         cost_fen=sum(rule.most_fen for rule in rules.prizes),
         expected_fen=played.spent_fen,
@@ -81,12 +80,12 @@ def make(values: Values, _settings: Settings) -> InstantForecast | None:
             PrizeForecast(
                 name=rule.name,
                 one_in=round(ODDS_OF / rule.odds_ppm) if rule.odds_ppm else 0,
-                most_fen=most_fen(prize),
+                most_fen=rule.most_fen,
                 given=n,
                 stock=rule.stock,
                 gone_at=None if gone is None else datetime.fromtimestamp(gone, UTC),
             )
-            for rule, prize, n, gone in lines
+            for rule, n, gone in lines
         ),
     )
 

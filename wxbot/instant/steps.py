@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.instant import article, versions
 from wxbot.instant.codes import counts
+from wxbot.instant.decide import COST, most_fen
 from wxbot.instant.models import Award, InstantTerms, Prize
 from wxbot.instant.stock import opened
 from wxbot.instant.terms import lay
@@ -67,12 +69,7 @@ def uncovered(session: Session, campaign: Campaign, prizes: Sequence[Prize]) -> 
     """Why these prizes of a campaign are not covered by its budget and its codes, or None."""
     if not prizes:
         return Refusal("prizes", Text("活动没有奖品", "the campaign has no prize"))
-    most_fen = sum(
-        prize.total_fen if prize.split == "exact" else prize.stock * prize.max_fen
-        for prize in prizes
-        if prize.kind == "money"
-    )
-    if most_fen > campaign.budget_fen:
+    if sum(most_fen(*attrgetter(*COST)(prize)) for prize in prizes) > campaign.budget_fen:
         return Refusal("budget", Text("奖品最多要花的钱超过预算", "the prizes can cost more than the budget"))
     codes = counts(session, campaign.id)
     for prize in prizes:

@@ -5,7 +5,7 @@ and the columns of `instant_terms` in OWN}; what is left out has the column's de
 the rows follow it at the launch, or earlier where codes are imported.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import case, delete, select, update
@@ -25,15 +25,6 @@ PRIZE = (
     "when_gone",
 )
 """Keys of one prize that are columns of `prizes`."""
-
-
-def most_fen(prize: Mapping[str, Any]) -> int:
-    """What all of a prize's stock can cost at most, in fen: 0 for codes."""
-    if prize.get("kind") != "money":
-        return 0
-    if prize.get("split") == "exact":
-        return int(prize.get("total_fen", 0))
-    return int(prize.get("stock", 0)) * int(prize.get("max_fen", 0))
 
 
 def lay(session: Session, campaign: Campaign) -> InstantTerms:

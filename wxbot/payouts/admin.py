@@ -83,7 +83,7 @@ def index() -> BaseResponse | str:
         values = {
             "counts": listing.counts(session),
             "people": {one.openid: one for one in people_search.describe(session, runtime().vault, _openids(shown))},
-            "names": listing.programme_names(session, [line.payout.budget_id for line in shown]),
+            "names": order_listing.budget_names(session, [line.payout.budget_id for line in shown]),
             "programmes": programmes.open_ones(session),
             "lane": order_listing.lane_of(session, runtime().settings.mch_id),
         }
@@ -130,7 +130,7 @@ def payout(payout_id: int) -> str:
         values: dict[str, Any] = {
             "evidence": order_listing.evidence_of(session, [order.id for order in orders]),
             "names": accounts.names(session, _staff(found.payout, marks)),
-            "programme": listing.programme_names(session, [found.payout.budget_id]).get(found.payout.budget_id, ""),
+            "programme": order_listing.budget_names(session, [found.payout.budget_id]).get(found.payout.budget_id, ""),
             "source": listing.source_of(session, found.payout),
             "reissued": listing.reissue_of(session, payout_id),
             "person": people_search.describe(session, parts.vault, [found.payout.openid])[0],

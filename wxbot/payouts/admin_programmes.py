@@ -103,13 +103,14 @@ def page(programme_id: int) -> str:
         seen = {change.id: programmes.content_of(change, standing.programme) for change in changes}
         asked = [change for change in changes if change.status == "requested"]
         blocked = {each.id: why_not(programmes.require_approvable, session, each, me().id, now()) for each in asked}
+        shown = rules_shown(session, rules, standing.programme, _rule_words()) if rules else None
     return render_template(
         "console/programme.html",
         standing=standing,
         programme=standing.programme,
         changes=changes,
         seen=seen,
-        rules=rules_shown(rules, standing.programme, _rule_words()) if rules else None,
+        rules=shown,
         blocked=blocked,
         names=names,
         form=request.form,

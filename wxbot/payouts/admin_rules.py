@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 
 from wxbot.payouts import rule_changes
 from wxbot.payouts.models import RuleChange, RuledBy
@@ -30,14 +31,13 @@ class ShownRules:
         return " · ".join(f"{word}：{before} → {after}" for word, before, after in self.lines)
 
 
-def rules_shown(change: RuleChange, subject: Any, words: Mapping[str, RuleWord]) -> ShownRules:
+def rules_shown(session: Session, change: RuleChange, subject: Any, words: Mapping[str, RuleWord]) -> ShownRules:
     """A change as its page shows it; `words` has a row for every rule."""
     lines = []
     for name, value in change.asked.items():
         word, read = words[name]
         lines.append((word, read(getattr(subject, name)), read(value)))
-    with runtime().database.reading() as session:
-        blocked = why_not(rule_changes.require_approvable, session, change, me().id, now())
+    blocked = why_not(rule_changes.require_approvable, session, change, me().id, now())
     return ShownRules(change, lines, rule_changes.content_of(change, subject), blocked)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from wxbot.db import Database
 from wxbot.money import plain_yuan
+from wxbot.orders.listing import budget_names
 from wxbot.payouts import listing
 from wxbot.payouts.listing import PayoutLine, Sought
 from wxbot.staff import accounts
@@ -34,7 +35,7 @@ def batches(database: Database, sought: Sought, most: int | None = None) -> Iter
     while most is None or done < most:
         with database.reading() as session:
             lines = listing.batch(session, sought, after)
-            names = listing.programme_names(session, [line.payout.budget_id for line in lines])
+            names = budget_names(session, [line.payout.budget_id for line in lines])
             staff = accounts.names(session, sorted(_staff(lines)))
         if not lines:
             return

@@ -1,6 +1,6 @@
 """Payouts as the console and a person's page show them: pages by key, counts that stop early."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from wxbot.budget import Budget
 from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.models import Order
-from wxbot.payouts.models import COLLECT, PAYOUT_REASON, ListRow, ManualRequest, PayList, Payout, Programme
+from wxbot.payouts.models import COLLECT, PAYOUT_REASON, ListRow, ManualRequest, PayList, Payout
 from wxbot.payouts.sources import MANUAL, REISSUE, ROW
 from wxbot.vault import Vault
 
@@ -154,16 +153,6 @@ def source_of(session: Session, payout: Payout) -> PayoutSource:
         row = session.get(ListRow, payout.source_id)
         return PayoutSource(None, row, session.get(PayList, row.list_id), row.list_id) if row else PayoutSource()
     return PayoutSource(link_id=payout.source_id)
-
-
-def programme_names(session: Session, ids: Iterable[int]) -> dict[int, str]:
-    """Budget id → department and name of its programme, or the name of its campaign."""
-    query = select(Budget.id, Budget.name, Programme.department, Programme.name)
-    query = query.outerjoin(Programme, Programme.id == Budget.id).where(Budget.id.in_(set(ids)))
-    return {
-        budget_id: f"{department} · {programme}" if department else name
-        for budget_id, name, department, programme in session.execute(query)
-    }
 
 
 def package_of(vault: Vault, line: PayoutLine, now: datetime) -> str | None:

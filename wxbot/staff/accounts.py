@@ -1,7 +1,7 @@
 """The people who may sign in: hire, disable, enable, new passwords. A role never changes: a new task is a new account (S56)."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from wxbot import typed
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database, changed
-from wxbot.staff import passwords
+from wxbot.staff import audit, passwords
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import end_sessions, forget_tries, normal_login
@@ -25,9 +25,6 @@ TEMPORARY_FOR = timedelta(hours=72)
 WAITS = timedelta(hours=24)
 """How long an account that an admin can sign in to with a password of their own making agrees to nothing (security S56)."""
 
-Recorded = Callable[[Session, int], None]
-"""Writes the line of the audit log about an account, by its id, into the transaction that changes it."""
-
 
 def hire(
     database: Database,
@@ -40,9 +37,9 @@ def hire(
     is_temporary: bool = False,
     locale: str = "zh_CN",
     approves_from: datetime | None = None,
-    recorded: Recorded | None = None,
+    by: Actor | None = None,
 ) -> int:
-    """Add a person, who approves nothing before `approves_from`; returns the id. Raises Refusal for a bad or taken login, a bad name, role or password."""
+    """Add a person, who approves nothing before `approves_from`; returns the id. `by` whom is in the audit log with it. Raises Refusal for a bad or taken login, a bad name, role or password."""
     login, name = normal_login(login), typed.line(name)
     if not LOGIN.fullmatch(login):
         raise fault(
@@ -70,8 +67,8 @@ def hire(
             )
             session.add(person)
             session.flush()
-            if recorded is not None:
-                recorded(session, person.id)
+            if by is not None:
+                audit.record(session, by, "staff_add", f"staff:{person.id}", now, detail={"role": role})
             return person.id
     except IntegrityError as error:
         raise fault("login", "这个登录名已经有人使用", "Someone has this login already") from error
@@ -100,9 +97,9 @@ def set_password(
     *,
     is_temporary: bool = False,
     approves_from: datetime | None = None,
-    recorded: Recorded | None = None,
+    by: Actor | None = None,
 ) -> None:
-    """Give a person a new password and end all their sessions; a temporary one opens nothing after TEMPORARY_FOR, and nothing
+    """Give a person a new password, `by` whom is in the audit log with it, and end all their sessions; a temporary one opens nothing after TEMPORARY_FOR, and nothing
     is approved before `approves_from` (None: as before).
 
     Raises Refusal when the password is weak.
@@ -124,13 +121,15 @@ def set_password(
             )
         )
         forget_tries(session, login)
-        if recorded is not None:
-            recorded(session, staff_id)
+        if by is not None and by.id == staff_id:
+            audit.record(session, by, "password_change", f"staff:{staff_id}", now)
+        elif by is not None:
+            audit.record(session, by, "staff_reset", f"staff:{staff_id}", now, detail={"login": login})
         end_sessions(session, staff_id)
 
 
 def change_own_password(
-    database: Database, staff_id: int, old: str, new: str, now: datetime, *, recorded: Recorded | None = None
+    database: Database, staff_id: int, old: str, new: str, now: datetime, *, by: Actor | None = None
 ) -> None:
     """Change one's own password. Raises Refusal when the old one is wrong, or the new one weak or the same."""
     with database.reading() as session:
@@ -139,7 +138,7 @@ def change_own_password(
         raise fault("old", "当前密码不正确", "The present password is wrong")
     if old == new:
         raise fault("password", "新密码不能与当前密码相同", "The new password must differ from the present one")
-    set_password(database, staff_id, new, now, recorded=recorded)
+    set_password(database, staff_id, new, now, by=by)
 
 
 def hold(session: Session, staff_id: int, approves_from: datetime) -> None:

@@ -5,7 +5,6 @@ from flask import session as browser_session
 from flask_babel import gettext
 from flask_login import current_user
 from sqlalchemy import update
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.logs import get_logger
@@ -173,9 +172,7 @@ def password() -> tuple[str, int] | BaseResponse:
     try:
         if new != request.form.get("again", ""):
             raise fault("again", "两次输入的新密码不一致", "The two new passwords differ")
-        accounts.change_own_password(
-            runtime().database, me().id, request.form.get("old", ""), new, now(), recorded=_recorded("password_change")
-        )
+        accounts.change_own_password(runtime().database, me().id, request.form.get("old", ""), new, now(), by=actor())
     except Refusal as refused:
         log_refusal("password_change", f"staff:{me().id}", refused)
         return render_template("console/password.html", fault=refused), 422
@@ -215,21 +212,12 @@ def add_person() -> tuple[str, int] | str:
             is_temporary=True,
             locale=locale(),
             approves_from=now() + accounts.WAITS,
-            recorded=_recorded("staff_add", role=form.get("role", "")),
+            by=actor(),
         )
     except Refusal as refused:
         log_refusal("staff_add", "", refused)
         return _people_page(refused, form.to_dict()), 422
     return _handover(staff_id, password)
-
-
-def _recorded(action: str, **detail: str) -> accounts.Recorded:
-    """The event of an account's change, to be written with it."""
-
-    def write(session: Session, staff_id: int) -> None:
-        audit.record(session, actor(), action, f"staff:{staff_id}", now(), detail=detail)
-
-    return write
 
 
 def _handover(staff_id: int, password: str) -> str:
@@ -276,7 +264,7 @@ def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
 @role_required("admin")
 def reset_person(staff_id: int) -> str:
     """Give a person a new password to be changed at the next sign-in."""
-    person = _other_person(staff_id)
+    _other_person(staff_id)
     password = make_temporary()
     accounts.set_password(
         runtime().database,
@@ -285,7 +273,7 @@ def reset_person(staff_id: int) -> str:
         now(),
         is_temporary=True,
         approves_from=now() + accounts.WAITS,
-        recorded=_recorded("staff_reset", login=person.login),
+        by=actor(),
     )
     return _handover(staff_id, password)
 

@@ -58,7 +58,8 @@ def _form_page(form: Mapping[str, str], faults: Mapping[str, Text], kind: Vouche
         programmes = session.scalars(select(Programme).order_by(Programme.department, Programme.name).limit(500)).all()
         change = rule_changes.open_one(session, "kind", kind.id) if kind is not None else None
         names = accounts.names(session, [change.requested_by] if change is not None else [])
-    paid_by = {programme.id: budget_name(programme) for programme in programmes}
+        paid_by = {programme.id: budget_name(programme) for programme in programmes}
+        rules = rules_shown(session, change, kind, _rule_words(paid_by)) if change is not None else None
     shown = {name: said(text) for name, text in faults.items()}
     settings = runtime().settings
     return render_template(
@@ -66,7 +67,7 @@ def _form_page(form: Mapping[str, str], faults: Mapping[str, Text], kind: Vouche
         form=form,
         faults=shown,
         kind=kind,
-        rules=rules_shown(change, kind, _rule_words(paid_by)) if change is not None else None,
+        rules=rules,
         names=names,
         programmes=programmes,
         channels=DIRECT,
