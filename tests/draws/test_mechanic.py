@@ -179,6 +179,7 @@ COINS = Mechanic(
     lead=timedelta(),
     console_page="coins/campaign.html",
     console=lambda _session, campaign: {"coins": campaign.terms.get("coins")},
+    given=lambda session, ids: {campaign_id: (_given(session, campaign_id), 0) for campaign_id in ids},
     figures="coins/figures.html",
     read_stock=_stock,
     proof_key=lambda hashed: f"coins:{hashed}",

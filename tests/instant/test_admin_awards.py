@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 from sqlalchemy import select
 
 from tests.draws.stage import Phone
+from tests.instant import crowd
 from tests.instant.stage import ask, set_wheel, tap
 from tests.instant.test_prize_table import wheel
 from tests.staff.consoles import PASSWORD, Browser
@@ -60,6 +61,30 @@ def test_a_draw_is_explained_by_its_dice_and_what_was_left(
     figures = words(cashier.get(f"{place}/figures").text)
     assert "已经发完" in figures and "等用户领取 1 · ¥1.00" in figures
     assert f"{place}/figures" in cashier.get(place).text
+
+
+def test_the_funnel_counts_people_who_drew_and_won_however_often(
+    cashier: Browser, runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    stage = set_wheel(runtime, {"name": "一元", "stock": 2})
+    for phone in (ming, ming, hong):
+        tap(phone, stage)
+    crowd.taps(stage, [(who, crowd.nonce(stage, who)) for who in (crowd.person(runtime), crowd.person(runtime))])
+    told = words(cashier.get(f"/admin/campaigns/{stage.campaign_id}/funnel").text)
+    assert re.search(r"人数 抽过的人 4 抽中的人 1 25.0% 领到的人 0", told), told
+    assert "摇一摇" not in told
+    assert "摇一摇" not in cashier.get(f"/admin/campaigns/{stage.campaign_id}").text
+    for page in ("/admin/", "/admin/campaigns"):
+        assert "已抽中 2 / 2" in words(cashier.get(page).text), page
+
+
+def test_a_launch_that_stands_still_says_why_without_our_code(cashier: Browser, runtime: Runtime) -> None:
+    stage = set_wheel(runtime, {"name": "月卡", "kind": "code", "min_fen": 0, "max_fen": 0})
+    told = words(cashier.get(f"/admin/campaigns/{stage.campaign_id}").text)
+    assert "进度停住了 奖品“月卡”还缺 5 个卡密" in told and "codes" not in told
+    for page in ("/admin/", "/admin/campaigns"):
+        told = words(cashier.get(page).text)
+        assert "已抽中 0 / 5" in told and "奖品“月卡”还缺 5 个卡密" in told and "codes" not in told
 
 
 def test_a_dice_beyond_the_prizes_says_where_they_end(cashier: Browser, runtime: Runtime, ming: Phone) -> None:

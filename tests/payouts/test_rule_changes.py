@@ -102,7 +102,7 @@ def test_the_way_of_payment_changes_when_a_second_cashier_agrees_S56(desk: Desk)
     assert "付款方式的修改由另一位" in save(desk, "wang", path, FORM | {"channel": "transfer_bills"})
     assert row(desk, Programme, programme_id).channel == ""
     assert (
-        "<dt>付款方式</dt><dd>现金红包 → <strong>商家转账"
+        "<dt>付款方式</dt><dd>跟随系统设置（现金红包） → <strong>商家转账"
         in desk.as_("zhou").get(f"/admin/programmes/{programme_id}").text
     )
     assert "不能批准自己提出的规则修改" in answer(desk, "wang", "approve")

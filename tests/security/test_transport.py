@@ -106,7 +106,7 @@ def has_ended(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("is_dribbled", [False, True], ids=["nothing more", "a byte now and then"])
 def test_senders_that_stall_are_let_go_and_the_others_answered_S16(production: Server, is_dribbled: bool) -> None:
-    """Connections wait for a thread in the order they came: a request behind two for each thread is answered after they ended."""
+    """Connections wait for a thread in the order they came: a request behind two for each thread is answered after the first ended."""
     kinds = [text.format(query=signed_query()).encode() for text in STALLED.values()]
     stalled = [production.open(kinds[number % len(kinds)]) for number in range(2 * THREADS)]
     try:
@@ -120,7 +120,7 @@ def test_senders_that_stall_are_let_go_and_the_others_answered_S16(production: S
             let_go = sum(map(has_ended, stalled))
             assert has_ended(asker), f"every thread is held; {let_go} were let go"
             assert asker.recv(4096).startswith(b"HTTP/1.1 200")
-        assert let_go > THREADS, "they had the threads, or this test shows nothing"
+        assert let_go >= THREADS, "they had the threads, or this test shows nothing"
         assert "callback_broken" not in production.log.read_text()
         assert "Traceback" not in production.log.read_text()
     finally:

@@ -10,16 +10,20 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from tests.instant import crowd
+from tests.instant.stage import set_wheel
 from tests.payouts.desk import Desk, desk_on, openid, phone
 from tests.payouts.stories import owe, payout_of
-from tests.staff.consoles import seed_story
+from tests.staff.consoles import StillClock, seed_story
 from wxbot.campaigns.models import Packet
+from wxbot.clock import SHANGHAI
 from wxbot.draws.models import Draw
 from wxbot.orders.models import Evidence, Order
 from wxbot.payouts.models import Payout
+from wxbot.payouts.people_search import FOUND_AT_MOST
 from wxbot.payouts.place_orders import order_due
 from wxbot.people import marks, notices, roster
-from wxbot.people.models import Follower, Notice, SmsOut
+from wxbot.people.models import Binding, Follower, Notice, SmsOut
 from wxbot.quotas import Quota
 from wxbot.text import Text
 from wxbot.timeline import story, why
@@ -346,6 +350,37 @@ def test_a_packet_number_of_a_campaign_finds_who_drew_it(desk: Desk) -> None:
         session.execute(update(Order).where(Order.mch_billno == number).values(openid=None))
     draw(desk, 0, 0, "bound", openid=who)
     assert found(desk, number).headers.get("Location") == f"/admin/people/{who}"
+
+
+def test_who_only_drew_in_a_campaign_of_instant_draws_is_found_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = desk.runtime
+    monkeypatch.setattr(crowd, "BASE", runtime.settings.public_url)
+    stage = set_wheel(runtime, {"odds_ppm": 500_000})
+    people = [crowd.person(runtime) for _ in range(12)]
+    for n, who in enumerate(people):
+        assert isinstance(runtime.clock, StillClock)
+        runtime.clock.move(timedelta(minutes=n))
+        crowd.taps(stage, [(who, crowd.nonce(stage, who))])
+    lost = next(draw for draw in stage.draws() if draw.outcome != "won")
+    award = stage.awards()[0]
+    for drawer, texts in {
+        lost.openid: (lost.openid, f"{lost.drawn_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"),
+        award.openid: (award.openid, award.public_id),
+    }.items():
+        for text in texts:
+            assert found(desk, text).headers.get("Location") == f"/admin/people/{drawer}", text
+    page = desk.as_("wang").get(f"/admin/people/{lost.openid}")
+    assert page.status_code == 200 and "抽奖" in page.text
+
+
+def test_a_search_that_finds_many_says_that_there_may_be_more(desk: Desk) -> None:
+    desk.know_many(FOUND_AT_MOST - 1)
+    with desk.runtime.database.transaction() as session:
+        session.execute(update(Binding).values(name="王小二"))
+    assert "只列出前" not in found(desk, "王").text
+    desk.know(FOUND_AT_MOST, "王小二")
+    desk.know(FOUND_AT_MOST + 1, "王小二")
+    assert f"只列出前 {FOUND_AT_MOST} 人" in found(desk, "王").text
 
 
 def test_marketers_look_at_a_masked_story(desk: Desk) -> None:

@@ -87,7 +87,8 @@ def _overview() -> dict[str, Any]:
             "accounts": _balances(session, ids),
             "open_orders": order_listing.count_open(session),
             "live": live,
-            "tallies": listing.tallies(session, [campaign.id for campaign in live]),
+            "standings": listing.standings(session, live),
+            "troubles": {campaign.id: trouble[1] for campaign in live if (trouble := _trouble(campaign))},
             "differences": bill_faults.findings(session, now()) if may("orders.ledger_page") else [],
         }
 
@@ -128,12 +129,13 @@ def index() -> str:
             session, owner_id=owner_filter(), statuses=GROUPS[group], before_id=number("before"), sought=sought
         )
         shown = found[: listing.CAMPAIGN_ROWS]
-        tallies = listing.tallies(session, [campaign.id for campaign in shown])
+        standings = listing.standings(session, shown)
     return render_template(
         "console/campaigns.html",
         campaigns=shown,
         has_more=len(found) > len(shown),
-        tallies=tallies,
+        standings=standings,
+        troubles={campaign.id: trouble[1] for campaign in shown if (trouble := _trouble(campaign))},
         group=group,
         groups=GROUPS,
         q=sought,
@@ -174,7 +176,7 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
 
 
 def _trouble(campaign: Campaign) -> tuple[str, str] | None:
-    """What stops the campaign and what to do, in the reader's language."""
+    """(WeChat's code where it was WeChat, else nothing; what stops the campaign and what to do, in the reader's language)."""
     if not campaign.trouble:
         return None
     code, _, sentence = campaign.trouble.partition(" ")
@@ -182,7 +184,7 @@ def _trouble(campaign: Campaign) -> tuple[str, str] | None:
         sentence = said(Text("预算已用完，不再下单", "The budget is spent, nothing more is ordered"))
     elif not locale().startswith("zh") and row_for("shake", code).is_known:
         sentence = row_for("shake", code).en
-    return code, sentence or code
+    return code if row_for("shake", code).is_known else "", sentence or code
 
 
 @blueprint.get("/campaigns/<int:campaign_id>")

@@ -12,10 +12,11 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import typed
+from wxbot.campaigns import mechanic
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet, PacketCount
 from wxbot.clock import SHANGHAI
 from wxbot.db import shanghai_text
-from wxbot.ledger import Entry
+from wxbot.ledger import Balance, Entry
 from wxbot.orders.models import Order
 
 PAGE_ROWS = 50
@@ -47,10 +48,6 @@ class Tally:
         """How many packets have come at least to this step."""
         return sum(self.n.get(status, 0) for status in REACHED[step])
 
-    def reached_fen(self, step: str) -> int:
-        """How much money has come at least to this step."""
-        return sum(self.amount_fen.get(status, 0) for status in REACHED[step])
-
 
 def tallies(session: Session, campaign_ids: Sequence[int]) -> dict[int, Tally]:
     """The kept counts of some campaigns."""
@@ -58,6 +55,28 @@ def tallies(session: Session, campaign_ids: Sequence[int]) -> dict[int, Tally]:
     for row in session.scalars(select(PacketCount).where(PacketCount.campaign_id.in_(campaign_ids))):
         found[row.campaign_id].n[row.status] = row.n
         found[row.campaign_id].amount_fen[row.status] = row.amount_fen
+    return found
+
+
+@dataclass(frozen=True)
+class HowFar:
+    """How far a campaign is, whatever it gives."""
+
+    won: int
+    in_all: int
+    paid_fen: int
+
+
+def standings(session: Session, shown: Sequence[Campaign]) -> dict[int, HowFar]:
+    """How far some campaigns are, by id: packets or prizes as their mechanics count them, money as the ledger does."""
+    ids = [campaign.id for campaign in shown]
+    query = select(Balance.budget_id, Balance.balance_fen).where(Balance.budget_id.in_(ids), Balance.account == "paid")
+    paid = {budget_id: int(fen) for budget_id, fen in session.execute(query)}
+    found = {}
+    for name in {campaign.mechanic for campaign in shown}:
+        own = [campaign.id for campaign in shown if campaign.mechanic == name]
+        for campaign_id, (won, in_all) in mechanic.way_of(name).given(session, own).items():
+            found[campaign_id] = HowFar(won, in_all, paid.get(campaign_id, 0))
     return found
 
 

@@ -12,7 +12,7 @@ A launch goes on → off → closing → closed by `steps`: they are given the c
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -146,6 +146,8 @@ class CampaignMechanic:
     """The template of the campaign's page in the console: it extends console/campaign.html and fills its blocks."""
     console: Callable[[Session, Campaign], Mapping[str, Any]]
     """What those blocks show."""
+    given: Callable[[Session, Sequence[int]], Mapping[int, tuple[int, int]]]
+    """Of some campaigns (their ids): how many of its packets or prizes people have won, and how many there are, drafts too."""
     figures: str
     """The template of the progress on that page from the launch on, asked for anew every two seconds; it is given
     `campaign` and `tally` (its packets), and fetches what else it shows by an address of the mechanic's own."""

@@ -1,7 +1,10 @@
 """The console's view of draws: the funnel of a campaign, why people were turned away, and draws over time."""
 
+import json
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template
 from redis.exceptions import RedisError
@@ -29,7 +32,7 @@ LINES: dict[str, str] = {
 """Outcome → the line of the chart it is drawn on, where that has another name."""
 
 CHART_DAYS = 14
-PEOPLE_CACHE_S = 30
+PEOPLE_CACHE_S, REACHED_CACHE_S = 30, 5
 
 
 def _totals(session: Session, campaign_id: int) -> dict[str, int]:
@@ -37,16 +40,16 @@ def _totals(session: Session, campaign_id: int) -> dict[str, int]:
     return {outcome: int(n) for outcome, n in session.execute(query.group_by(DrawCount.outcome))}
 
 
-def _people(session: Session, way: DrawMechanic, campaign_id: int) -> int:
-    """How many people have drawn, each once; kept in Redis for a while, so that many open pages cost one count."""
-    key, kept = f"console:drew:{campaign_id}", None
+def _kept(name: str, campaign_id: int, seconds: int, count: Callable[[], Any]) -> Any:
+    """A count of people, kept in Redis for a while, so that many open pages cost one."""
+    key, kept = f"console:{name}:{campaign_id}", None
     with suppress(RedisError):
         kept = runtime().redis.get(key)
     if kept is None:
-        kept = str(way.drew(session, campaign_id))
+        kept = json.dumps(count())
         with suppress(RedisError):
-            runtime().redis.set(key, kept, ex=PEOPLE_CACHE_S)
-    return int(kept)
+            runtime().redis.set(key, kept, ex=seconds)
+    return json.loads(kept)
 
 
 def _title(way: DrawMechanic, outcome: str) -> str:
@@ -60,11 +63,12 @@ def funnel(campaign_id: int) -> str:
     way = mechanic.way_of(campaign_or_404(campaign_id).mechanic)
     with runtime().database.reading() as session:
         totals = _totals(session, campaign_id)
-        won, paid = way.reached(session, campaign_id)
-        people = [("drew", max(_people(session, way, campaign_id), won)), ("bound", won), ("received", paid)]
+        won, paid = _kept("reached", campaign_id, REACHED_CACHE_S, lambda: way.reached(session, campaign_id))
+        drew = _kept("drew", campaign_id, PEOPLE_CACHE_S, lambda: way.drew(session, campaign_id))
+        people = [("drew", max(drew, won)), ("bound", won), ("received", paid)]
     times = [
         ("page", totals.get("page", 0)),
-        ("shake", totals.get("shake", 0)),
+        *([("shake", totals["shake"])] if "shake" in totals else []),
         ("draw", sum(totals.get(outcome, 0) for outcome in DRAWN)),
         ("missed", sum(n for outcome, n in totals.items() if LINES.get(outcome, outcome) == "missed")),
     ]

@@ -99,7 +99,7 @@ class DrawMechanic:
     drew: Callable[[Session, int], int]
     """How many people of a campaign have drawn, each once; asked twice a minute at most, for the console."""
     reached: Callable[[Session, int], tuple[int, int]]
-    """How many people of a campaign have won, and how many have what they won; from kept counts, for the console."""
+    """How many people of a campaign have won, and how many have what they won; each once; asked every five seconds at most, for the console."""
 
 
 def way_of(name: str) -> DrawMechanic:

@@ -1,17 +1,18 @@
 """What the console's page of a campaign shows of its instant draws."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.instant import pictures, versions
+from wxbot.instant import pictures
 from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels, gap_text
 from wxbot.instant.draft import releases
-from wxbot.instant.models import InstantTerms
+from wxbot.instant.models import InstantTerms, Prize
 from wxbot.orders.channels import CONFIRMED
 from wxbot.staff.console import said
 from wxbot.text import Text
@@ -22,10 +23,8 @@ WORD = Text("抽奖（转盘、刮刮卡…）", "Instant draws (wheel, scratch 
 def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
     """The prizes as they were drafted, what is left of them since the launch, and the hash of the seed."""
     terms = session.get(InstantTerms, campaign.id)
-    left = {prize.ordinal: prize.left for prize in versions.prizes_of(session, campaign.id)}
     return {
         "prizes": [{"ordinal": n, **prize} for n, prize in enumerate(campaign.terms.get("prizes", ()), 1)],
-        "left": left,
         "releases": releases(),
         "codes": counts(session, campaign.id),
         "conditions": _conditions(campaign.terms),
@@ -60,3 +59,18 @@ def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
         (gettext("只让名单上的人抽"), yes("is_allow_only")),
         (gettext("口令"), str(terms.get("password") or gettext("不用"))),
     ]
+
+
+def given(session: Session, campaign_ids: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+    """(prizes that were won, prizes there are) of each; what was only drafted yet stands in its terms."""
+    drafted = select(Campaign.id, Campaign.terms).where(Campaign.id.in_(campaign_ids))
+    found = {
+        row.id: (0, sum(int(prize.get("stock") or 0) for prize in row.terms.get("prizes", ())))
+        for row in session.execute(drafted)
+    }
+    laid = select(Prize.campaign_id, func.sum(Prize.stock - Prize.left), func.sum(Prize.stock))
+    for campaign_id, won, in_all in session.execute(
+        laid.where(Prize.campaign_id.in_(campaign_ids)).group_by(Prize.campaign_id)
+    ):
+        found[campaign_id] = (int(won), int(in_all))
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
@@ -190,6 +190,8 @@ def drew(session: Session, campaign_id: int) -> int:
 
 
 def reached(session: Session, campaign_id: int) -> tuple[int, int]:
-    """How many prizes were won, and how many of them their people have."""
-    mine = sums.of(session, campaign_id)
-    return sums.wins(mine)[0], sums.have(mine)[0]
+    """How many people have won, and how many have a prize; who won twice is one person."""
+    person = Award.openid.distinct()
+    has_it = func.count(person).filter(Award.status.in_(("paid", "given")))
+    won, have = session.execute(select(func.count(person), has_it).where(Award.campaign_id == campaign_id)).one()
+    return int(won), int(have)

@@ -129,12 +129,12 @@ def first_entry_since(session: Session, moment: datetime) -> int:
     return first_since(session, Entry.id, Entry.at, moment)
 
 
-def first_since(session: Session, ids: Any, times: Any, moment: datetime) -> int:
-    """The smallest id at or after a moment, found by halving the ids: for rows that are written in the order of time."""
-    low, high = 1, int(session.execute(select(func.max(ids))).scalar_one() or 0) + 1
+def first_since(session: Session, ids: Any, times: Any, moment: datetime, *among: Any) -> int:
+    """The smallest id at or after a moment, found by halving the ids: for rows (`among` some of them) written in the order of time."""
+    low, high = 1, int(session.execute(select(func.max(ids)).where(*among)).scalar_one() or 0) + 1
     while low < high:
         middle = (low + high) // 2
-        row = session.execute(select(ids, times).where(ids >= middle).order_by(ids).limit(1)).one_or_none()
+        row = session.execute(select(ids, times).where(ids >= middle, *among).order_by(ids).limit(1)).one_or_none()
         if row is None or row[1] >= moment:
             high = middle
         else:

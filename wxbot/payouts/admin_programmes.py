@@ -120,11 +120,16 @@ def page(programme_id: int) -> str:
     )
 
 
+def _channel_shown(channel: str) -> str:
+    own = channel_word(channel or runtime().settings.payout_channel)
+    return own if channel else gettext("跟随系统设置") + f"（{own}）"
+
+
 def _rule_words() -> dict[str, RuleWord]:
     return {
         "person_fen_per_month": (gettext("每人每月"), lambda fen: cny(fen) if fen else gettext("不限")),
         "needs_binding": (gettext("手机绑定"), lambda needed: gettext("必须绑定") if needed else gettext("不要求")),
-        "channel": (gettext("付款方式"), lambda channel: channel_word(channel or runtime().settings.payout_channel)),
+        "channel": (gettext("付款方式"), _channel_shown),
         "is_open": (gettext("状态"), lambda is_open: gettext("开放") if is_open else gettext("已关闭")),
     }
 

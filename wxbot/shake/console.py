@@ -1,11 +1,12 @@
 """What the console's page of a campaign shows of its lottery."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns import listing
 from wxbot.campaigns.draft import tiers_of
 from wxbot.campaigns.models import Campaign
 from wxbot.shake.models import Lottery, Wave
@@ -24,3 +25,10 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "lotteries": session.scalars(lotteries).all(),
         "waves": session.scalars(waves).all(),
     }
+
+
+def given(session: Session, campaign_ids: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+    """(packets that were drawn, packets of the draft) of each."""
+    tallies = listing.tallies(session, campaign_ids)
+    query = select(Campaign.id, Campaign.packet_count).where(Campaign.id.in_(campaign_ids))
+    return {row.id: (tallies[row.id].reached("bound"), row.packet_count) for row in session.execute(query)}

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.payouts import people_search
+from wxbot.payouts.people_search import FOUND_AT_MOST
 from wxbot.people import marks
 from wxbot.staff.console import absent, guard, me, now, role_required, runtime, text
 from wxbot.timeline import search as finding
@@ -31,7 +32,7 @@ def search() -> BaseResponse | str:
     if _is_masked():
         found = [finding.masked(person) for person in found]
         listed = [finding.masked_listed(person) for person in listed]
-    return render_template("console/people_search.html", q=wanted, found=found, listed=listed)
+    return render_template("console/people_search.html", q=wanted, found=found, listed=listed, most=FOUND_AT_MOST)
 
 
 @blueprint.get("/people/<openid>")

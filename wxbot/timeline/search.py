@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import PACKET_REASON, Packet
+from wxbot.campaigns.models import PACKET_REASON, Campaign, Packet
 from wxbot.clock import SHANGHAI
 from wxbot.draws.models import Draw
+from wxbot.instant.models import Award, InstantDraw, InstantTerms
 from wxbot.orders.listing import first_since
 from wxbot.orders.models import Order
 from wxbot.payouts import people_search
@@ -80,7 +81,10 @@ def has_drawn(session: Session, openid: str) -> bool:
     """Whether this openid ever had a try in a campaign."""
     if not OPENID.fullmatch(openid):
         return False
-    return session.scalar(select(Draw.id).where(Draw.openid == openid).limit(1)) is not None
+    return any(
+        session.scalar(select(column).where(column == openid).limit(1)) is not None
+        for column in (Draw.openid, InstantDraw.openid)
+    )
 
 
 def masked(person: PersonMatch) -> PersonMatch:
@@ -119,7 +123,7 @@ def _by_number(session: Session, text: str) -> Iterable[str]:
 def _by_public_id(session: Session, text: str) -> Iterable[str]:
     if not PUBLIC_ID.fullmatch(text):
         return []
-    owners = [session.scalar(select(model.openid).where(model.public_id == text)) for model in (Payout, Voucher)]
+    owners = [session.scalar(select(model.openid).where(model.public_id == text)) for model in (Payout, Voucher, Award)]
     return filter(None, owners)
 
 
@@ -160,3 +164,15 @@ def _at(session: Session, since: datetime, until: datetime) -> Iterable[str]:
         first = first_since(session, model.id, at, since)
         rows = select(model.openid, at).where(model.id >= first).order_by(model.id).limit(LOOKED_AT)
         yield from (openid for openid, moment in session.execute(rows) if since <= moment < until)
+    yield from _drew_at(session, since, until)
+
+
+def _drew_at(session: Session, since: datetime, until: datetime) -> Iterable[str]:
+    """Who drew in campaigns of instant draws, whose rows are numbered within their campaign."""
+    running = select(InstantTerms.campaign_id).join(Campaign, Campaign.id == InstantTerms.campaign_id)
+    for campaign_id in session.scalars(running.where(Campaign.begin_at < until, Campaign.end_at >= since)):
+        own = InstantDraw.campaign_id == campaign_id
+        first = first_since(session, InstantDraw.k, InstantDraw.drawn_at, since, own)
+        rows = select(InstantDraw.openid, InstantDraw.drawn_at).where(own, InstantDraw.k >= first)
+        found = session.execute(rows.order_by(InstantDraw.k).limit(LOOKED_AT))
+        yield from (openid for openid, moment in found if since <= moment < until)
