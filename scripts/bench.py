@@ -20,6 +20,7 @@ from typing import Any
 import bench_callbacks
 import bench_draws
 import bench_instant
+import bench_live
 import bench_orders
 import bench_payouts
 import bench_processes
@@ -37,6 +38,7 @@ CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "callbacks": bench_callbacks.run,
     "draws": bench_draws.run,
     "instant": bench_instant.run,
+    "live": bench_live.run,
     "orders": bench_orders.run,
     "payouts": bench_payouts.run,
     "processes": bench_processes.run,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +13,11 @@ from bench_load import Volley, fire, request
 from bench_stage import HOST, BenchProblem, Figure, Ground, Web, middle
 from sqlalchemy import text
 
+from wxbot import budget
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import Clock
 from wxbot.db import Database
+from wxbot.settings import Settings
 from wxbot.staff import accounts
 
 SMALL_ROWS = 1_000
@@ -46,12 +48,13 @@ _COUNTS = """INSERT INTO packet_counts (campaign_id, status, n, amount_fen)
     SELECT campaign_id, status, COUNT(*), SUM(amount_fen) FROM packets GROUP BY campaign_id, status"""
 
 
-def fill(database: Database, rows: int) -> int:
+def packets(database: Database, rows: int) -> int:
     """A campaign with `rows` packets in every status, their orders and their counts; returns its id."""
     now = Clock().now()
     at = now.replace(tzinfo=None).isoformat(" ") if database.is_sqlite else now
     with database.transaction() as session:
         campaign = Campaign(
+            id=budget.create(session, "campaign", "新春到店摇红包"),
             slug="big",
             name="新春到店摇红包",
             status="on",
@@ -104,32 +107,32 @@ class Console:
             raise BenchProblem(f"nobody could sign in: {answer.status_code}")
         self.cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies)
 
-    def page(self, query: str) -> bytes:
-        """The request of one page of the table."""
-        path = f"/admin/campaigns/{self.campaign_id}/packets{query.format(middle=self.rows // 2, end=self.rows + 1)}"
+    def page(self, address: str) -> bytes:
+        """The request of one page of the campaign."""
+        path = f"/admin/campaigns/{self.campaign_id}{address.format(middle=self.rows // 2, end=self.rows + 1)}"
         return request("GET", path, f"127.0.0.1:{self.web.port}", headers=(("Cookie", self.cookie),))
 
 
 PAGES = (
-    ("first page", ""),
-    ("page in the middle", "?after={middle}"),
-    ("last page", "?before={end}"),
-    ("filtered by status, first page", "?status=loaded"),
-    ("filtered by status, in the middle", "?status=loaded&after={middle}"),
-    ("filtered by a rarer status, last page", "?status=bound&before={end}"),
-    ("search by number of the packet", "?q=%23777"),
-    ("search by openid", "?q=o100000000000701abcdefghijkl"),
-    ("search by order number", "?q=1900000001202603151000000777"),
-    ("search that finds nothing", "?q=nobody-has-this"),
+    ("first page", "/packets"),
+    ("page in the middle", "/packets?after={middle}"),
+    ("last page", "/packets?before={end}"),
+    ("filtered by status, first page", "/packets?status=loaded"),
+    ("filtered by status, in the middle", "/packets?status=loaded&after={middle}"),
+    ("filtered by a rarer status, last page", "/packets?status=bound&before={end}"),
+    ("search by number of the packet", "/packets?q=%23777"),
+    ("search by openid", "/packets?q=o100000000000701abcdefghijkl"),
+    ("search by order number", "/packets?q=1900000001202603151000000777"),
+    ("search that finds nothing", "/packets?q=nobody-has-this"),
 )
 
 
-def open_console(ground: Ground, rows: int) -> Console:
-    """A console over a database of its own with that many rows."""
+def open_console(ground: Ground, rows: int, fill: Callable[[Settings, int], int] | None = None) -> Console:
+    """A console over a database of its own with that many rows, which `fill` writes."""
     settings = ground.settings()
     with closing(Database(settings.database_url)) as database:
         accounts.hire(database, "cashier", "财务", "cashier", PASSWORD, Clock().now())
-        campaign_id = fill(database, rows)
+        campaign_id = fill(settings, rows) if fill else packets(database, rows)
     closed = {f"{name}_base": "http://127.0.0.1:1" for name in ("api", "open", "mp", "res", "zb")}
     settings = settings.model_copy(update={"profile": "simulator", "public_url": f"http://{HOST}", **closed})
     console = Console(ground.gunicorn(f"console-{rows}", "wsgi:app", settings), campaign_id, rows)
@@ -137,44 +140,50 @@ def open_console(ground: Ground, rows: int) -> Console:
     return console
 
 
-def asked(ground: Ground, console: Console, what: str, query: str) -> Volley:
+def asked(ground: Ground, console: Console, what: str, address: str, contains: bytes) -> Volley:
     """A page a few times, one request after the other; raises BenchProblem when an answer was wrong."""
     before = ground.cpu_seconds(console.web)
-    shows_rows = b"" if "nothing" in what else b"</table>"
-    volley = fire(console.web.address, [console.page(query)] * TOGETHER, b"200", shows_rows, 1)
+    volley = fire(console.web.address, [console.page(address)] * TOGETHER, b"200", contains, 1)
     volley.server_seconds = ground.cpu_seconds(console.web) - before
     if volley.wrong:
         raise BenchProblem(f"{what}: {volley.wrong} answers were wrong: {volley.first_wrong}")
     return volley
 
 
+def compared(
+    ground: Ground, case: str, what: str, address: str, contains: bytes, small: Console, big: Console
+) -> Figure:
+    """One page at both sizes, a few requests here, a few there, one at a time."""
+    waits: dict[str, list[float]] = {"small": [], "big": []}
+    rounds, cpu = [], {"small": 0.0, "big": 0.0}
+    for turn in range(WARM_TURNS + ground.size.pages // TOGETHER):
+        seen = {}
+        for name, console in (("small", small), ("big", big)):
+            volley = asked(ground, console, what, address, contains)
+            seen[name] = middle(volley.waits_s)
+            if turn >= WARM_TURNS:
+                cpu[name] += volley.server_seconds
+                waits[name] += volley.waits_s
+        rounds.append(seen["big"] / seen["small"])
+    million, thousand = middle(waits["big"]) * 1000, middle(waits["small"]) * 1000
+    return Figure(
+        case,
+        what,
+        "ms",
+        million,
+        thousand,
+        f"the same at {small.rows:,} rows",
+        million / thousand,
+        AIM,
+        is_better_low=True,
+        rounds=rounds[WARM_TURNS:],
+        cpu_ratio=cpu["big"] / cpu["small"],
+        more={"rows": big.rows, "baseline_rows": small.rows},
+    )
+
+
 def run(ground: Ground) -> Iterator[Figure]:
-    """Every page at both sizes, a few requests here, a few there, one at a time."""
+    """Every page of the table."""
     small, big = open_console(ground, SMALL_ROWS), open_console(ground, ground.size.big_rows)
-    for what, query in PAGES:
-        waits: dict[str, list[float]] = {"small": [], "big": []}
-        rounds, cpu = [], {"small": 0.0, "big": 0.0}
-        for turn in range(WARM_TURNS + ground.size.pages // TOGETHER):
-            seen = {}
-            for name, console in (("small", small), ("big", big)):
-                volley = asked(ground, console, what, query)
-                seen[name] = middle(volley.waits_s)
-                if turn >= WARM_TURNS:
-                    cpu[name] += volley.server_seconds
-                    waits[name] += volley.waits_s
-            rounds.append(seen["big"] / seen["small"])
-        million, thousand = middle(waits["big"]) * 1000, middle(waits["small"]) * 1000
-        yield Figure(
-            "table",
-            what,
-            "ms",
-            million,
-            thousand,
-            f"the same at {SMALL_ROWS:,} rows",
-            million / thousand,
-            AIM,
-            is_better_low=True,
-            rounds=rounds[WARM_TURNS:],
-            cpu_ratio=cpu["big"] / cpu["small"],
-            more={"rows": big.rows, "baseline_rows": small.rows},
-        )
+    for what, address in PAGES:
+        yield compared(ground, "table", what, address, b"" if "nothing" in what else b"</table>", small, big)
