@@ -148,7 +148,7 @@ def test_a_draft_is_played_on_the_phone_in_the_console_under_our_own_policy(page
     assert "已领取" in phone.locator("#mine-list").inner_text()
     link = page.locator(".copy-row input").input_value()
     page.goto(f"{served.base}/campaigns/{stage.campaign_id}/edit?step=check")
-    page.frame_locator(".side-card .phone-frame").locator("#go").wait_for()
+    page.frame_locator(".draft .phone-frame").locator("#go").wait_for()
     served.sign_out(page)
     page.goto(served.base.removesuffix("/admin") + urlsplit(link).path)
     assert not serious(page)
