@@ -28,6 +28,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.draws.models import Draw
 from wxbot.draws.one_winner import tries
+from wxbot.instant.models import CampaignDay
 from wxbot.migrations import _config, revisions, upgrade
 from wxbot.payouts.create import content_of
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme, Release
@@ -511,3 +512,15 @@ def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(e
             connection.exec_driver_sql("UPDATE awards SET deadline_at = '2099-01-01 00:00:00'")
         with pytest.raises(DBAPIError, match="kept for two years"), empty.engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM awards")  # the trigger is still there
+
+
+def test_days_of_campaigns_come_and_go_and_campaigns_stay(empty: Database) -> None:
+    lay_0001(empty)
+    for _ in range(2):
+        upgrade(empty)
+        with empty.transaction() as session:
+            fill(session, CampaignDay, campaign_id=3, day="2026-01-01", prizes=[])
+        command.downgrade(_config(empty), "0036")
+        with empty.engine.connect() as connection:
+            assert connection.execute(text("SELECT id FROM campaigns ORDER BY id")).scalars().all() == [3, 4]
+            assert "campaign_days" not in inspect(connection).get_table_names()

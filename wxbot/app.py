@@ -34,7 +34,7 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
-from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
+from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_days, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_look as looks
 from wxbot.instant import h5 as instant_h5
 from wxbot.instant import h5_rules as instant_rules
@@ -109,6 +109,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", admin_preview.blueprint, "staff", "console"),
     Door("/admin", admin_codes.blueprint, "staff", "console"),
     Door("/admin", admin_awards.blueprint, "staff", "console"),
+    Door("/admin", admin_days.blueprint, "staff", "console"),
     Door("/admin", admin_changes.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
     Door("/admin", payouts.blueprint, "staff", "console"),

@@ -248,11 +248,11 @@ def is_sqlite(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def shanghai_text(session: Session, moment: Any, *, is_day: bool = False) -> Any:
-    """A column of moments as its Shanghai hour (`2026-03-01 14:00`) or day (`2026-03-01`): what charts and reports group by."""
+def shanghai_text(session: Session, moment: Any) -> Any:
+    """A column of moments as its Shanghai hour (`2026-03-01 14:00`): what charts group by."""
     if is_sqlite(session):
-        return func.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:00", moment, "+8 hours")
-    return func.to_char(func.timezone("Asia/Shanghai", moment), "YYYY-MM-DD" if is_day else "YYYY-MM-DD HH24:00")
+        return func.strftime("%Y-%m-%d %H:00", moment, "+8 hours")
+    return func.to_char(func.timezone("Asia/Shanghai", moment), "YYYY-MM-DD HH24:00")
 
 
 def insert_into(session: Session, table: Any) -> Any:

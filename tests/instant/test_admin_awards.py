@@ -119,8 +119,15 @@ def test_winners_and_days_are_taken_away_as_sheets_that_run_nothing_and_the_log_
         assert (row[0], row[3], row[4], row[8]) == ("1", "1.00", "等用户领取", won.openid)
         assert row[2] == ("'=1+1" if form == "csv" else "=1+1")
         header, day = rows_of(cashier.post(f"{place}/days.{form}").data, form)
-        assert (header[2], header[3]) == ("抽奖", "中奖")
-        assert day[0] == f"{won.drawn_at.astimezone(SHANGHAI):%Y-%m-%d}" and day[2:7] == ["2", "1", "1.00", "0", "0"]
+        assert (header[2], header[3], header[4]) == ("抽奖人数", "抽奖", "中奖")
+        assert day[0] == f"{won.drawn_at.astimezone(SHANGHAI):%Y-%m-%d}" and day[2:8] == [
+            "2",
+            "2",
+            "1",
+            "1.00",
+            "0",
+            "0",
+        ]
     assert cashier.post(f"{place}/winners.pdf").status_code == cashier.post(f"{place}/days.exe").status_code == 404
     with runtime.database.reading() as session:
         logged = session.scalars(select(AuditEvent.action).where(AuditEvent.action.like("%_export"))).all()

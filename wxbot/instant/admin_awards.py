@@ -1,8 +1,9 @@
 """Console: a draft of instant draws played a thousand times, and a running campaign's stock, awards and draws."""
 
+from datetime import date
 from typing import get_args
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -75,7 +76,8 @@ def page(campaign_id: int) -> str:
     )
 
 
-def _drawing_or_404(campaign_id: int, form: str) -> None:
+def drawing_or_404(campaign_id: int, form: str) -> None:
+    """A campaign of this mechanic that they may see, and a form of sheet that there is; absent otherwise."""
     campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
         one_or_404(session.get(InstantTerms, campaign_id))
@@ -86,23 +88,26 @@ def _drawing_or_404(campaign_id: int, form: str) -> None:
 @blueprint.post("/campaigns/<int:campaign_id>/winners.<form>")
 @role_required("marketer", "cashier")
 def winners(campaign_id: int, form: str) -> BaseResponse:
-    """All awards as a spreadsheet; a POST, because the export itself is written in the audit log."""
-    _drawing_or_404(campaign_id, form)
+    """All awards, or those won on one day, as a spreadsheet; a POST, because the export itself is written in the audit log."""
+    drawing_or_404(campaign_id, form)
+    day = _day_of(text("day"))
     with runtime().database.reading() as session:
         total, _ = sums.wins(sums.of(session, campaign_id))
-    if form == "xlsx" and total > XLSX_ROWS:
+    if form == "xlsx" and total > XLSX_ROWS and day is None:
         tell(gettext("超过 %(n)s 行，请导出 CSV。", n=f"{XLSX_ROWS:,}"), "danger")
         return redirect(url_for("awards.page", campaign_id=campaign_id), 303)
-    log_export("winners_export", f"campaign:{campaign_id}", form=form)
-    batches = exports.winner_batches(runtime().database, campaign_id, exports.status_words())
-    return sheet_response(form, f"winners-{campaign_id}", exports.winner_header(), batches)
+    log_export("winners_export", f"campaign:{campaign_id}", form=form, day=text("day"))
+    batches = exports.winner_batches(runtime().database, campaign_id, exports.status_words(), day)
+    name = f"winners-{campaign_id}" if day is None else f"winners-{campaign_id}-{day}"
+    return sheet_response(form, name, exports.winner_header(), batches)
 
 
-@blueprint.post("/campaigns/<int:campaign_id>/days.<form>")
-@role_required("marketer", "cashier")
-def days(campaign_id: int, form: str) -> Response:
-    """The campaign day by day, as a spreadsheet; written in the audit log."""
-    _drawing_or_404(campaign_id, form)
-    log_export("days_export", f"campaign:{campaign_id}", form=form)
-    rows = exports.day_rows(runtime().database, campaign_id)
-    return sheet_response(form, f"days-{campaign_id}", exports.day_header(), [rows])
+def _day_of(typed: str) -> date | None:
+    """The day that a form names; None when it names none. Absent when it is no day."""
+    if not typed:
+        return None
+    try:
+        return date.fromisoformat(typed)
+    except ValueError:
+        absent()
+    return None

@@ -97,7 +97,9 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
         texts=payment_texts(campaign, session.get_one(Prize, award.prize_id), terms.channel),
     )
     owed = create.request_owed(session, claim, now)
-    if award.status == "open" and not _step(session, award, "open", "collecting", tapped_at=now, payout_id=owed.id):
+    if award.status == "open" and not _step(
+        session, award, "open", "collecting", tapped_at=award.tapped_at or now, payout_id=owed.id
+    ):
         raise moved_on()
     return True
 
@@ -146,7 +148,7 @@ def follow(session: Session, orders: Sequence[Order], now: datetime) -> None:
             "ordered",
             "paid",
         ):  # a found order, which cashiers said was its own
-            _step(session, award, "open", "collecting", tapped_at=now)
+            _step(session, award, "open", "collecting", tapped_at=award.tapped_at or now)
         if payout.status == "paid" and award.status in ("open", "collecting"):
             _step(session, award, "collecting", "paid", settled_at=now)
         elif payout.hold == COLLECT and payout.order_id == order.id and award.status == "collecting":

@@ -1,12 +1,13 @@
 """A campaign's winners and its days as a spreadsheet: batch by batch, so that a slow download holds nothing open."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 
 from flask_babel import gettext
 from sqlalchemy import select
 
 from wxbot.db import Database
-from wxbot.instant import watch
+from wxbot.instant import days
 from wxbot.instant.models import Award, InstantDraw, Prize
 from wxbot.money import plain_yuan
 from wxbot.staff.console import local
@@ -34,9 +35,10 @@ def winner_header() -> tuple[str, ...]:
 
 
 def winner_batches(
-    database: Database, campaign_id: int, words: Mapping[str, str]
+    database: Database, campaign_id: int, words: Mapping[str, str], day: date | None = None
 ) -> Iterator[list[tuple[object, ...]]]:
-    """All awards in the order of their draws. Codes are not in it: only their owner sees one."""
+    """All awards in the order of their draws, or those that were won on a Shanghai day. Codes are not in it: only their owner
+    sees one."""
     query = (
         select(Award, Prize.name, InstantDraw.drawn_at, InstantDraw.channel_code)
         .join(Prize, Prize.id == Award.prize_id)
@@ -45,6 +47,10 @@ def winner_batches(
         .order_by(Award.k)
         .limit(BATCH)
     )
+    if day is not None:
+        query = query.where(
+            InstantDraw.drawn_at >= days.began(day), InstantDraw.drawn_at < days.began(day + timedelta(days=1))
+        )
     after = 0
     while True:
         with database.reading() as session:
@@ -68,19 +74,22 @@ def _amount(fen: int) -> str:
 def day_header() -> tuple[str, ...]:
     """Above the columns of the days."""
     return (
-        *(gettext("日期"), gettext("打开页面"), gettext("抽奖"), gettext("中奖"), gettext("中奖金额（元）")),
-        *(gettext("其中点了领取"), gettext("其中已到账"), gettext("已到账金额（元）")),
+        *(gettext("日期"), gettext("打开页面"), gettext("抽奖人数"), gettext("抽奖"), gettext("中奖")),
+        *(gettext("中奖金额（元）"), gettext("点了领取"), gettext("已到账"), gettext("已到账金额（元）")),
+        *(gettext("给出卡密"), gettext("过期收回"), gettext("过期收回金额（元）"), gettext("奖品剩余")),
     )
 
 
-def day_rows(database: Database, campaign_id: int) -> list[tuple[object, ...]]:
-    """A row for each Shanghai day; what became of a win stands on the day on which it was drawn."""
+def day_rows(database: Database, campaign_id: int, now: datetime) -> list[tuple[object, ...]]:
+    """A row for each Shanghai day, the newest first; the day of now as far as it has come."""
     with database.reading() as session:
-        lines = watch.funnel_by_time(session, campaign_id, is_day=True)
+        lines = days.listed(session, campaign_id, now)
     return [
         (
-            *(line["by"], line["visits"], line["draws"], line["wins"], _amount(line["won_fen"])),
-            *(line["tapped"], line["paid"], _amount(line["paid_fen"])),
+            *(line["day"], line["visits"], line["people"], line["draws"], line["wins"], _amount(line["won_fen"])),
+            *(line["tapped"], line["paid"], _amount(line["paid_fen"]), line["given"]),
+            *(line["forfeited"], _amount(line["forfeited_fen"])),
+            "；".join(f"{prize['name']} {prize['left']}/{prize['stock']}" for prize in line["prizes"]),
         )
         for line in lines
     ]

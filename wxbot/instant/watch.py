@@ -83,8 +83,8 @@ def award_sums(session: Session, campaign_id: int) -> dict[str, AwardSum]:
     return {status: AwardSum(*mine[status]) for status in sums.STATUSES if mine.get(status, (0, 0))[0]}
 
 
-FUNNEL = ("visits", "draws", "wins", "tapped", "paid", "won_fen", "paid_fen")
-"""Of the draws of one way in, hour or day: how many won, and how many of these asked for their prize and have it."""
+FUNNEL = ("visits", "draws", "wins", "tapped", "paid")
+"""Of the draws of one way in or hour: how many won, and how many of these asked for their prize and have it."""
 
 
 def _funnel(session: Session, campaign_id: int, of_draw: Any, of_page: Any) -> list[dict[str, Any]]:
@@ -100,11 +100,9 @@ def _funnel(session: Session, campaign_id: int, of_draw: Any, of_page: Any) -> l
     for by, n in session.execute(pages.group_by(of_page)):
         line(by)["visits"] = int(n)
     for by, mine in sums.by(session, campaign_id, of_draw).items():
-        wins, won_fen = sums.wins(mine)
-        paid, paid_fen = sums.have(mine)
+        (wins, _), (paid, _) = sums.wins(mine), sums.have(mine)
         draws, tapped = mine.get("draws", (0, 0))[0], mine.get("tapped", (0, 0))[0] + mine.get("given", (0, 0))[0]
-        figures = (draws, wins, tapped, paid, won_fen, paid_fen)
-        line(by or "").update(zip(FUNNEL[1:], figures, strict=True))
+        line(by or "").update(zip(FUNNEL[1:], (draws, wins, tapped, paid), strict=True))
     return list(lines.values())
 
 
@@ -114,9 +112,9 @@ def funnel_by_channel(session: Session, campaign_id: int) -> list[dict[str, Any]
     return sorted(lines, key=lambda each: (-each["draws"], -each["visits"], each["by"]))
 
 
-def funnel_by_time(session: Session, campaign_id: int, *, is_day: bool = False) -> list[dict[str, Any]]:
-    """The same of each Shanghai hour, or day, in which somebody came or drew; what became of a win stands where it was drawn."""
-    moments = [shanghai_text(session, moment, is_day=is_day) for moment in (InstantSum.hour, DrawCount.hour)]
+def funnel_by_time(session: Session, campaign_id: int) -> list[dict[str, Any]]:
+    """The same of each Shanghai hour in which somebody came or drew; what became of a win stands where it was drawn."""
+    moments = [shanghai_text(session, moment) for moment in (InstantSum.hour, DrawCount.hour)]
     return sorted(_funnel(session, campaign_id, *moments), key=lambda each: str(each["by"]))
 
 
