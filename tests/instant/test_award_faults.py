@@ -23,6 +23,7 @@ from wxbot.runtime import Runtime
 from wxbot.worker import run_task, run_until_quiet
 
 pytestmark = pytest.mark.usefixtures("added_up")
+PROOF = pytest.mark.proof
 
 
 def finish(campaign: Instant, simulator: SimulatedWeChat, phone: Phone, person: Person, won: list[str]) -> None:
@@ -54,22 +55,49 @@ def assert_paid_once(campaign: Instant, simulator: SimulatedWeChat, person: Pers
     sound(campaign.runtime)
 
 
-@pytest.mark.parametrize("kind", ["drop_reply", "garble", "drop_request", "repeat"])
-@pytest.mark.parametrize("channel", [CHANNELS[1], pytest.param(CHANNELS[0], marks=pytest.mark.proof)])
-def test_every_reply_of_an_award_may_be_lost_doubled_or_garbled_F04_F05_F11(
+LATE = {"kind": "slow", "seconds": 17, "is_landed": True, "times": 1}
+"""The call takes effect, and its answer comes when nobody waits for it any more."""
+
+
+@pytest.mark.parametrize("kind", ["drop_reply", "garble", "drop_request", "repeat", pytest.param("late", marks=PROOF)])
+@pytest.mark.parametrize("channel", [CHANNELS[1], pytest.param(CHANNELS[0], marks=PROOF)])
+def test_every_reply_of_an_award_may_be_lost_doubled_garbled_or_late_F04_F05_F11(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, ming: Phone, channel: str, kind: str
 ) -> None:
     for call in CALLS[channel]:
-        simulator.control("PUT", f"faults/{call}", {"kind": kind, "times": 3})
+        simulator.control("PUT", f"faults/{call}", LATE if kind == "late" else {"kind": kind, "times": 3})
     campaign = set_instant(runtime, channel=channel)
     won = [campaign.win(cast.ming.openid) for _ in range(3)]
     finish(campaign, simulator, ming, cast.ming, won)
     assert_paid_once(campaign, simulator, cast.ming, won)
 
 
+@pytest.mark.parametrize(
+    "kind", ["drop_reply", *(pytest.param(kind, marks=PROOF) for kind in ("drop_request", "garble", "gateway_page"))]
+)
+@pytest.mark.parametrize("channel", [CHANNELS[1], pytest.param(CHANNELS[0], marks=PROOF)])
+def test_a_deadline_that_passes_while_nobody_knows_how_it_stands_takes_nothing(
+    runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, ming: Phone, channel: str, kind: str
+) -> None:
+    campaign = set_instant(runtime, channel=channel)
+    won = campaign.win(cast.ming.openid, life_s=3600)
+    for call in CALLS[channel]:
+        simulator.control("PUT", f"faults/{call}", {"kind": kind})
+    tap(ming, won, mine(ming)["form_mark"])
+    run_until_quiet(runtime)
+    for _ in range(3):
+        pass_time(runtime, simulator, 2000)
+        assert (run_task(runtime, "awards.forfeit"), campaign.award(won).status) == (0, "collecting")
+    money = campaign.money()
+    assert (money["owed"] + money["in_flight"] + money["unclaimed"], money["committed"]) == (100, 100)
+    simulator.control("DELETE", "faults")
+    finish(campaign, simulator, ming, cast.ming, [won])
+    assert_paid_once(campaign, simulator, cast.ming, [won])
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.proof)])
-@pytest.mark.parametrize("channel", [CHANNELS[1], pytest.param(CHANNELS[0], marks=pytest.mark.proof)])
+@pytest.mark.parametrize("stride", [9, pytest.param(1, marks=PROOF)])
+@pytest.mark.parametrize("channel", [CHANNELS[1], pytest.param(CHANNELS[0], marks=PROOF)])
 def test_web_and_worker_die_at_every_boundary_from_the_tap_to_the_wallet_F03_F04(
     channel: str, stride: int, simulator: SimulatedWeChat, redis_url: str, sqlite_template: Path, tmp_path: Path
 ) -> None:

@@ -152,7 +152,7 @@ def _drawn(campaign_id: int, begin: datetime, end: datetime | None) -> Sequence[
 
 def _given(session: Session, drawn: Sequence[ColumnElement[bool]]) -> dict[int, int]:
     query = select(InstantDraw.prize_ordinal, func.count()).where(*drawn, InstantDraw.prize_ordinal.is_not(None))
-    return {int(ordinal): int(n) for ordinal, n in session.execute(query.group_by(InstantDraw.prize_ordinal))}
+    return {ordinal: int(n) for ordinal, n in session.execute(query.group_by(InstantDraw.prize_ordinal)) if ordinal}
 
 
 def listed(session: Session, campaign_id: int, now: datetime) -> list[dict[str, Any]]:
