@@ -27,3 +27,16 @@ def serious(page: Any) -> list[str]:
     page.evaluate(_source())
     found: list[str] = page.evaluate(RUN)
     return found
+
+
+SMALL = """() => [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')]
+  .filter(each => !['checkbox', 'radio', 'color', 'file'].includes(each.type) && getComputedStyle(each).display !== 'inline' && each.checkVisibility())
+  .map(each => [each, each.getBoundingClientRect()])
+  .filter(([each, box]) => box.width && box.height && box.right > 0 && Math.ceil(box.height) < 44)
+  .map(([each, box]) => `small: ${Math.round(box.width)}x${Math.round(box.height)} ` + each.outerHTML.slice(0, 120))"""
+
+
+def too_small(page: Any) -> list[str]:
+    """What a finger must hit and is less than 44 px high; a link within a sentence is as high as its line."""
+    found: list[str] = page.evaluate(SMALL)
+    return found
