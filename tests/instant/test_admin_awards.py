@@ -18,6 +18,7 @@ from tests.instant.stage import ask, set_wheel, tap
 from tests.instant.test_prize_table import wheel
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot.clock import SHANGHAI
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.models import AuditEvent
@@ -70,7 +71,9 @@ def test_the_funnel_counts_people_who_drew_and_won_however_often(
     for phone in (ming, ming, hong):
         tap(phone, stage)
     crowd.taps(stage, [(who, crowd.nonce(stage, who)) for who in (crowd.person(runtime), crowd.person(runtime))])
+    draw_state_of(runtime).counts.write()
     told = words(cashier.get(f"/admin/campaigns/{stage.campaign_id}/funnel").text)
+    assert "打开页面 3" in told and "抽奖 5" in told
     assert re.search(r"人数 抽过的人 4 抽中的人 1 25.0% 领到的人 0", told), told
     assert "摇一摇" not in told
     assert "摇一摇" not in cashier.get(f"/admin/campaigns/{stage.campaign_id}").text

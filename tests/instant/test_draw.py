@@ -46,6 +46,15 @@ def test_a_win_is_answered_with_prize_award_and_the_next_nonce_and_owed_at_once(
     assert "月" not in english
 
 
+def test_nobody_reads_what_marketers_call_a_campaign_among_themselves(runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime, name="内部代号甲")
+    told = tap(ming, stage).get_data(as_text=True)
+    ming.client.post(f"/h5/awards/{stage.awards()[0].public_id}/collect", base_url=BASE, headers={"Origin": BASE})
+    for path in (stage.path, f"{stage.path}/state", f"{stage.path}/rules", "/h5/awards", "/h5/me"):
+        told += ming.open(path).text
+    assert "转一转" in told and "内部代号" not in told and r"\u5185\u90e8" not in told
+
+
 def test_a_lost_draw_says_so_and_takes_a_try(runtime: Runtime, ming: Phone) -> None:
     stage = set_wheel(runtime, NEVER, tries_per_person=1, tries_per_day=1)
     said = tap(ming, stage).get_json()

@@ -121,7 +121,7 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
             return again  # another person may hold this phone now; WeChat is asked once
     came_by = entries.known(snapshot.places, request.args.get("c", ""))
     draw_state.counts.add(snapshot.campaign_id, "page", now_unix, came_by)
-    if entrance is None:
+    if entrance is None and entrant.ticket:  # a place was proven; where none is asked for there is no ticket
         draw_state.counts.add(snapshot.campaign_id, "shake", now_unix, came_by)
     way, language = snapshot.mechanic, phone_words().language
     mine = way.mine(runtime, snapshot.campaign_id, session.openid)

@@ -42,7 +42,7 @@ def shown(session: Session, runtime: Runtime, award: Award, spoken: str, now: da
     prize, campaign = session.get(Prize, award.prize_id), session.get(Campaign, award.campaign_id)
     found: dict[str, Any] = {
         "id": award.public_id,
-        "campaign": campaign.name if campaign is not None else "",
+        "campaign": campaign.act_name if campaign is not None else "",
         "slug": campaign.slug if campaign is not None else "",
         "name": prize.name if prize is not None else "",
         "ordinal": prize.ordinal if prize is not None else None,

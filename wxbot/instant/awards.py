@@ -117,7 +117,7 @@ def payment_texts(campaign: Campaign, prize: Prize, channel: str) -> dict[str, s
     what a transfer's scene asks for; each as much of it as the channel takes."""
     given = {
         "send_name": (campaign.send_name, campaign.organiser, campaign.act_name),
-        "act_name": (campaign.act_name, campaign.name),
+        "act_name": (campaign.act_name,),
         "wishing": (campaign.wishing, CONGRATULATION),
         "remark": (campaign.remark, prize.name),
     }
