@@ -62,6 +62,9 @@ def test_a_picture_is_made_anew_small_and_bare_and_comes_with_the_draft(app: Fla
     for other in ("0" * 64, "../../etc/passwd", look["picture"][:-1]):
         assert app.test_client().get(f"/h5/c/{stage.slug}/picture/{other}.jpg").status_code == 404
     assert "外观已保存" not in upload(marketer, stage.campaign_id, encoded(big)), "what runs is not dressed anew"
+    sent = {"colour": "#1f7a5c", "bare": "1", "step": "pages"}
+    back = marketer.post(f"/admin/campaigns/{stage.campaign_id}/look", sent).headers["Location"]
+    assert back.endswith("/edit?step=pages"), "to the step that it was sent from"
 
 
 def test_what_is_no_picture_is_refused_in_words_and_nothing_changes(app: Flask) -> None:

@@ -69,8 +69,8 @@ def test_each_prize_is_told_its_odds_its_cost_and_when_it_sells_out_while_typing
     marketer: Browser, runtime: Runtime
 ) -> None:
     told = unescape(marketer.post("/admin/campaigns/forecast", wheel(runtime)).text)
-    assert "约 500 次中 1 次" in told and "约 5 次中 1 次" in told
-    assert "最多 ¥88.80" in told and "最多 ¥100.00" in told
+    assert "约 500 次中 1 次" in told and "约 5 次中 1 次" in told and "预计花 ¥17.76，最多 ¥88.80" in told
+    assert "最多 ¥100.00" in told
     assert "预计发出 2 / 10" in told and "发完" in told
     wrong = unescape(marketer.post("/admin/campaigns/forecast", wheel(runtime, prize_weights=["", ""])).text)
     assert "第 1 个奖品：按天投放填每天的份额" in wrong and "最多花费" not in wrong

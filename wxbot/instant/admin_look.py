@@ -1,9 +1,10 @@
 """Console: the colour and picture of a campaign's page, while it is a draft."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
+from wxbot.campaigns import wizard
 from wxbot.campaigns.admin_pages import campaign_or_404, to_page
 from wxbot.confined.run import Busy
 from wxbot.instant import pictures
@@ -46,10 +47,17 @@ def save(campaign_id: int) -> BaseResponse:
             content = pictures.read(runtime(), raw) if raw else None
         except Busy:
             tell(gettext("现在有很多照片在处理，请过一会儿再传。"), "danger")
-            return to_page(campaign_id)
+            return _back(campaign_id)
         detail = {"colour": text("colour"), "has_picture": raw is not None}
         with act("campaign_look", target, gettext("外观已保存。"), detail=detail) as session:
             pictures.dress(session, campaign_id, text("colour"), content, text("bare") == "1", now())
+    return _back(campaign_id)
+
+
+def _back(campaign_id: int) -> BaseResponse:
+    """To the step of the draft that it was sent from, else to the campaign's page."""
+    if text("step") in wizard.STEPS:
+        return redirect(url_for("campaigns.edit", campaign_id=campaign_id, step=text("step")), 303)
     return to_page(campaign_id)
 
 

@@ -22,6 +22,7 @@ class PrizeForecast:
     name: str
     one_in: int
     """One of so many draws names it; 0 when none does."""
+    expected_fen: int
     most_fen: int
     given: int
     stock: int
@@ -39,6 +40,15 @@ class InstantForecast:
     one_in: int
     """One of so many draws wins."""
     prizes: tuple[PrizeForecast, ...]
+
+
+def _expected_fen(rule: PrizeRule, n: int) -> int:
+    """What `n` wins of a prize cost on average, in fen: nothing for codes."""
+    if rule.kind != "money":
+        return 0
+    if rule.split == "exact":
+        return rule.total_fen * n // rule.stock
+    return n * (rule.min_fen + rule.max_fen) // 2
 
 
 def rules_of(values: Values) -> Rules | None:
@@ -70,22 +80,24 @@ def make(values: Values, _settings: Settings) -> InstantForecast | None:
     if rules is None:
         return None
     played = likely(rules, draws_of(values))
-    lines = zip(rules.prizes, played.given, played.gone_at, strict=True)
+    expected_fen = [_expected_fen(rule, n) for rule, n in zip(rules.prizes, played.given, strict=True)]
+    lines = zip(rules.prizes, played.given, played.gone_at, expected_fen, strict=True)
     return InstantForecast(
         cost_fen=sum(rule.most_fen for rule in rules.prizes),
-        expected_fen=played.spent_fen,
+        expected_fen=sum(expected_fen),
         expected_wins=sum(played.given),
         one_in=max(1, round(ODDS_OF / rules.bounds[-1])),
         prizes=tuple(
             PrizeForecast(
                 name=rule.name,
                 one_in=round(ODDS_OF / rule.odds_ppm) if rule.odds_ppm else 0,
+                expected_fen=expected,
                 most_fen=rule.most_fen,
                 given=n,
                 stock=rule.stock,
                 gone_at=None if gone is None else datetime.fromtimestamp(gone, UTC),
             )
-            for rule, n, gone in lines
+            for rule, n, gone, expected in lines
         ),
     )
 
