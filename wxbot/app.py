@@ -35,6 +35,7 @@ from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_days, admin_preview, awards_h5, h5_preview
+from wxbot.instant import admin_listed as listed
 from wxbot.instant import admin_look as looks
 from wxbot.instant import h5 as instant_h5
 from wxbot.instant import h5_rules as instant_rules
@@ -108,6 +109,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", looks.blueprint, "staff", "console"),
     Door("/admin", admin_preview.blueprint, "staff", "console"),
     Door("/admin", admin_codes.blueprint, "staff", "console"),
+    Door("/admin", listed.blueprint, "staff", "console"),
     Door("/admin", admin_awards.blueprint, "staff", "console"),
     Door("/admin", admin_days.blueprint, "staff", "console"),
     Door("/admin", admin_changes.blueprint, "staff", "console"),

@@ -56,6 +56,15 @@ def test_what_a_channel_or_a_limit_cannot_do_is_said_beside_its_field(marketer: 
         assert said in edit
 
 
+def test_a_word_to_type_is_read_by_the_linter_when_it_is_saved(marketer: Browser, runtime: Runtime) -> None:
+    for word in ("关注公众号领红包", "关 注 后 抽 奖", "分享到朋友圈抽奖"):
+        edit = marketer.post("/admin/campaigns/new", wheel(runtime, password=word)).headers["Location"]
+        assert edit.endswith("/edit"), word
+        page = marketer.get(f"{edit}?step=when").text
+        assert 'id="fault-password"' in page and f'value="{word}"' in page, word
+    assert marketer.post("/admin/campaigns/new", wheel(runtime, password="晨光你好")).headers["Location"].endswith("4")
+
+
 def test_only_listed_people_and_nobody_on_the_list_is_said_while_typing(marketer: Browser, runtime: Runtime) -> None:
     told = unescape(marketer.post("/admin/campaigns/forecast", wheel(runtime, is_allow_only="1")).text)
     assert "名单还是空的" in told

@@ -19,6 +19,7 @@ from wxbot.instant import archive as archives
 from wxbot.instant import listed
 from wxbot.linter.check import findings
 from wxbot.money import yuan
+from wxbot.people.imports import lines_in
 from wxbot.text import Refusal
 
 STATUSES_ZH = {
@@ -266,7 +267,7 @@ def allow(which: str, file: BinaryIO, replace: bool, is_json: bool) -> None:
 
     Says how many are new, how many were on the list, and which lines are neither. Phones are kept as blind indexes.
     """
-    lines = decoded(file.read()).splitlines()
+    lines = list(lines_in((), decoded(file.read())))
     with opened() as runtime:
         with runtime.database.reading() as session:
             found = _found(session, which)

@@ -1,25 +1,19 @@
 """Console: the codes of a prize, pasted or as a sheet, with what became of each line."""
 
-from pathlib import Path
-
 from flask import Blueprint, render_template, request
 from flask_babel import gettext
 
-from wxbot import sheets
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.confined.run import Busy
 from wxbot.instant import codes
 from wxbot.staff.console import act, guard, one_or_404, refusal_told, role_required, runtime, tell
-from wxbot.staff.uploads import allow_upload
-
-UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
-"""Largest body of the upload; every other page keeps the small limit (S16)."""
+from wxbot.staff.uploads import SHEET_BYTES, allow_upload, sent_rows
 
 PASTE_BYTES = 256 * 1024
 
 
 _pages = Blueprint("codes", __name__)
-allow_upload(_pages, "codes.take", UPLOAD_BYTES, PASTE_BYTES)
+allow_upload(_pages, "codes.take", SHEET_BYTES, PASTE_BYTES)
 blueprint = guard(_pages)
 
 
@@ -52,14 +46,9 @@ def take(campaign_id: int, ordinal: int) -> str:
 
 def _lines() -> list[tuple[int, str]]:
     """(line, code) of the sheet where one was sent, and of what was pasted. Raises Refusal and Busy."""
-    pasted = list(enumerate(request.form.get("codes", "").splitlines(), 1))
-    sent = request.files.get("file")
-    if sent is None or not sent.filename:
-        return pasted
-    raw = sent.read(sheets.BYTES_MAX + 1)
-    sent.close()
-    sheet = sheets.read(raw, codes.COLUMNS, codes.NEEDS, Path(runtime().settings.data_dir))
-    return [(row.number, codes.UNREADABLE if row.faults else row.cells["code"]) for row in sheet.rows] + pasted
+    rows = sent_rows(codes.COLUMNS, codes.NEEDS)
+    sent = [(row.number, codes.UNREADABLE if row.faults else row.cells["code"]) for row in rows]
+    return sent + list(enumerate(request.form.get("codes", "").splitlines(), 1))
 
 
 def _page(campaign_id: int, ordinal: int, report: codes.CodeReport | None = None) -> str:

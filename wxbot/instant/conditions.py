@@ -147,6 +147,6 @@ def empty_list(session: Session, _settings: Settings, values: Values, campaign_i
     if campaign_id is None or session.scalar(mine) is None:
         yield fault(
             "is_allow_only",
-            "名单还是空的，谁也抽不了。保存后用 wxbot campaign allow 导入名单",
-            "Nobody is on the list yet. Save, then import it with wxbot campaign allow",
+            "名单还是空的，谁也抽不了。保存后在活动页点“可参加名单”导入",
+            "Nobody is on the list yet. Save, then import it on the campaign's page, “People who may draw”",
         )

@@ -1,11 +1,13 @@
 """The console's block and allow lists."""
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.people import bindings, marks
+from wxbot.confined.run import Busy
+from wxbot.people import bindings, imports, marks
 from wxbot.people.admin import masked
+from wxbot.people.imports import ImportReport
 from wxbot.staff import accounts as staff_roster
 from wxbot.staff import audit
 from wxbot.staff.console import (
@@ -23,11 +25,17 @@ from wxbot.staff.console import (
     tell,
     text,
 )
-from wxbot.text import Refusal
-
-blueprint = guard(Blueprint("marks", __name__))
+from wxbot.staff.uploads import SHEET_BYTES, allow_upload, sent_rows
+from wxbot.text import Refusal, Text
 
 PAGE_ROWS = 50
+LINES_MOST = 5_000
+PASTE_BYTES = 512 * 1024
+TOO_MANY = Text(f"一次最多导入 {LINES_MOST:,} 行，请分几次。", f"At most {LINES_MOST:,} lines at once; split them.")
+
+_pages = Blueprint("marks", __name__)
+allow_upload(_pages, "marks.take", SHEET_BYTES, PASTE_BYTES)
+blueprint = guard(_pages)
 
 
 def _may_put(mark: str) -> bool:
@@ -35,7 +43,7 @@ def _may_put(mark: str) -> bool:
     return mark != "allow" or me().role in ("cashier", "admin")
 
 
-def _page(fault: str = "") -> str:
+def _page(fault: str = "", report: ImportReport | None = None) -> str:
     mark = text("mark") if text("mark") in marks.MARKS else "block"
     with runtime().database.reading() as session:
         found = marks.page(session, mark, PAGE_ROWS + 1, number("before"))
@@ -43,7 +51,13 @@ def _page(fault: str = "") -> str:
         names = staff_roster.names(session, staff_ids)
     rows = [(each, masked(each.phone_sealed), names.get(each.staff_id or 0, "")) for each in found[:PAGE_ROWS]]
     return render_template(
-        "console/marks.html", rows=rows, mark=mark, has_more=len(found) > PAGE_ROWS, fault=fault, may_put=_may_put
+        "console/marks.html",
+        rows=rows,
+        mark=mark,
+        has_more=len(found) > PAGE_ROWS,
+        fault=fault,
+        may_put=_may_put,
+        report=report,
     )
 
 
@@ -75,6 +89,28 @@ def put() -> BaseResponse | tuple[str, int]:
     else:
         tell(gettext("名单已更新，立即生效。"))
     return redirect(url_for("marks.index", mark=mark), 303)
+
+
+@blueprint.post("/marks/import")
+@role_required("reviewer", "cashier", "admin")
+def take() -> str | tuple[str, int]:
+    """Put everybody on the block list who is named in a sheet or in pasted lines; the list again, with the report."""
+    try:
+        rows = sent_rows(imports.COLUMNS, imports.NEEDS)
+        lines = list(imports.lines_in(rows, request.form.get("people", "")))
+        if len(lines) > LINES_MOST:
+            raise Refusal("many", TOO_MANY)
+        with runtime().database.transaction() as session:
+            reason = text("reason", marks.REASON_CHARS + 1)
+            report = marks.block_all(session, runtime().vault, lines, reason, me().id, now())
+            detail = {"mark": "block", "reason": reason, "added": report.added, "faults": report.faults}
+            audit.record(session, actor(), "person_mark", "", now(), detail=detail)
+    except Busy:
+        return _page(gettext("现在有很多文件在处理，请过一会儿再传。")), 422
+    except Refusal as bad:
+        log_action("person_mark", "", "refused", mark="block", reason=bad.reason)
+        return _page(said(bad.text)), 422
+    return _page(report=report)
 
 
 @blueprint.post("/marks/<int:mark_id>/remove")

@@ -1,13 +1,14 @@
 """Staff's marks on people: `block` is never paid and never draws, `allow` may be paid without being bound."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import typed
-from wxbot.people import phones, trust
+from wxbot.people import imports, phones, trust
+from wxbot.people.imports import ImportReport, Line
 from wxbot.people.models import Binding, PersonMark, RosterEntry
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
@@ -45,9 +46,7 @@ def put(
     if kind == "phone":
         phone = phones.normalise(subject)
         subject, sealed = vault.index(phone), vault.seal(phone)
-    elif (
-        not 6 <= len(subject) <= 64 or not subject.isascii() or not subject.replace("-", "").replace("_", "").isalnum()
-    ):
+    elif not imports.is_openid(subject):
         raise Refusal("openid", Text("openid 不正确。", "This is no openid."))
     same = select(PersonMark).where(PersonMark.kind == kind, PersonMark.subject == subject)
     found = session.scalar(same.with_for_update())
@@ -62,6 +61,30 @@ def put(
     found.phone_sealed, found.waits_for = sealed, trust.ask(session, "mark", staff_id, now) if mark == "allow" else None
     session.flush()
     return found.id
+
+
+def block_all(
+    session: Session, vault: Vault, lines: Iterable[Line], reason: str, staff_id: int | None, now: datetime
+) -> ImportReport:
+    """Put everybody who is named on the block list, for one reason; who is on it already stays as they are. Raises Refusal."""
+    report, done = ImportReport(), set[tuple[str, str]]()
+    for number, text in lines:
+        found = imports.named(text)
+        if found is None:
+            report.refuse(number, text)
+            continue
+        if found in done:
+            continue
+        done.add(found)
+        kind, subject = found
+        held = vault.index(subject) if kind == "phone" else subject
+        same = select(PersonMark.id).where(PersonMark.kind == kind, PersonMark.subject == held)
+        if session.scalar(same.where(PersonMark.mark == "block")) is not None:
+            report.known += 1
+            continue
+        put(session, vault, "block", kind, subject, reason, staff_id, now)
+        report.added += 1
+    return report
 
 
 def _record_removal(session: Session, row: PersonMark, staff_id: int | None, now: datetime) -> None:

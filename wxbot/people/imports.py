@@ -1,0 +1,62 @@
+"""People named one by one in a sheet or in pasted lines: an openid or a phone each, with a report of what became of every line."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from wxbot import typed
+from wxbot.people import phones
+from wxbot.people.roster import COLUMNS as ROSTER_COLUMNS
+from wxbot.sheets import Column, SheetRow
+
+OPENID_CHARS = range(6, 65)
+FAULTS_KEPT = 100
+SHOWN_CHARS = 40
+
+COLUMNS = (
+    Column("openid", ("openid", "open id", "用户openid")),
+    *(column for column in ROSTER_COLUMNS if column.key == "phone"),
+)
+NEEDS = (("openid", "phone"),)
+"""What a sheet of people must have (sheets.read)."""
+
+Line = tuple[int, str]
+"""(number from 1, what stands there)."""
+
+
+@dataclass
+class ImportReport:
+    """What became of the lines: `faulty` are the first of those that are neither openid nor phone."""
+
+    added: int = 0
+    known: int = 0
+    faulty: list[Line] = field(default_factory=list)
+    faults: int = 0
+
+    def refuse(self, number: int, text: str) -> None:
+        """Count a line that names nobody, and keep the first of them."""
+        self.faults += 1
+        if len(self.faulty) < FAULTS_KEPT:
+            self.faulty.append((number, text[:SHOWN_CHARS]))
+
+
+def is_openid(text: str) -> bool:
+    """Whether WeChat could have given this to a person."""
+    return len(text) in OPENID_CHARS and text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+
+
+def named(text: str) -> tuple[str, str] | None:
+    """('phone', E.164) or ('openid', …) of what a person wrote; None for neither."""
+    try:
+        return "phone", phones.normalise(text)
+    except phones.BadPhone:
+        return ("openid", text) if is_openid(text) and not text.isdigit() else None
+
+
+def lines_in(rows: Iterable[SheetRow], pasted: str) -> Iterator[Line]:
+    """The people of a sheet, of each row its openid or else its phone, and those of pasted lines; empty ones are left out."""
+    for row in rows:
+        if row.faults or any(row.cells.values()):
+            yield row.number, row.cells.get("openid") or row.cells.get("phone") or "?"
+    for number, line in enumerate(pasted.splitlines(), 1):
+        if text := typed.line(line):
+            yield number, text
