@@ -5,17 +5,14 @@ from dataclasses import dataclass, field
 
 from wxbot import typed
 from wxbot.people import phones
-from wxbot.people.roster import COLUMNS as ROSTER_COLUMNS
 from wxbot.sheets import Column, SheetRow
 
 OPENID_CHARS = range(6, 65)
 FAULTS_KEPT = 100
 SHOWN_CHARS = 40
 
-COLUMNS = (
-    Column("openid", ("openid", "open id", "用户openid")),
-    *(column for column in ROSTER_COLUMNS if column.key == "phone"),
-)
+PHONE = Column("phone", ("手机号", "手机", "手机号码", "电话", "电话号码", "联系电话", "联系方式", "phone", "mobile"))
+COLUMNS = (Column("openid", ("openid", "open id", "用户openid")), PHONE)
 NEEDS = (("openid", "phone"),)
 """What a sheet of people must have (sheets.read)."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from wxbot import sheets
 from wxbot.confined.cells import safe_cell
 from wxbot.db import changed, insert_into
-from wxbot.people import bindings, phones, trust
+from wxbot.people import bindings, imports, phones, trust
 from wxbot.people.models import Binding, RosterEntry, RosterFile
 from wxbot.sheets import CellFault, Column, Sheet, SheetRow
 from wxbot.text import Text
@@ -22,7 +22,7 @@ from wxbot.vault import Vault
 
 COLUMNS = (
     Column("name", ("姓名", "名字", "name")),
-    Column("phone", ("手机号", "手机", "手机号码", "电话", "电话号码", "联系电话", "联系方式", "phone", "mobile")),
+    imports.PHONE,
     Column("department", ("部门", "department")),
     Column("note", ("备注", "说明", "note")),
 )
