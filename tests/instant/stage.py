@@ -16,7 +16,7 @@ from wxbot.budget import Budget
 from wxbot.campaigns import launch
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.instant import archive
+from wxbot.instant import archive, codes
 from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize
 from wxbot.runtime import Runtime
 
@@ -63,6 +63,11 @@ class InstantStage:
         while launch.advance(self.runtime, self.campaign_id):
             pass
         draw_state_of(self.runtime).snapshots.forget()
+
+    def import_codes(self, *serials: str) -> None:
+        """Codes for the first prize, as staff import them."""
+        with self.runtime.database.transaction() as session:
+            codes.read_in(session, self.runtime.vault, self.campaign_id, 1, enumerate(serials, 1))
 
     def forget(self) -> None:
         """Let Redis forget everything."""

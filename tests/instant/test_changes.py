@@ -19,8 +19,7 @@ from wxbot.campaigns import launch
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.instant.models import Prize, PrizeCode, RuleVersion
-from wxbot.instant.terms import lay
+from wxbot.instant.models import PrizeCode, RuleVersion
 from wxbot.instant.verify import verify
 from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
@@ -149,13 +148,7 @@ def coded(office: Office) -> InstantStage:
     """A campaign that gives codes, and has one for its one prize."""
     prize = {"kind": "code", "min_fen": 0, "max_fen": 0, "value_fen": 100, "stock": 1}
     stage = approved(office.runtime, prize, created_by=1)
-    vault = office.runtime.vault
-    with office.runtime.database.transaction() as session:
-        lay(session, session.get_one(Campaign, stage.campaign_id))
-        row = session.scalars(select(Prize)).one()
-        sealed, index = vault.seal("KEY-1"), vault.index("KEY-1")
-        values = {"campaign_id": stage.campaign_id, "prize_id": row.id, "ordinal": 1}
-        session.add(PrizeCode(**values, code_sealed=sealed, code_index=index))
+    stage.import_codes("KEY-1")
     stage.work()
     return stage
 

@@ -183,18 +183,7 @@ def test_a_code_is_given_once_and_named_nowhere_else(runtime: Runtime, ming: Pho
     stage = set_wheel(runtime, code)
     with runtime.database.reading() as session:
         assert session.get_one(Campaign, stage.campaign_id).status == "launching", "codes are missing"
-        prize_id = session.scalars(select(Prize.id)).first()
-    with runtime.database.transaction() as session:
-        prize = session.scalars(select(Prize)).one_or_none()
-        if prize is None:
-            prize = Prize(campaign_id=stage.campaign_id, ordinal=1, left=2, **code, odds_ppm=1_000_000, split="fixed")
-            session.add(prize)
-            session.flush()
-        for n in (1, 2):
-            sealed, index = runtime.vault.seal(f"KEY-{n}"), runtime.vault.index(f"KEY-{n}")
-            values = {"campaign_id": stage.campaign_id, "prize_id": prize.id, "ordinal": n}
-            session.add(PrizeCode(**values, code_sealed=sealed, code_index=index))
-    assert prize_id is None or prize_id == prize.id
+    stage.import_codes("KEY-1", "KEY-2")
     stage.work()
     for phone in (ming, hong):
         said = tap(phone, stage).get_json()
