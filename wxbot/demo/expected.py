@@ -145,8 +145,8 @@ def _count_wallets(
         found.blame("lost", f"nobody looked into the wallet of {openid}")
 
 
-def orders_of(world: World, channel: str) -> list[dict[str, Any]]:
-    """The bank's own book of one channel."""
+def orders_of(world: World, channel: str = "") -> list[dict[str, Any]]:
+    """The bank's own book, of one channel or of all."""
     found: list[dict[str, Any]] = []
     after = 0
     while True:

@@ -3,19 +3,19 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import func, select
 
 from wxbot import invariants, ledger
 from wxbot.db import Database
 from wxbot.demo import expected, photos, setup
 from wxbot.demo.actors import PATIENCE_S, StoryProblem, World, until
+from wxbot.demo.bars import CROWD, Bars
 from wxbot.demo.expected import Judgement, Owed
 from wxbot.demo.faults import PACKET, Weather
 from wxbot.demo.people_clients import Promoter, Turned
@@ -32,7 +32,6 @@ PEOPLE, VOUCHERS = 40, 60
 ON_PAGE = 14
 """So many bind on the page; one address may ask for 20 codes an hour (S51)."""
 
-CROWD = 6
 BAD_CHAT, BAD_PAGE = (4, 16, 28), (5, 11, 23)
 """Vouchers whose first photo is none."""
 
@@ -75,8 +74,7 @@ class PayoutStory:
         """Play it all; returns the summary. Raises StoryProblem when a step does not come to its end."""
         began = time.monotonic()
         self.weather = Weather(self.world)
-        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console) as self.progress:
+        with Bars(self.console) as self.bars:
             self._open_office()
             self._bind()
             self._hand_in(range(PEOPLE), "上传凭证 vouchers, first")
@@ -98,16 +96,9 @@ class PayoutStory:
         self.office = setup.create(self.base_url, setup.roster_of(self.people))
         self.world.call("POST", "bank/topup", {"amount_fen": 500_000})
 
-    def _each(self, name: str, verb: Callable[[Any], None], whom: Sequence[Any]) -> None:
-        """Everybody does the same, some at a time."""
-        bar = self.progress.add_task(name, total=len(whom))
-        with ThreadPoolExecutor(CROWD) as crowd:
-            for _ in crowd.map(verb, whom):
-                self.progress.advance(bar)
-
     def _bind(self) -> None:
         """Follow and bind, some on the page, some with a wrong code first; the stranger gets nowhere."""
-        self._each("关注并绑定 bind", self._bind_one, range(PEOPLE))
+        self.bars.each("关注并绑定 bind", self._bind_one, range(PEOPLE))
         self.stranger.follow()
         self.stranger.say("绑定", "11 位")
         self.stranger.say(self.stranger.phone.removeprefix("+86"), "验证码已发送")
@@ -127,7 +118,7 @@ class PayoutStory:
             person.bind_in_chat(wrong=2 * (n % 5 == 0))
 
     def _hand_in(self, numbers: Sequence[int], name: str) -> None:
-        self._each(name, self._hand_in_one, numbers)
+        self.bars.each(name, self._hand_in_one, numbers)
 
     def _hand_in_one(self, n: int) -> None:
         """Voucher n: in the chat or on the page, of each kind in turn, with a good photo, a bad one, or a copy."""
@@ -155,20 +146,20 @@ class PayoutStory:
     def _review(self) -> None:
         """Two reviewers, one queue, until every photo has arrived and nothing waits; the weather turns as they go."""
         self._freeze(True)
-        bar = self.progress.add_task("审核、付款 review and pay", total=None)
+        bar = self.bars.add_task("审核、付款 review and pay", total=None)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             with ThreadPoolExecutor(2) as desk:
                 clerks = (self.office.reviewer, self.office.second_reviewer)
                 done = sum(desk.map(lambda clerk: clerk.review(self._decide), clerks))
-            self.progress.advance(bar, done)
+            self.bars.advance(bar, done)
             if not done and not self._waiting_vouchers():
                 break
             if time.monotonic() > deadline:
                 raise StoryProblem("vouchers wait for ever; see the worker's log")
             if not done:
                 self.world.pass_time(40)  # photos without a 完成 wait for more of them
-        self.progress.update(bar, total=self._reviews, completed=self._reviews)
+        self.bars.update(bar, total=self._reviews, completed=self._reviews)
 
     def _freeze(self, is_frozen: bool) -> None:
         """WeChat does not pay one of them, or does again."""
@@ -216,7 +207,7 @@ class PayoutStory:
             else:
                 person.retake_in_chat(fresh)
 
-        self._each("补照片 better photos", answer, whom)
+        self.bars.each("补照片 better photos", answer, whom)
 
     # --- money ------------------------------------------------------------------------------------------------------
 
@@ -277,11 +268,11 @@ class PayoutStory:
 
     def _settle_sends(self) -> None:
         """Until WeChat has everything that it takes; minutes go by for what is tried again."""
-        bar = self.progress.add_task("下单、重试 send", total=len(self.owed))
+        bar = self.bars.add_task("下单、重试 send", total=len(self.owed))
 
         def is_done() -> bool:
             counts = self._standing()
-            self.progress.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
+            self.bars.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
             if not counts["open"]:
                 return True
             self.world.pass_time(60)
@@ -324,15 +315,15 @@ class PayoutStory:
             )
             with self.database.reading() as session:
                 left = int(session.execute(open_ones).scalar_one())
-            self.progress.update(bar, completed=len(self.owed) - left)
+            self.bars.update(bar, completed=len(self.owed) - left)
             return left == 0
 
-        bar = self.progress.add_task("拆红包、确认收款 take", total=len(self.owed))
+        bar = self.bars.add_task("拆红包、确认收款 take", total=len(self.owed))
         until(is_known, "everything that was taken to be known as paid")
 
     def _let_a_day_pass(self) -> None:
         """What nobody took goes back; what WeChat never took goes to a person."""
-        bar = self.progress.add_task("24 小时后退回 a day later", total=len(NEVER_OPEN))
+        bar = self.bars.add_task("24 小时后退回 a day later", total=len(NEVER_OPEN))
         self.world.pass_time(24 * 3600 + 600)
 
         def is_over() -> bool:
@@ -345,7 +336,7 @@ class PayoutStory:
             return not open_ones
 
         until(is_over, "the end of everything unclaimed")
-        self.progress.update(bar, completed=len(NEVER_OPEN))
+        self.bars.update(bar, completed=len(NEVER_OPEN))
 
     def _reissue(self) -> None:
         """One of those who were late asks: issued once more by one cashier, approved by another, and taken."""

@@ -4,14 +4,13 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import func, select
 
@@ -20,7 +19,9 @@ from wxbot.campaigns.models import FINAL_PACKETS, Campaign
 from wxbot.campaigns.packets import counts as packet_counts
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
-from wxbot.demo.actors import Clerk, Person, StoryProblem, World
+from wxbot.demo import expected
+from wxbot.demo.actors import Clerk, Person, World, until
+from wxbot.demo.bars import CROWD, Bars
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
 from wxbot.money import plain_yuan, yuan
 from wxbot.orders.models import Order
@@ -31,9 +32,6 @@ WITHOUT_SHAKE = 15
 TRY_TWICE = 30
 NEVER_OPEN = 40
 BUDGET_FEN = 50_000
-SLOWEST_S = 240
-"""A step of the story that takes longer than this has failed."""
-
 EXPIRY_S = 72 * 3600 + 900
 
 
@@ -63,19 +61,18 @@ class Story:
     def play(self) -> dict[str, Any]:
         """Play it all; returns the summary. Raises StoryProblem when a step does not come to its end."""
         began = time.monotonic()
-        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console) as progress:
-            self._launch(progress)
-            people = self._gather(progress)
-            self._draw(progress, people)
-            self._open(progress, people)
-            self._close(progress)
+        with Bars(self.console) as bars:
+            self._launch(bars)
+            people = self._gather(bars)
+            self._draw(bars, people)
+            self._open(bars, people)
+            self._close(bars)
         return self._summary(time.monotonic() - began)
 
     # --- the steps --------------------------------------------------------------------------------------------------
 
-    def _launch(self, progress: Progress) -> None:
-        bar = progress.add_task("起草、审批、启动 launch", total=4)
+    def _launch(self, bars: Bars) -> None:
+        bar = bars.add_task("起草、审批、启动 launch", total=4)
         beacon = self.world.call("POST", "beacons", {"comment": "门口"})["beacon"]
         self.device_id = int(beacon["device_id"])
         self.world.call("POST", "bank/topup", {"amount_fen": 10 * BUDGET_FEN})
@@ -84,13 +81,19 @@ class Story:
             Clerk(self.base_url, CASHIER.login, PASSWORD),
         )
         self.campaign_id = marketer.draft(**self._form())
-        progress.advance(bar)
+        bars.advance(bar)
         for clerk, button in ((marketer, "submit"), (cashier, "approve"), (marketer, "launch")):
             clerk.press(self.campaign_id, button)
-            progress.advance(bar)
+            bars.advance(bar)
         self.marketer = marketer
-        bar = progress.add_task("下单并装入 order and load", total=PACKETS)
-        self._until(lambda: self._count("loaded") >= PACKETS and self._status() == "on", bar, progress, "loaded")
+        bar = bars.add_task("下单并装入 order and load", total=PACKETS)
+
+        def loaded() -> bool:
+            count = self._count("loaded")
+            bars.update(bar, completed=count)
+            return count >= PACKETS and self._status() == "on"
+
+        until(loaded, "packets to be loaded")
 
     def _form(self) -> dict[str, str]:
         now = self.clock.now().astimezone(SHANGHAI)
@@ -121,14 +124,14 @@ class Story:
             "rules": "到店打开微信摇一摇即可参加，每人最多一个红包，72 小时内有效。",
         }
 
-    def _gather(self, progress: Progress) -> Sequence[Person]:
-        bar = progress.add_task("人来了 people", total=PEOPLE)
+    def _gather(self, bars: Bars) -> Sequence[Person]:
+        bar = bars.add_task("人来了 people", total=PEOPLE)
         made = self.world.call("POST", "people", {"count": PEOPLE})["people"]
         people = [Person(self.world, known) for known in made]
         for person in people:
             person.take_phone()
             person.walk_to(self.device_id)
-            progress.advance(bar)
+            bars.advance(bar)
         self._wait_for_window()
         return people
 
@@ -142,19 +145,16 @@ class Story:
             self.world.call("POST", "clock", {"advance_s": wait_s + 1})
         time.sleep(2)  # every process reads the clock twice a second
 
-    def _draw(self, progress: Progress, people: Sequence[Person]) -> None:
+    def _draw(self, bars: Bars, people: Sequence[Person]) -> None:
         """Shake, authorise, draw. Binds come late and doubled; the last ones find nothing left."""
         self.world.call("POST", "push_settings", {"bind_delay_s": 0.4, "bind_repeat": 1})
-        bar = progress.add_task("摇一摇、授权、抽奖 draw", total=PEOPLE)
+        bar = bars.add_task("摇一摇、授权、抽奖 draw", total=PEOPLE)
         walkers, visitors = people[WITHOUT_SHAKE:], people[:WITHOUT_SHAKE]
-        with ThreadPoolExecutor(6) as crowd:
-            for _ in crowd.map(lambda person: self._one(person, False), visitors):
-                progress.advance(bar)
-            for _ in crowd.map(lambda person: self._one(person, True), walkers[:PACKETS]):
-                progress.advance(bar)
-            self._until(lambda: self._count("loaded") == 0, None, progress, "bound")
-            for _ in crowd.map(lambda person: self._one(person, True), walkers[PACKETS:]):
-                progress.advance(bar)
+        bars.each(bar, lambda person: self._one(person, False), visitors)
+        bars.each(bar, lambda person: self._one(person, True), walkers[:PACKETS])
+        until(lambda: self._count("loaded") == 0, "packets to be bound")
+        bars.each(bar, lambda person: self._one(person, True), walkers[PACKETS:])
+        with ThreadPoolExecutor(CROWD) as crowd:
             list(crowd.map(lambda person: self._one(person, True), walkers[:TRY_TWICE]))
         self.world.call("POST", "push_settings", {"bind_delay_s": 0.0, "bind_repeat": 0})
 
@@ -175,44 +175,33 @@ class Story:
         if told.get("code"):
             self.tally.refused[f"wechat_{told.get('reason', told['code'])}"] += 1
 
-    def _open(self, progress: Progress, people: Sequence[Person]) -> None:
+    def _open(self, bars: Bars, people: Sequence[Person]) -> None:
         winners = [person for person in people if self.world.call("GET", f"people/{person.id}/packets")["packets"]]
         openers = winners[: max(0, len(winners) - NEVER_OPEN)]
-        bar = progress.add_task("拆红包 open", total=len(openers))
+        bar = bars.add_task("拆红包 open", total=len(openers))
         random.Random(7).shuffle(openers)  # noqa: S311 - which of them open first, nothing secret
         for person in openers:
             self.tally.opened_fen += person.open_packets()
-            progress.advance(bar)
+            bars.advance(bar)
         drawn = ("bound", "received", "returned")
-        self._until(lambda: sum(map(self._count, drawn)) >= len(winners), None, progress, "bound")
+        until(lambda: sum(map(self._count, drawn)) >= len(winners), "packets to be bound")
 
-    def _close(self, progress: Progress) -> None:
+    def _close(self, bars: Bars) -> None:
         """Close in the console, let three days pass, wait until the books are at rest."""
-        bar = progress.add_task("结束、72 小时后对账 settle", total=PACKETS)
+        bar = bars.add_task("结束、72 小时后对账 settle", total=PACKETS)
         self.marketer.press(self.campaign_id, "close")
         self.world.call("POST", "clock", {"advance_s": EXPIRY_S})
 
         def settled() -> bool:
             with self.database.reading() as session:
                 counts = packet_counts(session, self.campaign_id)
-            progress.update(bar, completed=sum(counts.get(status, 0) for status in FINAL_PACKETS))
+            bars.update(bar, completed=sum(counts.get(status, 0) for status in FINAL_PACKETS))
             return self._status() == "closed"
 
-        self._until(settled, None, progress, "closed")
-        progress.update(bar, completed=PACKETS)
+        until(settled, "the campaign to be closed")
+        bars.update(bar, completed=PACKETS)
 
     # --- looking ----------------------------------------------------------------------------------------------------
-
-    def _until(self, is_done: Callable[[], bool], bar: Any, progress: Progress, counted: str) -> None:
-        deadline = time.monotonic() + SLOWEST_S
-        while not is_done():
-            if bar is not None:
-                progress.update(bar, completed=self._count(counted))
-            if time.monotonic() > deadline:
-                raise StoryProblem(f"waited {SLOWEST_S} s for packets to be {counted}; see the worker's log")
-            time.sleep(0.2)
-        if bar is not None:
-            progress.update(bar, completed=PACKETS)
 
     def _count(self, status: str) -> int:
         with self.database.reading() as session:
@@ -261,16 +250,10 @@ class Story:
 
     def _bank_orders(self) -> dict[str, dict[str, Any]]:
         """The bank's own book of this campaign's orders."""
-        found: dict[str, dict[str, Any]] = {}
         with self.database.reading() as session:
             numbers = set(session.scalars(select(Order.mch_billno).where(Order.budget_id != self.campaign_id)))
-        after = 0
-        while True:
-            page = self.world.call("GET", f"bank/orders?limit=500&after={after}")
-            found |= {order["mch_billno"]: order for order in page["orders"]}
-            if not page["has_more"]:
-                return {number: order for number, order in found.items() if number not in numbers}
-            after = page["orders"][-1]["n"]
+        rows = expected.orders_of(self.world)
+        return {row["mch_billno"]: row for row in rows if row["mch_billno"] not in numbers}
 
 
 def _differs(order: Order, at_bank: dict[str, Any]) -> bool:

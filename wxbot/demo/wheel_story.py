@@ -2,14 +2,11 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import func, select
 
 from wxbot import invariants, ledger
@@ -19,6 +16,7 @@ from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
 from wxbot.demo import expected
 from wxbot.demo.actors import Clerk, World, until
+from wxbot.demo.bars import Bars
 from wxbot.demo.people_clients import Player
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
 from wxbot.instant import archive
@@ -42,7 +40,6 @@ CLAIM_DAYS = 3
 NEVER_COLLECTED = 6
 """One award of so many is never asked for."""
 
-CROWD = 6
 OVERDUE_S = 24 * 3600 + 900
 
 
@@ -63,25 +60,17 @@ class WheelStory:
     def play(self) -> dict[str, Any]:
         """Play it all; returns the summary. Raises StoryProblem when a step does not come to its end."""
         began = time.monotonic()
-        columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console) as self.progress:
+        with Bars(self.console) as self.bars:
             url = self._launch()
             made = self.world.call("POST", "people", {"count": PEOPLE})["people"]
             self.people = [Player(self.world, known, base_url=self.base_url) for known in made]
-            self._each("转大转盘 wheel", lambda person: self._draw(person, url), self.people)
+            self.bars.each("转大转盘 wheel", lambda person: self._draw(person, url), self.people)
             late = self._collect()
             self._collect_again(late)
             self._close()
         return self._summary(time.monotonic() - began)
 
     # --- the steps --------------------------------------------------------------------------------------------------
-
-    def _each(self, name: str, verb: Callable[[Any], None], whom: Sequence[Any]) -> None:
-        """Everybody does the same, some at a time."""
-        bar = self.progress.add_task(name, total=len(whom))
-        with ThreadPoolExecutor(CROWD) as crowd:
-            for _ in crowd.map(verb, whom):
-                self.progress.advance(bar)
 
     def _launch(self) -> str:
         """Written by one person, approved by another; returns the address of its page."""
@@ -149,7 +138,7 @@ class WheelStory:
             if award_id != late:
                 person.take_award(award_id)
 
-        self._each("领取、确认收款 collect", collect, [late, *prompt])
+        self.bars.each("领取、确认收款 collect", collect, [late, *prompt])
         return late
 
     def _collect_again(self, late: str) -> None:
