@@ -6,9 +6,11 @@ its pixels: no EXIF, no GPS, no ICC, no comment, no appended archive (security S
 of JSON, then the picture, then its thumbnail. A picture it will not take ends with {"fault": …}.
 """
 
+import functools
 import io
 import json
 import math
+import operator
 import re
 import sys
 import warnings
@@ -39,6 +41,7 @@ LEAST_CONTRAST = 4.0
 """Below this spread of grey there is nothing to recognise, and every blank page would look like every other."""
 
 
+@functools.cache
 def _cosines() -> list[list[float]]:
     """The first HASH_BANDS rows of the discrete cosine transform of HASH_SIDE samples."""
     return [
@@ -56,10 +59,8 @@ def perceptual_hash(grey: list[int]) -> str:
         return ""
     table = _cosines()
     rows = [grey[y * HASH_SIDE : (y + 1) * HASH_SIDE] for y in range(HASH_SIDE)]
-    across = [[sum(c * v for c, v in zip(wave, row, strict=True)) for wave in table] for row in rows]
-    found = [
-        sum(table[v][y] * across[y][u] for y in range(HASH_SIDE)) for v in range(HASH_BANDS) for u in range(HASH_BANDS)
-    ]
+    across = [[sum(map(operator.mul, wave, row)) for row in rows] for wave in table]
+    found = [sum(map(operator.mul, wave, column)) for wave in table for column in across]
     middle = sorted(found[1:])[len(found) // 2]
     bits = 0
     for value in found:
