@@ -148,17 +148,13 @@ class PayoutStory:
         self._freeze(True)
         bar = self.bars.add_task("审核、付款 review and pay", total=None)
         deadline = time.monotonic() + PATIENCE_S
-        while True:
+        while self._waiting_vouchers():
             with ThreadPoolExecutor(2) as desk:
                 clerks = (self.office.reviewer, self.office.second_reviewer)
-                done = sum(desk.map(lambda clerk: clerk.review(self._decide), clerks))
-            self.bars.advance(bar, done)
-            if not done and not self._waiting_vouchers():
-                break
+                self.bars.advance(bar, sum(desk.map(lambda clerk: clerk.review(self._decide), clerks)))
             if time.monotonic() > deadline:
                 raise StoryProblem("vouchers wait for ever; see the worker's log")
-            if not done:
-                self.world.pass_time(40)  # photos without a 完成 wait for more of them
+            self.world.pass_time(40)  # photos without a 完成 wait for more of them, and decisions for the worker
         self.bars.update(bar, total=self._reviews, completed=self._reviews)
 
     def _freeze(self, is_frozen: bool) -> None:
@@ -267,7 +263,7 @@ class PayoutStory:
             return session.scalar(select(LaneState.stopped_code)) is not None
 
     def _settle_sends(self) -> None:
-        """Until WeChat has everything that it takes; minutes go by for what is tried again."""
+        """Until WeChat has everything that it takes; ten minutes go by at a time for what is tried again."""
         bar = self.bars.add_task("下单、重试 send", total=len(self.owed))
 
         def is_done() -> bool:
@@ -275,7 +271,7 @@ class PayoutStory:
             self.bars.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
             if not counts["open"]:
                 return True
-            self.world.pass_time(60)
+            self.world.pass_time(600)
             return False
 
         until(is_done, "every order to reach WeChat")
@@ -302,21 +298,24 @@ class PayoutStory:
                 if bill["state"] == "WAIT_USER_CONFIRM":
                     self.world.call("POST", f"bank/transfers/{bill['transfer_bill_no']}/fail", {"fail_reason": reason})
         late = {self.people[n].openid for n in NEVER_OPEN}
+        takers, unpaid = self._takers(), {person.openid for person in self.people}
 
         def is_known() -> bool:
             with ThreadPoolExecutor(CROWD) as crowd:
-                list(crowd.map(Promoter.take_money, self._takers()))
+                list(crowd.map(Promoter.take_money, (person for person in takers if person.openid in unpaid)))
             self.world.pass_time(1200)
             open_ones = (
-                select(func.count(Payout.id))
+                select(Payout.openid)
                 .outerjoin(Order, Order.id == Payout.order_id)
                 .where(Payout.status.in_(("approved", "ordered")), Payout.openid.not_in(late))
                 .where(func.coalesce(Order.status, "") != "manual")
             )
             with self.database.reading() as session:
-                left = int(session.execute(open_ones).scalar_one())
-            self.bars.update(bar, completed=len(self.owed) - left)
-            return left == 0
+                left = session.scalars(open_ones).all()
+            self.bars.update(bar, completed=len(self.owed) - len(left))
+            unpaid.clear()
+            unpaid.update(left)
+            return not left
 
         bar = self.bars.add_task("拆红包、确认收款 take", total=len(self.owed))
         until(is_known, "everything that was taken to be known as paid")

@@ -307,10 +307,10 @@ class Player(Promoter):
         return self._ask(f"/h5/awards/{award_id}/collect", mark, {})
 
     def take_award(self, award_id: str) -> None:
-        """Wait until WeChat has the transfer, and confirm it there."""
+        """Wait on the page, which is open since the asking, until WeChat has the transfer, and confirm it there."""
 
         def find() -> str:
-            found = self.award(award_id)
+            found = self._standing_of(award_id)
             if found["state"] in ("open", "forfeited", "paid"):
                 raise StoryProblem(f"award {award_id} of person {self.id} is {found['state']}: {found['text']}")
             return json.dumps(found["confirm"]) if "confirm" in found else ""
@@ -320,8 +320,12 @@ class Player(Promoter):
         self._ask(f"/h5/awards/{award_id}/look", str(_state(self._page("/h5/awards"))["mark"]), {})
 
     def award(self, award_id: str) -> dict[str, Any]:
-        """How an award stands, as the page asks."""
+        """How an award stands, on the page of all prizes, opened anew."""
         self._page("/h5/awards")
+        return self._standing_of(award_id)
+
+    def _standing_of(self, award_id: str) -> dict[str, Any]:
+        """The same, as the open page asks again and again."""
         address = f"{self.base_url}/h5/awards/{award_id}/state"
         reply = self.session.get(address, headers={"Accept": "application/json"}, timeout=TIMEOUT_S)
         reply.raise_for_status()
