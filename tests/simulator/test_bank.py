@@ -282,4 +282,8 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=60, stateful_step_count=40)
+TestBooks.settings = settings(max_examples=20, stateful_step_count=40)
+
+LONGER = {"settings": settings(max_examples=60, stateful_step_count=40)}
+TestMoreBooks = pytest.mark.proof(type("TestMoreBooks", (Books.TestCase,), LONGER))
+"""The same machine for longer: each of its examples is a bank's whole life, and twenty of them do for every day."""

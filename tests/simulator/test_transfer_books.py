@@ -7,6 +7,7 @@ import json
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -102,4 +103,8 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=40, stateful_step_count=40)
+TestBooks.settings = settings(max_examples=20, stateful_step_count=40)
+
+LONGER = {"settings": settings(max_examples=40, stateful_step_count=40)}
+TestMoreBooks = pytest.mark.proof(type("TestMoreBooks", (Books.TestCase,), LONGER))
+"""The same machine for longer: each of its examples is a bank's whole life, and twenty of them do for every day."""
