@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from wxbot.demo.stage import Stage, StageProblem
+from wxbot.demo.stage import LOCK, Stage, StageProblem
 from wxbot.private_servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def start(words: list[str], log: Path, *, is_in_background: bool) -> subprocess.
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
-                env={**os.environ, "COLUMNS": "200"},
+                env={**os.environ, "COLUMNS": "200", "WXBOT_WEB_WORKERS": "1"},
             )
     finally:
         signal.signal(signal.SIGINT, before)
@@ -76,6 +76,13 @@ def until_ready(demo: subprocess.Popen[bytes], log: Path, port: int) -> None:
         assert reply.status == 200
 
 
+def until_held(demo: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until a demo has its folder, and its name is written there."""
+    deadline, lock = time.monotonic() + 60, folder / LOCK
+    while not (lock.exists() and lock.read_text()) and demo.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -89,10 +96,11 @@ def test_a_demo_in_the_background_refuses_a_second_stops_on_an_interrupt_and_is_
     words, ports = command(folder)
     first = start(words, log, is_in_background=True)
     try:
-        until_ready(first, log, ports[0])
+        until_held(first, folder)  # before it is ready: from then on its people are about
         second = start(command(folder)[0], tmp_path / "second", is_in_background=True)
         assert second.wait(120) == 1
         assert f"process {first.pid}, since" in (tmp_path / "second").read_text("utf-8")
+        until_ready(first, log, ports[0])
         open_to_others = [
             path
             for path in [folder, *folder.rglob("*")]

@@ -174,8 +174,10 @@ class Stage:
         database.close()
 
     def start_web(self) -> None:
-        """The web application under gunicorn."""
-        self._spawn("web", ["-m", "wxbot", "run", "web", "--bind", f"127.0.0.1:{self.ports.web}"], self.environment())
+        """The web application under gunicorn, with as many processes as whoever starts the demo says."""
+        asked = {name: value for name, value in os.environ.items() if name == "WXBOT_WEB_WORKERS"}
+        command = ["-m", "wxbot", "run", "web", "--bind", f"127.0.0.1:{self.ports.web}"]
+        self._spawn("web", command, {**self.environment(), **asked})
         self._wait("web", f"{self.public_url}/healthz")
 
     def start_worker(self) -> None:
