@@ -21,7 +21,9 @@ PATIENCE_S = 120
 TRIES = 4
 AGAIN = "请把上一条再发一次|请等几秒再发"
 
-LOOK_S = 0.15
+LOOK_S, SELDOM_S = 0.15, 1.0
+"""The first wait between two looks at the phone, and the longest: what does not come at once comes with the worker's next second."""
+
 CODE = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])")
 SCRIPT = re.compile(r'<script type="application/json" id="([a-z-]+)">(.*?)</script>', re.S)
 
@@ -83,12 +85,13 @@ class Promoter(Person):
         return self._look(find, f"an answer like {expected} in the chat of person {self.id}")
 
     def _look(self, find: Callable[[], str], what: str) -> str:
-        deadline = time.monotonic() + self.patience_s
+        deadline, pause_s = time.monotonic() + self.patience_s, LOOK_S
         while time.monotonic() < deadline:
             found = find()
             if found:
                 return found
-            time.sleep(LOOK_S)
+            time.sleep(pause_s)
+            pause_s = min(1.6 * pause_s, SELDOM_S)
         raise StoryProblem(f"waited {self.patience_s} s for {what}")
 
     def _last_sms(self) -> int:
