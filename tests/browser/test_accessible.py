@@ -158,7 +158,7 @@ def test_every_page_of_the_console_that_a_role_can_reach(
     own = (
         *house.instant,
         f"{house.instant[0]}/edit",
-        *(f"{house.instant[1]}/{part}" for part in ("changes", "awards")),
+        *(f"{house.instant[1]}/{part}" for part in ("changes", "awards", "days")),
     )
     plain = [
         rule.rule

@@ -17,7 +17,7 @@ from tests.flows.town import GOES_WRONG
 from tests.instant.stage import approved
 from wxbot import invariants
 from wxbot.demo.actors import Person, StoryProblem, World, until
-from wxbot.demo.faults import BILL, BILL_QUERY
+from wxbot.demo.faults import BILL, BILL_NOTICE, BILL_QUERY
 from wxbot.demo.stage import Stage
 from wxbot.instant.models import Award
 from wxbot.orders.models import DEAD, Order
@@ -78,12 +78,13 @@ class Winner(Person):
                 self.world.call("POST", f"people/{self.id}/transfers/{bill['transfer_bill_no']}/confirm")
 
 
-STEPS: dict[str, tuple[str, dict[str, Any]]] = {
-    "before_the_bill": (BILL, {"kind": "slow", "seconds": 6}),
-    "the_bill_is_made": (BILL, {"kind": "slow", "seconds": 6, "is_landed": True}),
-    "the_money_is_taken": (BILL_QUERY, {"kind": "slow", "seconds": 6, "is_landed": True}),
+HELD_UP = {"kind": "slow", "seconds": 6, "is_landed": True}
+STEPS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "before_the_bill": (BILL, HELD_UP | {"is_landed": False}, {"kind": "repeat"}),
+    "the_bill_is_made": (BILL, HELD_UP, {"kind": "garble"}),
+    "the_money_is_taken": (BILL_QUERY, HELD_UP, {"kind": "slow", "seconds": 3}),
 }
-"""Where the worker dies: the call that is held up at that moment, with its fault."""
+"""Where the worker dies: the call that is held up at that moment with its fault, and what happens to WeChat's notice of the end."""
 
 
 @pytest.mark.proof
@@ -98,8 +99,9 @@ def test_a_worker_dies_with_each_answer_on_its_way_and_the_deadline_passes_meanw
         claims: dict[str, Any] = {"terms": {"claim_s": 3 * 3600}}
         wheel = approved(runtime, {"stock": len(people)}, tries_per_person=1, tries_per_day=1, **claims)
         page = f"{stage.public_url}{wheel.path}"
-        for one, (step, (call, fault)) in zip(people, STEPS.items(), strict=True):
+        for one, (step, (call, fault, late)) in zip(people, STEPS.items(), strict=True):
             one.take_phone()
+            world.call("PUT", f"faults/{BILL_NOTICE}", late)
             until(partial(once, one._draw, page, stage.public_url), "the draw")
             number = dies_at(stage, world, runtime, one, step, call, fault)
             # The deadline passes while nobody of ours knows how it stands.
@@ -141,7 +143,7 @@ def dies_at(
     order = order_of(runtime, openid)
     assert order.status == ("accepted" if step == "the_money_is_taken" else "sending"), step
     assert (at_wechat(one) == "SUCCESS") is (step == "the_money_is_taken")
-    world.call("DELETE", "faults")
+    world.call("DELETE", f"faults/{call}")
     return order.mch_billno
 
 
