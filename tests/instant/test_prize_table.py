@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -74,6 +75,14 @@ def test_each_prize_is_told_its_odds_its_cost_and_when_it_sells_out_while_typing
     assert "预计发出 2 / 10" in told and "发完" in told
     wrong = unescape(marketer.post("/admin/campaigns/forecast", wheel(runtime, prize_weights=["", ""])).text)
     assert "第 1 个奖品：按天投放填每天的份额" in wrong and "最多花费" not in wrong
+
+
+def test_the_step_of_the_rules_shows_them_as_they_will_be_published(marketer: Browser, runtime: Runtime) -> None:
+    place = marketer.post("/admin/campaigns/new", wheel(runtime, is_allow_only="1", gap="5 分钟")).headers["Location"]
+    (framed,) = re.findall(r'<iframe[^>]* src="([^"]+)"', unescape(marketer.get(f"{place}/edit?step=rules").text))
+    told = unescape(marketer.get(marketer.get(framed).headers["Location"]).text)
+    for said in ("0.2%（500 次中 1 次）", "只有主办方名单上的人可以参加", "至少间隔 300 秒", "示例小店 · 400-000-0000"):
+        assert said in told, said
 
 
 def test_a_form_of_before_the_schedules_is_still_read(marketer: Browser, runtime: Runtime) -> None:

@@ -1,7 +1,7 @@
 """Console: a campaign as a phone would meet it, in a frame of the page and by a code for the marketer's own phone."""
 
 import segno
-from flask import Blueprint, redirect, render_template
+from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.admin_pages import campaign_or_404
@@ -38,6 +38,7 @@ def page(campaign_id: int) -> str:
 @blueprint.get("/campaigns/<int:campaign_id>/preview/frame")
 @role_required(*WATCHERS)
 def frame(campaign_id: int) -> BaseResponse:
-    """What a frame of the console loads: the phone's page, with a fresh pass."""
+    """What a frame of the console loads: the phone's page, or its rules, with a fresh pass."""
     _instant_or_404(campaign_id)
-    return redirect(h5_preview.address(runtime(), campaign_id))
+    place = h5_preview.address(runtime(), campaign_id)
+    return redirect(f"{place}/rules" if request.args.get("at") == "rules" else place)
