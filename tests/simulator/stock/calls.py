@@ -237,5 +237,6 @@ CALLS: dict[str, Call] = {
     "js_denied": Call("a call that was not listed", lambda scene, found: found == "scanQRCode:permission denied"),
     "js_transfer": Call("requestMerchantTransfer", lambda scene, found: found == state_of(scene) == "SUCCESS"),
     "js_frame": Call("the same in the simulator's phone", lambda scene, found: found == state_of(scene) == "SUCCESS"),
+    "js_menu": Call("cards of its share menu, new and old call", lambda scene, found: found == ["有礼", "老办法"]),
     "balance": Call("v3 balance", lambda scene, found: found == scene.simulator.world.bank.balance_fen),
 }

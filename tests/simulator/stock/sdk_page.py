@@ -13,7 +13,7 @@ from wxbot.simulator import wire
 from wxbot.simulator.server import Simulator
 
 SDK = Path(__file__).resolve().parents[3] / "node_modules" / "weixin-js-sdk" / "index.js"
-LISTED = ["checkJsApi", "getNetworkType", "updateAppMessageShareData", "requestMerchantTransfer"]
+LISTED = ["checkJsApi", "getNetworkType", "updateAppMessageShareData", "onMenuShareTimeline", "requestMerchantTransfer"]
 
 TEXT = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>真 jweixin</title>
 <script src="{home}/_sim/bridge.js"></script>
@@ -32,6 +32,11 @@ CALLS = {
     "js_share": "wx.updateAppMessageShareData({title: '有礼', link: location.href, complete: (res) => done(res.errMsg)})",
     "js_denied": "wx.scanQRCode({complete: (res) => done(res.errMsg)})",
 }
+
+#: Waits for the menu's tap as pages did before updateTimelineShareData; what WeChat said of it stands in `window.shared`.
+LISTENS = (
+    "wx.onMenuShareTimeline({title: '老办法', link: location.href, complete: (res) => { window.shared = res.errMsg; }})"
+)
 
 #: Asks WeChat for a transfer, of which jweixin knows nothing; what it said stands in `window.left`.
 ASK = "(asked) => { WeixinJSBridge.invoke('requestMerchantTransfer', asked, (res) => { window.left = res.err_msg; }); }"

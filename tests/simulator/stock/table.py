@@ -26,7 +26,16 @@ IN_NODE: dict[str, tuple[str, ...]] = {
     "wechatpay-axios-plugin, certificates": AXIOS,
 }
 IN_BROWSER: dict[str, tuple[str, ...]] = {
-    "weixin-js-sdk": ("js_config", "js_check", "js_network", "js_share", "js_denied", "js_transfer", "js_frame"),
+    "weixin-js-sdk": (
+        "js_config",
+        "js_check",
+        "js_network",
+        "js_share",
+        "js_denied",
+        "js_transfer",
+        "js_frame",
+        "js_menu",
+    ),
 }
 PROGRAMS = IN_PYTHON | {name: (*IN_PYTHON[name], *calls) for name, calls in ROBOTS.items()} | IN_NODE | IN_BROWSER
 

@@ -143,7 +143,7 @@ def test_a_page_with_the_real_jweixin_runs(simulator: Simulator, web: Web, token
     browser_page.wait_for_function("window.left === 'requestMerchantTransfer:ok'")
     found["js_transfer"] = "SUCCESS"
     page.close()
-    assert {*found, "js_frame"} == set(table.IN_BROWSER["weixin-js-sdk"])
+    assert {*found, "js_frame", "js_menu"} == set(table.IN_BROWSER["weixin-js-sdk"])
     assert {name: CALLS[name].check(scene, value) for name, value in found.items()} == dict.fromkeys(found, True), found
 
 
@@ -158,6 +158,7 @@ def test_the_real_jweixin_runs_in_the_phone(simulator: Simulator, web: Web, toke
     """In the phone's frame, opened from a link of the chat, the bridge is the phone's: its screen lies over the page."""
     scene, page = Scene(simulator, web, token), SdkPage(simulator)
     simulator.world.account.js_domains.append(page.url.split("/")[2])
+    friend = web.post("/_sim/people", json={"nickname": "收卡片的人"}).json()["people"][0]
     wrote(scene)
     link = {"touser": scene.person.openid, "msgtype": "text", "text": {"content": f'<a href="{page.url}">收款</a>'}}
     raw = json.dumps(link, ensure_ascii=False).encode()
@@ -169,6 +170,16 @@ def test_the_real_jweixin_runs_in_the_phone(simulator: Simulator, web: Web, toke
     frame = next(each for each in browser_page.frames if each.url.startswith(page.url))
     calls = {name: frame.evaluate(f"() => new Promise((done) => {script})") for name, script in sdk_page.CALLS.items()}
     assert {name: CALLS[name].check(scene, value) for name, value in calls.items()} == dict.fromkeys(calls, True), calls
+    frame.evaluate(sdk_page.LISTENS)
+    for label in ("发送给朋友", "分享到朋友圈"):
+        browser_page.click(".web-bar [aria-label=更多]")
+        browser_page.click(f".sheet-row >> text={label}")
+        if label == "发送给朋友":
+            browser_page.click("[data-testid=choose] >> text=收卡片的人")
+            browser_page.wait_for_selector(".toast >> text=已发送")
+    frame.wait_for_function("window.shared === 'shareTimeline:ok'")
+    cards = web.get(f"/_sim/people/{friend['id']}/cards").json()["cards"]
+    assert CALLS["js_menu"].check(scene, [card["title"] for card in cards])
     frame.evaluate(sdk_page.ASK, asked_transfer(scene))
     browser_page.click("[data-testid=receive-transfer]")
     browser_page.click("[data-testid=transfer-done]")
