@@ -53,6 +53,9 @@ def test_a_draw_is_explained_by_its_dice_and_what_was_left(
     second = words(cashier.get(f"{place}/awards?q={gone.openid}").text)
     assert "还剩 0 个" in second and "点到的奖品当时没有可发的，没中" in second and "没有符合的中奖记录" in second
     assert "没有这次抽奖" in words(cashier.get(f"{place}/awards?q=99").text)
+    (award,) = stage.awards()
+    by_award = words(cashier.get(f"{place}/awards?q={award.public_id}").text)
+    assert "第 1 次抽奖" in by_award and "中了 一元 ¥1.00" in by_award and "没有符合" not in by_award
 
     every = words(cashier.get(f"{place}/awards").text)
     assert "共 1 条" in every and "等用户领取" in every

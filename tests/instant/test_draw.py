@@ -102,11 +102,24 @@ def test_each_limit_is_told_before_the_dice(runtime: Runtime, ming: Phone) -> No
     assert tap(ming, stage, said["nonce"]).get_json()["outcome"] == "too_soon"
     stage.change(gap_s=None)
     assert tap(ming, stage, said["nonce"]).get_json()["outcome"] == "won_today"
+    assert said["tries_left"] == 0 and is_told_of_tomorrow(ming, stage), "nobody taps to hear that they may not"
     other = set_wheel(runtime, NEVER, slug="other", tries_per_person=9, tries_per_day=1)
     said = tap(ming, other).get_json()
     assert (said["outcome"], said["tries_left"]) == ("lost", 0)
     assert tap(ming, other, said["nonce"]).get_json()["outcome"] == "no_tries_today"
+    assert is_told_of_tomorrow(ming, other)
+    other.change(end_at=runtime.clock.now() + timedelta(seconds=1))
+    assert not is_told_of_tomorrow(ming, other), "there is none"
     assert len(stage.draws()) == 2
+
+
+def is_told_of_tomorrow(phone: Phone, stage: Any) -> bool:
+    """Whether the page, which cannot draw now, says that it can tomorrow; in one language at a time."""
+    state = look(phone, stage)
+    english = phone.get(f"{stage.path}/state?lang=en").get_json()["no_more"]
+    assert state["tries_left"] == 0 and state["no_more"] and english.isascii() and not state["no_more"].isascii()
+    assert ("明天" in state["no_more"]) == ("tomorrow" in english)
+    return "明天" in state["no_more"]
 
 
 def stage_next(stage: Any, phone: Phone) -> str:
@@ -115,8 +128,10 @@ def stage_next(stage: Any, phone: Phone) -> str:
 
 def test_wins_are_limited_in_all_and_by_day_and_told_so(runtime: Runtime, ming: Phone, hong: Phone) -> None:
     stage = set_wheel(runtime, tries_per_person=9, tries_per_day=9, terms={"wins_per_person": 1, "winners_per_day": 1})
-    assert tap(ming, stage).get_json()["outcome"] == "won"
+    said = tap(ming, stage).get_json()
+    assert (said["outcome"], said["tries_left"]) == ("won", 0)
     assert tap(ming, stage, stage_next(stage, ming)).get_json()["outcome"] == "won_enough"
+    assert look(ming, stage)["no_more"].startswith("你已经中过奖了")
     assert tap(hong, stage).get_json()["outcome"] == "day_full"
     assert look(hong, stage)["tries_left"] == 9, "a refusal costs no try"
     stage.change(end_at=runtime.clock.now() + timedelta(minutes=1))

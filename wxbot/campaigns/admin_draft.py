@@ -318,4 +318,4 @@ def resume(campaign_id: int) -> BaseResponse:
 @role_required("marketer", "cashier")
 def end(campaign_id: int) -> BaseResponse:
     """End the campaign for good."""
-    return act(campaign_id, "campaign_close", gettext("正在结束，未领取的红包到期后退回。"), switch.close)
+    return act(campaign_id, "campaign_close", gettext("正在结束；抽中的照样能领到期限，没领的到期退回。"), switch.close)

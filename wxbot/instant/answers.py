@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot import quotas
 from wxbot.clock import from_unix
 from wxbot.draws.admission import Booked
 from wxbot.draws.outcomes import Outcome
@@ -47,12 +46,6 @@ _NAMES = tuple(each.name for each in fields(Answer))
 def recall(kept: str) -> tuple[Booked, bool]:
     """The answer that Redis remembers: it holds whatever the gates say now."""
     return Booked(Outcome(json.loads(kept)["outcome"]), kept), True
-
-
-def tries_left(used: Mapping[tuple[str, str], int], name: str, day: str, in_all: int, in_day: int) -> int:
-    """How many tries are left under a limit's name, of those in all and of the day's (a day that allows as many is no limit)."""
-    left = in_all - used.get((name, quotas.ALL_TIME), 0)
-    return max(0, min(left, in_day - used.get((name, day), 0)) if in_day < in_all else left)
 
 
 def spoken(handed_out: str, _openid: str, language: str) -> Mapping[str, Any]:

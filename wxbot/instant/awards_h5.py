@@ -4,7 +4,7 @@ No request here speaks to WeChat Pay and none waits: the tap commits what the pe
 again how it stands. Another person's award is as absent as none (S24, S28).
 """
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import wake
@@ -41,6 +41,7 @@ def page() -> BaseResponse | str:
         "awards": mine,
         "words": InstantPhrases(spoken).all(),
         "language": spoken,
+        "bind": url_for("bind.page", lang="en" if spoken == "en" else None),
         "mark": form_mark(),
         "config": wx_config("checkJsApi", "requestMerchantTransfer"),
     }

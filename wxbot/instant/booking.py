@@ -7,7 +7,7 @@ the same; one that does not hold rolls everything back. Whoever may not draw is 
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,14 +16,14 @@ from sqlalchemy.orm import Session
 
 from wxbot import quotas
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.clock import shanghai_day
 from wxbot.db import changed
 from wxbot.draws.admission import Admission, Booked
-from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 from wxbot.instant import asked, nonces, sums
-from wxbot.instant.answers import Answer, answer_of, missed, stored, tries_left
+from wxbot.instant.answers import Answer, answer_of, missed, stored
 from wxbot.instant.decide import DrawDecision, decide, dice
+from wxbot.instant.limits import Limit, PersonLimits, PersonRules, has_tomorrow, winners
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.instant.owe import NotCovered, Win, first_status, owe
 from wxbot.instant.stock import Published, published
@@ -51,16 +51,6 @@ _TAKEN = (
 """Made once: to build a statement, and to fill objects of rows that are only read, costs more than to run it."""
 
 
-def wins(campaign_id: int, openid: str) -> str:
-    """The name of one person's limit of wins in one campaign."""
-    return f"wins:{campaign_id}:{openid}"
-
-
-def winners(campaign_id: int) -> str:
-    """The name of a campaign's limit of wins in a day."""
-    return f"winners:{campaign_id}"
-
-
 def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
     """Decide and write the draws of these people, or say why not, in their order."""
     results: dict[int, Booked] = {}
@@ -75,21 +65,6 @@ def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
 
 
 @dataclass
-class _Limit:
-    """One limit in one period: how many are counted before and within this batch, and how many there may be."""
-
-    name: str
-    period: str
-    most: int
-    used: int
-    taken: int = 0
-
-    @property
-    def left(self) -> int:
-        return self.most - self.used - self.taken
-
-
-@dataclass
 class _Drawn:
     """One draw of this batch."""
 
@@ -99,14 +74,6 @@ class _Drawn:
     decision: DrawDecision
     amount_fen: int | None
     win: Win | None = None
-
-
-@dataclass
-class _Person:
-    """One who may draw, as far as nobody else's draw of this batch changes it."""
-
-    tries: list[_Limit] = field(default_factory=list)
-    wins: list[_Limit] = field(default_factory=list)
 
 
 class _Batch:
@@ -153,7 +120,7 @@ class _Batch:
     def _refuse_known(self, terms: Any, status: str) -> None:
         """What the tables already say about these people and nonces; a draw that was made is answered whatever holds now."""
         found = asked.known(self.session, self.asking)
-        self._repeat(found.get("nonce", []))
+        self._repeat(terms, found.get("nonce", []))
         everybody = range(len(self.asking))
         if status != "on":
             ended = Outcome.OVER if status in ("closing", "closed") else Outcome.PAUSED
@@ -175,64 +142,48 @@ class _Batch:
         for i in places:
             self.results.setdefault(i, Booked(outcome))
 
-    def _repeat(self, places: Sequence[int]) -> None:
+    def _repeat(self, terms: Any, places: Sequence[int]) -> None:
         """Nonces that were drawn with get the stored answer, and only their own person gets it."""
         if not places:
             return
         drawn = stored(self.session, self.campaign_id, [self.asking[i].ticket for i in places])
-        names = [tries(self.campaign_id, self.asking[i].openid) for i in places]
+        mine = {i: self._rules_of(terms, self.asking[i]) for i in places}
+        names = [name for i in places for name in mine[i].names(self.campaign_id, self.asking[i].openid)]
         used = quotas.used_each(self.session, names, self.day)
         for i in places:
             one = self.asking[i]
             row = drawn[one.ticket]
             is_own = row.InstantDraw.openid == one.openid
             following = nonces.after(one.stock.vault, self.campaign_id, one.openid, one.ticket)
-            left = tries_left(
-                used, tries(self.campaign_id, one.openid), self.day, one.tries_per_person, one.tries_per_day
-            )
+            left = mine[i].of(self.campaign_id, one.openid, used, self.day).left
             self.results[i] = answer_of(row, following, left) if is_own else Booked(Outcome.STALE_NONCE)
 
     # --- limits ---------------------------------------------------------------------------------------------------
 
-    def _limits(self, terms: Any, rules: Published, going: Sequence[int]) -> tuple[dict[int, _Person], _Limit | None]:
+    def _limits(self, terms: Any, rules: Published, going: Sequence[int]) -> tuple[dict[int, PersonLimits], Limit | None]:
         """The limits of those who are still there; who has used one up is told, and is no longer among them."""
-        names = [tries(self.campaign_id, self.asking[i].openid) for i in going]
-        if terms.wins_per_person or terms.wins_per_day:
-            names += [wins(self.campaign_id, self.asking[i].openid) for i in going]
+        mine = {i: self._rules_of(terms, self.asking[i]) for i in going}
+        names = [name for i in going for name in mine[i].names(self.campaign_id, self.asking[i].openid)]
         if terms.winners_per_day:
             names.append(winners(self.campaign_id))
         used = quotas.used_each(self.session, names, self.day)
-
-        def limit(name: str, period: str, most: int) -> _Limit:
-            return _Limit(name, period, most, used.get((name, period), 0))
-
-        has_tomorrow = self._has_tomorrow(rules)
-        people: dict[int, _Person] = {}
+        is_last_day = not has_tomorrow(self.now, rules.rules.window.end)
+        people: dict[int, PersonLimits] = {}
         for i in going:
-            one = self.asking[i]
-            mine = _Person()
-            name = tries(self.campaign_id, one.openid)
-            if one.tries_per_day < one.tries_per_person:
-                mine.tries.append(limit(name, self.day, one.tries_per_day))
-            mine.tries.append(limit(name, quotas.ALL_TIME, one.tries_per_person))
-            name = wins(self.campaign_id, one.openid)
-            if terms.wins_per_day:
-                mine.wins.append(limit(name, self.day, terms.wins_per_day))
-            if terms.wins_per_person:
-                mine.wins.append(limit(name, quotas.ALL_TIME, terms.wins_per_person))
-            refused = _used_up(mine.wins, Outcome.WON_ENOUGH, Outcome.WON_TODAY, has_tomorrow) or _used_up(
-                mine.tries, Outcome.NO_TRIES_LEFT, Outcome.NO_TRIES_TODAY, has_tomorrow
-            )
+            person = mine[i].of(self.campaign_id, self.asking[i].openid, used, self.day)
+            refused = person.refusal(has_tomorrow=not is_last_day)
             if refused is None:
-                people[i] = mine
+                people[i] = person
             else:
                 self.results[i] = Booked(refused)
-        day_limit = limit(winners(self.campaign_id), self.day, terms.winners_per_day) if terms.winners_per_day else None
-        return people, day_limit
+        if not terms.winners_per_day:
+            return people, None
+        name = winners(self.campaign_id)
+        return people, Limit(name, self.day, terms.winners_per_day, used.get((name, self.day), 0))
 
-    def _has_tomorrow(self, rules: Published) -> bool:
-        midnight = self.now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-        return midnight.timestamp() < rules.rules.window.end
+    @staticmethod
+    def _rules_of(terms: Any, one: Admission) -> PersonRules:
+        return PersonRules(one.tries_per_person, one.tries_per_day, terms.wins_per_person, terms.wins_per_day)
 
     # --- the draws ------------------------------------------------------------------------------------------------
 
@@ -241,8 +192,8 @@ class _Batch:
         terms: Any,
         rules: Published,
         prizes: Sequence[Any],
-        people: dict[int, _Person],
-        day_limit: _Limit | None,
+        people: dict[int, PersonLimits],
+        day_limit: Limit | None,
     ) -> list[tuple[int, _Drawn]]:
         """One number, one dice each; in the order of their nonces, which nobody chose."""
         given = [prize.stock - prize.left for prize in prizes]
@@ -251,7 +202,7 @@ class _Batch:
         for i in sorted(people, key=lambda i: self.asking[i].ticket):
             one = self.asking[i]
             if day_limit is not None and day_limit.left <= 0:
-                full = Outcome.DAY_FULL if self._has_tomorrow(rules) else Outcome.SOLD_OUT
+                full = Outcome.DAY_FULL if has_tomorrow(self.now, rules.rules.window.end) else Outcome.SOLD_OUT
                 self.results[i] = Booked(full)
                 continue
             k = terms.next_k + len(drawn)
@@ -275,8 +226,8 @@ class _Batch:
         rules: Published,
         prizes: Sequence[Any],
         drawn: Sequence[tuple[int, _Drawn]],
-        people: dict[int, _Person],
-        day_limit: _Limit | None,
+        people: dict[int, PersonLimits],
+        day_limit: Limit | None,
     ) -> None:
         limits = [limit for i, _ in drawn for limit in (*people[i].tries, *people[i].wins)]
         counted = [limit for limit in (*limits, *([day_limit] if day_limit else [])) if limit.taken]
@@ -318,10 +269,10 @@ class _Batch:
             if n and not changed(self.session, _TAKEN, {"prize": prize.id, "n": n}):
                 raise NotCovered(f"campaign {self.campaign_id}: prize {prize.ordinal} has less left than was given")
 
-    def _answer(self, draw: _Drawn, prizes: Sequence[Any], person: _Person, deadline_at: datetime) -> Booked:
+    def _answer(self, draw: _Drawn, prizes: Sequence[Any], person: PersonLimits, deadline_at: datetime) -> Booked:
         one = draw.admission
         following = nonces.after(one.stock.vault, self.campaign_id, one.openid, one.ticket)
-        left = max(0, min(limit.left for limit in person.tries))
+        left = person.left
         if draw.win is None or draw.decision.place is None:
             said = missed(draw.decision.outcome, draw.decision.left)
             return Answer(said, draw.k, following, left).booked(is_new=True)
@@ -339,11 +290,3 @@ class _Batch:
             int(deadline_at.timestamp()),
             first_status(prize.kind),
         ).booked(is_new=True)
-
-
-def _used_up(limits: Sequence[_Limit], in_all: Outcome, today: Outcome, has_tomorrow: bool) -> Outcome | None:
-    """Which of one person's limits leaves nothing; a day's only where there is another day."""
-    used = [limit.period for limit in limits if limit.left <= 0]
-    if not used:
-        return None
-    return today if quotas.ALL_TIME not in used and has_tomorrow else in_all

@@ -15,13 +15,13 @@ from wxbot.campaigns import entries
 from wxbot.clock import shanghai_day
 from wxbot.draws.admission import Booked
 from wxbot.draws.mechanic import Entrant
-from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.instant import answers, award_shown, card, nonces, pictures, sums
+from wxbot.instant import answers, award_shown, card, nonces, pictures, sums, words
 from wxbot.instant.article import span_text
 from wxbot.instant.conditions import is_word
 from wxbot.instant.decide import PrizeRule
+from wxbot.instant.limits import PersonLimits, PersonRules, has_tomorrow
 from wxbot.instant.look import palette
 from wxbot.instant.models import Award, AwardStatus
 from wxbot.instant.page_words import InstantPhrases, odds_text
@@ -96,32 +96,38 @@ def stored(runtime: Runtime, snapshot: CampaignSnapshot, entrant: Entrant) -> Bo
         stock.vault, snapshot.campaign_id, entrant.openid, nonce
     ):
         return None
-    name, day = tries(snapshot.campaign_id, entrant.openid), f"{shanghai_day(runtime.clock.now()):%Y%m%d}"
     with runtime.database.reading() as session:
         row = answers.stored(session, snapshot.campaign_id, [nonce]).get(nonce)
-        used = quotas.used_each(session, [name], day) if row is not None else {}
-    if row is None:
+        mine = _limits(session, runtime, snapshot, entrant.openid) if row is not None else None
+    if row is None or mine is None:
         _undrawn[nonce] = time.monotonic()
         while len(_undrawn) > UNDRAWN_KEPT:
             _undrawn.popitem(last=False)
         return None
-    left = answers.tries_left(used, name, day, snapshot.tries_per_person, snapshot.tries_per_day)
-    return answers.answer_of(row, nonces.after(stock.vault, snapshot.campaign_id, entrant.openid, nonce), left)
+    return answers.answer_of(row, nonces.after(stock.vault, snapshot.campaign_id, entrant.openid, nonce), mine.left)
+
+
+def _limits(session: Session, runtime: Runtime, snapshot: CampaignSnapshot, openid: str) -> PersonLimits:
+    """What this person has left here today, read from the rows."""
+    stock: Any = snapshot.stock
+    limits = (snapshot.tries_per_person, snapshot.tries_per_day, stock.wins_per_person, stock.wins_per_day)
+    mine, day = PersonRules(*limits), f"{shanghai_day(runtime.clock.now()):%Y%m%d}"
+    used = quotas.used_each(session, mine.names(snapshot.campaign_id, openid), day)
+    return mine.of(snapshot.campaign_id, openid, used, day)
 
 
 def person_state(runtime: Runtime, snapshot: CampaignSnapshot, openid: str, language: str) -> Mapping[str, Any]:
-    """A nonce to draw with, how many tries are left, and what this person has won here, the newest first."""
+    """A nonce to draw with, how many tries are left or why none is, and what this person has won here, the newest first."""
     stock: Any = snapshot.stock
-    day = f"{shanghai_day(runtime.clock.now()):%Y%m%d}"
-    name = tries(snapshot.campaign_id, openid)
+    now, campaign_id = runtime.clock.now(), snapshot.campaign_id
     with runtime.database.reading() as session:
-        used = quotas.used_each(session, [name], day)
-        now, campaign_id = runtime.clock.now(), snapshot.campaign_id
+        limits = _limits(session, runtime, snapshot, openid)
         won = award_shown.of_person(session, runtime, openid, language, now, campaign_id, limit=MINE_SHOWN)
-    left = answers.tries_left(used, name, day, snapshot.tries_per_person, snapshot.tries_per_day)
+    used_up = limits.refusal(has_tomorrow=has_tomorrow(now, snapshot.end_unix))
     return {
-        "nonce": nonces.fresh(stock.vault, snapshot.campaign_id, openid),
-        "tries_left": left,
+        "nonce": nonces.fresh(stock.vault, campaign_id, openid),
+        "tries_left": limits.left,
+        "no_more": words.told(used_up, language) if used_up else "",
         "mine": won,
         "needs_password": bool(stock.password),
     }
@@ -146,6 +152,7 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
         },
         "rules": url_for("h5.rules", slug=snapshot.slug, lang=lang),
         "all_mine": url_for("awards_h5.page", lang=lang),
+        "bind": url_for("bind.page", lang=lang),
     }
 
 

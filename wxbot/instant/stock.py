@@ -39,6 +39,8 @@ class InstantStock:
     skin: str = "wheel"
     look: Mapping[str, Any] = field(default_factory=dict)
     claim_s: int = 0
+    wins_per_person: int | None = None
+    wins_per_day: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -92,4 +94,6 @@ def read_stock(session: Session, vault: Vault, campaign: Campaign, _loaded: int,
         skin=terms.skin,
         look=terms.look,
         claim_s=terms.claim_s,
+        wins_per_person=terms.wins_per_person,
+        wins_per_day=terms.wins_per_day,
     )

@@ -143,12 +143,13 @@ class TracedDraw:
 
 
 def traced(session: Session, campaign_id: int, sought: str) -> list[TracedDraw]:
-    """The draw with this number, or the latest of this person, each by the rules of its own version."""
+    """The draw with this number, of this award, or the latest of this person, each by the rules of its own version."""
     query = select(InstantDraw).where(InstantDraw.campaign_id == campaign_id)
     if sought.isdecimal() and len(sought) < 19:
         query = query.where(InstantDraw.k == int(sought))
     else:
-        query = query.where(InstantDraw.openid == sought)
+        of_award = select(Award.k).where(Award.campaign_id == campaign_id, Award.public_id == sought)
+        query = query.where((InstantDraw.openid == sought) | InstantDraw.k.in_(of_award))
     draws = list(session.scalars(query.order_by(InstantDraw.k.desc()).limit(AWARD_ROWS)))
     rules = _rules(session, campaign_id, draws)
     return [_explained(draw, rules) for draw in draws]

@@ -82,7 +82,7 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
     ),
     Outcome.UNBOUND: (
         Text("请先绑定手机号", "Bind your phone first"),
-        Text("在公众号里绑定手机号后再来抽。", "Bind your phone number in our official account, then come back."),
+        Text("这个活动要先绑定手机号，绑好再回来抽，不用关注。", "Bind your phone number, then come back and draw. No need to follow."),
     ),
 }  # fmt: skip
 
@@ -93,3 +93,9 @@ def sentence(outcome: Outcome, language: str) -> tuple[str, str]:
     if found is None:
         return outcomes.sentence(outcome, language)
     return found[0].within(language), found[1].within(language)
+
+
+def told(outcome: Outcome, language: str) -> str:
+    """Headline and what to do next in one line."""
+    title, text = sentence(outcome, language)
+    return f"{title}. {text}" if language == "en" else f"{title}。{text}"

@@ -82,7 +82,7 @@
     if (award.state === 'open') {
       began = 0;
       put('sheet-text', answer.text);
-      button(words.collect, collect);
+      if (answer.outcome === 'bind' && page.bind) { button(words.bind, function () { location.href = page.bind; }); } else { button(words.collect, collect); }
     } else if (award.state === 'preparing') {
       put('sheet-text', isQuick() ? words.collecting : answer.text || words.preparing);
       button(words.preparing_button, null);

@@ -20,6 +20,7 @@
   var token = page.page_token;
   var nonce = page.nonce;
   var left = page.tries_left;
+  var noMore = page.no_more || '';
   var mine = Array.isArray(page.mine) ? page.mine : [];
   var restWord = words['go_' + page.skin];
   var isBusy = false;
@@ -50,8 +51,8 @@
   function standing() {
     var isOn = scene.dataset.state === 'on';
     go.disabled = isBusy || !isOn || left === 0;
-    tries.textContent = typeof left === 'number' ? words.tries_left.replace('{n}', left) : '';
-    if (isOn && left === 0 && !isBusy) { say(words.no_tries); }
+    if (scene.dataset.state !== 'not_yet') { tries.textContent = isOn && left > 0 ? words.tries_left.replace('{n}', left) : ''; }
+    if (isOn && left === 0 && !isBusy) { say(noMore || words.nothing); }
   }
 
   function busy(isIt) {
@@ -65,7 +66,7 @@
     lag = state.now - Date.now() / 1000;
     token = state.page_token || token;
     if (!kept().nonce) { nonce = state.nonce || nonce; }
-    if (typeof state.tries_left === 'number') { left = state.tries_left; }
+    if (typeof state.tries_left === 'number') { left = state.tries_left; noMore = state.no_more || ''; }
     if (document.getElementById('sheet').hidden) { take(state.mine); }
     if (state.state !== scene.dataset.state) {
       scene.dataset.state = chip.dataset.state = state.state;
@@ -187,7 +188,8 @@
     skin.rest();
     busy(false);
     say(answer.text || words.oops);
-    window.wxbotAward.show({ title: answer.title || words.oops, text: answer.text });
+    var bind = answer.outcome === 'unbound' && page.bind ? [words.bind, function () { location.href = page.bind; }] : null;
+    window.wxbotAward.show({ title: answer.title || words.oops, text: answer.text, main: bind });
     poll();
   }
 
