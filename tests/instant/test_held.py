@@ -89,11 +89,13 @@ def test_what_only_a_person_can_settle_is_said_and_names_no_reason(
     unsendable = asked(campaign, ming, cast.ming.openid)
     run_until_quiet(runtime)
     held(ming, unsendable, "暂停发放", "工作人员")
+    assert state(ming, unsendable)["title"] == "暂缓发放", "nothing goes on by itself that waits for staff"
     change(runtime, transfer_reports=reports)
     goes_on(runtime, simulator, ming, unsendable, 610)
     with runtime.database.transaction() as session:
         session.execute(update(Order).values(status="manual"))
     held(ming, unsendable, "人工核对", "告诉您")
+    assert state(ming, unsendable)["title"] == "暂缓发放"
 
 
 def test_after_a_restore_it_waits_and_says_that_the_books_are_checked(

@@ -39,6 +39,12 @@ TITLES: dict[str, Text] = {
 }
 """The states that a page knows, and the word of each."""
 
+ON_HOLD = Text("暂缓发放", "On hold")
+"""The word for what does not go on by itself: staff settle it first."""
+
+BY_STAFF = ("blocked", "closed", "texts")
+"""Holds of a payout that only staff can lift."""
+
 PREPARING = Text("正在准备，一会儿就好；离开这个页面也不会丢。", "It is being prepared and is not lost if you leave.")
 PAID = Text("已到您的微信零钱。", "It is in your WeChat balance.")
 ENDED = Text("兑奖截止前没有领取，已收回。", "It was not collected before its deadline.")
@@ -76,7 +82,7 @@ def view(session: Session, settings: Settings, award: Award, now: datetime) -> A
     if payout.status == "ordered" and order is not None:
         return _ordered(session, settings, order, now)
     if payout.hold:
-        return AwardView("held", PERSON_HOLDS[payout.hold])
+        return AwardView("held", PERSON_HOLDS[payout.hold], ON_HOLD if payout.hold in BY_STAFF else None)
     if payout.due_at is not None and payout.due_at > now + SOON:
         at = moment_text(payout.due_at)
         return AwardView(
@@ -126,9 +132,8 @@ def _ordered(session: Session, settings: Settings, order: Order, now: datetime) 
     if order.status == "accepted" and order.holding == "unclaimed":
         return sent(order.channel, order.expires_at or now + CONFIRM_WITHIN)
     if order.status == "manual":
-        return AwardView(
-            "held", Text("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
-        )
+        looking = Text("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
+        return AwardView("held", looking, ON_HOLD)
     if order.status == "planned":
         return _waiting(session, settings, order.channel, order.amount_fen, order, now)
     if order.status == "unknown" and order.err_code:
