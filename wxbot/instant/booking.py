@@ -160,7 +160,9 @@ class _Batch:
 
     # --- limits ---------------------------------------------------------------------------------------------------
 
-    def _limits(self, terms: Any, rules: Published, going: Sequence[int]) -> tuple[dict[int, PersonLimits], Limit | None]:
+    def _limits(
+        self, terms: Any, rules: Published, going: Sequence[int]
+    ) -> tuple[dict[int, PersonLimits], Limit | None]:
         """The limits of those who are still there; who has used one up is told, and is no longer among them."""
         mine = {i: self._rules_of(terms, self.asking[i]) for i in going}
         names = [name for i in going for name in mine[i].names(self.campaign_id, self.asking[i].openid)]

@@ -51,9 +51,7 @@ class PersonRules:
         has_wins = self.wins_per_person or self.wins_per_day
         return [tries(campaign_id, openid), *([wins(campaign_id, openid)] if has_wins else [])]
 
-    def of(
-        self, campaign_id: int, openid: str, used: Mapping[tuple[str, str], int], day: str
-    ) -> "PersonLimits":
+    def of(self, campaign_id: int, openid: str, used: Mapping[tuple[str, str], int], day: str) -> "PersonLimits":
         """One person's limits; `used` is what is counted under their names, `day` the Shanghai day."""
 
         def limit(name: str, period: str, most: int) -> Limit:
