@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(
 
 
 def test_a_miss_says_so_and_offers_what_is_left(phone: Any, site: Runtime) -> None:
-    stage = set_wheel(site, MISS, tries_per_person=2, tries_per_day=2)
+    stage = set_wheel(site, MISS, tries_per_person=9, tries_per_day=2)
     phone.emulate_media(reduced_motion="reduce")
     phone.goto(address(stage))
     phone.keyboard.press("Tab")
@@ -128,8 +129,29 @@ def test_a_miss_says_so_and_offers_what_is_left(phone: Any, site: Runtime) -> No
     until(phone, "document.getElementById('go').disabled")
     phone.keyboard.press("Escape")
     assert phone.locator("#sheet").is_hidden()
-    assert "用完" in phone.locator("#hint").inner_text()
+    phone.locator("#hint", has_text="今天的机会用完了。明天还可以再来抽").wait_for()
     assert [row.outcome for row in stage.draws()] == ["lost", "lost"]
+
+
+def test_who_must_bind_is_led_there_and_a_campaign_that_ends_meanwhile_offers_no_tries(phone: Any, site: Runtime) -> None:
+    stage = set_wheel(site, MISS, terms={"needs_binding": True})
+    phone.emulate_media(reduced_motion="reduce")
+    phone.goto(address(stage))
+    assert "还可以抽 3 次" in phone.locator("#tries").inner_text()
+    phone.locator("#go").click()
+    phone.locator("#sheet-main", has_text="去绑定手机号").wait_for()
+    phone.locator("#sheet-close").click()
+    stage.change(end_at=site.clock.now())
+    phone.locator("#go").click()
+    phone.locator("#sheet-title", has_text="活动已经结束").wait_for()
+    phone.locator("#chip", has_text="已经结束").wait_for()
+    assert phone.locator("#go").is_disabled() and phone.locator("#tries").inner_text() == ""
+    stage.change(end_at=site.clock.now() + timedelta(days=1))
+    phone.reload()
+    phone.locator("#go").click()
+    phone.locator("#sheet-main", has_text="去绑定手机号").click()
+    phone.locator("form#bind").wait_for()
+    assert stage.draws() == []
 
 
 @pytest.mark.parametrize("skin", SKINS)

@@ -296,8 +296,8 @@ def send_back(campaign_id: int) -> BaseResponse:
 @blueprint.post("/campaigns/<int:campaign_id>/launch")
 @role_required("marketer")
 def start(campaign_id: int) -> BaseResponse:
-    """Start: the worker orders the packets and builds the lottery."""
-    return act(campaign_id, "campaign_launch", gettext("已启动，正在向微信下单备货。"), launch.launch)
+    """Start: the worker makes the campaign ready, as its mechanic does."""
+    return act(campaign_id, "campaign_launch", gettext("已启动，正在准备；到了开始时间就能抽。"), launch.launch)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/pause")

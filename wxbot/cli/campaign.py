@@ -290,8 +290,8 @@ def allow(which: str, file: BinaryIO, replace: bool, is_json: bool) -> None:
 @which
 @friendly
 def launch(which: str) -> None:
-    """Launch an approved campaign; the worker orders its packets and switches the lottery on."""
-    said = "「{name}」已启动，后台正在下单。Launched; the worker is ordering its packets."
+    """Launch an approved campaign; the worker makes it ready: orders packets and switches the lottery on, or publishes the rules."""
+    said = "「{name}」已启动，后台正在准备。Launched; the worker makes it ready."
     _steer(which, launching.launch, "campaign_launch", said)
 
 
@@ -319,5 +319,5 @@ def close(which: str, yes: bool) -> None:
     """End a campaign for good; it cannot be opened again."""
     if not yes:
         click.confirm("结束后不能恢复，确定吗？A closed campaign cannot be opened again. Close it?", abort=True)
-    said = "「{name}」正在结束，已发出的红包会等到领取或过期。Closing: what is loaded is waited out."
+    said = "「{name}」正在结束，抽中的照样能领到期限。Closing: what was won can be collected until its deadline."
     _steer(which, switch.close, "campaign_close", said)
