@@ -133,7 +133,9 @@ def test_a_miss_says_so_and_offers_what_is_left(phone: Any, site: Runtime) -> No
     assert [row.outcome for row in stage.draws()] == ["lost", "lost"]
 
 
-def test_who_must_bind_is_led_there_and_a_campaign_that_ends_meanwhile_offers_no_tries(phone: Any, site: Runtime) -> None:
+def test_who_must_bind_is_led_there_and_a_campaign_that_ends_meanwhile_offers_no_tries(
+    phone: Any, site: Runtime
+) -> None:
     stage = set_wheel(site, MISS, terms={"needs_binding": True})
     phone.emulate_media(reduced_motion="reduce")
     phone.goto(address(stage))

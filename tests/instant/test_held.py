@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -153,6 +154,11 @@ def test_why_it_is_to_be_asked_for_again_is_said_with_its_deadline(
 def open_again(campaign: Instant, phone: Phone, won: str, why: str) -> None:
     told, deadline = state(phone, won), moment_text(campaign.award(won).deadline_at).zh
     assert (told["state"], why in told["text"], f"请在 {deadline} 前领取" in told["text"]) == ("open", True, True), told
+    packets = phone.get("/h5/me").get_data(as_text=True)
+    paid_at = re.search(r"/h5/pay/[\w-]+", packets)
+    assert paid_at and "再点一次领取" in packets
+    for page in (packets, phone.get(paid_at[0]).get_data(as_text=True)):
+        assert 'href="/h5/awards"' in page, "where that is done is one tap away"
 
 
 def test_a_fault_of_the_merchants_is_tried_again_or_called_off_and_never_the_winners(

@@ -232,6 +232,7 @@ PAGE: dict[str, Text] = {
     "bind": Text("绑定手机号", "Bind your phone"),
     "change": Text("换绑", "Change"),
     "hand_in": Text("提交凭证", "Hand in a voucher"),
+    "prizes": Text("抽奖的奖品，在这里领取", "Prizes from draws: collect them here"),
     "messages": Text("通知", "Messages"),
     "older": Text("更早的红包", "Older packets"),
     "newest": Text("最新的红包", "Newest packets"),
