@@ -148,6 +148,11 @@ def test_why_it_is_to_be_asked_for_again_is_said_with_its_deadline(
     pass_time(runtime, simulator, 300 if reason else 25 * 3600)
     pass_time(runtime, simulator, 7 * 3600)
     open_again(campaign, ming, won, why)
+    pass_time(runtime, simulator, 8 * 86_400)
+    run_task(runtime, "awards.forfeit")
+    assert (state(ming, won)["state"], campaign.award(won).status) == ("forfeited", "forfeited")
+    ming.open("/h5/me")
+    assert "兑奖截止前没有领取，已收回" in ming.get("/h5/me").get_data(as_text=True), "nobody called it off"
     sound(runtime)
 
 

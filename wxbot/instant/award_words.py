@@ -18,7 +18,7 @@ from wxbot.orders.models import LaneState, Order
 from wxbot.orders.person_day import HELD
 from wxbot.orders.words import ON_ITS_WAY, SOON, meaning_of
 from wxbot.payouts.models import COLLECT, Payout
-from wxbot.payouts.words import PERSON_HOLDS
+from wxbot.payouts.words import FORFEITED, PERSON_HOLDS
 from wxbot.settings import Settings
 from wxbot.text import Text, moment_text
 
@@ -47,7 +47,6 @@ BY_STAFF = ("blocked", "closed", "texts")
 
 PREPARING = Text("正在准备，一会儿就好；离开这个页面也不会丢。", "It is being prepared and is not lost if you leave.")
 PAID = Text("已到您的微信零钱。", "It is in your WeChat balance.")
-ENDED = Text("兑奖截止前没有领取，已收回。", "It was not collected before its deadline.")
 GIVEN = Text("请妥善保存，这里随时可以再看。", "Keep it; you can always see it here again.")
 
 
@@ -72,7 +71,7 @@ def view(session: Session, settings: Settings, award: Award, now: datetime) -> A
     if award.status == "paid":
         return AwardView("paid", PAID)
     if award.status == "forfeited":
-        return AwardView("forfeited", ENDED)
+        return AwardView("forfeited", FORFEITED)
     payout = session.get(Payout, award.payout_id) if award.payout_id is not None else None
     order = session.get(Order, payout.order_id) if payout is not None and payout.order_id is not None else None
     if payout is None or payout.hold == COLLECT:
@@ -94,7 +93,7 @@ def view(session: Session, settings: Settings, award: Award, now: datetime) -> A
 def _open(award: Award, payout: Payout | None, order: Order | None, now: datetime) -> AwardView:
     """Not asked for yet, or to be asked for again; why the last order ended when the person can do something about it."""
     if award.deadline_at <= now:
-        return AwardView("forfeited", ENDED)
+        return AwardView("forfeited", FORFEITED)
     again = to_collect(award.deadline_at)
     if payout is None or order is None:
         return AwardView("open", again)

@@ -13,6 +13,7 @@ from wxbot.orders.models import LaneState, Order
 from wxbot.orders.words import ON_ITS_WAY, SOON, clock_text, meaning_of
 from wxbot.payouts.list_words import hold_word, status_word
 from wxbot.payouts.models import COLLECT, Payout
+from wxbot.payouts.sources import AWARD
 from wxbot.settings import Settings
 from wxbot.text import Text, moment_text
 
@@ -46,6 +47,10 @@ PERSON_HOLDS: dict[str, Text] = {
     ),
     "texts": Text("这个红包暂停发放，请联系工作人员。", "Paying is paused here; please ask the staff."),
 }
+
+
+FORFEITED = Text("兑奖截止前没有领取，已收回。", "It was not collected before its deadline.")
+"""Of a prize whose time is over."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,8 @@ def _state(payout: Payout, order: Order | None, now: datetime) -> tuple[str, Tex
             )
         case "failed":
             return "lost", _failed(payout)
+        case "cancelled" if payout.source_kind == AWARD:
+            return "back", FORFEITED
         case "cancelled":
             return "off", Text(f"这个红包已取消。{ASK_STAFF.zh}", f"It was called off. {ASK_STAFF.en}")
     return "way", ON_ITS_WAY
