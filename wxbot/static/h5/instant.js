@@ -66,7 +66,11 @@
     lag = state.now - Date.now() / 1000;
     token = state.page_token || token;
     if (!kept().nonce) { nonce = state.nonce || nonce; }
-    if (typeof state.tries_left === 'number') { left = state.tries_left; noMore = state.no_more || ''; }
+    if (typeof state.tries_left === 'number') {
+      if (left === 0 && state.tries_left > 0) { say(words.ready); } // another day has begun
+      left = state.tries_left;
+      noMore = state.no_more || '';
+    }
     if (document.getElementById('sheet').hidden) { take(state.mine); }
     if (state.state !== scene.dataset.state) {
       scene.dataset.state = chip.dataset.state = state.state;
