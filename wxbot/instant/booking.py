@@ -23,7 +23,7 @@ from wxbot.draws.outcomes import Outcome
 from wxbot.instant import asked, nonces, sums
 from wxbot.instant.answers import Answer, answer_of, missed, stored
 from wxbot.instant.decide import DrawDecision, decide, dice
-from wxbot.instant.limits import Limit, PersonLimits, PersonRules, has_tomorrow, winners
+from wxbot.instant.limits import DrawLimit, PersonLimits, PersonRules, has_tomorrow, winners
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.instant.owe import NotCovered, Win, first_status, owe
 from wxbot.instant.stock import Published, published
@@ -162,7 +162,7 @@ class _Batch:
 
     def _limits(
         self, terms: Any, rules: Published, going: Sequence[int]
-    ) -> tuple[dict[int, PersonLimits], Limit | None]:
+    ) -> tuple[dict[int, PersonLimits], DrawLimit | None]:
         """The limits of those who are still there; who has used one up is told, and is no longer among them."""
         mine = {i: self._rules_of(terms, self.asking[i]) for i in going}
         names = [name for i in going for name in mine[i].names(self.campaign_id, self.asking[i].openid)]
@@ -181,7 +181,7 @@ class _Batch:
         if not terms.winners_per_day:
             return people, None
         name = winners(self.campaign_id)
-        return people, Limit(name, self.day, terms.winners_per_day, used.get((name, self.day), 0))
+        return people, DrawLimit(name, self.day, terms.winners_per_day, used.get((name, self.day), 0))
 
     @staticmethod
     def _rules_of(terms: Any, one: Admission) -> PersonRules:
@@ -195,7 +195,7 @@ class _Batch:
         rules: Published,
         prizes: Sequence[Any],
         people: dict[int, PersonLimits],
-        day_limit: Limit | None,
+        day_limit: DrawLimit | None,
     ) -> list[tuple[int, _Drawn]]:
         """One number, one dice each; in the order of their nonces, which nobody chose."""
         given = [prize.stock - prize.left for prize in prizes]
@@ -229,7 +229,7 @@ class _Batch:
         prizes: Sequence[Any],
         drawn: Sequence[tuple[int, _Drawn]],
         people: dict[int, PersonLimits],
-        day_limit: Limit | None,
+        day_limit: DrawLimit | None,
     ) -> None:
         limits = [limit for i, _ in drawn for limit in (*people[i].tries, *people[i].wins)]
         counted = [limit for limit in (*limits, *([day_limit] if day_limit else [])) if limit.taken]

@@ -21,7 +21,7 @@ def winners(campaign_id: int) -> str:
 
 
 @dataclass(slots=True)
-class Limit:
+class DrawLimit:
     """One limit in one period: how many are counted before and within this batch, and how many there may be."""
 
     name: str
@@ -54,8 +54,8 @@ class PersonRules:
     def of(self, campaign_id: int, openid: str, used: Mapping[tuple[str, str], int], day: str) -> "PersonLimits":
         """One person's limits; `used` is what is counted under their names, `day` the Shanghai day."""
 
-        def limit(name: str, period: str, most: int) -> Limit:
-            return Limit(name, period, most, used.get((name, period), 0))
+        def limit(name: str, period: str, most: int) -> DrawLimit:
+            return DrawLimit(name, period, most, used.get((name, period), 0))
 
         mine = PersonLimits([], [])
         name = tries(campaign_id, openid)
@@ -74,8 +74,8 @@ class PersonRules:
 class PersonLimits:
     """The limits of one person, as far as nobody else's draw of this batch changes them."""
 
-    tries: list[Limit]
-    wins: list[Limit]
+    tries: list[DrawLimit]
+    wins: list[DrawLimit]
 
     def refusal(self, *, has_tomorrow: bool) -> Outcome | None:
         """Which limit leaves nothing, in the words of its outcome; None when they may draw."""
@@ -91,7 +91,7 @@ class PersonLimits:
         return max(0, min(limit.left for limit in self.tries))
 
 
-def _used_up(limits: Sequence[Limit], in_all: Outcome, today: Outcome, has_tomorrow: bool) -> Outcome | None:
+def _used_up(limits: Sequence[DrawLimit], in_all: Outcome, today: Outcome, has_tomorrow: bool) -> Outcome | None:
     """Which of one person's limits leaves nothing; a day's only where there is another day."""
     used = [limit.period for limit in limits if limit.left <= 0]
     if not used:
