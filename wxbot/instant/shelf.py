@@ -41,7 +41,7 @@ SHELF: dict[str, DraftTemplate] = {
             "tries_per_person": "3",
             "tries_per_day": "1",
             "wins_per_person": "2",
-            "rules": "打开活动页，点“开始”转动转盘，当场显示结果。中奖后在活动页点“领取”，钱到微信零钱。",
+            "rules": "打开活动页，点“抽奖”转动转盘，当场显示结果。中奖后在活动页点“领取”，钱到微信零钱。",
         },
     ),
     "scratch": DraftTemplate(
