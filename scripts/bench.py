@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import bench_burst
 import bench_callbacks
 import bench_draws
 import bench_instant
@@ -31,10 +32,11 @@ from rich.table import Table
 
 from wxbot.private_servers import ServerProblem
 
-FULL = Size(requests=1500, rounds=9, orders=2000, big_rows=1_000_000, pages=100, payouts=10_000)
-QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16, payouts=300)
+FULL = Size(requests=1500, rounds=9, orders=2000, big_rows=1_000_000, pages=100, payouts=10_000, crowd=20_000)
+QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16, payouts=300, crowd=20_000)
 
 CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
+    "burst": bench_burst.run,
     "callbacks": bench_callbacks.run,
     "draws": bench_draws.run,
     "instant": bench_instant.run,

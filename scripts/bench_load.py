@@ -5,10 +5,11 @@ It costs some 20 µs a request, so that the servers are what is measured; the sh
 
 from __future__ import annotations
 
+import heapq
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 PATIENCE_S = 30.0
@@ -107,6 +108,92 @@ class _Line:
                 raise ConnectionError("an answer without a length")
             self.wanted = end + 4 + int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
         return len(self.arrived) >= self.wanted
+
+
+@dataclass
+class Burst:
+    """What a crowd met that comes within some seconds, whether or not the servers keep up."""
+
+    people: int
+    seconds: float = 0.0
+    """Until the last of them was decided."""
+    client_seconds: float = 0.0
+    server_seconds: float = 0.0
+    decided_at_s: list[float] = field(default_factory=list, repr=False)
+    waits_s: list[float] = field(default_factory=list, repr=False)
+    """Of every answer, from the moment its person asked: the time for a free connection is in it."""
+    turned_away: int = 0
+    wrong: int = 0
+    first_wrong: str = ""
+
+    def decided_within(self, seconds: float) -> int:
+        """How many had their answer by then."""
+        return sum(at <= seconds for at in self.decided_at_s)
+
+    def wait_ms(self, share: float) -> float:
+        """The time within which this share of all answers came, in milliseconds."""
+        waits = sorted(self.waits_s)
+        return waits[min(len(waits) - 1, int(len(waits) * share))] * 1000
+
+
+def burst(
+    address: tuple[str, int],
+    requests: Sequence[bytes],
+    over_s: float,
+    connections: int,
+    is_decided: Callable[[bytes], bool | None],
+    pause_s: Callable[[int], float],
+) -> Burst:
+    """Everybody asks at their own moment within `over_s`, over kept connections; who is turned away (`is_decided` None) asks the same
+    again after a pause, until all are decided. An answer that is False is wrong, and its person is not asked again."""
+    met, left, times = Burst(len(requests)), len(requests), [0] * len(requests)
+    due = [(over_s * i / len(requests), i) for i in range(len(requests))]  # a heap: it is in order
+    free: list[_Line] = []
+    asked: dict[_Line, tuple[float, int]] = {}
+    began, cpu = time.perf_counter(), time.process_time()
+    with selectors.DefaultSelector() as ready:
+        while left:
+            now = time.perf_counter() - began
+            while due and due[0][0] <= now and (free or len(asked) < connections):
+                if free:
+                    line = free.pop()
+                else:  # a connection is made when somebody needs it, as a proxy does
+                    line = _Line(address)
+                    ready.register(line.socket, selectors.EVENT_READ, line)
+                asked[line] = heapq.heappop(due)
+                line.send(requests[asked[line][1]])
+            may_ask = bool(due) and (bool(free) or len(asked) < connections)
+            events = ready.select(max(0.0, due[0][0] - now) if may_ask else PATIENCE_S)
+            if not events and not may_ask:
+                raise TimeoutError(f"{left} of {len(requests)} people got no answer within {PATIENCE_S:.0f} s")
+            for key, _ in events:
+                line = key.data
+                if line not in asked:  # idle for longer than the server keeps one
+                    ready.unregister(line.socket)
+                    line.socket.close()
+                    free.remove(line)
+                    continue
+                if not line.receive():
+                    continue
+                now = time.perf_counter() - began
+                since, person = asked.pop(line)
+                free.append(line)
+                met.waits_s.append(now - since)
+                verdict = is_decided(line.arrived)
+                if verdict is None:
+                    met.turned_away += 1
+                    heapq.heappush(due, (now + pause_s(times[person]), person))
+                    times[person] += 1
+                    continue
+                left -= 1
+                met.decided_at_s.append(now)
+                if not verdict:
+                    met.wrong += 1
+                    met.first_wrong = met.first_wrong or line.arrived[:600].decode("utf-8", "replace")
+    met.seconds, met.client_seconds = time.perf_counter() - began, time.process_time() - cpu
+    for line in free:
+        line.socket.close()
+    return met
 
 
 def fire(

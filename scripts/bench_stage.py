@@ -83,6 +83,7 @@ class Size:
     big_rows: int
     pages: int
     payouts: int
+    crowd: int
     concurrency: int = 32
 
 

@@ -1,0 +1,95 @@
+"""A crowd that comes faster than it can be decided: everybody gets an answer soon, some to come again, and nobody is lost."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+
+from bench_callbacks import checked, cpu_us
+from bench_instant import check, guests, tapped, wheel
+from bench_load import burst
+from bench_stage import BenchProblem, Figure, Ground, middle
+from sqlalchemy import func, select
+
+from wxbot.instant.models import Award
+from wxbot.runtime import Runtime
+
+OVER_S = 10.0
+CONNECTIONS = 500
+RATE_AIM = 0.8
+SLOWEST_MS = 300.0
+"""99 of 100 answers come within this, "come again" included."""
+
+AGAIN_AFTER_S = (0.8, 1.6, 3.2, 6.4)
+ODDS_PPM = 100_000
+
+
+def is_decided(answer: bytes) -> bool | None:
+    """Whether it is a draw's outcome; None when the person is asked to come again."""
+    if answer.startswith(b"HTTP/1.1 503") and b'"try_again"' in answer:
+        return None
+    return answer.startswith(b"HTTP/1.1 200") and b'"nonce"' in answer
+
+
+def pause_s(times: int, chance: random.Random) -> float:
+    """How long a person's page waits who was turned away so often: as static/h5/instant.js does."""
+    return AGAIN_AFTER_S[min(times, len(AGAIN_AFTER_S) - 1)] * chance.uniform(0.75, 1.25)
+
+
+def run(ground: Ground) -> Iterator[Figure]:
+    """The steady rate of draws first, by as many connections as elsewhere, then the crowd, twice the same campaign."""
+    with closing(Runtime(ground.settings())) as runtime:
+        web, stage = ground.gunicorn("burst", "wsgi:app", runtime.settings), wheel(runtime, "burst", ODDS_PPM)
+        n = ground.size.requests
+        taken = []
+        for people in (n // 4, n, n, n):
+            taken.append(checked(ground, web, tapped(stage, guests(runtime, people)), b"200", b'"nonce"'))
+        steady = taken[1:]
+        chance = random.Random(7)
+        crowd = tapped(stage, guests(runtime, ground.size.crowd))
+        before = ground.cpu_seconds(web)
+        met = burst(web.address, crowd, OVER_S, CONNECTIONS, is_decided, lambda times: pause_s(times, chance))
+        met.server_seconds = ground.cpu_seconds(web) - before
+        if met.wrong:
+            raise BenchProblem(f"{met.wrong} answers were wrong: {met.first_wrong}")
+        with runtime.database.reading() as session:
+            won = session.scalar(select(func.count()).where(Award.campaign_id == stage.campaign_id)) or 0
+        check(stage, sum(each.requests for each in taken) + met.people, won)
+        rate, steady_rate = met.decided_within(OVER_S) / OVER_S, middle([each.per_second for each in steady])
+        more = {
+            "people": met.people,
+            "seconds_until_all": met.seconds,
+            "turned_away": met.turned_away,
+            "client_share_of_a_core": met.client_seconds / met.seconds,
+            "p50_ms": met.wait_ms(0.5),
+            "slowest_ms": met.wait_ms(1.0),
+            "cpu_us": met.server_seconds / met.people * 1e6,
+            "baseline_cpu_us": cpu_us(steady),
+        }
+        of_cpu = cpu_us(steady) / (met.server_seconds / met.people * 1e6)
+        yield Figure(
+            "burst",
+            f"draws decided while {met.people:,} people come in {OVER_S:.0f} s",
+            "draws/s",
+            rate,
+            steady_rate,
+            "steady rate",
+            rate / steady_rate,
+            RATE_AIM,
+            cpu_ratio=of_cpu,
+            more=more,
+        )
+        slow_ms = met.wait_ms(0.99)
+        yield Figure(
+            "burst",
+            f"99 of 100 answers, {met.turned_away:,} of them to come again",
+            "ms",
+            slow_ms,
+            SLOWEST_MS,
+            "what may be",
+            slow_ms / SLOWEST_MS,
+            1.0,
+            is_better_low=True,
+            more=more,
+        )
