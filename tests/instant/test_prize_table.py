@@ -104,3 +104,10 @@ def test_odds_amounts_and_schedules_in_marketers_spellings() -> None:
     for odds in ("2/500", "1/0", "1/2000000", "1/x", "often"):
         with pytest.raises(Refusal):
             read_prize_odds(odds)
+
+
+def test_texts_that_a_payment_could_not_carry_are_named_before_the_submit(marketer: Browser, runtime: Runtime) -> None:
+    typed = wheel(runtime, act_name="🎉 转一转", prize_name=["大奖", "小奖🧧"])
+    edit = unescape(marketer.get(marketer.post("/admin/campaigns/new", typed).headers["Location"]).text)
+    for wide in ("🎉", "🧧"):
+        assert f"不能含“{wide}”：微信支付不收表情符号" in edit

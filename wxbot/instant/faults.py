@@ -38,6 +38,19 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
         yield fault("prizes", "各奖品的概率加起来超过 100%", "The odds of the prizes are more than 100 % together")
 
 
+def _paid_texts(values: Values, _now: datetime) -> Iterator[Refusal]:
+    """What WeChat would refuse in a payment (awards.payment_texts); what is only too long is cut there."""
+    terms, act_name = values.get("terms"), values.get("act_name")
+    if terms is None:
+        return
+    way = CHANNELS[terms.get("channel", CONFIRMED[0])]
+    named = [("act_name", way.text_fault("act_name", act_name))] if act_name else []
+    named += [("prizes", way.text_fault("remark", prize["name"])) for prize in terms.get("prizes", ()) if prize["name"]]
+    for field, wrong in named:
+        if wrong is not None and wrong.reason in ("wide", "characters"):
+            yield fault(field, wrong.zh, wrong.en.capitalize())
+
+
 def _of_prize(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
     if not prize["name"] or len(prize["name"]) > PRIZE_NAME_CHARS:
         yield fault("", f"名称为 1 到 {PRIZE_NAME_CHARS} 个字", f"A name has 1 to {PRIZE_NAME_CHARS} characters")
@@ -88,5 +101,5 @@ def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
     yield from ()
 
 
-FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_draft, _covered, _claim, faults_of_limits)
+FAULTS: tuple[DraftCheck, ...] = (_prizes, _paid_texts, faults_of_draft, _covered, _claim, faults_of_limits)
 CAUTIONS: tuple[Caution, ...] = (empty_list, lacking)

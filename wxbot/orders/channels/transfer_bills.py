@@ -125,8 +125,12 @@ class TransferBills:
         return bool(settings.api_v3_key.get_secret_value())
 
     def text_fault(self, field: str, text: str) -> pay_texts.TextFault | None:
-        """A transfer carries our remark alone (§4.2)."""
-        return pay_texts.fault_of(self.name, "transfer_remark", text) if field == "remark" else None
+        """A transfer carries our remark, and its report may quote the act's name, cut to what fits (§4.2)."""
+        if field == "remark":
+            return pay_texts.fault_of(self.name, "transfer_remark", text)
+        if field == "act_name" and text:
+            return pay_texts.fault_of(self.name, "info_content", text[: limits.TRANSFER_REPORT_CONTENT_CHARS])
+        return None
 
     def freeze(self, settings: Settings, mch_billno: str, payment_request: PaymentRequest) -> dict[str, Any]:
         """The body of §4.2; the signature is made anew at each call."""
