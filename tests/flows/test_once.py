@@ -26,15 +26,15 @@ def demo(folder: Path, *options: str) -> tuple[list[str], list[int]]:
 
 WHOLE: dict[str, dict[str, Any]] = {"story": {}, "payouts_story": {}, "wheel_story": {}}
 SHORT: dict[str, dict[str, Any]] = {
-    "story": {"PACKETS": 40, "PEOPLE": 60, "WITHOUT_SHAKE": 6, "TRY_TWICE": 8, "NEVER_OPEN": 8, "BUDGET_FEN": 10_000},
+    "story": {"PACKETS": 24, "PEOPLE": 36, "WITHOUT_SHAKE": 4, "TRY_TWICE": 5, "NEVER_OPEN": 5, "BUDGET_FEN": 6_000},
     "payouts_story": {
         "PEOPLE": 23,
-        "VOUCHERS": 35,
+        "VOUCHERS": 30,
         "BAD_CHAT": (6, 10),
         "BAD_PAGE": (5, 11),
         "COPIES": (24, 26),
         "NEARLY": (25, 29),
-        "SILENT_COPY": 33,
+        "SILENT_COPY": 27,
         "REJECTED": (13, 17),
         "ASKED_AGAIN": (8, 15),
         "LOWERED": (2, 9),
@@ -45,7 +45,7 @@ SHORT: dict[str, dict[str, Any]] = {
     },
     "wheel_story": {"PEOPLE": 12},
 }
-"""The campaign and the wheel with a fifth of their people, the payouts with little more than half: everything happens, less often."""
+"""The campaign with an eighth of its people, the wheel with a fifth, the payouts with half: everything happens, less often."""
 
 SIZED = """
 import json, sys
