@@ -243,7 +243,10 @@ def test_an_approved_campaign_is_launched(operator: Operator, database: Database
     nobody = write_campaign(database, "approved", slug="door", end_at=datetime.now(UTC) + timedelta(days=30))
     assert "没有入口" in operator.run("campaign", "launch", str(nobody)).output
     campaign_id = write_campaign(
-        database, "approved", end_at=datetime.now(UTC) + timedelta(days=30), device_ids=[10_011]
+        database,
+        "approved",
+        end_at=datetime.now(UTC) + timedelta(days=30),
+        terms={"device_ids": [10_011], "title": "秋日", "description": "摇一摇"},
     )
     assert "已启动" in operator.ok("campaign", "launch", str(campaign_id))
     assert operator.json("campaign", "show", str(campaign_id))["status"] == "launching"

@@ -37,6 +37,7 @@ from wxbot.people.models import RosterFile
 from wxbot.quotas import Quota
 from wxbot.schema import Base
 from wxbot.shake.models import ShakePage
+from wxbot.shake.terms import ShakeTerms, terms_of
 from wxbot.vouchers import caps
 from wxbot.vouchers.models import Voucher, VoucherDecision, VoucherKind
 
@@ -265,7 +266,7 @@ def test_terms_of_campaigns_and_draws_keep_their_rows_both_ways(empty: Database)
     assert draws("ticket_hash") == before
     with empty.transaction() as session:
         campaign = session.scalars(select(Campaign).where(Campaign.id == 3)).one()
-        assert campaign.terms == {}
+        assert terms_of(campaign) == ShakeTerms()
         campaign.terms = {"prizes": [{"word": "一等奖"}]}
     with pytest.raises(IntegrityError), empty.engine.begin() as connection:
         connection.exec_driver_sql(
@@ -275,7 +276,7 @@ def test_terms_of_campaigns_and_draws_keep_their_rows_both_ways(empty: Database)
     assert draws("shake_ticket_hash") == before
     upgrade(empty)
     with empty.reading() as session:
-        assert session.scalars(select(Campaign.terms)).all() == [{}, {}]
+        assert list(map(terms_of, session.scalars(select(Campaign)))) == [ShakeTerms(), ShakeTerms()]
 
 
 def _hash_of_0011(row: RowMapping) -> str:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import inspect, select, text
 
 from tests.test_migrations import THEN, empty, lay_0001
+from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.migrations import _config, upgrade
+from wxbot.shake.terms import ShakeTerms, terms_of
 
 __all__ = ["empty"]
 
 PACKETS = [("loaded", 1, 1, 1), ("ticketed", 2, 1, None), ("planned", None, 1, None), ("planned", None, None, None)]
 """(status, order_id, wave_id, bucket_id)."""
+
+UNLIKE = ("id", "slug", "mechanic", "terms")
 
 ROWS = (
     "INSERT INTO lotteries (campaign_id, ordinal, lottery_id, lottery_key, total, loaded, is_on, created_at)"
@@ -55,3 +61,40 @@ def test_wave_and_bucket_of_a_ticket_stand_with_its_order_and_come_back_to_its_p
             ("planned", None, None, None),
             PACKETS[3],
         ]
+
+
+SHAKES = [
+    (3, 50_000, "到店", "摇一摇", "https://shop.example.test/after", [1001, 1002]),
+    (4, 1_000_000, "", "", "", []),
+    (5, 1_000_000, "", "", "", []),
+]
+
+
+def columns_of(database: Database) -> list[tuple[object, ...]]:
+    found = rows(database, "SELECT id, odds_ppm, title, description, jump_url, device_ids FROM campaigns ORDER BY id")
+    return [(*row[:-1], json.loads(row[-1]) if isinstance(row[-1], str) else row[-1]) for row in found]
+
+
+def test_what_a_shake_decides_becomes_its_terms_and_columns_again(empty: Database) -> None:
+    lay_0001(empty)
+    command.upgrade(_config(empty), "0037")
+    with empty.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE campaigns SET odds_ppm = 50000, title = '到店', description = '摇一摇', device_ids = '[1001, 1002]',"
+            " jump_url = 'https://shop.example.test/after' WHERE id = 3"
+        )
+        names = [each["name"] for each in inspect(connection).get_columns("campaigns") if each["name"] not in UNLIKE]
+        same = ", ".join(names)
+        connection.exec_driver_sql(
+            f"INSERT INTO campaigns (id, slug, mechanic, terms, {same}) SELECT 5, 's5', 'instant', '{{\"prizes\": []}}', {same}"  # noqa: S608
+            " FROM campaigns WHERE id = 4"
+        )
+    assert columns_of(empty) == SHAKES
+    for _ in range(2):
+        upgrade(empty)
+        with empty.reading() as session:
+            first, second, wheel = session.scalars(select(Campaign).order_by(Campaign.id))
+            assert terms_of(first) == ShakeTerms(*SHAKES[0][1:5], (1001, 1002))
+            assert terms_of(second) == ShakeTerms() and wheel.terms == {"prizes": []}
+        command.downgrade(_config(empty), "0037")
+        assert columns_of(empty) == SHAKES

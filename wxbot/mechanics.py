@@ -41,6 +41,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         cautions=faults.CAUTIONS,
         steps=steps.STEPS,
         lead=pool.LEAD,
+        card=page.card,
         console_page="console/campaign_shake.html",
         console=console.shown,
         given=console.given,

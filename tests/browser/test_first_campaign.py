@@ -72,4 +72,8 @@ def test_a_first_campaign_is_half_written_left_finished_and_approved(served: Ser
     page.wait_for_selector(".tag-approved")
     with served.app.extensions["wxbot"].database.reading() as session:
         campaign = session.get_one(Campaign, int(address.rpartition("/")[2]))
-        assert (campaign.odds_ppm, campaign.device_ids, campaign.status) == (100_000, [10011], "approved")
+        assert (campaign.terms["odds_ppm"], campaign.terms["device_ids"], campaign.status) == (
+            100_000,
+            [10011],
+            "approved",
+        )

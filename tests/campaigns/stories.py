@@ -15,6 +15,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.orders.reconcile import reconcile_due
 from wxbot.orders.send import recover_sending, send_due
 from wxbot.runtime import Runtime
+from wxbot.shake import terms
 from wxbot.shake.models import Lottery, ShakePage
 from wxbot.staff.models import Staff
 
@@ -44,13 +45,14 @@ def plan(now: datetime, **changes: Any) -> Draft:
         "act_name": "开业有礼",
         "wishing": "恭喜发财",
         "remark": "到店有礼",
-        "title": "开业有礼",
-        "description": "摇一摇领红包",
+        "terms": {"title": "开业有礼", "description": "摇一摇领红包", "odds_ppm": 1_000_000, "device_ids": []},
         "rules": "到店摇一摇即可参加。",
         "organiser": "示例小店",
         "contact": "400-000-0000",
         "expected_people": 20,
     }
+    own = {name: changes.pop(name) for name in terms.NAMES if name in changes}
+    values["terms"] |= own
     return Draft(**(values | changes))
 
 
@@ -67,7 +69,7 @@ def approved(runtime: Runtime, **changes: Any) -> int:
     """An approved campaign; returns its id."""
     hire(runtime)
     if "device_ids" not in changes:
-        changes["device_ids"] = (beacon(runtime),)
+        changes["device_ids"] = [beacon(runtime)]
     now = runtime.clock.now()
     campaign_id = in_one(runtime.database, draft.save, plan(now, **changes), MARKETER, now)
     in_one(runtime.database, draft.submit, campaign_id, MARKETER, now)

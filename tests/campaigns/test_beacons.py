@@ -17,7 +17,7 @@ def test_two_campaigns_stand_on_one_beacon_and_the_ended_one_leaves(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
     device_id = simulator.control("POST", "beacons", {"comment": "门口"})["beacon"]["device_id"]
-    first, second = (launched(runtime, packet_count=2, budget_fen=200, device_ids=(device_id,)) for _ in range(2))
+    first, second = (launched(runtime, packet_count=2, budget_fen=200, device_ids=[device_id]) for _ in range(2))
     work(runtime)
     pages = [page_of(runtime, campaign_id) for campaign_id in (first, second)]
     assert pages_on_beacons(simulator) == [pages]
@@ -29,7 +29,7 @@ def test_two_campaigns_stand_on_one_beacon_and_the_ended_one_leaves(
 
 def test_a_refused_page_does_not_keep_a_campaign_from_closing(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     device_id = simulator.control("POST", "beacons", {"comment": "门口"})["beacon"]["device_id"]
-    campaign_id = launched(runtime, packet_count=2, budget_fen=200, device_ids=(device_id,))
+    campaign_id = launched(runtime, packet_count=2, budget_fen=200, device_ids=[device_id])
     work(runtime)
     simulator.control("PUT", "faults/shakearound/relation/search", {"kind": "refuse", "err_code": "9001002"})
     in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())

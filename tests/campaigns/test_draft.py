@@ -35,8 +35,8 @@ def test_a_good_form_becomes_fen_and_utc() -> None:
     assert made.packet_fen == 200
     assert made.begin_at.isoformat() == "2026-03-16T01:00:00+00:00"
     assert (made.daily_from, made.daily_until) == (540, 1260)
-    assert made.odds_ppm == 25
-    assert made.device_ids == (1001, 1002)
+    assert made.terms["odds_ppm"] == 25
+    assert made.terms["device_ids"] == [1001, 1002]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_every_fault_stands_beside_its_field(field: str, value: str) -> None:
     ],
 )
 def test_odds_are_percent_in_every_spelling(typed: str, ppm: int) -> None:
-    assert draft.read(form(odds=typed), NOW).odds_ppm == ppm
+    assert draft.read(form(odds=typed), NOW).terms["odds_ppm"] == ppm
 
 
 @pytest.mark.parametrize("typed", ["1,200", "１２００", "1，200", "1200"])

@@ -20,7 +20,7 @@ from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import Draw
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
-from wxbot.shake import shakes
+from wxbot.shake import shakes, terms
 from wxbot.shake.models import Bind, Lottery, ShakePage
 from wxbot.wechat.message_kinds import Envelope
 from wxbot.wechat.messages import LotteryBind
@@ -54,6 +54,8 @@ class Stage:
             if "is_lottery_on" in values:
                 is_on = values.pop("is_lottery_on")
                 session.execute(update(Lottery).where(Lottery.campaign_id == self.campaign_id).values(is_on=is_on))
+            own = {name: values.pop(name) for name in terms.NAMES if name in values}
+            campaign.terms = campaign.terms | own
             for name, value in values.items():
                 setattr(campaign, name, value)
         draw_state_of(self.runtime).snapshots.forget()
@@ -126,8 +128,7 @@ def set_stage(runtime: Runtime, packets: int = 2, loaded: bool = True, **changes
         "act_name": "新春",
         "wishing": "恭喜发财",
         "remark": "到店有礼",
-        "title": "新春",
-        "description": "到店有礼",
+        "terms": {"title": "新春", "description": "到店有礼"},
         "organiser": "示例小店",
         "contact": "400-000-0000",
         "rules": "1. 到店摇一摇。\n2. 每人一个。",

@@ -62,7 +62,7 @@ def test_no_bind_event_ever_comes_and_the_books_close_from_queries_F34(
 ) -> None:
     """All pushes are lost (nobody listens), and half the answers to our questions: received and returned agree to the fen."""
     device = simulator.control("POST", "beacons", {"comment": "门口"})["beacon"]
-    campaign_id = launched(runtime, device_ids=(device["device_id"],))
+    campaign_id = launched(runtime, device_ids=[device["device_id"]])
     work(runtime)
     received_fen = draw_and_open(runtime, simulator, campaign_id, 7)
     if call is not None:

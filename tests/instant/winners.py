@@ -137,8 +137,6 @@ def set_instant(runtime: Runtime, budget_fen: int = 10_000, channel: str = "tran
                 act_name="周年庆大转盘",
                 wishing="恭喜中奖",
                 remark="周年庆大转盘奖品",
-                title="周年庆",
-                description="",
                 created_by=1,
                 created_at=now,
                 updated_at=now,

@@ -34,8 +34,7 @@ def write_campaign(
         "act_name": "秋日",
         "wishing": "好",
         "remark": "x",
-        "title": "秋日",
-        "description": "摇一摇",
+        "terms": {"title": "秋日", "description": "摇一摇"},
         "keyword": keyword,
         "created_by": 1,
         "created_at": NOW,
@@ -73,7 +72,7 @@ def test_a_running_campaign_answers_with_a_card_to_its_page(database: Database) 
 def test_the_card_of_draws_has_the_campaigns_picture_and_a_text_that_promises_nothing(
     database: Database, look: dict[str, str], picture: str
 ) -> None:
-    write_campaign(database, "on", mechanic="instant", description="", terms={"look": look})
+    write_campaign(database, "on", mechanic="instant", terms={"look": look})
     for language, text in (("zh", "活动规则和中奖机会见页面。"), ("en", "Rules and odds are on the page.")):
         reply = answers_of(database).to_text("红包", NOW, language)
         assert isinstance(reply, NewsReply)

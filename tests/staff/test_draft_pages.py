@@ -212,7 +212,7 @@ def test_without_a_beacon_nobody_approves_or_launches_what_an_older_version_let_
     browser.post(f"{page}/submit")
     with database_of(console_app).transaction() as session:
         campaign = session.get_one(Campaign, 1)
-        campaign.device_ids = []
+        campaign.terms = campaign.terms | {"device_ids": []}
         campaign.content_sha256 = sha256 = draft.content_sha256(campaign)
     assert "没有入口" in notices(cashier, page)
     cashier.post(f"{page}/approve", {"content_sha256": sha256})

@@ -89,7 +89,7 @@ def test_who_may_agree_is_offered_it_and_an_account_that_waits_is_told_until_whe
 
 def test_what_would_be_refused_says_why_instead(house: House) -> None:
     with house.desk.runtime.database.transaction() as session:
-        session.execute(update(Campaign).where(Campaign.id == 2).values(device_ids=[]))
+        session.execute(update(Campaign).where(Campaign.id == 2).values(terms={"device_ids": []}))
         session.execute(update(BudgetChange).values(change_fen=-60_000))
         for who in (openid(8), house.stage.voucher(house.voucher).openid):
             mark = {"mark": "block", "kind": "openid", "subject": who, "phone_sealed": "", "reason": "假凭证"}

@@ -92,7 +92,7 @@ def test_going_to_and_fro_writes_nothing_and_the_same_again_is_no_quarrel(consol
     for _ in range(2):  # pressed twice
         assert browser.post(edit, old | {"odds": "20 %", "go": "when"}).status_code == 303
     campaign = stored(console_app)
-    assert (campaign.version, campaign.odds_ppm) == (2, 200_000)
+    assert (campaign.version, campaign.terms["odds_ppm"]) == (2, 200_000)
     with database_of(console_app).reading() as session:
         saved = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == "campaign_save")
         assert session.scalar(saved) == 2

@@ -57,21 +57,16 @@ class Draft:
     terms: Mapping[str, Any] = field(default_factory=dict)
     """What the mechanic's part of the form decides beyond the columns, as JSON."""
 
-    # The columns of the first mechanic; another leaves them as they are here.
+    # Packets and their words; a mechanic without packets leaves them as they are here.
     split: str = "fixed"
     packet_count: int = 0
     packet_fen: int = 0
     min_fen: int = 0
     max_fen: int = 0
     tiers: tuple[Tier, ...] = ()
-    odds_ppm: int = 1_000_000
     send_name: str = ""
     wishing: str = ""
     remark: str = ""
-    title: str = ""
-    description: str = ""
-    jump_url: str = ""
-    device_ids: tuple[int, ...] = ()
 
 
 def read(form: Mapping[str, Any], now: datetime) -> Draft:
@@ -85,7 +80,7 @@ def read(form: Mapping[str, Any], now: datetime) -> Draft:
 
 def _columns(draft: Draft) -> dict[str, Any]:
     columns = {each.name: getattr(draft, each.name) for each in fields(draft)} | {"terms": dict(draft.terms)}
-    return columns | {"tiers": [asdict(tier) for tier in draft.tiers], "device_ids": list(draft.device_ids)}
+    return columns | {"tiers": [asdict(tier) for tier in draft.tiers]}
 
 
 def tiers_of(campaign: Campaign) -> tuple[Tier, ...]:
@@ -110,16 +105,22 @@ def amounts_of(campaign: Campaign) -> list[PlannedAmount]:
 def draft_of(campaign: Campaign) -> Draft:
     """The draft as it is stored."""
     columns = {each.name: getattr(campaign, each.name) for each in fields(Draft)}
-    return Draft(**(columns | {"tiers": tiers_of(campaign), "device_ids": tuple(campaign.device_ids)}))
+    return Draft(**(columns | {"tiers": tiers_of(campaign)}))
+
+
+ONCE_COLUMNS: dict[str, Any] = {"odds_ppm": 1_000_000, "title": "", "description": "", "jump_url": "", "device_ids": []}
+"""Columns of before 0.5.0 that are terms of the first mechanic now, as all others left them."""
 
 
 def content_sha256(campaign: Campaign) -> str:
     """Hash of everything an approver approves: the draft and the seed of its split."""
-    content = _columns(draft_of(campaign)) | {"split_seed": campaign.split_seed}
+    content = ONCE_COLUMNS | _columns(draft_of(campaign)) | {"split_seed": campaign.split_seed}
     content |= {name: content[name].isoformat() for name in ("begin_at", "end_at")}
-    for name, unsaid in (("mechanic", FIRST_MECHANIC), ("terms", {})):
-        if content[name] == unsaid:  # there was no such column when campaigns in flight were approved
-            del content[name]
+    if content["mechanic"] == FIRST_MECHANIC:  # as it was hashed when campaigns in flight were approved
+        content |= content.pop("terms")
+        del content["mechanic"]
+    elif content["terms"] == {}:
+        del content["terms"]
     return approval.content_hash(content)
 
 

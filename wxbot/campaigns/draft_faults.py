@@ -97,10 +97,11 @@ def unfit_texts(values: Values, fields: Iterable[str], optional: Collection[str]
 
 
 def _written(values: Values) -> Iterator[tuple[str, str]]:
-    """(field, text) of everything that somebody wrote, also within the mechanic's own terms."""
+    """(field, text) of everything that somebody wrote for people, also within the mechanic's own terms; addresses are no text."""
     for field, value in (*values.items(), *values.get("terms", {}).items()):
         if isinstance(value, str):
-            yield field, value
+            if not value.startswith(("https://", "http://")):
+                yield field, value
         elif field != "terms":
             yield from ((field, text) for text in _strings(value))
 

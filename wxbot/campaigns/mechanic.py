@@ -5,7 +5,7 @@ A further way is a room of its own beside shake/, a row of that table, and nothi
 columns that every campaign has stands in `Campaign.terms`, a JSON object of the mechanic's own: it is written, copied, hashed
 for the approval and put aside half-written like the rest of a draft. What every campaign has: name, act_name (what people
 read), window, daily hours, budget, tries, expected people, rules, organiser, contact, keyword. The other columns of a draft
-are the first mechanic's and may stay empty.
+are of packets and their words, and may stay empty.
 
 A launch goes on → off → closing → closed by `steps`: they are given the campaign under its lease, and end with `launch.end`
 (the window is over) and `close.finish` (nothing is owed any more).
@@ -115,9 +115,9 @@ DEFAULT_PICTURE = "/static/h5/card-wide.png"
 """The chat cuts a picture to about 2.35 : 1."""
 
 
-def plain_card(campaign: Campaign) -> CampaignCard:
-    """A card with the campaign's own words and the house's picture."""
-    return CampaignCard(Text(campaign.description, campaign.description), DEFAULT_PICTURE)
+def plain_card(_campaign: Campaign) -> CampaignCard:
+    """A card with nothing but the house's picture beside the campaign's name."""
+    return CampaignCard(Text("", ""), DEFAULT_PICTURE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

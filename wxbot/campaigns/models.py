@@ -107,21 +107,16 @@ class Campaign(Base):
 
     tries_per_person: Mapped[int] = mapped_column(Integer, default=1)
     tries_per_day: Mapped[int] = mapped_column(Integer, default=1)
-    odds_ppm: Mapped[int] = mapped_column(Integer, default=1_000_000)
     expected_people: Mapped[int] = mapped_column(Integer, default=0)
 
     send_name: Mapped[str] = mapped_column(String(32), default="")
     act_name: Mapped[str] = mapped_column(String(32))
     wishing: Mapped[str] = mapped_column(String(32), default="")
     remark: Mapped[str] = mapped_column(String(64), default="")
-    title: Mapped[str] = mapped_column(String(32), default="")
-    description: Mapped[str] = mapped_column(String(32), default="")
-    jump_url: Mapped[str] = mapped_column(String(512), default="")
     rules: Mapped[str] = mapped_column(Text, default="")
     organiser: Mapped[str] = mapped_column(String(60), default="")
     contact: Mapped[str] = mapped_column(String(60), default="")
     keyword: Mapped[str] = mapped_column(String(32), default="")
-    device_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
     places: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)
     """Channel code → name of the places its code was put up at (campaigns/entries.py); may grow while it runs."""
 
@@ -147,7 +142,6 @@ class Campaign(Base):
         one_of("status", CampaignStatus),
         CheckConstraint("approved_by IS NULL OR approved_by <> submitted_by", name="four_eyes"),
         CheckConstraint("split IN ('fixed', 'tiers', 'random')", name="split"),
-        CheckConstraint("odds_ppm BETWEEN 1 AND 1000000", name="odds"),
         CheckConstraint("begin_at < end_at", name="window"),
         Index("ix_campaigns_status", "status"),
     )

@@ -37,7 +37,7 @@ def open_doors(database: Database) -> OpenDoors:
     with database.reading() as session:
         for campaign in session.scalars(query):
             if campaign.mechanic != "instant":
-                device_id = next(iter(campaign.device_ids), device_id)
+                device_id = next(iter(campaign.terms.get("device_ids", ())), device_id)
             elif campaign.keyword:
                 word = campaign.keyword
             else:

@@ -55,7 +55,6 @@ class CampaignSnapshot:
     daily_until: int
     tries_per_person: int
     tries_per_day: int
-    odds_ppm: int
     mechanic: DrawMechanic
     stock: Stock
     taken: int
@@ -154,7 +153,6 @@ class Snapshots:
             daily_until=campaign.daily_until,
             tries_per_person=campaign.tries_per_person,
             tries_per_day=campaign.tries_per_day,
-            odds_ppm=campaign.odds_ppm,
             mechanic=way,
             stock=stock,
             taken=taken,

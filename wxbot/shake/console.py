@@ -10,6 +10,7 @@ from wxbot.campaigns import listing
 from wxbot.campaigns.draft import tiers_of
 from wxbot.campaigns.models import Campaign
 from wxbot.shake.models import Lottery, Wave
+from wxbot.shake.terms import terms_of
 from wxbot.text import Text
 
 WORD = Text("微信摇一摇 · 周边", "WeChat shake-around")
@@ -22,6 +23,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
     waves = select(Wave).where(Wave.campaign_id == campaign.id).order_by(Wave.ordinal.desc()).limit(WAVES_SHOWN)
     return {
         "tiers": tiers_of(campaign),
+        "own": terms_of(campaign),
         "lotteries": session.scalars(lotteries).all(),
         "waves": session.scalars(waves).all(),
     }

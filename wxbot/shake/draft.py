@@ -14,6 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.campaigns.split import Tier
 from wxbot.money import plain_percent, plain_yuan
 from wxbot.settings import Settings
+from wxbot.shake.terms import NAMES, terms_of
 from wxbot.text import Refusal, Text, fault
 
 TIER_ROWS_MAX = 20
@@ -22,7 +23,7 @@ BLANK_TIERS = (("一等奖", "", ""), ("二等奖", "", ""), ("三等奖", "", "
 _DEVICE = re.compile(r"[0-9]{1,12}")
 
 
-def read_devices(text: str) -> tuple[int, ...]:
+def read_devices(text: str) -> list[int]:
     """Beacon numbers (device_id), separated by blanks, commas or new lines."""
     parts = re.split(r"[\s,;，；、]+", plain(text))
     if any(part and not _DEVICE.fullmatch(part) for part in parts):
@@ -31,7 +32,7 @@ def read_devices(text: str) -> tuple[int, ...]:
             "设备编号(device_id)只能是数字，用逗号或换行分开",
             "Beacon numbers (device_id) are digits, separated by commas or lines",
         )
-    return tuple(dict.fromkeys(int(part) for part in parts if part))
+    return list(dict.fromkeys(int(part) for part in parts if part))
 
 
 def read_tiers(form: Mapping[str, Any]) -> tuple[Tier, ...]:
@@ -75,6 +76,7 @@ SPLIT_READERS: dict[str, dict[str, tuple[str, Callable[[str], Any]]]] = {
 
 def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
     values, faults = take_all(form, READERS)
+    values["terms"] = {"device_ids": None} | {name: values.pop(name) for name in NAMES if name in values}
     values |= {"packet_fen": 0, "min_fen": 0, "max_fen": 0, "tiers": ()}
     split = str(form.get("split", "fixed"))
     if split not in SPLIT_READERS:
@@ -95,14 +97,15 @@ def _plain_yuan(amount_fen: int) -> str:
 
 
 def _typed(campaign: Campaign) -> Typed:
-    texts = ("split", "packet_count", "send_name", "wishing", "remark", "title", "description", "jump_url")
-    tiers = tiers_of(campaign)
+    texts = ("split", "packet_count", "send_name", "wishing", "remark")
+    tiers, own = tiers_of(campaign), terms_of(campaign)
     return {name: str(getattr(campaign, name)) for name in texts} | {
+        **{name: getattr(own, name) for name in ("title", "description", "jump_url")},
         "packet_amount": _plain_yuan(campaign.packet_fen),
         "min_amount": _plain_yuan(campaign.min_fen),
         "max_amount": _plain_yuan(campaign.max_fen),
-        "odds": plain_percent(campaign.odds_ppm),
-        "device_ids": ", ".join(map(str, campaign.device_ids)),
+        "odds": plain_percent(own.odds_ppm),
+        "device_ids": ", ".join(map(str, own.device_ids)),
         "tier_label": [tier.label for tier in tiers],
         "tier_amount": [_plain_yuan(tier.amount_fen) for tier in tiers],
         "tier_count": [str(tier.count) for tier in tiers],

@@ -1,8 +1,9 @@
 """What packets and WeChat's lottery cannot do, and what of it may surprise, beside the field of the draft (wechat-protocol §1.3, §2)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.draft_faults import BUDGET_MAX_FEN, too_long, unfit_texts
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
-from wxbot.campaigns.models import Campaign
+from wxbot.campaigns.models import FIRST_MECHANIC, Campaign
 from wxbot.campaigns.split import total_fen
 from wxbot.money import yuan
 from wxbot.orders.throttle import QUIET_UNTIL_HOUR
@@ -23,7 +24,8 @@ JUMP_URL_CHARS = 512
 TIER_LABEL_CHARS = 20
 QUIET_MINUTES = QUIET_UNTIL_HOUR * 60
 
-TEXTS = ("send_name", "wishing", "remark", "title", "description")
+TEXTS = ("send_name", "wishing", "remark")
+CARD_TEXTS = ("title", "description")
 _FROZEN = ("send_name", "act_name", "wishing", "remark")
 """The texts that every packet carries, unchangeable once it is ordered."""
 
@@ -101,8 +103,14 @@ def _fits(values: Values, _now: datetime) -> Iterator[Refusal]:
             )
 
 
+def _own(values: Values) -> Mapping[str, Any]:
+    """The mechanic's own terms, as far as they could be read: odds that could not are missing, beacons are None."""
+    own: Mapping[str, Any] = values.get("terms", {})
+    return own
+
+
 def _odds(values: Values, _now: datetime) -> Iterator[Refusal]:
-    if "odds_ppm" in values and not 1 <= values["odds_ppm"] <= 1_000_000:
+    if not 1 <= _own(values).get("odds_ppm", 1) <= 1_000_000:
         yield fault("odds", "中奖概率大于 0%，不超过 100%", "The odds are more than 0 % and at most 100 %")
 
 
@@ -118,7 +126,7 @@ def _packet_texts(values: Values, _now: datetime) -> Iterator[Refusal]:
 
 
 def _after(values: Values, _now: datetime) -> Iterator[Refusal]:
-    url = values.get("jump_url", "")
+    url = _own(values).get("jump_url", "")
     if not url:
         return
     try:
@@ -143,8 +151,11 @@ def _tickets(values: Values, _now: datetime) -> Iterator[Refusal]:
 
 
 def _card(values: Values, _now: datetime) -> Iterator[Refusal]:
-    for field, most in (("title", limits.LOTTERY_TITLE_WIDTH), ("description", limits.LOTTERY_DESC_WIDTH)):
-        width = limits.text_width(values.get(field, ""))
+    for field, most in zip(CARD_TEXTS, (limits.LOTTERY_TITLE_WIDTH, limits.LOTTERY_DESC_WIDTH), strict=True):
+        text = _own(values).get(field, "")
+        if not text:
+            yield fault(field, "不能为空", "Must not be empty")
+        width = limits.text_width(text)
         if width > most:
             yield fault(
                 field,
@@ -155,27 +166,30 @@ def _card(values: Values, _now: datetime) -> Iterator[Refusal]:
 
 def beacons(values: Values, _now: datetime) -> Iterator[Refusal]:
     """Only who shakes at one of its beacons may draw: a link or a keyword alone lead to the rules."""
-    if "device_ids" in values and not values["device_ids"]:
+    device_ids = _own(values).get("device_ids", ())
+    if "terms" in values and device_ids is not None and not device_ids:
         yield fault(
             "device_ids",
             "没有入口：只有在现场摇一摇的人能抽奖，请填写至少一个摇一摇设备编号",
             "No way in: only people who shake on site can draw; give at least one beacon number",
         )
-    if len(values.get("device_ids", ())) > DEVICES_MAX:
+    if len(device_ids or ()) > DEVICES_MAX:
         yield fault("device_ids", f"最多 {DEVICES_MAX} 个设备", f"At most {DEVICES_MAX} beacons")
 
 
 def _shared(session: Session, _settings: Settings, values: Values, campaign_id: int | None) -> Iterator[Refusal]:
     """Other campaigns of the same days on the same beacon: WeChat shows one of its pages at random (wechat-protocol §2.2)."""
-    if not values.keys() >= {"begin_at", "end_at", "device_ids"}:
+    mine = _own(values).get("device_ids")
+    if not mine or not values.keys() >= {"begin_at", "end_at"}:
         return
     others = session.execute(
-        select(Campaign.id, Campaign.name, Campaign.device_ids)
+        select(Campaign.id, Campaign.name, Campaign.terms)
         .where(Campaign.status.in_(STANDS), Campaign.begin_at < values["end_at"], Campaign.end_at > values["begin_at"])
+        .where(Campaign.mechanic == FIRST_MECHANIC)
         .order_by(Campaign.id)
     )
-    for other_id, name, device_ids in others:
-        both = [str(device_id) for device_id in values["device_ids"] if device_id in device_ids]
+    for other_id, name, terms in others:
+        both = [str(device_id) for device_id in mine if device_id in terms.get("device_ids", ())]
         if both and other_id != campaign_id:
             yield fault(
                 "device_ids",

@@ -23,7 +23,7 @@ FORECAST_FIELDS = frozenset(
 """Fields of the form that a forecast is made from."""
 
 NEEDED = frozenset(
-    {"begin_at", "end_at", "daily_from", "daily_until", "split", "packet_count", "odds_ppm", "expected_people"}
+    {"begin_at", "end_at", "daily_from", "daily_until", "split", "packet_count", "terms", "expected_people"}
 )
 
 
@@ -59,7 +59,12 @@ def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> For
     """The forecast of what can be read so far; None while something it needs is missing or absurd."""
     if not values.keys() >= NEEDED or values["end_at"] <= values["begin_at"] or values["packet_count"] < 1:
         return None
-    if values["daily_until"] <= values["daily_from"] or ("tiers" not in values or "packet_fen" not in values):
+    odds_ppm = values["terms"].get("odds_ppm")
+    if (
+        odds_ppm is None
+        or values["daily_until"] <= values["daily_from"]
+        or ("tiers" not in values or "packet_fen" not in values)
+    ):
         return None
     packets, people = values["packet_count"], values["expected_people"]
     budget_fen = values.get("budget_fen", 0)
@@ -71,7 +76,7 @@ def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> For
         tiers=values["tiers"],
     )
     tries = min(values.get("tries_per_person", 1), 50)
-    chance = 1 - (1 - values["odds_ppm"] / 1_000_000) ** tries
+    chance = 1 - (1 - odds_ppm / 1_000_000) ** tries
     wins = min(packets, round(people * chance))
     order_days = -(-packets // per_day)
     span = values["end_at"] - values["begin_at"]
@@ -86,7 +91,7 @@ def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> For
         order_s=-(-packets // per_second),
         order_days=order_days,
         open_hours=open_hours(values["begin_at"], values["end_at"], values["daily_from"], values["daily_until"]),
-        one_in=max(1, round(1_000_000 / values["odds_ppm"])),
+        one_in=max(1, round(1_000_000 / odds_ppm)),
         is_refilled=span > TICKET_LIFE,
         sold_out_percent=sold_out,
         notes=(),

@@ -16,6 +16,7 @@ from wxbot.db import changed
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.shake.models import Lottery, ShakePage
+from wxbot.shake.terms import terms_of
 from wxbot.wechat import limits
 
 log = get_logger(__name__)
@@ -58,19 +59,19 @@ def ensure_page(runtime: Runtime, campaign: Campaign) -> int:
     if _page_id(runtime, campaign) is not None:
         return 0
     lease.renew(runtime, campaign)
-    shakearound = runtime.shakearound
+    shakearound, own = runtime.shakearound, terms_of(campaign)
     comment = f"wxbot {campaign.slug}"  # ids begin anew with a new database, slugs do not: no foreign page is taken
     page_id = next((page.page_id for page in shakearound.page_search_all() if page.comment == comment), None)
     if page_id is None:
         icon_url = shakearound.material_add(card_icon(), "card.png")
         page_id = shakearound.page_add(
-            title=campaign.title,
-            description=campaign.description,
+            title=own.title,
+            description=own.description,
             page_url=page_url(runtime, campaign),
             comment=comment,
             icon_url=icon_url,
         )
-    for device_id in campaign.device_ids:
+    for device_id in own.device_ids:
         lease.renew(runtime, campaign)
         _rebind(runtime, device_id, add=page_id)
     with runtime.database.transaction() as session:
@@ -88,7 +89,7 @@ def take_page_down(runtime: Runtime, campaign: Campaign) -> int:
     page_id = _page_id(runtime, campaign)
     if page_id is None:
         return 0
-    for device_id in campaign.device_ids:
+    for device_id in terms_of(campaign).device_ids:
         lease.renew(runtime, campaign)
         _rebind(runtime, device_id, drop=page_id)
     with runtime.database.transaction() as session:
@@ -156,17 +157,18 @@ def ensure_lottery(runtime: Runtime, campaign: Campaign) -> int:
             )
             session.add(newest)
             session.flush()
+    own = terms_of(campaign)
     begin_unix, expire_unix = lottery_window(campaign, newest.created_at)
     lottery_id = runtime.shakearound.addlotteryinfo(
         use_template=OWN_PAGE,
-        title=campaign.title,
-        desc=campaign.description,
+        title=own.title,
+        desc=own.description,
         onoff=0,
         begin_time=begin_unix,
         expire_time=expire_unix,
         sponsor_appid=runtime.settings.appid,
         total=newest.total,
-        jump_url=campaign.jump_url or f"{page_url(runtime, campaign)}/after",
+        jump_url=own.jump_url or f"{page_url(runtime, campaign)}/after",
         key=runtime.vault.open(newest.lottery_key),
     )
     with runtime.database.transaction() as session:

@@ -1,13 +1,15 @@
 """What the draw page of a shake campaign shows besides what every campaign's page has."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import redis as redis_client
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import listing
+from wxbot.campaigns.mechanic import DEFAULT_PICTURE, CampaignCard
+from wxbot.campaigns.models import Campaign
 from wxbot.draws.admission import Booked
 from wxbot.draws.mechanic import Entrant
 from wxbot.draws.models import Draw
@@ -17,7 +19,8 @@ from wxbot.draws.words import DrawPhrases
 from wxbot.money import plain_percent
 from wxbot.people.phone_pages import wx_config
 from wxbot.runtime import Runtime
-from wxbot.shake.stock import ODDS_OF
+from wxbot.shake.stock import ODDS_OF, LotteryStock
+from wxbot.shake.terms import terms_of
 from wxbot.text import Text
 
 OUTSIDE = Text(
@@ -48,7 +51,14 @@ def person_state(_runtime: Runtime, _snapshot: CampaignSnapshot, _openid: str, _
 
 def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
     """The odds in percent."""
-    return {"odds": plain_percent(snapshot.odds_ppm), "is_certain": snapshot.odds_ppm >= ODDS_OF}
+    odds_ppm = cast(LotteryStock, snapshot.stock).odds_ppm
+    return {"odds": plain_percent(odds_ppm), "is_certain": odds_ppm >= ODDS_OF}
+
+
+def card(campaign: Campaign) -> CampaignCard:
+    """The card of a shake: its own words, the house's picture."""
+    words = terms_of(campaign).description
+    return CampaignCard(Text(words, words), DEFAULT_PICTURE)
 
 
 def drew(session: Session, campaign_id: int) -> int:

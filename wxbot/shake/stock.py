@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign, Packet
 from wxbot.shake.models import Bucket, Lottery, ShakePage, TicketOrder
 from wxbot.shake.pool import has_stock
+from wxbot.shake.terms import terms_of
 from wxbot.vault import Vault
 from wxbot.wechat.sign import lottery_sign
 
@@ -54,7 +55,7 @@ def read_stock(session: Session, vault: Vault, campaign: Campaign, loaded: int, 
         lottery_id=lottery.lottery_id if lottery else None,
         lottery_key=_opened(vault, lottery.lottery_key) if lottery else "",
         packets=packets,
-        odds_ppm=campaign.odds_ppm,
+        odds_ppm=terms_of(campaign).odds_ppm,
     )
 
 
