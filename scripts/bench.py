@@ -19,6 +19,7 @@ from typing import Any
 
 import bench_burst
 import bench_callbacks
+import bench_door
 import bench_draws
 import bench_instant
 import bench_live
@@ -38,6 +39,7 @@ QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16, pay
 CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "burst": bench_burst.run,
     "callbacks": bench_callbacks.run,
+    "door": bench_door.run,
     "draws": bench_draws.run,
     "instant": bench_instant.run,
     "live": bench_live.run,

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,10 +170,12 @@ class Ground:
         workers: int = WORKERS,
         *,
         is_shared: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> Web:
         """A gunicorn with the settings of deploy/; returns when it answers.
 
-        `is_shared`: all its processes take connections from one socket and none is pinned, as gunicorn does by itself.
+        `is_shared`: all its processes take connections from one socket and none is pinned, as gunicorn does by itself. `more` are further
+        environment variables.
         """
         port = free_port()
         handed = (
@@ -184,7 +186,8 @@ class Ground:
             "WXBOT_BIND": f"127.0.0.1:{port}",
             "WXBOT_WEB_WORKERS": str(workers),
             "WXBOT_WEB_THREADS": str(THREADS),
-        } | (variables_of(settings) if settings else {})
+        }
+        environment |= (variables_of(settings) if settings else {}) | dict(more or {})
         command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "deploy" / "gunicorn.conf.py")]
         command += ["--pythonpath", f"{ROOT},{ROOT / 'scripts'}", "--max-requests", "0", application]
         if handed:
