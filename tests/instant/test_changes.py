@@ -100,6 +100,7 @@ def test_more_stock_and_a_later_end_hold_when_a_second_person_agrees_and_draws_f
     asked = office.ask(stage, more_1="2", end_at=later(stage, 2))
     assert "已提交" in asked and "一元 1 → 3" in asked and "预算 ¥2.00 → ¥4.00" in asked and "批准" in asked
     assert "进行中的活动要改" in office.wang.get("/admin/").text
+    assert "有一项修改等待批准" in office.li.get(f"/admin/campaigns/{stage.campaign_id}").text
     assert (office.versions(stage), stage.prizes()[0].stock, office.campaign(stage).end_at) == (1, 1, before.end_at)
     assert office.li.post(f"/admin/campaigns/changes/{office.change().id}/approve", {}).status_code == 403
 

@@ -8,12 +8,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.instant import pictures
+from wxbot.instant import changes, pictures
 from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels, gap_text
 from wxbot.instant.draft import releases
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.orders.channels import CONFIRMED
+from wxbot.payouts import rule_changes
 from wxbot.staff.console import said
 from wxbot.text import Text
 
@@ -30,6 +31,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "conditions": _conditions(campaign.terms),
         "terms": terms,
         "look": pictures.look_of(campaign),
+        "has_waiting_change": rule_changes.open_one(session, changes.SUBJECT, campaign.id) is not None,
     }
 
 
