@@ -12,14 +12,16 @@ from sqlalchemy import select, update
 
 from tests.alerts.receivers import Receiver, receiver
 from tests.campaigns.stories import launched
+from tests.instant.stage import set_wheel
 from tests.servers import SimulatedWeChat
 from wxbot import heartbeat
 from wxbot.alerts.conditions import conditions, of_workers
 from wxbot.alerts.tell import watch_workers
 from wxbot.campaigns.models import Campaign
 from wxbot.heartbeat import Heartbeat
+from wxbot.instant.models import Prize
 from wxbot.metrics.balance import Reckoned
-from wxbot.metrics.snapshot import Snapshot, Stop
+from wxbot.metrics.snapshot import Snapshot, Stop, take
 from wxbot.orders import throttle
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
@@ -50,6 +52,19 @@ def stop(runtime: Runtime, code: str) -> None:
 def pass_time(runtime: Runtime, simulator: SimulatedWeChat, seconds: float) -> None:
     simulator.advance(seconds)
     runtime.clock.refresh()
+
+
+def test_a_campaign_without_packets_is_not_empty_and_prizes_that_are_nearly_gone_too_early_are_told(
+    told: Runtime, hook: Receiver
+) -> None:
+    stage = set_wheel(told, {"stock": 20}, {"name": "谢谢", "odds_ppm": 0, "stock": 500})
+    assert run_task(told, "alerts.tell") == 0
+    with told.database.transaction() as session:
+        session.execute(update(Prize).where(Prize.ordinal == 1).values(left=1))
+    assert run_task(told, "alerts.tell") == 1
+    assert f"活动 #{stage.campaign_id} 的奖品只剩 1 / 20" in hook.texts[0]
+    stage.change(end_at=told.clock.now() + timedelta(hours=1))
+    assert take(told).low_campaigns == [], "by its schedule all is out by then"
 
 
 def test_a_stopped_line_is_told_once_and_its_end_too(told: Runtime, hook: Receiver, simulator: SimulatedWeChat) -> None:

@@ -56,6 +56,9 @@ def conditions(seen: Snapshot, settings: Settings) -> list[Condition]:
         )
         for campaign_id in seen.empty_campaigns
     ]
+    for low in seen.low_campaigns:
+        text = w("low_campaign", id=low.campaign_id, left=f"{low.left:,}", stock=f"{low.stock:,}")
+        found.append(Condition(f"prizes:{low.campaign_id}", "campaign", text, f"/admin/campaigns/{low.campaign_id}"))
     return found
 
 

@@ -60,6 +60,10 @@ SENTENCES: dict[str, Text] = {
         "活动 #{id} 到了时间却没有红包可抽。请看活动页面上的原因。",
         "Campaign #{id} has nothing to draw though its time has come. Its page says why.",
     ),
+    "low_campaign": Text(
+        "活动 #{id} 的奖品只剩 {left} / {stock}，离结束还早。可以在活动页加奖品，或提前结束。",
+        "Campaign #{id} has {left} of {stock} prizes left long before its end. Add some on its page, or end it early.",
+    ),
     "test": Text(
         "这是一条测试消息：报警可以送达这里。",
         "This is a test message: alerts arrive here.",

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.models import Campaign
 from wxbot.db import shanghai_text
 from wxbot.draws.models import DrawCount
 from wxbot.instant import sums
@@ -25,6 +26,9 @@ RECENT_DRAWS = 2_000
 LOW_PARTS = 10
 """Stock is low when less than a tenth is left."""
 
+EMPTY_AT_LEAST = timedelta(hours=2)
+"""A schedule puts all stock out so long before the end: that little is left then is no news."""
+
 
 @dataclass(frozen=True)
 class StockLine:
@@ -35,6 +39,31 @@ class StockLine:
     left: int
     gone_at: datetime | None
     is_low: bool
+
+
+@dataclass(frozen=True)
+class RunningLow:
+    """A running campaign whose prizes are nearly gone long before its end."""
+
+    campaign_id: int
+    left: int
+    stock: int
+
+
+def running_low(session: Session, now: datetime) -> list[RunningLow]:
+    """The campaigns that people draw from with less than a tenth of their prizes left, and more time than a schedule may leave
+    empty (a tenth of all, and two hours)."""
+    left, stock = func.sum(Prize.left), func.sum(Prize.stock)
+    query = select(Campaign.id, Campaign.begin_at, Campaign.end_at, left.label("left"), stock.label("stock"))
+    query = query.join(Prize, Prize.campaign_id == Campaign.id).where(
+        Campaign.status == "on", Campaign.begin_at <= now, Campaign.end_at > now + EMPTY_AT_LEAST, Prize.odds_ppm > 0
+    )
+    rows = session.execute(query.group_by(Campaign.id, Campaign.begin_at, Campaign.end_at).order_by(Campaign.id)).all()
+    return [
+        RunningLow(row.id, int(row.left), int(row.stock))
+        for row in rows
+        if row.left * LOW_PARTS < row.stock and (row.end_at - now) * LOW_PARTS > row.end_at - row.begin_at
+    ]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from wxbot.campaigns.models import Campaign, PacketCount
 from wxbot.draws.counts import UNREADABLE
 from wxbot.draws.models import DrawCount
 from wxbot.heartbeat import Worker
+from wxbot.instant.watch import RunningLow, running_low
 from wxbot.metrics.balance import Reckoned, reckon
 from wxbot.metrics.models import InvariantRun
 from wxbot.metrics.told_balance import told
@@ -77,6 +78,8 @@ class Snapshot:
     frozen_why: str | None
     empty_campaigns: list[int] = field(default_factory=list)
     """Campaigns that people may draw from (or soon may) and that hold nothing to draw though packets are left."""
+    low_campaigns: list[RunningLow] = field(default_factory=list)
+    """Campaigns of instant draws whose prizes are nearly gone long before their end."""
     unreadable: int = 0
     """Callbacks of the last 24 hours that WeChat signed and nobody could read."""
     waiting: dict[str, int] = field(default_factory=dict)
@@ -108,6 +111,7 @@ def take(runtime: Runtime) -> Snapshot:
             certificates=certificates,
             frozen_why=session.scalar(select(lineage.FROZEN_WHY)),
             empty_campaigns=_empty_campaigns(session, now),
+            low_campaigns=running_low(session, now),
             unreadable=_unreadable(session, now),
             waiting=_waiting(session),
         )
@@ -172,7 +176,10 @@ def _ends_at(path: Path) -> datetime | None:
 def _empty_campaigns(session: Session, now: datetime) -> list[int]:
     """Campaigns in their window, or nearly, with nothing loaded though packets wait to be drawn."""
     query = select(Campaign.id).where(
-        Campaign.status.in_(("launching", "on")), Campaign.begin_at <= now + NEAR_START, Campaign.end_at > now
+        Campaign.status.in_(("launching", "on")),
+        Campaign.begin_at <= now + NEAR_START,
+        Campaign.end_at > now,
+        Campaign.packet_count > 0,  # draws without packets have prizes instead (low_campaigns)
     )
     empty = []
     for campaign_id in session.scalars(query.order_by(Campaign.id).limit(50)):
