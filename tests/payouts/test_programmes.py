@@ -141,8 +141,6 @@ BAD = [
     ("remark", "🇨🇳", "不能含“🇨”"),
     ("department", "", "1 到 40"),
     ("name", "名" * 41, "1 到 40"),
-    ("act_name", "🎉 促销", "不收表情符号"),
-    ("remark", "🎉 促销", "不收表情符号"),
     ("channel", "hbpreorder", "付款方式"),
     ("person_per_month", "一百", "两位小数"),
     ("amount", "-5", "两位小数"),
