@@ -60,7 +60,7 @@ _TURNED = (
 """A wheel turns, or the word stands on its button: 转 is no forwarding then."""
 _TURNS = ("转", "转走", "转起来", "转完即")
 _ONWARD = "群|好友|朋友|(?<![一二两三几0-9])圈|同事|家人|出去|给|链接|多人"
-_TRIED = "^一转(?:吧|看|试|大?转盘|手气|运气|就知|拼|这个转盘)"
+_TRIED = "^一转(?:吧|看|试|大?转盘|手气|运气|就知|拼|这个转盘|(?:有|得|赢|中|抽)(?:好|大|现金)?(?:奖|礼|惊喜|红包))"
 
 
 _ALONE = f"^(?:{spelled('集赞')}|{spelled('砍价')}|裂变|人头|集卡)"
@@ -113,6 +113,7 @@ def _is_harmless(reading: Reading, start: int, end: int, word: str) -> bool:
     if word in _TURNS:
         rest = reading.plain[end : end + 14]
         is_turned = re.search(_TURNED, before) or re.search(_TRIED, rest) or (before == "" and "转盘" in sentence)
+        is_turned = is_turned or after == "一转"  # and the clause ends: “转一转，奖品带回家”
         return bool(is_turned and not re.search(_ONWARD, rest))
     if word == "分享" or word.startswith("shar"):
         if re.search(_SHARED_WITH_YOU, before):

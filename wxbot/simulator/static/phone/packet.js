@@ -74,14 +74,15 @@ function coinRain(veil) {
 }
 
 function result(veil, packet, isNew) {
-  const amount = h('strong', { 'data-testid': 'amount' }, isNew ? '0.00' : yuan(packet.amount_fen));
+  const isCounted = isNew && !matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const amount = h('strong', { 'data-testid': 'amount' }, isCounted ? '0.00' : yuan(packet.amount_fen));
   veil.replaceChildren(h('div', { class: 'result' }, closer(veil),
     h('div', { class: 'result-head' }, h('div', { class: 'result-from' }, shopAvatar(24), `${packet.send_name}的红包`), h('p', {}, packet.wishing)),
     h('p', { class: 'result-sum' }, amount, ' 元'),
     h('p', { class: 'result-kept' }, '已存入零钱，可直接使用'),
     packet.jump_url ? h('button', { class: 'result-jump', onclick: () => { veil.remove(); openPage(packet.jump_url); } }, '去商家看看') : null,
     h('footer', {}, `${state.person.nickname} · ${packet.opened_at ? clockText(packet.opened_at, true) : ''}`)));
-  if (isNew) countUp(amount, packet.amount_fen);
+  if (isCounted) countUp(amount, packet.amount_fen);
 }
 
 function countUp(target, fen) {
