@@ -342,9 +342,8 @@ def _schedule(prize: Mapping[str, Any], window: Window) -> Text:
 
 def span_text(seconds: int) -> Text:
     """A length of time in days, or hours where it is none."""
-    if seconds % DAY_S == 0:
-        return Text(f"{seconds // DAY_S} 天", f"{seconds // DAY_S} days")
-    return Text(f"{seconds // HOUR_S} 小时", f"{seconds // HOUR_S} hours")
+    count, zh, en = (seconds // DAY_S, "天", "day") if seconds % DAY_S == 0 else (seconds // HOUR_S, "小时", "hour")
+    return Text(f"{count} {zh}", f"{count} {en}{'' if count == 1 else 's'}")
 
 
 def _collect(facts: Mapping[str, Any], config: Config) -> list[Text]:

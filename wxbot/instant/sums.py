@@ -67,6 +67,7 @@ def _write(session: Session) -> None:
         if n or fen
     ]
     if rows:
+        session.flush()  # SQLAlchemy would write what is left after us, and these rows would not be the last
         session.execute(_added(session.get_bind().dialect.name), rows)
 
 
