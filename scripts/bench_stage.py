@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,7 +94,7 @@ def middle(values: list[float]) -> float:
 
 @dataclass(frozen=True)
 class Web:
-    """One running gunicorn."""
+    """One running server."""
 
     name: str
     port: int
@@ -192,6 +192,25 @@ class Ground:
         command += ["--pythonpath", f"{ROOT},{ROOT / 'scripts'}", "--max-requests", "0", application]
         if handed:
             command += ["--bind", f"fd://{handed.fileno()}"]
+        host = HOST if settings is None else settings.public_url.split("//", 1)[1]
+        return self._started(name, port, command, environment, host, (handed.fileno(),) if handed else ())
+
+    def node(self, name: str, program: Path, told: Mapping[str, str]) -> Web:
+        """A program of node with the port in BENCH_PORT and what it is told in its environment; returns when it answers."""
+        port = free_port()
+        environment = {**os.environ, "NODE_ENV": "production", "BENCH_PORT": str(port), **told}
+        return self._started(name, port, ["node", str(program)], environment, HOST, ())
+
+    def _started(
+        self,
+        name: str,
+        port: int,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        host: str,
+        handed: Sequence[int],
+    ) -> Web:
+        """The server of this command, once it answers /healthz."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             child = subprocess.Popen(
@@ -202,10 +221,9 @@ class Ground:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                pass_fds=[handed.fileno()] if handed else (),
+                pass_fds=handed,
             )
         self._stack.callback(stop, child)
-        host = HOST if settings is None else settings.public_url.split("//", 1)[1]
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and child.poll() is None:
             asked = urllib.request.Request(f"http://127.0.0.1:{port}/healthz", headers={"Host": host})
