@@ -139,7 +139,8 @@ def test_of_ten_thousand_guesses_at_once_five_are_compared_S52(
     each_town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcomes, compared = guesses(each_town, monkeypatch, 10_000, 64)
-    assert (outcomes, compared) == ({"wrong": 4, "spent": 9_996}, 5)
+    assert (outcomes["wrong"], compared, sum(outcomes.values())) == (4, 5, 10_000)
+    assert set(outcomes) <= {"wrong", "spent", "busy"}  # a crowded machine sends a few away unheard
 
 
 def test_a_code_ends_after_five_minutes_and_after_its_use_S52(each_town: Town) -> None:
