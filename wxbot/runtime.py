@@ -1,5 +1,6 @@
 """The long-lived parts of one process, built once; doors hand them down (design, layers)."""
 
+from collections.abc import Callable
 from functools import cached_property
 
 import redis as redis_client
@@ -34,6 +35,7 @@ class Runtime:
     def __init__(self, settings: Settings, *, read_only: bool = False) -> None:
         self.settings = settings
         self._read_only = read_only
+        self._ends: list[Callable[[], None]] = []
         self.clock = Clock(
             f"{settings.api_base}/_sim/clock" if settings.is_simulated else None,
             self.measure_clock if settings.database_url.startswith("postgres") else None,
@@ -181,8 +183,14 @@ class Runtime:
         self.clock.refresh()
         return self.clock.unix()
 
+    def at_close(self, end: Callable[[], None]) -> None:
+        """Let `end` be called once before the database is closed, by whoever keeps something for it in this process."""
+        self._ends.append(end)
+
     def close(self) -> None:
-        """Close what was opened."""
+        """End what is kept for the database, then close what was opened."""
+        while self._ends:
+            self._ends.pop()()
         self.clock.close()
         for name in ("database", "redis"):
             if name in self.__dict__:

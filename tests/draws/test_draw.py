@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from wxbot import oauth, quotas
 from wxbot.campaigns import entries
 from wxbot.campaigns.models import Packet
 from wxbot.campaigns.switch import pause
+from wxbot.db import Database
 from wxbot.draws import admit
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import Draw, DrawCount
@@ -426,6 +428,14 @@ def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast
     with stage.runtime.database.reading() as session:
         counted = {row.outcome: row.n for row in session.scalars(select(DrawCount))}
     assert counted == {"page": 2, "shake": 1, "admitted": 1, "not_by_shaking": 1}
+
+
+def test_what_was_counted_is_written_when_the_process_ends(stage: Stage, ming: Phone, database_url: str) -> None:
+    ming.open(stage.slug)
+    draw_state_of(stage.runtime).counts.add(stage.campaign_id, "sold_out", stage.runtime.clock.unix())
+    stage.runtime.close()
+    with closing(Database(database_url)) as looked_at, looked_at.reading() as session:
+        assert "sold_out" in set(session.scalars(select(DrawCount.outcome)))
 
 
 def test_each_way_in_is_counted_for_itself_and_an_invented_code_as_the_bare_link(stage: Stage, ming: Phone) -> None:

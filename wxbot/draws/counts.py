@@ -60,6 +60,15 @@ class Counts:
                     self._waiting[key] = self._waiting.get(key, 0) + n
             raise
 
+    def end(self) -> None:
+        """Write what is left, or drop it: nobody writes to a database that is about to be closed."""
+        try:
+            self.write()
+        except SQLAlchemyError as error:
+            log.warning("draw_counts_not_written", error=type(error).__name__, failures=1)
+        with self._guard:
+            self._waiting.clear()
+
     def _run(self) -> None:
         """Write once a second while there is something to write; the next `add` starts a new thread."""
         failures = 0

@@ -20,6 +20,11 @@ class DrawState:
         self.line = RedisConnection(runtime.settings.redis_url)
         self.bookings = Bookings(runtime.database, self.line)
         self.counts = Counts(runtime.database)
+        runtime.at_close(self._end)
+
+    def _end(self) -> None:
+        if self.pid == os.getpid():  # else a fork's copy of what its parent counted and will write itself
+            self.counts.end()
 
 
 _states: "weakref.WeakKeyDictionary[Runtime, DrawState]" = weakref.WeakKeyDictionary()
