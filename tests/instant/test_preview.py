@@ -199,7 +199,7 @@ def test_without_a_good_pass_nothing_is_seen(app: Flask) -> None:
         assert "转一转" not in stranger.get().text
         for path in ("/rules", "/state", "/awards/1-1-open/state", "/picture/x.jpg"):
             assert stranger.get(path).status_code == 404
-    stage.runtime.clock.move(timedelta(seconds=PASS_LIFE_S + 1))  # type: ignore[attr-defined]
+    app.extensions["wxbot"].clock.move(timedelta(seconds=PASS_LIFE_S + 1))
     ended = frame.get()
     assert ended.status_code == 404 and "预览链接已过期" in ended.text
     assert Browser(app, "zhao").get(f"/admin/campaigns/{stage.campaign_id}/preview/frame").status_code == 404
