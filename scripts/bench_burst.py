@@ -55,22 +55,22 @@ def run(ground: Ground) -> Iterator[Figure]:
             raise BenchProblem(f"{met.wrong} answers were wrong: {met.first_wrong}")
         with runtime.database.reading() as session:
             won = session.scalar(select(func.count()).where(Award.campaign_id == stage.campaign_id)) or 0
-        check(stage, sum(each.requests for each in taken) + met.people, won)
+        check(stage, sum(each.requests for each in taken) + met.requests, won)
         rate, steady_rate = met.decided_within(OVER_S) / OVER_S, middle([each.per_second for each in steady])
         more = {
-            "people": met.people,
+            "people": met.requests,
             "seconds_until_all": met.seconds,
             "turned_away": met.turned_away,
-            "client_share_of_a_core": met.client_seconds / met.seconds,
+            "client_share_of_a_core": met.client_share,
             "p50_ms": met.wait_ms(0.5),
             "slowest_ms": met.wait_ms(1.0),
-            "cpu_us": met.server_seconds / met.people * 1e6,
+            "cpu_us": cpu_us([met]),
             "baseline_cpu_us": cpu_us(steady),
         }
-        of_cpu = cpu_us(steady) / (met.server_seconds / met.people * 1e6)
+        of_cpu = cpu_us(steady) / cpu_us([met])
         yield Figure(
             "burst",
-            f"draws decided while {met.people:,} people come in {OVER_S:.0f} s",
+            f"draws decided while {met.requests:,} people come in {OVER_S:.0f} s",
             "draws/s",
             rate,
             steady_rate,

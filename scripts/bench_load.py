@@ -111,29 +111,19 @@ class _Line:
 
 
 @dataclass
-class Burst:
-    """What a crowd met that comes within some seconds, whether or not the servers keep up."""
+class Burst(Volley):
+    """What a crowd met that comes within some seconds, whether or not the servers keep up; one request for each person.
 
-    people: int
-    seconds: float = 0.0
-    """Until the last of them was decided."""
-    client_seconds: float = 0.0
-    server_seconds: float = 0.0
+    `seconds` are until the last of them was decided, `waits_s` of every answer from the moment its person asked: the time for a
+    free connection is in it.
+    """
+
     decided_at_s: list[float] = field(default_factory=list, repr=False)
-    waits_s: list[float] = field(default_factory=list, repr=False)
-    """Of every answer, from the moment its person asked: the time for a free connection is in it."""
     turned_away: int = 0
-    wrong: int = 0
-    first_wrong: str = ""
 
     def decided_within(self, seconds: float) -> int:
         """How many had their answer by then."""
         return sum(at <= seconds for at in self.decided_at_s)
-
-    def wait_ms(self, share: float) -> float:
-        """The time within which this share of all answers came, in milliseconds."""
-        waits = sorted(self.waits_s)
-        return waits[min(len(waits) - 1, int(len(waits) * share))] * 1000
 
 
 def burst(
@@ -146,7 +136,7 @@ def burst(
 ) -> Burst:
     """Everybody asks at their own moment within `over_s`, over kept connections; who is turned away (`is_decided` None) asks the same
     again after a pause, until all are decided. An answer that is False is wrong, and its person is not asked again."""
-    met, left, times = Burst(len(requests)), len(requests), [0] * len(requests)
+    met, left, times = Burst(len(requests), 0.0, 0.0), len(requests), [0] * len(requests)
     due = [(over_s * i / len(requests), i) for i in range(len(requests))]  # a heap: it is in order
     free: list[_Line] = []
     asked: dict[_Line, tuple[float, int]] = {}

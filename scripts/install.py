@@ -405,6 +405,8 @@ def have_headless() -> None:
     try:
         apt_install([HEADLESS], f"{HEADLESS} from the system's packages", "")
     except Problem:
+        if progress.label:
+            progress.end(good=False)
         if shutil.which("apt-get"):
             stamp("browser", HEADLESS)
 

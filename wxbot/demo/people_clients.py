@@ -7,13 +7,15 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import requests
 
 from wxbot.demo.actors import TIMEOUT_S, Person, StoryProblem
 from wxbot.orders.channels import DIRECT, LOTTERY
+
+Found = TypeVar("Found")
 
 PATIENCE_S = 120
 """How long somebody looks at the phone for an answer, on a busy machine."""
@@ -84,7 +86,8 @@ class Promoter(Person):
 
         return self._look(find, f"an answer like {expected} in the chat of person {self.id}")
 
-    def _look(self, find: Callable[[], str], what: str) -> str:
+    def _look(self, find: Callable[[], Found | None], what: str) -> Found:
+        """What `find` finds, as soon as it is something."""
         deadline, pause_s = time.monotonic() + self.patience_s, LOOK_S
         while time.monotonic() < deadline:
             found = find()
@@ -271,8 +274,6 @@ class Player(Promoter):
 
     answers: list[dict[str, Any]] = field(default_factory=list)
     """Each draw as the page was told of it: won or lost."""
-    refused: str = ""
-    """The outcome of the request that ended the drawing."""
 
     def draw_all(self, url: str) -> list[dict[str, Any]]:
         """Open a campaign's page and draw until the server says no; returns what was won. A busy server is asked the same again."""
@@ -288,7 +289,6 @@ class Player(Promoter):
             elif answer["outcome"] in ("try_again", "too_often"):
                 time.sleep(1)
             else:
-                self.refused = str(answer["outcome"])
                 return [each["award"] for each in self.answers if each["outcome"] == "won"]
         raise StoryProblem(f"person {self.id} could draw without an end at {path}")
 
@@ -312,13 +312,14 @@ class Player(Promoter):
     def take_award(self, award_id: str) -> None:
         """Wait on the page, which is open since the asking, until WeChat has the transfer, and confirm it there."""
 
-        def find() -> str:
+        def find() -> dict[str, str] | None:
             found = self._standing_of(award_id)
             if found["state"] in ("open", "forfeited", "paid"):
                 raise StoryProblem(f"award {award_id} of person {self.id} is {found['state']}: {found['text']}")
-            return json.dumps(found["confirm"]) if "confirm" in found else ""
+            confirm: dict[str, str] | None = found.get("confirm")
+            return confirm
 
-        if not self._agree(json.loads(self._look(find, f"the transfer of award {award_id}")), "/h5/awards"):
+        if not self._agree(self._look(find, f"the transfer of award {award_id}"), "/h5/awards"):
             raise StoryProblem(f"WeChat showed person {self.id} nothing to take for award {award_id}")
         self._ask(f"/h5/awards/{award_id}/look", str(_state(self._page("/h5/awards"))["mark"]), {})
 

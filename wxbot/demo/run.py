@@ -112,15 +112,17 @@ def _host(stage: Stage, console: Console) -> int:
         with database.reading() as session:
             is_new = session.query(Campaign.id).first() is None
             has_office = session.query(Programme.id).first() is not None
+        doors = None
         if is_new:
             world = World(stage.wechat_url)
-            beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
-            set_menu(stage, seed.seed(database, stage.vault(), world, clock.now(), int(beacon["device_id"])))
-        doors = visitors.open_doors(database)
+            device_id = int(world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]["device_id"])
+            wheel = seed.seed(database, stage.vault(), world, clock.now(), device_id)
+            set_menu(stage, wheel)
+            doors = visitors.OpenDoors(wheel, seed.SCRATCH_WORD, device_id)
     finally:
         database.close()
     _show_addresses(stage, console, is_new, _write_environment(stage))
-    if is_new:
+    if doors is not None:
         threading.Thread(target=_let_people_in, args=(stage, console, doors), daemon=True).start()
     if not has_office:
         threading.Thread(target=_open_office, args=(stage, console), daemon=True).start()

@@ -129,7 +129,9 @@ def _card(name: str, value_fen: int, odds_ppm: int) -> dict[str, Any]:
     return money | {"kind": "code", "min_fen": 0, "max_fen": 0}
 
 
-def _instant(now: datetime, name: str, rules: str, terms: dict[str, Any], keyword: str = "") -> Draft:
+def _instant(
+    now: datetime, name: str, rules: str, skin: str, colour: str, prizes: list[dict[str, Any]], keyword: str = ""
+) -> Draft:
     """A week of instant draws, three tries a person, prizes of at most 500 yuan together."""
     return Draft(
         name=name,
@@ -142,7 +144,12 @@ def _instant(now: datetime, name: str, rules: str, terms: dict[str, Any], keywor
         contact="400-000-0000",
         keyword=keyword,
         mechanic="instant",
-        terms={"claim_s": 7 * 86_400, **terms},
+        terms={
+            "claim_s": 7 * 86_400,
+            "prizes": prizes,
+            "skin": skin,
+            "look": {"colour": colour, "picture": ""},
+        },
         tries_per_person=3,
         tries_per_day=3,
         expected_people=300,
@@ -157,24 +164,26 @@ def plan_wheel(now: datetime) -> Draft:
         _prize("三等奖", (30, 100), 300_000, 300),
         _card("会员月卡", 1500, 100_000),
     ]
-    look = {"colour": "#bf301e", "picture": ""}
     return _instant(
         now,
         "幸运大转盘",
         "打开页面，点一下转盘中间就能抽奖，每人三次。奖品为现金和会员月卡的兑换码，在「我的奖品」里领取。",
-        {"prizes": prizes, "skin": "wheel", "look": look},
+        "wheel",
+        "#bf301e",
+        prizes,
     )
 
 
 def plan_scratch(now: datetime) -> Draft:
     """The scratch card that the chat answers a word with."""
     prizes = [_prize("大吉", (666, 666), 20_000, 10, "consolation"), _prize("小吉", (50, 50), 400_000, 400)]
-    look = {"colour": "#1f7a5c", "picture": ""}
     return _instant(
         now,
         "刮刮卡",
         "打开卡片刮开涂层即可，每人三次。奖品为现金，在「我的奖品」里领取。",
-        {"prizes": prizes, "skin": "scratch", "look": look},
+        "scratch",
+        "#1f7a5c",
+        prizes,
         SCRATCH_WORD,
     )
 
@@ -184,9 +193,13 @@ def tie_wechats(database: Database, world: World) -> None:
     so that the phone of a new demo is held by a person who may draw."""
     world.call("POST", "people", {"count": 1})
     for account in (MARKETER, CASHIER):
+        untied = select(Staff.id).where(Staff.login == account.login, Staff.openid.is_(None))
+        with database.reading() as session:
+            staff_id = session.scalars(untied).one_or_none()
+        if staff_id is None:  # by a first start that was stopped before its campaigns were made
+            continue
         (known,) = world.call("POST", "people", {"nickname": account.name})["people"]
         with database.transaction() as session:
-            staff_id = session.scalars(select(Staff.id).where(Staff.login == account.login)).one()
             tie.tie(session, staff_id, str(known["openid"]))
 
 

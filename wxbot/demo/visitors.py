@@ -4,11 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
 from wxbot.campaigns import entries
-from wxbot.campaigns.models import Campaign
-from wxbot.db import Database
 from wxbot.demo.actors import World
 from wxbot.demo.people_clients import Player
 
@@ -23,26 +19,11 @@ WAYS = (entries.QR, entries.POSTER, entries.LINK)
 
 @dataclass(frozen=True)
 class OpenDoors:
-    """What people can come to: the wheel's slug, the word for a card, the beacon to shake at; empty where nothing runs."""
+    """What people can come to: the wheel's slug, the word for a card, the beacon to shake at."""
 
-    wheel: str = ""
-    word: str = ""
-    device_id: int = 0
-
-
-def open_doors(database: Database) -> OpenDoors:
-    """The newest campaigns that are on or about to be."""
-    query = select(Campaign).where(Campaign.status.in_(("launching", "on"))).order_by(Campaign.id)
-    wheel, word, device_id = "", "", 0
-    with database.reading() as session:
-        for campaign in session.scalars(query):
-            if campaign.mechanic != "instant":
-                device_id = next(iter(campaign.terms.get("device_ids", ())), device_id)
-            elif campaign.keyword:
-                word = campaign.keyword
-            else:
-                wheel = campaign.slug
-    return OpenDoors(wheel, word, device_id)
+    wheel: str
+    word: str
+    device_id: int
 
 
 def let_in(base_url: str, world: World, doors: OpenDoors, is_open: Callable[[], bool]) -> None:
@@ -55,11 +36,11 @@ def let_in(base_url: str, world: World, doors: OpenDoors, is_open: Callable[[], 
         (known,) = world.call("POST", "people", {"count": 1})["people"]
         person = Player(world, known, base_url=base_url)
         person.take_phone()
-        if n % 3 == 0 and doors.wheel:
+        if n % 3 == 0:
             _turn(person, entries.address(base_url, doors.wheel, WAYS[n // 3 % len(WAYS)]))
-        elif n % 3 == 1 and doors.word:
+        elif n % 3 == 1:
             _turn(person, person.card_for(doors.word))
-        elif n % 3 == 2 and doors.device_id:
+        else:
             _shake(person, doors.device_id)
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from wxbot.simulator.shares import is_address
+
 MOST = 9
 LONGEST = {"title": 20, "note": 60, "url": 1024, "say": 200}
 WAYS = ("url", "say", "shake")
@@ -25,7 +27,7 @@ def checked(row: object) -> dict[str, Any]:
         raise ValueError("title: must not be empty")
     if sum(bool(row.get(way)) for way in WAYS) != 1 or row.get("shake", True) is not True:
         raise ValueError("pinned: each row has one of url, say, and shake (true)")
-    if row.get("url") and not row["url"].startswith(("http://", "https://")):
+    if row.get("url") and not is_address(row["url"]):
         raise ValueError("url: must begin with http:// or https://")
     return dict(row)
 

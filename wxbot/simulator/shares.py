@@ -88,15 +88,20 @@ class Shares:
 
     def open(self, person_id: int, page: str) -> None:
         """The page is loaded anew on this phone: what it set before is gone."""
+        self.set_by_page.setdefault(person_id, {}).pop(page, None)
+        self._page(person_id, page)
+
+    def _page(self, person_id: int, page: str) -> dict[str, Card]:
+        """What a page on this phone has set; of the phone's pages the newest are kept."""
         pages = self.set_by_page.setdefault(person_id, {})
-        pages.pop(page, None)
-        pages[page] = {}
+        found = pages.setdefault(page, {})
         while len(pages) > PAGES_KEPT:
             del pages[next(iter(pages))]
+        return found
 
     def put(self, person_id: int, page: str, way: Way, args: dict[str, Any]) -> None:
         """A page sets its card. Nothing is shared by it, and nobody learns whether it will be."""
-        self.set_by_page.setdefault(person_id, {}).setdefault(page, {})[way] = card_of(args)
+        self._page(person_id, page)[way] = card_of(args)
 
     def card(self, person_id: int, page: str, way: Way, title: str) -> Card:
         """What this page would be shared as: as it set it, else its title, its address below, no picture."""

@@ -40,19 +40,18 @@ export function noticesScreen(body) {
   const lines = h('div', { class: 'lines', 'data-testid': 'notices' });
   body.append(h('header', { class: 'bar' }, h('button', { class: 'bar-back', 'aria-label': '返回', onclick: back }, icon('back')), h('h1', {}, '服务通知'), h('span')), lines);
   let last = 0;
-  let timer = 0;
   async function load() {
     const chat = await get(mine(`/chat?after=${last}`)).catch(() => ({ messages: [] }));
+    if (!lines.isConnected) return; // or another person's phone by now
     for (const line of chat.messages.filter(isNotice)) {
       lines.append(h('div', { class: 'when' }, clockText(line.at, true)), h('div', { class: 'notice' }, h('p', {}, h('b', {}, '红包到账提醒'), h('small', {}, `${line.send_name}给你发了一个红包，过期未领取将退回`)), packetCard(line)));
     }
     if (chat.messages.length) last = chat.messages[chat.messages.length - 1].n;
     await showStates(lines);
     lines.scrollTop = lines.scrollHeight;
-    timer = setTimeout(load, 1500);
+    setTimeout(load, 1500);
   }
   load();
-  return () => clearTimeout(timer);
 }
 
 const envelope = '<svg viewBox="0 0 40 48" width="34" height="41" aria-hidden="true"><rect width="40" height="48" rx="5" fill="#d9432f"/><path d="M0 14q20 20 40 0V5a5 5 0 00-5-5H5a5 5 0 00-5 5z" fill="#e8604a"/><circle cx="20" cy="23" r="7.500" fill="#fbd586"/><path d="M17 20l3 3.500 3-3.500M20 23.500v5M17 25h6" fill="none" stroke="#c9432f" stroke-width="1.600" stroke-linecap="round"/></svg>';

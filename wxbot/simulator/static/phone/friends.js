@@ -1,12 +1,11 @@
 // What people pass on to each other: a card in a friend's chat, 朋友圈, and choosing whom to send a page to (§9.4).
 import { get, mine, post, state } from './api.js';
+import { bar } from './chat.js';
 import { avatar, clockText, h, icon, toast } from './dom.js';
 import { back, open } from './nav.js';
 import { openPage } from './web.js';
 
 const LOOK_MS = 1500;
-
-const head = (title) => h('header', { class: 'bar' }, h('button', { class: 'bar-back', 'aria-label': '返回', onclick: back }, icon('back')), h('h1', {}, title), h('span'));
 
 const picture = (card) => (card.image ? h('img', { src: card.image, alt: '', onerror: (event) => event.target.replaceWith(blank()) }) : blank());
 const blank = () => h('span', { class: 'link-blank' }, icon('link', 26));
@@ -26,35 +25,33 @@ export function friendRows(cards) {
     avatar(friendOf(card), 48), h('span', { class: 'row-main' }, h('b', {}, friendOf(card).nickname), h('small', {}, `[链接] ${card.title}`)), h('time', {}, clockText(card.at))));
 }
 
-// Adds the cards that `isMine` lets through to `list`, now and as they come; returns how to stop.
+// Adds the cards that `isMine` lets through to `list`, now and as they come, until the screen is left.
 function watch(list, isMine, drawn) {
   let last = 0;
-  let timer = 0;
   async function look() {
     const found = await get(mine(`/cards?after=${last}`)).catch(() => ({ cards: [], last }));
-    const fresh = found.cards.filter(isMine);
-    fresh.forEach((card) => drawn(card));
-    if (fresh.length) list.dispatchEvent(new Event('grown'));
+    if (!list.isConnected) return; // or another person's phone by now
+    found.cards.filter(isMine).forEach((card) => drawn(card));
     last = found.last;
-    timer = setTimeout(look, LOOK_MS);
+    setTimeout(look, LOOK_MS);
   }
   look();
-  return () => clearTimeout(timer);
 }
 
 export function friendScreen(body, friend) {
-  const lines = h('div', { class: 'lines', 'data-testid': 'friend-lines', ongrown: () => { lines.scrollTop = lines.scrollHeight; } });
-  body.append(head(friend.nickname), lines);
-  return watch(lines, (card) => card.to && [card.from.id, card.to.id].includes(friend.id), (card) => {
+  const lines = h('div', { class: 'lines', 'data-testid': 'friend-lines' });
+  body.append(bar(friend.nickname), lines);
+  watch(lines, (card) => card.to && [card.from.id, card.to.id].includes(friend.id), (card) => {
     const isOwn = card.from.id === state.person.id;
     lines.append(h('div', { class: 'when' }, clockText(card.at)), h('div', { class: `line ${isOwn ? 'person' : 'account'}` }, avatar(card.from, 40), linkCard(card)));
+    lines.scrollTop = lines.scrollHeight;
   });
 }
 
 export function momentsScreen(body) {
   const list = h('div', { class: 'moments', 'data-testid': 'moments' }, h('p', { class: 'empty' }, '还没有人分享'));
-  body.append(head('朋友圈'), list);
-  return watch(list, (card) => !card.to, (card) => {
+  body.append(bar('朋友圈'), list);
+  watch(list, (card) => !card.to, (card) => {
     list.querySelectorAll('.empty').forEach((empty) => empty.remove());
     list.prepend(h('div', { class: 'moment' }, avatar(card.from, 44), h('div', {}, h('b', {}, card.from.nickname),
       h('button', { class: 'moment-link', 'data-testid': 'shared-card', onclick: () => openPage(card.url) }, picture(card), h('span', {}, card.title)), h('time', {}, clockText(card.at, true)))));
@@ -67,7 +64,7 @@ export function chooseFriend(given) {
   open('choose', (body) => {
     const list = h('div', { class: 'rows', 'data-testid': 'choose' }, ...others.map((person) => h('button', { class: 'row', onclick: () => { back(); given(person.id); } },
       avatar(person, 40), h('span', { class: 'row-main' }, person.nickname))));
-    body.append(head('发送给朋友'), others.length ? list : h('p', { class: 'empty' }, '通讯录里还没有别人'));
+    body.append(bar('发送给朋友'), others.length ? list : h('p', { class: 'empty' }, '通讯录里还没有别人'));
   });
 }
 
