@@ -40,6 +40,11 @@ def shanghai_day(now: datetime) -> date:
     return now.astimezone(SHANGHAI).date()
 
 
+def day_began(day: date) -> datetime:
+    """The moment at which an Asia/Shanghai calendar day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)
+
+
 def from_unix(seconds: float) -> datetime:
     """An aware UTC datetime from Unix seconds."""
     return datetime.fromtimestamp(seconds, UTC)

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Response, render_template, request
@@ -21,7 +21,7 @@ from wxbot.campaigns.charts import over_time
 from wxbot.campaigns.draft import faults_in, require_approver, values_of
 from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet
-from wxbot.clock import SHANGHAI
+from wxbot.clock import day_began, shanghai_day
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
 from wxbot.money import plain_yuan
@@ -59,8 +59,8 @@ MONEY_SHOWN = ("ordered", "bound", "received", "returned")
 EXPORT_BATCH = 2_000
 
 
-def _today_began() -> Any:
-    return now().astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0)
+def _today_began() -> datetime:
+    return day_began(shanghai_day(now()))
 
 
 def _posted_today(session: Session, ids: Sequence[int] | None) -> dict[str, int]:
@@ -176,8 +176,8 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
         }
 
 
-CODE_OF_WECHAT = re.compile(r"-?[0-9]+|(?!BUDGET_SPENT|FOUND_ORDERS)[A-Z][A-Z_]+")
-"""A number, or capitals: WeChat's support asks for it, documented or not. But for those two, reasons of our own are written small."""
+CODE_OF_WECHAT = re.compile(r"-?[0-9]+|(?!FOUND_ORDERS)[A-Z][A-Z_]+")
+"""A number, or capitals: WeChat's support asks for it, documented or not. But for that one, reasons of our own are written small."""
 
 
 def _trouble(campaign: Campaign) -> tuple[str, str] | None:

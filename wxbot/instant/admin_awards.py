@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
+from wxbot.campaigns.models import Campaign
 from wxbot.instant import exports, sums, thousand, watch
 from wxbot.instant.models import AwardStatus, InstantTerms
 from wxbot.staff.console import absent, guard, log_export, now, number, one_or_404, role_required, runtime, tell, text
@@ -76,11 +77,16 @@ def page(campaign_id: int) -> str:
     )
 
 
-def drawing_or_404(campaign_id: int, form: str) -> None:
-    """A campaign of this mechanic that they may see, and a form of sheet that there is; absent otherwise."""
-    campaign_or_404(campaign_id)
+def drawing_or_404(campaign_id: int) -> Campaign:
+    """A campaign of this mechanic that they may see."""
+    campaign = campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
         one_or_404(session.get(InstantTerms, campaign_id))
+    return campaign
+
+
+def sheet_or_404(form: str) -> None:
+    """Absent but for the forms of sheets that there are."""
     if form not in ("csv", "xlsx"):
         absent()
 
@@ -89,11 +95,12 @@ def drawing_or_404(campaign_id: int, form: str) -> None:
 @role_required("marketer", "cashier")
 def winners(campaign_id: int, form: str) -> BaseResponse:
     """All awards, or those won on one day, as a spreadsheet; a POST, because the export itself is written in the audit log."""
-    drawing_or_404(campaign_id, form)
+    drawing_or_404(campaign_id)
+    sheet_or_404(form)
     day = _day_of(text("day"))
     with runtime().database.reading() as session:
-        total, _ = sums.wins(sums.of(session, campaign_id))
-    if form == "xlsx" and total > XLSX_ROWS and day is None:
+        total = exports.winner_count(session, campaign_id, day)
+    if form == "xlsx" and total > XLSX_ROWS:
         tell(gettext("超过 %(n)s 行，请导出 CSV。", n=f"{XLSX_ROWS:,}"), "danger")
         return redirect(url_for("awards.page", campaign_id=campaign_id), 303)
     log_export("winners_export", f"campaign:{campaign_id}", form=form, day=text("day"))
@@ -103,11 +110,13 @@ def winners(campaign_id: int, form: str) -> BaseResponse:
 
 
 def _day_of(typed: str) -> date | None:
-    """The day that a form names; None when it names none. Absent when it is no day."""
+    """The day that a form names; None when it names none. Absent when it is no day that a campaign can have."""
     if not typed:
         return None
     try:
-        return date.fromisoformat(typed)
+        day = date.fromisoformat(typed)
     except ValueError:
         absent()
-    return None
+    if not 2000 <= day.year < 9000:
+        absent()
+    return day

@@ -46,18 +46,27 @@ def shown(session: Session, runtime: Runtime, award: Award, spoken: str, now: da
         "slug": campaign.slug if campaign is not None else "",
         "name": prize.name if prize is not None else "",
         "ordinal": prize.ordinal if prize is not None else None,
-        "kind": award.kind,
-        "yuan": yuan(award.amount_fen) if award.kind == "money" else None,
-        "state": view.state,
-        "title": view.title.within(spoken),
-        "text": view.sentence.within(spoken),
-        "deadline": moment_text(award.deadline_at).within(spoken),
+        **sheet(view, award.kind, award.amount_fen, award.deadline_at, spoken),
     }
     if award.kind == "code":
         found["code"] = awards.code_of(session, runtime.vault, award) or ""
     if view.state == "confirm":
         found |= _to_confirm(session, runtime, award, now)
     return found
+
+
+def sheet(
+    view: award_words.AwardView, kind: str, amount_fen: int, deadline_at: datetime, spoken: str
+) -> dict[str, Any]:
+    """What the page writes on the sheet of an award beside its prize's name."""
+    return {
+        "kind": kind,
+        "yuan": yuan(amount_fen) if kind == "money" else None,
+        "state": view.state,
+        "title": view.title.within(spoken),
+        "text": view.sentence.within(spoken),
+        "deadline": moment_text(deadline_at).within(spoken),
+    }
 
 
 def _to_confirm(session: Session, runtime: Runtime, award: Award, now: datetime) -> dict[str, Any]:

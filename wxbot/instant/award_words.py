@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from wxbot.clock import SHANGHAI, shanghai_day
 from wxbot.instant.models import Award
 from wxbot.orders import throttle
-from wxbot.orders.channels import CONFIRMED
+from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.models import LaneState, Order
 from wxbot.orders.person_day import HELD
 from wxbot.orders.words import ON_ITS_WAY, SOON, meaning_of
@@ -21,9 +21,6 @@ from wxbot.payouts.models import COLLECT, Payout
 from wxbot.payouts.words import FORFEITED, PERSON_HOLDS
 from wxbot.settings import Settings
 from wxbot.text import Text, moment_text
-
-CONFIRM_WITHIN = timedelta(hours=24)
-"""How long WeChat keeps what was sent for its person."""
 
 QUEUE_S = 10
 """A queue that is gone within so many seconds is not worth telling."""
@@ -129,7 +126,7 @@ def _ordered(session: Session, settings: Settings, order: Order, now: datetime) 
     if order.status == "received":
         return AwardView("paid", PAID)
     if order.status == "accepted" and order.holding == "unclaimed":
-        return sent(order.channel, order.expires_at or now + CONFIRM_WITHIN)
+        return sent(order.channel, order.expires_at or now + CHANNELS[order.channel].life)
     if order.status == "manual":
         looking = Text("正在人工核对，有结果会告诉您。", "A person is looking into it; you will be told.")
         return AwardView("held", looking, ON_HOLD)

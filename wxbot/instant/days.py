@@ -6,14 +6,14 @@ So days add up to the whole campaign. A day of now is counted by the same functi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.clock import day_began, shanghai_day
 from wxbot.db import insert_into
 from wxbot.draws.models import DrawCount
 from wxbot.instant.models import Award, CampaignDay, InstantDraw, RuleVersion
@@ -55,11 +55,6 @@ class _Reported:
     next_day: date
 
 
-def began(day: date) -> datetime:
-    """The moment at which a Shanghai day begins."""
-    return datetime.combine(day, time(), SHANGHAI)
-
-
 def write_due(runtime: Runtime) -> int:
     """Write every day that is over and missing, of each launched campaign until nothing of it is owed any more; returns how many."""
     with runtime.database.reading() as session:
@@ -97,7 +92,7 @@ def _unfinished(session: Session) -> list[_Reported]:
 
 def _counted(session: Session, one: _Reported, day: date) -> dict[str, Any]:
     """The columns of one day's row."""
-    begin, end = began(day), began(day + timedelta(days=1))
+    begin, end = day_began(day), day_began(day + timedelta(days=1))
     is_owed = Award.status.in_(("open", "collecting"))
     owes = session.scalar(select(Award.id).where(Award.campaign_id == one.campaign_id, is_owed).limit(1)) is not None
     later = select(func.max(Award.settled_at)).where(Award.campaign_id == one.campaign_id)
@@ -133,7 +128,12 @@ def figures(session: Session, campaign_id: int, begin: datetime, end: datetime) 
 
 def prizes(session: Session, campaign_id: int, begin: datetime, end: datetime) -> list[dict[str, Any]]:
     """Of each prize: how many were given from `begin` to before `end`, and how many were left then."""
-    given, since = (_given(session, _drawn(campaign_id, *span)) for span in ((begin, end), (end, None)))
+    is_within = case((InstantDraw.drawn_at < end, 1), else_=0)
+    query = select(InstantDraw.prize_ordinal, func.sum(is_within), func.count())
+    query = query.where(*_drawn(campaign_id, begin, None), InstantDraw.prize_ordinal.is_not(None))
+    rows = session.execute(query.group_by(InstantDraw.prize_ordinal)).all()
+    given = {ordinal: int(within) for ordinal, within, _ in rows}
+    since = {ordinal: int(n) - int(within) for ordinal, within, n in rows}
     return [
         {
             "name": prize.name,
@@ -150,11 +150,6 @@ def _drawn(campaign_id: int, begin: datetime, end: datetime | None) -> Sequence[
     return since if end is None else (*since, InstantDraw.drawn_at < end)
 
 
-def _given(session: Session, drawn: Sequence[ColumnElement[bool]]) -> dict[int, int]:
-    query = select(InstantDraw.prize_ordinal, func.count()).where(*drawn, InstantDraw.prize_ordinal.is_not(None))
-    return {ordinal: int(n) for ordinal, n in session.execute(query.group_by(InstantDraw.prize_ordinal)) if ordinal}
-
-
 def listed(session: Session, campaign_id: int, now: datetime) -> list[dict[str, Any]]:
     """The report as it is shown: the day of now so far when nothing says that it is over, then the kept days, the newest first."""
     query = select(CampaignDay).where(CampaignDay.campaign_id == campaign_id).order_by(CampaignDay.day.desc())
@@ -166,6 +161,6 @@ def listed(session: Session, campaign_id: int, now: datetime) -> list[dict[str, 
     today = shanghai_day(now)
     if kept and (kept[0].is_last or kept[0].day >= today.isoformat()):
         return lines
-    span = (began(today), began(today + timedelta(days=1)))
+    span = (day_began(today), day_began(today + timedelta(days=1)))
     so_far = {"prizes": prizes(session, campaign_id, *span), **figures(session, campaign_id, *span)}
     return [{"day": today.isoformat(), "is_so_far": True, **so_far}, *lines]

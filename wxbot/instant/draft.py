@@ -157,11 +157,7 @@ def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
 def _amounts(prize: Mapping[str, Any]) -> str:
     is_same = prize["split"] == "fixed" or prize["min_fen"] == prize["max_fen"]
     bounds = [prize["value_fen"]] if is_same else [prize["min_fen"], prize["max_fen"]]
-    return "-".join(map(_plain_yuan, bounds))
-
-
-def _plain_yuan(fen: int) -> str:
-    return plain_yuan(fen)
+    return "-".join(map(plain_yuan, bounds))
 
 
 def _typed(campaign: Campaign) -> Typed:
@@ -179,7 +175,7 @@ def _typed(campaign: Campaign) -> Typed:
         "prize_release": [str(prize["release"].get("way", "once")) for prize in prizes],
         "prize_weights": [",".join(map(str, prize["release"].get("weights") or ())) for prize in prizes],
         "prize_gone": [str(prize["when_gone"]) for prize in prizes],
-        "prize_total": [_plain_yuan(prize["total_fen"]) if prize["split"] == "exact" else "" for prize in prizes],
+        "prize_total": [plain_yuan(prize["total_fen"]) if prize["split"] == "exact" else "" for prize in prizes],
     }
 
 

@@ -1,13 +1,15 @@
 """A campaign's winners and its days as a spreadsheet: batch by batch, so that a slow download holds nothing open."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from flask_babel import gettext
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
+from wxbot.clock import day_began
 from wxbot.db import Database
-from wxbot.instant import days
+from wxbot.instant import days, sums
 from wxbot.instant.models import Award, InstantDraw, Prize
 from wxbot.money import plain_yuan
 from wxbot.staff.console import local
@@ -34,6 +36,18 @@ def winner_header() -> tuple[str, ...]:
     )
 
 
+def winner_count(session: Session, campaign_id: int, day: date | None = None) -> int:
+    """How many rows `winner_batches` has."""
+    if day is None:
+        return sums.wins(sums.of(session, campaign_id))[0]
+    won = (InstantDraw.campaign_id == campaign_id, InstantDraw.prize_ordinal.is_not(None), *_drawn_on(day))
+    return session.scalar(select(func.count()).where(*won)) or 0
+
+
+def _drawn_on(day: date) -> Sequence[ColumnElement[bool]]:
+    return InstantDraw.drawn_at >= day_began(day), InstantDraw.drawn_at < day_began(day + timedelta(days=1))
+
+
 def winner_batches(
     database: Database, campaign_id: int, words: Mapping[str, str], day: date | None = None
 ) -> Iterator[list[tuple[object, ...]]]:
@@ -48,9 +62,7 @@ def winner_batches(
         .limit(BATCH)
     )
     if day is not None:
-        query = query.where(
-            InstantDraw.drawn_at >= days.began(day), InstantDraw.drawn_at < days.began(day + timedelta(days=1))
-        )
+        query = query.where(*_drawn_on(day))
     after = 0
     while True:
         with database.reading() as session:

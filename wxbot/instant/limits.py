@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from wxbot import quotas
-from wxbot.clock import SHANGHAI
+from wxbot.clock import day_began, shanghai_day
 from wxbot.draws.one_winner import tries
 from wxbot.draws.outcomes import Outcome
 
@@ -101,5 +101,4 @@ def _used_up(limits: Sequence[DrawLimit], in_all: Outcome, today: Outcome, has_t
 
 def has_tomorrow(now: datetime, end_unix: float) -> bool:
     """Whether a campaign that ends then goes on after the next Shanghai midnight."""
-    midnight = now.astimezone(SHANGHAI).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return midnight.timestamp() < end_unix
+    return day_began(shanghai_day(now) + timedelta(days=1)).timestamp() < end_unix

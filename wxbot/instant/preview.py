@@ -14,17 +14,17 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import draft
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.outcomes import HTTP_STATUS, Outcome
-from wxbot.instant import answers, article, award_words, pictures, versions, words
+from wxbot.instant import answers, article, award_shown, award_words, pictures, versions, words
 from wxbot.instant.conditions import is_word
 from wxbot.instant.decide import Amounts, DrawDecision, PrizeRule, Rules, decide, dice
 from wxbot.instant.faults import CLAIM_DAYS_MAX
 from wxbot.instant.forecast import rules_of
 from wxbot.instant.models import InstantTerms, Prize
+from wxbot.instant.owe import first_status
 from wxbot.instant.release import DAY_S
 from wxbot.instant.terms import OWN
-from wxbot.money import yuan
-from wxbot.orders.channels import CONFIRMED
-from wxbot.text import Refusal, Text, moment_text
+from wxbot.orders.channels import CHANNELS, CONFIRMED
+from wxbot.text import Refusal, Text
 
 NUMBERS = 10**9
 """Test draws are numbered below this; a page begins anywhere."""
@@ -172,16 +172,16 @@ def answer(
         return HTTP_STATUS.get(outcome, 409), said | {"nonce": nonce}
     told = answers.Answer(outcome, k, following, preview.tries)
     if outcome is Outcome.WON and prize is not None:
-        is_code = prize.kind == "code"
+        status = first_status(prize.kind)
         told = replace(
             told,
             ordinal=prize.ordinal,
             name=prize.name,
             kind=prize.kind,
             amount_fen=amount_fen,
-            award=_award_id(k, wish, "given" if is_code else "open"),
+            award=_award_id(k, wish, status),
             deadline=int((now + timedelta(seconds=preview.terms.claim_s)).timestamp()),
-            status="given" if is_code else "open",
+            status=status,
         )
     line = told.booked(is_new=True).handed_out or ""
     return 200, {**said, **answers.spoken(line, "", language)}
@@ -214,22 +214,13 @@ def award(preview: CampaignPreview, award_id: str, asked: str, language: str, no
     views = {
         "open": award_words.AwardView("open", award_words.to_collect(deadline_at)),
         "preparing": award_words.AwardView("preparing", award_words.PREPARING),
-        "sent": award_words.sent(preview.terms.channel, now + award_words.CONFIRM_WITHIN),
+        "sent": award_words.sent(preview.terms.channel, now + CHANNELS[preview.terms.channel].life),
         "paid": award_words.AwardView("paid", award_words.PAID),
         "given": award_words.AwardView("given", award_words.GIVEN),
     }
     view = views.get(state)
     if view is None or (state == "given") != (prize.kind == "code"):
         return None
-    found: dict[str, Any] = {
-        "id": _award_id(number_of(nonce), wish, state),
-        "name": prize.name,
-        "ordinal": prize.ordinal,
-        "kind": prize.kind,
-        "yuan": yuan(amount_fen) if prize.kind == "money" else None,
-        "state": view.state,
-        "title": view.title.within(language),
-        "text": view.sentence.within(language),
-        "deadline": moment_text(deadline_at).within(language),
-    }
+    found = {"id": _award_id(number_of(nonce), wish, state), "name": prize.name, "ordinal": prize.ordinal}
+    found |= award_shown.sheet(view, prize.kind, amount_fen, deadline_at, language)
     return found | {"code": CODE} if prize.kind == "code" else found

@@ -6,13 +6,13 @@ task `orders.bill`: it drops faults that have settled themselves and names order
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import ledger
-from wxbot.clock import SHANGHAI, shanghai_day
+from wxbot.clock import SHANGHAI, day_began, shanghai_day
 from wxbot.ledger import Posting
 from wxbot.logs import get_logger
 from wxbot.money import yuan
@@ -219,7 +219,7 @@ def _name_missing(session: Session, now: datetime) -> int:
     if not known:
         return 0
     newest = datetime.strptime(max(known), "%Y%m%d").replace(tzinfo=SHANGHAI)
-    end = datetime.combine(newest.date() + timedelta(days=1), time(), SHANGHAI)
+    end = day_began(newest.date() + timedelta(days=1))
     named = 0
     for kind, order in _without_line(session, newest - LOOK_BACK, end):
         placed = order.accepted_at or order.settled_at or order.created_at

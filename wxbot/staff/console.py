@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import Babel, gettext
@@ -276,7 +276,7 @@ def guard(blueprint: Blueprint) -> Blueprint:
     return blueprint
 
 
-def absent() -> None:
+def absent() -> NoReturn:
     """End the request as if the thing did not exist: the same for what is absent and what is not theirs (S29)."""
     abort(404)
 
