@@ -3,6 +3,7 @@
 What only one way to give cannot do is named by its mechanic.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
@@ -96,11 +97,15 @@ def unfit_texts(values: Values, fields: Iterable[str], optional: Collection[str]
                 yield Refusal("faulty", found.text, field)
 
 
+ADDRESS = re.compile(r"https?://[!-~]+")
+"""Words behind the beginning of an address are words."""
+
+
 def _written(values: Values) -> Iterator[tuple[str, str]]:
     """(field, text) of everything that somebody wrote for people, also within the mechanic's own terms; addresses are no text."""
     for field, value in (*values.items(), *values.get("terms", {}).items()):
         if isinstance(value, str):
-            if not value.startswith(("https://", "http://")):
+            if not ADDRESS.fullmatch(value):
                 yield field, value
         elif field != "terms":
             yield from ((field, text) for text in _strings(value))

@@ -20,6 +20,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import plain_yuan
 from wxbot.text import Faulty, Refusal, fault
+from wxbot.transitions import moved_on
 
 WrittenForm = MultiDict[str, str]
 """A form with everything a browser would send of it."""
@@ -115,7 +116,10 @@ def with_step(session: Session, campaign_id: int, form: WrittenForm, step: str) 
 
     Raises Faulty, beside each field that differs, when somebody saved the same step differently since `form["seen"]` was shown.
     """
-    stored = form_of(draft.own(session, campaign_id))
+    campaign = draft.own(session, campaign_id)
+    if campaign.status != "draft":
+        raise moved_on()
+    stored = form_of(campaign)
     merged = MultiDict(stored)
     names = fields_in(stored, step)
     for name in names:

@@ -37,20 +37,14 @@ from wxbot.staff.console import (
     why_not,
 )
 from wxbot.staff.downloads import csv_response, sheet_response, xlsx_response
-from wxbot.staff.uploads import allow_upload
+from wxbot.staff.uploads import SHEET_BYTES, allow_upload
 from wxbot.text import Refusal, Text
-
-UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
-"""Largest body of the upload, the form around the file included; every other page keeps the small limit (S16)."""
-
-FORM_BYTES = 256 * 1024
-"""For the form's texts; it must be more than the 64 KB in which files are read, or most larger files are refused."""
 
 KINDS = ("faulty", "warned", "good", "all")
 
 
 _pages = Blueprint("lists", __name__)
-allow_upload(_pages, "lists.create", UPLOAD_BYTES, FORM_BYTES)
+allow_upload(_pages, "lists.create", SHEET_BYTES)
 blueprint = guard(_pages)
 
 

@@ -32,11 +32,8 @@ from wxbot.staff.console import (
     why_not,
 )
 from wxbot.staff.downloads import sheet_response
-from wxbot.staff.uploads import allow_upload
+from wxbot.staff.uploads import SHEET_BYTES, allow_upload
 from wxbot.text import Refusal, Text
-
-UPLOAD_BYTES = sheets.BYTES_MAX + 64 * 1024
-"""Largest body of the upload with the form around it; every other page keeps the small limit (S16)."""
 
 SHOWN_ROWS = 200
 """Rows of a preview on the page; the counts are of all."""
@@ -49,7 +46,7 @@ UNMASKED: dict[str, Any] = {"roster": RosterEntry, "binding": Binding, "mark": P
 
 
 _pages = Blueprint("roster", __name__)
-allow_upload(_pages, "roster.upload", UPLOAD_BYTES)
+allow_upload(_pages, "roster.upload", SHEET_BYTES)
 blueprint = guard(_pages)
 
 

@@ -6,12 +6,11 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.people import tie
+from wxbot.staff.admin import other_person
 from wxbot.staff.console import (
-    absent,
     act,
     guard,
     me,
-    one_or_404,
     refusal_told,
     role_required,
     runtime,
@@ -64,10 +63,7 @@ def confirm() -> BaseResponse:
 @role_required("admin")
 def untie(staff_id: int) -> BaseResponse:
     """Take somebody else's WeChat off their account."""
-    with runtime().database.reading() as session:
-        person: Staff = one_or_404(session.get(Staff, staff_id) if staff_id < 2**31 else None)
-    if staff_id == me().id:
-        absent()
+    person = other_person(staff_id)
     done = gettext("%(name)s 的微信已解绑。", name=person.name)
     with act("staff_untie", f"staff:{staff_id}", done, detail={"login": person.login}) as session:
         tie.untie(session, staff_id)

@@ -230,13 +230,7 @@ def confirm(
             return CodeChecked(standing)
         if phone and not _is_number(runtime.vault, phone, sent_to):
             return CodeChecked("changed")
-        for is_last in (False, True):
-            try:
-                with runtime.database.transaction() as session:
-                    return _confirm(session, runtime, openid, digits, via, purpose, now)
-            except IntegrityError:  # somebody bound the same phone at the same moment: look again, once
-                if is_last:
-                    raise
+        return runtime.database.twice(lambda session: _confirm(session, runtime, openid, digits, via, purpose, now))
     except (OperationalError, PoolTimeout, IntegrityError) as error:
         log.error("binding_not_confirmed", error=type(error).__name__)
     return CodeChecked("busy")

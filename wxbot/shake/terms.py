@@ -4,7 +4,7 @@ How many packets it holds and what each is worth stays in columns: packets belon
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from wxbot.campaigns.models import Campaign
@@ -28,7 +28,7 @@ class ShakeTerms:
         return cls(**{**terms, "device_ids": tuple(terms.get("device_ids", ()))})
 
 
-NAMES = ("odds_ppm", "title", "description", "jump_url", "device_ids")
+NAMES = tuple(each.name for each in fields(ShakeTerms))
 
 
 def terms_of(campaign: Campaign) -> ShakeTerms:

@@ -226,7 +226,7 @@ def _handover(staff_id: int, password: str) -> str:
     return render_template("console/handover.html", person=person, password=password)
 
 
-def _other_person(staff_id: int) -> Staff:
+def other_person(staff_id: int) -> Staff:
     """Somebody else: nobody changes their own account here (S56)."""
     with runtime().database.reading() as session:
         person: Staff = one_or_404(session.get(Staff, staff_id) if staff_id < 2**31 else None)
@@ -250,7 +250,7 @@ def enable_person(staff_id: int) -> BaseResponse:
 
 
 def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
-    person = _other_person(staff_id)
+    person = other_person(staff_id)
     if is_active:
         action, done = "staff_enable", gettext("%(name)s 可以登录了。", name=person.name)
     else:
@@ -264,7 +264,7 @@ def _set_active(staff_id: int, is_active: bool) -> BaseResponse:
 @role_required("admin")
 def reset_person(staff_id: int) -> str:
     """Give a person a new password to be changed at the next sign-in."""
-    _other_person(staff_id)
+    other_person(staff_id)
     password = make_temporary()
     accounts.set_password(
         runtime().database,
@@ -283,7 +283,7 @@ def reset_person(staff_id: int) -> str:
 def reset_totp(staff_id: int) -> BaseResponse:
     """Ask a person for no code any more, who has lost phone and recovery codes; all their sessions end, and they approve
     nothing for a while: whoever knows their password could set up the next one."""
-    person = _other_person(staff_id)
+    person = other_person(staff_id)
     done = gettext("%(name)s 的两步验证已重置。", name=person.name)
     with act("totp_reset", f"staff:{staff_id}", done, detail={"login": person.login}) as session:
         totp.switch_off(session, staff_id)

@@ -21,7 +21,7 @@ from wtforms.validators import ValidationError
 from wxbot import addresses, bidi, db, own_page, typed
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
-from wxbot.money import yuan
+from wxbot.money import plain_percent, yuan
 from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES, Staff
@@ -398,7 +398,9 @@ def _install(app: Flask) -> None:
         )
         babel.domain_instance = bidi.Sentences()
         app.jinja_env.globals["gettext"] = app.jinja_env.globals["_"] = bidi.isolating(app.jinja_env.globals["gettext"])
-    app.jinja_env.filters.update(said=said, yuan=yuan, cny=cny, local=local, num="{:,}".format)
+    app.jinja_env.filters.update(
+        said=said, yuan=yuan, cny=cny, plain_percent=plain_percent, local=local, num="{:,}".format
+    )
     app.jinja_env.globals.update(
         held_accounts=_held_accounts,
         held_me=held_me,
