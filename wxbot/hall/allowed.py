@@ -1,0 +1,245 @@
+"""What may follow in the log, and the sentence for whoever asks for what may not: the host's verbs and the verifier ask here.
+
+It knows the order of things, not the bytes: seeds, hashes and winners are checked where they are made, and by `verify`.
+"""
+
+from collections.abc import Callable, Mapping
+
+from wxbot.hall.evening import Evening, Event, Phase, Selected
+from wxbot.hall.log import Body, Kind, is_body
+from wxbot.text import Refusal, Text
+
+NUMBERS_HELD_UP = 3
+DIGITS_OF_ONE = 8
+"""Late entropy in the hall: so many numbers, each with so many digits, so that nobody can try them all beforehand."""
+
+FALLBACK_AFTER = 60
+"""Seconds for which drand is waited before numbers from the hall may take its place."""
+
+_WORDS: Mapping[Phase, Text] = {
+    "armed": Text("等待现场数字", "waiting for its late entropy"),
+    "ready": Text("等待抽取", "ready to be drawn"),
+    "drawn": Text("已抽取、未揭晓", "drawn and not revealed"),
+    "revealed": Text("已揭晓、还有人未确认", "revealed, with people not confirmed yet"),
+    "settled": Text("已全部确认", "settled"),
+    "voided": Text("已作废", "void"),
+}
+
+
+def require(evening: Evening, event: Event) -> None:
+    """Raise Refusal when this event may not come now; the evening is not changed."""
+    if not is_body(event.kind, event.body):
+        raise _no("body", "这条记录的内容不完整或格式不对", "The fields of this line are not those of its kind")
+    if event.at < evening.at:
+        raise _no("clock", "时间早于上一条记录", "It is earlier than the line before it")
+    if (event.kind == "committed") == bool(evening.hall_id):
+        raise _no(
+            "committed", "承诺值必须是第一条记录，而且只有一条", "The commitment is the first line, and the only one"
+        )
+    if evening.is_closed and event.kind != "paid":
+        raise _no("closed", "活动已经结束", "The evening is closed")
+    check = _CHECKS.get(event.kind)
+    if check is not None:
+        check(evening, event.body)
+    if (
+        event.kind == "entropy_fallback"
+        and event.at < _selected(evening, event.body, "armed").armed_at + FALLBACK_AFTER
+    ):
+        raise _no("early", f"请先等 drand {FALLBACK_AFTER} 秒", f"Wait {FALLBACK_AFTER} seconds for drand first")
+
+
+def _no(reason: str, zh: str, en: str) -> Refusal:
+    return Refusal(reason, Text(zh, en))
+
+
+def _opened(evening: Evening, body: Body) -> None:
+    if evening.is_opened:
+        raise _no("opened", "已经开放签到", "Signing in is open already")
+
+
+def _signed_in(evening: Evening, body: Body) -> None:
+    if not evening.is_opened:
+        raise _no("not_open", "还没有开放签到", "Signing in is not open yet")
+    if body["no"] != evening.signed_in + 1:
+        raise _no(
+            "no",
+            f"下一位签到者应是 {evening.signed_in + 1} 号",
+            f"The next one to sign in is no {evening.signed_in + 1}",
+        )
+
+
+def _unfixed(evening: Evening) -> None:
+    """Between the arming of a selection and its result nothing changes that could change who wins."""
+    running = evening.running
+    if running is not None and running.phase in ("armed", "ready"):
+        d = running.d
+        raise _no(
+            "armed",
+            f"第 {d} 次抽取已经锁定，请先抽取或作废",
+            f"Selection {d} is fixed; draw it or declare it void first",
+        )
+
+
+def _added(evening: Evening, body: Body) -> None:
+    _unfixed(evening)
+    if body["prize"]["prize"] in evening.prizes:
+        raise _no("prize", "已有这个编号的奖项", "There is a prize with this number already")
+
+
+def _frozen(evening: Evening, body: Body) -> None:
+    _unfixed(evening)
+    version = evening.roster_version + 1
+    if body["version"] != version:
+        raise _no("version", f"下一份名单应是第 {version} 版", f"The next roster is version {version}")
+
+
+def _excluded(evening: Evening, body: Body) -> None:
+    _unfixed(evening)
+    if body["no"] > evening.signed_in or body["no"] in evening.excluded:
+        raise _no("no", "没有这位签到者，或已经排除", "Nobody signed in with this number, or they are excluded already")
+
+
+def _next_d(evening: Evening, d: int) -> None:
+    running = evening.running
+    if running is not None:
+        word = _WORDS[running.phase]
+        raise _no(
+            "running",
+            f"第 {running.d} 次抽取{word.zh}，请先完成",
+            f"Selection {running.d} is {word.en}; settle it first",
+        )
+    if d != evening.next_d:
+        raise _no("d", f"下一次应是第 {evening.next_d} 次抽取", f"The next selection is number {evening.next_d}")
+    if d > evening.chain_length:
+        raise _no("chain", "种子已经用完", "The seeds of this hall are used up")
+
+
+def _armed(evening: Evening, body: Body) -> None:
+    _next_d(evening, body["d"])
+    if evening.roster_version == 0 or body["roster_version"] != evening.roster_version:
+        raise _no("version", "只能用最新冻结的名单", "Only the roster that was frozen last may be used")
+    if body["prize"] not in evening.prizes:
+        raise _no("prize", "没有这个奖项", "There is no such prize")
+    left = evening.open_slots(body["prize"])
+    if body["k"] > left:
+        raise _no("slots", f"这个奖项只剩 {left} 个名额", f"This prize has {left} open slots")
+
+
+def _selected(evening: Evening, body: Body, *phases: Phase) -> Selected:
+    """The selection that an event is about, if it stands where this may be said of it."""
+    selected = evening.selections.get(body["d"])
+    if selected is None:
+        raise _no("d", f"没有第 {body['d']} 次抽取", f"There is no selection {body['d']}")
+    if selected.phase not in phases:
+        word = _WORDS[selected.phase]
+        raise _no(
+            "phase",
+            f"第 {selected.d} 次抽取{word.zh}，不能这样做",
+            f"Selection {selected.d} is {word.en}; this cannot be done now",
+        )
+    return selected
+
+
+def _fallen_back(evening: Evening, body: Body) -> None:
+    _selected(evening, body, "armed")
+    if evening.mode != "drand":
+        raise _no("mode", "没有使用 drand", "drand is not used")
+
+
+def _ready(evening: Evening, body: Body) -> None:
+    _selected(evening, body, "armed")
+    kind, text = body["kind"], body["text"]
+    if kind != evening.mode:
+        raise _no("mode", "随机来源与公布的模式不符", "The late entropy is not of the declared mode")
+    if (kind == "drand") != bool(body["signature"]) or (kind == "seed" and text):
+        raise _no("text", "随机来源的内容不完整", "The late entropy is incomplete")
+    if kind == "hall":
+        require_numbers(evening, text)
+
+
+def require_numbers(evening: Evening, text: str) -> None:
+    """Raise Refusal unless these are numbers from the hall: three, of eight digits or more, not all of them used before."""
+    numbers = text.split()
+    if len(numbers) != NUMBERS_HELD_UP or any(sum(map(str.isdigit, each)) < DIGITS_OF_ONE for each in numbers):
+        raise _no(
+            "numbers",
+            f"请输入 {NUMBERS_HELD_UP} 个号码，用空格隔开，每个至少 {DIGITS_OF_ONE} 位数字",
+            f"Type {NUMBERS_HELD_UP} numbers with blanks between them, each with at least {DIGITS_OF_ONE} digits",
+        )
+    if evening.used_texts.issuperset(numbers):
+        raise _no("numbers", "这些号码用过了，请换新的", "These numbers were used before; take others")
+
+
+def _drawn(evening: Evening, body: Body) -> None:
+    selected = _selected(evening, body, "ready")
+    said = (body["prize"], body["k"], body["pool_hash"])
+    if said != (selected.prize, selected.k, selected.pool_hash) or len(body["winners"]) != selected.k:
+        raise _no(
+            "armed", "与锁定的奖项、人数或候选名单不符", "It is not of the prize, number and pool that were fixed"
+        )
+
+
+def _revealed(evening: Evening, body: Body) -> None:
+    _selected(evening, body, "drawn")
+
+
+def _undecided(evening: Evening, body: Body) -> None:
+    nos = body["nos"] if "nos" in body else [body["no"]]
+    undecided = _selected(evening, body, "revealed").undecided
+    if not set(nos) <= set(undecided):
+        raise _no(
+            "no",
+            "不是这次的中奖者，或已经确认、缺席、放弃",
+            "Not a winner of this selection, or already confirmed, absent or out",
+        )
+
+
+def _undone(evening: Evening, body: Body) -> None:
+    selected = _selected(evening, body, "revealed", "settled")
+    if body["d"] != evening.next_d - 1 or body["no"] not in selected.absent | selected.forfeited.keys():
+        raise _no("no", "没有可以撤销的标记", "There is nothing to take back, or another selection has begun")
+
+
+def _voided(evening: Evening, body: Body) -> None:
+    if body["d"] not in evening.selections:
+        _next_d(evening, body["d"])
+    elif _selected(evening, body, "armed", "ready", "drawn", "revealed", "settled").confirmed:
+        raise _no(
+            "confirmed", "已经确认了中奖者，不能作废", "Winners were confirmed; it can no longer be declared void"
+        )
+    elif body["d"] != evening.next_d - 1:
+        raise _no(
+            "d", "之后已有新的抽取，不能作废", "Another selection has begun since; it can no longer be declared void"
+        )
+
+
+def _paid(evening: Evening, body: Body) -> None:
+    selected = _selected(evening, body, "revealed", "settled")
+    if body["no"] not in selected.confirmed - selected.paid:
+        raise _no("no", "没有确认此人中奖，或已经发放", "They were not confirmed as a winner, or have it already")
+
+
+def _closed(evening: Evening, body: Body) -> None:
+    if evening.running is not None:
+        _next_d(evening, evening.next_d)
+
+
+_CHECKS: Mapping[Kind, Callable[[Evening, Body], None]] = {
+    "opened": _opened,
+    "signed_in": _signed_in,
+    "prize_added": _added,
+    "frozen": _frozen,
+    "excluded": _excluded,
+    "armed": _armed,
+    "entropy_fallback": _fallen_back,
+    "entropy": _ready,
+    "drawn": _drawn,
+    "revealed": _revealed,
+    "absent": _undecided,
+    "forfeited": _undecided,
+    "undone": _undone,
+    "confirmed": _undecided,
+    "voided": _voided,
+    "paid": _paid,
+    "closed": _closed,
+}

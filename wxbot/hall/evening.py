@@ -1,0 +1,256 @@
+"""What an evening has come to: a fold over the log from which pools, open slots and each selection's standing are worked out.
+
+Nothing is counted down anywhere: who may win next is the roster without whom the log excludes under the prize's rule. The host's
+pages and the verifier ask the same functions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from wxbot.hall.log import Body, Exclusion, Forfeit, Kind, Prize
+from wxbot.hall.selection import EntropyKind, RosterLine
+
+Phase = Literal["armed", "ready", "drawn", "revealed", "settled", "voided"]
+"""Of a selection: everything is fixed; its late entropy is there; its winners are stored; they were shown; each of them is
+confirmed, absent or has given up; it is void."""
+
+
+class Event(Protocol):
+    """What of a line of the log the fold reads."""
+
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def body(self) -> Body: ...
+    @property
+    def at(self) -> int: ...
+
+
+@dataclass
+class Selected:
+    """One selection and what became of its winners."""
+
+    d: int
+    prize: int = 0
+    k: int = 0
+    roster_version: int = 0
+    pool_hash: str = ""
+    armed_at: int = 0
+    entropy: tuple[EntropyKind, str] | None = None
+    winners: list[int] = field(default_factory=list)
+    is_revealed: bool = False
+    absent: set[int] = field(default_factory=set)
+    forfeited: dict[int, Forfeit] = field(default_factory=dict)
+    confirmed: set[int] = field(default_factory=set)
+    paid: set[int] = field(default_factory=set)
+    is_voided: bool = False
+
+    @property
+    def phase(self) -> Phase:
+        """Where it stands."""
+        if self.is_voided:
+            return "voided"
+        if not self.winners:
+            return "armed" if self.entropy is None else "ready"
+        if not self.is_revealed:
+            return "drawn"
+        return "revealed" if self.undecided else "settled"
+
+    @property
+    def undecided(self) -> list[int]:
+        """Winners who are neither confirmed nor absent, and have not given up."""
+        return [no for no in self.winners if no not in self.confirmed | self.absent | self.forfeited.keys()]
+
+    @property
+    def holding(self) -> int:
+        """How many slots of its prize it takes."""
+        if self.is_voided:
+            return 0
+        return sum(no not in self.absent and self.forfeited.get(no) != "refill" for no in self.winners)
+
+
+@dataclass
+class Evening:
+    """The state after some events. `take` believes them: whether an event may come at all is `allowed.require`."""
+
+    hall_id: str = ""
+    chain_length: int = 0
+    commitment: str = ""
+    mode: EntropyKind = "hall"
+    """How the next selection gets its late entropy; a fallback changes it for the rest of the evening."""
+    prizes: dict[int, Prize] = field(default_factory=dict)
+    is_opened: bool = False
+    is_closed: bool = False
+    signed_in: int = 0
+    """The number of the last person who signed in."""
+    roster_version: int = 0
+    excluded: dict[int, Exclusion] = field(default_factory=dict)
+    selections: dict[int, Selected] = field(default_factory=dict)
+    used_texts: set[str] = field(default_factory=set)
+    """Numbers held up before: they are no news any more."""
+    at: int = 0
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> "Evening":
+        """The state after these events of a log that is our own; `signed_in` may be left out for pools and slots."""
+        evening = cls()
+        for event in events:
+            evening.take(event)
+        return evening
+
+    @property
+    def next_d(self) -> int:
+        """The number of the next selection; aborted ones keep theirs."""
+        return max(self.selections, default=0) + 1
+
+    @property
+    def running(self) -> Selected | None:
+        """The selection that must be settled before another one may begin."""
+        last = self.selections.get(self.next_d - 1)
+        return last if last is not None and last.phase not in ("settled", "voided") else None
+
+    def take(self, event: Event) -> None:
+        """Go on by one event."""
+        self.at = event.at
+        _TAKES[event.kind](self, event.body)
+
+    def of_prize(self, prize: int) -> Iterator[Selected]:
+        """The selections of a prize that count."""
+        return (each for each in self.selections.values() if each.prize == prize and not each.is_voided)
+
+    def open_slots(self, prize: int) -> int:
+        """How many of a prize are still to be given: none is taken by who was absent, or gave up and lets it be refilled."""
+        return self.prizes[prize].slots - sum(each.holding for each in self.of_prize(prize))
+
+    def out_of(self, prize: int) -> set[int]:
+        """Who may not win this prize now: excluded, won before (its `scope`), or absent (the `absence` of what they missed).
+
+        Who gave up has had their turn and counts as one who won; a void selection has never been.
+        """
+        out = set(self.excluded)
+        for each in self.selections.values():
+            if each.is_voided:
+                continue
+            is_same = each.prize == prize
+            if is_same or self.prizes[prize].scope == "evening":
+                out.update(no for no in each.winners if no not in each.absent)
+            absence = self.prizes[each.prize].absence
+            if absence == "evening" or (absence == "slot" and is_same):
+                out |= each.absent
+        return out
+
+    def pool(self, roster: Iterable[RosterLine], prize: int) -> list[int]:
+        """Among whom the next selection of a prize is made, ascending."""
+        out, groups = self.out_of(prize), self.prizes[prize].groups
+        return [line.no for line in roster if line.no not in out and (not groups or line.group in groups)]
+
+
+def pool_of(events: Iterable[Event], roster: Iterable[RosterLine], prize: int) -> list[int]:
+    """Among whom the next selection of a prize is made, after these events, from the lines of the newest roster."""
+    return Evening.of(events).pool(roster, prize)
+
+
+def open_slots(events: Iterable[Event], prize: int) -> int:
+    """How many of a prize are still to be given, after these events."""
+    return Evening.of(events).open_slots(prize)
+
+
+def _committed(evening: Evening, body: Body) -> None:
+    evening.hall_id, evening.chain_length = body["hall_id"], body["chain_length"]
+    evening.commitment, evening.mode = body["commitment"], body["mode"]
+    evening.prizes = {each["prize"]: Prize.read(each) for each in body["prizes"]}
+
+
+def _added(evening: Evening, body: Body) -> None:
+    prize = Prize.read(body["prize"])
+    evening.prizes[prize.prize] = prize
+
+
+def _armed(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]] = Selected(**body, armed_at=evening.at)
+
+
+def _ready(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]].entropy = body["kind"], body["text"]
+    evening.used_texts.update(body["text"].split())
+
+
+def _voided(evening: Evening, body: Body) -> None:
+    evening.selections.setdefault(body["d"], Selected(body["d"])).is_voided = True
+
+
+def _undone(evening: Evening, body: Body) -> None:
+    selected = evening.selections[body["d"]]
+    selected.absent.discard(body["no"])
+    selected.forfeited.pop(body["no"], None)
+
+
+def _frozen(evening: Evening, body: Body) -> None:
+    evening.roster_version = body["version"]
+
+
+def _opened(evening: Evening, body: Body) -> None:
+    evening.is_opened = True
+
+
+def _closed(evening: Evening, body: Body) -> None:
+    evening.is_closed = True
+
+
+def _signed_in(evening: Evening, body: Body) -> None:
+    evening.signed_in = body["no"]
+
+
+def _excluded(evening: Evening, body: Body) -> None:
+    evening.excluded[body["no"]] = body["reason"]
+
+
+def _fallen_back(evening: Evening, body: Body) -> None:
+    evening.mode = "hall"
+
+
+def _drawn(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]].winners = list(body["winners"])
+
+
+def _revealed(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]].is_revealed = True
+
+
+def _absent(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]].absent.add(body["no"])
+
+
+def _forfeited(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]].forfeited[body["no"]] = body["slot"]
+
+
+def _confirmed(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]].confirmed.update(body["nos"])
+
+
+def _paid(evening: Evening, body: Body) -> None:
+    evening.selections[body["d"]].paid.add(body["no"])
+
+
+_TAKES: Mapping[Kind, Callable[[Evening, Body], None]] = {
+    "committed": _committed,
+    "opened": _opened,
+    "signed_in": _signed_in,
+    "prize_added": _added,
+    "frozen": _frozen,
+    "excluded": _excluded,
+    "armed": _armed,
+    "entropy_fallback": _fallen_back,
+    "entropy": _ready,
+    "drawn": _drawn,
+    "revealed": _revealed,
+    "absent": _absent,
+    "forfeited": _forfeited,
+    "undone": _undone,
+    "confirmed": _confirmed,
+    "voided": _voided,
+    "paid": _paid,
+    "closed": _closed,
+}

@@ -1,0 +1,259 @@
+"""The public log of an evening: what each kind of event says, its canonical JSON, and the chain of hashes. Pure.
+
+Appended to, never changed: counts, pools and open slots are worked out from it (`evening`), what may follow what is said in
+`allowed`, and the verifier reads the same lines. The bytes are published (docs/verifying.md) and never change.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, get_args
+
+from wxbot.hall.selection import VERSION, EntropyKind, is_group, is_hall_id
+
+Kind = Literal[
+    "committed",
+    "opened",
+    "signed_in",
+    "prize_added",
+    "frozen",
+    "excluded",
+    "armed",
+    "entropy_fallback",
+    "entropy",
+    "drawn",
+    "revealed",
+    "absent",
+    "forfeited",
+    "undone",
+    "confirmed",
+    "voided",
+    "paid",
+    "closed",
+]
+
+Scope = Literal["prize", "evening"]
+"""Whose win keeps them out of a prize: who has won this prize, or who has won anything this evening."""
+
+Absence = Literal["slot", "evening", "pool"]
+"""What an absentee loses: this prize, everything that is still to come this evening, or nothing (back in the pool)."""
+
+Forfeit = Literal["keep", "refill"]
+"""What becomes of a slot that somebody gives up: it stays empty, or it is open again."""
+
+Exclusion = Literal["staff", "duplicate", "ineligible", "left", "own_wish"]
+"""Why somebody may not win: works on the evening, stands there twice, was not invited, has left, asked for it."""
+
+Body = Mapping[str, Any]
+
+GENESIS = "0" * 64
+"""What the first line has as the hash before it."""
+
+GREATEST = 2**53 - 1
+"""Above it the verifier's page would not read the same number."""
+
+MAX_TEXT = 300
+_HEX = re.compile(r"[0-9a-f]{64}")
+_SIGNATURE = re.compile(r"(?:[0-9a-f]{96})?")
+
+
+class Prize(NamedTuple):
+    """A prize as it stands in the log, with its rules; `prize` is its number in the programme, no groups means everybody."""
+
+    prize: int
+    name: str
+    slots: int
+    groups: tuple[str, ...]
+    scope: Scope
+    absence: Absence
+
+    def body(self) -> dict[str, Any]:
+        """As the log writes it."""
+        return {**self._asdict(), "groups": list(self.groups)}
+
+    @classmethod
+    def read(cls, body: Body) -> "Prize":
+        """From the log."""
+        return cls(**{**body, "groups": tuple(body["groups"])})
+
+
+class Entry(NamedTuple):
+    """One line of the log; `at` in Unix seconds, hashes in hex."""
+
+    seq: int
+    at: int
+    kind: Kind
+    body: Body
+    prev_hash: str
+    hash: str
+
+
+Shape = Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= GREATEST
+
+
+def _is_text(value: Any) -> bool:
+    """Not empty; controls only where drand's text has its zero bytes."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_TEXT and is_group(value)
+
+
+def _is_late(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT and is_group(value.replace("\0", ""))
+
+
+def _matches(pattern: re.Pattern[str]) -> Shape:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _of(words: Any) -> Shape:
+    """One of a Literal's words."""
+    known = get_args(words)
+    return lambda value: value in known
+
+
+def _is_nos(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value)) and len(set(value)) == len(value)
+
+
+def _is_groups(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) and is_group(each) for each in value)
+
+
+def _is_prize(value: Any) -> bool:
+    return isinstance(value, dict) and _fits(PRIZE, value)
+
+
+def _is_prizes(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_prize, value)) and _differ(each["prize"] for each in value)
+
+
+def _is_two_names(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value)) and _differ(value)
+
+
+def _differ(values: Iterable[Any]) -> bool:
+    listed = list(values)
+    return len(set(listed)) == len(listed)
+
+
+def _fits(fields: Mapping[str, Shape], value: Mapping[str, Any]) -> bool:
+    return value.keys() == fields.keys() and all(is_right(value[name]) for name, is_right in fields.items())
+
+
+_is_hex = _matches(_HEX)
+
+PRIZE: Mapping[str, Shape] = {
+    "prize": _is_number,
+    "name": _is_text,
+    "slots": _is_number,
+    "groups": _is_groups,
+    "scope": _of(Scope),
+    "absence": _of(Absence),
+}
+"""The fields of a prize, in `committed` and `prize_added`."""
+
+FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
+    "committed": {
+        "hall_id": lambda value: isinstance(value, str) and is_hall_id(value),
+        "chain_length": _is_number,
+        "commitment": _is_hex,
+        "mode": _of(EntropyKind),
+        "prizes": _is_prizes,
+    },
+    "opened": {},
+    "signed_in": {"no": _is_number},
+    "prize_added": {"prize": _is_prize},
+    "frozen": {"version": _is_number, "count": _is_number, "roster_hash": _is_hex},
+    "excluded": {"no": _is_number, "reason": _of(Exclusion)},
+    "armed": {
+        "d": _is_number,
+        "prize": _is_number,
+        "k": _is_number,
+        "roster_version": _is_number,
+        "pool_hash": _is_hex,
+    },
+    "entropy_fallback": {"d": _is_number, "reason": _is_text},
+    "entropy": {"d": _is_number, "kind": _of(EntropyKind), "text": _is_late, "signature": _matches(_SIGNATURE)},
+    "drawn": {
+        "d": _is_number,
+        "prize": _is_number,
+        "k": _is_number,
+        "winners": _is_nos,
+        "seed": _is_hex,
+        "pool_hash": _is_hex,
+    },
+    "revealed": {"d": _is_number},
+    "absent": {"d": _is_number, "no": _is_number},
+    "forfeited": {"d": _is_number, "no": _is_number, "slot": _of(Forfeit)},
+    "undone": {"d": _is_number, "no": _is_number},
+    "confirmed": {"d": _is_number, "nos": _is_nos},
+    "voided": {"d": _is_number, "reason": _is_text, "names": _is_two_names, "seed": _is_hex},
+    "paid": {"d": _is_number, "no": _is_number},
+    "closed": {},
+}
+"""Kind → its fields, exactly these, and what each may be. `d` is a selection, `no` a person, `prize` a number of the programme.
+
+`armed` fixes everything about a selection before its late entropy exists, `entropy` adds that, `drawn` reveals its seed.
+`signature` is drand's, in hex, and empty for the other kinds. `undone` takes back an absence or a forfeit. `voided` names
+the two people who decided, and reveals the seed also where nothing was drawn: each d is used once.
+"""
+
+
+def is_body(kind: str, body: Any) -> bool:
+    """Whether these are the fields of this kind, each of its shape."""
+    fields = next((fields for known, fields in FIELDS.items() if known == kind), None)
+    return fields is not None and isinstance(body, dict) and _fits(fields, body)
+
+
+def canonical(value: Any) -> str:
+    """JSON of whole numbers, strings, lists and objects with one way to write each: keys sorted, no spaces, letters as they are.
+
+    Raises ValueError for anything else (fractions, true, null).
+    """
+    _require_plain(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _require_plain(value: Any) -> None:
+    if isinstance(value, dict):
+        if not all(type(key) is str for key in value):
+            raise ValueError(f"not for the log: {value!r}")
+        _require_plain(list(value.values()))
+    elif isinstance(value, list):
+        for each in value:
+            _require_plain(each)
+    elif type(value) is not str and (type(value) is not int or abs(value) > GREATEST):
+        raise ValueError(f"not for the log: {value!r}")
+
+
+def entry_hash(hall_id: str, seq: int, at: int, kind: str, body: Body, prev_hash: str) -> str:
+    """The hash of a line: over the hash before it and the canonical JSON of everything else it says, the hall included."""
+    said = canonical({"hall_id": hall_id, "seq": seq, "at": at, "kind": kind, "body": body})
+    tagged = f"{VERSION}/log".encode() + b"\0"
+    return hashlib.sha256(tagged + bytes.fromhex(prev_hash) + said.encode()).hexdigest()
+
+
+def append(hall_id: str, last: Entry | None, kind: Kind, body: Body, at: int) -> Entry:
+    """The line that follows `last`, None for the first. Raises ValueError when the body is not one of its kind.
+
+    What may happen at this moment is asked of `allowed.require` before.
+    """
+    if not is_body(kind, body):
+        raise ValueError(f"not the fields of {kind}: {body!r}")
+    seq, prev_hash = (last.seq + 1, last.hash) if last else (1, GENESIS)
+    return Entry(seq, at, kind, body, prev_hash, entry_hash(hall_id, seq, at, kind, body, prev_hash))
+
+
+def broken(hall_id: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The lines whose number, link or hash is not what it must be; an edited line is the first of them."""
+    seq, prev_hash = 0, GENESIS
+    for entry in entries:
+        seq += 1
+        is_linked = (entry.seq, entry.prev_hash) == (seq, prev_hash)
+        if not is_linked or entry.hash != entry_hash(hall_id, seq, entry.at, entry.kind, entry.body, prev_hash):
+            yield entry
+        seq, prev_hash = entry.seq, entry.hash
