@@ -5,6 +5,7 @@ from wxbot.budget import Budget
 from wxbot.campaigns import models as campaigns
 from wxbot.db import Base
 from wxbot.draws import models as draws
+from wxbot.hall import models as hall
 from wxbot.instant import models as instant
 from wxbot.keys import sentinel as keys
 from wxbot.ledger import Entry
@@ -21,7 +22,7 @@ from wxbot.shake import models as shake
 from wxbot.staff import models as staff
 from wxbot.vouchers import models as vouchers
 
-APPEND_ONLY = ("ledger_entries", "ledger_seals", "audit_events", "order_evidence", "retention_cuts")
+APPEND_ONLY = ("ledger_entries", "ledger_seals", "audit_events", "order_evidence", "retention_cuts", "hall_events")
 """Tables whose rows are never changed or deleted; triggers enforce it on both databases (I9)."""
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "campaigns",
     "draws",
     "found",
+    "hall",
     "instant",
     "keys",
     "metrics",

@@ -52,6 +52,7 @@ def lay(session: Session, campaign: Campaign, rules: Rules, times: Sequence[int]
                     kind=prize.kind,
                     amount_fen=row["amount_fen"] or 0,
                     status="paid" if prize.kind == "money" else "given",
+                    won_at=at,
                     deadline_at=at + timedelta(days=1),
                 )
             )

@@ -43,6 +43,7 @@ class Instant:
                 kind="code" if code else "money",
                 amount_fen=0 if code else amount_fen,
                 status="given" if code else "open",
+                won_at=now,
                 deadline_at=now + timedelta(seconds=life_s),
             )
             session.add(award)

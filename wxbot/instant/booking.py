@@ -216,7 +216,8 @@ class _Batch:
             if (place := decision.place) is not None:
                 draw.amount_fen = rules.amounts.of(place, given[place], k, one.ticket)
                 given[place] += 1
-                draw.win = Win(k, one.openid, prizes[place].id, prizes[place].kind, draw.amount_fen)
+                prize = prizes[place]
+                draw.win = Win(k, one.openid, prize.id, prize.kind, draw.amount_fen, one.channel_code)
                 for limit in (*people[i].wins, *([day_limit] if day_limit else [])):
                     limit.taken += 1
             drawn.append((i, draw))

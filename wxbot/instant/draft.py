@@ -12,7 +12,7 @@ from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import conditions, pictures
 from wxbot.instant.look import DEFAULT, colour_of
-from wxbot.instant.models import ODDS_OF, PrizeKind, Skin, Split, WhenGone
+from wxbot.instant.models import ODDS_OF, Skin, Split, WhenGone
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.instant.shelf import SHELF
 from wxbot.money import NotANumber, parse_number, plain_percent, plain_yuan
@@ -71,13 +71,16 @@ def read_release(way: str, weights: str) -> dict[str, Any]:
     return stored
 
 
+KINDS = ("money", "code")
+"""What can be won in draws on the phone; goods are for a stage."""
+
 WEIGHED = ("days", "hours")
 """The ways of a release that go by weights."""
 
 
 def _prize(row: tuple[str, ...]) -> dict[str, Any]:
     kind, name, amount, odds, stock, way, weights, gone, total = row
-    if kind not in get_args(PrizeKind):
+    if kind not in KINDS:
         raise fault("", "请选择红包或卡密", "Choose money or codes")
     least_fen, most_fen = read_amounts(amount)
     is_money = kind == "money"

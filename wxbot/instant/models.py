@@ -24,8 +24,8 @@ from wxbot.transitions import Transitions, one_of
 ODDS_OF = 1_000_000
 """Odds are whole parts of a million (ppm)."""
 
-PrizeKind = Literal["money", "code"]
-"""What a prize is; `nothing` is the rest of the odds and has no row."""
+PrizeKind = Literal["money", "code", "goods"]
+"""What a prize is; `nothing` is the rest of the odds and has no row. Goods are only handed over on a stage."""
 
 Split = Literal["fixed", "range", "exact"]
 """How much a money prize is: always `min_fen`, even between two bounds, or the next part of a total that is split beforehand."""
@@ -46,7 +46,7 @@ OUTCOMES: dict[DrawOutcome, str] = {
 AwardStatus = Literal["open", "collecting", "paid", "forfeited", "given"]
 
 AWARD_NEXT: Transitions[AwardStatus] = {
-    "open": frozenset({"collecting", "forfeited"}),
+    "open": frozenset({"collecting", "forfeited", "given"}),
     "collecting": frozenset({"paid", "open", "forfeited"}),
 }
 """Allowed transitions of an award. A definite end of its order before the deadline opens it again."""
@@ -56,7 +56,7 @@ AWARD_STATUSES: dict[AwardStatus, str] = {
     "collecting": "the person tapped, its payout is on the way",
     "paid": "the person has the money",
     "forfeited": "the deadline passed without a live order; the money is free again",
-    "given": "a code that was shown to its owner",
+    "given": "a code that was shown to its owner, or a thing that was handed over",
 }
 
 
@@ -209,6 +209,9 @@ class Award(Base):
     kind: Mapped[PrizeKind] = mapped_column(String(8))
     amount_fen: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[AwardStatus] = mapped_column(String(10))
+    won_at: Mapped[datetime]
+    channel_code: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    """By which way in its person had come."""
     deadline_at: Mapped[datetime]
     tapped_at: Mapped[datetime | None]
     """When its person first asked for it."""

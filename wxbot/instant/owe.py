@@ -29,13 +29,14 @@ class NotCovered(SQLAlchemyError):
 
 @dataclass(frozen=True, slots=True)
 class Win:
-    """One prize that a draw gave; `amount_fen` is 0 for a code."""
+    """One prize that a draw gave; `amount_fen` is 0 for a code or a thing."""
 
     k: int
     openid: str
     prize_id: int
     kind: str
     amount_fen: int
+    channel_code: str = ""
     public_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
@@ -64,6 +65,8 @@ def owe(session: Session, campaign_id: int, wins: Sequence[Win], now: datetime, 
             "kind": win.kind,
             "amount_fen": win.amount_fen,
             "status": first_status(win.kind),
+            "won_at": now,
+            "channel_code": win.channel_code,
             "deadline_at": deadline_at,
             "settled_at": now if win.kind == "code" else None,
         }

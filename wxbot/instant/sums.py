@@ -14,7 +14,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from wxbot.instant.models import Award, AwardStatus, InstantDraw, InstantSum, SumOf
+from wxbot.instant.models import Award, AwardStatus, InstantSum, SumOf
 
 _WAITING = "instant_sums"
 """Under this name a session keeps what is to be added: (campaign, hour, channel code, what) → [how many, fen]."""
@@ -34,11 +34,7 @@ def add(
 
 def moved(session: Session, award: Award, before: AwardStatus, after: AwardStatus, *, is_first_tap: bool) -> None:
     """An award went from one status to the next."""
-    of_draw = (InstantDraw.campaign_id == award.campaign_id) & (InstantDraw.k == award.k)
-    drawn_at, channel_code = session.execute(
-        select(InstantDraw.drawn_at, InstantDraw.channel_code).where(of_draw)
-    ).one()
-    mine = (session, award.campaign_id, drawn_at, channel_code)
+    mine = (session, award.campaign_id, award.won_at, award.channel_code)
     add(*mine, before, -1, -award.amount_fen)
     add(*mine, after, 1, award.amount_fen)
     if is_first_tap:

@@ -6,6 +6,7 @@ from typing import cast
 from sqlalchemy import ColumnElement, Table, or_
 
 from wxbot.db import Base
+from wxbot.hall.models import Hall
 from wxbot.instant.models import InstantTerms, PrizeCode
 from wxbot.orders.models import Order
 from wxbot.payouts.models import ListRow
@@ -44,6 +45,7 @@ SEALED = (
     Sealed(Binding, ("phone_sealed",), "phone_index"),
     Sealed(ListRow, ("phone_sealed", "read_sealed")),
     Sealed(InstantTerms, ("seed_sealed",)),
+    Sealed(Hall, ("seed_sealed", "code_key_sealed")),
     Sealed(PrizeCode, ("code_sealed",), "code_index"),
     Sealed(Order, ("sp_ticket",), "sp_ticket_hash"),
 )
