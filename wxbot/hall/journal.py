@@ -1,0 +1,91 @@
+"""The rows of the public log: one line more under the hall's lock, and the log as `evening` and `verify` read it."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import from_unix
+from wxbot.hall import allowed, log
+from wxbot.hall.evening import Evening
+from wxbot.hall.log import Body, Entry, Kind
+from wxbot.hall.models import Hall, HallEvent
+from wxbot.text import Refusal, Text
+
+
+def lock(session: Session, campaign_id: int) -> Hall:
+    """The hall, locked until the transaction ends: whatever its host decides, and each number of a guest, waits for this.
+
+    Raises Refusal when the campaign has none (not launched, or another mechanic).
+    """
+    hall = session.scalars(select(Hall).where(Hall.campaign_id == campaign_id).with_for_update()).one_or_none()
+    if hall is None:
+        raise Refusal(
+            "absent", Text("没有这场活动，或者还没有启动", "There is no such hall, or it is not launched yet")
+        )
+    session.refresh(hall)
+    return hall
+
+
+def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> Entry:
+    """Write the next line of a hall that is locked; `now` is the database's, and never earlier than the line before.
+
+    Whether it may come now is asked before (`allowed.require`, or `require_and_append`). Raises ValueError for a wrong body.
+    """
+    hall_id = session.get_one(Campaign, hall.campaign_id).slug
+    before = last(session, hall.campaign_id)
+    at = max(int(now.timestamp()), before.at if before else 0)
+    entry = log.append(hall_id, before, kind, body, at)
+    session.add(
+        HallEvent(
+            campaign_id=hall.campaign_id,
+            seq=entry.seq,
+            kind=entry.kind,
+            body=log.canonical(dict(entry.body)),
+            prev_hash=entry.prev_hash,
+            hash=entry.hash,
+            at=from_unix(entry.at),
+        )
+    )
+    session.flush()
+    return entry
+
+
+def require_and_append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> Evening:
+    """The same, if it may come now; the evening with this line taken. Raises Refusal."""
+    state = evening(session, hall.campaign_id)
+    at = max(int(now.timestamp()), state.at)
+    allowed.require(state, Entry(0, at, kind, body, "", ""))
+    state.take(append(session, hall, kind, body, now))
+    return state
+
+
+def last(session: Session, campaign_id: int) -> Entry | None:
+    """The newest line."""
+    query = select(HallEvent).where(HallEvent.campaign_id == campaign_id).order_by(HallEvent.seq.desc()).limit(1)
+    row = session.scalars(query).one_or_none()
+    return None if row is None else _entry(row)
+
+
+def entries(session: Session, campaign_id: int, after: int = 0) -> list[Entry]:
+    """The lines behind number `after`, in their order."""
+    query = select(HallEvent).where(HallEvent.campaign_id == campaign_id, HallEvent.seq > after)
+    return [_entry(row) for row in session.scalars(query.order_by(HallEvent.seq))]
+
+
+def evening(session: Session, campaign_id: int) -> Evening:
+    """What the log has come to. Of the sign-ins only the last is read: their number is all that counts."""
+    mine = HallEvent.campaign_id == campaign_id
+    last_in = select(HallEvent).where(mine, HallEvent.kind == "signed_in").order_by(HallEvent.seq.desc()).limit(1)
+    others = session.scalars(select(HallEvent).where(mine, HallEvent.kind != "signed_in"))
+    rows: Iterable[HallEvent] = sorted([*others, *session.scalars(last_in)], key=lambda row: row.seq)
+    return Evening.of(_entry(row) for row in rows)
+
+
+def _entry(row: HallEvent) -> Entry:
+    kind, body = cast(Kind, row.kind), json.loads(row.body)
+    return Entry(row.seq, int(row.at.timestamp()), kind, body, row.prev_hash, row.hash)

@@ -1,0 +1,29 @@
+"""What of a hall's log may be seen now, and whether it is whole."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import journal, log
+from wxbot.hall.log import Entry
+
+
+def until_unrevealed(lines: Sequence[Entry]) -> list[Entry]:
+    """These lines up to a result that is neither revealed nor void: it is in no browser before the screen is stopped."""
+    shown = {line.body["d"] for line in lines if line.kind in ("revealed", "voided")}
+    for at, line in enumerate(lines):
+        if line.kind == "drawn" and line.body["d"] not in shown:
+            return list(lines[:at])
+    return list(lines)
+
+
+def public_log(session: Session, campaign_id: int) -> list[Entry]:
+    """The lines that anybody may read now."""
+    return until_unrevealed(journal.entries(session, campaign_id))
+
+
+def is_chained(session: Session, campaign_id: int) -> bool:
+    """Whether no line was changed, left out or put in by hand."""
+    hall_id = session.get_one(Campaign, campaign_id).slug
+    return next(log.broken(hall_id, journal.entries(session, campaign_id)), None) is None
