@@ -33,6 +33,7 @@ class Counts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._guard = threading.Lock()
+        self._writing = threading.Lock()
         self._waiting: dict[Key, int] = {}
         self._thread: threading.Thread | None = None
 
@@ -46,19 +47,23 @@ class Counts:
                 self._thread.start()
 
     def write(self) -> None:
-        """Write what was counted since the last time; raises SQLAlchemyError, and then nothing is lost."""
-        with self._guard:
-            counted, self._waiting = self._waiting, {}
-        if not counted:
-            return
-        try:
-            with self._database.transaction() as session:
-                _upsert(session, counted)
-        except SQLAlchemyError:
+        """Write what was counted since the last time; raises SQLAlchemyError, and then nothing is lost.
+
+        What another thread is writing is written when this returns: one at a time.
+        """
+        with self._writing:
             with self._guard:
-                for key, n in counted.items():
-                    self._waiting[key] = self._waiting.get(key, 0) + n
-            raise
+                counted, self._waiting = self._waiting, {}
+            if not counted:
+                return
+            try:
+                with self._database.transaction() as session:
+                    _upsert(session, counted)
+            except SQLAlchemyError:
+                with self._guard:
+                    for key, n in counted.items():
+                        self._waiting[key] = self._waiting.get(key, 0) + n
+                raise
 
     def end(self) -> None:
         """Write what is left, or drop it: nobody writes to a database that is about to be closed."""
