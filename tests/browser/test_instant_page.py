@@ -14,6 +14,7 @@ from tests.browser.conftest import hold
 from tests.conftest import Cast
 from tests.instant.stage import InstantStage, set_wheel
 from tests.servers import SimulatedWeChat
+from wxbot.instant.models import InstantTerms
 from wxbot.people.models import Follower
 from wxbot.runtime import Runtime
 from wxbot.worker import run_until_quiet
@@ -131,6 +132,29 @@ def test_a_miss_says_so_and_offers_what_is_left(phone: Any, site: Runtime) -> No
     assert phone.locator("#sheet").is_hidden()
     phone.locator("#hint", has_text="今天的机会用完了。明天还可以再来抽").wait_for()
     assert [row.outcome for row in stage.draws()] == ["lost", "lost"]
+
+
+def test_the_gap_between_two_draws_is_counted_down_and_ends_by_itself(phone: Any, site: Runtime) -> None:
+    stage = set_wheel(site, MISS, terms={"gap_s": 600})
+    phone.goto(address(stage))
+    assert "至少 10 分钟" in phone.locator(".facts dl").inner_text()
+    draw(phone, "wheel")
+    phone.locator("#sheet-title", has_text="没有抽中").wait_for()
+    assert phone.locator("#sheet-main").is_hidden(), "nobody is led to a draw that is refused"
+    phone.locator("#sheet-close").click()
+    for _ in ("at once", "after a reload"):
+        assert phone.locator("#go").is_disabled()
+        assert "两次抽奖至少间隔 10 分钟" in phone.locator("#hint").inner_text()
+        assert "还可以抽 2 次 · 距下次可抽还有 00:0" in phone.locator("#tries").inner_text()
+        phone.reload()
+    assert not serious(phone)
+    with site.database.transaction() as session:
+        session.get_one(InstantTerms, stage.campaign_id).gap_s = 12
+    stage.change()
+    phone.reload()
+    until(phone, "!document.getElementById('go').disabled")
+    assert "距下次" not in phone.locator("#tries").inner_text()
+    assert phone.locator("#hint").inner_text() == "准备好了，随时可以抽。"
 
 
 def test_who_must_bind_is_led_there_and_a_campaign_that_ends_meanwhile_offers_no_tries(

@@ -122,6 +122,24 @@ def is_told_of_tomorrow(phone: Phone, stage: Any) -> bool:
     return "明天" in state["no_more"]
 
 
+def test_the_gap_between_draws_is_told_with_its_end_before_the_tap(runtime: Runtime, ming: Phone, hong: Phone) -> None:
+    stage = set_wheel(runtime, NEVER, terms={"gap_s": 600})
+    page = ming.state_of(ming.open(stage.path))
+    assert (page["gap_s"], page["gap"], page["next_at"]) == (600, "至少 10 分钟", 0)
+    said = ask(ming, stage, {"page_token": page["page_token"], "nonce": page["nonce"]}).get_json()
+    drawn_at = stage.draws()[0].drawn_at
+    state = look(ming, stage)
+    assert (state["next_at"], state["tries_left"], state["no_more"]) == (drawn_at.timestamp() + 600, 2, "")
+    assert tap(ming, stage, said["nonce"]).get_json()["outcome"] == "too_soon"
+    assert hong.state_of(hong.open(stage.path))["next_at"] == 0, "somebody else's draw"
+    stage.change(end_at=drawn_at + timedelta(seconds=600))
+    state = look(ming, stage)
+    assert state["tries_left"] == 0 and "10 分钟" in state["no_more"] and "之前就结束" in state["no_more"]
+    stage.change(gap_s=None)
+    state = look(ming, stage)
+    assert (state["next_at"], state["tries_left"], state["no_more"]) == (0, 2, "")
+
+
 def stage_next(stage: Any, phone: Phone) -> str:
     return str(look(phone, stage)["nonce"])
 

@@ -340,9 +340,13 @@ def _schedule(prize: Mapping[str, Any], window: Window) -> Text:
     return Text(f"每天按小时投放，{said_zh}", f"by the hour of each day: {said_en}")
 
 
+_UNITS = ((DAY_S, "天", "day"), (HOUR_S, "小时", "hour"), (60, "分钟", "minute"), (1, "秒", "second"))
+
+
 def span_text(seconds: int) -> Text:
-    """A length of time in days, or hours where it is none."""
-    count, zh, en = (seconds // DAY_S, "天", "day") if seconds % DAY_S == 0 else (seconds // HOUR_S, "小时", "hour")
+    """A length of time in the largest unit of which it is a whole number."""
+    unit_s, zh, en = next(unit for unit in _UNITS if seconds % unit[0] == 0)
+    count = seconds // unit_s
     return Text(f"{count} {zh}", f"{count} {en}{'' if count == 1 else 's'}")
 
 

@@ -23,7 +23,7 @@ from wxbot.instant.conditions import is_word
 from wxbot.instant.decide import PrizeRule
 from wxbot.instant.limits import PersonLimits, PersonRules, has_tomorrow
 from wxbot.instant.look import palette
-from wxbot.instant.models import Award, AwardStatus
+from wxbot.instant.models import Award, AwardStatus, InstantDraw
 from wxbot.instant.page_words import InstantPhrases, odds_text
 from wxbot.instant.stock import InstantStock
 from wxbot.people.phone_pages import form_mark, wx_config
@@ -122,15 +122,29 @@ def person_state(runtime: Runtime, snapshot: CampaignSnapshot, openid: str, lang
     now, campaign_id = runtime.clock.now(), snapshot.campaign_id
     with runtime.database.reading() as session:
         limits = _limits(session, runtime, snapshot, openid)
+        next_at = _next_at(session, campaign_id, openid, stock.gap_s)
         won = award_shown.of_person(session, runtime, openid, language, now, campaign_id, limit=MINE_SHOWN)
     used_up = limits.refusal(has_tomorrow=has_tomorrow(now, snapshot.end_unix))
+    no_more = words.told(used_up, language) if used_up else ""
+    if not used_up and next_at >= snapshot.end_unix:
+        no_more = _of_gap("gap_past_end", stock.gap_s, language)
     return {
         "nonce": nonces.fresh(stock.vault, campaign_id, openid),
-        "tries_left": limits.left,
-        "no_more": words.told(used_up, language) if used_up else "",
+        "tries_left": 0 if no_more else limits.left,
+        "no_more": no_more,
+        "next_at": next_at,
         "mine": won,
         "needs_password": bool(stock.password),
     }
+
+
+def _next_at(session: Session, campaign_id: int, openid: str, gap_s: int | None) -> float:
+    """When this person may draw here again, in seconds since 1970: the gap after their last draw; 0 when there is none."""
+    if not gap_s:
+        return 0
+    query = select(InstantDraw.drawn_at).where(InstantDraw.campaign_id == campaign_id, InstantDraw.openid == openid)
+    drawn_at = session.scalar(query.order_by(InstantDraw.k.desc()).limit(1))
+    return drawn_at.timestamp() + gap_s if drawn_at is not None else 0
 
 
 def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> Mapping[str, Any]:
@@ -140,7 +154,8 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
     name, lang = str(stock.look.get("picture") or ""), "en" if language == "en" else None
     picture = pictures.path_of(snapshot.slug, name) if name else ""
     return {
-        **dressed(prizes, stock.skin, stock.look, stock.claim_s, language),
+        **dressed(prizes, stock.skin, stock.look, stock.claim_s, language, stock.gap_s or 0),
+        "gap_s": stock.gap_s or 0,
         "picture": picture,
         "mark": form_mark(),
         "config": wx_config(*APIS),
@@ -157,7 +172,7 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
 
 
 def dressed(
-    prizes: Sequence[PrizeRule], skin: str, look: Mapping[str, Any], claim_s: int, language: str
+    prizes: Sequence[PrizeRule], skin: str, look: Mapping[str, Any], claim_s: int, language: str, gap_s: int
 ) -> dict[str, Any]:
     """What the page looks like whoever sees it: skin, colours, words, and the prizes in the order of their ordinals."""
     return {
@@ -165,6 +180,8 @@ def dressed(
         "palette": palette(str(look.get("colour") or "")),
         "words": InstantPhrases(language).all(),
         "claim": claim_text(claim_s).within(language),
+        "gap": _of_gap("gap_least", gap_s, language),
+        "resting": _of_gap("resting", gap_s, language),
         "prizes": [
             {
                 "ordinal": prize.ordinal,
@@ -175,6 +192,11 @@ def dressed(
             for prize in prizes
         ],
     }
+
+
+def _of_gap(name: str, gap_s: int, language: str) -> str:
+    """A sentence about the gap between two draws; empty where there is none."""
+    return InstantPhrases(language)(name, gap=span_text(gap_s).within(language)) if gap_s else ""
 
 
 def claim_text(claim_s: int) -> Text:

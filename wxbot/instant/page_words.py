@@ -27,6 +27,17 @@ WORDS: dict[str, Text] = {
     "once_more": Text("再抽一次", "Once more"),
     "tries_left": Text("还可以抽 {n} 次", "Tries left: {n}"),
     "starts_in": Text("距开始还有", "Starts in"),
+    "next_in": Text("距下次可抽还有", "Next draw in"),
+    "resting": Text(
+        "按规则两次抽奖至少间隔 {gap}，到时就能再抽。",
+        "By the rules {gap} lie between two draws. Then you can draw again.",
+    ),
+    "gap": Text("两次抽奖间隔", "Between two draws"),
+    "gap_least": Text("至少 {gap}", "{gap} at least"),
+    "gap_past_end": Text(
+        "按规则两次抽奖至少间隔 {gap}，活动在那之前就结束了，这次活动里不能再抽。",
+        "By the rules {gap} lie between two draws, and the campaign ends before that: no more draws here.",
+    ),
     "password": Text("口令（主办方公布的那句话）", "The word that the organiser has told"),
     "prizes": Text("奖品与中奖机会", "Prizes and odds"),
     "odds": Text("1/{n}（{percent}%）· {stock} 份", "1 in {n} ({percent}%), {stock} in all"),

@@ -41,6 +41,7 @@ class InstantStock:
     claim_s: int = 0
     wins_per_person: int | None = None
     wins_per_day: int | None = None
+    gap_s: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -96,4 +97,5 @@ def read_stock(session: Session, vault: Vault, campaign: Campaign, _loaded: int,
         claim_s=terms.claim_s,
         wins_per_person=terms.wins_per_person,
         wins_per_day=terms.wins_per_day,
+        gap_s=terms.gap_s,
     )

@@ -21,6 +21,8 @@
   var nonce = page.nonce;
   var left = page.tries_left;
   var noMore = page.no_more || '';
+  var nextAt = page.next_at || 0; // the gap after this person's last draw ends then; 0: it has ended, or there is none
+  var wasResting = false;
   var mine = Array.isArray(page.mine) ? page.mine : [];
   var restWord = words['go_' + page.skin];
   var isBusy = false;
@@ -48,11 +50,20 @@
 
   function say(text) { if (text && hint.textContent !== text) { hint.textContent = text; } }
 
+  function restOf(at) { return Math.max(0, Math.ceil(at - (Date.now() / 1000 + lag))); }
+
+  function isResting() { return restOf(nextAt) > 0; }
+
   function standing() {
     var isOn = scene.dataset.state === 'on';
-    go.disabled = isBusy || !isOn || left === 0;
+    var isWaiting = isOn && left > 0 && isResting();
+    go.disabled = isBusy || !isOn || left === 0 || isWaiting;
     if (scene.dataset.state !== 'not_yet') { tries.textContent = isOn && left > 0 ? words.tries_left.replace('{n}', left) : ''; }
+    if (isWaiting) { tries.textContent += ' · ' + words.next_in + ' ' + clock(restOf(nextAt)); }
     if (isOn && left === 0 && !isBusy) { say(noMore || words.nothing); }
+    if (isWaiting && !isBusy) { say(page.resting); }
+    if (wasResting && !isWaiting && isOn && left > 0 && !isBusy) { say(words.ready); }
+    wasResting = isWaiting;
   }
 
   function busy(isIt) {
@@ -66,6 +77,7 @@
     lag = state.now - Date.now() / 1000;
     token = state.page_token || token;
     if (!kept().nonce) { nonce = state.nonce || nonce; }
+    if (typeof state.next_at === 'number') { nextAt = state.next_at; }
     if (typeof state.tries_left === 'number') {
       if (left === 0 && state.tries_left > 0) { say(words.ready); } // another day has begun
       left = state.tries_left;
@@ -80,12 +92,16 @@
     standing();
   }
 
-  function countDown() {
-    var rest = Math.max(0, Math.ceil(page.begin - (Date.now() / 1000 + lag)));
-    if (scene.dataset.state !== 'not_yet' || rest <= 0) { return; }
+  function clock(rest) {
     var days = Math.floor(rest / 86400);
-    var clock = [Math.floor(rest % 86400 / 3600), Math.floor(rest % 3600 / 60), rest % 60].map(function (n) { return (n < 10 ? '0' : '') + n; }).join(':');
-    tries.textContent = words.starts_in + ' ' + (days ? days + (page.language === 'en' ? 'd ' : ' 天 ') : '') + clock;
+    var time = [Math.floor(rest % 86400 / 3600), Math.floor(rest % 3600 / 60), rest % 60].map(function (n) { return (n < 10 ? '0' : '') + n; }).join(':');
+    return (days ? days + (page.language === 'en' ? 'd ' : ' 天 ') : '') + time;
+  }
+
+  function countDown() {
+    if (wasResting || isResting()) { standing(); }
+    if (scene.dataset.state !== 'not_yet' || restOf(page.begin) <= 0) { return; }
+    tries.textContent = words.starts_in + ' ' + clock(restOf(page.begin));
   }
 
   /* --- my prizes of this campaign --- */
@@ -220,9 +236,10 @@
     keep(null);
     nonce = answer.nonce || nonce;
     if (typeof answer.tries_left === 'number') { left = answer.tries_left; }
+    if (isNew && page.gap_s) { nextAt = Date.now() / 1000 + lag + page.gap_s; } // what the server says of it comes with the next look
     goWord.textContent = restWord;
     busy(false);
-    if (left !== 0) { say(words.ready); }
+    if (left !== 0 && !isResting()) { say(words.ready); }
     if (answer.outcome === 'won') {
       var award = Object.assign({ name: answer.prize.name, yuan: answer.prize.yuan }, answer.award);
       if (!mine.some(function (each) { return each.id === award.id; })) { mine.unshift(award); }
@@ -230,7 +247,7 @@
       if (navigator.vibrate && isNew && !matchMedia('(prefers-reduced-motion: reduce)').matches) { navigator.vibrate([30, 60, 30]); }
       window.wxbotAward.show({ title: answer.title, text: answer.text, prize: window.wxbotAward.worth(award), award: award, isWin: true, isNew: isNew });
     } else {
-      window.wxbotAward.show({ title: answer.title, text: answer.text, main: left === 0 ? null : [words.once_more, draw] });
+      window.wxbotAward.show({ title: answer.title, text: answer.text, main: left === 0 || isResting() ? null : [words.once_more, draw] });
     }
     poll();
   }
