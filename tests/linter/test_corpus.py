@@ -18,7 +18,15 @@ def _lines(name: str) -> list[str]:
 
 BAD = [
     tuple(line.split("\t", 1))
-    for name in ("bad.txt", "bad_second.txt", "bad_third.txt", "bad_fourth.txt", "bad_fifth.txt", "bad_sixth.txt")
+    for name in (
+        "bad.txt",
+        "bad_second.txt",
+        "bad_third.txt",
+        "bad_fourth.txt",
+        "bad_fifth.txt",
+        "bad_sixth.txt",
+        "bad_seventh.txt",
+    )
     for line in _lines(name)
 ]
 GOOD = (
@@ -27,6 +35,7 @@ GOOD = (
     + _lines("good_third.txt")
     + _lines("good_fourth.txt")
     + _lines("good_fifth.txt")
+    + _lines("good_sixth.txt")
     + _lines("good_long.txt")
 )
 

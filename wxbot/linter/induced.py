@@ -37,12 +37,13 @@ _DENIED = (
     "cannot|cant|wont|willnot|doesnot|doesnt|donot|never|neither|nor|no|not|lose)[^ ]{0,7}$"
 )
 _SAME = "^[^ ]{0,6}?(?:不变|无关|没有?(?:任何)?关系|不相关|不受影响|都?一样|相同|不增加|不会(?:增加|提高|变|多|因)|没有(?:变化|影响|增加)|不提高|仍有|都能|均等|同等|不挂钩|staythesame|thesame|unchanged|unaffected)"
-_GONE = "^[^ ]{0,5}?(?:就没|没了|作废|失效|飞了|没有|取消|收回|减半|归零|清零|不算|无效|泡汤)"
+_GONE = "^[^ ]{0,5}?(?:就没|没了|作废|失效|飞了|没有|取消|收回|减半|归零|清零|不算|无效|泡汤|(?:一律|通通|全部|概|统统)?不(?:发|给|送|兑|予)|没门|别想|免谈|没份|没戏)"
 _UNRELATED = (
     "^"
     + _FILLER
     + "(?:与否|没有?)?(?:均|都|也|皆|是|并)*(?:无任何|没有?任何|没有?|无|不)(?:直接|什么|任何)?(?:关系|关联|关|相关|影响|挂钩|沾边|搭界|作为|是|奖励|好处|会|能|得)"
 )
+_OTHERWISE = "否则|不然|要不|otherwise|orelse"
 _WARNING = "骗子|诈骗|假冒|冒充|谣言|举报|都是假|均为假|scam|fraud"
 _NO_WARNING = "(?:不是|非|绝非|没有|不会|不)(?:骗子|诈骗|假冒|骗)|notascam|noscam"
 _CONNECTED = "^(?:[到至]{0,1}.{0,2}?)(?:即|就|可|便|立|马上|随后|然后|之后|后|领|送|得|赢|赚|换|抽|奖励|获|有机会|拿|(?:红包|礼)(?:到手|到账|拿走|带|归|等|就|是|立|雨|马上))"
@@ -60,6 +61,7 @@ _TURNED = (
 """A wheel turns, or the word stands on its button: 转 is no forwarding then."""
 _TURNS = ("转", "转走", "转起来", "转完即")
 _ONWARD = "群|好友|朋友|(?<![一二两三几0-9])圈|同事|家人|出去|给|链接|多人"
+_HASTE = "^(?:快|来|赶紧|赶快|马上|现在|一起|大家|都|就|您|你|请|让|把|转盘|好运|幸运|嗨)*$"
 _TRIED = "^一转(?:吧|看|试|大?转盘|手气|运气|就知|拼|这个转盘|(?:有|得|赢|中|抽)(?:好|大|现金)?(?:奖|礼|惊喜|红包))"
 
 
@@ -110,10 +112,11 @@ def _is_harmless(reading: Reading, start: int, end: int, word: str) -> bool:
     sentence = reading.plain[reading.clause_start(start, SENTENCE) : reading.clause_end(end, SENTENCE)]
     if re.search(_WARNING, sentence) and not re.search(_NO_WARNING, sentence):
         return True
-    if word in _TURNS:
-        rest = reading.plain[end : end + 14]
+    rest = reading.plain[end : end + 14]
+    if word in _TURNS or (word.endswith("转") and rest.startswith("起来")):
         is_turned = re.search(_TURNED, before) or re.search(_TRIED, rest) or (before == "" and "转盘" in sentence)
         is_turned = is_turned or after == "一转"  # and the clause ends: “转一转，奖品带回家”
+        is_turned = is_turned or ("起来" in word + rest[:2] and bool(re.search(_HASTE, before)))  # “快转起来，大奖等你”
         return bool(is_turned and not re.search(_ONWARD, rest))
     if word == "分享" or word.startswith("shar"):
         if re.search(_SHARED_WITH_YOU, before):
@@ -130,6 +133,8 @@ def _stance(reading: Reading, end: int, bait: tuple[int, int]) -> str:
     tail, after = reading.plain[start : bait[0]], _after(reading, bait[1])
     if re.search(_UNAFFECTED, tail) or re.search(_SAME, after):
         return "unaffected"
+    if re.match("[？?]", reading.text[reading.at[bait[1] - 1] + 1 :][:1]):
+        after = reading.plain[bait[1] : bait[1] + 8]  # the answer to “…也想抽？” is “没门”
     if re.search(_DENIED, tail) or re.search(_GONE, after):
         return "denied"
     return "given"
@@ -151,7 +156,8 @@ def _benefit_after(reading: Reading, start: int, end: int, baits: list[tuple[int
         if re.search(_STILL, reading.plain[end : bait[0]]) and reading.plain[bait[0] : bait[1]] in ("抽奖", "抽"):
             continue
         stance = _stance(reading, end, bait)
-        if stance != "unaffected" and is_absent == (stance == "denied"):
+        is_otherwise = re.search(_OTHERWISE, reading.plain[end : bait[0]]) is not None
+        if stance != "unaffected" and (is_absent != is_otherwise) == (stance == "denied"):
             return start, bait[1]
     return None
 

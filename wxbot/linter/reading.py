@@ -18,11 +18,26 @@ SHORT_LINE = 8
 """A line of fewer characters goes on in the next one: words are also hidden by ends of lines."""
 
 _TRADITIONAL = str.maketrans(
-    "轉發關註邀請獎紅領機會獲贏點讚攢幫買購錢費報騰訊團隊專屬員圈綫線萬億圓塊個禮優惠券數證響飛開啟"
-    "參與動態鏈連結進羣內訂單縣區後為無們對應時間來過還這麼說話讓給雙倍額號碼滿減價現場觀簡體傳訊務辦贊臺関転発奨賞値",
-    "转发关注邀请奖红领机会获赢点赞攒帮买购钱费报腾讯团队专属员圈线线万亿圆块个礼优惠券数证响飞开启"
-    "参与动态链连结进群内订单县区后为无们对应时间来过还这么说话让给双倍额号码满减价现场观简体传讯务办赞台关转发奖赏值",
+    "轉發關註邀請獎紅領機會獲贏點讚攢幫買購錢費報騰訊團隊專屬員圈綫線萬億圓塊個禮優惠券數證響飛開啟參與動態鏈連結進羣內訂單縣"
+    "區後為無們對應時間來過還這麼說話讓給雙倍額號碼滿減價現場觀簡體傳務辦贊臺関転発奨賞値擴變組盤幾錄選貨賭賠託門親鄰聯繫電僅"
+    "處據當條張頭終極祕隱樂國網業樣從將誰總絕斷獨賣賺貼達邊運鎖險難顧鮮黨戰擇揮換聽聲職課論評認議識財貢貴質跡躍輛輸輪遊遠鄉醫"
+    "釋針銀錦長閃閱陣雲頁預題風養驚龍備傷傾儘兩冊劃勝勵協嚴塗夠奪寫寶層廣廳強彈憑戶撥撈擲擁敗斂棄標權歡氣決滾瘋爭獵畫癒盡稅積"
+    "穩窮筆籤級紙細統經綁維綜緊練績織繳續罰羅義習聖肅膽舉舊莊蓋虛蝦術衛裝裡補見規計記許設試詐該詳誘語誤調談諮謝譯貪販責資賴贈"
+    "車軟較農週違適遲遷鄭鍵鐘閉際隨靈靜頂項順須願顯飯飲館馬驗鬥魚麗齊齡龐藍豐殺牆搖掃闆爾嗎瀏覽幣帳賬鈔鎊喚賀夥裏衹爺媽蘇荊徑"
+    "寵廢僱傭嘗夢閨倆鐵兒孫婦嬸戀廠廚燈爐籌餘樓銷鍋鎮寧賓實熱燒牽狀瑪環產異療眾睜確磚禍種稱競筍範節築簽糧糾納純絲綠緩縮繞羈聰"
+    "腦腳臉興艱蔥薦藝蘭蟲衝襲觸訪詞誠誇誼諾謊譽豬賜賽趕趙蹤輕輩辭邏郵醬鈴鉤鉅錯鏡鑽閒闊陳陸階雜離霧顏類顆飄餓騎騙驅髮鬧鳳鴨麥"
+    "黃齒嚟喺佢冇嘅畀俾搵攞啲咗唔睇嗰咁",
+    "转发关注邀请奖红领机会获赢点赞攒帮买购钱费报腾讯团队专属员圈线线万亿圆块个礼优惠券数证响飞开启参与动态链连结进群内订单县"
+    "区后为无们对应时间来过还这么说话让给双倍额号码满减价现场观简体传务办赞台关转发奖赏值扩变组盘几录选货赌赔托门亲邻联系电仅"
+    "处据当条张头终极秘隐乐国网业样从将谁总绝断独卖赚贴达边运锁险难顾鲜党战择挥换听声职课论评认议识财贡贵质迹跃辆输轮游远乡医"
+    "释针银锦长闪阅阵云页预题风养惊龙备伤倾尽两册划胜励协严涂够夺写宝层广厅强弹凭户拨捞掷拥败敛弃标权欢气决滚疯争猎画愈尽税积"
+    "稳穷笔签级纸细统经绑维综紧练绩织缴续罚罗义习圣肃胆举旧庄盖虚虾术卫装里补见规计记许设试诈该详诱语误调谈谘谢译贪贩责资赖赠"
+    "车软较农周违适迟迁郑键钟闭际随灵静顶项顺须愿显饭饮馆马验斗鱼丽齐龄庞蓝丰杀墙摇扫板尔吗浏览币账账钞镑唤贺伙里只爷妈苏荆径"
+    "宠废雇佣尝梦闺俩铁儿孙妇婶恋厂厨灯炉筹余楼销锅镇宁宾实热烧牵状玛环产异疗众睁确砖祸种称竞笋范节筑签粮纠纳纯丝绿缓缩绕羁聪"
+    "脑脚脸兴艰葱荐艺兰虫冲袭触访词诚夸谊诺谎誉猪赐赛赶赵踪轻辈辞逻邮酱铃钩巨错镜钻闲阔陈陆阶杂离雾颜类颗飘饿骑骗驱发闹凤鸭麦"
+    "黄齿来在他没的给给找拿些了不看那这",
 )
+"""And Cantonese words of one character, as they are written elsewhere."""
 _TWINS = str.maketrans("авсеорхукнмтгіјѕԁɡαοινρτκħıł", "abceopxykhmtrijsdgaoivptkhil")
 """Letters of other alphabets that look like ours."""
 _PICTURES = {
@@ -38,6 +53,7 @@ _PICTURES = {
     "👍": "赞",
     "👥": "好友",
     "👫": "好友",
+    "🤝": "好友",
     "👭": "好友",
     "🔁": "转发",
     "🔄": "转发",
@@ -118,7 +134,8 @@ class Reading:
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """The ways a text can be read: with its pictures as words, and without them when they stand within a word."""
+    """The ways a text can be read: with its pictures (squared characters and a plus too) as words, and without them when they
+    stand within a word."""
     first = _read(text, is_picture_read=True)
     yield first
     second = _read(text, is_picture_read=False)
@@ -172,11 +189,11 @@ def _read(text: str, *, is_picture_read: bool) -> Reading:
     stops: list[int] = []
     stop = 0
     for place, character in enumerate(text):
-        spelled = _spelled(character)
+        spelled = _spelled(character) if is_picture_read or not 0x1F200 <= ord(character) < 0x1F300 else ""
         if character == "." and plain and plain[-1].isdigit() and text[place + 1 : place + 2].isdigit():
             spelled = "."
         elif character in "+＋":
-            spelled = "加"
+            spelled = "加" if is_picture_read else ""
         elif character in _HEARTS and plain and plain[-1] in "v微薇w":
             spelled = "心"
         elif character == "〇" and not (plain and plain[-1] in "一二三四五六七八九〇"):
