@@ -7,7 +7,7 @@ ARG DEBIAN_FRONTEND=noninteractive
 # Mirrors, where the registries are slow or not to be reached.
 ARG PIP_INDEX_URL
 ARG npm_config_registry
-# What only some need: tencent, aliyun, s3.
+# What only some need: tencent, aliyun, s3, drand.
 ARG EXTRAS=""
 # Debian keeps one version of each package in a release, and replaces it for security: a pinned one would soon be gone.
 # hadolint ignore=DL3008

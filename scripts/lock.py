@@ -22,6 +22,7 @@ LOCKS: dict[str, tuple[str, ...]] = {
     "tencent": ("postgres", "tencent"),
     "aliyun": ("postgres", "aliyun"),
     "s3": ("postgres", "s3"),
+    "drand": ("postgres", "drand"),
     "demo": ("demo",),
     "dev": ("dev",),
     "node": ("node",),
@@ -31,11 +32,12 @@ HEADERS = {
     "tencent": "text messages by Tencent Cloud, beside run.lock",
     "aliyun": "text messages by Aliyun, beside run.lock",
     "s3": "voucher photos in an S3-compatible store, beside run.lock",
+    "drand": "the signatures of drand, beside run.lock",
     "demo": "what `make demo` needs",
     "dev": "what `make test` and `make check` need",
     "node": "a Node.js for machines without one",
 }
-BESIDE_RUN = ("tencent", "aliyun", "s3")
+BESIDE_RUN = ("tencent", "aliyun", "s3", "drand")
 """Locks that hold only what run.lock does not: both are named in one call of pip."""
 
 

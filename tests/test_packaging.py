@@ -60,7 +60,9 @@ def test_the_wheel_and_its_lock_serve_pages_and_run_a_worker_in_an_empty_environ
 def test_every_imported_library_is_a_named_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     # What only one choice of a setting needs stands in an extra of its own, and is loaded only then.
-    chosen = [line for extra in ("tencent", "aliyun", "s3") for line in project["optional-dependencies"][extra]]
+    chosen = [
+        line for extra in ("tencent", "aliyun", "s3", "drand") for line in project["optional-dependencies"][extra]
+    ]
     lines = [*project["dependencies"], *chosen]
     named = {re.split(r"[\[<>=~!; ]", line)[0].lower().replace("_", "-") for line in lines}
     homes = packages_distributions()
@@ -82,7 +84,7 @@ def locked_in(lock: str) -> set[str]:
 
 def test_the_locks_hold_what_the_project_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    beside_run = {extra: ["postgres", extra] for extra in ("tencent", "aliyun", "s3")}
+    beside_run = {extra: ["postgres", extra] for extra in ("tencent", "aliyun", "s3", "drand")}
     for lock, extras in ({"run": ["postgres"], "demo": ["demo"], "dev": ["dev"]} | beside_run).items():
         locked = locked_in(lock)
         if lock in beside_run:

@@ -31,13 +31,13 @@ def prize(number: int, slots: int, scope: str = "evening", absence: str = "slot"
 class Night:
     """One evening; each method is one thing that happens."""
 
-    def __init__(self, prizes: Sequence[Any], mode: EntropyKind = "hall", length: int = 60) -> None:
+    def __init__(self, prizes: Sequence[Any], mode: EntropyKind = "hall", length: int = 60, at: int = BEGIN) -> None:
         self.chain = selection.make_chain(HALL, hashlib.sha256(b"night").digest(), length)
         self.entries: list[Entry] = []
         self.evening = Evening()
         self.people: list[RosterLine] = []
         self.rosters: list[str] = []
-        self.at = BEGIN
+        self.at = at
         self.say(
             "committed",
             hall_id=HALL,

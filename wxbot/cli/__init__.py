@@ -38,6 +38,7 @@ COMMANDS = {
     "db": CommandEntry("wxbot.cli.database:db", "bring the database up to date / 数据库"),
     "keys": CommandEntry("wxbot.cli.keys:keys", "check or change the secret key / 密钥"),
     "campaign": CommandEntry("wxbot.cli.campaign:campaign", "list, show, launch, pause, resume, close / 活动"),
+    "hall": CommandEntry("wxbot.cli.hall:hall", "check the record of an on-site lottery / 现场抽奖的验证"),
     "ledger": CommandEntry("wxbot.cli.books:ledger", "balances, and the proof that the books agree / 账本"),
     "order": CommandEntry("wxbot.cli.cashier:order", "look at an order, ask, settle one by two cashiers / 订单"),
     "payout": CommandEntry("wxbot.cli.cashier:payout", "what is owed, and the kill switch: stop, open / 付款"),

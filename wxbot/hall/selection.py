@@ -137,7 +137,7 @@ def roster_hash(roster: bytes) -> str:
 
 def pool_hash(nos: Iterable[int]) -> str:
     """The people among whom a selection was made, in hex: the order in which they are given does not matter."""
-    return _hash("pool", *(f"{no}\n".encode() for no in sorted(nos))).hex()
+    return _hash("pool", "\n".join([*map(str, sorted(nos)), ""]).encode()).hex()
 
 
 def drand_text(round_: int, randomness: str) -> str:
@@ -184,11 +184,12 @@ def select(
     left. Raises ValueError when the pool has fewer than `k`, or names somebody twice: a selection never comes up short.
     """
     people = sorted(pool)
-    if any(one == other for one, other in pairwise(people)) or not 1 <= k <= len(people):
+    if len(set(people)) != len(people) or not 1 <= k <= len(people):
         raise ValueError("a selection needs a pool of different people, and 1 to all of them")
     stream = words(key, size)
-    if weights is not None and any(weights[no] != 1 for no in people):
-        return _by_weight(stream, people, k, [weights[no] for no in people], size)
+    weighed = [weights[no] for no in people] if weights is not None else []
+    if weighed.count(1) != len(weighed):
+        return _by_weight(stream, people, k, weighed, size)
     for i in range(k):
         other = i + below(stream, len(people) - i, size)
         people[i], people[other] = people[other], people[i]

@@ -1,0 +1,206 @@
+"""A good record, and the frauds that a doubter must find: each a change of it, chained anew where its author would have done so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.hall.night import HALL, Night, prize
+from wxbot.hall import log, selection
+from wxbot.hall.log import Entry
+
+Record = dict[str, Any]
+
+
+def gala(mode: Any = "hall") -> Night:
+    """Two prizes; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
+    night = Night([prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")], mode)
+    night.sign_in(20)
+    night.say("excluded", no=7, reason="staff")
+    night.freeze()
+    gone, gives_up, *_ = night.select(1, 4)
+    night.say("absent", d=1, no=gone)
+    night.say("forfeited", d=1, no=gives_up, slot="refill")
+    night.settle(is_paid=True)
+    night.sign_in(3)
+    night.freeze()
+    night.select(1, 3)
+    night.settle(is_paid=True)
+    night.select(2, 1)
+    night.void()
+    night.select(2, 2)
+    night.settle(is_paid=True)
+    night.select(3, 1)
+    night.settle(is_paid=True)
+    night.say("closed")
+    return night
+
+
+def lines(record: Record, kind: str) -> list[dict[str, Any]]:
+    """The lines of a kind."""
+    return [line for line in record["log"] if line["kind"] == kind]
+
+
+def chained(record: Record) -> Record:
+    """The record with numbers and hashes of its log made anew: whoever edits a log would do so."""
+    last: Entry | None = None
+    for line in record["log"]:
+        seq, prev_hash = (last.seq + 1, last.hash) if last else (1, log.GENESIS)
+        hashed = log.entry_hash(record["hall_id"], seq, line["at"], line["kind"], line["body"], prev_hash)
+        line |= {"seq": seq, "prev_hash": prev_hash, "hash": hashed}
+        last = Entry(**line)
+    return record
+
+
+def swapped_person(record: Record) -> None:
+    """A friend's id stands on somebody's line, and the freeze says so."""
+    friend = selection.person_id(bytes(16), HALL, "oAfriend")
+    lines_ = list(selection.read_roster(record["rosters"][1]).lines)
+    lines_[4] = lines_[4]._replace(id=friend)
+    content = selection.roster_bytes(HALL, 2, lines_)
+    record["rosters"][1] = content.decode()
+    lines(record, "frozen")[1]["body"]["roster_hash"] = selection.roster_hash(content)
+
+
+def changed_roster(record: Record) -> None:
+    """A weight in the file is another one than was frozen."""
+    record["rosters"][0] = record["rosters"][0].replace("5\t1\t", "5\t9\t", 1)
+
+
+def lost_person(record: Record) -> None:
+    """Somebody who signed in is left out of the first roster."""
+    lines_ = [line for line in selection.read_roster(record["rosters"][0]).lines if line.no != 3]
+    content = selection.roster_bytes(HALL, 1, lines_)
+    record["rosters"][0] = content.decode()
+    lines(record, "frozen")[0]["body"] |= {"roster_hash": selection.roster_hash(content), "count": len(lines_)}
+
+
+def skipped_d(record: Record) -> None:
+    """A selection that did not suit is left out of the log."""
+    record["log"] = [line for line in record["log"] if line["body"].get("d") != 3]
+
+
+def reused_seed(record: Record) -> None:
+    """The second selection is made with the first one's seed."""
+    first, second, *_ = lines(record, "drawn")
+    second["body"]["seed"] = first["body"]["seed"]
+
+
+def foreign_seed(record: Record) -> None:
+    """A seed is tried until it suits."""
+    lines(record, "drawn")[0]["body"]["seed"] = "ab" * 32
+
+
+def other_entropy(record: Record) -> None:
+    """Other numbers than were held up."""
+    lines(record, "entropy")[0]["body"]["text"] = "AB87654321 CD12345678 11223344EF"
+
+
+def wrong_pool(record: Record) -> None:
+    """A selection is made among other people, and its hash agrees with them."""
+    for kind in ("armed", "drawn"):
+        lines(record, kind)[1]["body"]["pool_hash"] = selection.pool_hash(range(1, 15))
+
+
+def other_winner(record: Record) -> None:
+    """A friend in the place of a winner, wherever that one is named."""
+    winners = lines(record, "drawn")[0]["body"]["winners"]
+    out, friend = winners[2], next(no for no in range(1, 21) if no not in winners and no != 7)
+    for line in record["log"]:
+        body = line["body"]
+        if body.get("d") == 1:
+            for name in ("winners", "nos"):
+                if name in body:
+                    body[name] = [friend if no == out else no for no in body[name]]
+            if body.get("no") == out:
+                body["no"] = friend
+
+
+def moved_absentee(record: Record) -> None:
+    """Another winner is called absent than the one who was."""
+    absent = lines(record, "absent")[0]["body"]
+    confirmed = lines(record, "confirmed")[0]["body"]["nos"]
+    paid = next(line["body"] for line in lines(record, "paid") if line["body"]["no"] == confirmed[0])
+    absent["no"], confirmed[0] = confirmed[0], absent["no"]
+    paid["no"] = confirmed[0]
+
+
+def winner_twice(record: Record) -> None:
+    """The rule is widened afterwards: whoever has won may win again."""
+    record["log"][0]["body"]["prizes"][1]["scope"] = "prize"
+
+
+def too_many(record: Record) -> None:
+    """A prize has fewer pieces than were given."""
+    record["log"][0]["body"]["prizes"][0]["slots"] = 4
+
+
+def paid_early(record: Record) -> None:
+    """Somebody was paid before they were confirmed."""
+    at = record["log"].index(lines(record, "confirmed")[0])
+    record["log"][at], record["log"][at + 1] = record["log"][at + 1], record["log"][at]
+    record["log"][at]["at"], record["log"][at + 1]["at"] = record["log"][at + 1]["at"], record["log"][at]["at"]
+
+
+def void_by_one(record: Record) -> None:
+    """One person alone declared a selection void."""
+    lines(record, "voided")[0]["body"]["names"] = ["王丽", "王丽"]
+
+
+def excluded_late(record: Record) -> None:
+    """Somebody is excluded when the selection was fixed already."""
+    at = record["log"].index(lines(record, "entropy")[0])
+    moment = record["log"][at]["at"]
+    body = {"no": 1, "reason": "left"}
+    record["log"].insert(at, {"seq": 1, "at": moment, "kind": "excluded", "body": body, "prev_hash": "", "hash": ""})
+
+
+def edited_log(record: Record) -> None:
+    """A line is changed by hand."""
+    lines(record, "excluded")[0]["body"]["no"] = 8
+
+
+def cut_log(record: Record) -> None:
+    """A line is taken out."""
+    del record["log"][10]
+
+
+def other_commitment(record: Record) -> None:
+    """The evening begins from another seed than the one it committed to."""
+    record["commitment"] = record["log"][0]["body"]["commitment"] = "cd" * 32
+
+
+def missing_roster(record: Record) -> None:
+    """The last roster is not in the record."""
+    record["rosters"].pop()
+
+
+FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
+    changed_roster: (True, "roster"),
+    swapped_person: (True, "people"),
+    lost_person: (True, "people"),
+    skipped_d: (True, "d"),
+    reused_seed: (True, "seed"),
+    foreign_seed: (True, "seed"),
+    other_entropy: (True, "winners"),
+    wrong_pool: (True, "pool"),
+    other_winner: (True, "winners"),
+    moved_absentee: (True, "pool"),
+    winner_twice: (True, "pool"),
+    too_many: (True, "slots"),
+    paid_early: (True, "no"),
+    void_by_one: (True, "body"),
+    excluded_late: (True, "armed"),
+    edited_log: (False, "log"),
+    cut_log: (False, "log"),
+    other_commitment: (True, "seed"),
+    missing_roster: (True, "roster"),
+}
+"""Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
+
+
+def committed(fraud: Callable[[Record], None], mode: Any = "hall") -> Record:
+    """The record of the gala after a fraud."""
+    record = gala(mode).record()
+    fraud(record)
+    return chained(record) if FRAUDS[fraud][0] else record

@@ -1,0 +1,67 @@
+"""wxbot hall: what a doubter, or a host, can do about a hall at a terminal."""
+
+import json
+from dataclasses import asdict
+from typing import TextIO
+
+import click
+
+from wxbot.cli.desk import as_json, show_json
+from wxbot.hall.verify import Finding, Verified, verify
+
+FINDINGS_SHOWN = 20
+
+
+@click.group()
+def hall() -> None:
+    """On-site lotteries: check the record of an evening / 现场抽奖。"""
+
+
+@hall.command("verify")
+@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+@click.option(
+    "--commitment", metavar="HEX", help="the commitment that you noted before the first selection / 您当场记下的承诺值"
+)
+@as_json
+@click.pass_context
+def verify_record(context: click.Context, file: TextIO, commitment: str | None, is_json: bool) -> None:
+    """Work out every selection of a record again, from the seeds and rosters that were published, and name each fault."""
+    try:
+        record = json.load(file)
+    except ValueError:
+        record = None
+    seen = verify(record, commitment)
+    if is_json:
+        findings = [{"line": each.line, "reason": each.reason, **each.text._asdict()} for each in seen.findings]
+        show_json(asdict(seen) | {"is_true": seen.is_true, "findings": findings})
+    else:
+        _say(seen, commitment)
+    if not seen.is_true:
+        context.exit(1)
+
+
+def _say(seen: Verified, commitment: str | None) -> None:
+    for each in seen.findings[:FINDINGS_SHOWN]:
+        click.echo(f"✗ {_place(each)}{each.text.zh}\n  {each.text.en}")
+    if len(seen.findings) > FINDINGS_SHOWN:
+        click.echo(f"… {len(seen.findings):,}")
+    if not seen.is_true:
+        return
+    click.echo(
+        f"✓ {seen.people:,} 人、{seen.selections:,} 次抽取、{seen.winners:,} 位中奖者，全部与公布的承诺值、名单和日志相符。\n"
+        f"  All {seen.selections:,} selections among {seen.people:,} people follow from commitment, rosters and log."
+    )
+    if commitment is None:
+        click.echo(
+            "! 请用 --commitment 填写当场记下的承诺值，否则只能说明这份记录自身没有矛盾。\n"
+            "  Give the commitment you noted with --commitment; without it the record only agrees with itself."
+        )
+    if seen.unsigned:
+        click.echo(
+            f"! {seen.unsigned} 轮 drand 的签名没有验证：请安装 drand.lock。\n"
+            f"  {seen.unsigned} signatures of drand were not checked: install drand.lock."
+        )
+
+
+def _place(finding: Finding) -> str:
+    return "" if finding.line is None else f"日志第 {finding.line} 行 line {finding.line}: "
