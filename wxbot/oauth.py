@@ -14,7 +14,6 @@ import base64
 import binascii
 import functools
 import hashlib
-import hmac
 import json
 import re
 import secrets
@@ -28,6 +27,17 @@ from flask import Blueprint, Response, current_app, g, jsonify, redirect, render
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.logs import get_logger
+from wxbot.phone_session import (
+    Session,
+    is_https,
+    is_signature,
+    opened,
+    read_session,
+    session_cookie,
+    session_text,
+    signature,
+    signed,
+)
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import Refused, WeChatError
 from wxbot.wechat.oauth import authorize_url
@@ -59,21 +69,14 @@ OPENID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 CODE = re.compile(r"[A-Za-z0-9_-]{1,512}")
 STATE = re.compile(r"[0-9a-f]{32}")
 
+__all__ = ["Session", "is_signature", "read_session", "session_cookie", "signature"]
+"""What those who ask who holds the phone take from here, though it is read in wxbot/phone_session.py."""
+
 blueprint = Blueprint("oauth", __name__)
 """Registered under /oauth: WeChat returns here with code and state."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """A person's session: who, since when, and which shake made it be renewed (another person held the phone)."""
-
-    openid: str
-    issued_at: int
-    session_id: str
-    renewed_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,67 +94,19 @@ def own_path(target: str) -> str:
     return target if len(target) <= 1024 and OWN_PATH.fullmatch(target) else "/"
 
 
-@functools.lru_cache(maxsize=16)
-def _signing_key(secret_key: str, purpose: str) -> bytes:
-    return hmac.digest(secret_key.encode(), f"wxbot {purpose}".encode(), "sha256")
-
-
-def signature(runtime: Runtime, purpose: str, text: str) -> str:
-    """A short keyed signature of a text for one purpose (session, visit, page): 32 hex characters."""
-    key = _signing_key(runtime.settings.secret_key.get_secret_value(), purpose)
-    return hmac.digest(key, text.encode(), "sha256").hex()[:32]
-
-
-def is_signature(ours: str, given: str) -> bool:
-    """Whether both are the same signature; takes as long for a wrong one."""
-    return hmac.compare_digest(ours.encode(), given.encode())
-
-
-def _signed(runtime: Runtime, purpose: str, text: str) -> str:
-    return f"{text}.{signature(runtime, purpose, text)}"
-
-
-def _opened(runtime: Runtime, purpose: str, signed: str | None) -> str | None:
-    if not signed or len(signed) > 4096 or not signed.isascii():
-        return None
-    text, _, sign = signed.rpartition(".")
-    return text if hmac.compare_digest(sign, signature(runtime, purpose, text)) else None
-
-
 def _runtime() -> Runtime:
     runtime: Runtime = current_app.extensions["wxbot"]
     return runtime
 
 
-def _is_https(runtime: Runtime) -> bool:
-    return runtime.settings.public_url.startswith("https://")
-
-
-def session_cookie(runtime: Runtime) -> str:
-    """The session cookie's name; `__Host-` keeps sub-domains from planting one (S86), and needs https."""
-    return "__Host-wxbot_person" if _is_https(runtime) else "wxbot_person"
-
-
 def _visit_cookie(runtime: Runtime) -> str:
-    return "__Host-wxbot_visit" if _is_https(runtime) else "wxbot_visit"
+    return "__Host-wxbot_visit" if is_https(runtime) else "wxbot_visit"
 
 
 def _set_cookie(response: BaseResponse, runtime: Runtime, name: str, value: str, max_age_s: int) -> None:
     response.set_cookie(
-        name, value, max_age=max_age_s, httponly=True, secure=_is_https(runtime), samesite="Lax", path="/"
+        name, value, max_age=max_age_s, httponly=True, secure=is_https(runtime), samesite="Lax", path="/"
     )
-
-
-def read_session(runtime: Runtime, cookie: str | None) -> Session | None:
-    """The session in a cookie value, or None when it is missing, forged or older than `session_hours`."""
-    text = _opened(runtime, "session", cookie)
-    if text is None:
-        return None
-    openid, issued_at, session_id, renewed_for = text.split(".")
-    age_s = runtime.clock.unix() - int(issued_at)
-    if not -60 <= age_s <= runtime.settings.session_hours * 3600:
-        return None
-    return Session(openid, int(issued_at), session_id, renewed_for)
 
 
 def current_session() -> Session | None:
@@ -173,7 +128,7 @@ def signed_in() -> Session:
 
 
 def _read_visit(runtime: Runtime) -> Visit | None:
-    text = _opened(runtime, "visit", request.cookies.get(_visit_cookie(runtime)))
+    text = opened(runtime, "visit", request.cookies.get(_visit_cookie(runtime)))
     if text is None:
         return None
     try:
@@ -185,7 +140,7 @@ def _read_visit(runtime: Runtime) -> Visit | None:
 
 def _write_visit(response: BaseResponse, runtime: Runtime, visit: Visit) -> None:
     packed = json.dumps([visit.visit_id, visit.target, visit.attempt, visit.renewed_for]).encode()
-    value = _signed(runtime, "visit", base64.urlsafe_b64encode(packed).decode())
+    value = signed(runtime, "visit", base64.urlsafe_b64encode(packed).decode())
     _set_cookie(response, runtime, _visit_cookie(runtime), value, VISIT_LIFE_S)
 
 
@@ -307,11 +262,10 @@ def _conclude(runtime: Runtime, outcome: dict[str, Any]) -> BaseResponse:
         return kind_page(fault, 403 if fault == "snapshot" else 503)
     response = redirect(outcome["target"], 302)
     response.headers["Cache-Control"] = "no-store"
-    text = ".".join(
-        (outcome["openid"], str(int(runtime.clock.unix())), secrets.token_hex(8), outcome["renewed_for"])
-    )  # a new id at every sign-in: nothing that was planted before lives on (S23)
+    # A new id at every sign-in: nothing that was planted before lives on (S23).
+    text = session_text(outcome["openid"], int(runtime.clock.unix()), secrets.token_hex(8), outcome["renewed_for"])
     max_age_s = runtime.settings.session_hours * 3600
-    _set_cookie(response, runtime, session_cookie(runtime), _signed(runtime, "session", text), max_age_s)
+    _set_cookie(response, runtime, session_cookie(runtime), signed(runtime, "session", text), max_age_s)
     _write_visit(response, runtime, Visit(outcome["visit_id"], outcome["target"], 0))
     return response
 
