@@ -10,6 +10,13 @@ from typing import Final
 from wxbot.campaigns.mechanic import CampaignMechanic
 from wxbot.draws import one_winner, outcomes
 from wxbot.draws.mechanic import DrawMechanic
+from wxbot.hall import console as hall_console
+from wxbot.hall import draft as hall_draft
+from wxbot.hall import faults as hall_faults
+from wxbot.hall import forecast as hall_forecast
+from wxbot.hall import page as hall_page
+from wxbot.hall import steps as hall_steps
+from wxbot.hall import terms as hall_terms
 from wxbot.instant import answers as instant_answers
 from wxbot.instant import booking as instant_booking
 from wxbot.instant import card as instant_card
@@ -102,6 +109,43 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         rules_facts=instant_rules.rules_facts,
         outside=instant_page.OUTSIDE,
         drew=instant_page.drew,
+        reached=instant_page.reached,
+    ),
+    "hall": Mechanic(
+        word=hall_console.WORD,
+        draft=hall_draft.PART,
+        forecast=hall_forecast.PART,
+        faults=hall_faults.FAULTS,
+        entrance=hall_faults.entrance,
+        cautions=hall_faults.CAUTIONS,
+        forget=hall_terms.forget,
+        card=hall_page.card,
+        is_drawn_by_us=True,
+        steps=hall_steps.STEPS,
+        lead=timedelta(),
+        console_page="console/campaign_hall.html",
+        console=hall_console.shown,
+        given=instant_console.given,
+        figures="console/_figures_hall.html",
+        read_stock=hall_page.read_stock,
+        proof_key=instant_page.proof_key,
+        drawn_key=instant_page.drawn_key,
+        recall=hall_page.recall,
+        prove=hall_page.prove,
+        welcome=hall_page.welcome,
+        hand_out=hall_page.hand_out,
+        book=hall_page.book,
+        answer=hall_page.answer,
+        sentence=hall_page.sentence,
+        page="h5/hall_door.html",
+        page_state=hall_page.page_state,
+        stored=hall_page.stored,
+        person_state=hall_page.person_state,
+        mine=instant_page.mine,
+        rules="h5/rules_instant.html",
+        rules_facts=instant_rules.rules_facts,
+        outside=hall_page.OUTSIDE,
+        drew=hall_page.drew,
         reached=instant_page.reached,
     ),
 }

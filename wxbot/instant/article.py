@@ -37,17 +37,23 @@ def text_of(campaign: Campaign, terms: InstantTerms, prizes: Sequence[Prize], co
     facts["values_fen"] = {str(prize.ordinal): prize.value_fen for prize in prizes}
     return {
         "facts": facts,
-        **{language: _read_in(language, facts, config) for language in ("zh", "en")},
+        **read_in_both(sections(facts, config), prize_rows(facts, config)),
     }
 
 
-def _read_in(language: str, facts: Mapping[str, Any], config: Config) -> dict[str, Any]:
+def read_in_both(
+    said: Sequence[tuple[Text, Sequence[Text]]], prizes: Sequence[Mapping[str, Text]]
+) -> dict[str, dict[str, Any]]:
+    """Sections and rows of prizes as they stand in published rules: "zh" and "en" beside one another."""
     return {
-        "sections": [
-            {"title": title.within(language), "lines": [line.within(language) for line in lines if line.zh]}
-            for title, lines in sections(facts, config)
-        ],
-        "prizes": [{name: text.within(language) for name, text in row.items()} for row in prize_rows(facts, config)],
+        language: {
+            "sections": [
+                {"title": title.within(language), "lines": [line.within(language) for line in lines if line.zh]}
+                for title, lines in said
+            ],
+            "prizes": [{name: text.within(language) for name, text in row.items()} for row in prizes],
+        }
+        for language in ("zh", "en")
     }
 
 
@@ -147,18 +153,18 @@ def at(unix: int) -> datetime:
 def sections(facts: Mapping[str, Any], config: Config) -> list[tuple[Text, list[Text]]]:
     """Headings and their sentences, in the order in which people ask."""
     return [
-        (Text("时间", "When"), _time(config)),
+        (Text("时间", "When"), when_lines(config)),
         (Text("谁可以参加", "Who may take part"), _people(facts)),
         (Text("怎样抽奖", "How it is drawn"), _way(facts)),
         (Text("没有中奖的概率", "Odds of no prize"), [_none(config)]),
         (Text("奖品投放", "When prizes are put out"), _put_out(config)),
-        (Text("领取", "Taking a prize"), _collect(facts, config)),
+        (Text("领取", "Taking a prize"), collect_lines(facts, config)),
         (Text("怎样检查", "How to check"), _proof(facts)),
         (
             Text("主办方", "Organiser"),
             [Text(f"{facts['organiser']} · {facts['contact']}", f"{facts['organiser']} · {facts['contact']}")],
         ),
-        (Text("其他说明", "Further notes"), [_same(facts["rules"]), SHARING, _CHANGES, _APART]),
+        (Text("其他说明", "Further notes"), [same(facts["rules"]), SHARING, _CHANGES, APART]),
     ]
 
 
@@ -166,14 +172,15 @@ _CHANGES = Text(
     "活动开始后，规则只会改得对参加者更有利；每一版都保留在本页。",
     "After the beginning the rules change only to people's advantage; every version stays on this page.",
 )
-_APART = Text("本活动与微信、腾讯无关。", "WeChat and Tencent have no part in this campaign.")
+APART = Text("本活动与微信、腾讯无关。", "WeChat and Tencent have no part in this campaign.")
 
 
 _UNSEALED = Text("种子的 SHA-256 指纹在启动时公布。", "The SHA-256 of the seed is published at the launch.")
 """Of a draft that is looked at; without the fingerprint nothing is published (`missing`)."""
 
 
-def _same(text: str) -> Text:
+def same(text: str) -> Text:
+    """What its marketer wrote, in either language."""
     return Text(text, text)
 
 
@@ -182,7 +189,8 @@ def clock_text(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
-def _time(config: Config) -> list[Text]:
+def when_lines(config: Config) -> list[Text]:
+    """From when until when, and at which hours."""
     begin, end = moment_text(at(config["begin"])), moment_text(at(config["end"]))
     lines = [Text(f"{begin.zh} – {end.zh}（北京时间）", f"{begin.en} – {end.en} (Beijing time)")]
     if (config["daily_from"], config["daily_until"]) != (0, 1440):
@@ -272,9 +280,9 @@ def prize_rows(facts: Mapping[str, Any], config: Config) -> list[dict[str, Text]
     """A row per prize: its name, kind, worth, number and odds, and what happens when it is gone."""
     return [
         {
-            "name": _same(prize["name"]),
+            "name": same(prize["name"]),
             "kind": Text("微信零钱", "Money to WeChat balance") if prize["kind"] == "money" else Text("兑换码", "Code"),
-            "worth": _worth(prize, facts["values_fen"].get(str(prize["ordinal"]), 0)),
+            "worth": worth_text(prize, facts["values_fen"].get(str(prize["ordinal"]), 0)),
             "number": Text(f"{prize['stock']:,} 份", f"{prize['stock']:,}"),
             "odds": odds_text(prize["odds_ppm"]),
             "gone": _gone(prize),
@@ -283,7 +291,8 @@ def prize_rows(facts: Mapping[str, Any], config: Config) -> list[dict[str, Text]
     ]
 
 
-def _worth(prize: Mapping[str, Any], value_fen: int) -> Text:
+def worth_text(prize: Mapping[str, Any], value_fen: int) -> Text:
+    """What one piece of a prize is worth."""
     if prize["kind"] != "money":
         return Text(f"价值 {yuan(value_fen)} 元", f"worth {yuan(value_fen)} yuan")
     low, high = yuan(prize["min_fen"]), yuan(prize["max_fen"])
@@ -350,7 +359,8 @@ def span_text(seconds: int) -> Text:
     return Text(f"{count} {zh}", f"{count} {en}{'' if count == 1 else 's'}")
 
 
-def _collect(facts: Mapping[str, Any], config: Config) -> list[Text]:
+def collect_lines(facts: Mapping[str, Any], config: Config) -> list[Text]:
+    """How and until when what was won is taken, by what kinds of prizes there are."""
     span, kinds = span_text(facts["claim_s"]), {prize["kind"] for prize in config["prizes"]}
     lines = [
         Text(

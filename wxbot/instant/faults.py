@@ -32,13 +32,13 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
     if not prizes:
         yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
     for number, prize in enumerate(prizes, 1):
-        for slip in _of_prize(prize, terms.get("channel", CONFIRMED[0])):
+        for slip in faults_of_prize(prize, terms.get("channel", CONFIRMED[0])):
             yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
     if sum(prize["odds_ppm"] for prize in prizes) > ODDS_OF:
         yield fault("prizes", "各奖品的概率加起来超过 100%", "The odds of the prizes are more than 100 % together")
 
 
-def _paid_texts(values: Values, _now: datetime) -> Iterator[Refusal]:
+def faults_of_paid_texts(values: Values, _now: datetime) -> Iterator[Refusal]:
     """What WeChat would refuse in a payment (awards.payment_texts); what is only too long is cut there."""
     terms, act_name = values.get("terms"), values.get("act_name")
     if terms is None:
@@ -51,7 +51,8 @@ def _paid_texts(values: Values, _now: datetime) -> Iterator[Refusal]:
             yield fault(field, wrong.zh, wrong.en.capitalize())
 
 
-def _of_prize(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
+def faults_of_prize(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
+    """What one line of the prizes cannot be, paid by this channel; the field is not named."""
     if not prize["name"] or len(prize["name"]) > PRIZE_NAME_CHARS:
         yield fault("", f"名称为 1 到 {PRIZE_NAME_CHARS} 个字", f"A name has 1 to {PRIZE_NAME_CHARS} characters")
     if not 1 <= prize["stock"] <= STOCK_MAX:
@@ -77,7 +78,8 @@ def _of_prize(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
         yield fault("", "投放计划不正确", "The release schedule is not valid")
 
 
-def _covered(values: Values, _now: datetime) -> Iterator[Refusal]:
+def not_covered(values: Values, _now: datetime) -> Iterator[Refusal]:
+    """A budget that the prizes can use up before all are given."""
     terms, budget_fen = values.get("terms"), values.get("budget_fen")
     if terms is None or budget_fen is None:
         return
@@ -90,7 +92,8 @@ def _covered(values: Values, _now: datetime) -> Iterator[Refusal]:
         )
 
 
-def _claim(values: Values, _now: datetime) -> Iterator[Refusal]:
+def faults_of_claim(values: Values, _now: datetime) -> Iterator[Refusal]:
+    """A time to collect that is too short or too long."""
     claim_s = values.get("terms", {}).get("claim_s")
     if claim_s is not None and not 86_400 <= claim_s <= CLAIM_DAYS_MAX * 86_400:
         yield fault("claim_days", f"兑奖期限为 1 到 {CLAIM_DAYS_MAX} 天", f"1 to {CLAIM_DAYS_MAX} days")
@@ -101,5 +104,12 @@ def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
     yield from ()
 
 
-FAULTS: tuple[DraftCheck, ...] = (_prizes, _paid_texts, faults_of_draft, _covered, _claim, faults_of_limits)
+FAULTS: tuple[DraftCheck, ...] = (
+    _prizes,
+    faults_of_paid_texts,
+    faults_of_draft,
+    not_covered,
+    faults_of_claim,
+    faults_of_limits,
+)
 CAUTIONS: tuple[Caution, ...] = (empty_list, lacking)

@@ -1,0 +1,232 @@
+"""What a hall adds to the form of a draft: its prizes round by round with their rules, the late entropy, who may come in and how.
+
+`Campaign.terms` of a hall: {"prizes": [{the keys of instant/terms.PRIZE, "way", "per_selection", "scope", "absence", "groups",
+"seconds"}], "claim_s", "channel", "carry" (as in instant/terms), "mode", "is_rehearsal", "is_invited_only", "day_word", "groups"}.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any, get_args
+
+from flask_babel import gettext
+
+from wxbot import typed
+from wxbot.campaigns.draft_form import Readers, many, plain, read_whole, read_yuan, take, take_all
+from wxbot.campaigns.mechanic import DraftPart, Form, Typed
+from wxbot.campaigns.models import Campaign
+from wxbot.hall.models import Absence, EntropyMode, Scope
+from wxbot.instant.conditions import channels, read_channel
+from wxbot.instant.draft import DAY_S, PRIZES_MAX, read_amounts
+from wxbot.instant.models import PrizeKind, Split
+from wxbot.money import plain_yuan
+from wxbot.orders.channels import CONFIRMED
+from wxbot.settings import Settings
+from wxbot.text import Refusal, fault
+
+WAYS = ("selection", "rain", "race")
+"""How a prize is given: selected on the screen, falling in a red-packet rain, won in a shake race."""
+
+PRIZE_FIELDS = (
+    *("prize_way", "prize_kind", "prize_name", "prize_amount", "prize_stock", "prize_each"),
+    *("prize_scope", "prize_absence", "prize_groups", "prize_total", "prize_seconds"),
+)
+BLANK_PRIZES = (
+    ("selection", "money", "三等奖", "66.00", "10", "5", "evening", "evening", "", "", ""),
+    ("selection", "money", "二等奖", "188.00", "3", "3", "evening", "evening", "", "", ""),
+    ("selection", "goods", "一等奖", "3000.00", "1", "1", "evening", "evening", "", "", ""),
+)
+"""In the order in which an evening goes: the greatest prize comes last."""
+
+GAME_SECONDS = 30
+_BETWEEN = re.compile(r"[,，、;；\n]+")
+
+
+def read_groups(text: str) -> list[str]:
+    """Names of groups, with commas between them; each once."""
+    parts = (" ".join(typed.line(part).split()) for part in _BETWEEN.split(typed.clean(text)))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def _choice(value: str, of: Any, zh: str, en: str) -> str:
+    if value not in get_args(of):
+        raise fault("", zh, en)
+    return value
+
+
+def _prize(row: tuple[str, ...]) -> dict[str, Any]:
+    way, kind, name, amount, stock, each, scope, absence, groups, total, seconds = row
+    if way not in WAYS:
+        raise fault("", "请选择怎么发：抽取、红包雨或竞速", "Choose how it is given: selection, rain or race")
+    _choice(kind, PrizeKind, "请选择现金、卡密或实物", "Choose money, codes or goods")
+    least_fen, most_fen = read_amounts(amount)
+    is_money, number = kind == "money", read_whole(stock)
+    total_fen = read_yuan(total) if way == "rain" and is_money and plain(total) else 0
+    split: Split = "exact" if total_fen else "range" if is_money and least_fen != most_fen else "fixed"
+    return {
+        "way": way,
+        "kind": kind,
+        "name": typed.line(name),
+        "split": split,
+        "min_fen": least_fen if is_money else 0,
+        "max_fen": most_fen if is_money else 0,
+        "total_fen": total_fen,
+        "value_fen": most_fen,
+        "odds_ppm": 0,
+        "stock": number,
+        "release": {"way": "once", "weights": []},
+        "when_gone": "miss",
+        "per_selection": read_whole(each) if plain(each) else max(1, number),
+        "scope": _choice(scope or "evening", Scope, "请选择中奖后还能不能再中", "Choose what a win keeps from"),
+        "absence": _choice(absence or "evening", Absence, "请选择缺席失去什么", "Choose what absence costs"),
+        "groups": read_groups(groups),
+        "seconds": read_whole(seconds) if plain(seconds) else GAME_SECONDS,
+    }
+
+
+def prize_rows(form: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of the table of prizes as they were typed."""
+    return list(zip_longest(*(many(form, name) for name in PRIZE_FIELDS), fillvalue=""))
+
+
+def read_prizes(form: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of prizes; one without name, amount and number is skipped. Raises Refusal that names the row."""
+    prizes: list[dict[str, Any]] = []
+    for number, row in enumerate(prize_rows(form), 1):
+        if not any(plain(row[place]) for place in (2, 3, 4)):
+            continue
+        try:
+            prizes.append(_prize(row))
+        except Refusal as slip:
+            raise fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}") from slip
+    if len(prizes) > PRIZES_MAX:
+        raise fault("prizes", f"最多 {PRIZES_MAX} 个奖品", f"At most {PRIZES_MAX} prizes")
+    return prizes
+
+
+def _read_mode(text: str) -> str:
+    return _choice(text, EntropyMode, "请选择随机来源", "Choose where chance comes from")
+
+
+def _is_ticked(text: str) -> bool:
+    return text == "1"
+
+
+READERS: Readers = {
+    "claim_days": ("claim_days", read_whole, "7"),
+    "channel": ("channel", read_channel, CONFIRMED[0]),
+    "carry": ("carry", _is_ticked, ""),
+    "mode": ("mode", _read_mode, "hall"),
+    "groups": ("groups", read_groups, ""),
+    "day_word": ("day_word", typed.line, ""),
+    "is_invited_only": ("is_invited_only", _is_ticked, ""),
+    "is_rehearsal": ("is_rehearsal", _is_ticked, ""),
+}
+
+
+def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
+    values, faults = take_all(form, READERS)
+    take(values, faults, "prizes", "prizes", read_prizes, form)
+    if faults:
+        return {}, faults
+    return {"terms": {"claim_s": values.pop("claim_days") * DAY_S, **values}}, []
+
+
+def _amounts(prize: Mapping[str, Any]) -> str:
+    bounds = [prize["min_fen"], prize["max_fen"]] if prize["min_fen"] != prize["max_fen"] else [prize["value_fen"]]
+    return "-".join(map(plain_yuan, bounds))
+
+
+def _typed(campaign: Campaign) -> Typed:
+    terms = campaign.terms
+    prizes = terms.get("prizes", ())
+    return {
+        "claim_days": str(terms.get("claim_s", 7 * DAY_S) // DAY_S),
+        "channel": str(terms.get("channel", CONFIRMED[0])),
+        "mode": str(terms.get("mode", "hall")),
+        "groups": "，".join(terms.get("groups", ())),
+        "day_word": str(terms.get("day_word", "")),
+        **{name: "1" if terms.get(name) else "" for name in ("carry", "is_invited_only", "is_rehearsal")},
+        **{f"prize_{name}": [str(prize[name]) for prize in prizes] for name in ("way", "kind", "name", "stock")},
+        **{f"prize_{name}": [str(prize[name]) for prize in prizes] for name in ("scope", "absence", "seconds")},
+        "prize_amount": [_amounts(prize) for prize in prizes],
+        "prize_each": [str(prize["per_selection"]) for prize in prizes],
+        "prize_groups": ["，".join(prize["groups"]) for prize in prizes],
+        "prize_total": [plain_yuan(prize["total_fen"]) if prize["split"] == "exact" else "" for prize in prizes],
+    }
+
+
+def _blank(_settings: Settings) -> Typed:
+    return {
+        "budget": "2000.00",
+        "expected_people": "200",
+        "claim_days": "7",
+        "carry": "1",
+        "mode": "hall",
+        "channel": CONFIRMED[0],
+    }
+
+
+def modes() -> dict[str, tuple[str, str]]:
+    """Mode → what it is called and what it proves, in the reader's language."""
+    return {
+        "hall": (gettext("现场号码"), gettext("三个人举起事先备好的号码，名单改不出想要的结果")),
+        "drand": (gettext("公开随机数 drand"), gettext("冻结名单之后才产生的公开随机数；要能上外网")),
+        "seed": (gettext("只用种子"), gettext("冻结之后改不了结果，但不防加减人员试到满意")),
+    }
+
+
+def ways() -> dict[str, str]:
+    """How a prize is given → what it is called."""
+    return {"selection": gettext("大屏抽取"), "rain": gettext("红包雨"), "race": gettext("摇一摇竞速")}
+
+
+def scopes() -> dict[str, str]:
+    """Scope → what it is called."""
+    return {"evening": gettext("全场只中一次"), "prize": gettext("每个奖项只中一次")}
+
+
+def absences() -> dict[str, str]:
+    """What absence costs → what it is called."""
+    return {
+        "evening": gettext("缺席者今晚不再参加"),
+        "slot": gettext("缺席者只失去这个奖项"),
+        "pool": gettext("缺席者回到候选"),
+    }
+
+
+def _shown(form: Form) -> Mapping[str, Any]:
+    return {
+        "prize_rows": prize_rows(form) or BLANK_PRIZES,
+        "channels": channels(),
+        "modes": modes(),
+        "ways_given": ways(),
+        "scopes": scopes(),
+        "absences": absences(),
+    }
+
+
+def _words() -> Mapping[str, str]:
+    return {
+        "prizes": gettext("奖品"),
+        "claim_days": gettext("兑奖期限"),
+        "channel": gettext("怎么付款"),
+        "mode": gettext("随机来源"),
+        "groups": gettext("分组"),
+        "day_word": gettext("门口口令"),
+        "is_invited_only": gettext("只让受邀的人签到"),
+        "is_rehearsal": gettext("彩排"),
+    }
+
+
+PART = DraftPart(
+    fields=tuple(READERS),
+    rows=PRIZE_FIELDS,
+    steps={"is_rehearsal": "what", "mode": "prizes"} | dict.fromkeys(("groups", "day_word", "is_invited_only"), "when"),
+    read=_read,
+    typed=_typed,
+    blank=_blank,
+    page="console/draft_hall.html",
+    shown=_shown,
+    words=_words,
+)

@@ -1,0 +1,144 @@
+"""What a hall cannot do, beside the field of its draft."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
+from wxbot.hall.models import Invited
+from wxbot.hall.selection import CHAIN_LENGTH, is_group
+from wxbot.instant.codes import lacking
+from wxbot.instant.faults import faults_of_claim, faults_of_paid_texts, faults_of_prize, not_covered
+from wxbot.orders.channels import CONFIRMED
+from wxbot.settings import Settings
+from wxbot.text import Refusal, fault
+
+SLOTS_MAX = 1_000
+"""Pieces of a prize that is selected on the screen: more are rather given by a rain."""
+
+AT_ONCE_MAX = 200
+"""Winners of one selection: as many cards as the screen shows."""
+
+GAME_S = (5, 300)
+GROUP_CHARS = 20
+GROUPS_MAX = 50
+WORD_CHARS = 20
+
+
+def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
+    terms = values.get("terms")
+    if terms is None:
+        return
+    prizes = terms.get("prizes", ())
+    if not prizes:
+        yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
+    for number, prize in enumerate(prizes, 1):
+        slips = (
+            *faults_of_prize(prize, terms.get("channel", CONFIRMED[0])),
+            *_of_prize(prize, terms.get("groups", ())),
+        )
+        for slip in slips:
+            yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
+    if sum(prize["stock"] for prize in prizes if prize["way"] == "selection") > CHAIN_LENGTH:
+        yield fault(
+            "prizes",
+            f"大屏抽取的奖品一共最多 {CHAIN_LENGTH} 个",
+            f"All prizes selected on the screen are at most {CHAIN_LENGTH} pieces",
+        )
+
+
+def _of_prize(prize: Mapping[str, Any], groups: list[str]) -> Iterator[Refusal]:
+    if not prize["value_fen"]:
+        yield fault("", "请写明价值（元）", "Say what it is worth in yuan")
+    if prize["way"] == "rain":
+        yield from _of_rain(prize)
+        return
+    if prize["min_fen"] != prize["max_fen"]:
+        yield fault("", "金额请写一个数，只有红包雨可以写范围", "Write one amount; only a rain may have a range")
+    if prize["way"] == "race":
+        yield from _of_seconds(prize)
+        return
+    if prize["stock"] > SLOTS_MAX:
+        yield fault(
+            "", f"大屏抽取的一个奖品最多 {SLOTS_MAX} 份", f"At most {SLOTS_MAX} pieces of a prize on the screen"
+        )
+    if not 1 <= prize["per_selection"] <= min(prize["stock"], AT_ONCE_MAX):
+        most = min(prize["stock"], AT_ONCE_MAX)
+        yield fault("", f"一次抽取 1 到 {most} 人", f"1 to {most} people at once")
+    for group in prize["groups"]:
+        if group not in groups:
+            yield fault("", f"没有“{group}”这个分组", f"There is no group “{group}”")
+
+
+def _of_rain(prize: Mapping[str, Any]) -> Iterator[Refusal]:
+    yield from _of_seconds(prize)
+    if prize["kind"] != "money":
+        yield fault("", "红包雨只发现金", "A rain is of money only")
+    elif prize["split"] == "range":
+        yield fault("", "请填总额，红包雨正好分完这笔钱", "Give the total: a rain gives exactly this sum")
+    if prize["per_selection"] < 1:
+        yield fault("", "每人至少能抢 1 个", "At least 1 packet a person")
+
+
+def _of_seconds(prize: Mapping[str, Any]) -> Iterator[Refusal]:
+    least, most = GAME_S
+    if not least <= prize["seconds"] <= most:
+        yield fault("", f"时长为 {least} 到 {most} 秒", f"It takes {least} to {most} seconds")
+
+
+def _groups(values: Values, _now: datetime) -> Iterator[Refusal]:
+    groups = (values.get("terms") or {}).get("groups", ())
+    if len(groups) > GROUPS_MAX:
+        yield fault("groups", f"最多 {GROUPS_MAX} 个分组", f"At most {GROUPS_MAX} groups")
+    for group in groups:
+        if len(group) > GROUP_CHARS or not is_group(group):
+            yield fault(
+                "groups", f"分组名最多 {GROUP_CHARS} 个字", f"A group's name has at most {GROUP_CHARS} characters"
+            )
+            return
+
+
+def _word(values: Values, _now: datetime) -> Iterator[Refusal]:
+    if len((values.get("terms") or {}).get("day_word", "")) > WORD_CHARS:
+        yield fault("day_word", f"口令最多 {WORD_CHARS} 个字", f"At most {WORD_CHARS} characters")
+
+
+def _covered(values: Values, now: datetime) -> Iterator[Refusal]:
+    """A rehearsal pays nobody, so its budget covers nothing."""
+    if not (values.get("terms") or {}).get("is_rehearsal"):
+        yield from not_covered(values, now)
+
+
+def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
+    """The code on the screen is always a way in."""
+    yield from ()
+
+
+def nobody_invited(session: Session, _settings: Settings, values: Values, campaign_id: int | None) -> Iterator[Refusal]:
+    """Only invited people may come in, and nobody is invited yet."""
+    if not (values.get("terms") or {}).get("is_invited_only"):
+        return
+    mine = select(Invited.id).where(Invited.campaign_id == campaign_id).limit(1)
+    if campaign_id is None or session.scalar(mine) is None:
+        yield fault(
+            "is_invited_only",
+            "名单还是空的，谁也签不了到。保存后在活动页点“受邀名单”导入",
+            "Nobody is on the list yet. Save, then import it on the campaign's page, “Invited people”",
+        )
+
+
+def weak_mode(_session: Session, _settings: Settings, values: Values, _campaign_id: int | None) -> Iterator[Refusal]:
+    """What the mode `seed` does not prove is said to who approves, as it is on the screen."""
+    if (values.get("terms") or {}).get("mode") == "seed":
+        yield fault(
+            "mode",
+            "只用种子：防不住冻结前加减人员直到想要的人中奖；建议用现场号码",
+            "Seed only: somebody could add or drop people before the freeze until a friend wins; numbers from the hall prevent it",
+        )
+
+
+FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_paid_texts, _groups, _word, _covered, faults_of_claim)
+CAUTIONS: tuple[Caution, ...] = (nobody_invited, lacking, weak_mode)
