@@ -17,7 +17,7 @@ from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.hall import journal, rules_text
 from wxbot.hall.log import Prize as LoggedPrize
-from wxbot.hall.models import Game, Hall, HallPrize
+from wxbot.hall.models import Game, Hall, HallEvent, HallPrize
 from wxbot.hall.selection import CHAIN_LENGTH, SEED_BYTES, make_chain
 from wxbot.instant import versions
 from wxbot.instant.models import Prize
@@ -112,17 +112,24 @@ def committed(campaign: Campaign, hall: Hall, prizes: list[Prize]) -> dict[str, 
 
 def open_doors(session: Session, hall: Hall, begin_at: datetime, now: datetime) -> bool:
     """Say in the log that people may sign in, once their time has come; whether they may. `hall` is locked."""
-    evening = journal.evening(session, hall.campaign_id)
-    if not evening.is_opened and now >= begin_at:
-        evening = journal.require_and_append(session, hall, "opened", {}, now)
-    return evening.is_opened
+    if is_opened(session, hall.campaign_id):
+        return True
+    if now < begin_at:
+        return False
+    return journal.require_and_append(session, hall, "opened", {}, now).is_opened
+
+
+def is_opened(session: Session, campaign_id: int) -> bool:
+    """Whether the log says so; it stands among its first lines."""
+    mine = (HallEvent.campaign_id == campaign_id) & (HallEvent.kind == "opened")
+    return session.scalar(select(HallEvent.seq).where(mine).order_by(HallEvent.seq).limit(1)) is not None
 
 
 def _open(runtime: Runtime, campaign: Campaign) -> int:
     """Open the doors when the window begins."""
     with runtime.database.reading() as session:
         is_due = runtime.database.now(session) >= campaign.begin_at
-        if not is_due or journal.evening(session, campaign.id).is_opened:
+        if not is_due or is_opened(session, campaign.id):
             return 0
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)

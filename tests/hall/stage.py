@@ -1,0 +1,114 @@
+"""A hall that was approved and launched, with guests in it: through the same steps and verbs as an evening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.instant.stage import PRIZE, approved
+from wxbot.campaigns import launch
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import journal, sign_in
+from wxbot.hall.log import Entry
+from wxbot.hall.models import Guest, Hall
+from wxbot.instant.models import Award
+from wxbot.runtime import Runtime
+
+HALL_PRIZE = PRIZE | {
+    "name": "三等奖",
+    "odds_ppm": 0,
+    "stock": 3,
+    "way": "selection",
+    "per_selection": 3,
+    "scope": "evening",
+    "absence": "evening",
+    "groups": [],
+    "seconds": 30,
+}
+"""Three pieces of one yuan."""
+
+
+@dataclass
+class OpenHall:
+    """One hall that is on."""
+
+    runtime: Runtime
+    campaign_id: int
+    slug: str = "gala"
+    openids: list[str] = field(default_factory=list)
+    """Of its guests, in the order of their numbers."""
+
+    @property
+    def path(self) -> str:
+        """The phone's page."""
+        return f"/h5/hall/{self.slug}"
+
+    def work(self) -> None:
+        """What the worker does until there is nothing to do."""
+        while launch.advance(self.runtime, self.campaign_id):
+            pass
+
+    def come(self, guests: int) -> None:
+        """So many more guests sign in."""
+        groups = self.campaign().terms.get("groups") or [""]
+        for _ in range(guests):
+            number = len(self.openids) + 1
+            openid = f"o-{self.slug}-{number:05d}"
+            entry = sign_in.Entry(f"来宾{number}", groups[(number - 1) % len(groups)])
+            with self.runtime.database.transaction() as session:
+                sign_in.sign_in(session, self.campaign_id, openid, entry, self.runtime.database.now(session))
+            self.openids.append(openid)
+
+    def hall(self) -> Hall:
+        with self.runtime.database.reading() as session:
+            return session.get_one(Hall, self.campaign_id)
+
+    def campaign(self) -> Campaign:
+        with self.runtime.database.reading() as session:
+            return session.get_one(Campaign, self.campaign_id)
+
+    def log(self) -> list[Entry]:
+        with self.runtime.database.reading() as session:
+            return journal.entries(session, self.campaign_id)
+
+    def guests(self) -> list[Guest]:
+        with self.runtime.database.reading() as session:
+            query = select(Guest).where(Guest.campaign_id == self.campaign_id).order_by(Guest.no)
+            return list(session.scalars(query))
+
+    def awards(self) -> list[Award]:
+        with self.runtime.database.reading() as session:
+            query = select(Award).where(Award.campaign_id == self.campaign_id).order_by(Award.k)
+            return list(session.scalars(query))
+
+
+def open_hall(
+    runtime: Runtime,
+    prizes: Sequence[Mapping[str, Any]] = ({},),
+    guests: int = 0,
+    slug: str = "gala",
+    **changes: Any,
+) -> OpenHall:
+    """A hall that is on and whose doors are open, with so many guests (of the groups in turn, where there are some); each prize is HALL_PRIZE with what differs, `changes` are of the campaign.
+
+    `terms` among the changes are joined: mode, groups, is_invited_only, day_word, is_rehearsal, carry …
+    """
+    hall = launched(runtime, prizes, slug=slug, **changes)
+    hall.come(guests)
+    return hall
+
+
+def launched(
+    runtime: Runtime, prizes: Sequence[Mapping[str, Any]] = ({},), slug: str = "gala", **changes: Any
+) -> OpenHall:
+    """The same without guests; with `begin_at` in the future the doors are still shut."""
+    now = runtime.clock.now()
+    values = {"name": "年会", "act_name": "年会抽奖", "mechanic": "hall", "end_at": now + timedelta(hours=6)} | changes
+    made = approved(runtime, *({**HALL_PRIZE, **prize} for prize in prizes), slug=slug, **values)
+    hall = OpenHall(runtime, made.campaign_id, slug)
+    hall.work()
+    return hall

@@ -1,0 +1,162 @@
+"""A hall from the console's form to its close: what a draft cannot be, what the launch publishes, when the doors open and shut."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.hall.stage import launched, open_hall
+from tests.staff.consoles import Browser
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import SHANGHAI
+from wxbot.hall import selection
+from wxbot.hall.models import Game, HallPrize
+from wxbot.instant.models import Prize, RuleVersion
+from wxbot.runtime import Runtime
+
+
+def gala(runtime: Runtime, **changes: Any) -> dict[str, Any]:
+    """A draft of a hall as the console's form sends it."""
+    day = (runtime.clock.now().astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=18, minute=0)
+    values: dict[str, Any] = {
+        "mechanic": "hall",
+        "name": "年会",
+        "begin_at": f"{day:%Y-%m-%dT%H:%M}",
+        "end_at": f"{day + timedelta(hours=5):%Y-%m-%dT%H:%M}",
+        "budget": "2500",
+        "act_name": "年会抽奖",
+        "rules": "现场抽奖。",
+        "organiser": "示例公司",
+        "contact": "400-000-0000",
+        "mode": "hall",
+        "groups": "销售部，技术部",
+        "prize_way": ["selection", "selection", "rain"],
+        "prize_kind": ["money", "goods", "money"],
+        "prize_name": ["三等奖", "一等奖", "红包雨"],
+        "prize_amount": ["66", "3000", "0.50-2.00"],
+        "prize_stock": ["10", "1", "100"],
+        "prize_each": ["5", "1", "3"],
+        "prize_scope": ["evening", "prize", ""],
+        "prize_absence": ["slot", "evening", ""],
+        "prize_groups": ["", "销售部", ""],
+        "prize_total": ["", "", "100"],
+        "prize_seconds": ["", "", "20"],
+    }
+    return values | changes
+
+
+def stored(runtime: Runtime) -> Campaign:
+    with runtime.database.reading() as session:
+        return session.scalars(select(Campaign)).one()
+
+
+def test_a_draft_is_kept_with_its_prizes_their_rules_and_the_rain(marketer: Browser, runtime: Runtime) -> None:
+    place = marketer.post("/admin/campaigns/new", gala(runtime)).headers["Location"]
+    kept = stored(runtime)
+    assert kept.half_written is None and kept.mechanic == "hall"
+    third, first, rain = kept.terms["prizes"]
+    assert (third["way"], third["per_selection"], third["scope"], third["absence"]) == (
+        "selection",
+        5,
+        "evening",
+        "slot",
+    )
+    assert (first["kind"], first["max_fen"], first["value_fen"], first["groups"]) == ("goods", 0, 300_000, ["销售部"])
+    assert (rain["split"], rain["total_fen"], rain["seconds"], rain["per_selection"]) == ("exact", 10_000, 20, 3)
+    edit = marketer.get(f"{place}/edit?step=prizes").text
+    for typed in ("0.50-2.00", 'value="100"', 'value="slot" selected', 'value="rain" selected', "3000.00"):
+        assert typed in edit
+    page = unescape(marketer.get(place).text)
+    assert "三个人举起事先备好的号码" in page and "只限 销售部" in page and "共 ¥100.00，正好分完" in page
+    told = unescape(marketer.post("/admin/campaigns/forecast", gala(runtime)).text)
+    assert "¥760.00" in told and "¥3,000.00" in told
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"budget": "700"}, "所有奖品发完要 760.00 元，预算不够"),
+        ({"prize_total": ["", "", ""]}, "第 3 个奖品：请填总额"),
+        ({"prize_groups": ["", "财务部", ""]}, "第 2 个奖品：没有“财务部”这个分组"),
+        ({"prize_each": ["11", "1", "3"]}, "第 1 个奖品：一次抽取 1 到 10 人"),
+        ({"prize_amount": ["60-70", "3000", "0.50-2.00"]}, "第 1 个奖品：金额请写一个数"),
+        ({"prize_amount": ["66", "60000", "0.50-2.00"]}, "50,000"),
+        ({"prize_seconds": ["", "", "1000"]}, "时长为 5 到 300 秒"),
+        ({"mode": "dice"}, "请选择随机来源"),
+        ({"prize_name": ["关注后抽奖", "一等奖", "红包雨"]}, "关注"),
+    ],
+)
+def test_what_a_hall_cannot_be_is_named_beside_its_field(
+    marketer: Browser, runtime: Runtime, changes: dict[str, Any], sentence: str
+) -> None:
+    marketer.post("/admin/campaigns/new", gala(runtime, **changes))
+    kept = stored(runtime)
+    assert kept.half_written is not None
+    assert sentence in unescape(marketer.get(f"/admin/campaigns/{kept.id}/edit?step=check").text)
+
+
+def test_a_rehearsal_needs_no_money_for_its_prizes(marketer: Browser, runtime: Runtime) -> None:
+    marketer.post("/admin/campaigns/new", gala(runtime, budget="1", is_rehearsal="1"))
+    assert stored(runtime).half_written is None
+
+
+def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_the_doors_open(runtime: Runtime) -> None:
+    begin_at = runtime.clock.now() + timedelta(hours=1)
+    rain = {"way": "rain", "split": "exact", "total_fen": 1_000, "stock": 10, "per_selection": 2, "max_fen": 200}
+    hall = launched(runtime, [{"groups": ["销售部"]}, rain], begin_at=begin_at, terms={"groups": ["销售部"]})
+    assert hall.campaign().status == "on"
+    (committed,) = hall.log()
+    assert committed.kind == "committed" and committed.body["hall_id"] == "gala" and committed.body["mode"] == "hall"
+    assert [prize["name"] for prize in committed.body["prizes"]] == ["三等奖"]
+    kept = hall.hall()
+    chain = selection.make_chain("gala", bytes.fromhex(runtime.vault.open(kept.seed_sealed)), kept.chain_length)
+    assert committed.body["commitment"] == kept.commitment == chain[0].hex()
+    with runtime.database.reading() as session:
+        rules = session.scalars(select(HallPrize)).one()
+        game = session.scalars(select(Game)).one()
+        prizes = session.scalars(select(Prize).order_by(Prize.ordinal)).all()
+        published = session.scalars(select(RuleVersion)).one()
+    assert (rules.ordinal, rules.per_selection, rules.groups) == (1, 3, ["销售部"])
+    assert (game.kind, game.prize_id, game.terms["packets"]) == ("rain", prizes[1].id, 10)
+    assert [(prize.odds_ppm, prize.left) for prize in prizes] == [(0, 3), (0, 10)]
+    said = str(published.text["zh"])
+    assert kept.commitment in said and "没有任何设置可以指定中奖人" in said and "示例小店" in said
+    hall.work()
+    assert len(hall.log()) == 1, "the doors stay shut until the window begins"
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(begin_at=runtime.clock.now() - timedelta(seconds=1)))
+    hall.work()
+    hall.work()
+    assert [line.kind for line in hall.log()] == ["committed", "opened"]
+
+
+def test_a_hall_without_the_money_for_its_prizes_is_not_launched(runtime: Runtime) -> None:
+    hall = launched(runtime, [{}], budget_fen=299)
+    campaign = hall.campaign()
+    assert campaign.status == "launching" and "预算" in str(campaign.trouble)
+
+
+def test_the_close_is_the_last_line_of_the_log(runtime: Runtime) -> None:
+    hall = open_hall(runtime)
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(status="closing"))
+    hall.work()
+    assert hall.campaign().status == "closed"
+    assert [line.kind for line in hall.log()] == ["committed", "opened", "closed"]
+
+
+def test_guests_of_a_hall_have_dense_numbers_that_the_log_says(runtime: Runtime) -> None:
+    hall = open_hall(runtime, guests=3, terms={"groups": ["A", "B"]})
+    assert [(guest.no, guest.group) for guest in hall.guests()] == [(1, "A"), (2, "B"), (3, "A")]
+    assert [line.body for line in hall.log() if line.kind == "signed_in"] == [{"no": 1}, {"no": 2}, {"no": 3}]
+
+
+def test_a_draft_that_is_deleted_leaves_nothing(marketer: Browser, runtime: Runtime) -> None:
+    place = marketer.post("/admin/campaigns/new", gala(runtime)).headers["Location"]
+    marketer.post(f"{place}/delete", {})
+    with runtime.database.reading() as session:
+        assert session.scalars(select(Campaign)).all() == []
