@@ -1,0 +1,53 @@
+"""What phones are told of a hall, and a screen's pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from wxbot.hall import screen_pass
+from wxbot.hall.wire import KnownGuest, for_phones, guest_value, read_guest
+from wxbot.runtime import Runtime
+
+STATE: dict[str, Any] = {
+    "v": 7,
+    "slug": "gala",
+    "scene": "selection",
+    "guests": 2,
+    "newest": [{"no": 1, "name": "小明", "face": ""}],
+    "selection": {"d": 1, "status": "revealed", "winners": [{"no": 1, "name": "小明"}], "reason": ""},
+    "results": [{"prize": 1, "winners": [{"no": 1, "name": "小明"}]}],
+    "danmaku": [{"id": 1, "words": "小明好"}],
+    "game": {"id": 3, "kind": "race", "status": "running", "begin": 1, "end": 2, "ranks": [{"no": 1, "name": "小明"}]},
+}
+
+
+def test_phones_are_told_nobodys_name() -> None:
+    told = for_phones(STATE)
+    assert "小明" not in str(told)
+    assert told["selection"] == {"d": 1, "prize": None, "k": None, "status": "revealed"}
+    assert told["game"]["begin"] == 1
+
+
+def test_a_sign_in_changes_nothing_for_phones() -> None:
+    """Each of two thousand asks for its own part when something changed."""
+    more = {**STATE, "v": 8, "guests": 3, "at": 9.0, "newest": [], "danmaku": []}
+    assert for_phones(more) == for_phones(STATE)
+
+
+@pytest.mark.parametrize("guest", [KnownGuest(7), KnownGuest(12, "红队", "a|b"), KnownGuest(1, "", "小明")])
+def test_a_guest_is_read_as_written(guest: KnownGuest) -> None:
+    assert read_guest(guest_value(guest)) == guest
+
+
+def test_nonsense_is_no_guest() -> None:
+    assert [read_guest(value) for value in (None, "", "x|y|z", "|", "-1|a|b")] == [None] * 5
+
+
+def test_a_screens_pass_is_for_its_hall_alone(runtime: Runtime) -> None:
+    given = screen_pass.write(runtime, "gala", 3)
+    assert screen_pass.read(runtime, "gala", given) == 3
+    assert screen_pass.read(runtime, "other", given) is None
+    assert screen_pass.read(runtime, "gala", given.replace("gala.3", "gala.4")) is None
+    assert screen_pass.read(runtime, "gala", None) is None
