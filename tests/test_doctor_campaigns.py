@@ -10,6 +10,7 @@ import pytest
 from tests.instant.ended import ended
 from tests.instant.plays import BEGIN, WINDOW, money
 from tests.rows import fill
+from tests.servers import SimulatedWeChat
 from tests.test_doctor import change, settings, website
 from tests.test_doctor_payouts import look
 from wxbot.campaigns.models import Campaign
@@ -88,3 +89,26 @@ def test_a_merchant_that_did_not_type_its_password_is_told(settings: Settings) -
             created_at=Clock().now(),
         )
     assert "免密额度" in look(settings, "campaign_confirmations").mend
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "said"),
+    [
+        ("service", "good", "已认证的服务号"),
+        ("service_unverified", "bad", "没有认证的服务号"),
+        ("subscription", "bad", "已认证的订阅号"),
+        ("subscription_unverified", "bad", "公众号是没有认证的订阅号"),
+    ],
+)
+def test_the_kind_of_the_account_is_told_by_the_rights_it_has(
+    settings: Settings, simulator: SimulatedWeChat, kind: str, verdict: str, said: str
+) -> None:
+    simulator.control("PUT", "account", {"kind": kind})
+    found = look(settings, "campaign_account")
+    assert found.verdict == verdict and said in found.zh
+
+
+def test_a_kind_that_does_not_show_is_no_verdict(settings: Settings, simulator: SimulatedWeChat) -> None:
+    simulator.control("PUT", "faults/cgi-bin/qrcode/create", {"kind": "refuse", "err_code": "45009"})
+    found = look(settings, "campaign_account")
+    assert found.verdict == "note" and "45009" in found.zh and found.mend

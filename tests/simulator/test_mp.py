@@ -352,3 +352,27 @@ def test_qrcode_is_made_and_shown(web: Web, token: str) -> None:
 )
 def test_qrcode_rules(web: Web, token: str, body: dict[str, Any]) -> None:
     assert call(web, "/cgi-bin/qrcode/create", token, body)["errcode"] == 40097
+
+
+@pytest.mark.parametrize(
+    ("kind", "lacks"),
+    [
+        ("service", []),
+        ("service_unverified", ["qrcode/create", "user/get"]),
+        ("subscription", ["qrcode/create"]),
+        ("subscription_unverified", ["menu/get", "qrcode/create", "user/get"]),
+    ],
+)
+def test_an_account_may_call_what_its_kind_may(
+    web: Web, simulator: Simulator, token: str, kind: str, lacks: list[str]
+) -> None:
+    simulator.world.account.change({"kind": kind})
+    asked = {"access_token": token}
+    body = {"action_name": "QR_SCENE", "expire_seconds": 60, "action_info": {"scene": {"scene_id": 1}}}
+    replies = {
+        path: web.get(f"/cgi-bin/{path}", params=asked).json() for path in ("menu/get", "user/get", "getcallbackip")
+    }
+    replies["qrcode/create"] = call(web, "/cgi-bin/qrcode/create", token, body)
+    assert sorted(path for path, reply in replies.items() if reply.get("errcode") == 48001) == lacks
+    with pytest.raises(ValueError, match="kind"):
+        simulator.world.account.change({"kind": "enterprise"})

@@ -1,6 +1,6 @@
 """Checks of campaigns that draw by themselves and pay by transfer: account, scene and its reports, amounts, what staff must confirm."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import redis as redis_client
@@ -17,10 +17,18 @@ from wxbot.orders.channels.transfer_bills import MARKETING
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.wechat import limits
-from wxbot.wechat.errors import WeChatError
+from wxbot.wechat.errors import Refused, WeChatError
 
 ALIVE = ("submitted", "approved", "launching", "on", "off", "closing")
 UNCONFIRMED = "MERCHANT_NOT_CONFIRM"
+NO_RIGHT = "48001"
+PROBED, PROBE_LIFE_S = "doctor", 60
+"""A scene code that nobody sees: making one is for verified service accounts alone, and a temporary one costs nothing (§5.12)."""
+
+WHERE = (
+    "公众平台 → 设置与开发 → 公众号设置 → 账号详情",
+    "mp.weixin.qq.com → 设置与开发 → 公众号设置 → 账号详情",
+)
 LOOKED_BACK = timedelta(days=7)
 
 
@@ -36,7 +44,7 @@ def _by_transfer(session: Session) -> Sequence[tuple[Campaign, Prize, str]]:
 
 
 def account(runtime: Runtime) -> Finding:
-    """The account may sign people in and share cards: WeChat gives a ticket for pages to it."""
+    """The account may sign people in and share cards: WeChat gives it a ticket for pages, and it is a verified service account."""
     try:
         runtime.tokens.jsapi_ticket()
     except (WeChatError, redis_client.RedisError) as error:
@@ -46,14 +54,54 @@ def account(runtime: Runtime) -> Finding:
             "活动页要用已认证的服务号；在公众平台 → 设置与开发 → 接口权限 核对网页授权和 JS-SDK",
             "campaigns need a verified service account; compare 网页授权 and JS-SDK at mp.weixin.qq.com → 设置与开发 → 接口权限",
         )
-    if runtime.settings.is_simulated:
-        return good("模拟器的账号可以开活动", "the simulator's account can run campaigns")
-    return note(
-        "公众号能签名网页；请核对账号是已认证的服务号，订阅号不能登录活动页",
-        "the account signs pages; check that it is a verified service account: a subscription account cannot sign people in",
-        "公众平台 → 设置与开发 → 公众号设置 → 账号详情",
-        "mp.weixin.qq.com → 设置与开发 → 公众号设置 → 账号详情",
+    return _kind(runtime)
+
+
+def _kind(runtime: Runtime) -> Finding:
+    """Whether it is a verified service account, by the rights that WeChat gives to that kind alone: nothing tells the kind itself."""
+    try:
+        runtime.official_account.qrcode_create(PROBED, expires_in_s=PROBE_LIFE_S)
+    except Refused as error:
+        if error.code != NO_RIGHT:
+            return note(
+                f"看不出公众号的类型：微信对带参数二维码回 {error.code} {error.row.zh}",
+                f"the kind of the account does not show: WeChat answers {error.code} {error.row.en} to a scene code",
+                *WHERE,
+            )
+    except WeChatError as error:
+        return note(
+            f"看不出公众号的类型：{reason(error)}", f"the kind of the account does not show: {reason(error)}", *WHERE
+        )
+    else:
+        return good(
+            "公众号是已认证的服务号（微信给它带参数的二维码）",
+            "the account is a verified service account (WeChat gives it scene codes)",
+        )
+    zh, en = (
+        (
+            "已认证的订阅号，或没有认证的服务号",
+            "a verified subscription account, or a service account that is not verified",
+        )
+        if _may(runtime.official_account.menu_get)
+        else ("没有认证的订阅号", "a subscription account that is not verified")
     )
+    return bad(
+        f"公众号是{zh}：微信不给它带参数的二维码（{NO_RIGHT}），顾客打不开活动页",
+        f"this is {en}: WeChat gives it no scene codes ({NO_RIGHT}), and people cannot sign in to campaigns",
+        f"换成已认证的服务号，或完成认证：{WHERE[0]}（政务、媒体类认证订阅号有网页授权，可以不理）",
+        f"use a verified service account, or have it verified: {WHERE[1]} (verified accounts of authorities and media may sign in all the same)",
+    )
+
+
+def _may(call: Callable[[], object]) -> bool:
+    """Whether the account has the right to a call that changes nothing."""
+    try:
+        call()
+    except Refused as error:
+        return error.code != NO_RIGHT
+    except WeChatError:
+        return True
+    return True
 
 
 def scene(runtime: Runtime) -> Finding:

@@ -69,10 +69,13 @@ def ok(**more: Any) -> Answer:
 
 
 def require_token(world: World, request: Request) -> None:
-    """access_token in the query must be alive, and the caller's IP allowed. Refused: 41001, 40001, 42001, 40164 (§6.1)."""
+    """access_token in the query must be alive, and the account must have the right to the call. Refused: 41001, 40001, 42001
+    (§6.1), 48001 (§5.14)."""
     code = world.accounts.check_token(request.query.get("access_token", ""))
     if code:
         raise Refused(code)
+    if not world.account.may_call(request.path):
+        raise Refused(48001)
 
 
 def strict_json(world: World, body: bytes) -> Answer:

@@ -9,6 +9,23 @@ from typing import Any
 
 CALLBACK_MODES = ("plain", "compatible", "encrypted")
 
+RIGHTS: dict[str, tuple[str, ...]] = {
+    "service": ("",),
+    "service_unverified": ("/cgi-bin/menu/",),
+    "subscription": ("/cgi-bin/menu/", "/cgi-bin/user/", "/cgi-bin/message/custom/", "/cgi-bin/media/"),
+    "subscription_unverified": (),
+}
+"""Kind of account → beginnings of the calls that only some kinds may make, and this one does (wechat-protocol §5.14)."""
+
+FOR_EVERY_KIND = (
+    "/cgi-bin/token",
+    "/cgi-bin/stable_token",
+    "/cgi-bin/ticket/",
+    "/cgi-bin/get",
+    "/cgi-bin/clear_quota",
+    "/cgi-bin/openapi/",
+)
+
 # The fixed pair of the shake platform (wechat-protocol §1.2).
 SHAKE_AUTH_MCHID = "1000052601"
 SHAKE_AUTH_APPID = "wxbf42bd79c4391863"
@@ -22,6 +39,7 @@ class Account:
     appsecret: str = "5imu1at0r5imu1at0r5imu1at0rfake0"
     original_id: str = "gh_0123456789ab"
     name: str = "示例小店"
+    kind: str = "service"
     callback_url: str = ""
     callback_token: str = "simulatorcallbacktoken01"
     aes_key: str = "5imu1atorAESkey5imu1atorAESkey5imu1atorAESk"
@@ -39,6 +57,10 @@ class Account:
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    def may_call(self, path: str) -> bool:
+        """Whether an account of this kind has the right to a call of the account's API."""
+        return path.startswith((*FOR_EVERY_KIND, *RIGHTS[self.kind]))
+
     def change(self, changes: dict[str, Any]) -> None:
         """Takes a part of the values. Raises ValueError, naming the field, on an unknown name or a wrong value."""
         known = {each.name: each for each in dataclasses.fields(self)}
@@ -51,6 +73,8 @@ class Account:
         mode = changes.get("callback_mode", self.callback_mode)
         if mode not in CALLBACK_MODES:
             raise ValueError(f"callback_mode: must be one of {', '.join(CALLBACK_MODES)}")
+        if changes.get("kind", self.kind) not in RIGHTS:
+            raise ValueError(f"kind: must be one of {', '.join(RIGHTS)}")
         if len(changes.get("aes_key", self.aes_key)) != 43:
             raise ValueError("aes_key: must have 43 characters")
         if len(changes.get("api_v3_key", self.api_v3_key).encode()) != 32:

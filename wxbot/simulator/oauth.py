@@ -79,6 +79,9 @@ def read_link(world: World, query: str) -> Link:
         raise LinkRefused("该链接无法访问", "请确认链接是否正确", hint=hint)
     if match["appid"] != world.account.appid:
         raise LinkRefused("微信登录失败", "appid 参数错误", "10013", "the appid is not this account's")
+    if world.account.kind != "service":
+        hint = f"the account is a {world.account.kind}; signing in is for verified service accounts (§7.1)"
+        raise LinkRefused("微信登录失败", "该公众号没有这个scope权限", "10005", hint)
     redirect_uri = unquote(match["redirect_uri"])
     host = host_of(redirect_uri)
     if not host or host not in (domain.lower() for domain in world.account.oauth_domains):
