@@ -21,6 +21,7 @@ from wxbot.backup.archive import DATABASE, Reader
 from wxbot.backup.facts import facts, is_empty, refuse_difference
 from wxbot.backup.make import examine_file
 from wxbot.db import Database, beside, sqlite_file
+from wxbot.hall import gaps as hall_gaps
 from wxbot.instant import gaps
 from wxbot.migrations import knows, upgrade
 from wxbot.runtime import Runtime
@@ -70,6 +71,7 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
             done.photos += 1
     with runtime.database.transaction() as session:
         gaps.leap(session, "restored", now)
+        hall_gaps.leap(session, "restored", now)
         audit.record(
             session, actor, "database_restore", f"copy:{done.manifest['made_at']}", now, detail={"is_replaced": replace}
         )

@@ -31,15 +31,19 @@ def lock(session: Session, campaign_id: int) -> Hall:
     return hall
 
 
+def hall_id(session: Session, campaign_id: int) -> str:
+    """What a hall is called in published bytes."""
+    return session.get_one(Campaign, campaign_id).slug
+
+
 def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> Entry:
     """Write the next line of a hall that is locked; `now` is the database's, and never earlier than the line before.
 
     Whether it may come now is asked before (`allowed.require`, or `require_and_append`). Raises ValueError for a wrong body.
     """
-    hall_id = session.get_one(Campaign, hall.campaign_id).slug
     before = last(session, hall.campaign_id)
     at = max(int(now.timestamp()), before.at if before else 0)
-    entry = log.append(hall_id, before, kind, body, at)
+    entry = log.append(hall_id(session, hall.campaign_id), before, kind, body, at)
     session.add(
         HallEvent(
             campaign_id=hall.campaign_id,

@@ -51,13 +51,16 @@ SELECTION_STATUSES: dict[SelectionStatus, str] = {
     "voided": "two people declared it void, with a reason that the screen shows",
 }
 
-WinnerStatus = Literal["won", "absent", "forfeited", "confirmed", "voided"]
+WinnerStatus = Literal["won", "absent", "forfeited", "passed_on", "confirmed", "voided"]
 
 WINNER_NEXT: Transitions[WinnerStatus] = {
-    "won": frozenset({"absent", "forfeited", "confirmed", "voided"}),
+    "won": frozenset({"absent", "forfeited", "passed_on", "confirmed", "voided"}),
     "absent": frozenset({"won", "voided"}),
+    "forfeited": frozenset({"won", "voided"}),
+    "passed_on": frozenset({"won", "voided"}),
 }
-"""Allowed transitions of one winner; `absent` can be taken back until the selection is confirmed."""
+"""Allowed transitions of one winner: who is absent, gave up and left the slot empty (`forfeited`) or gave up for somebody else
+(`passed_on`) can be taken back until the next selection. The slots of `absent` and `passed_on` are open again."""
 
 RoundKind = Literal["rain", "race"]
 
@@ -98,6 +101,8 @@ class Hall(Base):
     pair_code: Mapped[str] = mapped_column(String(64), default="")
     """SHA-256 of the six digits a screen is paired with; empty when none is offered."""
     pair_until: Mapped[datetime | None]
+    pair_tries: Mapped[int] = mapped_column(Integer, default=0)
+    """How often other digits were typed while these are offered."""
     screen_epoch: Mapped[int] = mapped_column(Integer, default=0)
     """Counts pairings: the screen of the newest one shows and starts, older ones only look on."""
     scene: Mapped[str] = mapped_column(String(16), default="wall")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, log
 from wxbot.hall.log import Entry
 
@@ -25,5 +24,4 @@ def public_log(session: Session, campaign_id: int) -> list[Entry]:
 
 def is_chained(session: Session, campaign_id: int) -> bool:
     """Whether no line was changed, left out or put in by hand."""
-    hall_id = session.get_one(Campaign, campaign_id).slug
-    return next(log.broken(hall_id, journal.entries(session, campaign_id)), None) is None
+    return next(log.broken(journal.hall_id(session, campaign_id), journal.entries(session, campaign_id)), None) is None

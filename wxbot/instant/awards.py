@@ -104,6 +104,12 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
     return True
 
 
+def give(session: Session, award: Award, now: datetime) -> None:
+    """A thing was handed over to its winner, in the caller's transaction. Raises Refusal when it was, or its deadline has passed."""
+    if not _step(session, award, "open", "given", settled_at=now):
+        raise moved_on()
+
+
 def _step(session: Session, award: Award, before: AwardStatus, after: AwardStatus, **values: Any) -> bool:
     """Move an award, and what is added up of its campaign with it; False when somebody was faster."""
     if not move(session, Award, award.id, AWARD_NEXT, before, after, **values):

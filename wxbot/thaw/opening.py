@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import approval, lineage
 from wxbot.db import changed
+from wxbot.hall import gaps as hall_gaps
 from wxbot.instant import gaps
 from wxbot.orders import found
 from wxbot.orders.found import Thaw
@@ -59,6 +60,7 @@ def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
         session.flush()
         lineage.open_again(session)
         gaps.leap(session, "thawed", now)
+        hall_gaps.leap(session, "thawed", now)
     lineage.repeat(runtime, database_id)
 
 

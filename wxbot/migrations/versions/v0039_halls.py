@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.Column("is_invited_only", sa.Boolean(), nullable=False),
         sa.Column("pair_code", sa.String(length=64), nullable=False),
         sa.Column("pair_until", UtcDateTime(), nullable=True),
+        sa.Column("pair_tries", sa.Integer(), nullable=False),
         sa.Column("screen_epoch", sa.Integer(), nullable=False),
         sa.Column("scene", sa.String(length=16), nullable=False),
         sa.Column("scene_at", UtcDateTime(), nullable=True),
@@ -233,7 +234,8 @@ def upgrade() -> None:
         sa.Column("award_id", sa.BigInteger(), nullable=True),
         sa.Column("handed_at", UtcDateTime(), nullable=True),
         sa.CheckConstraint(
-            "status IN ('won', 'absent', 'forfeited', 'confirmed', 'voided')", name=op.f("ck_hall_winners_status")
+            "status IN ('won', 'absent', 'forfeited', 'passed_on', 'confirmed', 'voided')",
+            name=op.f("ck_hall_winners_status"),
         ),
         sa.ForeignKeyConstraint(["prize_id"], ["prizes.id"], name=op.f("fk_hall_winners_prize_id_prizes")),
         sa.PrimaryKeyConstraint("campaign_id", "d", "place", name=op.f("pk_hall_winners")),
