@@ -24,6 +24,10 @@ OVER = Text("活动已经结束", "The evening is over")
 STAFF = Text(
     "你是主办方的工作人员，不参加这次抽奖", "You are of the organiser's staff, who take no part in this lottery"
 )
+TAKEN = Text(
+    "这个编号已经有人签到了。不是你的话，请找工作人员",
+    "Somebody has signed in with this number already. Was it not you? Ask the staff",
+)
 BLOCKED = Text("现在不能签到，请联系主办方", "You cannot sign in now; please ask the organiser")
 
 
@@ -35,6 +39,8 @@ class Entry:
     group: str = ""
     weight: int = 1
     invited_id: int | None = None
+    is_name_shared: bool = False
+    """Others of the list have the same name: the number behind it tells them apart on the wall."""
 
 
 def of(session: Session, campaign_id: int, openid: str) -> Guest | None:
@@ -57,6 +63,8 @@ def sign_in(session: Session, campaign_id: int, openid: str, entry: Entry, now: 
     if not steps.open_doors(session, hall, campaign.begin_at, now):
         raise Refusal("not_open", NOT_OPEN)
     require_guest(session, openid)
+    if entry.invited_id is not None and is_taken(session, campaign_id, entry.invited_id):
+        raise Refusal("taken", TAKEN, "key")
     salt = secrets.token_bytes(SALT_BYTES)
     guest = Guest(
         campaign_id=campaign_id,
@@ -64,7 +72,7 @@ def sign_in(session: Session, campaign_id: int, openid: str, entry: Entry, now: 
         openid=openid,
         person=person_id(salt, campaign.slug, openid),
         salt=salt.hex(),
-        name=entry.name,
+        name=f"{entry.name}·{hall.next_no}" if entry.is_name_shared else entry.name,
         group=entry.group,
         weight=entry.weight,
         invited_id=entry.invited_id,
@@ -74,6 +82,12 @@ def sign_in(session: Session, campaign_id: int, openid: str, entry: Entry, now: 
     hall.next_no += 1
     journal.append(session, hall, "signed_in", {"no": guest.no}, now)
     return guest
+
+
+def is_taken(session: Session, campaign_id: int, invited_id: int) -> bool:
+    """Whether somebody has signed in by this line of the list."""
+    mine = (Guest.campaign_id == campaign_id) & (Guest.invited_id == invited_id)
+    return session.scalar(select(Guest.no).where(mine)) is not None
 
 
 def require_open(campaign: Campaign, now: datetime) -> None:

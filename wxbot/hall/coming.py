@@ -1,0 +1,110 @@
+"""From the form on the phone to a guest: the pass or the word of the day, a name or a line of the list, then a number."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import redis as redis_client
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot import oauth
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import invited, names, passes, rates, sign_in, wire
+from wxbot.hall.models import Guest, Hall
+from wxbot.hall.phone_words import WORDS
+from wxbot.instant.models import Prize
+from wxbot.logs import get_logger
+from wxbot.runtime import Runtime
+from wxbot.text import Refusal
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the form holds, as it was typed."""
+
+    way: str
+    given: str
+    word: str
+    name: str
+    key: str
+    group: str
+
+    @classmethod
+    def read(cls, form: Mapping[str, str]) -> "Asked":
+        """From the fields of the page."""
+        fields = ("way", "pass", "word", "name", "key", "group")
+        return cls(*(str(form.get(field, ""))[:1000] for field in fields))
+
+
+def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, asked: Asked) -> Guest:
+    """Sign this person in; a guest who comes again keeps their number. Raises Refusal with what to do."""
+    with runtime.database.reading() as session:
+        known = sign_in.of(session, campaign_id, mine.openid)
+        hall, campaign = session.get(Hall, campaign_id), session.get_one(Campaign, campaign_id)
+        if known is not None:
+            return known
+        if hall is None:
+            raise Refusal("not_open", sign_in.NOT_OPEN)
+        sign_in.require_open(campaign, runtime.database.now(session))
+    _require_here(runtime, hall, mine, asked)
+    with runtime.database.transaction() as session:
+        entry = _entry(session, hall, campaign, asked)
+        guest = sign_in.sign_in(session, campaign_id, mine.openid, entry, runtime.database.now(session))
+    remember(runtime, slug, guest)
+    return guest
+
+
+def _require_here(runtime: Runtime, hall: Hall, mine: oauth.Session, asked: Asked) -> None:
+    """Raise Refusal for who is not in the hall, as far as a code or a word can tell."""
+    if asked.given and passes.is_pass(runtime, hall.campaign_id, mine.session_id, asked.given):
+        return
+    if asked.way != "door" or not hall.day_word:
+        raise Refusal("stale", WORDS["stale"])
+    if rates.is_too_often(runtime, "word", hall.campaign_id, mine.openid):
+        raise Refusal("too_often", WORDS["too_often"])
+    if not passes.is_day_word(hall, asked.word):
+        raise Refusal("wrong_word", WORDS["wrong_word"], "word")
+
+
+def _entry(session: Session, hall: Hall, campaign: Campaign, asked: Asked) -> sign_in.Entry:
+    """The name, group and weight of a guest: of the list where there is one, else what they say."""
+    if hall.is_invited_only:
+        return invited.entry_of(session, campaign.id, asked.key, asked.name)
+    name, groups = names.read_name(asked.name), campaign.terms.get("groups") or []
+    if groups and asked.group not in groups:
+        raise Refusal("bad_group", WORDS["bad_group"], "group")
+    return sign_in.Entry(name, asked.group if groups else "")
+
+
+def remember(runtime: Runtime, slug: str, guest: Guest) -> None:
+    """Let `wxbot live` know who this phone is; without Redis it learns it at the phone's next look."""
+    known = wire.KnownGuest(guest.no, guest.group, "" if guest.is_hidden else guest.name)
+    try:
+        runtime.redis.set(wire.guest_key(slug, guest.openid), wire.guest_value(known), ex=wire.KEEP_S)
+    except redis_client.RedisError as error:
+        log.warning("hall_without_redis", error=type(error).__name__)
+
+
+def campaign_of(session: Session, slug: str) -> int | None:
+    """The hall with this slug, launched or over."""
+    if not wire.SLUG.fullmatch(slug):
+        return None
+    return session.scalar(select(Hall.campaign_id).join(Campaign).where(Campaign.slug == slug))
+
+
+def groups_of(runtime: Runtime, campaign_id: int) -> list[str]:
+    """Among which groups a guest chooses; none where a list says it."""
+    with runtime.database.reading() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+    groups: list[str] = campaign.terms.get("groups") or []
+    return [] if campaign.terms.get("is_invited_only") else groups
+
+
+def prizes_of(runtime: Runtime, campaign_id: int) -> list[dict[str, Any]]:
+    """What a hall gives, by the ordinals that its state names."""
+    query = select(Prize.ordinal, Prize.name).where(Prize.campaign_id == campaign_id).order_by(Prize.ordinal)
+    with runtime.database.reading() as session:
+        return [{"ordinal": row.ordinal, "name": row.name} for row in session.execute(query)]

@@ -1,0 +1,115 @@
+"""The sentences of the hall's page on the phone, in Chinese and English."""
+
+from wxbot.text import Phrases, Text
+
+WORDS: dict[str, Text] = {
+    "sign_in": Text("现场签到", "Sign in"),
+    "name": Text("上墙的名字", "Your name on the wall"),
+    "name_hint": Text("最多 20 个字，全场看得到", "At most 20 characters; everybody in the room sees it"),
+    "key": Text("工号或编号", "Staff number"),
+    "key_hint": Text("和受邀名单上的一致", "As it stands on the list of invited people"),
+    "own_name": Text("你的姓名", "Your name"),
+    "own_name_hint": Text("和受邀名单上的一致", "As it stands on the list of invited people"),
+    "group": Text("你在哪一组", "Your group"),
+    "word": Text("今天的口令", "Word of the day"),
+    "word_hint": Text("写在门口或由工作人员告诉你", "It is written at the door, or ask the staff"),
+    "go": Text("签到", "Sign in"),
+    "share": Text("用微信昵称和头像签到", "Sign in with my WeChat name and picture"),
+    "share_text": Text(
+        "微信会再问你一次。昵称和头像只在这场活动的大屏上用，活动结束 7 天后删除。",
+        "WeChat asks you once more. Name and picture are only for the screen of this evening and deleted 7 days after its end.",
+    ),
+    "scan": Text("请扫大屏上的二维码", "Scan the code on the screen"),
+    "scan_text": Text(
+        "签到码每 30 秒更换，照片和转发的链接很快失效。请用微信扫一扫扫现场大屏。",
+        "The code changes every 30 seconds; photos and shared links soon stop working. Scan the screen with WeChat.",
+    ),
+    "not_open": Text("签到还没开始", "Signing in is not open yet"),
+    "not_open_text": Text(
+        "{at} 开始签到，到时请扫大屏上的二维码。", "It opens at {at}. Scan the code on the screen then."
+    ),
+    "over": Text("活动已经结束", "The evening is over"),
+    "paused": Text("签到暂停了", "Signing in is paused"),
+    "paused_text": Text("请稍后再来看看。", "Please come back a little later."),
+    "over_text": Text("谢谢你来过。", "Thank you for coming."),
+    "rehearsal": Text("彩排：不发任何奖品", "Rehearsal: nothing is given"),
+    "commitment": Text("本场承诺值", "Commitment of this hall"),
+    "commitment_text": Text(
+        "签到开始前就公布，开奖用的种子都能算回到它。截个图，结束后可以核对。",
+        "Published before the first sign-in; every seed used can be hashed back to it. Take a screenshot to check later.",
+    ),
+    "mode_hall": Text("随机来源：种子 + 现场号码", "Chance: seed + numbers from the hall"),
+    "mode_drand": Text("随机来源：种子 + drand 公开随机数", "Chance: seed + public randomness of drand"),
+    "mode_seed": Text(
+        "随机来源：只有种子（防不住冻结前加减人员）",
+        "Chance: seed only (does not stop adding or dropping people before)",
+    ),
+    "your_no": Text("你的号码", "Your number"),
+    "waiting": Text("已签到，请看大屏", "You are in. Watch the screen"),
+    "waiting_text": Text("中奖会在这里告诉你，不用一直刷新。", "This page tells you when you win; no need to reload."),
+    "armed": Text("马上开始：{prize}", "About to begin: {prize}"),
+    "armed_text": Text("奖项和人数已经锁定。", "Prize and number are fixed."),
+    "drawn": Text("正在抽取：{prize}", "Being selected: {prize}"),
+    "drawn_text": Text("请看大屏。", "Watch the screen."),
+    "missed": Text("这一轮没有你", "Not you this time"),
+    "missed_text": Text("下一轮继续。", "On to the next one."),
+    "won": Text("恭喜，你中了 {prize}", "You have won: {prize}"),
+    "won_text": Text(
+        "请到台前，或向主持人挥手，等主持人确认。",
+        "Go to the stage or wave to the host, who confirms that you are here.",
+    ),
+    "absent": Text("主持人记你不在场", "The host has marked you absent"),
+    "absent_text": Text("人还在的话，请马上找主持人。", "Still here? Tell the host at once."),
+    "forfeited": Text("你放弃了 {prize}", "You gave up: {prize}"),
+    "voided": Text("这次抽取已作废", "This selection is void"),
+    "confirmed": Text("{prize} 是你的了", "{prize} is yours"),
+    "confirmed_text": Text("点“领取”收下。", "Tap Collect to take it."),
+    "goods_text": Text("请到台前领取实物。", "Take it at the stage."),
+    "collect": Text("领取", "Collect"),
+    "won_here": Text("我中的奖", "What I have won"),
+    "line": Text("我在名单里的那一行", "My line in the roster"),
+    "line_text": Text(
+        "冻结的名单里每个人只有一串编号。用你的密钥能算出哪一行是你，别人算不出来。",
+        "A frozen roster shows a code for each person. Your salt proves which line is yours, to nobody else.",
+    ),
+    "no": Text("号码", "Number"),
+    "salt": Text("密钥（不要给别人看）", "Salt (show it to nobody)"),
+    "prove": Text("核对", "Check"),
+    "no_roster": Text("名单还没有冻结。", "No roster is frozen yet."),
+    "proven": Text(
+        "第 {version} 版名单（共 {count} 人）第 {no} 号是你，指纹相符。",
+        "No {no} in roster {version} ({count} people) is you; the hash fits.",
+    ),
+    "not_in": Text(
+        "第 {version} 版名单冻结时还没有你，下一版会有。",
+        "You were not in roster {version} when it was frozen; the next one has you.",
+    ),
+    "unproven": Text("对不上！请告诉主持人。", "It does not fit! Please tell the host."),
+    "roster_file": Text("下载名单", "Download the roster"),
+    "danmaku": Text("发弹幕", "Words to the screen"),
+    "danmaku_hint": Text("最多 40 个字，审核后上屏", "At most 40 characters; somebody looks first"),
+    "send": Text("发送", "Send"),
+    "sent": Text("已发送，审核后上屏。", "Sent; it is shown once somebody has looked."),
+    "too_often": Text("慢一点，几秒后再试", "A little slower; try again in some seconds"),
+    "offline": Text("网络断了，正在重连…", "No connection; trying again …"),
+    "rules": Text("活动规则", "Rules"),
+    "all_mine": Text("我的奖品", "My awards"),
+    "wrong_word": Text("口令不对，请看门口或问工作人员", "That is not the word; look at the door or ask the staff"),
+    "stale": Text("签到码过期了，请再扫一次大屏", "The code has expired; please scan the screen again"),
+    "bad_group": Text("请选择你在哪一组", "Choose your group"),
+    "face_wait": Text("头像稍后出现", "Your picture comes in a moment"),
+}
+
+
+class HallPhrases(Phrases):
+    """The words in one language."""
+
+    table = WORDS
+
+    def __getitem__(self, name: str) -> str:
+        """A sentence whose name is only known on the page."""
+        return self(name)
+
+    def all(self) -> dict[str, str]:
+        """Every sentence, for the page's script; places stay to be filled there."""
+        return {name: text.within(self.language) for name, text in self.table.items()}

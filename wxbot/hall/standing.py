@@ -1,0 +1,91 @@
+"""How one guest stands: what of the evening is theirs. Nothing here tells of a selection that was not revealed."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.hall.models import Guest, Roster, Selection, Winner
+from wxbot.instant.models import Award, Prize
+
+SHOWN = ("revealed", "confirmed", "voided")
+"""Selections of which their winners may know."""
+
+
+def of_guest(session: Session, guest: Guest) -> dict[str, Any]:
+    """Number, salt and id of a guest, and what they have won: for this person alone."""
+    return {
+        "no": guest.no,
+        "salt": guest.salt,
+        "person": guest.person,
+        "name": guest.name,
+        "group": guest.group,
+        "face": guest.face,
+        "won": won(session, guest),
+        "game": None,
+    }
+
+
+def won(session: Session, guest: Guest) -> list[dict[str, Any]]:
+    """What a guest won, the newest first: [{"d", "prize", "kind", "status", "award"}]; `award` is the public id once it is owed.
+
+    What games gave has no `d` and the status `confirmed`.
+    """
+    query = (
+        select(Winner, Selection.status, Prize, Award)
+        .join(Selection, (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d))
+        .join(Prize, Prize.id == Winner.prize_id)
+        .outerjoin(Award, Award.id == Winner.award_id)
+        .where(Winner.campaign_id == guest.campaign_id, Winner.guest_no == guest.no, Selection.status.in_(SHOWN))
+        .order_by(Winner.d.desc())
+    )
+    found: list[dict[str, Any]] = []
+    known: set[int] = set()
+    for winner, status, prize, award in session.execute(query):
+        known |= {award.id} if award is not None else set()
+        found.append(
+            {
+                "d": winner.d,
+                "prize": prize.name,
+                "kind": prize.kind,
+                "status": "voided" if status == "voided" else winner.status,
+                "award": award.public_id if award is not None else None,
+                "state": award.status if award is not None else None,
+            }
+        )
+    return found + _of_games(session, guest, known)
+
+
+def _of_games(session: Session, guest: Guest, known: set[int]) -> list[dict[str, Any]]:
+    query = (
+        select(Award, Prize)
+        .join(Prize, Prize.id == Award.prize_id)
+        .where(Award.openid == guest.openid, Award.campaign_id == guest.campaign_id)
+        .order_by(Award.id.desc())
+    )
+    return [
+        {
+            "d": None,
+            "prize": prize.name,
+            "kind": prize.kind,
+            "status": "confirmed",
+            "award": award.public_id,
+            "state": award.status,
+        }
+        for award, prize in session.execute(query)
+        if award.id not in known
+    ]
+
+
+def roster_of(session: Session, campaign_id: int, version: int) -> Roster | None:
+    """A frozen roster; version 0 is the newest."""
+    query = select(Roster).where(Roster.campaign_id == campaign_id).order_by(Roster.version.desc()).limit(1)
+    if version:
+        query = query.where(Roster.version == version)
+    return session.scalars(query).one_or_none()
+
+
+def line_of(roster: Roster, no: int) -> str | None:
+    """The line of a number in a roster's file, without its end."""
+    start = f"{no}\t"
+    return next((line for line in roster.content.split("\n")[1:] if line.startswith(start)), None)

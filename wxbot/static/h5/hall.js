@@ -1,0 +1,224 @@
+/* A guest's page. What goes on comes from the hall's state, in which nobody stands; when it changed in a way that may concern this
+   person, their own part is fetched, after a moment of chance so that two thousand phones do not ask at once.
+   A game of the whole hall is a module of its own: it is loaded when the state names one, and shown in #game. */
+
+const page = JSON.parse(document.getElementById('state').textContent);
+const words = page.words;
+const en = page.language === 'en' ? '?lang=en' : '';
+const base = '/h5/hall/' + page.slug;
+const byId = (name) => document.getElementById(name);
+const POLL_MS = 2500;
+const JITTER_MS = 1500;
+const QUIET_MS = 20000;      // an open stream that says nothing for so long is given up for polling
+let me = page.me;
+let state = null;
+let stream = null;
+let heard = 0;
+let timer = 0;
+let asking = 0;
+let game = null;
+
+function fill(text, values) { return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole)); }
+
+function json(path, options) {
+  return fetch(path, Object.assign({ headers: { Accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store' }, options))
+    .then((reply) => reply.json().then((answer) => {
+      if (answer.outcome === 'sign_in' || answer.outcome === 'stale') { location.reload(); }
+      return { ok: reply.ok, status: reply.status, answer };
+    }));
+}
+
+/* --- what is shown --- */
+
+function say(stage, title, text) {
+  const card = byId('me');
+  if (card.dataset.stage !== stage) {
+    card.dataset.stage = stage;
+    if (stage === 'won' && navigator.vibrate) { navigator.vibrate([120, 80, 240]); }
+  }
+  if (byId('stage-title').textContent !== title) { byId('stage-title').textContent = title; }
+  if (byId('stage-text').textContent !== text) { byId('stage-text').textContent = text; }
+}
+
+function prizeOf(selection) {
+  const found = (page.prizes || []).find((prize) => prize.ordinal === selection.prize);
+  return found ? found.name : '';
+}
+
+function show() {
+  const selection = state && state.selection;
+  const mine = selection ? me.won.find((each) => each.d === selection.d) : me.won.find((each) => each.status === 'won');
+  const latest = mine || me.won.find((each) => each.state === 'open');
+  byId('collect').hidden = true;
+  if (mine && mine.status === 'won') {
+    say('won', fill(words.won, { prize: mine.prize }), words.won_text);
+  } else if (mine && mine.status === 'absent') {
+    say('absent', words.absent, words.absent_text);
+  } else if (mine && mine.status === 'forfeited') {
+    say('waiting', fill(words.forfeited, { prize: mine.prize }), '');
+  } else if (mine && mine.status === 'voided') {
+    say('waiting', words.voided, words.missed_text);
+  } else if (selection && (selection.status === 'armed' || selection.status === 'drawn')) {
+    say(selection.status, fill(words[selection.status], { prize: prizeOf(selection) }), words[selection.status + '_text']);
+  } else if (latest && latest.status === 'confirmed' && latest.state === 'open') {
+    const isGoods = latest.kind === 'goods';
+    say('confirmed', fill(words.confirmed, { prize: latest.prize }), isGoods ? words.goods_text : words.confirmed_text);
+    byId('collect').hidden = isGoods;
+  } else if (selection && (selection.status === 'revealed' || selection.status === 'confirmed')) {
+    say('waiting', words.missed, words.missed_text);
+  } else {
+    say('waiting', words.waiting, words.waiting_text);
+  }
+  list();
+}
+
+function list() {
+  const owed = me.won.filter((each) => each.status === 'confirmed');
+  byId('won').hidden = !owed.length;
+  byId('won-list').replaceChildren(...owed.map((each) => {
+    const line = document.createElement('li');
+    const name = document.createElement('span');
+    name.textContent = each.prize;
+    line.append(name);
+    if (each.award && each.kind !== 'goods') {
+      const link = document.createElement('a');
+      link.href = page.awards;
+      link.textContent = each.state === 'open' ? words.collect : words.all_mine;
+      line.append(link);
+    } else if (each.kind === 'goods' && each.state === 'open') {
+      const note = document.createElement('small');
+      note.textContent = words.goods_text;
+      line.append(note);
+    }
+    return line;
+  }));
+}
+
+/* --- what is told --- */
+
+function concerns(before, after) {
+  if (!before) { return true; }
+  const of = (each) => JSON.stringify([each.selection && [each.selection.d, each.selection.status], each.game && [each.game.id, each.game.status], each.roster && each.roster.version]);
+  return of(before) !== of(after);
+}
+
+function take(told) {
+  heard = Date.now();
+  byId('offline').hidden = true;
+  const before = state;
+  state = told;
+  if (concerns(before, told)) {
+    clearTimeout(asking);
+    asking = setTimeout(refresh, before ? Math.random() * JITTER_MS : 0);
+  }
+  show();
+  play();
+}
+
+function refresh() {
+  json(base + '/me' + en).then((reply) => {
+    if (reply.status === 404) { location.reload(); return; }
+    if (reply.ok) { me = reply.answer; show(); play(); }
+  }).catch(() => { asking = setTimeout(refresh, POLL_MS + Math.random() * JITTER_MS); });
+}
+
+function poll() {
+  clearTimeout(timer);
+  timer = setTimeout(poll, POLL_MS + Math.random() * JITTER_MS);
+  if (document.hidden || (stream && Date.now() - heard < QUIET_MS)) { return; }
+  json('/hall/' + page.slug + '/state').then((reply) => {
+    if (reply.ok) { take(reply.answer); } else { refresh(); }
+  }).catch(() => { byId('offline').hidden = false; });
+}
+
+function listen() {
+  if (!window.EventSource) { return; }
+  try {
+    stream = new EventSource('/live/' + page.slug + '/events');
+  } catch (error) { stream = null; return; }
+  const read = (event) => { try { take(JSON.parse(event.data)); } catch (error) { /* not for phones */ } };
+  stream.onmessage = read;
+  stream.addEventListener('state', read);
+  stream.onerror = () => {
+    if (stream && stream.readyState === 2) { stream = null; setTimeout(listen, 5000 + Math.random() * 10000); }
+  };
+}
+
+/* --- a game of the whole hall --- */
+
+function play() {
+  const running = state && state.game;
+  if (!running) {
+    if (game) { game.close(); game = null; }
+    return;
+  }
+  if (game) { game.take(running, me, state); return; }
+  game = { take() {}, close() {} }; // asked for once
+  import(page.game_module || '/static/h5/hall_game.js').then((module) => {
+    game = module.open(byId('game'), { page, words, json, base, refresh });
+    game.take(state.game, me, state);
+  }).catch(() => { game = null; });
+}
+
+/* --- words to the screen --- */
+
+byId('danmaku').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const button = form.querySelector('button');
+  const told = byId('danmaku-told');
+  button.disabled = true;
+  json(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { Accept: 'application/json', 'X-Form-Mark': page.mark } })
+    .then((reply) => {
+      told.textContent = reply.answer.text || '';
+      told.classList.toggle('is-wrong', !reply.ok);
+      if (reply.ok) { form.reset(); }
+    })
+    .catch(() => { told.textContent = words.offline; told.classList.add('is-wrong'); })
+    .then(() => { setTimeout(() => { button.disabled = false; }, 3000); });
+});
+
+/* --- one's own line, worked out here --- */
+
+const utf8 = new TextEncoder();
+const hex = (bytes) => Array.from(new Uint8Array(bytes), (each) => each.toString(16).padStart(2, '0')).join('');
+const unhex = (text) => Uint8Array.from(text.match(/../g), (each) => parseInt(each, 16));
+
+async function personId(salt, hall, openid) {
+  const key = await crypto.subtle.importKey('raw', unhex(salt), { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+  return hex(await crypto.subtle.sign('HMAC', key, utf8.encode('wxbot-draw-v1/person\0' + hall + '\0' + openid)));
+}
+
+async function rosterHash(file) {
+  return hex(await crypto.subtle.digest('SHA-256', utf8.encode('wxbot-draw-v1/roster\0' + file)));
+}
+
+async function prove() {
+  const reply = await json(base + '/line' + en);
+  if (!reply.ok) { return { text: words.no_roster, isWrong: false }; }
+  const mine = reply.answer;
+  const file = await (await fetch(mine.file, { credentials: 'same-origin' })).text();
+  const link = byId('roster-file');
+  link.href = mine.file;
+  link.hidden = false;
+  const id = await personId(mine.salt, mine.hall, mine.openid);
+  const line = file.split('\n').find((each) => each.split('\t')[3] === id) || '';
+  byId('own-line').textContent = line.replace(/\t+/g, ' ');
+  const values = { version: mine.version, count: mine.count, no: mine.no };
+  if (!line && !mine.line) { return { text: fill(words.not_in, values), isWrong: false }; }
+  const isTrue = line.split('\t')[0] === String(mine.no) && (await rosterHash(file)) === mine.sha256;
+  return { text: isTrue ? fill(words.proven, values) : words.unproven, isWrong: !isTrue };
+}
+
+byId('prove').addEventListener('click', () => {
+  const told = byId('proved');
+  prove().catch(() => ({ text: words.offline, isWrong: true })).then((found) => {
+    told.textContent = found.text;
+    told.classList.toggle('is-wrong', found.isWrong);
+  });
+});
+
+document.addEventListener('visibilitychange', () => { if (!document.hidden) { poll(); } });
+show();
+listen();
+poll();
