@@ -34,6 +34,7 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import h5
 from wxbot.draws.door import DrawDoor
 from wxbot.hall import h5 as hall_h5
+from wxbot.hall import h5_verify
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_days, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_listed as listed
@@ -106,6 +107,7 @@ DOORS: tuple[Door, ...] = (
     Door("/h5", awards_h5.blueprint, "openid", "phone"),
     Door("/h5", vouchers_h5.blueprint, "openid", "phone"),
     Door("/h5", hall_h5.blueprint, "openid", "phone"),
+    Door("/h5", h5_verify.blueprint, "openid", "phone"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", looks.blueprint, "staff", "console"),

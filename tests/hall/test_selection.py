@@ -134,6 +134,7 @@ def test_a_selection_never_comes_up_short(pool: list[int], k: int) -> None:
     [
         RosterLine(0, 1, "A", "0" * 64),
         RosterLine(1, 0, "A", "0" * 64),
+        RosterLine(1, 1_000_001, "A", "0" * 64),
         RosterLine(1, 1, "A\tB", "0" * 64),
         RosterLine(1, 1, "A\nB", "0" * 64),
         RosterLine(1, 1, "A\u2028B", "0" * 64),

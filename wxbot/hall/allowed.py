@@ -3,9 +3,10 @@
 It knows the order of things, not the bytes: seeds, hashes and winners are checked where they are made, and by `verify`.
 """
 
+import string
 from collections.abc import Callable, Mapping
 
-from wxbot.hall.evening import Evening, Event, Phase, Selected
+from wxbot.hall.evening import Evening, Event, Phase, Selected, numbers_of
 from wxbot.hall.log import Body, Kind, is_body
 from wxbot.text import Refusal, Text
 
@@ -159,14 +160,15 @@ def _ready(evening: Evening, body: Body) -> None:
 
 def require_numbers(evening: Evening, text: str) -> None:
     """Raise Refusal unless these are numbers from the hall: three, of eight digits or more, not all of them used before."""
-    numbers = text.split()
-    if len(numbers) != NUMBERS_HELD_UP or any(sum(map(str.isdigit, each)) < DIGITS_OF_ONE for each in numbers):
+    numbers = numbers_of(text)
+    digits = [sum(letter in string.digits for letter in number) for number in numbers]
+    if len(numbers) != NUMBERS_HELD_UP or min(digits) < DIGITS_OF_ONE:
         raise _no(
             "numbers",
             f"请输入 {NUMBERS_HELD_UP} 个号码，用空格隔开，每个至少 {DIGITS_OF_ONE} 位数字",
             f"Type {NUMBERS_HELD_UP} numbers with blanks between them, each with at least {DIGITS_OF_ONE} digits",
         )
-    if evening.used_texts.issuperset(numbers):
+    if evening.used_numbers.issuperset(numbers):
         raise _no("numbers", "这些号码用过了，请换新的", "These numbers were used before; take others")
 
 

@@ -87,7 +87,7 @@ class Evening:
     roster_version: int = 0
     excluded: dict[int, Exclusion] = field(default_factory=dict)
     selections: dict[int, Selected] = field(default_factory=dict)
-    used_texts: set[str] = field(default_factory=set)
+    used_numbers: set[str] = field(default_factory=set)
     """Numbers held up before: they are no news any more."""
     at: int = 0
 
@@ -135,7 +135,7 @@ class Evening:
             is_same = each.prize == prize
             if is_same or self.prizes[prize].scope == "evening":
                 out.update(no for no in each.winners if no not in each.absent)
-            absence = self.prizes[each.prize].absence
+            absence = self.prizes[each.prize].absence if each.prize in self.prizes else "pool"
             if absence == "evening" or (absence == "slot" and is_same):
                 out |= each.absent
         return out
@@ -144,6 +144,11 @@ class Evening:
         """Among whom the next selection of a prize is made, ascending."""
         out, groups = self.out_of(prize), self.prizes[prize].groups
         return [line.no for line in roster if line.no not in out and (not groups or line.group in groups)]
+
+
+def numbers_of(text: str) -> list[str]:
+    """The numbers that were held up, in a line of late entropy: blanks stand between them."""
+    return [number for number in text.split(" ") if number]
 
 
 def pool_of(events: Iterable[Event], roster: Iterable[RosterLine], prize: int) -> list[int]:
@@ -173,7 +178,7 @@ def _armed(evening: Evening, body: Body) -> None:
 
 def _ready(evening: Evening, body: Body) -> None:
     evening.selections[body["d"]].entropy = body["kind"], body["text"]
-    evening.used_texts.update(body["text"].split())
+    evening.used_numbers.update(numbers_of(body["text"]))
 
 
 def _voided(evening: Evening, body: Body) -> None:

@@ -18,6 +18,8 @@ CHAIN_LENGTH = 1000
 SEED_BYTES = 32
 SALT_BYTES = 16
 WORD_BYTES = 8
+MAX_WEIGHT = 1_000_000
+"""The sum of all weights of a roster stays far below a word."""
 
 EntropyKind = Literal["seed", "hall", "drand"]
 """What a selection depends on besides the seed: nothing, numbers held up in the hall, a round of drand's quicknet."""
@@ -103,7 +105,7 @@ def roster_bytes(hall_id: str, version: int, lines: Sequence[RosterLine]) -> byt
     if any(one.no >= other.no for one, other in pairwise(lines)):
         raise ValueError("people stand in a roster in the order of their numbers, each once")
     for line in lines:
-        if line.no < 1 or line.weight < 1 or not is_group(line.group) or not _ID.fullmatch(line.id):
+        if line.no < 1 or not 1 <= line.weight <= MAX_WEIGHT or not is_group(line.group) or not _ID.fullmatch(line.id):
             raise ValueError(f"no line of a roster: {line.no}")
     rows = (f"{line.no}\t{line.weight}\t{line.group}\t{line.id}\n" for line in lines)
     return f"{VERSION}\t{hall_id}\t{version}\n{''.join(rows)}".encode()

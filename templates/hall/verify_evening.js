@@ -1,0 +1,194 @@
+// The log: its fields, what has come of an evening, and what may follow (wxbot/hall/log.py, evening.py and allowed.py).
+const isNumber = value => Number.isSafeInteger(value) && value >= 1;
+const isText = value => isLate(value) && value !== '' && isGroup(value);
+const isLate = value => typeof value === 'string' && [...value].length <= 300 && isGroup(value.replaceAll('\0', ''));
+const matches = pattern => value => typeof value === 'string' && pattern.test(value);
+const isHash = matches(/^[0-9a-f]{64}$/);
+const oneOf = (...words) => value => words.includes(value);
+const differ = values => new Set(values).size === values.length;
+const isNos = value => Array.isArray(value) && value.every(isNumber) && differ(value);
+const isObject = value => typeof value === 'object' && value !== null && !Array.isArray(value);
+const fits = (fields, value) => isObject(value) && Object.keys(value).length === Object.keys(fields).length &&
+  Object.entries(fields).every(([name, isRight]) => Object.hasOwn(value, name) && isRight(value[name]));
+
+const PRIZE = {
+  prize: isNumber, name: isText, slots: isNumber, scope: oneOf('prize', 'evening'), absence: oneOf('slot', 'evening', 'pool'),
+  groups: value => Array.isArray(value) && value.every(each => typeof each === 'string' && isGroup(each)),
+};
+const isPrize = value => fits(PRIZE, value);
+const MODE = oneOf('seed', 'hall', 'drand'), D = { d: isNumber }, ONE = { d: isNumber, no: isNumber };
+const FIELDS = {
+  committed: {
+    hall_id: matches(/^[A-Za-z0-9._-]{1,64}$/), chain_length: isNumber, commitment: isHash, mode: MODE,
+    prizes: value => Array.isArray(value) && value.every(isPrize) && differ(value.map(each => each.prize)),
+  },
+  opened: {}, signed_in: { no: isNumber }, prize_added: { prize: isPrize },
+  frozen: { version: isNumber, count: isNumber, roster_hash: isHash },
+  excluded: { no: isNumber, reason: oneOf('staff', 'duplicate', 'ineligible', 'left', 'own_wish') },
+  armed: { ...D, prize: isNumber, k: isNumber, roster_version: isNumber, pool_hash: isHash },
+  entropy_fallback: { ...D, reason: isText },
+  entropy: { ...D, kind: MODE, text: isLate, signature: matches(/^([0-9a-f]{96})?$/) },
+  drawn: { ...D, prize: isNumber, k: isNumber, winners: isNos, seed: isHash, pool_hash: isHash },
+  revealed: D, absent: ONE, forfeited: { ...ONE, slot: oneOf('keep', 'refill') }, undone: ONE, confirmed: { ...D, nos: isNos },
+  voided: {
+    ...D, reason: isText, seed: isHash,
+    names: value => Array.isArray(value) && value.length === 2 && value.every(isText) && differ(value),
+  },
+  paid: ONE, closed: {},
+};
+const isBody = (kind, body) => Object.hasOwn(FIELDS, kind) && fits(FIELDS[kind], body);
+
+// JSON with one way to write each thing; throws for what may not stand in a log.
+function canonical(value) {
+  if (typeof value === 'string' && !/\p{Cs}/u.test(value)) return JSON.stringify(value);
+  if (Number.isSafeInteger(value)) return String(value);
+  if (Array.isArray(value)) return '[' + value.map(canonical).join(',') + ']';
+  if (!isObject(value)) throw new TypeError('not for the log');
+  return '{' + Object.keys(value).sort().map(name => JSON.stringify(name) + ':' + canonical(value[name])).join(',') + '}';
+}
+
+async function hasItsHash(hall, line) {
+  try {
+    const said = canonical({ hall_id: hall, seq: line.seq, at: line.at, kind: line.kind, body: line.body });
+    return line.hash === hex(await hash('log', unhex(line.prev_hash), said));
+  } catch (error) {
+    return false;
+  }
+}
+
+class Selected {
+  constructor(body, at) {
+    Object.assign(this, { prize: 0, k: 0, pool_hash: '', ...body, armed_at: at, entropy: null, winners: [] });
+    Object.assign(this, { absent: new Set(), forfeited: new Map(), confirmed: new Set(), paid: new Set() });
+    this.isRevealed = this.isVoided = false;
+  }
+  get phase() {
+    if (this.isVoided) return 'voided';
+    if (!this.winners.length) return this.entropy === null ? 'armed' : 'ready';
+    if (!this.isRevealed) return 'drawn';
+    return this.undecided.length ? 'revealed' : 'settled';
+  }
+  get undecided() {
+    return this.winners.filter(no => !this.confirmed.has(no) && !this.absent.has(no) && !this.forfeited.has(no));
+  }
+  get holding() {
+    if (this.isVoided) return 0;
+    return this.winners.filter(no => !this.absent.has(no) && this.forfeited.get(no) !== 'refill').length;
+  }
+}
+
+class Evening {
+  constructor() {
+    Object.assign(this, { hall: '', chainLength: 0, mode: 'hall', prizes: new Map(), isOpened: false, isClosed: false });
+    Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), used: new Set(), at: 0 });
+  }
+  get nextD() { return Math.max(0, ...this.selections.keys()) + 1; }
+  get running() {
+    const last = this.selections.get(this.nextD - 1);
+    return last && !['settled', 'voided'].includes(last.phase) ? last : null;
+  }
+  openSlots(prize) {
+    const taken = [...this.selections.values()].filter(each => each.prize === prize);
+    return this.prizes.get(prize).slots - taken.reduce((sum, each) => sum + each.holding, 0);
+  }
+  pool(lines, prize) {
+    const out = new Set(this.excluded), rule = this.prizes.get(prize);
+    for (const each of this.selections.values()) {
+      if (each.isVoided) continue;
+      const isSame = each.prize === prize, absence = (this.prizes.get(each.prize) || {}).absence;
+      for (const no of each.winners) {
+        if (each.absent.has(no) ? absence === 'evening' || (absence === 'slot' && isSame) : isSame || rule.scope === 'evening') out.add(no);
+      }
+    }
+    const isIn = line => !out.has(line.no) && (!rule.groups.length || rule.groups.includes(line.group));
+    return lines.filter(isIn).map(line => line.no);
+  }
+  // Go on by one line; throws where it is about something that is not there.
+  take({ kind, body, at }) {
+    this.at = at;
+    const selected = this.selections.get(body.d);
+    switch (kind) {
+      case 'committed':
+        Object.assign(this, { hall: body.hall_id, chainLength: body.chain_length, mode: body.mode });
+        this.prizes = new Map(body.prizes.map(each => [each.prize, each]));
+        break;
+      case 'opened': this.isOpened = true; break;
+      case 'closed': this.isClosed = true; break;
+      case 'signed_in': this.signedIn = body.no; break;
+      case 'prize_added': this.prizes.set(body.prize.prize, body.prize); break;
+      case 'frozen': this.version = body.version; break;
+      case 'excluded': this.excluded.add(body.no); break;
+      case 'armed': this.selections.set(body.d, new Selected(body, at)); break;
+      case 'entropy_fallback': this.mode = 'hall'; break;
+      case 'entropy':
+        selected.entropy = [body.kind, body.text];
+        numbersOf(body.text).forEach(each => this.used.add(each));
+        break;
+      case 'drawn': selected.winners = body.winners; break;
+      case 'revealed': selected.isRevealed = true; break;
+      case 'absent': selected.absent.add(body.no); break;
+      case 'forfeited': selected.forfeited.set(body.no, body.slot); break;
+      case 'undone': selected.absent.delete(body.no); selected.forfeited.delete(body.no); break;
+      case 'confirmed': body.nos.forEach(no => selected.confirmed.add(no)); break;
+      case 'paid': selected.paid.add(body.no); break;
+      case 'voided':
+        if (!selected) this.selections.set(body.d, new Selected({ d: body.d }, at));
+        this.selections.get(body.d).isVoided = true;
+        break;
+    }
+  }
+}
+
+const numbersOf = text => text.split(' ').filter(each => each !== '');
+
+// Why a line may not come now, as a word; null when it may.
+function refusal(evening, { kind, body, at }) {
+  if (!isBody(kind, body)) return 'body';
+  if (at < evening.at) return 'clock';
+  if ((kind === 'committed') === (evening.hall !== '')) return 'committed';
+  if (evening.isClosed && kind !== 'paid') return 'closed';
+  const running = evening.running, last = evening.nextD - 1, selected = evening.selections.get(body.d);
+  const fixed = running && ['armed', 'ready'].includes(running.phase) ? 'armed' : null;
+  const next = () => running ? 'running' : body.d !== evening.nextD ? 'd' : body.d > evening.chainLength ? 'chain' : null;
+  const at_ = (...phases) => !selected ? 'd' : phases.includes(selected.phase) ? null : 'phase';
+  switch (kind) {
+    case 'opened': return evening.isOpened ? 'opened' : null;
+    case 'signed_in': return !evening.isOpened ? 'not_open' : body.no !== evening.signedIn + 1 ? 'no' : null;
+    case 'prize_added': return fixed || (evening.prizes.has(body.prize.prize) ? 'prize' : null);
+    case 'frozen': return fixed || (body.version !== evening.version + 1 ? 'version' : null);
+    case 'excluded': return fixed || (body.no > evening.signedIn || evening.excluded.has(body.no) ? 'no' : null);
+    case 'armed':
+      if (next()) return next();
+      if (evening.version === 0 || body.roster_version !== evening.version) return 'version';
+      if (!evening.prizes.has(body.prize)) return 'prize';
+      return body.k > evening.openSlots(body.prize) ? 'slots' : null;
+    case 'entropy_fallback':
+      return at_('armed') || (evening.mode !== 'drand' ? 'mode' : at < selected.armed_at + 60 ? 'early' : null);
+    case 'entropy':
+      if (at_('armed')) return at_('armed');
+      if (body.kind !== evening.mode) return 'mode';
+      if ((body.kind === 'drand') !== (body.signature !== '') || (body.kind === 'seed' && body.text !== '')) return 'text';
+      return body.kind === 'hall' && !areNumbers(evening, body.text) ? 'numbers' : null;
+    case 'drawn':
+      if (at_('ready')) return at_('ready');
+      return ['prize', 'k', 'pool_hash'].some(name => body[name] !== selected[name]) || body.winners.length !== selected.k ? 'armed' : null;
+    case 'revealed': return at_('drawn');
+    case 'absent': case 'forfeited': case 'confirmed':
+      return at_('revealed') || ((body.nos || [body.no]).every(no => selected.undecided.includes(no)) ? null : 'no');
+    case 'undone':
+      return at_('revealed', 'settled') || (body.d === last && (selected.absent.has(body.no) || selected.forfeited.has(body.no)) ? null : 'no');
+    case 'voided':
+      if (!selected) return next();
+      return at_('armed', 'ready', 'drawn', 'revealed', 'settled') || (selected.confirmed.size ? 'confirmed' : body.d !== last ? 'd' : null);
+    case 'paid':
+      return at_('revealed', 'settled') || (selected.confirmed.has(body.no) && !selected.paid.has(body.no) ? null : 'no');
+    case 'closed': return running ? 'running' : null;
+  }
+}
+
+// Three numbers of eight digits or more, not all of them used before.
+function areNumbers(evening, text) {
+  const numbers = numbersOf(text);
+  const isLong = each => (each.match(/[0-9]/g) || []).length >= 8;
+  return numbers.length === 3 && numbers.every(isLong) && !numbers.every(each => evening.used.has(each));
+}
