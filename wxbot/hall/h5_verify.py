@@ -17,7 +17,9 @@ def page() -> Response:
     response = Response(render_template("hall/verify.html"), mimetype="text/html")
     nonce = csp_nonce()
     policy = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'"
-    response.headers["Content-Security-Policy"] = f"{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    response.headers["Content-Security-Policy"] = (
+        f"{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     if "download" in request.args:
         response.headers["Content-Disposition"] = f'attachment; filename="{FILE}"'
     return response
