@@ -89,10 +89,10 @@ function show() {
 function row(each) {
   const prize = check.evening.prizes.get(each.prize), made = document.createElement('tr'), absent = english ? 'absent' : '缺席';
   const winners = each.winners.map(no => each.absent.has(no) ? no + ' (' + absent + ')' : String(no)).join(', ');
-  const late = each.entropy ? each.entropy[1].replaceAll('\0', ' ') : '';
+  const late = each.entropy ? each.entropy[1].replace(/[\0 ]/g, '\n') : '';
   const pool = check.pools.has(each.d) ? check.pools.get(each.d) : '';
   for (const text of [each.d, prize ? prize.name : '', winners, each.k + ' / ' + pool, late, say(STATES[each.phase])]) {
-    made.append(element('td', text));
+    made.append(element('td', text, { class: text === late ? 'late' : '' }));
   }
   return made;
 }
