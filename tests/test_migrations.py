@@ -26,9 +26,8 @@ from wxbot import budget, quotas
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
-from wxbot.draws.models import Draw
+from wxbot.draws.models import CampaignDay, Draw
 from wxbot.draws.one_winner import tries
-from wxbot.instant.models import CampaignDay
 from wxbot.migrations import _config, revisions, upgrade
 from wxbot.payouts.create import content_of
 from wxbot.payouts.models import ListRow, PayList, Payout, Programme, Release

@@ -31,12 +31,12 @@ from wxbot.callback import Body, CallbackDoor, finish_body, has_body
 from wxbot.campaigns import admin as campaigns
 from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
-from wxbot.draws import h5
+from wxbot.draws import admin_days, h5
 from wxbot.draws.door import DrawDoor
 from wxbot.hall import h5 as hall_h5
 from wxbot.hall import h5_verify
 from wxbot.headers import Headers, Pages, csp_nonce
-from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_days, admin_preview, awards_h5, h5_preview
+from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_listed as listed
 from wxbot.instant import admin_look as looks
 from wxbot.instant import h5 as instant_h5

@@ -21,6 +21,7 @@ from wxbot.instant import answers as instant_answers
 from wxbot.instant import booking as instant_booking
 from wxbot.instant import card as instant_card
 from wxbot.instant import console as instant_console
+from wxbot.instant import days as instant_days
 from wxbot.instant import draft as instant_draft
 from wxbot.instant import faults as instant_faults
 from wxbot.instant import forecast as instant_forecast
@@ -30,7 +31,7 @@ from wxbot.instant import steps as instant_steps
 from wxbot.instant import stock as instant_stock
 from wxbot.instant import terms as instant_terms
 from wxbot.instant import words as instant_words
-from wxbot.shake import console, draft, faults, forecast, page, pool, shakes, steps, stock
+from wxbot.shake import console, days, draft, faults, forecast, page, pool, shakes, steps, stock
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +53,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         console_page="console/campaign_shake.html",
         console=console.shown,
         given=console.given,
+        days=days.PART,
         figures="console/_figures_shake.html",
         read_stock=stock.read_stock,
         proof_key=shakes.shake_key,
@@ -89,6 +91,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         console_page="console/campaign_instant.html",
         console=instant_console.shown,
         given=instant_console.given,
+        days=instant_days.PART,
         figures="console/_figures_instant.html",
         read_stock=instant_stock.read_stock,
         proof_key=instant_page.proof_key,
@@ -126,6 +129,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         console_page="console/campaign_hall.html",
         console=hall_console.shown,
         given=instant_console.given,
+        days=instant_days.PART,
         figures="console/_figures_hall.html",
         read_stock=hall_page.read_stock,
         proof_key=instant_page.proof_key,

@@ -19,8 +19,9 @@ from sqlalchemy.orm import Session
 from wxbot import invariants, ledger, lineage, retention, wake
 from wxbot.alerts.tell import tell_due as tell_alerts
 from wxbot.campaigns.launch import active_campaigns, advance
+from wxbot.draws import days
 from wxbot.heartbeat import Heartbeat
-from wxbot.instant import awards, days, remind
+from wxbot.instant import awards, remind
 from wxbot.logs import configure, get_logger, worked
 from wxbot.metrics.models import note_run
 from wxbot.metrics.told_balance import ask as ask_balance
@@ -162,7 +163,7 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     wake.PAY: pay_now,
     "awards.forfeit": awards.forfeit_due,
     "awards.remind": remind.remind_due,
-    "awards.days": days.write_due,
+    "campaigns.days": days.write_due,
     "draws.match": match_binds,
     "draws.lapse": lapse_draws,
     "people.sms": send_sms,
@@ -197,7 +198,7 @@ INTERVALS: dict[str, float] = {
     wake.PAY: 60.0,
     "awards.forfeit": 5.0,
     "awards.remind": 60.0,
-    "awards.days": 300.0,
+    "campaigns.days": 300.0,
     "replies.sweep": 10.0,
     "vouchers.fetch": 1.0,
     "vouchers.decide": 1.0,

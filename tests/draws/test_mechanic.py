@@ -20,7 +20,7 @@ from tests.staff.consoles import PASSWORD, Browser, token_in
 from wxbot import ledger
 from wxbot.campaigns import close, launch
 from wxbot.campaigns.draft_form import read_whole, take_all
-from wxbot.campaigns.mechanic import DraftPart, ForecastPart, Form, Typed, Values
+from wxbot.campaigns.mechanic import DaysPart, DraftPart, ForecastPart, Form, Typed, Values
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.draws.admission import Admission, Booked
@@ -180,6 +180,12 @@ COINS = Mechanic(
     console_page="coins/campaign.html",
     console=lambda _session, campaign: {"coins": campaign.terms.get("coins")},
     given=lambda session, ids: {campaign_id: (_given(session, campaign_id), 0) for campaign_id in ids},
+    days=DaysPart(
+        figures=lambda session, campaign_id, *_span: {"draws": _given(session, campaign_id)},
+        prizes=lambda *_of: [],
+        owes=lambda *_of: False,
+        settled_at=lambda *_of: None,
+    ),
     figures="coins/figures.html",
     read_stock=_stock,
     proof_key=lambda hashed: f"coins:{hashed}",

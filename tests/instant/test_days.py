@@ -20,9 +20,10 @@ from tests.payouts.test_pay import take
 from tests.servers import SimulatedWeChat
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot.campaigns import switch
+from wxbot.campaigns.mechanic import DAY_SUMS
 from wxbot.clock import shanghai_day
-from wxbot.instant.days import SUMS
-from wxbot.instant.models import Award, CampaignDay, InstantDraw
+from wxbot.draws.models import CampaignDay
+from wxbot.instant.models import Award, InstantDraw
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.worker import run_task, run_until_quiet
@@ -37,13 +38,13 @@ def kept(stage: InstantStage) -> list[CampaignDay]:
 
 def figures(row: CampaignDay) -> dict[str, int]:
     """What is not 0 of a day, visits apart."""
-    return {name: getattr(row, name) for name in SUMS if getattr(row, name) and name != "visits"}
+    return {name: getattr(row, name) for name in DAY_SUMS if getattr(row, name) and name != "visits"}
 
 
 def check_sums(stage: InstantStage) -> None:
     """All days together are the rows."""
     days = kept(stage)
-    total = {name: sum(getattr(row, name) for row in days) for name in SUMS}
+    total = {name: sum(getattr(row, name) for row in days) for name in DAY_SUMS}
     with stage.runtime.database.reading() as session:
         draws, won_fen = session.execute(select(func.count(), func.sum(InstantDraw.amount_fen))).one()
         ended = {
@@ -73,16 +74,16 @@ def test_each_day_is_written_once_when_it_is_over_and_all_of_them_are_the_rows(
     for phone in (ming, ming, hong):
         wheels.tap(phone, stage)
     tap(ming, mine(ming)["awards"][0]["id"], mine(ming)["form_mark"])
-    assert run_task(runtime, "awards.days") == 0  # nothing is over yet
+    assert run_task(runtime, "campaigns.days") == 0  # nothing is over yet
     go_to(runtime, simulator, 23, 59)
     wheels.tap(hong, stage)
     go_to(runtime, simulator, 0, 2)
-    assert run_task(runtime, "awards.days") == 0  # its last draws may not be committed yet
+    assert run_task(runtime, "campaigns.days") == 0  # its last draws may not be committed yet
     run_until_quiet(runtime)
     take(simulator, cast.ming, "transfer_bills")
     go_to(runtime, simulator, 0, 30)
     pass_time(runtime, simulator, 90)
-    assert (run_task(runtime, "awards.days"), run_task(runtime, "awards.days")) == (1, 0)
+    assert (run_task(runtime, "campaigns.days"), run_task(runtime, "campaigns.days")) == (1, 0)
     (first,) = kept(stage)
     today = shanghai_day(noon)
     assert (first.day, first.is_last) == (today.isoformat(), False)
@@ -98,10 +99,10 @@ def test_each_day_is_written_once_when_it_is_over_and_all_of_them_are_the_rows(
     accounts.hire(runtime.database, "wang.test", "wang", "cashier", PASSWORD, runtime.clock.now())
     page = words(Browser(app, "wang").get(f"/admin/campaigns/{stage.campaign_id}/days").text)
     assert re.search(rf"{today + 3 * DAY} 到现在 \d+ 0 0 人 0 0 0 2 ¥2.00 一元 0 / 3 已经发完", page), page
-    assert run_task(runtime, "awards.days") == 2
+    assert run_task(runtime, "campaigns.days") == 2
     simulator.advance(5 * DAY.total_seconds())
     runtime.clock.refresh()
-    assert (run_task(runtime, "awards.days"), run_task(runtime, "awards.days")) == (1, 0)
+    assert (run_task(runtime, "campaigns.days"), run_task(runtime, "campaigns.days")) == (1, 0)
     days = kept(stage)
     assert [row.day for row in days] == [(today + n * DAY).isoformat() for n in range(4)]
     assert [figures(row) for row in days[1:]] == [

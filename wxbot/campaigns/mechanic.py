@@ -102,6 +102,36 @@ class ForecastPart:
     """The template that shows it as `forecast`."""
 
 
+DAY_SUMS = (
+    "visits",
+    "people",
+    "draws",
+    "wins",
+    "won_fen",
+    "tapped",
+    "paid",
+    "paid_fen",
+    "given",
+    "forfeited",
+    "forfeited_fen",
+)
+"""The figures of a day (draws/days.py); all of them but `people` add up over days. `visits` are counted for every mechanic."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DaysPart:
+    """What the report of a campaign's days asks: each by the campaign's id, of the time from one moment to before another."""
+
+    figures: Callable[[Session, int, datetime, datetime], Mapping[str, int | None]]
+    """Those of DAY_SUMS that are not 0: draws by their moment, what was asked for, received and taken back by theirs."""
+    prizes: Callable[[Session, int, datetime, datetime], list[dict[str, Any]]]
+    """Of each prize its name, `stock`, how many were `given` and how many were `left` at the end."""
+    owes: Callable[[Session, int], bool]
+    """Whether something that was won may still be received or taken back."""
+    settled_at: Callable[[Session, int], datetime | None]
+    """When this last happened."""
+
+
 @dataclass(frozen=True, slots=True)
 class CampaignCard:
     """What stands on a card that leads to a campaign, beside its name."""
@@ -148,6 +178,8 @@ class CampaignMechanic:
     """What those blocks show."""
     given: Callable[[Session, Sequence[int]], Mapping[int, tuple[int, int]]]
     """Of some campaigns (their ids): how many of its packets or prizes people have won, and how many there are, drafts too."""
+    days: DaysPart
+    """The figures of its daily report."""
     figures: str
     """The template of the progress on that page from the launch on, asked for anew every two seconds; it is given
     `campaign` and `tally` (its packets), and fetches what else it shows by an address of the mechanic's own."""

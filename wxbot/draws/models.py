@@ -1,9 +1,9 @@
-"""Draws, and counts for the funnel."""
+"""Draws, counts for the funnel, and the days of campaigns."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
@@ -76,3 +76,30 @@ class DrawCount(Base):
     channel_code: Mapped[str] = mapped_column(String(16), primary_key=True, default="")
     """Where people came from (campaigns/entries.py); empty for the bare link."""
     n: Mapped[int] = mapped_column(BigInteger)
+
+
+class CampaignDay(Base):
+    """One Shanghai day of a campaign, written when it was over; the figures are campaigns.mechanic.DAY_SUMS."""
+
+    __tablename__ = "campaign_days"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """As 2026-03-01."""
+    visits: Mapped[int] = mapped_column(BigInteger)
+    people: Mapped[int] = mapped_column(BigInteger)
+    draws: Mapped[int] = mapped_column(BigInteger)
+    wins: Mapped[int] = mapped_column(BigInteger)
+    won_fen: Mapped[int] = mapped_column(BigInteger)
+    tapped: Mapped[int] = mapped_column(BigInteger)
+    paid: Mapped[int] = mapped_column(BigInteger)
+    paid_fen: Mapped[int] = mapped_column(BigInteger)
+    given: Mapped[int] = mapped_column(BigInteger)
+    """Codes."""
+    forfeited: Mapped[int] = mapped_column(BigInteger)
+    forfeited_fen: Mapped[int] = mapped_column(BigInteger)
+    prizes: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """[{"name", "stock", "given", "left"}] as they stood at the end of the day; a packet without a tier has no name."""
+    is_last: Mapped[bool]
+    """Nothing of the campaign can happen after this day."""
+    written_at: Mapped[datetime]

@@ -14,7 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.instant import exports, sums, thousand, watch
 from wxbot.instant.models import AwardStatus, InstantTerms
 from wxbot.staff.console import absent, guard, log_export, now, number, one_or_404, role_required, runtime, tell, text
-from wxbot.staff.downloads import XLSX_ROWS, sheet_response
+from wxbot.staff.downloads import XLSX_ROWS, form_or_404, sheet_response
 from wxbot.staff.models import WATCHERS
 
 HOURS_SHOWN = 48
@@ -85,18 +85,12 @@ def drawing_or_404(campaign_id: int) -> Campaign:
     return campaign
 
 
-def sheet_or_404(form: str) -> None:
-    """Absent but for the forms of sheets that there are."""
-    if form not in ("csv", "xlsx"):
-        absent()
-
-
 @blueprint.post("/campaigns/<int:campaign_id>/winners.<form>")
 @role_required("marketer", "cashier")
 def winners(campaign_id: int, form: str) -> BaseResponse:
     """All awards, or those won on one day, as a spreadsheet; a POST, because the export itself is written in the audit log."""
     drawing_or_404(campaign_id)
-    sheet_or_404(form)
+    form_or_404(form)
     day = _day_of(text("day"))
     with runtime().database.reading() as session:
         total = exports.winner_count(session, campaign_id, day)

@@ -1,7 +1,7 @@
-"""A campaign's winners and its days as a spreadsheet: batch by batch, so that a slow download holds nothing open."""
+"""A campaign's winners as a spreadsheet: batch by batch, so that a slow download holds nothing open."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, func, select
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.clock import day_began
 from wxbot.db import Database
-from wxbot.instant import days, sums
+from wxbot.instant import sums
 from wxbot.instant.models import Award, InstantDraw, Prize
 from wxbot.money import plain_yuan
 from wxbot.staff.console import local
@@ -72,36 +72,14 @@ def winner_batches(
         after = rows[-1].Award.k
         yield [
             (
-                *(award.k, local(drawn_at), name, _amount(award.amount_fen), words[award.status]),
+                *(
+                    award.k,
+                    local(drawn_at),
+                    name,
+                    plain_yuan(award.amount_fen) if award.amount_fen else "",
+                    words[award.status],
+                ),
                 *(local(award.deadline_at), local(award.tapped_at), local(award.settled_at), award.openid, channel),
             )
             for award, name, drawn_at, channel in rows
         ]
-
-
-def _amount(fen: int) -> str:
-    return plain_yuan(fen) if fen else ""
-
-
-def day_header() -> tuple[str, ...]:
-    """Above the columns of the days."""
-    return (
-        *(gettext("日期"), gettext("打开页面"), gettext("抽奖人数"), gettext("抽奖"), gettext("中奖")),
-        *(gettext("中奖金额（元）"), gettext("点了领取"), gettext("已到账"), gettext("已到账金额（元）")),
-        *(gettext("给出卡密"), gettext("过期收回"), gettext("过期收回金额（元）"), gettext("奖品剩余")),
-    )
-
-
-def day_rows(database: Database, campaign_id: int, now: datetime) -> list[tuple[object, ...]]:
-    """A row for each Shanghai day, the newest first; the day of now as far as it has come."""
-    with database.reading() as session:
-        lines = days.listed(session, campaign_id, now)
-    return [
-        (
-            *(line["day"], line["visits"], line["people"], line["draws"], line["wins"], _amount(line["won_fen"])),
-            *(line["tapped"], line["paid"], _amount(line["paid_fen"]), line["given"]),
-            *(line["forfeited"], _amount(line["forfeited_fen"])),
-            "；".join(f"{prize['name']} {prize['left']}/{prize['stock']}" for prize in line["prizes"]),
-        )
-        for line in lines
-    ]

@@ -282,33 +282,6 @@ class NumberGap(Base):
     at: Mapped[datetime]
 
 
-class CampaignDay(Base):
-    """One Shanghai day of a campaign, written when it was over; the figures are days.SUMS."""
-
-    __tablename__ = "campaign_days"
-
-    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaigns.id"), primary_key=True, autoincrement=False)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    """As 2026-03-01."""
-    visits: Mapped[int] = mapped_column(BigInteger)
-    people: Mapped[int] = mapped_column(BigInteger)
-    draws: Mapped[int] = mapped_column(BigInteger)
-    wins: Mapped[int] = mapped_column(BigInteger)
-    won_fen: Mapped[int] = mapped_column(BigInteger)
-    tapped: Mapped[int] = mapped_column(BigInteger)
-    paid: Mapped[int] = mapped_column(BigInteger)
-    paid_fen: Mapped[int] = mapped_column(BigInteger)
-    given: Mapped[int] = mapped_column(BigInteger)
-    """Codes."""
-    forfeited: Mapped[int] = mapped_column(BigInteger)
-    forfeited_fen: Mapped[int] = mapped_column(BigInteger)
-    prizes: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
-    """[{"name", "stock", "given", "left"}] as they stood at the end of the day."""
-    is_last: Mapped[bool]
-    """Nothing of the campaign can happen after this day."""
-    written_at: Mapped[datetime]
-
-
 class AllowedPerson(Base):
     """A person who may draw in a campaign that is open only to its list: an openid, or the blind index of a bound phone."""
 

@@ -36,7 +36,7 @@ from wxbot.staff.console import (
     text,
     why_not,
 )
-from wxbot.staff.downloads import csv_response, sheet_response, xlsx_response
+from wxbot.staff.downloads import csv_response, form_or_404, sheet_response, xlsx_response
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload
 from wxbot.text import Refusal, Text
 
@@ -313,8 +313,7 @@ def results_xlsx(list_id: int) -> Response:
 @role_required("marketer", "cashier")
 def faulty(list_id: int, form: str) -> Response:
     """The rows that are not paid, what was read of them and what is wrong, as csv or xlsx; written in the audit log."""
-    if form not in ("csv", "xlsx"):
-        absent()
+    form_or_404(form)
     _log_export(list_id, form)
     parts, name, words = runtime(), f"list-{list_id}-faulty", list_results.faulty_header(locale())
     batches = list_results.faulty_batches(parts.database, parts.vault, list_id, locale())

@@ -31,7 +31,7 @@ from wxbot.staff.console import (
     too_often,
     why_not,
 )
-from wxbot.staff.downloads import sheet_response
+from wxbot.staff.downloads import form_or_404, sheet_response
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload
 from wxbot.text import Refusal, Text
 
@@ -118,9 +118,10 @@ def upload() -> tuple[str, int]:
 @role_required("reviewer", "admin")
 def faulty(file_id: int, form: str) -> Response:
     """The bad rows of a file one uploaded oneself, what was read of them and what is wrong, as csv or xlsx."""
+    form_or_404(form)
     with runtime().database.transaction() as session:
         rows = roster.faulty_rows(session, runtime().vault, _number_or_404(file_id), me().id, locale())
-        if rows is None or form not in ("csv", "xlsx"):
+        if rows is None:
             abort(404)
         audit.record(session, actor(), "list_export", f"file:{file_id}", now(), detail={"form": form})
     return sheet_response(form, f"roster-{file_id}-faulty", [str(cell) for cell in rows[0]], [rows[1:]])

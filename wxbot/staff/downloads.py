@@ -8,12 +8,19 @@ from flask import Response
 
 from wxbot.confined.cells import safe_cell
 from wxbot.sheets import xlsx_bytes
+from wxbot.staff.console import absent
 
 BOM = "\ufeff"
 XLSX_ROWS = 50_000
 """A spreadsheet is built in memory; longer exports come as csv."""
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def form_or_404(form: str) -> None:
+    """Absent but for the forms of sheets that there are."""
+    if form not in ("csv", "xlsx"):
+        absent()
 
 
 def csv_lines(header: Sequence[str], batches: Iterable[Iterable[Sequence[object]]]) -> Iterator[str]:
