@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.instant.stage import InstantStage, approved
 from tests.rows import everything
@@ -23,6 +23,7 @@ from wxbot.instant import preview
 from wxbot.instant.h5_preview import PASS_LIFE_S
 from wxbot.instant.models import CampaignPicture
 from wxbot.runtime import Runtime
+from wxbot.staff.models import Staff
 
 BASE = "http://localhost"
 PRIZES: tuple[dict[str, Any], ...] = (
@@ -203,6 +204,25 @@ def test_without_a_good_pass_nothing_is_seen(app: Flask) -> None:
     ended = frame.get()
     assert ended.status_code == 404 and "预览链接已过期" in ended.text
     assert Browser(app, "zhao").get(f"/admin/campaigns/{stage.campaign_id}/preview/frame").status_code == 404
+
+
+def test_a_pass_ends_with_the_account_of_its_maker_and_is_nobody_elses(app: Flask) -> None:
+    stage = drafted(app)
+    frame = framed(app, stage)
+    assert frame.get().status_code == 200
+    runtime: Runtime = app.extensions["wxbot"]
+    with runtime.database.transaction() as session:
+        session.execute(update(Staff).where(Staff.login == "li.test").values(role="cashier"))
+    assert frame.get().status_code == 200
+    with runtime.database.transaction() as session:
+        session.execute(update(Staff).where(Staff.login == "li.test").values(role="reviewer"))
+    assert frame.get().status_code == 404, "a reviewer sees no campaign"
+    with runtime.database.transaction() as session:
+        session.execute(update(Staff).where(Staff.login == "li.test").values(role="marketer", is_active=False))
+    assert (frame.get().status_code, frame.post("/draw", {}).status_code) == (404, 404)
+    place, _, mark = frame.address.rpartition("/")
+    for maker in ("2", "999", "x", "²", ""):
+        assert Frame(app, f"{place}/{maker}-{mark.partition('-')[2]}").get().status_code == 404
 
 
 def test_a_draft_that_cannot_be_drawn_from_says_what_to_do(app: Flask) -> None:

@@ -1,6 +1,7 @@
 """A campaign that is looked at on a phone, before anybody else can see it: in the console's frame, or by a code that staff scan.
 
-A pass of the console opens it, and nobody else: it names its campaign, is signed, and ends soon, so a phone needs no sign-in. No
+A pass of the console opens it, and nobody else: it names its campaign and its maker, is signed, and ends soon or with its maker's
+account, so a phone needs no sign-in. No
 request here writes anything anywhere, and none speaks to WeChat or loads its scripts: the frame is the console's own origin.
 """
 
@@ -10,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth, own_page
@@ -21,6 +23,7 @@ from wxbot.instant.page import dressed
 from wxbot.instant.preview import CampaignPreview
 from wxbot.instant.rules_words import RulesPhrases
 from wxbot.runtime import Runtime
+from wxbot.staff.models import WATCHERS, Staff
 from wxbot.text import Refusal, Text
 
 blueprint = Blueprint("instant_preview", __name__)
@@ -44,10 +47,26 @@ def _sign(runtime: Runtime, purpose: str = "preview") -> Callable[[str], str]:
     return lambda text: oauth.signature(runtime, purpose, text)
 
 
-def address(runtime: Runtime, campaign_id: int) -> str:
-    """The path of a campaign's preview, with a pass that is good for PASS_LIFE_S from now."""
-    mark = own_page.mark(_sign(runtime), f"campaign:{campaign_id}", runtime.clock.unix())
-    return url_for("instant_preview.page", campaign_id=campaign_id, mark=mark)
+def address(runtime: Runtime, campaign_id: int, staff_id: int) -> str:
+    """The path of a campaign's preview, with a pass that is good for PASS_LIFE_S from now, and no longer than its maker may look."""
+    mark = own_page.mark(_sign(runtime), _bound_to(campaign_id, staff_id), runtime.clock.unix())
+    return url_for("instant_preview.page", campaign_id=campaign_id, mark=f"{staff_id}-{mark}")
+
+
+def _bound_to(campaign_id: int, staff_id: int) -> str:
+    return f"campaign:{campaign_id}:staff:{staff_id}"
+
+
+def _is_good(runtime: Runtime, session: Session, campaign_id: int, mark: str) -> bool:
+    """Whether a pass is ours, fresh, and of somebody who may still look at campaigns."""
+    maker, _, own = mark.partition("-")
+    if not (maker.isascii() and maker.isdigit() and len(maker) <= 15):
+        return False
+    bound_to = _bound_to(campaign_id, int(maker))
+    if not own_page.is_fresh(own, _sign(runtime), bound_to, runtime.clock.unix(), PASS_LIFE_S):
+        return False
+    staff = session.get(Staff, int(maker))
+    return staff is not None and staff.is_active and staff.role in WATCHERS
 
 
 def _with_pass(view: View) -> Callable[..., BaseResponse | str]:
@@ -56,8 +75,8 @@ def _with_pass(view: View) -> Callable[..., BaseResponse | str]:
     @wraps(view)
     def found(campaign_id: int, mark: str, **more: Any) -> BaseResponse | str:
         runtime: Runtime = current_app.extensions["wxbot"]
-        is_good = own_page.is_fresh(mark, _sign(runtime), f"campaign:{campaign_id}", runtime.clock.unix(), PASS_LIFE_S)
         with runtime.database.reading() as session:
+            is_good = _is_good(runtime, session, campaign_id, mark)
             campaign = session.get(Campaign, campaign_id) if is_good else None
             if campaign is None:
                 return _told(*ENDED, 404)
