@@ -5,7 +5,7 @@ from wxbot.text import Phrases, Text
 WORDS: dict[str, Text] = {
     "sign_in": Text("现场签到", "Sign in"),
     "name": Text("上墙的名字", "Your name on the wall"),
-    "name_hint": Text("最多 20 个字，全场看得到", "At most 20 characters; everybody in the room sees it"),
+    "name_hint": Text("最多 20 个字，全场看得到", "Everybody in the room sees it"),
     "key": Text("工号或编号", "Staff number"),
     "key_hint": Text("和受邀名单上的一致", "As it stands on the list of invited people"),
     "own_name": Text("你的姓名", "Your name"),

@@ -54,7 +54,7 @@ function show() {
     say('won', fill(words.won, { prize: mine.prize }), words.won_text);
   } else if (mine && mine.status === 'absent') {
     say('absent', words.absent, words.absent_text);
-  } else if (mine && mine.status === 'forfeited') {
+  } else if (mine && (mine.status === 'forfeited' || mine.status === 'passed_on')) {
     say('waiting', fill(words.forfeited, { prize: mine.prize }), '');
   } else if (mine && mine.status === 'voided') {
     say('waiting', words.voided, words.missed_text);

@@ -1,0 +1,105 @@
+"""A guest's page of a hall in a real browser: signing in, the roll, a win, one's own line worked out on the phone."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.axe import serious
+from tests.hall.stage import open_hall
+from tests.hall.test_phone import Host
+from tests.hall.test_sign_in import code_of
+from wxbot.hall import confirm, rosters
+from wxbot.hall import select as verbs
+from wxbot.runtime import Runtime
+
+pytestmark = pytest.mark.browser
+
+
+def look(phone: Any, name: str) -> None:
+    """Keep a picture, where somebody asks for them."""
+    folder = os.environ.get("WXBOT_PICTURES")
+    if folder:
+        phone.screenshot(path=str(Path(folder) / f"hall-{name}.png"), full_page=True)
+
+
+def is_narrow(phone: Any) -> bool:
+    width: bool = phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    return width
+
+
+def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, site: Runtime) -> None:
+    hall = open_hall(
+        site,
+        [{"stock": 1, "per_selection": 1, "name": "一等奖"}],
+        organiser="示例公司",
+        terms={"groups": ["销售部", "技术部"]},
+        end_at=site.clock.now() + timedelta(hours=5),
+    )
+    base = f"{site.settings.public_url}{hall.path}"
+    phone.goto(base)
+    phone.locator("h2", has_text="请扫大屏上的二维码").wait_for()
+    phone.goto(f"{base}?code={code_of(hall)}")
+    look(phone, "sign-in")
+    assert serious(phone) == []
+    phone.set_viewport_size({"width": 320, "height": 640})
+    assert is_narrow(phone)
+    small = phone.evaluate(
+        "[...document.querySelectorAll('input:not([type=hidden]),select,button,.weui-btn,nav a')]"
+        ".filter(e => e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
+    )
+    assert small == []
+    phone.locator("#name").fill("13800138000")
+    phone.locator("#group").select_option("技术部")
+    phone.locator("button[type=submit]").click()
+    phone.locator("#told", has_text="手机号").wait_for()
+    phone.locator("#name").fill("阿明 <b>")
+    phone.locator("button[type=submit]").click()
+    phone.locator(".hall-no", has_text="1").wait_for()
+    assert is_narrow(phone)
+    phone.set_viewport_size({"width": 390, "height": 844})
+    look(phone, "waiting")
+    assert serious(phone) == []
+    phone.locator("#words").fill("恭喜")
+    phone.locator("#danmaku button").click()
+    phone.locator("#danmaku-told", has_text="审核").wait_for()
+    phone.locator("#proof summary").click()
+    phone.locator("#prove").click()
+    phone.locator("#proved", has_text="还没有冻结").wait_for()
+    host = Host(hall)
+    host.does(rosters.freeze)
+    phone.locator("#prove").click()
+    phone.locator("#proved", has_text="第 1 版名单").wait_for()
+    assert "is-wrong" not in (phone.locator("#proved").get_attribute("class") or "")
+    look(phone, "proof")
+    host.draw()
+    host.does(verbs.reveal)
+    phone.locator("#stage-title", has_text="恭喜，你中了 一等奖").wait_for()
+    look(phone, "won")
+    host.does(confirm.confirm, 1)
+    phone.locator("#collect").wait_for()
+    look(phone, "confirmed")
+    phone.emulate_media(color_scheme="dark")
+    look(phone, "dark")
+    assert serious(phone) == []
+    phone.locator("#collect").click()
+    phone.locator("#awards").wait_for()
+
+
+def test_the_page_in_english_and_at_the_door(phone: Any, site: Runtime) -> None:
+    hall = open_hall(site, terms={"day_word": "cherry", "is_rehearsal": True, "mode": "seed"})
+    phone.emulate_media(color_scheme="dark")
+    phone.goto(f"{site.settings.public_url}{hall.path}?door=1&lang=en")
+    phone.locator("label", has_text="Word of the day").wait_for()
+    assert "Rehearsal" in phone.locator(".hall-chip").inner_text()
+    look(phone, "door-en-dark")
+    assert serious(phone) == []
+    phone.locator("#word").fill("Cherry")
+    phone.locator("#name").fill("Ann")
+    phone.locator("button[type=submit]").click()
+    phone.locator(".hall-no", has_text="1").wait_for()
+    assert "Watch the screen" in phone.locator("#stage-title").inner_text()
