@@ -5,7 +5,7 @@ from functools import cached_property
 from wxbot.db import assert_no_transaction
 from wxbot.ground import Ground
 from wxbot.wechat.errors import NotSent
-from wxbot.wechat.http import Transport
+from wxbot.wechat.http import Timeouts, Transport
 from wxbot.wechat.messages import CallbackAccount
 from wxbot.wechat.mp import OfficialAccount
 from wxbot.wechat.oauth import OAuth
@@ -22,6 +22,12 @@ class Runtime(Ground):
     def transport(self) -> Transport:
         """HTTP to WeChat's API hosts; refuses to run while a transaction is open."""
         return Transport(before_send=assert_no_transaction)
+
+    @cached_property
+    def transport_to_relays(self) -> Transport:
+        """HTTP to drand's relays, while a room waits; refuses to run while a transaction is open."""
+        timeouts = Timeouts(connect_s=2.0, read_s=3.0, total_s=4.0)
+        return Transport(before_send=assert_no_transaction, timeouts=timeouts, pool_size=2)
 
     @cached_property
     def account(self) -> CallbackAccount:

@@ -84,6 +84,7 @@ class SettingFields(BaseSettings):
     transfer_reports: str = "活动名称={act_name};奖励说明={remark}"
 
     award_remind_hours: int = Field(default=24, ge=0, le=168)
+    drand_relays: str = "https://api.drand.sh https://drand.cloudflare.com"
 
     sms_provider: Literal["none", "console", "tencent", "aliyun"] = "none"
     sms_key_id: str = ""

@@ -1,6 +1,7 @@
 """Every setting of wxbot, read once at start and checked as a whole: a wrong one stops the start with a sentence."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -113,6 +114,16 @@ class Settings(SettingFields):
                     f"target {place} is no address; write addresses like wecombot://KEY, separated by spaces"
                 )
         return value
+
+    @field_validator("drand_relays")
+    @classmethod
+    def _are_relays(cls, value: str) -> str:
+        relays = [relay.rstrip("/") for relay in value.split()]
+        if not all(re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", relay) for relay in relays):
+            raise ValueError(
+                "是以空格隔开的网址，例如 https://api.drand.sh / are addresses like https://api.drand.sh, separated by spaces"
+            )
+        return " ".join(relays)
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":

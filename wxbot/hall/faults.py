@@ -8,6 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
+from wxbot.extras import install_line
+from wxbot.hall import quicknet
 from wxbot.hall.models import Invited
 from wxbot.hall.selection import CHAIN_LENGTH, is_group
 from wxbot.instant.codes import lacking
@@ -140,5 +142,16 @@ def weak_mode(_session: Session, _settings: Settings, values: Values, _campaign_
         )
 
 
+def unreachable_mode(_s: Session, settings: Settings, values: Values, _campaign_id: int | None) -> Iterator[Refusal]:
+    """The mode `drand` cannot work here: without relays nothing is fetched, without the library no signature is checked."""
+    is_ready = bool(settings.drand_relays) and quicknet.can_check()
+    if (values.get("terms") or {}).get("mode") == "drand" and not is_ready:
+        yield fault(
+            "mode",
+            f"这里取不到 drand，每次都会等一分钟再改用现场号码。请设置 WXBOT_DRAND_RELAYS，并运行：{install_line('drand')}",
+            f"drand cannot be had here; numbers from the hall would take its place after a minute. Set WXBOT_DRAND_RELAYS, and run: {install_line('drand')}",
+        )
+
+
 FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_paid_texts, _groups, _word, _covered, faults_of_claim)
-CAUTIONS: tuple[Caution, ...] = (nobody_invited, lacking, weak_mode)
+CAUTIONS: tuple[Caution, ...] = (nobody_invited, lacking, weak_mode, unreachable_mode)

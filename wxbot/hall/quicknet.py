@@ -27,6 +27,7 @@ LIBRARY = "py_arkworks_bls12381"
 LEAD = 15
 """Seconds between the fixing of a selection and its round: no clock is so wrong, and no relay so early."""
 
+_SIGNATURE = re.compile(r"[0-9a-f]{96}")
 _TEXT = re.compile(r"quicknet\0([1-9][0-9]{0,14})\0([0-9a-f]{64})")
 
 
@@ -41,6 +42,13 @@ class Beacon(NamedTuple):
     def text(self) -> str:
         """As the log and the entropy have it."""
         return drand_text(self.round, self.randomness)
+
+
+def of_signature(round_: int, signature: str) -> Beacon:
+    """A round from its signature in hex. Raises ValueError when that is none."""
+    if not _SIGNATURE.fullmatch(signature):
+        raise ValueError("not a signature of quicknet")
+    return Beacon(round_, hashlib.sha256(bytes.fromhex(signature)).hexdigest(), signature)
 
 
 def published_at(round_: int) -> int:

@@ -45,13 +45,13 @@ ABSENCES: Mapping[str, Text] = {
 
 MODES: Mapping[str, Text] = {
     "hall": Text(
-        "随机来源：种子加现场号码。名单冻结后，三个人各举起一个事先备好的号码（至少 8 位数字），三个都举起后才念，大屏显示。",
-        "Chance: the seed and numbers from the hall. After the freeze three people hold up numbers of 8 digits or more that they "
+        "随机来源：种子加现场号码。每次抽取锁定后，三个人各举起一个事先备好的号码（至少 8 位数字），三个都举起后才念，大屏显示。",
+        "Chance: the seed and numbers from the hall. After each selection is fixed three people hold up numbers of 8 digits or more that they "
         "brought; they are read out when all are up, and stand on the screen.",
     ),
     "drand": Text(
-        "随机来源：种子加公开随机数 drand（quicknet），取名单冻结至少 15 秒之后的第一期。",
-        "Chance: the seed and drand quicknet, the first round at least 15 seconds after the freeze.",
+        "随机来源：种子加公开随机数 drand（quicknet），取每次抽取锁定至少 15 秒之后的第一轮。",
+        "Chance: the seed and drand quicknet, the first round at least 15 seconds after each selection is fixed.",
     ),
     "seed": Text(
         "随机来源：只有种子。它证明冻结之后结果没有改过；它不能证明没有人在冻结前加减人员。",

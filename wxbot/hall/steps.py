@@ -16,6 +16,7 @@ from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.hall import journal, rules_text
+from wxbot.hall.drand import late_entropy
 from wxbot.hall.log import Prize as LoggedPrize
 from wxbot.hall.models import Game, Hall, HallEvent, HallPrize
 from wxbot.hall.selection import CHAIN_LENGTH, SEED_BYTES, make_chain
@@ -162,8 +163,8 @@ def is_playing(session: Session, campaign_id: int) -> bool:
 
 STEPS: dict[str, tuple[LaunchStep, ...]] = {
     "launching": (end, _launch),
-    "on": (end, _open),
-    "off": (end,),
+    "on": (end, _open, late_entropy),
+    "off": (end, late_entropy),
     "closing": (_finish,),
 }
 """Campaign status → the steps a worker takes, in order."""
