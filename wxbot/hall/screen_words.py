@@ -1,0 +1,98 @@
+"""What the big screen of a hall says, in Chinese and English: the page's sentences, and those that its scripts fill."""
+
+from wxbot.text import Phrases, Text
+
+PAGE: dict[str, Text] = {
+    "pair_text": Text(
+        "请输入控制台“大屏”页上的 6 位配对码", "Type the six digits that the host's desk shows under “Screen”"
+    ),
+    "preflight": Text("开场前体检", "Check this machine first"),
+    "rehearsal": Text("彩排", "Rehearsal"),
+    "wall_empty": Text("扫码签到，让名字亮起来", "Scan the code and see your name up here"),
+    "scan": Text("微信扫码签到", "Scan with WeChat"),
+    "code_stale": Text("二维码已过期，正在重新连接…", "This code is too old; connecting again…"),
+    "prizes": Text("今晚的奖品", "Tonight's prizes"),
+    "pool_hash": Text("奖池指纹", "Pool"),
+    "voided": Text("本次抽取作废", "This selection is void"),
+    "late": Text(
+        "网络中断，正在重试。中奖结果已在服务器上定下，主持人可以在手机控制台查看。",
+        "No connection; trying again. The winners are fixed on the server: the host reads them on the desk.",
+    ),
+    "results_empty": Text("还没有抽取", "Nothing has been drawn yet"),
+    "rest": Text("中场休息", "Intermission"),
+    "rest_text": Text("马上回来", "Back in a moment"),
+    "commitment": Text("承诺值", "Commitment"),
+    "how_to_verify": Text("怎么验证", "How to verify"),
+    "viewer": Text("仅观看：另一块大屏正在主控", "Looking on: another screen is in charge"),
+    "offline": Text("网络中断，正在重新连接…", "No connection, trying again…"),
+    "go": Text("开始 / 停止", "Start / stop"),
+    "skin": Text("换样式", "Style"),
+    "mute": Text("静音", "Mute"),
+    "save": Text("省电", "Save"),
+    "full": Text("全屏", "Full screen"),
+    "verify_title": Text("怎么验证这场抽奖", "How to verify this lottery"),
+    "verify_text": Text(
+        "上面这一串是承诺值：签到开始之前就已公布，全场每一次抽取的种子都由它锁定，之后谁也换不了。\n"
+        "每次抽取前，名单和奖池的指纹先公布，再加入现场举起的号码；中奖人由这些公开的数据算出，任何人都能重算。\n"
+        "您的签到页上有自己的编号和凭证，可以查到自己在名单里的那一行。活动结束后，完整记录和离线验证页会公开。",
+        "The figures above are the commitment: published before anybody could sign in, it fixes the seed of every selection.\n"
+        "Before each selection the roster and the pool are published by their hashes, then the numbers held up here are added; "
+        "the winners follow from these public data, and anybody can work them out again.\n"
+        "Your sign-in page shows your number and the proof of your own line. After the end the whole record is published, "
+        "with a page that checks it offline.",
+    ),
+    "close": Text("知道了", "Close"),
+}
+
+SCRIPT: dict[str, Text] = {
+    "signed_in": Text("已签到 {n} 人", "{n} signed in"),
+    "welcome": Text("欢迎 {name} · 第 {no} 位", "Welcome {name}, number {no}"),
+    "given": Text("已送出 {given} / {stock}", "{given} of {stock} given"),
+    "all_given": Text("已全部送出", "All given"),
+    "selects": Text("抽 {k} 名 · 奖池 {pool} 人", "{k} out of {pool} people"),
+    "congratulations": Text("恭喜以下 {k} 位中奖", "Congratulations to these {k}"),
+    "selection_no": Text("第 {d} 次抽取", "Selection {d}"),
+    "redraw": Text("第 {slot} 个名额 · 第 {nth} 次补抽", "Slot {slot}, redraw {nth}"),
+    "redraws": Text("补抽 {count} 个名额", "Redraw of {count} slots"),
+    "roster": Text("名单第 {version} 版 · {count} 人", "Roster {version}, {count} people"),
+    "entropy_hall": Text("现场举起的号码", "The numbers held up in this room"),
+    "entropy_hall_waiting": Text(
+        "请三位嘉宾各举起一张号码，三个都举好后再读出", "Three people hold up a number each; they are read when all are up"
+    ),
+    "entropy_drand": Text("drand 公共随机数", "The public randomness of drand"),
+    "entropy_drand_waiting": Text("正在等待 drand 公共随机数…", "Waiting for the public randomness of drand…"),
+    "entropy_seed": Text(
+        "本场只用预先承诺的种子：名单锁定后结果不能更改", "This hall uses the committed seed alone: after the freeze nothing changes"
+    ),
+    "hint_ready": Text("按空格或翻页笔开始", "Space or the clicker starts"),
+    "hint_rolling": Text("再按一次停止", "Press again to stop"),
+    "winner_absent": Text("缺席", "Absent"),
+    "winner_forfeited": Text("放弃", "Declined"),
+    "winner_voided": Text("作废", "Void"),
+    "results": Text("中奖名单", "Winners"),
+    "page": Text("共 {total} 人 · {page} / {pages}", "{total} people, {page} of {pages}"),
+    "voided_line": Text("第 {d} 次抽取作废：{reason}", "Selection {d} void: {reason}"),
+    "game_soon": Text("即将开始", "Get ready"),
+    "game_left": Text("剩余秒数", "Seconds left"),
+    "game_over": Text("时间到", "Time is up"),
+    "rain_claimed": Text("已抢到 {claimed} 个红包", "{claimed} packets caught"),
+    "rain_of": Text("已抢到 {claimed} / {packets} 个红包", "{claimed} of {packets} packets caught"),
+    "hidden": Text("已隐藏第 {no} 位", "Number {no} is hidden"),
+    "muted": Text("已静音", "Muted"),
+    "unmuted": Text("声音已打开", "Sound is on"),
+    "saving_on": Text("省电模式", "Saving mode"),
+    "saving_off": Text("已退出省电模式", "Saving mode is off"),
+    "refused": Text("没有成功，请看控制台", "That did not work; see the desk"),
+    "no_network": Text("网络不通，请检查后再试", "No connection; please check and try again"),
+    "pair_asking": Text("正在配对…", "Pairing…"),
+}
+
+
+class ScreenPhrases(Phrases):
+    """The sentences of one language."""
+
+    table = PAGE
+
+    def of_script(self) -> dict[str, str]:
+        """What the scripts fill in, name → sentence with its places."""
+        return {name: text.within(self.language) for name, text in SCRIPT.items()}

@@ -1,0 +1,164 @@
+/* Red-packet rain and shake race. What the screen shows is decoration around the server's numbers: seconds left by the server's
+   clock, packets claimed, ranks once a second with the bars gliding in between. */
+
+import { at, el, fill, say } from './dom.js';
+import { calm, moving } from './loop.js';
+
+const MOST_PACKETS = 60;
+const MOST_LANES = 10;
+
+function leftOf(show, game) {
+  if (!game.begin || !game.end) { return game.seconds || 0; }
+  return Math.max(0, game.end - show.clock.now());
+}
+
+function before(show, game) {
+  return game.begin ? game.begin - show.clock.now() : 0;
+}
+
+/** 3, 2, 1 before a game, then the seconds that are left. */
+function countdown(show, game, big, small) {
+  const until = before(show, game);
+  if (game.status === 'planned') { say(small, show.words.game_soon); say(big, ''); return; }
+  if (until > 0) { say(small, show.words.game_soon); say(big, String(Math.ceil(until))); return; }
+  const left = leftOf(show, game);
+  const isOver = game.status !== 'running' || left === 0;
+  say(small, isOver ? show.words.game_over : show.words.game_left);
+  say(big, isOver ? '' : String(Math.ceil(left)));
+}
+
+export class Rain {
+  constructor(show) {
+    this.show = show;
+    this.sky = at('rain-sky');
+    this.drops = [];
+    this.game = null;
+  }
+
+  take(state) {
+    this.game = state.game && state.game.kind === 'rain' ? state.game : null;
+    if (!this.game) { return; }
+    const { words } = this.show;
+    const { claimed = 0, packets = 0, claimed_fen: fen = 0 } = this.game;
+    say(at('rain-claimed'), packets ? fill(words.rain_of, { claimed, packets }) : fill(words.rain_claimed, { claimed }));
+    say(at('rain-money'), fen ? `¥${(fen / 100).toFixed(2)}` : '');
+    this.seconds();
+    const best = (this.game.ranks || []).slice(0, 5);
+    at('rain-best').replaceChildren(...best.map((one) => {
+      const line = el('li');
+      line.append(el('bdi', '', one.name), el('b', '', one.amount_fen ? `¥${(one.amount_fen / 100).toFixed(2)}` : `×${one.count || 1}`));
+      return line;
+    }));
+    this.fall();
+  }
+
+  seconds() { if (this.game) { countdown(this.show, this.game, at('rain-left'), at('rain-small')); } }
+
+  get isFalling() { return this.game && this.game.status === 'running' && leftOf(this.show, this.game) > 0 && before(this.show, this.game) <= 0; }
+
+  begin() { this.timer ||= setInterval(() => { this.seconds(); this.fall(); }, 250); this.fall(); }
+
+  end() {
+    clearInterval(this.timer);
+    this.timer = 0;
+    this.stop?.();
+    this.stop = null;
+    this.drops = [];
+    this.sky.replaceChildren();
+  }
+
+  fall() {
+    if (!this.timer || !this.isFalling || this.stop || calm.matches || document.body.dataset.saving === 'on') {
+      if (this.stop && !this.isFalling) { this.stop(); this.stop = null; this.sky.replaceChildren(); this.drops = []; }
+      return;
+    }
+    this.drops = Array.from({ length: MOST_PACKETS }, () => {
+      const node = el('i', 'packet');
+      this.sky.append(node);
+      return { node, ...this.fresh(), y: -Math.random() * 1.3 };
+    });
+    this.stop = moving((seconds) => {
+      for (const drop of this.drops) {
+        drop.y += seconds * drop.speed;
+        drop.turn += seconds * drop.spin;
+        if (drop.y > 1.12) { Object.assign(drop, this.fresh()); }
+        drop.node.style.transform = `translate3d(${(drop.x * innerWidth).toFixed(0)}px, ${(drop.y * innerHeight).toFixed(0)}px, 0) rotate(${drop.turn.toFixed(0)}deg) scale(${drop.size})`;
+      }
+    }, true);
+  }
+
+  fresh() {
+    const size = 0.55 + Math.random() * 0.8;
+    return { x: Math.random(), y: -0.15, speed: 0.18 + size * 0.28, turn: Math.random() * 50 - 25, spin: Math.random() * 40 - 20, size: Number(size.toFixed(2)) };
+  }
+}
+
+export class Race {
+  constructor(show) {
+    this.show = show;
+    this.track = at('race-track');
+    this.lanes = new Map();
+    this.top = 1;
+  }
+
+  take(state) {
+    this.game = state.game && state.game.kind === 'race' ? state.game : null;
+    if (!this.game) { return; }
+    const ranks = (this.game.ranks || []).slice(0, MOST_LANES);
+    this.top = Math.max(1, this.game.goal || 0, ...ranks.map((one) => one.count || 0));
+    const present = new Set();
+    ranks.forEach((one, place) => {
+      const key = one.team ? `t:${one.team}` : `p:${one.no}`;
+      present.add(key);
+      const lane = this.lanes.get(key) || this.lane(key);
+      lane.count = one.count || 0;
+      lane.place = place;
+      say(lane.name, one.team || one.name || `No.${one.no}`);
+      lane.node.dataset.place = place + 1;
+      say(lane.rank, String(place + 1));
+    });
+    for (const [key, lane] of this.lanes) { if (!present.has(key)) { lane.node.remove(); this.lanes.delete(key); } }
+    this.track.style.setProperty('--lanes', Math.max(ranks.length, 4));
+    this.seconds();
+    if (!this.stop) { for (const lane of this.lanes.values()) { lane.shown = lane.count; lane.at = lane.place; this.put(lane); } }
+  }
+
+  lane(key) {
+    const node = el('div', 'lane');
+    const made = { node, rank: el('b', 'lane-rank'), name: el('bdi', 'lane-name'), run: el('span', 'lane-run'), count: 0, number: el('span', 'lane-count'), shown: 0, at: this.lanes.size, place: this.lanes.size };
+    made.bar = el('i', 'lane-bar');
+    made.run.append(made.bar);
+    node.append(made.rank, made.name, made.run, made.number);
+    node.dataset.tone = this.lanes.size % 8;
+    this.track.append(node);
+    this.lanes.set(key, made);
+    return made;
+  }
+
+  seconds() { if (this.game) { countdown(this.show, this.game, at('race-left'), at('race-small')); } }
+
+  begin() {
+    this.timer ||= setInterval(() => this.seconds(), 250);
+    this.stop ||= moving((seconds) => {
+      for (const lane of this.lanes.values()) {
+        const pull = calm.matches ? 1 : Math.min(1, seconds * 3.2);
+        lane.shown += (lane.count - lane.shown) * pull;
+        lane.at += (lane.place - lane.at) * pull;
+        this.put(lane);
+      }
+    }, true);
+  }
+
+  put(lane) {
+    lane.bar.style.transform = `scaleX(${Math.max(0.01, lane.shown / this.top).toFixed(4)})`;
+    lane.node.style.transform = `translateY(${(lane.at * 100).toFixed(2)}%)`;
+    say(lane.number, String(Math.round(lane.shown)));
+  }
+
+  end() {
+    clearInterval(this.timer);
+    this.timer = 0;
+    this.stop?.();
+    this.stop = null;
+  }
+}

@@ -1,0 +1,135 @@
+/* The prizes of the evening with what is still open, and who has won what so far. */
+
+import { at, el, fill, say, columns, unit, Card } from './dom.js';
+
+const PAGE_S = 8;
+const MOST_ON_A_PAGE = 40;
+
+/** What a prize is worth, in words: an amount or nothing. */
+export function worth(prize) {
+  if (!prize.amount_fen) { return ''; }
+  const yuan = prize.amount_fen / 100;
+  return `¥${Number.isInteger(yuan) ? yuan : yuan.toFixed(2)}`;
+}
+
+export class Prizes {
+  constructor(show) {
+    this.show = show;
+    this.grid = at('prizes-grid');
+    addEventListener('resize', () => this.lay());
+  }
+
+  take(state) {
+    const drawing = state.selection && state.selection.status !== 'voided' ? state.selection.prize : 0;
+    this.grid.replaceChildren(...state.prizes.map((prize) => this.box(prize, prize.ordinal === drawing)));
+    this.lay();
+  }
+
+  box(prize, isNow) {
+    const box = el('article', 'prize');
+    const isGone = prize.open === 0;
+    box.classList.toggle('is-gone', isGone);
+    box.classList.toggle('is-now', isNow);
+    const value = worth(prize);
+    box.append(el('bdi', 'prize-name', prize.name));
+    if (value) { box.append(el('b', 'prize-worth', value)); }
+    const given = prize.stock - prize.open;
+    const words = isGone ? this.show.words.all_given : fill(this.show.words.given, { given, stock: prize.stock });
+    const bar = el('span', 'prize-bar');
+    const done = el('i');
+    done.style.transform = `scaleX(${prize.stock ? given / prize.stock : 1})`;
+    bar.append(done);
+    box.append(bar, el('span', 'prize-left', words));
+    return box;
+  }
+
+  lay() {
+    const count = this.grid.children.length;
+    const { clientWidth: width, clientHeight: height } = this.grid;
+    if (!count || !width) { return; }
+    const best = columns(count, width, height, 1.75);
+    this.grid.style.setProperty('--columns', best.columns);
+    this.grid.style.setProperty('--rows', best.rows);
+    this.grid.style.setProperty('--box', `${Math.min(best.size / unit(), 80).toFixed(2)}vmin`);
+  }
+}
+
+/** Results, page by page; a page is one prize, or a part of it. */
+export class Results {
+  constructor(show) {
+    this.show = show;
+    this.pages = [];
+    this.page = 0;
+    this.timer = 0;
+    addEventListener('resize', () => this.draw());
+  }
+
+  take(state) {
+    const names = new Map(state.prizes.map((prize) => [prize.ordinal, prize]));
+    this.pages = [];
+    for (const result of state.results) {
+      const prize = names.get(result.prize);
+      const winners = result.winners;
+      for (let from = 0; from < winners.length; from += MOST_ON_A_PAGE) {
+        this.pages.push({ prize, winners: winners.slice(from, from + MOST_ON_A_PAGE), total: winners.length });
+      }
+    }
+    this.voided = state.void || [];
+    this.draw();
+  }
+
+  begin() {
+    this.page = 0;
+    this.draw();
+    clearInterval(this.timer);
+    this.timer = setInterval(() => { if (this.pages.length > 1) { this.page += 1; this.draw(); } }, PAGE_S * 1000);
+  }
+
+  end() { clearInterval(this.timer); }
+
+  draw() {
+    const words = this.show.words;
+    at('results-empty').hidden = this.pages.length > 0;
+    const lines = this.voided.map((one) => fill(words.voided_line, { d: one.d, reason: one.reason || '' }));
+    say(at('results-void'), lines.slice(-2).join('　'));
+    const grid = at('results-grid');
+    if (!this.pages.length) { grid.replaceChildren(); say(at('results-prize'), words.results); say(at('results-page'), ''); return; }
+    const page = this.pages[this.page % this.pages.length];
+    const value = page.prize ? worth(page.prize) : '';
+    say(at('results-prize'), `${page.prize ? page.prize.name : ''} ${value}`.trim());
+    say(at('results-page'), fill(words.page, { page: (this.page % this.pages.length) + 1, pages: this.pages.length, total: page.total }));
+    grid.replaceChildren(...page.winners.map((winner) => winnerCard(this.show, winner).node));
+    layWinners(grid, page.winners.length);
+  }
+}
+
+/** A winner's card with its mark: absent, forfeited, void. */
+export function winnerCard(show, winner) {
+  const card = new Card(show.base, 'winner').show(winner);
+  mark(show, card.node, winner.status);
+  return card;
+}
+
+export function mark(show, node, status) {
+  if (node.dataset.status === (status || 'won')) { return; }
+  node.dataset.status = status || 'won';
+  const old = node.querySelector('.stamp');
+  if (old) { old.remove(); }
+  const word = show.words[`winner_${status}`];
+  if (word) { node.append(el('span', 'stamp', word)); }
+}
+
+/** Let all of them fit, as big as possible. */
+export function layWinners(grid, count) {
+  const { clientWidth: width, clientHeight: height } = grid;
+  if (!count || !width) { return; }
+  const shape = count === 1 ? 1.6 : count <= 3 ? 0.8 : count <= 12 ? 0.95 : count <= 20 ? 1.15 : count <= 50 ? 2.5 : 4.2;
+  const best = columns(count, width, height, shape);
+  const [wide, high] = [width / best.columns / unit(), height / best.rows / unit()];
+  grid.dataset.look = count === 1 ? 'one' : count <= 20 ? 'upright' : count <= 50 ? 'flat' : 'crowd';
+  grid.style.setProperty('--columns', best.columns);
+  grid.style.setProperty('--rows', best.rows);
+  const cap = count === 1 ? 70 : 46;
+  grid.style.setProperty('--card', `${Math.min(wide, high * shape, cap).toFixed(2)}vmin`);
+  grid.style.setProperty('--tall', `${Math.min(high, cap / shape).toFixed(2)}vmin`);
+}

@@ -1,0 +1,159 @@
+/* The big screen of a hall. A snapshot of the server says which scene it shows; the only thing the screen itself can do is to start
+   and to stop the selection that the host has armed. */
+
+import { at, fill, say } from './dom.js';
+import { Flying } from './flying.js';
+import { Race, Rain } from './games.js';
+import { listen } from './keys.js';
+import { Link, ServerClock } from './link.js';
+import { wake } from './loop.js';
+import { pairing } from './pairing.js';
+import { fullScreen, isSaving, keepAwake, restoreSaving, saving } from './power.js';
+import { Prizes, Results } from './programme.js';
+import { Stage } from './selection.js';
+import { mute, muted, unlock } from './sound.js';
+import { SignInCode, Wall } from './wall.js';
+
+const NOTICE_MS = 6000;
+const POST_TIMEOUT_MS = 30_000;
+const BAR_MS = 3500;
+
+class Show {
+  constructor(config) {
+    Object.assign(this, config);
+    this.clock = new ServerClock(`${this.base}/now`, this.now);
+    this.isLead = this.epoch > 0;
+    this.wall = new Wall(this);
+    this.code = new SignInCode(this);
+    this.stage = new Stage(this);
+    this.flying = new Flying();
+    this.scenes = { prizes: new Prizes(this), results: new Results(this), rain: new Rain(this), race: new Race(this) };
+    this.scene = '';
+  }
+
+  begin() {
+    restoreSaving();
+    keepAwake();
+    this.link = new Link({
+      events: this.events,
+      state: `${this.base}/state`,
+      onState: (state) => this.take(state),
+      onHealth: (isWell) => { at('offline').hidden = isWell; },
+    });
+    this.link.start(this.state);
+    const press = listen(() => { unlock(); this.stage.press(); }, {
+      f: () => fullScreen(),
+      s: () => this.save(),
+      h: () => this.hideNewest(),
+      m: () => this.silence(),
+      b: () => this.stage.nextSkin(),
+    });
+    this.buttons(press);
+    addEventListener('pointerdown', () => unlock(), { once: true });
+  }
+
+  buttons(press) {
+    const does = { go: press, skin: () => this.stage.nextSkin(), full: fullScreen, save: () => this.save(), mute: () => this.silence(), verify: () => at('verify').showModal() };
+    for (const button of document.querySelectorAll('[data-does]')) {
+      button.addEventListener('click', () => { button.blur(); does[button.dataset.does](); });
+    }
+    let timer = 0;
+    addEventListener('pointermove', () => {
+      document.body.classList.add('has-pointer');
+      clearTimeout(timer);
+      timer = setTimeout(() => document.body.classList.remove('has-pointer'), BAR_MS);
+    }, { passive: true });
+  }
+
+  save() {
+    saving(!isSaving());
+    this.stage.again();
+    this.tell(this.words[isSaving() ? 'saving_on' : 'saving_off']);
+  }
+
+  silence() {
+    mute(!muted());
+    this.tell(this.words[muted() ? 'muted' : 'unmuted']);
+  }
+
+  async hideNewest() {
+    if (this.scene !== 'wall' || !this.isLead) { return; }
+    const no = this.wall.hideNewest();
+    if (!no) { return; }
+    this.tell(fill(this.words.hidden, { no }));
+    await this.post('hide', { no }).catch(() => {});
+  }
+
+  /** Tell the server; the answer's JSON. Raises when there is none. */
+  async post(verb, fields) {
+    const stopper = new AbortController();
+    const timer = setTimeout(() => stopper.abort(), POST_TIMEOUT_MS);
+    try {
+      const answer = await fetch(`${this.base}/${verb}`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'X-Page-Token': this.token },
+        body: JSON.stringify(fields),
+        signal: stopper.signal,
+      });
+      if (answer.status >= 500) { throw new Error(String(answer.status)); }
+      const said = await answer.json().catch(() => ({}));
+      return answer.ok ? said : { error: said.error || this.words.refused };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  take(state) {
+    wake();
+    if (typeof state.epoch === 'number') { this.role(state.epoch); }
+    say(at('hall-name'), state.name);
+    say(at('guests'), fill(this.words.signed_in, { n: state.guests }));
+    document.body.dataset.rehearsal = state.rehearsal ? 'on' : 'off';
+    const commitment = state.commitment || '';
+    say(at('commitment'), commitment ? `${commitment.slice(0, 16)}…` : '');
+    at('verify-commitment').replaceChildren(...(commitment.match(/.{1,8}/g) || []).map((part) => {
+      const span = document.createElement('span');
+      span.textContent = part;
+      return span;
+    }));
+    this.wall.take(state);
+    this.stage.take(state);
+    this.flying.take(state);
+    for (const scene of Object.values(this.scenes)) { scene.take(state); }
+    this.go(this.sceneOf(state));
+  }
+
+  /** A running roll is always on the screen, whatever scene was chosen before. */
+  sceneOf(state) {
+    if (state.selection && state.selection.status === 'drawn') { return 'selection'; }
+    return state.scene === 'selection' && !state.selection ? 'prizes' : state.scene;
+  }
+
+  go(scene) {
+    if (scene === this.scene) { return; }
+    this.scenes[this.scene]?.end?.();
+    this.scene = scene;
+    document.body.dataset.scene = scene;
+    if (scene === 'wall') { this.code.start(); } else { this.code.stop(); }
+    this.scenes[scene]?.begin?.();
+    this.scenes[scene]?.lay?.();
+    if (scene === 'wall') { this.wall.lay(); }
+    if (scene === 'selection') { this.stage.layout(); }
+  }
+
+  role(epoch) {
+    this.isLead = this.epoch === epoch;
+    document.body.dataset.role = this.isLead ? 'lead' : 'viewer';
+  }
+
+  tell(text) {
+    const notice = at('notice');
+    say(notice, text);
+    notice.hidden = false;
+    clearTimeout(this.noticeTimer);
+    this.noticeTimer = setTimeout(() => { notice.hidden = true; }, NOTICE_MS);
+  }
+}
+
+const config = JSON.parse(at('config').textContent);
+if (config.is_paired) { new Show(config).begin(); } else { pairing(config); }
