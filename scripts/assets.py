@@ -31,8 +31,10 @@ COPIED = {
     "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
     "tabler.min.js": "@tabler/core/dist/js/tabler.min.js",
     "chart.umd.min.js": "chart.js/dist/chart.umd.min.js",
+    "confetti.browser.js": "canvas-confetti/dist/confetti.browser.js",
+    "danmaku.dom.min.js": "danmaku/dist/danmaku.dom.min.js",
 }
-LICENCES = ("htmx.org", "@tabler/core", "@tabler/icons", "chart.js", "weui")
+LICENCES = ("htmx.org", "@tabler/core", "@tabler/icons", "chart.js", "weui", "canvas-confetti", "danmaku")
 # Whatever may name a class that the phone's pages show. WeUI's classes occur nowhere else, so casting wide costs little.
 PHONE_PAGES = ("templates/h5/**/*", "templates/errors/**/*", "wxbot/static/h5/**/*.js")
 ALL_PAGES = ("templates/**/*.html", "wxbot/static/console/**/*.js", "wxbot/static/h5/**/*.js", "wxbot/**/*.py")

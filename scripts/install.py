@@ -352,7 +352,8 @@ def find_node() -> tuple[str, list[str]]:
 
 def page_files() -> list[Path]:
     """Return the files that decide which front-end parts are used."""
-    folders = (ROOT / "templates", ROOT / "wxbot" / "static" / "h5", ROOT / "wxbot" / "static" / "console")
+    static = ROOT / "wxbot" / "static"
+    folders = (ROOT / "templates", static / "h5", static / "console", static / "hall")
     return sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
 
 

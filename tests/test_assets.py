@@ -47,7 +47,7 @@ def test_every_icon_that_a_page_names_is_in_the_sheet() -> None:
     assert not missing, f"{sorted(missing)}: not a Tabler icon, or `make assets` has not run since"
 
 
-@pytest.mark.parametrize("folder", ["h5", "errors", "console"])
+@pytest.mark.parametrize("folder", ["h5", "errors", "console", "hall"])
 def test_no_page_loads_anything_from_another_host(folder: str) -> None:
     style_sheets = sorted((STATIC / folder).glob("*.css"))
     found = {

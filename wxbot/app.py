@@ -35,6 +35,7 @@ from wxbot.draws import admin_days, h5
 from wxbot.draws.door import DrawDoor
 from wxbot.hall import h5 as hall_h5
 from wxbot.hall import h5_verify
+from wxbot.hall import screen as hall_screen
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_listed as listed
@@ -108,6 +109,7 @@ DOORS: tuple[Door, ...] = (
     Door("/h5", vouchers_h5.blueprint, "openid", "phone"),
     Door("/h5", hall_h5.blueprint, "openid", "phone"),
     Door("/h5", h5_verify.blueprint, "openid", "phone"),
+    Door("/hall", hall_screen.blueprint, "public", "screen"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", looks.blueprint, "staff", "console"),

@@ -9,8 +9,8 @@ from flask import Response, g, request
 
 from wxbot.settings import Settings
 
-Pages = Literal["machine", "phone", "console", "preview"]
-"""For programs, for the WeChat browser, for the console; a phone's page that the console shows in a frame."""
+Pages = Literal["machine", "phone", "console", "preview", "screen"]
+"""For programs, for the WeChat browser, for the console; a phone's page that the console shows in a frame; a hall's big screen."""
 
 PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=()"
 _AVATARS = "https://thirdwx.qlogo.cn https://wx.qlogo.cn https://mmbiz.qpic.cn"
@@ -41,6 +41,8 @@ class Headers:
             return cls((), ())
         if pages == "preview":
             return cls._preview(settings)
+        if pages == "screen":
+            return cls._screen(settings)
         fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
         tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
         wechat = _origin(settings.api_base) if settings.is_simulated else ""
@@ -79,6 +81,17 @@ class Headers:
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data:; connect-src 'self'; "
             f"frame-ancestors {frames}; base-uri 'none'; form-action 'none'"
+        )
+        fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
+        return cls(tuple(fixed.items()), (("Content-Security-Policy", policy),))
+
+    @classmethod
+    def _screen(cls, settings: Settings) -> "Headers":
+        """Of a hall's big screen, which loads nothing from anybody else and may fill the display; the simulator's page shows it."""
+        frames = _origin(settings.api_base) if settings.is_simulated else "'none'"
+        policy = (
+            "default-src 'none'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+            f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
         )
         fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
         return cls(tuple(fixed.items()), (("Content-Security-Policy", policy),))

@@ -6,6 +6,7 @@ PAGE: dict[str, Text] = {
     "pair_text": Text(
         "请输入控制台“大屏”页上的 6 位配对码", "Type the six digits that the host's desk shows under “Screen”"
     ),
+    "unpaired": Text("这块屏幕还没有配对，请刷新页面", "This screen is not paired; reload the page"),
     "preflight": Text("开场前体检", "Check this machine first"),
     "rehearsal": Text("彩排", "Rehearsal"),
     "wall_empty": Text("扫码签到，让名字亮起来", "Scan the code and see your name up here"),
@@ -42,6 +43,23 @@ PAGE: dict[str, Text] = {
         "with a page that checks it offline.",
     ),
     "close": Text("知道了", "Close"),
+    "to_screen": Text("打开大屏", "Open the screen"),
+    "check_again": Text("重新检查", "Check again"),
+    "try_sound": Text("试听", "Play"),
+    "check_network": Text("网络", "Network"),
+    "check_clock": Text("电脑时间", "Clock"),
+    "check_stream": Text("实时推送", "Live updates"),
+    "check_size": Text("分辨率", "Resolution"),
+    "check_fonts": Text("中文字体", "Chinese fonts"),
+    "check_frames": Text("动画流畅度", "Animation"),
+    "check_awake": Text("防止息屏", "Stays awake"),
+    "check_sound": Text("声音", "Sound"),
+    "check_sound_first": Text("点右边的按钮，应当听到一段号声", "Press the button: a fanfare should be heard"),
+    "check_full": Text("全屏", "Full screen"),
+    "check_full_first": Text("点右边的按钮，再按 F 或 Esc 退出", "Press the button; F or Esc leaves it"),
+    "check_clicker": Text("翻页笔", "Clicker"),
+    "check_clicker_first": Text("按一下翻页笔的“下一页”", "Press “next page” on the clicker"),
+    "check_rehearsal": Text("彩排抽取", "Test selections"),
 }
 
 SCRIPT: dict[str, Text] = {
@@ -57,12 +75,14 @@ SCRIPT: dict[str, Text] = {
     "roster": Text("名单第 {version} 版 · {count} 人", "Roster {version}, {count} people"),
     "entropy_hall": Text("现场举起的号码", "The numbers held up in this room"),
     "entropy_hall_waiting": Text(
-        "请三位嘉宾各举起一张号码，三个都举好后再读出", "Three people hold up a number each; they are read when all are up"
+        "请三位嘉宾各举起一张号码，三个都举好后再读出",
+        "Three people hold up a number each; they are read when all are up",
     ),
     "entropy_drand": Text("drand 公共随机数", "The public randomness of drand"),
     "entropy_drand_waiting": Text("正在等待 drand 公共随机数…", "Waiting for the public randomness of drand…"),
     "entropy_seed": Text(
-        "本场只用预先承诺的种子：名单锁定后结果不能更改", "This hall uses the committed seed alone: after the freeze nothing changes"
+        "本场只用预先承诺的种子：名单锁定后结果不能更改",
+        "This hall uses the committed seed alone: after the freeze nothing changes",
     ),
     "hint_ready": Text("按空格或翻页笔开始", "Space or the clicker starts"),
     "hint_rolling": Text("再按一次停止", "Press again to stop"),
@@ -84,6 +104,41 @@ SCRIPT: dict[str, Text] = {
     "saving_off": Text("已退出省电模式", "Saving mode is off"),
     "refused": Text("没有成功，请看控制台", "That did not work; see the desk"),
     "no_network": Text("网络不通，请检查后再试", "No connection; please check and try again"),
+    "check_network_good": Text("往返 {ms} 毫秒", "{ms} ms there and back"),
+    "check_network_slow": Text("往返 {ms} 毫秒，偏慢：请改用网线", "{ms} ms there and back is slow: use a cable"),
+    "check_network_bad": Text(
+        "连不上服务器：请检查网线，并备好手机热点", "No connection: check the cable, have a phone's hotspot ready"
+    ),
+    "check_clock_good": Text("与服务器相差 {s} 秒", "{s} s from the server's"),
+    "check_clock_bad": Text(
+        "与服务器相差 {s} 秒：不影响抽奖，建议打开自动校时",
+        "{s} s from the server's: selections do not mind, but set it",
+    ),
+    "check_stream_good": Text("已连上", "Connected"),
+    "check_stream_bad": Text(
+        "没有连上：大屏会改为每秒查询一次", "Not connected: the screen will ask once a second instead"
+    ),
+    "check_size": Text("{width} × {height}", "{width} × {height}"),
+    "check_fonts_good": Text("正常", "Fine"),
+    "check_fonts_bad": Text("缺少中文字体：请安装思源黑体", "Missing: install Noto Sans CJK"),
+    "check_frames_good": Text("每秒 {fps} 帧", "{fps} frames a second"),
+    "check_frames_bad": Text(
+        "每秒 {fps} 帧，偏低：现场请按 S 进入省电模式", "{fps} frames a second is low: press S for saving mode"
+    ),
+    "check_awake_good": Text("不会息屏", "The display stays on"),
+    "check_awake_bad": Text(
+        "浏览器不支持：请在系统里关闭息屏和屏保", "Not supported: switch off sleep and screen saver in the system"
+    ),
+    "check_sound_good": Text("已播放，请确认音箱里听得到", "Played; is it heard in the hall?"),
+    "check_sound_bad": Text("浏览器没有放出声音，请检查输出设备", "The browser gave no sound; check the output"),
+    "check_full_good": Text("可以全屏", "Works"),
+    "check_full_bad": Text("浏览器不允许：请用 F11", "Not allowed: use F11"),
+    "check_clicker_good": Text("收到翻页键", "The key arrived"),
+    "check_rehearsal_done": Text("已完成 {done} / {tests} 次", "{done} of {tests} done"),
+    "check_rehearsal_none": Text(
+        "在彩排场打开本页，完成两次抽取（彩排不付款）",
+        "Open this page of a rehearsal hall and make two selections there: it pays nobody",
+    ),
     "pair_asking": Text("正在配对…", "Pairing…"),
 }
 

@@ -56,8 +56,8 @@ export class Card {
   show(person) {
     if (this.person && this.person.no === person.no && this.person.name === person.name && this.person.face === person.face) { return this; }
     this.person = person;
-    say(this.name, person.name || `${person.no}`);
-    say(this.no, `No.${person.no}`);
+    say(this.name, person.name || `No.${person.no}`);
+    say(this.no, String(person.no));
     say(this.letter, initial(person.name || ''));
     this.node.dataset.tone = person.no % TONES;
     this.node.dataset.no = person.no;

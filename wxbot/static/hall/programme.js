@@ -50,6 +50,7 @@ export class Prizes {
     const best = columns(count, width, height, 1.75);
     this.grid.style.setProperty('--columns', best.columns);
     this.grid.style.setProperty('--rows', best.rows);
+    this.grid.dataset.look = best.size / unit() < 34 ? 'small' : 'big';
     this.grid.style.setProperty('--box', `${Math.min(best.size / unit(), 80).toFixed(2)}vmin`);
   }
 }
@@ -123,7 +124,7 @@ export function mark(show, node, status) {
 export function layWinners(grid, count) {
   const { clientWidth: width, clientHeight: height } = grid;
   if (!count || !width) { return; }
-  const shape = count === 1 ? 1.6 : count <= 3 ? 0.8 : count <= 12 ? 0.95 : count <= 20 ? 1.15 : count <= 50 ? 2.5 : 4.2;
+  const shape = count === 1 ? 1.6 : count <= 3 ? 0.8 : count <= 12 ? 0.95 : count <= 20 ? 1.15 : count <= 50 ? 2.5 : 5.4;
   const best = columns(count, width, height, shape);
   const [wide, high] = [width / best.columns / unit(), height / best.rows / unit()];
   grid.dataset.look = count === 1 ? 'one' : count <= 20 ? 'upright' : count <= 50 ? 'flat' : 'crowd';

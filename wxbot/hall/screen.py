@@ -1,0 +1,160 @@
+"""The big screen of a hall: its page, the sign-in code that it shows, the people of the pool who roll over it, the pre-flight page.
+
+A browser becomes a screen by the six digits of the host's desk (`pairing`), which leave it a pass; without one it sees where to
+type them and nothing else. What it shows it has from the hall's public state; no winner leaves the server here.
+"""
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
+from redis.exceptions import RedisError
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot import own_page
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import cards, screen_pass, wire
+from wxbot.hall.models import Hall, Selection
+from wxbot.hall.screen_words import ScreenPhrases
+from wxbot.runtime import Runtime
+
+blueprint = Blueprint("hall_screen", __name__)
+"""Registered under /hall."""
+
+View = Callable[..., BaseResponse | str]
+
+
+class Paired(NamedTuple):
+    """The hall of an address, and by which pairing this browser is its screen (0: by none)."""
+
+    campaign: Campaign
+    hall: Hall
+    epoch: int
+
+
+def _runtime() -> Runtime:
+    runtime: Runtime = current_app.extensions["wxbot"]
+    return runtime
+
+
+def paired(slug: str) -> Paired:
+    """The hall that an address names. Raises NotFound when there is none."""
+    runtime = _runtime()
+    query = select(Campaign, Hall).join(Hall, Hall.campaign_id == Campaign.id).where(Campaign.slug == slug)
+    with runtime.database.reading() as session:
+        found = session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound
+    pass_ = request.cookies.get(screen_pass.cookie_name(runtime, slug))
+    return Paired(found[0], found[1], screen_pass.read(runtime, slug, pass_) or 0)
+
+
+def _for_screens(view: View) -> View:
+    """Only for a browser that was paired; it may look on for as long as its pass lives."""
+
+    @wraps(view)
+    def guarded(slug: str) -> BaseResponse | str:
+        found = paired(slug)
+        if not found.epoch:
+            return _told(401, ScreenPhrases(_language())("unpaired"))
+        return view(found)
+
+    return guarded
+
+
+def _language() -> str:
+    return own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
+
+
+def _told(status: int, error: str) -> Response:
+    response = jsonify(error=error)
+    response.status_code = status
+    return response
+
+
+@blueprint.get("/<slug>/screen")
+def screen(slug: str) -> str:
+    """The screen, or where the six digits are typed."""
+    found, words = paired(slug), ScreenPhrases(_language())
+    page = "hall/screen.html" if found.epoch else "hall/pair.html"
+    return _page(page, found, words, _config(found, words))
+
+
+@blueprint.get("/<slug>/preflight")
+def preflight(slug: str) -> str:
+    """Whether this machine is fit to be the screen; open to whoever sets it up."""
+    found, words = paired(slug), ScreenPhrases(_language())
+    return _page("hall/preflight.html", found, words, _config(found, words))
+
+
+def _config(found: Paired, words: ScreenPhrases) -> dict[str, Any]:
+    slug = found.campaign.slug
+    return {
+        "base": f"/hall/{slug}",
+        "events": f"/live/{slug}/events",
+        "now": _runtime().clock.unix(),
+        "epoch": found.epoch,
+        "is_paired": found.epoch > 0,
+        "state": _state(slug) if found.epoch else None,
+        "words": words.of_script(),
+    }
+
+
+def _page(template: str, found: Paired, words: ScreenPhrases, config: dict[str, Any]) -> str:
+    return render_template(
+        template,
+        w=words,
+        name=found.campaign.act_name,
+        slug=found.campaign.slug,
+        config=config,
+        modules=_modules(),
+        module=_module,
+    )
+
+
+def _module(name: str) -> str:
+    """The address of a script by which other scripts name it: without the hash of what is in it."""
+    return f"{current_app.static_url_path}/hall/{name}"
+
+
+def _modules() -> dict[str, str]:
+    """Every script of the screen: its plain address → the one with its hash."""
+    folder = Path(current_app.static_folder or "") / "hall"
+    names = sorted(path.name for path in folder.glob("*.js"))
+    return {_module(name): url_for("static", filename=f"hall/{name}") for name in names}
+
+
+def _state(slug: str) -> dict[str, Any] | None:
+    """The public state as it was told last; None when Redis knows none (the page asks for it then)."""
+    try:
+        text = _runtime().redis.get(wire.state_key(slug))
+    except RedisError:
+        return None
+    state: dict[str, Any] | None = json.loads(str(text)) if text else None
+    return state
+
+
+@blueprint.get("/<slug>/now")
+def now(slug: str) -> Response:
+    """The server's time, by which a screen counts down whatever its own clock says."""
+    return jsonify(now=_runtime().clock.unix())
+
+
+@blueprint.get("/<slug>/pool")
+@_for_screens
+def pool(found: Paired) -> BaseResponse:
+    """People of the pool of selection `d`, while it is armed or rolls."""
+    with _runtime().database.reading() as session:
+        selected = session.get(Selection, (found.campaign.id, request.args.get("d", 0, int)))
+        is_before = selected is not None and selected.status in ("armed", "drawn")
+        people = cards.of_pool(session, selected) if selected is not None and is_before else []
+    return jsonify(people=people)
+
+
+for open_view in (screen, preflight, now, pool):
+    open_view.guard = "public"  # type: ignore[attr-defined]  # the pass is the guard
