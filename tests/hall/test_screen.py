@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.hall.stage import OpenHall, open_hall
-from wxbot.hall import cards, rosters, screen_pass
+from wxbot.hall import cards, door_code, rosters, screen_pass
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Guest, Selection, Winner
 from wxbot.runtime import Runtime
@@ -103,3 +103,14 @@ def test_the_page_says_the_servers_time_and_names_each_script_by_its_hash(hall: 
     assert '"/static/hall/screen.js": "/static/hall/screen.js?v=' in page.get_data(as_text=True)
     policy = page.headers["Content-Security-Policy"]
     assert "script-src 'self' 'nonce-" in policy and "unsafe" not in policy
+
+
+def test_the_sign_in_code_is_shown_to_a_paired_screen_alone_and_lets_a_phone_in(
+    hall: OpenHall, client: FlaskClient
+) -> None:
+    assert client.get("/hall/gala/code").status_code == 401  # a photo from outside would be as good as being there
+    pair(hall, client)
+    told = client.get("/hall/gala/code").json
+    assert told is not None and told["picture"].startswith("data:image/svg+xml")
+    assert 0 < told["until"] - told["now"] <= door_code.STEP_S
+    assert told["address"] == "127.0.0.1:8000"

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
+import segno
 from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
 from redis.exceptions import RedisError
 from sqlalchemy import select
@@ -18,7 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import cards, screen_pass, wire
+from wxbot.hall import cards, door_code, passes, screen_pass, wire
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen_words import ScreenPhrases
 from wxbot.runtime import Runtime
@@ -145,6 +147,19 @@ def now(slug: str) -> Response:
     return jsonify(now=_runtime().clock.unix())
 
 
+@blueprint.get("/<slug>/code")
+@_for_screens
+def code(found: Paired) -> BaseResponse:
+    """The sign-in code of these thirty seconds, as a picture, and until when it is shown. Never for a browser outside the hall."""
+    runtime, slug = _runtime(), found.campaign.slug
+    moment = runtime.clock.unix()
+    living = door_code.code_at(passes.key_of(runtime, found.hall), moment)
+    address = url_for("hall_h5.page", slug=slug, code=living, _external=True)
+    picture = segno.make(address, error="m").svg_data_uri(border=1, scale=4)
+    until = moment + door_code.left_s(moment)
+    return jsonify(now=moment, until=until, picture=picture, address=urlsplit(runtime.settings.public_url).netloc)
+
+
 @blueprint.get("/<slug>/pool")
 @_for_screens
 def pool(found: Paired) -> BaseResponse:
@@ -154,7 +169,3 @@ def pool(found: Paired) -> BaseResponse:
         is_before = selected is not None and selected.status in ("armed", "drawn")
         people = cards.of_pool(session, selected) if selected is not None and is_before else []
     return jsonify(people=people)
-
-
-for open_view in (screen, preflight, now, pool):
-    open_view.guard = "public"  # type: ignore[attr-defined]  # the pass is the guard
