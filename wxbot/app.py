@@ -33,8 +33,8 @@ from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import admin_days, h5
 from wxbot.draws.door import DrawDoor
+from wxbot.hall import admin_invited, h5_verify
 from wxbot.hall import h5 as hall_h5
-from wxbot.hall import h5_verify
 from wxbot.hall import screen as hall_screen
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
@@ -116,6 +116,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", admin_preview.blueprint, "staff", "console"),
     Door("/admin", admin_codes.blueprint, "staff", "console"),
     Door("/admin", listed.blueprint, "staff", "console"),
+    Door("/admin", admin_invited.blueprint, "staff", "console"),
     Door("/admin", admin_awards.blueprint, "staff", "console"),
     Door("/admin", admin_days.blueprint, "staff", "console"),
     Door("/admin", admin_changes.blueprint, "staff", "console"),

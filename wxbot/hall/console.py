@@ -13,7 +13,7 @@ from wxbot.hall.models import Hall, Invited
 from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels
 from wxbot.orders.channels import CONFIRMED
-from wxbot.staff.console import said
+from wxbot.staff.console import runtime, said
 from wxbot.text import Text
 
 WORD = Text("现场抽奖（大屏）", "On-site lottery with a screen")
@@ -31,6 +31,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "conditions": _conditions(campaign.terms),
         "hall": session.get(Hall, campaign.id),
         "invited": invited or 0,
+        "door_url": f"{runtime().settings.public_url}/h5/hall/{campaign.slug}?door=1",
     }
 
 

@@ -15,7 +15,7 @@ PAGE_ROWS = 50
 ACTIONS = (
     "sign_in", "sign_out", "password_change", "staff_add", "staff_disable", "staff_enable", "staff_reset", "staff_tie", "staff_untie", "totp_on", "totp_off", "totp_reset", "totp_codes",
     "campaign_save", "campaign_copy", "campaign_delete", "campaign_submit", "campaign_approve", "campaign_send_back", "campaign_launch",
-    "campaign_pause", "campaign_resume", "campaign_close", "campaign_place", "campaign_allow", "campaign_scene", "campaign_look", "prize_codes",
+    "campaign_pause", "campaign_resume", "campaign_close", "campaign_place", "campaign_allow", "campaign_scene", "campaign_look", "prize_codes", "hall_invited",
     "packets_export", "ledger_export", "order_ask", "order_mark", "order_confirm", "order_withdraw",
     "bill_state", "bill_agree", "found_propose", "found_confirm", "found_send_back", "thaw_ask", "thaw_open", "payout_release",
     "payout_release_confirm", "database_restore",

@@ -29,6 +29,7 @@ ACTION_WORDS: dict[str, Text] = {
     "campaign_approve": Text("批准活动", "approved a campaign"),
     "campaign_send_back": Text("退回活动", "sent a campaign back"),
     "campaign_allow": Text("导入可参加名单", "imported who may draw"),
+    "hall_invited": Text("导入受邀名单", "imported invited people"),
     "campaign_launch": Text("启动活动", "launched a campaign"),
     "campaign_pause": Text("暂停活动", "paused a campaign"),
     "campaign_resume": Text("恢复活动", "resumed a campaign"),
