@@ -95,7 +95,7 @@ def house(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def wechat(chromium: Any) -> Iterator[Any]:
     """WeChat's browser, which our pages know by its name."""
-    context = chromium.new_context(viewport=SIZES["phone"], locale="zh-CN", user_agent=WECHAT)
+    context = chromium.new_context(viewport=SIZES["phone"], locale="zh-CN", user_agent=WECHAT, reduced_motion="reduce")
     yield context.new_page()
     context.close()
 

@@ -45,7 +45,7 @@ def read(phone: Any, won: str, words: str) -> None:
     url = phone.url
     for scheme, language, width in (("light", "zh", 390), ("dark", "en", 320)):
         phone.set_viewport_size({"width": width, "height": 844})
-        phone.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        phone.emulate_media(color_scheme=scheme)
         phone.goto(url.split("?")[0] + f"?lang={language}")
         row = phone.locator(f"[data-award='{won}']")
         listed = row.locator("small").nth(1).inner_text()

@@ -132,7 +132,6 @@ def test_a_draft_is_played_on_the_phone_in_the_console_under_our_own_policy(page
     """The frame is let in and loads, a wished-for win is collected to its end, and the code's address opens it without a session."""
     stage = approved(served.app.extensions["wxbot"], {"name": "一元红包"}, status="draft")
     served.sign_in(page, "li")
-    page.emulate_media(reduced_motion="reduce")
     page.goto(f"{served.base}/campaigns/{stage.campaign_id}/preview")
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
     assert not serious(page)

@@ -58,6 +58,7 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
 ) -> None:
     stage = set_wheel(site, WIN, terms={"skin": skin}, send_name="示例小店", wishing="恭喜", remark="转一转奖品")
     hold(phone, cast.wang)
+    phone.emulate_media(reduced_motion="no-preference")
     simulator.control("PATCH", f"people/{cast.wang.id}", {"is_snapshot": True})
     phone.goto(address(stage, "?c=poster"))
     assert "使用完整服务" in phone.locator("main").inner_text()  # a virtual openid: nobody could be paid
@@ -97,6 +98,7 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
 
 def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(phone: Any, site: Runtime) -> None:
     stage = set_wheel(site, WIN)
+    phone.emulate_media(reduced_motion="no-preference")
     phone.goto(address(stage))
     phone.context.set_offline(True)
     phone.locator("#go").dblclick()
@@ -118,7 +120,6 @@ def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(
 
 def test_a_miss_says_so_and_offers_what_is_left(phone: Any, site: Runtime) -> None:
     stage = set_wheel(site, MISS, tries_per_person=9, tries_per_day=2)
-    phone.emulate_media(reduced_motion="reduce")
     phone.goto(address(stage))
     phone.keyboard.press("Tab")
     phone.locator("#go").focus()
@@ -161,7 +162,6 @@ def test_who_must_bind_is_led_there_and_a_campaign_that_ends_meanwhile_offers_no
     phone: Any, site: Runtime
 ) -> None:
     stage = set_wheel(site, MISS, terms={"needs_binding": True})
-    phone.emulate_media(reduced_motion="reduce")
     phone.goto(address(stage))
     assert "还可以抽 3 次" in phone.locator("#tries").inner_text()
     phone.locator("#go").click()
@@ -225,7 +225,6 @@ def test_a_tap_that_another_person_left_on_this_phone_is_not_drawn(phone: Any, s
 
 def test_a_word_is_asked_for_where_the_campaign_has_one(phone: Any, site: Runtime) -> None:
     stage = set_wheel(site, WIN, terms={"password": "新年好"})
-    phone.emulate_media(reduced_motion="reduce")
     phone.goto(address(stage))
     phone.locator("#go").click()
     assert phone.evaluate("document.activeElement.id") == "password-word"

@@ -51,6 +51,7 @@ def test_the_whole_story_on_the_phone(shop: Shop, phone: Any) -> None:
     world = shop.simulator.world
     person = world.people.by_id(1)
     assert person is not None
+    phone.emulate_media(reduced_motion="no-preference")
     tap(phone, "open-chat")
     tap(phone, "follow")
     phone.wait_for_selector("[data-testid=say]")
