@@ -15,6 +15,8 @@ from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign, Packet, PacketCount
 from wxbot.db import Database
 from wxbot.draws.models import Draw
+from wxbot.hall import books as hall
+from wxbot.hall.models import Hall
 from wxbot.instant.models import Award, InstantDraw, InstantTerms, NumberGap, Prize
 from wxbot.orders.models import DEAD, Order
 from wxbot.payouts.models import COLLECT, PAYOUT_REASON, BudgetChange, PayList, Payout, RuleChange
@@ -237,18 +239,25 @@ def awards_are_owed(session: Session) -> int:
 
 
 def draws_counted(session: Session) -> int:
-    """I13: each prize has given what its draws say, each win is one award, and no number of a draw is missing or doubled."""
+    """I13: each prize has given what its draws say, each win is one award, and no number of a draw is missing or doubled.
+
+    What was won in a hall came from no draw of a phone: `hall.books` has it.
+    """
+    halls = select(Hall.campaign_id)
     won = select(InstantDraw.campaign_id, InstantDraw.prize_ordinal, func.count()).where(InstantDraw.outcome == "won")
     given = Counter[tuple[int, int]](
         {(row[0], row[1] or 0): int(row[2]) for row in session.execute(won.group_by(*won.selected_columns[:2]))}
     )
     awarded = select(Award.campaign_id, Prize.ordinal, func.count()).join(Prize, Prize.id == Award.prize_id)
+    awarded = awarded.where(Award.campaign_id.not_in(halls))
     by_award = {
         (row[0], row[1]): int(row[2]) for row in session.execute(awarded.group_by(Award.campaign_id, Prize.ordinal))
     }
     left = {
         (row[0], row[1]): int(row[2])
-        for row in session.execute(select(Prize.campaign_id, Prize.ordinal, Prize.stock - Prize.left))
+        for row in session.execute(
+            select(Prize.campaign_id, Prize.ordinal, Prize.stock - Prize.left).where(Prize.campaign_id.not_in(halls))
+        )
     }
     places = set(given) | set(by_award) | set(left)
     differing = sum(not given[place] == by_award.get(place, 0) == left.get(place, 0) for place in places)
@@ -258,7 +267,9 @@ def draws_counted(session: Session) -> int:
     gaps = {campaign_id: int(n) for campaign_id, n in session.execute(skipped)}
     drawn = select(InstantDraw.campaign_id, func.count()).group_by(InstantDraw.campaign_id)
     draws = {campaign_id: int(n) for campaign_id, n in session.execute(drawn)}
-    numbers = session.execute(select(InstantTerms.campaign_id, InstantTerms.next_k))
+    numbers = session.execute(
+        select(InstantTerms.campaign_id, InstantTerms.next_k).where(InstantTerms.campaign_id.not_in(halls))
+    )
     return differing + sum(next_k - 1 != draws.get(key, 0) + gaps.get(key, 0) for key, next_k in numbers)
 
 
@@ -329,6 +340,9 @@ INVARIANTS: dict[str, Callable[[Session], int]] = {
     "I12": one_win,
     "I13": packets_counted,
     "I13_draws": draws_counted,
+    "I13_halls": hall.counted,
+    "I13_hall_logs": hall.logs_are_rows,
+    "I9_hall_logs": hall.logs_hold,
     "I16": four_eyes,
     "I1_paid": paid_once,
     "I2": nobody_forgotten,

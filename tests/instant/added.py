@@ -23,19 +23,22 @@ def added(session: Session, campaign_id: int) -> Sums:
 def counted(session: Session, campaign_id: int) -> Sums:
     """The same, from the rows of draws and awards."""
     found: Sums = {}
-    awards = {award.k: award for award in session.scalars(select(Award).where(Award.campaign_id == campaign_id))}
     people = set[str]()
+
+    def add(at: datetime, channel_code: str, what: str, fen: int = 0) -> None:
+        key = (at.replace(minute=0, second=0, microsecond=0), channel_code, what)
+        n, so_far = found.get(key, (0, 0))
+        found[key] = (n + 1, so_far + fen)
+
     query = select(InstantDraw).where(InstantDraw.campaign_id == campaign_id).order_by(InstantDraw.k)
     for draw in session.scalars(query):
-        award = awards.get(draw.k)
-        things = [("draws", 0)] + ([] if draw.openid in people else [("people", 0)])
-        things += [] if award is None else [(award.status, award.amount_fen)]
-        things += [] if award is None or award.tapped_at is None else [("tapped", 0)]
+        for what in ("draws",) if draw.openid in people else ("draws", "people"):
+            add(draw.drawn_at, draw.channel_code, what)
         people.add(draw.openid)
-        for what, fen in things:
-            key = (draw.drawn_at.replace(minute=0, second=0, microsecond=0), draw.channel_code, what)
-            n, so_far = found.get(key, (0, 0))
-            found[key] = (n + 1, so_far + fen)
+    for award in session.scalars(select(Award).where(Award.campaign_id == campaign_id)):
+        add(award.won_at, award.channel_code, award.status, award.amount_fen)
+        if award.tapped_at is not None:
+            add(award.won_at, award.channel_code, "tapped")
     return found
 
 

@@ -1,0 +1,175 @@
+"""确认: what it leaves owed, what is asked for at once, and that it happens once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from tests.hall.hosting import Host
+from tests.hall.stage import open_hall
+from tests.instant.added import check_sums
+from wxbot import invariants, ledger
+from wxbot.budget import Budget
+from wxbot.hall import goods
+from wxbot.instant.models import InstantTerms
+from wxbot.payouts.models import Payout
+from wxbot.runtime import Runtime
+from wxbot.text import Refusal
+
+SEED = {"mode": "seed"}
+GOODS = {"kind": "goods", "name": "自行车", "min_fen": 0, "max_fen": 0, "value_fen": 50_000, "stock": 1}
+CODE = {"kind": "code", "name": "月卡", "min_fen": 0, "max_fen": 0, "value_fen": 2_000, "stock": 2}
+
+
+def host(runtime: Runtime, *prizes: Any, terms: Any = (), **changes: Any) -> Host:
+    """Twelve people, frozen; the prizes are three of one yuan if nothing else is said."""
+    desk = Host(open_hall(runtime, prizes or ({},), guests=12, terms=SEED | dict(terms), **changes))
+    desk.freeze()
+    return desk
+
+
+def payouts(runtime: Runtime) -> list[Payout]:
+    with runtime.database.reading() as session:
+        return list(session.scalars(select(Payout)))
+
+
+def test_who_is_confirmed_is_owed_in_that_commit(runtime: Runtime) -> None:
+    desk = host(runtime)
+    winners = desk.show(k=3)
+    assert desk.stage.awards() == []
+    assert desk.confirm(1).nos == tuple(winners)
+    awards = desk.stage.awards()
+    assert [award.openid for award in awards] == [desk.stage.openids[no - 1] for no in winners]
+    assert {(award.status, award.amount_fen, award.kind) for award in awards} == {("open", 100, "money")}
+    assert [award.k for award in awards] == [1, 2, 3] and desk.left() == [0]
+    assert [line.award_id for line in desk.lines(1)] == [award.id for award in awards]
+    with runtime.database.reading() as session:
+        assert session.get_one(Budget, desk.id).committed_fen == 300
+        assert ledger.balances(session, desk.id)["owed"] == 300
+        assert session.get_one(InstantTerms, desk.id).next_k == 4
+    assert payouts(runtime) == []  # a transfer is collected by a tap
+    assert desk.confirm(1).nos == () and len(desk.stage.awards()) == 3
+    check_sums(runtime.database)
+    assert desk.verified() == []
+
+
+def test_nothing_is_confirmed_before_it_was_shown(runtime: Runtime) -> None:
+    desk = host(runtime)
+    desk.arm()
+    for step in (desk.start, desk.reveal):
+        with pytest.raises(Refusal, match="status"):
+            desk.confirm(1)
+        step()
+    assert desk.confirm(1).nos
+
+
+@pytest.mark.on_both
+def test_two_hosts_who_confirm_at_once_owe_once(runtime: Runtime) -> None:
+    desk = host(runtime)
+    desk.show(k=3)
+    with ThreadPoolExecutor(8) as pool:
+        done = [each.nos for each in pool.map(lambda _: desk.confirm(1), range(8))]
+    assert sorted(map(len, done)) == [0] * 7 + [3]
+    assert len(desk.stage.awards()) == 3 and desk.left() == [0]
+
+
+def test_a_packet_is_asked_for_at_once(runtime: Runtime) -> None:
+    desk = host(runtime, terms={"channel": "sendredpack"})
+    with runtime.database.transaction() as session:
+        session.get_one(InstantTerms, desk.id).channel = "sendredpack"
+    desk.show(k=2)
+    assert desk.confirm(1).asked == 2
+    assert {award.status for award in desk.stage.awards()} == {"collecting"}
+    assert {(each.status, each.due_at is not None) for each in payouts(runtime)} == {("approved", True)}
+
+
+def test_a_code_is_given_and_a_thing_ticked_off(runtime: Runtime) -> None:
+    desk = host_with_codes(runtime)
+    code = desk.show(prize=1, k=2)
+    desk.confirm(1)
+    assert {award.status for award in desk.stage.awards()} == {"given"}
+    [no] = desk.show(prize=2)
+    assert no not in code
+    with pytest.raises(Refusal, match="status"):
+        desk.do(goods.hand_over, desk.id, 2, no)
+    desk.confirm(2)
+    assert [award.status for award in desk.stage.awards()] == ["given", "given", "open"]
+    desk.do(goods.hand_over, desk.id, 2, no)
+    assert desk.stage.awards()[2].status == "given"
+    with pytest.raises(Refusal, match="status"):
+        desk.do(goods.hand_over, desk.id, 2, no)
+    with pytest.raises(Refusal, match="kind"):
+        desk.do(goods.hand_over, desk.id, 1, code[0])
+    assert goods.note_paid(runtime, desk.stage.campaign()) == 2
+    assert goods.note_paid(runtime, desk.stage.campaign()) == 0
+    paid = [(line.body["d"], line.body["no"]) for line in desk.stage.log() if line.kind == "paid"]
+    assert sorted(paid) == sorted([(2, no), *((1, each) for each in code)])
+    check_sums(runtime.database)
+    assert desk.verified() == []
+
+
+def host_with_codes(runtime: Runtime) -> Host:
+    """Two codes and a bicycle; the codes are there before the launch, as staff import them."""
+    from tests.hall import stage
+    from tests.instant.stage import approved
+
+    prizes = [{**stage.HALL_PRIZE, **each} for each in (CODE, GOODS)]
+    made = approved(runtime, *prizes, slug="gala", mechanic="hall", act_name="年会抽奖", terms=SEED)
+    made.import_codes("AAA-1", "BBB-2")
+    opened = stage.OpenHall(runtime, made.campaign_id)
+    opened.work()
+    opened.come(12)
+    desk = Host(opened)
+    desk.freeze()
+    return desk
+
+
+def test_a_rehearsal_owes_nobody_anything(runtime: Runtime) -> None:
+    desk = host(runtime, terms={"is_rehearsal": True})
+    desk.show(k=2)
+    desk.confirm(1)
+    assert {line.status for line in desk.lines(1)} == {"confirmed"}
+    assert desk.stage.awards() == [] and desk.left() == [3]
+    assert desk.show(k=1)
+    assert desk.verified() == []
+
+
+def broken(runtime: Runtime) -> dict[str, int]:
+    """The invariants of halls that do not hold."""
+    mine = {name: query for name, query in invariants.INVARIANTS.items() if "hall" in name or "awards" in name}
+    found = invariants.check(runtime.database, {**mine, "I13_draws": invariants.draws_counted})
+    return {name: n for name, n in found.items() if n}
+
+
+@pytest.mark.on_both
+def test_books_of_a_hall_are_held_and_each_meddling_is_found(runtime: Runtime) -> None:
+    desk = host(runtime)
+    winners = desk.show(k=3)
+    assert broken(runtime) == {}
+    desk.mark(1, winners[0])
+    desk.confirm(1)
+    desk.show()
+    assert broken(runtime) == {}
+    for meddling, blamed in (
+        ("UPDATE hall_winners SET award_id = NULL WHERE place = 2 AND d = 1", {"I13_halls"}),
+        ("UPDATE hall_winners SET guest_no = 99 WHERE place = 2 AND d = 1", {"I13_hall_logs"}),
+        ('UPDATE prizes SET "left" = 3', {"I13_halls"}),
+        ("UPDATE instant_terms SET next_k = 9", {"I13_halls"}),
+    ):
+        with pytest.raises(Undone), runtime.database.transaction() as session:
+            session.execute(text(meddling))
+            found = {name for name, n in _counted(session).items() if n}
+            raise Undone
+        assert found == blamed, meddling
+
+
+class Undone(Exception):
+    """The meddling is taken back."""
+
+
+def _counted(session: Session) -> dict[str, int]:
+    return {name: query(session) for name, query in invariants.INVARIANTS.items() if "hall" in name}

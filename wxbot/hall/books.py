@@ -1,0 +1,61 @@
+"""What must always hold of halls, as queries for wxbot.invariants: each returns how many rows break it."""
+
+from collections import Counter
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.hall import journal, published
+from wxbot.hall.models import Game, Hall, HallPrize, RaceCount, RainHit, Winner
+from wxbot.instant.models import Award, InstantTerms, Prize
+
+
+def counted(session: Session) -> int:
+    """I13: in a hall each award is one confirmed winner's, a packet's of a rain or a place's in a race; each confirmed winner has
+    one, but in a rehearsal; a prize that is selected has given as many as it has awards; no number is missing or doubled."""
+    halls = {hall.campaign_id: hall.is_rehearsal for hall in session.scalars(select(Hall))}
+    if not halls:
+        return 0
+    awards = select(Award.id, Award.campaign_id, Award.prize_id).where(Award.campaign_id.in_(halls))
+    prize_of = {row.id: (row.campaign_id, row.prize_id) for row in session.execute(awards)}
+    confirmed = select(Winner.campaign_id, Winner.prize_id, Winner.award_id).where(Winner.status == "confirmed")
+    won = [(row.award_id, (row.campaign_id, row.prize_id)) for row in session.execute(confirmed)]
+    games = select(Game.campaign_id, Game.prize_id)
+    hits = games.add_columns(RainHit.award_id).join(RainHit, RainHit.game_id == Game.id)
+    races = games.add_columns(RaceCount.award_id).join(RaceCount, RaceCount.game_id == Game.id)
+    played = set[tuple[int, tuple[int, int]]]()
+    for query in (hits.where(RainHit.award_id.is_not(None)), races.where(RaceCount.award_id.is_not(None))):
+        played.update((row.award_id, (row.campaign_id, row.prize_id)) for row in session.execute(query))
+    differing = sum((award_id is None) != halls[place[0]] for award_id, place in won)
+    explained = [*((award_id, place) for award_id, place in won if award_id is not None), *played]
+    differing += sum(prize_of.get(award_id) != place for award_id, place in explained)
+    differing += len(prize_of.keys() ^ {award_id for award_id, _ in explained}) + len(explained)
+    differing -= len({award_id for award_id, _ in explained})
+    given = Counter(prize_of.values())
+    taken = select(HallPrize.campaign_id, HallPrize.prize_id, Prize.stock - Prize.left)
+    for campaign_id, prize_id, n in session.execute(taken.join(Prize, Prize.id == HallPrize.prize_id)):
+        differing += n != given[(campaign_id, prize_id)]
+    numbered = Counter(campaign_id for campaign_id, _ in prize_of.values())
+    numbers = select(InstantTerms.campaign_id, InstantTerms.next_k).where(InstantTerms.campaign_id.in_(halls))
+    return differing + sum(next_k - 1 != numbered[key] for key, next_k in session.execute(numbers))
+
+
+def logs_hold(session: Session) -> int:
+    """I9: no line of a hall's public log was changed, left out or put in by hand."""
+    halls = session.scalars(select(Hall.campaign_id).order_by(Hall.campaign_id)).all()
+    return sum(not published.is_chained(session, campaign_id) for campaign_id in halls)
+
+
+def logs_are_rows(session: Session) -> int:
+    """I13: what the log of a hall says of its winners is what their rows say, and no two selections used one seed."""
+    differing = 0
+    for campaign_id in session.scalars(select(Hall.campaign_id).order_by(Hall.campaign_id)):
+        evening = journal.evening(session, campaign_id)
+        said = {(each.d, no): no in each.confirmed for each in evening.selections.values() for no in each.winners}
+        rows = select(Winner.d, Winner.guest_no, Winner.status).where(Winner.campaign_id == campaign_id)
+        kept = {(row.d, row.guest_no): row.status == "confirmed" for row in session.execute(rows)}
+        differing += sum(said.get(key) != kept.get(key) for key in said.keys() | kept.keys())
+        lines = journal.entries(session, campaign_id)
+        seed_of = {line.body["d"]: line.body["seed"] for line in lines if "seed" in line.body}
+        differing += len(seed_of) - len(set(seed_of.values()))
+    return differing
