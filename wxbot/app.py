@@ -33,9 +33,8 @@ from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import admin_days, h5
 from wxbot.draws.door import DrawDoor
-from wxbot.hall import admin_invited, h5_verify
+from wxbot.hall import admin_invited, h5_verify, screen_doors
 from wxbot.hall import h5 as hall_h5
-from wxbot.hall import screen as hall_screen
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_listed as listed
@@ -109,7 +108,7 @@ DOORS: tuple[Door, ...] = (
     Door("/h5", vouchers_h5.blueprint, "openid", "phone"),
     Door("/h5", hall_h5.blueprint, "openid", "phone"),
     Door("/h5", h5_verify.blueprint, "openid", "phone"),
-    Door("/hall", hall_screen.blueprint, "public", "screen"),
+    Door("/hall", screen_doors.blueprint, "public", "screen"),
     Door("/admin", campaigns.blueprint, "staff", "console"),
     Door("/admin", draw_charts.blueprint, "staff", "console"),
     Door("/admin", looks.blueprint, "staff", "console"),

@@ -1,0 +1,169 @@
+"""Pairing, start and stop from the screen; the public state; and that no browser has a winner before the stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from tests.hall.hosting import Host
+from tests.hall.stage import OpenHall, open_hall
+from wxbot.hall import pairing, screen_pass, told, wire
+from wxbot.runtime import Runtime
+
+JSON = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def hall(runtime: Runtime) -> OpenHall:
+    return open_hall(runtime, guests=12, terms={"mode": "seed"})
+
+
+@pytest.fixture
+def desk(hall: OpenHall) -> Host:
+    desk = Host(hall)
+    desk.freeze()
+    return desk
+
+
+def pair(desk: Host, client: FlaskClient) -> None:
+    """This browser is the screen that leads."""
+    digits = desk.do(pairing.offer, desk.id)
+    assert post(client, "pair", code=digits).status_code == 200
+
+
+def post(client: FlaskClient, verb: str, headers: Any = (), **fields: Any) -> Any:
+    return client.post(f"/hall/gala/{verb}", json=fields, headers={**JSON, **dict(headers)})
+
+
+def test_six_digits_make_a_browser_the_screen_and_a_later_one_takes_over(desk: Host, app: Flask) -> None:
+    first, second = app.test_client(), app.test_client()
+    pair(desk, first)
+    cookie = first.get_cookie(screen_pass.cookie_name(desk.stage.runtime, "gala"), domain="127.0.0.1")
+    assert cookie is not None and cookie.http_only
+    desk.arm(k=3)
+    pair(desk, second)
+    assert post(first, "start").json["reason"] == "not_leading"
+    assert post(app.test_client(), "start").json["reason"] == "unpaired"
+    assert post(second, "start").json == {"d": 1, "status": "drawn"}
+
+
+def test_digits_live_five_minutes_count_five_tries_and_are_used_once(desk: Host, client: FlaskClient) -> None:
+    assert post(client, "pair", code="000000").json["reason"] == "over"
+    digits = desk.do(pairing.offer, desk.id)
+    wrong = f"{(int(digits) + 1) % 10**6:06d}"
+    for _ in range(pairing.TRIES):
+        assert post(client, "pair", code=wrong).json["reason"] == "wrong"
+    assert post(client, "pair", code=digits).json["reason"] == "over"
+    digits = desk.do(pairing.offer, desk.id)
+    with desk.stage.runtime.database.transaction() as session:
+        late = desk.stage.runtime.database.now(session) + pairing.LIFE
+        refused = pairing.pair(session, desk.id, digits, late)
+    assert getattr(refused, "reason", "") == "over"
+    assert post(client, "pair", code=digits).status_code == 200
+    assert post(client, "pair", code=digits).json["reason"] == "over"
+
+
+def test_no_other_site_presses_a_screen_and_an_old_press_does_nothing(desk: Host, client: FlaskClient) -> None:
+    pair(desk, client)
+    desk.arm()
+    assert post(client, "start", {"Sec-Fetch-Site": "cross-site"}).status_code == 400
+    assert client.post("/hall/gala/start", data={"d": "1"}).status_code == 400
+    assert post(client, "start", d=7).status_code == 409
+    assert [each.status for each in desk.selections()] == ["armed"]
+    assert post(client, "start", d=1).status_code == 200
+    assert post(client, "stop", d=7).status_code == 409
+    assert post(client, "stop", d=1).json["winners"]
+
+
+def test_the_state_comes_from_redis_without_sql_and_from_the_rows_when_that_is_empty(
+    desk: Host, client: FlaskClient
+) -> None:
+    runtime = desk.stage.runtime
+    first = client.get("/hall/gala/state").json
+    assert first is not None and first["guests"] == 12 and first["roster"]["count"] == 12
+    asked: list[str] = []
+
+    def count(*args: Any) -> None:
+        asked.append(args[2])
+
+    event.listen(runtime.database.engine, "before_cursor_execute", count)
+    assert client.get("/hall/gala/state").json == first
+    event.remove(runtime.database.engine, "before_cursor_execute", count)
+    assert asked == []
+    runtime.redis.flushdb()
+    again = client.get("/hall/gala/state").json
+    assert again is not None and again["v"] > first["v"]
+    assert client.get("/hall/none/state").status_code == 404
+
+
+def test_whoever_listens_is_told_and_an_older_state_never_replaces_a_newer(desk: Host) -> None:
+    runtime = desk.stage.runtime
+    listening: Any = runtime.redis.pubsub()  # type: ignore[no-untyped-call]
+    listening.subscribe(wire.channel("gala"))
+    listening.get_message(timeout=1)
+    newest = told.tell(runtime, desk.id)
+    assert newest is not None
+    said = listening.get_message(timeout=1)
+    assert said is not None and said["data"] == str(newest["v"])
+    runtime.redis.eval(told._KEEP, 2, "hall:gala:state", "hall:gala:state:v", str(newest["v"] - 1), "old", "x", "9")
+    assert told.text_of(runtime, "gala") != "old"
+
+
+@pytest.fixture
+def traffic(app: Flask) -> Iterator[list[bytes]]:
+    """Every byte that leaves the server."""
+    sent: list[bytes] = []
+
+    def note(response: Any) -> Any:
+        response.direct_passthrough = False
+        sent.append(repr(response.headers).encode() + response.get_data())
+        return response
+
+    app.after_request_funcs.setdefault(None, []).append(note)
+    yield sent
+
+
+def test_between_start_and_stop_nothing_that_leaves_the_server_tells_a_winner(
+    desk: Host, app: Flask, client: FlaskClient, traffic: list[bytes]
+) -> None:
+    pair(desk, client)
+    paths = ("screen", "state", "pool?d=1", "record.json", "now", "code", "preflight")
+
+    def look() -> list[bytes]:
+        traffic.clear()
+        for path in paths:
+            client.get(f"/hall/gala/{path}")
+        return [_still(each) for each in traffic]
+
+    desk.arm(k=3)
+    told.tell(desk.stage.runtime, desk.id)
+    before = look()
+    traffic.clear()
+    assert post(client, "start", d=1).json == {"d": 1, "status": "drawn"}
+    assert post(client, "start", d=1).json == {"d": 1, "status": "drawn"}
+    rolling = look()
+    assert b'winners":[{' not in b"".join(rolling).replace(b" ", b"")
+    assert [_without(each) for each in rolling] == [_without(each) for each in before]
+    assert len(post(client, "stop", d=1).json["winners"]) == 3
+    assert b'winners":[{' in b"".join(look()).replace(b" ", b"")
+
+
+def _still(answer: bytes) -> bytes:
+    """Without what differs with time alone."""
+    import re
+
+    for part in (rb"nonce[-=]\S+", rb'"(at|v|now|until)": ?[\d.]+', rb"data:image[^\"]+", rb"Content-Length[^)]+"):
+        answer = re.sub(part, b"", answer)
+    return answer
+
+
+def _without(answer: bytes) -> bytes:
+    """Without what a start may change: the word for where the selection stands, and how many are still open."""
+    import re
+
+    return re.sub(rb'\\?"(status|open)\\?": ?[^,}]+', b"", answer)

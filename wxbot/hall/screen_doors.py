@@ -1,0 +1,166 @@
+"""What a screen asks and does: become one, see the state, start, stop. Winners leave the server with the answer to the stop."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot import own_page
+from wxbot.hall import pairing, record, screen_pass, standing, state, told
+from wxbot.hall import select as selecting
+from wxbot.hall.models import Hall, Selection
+from wxbot.hall.screen import blueprint as blueprint
+from wxbot.hall.screen import paired
+from wxbot.phone_session import is_https
+from wxbot.runtime import Runtime
+from wxbot.staff import audit
+from wxbot.staff.audit import Actor
+from wxbot.text import Refusal, Text
+from wxbot.transitions import moved_on
+
+FOREIGN = Text("请求不是来自本站页面", "The request does not come from a page of ours")
+NOT_LEADING = Text("现在由另一块屏幕控制，这块只能看", "Another screen leads now; this one only looks on")
+UNPAIRED = Text("这块屏幕还没有配对，请刷新页面", "This screen is not paired; reload the page")
+
+
+def _runtime() -> Runtime:
+    runtime: Runtime = current_app.extensions["wxbot"]
+    return runtime
+
+
+def _language() -> str:
+    return own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
+
+
+def _refused(status: int, reason: str, text: Text) -> Response:
+    response = jsonify(error=text.within(_language()), reason=reason)
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _is_ours() -> bool:
+    """JSON from a page of ours: no other site can send it in this browser's name (S55)."""
+    own = (own_page.origin_of(_runtime().settings.public_url), request.host_url.rstrip("/"))
+    sent = request.headers
+    is_near = own_page.is_near(sent.get("Sec-Fetch-Site"), sent.get("Origin"), own, sent.get("Referer"))
+    return is_near and request.is_json
+
+
+def _asked() -> dict[str, Any]:
+    found = request.get_json(silent=True)
+    return found if isinstance(found, dict) else {}
+
+
+@blueprint.get("/<slug>/state")
+def state_of(slug: str) -> BaseResponse:
+    """The public state, from Redis and without SQL: what a screen asks for while no stream is open."""
+    text = told.text_of(_runtime(), slug)
+    if text is None:
+        raise NotFound
+    response = Response(text, mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/<slug>/record.json")
+def record_json(slug: str) -> BaseResponse:
+    """The record of the evening for whoever wants to work it out again; nothing that was not revealed is in it."""
+    runtime, found = _runtime(), paired(slug)
+    with runtime.database.reading() as session:
+        made = record.record_of(session, runtime.vault, found.campaign.id)
+    response = Response(json.dumps(made, ensure_ascii=False, indent=1), mimetype="application/json")
+    response.headers["Content-Disposition"] = f'attachment; filename="record-{slug}.json"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/<slug>/rosters/<int:version>.txt")
+def roster(slug: str, version: int) -> BaseResponse:
+    """The file of a frozen roster."""
+    found = paired(slug)
+    with _runtime().database.reading() as session:
+        frozen = standing.roster_of(session, found.campaign.id, version) if 0 < version < 2**31 else None
+    if frozen is None:
+        raise NotFound
+    response = Response(frozen.content.encode(), mimetype="text/plain")
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response
+
+
+@blueprint.post("/<slug>/pair")
+def pair(slug: str) -> BaseResponse:
+    """This browser becomes the screen that leads, if it knows the six digits of the desk."""
+    found, runtime = paired(slug), _runtime()
+    if not _is_ours():
+        return _refused(400, "origin", FOREIGN)
+    digits = str(_asked().get("code", ""))[:6]
+    with runtime.database.transaction() as session:
+        epoch = pairing.pair(session, found.campaign.id, digits, runtime.database.now(session))
+    if isinstance(epoch, Refusal):
+        return _refused(403, epoch.reason, epoch.text)
+    told.tell(runtime, found.campaign.id)
+    response = jsonify(epoch=epoch)
+    response.set_cookie(
+        screen_pass.cookie_name(runtime, slug),
+        screen_pass.write(runtime, slug, epoch),
+        max_age=screen_pass.LIFE_S,
+        httponly=True,
+        secure=is_https(runtime),
+        samesite="Lax",
+        path="/",
+    )
+    return response
+
+
+@blueprint.post("/<slug>/start")
+def start(slug: str) -> BaseResponse:
+    """Draw the armed selection. The answer holds no winner; a second press is answered as the first."""
+    runtime = _runtime()
+
+    def draw(session: Any, campaign_id: int) -> Selection:
+        return selecting.start(session, runtime.vault, campaign_id, runtime.database.now(session))
+
+    return _press(slug, "start", draw)
+
+
+@blueprint.post("/<slug>/stop")
+def stop(slug: str) -> BaseResponse:
+    """Reveal it, and answer with the winners."""
+    runtime = _runtime()
+
+    def show(session: Any, campaign_id: int) -> Selection:
+        return selecting.reveal(session, campaign_id, runtime.database.now(session))
+
+    return _press(slug, "stop", show)
+
+
+def _press(slug: str, action: str, verb: Callable[[Any, int], Selection]) -> BaseResponse:
+    found, runtime = paired(slug), _runtime()
+    if not _is_ours():
+        return _refused(400, "origin", FOREIGN)
+    if not found.epoch:
+        return _refused(401, "unpaired", UNPAIRED)
+    if not pairing.is_leading(found.hall, found.epoch):
+        return _refused(403, "not_leading", NOT_LEADING)
+    try:
+        with runtime.database.transaction() as session:
+            selected = verb(session, found.campaign.id)
+            if _asked().get("d", selected.d) != selected.d:
+                raise moved_on()  # a press for a selection that is over
+            now, seen = runtime.database.now(session), {"d": selected.d, "epoch": found.epoch}
+            by = Actor(None, "screen", request.remote_addr or "")
+            audit.record(session, by, f"hall_{action}", f"campaign:{found.campaign.id}", now, detail=seen)
+            answer: dict[str, Any] = {"d": selected.d, "status": selected.status}
+            if selected.status == "revealed":
+                hall = session.get_one(Hall, found.campaign.id)
+                answer["winners"] = state.shown_winners(session, hall, selected.d)
+    except Refusal as refusal:
+        return _refused(409, refusal.reason, refusal.text)
+    told.tell(runtime, found.campaign.id)
+    response = jsonify(answer)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,174 @@
+"""What everybody in the hall may see now: the one JSON that screen, phones and the host's pages show.
+
+No winner of a selection that was not revealed is in it, ever; nothing else here leaves the rows that hold them.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import cards, journal
+from wxbot.hall.evening import Evening
+from wxbot.hall.models import Danmaku, Game, Guest, Hall, HallPrize, RaceCount, Roster, Selection, Winner
+from wxbot.hall.standing import SHOWN
+from wxbot.instant.models import Prize
+
+NEWEST = 60
+"""Guests on the wall."""
+
+DANMAKU = 30
+RANKS = 20
+
+Shown = dict[str, Any]
+
+
+def public_state(session: Session, hall: Hall) -> Shown:
+    """The state without its `v`; moments in Unix seconds, amounts in fen."""
+    campaign = session.get_one(Campaign, hall.campaign_id)
+    evening = journal.evening(session, hall.campaign_id)
+    prizes = _prizes(session, hall, evening)
+    winners = _winners(session, hall)
+    selections = _selections(session, hall)
+    ordinal_of = {prize_id: shown["ordinal"] for prize_id, shown in prizes.items()}
+    return {
+        "slug": campaign.slug,
+        "name": campaign.act_name,
+        "at": int(hall.scene_at.timestamp()) if hall.scene_at else 0,
+        "scene": hall.scene,
+        "epoch": hall.screen_epoch,
+        "mode": evening.mode,
+        "commitment": hall.commitment,
+        "rehearsal": hall.is_rehearsal,
+        "guests": hall.next_no - 1,
+        "newest": _newest(session, hall),
+        "prizes": list(prizes.values()),
+        "roster": _roster(session, hall),
+        "selection": _selection(selections[-1], ordinal_of, winners) if selections else None,
+        "results": _results(selections, ordinal_of, winners),
+        "void": [
+            {"d": each.d, "prize": ordinal_of[each.prize_id], "reason": each.void_reason}
+            for each in selections
+            if each.status == "voided"
+        ],
+        "danmaku": _danmaku(session, hall),
+        "game": _game(session, hall),
+    }
+
+
+def _newest(session: Session, hall: Hall) -> list[Any]:
+    mine = (Guest.campaign_id == hall.campaign_id) & ~Guest.is_hidden
+    newest = session.scalars(select(Guest).where(mine).order_by(Guest.no.desc()).limit(NEWEST))
+    return [cards.shown(guest) for guest in newest]
+
+
+def _prizes(session: Session, hall: Hall, evening: Evening) -> dict[int, Shown]:
+    query = select(Prize, HallPrize).outerjoin(HallPrize, HallPrize.prize_id == Prize.id)
+    found = session.execute(query.where(Prize.campaign_id == hall.campaign_id).order_by(Prize.ordinal))
+    return {
+        prize.id: {
+            "ordinal": prize.ordinal,
+            "name": prize.name,
+            "kind": prize.kind,
+            "amount_fen": prize.min_fen if rules else prize.total_fen or prize.max_fen,
+            "stock": prize.stock,
+            "open": evening.open_slots(prize.ordinal) if prize.ordinal in evening.prizes else prize.left,
+            "per_selection": rules.per_selection if rules else 0,
+        }
+        for prize, rules in found
+    }
+
+
+def _roster(session: Session, hall: Hall) -> Shown | None:
+    columns = (Roster.version, Roster.count, Roster.sha256)
+    mine = (Roster.campaign_id == hall.campaign_id) & (Roster.version == hall.roster_version)
+    row = session.execute(select(*columns).where(mine)).one_or_none()
+    return None if row is None else {"version": row[0], "count": row[1], "sha256": row[2]}
+
+
+def _selections(session: Session, hall: Hall) -> list[Selection]:
+    query = select(Selection).where(Selection.campaign_id == hall.campaign_id).order_by(Selection.d)
+    return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def _winners(session: Session, hall: Hall) -> dict[int, list[Shown]]:
+    """d → its winners, of selections that were revealed."""
+    of_selection = (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d)
+    of_guest = (Guest.campaign_id == Winner.campaign_id) & (Guest.no == Winner.guest_no)
+    query = select(Winner, Guest).join(Selection, of_selection).join(Guest, of_guest)
+    query = query.where(Winner.campaign_id == hall.campaign_id, Selection.status.in_(SHOWN))
+    found: dict[int, list[Shown]] = {}
+    for winner, guest in session.execute(query.order_by(Winner.d, Winner.place)):
+        line = {"place": winner.place, **cards.shown(guest), "group": guest.group, "status": winner.status}
+        found.setdefault(winner.d, []).append(line)
+    return found
+
+
+def shown_winners(session: Session, hall: Hall, d: int) -> list[Shown]:
+    """The winners of one selection as the screen shows them; none before it is revealed."""
+    return _winners(session, hall).get(d, [])
+
+
+def _selection(selected: Selection, ordinal_of: dict[int, int], winners: dict[int, list[Shown]]) -> Shown:
+    shown = {
+        "d": selected.d,
+        "prize": ordinal_of[selected.prize_id],
+        "k": selected.k,
+        "status": selected.status,
+        "pool": selected.pool_size,
+        "pool_hash": selected.pool_hash,
+        "entropy_kind": selected.entropy_kind,
+        "entropy_text": selected.entropy_text,
+        "reason": selected.void_reason if selected.status == "voided" else "",
+    }
+    return shown | ({"winners": winners.get(selected.d, [])} if selected.status in SHOWN else {})
+
+
+def _results(selections: Iterable[Selection], ordinal_of: dict[int, int], winners: dict[int, list[Shown]]) -> list[Any]:
+    """Who was confirmed, by prize, in the order of the selections."""
+    by_prize: dict[int, list[Shown]] = {}
+    for selected in selections:
+        confirmed = [line for line in winners.get(selected.d, []) if line["status"] == "confirmed"]
+        if confirmed:
+            by_prize.setdefault(ordinal_of[selected.prize_id], []).extend(confirmed)
+    return [{"prize": prize, "winners": lines} for prize, lines in by_prize.items()]
+
+
+def _danmaku(session: Session, hall: Hall) -> list[Shown]:
+    mine = (Danmaku.campaign_id == hall.campaign_id) & (Danmaku.status == "shown")
+    newest = session.scalars(select(Danmaku).where(mine).order_by(Danmaku.decided_at.desc()).limit(DANMAKU)).all()
+    return [{"id": each.id, "words": each.words, "no": each.guest_no} for each in reversed(newest)]
+
+
+def _game(session: Session, hall: Hall) -> Shown | None:
+    """The game that runs or comes next, else the last one."""
+    mine = select(Game).where(Game.campaign_id == hall.campaign_id).order_by(Game.ordinal)
+    games = session.scalars(mine).all()
+    if not games or hall.scene not in ("rain", "race"):
+        games = [game for game in games if game.status == "running"]
+    fits = [game for game in games if game.kind == hall.scene or game.status == "running"]
+    game = next((each for each in fits if each.status != "settled"), fits[-1] if fits else None)
+    if game is None:
+        return None
+    return {
+        "id": game.id,
+        "kind": game.kind,
+        "status": game.status,
+        "begin": int(game.begin_at.timestamp()) if game.begin_at else None,
+        "end": int(game.end_at.timestamp()) if game.end_at else None,
+        "seconds": game.terms.get("seconds", 0),
+        "ranks": _ranks(session, hall, game) if game.kind == "race" else [],
+    }
+
+
+def _ranks(session: Session, hall: Hall, game: Game) -> list[Shown]:
+    """The first of a race by its rows; `live` tells newer ones while it runs."""
+    of_guest = (Guest.campaign_id == hall.campaign_id) & (Guest.no == RaceCount.guest_no)
+    query = select(RaceCount, Guest).join(Guest, of_guest).where(RaceCount.game_id == game.id)
+    first = query.order_by(RaceCount.counted.desc(), RaceCount.last_at, RaceCount.guest_no).limit(RANKS)
+    return [
+        {"no": count.guest_no, "name": cards.shown(guest)["name"], "team": count.team, "counted": count.counted}
+        for count, guest in session.execute(first)
+    ]
