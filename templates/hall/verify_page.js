@@ -123,6 +123,7 @@ async function findMe() {
 
 async function start() {
   speak();
+  byId('download').hidden = location.protocol === 'file:';
   const fault = await exampleFault().catch(error => String(error));
   byId('self').textContent = fault === null ? say(SAID.self) : say(SAID.broken) + fault;
   byId('self').dataset.ok = fault === null;

@@ -125,6 +125,7 @@ def test_the_page_as_it_is_served_loads_nothing_and_reads_well(site: Runtime, pa
     assert asked == [f"{site.settings.public_url}/h5/hall/verify"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert serious(page) == []
+    assert page.locator("#download").get_attribute("href") == "?download"
     page.locator("#language").click()
     page.locator("#verdict").wait_for()
     heights = page.evaluate("[...document.querySelectorAll('button, input')].map(each => each.offsetHeight)")

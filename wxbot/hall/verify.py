@@ -59,7 +59,7 @@ def verify(record: Any, commitment: str | None = None) -> Verified:
     check = _Check(record, seen)
     if commitment is not None and commitment.strip().lower() != record["commitment"]:
         check.find(
-            None, "noted", "承诺值与您记下的不同，这不是那场活动的记录", "The commitment is not the one you noted"
+            None, "noted", Text("承诺值与您记下的不同，这不是那场活动的记录", "The commitment is not the one you noted")
         )
     edited = {id(entry) for entry in log.broken(record["hall_id"], entries)}
     for line, entry in enumerate(entries, 1):
@@ -67,8 +67,10 @@ def verify(record: Any, commitment: str | None = None) -> Verified:
             check.find(
                 line,
                 "log",
-                "这一行被改过、移动过，或它前面缺了行",
-                "This line was changed or moved, or one before it is missing",
+                Text(
+                    "这一行被改过、移动过，或它前面缺了行",
+                    "This line was changed or moved, or one before it is missing",
+                ),
             )
         check.entry(line, entry)
     check.end()
@@ -119,22 +121,22 @@ class _Check:
         self._pool_hash = ""
         self._seed, self._seed_d = record["commitment"], 0
 
-    def find(self, line: int | None, reason: str, zh: str, en: str) -> None:
+    def find(self, line: int | None, reason: str, text: Text) -> None:
         """Note a fault."""
-        self._seen.findings.append(Finding(line, reason, Text(zh, en)))
+        self._seen.findings.append(Finding(line, reason, text))
 
     def entry(self, line: int, entry: Entry) -> None:
         """Go on by one line; what is not allowed is taken all the same if it can be, so that one fault is one finding."""
         try:
             allowed.require(self._evening, entry)
         except Refusal as refusal:
-            self._seen.findings.append(Finding(line, refusal.reason, refusal.text))
+            self.find(line, refusal.reason, refusal.text)
             if refusal.reason == "body":
                 return
         looks = _LOOKS.get(entry.kind)
         if looks is not None:
             for reason, text in looks(self, entry):
-                self._seen.findings.append(Finding(line, reason, text))
+                self.find(line, reason, text)
         try:
             self._evening.take(entry)
         except KeyError:  # of a selection or a prize that is not there, which was found above
@@ -144,7 +146,9 @@ class _Check:
         """What is missing behind the last line, and the counts."""
         seen, evening = self._seen, self._evening
         if len(self._record["rosters"]) != evening.roster_version:
-            self.find(None, "rosters", "名单文件与冻结的次数不一致", "There are not as many rosters as were frozen")
+            self.find(
+                None, "rosters", Text("名单文件与冻结的次数不一致", "There are not as many rosters as were frozen")
+            )
         seen.hall_id, seen.people = evening.hall_id, len(self._roster.lines) if self._roster else 0
         drawn = [each for each in evening.selections.values() if each.winners and not each.is_voided]
         seen.selections, seen.winners = len(drawn), sum(len(each.confirmed) for each in drawn)
