@@ -59,7 +59,7 @@ def drand_night() -> Night:
     night.freeze()
     night.arm(1, 2)
     night.at += 20
-    night.late(quicknet.Beacon(vector.ROUND, vector.RANDOMNESS, vector.SIGNATURE).text, vector.SIGNATURE)
+    night.late(quicknet.DrandRound(vector.ROUND, vector.RANDOMNESS, vector.SIGNATURE).text, vector.SIGNATURE)
     night.draw()
     return night
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.hall.night import HALL, Night, prize
 from wxbot.hall import log, selection
-from wxbot.hall.log import Entry
+from wxbot.hall.log import LogLine
 
 Record = dict[str, Any]
 
@@ -43,12 +43,12 @@ def lines(record: Record, kind: str) -> list[dict[str, Any]]:
 
 def chained(record: Record) -> Record:
     """The record with numbers and hashes of its log made anew: whoever edits a log would do so."""
-    last: Entry | None = None
+    last: LogLine | None = None
     for line in record["log"]:
         seq, prev_hash = (last.seq + 1, last.hash) if last else (1, log.GENESIS)
         hashed = log.entry_hash(record["hall_id"], seq, line["at"], line["kind"], line["body"], prev_hash)
         line |= {"seq": seq, "prev_hash": prev_hash, "hash": hashed}
-        last = Entry(**line)
+        last = LogLine(**line)
     return record
 
 

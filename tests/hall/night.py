@@ -9,8 +9,8 @@ from typing import Any
 
 from wxbot.hall import allowed, log, selection
 from wxbot.hall.evening import Evening, open_slots, pool_of
-from wxbot.hall.log import Entry, Kind
-from wxbot.hall.selection import EntropyKind, RosterLine
+from wxbot.hall.log import Kind, LogLine
+from wxbot.hall.selection import EntropyKind, FrozenLine
 
 HALL = "gala-2026"
 BEGIN = 1_790_000_000
@@ -33,9 +33,9 @@ class Night:
 
     def __init__(self, prizes: Sequence[Any], mode: EntropyKind = "hall", length: int = 60, at: int = BEGIN) -> None:
         self.chain = selection.make_chain(HALL, hashlib.sha256(b"night").digest(), length)
-        self.entries: list[Entry] = []
+        self.entries: list[LogLine] = []
         self.evening = Evening()
-        self.people: list[RosterLine] = []
+        self.people: list[FrozenLine] = []
         self.rosters: list[str] = []
         self.at = at
         self.say(
@@ -48,7 +48,7 @@ class Night:
         )
         self.say("opened")
 
-    def say(self, kind: Kind, /, **body: Any) -> Entry:
+    def say(self, kind: Kind, /, **body: Any) -> LogLine:
         """One line more, if it may come."""
         entry = log.append(HALL, self.entries[-1] if self.entries else None, kind, body, self.at)
         allowed.require(self.evening, entry)
@@ -61,7 +61,7 @@ class Night:
         """So many people come; their groups take turns."""
         for no in range(len(self.people) + 1, len(self.people) + count + 1):
             id = selection.person_id(salt_of(no), HALL, openid_of(no))
-            self.people.append(RosterLine(no, weight, groups[no % len(groups)], id))
+            self.people.append(FrozenLine(no, weight, groups[no % len(groups)], id))
             self.say("signed_in", no=no)
 
     def freeze(self) -> None:
@@ -72,7 +72,7 @@ class Night:
         self.say("frozen", version=len(self.rosters), count=len(lines), roster_hash=selection.roster_hash(content))
 
     @property
-    def roster(self) -> tuple[RosterLine, ...]:
+    def roster(self) -> tuple[FrozenLine, ...]:
         """The lines that were frozen last."""
         return selection.read_roster(self.rosters[-1]).lines
 

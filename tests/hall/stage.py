@@ -13,7 +13,7 @@ from tests.instant.stage import PRIZE, approved
 from wxbot.campaigns import launch
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, sign_in
-from wxbot.hall.log import Entry
+from wxbot.hall.log import LogLine
 from wxbot.hall.models import Guest, Hall
 from wxbot.instant.models import Award
 from wxbot.runtime import Runtime
@@ -71,7 +71,7 @@ class OpenHall:
         with self.runtime.database.reading() as session:
             return session.get_one(Campaign, self.campaign_id)
 
-    def log(self) -> list[Entry]:
+    def log(self) -> list[LogLine]:
         with self.runtime.database.reading() as session:
             return journal.entries(session, self.campaign_id)
 

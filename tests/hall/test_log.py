@@ -9,7 +9,7 @@ import pytest
 
 from tests.hall.night import HALL, Night, prize
 from wxbot.hall import log
-from wxbot.hall.log import Entry
+from wxbot.hall.log import LogLine
 
 
 def small_night() -> Night:
@@ -92,4 +92,4 @@ def test_no_field_of_the_log_names_who_is_to_win() -> None:
 
 def test_lines_survive_json() -> None:
     for entry in small_night().entries:
-        assert Entry(**json.loads(json.dumps(entry._asdict()))) == entry
+        assert LogLine(**json.loads(json.dumps(entry._asdict()))) == entry

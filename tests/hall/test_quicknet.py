@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.hall import vector
 from wxbot.hall import quicknet
-from wxbot.hall.quicknet import Beacon
+from wxbot.hall.quicknet import DrandRound
 
-PUBLISHED = Beacon(vector.ROUND, vector.RANDOMNESS, vector.SIGNATURE)
+PUBLISHED = DrandRound(vector.ROUND, vector.RANDOMNESS, vector.SIGNATURE)
 AT = quicknet.published_at(vector.ROUND)
 
 
@@ -48,7 +48,7 @@ def test_the_published_round_is_signed_by_the_network_and_no_other() -> None:
         (PUBLISHED._replace(signature="00" * 48), AT - 15, AT, False),
     ],
 )
-def test_late_entropy_is_the_round_that_was_due(beacon: Beacon, armed_at: int, at: int, is_right: bool) -> None:
+def test_late_entropy_is_the_round_that_was_due(beacon: DrandRound, armed_at: int, at: int, is_right: bool) -> None:
     assert (quicknet.fault(beacon.text, beacon.signature, armed_at, at) is None) == is_right
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.hall import vector
 from wxbot.hall import selection
-from wxbot.hall.selection import RosterLine
+from wxbot.hall.selection import FrozenLine
 
 KEYS = st.binary(min_size=32, max_size=32)
 POOLS = st.sets(st.integers(1, 5000), min_size=1, max_size=60)
@@ -132,18 +132,18 @@ def test_a_selection_never_comes_up_short(pool: list[int], k: int) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        RosterLine(0, 1, "A", "0" * 64),
-        RosterLine(1, 0, "A", "0" * 64),
-        RosterLine(1, 1_000_001, "A", "0" * 64),
-        RosterLine(1, 1, "A\tB", "0" * 64),
-        RosterLine(1, 1, "A\nB", "0" * 64),
-        RosterLine(1, 1, "A\u2028B", "0" * 64),
-        RosterLine(1, 1, "e\u0301", "0" * 64),
-        RosterLine(1, 1, "A", "A" * 64),
-        RosterLine(1, 1, "A", "0" * 63),
+        FrozenLine(0, 1, "A", "0" * 64),
+        FrozenLine(1, 0, "A", "0" * 64),
+        FrozenLine(1, 1_000_001, "A", "0" * 64),
+        FrozenLine(1, 1, "A\tB", "0" * 64),
+        FrozenLine(1, 1, "A\nB", "0" * 64),
+        FrozenLine(1, 1, "A\u2028B", "0" * 64),
+        FrozenLine(1, 1, "e\u0301", "0" * 64),
+        FrozenLine(1, 1, "A", "A" * 64),
+        FrozenLine(1, 1, "A", "0" * 63),
     ],
 )
-def test_a_roster_takes_no_line_that_could_be_read_in_two_ways(line: RosterLine) -> None:
+def test_a_roster_takes_no_line_that_could_be_read_in_two_ways(line: FrozenLine) -> None:
     with pytest.raises(ValueError, match="no line of a roster"):
         selection.roster_bytes(vector.HALL, 1, [line])
 
@@ -168,6 +168,6 @@ groups = st.text(max_size=8).filter(selection.is_group)
 
 @given(st.lists(st.tuples(st.integers(1, 9), groups), max_size=20))
 def test_a_roster_is_read_as_it_was_written(people: list[tuple[int, str]]) -> None:
-    lines = [RosterLine(no, weight, group, f"{no:064x}") for no, (weight, group) in enumerate(people, 1)]
+    lines = [FrozenLine(no, weight, group, f"{no:064x}") for no, (weight, group) in enumerate(people, 1)]
     text = selection.roster_bytes("h-1", 3, lines).decode()
     assert selection.read_roster(text) == ("h-1", 3, tuple(lines))

@@ -121,7 +121,7 @@ def test_a_selection_by_drand_is_checked_with_its_signature(monkeypatch: pytest.
     night.arm(1, 1)
     assert quicknet.first_round(night.evening.selections[1].armed_at) == vector.ROUND
     night.at += 20
-    beacon = quicknet.Beacon(vector.ROUND, vector.RANDOMNESS, vector.SIGNATURE)
+    beacon = quicknet.DrandRound(vector.ROUND, vector.RANDOMNESS, vector.SIGNATURE)
     night.late(beacon.text, beacon.signature)
     night.draw()
     assert reasons(night.record()) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wxbot.hall import selection
-from wxbot.hall.selection import RosterLine
+from wxbot.hall.selection import FrozenLine
 
 HALL = "demo-hall"
 LAST_SEED = bytes(range(32))
@@ -11,7 +11,7 @@ CHAIN = selection.make_chain(HALL, LAST_SEED, 4)
 SALTS = {no: bytes([no]) * 16 for no in range(1, 13)}
 OPENIDS = {no: f"oTESTuser{no:016d}" for no in range(1, 13)}
 LINES = [
-    RosterLine(no, 1, "A" if no % 2 else "B", selection.person_id(SALTS[no], HALL, OPENIDS[no])) for no in range(1, 13)
+    FrozenLine(no, 1, "A" if no % 2 else "B", selection.person_id(SALTS[no], HALL, OPENIDS[no])) for no in range(1, 13)
 ]
 ROSTER = selection.roster_bytes(HALL, 1, LINES)
 ROSTER_HASH = "9d198acdb7e41429a6056fca0256dd80312a6133cf2236bac08a3ddd94d252cc"

@@ -7,7 +7,7 @@ from typing import TextIO
 import click
 
 from wxbot.cli.desk import as_json, show_json
-from wxbot.hall.verify import Finding, Verified, verify
+from wxbot.hall.verify import RecordFault, Verified, verify
 
 FINDINGS_SHOWN = 20
 
@@ -63,5 +63,5 @@ def _say(seen: Verified, commitment: str | None) -> None:
         )
 
 
-def _place(finding: Finding) -> str:
+def _place(finding: RecordFault) -> str:
     return "" if finding.line is None else f"日志第 {finding.line} 行 line {finding.line}: "

@@ -16,7 +16,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, quicknet
 from wxbot.hall.allowed import FALLBACK_AFTER
 from wxbot.hall.models import Selection
-from wxbot.hall.quicknet import Beacon
+from wxbot.hall.quicknet import DrandRound
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import WeChatError
@@ -57,7 +57,7 @@ def _waiting(session: Session, campaign_id: int) -> Selection | None:
     return session.scalars(select(Selection).where(mine, lacks).execution_options(populate_existing=True)).one_or_none()
 
 
-def complete(session: Session, campaign_id: int, d: int, beacon: Beacon | None, due: int, now: datetime) -> int:
+def complete(session: Session, campaign_id: int, d: int, beacon: DrandRound | None, due: int, now: datetime) -> int:
     """Write round `due` into the log of a hall, or without it the fallback; 0 when selection d waits no more.
 
     Raises Refusal when the fallback comes before its time.
@@ -79,7 +79,7 @@ def complete(session: Session, campaign_id: int, d: int, beacon: Beacon | None, 
     return 1
 
 
-def ask(transport: Transport, relays: Sequence[str], round_: int) -> Beacon | None:
+def ask(transport: Transport, relays: Sequence[str], round_: int) -> DrandRound | None:
     """The round from the first relay that has it, its signature checked; None when none has, or nothing here can check it."""
     for relay in relays if quicknet.can_check() else ():
         try:
@@ -94,7 +94,7 @@ def ask(transport: Transport, relays: Sequence[str], round_: int) -> Beacon | No
     return None
 
 
-def _read(body: bytes) -> Beacon | None:
+def _read(body: bytes) -> DrandRound | None:
     """A round as a relay tells it; its randomness is made from the signature and not believed."""
     try:
         told = json.loads(body)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from wxbot.hall.log import Body, Exclusion, Forfeit, Kind, Prize
-from wxbot.hall.selection import EntropyKind, RosterLine
+from wxbot.hall.log import Body, Exclusion, Forfeit, Kind, LoggedPrize
+from wxbot.hall.selection import EntropyKind, FrozenLine
 
 Phase = Literal["armed", "ready", "drawn", "revealed", "settled", "voided"]
 """Of a selection: everything is fixed; its late entropy is there; its winners are stored; they were shown; each of them is
@@ -79,7 +79,7 @@ class Evening:
     commitment: str = ""
     mode: EntropyKind = "hall"
     """How the next selection gets its late entropy; a fallback changes it for the rest of the evening."""
-    prizes: dict[int, Prize] = field(default_factory=dict)
+    prizes: dict[int, LoggedPrize] = field(default_factory=dict)
     is_opened: bool = False
     is_closed: bool = False
     signed_in: int = 0
@@ -140,7 +140,7 @@ class Evening:
                 out |= each.absent
         return out
 
-    def pool(self, roster: Iterable[RosterLine], prize: int) -> list[int]:
+    def pool(self, roster: Iterable[FrozenLine], prize: int) -> list[int]:
         """Among whom the next selection of a prize is made, ascending."""
         out, groups = self.out_of(prize), self.prizes[prize].groups
         return [line.no for line in roster if line.no not in out and (not groups or line.group in groups)]
@@ -151,7 +151,7 @@ def numbers_of(text: str) -> list[str]:
     return [number for number in text.split(" ") if number]
 
 
-def pool_of(events: Iterable[Event], roster: Iterable[RosterLine], prize: int) -> list[int]:
+def pool_of(events: Iterable[Event], roster: Iterable[FrozenLine], prize: int) -> list[int]:
     """Among whom the next selection of a prize is made, after these events, from the lines of the newest roster."""
     return Evening.of(events).pool(roster, prize)
 
@@ -164,11 +164,11 @@ def open_slots(events: Iterable[Event], prize: int) -> int:
 def _committed(evening: Evening, body: Body) -> None:
     evening.hall_id, evening.chain_length = body["hall_id"], body["chain_length"]
     evening.commitment, evening.mode = body["commitment"], body["mode"]
-    evening.prizes = {each["prize"]: Prize.read(each) for each in body["prizes"]}
+    evening.prizes = {each["prize"]: LoggedPrize.read(each) for each in body["prizes"]}
 
 
 def _added(evening: Evening, body: Body) -> None:
-    prize = Prize.read(body["prize"])
+    prize = LoggedPrize.read(body["prize"])
     evening.prizes[prize.prize] = prize
 
 

@@ -12,7 +12,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import from_unix
 from wxbot.hall import allowed, log
 from wxbot.hall.evening import Evening
-from wxbot.hall.log import Body, Entry, Kind
+from wxbot.hall.log import Body, Kind, LogLine
 from wxbot.hall.models import Hall, HallEvent
 from wxbot.text import Refusal, Text
 
@@ -36,7 +36,7 @@ def hall_id(session: Session, campaign_id: int) -> str:
     return session.get_one(Campaign, campaign_id).slug
 
 
-def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> Entry:
+def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> LogLine:
     """Write the next line of a hall that is locked; `now` is the database's, and never earlier than the line before.
 
     Whether it may come now is asked before (`allowed.require`, or `require_and_append`). Raises ValueError for a wrong body.
@@ -63,19 +63,19 @@ def require_and_append(session: Session, hall: Hall, kind: Kind, body: Body, now
     """The same, if it may come now; the evening with this line taken. Raises Refusal."""
     state = evening(session, hall.campaign_id)
     at = max(int(now.timestamp()), state.at)
-    allowed.require(state, Entry(0, at, kind, body, "", ""))
+    allowed.require(state, LogLine(0, at, kind, body, "", ""))
     state.take(append(session, hall, kind, body, now))
     return state
 
 
-def last(session: Session, campaign_id: int) -> Entry | None:
+def last(session: Session, campaign_id: int) -> LogLine | None:
     """The newest line."""
     query = select(HallEvent).where(HallEvent.campaign_id == campaign_id).order_by(HallEvent.seq.desc()).limit(1)
     row = session.scalars(query).one_or_none()
     return None if row is None else _entry(row)
 
 
-def entries(session: Session, campaign_id: int, after: int = 0) -> list[Entry]:
+def entries(session: Session, campaign_id: int, after: int = 0) -> list[LogLine]:
     """The lines behind number `after`, in their order."""
     query = select(HallEvent).where(HallEvent.campaign_id == campaign_id, HallEvent.seq > after)
     return [_entry(row) for row in session.scalars(query.order_by(HallEvent.seq))]
@@ -90,6 +90,6 @@ def evening(session: Session, campaign_id: int) -> Evening:
     return Evening.of(_entry(row) for row in rows)
 
 
-def _entry(row: HallEvent) -> Entry:
+def _entry(row: HallEvent) -> LogLine:
     kind, body = cast(Kind, row.kind), json.loads(row.body)
-    return Entry(row.seq, int(row.at.timestamp()), kind, body, row.prev_hash, row.hash)
+    return LogLine(row.seq, int(row.at.timestamp()), kind, body, row.prev_hash, row.hash)

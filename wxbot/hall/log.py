@@ -58,7 +58,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"(?:[0-9a-f]{96})?")
 
 
-class Prize(NamedTuple):
+class LoggedPrize(NamedTuple):
     """A prize as it stands in the log, with its rules; `prize` is its number in the programme, no groups means everybody."""
 
     prize: int
@@ -73,12 +73,12 @@ class Prize(NamedTuple):
         return {**self._asdict(), "groups": list(self.groups)}
 
     @classmethod
-    def read(cls, body: Body) -> "Prize":
+    def read(cls, body: Body) -> "LoggedPrize":
         """From the log."""
         return cls(**{**body, "groups": tuple(body["groups"])})
 
 
-class Entry(NamedTuple):
+class LogLine(NamedTuple):
     """One line of the log; `at` in Unix seconds, hashes in hex."""
 
     seq: int
@@ -237,7 +237,7 @@ def entry_hash(hall_id: str, seq: int, at: int, kind: str, body: Body, prev_hash
     return hashlib.sha256(tagged + bytes.fromhex(prev_hash) + said.encode()).hexdigest()
 
 
-def append(hall_id: str, last: Entry | None, kind: Kind, body: Body, at: int) -> Entry:
+def append(hall_id: str, last: LogLine | None, kind: Kind, body: Body, at: int) -> LogLine:
     """The line that follows `last`, None for the first. Raises ValueError when the body is not one of its kind.
 
     What may happen at this moment is asked of `allowed.require` before.
@@ -245,10 +245,10 @@ def append(hall_id: str, last: Entry | None, kind: Kind, body: Body, at: int) ->
     if not is_body(kind, body):
         raise ValueError(f"not the fields of {kind}: {body!r}")
     seq, prev_hash = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    return Entry(seq, at, kind, body, prev_hash, entry_hash(hall_id, seq, at, kind, body, prev_hash))
+    return LogLine(seq, at, kind, body, prev_hash, entry_hash(hall_id, seq, at, kind, body, prev_hash))
 
 
-def broken(hall_id: str, entries: Iterable[Entry]) -> Iterator[Entry]:
+def broken(hall_id: str, entries: Iterable[LogLine]) -> Iterator[LogLine]:
     """The lines whose number, link or hash is not what it must be; an edited line is the first of them."""
     seq, prev_hash = 0, GENESIS
     for entry in entries:
@@ -258,7 +258,7 @@ def broken(hall_id: str, entries: Iterable[Entry]) -> Iterator[Entry]:
         seq, prev_hash = entry.seq, entry.hash
 
 
-def _has_its_hash(hall_id: str, entry: Entry) -> bool:
+def _has_its_hash(hall_id: str, entry: LogLine) -> bool:
     try:
         return entry.hash == entry_hash(hall_id, entry.seq, entry.at, entry.kind, entry.body, entry.prev_hash)
     except ValueError:  # what no log can say

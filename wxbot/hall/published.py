@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from wxbot.hall import journal, log
-from wxbot.hall.log import Entry
+from wxbot.hall.log import LogLine
 
 
-def until_unrevealed(lines: Sequence[Entry]) -> list[Entry]:
+def until_unrevealed(lines: Sequence[LogLine]) -> list[LogLine]:
     """These lines up to a result that is neither revealed nor void: it is in no browser before the screen is stopped."""
     shown = {line.body["d"] for line in lines if line.kind in ("revealed", "voided")}
     for at, line in enumerate(lines):
@@ -17,7 +17,7 @@ def until_unrevealed(lines: Sequence[Entry]) -> list[Entry]:
     return list(lines)
 
 
-def public_log(session: Session, campaign_id: int) -> list[Entry]:
+def public_log(session: Session, campaign_id: int) -> list[LogLine]:
     """The lines that anybody may read now."""
     return until_unrevealed(journal.entries(session, campaign_id))
 

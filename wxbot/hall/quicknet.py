@@ -31,7 +31,7 @@ _SIGNATURE = re.compile(r"[0-9a-f]{96}")
 _TEXT = re.compile(r"quicknet\0([1-9][0-9]{0,14})\0([0-9a-f]{64})")
 
 
-class Beacon(NamedTuple):
+class DrandRound(NamedTuple):
     """One round as a relay gives it: randomness is the SHA-256 of the signature, both in hex."""
 
     round: int
@@ -44,11 +44,11 @@ class Beacon(NamedTuple):
         return drand_text(self.round, self.randomness)
 
 
-def of_signature(round_: int, signature: str) -> Beacon:
+def of_signature(round_: int, signature: str) -> DrandRound:
     """A round from its signature in hex. Raises ValueError when that is none."""
     if not _SIGNATURE.fullmatch(signature):
         raise ValueError("not a signature of quicknet")
-    return Beacon(round_, hashlib.sha256(bytes.fromhex(signature)).hexdigest(), signature)
+    return DrandRound(round_, hashlib.sha256(bytes.fromhex(signature)).hexdigest(), signature)
 
 
 def published_at(round_: int) -> int:
@@ -61,10 +61,10 @@ def first_round(armed_at: int) -> int:
     return max(0, -((GENESIS - armed_at - LEAD) // PERIOD)) + 1
 
 
-def read(text: str, signature: str) -> Beacon | None:
+def read(text: str, signature: str) -> DrandRound | None:
     """The round in a line of the log, or None."""
     found = _TEXT.fullmatch(text)
-    return Beacon(int(found[1]), found[2], signature) if found else None
+    return DrandRound(int(found[1]), found[2], signature) if found else None
 
 
 def fault(text: str, signature: str, armed_at: int, at: int) -> Text | None:
@@ -87,7 +87,7 @@ def can_check() -> bool:
     return importlib.util.find_spec(LIBRARY) is not None
 
 
-def is_signed(beacon: Beacon) -> bool:
+def is_signed(beacon: DrandRound) -> bool:
     """Whether the signature is quicknet's for this round. Raises ImportError where the extra `drand` is not installed."""
     curves = importlib.import_module(LIBRARY)
     said = curves.G1Point.hash_to_curve(hashlib.sha256(beacon.round.to_bytes(8, "big")).digest(), TAG)

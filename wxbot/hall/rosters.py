@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.hall import journal, selection
 from wxbot.hall.models import Guest, Hall, Roster
-from wxbot.hall.selection import RosterLine
+from wxbot.hall.selection import FrozenLine
 from wxbot.text import Refusal, Text
 
 NOBODY = Text("还没有人签到，先请大家扫码签到", "Nobody has signed in yet; have people scan the code first")
@@ -21,7 +21,7 @@ def freeze(session: Session, campaign_id: int, now: datetime) -> Roster:
     guests = session.scalars(select(Guest).where(here).order_by(Guest.no)).all()
     if not guests:
         raise Refusal("nobody", NOBODY)
-    lines = [RosterLine(guest.no, guest.weight, guest.group, guest.person) for guest in guests]
+    lines = [FrozenLine(guest.no, guest.weight, guest.group, guest.person) for guest in guests]
     version = hall.roster_version + 1
     content = selection.roster_bytes(journal.hall_id(session, campaign_id), version, lines)
     sha256 = selection.roster_hash(content)
@@ -40,6 +40,6 @@ def newest(session: Session, hall: Hall) -> Roster | None:
     return session.get(Roster, (hall.campaign_id, hall.roster_version))
 
 
-def lines_of(roster: Roster) -> tuple[RosterLine, ...]:
+def lines_of(roster: Roster) -> tuple[FrozenLine, ...]:
     """Its people."""
     return selection.read_roster(roster.content).lines

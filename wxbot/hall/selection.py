@@ -75,7 +75,7 @@ def person_id(salt: bytes, hall_id: str, openid: str) -> str:
     return hmac.digest(salt, _tagged("person", _ended(hall_id), openid.encode()), "sha256").hex()
 
 
-class RosterLine(NamedTuple):
+class FrozenLine(NamedTuple):
     """One person of a frozen roster: number of the sign-in, weight (1 as a rule), group (may be empty), `person_id`."""
 
     no: int
@@ -84,12 +84,12 @@ class RosterLine(NamedTuple):
     id: str
 
 
-class Roster(NamedTuple):
+class RosterFile(NamedTuple):
     """A frozen roster as it was published."""
 
     hall_id: str
     version: int
-    lines: tuple[RosterLine, ...]
+    lines: tuple[FrozenLine, ...]
 
 
 def is_group(group: str) -> bool:
@@ -98,7 +98,7 @@ def is_group(group: str) -> bool:
     return is_line and unicodedata.is_normalized("NFC", group)
 
 
-def roster_bytes(hall_id: str, version: int, lines: Sequence[RosterLine]) -> bytes:
+def roster_bytes(hall_id: str, version: int, lines: Sequence[FrozenLine]) -> bytes:
     """The file of a frozen roster. Raises ValueError unless numbers rise, weights are positive, and groups and ids are well-formed."""
     if not is_hall_id(hall_id) or version < 1:
         raise ValueError("a roster needs a hall and a version from 1")
@@ -111,14 +111,14 @@ def roster_bytes(hall_id: str, version: int, lines: Sequence[RosterLine]) -> byt
     return f"{VERSION}\t{hall_id}\t{version}\n{''.join(rows)}".encode()
 
 
-def read_roster(text: str) -> Roster:
+def read_roster(text: str) -> RosterFile:
     """A roster from its file. Raises ValueError for anything but the exact bytes that `roster_bytes` writes."""
     head, *rows = text.split("\n")
     try:
         version_of, hall_id, version = head.split("\t")
         split = [row.split("\t") for row in rows[:-1]]
-        lines = tuple(RosterLine(_number(no), _number(weight), group, id) for no, weight, group, id in split)
-        roster = Roster(hall_id, _number(version), lines)
+        lines = tuple(FrozenLine(_number(no), _number(weight), group, id) for no, weight, group, id in split)
+        roster = RosterFile(hall_id, _number(version), lines)
     except ValueError as error:
         raise ValueError("not the file of a roster") from error
     if version_of != VERSION or roster_bytes(*roster) != text.encode():

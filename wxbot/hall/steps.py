@@ -17,7 +17,7 @@ from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.hall import journal, rules_text
 from wxbot.hall.drand import late_entropy
-from wxbot.hall.log import Prize as LoggedPrize
+from wxbot.hall.log import LoggedPrize
 from wxbot.hall.models import Game, Hall, HallEvent, HallPrize
 from wxbot.hall.selection import CHAIN_LENGTH, SEED_BYTES, make_chain
 from wxbot.instant import versions

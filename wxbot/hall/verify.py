@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from wxbot.hall import allowed, log, quicknet, selection
 from wxbot.hall.evening import Evening
-from wxbot.hall.log import Body, Entry
-from wxbot.hall.selection import Roster
+from wxbot.hall.log import Body, LogLine
+from wxbot.hall.selection import RosterFile
 from wxbot.text import Refusal, Text
 
 ENTRY_TYPES = {"seq": int, "at": int, "kind": str, "body": dict, "prev_hash": str, "hash": str}
 
 
-class Finding(NamedTuple):
+class RecordFault(NamedTuple):
     """One thing that does not agree: the line of the log (from 1; None for the record as a whole), a word for it, the sentence."""
 
     line: int | None
@@ -36,7 +36,7 @@ class Verified:
     winners: int = 0
     unsigned: int = 0
     """Rounds of drand whose signature this installation cannot check."""
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[RecordFault] = field(default_factory=list)
 
     @property
     def is_true(self) -> bool:
@@ -53,7 +53,7 @@ def verify(record: Any, commitment: str | None = None) -> Verified:
     entries = _entries(record)
     if entries is None:
         seen.findings.append(
-            Finding(None, "record", Text("这不是现场抽奖的记录文件", "This is not the record of a hall"))
+            RecordFault(None, "record", Text("这不是现场抽奖的记录文件", "This is not the record of a hall"))
         )
         return seen
     check = _Check(record, seen)
@@ -77,7 +77,7 @@ def verify(record: Any, commitment: str | None = None) -> Verified:
     return seen
 
 
-def own_lines(rosters: list[Roster], salt: bytes, openid: str) -> list[tuple[int, int]]:
+def own_lines(rosters: list[RosterFile], salt: bytes, openid: str) -> list[tuple[int, int]]:
     """In which versions a person stands, and under which number, by the salt on their phone."""
     return [
         (roster.version, line.no)
@@ -87,7 +87,7 @@ def own_lines(rosters: list[Roster], salt: bytes, openid: str) -> list[tuple[int
     ]
 
 
-def _entries(record: Any) -> list[Entry] | None:
+def _entries(record: Any) -> list[LogLine] | None:
     """The log of a record, or None when it has no such shape."""
     if not isinstance(record, dict) or not isinstance(record.get("rosters"), list):
         return None
@@ -99,7 +99,7 @@ def _entries(record: Any) -> list[Entry] | None:
         return None
     if not all(isinstance(each, dict) and _has_types(each) for each in lines):
         return None
-    return [Entry(**{name: each[name] for name in ENTRY_TYPES}) for each in lines]
+    return [LogLine(**{name: each[name] for name in ENTRY_TYPES}) for each in lines]
 
 
 def _has_types(line: Mapping[str, Any]) -> bool:
@@ -114,7 +114,7 @@ class _Check:
     def __init__(self, record: Mapping[str, Any], seen: Verified) -> None:
         self._record, self._seen = record, seen
         self._evening = Evening()
-        self._roster: Roster | None = None
+        self._roster: RosterFile | None = None
         self._roster_hash = log.GENESIS
         self._weights: dict[int, int] = {}
         self._pool: list[int] = []
@@ -123,9 +123,9 @@ class _Check:
 
     def find(self, line: int | None, reason: str, text: Text) -> None:
         """Note a fault."""
-        self._seen.findings.append(Finding(line, reason, text))
+        self._seen.findings.append(RecordFault(line, reason, text))
 
-    def entry(self, line: int, entry: Entry) -> None:
+    def entry(self, line: int, entry: LogLine) -> None:
         """Go on by one line; what is not allowed is taken all the same if it can be, so that one fault is one finding."""
         try:
             allowed.require(self._evening, entry)
@@ -153,7 +153,7 @@ class _Check:
         drawn = [each for each in evening.selections.values() if each.winners and not each.is_voided]
         seen.selections, seen.winners = len(drawn), sum(len(each.confirmed) for each in drawn)
 
-    def committed(self, entry: Entry) -> "Faults":
+    def committed(self, entry: LogLine) -> "Faults":
         """The head of the record is what the log's first line commits to."""
         for name in ("hall_id", "commitment", "chain_length"):
             if entry.body[name] != self._record.get(name):
@@ -163,7 +163,7 @@ class _Check:
                 )
                 return
 
-    def frozen(self, entry: Entry) -> "Faults":
+    def frozen(self, entry: LogLine) -> "Faults":
         """The roster is the file, and has everybody who signed in as they were in the version before."""
         version, before = entry.body["version"], self._roster
         files = self._record["rosters"]
@@ -198,7 +198,7 @@ class _Check:
                     ),
                 )
 
-    def armed(self, entry: Entry) -> "Faults":
+    def armed(self, entry: LogLine) -> "Faults":
         """The pool follows from roster, log and the prize's rules."""
         prize, lines = entry.body["prize"], self._roster.lines if self._roster else ()
         self._pool = self._evening.pool(lines, prize) if prize in self._evening.prizes else []
@@ -206,7 +206,7 @@ class _Check:
         if self._pool_hash != entry.body["pool_hash"]:
             yield "pool", Text("候选名单与规则算出的不同", "The pool is not what the rules give")
 
-    def entropy(self, entry: Entry) -> "Faults":
+    def entropy(self, entry: LogLine) -> "Faults":
         """A round of drand is the first one that nobody could know when the selection was fixed."""
         if entry.body["kind"] != "drand":
             return
@@ -221,7 +221,7 @@ class _Check:
         elif not quicknet.is_signed(beacon):
             yield "signature", Text("drand 的签名是假的", "The signature is not drand's")
 
-    def drawn(self, entry: Entry) -> "Faults":
+    def drawn(self, entry: LogLine) -> "Faults":
         """The seed continues the chain, and the winners follow."""
         yield from self.seed(entry)
         body, chosen = entry.body, self._evening.selections.get(entry.body["d"])
@@ -238,7 +238,7 @@ class _Check:
         key = selection.selection_key(seed, hall_id, body["d"], k, self._roster_hash, self._pool_hash, late)
         return selection.select(key, self._pool, k, self._weights)
 
-    def seed(self, entry: Entry) -> "Faults":
+    def seed(self, entry: LogLine) -> "Faults":
         """The seed leads back to the one before it, and so to the commitment."""
         seed, steps = entry.body["seed"], entry.body["d"] - self._seed_d
         is_again = steps == 0 and entry.kind == "voided"  # drawn, and declared void afterwards
