@@ -40,7 +40,7 @@ from wxbot.phone_session import (
 )
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import Refused, WeChatError
-from wxbot.wechat.oauth import authorize_url
+from wxbot.wechat.oauth import OAuthAnswer, Scope, authorize_url
 
 log = get_logger(__name__)
 
@@ -49,6 +49,9 @@ STATE_LIFE_S = 300
 
 CODE_LIFE_S = 60
 """How long the outcome of a code is remembered for the second copy of the same request (F57)."""
+
+PROFILE_LIFE_S = 900
+"""How long a shared name and picture wait for the page that asked for them."""
 
 VISIT_LIFE_S = 900
 """Life of the pre-session cookie: longer than a state, so that a late return can start again."""
@@ -87,6 +90,8 @@ class Visit:
     target: str
     attempt: int
     renewed_for: str = ""
+    scope: Scope = "snsapi_base"
+    """`snsapi_userinfo` asks the person for their name and picture."""
 
 
 def own_path(target: str) -> str:
@@ -144,8 +149,11 @@ def _write_visit(response: BaseResponse, runtime: Runtime, visit: Visit) -> None
     _set_cookie(response, runtime, _visit_cookie(runtime), value, VISIT_LIFE_S)
 
 
-def begin(target: str, attempt: int = 0, renewed_for: str = "") -> BaseResponse:
+def begin(target: str, attempt: int = 0, renewed_for: str = "", scope: Scope = "snsapi_base") -> BaseResponse:
     """Send the browser to WeChat to learn its openid, silently (snsapi_base), and come back to `target`.
+
+    scope: `snsapi_userinfo` has WeChat ask the person for name and picture; who agrees finds them in `profile_of`, who does not
+    comes back all the same.
 
     renewed_for: the mark of a shake whose openid differs from the session's; the new session remembers it, so that
     this happens once per shake.
@@ -156,14 +164,15 @@ def begin(target: str, attempt: int = 0, renewed_for: str = "") -> BaseResponse:
     known = _read_visit(runtime)
     visit = Visit(known.visit_id if known else secrets.token_hex(16), own_path(target), attempt, renewed_for)
     state = secrets.token_hex(16)
-    record = json.dumps([visit.visit_id, visit.target, attempt, renewed_for])
+    record = json.dumps([visit.visit_id, visit.target, attempt, renewed_for, scope])
     try:
         runtime.redis.set(f"oauth:state:{state}", record, ex=STATE_LIFE_S)
     except redis_client.RedisError:
         log.warning("oauth_state_not_stored")
         return kind_page("busy", 503)
     settings = runtime.settings
-    url = authorize_url(settings.appid, f"{settings.public_url}/oauth/back", state, open_base=settings.open_base)
+    back_to = f"{settings.public_url}/oauth/back"
+    url = authorize_url(settings.appid, back_to, state, scope=scope, open_base=settings.open_base)
     response = redirect(url, 302)
     response.headers["Cache-Control"] = "no-store"
     _write_visit(response, runtime, visit)
@@ -224,6 +233,8 @@ def _exchange(runtime: Runtime, record: Visit, code: str, outcome_key: str) -> B
             outcome["fault"] = "snapshot"
         elif OPENID.fullmatch(grant.openid):
             outcome["openid"] = grant.openid
+            if record.scope == "snsapi_userinfo":
+                _keep_profile(runtime, grant)
         else:
             outcome["fault"] = "busy"
     except Refused as error:
@@ -235,6 +246,30 @@ def _exchange(runtime: Runtime, record: Visit, code: str, outcome_key: str) -> B
     outcome["attempt"] = record.attempt
     runtime.redis.set(outcome_key, json.dumps(outcome), ex=CODE_LIFE_S)
     return _conclude(runtime, outcome)
+
+
+def _keep_profile(runtime: Runtime, grant: OAuthAnswer) -> None:
+    """Ask for the name and picture that the person agreed to share; without an answer they are not there."""
+    try:
+        profile = runtime.oauth.profile(grant)
+    except WeChatError as error:
+        log.warning("profile_unanswered", error=type(error).__name__)
+        return
+    if profile.openid == grant.openid:
+        kept = json.dumps([profile.nickname, profile.avatar_url])
+        runtime.redis.set(f"oauth:profile:{grant.openid}", kept, ex=PROFILE_LIFE_S)
+
+
+def profile_of(runtime: Runtime, openid: str) -> tuple[str, str] | None:
+    """(name, address of the picture) that a person has just agreed to share, as they typed them; None when there are none."""
+    try:
+        kept = runtime.redis.get(f"oauth:profile:{openid}")
+    except redis_client.RedisError:
+        return None
+    if not kept:
+        return None
+    name, picture = json.loads(str(kept))
+    return str(name), str(picture)
 
 
 def _follow(runtime: Runtime, visit: Visit, outcome_key: str, mine: str) -> BaseResponse:

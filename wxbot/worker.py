@@ -20,6 +20,8 @@ from wxbot import invariants, ledger, lineage, retention, wake
 from wxbot.alerts.tell import tell_due as tell_alerts
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.draws import days
+from wxbot.hall import erasure as hall_erasure
+from wxbot.hall import faces
 from wxbot.heartbeat import Heartbeat
 from wxbot.instant import awards, remind
 from wxbot.logs import configure, get_logger, worked
@@ -175,6 +177,8 @@ TASKS: dict[str, Callable[[Runtime], int]] = {
     "vouchers.decide": decisions.carry_out_due,
     "vouchers.lapse": voucher_photos.lapse,
     "vouchers.erase": voucher_erasure.erase_due,
+    "hall.faces": faces.fetch_due,
+    "hall.erase": hall_erasure.erase_due,
     "retention.sweep": retention.sweep,
     "ledger.seal": seal,
     "metrics.balance": ask_balance,
@@ -204,6 +208,8 @@ INTERVALS: dict[str, float] = {
     "vouchers.decide": 1.0,
     "vouchers.lapse": 60.0,
     "vouchers.erase": 60.0,
+    "hall.faces": 2.0,
+    "hall.erase": 60.0,
     "draws.match": 5.0,
     "draws.lapse": 300.0,
     "people.sms": 1.0,

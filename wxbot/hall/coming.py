@@ -1,7 +1,7 @@
 """From the form on the phone to a guest: the pass or the word of the day, a name or a line of the list, then a number."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis as redis_client
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import invited, names, passes, rates, sign_in, wire
+from wxbot.hall import faces, invited, names, passes, rates, sign_in, wire
 from wxbot.hall.models import Guest, Hall
 from wxbot.hall.phone_words import WORDS
 from wxbot.instant.models import Prize
@@ -31,11 +31,13 @@ class Asked:
     name: str
     key: str
     group: str
+    shared: str = ""
+    """"1": with the name and picture that WeChat asked them for."""
 
     @classmethod
     def read(cls, form: Mapping[str, str]) -> "Asked":
         """From the fields of the page."""
-        fields = ("way", "pass", "word", "name", "key", "group")
+        fields = ("way", "pass", "word", "name", "key", "group", "shared")
         return cls(*(str(form.get(field, ""))[:1000] for field in fields))
 
 
@@ -50,8 +52,9 @@ def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, ask
             raise Refusal("not_open", sign_in.NOT_OPEN)
         sign_in.require_open(campaign, runtime.database.now(session))
     _require_here(runtime, hall, mine, asked)
+    shared = _shared(runtime, mine.openid) if asked.shared == "1" else {}
     with runtime.database.transaction() as session:
-        entry = _entry(session, hall, campaign, asked)
+        entry = replace(_entry(session, hall, campaign, asked), **shared)
         guest = sign_in.sign_in(session, campaign_id, mine.openid, entry, runtime.database.now(session))
     remember(runtime, slug, guest)
     return guest
@@ -59,7 +62,7 @@ def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, ask
 
 def _require_here(runtime: Runtime, hall: Hall, mine: oauth.Session, asked: Asked) -> None:
     """Raise Refusal for who is not in the hall, as far as a code or a word can tell."""
-    if asked.given and passes.is_pass(runtime, hall.campaign_id, mine.session_id, asked.given):
+    if asked.given and passes.is_pass(runtime, hall.campaign_id, mine.openid, asked.given):
         return
     if asked.way != "door" or not hall.day_word:
         raise Refusal("stale", WORDS["stale"])
@@ -77,6 +80,12 @@ def _entry(session: Session, hall: Hall, campaign: Campaign, asked: Asked) -> si
     if groups and asked.group not in groups:
         raise Refusal("bad_group", WORDS["bad_group"], "group")
     return sign_in.Entry(name, asked.group if groups else "")
+
+
+def _shared(runtime: Runtime, openid: str) -> dict[str, Any]:
+    """What somebody agreed to show: nothing when WeChat has told us nothing of them just now."""
+    profile = oauth.profile_of(runtime, openid)
+    return {} if profile is None else {"has_shared": True, "face_from": faces.address_of(runtime, profile[1])}
 
 
 def remember(runtime: Runtime, slug: str, guest: Guest) -> None:

@@ -13,7 +13,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import inside_wechat, with_board
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.hall import coming, danmaku, names, passes, rates, sign_in, standing
+from wxbot.hall import coming, danmaku, faces, names, passes, rates, sign_in, standing
 from wxbot.hall.models import Hall
 from wxbot.hall.phone_words import HallPhrases
 from wxbot.people.phone_pages import form_mark, language, own_form, runtime, wants_json
@@ -47,9 +47,37 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         sign_in.require_open(campaign, runtime().clock.now())
     except Refusal as shut:
         return _page(snapshot, hall, shut=shut.reason)
-    code, given = request.args.get("code", ""), request.args.get("pass", "")
-    way = passes.way_in(runtime(), hall, mine.session_id, code, given, is_door=request.args.get("door") == "1")
+    code, given = request.args.get("code", ""), request.args.get("token", "")
+    way = passes.way_in(runtime(), hall, mine.openid, code, given, is_door=request.args.get("door") == "1")
     return _page(snapshot, hall, way=way)
+
+
+@blueprint.get("/hall/<slug>/share")
+@with_board
+@inside_wechat
+@oauth.openid_required
+def share(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | str:
+    """Have WeChat ask this person for name and picture, and come back to the form."""
+    mine, given = oauth.signed_in(), request.args.get("token", "")
+    is_here = passes.is_pass(runtime(), snapshot.campaign_id, mine.openid, given)
+    if not is_here or rates.is_too_often(runtime(), "page", snapshot.campaign_id, mine.openid):
+        return redirect(url_for("hall_h5.page", slug=snapshot.slug, lang=_lang()), 302)
+    form = url_for("hall_h5.page", slug=snapshot.slug, lang=_lang(), shared="1", token=given)
+    return oauth.begin(form, scope="snsapi_userinfo")
+
+
+@blueprint.get("/hall/<slug>/face/<name>")
+def picture(slug: str, name: str) -> BaseResponse:
+    """The picture of a guest who agreed to show it; its name cannot be guessed before it is shown."""
+    with runtime().database.reading() as session:
+        campaign_id = coming.campaign_of(session, slug)
+        content = faces.content_of(session, campaign_id, name) if campaign_id else None
+    if content is None:
+        return Response("", 404, mimetype="text/plain")
+    response = Response(content, mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    response.headers["Content-Security-Policy"] = "default-src 'none'"
+    return response
 
 
 @blueprint.post("/hall/<slug>/sign-in")
@@ -165,6 +193,8 @@ def send_words(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseRespons
 
 
 page.guard = "public"  # type: ignore[attr-defined]  # it shows a person nothing before WeChat named them
+share.guard = "public"  # type: ignore[attr-defined]  # the same
+picture.guard = "public"  # type: ignore[attr-defined]  # the screen shows it, which nobody of WeChat vouched for
 roster.guard = "public"  # type: ignore[attr-defined]  # it holds nobody's name
 
 
@@ -173,6 +203,10 @@ roster.guard = "public"  # type: ignore[attr-defined]  # it holds nobody's name
 
 def _lang() -> str | None:
     return "en" if language() == "en" else None
+
+
+def _is_shared() -> bool:
+    return (request.form if request.method == "POST" else request.args).get("shared") == "1"
 
 
 def _said(name: str) -> Text:
@@ -206,6 +240,7 @@ def _page(
     spoken, mine = language(), oauth.signed_in()
     words = HallPhrases(spoken)
     has_pass = way in ("code", "pass")
+    profile = oauth.profile_of(runtime(), mine.openid) if has_pass and _is_shared() else None
     state = {
         "slug": snapshot.slug,
         "words": words.all(),
@@ -226,9 +261,10 @@ def _page(
         way=way,
         shut=shut,
         begins=moment_text(snapshot.begin_at).within(spoken),
-        pass_mark=passes.make(runtime(), snapshot.campaign_id, mine.session_id) if has_pass else "",
+        pass_mark=passes.make(runtime(), snapshot.campaign_id, mine.openid) if has_pass else "",
         groups=coming.groups_of(runtime(), snapshot.campaign_id) if way != "none" else [],
-        typed=request.form,
+        typed=request.form or {"name": profile[0] if profile else ""},
+        is_shared=profile is not None,
         told=refusal.text.within(spoken) if refusal else "",
         wrong=refusal.field if refusal else "",
     )

@@ -159,7 +159,9 @@ class Guest(Base):
     face: Mapped[str] = mapped_column(String(64), default="")
     """SHA-256 of their picture in `hall_faces`."""
     has_shared: Mapped[bool] = mapped_column(default=False)
-    """Whether they agreed to show name and face from WeChat."""
+    """Whether they agreed, at WeChat's question and when they signed in, to show name and face from WeChat."""
+    face_from: Mapped[str] = mapped_column(String(300), default="")
+    """Where their picture is still to be fetched from; empty when there is none or it is here."""
     is_hidden: Mapped[bool] = mapped_column(default=False)
     """The host took them off the wall; they may win all the same."""
     is_struck: Mapped[bool] = mapped_column(default=False)
@@ -172,6 +174,12 @@ class Guest(Base):
         UniqueConstraint("campaign_id", "invited_id"),
         CheckConstraint("no > 0 AND weight > 0", name="positive"),
         Index("ix_hall_guests_openid", "openid"),
+        Index(
+            "ix_hall_guests_face_from",
+            "campaign_id",
+            sqlite_where=text("face_from <> ''"),
+            postgresql_where=text("face_from <> ''"),
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """How somebody proves that they are in the hall: the code of the screen, or the printed code at the door and the word of the day.
 
-Either gives the page a pass for its own session, which outlives the code by as long as it takes to type a name.
+Either gives the page a pass for its own person, which outlives the code by as long as it takes to type a name.
 """
 
 import functools
@@ -23,23 +23,23 @@ def key_of(runtime: Runtime, hall: Hall) -> bytes:
     return bytes.fromhex(runtime.vault.open(hall.code_key_sealed))
 
 
-def way_in(runtime: Runtime, hall: Hall, session_id: str, code: str, given: str, is_door: bool) -> Way:
+def way_in(runtime: Runtime, hall: Hall, openid: str, code: str, given: str, is_door: bool) -> Way:
     """What somebody came with: a living code, a pass of before, the printed code (which asks for the word), or nothing."""
-    if given and is_pass(runtime, hall.campaign_id, session_id, given):
+    if given and is_pass(runtime, hall.campaign_id, openid, given):
         return "pass"
     if code and door_code.accepts(key_of(runtime, hall), code, runtime.clock.unix()):
         return "code"
     return "door" if is_door and hall.day_word else "none"
 
 
-def make(runtime: Runtime, campaign_id: int, session_id: str) -> str:
-    """A pass for this session and this hall."""
-    return own_page.mark(_signer(runtime), f"{session_id}|{campaign_id}", runtime.clock.unix())
+def make(runtime: Runtime, campaign_id: int, openid: str) -> str:
+    """A pass for this person and this hall."""
+    return own_page.mark(_signer(runtime), f"{openid}|{campaign_id}", runtime.clock.unix())
 
 
-def is_pass(runtime: Runtime, campaign_id: int, session_id: str, given: str) -> bool:
+def is_pass(runtime: Runtime, campaign_id: int, openid: str, given: str) -> bool:
     """Whether it is one, still good."""
-    bound_to = f"{session_id}|{campaign_id}"
+    bound_to = f"{openid}|{campaign_id}"
     return own_page.is_fresh(given, _signer(runtime), bound_to, runtime.clock.unix(), LIFE_S)
 
 

@@ -19,6 +19,9 @@ WORDS: dict[str, Text] = {
         "微信会再问你一次。昵称和头像只在这场活动的大屏上用，活动结束 7 天后删除。",
         "WeChat asks you once more. Name and picture are only for the screen of this evening and deleted 7 days after its end.",
     ),
+    "shared": Text(
+        "头像会在签到后出现。名字可以改。", "Your picture comes after the sign-in. You may change the name."
+    ),
     "scan": Text("请扫大屏上的二维码", "Scan the code on the screen"),
     "scan_text": Text(
         "签到码每 30 秒更换，照片和转发的链接很快失效。请用微信扫一扫扫现场大屏。",
@@ -97,7 +100,6 @@ WORDS: dict[str, Text] = {
     "wrong_word": Text("口令不对，请看门口或问工作人员", "That is not the word; look at the door or ask the staff"),
     "stale": Text("签到码过期了，请再扫一次大屏", "The code has expired; please scan the screen again"),
     "bad_group": Text("请选择你在哪一组", "Choose your group"),
-    "face_wait": Text("头像稍后出现", "Your picture comes in a moment"),
 }
 
 

@@ -41,6 +41,9 @@ class Entry:
     invited_id: int | None = None
     is_name_shared: bool = False
     """Others of the list have the same name: the number behind it tells them apart on the wall."""
+    has_shared: bool = False
+    face_from: str = ""
+    """Where the picture that they agreed to show lies at WeChat."""
 
 
 def of(session: Session, campaign_id: int, openid: str) -> Guest | None:
@@ -76,6 +79,8 @@ def sign_in(session: Session, campaign_id: int, openid: str, entry: Entry, now: 
         group=entry.group,
         weight=entry.weight,
         invited_id=entry.invited_id,
+        has_shared=entry.has_shared,
+        face_from=entry.face_from,
         signed_in_at=now,
     )
     session.add(guest)

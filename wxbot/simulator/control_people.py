@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import colorsys
 import re
+import struct
+import zlib
 from typing import Any
 
 from wxbot.simulator import acts
@@ -177,6 +180,34 @@ def show_avatar(world: World, request: Request) -> Reply:
     return Reply(svg.encode(), "image/svg+xml; charset=utf-8")
 
 
+FACE_SIDE = 132
+"""WeChat's pictures of people come in this size (§7.3)."""
+
+
+def show_face(world: World, request: Request) -> Reply:
+    """The picture that `headimgurl` names: a head on a coloured ground, as PNG."""
+    number = int(request.parts["id"]) if request.parts["id"].isdigit() else 0
+    ground, head = (_colour(number * 47 % 360, light) for light in (0.82, 0.45))
+    half = FACE_SIDE / 2
+    rows = bytearray()
+    for y in range(FACE_SIDE):
+        rows.append(0)  # no filter
+        for x in range(FACE_SIDE):
+            is_head = (x - half) ** 2 + (y - 50) ** 2 < 26**2
+            is_body = ((x - half) / 44) ** 2 + ((y - 132) / 46) ** 2 < 1
+            rows += head if is_head or is_body else ground
+    shape = struct.pack(">IIBBBBB", FACE_SIDE, FACE_SIDE, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", shape), (b"IDAT", zlib.compress(bytes(rows))), (b"IEND", b""))
+    png = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+    return Reply(b"\x89PNG\r\n\x1a\n" + png, "image/png")
+
+
+def _colour(hue: int, light: float) -> bytes:
+    return bytes(round(255 * part) for part in colorsys.hls_to_rgb(hue / 360, light, 0.6))
+
+
 def show_media(world: World, request: Request) -> Reply:
     media = world.media.find(request.parts["media_id"])
     if media is None:
@@ -204,6 +235,7 @@ ROUTES: list[Route] = [
         ("POST", "/_sim/people/<id>/session", hold_phone),
         ("GET", "/_sim/menu", show_menu),
         ("GET", "/_sim/avatar/<id>/<size>", show_avatar),
+        ("GET", "/mmopen/<id>/132", show_face),
         ("GET", "/_sim/media/<media_id>", show_media),
     )
 ]

@@ -227,7 +227,7 @@ def show_userinfo(world: World, request: Request) -> Answer:
         raise Refused(48001)
     if grant.is_snapshot and world.switches["snapshot_userinfo_refused"]:
         raise Refused(48001)
-    picture = f"{world.http_url}/_sim/avatar/{0 if grant.is_snapshot else person.id}/132"
+    picture = f"{world.http_url}/mmopen/{0 if grant.is_snapshot else person.id}/132"
     blank = {"sex": 0, "language": "", "city": "", "province": "", "country": ""}
     nickname = "微信用户" if grant.is_snapshot else person.nickname
     unionid = {"unionid": person.unionid} if world.switches["unionid_given"] and not grant.is_snapshot else {}

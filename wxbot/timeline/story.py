@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from wxbot.timeline.halls import HALLS
 from wxbot.timeline.sources import SOURCES, Moment, Names
 from wxbot.vault import Vault
 
@@ -35,7 +36,7 @@ def tell(
     names = Names.read(session, vault, is_masked=is_masked)
     slack = AT_ONCE if before is not None else 0
     found: list[tuple[datetime, int, int, Moment]] = []
-    for rank, source in enumerate(SOURCES):
+    for rank, source in enumerate((*SOURCES, *HALLS)):
         moments = source.moments(session, names, openid, before, limit + 1 + slack)
         found += [(moment.at, rank, -number, moment) for number, moment in enumerate(moments)]
     found.sort(key=lambda one: one[:3], reverse=True)

@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.Column("weight", sa.Integer(), nullable=False),
         sa.Column("face", sa.String(length=64), nullable=False),
         sa.Column("has_shared", sa.Boolean(), nullable=False),
+        sa.Column("face_from", sa.String(length=300), nullable=False),
         sa.Column("is_hidden", sa.Boolean(), nullable=False),
         sa.Column("is_struck", sa.Boolean(), nullable=False),
         sa.Column("invited_id", sa.BigInteger(), nullable=True),
@@ -157,6 +158,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("campaign_id", "openid", name=op.f("uq_hall_guests_campaign_id_openid")),
     )
     op.create_index("ix_hall_guests_openid", "hall_guests", ["openid"], unique=False)
+    op.create_index(
+        "ix_hall_guests_face_from",
+        "hall_guests",
+        ["campaign_id"],
+        unique=False,
+        sqlite_where=sa.text("face_from <> ''"),
+        postgresql_where=sa.text("face_from <> ''"),
+    )
     op.create_table(
         "hall_prizes",
         sa.Column("prize_id", BigId, autoincrement=False, nullable=False),
