@@ -193,6 +193,7 @@ _NOISY = {
     "celery": logging.WARNING,
     "celery.worker.consumer.connection": logging.INFO,
     "apprise": logging.WARNING,
+    "uvicorn.error": logging.WARNING,
 }
 """Libraries that say too much, or secrets, below these levels; Celery's one line about a connection that is back is wanted."""
 

@@ -31,6 +31,11 @@ class SettingFields(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     locale: Literal["zh_CN", "en"] = "zh_CN"
     trusted_proxies: int = Field(default=0, ge=0, le=5)
+    live_host: str = "127.0.0.1"
+    live_port: int = Field(default=8001, ge=0, le=65_535)
+    live_streams: int = Field(default=6_000, ge=1, le=60_000)
+    live_state_dir: Path | None = None
+    live_url: str = Field(default="", pattern=r"^(https?://[^/?#]+)?$")
     session_hours: int = Field(default=12, ge=1, le=168)
     totp: Literal["optional", "required"] = "optional"
     totp_again_fen: int = Field(default=50_000, ge=0)

@@ -28,8 +28,11 @@ class CommandEntry:
 
 COMMANDS = {
     "demo": CommandEntry("wxbot.cli.show:demo", "start everything on this machine, with a simulated WeChat / 一键体验"),
-    "run": CommandEntry("wxbot.cli.serve:run", "run the web application, the worker, or both / 启动服务"),
+    "run": CommandEntry("wxbot.cli.serve:run", "run the web application, a worker, live, or all / 启动服务"),
     "worker": CommandEntry("wxbot.cli.serve:worker", "run a worker; as many as you like / 启动后台任务"),
+    "live": CommandEntry(
+        "wxbot.cli.serve:live", "run the open streams of halls: screens, phones, races / 现场实时连接"
+    ),
     "alive": CommandEntry(
         "wxbot.cli.alive:alive", "is this machine's worker alive? for health checks / 后台任务是否在运行"
     ),

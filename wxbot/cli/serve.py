@@ -1,4 +1,4 @@
-"""Commands that run until they are stopped: run, worker, simulator.
+"""Commands that run until they are stopped: run, worker, live, simulator.
 
 Each loads its own part when it runs: gunicorn takes over the process of `run web`, which needs neither pages nor tasks.
 """
@@ -27,7 +27,7 @@ THREADS = 4
 """Of a worker, where nothing else is asked for."""
 
 STOP_S = 30
-"""How long the parts of `run both` may take to end."""
+"""How long the parts of `run both` and `run all` may take to end."""
 
 
 def gunicorn_settings() -> Path:
@@ -76,20 +76,23 @@ def _prepare() -> Settings:
 
 
 @click.command()
-@click.argument("part", type=click.Choice(["web", "worker", "both"]), default="both")
+@click.argument("part", type=click.Choice(["web", "worker", "live", "both", "all"]), default="both")
 @click.option("--bind", metavar="HOST:PORT", help="where the web application listens (127.0.0.1:8000)")
 @click.option("--workers", type=click.IntRange(1, 64), help="web processes (as many as processors, at least 2)")
 @friendly
 def run(part: str, bind: str | None, workers: int | None) -> None:
-    """Run the web application (gunicorn), a worker, or both, until Ctrl-C."""
+    """Run the web application (gunicorn), a worker, or both, until Ctrl-C; `live` for halls, `all` for the three of them."""
     settings = _prepare()
     if part == "worker":
         _work(settings)
+    elif part == "live":
+        _stream(settings)
     elif part == "web":
         command = _web_command(bind, workers)
         os.execv(command[0], command)  # noqa: S606 - gunicorn takes over this process, signals included
     else:
-        sys.exit(_run_both(_web_command(bind, workers)))
+        names = ("worker", "live") if part == "all" else ("worker",)
+        sys.exit(_run_together(_web_command(bind, workers), *names))
 
 
 def _work(settings: Settings, concurrency: int = THREADS) -> None:
@@ -99,9 +102,25 @@ def _work(settings: Settings, concurrency: int = THREADS) -> None:
     run_worker(settings, concurrency=concurrency)
 
 
-def _run_both(web: list[str]) -> int:
-    """Web and worker as two processes; when one ends or Ctrl-C comes, both end. Returns the first exit code that is not 0."""
-    parts = [subprocess.Popen(web), subprocess.Popen([sys.executable, "-m", "wxbot", "worker"])]
+def _stream(settings: Settings, host: str | None = None, port: int | None = None) -> None:
+    """Open streams in this process; an address given here goes before the settings' own."""
+    from wxbot.live.server import run_live  # noqa: PLC0415 - see above
+
+    changes = {"live_host": host, "live_port": port}
+    chosen = settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    try:
+        run_live(chosen)
+    except OSError as error:
+        address = f"{chosen.live_host}:{chosen.live_port}"
+        raise click.ClickException(
+            f"无法监听 {address}（{error.strerror}）：换一个端口 WXBOT_LIVE_PORT，或先停止占用它的程序\n"
+            f"cannot listen on {address} ({error.strerror}): choose another WXBOT_LIVE_PORT, or stop what holds it"
+        ) from error
+
+
+def _run_together(web: list[str], *names: str) -> int:
+    """Each part as a process; when one ends or Ctrl-C comes, all end. Returns the first exit code that is not 0."""
+    parts = [subprocess.Popen(web), *(subprocess.Popen([sys.executable, "-m", "wxbot", name]) for name in names)]
     asked: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -139,6 +158,21 @@ def worker(concurrency: int, no_clock: bool) -> None:
         folders.refuse_second(runtime)
         sentinel.require(runtime)
     _work(settings, concurrency)
+
+
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="where it listens (WXBOT_LIVE_HOST, 127.0.0.1)")
+@click.option("--port", type=click.IntRange(0, 65_535), help="and on which port (WXBOT_LIVE_PORT, 8001)")
+@friendly
+def live(host: str | None, port: int | None) -> None:
+    """Run the open streams of halls, until Ctrl-C: what screens and phones are told, and the counts of a race.
+
+    It needs Redis and the database, and moves no money. A second one takes over when the first one is gone.
+    """
+    settings = _startable()
+    with closing(Runtime(settings)) as runtime:
+        sentinel.require(runtime)
+    _stream(settings, host, port)
 
 
 @click.command(

@@ -1,0 +1,135 @@
+"""Server-sent events from a real `wxbot live`: the whole state first, then what is newer, and who may hear what."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+
+from tests.live.stage import LiveServer, LiveStage, until
+from wxbot.hall.wire import state_key
+
+
+def test_a_screen_hears_everything_and_a_phone_nobodys_name(live_stage: LiveStage, live: LiveServer) -> None:
+    live_stage.tell("all", 3, newest=[{"no": 1, "name": "小明", "face": ""}], guests=1)
+    with live_stage.screen(live, "all") as screen, live_stage.phone(live, "all", "oPhoneAll1") as phone:
+        first = screen.next()
+        assert first["id"] == "3" and json.loads(first["data"])["newest"][0]["name"] == "小明"
+        seen = phone.next()
+        assert seen["id"] == "3" and "小明" not in seen["data"] and json.loads(seen["data"])["scene"] == "wall"
+        live_stage.tell("all", 4, scene="selection", selection={"d": 1, "prize": 2, "k": 1, "status": "armed"})
+        assert screen.state()["v"] == 4
+        assert phone.state()["selection"]["status"] == "armed"
+
+
+def test_phones_hear_nothing_of_a_sign_in(live_stage: LiveStage, live: LiveServer) -> None:
+    """Each of two thousand would ask for its own part."""
+    live_stage.tell("quiet", 1, guests=1)
+    with live_stage.screen(live, "quiet") as screen, live_stage.phone(live, "quiet", "oPhoneQuiet") as phone:
+        assert (screen.state()["v"], phone.state()["v"]) == (1, 1)
+        live_stage.tell("quiet", 2, guests=2, newest=[{"no": 2, "name": "b", "face": ""}])
+        assert screen.state()["v"] == 2
+        live_stage.tell("quiet", 3, guests=2, scene="rest")
+        assert phone.state()["v"] == 3
+
+
+def test_who_comes_back_is_told_only_what_is_newer(live_stage: LiveStage, live: LiveServer) -> None:
+    live_stage.tell("back", 7)
+    with live_stage.screen(live, "back", **{"Last-Event-ID": "7"}) as screen:
+        live_stage.tell("back", 8, scene="rain")
+        assert screen.state()["v"] == 8
+    with live_stage.screen(live, "back", **{"Last-Event-ID": "6"}) as screen:
+        assert screen.state()["v"] == 8
+
+
+def test_something_is_said_every_ten_seconds(live_stage: LiveStage, live: LiveServer) -> None:
+    live_stage.tell("ping", 1)
+    with live_stage.phone(live, "ping", "oPhonePing") as phone:
+        phone.state()
+        assert phone.next(comments=True) == {"comment": "ping"}
+
+
+def test_a_state_that_was_written_without_a_word_is_found_all_the_same(live_stage: LiveStage, live: LiveServer) -> None:
+    """Words of Redis are lost when its connection is."""
+    live_stage.tell("lost", 1)
+    with live_stage.screen(live, "lost") as screen:
+        assert screen.state()["v"] == 1
+        live_stage.redis.set(state_key("lost"), json.dumps({"v": 2, "slug": "lost", "scene": "rest"}))
+        assert screen.state()["v"] == 2
+
+
+def test_a_slow_reader_is_told_the_newest_and_costs_no_memory(live_stage: LiveStage, live: LiveServer) -> None:
+    """Eighty states of 200 KB each, of which it reads nothing: more than what its connection and the kernel hold."""
+    live_stage.tell("slow", 1)
+    with live_stage.screen(live, "slow") as slow, live_stage.screen(live, "slow") as quick:
+        assert quick.state()["v"] == 1
+        for v in range(2, 82):
+            live_stage.tell("slow", v, newest=[{"no": v, "name": "n" * 200_000, "face": ""}])
+            assert quick.state()["v"] == v
+        seen: list[int] = []
+        while not seen or seen[-1] != 81:
+            seen.append(slow.state()["v"])
+        assert len(seen) < 60, "everything was kept for it"
+
+
+@pytest.mark.parametrize(
+    ("path", "cookie", "origin", "status"),
+    [
+        ("who/events", "", "", 401),
+        ("who/events", "wxbot_person=oNobody.1.x..0123456789abcdef0123456789abcdef", "", 401),
+        ("who/events?as=screen", "phone", "", 401),
+        ("who/events?as=screen", "other", "", 401),
+        ("none/events", "phone", "", 404),
+        ("Up%2fdown/events", "phone", "", 404),
+        ("who/events", "phone", "https://evil.example.com", 403),
+        ("none/state.json", "", "", 404),
+    ],
+)
+def test_who_is_turned_away(
+    live_stage: LiveStage, live: LiveServer, path: str, cookie: str, origin: str, status: int
+) -> None:
+    live_stage.tell("who", 1)
+    given = {"phone": live_stage.cookie("oPhoneWho"), "other": live_stage.screen_cookie("other")}.get(cookie, cookie)
+    answer = live_stage.ask(live, path, given, **({"Origin": origin} if origin else {}))
+    assert answer.status_code == status
+    answer.close()
+
+
+def test_one_person_has_six_streams_and_a_hall_as_many_as_there_are(live_stage: LiveStage, live: LiveServer) -> None:
+    """All of them from one address: nothing is counted by it."""
+    live_stage.tell("full", 1)
+    path = "full/events"
+    greedy = [live_stage.ask(live, path, live_stage.cookie("oGreedy")) for _ in range(7)]
+    assert [answer.status_code for answer in greedy] == [200] * 6 + [429]
+    others = [live_stage.ask(live, path, live_stage.cookie(f"oOther{n:03d}")) for n in range(34)]
+    assert {answer.status_code for answer in others} == {200}
+    more = live_stage.ask(live, path, live_stage.cookie("oMore"))
+    assert (more.status_code, more.headers["Retry-After"]) == (503, "5")
+    for answer in [*greedy, *others, more]:
+        answer.close()
+    until(
+        lambda: live_stage.ask(live, path, live_stage.cookie("oMore")).status_code == 200, "a place that was given up"
+    )
+
+
+def test_who_polls_finds_the_same_and_so_does_nginx(live_stage: LiveStage, live: LiveServer) -> None:
+    live_stage.tell("poll", 5, scene="rain", newest=[{"no": 1, "name": "小明", "face": ""}])
+    told = requests.get(f"{live.base}/live/poll/state.json", timeout=10).json()
+    assert (told["v"], told["scene"]) == (5, "rain") and "小明" not in str(told)
+    file = live_stage.folder / "states" / "poll.json"
+    assert json.loads(file.read_text("utf-8")) == told
+    assert file.stat().st_mode & 0o777 == 0o644
+    live_stage.tell("poll", 6, scene="rest")
+    until(lambda: json.loads(file.read_text("utf-8"))["scene"] == "rest", "a newer file")
+
+
+def test_every_stream_ends_in_good_order_when_it_is_told_to_stop(live_stage: LiveStage) -> None:
+    [server] = live_stage.start()
+    live_stage.tell("stop", 1)
+    with live_stage.phone(server, "stop", "oPhoneStop") as phone:
+        phone.state()
+        assert server.stop() == 0, server.words()
+        with pytest.raises(EOFError):
+            phone.next()
+    assert "live_stopped" in server.words() and "Traceback" not in server.words()
