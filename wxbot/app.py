@@ -27,7 +27,8 @@ from wxbot import addresses, compressed, form_fields, health, inbox, lineage, lo
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.bidi import Isolation
-from wxbot.callback import Body, CallbackDoor, finish_body, has_body
+from wxbot.bodies import Body, finish_body, has_body
+from wxbot.callback import CallbackDoor
 from wxbot.campaigns import admin as campaigns
 from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts

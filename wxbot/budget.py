@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, String, bindparam, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, BigId, changed
+from wxbot.prepared import Prepared
 
 
 class Budget(Base):
@@ -72,7 +73,7 @@ def is_free(session: Session, budget_id: int, amount_fen: int) -> bool:
 
 
 _budgets: Any = Budget.__table__
-_RESERVED = (
+_RESERVED = Prepared(
     update(_budgets)
     .where(
         _budgets.c.id == bindparam("budget"),
@@ -85,7 +86,7 @@ _RESERVED = (
 
 def reserve(session: Session, budget_id: int, amount_fen: int) -> bool:
     """Commit `amount_fen` to an order; False when the budget does not allow it (nothing is changed then)."""
-    return changed(session, _RESERVED, {"budget": budget_id, "fen": amount_fen}) > 0
+    return _RESERVED.changed(session, {"budget": budget_id, "fen": amount_fen}) > 0
 
 
 def release(session: Session, budget_id: int, amount_fen: int) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Integer, String, delete, sel
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from wxbot.db import Base, changed, insert_into, is_sqlite
+from wxbot.prepared import Prepared
 
 ALL_TIME = "all"
 """The period of a limit that never begins anew."""
@@ -90,17 +91,17 @@ def take_each(session: Session, names: Sequence[str], period: str, most: int) ->
 
 
 _USED_EACH = "SELECT name, period, n FROM quotas WHERE name {among} AND (period = :day OR period = 'all')"
-_USED_EACH_SQLITE = text(_USED_EACH.format(among="IN (SELECT value FROM json_each(:names))"))
-_USED_EACH_POSTGRESQL = text(_USED_EACH.format(among="= ANY(CAST(:names AS text[]))"))
+_USED_EACH_SQLITE = Prepared(text(_USED_EACH.format(among="IN (SELECT value FROM json_each(:names))")))
+_USED_EACH_POSTGRESQL = Prepared(text(_USED_EACH.format(among="= ANY(CAST(:names AS text[]))")))
 
 
 def used_each(session: Session, names: Sequence[str], day: str) -> dict[tuple[str, str], int]:
     """(name, period) → how many are counted, for many names at once, of that day and of all time."""
     if is_sqlite(session):
-        rows = session.execute(_USED_EACH_SQLITE, {"names": json.dumps(names), "day": day})
+        rows = _USED_EACH_SQLITE.rows(session, {"names": json.dumps(names), "day": day})
     else:
-        rows = session.execute(_USED_EACH_POSTGRESQL, {"names": list(names), "day": day})
-    return {(row.name, row.period): row.n for row in rows}
+        rows = _USED_EACH_POSTGRESQL.rows(session, {"names": list(names), "day": day})
+    return {(name, period): n for name, period, n in rows}
 
 
 _TAKE_SEVERAL = """
@@ -111,16 +112,20 @@ _TAKE_SEVERAL = """
       WHERE quotas.n + excluded.n <= (SELECT most FROM asked WHERE asked.name = quotas.name AND asked.period = quotas.period)
     RETURNING name
 """
-_SEVERAL_SQLITE = text(
-    _TAKE_SEVERAL.format(
-        asked="SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),"
-        " json_extract(value, '$[3]') FROM json_each(:rows)"
+_SEVERAL_SQLITE = Prepared(
+    text(
+        _TAKE_SEVERAL.format(
+            asked="SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),"
+            " json_extract(value, '$[3]') FROM json_each(:rows)"
+        )
     )
 )
-_SEVERAL_POSTGRESQL = text(
-    _TAKE_SEVERAL.format(
-        asked="SELECT * FROM unnest(CAST(:names AS text[]), CAST(:periods AS text[]), CAST(:ns AS integer[]),"
-        " CAST(:mosts AS integer[]))"
+_SEVERAL_POSTGRESQL = Prepared(
+    text(
+        _TAKE_SEVERAL.format(
+            asked="SELECT * FROM unnest(CAST(:names AS text[]), CAST(:periods AS text[]), CAST(:ns AS integer[]),"
+            " CAST(:mosts AS integer[]))"
+        )
     )
 )
 
@@ -130,9 +135,9 @@ def take_several(session: Session, asked: Sequence[tuple[str, str, int, int]]) -
     if not asked:
         return True
     if is_sqlite(session):
-        return len(session.scalars(_SEVERAL_SQLITE, {"rows": json.dumps(asked)}).all()) == len(asked)
+        return len(_SEVERAL_SQLITE.rows(session, {"rows": json.dumps(asked)})) == len(asked)
     columns = dict(zip(("names", "periods", "ns", "mosts"), map(list, zip(*asked, strict=True)), strict=True))
-    return len(session.scalars(_SEVERAL_POSTGRESQL, columns).all()) == len(asked)
+    return len(_SEVERAL_POSTGRESQL.rows(session, columns)) == len(asked)
 
 
 def give_back(session: Session, name: str, period: str, fen: int = 0, *, n: int = 1) -> bool:

@@ -1,7 +1,6 @@
 """Secrets at rest: what is worth money (sp_ticket, lottery_key) is stored encrypted, and found by a keyed hash."""
 
 import base64
-import hashlib
 import hmac
 import os
 
@@ -34,4 +33,4 @@ class Vault:
 
     def index(self, text: str) -> str:
         """A keyed hash (64 hex) by which a sealed text can be found without being readable."""
-        return hmac.new(self._index_key, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._index_key, text.encode(), "sha256").hex()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
+from wxbot.bodies import note_read
 from wxbot.wechat.errors import BadMessage
 from wxbot.wechat.limits import CALLBACK_BODY_BYTES
 
@@ -48,10 +49,6 @@ def query_of(environ: Mapping[str, Any]) -> dict[str, str]:
     return single
 
 
-READ_WHOLE = "wxbot.body_read"
-"""In the environ: nothing of the body is left to be read."""
-
-
 def body_of(environ: MutableMapping[str, Any]) -> bytes | None:
     """The body; None when it is bigger than any message, however it was sent (security S16)."""
     length = environ.get("CONTENT_LENGTH") or ""
@@ -59,8 +56,7 @@ def body_of(environ: MutableMapping[str, Any]) -> bytes | None:
         if int(length) > CALLBACK_BODY_BYTES:
             return None
         body = _read(environ, int(length))
-        if len(body) == int(length) and "HTTP_TRANSFER_ENCODING" not in environ:
-            environ[READ_WHOLE] = True
+        note_read(environ, len(body))
         return body
     if not environ.get("wsgi.input_terminated"):
         return b""
@@ -75,57 +71,3 @@ def _read(environ: Mapping[str, Any], most: int) -> bytes:
     except OSError as error:
         raise BadMessage("body cannot be read") from error
     return body
-
-
-SPARE_BYTES = 1024 * 1024
-"""What is still read of a body that nobody asked for: more than a refused photo or list mostly has left."""
-
-
-def finish_body(environ: Mapping[str, Any], start_response: Any) -> None:
-    """Read what an answer left unread of its request, or say that the connection ends with it (security S16).
-
-    A server that keeps the connection would take the rest for the next request; gunicorn drops such a connection, after it
-    has promised to keep it. It takes no `Connection` header from an application, so its response is told.
-    """
-    if not has_body(environ) or READ_WHOLE in environ:
-        return
-    if not environ.get("wsgi.input_terminated"):
-        return  # a server whose stream does not end with the body: who reads on waits for the next request
-    left, stream = SPARE_BYTES, environ["wsgi.input"]
-    try:
-        while left > 0 and (piece := stream.read(min(left, 65536))):
-            left -= len(piece)
-    except Exception:  # a body that breaks off or is garbled, in whatever words of the server
-        left = 0
-    if left <= 0 and (close := getattr(getattr(start_response, "__self__", None), "force_close", None)):
-        close()
-
-
-class Body:
-    """A request's body, whose faults are what every reader expects of a broken connection: an OSError.
-
-    The server raises errors of its own for a garbled chunk; they would look like a fault of ours. Nothing is asked of a body
-    that has failed once: each further question to a sender who stalls would hold the thread as long again (security S16).
-    """
-
-    __slots__ = ("_is_broken", "_stream")
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._is_broken = False
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes. Raises OSError when the sender broke the rules, broke off or stalled."""
-        if self._is_broken:
-            raise OSError("the body is broken")
-        try:
-            body: bytes = self._stream.read(size)
-        except Exception as error:
-            self._is_broken = True
-            raise OSError("the body is broken") from error
-        return body
-
-
-def has_body(environ: Mapping[str, Any]) -> bool:
-    """Whether the request says that a body follows."""
-    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ

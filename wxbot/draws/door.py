@@ -8,10 +8,11 @@ The view in h5.py calls the same `answer`, so the two cannot differ.
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 
 from wxbot import oauth, own_page
+from wxbot.bodies import note_read
 from wxbot.campaigns import entries
 from wxbot.draws import admit
 from wxbot.draws.draw_state import draw_state_of
@@ -43,8 +44,11 @@ class DrawResponse(NamedTuple):
     body: bytes
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _json(status: int, **answer: Any) -> DrawResponse:
-    return DrawResponse(status, json.dumps(answer, ensure_ascii=False).encode())
+    return DrawResponse(status, _encoded(answer).encode())
 
 
 SIGN_IN = _json(401, outcome="sign_in")
@@ -105,7 +109,7 @@ class DrawDoor:
         start_response(REASONS[answer.status], headers)
         return [answer.body]
 
-    def answer(self, environ: Mapping[str, Any]) -> DrawResponse:
+    def answer(self, environ: MutableMapping[str, Any]) -> DrawResponse:
         """Every gate in its order: campaign, session, own origin, page token, and then `admit`."""
         runtime = self.runtime
         found = PATH.fullmatch(environ["PATH_INFO"])
@@ -138,7 +142,7 @@ class DrawDoor:
         said = {"outcome": decision.outcome, "title": title, "text": text, **own}
         return _json(HTTP_STATUS.get(decision.outcome, 409), **said)
 
-    def _asked(self, environ: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
+    def _asked(self, environ: MutableMapping[str, Any]) -> tuple[str, str, str, str] | None:
         """Page token, ticket, channel code and word of a request from our own page, or None (S55: JSON, own origin, small)."""
         if not own_page.is_near(environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN"), self._own):
             return None
@@ -149,7 +153,9 @@ class DrawDoor:
         if not 0 < int(length) <= BODY_BYTES:
             return None
         try:
-            asked = json.loads(environ["wsgi.input"].read(int(length)))
+            body = environ["wsgi.input"].read(int(length))
+            note_read(environ, len(body))
+            asked = json.loads(body)
         except (ValueError, RecursionError):
             return None
         if not isinstance(asked, dict):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -36,11 +37,12 @@ class Answer:
 
     def booked(self, *, is_new: bool) -> Booked:
         """As the admission writer hands it on: a line that the page's answer and Redis are made of."""
-        line = json.dumps({name: getattr(self, name) for name in _NAMES}, ensure_ascii=False, separators=(",", ":"))
+        line = _LINE({name: getattr(self, name) for name in _NAMES})
         return Booked(Outcome(self.outcome), line, is_new, kept=line)
 
 
 _NAMES = tuple(each.name for each in fields(Answer))
+_LINE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def recall(kept: str) -> tuple[Booked, bool]:
@@ -59,10 +61,16 @@ def spoken(handed_out: str, _openid: str, language: str) -> Mapping[str, Any]:
             answer["prize"]["yuan"] = yuan(said["amount_fen"])
         answer["award"] = {
             "id": said["award"],
-            "deadline": moment_text(from_unix(said["deadline"])).within(language),
+            "deadline": _deadline(said["deadline"], language),
             "state": said["status"],
         }
     return answer | {"nonce": said["nonce"], "tries_left": said["tries_left"]}
+
+
+@lru_cache(maxsize=64)
+def _deadline(at: int, language: str) -> str:
+    """In words; those who won in the same second have the same."""
+    return moment_text(from_unix(at)).within(language)
 
 
 def missed(outcome: str, left: int | None) -> Outcome:

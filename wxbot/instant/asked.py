@@ -13,6 +13,7 @@ from wxbot.db import UtcDateTime, is_sqlite
 from wxbot.draws.admission import Admission
 from wxbot.draws.one_winner import beside
 from wxbot.people import marks
+from wxbot.prepared import Prepared
 
 _ASKED_SQLITE = """
     asked (i, campaign_id, openid, nonce) AS (
@@ -69,7 +70,8 @@ def _statements(asked: str, is_fenced: bool) -> dict[str, Any]:
     joins |= {"asked": asked, "blocked": marks.blocked_among(join)}
     made = {"known": _KNOWN, "listed": _LISTED, "bound": _BOUND, "latest": _LATEST}
     statements: dict[str, Any] = {name: text(form.format(**joins)) for name, form in made.items()}
-    return statements | {"latest": statements["latest"].columns(drawn_at=UtcDateTime())}
+    known, latest = Prepared(statements["known"]), statements["latest"].columns(drawn_at=UtcDateTime())
+    return statements | {"known": known, "latest": latest}
 
 
 _SQLITE = _statements(_ASKED_SQLITE, is_fenced=False)
@@ -102,9 +104,9 @@ _INSERT = """
 """
 
 
-def _insert(moment: str, columns: str, rows: str) -> Any:
+def _insert(moment: str, columns: str, rows: str) -> Prepared:
     made = text(_INSERT.format(moment=moment, columns=columns, rows=rows))
-    return made.bindparams(bindparam("drawn_at", type_=UtcDateTime()))
+    return Prepared(made.bindparams(bindparam("drawn_at", type_=UtcDateTime())))
 
 
 _INSERT_SQLITE = _insert(
@@ -123,25 +125,31 @@ def write(
     """Insert the draws of a batch in one statement; each row in the order of ROW."""
     same = {"campaign_id": campaign_id, "rule_version": rule_version, "drawn_at": drawn_at}
     if is_sqlite(session):
-        session.execute(_INSERT_SQLITE, same | {"rows": json.dumps(rows)})
+        _INSERT_SQLITE.changed(session, same | {"rows": json.dumps(rows)})
         return
     columns = {f"r{n}": list(column) for n, column in enumerate(zip(*rows, strict=True))}
-    session.execute(_INSERT_POSTGRESQL, same | columns)
+    _INSERT_POSTGRESQL.changed(session, same | columns)
+
+
+def _of(session: Session, asking: Sequence[Admission]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The statements of this database, and who asks as their parameters."""
+    rows = [(i, one.campaign_id, one.openid, one.ticket) for i, one in enumerate(asking)]
+    if is_sqlite(session):
+        return _SQLITE, {"rows": json.dumps(rows)}
+    return _POSTGRESQL, dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
 
 
 def _ask(session: Session, name: str, asking: Sequence[Admission]) -> Any:
-    rows = [(i, one.campaign_id, one.openid, one.ticket) for i, one in enumerate(asking)]
-    if is_sqlite(session):
-        return session.execute(_SQLITE[name], {"rows": json.dumps(rows)})
-    columns = dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-    return session.execute(_POSTGRESQL[name], columns)
+    statements, rows = _of(session, asking)
+    return session.execute(statements[name], rows)
 
 
 def known(session: Session, asking: Sequence[Admission]) -> dict[str, list[int]]:
     """`blocked`, `staff` (they tied their own openid) and `nonce` (drawn with already) → the places of those of whom it is true."""
     found: dict[str, list[int]] = {}
-    for row in _ask(session, "known", asking):
-        found.setdefault(row.why, []).append(int(row.i))
+    statements, rows = _of(session, asking)
+    for i, why in statements["known"].rows(session, rows):
+        found.setdefault(why, []).append(int(i))
     return found
 
 

@@ -17,33 +17,48 @@ from sqlalchemy.orm import Session
 from wxbot import quotas
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
-from wxbot.db import changed
 from wxbot.draws.admission import Admission, Booked
 from wxbot.draws.outcomes import Outcome
 from wxbot.instant import asked, nonces, sums
 from wxbot.instant.answers import Answer, answer_of, missed, stored
 from wxbot.instant.decide import DrawDecision, decide, dice
 from wxbot.instant.limits import DrawLimit, PersonLimits, PersonRules, has_tomorrow, winners
-from wxbot.instant.models import InstantTerms, Prize
+from wxbot.instant.models import InstantTerms, Prize, SumOf
 from wxbot.instant.owe import NotCovered, Win, first_status, owe
 from wxbot.instant.stock import Published, published
+from wxbot.prepared import Prepared
 
 _terms: Any = InstantTerms.__table__
 _prizes: Any = Prize.__table__
 _campaigns: Any = Campaign.__table__
-_TERMS = select(_terms).where(_terms.c.campaign_id == bindparam("of")).with_for_update()
-_PRIZES = (
+_TERM = (
+    *(
+        "seed_sealed",
+        "next_k",
+        "rule_version",
+        "wins_per_person",
+        "wins_per_day",
+        "winners_per_day",
+        "gap_s",
+        "claim_s",
+    ),
+    *("needs_binding", "is_allow_only"),
+)
+_TERMS = Prepared(
+    select(*(_terms.c[name] for name in _TERM)).where(_terms.c.campaign_id == bindparam("of")).with_for_update()
+)
+_PRIZES = Prepared(
     select(*(_prizes.c[name] for name in ("id", "ordinal", "kind", "name", "stock", "left")), _campaigns.c.status)
     .join(_campaigns, _campaigns.c.id == _prizes.c.campaign_id)
     .where(_prizes.c.campaign_id == bindparam("of"))
     .order_by(_prizes.c.ordinal)
 )
-_NUMBERED = (
+_NUMBERED = Prepared(
     update(_terms)
     .where(_terms.c.campaign_id == bindparam("of"), _terms.c.next_k == bindparam("before"))
     .values(next_k=bindparam("after"))
 )
-_TAKEN = (
+_TAKEN = Prepared(
     update(_prizes)
     .where(_prizes.c.id == bindparam("prize"), _prizes.c.left >= bindparam("n"))
     .values(left=_prizes.c.left - bindparam("n"))
@@ -90,9 +105,9 @@ class _Batch:
     def book(self) -> list[Booked]:
         """Lock, look, decide, write."""
         mine = {"of": self.campaign_id}
-        terms = self.session.execute(_TERMS, mine).one()
+        (terms,) = _TERMS.rows(self.session, mine)
         rules = self._published(terms)
-        prizes = self.session.execute(_PRIZES, mine).all()
+        prizes = _PRIZES.rows(self.session, mine)
         self._refuse_known(terms, prizes[0].status if prizes else "")
         going = [i for i in range(len(self.asking)) if i not in self.results]
         if going and rules is None:
@@ -239,23 +254,30 @@ class _Batch:
         rows = [self._row(prizes, draw) for _, draw in drawn]
         asked.write(self.session, self.campaign_id, rules.version, self.now, rows)
         moved = {"of": self.campaign_id, "before": terms.next_k, "after": terms.next_k + len(drawn)}
-        if not changed(self.session, _NUMBERED, moved):
+        if not _NUMBERED.changed(self.session, moved):
             raise NotCovered(f"campaign {self.campaign_id}: its numbers moved")
         given = [draw.win for _, draw in drawn if draw.win is not None]
         self._take_stock(prizes, given)
         deadline_at = self.now + timedelta(seconds=terms.claim_s)
         owe(self.session, self.campaign_id, given, self.now, deadline_at)
+        self._add_up([(draw, people[i].tries[-1].used == 0) for i, draw in drawn])
         for i, draw in drawn:
-            self._add_up(draw, is_first=people[i].tries[-1].used == 0)
             self.results[i] = self._answer(draw, prizes, people[i], deadline_at)
 
-    def _add_up(self, draw: _Drawn, *, is_first: bool) -> None:
-        of_draw = (self.session, self.campaign_id, self.now, draw.admission.channel_code)
-        sums.add(*of_draw, "draws")
-        if is_first:
-            sums.add(*of_draw, "people")
-        if draw.win is not None:
-            sums.add(*of_draw, first_status(draw.win.kind), 1, draw.win.amount_fen)
+    def _add_up(self, drawn: Sequence[tuple[_Drawn, bool]]) -> None:
+        """Each draw, and whether it is its person's first here."""
+        n, fen = Counter[tuple[str, SumOf]](), Counter[tuple[str, SumOf]]()
+        for draw, is_first in drawn:
+            channel_code = draw.admission.channel_code
+            n[channel_code, "draws"] += 1
+            if is_first:
+                n[channel_code, "people"] += 1
+            if draw.win is not None:
+                status = first_status(draw.win.kind)
+                n[channel_code, status] += 1
+                fen[channel_code, status] += draw.win.amount_fen
+        for (channel_code, what), many in n.items():
+            sums.add(self.session, self.campaign_id, self.now, channel_code, what, many, fen[channel_code, what])
 
     def _row(self, prizes: Sequence[Any], draw: _Drawn) -> tuple[Any, ...]:
         one, decision = draw.admission, draw.decision
@@ -269,7 +291,7 @@ class _Batch:
         taken = Counter(win.prize_id for win in given)
         for prize in prizes:
             n = taken[prize.id]
-            if n and not changed(self.session, _TAKEN, {"prize": prize.id, "n": n}):
+            if n and not _TAKEN.changed(self.session, {"prize": prize.id, "n": n}):
                 raise NotCovered(f"campaign {self.campaign_id}: prize {prize.ordinal} has less left than was given")
 
     def _answer(self, draw: _Drawn, prizes: Sequence[Any], person: PersonLimits, deadline_at: datetime) -> Booked:

@@ -14,13 +14,31 @@ from wxbot import budget, ledger
 from wxbot.db import Base, changed
 from wxbot.instant.models import Award, AwardStatus, PrizeCode
 from wxbot.ledger import Posting
+from wxbot.prepared import Prepared
 
 WON = "won"
 """Kind of the ledger entry that says what somebody is owed."""
 
 
 _awards: Any = Award.__table__
-_AWARDS = insert(_awards)
+_AWARDS = Prepared(
+    insert(_awards),
+    (
+        *(
+            "public_id",
+            "campaign_id",
+            "k",
+            "openid",
+            "prize_id",
+            "kind",
+            "amount_fen",
+            "status",
+            "won_at",
+            "channel_code",
+        ),
+        *("deadline_at", "settled_at"),
+    ),
+)
 
 
 class NotCovered(SQLAlchemyError):
@@ -72,7 +90,7 @@ def owe(session: Session, campaign_id: int, wins: Sequence[Win], now: datetime, 
         }
         for win in wins
     ]
-    session.execute(_AWARDS, rows)
+    _AWARDS.changed(session, rows)
     postings = [
         Posting(WON, f"{campaign_id}:{win.k}", "reserved", "owed", win.amount_fen, campaign_id)
         for win in wins

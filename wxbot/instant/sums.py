@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from wxbot.instant.models import Award, AwardStatus, InstantSum, SumOf
+from wxbot.prepared import Prepared
 
 _WAITING = "instant_sums"
 """Under this name a session keeps what is to be added: (campaign, hour, channel code, what) → [how many, fen]."""
@@ -42,14 +43,15 @@ def moved(session: Session, award: Award, before: AwardStatus, after: AwardStatu
 
 
 @cache
-def _added(dialect: str) -> Any:
+def _added(dialect: str) -> Prepared:
     insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect]
     table: Any = InstantSum.__table__
     made = insert(table)
-    return made.on_conflict_do_update(
+    added = made.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={"n": table.c.n + made.excluded.n, "fen": table.c.fen + made.excluded.fen},
     )
+    return Prepared(added, table.c.keys())
 
 
 @event.listens_for(Session, "before_commit")
@@ -64,7 +66,7 @@ def _write(session: Session) -> None:
     ]
     if rows:
         session.flush()  # SQLAlchemy would write what is left after us, and these rows would not be the last
-        session.execute(_added(session.get_bind().dialect.name), rows)
+        _added(session.get_bind().dialect.name).changed(session, rows)
 
 
 @event.listens_for(Session, "after_rollback")
