@@ -6,6 +6,7 @@ here runs in the transaction of its session like any other statement, with the s
 
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select
@@ -30,11 +31,17 @@ class _Compiled:
         row: Any = namedtuple("Row", names) if names else None
         self.row = row and row._make
 
-    def values(self, given: Mapping[str, Any]) -> Any:
-        """As the driver takes them."""
+    def values(self, given: Mapping[str, Any], seen: dict[datetime, Any]) -> Any:
+        """As the driver takes them. `seen` keeps what was made of moments: the rows of a batch mostly have the same."""
         values = {**self._constants, **given}
         for name, processor in self._processors:
-            values[name] = processor(values[name])
+            before = values[name]
+            if not isinstance(before, datetime):
+                values[name] = processor(before)
+            elif (made := seen.get(before)) is not None:
+                values[name] = made
+            else:
+                values[name] = seen[before] = processor(before)
         return values if self._order is None else [values[name] for name in self._order]
 
 
@@ -66,9 +73,10 @@ class Prepared:
         cursor = driver.cursor()
         try:
             if isinstance(given, Mapping):
-                cursor.execute(made.sql, made.values(given))
+                cursor.execute(made.sql, made.values(given, {}))
             else:
-                cursor.executemany(made.sql, [made.values(each) for each in given])
+                seen: dict[datetime, Any] = {}
+                cursor.executemany(made.sql, [made.values(each, seen) for each in given])
         except dialect.loaded_dbapi.Error as error:
             raise _told(connection, made.sql, error, cursor) from error
         return made, cursor
