@@ -9,6 +9,7 @@ from sqlalchemy import inspect, select, text
 
 from tests.test_migrations import THEN, empty, lay_0001
 from wxbot.campaigns.models import Campaign
+from wxbot.campaigns.trouble import trouble_of
 from wxbot.db import Database
 from wxbot.migrations import _config, upgrade
 from wxbot.shake.terms import ShakeTerms, terms_of
@@ -98,3 +99,22 @@ def test_what_a_shake_decides_becomes_its_terms_and_columns_again(empty: Databas
             assert terms_of(second) == ShakeTerms() and wheel.terms == {"prizes": []}
         command.downgrade(_config(empty), "0037")
         assert columns_of(empty) == SHAKES
+
+
+def test_why_a_campaign_stands_still_becomes_a_code_with_its_sentence_and_one_line_again(empty: Database) -> None:
+    lay_0001(empty)
+    command.upgrade(_config(empty), "0039")
+    stored = {3: "FOUND_ORDERS 请财务先认定", 4: "9001069 设备不可用"}
+    with empty.engine.begin() as connection:
+        for campaign_id, said in stored.items():
+            connection.execute(
+                text("UPDATE campaigns SET trouble = :said WHERE id = :id"), {"said": said, "id": campaign_id}
+            )
+    for _ in range(2):
+        upgrade(empty)
+        with empty.reading() as session:
+            found = {campaign.id: campaign for campaign in session.scalars(select(Campaign))}
+        assert [found[campaign_id].trouble for campaign_id in stored] == ["found_orders", "9001069"]
+        assert str(trouble_of(found[4])) == "设备不可用 / 设备不可用"
+        command.downgrade(_config(empty), "0039")
+        assert rows(empty, "SELECT id, trouble FROM campaigns ORDER BY id") == list(stored.items())

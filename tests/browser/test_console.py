@@ -14,6 +14,8 @@ from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, PASSWORD, console, seed_story
 from wxbot import ledger
 from wxbot.campaigns.models import Campaign
+from wxbot.campaigns.trouble import write_trouble
+from wxbot.text import Refusal, Text
 
 pytestmark = pytest.mark.browser
 
@@ -76,7 +78,9 @@ def test_approve_by_a_second_person_and_watch_it_live(served: Served, page: Any)
     page.wait_for_selector(".notice-success")
     assert page.locator(".head .tag").inner_text() == "已批准"
     with served.app.extensions["wxbot"].database.transaction() as session:
-        session.get_one(Campaign, 2).trouble = "NOTENOUGH 商户余额不足,请充值"
+        write_trouble(
+            session, session.get_one(Campaign, 2), Refusal("NOTENOUGH", Text("商户余额不足，请充值", "Top up"))
+        )
     page.wait_for_selector(".notice-danger:has-text('NOTENOUGH')")
 
 
@@ -109,7 +113,8 @@ def test_hostile_texts_run_nowhere_on_any_page_S41(served: Served, page: Any) ->
     with served.app.extensions["wxbot"].database.transaction() as session:
         for campaign_id in (1, 2):
             campaign = session.get_one(Campaign, campaign_id)
-            campaign.name, campaign.rules, campaign.organiser, campaign.trouble = evil[:60], evil, evil[:60], evil
+            campaign.name, campaign.rules, campaign.organiser = evil[:60], evil, evil[:60]
+            write_trouble(session, campaign, Refusal(evil, Text(evil, evil)))
     served.sign_in(page, "li")
     paths = ("/", "/campaigns", "/campaigns/1", "/campaigns/2", "/campaigns/1/packets", "/campaigns/1/packets/1000007")
     for path in paths:

@@ -209,7 +209,7 @@ def test_closing_comes_to_rest_when_wechat_refuses_the_switch_F49_I2(
     simulator.control("PUT", "faults/shakearound/lottery/setlotteryswitch", refuse)
     in_one(runtime.database, switch.close, campaign_id, MARKETER, runtime.clock.now())
     work(runtime, rounds=5)
-    assert (campaign_of(runtime, campaign_id).trouble or "").startswith("9001069")
+    assert campaign_of(runtime, campaign_id).trouble == "9001069"
     simulator.advance(73 * 3600)
     runtime.clock.refresh()
     work(runtime, rounds=8)

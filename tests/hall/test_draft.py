@@ -137,7 +137,7 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
 def test_a_hall_without_the_money_for_its_prizes_is_not_launched(runtime: Runtime) -> None:
     hall = launched(runtime, [{}], budget_fen=299)
     campaign = hall.campaign()
-    assert campaign.status == "launching" and "预算" in str(campaign.trouble)
+    assert campaign.status == "launching" and "预算" in str(campaign.trouble_words)
 
 
 def test_the_close_is_the_last_line_of_the_log(runtime: Runtime) -> None:

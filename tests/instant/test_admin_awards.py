@@ -95,6 +95,10 @@ def test_a_launch_that_stands_still_says_why_without_our_code(cashier: Browser, 
     for page in ("/admin/", "/admin/campaigns"):
         told = words(cashier.get(page).text)
         assert "已抽中 0 / 5" in told and "奖品“月卡”还缺 5 个卡密" in told and "codes" not in told
+    cashier.post("/admin/language", {"locale": "en", "back": "/admin/"})
+    for page in (f"/admin/campaigns/{stage.campaign_id}", "/admin/", "/admin/campaigns"):
+        told = words(cashier.get(page).text)
+        assert "the prize “月卡” lacks 5 codes" in told and "卡密" not in told
 
 
 def test_a_dice_beyond_the_prizes_says_where_they_end(cashier: Browser, runtime: Runtime, ming: Phone) -> None:

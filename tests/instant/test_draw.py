@@ -267,4 +267,4 @@ def test_prizes_that_their_budget_does_not_cover_are_not_opened(runtime: Runtime
     stage = set_wheel(runtime, {"stock": 1001})
     with runtime.database.reading() as session:
         campaign = session.get_one(Campaign, stage.campaign_id)
-        assert campaign.status == "launching" and "预算" in (campaign.trouble or "")
+        assert campaign.status == "launching" and "预算" in str(campaign.trouble_words)

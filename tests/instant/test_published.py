@@ -72,5 +72,5 @@ def test_nothing_is_launched_with_a_field_missing(runtime: Runtime) -> None:
     stage.work()
     with runtime.database.reading() as session:
         campaign = session.get_one(Campaign, stage.campaign_id)
-        assert (campaign.status, "联系方式" in (campaign.trouble or "")) == ("launching", True)
+        assert (campaign.status, "联系方式" in str(campaign.trouble_words)) == ("launching", True)
         assert session.get(RuleVersion, (stage.campaign_id, 1)) is None

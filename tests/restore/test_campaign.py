@@ -59,7 +59,7 @@ def test_lost_tickets_stop_their_campaign_until_they_are_judged(
         open_database(restored)
         work(restored)
         assert sent_numbers(simulator, ["hbpreorder"]) == numbers, "packets were ordered a second time"
-        assert "FOUND_ORDERS" in (campaign_of(restored, campaign_id).trouble or "")
+        assert campaign_of(restored, campaign_id).trouble == "found_orders"
         assert judge_all(restored) == 20
         work(restored)
         assert sent_numbers(simulator, ["hbpreorder"]) == numbers

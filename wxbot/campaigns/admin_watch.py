@@ -21,6 +21,7 @@ from wxbot.campaigns.charts import over_time
 from wxbot.campaigns.draft import faults_in, require_approver, values_of
 from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import PACKET_REASON, PACKET_STATUSES, Campaign, Packet
+from wxbot.campaigns.trouble import trouble_of
 from wxbot.clock import day_began, shanghai_day
 from wxbot.db import Database
 from wxbot.ledger import Balance, Entry
@@ -33,7 +34,6 @@ from wxbot.staff import accounts
 from wxbot.staff.console import (
     SMALL,
     local,
-    locale,
     log_export,
     may,
     me,
@@ -48,8 +48,7 @@ from wxbot.staff.console import (
 )
 from wxbot.staff.downloads import csv_response
 from wxbot.staff.models import WATCHERS
-from wxbot.text import Refusal, Text
-from wxbot.wechat.errors import row_for
+from wxbot.text import Refusal
 
 LIVE = ("launching", "on", "off", "closing")
 GROUPS = {"all": (), "live": LIVE, "waiting": ("draft", "submitted", "approved"), "closed": ("closed",)}
@@ -176,20 +175,17 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
         }
 
 
-CODE_OF_WECHAT = re.compile(r"-?[0-9]+|(?!FOUND_ORDERS)[A-Z][A-Z_]+")
-"""A number, or capitals: WeChat's support asks for it, documented or not. But for that one, reasons of our own are written small."""
+CODE_OF_WECHAT = re.compile(r"-?[0-9]+|[A-Z][A-Z_]+")
+"""A number, or capitals: WeChat's support asks for it, documented or not. Reasons of our own are written small."""
 
 
 def _trouble(campaign: Campaign) -> tuple[str, str] | None:
     """(WeChat's code where it was WeChat, else nothing; what stops the campaign and what to do, in the reader's language)."""
-    if not campaign.trouble:
+    told = trouble_of(campaign)
+    if told is None:
         return None
-    code, _, sentence = campaign.trouble.partition(" ")
-    if code == "BUDGET_SPENT":
-        return "", said(Text("预算已用完，不再下单", "The budget is spent, nothing more is ordered"))
-    if not locale().startswith("zh") and row_for("shake", code).is_known:
-        sentence = row_for("shake", code).en
-    return code if CODE_OF_WECHAT.fullmatch(code) else "", sentence or code
+    code = campaign.trouble or ""
+    return code if CODE_OF_WECHAT.fullmatch(code) else "", said(told)
 
 
 @blueprint.get("/campaigns/<int:campaign_id>")

@@ -125,6 +125,9 @@ class Campaign(Base):
 
     are_packets_planned: Mapped[bool] = mapped_column(default=False)
     trouble: Mapped[str | None] = mapped_column(String(200))
+    """Why it stands still, in a word: WeChat's code, or a reason of ours."""
+    trouble_words: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    """The same as a sentence, by language (zh, en)."""
     """Why it does not advance, as an error code and a sentence; None when it does."""
 
     created_by: Mapped[int]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import launch as launching
 from wxbot.campaigns import listing, switch
 from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
+from wxbot.campaigns.trouble import trouble_of
 from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.instant import archive as archives
@@ -77,6 +78,12 @@ def decoded(raw: bytes) -> str:
         return raw.decode("gb18030", "replace")
 
 
+def _trouble(campaign: Campaign) -> str | None:
+    """Code and sentence, in both languages."""
+    told = trouble_of(campaign)
+    return None if told is None else f"{campaign.trouble} {told}"
+
+
 def _as_fields(campaign: Campaign, tally: listing.Tally) -> dict[str, Any]:
     return {
         "id": campaign.id,
@@ -88,7 +95,7 @@ def _as_fields(campaign: Campaign, tally: listing.Tally) -> dict[str, Any]:
         "end_at": None if campaign.half_written is not None else campaign.end_at,
         "budget_fen": campaign.budget_fen,
         "packet_count": campaign.packet_count,
-        "trouble": campaign.trouble,
+        "trouble": _trouble(campaign),
         "packets": tally.n,
         "packets_fen": tally.amount_fen,
     }
@@ -121,7 +128,7 @@ def list_campaigns(statuses: tuple[str, ...], limit: int, is_json: bool) -> None
             _short(each, each.end_at),
             yuan(each.budget_fen),
             f"{tallies[each.id].reached('bound')}/{each.packet_count}",
-            each.trouble,
+            _trouble(each),
         )
         for each in found
     ]
@@ -154,7 +161,7 @@ def show_campaign(which: str, is_json: bool) -> None:
         ),
         ("预算 Budget", f"{yuan(found.budget_fen)} 元，{found.packet_count} 个红包"),
         ("页面 Page", url),
-        ("问题 Trouble", found.trouble or "—"),
+        ("问题 Trouble", _trouble(found) or "—"),
     )
     show(f"#{found.id} {found.name}", ("", ""), facts, "")
     rows = [

@@ -44,7 +44,7 @@ def _launch(runtime: Runtime, campaign: Campaign) -> int:
         prizes = versions.prizes_of(session, row.id)
         fault = None if row.terms.get("is_rehearsal") else uncovered(session, row, prizes)
         if fault is not None:
-            write_trouble(session, campaign, f"{fault.reason} {fault.text.zh}")
+            write_trouble(session, campaign, fault)
             return 0
         hall = _hall(session, runtime.vault, row)
         for prize, drafted in zip(prizes, row.terms["prizes"], strict=True):

@@ -41,14 +41,14 @@ def _open(runtime: Runtime, campaign: Campaign) -> int:
         prizes = versions.prizes_of(session, row.id)
         fault = uncovered(session, row, prizes)
         if fault is not None:
-            write_trouble(session, campaign, f"{fault.reason} {fault.text.zh}")
+            write_trouble(session, campaign, fault)
             return 0
         _seal_seed(runtime.vault, terms)
         config = versions.config_of(row, prizes)
         text = article.text_of(row, terms, prizes, config)
         fault = next(article.missing(text["facts"], config), None)
         if fault is not None:
-            write_trouble(session, campaign, f"{fault.reason} {fault.text.zh}")
+            write_trouble(session, campaign, fault)
             return 0
         versions.publish(session, row, text, now)
         move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "launching", "on", updated_at=now)

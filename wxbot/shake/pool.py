@@ -19,6 +19,7 @@ from wxbot.orders.channels import LOTTERY, PaymentRequest
 from wxbot.orders.plan import BudgetSpent, plan_orders
 from wxbot.settings import Settings
 from wxbot.shake.models import TicketOrder, Wave
+from wxbot.text import Refusal, Text
 
 MARGIN = timedelta(hours=1)
 """A ticket in its last hour is no stock: a person who shakes now may draw minutes later."""
@@ -39,8 +40,16 @@ ORDER_BATCH = 500
 """Packets turned into orders in one transaction."""
 
 
-FOUND_ORDERS = "FOUND_ORDERS 微信有恢复备份之前的红包，请财务先在“解冻”页面认定"
+FOUND_ORDERS = Refusal(
+    "found_orders",
+    Text(
+        "微信有恢复备份之前的红包，请财务先在“解冻”页面认定",
+        "WeChat knows packets from before the restore; a cashier judges them on the page “Thaw” first",
+    ),
+)
 """trouble of a campaign whose lost tickets nobody has judged yet: nothing more is ordered for it, nobody draws."""
+
+BUDGET_SPENT = Refusal("budget_spent", Text("预算已用完，不再下单", "The budget is spent, nothing more is ordered"))
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def fill(session: Session, settings: Settings, campaign: Campaign, now: datetime
     try:
         orders = plan_orders(session, settings, LOTTERY, payment_requests, now)
     except BudgetSpent:
-        write_trouble(session, campaign, "BUDGET_SPENT")
+        write_trouble(session, campaign, BUDGET_SPENT)
         return 0
     wave = _wave(session, campaign.id, wanted, len(packets), now)
     for packet in packets:
