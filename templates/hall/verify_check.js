@@ -37,10 +37,9 @@ class Check {
   }
 
   // The seed leads back to the one before it, and so to the commitment.
-  async lookAtSeed(body, kind, place) {
-    const steps = body.d - this.seedD, isAgain = steps === 0 && kind === 'voided';
+  async lookAtSeed(body, place) {
+    const steps = body.d - this.seedD, isNear = steps >= 0 && steps <= 1000;
     let seed = unhex(body.seed);
-    const isNear = isAgain || (steps > 0 && steps <= 1000);
     for (let i = 0; isNear && i < steps; i++) seed = await seedBefore(this.record.hall_id, seed);
     if (!isNear || hex(seed) !== this.seed) return this.find(place, 'seed');
     this.seed = body.seed;
@@ -81,7 +80,7 @@ const LOOKS = {
     check.rounds.push(due);
   },
   async drawn(check, body, line, place) {
-    await check.lookAtSeed(body, 'drawn', place);
+    await check.lookAtSeed(body, place);
     const selected = check.evening.selections.get(body.d);
     if (!selected || !selected.entropy || selected.k > check.pool.length) return check.find(place, 'winners');
     const late = await entropyOf(...selected.entropy);
@@ -89,5 +88,5 @@ const LOOKS = {
     const winners = await select(key, check.pool, selected.k, check.weights);
     if (String(winners) !== String(body.winners)) check.find(place, 'winners', winners.join(', '));
   },
-  async voided(check, body, line, place) { await check.lookAtSeed(body, 'voided', place); },
+  async voided(check, body, line, place) { await check.lookAtSeed(body, place); },
 };

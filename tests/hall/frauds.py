@@ -175,6 +175,16 @@ def missing_roster(record: Record) -> None:
     record["rosters"].pop()
 
 
+def another_roster(record: Record) -> None:
+    """A roster lies in the record that was never frozen."""
+    record["rosters"].append(record["rosters"][-1].replace("\t2\n", "\t3\n", 1))
+
+
+def other_head(record: Record) -> None:
+    """The head of the record shows the commitment that people noted, and the log has another one."""
+    record["log"][0]["body"]["commitment"] = "cd" * 32
+
+
 FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     changed_roster: (True, "roster"),
     swapped_person: (True, "people"),
@@ -195,6 +205,8 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     cut_log: (False, "log"),
     other_commitment: (True, "seed"),
     missing_roster: (True, "roster"),
+    another_roster: (True, "rosters"),
+    other_head: (True, "head"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 

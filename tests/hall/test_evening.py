@@ -90,6 +90,16 @@ def test_a_void_selection_has_never_been_but_its_number_is_used() -> None:
     made.select(1, 3)
 
 
+def test_only_the_last_selection_can_be_declared_void() -> None:
+    made = night(prize(1, 3))
+    for no in made.select(1, 2):
+        made.say("absent", d=1, no=no)  # settled, and nobody was confirmed
+    made.select(1, 1)
+    made.settle()
+    told = {"reason": "太晚了", "names": ["王丽", "陈强"], "seed": made.chain[1].hex()}
+    assert refused(made, "voided", d=1, **told) == "d"
+
+
 def test_groups_say_who_may_win_and_exclusions_who_may_not() -> None:
     made = night(prize(1, 3, groups=["A"]), prize(2, 1))
     made.say("excluded", no=2, reason="staff")
@@ -120,7 +130,10 @@ def test_nothing_that_could_change_who_wins_is_possible_once_a_selection_is_fixe
         again: dict[str, Any] = {"prize": 1, "roster_version": 1, "pool_hash": GENESIS}
         assert refused(made, "armed", d=2, k=1, **again) == "running"
         assert refused(made, "closed") == "running"
-    assert refused(made, "drawn", d=1, prize=1, k=2, winners=[1, 2], seed=GENESIS, pool_hash=GENESIS) == "armed"
+    fixed = made.evening.selections[1]
+    for k, winners in ((2, [1, 2]), (3, [1, 2])):
+        said: dict[str, Any] = {"d": 1, "prize": 1, "k": k, "winners": winners, "pool_hash": fixed.pool_hash}
+        assert refused(made, "drawn", seed=GENESIS, **said) == "armed"
     made.sign_in(1)  # comes late, and stands in the next roster
     made.draw()
     made.freeze()

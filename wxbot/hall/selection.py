@@ -84,7 +84,7 @@ class FrozenLine(NamedTuple):
     id: str
 
 
-class RosterFile(NamedTuple):
+class FrozenRoster(NamedTuple):
     """A frozen roster as it was published."""
 
     hall_id: str
@@ -111,14 +111,14 @@ def roster_bytes(hall_id: str, version: int, lines: Sequence[FrozenLine]) -> byt
     return f"{VERSION}\t{hall_id}\t{version}\n{''.join(rows)}".encode()
 
 
-def read_roster(text: str) -> RosterFile:
+def read_roster(text: str) -> FrozenRoster:
     """A roster from its file. Raises ValueError for anything but the exact bytes that `roster_bytes` writes."""
     head, *rows = text.split("\n")
     try:
         version_of, hall_id, version = head.split("\t")
         split = [row.split("\t") for row in rows[:-1]]
         lines = tuple(FrozenLine(_number(no), _number(weight), group, id) for no, weight, group, id in split)
-        roster = RosterFile(hall_id, _number(version), lines)
+        roster = FrozenRoster(hall_id, _number(version), lines)
     except ValueError as error:
         raise ValueError("not the file of a roster") from error
     if version_of != VERSION or roster_bytes(*roster) != text.encode():

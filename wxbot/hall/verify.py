@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from wxbot.hall import allowed, log, quicknet, selection
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import Body, LogLine
-from wxbot.hall.selection import RosterFile
+from wxbot.hall.selection import FrozenRoster
 from wxbot.text import Refusal, Text
 
 ENTRY_TYPES = {"seq": int, "at": int, "kind": str, "body": dict, "prev_hash": str, "hash": str}
@@ -77,7 +77,7 @@ def verify(record: Any, commitment: str | None = None) -> Verified:
     return seen
 
 
-def own_lines(rosters: list[RosterFile], salt: bytes, openid: str) -> list[tuple[int, int]]:
+def own_lines(rosters: list[FrozenRoster], salt: bytes, openid: str) -> list[tuple[int, int]]:
     """In which versions a person stands, and under which number, by the salt on their phone."""
     return [
         (roster.version, line.no)
@@ -114,7 +114,7 @@ class _Check:
     def __init__(self, record: Mapping[str, Any], seen: Verified) -> None:
         self._record, self._seen = record, seen
         self._evening = Evening()
-        self._roster: RosterFile | None = None
+        self._roster: FrozenRoster | None = None
         self._roster_hash = log.GENESIS
         self._weights: dict[int, int] = {}
         self._pool: list[int] = []
@@ -241,8 +241,8 @@ class _Check:
     def seed(self, entry: LogLine) -> "Faults":
         """The seed leads back to the one before it, and so to the commitment."""
         seed, steps = entry.body["seed"], entry.body["d"] - self._seed_d
-        is_again = steps == 0 and entry.kind == "voided"  # drawn, and declared void afterwards
-        if not (is_again or 0 < steps <= selection.CHAIN_LENGTH) or self._back(seed, steps) != self._seed:
+        # No step: what was drawn is declared void, and reveals the same seed.
+        if not 0 <= steps <= selection.CHAIN_LENGTH or self._back(seed, steps) != self._seed:
             yield "seed", Text("公布的种子与承诺值不符", "The seed does not lead back to the commitment")
             return
         self._seed, self._seed_d = seed, entry.body["d"]
