@@ -21,6 +21,12 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _live(settings: Settings) -> str:
+    """Where `wxbot live` is, if not behind our own name: streams and sockets."""
+    url = settings.live_url
+    return f"{url} ws{url.removeprefix('http')}" if url else ""
+
+
 @dataclass(frozen=True)
 class Headers:
     """The security headers of one kind of pages (security S71), made once; `{nonce}` is filled in per page."""
@@ -46,6 +52,7 @@ class Headers:
         fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
         tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
         wechat = _origin(settings.api_base) if settings.is_simulated else ""
+        live = _live(settings)
         frames = wechat if pages == "phone" and wechat else "'none'"
         own = f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
         scripts = " ".join(("script-src 'self'{nonce}", *sorted(tencent)))
@@ -56,7 +63,7 @@ class Headers:
                 "style-src 'self'{nonce}",
                 # blob: a photo that a person chose is measured before it is made small.
                 f"img-src 'self' data: {'blob: ' if pages == 'phone' else ''}{_AVATARS} {wechat}".rstrip(),
-                f"connect-src 'self' {wechat if pages == 'phone' else ''}".rstrip(),
+                f"connect-src 'self' {f'{wechat} {live}' if pages == 'phone' else ''}".rstrip(),
                 "font-src 'self'",
                 "manifest-src 'self'",
                 *([f"frame-src {wechat}"] if pages == "phone" and wechat else []),
@@ -89,8 +96,10 @@ class Headers:
     def _screen(cls, settings: Settings) -> "Headers":
         """Of a hall's big screen, which loads nothing from anybody else and may fill the display; the simulator's page shows it."""
         frames = _origin(settings.api_base) if settings.is_simulated else "'none'"
+        connect = f"'self' {_live(settings)}".rstrip()
         policy = (
-            "default-src 'none'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+            "default-src 'none'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; "
+            f"connect-src {connect}; "
             f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
         )
         fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}

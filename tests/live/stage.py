@@ -96,13 +96,11 @@ class Listener:
         self.answer = answer
         self._lines = answer.iter_lines(chunk_size=1 << 16, decode_unicode=True)
 
-    def next(self, *, comments: bool = False) -> dict[str, str]:
-        """The next event: its fields; a ping only when asked for."""
+    def next(self) -> dict[str, str]:
+        """The next event: its fields."""
         event: dict[str, str] = {}
         for line in self._lines:
             name, _, value = line.partition(":")
-            if line and not name and comments:
-                return {"comment": value.strip()}
             if line and name:
                 event[name] = value.strip()
             if not line and "data" in event:
@@ -112,7 +110,7 @@ class Listener:
     def state(self) -> dict[str, Any]:
         """The next state."""
         while (event := self.next())["event"] != "state":
-            pass
+            pass  # pings and ranks
         told: dict[str, Any] = json.loads(event["data"])
         return told
 

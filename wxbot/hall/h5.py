@@ -243,6 +243,7 @@ def _page(
     profile = oauth.profile_of(runtime(), mine.openid) if has_pass and _is_shared() else None
     state = {
         "slug": snapshot.slug,
+        "live": runtime().settings.live_url,
         "words": words.all(),
         "language": spoken,
         "mark": form_mark(),

@@ -98,7 +98,7 @@ def _config(found: Paired, words: ScreenPhrases) -> dict[str, Any]:
     slug = found.campaign.slug
     return {
         "base": f"/hall/{slug}",
-        "events": f"/live/{slug}/events",
+        "events": f"{_runtime().settings.live_url}/live/{slug}/events?as=screen",
         "now": _runtime().clock.unix(),
         "epoch": found.epoch,
         "is_paired": found.epoch > 0,

@@ -62,10 +62,11 @@ class Parts:
         return session.openid if session else None
 
     def watcher(self, connection: HTTPConnection, slug: str) -> tuple[Audience, str] | None:
-        """As what somebody may look on, and who it is; a screen that asks for it by `?as=screen`."""
-        if connection.query_params.get("as") == "screen":
-            name = screen_pass.cookie_name(self.ground, slug)
-            epoch = screen_pass.read(self.ground, slug, connection.cookies.get(name))
+        """As what somebody may look on, and who it is; `?as=` says it where a browser is both a screen and a phone."""
+        asked = connection.query_params.get("as")
+        name = screen_pass.cookie_name(self.ground, slug)
+        epoch = screen_pass.read(self.ground, slug, connection.cookies.get(name))
+        if asked == "screen" or (asked != "phone" and epoch is not None):
             return None if epoch is None else ("screen", f"screen {slug} {epoch}")
         openid = self.person(connection)
         return None if openid is None else ("phone", openid)
@@ -88,7 +89,7 @@ class Parts:
 
 
 class Events:
-    """GET /live/<slug>/events: server-sent events [SSE], the whole state first and then each newer one; `?as=screen` for all of it."""
+    """GET /live/<slug>/events: server-sent events [SSE], the whole state first and then each newer one."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -144,7 +145,8 @@ class Events:
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
         stream = Stream(room, audience, who, say)
-        seen = request.headers.get("last-event-id", "")
+        # A page that opens a new stream cannot set the header; one that comes back by itself sends it, and it is newer.
+        seen = request.headers.get("last-event-id") or request.query_params.get("last", "")
         if seen.isdigit():
             stream.knows(int(seen))
         return stream
@@ -252,7 +254,7 @@ def application(parts: Parts) -> Starlette:
         if room is None:
             return parts.refusal(request, 404, "gone")
         headers = parts.headers(request) | {"Cache-Control": "no-cache"}
-        return JSONResponse(dict(room.for_phones), headers=headers)
+        return JSONResponse(parts.feed.for_polling(room), headers=headers)
 
     async def alive(request: Request) -> Response:
         """200 while this process hears what is said of halls."""

@@ -67,19 +67,31 @@ class Feed:
             return
         self.desk(slug).follow(state)
         if room.tell_state(state):
-            await self._file(room)
+            await self.file(room)
         if room.ranks is None and said_ranks:
             room.tell_ranks(json.loads(said_ranks))
 
-    async def _file(self, room: Room) -> None:
+    def for_polling(self, room: Room) -> dict[str, Any]:
+        """What phones see, and when it was said: who polls a file sees by it that somebody goes on writing it."""
+        return {**room.for_phones, "written": int(self._ground.clock.unix())}
+
+    async def file(self, room: Room) -> None:
+        """Write what phones see for nginx, where there is a folder for it."""
         folder = self._ground.settings.live_state_dir
         if folder is None:
             return
         try:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, write_file, folder, room.slug, dict(room.for_phones))
+            await loop.run_in_executor(self._thread, write_file, folder, room.slug, self.for_polling(room))
         except OSError as error:
             log.warning("state_file_not_written", folder=str(folder), reason=str(error))
+
+    async def keep_files(self) -> None:
+        """Write every file again and again, so that a phone can tell one that nobody writes any more."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            for room in list(self._hub.rooms.values()):
+                await self.file(room)
 
     # --- the subscription ---------------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ PING_S = 10
 Audience = Literal["screen", "phone"]
 """A screen is told everything public, a phone what `for_phones` leaves of it."""
 
-PING = b": ping\n\n"
+PING = b"event: ping\ndata: {}\n\n"
+"""An event and no comment: pages do not see comments, and shall know that the stream lives."""
 
 
 class Event(NamedTuple):
@@ -105,6 +106,7 @@ class Stream:
         event = self.room.events.get(self.audience)
         if event is not None and event.v == v:
             self._told_state = event.number
+            self._is_ping_due = True  # so that it hears at once that it is up to date
 
     def ping(self) -> None:
         """Say something, whatever it is."""

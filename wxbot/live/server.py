@@ -111,7 +111,8 @@ async def _serve(ground: Ground, listening: socket.socket) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=STOP_S,
     )
-    background: list[Any] = [parts.feed.follow(), parts.feed.run_races(), hub.keep_alive(), _beat(parts, roll)]
+    feed = parts.feed
+    background: list[Any] = [feed.follow(), feed.run_races(), feed.keep_files(), hub.keep_alive(), _beat(parts, roll)]
     tasks = [asyncio.create_task(each) for each in background]
     host, port = listening.getsockname()[:2]
     log.info("live_started", host=host, port=port, most=hub.most)

@@ -10,6 +10,10 @@ const byId = (name) => document.getElementById(name);
 const POLL_MS = 2500;
 const JITTER_MS = 1500;
 const QUIET_MS = 20000;      // an open stream that says nothing for so long is given up for polling
+const STALE_MS = 15000;      // `wxbot live` writes its file every five seconds
+const live = (page.live || '') + '/live/' + page.slug;
+let lastWritten = 0;
+let lastWrittenAt = 0;
 let me = page.me;
 let state = null;
 let stream = null;
@@ -126,19 +130,31 @@ function poll() {
   clearTimeout(timer);
   timer = setTimeout(poll, POLL_MS + Math.random() * JITTER_MS);
   if (document.hidden || (stream && Date.now() - heard < QUIET_MS)) { return; }
-  json('/hall/' + page.slug + '/state').then((reply) => {
+  askState().then((reply) => {
     if (reply.ok) { take(reply.answer); } else { refresh(); }
   }).catch(() => { byId('offline').hidden = false; });
+}
+
+/** The state from the file that costs nothing, while it is being written; from the application where it is not. */
+function askState() {
+  return json(live + '/state.json').then((reply) => {
+    const written = reply.ok && reply.answer.written;
+    if (!written) { throw new Error('no file'); }
+    if (written !== lastWritten) { lastWritten = written; lastWrittenAt = Date.now(); }
+    if (Date.now() - lastWrittenAt > STALE_MS) { throw new Error('nobody writes it'); }
+    return reply;
+  }).catch(() => json('/hall/' + page.slug + '/state'));
 }
 
 function listen() {
   if (!window.EventSource) { return; }
   try {
-    stream = new EventSource('/live/' + page.slug + '/events');
+    stream = new EventSource(live + '/events?as=phone', { withCredentials: true });
   } catch (error) { stream = null; return; }
   const read = (event) => { try { take(JSON.parse(event.data)); } catch (error) { /* not for phones */ } };
   stream.onmessage = read;
   stream.addEventListener('state', read);
+  stream.addEventListener('ping', () => { heard = Date.now(); });
   stream.onerror = () => {
     if (stream && stream.readyState === 2) { stream = null; setTimeout(listen, 5000 + Math.random() * 10000); }
   };

@@ -36,10 +36,10 @@ export class Link {
 
   open() {
     if (!('EventSource' in window) || (this.stream && this.stream.readyState !== 2)) { return; }
-    const last = this.state ? `?last=${encodeURIComponent(this.state.v)}` : '';
+    const last = this.state ? `&last=${encodeURIComponent(this.state.v)}` : '';
     this.heardAt = 0;
     this.openedAt = Date.now();
-    this.stream = new EventSource(this.events + last);
+    this.stream = new EventSource(this.events + last, { withCredentials: true });
     const hear = (event) => {
       let state = null;
       try { state = JSON.parse(event.data); } catch { return; }
@@ -51,6 +51,7 @@ export class Link {
     };
     this.stream.addEventListener('message', hear);
     this.stream.addEventListener('state', hear);
+    this.stream.addEventListener('ping', () => { this.heardAt = Date.now(); this.well(); });
   }
 
   beat() {

@@ -38,7 +38,7 @@ async function network() {
 
 function stream() {
   if (!('EventSource' in window)) { verdict('stream', false, words.check_stream_bad); return; }
-  const open = new EventSource(config.events);
+  const open = new EventSource(config.events, { withCredentials: true });
   const timer = setTimeout(() => { open.close(); verdict('stream', false, words.check_stream_bad); }, 6000);
   open.onopen = () => { clearTimeout(timer); open.close(); verdict('stream', true, words.check_stream_good); };
 }
