@@ -15,7 +15,7 @@ from tests.conftest import Cast, simulator_settings
 from tests.hall import vector
 from tests.hall.stage import OpenHall, open_hall
 from tests.servers import LoopbackServer, SimulatedWeChat
-from wxbot.hall import drand, faults, journal, quicknet, rosters, select
+from wxbot.hall import drand, faults, journal, quicknet, rosters, select, wire
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError
 from wxbot.wechat.http import Timeouts, Transport
@@ -139,6 +139,8 @@ def test_a_fixed_selection_gets_its_round_and_nothing_before_its_time(
     with hall.runtime.database.reading() as session:
         armed = journal.evening(session, hall.campaign_id).selections[d]
     assert armed.phase == "ready"
+    told = json.loads(hall.runtime.redis.get(wire.state_key(hall.slug)) or "{}")
+    assert told["selection"]["entropy_text"].startswith("quicknet ")  # the screen is told
     late = next(entry for entry in hall.log() if entry.kind == "entropy")
     assert quicknet.fault(late.body["text"], late.body["signature"], armed.armed_at, late.at) is None
     with hall.runtime.database.transaction() as session:

@@ -102,6 +102,8 @@ def test_a_guest_proves_their_line_of_the_roster_and_late_ones_learn_that_they_a
     enter(hong, hall, name="小红")
     mine = ming.get(f"{hall.path}/line", Accept="application/json").get_json()
     person = selection.person_id(bytes.fromhex(mine["salt"]), mine["hall"], mine["openid"])
+    page = ming.get(hall.path).get_data(as_text=True)  # what the doubters' page asks for stands on one's own phone
+    assert mine["salt"] in page and mine["openid"] in page and "/h5/hall/verify" in page
     file = ming.get(mine["file"]).get_data()
     assert mine["line"] == f"1\t1\t\t{person}" and mine["line"].encode() in file
     assert selection.roster_hash(file) == mine["sha256"]

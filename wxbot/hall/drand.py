@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns import lease
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, quicknet
+from wxbot.hall import journal, quicknet, told
 from wxbot.hall.allowed import FALLBACK_AFTER
 from wxbot.hall.models import Selection
 from wxbot.hall.quicknet import DrandRound
@@ -48,7 +48,10 @@ def late_entropy(runtime: Runtime, campaign: Campaign) -> int:
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         lease.keep(session, campaign, now)
-        return complete(session, campaign.id, d, beacon, due, now)
+        done = complete(session, campaign.id, d, beacon, due, now)
+    if done:
+        told.tell(runtime, campaign.id)
+    return done
 
 
 def _waiting(session: Session, campaign_id: int) -> Selection | None:

@@ -259,6 +259,7 @@ def _page(
         w=words,
         lang=_lang(),
         guest=guest,
+        openid=mine.openid,
         way=way,
         shut=shut,
         begins=moment_text(snapshot.begin_at).within(spoken),

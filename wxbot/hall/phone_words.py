@@ -76,6 +76,7 @@ WORDS: dict[str, Text] = {
         "A frozen roster shows a code for each person. Your salt proves which line is yours, to nobody else.",
     ),
     "no": Text("号码", "Number"),
+    "verify": Text("验证抽奖记录", "Check the record"),
     "salt": Text("密钥（不要给别人看）", "Salt (show it to nobody)"),
     "prove": Text("核对", "Check"),
     "no_roster": Text("名单还没有冻结。", "No roster is frozen yet."),
