@@ -73,6 +73,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         rules="h5/rules.html",
         rules_facts=page.rules_facts,
         outside=page.OUTSIDE,
+        has_afterwards=True,
         drew=page.drew,
         reached=page.reached,
     ),

@@ -194,7 +194,7 @@ def test_every_page_of_the_phone_in_both_languages_dark_and_light(house: House, 
     kept = house.stage.hand_in(9)
     paths = {path for _person, path in PHONE_PAGES.values()}
     paths |= {f"/h5/voucher/{each.public_id}" for each in (voucher, kept)} | {"/h5/voucher/nobodys", "/h5/pay/nobodys"}
-    paths |= {"/h5/c/wheel/rules", "/h5/c/wheel/proof", "/h5/c/wheel/after", "/h5/awards"}
+    paths |= {"/h5/c/wheel/rules", "/h5/c/wheel/proof", "/h5/awards"}
     found = {}
     for scheme in ("light", "dark"):
         context = chromium.new_context(viewport=SIZES["phone"], locale="zh-CN", user_agent=WECHAT, color_scheme=scheme)

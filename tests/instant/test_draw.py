@@ -140,6 +140,13 @@ def test_the_gap_between_draws_is_told_with_its_end_before_the_tap(runtime: Runt
     assert (state["next_at"], state["tries_left"], state["no_more"]) == (0, 2, "")
 
 
+def test_nobody_is_told_of_a_packet_where_no_packet_page_leads_back(runtime: Runtime, ming: Phone) -> None:
+    stage = set_wheel(runtime)
+    for more in ("", "?lang=en"):
+        answer = ming.get(f"{stage.path}/after{more}")
+        assert (answer.status_code, answer.location) == (302, stage.path + more)
+
+
 def stage_next(stage: Any, phone: Phone) -> str:
     return str(look(phone, stage)["nonce"])
 

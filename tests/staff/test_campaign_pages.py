@@ -39,7 +39,7 @@ def test_a_campaign_is_written_submitted_approved_launched_and_logged(console_ap
     assert marketer.post(f"{page}/submit").status_code == 303
     assert cashier.post(f"{page}/approve", {"content_sha256": seen_hash(cashier, page)}).status_code == 303
     assert marketer.post(f"{page}/launch").status_code == 303
-    assert "备货中" in marketer.get(page).text
+    assert "启动中" in marketer.get(page).text
     ledger_page = cashier.get("/admin/ledger").text
     assert "审批预留" in ledger_page and "¥400.00" in ledger_page
     log = admin.get("/admin/audit").text

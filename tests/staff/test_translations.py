@@ -1,5 +1,6 @@
 """Every sentence of the console has its English."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -23,6 +24,17 @@ def test_every_sentence_of_the_pages_has_an_english_one() -> None:
     }
     assert len(said) > 200
     assert sorted(text for text in said if not english.get(text)) == []
+
+
+def test_no_sentence_is_kept_that_nobody_says() -> None:
+    """A sentence of the catalogue stands in a page, or is a text of the program (words are also looked up by tables)."""
+    with (EN / "messages.po").open("rb") as file:
+        kept = [message.id for message in read_po(file) if message.id]
+    pages = "".join(page.read_text("utf-8") for page in ROOT.glob("templates/**/*.html"))
+    trees = [ast.parse(module.read_text("utf-8")) for module in ROOT.glob("wxbot/**/*.py")]
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    stale = [said for said in kept if said not in texts and f"'{said}'" not in pages and f'"{said}"' not in pages]
+    assert stale == []
 
 
 def test_the_compiled_catalogue_is_the_written_one() -> None:

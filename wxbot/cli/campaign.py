@@ -27,7 +27,7 @@ STATUSES_ZH = {
     "draft": "草稿",
     "submitted": "待审批",
     "approved": "已批准",
-    "launching": "备货中",
+    "launching": "启动中",
     "on": "进行中",
     "off": "已暂停",
     "closing": "结束中",

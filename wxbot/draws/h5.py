@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 import segno
-from flask import Blueprint, Response, current_app, g, render_template, request
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -178,8 +178,11 @@ def rules(draw_state: DrawState, snapshot: CampaignSnapshot) -> str:
 
 @blueprint.get("/c/<slug>/after")
 @with_board
-def after(draw_state: DrawState, snapshot: CampaignSnapshot) -> str:
-    """Where WeChat's packet page leads when the campaign has no page of its own to show (jump_url)."""
+def after(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | str:
+    """Where WeChat's packet page leads when the campaign has no page of its own to show (jump_url); where there is no packet page,
+    the campaign itself."""
+    if not snapshot.mechanic.has_afterwards:
+        return redirect(url_for("h5.page", slug=snapshot.slug, lang=request.args.get("lang")))
     return render_template("h5/after.html", snapshot=snapshot)
 
 

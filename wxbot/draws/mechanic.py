@@ -96,6 +96,8 @@ class DrawMechanic:
     """What it shows beside the snapshot."""
     outside: Text
     """What to do instead, for those who open the page outside WeChat."""
+    has_afterwards: bool = False
+    """Whether WeChat shows a packet page of its own, and leads from there to the page that says so (jump_url)."""
     drew: Callable[[Session, int], int]
     """How many people of a campaign have drawn, each once; asked twice a minute at most, for the console."""
     reached: Callable[[Session, int], tuple[int, int]]
