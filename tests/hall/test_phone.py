@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.draws.stage import BASE, Phone
 from tests.hall.stage import OpenHall, open_hall
 from tests.hall.test_sign_in import enter
-from wxbot.hall import absent, confirm, danmaku, rosters, selection, standing
+from wxbot.hall import absent, confirm, danmaku, rosters, selection, standing, told
 from wxbot.hall import select as verbs
 from wxbot.hall.models import Danmaku, Guest
 from wxbot.runtime import Runtime
@@ -26,10 +26,12 @@ class Host:
         self.hall, self.runtime = hall, hall.runtime
 
     def does(self, verb: Any, *more: Any, vault: bool = False) -> Any:
-        """One verb in a transaction of its own."""
+        """One verb in a transaction of its own, and then the hall is told."""
         with self.runtime.database.transaction() as session:
             first = (session, self.runtime.vault) if vault else (session,)
-            return verb(*first, self.hall.campaign_id, *more, self.runtime.database.now(session))
+            found = verb(*first, self.hall.campaign_id, *more, self.runtime.database.now(session))
+        told.tell(self.runtime, self.hall.campaign_id)
+        return found
 
     def draw(self, k: int = 1) -> None:
         """Freeze, arm, hold up numbers, start."""

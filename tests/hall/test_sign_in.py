@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from tests.draws.stage import BASE, Phone
 from tests.hall.stage import OpenHall, launched, open_hall
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.hall import door_code, names, passes, selection, sign_in, wire
+from wxbot.hall import door_code, names, passes, reception, selection, sign_in, telling, wire
 from wxbot.runtime import Runtime
 from wxbot.staff.models import Staff
 from wxbot.text import Refusal
@@ -218,16 +219,41 @@ def test_a_hundred_who_come_at_once_all_have_a_number_and_the_same_person_twice_
     hall = open_hall(runtime)
 
     def come(number: int) -> int:
-        with runtime.database.transaction() as session:
-            now = runtime.database.now(session)
-            guest = sign_in.sign_in(session, hall.campaign_id, f"o-{number % 100:03d}", sign_in.Entry("某某"), now)
-            return guest.no
+        comer = sign_in.Comer(f"o-{number % 100:03d}", sign_in.Entry("某某"))
+        return reception.come(runtime, hall.campaign_id, comer).no
 
     with ThreadPoolExecutor(16) as pool:
         numbers = list(pool.map(come, range(120)))
     assert sorted(set(numbers)) == list(range(1, 101)) and numbers[:20] == numbers[100:]
     assert [line.body["no"] for line in hall.log() if line.kind == "signed_in"] == list(range(1, 101))
     assert hall.hall().next_no == 101
+
+
+@pytest.mark.on_both
+def test_who_is_refused_among_those_of_one_commit_keeps_nobody_from_coming_in(runtime: Runtime) -> None:
+    hall = open_hall(runtime, guests=1)
+    line = sign_in.Entry("王", invited_id=7)
+    comers = [sign_in.Comer("o-a", line), sign_in.Comer("o-b", line), sign_in.Comer("o-c", sign_in.Entry("李"))]
+    comers += [comers[0], sign_in.Comer(hall.openids[0], sign_in.Entry("别名"))]
+    with runtime.database.transaction() as session:
+        found = sign_in.sign_in_all(session, hall.campaign_id, comers, runtime.database.now(session))
+    assert [each.reason if isinstance(each, Refusal) else each.no for each in found] == [2, "taken", 3, 2, 1]
+    assert [line.body["no"] for line in hall.log() if line.kind == "signed_in"] == [1, 2, 3]
+
+
+def test_what_the_screen_is_told_follows_a_sign_in_at_once_and_a_crowd_in_one_word(runtime: Runtime) -> None:
+    hall = open_hall(runtime, guests=3)
+    told: list[int] = []
+    redis: Any = runtime.redis
+    listener = redis.pubsub(ignore_subscribe_messages=True)
+    listener.subscribe(wire.channel(hall.slug))
+    listener.get_message(timeout=5)
+    for _ in range(50):
+        telling.soon(runtime, hall.campaign_id)
+    while listener.get_message(timeout=1) is not None:
+        told.append(1)
+    assert 1 <= len(told) <= 3
+    assert json.loads(str(runtime.redis.get(wire.state_key(hall.slug))))["guests"] == 3
 
 
 # --- names --------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import faces, invited, names, passes, rates, sign_in, wire
+from wxbot.hall import faces, invited, names, passes, rates, reception, sign_in, telling, wire
 from wxbot.hall.models import Guest, Hall
 from wxbot.hall.phone_words import WORDS
 from wxbot.instant.models import Prize
@@ -51,12 +51,14 @@ def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, ask
         if hall is None:
             raise Refusal("not_open", sign_in.NOT_OPEN)
         sign_in.require_open(campaign, runtime.database.now(session))
+        sign_in.require_guest(session, mine.openid)
     _require_here(runtime, hall, mine, asked)
     shared = _shared(runtime, mine.openid) if asked.shared == "1" else {}
-    with runtime.database.transaction() as session:
+    with runtime.database.reading() as session:
         entry = replace(_entry(session, hall, campaign, asked), **shared)
-        guest = sign_in.sign_in(session, campaign_id, mine.openid, entry, runtime.database.now(session))
+    guest = reception.come(runtime, campaign_id, sign_in.Comer(mine.openid, entry))
     remember(runtime, slug, guest)
+    telling.soon(runtime, campaign_id)
     return guest
 
 

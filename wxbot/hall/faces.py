@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.confined.run import Busy
 from wxbot.db import changed, insert_into
-from wxbot.hall import face
+from wxbot.hall import face, telling
 from wxbot.hall.models import Face, Guest
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
@@ -76,6 +76,8 @@ def fetch_due(runtime: Runtime) -> int:
         with runtime.database.transaction() as session:
             _keep(session, row.campaign_id, row.no, row.face_from, content)
         done += bool(content)
+        if content:
+            telling.soon(runtime, row.campaign_id)
     return done
 
 

@@ -1,7 +1,7 @@
 """The rows of the public log: one line more under the hall's lock, and the log as `evening` and `verify` read it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -41,10 +41,18 @@ def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) 
 
     Whether it may come now is asked before (`allowed.require`, or `require_and_append`). Raises ValueError for a wrong body.
     """
-    before = last(session, hall.campaign_id)
+    return append_all(session, hall, kind, [body], now)[0]
+
+
+def append_all(session: Session, hall: Hall, kind: Kind, bodies: Sequence[Body], now: datetime) -> list[LogLine]:
+    """Several lines of one kind behind one another."""
+    before, named = last(session, hall.campaign_id), hall_id(session, hall.campaign_id)
     at = max(int(now.timestamp()), before.at if before else 0)
-    entry = log.append(hall_id(session, hall.campaign_id), before, kind, body, at)
-    session.add(
+    written: list[LogLine] = []
+    for body in bodies:
+        before = log.append(named, before, kind, body, at)
+        written.append(before)
+    session.add_all(
         HallEvent(
             campaign_id=hall.campaign_id,
             seq=entry.seq,
@@ -54,9 +62,10 @@ def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) 
             hash=entry.hash,
             at=from_unix(entry.at),
         )
+        for entry in written
     )
     session.flush()
-    return entry
+    return written
 
 
 def require_and_append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> Evening:

@@ -4,12 +4,15 @@ The lock of the hall's row makes the numbers dense. Whoever comes again gets the
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, steps
 from wxbot.hall.models import Guest
@@ -52,41 +55,89 @@ def of(session: Session, campaign_id: int, openid: str) -> Guest | None:
     return session.scalars(select(Guest).where(mine)).one_or_none()
 
 
+class Comer(NamedTuple):
+    """Who comes, and with what."""
+
+    openid: str
+    entry: Entry
+
+
 def sign_in(session: Session, campaign_id: int, openid: str, entry: Entry, now: datetime) -> Guest:
     """The guest with their number, new or as before. Raises Refusal when they may not come in now."""
     known = of(session, campaign_id, openid)
     if known is not None:
         return known
+    require_guest(session, openid)
+    (found,) = sign_in_all(session, campaign_id, [Comer(openid, entry)], now)
+    if isinstance(found, Refusal):
+        raise found
+    return found
+
+
+def sign_in_all(session: Session, campaign_id: int, comers: Sequence[Comer], now: datetime) -> list[Guest | Refusal]:
+    """What becomes of each who comes at one moment, in their order, behind one lock and with one commit.
+
+    Who may take part at all (`require_guest`) was asked before. Raises Refusal when nobody may come in now.
+    """
     hall = journal.lock(session, campaign_id)
+    lineage.require_unfrozen(session)
     campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
-    known = of(session, campaign_id, openid)  # they may have come twice at the same moment
-    if known is not None:
-        return known
+    here = _here(session, campaign_id, [comer.openid for comer in comers])
+    if all(comer.openid in here for comer in comers):
+        return [here[comer.openid] for comer in comers]
     require_open(campaign, now)
     if not steps.open_doors(session, hall, campaign.begin_at, now):
         raise Refusal("not_open", NOT_OPEN)
-    require_guest(session, openid)
-    if entry.invited_id is not None and is_taken(session, campaign_id, entry.invited_id):
-        raise Refusal("taken", TAKEN, "key")
+    taken = _taken(session, campaign_id, [comer.entry.invited_id for comer in comers])
+    new: list[Guest] = []
+    found: list[Guest | Refusal] = []
+    for openid, entry in comers:
+        if openid not in here:
+            if entry.invited_id is not None and entry.invited_id in taken:
+                found.append(Refusal("taken", TAKEN, "key"))
+                continue
+            taken.add(entry.invited_id)
+            here[openid] = _made(campaign, hall.next_no + len(new), openid, entry, now)
+            new.append(here[openid])
+        found.append(here[openid])
+    session.add_all(new)
+    hall.next_no += len(new)
+    journal.append_all(session, hall, "signed_in", [{"no": guest.no} for guest in new], now)
+    return found
+
+
+def _here(session: Session, campaign_id: int, openids: Sequence[str]) -> dict[str, Guest]:
+    mine = (Guest.campaign_id == campaign_id) & Guest.openid.in_(openids)
+    return {guest.openid: guest for guest in session.scalars(select(Guest).where(mine))}
+
+
+def _taken(session: Session, campaign_id: int, invited: Sequence[int | None]) -> set[int | None]:
+    asked = [line for line in invited if line is not None]
+    if not asked:
+        return set()
+    mine = (Guest.campaign_id == campaign_id) & Guest.invited_id.in_(asked)
+    return set(session.scalars(select(Guest.invited_id).where(mine)))
+
+
+def _made(campaign: Campaign, no: int, openid: str, entry: Entry, now: datetime) -> Guest:
     salt = secrets.token_bytes(SALT_BYTES)
-    guest = Guest(
-        campaign_id=campaign_id,
-        no=hall.next_no,
+    return Guest(
+        campaign_id=campaign.id,
+        no=no,
         openid=openid,
         person=person_id(salt, campaign.slug, openid),
         salt=salt.hex(),
-        name=f"{entry.name}·{hall.next_no}" if entry.is_name_shared else entry.name,
+        name=f"{entry.name}·{no}" if entry.is_name_shared else entry.name,
         group=entry.group,
         weight=entry.weight,
-        invited_id=entry.invited_id,
-        has_shared=entry.has_shared,
+        face="",
         face_from=entry.face_from,
+        has_shared=entry.has_shared,
+        is_hidden=False,
+        is_struck=False,
+        invited_id=entry.invited_id,
         signed_in_at=now,
     )
-    session.add(guest)
-    hall.next_no += 1
-    journal.append(session, hall, "signed_in", {"no": guest.no}, now)
-    return guest
 
 
 def is_taken(session: Session, campaign_id: int, invited_id: int) -> bool:

@@ -15,7 +15,7 @@ from wxbot.campaigns.launch import end
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
-from wxbot.hall import journal, rules_text
+from wxbot.hall import journal, rules_text, told
 from wxbot.hall.drand import late_entropy
 from wxbot.hall.log import LoggedPrize
 from wxbot.hall.models import Game, Hall, HallEvent, HallPrize
@@ -57,6 +57,7 @@ def _launch(runtime: Runtime, campaign: Campaign) -> int:
         move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "launching", "on", updated_at=now)
     campaign.status = "on"
     log.info("hall_on", campaign_id=campaign.id)
+    told.tell(runtime, campaign.id)
     return 1
 
 
@@ -135,7 +136,9 @@ def _open(runtime: Runtime, campaign: Campaign) -> int:
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         lease.keep(session, campaign, now)
-        return int(open_doors(session, journal.lock(session, campaign.id), campaign.begin_at, now))
+        is_open = open_doors(session, journal.lock(session, campaign.id), campaign.begin_at, now)
+    told.tell(runtime, campaign.id)
+    return int(is_open)
 
 
 def _finish(runtime: Runtime, campaign: Campaign) -> int:
