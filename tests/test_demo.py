@@ -44,7 +44,7 @@ def test_a_folder_has_one_demo_and_a_killed_one_lets_go(tmp_path: Path) -> None:
 
 def command(folder: Path) -> tuple[list[str], list[int]]:
     """A demo on free ports, and these."""
-    ports = {name: free_port() for name in ("web", "wechat", "pay")}
+    ports = {name: free_port() for name in ("web", "wechat", "pay", "live")}
     options = [f"--{name}-port={port}" for name, port in ports.items()]
     return [sys.executable, "-m", "wxbot", "demo", "--folder", str(folder), *options], list(ports.values())
 

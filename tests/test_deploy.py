@@ -46,10 +46,12 @@ def test_a_service_may_write_its_own_folder_alone_and_has_bounds(unit: Path) -> 
     assert said["CapabilityBoundingSet"] == [""] and said["NoNewPrivileges"] == ["yes"]
 
 
-def test_both_services_are_confined_alike() -> None:
-    web, worker = (settings_of(unit) for unit in UNITS)
+def test_all_services_are_confined_alike() -> None:
+    live, web, worker = (settings_of(unit) for unit in UNITS)
     own = {"Type", "ExecStart", "ExecStartPre", "ExecReload", "KillMode", "KillSignal", "TimeoutStopSec", "Restart"}
     own |= {"RestartSec", "TasksMax", "NotifyAccess"}
+    its = own | {"Environment", "RuntimeDirectory", "RuntimeDirectoryMode", "MemoryMax"}
+    assert {name: live[name] for name in set(live) - its} == {name: worker[name] for name in set(worker) - its}
     assert {name: web[name] for name in set(web) - own} == {name: worker[name] for name in set(worker) - own}
 
 

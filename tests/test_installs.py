@@ -118,8 +118,8 @@ def test_the_lock_of_the_demo_plays_the_whole_story(wheel: Path, empty: Environm
     empty.lay("demo")
     empty.pip("--no-deps", "--no-index", str(wheel))
     env = {**elsewhere(), "COLUMNS": "200"}
-    ports = [str(free_port()) for _ in range(3)]
-    where = ["--web-port", ports[0], "--wechat-port", ports[1], "--pay-port", ports[2]]
+    ports = [str(free_port()) for _ in range(4)]
+    where = ["--web-port", ports[0], "--wechat-port", ports[1], "--pay-port", ports[2], "--live-port", ports[3]]
     seen = empty.run("wxbot", "demo", "--once", "--folder", str(empty.folder / "data"), *where, env=env, check=False)
     assert seen.returncode == 0, seen.stdout[-3000:] + seen.stderr[-3000:]
 

@@ -15,7 +15,7 @@ from wxbot.private_servers import free_port
 @pytest.fixture
 def empty_stage(tmp_path: Path) -> Iterator[Stage]:
     """Everything running on free ports, and nobody in it."""
-    made = Stage(tmp_path / "stage", Ports(free_port(), free_port(), free_port()))
+    made = Stage(tmp_path / "stage", Ports(*(free_port() for _ in range(4))))
     try:
         made.prepare()
         made.start_redis()

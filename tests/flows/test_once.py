@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 def demo(folder: Path, *options: str) -> tuple[list[str], list[int]]:
     """The command line of a demo on free ports in its own folder."""
-    ports = [free_port(), free_port(), free_port()]
-    names = ("--web-port", "--wechat-port", "--pay-port")
+    ports = [free_port() for _ in range(4)]
+    names = ("--web-port", "--wechat-port", "--pay-port", "--live-port")
     command = [sys.executable, "-m", "wxbot", "demo", *options, "--folder", str(folder)]
     return [*command, *(part for name, port in zip(names, ports, strict=True) for part in (name, str(port)))], ports
 

@@ -81,6 +81,7 @@ def _start(stage: Stage, console: Console) -> None:
         ("数据库 database", stage.start_database),
         ("网页与回调 web", stage.start_web),
         ("后台任务 worker", stage.start_worker),
+        ("现场实时 live", stage.start_live),
     )
     for name, start in steps:
         with console.status(f"{name} …"):

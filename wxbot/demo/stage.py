@@ -48,6 +48,7 @@ class Ports:
     web: int = 8000
     wechat: int = 9000
     pay: int = 9443
+    live: int = 8001
 
     def refuse_busy(self) -> None:
         """Raise StageProblem for a port that somebody else holds."""
@@ -55,6 +56,7 @@ class Ports:
             ("the web application", self.web, "--web-port"),
             ("the simulator", self.wechat, "--wechat-port"),
             ("the simulated WeChat Pay", self.pay, "--pay-port"),
+            ("what keeps halls live", self.live, "--live-port"),
         ):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -100,6 +102,11 @@ class Stage:
     def public_url(self) -> str:
         """Where the web application is seen."""
         return f"http://127.0.0.1:{self.ports.web}"
+
+    @property
+    def live_url(self) -> str:
+        """Where the open streams of halls are seen."""
+        return f"http://127.0.0.1:{self.ports.live}"
 
     @property
     def wechat_url(self) -> str:
@@ -184,6 +191,11 @@ class Stage:
         """The worker with its schedule."""
         self._spawn("worker", ["-m", "wxbot", "worker"], self.environment())
 
+    def start_live(self) -> None:
+        """The open streams of halls."""
+        self._spawn("live", ["-m", "wxbot", "live"], self.environment())
+        self._wait("live", f"{self.live_url}/live/healthz")
+
     def settings(self) -> Settings:
         """The settings all of wxbot's processes get."""
         if self._redis is None:
@@ -210,6 +222,8 @@ class Stage:
             "database_url": f"sqlite:///{self.folder / 'wxbot.db'}",
             "redis_url": self._redis.url,
             "public_url": self.public_url,
+            "live_url": self.live_url,
+            "live_port": self.ports.live,
             "data_dir": self.folder,
             "mch_base": f"https://127.0.0.1:{self.ports.pay}",
             "pay_cert_file": certs / "apiclient_cert.pem",

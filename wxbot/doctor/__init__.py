@@ -5,7 +5,7 @@ CHECKS is the list. A check returns a Finding and never raises; what it could no
 
 from collections.abc import Callable, Iterator
 
-from wxbot.doctor import campaigns, connections, desk, ground, lineage, merchant, payouts, secrets, wire
+from wxbot.doctor import campaigns, connections, desk, ground, halls, lineage, merchant, payouts, secrets, wire
 from wxbot.doctor.finding import Finding, trouble_of
 from wxbot.runtime import Runtime
 
@@ -54,6 +54,7 @@ CHECKS: dict[str, Check] = {
     "callback_url": wire.callback_url,
     "callback_guard": wire.callback_refuses_forgeries,
     "proxies": wire.proxies,
+    "live": halls.live_answers,
     "oauth_domain": wire.oauth_domain,
     "domain_proof": wire.domain_proof,
 }

@@ -21,7 +21,7 @@ CONSOLE = "微信公众平台 → 设置与开发 → 基本配置"
 CONSOLE_EN = "mp.weixin.qq.com → 设置与开发 → 基本配置"
 
 
-def _get(runtime: Runtime, url: str, **params: str) -> Reply:
+def get(runtime: Runtime, url: str, **params: str) -> Reply:
     """GET one of our own addresses, or WeChat's, from here; raises WeChatError."""
     ca_file = str(runtime.settings.pay_ca_file) if runtime.settings.pay_ca_file else None
     return Transport(ca_file=ca_file, timeouts=Timeouts(3.0, 5.0, 8.0)).send("GET", url, params=params)
@@ -92,7 +92,7 @@ def callback_ips(runtime: Runtime) -> Finding:
 def clock_agrees(runtime: Runtime) -> Finding:
     """Our clock and WeChat's tell the same time, and this machine's is the one that all machines live by."""
     try:
-        reply = _get(runtime, f"{runtime.settings.api_base}/cgi-bin/token", grant_type="client_credential")
+        reply = get(runtime, f"{runtime.settings.api_base}/cgi-bin/token", grant_type="client_credential")
     except WeChatError as error:
         return bad(
             "问不到微信的时间",
@@ -148,7 +148,7 @@ def callback_url(runtime: Runtime) -> Finding:
         f"does the web application run, are domain and certificate right, does the proxy pass /wechat on? Then enter {url} and the same Token at {CONSOLE_EN} → 服务器配置",
     )
     try:
-        reply = _get(runtime, url, **_signed(runtime), echostr=echostr)
+        reply = get(runtime, url, **_signed(runtime), echostr=echostr)
     except WeChatError as error:
         return bad(f"回调地址 {url} 没有正确应答", f"{url} does not answer as it should: {reason(error)}", *mend)
     if reply.body != echostr.encode():
@@ -160,7 +160,7 @@ def callback_refuses_forgeries(runtime: Runtime) -> Finding:
     """The same address refuses a wrong signature; a cache or a page in front of it would not."""
     url = f"{runtime.settings.public_url}/wechat"
     try:
-        _get(runtime, url, **(_signed(runtime) | {"signature": "0" * 40}), echostr="forged")
+        get(runtime, url, **(_signed(runtime) | {"signature": "0" * 40}), echostr="forged")
     except NotSent as error:
         return bad(
             f"回调地址 {url} 连不上",
@@ -190,7 +190,7 @@ def proxies(runtime: Runtime) -> Finding:
     url = f"{runtime.settings.public_url}/healthz"
     trusted = runtime.settings.trusted_proxies
     try:
-        seen = int(_get(runtime, url).headers.get(PROXIES_HEADER.lower(), trusted))
+        seen = int(get(runtime, url).headers.get(PROXIES_HEADER.lower(), trusted))
     except (WeChatError, ValueError) as error:
         return bad(
             f"{url} 没有应答", f"{url} does not answer: {reason(error)}", "先解决上一项", "mend what stands above first"
@@ -250,7 +250,7 @@ def domain_proof(runtime: Runtime) -> Finding:
     for code in sorted(settings.mp_verify_codes):
         url = f"{settings.public_url}/MP_verify_{code}.txt"
         try:
-            reply = _get(runtime, url)
+            reply = get(runtime, url)
         except WeChatError as error:
             return bad(
                 f"{url} 打不开",

@@ -80,6 +80,9 @@ NAMES: dict[str, str] = {
     "wxbot_frozen": "1 while the database is frozen because it may be a copy",
     "wxbot_campaigns_without_stock": "campaigns in their window with nothing to draw",
     "wxbot_callbacks_unreadable": "messages of the last day that WeChat signed and nobody could read; answered, not believed",
+    "wxbot_live_streams": "open streams of halls, by process of wxbot live; absent while none runs",
+    "wxbot_live_sockets": "those of a race among them, by process",
+    "wxbot_live_memory_bytes": "the most memory such a process has had, by process",
     "wxbot_waiting_for_a_person": "what waits for a second person, by kind",
 }
 """Every name with what it says; docs/operations.md lists them."""
@@ -130,5 +133,8 @@ def _values(seen: Snapshot) -> dict[str, tuple[Sequence[str], Labelled]]:
         "wxbot_frozen": ((), {(): float(seen.frozen_why is not None)}),
         "wxbot_campaigns_without_stock": ((), {(): len(seen.empty_campaigns)}),
         "wxbot_callbacks_unreadable": ((), {(): seen.unreadable}),
+        "wxbot_live_streams": (("live",), {live.id: live.streams for live in seen.lives}),
+        "wxbot_live_sockets": (("live",), {live.id: live.sockets for live in seen.lives}),
+        "wxbot_live_memory_bytes": (("live",), {live.id: live.memory_mb << 20 for live in seen.lives}),
         "wxbot_waiting_for_a_person": (("kind",), seen.waiting),
     }

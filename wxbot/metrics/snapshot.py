@@ -16,6 +16,7 @@ from wxbot.draws.counts import UNREADABLE
 from wxbot.draws.models import DrawCount
 from wxbot.heartbeat import Worker
 from wxbot.instant.watch import RunningLow, running_low
+from wxbot.live.roll import LiveProcess, lives
 from wxbot.metrics.balance import Reckoned, reckon
 from wxbot.metrics.models import InvariantRun
 from wxbot.metrics.told_balance import told
@@ -82,6 +83,8 @@ class Snapshot:
     """Campaigns of instant draws whose prizes are nearly gone long before their end."""
     unreadable: int = 0
     """Callbacks of the last 24 hours that WeChat signed and nobody could read."""
+    lives: list[LiveProcess] = field(default_factory=list)
+    """The processes with the open streams of halls."""
     waiting: dict[str, int] = field(default_factory=dict)
     """What a second person has to look at: campaigns, lists, payouts, budgets, order marks, vouchers."""
 
@@ -99,6 +102,7 @@ def take(runtime: Runtime) -> Snapshot:
         return Snapshot(
             at=now,
             workers=workers,
+            lives=_lives(runtime),
             due_s=_due(session, now),
             orders={status: _count(session, Order.id, Order.status == status) for status in OPEN},
             orders_stuck=_count(session, Order.id, Order.status == "unknown", Order.sent_at < now - STUCK_AFTER),
@@ -115,6 +119,14 @@ def take(runtime: Runtime) -> Snapshot:
             unreadable=_unreadable(session, now),
             waiting=_waiting(session),
         )
+
+
+def _lives(runtime: Runtime) -> list[LiveProcess]:
+    """Every process of `wxbot live`; none when Redis cannot be asked, and then nobody hears of halls either."""
+    try:
+        return lives(runtime.redis)
+    except RedisError:
+        return []
 
 
 def workers_of(runtime: Runtime) -> list[Worker] | None:
