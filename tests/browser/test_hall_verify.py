@@ -122,6 +122,10 @@ def test_the_page_as_it_is_served_loads_nothing_and_reads_well(site: Runtime, pa
     page.goto(f"{site.settings.public_url}/h5/hall/verify")
     page.locator("#self[data-ok=true]").wait_for()
     checked(page, frauds.committed(frauds.other_winner))
+    policy = page.locator("meta[http-equiv]").get_attribute("content")
+    assert (
+        policy.split(";")[0] == "default-src 'none'"
+    )  # part of the file, so a saved copy cannot speak to anybody either
     assert asked == [f"{site.settings.public_url}/h5/hall/verify"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert serious(page) == []
