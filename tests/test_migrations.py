@@ -21,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 
 from tests.deployments import environment, settings_for
 from tests.rows import fill
+from tests.schema import as_once_made
 from tests.servers import ROOT, PrivatePostgres
 from wxbot import budget, quotas
 from wxbot.budget import Budget
@@ -81,12 +82,23 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     server.drop(name)
 
 
-def lay_0001(empty: Database) -> None:
-    """The first schema, with money in it."""
-    command.upgrade(_config(empty), "0001")
-    with empty.engine.begin() as connection:
-        for row in ROWS_OF_0001:
-            connection.exec_driver_sql(row)
+def lay_0001(empty: Database, then: str = "") -> None:
+    """The first schema, with money in it; `then` upgraded to this revision."""
+
+    def lay(database: Database) -> None:
+        command.upgrade(_config(database), "0001")
+        with database.engine.begin() as connection:
+            for row in ROWS_OF_0001:
+                connection.exec_driver_sql(row)
+        if then:
+            upgrade(database, then)
+
+    as_once_made(empty, f"with money, {then}", lay)
+
+
+def lay(empty: Database, revision: str = "head") -> None:
+    """The schema of a revision, without rows."""
+    as_once_made(empty, revision, lambda database: upgrade(database, revision))
 
 
 def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database) -> None:
@@ -115,7 +127,7 @@ def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database)
 
 
 def test_limits_that_are_used_up_stay_used_up_when_they_join_the_quotas(empty: Database) -> None:
-    command.upgrade(_config(empty), "0010")
+    lay(empty, "0010")
     with empty.engine.begin() as connection:
         for row in (
             "INSERT INTO quotas (name, period, n, fen) VALUES ('person:oA', '20260228', 1, 100)",
@@ -178,8 +190,7 @@ def test_what_only_the_lottery_knows_leaves_campaigns_and_draws_and_comes_back(e
 
 
 def test_drafts_can_be_half_written_after_an_upgrade_and_stay_drafts_after_a_downgrade(empty: Database) -> None:
-    lay_0001(empty)
-    command.upgrade(_config(empty), "0017")
+    lay_0001(empty, "0017")
     with empty.engine.begin() as connection:
         connection.exec_driver_sql('UPDATE campaigns SET half_written = \'{"name": "C4"}\' WHERE id = 4')
         rows = connection.execute(text("SELECT id FROM campaigns WHERE half_written IS NULL"))
@@ -212,7 +223,7 @@ def test_a_status_that_does_not_exist_is_refused_by_the_database_as_the_models_s
 
 
 def test_payouts_with_money_in_flight_keep_their_budget_and_their_approval(empty: Database) -> None:
-    command.upgrade(_config(empty), "0011")
+    lay(empty, "0011")
     with empty.engine.begin() as connection:
         for row in (
             "INSERT INTO budgets (id, kind, name, budget_fen, committed_fen, paid_fen) VALUES (8, 'programme', 'x', 900, 880, 0)",
@@ -244,8 +255,7 @@ def test_payouts_with_money_in_flight_keep_their_budget_and_their_approval(empty
 
 
 def test_terms_of_campaigns_and_draws_keep_their_rows_both_ways(empty: Database) -> None:
-    lay_0001(empty)
-    command.upgrade(_config(empty), "0026")
+    lay_0001(empty, "0026")
 
     def draws(ticket: str) -> list[tuple[object, ...]]:
         with empty.engine.connect() as connection:
@@ -324,7 +334,7 @@ def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: 
 
 
 def test_what_a_reviewer_decided_and_could_still_undo_waits_for_a_reviewer_before_the_upgrade(empty: Database) -> None:
-    upgrade(empty)
+    lay(empty)
     now = datetime(2026, 3, 1, tzinfo=UTC)
     with empty.transaction() as session:
         kind = VoucherKind(name="k", amount_rule="fixed", fixed_fen=500, programme_id=1, updated_by=1, updated_at=now)
@@ -357,7 +367,7 @@ def test_what_a_reviewer_decided_and_could_still_undo_waits_for_a_reviewer_befor
 
 
 def test_lists_and_files_of_before_say_nothing_of_hidden_rows_and_bad_ones_after_the_upgrade(empty: Database) -> None:
-    upgrade(empty)
+    lay(empty)
     with empty.transaction() as session:
         programme = fill(
             session, Programme, id=fill(session, Budget, kind="programme", name="x").id, channel="sendredpack"
@@ -378,8 +388,7 @@ def test_lists_and_files_of_before_say_nothing_of_hidden_rows_and_bad_ones_after
 
 
 def test_instant_draws_come_and_go_with_their_drafts_but_never_with_what_is_owed(empty: Database) -> None:
-    lay_0001(empty)
-    command.upgrade(_config(empty), "0023")
+    lay_0001(empty, "0023")
     command.upgrade(_config(empty), "0024")
     with empty.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE campaigns SET mechanic = 'instant' WHERE id IN (3, 4)")
@@ -415,8 +424,7 @@ def owed_for(kind: str) -> str:
 
 
 def test_orders_say_what_pays_them_and_awards_may_be_owed_after_an_upgrade_and_not_before(empty: Database) -> None:
-    lay_0001(empty)
-    command.upgrade(_config(empty), "0026")
+    lay_0001(empty, "0026")
     with empty.engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT fund, holding FROM orders").all() == [("reserved", "in_flight")]
         connection.exec_driver_sql(owed_for("award"))
@@ -454,7 +462,7 @@ def test_what_was_counted_came_by_the_bare_link_and_all_ways_are_added_up_again(
 
 
 def test_draws_are_kept_after_an_upgrade_and_stay_after_a_downgrade(empty: Database) -> None:
-    command.upgrade(_config(empty), "0030")
+    lay(empty, "0030")
     statement = "DELETE FROM instant_draws WHERE k = {}"
     with empty.engine.begin() as connection:
         for k, drawn_at in ((1, "'2020-01-01 09:00:00'"), (2, THEN)):
@@ -475,8 +483,7 @@ def test_draws_are_kept_after_an_upgrade_and_stay_after_a_downgrade(empty: Datab
 
 
 def test_pictures_come_and_go_and_campaigns_stay(empty: Database) -> None:
-    lay_0001(empty)
-    upgrade(empty)
+    lay_0001(empty, "head")
     with empty.engine.begin() as connection:
         connection.execute(
             text("INSERT INTO campaign_pictures (campaign_id, name, content, added_at) VALUES (3, 'n', :content, :at)"),
@@ -490,8 +497,7 @@ def test_pictures_come_and_go_and_campaigns_stay(empty: Database) -> None:
 
 
 def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(empty: Database) -> None:
-    lay_0001(empty)
-    command.upgrade(_config(empty), "0033")
+    lay_0001(empty, "0033")
     with empty.engine.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO prizes (campaign_id, ordinal, kind, name, split, min_fen, max_fen, total_fen, value_fen, odds_ppm, stock,"
@@ -515,7 +521,7 @@ def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(e
 
 
 def test_days_of_campaigns_come_and_go_and_campaigns_stay(empty: Database) -> None:
-    lay_0001(empty)
+    lay_0001(empty, "head")
     for _ in range(2):
         upgrade(empty)
         with empty.transaction() as session:

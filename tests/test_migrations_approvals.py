@@ -11,7 +11,7 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.rows import fill
-from tests.test_migrations import empty
+from tests.test_migrations import empty, lay
 from wxbot.budget import Budget
 from wxbot.db import Database
 from wxbot.migrations import _config, upgrade
@@ -35,7 +35,7 @@ def columns(empty: Database, table: str) -> set[str]:
 
 
 def test_accounts_that_wait_may_approve_after_a_downgrade_and_decisions_stay(empty: Database) -> None:
-    upgrade(empty)
+    lay(empty)
     with empty.transaction() as session:
         fill(session, Staff, login="gao", role="cashier", approves_from=NOW)
         kind = fill(session, VoucherKind, name="k", amount_rule="fixed", fixed_fen=500)
@@ -65,7 +65,7 @@ def test_accounts_that_wait_may_approve_after_a_downgrade_and_decisions_stay(emp
 def test_who_waited_to_be_confirmed_is_off_the_lists_after_a_downgrade_and_who_was_there_counts_as_confirmed(
     empty: Database,
 ) -> None:
-    upgrade(empty)
+    lay(empty)
     with empty.transaction() as session:
         waits = fill(session, Confirmation, kind="roster", asked_by=1, asked_role="reviewer", notes=[["行", "row"]]).id
         fill(session, RosterFile, rows_sealed="sealed", notes=[["行", "row"]])
@@ -92,7 +92,7 @@ def test_who_waited_to_be_confirmed_is_off_the_lists_after_a_downgrade_and_who_w
 
 
 def test_rules_that_wait_are_agreed_to_by_no_upgrade_or_downgrade_and_payouts_wait_on(empty: Database) -> None:
-    upgrade(empty)
+    lay(empty)
     with empty.transaction() as session:
         programme = fill(
             session, Programme, id=fill(session, Budget, kind="programme", name="x").id, person_fen_per_month=500
@@ -117,7 +117,7 @@ def test_rules_that_wait_are_agreed_to_by_no_upgrade_or_downgrade_and_payouts_wa
 def test_changes_of_campaigns_that_wait_are_gone_after_a_downgrade_and_those_of_programmes_wait_on(
     empty: Database,
 ) -> None:
-    upgrade(empty)
+    lay(empty)
     with empty.transaction() as session:
         fill(session, RuleChange, subject_kind="campaign", subject_id=3, asked={"more": {"1": 5}})
         fill(session, RuleChange, subject_kind="programme", subject_id=3, asked={"person_fen_per_month": 0})

@@ -9,7 +9,7 @@ from sqlalchemy import inspect
 
 from tests.instant.added import added, check_sums, counted
 from tests.rows import fill
-from tests.test_migrations import empty
+from tests.test_migrations import empty, lay
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize
@@ -22,7 +22,7 @@ STATUSES = ("open", "collecting", "paid", "forfeited", "given")
 
 
 def test_draws_and_awards_are_added_up_by_an_upgrade_and_their_rows_stay(empty: Database) -> None:
-    upgrade(empty)
+    lay(empty)
     with empty.transaction() as session:
         window = {"begin_at": BEGIN, "end_at": BEGIN + timedelta(days=1)}
         campaign = fill(session, Campaign, id=7, mechanic="instant", **window)

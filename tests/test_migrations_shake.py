@@ -77,8 +77,7 @@ def columns_of(database: Database) -> list[tuple[object, ...]]:
 
 
 def test_what_a_shake_decides_becomes_its_terms_and_columns_again(empty: Database) -> None:
-    lay_0001(empty)
-    command.upgrade(_config(empty), "0037")
+    lay_0001(empty, "0037")
     with empty.engine.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE campaigns SET odds_ppm = 50000, title = '到店', description = '摇一摇', device_ids = '[1001, 1002]',"
@@ -102,8 +101,7 @@ def test_what_a_shake_decides_becomes_its_terms_and_columns_again(empty: Databas
 
 
 def test_why_a_campaign_stands_still_becomes_a_code_with_its_sentence_and_one_line_again(empty: Database) -> None:
-    lay_0001(empty)
-    command.upgrade(_config(empty), "0039")
+    lay_0001(empty, "0039")
     stored = {3: "FOUND_ORDERS 请财务先认定", 4: "9001069 设备不可用"}
     with empty.engine.begin() as connection:
         for campaign_id, said in stored.items():
