@@ -1,0 +1,173 @@
+"""The host's desk: an evening by its buttons, who may press them, and that it shows no winner before the stop."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from openpyxl import load_workbook
+from sqlalchemy import select
+
+from tests.hall.hosting import Host, numbers
+from tests.hall.stage import open_hall
+from tests.staff.consoles import PASSWORD, Browser
+from wxbot.hall import told
+from wxbot.hall.models import Danmaku, Guest, Hall
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+from wxbot.staff.models import AuditEvent
+
+
+@pytest.fixture
+def host(runtime: Runtime, marketer: Browser) -> Host:
+    """A hall of the marketer's, with twelve guests."""
+    return Host(open_hall(runtime, guests=12))
+
+
+@pytest.fixture
+def cashier(app: Flask, runtime: Runtime) -> Browser:
+    """Somebody who sees every hall."""
+    accounts.hire(runtime.database, "wang.test", "wang", "cashier", PASSWORD, runtime.clock.now())
+    return Browser(app, "wang")
+
+
+def press(browser: Browser, host: Host, verb: str, **fields: Any) -> str:
+    """The page after a button, with what it says."""
+    answer = browser.post(f"/admin/halls/{host.id}/{verb}", fields)
+    assert answer.status_code in (200, 303), answer.text
+    return answer.text if answer.status_code == 200 else page(browser, host)
+
+
+def page(browser: Browser, host: Host) -> str:
+    answer = browser.get(f"/admin/halls/{host.id}")
+    assert answer.status_code == 200
+    return str(answer.text)
+
+
+def audited(host: Host) -> list[tuple[str, str]]:
+    with host.stage.runtime.database.reading() as session:
+        rows = session.scalars(select(AuditEvent).order_by(AuditEvent.id))
+        return [(row.action, row.outcome) for row in rows if row.action.startswith("hall_")]
+
+
+def test_an_evening_by_the_buttons_of_the_desk(host: Host, marketer: Browser) -> None:
+    assert "冻结名单" in page(marketer, host)
+    seen = press(marketer, host, "freeze")
+    assert "第 1 版" in seen and "12" in seen and host.freeze().sha256 not in seen
+    press(marketer, host, "arm", prize=1, k=3)
+    seen = press(marketer, host, "numbers", number_1="1", number_2="2", number_3="3")
+    assert "8" in seen and "number_1" in seen
+    typed = dict(zip(("number_1", "number_2", "number_3"), numbers(1), strict=True))
+    assert "/start" in press(marketer, host, "numbers", **typed)
+    assert "/stop" in press(marketer, host, "start")
+    winners = [line.guest_no for line in host.lines(1)]
+    seen = press(marketer, host, "stop")
+    assert all(f'name="no" value="{no}"' in seen for no in winners)
+    press(marketer, host, "absent", d=1, no=winners[0], word="absent")
+    press(marketer, host, "undo", d=1, no=winners[0])
+    press(marketer, host, "absent", d=1, no=winners[1], word="refill")
+    press(marketer, host, "confirm", d=1)
+    assert len(host.stage.awards()) == 2
+    kinds = ["freeze", "arm", "numbers", "numbers", "start", "stop", "absent", "undo", "absent", "confirm"]
+    assert [action for action, _ in audited(host)] == [f"hall_{kind}" for kind in kinds]
+    assert audited(host)[2] == ("hall_numbers", "refused")
+    assert told.text_of(host.stage.runtime, "gala") is not None
+    assert host.verified() == []
+
+
+def test_the_desk_shows_no_winner_before_the_stop(host: Host, marketer: Browser) -> None:
+    host.freeze()
+    host.arm(k=3)
+    before = page(marketer, host)
+    host.start()
+    rolling = page(marketer, host)
+    assert "还没有揭晓过" in marketer.get(f"/admin/halls/{host.id}/record").text
+    names = re.compile(r"来宾\d+")
+    assert names.findall(before) == names.findall(rolling)
+    assert "host-winners" not in rolling
+    host.reveal()
+    assert "host-winners" in page(marketer, host)
+
+
+def test_two_people_declare_a_selection_void_at_the_desk(host: Host, marketer: Browser, cashier: Browser) -> None:
+    host.freeze()
+    host.show(k=2)
+    assert "念错了奖项" in press(marketer, host, "void/ask", d=1, reason="念错了奖项")
+    press(marketer, host, "void", d=1, reason="念错了奖项")
+    assert [each.status for each in host.selections()] == ["revealed"]
+    assert "do-void" in page(cashier, host)
+    press(cashier, host, "void", d=1, reason="念错了奖项")
+    assert [each.status for each in host.selections()] == ["voided"]
+    assert ("hall_void", "refused") in audited(host) and ("hall_void", "done") in audited(host)
+
+
+def test_who_may_host(app: Flask, host: Host, cashier: Browser) -> None:
+    runtime = host.stage.runtime
+    for login, role in (("zhao", "marketer"), ("sun", "reviewer"), ("chen", "admin")):
+        accounts.hire(runtime.database, f"{login}.test", login, role, PASSWORD, runtime.clock.now())
+    path = f"/admin/halls/{host.id}"
+    assert Browser(app, "zhao").get(path).status_code == 404  # another marketer's
+    assert Browser(app, "sun").get(path).status_code == 403
+    admin = Browser(app, "chen")
+    assert admin.get(path).status_code == 200
+    assert admin.post(f"{path}/freeze", {}).status_code == 403
+    assert cashier.post(f"{path}/freeze", {}).status_code == 303
+    assert cashier.get("/admin/halls/999").status_code == 404
+
+
+def test_guests_words_scene_and_screen(host: Host, marketer: Browser) -> None:
+    runtime = host.stage.runtime
+    with runtime.database.transaction() as session:
+        session.add(Danmaku(campaign_id=host.id, guest_no=1, words="新年好", sent_at=runtime.clock.now()))
+    assert "新年好" in page(marketer, host)
+    press(marketer, host, "words", id=1, after="shown")
+    press(marketer, host, "words", id=1, after="shown")  # a double press
+    assert '"words":"新年好"' in str(told.text_of(runtime, "gala"))
+    press(marketer, host, "words", id=1, after="refused")
+    assert "新年好" not in str(told.text_of(runtime, "gala"))
+    press(marketer, host, "hide", no=2, hide=1)
+    assert '来宾2"' not in str(told.text_of(runtime, "gala"))
+    press(marketer, host, "strike", no=3, reason="staff")
+    press(marketer, host, "strike", no=4, reason="我不喜欢他")
+    press(marketer, host, "scene", scene="prizes")
+    press(marketer, host, "scene", scene="<b>")
+    with runtime.database.reading() as session:
+        assert session.get_one(Hall, host.id).scene == "prizes"
+        struck = session.scalars(select(Guest.no).where(Guest.is_struck)).all()
+    assert struck == [3]
+    digits = re.search(r'aria-label="(\d{6})"', press(marketer, host, "pair"))
+    assert digits
+    assert digits[1] not in page(marketer, host)
+    found = marketer.get(f"/admin/halls/{host.id}?q=来宾1").text
+    assert "来宾11" in found and "来宾2<" not in found
+    assert "来宾7" in marketer.get(f"/admin/halls/{host.id}?q=7").text
+
+
+def test_the_page_is_asked_for_anew_when_somebody_else_pressed(host: Host, marketer: Browser) -> None:
+    mark = re.search(r"pulse\?mark=([^\"&]+)", page(marketer, host))
+    assert mark
+    pulse = f"/admin/halls/{host.id}/pulse?mark={mark[1]}"
+    assert "HX-Refresh" not in marketer.get(pulse).headers
+    host.stage.come(1)
+    assert "13" in marketer.get(pulse).text and "HX-Refresh" not in marketer.get(pulse).headers
+    host.freeze()
+    assert marketer.get(pulse).headers["HX-Refresh"] == "true"
+
+
+def test_the_record_is_taken_away_as_a_sheet_and_as_json(host: Host, marketer: Browser) -> None:
+    host.freeze()
+    winners = host.show(k=2)
+    host.confirm(1)
+    shown = marketer.get(f"/admin/halls/{host.id}/record").text
+    assert host.stage.hall().commitment in shown and "来**" in shown
+    sheet = marketer.post(f"/admin/halls/{host.id}/winners.xlsx", {})
+    rows = list(load_workbook(io.BytesIO(sheet.data)).active.values)  # type: ignore[union-attr]
+    assert [row[3] for row in rows[1:]] == [str(no) for no in winners]
+    assert {str(row[4])[0] for row in rows[1:]} == {"来"} and "来宾" not in str(rows)
+    made = marketer.post(f"/admin/halls/{host.id}/record.json", {})
+    assert made.json is not None and made.json["seal"]
+    assert marketer.post(f"/admin/halls/{host.id}/winners.exe", {}).status_code == 404
+    assert [action for action, _ in audited(host)].count("hall_record") == 2

@@ -1,0 +1,149 @@
+"""Console: the host's desk of an evening, on a phone as well: freeze, arm, numbers, start, stop, the screen and what it shows."""
+
+import segno
+from flask import Response, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.hall import desk, guests, pairing, rosters, scenes
+from wxbot.hall import select as selecting
+from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404, host, to_desk
+from wxbot.hall.allowed import NUMBERS_HELD_UP
+from wxbot.staff import accounts
+from wxbot.staff.console import act, me, now, number, role_required, runtime, said, text
+
+
+@blueprint.get("/halls/<int:campaign_id>")
+@role_required(*HOSTS, "admin")
+def page(campaign_id: int) -> str:
+    """The desk."""
+    return _page(campaign_id)
+
+
+def _page(campaign_id: int, digits: str = "") -> str:
+    campaign, hall = hall_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        shown = desk.shown(session, hall, text("q"), now())
+        selected = shown["selected"]
+        asked_by = selected.void_asked_by if selected is not None else None
+        names = accounts.names(session, [asked_by] if asked_by is not None else [])
+    return render_template(
+        "console/hall_desk.html",
+        campaign=campaign,
+        hall=hall,
+        digits=digits,
+        scenes=scenes.words(),
+        reasons={word: said(reason) for word, reason in guests.REASONS.items()},
+        held_up=NUMBERS_HELD_UP,
+        asked_by=names.get(asked_by, "") if asked_by is not None else "",
+        is_asker=asked_by == me().id,
+        q=text("q"),
+        **shown,
+    )
+
+
+@blueprint.get("/halls/<int:campaign_id>/pulse")
+@role_required(*HOSTS, "admin")
+def pulse(campaign_id: int) -> Response:
+    """The moving figures; the whole page is asked for anew when something else on it has changed."""
+    _, hall = hall_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        mark, waiting = desk.mark_of(session, hall), desk.waiting_words(session, hall)
+    response = Response(render_template("console/_hall_pulse.html", hall=hall, waiting=waiting))
+    if mark != request.args.get("mark", ""):
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+@blueprint.post("/halls/<int:campaign_id>/freeze")
+@role_required(*HOSTS)
+def freeze(campaign_id: int) -> BaseResponse:
+    """Fix who may win."""
+
+    def verb(session: Session) -> dict[str, object]:
+        roster = rosters.freeze(session, campaign_id, now())
+        return {"version": roster.version, "count": roster.count, "sha256": roster.sha256}
+
+    return host(campaign_id, "hall_freeze", gettext("名单已冻结，人数和哈希已公布。"), verb)
+
+
+@blueprint.post("/halls/<int:campaign_id>/arm")
+@role_required(*HOSTS)
+def arm(campaign_id: int) -> BaseResponse:
+    """Fix the next selection: a prize, and how many of it."""
+    prize, k = number("prize", 10**6) or 0, number("k", 10**6) or 0
+
+    def verb(session: Session) -> dict[str, object]:
+        armed = selecting.arm(session, runtime().vault, campaign_id, prize, k, now())
+        return {"d": armed.d, "prize": prize, "k": k, "pool": armed.pool_size}
+
+    return host(campaign_id, "hall_arm", gettext("已锁定，奖项、人数和名单不能再改。"), verb)
+
+
+@blueprint.post("/halls/<int:campaign_id>/numbers")
+@role_required(*HOSTS)
+def numbers(campaign_id: int) -> BaseResponse:
+    """The numbers that people in the hall hold up."""
+    typed = [text(f"number_{place}", 80) for place in range(1, NUMBERS_HELD_UP + 1)]
+
+    def verb(session: Session) -> dict[str, object]:
+        return {"d": selecting.hold_up(session, campaign_id, typed, now()).d}
+
+    return host(campaign_id, "hall_numbers", gettext("号码已公布，可以开始了。"), verb)
+
+
+@blueprint.post("/halls/<int:campaign_id>/start")
+@role_required(*HOSTS)
+def start(campaign_id: int) -> BaseResponse:
+    """Draw; nobody sees who before the stop."""
+
+    def verb(session: Session) -> dict[str, object]:
+        return {"d": selecting.start(session, runtime().vault, campaign_id, now()).d}
+
+    return host(campaign_id, "hall_start", gettext("已开始，大屏正在滚动。"), verb)
+
+
+@blueprint.post("/halls/<int:campaign_id>/stop")
+@role_required(*HOSTS)
+def stop(campaign_id: int) -> BaseResponse:
+    """Reveal."""
+
+    def verb(session: Session) -> dict[str, object]:
+        return {"d": selecting.reveal(session, campaign_id, now()).d}
+
+    return host(campaign_id, "hall_stop", gettext("已揭晓。点一下没有到场的人，再按“确认”。"), verb)
+
+
+@blueprint.post("/halls/<int:campaign_id>/scene")
+@role_required(*HOSTS)
+def scene(campaign_id: int) -> BaseResponse:
+    """What the screen shows from now on."""
+    wanted = text("scene", 16)
+
+    def verb(session: Session) -> dict[str, object]:
+        scenes.show(session, campaign_id, wanted, now())
+        return {"scene": wanted}
+
+    return host(campaign_id, "hall_scene", gettext("大屏画面已切换。"), verb, "screen")
+
+
+@blueprint.post("/halls/<int:campaign_id>/pair")
+@role_required(*HOSTS)
+def pair(campaign_id: int) -> str | BaseResponse:
+    """Six digits for a screen: on this page alone, and not again."""
+    hall_or_404(campaign_id)
+    digits = ""
+    with act("hall_pair", f"campaign:{campaign_id}", gettext("配对码 5 分钟内有效，只能用一次。")) as session:
+        digits = pairing.offer(session, campaign_id, now())
+    return _page(campaign_id, digits) if digits else to_desk(campaign_id)
+
+
+@blueprint.get("/halls/<int:campaign_id>/door")
+@role_required(*HOSTS, "admin")
+def door(campaign_id: int) -> str:
+    """The sheet for the door: its code, and the word of the day where there is one."""
+    campaign, hall = hall_or_404(campaign_id)
+    address = f"{runtime().settings.public_url}{url_for('hall_h5.page', slug=campaign.slug)}?door=1"
+    picture = segno.make(address, error="m").svg_data_uri(border=2, scale=8)
+    return render_template("console/hall_door.html", campaign=campaign, hall=hall, picture=picture, address=address)

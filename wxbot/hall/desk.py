@@ -1,0 +1,120 @@
+"""What the host's desk shows of an evening: the public state, and beside it what only the host handles. Reads only.
+
+A result that was not revealed is in none of it: the host learns the winners with the room.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from wxbot.hall import journal, rosters
+from wxbot.hall.evening import Selected
+from wxbot.hall.models import Danmaku, Guest, Hall, Roster, Selection, Winner
+from wxbot.hall.state import public_state
+from wxbot.instant.models import Award, Prize
+
+GUESTS_SHOWN = 30
+WORDS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class RosterShown:
+    """A frozen roster with its first and last number."""
+
+    roster: Roster
+    first: int
+    last: int
+
+
+def mark_of(session: Session, hall: Hall) -> str:
+    """Changes whenever the desk must be shown anew: another selection, another status, another roster, a request to void."""
+    mine = select(Selection).where(Selection.campaign_id == hall.campaign_id).order_by(Selection.d.desc()).limit(1)
+    last = session.scalar(mine)
+    selected = "" if last is None else f"{last.d}.{last.status}.{bool(last.entropy_text)}.{last.void_asked_by}"
+    marked = ""
+    if last is not None and last.status == "revealed":
+        of_last = (Winner.campaign_id == hall.campaign_id) & (Winner.d == last.d)
+        statuses = session.scalars(select(Winner.status).where(of_last).order_by(Winner.place))
+        marked = ",".join(status[:2] for status in statuses)
+    return f"{selected}|{marked}|{hall.roster_version}|{hall.scene}|{hall.screen_epoch}"
+
+
+def waiting_words(session: Session, hall: Hall) -> int:
+    """How many words of guests nobody has looked at."""
+    mine = (Danmaku.campaign_id == hall.campaign_id) & (Danmaku.status == "waiting")
+    return session.scalar(select(func.count()).select_from(Danmaku).where(mine)) or 0
+
+
+def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str, Any]:
+    """Everything on the desk's page; `sought` is a name or a number of a guest."""
+    running = session.scalars(
+        select(Selection).where(Selection.campaign_id == hall.campaign_id).order_by(Selection.d.desc()).limit(1)
+    ).one_or_none()
+    evening = journal.evening(session, hall.campaign_id)
+    fixed = evening.selections.get(running.d) if running is not None else None
+    return {
+        "state": public_state(session, hall),
+        "roster": _roster(session, hall),
+        "selected": running,
+        "is_ready": fixed is not None and fixed.entropy is not None,
+        "undecided": _undecided(running, fixed),
+        "goods": _goods(session, hall),
+        "words": _words(session, hall),
+        "guests": _guests(session, hall, sought),
+        "is_offered": bool(hall.pair_code) and hall.pair_until is not None and hall.pair_until > now,
+        "since_freeze": _since_freeze(session, hall),
+        "mark": mark_of(session, hall),
+        "struck": len(evening.excluded),
+    }
+
+
+def _undecided(running: Selection | None, fixed: Selected | None) -> int:
+    """How many winners would be confirmed now."""
+    return len(fixed.undecided) if running is not None and fixed is not None and running.status == "revealed" else 0
+
+
+def _roster(session: Session, hall: Hall) -> RosterShown | None:
+    roster = rosters.newest(session, hall)
+    if roster is None:
+        return None
+    lines = rosters.lines_of(roster)
+    return RosterShown(roster, lines[0].no, lines[-1].no)
+
+
+def _since_freeze(session: Session, hall: Hall) -> int:
+    """How many came, or were struck, after the last freeze: what a new one would change."""
+    roster = rosters.newest(session, hall)
+    mine = (Guest.campaign_id == hall.campaign_id) & ~Guest.is_struck
+    here = session.scalar(select(func.count()).select_from(Guest).where(mine)) or 0
+    return here if roster is None else abs(here - roster.count)
+
+
+def _goods(session: Session, hall: Hall) -> list[tuple[Winner, Guest, str]]:
+    """Confirmed winners of things that were not handed over yet."""
+    of_guest = (Guest.campaign_id == Winner.campaign_id) & (Guest.no == Winner.guest_no)
+    query = select(Winner, Guest, Prize.name).join(Guest, of_guest).join(Prize, Prize.id == Winner.prize_id)
+    query = query.outerjoin(Award, Award.id == Winner.award_id)
+    is_due = (Winner.status == "confirmed") & Winner.handed_at.is_(None) & (Prize.kind == "goods")
+    is_open = or_(Award.id.is_(None), Award.status == "open")
+    query = query.where(Winner.campaign_id == hall.campaign_id, is_due, is_open).order_by(Winner.d, Winner.place)
+    return [(winner, guest, name) for winner, guest, name in session.execute(query)]
+
+
+def _words(session: Session, hall: Hall) -> list[tuple[Danmaku, str]]:
+    of_guest = (Guest.campaign_id == Danmaku.campaign_id) & (Guest.no == Danmaku.guest_no)
+    query = select(Danmaku, Guest.name).join(Guest, of_guest).where(Danmaku.campaign_id == hall.campaign_id)
+    waiting = query.where(Danmaku.status == "waiting").order_by(Danmaku.id).limit(WORDS_SHOWN)
+    return [(words, name) for words, name in session.execute(waiting)]
+
+
+def _guests(session: Session, hall: Hall, sought: str) -> list[Guest]:
+    """The newest, or those whom somebody seeks by number or by part of a name."""
+    query = select(Guest).where(Guest.campaign_id == hall.campaign_id).order_by(Guest.no.desc()).limit(GUESTS_SHOWN)
+    if sought.isascii() and sought.isdigit() and len(sought) < 9:
+        query = query.where(Guest.no == int(sought))
+    elif sought:
+        query = query.where(Guest.name.contains(sought, autoescape=True))
+    return list(session.scalars(query))
