@@ -89,4 +89,11 @@ const LOOKS = {
     if (String(winners) !== String(body.winners)) check.find(place, 'winners', winners.join(', '));
   },
   async voided(check, body, line, place) { await check.lookAtSeed(body, place); },
+  async game_ended(check, body, line, place) {
+    const game = check.evening.games.get(body.prize);
+    if (!game || game.nos === null || game.fixed.kind !== 'rain') return;
+    if (await rainSeedHash(unhex(body.seed)) !== game.fixed.seed_hash) return check.find(place, 'seed');
+    const sums = await rainSums(unhex(body.seed), check.record.hall_id, body.prize, game.nos, game.fixed);
+    if (body.nos.some((no, at) => body.sums[at] > (sums.get(no) || 0))) check.find(place, 'winners', '');
+  },
 };

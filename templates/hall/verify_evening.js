@@ -1,5 +1,6 @@
 // The log: its fields, what has come of an evening, and what may follow (wxbot/hall/log.py, evening.py and allowed.py).
 const isNumber = value => Number.isSafeInteger(value) && value >= 1;
+const isAmount = value => Number.isSafeInteger(value) && value >= 0;
 const isText = value => isLate(value) && value !== '' && isGroup(value);
 const isLate = value => typeof value === 'string' && [...value].length <= 300 && isGroup(value.replaceAll('\0', ''));
 const matches = pattern => value => typeof value === 'string' && pattern.test(value);
@@ -34,7 +35,14 @@ const FIELDS = {
     ...D, reason: isText, seed: isHash,
     names: value => Array.isArray(value) && value.length === 2 && value.every(isText) && differ(value),
   },
-  paid: ONE, closed: {},
+  paid: ONE,
+  game_fixed: {
+    prize: isNumber, kind: oneOf('rain', 'race'), name: isText, seconds: isNumber, packets: isNumber, total_fen: isAmount, min_fen: isAmount,
+    max_fen: isAmount, cap: isNumber, seed_hash: isHash,
+  },
+  game_begun: { prize: isNumber, nos: isNos },
+  game_ended: { prize: isNumber, seed: isHash, nos: isNos, sums: value => Array.isArray(value) && value.every(isNumber) },
+  closed: {},
 };
 const isBody = (kind, body) => Object.hasOwn(FIELDS, kind) && fits(FIELDS[kind], body);
 
@@ -80,7 +88,7 @@ class Selected {
 class Evening {
   constructor() {
     Object.assign(this, { hall: '', chainLength: 0, mode: 'hall', prizes: new Map(), isOpened: false, isClosed: false });
-    Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), used: new Set(), at: 0 });
+    Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), games: new Map(), used: new Set(), at: 0 });
   }
   get nextD() { return Math.max(0, ...this.selections.keys()) + 1; }
   get running() {
@@ -131,6 +139,9 @@ class Evening {
       case 'undone': selected.absent.delete(body.no); selected.forfeited.delete(body.no); break;
       case 'confirmed': body.nos.forEach(no => selected.confirmed.add(no)); break;
       case 'paid': selected.paid.add(body.no); break;
+      case 'game_fixed': this.games.set(body.prize, { fixed: body, nos: null, isEnded: false }); break;
+      case 'game_begun': this.games.get(body.prize).nos = body.nos; break;
+      case 'game_ended': this.games.get(body.prize).isEnded = true; break;
       case 'voided':
         if (!selected) this.selections.set(body.d, new Selected({ d: body.d }, at));
         this.selections.get(body.d).isVoided = true;
@@ -148,6 +159,7 @@ function refusal(evening, { kind, body, at }) {
   if ((kind === 'committed') === (evening.hall !== '')) return 'committed';
   if (evening.isClosed && kind !== 'paid') return 'closed';
   const running = evening.running, last = evening.nextD - 1, selected = evening.selections.get(body.d);
+  const game = evening.games.get(body.prize);
   const fixed = running && ['armed', 'ready'].includes(running.phase) ? 'armed' : null;
   const next = () => running ? 'running' : body.d !== evening.nextD ? 'd' : body.d > evening.chainLength ? 'chain' : null;
   const at_ = (...phases) => !selected ? 'd' : phases.includes(selected.phase) ? null : 'phase';
@@ -182,6 +194,16 @@ function refusal(evening, { kind, body, at }) {
       return at_('armed', 'ready', 'drawn', 'revealed', 'settled') || (selected.confirmed.size ? 'confirmed' : body.d !== last ? 'd' : null);
     case 'paid':
       return at_('revealed', 'settled') || (selected.confirmed.has(body.no) && !selected.paid.has(body.no) ? null : 'no');
+    case 'game_fixed': return evening.isOpened ? 'opened' : evening.games.has(body.prize) || evening.prizes.has(body.prize) ? 'prize' : null;
+    case 'game_begun':
+      if (!game || game.nos !== null) return 'prize';
+      return !evening.isOpened || body.nos.some(no => no > evening.signedIn) ? 'no' : null;
+    case 'game_ended': {
+      if (!game || game.nos === null || game.isEnded) return 'prize';
+      if (body.nos.length !== body.sums.length || !body.nos.every(no => game.nos.includes(no))) return 'no';
+      const sum = body.sums.reduce((all, each) => all + each, 0);
+      return game.fixed.kind === 'rain' && sum > game.fixed.total_fen ? 'sums' : null;
+    }
     case 'closed': return running ? 'running' : null;
   }
 }

@@ -16,6 +16,7 @@ const SAID = {
   clock: ['时间早于上一条记录', 'It is earlier than the line before it'],
   committed: ['承诺值必须是第一条记录，而且只有一条', 'The commitment is the first line, and the only one'],
   closed: ['活动已经结束', 'The evening was closed'],
+  sums: ['发出的钱超过总额', 'More was given than there was'],
   slots: ['抽取的人数多于剩余名额', 'More are selected than slots are open'],
   armed: ['锁定之后的内容不能再变', 'What was fixed was changed afterwards'],
   numbers: ['现场号码不足三个、太短，或以前用过', 'The numbers are too few, too short, or were used before'],

@@ -97,6 +97,33 @@ async function byWeight(next, people, k, weights, size) {
   return winners;
 }
 
+const rainSeedHash = async seed => hex(await hash('rain-seed', seed));
+
+// Number → fen of all packets of a rain that are theirs (wxbot/hall/rain_rule.py says the same in Python).
+async function rainSums(seed, hall, prize, nos, terms) {
+  const sorted = nos.slice().sort((a, b) => a - b), sums = new Map(), left = new Map(sorted.map(no => [no, terms.cap]));
+  const next = streamOf(await mac(seed, 'rain', hall + '\0' + prize + '\0', unhex(await poolHash(sorted))), 8);
+  const amounts = [], low = terms.min_fen, high = terms.max_fen, n = terms.packets;
+  if (!(low >= 1 && low <= high && n * low <= terms.total_fen && terms.total_fen <= n * high)) return sums;
+  let rest = terms.total_fen;
+  for (let behind = n - 1; behind >= 0; behind--) {
+    const least = Math.max(low, rest - behind * high);
+    const most = Math.min(high, rest - behind * low, Math.max(least, Math.floor(2 * rest / (behind + 1)) - low));
+    amounts.push(least + Number(await below(next, BigInt(most - least + 1), 8)));
+    rest -= amounts[amounts.length - 1];
+  }
+  const people = sorted, span = BigInt(Math.max(1, terms.seconds * 1000 - 3000));
+  for (const fen of amounts) {
+    if (!people.length) break;
+    const place = Number(await below(next, BigInt(people.length), 8)), no = people[place];
+    await below(next, span, 8);
+    sums.set(no, (sums.get(no) || 0) + fen);
+    left.set(no, left.get(no) - 1);
+    if (!left.get(no)) { people[place] = people[people.length - 1]; people.pop(); }
+  }
+  return sums;
+}
+
 // The published example: null when this browser gives what it must, else what differs.
 async function exampleFault() {
   const hall = 'demo-hall', ids = [], seeds = [Uint8Array.from({ length: 32 }, (_, i) => i)];

@@ -221,6 +221,31 @@ def _paid(evening: Evening, body: Body) -> None:
         raise _no("no", "没有确认此人中奖，或已经发放", "They were not confirmed as a winner, or have it already")
 
 
+def _game_fixed(evening: Evening, body: Body) -> None:
+    if evening.is_opened:
+        raise _no("opened", "游戏要在开放签到之前公布", "A game is fixed before people may sign in")
+    if body["prize"] in evening.games or body["prize"] in evening.prizes:
+        raise _no("prize", "已经有这个奖项", "There is such a prize already")
+
+
+def _game_begun(evening: Evening, body: Body) -> None:
+    game = evening.games.get(body["prize"])
+    if game is None or game.nos is not None:
+        raise _no("prize", "没有这个游戏，或者已经开始过", "There is no such game, or it has been played")
+    if not evening.is_opened or not all(no <= evening.signed_in for no in body["nos"]):
+        raise _no("no", "参加者里有没签到的人", "Somebody in it has not signed in")
+
+
+def _game_ended(evening: Evening, body: Body) -> None:
+    game = evening.games.get(body["prize"])
+    if game is None or game.nos is None or game.is_ended:
+        raise _no("prize", "这个游戏没有开始，或者已经结束", "This game has not begun, or is over")
+    if len(body["nos"]) != len(body["sums"]) or not set(body["nos"]) <= set(game.nos):
+        raise _no("no", "结果里有没参加的人", "Somebody in the result did not take part")
+    if game.fixed["kind"] == "rain" and sum(body["sums"]) > game.fixed["total_fen"]:
+        raise _no("sums", "发出的钱超过总额", "More was given than there was")
+
+
 def _closed(evening: Evening, body: Body) -> None:
     if evening.running is not None:
         _next_d(evening, evening.next_d)
@@ -243,5 +268,8 @@ _CHECKS: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "confirmed": _undecided,
     "voided": _voided,
     "paid": _paid,
+    "game_fixed": _game_fixed,
+    "game_begun": _game_begun,
+    "game_ended": _game_ended,
     "closed": _closed,
 }

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -55,7 +56,7 @@ def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confir
     nos = [line.guest_no for line in lines]
     journal.require_and_append(session, hall, "confirmed", {"d": d, "nos": nos}, now)
     given = (
-        [] if hall.is_rehearsal else owe_each(session, hall, [(line.guest_no, line.prize_id) for line in lines], now)
+        [] if hall.is_rehearsal else owe_each(session, hall, [Owed(line.guest_no, line.prize_id) for line in lines], now)
     )
     of_no = dict(zip(nos, given, strict=True)) if given else {}
     for line in lines:
@@ -65,17 +66,25 @@ def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confir
     return Confirmed(tuple(nos), send_at_once(session, given, now))
 
 
-def owe_each(session: Session, hall: Hall, won: Sequence[tuple[int, int]], now: datetime) -> list[Award]:
-    """Write the awards of these (number of a guest, prize) behind the hall's lock, with their money, codes and stock; in their order.
+class Owed(NamedTuple):
+    """One piece of a prize that a guest has won; `amount_fen` is that of the prize when it is None."""
+
+    no: int
+    prize_id: int
+    amount_fen: int | None = None
+
+
+def owe_each(session: Session, hall: Hall, won: Sequence[Owed], now: datetime) -> list[Award]:
+    """Write the awards of these behind the hall's lock, with their money, codes and stock; in their order.
 
     Raises NotCovered when budget, stock or codes do not suffice: terms are checked so that it cannot happen.
     """
     query = select(InstantTerms).where(InstantTerms.campaign_id == hall.campaign_id).with_for_update()
     terms = session.scalars(query.execution_options(populate_existing=True)).one()
-    mine = (Guest.campaign_id == hall.campaign_id) & Guest.no.in_([no for no, _ in won])
+    mine = (Guest.campaign_id == hall.campaign_id) & Guest.no.in_([each.no for each in won])
     openids = {guest.no: guest.openid for guest in session.scalars(select(Guest).where(mine))}
     prizes = {prize.id: prize for prize in session.scalars(select(Prize).where(Prize.campaign_id == hall.campaign_id))}
-    wins = [_win(terms.next_k + at, openids[no], prizes[prize_id]) for at, (no, prize_id) in enumerate(won)]
+    wins = [_win(terms.next_k + at, openids[each.no], prizes[each.prize_id], each) for at, each in enumerate(won)]
     terms.next_k += len(wins)
     for prize_id, n in sorted(Counter(win.prize_id for win in wins).items()):
         taking = update(Prize).where(Prize.id == prize_id, Prize.left >= n).values(left=Prize.left - n)
@@ -90,8 +99,9 @@ def owe_each(session: Session, hall: Hall, won: Sequence[tuple[int, int]], now: 
     return list(session.scalars(select(Award).where(given).order_by(Award.k)))
 
 
-def _win(k: int, openid: str, prize: Prize) -> Win:
-    return Win(k, openid, prize.id, prize.kind, prize.min_fen if prize.kind == "money" else 0)
+def _win(k: int, openid: str, prize: Prize, owed: Owed) -> Win:
+    amount_fen = prize.min_fen if owed.amount_fen is None else owed.amount_fen
+    return Win(k, openid, prize.id, prize.kind, amount_fen if prize.kind == "money" else 0)
 
 
 def send_at_once(session: Session, given: Sequence[Award], now: datetime) -> int:

@@ -71,6 +71,16 @@ class Selected:
 
 
 @dataclass
+class Played:
+    """One game of all phones, as the log fixed it, and who took part."""
+
+    fixed: Body
+    nos: list[int] | None = None
+    """Who was there when it began; None before."""
+    is_ended: bool = False
+
+
+@dataclass
 class Evening:
     """The state after some events. `take` believes them: whether an event may come at all is `allowed.require`."""
 
@@ -87,6 +97,8 @@ class Evening:
     roster_version: int = 0
     excluded: dict[int, Exclusion] = field(default_factory=dict)
     selections: dict[int, Selected] = field(default_factory=dict)
+    games: dict[int, Played] = field(default_factory=dict)
+    """Prize → its rain or race."""
     used_numbers: set[str] = field(default_factory=set)
     """Numbers held up before: they are no news any more."""
     at: int = 0
@@ -235,6 +247,18 @@ def _confirmed(evening: Evening, body: Body) -> None:
     evening.selections[body["d"]].confirmed.update(body["nos"])
 
 
+def _game_fixed(evening: Evening, body: Body) -> None:
+    evening.games[body["prize"]] = Played(body)
+
+
+def _game_begun(evening: Evening, body: Body) -> None:
+    evening.games[body["prize"]].nos = body["nos"]
+
+
+def _game_ended(evening: Evening, body: Body) -> None:
+    evening.games[body["prize"]].is_ended = True
+
+
 def _paid(evening: Evening, body: Body) -> None:
     evening.selections[body["d"]].paid.add(body["no"])
 
@@ -257,5 +281,8 @@ _TAKES: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "confirmed": _confirmed,
     "voided": _voided,
     "paid": _paid,
+    "game_fixed": _game_fixed,
+    "game_begun": _game_begun,
+    "game_ended": _game_ended,
     "closed": _closed,
 }

@@ -30,6 +30,9 @@ Kind = Literal[
     "confirmed",
     "voided",
     "paid",
+    "game_fixed",
+    "game_begun",
+    "game_ended",
     "closed",
 ]
 
@@ -44,6 +47,9 @@ Forfeit = Literal["keep", "refill"]
 
 Exclusion = Literal["staff", "duplicate", "ineligible", "left", "own_wish"]
 """Why somebody may not win: works on the evening, stands there twice, was not invited, has left, asked for it."""
+
+GameKind = Literal["rain", "race"]
+"""What all phones do together: catch packets that fall, or shake as often as they can."""
 
 Body = Mapping[str, Any]
 
@@ -117,6 +123,14 @@ def _of(words: Any) -> Shape:
 
 def _is_nos(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_number, value)) and len(set(value)) == len(value)
+
+
+def _is_amount(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= GREATEST
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_number, value))
 
 
 def _is_groups(value: Any) -> bool:
@@ -193,6 +207,20 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
     "confirmed": {"d": _is_number, "nos": _is_nos},
     "voided": {"d": _is_number, "reason": _is_text, "names": _is_two_names, "seed": is_hash},
     "paid": {"d": _is_number, "no": _is_number},
+    "game_fixed": {
+        "prize": _is_number,
+        "kind": _of(GameKind),
+        "name": _is_text,
+        "seconds": _is_number,
+        "packets": _is_number,
+        "total_fen": _is_amount,
+        "min_fen": _is_amount,
+        "max_fen": _is_amount,
+        "cap": _is_number,
+        "seed_hash": is_hash,
+    },
+    "game_begun": {"prize": _is_number, "nos": _is_nos},
+    "game_ended": {"prize": _is_number, "seed": is_hash, "nos": _is_nos, "sums": _are_numbers},
     "closed": {},
 }
 """Kind → its fields, exactly these, and what each may be. `d` is a selection, `no` a person, `prize` a number of the programme.
@@ -200,6 +228,8 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
 `armed` fixes everything about a selection before its late entropy exists, `entropy` adds that, `drawn` reveals its seed.
 `signature` is drand's, in hex, and empty for the other kinds. `undone` takes back an absence or a forfeit. `voided` names
 the two people who decided, and reveals the seed also where nothing was drawn: each d is used once.
+`game_fixed` commits to a rain (its seed's hash) or a race (zeros) before the doors open, `game_begun` names who was there, and
+`game_ended` reveals the seed: `sums` are the fen that each of `nos` caught, or how far they came, the first one first.
 """
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from wxbot.hall import allowed, log, quicknet, selection
+from wxbot.hall import allowed, log, quicknet, rain_rule, selection
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import Body, LogLine
 from wxbot.hall.selection import FrozenRoster
@@ -255,6 +255,25 @@ class _Check:
         return at.hex()
 
 
+    def game(self, entry: LogLine) -> "Faults":
+        """The seed of a rain is the one of before, and nobody has more than their packets."""
+        game = self._evening.games.get(entry.body["prize"])
+        if game is None or game.nos is None or game.fixed["kind"] != "rain":
+            return
+        seed, fixed = bytes.fromhex(entry.body["seed"]), game.fixed
+        if rain_rule.seed_hash(seed) != fixed["seed_hash"]:
+            yield "seed", Text("红包雨的种子与事先公布的不符", "The seed of the rain is not the one fixed before")
+            return
+        terms = rain_rule.RainTerms(*(fixed[name] for name in rain_rule.RainTerms._fields))
+        key = rain_rule.rain_key(seed, self._record["hall_id"], entry.body["prize"], game.nos)
+        try:
+            mine = rain_rule.sums_of(rain_rule.packets_of(key, game.nos, terms))
+        except ValueError:
+            mine = {}
+        if any(fen > mine.get(no, 0) for no, fen in zip(entry.body["nos"], entry.body["sums"], strict=False)):
+            yield "winners", Text("有人得到的比分给他的红包多", "Somebody has more than the packets that were theirs")
+
+
 Faults = Iterator[tuple[str, Text]]
 
 _LOOKS = {
@@ -264,4 +283,5 @@ _LOOKS = {
     "entropy": _Check.entropy,
     "drawn": _Check.drawn,
     "voided": _Check.seed,
+    "game_ended": _Check.game,
 }

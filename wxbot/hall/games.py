@@ -1,0 +1,213 @@
+"""Red-packet rain [红包雨] and shake race [摇一摇竞速]: fixed in the log at the launch, begun by the host, settled by the worker.
+
+Who gets which packet of a rain is decided before the first one falls (`rain_rule`); a race is counted by `wxbot live`, whose rows
+are read here once it is over. What was won is owed like a confirmed winner's prize, one award for each person and game.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from wxbot import lineage
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import journal, rain_rule
+from wxbot.hall.confirm import Owed, owe_each, send_at_once
+from wxbot.hall.models import ROUND_NEXT, Game, Guest, Hall, RaceCount, RainHit
+from wxbot.hall.race_rule import LATE_S
+from wxbot.hall.select import running
+from wxbot.hall.told import tell
+from wxbot.instant.models import Award, Prize
+from wxbot.runtime import Runtime
+from wxbot.text import Refusal, Text
+from wxbot.transitions import move, moved_on
+from wxbot.vault import Vault
+from wxbot.wake import PAY, wake
+
+COUNTDOWN = timedelta(seconds=5)
+"""Between the host's press and the beginning: every phone has loaded the game by then."""
+
+SETTLE_AFTER = timedelta(seconds=LATE_S + 3)
+"""After the end: the last message of a race is in by then, and `live` has written it."""
+
+CATCH_MS = (300, 4000)
+"""A packet can be caught so many milliseconds before and after its moment: clocks and networks differ."""
+
+NO_GAME = Text("没有这个游戏", "There is no such game")
+NOBODY = Text("还没有人签到", "Nobody has signed in yet")
+BUSY = Text("请先结束正在进行的抽取或游戏", "Finish the selection or game that runs first")
+PLAYED = Text("这个游戏已经玩过", "This game has been played")
+SHUT = Text("活动不在进行中，不能开始游戏", "The hall is not open, no game can begin")
+MISSED = Text("没有接到", "Missed")
+
+
+def _seed(vault: Vault, hall: Hall, ordinal: int) -> bytes:
+    """The seed of a rain: of the end of the hall's chain, which only the server has, and as fixed as that is."""
+    return hmac.digest(bytes.fromhex(vault.open(hall.seed_sealed)), f"rain {ordinal}".encode(), hashlib.sha256)
+
+
+def _terms(game: Game, prize: Prize) -> rain_rule.RainTerms:
+    of = game.terms
+    return rain_rule.RainTerms(
+        of["seconds"], of["packets"], of["total_fen"], of["cap_per_person"], prize.min_fen, prize.max_fen
+    )
+
+
+def fix(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
+    """Commit to every game in the log, before the doors open."""
+    query = select(Game, Prize).join(Prize, Prize.id == Game.prize_id).where(Game.campaign_id == hall.campaign_id)
+    for game, prize in session.execute(query.order_by(Game.ordinal)):
+        body = {"prize": game.ordinal, "kind": game.kind, "name": prize.name, "seconds": game.terms["seconds"]}
+        if game.kind == "rain":
+            terms = _terms(game, prize)
+            own = {"packets": terms.packets, "total_fen": terms.total_fen, "cap": terms.cap}
+            own |= {"min_fen": terms.min_fen, "max_fen": terms.max_fen}
+            own |= {"seed_hash": rain_rule.seed_hash(_seed(vault, hall, game.ordinal))}
+        else:
+            own = {"packets": prize.stock, "total_fen": 0, "cap": 1, "min_fen": 0, "max_fen": 0}
+            own |= {"seed_hash": journal.log.GENESIS}
+        journal.require_and_append(session, hall, "game_fixed", body | own, now)
+
+
+def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: datetime) -> Game:
+    """Begin a game among everybody who has signed in; a second press finds the same one.
+
+    Raises Refusal: no such game, played already, nobody there, or something else runs.
+    """
+    lineage.require_unfrozen(session)
+    hall = journal.lock(session, campaign_id)
+    mine = select(Game).where(Game.campaign_id == campaign_id, Game.ordinal == ordinal)
+    game = session.scalars(mine.execution_options(populate_existing=True)).one_or_none()
+    if game is None:
+        raise Refusal("game", NO_GAME)
+    if game.status == "running":
+        return game
+    _require_free(session, campaign_id, game)
+    nos = _present(session, campaign_id)
+    if not nos:
+        raise Refusal("nobody", NOBODY)
+    journal.require_and_append(session, hall, "game_begun", {"prize": ordinal, "nos": nos}, now)
+    prize = session.get_one(Prize, game.prize_id)
+    if game.kind == "rain":
+        key = rain_rule.rain_key(_seed(vault, hall, ordinal), journal.hall_id(session, campaign_id), ordinal, nos)
+        packets = rain_rule.packets_of(key, nos, _terms(game, prize))
+        rows = [
+            {"game_id": game.id, "slot": each.slot, "guest_no": each.no}
+            | {"at_ms": each.at_ms, "amount_fen": each.amount_fen}
+            for each in packets
+        ]
+        session.execute(insert(RainHit), rows)
+    begin_at = (now + COUNTDOWN).replace(microsecond=0)
+    end_at = begin_at + timedelta(seconds=game.terms["seconds"])
+    if not move(session, Game, game.id, ROUND_NEXT, "planned", "running", begin_at=begin_at, end_at=end_at):
+        raise moved_on()
+    hall.scene, hall.scene_at = game.kind, now
+    session.flush()
+    session.refresh(game)
+    return game
+
+
+def _require_free(session: Session, campaign_id: int, game: Game) -> None:
+    if game.status != "planned":
+        raise Refusal("played", PLAYED)
+    if session.get_one(Campaign, campaign_id).status != "on":
+        raise Refusal("not_open", SHUT)
+    other = select(Game.id).where(Game.campaign_id == campaign_id, Game.status == "running").limit(1)
+    selected = running(session, campaign_id)
+    is_selecting = selected is not None and journal.evening(session, campaign_id).running is not None
+    if is_selecting or session.scalar(other) is not None:
+        raise Refusal("busy", BUSY)
+
+
+def _present(session: Session, campaign_id: int) -> list[int]:
+    query = select(Guest.no).where(Guest.campaign_id == campaign_id, ~Guest.is_struck).order_by(Guest.no)
+    return list(session.scalars(query))
+
+
+def moments(session: Session, game: Game, no: int) -> list[RainHit]:
+    """The packets of a rain that are one guest's, in their order."""
+    query = select(RainHit).where(RainHit.game_id == game.id, RainHit.guest_no == no)
+    return list(session.scalars(query.order_by(RainHit.at_ms, RainHit.slot)))
+
+
+def claim(session: Session, campaign_id: int, no: int, slot: int, now: datetime) -> int:
+    """Catch a packet of the rain that runs, once; its fen, also when it was caught before. Raises Refusal for anybody else's, and
+    outside of its moment by the server's clock."""
+    query = select(Game).where(Game.campaign_id == campaign_id, Game.kind == "rain", Game.status == "running")
+    game = session.scalars(query).one_or_none()
+    hit = session.get(RainHit, (game.id, slot)) if game is not None else None
+    if game is None or game.begin_at is None or hit is None or hit.guest_no != no:
+        raise Refusal("missed", MISSED)
+    if hit.claimed_at is not None:
+        return hit.amount_fen
+    since_ms = (now - game.begin_at).total_seconds() * 1000 - hit.at_ms
+    if not -CATCH_MS[0] <= since_ms <= CATCH_MS[1]:
+        raise Refusal("missed", MISSED)
+    still = (RainHit.game_id == game.id) & (RainHit.slot == slot) & RainHit.claimed_at.is_(None)
+    session.execute(update(RainHit).where(still).values(claimed_at=now))
+    return hit.amount_fen
+
+
+def settle_due(runtime: Runtime, campaign: Campaign) -> int:
+    """A step of the worker's: end what is over, owe what was won, reveal the seed; how many games."""
+    with runtime.database.reading() as session:
+        now = runtime.database.now(session)
+        is_due = (Game.status == "running") & (Game.end_at <= now - SETTLE_AFTER)
+        due = session.scalars(select(Game.id).where(Game.campaign_id == campaign.id, is_due)).all()
+    for game_id in due:
+        with runtime.database.transaction() as session:
+            asked = _settle(session, runtime.vault, game_id, runtime.database.now(session))
+        if asked:
+            wake(runtime, PAY)
+        tell(runtime, campaign.id)
+    return len(due)
+
+
+def _settle(session: Session, vault: Vault, game_id: int, now: datetime) -> int:
+    """One game, in one transaction behind the hall's lock; how many payouts are due now. The lease of the campaign and the
+    status see to it that it happens once."""
+    game = session.get_one(Game, game_id)
+    hall = journal.lock(session, game.campaign_id)
+    if not move(session, Game, game_id, ROUND_NEXT, "running", "over"):
+        return 0
+    won = _caught(session, game) if game.kind == "rain" else _ahead(session, game)
+    seed = _seed(vault, hall, game.ordinal).hex() if game.kind == "rain" else journal.log.GENESIS
+    said = {"prize": game.ordinal, "seed": seed, "nos": [no for no, _ in won], "sums": [n for _, n in won]}
+    journal.require_and_append(session, hall, "game_ended", said, now)
+    given: list[Award] = []
+    if not hall.is_rehearsal:
+        is_rain = game.kind == "rain"
+        given = owe_each(session, hall, [Owed(no, game.prize_id, n if is_rain else None) for no, n in won], now)
+        _remember(session, game, [(no, award.id) for (no, _), award in zip(won, given, strict=True)])
+    move(session, Game, game_id, ROUND_NEXT, "over", "settled")
+    return send_at_once(session, given, now)
+
+
+def _caught(session: Session, game: Game) -> list[tuple[int, int]]:
+    """(number, fen) of whoever caught something, the most first."""
+    fen = func.sum(RainHit.amount_fen)
+    query = select(RainHit.guest_no, fen).where(RainHit.game_id == game.id, RainHit.claimed_at.is_not(None))
+    return [(no, int(n)) for no, n in session.execute(query.group_by(RainHit.guest_no).order_by(fen.desc(), "guest_no"))]
+
+
+def _ahead(session: Session, game: Game) -> list[tuple[int, int]]:
+    """(number, count) of the first of a race, as many as there are prizes; who reached the same count earlier is before."""
+    most = session.get_one(Prize, game.prize_id).stock
+    here = (Guest.campaign_id == game.campaign_id) & (Guest.no == RaceCount.guest_no) & ~Guest.is_struck
+    query = select(RaceCount.guest_no, RaceCount.counted).join(Guest, here)
+    query = query.where(RaceCount.game_id == game.id, RaceCount.counted > 0)
+    order = (RaceCount.counted.desc(), RaceCount.last_at, RaceCount.guest_no)
+    return [(no, n) for no, n in session.execute(query.order_by(*order).limit(most))]
+
+
+def _remember(session: Session, game: Game, awards: Sequence[tuple[int, int]]) -> None:
+    for no, award_id in awards:
+        if game.kind == "race":
+            mine = (RaceCount.game_id == game.id) & (RaceCount.guest_no == no)
+            session.execute(update(RaceCount).where(mine).values(award_id=award_id))
+        else:
+            caught = (RainHit.game_id == game.id) & (RainHit.guest_no == no) & RainHit.claimed_at.is_not(None)
+            session.execute(update(RainHit).where(caught).values(award_id=award_id))
