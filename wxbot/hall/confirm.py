@@ -56,7 +56,9 @@ def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confir
     nos = [line.guest_no for line in lines]
     journal.require_and_append(session, hall, "confirmed", {"d": d, "nos": nos}, now)
     given = (
-        [] if hall.is_rehearsal else owe_each(session, hall, [Owed(line.guest_no, line.prize_id) for line in lines], now)
+        []
+        if hall.is_rehearsal
+        else owe_each(session, hall, [Owed(line.guest_no, line.prize_id) for line in lines], now)
     )
     of_no = dict(zip(nos, given, strict=True)) if given else {}
     for line in lines:

@@ -190,7 +190,9 @@ def _caught(session: Session, game: Game) -> list[tuple[int, int]]:
     """(number, fen) of whoever caught something, the most first."""
     fen = func.sum(RainHit.amount_fen)
     query = select(RainHit.guest_no, fen).where(RainHit.game_id == game.id, RainHit.claimed_at.is_not(None))
-    return [(no, int(n)) for no, n in session.execute(query.group_by(RainHit.guest_no).order_by(fen.desc(), "guest_no"))]
+    return [
+        (no, int(n)) for no, n in session.execute(query.group_by(RainHit.guest_no).order_by(fen.desc(), "guest_no"))
+    ]
 
 
 def _ahead(session: Session, game: Game) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 Thin: parse, ask, render. No view reads an openid from the request (S24). Nothing counts by address: a hall is one address.
 """
 
+import re
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -13,7 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import inside_wechat, with_board
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.hall import coming, danmaku, faces, names, passes, rates, sign_in, standing
+from wxbot.hall import coming, danmaku, faces, games, names, passes, rates, sign_in, standing, told
 from wxbot.hall.models import Hall
 from wxbot.hall.phone_words import HallPhrases
 from wxbot.people.phone_pages import form_mark, language, own_form, runtime, wants_json
@@ -21,6 +22,8 @@ from wxbot.text import Refusal, Text, moment_text
 
 blueprint = Blueprint("hall_h5", __name__)
 """Registered under /h5."""
+
+SLOT = re.compile(r"[1-9][0-9]{0,8}")
 
 STATUS = {"too_often": 429, "sign_in": 401, "absent": 404, "not_open": 409, "over": 409, "paused": 409}
 
@@ -128,6 +131,28 @@ def me(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
         own = standing.of_guest(session, guest)
     coming.remember(runtime(), snapshot.slug, guest)
     return _json(own)
+
+
+@blueprint.post("/hall/<slug>/rain")
+@with_board
+@oauth.openid_required
+@own_form
+def catch(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
+    """Catch a packet of the rain that is falling: {"fen"}; a repeat has the same answer."""
+    mine, slot = oauth.signed_in(), request.form.get("slot", "")
+    if rates.is_too_often(runtime(), "catch", snapshot.campaign_id, mine.openid):
+        return _json({"outcome": "too_often"}, 429)
+    try:
+        with runtime().database.transaction() as session:
+            guest = sign_in.of(session, snapshot.campaign_id, mine.openid)
+            if guest is None or not SLOT.fullmatch(slot):
+                raise Refusal("missed", games.MISSED)
+            now = runtime().database.now(session)
+            fen = games.claim(session, snapshot.campaign_id, guest.no, int(slot), now)
+    except Refusal as refusal:
+        return _json({"outcome": refusal.reason, "text": refusal.text.within(language())}, 409)
+    told.tell_soon(runtime(), snapshot.slug, snapshot.campaign_id)
+    return _json({"outcome": "caught", "fen": fen})
 
 
 @blueprint.get("/hall/<slug>/line")

@@ -57,7 +57,7 @@ def packets_of(key: bytes, nos: Sequence[int], terms: RainTerms) -> list[RainPac
     """
     stream = words(key)
     amounts = list(_amounts(stream, terms))
-    left = {no: terms.cap for no in sorted(nos)}
+    left = dict.fromkeys(sorted(nos), terms.cap)
     people, found = list(left), []
     span = max(1, terms.seconds * 1000 - FIRST_MS - LAST_MS)
     for slot, amount_fen in enumerate(amounts, 1):

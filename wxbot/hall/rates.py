@@ -12,7 +12,7 @@ from wxbot.runtime import Runtime
 
 log = get_logger(__name__)
 
-Asked = Literal["page", "look", "sign_in", "word", "words"]
+Asked = Literal["page", "look", "sign_in", "word", "words", "catch"]
 
 
 class Rate(NamedTuple):
@@ -28,8 +28,9 @@ RATES: dict[Asked, Rate] = {
     "sign_in": Rate(20, 60),
     "word": Rate(10, 300),
     "words": Rate(1, 5),
+    "catch": Rate(120, 60),
 }
-"""What a person asks for → how often: the page, how they stand, to sign in, a guess at the word of the day, danmaku."""
+"""What a person asks for → how often: the page, how they stand, to sign in, a guess at the word of the day, danmaku, packets of a rain."""
 
 
 def is_too_often(runtime: Runtime, asked: Asked, campaign_id: int, openid: str) -> bool:

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot.hall.models import Guest, Roster, Selection, Winner
+from wxbot.hall import games
+from wxbot.hall.models import Game, Guest, Roster, Selection, Winner
 from wxbot.instant.models import Award, Prize
 
 SHOWN = ("revealed", "confirmed", "voided")
@@ -22,7 +23,28 @@ def of_guest(session: Session, guest: Guest) -> dict[str, Any]:
         "group": guest.group,
         "face": guest.face,
         "won": won(session, guest),
-        "game": None,
+        "game": game_of(session, guest),
+    }
+
+
+def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
+    """What is a guest's own in the game that runs; None while none does. Of a rain their moments, and the fen of what they caught.
+
+    {"id", "kind", "begin", "end", "moments": [{"slot", "at_ms", "fen"}]}; moments in Unix seconds.
+    """
+    query = select(Game).where(Game.campaign_id == guest.campaign_id, Game.status == "running")
+    game = session.scalars(query).one_or_none()
+    if game is None or game.begin_at is None or game.end_at is None:
+        return None
+    mine = games.moments(session, game, guest.no) if game.kind == "rain" else []
+    return {
+        "id": game.id,
+        "kind": game.kind,
+        "begin": int(game.begin_at.timestamp()),
+        "end": int(game.end_at.timestamp()),
+        "moments": [
+            {"slot": hit.slot, "at_ms": hit.at_ms, "fen": hit.amount_fen if hit.claimed_at else None} for hit in mine
+        ],
     }
 
 

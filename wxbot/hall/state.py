@@ -6,13 +6,13 @@ No winner of a selection that was not revealed is in it, ever; nothing else here
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import cards, journal
 from wxbot.hall.evening import Evening
-from wxbot.hall.models import Danmaku, Game, Guest, Hall, HallPrize, RaceCount, Roster, Selection, Winner
+from wxbot.hall.models import Danmaku, Game, Guest, Hall, HallPrize, RaceCount, RainHit, Roster, Selection, Winner
 from wxbot.hall.standing import SHOWN
 from wxbot.instant.models import Prize
 
@@ -21,6 +21,7 @@ NEWEST = 60
 
 DANMAKU = 30
 RANKS = 20
+BEST = 5
 
 Shown = dict[str, Any]
 
@@ -159,7 +160,23 @@ def _game(session: Session, hall: Hall) -> Shown | None:
         "begin": int(game.begin_at.timestamp()) if game.begin_at else None,
         "end": int(game.end_at.timestamp()) if game.end_at else None,
         "seconds": game.terms.get("seconds", 0),
-        "ranks": _ranks(session, hall, game) if game.kind == "race" else [],
+        **(_of_rain(session, hall, game) if game.kind == "rain" else {"ranks": _ranks(session, hall, game)}),
+    }
+
+
+def _of_rain(session: Session, hall: Hall, game: Game) -> Shown:
+    """How much of a rain was caught, and by whom the most."""
+    count, fen = func.count(), func.coalesce(func.sum(RainHit.amount_fen), 0)
+    caught = (RainHit.game_id == game.id) & RainHit.claimed_at.is_not(None)
+    claimed = session.execute(select(count, fen).where(caught)).one()
+    of_guest = (Guest.campaign_id == hall.campaign_id) & (Guest.no == RainHit.guest_no) & ~Guest.is_hidden
+    query = select(RainHit.guest_no, func.max(Guest.name), fen).join(Guest, of_guest).where(caught)
+    best = session.execute(query.group_by(RainHit.guest_no).order_by(fen.desc(), RainHit.guest_no).limit(BEST))
+    return {
+        "packets": game.terms["packets"],
+        "claimed": claimed[0],
+        "claimed_fen": int(claimed[1]),
+        "ranks": [{"no": no, "name": name, "amount_fen": int(n)} for no, name, n in best],
     }
 
 

@@ -15,7 +15,7 @@ from wxbot.campaigns.launch import end
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
-from wxbot.hall import journal, rules_text, told
+from wxbot.hall import games, journal, rules_text, told
 from wxbot.hall.drand import late_entropy
 from wxbot.hall.log import LoggedPrize
 from wxbot.hall.models import Game, Hall, HallEvent, HallPrize
@@ -52,6 +52,7 @@ def _launch(runtime: Runtime, campaign: Campaign) -> int:
         session.flush()
         body = committed(row, hall, prizes)
         journal.require_and_append(session, hall, "committed", body, now)
+        games.fix(session, runtime.vault, hall, now)
         config = versions.config_of(row, prizes)
         versions.publish(session, row, rules_text.text_of(row, terms, hall, prizes, config), now)
         move(session, Campaign, campaign.id, CAMPAIGN_NEXT, "launching", "on", updated_at=now)
@@ -166,8 +167,8 @@ def is_playing(session: Session, campaign_id: int) -> bool:
 
 STEPS: dict[str, tuple[LaunchStep, ...]] = {
     "launching": (end, _launch),
-    "on": (end, _open, late_entropy),
-    "off": (end, late_entropy),
-    "closing": (_finish,),
+    "on": (end, _open, late_entropy, games.settle_due),
+    "off": (end, late_entropy, games.settle_due),
+    "closing": (games.settle_due, _finish),
 }
 """Campaign status → the steps a worker takes, in order."""

@@ -18,6 +18,8 @@ from wxbot.logs import get_logger
 
 log = get_logger(__name__)
 
+SOON_MS = 500
+
 _NEXT = """
 local v = math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, tonumber(ARGV[1]))
 redis.call('SET', KEYS[1], string.format('%.0f', v), 'EX', ARGV[2])
@@ -59,6 +61,16 @@ def tell(runtime: Ground, campaign_id: int) -> dict[str, Any] | None:
     except RedisError as error:
         log.warning("hall_not_told", slug=slug, reason=type(error).__name__)
     return state
+
+
+def tell_soon(runtime: Ground, slug: str, campaign_id: int) -> None:
+    """The same for what happens many times a second: told once in SOON_MS, and by whatever comes next."""
+    try:
+        is_first = runtime.redis.set(f"{wire.state_key(slug)}:soon", 1, nx=True, px=SOON_MS)
+    except RedisError:
+        return
+    if is_first:
+        tell(runtime, campaign_id)
 
 
 def _next_v(runtime: Ground, slug: str) -> int:

@@ -254,7 +254,6 @@ class _Check:
             at = selection.seed_before(self._record["hall_id"], at)
         return at.hex()
 
-
     def game(self, entry: LogLine) -> "Faults":
         """The seed of a rain is the one of before, and nobody has more than their packets."""
         game = self._evening.games.get(entry.body["prize"])

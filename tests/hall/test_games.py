@@ -1,0 +1,182 @@
+"""Red-packet rain and shake race: fixed before the doors open, handed out beforehand, claimed once, owed when they are over."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from tests.hall.stage import OpenHall, open_hall
+from wxbot import invariants
+from wxbot.hall import games, rain_rule
+from wxbot.hall.models import Game, RaceCount, RainHit
+from wxbot.hall.record import record_of
+from wxbot.hall.state import public_state
+from wxbot.hall.verify import verify
+from wxbot.runtime import Runtime
+from wxbot.text import Refusal
+
+RAIN = {
+    "name": "红包雨",
+    "way": "rain",
+    "stock": 12,
+    "split": "exact",
+    "total_fen": 2400,
+    "min_fen": 100,
+    "max_fen": 600,
+}
+RAIN |= {"value_fen": 600, "per_selection": 3, "seconds": 20}
+RACE = {"name": "竞速", "way": "race", "stock": 2, "seconds": 20}
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 60),
+    st.integers(1, 5),
+    st.integers(1, 50),
+    st.integers(0, 200),
+    st.binary(min_size=32, max_size=32),
+    st.data(),
+)
+def test_the_packets_of_a_rain_add_up_and_nobody_has_more_than_the_cap(
+    people: int, packets: int, cap: int, low: int, above: int, seed: bytes, data: st.DataObject
+) -> None:
+    high = low + above
+    total = data.draw(st.integers(packets * low, packets * high))
+    terms, nos = rain_rule.RainTerms(20, packets, total, cap, low, high), list(range(1, people + 1))
+    found = rain_rule.packets_of(rain_rule.rain_key(seed, "gala", 1, nos), nos, terms)
+    assert found == rain_rule.packets_of(rain_rule.rain_key(seed, "gala", 1, nos), nos[::-1], terms)
+    assert len(found) == min(packets, people * cap)
+    assert all(low <= one.amount_fen <= high and 1000 <= one.at_ms < 18_000 for one in found)
+    spent = sum(one.amount_fen for one in found)
+    assert spent == total if len(found) == packets else spent < total
+    assert max(sum(one.no == no for one in found) for no in nos) <= cap
+
+
+def _begin(hall: OpenHall, ordinal: int) -> Game:
+    with hall.runtime.database.transaction() as session:
+        return games.begin(session, hall.runtime.vault, hall.campaign_id, ordinal, hall.runtime.database.now(session))
+
+
+def _claim(hall: OpenHall, no: int, slot: int, now: datetime) -> int:
+    with hall.runtime.database.transaction() as session:
+        return games.claim(session, hall.campaign_id, no, slot, now)
+
+
+def _moment(game: Game, hit: RainHit, late_ms: int = 200) -> datetime:
+    assert game.begin_at is not None
+    return game.begin_at + timedelta(milliseconds=hit.at_ms + late_ms)
+
+
+def _over(hall: OpenHall, game: Game) -> None:
+    """A minute passes for this game, and the worker comes by."""
+    assert game.begin_at is not None and game.end_at is not None
+    earlier = {"begin_at": game.begin_at - timedelta(minutes=1), "end_at": game.end_at - timedelta(minutes=1)}
+    with hall.runtime.database.transaction() as session:
+        session.execute(update(Game).where(Game.id == game.id).values(earlier))
+    hall.work()
+
+
+def _hits(hall: OpenHall) -> list[RainHit]:
+    with hall.runtime.database.reading() as session:
+        return list(session.scalars(select(RainHit).order_by(RainHit.at_ms)))
+
+
+def _state(hall: OpenHall) -> dict[str, Any]:
+    with hall.runtime.database.reading() as session:
+        return public_state(session, session.get_one(type(hall.hall()), hall.campaign_id))
+
+
+def _faults(hall: OpenHall) -> list[str]:
+    with hall.runtime.database.reading() as session:
+        record = record_of(session, hall.runtime.vault, hall.campaign_id)
+    return [fault.reason for fault in verify(json.loads(json.dumps(record))).findings]
+
+
+def _sound(runtime: Runtime) -> None:
+    assert {name: n for name, n in invariants.check(runtime.database).items() if n} == {}
+
+
+def test_a_packet_is_its_persons_alone_is_caught_once_and_is_owed_in_one_award_for_each_person(
+    runtime: Runtime,
+) -> None:
+    hall = open_hall(runtime, (RAIN,), guests=5)
+    game = _begin(hall, 1)
+    assert _begin(hall, 1).begin_at == game.begin_at
+    hits = _hits(hall)
+    assert sum(hit.amount_fen for hit in hits) == 2400
+    first = hits[0]
+    with pytest.raises(Refusal):
+        _claim(hall, first.guest_no, first.slot, runtime.clock.now())  # it has not begun
+    caught: dict[int, int] = {}
+    for hit in hits[:-1]:
+        now = _moment(game, hit)
+        with pytest.raises(Refusal):
+            _claim(hall, hit.guest_no % 5 + 1, hit.slot, now)
+        assert [_claim(hall, hit.guest_no, hit.slot, now) for _ in range(2)] == [hit.amount_fen] * 2
+        caught[hit.guest_no] = caught.get(hit.guest_no, 0) + hit.amount_fen
+    assert _state(hall)["game"]["claimed_fen"] == sum(caught.values())
+    with pytest.raises(Refusal):
+        _claim(hall, hits[-1].guest_no, hits[-1].slot, _moment(game, hits[-1], 5000))
+    _over(hall, game)
+    hall.work()
+    of = {openid: no for no, openid in enumerate(hall.openids, 1)}
+    assert {of[award.openid]: award.amount_fen for award in hall.awards()} == caught
+    assert len(hall.awards()) == len(caught)
+    _sound(runtime)
+    assert _faults(hall) == []
+
+
+def test_a_race_is_won_by_who_came_furthest_and_earlier(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RACE,), guests=4)
+    game = _begin(hall, 1)
+    assert game.begin_at is not None
+    with runtime.database.transaction() as session:
+        for no, counted, at in ((1, 50, 9), (2, 80, 9), (3, 80, 8), (4, 0, 1)):
+            last_at = game.begin_at + timedelta(seconds=at)
+            session.add(RaceCount(game_id=game.id, guest_no=no, counted=counted, last_seq=1, last_at=last_at))
+    _over(hall, game)
+    assert [award.openid for award in hall.awards()] == [hall.openids[2], hall.openids[1]]
+    _sound(runtime)
+    assert _faults(hall) == []
+
+
+def test_only_one_thing_runs_at_a_time_and_each_game_is_played_once(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RAIN, RACE))
+    with pytest.raises(Refusal, match="签到"):
+        _begin(hall, 1)
+    hall.come(2)
+    game = _begin(hall, 1)
+    with pytest.raises(Refusal, match="正在进行"):
+        _begin(hall, 2)
+    _over(hall, game)
+    with pytest.raises(Refusal, match="玩过"):
+        _begin(hall, 1)
+    assert _begin(hall, 2).status == "running"
+
+
+def test_more_than_somebodys_packets_or_another_seed_is_found(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RAIN,), guests=3)
+    game = _begin(hall, 1)
+    for hit in _hits(hall):
+        _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
+    _over(hall, game)
+    with runtime.database.reading() as session:
+        record = json.loads(json.dumps(record_of(session, hall.runtime.vault, hall.campaign_id)))
+    line = next(one for one in record["log"] if one["kind"] == "game_ended")
+    first, *others = line["body"]["sums"]
+    for change, reason in (({"seed": "ab" * 32}, "seed"), ({"sums": [first + 1, *others]}, "winners")):
+        forged = json.loads(json.dumps(record))
+        next(one for one in forged["log"] if one["kind"] == "game_ended")["body"] |= change
+        assert reason in {fault.reason for fault in verify(forged).findings}
+
+
+def test_the_log_fixes_a_game_before_the_doors_open(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RAIN, RACE))
+    kinds = [line.kind for line in hall.log()]
+    assert kinds == ["committed", "game_fixed", "game_fixed", "opened"]
