@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
@@ -16,6 +17,7 @@ from wxbot import lineage
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, rain_rule
 from wxbot.hall.confirm import Owed, owe_each, send_at_once
+from wxbot.hall.log import GENESIS
 from wxbot.hall.models import ROUND_NEXT, Game, Guest, Hall, RaceCount, RainHit
 from wxbot.hall.race_rule import LATE_S
 from wxbot.hall.select import running
@@ -60,16 +62,14 @@ def fix(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
     """Commit to every game in the log, before the doors open."""
     query = select(Game, Prize).join(Prize, Prize.id == Game.prize_id).where(Game.campaign_id == hall.campaign_id)
     for game, prize in session.execute(query.order_by(Game.ordinal)):
-        body = {"prize": game.ordinal, "kind": game.kind, "name": prize.name, "seconds": game.terms["seconds"]}
+        body: dict[str, Any] = {"prize": game.ordinal, "kind": game.kind, "name": prize.name}
         if game.kind == "rain":
-            terms = _terms(game, prize)
-            own = {"packets": terms.packets, "total_fen": terms.total_fen, "cap": terms.cap}
-            own |= {"min_fen": terms.min_fen, "max_fen": terms.max_fen}
-            own |= {"seed_hash": rain_rule.seed_hash(_seed(vault, hall, game.ordinal))}
+            of = _terms(game, prize)._asdict()
+            of["seed_hash"] = rain_rule.seed_hash(_seed(vault, hall, game.ordinal))
         else:
-            own = {"packets": prize.stock, "total_fen": 0, "cap": 1, "min_fen": 0, "max_fen": 0}
-            own |= {"seed_hash": journal.log.GENESIS}
-        journal.require_and_append(session, hall, "game_fixed", body | own, now)
+            of = {"seconds": game.terms["seconds"], "packets": prize.stock, "total_fen": 0, "cap": 1}
+            of |= {"min_fen": 0, "max_fen": 0, "seed_hash": GENESIS}
+        journal.require_and_append(session, hall, "game_fixed", body | of, now)
 
 
 def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: datetime) -> Game:
@@ -174,7 +174,7 @@ def _settle(session: Session, vault: Vault, game_id: int, now: datetime) -> int:
     if not move(session, Game, game_id, ROUND_NEXT, "running", "over"):
         return 0
     won = _caught(session, game) if game.kind == "rain" else _ahead(session, game)
-    seed = _seed(vault, hall, game.ordinal).hex() if game.kind == "rain" else journal.log.GENESIS
+    seed = _seed(vault, hall, game.ordinal).hex() if game.kind == "rain" else GENESIS
     said = {"prize": game.ordinal, "seed": seed, "nos": [no for no, _ in won], "sums": [n for _, n in won]}
     journal.require_and_append(session, hall, "game_ended", said, now)
     given: list[Award] = []
