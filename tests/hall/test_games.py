@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from tests.hall.stage import OpenHall, open_hall
 from wxbot import invariants
-from wxbot.hall import games, rain_rule
+from wxbot.hall import games, rain, rain_rule
 from wxbot.hall.models import Game, RaceCount, RainHit
 from wxbot.hall.record import record_of
 from wxbot.hall.state import public_state
@@ -65,7 +65,7 @@ def _begin(hall: OpenHall, ordinal: int) -> Game:
 
 def _claim(hall: OpenHall, no: int, slot: int, now: datetime) -> int:
     with hall.runtime.database.transaction() as session:
-        return games.claim(session, hall.campaign_id, no, slot, now)
+        return rain.claim(session, hall.campaign_id, no, slot, now)
 
 
 def _moment(game: Game, hit: RainHit, late_ms: int = 200) -> datetime:

@@ -35,15 +35,11 @@ COUNTDOWN = timedelta(seconds=5)
 SETTLE_AFTER = timedelta(seconds=LATE_S + 3)
 """After the end: the last message of a race is in by then, and `live` has written it."""
 
-CATCH_MS = (300, 4000)
-"""A packet can be caught so many milliseconds before and after its moment: clocks and networks differ."""
-
 NO_GAME = Text("没有这个游戏", "There is no such game")
 NOBODY = Text("还没有人签到", "Nobody has signed in yet")
 BUSY = Text("请先结束正在进行的抽取或游戏", "Finish the selection or game that runs first")
 PLAYED = Text("这个游戏已经玩过", "This game has been played")
 SHUT = Text("活动不在进行中，不能开始游戏", "The hall is not open, no game can begin")
-MISSED = Text("没有接到", "Missed")
 
 
 def _seed(vault: Vault, hall: Hall, ordinal: int) -> bytes:
@@ -125,30 +121,6 @@ def _require_free(session: Session, campaign_id: int, game: Game) -> None:
 def _present(session: Session, campaign_id: int) -> list[int]:
     query = select(Guest.no).where(Guest.campaign_id == campaign_id, ~Guest.is_struck).order_by(Guest.no)
     return list(session.scalars(query))
-
-
-def moments(session: Session, game: Game, no: int) -> list[RainHit]:
-    """The packets of a rain that are one guest's, in their order."""
-    query = select(RainHit).where(RainHit.game_id == game.id, RainHit.guest_no == no)
-    return list(session.scalars(query.order_by(RainHit.at_ms, RainHit.slot)))
-
-
-def claim(session: Session, campaign_id: int, no: int, slot: int, now: datetime) -> int:
-    """Catch a packet of the rain that runs, once; its fen, also when it was caught before. Raises Refusal for anybody else's, and
-    outside of its moment by the server's clock."""
-    query = select(Game).where(Game.campaign_id == campaign_id, Game.kind == "rain", Game.status == "running")
-    game = session.scalars(query).one_or_none()
-    hit = session.get(RainHit, (game.id, slot)) if game is not None else None
-    if game is None or game.begin_at is None or hit is None or hit.guest_no != no:
-        raise Refusal("missed", MISSED)
-    if hit.claimed_at is not None:
-        return hit.amount_fen
-    since_ms = (now - game.begin_at).total_seconds() * 1000 - hit.at_ms
-    if not -CATCH_MS[0] <= since_ms <= CATCH_MS[1]:
-        raise Refusal("missed", MISSED)
-    still = (RainHit.game_id == game.id) & (RainHit.slot == slot) & RainHit.claimed_at.is_(None)
-    session.execute(update(RainHit).where(still).values(claimed_at=now))
-    return hit.amount_fen
 
 
 def settle_due(runtime: Runtime, campaign: Campaign) -> int:

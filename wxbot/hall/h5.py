@@ -14,7 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import inside_wechat, with_board
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.hall import coming, danmaku, faces, games, names, passes, rates, sign_in, standing, told
+from wxbot.hall import coming, danmaku, faces, names, passes, rain, rates, sign_in, standing, told
 from wxbot.hall.models import Hall
 from wxbot.hall.phone_words import HallPhrases
 from wxbot.people.phone_pages import form_mark, language, own_form, runtime, wants_json
@@ -146,9 +146,9 @@ def catch(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
         with runtime().database.transaction() as session:
             guest = sign_in.of(session, snapshot.campaign_id, mine.openid)
             if guest is None or not SLOT.fullmatch(slot):
-                raise Refusal("missed", games.MISSED)
+                raise Refusal("missed", rain.MISSED)
             now = runtime().database.now(session)
-            fen = games.claim(session, snapshot.campaign_id, guest.no, int(slot), now)
+            fen = rain.claim(session, snapshot.campaign_id, guest.no, int(slot), now)
     except Refusal as refusal:
         return _json({"outcome": refusal.reason, "text": refusal.text.within(language())}, 409)
     told.tell_soon(runtime(), snapshot.slug, snapshot.campaign_id)

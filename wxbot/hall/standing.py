@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot.hall import games
+from wxbot.hall import rain
 from wxbot.hall.models import Game, Guest, Roster, Selection, Winner
 from wxbot.instant.models import Award, Prize
 
@@ -36,7 +36,7 @@ def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
     game = session.scalars(query).one_or_none()
     if game is None or game.begin_at is None or game.end_at is None:
         return None
-    mine = games.moments(session, game, guest.no) if game.kind == "rain" else []
+    mine = rain.moments(session, game, guest.no) if game.kind == "rain" else []
     return {
         "id": game.id,
         "kind": game.kind,
