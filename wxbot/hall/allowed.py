@@ -6,7 +6,7 @@ It knows the order of things, not the bytes: seeds, hashes and winners are check
 import string
 from collections.abc import Callable, Mapping
 
-from wxbot.hall.evening import Evening, Event, Phase, Selected, numbers_of
+from wxbot.hall.evening import Evening, LogEvent, Phase, Selected, numbers_of
 from wxbot.hall.log import Body, Kind, is_body
 from wxbot.text import Refusal, Text
 
@@ -27,7 +27,7 @@ _WORDS: Mapping[Phase, Text] = {
 }
 
 
-def require(evening: Evening, event: Event) -> None:
+def require(evening: Evening, event: LogEvent) -> None:
     """Raise Refusal when this event may not come now; the evening is not changed."""
     if not is_body(event.kind, event.body):
         raise _no("body", "这条记录的内容不完整或格式不对", "The fields of this line are not those of its kind")

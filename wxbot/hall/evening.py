@@ -16,7 +16,7 @@ Phase = Literal["armed", "ready", "drawn", "revealed", "settled", "voided"]
 confirmed, absent or has given up; it is void."""
 
 
-class Event(Protocol):
+class LogEvent(Protocol):
     """What of a line of the log the fold reads."""
 
     @property
@@ -104,7 +104,7 @@ class Evening:
     at: int = 0
 
     @classmethod
-    def of(cls, events: Iterable[Event]) -> "Evening":
+    def of(cls, events: Iterable[LogEvent]) -> "Evening":
         """The state after these events of a log that is our own; `signed_in` may be left out for pools and slots."""
         evening = cls()
         for event in events:
@@ -122,7 +122,7 @@ class Evening:
         last = self.selections.get(self.next_d - 1)
         return last if last is not None and last.phase not in ("settled", "voided") else None
 
-    def take(self, event: Event) -> None:
+    def take(self, event: LogEvent) -> None:
         """Go on by one event."""
         self.at = event.at
         _TAKES[event.kind](self, event.body)
@@ -163,12 +163,12 @@ def numbers_of(text: str) -> list[str]:
     return [number for number in text.split(" ") if number]
 
 
-def pool_of(events: Iterable[Event], roster: Iterable[FrozenLine], prize: int) -> list[int]:
+def pool_of(events: Iterable[LogEvent], roster: Iterable[FrozenLine], prize: int) -> list[int]:
     """Among whom the next selection of a prize is made, after these events, from the lines of the newest roster."""
     return Evening.of(events).pool(roster, prize)
 
 
-def open_slots(events: Iterable[Event], prize: int) -> int:
+def open_slots(events: Iterable[LogEvent], prize: int) -> int:
     """How many of a prize are still to be given, after these events."""
     return Evening.of(events).open_slots(prize)
 
