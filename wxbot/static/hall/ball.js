@@ -1,12 +1,19 @@
 /* The roll while the winners are already fixed on the server and known to no browser: cards of the pool on a sphere, a list of
-   names, or a number. All three show the pool and know nothing else. At most 200 cards, moved by transform and opacity alone. */
+   names, or a number. All three show the pool and know nothing else. At most 200 cards; those of the sphere lie on one canvas. */
 
-import { Card, el, say } from './dom.js';
+import { Card, el, initial, nameOf, picture, say } from './dom.js';
 import { calm, moving } from './loop.js';
 import { tick } from './sound.js';
 
 const MOST_CARDS = 200;
-const DEPTHS = 6;
+const MOST_WIDTH = 1920;
+const MOST_HEIGHT = 1080;
+const UNSEEN = 0.12;
+const LEVELS = [1, 0.72];
+const TONES = ['#b52b4d', '#b97625', '#2a6a66', '#6440a0', '#a84a22', '#375a9e', '#983463', '#5a7029'];
+const STYLE = getComputedStyle(document.documentElement);
+const TITLE = STYLE.getPropertyValue('--title');
+const TEXT = STYLE.getPropertyValue('--text');
 const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 const RESTING_SPEED = 0.22;
 const ROLLING_SPEED = 3.1;
@@ -30,30 +37,116 @@ class Parade {
   }
 }
 
+/** The face of a card that is drawn and not an element: two hundred composited elements cost a weak machine four frames of five. */
+class Sprite {
+  constructor() { this.sheets = LEVELS.map(() => document.createElement('canvas')); }
+
+  /** Draw a person anew, at every size that is used; `size` is the width of the biggest in pixels. */
+  show(person, size, address) {
+    this.person = person;
+    this.size = size;
+    this.draw(null);
+    if (!address) { return; }
+    const image = new Image();
+    image.onload = () => { if (this.person === person) { this.draw(image); } };
+    image.src = address;
+  }
+
+  draw(image) {
+    LEVELS.forEach((level, place) => {
+      const width = Math.round(this.size * level);
+      const height = Math.round(width * 0.33);
+      const sheet = this.sheets[place];
+      sheet.width = width;
+      sheet.height = height;
+      this.paint(sheet.getContext('2d'), width, height, image);
+    });
+  }
+
+  paint(pen, width, height, image) {
+    const [edge, round] = [Math.max(1, height * 0.03), height / 2];
+    const ground = pen.createLinearGradient(0, 0, 0, height);
+    ground.addColorStop(0, '#9a1d36');
+    ground.addColorStop(1, '#5a0d1f');
+    pen.fillStyle = ground;
+    pen.strokeStyle = 'rgba(247, 211, 131, .55)';
+    pen.lineWidth = edge;
+    pen.beginPath();
+    pen.arc(round, round, round - edge, Math.PI / 2, Math.PI * 1.5);
+    pen.arc(width - round, round, round - edge, Math.PI * 1.5, Math.PI / 2);
+    pen.closePath();
+    pen.fill();
+    pen.stroke();
+    pen.save();
+    pen.beginPath();
+    pen.arc(round, round, round * 0.8, 0, 2 * Math.PI);
+    pen.clip();
+    pen.fillStyle = TONES[this.person.no % TONES.length];
+    pen.fillRect(0, 0, height, height);
+    pen.textAlign = 'center';
+    pen.textBaseline = 'middle';
+    pen.fillStyle = '#fff';
+    if (image) {
+      pen.drawImage(image, round * 0.2, round * 0.2, round * 1.6, round * 1.6);
+    } else {
+      pen.font = `700 ${(height * 0.46).toFixed(1)}px ${TITLE}`;
+      pen.fillText(initial(this.person.name), round, round * 1.06, height);
+    }
+    pen.restore();
+    const left = height * 1.02;
+    const room = width - left - round * 0.6;
+    pen.textAlign = 'center';
+    pen.textBaseline = 'middle';
+    pen.fillStyle = '#fff5df';
+    pen.font = `600 ${(height * 0.56).toFixed(1)}px ${TEXT}`;
+    pen.fillText(fitting(pen, nameOf(this.person), room), left + room / 2, round * 1.06);
+  }
+}
+
+/** As much of a name as there is room for. */
+function fitting(pen, name, room) {
+  if (pen.measureText(name).width <= room) { return name; }
+  const letters = [...name].slice(0, 12);
+  while (letters.length > 1 && pen.measureText(`${letters.join('')}…`).width > room) { letters.pop(); }
+  return `${letters.join('')}…`;
+}
+
 export class Ball {
   constructor(room, base) {
     this.room = room;
     this.base = base;
+    this.sheet = el('canvas');
+    room.append(this.sheet);
+    this.pen = this.sheet.getContext('2d');
     this.cards = [];
     this.angle = 0;
     this.speed = RESTING_SPEED;
     this.target = RESTING_SPEED;
     this.stop = null;
+    addEventListener('resize', () => { if (this.parade) { this.fill(this.parade.people); } });
+  }
+
+  /** The canvas has at most 1920×1080 points; CSS makes it as big as the screen is. */
+  measure() {
+    const scale = Math.min(1, MOST_WIDTH / innerWidth, MOST_HEIGHT / innerHeight);
+    this.width = Math.round((this.room.clientWidth || innerWidth) * scale);
+    this.height = Math.round((this.room.clientHeight || innerHeight * 0.75) * scale);
+    this.unit = (Math.min(innerWidth, innerHeight) / 100) * scale;
+    if (this.sheet.width !== this.width || this.sheet.height !== this.height) {
+      this.sheet.width = this.width;
+      this.sheet.height = this.height;
+    }
   }
 
   fill(people) {
+    this.measure();
     this.parade = new Parade(people);
     const count = Math.min(MOST_CARDS, people.length);
-    while (this.cards.length > count) { this.cards.pop().card.node.remove(); }
-    while (this.cards.length < count) {
-      const card = new Card(this.base, 'on-ball');
-      this.room.append(card.node);
-      this.cards.push({ card, depth: -1, wasBehind: false });
-    }
-    const scale = count < 40 ? 1.25 : 1;
-    this.room.style.setProperty('--ball-card', `${(17 * scale).toFixed(2)}vmin`);
+    this.cards.length = Math.min(this.cards.length, count);
+    while (this.cards.length < count) { this.cards.push({ sprite: new Sprite(), wasBehind: false }); }
+    this.size = this.unit * (count < 40 ? 23 : 18);
     this.cards.forEach((each, place) => {
-      each.card.show(this.parade.take());
+      this.put(each);
       each.y = count === 1 ? 0 : 1 - (2 * (place + 0.5)) / count;
       each.ring = Math.sqrt(1 - each.y * each.y);
       each.turn = place * GOLDEN_ANGLE;
@@ -61,11 +154,19 @@ export class Ball {
     this.place();
   }
 
+  put(card) {
+    const person = this.parade.take();
+    card.sprite.show(person, this.size, picture(this.base, person.face));
+  }
+
   begin(isRolling) {
     this.target = isRolling ? ROLLING_SPEED : RESTING_SPEED;
     if (calm.matches) { this.target = isRolling ? 0.4 : 0; }
     this.stop?.();
     this.stop = moving((seconds) => this.step(seconds), isRolling);
+    if (this.parade && this.room.clientHeight && Math.abs(this.room.clientHeight / this.room.clientWidth - this.height / this.width) > 0.02) {
+      this.measure();
+    }
   }
 
   end() {
@@ -84,29 +185,32 @@ export class Ball {
   }
 
   place() {
-    const size = Math.min(innerWidth, innerHeight) / 100;
-    const wide = Math.min(innerWidth * 0.42, size * 76);
-    const high = size * 31;
+    const { pen, width, height } = this;
+    const wide = Math.min(width / 2 - this.size * 0.52, this.unit * 76);
+    const high = height / 2 - this.size * 0.2;
     const tilt = 0.34 + 0.1 * Math.sin(this.angle * 0.37);
     const [cos, sin] = [Math.cos(tilt), Math.sin(tilt)];
     for (const each of this.cards) {
       const turn = each.turn + this.angle;
-      const x = each.ring * Math.sin(turn);
       const depth = each.ring * Math.cos(turn);
-      const y = each.y * cos - depth * sin;
-      const z = each.y * sin + depth * cos;
-      const near = (z + 1) / 2;
-      const style = each.card.node.style;
-      style.transform = `translate3d(${(x * wide).toFixed(1)}px, ${(y * high).toFixed(1)}px, 0) scale(${(0.42 + 0.63 * near).toFixed(3)})`;
-      style.opacity = (0.12 + 0.88 * near * near).toFixed(2);
-      const level = Math.min(DEPTHS - 1, Math.floor(near * DEPTHS));
-      if (level !== each.depth) {
-        each.depth = level;
-        style.zIndex = level;
-        if (level === 0 && !each.wasBehind && this.parade.people.length > this.cards.length) { each.card.show(this.parade.take()); }
-        each.wasBehind = level === 0;
-      }
+      each.x = each.ring * Math.sin(turn);
+      each.h = each.y * cos - depth * sin;
+      each.near = (each.y * sin + depth * cos + 1) / 2;
+      const isBehind = each.near < 0.2;
+      if (isBehind && !each.wasBehind && this.parade.people.length > this.cards.length) { this.put(each); }
+      each.wasBehind = isBehind;
     }
+    this.cards.sort((a, b) => a.near - b.near);
+    pen.clearRect(0, 0, width, height);
+    for (const each of this.cards) {
+      if (each.near < UNSEEN) { continue; }
+      const scale = 0.42 + 0.58 * each.near;
+      const sheet = each.sprite.sheets[scale > LEVELS[1] ? 0 : 1];
+      const [w, h] = [this.size * scale, this.size * scale * 0.33];
+      pen.globalAlpha = 0.1 + 0.9 * each.near * each.near;
+      pen.drawImage(sheet, width / 2 + each.x * wide - w / 2, height / 2 + each.h * high - h / 2, w, h);
+    }
+    pen.globalAlpha = 1;
   }
 }
 

@@ -25,14 +25,17 @@ export function fill(sentence, values) {
 }
 
 /** The first letter of a name as people see letters. */
-function initial(name) {
+export function initial(name) {
   const trimmed = name.trim();
   if (!trimmed) { return '·'; }
   return segmenter ? [...segmenter.segment(trimmed)][0].segment : [...trimmed][0];
 }
 
+/** What a person is called on the screen: by their number when there is no name to show. */
+export function nameOf(person) { return person.name || `No.${person.no}`; }
+
 /** Where the picture of a person is; '' when they show none. */
-function picture(base, face) {
+export function picture(base, face) {
   return /^[0-9a-f]{64}$/.test(face || '') ? `${base}/face/${face}` : '';
 }
 
@@ -56,7 +59,7 @@ export class Card {
   show(person) {
     if (this.person && this.person.no === person.no && this.person.name === person.name && this.person.face === person.face) { return this; }
     this.person = person;
-    say(this.name, person.name || `No.${person.no}`);
+    say(this.name, nameOf(person));
     say(this.no, String(person.no));
     say(this.letter, initial(person.name || ''));
     this.node.dataset.tone = person.no % TONES;
