@@ -105,9 +105,7 @@ def test_the_page_says_the_servers_time_and_names_each_script_by_its_hash(hall: 
     assert "script-src 'self' 'nonce-" in policy and "unsafe" not in policy
 
 
-def test_the_sign_in_code_is_shown_to_a_paired_screen_alone(
-    hall: OpenHall, client: FlaskClient
-) -> None:
+def test_the_sign_in_code_is_shown_to_a_paired_screen_alone(hall: OpenHall, client: FlaskClient) -> None:
     assert client.get("/hall/gala/code").status_code == 401  # a photo from outside would be as good as being there
     pair(hall, client)
     told = client.get("/hall/gala/code").json

@@ -13,14 +13,13 @@ from urllib.parse import urlsplit
 
 import segno
 from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
-from redis.exceptions import RedisError
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import cards, door_code, passes, screen_pass, wire
+from wxbot.hall import cards, door_code, passes, screen_pass, told
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen_words import ScreenPhrases
 from wxbot.runtime import Runtime
@@ -99,6 +98,7 @@ def _config(found: Paired, words: ScreenPhrases) -> dict[str, Any]:
     return {
         "base": f"/hall/{slug}",
         "events": f"{_runtime().settings.live_url}/live/{slug}/events?as=screen",
+        "faces": f"/h5/hall/{slug}/face",
         "now": _runtime().clock.unix(),
         "epoch": found.epoch,
         "is_paired": found.epoch > 0,
@@ -132,12 +132,9 @@ def _modules() -> dict[str, str]:
 
 
 def _state(slug: str) -> dict[str, Any] | None:
-    """The public state as it was told last; None when Redis knows none (the page asks for it then)."""
-    try:
-        text = _runtime().redis.get(wire.state_key(slug))
-    except RedisError:
-        return None
-    state: dict[str, Any] | None = json.loads(str(text)) if text else None
+    """The public state as it was told last."""
+    text = told.text_of(_runtime(), slug)
+    state: dict[str, Any] | None = json.loads(text) if text else None
     return state
 
 

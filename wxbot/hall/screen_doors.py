@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
-from wxbot.hall import pairing, record, screen_pass, standing, state, told
+from wxbot.hall import guests, pairing, record, screen_pass, standing, state, told
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen import blueprint as blueprint
@@ -136,6 +136,27 @@ def stop(slug: str) -> BaseResponse:
         return selecting.reveal(session, campaign_id, runtime.database.now(session))
 
     return _press(slug, "stop", show)
+
+
+@blueprint.post("/<slug>/hide")
+def hide(slug: str) -> BaseResponse:
+    """Take one guest off the wall, at the host's key; they may win all the same."""
+    found, runtime = paired(slug), _runtime()
+    if not _is_ours():
+        return _refused(400, "origin", FOREIGN)
+    if not pairing.is_leading(found.hall, found.epoch):
+        return _refused(403, "not_leading", NOT_LEADING)
+    no = _asked().get("no")
+    try:
+        with runtime.database.transaction() as session:
+            guests.hide(session, found.campaign.id, no if isinstance(no, int) and 0 < no < 2**31 else 0, is_hidden=True)
+            by = Actor(None, "screen", request.remote_addr or "")
+            about, seen = f"campaign:{found.campaign.id}", {"no": no, "epoch": found.epoch}
+            audit.record(session, by, "hall_hide", about, runtime.database.now(session), detail=seen)
+    except Refusal as refusal:
+        return _refused(409, refusal.reason, refusal.text)
+    told.tell(runtime, found.campaign.id)
+    return jsonify(no=no)
 
 
 def _press(slug: str, action: str, verb: Callable[[Any, int], Selection]) -> BaseResponse:

@@ -3,6 +3,7 @@
 No winner of a selection that was not revealed is in it, ever; nothing else here leaves the rows that hold them.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -101,8 +102,13 @@ def _winners(session: Session, hall: Hall) -> dict[int, list[Shown]]:
     query = select(Winner, Guest).join(Selection, of_selection).join(Guest, of_guest)
     query = query.where(Winner.campaign_id == hall.campaign_id, Selection.status.in_(SHOWN))
     found: dict[int, list[Shown]] = {}
+    before: Counter[tuple[int, int]] = Counter()
+    """(prize, slot) → how often it was selected for; a void selection has never been."""
     for winner, guest in session.execute(query.order_by(Winner.d, Winner.place)):
+        piece = (winner.prize_id, winner.slot)
         line = {"place": winner.place, **cards.shown(guest), "group": guest.group, "status": winner.status}
+        line |= {"slot": winner.slot, "redraw": before[piece]}
+        before[piece] += winner.status != "voided"
         found.setdefault(winner.d, []).append(line)
     return found
 

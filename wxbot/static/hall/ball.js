@@ -112,9 +112,9 @@ function fitting(pen, name, room) {
 }
 
 export class Ball {
-  constructor(room, base) {
+  constructor(room, faces) {
     this.room = room;
-    this.base = base;
+    this.faces = faces;
     this.sheet = el('canvas');
     room.append(this.sheet);
     this.pen = this.sheet.getContext('2d');
@@ -156,7 +156,7 @@ export class Ball {
 
   put(card) {
     const person = this.parade.take();
-    card.sprite.show(person, this.size, picture(this.base, person.face));
+    card.sprite.show(person, this.size, picture(this.faces, person.face));
   }
 
   begin(isRolling) {
@@ -216,9 +216,9 @@ export class Ball {
 
 /** Names that change in as many boxes as people are selected. */
 export class NameRoll {
-  constructor(room, base) {
+  constructor(room, faces) {
     this.room = room;
-    this.base = base;
+    this.faces = faces;
     this.boxes = [];
     this.stop = null;
   }
@@ -226,7 +226,7 @@ export class NameRoll {
   fill(people, k) {
     this.parade = new Parade(people);
     this.room.replaceChildren();
-    this.boxes = Array.from({ length: Math.min(k, 20) }, () => new Card(this.base, 'in-list').show(this.parade.take()));
+    this.boxes = Array.from({ length: Math.min(k, 20) }, () => new Card(this.faces, 'in-list').show(this.parade.take()));
     this.room.append(...this.boxes.map((box) => box.node));
     this.room.dataset.count = this.boxes.length > 10 ? 'many' : this.boxes.length > 3 ? 'some' : 'few';
   }

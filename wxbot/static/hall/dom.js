@@ -35,14 +35,14 @@ export function initial(name) {
 export function nameOf(person) { return person.name || `No.${person.no}`; }
 
 /** Where the picture of a person is; '' when they show none. */
-export function picture(base, face) {
-  return /^[0-9a-f]{64}$/.test(face || '') ? `${base}/face/${face}` : '';
+export function picture(faces, face) {
+  return /^[0-9a-f]{64}$/.test(face || '') ? `${faces}/${face}` : '';
 }
 
 /** A card for people: `show(person)` puts one on it. The same element is used for one person after another. */
 export class Card {
-  constructor(base, className = '') {
-    this.base = base;
+  constructor(faces, className = '') {
+    this.faces = faces;
     this.node = el('div', `card ${className}`.trim());
     this.face = el('span', 'face');
     this.letter = el('b', 'letter');
@@ -64,7 +64,7 @@ export class Card {
     say(this.letter, initial(person.name || ''));
     this.node.dataset.tone = person.no % TONES;
     this.node.dataset.no = person.no;
-    this.portray(picture(this.base, person.face));
+    this.portray(picture(this.faces, person.face));
     return this;
   }
 

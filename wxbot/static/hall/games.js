@@ -1,7 +1,7 @@
 /* Red-packet rain and shake race. What the screen shows is decoration around the server's numbers: seconds left by the server's
    clock, packets claimed, ranks once a second with the bars gliding in between. */
 
-import { at, el, fill, say } from './dom.js';
+import { at, el, fill, nameOf, say } from './dom.js';
 import { calm, moving } from './loop.js';
 
 const MOST_PACKETS = 60;
@@ -104,16 +104,30 @@ export class Race {
   take(state) {
     this.game = state.game && state.game.kind === 'race' ? state.game : null;
     if (!this.game) { return; }
-    const ranks = (this.game.ranks || []).slice(0, MOST_LANES);
-    this.top = Math.max(1, this.game.goal || 0, ...ranks.map((one) => one.count || 0));
+    if (this.heard?.game === this.game.id) { this.seconds(); return; }
+    this.order(this.game.ranks || []);
+  }
+
+  /** The newest ranks, once a second: of teams by what each of their people has on average, else of people. */
+  hear(ranks) {
+    if (!this.game || ranks.game !== this.game.id || this.heard?.at > ranks.at) { return; }
+    this.heard = ranks;
+    const teams = (ranks.teams || []).map((one) => ({ team: one.team, counted: one.mean }));
+    this.order(teams.length > 1 ? teams : ranks.top || []);
+  }
+
+  order(lines) {
+    const ranks = lines.slice(0, MOST_LANES);
+    this.top = Math.max(1, ...ranks.map((one) => one.counted));
+    const isTeams = ranks.length > 0 && ranks[0].no === undefined;
     const present = new Set();
     ranks.forEach((one, place) => {
-      const key = one.team ? `t:${one.team}` : `p:${one.no}`;
+      const key = isTeams ? `t:${one.team}` : `p:${one.no}`;
       present.add(key);
       const lane = this.lanes.get(key) || this.lane(key);
-      lane.count = one.count || 0;
+      lane.count = one.counted;
       lane.place = place;
-      say(lane.name, one.team || one.name || `No.${one.no}`);
+      say(lane.name, isTeams ? one.team : nameOf(one));
       lane.node.dataset.place = place + 1;
       say(lane.rank, String(place + 1));
     });

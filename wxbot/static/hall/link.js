@@ -8,10 +8,11 @@ const ASK_TIMEOUT_MS = 5000;
 const AGAIN_MS = 5000;
 
 export class Link {
-  constructor({ events, state, onState, onHealth }) {
+  constructor({ events, state, onState, onRanks, onHealth }) {
     this.events = events;
     this.address = state;
     this.onState = onState;
+    this.onRanks = onRanks;
     this.onHealth = onHealth;
     this.state = null;
     this.stream = null;
@@ -49,9 +50,11 @@ export class Link {
       this.well();
       this.take(state);
     };
-    this.stream.addEventListener('message', hear);
     this.stream.addEventListener('state', hear);
     this.stream.addEventListener('ping', () => { this.heardAt = Date.now(); this.well(); });
+    this.stream.addEventListener('ranks', (event) => {
+      try { this.onRanks(JSON.parse(event.data)); } catch { /* the next second brings the next */ }
+    });
   }
 
   beat() {
@@ -89,10 +92,9 @@ export class Link {
     this.onHealth(true);
   }
 
-  /** A snapshot that is newer than the last one; counters begin anew when the server's memory was emptied. */
+  /** A snapshot that is newer than the last one: `v` grows for ever, also after the server's memory was emptied. */
   take(state) {
-    const had = this.state;
-    if (had && state.v <= had.v && !(state.at > had.at + 1)) { return; }
+    if (this.state && state.v <= this.state.v) { return; }
     this.state = state;
     this.onState(state);
   }

@@ -19,7 +19,7 @@ export function pairing(config) {
     try {
       const answer = await fetch(`${config.base}/pair`, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'X-Page-Token': config.token },
+        headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
         body: JSON.stringify({ code: field.value }),
       });
       if (answer.ok) { location.reload(); return; }

@@ -106,7 +106,7 @@ export class Results {
 
 /** A winner's card with its mark: absent, forfeited, void. */
 export function winnerCard(show, winner) {
-  const card = new Card(show.base, 'winner').show(winner);
+  const card = new Card(show.faces, 'winner').show(winner);
   mark(show, card.node, winner.status);
   return card;
 }

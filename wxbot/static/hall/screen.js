@@ -38,6 +38,7 @@ class Show {
       events: this.events,
       state: `${this.base}/state`,
       onState: (state) => this.take(state),
+      onRanks: (ranks) => this.scenes.race.hear(ranks),
       onHealth: (isWell) => { at('offline').hidden = isWell; },
     });
     this.link.start(this.state);
@@ -91,7 +92,7 @@ class Show {
     try {
       const answer = await fetch(`${this.base}/${verb}`, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'X-Page-Token': this.token },
+        headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
         body: JSON.stringify(fields),
         signal: stopper.signal,
       });
@@ -121,6 +122,7 @@ class Show {
     this.flying.take(state);
     for (const scene of Object.values(this.scenes)) { scene.take(state); }
     this.go(this.sceneOf(state));
+    document.body.dataset.v = state.v;
   }
 
   /** A running roll is always on the screen, whatever scene was chosen before. */

@@ -22,8 +22,8 @@ export class Stage {
     this.poolOf = '';
     this.asking = false;
     this.rolls = {
-      ball: new Ball(at('roll-ball'), show.base),
-      list: new NameRoll(at('roll-list'), show.base),
+      ball: new Ball(at('roll-ball'), show.faces),
+      list: new NameRoll(at('roll-list'), show.faces),
       number: new NumberRoll(at('roll-number')),
     };
     const kept = localStorage.getItem('wxbot:hall:skin');
@@ -115,14 +115,12 @@ export class Stage {
     say(at('pick-entropy'), words[`entropy_${selection.entropy_kind}${given ? '' : '_waiting'}`] || '');
   }
 
-  /** "redraw 2 of slot 3", for slots that were selected before. */
+  /** "redraw 2 of slot 3", for slots that somebody else was selected for before. */
   refillWords(selection) {
-    const again = (selection.slots || []).filter((slot) => slot.nth > 1);
+    const again = (selection.winners || []).filter((winner) => winner.redraw > 0);
     if (!again.length) { return ''; }
     const { words } = this.show;
-    return again.length === 1
-      ? fill(words.redraw, { slot: again[0].slot, nth: again[0].nth - 1 })
-      : fill(words.redraws, { count: again.length });
+    return again.length === 1 ? fill(words.redraw, { slot: again[0].slot, nth: again[0].redraw }) : fill(words.redraws, { count: again.length });
   }
 
   /** People of the pool for the roll: asked for once, before it begins. */

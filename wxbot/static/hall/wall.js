@@ -33,7 +33,7 @@ export class Wall {
     }
     shown.forEach((person, place) => {
       let card = this.byNo.get(person.no);
-      if (!card) { card = new Card(this.show.base); this.byNo.set(person.no, card); }
+      if (!card) { card = new Card(this.show.faces); this.byNo.set(person.no, card); }
       card.show(person);
       if (this.grid.children[place] !== card.node) { this.grid.insertBefore(card.node, this.grid.children[place] || null); }
     });

@@ -1,0 +1,350 @@
+"""The big screen of a hall in a real browser: keys, takeover, hostile names, every layout, and no winner before the stop."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.browser.axe import serious
+from tests.hall.hosting import Host
+from tests.hall.stage import OpenHall, open_hall
+from wxbot.hall import pairing, told, wire
+from wxbot.runtime import Runtime
+
+pytestmark = pytest.mark.browser
+
+FULL_HD = {"width": 1920, "height": 1080}
+SIZES = ((1280, 720), (1920, 1080), (3840, 2160))
+GUESTS = 30
+
+OVERFLOWS = """() => {
+  const found = [];
+  for (const each of document.querySelectorAll('body *')) {
+    const box = each.getBoundingClientRect();
+    if (!box.width || !box.height || each.closest('.room, canvas, script, dialog, nav, #rain-sky, #flying')) { continue; }
+    const name = each.id || each.className;
+    if (box.right > innerWidth + 1 || box.bottom > innerHeight + 1 || box.left < -1 || box.top < -1) { found.push(`${name} is outside`); }
+    const style = getComputedStyle(each);
+    const holds = [...each.childNodes].some((one) => one.nodeType === 3 && one.textContent.trim());
+    if (!holds) { continue; }
+    if (parseFloat(style.fontSize) < innerHeight * 0.03 - 0.5 && !each.matches('.letter')) { found.push(`${name} is small`); }
+    if (style.overflow !== 'hidden' && each.scrollWidth > each.clientWidth + 2 && style.display !== 'inline') { found.push(`${name} is wide`); }
+    const parent = each.parentElement.closest('.card, .prize');
+    if (parent && box.bottom > parent.getBoundingClientRect().bottom + 2) { found.push(`${name} leaves its box`); }
+  }
+  return found;
+}"""
+
+
+class Screen:
+    """One browser page that was paired, and the desk beside it."""
+
+    def __init__(self, desk: Host, page: Any) -> None:
+        self.desk, self.page, self.hall = desk, page, desk.stage
+        self.sent: list[str] = []
+        self.page.on("request", lambda request: request.method == "POST" and self.sent.append(request.url))
+
+    @property
+    def runtime(self) -> Runtime:
+        return self.hall.runtime
+
+    @property
+    def address(self) -> str:
+        return f"{self.runtime.settings.public_url}/hall/{self.hall.slug}/screen"
+
+    def pair(self) -> None:
+        digits = self.desk.do(pairing.offer, self.desk.id)
+        self.page.goto(self.address)
+        self.page.locator("#pair-code").fill(digits)
+        self.page.locator("#wall-grid").wait_for(state="attached")
+        self.sent.clear()
+
+    def tell(self) -> None:
+        told.tell(self.runtime, self.desk.id)
+
+    def now(self) -> None:
+        """Ask for the state at once instead of within a second."""
+        self.page.evaluate("dispatchEvent(new Event('online'))")
+
+    def until(self, expression: str) -> None:
+        for _ in range(400):
+            if self.page.evaluate(expression):
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError((expression, self.page.evaluate("({...document.body.dataset})")))
+
+    def phase(self, phase: str) -> None:
+        self.until(f"document.body.dataset.phase === '{phase}'")
+
+    def show(self, **changes: Any) -> None:
+        """A state that no rows stand behind, as Redis would hold it: for what would take a thousand people."""
+        state = json.loads(told.text_of(self.runtime, self.hall.slug) or "{}")
+        state |= {"v": state["v"] + 1, **changes}
+        self.runtime.redis.set(wire.state_key(self.hall.slug), json.dumps(state))
+        self.now()
+        self.until(f"document.body.dataset.v === '{state['v']}'")
+
+    def verbs(self) -> list[str]:
+        return [url.rpartition("/")[2] for url in self.sent]
+
+
+@pytest.fixture
+def hall(site: Runtime) -> OpenHall:
+    return open_hall(site, guests=GUESTS, prizes=({"stock": 9},), terms={"mode": "seed"})
+
+
+@pytest.fixture
+def screen(hall: OpenHall, page: Any) -> Screen:
+    desk = Host(hall)
+    desk.freeze()
+    page.set_viewport_size(FULL_HD)
+    screen = Screen(desk, page)
+    screen.pair()
+    return screen
+
+
+def armed(screen: Screen, k: int = 3) -> None:
+    screen.desk.arm(k=k)
+    screen.tell()
+    screen.now()
+    screen.phase("ready")
+
+
+def people(count: int, name: Callable[[int], str] = "来宾{}".format, first: int = 1) -> list[dict[str, Any]]:
+    return [
+        {"place": no, "no": no, "name": name(no), "face": "", "group": "", "status": "won"}
+        for no in range(first, first + count)
+    ]
+
+
+def selection(k: int, winners: list[dict[str, Any]], status: str = "revealed", **more: Any) -> dict[str, Any]:
+    fixed = {"d": k, "prize": 1, "k": k, "status": status, "pool": 500, "pool_hash": "8" * 64}
+    return {**fixed, "entropy_kind": "seed", "entropy_text": "", "reason": "", "winners": winners, **more}
+
+
+def prizes(count: int) -> list[dict[str, Any]]:
+    one = {"kind": "money", "amount_fen": 888_800, "stock": 100, "open": 40, "per_selection": 1}
+    return [{"ordinal": n, "name": f"年终特别幸运大奖第 {n} 轮", **one} for n in range(1, count + 1)]
+
+
+def test_space_starts_and_stops_once_and_no_winner_reaches_the_browser_before_the_stop(screen: Screen) -> None:
+    bodies: list[tuple[str, str]] = []
+    screen.page.on("response", lambda answer: bodies.append((answer.url, answer.text())))
+    screen.page.keyboard.press("Space")  # nothing is armed
+    armed(screen)
+    screen.page.wait_for_timeout(1600)  # a second press within a second and a half counts for nothing
+    bodies.clear()
+    screen.page.keyboard.press("Space")
+    for key in ("Space", "Enter", "PageDown", "Space"):
+        screen.page.keyboard.press(key)
+    screen.phase("rolling")
+    screen.page.evaluate(
+        "for (let n = 0; n < 30; n += 1) dispatchEvent(new KeyboardEvent('keydown', {key: ' ', repeat: true}))"
+    )
+    screen.page.wait_for_timeout(1600)
+    screen.page.evaluate("dispatchEvent(new KeyboardEvent('keydown', {key: 'PageDown', repeat: true}))")
+    assert screen.verbs() == ["start"]
+    before = list(bodies)
+    assert any(url.endswith("/start") for url, _ in before) and any(url.endswith("/state") for url, _ in before)
+    for url, body in before:
+        assert "来宾" not in body or '"winners":[{' not in body.replace(" ", ""), url
+        assert not url.endswith("/pool?d=1")  # it was asked for when the prize was armed
+    assert screen.page.evaluate("document.querySelectorAll('#winners .card').length") == 0
+    screen.page.keyboard.press("PageDown")
+    screen.phase("result")
+    assert screen.verbs() == ["start", "stop"]
+    shown = [int(each.get_attribute("data-no")) for each in screen.page.locator("#winners .card").all()]
+    assert shown == [line.guest_no for line in screen.desk.lines(1)]
+    screen.page.wait_for_timeout(1600)
+    for key in ("Space", "Escape", "Enter", "PageDown"):  # nothing is armed any more, and nothing is ever discarded
+        screen.page.keyboard.press(key)
+    assert screen.verbs() == ["start", "stop"] and screen.page.locator("#winners .card").count() == 3
+
+
+def test_keys_do_nothing_while_somebody_types_or_a_dialog_is_open(screen: Screen) -> None:
+    armed(screen)
+    screen.page.wait_for_timeout(1600)
+    screen.page.evaluate("document.body.append(Object.assign(document.createElement('input'), {id: 'note'}))")
+    screen.page.locator("#note").focus()
+    for key in ("Space", "Enter", "PageDown"):
+        screen.page.keyboard.press(key)
+    screen.page.evaluate("document.getElementById('note').remove()")
+    screen.page.mouse.move(300, 300)
+    screen.page.locator("[data-does=verify]").click()
+    screen.page.keyboard.press("PageDown")
+    assert not serious(screen.page)
+    screen.page.keyboard.press("Escape")
+    assert screen.verbs() == [] and screen.page.evaluate("document.body.dataset.phase") == "ready"
+    screen.page.wait_for_timeout(1600)
+    screen.page.keyboard.press("PageDown")
+    screen.phase("rolling")
+    assert screen.verbs() == ["start"]
+
+
+def test_while_the_answer_is_late_the_roll_goes_on_and_the_same_selection_is_shown_in_the_end(screen: Screen) -> None:
+    armed(screen)
+    screen.page.clock.install()
+    screen.page.clock.run_for(2000)
+    screen.page.keyboard.press("Space")
+    screen.page.wait_for_timeout(300)
+    screen.phase("rolling")
+    screen.page.context.set_offline(True)
+    screen.page.clock.run_for(2000)
+    screen.page.keyboard.press("Space")
+    screen.page.clock.run_for(7000)
+    assert screen.page.locator("#pick-late").is_hidden()
+    screen.page.clock.run_for(2000)
+    assert screen.page.locator("#pick-late").is_visible()
+    assert screen.page.evaluate("document.body.dataset.phase") == "rolling"
+    screen.page.context.set_offline(False)
+    for _ in range(40):
+        screen.page.clock.run_for(500)
+        screen.page.wait_for_timeout(50)
+        if screen.page.evaluate("document.body.dataset.phase") == "result":
+            break
+    assert screen.page.locator("#winners .card").count() == 3 and screen.page.locator("#pick-late").is_hidden()
+    assert [each.status for each in screen.desk.selections()] == ["revealed"]
+
+
+def test_a_second_screen_takes_over_in_the_middle_of_a_roll_and_the_first_looks_on(
+    screen: Screen, browser_profile: Any
+) -> None:
+    armed(screen)
+    screen.page.wait_for_timeout(1600)
+    screen.page.keyboard.press("Space")
+    screen.phase("rolling")
+    other = browser_profile.browser.new_context(viewport=FULL_HD)
+    second = Screen(screen.desk, other.new_page())
+    second.pair()
+    second.phase("rolling")
+    screen.until("document.body.dataset.role === 'viewer'")
+    screen.sent.clear()
+    screen.page.wait_for_timeout(1600)
+    screen.page.keyboard.press("Space")
+    screen.page.locator("#notice", has_text="另一块").wait_for()
+    assert [each.status for each in screen.desk.selections()] == ["drawn"]
+    second.page.keyboard.press("Space")
+    second.phase("result")
+    screen.phase("result")
+    assert screen.page.locator("#winners .card").count() == 3
+    other.close()
+
+
+def test_who_signs_in_pops_in_and_one_key_takes_the_newest_off_the_wall(screen: Screen) -> None:
+    screen.page.locator("#code-picture").wait_for()
+    screen.hall.come(1)
+    screen.tell()
+    screen.page.locator("#wall-hero", has_text=f"来宾{GUESTS + 1}").wait_for()
+    assert f"{GUESTS + 1}" in screen.page.locator("#guests").inner_text()
+    screen.page.keyboard.press("h")
+    screen.page.locator("#notice", has_text=f"{GUESTS + 1}").wait_for()
+    screen.until(f"!document.querySelector('#wall-grid [data-no=\"{GUESTS + 1}\"]')")
+    assert screen.hall.guests()[-1].is_hidden
+
+
+def test_absentees_and_voids_are_marked_as_they_are_decided(screen: Screen) -> None:
+    screen.desk.show(k=3)
+    screen.tell()
+    screen.now()
+    screen.phase("result")
+    absent = screen.desk.lines(1)[1].guest_no
+    screen.desk.mark(1, absent)
+    screen.tell()
+    screen.now()
+    screen.page.locator(f"#winners [data-no='{absent}'] .stamp", has_text="缺席").wait_for()
+    assert screen.page.locator("#winners .card").count() == 3
+    screen.desk.confirm(1)
+    screen.desk.show(k=1)
+    screen.tell()
+    screen.now()
+    screen.page.locator("#pick-d", has_text="第 2 个名额 · 第 1 次补抽").wait_for()
+    screen.show(selection=selection(3, [], "voided", d=9, reason="号码读错了"))
+    screen.page.locator("#pick-reason", has_text="号码读错了").wait_for()
+
+
+SCENES: dict[str, dict[str, Any]] = {
+    **{
+        f"{k} winners": {"scene": "selection", "selection": selection(k, people(k, lambda no: f"欧阳晓{no}"))}
+        for k in (1, 3, 10, 20, 40, 100)
+    },
+    **{f"{n} prizes": {"scene": "prizes", "prizes": prizes(n)} for n in (1, 6, 30)},
+    "results": {"scene": "results", "results": [{"prize": 1, "winners": people(90)}], "void": [{"d": 1, "reason": "误"}]},
+    "wall": {"scene": "wall", "newest": people(60)},
+    "armed": {"scene": "selection", "selection": selection(5, [], "armed", entropy_text="AB12345678 CD87654321 EF11223344", entropy_kind="hall")},
+    "void": {"scene": "selection", "selection": selection(6, [], "voided", reason="音响故障" * 40)},
+    "race": {"scene": "race", "game": {"id": 1, "kind": "race", "status": "running", "begin": 0, "end": 0, "seconds": 30, "ranks": [{"no": n, "name": f"来宾{n}", "team": "", "counted": 300 - n} for n in range(1, 20)]}},
+    "rain": {"scene": "rain", "game": {"id": 2, "kind": "rain", "status": "running", "begin": 0, "end": 0, "seconds": 30, "claimed": 99999, "packets": 99999, "claimed_fen": 99999999}},
+}  # fmt: skip
+
+
+def test_every_scene_fits_at_720p_1080p_and_4k_with_letters_of_three_per_cent(screen: Screen) -> None:
+    screen.page.emulate_media(reduced_motion="reduce")
+    for name, changes in SCENES.items():
+        screen.show(**{"selection": None, "game": None, **changes})
+        for width, height in SIZES:
+            screen.page.set_viewport_size({"width": width, "height": height})
+            screen.page.wait_for_timeout(60)
+            assert screen.page.evaluate(OVERFLOWS) == [], (name, height)
+    assert not serious(screen.page)
+
+
+BAD = (
+    "<img src=x onerror=hacked()>", "<script>hacked()</script>", "\u202e\u2067ابجد\u202eفغ", "👨‍👩‍👧‍👦🏳️‍🌈" * 20, "a" * 200, "Z̷̡̛͇̬̃̋a̸͎l̵g̶o̷" * 15,
+    "'\"><svg onload=hacked()>", "{{7*7}}${7*7}", "\u0000\u0007\u001b[31m", "﷽" * 40, "W" * 40, "\u200b\u200d\ufeff", "javascript:hacked()", "</title></style>", "名" * 200,
+)  # fmt: skip
+
+
+def test_a_thousand_hostile_names_run_no_script_and_leave_no_box(screen: Screen) -> None:
+    page = screen.page
+    page.evaluate("void (window.hacked = () => { window.isHacked = true; })")
+    chance = random.Random(7)
+
+    def name(_: int) -> str:
+        return "".join(chance.choice(BAD) for _ in range(chance.randint(1, 3)))[:200]
+
+    seen = 0
+    for turn, k in enumerate((1, 10, 20, 40, 100, 100, 100, 100, 100)):
+        winners = people(k, name, turn * 1000 + 1)
+        danmaku = [{"id": turn, "words": name(0), "no": 1}]
+        changes = {"name": name(0), "newest": people(60, name, turn * 1000 + 200), "danmaku": danmaku}
+        screen.show(scene="wall", **changes)
+        assert page.evaluate(OVERFLOWS) == []
+        screen.show(scene="selection", selection=selection(k, winners, d=turn + 1), **changes)
+        page.wait_for_timeout(50)
+        assert page.evaluate(OVERFLOWS) == [], k
+        seen += k + 60
+    assert seen >= 1000
+    assert page.evaluate(
+        "window.isHacked === undefined && document.querySelectorAll('main img:not(#code-picture)').length === 0"
+    )
+    assert page.evaluate("document.querySelectorAll('main script, main svg').length") == 0
+
+
+def test_ten_thousand_people_are_at_most_two_hundred_cards(screen: Screen) -> None:
+    everybody = people(10_000)
+    body = json.dumps({"people": everybody})
+    screen.page.route("**/pool?*", lambda route: route.fulfill(content_type="application/json", body=body))
+    screen.show(scene="selection", guests=10_000, newest=everybody[:60], selection=selection(100, [], "drawn"))
+    screen.phase("rolling")
+    screen.page.wait_for_timeout(300)
+    for _ in range(3):
+        assert screen.page.evaluate("document.querySelectorAll('.card').length") <= 200
+        screen.page.keyboard.press("s")  # saving mode: no ball, nothing that moves but names
+        screen.page.wait_for_timeout(100)
+
+
+def test_the_machine_is_checked_before_the_evening(screen: Screen) -> None:
+    screen.page.goto(screen.address.replace("/screen", "/preflight"))
+    for check in ("network", "clock", "size", "fonts", "awake"):
+        screen.page.locator(f"#check-{check}[data-state=good], #check-{check}[data-state=bad]").wait_for()
+    assert screen.page.locator("#check-network").get_attribute("data-state") == "good"
+    screen.page.locator("#try-sound").click()
+    screen.page.locator("#check-sound[data-state=good]").wait_for()
+    screen.page.keyboard.press("PageDown")
+    screen.page.locator("#check-clicker[data-state=good]").wait_for()
+    assert screen.page.evaluate(OVERFLOWS) == []
+    assert not serious(screen.page)
