@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
+from tests.draws.stage import BASE, Phone
 from tests.hall.stage import OpenHall, open_hall
+from tests.hall.test_phone import me
+from tests.hall.test_sign_in import enter
 from wxbot import invariants
 from wxbot.hall import games, rain, rain_rule
 from wxbot.hall.models import Game, RaceCount, RainHit
@@ -180,3 +183,34 @@ def test_the_log_fixes_a_game_before_the_doors_open(runtime: Runtime) -> None:
     hall = open_hall(runtime, (RAIN, RACE))
     kinds = [line.kind for line in hall.log()]
     assert kinds == ["committed", "game_fixed", "game_fixed", "opened"]
+
+
+def test_a_guest_catches_a_packet_of_theirs_by_the_phone_and_nobody_elses(
+    runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    hall = open_hall(runtime, (RAIN | {"per_selection": 12, "seconds": 10},))
+    enter(ming, hall)
+    enter(hong, hall)
+    game = _begin(hall, 1)
+    with runtime.database.transaction() as session:  # every packet falls now
+        session.execute(update(Game).where(Game.id == game.id).values(begin_at=runtime.clock.now()))
+        session.execute(update(RainHit).values(at_ms=0))
+    mine = me(ming, hall)["game"]["moments"]
+    others = me(hong, hall)["game"]["moments"]
+    assert len(mine) + len(others) == 12 and all(each["fen"] is None for each in mine)
+    of_ming = next(each["slot"] for each in mine)
+    caught = [_catch(ming, hall, of_ming) for _ in range(2)]
+    assert caught[0].json == caught[1].json and caught[0].json["fen"] >= 100
+    assert me(ming, hall)["game"]["moments"][0]["fen"] == caught[0].json["fen"]
+    refused = _catch(hong, hall, of_ming)
+    assert refused.status_code == 409 and refused.json["text"] == "没有接到"
+    for slot in ("0", "x", "1e3", "99999999999"):
+        assert _catch(ming, hall, slot).status_code == 409
+    assert _catch(ming, hall, of_ming, mark="other").json["outcome"] == "stale"
+
+
+def _catch(phone: Phone, hall: OpenHall, slot: Any, mark: str = "") -> Any:
+    page = phone.open(hall.path).get_data(as_text=True)
+    own = mark or json.loads(page.split('id="state">')[1].split("</script>")[0])["mark"]
+    headers = {"User-Agent": phone.agent, "Origin": BASE, "X-Form-Mark": own, "Accept": "application/json"}
+    return phone.client.post(f"{hall.path}/rain", base_url=BASE, headers=headers, data={"slot": slot})

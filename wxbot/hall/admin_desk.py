@@ -6,7 +6,7 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.hall import desk, guests, pairing, rosters, scenes
+from wxbot.hall import desk, games, guests, pairing, rosters, scenes
 from wxbot.hall import select as selecting
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404, host, to_desk
 from wxbot.hall.allowed import NUMBERS_HELD_UP
@@ -113,6 +113,19 @@ def stop(campaign_id: int) -> BaseResponse:
         return {"d": selecting.reveal(session, campaign_id, now()).d}
 
     return host(campaign_id, "hall_stop", gettext("已揭晓。点一下没有到场的人，再按“确认”。"), verb)
+
+
+@blueprint.post("/halls/<int:campaign_id>/game")
+@role_required(*HOSTS)
+def begin_game(campaign_id: int) -> BaseResponse:
+    """Begin a rain or a race: every phone counts down with the screen."""
+    prize = number("prize", 10**6) or 0
+
+    def verb(session: Session) -> dict[str, object]:
+        game = games.begin(session, runtime().vault, campaign_id, prize, now())
+        return {"prize": prize, "kind": game.kind}
+
+    return host(campaign_id, "hall_game", gettext("游戏马上开始，大屏和手机都在倒数。"), verb, "games")
 
 
 @blueprint.post("/halls/<int:campaign_id>/scene")

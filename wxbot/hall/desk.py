@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.hall import journal, rosters
 from wxbot.hall.evening import Selected
-from wxbot.hall.models import Danmaku, Guest, Hall, Roster, Selection, Winner
+from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
 from wxbot.instant.models import Award, Prize
 
@@ -39,7 +39,9 @@ def mark_of(session: Session, hall: Hall) -> str:
         of_last = (Winner.campaign_id == hall.campaign_id) & (Winner.d == last.d)
         statuses = session.scalars(select(Winner.status).where(of_last).order_by(Winner.place))
         marked = ",".join(status[:2] for status in statuses)
-    return f"{selected}|{marked}|{hall.roster_version}|{hall.scene}|{hall.screen_epoch}"
+    playing = select(Game.status).where(Game.campaign_id == hall.campaign_id).order_by(Game.ordinal)
+    played = ",".join(status[:2] for status in session.scalars(playing))
+    return f"{selected}|{marked}|{played}|{hall.roster_version}|{hall.scene}|{hall.screen_epoch}"
 
 
 def waiting_words(session: Session, hall: Hall) -> int:
@@ -62,6 +64,7 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "is_ready": fixed is not None and fixed.entropy is not None,
         "undecided": _undecided(running, fixed),
         "goods": _goods(session, hall),
+        "games": _games(session, hall),
         "words": _words(session, hall),
         "guests": _guests(session, hall, sought),
         "is_offered": bool(hall.pair_code) and hall.pair_until is not None and hall.pair_until > now,
@@ -69,6 +72,13 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "mark": mark_of(session, hall),
         "struck": len(evening.excluded),
     }
+
+
+def _games(session: Session, hall: Hall) -> list[tuple[Game, str]]:
+    """Rains and races with what they are called, in the order of the programme."""
+    query = select(Game, Prize.name).join(Prize, Prize.id == Game.prize_id)
+    rows = session.execute(query.where(Game.campaign_id == hall.campaign_id).order_by(Game.ordinal))
+    return [(game, name) for game, name in rows]
 
 
 def _undecided(running: Selection | None, fixed: Selected | None) -> int:

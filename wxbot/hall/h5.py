@@ -43,6 +43,8 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         if hall is None:
             return _plain("gone", snapshot, 404)
         own = standing.of_guest(session, guest) if guest is not None else None
+    if own is not None:
+        own["now"] = runtime().clock.unix()
     if guest is not None:
         coming.remember(runtime(), snapshot.slug, guest)
         return _page(snapshot, hall, guest=own)
@@ -130,7 +132,7 @@ def me(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
             return _json({"outcome": "not_signed_in"}, 404)
         own = standing.of_guest(session, guest)
     coming.remember(runtime(), snapshot.slug, guest)
-    return _json(own)
+    return _json(own | {"now": runtime().clock.unix()})
 
 
 @blueprint.post("/hall/<slug>/rain")

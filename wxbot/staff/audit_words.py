@@ -33,6 +33,7 @@ ACTION_WORDS: dict[str, Text] = {
     "hall_freeze": Text("冻结现场名单", "froze the roster of a hall"),
     "hall_arm": Text("锁定一次抽取", "armed a selection"),
     "hall_numbers": Text("输入现场号码", "typed the numbers of the hall"),
+    "hall_game": Text("开始游戏", "began a game"),
     "hall_start": Text("开始抽取", "started a selection"),
     "hall_stop": Text("停止并揭晓", "stopped and revealed a selection"),
     "hall_absent": Text("标记缺席或放弃", "marked a winner absent or out"),
