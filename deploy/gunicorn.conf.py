@@ -30,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.sock import TCP6Socket, TCPSocket
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -297,6 +298,18 @@ worker_class = Worker
 # The application writes its own log, with secrets masked. Query strings hold OAuth codes and shake tickets, so there is
 # no access log here; nginx keeps one without them (deploy/nginx/wxbot.conf).
 accesslog = None
+
+
+class Log(Logger):  # type: ignore[misc]
+    """gunicorn's log without one of requests. It makes that one's lines whenever `logconfig_dict` is set, and then shows them to nobody."""
+
+    access_log_enabled = False
+
+    def access(self, *_of_request: Any) -> None:
+        """Nothing."""
+
+
+logger_class = Log
 errorlog = "-"
 
 

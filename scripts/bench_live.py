@@ -65,7 +65,8 @@ def fill(settings: Settings, rows: int) -> int:
                     if is_won:
                         status = STATUSES[k // ONE_WINS % len(STATUSES)]
                         made = {"public_id": f"a{k}", "prize_id": prize_id, "kind": "money", "amount_fen": 100}
-                        awards.append(whose | made | {"status": status, "deadline_at": now + timedelta(days=1)})
+                        when = {"won_at": drawn_at, "channel_code": channel, "deadline_at": now + timedelta(days=1)}
+                        awards.append(whose | made | when | {"status": status})
                         sums.add(*of_draw, status, 1, 100)
                 session.execute(insert(InstantDraw), draws)
                 session.execute(insert(Award), awards)

@@ -230,3 +230,9 @@ def test_what_the_environment_says_of_processes_and_pinning_holds(monkeypatch: p
     assert settings_of(monkeypatch, WXBOT_WEB_WORKERS="5")["workers"] == 5
     assert settings_of(monkeypatch, WXBOT_WEB_WORKERS="1")["is_pinned"] is False
     assert settings_of(monkeypatch, WXBOT_WEB_PIN="off")["is_pinned"] is False
+
+
+def test_no_line_is_made_of_a_request_though_the_log_has_a_form_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gunicorn makes them for whoever sets `logconfig_dict`, and throws them away afterwards: a third of what a request costs it."""
+    settings = settings_of(monkeypatch, WXBOT_LOG_FORMAT="json")
+    assert settings["logconfig_dict"] and settings["logger_class"].access_log_enabled is False
