@@ -30,7 +30,6 @@ from wxbot.logs import get_logger
 from wxbot.phone_session import (
     Session,
     is_https,
-    is_signature,
     opened,
     read_session,
     session_cookie,
@@ -72,7 +71,7 @@ OPENID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 CODE = re.compile(r"[A-Za-z0-9_-]{1,512}")
 STATE = re.compile(r"[0-9a-f]{32}")
 
-__all__ = ["Session", "is_signature", "read_session", "session_cookie", "signature"]
+__all__ = ["Session", "read_session", "session_cookie", "signature"]
 """What those who ask who holds the phone take from here, though it is read in wxbot/phone_session.py."""
 
 blueprint = Blueprint("oauth", __name__)

@@ -31,11 +31,6 @@ def signature(ground: Ground, purpose: str, text: str) -> str:
     return hmac.digest(key, text.encode(), "sha256").hex()[:32]
 
 
-def is_signature(ours: str, given: str) -> bool:
-    """Whether both are the same signature; takes as long for a wrong one."""
-    return hmac.compare_digest(ours.encode(), given.encode())
-
-
 def signed(ground: Ground, purpose: str, text: str) -> str:
     """The text with its signature behind it, as a cookie carries it."""
     return f"{text}.{signature(ground, purpose, text)}"

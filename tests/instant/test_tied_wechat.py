@@ -94,6 +94,7 @@ def test_a_link_that_is_forged_old_or_of_a_tied_account_offers_nothing(
         f"{int(staff_id) + 1}-{issued}-{signature}",
         f"{staff_id}-{int(issued, 16) + 60:x}-{signature}",
         f"{staff_id}-{issued}-{'0' * 32}",
+        f"-{issued}-{signature}",
         "x",
     ):
         assert ming.open(f"/h5/tie/{other}").status_code == 404

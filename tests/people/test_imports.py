@@ -7,12 +7,13 @@ from html import unescape
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from tests.people.conftest import HONG
 from tests.people.test_roster_pages import audited, desk, rows, runtime_of, xlsx
 from tests.staff.consoles import Browser
 from wxbot.instant.models import AllowedPerson, RuleVersion
+from wxbot.people import marks
 from wxbot.people.models import PersonMark
 
 __all__ = ["desk"]
@@ -40,6 +41,26 @@ def test_many_are_blocked_at_once_and_who_cannot_be_read_is_named(desk: Flask) -
     assert "一次最多导入" in sent(sun, "/admin/marks/import", people=many, reason="x").text
     assert len(rows(desk, PersonMark)) == 2
     assert [row[2] for row in audited(desk) if row[0] == "person_mark"] == ["done", "done", *["refused"] * 3]
+
+
+def test_a_long_list_is_blocked_with_a_question_for_every_five_hundred(desk: Flask) -> None:
+    runtime = runtime_of(desk)
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    lines = [(n, f"openid_{n:06d}") for n in range(1_200)] + [(1_200, "138 0013 8000"), (1_201, "openid_000000")]
+    with runtime.database.transaction() as session:
+        marks.put(session, runtime.vault, "allow", "openid", "openid_000007", "熟客", None, runtime.clock.now())
+    with runtime.database.transaction() as session:
+        event.listen(runtime.database.engine, "before_cursor_execute", note)
+        report = marks.block_all(session, runtime.vault, lines, "刷单", None, runtime.clock.now())
+        event.remove(runtime.database.engine, "before_cursor_execute", note)
+    assert (report.added, report.known, report.faults) == (1_201, 0, 0)
+    assert len([each for each in asked if "person_marks" in each and each.startswith("SELECT")]) == 3
+    found = rows(desk, PersonMark)
+    assert len(found) == 1_201 and {(row.mark, row.reason, row.waits_for) for row in found} == {("block", "刷单", None)}
 
 
 def test_who_may_draw_is_pasted_or_sent_as_a_sheet_and_never_taken_off_once_rules_are_out(desk: Flask) -> None:

@@ -12,8 +12,6 @@ from wxbot.people.imports import ImportReport, Line
 from wxbot.text import Refusal, Text
 from wxbot.vault import Vault
 
-CHUNK = 500
-
 LAUNCHED = Text(
     "活动已经公布规则，名单只能加人，不能换掉已有的人：不替换（命令行去掉 --replace）再来一次。",
     "The rules are published: people can only be added. Do it again without replacing (without --replace).",
@@ -44,9 +42,7 @@ def read_in(session: Session, vault: Vault, campaign_id: int, lines: Iterable[Li
     mine = AllowedPerson.campaign_id == campaign_id
     if replace:
         session.execute(delete(AllowedPerson).where(mine))
-    subjects = sorted(people)
-    for begin in range(0, len(subjects), CHUNK):
-        chunk = subjects[begin : begin + CHUNK]
+    for chunk in imports.chunks(sorted(people)):
         there = set(session.scalars(select(AllowedPerson.subject).where(mine, AllowedPerson.subject.in_(chunk))))
         report.known += len(there)
         for subject in chunk:

@@ -1,7 +1,8 @@
 """People named one by one in a sheet or in pasted lines: an openid or a phone each, with a report of what became of every line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from wxbot import typed
 from wxbot.people import phones
@@ -16,6 +17,7 @@ COLUMNS = (Column("openid", ("openid", "open id", "用户openid")), PHONE)
 NEEDS = (("openid", "phone"),)
 """What a sheet of people must have (sheets.read)."""
 
+Named = TypeVar("Named")
 Line = tuple[int, str]
 """(number from 1, what stands there)."""
 
@@ -34,6 +36,12 @@ class ImportReport:
         self.faults += 1
         if len(self.faulty) < FAULTS_KEPT:
             self.faulty.append((number, text[:SHOWN_CHARS]))
+
+
+def chunks(people: Sequence[Named], size: int = 500) -> Iterator[Sequence[Named]]:
+    """So many at once as one question to the database names."""
+    for begin in range(0, len(people), size):
+        yield people[begin : begin + size]
 
 
 def is_openid(text: str) -> bool:

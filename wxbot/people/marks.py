@@ -37,11 +37,7 @@ def put(
     subject, reason = typed.line(subject), typed.line(reason)
     if mark not in MARKS or kind not in ("openid", "phone"):
         raise Refusal("kind", Text("请选择名单和类型。", "Choose the list and the kind."))
-    if not reason or len(reason) > REASON_CHARS:
-        raise Refusal(
-            "reason",
-            Text(f"请写明原因，不超过 {REASON_CHARS} 字。", f"Give a reason of at most {REASON_CHARS} characters."),
-        )
+    _check_reason(reason)
     sealed = ""
     if kind == "phone":
         phone = phones.normalise(subject)
@@ -52,38 +48,68 @@ def put(
     found = session.scalar(same.with_for_update())
     if found is not None and (found.mark, mark) == ("block", "allow"):
         raise Refusal("blocked", BLOCKED)
+    found = _write(session, found, mark, kind, subject, sealed, reason, staff_id, now)
+    session.flush()
+    return found.id
+
+
+def _write(
+    session: Session,
+    found: PersonMark | None,
+    mark: str,
+    kind: str,
+    held: str,
+    sealed: str,
+    reason: str,
+    staff_id: int | None,
+    now: datetime,
+) -> PersonMark:
+    """The mark on an openid or on the blind index of a phone, in the place of the one that was found."""
     if found is None:
-        found = PersonMark(kind=kind, subject=subject)
+        found = PersonMark(kind=kind, subject=held)
         session.add(found)
     elif found.mark != mark:
         _record_removal(session, found, staff_id, now)
     found.mark, found.reason, found.staff_id, found.created_at = mark, reason, staff_id, now
     found.phone_sealed, found.waits_for = sealed, trust.ask(session, "mark", staff_id, now) if mark == "allow" else None
-    session.flush()
-    return found.id
+    return found
+
+
+def _check_reason(reason: str) -> None:
+    if not reason or len(reason) > REASON_CHARS:
+        raise Refusal(
+            "reason",
+            Text(f"请写明原因，不超过 {REASON_CHARS} 字。", f"Give a reason of at most {REASON_CHARS} characters."),
+        )
 
 
 def block_all(
     session: Session, vault: Vault, lines: Iterable[Line], reason: str, staff_id: int | None, now: datetime
 ) -> ImportReport:
     """Put everybody who is named on the block list, for one reason; who is on it already stays as they are. Raises Refusal."""
-    report, done = ImportReport(), set[tuple[str, str]]()
+    report, people = ImportReport(), dict[tuple[str, str], str]()
     for number, text in lines:
         found = imports.named(text)
         if found is None:
             report.refuse(number, text)
             continue
-        if found in done:
-            continue
-        done.add(found)
         kind, subject = found
-        held = vault.index(subject) if kind == "phone" else subject
-        same = select(PersonMark.id).where(PersonMark.kind == kind, PersonMark.subject == held)
-        if session.scalar(same.where(PersonMark.mark == "block")) is not None:
-            report.known += 1
-            continue
-        put(session, vault, "block", kind, subject, reason, staff_id, now)
-        report.added += 1
+        people.setdefault((kind, vault.index(subject) if kind == "phone" else subject), subject)
+    reason = typed.line(reason)
+    if people:
+        _check_reason(reason)
+    for chunk in imports.chunks(list(people)):
+        query = select(PersonMark).where(PersonMark.subject.in_([held for _, held in chunk]))
+        marked = {(row.kind, row.subject): row for row in session.scalars(query.with_for_update())}
+        for kind, held in chunk:
+            there = marked.get((kind, held))
+            if there is not None and there.mark == "block":
+                report.known += 1
+                continue
+            sealed = vault.seal(people[kind, held]) if kind == "phone" else ""
+            _write(session, there, "block", kind, held, sealed, reason, staff_id, now)
+            report.added += 1
+        session.flush()
     return report
 
 

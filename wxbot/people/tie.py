@@ -4,7 +4,8 @@ The console shows a code with a signed link that lives LINK_LIFE_S. Opened in We
 that WeChat, and both sides show the same four digits. Only the console, signed in as that person, ties it. Redis holds the offer.
 """
 
-import re
+from collections.abc import Callable
+from functools import partial
 
 import redis as redis_client
 from sqlalchemy import select, update
@@ -20,8 +21,6 @@ from wxbot.text import Refusal, Text
 LINK_LIFE_S = 600
 """How long a link may be opened, and an offer be confirmed."""
 
-_TOKEN = re.compile(r"([0-9]{1,9})-([0-9a-f]{1,10})-([0-9a-f]{32})")
-
 _BUSY = Text("系统忙，请过一会儿再试", "The system is busy; try again in a moment")
 _TAKEN = Text(
     "这个微信已经绑定了别的员工账号，请换一个微信，或请管理员先解绑",
@@ -32,24 +31,22 @@ _NO_OFFER = Text("没有等待确认的微信，请用手机重新扫码", "Ther
 _OTHER = Text("数字与手机上的不同，请重新扫码", "The digits differ from the phone's; scan the code again")
 
 
-def _signed(runtime: Runtime, staff_id: int, issued: str) -> str:
-    return oauth.signature(runtime, "tie", f"{staff_id}|{issued}")
+def _sign(runtime: Runtime) -> Callable[[str], str]:
+    return partial(oauth.signature, runtime, "tie")
 
 
 def link(runtime: Runtime, staff_id: int) -> str:
     """The address in the code that this person scans."""
-    issued = f"{int(runtime.clock.unix()):x}"
-    return f"{runtime.settings.public_url}/h5/tie/{staff_id}-{issued}-{_signed(runtime, staff_id, issued)}"
+    mark = own_page.mark(_sign(runtime), str(staff_id), runtime.clock.unix())
+    return f"{runtime.settings.public_url}/h5/tie/{staff_id}-{mark.replace('.', '-')}"  # a path to come back to has no dot
 
 
 def opened(runtime: Runtime, session: Session, token: str) -> Staff | None:
     """Whose link this is: an active account without a WeChat; None for one that is forged or too old."""
-    found = _TOKEN.fullmatch(token)
-    if found is None or not oauth.is_signature(_signed(runtime, int(found[1]), found[2]), found[3]):
+    whose, _, mark = token.partition("-")
+    if not own_page.is_fresh(mark.replace("-", "."), _sign(runtime), whose, runtime.clock.unix(), LINK_LIFE_S):
         return None
-    if not -own_page.EARLY_S <= runtime.clock.unix() - int(found[2], 16) <= LINK_LIFE_S:
-        return None
-    person = session.get(Staff, int(found[1]))
+    person = session.get(Staff, int(whose))  # we signed it, so it is a number
     return person if person is not None and person.is_active and person.openid is None else None
 
 
