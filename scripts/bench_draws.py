@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,12 +33,45 @@ AIM = 0.5
 
 
 @dataclass(frozen=True)
-class Person:
-    """Someone with a session and a proven shake."""
+class Guest:
+    """Somebody with a session; no place is proven."""
 
     openid: str
     session_id: str
     cookie: str
+
+
+def signed_in(runtime: Runtime) -> Guest:
+    """Somebody new: their session is signed, and WeChat is asked nothing."""
+    openid, session_id = f"o{secrets.token_urlsafe(20)[:27]}", secrets.token_hex(8)
+    text = f"{openid}.{int(runtime.clock.unix())}.{session_id}."
+    return Guest(
+        openid, session_id, f"{oauth.session_cookie(runtime)}={text}.{oauth.signature(runtime, 'session', text)}"
+    )
+
+
+def post(path: str, who: Guest, body: Mapping[str, str]) -> bytes:
+    """The request that the button of this person's page sends."""
+    return request(
+        "POST",
+        path,
+        HOST,
+        kind="application/json",
+        body=json.dumps(body).encode(),
+        headers=(
+            ("Cookie", who.cookie),
+            ("Accept", "application/json"),
+            ("Origin", f"https://{HOST}"),
+            ("Accept-Language", "zh-CN,zh;q=0.9"),
+            ("Sec-Fetch-Site", "same-origin"),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Person(Guest):
+    """Someone with a session and a proven shake."""
+
     shake_ticket: str
 
 
@@ -107,41 +140,23 @@ def gather(runtime: Runtime, wanted: int) -> list[Person]:
     now_unix, people = runtime.clock.unix(), []
     pipe = runtime.redis.pipeline(transaction=False)
     for _ in range(wanted):
-        openid, session_id, ticket = f"o{secrets.token_urlsafe(20)[:27]}", secrets.token_hex(8), secrets.token_hex(20)
-        text = f"{openid}.{int(now_unix)}.{session_id}."
-        cookie = f"{text}.{oauth.signature(runtime, 'session', text)}"
-        shake = shakes.Shake(openid, PAGE_ID, "10001:19007", int(now_unix))
+        who, ticket = signed_in(runtime), secrets.token_hex(20)
+        shake = shakes.Shake(who.openid, PAGE_ID, "10001:19007", int(now_unix))
         pipe.set(shakes.shake_key(ticket_hash(ticket)), shake.packed(), ex=SHAKE_TICKET_LIFE_S)
-        people.append(Person(openid, session_id, cookie, ticket))
+        people.append(Person(who.openid, who.session_id, who.cookie, ticket))
     pipe.execute()
     return people
 
 
 def asked(runtime: Runtime, people: Sequence[Person], campaign_id: int, path: str) -> list[bytes]:
     """What each person's page sends; the page token is good for 60 s, so this is made just before it is used."""
-    now_unix, name = runtime.clock.unix(), oauth.session_cookie(runtime)
-    return [
-        request(
-            "POST",
-            path,
-            HOST,
-            kind="application/json",
-            body=json.dumps(
-                {
-                    "page_token": admit.page_token(runtime, person.session_id, campaign_id, now_unix),
-                    "ticket": person.shake_ticket,
-                }
-            ).encode(),
-            headers=(
-                ("Cookie", f"{name}={person.cookie}"),
-                ("Accept", "application/json"),
-                ("Origin", f"https://{HOST}"),
-                ("Accept-Language", "zh-CN,zh;q=0.9"),
-                ("Sec-Fetch-Site", "same-origin"),
-            ),
-        )
-        for person in people
-    ]
+    now_unix = runtime.clock.unix()
+
+    def body(person: Person) -> dict[str, str]:
+        token = admit.page_token(runtime, person.session_id, campaign_id, now_unix)
+        return {"page_token": token, "ticket": person.shake_ticket}
+
+    return [post(path, person, body(person)) for person in people]
 
 
 def bind_all(runtime: Runtime, campaign_id: int, people: Sequence[Person]) -> None:

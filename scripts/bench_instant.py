@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 from bench_callbacks import beside, checked
-from bench_draws import SLUG, Draws, gather
-from bench_load import Volley, request
-from bench_stage import HOST, BenchProblem, Figure, Ground
+from bench_draws import SLUG, Draws, Guest, gather, post, signed_in
+from bench_load import Volley
+from bench_stage import BenchProblem, Figure, Ground
 from sqlalchemy import func, select
 
 from tests.instant.stage import InstantStage, set_wheel
-from wxbot import budget, ledger, oauth
+from wxbot import budget, ledger
 from wxbot.draws import admit
 from wxbot.instant import nonces
 from wxbot.instant.models import Award, InstantDraw, Prize
@@ -27,51 +24,20 @@ STOCK = 10_000_000
 ENDLESS: dict[str, Any] = {"budget_fen": STOCK * 100, "tries_per_person": 3, "tries_per_day": 3}
 
 
-@dataclass(frozen=True)
-class Guest:
-    """Somebody with a session; no place is proven."""
-
-    openid: str
-    session_id: str
-    cookie: str
-
-
 def guests(runtime: Runtime, wanted: int) -> list[Guest]:
-    """People who signed in: their sessions are signed, and WeChat is asked nothing."""
-    now_unix, people = int(runtime.clock.unix()), []
-    for _ in range(wanted):
-        openid, session_id = f"o{secrets.token_urlsafe(20)[:27]}", secrets.token_hex(8)
-        text = f"{openid}.{now_unix}.{session_id}."
-        cookie = f"{oauth.session_cookie(runtime)}={text}.{oauth.signature(runtime, 'session', text)}"
-        people.append(Guest(openid, session_id, cookie))
-    return people
+    """People who signed in."""
+    return [signed_in(runtime) for _ in range(wanted)]
 
 
 def tapped(stage: InstantStage, people: Sequence[Guest], path: str = "") -> list[bytes]:
     """What each person's page sends, with a nonce of their own; page tokens are good for 60 s, so make this just before."""
     runtime, now_unix = stage.runtime, stage.runtime.clock.unix()
-    return [
-        request(
-            "POST",
-            path or f"{stage.path}/draw",
-            HOST,
-            kind="application/json",
-            body=json.dumps(
-                {
-                    "page_token": admit.page_token(runtime, who.session_id, stage.campaign_id, now_unix),
-                    "nonce": nonces.fresh(runtime.vault, stage.campaign_id, who.openid),
-                }
-            ).encode(),
-            headers=(
-                ("Cookie", who.cookie),
-                ("Accept", "application/json"),
-                ("Origin", f"https://{HOST}"),
-                ("Accept-Language", "zh-CN,zh;q=0.9"),
-                ("Sec-Fetch-Site", "same-origin"),
-            ),
-        )
-        for who in people
-    ]
+
+    def body(who: Guest) -> dict[str, str]:
+        token = admit.page_token(runtime, who.session_id, stage.campaign_id, now_unix)
+        return {"page_token": token, "nonce": nonces.fresh(runtime.vault, stage.campaign_id, who.openid)}
+
+    return [post(path or f"{stage.path}/draw", who, body(who)) for who in people]
 
 
 def wheel(runtime: Runtime, slug: str, odds_ppm: int) -> InstantStage:

@@ -10,6 +10,7 @@ import pytest
 from tests.browser.axe import serious
 from tests.conftest import Cast
 from tests.instant.winners import Instant, set_instant
+from tests.payouts.stories import pass_time
 from tests.servers import SimulatedWeChat
 from wxbot.clock import SHANGHAI
 from wxbot.instant import awards
@@ -18,12 +19,6 @@ from wxbot.runtime import Runtime
 from wxbot.worker import run_task, run_until_quiet
 
 pytestmark = [pytest.mark.browser, pytest.mark.proof]
-
-
-def pass_time(site: Runtime, simulator: SimulatedWeChat, seconds: float) -> None:
-    simulator.advance(seconds)
-    site.clock.refresh()
-    run_until_quiet(site)
 
 
 def asked_for(campaign: Instant, openid: str) -> str:

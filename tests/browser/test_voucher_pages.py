@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.servers import LoopbackServer
-from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
+from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings, move_clock
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, encoded, lay_stage, photo, picture
 from wxbot import oauth
 from wxbot.runtime import Runtime
@@ -90,9 +90,7 @@ def test_photos_reach_us_over_a_bad_network_each_once(site: Stage, page: Any, tm
 
 def carry_out(site: Stage) -> None:
     """What was decided is not undone any more."""
-    clock = site.runtime.clock
-    assert isinstance(clock, StillClock)
-    clock.move(decisions.UNDO)
+    move_clock(site.runtime, decisions.UNDO)
     decisions.carry_out_due(site.runtime)
 
 

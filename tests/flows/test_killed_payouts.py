@@ -85,7 +85,7 @@ def test_web_and_worker_are_killed_while_people_are_paid(stage: Stage) -> None:
                 person.take_money()
         if count(database, Payout, Payout.status == "paid") == 3 * people:
             break
-        town.pass_time(100)  # leases of the dead run out, what was refused is asked about
+        town.world.pass_time(100)  # leases of the dead run out, what was refused is asked about
     bank = {row["mch_billno"]: row for channel in DIRECT for row in expected.orders_of(town.world, channel)}
     wallets = {person.openid: person.wallet() for person in town.people}
     found = town.judge(bank, wallets)

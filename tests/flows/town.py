@@ -70,7 +70,3 @@ class Town:
     def judge(self, bank: dict[str, Any], wallets: dict[str, list[int]]) -> Judgement:
         with self.database.reading() as session:
             return expected.judge(session, list(self.owed.values()), bank, wallets)
-
-    def pass_time(self, seconds: float) -> None:
-        self.world.call("POST", "clock", {"advance_s": seconds})
-        time.sleep(1.2)

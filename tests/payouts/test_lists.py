@@ -21,6 +21,7 @@ from tests.payouts.stories import fund, pass_time, sound
 from tests.payouts.test_rule_changes import answer
 from tests.rows import in_one
 from tests.servers import SimulatedWeChat
+from tests.staff.consoles import move_clock
 from wxbot import quotas, sheets
 from wxbot.confined import cells
 from wxbot.money import yuan
@@ -150,7 +151,7 @@ def test_warnings_name_what_was_paid_lately_and_what_looks_wrong(desk: Desk) -> 
     for sentence in ("24 小时内已有一笔同样金额的付款", "另一份名单里也有", "姓名和绑定的姓名不一样", "从未关注过本号"):
         assert sentence in page
     assert desk.list(list_id).good_rows == 4
-    desk.runtime.clock.move(timedelta(hours=25))  # type: ignore[attr-defined]
+    move_clock(desk.runtime, timedelta(hours=25))
     assert "24 小时内已有" not in desk.as_("wang").get(f"/admin/lists/{list_id}").text
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tests.payouts.desk import Desk, csv_file, openid, phone
 from tests.payouts.stories import owe
 from tests.payouts.test_pages import form
-from tests.staff.consoles import PASSWORD, Browser, StillClock
+from tests.staff.consoles import PASSWORD, Browser, move_clock
 from wxbot.payouts.list_rows import request_rows
 from wxbot.payouts.models import PayList, Payout
 from wxbot.quotas import Quota
@@ -41,9 +41,7 @@ def test_a_cashier_who_pays_a_little_less_four_times_needs_a_second_one_from_the
     assert paid_by_hand(desk, programme_id, "99.99", who=2) == ["requested"]
     assert paid_by_hand(desk, programme_id, "1.00", who=3) == ["requested"], "all later ones of the day, however small"
     assert paid_by_hand(desk, programme_id, "1.00", login="zhou", who=4) == ["approved"], "another cashier's own sum"
-    clock = desk.runtime.clock
-    assert isinstance(clock, StillClock)
-    clock.move(timedelta(hours=12))  # the next Shanghai day: NOON is noon there
+    move_clock(desk.runtime, timedelta(hours=12))  # the next Shanghai day: NOON is noon there
     browser = desk.as_("wang")
     assert browser.sign_in("wang").status_code == 303
     assert paid_by_hand(desk, programme_id, "99.99", who=3) == ["approved"]
@@ -216,9 +214,7 @@ def test_an_admin_who_gives_themselves_a_cashiers_password_waits_a_day_and_every
             assert name in desk.as_(reader).client.get(place, follow_redirects=True).text, "everybody sees it"
     desk._browsers["gao"] = hired
     assert paid_by_hand(desk, programme_id, "1.00", login="gao", who=2) == ["requested"], "nor alone"
-    clock = desk.runtime.clock
-    assert isinstance(clock, StillClock)
-    clock.move(timedelta(hours=24))
+    move_clock(desk.runtime, timedelta(hours=24))
     later = Browser(desk.app, "gao")
     assert "高财务" not in later.get("/admin/payouts").text.partition("</aside>")[2]
     assert "已批准" in approve_as(desk, later, payout_id)
@@ -230,9 +226,7 @@ def test_an_account_that_lay_disabled_while_its_day_passed_waits_once_more_S56(d
         zhou_id = session.scalars(select(Staff.id).where(Staff.login == "zhou.test")).one()
     temporary = given_password(desk, f"/admin/staff/{zhou_id}/reset")
     assert desk.as_("chen").post(f"/admin/staff/{zhou_id}/disable").status_code == 303
-    clock = desk.runtime.clock
-    assert isinstance(clock, StillClock)
-    clock.move(timedelta(hours=25))
+    move_clock(desk.runtime, timedelta(hours=25))
     desk._browsers.pop("chen")
     assert desk.as_("chen").post(f"/admin/staff/{zhou_id}/enable").status_code == 303
     assert "之后才能审批" in approve_as(desk, enter(desk, "zhou", temporary), payout_id)

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from tests.payouts.desk import Desk, csv_file, openid, phone, xlsx_file
 from tests.payouts.stories import owe, payout_of
 from tests.payouts.test_second_person import approve_as, paid_by_hand
+from tests.staff.consoles import move_clock
 from wxbot.payouts.place_orders import order_due
 from wxbot.people import bindings, marks, roster
 from wxbot.people.models import Binding, Confirmation, PersonMark, RosterEntry
@@ -62,12 +63,8 @@ def test_a_cashier_who_marks_a_stranger_allow_pays_them_nothing_alone_S56(desk: 
     assert order_due(desk.runtime) == 1 and payout_of(desk.runtime, payout.id).hold == "unconfirmed"
     assert "另一种角色" in confirm(desk, "wang") and "另一种角色" in confirm(desk, "zhou")
     assert "已确认" in confirm(desk, "sun")
-    clock_moves(desk, timedelta(minutes=2))
+    move_clock(desk.runtime, timedelta(minutes=2))
     assert order_due(desk.runtime) == 1 and payout_of(desk.runtime, payout.id).status == "ordered"
-
-
-def clock_moves(desk: Desk, by: timedelta) -> None:
-    desk.runtime.clock.move(by)  # type: ignore[attr-defined]
 
 
 def test_a_block_is_never_replaced_by_an_allow_and_each_removal_has_its_line_S56(desk: Desk) -> None:

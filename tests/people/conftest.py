@@ -15,27 +15,13 @@ from sqlalchemy import select
 
 from tests.conftest import simulator_settings
 from tests.servers import SimulatedWeChat
-from wxbot.clock import Clock
+from tests.staff.consoles import StillClock, move_clock
 from wxbot.people import bindings, outbox
 from wxbot.people.models import Binding, RosterEntry, SmsOut
 from wxbot.runtime import Runtime
 
 MING, HONG, GUI = "oMINGxxxxxxxxxxxxxxxxxxxxxxx", "oHONGxxxxxxxxxxxxxxxxxxxxxxx", "oGUIxxxxxxxxxxxxxxxxxxxxxxxx"
 LISTED, OTHER, STRANGE = "+8613800138000", "+8613900139000", "+8618612345678"
-
-
-class StillClock(Clock):
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, moment: datetime) -> None:
-        super().__init__()
-        self.moment = moment
-
-    def unix(self) -> float:
-        return self.moment.timestamp()
-
-    def move(self, by: timedelta) -> None:
-        self.moment += by
 
 
 @dataclass
@@ -50,7 +36,7 @@ class Town:
         return self.runtime.clock.now()
 
     def later(self, **by: float) -> None:
-        self.runtime.clock.move(timedelta(**by))  # type: ignore[attr-defined]
+        move_clock(self.runtime, timedelta(**by))
 
     def set(self, **changes: Any) -> None:
         self.runtime.settings = self.runtime.settings.model_copy(update=changes)

@@ -53,6 +53,12 @@ class StillClock(Clock):
         self.moment += by
 
 
+def move_clock(runtime: Runtime, by: timedelta) -> None:
+    """Move the clock of a runtime that stands still."""
+    assert isinstance(runtime.clock, StillClock)
+    runtime.clock.move(by)
+
+
 def console_settings(database_url: str, redis_url: str, folder: Path, **changes: Any) -> Settings:
     """Settings of a console that never talks to WeChat: its hosts are closed ports."""
     values: dict[str, Any] = {

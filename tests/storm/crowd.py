@@ -388,7 +388,7 @@ class Crowd:
         )
         if not payouts + count(self.town.database, Voucher, Voucher.status.not_in(("approved", "rejected"))):
             return True
-        self.town.pass_time(8 * 86_400 if rounds == 6 else 86_400 if rounds % 6 == 5 else 120)
+        self.town.world.pass_time(8 * 86_400 if rounds == 6 else 86_400 if rounds % 6 == 5 else 120)
         return False
 
     @staticmethod
@@ -404,7 +404,7 @@ class Crowd:
                 return True
         with redis_client.Redis.from_url(self._redis_url) as connection:
             connection.delete("wxbot:tick:orders.bill")
-        self.town.pass_time(600)
+        self.town.world.pass_time(600)
         return False
 
     def _are_closed(self, rounds: int) -> bool:
@@ -415,5 +415,5 @@ class Crowd:
             self.marketer.try_to(lambda clerk, each=campaign_id: clerk.press(each, "close"))  # type: ignore[misc]
         if all(status == "closed" for status in standing.values()):
             return True
-        self.town.pass_time(TICKETS_END_S if rounds % 10 == 0 else 600)
+        self.town.world.pass_time(TICKETS_END_S if rounds % 10 == 0 else 600)
         return False

@@ -14,7 +14,7 @@ from tests.instant import crowd
 from tests.instant.stage import set_wheel
 from tests.payouts.desk import Desk, desk_on, openid, phone
 from tests.payouts.stories import owe, payout_of
-from tests.staff.consoles import StillClock, seed_story
+from tests.staff.consoles import move_clock, seed_story
 from wxbot.campaigns.models import Packet
 from wxbot.clock import SHANGHAI
 from wxbot.draws.models import Draw
@@ -358,8 +358,7 @@ def test_who_only_drew_in_a_campaign_of_instant_draws_is_found_too(desk: Desk, m
     stage = set_wheel(runtime, {"odds_ppm": 500_000})
     people = [crowd.person(runtime) for _ in range(12)]
     for n, who in enumerate(people):
-        assert isinstance(runtime.clock, StillClock)
-        runtime.clock.move(timedelta(minutes=n))
+        move_clock(runtime, timedelta(minutes=n))
         crowd.taps(stage, [(who, crowd.nonce(stage, who))])
     lost = next(draw for draw in stage.draws() if draw.outcome != "won")
     award = stage.awards()[0]

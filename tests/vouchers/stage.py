@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
-from tests.staff.consoles import StillClock
+from tests.staff.consoles import move_clock
 from wxbot import oauth, own_page
 from wxbot.app import create_app
 from wxbot.budget import change_budget, create
@@ -78,9 +78,7 @@ class Stage:
         return self.runtime.clock.now()
 
     def move(self, by: Any) -> None:
-        clock = self.runtime.clock
-        assert isinstance(clock, StillClock)
-        clock.move(by)
+        move_clock(self.runtime, by)
 
     def change_kind(self, which: str, **values: Any) -> None:
         with self.runtime.database.transaction() as session:

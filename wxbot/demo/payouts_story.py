@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from wxbot import invariants, ledger
 from wxbot.db import Database
 from wxbot.demo import expected, photos, setup
-from wxbot.demo.actors import PATIENCE_S, StoryProblem, World, until
+from wxbot.demo.actors import World, until
 from wxbot.demo.bars import CROWD, Bars
 from wxbot.demo.expected import Judgement, Owed
 from wxbot.demo.faults import PACKET, Weather
@@ -147,14 +147,17 @@ class PayoutStory:
         """Two reviewers, one queue, until every photo has arrived and nothing waits; the weather turns as they go."""
         self._freeze(True)
         bar = self.bars.add_task("审核、付款 review and pay", total=None)
-        deadline = time.monotonic() + PATIENCE_S
-        while self._waiting_vouchers():
+
+        def reviewed() -> bool:
+            if not self._waiting_vouchers():
+                return True
             with ThreadPoolExecutor(2) as desk:
                 clerks = (self.office.reviewer, self.office.second_reviewer)
                 self.bars.advance(bar, sum(desk.map(lambda clerk: clerk.review(self._decide), clerks)))
-            if time.monotonic() > deadline:
-                raise StoryProblem("vouchers wait for ever; see the worker's log")
             self.world.pass_time(40)  # photos without a 完成 wait for more of them, and decisions for the worker
+            return False
+
+        until(reviewed, "the review of the vouchers")
         self.bars.update(bar, total=self._reviews, completed=self._reviews)
 
     def _freeze(self, is_frozen: bool) -> None:
