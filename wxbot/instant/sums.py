@@ -12,13 +12,16 @@ from typing import Any, get_args
 
 from sqlalchemy import event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from wxbot.instant.models import Award, AwardStatus, InstantSum, SumOf
 from wxbot.prepared import Prepared
 
 _WAITING = "instant_sums"
 """Under this name a session keeps what is to be added: (campaign, hour, channel code, what) → [how many, fen]."""
+
+_BEFORE = "instant_sums_before"
+"""Under this one, for each savepoint of the transaction: what waited when it was made."""
 
 STATUSES: tuple[AwardStatus, ...] = get_args(AwardStatus)
 
@@ -69,9 +72,26 @@ def _write(session: Session) -> None:
         _added(session.get_bind().dialect.name).changed(session, rows)
 
 
-@event.listens_for(Session, "after_rollback")
-def _forget(session: Session) -> None:
+@event.listens_for(Session, "after_transaction_create")
+def _keep(session: Session, transaction: SessionTransaction) -> None:
+    """What was added before a savepoint outlives it."""
+    if transaction.nested and _WAITING in session.info:
+        kept = {key: [*sums] for key, sums in session.info[_WAITING].items()}
+        session.info.setdefault(_BEFORE, {})[transaction] = kept
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, previous: SessionTransaction) -> None:
+    """What a transaction or a savepoint that is rolled back added is not added."""
     session.info.pop(_WAITING, None)
+    if previous.nested and (kept := session.info.get(_BEFORE, {}).pop(previous, None)):
+        session.info[_WAITING] = kept
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _end(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_BEFORE, None)
 
 
 def of(session: Session, campaign_id: int) -> dict[str, tuple[int, int]]:
