@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.staff.consoles import Browser
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.instant.draft import read_amounts, read_prize_odds, read_release
+from wxbot.instant.faults import faults_of_paid_texts
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 
@@ -111,3 +112,19 @@ def test_texts_that_a_payment_could_not_carry_are_named_before_the_submit(market
     edit = unescape(marketer.get(marketer.post("/admin/campaigns/new", typed).headers["Location"]).text)
     for wide in ("🎉", "🧧"):
         assert f"不能含“{wide}”：微信支付不收表情符号" in edit
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "remark", "named"),
+    [
+        ("money", "封面😀", "", ["prizes"]),
+        ("money", "封面😀", "谢谢", []),
+        ("code", "封面😀", "", []),
+        ("money", "封面", "谢谢😀", ["remark"]),
+        ("code", "封面", "谢\n谢", ["remark"]),
+    ],
+)
+def test_what_a_payment_says_is_judged_and_nothing_else(kind: str, name: str, remark: str, named: list[str]) -> None:
+    terms = {"channel": "transfer_bills", "prizes": [{"kind": kind, "name": name}]}
+    values = {"act_name": "转一转", "remark": remark, "terms": terms}
+    assert [slip.field for slip in faults_of_paid_texts(values, datetime.now(UTC))] == named

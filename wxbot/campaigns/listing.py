@@ -74,7 +74,7 @@ def standings(session: Session, shown: Sequence[Campaign]) -> dict[int, HowFar]:
     paid = {budget_id: int(fen) for budget_id, fen in session.execute(query)}
     found = {}
     for name in {campaign.mechanic for campaign in shown}:
-        own = [campaign.id for campaign in shown if campaign.mechanic == name]
+        own = [campaign for campaign in shown if campaign.mechanic == name]
         for campaign_id, (won, in_all) in mechanic.way_of(name).given(session, own).items():
             found[campaign_id] = HowFar(won, in_all, paid.get(campaign_id, 0))
     return found

@@ -176,8 +176,8 @@ class CampaignMechanic:
     """The template of the campaign's page in the console: it extends console/campaign.html and fills its blocks."""
     console: Callable[[Session, Campaign], Mapping[str, Any]]
     """What those blocks show."""
-    given: Callable[[Session, Sequence[int]], Mapping[int, tuple[int, int]]]
-    """Of some campaigns (their ids): how many of its packets or prizes people have won, and how many there are, drafts too."""
+    given: Callable[[Session, Sequence[Campaign]], Mapping[int, tuple[int, int]]]
+    """Of some campaigns, by id: how many of its packets or prizes people have won, and how many there are, drafts too."""
     days: DaysPart
     """The figures of its daily report."""
     figures: str

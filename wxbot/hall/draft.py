@@ -19,6 +19,7 @@ from wxbot.hall.models import Absence, EntropyMode, Scope
 from wxbot.instant.conditions import channels, read_channel
 from wxbot.instant.draft import DAY_S, PRIZES_MAX, read_amounts
 from wxbot.instant.models import PrizeKind, Split
+from wxbot.instant.terms import channel_of, claim_s_of
 from wxbot.money import plain_yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
@@ -141,8 +142,8 @@ def _typed(campaign: Campaign) -> Typed:
     terms = campaign.terms
     prizes = terms.get("prizes", ())
     return {
-        "claim_days": str(terms.get("claim_s", 7 * DAY_S) // DAY_S),
-        "channel": str(terms.get("channel", CONFIRMED[0])),
+        "claim_days": str(claim_s_of(terms) // DAY_S),
+        "channel": channel_of(terms),
         "mode": str(terms.get("mode", "hall")),
         "groups": "，".join(terms.get("groups", ())),
         "day_word": str(terms.get("day_word", "")),

@@ -14,7 +14,7 @@ from wxbot.hall.models import Invited
 from wxbot.hall.selection import CHAIN_LENGTH, is_group
 from wxbot.instant.codes import lacking
 from wxbot.instant.faults import faults_of_claim, faults_of_paid_texts, faults_of_prize, not_covered
-from wxbot.orders.channels import CONFIRMED
+from wxbot.instant.terms import channel_of
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 
@@ -39,7 +39,7 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
         yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
     for number, prize in enumerate(prizes, 1):
         slips = (
-            *faults_of_prize(prize, terms.get("channel", CONFIRMED[0])),
+            *faults_of_prize(prize, channel_of(terms)),
             *_of_prize(prize, terms.get("groups", ())),
         )
         for slip in slips:

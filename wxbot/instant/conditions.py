@@ -16,6 +16,7 @@ from wxbot import typed
 from wxbot.campaigns.draft_form import Readers, plain, read_whole
 from wxbot.campaigns.mechanic import Typed, Values
 from wxbot.instant.models import AllowedPerson
+from wxbot.instant.terms import channel_of
 from wxbot.orders.channels import CHANNELS, CONFIRMED, DIRECT
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text, fault
@@ -121,7 +122,7 @@ def fields_of(terms: Mapping[str, Any]) -> Typed:
         **limits,
         **ticks,
         "gap": gap_text(terms["gap_s"]) if terms.get("gap_s") else "",
-        "channel": str(terms.get("channel", CONFIRMED[0])),
+        "channel": channel_of(terms),
         "password": str(terms.get("password") or ""),
     }
 

@@ -13,7 +13,8 @@ from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels, gap_text
 from wxbot.instant.draft import releases
 from wxbot.instant.models import InstantTerms, Prize
-from wxbot.orders.channels import CONFIRMED
+from wxbot.instant.release import DAY_S
+from wxbot.instant.terms import channel_of, claim_s_of
 from wxbot.payouts import rule_changes
 from wxbot.staff.console import said
 from wxbot.text import Text
@@ -37,8 +38,8 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
 
 def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(what is limited, how) of all that was drafted beside prizes and tries; a limit that is not offered is said to be none."""
-    days, gap_s = terms.get("claim_s", 7 * 86_400) // 86_400, terms.get("gap_s")
-    channel = channels().get(str(terms.get("channel", CONFIRMED[0])))
+    days, gap_s = claim_s_of(terms) // DAY_S, terms.get("gap_s")
+    channel = channels().get(channel_of(terms))
 
     def times(name: str) -> str:
         most = terms.get(name)
@@ -63,16 +64,14 @@ def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def given(session: Session, campaign_ids: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+def given(session: Session, campaigns: Sequence[Campaign]) -> Mapping[int, tuple[int, int]]:
     """(prizes that were won, prizes there are) of each; what was only drafted yet stands in its terms."""
-    drafted = select(Campaign.id, Campaign.terms).where(Campaign.id.in_(campaign_ids))
     found = {
-        row.id: (0, sum(int(prize.get("stock") or 0) for prize in row.terms.get("prizes", ())))
-        for row in session.execute(drafted)
+        each.id: (0, sum(int(prize.get("stock") or 0) for prize in each.terms.get("prizes", ()))) for each in campaigns
     }
     laid = select(Prize.campaign_id, func.sum(Prize.stock - Prize.left), func.sum(Prize.stock))
     for campaign_id, won, in_all in session.execute(
-        laid.where(Prize.campaign_id.in_(campaign_ids)).group_by(Prize.campaign_id)
+        laid.where(Prize.campaign_id.in_(found)).group_by(Prize.campaign_id)
     ):
         found[campaign_id] = (int(won), int(in_all))
     return found

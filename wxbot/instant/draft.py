@@ -15,6 +15,7 @@ from wxbot.instant.look import DEFAULT, colour_of
 from wxbot.instant.models import ODDS_OF, Skin, Split, WhenGone
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.instant.shelf import SHELF
+from wxbot.instant.terms import claim_s_of
 from wxbot.money import NotANumber, parse_number, plain_percent, plain_yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
@@ -166,7 +167,7 @@ def _amounts(prize: Mapping[str, Any]) -> str:
 def _typed(campaign: Campaign) -> Typed:
     prizes = campaign.terms.get("prizes", ())
     return {
-        "claim_days": str(campaign.terms.get("claim_s", 7 * DAY_S) // DAY_S),
+        "claim_days": str(claim_s_of(campaign.terms) // DAY_S),
         "skin": str(campaign.terms.get("skin", "wheel")),
         **pictures.look_of(campaign),
         **conditions.fields_of(campaign.terms),

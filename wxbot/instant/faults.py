@@ -12,8 +12,10 @@ from wxbot.instant.conditions import empty_list, faults_of_limits
 from wxbot.instant.decide import COST, most_fen
 from wxbot.instant.models import ODDS_OF
 from wxbot.instant.release import ReleaseSchedule
+from wxbot.instant.terms import channel_of
 from wxbot.money import yuan
-from wxbot.orders.channels import CHANNELS, CONFIRMED
+from wxbot.orders.channels import CHANNELS
+from wxbot.payouts.create import TEXTS
 from wxbot.text import Refusal, fault
 
 PRIZE_NAME_CHARS = 20
@@ -32,21 +34,25 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
     if not prizes:
         yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
     for number, prize in enumerate(prizes, 1):
-        for slip in faults_of_prize(prize, terms.get("channel", CONFIRMED[0])):
+        for slip in faults_of_prize(prize, channel_of(terms)):
             yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
     if sum(prize["odds_ppm"] for prize in prizes) > ODDS_OF:
         yield fault("prizes", "各奖品的概率加起来超过 100%", "The odds of the prizes are more than 100 % together")
 
 
 def faults_of_paid_texts(values: Values, _now: datetime) -> Iterator[Refusal]:
-    """What WeChat would refuse in a payment (awards.payment_texts); what is only too long is cut there."""
-    terms, act_name = values.get("terms"), values.get("act_name")
+    """What WeChat would refuse in a payment (awards.payment_texts); what is only too long is cut there. A prize is named in it where
+    the campaign says nothing itself, and a code is not paid."""
+    terms = values.get("terms")
     if terms is None:
         return
-    way = CHANNELS[terms.get("channel", CONFIRMED[0])]
-    named = [("act_name", way.text_fault("act_name", act_name))] if act_name else []
-    named += [("prizes", way.text_fault("remark", prize["name"])) for prize in terms.get("prizes", ()) if prize["name"]]
-    for field, wrong in named:
+    way = CHANNELS[channel_of(terms)]
+    named = [(field, field, str(values.get(field) or "")) for field in TEXTS]
+    if not str(values.get("remark") or "").strip():
+        prizes = (prize for prize in terms.get("prizes", ()) if prize["kind"] == "money")
+        named += [("prizes", "remark", prize["name"]) for prize in prizes]
+    for field, name, said in named:
+        wrong = way.text_fault(name, said) if said else None
         if wrong is not None and wrong.reason in ("wide", "characters"):
             yield fault(field, wrong.zh, wrong.en.capitalize())
 

@@ -22,8 +22,8 @@ from wxbot.instant.forecast import rules_of
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.instant.owe import first_status
 from wxbot.instant.release import DAY_S
-from wxbot.instant.terms import OWN
-from wxbot.orders.channels import CHANNELS, CONFIRMED
+from wxbot.instant.terms import OWN, channel_of, claim_s_of
+from wxbot.orders.channels import CHANNELS
 from wxbot.text import Refusal, Text
 
 NUMBERS = 10**9
@@ -84,9 +84,15 @@ def read(session: Session, campaign: Campaign, seed: str, now: datetime) -> Camp
         **{name: values.get(name, 1) for name in _FIGURES},
     )
     given = {name: own[name] for name in OWN if name in own} | {"look": pictures.look_of(campaign)}
-    usual = {"channel": CONFIRMED[0], "skin": "wheel", "is_allow_only": False, "needs_binding": False, "carry": False}
-    claim_s = min(max(int(given.pop("claim_s", 7 * DAY_S)), 1), CLAIM_DAYS_MAX * DAY_S)
-    terms = InstantTerms(campaign_id=campaign.id, seed_sha256="", claim_s=claim_s, **(usual | given))
+    usual = {
+        "channel": channel_of(given),
+        "skin": "wheel",
+        "is_allow_only": False,
+        "needs_binding": False,
+        "carry": False,
+    }
+    claim_s = min(max(claim_s_of(given), 1), CLAIM_DAYS_MAX * DAY_S)
+    terms = InstantTerms(campaign_id=campaign.id, seed_sha256="", **(usual | given | {"claim_s": claim_s}))
     prizes = tuple(
         Prize(campaign_id=campaign.id, ordinal=ordinal, left=prize["stock"], **prize)
         for ordinal, prize in enumerate(own["prizes"], 1)

@@ -5,7 +5,7 @@ and the columns of `instant_terms` in OWN}; what is left out has the column's de
 the rows follow it at the launch, or earlier where codes are imported.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import case, delete, select, update
@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.instant.models import AllowedPerson, CampaignPicture, InstantTerms, Prize, PrizeCode
+from wxbot.instant.release import DAY_S
+from wxbot.orders.channels import CONFIRMED
 
 OWN = (
     *("wins_per_person", "wins_per_day", "winners_per_day", "gap_s", "claim_s", "channel", "needs_binding"),
@@ -25,6 +27,19 @@ PRIZE = (
     "when_gone",
 )
 """Keys of one prize that are columns of `prizes`."""
+
+CLAIM_S = 7 * DAY_S
+"""How long a win can be collected where nothing else was said."""
+
+
+def channel_of(terms: Mapping[str, Any]) -> str:
+    """The channel that pays the prizes of a draft."""
+    return str(terms.get("channel") or CONFIRMED[0])
+
+
+def claim_s_of(terms: Mapping[str, Any]) -> int:
+    """How many seconds a win can be collected, by a draft."""
+    return int(terms.get("claim_s") or CLAIM_S)
 
 
 def lay(session: Session, campaign: Campaign) -> InstantTerms:

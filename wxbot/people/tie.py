@@ -38,7 +38,9 @@ def _sign(runtime: Runtime) -> Callable[[str], str]:
 def link(runtime: Runtime, staff_id: int) -> str:
     """The address in the code that this person scans."""
     mark = own_page.mark(_sign(runtime), str(staff_id), runtime.clock.unix())
-    return f"{runtime.settings.public_url}/h5/tie/{staff_id}-{mark.replace('.', '-')}"  # a path to come back to has no dot
+    return (
+        f"{runtime.settings.public_url}/h5/tie/{staff_id}-{mark.replace('.', '-')}"  # a path to come back to has no dot
+    )
 
 
 def opened(runtime: Runtime, session: Session, token: str) -> Staff | None:

@@ -29,8 +29,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
     }
 
 
-def given(session: Session, campaign_ids: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+def given(session: Session, campaigns: Sequence[Campaign]) -> Mapping[int, tuple[int, int]]:
     """(packets that were drawn, packets of the draft) of each."""
-    tallies = listing.tallies(session, campaign_ids)
-    query = select(Campaign.id, Campaign.packet_count).where(Campaign.id.in_(campaign_ids))
-    return {row.id: (tallies[row.id].reached("bound"), row.packet_count) for row in session.execute(query)}
+    tallies = listing.tallies(session, [campaign.id for campaign in campaigns])
+    return {each.id: (tallies[each.id].reached("bound"), each.packet_count) for each in campaigns}
