@@ -27,15 +27,15 @@ from wxbot.text import Faulty, Refusal
 
 def _blank_form(name: str) -> WrittenForm:
     """What is usual, and above it what the template that is asked for brings."""
-    tomorrow = (now().astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=9, minute=0)
+    part = mechanic.way_of(name).draft
+    tomorrow = (now().astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=part.hours[0], minute=0)
     common = {
         "mechanic": name,
         "begin_at": tomorrow.strftime("%Y-%m-%dT%H:%M"),
-        "end_at": (tomorrow + timedelta(days=6)).replace(hour=21).strftime("%Y-%m-%dT%H:%M"),
+        "end_at": (tomorrow + timedelta(days=part.days)).replace(hour=part.hours[1]).strftime("%Y-%m-%dT%H:%M"),
         "daily_from": "09:00",
         "daily_until": "21:00",
     }
-    part = mechanic.way_of(name).draft
     begun = part.shelf.get(request.args.get("template", ""))
     return wizard.as_form({**common, **part.blank(runtime().settings), **(begun.fields if begun else {})})
 

@@ -80,6 +80,10 @@ class DraftPart:
     """The form that a stored draft came from."""
     blank: Callable[[Settings], Typed]
     """The form of a new draft: what is usual; fields of every campaign may be among them."""
+    days: int = 6
+    """A new draft begins tomorrow, and ends so many days later."""
+    hours: tuple[int, int] = (9, 21)
+    """At which hours in Shanghai: of the first day, of the last."""
     page: str
     """The template of the form: it extends console/draft.html and fills its blocks."""
     shown: Callable[[Form], Mapping[str, Any]]

@@ -160,6 +160,8 @@ def _typed(campaign: Campaign) -> Typed:
 def _blank(_settings: Settings) -> Typed:
     return {
         "budget": "2000.00",
+        "daily_from": "00:00",
+        "daily_until": "24:00",
         "expected_people": "200",
         "claim_days": "7",
         "carry": "1",
@@ -227,6 +229,8 @@ PART = DraftPart(
     read=_read,
     typed=_typed,
     blank=_blank,
+    days=0,
+    hours=(18, 23),
     page="console/draft_hall.html",
     shown=_shown,
     words=_words,
