@@ -58,7 +58,7 @@ class OpenHall:
         for _ in range(guests):
             number = len(self.openids) + 1
             openid = f"o-{self.slug}-{number:05d}"
-            entry = sign_in.Entry(f"来宾{number}", groups[(number - 1) % len(groups)])
+            entry = sign_in.GuestDetails(f"来宾{number}", groups[(number - 1) % len(groups)])
             with self.runtime.database.transaction() as session:
                 sign_in.sign_in(session, self.campaign_id, openid, entry, self.runtime.database.now(session))
             self.openids.append(openid)

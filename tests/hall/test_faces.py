@@ -19,7 +19,7 @@ from wxbot import oauth
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import erasure, faces, rosters, standing
 from wxbot.hall import select as verbs
-from wxbot.hall.models import Danmaku, Face, Guest
+from wxbot.hall.models import Danmaku, Guest, GuestFace
 from wxbot.people import erasure as people_erasure
 from wxbot.people.models import Withdrawal
 from wxbot.runtime import Runtime
@@ -132,12 +132,12 @@ def test_somebody_erased_keeps_their_code_in_the_roster_and_nothing_else(runtime
     before = hall.guests()[0]
     with runtime.database.transaction() as session:
         session.execute(update(Guest).values(face="a" * 64))
-        session.add(Face(campaign_id=hall.campaign_id, sha256="a" * 64, content=b"x"))
+        session.add(GuestFace(campaign_id=hall.campaign_id, sha256="a" * 64, content=b"x"))
         session.add(Danmaku(campaign_id=hall.campaign_id, guest_no=1, words="我", sent_at=runtime.clock.now()))
     erase(runtime, before.openid)
     first, second = hall.guests()
     assert (first.name, first.face, first.openid) == ("", "", before.openid), "while it is open nobody gets two numbers"
-    assert second.name == "来宾2" and counted(runtime, Face) == 1, "somebody else has the same picture"
+    assert second.name == "来宾2" and counted(runtime, GuestFace) == 1, "somebody else has the same picture"
     assert counted(runtime, Danmaku) == 0
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(status="closing"))
@@ -157,13 +157,13 @@ def test_a_week_after_the_end_what_was_shared_is_gone_and_what_was_typed_stays(r
     closed_at = runtime.clock.now() - timedelta(days=erasure.SHARED_DAYS) + timedelta(minutes=1)
     with runtime.database.transaction() as session:
         session.execute(update(Guest).where(Guest.no == 1).values(has_shared=True, face="a" * 64))
-        session.add(Face(campaign_id=hall.campaign_id, sha256="a" * 64, content=b"x"))
+        session.add(GuestFace(campaign_id=hall.campaign_id, sha256="a" * 64, content=b"x"))
         session.execute(update(Campaign).values(status="closed", closed_at=closed_at))
-    assert erasure.erase_due(runtime) == 0 and counted(runtime, Face) == 1
+    assert erasure.erase_due(runtime) == 0 and counted(runtime, GuestFace) == 1
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(closed_at=closed_at - timedelta(minutes=2)))
     assert erasure.erase_due(runtime) == 1
-    assert counted(runtime, Face) == 0
+    assert counted(runtime, GuestFace) == 0
     assert [(guest.name, guest.face) for guest in hall.guests()] == [("", ""), ("来宾2", "")]
     assert hall.hall().faces_deleted_at is not None and erasure.erase_due(runtime) == 0
 

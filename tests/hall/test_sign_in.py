@@ -219,7 +219,7 @@ def test_a_hundred_who_come_at_once_all_have_a_number_and_the_same_person_twice_
     hall = open_hall(runtime)
 
     def come(number: int) -> int:
-        comer = sign_in.Comer(f"o-{number % 100:03d}", sign_in.Entry("某某"))
+        comer = sign_in.Comer(f"o-{number % 100:03d}", sign_in.GuestDetails("某某"))
         return reception.come(runtime, hall.campaign_id, comer).no
 
     with ThreadPoolExecutor(16) as pool:
@@ -232,9 +232,9 @@ def test_a_hundred_who_come_at_once_all_have_a_number_and_the_same_person_twice_
 @pytest.mark.on_both
 def test_who_is_refused_among_those_of_one_commit_keeps_nobody_from_coming_in(runtime: Runtime) -> None:
     hall = open_hall(runtime, guests=1)
-    line = sign_in.Entry("王", invited_id=7)
-    comers = [sign_in.Comer("o-a", line), sign_in.Comer("o-b", line), sign_in.Comer("o-c", sign_in.Entry("李"))]
-    comers += [comers[0], sign_in.Comer(hall.openids[0], sign_in.Entry("别名"))]
+    line = sign_in.GuestDetails("王", invited_id=7)
+    comers = [sign_in.Comer("o-a", line), sign_in.Comer("o-b", line), sign_in.Comer("o-c", sign_in.GuestDetails("李"))]
+    comers += [comers[0], sign_in.Comer(hall.openids[0], sign_in.GuestDetails("别名"))]
     with runtime.database.transaction() as session:
         found = sign_in.sign_in_all(session, hall.campaign_id, comers, runtime.database.now(session))
     assert [each.reason if isinstance(each, Refusal) else each.no for each in found] == [2, "taken", 3, 2, 1]

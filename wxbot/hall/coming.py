@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SignInForm:
     """What the form holds, as it was typed."""
 
     way: str
@@ -35,13 +35,13 @@ class Asked:
     """"1": with the name and picture that WeChat asked them for."""
 
     @classmethod
-    def read(cls, form: Mapping[str, str]) -> "Asked":
+    def read(cls, form: Mapping[str, str]) -> "SignInForm":
         """From the fields of the page."""
         fields = ("way", "pass", "word", "name", "key", "group", "shared")
         return cls(*(str(form.get(field, ""))[:1000] for field in fields))
 
 
-def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, asked: Asked) -> Guest:
+def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, asked: SignInForm) -> Guest:
     """Sign this person in; a guest who comes again keeps their number. Raises Refusal with what to do."""
     with runtime.database.reading() as session:
         known = sign_in.of(session, campaign_id, mine.openid)
@@ -62,7 +62,7 @@ def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, ask
     return guest
 
 
-def _require_here(runtime: Runtime, hall: Hall, mine: oauth.Session, asked: Asked) -> None:
+def _require_here(runtime: Runtime, hall: Hall, mine: oauth.Session, asked: SignInForm) -> None:
     """Raise Refusal for who is not in the hall, as far as a code or a word can tell."""
     if asked.given and passes.is_pass(runtime, hall.campaign_id, mine.openid, asked.given):
         return
@@ -74,14 +74,14 @@ def _require_here(runtime: Runtime, hall: Hall, mine: oauth.Session, asked: Aske
         raise Refusal("wrong_word", WORDS["wrong_word"], "word")
 
 
-def _entry(session: Session, hall: Hall, campaign: Campaign, asked: Asked) -> sign_in.Entry:
+def _entry(session: Session, hall: Hall, campaign: Campaign, asked: SignInForm) -> sign_in.GuestDetails:
     """The name, group and weight of a guest: of the list where there is one, else what they say."""
     if hall.is_invited_only:
         return invited.entry_of(session, campaign.id, asked.key, asked.name)
     name, groups = names.read_name(asked.name), campaign.terms.get("groups") or []
     if groups and asked.group not in groups:
         raise Refusal("bad_group", WORDS["bad_group"], "group")
-    return sign_in.Entry(name, asked.group if groups else "")
+    return sign_in.GuestDetails(name, asked.group if groups else "")
 
 
 def _shared(runtime: Runtime, openid: str) -> dict[str, Any]:

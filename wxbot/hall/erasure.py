@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
-from wxbot.hall.models import Danmaku, Face, Guest, Hall
+from wxbot.hall.models import Danmaku, Guest, GuestFace, Hall
 from wxbot.logs import get_logger
 from wxbot.people.models import Withdrawal
 from wxbot.runtime import Runtime
@@ -61,7 +61,7 @@ def _forget(session: Session, campaign_id: int, no: int, *, is_closed: bool) -> 
     changed(session, delete(Danmaku).where(Danmaku.campaign_id == campaign_id, Danmaku.guest_no == no))
     others = (Guest.campaign_id == campaign_id) & (Guest.face == face)
     if face and session.scalar(select(Guest.no).where(others).limit(1)) is None:
-        changed(session, delete(Face).where(Face.campaign_id == campaign_id, Face.sha256 == face))
+        changed(session, delete(GuestFace).where(GuestFace.campaign_id == campaign_id, GuestFace.sha256 == face))
 
 
 def _old(now: datetime) -> Select[int]:
@@ -72,7 +72,7 @@ def _old(now: datetime) -> Select[int]:
 
 def let_go(session: Session, campaign_id: int, now: datetime) -> None:
     """Delete the pictures of a hall and the names that came from WeChat; names that were typed stay in its record."""
-    changed(session, delete(Face).where(Face.campaign_id == campaign_id))
+    changed(session, delete(GuestFace).where(GuestFace.campaign_id == campaign_id))
     mine = Guest.campaign_id == campaign_id
     changed(session, update(Guest).where(mine).values(face="", face_from=""))
     changed(session, update(Guest).where(mine, Guest.has_shared.is_(True)).values(name=""))

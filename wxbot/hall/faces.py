@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from wxbot.confined.run import Busy
 from wxbot.db import changed, insert_into
 from wxbot.hall import face, telling
-from wxbot.hall.models import Face, Guest
+from wxbot.hall.models import Guest, GuestFace
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.vouchers import photos
@@ -100,11 +100,13 @@ def _keep(session: Session, campaign_id: int, no: int, url: str, content: bytes)
     if not changed(session, update(Guest).where(mine).values(face=name, face_from="")) or not content:
         return  # they were erased meanwhile
     row = {"campaign_id": campaign_id, "sha256": name, "content": content}
-    session.execute(insert_into(session, Face).values(**row).on_conflict_do_nothing())
+    session.execute(insert_into(session, GuestFace).values(**row).on_conflict_do_nothing())
 
 
 def content_of(session: Session, campaign_id: int, name: str) -> bytes | None:
     """The picture with this name in this hall."""
     if not NAME.fullmatch(name):
         return None
-    return session.scalar(select(Face.content).where(Face.campaign_id == campaign_id, Face.sha256 == name))
+    return session.scalar(
+        select(GuestFace.content).where(GuestFace.campaign_id == campaign_id, GuestFace.sha256 == name)
+    )

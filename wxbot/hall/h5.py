@@ -95,7 +95,7 @@ def enter(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | s
     try:
         if rates.is_too_often(runtime(), "sign_in", snapshot.campaign_id, mine.openid):
             raise Refusal("too_often", _said("too_often"))
-        guest = coming.come(runtime(), snapshot.slug, snapshot.campaign_id, mine, coming.Asked.read(request.form))
+        guest = coming.come(runtime(), snapshot.slug, snapshot.campaign_id, mine, coming.SignInForm.read(request.form))
     except Refusal as refusal:
         return _refused(snapshot, refusal)
     if wants_json():

@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import typed
 from wxbot.hall.models import Invited
-from wxbot.hall.sign_in import TAKEN, Entry, is_taken
+from wxbot.hall.sign_in import TAKEN, GuestDetails, is_taken
 from wxbot.text import Refusal, Text
 
 NOT_LISTED = Text(
@@ -24,7 +24,7 @@ def name_of(text: str) -> str:
     return typed.bare(text).casefold()
 
 
-def entry_of(session: Session, campaign_id: int, key: str, name: str) -> Entry:
+def entry_of(session: Session, campaign_id: int, key: str, name: str) -> GuestDetails:
     """The line of the list that this number and name stand on. Raises Refusal for none, and for one that signed in.
 
     Unknown numbers and wrong names are answered alike: the list is not there to be read out.
@@ -37,4 +37,4 @@ def entry_of(session: Session, campaign_id: int, key: str, name: str) -> Entry:
         raise Refusal("taken", TAKEN, "key")
     others = (Invited.campaign_id == campaign_id) & (Invited.name == line.name) & (Invited.id != line.id)
     is_shared = session.scalar(select(Invited.id).where(others).limit(1)) is not None
-    return Entry(line.name, line.group, line.weight, line.id, is_shared)
+    return GuestDetails(line.name, line.group, line.weight, line.id, is_shared)

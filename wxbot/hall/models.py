@@ -201,7 +201,7 @@ class Invited(Base):
     )
 
 
-class Face(Base):
+class GuestFace(Base):
     """A picture of somebody who agreed, re-encoded by our own program; deleted seven days after the hall is closed."""
 
     __tablename__ = "hall_faces"

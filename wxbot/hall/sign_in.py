@@ -35,7 +35,7 @@ BLOCKED = Text("现在不能签到，请联系主办方", "You cannot sign in no
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class GuestDetails:
     """What somebody signs in with: the name for the wall, their group, and what they stand on the list by."""
 
     name: str
@@ -59,10 +59,10 @@ class Comer(NamedTuple):
     """Who comes, and with what."""
 
     openid: str
-    entry: Entry
+    entry: GuestDetails
 
 
-def sign_in(session: Session, campaign_id: int, openid: str, entry: Entry, now: datetime) -> Guest:
+def sign_in(session: Session, campaign_id: int, openid: str, entry: GuestDetails, now: datetime) -> Guest:
     """The guest with their number, new or as before. Raises Refusal when they may not come in now."""
     known = of(session, campaign_id, openid)
     if known is not None:
@@ -119,7 +119,7 @@ def _taken(session: Session, campaign_id: int, invited: Sequence[int | None]) ->
     return set(session.scalars(select(Guest.invited_id).where(mine)))
 
 
-def _made(campaign: Campaign, no: int, openid: str, entry: Entry, now: datetime) -> Guest:
+def _made(campaign: Campaign, no: int, openid: str, entry: GuestDetails, now: datetime) -> Guest:
     salt = secrets.token_bytes(SALT_BYTES)
     return Guest(
         campaign_id=campaign.id,
