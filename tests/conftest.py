@@ -23,6 +23,7 @@ from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis_settings
 
 from tests import shared
+from tests.deployments import GivenSettings
 from tests.fresh import TEMPLATE, FreshDatabase
 from tests.schema import as_another, lay_schema
 from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running, with_us
@@ -41,6 +42,13 @@ if TYPE_CHECKING:
 # the tests all tests. What is written is in no commit, and `make clean` removes it.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Each commit of SQLite waits for the disk, which no test is about: in memory, where that is had and programs may run, it does not.
+MEMORY = Path("/dev/shm")  # noqa: S108
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
+    _room = os.statvfs(MEMORY)
+    if _room.f_bavail * _room.f_frsize > 4 * 2**30 and not _room.f_flag & os.ST_NOEXEC:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 # No test measures time: on a busy machine any example may take long.
 hypothesis_settings.register_profile("wxbot", deadline=None)
@@ -204,9 +212,10 @@ def plain_tracebacks() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def applications_share() -> None:
+def applications_share(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Each test makes an application of its own; pages, addresses and statements are the same for all of them."""
-    shared.pages_and_addresses()
+    own = tmp_path_factory.getbasetemp()
+    shared.pages_and_addresses(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
     shared.statements()
 
 
@@ -240,11 +249,17 @@ def runtimes_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 # --- fresh for every test -----------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def redis_url(redis_server: PrivateRedis) -> str:
-    """The address of an empty Redis."""
+@pytest.fixture(scope="session")
+def redis_desk(redis_server: PrivateRedis) -> Iterator[redis_client.Redis]:
+    """A connection that empties Redis before each test."""
     with redis_client.Redis.from_url(redis_server.url) as connection:
-        connection.flushall()
+        yield connection
+
+
+@pytest.fixture
+def redis_url(redis_server: PrivateRedis, redis_desk: redis_client.Redis) -> str:
+    """The address of an empty Redis."""
+    redis_desk.flushall()
     return redis_server.url
 
 
@@ -397,7 +412,7 @@ def simulator_settings(
             "pay_public_key_file": simulator.certs / "pub_key.pem",
         }
     # Not from the environment or .env: a developer's own settings must not decide what a test sees.
-    return Settings(_env_file=None, **(values | changes))
+    return GivenSettings(**(values | changes))
 
 
 # --- the cast: the same people in every story ---------------------------------------------------------------------

@@ -5,9 +5,10 @@ A deployment makes each of these once in its life; a test would make them anew a
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2.bccache import Bucket, FileSystemBytecodeCache
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Engine
@@ -19,18 +20,24 @@ STATEMENTS = 5_000
 """More than there are in wxbot and its tests."""
 
 
-class _Compiled(BytecodeCache):
-    """Templates that any application of this process has compiled."""
+class _Compiled(FileSystemBytecodeCache):
+    """Templates that any application of this run of the tests has compiled."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        super().__init__(str(folder))
         self._kept: dict[str, bytes] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
+        if bucket.key not in self._kept:
+            super().load_bytecode(bucket)
+            if bucket.code is None:
+                return
+            self._kept[bucket.key] = bucket.bytecode_to_string()
+        bucket.bytecode_from_string(self._kept[bucket.key])
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         self._kept[bucket.key] = bucket.bytecode_to_string()
+        super().dump_bytecode(bucket)
 
 
 class _RuleOfAll(Rule):
@@ -51,11 +58,11 @@ class _RuleOfAll(Rule):
         self.arguments, self._parts, self._trace, self._converters, self._build, self._build_unknown = made
 
 
-def pages_and_addresses() -> None:
-    """Compile each page and each address once."""
+def pages_and_addresses(folder: Path) -> None:
+    """Compile each page once for all processes that share a folder, each address once in this one."""
     from wxbot.app import Site
 
-    Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled()}
+    Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled(folder)}
     Site.url_rule_class = _RuleOfAll
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from tests.campaigns.drafts import form
+from tests.deployments import GivenSettings
 from tests.rows import in_one
 from wxbot.app import create_app
 from wxbot.campaigns import draft
@@ -81,7 +82,7 @@ def console_settings(database_url: str, redis_url: str, folder: Path, **changes:
         "api_base": "http://127.0.0.1:9",
         "mch_base": "https://127.0.0.1:9",
     }
-    return Settings(_env_file=None, **(values | changes))
+    return GivenSettings(**(values | changes))
 
 
 def hire_people(database: Database, now: datetime) -> None:
