@@ -1,0 +1,89 @@
+"""The host's desk in a real browser, on a phone in the hand: one evening by its buttons, each as high as a finger."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.axe import serious
+from tests.hall.hosting import Host, numbers
+from tests.hall.stage import open_hall
+from tests.staff.consoles import PASSWORD
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+
+pytestmark = pytest.mark.browser
+
+SMALL = (
+    "[...document.querySelectorAll('main button, main .btn, main input:not([type=hidden]), main select, main summary')]"
+    ".filter(e => e.offsetParent && !e.closest('dialog') && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
+)
+
+
+def look(page: Any, name: str) -> None:
+    """Keep a picture, where somebody asks for them."""
+    folder = os.environ.get("WXBOT_PICTURES")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"desk-{name}.png"), full_page=True)
+
+
+def check(page: Any, name: str) -> None:
+    """Nothing is cut off, too small for a finger or unreadable."""
+    look(page, name)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    if page.viewport_size["width"] < 500:
+        assert page.evaluate(SMALL) == []
+    assert serious(page) == []
+
+
+def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> None:
+    accounts.hire(site.database, "li.test", "李运营", "marketer", PASSWORD, site.clock.now())
+    prizes = [
+        {"name": "三等奖"},
+        {"name": "一等奖：一辆很长名字的自行车", "kind": "goods", "min_fen": 0, "max_fen": 0, "stock": 1},
+    ]
+    host = Host(open_hall(site, prizes, guests=12))
+    base = site.settings.public_url
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{base}/admin/sign-in")
+    page.locator("[name=login]").fill("li.test")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("form button[type=submit]").first.click()
+    page.wait_for_load_state()
+    page.goto(f"{base}/admin/halls/{host.id}")
+    check(page, "1-begin")
+    page.locator("[data-dialog=do-freeze]").click()
+    page.locator("#do-freeze button[type=submit]").click()
+    page.locator("text=第 1 版").wait_for()
+    check(page, "2-frozen")
+    page.locator("form[action$='/arm'] button").first.click()
+    page.locator("#number_1").wait_for()
+    check(page, "3-armed")
+    for place, typed in enumerate(numbers(1), 1):
+        page.locator(f"#number_{place}").fill(typed)
+    page.locator("form[action$='/numbers'] button").click()
+    page.locator("form[action$='/start'] button").click()
+    page.locator("form[action$='/stop'] button").wait_for()
+    check(page, "4-rolling")
+    host.reveal()  # somebody stops it at the screen: the desk follows by itself
+    page.locator(".host-winners li").first.wait_for()
+    page.locator(".host-winners form[action$='/absent'] button").first.click()
+    page.locator(".host-winners .is-absent").wait_for()
+    page.set_viewport_size({"width": 320, "height": 640})
+    check(page, "5-revealed")
+    page.locator("[data-dialog=do-confirm]").click()
+    page.locator("#do-confirm button[type=submit]").click()
+    page.locator("text=选一个奖项").wait_for()
+    assert len(host.stage.awards()) == 2
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("form[action$='/pair'] button").click()
+    page.locator(".host-digits").wait_for()
+    page.locator("#guests .host-more summary").first.click()
+    check(page, "6-screen")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    check(page, "7-wide")
+    page.goto(f"{base}/admin/halls/{host.id}/record")
+    check(page, "8-record")
