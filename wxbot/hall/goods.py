@@ -5,10 +5,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns import lease
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal
 from wxbot.hall.absent import winner
-from wxbot.hall.models import Hall, Winner
+from wxbot.hall.models import Winner
 from wxbot.instant import awards
 from wxbot.instant.models import Award
 from wxbot.runtime import Runtime
@@ -39,16 +40,25 @@ def hand_over(session: Session, campaign_id: int, d: int, no: int, now: datetime
 
 def note_paid(runtime: Runtime, campaign: Campaign) -> int:
     """A step of the worker's: write into the log who has their prize by now; returns how many. Its lines come late and in no order."""
-    with runtime.database.transaction() as session:
-        mine = select(Hall).where(Hall.campaign_id == campaign.id)
-        if session.scalar(mine) is None:
+    with runtime.database.reading() as session:
+        if not _due(session, campaign.id):
             return 0
-        hall = journal.lock(session, campaign.id)
-        paid = {(each.d, no) for each in journal.evening(session, campaign.id).selections.values() for no in each.paid}
-        query = select(Winner.d, Winner.guest_no).join(Award, Award.id == Winner.award_id)
-        query = query.where(Winner.campaign_id == campaign.id, Award.status.in_(("paid", "given")))
-        due = [(d, no) for d, no in session.execute(query.order_by(Winner.d, Winner.place)) if (d, no) not in paid]
+    with runtime.database.transaction() as session:
         now = runtime.database.now(session)
-        for d, no in due[:BATCH]:
+        lease.keep(session, campaign, now)
+        hall = journal.lock(session, campaign.id)
+        due = _due(session, campaign.id)[:BATCH]
+        for d, no in due:
             journal.require_and_append(session, hall, "paid", {"d": d, "no": no}, now)
-        return len(due[:BATCH])
+        return len(due)
+
+
+def _due(session: Session, campaign_id: int) -> list[tuple[int, int]]:
+    """(d, number) of winners who have their prize, and of whom the log does not say so."""
+    query = select(Winner.d, Winner.guest_no).join(Award, Award.id == Winner.award_id)
+    query = query.where(Winner.campaign_id == campaign_id, Award.status.in_(("paid", "given")))
+    have = [(row.d, row.guest_no) for row in session.execute(query.order_by(Winner.d, Winner.place))]
+    if not have:
+        return []
+    said = {(each.d, no) for each in journal.evening(session, campaign_id).selections.values() for no in each.paid}
+    return [each for each in have if each not in said]

@@ -17,6 +17,7 @@ from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
 from wxbot.hall import games, journal, rules_text, told
 from wxbot.hall.drand import late_entropy
+from wxbot.hall.goods import note_paid
 from wxbot.hall.log import LoggedPrize
 from wxbot.hall.models import Game, Hall, HallEvent, HallPrize
 from wxbot.hall.selection import CHAIN_LENGTH, SEED_BYTES, make_chain
@@ -167,8 +168,8 @@ def is_playing(session: Session, campaign_id: int) -> bool:
 
 STEPS: dict[str, tuple[LaunchStep, ...]] = {
     "launching": (end, _launch),
-    "on": (end, _open, late_entropy, games.settle_due),
-    "off": (end, late_entropy, games.settle_due),
-    "closing": (games.settle_due, _finish),
+    "on": (end, _open, late_entropy, games.settle_due, note_paid),
+    "off": (end, late_entropy, games.settle_due, note_paid),
+    "closing": (games.settle_due, note_paid, _finish),
 }
 """Campaign status → the steps a worker takes, in order."""

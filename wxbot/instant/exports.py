@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from wxbot.clock import day_began
 from wxbot.db import Database
 from wxbot.instant import sums
-from wxbot.instant.models import Award, InstantDraw, Prize
+from wxbot.instant.models import Award, Prize
 from wxbot.money import plain_yuan
 from wxbot.staff.console import local
 
@@ -40,12 +40,12 @@ def winner_count(session: Session, campaign_id: int, day: date | None = None) ->
     """How many rows `winner_batches` has."""
     if day is None:
         return sums.wins(sums.of(session, campaign_id))[0]
-    won = (InstantDraw.campaign_id == campaign_id, InstantDraw.prize_ordinal.is_not(None), *_drawn_on(day))
+    won = (Award.campaign_id == campaign_id, *_won_on(day))
     return session.scalar(select(func.count()).where(*won)) or 0
 
 
-def _drawn_on(day: date) -> Sequence[ColumnElement[bool]]:
-    return InstantDraw.drawn_at >= day_began(day), InstantDraw.drawn_at < day_began(day + timedelta(days=1))
+def _won_on(day: date) -> Sequence[ColumnElement[bool]]:
+    return Award.won_at >= day_began(day), Award.won_at < day_began(day + timedelta(days=1))
 
 
 def winner_batches(
@@ -54,15 +54,14 @@ def winner_batches(
     """All awards in the order of their draws, or those that were won on a Shanghai day. Codes are not in it: only their owner
     sees one."""
     query = (
-        select(Award, Prize.name, InstantDraw.drawn_at, InstantDraw.channel_code)
+        select(Award, Prize.name)
         .join(Prize, Prize.id == Award.prize_id)
-        .join(InstantDraw, (InstantDraw.campaign_id == Award.campaign_id) & (InstantDraw.k == Award.k))
         .where(Award.campaign_id == campaign_id)
         .order_by(Award.k)
         .limit(BATCH)
     )
     if day is not None:
-        query = query.where(*_drawn_on(day))
+        query = query.where(*_won_on(day))
     after = 0
     while True:
         with database.reading() as session:
@@ -74,12 +73,18 @@ def winner_batches(
             (
                 *(
                     award.k,
-                    local(drawn_at),
+                    local(award.won_at),
                     name,
                     plain_yuan(award.amount_fen) if award.amount_fen else "",
                     words[award.status],
                 ),
-                *(local(award.deadline_at), local(award.tapped_at), local(award.settled_at), award.openid, channel),
+                *(
+                    local(award.deadline_at),
+                    local(award.tapped_at),
+                    local(award.settled_at),
+                    award.openid,
+                    award.channel_code,
+                ),
             )
-            for award, name, drawn_at, channel in rows
+            for award, name in rows
         ]
