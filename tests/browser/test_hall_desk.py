@@ -41,7 +41,7 @@ def check(page: Any, name: str) -> None:
 
 def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> None:
     accounts.hire(site.database, "li.test", "李运营", "marketer", PASSWORD, site.clock.now())
-    prizes = [
+    prizes: list[dict[str, Any]] = [
         {"name": "三等奖"},
         {"name": "一等奖：一辆很长名字的自行车", "kind": "goods", "min_fen": 0, "max_fen": 0, "stock": 1},
     ]

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
-from wxbot.hall import pairing, screen_pass, told, wire
+from wxbot.hall import pairing, screen_pass, standing, told, wire
 from wxbot.runtime import Runtime
 
 JSON = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin"}
@@ -140,16 +140,22 @@ def test_between_start_and_stop_nothing_that_leaves_the_server_tells_a_winner(
             client.get(f"/hall/gala/{path}")
         return [_still(each) for each in traffic]
 
+    def phones() -> list[Any]:
+        with desk.stage.runtime.database.reading() as session:
+            return [standing.of_guest(session, guest) for guest in desk.stage.guests()]
+
     desk.arm(k=3)
     told.tell(desk.stage.runtime, desk.id)
-    before = look()
+    before, own = look(), phones()
     traffic.clear()
     assert post(client, "start", d=1).json == {"d": 1, "status": "drawn"}
     assert post(client, "start", d=1).json == {"d": 1, "status": "drawn"}
     rolling = look()
     assert b'winners":[{' not in b"".join(rolling).replace(b" ", b"")
     assert [_without(each) for each in rolling] == [_without(each) for each in before]
+    assert phones() == own
     assert len(post(client, "stop", d=1).json["winners"]) == 3
+    assert sum(len(phone["won"]) for phone in phones()) == 3
     assert b'winners":[{' in b"".join(look()).replace(b" ", b"")
 
 

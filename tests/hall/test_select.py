@@ -119,7 +119,7 @@ def test_a_process_that_dies_in_a_start_leaves_the_same_winners_to_the_next(runt
     desk = host(runtime, terms=SEED)
     desk.freeze()
     desk.arm(k=3)
-    expected = _foretold(desk)
+    expected = foretold(desk)
     seen = 0
 
     def die(*_: Any) -> None:
@@ -142,7 +142,7 @@ def test_a_process_that_dies_in_a_start_leaves_the_same_winners_to_the_next(runt
     assert desk.verified() == []
 
 
-def _foretold(desk: Host) -> list[int]:
+def foretold(desk: Host) -> list[int]:
     """Who wins the armed selection, by the published functions and the sealed seed."""
     runtime = desk.stage.runtime
     with runtime.database.reading() as session:
