@@ -1,15 +1,15 @@
 """Pages of packets walk an index from a key: their cost does not grow with the table."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, text
 
 from tests.campaigns.drafts import form, hire
-from tests.rows import in_one
+from tests.rows import fill, in_one
 from wxbot.campaigns import draft, listing
-from wxbot.campaigns.models import Packet
+from wxbot.campaigns.models import Campaign, Packet
 from wxbot.db import Database
 
 NOW = datetime(2026, 3, 15, 2, 0, tzinfo=UTC)
@@ -44,6 +44,20 @@ def filled(database: Database) -> Database:
 PAGES: tuple[dict[str, Any], ...] = tuple(
     {"status": status, **bound} for status in ("", "loaded") for bound in ({}, {"after": 1_500}, {"before": 1_500})
 )
+
+
+def test_how_far_campaigns_are_is_told_without_reading_them_again(filled: Database) -> None:
+    seen: list[str] = []
+    with filled.transaction() as session:
+        window = {"begin_at": NOW, "end_at": NOW + timedelta(days=1)}
+        wheel = fill(session, Campaign, mechanic="instant", terms={"prizes": [{"stock": 7}, {"stock": 5}]}, **window)
+        wheel_id = wheel.id
+    with filled.reading() as session:
+        shown = listing.campaigns(session, owner_id=None)
+        event.listen(filled.engine, "before_cursor_execute", lambda _c, _cursor, said, *_: seen.append(said))
+        found = listing.standings(session, shown)
+    assert (found[wheel_id].won, found[wheel_id].in_all) == (0, 12) and len(found) == 3
+    assert seen and not [said for said in seen if "FROM campaigns" in said]
 
 
 def test_no_page_scans_or_counts_the_table(filled: Database) -> None:
