@@ -10,13 +10,21 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.hall.stage import launched, open_hall
-from tests.staff.consoles import Browser
+from tests.hall.test_phone import Host
+from tests.staff.consoles import PASSWORD, Browser
+from wxbot import ledger
+from wxbot.campaigns import draft, launch
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
-from wxbot.hall import selection
-from wxbot.hall.models import Game, HallPrize
-from wxbot.instant.models import Prize, RuleVersion
+from wxbot.hall import confirm, journal, selection
+from wxbot.hall import select as verbs
+from wxbot.hall.models import Game, Hall, HallPrize
+from wxbot.instant import awards
+from wxbot.instant.models import Award, Prize, RuleVersion
 from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+from wxbot.staff.models import Staff
+from wxbot.text import Refusal
 
 
 def gala(runtime: Runtime, **changes: Any) -> dict[str, Any]:
@@ -134,6 +142,41 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
     assert [line.kind for line in hall.log()] == ["committed", "opened"]
 
 
+def test_a_hall_goes_from_a_marketers_draft_over_a_second_persons_approval_to_its_commitment(
+    marketer: Browser, runtime: Runtime
+) -> None:
+    marketer.post("/admin/campaigns/new", gala(runtime))
+    campaign = stored(runtime)
+    now = runtime.clock.now()
+    accounts.hire(runtime.database, "chen.test", "chen", "cashier", PASSWORD, now - timedelta(days=30))
+    with runtime.database.reading() as session:
+        people = {row.login: row.id for row in session.scalars(select(Staff))}
+    with pytest.raises(Refusal, match="微信"), runtime.database.transaction() as session:
+        draft.submit(session, campaign.id, people["li.test"], now)
+    with runtime.database.transaction() as session:
+        for number, staff_id in enumerate(people.values()):
+            session.get_one(Staff, staff_id).openid = f"o-staff-{number}"
+    with runtime.database.transaction() as session:
+        seen = draft.submit(session, campaign.id, people["li.test"], now)
+    with pytest.raises(Refusal, match="内容与提交时不一致"), runtime.database.transaction() as session:
+        terms = dict(campaign.terms)
+        terms["prizes"] = [terms["prizes"][0] | {"groups": ["销售部"]}, *terms["prizes"][1:]]
+        session.get_one(Campaign, campaign.id).terms = terms
+        session.flush()
+        draft.approve(session, campaign.id, people["chen.test"], now, seen)
+    with runtime.database.transaction() as session:
+        draft.approve(session, campaign.id, people["chen.test"], now, seen)
+        assert ledger.balances(session, campaign.id)["reserved"] == 250_000
+    with runtime.database.transaction() as session:
+        launch.launch(session, campaign.id, people["li.test"], now)
+    while launch.advance(runtime, campaign.id):
+        pass
+    with runtime.database.reading() as session:
+        assert session.get_one(Campaign, campaign.id).status == "on"
+        assert [line.kind for line in journal.entries(session, campaign.id)] == ["committed"]
+        assert session.get_one(Hall, campaign.id).mode == "hall"
+
+
 def test_a_hall_without_the_money_for_its_prizes_is_not_launched(runtime: Runtime) -> None:
     hall = launched(runtime, [{}], budget_fen=299)
     campaign = hall.campaign()
@@ -147,6 +190,30 @@ def test_the_close_is_the_last_line_of_the_log(runtime: Runtime) -> None:
     hall.work()
     assert hall.campaign().status == "closed"
     assert [line.kind for line in hall.log()] == ["committed", "opened", "closed"]
+
+
+def test_the_close_waits_for_a_selection_that_runs_and_for_what_is_owed_and_gives_the_rest_back(
+    runtime: Runtime,
+) -> None:
+    hall = open_hall(runtime, [{"stock": 2, "per_selection": 1}], guests=2, terms={"carry": False})
+    host = Host(hall)
+    host.draw()
+    host.does(verbs.reveal)
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(status="closing"))
+    hall.work()
+    assert hall.campaign().status == "closing", "a selection is not settled"
+    host.does(confirm.confirm, 1)
+    hall.work()
+    assert hall.campaign().status == "closing", "the winner has not collected yet"
+    with runtime.database.transaction() as session:
+        session.execute(update(Award).values(deadline_at=runtime.clock.now() - timedelta(seconds=1)))
+    awards.forfeit_due(runtime)
+    hall.work()
+    assert hall.campaign().status == "closed" and hall.log()[-1].kind == "closed"
+    with runtime.database.reading() as session:
+        balances = ledger.balances(session, hall.campaign_id)
+    assert (balances["reserved"], balances["owed"]) == (0, 0)
 
 
 def test_guests_of_a_hall_have_dense_numbers_that_the_log_says(runtime: Runtime) -> None:

@@ -22,6 +22,7 @@ from tests.hall.stage import OpenHall, launched, open_hall
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.hall import door_code, names, passes, reception, selection, sign_in, telling, wire
+from wxbot.people import marks
 from wxbot.runtime import Runtime
 from wxbot.staff.models import Staff
 from wxbot.text import Refusal
@@ -168,15 +169,20 @@ def test_the_first_guest_opens_the_doors_when_no_worker_has_yet(runtime: Runtime
     assert [line.kind for line in hall.log()] == ["committed", "opened", "signed_in"]
 
 
-def test_staff_who_steer_it_and_blocked_people_take_no_part(runtime: Runtime, ming: Phone, cast: Cast) -> None:
+def test_staff_who_steer_it_and_blocked_people_take_no_part(
+    runtime: Runtime, ming: Phone, hong: Phone, cast: Cast
+) -> None:
     hall = open_hall(runtime)
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         session.add(
             Staff(login="host", name="主持", role="admin", password_hash="x", openid=cast.ming.openid, created_at=now)
         )
+        marks.put(session, runtime.vault, "block", "openid", cast.hong.openid, "试", None, now)
     reply = enter(ming, hall)
     assert reply.status_code == 422 and "工作人员" in shown(reply)
+    reply = enter(hong, hall)
+    assert reply.status_code == 422 and "请联系主办方" in shown(reply)
     assert hall.guests() == []
 
 
