@@ -173,7 +173,7 @@ def test_a_hall_goes_from_a_marketers_draft_over_a_second_persons_approval_to_it
         pass
     with runtime.database.reading() as session:
         assert session.get_one(Campaign, campaign.id).status == "on"
-        assert [line.kind for line in journal.entries(session, campaign.id)] == ["committed"]
+        assert [line.kind for line in journal.entries(session, campaign.id)] == ["committed", "game_fixed"]
         assert session.get_one(Hall, campaign.id).mode == "hall"
 
 
