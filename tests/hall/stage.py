@@ -12,7 +12,7 @@ from sqlalchemy import select
 from tests.instant.stage import PRIZE, approved
 from wxbot.campaigns import launch
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, sign_in
+from wxbot.hall import journal, sign_in, told
 from wxbot.hall.log import LogLine
 from wxbot.hall.models import Guest, Hall
 from wxbot.instant.models import Award
@@ -62,6 +62,7 @@ class OpenHall:
             with self.runtime.database.transaction() as session:
                 sign_in.sign_in(session, self.campaign_id, openid, entry, self.runtime.database.now(session))
             self.openids.append(openid)
+        told.tell(self.runtime, self.campaign_id)
 
     def hall(self) -> Hall:
         with self.runtime.database.reading() as session:

@@ -117,7 +117,8 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
     rain = {"way": "rain", "split": "exact", "total_fen": 1_000, "stock": 10, "per_selection": 2, "max_fen": 200}
     hall = launched(runtime, [{"groups": ["销售部"]}, rain], begin_at=begin_at, terms={"groups": ["销售部"]})
     assert hall.campaign().status == "on"
-    (committed,) = hall.log()
+    committed, fixed = hall.log()
+    assert fixed.kind == "game_fixed", "a rain is fixed with the commitment"
     assert committed.kind == "committed" and committed.body["hall_id"] == "gala" and committed.body["mode"] == "hall"
     assert [prize["name"] for prize in committed.body["prizes"]] == ["三等奖"]
     kept = hall.hall()
@@ -134,12 +135,12 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
     said = str(published.text["zh"])
     assert kept.commitment in said and "没有任何设置可以指定中奖人" in said and "示例小店" in said
     hall.work()
-    assert len(hall.log()) == 1, "the doors stay shut until the window begins"
+    assert len(hall.log()) == 2, "the doors stay shut until the window begins"
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(begin_at=runtime.clock.now() - timedelta(seconds=1)))
     hall.work()
     hall.work()
-    assert [line.kind for line in hall.log()] == ["committed", "opened"]
+    assert [line.kind for line in hall.log()] == ["committed", "game_fixed", "opened"]
 
 
 def test_a_hall_goes_from_a_marketers_draft_over_a_second_persons_approval_to_its_commitment(
