@@ -84,6 +84,7 @@ def test_the_state_comes_from_redis_without_sql_and_from_the_rows_when_that_is_e
     desk: Host, client: FlaskClient
 ) -> None:
     runtime = desk.stage.runtime
+    runtime.redis.delete(wire.state_key("gala"))
     first = client.get("/hall/gala/state").json
     assert first is not None and first["guests"] == 12 and first["roster"]["count"] == 12
     asked: list[str] = []
