@@ -19,8 +19,8 @@ def winner_words() -> dict[str, str]:
     return {
         "won": gettext("待确认"),
         "absent": gettext("缺席"),
-        "forfeited": gettext("放弃，名额空出"),
-        "passed_on": gettext("放弃，名额重抽"),
+        "forfeited": gettext("弃奖，名额空出"),
+        "passed_on": gettext("弃奖，名额重抽"),
         "confirmed": gettext("已确认"),
         "voided": gettext("已作废"),
     }
