@@ -25,6 +25,8 @@ from tests.servers import PrivatePostgres
 from tests.test_cli import Operator, environment
 from wxbot.backup.facts import facts
 from wxbot.db import Database
+from wxbot.hall.gaps import LEAP
+from wxbot.hall.models import Hall
 from wxbot.instant.models import InstantTerms, NumberGap
 from wxbot.ledger import Posting, post
 from wxbot.migrations import knows
@@ -113,12 +115,14 @@ def test_draws_go_on_behind_a_gap_after_a_restore_so_that_no_number_is_used_twic
         campaign_id = write_campaign(database, "on")
         with database.transaction() as session:
             fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed="sealed", next_k=8)
+            fill(session, Hall, campaign_id=campaign_id, next_d=5)
     operator.ok("db", "backup", "copy.tar")
     elsewhere.ok("db", "restore", "copy.tar")
     with closing(Database(elsewhere.env["WXBOT_DATABASE_URL"])) as database, database.reading() as session:
         gap = session.scalars(select(NumberGap)).one()
         assert (gap.from_k, gap.to_k + 1, gap.why) == (8, session.get_one(InstantTerms, campaign_id).next_k, "restored")
         assert gap.to_k - gap.from_k > 100_000_000
+        assert session.get_one(Hall, campaign_id).next_d == 5 + LEAP
 
 
 def test_what_is_there_is_not_overwritten(operator: Operator, shop: Settings, tmp_path: Path) -> None:

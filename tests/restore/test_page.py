@@ -13,6 +13,8 @@ from tests.restore.offices import thaw_of
 from tests.rows import fill
 from tests.staff.test_totp import set_up, wait
 from wxbot import lineage
+from wxbot.hall.gaps import LEAP
+from wxbot.hall.models import Hall
 from wxbot.instant.models import InstantTerms, NumberGap
 from wxbot.orders.models import Order
 from wxbot.staff import totp
@@ -48,12 +50,14 @@ def test_two_cashiers_judge_and_open_and_one_alone_cannot(desk: Desk, thawing: i
     campaign_id = write_campaign(desk.runtime.database, "on", slug="wheel")
     with desk.runtime.database.transaction() as session:
         fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed="sealed", next_k=8)
+        fill(session, Hall, campaign_id=campaign_id, next_d=5)
     assert "已提出解冻" in press(desk, "wang", "open")
     assert "不能确认自己" in press(desk, "wang", "open/confirm") and not lineage.may_send(desk.runtime)
     assert "已解冻" in press(desk, "zhou", "open/confirm")
     assert lineage.may_send(desk.runtime) and thaw_of(desk.runtime).step == "opened"
     with desk.runtime.database.reading() as session:  # draws that the copy may have lost keep their numbers
         assert session.scalars(select(NumberGap)).one().from_k == 8
+        assert session.scalars(select(Hall.next_d)).one() == 5 + LEAP  # and so do selections of halls
     assert "数据库已冻结" not in page(desk, "wang")
 
 
