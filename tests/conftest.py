@@ -217,6 +217,7 @@ def applications_share(tmp_path_factory: pytest.TempPathFactory) -> None:
     own = tmp_path_factory.getbasetemp()
     shared.pages_and_addresses(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
     shared.statements()
+    shared.keys()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,9 +5,11 @@ A deployment makes each of these once in its life; a test would make them anew a
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from cryptography.hazmat.primitives import serialization
 from jinja2.bccache import Bucket, FileSystemBytecodeCache
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -64,6 +66,11 @@ def pages_and_addresses(folder: Path) -> None:
 
     Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled(folder)}
     Site.url_rule_class = _RuleOfAll
+
+
+def keys() -> None:
+    """Read each private key once: to prove that its numbers belong together takes longer than most tests."""
+    vars(serialization)["load_pem_private_key"] = lru_cache(maxsize=64)(serialization.load_pem_private_key)
 
 
 def statements() -> None:

@@ -4,14 +4,14 @@ A source says whose role it is and which rows wait for this one, never those tha
 is needed for those. A further feature adds its row. Counting stops at COUNTED_AT_MOST.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from flask import g, url_for
 from flask_login import current_user
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import Select, and_, exists, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
@@ -259,12 +259,7 @@ SOURCES: tuple[InboxSource, ...] = (
 def lines(session: Session, role: str, staff_id: int, moment: datetime) -> list[InboxLine]:
     """What waits for one member of staff, by SOURCES; nothing that is not there. Addresses are those of a request."""
     found = []
-    for source in SOURCES:
-        if source.role != role:
-            continue
-        ids: Sequence[int] = session.scalars(source.waiting(staff_id, moment).limit(COUNTED_AT_MOST)).all()
-        if not ids:
-            continue
+    for source, ids in _ids_by_source(session, role, staff_id, moment):
         url = url_for(source.place or source.entry, **source.arguments)
         if len(set(ids)) == 1 and source.single is not None:
             endpoint, parameter = source.single
@@ -272,6 +267,20 @@ def lines(session: Session, role: str, staff_id: int, moment: datetime) -> list[
             url = url_for(endpoint, **single)
         found.append(InboxLine(source.said, len(ids), url, source.entry))
     return found
+
+
+def _ids_by_source(
+    session: Session, role: str, staff_id: int, moment: datetime
+) -> Iterator[tuple[InboxSource, list[int]]]:
+    """Every source of a role of which something waits, with its ids: one question for all, since every page asks it."""
+    sources = [source for source in SOURCES if source.role == role]
+    if not sources:
+        return
+    waiting: list[list[int]] = [[] for _ in sources]
+    each = [source.waiting(staff_id, moment).limit(COUNTED_AT_MOST).subquery() for source in sources]
+    for n, row_id in session.execute(union_all(*(select(literal(n), ids.c[0]) for n, ids in enumerate(each)))):
+        waiting[n].append(row_id)
+    yield from ((source, ids) for source, ids in zip(sources, waiting, strict=True) if ids)
 
 
 def mine() -> list[InboxLine]:
