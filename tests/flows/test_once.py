@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from wxbot.demo import wheel_story
+from wxbot.demo import hall_story, wheel_story
 from wxbot.private_servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def demo(folder: Path, *options: str) -> tuple[list[str], list[int]]:
     return [*command, *(part for name, port in zip(names, ports, strict=True) for part in (name, str(port)))], ports
 
 
-WHOLE: dict[str, dict[str, Any]] = {"story": {}, "payouts_story": {}, "wheel_story": {}}
+WHOLE: dict[str, dict[str, Any]] = {"story": {}, "payouts_story": {}, "wheel_story": {}, "hall_story": {}}
 SHORT: dict[str, dict[str, Any]] = {
     "story": {"PACKETS": 24, "PEOPLE": 36, "WITHOUT_SHAKE": 4, "TRY_TWICE": 5, "NEVER_OPEN": 5, "BUDGET_FEN": 6_000},
     "payouts_story": {
@@ -45,17 +45,19 @@ SHORT: dict[str, dict[str, Any]] = {
         "NEVER_OPEN": (14, 15, 18, 20, 21, 22),
     },
     "wheel_story": {"PEOPLE": 12},
+    "hall_story": {"GUESTS": 20, "RACERS": 4, "GAME_S": 5},
 }
-"""The campaign with an eighth of its people, the wheel with a fifth, the payouts with half: everything happens, less often."""
+"""The campaign with an eighth of its people, the wheel with a fifth, the hall with a fifteenth, the payouts with half: everything happens, less often."""
 
 SIZED = """
 import json, sys
 from wxbot.cli import main
-from wxbot.demo import payouts_story, story, wheel_story
+from wxbot.demo import hall_story, payouts_story, story, wheel_story
 sizes = json.loads(sys.argv.pop(1))
 vars(story).update(sizes["story"])
 vars(payouts_story).update(sizes["payouts_story"])
 vars(wheel_story).update(sizes["wheel_story"])
+vars(hall_story).update(sizes["hall_story"])
 main()
 """
 
@@ -94,6 +96,10 @@ def test_the_story_ends_with_two_books_that_agree(tmp_path: Path, size: dict[str
     assert summary["draws"] > summary["wins"] > 6
     assert summary["awards_paid"] + summary["awards_forfeited"] == summary["wins"] > summary["awards_paid"] > 0
     assert (summary["oversold"], summary["owed_fen"], summary["verified"]) == (0, 0, True)
+    hall, guests = summary["hall"], size["hall_story"].get("GUESTS", hall_story.GUESTS)
+    assert (hall["guests"], hall["selections"], hall["verified"], hall["early_results"]) == (guests, 4, True, 0)
+    # Fourteen are selected and three run ahead; packets of the rain are one award for each person.
+    assert hall["awards"] == hall["paid"] > 14 + 3
 
 
 def test_a_busy_port_gives_a_sentence(tmp_path: Path) -> None:

@@ -346,6 +346,42 @@ class Player(Promoter):
         return answer
 
 
+@dataclass
+class Guest(Player):
+    """Somebody in a hall: signs in by the code on the screen, and plays on the phone."""
+
+    mark: str = ""
+
+    def sign_in(self, url: str) -> None:
+        """Open the address of the code, type a name, and stay on the page."""
+        page = self._page(url.removeprefix(self.base_url))
+        fields = {name: _field(page, name) for name in ("form_mark", "pass", "way")}
+        path = urlsplit(url).path
+        reply = self._submit(f"{path}/sign-in", {**fields, "name": str(self.known["nickname"])})
+        self.mark = str(_state(reply.text)["mark"])
+
+    def own(self, slug: str) -> dict[str, Any]:
+        """How this guest stands."""
+        reply = self.session.get(f"{self.base_url}/h5/hall/{slug}/me", timeout=TIMEOUT_S)
+        reply.raise_for_status()
+        found: dict[str, Any] = reply.json()
+        return found
+
+    def catch(self, slug: str, slot: int) -> dict[str, Any]:
+        """Tap a packet of the rain."""
+        headers = {"X-Form-Mark": self.mark, "Origin": self.base_url, "Accept": "application/json"}
+        address = f"{self.base_url}/h5/hall/{slug}/rain"
+        reply = self.session.post(address, data={"slot": str(slot)}, headers=headers, timeout=TIMEOUT_S)
+        answer: dict[str, Any] = reply.json()
+        return answer
+
+    def won(self, slug: str) -> list[str]:
+        """The awards of money that wait to be collected."""
+        return [
+            str(each["award"]) for each in self.own(slug)["won"] if each["state"] == "open" and each["kind"] == "money"
+        ]
+
+
 def _field(page: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]+)"', page)
     if found is None:

@@ -17,6 +17,7 @@ from rich.table import Table
 from wxbot.campaigns.models import Campaign
 from wxbot.demo import seed, setup, story, visitors
 from wxbot.demo.actors import StoryProblem, World
+from wxbot.demo.hall_story import HallStory
 from wxbot.demo.payouts_story import PayoutStory
 from wxbot.demo.stage import Ports, Stage, StageProblem
 from wxbot.demo.wheel_story import WheelStory
@@ -99,7 +100,8 @@ def _play(stage: Stage, console: Console) -> int:
         played = story.Story(stage.public_url, world, database, clock, console).play()
         paid = PayoutStory(stage.public_url, world, database, console).play()
         drawn = WheelStory(stage.public_url, world, database, clock, console).play()
-        whole = story.together(played, paid, drawn)
+        evening = HallStory(stage.public_url, stage.live_url, world, database, clock, console).play()
+        whole = story.together(played, paid, drawn, evening)
         story.show(console, whole)
         return 0 if story.is_sound(whole) else 1
     finally:

@@ -262,11 +262,13 @@ def _differs(order: Order, at_bank: dict[str, Any]) -> bool:
     return order.amount_fen != at_bank["amount_fen"] or ended != order.amount_fen
 
 
-def together(packets: dict[str, Any], payouts: dict[str, Any], wheel: dict[str, Any]) -> dict[str, Any]:
-    """The three parts as one summary; `returned` stays the packets' own, what all count is added up."""
-    added = {name: sum(part[name] for part in (packets, payouts, wheel)) for name in ("mismatches", "seconds")}
+def together(
+    packets: dict[str, Any], payouts: dict[str, Any], wheel: dict[str, Any], hall: dict[str, Any]
+) -> dict[str, Any]:
+    """The four parts as one summary; `returned` stays the packets' own, what all count is added up."""
+    added = {name: sum(part[name] for part in (packets, payouts, wheel, hall)) for name in ("mismatches", "seconds")}
     apart = {"payouts_returned" if name == "returned" else name: value for name, value in payouts.items()}
-    return packets | apart | wheel | {name: round(value, 1) for name, value in added.items()}
+    return packets | apart | wheel | hall | {name: round(value, 1) for name, value in added.items()}
 
 
 def show(console: Console, summary: dict[str, Any]) -> None:
@@ -292,4 +294,7 @@ def is_sound(summary: dict[str, Any]) -> bool:
         and summary["awards_paid"] + summary["awards_forfeited"] == summary["wins"]
         and summary["oversold"] == summary["owed_fen"] == 0
         and summary["verified"]
+        and summary["hall"]["verified"]
+        and summary["hall"]["awards"] == summary["hall"]["paid"]
+        and summary["hall"]["early_results"] == 0
     )

@@ -147,14 +147,16 @@ def now(slug: str) -> Response:
 @blueprint.get("/<slug>/code")
 @_for_screens
 def code(found: Paired) -> BaseResponse:
-    """The sign-in code of these thirty seconds, as a picture, and until when it is shown. Never for a browser outside the hall."""
+    """The sign-in code of these thirty seconds, as a picture and an address, and until when it is shown. Never for a browser outside the hall."""
     runtime, slug = _runtime(), found.campaign.slug
     moment = runtime.clock.unix()
     living = door_code.code_at(passes.key_of(runtime, found.hall), moment)
     address = url_for("hall_h5.page", slug=slug, code=living, _external=True)
     picture = segno.make(address, error="m").svg_data_uri(border=1, scale=4)
     until = moment + door_code.left_s(moment)
-    return jsonify(now=moment, until=until, picture=picture, address=urlsplit(runtime.settings.public_url).netloc)
+    return jsonify(
+        now=moment, until=until, picture=picture, url=address, address=urlsplit(runtime.settings.public_url).netloc
+    )
 
 
 @blueprint.get("/<slug>/pool")
