@@ -58,7 +58,7 @@ def open_shop(stage: Stage, world: World) -> int:
     advance(world, (morning - now).total_seconds())
     clock.refresh()
     beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
-    set_menu(stage, seed.seed(database, stage.vault(), world, clock.now(), int(beacon["device_id"])))
+    set_menu(stage, *seed.seed(database, stage.vault(), world, clock.now(), int(beacon["device_id"])))
     database.close()
     advance(world, 10)
     return int(beacon["device_id"])

@@ -16,6 +16,7 @@ import requests
 from rich.console import Console
 from sqlalchemy import func, select
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from wxbot import invariants, ledger
 from wxbot.campaigns.models import Campaign
@@ -240,7 +241,7 @@ class HallStory:
         address = f"{self.live_url.replace('http', 'ws', 1)}/live/{self.slug}/race"
         cookies = "; ".join(f"{each.name}={each.value}" for each in person.session.cookies)
         headers = {"Cookie": cookies, "User-Agent": str(person.session.headers["User-Agent"])}
-        with connect(address, origin=self.base_url, additional_headers=headers, compression=None) as socket:  # type: ignore[arg-type]
+        with connect(address, origin=Origin(self.base_url), additional_headers=headers, compression=None) as socket:
             for seq in range(1, GAME_S + 2):
                 self.clock.refresh()
                 now = self.clock.now().timestamp()

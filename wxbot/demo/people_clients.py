@@ -352,10 +352,16 @@ class Guest(Player):
 
     mark: str = ""
 
-    def sign_in(self, url: str) -> None:
-        """Open the address of the code, type a name, and stay on the page."""
+    def may_sign_in(self, url: str) -> bool:
+        """Whether there is a form behind the address."""
+        reply = self.session.get(url, timeout=TIMEOUT_S)
+        return reply.ok and 'name="form_mark"' in reply.text
+
+    def sign_in(self, url: str, word: str = "") -> None:
+        """Open the address of the code (or of the door, with its word), type a name, and stay on the page."""
         page = self._page(url.removeprefix(self.base_url))
-        fields = {name: _field(page, name) for name in ("form_mark", "pass", "way")}
+        fields = {name: _field(page, name) for name in ("form_mark", "way")}
+        fields |= {"word": word} if word else {"pass": _field(page, "pass")}
         path = urlsplit(url).path
         reply = self._submit(f"{path}/sign-in", {**fields, "name": str(self.known["nickname"])})
         self.mark = str(_state(reply.text)["mark"])

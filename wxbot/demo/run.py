@@ -13,6 +13,7 @@ from pathlib import Path
 import requests
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import select
 
 from wxbot.campaigns.models import Campaign
 from wxbot.demo import seed, setup, story, visitors
@@ -115,16 +116,17 @@ def _host(stage: Stage, console: Console) -> int:
         with database.reading() as session:
             is_new = session.query(Campaign.id).first() is None
             has_office = session.query(Programme.id).first() is not None
+            hall = session.scalar(select(Campaign.slug).where(Campaign.mechanic == "hall").limit(1))
         doors = None
         if is_new:
             world = World(stage.wechat_url)
             device_id = int(world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]["device_id"])
-            wheel = seed.seed(database, stage.vault(), world, clock.now(), device_id)
-            set_menu(stage, wheel)
-            doors = visitors.OpenDoors(wheel, seed.SCRATCH_WORD, device_id)
+            wheel, hall = seed.seed(database, stage.vault(), world, clock.now(), device_id)
+            set_menu(stage, wheel, hall)
+            doors = visitors.OpenDoors(wheel, hall, seed.SCRATCH_WORD, device_id)
     finally:
         database.close()
-    _show_addresses(stage, console, is_new, _write_environment(stage))
+    _show_addresses(stage, console, is_new, _write_environment(stage), hall)
     if doors is not None:
         threading.Thread(target=_let_people_in, args=(stage, console, doors), daemon=True).start()
     if not has_office:
@@ -155,17 +157,20 @@ def _open_office(stage: Stage, console: Console) -> None:
 
 
 def _let_people_in(stage: Stage, console: Console, doors: visitors.OpenDoors) -> None:
-    """Let people come to the campaigns of a new demo; Ctrl-C ends it with everything else."""
+    """Let people come to the hall and the campaigns of a new demo; Ctrl-C ends it with everything else."""
     try:
+        world = World(stage.wechat_url)
+        door = seed.hall_door(stage.public_url, doors.hall)
+        visitors.fill_hall(stage.public_url, world, door, seed.DAY_WORD, lambda: stage.is_open)
         visitors.let_in(stage.public_url, World(stage.wechat_url), doors, lambda: stage.is_open)
     except (StoryProblem, requests.RequestException) as problem:
         if stage.is_open:
             console.print(f"[red]✗[/red] {problem}", highlight=False)
 
 
-def set_menu(stage: Stage, wheel_slug: str) -> None:
+def set_menu(stage: Stage, wheel_slug: str, hall_slug: str) -> None:
     """Give the account its menu, through WeChat's own API (the console's draft is the same), and the phones their start page."""
-    World(stage.wechat_url).call("PUT", "pinned", {"pinned": seed.pins(stage.public_url, wheel_slug)})
+    World(stage.wechat_url).call("PUT", "pinned", {"pinned": seed.pins(stage.public_url, wheel_slug, hall_slug)})
     runtime = Runtime(stage.settings())
     buttons, now = menu.tidy(seed.menu(stage.public_url, wheel_slug)), runtime.clock.now()
     try:
@@ -188,7 +193,7 @@ def _write_environment(stage: Stage) -> Path:
     return path
 
 
-def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: Path) -> None:
+def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: Path, hall: str | None) -> None:
     table = Table(title="wxbot 已就绪 · ready", title_justify="left", title_style="bold")
     table.add_column("看哪里 look at", overflow="fold")
     table.add_column("地址 address", style="cyan", no_wrap=True)
@@ -217,6 +222,17 @@ def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: P
             "银行 bank",
             f"{stage.wechat_url}/bank",
             "余额、红包、账单、拨快时钟 · balance, packets, bill, move the clock",
+        ),
+        *(
+            [
+                (
+                    "大屏 screen",
+                    f"{stage.public_url}/hall/{hall}/screen",
+                    "配对码在后台「年会现场抽奖」的主持台上生成 · the six digits are made at the host's desk",
+                )
+            ]
+            if hall
+            else []
         ),
         ("模拟器 simulator", f"{stage.wechat_url}/", "故障、日志、信标 · faults, log, beacons"),
     ):

@@ -1,4 +1,4 @@
-"""What a new demo begins with: staff who can sign in, keyword replies, and three running campaigns: wheel, scratch card, shake."""
+"""What a new demo begins with: staff who can sign in, keyword replies, and three running campaigns: wheel, scratch card, shake, and an evening in a hall."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +24,9 @@ WELCOME = (
     "促销员请先回复「绑定」，再回复「上传凭证」；随时回复「我的红包」查看进度。"
 )
 
+
+DAY_WORD = "迎春"
+"""The word of the day at the hall's door."""
 
 SCRATCH_WORD = "刮刮卡"
 CARDS = tuple(f"DEMO-{1000 + 37 * n}-{9000 - 53 * n}" for n in range(40))
@@ -91,7 +94,7 @@ def hire(database: Database, now: datetime) -> dict[str, int]:
     return known
 
 
-def pins(public_url: str, wheel_slug: str) -> list[dict[str, Any]]:
+def pins(public_url: str, wheel_slug: str, hall_slug: str) -> list[dict[str, Any]]:
     """What the start page of the demo's phones leads to: each campaign by its own way in, and what was won."""
     return [
         {
@@ -101,8 +104,18 @@ def pins(public_url: str, wheel_slug: str) -> list[dict[str, Any]]:
         },
         {"title": "刮刮卡", "note": "在聊天里回复「刮刮卡」 · a scratch card by keyword", "say": SCRATCH_WORD},
         {"title": "到店摇一摇", "note": "走到信标旁边，摇一摇手机 · shake at the beacon", "shake": True},
+        {
+            "title": "年会现场",
+            "note": f"签到的口令是「{DAY_WORD}」 · an evening in a hall, the word is {DAY_WORD}",
+            "url": hall_door(public_url, hall_slug),
+        },
         {"title": "我的奖品", "note": "领取、查看到账 · what I have won", "url": f"{public_url}/h5/awards"},
     ]
+
+
+def hall_door(public_url: str, hall_slug: str) -> str:
+    """Where a guest signs in by the word at the door."""
+    return f"{public_url}/h5/hall/{hall_slug}?door=1"
 
 
 def _prize(name: str, fen: tuple[int, int], odds_ppm: int, stock: int, when_gone: str = "miss") -> dict[str, Any]:
@@ -188,6 +201,39 @@ def plan_scratch(now: datetime) -> Draft:
     )
 
 
+def plan_hall(now: datetime) -> Draft:
+    """An evening in a hall: three prizes on the big screen, a rain and a race; one signs in by the word at the door, too."""
+    rules = {"way": "selection", "scope": "evening", "absence": "evening", "groups": [], "seconds": 0}
+    games = rules | {"per_selection": 3, "seconds": 30}
+    rain = _prize("红包雨", (50, 500), 0, 60) | {"split": "exact", "total_fen": 12_000}
+    return Draft(
+        name="年会现场抽奖",
+        begin_at=now + timedelta(seconds=5),
+        end_at=now + timedelta(days=1),
+        budget_fen=50_000,
+        act_name="年会现场抽奖",
+        rules="扫大屏上的二维码签到，名单冻结后在大屏上当众抽取，缺席视为放弃。",
+        organiser="示例小店",
+        contact="400-000-0000",
+        mechanic="hall",
+        terms={
+            "claim_s": 7 * 86_400,
+            "carry": True,
+            "mode": "hall",
+            "day_word": DAY_WORD,
+            "groups": [],
+            "prizes": [
+                _prize("三等奖", (880, 880), 0, 10) | rules | {"per_selection": 10},
+                _prize("二等奖", (1880, 1880), 0, 3) | rules | {"per_selection": 3},
+                _prize("一等奖", (0, 0), 0, 1) | rules | {"kind": "goods", "value_fen": 69_900, "per_selection": 1},
+                rain | games | {"way": "rain"},
+                _prize("竞速奖", (660, 660), 0, 3) | games | {"way": "race"},
+            ],
+        },
+        expected_people=60,
+    )
+
+
 def tie_wechats(database: Database, world: World) -> None:
     """Each who writes or approves draws has a WeChat of their own tied, which can win nothing. Somebody else is made before them,
     so that the phone of a new demo is held by a person who may draw."""
@@ -259,15 +305,15 @@ def _rules(now: datetime) -> list[ReplyRule]:
     ]
 
 
-def seed(database: Database, vault: Vault, world: World, now: datetime, device_id: int) -> str:
-    """Fill a new demo once, staff, replies and three campaigns; returns the slug of the wheel."""
+def seed(database: Database, vault: Vault, world: World, now: datetime, device_id: int) -> tuple[str, str]:
+    """Fill a new demo once, staff, replies, three campaigns and a hall; returns the slugs of wheel and hall."""
     staff = hire(database, now)
     tie_wechats(database, world)
     with database.transaction() as session:
         if session.execute(select(ReplyRule.id).limit(1)).first() is None:
             session.add_all(_rules(now))
     with database.transaction() as session:
-        for plan in (plan_campaign(now, device_id), plan_scratch(now), plan_wheel(now)):
+        for plan in (plan_campaign(now, device_id), plan_scratch(now), plan_hall(now), plan_wheel(now)):
             campaign_id = draft.save(session, plan, staff[MARKETER.login], now)
             for ordinal, prize in enumerate(plan.terms.get("prizes", ()), 1):
                 if prize["kind"] == "code":
@@ -275,4 +321,5 @@ def seed(database: Database, vault: Vault, world: World, now: datetime, device_i
             draft.submit(session, campaign_id, staff[MARKETER.login], now)
             draft.approve(session, campaign_id, staff[CASHIER.login], now)
             launch.launch(session, campaign_id, staff[MARKETER.login], now)
-        return session.get_one(Campaign, campaign_id).slug
+        slugs = {each.mechanic: each.slug for each in session.scalars(select(Campaign).order_by(Campaign.id))}
+        return slugs["instant"], slugs["hall"]

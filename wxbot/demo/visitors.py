@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from wxbot.campaigns import entries
 from wxbot.demo.actors import World
-from wxbot.demo.people_clients import Player
+from wxbot.demo.people_clients import Guest, Player
 
 EVERY_S = 8
 """Between one visitor and the next."""
@@ -17,11 +17,29 @@ MOST = 18
 WAYS = (entries.QR, entries.POSTER, entries.LINK)
 
 
+HALL_GUESTS = 60
+
+
+def fill_hall(base_url: str, world: World, door: str, word: str, is_open: Callable[[], bool]) -> None:
+    """Sixty guests sign in at the hall's door. Raises StoryProblem when one is turned away."""
+    for known in world.call("POST", "people", {"count": HALL_GUESTS})["people"]:
+        if not is_open():
+            return
+        guest = Guest(world, known, base_url=base_url)
+        guest.take_phone()
+        while not guest.may_sign_in(door):  # a worker opens the doors some seconds after the launch
+            if not is_open():
+                return
+            time.sleep(1)
+        guest.sign_in(door, word)
+
+
 @dataclass(frozen=True)
 class OpenDoors:
-    """What people can come to: the wheel's slug, the word for a card, the beacon to shake at."""
+    """What people can come to: the slugs of wheel and hall, the word for a card, the beacon to shake at."""
 
     wheel: str
+    hall: str
     word: str
     device_id: int
 
