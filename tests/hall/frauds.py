@@ -6,15 +6,32 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.hall.night import HALL, Night, prize
-from wxbot.hall import log, selection
+from wxbot.hall import log, rain_rule, selection
 from wxbot.hall.log import LogLine
 
 Record = dict[str, Any]
 
 
+RAIN_SEED = bytes(range(32))
+RAIN = {
+    "prize": 8,
+    "kind": "rain",
+    "name": "红包雨",
+    "seconds": 30,
+    "packets": 30,
+    "total_fen": 9_000,
+    "min_fen": 100,
+    "max_fen": 600,
+    "cap": 2,
+    "seed_hash": rain_rule.seed_hash(RAIN_SEED),
+}
+
+
 def gala(mode: Any = "hall") -> Night:
-    """Two prizes; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
-    night = Night([prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")], mode)
+    """Three prizes and a rain; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
+    night = Night(
+        [prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")], mode, games=[RAIN]
+    )
     night.sign_in(20)
     night.say("excluded", no=7, reason="staff")
     night.freeze()
@@ -26,6 +43,7 @@ def gala(mode: Any = "hall") -> Night:
     night.freeze()
     night.select(1, 3)
     night.settle(is_paid=True)
+    night.rain(RAIN, RAIN_SEED)
     night.select(2, 1)
     night.void()
     night.select(2, 2)
@@ -185,6 +203,22 @@ def other_head(record: Record) -> None:
     record["log"][0]["body"]["commitment"] = "cd" * 32
 
 
+def greedy_rain(record: Record) -> None:
+    """Somebody has more out of the rain than fell on them."""
+    ended = lines(record, "game_ended")[0]["body"]
+    ended["sums"][0], ended["sums"][1] = ended["sums"][0] + 1, ended["sums"][1] - 1
+
+
+def other_rain(record: Record) -> None:
+    """The rain falls from another seed than the one that was fixed."""
+    lines(record, "game_ended")[0]["body"]["seed"] = "ab" * 32
+
+
+def stranger_in_rain(record: Record) -> None:
+    """Somebody catches packets who was not there when it began."""
+    lines(record, "game_ended")[0]["body"]["nos"][0] = 24
+
+
 FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     changed_roster: (True, "roster"),
     swapped_person: (True, "people"),
@@ -207,6 +241,9 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     missing_roster: (True, "roster"),
     another_roster: (True, "rosters"),
     other_head: (True, "head"),
+    greedy_rain: (True, "winners"),
+    other_rain: (True, "seed"),
+    stranger_in_rain: (True, "no"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 

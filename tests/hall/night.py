@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wxbot.hall import allowed, log, selection
+from wxbot.hall import allowed, log, rain_rule, selection
 from wxbot.hall.evening import Evening, open_slots, pool_of
 from wxbot.hall.log import Kind, LogLine
+from wxbot.hall.rain_rule import RainTerms
 from wxbot.hall.selection import EntropyKind, FrozenLine
 
 HALL = "gala-2026"
@@ -31,7 +32,14 @@ def prize(number: int, slots: int, scope: str = "evening", absence: str = "slot"
 class Night:
     """One evening; each method is one thing that happens."""
 
-    def __init__(self, prizes: Sequence[Any], mode: EntropyKind = "hall", length: int = 60, at: int = BEGIN) -> None:
+    def __init__(
+        self,
+        prizes: Sequence[Any],
+        mode: EntropyKind = "hall",
+        length: int = 60,
+        at: int = BEGIN,
+        games: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self.chain = selection.make_chain(HALL, hashlib.sha256(b"night").digest(), length)
         self.entries: list[LogLine] = []
         self.evening = Evening()
@@ -46,6 +54,8 @@ class Night:
             mode=mode,
             prizes=list(prizes),
         )
+        for game in games:
+            self.say("game_fixed", **game)
         self.say("opened")
 
     def say(self, kind: Kind, /, **body: Any) -> LogLine:
@@ -144,6 +154,14 @@ class Night:
         """Two people declare the last selection void."""
         d = self.evening.next_d - 1
         self.say("voided", d=d, reason=reason, names=["王丽", "陈强"], seed=self.chain[d].hex())
+
+    def rain(self, game: Mapping[str, Any], seed: bytes) -> None:
+        """A rain from its beginning to its end, in which everybody catches all that is theirs."""
+        nos = list(range(1, self.evening.signed_in + 1))
+        terms = RainTerms(*(game[name] for name in RainTerms._fields))
+        caught = rain_rule.sums_of(rain_rule.packets_of(rain_rule.rain_key(seed, HALL, game["prize"], nos), nos, terms))
+        self.say("game_begun", prize=game["prize"], nos=nos)
+        self.say("game_ended", prize=game["prize"], seed=seed.hex(), nos=list(caught), sums=list(caught.values()))
 
     def record(self) -> dict[str, Any]:
         """The evening's record as it is published, in values of its own."""
