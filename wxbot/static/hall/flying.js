@@ -5,6 +5,7 @@ import { calm } from './loop.js';
 
 const MOST_AT_ONCE = 12;
 const EACH_MS = 450;
+const HELD_MS = 1500;
 
 export class Flying {
   constructor() {
@@ -30,9 +31,13 @@ export class Flying {
 
   next() {
     this.timer = 0;
+    if (document.hidden || document.body.dataset.phase === 'rolling') {  // nothing distracts from a roll; the words come after it
+      this.timer = setTimeout(() => this.next(), HELD_MS);
+      return;
+    }
     const one = this.waiting.shift();
     if (!one || !window.Danmaku) { this.rest(); return; }
-    if (!document.hidden && document.body.dataset.saving !== 'on' && document.body.dataset.phase !== 'rolling') {
+    if (document.body.dataset.saving !== 'on') {
       this.engine ||= new window.Danmaku({ container: this.layer, engine: 'dom', speed: innerWidth / 9 });
       this.engine.show();
       this.engine.emit({ render: () => this.bubble(one), mode: calm.matches ? 'top' : 'rtl' });

@@ -46,7 +46,7 @@ export class Rain {
     const best = (this.game.ranks || []).slice(0, 5);
     at('rain-best').replaceChildren(...best.map((one) => {
       const line = el('li');
-      line.append(el('bdi', '', one.name), el('b', '', one.amount_fen ? `¥${(one.amount_fen / 100).toFixed(2)}` : `×${one.count || 1}`));
+      line.append(el('bdi', '', nameOf(one)), el('b', '', one.amount_fen ? `¥${(one.amount_fen / 100).toFixed(2)}` : `×${one.count || 1}`));
       return line;
     }));
     this.fall();
