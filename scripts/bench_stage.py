@@ -201,6 +201,14 @@ class Ground:
         environment = {**os.environ, "NODE_ENV": "production", "BENCH_PORT": str(port), **told}
         return self._started(name, port, ["node", str(program)], environment, HOST, ())
 
+    def live(self, name: str, settings: Settings) -> Web:
+        """A `wxbot live`; returns when it hears Redis."""
+        port = free_port()
+        command = [sys.executable, "-m", "wxbot", "live", "--port", str(port)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("WXBOT_", "FLASK_"))}
+        environment |= {"PYTHONPATH": str(ROOT), **variables_of(settings)}
+        return self._started(name, port, command, environment, HOST, (), "/live/healthz")
+
     def _started(
         self,
         name: str,
@@ -209,8 +217,9 @@ class Ground:
         environment: Mapping[str, str],
         host: str,
         handed: Sequence[int],
+        health: str = "/healthz",
     ) -> Web:
-        """The server of this command, once it answers /healthz."""
+        """The server of this command, once it answers at `health`."""
         log = self.folder / f"{name}.log"
         with log.open("ab") as output:
             child = subprocess.Popen(
@@ -226,11 +235,14 @@ class Ground:
         self._stack.callback(stop, child)
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline and child.poll() is None:
-            asked = urllib.request.Request(f"http://127.0.0.1:{port}/healthz", headers={"Host": host})
+            asked = urllib.request.Request(f"http://127.0.0.1:{port}{health}", headers={"Host": host})
             try:
                 with urllib.request.urlopen(asked, timeout=2):
                     return Web(name, port, child.pid)
             except urllib.error.HTTPError as error:
+                if error.code == 503 and health != "/healthz":  # it has not heard Redis yet
+                    time.sleep(0.05)
+                    continue
                 words = log.read_text(errors="replace")[-2000:]
                 raise BenchProblem(f"{name} answers {error.code}; the end of its log:\n{words}") from error
             except OSError:

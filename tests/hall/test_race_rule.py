@@ -64,9 +64,16 @@ def test_a_million_claimed_is_the_cap() -> None:
 def test_the_last_message_may_come_two_seconds_late_and_brings_no_time() -> None:
     runner = after_report(Runner(), 1, 100, 1_010.0, SPAN)
     assert after_report(runner, 2, 150, SPAN.end + LATE_S, SPAN).counted == 150
-    assert after_report(runner, 2, 1_000, SPAN.end + LATE_S, SPAN).counted == 100 + CAP_PER_S * 20
+    assert after_report(runner, 2, 1_000, SPAN.end + LATE_S, SPAN).counted == CAP_PER_S * 30
     assert after_report(runner, 2, 150, SPAN.end + LATE_S + 0.01, SPAN) == runner
     assert after_report(Runner(), 1, 10, SPAN.begin - 0.01, SPAN) == Runner()
+
+
+def test_two_messages_that_were_held_up_and_arrive_together_both_count() -> None:
+    """Also when they are the last ones: no further message would make it good."""
+    runner = after_report(Runner(), 28, 230, SPAN.begin + 28, SPAN)
+    runner = after_report(runner, 29, 240, SPAN.end + 1, SPAN)
+    assert after_report(runner, 30, 250, SPAN.end + 1, SPAN).counted == 250
 
 
 def test_ranks_are_by_count_and_then_by_who_was_earlier() -> None:

@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection
 from tests.live.stage import LiveServer, LiveStage, ack_of, lay_game, race_game, until
 from wxbot.db import Database
 from wxbot.hall.race_rule import CAP_PER_S, Runner
-from wxbot.hall.wire import KnownGuest, race_key
+from wxbot.hall.wire import KnownGuest, lease_key, race_key
 from wxbot.live import rows
 
 
@@ -163,3 +163,22 @@ def test_rows_are_written_in_one_statement_and_never_go_back(database: Database)
     )
     found = rows.read(database, 1)
     assert (found[7][1].counted, found[8][1].counted) == (7, 9)
+
+
+def test_who_comes_before_anybody_counts_is_told_as_soon_as_somebody_does(
+    live_stage: LiveStage, live: LiveServer
+) -> None:
+    """Somebody else's lease stands in the way for a while, as after a kill."""
+    slug = "early"
+    openid = live_stage.guest(slug, 1)
+    live_stage.redis.set(lease_key(slug), "of somebody who was killed", px=2500)
+    live_stage.tell(slug, 1)
+    began = live_stage.ground.clock.unix()
+    lay_game(live_stage.ground.database, 103)
+    live_stage.tell(slug, 2, game=race_game(103, began, 60))
+    until(lambda: b"103" in live_stage.ask(live, f"{slug}/state.json").content, "it knows of the race")
+    with live_stage.runner(live, slug, openid) as socket:
+        assert live_stage.redis.get(lease_key(slug)) == "of somebody who was killed"
+        assert ack_of(socket)["count"] == 0
+        send(socket, 1, 3)
+        assert ack_of(socket, 1)["count"] == 3

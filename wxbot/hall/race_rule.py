@@ -11,6 +11,9 @@ from typing import NamedTuple
 CAP_PER_S = 12
 """Shakes of one second that are believed."""
 
+JITTER_S = 2.0
+"""So much time a message may make up for that came right after one that was held up on the way."""
+
 LATE_S = 2.0
 """How long after its end a race still takes what was shaken before."""
 
@@ -40,22 +43,23 @@ class Span(NamedTuple):
 def after_report(before: Runner, seq: int, reported: int, now: float, span: Span) -> Runner:
     """The runner after a report that arrived at `now`; `before` itself where nothing of it counts.
 
-    What is added is `min(reported - counted, CAP_PER_S x seconds since the count was reached)`, and what is over the cap may be
-    made good later, since the phone goes on saying how much it was in all. Time before the beginning and after the end counts
-    for nothing, so nobody gets beyond `CAP_PER_S x (end - begin)`.
+    What is added is `min(reported - counted, CAP_PER_S x seconds since the count was reached)`, with JITTER_S more of them as long
+    as all of it stays below `CAP_PER_S x seconds since the beginning`: two messages that were held up and arrive together are both
+    believed. What is over the cap may be made good later, since the phone goes on saying how much it was in all. Time
+    before the beginning and after the end counts for nothing.
     """
     if seq <= before.seq or not span.is_open(now):
         return before
     since = max(before.at, span.begin)
     until = max(since, min(now, span.end))
+    lately = (until - since + JITTER_S) * CAP_PER_S
+    in_all = (until - span.begin) * CAP_PER_S - before.counted
     # A rounding of the clock must not take the last shake of a second.
-    believed = int((until - since) * CAP_PER_S + 1e-6)
+    believed = int(min(lately, in_all) + 1e-6)
     added = max(0, min(reported - before.counted, believed))
     if added == 0:
         return before._replace(seq=seq)
-    # Only the time that these shakes need is used up where the cap held them back.
-    reached = until if added < believed else since + added / CAP_PER_S
-    return Runner(before.counted + added, seq, reached)
+    return Runner(before.counted + added, seq, until)
 
 
 def ranking(runners: Mapping[int, Runner]) -> list[int]:

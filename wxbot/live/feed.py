@@ -36,16 +36,19 @@ class Feed:
         self.is_connected = False
         self._thread = ThreadPoolExecutor(1, "rows")
         self._reading: dict[str, asyncio.Task[None]] = {}
+        self._finding: dict[str, asyncio.Task[None]] = {}
 
     # --- halls --------------------------------------------------------------------------------------------------------
 
     async def find(self, slug: str) -> Room | None:
         """The hall of this address; None where nothing was told of one. Raises RedisError."""
-        room = self._hub.rooms.get(slug)
-        if room is None and SLUG.fullmatch(slug):
-            await self._read(slug)
-            room = self._hub.rooms.get(slug)
-        return room
+        if slug not in self._hub.rooms and SLUG.fullmatch(slug):
+            # One reading for all who come at once; its failure is everybody's, and the next one tries again.
+            if slug not in self._finding:
+                self._finding[slug] = asyncio.get_running_loop().create_task(self._read(slug))
+                self._finding[slug].add_done_callback(lambda _: self._finding.pop(slug, None))
+            await asyncio.shield(self._finding[slug])
+        return self._hub.rooms.get(slug)
 
     def desk(self, slug: str) -> Desk:
         """Where the races of a hall are counted."""

@@ -119,6 +119,8 @@ class Desk:
         self._ground, self._redis, self._writer = ground, connection, writer
         self._me = secrets.token_hex(4)
         self._acks: defaultdict[int, set[Ack]] = defaultdict(set)
+        self._unanswered: dict[int, KnownGuest] = {}
+        """Whose newest message nobody has answered, because just then nobody counted or it was handed on."""
         self._unsent: list[tuple[str, int, int]] = []
         self._handing_on: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
@@ -156,6 +158,7 @@ class Desk:
         self._acks[no].discard(ack)
         if not self._acks[no]:
             del self._acks[no]
+            self._unanswered.pop(no, None)
 
     async def report(self, guest: KnownGuest, seq: int, counted: int) -> dict[str, Any] | None:
         """Count a message, or hand it on: then the answer comes later, by the `Ack` that sits here."""
@@ -165,10 +168,16 @@ class Desk:
         if race.is_final:
             known = race.runners.get(guest.no)
             return {**race.answer(guest.no, known), "final": True} if known else {"seq": 0, "final": True}
-        if not self.lease.is_held:
+        if self.lease.is_held:
+            answer = self._counted(race, guest, seq, counted)
+        else:
+            answer = None
             self._hand_on(guest, seq, counted)
-            return None
-        return self._counted(race, guest, seq, counted)
+        if answer is None:
+            self._unanswered[guest.no] = guest
+        else:
+            self._unanswered.pop(guest.no, None)
+        return answer
 
     def _counted(self, race: Race, guest: KnownGuest, seq: int, counted: int) -> dict[str, Any] | None:
         if not race.is_loaded:
@@ -208,8 +217,19 @@ class Desk:
         if told["to"] != self._me:
             return
         for no, answer in told["acks"]:
-            for ack in list(self._acks.get(no, ())):
-                await ack(answer)
+            self._unanswered.pop(no, None)
+            await self._answer(no, answer)
+
+    async def _answer(self, no: int, answer: Mapping[str, Any]) -> None:
+        for ack in list(self._acks.get(no, ())):
+            await ack(answer)
+
+    async def _ask_again(self) -> None:
+        """Whoever was not answered is told how far they are, as soon as somebody counts; a message without a number counts nothing."""
+        for guest in list(self._unanswered.values()):
+            answer = await self.report(guest, 0, 0)
+            if answer is not None:
+                await self._answer(guest.no, answer)
 
     # --- once a second ------------------------------------------------------------------------------------------------
 
@@ -218,6 +238,7 @@ class Desk:
         race, now = self.race, self._ground.clock.unix()
         if race is None or race.is_final or now < race.span.begin - EARLY_S:
             return
+        await self._ask_again()
         try:
             was_held = self.lease.is_held
             if not await self.lease.hold():

@@ -31,6 +31,12 @@ STUCK_MS = 30_000
 BACKLOG = 4_096
 """Connections that may wait to be taken: all phones of a hall come back within seconds."""
 
+CONNECTIONS = 16
+"""To Redis."""
+
+REDIS_S = 5
+"""How long an answer of Redis, or a free connection to it, is waited for."""
+
 MESSAGE_BYTES = 512
 """The largest message of a phone in a race; it needs 30."""
 
@@ -90,9 +96,17 @@ def _listening(host: str, port: int) -> socket.socket:
 
 async def _serve(ground: Ground, listening: socket.socket) -> None:
     settings = ground.settings
-    connection = redis.Redis.from_url(
-        settings.redis_url, decode_responses=True, socket_timeout=2, socket_connect_timeout=2, health_check_interval=10
+    # Bounded: two thousand phones that come at once wait for one another and not for as many connections.
+    pool = redis.BlockingConnectionPool.from_url(
+        settings.redis_url,
+        max_connections=CONNECTIONS,
+        timeout=REDIS_S,
+        decode_responses=True,
+        socket_timeout=REDIS_S,
+        socket_connect_timeout=REDIS_S,
+        health_check_interval=10,
     )
+    connection = redis.Redis(connection_pool=pool)
     hub = Hub(settings.live_streams)
     parts = Parts(ground, connection, hub, Feed(ground, connection, hub))
     roll = Roll(connection)
@@ -125,6 +139,7 @@ async def _serve(ground: Ground, listening: socket.socket) -> None:
         with suppress(RedisError):
             await roll.end()
         await connection.aclose()
+        await pool.disconnect()
     log.info("live_stopped")
 
 
