@@ -121,3 +121,20 @@ def test_a_child_process_does_not_take_its_parents_answers(line: RedisConnection
     os.close(write_end)
     hold.join(5)
     assert line.call("ECHO", "of the parent") == b"of the parent"
+
+
+def test_commands_of_one_caller_travel_together_and_a_refused_one_leaves_the_other_callers_their_answers(
+    line: RedisConnection, pool: ThreadPoolExecutor, redis_desk: redis.Redis, redis_url: str
+) -> None:
+    def ask(i: int) -> list[bytes]:
+        middle = ("INCR", "trips:word") if i == 3 else ("ECHO", f"b{i}")
+        return line.call_all(("ECHO", f"a{i}"), middle, ("ECHO", f"c{i}"))
+
+    redis_desk.set("trips:word", "no number")
+    for i, asked in enumerate(asked_behind_one(line, pool, redis_desk, ask)):
+        if i == 3:
+            with pytest.raises(redis.ResponseError, match="integer"):
+                asked.result(5)
+        else:
+            assert asked.result(5) == [b"a%d" % i, b"b%d" % i, b"c%d" % i]
+    assert line.call("ECHO", "still mine") == b"still mine"

@@ -101,13 +101,13 @@ _pack: Any = hiredis.pack_command
 
 
 class _Trip:
-    """One command on its way, and what came back. `woken` is held by who waits: for the answer, or to carry the next ones."""
+    """What one caller asks, and what came back. `woken` is held by who waits: for the answers, or to carry the next ones."""
 
-    __slots__ = ("answer", "error", "is_over", "packed", "woken")
+    __slots__ = ("answers", "asked", "error", "is_over", "packed", "woken")
 
-    def __init__(self, packed: bytes) -> None:
-        self.packed = packed
-        self.answer: Any = None
+    def __init__(self, packed: bytes, asked: int) -> None:
+        self.packed, self.asked = packed, asked
+        self.answers: list[Any] = []
         self.error: Exception | None = None
         self.is_over = False
         self.woken: threading.Lock | None = None
@@ -142,10 +142,15 @@ class RedisConnection:
 
         A connection from before a restart of Redis, or of a fork, is replaced once without a word.
         """
+        return self.call_all(command)[0]
+
+    def call_all(self, *commands: Sequence[str | bytes | int]) -> list[Any]:
+        """Send some commands in one piece and read the answer of each; raises redis.RedisError, also for one that was refused."""
         queue = self._queue
         if queue.pid != os.getpid():  # forked: what is on its way belongs to the parent
             queue = self._queue = _Queue()
-        trip = _Trip(_pack(command))  # redis-py looks at each argument first, for twice the time
+        # redis-py looks at each argument first, for twice the time
+        trip = _Trip(b"".join([_pack(command) for command in commands]), len(commands))
         with queue.guard:
             queue.waiting.append(trip)
             is_carrying = not queue.is_busy
@@ -161,7 +166,7 @@ class RedisConnection:
             self._carry(queue)
         if trip.error is not None:
             raise trip.error
-        return trip.answer
+        return trip.answers
 
     def _carry(self, queue: _Queue) -> None:
         """Ask for all who wait at this moment, then call on the first of those who have come since."""
@@ -198,10 +203,12 @@ class RedisConnection:
                 queue.connection.connect()
             queue.connection.send_packed_command((b"".join([trip.packed for trip in trips]),), check_health=False)
             for trip in trips:
-                try:
-                    trip.answer = queue.connection.read_response()
-                except redis.ResponseError as error:
-                    trip.error = error
+                trip.answers, trip.error = [], None
+                for _ in range(trip.asked):
+                    try:
+                        trip.answers.append(queue.connection.read_response())
+                    except redis.ResponseError as error:
+                        trip.error = error
                 trip.is_over = True
         except (redis.RedisError, OSError) as error:
             log.debug("redis_connection_lost", error=type(error).__name__)
