@@ -84,6 +84,7 @@ def test_the_state_comes_from_redis_without_sql_and_from_the_rows_when_that_is_e
     desk: Host, client: FlaskClient
 ) -> None:
     runtime = desk.stage.runtime
+    pair(desk, client)
     runtime.redis.delete(wire.state_key("gala"))
     first = client.get("/hall/gala/state").json
     assert first is not None and first["guests"] == 12 and first["roster"]["count"] == 12
@@ -100,6 +101,16 @@ def test_the_state_comes_from_redis_without_sql_and_from_the_rows_when_that_is_e
     again = client.get("/hall/gala/state").json
     assert again is not None and again["v"] > first["v"]
     assert client.get("/hall/none/state").status_code == 404
+
+
+def test_who_is_no_screen_of_the_hall_reads_nobodys_name(desk: Host, client: FlaskClient) -> None:
+    desk.show(k=3)
+    told.tell(desk.stage.runtime, desk.id)
+    answer = client.get("/hall/gala/state")
+    assert answer.json is not None and answer.json["selection"]["status"] == "revealed" and answer.json["v"]
+    assert "来宾" not in answer.get_data(as_text=True) and "winners" not in answer.get_data(as_text=True)
+    pair(desk, client)
+    assert "来宾" in client.get("/hall/gala/state").get_data(as_text=True)
 
 
 def test_whoever_listens_is_told_and_an_older_state_never_replaces_a_newer(desk: Host) -> None:

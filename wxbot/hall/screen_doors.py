@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
-from wxbot.hall import guests, pairing, record, screen_pass, standing, state, told
+from wxbot.hall import guests, pairing, record, screen_pass, standing, state, told, wire
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen import blueprint as blueprint
@@ -57,10 +57,16 @@ def _asked() -> dict[str, Any]:
 
 @blueprint.get("/<slug>/state")
 def state_of(slug: str) -> BaseResponse:
-    """The public state, from Redis and without SQL: what a screen asks for while no stream is open."""
-    text = told.text_of(_runtime(), slug)
+    """The state, from Redis and without SQL, while no stream is open: for a paired screen all of it, for everybody else what
+    phones are told, in which nobody is named."""
+    runtime = _runtime()
+    text = told.text_of(runtime, slug)
     if text is None:
         raise NotFound
+    pass_ = request.cookies.get(screen_pass.cookie_name(runtime, slug))
+    if pairing.screen_session(runtime, slug, pass_) is None:
+        whole = json.loads(text)
+        text = json.dumps({"v": whole["v"], **wire.for_phones(whole)}, ensure_ascii=False)
     response = Response(text, mimetype="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -15,7 +15,7 @@ from wxbot import lineage
 from wxbot.db import changed
 from wxbot.hall import gaps, journal, rosters, selection
 from wxbot.hall.evening import Evening
-from wxbot.hall.models import SELECTION_NEXT, Hall, HallPrize, Roster, Selection, SelectionStatus, Winner
+from wxbot.hall.models import SELECTION_NEXT, Game, Hall, HallPrize, Roster, Selection, SelectionStatus, Winner
 from wxbot.instant.models import Prize
 from wxbot.text import Refusal, Text
 from wxbot.transitions import moved_on, moving
@@ -28,6 +28,7 @@ HOLDS = ("won", "forfeited", "confirmed")
 """Statuses of a winner that keep their slot of the prize."""
 
 NO_ROSTER = Text("请先冻结名单", "Freeze the roster first")
+PLAYING = Text("游戏正在进行，请等它结束", "A game is being played; wait until it is over")
 NOT_ARMED = Text("没有锁定的抽取，请先在主持台选择奖项", "No prize is armed; choose one at the host's desk first")
 NOT_READY = Text(
     "还缺现场号码，请先在主持台输入", "The numbers from the hall are missing; type them at the host's desk"
@@ -58,6 +59,9 @@ def arm(session: Session, vault: Vault, campaign_id: int, ordinal: int, k: int, 
     """
     lineage.require_unfrozen(session)
     hall = journal.lock(session, campaign_id)
+    playing = (Game.campaign_id == campaign_id) & (Game.status == "running")
+    if session.scalar(select(Game.id).where(playing).limit(1)) is not None:
+        raise Refusal("busy", PLAYING)
     _end_settled(session, campaign_id, now)
     gaps.catch_up(session, vault, hall, now)
     roster = rosters.newest(session, hall)

@@ -86,7 +86,8 @@ async function rehearsal() {
   try {
     const answer = await fetch(`${config.base}/state`, { cache: 'no-store' });
     const state = await answer.json();
-    const done = (state.results || []).length;
+    const last = state.selection;
+    const done = last ? last.d - (last.status === 'confirmed' ? 0 : 1) : 0;
     if (!state.rehearsal) { verdict('rehearsal', null, words.check_rehearsal_none); return; }
     verdict('rehearsal', done >= TESTS ? true : null, words.check_rehearsal_done, { done: Math.min(done, TESTS), tests: TESTS });
   } catch {
