@@ -22,6 +22,7 @@ from tests.hall.stage import OpenHall, launched, open_hall
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.hall import door_code, names, passes, reception, selection, sign_in, telling, wire
+from wxbot.lineage import Lineage
 from wxbot.people import marks
 from wxbot.runtime import Runtime
 from wxbot.staff.models import Staff
@@ -157,6 +158,17 @@ def test_while_nobody_can_come_in_the_page_says_why_and_shows_the_commitment(
     draw_state_of(runtime).snapshots.forget()
     page = shown(ming.open(f"{hall.path}?code={code_of(hall)}"))
     assert sentence in page and hall.hall().commitment in page and "<form" not in page
+    assert send(ming, hall, {"name": "阿明", **form}).status_code == 409
+    assert hall.guests() == []
+
+
+def test_a_database_that_may_be_an_old_copy_gives_nobody_a_number(runtime: Runtime, ming: Phone) -> None:
+    hall = open_hall(runtime)
+    form = fields_of(shown(ming.open(f"{hall.path}?code={code_of(hall)}")))
+    with runtime.database.transaction() as session:
+        session.merge(Lineage(id=1, database_id="copy", frozen_why="older", frozen_at=runtime.clock.now()))
+    draw_state_of(runtime).snapshots.forget()
+    assert "签到暂停了" in shown(ming.open(f"{hall.path}?code={code_of(hall)}"))
     assert send(ming, hall, {"name": "阿明", **form}).status_code == 409
     assert hall.guests() == []
 

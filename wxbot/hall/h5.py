@@ -52,6 +52,8 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         sign_in.require_open(campaign, runtime().clock.now())
     except Refusal as shut:
         return _page(snapshot, hall, shut=shut.reason)
+    if snapshot.is_frozen:
+        return _page(snapshot, hall, shut="paused")
     code, given = request.args.get("code", ""), request.args.get("token", "")
     way = passes.way_in(runtime(), hall, mine.openid, code, given, is_door=request.args.get("door") == "1")
     return _page(snapshot, hall, way=way)

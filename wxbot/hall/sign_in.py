@@ -80,7 +80,8 @@ def sign_in_all(session: Session, campaign_id: int, comers: Sequence[Comer], now
     Who may take part at all (`require_guest`) was asked before. Raises Refusal when nobody may come in now.
     """
     hall = journal.lock(session, campaign_id)
-    lineage.require_unfrozen(session)
+    if lineage.is_frozen(session):
+        raise Refusal("paused", PAUSED)
     campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
     here = _here(session, campaign_id, [comer.openid for comer in comers])
     if all(comer.openid in here for comer in comers):
