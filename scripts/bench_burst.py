@@ -64,6 +64,8 @@ def run(ground: Ground) -> Iterator[Figure]:
             "client_share_of_a_core": met.client_share,
             "p50_ms": met.wait_ms(0.5),
             "slowest_ms": met.wait_ms(1.0),
+            "served_p50_ms": met.served_ms(0.5),
+            "served_p99_ms": met.served_ms(0.99),
             "cpu_us": cpu_us([met]),
             "baseline_cpu_us": cpu_us(steady),
         }

@@ -18,6 +18,12 @@ PATIENCE_S = 30.0
 _LENGTH = b"content-length:"
 
 
+def _within(seconds: Sequence[float], share: float) -> float:
+    """What this share of them does not exceed, in milliseconds."""
+    waits = sorted(seconds)
+    return waits[min(len(waits) - 1, int(len(waits) * share))] * 1000
+
+
 @dataclass
 class Volley:
     """What one volley of requests met."""
@@ -43,8 +49,7 @@ class Volley:
 
     def wait_ms(self, share: float) -> float:
         """The time within which this share of the answers came, in milliseconds."""
-        waits = sorted(self.waits_s)
-        return waits[min(len(waits) - 1, int(len(waits) * share))] * 1000
+        return _within(self.waits_s, share)
 
 
 def request(
@@ -119,7 +124,13 @@ class Burst(Volley):
     """
 
     decided_at_s: list[float] = field(default_factory=list, repr=False)
+    served_s: list[float] = field(default_factory=list, repr=False)
+    """Of every answer from the moment its request was sent: what the server alone is asked for."""
     turned_away: int = 0
+
+    def served_ms(self, share: float) -> float:
+        """The time within which this share of the answers came over their connections, in milliseconds."""
+        return _within(self.served_s, share)
 
     def decided_within(self, seconds: float) -> int:
         """How many had their answer by then."""
@@ -169,6 +180,7 @@ def burst(
                 since, person = asked.pop(line)
                 free.append(line)
                 met.waits_s.append(now - since)
+                met.served_s.append(time.perf_counter() - line.began)
                 verdict = is_decided(line.arrived)
                 if verdict is None:
                     met.turned_away += 1

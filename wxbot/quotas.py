@@ -76,8 +76,8 @@ _TAKE_EACH = """
     ON CONFLICT (name, period) DO UPDATE SET n = quotas.n + 1 WHERE quotas.n < :most
     RETURNING name
 """
-_EACH_SQLITE = text(_TAKE_EACH.format(asked="SELECT value FROM json_each(:names)"))
-_EACH_POSTGRESQL = text(_TAKE_EACH.format(asked="SELECT unnest(CAST(:names AS text[]))"))
+_EACH_SQLITE = Prepared(text(_TAKE_EACH.format(asked="SELECT value FROM json_each(:names)")))
+_EACH_POSTGRESQL = Prepared(text(_TAKE_EACH.format(asked="SELECT unnest(CAST(:names AS text[]))")))
 """An array, because PostgreSQL knows how long one is; by name, so that two writers take their locks in one order."""
 
 
@@ -86,8 +86,10 @@ def take_each(session: Session, names: Sequence[str], period: str, most: int) ->
     if not names:
         return set()
     if is_sqlite(session):
-        return set(session.scalars(_EACH_SQLITE, {"names": json.dumps(names), "period": period, "most": most}))
-    return set(session.scalars(_EACH_POSTGRESQL, {"names": list(names), "period": period, "most": most}))
+        fitted = _EACH_SQLITE.rows(session, {"names": json.dumps(names), "period": period, "most": most})
+    else:
+        fitted = _EACH_POSTGRESQL.rows(session, {"names": list(names), "period": period, "most": most})
+    return {name for (name,) in fitted}
 
 
 _USED_EACH = "SELECT name, period, n FROM quotas WHERE name {among} AND (period = :day OR period = 'all')"

@@ -6,8 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from wxbot.db import Database
 from wxbot.draws.admission import Admission, Booked
@@ -63,15 +64,21 @@ def plans_of(database: Database, admissions: list[Admission]) -> list[str]:
     """How PostgreSQL would carry out each statement of a batch, with these parameters."""
     asked: list[tuple[str, Any]] = []
 
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if "asked" in statement:
-            asked.append((statement, parameters))
+    class Noting(psycopg.Cursor[Any]):
+        """What the driver is told."""
 
-    event.listen(database.engine, "before_cursor_execute", note)
+        def execute(self, query: Any, params: Any = None, **more: Any) -> Any:
+            if "asked" in str(query):
+                asked.append((str(query), params))
+            return super().execute(query, params, **more)
+
     with database.transaction() as session:
+        driver: Any = session.connection().connection.driver_connection
+        before, driver.cursor_factory = driver.cursor_factory, Noting
         book(session, admissions)
+        driver.cursor_factory = before
         session.rollback()
-    event.remove(database.engine, "before_cursor_execute", note)
+    assert asked
     with database.reading() as session:
         explained = [session.connection().exec_driver_sql("EXPLAIN " + each, values) for each, values in asked]
         return ["\n".join(row[0] for row in plan) for plan in explained]

@@ -17,6 +17,7 @@ from wxbot.db import UtcDateTime, is_sqlite
 from wxbot.draws.admission import BOUND, Admission, Booked
 from wxbot.draws.outcomes import Outcome
 from wxbot.people import marks
+from wxbot.prepared import Prepared
 
 _ASKED_SQLITE = """
     asked (i, campaign_id, openid, hash, device_id, ip, handed_out) AS (
@@ -76,12 +77,12 @@ _DRAW = """
 """
 
 
-def _statements(asked: str, is_fenced: bool) -> tuple[Any, Any]:
+def _statements(asked: str, is_fenced: bool) -> tuple[Prepared, Prepared]:
     join = partial(beside, is_fenced=is_fenced)
     joins = {name: join(table, condition) for name, (table, condition) in _JOINS.items()}
     joins["blocked"] = marks.blocked_among(join)
     draw = text(_DRAW.format(asked=asked)).bindparams(bindparam("now", type_=UtcDateTime()))
-    return text(_KNOWN.format(asked=asked, **joins)), draw
+    return Prepared(text(_KNOWN.format(asked=asked, **joins))), Prepared(draw)
 
 
 _SQLITE = _statements(_ASKED_SQLITE, is_fenced=False)
@@ -89,7 +90,7 @@ _POSTGRESQL = _statements(_ASKED_POSTGRESQL, is_fenced=True)
 """(known, draw) per database: each takes a whole batch at once, so its cost is shared."""
 
 
-def _of(session: Session) -> tuple[Any, Any]:
+def _of(session: Session) -> tuple[Prepared, Prepared]:
     return _SQLITE if is_sqlite(session) else _POSTGRESQL
 
 
@@ -114,19 +115,19 @@ def _batch(session: Session, admissions: Sequence[Admission]) -> dict[str, Any]:
 
 def _known(session: Session, admissions: Sequence[Admission]) -> dict[int, Booked]:
     """What the tables already say about these people and shakes, by place in the batch."""
-    found: dict[int, dict[str, Any]] = {}
-    for row in session.execute(_of(session)[0], _batch(session, admissions)):
-        found.setdefault(int(row.i), {})[row.why] = row
+    found: dict[int, dict[str, str | None]] = {}
+    for i, why, handed_out in _of(session)[0].rows(session, _batch(session, admissions)):
+        found.setdefault(int(i), {})[why] = handed_out
     return {i: _verdict(rows) for i, rows in found.items()}
 
 
-def _verdict(rows: dict[str, Any]) -> Booked:
+def _verdict(rows: dict[str, str | None]) -> Booked:
     if "blocked" in rows:
         return Booked(Outcome.BLOCKED)
     if "bound" in rows:
         return Booked(Outcome.ALREADY_DRAWN, kept=BOUND)
     if "admitted" in rows:
-        return _won(rows["admitted"].handed_out)
+        return _won(rows["admitted"])
     return Booked(Outcome.MISSED if "used:missed" in rows else Outcome.TICKET_TOO_OLD)
 
 
@@ -181,7 +182,7 @@ def book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
         written: set[str] = set()
         if going:
             drawing = _batch(session, [admissions[i] for i in going]) | {"now": admissions[going[0]].now}
-            written = set(session.scalars(_of(session)[1], drawing))
+            written = {openid for (openid,) in _of(session)[1].rows(session, drawing)}
         for i in places:
             one = admissions[i]
             if one.openid in written:
