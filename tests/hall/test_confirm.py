@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session
 from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
 from tests.instant.added import check_sums
-from wxbot import invariants, ledger
+from wxbot import invariants, ledger, lineage
 from wxbot.budget import Budget
 from wxbot.hall import goods
 from wxbot.instant.models import InstantTerms
 from wxbot.payouts.models import Payout
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
+from wxbot.witness import Witness
 
 SEED = {"mode": "seed"}
 GOODS = {"kind": "goods", "name": "自行车", "min_fen": 0, "max_fen": 0, "value_fen": 50_000, "stock": 1}
@@ -172,3 +173,14 @@ class Undone(Exception):
 
 def _counted(session: Session) -> dict[str, int]:
     return {name: query(session) for name, query in invariants.INVARIANTS.items() if "hall" in name}
+
+
+def test_a_database_that_may_be_old_arms_draws_and_confirms_nothing(runtime: Runtime) -> None:
+    desk = host(runtime)
+    desk.show(k=2)
+    lineage.freeze_now(runtime, "older", Witness(9, 9))
+    for verb in (desk.arm, desk.start, lambda: desk.confirm(1)):
+        with pytest.raises(Refusal) as refused:
+            verb()
+        assert refused.value.reason == "frozen"
+    assert desk.stage.awards() == []
