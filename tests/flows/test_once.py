@@ -27,7 +27,7 @@ def demo(folder: Path, *options: str) -> tuple[list[str], list[int]]:
 
 WHOLE: dict[str, dict[str, Any]] = {"story": {}, "payouts_story": {}, "wheel_story": {}, "hall_story": {}}
 SHORT: dict[str, dict[str, Any]] = {
-    "story": {"PACKETS": 24, "PEOPLE": 36, "WITHOUT_SHAKE": 4, "TRY_TWICE": 5, "NEVER_OPEN": 5, "BUDGET_FEN": 6_000},
+    "story": {"PACKETS": 12, "PEOPLE": 20, "WITHOUT_SHAKE": 2, "TRY_TWICE": 3, "NEVER_OPEN": 3, "BUDGET_FEN": 3_000},
     "payouts_story": {
         "PEOPLE": 23,
         "VOUCHERS": 30,
@@ -47,7 +47,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "wheel_story": {"PEOPLE": 12},
     "hall_story": {"GUESTS": 20, "RACERS": 4, "GAME_S": 5},
 }
-"""The campaign with an eighth of its people, the wheel with a fifth, the hall with a fifteenth, the payouts with half: everything happens, less often."""
+"""The campaign with a thirteenth of its people, the wheel with a fifth, the hall with a fifteenth, the payouts with half: everything happens, less often."""
 
 SIZED = """
 import json, sys
