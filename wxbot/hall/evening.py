@@ -71,7 +71,7 @@ class Selected:
 
 
 @dataclass
-class Played:
+class GameStanding:
     """One game of all phones, as the log fixed it, and who took part."""
 
     fixed: Body
@@ -97,7 +97,7 @@ class Evening:
     roster_version: int = 0
     excluded: dict[int, Exclusion] = field(default_factory=dict)
     selections: dict[int, Selected] = field(default_factory=dict)
-    games: dict[int, Played] = field(default_factory=dict)
+    games: dict[int, GameStanding] = field(default_factory=dict)
     """Prize → its rain or race."""
     used_numbers: set[str] = field(default_factory=set)
     """Numbers held up before: they are no news any more."""
@@ -248,7 +248,7 @@ def _confirmed(evening: Evening, body: Body) -> None:
 
 
 def _game_fixed(evening: Evening, body: Body) -> None:
-    evening.games[body["prize"]] = Played(body)
+    evening.games[body["prize"]] = GameStanding(body)
 
 
 def _game_begun(evening: Evening, body: Body) -> None:
