@@ -234,6 +234,30 @@ def test_a_second_screen_takes_over_in_the_middle_of_a_roll_and_the_first_looks_
     other.close()
 
 
+@pytest.mark.proof
+def test_a_spare_screen_shows_each_state_as_it_stands_and_leads(screen: Screen, browser_profile: Any) -> None:
+    other = browser_profile.browser.new_context(viewport=FULL_HD)
+    spare, desk = Screen(screen.desk, other.new_page()), screen.desk
+    steps: tuple[tuple[Callable[[], Any], str, int], ...] = (
+        (lambda: None, "none", 0),
+        (lambda: desk.arm(k=3), "ready", 0),
+        (desk.start, "rolling", 0),
+        (desk.reveal, "result", 3),
+        (lambda: desk.mark(1, desk.lines(1)[0].guest_no), "result", 3),
+        (lambda: desk.confirm(1), "result", 3),
+    )
+    for step, phase, cards in steps:
+        step()
+        screen.tell()
+        spare.page.context.clear_cookies()
+        spare.pair()
+        spare.phase(phase)
+        assert spare.page.locator("#winners .card").count() == cards
+        assert spare.page.evaluate("document.body.dataset.role") == "lead"
+        screen.until("document.body.dataset.role === 'viewer'")
+    other.close()
+
+
 def test_who_signs_in_pops_in_and_one_key_takes_the_newest_off_the_wall(screen: Screen) -> None:
     screen.page.locator("#code-picture").wait_for()
     screen.hall.come(1)

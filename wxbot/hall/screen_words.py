@@ -3,9 +3,7 @@
 from wxbot.text import Phrases, Text
 
 PAGE: dict[str, Text] = {
-    "pair_text": Text(
-        "请输入控制台“大屏”页上的 6 位配对码", "Type the six digits that the host's desk shows under “Screen”"
-    ),
+    "pair_text": Text("请输入主持台上的 6 位配对码", "Type the six digits that the host's desk shows"),
     "unpaired": Text("这块屏幕还没有配对，请刷新页面", "This screen is not paired; reload the page"),
     "preflight": Text("开场前体检", "Check this machine first"),
     "rehearsal": Text("彩排", "Rehearsal"),
@@ -64,7 +62,7 @@ PAGE: dict[str, Text] = {
 
 SCRIPT: dict[str, Text] = {
     "signed_in": Text("已签到 {n} 人", "{n} signed in"),
-    "welcome": Text("欢迎 {name} · 第 {no} 位", "Welcome {name}, number {no}"),
+    "welcome": Text("欢迎 {name} · 第 {no} 位", "Welcome {name} · number {no}"),
     "given": Text("已送出 {given} / {stock}", "{given} of {stock} given"),
     "all_given": Text("已全部送出", "All given"),
     "selects": Text("抽 {k} 名 · 奖池 {pool} 人", "{k} out of {pool} people"),
