@@ -68,6 +68,7 @@ browser: python ## run only the tests that drive Chromium
 screenshots: python ## take the pictures of the README anew, into docs/images/
 	$(INSTALL) test
 	@$(BIN)/python scripts/screenshots.py
+	@$(BIN)/python scripts/screenshots_hall.py
 
 wheel: python ## build a wheel with pages and front-end files inside, into dist/
 	$(INSTALL) wheel

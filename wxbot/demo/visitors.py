@@ -20,18 +20,21 @@ WAYS = (entries.QR, entries.POSTER, entries.LINK)
 HALL_GUESTS = 60
 
 
-def fill_hall(base_url: str, world: World, door: str, word: str, is_open: Callable[[], bool]) -> None:
-    """Sixty guests sign in at the hall's door. Raises StoryProblem when one is turned away."""
+def fill_hall(base_url: str, world: World, door: str, word: str, is_open: Callable[[], bool]) -> list[Guest]:
+    """Sixty guests sign in at the hall's door; those who have, in the order of their numbers. Raises StoryProblem when one is turned away."""
+    here: list[Guest] = []
     for known in world.call("POST", "people", {"count": HALL_GUESTS})["people"]:
         if not is_open():
-            return
+            return here
         guest = Guest(world, known, base_url=base_url)
         guest.take_phone()
         while not guest.may_sign_in(door):  # a worker opens the doors some seconds after the launch
             if not is_open():
-                return
+                return here
             time.sleep(1)
         guest.sign_in(door, word)
+        here.append(guest)
+    return here
 
 
 @dataclass(frozen=True)

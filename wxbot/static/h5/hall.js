@@ -68,6 +68,8 @@ function show() {
     const isGoods = latest.kind === 'goods';
     say('confirmed', fill(words.confirmed, { prize: latest.prize }), isGoods ? words.goods_text : words.confirmed_text);
     byId('collect').hidden = isGoods;
+  } else if (state && state.game && state.game.status === 'running') {
+    say('waiting', words[state.game.kind], words[state.game.kind + '_text']);
   } else if (selection && (selection.status === 'revealed' || selection.status === 'confirmed')) {
     say('waiting', words.missed, words.missed_text);
   } else {
