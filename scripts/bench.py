@@ -27,6 +27,7 @@ import bench_live
 import bench_orders
 import bench_payouts
 import bench_processes
+import bench_screen
 import bench_table
 from bench_stage import BenchProblem, Figure, Ground, Size
 from rich.console import Console
@@ -48,6 +49,7 @@ CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "orders": bench_orders.run,
     "payouts": bench_payouts.run,
     "processes": bench_processes.run,
+    "screen": bench_screen.run,
     "table": bench_table.run,
 }
 

@@ -9,7 +9,10 @@ const BURSTS = 4;
 const PIECES = 60;
 const COLOURS = ['#ffd977', '#f2b33d', '#e23b4a', '#fff3d0', '#b3122a'];
 
+const OVER_MS = 5000;
+
 let throwing = null;
+let timer = 0;
 
 function canvas() {
   const made = at('confetti');
@@ -40,4 +43,7 @@ export function celebrate(count) {
       });
     }, burst * 260);
   }
+  // Pieces live for so many frames: a slow machine would draw them for half a minute.
+  clearTimeout(timer);
+  timer = setTimeout(() => throwing.reset(), OVER_MS);
 }
