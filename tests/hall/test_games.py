@@ -21,6 +21,7 @@ from wxbot.hall.models import Game, RaceCount, RainHit
 from wxbot.hall.record import record_of
 from wxbot.hall.state import public_state
 from wxbot.hall.verify import verify
+from wxbot.hall.wire import race_key
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 
@@ -133,6 +134,25 @@ def test_a_packet_is_its_persons_alone_is_caught_once_and_is_owed_in_one_award_f
     assert len(hall.awards()) == len(caught)
     _sound(runtime)
     assert _faults(hall) == []
+
+
+def test_a_race_waits_for_its_last_row_and_not_for_ever(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RACE,), guests=2)
+    game = _begin(hall, 1)
+    assert game.begin_at is not None and game.end_at is not None
+    with runtime.database.transaction() as session:
+        row = RaceCount(game_id=game.id, guest_no=1, counted=50, last_seq=1, last_at=game.begin_at)
+        session.add(row)
+        ended = runtime.clock.now() - timedelta(seconds=10)
+        session.execute(update(Game).values(begin_at=ended - timedelta(seconds=20), end_at=ended))
+    hall.work()
+    assert hall.awards() == []
+    runtime.redis.hset(race_key(hall.slug), "ranks", json.dumps({"game": game.id + 1, "final": True}))
+    hall.work()
+    assert hall.awards() == []
+    runtime.redis.hset(race_key(hall.slug), "ranks", json.dumps({"game": game.id, "final": True}))
+    hall.work()
+    assert len(hall.awards()) == 1
 
 
 def test_a_race_is_won_by_who_came_furthest_and_earlier(runtime: Runtime) -> None:

@@ -6,10 +6,12 @@ are read here once it is over. What was won is owed like a confirmed winner's pr
 
 import hashlib
 import hmac
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from redis import RedisError
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,7 @@ from wxbot.hall.models import ROUND_NEXT, Game, Guest, Hall, RaceCount, RainHit
 from wxbot.hall.race_rule import LATE_S
 from wxbot.hall.select import running
 from wxbot.hall.told import tell
+from wxbot.hall.wire import race_key
 from wxbot.instant.models import Award, Prize
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal, Text
@@ -34,6 +37,9 @@ COUNTDOWN = timedelta(seconds=5)
 
 SETTLE_AFTER = timedelta(seconds=LATE_S + 3)
 """After the end: the last message of a race is in by then, and `live` has written it."""
+
+COUNTED_WITHIN = timedelta(seconds=30)
+"""So long after its end a race waits for the word that every row is written: a second `live` takes over within five."""
 
 NO_GAME = Text("没有这个游戏", "There is no such game")
 NOBODY = Text("还没有人签到", "Nobody has signed in yet")
@@ -128,7 +134,8 @@ def settle_due(runtime: Runtime, campaign: Campaign) -> int:
     with runtime.database.reading() as session:
         now = runtime.database.now(session)
         is_due = (Game.status == "running") & (Game.end_at <= now - SETTLE_AFTER)
-        due = session.scalars(select(Game.id).where(Game.campaign_id == campaign.id, is_due)).all()
+        found = session.scalars(select(Game).where(Game.campaign_id == campaign.id, is_due)).all()
+    due = [game.id for game in found if game.kind == "rain" or _is_counted(runtime, campaign.slug, game, now)]
     for game_id in due:
         with runtime.database.transaction() as session:
             asked = _settle(session, runtime.vault, game_id, runtime.database.now(session))
@@ -136,6 +143,17 @@ def settle_due(runtime: Runtime, campaign: Campaign) -> int:
             wake(runtime, PAY)
         tell(runtime, campaign.id)
     return len(due)
+
+
+def _is_counted(runtime: Runtime, slug: str, game: Game, now: datetime) -> bool:
+    """Whether `live` says that a race's last row is written; one that died with its race is waited for COUNTED_WITHIN long."""
+    try:
+        told: Any = runtime.redis.hget(race_key(slug), "ranks")
+    except RedisError:
+        told = None
+    ranks = json.loads(told) if told else {}
+    is_final = bool(ranks.get("final")) and ranks.get("game") == game.id
+    return is_final or (game.end_at is not None and game.end_at <= now - COUNTED_WITHIN)
 
 
 def _settle(session: Session, vault: Vault, game_id: int, now: datetime) -> int:
