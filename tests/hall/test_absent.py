@@ -108,3 +108,16 @@ def test_nobody_is_absent_before_the_reveal_or_in_another_selection(runtime: Run
     loser = next(no for no in range(1, 13) if no not in [line.guest_no for line in desk.lines(1)])
     with pytest.raises(Refusal, match="no"):
         desk.mark(1, loser)
+
+
+def test_who_comes_back_after_the_others_were_confirmed_is_confirmed_as_well(runtime: Runtime) -> None:
+    desk = host(runtime)
+    first, *others = desk.show(k=3)
+    desk.mark(1, first)
+    assert desk.confirm(1).nos == tuple(others)
+    desk.do(absent.take_back, desk.id, 1, first)
+    assert desk.confirm(1).nos == (first,)
+    assert desk.confirm(1).nos == ()
+    assert statuses(desk) == ["confirmed"] * 3 and len(desk.stage.awards()) == 3
+    assert [each.status for each in desk.selections()] == ["confirmed"]
+    assert desk.verified() == []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host
@@ -15,8 +16,10 @@ from tests.instant.added import check_sums
 from wxbot import invariants, ledger, lineage
 from wxbot.budget import Budget
 from wxbot.hall import goods
-from wxbot.instant.models import InstantTerms
+from wxbot.instant import awards
+from wxbot.instant.models import Award, InstantTerms
 from wxbot.payouts.models import Payout
+from wxbot.people.models import Notice
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.witness import Witness
@@ -184,3 +187,21 @@ def test_a_database_that_may_be_old_arms_draws_and_confirms_nothing(runtime: Run
             verb()
         assert refused.value.reason == "frozen"
     assert desk.stage.awards() == []
+
+
+def test_a_thing_that_nobody_fetched_goes_back_with_no_money_and_is_called_by_its_name(runtime: Runtime) -> None:
+    desk = host(runtime, {}, GOODS)
+    desk.show(k=1)
+    desk.confirm(1)
+    desk.show(prize=2)
+    desk.confirm(2)
+    with runtime.database.transaction() as session:
+        session.execute(update(Award).values(deadline_at=runtime.clock.now() - timedelta(seconds=1)))
+    assert awards.forfeit_due(runtime) == 2
+    assert [award.status for award in desk.stage.awards()] == ["forfeited", "forfeited"]
+    with runtime.database.reading() as session:
+        told = list(session.scalars(select(Notice.text).where(Notice.kind == "award_ended").order_by(Notice.id)))
+        assert ledger.balances(session, desk.id)["owed"] == 0
+    assert "¥1.00" in told[0] and "自行车" in told[1] and "¥" not in told[1]
+    check_sums(runtime.database)
+    assert {name: n for name, n in invariants.check(runtime.database).items() if n} == {}

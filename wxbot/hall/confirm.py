@@ -64,7 +64,8 @@ def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confir
     for line in lines:
         award = of_no.get(line.guest_no)
         step_winner(session, line, "confirmed", award_id=award.id if award else None)
-    step(session, selected, "revealed", "confirmed", settled_at=now)
+    if selected.status == "revealed":  # else somebody came back after the others were confirmed
+        step(session, selected, "revealed", "confirmed", settled_at=now)
     return Confirmed(tuple(nos), send_at_once(session, given, now))
 
 

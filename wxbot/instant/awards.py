@@ -54,6 +54,10 @@ ENDED = Text(
     "您的 ¥{yuan} 奖品在兑奖截止前没有领取，已收回。",
     "Your prize of ¥{yuan} was not collected before its deadline and went back.",
 )
+ENDED_THING = Text(
+    "您的奖品“{prize}”在兑奖截止前没有领取，已收回。",
+    "Your prize, {prize}, was not collected before its deadline and went back.",
+)
 
 
 def find(session: Session, public_id: str, openid: str) -> Award | None:
@@ -214,13 +218,22 @@ def _forfeit_batch(session: Session, public_url: str, now: datetime) -> int:
     ]
     _give_back(session, taken, now)
     for award in taken:
-        words = ENDED.format(yuan=yuan(award.amount_fen))
+        words = _ended(session, award)
         notices.tell(session, award.openid, "award_ended", str(award.id), words, f"{public_url}/h5/awards", now=now)
     return len(taken)
 
 
-def _give_back(session: Session, awards: Sequence[Award], now: datetime) -> None:
-    """What was owed is free in its budget again; of a campaign that is closed it is nobody's but the merchant's."""
+def _ended(session: Session, award: Award) -> Text:
+    """How its person is told; a thing has no amount."""
+    if award.kind == "money":
+        return ENDED.format(yuan=yuan(award.amount_fen))
+    return ENDED_THING.format(prize=session.get_one(Prize, award.prize_id).name)
+
+
+def _give_back(session: Session, given: Sequence[Award], now: datetime) -> None:
+    """What was owed is free in its budget again; of a campaign that is closed it is nobody's but the merchant's. A thing is owed
+    without money."""
+    awards = [award for award in given if award.amount_fen]
     back = Counter[int]()
     for award in awards:
         back[award.campaign_id] += award.amount_fen
