@@ -153,7 +153,7 @@ def test_the_bank_shows_the_books_and_moves_with_the_clock(shop: Shop, browser_p
     assert shop.simulator.world.bank.broken_invariants() == []
 
 
-@pytest.mark.parametrize("path", ["/", "/clock", "/faults", "/log"])
+@pytest.mark.parametrize("path", ["/", "/clock", "/faults", "/log", "/hall"])
 def test_the_other_pages_of_the_desk_open_without_a_script_error(shop: Shop, browser_page: Any, path: str) -> None:
     faults: list[str] = []
     browser_page.on("pageerror", lambda error: faults.append(str(error)))

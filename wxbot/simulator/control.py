@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wxbot.simulator import control_people, control_push, control_shares
+from wxbot.simulator import control_hall, control_people, control_push, control_shares
 from wxbot.simulator.control_people import careful, whole
 from wxbot.simulator.door import Door, Reply, Request, Route, json_reply
 from wxbot.simulator.oauth import lint
@@ -153,6 +153,7 @@ ROUTES: list[Route] = [
         )
     ),
     *control_people.ROUTES,
+    *control_hall.ROUTES,
     *control_push.ROUTES,
     *control_shares.ROUTES,
 ]

@@ -1,4 +1,4 @@
-"""DOOR of the pages people look at: phone, bank, clock, faults, log, how a program is led here, WeChat's native screens."""
+"""DOOR of the pages people look at: phone, bank, clock, faults, log, hall, how a program is led here, WeChat's native screens."""
 
 from __future__ import annotations
 
@@ -111,6 +111,7 @@ ROUTES: list[Route] = [
     ("GET", "/clock", page("clock.html")),
     ("GET", "/faults", page("faults.html")),
     ("GET", "/log", page("log.html")),
+    ("GET", "/hall", page("hall.html")),
     ("GET", "/redirect", page("redirect.html")),
     ("GET", "/native/hongbao", page("hongbao.html")),
     ("GET", "/native/template", template_page),

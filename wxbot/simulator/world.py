@@ -17,6 +17,8 @@ from wxbot.simulator.cash import CASH_SWITCHES, CashPackets
 from wxbot.simulator.config import SimulatorConfig
 from wxbot.simulator.faults import Faults
 from wxbot.simulator.ground import Chance, Clock, Ground, Switches
+from wxbot.simulator.hall_crowd import Crowd
+from wxbot.simulator.hall_wall import Wall
 from wxbot.simulator.pay_orders import BANK_SWITCHES
 from wxbot.simulator.pay_v3_texts import TRANSFER_SWITCHES
 from wxbot.simulator.pinned import Pinned
@@ -98,6 +100,7 @@ class World:
         self.shares = shares.Shares(self.ground)
         self.shake = Shake(self.ground, self.bank, self.push.event)
         self.transfers = Transfers(self.ground, self.bank, self.people)
+        self.hall, self.wall = Crowd(), Wall()
         self.notices = Notices(self.ground, self.faults, self.lock, lambda: self.platform_keys)
         self.transfers.on_final = self.notices.announce
         self.clock.on_advance = [self.cash.settle, self.bank.expire, self.transfers.due]
@@ -146,11 +149,16 @@ class World:
         """Stops the threads and saves."""
         self._stopping.set()
         self.is_running = False
-        self.push.stop()
-        self.notices.stop()
+        self._stop_engines()
         if self._keeper is not None:
             self._keeper.join(10)
         self.save_file()
+
+    def _stop_engines(self) -> None:
+        self.push.stop()
+        self.notices.stop()
+        self.hall.close()
+        self.wall.close()
 
     def _keep(self) -> None:
         wait_s, saved_at = SAVE_EVERY_S, time.monotonic()
@@ -170,8 +178,7 @@ class World:
 
     def reset(self, seed: int | None = None) -> None:
         """An empty world with the same account settings. The clock goes back to the machine's time."""
-        self.push.stop()
-        self.notices.stop()
+        self._stop_engines()
         self.resets += 1
         self.clock.offset_s = 0.0
         self.faults.reset()

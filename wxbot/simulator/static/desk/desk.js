@@ -1,6 +1,6 @@
 // What every page of the desk has: the bar on top, the clock, calls, notes.
 
-const PAGES = [['/', '首页'], ['/phone', '手机'], ['/bank', '银行'], ['/clock', '时钟'], ['/faults', '故障'], ['/log', '日志'], ['/redirect', '接入']];
+const PAGES = [['/', '首页'], ['/phone', '手机'], ['/bank', '银行'], ['/clock', '时钟'], ['/faults', '故障'], ['/log', '日志'], ['/hall', '会场'], ['/redirect', '接入']];
 
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
