@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 import requests
 from sqlalchemy import select
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.conftest import simulator_settings
 from tests.hall.stage import OpenHall, open_hall
@@ -196,6 +199,36 @@ def test_guests_shake_in_a_race_and_go_on_after_a_lost_network(wechat: Simulated
     until(is_all, "the rows say what was shaken")
 
 
+def test_the_frame_of_a_phone_has_open_streams_until_its_guest_has_no_network(
+    wechat: SimulatedWeChat, raced: Runtime
+) -> None:
+    hall = hall_at(raced, RACE | {"seconds": 5})
+    come(wechat, door(raced, hall), 1, word=WORD)
+    (phone,) = wechat.control("POST", "hall/wall", {})["phones"]
+    origin = phone["url"].removesuffix(hall.path)
+    page = requests.get(phone["url"], timeout=10).text
+    assert f'"live": "{origin}"' in page and str(raced.settings.live_url) not in page
+    begin_game(raced, hall, 1)
+    with (
+        requests.get(f"{origin}/live/{hall.slug}/events?as=phone", stream=True, timeout=10) as events,
+        connect(f"{origin.replace('http', 'ws', 1)}/live/{hall.slug}/race", origin=Origin(origin)) as socket,
+    ):
+        assert any(line.startswith(b"event: state") for line in events.iter_lines())
+        seq = iter(range(1, 100))
+
+        def is_heard() -> bool:
+            socket.send(json.dumps({"seq": next(seq), "count": 3}))
+            with suppress(TimeoutError):
+                return "ack" in socket.recv(timeout=0.5)
+            return False
+
+        until(is_heard, "what is counted of this phone")
+        wechat.control("POST", "hall/lose_network", {"seconds": 3000})
+        with pytest.raises(ConnectionClosed):
+            while True:
+                socket.recv(timeout=10)
+
+
 def test_each_phone_of_the_wall_is_one_of_the_guests(wechat: SimulatedWeChat, site: Runtime) -> None:
     hall = hall_at(site)
     come(wechat, door(site, hall), 14, word=WORD)
@@ -258,8 +291,9 @@ def test_the_page_sends_guests_and_hangs_their_phones_on_the_wall(
     wechat: SimulatedWeChat, site: Runtime, browser_page: Any
 ) -> None:
     hall = hall_at(site)
+    wechat.control("PUT", "pinned", {"pinned": [{"title": "年会", "note": "口令", "url": door(site, hall)}]})
     browser_page.goto(f"{wechat.base}/hall")
-    browser_page.fill("#come [name=url]", door(site, hall))
+    browser_page.locator("#note", has_text="年会").wait_for()
     browser_page.fill("#come [name=word]", WORD)
     browser_page.fill("#come [name=count]", "13")
     browser_page.click("#come button")

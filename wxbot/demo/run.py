@@ -234,6 +234,11 @@ def _show_addresses(stage: Stage, console: Console, is_new: bool, environment: P
             if hall
             else []
         ),
+        (
+            "来宾 guests",
+            f"{stage.wechat_url}/hall",
+            "让几百人签到、接红包、摇手机、断网，十二台手机的墙 · guests by the hundred, a wall of phones",
+        ),
         ("模拟器 simulator", f"{stage.wechat_url}/", "故障、日志、信标 · faults, log, beacons"),
     ):
         table.add_row(*row)

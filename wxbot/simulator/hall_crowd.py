@@ -267,14 +267,17 @@ class Crowd:
                         guest.shaken += round(self.shakes_per_s * random.uniform(0.7, 1.1))
                     guest.seq += 1
                     await socket.send(json.dumps({"seq": guest.seq, "count": guest.shaken}))
-                    await self._hear(socket, 1.0)
+                    await self._hear(socket, guest, 1.0)
             finally:
                 guest.is_racing = False
 
     @staticmethod
-    async def _hear(socket: Any, seconds: float) -> None:
-        """Take what is said for so long: ranks and states that a phone would show."""
+    async def _hear(socket: Any, guest: Guest, seconds: float) -> None:
+        """Take what is said for so long. Another page of this phone may shake, too, and then the count goes on from there."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                async for _ in socket:
-                    pass
+                async for said in socket:
+                    ack = json.loads(said).get("ack")
+                    if ack:
+                        guest.seq = max(guest.seq, int(ack.get("seq") or 0))
+                        guest.shaken = max(guest.shaken, int(ack.get("count") or 0))

@@ -83,3 +83,10 @@ async function refresh() {
   });
 }
 every(1.5, refresh);
+
+// Where a start page leads into a hall, that is the door.
+const door = (await get('/_sim/pinned')).pinned.find((one) => /\/hall\/[^/]+$/.test((one.url || '').split('?')[0]));
+if (door && !$('#come').elements.url.value) {
+  $('#come').elements.url.value = door.url;
+  $('#note').textContent = `${door.title}：${door.note || ''}`;
+}
