@@ -94,6 +94,12 @@ def test_a_draft_is_kept_with_its_prizes_their_rules_and_the_rain(marketer: Brow
         ({"prize_amount": ["60-70", "3000", "0.50-2.00"]}, "第 1 个奖品：金额请写一个数"),
         ({"prize_amount": ["66", "60000", "0.50-2.00"]}, "50,000"),
         ({"prize_seconds": ["", "", "1000"]}, "时长为 5 到 300 秒"),
+        (
+            {"prize_amount": ["66", "3000", "0.50-90"], "prize_total": ["", "", "500"], "budget": "9000"},
+            "第 3 个奖品：一个人抢满 3 个可以得到 270.00 元，商家转账每笔最多 200.00 元",
+        ),
+        ({"prize_stock": ["10", "1", "20001"], "prize_amount": ["66", "3000", "0.50"]}, "红包雨最多 20,000 个红包"),
+        ({"prize_way": ["selection", "race", "rain"]}, "第 2 个奖品：竞速的奖品请用现金或卡密"),
         ({"mode": "dice"}, "请选择随机来源"),
         ({"prize_name": ["关注后抽奖", "一等奖", "红包雨"]}, "关注"),
     ],

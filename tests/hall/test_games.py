@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -234,3 +235,24 @@ def _catch(phone: Phone, hall: OpenHall, slot: Any, mark: str = "") -> Any:
     own = mark or json.loads(page.split('id="state">')[1].split("</script>")[0])["mark"]
     headers = {"User-Agent": phone.agent, "Origin": BASE, "X-Form-Mark": own, "Accept": "application/json"}
     return phone.client.post(f"{hall.path}/rain", base_url=BASE, headers=headers, data={"slot": slot})
+
+
+@pytest.mark.on_both
+def test_a_packet_that_is_being_caught_while_the_rain_is_settled_is_owed(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RAIN,), guests=5)
+    game = _begin(hall, 1)
+    hit = _hits(hall)[0]
+
+    def settle() -> None:
+        with runtime.database.transaction() as session:
+            games._settle(session, runtime.vault, game.id, runtime.database.now(session))
+
+    with ThreadPoolExecutor(1) as pool:
+        with runtime.database.transaction() as session:
+            fen = rain.claim(session, hall.campaign_id, hit.guest_no, hit.slot, _moment(game, hit))
+            settling = pool.submit(settle)
+            wait([settling], timeout=1)  # it goes on when this commit is there, however long that takes
+        settling.result()
+    assert [award.amount_fen for award in hall.awards()] == [fen]
+    with pytest.raises(Refusal):
+        _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))

@@ -15,6 +15,8 @@ from wxbot.hall.selection import CHAIN_LENGTH, is_group
 from wxbot.instant.codes import lacking
 from wxbot.instant.faults import faults_of_claim, faults_of_paid_texts, faults_of_prize, not_covered
 from wxbot.instant.terms import channel_of
+from wxbot.money import yuan
+from wxbot.orders.channels import CHANNELS
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 
@@ -23,6 +25,9 @@ SLOTS_MAX = 1_000
 
 AT_ONCE_MAX = 200
 """Winners of one selection: as many cards as the screen shows."""
+
+PACKETS_MAX = 20_000
+"""Packets of one rain: they are all laid in one transaction when the host begins it."""
 
 GAME_S = (5, 300)
 GROUP_CHARS = 20
@@ -40,7 +45,7 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
     for number, prize in enumerate(prizes, 1):
         slips = (
             *faults_of_prize(prize, channel_of(terms)),
-            *_of_prize(prize, terms.get("groups", ())),
+            *_of_prize(prize, terms.get("groups", ()), channel_of(terms)),
         )
         for slip in slips:
             yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
@@ -52,16 +57,22 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
         )
 
 
-def _of_prize(prize: Mapping[str, Any], groups: list[str]) -> Iterator[Refusal]:
+def _of_prize(prize: Mapping[str, Any], groups: list[str], channel: str) -> Iterator[Refusal]:
     if not prize["value_fen"]:
         yield fault("", "请写明价值（元）", "Say what it is worth in yuan")
     if prize["way"] == "rain":
-        yield from _of_rain(prize)
+        yield from _of_rain(prize, channel)
         return
     if prize["min_fen"] != prize["max_fen"]:
         yield fault("", "金额请写一个数，只有红包雨可以写范围", "Write one amount; only a rain may have a range")
     if prize["way"] == "race":
         yield from _of_seconds(prize)
+        if prize["kind"] == "goods":
+            yield fault(
+                "",
+                "竞速的奖品请用现金或卡密；实物请在大屏抽取，才能当场勾选领取",
+                "A race gives money or codes; a thing is selected on the screen, where its handing over is ticked off",
+            )
         return
     if prize["stock"] > SLOTS_MAX:
         yield fault(
@@ -75,14 +86,34 @@ def _of_prize(prize: Mapping[str, Any], groups: list[str]) -> Iterator[Refusal]:
             yield fault("", f"没有“{group}”这个分组", f"There is no group “{group}”")
 
 
-def _of_rain(prize: Mapping[str, Any]) -> Iterator[Refusal]:
+def _of_rain(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
     yield from _of_seconds(prize)
+    if prize["stock"] > PACKETS_MAX:
+        yield fault(
+            "", f"红包雨最多 {PACKETS_MAX:,} 个红包，再多请分几场", f"At most {PACKETS_MAX:,} packets: plan several rains"
+        )
     if prize["kind"] != "money":
         yield fault("", "红包雨只发现金", "A rain is of money only")
     elif prize["split"] == "range":
         yield fault("", "请填总额，红包雨正好分完这笔钱", "Give the total: a rain gives exactly this sum")
     if prize["per_selection"] < 1:
         yield fault("", "每人至少能抢 1 个", "At least 1 packet a person")
+    yield from _of_sum(prize, channel)
+
+
+def _of_sum(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
+    """What one person catches is paid in one sum, and WeChat takes only so much in one."""
+    in_all_fen = prize["total_fen"] or prize["stock"] * prize["max_fen"]
+    sum_fen = min(in_all_fen, min(prize["per_selection"], prize["stock"]) * prize["max_fen"])
+    way = CHANNELS[channel]
+    most_fen = way.amounts_fen[1]
+    if prize["max_fen"] <= most_fen < sum_fen:
+        n, much, most = prize["per_selection"], yuan(sum_fen), yuan(most_fen)
+        yield fault(
+            "",
+            f"一个人抢满 {n} 个可以得到 {much} 元，{way.word.zh}每笔最多 {most} 元；请减少每人个数或最大金额",
+            f"Somebody who catches {n} has {much} yuan, and one {way.word.en} is {most} at most: lower either",
+        )
 
 
 def _of_seconds(prize: Mapping[str, Any]) -> Iterator[Refusal]:

@@ -24,7 +24,8 @@ def claim(session: Session, campaign_id: int, no: int, slot: int, now: datetime)
     """Catch a packet of the rain that runs, once; its fen, also when it was caught before. Raises Refusal for anybody else's, and
     outside of its moment by the server's clock."""
     query = select(Game).where(Game.campaign_id == campaign_id, Game.kind == "rain", Game.status == "running")
-    game = session.scalars(query).one_or_none()
+    # Shared: phones do not wait for one another, but the end of the rain waits for them, or they see that it is over.
+    game = session.scalars(query.with_for_update(read=True)).one_or_none()
     hit = session.get(RainHit, (game.id, slot)) if game is not None else None
     if game is None or game.begin_at is None or hit is None or hit.guest_no != no:
         raise Refusal("missed", MISSED)
