@@ -171,3 +171,20 @@ def test_the_record_is_taken_away_as_a_sheet_and_as_json(host: Host, marketer: B
     assert made.json is not None and made.json["seal"]
     assert marketer.post(f"/admin/halls/{host.id}/winners.exe", {}).status_code == 404
     assert [action for action, _ in audited(host)].count("hall_record") == 2
+
+
+def test_who_is_taken_back_after_the_confirmation_is_confirmed_at_the_desk(host: Host, marketer: Browser) -> None:
+    host.freeze()
+    first, second = host.show(k=2)
+    host.mark(1, first)
+    before = page(marketer, host)
+    host.confirm(1)
+    assert "do-confirm" not in page(marketer, host)
+    press(marketer, host, "undo", d=1, no=first)  # from a page that was open before
+    seen = page(marketer, host)
+    assert 'data-dialog="do-confirm"' in seen and "确认 1 人中奖" in seen
+    assert "/undo" in before and "/undo" not in seen
+    press(marketer, host, "confirm", d=1)
+    assert {line.guest_no: line.status for line in host.lines(1)} == {first: "confirmed", second: "confirmed"}
+    assert len(host.stage.awards()) == 2
+    assert "do-confirm" not in page(marketer, host)

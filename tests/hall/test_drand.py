@@ -10,11 +10,13 @@ from typing import Any
 
 import py_arkworks_bls12381 as curves
 import pytest
+from sqlalchemy import update
 
 from tests.conftest import Cast, simulator_settings
 from tests.hall import vector
 from tests.hall.stage import OpenHall, open_hall
 from tests.servers import LoopbackServer, SimulatedWeChat
+from wxbot.campaigns.models import Campaign
 from wxbot.hall import drand, faults, journal, quicknet, rosters, select, wire
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, SettingsError
@@ -167,6 +169,18 @@ def test_without_drand_the_log_says_so_after_a_minute_and_the_hall_holds_up_numb
     hall.work()  # what comes too late changes nothing
     assert kinds(hall)[-1] == "entropy"
     assert hall.log()[-1].body["kind"] == "hall"
+
+
+def test_a_selection_that_waits_when_the_time_of_the_hall_is_over_gets_its_entropy_too(
+    hall: OpenHall, simulator: SimulatedWeChat
+) -> None:
+    arm(hall)
+    with hall.runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(status="closing"))
+    pass_by(hall, simulator, 60)
+    hall.work()
+    assert kinds(hall)[-2:] == ["armed", "entropy_fallback"]
+    assert hall.campaign().status == "closing"
 
 
 def test_who_cannot_have_drand_is_told_before_the_evening(hall: OpenHall, monkeypatch: pytest.MonkeyPatch) -> None:

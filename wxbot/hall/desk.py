@@ -35,7 +35,7 @@ def mark_of(session: Session, hall: Hall) -> str:
     last = session.scalar(mine)
     selected = "" if last is None else f"{last.d}.{last.status}.{bool(last.entropy_text)}.{last.void_asked_by}"
     marked = ""
-    if last is not None and last.status == "revealed":
+    if last is not None and last.status in ("revealed", "confirmed"):
         of_last = (Winner.campaign_id == hall.campaign_id) & (Winner.d == last.d)
         statuses = session.scalars(select(Winner.status).where(of_last).order_by(Winner.place))
         marked = ",".join(status[:2] for status in statuses)
@@ -82,8 +82,9 @@ def _games(session: Session, hall: Hall) -> list[tuple[Game, str]]:
 
 
 def _undecided(running: Selection | None, fixed: Selected | None) -> int:
-    """How many winners would be confirmed now."""
-    return len(fixed.undecided) if running is not None and fixed is not None and running.status == "revealed" else 0
+    """How many winners would be confirmed now; also when somebody was taken back after the others were confirmed."""
+    is_shown = running is not None and running.status in ("revealed", "confirmed")
+    return len(fixed.undecided) if fixed is not None and is_shown else 0
 
 
 def _roster(session: Session, hall: Hall) -> RosterShown | None:

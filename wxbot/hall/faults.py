@@ -90,7 +90,9 @@ def _of_rain(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]:
     yield from _of_seconds(prize)
     if prize["stock"] > PACKETS_MAX:
         yield fault(
-            "", f"红包雨最多 {PACKETS_MAX:,} 个红包，再多请分几场", f"At most {PACKETS_MAX:,} packets: plan several rains"
+            "",
+            f"红包雨最多 {PACKETS_MAX:,} 个红包，再多请分几场",
+            f"At most {PACKETS_MAX:,} packets: plan several rains",
         )
     if prize["kind"] != "money":
         yield fault("", "红包雨只发现金", "A rain is of money only")

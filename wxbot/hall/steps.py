@@ -170,6 +170,6 @@ STEPS: dict[str, tuple[LaunchStep, ...]] = {
     "launching": (end, _launch),
     "on": (end, _open, late_entropy, games.settle_due, note_paid),
     "off": (end, late_entropy, games.settle_due, note_paid),
-    "closing": (games.settle_due, note_paid, _finish),
+    "closing": (late_entropy, games.settle_due, note_paid, _finish),
 }
 """Campaign status → the steps a worker takes, in order."""
