@@ -60,7 +60,7 @@ const LOOKS = {
     const isSame = roster.hall === check.record.hall_id && roster.version === body.version;
     if (!isSame || roster.lines.length !== body.count || hashed !== body.roster_hash) check.find(place, 'roster', body.version);
     let isEverybody = roster.lines.every(each => each.no <= evening.signedIn);
-    for (let no = 1; no <= evening.signedIn; no++) isEverybody = isEverybody && (check.weights.has(no) || evening.excluded.has(no));
+    for (let no = 1; isEverybody && no <= evening.signedIn; no++) isEverybody = check.weights.has(no) || evening.excluded.has(no);
     if (!isEverybody) check.find(place, 'people', body.version);
     const rows = new Set(roster.lines.map(each => each.row));
     if (before && !before.lines.every(each => evening.excluded.has(each.no) || rows.has(each.row))) check.find(place, 'people', body.version);

@@ -104,7 +104,7 @@ async function rainSums(seed, hall, prize, nos, terms) {
   const sorted = nos.slice().sort((a, b) => a - b), sums = new Map(), left = new Map(sorted.map(no => [no, terms.cap]));
   const next = streamOf(await mac(seed, 'rain', hall + '\0' + prize + '\0', unhex(await poolHash(sorted))), 8);
   const amounts = [], low = terms.min_fen, high = terms.max_fen, n = terms.packets;
-  if (!(low >= 1 && low <= high && n * low <= terms.total_fen && terms.total_fen <= n * high)) return sums;
+  if (!(low >= 1 && low <= high && n <= 20000 && n * low <= terms.total_fen && terms.total_fen <= n * high)) return sums;
   let rest = terms.total_fen;
   for (let behind = n - 1; behind >= 0; behind--) {
     const least = Math.max(low, rest - behind * high);

@@ -219,6 +219,16 @@ def stranger_in_rain(record: Record) -> None:
     lines(record, "game_ended")[0]["body"]["nos"][0] = 24
 
 
+def endless_rain(record: Record) -> None:
+    """More packets are fixed than any device could hand out."""
+    lines(record, "game_fixed")[0]["body"] |= {"packets": 2**40, "total_fen": 2**40, "min_fen": 1, "max_fen": 1}
+
+
+def endless_guests(record: Record) -> None:
+    """Somebody signs in with a number up to which nobody can count."""
+    lines(record, "signed_in")[19]["body"]["no"] = 2**53 - 1
+
+
 FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     changed_roster: (True, "roster"),
     swapped_person: (True, "people"),
@@ -244,6 +254,8 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     greedy_rain: (True, "winners"),
     other_rain: (True, "seed"),
     stranger_in_rain: (True, "no"),
+    endless_rain: (True, "winners"),
+    endless_guests: (True, "people"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 

@@ -44,6 +44,13 @@ def test_who_comes_back_is_told_only_what_is_newer(live_stage: LiveStage, live: 
         assert screen.state()["v"] == 8
 
 
+@pytest.mark.parametrize("seen", ["\u00b2", "9" * 5000, "-1"])
+def test_what_is_no_number_of_a_state_is_as_none(live_stage: LiveStage, live: LiveServer, seen: str) -> None:
+    live_stage.tell("odd", 7)
+    with live_stage.screen(live, "odd", **{"Last-Event-ID": seen}) as screen:
+        assert screen.state()["v"] == 7
+
+
 def test_something_is_said_every_ten_seconds(live_stage: LiveStage, live: LiveServer) -> None:
     live_stage.tell("ping", 1)
     with live_stage.phone(live, "ping", "oPhonePing") as phone:

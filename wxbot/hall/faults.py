@@ -11,6 +11,7 @@ from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
 from wxbot.extras import install_line
 from wxbot.hall import quicknet
 from wxbot.hall.models import Invited
+from wxbot.hall.rain_rule import PACKETS_MAX
 from wxbot.hall.selection import CHAIN_LENGTH, is_group
 from wxbot.instant.codes import lacking
 from wxbot.instant.faults import faults_of_claim, faults_of_paid_texts, faults_of_prize, not_covered
@@ -25,9 +26,6 @@ SLOTS_MAX = 1_000
 
 AT_ONCE_MAX = 200
 """Winners of one selection: as many cards as the screen shows."""
-
-PACKETS_MAX = 20_000
-"""Packets of one rain: they are all laid in one transaction when the host begins it."""
 
 GAME_S = (5, 300)
 GROUP_CHARS = 20

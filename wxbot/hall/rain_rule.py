@@ -17,6 +17,10 @@ FIRST_MS = 1000
 LAST_MS = 2000
 
 
+PACKETS_MAX = 20_000
+"""Packets of one rain: the host's press lays them all, and whoever checks the record hands them out once more."""
+
+
 class RainTerms(NamedTuple):
     """What a rain gives; amounts in fen."""
 
@@ -76,7 +80,7 @@ def packets_of(key: bytes, nos: Sequence[int], terms: RainTerms) -> list[RainPac
 def _amounts(stream: Iterator[int], terms: RainTerms) -> Iterator[int]:
     """Each packet between the bounds, at most twice the mean of what is left [二倍均值法]; the last one takes the rest."""
     n, low, high = terms.packets, terms.min_fen, terms.max_fen
-    if not (1 <= low <= high and n >= 1 and n * low <= terms.total_fen <= n * high):
+    if not (1 <= low <= high and 1 <= n <= PACKETS_MAX and n * low <= terms.total_fen <= n * high):
         raise ValueError("no split gives this total")
     rest = terms.total_fen
     for behind in range(n - 1, -1, -1):

@@ -5,7 +5,7 @@ The record is one JSON object: {"hall_id", "commitment", "chain_length", "roster
 The page for browsers (templates/hall/verify.html) finds the same faults under the same reasons.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -181,8 +181,7 @@ class _Check:
         of = (roster.hall_id, roster.version, len(roster.lines), self._roster_hash)
         if of != (self._record["hall_id"], version, entry.body["count"], entry.body["roster_hash"]):
             yield "roster", Text(f"第 {version} 版名单与冻结时公布的不同", f"Roster {version} is not what was frozen")
-        here = set(range(1, self._evening.signed_in + 1))
-        if not here - self._evening.excluded.keys() <= self._weights.keys() <= here:
+        if not self._is_everybody(self._weights.keys()):
             yield (
                 "people",
                 Text(f"第 {version} 版名单上的人与签到者不符", f"Roster {version} is not of the people who signed in"),
@@ -197,6 +196,12 @@ class _Check:
                         f"Roster {version} changes people who were frozen before",
                     ),
                 )
+
+    def _is_everybody(self, nos: Collection[int]) -> bool:
+        """Whether these are people who signed in, and nobody is missing who was not excluded. Never counts up to a number that
+        a record merely claims."""
+        last, known = self._evening.signed_in, {*nos, *self._evening.excluded}
+        return all(no <= last for no in nos) and sum(no <= last for no in known) == last
 
     def armed(self, entry: LogLine) -> "Faults":
         """The pool follows from roster, log and the prize's rules."""

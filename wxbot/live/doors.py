@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,9 @@ MESSAGES_PER_S = 5
 
 FLOOD_PER_S = 50
 """A socket that sends so many is closed."""
+
+VERSION = re.compile(r"[0-9]{1,16}")
+"""What a page may say of the state that it has seen."""
 
 RETRY_MS = (500, 4_000)
 """After how long a stream that was lost comes back, drawn for each: two thousand shall not come at once."""
@@ -147,7 +151,7 @@ class Events:
         stream = Stream(room, audience, who, say)
         # A page that opens a new stream cannot set the header; one that comes back by itself sends it, and it is newer.
         seen = request.headers.get("last-event-id") or request.query_params.get("last", "")
-        if seen.isdigit():
+        if VERSION.fullmatch(seen):
             stream.knows(int(seen))
         return stream
 
