@@ -113,6 +113,16 @@ def test_who_is_no_screen_of_the_hall_reads_nobodys_name(desk: Host, client: Fla
     assert "来宾" in client.get("/hall/gala/state").get_data(as_text=True)
 
 
+@pytest.mark.on_both
+def test_addresses_that_no_hall_has_are_answered_as_none(desk: Host, client: FlaskClient) -> None:
+    for path in ("%00/screen", "%00/record.json", "gal%00a/now", "%F0%9F%8E%89/state", "gala/rosters/99999999999.txt"):
+        assert client.get(f"/hall/{path}").status_code in (200, 404), path
+    assert client.get("/hall/gal%00a/preflight").status_code == 404
+    pair(desk, client)
+    for d in ("9" * 30, str(2**31), "-1", "x"):
+        assert client.get(f"/hall/gala/pool?d={d}").json == {"people": []}
+
+
 def test_whoever_listens_is_told_and_an_older_state_never_replaces_a_newer(desk: Host) -> None:
     runtime = desk.stage.runtime
     listening: Any = runtime.redis.pubsub()  # type: ignore[no-untyped-call]

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import cards, door_code, passes, screen_pass, told
+from wxbot.hall import cards, door_code, passes, screen_pass, told, wire
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen_words import ScreenPhrases
 from wxbot.runtime import Runtime
@@ -45,6 +45,8 @@ def _runtime() -> Runtime:
 
 def paired(slug: str) -> Paired:
     """The hall that an address names. Raises NotFound when there is none."""
+    if not wire.SLUG.fullmatch(slug):
+        raise NotFound
     runtime = _runtime()
     query = select(Campaign, Hall).join(Hall, Hall.campaign_id == Campaign.id).where(Campaign.slug == slug)
     with runtime.database.reading() as session:
@@ -163,8 +165,9 @@ def code(found: Paired) -> BaseResponse:
 @_for_screens
 def pool(found: Paired) -> BaseResponse:
     """People of the pool of selection `d`, while it is armed or rolls."""
+    d = request.args.get("d", 0, int)
     with _runtime().database.reading() as session:
-        selected = session.get(Selection, (found.campaign.id, request.args.get("d", 0, int)))
+        selected = session.get(Selection, (found.campaign.id, d)) if 0 < d < 2**31 else None
         is_before = selected is not None and selected.status in ("armed", "drawn")
         people = cards.of_pool(session, selected) if selected is not None and is_before else []
     return jsonify(people=people)
