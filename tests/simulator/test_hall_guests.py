@@ -29,6 +29,8 @@ from wxbot.hall import games, told
 from wxbot.hall.models import RaceCount, RainHit
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
+from wxbot.simulator.hall_guest import Guest, Place
+from wxbot.simulator.hall_wall import Wall
 
 WAIT_S = 30.0
 WORD = "星河"
@@ -256,6 +258,27 @@ def test_each_phone_of_the_wall_is_one_of_the_guests(wechat: SimulatedWeChat, si
         requests.get(wall["phones"][2]["url"], timeout=10)
     wechat.reset()
     assert wechat.control("GET", "hall")["guests"] == 0
+
+
+def test_cookies_stay_with_the_guest_and_redirects_lead_back_to_the_phone() -> None:
+    with LoopbackServer() as server:
+
+        def site(environ: dict[str, Any], start: Any) -> list[bytes]:
+            if environ["PATH_INFO"] == "/first":
+                start("302 Found", [("Location", f"{server.url}/next"), ("Set-Cookie", "openid=mine; Path=/")])
+                return [b""]
+            start("200 OK", [("Content-Type", "text/plain")])
+            return [environ.get("HTTP_COOKIE", "").encode()]
+
+        server.serve(site)
+        guest = Guest(1, "阿明", Place(f"{server.url}/h5/hall/x"), "127.0.0.1", state="here")
+        with closing(Wall()) as wall:
+            (phone,) = wall.hang([guest], "http://127.0.0.1:1")
+            origin = str(phone["url"]).removesuffix("/h5/hall/x")
+            first = requests.get(f"{origin}/first", allow_redirects=False, timeout=10)
+            assert first.headers["Location"] == f"{origin}/next" and not first.cookies
+            shown = requests.get(f"{origin}/next", cookies={"openid": "of somebody else"}, timeout=10)
+            assert shown.text == "openid=mine"
 
 
 def page_mark(page: str) -> str:
