@@ -26,6 +26,7 @@ from wxbot.budget import Budget
 from wxbot.cli import cli
 from wxbot.db import Base, Database
 from wxbot.doctor.secrets import former_keys, secret_key
+from wxbot.hall.models import Hall
 from wxbot.heartbeat import Heartbeat
 from wxbot.instant.models import InstantTerms, Prize, PrizeCode
 from wxbot.keys import sentinel
@@ -57,6 +58,9 @@ def furnish(database: Database, many: int = 0) -> None:
     with database.transaction() as session:
         fill(session, Lottery, campaign_id=campaign_id, ordinal=1, total=1, lottery_key=OLD.seal("k" * 32))
         fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed=OLD.seal("5e" * 32))
+        fill(
+            session, Hall, campaign_id=campaign_id, seed_sealed=OLD.seal("5f" * 32), code_key_sealed=OLD.seal("60" * 32)
+        )
         prize = fill(session, Prize, campaign_id=campaign_id, kind="code", ordinal=1, stock=1, left=1)
         code = {"code_sealed": OLD.seal("KEY-1"), "code_index": OLD.index("KEY-1"), "prize_id": prize.id}
         fill(session, PrizeCode, campaign_id=campaign_id, ordinal=1, **code)
@@ -244,7 +248,7 @@ def test_the_key_is_changed_though_the_command_is_killed_in_the_middle(shop: Sho
         assert {place for place, _, _ in values} == {
             f"{entry.table.name}.{name}" for entry in SEALED for name in entry.columns
         }
-        assert len(values) == 2 * (MANY + 1) + 13
+        assert len(values) == 2 * (MANY + 1) + 15
         for place, value, index in values:
             assert not opens(OLD, value), place
             assert index in ("", NEW.index(NEW.open(value))), place

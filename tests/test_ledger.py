@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from tests.replies.test_answers import write_campaign
+from tests.rows import fill
 from wxbot import budget, ledger
 from wxbot.db import Database
+from wxbot.hall.models import Hall, HallEvent
 from wxbot.ledger import Posting
 from wxbot.schema import APPEND_ONLY
 
@@ -34,7 +37,7 @@ def test_a_posting_happens_once(database: Database) -> None:
         assert sum(ledger.balances(session).values()) == 0
 
 
-@pytest.mark.parametrize("verb", ["UPDATE {} SET id = id", "DELETE FROM {}"])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET COLUMN = COLUMN", "DELETE FROM {}"])
 @pytest.mark.parametrize("table", APPEND_ONLY)
 def test_evidence_tables_refuse_change_I9(database: Database, table: str, verb: str) -> None:
     """Triggers on both databases refuse UPDATE and DELETE."""
@@ -67,7 +70,11 @@ def test_evidence_tables_refuse_change_I9(database: Database, table: str, verb: 
                 "VALUES ('notices', '2026-03-15 04:00:00', 1, 1, 1, '', '2026-03-15 04:00:00')"
             )
         )
-    statement = verb.format(table).replace("id = id", "entry_id = entry_id" if table == "ledger_seals" else "id = id")
+    campaign_id = write_campaign(database, "on")
+    with database.transaction() as session:
+        fill(session, Hall, campaign_id=campaign_id, mode="hall", scene="wall")
+        fill(session, HallEvent, campaign_id=campaign_id, seq=1, kind="opened")
+    statement = verb.format(table).replace("COLUMN", "entry_id" if table == "ledger_seals" else "at")
     with pytest.raises(DBAPIError, match="append-only"), database.transaction() as session:
         session.execute(text(statement))
 

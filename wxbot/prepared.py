@@ -72,11 +72,15 @@ class Prepared:
         driver: Any = connection.connection.driver_connection
         cursor = driver.cursor()
         try:
-            if isinstance(given, Mapping):
-                cursor.execute(made.sql, made.values(given, {}))
-            else:
-                seen: dict[datetime, Any] = {}
-                cursor.executemany(made.sql, [made.values(each, seen) for each in given])
+            seen: dict[datetime, Any] = {}
+            is_many = not isinstance(given, Mapping)
+            values = (
+                made.values(given, seen) if isinstance(given, Mapping) else [made.values(each, seen) for each in given]
+            )
+            # Who listens to the engine's statements hears these too.
+            for hear in connection.dispatch.before_cursor_execute:
+                hear(connection, cursor, made.sql, values, None, is_many)
+            (cursor.executemany if is_many else cursor.execute)(made.sql, values)
         except dialect.loaded_dbapi.Error as error:
             raise _told(connection, made.sql, error, cursor) from error
         return made, cursor

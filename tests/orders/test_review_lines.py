@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -195,8 +196,9 @@ def test_answers_lock_orders_then_budgets_then_days_then_balances_each_in_one_or
     said: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if statement.startswith(("UPDATE", "INSERT")):
-            said.append(" ".join(statement.split()[:3]) + " " + " ".join(map(str, _flat(parameters))))
+        written = re.search(r"\b(?:UPDATE|INSERT INTO) (\w+)", statement)
+        if written is not None:
+            said.append(f"{written[1]} " + " ".join(map(str, _flat(parameters))))
 
     with runtime.database.transaction() as session:
         orders = session.query(Order).order_by(Order.id.desc()).all()
@@ -210,13 +212,9 @@ def test_answers_lock_orders_then_budgets_then_days_then_balances_each_in_one_or
         finally:
             event.remove(runtime.database.engine, "before_cursor_execute", note)
         session.rollback()
-    kinds = list(
-        dict.fromkeys(
-            statement.split()[1] if statement.startswith("UPDATE") else statement.split()[2] for statement in said
-        )
-    )
+    kinds = list(dict.fromkeys(statement.split()[0] for statement in said))
     assert kinds == ["orders", "budgets", "quotas", "ledger_entries", "ledger_balances"]
-    days = [statement for statement in said if statement.startswith("UPDATE quotas")]
+    days = [statement for statement in said if statement.startswith("quotas ")]
     assert [next(who for who in people if who in statement) for statement in days] == sorted(people)
 
 
