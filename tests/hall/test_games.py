@@ -16,7 +16,7 @@ from tests.draws.stage import BASE, Phone
 from tests.hall.stage import OpenHall, open_hall
 from tests.hall.test_phone import me
 from tests.hall.test_sign_in import enter
-from wxbot import invariants
+from wxbot import invariants, lineage
 from wxbot.hall import games, rain, rain_rule
 from wxbot.hall.models import Game, RaceCount, RainHit
 from wxbot.hall.record import record_of
@@ -25,6 +25,7 @@ from wxbot.hall.verify import verify
 from wxbot.hall.wire import race_key
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
+from wxbot.witness import Witness
 
 RAIN = {
     "name": "红包雨",
@@ -256,3 +257,15 @@ def test_a_packet_that_is_being_caught_while_the_rain_is_settled_is_owed(runtime
     assert [award.amount_fen for award in hall.awards()] == [fen]
     with pytest.raises(Refusal):
         _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
+
+
+def test_a_restored_database_settles_no_game_before_it_knows_what_it_has_lost(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RAIN,), guests=5)
+    game = _begin(hall, 1)
+    hit = _hits(hall)[0]
+    _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
+    lineage.freeze_now(runtime, "older", Witness(9, 9))
+    _over(hall, game)
+    with runtime.database.reading() as session:
+        assert session.get_one(Game, game.id).status == "running"
+    assert hall.awards() == [] and hall.log()[-1].kind == "game_begun"

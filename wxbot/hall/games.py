@@ -130,8 +130,11 @@ def _present(session: Session, campaign_id: int) -> list[int]:
 
 
 def settle_due(runtime: Runtime, campaign: Campaign) -> int:
-    """A step of the worker's: end what is over, owe what was won, reveal the seed; how many games."""
+    """A step of the worker's: end what is over, owe what was won, reveal the seed; how many games. None while a restored database
+    does not know what it has lost: it may be owed already."""
     with runtime.database.reading() as session:
+        if lineage.is_frozen(session):
+            return 0
         now = runtime.database.now(session)
         is_due = (Game.status == "running") & (Game.end_at <= now - SETTLE_AFTER)
         found = session.scalars(select(Game).where(Game.campaign_id == campaign.id, is_due)).all()
