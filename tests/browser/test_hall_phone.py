@@ -87,7 +87,7 @@ def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, s
     look(phone, "dark")
     assert serious(phone) == []
     phone.locator("#collect").click()
-    phone.locator("#awards").wait_for()
+    phone.locator("#sheet-main", has_text="领取").wait_for()  # the sheet of this prize, not a list to search
 
 
 def test_the_page_in_english_and_at_the_door(phone: Any, site: Runtime) -> None:

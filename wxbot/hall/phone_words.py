@@ -11,6 +11,7 @@ WORDS: dict[str, Text] = {
     "own_name": Text("你的姓名", "Your name"),
     "own_name_hint": Text("和受邀名单上的一致", "As it stands on the list of invited people"),
     "group": Text("你在哪一组", "Your group"),
+    "choose": Text("请选择", "Please choose"),
     "word": Text("今天的口令", "Word of the day"),
     "word_hint": Text("写在门口或由工作人员告诉你", "It is written at the door, or ask the staff"),
     "go": Text("签到", "Sign in"),

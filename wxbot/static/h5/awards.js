@@ -6,11 +6,12 @@
   var byId = {};
   page.awards.forEach(function (award) { byId[award.id] = award; });
 
+  function open(award) {
+    window.wxbotAward.show({ title: award.title, text: award.text, prize: window.wxbotAward.worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
+  }
+
   document.querySelectorAll('[data-award]').forEach(function (row) {
-    row.addEventListener('click', function () {
-      var award = byId[row.dataset.award];
-      window.wxbotAward.show({ title: award.title, text: award.text, prize: window.wxbotAward.worth(award), award: Object.assign({ isListed: true }, award), isWin: true });
-    });
+    row.addEventListener('click', function () { open(byId[row.dataset.award]); });
   });
 
   window.wxbotAward.onChange(function (award) {
@@ -21,4 +22,7 @@
     row.querySelector('span').textContent = award.title;
     row.querySelectorAll('small')[1].textContent = award.text || '';
   });
+
+  var meant = byId[location.hash.slice(1)]; // who tapped “collect” on another page means this prize
+  if (meant && meant.state === 'open') { open(meant); }
 })();

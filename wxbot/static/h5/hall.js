@@ -49,6 +49,9 @@ function prizeOf(selection) {
   return found ? found.name : '';
 }
 
+/** Where a prize is collected: its own sheet in the list. */
+function awardPage(each) { return each.state === 'open' ? `${page.awards}#${each.award}` : page.awards; }
+
 function show() {
   const selection = state && state.selection;
   const mine = selection ? me.won.find((each) => each.d === selection.d) : me.won.find((each) => each.status === 'won');
@@ -68,6 +71,7 @@ function show() {
     const isGoods = latest.kind === 'goods';
     say('confirmed', fill(words.confirmed, { prize: latest.prize }), isGoods ? words.goods_text : words.confirmed_text);
     byId('collect').hidden = isGoods;
+    byId('collect').href = awardPage(latest);
   } else if (state && state.game && state.game.status === 'running') {
     say('waiting', words[state.game.kind], words[state.game.kind + '_text']);
   } else if (selection && (selection.status === 'revealed' || selection.status === 'confirmed')) {
@@ -88,7 +92,7 @@ function list() {
     line.append(name);
     if (each.award && each.kind !== 'goods') {
       const link = document.createElement('a');
-      link.href = page.awards;
+      link.href = awardPage(each);
       link.textContent = each.state === 'open' ? words.collect : words.all_mine;
       line.append(link);
     } else if (each.kind === 'goods' && each.state === 'open') {

@@ -21,7 +21,6 @@ class Game {
     this.told.setAttribute('role', 'status');
     this.card.append(this.title, this.told);
     room.replaceChildren(this.card);
-    room.scrollIntoView({ block: 'center', behavior: calm.matches ? 'auto' : 'smooth' });
     this.timer = setInterval(() => this.tick(), 200);
   }
 
@@ -220,6 +219,7 @@ export function open(room, shared) {
         if (shown) { shown.close(); }
         shown = game.kind === 'rain' ? new Rain(room, shared) : new Race(room, shared);
         shown.id = game.id;
+        room.scrollIntoView({ block: 'center', behavior: calm.matches ? 'auto' : 'smooth' }); // once it is as high as it will be
       }
       shown.take(game, me);
     },
