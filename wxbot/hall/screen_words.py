@@ -113,6 +113,9 @@ SCRIPT: dict[str, Text] = {
         "{s} s from the server's: selections do not mind, but set it",
     ),
     "check_stream_good": Text("已连上", "Connected"),
+    "check_stream_unpaired": Text(
+        "配对以后才能检查：先打开大屏配对，再回到这里", "After pairing: pair this screen, then come back"
+    ),
     "check_stream_bad": Text(
         "没有连上：大屏会改为每秒查询一次", "Not connected: the screen will ask once a second instead"
     ),

@@ -37,6 +37,7 @@ async function network() {
 }
 
 function stream() {
+  if (!config.is_paired) { verdict('stream', null, words.check_stream_unpaired); return; }
   if (!('EventSource' in window)) { verdict('stream', false, words.check_stream_bad); return; }
   const open = new EventSource(config.events, { withCredentials: true });
   const timer = setTimeout(() => { open.close(); verdict('stream', false, words.check_stream_bad); }, 6000);
