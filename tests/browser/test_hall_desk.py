@@ -62,6 +62,10 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     page.locator("form[action$='/arm'] button").first.click()
     page.locator("#number_1").wait_for()
     check(page, "3-armed")
+    for place in (1, 2, 3):
+        page.locator(f"#number_{place}").fill("AB12345678" if place > 1 else "AB12")
+    page.locator("form[action$='/numbers'] button").click()
+    assert page.locator("#number_1:invalid").count() == 1 and page.locator("#number_2").input_value() == "AB12345678"
     for place, typed in enumerate(numbers(1), 1):
         page.locator(f"#number_{place}").fill(typed)
     page.locator("form[action$='/numbers'] button").click()
@@ -79,8 +83,9 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     page.locator("text=选一个奖项").wait_for()
     assert len(host.stage.awards()) == 2
     page.set_viewport_size({"width": 390, "height": 844})
-    page.locator("form[action$='/pair'] button").click()
+    page.locator("form[action*='/pair'] button").click()
     page.locator(".host-digits").wait_for()
+    page.wait_for_function("document.querySelector('.host-digits').getBoundingClientRect().bottom < innerHeight")
     page.locator("#guests .host-more summary").first.click()
     check(page, "6-screen")
     page.set_viewport_size({"width": 1440, "height": 900})

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from tests.hall.hosting import Host, numbers
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD, Browser
-from wxbot.hall import told
+from wxbot.hall import pairing, told
 from wxbot.hall.models import Danmaku, Guest, Hall
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
@@ -155,6 +155,21 @@ def test_the_page_is_asked_for_anew_when_somebody_else_pressed(host: Host, marke
     assert "13" in marketer.get(pulse).text and "HX-Refresh" not in marketer.get(pulse).headers
     host.freeze()
     assert marketer.get(pulse).headers["HX-Refresh"] == "true"
+
+
+def test_the_page_of_digits_stands_until_they_are_used_and_is_never_pressed_anew(host: Host, marketer: Browser) -> None:
+    shown = press(marketer, host, "pair")
+    digits, pulse = re.search(r'aria-label="(\d{6})"', shown), re.search(r'hx-get="([^"]+pulse[^"]+)"', shown)
+    assert digits and pulse and "/pair#screen" in shown
+    address = pulse[1].replace("&amp;", "&")
+    host.stage.come(1)
+    host.freeze()
+    waiting = marketer.get(address)
+    assert not {"HX-Refresh", "HX-Redirect"} & set(waiting.headers.keys())
+    assert 'id="since-freeze" hx-swap-oob=true' in waiting.text
+    assert host.do(pairing.pair, host.id, digits[1]) == 1
+    used = marketer.get(address)
+    assert "HX-Refresh" not in used.headers and used.headers["HX-Redirect"] == f"/admin/halls/{host.id}"
 
 
 def test_the_record_is_taken_away_as_a_sheet_and_as_json(host: Host, marketer: Browser) -> None:

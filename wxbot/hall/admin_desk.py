@@ -46,12 +46,21 @@ def _page(campaign_id: int, digits: str = "") -> str:
 @blueprint.get("/halls/<int:campaign_id>/pulse")
 @role_required(*HOSTS, "admin")
 def pulse(campaign_id: int) -> Response:
-    """The moving figures; the whole page is asked for anew when something else on it has changed."""
+    """The moving figures; the whole page is asked for anew when something else on it has changed.
+
+    The page that shows digits stands until they are used up, and is then left for the desk: it is the answer to a press, and asking
+    for it anew would press again.
+    """
     _, hall = hall_or_404(campaign_id)
     with runtime().database.reading() as session:
         mark, waiting = desk.mark_of(session, hall), desk.waiting_words(session, hall)
-    response = Response(render_template("console/_hall_pulse.html", hall=hall, waiting=waiting))
-    if mark != request.args.get("mark", ""):
+        since_freeze = desk.since_freeze(session, hall)
+    figures = {"hall": hall, "waiting": waiting, "since_freeze": since_freeze, "is_pulse": True}
+    response = Response(render_template("console/_hall_pulse.html", **figures))
+    if request.args.get("digits"):
+        if not pairing.is_offered(hall, now()):
+            response.headers["HX-Redirect"] = url_for("hall_desk.page", campaign_id=campaign_id)
+    elif mark != request.args.get("mark", ""):
         response.headers["HX-Refresh"] = "true"
     return response
 

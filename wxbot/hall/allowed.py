@@ -165,8 +165,8 @@ def require_numbers(evening: Evening, text: str) -> None:
     if len(numbers) != NUMBERS_HELD_UP or min(digits) < DIGITS_OF_ONE:
         raise _no(
             "numbers",
-            f"请输入 {NUMBERS_HELD_UP} 个号码，用空格隔开，每个至少 {DIGITS_OF_ONE} 位数字",
-            f"Type {NUMBERS_HELD_UP} numbers with blanks between them, each with at least {DIGITS_OF_ONE} digits",
+            f"请输入 {NUMBERS_HELD_UP} 个号码，每个至少 {DIGITS_OF_ONE} 位数字",
+            f"Type {NUMBERS_HELD_UP} numbers, each with at least {DIGITS_OF_ONE} digits",
         )
     if evening.used_numbers.issuperset(numbers):
         raise _no("numbers", "这些号码用过了，请换新的", "These numbers were used before; take others")

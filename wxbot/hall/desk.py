@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from wxbot.hall import journal, rosters
+from wxbot.hall import journal, pairing, rosters
 from wxbot.hall.evening import Selected
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
@@ -67,8 +67,8 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "games": _games(session, hall),
         "words": _words(session, hall),
         "guests": _guests(session, hall, sought),
-        "is_offered": bool(hall.pair_code) and hall.pair_until is not None and hall.pair_until > now,
-        "since_freeze": _since_freeze(session, hall),
+        "is_offered": pairing.is_offered(hall, now),
+        "since_freeze": since_freeze(session, hall),
         "mark": mark_of(session, hall),
         "struck": len(evening.excluded),
     }
@@ -95,7 +95,7 @@ def _roster(session: Session, hall: Hall) -> RosterShown | None:
     return RosterShown(roster, lines[0].no, lines[-1].no)
 
 
-def _since_freeze(session: Session, hall: Hall) -> int:
+def since_freeze(session: Session, hall: Hall) -> int:
     """How many came, or were struck, after the last freeze: what a new one would change."""
     roster = rosters.newest(session, hall)
     mine = (Guest.campaign_id == hall.campaign_id) & ~Guest.is_struck

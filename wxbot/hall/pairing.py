@@ -34,10 +34,15 @@ def offer(session: Session, campaign_id: int, now: datetime) -> str:
     return digits
 
 
+def is_offered(hall: Hall, now: datetime) -> bool:
+    """Whether digits wait for a screen."""
+    return bool(hall.pair_code) and hall.pair_until is not None and hall.pair_until > now
+
+
 def pair(session: Session, campaign_id: int, digits: str, now: datetime) -> int | Refusal:
     """The new epoch of whoever typed these digits; a refusal is returned and not raised, because the try counts."""
     hall = journal.lock(session, campaign_id)
-    if not hall.pair_code or hall.pair_until is None or hall.pair_until <= now or hall.pair_tries >= TRIES:
+    if not is_offered(hall, now) or hall.pair_tries >= TRIES:
         return Refusal("over", OVER)
     hall.pair_tries += 1
     if not hmac.compare_digest(hall.pair_code, _digest(digits)):
