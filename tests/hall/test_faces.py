@@ -17,8 +17,9 @@ from tests.hall.test_sign_in import code_of, enter, fields_of, send, shown
 from tests.servers import SimulatedWeChat
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import erasure, faces, rosters, standing
+from wxbot.hall import coming, erasure, faces, rosters, standing, wire
 from wxbot.hall import select as verbs
+from wxbot.hall import told as telling
 from wxbot.hall.models import Danmaku, Guest, GuestFace
 from wxbot.people import erasure as people_erasure
 from wxbot.people.models import Withdrawal
@@ -130,6 +131,8 @@ def test_somebody_erased_keeps_their_code_in_the_roster_and_nothing_else(runtime
     hall = open_hall(runtime, guests=2)
     Host(hall).does(rosters.freeze)
     before = hall.guests()[0]
+    coming.remember(runtime, hall.slug, before)
+    assert "来宾1" in str(telling.text_of(runtime, hall.slug))
     with runtime.database.transaction() as session:
         session.execute(update(Guest).values(face="a" * 64))
         session.add(GuestFace(campaign_id=hall.campaign_id, sha256="a" * 64, content=b"x"))
@@ -139,6 +142,8 @@ def test_somebody_erased_keeps_their_code_in_the_roster_and_nothing_else(runtime
     assert (first.name, first.face, first.openid) == ("", "", before.openid), "while it is open nobody gets two numbers"
     assert second.name == "来宾2" and counted(runtime, GuestFace) == 1, "somebody else has the same picture"
     assert counted(runtime, Danmaku) == 0
+    assert "来宾1" not in str(runtime.redis.get(wire.state_key(hall.slug))), "the screen forgets them at once"
+    assert runtime.redis.get(wire.guest_key(hall.slug, before.openid)) is None
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(status="closing"))
     hall.work()

@@ -6,11 +6,13 @@ them. While the hall is open their openid stays as well, so that nobody has two 
 
 from datetime import datetime, timedelta
 
+from redis.exceptions import RedisError
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
+from wxbot.hall import told, wire
 from wxbot.hall.models import Danmaku, Guest, GuestFace, Hall
 from wxbot.logs import get_logger
 from wxbot.people.models import Withdrawal
@@ -31,23 +33,36 @@ def erase_due(runtime: Runtime) -> int:
     with runtime.database.reading() as session:
         gone = session.execute(_gone().limit(BATCH)).all()
         old = session.scalars(_old(runtime.clock.now()).limit(BATCH)).all()
-    for campaign_id, no, is_closed in gone:
+    for campaign_id, no, slug, openid, is_closed in gone:
         with runtime.database.transaction() as session:
             _forget(session, campaign_id, no, is_closed=is_closed)
+        _unsay(runtime, wire.guest_key(slug, openid))
         log.info("guest_erased", campaign_id=campaign_id)
     for campaign_id in old:
         with runtime.database.transaction() as session:
             let_go(session, campaign_id, runtime.database.now(session))
         log.info("hall_faces_deleted", campaign_id=campaign_id)
+    for campaign_id in {row[0] for row in gone} | set(old):
+        told.tell(runtime, campaign_id)  # what screens were told last names them
     return len(gone) + len(old)
 
 
-def _gone() -> Select[int, int, bool]:
-    """Guests who were erased and still have something here: (hall, number, whether it is closed)."""
+def _unsay(runtime: Runtime, key: str) -> None:
+    """Without Redis the name there ends by itself, after wire.KEEP_S."""
+    try:
+        runtime.redis.delete(key)
+    except RedisError as error:
+        log.warning("hall_without_redis", error=type(error).__name__)
+
+
+def _gone() -> Select[int, int, str, str, bool]:
+    """Guests who were erased and still have something here: (hall, number, slug, openid, whether it is closed)."""
     erased = select(Withdrawal.openid).where(Withdrawal.erased_at.is_not(None))
     is_closed = Campaign.status == "closed"
     has_something = (Guest.name != "") | (Guest.face != "") | (Guest.face_from != "") | is_closed
-    query = select(Guest.campaign_id, Guest.no, is_closed).join(Campaign, Campaign.id == Guest.campaign_id)
+    query = select(Guest.campaign_id, Guest.no, Campaign.slug, Guest.openid, is_closed).join(
+        Campaign, Campaign.id == Guest.campaign_id
+    )
     return query.where(Guest.openid.in_(erased), has_something)
 
 
