@@ -16,7 +16,7 @@ def live_answers(runtime: Runtime) -> Finding:
     """`wxbot live` runs and is reached by the address that pages use; without a hall nobody misses it."""
     query = select(Hall.campaign_id).join(Campaign, Campaign.id == Hall.campaign_id)
     with runtime.database.reading() as session:
-        is_wanted = session.scalar(query.where(Campaign.status.in_(("on", "paused"))).limit(1)) is not None
+        is_wanted = session.scalar(query.where(Campaign.status.in_(("on", "off"))).limit(1)) is not None
     try:
         running = lives(runtime.redis)
     except redis.RedisError as error:

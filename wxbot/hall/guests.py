@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from wxbot.db import changed
 from wxbot.hall import journal
 from wxbot.hall.log import Exclusion
-from wxbot.hall.models import Danmaku, Guest
+from wxbot.hall.models import DANMAKU_NEXT, Danmaku, DanmakuStatus, Guest
 from wxbot.text import Text, fault
-from wxbot.transitions import moved_on
+from wxbot.transitions import moved_on, moving
 
 REASONS: dict[Exclusion, Text] = {
     "staff": Text("现场工作人员", "works on the evening"),
@@ -46,7 +46,7 @@ def decide(
     session: Session, campaign_id: int, danmaku_id: int, after: Literal["shown", "refused"], now: datetime
 ) -> None:
     """Show somebody's words on the screen, or not. Raises Refusal when that was decided already."""
-    is_open = Danmaku.status == "waiting" if after == "shown" else Danmaku.status.in_(("waiting", "shown"))
-    mine = (Danmaku.campaign_id == campaign_id) & (Danmaku.id == danmaku_id) & is_open
-    if not changed(session, update(Danmaku).where(mine).values(status=after, decided_at=now)):
+    before: tuple[DanmakuStatus, ...] = ("waiting",) if after == "shown" else ("waiting", "shown")
+    mine = (Danmaku.campaign_id == campaign_id) & (Danmaku.id == danmaku_id)
+    if not changed(session, moving(Danmaku, DANMAKU_NEXT, before, after, decided_at=now).where(mine)):
         raise moved_on()

@@ -62,6 +62,14 @@ WINNER_NEXT: Transitions[WinnerStatus] = {
 """Allowed transitions of one winner: who is absent, gave up and left the slot empty (`forfeited`) or gave up for somebody else
 (`passed_on`) can be taken back until the next selection. The slots of `absent` and `passed_on` are open again."""
 
+DanmakuStatus = Literal["waiting", "shown", "refused"]
+
+DANMAKU_NEXT: Transitions[DanmakuStatus] = {
+    "waiting": frozenset({"shown", "refused"}),
+    "shown": frozenset({"refused"}),
+}
+"""Allowed transitions of words to the screen; what was shown can be taken away."""
+
 RoundKind = Literal["rain", "race"]
 
 RoundStatus = Literal["planned", "running", "over", "settled"]
@@ -318,12 +326,12 @@ class Danmaku(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("halls.campaign_id"))
     guest_no: Mapped[int] = mapped_column(Integer)
     words: Mapped[str] = mapped_column(String(60))
-    status: Mapped[str] = mapped_column(String(8), default="waiting")
+    status: Mapped[DanmakuStatus] = mapped_column(String(8), default="waiting")
     sent_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
 
     __table_args__ = (
-        CheckConstraint("status IN ('waiting', 'shown', 'refused')", name="status"),
+        one_of("status", DanmakuStatus),
         Index("ix_hall_danmaku_status", "campaign_id", "status", "id"),
     )
 

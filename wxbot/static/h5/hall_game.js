@@ -54,15 +54,16 @@ class Rain extends Game {
     this.card.append(this.sky, this.sum);
     this.falling = new Map();
     this.done = new Set();
-    this.fen = 0;
+    this.caught = new Map(); // slot → fen, of the server's answers and of what it says of this guest
   }
+
+  get fen() { return [...this.caught.values()].reduce((sum, fen) => sum + fen, 0); }
 
   take(game, me) {
     super.take(game, me);
     if (!this.own) { return; }
-    this.fen = 0;
-    for (const each of this.own.moments) { if (each.fen) { this.done.add(each.slot); this.fen += each.fen; } }
-    this.say();
+    for (const each of this.own.moments) { if (each.fen) { this.done.add(each.slot); this.caught.set(each.slot, each.fen); } }
+    if (!this.isSaid) { this.say(); }
   }
 
   say(text) { this.sum.textContent = text || (this.fen ? fill(this.words.rain_got, { yuan: yuan(this.fen) }) : this.words.rain_text); }
@@ -106,7 +107,7 @@ class Rain extends Game {
     const body = new URLSearchParams({ slot: String(each.slot) });
     json(`${base}/rain`, { method: 'POST', body, headers: { Accept: 'application/json', 'X-Form-Mark': page.mark } }).then((reply) => {
       if (reply.ok) {
-        this.fen += reply.answer.fen;
+        this.caught.set(each.slot, reply.answer.fen);
         packet.textContent = `¥${yuan(reply.answer.fen)}`;
         if (navigator.vibrate && !calm.matches) { navigator.vibrate(60); }
       }
