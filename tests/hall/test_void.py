@@ -10,7 +10,7 @@ import pytest
 from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD
-from wxbot.hall import gaps, guests, selection, void
+from wxbot.hall import gaps, guests, selection, steps, void
 from wxbot.hall import select as selecting
 from wxbot.hall.gaps import LEAP
 from wxbot.runtime import Runtime
@@ -20,12 +20,16 @@ from wxbot.text import Refusal
 REASON = "主持人念错了奖项"
 
 
-@pytest.fixture
-def desk(runtime: Runtime) -> Host:
+def frozen(runtime: Runtime) -> Host:
     """Twelve people, frozen."""
     desk = Host(open_hall(runtime, guests=12, terms={"mode": "seed"}))
     desk.freeze()
     return desk
+
+
+@pytest.fixture
+def desk(runtime: Runtime) -> Host:
+    return frozen(runtime)
 
 
 def people(runtime: Runtime, *logins: str) -> list[int]:
@@ -138,8 +142,10 @@ def test_what_the_copy_knows_as_drawn_is_shown_after_a_restore(runtime: Runtime,
     assert desk.verified() == []
 
 
-def test_when_the_seeds_are_used_up_nothing_can_be_armed(runtime: Runtime, desk: Host) -> None:
-    for _ in range(1000 // LEAP + 1):
+def test_when_the_seeds_are_used_up_nothing_can_be_armed(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "CHAIN_LENGTH", 2 * LEAP)
+    desk = frozen(runtime)
+    for _ in range(2):
         leap(desk)
     with pytest.raises(Refusal, match="chain"):
         desk.do(selecting.arm, runtime.vault, desk.id, 1, 1)

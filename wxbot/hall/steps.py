@@ -71,7 +71,7 @@ def _hall(session: Session, vault: Vault, campaign: Campaign) -> Hall:
         is_rehearsal=bool(terms.get("is_rehearsal")),
         seed_sealed=vault.seal(last_seed.hex()),
         chain_length=CHAIN_LENGTH,
-        commitment=make_chain(campaign.slug, last_seed)[0].hex(),
+        commitment=make_chain(campaign.slug, last_seed, CHAIN_LENGTH)[0].hex(),
         code_key_sealed=vault.seal(secrets.token_hex(CODE_KEY_BYTES)),
         day_word=terms.get("day_word", ""),
         is_invited_only=bool(terms.get("is_invited_only")),
