@@ -265,7 +265,8 @@ def test_who_signs_in_pops_in_and_one_key_takes_the_newest_off_the_wall(screen: 
     screen.tell()
     screen.page.locator("#wall-hero", has_text=f"来宾{GUESTS + 1}").wait_for()
     assert f"{GUESTS + 1}" in screen.page.locator("#guests").inner_text()
-    screen.page.keyboard.press("h")
+    with screen.page.expect_response("**/hide"):
+        screen.page.keyboard.press("h")
     screen.page.locator("#notice", has_text=f"{GUESTS + 1}").wait_for()
     screen.until(f"!document.querySelector('#wall-grid [data-no=\"{GUESTS + 1}\"]')")
     assert screen.hall.guests()[-1].is_hidden

@@ -95,7 +95,7 @@ def test_guests_sign_in_at_the_door_and_by_the_screen(wechat: SimulatedWeChat, s
     hall = hall_at(site, groups=["红队", "蓝队"])
     come(wechat, door(site, hall), 8, word=WORD)
     seen = come(wechat, f"{site.settings.public_url}{hall.path}?code={code_of(hall)}", 4)
-    assert states(wechat) == {"here": 12}
+    assert states(wechat) == {"here": 12}, [guest["reason"] for guest in seen]
     assert sorted(guest["no"] for guest in seen) == list(range(1, 13))
     rows = hall.guests()
     assert {row.name for row in rows} == {guest["nickname"] for guest in seen}

@@ -199,7 +199,7 @@ def test_a_stranger_sends_the_page_to_a_friend_and_into_the_timeline(
     browser_page.click(".screen.moments .bar-back")
     browser_page.click("[data-testid=tab-chats]")
     browser_page.click(".chat-row >> text=[链接] 大转盘")
-    browser_page.click("[data-testid=shared-card] >> text=大转盘")
+    browser_page.click("[data-testid=friend-lines] [data-testid=shared-card] >> text=大转盘")
     opened = browser_page.wait_for_selector("[data-testid=page]").get_attribute("src")
     assert opened == shop.url + "/wheel?c=shared&from=singlemessage&isappinstalled=0"
     stranger = simulator.world.people.everyone[max(simulator.world.people.everyone)]

@@ -76,7 +76,7 @@ class SignInForm(HTMLParser):
         elif tag == "select":
             self._chosen_from = given.get("name", "")
             self.choices[self._chosen_from] = []
-        self._is_option = tag == "option"
+        self._is_option = tag == "option" and given.get("value") != ""  # an empty one says what to do
 
     def handle_endtag(self, tag: str) -> None:
         """An option or a list is over."""
