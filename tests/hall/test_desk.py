@@ -129,6 +129,7 @@ def test_guests_words_scene_and_screen(host: Host, marketer: Browser) -> None:
     press(marketer, host, "words", id=1, after="refused")
     assert "新年好" not in str(told.text_of(runtime, "gala"))
     press(marketer, host, "hide", no=2, hide=1)
+    assert '"hidden":[2]' in str(told.text_of(runtime, "gala"))
     assert '来宾2"' not in str(told.text_of(runtime, "gala"))
     press(marketer, host, "strike", no=3, reason="staff")
     press(marketer, host, "strike", no=4, reason="我不喜欢他")

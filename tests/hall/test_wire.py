@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from wxbot.hall import screen_pass
-from wxbot.hall.wire import KnownGuest, for_phones, guest_value, read_guest
+from wxbot.hall.wire import KnownGuest, for_phones, guest_value, read_guest, without_hidden
 from wxbot.runtime import Runtime
 
 STATE: dict[str, Any] = {
@@ -34,6 +34,13 @@ def test_a_sign_in_changes_nothing_for_phones() -> None:
     """Each of two thousand asks for its own part when something changed."""
     more = {**STATE, "v": 8, "guests": 3, "at": 9.0, "newest": [], "danmaku": []}
     assert for_phones(more) == for_phones(STATE)
+
+
+def test_whoever_is_hidden_keeps_the_place_and_the_count_without_a_name() -> None:
+    top = [{"no": no, "name": f"来宾{no}", "team": "红队", "counted": 9 - no} for no in (1, 2)]
+    shown = without_hidden({"game": 1, "top": top}, {"hidden": [2, 7]})
+    assert shown == {"game": 1, "top": [top[0], {**top[1], "name": ""}]}
+    assert without_hidden({"game": 1, "top": top}, {}) == {"game": 1, "top": top}
 
 
 @pytest.mark.parametrize("guest", [KnownGuest(7), KnownGuest(12, "红队", "a|b"), KnownGuest(1, "", "小明")])

@@ -7,8 +7,8 @@ import json
 import pytest
 import requests
 
-from tests.live.stage import LiveServer, LiveStage, until
-from wxbot.hall.wire import state_key
+from tests.live.stage import Listener, LiveServer, LiveStage, until
+from wxbot.hall.wire import ranks_channel, state_key
 
 
 def test_a_screen_hears_everything_and_a_phone_nobodys_name(live_stage: LiveStage, live: LiveServer) -> None:
@@ -21,6 +21,32 @@ def test_a_screen_hears_everything_and_a_phone_nobodys_name(live_stage: LiveStag
         live_stage.tell("all", 4, scene="selection", selection={"d": 1, "prize": 2, "k": 1, "status": "armed"})
         assert screen.state()["v"] == 4
         assert phone.state()["selection"]["status"] == "armed"
+
+
+def test_nobody_whom_the_host_hides_is_named_in_the_ranks_whenever_they_were_said(
+    live_stage: LiveStage, live: LiveServer
+) -> None:
+    """A runner's name comes from their phone's socket, which has been open since before."""
+    live_stage.tell("hide", 1)
+    top = [{"no": no, "name": name, "team": "", "counted": 9} for no, name in ((1, "小明"), (2, "小红"))]
+    ranks = {"game": 1, "epoch": 1, "at": 1.0, "people": 2, "final": True, "top": top, "teams": []}
+    with live_stage.screen(live, "hide") as screen, live_stage.phone(live, "hide", "oPhoneHide") as phone:
+        assert (screen.state()["v"], phone.state()["v"]) == (1, 1)
+        live_stage.redis.publish(ranks_channel("hide"), json.dumps(ranks))
+        assert [_names(each) for each in (screen, phone)] == [["小明", "小红"]] * 2
+        live_stage.tell("hide", 2, hidden=[1])
+        assert [_names(each) for each in (screen, phone)] == [["", "小红"]] * 2
+        live_stage.redis.publish(ranks_channel("hide"), json.dumps(ranks))
+        assert _names(screen) == ["", "小红"]
+        live_stage.tell("hide", 3, hidden=[])
+        assert _names(screen) == ["小明", "小红"]
+
+
+def _names(listener: Listener) -> list[str]:
+    """Of the next ranks."""
+    while (event := listener.next())["event"] != "ranks":
+        pass
+    return [rank["name"] for rank in json.loads(event["data"])["top"]]
 
 
 def test_phones_hear_nothing_of_a_sign_in(live_stage: LiveStage, live: LiveServer) -> None:

@@ -46,6 +46,7 @@ def public_state(session: Session, hall: Hall) -> Shown:
         "rehearsal": hall.is_rehearsal,
         "guests": hall.next_no - 1,
         "newest": _newest(session, hall),
+        "hidden": _hidden(session, hall),
         "prizes": list(prizes.values()),
         "roster": _roster(session, hall),
         "selection": _selection(selections[-1], ordinal_of, winners) if selections else None,
@@ -64,6 +65,12 @@ def _newest(session: Session, hall: Hall) -> list[Any]:
     mine = (Guest.campaign_id == hall.campaign_id) & ~Guest.is_hidden
     newest = session.scalars(select(Guest).where(mine).order_by(Guest.no.desc()).limit(NEWEST))
     return [cards.shown(guest) for guest in newest]
+
+
+def _hidden(session: Session, hall: Hall) -> list[int]:
+    """Whom the host took off the wall, and who was erased: `live`, which knows names from elsewhere, shows none of them."""
+    mine = (Guest.campaign_id == hall.campaign_id) & Guest.is_hidden
+    return list(session.scalars(select(Guest.no).where(mine).order_by(Guest.no)))
 
 
 def _prizes(session: Session, hall: Hall, evening: Evening) -> dict[int, Shown]:

@@ -127,6 +127,15 @@ class Ranks(TypedDict):
 TOP = 30
 """So many lines of the ranks are told."""
 
+
+def without_hidden(ranks: Mapping[str, Any], state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ranks as they may be shown: whom the host took off the wall (`hidden` of the state) keeps the place and has no name."""
+    hidden = set(state.get("hidden") or ())
+    if hidden.isdisjoint(rank["no"] for rank in ranks["top"]):
+        return ranks
+    return {**ranks, "top": [{**rank, "name": ""} if rank["no"] in hidden else rank for rank in ranks["top"]]}
+
+
 _OF_SELECTION = ("d", "prize", "k", "status")
 _OF_GAME = ("id", "kind", "status", "begin", "end", "seconds")
 _OF_HALL = ("slug", "name", "scene", "mode", "commitment", "rehearsal", "roster")

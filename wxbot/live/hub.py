@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from wxbot.hall.wire import for_phones
+from wxbot.hall.wire import for_phones, without_hidden
 from wxbot.logs import get_logger
 
 log = get_logger(__name__)
@@ -51,10 +51,13 @@ class Room:
         self.ranks: Event | None = None
         self.streams: set[Stream] = set()
         self._numbers = 0
+        self._ranks: Mapping[str, Any] | None = None
+        """As they were said, with the names of whoever is hidden."""
 
     def tell_state(self, state: Mapping[str, Any]) -> bool:
         """Take over a new state and wake whom it concerns; says whether phones see a difference."""
         v = int(state.get("v", 0))
+        is_other_wall = self.state.get("hidden") != state.get("hidden")
         self.state = state
         self.events["screen"] = self._event("state", v, state)
         seen = for_phones(state)
@@ -65,11 +68,14 @@ class Room:
         for stream in self.streams:
             if is_new or stream.audience == "screen":
                 stream.wake()
+        if is_other_wall and self._ranks is not None:
+            self.tell_ranks(self._ranks)
         return is_new
 
     def tell_ranks(self, ranks: Mapping[str, Any]) -> None:
-        """Take over new ranks and wake everybody."""
-        self.ranks = self._event("ranks", None, ranks)
+        """Take over new ranks and wake everybody; nobody whom the host has hidden is named, wherever the name came from."""
+        self._ranks = ranks
+        self.ranks = self._event("ranks", None, without_hidden(ranks, self.state))
         for stream in self.streams:
             stream.wake()
 
