@@ -36,6 +36,11 @@ def test_the_chain_ends_in_the_published_commitment() -> None:
     )
 
 
+def test_one_seed_is_that_of_the_chain() -> None:
+    chain = [selection.seed_of(vector.HALL, vector.LAST_SEED, 4, d) for d in range(5)]
+    assert chain == vector.CHAIN
+
+
 def test_the_roster_of_the_example_has_its_bytes() -> None:
     assert vector.LINES[0].id == "f9b77ab6a6b410a016f8cf336a6d9e117c6f611ffecfec6ec320dd2b691065de"
     assert len(vector.ROSTER) == 881

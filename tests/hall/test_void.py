@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
@@ -115,6 +118,20 @@ def leap(desk: Host) -> None:
     desk.do(gaps.leap, "restored")
 
 
+@contextmanager
+def readings_of_the_log(runtime: Runtime) -> Iterator[list[str]]:
+    """The statements that read more of a log than its last line."""
+    found: list[str] = []
+
+    def note(*args: Any) -> None:
+        if "FROM hall_events" in args[2] and "LIMIT" not in args[2]:
+            found.append(args[2])
+
+    event.listen(runtime.database.engine, "before_cursor_execute", note)
+    yield found
+    event.remove(runtime.database.engine, "before_cursor_execute", note)
+
+
 def test_after_a_restore_no_seed_is_used_twice(runtime: Runtime, desk: Host) -> None:
     desk.show()
     desk.confirm(1)
@@ -122,7 +139,9 @@ def test_after_a_restore_no_seed_is_used_twice(runtime: Runtime, desk: Host) -> 
     leap(desk)
     with pytest.raises(Refusal, match="not_armed"):
         desk.start()
-    assert desk.arm().d == 3 + LEAP
+    with readings_of_the_log(runtime) as armed:
+        assert desk.arm().d == 3 + LEAP
+    assert len(armed) == 1, "once, however many numbers are passed over"
     desk.start()
     desk.reveal()
     used: list[Any] = [line.body["seed"] for line in desk.stage.log() if line.kind in ("drawn", "voided")]

@@ -58,7 +58,7 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
     evening = journal.evening(session, hall.campaign_id)
     fixed = evening.selections.get(running.d) if running is not None else None
     return {
-        "state": public_state(session, hall),
+        "state": public_state(session, hall, evening),
         "roster": _roster(session, hall),
         "selected": running,
         "is_ready": fixed is not None and fixed.entropy is not None,

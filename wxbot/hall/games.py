@@ -19,6 +19,7 @@ from wxbot import lineage
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, rain_rule
 from wxbot.hall.confirm import Owed, owe_each, send_at_once
+from wxbot.hall.evening import Evening
 from wxbot.hall.log import GENESIS
 from wxbot.hall.models import ROUND_NEXT, Game, Guest, Hall, RaceCount, RainHit
 from wxbot.hall.race_rule import LATE_S
@@ -63,6 +64,7 @@ def _terms(game: Game, prize: Prize) -> rain_rule.RainTerms:
 def fix(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
     """Commit to every game in the log, before the doors open."""
     query = select(Game, Prize).join(Prize, Prize.id == Game.prize_id).where(Game.campaign_id == hall.campaign_id)
+    bodies: list[dict[str, Any]] = []
     for game, prize in session.execute(query.order_by(Game.ordinal)):
         body: dict[str, Any] = {"prize": game.ordinal, "kind": game.kind, "name": prize.name}
         if game.kind == "rain":
@@ -71,7 +73,9 @@ def fix(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
         else:
             of = {"seconds": game.terms["seconds"], "packets": prize.stock, "total_fen": 0, "cap": 1}
             of |= {"min_fen": 0, "max_fen": 0, "seed_hash": GENESIS}
-        journal.require_and_append(session, hall, "game_fixed", body | of, now)
+        bodies.append(body | of)
+    if bodies:
+        journal.require_and_append_all(session, hall, "game_fixed", bodies, now)
 
 
 def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: datetime) -> Game:
@@ -87,11 +91,12 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
         raise Refusal("game", NO_GAME)
     if game.status == "running":
         return game
-    _require_free(session, campaign_id, game)
+    evening = journal.evening(session, campaign_id)
+    _require_free(session, game, evening)
     nos = _present(session, campaign_id)
     if not nos:
         raise Refusal("nobody", NOBODY)
-    journal.require_and_append(session, hall, "game_begun", {"prize": ordinal, "nos": nos}, now)
+    journal.require_and_append(session, hall, "game_begun", {"prize": ordinal, "nos": nos}, now, evening)
     prize = session.get_one(Prize, game.prize_id)
     if game.kind == "rain":
         key = rain_rule.rain_key(_seed(vault, hall, ordinal), journal.hall_id(session, campaign_id), ordinal, nos)
@@ -112,14 +117,15 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
     return game
 
 
-def _require_free(session: Session, campaign_id: int, game: Game) -> None:
+def _require_free(session: Session, game: Game, evening: Evening) -> None:
+    campaign_id = game.campaign_id
     if game.status != "planned":
         raise Refusal("played", PLAYED)
     if session.get_one(Campaign, campaign_id).status != "on":
         raise Refusal("not_open", SHUT)
     other = select(Game.id).where(Game.campaign_id == campaign_id, Game.status == "running").limit(1)
     selected = running(session, campaign_id)
-    is_selecting = selected is not None and journal.evening(session, campaign_id).running is not None
+    is_selecting = selected is not None and evening.running is not None
     if is_selecting or session.scalar(other) is not None:
         raise Refusal("busy", BUSY)
 

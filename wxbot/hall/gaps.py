@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, selection
+from wxbot.hall.evening import Evening
 from wxbot.hall.models import Hall, Selection
 from wxbot.logs import get_logger
 from wxbot.vault import Vault
@@ -40,9 +41,8 @@ def leap(session: Session, why: str, now: datetime) -> int:
     return len(halls)
 
 
-def catch_up(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
-    """Declare void in the log, behind the hall's lock, what a leap passed over; nothing as a rule."""
-    evening = journal.evening(session, hall.campaign_id)
+def catch_up(session: Session, vault: Vault, hall: Hall, evening: Evening, now: datetime) -> None:
+    """Declare void in the log, behind the hall's lock, what a leap passed over; nothing as a rule. `evening` is taken on."""
     mine = (Selection.campaign_id == hall.campaign_id) & (Selection.status == "voided")
     is_void = set(session.scalars(select(Selection.d).where(mine)))
     left = [each.d for each in evening.selections.values() if each.d in is_void and not each.is_voided]
@@ -51,6 +51,5 @@ def catch_up(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
         return
     hall_id = journal.hall_id(session, hall.campaign_id)
     chain = selection.make_chain(hall_id, bytes.fromhex(vault.open(hall.seed_sealed)), hall.chain_length)
-    for d in skipped:
-        body = {"d": d, "reason": REASON, "names": NAMES, "seed": chain[d].hex()}
-        journal.require_and_append(session, hall, "voided", body, now)
+    bodies = [{"d": d, "reason": REASON, "names": NAMES, "seed": chain[d].hex()} for d in skipped]
+    journal.require_and_append_all(session, hall, "voided", bodies, now, evening)

@@ -9,6 +9,7 @@ from wxbot.campaigns import lease
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal
 from wxbot.hall.absent import winner
+from wxbot.hall.evening import Evening
 from wxbot.hall.models import Winner
 from wxbot.instant import awards
 from wxbot.instant.models import Award
@@ -41,24 +42,28 @@ def hand_over(session: Session, campaign_id: int, d: int, no: int, now: datetime
 def note_paid(runtime: Runtime, campaign: Campaign) -> int:
     """A step of the worker's: write into the log who has their prize by now; returns how many. Its lines come late and in no order."""
     with runtime.database.reading() as session:
-        if not _due(session, campaign.id):
+        have = _have(session, campaign.id)
+        if not have or not _due(have, journal.evening(session, campaign.id)):
             return 0
     with runtime.database.transaction() as session:
         now = runtime.database.now(session)
         lease.keep(session, campaign, now)
         hall = journal.lock(session, campaign.id)
-        due = _due(session, campaign.id)[:BATCH]
-        for d, no in due:
-            journal.require_and_append(session, hall, "paid", {"d": d, "no": no}, now)
+        evening = journal.evening(session, campaign.id)
+        due = _due(_have(session, campaign.id), evening)[:BATCH]
+        bodies = [{"d": d, "no": no} for d, no in due]
+        journal.require_and_append_all(session, hall, "paid", bodies, now, evening)
         return len(due)
 
 
-def _due(session: Session, campaign_id: int) -> list[tuple[int, int]]:
-    """(d, number) of winners who have their prize, and of whom the log does not say so."""
+def _have(session: Session, campaign_id: int) -> list[tuple[int, int]]:
+    """(d, number) of winners who have their prize."""
     query = select(Winner.d, Winner.guest_no).join(Award, Award.id == Winner.award_id)
     query = query.where(Winner.campaign_id == campaign_id, Award.status.in_(("paid", "given")))
-    have = [(row.d, row.guest_no) for row in session.execute(query.order_by(Winner.d, Winner.place))]
-    if not have:
-        return []
-    said = {(each.d, no) for each in journal.evening(session, campaign_id).selections.values() for no in each.paid}
+    return [(row.d, row.guest_no) for row in session.execute(query.order_by(Winner.d, Winner.place))]
+
+
+def _due(have: list[tuple[int, int]], evening: Evening) -> list[tuple[int, int]]:
+    """Those of whom the log does not say so."""
+    said = {(each.d, no) for each in evening.selections.values() for no in each.paid}
     return [each for each in have if each not in said]

@@ -68,12 +68,25 @@ def append_all(session: Session, hall: Hall, kind: Kind, bodies: Sequence[Body],
     return written
 
 
-def require_and_append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> Evening:
+def require_and_append(
+    session: Session, hall: Hall, kind: Kind, body: Body, now: datetime, state: Evening | None = None
+) -> Evening:
     """The same, if it may come now; the evening with this line taken. Raises Refusal."""
-    state = evening(session, hall.campaign_id)
+    return require_and_append_all(session, hall, kind, [body], now, state)
+
+
+def require_and_append_all(
+    session: Session, hall: Hall, kind: Kind, bodies: Sequence[Body], now: datetime, state: Evening | None = None
+) -> Evening:
+    """Several lines of one kind, each if it may come behind the one before. `state` is the evening of whoever has read it behind
+    this lock: it is taken on, so that a log is read once however many lines a verb writes. Raises Refusal."""
+    state = evening(session, hall.campaign_id) if state is None else state
     at = max(int(now.timestamp()), state.at)
-    allowed.require(state, LogLine(0, at, kind, body, "", ""))
-    state.take(append(session, hall, kind, body, now))
+    for body in bodies:
+        line = LogLine(0, at, kind, body, "", "")
+        allowed.require(state, line)
+        state.take(line)
+    append_all(session, hall, kind, bodies, now)
     return state
 
 

@@ -62,12 +62,12 @@ def arm(session: Session, vault: Vault, campaign_id: int, ordinal: int, k: int, 
     playing = (Game.campaign_id == campaign_id) & (Game.status == "running")
     if session.scalar(select(Game.id).where(playing).limit(1)) is not None:
         raise Refusal("busy", PLAYING)
-    _end_settled(session, campaign_id, now)
-    gaps.catch_up(session, vault, hall, now)
+    evening = journal.evening(session, campaign_id)
+    _end_settled(session, campaign_id, evening, now)
+    gaps.catch_up(session, vault, hall, evening, now)
     roster = rosters.newest(session, hall)
     if roster is None:
         raise Refusal("no_roster", NO_ROSTER)
-    evening = journal.evening(session, campaign_id)
     pool = _pool(evening, roster, ordinal, k)
     d = hall.next_d
     armed = Selection(
@@ -83,10 +83,10 @@ def arm(session: Session, vault: Vault, campaign_id: int, ordinal: int, k: int, 
         armed_at=now,
     )
     fixed = {"d": d, "prize": ordinal, "k": k, "roster_version": roster.version, "pool_hash": armed.pool_hash}
-    journal.require_and_append(session, hall, "armed", fixed, now)
+    journal.require_and_append(session, hall, "armed", fixed, now, evening)
     if evening.mode == "seed":
         body = {"d": d, "kind": "seed", "text": "", "signature": ""}
-        journal.require_and_append(session, hall, "entropy", body, now)
+        journal.require_and_append(session, hall, "entropy", body, now, evening)
     session.add(armed)
     hall.next_d, hall.scene, hall.scene_at = d + 1, "selection", now
     session.flush()
@@ -121,10 +121,10 @@ def _prize(session: Session, campaign_id: int, ordinal: int) -> Prize:
     return session.scalars(select(Prize).join(HallPrize, HallPrize.prize_id == Prize.id).where(mine)).one()
 
 
-def _end_settled(session: Session, campaign_id: int, now: datetime) -> None:
+def _end_settled(session: Session, campaign_id: int, evening: Evening, now: datetime) -> None:
     """One in which everybody is absent or has given up is settled without a confirmation when the next one begins."""
     last = running(session, campaign_id)
-    if last is not None and last.status == "revealed" and journal.evening(session, campaign_id).running is None:
+    if last is not None and last.status == "revealed" and evening.running is None:
         step(session, last, "revealed", "confirmed", settled_at=now)
 
 
@@ -148,7 +148,7 @@ def hold_up(session: Session, campaign_id: int, numbers: Sequence[str], now: dat
 def seed_of(session: Session, vault: Vault, hall: Hall, d: int) -> bytes:
     """The seed of selection `d`; it leaves the server with the result."""
     hall_id = journal.hall_id(session, hall.campaign_id)
-    return selection.make_chain(hall_id, bytes.fromhex(vault.open(hall.seed_sealed)), hall.chain_length)[d]
+    return selection.seed_of(hall_id, bytes.fromhex(vault.open(hall.seed_sealed)), hall.chain_length, d)
 
 
 def start(session: Session, vault: Vault, campaign_id: int, now: datetime) -> Selection:
@@ -171,7 +171,7 @@ def start(session: Session, vault: Vault, campaign_id: int, now: datetime) -> Se
     body = {"d": selected.d, "prize": evening.selections[selected.d].prize, "k": selected.k, "winners": winners}
     body |= {"seed": seed.hex(), "pool_hash": selected.pool_hash}
     free = _free_slots(session, selected)
-    journal.require_and_append(session, hall, "drawn", body, now)
+    journal.require_and_append(session, hall, "drawn", body, now, evening)
     step(session, selected, "armed", "drawn", drawn_at=now)
     for place, (no, slot) in enumerate(zip(winners, free, strict=False), 1):
         mine = {"campaign_id": campaign_id, "d": selected.d, "place": place}

@@ -9,7 +9,7 @@ import hmac
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count, pairwise
+from itertools import count, islice, pairwise
 from typing import Literal, NamedTuple
 
 VERSION = "wxbot-draw-v1"
@@ -60,12 +60,23 @@ def make_chain(hall_id: str, last_seed: bytes, n: int = CHAIN_LENGTH) -> list[by
 
     A seed gives away all before it and none behind it. Raises ValueError for a seed of another length.
     """
+    return [*_back(hall_id, last_seed, n)][::-1]
+
+
+def seed_of(hall_id: str, last_seed: bytes, n: int, d: int) -> bytes:
+    """Seed `d` of `make_chain`, for which only the links behind it are worked out."""
+    return next(islice(_back(hall_id, last_seed, n), n - d, None))
+
+
+def _back(hall_id: str, last_seed: bytes, n: int) -> Iterator[bytes]:
+    """The seeds of a chain from the last one on."""
     if len(last_seed) != SEED_BYTES or n < 1 or not is_hall_id(hall_id):
         raise ValueError("a chain needs a hall, 32 bytes and at least one link")
-    chain = [last_seed]
+    seed = last_seed
     for _ in range(n):
-        chain.append(seed_before(hall_id, chain[-1]))
-    return chain[::-1]
+        yield seed
+        seed = seed_before(hall_id, seed)
+    yield seed
 
 
 def person_id(salt: bytes, hall_id: str, openid: str) -> str:

@@ -27,10 +27,10 @@ BEST = 5
 Shown = dict[str, Any]
 
 
-def public_state(session: Session, hall: Hall) -> Shown:
-    """The state without its `v`; moments in Unix seconds, amounts in fen."""
+def public_state(session: Session, hall: Hall, evening: Evening | None = None) -> Shown:
+    """The state without its `v`; moments in Unix seconds, amounts in fen. `evening` is that of whoever has read it just now."""
     campaign = session.get_one(Campaign, hall.campaign_id)
-    evening = journal.evening(session, hall.campaign_id)
+    evening = journal.evening(session, hall.campaign_id) if evening is None else evening
     prizes = _prizes(session, hall, evening)
     winners = _winners(session, hall)
     selections = _selections(session, hall)

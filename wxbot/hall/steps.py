@@ -154,7 +154,7 @@ def _finish(runtime: Runtime, campaign: Campaign) -> int:
         if not reveal(runtime.vault, session, campaign, now):
             return False
         if not evening.is_closed:
-            journal.require_and_append(session, hall, "closed", {}, now)
+            journal.require_and_append(session, hall, "closed", {}, now, evening)
         return True
 
     return close.finish(runtime, campaign, end_own)
