@@ -95,8 +95,8 @@ def test_a_merchant_that_did_not_type_its_password_is_told(settings: Settings) -
     ("kind", "verdict", "said"),
     [
         ("service", "good", "已认证的服务号"),
-        ("service_unverified", "bad", "没有认证的服务号"),
-        ("subscription", "bad", "已认证的订阅号"),
+        ("service_unverified", "note", "没有认证的服务号"),
+        ("subscription", "note", "已认证的订阅号"),
         ("subscription_unverified", "bad", "公众号是没有认证的订阅号"),
     ],
 )
@@ -106,6 +106,7 @@ def test_the_kind_of_the_account_is_told_by_the_rights_it_has(
     simulator.control("PUT", "account", {"kind": kind})
     found = look(settings, "campaign_account")
     assert found.verdict == verdict and said in found.zh
+    assert bool(found.mend) is (verdict != "good")
 
 
 def test_a_kind_that_does_not_show_is_no_verdict(settings: Settings, simulator: SimulatedWeChat) -> None:

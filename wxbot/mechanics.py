@@ -11,6 +11,7 @@ from wxbot.campaigns.mechanic import CampaignMechanic
 from wxbot.draws import one_winner, outcomes
 from wxbot.draws.mechanic import DrawMechanic
 from wxbot.hall import console as hall_console
+from wxbot.hall import days as hall_days
 from wxbot.hall import draft as hall_draft
 from wxbot.hall import faults as hall_faults
 from wxbot.hall import forecast as hall_forecast
@@ -130,7 +131,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         console_page="console/campaign_hall.html",
         console=hall_console.shown,
         given=instant_console.given,
-        days=instant_days.PART,
+        days=hall_days.PART,
         figures="console/_figures_hall.html",
         read_stock=hall_page.read_stock,
         proof_key=instant_page.proof_key,

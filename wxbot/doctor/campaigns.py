@@ -29,6 +29,7 @@ WHERE = (
     "公众平台 → 设置与开发 → 公众号设置 → 账号详情",
     "mp.weixin.qq.com → 设置与开发 → 公众号设置 → 账号详情",
 )
+RIGHTS = "mp.weixin.qq.com → 设置与开发 → 接口权限"
 LOOKED_BACK = timedelta(days=7)
 
 
@@ -77,19 +78,19 @@ def _kind(runtime: Runtime) -> Finding:
             "公众号是已认证的服务号（微信给它带参数的二维码）",
             "the account is a verified service account (WeChat gives it scene codes)",
         )
-    zh, en = (
-        (
-            "已认证的订阅号，或没有认证的服务号",
-            "a verified subscription account, or a service account that is not verified",
+    if _may(runtime.official_account.menu_get):
+        return note(
+            f"公众号是已认证的订阅号，或没有认证的服务号（微信不给它带参数的二维码：{NO_RIGHT}）。其中只有政务、媒体类的认证订阅号可能有网页授权，没有它顾客打不开活动页",
+            f"this is a verified subscription account, or a service account that is not verified (WeChat gives it no scene codes: {NO_RIGHT}); of "
+            "these only verified subscription accounts of authorities and media may have 网页授权, and without it people cannot sign in to campaigns",
+            f"看“网页授权获取用户基本信息”是否“已获得”：{RIGHTS}；没有就换成已认证的服务号",
+            f"look whether 网页授权获取用户基本信息 says 已获得: {RIGHTS}; if not, use a verified service account",
         )
-        if _may(runtime.official_account.menu_get)
-        else ("没有认证的订阅号", "a subscription account that is not verified")
-    )
     return bad(
-        f"公众号是{zh}：微信不给它带参数的二维码（{NO_RIGHT}），顾客打不开活动页",
-        f"this is {en}: WeChat gives it no scene codes ({NO_RIGHT}), and people cannot sign in to campaigns",
-        f"换成已认证的服务号，或完成认证：{WHERE[0]}（政务、媒体类认证订阅号有网页授权，可以不理）",
-        f"use a verified service account, or have it verified: {WHERE[1]} (verified accounts of authorities and media may sign in all the same)",
+        f"公众号是没有认证的订阅号：微信不给它带参数的二维码（{NO_RIGHT}），顾客打不开活动页",
+        f"this is a subscription account that is not verified: WeChat gives it no scene codes ({NO_RIGHT}), and people cannot sign in to campaigns",
+        f"换成已认证的服务号：{WHERE[0]}",
+        f"use a verified service account: {WHERE[1]}",
     )
 
 
