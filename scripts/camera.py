@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from playwright.sync_api import sync_playwright
 
+from tests.servers import find_browser
 from wxbot.demo import seed
-from wxbot.demo.stage import Stage
+from wxbot.demo.actors import World
+from wxbot.demo.stage import Ports, Stage
+from wxbot.private_servers import free_port
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 MOST_BYTES = 150_000
@@ -21,6 +27,39 @@ SCALE = 2
 """Two pixels per point on the phone, so that its type stays readable when the picture is made smaller."""
 
 CHROMIUM = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--lang=zh-CN", "--force-color-profile=srgb")
+
+
+@contextmanager
+def demo(with_live: bool = False) -> Iterator[tuple[Stage, World]]:
+    """A demo of its own on free ports, everything started, nothing seeded; stopped at the end."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    ports = Ports(free_port(), free_port(), free_port(), free_port())
+    with tempfile.TemporaryDirectory(prefix="wxbot-screenshots-") as folder:
+        stage = Stage(Path(folder), ports)
+        try:
+            stage.prepare()
+            stage.start_redis()
+            stage.start_simulator()
+            stage.start_database()
+            stage.start_web()
+            stage.start_worker()
+            if with_live:
+                stage.start_live()
+            yield stage, World(stage.wechat_url)
+        finally:
+            stage.stop()
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """The browser that looks around."""
+    path = find_browser()
+    if path is None:
+        raise SystemExit("No Chromium or Chrome was found: run `make test` once, or name one in WXBOT_CHROMIUM.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
+        yield browser
+        browser.close()
 
 
 def keep(name: str, picture: bytes | Image.Image, width: int = 1200) -> None:

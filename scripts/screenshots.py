@@ -7,28 +7,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import sync_playwright
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import screenshots_payouts as payouts  # noqa: E402
-from camera import CHROMIUM, DESK, IMAGES, PHONE, SCALE, keep, side_by_side, sign_in, window  # noqa: E402
+from camera import DESK, PHONE, SCALE, chromium, demo, keep, side_by_side, sign_in, window  # noqa: E402
 
-from tests.servers import find_browser  # noqa: E402
 from wxbot.clock import SHANGHAI  # noqa: E402
 from wxbot.demo import seed  # noqa: E402
 from wxbot.demo.actors import Clerk, Person, World  # noqa: E402
 from wxbot.demo.run import set_menu  # noqa: E402
-from wxbot.demo.stage import Ports, Stage  # noqa: E402
-from wxbot.private_servers import free_port  # noqa: E402
+from wxbot.demo.stage import Stage  # noqa: E402
 
 FIRST_HOUR = 10
 """The shop opens at ten: the simulated clock goes there before anybody comes."""
@@ -42,16 +37,7 @@ LOOKERS = 3
 
 
 def open_shop(stage: Stage, world: World) -> int:
-    """Start every process, go to the morning, seed the demo; returns the beacon's number."""
-    stage.prepare()
-    for start in (
-        stage.start_redis,
-        stage.start_simulator,
-        stage.start_database,
-        stage.start_web,
-        stage.start_worker,
-    ):
-        start()
+    """Go to the morning, seed the demo; returns the beacon's number."""
     database, clock = stage.parts()
     now = clock.now().astimezone(SHANGHAI)
     morning = now.replace(hour=FIRST_HOUR, minute=0, second=0) + timedelta(days=1)
@@ -264,33 +250,22 @@ def film_console(browser: Any, stage: Stage) -> None:
 def main() -> None:
     """Set the stage in a folder of its own, take every picture, stop everything again."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    path = find_browser()
-    if path is None:
-        raise SystemExit("No Chromium or Chrome was found: run `make test` once, or name one in WXBOT_CHROMIUM.")
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="wxbot-screenshots-") as folder:
-        stage = Stage(Path(folder), Ports(free_port(), free_port(), free_port()))
-        world = World(stage.wechat_url)
-        try:
-            device_id = open_shop(stage, world)
-            page_url = wait_until_on(stage, Clerk(stage.public_url, seed.MARKETER.login, seed.PASSWORD))
-            let_people_in(world, device_id, page_url)
-            database, clock = stage.parts()
-            fill_desk(stage, device_id, clock.now().astimezone(SHANGHAI))
-            database.close()
-            people = payouts.pay_people(stage, world)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
-                film_phone(browser, stage, device_id)
-                film_wheel(browser, stage, world)
-                film_simulator(browser, stage)
-                film_console(browser, stage)
-                payouts.film_phone(browser, stage, people)
-                payouts.film_reviewer(browser, stage)
-                payouts.film_cashier(browser, stage, people)
-                browser.close()
-        finally:
-            stage.stop()
+    with demo() as (stage, world):
+        device_id = open_shop(stage, world)
+        page_url = wait_until_on(stage, Clerk(stage.public_url, seed.MARKETER.login, seed.PASSWORD))
+        let_people_in(world, device_id, page_url)
+        database, clock = stage.parts()
+        fill_desk(stage, device_id, clock.now().astimezone(SHANGHAI))
+        database.close()
+        people = payouts.pay_people(stage, world)
+        with chromium() as browser:
+            film_phone(browser, stage, device_id)
+            film_wheel(browser, stage, world)
+            film_simulator(browser, stage)
+            film_console(browser, stage)
+            payouts.film_phone(browser, stage, people)
+            payouts.film_reviewer(browser, stage)
+            payouts.film_cashier(browser, stage, people)
 
 
 if __name__ == "__main__":

@@ -7,27 +7,23 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import sync_playwright
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from camera import CHROMIUM, IMAGES, PHONE, SCALE, keep, side_by_side, window  # noqa: E402
+from camera import PHONE, SCALE, chromium, demo, keep, side_by_side, window  # noqa: E402
 
-from tests.servers import find_browser  # noqa: E402
+from wxbot.clock import Clock  # noqa: E402
 from wxbot.demo import hall_story, seed, visitors  # noqa: E402
-from wxbot.demo.actors import World, until  # noqa: E402
-from wxbot.demo.people_clients import Guest  # noqa: E402
+from wxbot.demo.actors import until  # noqa: E402
+from wxbot.demo.hall_guest import Guest  # noqa: E402
 from wxbot.demo.run import set_menu  # noqa: E402
-from wxbot.demo.stage import Ports, Stage  # noqa: E402
-from wxbot.private_servers import free_port  # noqa: E402
+from wxbot.demo.stage import Stage  # noqa: E402
 
 STAGE_SCREEN = {"width": 1600, "height": 900}
 HALL = 3
@@ -46,7 +42,7 @@ def hand_over(browser: Any, guest: Guest) -> Any:
     return page
 
 
-def film(browser: Any, stage: Stage, desk: hall_story.Desk, slug: str, guests: list[Guest]) -> None:
+def film(browser: Any, stage: Stage, desk: hall_story.Desk, slug: str, guests: list[Guest], clock: Clock) -> None:
     """One evening, a picture at each turn."""
     screen, page = hall_story.Screen(stage.public_url, slug), window(browser, STAGE_SCREEN)
     digits = re.search(r'class="host-digits[^>]*aria-label="([0-9]{6})"', desk.do(HALL, "pair"))
@@ -96,10 +92,8 @@ def film(browser: Any, stage: Stage, desk: hall_story.Desk, slug: str, guests: l
     desk.do(HALL, "game", prize=5)
     runners = guests[:12]
     games = [each.own(slug)["game"] for each in runners]
-    story = hall_story.HallStory(stage.public_url, stage.live_url, World(stage.wechat_url), *stage.parts(), None)  # type: ignore[arg-type]
-    story.slug = slug
     threads = [
-        threading.Thread(target=story._shake, args=(each, game, 10 - n % 6), daemon=True)
+        threading.Thread(target=each.race, args=(stage.live_url, slug, game, 10 - n % 6, clock), daemon=True)
         for n, (each, game) in enumerate(zip(runners, games, strict=True))
     ]
     for thread in threads:
@@ -116,34 +110,17 @@ def film(browser: Any, stage: Stage, desk: hall_story.Desk, slug: str, guests: l
 
 def main() -> None:
     """Set the stage, sign sixty guests in, film."""
-    path = find_browser()
-    if path is None:
-        raise SystemExit("No Chromium or Chrome was found: run `make test` once, or name one in WXBOT_CHROMIUM.")
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="wxbot-screenshots-") as folder:
-        stage = Stage(Path(folder), Ports(free_port(), free_port(), free_port(), free_port()))
-        world = World(stage.wechat_url)
-        try:
-            stage.prepare()
-            for start in (
-                *(stage.start_redis, stage.start_simulator, stage.start_database),
-                *(stage.start_web, stage.start_worker, stage.start_live),
-            ):
-                start()
-            database, clock = stage.parts()
-            beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
-            wheel, hall = seed.seed(database, stage.vault(), world, clock.now(), int(beacon["device_id"]))
-            set_menu(stage, wheel, hall)
-            door = seed.hall_door(stage.public_url, hall)
-            guests = visitors.fill_hall(stage.public_url, world, door, seed.DAY_WORD, lambda: True)
-            desk = hall_story.Desk(stage.public_url, seed.MARKETER.login, seed.PASSWORD)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM))
-                film(browser, stage, desk, hall, guests)
-                browser.close()
-            database.close()
-        finally:
-            stage.stop()
+    with demo(with_live=True) as (stage, world):
+        database, clock = stage.parts()
+        beacon = world.call("POST", "beacons", {"comment": "柜台前"})["beacon"]
+        wheel, hall = seed.seed(database, stage.vault(), world, clock.now(), int(beacon["device_id"]))
+        set_menu(stage, wheel, hall)
+        door = seed.hall_door(stage.public_url, hall)
+        guests = visitors.fill_hall(stage.public_url, world, door, seed.DAY_WORD, lambda: True)
+        desk = hall_story.Desk(stage.public_url, seed.MARKETER.login, seed.PASSWORD)
+        with chromium() as browser:
+            film(browser, stage, desk, hall, guests, clock)
+        database.close()
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ from typing import Any
 import requests
 from rich.console import Console
 from sqlalchemy import func, select
-from websockets.sync.client import connect
-from websockets.typing import Origin
 
 from wxbot import invariants, ledger
 from wxbot.campaigns.models import Campaign
@@ -24,7 +22,7 @@ from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
 from wxbot.demo.actors import TIMEOUT_S, Clerk, StoryProblem, World, browser, until
 from wxbot.demo.bars import Bars
-from wxbot.demo.people_clients import Guest
+from wxbot.demo.hall_guest import Guest
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
 from wxbot.hall.verify import verify
 from wxbot.instant.models import Award
@@ -185,7 +183,7 @@ class HallStory:
     def _select(self, prize: int, k: int, absent: int) -> None:
         self.desk.do(self.campaign_id, "arm", prize=prize, k=k)
         d = int(self.screen.read("state")["selection"]["d"])
-        notes = {f"number_{n}": f"{secrets_of(d)}{n}" for n in (1, 2, 3)}
+        notes = {f"number_{n}": f"{note_number(d)}{n}" for n in (1, 2, 3)}
         self.desk.do(self.campaign_id, "numbers", **notes)
         said = [self.screen.press("start", d=d), self.screen.read("state"), self.people[0].own(self.slug)]
         shown = json.loads(self.screen.session.get(f"{self.base_url}/hall/{self.slug}/state", timeout=TIMEOUT_S).text)
@@ -227,7 +225,7 @@ class HallStory:
         games = [person.own(self.slug)["game"] for person in racers]
 
         def shake(n: int) -> None:
-            self._shake(racers[n], games[n], TAPS_PER_S - n % 5)
+            racers[n].race(self.live_url, self.slug, games[n], TAPS_PER_S - n % 5, self.clock)
             self.bars.advance(bar)
 
         runners = [threading.Thread(target=shake, args=(n,)) for n in range(len(racers))]
@@ -236,17 +234,6 @@ class HallStory:
         for each in runners:
             each.join()
         self._settled("race")
-
-    def _shake(self, person: Guest, game: dict[str, Any], taps_per_s: int) -> None:
-        address = f"{self.live_url.replace('http', 'ws', 1)}/live/{self.slug}/race"
-        cookies = "; ".join(f"{each.name}={each.value}" for each in person.session.cookies)
-        headers = {"Cookie": cookies, "User-Agent": str(person.session.headers["User-Agent"])}
-        with connect(address, origin=Origin(self.base_url), additional_headers=headers, compression=None) as socket:
-            for seq in range(1, GAME_S + 2):
-                self.clock.refresh()
-                now = self.clock.now().timestamp()
-                time.sleep(max(0.0, game["begin"] + seq - now))
-                socket.send(json.dumps({"seq": seq, "count": min(seq, GAME_S) * taps_per_s}))
 
     def _settled(self, kind: str) -> None:
         def is_settled() -> bool:
@@ -303,6 +290,6 @@ class HallStory:
         }
 
 
-def secrets_of(d: int) -> str:
-    """Seven digits of a bank note that nobody held up before."""
+def note_number(d: int) -> str:
+    """All but the last digit of a bank note that is held up at selection `d`: another one each time."""
     return f"{4_711_000 + 10 * d}"

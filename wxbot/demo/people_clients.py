@@ -129,7 +129,7 @@ class Promoter(Person):
         """The same on the page; returns the page as it is afterwards."""
         before = self._last_sms()
         page = self._page("/h5/bind")
-        fields = {"form_mark": _field(page, "form_mark"), "phone": self.phone.removeprefix("+86")}
+        fields = {"form_mark": field_of(page, "form_mark"), "phone": self.phone.removeprefix("+86")}
         asked = self._submit("/h5/bind/code", fields)
         if not asked.ok:
             raise Turned(f"no code for person {self.id}: HTTP {asked.status_code}")
@@ -184,7 +184,7 @@ class Promoter(Person):
         chosen = _kind_of(page, kind)
         if chosen is None:
             raise Turned(f"the page does not offer {kind} to person {self.id}")
-        state = _state(page)
+        state = state_of(page)
         rule = next(each["rule"] for each in state["kinds"] if each["id"] == chosen)
         asked = {"per_unit": {"units": value}, "free": {"amount": value}}.get(rule, {})
         body = {"token": secrets.token_urlsafe(12), "kind_id": chosen, **asked}
@@ -194,7 +194,7 @@ class Promoter(Person):
 
     def add_on_page(self, key: str, photos: list[bytes]) -> list[str]:
         """Send better photos for a voucher that was handed in on the page."""
-        return self._add_photos(key, _state(self._page(self.pages[key]))["mark"], photos)
+        return self._add_photos(key, state_of(self._page(self.pages[key]))["mark"], photos)
 
     def _add_photos(self, key: str, mark: str, photos: list[bytes]) -> list[str]:
         refused = []
@@ -240,7 +240,7 @@ class Promoter(Person):
 
     def _confirm(self, path: str) -> bool:
         """Open one payout's page and take its transfer, when it is one that can be taken now."""
-        state = _state(self._page(path))
+        state = state_of(self._page(path))
         if "transfer" not in state:
             return False
         if not self._agree(state["transfer"], path):
@@ -306,7 +306,7 @@ class Player(Promoter):
 
     def ask_for(self, award_id: str) -> dict[str, Any]:
         """Tap 领取 on the page of all prizes; returns how the award then stands."""
-        mark = str(_state(self._page("/h5/awards"))["mark"])
+        mark = str(state_of(self._page("/h5/awards"))["mark"])
         return self._ask(f"/h5/awards/{award_id}/collect", mark, {})
 
     def take_award(self, award_id: str) -> None:
@@ -321,7 +321,7 @@ class Player(Promoter):
 
         if not self._agree(self._look(find, f"the transfer of award {award_id}"), "/h5/awards"):
             raise StoryProblem(f"WeChat showed person {self.id} nothing to take for award {award_id}")
-        self._ask(f"/h5/awards/{award_id}/look", str(_state(self._page("/h5/awards"))["mark"]), {})
+        self._ask(f"/h5/awards/{award_id}/look", str(state_of(self._page("/h5/awards"))["mark"]), {})
 
     def award(self, award_id: str) -> dict[str, Any]:
         """How an award stands, on the page of all prizes, opened anew."""
@@ -346,56 +346,15 @@ class Player(Promoter):
         return answer
 
 
-@dataclass
-class Guest(Player):
-    """Somebody in a hall: signs in by the code on the screen, and plays on the phone."""
-
-    mark: str = ""
-
-    def may_sign_in(self, url: str) -> bool:
-        """Whether there is a form behind the address."""
-        reply = self.session.get(url, timeout=TIMEOUT_S)
-        return reply.ok and 'name="form_mark"' in reply.text
-
-    def sign_in(self, url: str, word: str = "") -> None:
-        """Open the address of the code (or of the door, with its word), type a name, and stay on the page."""
-        page = self._page(url.removeprefix(self.base_url))
-        fields = {name: _field(page, name) for name in ("form_mark", "way")}
-        fields |= {"word": word} if word else {"pass": _field(page, "pass")}
-        path = urlsplit(url).path
-        reply = self._submit(f"{path}/sign-in", {**fields, "name": str(self.known["nickname"])})
-        self.mark = str(_state(reply.text)["mark"])
-
-    def own(self, slug: str) -> dict[str, Any]:
-        """How this guest stands."""
-        reply = self.session.get(f"{self.base_url}/h5/hall/{slug}/me", timeout=TIMEOUT_S)
-        reply.raise_for_status()
-        found: dict[str, Any] = reply.json()
-        return found
-
-    def catch(self, slug: str, slot: int) -> dict[str, Any]:
-        """Tap a packet of the rain."""
-        headers = {"X-Form-Mark": self.mark, "Origin": self.base_url, "Accept": "application/json"}
-        address = f"{self.base_url}/h5/hall/{slug}/rain"
-        reply = self.session.post(address, data={"slot": str(slot)}, headers=headers, timeout=TIMEOUT_S)
-        answer: dict[str, Any] = reply.json()
-        return answer
-
-    def won(self, slug: str) -> list[str]:
-        """The awards of money that wait to be collected."""
-        return [
-            str(each["award"]) for each in self.own(slug)["won"] if each["state"] == "open" and each["kind"] == "money"
-        ]
-
-
-def _field(page: str, name: str) -> str:
+def field_of(page: str, name: str) -> str:
+    """What a hidden field of the page holds. Raises StoryProblem when there is none."""
     found = re.search(rf'name="{name}" value="([^"]+)"', page)
     if found is None:
         raise StoryProblem(f"there is no field {name} on the page")
     return found[1]
 
 
-def _state(page: str) -> dict[str, Any]:
+def state_of(page: str) -> dict[str, Any]:
     """What the page tells its script."""
     for found in SCRIPT.finditer(page):
         state: dict[str, Any] = json.loads(found[2])

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from wxbot.campaigns import entries
 from wxbot.demo.actors import World
-from wxbot.demo.people_clients import Guest, Player
+from wxbot.demo.hall_guest import Guest
+from wxbot.demo.people_clients import Player
 
 EVERY_S = 8
 """Between one visitor and the next."""
