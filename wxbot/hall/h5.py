@@ -14,7 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import inside_wechat, with_board
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.hall import coming, danmaku, faces, names, passes, rain, rates, sign_in, standing, told
+from wxbot.hall import coming, danmaku, faces, import_map, names, passes, rain, rates, sign_in, standing, told
 from wxbot.hall.models import Hall
 from wxbot.hall.phone_words import HallPhrases
 from wxbot.people.phone_pages import form_mark, language, own_form, runtime, wants_json
@@ -285,6 +285,7 @@ def _page(
         snapshot=snapshot,
         hall=hall,
         state=state,
+        modules=import_map.of(import_map.PHONE),
         w=words,
         lang=_lang(),
         guest=guest,

@@ -7,7 +7,6 @@ type them and nothing else. What it shows it has from the hall's public state; n
 import json
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import cards, door_code, passes, screen_pass, told, wire
+from wxbot.hall import cards, door_code, import_map, passes, screen_pass, told, wire
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen_words import ScreenPhrases
 from wxbot.runtime import Runtime
@@ -116,21 +115,8 @@ def _page(template: str, found: Paired, words: ScreenPhrases, config: dict[str, 
         name=found.campaign.act_name,
         slug=found.campaign.slug,
         config=config,
-        modules=_modules(),
-        module=_module,
+        modules=import_map.of_screen(),
     )
-
-
-def _module(name: str) -> str:
-    """The address of a script by which other scripts name it: without the hash of what is in it."""
-    return f"{current_app.static_url_path}/hall/{name}"
-
-
-def _modules() -> dict[str, str]:
-    """Every script of the screen: its plain address → the one with its hash."""
-    folder = Path(current_app.static_folder or "") / "hall"
-    names = sorted(path.name for path in folder.glob("*.js"))
-    return {_module(name): url_for("static", filename=f"hall/{name}") for name in names}
 
 
 def _state(slug: str) -> dict[str, Any] | None:

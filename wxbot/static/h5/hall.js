@@ -2,11 +2,12 @@
    person, their own part is fetched, after a moment of chance so that two thousand phones do not ask at once.
    A game of the whole hall is a module of its own: it is loaded when the state names one, and shown in #game. */
 
+import { at, el, fill, say } from '../hall/dom.js';
+
 const page = JSON.parse(document.getElementById('state').textContent);
 const words = page.words;
 const en = page.language === 'en' ? '?lang=en' : '';
 const base = '/h5/hall/' + page.slug;
-const byId = (name) => document.getElementById(name);
 const POLL_MS = 2500;
 const JITTER_MS = 1500;
 const QUIET_MS = 20000;      // an open stream that says nothing for so long is given up for polling
@@ -22,8 +23,6 @@ let timer = 0;
 let asking = 0;
 let game = null;
 
-function fill(text, values) { return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole)); }
-
 function json(path, options) {
   return fetch(path, Object.assign({ headers: { Accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store' }, options))
     .then((reply) => reply.json().then((answer) => {
@@ -34,14 +33,14 @@ function json(path, options) {
 
 /* --- what is shown --- */
 
-function say(stage, title, text) {
-  const card = byId('me');
+function stand(stage, title, text) {
+  const card = at('me');
   if (card.dataset.stage !== stage) {
     card.dataset.stage = stage;
     if (stage === 'won' && navigator.vibrate) { navigator.vibrate([120, 80, 240]); }
   }
-  if (byId('stage-title').textContent !== title) { byId('stage-title').textContent = title; }
-  if (byId('stage-text').textContent !== text) { byId('stage-text').textContent = text; }
+  say(at('stage-title'), title);
+  say(at('stage-text'), text);
 }
 
 function prizeOf(selection) {
@@ -56,49 +55,44 @@ function show() {
   const selection = state && state.selection;
   const mine = selection ? me.won.find((each) => each.d === selection.d) : me.won.find((each) => each.status === 'won');
   const latest = mine || me.won.find((each) => each.state === 'open');
-  byId('collect').hidden = true;
+  at('collect').hidden = true;
   if (mine && mine.status === 'won') {
-    say('won', fill(words.won, { prize: mine.prize }), words.won_text);
+    stand('won', fill(words.won, { prize: mine.prize }), words.won_text);
   } else if (mine && mine.status === 'absent') {
-    say('absent', words.absent, words.absent_text);
+    stand('absent', words.absent, words.absent_text);
   } else if (mine && (mine.status === 'forfeited' || mine.status === 'passed_on')) {
-    say('waiting', fill(words.forfeited, { prize: mine.prize }), '');
+    stand('waiting', fill(words.forfeited, { prize: mine.prize }), '');
   } else if (mine && mine.status === 'voided') {
-    say('waiting', words.voided, words.missed_text);
+    stand('waiting', words.voided, words.missed_text);
   } else if (selection && (selection.status === 'armed' || selection.status === 'drawn')) {
-    say(selection.status, fill(words[selection.status], { prize: prizeOf(selection) }), words[selection.status + '_text']);
+    stand(selection.status, fill(words[selection.status], { prize: prizeOf(selection) }), words[selection.status + '_text']);
   } else if (latest && latest.status === 'confirmed' && latest.state === 'open') {
     const isGoods = latest.kind === 'goods';
-    say('confirmed', fill(words.confirmed, { prize: latest.prize }), isGoods ? words.goods_text : words.confirmed_text);
-    byId('collect').hidden = isGoods;
-    byId('collect').href = awardPage(latest);
+    stand('confirmed', fill(words.confirmed, { prize: latest.prize }), isGoods ? words.goods_text : words.confirmed_text);
+    at('collect').hidden = isGoods;
+    at('collect').href = awardPage(latest);
   } else if (state && state.game && state.game.status === 'running') {
-    say('waiting', words[state.game.kind], words[state.game.kind + '_text']);
+    stand('waiting', words[state.game.kind], words[state.game.kind + '_text']);
   } else if (selection && (selection.status === 'revealed' || selection.status === 'confirmed')) {
-    say('waiting', words.missed, words.missed_text);
+    stand('waiting', words.missed, words.missed_text);
   } else {
-    say('waiting', words.waiting, words.waiting_text);
+    stand('waiting', words.waiting, words.waiting_text);
   }
   list();
 }
 
 function list() {
   const owed = me.won.filter((each) => each.status === 'confirmed');
-  byId('won').hidden = !owed.length;
-  byId('won-list').replaceChildren(...owed.map((each) => {
-    const line = document.createElement('li');
-    const name = document.createElement('span');
-    name.textContent = each.prize;
-    line.append(name);
+  at('won').hidden = !owed.length;
+  at('won-list').replaceChildren(...owed.map((each) => {
+    const line = el('li');
+    line.append(el('span', '', each.prize));
     if (each.award && each.kind !== 'goods') {
-      const link = document.createElement('a');
+      const link = el('a', '', each.state === 'open' ? words.collect : words.all_mine);
       link.href = awardPage(each);
-      link.textContent = each.state === 'open' ? words.collect : words.all_mine;
       line.append(link);
     } else if (each.kind === 'goods' && each.state === 'open') {
-      const note = document.createElement('small');
-      note.textContent = words.goods_text;
-      line.append(note);
+      line.append(el('small', '', words.goods_text));
     }
     return line;
   }));
@@ -114,7 +108,7 @@ function concerns(before, after) {
 
 function take(told) {
   heard = Date.now();
-  byId('offline').hidden = true;
+  at('offline').hidden = true;
   const before = state;
   state = told;
   if (concerns(before, told)) {
@@ -138,7 +132,7 @@ function poll() {
   if (document.hidden || (stream && Date.now() - heard < QUIET_MS)) { return; }
   askState().then((reply) => {
     if (reply.ok) { take(reply.answer); } else { refresh(); }
-  }).catch(() => { byId('offline').hidden = false; });
+  }).catch(() => { at('offline').hidden = false; });
 }
 
 /** The state from the file that costs nothing, while it is being written; from the application where it is not. */
@@ -176,19 +170,19 @@ function play() {
   }
   if (game) { game.take(running, me, state); return; }
   game = { take() {}, close() {} }; // asked for once
-  import(page.game_module || '/static/h5/hall_game.js').then((module) => {
-    game = module.open(byId('game'), { page, words, json, base, refresh });
+  import('./hall_game.js').then((module) => {
+    game = module.open(at('game'), { page, words, json, base, refresh });
     game.take(state.game, me, state);
   }).catch(() => { game = null; });
 }
 
 /* --- words to the screen --- */
 
-byId('danmaku').addEventListener('submit', (event) => {
+at('danmaku').addEventListener('submit', (event) => {
   event.preventDefault();
   const form = event.target;
   const button = form.querySelector('button');
-  const told = byId('danmaku-told');
+  const told = at('danmaku-told');
   button.disabled = true;
   json(form.action, { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { Accept: 'application/json', 'X-Form-Mark': page.mark } })
     .then((reply) => {
@@ -220,20 +214,20 @@ async function prove() {
   if (!reply.ok) { return { text: words.no_roster, isWrong: false }; }
   const mine = reply.answer;
   const file = await (await fetch(mine.file, { credentials: 'same-origin' })).text();
-  const link = byId('roster-file');
+  const link = at('roster-file');
   link.href = mine.file;
   link.hidden = false;
   const id = await personId(mine.salt, mine.hall, mine.openid);
   const line = file.split('\n').find((each) => each.split('\t')[3] === id) || '';
-  byId('own-line').textContent = line.replace(/\t+/g, ' ');
+  at('own-line').textContent = line.replace(/\t+/g, ' ');
   const values = { version: mine.version, count: mine.count, no: mine.no };
   if (!line && !mine.line) { return { text: fill(words.not_in, values), isWrong: false }; }
   const isTrue = line.split('\t')[0] === String(mine.no) && (await rosterHash(file)) === mine.sha256;
   return { text: isTrue ? fill(words.proven, values) : words.unproven, isWrong: !isTrue };
 }
 
-byId('prove').addEventListener('click', () => {
-  const told = byId('proved');
+at('prove').addEventListener('click', () => {
+  const told = at('proved');
   prove().catch(() => ({ text: words.offline, isWrong: true })).then((found) => {
     told.textContent = found.text;
     told.classList.toggle('is-wrong', found.isWrong);

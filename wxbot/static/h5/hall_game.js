@@ -1,15 +1,16 @@
 /* The games of the whole hall on one phone. Rain: this phone knows its own packets and no others; a tap on one asks the server, which
    says what is in it. Race: the phone counts and says how often in all, once a second; the server believes what a hand can do. */
 
+import { el, fill, say } from '../hall/dom.js';
+import './motion.js';
+
 const FALL_MS = 3200;          // a packet is on the screen for so long, in its middle at its moment
 const SAY_MS = 1000;
 const SHAKE = 14;              // m/s² beside gravity
 const STILL_MS = 90;
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
-const el = (kind, name, text) => { const made = document.createElement(kind); made.className = name; if (text) { made.textContent = text; } return made; };
 const yuan = (fen) => (fen / 100).toFixed(2);
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 
 class Game {
   constructor(room, shared, kind) {
@@ -38,7 +39,7 @@ class Game {
     const until = this.game.begin - now;
     const left = this.game.end - now;
     const text = until > 0 ? `${this.words.game_soon} ${Math.ceil(until)}` : left > 0 ? fill(this.words.game_left, { n: Math.ceil(left) }) : this.words.game_over;
-    if (this.told.textContent !== text) { this.told.textContent = text; }
+    say(this.told, text);
     this.step(now - this.game.begin, left);
   }
 
@@ -137,15 +138,12 @@ class Race extends Game {
   }
 
   askMotion() {
-    const motion = window.DeviceMotionEvent;
-    if (!motion) { return; }
-    if (!motion.requestPermission) { addEventListener('devicemotion', this.onMotion); return; }
+    const { isThere, mustAsk, listen } = window.wxbotMotion;
+    if (!isThere) { return; }
+    if (!mustAsk) { listen(this.onMotion); return; }
     const ask = el('button', 'weui-btn weui-btn_default', this.words.race_motion);
     ask.type = 'button';
-    ask.addEventListener('click', () => motion.requestPermission().then((answer) => {
-      if (answer === 'granted') { addEventListener('devicemotion', this.onMotion); }
-      ask.remove();
-    }).catch(() => ask.remove()));
+    ask.addEventListener('click', () => listen(this.onMotion).catch(() => {}).then(() => ask.remove()));
     this.card.append(ask);
   }
 

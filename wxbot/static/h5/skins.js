@@ -332,13 +332,9 @@
     return {
       /* In the handler of a tap: resolves to whether movements arrive; after two seconds without any they do not. */
       start: function () {
-        var kind = window.DeviceMotionEvent;
-        if (!kind) { return Promise.resolve(false); }
-        var asked = kind.requestPermission ? kind.requestPermission() : Promise.resolve('granted');
-        var listens = Promise.resolve(asked).then(function (answer) {
-          if (answer !== 'granted') { return false; }
-          addEventListener('devicemotion', moved);
-          return wait(1900).then(function () { return hasEvents; });
+        if (!window.wxbotMotion.isThere) { return Promise.resolve(false); }
+        var listens = window.wxbotMotion.listen(moved).then(function (isGranted) {
+          return isGranted && wait(1900).then(function () { return hasEvents; });
         }).catch(function () { return false; });
         return Promise.race([listens, wait(2000).then(function () { return hasEvents; })]);
       }

@@ -1,7 +1,8 @@
 /* The roll while the winners are already fixed on the server and known to no browser: cards of the pool on a sphere, a list of
    names, or a number. All three show the pool and know nothing else. At most 200 cards; those of the sphere lie on one canvas. */
 
-import { Card, el, initial, nameOf, picture, say } from './dom.js';
+import { Card, initial, nameOf, picture } from './cards.js';
+import { el, say } from './dom.js';
 import { calm, moving } from './loop.js';
 import { tick } from './sound.js';
 

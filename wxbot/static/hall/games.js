@@ -1,7 +1,8 @@
 /* Red-packet rain and shake race. What the screen shows is decoration around the server's numbers: seconds left by the server's
    clock, packets claimed, ranks once a second with the bars gliding in between. */
 
-import { at, el, fill, nameOf, say } from './dom.js';
+import { nameOf } from './cards.js';
+import { at, el, fill, say } from './dom.js';
 import { calm, moving } from './loop.js';
 
 const MOST_PACKETS = 60;

@@ -1,6 +1,7 @@
 /* The prizes of the evening with what is still open, and who has won what so far. */
 
-import { at, el, fill, say, columns, unit, Card } from './dom.js';
+import { columns, unit, Card } from './cards.js';
+import { at, el, fill, say } from './dom.js';
 
 const PAGE_S = 8;
 const MOST_ON_A_PAGE = 40;

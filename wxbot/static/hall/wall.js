@@ -1,6 +1,7 @@
 /* The wall of who has signed in, the newest popping in, beside the code by which people sign in. */
 
-import { at, Card, columns, el, fill, say, unit } from './dom.js';
+import { Card, columns, unit } from './cards.js';
+import { at, el, fill, say } from './dom.js';
 import { calm } from './loop.js';
 import { chime } from './sound.js';
 
