@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.hall.stage import OpenHall
+from tests.staff.consoles import PASSWORD
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import absent, confirm, published, rosters, verify
+from wxbot.hall import absent, confirm, gaps, published, rosters, verify
 from wxbot.hall import select as selecting
 from wxbot.hall.absent import Word
 from wxbot.hall.confirm import Confirmed
 from wxbot.hall.models import Roster, Selection, Winner
 from wxbot.instant.models import Prize
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
 
 NUMBERS = ("AB12345678", "CD87654321", "EF11223344")
 
@@ -115,3 +119,14 @@ class Host:
                 "log": [line._asdict() for line in lines],
             }
         return [finding.reason for finding in verify.verify(record, hall.commitment).findings]
+
+
+def leap(desk: Host) -> None:
+    """What a restore does to the database."""
+    desk.do(gaps.leap, "restored")
+
+
+def people(runtime: Runtime, *logins: str) -> list[int]:
+    """Members of staff, long since hired."""
+    now = runtime.clock.now() - timedelta(days=30)
+    return [accounts.hire(runtime.database, f"{each}.t", each, "marketer", PASSWORD, now) for each in logins]

@@ -181,12 +181,29 @@ def test_the_record_is_taken_away_as_a_sheet_and_as_json(host: Host, marketer: B
     assert host.stage.hall().commitment in shown and "来**" in shown
     sheet = marketer.post(f"/admin/halls/{host.id}/winners.xlsx", {})
     rows = list(load_workbook(io.BytesIO(sheet.data)).active.values)  # type: ignore[union-attr]
-    assert [row[3] for row in rows[1:]] == [str(no) for no in winners]
-    assert {str(row[4])[0] for row in rows[1:]} == {"来"} and "来宾" not in str(rows)
+    *won, total = rows[1:]
+    assert [row[3] for row in won] == [str(no) for no in winners]
+    assert {str(row[4])[0] for row in won} == {"来"} and "来宾" not in str(rows)
+    assert {row[7:9] for row in won} == {("1.00", "等用户领取")} and (total[0], total[7]) == ("合计", "2.00")
+    assert "¥2.00" in shown and "¥1.00" in shown and "等用户领取" in shown
     made = marketer.post(f"/admin/halls/{host.id}/record.json", {})
     assert made.json is not None and made.json["seal"]
     assert marketer.post(f"/admin/halls/{host.id}/winners.exe", {}).status_code == 404
     assert [action for action, _ in audited(host)].count("hall_record") == 2
+
+
+def test_a_thing_that_was_handed_over_is_no_code_in_the_sheet_of_awards(runtime: Runtime, marketer: Browser) -> None:
+    host = Host(open_hall(runtime, ({"kind": "goods", "name": "电视", "stock": 2},), guests=2, terms={"mode": "seed"}))
+    host.freeze()
+    no = host.show(k=1)[0]
+    host.confirm(1)
+    press(marketer, host, "hand-over", d=1, no=no)
+    sheet = marketer.post(f"/admin/campaigns/{host.id}/winners.xlsx", {})
+    rows = list(load_workbook(io.BytesIO(sheet.data)).active.values)  # type: ignore[union-attr]
+    assert [row[4] for row in rows[1:]] == ["实物已领走"]
+    for path in (f"/admin/campaigns/{host.id}/awards", f"/admin/halls/{host.id}/record"):
+        seen = marketer.get(path).text
+        assert "实物已领走" in seen and "卡密已给出" not in seen
 
 
 def test_who_is_taken_back_after_the_confirmation_is_confirmed_at_the_desk(host: Host, marketer: Browser) -> None:

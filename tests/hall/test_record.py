@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
-from tests.hall.hosting import Host
-from tests.hall.stage import open_hall
-from wxbot.hall import record, verify
+from tests.hall.hosting import Host, leap, people
+from tests.hall.stage import OpenHall, open_hall
+from wxbot import ledger
+from wxbot.hall import erasure, games, guests, record, results, verify, void
+from wxbot.hall.models import Game, RaceCount, RainHit
 from wxbot.runtime import Runtime
 
 
@@ -53,6 +59,110 @@ def test_a_seal_tells_the_organiser_whether_a_file_is_theirs(desk: Host, client:
     assert not record.is_ours(vault, made)
 
 
+RAIN = {
+    "name": "红包雨",
+    "way": "rain",
+    "stock": 8,
+    "split": "exact",
+    "total_fen": 1600,
+    "per_selection": 4,
+    "seconds": 20,
+}
+RAIN |= {"min_fen": 100, "max_fen": 600, "value_fen": 600}
+RACE = {"name": "竞速", "way": "race", "stock": 2, "seconds": 20}
+
+
+def play(hall: OpenHall, ordinal: int) -> None:
+    """A game from the host's press to what it owes: all packets but the last are caught, the third guest comes before the first."""
+    database = hall.runtime.database
+    with database.transaction() as session:
+        now = database.now(session)
+        game = games.begin(session, hall.runtime.vault, hall.campaign_id, ordinal, now)
+        assert game.begin_at is not None and game.end_at is not None
+        if game.kind == "rain":
+            mine = (RainHit.game_id == game.id) & (RainHit.slot < game.terms["packets"])
+            session.execute(update(RainHit).where(mine).values(claimed_at=now))
+        else:
+            for no, counted in ((1, 20), (3, 30)):
+                session.add(RaceCount(game_id=game.id, guest_no=no, counted=counted, last_seq=1, last_at=game.begin_at))
+        ago = timedelta(minutes=1)
+        session.execute(
+            update(Game).where(Game.id == game.id).values(begin_at=game.begin_at - ago, end_at=game.end_at - ago)
+        )
+    hall.work()
+
+
+def _sums(made: dict[str, Any], name: str) -> int:
+    return sum(each[name] for each in made["sums"])
+
+
+def test_what_games_gave_stands_in_the_record_and_its_sums_are_those_of_the_ledger(
+    runtime: Runtime, client: FlaskClient
+) -> None:
+    hall = open_hall(runtime, ({}, RAIN, RACE, {"kind": "goods", "name": "电视"}), guests=6, terms={"mode": "seed"})
+    desk = Host(hall)
+    desk.freeze()
+    desk.show(k=3)
+    desk.confirm(1)
+    play(hall, 2)
+    play(hall, 3)
+    desk.show(prize=4, k=1)
+    desk.confirm(2)
+    made = client.get("/hall/gala/record.json").json
+    assert made is not None and verify.verify(made).findings == []
+    assert [line["no"] for line in made["winners"] if line["way"] == "race"] == [3, 1]
+    rain = [line for line in made["winners"] if line["way"] == "rain"]
+    assert [line["place"] for line in rain] == list(range(1, len(rain) + 1))
+    assert all(line["name"].startswith("来*") and line["award"] == "open" for line in rain)
+    with runtime.database.reading() as session:
+        won, owed = ledger.total_posted(session, "won", hall.campaign_id), ledger.balances(session, hall.campaign_id)
+    assert sum(line["amount_fen"] for line in made["winners"]) == _sums(made, "amount_fen") == won > 0
+    assert _sums(made, "open_fen") == owed["owed"] == won
+    assert _sums(made, "given") == len(made["winners"]) == len(hall.awards())
+    assert [(line["kind"], line["amount_fen"]) for line in made["winners"] if line["d"] == 2] == [("goods", 0)]
+
+
+def test_a_rehearsal_lists_who_won_and_owes_nothing(runtime: Runtime, client: FlaskClient) -> None:
+    hall = open_hall(runtime, ({}, RACE), guests=4, terms={"mode": "seed", "is_rehearsal": True})
+    play(hall, 2)
+    made = client.get("/hall/gala/record.json").json
+    assert made is not None
+    assert [(line["no"], line["amount_fen"], line["award"]) for line in made["winners"]] == [(3, 0, ""), (1, 0, "")]
+    assert _sums(made, "given") == _sums(made, "amount_fen") == 0
+
+
+def test_what_was_declared_void_stands_in_the_record(runtime: Runtime, desk: Host, client: FlaskClient) -> None:
+    asker, other = people(runtime, "asker", "other")
+    desk.show(k=2)
+    desk.do(void.ask, desk.id, 1, asker, "主持人念错了奖项")
+    desk.do(void.agree, runtime.vault, desk.id, 1, other, "主持人念错了奖项")
+    leap(desk)
+    desk.arm()
+    made = client.get("/hall/gala/record.json").json
+    assert made is not None
+    first, passed_over = made["void"]
+    assert (first["d"], first["last_d"], first["prize"], first["reason"]) == (1, 1, "三等奖", "主持人念错了奖项")
+    assert len(first["names"]) == 2
+    assert (passed_over["d"], passed_over["last_d"], passed_over["prize"]) == (2, 101, "")
+    assert [line["status"] for line in made["winners"]] == ["voided", "voided"]
+
+
+def test_of_whoever_was_erased_there_is_the_id_alone(runtime: Runtime, client: FlaskClient) -> None:
+    hall = open_hall(runtime, guests=3, terms={"mode": "seed", "groups": ["甲"]})
+    desk = Host(hall)
+    desk.freeze()
+    gone, hidden, shown = desk.show(k=3)
+    with runtime.database.transaction() as session:
+        erasure._forget(session, hall.campaign_id, gone, is_closed=False)
+        guests.hide(session, hall.campaign_id, hidden, is_hidden=True)
+    made = client.get("/hall/gala/record.json").json
+    assert made is not None
+    of = {line["no"]: line for line in made["winners"]}
+    ids = {guest.no: guest.person for guest in hall.guests()}
+    assert {no: line["person"] for no, line in of.items()} == ids
+    assert [(of[no]["name"], of[no]["group"]) for no in (gone, hidden, shown)] == [("", ""), ("", "甲"), ("来**", "甲")]
+
+
 @pytest.mark.parametrize(("name", "shown"), [("", ""), ("王", "王"), ("王小明", "王**"), ("Alexandra", "A***")])
 def test_a_name_is_masked(name: str, shown: str) -> None:
-    assert record.masked(name) == shown
+    assert results.masked(name) == shown

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
-from tests.hall.hosting import Host
+from tests.hall.hosting import Host, leap, people
 from tests.hall.stage import open_hall
-from tests.staff.consoles import PASSWORD
-from wxbot.hall import gaps, guests, selection, steps, void
+from wxbot.hall import guests, selection, steps, void
 from wxbot.hall import select as selecting
 from wxbot.hall.gaps import LEAP
 from wxbot.runtime import Runtime
-from wxbot.staff import accounts
 from wxbot.text import Refusal
 
 REASON = "主持人念错了奖项"
@@ -33,12 +30,6 @@ def frozen(runtime: Runtime) -> Host:
 @pytest.fixture
 def desk(runtime: Runtime) -> Host:
     return frozen(runtime)
-
-
-def people(runtime: Runtime, *logins: str) -> list[int]:
-    """Members of staff, long since hired."""
-    now = runtime.clock.now() - timedelta(days=30)
-    return [accounts.hire(runtime.database, f"{each}.t", each, "marketer", PASSWORD, now) for each in logins]
 
 
 def agree(desk: Host, d: int, staff_id: int, seen: str = REASON) -> None:
@@ -111,11 +102,6 @@ def test_who_is_struck_stands_in_no_later_roster_and_wins_nothing(runtime: Runti
     desk.confirm(1)
     assert desk.freeze().count == 1
     assert desk.verified() == []
-
-
-def leap(desk: Host) -> None:
-    """What a restore does to the database."""
-    desk.do(gaps.leap, "restored")
 
 
 @contextmanager

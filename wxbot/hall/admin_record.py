@@ -7,9 +7,11 @@ from flask import Response, render_template, url_for
 from flask_babel import gettext
 
 from wxbot.clock import from_unix
-from wxbot.hall import journal, published, record
+from wxbot.hall import draft, published, record, results
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
-from wxbot.hall.record import WinnerLine
+from wxbot.hall.results import PrizeSum, Results
+from wxbot.instant import exports
+from wxbot.money import plain_yuan
 from wxbot.staff.console import local, log_export, one_or_404, role_required, runtime
 from wxbot.staff.downloads import form_or_404, sheet_response
 
@@ -32,26 +34,31 @@ def certificate(campaign_id: int) -> str:
     """The evening on one page, to be printed and signed."""
     campaign, hall = hall_or_404(campaign_id)
     with runtime().database.reading() as session:
-        lines = record.winner_lines(session, campaign_id)
-        last = published.public_log(session, campaign_id)[-1:]
-        evening = journal.evening(session, campaign_id)
-        made = one_or_404(record.record_of(session, runtime().vault, campaign_id))
-    frozen = [line["body"] for line in made["log"] if line["kind"] == "frozen"]
-    by_d: dict[int, list[WinnerLine]] = {}
-    for line in lines:
-        by_d.setdefault(line.d, []).append(line)
+        seen = one_or_404(record.seen_of(session, runtime().vault, campaign_id))
     return render_template(
         "console/hall_record.html",
         campaign=campaign,
         hall=hall,
-        by_d=by_d,
+        won=seen.results.won,
+        void=seen.results.void,
+        sums=seen.results.sums,
+        all_sums=_added_up(seen.results.sums),
+        ways_given=draft.ways(),
         words=winner_words(),
-        last=last[0] if last else None,
-        seal=made["seal"],
-        published=frozen,
-        closed=evening.is_closed,
+        award_words=exports.status_words(),
+        status_of=exports.status_of,
+        last=seen.lines[-1] if seen.lines else None,
+        seal=seen.record["seal"],
+        published=[line.body for line in seen.lines if line.kind == "frozen"],
+        closed=any(line.kind == "closed" for line in seen.lines),
         address=f"{runtime().settings.public_url}{url_for('hall_screen.record_json', slug=campaign.slug)}",
     )
+
+
+def _added_up(sums: list[PrizeSum]) -> dict[str, int]:
+    """What all prizes together come to."""
+    names = ("given", "amount_fen", "paid_fen", "open_fen", "back_fen")
+    return {name: sum(getattr(each, name) for each in sums) for name in names}
 
 
 @blueprint.post("/halls/<int:campaign_id>/record.json")
@@ -70,21 +77,33 @@ def take_json(campaign_id: int) -> Response:
 @blueprint.post("/halls/<int:campaign_id>/winners.<form>")
 @role_required(*HOSTS)
 def take_sheet(campaign_id: int, form: str) -> Response:
-    """The winners as a spreadsheet, names masked."""
+    """The winners as a spreadsheet, names masked, with what was declared void and the sum."""
     campaign, _ = hall_or_404(campaign_id)
     form_or_404(form)
     log_export("hall_record", f"campaign:{campaign_id}", form=form)
     with runtime().database.reading() as session:
-        lines = record.winner_lines(session, campaign_id)
+        given = results.of(session, campaign_id, published.public_log(session, campaign_id))
     header = (
         *(gettext("第几次抽取"), gettext("奖品"), gettext("名次"), gettext("签到号")),
-        *(gettext("姓名"), gettext("分组"), gettext("结果"), gettext("揭晓时间")),
+        *(gettext("姓名"), gettext("分组"), gettext("结果")),
+        *(gettext("金额（元）"), gettext("奖品状态"), gettext("揭晓时间")),
     )
-    return sheet_response(form, f"hall-{campaign.slug}", header, [list(_rows(lines))])
+    return sheet_response(form, f"hall-{campaign.slug}", header, [list(_rows(given))])
 
 
-def _rows(lines: list[WinnerLine]) -> Iterator[tuple[object, ...]]:
-    words = winner_words()
-    for line in lines:
+def _rows(given: Results) -> Iterator[tuple[object, ...]]:
+    """The winners, then what was declared void, then the sum of all amounts."""
+    words, award_words, ways = winner_words(), exports.status_words(), draft.ways()
+    for line in given.won:
         at = local(from_unix(line.at)) if line.at else ""
-        yield (line.d, line.prize, line.place, line.no, line.name, line.group, words[line.status], at)
+        which = line.d or ways[line.way]
+        who = (line.no, line.name or line.person, line.group)
+        award = exports.status_of(award_words, line.kind, line.award) if line.award else ""
+        amount = plain_yuan(line.amount_fen) if line.amount_fen else ""
+        yield (which, line.prize, line.place, *who, words[line.status], amount, award, at)
+    for void in given.void:
+        which = void.d if void.d == void.last_d else f"{void.d}–{void.last_d}"
+        said = gettext("已作废：%(reason)s（%(names)s）", reason=void.reason, names="、".join(void.names))
+        yield (which, void.prize, "", "", "", "", said, "", "", local(from_unix(void.at)))
+    total_fen = _added_up(given.sums)["amount_fen"]
+    yield (gettext("合计"), "", "", "", "", "", "", plain_yuan(total_fen), "", "")

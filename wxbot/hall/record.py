@@ -1,4 +1,4 @@
-"""The record of an evening: everything from which anybody works out its selections again, and its winners with masked names.
+"""The record of an evening: everything from which anybody works out its selections again, and what it gave, with masked names (results.py).
 
 What `wxbot hall verify` reads stands in it (verify.py has its shape). Its seal is made with the deployment's own key: it tells
 the organiser that a file is theirs, and proves nothing to anybody else; for them the chain and the commitment do.
@@ -12,63 +12,37 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import log, published
-from wxbot.hall.models import Guest, Hall, Roster, Selection, Winner
-from wxbot.hall.standing import SHOWN
-from wxbot.instant.models import Prize
+from wxbot.hall import log, published, results
+from wxbot.hall.log import LogLine
+from wxbot.hall.models import Hall, Roster
+from wxbot.hall.results import Results
 from wxbot.vault import Vault
 
 Record = dict[str, Any]
 
 
-class WinnerLine(NamedTuple):
-    """One winner of a selection that was revealed, as the record has them."""
+class Seen(NamedTuple):
+    """What may be seen of an evening now, read once for whoever shows and writes it."""
 
-    d: int
-    prize: str
-    place: int
-    no: int
-    name: str
-    group: str
-    status: str
-    at: int
-    """When the selection was revealed, Unix seconds; 0 for one that was declared void before."""
-
-
-def masked(name: str) -> str:
-    """The first letter of a name and a star for each other, three at most; nothing for nobody's."""
-    return name[:1] + "*" * min(len(name) - 1, 3) if name else ""
-
-
-def winner_lines(session: Session, campaign_id: int) -> list[WinnerLine]:
-    """All winners that were revealed, in their order, names masked; of whoever was hidden or erased only the number."""
-    of_selection = (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d)
-    of_guest = (Guest.campaign_id == Winner.campaign_id) & (Guest.no == Winner.guest_no)
-    query = select(Winner, Selection, Guest, Prize.name).join(Selection, of_selection)
-    query = query.join(Guest, of_guest).join(Prize, Prize.id == Winner.prize_id)
-    query = query.where(Winner.campaign_id == campaign_id, Selection.status.in_(SHOWN))
-    return [
-        WinnerLine(
-            winner.d,
-            prize,
-            winner.place,
-            winner.guest_no,
-            "" if guest.is_hidden else masked(guest.name),
-            guest.group,
-            winner.status,
-            int(selected.revealed_at.timestamp()) if selected.revealed_at else 0,
-        )
-        for winner, selected, guest, prize in session.execute(query.order_by(Winner.d, Winner.place))
-    ]
+    record: Record
+    results: Results
+    lines: list[LogLine]
 
 
 def record_of(session: Session, vault: Vault, campaign_id: int) -> Record | None:
     """The record as far as it may be seen now, sealed; None where there is no hall."""
+    seen = seen_of(session, vault, campaign_id)
+    return None if seen is None else seen.record
+
+
+def seen_of(session: Session, vault: Vault, campaign_id: int) -> Seen | None:
+    """The record with what it was made from; None where there is no hall."""
     hall = session.get(Hall, campaign_id)
     if hall is None:
         return None
     campaign = session.get_one(Campaign, campaign_id)
     lines = published.public_log(session, campaign_id)
+    given = results.of(session, campaign_id, lines)
     made: Record = {
         "hall_id": campaign.slug,
         "name": campaign.act_name,
@@ -78,9 +52,11 @@ def record_of(session: Session, vault: Vault, campaign_id: int) -> Record | None
         "chain_length": hall.chain_length,
         "rosters": list(_rosters(session, campaign_id, sum(line.kind == "frozen" for line in lines))),
         "log": [{**line._asdict(), "body": dict(line.body)} for line in lines],
-        "winners": [line._asdict() for line in winner_lines(session, campaign_id)],
+        "winners": [line._asdict() for line in given.won],
+        "void": [line._asdict() for line in given.void],
+        "sums": [line._asdict() for line in given.sums],
     }
-    return made | {"seal": seal_of(vault, made)}
+    return Seen(made | {"seal": seal_of(vault, made)}, given, lines)
 
 
 def _rosters(session: Session, campaign_id: int, n: int) -> Iterator[str]:

@@ -71,6 +71,7 @@ def page(campaign_id: int) -> str:
         hours=hours,
         total=total,
         words=exports.status_words(),
+        status_of=exports.status_of,
         q=sought,
         status=status,
         statuses=get_args(AwardStatus),

@@ -24,8 +24,15 @@ def status_words() -> dict[str, str]:
         "collecting": gettext("正在付款"),
         "paid": gettext("已到账"),
         "forfeited": gettext("过期未领"),
-        "given": gettext("卡密已给出"),
+        "given": gettext("已给出"),
+        "code_given": gettext("卡密已给出"),
+        "goods_given": gettext("实物已领走"),
     }
+
+
+def status_of(words: Mapping[str, str], kind: str, status: str) -> str:
+    """How one award stands, by `status_words`: a code is given by itself, a thing by hand."""
+    return words.get(f"{kind}_{status}", words[status])
 
 
 def winner_header() -> tuple[str, ...]:
@@ -76,7 +83,7 @@ def winner_batches(
                     local(award.won_at),
                     name,
                     plain_yuan(award.amount_fen) if award.amount_fen else "",
-                    words[award.status],
+                    status_of(words, award.kind, award.status),
                 ),
                 *(
                     local(award.deadline_at),
