@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from tests.hall.stage import OpenHall
@@ -130,3 +131,17 @@ def people(runtime: Runtime, *logins: str) -> list[int]:
     """Members of staff, long since hired."""
     now = runtime.clock.now() - timedelta(days=30)
     return [accounts.hire(runtime.database, f"{each}.t", each, "marketer", PASSWORD, now) for each in logins]
+
+
+@contextmanager
+def readings_of_the_log(runtime: Runtime) -> Iterator[list[str]]:
+    """The statements that read more of a log than its last line."""
+    found: list[str] = []
+
+    def note(*args: Any) -> None:
+        if "FROM hall_events" in args[2] and "LIMIT" not in args[2]:
+            found.append(args[2])
+
+    event.listen(runtime.database.engine, "before_cursor_execute", note)
+    yield found
+    event.remove(runtime.database.engine, "before_cursor_execute", note)

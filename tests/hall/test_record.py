@@ -9,10 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from tests.hall.hosting import Host, leap, people
+from tests.hall.hosting import Host, leap, people, readings_of_the_log
 from tests.hall.stage import OpenHall, open_hall
 from wxbot import ledger
-from wxbot.hall import erasure, games, guests, record, results, verify, void
+from wxbot.hall import erasure, games, guests, record, record_kept, results, verify, void
 from wxbot.hall.models import Game, RaceCount, RainHit
 from wxbot.runtime import Runtime
 
@@ -48,6 +48,32 @@ def test_a_record_stops_before_what_was_not_revealed(desk: Host, client: FlaskCl
     assert made is not None and made["winners"] == []
     assert {line["kind"] for line in made["log"]}.isdisjoint({"drawn"})
     assert verify.verify(made).findings == []
+
+
+def test_whoever_asks_again_and_again_has_the_record_that_was_made(
+    desk: Host, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = desk.stage.runtime
+
+    def asked() -> tuple[int, bytes]:
+        """How often the whole log was read for it, and the record."""
+        with readings_of_the_log(runtime) as found:
+            body = client.get("/hall/gala/record.json").data
+        return len(found), body
+
+    monkeypatch.setattr(record_kept, "APART_S", 3600.0)
+    monkeypatch.setattr(record_kept, "KEPT_S", 7200.0)
+    (first, body), again = asked(), asked()
+    assert (first, again) == (1, (0, body))
+    desk.show(k=2)
+    assert asked() == (0, body), "the log may go on every moment"
+    monkeypatch.setattr(record_kept, "APART_S", 0.0)
+    times, shown = asked()
+    assert times == 1 and shown != body and asked() == (0, shown)
+    with runtime.database.transaction() as session:
+        guests.hide(session, desk.id, desk.lines(1)[0].guest_no, is_hidden=True)
+    monkeypatch.setattr(record_kept, "KEPT_S", 0.0)
+    assert asked()[1] != shown, "what no line tells of is seen after a while"
 
 
 def test_a_seal_tells_the_organiser_whether_a_file_is_theirs(desk: Host, client: FlaskClient) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
-from wxbot.hall import pairing, screen_pass, standing, told, wire
+from wxbot.hall import pairing, record_kept, screen_pass, standing, told, wire
 from wxbot.runtime import Runtime
 
 JSON = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin"}
@@ -151,8 +151,9 @@ def traffic(app: Flask) -> Iterator[list[bytes]]:
 
 
 def test_between_start_and_stop_nothing_that_leaves_the_server_tells_a_winner(
-    desk: Host, app: Flask, client: FlaskClient, traffic: list[bytes]
+    desk: Host, client: FlaskClient, traffic: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(record_kept, "APART_S", 0.0)  # each look has a record of its own
     pair(desk, client)
     paths = ("screen", "state", "pool?d=1", "record.json", "now", "code", "preflight")
 

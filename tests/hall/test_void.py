@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
-from tests.hall.hosting import Host, leap, people
+from tests.hall.hosting import Host, leap, people, readings_of_the_log
 from tests.hall.stage import open_hall
 from wxbot.hall import guests, selection, steps, void
 from wxbot.hall import select as selecting
@@ -102,20 +99,6 @@ def test_who_is_struck_stands_in_no_later_roster_and_wins_nothing(runtime: Runti
     desk.confirm(1)
     assert desk.freeze().count == 1
     assert desk.verified() == []
-
-
-@contextmanager
-def readings_of_the_log(runtime: Runtime) -> Iterator[list[str]]:
-    """The statements that read more of a log than its last line."""
-    found: list[str] = []
-
-    def note(*args: Any) -> None:
-        if "FROM hall_events" in args[2] and "LIMIT" not in args[2]:
-            found.append(args[2])
-
-    event.listen(runtime.database.engine, "before_cursor_execute", note)
-    yield found
-    event.remove(runtime.database.engine, "before_cursor_execute", note)
 
 
 def test_after_a_restore_no_seed_is_used_twice(runtime: Runtime, desk: Host) -> None:

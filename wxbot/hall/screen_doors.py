@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
-from wxbot.hall import guests, pairing, record, screen_pass, standing, state, told, wire
+from wxbot.hall import guests, pairing, record_kept, screen_pass, standing, state, told, wire
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen import blueprint as blueprint
@@ -76,9 +76,7 @@ def state_of(slug: str) -> BaseResponse:
 def record_json(slug: str) -> BaseResponse:
     """The record of the evening for whoever wants to work it out again; nothing that was not revealed is in it."""
     runtime, found = _runtime(), paired(slug)
-    with runtime.database.reading() as session:
-        made = record.record_of(session, runtime.vault, found.campaign.id)
-    response = Response(json.dumps(made, ensure_ascii=False, indent=1), mimetype="application/json")
+    response = Response(record_kept.body_of(runtime, found.campaign.id), mimetype="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="record-{slug}.json"'
     response.headers["Cache-Control"] = "no-store"
     return response
