@@ -83,6 +83,9 @@ NAMES: dict[str, str] = {
     "wxbot_live_streams": "open streams of halls, by process of wxbot live; absent while none runs",
     "wxbot_live_sockets": "those of a race among them, by process",
     "wxbot_live_memory_bytes": "the most memory such a process has had, by process",
+    "wxbot_hall_guests": "who signed in to a hall that is launched and not closed, by campaign",
+    "wxbot_hall_selections": "its selections, by campaign and status; revealed for long: nobody has confirmed its winners",
+    "wxbot_hall_games": "its rains and races, by campaign and status; running for minutes: no worker has settled it",
     "wxbot_waiting_for_a_person": "what waits for a second person, by kind",
 }
 """Every name with what it says; docs/operations.md lists them."""
@@ -136,5 +139,14 @@ def _values(seen: Snapshot) -> dict[str, tuple[Sequence[str], Labelled]]:
         "wxbot_live_streams": (("live",), {live.id: live.streams for live in seen.lives}),
         "wxbot_live_sockets": (("live",), {live.id: live.sockets for live in seen.lives}),
         "wxbot_live_memory_bytes": (("live",), {live.id: live.memory_mb << 20 for live in seen.lives}),
+        "wxbot_hall_guests": (("campaign",), {str(hall.campaign_id): hall.guests for hall in seen.halls}),
+        "wxbot_hall_selections": (
+            ("campaign", "status"),
+            {(str(hall.campaign_id), status): n for hall in seen.halls for status, n in hall.selections.items()},
+        ),
+        "wxbot_hall_games": (
+            ("campaign", "status"),
+            {(str(hall.campaign_id), status): n for hall in seen.halls for status, n in hall.games.items()},
+        ),
         "wxbot_waiting_for_a_person": (("kind",), seen.waiting),
     }

@@ -14,6 +14,7 @@ from wxbot import heartbeat, ledger, lineage
 from wxbot.campaigns.models import Campaign, PacketCount
 from wxbot.draws.counts import UNREADABLE
 from wxbot.draws.models import DrawCount
+from wxbot.hall.figures import HallFigures, figures
 from wxbot.heartbeat import Worker
 from wxbot.instant.watch import RunningLow, running_low
 from wxbot.live.roll import LiveProcess, lives
@@ -85,6 +86,8 @@ class Snapshot:
     """Callbacks of the last 24 hours that WeChat signed and nobody could read."""
     lives: list[LiveProcess] = field(default_factory=list)
     """The processes with the open streams of halls."""
+    halls: list[HallFigures] = field(default_factory=list)
+    """Halls that are launched and not closed."""
     waiting: dict[str, int] = field(default_factory=dict)
     """What a second person has to look at: campaigns, lists, payouts, budgets, order marks, vouchers."""
 
@@ -117,6 +120,7 @@ def take(runtime: Runtime) -> Snapshot:
             empty_campaigns=_empty_campaigns(session, now),
             low_campaigns=running_low(session, now),
             unreadable=_unreadable(session, now),
+            halls=figures(session),
             waiting=_waiting(session),
         )
 
