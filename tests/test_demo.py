@@ -15,24 +15,40 @@ from pathlib import Path
 
 import pytest
 
-from wxbot.demo.stage import LOCK, Stage, StageProblem
+from wxbot.demo.run import run
+from wxbot.demo.stage import LOCK, Ports, Stage, StageProblem
 from wxbot.private_servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-HOLDER = "import sys, time; from pathlib import Path; from wxbot.demo.stage import Stage; Stage(Path(sys.argv[1])).hold(); print('held', flush=True); time.sleep(120)"
+
+
+def hold_in_a_process(folder: Path) -> int:
+    """A process that has the folder until it is killed; its number."""
+    is_held, says = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            Stage(folder).hold()
+            os.write(says, b"held")
+            time.sleep(120)
+        finally:
+            os._exit(1)
+    os.close(says)
+    with os.fdopen(is_held, "rb") as pipe:
+        assert pipe.read(4) == b"held"
+    return child
 
 
 def test_a_folder_has_one_demo_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    first = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], cwd=ROOT, stdout=subprocess.PIPE)
+    first = hold_in_a_process(folder)
     try:
-        assert first.stdout is not None and first.stdout.readline() == b"held\n"
-        with pytest.raises(StageProblem, match=rf"process {first.pid}, since 20\d\d-") as refused:
+        with pytest.raises(StageProblem, match=rf"process {first}, since 20\d\d-") as refused:
             Stage(folder).hold()
         assert str(folder) in str(refused.value)
     finally:
-        first.kill()
-        first.communicate()
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)
     again = Stage(folder)
     again.hold()
     again.clear()  # a fresh start keeps the lock it holds
@@ -42,9 +58,13 @@ def test_a_folder_has_one_demo_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     Stage(folder).hold()
 
 
+def free_ports() -> dict[str, int]:
+    return {name: free_port() for name in ("web", "wechat", "pay", "live")}
+
+
 def command(folder: Path) -> tuple[list[str], list[int]]:
     """A demo on free ports, and these."""
-    ports = {name: free_port() for name in ("web", "wechat", "pay", "live")}
+    ports = free_ports()
     options = [f"--{name}-port={port}" for name, port in ports.items()]
     return [sys.executable, "-m", "wxbot", "demo", "--folder", str(folder), *options], list(ports.values())
 
@@ -90,16 +110,18 @@ def is_listening(port: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_demo_in_the_background_refuses_a_second_stops_on_an_interrupt_and_is_resumed(tmp_path: Path) -> None:
+def test_a_demo_in_the_background_refuses_a_second_stops_on_an_interrupt_and_is_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An interrupt stops everything, in the background by itself and in the foreground as Ctrl-C sends it: to the group."""
     folder, log = tmp_path / "demo", tmp_path / "log"
     words, ports = command(folder)
     first = start(words, log, is_in_background=True)
     try:
         until_held(first, folder)  # before it is ready: from then on its people are about
-        second = start(command(folder)[0], tmp_path / "second", is_in_background=True)
-        assert second.wait(120) == 1
-        assert f"process {first.pid}, since" in (tmp_path / "second").read_text("utf-8")
+        monkeypatch.setenv("COLUMNS", "200")
+        assert run(folder=folder, ports=Ports(**free_ports())) == 1  # what the command asks
+        assert f"process {first.pid}, since" in capsys.readouterr().out
         until_ready(first, log, ports[0])
         open_to_others = [
             path

@@ -18,6 +18,12 @@ TIMEOUT_S = 30
 PATIENCE_S = 240
 """A step of a story that takes longer than this has failed."""
 
+FOLLOWED_S = 1.0
+"""After so long every process lives by a clock that was moved: they read it twice a second, and tasks run once a second."""
+
+HALF_AN_HOUR_S = 1800
+"""What a story lets go by at a time while it waits for what is asked about or tried again later."""
+
 SIGN_IN = "/sign-in"
 
 
@@ -50,9 +56,16 @@ class World:
         return reply.json() if reply.content else None
 
     def pass_time(self, seconds: float) -> None:
-        """Let simulated time go by; every process reads the clock twice a second, tasks run once a second."""
+        """Let simulated time go by, and everybody notice."""
         self.call("POST", "clock", {"advance_s": seconds})
-        time.sleep(1.2)
+        time.sleep(FOLLOWED_S)
+
+    def wait_until(self, at: float) -> None:
+        """Wait for a moment of the simulated time (Unix seconds); but for the last FOLLOWED_S it is skipped."""
+        left_s = at - float(self.call("GET", "clock")["now"])
+        if left_s > FOLLOWED_S:
+            self.call("POST", "clock", {"advance_s": left_s - FOLLOWED_S})
+        time.sleep(max(0.0, min(left_s, FOLLOWED_S)))
 
 
 def until(is_done: Callable[[], bool], what: str) -> None:

@@ -18,7 +18,8 @@ class Bars(Progress):
 
     def __init__(self, console: Console) -> None:
         columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        super().__init__(*columns, console=console)
+        # Where nobody watches, a bar is shown once, when its story ends: a thread that draws it all the time takes from the others.
+        super().__init__(*columns, console=console, auto_refresh=console.is_terminal)
 
     def each(self, step: str | TaskID, verb: Callable[[Someone], object], whom: Sequence[Someone]) -> None:
         """Everybody does the same, some at a time: a step of its own by its name, or a part of one that is on."""

@@ -20,10 +20,11 @@ from wxbot import invariants, ledger
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
-from wxbot.demo.actors import TIMEOUT_S, Clerk, StoryProblem, World, browser, until
+from wxbot.demo.actors import HALF_AN_HOUR_S, TIMEOUT_S, Clerk, StoryProblem, World, browser, until
 from wxbot.demo.bars import Bars
 from wxbot.demo.hall_guest import Guest
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
+from wxbot.hall.games import SETTLE_AFTER
 from wxbot.hall.verify import verify
 from wxbot.instant.models import Award
 from wxbot.money import plain_yuan
@@ -212,8 +213,7 @@ class HallStory:
         with ThreadPoolExecutor(8) as crowd:
             while moments:
                 at, n, slot = heapq.heappop(moments)
-                self.clock.refresh()
-                time.sleep(max(0.0, at - self.clock.now().timestamp()))
+                self.world.wait_until(at)
                 crowd.submit(self.people[n].catch, self.slug, slot).add_done_callback(lambda _: self.bars.advance(bar))
         self._settled("rain")
 
@@ -229,6 +229,7 @@ class HallStory:
             self.bars.advance(bar)
 
         runners = [threading.Thread(target=shake, args=(n,)) for n in range(len(racers))]
+        self.world.wait_until(games[0]["begin"])
         for each in runners:
             each.start()
         for each in runners:
@@ -240,6 +241,7 @@ class HallStory:
             game = self.screen.read("state")["game"]
             return bool(game and game["kind"] == kind and game["status"] == "settled")
 
+        self.world.wait_until(self.screen.read("state")["game"]["end"] + SETTLE_AFTER.total_seconds())
         until(is_settled, f"the {kind} to be settled")
 
     def _collect(self) -> None:
@@ -249,7 +251,7 @@ class HallStory:
         self.bars.each("到账 arrive", lambda each: each[0].take_award(each[1]), won)
 
         def is_known() -> bool:
-            self.world.pass_time(600)
+            self.world.pass_time(HALF_AN_HOUR_S)
             return self._awards().get("open", 0) + self._awards().get("collecting", 0) == 0
 
         until(is_known, "every award of the hall to be known as paid")

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from wxbot import invariants, ledger
 from wxbot.db import Database
 from wxbot.demo import expected, photos, setup
-from wxbot.demo.actors import World, until
+from wxbot.demo.actors import HALF_AN_HOUR_S, World, until
 from wxbot.demo.bars import CROWD, Bars
 from wxbot.demo.expected import Judgement, Owed
 from wxbot.demo.faults import PACKET, Weather
@@ -50,8 +50,13 @@ FROZEN, NO_REAL_NAME, RISKY = 30, 22, 25
 PUZZLE = 7
 """The person about whose payout WeChat says something that only staff can settle."""
 
+LISTED = 12
+"""So many stand on the list, the first of them."""
+
 NEVER_OPEN = (34, 35, 36, 37, 38, 39)
 REVIEWS_PER_SKY = 5
+REVIEW_STEP_S = 125
+"""Photos without a 完成 wait two minutes for more of them; decisions wait for the worker."""
 
 
 @dataclass
@@ -154,7 +159,7 @@ class PayoutStory:
             with ThreadPoolExecutor(2) as desk:
                 clerks = (self.office.reviewer, self.office.second_reviewer)
                 self.bars.advance(bar, sum(desk.map(lambda clerk: clerk.review(self._decide), clerks)))
-            self.world.pass_time(40)  # photos without a 完成 wait for more of them, and decisions for the worker
+            self.world.pass_time(REVIEW_STEP_S)
             return False
 
         until(reviewed, "the review of the vouchers")
@@ -212,7 +217,7 @@ class PayoutStory:
 
     def _pay_list(self) -> None:
         """A list with bad rows, and two payouts by hand, while the merchant's account is empty until a top-up."""
-        first = self.people[:12]
+        first, other, another = self.people[:LISTED], *self.people[LISTED : LISTED + 2]
         rows = [
             (person.phone.removeprefix("+86"), str(person.known["nickname"]), f"{6 + n}.60", "三月名单")
             for n, person in enumerate(first)
@@ -221,8 +226,8 @@ class PayoutStory:
             (self.stranger.phone.removeprefix("+86"), "路人", "8.00", "没有绑定"),
             rows[0],
             ("1234", "错号", "5.00", ""),
-            (self.people[20].phone.removeprefix("+86"), "太少", "0.01", ""),
-            (self.people[21].phone.removeprefix("+86"), "多了", "9.999", ""),
+            (other.phone.removeprefix("+86"), "太少", "0.01", ""),
+            (another.phone.removeprefix("+86"), "多了", "9.999", ""),
         ]
         list_id = self.office.marketer.upload_list(self.office.transfers_id, "三月进货返利", [*rows, *bad])
         self.office.marketer.submit_list(list_id)
@@ -266,7 +271,7 @@ class PayoutStory:
             return session.scalar(select(LaneState.stopped_code)) is not None
 
     def _settle_sends(self) -> None:
-        """Until WeChat has everything that it takes; ten minutes go by at a time for what is tried again."""
+        """Until WeChat has everything that it takes; half an hour goes by at a time for what is tried again."""
         bar = self.bars.add_task("下单、重试 send", total=len(self.owed))
 
         def is_done() -> bool:
@@ -274,7 +279,7 @@ class PayoutStory:
             self.bars.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
             if not counts["open"]:
                 return True
-            self.world.pass_time(600)
+            self.world.pass_time(HALF_AN_HOUR_S)
             return False
 
         until(is_done, "every order to reach WeChat")
@@ -306,7 +311,7 @@ class PayoutStory:
         def is_known() -> bool:
             with ThreadPoolExecutor(CROWD) as crowd:
                 list(crowd.map(Promoter.take_money, (person for person in takers if person.openid in unpaid)))
-            self.world.pass_time(1200)
+            self.world.pass_time(2 * HALF_AN_HOUR_S)
             open_ones = (
                 select(Payout.openid)
                 .outerjoin(Order, Order.id == Payout.order_id)
@@ -353,7 +358,7 @@ class PayoutStory:
 
         def is_paid() -> bool:
             late.take_money()
-            self.world.pass_time(600)
+            self.world.pass_time(HALF_AN_HOUR_S)
             with self.database.reading() as session:
                 return session.get_one(Payout, payout_id).status == "paid"
 

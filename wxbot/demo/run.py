@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import requests
@@ -52,7 +52,7 @@ def _stoppable() -> Iterator[None]:
 def run(*, fresh: bool = False, once: bool = False, folder: Path | None = None, ports: Ports | None = None) -> int:
     """Run the demo until it is stopped, or play the story once; returns the exit code."""
     console = Console(stderr=once)
-    stage = Stage((folder or (ONCE_FOLDER if once else FOLDER)).absolute(), ports or Ports())
+    stage = Stage((folder or (ONCE_FOLDER if once else FOLDER)).absolute(), ports or Ports(), is_saved=not once)
     try:
         with _stoppable():
             stage.hold()
@@ -81,12 +81,10 @@ def _start(stage: Stage, console: Console) -> None:
         ("Valkey / Redis", stage.start_redis),
         ("微信模拟器 simulator", stage.start_simulator),
         ("数据库 database", stage.start_database),
-        ("网页与回调 web", stage.start_web),
-        ("后台任务 worker", stage.start_worker),
-        ("现场实时 live", stage.start_live),
+        ("网页与回调、后台任务、现场实时 web, worker, live", stage.start_services),
     )
     for name, start in steps:
-        with console.status(f"{name} …"):
+        with console.status(f"{name} …") if console.is_terminal else nullcontext():
             began = time.monotonic()
             start()
         console.print(f"[green]✓[/green] {name} [dim]{time.monotonic() - began:.1f} s[/dim]", highlight=False)

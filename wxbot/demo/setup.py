@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wxbot.demo.actors import World
 from wxbot.demo.people_clients import Promoter
@@ -74,7 +74,7 @@ def create(base_url: str, people: Sequence[tuple[str, str, str]]) -> Office:
     # Nobody approves for those they added: the admin brings the roster, so that both reviewers may approve everybody.
     DeskClerk(base_url, ADMIN.login, PASSWORD).roster(people)
     office.cashier.confirm_people()
-    return Office.open(base_url, packets_id, transfers_id)
+    return replace(office, packets_id=packets_id, transfers_id=transfers_id)
 
 
 def _make_kinds(office: Office, packets_id: int, transfers_id: int) -> None:

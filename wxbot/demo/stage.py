@@ -94,6 +94,8 @@ class Stage:
     ports: Ports = field(default_factory=Ports)
     changes: Mapping[str, Any] = field(default_factory=dict)
     """Settings that differ from the demo's defaults (the story wants a faster merchant)."""
+    is_saved: bool = True
+    """Whether the simulated WeChat is written down, to be gone on with another time."""
     _children: list[tuple[str, subprocess.Popen[bytes]]] = field(default_factory=list)
     _redis: PrivateRedis | None = None
     _lock: int = -1
@@ -170,6 +172,7 @@ class Stage:
                 f"{self.public_url}/wechat",
                 "--app-url",
                 self.public_url,
+                *([] if self.is_saved else ["--no-save"]),
             ],
         )
         self._wait("simulator", f"{self.wechat_url}/_sim/health")
@@ -180,11 +183,25 @@ class Stage:
         upgrade(database)
         database.close()
 
+    def start_services(self) -> None:
+        """Web, worker and live side by side: each of them loads for a second or two."""
+        self._spawn_web()
+        self.start_worker()
+        self._spawn_live()
+        self._wait_for_web()
+        self._wait_for_live()
+
     def start_web(self) -> None:
         """The web application under gunicorn, with as many processes as whoever starts the demo says."""
+        self._spawn_web()
+        self._wait_for_web()
+
+    def _spawn_web(self) -> None:
         asked = {name: value for name, value in os.environ.items() if name == "WXBOT_WEB_WORKERS"}
         command = ["-m", "wxbot", "run", "web", "--bind", f"127.0.0.1:{self.ports.web}"]
         self._spawn("web", command, {**self.environment(), **asked})
+
+    def _wait_for_web(self) -> None:
         self._wait("web", f"{self.public_url}/healthz")
 
     def start_worker(self) -> None:
@@ -193,7 +210,13 @@ class Stage:
 
     def start_live(self) -> None:
         """The open streams of halls."""
+        self._spawn_live()
+        self._wait_for_live()
+
+    def _spawn_live(self) -> None:
         self._spawn("live", ["-m", "wxbot", "live"], self.environment())
+
+    def _wait_for_live(self) -> None:
         self._wait("live", f"{self.live_url}/live/healthz")
 
     def settings(self) -> Settings:
@@ -319,7 +342,8 @@ class Stage:
     def _wait(self, name: str, url: str) -> None:
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
-            if self.is_whole() == name:
+            if (ended := self.is_whole()) is not None:
+                name = ended  # whichever it was, the others will not be enough
                 break
             try:
                 with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - loopback

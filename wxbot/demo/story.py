@@ -139,11 +139,7 @@ class Story:
         """The campaign begins a minute after it was written: the simulated clock goes there at once."""
         with self.database.reading() as session:
             begin_at = session.get_one(Campaign, self.campaign_id).begin_at
-        self.clock.refresh()
-        wait_s = (begin_at - self.clock.now()).total_seconds()
-        if wait_s > 0:
-            self.world.call("POST", "clock", {"advance_s": wait_s + 1})
-        time.sleep(2)  # every process reads the clock twice a second
+        self.world.wait_until(begin_at.timestamp() + 1)
 
     def _draw(self, bars: Bars, people: Sequence[Person]) -> None:
         """Shake, authorise, draw. Binds come late and doubled; the last ones find nothing left."""
