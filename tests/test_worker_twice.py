@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, text
 
 from tests.conftest import Cast
 from tests.orders.test_bill import FOREIGN, NOW, bill
@@ -30,6 +30,12 @@ def second_box(runtime: Runtime) -> Iterator[Runtime]:
     """Another worker's runtime on the same database and Redis."""
     with closing(Runtime(runtime.settings)) as made:
         yield made
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    """Whether somebody in this PostgreSQL waits for what another has locked."""
+    with database.reading() as session:
+        return bool(session.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
 
 
 @pytest.fixture
@@ -105,7 +111,9 @@ def test_a_payout_is_followed_by_one_worker_while_another_places_its_next_order_
         def be_slow(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
             if statement.startswith("UPDATE payouts") and not begun:
                 begun.append(box.submit(follow_and_order))
-                wait(begun, timeout=4)  # until it is done, or waits for a lock of ours
+                # Until it is done, or waits for a lock of ours.
+                while not begun[0].done() and not waits_for_a_lock(second_box.database):
+                    wait(begun, timeout=0.05)
 
         event.listen(runtime.database.engine, "before_cursor_execute", be_slow)
         run_task(runtime, "payouts.settle")
