@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -26,15 +28,22 @@ ODDS_PPM = 100_000
 
 
 def is_decided(answer: bytes) -> bool | None:
-    """Whether it is a draw's outcome; None when the person is asked to come again."""
-    if answer.startswith(b"HTTP/1.1 503") and b'"try_again"' in answer:
+    """Whether it is a draw's outcome; None when the person is asked to come again, or their page has become too old."""
+    if (answer.startswith(b"HTTP/1.1 503") and b'"try_again"' in answer) or b'"stale_page"' in answer:
         return None
     return answer.startswith(b"HTTP/1.1 200") and b'"nonce"' in answer
 
 
-def pause_s(times: int, chance: random.Random) -> float:
-    """How long a person's page waits who was turned away so often: as static/h5/instant.js does."""
-    return AGAIN_AFTER_S[min(times, len(AGAIN_AFTER_S) - 1)] * chance.uniform(0.75, 1.25)
+def again(request: bytes, answer: bytes, times: int, chance: random.Random) -> tuple[bytes, float]:
+    """What a person's page sends next, and how long it waits before: as static/h5/instant.js does."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    said = json.loads(answer.partition(b"\r\n\r\n")[2])
+    kept = {name: said[name] for name in ("place", "page_token") if name in said}
+    if not kept:
+        return request, AGAIN_AFTER_S[min(times, len(AGAIN_AFTER_S) - 1)] * chance.uniform(0.75, 1.25)
+    asked = json.dumps({**json.loads(body), **kept}).encode()
+    head = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(asked), head)
+    return head + b"\r\n\r\n" + asked, said["wait_s"] + chance.uniform(0, 0.1) if "place" in said else 0.0
 
 
 def run(ground: Ground) -> Iterator[Figure]:
@@ -49,7 +58,14 @@ def run(ground: Ground) -> Iterator[Figure]:
         chance = random.Random(7)
         crowd = tapped(stage, guests(runtime, ground.size.crowd))
         before = ground.cpu_seconds(web)
-        met = burst(web.address, crowd, OVER_S, CONNECTIONS, is_decided, lambda times: pause_s(times, chance))
+        met = burst(
+            web.address,
+            crowd,
+            OVER_S,
+            CONNECTIONS,
+            is_decided,
+            lambda asked, said, times: again(asked, said, times, chance),
+        )
         met.server_seconds = ground.cpu_seconds(web) - before
         if met.wrong:
             raise BenchProblem(f"{met.wrong} answers were wrong: {met.first_wrong}")
@@ -61,6 +77,7 @@ def run(ground: Ground) -> Iterator[Figure]:
             "people": met.requests,
             "seconds_until_all": met.seconds,
             "turned_away": met.turned_away,
+            "most_times_turned_away": met.most_times,
             "client_share_of_a_core": met.client_share,
             "p50_ms": met.wait_ms(0.5),
             "slowest_ms": met.wait_ms(1.0),

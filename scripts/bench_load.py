@@ -127,6 +127,8 @@ class Burst(Volley):
     served_s: list[float] = field(default_factory=list, repr=False)
     """Of every answer from the moment its request was sent: what the server alone is asked for."""
     turned_away: int = 0
+    most_times: int = 0
+    """How often whoever was turned away most often was."""
 
     def served_ms(self, share: float) -> float:
         """The time within which this share of the answers came over their connections, in milliseconds."""
@@ -143,10 +145,14 @@ def burst(
     over_s: float,
     connections: int,
     is_decided: Callable[[bytes], bool | None],
-    pause_s: Callable[[int], float],
+    again: Callable[[bytes, bytes, int], tuple[bytes, float]],
 ) -> Burst:
-    """Everybody asks at their own moment within `over_s`, over kept connections; who is turned away (`is_decided` None) asks the same
-    again after a pause, until all are decided. An answer that is False is wrong, and its person is not asked again."""
+    """Everybody asks at their own moment within `over_s`, over kept connections, until all are decided.
+
+    Who is turned away (`is_decided` None) asks again: `again` has the request, its answer and how often it was turned away before, and
+    gives what is sent then and the seconds until then. An answer that is False is wrong, and its person is not asked again.
+    """
+    requests = list(requests)
     met, left, times = Burst(len(requests), 0.0, 0.0), len(requests), [0] * len(requests)
     due = [(over_s * i / len(requests), i) for i in range(len(requests))]  # a heap: it is in order
     free: list[_Line] = []
@@ -184,8 +190,10 @@ def burst(
                 verdict = is_decided(line.arrived)
                 if verdict is None:
                     met.turned_away += 1
-                    heapq.heappush(due, (now + pause_s(times[person]), person))
+                    requests[person], pause_s = again(requests[person], line.arrived, times[person])
+                    heapq.heappush(due, (now + pause_s, person))
                     times[person] += 1
+                    met.most_times = max(met.most_times, times[person])
                     continue
                 left -= 1
                 met.decided_at_s.append(now)

@@ -34,6 +34,7 @@ from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import admin_days, h5
 from wxbot.draws.door import DrawDoor
+from wxbot.draws.waiting_line import WaitingLine
 from wxbot.hall import admin as hall_desk
 from wxbot.hall import admin_invited, h5_verify, screen_doors
 from wxbot.hall import h5 as hall_h5
@@ -385,6 +386,7 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
     if not settings.trusted_proxies:  # else the proxy compresses
         compressed.install(app, frozenset(door.blueprint.name for door in DOORS if door.pages == "console"))
     app.wsgi_app = Gate(app.wsgi_app, callback, DrawDoor(runtime), settings)  # type: ignore[method-assign]
+    app.extensions["wxbot.waiting_line"] = WaitingLine(runtime)  # asked by the server, before anything here is
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.browser.crowd import turn_away_once
 from tests.conftest import Cast
 from tests.draws.stage import LOTTERY_ID, Stage, set_stage
 from wxbot.runtime import Runtime
@@ -57,11 +58,14 @@ def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, stage
     assert loud == []
 
 
-def test_a_refusal_is_a_kind_dialog(phone: Any, stage: Stage) -> None:
+def test_a_refusal_is_a_kind_dialog_also_after_a_wait_in_line(phone: Any, stage: Stage) -> None:
+    asked = turn_away_once(phone, stage.runtime)
     phone.goto(address(stage))
     phone.locator("#draw").click()
+    phone.locator("#hint", has_text="正在排队").wait_for()
     phone.locator("#dialog-title").wait_for()
     assert phone.locator("#dialog-title").inner_text() == "要先摇一摇哦"
+    assert len(asked) == 2 and asked[1]["place"]
     phone.keyboard.press("Escape")
     assert phone.locator("#dialog-title").is_hidden()
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from tests.browser.axe import serious
 from tests.browser.conftest import hold
+from tests.browser.crowd import turn_away_once
 from tests.conftest import Cast
 from tests.instant.stage import InstantStage, set_wheel
 from tests.servers import SimulatedWeChat
@@ -119,21 +120,24 @@ def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(
     assert phone.locator("#mine-list li").count() == 2
 
 
-def test_a_miss_says_so_and_offers_what_is_left(phone: Any, site: Runtime) -> None:
+def test_a_miss_says_so_and_offers_what_is_left_also_after_a_wait_in_line(phone: Any, site: Runtime) -> None:
     stage = set_wheel(site, MISS, tries_per_person=9, tries_per_day=2)
+    asked = turn_away_once(phone, site)
     phone.goto(address(stage))
     phone.keyboard.press("Tab")
     phone.locator("#go").focus()
     phone.keyboard.press("Enter")
+    phone.locator("#hint", has_text="正在排队").wait_for()
     phone.locator("#sheet-title", has_text="没有抽中").wait_for()
     assert not serious(phone)
+    assert [each["nonce"] for each in asked] == [asked[0]["nonce"]] * 2 and asked[1]["place"]
     phone.locator("#sheet-main", has_text="再抽一次").click()
     phone.locator("#sheet-title", has_text="没有抽中").wait_for()
     until(phone, "document.getElementById('go').disabled")
     phone.keyboard.press("Escape")
     assert phone.locator("#sheet").is_hidden()
     phone.locator("#hint", has_text="今天的机会用完了。明天还可以再来抽").wait_for()
-    assert [row.outcome for row in stage.draws()] == ["lost", "lost"]
+    assert [row.outcome for row in stage.draws()] == ["lost", "lost"] and "place" not in asked[2]
 
 
 def test_the_gap_between_two_draws_is_counted_down_and_ends_by_itself(phone: Any, site: Runtime) -> None:

@@ -123,6 +123,15 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
 }
 """Outcome → its headline, and what to do next; those that only one mechanic has are among its own words."""
 
+IN_LINE = (
+    Text("人有点多", "A crowd right now"),
+    Text(
+        "正在排队，轮到你时自动继续，机会不会减少。",
+        "You are in line. This goes on by itself when it is your turn; your chances do not change.",
+    ),
+)
+"""Of `try_again` with a moment to come again and a place (`waiting_line`)."""
+
 DRAWN = (Outcome.ADMITTED, Outcome.MISSED, Outcome.WON, Outcome.LOST, Outcome.RAN_OUT, Outcome.NOT_RELEASED)
 """The person could draw: a try that the odds decided against was a try, nobody was turned away."""
 

@@ -130,11 +130,18 @@
     });
   }
 
-  function draw(isSecond) {
+  function draw(isSecond, place, waits) {
+    var body = { page_token: token, ticket: ticket() };
+    if (place) { body.place = place; }
     setOpening(true);
-    ask('/draw', { page_token: token, ticket: ticket() }).then(function (answer) {
+    ask('/draw', body).then(function (answer) {
       if (answer.outcome === 'sign_in') { location.reload(); return; }
-      if (answer.outcome === 'stale_page' && isSecond !== true) { token = answer.page_token; draw(true); return; }
+      if (answer.outcome === 'stale_page' && isSecond !== true) { token = answer.page_token; draw(true, place, waits); return; }
+      if (answer.outcome === 'try_again' && answer.place && waits < 20) { // a crowd: the server says when to come again
+        hint.textContent = answer.text;
+        setTimeout(function () { draw(false, answer.place, waits + 1); }, answer.wait_s * 1000 + Math.random() * 100);
+        return;
+      }
       if (answer.jump) { feel(30); jump(answer.jump); return; }
       setOpening(false);
       hint.textContent = answer.text || '';
@@ -148,7 +155,7 @@
   }
 
   button.addEventListener('click', function () {
-    if (!button.classList.contains('is-opening')) { draw(false); }
+    if (!button.classList.contains('is-opening')) { draw(false, '', 0); }
   });
   document.getElementById('dialog-ok').addEventListener('click', hush);
   document.addEventListener('keydown', function (event) { if (event.key === 'Escape') { hush(); } });

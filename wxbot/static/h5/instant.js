@@ -15,6 +15,7 @@
   var base = location.pathname.replace(/\/$/, '');
   var KEPT = 'wxbot:' + base;
   var AGAIN_AFTER_MS = [800, 1600, 3200, 6400];
+  var MOST_WAITS = 20;
   var skin = window.wxbotSkins[page.skin](page);
   var lag = page.now - Date.now() / 1000;
   var token = page.page_token;
@@ -28,6 +29,8 @@
   var isBusy = false;
   var isRemembered = false;
   var timer = 0;
+  var place = ''; // in the line of a crowd, as the server gave it
+  var waits = 0;
   var labels = {};
   var texts = {};
 
@@ -168,12 +171,14 @@
   function request(attempt, isSecond) {
     var body = { page_token: token, nonce: nonce, channel: channel() };
     if (password) { body.password = document.getElementById('password-word').value.trim(); }
+    if (place) { body.place = place; }
     if (page.is_test) { body.wish = document.getElementById('wish').value; }
     ask('/draw', body).then(function (answer) {
       if (answer.outcome === 'sign_in') { location.reload(); return; }
       if (answer.outcome === 'stale_page' && !isSecond) { token = answer.page_token; request(attempt, true); return; }
       if (answer.outcome === 'stale_nonce' && !isSecond) { renew(attempt); return; }
       if (answer.outcome === 'won' || answer.outcome === 'lost') { result(answer); return; }
+      if (answer.outcome === 'try_again' && answer.place && waits < MOST_WAITS) { inLine(attempt, answer); return; }
       if (answer.outcome === 'try_again' && attempt < AGAIN_AFTER_MS.length) { again(attempt); return; }
       refused(answer);
     }).catch(function () {
@@ -201,6 +206,14 @@
     setTimeout(function () { request(attempt + 1, false); }, AGAIN_AFTER_MS[attempt] * (0.75 + Math.random() / 2));
   }
 
+  /* A crowd: the server says when to come again, and lets in whoever brings the place it gave. */
+  function inLine(attempt, answer) {
+    place = answer.place;
+    waits += 1;
+    say(answer.text);
+    setTimeout(function () { request(attempt, false); }, answer.wait_s * 1000 + Math.random() * 100);
+  }
+
   function refused(answer) {
     // Nothing was drawn. Only a busy server keeps the nonce waiting: its answer may still come to be.
     if (answer.outcome !== 'try_again' && answer.outcome !== 'too_often') { keep(null); }
@@ -220,12 +233,14 @@
     keep({ nonce: nonce, password: password ? document.getElementById('password-word').value.trim() : '' });
     busy(true);
     say(words.drawing);
+    waits = 0;
     isRemembered = false;
     skin.begin();
     request(0, false);
   }
 
   function result(answer) {
+    place = '';
     keep({ nonce: nonce, answer: answer });
     var prize = answer.outcome === 'won' ? answer.prize : null;
     say(page.skin === 'scratch' ? words.scratch_now : words.drawing);
