@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,11 @@ from sqlalchemy.exc import OperationalError
 from tests.conftest import simulator_settings
 from tests.servers import PrivatePostgres, SimulatedWeChat, running
 from tests.test_worker import environment_of
+from tests.waiting import until
 from wxbot.outages import EVERY_S, Repeats, outage_of
 from wxbot.private_servers import PrivateRedis, free_port
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-
-WAIT_S = 90
 
 
 class Hand:
@@ -170,14 +169,6 @@ def test_a_worker_told_to_stop_within_a_line_of_its_log_says_so_and_stops() -> N
     assert sorted(json.loads(line)["event"] for line in lines) == ["long"] * 3 + ["worker_stopping"]
 
 
-def waited(until: Callable[[], Any], why: Callable[[], str]) -> None:
-    """Wait until something is so; fails with the words of `why`."""
-    deadline = time.monotonic() + WAIT_S
-    while not until():
-        assert time.monotonic() < deadline, why()
-        time.sleep(0.2)
-
-
 @contextmanager
 def process(settings: Settings, log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """`wxbot COMMAND` with everything that it says in `log`; killed with its children at the end."""
@@ -223,19 +214,17 @@ def test_every_line_of_web_and_worker_is_json(
 
         web_command = ("run", "web", "--bind", f"127.0.0.1:{port}", "--workers", "1")
         with process(settings, web_log, *web_command) as web, process(settings, worker_log, "worker") as worker:
-            waited(lambda: answers("/healthz") == 200, web_log.read_text)
-            waited(lambda: "worker_ready" in worker_log.read_text(), worker_log.read_text)
+            until(lambda: answers("/healthz") == 200, web_log.read_text)
+            until(lambda: "worker_ready" in worker_log.read_text(), worker_log.read_text)
             with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
                 connection.execute("ALTER TABLE sms_out RENAME TO gone")
                 connection.execute("ALTER TABLE campaigns RENAME TO lost")
                 connection.commit()
-            waited(lambda: "no such table: sms_out" in worker_log.read_text(), worker_log.read_text)
+            until(lambda: "no such table: sms_out" in worker_log.read_text(), worker_log.read_text)
             assert answers("/h5/c/none/rules") in (302, 404, 500, 503)
             broker.stop()
             assert answers("/readyz") in (200, 503)
-            waited(
-                lambda: "kombu" in worker_log.read_text() or "celery" in worker_log.read_text(), worker_log.read_text
-            )
+            until(lambda: "kombu" in worker_log.read_text() or "celery" in worker_log.read_text(), worker_log.read_text)
             for part in (worker, web):
                 part.terminate()
             worker.wait(60)
@@ -265,14 +254,14 @@ def test_an_outage_of_postgresql_is_a_line_for_each_task(
             return [line for line in events(log) if line["event"] == event]
 
         with process(settings, log, "worker"):
-            waited(lambda: told("worker_ready"), log.read_text)
+            until(lambda: told("worker_ready"), log.read_text)
             server.kill()
             with pytest.raises(psycopg.OperationalError):
                 psycopg.connect(url, connect_timeout=2)
-            waited(lambda: len({line["task"] for line in told("task_failed")}) >= 12, log.read_text)
+            until(lambda: len({line["task"] for line in told("task_failed")}) >= 12, log.read_text)
             time.sleep(20)
             server.restart()
-            waited(lambda: told("outage_over"), log.read_text)
+            until(lambda: told("outage_over"), log.read_text)
         failed = told("task_failed")
         assert all("exception" not in line and "reason" in line for line in failed)
         tasks = [line["task"] for line in failed]

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Cast, Person, simulator_settings
-from tests.servers import LoopbackServer, SimulatedWeChat
-from wxbot.app import create_app
+from tests.conftest import Cast, Person
+from tests.servers import SimulatedWeChat
+from tests.sites import site_at
 from wxbot.runtime import Runtime
 
 
 @pytest.fixture
 def site(simulator: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
     """The application on a port of its own, which WeChat knows; its merchant has money."""
-    with LoopbackServer() as server:
-        domains = [server.url.removeprefix("http://")]
-        simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-        simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
-        settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path, public_url=server.url)
-        with closing(Runtime(settings)) as runtime:
-            server.serve(create_app(runtime).wsgi_app)
-            yield runtime
+    with site_at(simulator, sqlite_url, redis_url, tmp_path) as runtime:
+        yield runtime
 
 
 @pytest.fixture

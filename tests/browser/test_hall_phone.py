@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 
 from tests.browser.axe import serious
+from tests.hall.guests import code_of
+from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
-from tests.hall.test_phone import Host
-from tests.hall.test_sign_in import code_of
-from wxbot.hall import confirm, rosters
-from wxbot.hall import select as verbs
 from wxbot.runtime import Runtime
 
 pytestmark = pytest.mark.browser
@@ -71,16 +69,20 @@ def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, s
     phone.locator("#prove").click()
     phone.locator("#proved", has_text="还没有冻结").wait_for()
     host = Host(hall)
-    host.does(rosters.freeze)
+    host.freeze()
     phone.locator("#prove").click()
     phone.locator("#proved", has_text="第 1 版名单").wait_for()
     assert "is-wrong" not in (phone.locator("#proved").get_attribute("class") or "")
     look(phone, "proof")
-    host.draw()
-    host.does(verbs.reveal)
+    host.arm()
+    host.start()
+    host.tell()
+    host.reveal()
+    host.tell()
     phone.locator("#stage-title", has_text="恭喜，你中了 一等奖").wait_for()
     look(phone, "won")
-    host.does(confirm.confirm, 1)
+    host.confirm(1)
+    host.tell()
     phone.locator("#collect").wait_for()
     look(phone, "confirmed")
     phone.emulate_media(color_scheme="dark")

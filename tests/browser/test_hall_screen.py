@@ -12,6 +12,7 @@ import pytest
 from tests.browser.axe import serious
 from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
+from tests.waiting import until_page
 from wxbot.hall import pairing, told, wire
 from wxbot.runtime import Runtime
 
@@ -71,15 +72,8 @@ class Screen:
         """Ask for the state at once instead of within a second."""
         self.page.evaluate("dispatchEvent(new Event('online'))")
 
-    def until(self, expression: str) -> None:
-        for _ in range(400):
-            if self.page.evaluate(expression):
-                return
-            self.page.wait_for_timeout(25)
-        raise AssertionError((expression, self.page.evaluate("({...document.body.dataset})")))
-
     def phase(self, phase: str) -> None:
-        self.until(f"document.body.dataset.phase === '{phase}'")
+        until_page(self.page, f"document.body.dataset.phase === '{phase}'")
 
     def show(self, **changes: Any) -> None:
         """A state that no rows stand behind, as Redis would hold it: for what would take a thousand people."""
@@ -87,7 +81,7 @@ class Screen:
         state |= {"v": state["v"] + 1, **changes}
         self.runtime.redis.set(wire.state_key(self.hall.slug), json.dumps(state))
         self.now()
-        self.until(f"document.body.dataset.v === '{state['v']}'")
+        until_page(self.page, f"document.body.dataset.v === '{state['v']}'")
 
     def verbs(self) -> list[str]:
         return [url.rpartition("/")[2] for url in self.sent]
@@ -222,7 +216,7 @@ def test_a_second_screen_takes_over_in_the_middle_of_a_roll_and_the_first_looks_
     second = Screen(screen.desk, other.new_page())
     second.pair()
     second.phase("rolling")
-    screen.until("document.body.dataset.role === 'viewer'")
+    until_page(screen.page, "document.body.dataset.role === 'viewer'")
     screen.sent.clear()
     screen.page.wait_for_timeout(1600)
     screen.page.keyboard.press("Space")
@@ -255,7 +249,7 @@ def test_a_spare_screen_shows_each_state_as_it_stands_and_leads(screen: Screen, 
         spare.phase(phase)
         assert spare.page.locator("#winners .card").count() == cards
         assert spare.page.evaluate("document.body.dataset.role") == "lead"
-        screen.until("document.body.dataset.role === 'viewer'")
+        until_page(screen.page, "document.body.dataset.role === 'viewer'")
     other.close()
 
 
@@ -268,7 +262,7 @@ def test_who_signs_in_pops_in_and_one_key_takes_the_newest_off_the_wall(screen: 
     with screen.page.expect_response("**/hide"):
         screen.page.keyboard.press("h")
     screen.page.locator("#notice", has_text=f"{GUESTS + 1}").wait_for()
-    screen.until(f"!document.querySelector('#wall-grid [data-no=\"{GUESTS + 1}\"]')")
+    until_page(screen.page, f"!document.querySelector('#wall-grid [data-no=\"{GUESTS + 1}\"]')")
     assert screen.hall.guests()[-1].is_hidden
 
 

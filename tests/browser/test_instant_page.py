@@ -16,6 +16,7 @@ from tests.browser.crowd import turn_away_once
 from tests.conftest import Cast
 from tests.instant.stage import InstantStage, set_wheel
 from tests.servers import SimulatedWeChat
+from tests.waiting import until_page
 from wxbot.instant.models import InstantTerms
 from wxbot.people.models import Follower
 from wxbot.runtime import Runtime
@@ -33,15 +34,6 @@ MISS = {"name": "大奖", "odds_ppm": 1, "stock": 1}
 
 def address(stage: InstantStage, more: str = "") -> str:
     return f"{stage.runtime.settings.public_url}{stage.path}{more}"
-
-
-def until(phone: Any, expression: str) -> None:
-    """Wait for a script's word; Playwright's own waiting evaluates texts within the page, which our policy forbids."""
-    for _ in range(300):
-        if phone.evaluate(expression):
-            return
-        phone.wait_for_timeout(50)
-    raise AssertionError(expression)
 
 
 def draw(phone: Any, skin: str) -> None:
@@ -111,7 +103,7 @@ def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(
     assert len(stage.draws()) == 1
     phone.locator("#sheet-close").click()
     phone.locator("#go").click()
-    until(phone, "sessionStorage.length && JSON.parse(sessionStorage.getItem(sessionStorage.key(0))).answer")
+    until_page(phone, "sessionStorage.length && JSON.parse(sessionStorage.getItem(sessionStorage.key(0))).answer")
     phone.goto(address(stage, "/rules"))  # away before the wheel stood still
     phone.go_back()
     phone.locator("#sheet-title", has_text="抽中").wait_for()
@@ -133,7 +125,7 @@ def test_a_miss_says_so_and_offers_what_is_left_also_after_a_wait_in_line(phone:
     assert [each["nonce"] for each in asked] == [asked[0]["nonce"]] * 2 and asked[1]["place"]
     phone.locator("#sheet-main", has_text="再抽一次").click()
     phone.locator("#sheet-title", has_text="没有抽中").wait_for()
-    until(phone, "document.getElementById('go').disabled")
+    until_page(phone, "document.getElementById('go').disabled")
     phone.keyboard.press("Escape")
     assert phone.locator("#sheet").is_hidden()
     phone.locator("#hint", has_text="今天的机会用完了。明天还可以再来抽").wait_for()
@@ -159,7 +151,7 @@ def test_the_gap_between_two_draws_is_counted_down_and_ends_by_itself(phone: Any
         session.get_one(InstantTerms, stage.campaign_id).gap_s = 12
     stage.change()
     phone.reload()
-    until(phone, "!document.getElementById('go').disabled")
+    until_page(phone, "!document.getElementById('go').disabled")
     assert "距下次" not in phone.locator("#tries").inner_text()
     assert phone.locator("#hint").inner_text() == "准备好了，随时可以抽。"
 
@@ -222,7 +214,7 @@ def test_a_tap_that_another_person_left_on_this_phone_is_not_drawn(phone: Any, s
     phone.goto(address(stage))
     phone.evaluate("key => sessionStorage.setItem('wxbot:' + key, JSON.stringify({nonce: 'f'.repeat(40)}))", stage.path)
     phone.reload()
-    until(phone, "sessionStorage.length === 0")
+    until_page(phone, "sessionStorage.length === 0")
     assert stage.draws() == []
     phone.locator("#go").click()
     phone.locator("#sheet-title", has_text="抽中").wait_for()

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tests.hall.stage import OpenHall
 from tests.staff.consoles import PASSWORD
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import absent, confirm, gaps, published, rosters, verify
+from wxbot.hall import absent, confirm, gaps, journal, published, rosters, told, verify
 from wxbot.hall import select as selecting
 from wxbot.hall.absent import Word
 from wxbot.hall.confirm import Confirmed
@@ -70,6 +70,12 @@ class Host:
         shown: Selection = self.do(selecting.reveal, self.id)
         return shown
 
+    def draw(self, prize: int = 1, k: int = 1) -> None:
+        """Freeze, arm, start: the winners are drawn and nobody has seen them."""
+        self.freeze()
+        self.arm(prize, k)
+        self.start()
+
     def show(self, prize: int = 1, k: int = 1) -> list[int]:
         """Arm, start, stop; the numbers of the winners."""
         self.arm(prize, k)
@@ -83,6 +89,10 @@ class Host:
         done: Confirmed = self.do(confirm.confirm, self.id, d)
         return done
 
+    def tell(self) -> None:
+        """What the desk's pages do after each verb: screens and phones hear how the hall stands."""
+        told.tell(self.stage.runtime, self.id)
+
     def lines(self, d: int) -> list[Winner]:
         """All winners of a selection, revealed or not."""
         with self.stage.runtime.database.reading() as session:
@@ -93,6 +103,14 @@ class Host:
         with self.stage.runtime.database.reading() as session:
             return list(session.scalars(select(Selection).order_by(Selection.d)))
 
+    def foretold(self) -> list[int]:
+        """Who wins the armed selection, by the published functions and the sealed seed."""
+        runtime = self.stage.runtime
+        with runtime.database.reading() as session:
+            hall, armed = self.stage.hall(), self.selections()[0]
+            seed = selecting.seed_of(session, runtime.vault, hall, armed.d)
+            return selecting._winners(session, journal.evening(session, self.id), armed, seed)
+
     def left(self) -> list[int]:
         """Of each prize, how many are left by its row."""
         with self.stage.runtime.database.reading() as session:
@@ -100,8 +118,6 @@ class Host:
             return list(session.scalars(mine))
 
     def open_slots(self, ordinal: int = 1) -> int:
-        from wxbot.hall import journal
-
         with self.stage.runtime.database.reading() as session:
             return journal.evening(session, self.id).open_slots(ordinal)
 

@@ -31,6 +31,23 @@ HALL_PRIZE = PRIZE | {
 }
 """Three pieces of one yuan."""
 
+RAIN = {
+    "name": "红包雨",
+    "way": "rain",
+    "stock": 12,
+    "split": "exact",
+    "total_fen": 2400,
+    "min_fen": 100,
+    "max_fen": 600,
+    "value_fen": 600,
+    "per_selection": 3,
+    "seconds": 20,
+}
+"""Twelve packets of 24 yuan, three for a person at most."""
+
+RACE = {"name": "竞速", "way": "race", "stock": 2, "seconds": 20}
+"""Two are the fastest of twenty seconds."""
+
 
 @dataclass
 class OpenHall:

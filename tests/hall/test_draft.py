@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tests.hall.drafts import gala
+from tests.hall.hosting import Host
 from tests.hall.stage import launched, open_hall
-from tests.hall.test_phone import Host
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot import ledger
 from wxbot.campaigns import draft, launch
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import SHANGHAI
-from wxbot.hall import confirm, journal, selection
-from wxbot.hall import select as verbs
+from wxbot.hall import journal, selection
 from wxbot.hall.models import Game, Hall, HallPrize
 from wxbot.instant import awards
 from wxbot.instant.models import Award, Prize, RuleVersion
@@ -25,36 +24,6 @@ from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.models import Staff
 from wxbot.text import Refusal
-
-
-def gala(runtime: Runtime, **changes: Any) -> dict[str, Any]:
-    """A draft of a hall as the console's form sends it."""
-    day = (runtime.clock.now().astimezone(SHANGHAI) + timedelta(days=1)).replace(hour=18, minute=0)
-    values: dict[str, Any] = {
-        "mechanic": "hall",
-        "name": "年会",
-        "begin_at": f"{day:%Y-%m-%dT%H:%M}",
-        "end_at": f"{day + timedelta(hours=5):%Y-%m-%dT%H:%M}",
-        "budget": "2500",
-        "act_name": "年会抽奖",
-        "rules": "现场抽奖。",
-        "organiser": "示例公司",
-        "contact": "400-000-0000",
-        "mode": "hall",
-        "groups": "销售部，技术部",
-        "prize_way": ["selection", "selection", "rain"],
-        "prize_kind": ["money", "goods", "money"],
-        "prize_name": ["三等奖", "一等奖", "红包雨"],
-        "prize_amount": ["66", "3000", "0.50-2.00"],
-        "prize_stock": ["10", "1", "100"],
-        "prize_each": ["5", "1", "3"],
-        "prize_scope": ["evening", "prize", ""],
-        "prize_absence": ["slot", "evening", ""],
-        "prize_groups": ["", "销售部", ""],
-        "prize_total": ["", "", "100"],
-        "prize_seconds": ["", "", "20"],
-    }
-    return values | changes
 
 
 def stored(runtime: Runtime) -> Campaign:
@@ -205,12 +174,12 @@ def test_the_close_waits_for_a_selection_that_runs_and_for_what_is_owed_and_give
     hall = open_hall(runtime, [{"stock": 2, "per_selection": 1}], guests=2, terms={"carry": False})
     host = Host(hall)
     host.draw()
-    host.does(verbs.reveal)
+    host.reveal()
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(status="closing"))
     hall.work()
     assert hall.campaign().status == "closing", "a selection is not settled"
-    host.does(confirm.confirm, 1)
+    host.confirm(1)
     hall.work()
     assert hall.campaign().status == "closing", "the winner has not collected yet"
     with runtime.database.transaction() as session:

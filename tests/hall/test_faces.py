@@ -11,14 +11,13 @@ from sqlalchemy import func, select, update
 
 from tests.conftest import Cast
 from tests.draws.stage import Phone
+from tests.hall.guests import code_of, enter, fields_of, send, shown
+from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
-from tests.hall.test_phone import Host
-from tests.hall.test_sign_in import code_of, enter, fields_of, send, shown
 from tests.servers import SimulatedWeChat
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import coming, erasure, faces, rosters, standing, wire
-from wxbot.hall import select as verbs
+from wxbot.hall import coming, erasure, faces, standing, wire
 from wxbot.hall import told as telling
 from wxbot.hall.models import Danmaku, Guest, GuestFace
 from wxbot.people import erasure as people_erasure
@@ -129,7 +128,7 @@ def counted(runtime: Runtime, model: Any) -> int:
 
 def test_somebody_erased_keeps_their_code_in_the_roster_and_nothing_else(runtime: Runtime) -> None:
     hall = open_hall(runtime, guests=2)
-    Host(hall).does(rosters.freeze)
+    Host(hall).freeze()
     before = hall.guests()[0]
     coming.remember(runtime, hall.slug, before)
     assert "来宾1" in str(telling.text_of(runtime, hall.slug))
@@ -185,5 +184,5 @@ def test_a_persons_story_tells_of_the_hall_and_not_before_the_reveal(runtime: Ru
         return [moment.said.zh for moment in found]
 
     assert told() == ["现场签到，1 号"]
-    host.does(verbs.reveal)
+    host.reveal()
     assert told() == ["现场签到，1 号", "大屏抽中，第 1 次抽取"]

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from tests.draws.stage import BASE, Phone
-from tests.hall.stage import OpenHall, open_hall
-from tests.hall.test_phone import me
-from tests.hall.test_sign_in import enter
+from tests.hall.guests import enter, me
+from tests.hall.stage import RACE, RAIN, OpenHall, open_hall
 from wxbot import invariants, lineage
 from wxbot.hall import games, rain, rain_rule
 from wxbot.hall.models import Game, RaceCount, RainHit
@@ -26,18 +25,6 @@ from wxbot.hall.wire import race_key
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.witness import Witness
-
-RAIN = {
-    "name": "红包雨",
-    "way": "rain",
-    "stock": 12,
-    "split": "exact",
-    "total_fen": 2400,
-    "min_fen": 100,
-    "max_fen": 600,
-}
-RAIN |= {"value_fen": 600, "per_selection": 3, "seconds": 20}
-RACE = {"name": "竞速", "way": "race", "stock": 2, "seconds": 20}
 
 
 @given(

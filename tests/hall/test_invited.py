@@ -13,9 +13,9 @@ from openpyxl import Workbook
 from sqlalchemy import select
 
 from tests.draws.stage import Phone
+from tests.hall.drafts import gala
+from tests.hall.guests import enter, shown
 from tests.hall.stage import open_hall
-from tests.hall.test_draft import gala
-from tests.hall.test_sign_in import enter, shown
 from tests.staff.consoles import Browser
 from wxbot import sheets
 from wxbot.campaigns.models import Campaign

@@ -13,7 +13,6 @@ from sqlalchemy import event
 
 from tests.hall.hosting import Host, numbers
 from tests.hall.stage import OpenHall, open_hall
-from tests.hall.test_select import foretold
 from wxbot import invariants
 from wxbot.hall import confirm
 from wxbot.hall import select as selecting
@@ -90,7 +89,7 @@ def test_whoever_dies_wherever_the_same_people_win_once(runtime: Runtime) -> Non
             statement += 1
             deaths += 1
         if verb is hold_up:
-            expected = foretold(desk)
+            expected = desk.foretold()
     assert deaths > 40
     assert [line.guest_no for line in desk.lines(1)] == expected
     assert [award.openid for award in desk.stage.awards()] == [desk.stage.openids[no - 1] for no in expected]

@@ -10,9 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.hall.hosting import Host, numbers
+from tests.hall.screens import pair, post
 from tests.hall.stage import open_hall
-from tests.hall.test_screen_doors import pair, post
-from tests.hall.test_select import foretold
 from tests.staff.consoles import Browser
 from wxbot.db import Base
 from wxbot.hall import select as selecting
@@ -68,7 +67,7 @@ def test_whoever_sends_a_winner_along_changes_nothing(runtime: Runtime, marketer
     marketer.post(f"{path}/arm", {**wishes, "prize": 1, "k": 3})
     typed = dict(zip(("number_1", "number_2", "number_3"), numbers(1), strict=True))
     marketer.post(f"{path}/numbers", {**wishes, **typed})
-    expected = foretold(desk)
+    expected = desk.foretold()
     pair(desk, client)
     assert post(client, "start", d=1, **{**wishes, "winners": [5]}).json == {"d": 1, "status": "drawn"}
     assert [winner["no"] for winner in post(client, "stop", d=1, **wishes).json["winners"]] == expected

@@ -8,42 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from tests.draws.stage import BASE, Phone
+from tests.hall.guests import enter, me
+from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
-from tests.hall.test_sign_in import enter
-from wxbot.hall import absent, confirm, danmaku, rosters, selection, standing, told
-from wxbot.hall import select as verbs
+from wxbot.hall import danmaku, selection, standing
 from wxbot.hall.models import Danmaku, Guest
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
-
-NUMBERS = ("12345678", "23456789", "34567890")
-
-
-class Host:
-    """Who runs the evening: its verbs, one after the other."""
-
-    def __init__(self, hall: OpenHall) -> None:
-        self.hall, self.runtime = hall, hall.runtime
-
-    def does(self, verb: Any, *more: Any, vault: bool = False) -> Any:
-        """One verb in a transaction of its own, and then the hall is told."""
-        with self.runtime.database.transaction() as session:
-            first = (session, self.runtime.vault) if vault else (session,)
-            found = verb(*first, self.hall.campaign_id, *more, self.runtime.database.now(session))
-        told.tell(self.runtime, self.hall.campaign_id)
-        return found
-
-    def draw(self, k: int = 1) -> None:
-        """Freeze, arm, hold up numbers, start."""
-        self.does(rosters.freeze)
-        self.does(verbs.arm, 1, k, vault=True)
-        self.does(verbs.hold_up, NUMBERS)
-        self.does(verbs.start, vault=True)
-
-
-def me(phone: Phone, hall: OpenHall) -> dict[str, Any]:
-    answer: dict[str, Any] = phone.get(f"{hall.path}/me", Accept="application/json").get_json()
-    return answer
 
 
 def say(phone: Phone, hall: OpenHall, words: str, mark: str) -> Any:
@@ -62,11 +33,11 @@ def test_a_guest_learns_of_a_win_when_it_is_revealed_and_collects_it_when_it_is_
     assert own["no"] == 1 and own["won"] == [], "what is drawn is in no browser before the roll is stopped"
     page = ming.open(hall.path).get_data(as_text=True)
     assert '"won": []' in page
-    host.does(verbs.reveal)
+    host.reveal()
     assert [(won["d"], won["prize"], won["status"], won["award"]) for won in me(ming, hall)["won"]] == [
         (1, "三等奖", "won", None)
     ]
-    host.does(confirm.confirm, 1)
+    host.confirm(1)
     (won,) = me(ming, hall)["won"]
     assert won["status"] == "confirmed" and won["award"] == hall.awards()[0].public_id
     assert won["award"] in ming.get("/h5/awards").get_data(as_text=True)
@@ -77,8 +48,8 @@ def test_who_is_marked_absent_is_told_so(runtime: Runtime, ming: Phone) -> None:
     enter(ming, hall)
     host = Host(hall)
     host.draw()
-    host.does(verbs.reveal)
-    host.does(absent.mark, 1, 1, "absent")
+    host.reveal()
+    host.mark(1, 1)
     assert [won["status"] for won in me(ming, hall)["won"]] == ["absent"]
 
 
@@ -100,7 +71,7 @@ def test_a_guest_proves_their_line_of_the_roster_and_late_ones_learn_that_they_a
     hall = open_hall(runtime)
     enter(ming, hall)
     assert ming.get(f"{hall.path}/line", Accept="application/json").status_code == 404
-    Host(hall).does(rosters.freeze)
+    Host(hall).freeze()
     enter(hong, hall, name="小红")
     mine = ming.get(f"{hall.path}/line", Accept="application/json").get_json()
     person = selection.person_id(bytes.fromhex(mine["salt"]), mine["hall"], mine["openid"])
@@ -142,7 +113,7 @@ def test_who_sends_much_waits_until_it_was_looked_at_and_strangers_send_nothing(
 
 def test_a_line_is_found_by_its_whole_number(runtime: Runtime) -> None:
     hall = open_hall(runtime, guests=12)
-    roster = Host(hall).does(rosters.freeze)
+    roster = Host(hall).freeze()
     for no in (1, 2, 12):
         line = standing.line_of(roster, no)
         assert line is not None and line.split("\t")[0] == str(no)

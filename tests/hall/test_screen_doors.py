@@ -11,11 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from tests.hall.hosting import Host
+from tests.hall.screens import pair, post
 from tests.hall.stage import OpenHall, open_hall
 from wxbot.hall import pairing, record_kept, screen_pass, standing, told, wire
 from wxbot.runtime import Runtime
-
-JSON = {"Accept": "application/json", "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
@@ -28,16 +27,6 @@ def desk(hall: OpenHall) -> Host:
     desk = Host(hall)
     desk.freeze()
     return desk
-
-
-def pair(desk: Host, client: FlaskClient) -> None:
-    """This browser is the screen that leads."""
-    digits = desk.do(pairing.offer, desk.id)
-    assert post(client, "pair", code=digits).status_code == 200
-
-
-def post(client: FlaskClient, verb: str, headers: Any = (), **fields: Any) -> Any:
-    return client.post(f"/hall/gala/{verb}", json=fields, headers={**JSON, **dict(headers)})
 
 
 def test_six_digits_make_a_browser_the_screen_and_a_later_one_takes_over(desk: Host, app: Flask) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host, numbers
 from tests.hall.stage import open_hall
-from wxbot.hall import journal, rosters
+from wxbot.hall import rosters
 from wxbot.hall import select as selecting
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
@@ -119,7 +119,7 @@ def test_a_process_that_dies_in_a_start_leaves_the_same_winners_to_the_next(runt
     desk = host(runtime, terms=SEED)
     desk.freeze()
     desk.arm(k=3)
-    expected = foretold(desk)
+    expected = desk.foretold()
     seen = 0
 
     def die(*_: Any) -> None:
@@ -140,15 +140,6 @@ def test_a_process_that_dies_in_a_start_leaves_the_same_winners_to_the_next(runt
     desk.start()
     assert [line.guest_no for line in desk.lines(1)] == expected
     assert desk.verified() == []
-
-
-def foretold(desk: Host) -> list[int]:
-    """Who wins the armed selection, by the published functions and the sealed seed."""
-    runtime = desk.stage.runtime
-    with runtime.database.reading() as session:
-        hall, armed = desk.stage.hall(), desk.selections()[0]
-        seed = selecting.seed_of(session, runtime.vault, hall, armed.d)
-        return selecting._winners(session, journal.evening(session, desk.id), armed, seed)
 
 
 def test_nobody_is_frozen_when_nobody_is_there(runtime: Runtime) -> None:

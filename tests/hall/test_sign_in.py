@@ -7,7 +7,6 @@ import random
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -18,10 +17,11 @@ from sqlalchemy import update
 
 from tests.conftest import Cast
 from tests.draws.stage import BASE, Phone
-from tests.hall.stage import OpenHall, launched, open_hall
+from tests.hall.guests import code_of, enter, fields_of, send, shown
+from tests.hall.stage import launched, open_hall
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import draw_state_of
-from wxbot.hall import door_code, names, passes, reception, selection, sign_in, telling, wire
+from wxbot.hall import door_code, names, reception, selection, sign_in, telling, wire
 from wxbot.lineage import Lineage
 from wxbot.people import marks
 from wxbot.runtime import Runtime
@@ -29,33 +29,6 @@ from wxbot.staff.models import Staff
 from wxbot.text import Refusal
 
 KEY = bytes(range(32))
-
-
-def code_of(hall: OpenHall, back_s: float = 0) -> str:
-    """What the screen shows, or showed so many seconds ago."""
-    runtime = hall.runtime
-    return door_code.code_at(passes.key_of(runtime, hall.hall()), runtime.clock.unix() - back_s)
-
-
-def fields_of(page: str) -> dict[str, str]:
-    """The hidden fields of the form."""
-    return dict(re.findall(r'type="hidden" name="([a-z_]+)" value="([^"]*)"', page))
-
-
-def enter(phone: Phone, hall: OpenHall, query: str = "", **fields: str) -> Any:
-    """Open the page with a living code (or another query) and send its form."""
-    page = phone.open(f"{hall.path}?{query or 'code=' + code_of(hall)}").get_data(as_text=True)
-    return send(phone, hall, {"name": "阿明", **fields_of(page), **fields})
-
-
-def send(phone: Phone, hall: OpenHall, form: dict[str, str], **headers: str) -> Any:
-    """The request of the form."""
-    headers = {"User-Agent": phone.agent, "Origin": BASE, **headers}
-    return phone.client.post(f"{hall.path}/sign-in", base_url=BASE, headers=headers, data=form)
-
-
-def shown(reply: Any) -> str:
-    return unescape(reply.get_data(as_text=True))
 
 
 # --- the code -----------------------------------------------------------------------------------------------------

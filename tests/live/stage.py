@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from sqlalchemy import text
 from websockets.sync.client import ClientConnection, connect
 
 from tests.servers import with_us
+from tests.waiting import until
 from wxbot.db import Database
 from wxbot.demo.stage import environment_of
 from wxbot.ground import Ground
@@ -31,16 +32,6 @@ from wxbot.private_servers import free_port
 from wxbot.settings import Settings
 
 WAIT_S = 20.0
-
-
-def until(seen: Callable[[], Any], what: str) -> Any:
-    """Wait for something to be so."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        if found := seen():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"this never came: {what}")
 
 
 class LiveServer:

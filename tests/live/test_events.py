@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.live.stage import Listener, LiveServer, LiveStage, until
+from tests.live.stage import Listener, LiveServer, LiveStage
+from tests.waiting import until
 from wxbot.hall.wire import ranks_channel, state_key
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from tests.live.stage import LiveServer, LiveStage, until
+from tests.live.stage import LiveServer, LiveStage
+from tests.waiting import until
 from wxbot.doctor import halls
 from wxbot.live.roll import lives
 from wxbot.metrics.exposition import text_of

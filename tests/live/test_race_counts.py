@@ -12,7 +12,8 @@ import requests
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.live.stage import LiveServer, LiveStage, ack_of, lay_game, race_game, until
+from tests.live.stage import LiveServer, LiveStage, ack_of, lay_game, race_game
+from tests.waiting import until
 from wxbot.db import Database
 from wxbot.hall.race_rule import CAP_PER_S, Runner
 from wxbot.hall.wire import KnownGuest, lease_key, race_key

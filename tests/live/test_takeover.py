@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.stage import LiveServer, LiveStage, ack_of, lay_game, race_game, until
+from tests.live.stage import LiveServer, LiveStage, ack_of, lay_game, race_game
+from tests.waiting import until
 from wxbot.hall.wire import lease_key, race_key
 from wxbot.live import rows
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -16,6 +15,7 @@ from sqlalchemy import event, update
 
 from tests.payouts.stories import fund, owe
 from tests.replies.chats import PHONE, Person, add_kind, count, rows
+from tests.waiting import until
 from wxbot.callback import door as callback_door
 from wxbot.once import TALKING_KEY
 from wxbot.people.models import SmsOut
@@ -297,18 +297,11 @@ class Looks:
         self.n += "FROM dialogues" in statement and "openid =" in statement
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 def test_texts_outside_a_dialogue_ask_no_sql_and_redis_once(app: Flask) -> None:
     redis, other, looks = runtime_of(app).redis, Person(app), Looks(app)
     other.say("绑定")
     Person(app).say("你好")
-    wait_until(lambda: bool(redis.sismember(TALKING_KEY, "*")))
+    until(lambda: redis.sismember(TALKING_KEY, "*"), "the mark that somebody talks")
     assert redis.sismember(TALKING_KEY, other.openid)
     assert 0 < redis.ttl(TALKING_KEY) <= 60
     looks.n = 0
@@ -330,7 +323,7 @@ def test_a_redis_that_was_emptied_or_lies_hides_no_dialogue(make_sqlite: MakeApp
     ming.say("绑定")
     redis.flushall()
     assert "11 位" in ming.say("一")
-    wait_until(lambda: bool(redis.sismember(TALKING_KEY, "*")))
+    until(lambda: redis.sismember(TALKING_KEY, "*"), "the mark that somebody talks")
     redis.srem(TALKING_KEY, ming.openid)  # an old copy came back
     other.extensions["wxbot.callback"].answers.book()
     assert "11 位" in ming.post(ming.fields(Content="二"), other)
@@ -369,7 +362,7 @@ def test_what_takes_too_long_is_answered_once_and_later_F37(both: Flask, slow: t
     assert ming.post(wish) == ""  # another delivery waits, too, and starts nothing
     assert "还在办理" in ming.say("喂")
     slow.set()
-    wait_until(lambda: ming.notices() != [])
+    until(ming.notices, "a notice")
     assert [ming.post(wish) for _ in range(3)] == ["", "", ""] or ming.step == ""
     assert ming.notices() == ["办好了"]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,21 +17,20 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from tests.conftest import simulator_settings
-from tests.hall.stage import OpenHall, open_hall
-from tests.hall.test_games import RACE, RAIN
-from tests.hall.test_sign_in import code_of
+from tests.hall.guests import code_of
+from tests.hall.stage import RACE, RAIN, OpenHall, open_hall
 from tests.live.stage import LiveServer
 from tests.servers import LoopbackServer, SimulatedWeChat
-from wxbot.app import create_app
+from tests.sites import site_at
+from tests.waiting import until
 from wxbot.hall import games, told
 from wxbot.hall.models import RaceCount, RainHit
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
+from wxbot.settings import Settings
 from wxbot.simulator.hall_guest import Guest, Place
 from wxbot.simulator.hall_wall import Wall
 
-WAIT_S = 30.0
 WORD = "星河"
 
 
@@ -46,14 +44,8 @@ def wechat(simulator_server: SimulatedWeChat) -> SimulatedWeChat:
 @pytest.fixture
 def site(wechat: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
     """The application on a port."""
-    with LoopbackServer() as server:
-        domains = [server.url.removeprefix("http://")]
-        wechat.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-        wechat.control("POST", "bank/topup", {"amount_fen": 1_000_000})
-        settings = simulator_settings(wechat, sqlite_url, redis_url, tmp_path, public_url=server.url)
-        with closing(Runtime(settings)) as runtime:
-            server.serve(create_app(runtime).wsgi_app)
-            yield runtime
+    with site_at(wechat, sqlite_url, redis_url, tmp_path) as runtime:
+        yield runtime
 
 
 def hall_at(site: Runtime, *prizes: dict[str, Any], **terms: Any) -> OpenHall:
@@ -65,16 +57,6 @@ def hall_at(site: Runtime, *prizes: dict[str, Any], **terms: Any) -> OpenHall:
 
 def door(site: Runtime, hall: OpenHall) -> str:
     return f"{site.settings.public_url}{hall.path}?door=1"
-
-
-def until(look: Callable[[], Any], what: str) -> Any:
-    """Ask until it is so."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"this never came: {what}; now {look()!r}")
 
 
 def come(wechat: SimulatedWeChat, url: str, count: int, **more: Any) -> list[dict[str, Any]]:
@@ -168,22 +150,22 @@ def test_guests_catch_what_falls_on_their_phones_unless_they_have_no_network(
     assert (guests[0]["state"], guests[0]["caught"]) == ("offline", 0)
 
 
+@contextmanager
+def living(settings: Settings) -> Iterator[dict[str, str]]:
+    """`wxbot live` with these settings, and where it is."""
+    live = LiveServer(settings, settings.data_dir / "live.log").wait()
+    try:
+        yield {"live_url": live.base}
+    finally:
+        live.stop()
+
+
 @pytest.fixture
 def raced(wechat: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Runtime]:
     """The application, and `wxbot live` beside it."""
     (tmp_path / "states").mkdir()
-    with LoopbackServer() as server:
-        domains = [server.url.removeprefix("http://")]
-        wechat.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
-        changes = {"public_url": server.url, "live_state_dir": tmp_path / "states"}
-        settings = simulator_settings(wechat, sqlite_url, redis_url, tmp_path, **changes)
-        live = LiveServer(settings, tmp_path / "live.log").wait()
-        try:
-            with closing(Runtime(settings.model_copy(update={"live_url": live.base}))) as runtime:
-                server.serve(create_app(runtime).wsgi_app)
-                yield runtime
-        finally:
-            live.stop()
+    with site_at(wechat, sqlite_url, redis_url, tmp_path, living, live_state_dir=tmp_path / "states") as runtime:
+        yield runtime
 
 
 def test_guests_shake_in_a_race_and_go_on_after_a_lost_network(wechat: SimulatedWeChat, raced: Runtime) -> None:

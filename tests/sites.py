@@ -1,0 +1,37 @@
+"""The application on a port of its own, as phones of the simulated WeChat find it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import simulator_settings
+from tests.servers import LoopbackServer, SimulatedWeChat
+from wxbot.app import create_app
+from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+
+Beside = Callable[[Settings], AbstractContextManager[Mapping[str, Any]]]
+"""Something that runs with the site's settings, and what the site must know of it."""
+
+
+@contextmanager
+def site_at(
+    simulator: SimulatedWeChat,
+    database_url: str,
+    redis_url: str,
+    folder: Path,
+    beside: Beside = lambda _settings: nullcontext({}),
+    **changes: Any,
+) -> Iterator[Runtime]:
+    """A site that WeChat knows; its merchant has money."""
+    with LoopbackServer() as server:
+        domains = [server.url.removeprefix("http://")]
+        simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
+        simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
+        settings = simulator_settings(simulator, database_url, redis_url, folder, public_url=server.url, **changes)
+        with beside(settings) as more, closing(Runtime(settings.model_copy(update=more))) as runtime:
+            server.serve(create_app(runtime).wsgi_app)
+            yield runtime
