@@ -240,7 +240,7 @@ class PatientSocket(socket.socket):
         return data
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Threads that answer requests. Told to leave while its successor is starting, it goes on until that one is ready."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -373,7 +373,7 @@ worker_class = Worker
 accesslog = None
 
 
-class Log(Logger):  # type: ignore[misc]
+class Log(Logger):  # type: ignore[misc]  # the same
     """gunicorn's log without one of requests. It makes that one's lines whenever `logconfig_dict` is set, and then shows them to nobody."""
 
     access_log_enabled = False

@@ -180,7 +180,7 @@ def test_the_record_is_taken_away_as_a_sheet_and_as_json(host: Host, marketer: B
     shown = marketer.get(f"/admin/halls/{host.id}/record").text
     assert host.stage.hall().commitment in shown and "来**" in shown
     sheet = marketer.post(f"/admin/halls/{host.id}/winners.xlsx", {})
-    rows = list(load_workbook(io.BytesIO(sheet.data)).active.values)  # type: ignore[union-attr]
+    rows = list(load_workbook(io.BytesIO(sheet.data)).active.values)  # type: ignore[union-attr]  # there is a sheet
     *won, total = rows[1:]
     assert [row[3] for row in won] == [str(no) for no in winners]
     assert {str(row[4])[0] for row in won} == {"来"} and "来宾" not in str(rows)
@@ -199,7 +199,7 @@ def test_a_thing_that_was_handed_over_is_no_code_in_the_sheet_of_awards(runtime:
     host.confirm(1)
     press(marketer, host, "hand-over", d=1, no=no)
     sheet = marketer.post(f"/admin/campaigns/{host.id}/winners.xlsx", {})
-    rows = list(load_workbook(io.BytesIO(sheet.data)).active.values)  # type: ignore[union-attr]
+    rows = list(load_workbook(io.BytesIO(sheet.data)).active.values)  # type: ignore[union-attr]  # there is a sheet
     assert [row[4] for row in rows[1:]] == ["实物已领走"]
     for path in (f"/admin/campaigns/{host.id}/awards", f"/admin/halls/{host.id}/record"):
         seen = marketer.get(path).text

@@ -114,7 +114,7 @@ def test_addresses_that_no_hall_has_are_answered_as_none(desk: Host, client: Fla
 
 def test_whoever_listens_is_told_and_an_older_state_never_replaces_a_newer(desk: Host) -> None:
     runtime = desk.stage.runtime
-    listening: Any = runtime.redis.pubsub()  # type: ignore[no-untyped-call]
+    listening: Any = runtime.redis.pubsub()  # type: ignore[no-untyped-call]  # redis types no arguments there
     listening.subscribe(wire.channel("gala"))
     listening.get_message(timeout=1)
     newest = told.tell(runtime, desk.id)
