@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
 from tests.live.stage import LiveServer, LiveStage, ack_of
-from tests.test_nginx import DOMAIN, NARROW, NGINX, Nginx, start  # noqa: F401 - a fixture
+from tests.nginx_server import DOMAIN, NARROW, NEEDS_NGINX, Nginx, starting
 from wxbot.private_servers import free_port
 
-pytestmark = [
-    pytest.mark.proof,
-    pytest.mark.skipif(
-        NGINX is None, reason="LEFT OUT: no nginx on this machine (Debian, Ubuntu: apt-get install nginx)"
-    ),
-]
+pytestmark = [pytest.mark.proof, NEEDS_NGINX]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Nginx]]:
+    with starting(tmp_path) as start:
+        yield start
 
 
 def test_streams_sockets_and_files_pass(
