@@ -1,14 +1,14 @@
 """The child in which a stranger's file is read: it gives up memory, time and files, then runs one of our programs.
 
 Run as a file (`python -I -B child.py MODULE PROCESSORS`), the file's bytes on standard input; the module's main() answers on standard
-output. Nothing of the module is loaded before the limits stand.
+output. Nothing of the module is loaded before the limits stand, and little else: what starts for each file is not to cost more than
+the file.
 """
 
 import importlib
 import os
 import resource
 import sys
-from pathlib import Path
 
 MEMORY_BYTES = 512 * 1024 * 1024
 CPU_S = 10
@@ -36,7 +36,7 @@ def main() -> None:
     module, processors = sys.argv[1:]
     spread(processors)
     confine()
-    house = str(Path(__file__).resolve().parents[2])
+    house = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     if house not in sys.path:  # a checkout; -I leaves its folder out, and an installed package is found anyway
         sys.path.insert(0, house)
     importlib.import_module(module).main()

@@ -208,7 +208,9 @@ def in_colours(opened: Any) -> Any:
 
 def reencode(raw: bytes, longest: int = LONGEST_SIDE) -> tuple[dict[str, Any], bytes, bytes]:
     """(what was found, picture of at most `longest` pixels a side, thumbnail). Raises whatever Pillow raises for what is no picture."""
-    from PIL import Image  # noqa: PLC0415 - after confine(): the decoders are loaded under the limits
+    # After confine(): the decoders are loaded under the limits. All that are needed are named, since Pillow loads every one it has,
+    # some forty, as soon as it misses one.
+    from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin  # noqa: F401, PLC0415
 
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     bare, exif, xmp = without_metadata(raw)
