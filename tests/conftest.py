@@ -215,7 +215,9 @@ def plain_tracebacks() -> None:
 def applications_share(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Each test makes an application of its own; pages, addresses and statements are the same for all of them."""
     own = tmp_path_factory.getbasetemp()
-    shared.pages_and_addresses(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
+    of_all = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    shared.pages_and_addresses(of_all)
+    shared.answers_of_children(of_all)
     shared.statements()
     shared.keys()
 

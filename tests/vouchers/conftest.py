@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -11,10 +10,6 @@ from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings
 from tests.vouchers.stage import STAFF, Stage, lay_stage
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
-from wxbot.vouchers import photos
-
-remembered = lru_cache(maxsize=128)(photos.read)
-"""What the confined child made of a picture; the same bytes make the same file, so one child per picture will do."""
 
 
 def _stage(database_url: str, redis_url: str, folder: Path) -> Iterator[Stage]:
@@ -24,19 +19,13 @@ def _stage(database_url: str, redis_url: str, folder: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each picture of the stage is decoded once in all tests of this process."""
-    monkeypatch.setattr(photos, "read", remembered)
-
-
-@pytest.fixture
-def stage(sqlite_url: str, redis_url: str, tmp_path: Path, pictures: None) -> Iterator[Stage]:
+def stage(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
     """A stage on SQLite."""
     yield from _stage(sqlite_url, redis_url, tmp_path)
 
 
 @pytest.fixture
-def both(database_url: str, redis_url: str, tmp_path: Path, pictures: None) -> Iterator[Stage]:
+def both(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Stage]:
     """A stage on each database, where the database decides."""
     yield from _stage(database_url, redis_url, tmp_path)
 
