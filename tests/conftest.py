@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,7 +24,7 @@ from hypothesis import settings as hypothesis_settings
 from tests import shared
 from tests.deployments import GivenSettings
 from tests.fresh import TEMPLATE, FreshDatabase
-from tests.schema import as_another, lay_schema
+from tests.schema import copied, lay_schema
 from tests.servers import LoopbackServer, PrivatePostgres, SimulatedWeChat, find_browser, running, with_us
 from wxbot.db import Database
 from wxbot.private_servers import PrivateRedis
@@ -271,8 +270,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     """The address of a fresh database with our schema, once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
         template: Path = request.getfixturevalue("sqlite_template")
-        shutil.copy(template, tmp_path / "wxbot.db")
-        yield as_another(tmp_path / "wxbot.db")
+        yield copied(template, tmp_path / "wxbot.db")
         return
     fresh: FreshDatabase = request.getfixturevalue("fresh_postgres")
     yield fresh.address()
@@ -281,8 +279,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 @pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """The address of a fresh SQLite database, for tests where the database makes no difference (browser, pages)."""
-    shutil.copy(sqlite_template, tmp_path / "wxbot.db")
-    return as_another(tmp_path / "wxbot.db")
+    return copied(sqlite_template, tmp_path / "wxbot.db")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ LEAVE_S = 10
 """How long a session that was thrown out may take to be gone."""
 
 _ANOTHER = "UPDATE lineage SET database_id = md5(random()::text)"
-"""Makes it a database of its own, as tests.schema.as_another does."""
+"""Makes it a database of its own, as tests.schema.copied does."""
 
 _OTHERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"

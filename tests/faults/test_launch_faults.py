@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from sqlalchemy import event, select
 from tests.campaigns.stories import campaign_of, launched, work
 from tests.campaigns.test_launch import assert_sound
 from tests.conftest import simulator_settings
-from tests.schema import as_another
+from tests.schema import copied
 from tests.servers import SimulatedWeChat
 from wxbot.campaigns.packets import counts
 from wxbot.orders.models import Order
@@ -158,8 +157,9 @@ def test_a_worker_dies_at_every_boundary_of_a_launch_F03_F04(
         simulator.reset()
         folder = tmp_path / str(boundary)
         folder.mkdir()
-        shutil.copy(sqlite_template, folder / "wxbot.db")
-        settings = simulator_settings(simulator, as_another(folder / "wxbot.db"), redis_url, folder, pay_concurrency=2)
+        settings = simulator_settings(
+            simulator, copied(sqlite_template, folder / "wxbot.db"), redis_url, folder, pay_concurrency=2
+        )
         first = Runtime(settings)
         campaign_id = launched(first, packet_count=5, budget_fen=500)
         with crash_at(first, boundary) as met:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tests.faults.test_payout_faults import CALLS
 from tests.instant.winners import Instant, mine, set_instant, tap
 from tests.payouts.stories import at_bank, orders_of, pass_time, sound
 from tests.payouts.test_pay import CHANNELS, take
-from tests.schema import as_another
+from tests.schema import copied
 from tests.servers import SimulatedWeChat
 from wxbot.app import create_app
 from wxbot.instant.models import InstantTerms
@@ -113,8 +112,9 @@ def test_web_and_worker_die_at_every_boundary_from_the_tap_to_the_wallet_F03_F04
         person = Person(made["id"], made["nickname"], made["openid"])
         folder = tmp_path / str(boundary)
         folder.mkdir()
-        shutil.copy(sqlite_template, folder / "wxbot.db")
-        settings = simulator_settings(simulator, as_another(folder / "wxbot.db"), redis_url, folder, pay_concurrency=2)
+        settings = simulator_settings(
+            simulator, copied(sqlite_template, folder / "wxbot.db"), redis_url, folder, pay_concurrency=2
+        )
         with closing(Runtime(settings)) as first:
             first.redis.flushdb()  # people and answers of the life before
             campaign = set_instant(first, channel=channel)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 
 from tests.conftest import simulator_settings
 from tests.live.stage import LiveServer, LiveStage
-from tests.schema import as_another
+from tests.schema import copied
 from tests.servers import SimulatedWeChat
 from wxbot.private_servers import PrivateRedis
 
@@ -26,10 +25,9 @@ def live_stage(
     """Settings, Redis and database; halls of different tests have different names."""
     folder = tmp_path_factory.mktemp("live")
     (folder / "states").mkdir()
-    shutil.copy(sqlite_template, folder / "wxbot.db")
     settings = simulator_settings(
         simulator_server,
-        as_another(folder / "wxbot.db"),
+        copied(sqlite_template, folder / "wxbot.db"),
         redis_server.url,
         folder,
         live_state_dir=folder / "states",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.schema import as_another
+from tests.schema import copied
 from tests.staff.consoles import NOON, console, hire_people, seed_story
 from wxbot.db import Database
 
@@ -38,8 +38,7 @@ def story_app(request: pytest.FixtureRequest, database_url: str, redis_url: str,
     """A console with two campaigns and 400 packets in every status (campaigns 1 and 2)."""
     is_file = database_url.startswith("sqlite")
     if is_file:
-        shutil.copy(request.getfixturevalue("story_file"), tmp_path / "wxbot.db")
-        as_another(tmp_path / "wxbot.db")
+        copied(request.getfixturevalue("story_file"), tmp_path / "wxbot.db")
     with console(database_url, redis_url, tmp_path, NOON, are_hired=is_file) as app:
         if not is_file:
             seed_story(app.extensions["wxbot"].database, NOON, packets=PACKETS)
