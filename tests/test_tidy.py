@@ -47,11 +47,18 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """All nodes of a source file; a dozen rules look at each of them, and to walk a tree takes ten times as long as a tuple."""
+    return tuple(ast.walk(parsed(path)))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def trees_are_dropped() -> Iterator[None]:
     """A million nodes that stayed would be looked through by the garbage collector in every test that follows."""
     yield
     parsed.cache_clear()
+    nodes_of.cache_clear()
 
 
 def sources() -> list[Path]:
@@ -110,7 +117,7 @@ def long_functions() -> Iterator[Finding]:
     for path in sources():
         if is_under(path, "wxbot/migrations/versions/"):
             continue
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > LONGEST_FUNCTION:
@@ -143,7 +150,7 @@ def vague_names() -> Iterator[Finding]:
         stem = path.parent.name if path.stem == "__init__" else path.stem
         if fault := fault_of_name(stem, at_the_wire=False):
             yield path, 1, f"module {fault}"
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and (
                 fault := fault_of_name(node.name, at_the_wire)
             ):
@@ -164,7 +171,7 @@ def mentions_float(annotation: ast.AST | None) -> bool:
 
 def float_money() -> Iterator[Finding]:
     for path in sources():
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.AnnAssign) and is_fen(node.target) and mentions_float(node.annotation):
                 yield path, node.lineno, f"{dotted(node.target)} is annotated as a float"
             if isinstance(node, ast.arg) and node.arg.endswith("_fen") and mentions_float(node.annotation):
@@ -187,7 +194,7 @@ def float_money() -> Iterator[Finding]:
 
 def unverified_tls() -> Iterator[Finding]:
     for path in [*sources(), *sorted((ROOT / "scripts").glob("*.py"))]:
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if (
                 isinstance(node, ast.keyword)
                 and node.arg == "verify"
@@ -205,7 +212,7 @@ def stray_network() -> Iterator[Finding]:
     for path in sources():
         if is_under(path, *WIRE, "wxbot/demo", "wxbot/alerts/robots.py"):
             continue  # robots are no WeChat: what apprise leaves unread of their answers is read beside it
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if not isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
@@ -220,14 +227,14 @@ def views_that_write() -> Iterator[Finding]:
         if not path.stem.startswith(("admin", "h5", "door", "routes", "notify")) or is_under(path, "wxbot/simulator/"):
             continue
         own = f"wxbot.{path.parent.name}."
-        imports = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom)]
+        imports = [node for node in nodes_of(path) if isinstance(node, ast.ImportFrom)]
         foreign = {
             name.asname or name.name
             for node in imports
             if (node.module or "").startswith("wxbot.") and not f"{node.module}.".startswith(own)
             for name in node.names
         }
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if not isinstance(node, ast.Call) or dotted(node.func) not in {"update", "delete", "insert", "insert_into"}:
                 continue
             if any(isinstance(given, ast.Name) and given.id in foreign for given in node.args):
@@ -239,7 +246,7 @@ def stray_clocks() -> Iterator[Finding]:
     for path in sources():
         if is_under(path, "wxbot/clock.py", "wxbot/simulator/", "wxbot/doctor/"):
             continue  # the doctor compares clocks, and a certificate is valid by the machine's
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.Call) and dotted(node.func) in asks:
                 yield path, node.lineno, f"{dotted(node.func)}()"
 
@@ -248,7 +255,7 @@ def naive_columns() -> Iterator[Finding]:
     for path in sources():
         if is_under(path, "wxbot/db.py", "wxbot/migrations/"):
             continue
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.Name | ast.Attribute) and dotted(node).split(".")[-1] == "DateTime":
                 yield path, node.lineno, "a column of type DateTime"
 
@@ -264,7 +271,7 @@ def prints() -> Iterator[Finding]:
     for path in sources():
         if is_under(path, *talkers):
             continue
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if isinstance(node, ast.Call) and dotted(node.func) == "print":
                 yield path, node.lineno, "print()"
 
@@ -304,7 +311,7 @@ def cut_sentences() -> Iterator[Finding]:
     for path in sources():
         if is_under(path, *WIRE, "wxbot/doctor/finding.py"):
             continue  # WeChat's catalogue knows nothing of ours; a finding is a row of doctor's JSON
-        for node in ast.walk(parsed(path)):
+        for node in nodes_of(path):
             if (
                 isinstance(node, ast.Call)
                 and dotted(node.func).split(".")[-1] in ("partition", "rpartition", "split")

@@ -31,10 +31,13 @@ def test_no_sentence_is_kept_that_nobody_says() -> None:
     with (EN / "messages.po").open("rb") as file:
         kept = [message.id for message in read_po(file) if message.id]
     pages = "".join(page.read_text("utf-8") for page in ROOT.glob("templates/**/*.html"))
-    trees = [ast.parse(module.read_text("utf-8")) for module in ROOT.glob("wxbot/**/*.py")]
+    modules = [module.read_text("utf-8") for module in ROOT.glob("wxbot/**/*.py")]
+    said_somewhere = "".join([pages, *modules])
+    rare = [said for said in kept if f"'{said}'" not in said_somewhere and f'"{said}"' not in said_somewhere]
+    # What is left goes over several lines, or has marks of a string in it: only there the files are parsed, which is slow.
+    trees = [ast.parse(module) for module in modules if any(str(said)[:9].partition('"')[0] in module for said in rare)]
     texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    stale = [said for said in kept if said not in texts and f"'{said}'" not in pages and f'"{said}"' not in pages]
-    assert stale == []
+    assert [said for said in rare if said not in texts] == []
 
 
 def test_the_compiled_catalogue_is_the_written_one() -> None:
