@@ -22,8 +22,8 @@ def until(seen: Callable[[], Any], what: str | Callable[[], str], wait_s: float 
 
 def until_page(page: Any, expression: str) -> None:
     """Wait for a script's word; Playwright's own waiting evaluates texts within the page, which our policy forbids."""
-    for _ in range(400):
+    for _ in range(300):
         if page.evaluate(expression):
             return
-        page.wait_for_timeout(25)
+        page.wait_for_timeout(50)
     raise AssertionError((expression, page.evaluate("({...document.body.dataset})")))
