@@ -19,6 +19,7 @@ class Web(requests.Session):
     def __init__(self, base: str) -> None:
         super().__init__()
         self.base = base
+        self.trust_env = False  # nobody's proxies and passwords, for which it would look at each request
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", 20)
