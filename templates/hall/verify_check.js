@@ -36,6 +36,13 @@ class Check {
     return this;
   }
 
+  // People who signed in, and nobody is missing who was not excluded; never counts up to a number that a record merely claims.
+  isEverybody(nos) {
+    const { evening } = this, known = new Set([...nos, ...evening.excluded]);
+    const isOne = nos.every(no => no <= evening.signedIn && !evening.isPassed(no));
+    return isOne && [...known].filter(no => no <= evening.signedIn).length === evening.people;
+  }
+
   // The seed leads back to the one before it, and so to the commitment.
   async lookAtSeed(body, place) {
     const steps = body.d - this.seedD, isNear = steps >= 0 && steps <= 1000;
@@ -59,9 +66,7 @@ const LOOKS = {
     check.frozen.push({ version: body.version, count: roster.lines.length, hash: hashed });
     const isSame = roster.hall === check.record.hall_id && roster.version === body.version;
     if (!isSame || roster.lines.length !== body.count || hashed !== body.roster_hash) check.find(place, 'roster', body.version);
-    let isEverybody = roster.lines.every(each => each.no <= evening.signedIn);
-    for (let no = 1; isEverybody && no <= evening.signedIn; no++) isEverybody = check.weights.has(no) || evening.excluded.has(no);
-    if (!isEverybody) check.find(place, 'people', body.version);
+    if (!check.isEverybody([...check.weights.keys()])) check.find(place, 'people', body.version);
     const rows = new Set(roster.lines.map(each => each.row));
     if (before && !before.lines.every(each => evening.excluded.has(each.no) || rows.has(each.row))) check.find(place, 'people', body.version);
   },
@@ -89,10 +94,13 @@ const LOOKS = {
     if (String(winners) !== String(body.winners)) check.find(place, 'winners', winners.join(', '));
   },
   async voided(check, body, line, place) { await check.lookAtSeed(body, place); },
+  async game_begun(check, body, line, place) {
+    if (body.nos.some(no => check.evening.excluded.has(no)) || !check.isEverybody(body.nos)) check.find(place, 'present');
+  },
   async game_ended(check, body, line, place) {
     const game = check.evening.games.get(body.prize);
     if (!game || game.nos === null || game.fixed.kind !== 'rain') return;
-    if (await rainSeedHash(unhex(body.seed)) !== game.fixed.seed_hash) return check.find(place, 'seed');
+    if (!await isRainFixed(unhex(body.seed), game.fixed.seed_hash, game.restores)) return check.find(place, 'seed');
     const sums = await rainSums(unhex(body.seed), check.record.hall_id, body.prize, game.nos, game.fixed);
     if (body.nos.some((no, at) => body.sums[at] > (sums.get(no) || 0))) check.find(place, 'winners', '');
   },

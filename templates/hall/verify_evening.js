@@ -42,6 +42,7 @@ const FIELDS = {
   },
   game_begun: { prize: isNumber, nos: isNos },
   game_ended: { prize: isNumber, seed: isHash, nos: isNos, sums: value => Array.isArray(value) && value.every(isNumber) },
+  restored: { reason: isText, last_no: isAmount, next_no: isNumber, next_d: isNumber },
   closed: {},
 };
 const isBody = (kind, body) => Object.hasOwn(FIELDS, kind) && fits(FIELDS[kind], body);
@@ -67,7 +68,7 @@ async function hasItsHash(hall, line) {
 class Selected {
   constructor(body, at) {
     Object.assign(this, { prize: 0, k: 0, pool_hash: '', ...body, armed_at: at, entropy: null, winners: [] });
-    Object.assign(this, { absent: new Set(), forfeited: new Map(), confirmed: new Set(), paid: new Set() });
+    Object.assign(this, { absent: new Set(), forfeited: new Map(), confirmed: new Set(), paid: new Set(), lapsed: new Set() });
     this.isRevealed = this.isVoided = false;
   }
   get phase() {
@@ -77,11 +78,17 @@ class Selected {
     return this.undecided.length ? 'revealed' : 'settled';
   }
   get undecided() {
-    return this.winners.filter(no => !this.confirmed.has(no) && !this.absent.has(no) && !this.forfeited.has(no));
+    return this.winners.filter(no => ![this.confirmed, this.absent, this.forfeited, this.lapsed].some(each => each.has(no)));
   }
   get holding() {
     if (this.isVoided) return 0;
-    return this.winners.filter(no => !this.absent.has(no) && this.forfeited.get(no) !== 'refill').length;
+    return this.winners.filter(no => !this.absent.has(no) && !this.lapsed.has(no) && this.forfeited.get(no) !== 'refill').length;
+  }
+  // The database turned out to be a copy: what was not settled in it is void.
+  endInRestore() {
+    if (['settled', 'voided'].includes(this.phase)) return;
+    if (this.confirmed.size) this.undecided.forEach(no => this.lapsed.add(no));
+    else this.isVoided = true;
   }
 }
 
@@ -89,8 +96,12 @@ class Evening {
   constructor() {
     Object.assign(this, { hall: '', chainLength: 0, mode: 'hall', prizes: new Map(), isOpened: false, isClosed: false });
     Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), games: new Map(), used: new Set(), at: 0 });
+    Object.assign(this, { passed: [], passedD: 0 });
   }
-  get nextD() { return Math.max(0, ...this.selections.keys()) + 1; }
+  get nextD() { return Math.max(this.passedD, 0, ...this.selections.keys()) + 1; }
+  // Who signed in; numbers that a restore passed over are nobody's.
+  get people() { return this.passed.reduce((all, [first, next]) => all - (next - first), this.signedIn); }
+  isPassed(no) { return this.passed.some(([first, next]) => first <= no && no < next); }
   get running() {
     const last = this.selections.get(this.nextD - 1);
     return last && !['settled', 'voided'].includes(last.phase) ? last : null;
@@ -104,7 +115,7 @@ class Evening {
     for (const each of this.selections.values()) {
       if (each.isVoided) continue;
       const isSame = each.prize === prize, absence = (this.prizes.get(each.prize) || {}).absence;
-      for (const no of each.winners) {
+      for (const no of each.winners.filter(no => !each.lapsed.has(no))) {
         if (each.absent.has(no) ? absence === 'evening' || (absence === 'slot' && isSame) : isSame || rule.scope === 'evening') out.add(no);
       }
     }
@@ -139,9 +150,15 @@ class Evening {
       case 'undone': selected.absent.delete(body.no); selected.forfeited.delete(body.no); break;
       case 'confirmed': body.nos.forEach(no => selected.confirmed.add(no)); break;
       case 'paid': selected.paid.add(body.no); break;
-      case 'game_fixed': this.games.set(body.prize, { fixed: body, nos: null, isEnded: false }); break;
+      case 'game_fixed': this.games.set(body.prize, { fixed: body, nos: null, isEnded: false, restores: 0 }); break;
       case 'game_begun': this.games.get(body.prize).nos = body.nos; break;
       case 'game_ended': this.games.get(body.prize).isEnded = true; break;
+      case 'restored':
+        for (const each of this.selections.values()) each.endInRestore();
+        for (const each of this.games.values()) if (!each.isEnded) Object.assign(each, { nos: null, restores: each.restores + 1 });
+        this.passed.push([body.last_no + 1, body.next_no]);
+        Object.assign(this, { signedIn: body.next_no - 1, passedD: body.next_d - 1 });
+        break;
       case 'voided':
         if (!selected) this.selections.set(body.d, new Selected({ d: body.d }, at));
         this.selections.get(body.d).isVoided = true;
@@ -159,7 +176,7 @@ function refusal(evening, { kind, body, at }) {
   if ((kind === 'committed') === (evening.hall !== '')) return 'committed';
   if (evening.isClosed && kind !== 'paid') return 'closed';
   const running = evening.running, last = evening.nextD - 1, selected = evening.selections.get(body.d);
-  const game = evening.games.get(body.prize);
+  const game = evening.games.get(body.prize), isNobody = no => no > evening.signedIn || evening.isPassed(no);
   const fixed = running && ['armed', 'ready'].includes(running.phase) ? 'armed' : null;
   const next = () => running ? 'running' : body.d !== evening.nextD ? 'd' : body.d > evening.chainLength ? 'chain' : null;
   const at_ = (...phases) => !selected ? 'd' : phases.includes(selected.phase) ? null : 'phase';
@@ -168,7 +185,7 @@ function refusal(evening, { kind, body, at }) {
     case 'signed_in': return !evening.isOpened ? 'not_open' : body.no !== evening.signedIn + 1 ? 'no' : null;
     case 'prize_added': return fixed || (evening.prizes.has(body.prize.prize) ? 'prize' : null);
     case 'frozen': return fixed || (body.version !== evening.version + 1 ? 'version' : null);
-    case 'excluded': return fixed || (body.no > evening.signedIn || evening.excluded.has(body.no) ? 'no' : null);
+    case 'excluded': return fixed || (isNobody(body.no) || evening.excluded.has(body.no) ? 'no' : null);
     case 'armed':
       if (next()) return next();
       if (evening.version === 0 || body.roster_version !== evening.version) return 'version';
@@ -197,13 +214,19 @@ function refusal(evening, { kind, body, at }) {
     case 'game_fixed': return evening.isOpened ? 'opened' : evening.games.has(body.prize) || evening.prizes.has(body.prize) ? 'prize' : null;
     case 'game_begun':
       if (!game || game.nos !== null) return 'prize';
-      return !evening.isOpened || body.nos.some(no => no > evening.signedIn) ? 'no' : null;
+      return !evening.isOpened || body.nos.some(isNobody) ? 'no' : null;
     case 'game_ended': {
       if (!game || game.nos === null || game.isEnded) return 'prize';
       if (body.nos.length !== body.sums.length || !body.nos.every(no => game.nos.includes(no))) return 'no';
       const sum = body.sums.reduce((all, each) => all + each, 0);
-      return game.fixed.kind === 'rain' && sum > game.fixed.total_fen ? 'sums' : null;
+      if (body.sums.some((each, at) => at > 0 && each > body.sums[at - 1])) return 'ranks';
+      if (game.fixed.kind === 'rain') return sum > game.fixed.total_fen ? 'sums' : null;
+      if (body.nos.length > game.fixed.packets) return 'slots';
+      return body.nos.some(no => evening.excluded.has(no)) ? 'no' : null;
     }
+    case 'restored':
+      if (body.last_no !== evening.signedIn || body.next_no <= body.last_no) return 'no';
+      return body.next_d < evening.nextD || body.next_d > evening.chainLength + 1 ? 'd' : null;
     case 'closed': return running ? 'running' : null;
   }
 }

@@ -98,6 +98,12 @@ async function byWeight(next, people, k, weights, size) {
 }
 
 const rainSeedHash = async seed => hex(await hash('rain-seed', seed));
+// Whether this is the seed of a rain that began anew so many times: each is the hash of the next.
+async function isRainFixed(seed, fixed, restores) {
+  let at = seed;
+  for (let i = 0; i < restores && restores <= 100; i++) at = unhex(await rainSeedHash(at));
+  return restores <= 100 && await rainSeedHash(at) === fixed;
+}
 
 // Number → fen of all packets of a rain that are theirs (wxbot/hall/rain_rule.py says the same in Python).
 async function rainSums(seed, hall, prize, nos, terms) {

@@ -85,7 +85,7 @@ def odd_records() -> Iterator[Any]:
 
 
 def test_the_page_says_the_same_as_the_command_line_of_good_records_and_of_every_fraud(saved: Any) -> None:
-    for night in (frauds.gala(), frauds.gala("seed"), drand_night()):
+    for night in (frauds.gala(), frauds.gala("seed"), frauds.resumed(), drand_night()):
         record = night.record()
         assert checked(saved, record, record["commitment"]) == found(record) == []
     assert str(vector.ROUND) in saved.locator("#notes").inner_text()

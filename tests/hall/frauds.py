@@ -27,10 +27,16 @@ RAIN = {
 }
 
 
+RACE = {"prize": 9, "kind": "race", "name": "竞速", "seconds": 30, "packets": 2, "total_fen": 0}
+RACE |= {"min_fen": 0, "max_fen": 0, "cap": 1, "seed_hash": log.GENESIS}
+
+
 def gala(mode: Any = "hall") -> Night:
-    """Three prizes and a rain; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
+    """Three prizes, a rain and a race; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
     night = Night(
-        [prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")], mode, games=[RAIN]
+        [prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")],
+        mode,
+        games=[RAIN, RACE],
     )
     night.sign_in(20)
     night.say("excluded", no=7, reason="staff")
@@ -44,12 +50,40 @@ def gala(mode: Any = "hall") -> Night:
     night.select(1, 3)
     night.settle(is_paid=True)
     night.rain(RAIN, RAIN_SEED)
+    night.play(RACE, {5: 80, 2: 70})
     night.select(2, 1)
     night.void()
     night.select(2, 2)
     night.settle(is_paid=True)
     night.select(3, 1)
     night.settle(is_paid=True)
+    night.say("closed")
+    return night
+
+
+NEXT_SEED = b"next" * 8
+
+
+def resumed() -> Night:
+    """An evening whose database was restored twice: during a rain, and when some of a selection's winners were confirmed."""
+    rain = RAIN | {"seed_hash": rain_rule.seed_hash(bytes.fromhex(rain_rule.seed_hash(NEXT_SEED)))}
+    night = Night([prize(1, 4), prize(2, 2)], games=[rain])
+    night.sign_in(6)
+    night.say("excluded", no=3, reason="left")
+    night.freeze()
+    night.say("game_begun", prize=8, nos=night.present)
+    night.restore()
+    night.sign_in(4)
+    night.freeze()
+    night.rain(rain, NEXT_SEED)
+    first, _, third = night.select(1, 3)
+    night.say("absent", d=11, no=third)
+    night.say("confirmed", d=11, nos=[first])
+    night.restore()
+    night.select(1, 3)
+    night.settle()
+    night.select(2, 2)
+    night.restore()
     night.say("closed")
     return night
 
@@ -229,6 +263,61 @@ def endless_guests(record: Record) -> None:
     lines(record, "signed_in")[19]["body"]["no"] = 2**53 - 1
 
 
+def picked_for_rain(record: Record) -> None:
+    """A guest is left out when the rain begins, so that more falls on the others."""
+    record["log"] = [line for line in record["log"] if line["kind"] != "game_ended"]
+    lines(record, "game_begun")[0]["body"]["nos"].remove(4)
+
+
+def struck_in_rain(record: Record) -> None:
+    """Somebody who was excluded plays all the same."""
+    record["log"] = [line for line in record["log"] if line["kind"] != "game_ended"]
+    lines(record, "game_begun")[0]["body"]["nos"].insert(6, 7)
+
+
+def too_many_first(record: Record) -> None:
+    """A race has more winners than prizes."""
+    lines(record, "game_ended")[1]["body"] |= {"nos": [5, 2, 9], "sums": [80, 70, 60]}
+
+
+def last_first(record: Record) -> None:
+    """Who came second in a race is said to be the first."""
+    lines(record, "game_ended")[1]["body"]["nos"].reverse()
+    lines(record, "game_ended")[1]["body"]["sums"].reverse()
+
+
+def struck_runner(record: Record) -> None:
+    """Somebody who was excluded wins a race."""
+    lines(record, "game_ended")[1]["body"]["nos"][1] = 7
+
+
+def same_rain_again(record: Record) -> None:
+    """After a restore the rain falls from the seed that everybody knows."""
+    lines(record, "game_ended")[0]["body"]["seed"] = rain_rule.seed_hash(NEXT_SEED)
+
+
+def confirmed_after_restore(record: Record) -> None:
+    """A win that a restore has made void is confirmed all the same."""
+    at = record["log"].index(lines(record, "restored")[1])
+    no = lines(record, "drawn")[0]["body"]["winners"][1]
+    after = record["log"][at]
+    record["log"].insert(at + 1, {**after, "kind": "confirmed", "body": {"d": 11, "nos": [no]}})
+
+
+def passed_over(record: Record) -> None:
+    """A number stands in the roster that a restore has passed over."""
+    roster = selection.read_roster(record["rosters"][1])
+    lines_ = [line._replace(no=50) if line.no == 107 else line for line in roster.lines]
+    content = selection.roster_bytes(HALL, 2, lines_)
+    record["rosters"][1] = content.decode()
+    lines(record, "frozen")[1]["body"]["roster_hash"] = selection.roster_hash(content)
+
+
+def quiet_restore(record: Record) -> None:
+    """A restore is not said."""
+    record["log"].remove(lines(record, "restored")[0])
+
+
 FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     changed_roster: (True, "roster"),
     swapped_person: (True, "people"),
@@ -256,12 +345,25 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     stranger_in_rain: (True, "no"),
     endless_rain: (True, "winners"),
     endless_guests: (True, "people"),
+    picked_for_rain: (True, "present"),
+    struck_in_rain: (True, "present"),
+    too_many_first: (True, "slots"),
+    last_first: (True, "ranks"),
+    struck_runner: (True, "no"),
+    same_rain_again: (True, "seed"),
+    confirmed_after_restore: (True, "phase"),
+    passed_over: (True, "people"),
+    quiet_restore: (True, "prize"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 
 
+AFTER_RESTORE = {same_rain_again, confirmed_after_restore, passed_over, quiet_restore}
+"""Frauds with the record of the evening that was restored."""
+
+
 def committed(fraud: Callable[[Record], None], mode: Any = "hall") -> Record:
-    """The record of the gala after a fraud."""
-    record = gala(mode).record()
+    """The record of the gala, or of the evening that was restored, after a fraud."""
+    record = resumed().record() if fraud in AFTER_RESTORE else gala(mode).record()
     fraud(record)
     return chained(record) if FRAUDS[fraud][0] else record

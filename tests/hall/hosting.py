@@ -57,7 +57,7 @@ class Host:
 
     def arm(self, prize: int = 1, k: int = 1) -> Selection:
         """Armed, with its numbers where the mode asks for some."""
-        armed: Selection = self.do(selecting.arm, self.stage.runtime.vault, self.id, prize, k)
+        armed: Selection = self.do(selecting.arm, self.id, prize, k)
         if self.stage.hall().mode == "hall":
             self.do(selecting.hold_up, self.id, numbers(armed.d))
         return armed

@@ -69,7 +69,8 @@ class Night:
 
     def sign_in(self, count: int, groups: Sequence[str] = ("A", "B"), weight: int = 1) -> None:
         """So many people come; their groups take turns."""
-        for no in range(len(self.people) + 1, len(self.people) + count + 1):
+        first = self.evening.signed_in + 1
+        for no in range(first, first + count):
             id = selection.person_id(salt_of(no), HALL, openid_of(no))
             self.people.append(FrozenLine(no, weight, groups[no % len(groups)], id))
             self.say("signed_in", no=no)
@@ -155,13 +156,29 @@ class Night:
         d = self.evening.next_d - 1
         self.say("voided", d=d, reason=reason, names=["王丽", "陈强"], seed=self.chain[d].hex())
 
+    @property
+    def present(self) -> list[int]:
+        """Who plays a game that begins now."""
+        return [line.no for line in self.people if line.no not in self.evening.excluded]
+
     def rain(self, game: Mapping[str, Any], seed: bytes) -> None:
         """A rain from its beginning to its end, in which everybody catches all that is theirs."""
-        nos = list(range(1, self.evening.signed_in + 1))
+        nos = self.present
         terms = RainTerms(*(game[name] for name in RainTerms._fields))
         caught = rain_rule.sums_of(rain_rule.packets_of(rain_rule.rain_key(seed, HALL, game["prize"], nos), nos, terms))
-        self.say("game_begun", prize=game["prize"], nos=nos)
-        self.say("game_ended", prize=game["prize"], seed=seed.hex(), nos=list(caught), sums=list(caught.values()))
+        self.play(game, caught, seed.hex())
+
+    def play(self, game: Mapping[str, Any], reached: Mapping[int, int], seed: str = log.GENESIS) -> None:
+        """A game from its beginning to its end; number → how much or how far."""
+        self.say("game_begun", prize=game["prize"], nos=self.present)
+        order = sorted(reached.items(), key=lambda one: (-one[1], one[0]))
+        nos, sums = [no for no, _ in order], [n for _, n in order]
+        self.say("game_ended", prize=game["prize"], seed=seed, nos=nos, sums=sums)
+
+    def restore(self) -> None:
+        """The database is put back to this moment: numbers go on behind a gap."""
+        last_no, next_d = self.evening.signed_in, self.evening.next_d + 10
+        self.say("restored", reason="恢复", last_no=last_no, next_no=last_no + 101, next_d=next_d)
 
     def record(self) -> dict[str, Any]:
         """The evening's record as it is published, in values of its own."""

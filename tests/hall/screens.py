@@ -18,5 +18,6 @@ def pair(desk: Host, client: FlaskClient) -> None:
     assert post(client, "pair", code=digits).status_code == 200
 
 
-def post(client: FlaskClient, verb: str, headers: Any = (), **fields: Any) -> Any:
-    return client.post(f"/hall/gala/{verb}", json=fields, headers={**JSON, **dict(headers)})
+def post(client: FlaskClient, verb: str, headers: Any = (), address: Any = "127.0.0.1", **fields: Any) -> Any:
+    near = {"REMOTE_ADDR": address}
+    return client.post(f"/hall/gala/{verb}", json=fields, headers={**JSON, **dict(headers)}, environ_base=near)

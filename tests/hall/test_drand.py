@@ -113,7 +113,7 @@ def arm(hall: OpenHall, k: int = 1) -> int:
         now = hall.runtime.database.now(session)
         if hall.hall().roster_version == 0:
             rosters.freeze(session, hall.campaign_id, now)
-        return select.arm(session, hall.runtime.vault, hall.campaign_id, 1, k, now).d
+        return select.arm(session, hall.campaign_id, 1, k, now).d
 
 
 def pass_by(hall: OpenHall, simulator: SimulatedWeChat, seconds: float) -> None:

@@ -16,7 +16,7 @@ from tests.draws.stage import BASE, Phone
 from tests.hall.guests import enter, me
 from tests.hall.stage import RACE, RAIN, OpenHall, open_hall
 from wxbot import invariants, lineage
-from wxbot.hall import games, rain, rain_rule
+from wxbot.hall import games, gaps, guests, rain, rain_rule
 from wxbot.hall.models import Game, RaceCount, RainHit
 from wxbot.hall.record import record_of
 from wxbot.hall.state import public_state
@@ -139,7 +139,11 @@ def test_a_race_waits_for_its_last_row_and_not_for_ever(runtime: Runtime) -> Non
     runtime.redis.hset(race_key(hall.slug), "ranks", json.dumps({"game": game.id + 1, "final": True}))
     hall.work()
     assert hall.awards() == []
-    runtime.redis.hset(race_key(hall.slug), "ranks", json.dumps({"game": game.id, "final": True}))
+    said = {"game": game.id, "final": True, "at": ended.timestamp() - 1}  # of the same race before a restore
+    runtime.redis.hset(race_key(hall.slug), "ranks", json.dumps(said))
+    hall.work()
+    assert hall.awards() == []
+    runtime.redis.hset(race_key(hall.slug), "ranks", json.dumps(said | {"at": ended.timestamp() + 3}))
     hall.work()
     assert len(hall.awards()) == 1
 
@@ -154,6 +158,30 @@ def test_a_race_is_won_by_who_came_furthest_and_earlier(runtime: Runtime) -> Non
             session.add(RaceCount(game_id=game.id, guest_no=no, counted=counted, last_seq=1, last_at=last_at))
     _over(hall, game)
     assert [award.openid for award in hall.awards()] == [hall.openids[2], hall.openids[1]]
+    _sound(runtime)
+    assert _faults(hall) == []
+
+
+@pytest.mark.parametrize("way", ["rain", "race"])
+def test_who_is_struck_during_a_game_gets_nothing_that_was_not_promised_before(runtime: Runtime, way: str) -> None:
+    """A phone was told what it caught, and keeps it; a place in a race is promised to nobody before its end."""
+    hall = open_hall(runtime, (RAIN if way == "rain" else RACE,), guests=2)
+    game = _begin(hall, 1)
+    mine = [hit for hit in _hits(hall) if hit.guest_no == 1]
+    promised = 0
+    if way == "rain":
+        promised = _claim(hall, 1, mine[0].slot, _moment(game, mine[0]))
+    else:
+        with runtime.database.transaction() as session:
+            session.add(RaceCount(game_id=game.id, guest_no=1, counted=9, last_seq=1, last_at=game.begin_at))
+    with runtime.database.transaction() as session:
+        guests.strike(session, hall.campaign_id, 1, "staff", runtime.database.now(session))
+    if way == "rain":
+        with pytest.raises(Refusal, match="没有接到"):
+            _claim(hall, 1, mine[1].slot, _moment(game, mine[1]))
+        assert _claim(hall, 1, mine[0].slot, _moment(game, mine[0], 9000)) == promised
+    _over(hall, game)
+    assert sum(award.amount_fen for award in hall.awards()) == promised
     _sound(runtime)
     assert _faults(hall) == []
 
@@ -244,6 +272,49 @@ def test_a_packet_that_is_being_caught_while_the_rain_is_settled_is_owed(runtime
     assert [award.amount_fen for award in hall.awards()] == [fen]
     with pytest.raises(Refusal):
         _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
+
+
+def test_a_game_that_ran_in_a_copy_gives_nothing_and_begins_anew_from_another_seed(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RAIN, RACE), guests=3)
+    game = _begin(hall, 1)
+    before = [(hit.guest_no, hit.amount_fen, hit.at_ms) for hit in _hits(hall)]
+    _claim(hall, before[0][0], _hits(hall)[0].slot, _moment(game, _hits(hall)[0]))
+    for _ in range(2):
+        with runtime.database.transaction() as session:
+            assert gaps.leap(session, "restored", runtime.database.now(session)) == [hall.campaign_id]
+    _over(hall, game)
+    assert hall.awards() == [] and _hits(hall) == []
+    assert _state(hall)["scene"] == "wall" and _state(hall)["game"] is None
+    again = _begin(hall, 1)
+    hits = _hits(hall)
+    assert [(hit.guest_no, hit.amount_fen, hit.at_ms) for hit in hits] != before
+    for hit in hits:
+        _claim(hall, hit.guest_no, hit.slot, _moment(again, hit))
+    _over(hall, again)
+    assert sum(award.amount_fen for award in hall.awards()) == sum(hit.amount_fen for hit in hits)
+    _over(hall, _begin(hall, 2))
+    _sound(runtime)
+    assert _faults(hall) == []
+
+
+def test_a_rain_begins_anew_as_often_as_it_has_seeds(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rain_rule, "RESTORES_MAX", 1)
+    hall = open_hall(runtime, (RAIN,), guests=3)
+    for is_left in (True, False):
+        with runtime.database.transaction() as session:
+            gaps.leap(session, "restored", runtime.database.now(session))
+        if is_left:
+            _begin(hall, 1)
+    with pytest.raises(Refusal, match="玩过"):
+        _begin(hall, 1)
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, rain_rule.RESTORES_MAX))
+def test_what_the_log_fixes_of_a_rain_commits_to_all_its_seeds(last: bytes, restores: int) -> None:
+    fixed = rain_rule.seed_hash(rain_rule.first_seed(last))
+    seed = rain_rule.seed_after(last, fixed, restores)
+    assert rain_rule.is_fixed(seed, fixed, restores)
+    assert not rain_rule.is_fixed(seed, fixed, restores + 1) and not rain_rule.is_fixed(last[::-1], fixed, restores)
 
 
 def test_a_restored_database_settles_no_game_before_it_knows_what_it_has_lost(runtime: Runtime) -> None:

@@ -28,7 +28,7 @@ def hold_up(desk: Host) -> None:
 
 def arm(desk: Host) -> None:
     if not desk.selections():
-        desk.do(selecting.arm, desk.stage.runtime.vault, desk.id, 1, 3)
+        desk.do(selecting.arm, desk.id, 1, 3)
 
 
 VERBS: tuple[Verb, ...] = (

@@ -170,6 +170,7 @@ def test_what_was_declared_void_stands_in_the_record(runtime: Runtime, desk: Hos
     assert (first["d"], first["last_d"], first["prize"], first["reason"]) == (1, 1, "三等奖", "主持人念错了奖项")
     assert len(first["names"]) == 2
     assert (passed_over["d"], passed_over["last_d"], passed_over["prize"]) == (2, 101, "")
+    assert passed_over["names"] == []
     assert [line["status"] for line in made["winners"]] == ["voided", "voided"]
 
 

@@ -34,7 +34,7 @@ def armed(hall: OpenHall) -> Selection:
     with hall.runtime.database.transaction() as session:
         now = hall.runtime.database.now(session)
         rosters.freeze(session, hall.campaign_id, now)
-        selecting.arm(session, hall.runtime.vault, hall.campaign_id, 1, 3, now)
+        selecting.arm(session, hall.campaign_id, 1, 3, now)
         return selecting.hold_up(session, hall.campaign_id, ("11112222", "33334444", "55556666"), now)
 
 

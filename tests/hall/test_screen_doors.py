@@ -13,7 +13,7 @@ from sqlalchemy import event
 from tests.hall.hosting import Host
 from tests.hall.screens import pair, post
 from tests.hall.stage import OpenHall, open_hall
-from wxbot.hall import pairing, record_kept, screen_pass, standing, told, wire
+from wxbot.hall import pairing, rates, record_kept, screen_pass, standing, told, wire
 from wxbot.runtime import Runtime
 
 
@@ -41,12 +41,12 @@ def test_six_digits_make_a_browser_the_screen_and_a_later_one_takes_over(desk: H
     assert post(second, "start").json == {"d": 1, "status": "drawn"}
 
 
-def test_digits_live_five_minutes_count_five_tries_and_are_used_once(desk: Host, client: FlaskClient) -> None:
+def test_digits_live_five_minutes_count_all_tries_and_are_used_once(desk: Host, client: FlaskClient) -> None:
     assert post(client, "pair", code="000000").json["reason"] == "over"
     digits = desk.do(pairing.offer, desk.id)
     wrong = f"{(int(digits) + 1) % 10**6:06d}"
-    for _ in range(pairing.TRIES):
-        assert post(client, "pair", code=wrong).json["reason"] == "wrong"
+    tried = [desk.do(pairing.pair, desk.id, wrong).reason for _ in range(pairing.TRIES)]
+    assert set(tried) == {"wrong"}
     assert post(client, "pair", code=digits).json["reason"] == "over"
     digits = desk.do(pairing.offer, desk.id)
     with desk.stage.runtime.database.transaction() as session:
@@ -55,6 +55,23 @@ def test_digits_live_five_minutes_count_five_tries_and_are_used_once(desk: Host,
     assert getattr(refused, "reason", "") == "over"
     assert post(client, "pair", code=digits).status_code == 200
     assert post(client, "pair", code=digits).json["reason"] == "over"
+
+
+def test_a_stranger_who_guesses_is_stopped_alone_and_the_screen_pairs_all_the_same(
+    desk: Host, client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = rates.RATES["pair"].most
+    monkeypatch.setitem(rates.RATES, "pair", rates.Rate(most, 10**9))  # no window ends meanwhile
+    digits = desk.do(pairing.offer, desk.id)
+    stranger = app.test_client()
+    wrong = f"{(int(digits) + 1) % 10**6:06d}"
+    said = [post(stranger, "pair", code=wrong, address="198.51.100.7") for _ in range(most + 1)]
+    assert [each.json["reason"] for each in said] == ["wrong"] * most + ["too_often"]
+    refused = post(stranger, "pair", code=digits, address="198.51.100.7")
+    assert (refused.status_code, refused.json["reason"]) == (429, "too_often")
+    assert post(client, "pair", code=digits).status_code == 200
+    again = desk.do(pairing.offer, desk.id)
+    assert post(stranger, "pair", code=again, address="198.51.100.7").status_code == 200
 
 
 def test_no_other_site_presses_a_screen_and_an_old_press_does_nothing(desk: Host, client: FlaskClient) -> None:

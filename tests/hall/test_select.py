@@ -58,7 +58,7 @@ def test_what_cannot_be_armed_is_refused_with_a_sentence(runtime: Runtime) -> No
 def test_numbers_of_the_hall_have_eight_digits_each_and_are_news(runtime: Runtime) -> None:
     desk = host(runtime)
     desk.freeze()
-    armed = desk.do(selecting.arm, runtime.vault, desk.id, 1, 1)
+    armed = desk.do(selecting.arm, desk.id, 1, 1)
     with pytest.raises(Refusal, match="not_ready"):
         desk.start()
     for typed in (["1234567", *numbers(1)[1:]], numbers(1)[:2], ["", *numbers(1)[1:]]):
@@ -70,7 +70,7 @@ def test_numbers_of_the_hall_have_eight_digits_each_and_are_news(runtime: Runtim
         desk.do(selecting.hold_up, desk.id, numbers(2))
     desk.start()
     desk.confirm(desk.reveal().d)
-    desk.do(selecting.arm, runtime.vault, desk.id, 1, 1)
+    desk.do(selecting.arm, desk.id, 1, 1)
     with pytest.raises(Refusal, match="numbers"):
         desk.do(selecting.hold_up, desk.id, ["AB12345678", *numbers(1)[1:]])
     assert desk.verified() == []

@@ -29,6 +29,13 @@ def test_a_true_record_passes_and_is_counted(mode: Any) -> None:
     assert (seen.hall_id, seen.people, seen.selections, seen.winners) == (HALL, 22, 4, 8)
 
 
+def test_an_evening_that_was_restored_passes_and_counts_what_was_settled() -> None:
+    record = frauds.resumed().record()
+    seen = verify(record, record["commitment"])
+    assert not seen.findings
+    assert (seen.people, seen.selections, seen.winners) == (9, 2, 4)
+
+
 @pytest.mark.parametrize("fraud", frauds.FRAUDS, ids=lambda fraud: fraud.__name__)
 def test_a_fraud_is_found(fraud: Callable[[frauds.Record], None]) -> None:
     found = reasons(frauds.committed(fraud))

@@ -207,10 +207,10 @@ def race_game(game_id: int, begin: float, seconds: float) -> dict[str, Any]:
 
 
 def lay_game(database: Database, game_id: int) -> None:
-    """The row of a race, without the campaign that it belongs to: rows of runners hang on this one alone."""
+    """The row of a race that runs, without the campaign that it belongs to: rows of runners hang on this one alone."""
     insert = text(
         "INSERT INTO hall_games (id, campaign_id, ordinal, kind, prize_id, terms, status) "
-        "VALUES (:id, 1, :id, 'race', 1, '{}', 'planned')"
+        "VALUES (:id, :id, :id, 'race', 1, '{}', 'running')"
     )
     with database.engine.connect() as connection:
         if database.is_sqlite:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import text
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
@@ -164,6 +166,18 @@ def test_rows_are_written_in_one_statement_and_never_go_back(database: Database)
     )
     found = rows.read(database, 1)
     assert (found[7][1].counted, found[8][1].counted) == (7, 9)
+
+
+@pytest.mark.on_both
+def test_no_row_is_written_once_a_race_is_settled(database: Database) -> None:
+    lay_game(database, 1)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction() as session:
+            session.execute(text("UPDATE hall_games SET status = 'settled' WHERE id = 1"))
+            late = pool.submit(rows.write, database, 1, {7: (KnownGuest(7), Runner(9, 9, 1_800_000_001.0))})
+            wait([late], timeout=0.5)  # it goes on when this commit is there, however long that takes
+        late.result()
+    assert rows.read(database, 1) == {}
 
 
 def test_who_comes_before_anybody_counts_is_told_as_soon_as_somebody_does(

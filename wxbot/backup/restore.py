@@ -71,10 +71,11 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
             done.photos += 1
     with runtime.database.transaction() as session:
         gaps.leap(session, "restored", now)
-        hall_gaps.leap(session, "restored", now)
+        halls = hall_gaps.leap(session, "restored", now)
         audit.record(
             session, actor, "database_restore", f"copy:{done.manifest['made_at']}", now, detail={"is_replaced": replace}
         )
+    hall_gaps.tell(runtime, halls)
     return done
 
 

@@ -84,7 +84,7 @@ def arm(campaign_id: int) -> BaseResponse:
     prize, k = number("prize", 10**6) or 0, number("k", 10**6) or 0
 
     def verb(session: Session) -> dict[str, object]:
-        armed = selecting.arm(session, runtime().vault, campaign_id, prize, k, now())
+        armed = selecting.arm(session, campaign_id, prize, k, now())
         return {"d": armed.d, "prize": prize, "k": k, "pool": armed.pool_size}
 
     return host(campaign_id, "hall_arm", gettext("已锁定，奖项、人数和名单不能再改。"), verb)

@@ -103,7 +103,7 @@ def _rows(given: Results) -> Iterator[tuple[object, ...]]:
         yield (which, line.prize, line.place, *who, words[line.status], amount, award, at)
     for void in given.void:
         which = void.d if void.d == void.last_d else f"{void.d}–{void.last_d}"
-        said = gettext("已作废：%(reason)s（%(names)s）", reason=void.reason, names="、".join(void.names))
+        said = gettext("已作废：%(reason)s（%(names)s）", reason=void.reason, names="、".join(void.names) or "—")
         yield (which, void.prize, "", "", "", "", said, "", "", local(from_unix(void.at)))
     total_fen = _added_up(given.sums)["amount_fen"]
     yield (gettext("合计"), "", "", "", "", "", "", plain_yuan(total_fen), "", "")

@@ -5,6 +5,7 @@ It knows the order of things, not the bytes: seeds, hashes and winners are check
 
 import string
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from wxbot.hall.evening import Evening, LogEvent, Phase, Selected, numbers_of
 from wxbot.hall.log import Body, Kind, is_body
@@ -96,7 +97,8 @@ def _frozen(evening: Evening, body: Body) -> None:
 
 def _excluded(evening: Evening, body: Body) -> None:
     _unfixed(evening)
-    if body["no"] > evening.signed_in or body["no"] in evening.excluded:
+    no = body["no"]
+    if no > evening.signed_in or evening.is_passed(no) or no in evening.excluded:
         raise _no("no", "没有这位签到者，或已经排除", "Nobody signed in with this number, or they are excluded already")
 
 
@@ -232,7 +234,7 @@ def _game_begun(evening: Evening, body: Body) -> None:
     game = evening.games.get(body["prize"])
     if game is None or game.nos is not None:
         raise _no("prize", "没有这个游戏，或者已经开始过", "There is no such game, or it has been played")
-    if not evening.is_opened or not all(no <= evening.signed_in for no in body["nos"]):
+    if not evening.is_opened or not all(no <= evening.signed_in and not evening.is_passed(no) for no in body["nos"]):
         raise _no("no", "参加者里有没签到的人", "Somebody in it has not signed in")
 
 
@@ -242,8 +244,27 @@ def _game_ended(evening: Evening, body: Body) -> None:
         raise _no("prize", "这个游戏没有开始，或者已经结束", "This game has not begun, or is over")
     if len(body["nos"]) != len(body["sums"]) or not set(body["nos"]) <= set(game.nos):
         raise _no("no", "结果里有没参加的人", "Somebody in the result did not take part")
-    if game.fixed["kind"] == "rain" and sum(body["sums"]) > game.fixed["total_fen"]:
-        raise _no("sums", "发出的钱超过总额", "More was given than there was")
+    if any(before < after for before, after in pairwise(body["sums"])):
+        raise _no("ranks", "名次与成绩不符", "The order is not that of what they reached")
+    if game.fixed["kind"] == "rain":
+        if sum(body["sums"]) > game.fixed["total_fen"]:
+            raise _no("sums", "发出的钱超过总额", "More was given than there was")
+        return
+    if len(body["nos"]) > game.fixed["packets"]:
+        raise _no("slots", "获奖的人数多于奖品", "More people win than there are prizes")
+    if not evening.excluded.keys().isdisjoint(body["nos"]):
+        raise _no("no", "结果里有已经排除的人", "Somebody in the result was excluded")
+
+
+def _restored(evening: Evening, body: Body) -> None:
+    if not body["last_no"] == evening.signed_in < body["next_no"]:
+        raise _no(
+            "no",
+            "恢复以后的号码必须接在副本的最后一号之后",
+            "After a restore numbers go on behind the last one of the copy",
+        )
+    if not evening.next_d <= body["next_d"] <= evening.chain_length + 1:
+        raise _no("d", "恢复以后的抽取编号不能往回", "After a restore selections go on behind those of the copy")
 
 
 def _closed(evening: Evening, body: Body) -> None:
@@ -271,5 +292,6 @@ _CHECKS: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "game_fixed": _game_fixed,
     "game_begun": _game_begun,
     "game_ended": _game_ended,
+    "restored": _restored,
     "closed": _closed,
 }

@@ -44,6 +44,8 @@ class Selected:
     forfeited: dict[int, Forfeit] = field(default_factory=dict)
     confirmed: set[int] = field(default_factory=set)
     paid: set[int] = field(default_factory=set)
+    lapsed: set[int] = field(default_factory=set)
+    """Winners who were not confirmed when the database was restored, of a selection in which others were."""
     is_voided: bool = False
 
     @property
@@ -60,14 +62,25 @@ class Selected:
     @property
     def undecided(self) -> list[int]:
         """Winners who are neither confirmed nor absent, and have not given up."""
-        return [no for no in self.winners if no not in self.confirmed | self.absent | self.forfeited.keys()]
+        decided = self.confirmed | self.absent | self.lapsed | self.forfeited.keys()
+        return [no for no in self.winners if no not in decided]
 
     @property
     def holding(self) -> int:
         """How many slots of its prize it takes."""
         if self.is_voided:
             return 0
-        return sum(no not in self.absent and self.forfeited.get(no) != "refill" for no in self.winners)
+        out = self.absent | self.lapsed
+        return sum(no not in out and self.forfeited.get(no) != "refill" for no in self.winners)
+
+    def end_in_restore(self) -> None:
+        """The database turned out to be a copy: what was not settled in it is void, for it may have been settled since."""
+        if self.phase in ("settled", "voided"):
+            return
+        if self.confirmed:
+            self.lapsed.update(self.undecided)
+        else:
+            self.is_voided = True
 
 
 @dataclass
@@ -78,6 +91,8 @@ class GameStanding:
     nos: list[int] | None = None
     """Who was there when it began; None before."""
     is_ended: bool = False
+    restores: int = 0
+    """How often the database was restored before its end: it begins anew with the seed that many steps behind the fixed one."""
 
 
 @dataclass
@@ -93,7 +108,11 @@ class Evening:
     is_opened: bool = False
     is_closed: bool = False
     signed_in: int = 0
-    """The number of the last person who signed in."""
+    """The number of the last person who signed in, or that a restore passed over."""
+    passed_nos: list[range] = field(default_factory=list)
+    """Numbers of guests that a restore passed over."""
+    passed_d: int = 0
+    """The last number of a selection that a restore passed over."""
     roster_version: int = 0
     excluded: dict[int, Exclusion] = field(default_factory=dict)
     selections: dict[int, Selected] = field(default_factory=dict)
@@ -114,7 +133,16 @@ class Evening:
     @property
     def next_d(self) -> int:
         """The number of the next selection; aborted ones keep theirs."""
-        return max(self.selections, default=0) + 1
+        return max(self.passed_d, *self.selections, 0) + 1
+
+    @property
+    def people(self) -> int:
+        """How many signed in; numbers that a restore passed over are nobody's."""
+        return self.signed_in - sum(map(len, self.passed_nos))
+
+    def is_passed(self, no: int) -> bool:
+        """Whether a restore passed over this number of a guest."""
+        return any(no in passed for passed in self.passed_nos)
 
     @property
     def running(self) -> Selected | None:
@@ -146,7 +174,7 @@ class Evening:
                 continue
             is_same = each.prize == prize
             if is_same or self.prizes[prize].scope == "evening":
-                out.update(no for no in each.winners if no not in each.absent)
+                out.update(no for no in each.winners if no not in each.absent | each.lapsed)
             absence = self.prizes[each.prize].absence if each.prize in self.prizes else "pool"
             if absence == "evening" or (absence == "slot" and is_same):
                 out |= each.absent
@@ -259,6 +287,16 @@ def _game_ended(evening: Evening, body: Body) -> None:
     evening.games[body["prize"]].is_ended = True
 
 
+def _restored(evening: Evening, body: Body) -> None:
+    for selected in evening.selections.values():
+        selected.end_in_restore()
+    for game in evening.games.values():
+        if not game.is_ended:
+            game.nos, game.restores = None, game.restores + 1
+    evening.passed_nos.append(range(body["last_no"] + 1, body["next_no"]))
+    evening.signed_in, evening.passed_d = body["next_no"] - 1, body["next_d"] - 1
+
+
 def _paid(evening: Evening, body: Body) -> None:
     evening.selections[body["d"]].paid.add(body["no"])
 
@@ -284,5 +322,6 @@ _TAKES: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "game_fixed": _game_fixed,
     "game_begun": _game_begun,
     "game_ended": _game_ended,
+    "restored": _restored,
     "closed": _closed,
 }

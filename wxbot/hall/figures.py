@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall.models import Game, Hall, Selection
+from wxbot.hall.models import Game, Guest, Hall, Selection
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class HallFigures:
 
     campaign_id: int
     guests: int
-    """Who signed in; they are numbered without gaps."""
+    """Who signed in."""
     selections: Mapping[str, int]
     """Status → selections."""
     games: Mapping[str, int]
@@ -27,7 +27,8 @@ class HallFigures:
 def figures(session: Session) -> list[HallFigures]:
     """Every hall that is launched and not closed, by its campaign."""
     is_on = Campaign.status.in_(("on", "off", "closing"))
-    query = select(Hall.campaign_id, Hall.next_no - 1).join(Campaign, Campaign.id == Hall.campaign_id).where(is_on)
+    query = select(Hall.campaign_id, func.count(Guest.no)).join(Campaign, Campaign.id == Hall.campaign_id).where(is_on)
+    query = query.outerjoin(Guest, Guest.campaign_id == Hall.campaign_id).group_by(Hall.campaign_id)
     guests = {row[0]: row[1] for row in session.execute(query.order_by(Hall.campaign_id))}
     if not guests:
         return []

@@ -49,9 +49,19 @@ PLAYED = Text("这个游戏已经玩过", "This game has been played")
 SHUT = Text("活动不在进行中，不能开始游戏", "The hall is not open, no game can begin")
 
 
-def _seed(vault: Vault, hall: Hall, ordinal: int) -> bytes:
-    """The seed of a rain: of the end of the hall's chain, which only the server has, and as fixed as that is."""
+def _last_seed(vault: Vault, hall: Hall, ordinal: int) -> bytes:
+    """The last seed of a rain: of the end of the hall's chain, which only the server has, and as fixed as that is."""
     return hmac.digest(bytes.fromhex(vault.open(hall.seed_sealed)), f"rain {ordinal}".encode(), hashlib.sha256)
+
+
+def _seed(vault: Vault, hall: Hall, ordinal: int, evening: Evening) -> bytes:
+    """The seed of a rain that begins or ends now. Raises Refusal when it began anew too often."""
+    standing = evening.games[ordinal]
+    fixed = str(standing.fixed["seed_hash"])
+    try:
+        return rain_rule.seed_after(_last_seed(vault, hall, ordinal), fixed, standing.restores)
+    except ValueError as error:
+        raise Refusal("played", PLAYED) from error
 
 
 def _terms(game: Game, prize: Prize) -> rain_rule.RainTerms:
@@ -69,7 +79,7 @@ def fix(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
         body: dict[str, Any] = {"prize": game.ordinal, "kind": game.kind, "name": prize.name}
         if game.kind == "rain":
             of = _terms(game, prize)._asdict()
-            of["seed_hash"] = rain_rule.seed_hash(_seed(vault, hall, game.ordinal))
+            of["seed_hash"] = rain_rule.seed_hash(rain_rule.first_seed(_last_seed(vault, hall, game.ordinal)))
         else:
             of = {"seconds": game.terms["seconds"], "packets": prize.stock, "total_fen": 0, "cap": 1}
             of |= {"min_fen": 0, "max_fen": 0, "seed_hash": GENESIS}
@@ -99,7 +109,8 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
     journal.require_and_append(session, hall, "game_begun", {"prize": ordinal, "nos": nos}, now, evening)
     prize = session.get_one(Prize, game.prize_id)
     if game.kind == "rain":
-        key = rain_rule.rain_key(_seed(vault, hall, ordinal), journal.hall_id(session, campaign_id), ordinal, nos)
+        seed = _seed(vault, hall, ordinal, evening)
+        key = rain_rule.rain_key(seed, journal.hall_id(session, campaign_id), ordinal, nos)
         packets = rain_rule.packets_of(key, nos, _terms(game, prize))
         rows = [
             {"game_id": game.id, "slot": each.slot, "guest_no": each.no}
@@ -136,14 +147,14 @@ def _present(session: Session, campaign_id: int) -> list[int]:
 
 
 def settle_due(runtime: Runtime, campaign: Campaign) -> int:
-    """A step of the worker's: end what is over, owe what was won, reveal the seed; how many games. None while a restored database
-    does not know what it has lost: it may be owed already."""
+    """A step of the worker's: end what is over, owe what was won, reveal the seed; how many games. None in a database that may be
+    a copy: it may be owed already."""
     with runtime.database.reading() as session:
-        if lineage.is_frozen(session):
-            return 0
         now = runtime.database.now(session)
         is_due = (Game.status == "running") & (Game.end_at <= now - SETTLE_AFTER)
         found = session.scalars(select(Game).where(Game.campaign_id == campaign.id, is_due)).all()
+    if not found or not lineage.may_send(runtime):
+        return 0
     due = [game.id for game in found if game.kind == "rain" or _is_counted(runtime, campaign.slug, game, now)]
     for game_id in due:
         with runtime.database.transaction() as session:
@@ -161,8 +172,10 @@ def _is_counted(runtime: Runtime, slug: str, game: Game, now: datetime) -> bool:
     except RedisError:
         told = None
     ranks = json.loads(told) if told else {}
-    is_final = bool(ranks.get("final")) and ranks.get("game") == game.id
-    return is_final or (game.end_at is not None and game.end_at <= now - COUNTED_WITHIN)
+    if game.end_at is None:
+        return False
+    is_of_this = ranks.get("game") == game.id and ranks.get("at", 0) >= game.end_at.timestamp()  # it may begin anew
+    return bool(ranks.get("final") and is_of_this) or game.end_at <= now - COUNTED_WITHIN
 
 
 def _settle(session: Session, vault: Vault, game_id: int, now: datetime) -> int:
@@ -173,9 +186,10 @@ def _settle(session: Session, vault: Vault, game_id: int, now: datetime) -> int:
     if not move(session, Game, game_id, ROUND_NEXT, "running", "over"):
         return 0
     won = _caught(session, game) if game.kind == "rain" else _ahead(session, game)
-    seed = _seed(vault, hall, game.ordinal).hex() if game.kind == "rain" else GENESIS
+    evening = journal.evening(session, game.campaign_id)
+    seed = _seed(vault, hall, game.ordinal, evening).hex() if game.kind == "rain" else GENESIS
     said = {"prize": game.ordinal, "seed": seed, "nos": [no for no, _ in won], "sums": [n for _, n in won]}
-    journal.require_and_append(session, hall, "game_ended", said, now)
+    journal.require_and_append(session, hall, "game_ended", said, now, evening)
     given: list[Award] = []
     if not hall.is_rehearsal:
         is_rain = game.kind == "rain"
@@ -195,7 +209,8 @@ def _caught(session: Session, game: Game) -> list[tuple[int, int]]:
 
 
 def _ahead(session: Session, game: Game) -> list[tuple[int, int]]:
-    """(number, count) of the first of a race, as many as there are prizes; who reached the same count earlier is before."""
+    """(number, count) of the first of a race, as many as there are prizes; who reached the same count earlier is before.
+    Until it is over nobody was promised anything, so whoever was struck meanwhile wins nothing."""
     most = session.get_one(Prize, game.prize_id).stock
     here = (Guest.campaign_id == game.campaign_id) & (Guest.no == RaceCount.guest_no) & ~Guest.is_struck
     query = select(RaceCount.guest_no, RaceCount.counted).join(Guest, here)

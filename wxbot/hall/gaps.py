@@ -1,55 +1,101 @@
-"""Numbers of selections that a copy of the database may have lost: after a restore the seed of none of them is used again.
+"""What a copy of the database cannot know: after a restore whatever ran in a hall is void, and no number and no seed is used again.
 
-A selection that was made after the copy is gone with its number, but its seed was published. So each hall goes on above whatever
-it can have drawn; the numbers between are declared void in the log before the next one, with their seeds.
+Lines of the log that were written after the copy are lost, but people have seen them, and some were paid for them: a selection that
+the copy knows as revealed may have been confirmed since, a game that runs in it may be settled and played out. So each hall that is
+not closed gets one line `restored`: selections that were not settled are void, games begin anew from their next seed, and
+guests and selections go on behind a gap.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, selection
+from wxbot.db import changed
+from wxbot.hall import journal, told
 from wxbot.hall.evening import Evening
-from wxbot.hall.models import Hall, Selection
+from wxbot.hall.models import (
+    ROUND_NEXT,
+    SELECTION_NEXT,
+    WINNER_NEXT,
+    Game,
+    Hall,
+    RaceCount,
+    RainHit,
+    Selection,
+    Winner,
+)
+from wxbot.hall.select import RUNNING
+from wxbot.hall.void import void_winners
 from wxbot.logs import get_logger
-from wxbot.vault import Vault
+from wxbot.runtime import Runtime
+from wxbot.transitions import moving
 
 log = get_logger(__name__)
 
 LEAP = 100
 """More selections than a hall makes between a copy and its restore; the chain has a thousand seeds."""
 
-REASON = "数据库从备份恢复，这个编号可能已经用过 / restored from a backup: this number may have been used"
-NAMES = ["wxbot restore", "wxbot"]
-"""Nobody decided it: what stands in the log in the place of the two people."""
+LEAP_NO = 5_000
+"""More guests than sign in between a copy and its restore: phones that signed in then still show their number."""
+
+REASON = "数据库从备份恢复，之后的记录已经丢失 / restored from a backup: what was written after it is lost"
 
 
-def leap(session: Session, why: str, now: datetime) -> int:
-    """Let every hall that is not closed go on behind a gap; returns how many did. `why`: restored, thawed. One that is armed is void."""
+def leap(session: Session, why: str, now: datetime) -> Sequence[int]:
+    """End what runs in every hall that is not closed, and let it go on behind a gap; the halls that did, to be told after the
+    commit (`tell`). `why`: restored, thawed."""
     query = select(Hall).join(Campaign, Campaign.id == Hall.campaign_id).where(Campaign.status != "closed")
     halls = session.scalars(query.order_by(Hall.campaign_id).with_for_update(of=Hall)).all()
-    for hall in halls:
-        hall.next_d = min(hall.next_d + LEAP, hall.chain_length + 1)
-        armed = (Selection.campaign_id == hall.campaign_id) & (Selection.status == "armed")
-        for selected in session.scalars(select(Selection).where(armed)):
-            selected.status, selected.void_reason, selected.settled_at = "voided", REASON, now
+    leapt = [hall.campaign_id for hall in halls if _leap(session, hall, now)]
     session.flush()
-    if halls:
-        log.warning("hall_numbers_leapt", halls=len(halls), why=why)
-    return len(halls)
+    if leapt:
+        log.warning("hall_numbers_leapt", halls=len(leapt), why=why)
+    return leapt
 
 
-def catch_up(session: Session, vault: Vault, hall: Hall, evening: Evening, now: datetime) -> None:
-    """Declare void in the log, behind the hall's lock, what a leap passed over; nothing as a rule. `evening` is taken on."""
-    mine = (Selection.campaign_id == hall.campaign_id) & (Selection.status == "voided")
-    is_void = set(session.scalars(select(Selection.d).where(mine)))
-    left = [each.d for each in evening.selections.values() if each.d in is_void and not each.is_voided]
-    skipped = [*left, *range(evening.next_d, hall.next_d)]
-    if not skipped:
-        return
-    hall_id = journal.hall_id(session, hall.campaign_id)
-    chain = selection.make_chain(hall_id, bytes.fromhex(vault.open(hall.seed_sealed)), hall.chain_length)
-    bodies = [{"d": d, "reason": REASON, "names": NAMES, "seed": chain[d].hex()} for d in skipped]
-    journal.require_and_append_all(session, hall, "voided", bodies, now, evening)
+def tell(runtime: Runtime, campaign_ids: Iterable[int]) -> None:
+    """Let screens and phones see what has become of these halls."""
+    for campaign_id in campaign_ids:
+        told.tell(runtime, campaign_id)
+
+
+def _leap(session: Session, hall: Hall, now: datetime) -> bool:
+    """One hall, which is locked; False when its evening is over."""
+    evening = journal.evening(session, hall.campaign_id)
+    if evening.is_closed:
+        return False
+    last_no = hall.next_no - 1
+    hall.next_no += LEAP_NO
+    hall.next_d = min(hall.next_d + LEAP, hall.chain_length + 1)
+    body = {"reason": REASON, "last_no": last_no, "next_no": hall.next_no, "next_d": hall.next_d}
+    journal.require_and_append(session, hall, "restored", body, now, evening)
+    _void(session, hall.campaign_id, evening, now)
+    _take_back_games(session, hall.campaign_id)
+    if hall.scene in ("selection", "rain", "race"):
+        hall.scene, hall.scene_at = "wall", now
+    return True
+
+
+def _void(session: Session, campaign_id: int, evening: Evening, now: datetime) -> None:
+    """The rows say what the log says: selections that ran are void, and so is the win of whoever was not confirmed with others."""
+    ds = [each.d for each in evening.selections.values() if each.is_voided]
+    ran = moving(Selection, SELECTION_NEXT, RUNNING, "voided", void_reason=REASON, void_asked_by=None, settled_at=now)
+    changed(session, ran.where(Selection.campaign_id == campaign_id, Selection.d.in_(ds)))
+    void_winners(session, (Winner.campaign_id == campaign_id) & Winner.d.in_(ds))
+    for each in evening.selections.values():
+        lapsed = (Winner.campaign_id == campaign_id) & (Winner.d == each.d) & Winner.guest_no.in_(each.lapsed)
+        if each.lapsed:
+            changed(session, moving(Winner, WINNER_NEXT, ("won",), "voided").where(lapsed))
+
+
+def _take_back_games(session: Session, campaign_id: int) -> None:
+    """Nothing that fell or was counted in a game that ran is owed to anybody."""
+    mine = Game.campaign_id == campaign_id
+    taken = moving(Game, ROUND_NEXT, ("running",), "planned", begin_at=None, end_at=None)
+    changed(session, taken.where(mine))
+    anew = select(Game.id).where(mine, Game.status == "planned")
+    for rows in (RainHit, RaceCount):
+        session.execute(delete(rows).where(rows.game_id.in_(anew)))

@@ -38,10 +38,11 @@ SelectionStatus = Literal["armed", "drawn", "revealed", "confirmed", "voided"]
 
 SELECTION_NEXT: Transitions[SelectionStatus] = {
     "armed": frozenset({"drawn", "voided"}),
-    "drawn": frozenset({"revealed"}),
+    "drawn": frozenset({"revealed", "voided"}),
     "revealed": frozenset({"confirmed", "voided"}),
 }
-"""Allowed transitions of a selection; nothing of a confirmed one can be voided."""
+"""Allowed transitions of a selection; nothing of a confirmed one can be voided. What was drawn and not
+revealed is void by a restore alone (`gaps`)."""
 
 SELECTION_STATUSES: dict[SelectionStatus, str] = {
     "armed": "prize, number, roster and entropy are fixed in the log; the host may start it",
@@ -76,10 +77,10 @@ RoundStatus = Literal["planned", "running", "over", "settled"]
 
 ROUND_NEXT: Transitions[RoundStatus] = {
     "planned": frozenset({"running"}),
-    "running": frozenset({"over"}),
+    "running": frozenset({"over", "planned"}),
     "over": frozenset({"settled"}),
 }
-"""Allowed transitions of a game."""
+"""Allowed transitions of a game; a restore takes one that runs back to its beginning (`gaps`)."""
 
 
 class Hall(Base):

@@ -1,4 +1,4 @@
-"""A browser becomes the hall's screen by six digits of the host's desk: five minutes, five tries, used once.
+"""A browser becomes the hall's screen by six digits of the host's desk: five minutes, used once.
 
 The newest pairing leads: its screen starts and stops, older ones only look on.
 """
@@ -16,7 +16,9 @@ from wxbot.hall.models import Hall
 from wxbot.text import Refusal, Text
 
 LIFE = timedelta(minutes=5)
-TRIES = 5
+TRIES = 200
+"""Wrong digits of everybody together before an offer ends. The door takes ten of one address (`rates`), twenty where two windows meet,
+so a stranger with one address ends no offer and guesses it once in 50,000; with addresses enough to use up all tries once in 5,000."""
 
 OVER = Text("配对码已失效，请在主持台换一个", "This code does not count any more; get a new one at the host's desk")
 WRONG = Text("配对码不对，请看主持台上的 6 位数字", "Wrong code: look at the six digits on the host's desk")

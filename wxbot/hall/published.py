@@ -9,10 +9,11 @@ from wxbot.hall.log import LogLine
 
 
 def until_unrevealed(lines: Sequence[LogLine]) -> list[LogLine]:
-    """These lines up to a result that is neither revealed nor void: it is in no browser before the screen is stopped."""
+    """These lines up to a result that is neither revealed nor void, by people or by a restore: it is in no browser before the screen is stopped."""
     shown = {line.body["d"] for line in lines if line.kind in ("revealed", "voided")}
+    restored = max((at for at, line in enumerate(lines) if line.kind == "restored"), default=-1)
     for at, line in enumerate(lines):
-        if line.kind == "drawn" and line.body["d"] not in shown:
+        if line.kind == "drawn" and line.body["d"] not in shown and at > restored:
             return list(lines[:at])
     return list(lines)
 

@@ -1,11 +1,14 @@
-"""Catching the packets of a rain that falls: each is one person's from the beginning (`rain_rule`), the server's clock says when."""
+"""Catching the packets of a rain that falls: each is one person's from the beginning (`rain_rule`), the server's clock says when.
+
+Whoever is struck while it falls catches nothing more; what their phone was told they caught stays theirs.
+"""
 
 from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from wxbot.hall.models import Game, RainHit
+from wxbot.hall.models import Game, Guest, RainHit
 from wxbot.text import Refusal, Text
 
 CATCH_MS = (300, 4000)
@@ -32,7 +35,8 @@ def claim(session: Session, campaign_id: int, no: int, slot: int, now: datetime)
     if hit.claimed_at is not None:
         return hit.amount_fen
     since_ms = (now - game.begin_at).total_seconds() * 1000 - hit.at_ms
-    if not -CATCH_MS[0] <= since_ms <= CATCH_MS[1]:
+    is_struck = session.scalar(select(Guest.is_struck).where(Guest.campaign_id == campaign_id, Guest.no == no))
+    if is_struck or not -CATCH_MS[0] <= since_ms <= CATCH_MS[1]:
         raise Refusal("missed", MISSED)
     still = (RainHit.game_id == game.id) & (RainHit.slot == slot) & RainHit.claimed_at.is_(None)
     session.execute(update(RainHit).where(still).values(claimed_at=now))

@@ -21,6 +21,10 @@ PACKETS_MAX = 20_000
 """Packets of one rain: the host's press lays them all, and whoever checks the record hands them out once more."""
 
 
+RESTORES_MAX = 100
+"""How often a rain may begin anew because the database was restored; each time it has another seed."""
+
+
 class RainTerms(NamedTuple):
     """What a rain gives; amounts in fen."""
 
@@ -45,6 +49,39 @@ class RainPacket(NamedTuple):
 def seed_hash(seed: bytes) -> str:
     """What the log says of a seed before anybody can sign in, in hex."""
     return hashlib.sha256(f"{VERSION}/rain-seed".encode() + b"\0" + seed).hexdigest()
+
+
+def first_seed(last_seed: bytes) -> bytes:
+    """The seed that a rain is fixed with. Each one is the hash of the next, down to the last one: what the log says of the first
+    commits to all of them."""
+    return _back(last_seed, RESTORES_MAX)
+
+
+def seed_after(last_seed: bytes, fixed: str, restores: int) -> bytes:
+    """The seed of a rain that began anew so many times, where `fixed` is what the log says of the first one.
+
+    Raises ValueError when there are no more of them.
+    """
+    seeds = [last_seed]
+    while seed_hash(seeds[-1]) != fixed:
+        if len(seeds) > RESTORES_MAX:
+            raise ValueError("this is not the end of the chain that was fixed")
+        seeds.append(_back(seeds[-1], 1))
+    if restores >= len(seeds):
+        raise ValueError("the seeds of this rain are used up")
+    return seeds[-1 - restores]
+
+
+def is_fixed(seed: bytes, fixed: str, restores: int) -> bool:
+    """Whether this is the seed of a rain that began anew so many times."""
+    return restores <= RESTORES_MAX and seed_hash(_back(seed, restores)) == fixed
+
+
+def _back(seed: bytes, steps: int) -> bytes:
+    """The seed so many steps before this one."""
+    for _ in range(steps):
+        seed = bytes.fromhex(seed_hash(seed))
+    return seed
 
 
 def rain_key(seed: bytes, hall_id: str, prize: int, nos: Sequence[int]) -> bytes:

@@ -1,4 +1,5 @@
-"""How often one person may ask: by openid and never by address, because a hall is two thousand people behind one.
+"""How often one person may ask: by openid and never by address, because a hall is two thousand people behind one. Only the digits
+that pair a screen, which no guest types, are counted by address.
 
 Counted in Redis for a moment; without Redis nobody is turned away.
 """
@@ -12,7 +13,7 @@ from wxbot.runtime import Runtime
 
 log = get_logger(__name__)
 
-Asked = Literal["page", "look", "sign_in", "word", "words", "catch"]
+Asked = Literal["page", "look", "sign_in", "word", "words", "catch", "pair"]
 
 
 class Rate(NamedTuple):
@@ -29,14 +30,16 @@ RATES: dict[Asked, Rate] = {
     "word": Rate(10, 300),
     "words": Rate(1, 5),
     "catch": Rate(120, 60),
+    "pair": Rate(10, 300),
 }
-"""What a person asks for → how often: the page, how they stand, to sign in, a guess at the word of the day, danmaku, packets of a rain."""
+"""What a person asks for → how often: the page, how they stand, to sign in, a guess at the word of the day, danmaku, packets of a rain,
+the digits of one offer."""
 
 
-def is_too_often(runtime: Runtime, asked: Asked, campaign_id: int, openid: str) -> bool:
+def is_too_often(runtime: Runtime, asked: Asked, campaign_id: int, asker: str) -> bool:
     """Count one more, and say whether that is too many."""
     rate = RATES[asked]
-    key = f"hall:rate:{asked}:{campaign_id}:{openid}:{int(runtime.clock.unix()) // rate.window_s}"
+    key = f"hall:rate:{asked}:{campaign_id}:{asker}:{int(runtime.clock.unix()) // rate.window_s}"
     try:
         with runtime.redis.pipeline(transaction=False) as pipe:
             pipe.incr(key)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.hall.evening import Evening
 from wxbot.hall.log import LogLine
 from wxbot.hall.models import Game, Guest, RaceCount, RainHit, RoundKind, Selection, Winner
 from wxbot.hall.standing import SHOWN
@@ -41,7 +42,7 @@ class WonLine(NamedTuple):
 
 
 class VoidLine(NamedTuple):
-    """A selection that two people declared void, or a row of them: numbers that a restored database passed over."""
+    """A selection that two people or a restore declared void, or a row of them: numbers that a restored database passed over."""
 
     d: int
     last_d: int
@@ -49,6 +50,7 @@ class VoidLine(NamedTuple):
     """Empty where nothing was chosen yet."""
     reason: str
     names: list[str]
+    """Of the two people; nobody's where a restore has made it void."""
     at: int
 
 
@@ -142,22 +144,19 @@ def _awards(session: Session, game_id: int, kind: RoundKind) -> dict[int, tuple[
 def _void(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> Iterator[VoidLine]:
     query = select(Prize.ordinal, Prize.name).where(Prize.campaign_id == campaign_id)
     names = {row.ordinal: row.name for row in session.execute(query)}
-    chosen = {line.body["d"]: names[line.body["prize"]] for line in lines if line.kind == "armed"}
-    found: VoidLine | None = None
+    evening, known = Evening(), set[int]()
     for line in lines:
-        if line.kind != "voided":
+        first = evening.next_d
+        evening.take(line)
+        if line.kind not in ("voided", "restored"):
             continue
-        d, reason, by = line.body["d"], line.body["reason"], list(line.body["names"])
-        prize = chosen.get(d, "")
-        same = ("", reason, by, line.at)
-        if found is not None and d == found.last_d + 1 and not prize and found[2:] == same:
-            found = found._replace(last_d=d)
-            continue
-        if found is not None:
-            yield found
-        found = VoidLine(d, d, prize, reason, by, line.at)
-    if found is not None:
-        yield found
+        said = line.body["reason"], list(line.body.get("names", ())), line.at
+        ds = {d for d, each in evening.selections.items() if each.is_voided} - known
+        known |= ds
+        for d in sorted(ds):
+            yield VoidLine(d, d, names.get(evening.selections[d].prize, ""), *said)
+        if line.kind == "restored" and first < evening.next_d:
+            yield VoidLine(first, evening.next_d - 1, "", *said)
 
 
 def _sums(session: Session, campaign_id: int) -> Iterator[PrizeSum]:

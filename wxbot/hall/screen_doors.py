@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
-from wxbot.hall import guests, pairing, record_kept, screen_pass, standing, state, told, wire
+from wxbot.hall import guests, pairing, rates, record_kept, screen_pass, standing, state, told, wire
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen import blueprint as blueprint
@@ -23,6 +23,10 @@ from wxbot.transitions import moved_on
 
 FOREIGN = Text("请求不是来自本站页面", "The request does not come from a page of ours")
 NOT_LEADING = Text("现在由另一块屏幕控制，这块只能看", "Another screen leads now; this one only looks on")
+TOO_MANY = Text(
+    "这个网络输错太多次了：请在主持台换一个配对码，或换一个网络（如手机热点）再输入",
+    "Too many wrong codes from this network: get a new code at the host's desk, or use another network, such as a phone's",
+)
 UNPAIRED = Text("这块屏幕还没有配对，请刷新页面", "This screen is not paired; reload the page")
 
 
@@ -102,6 +106,9 @@ def pair(slug: str) -> BaseResponse:
     if not _is_ours():
         return _refused(400, "origin", FOREIGN)
     digits = str(_asked().get("code", ""))[:6]
+    asker = f"{request.remote_addr}:{found.hall.pair_until}"
+    if rates.is_too_often(runtime, "pair", found.campaign.id, asker):
+        return _refused(429, "too_often", TOO_MANY)
     with runtime.database.transaction() as session:
         epoch = pairing.pair(session, found.campaign.id, digits, runtime.database.now(session))
     if isinstance(epoch, Refusal):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.db import changed
-from wxbot.hall import gaps, journal, rosters, selection
+from wxbot.hall import journal, rosters, selection
 from wxbot.hall.evening import Evening
 from wxbot.hall.models import SELECTION_NEXT, Game, Hall, HallPrize, Roster, Selection, SelectionStatus, Winner
 from wxbot.instant.models import Prize
@@ -52,7 +52,7 @@ def step(
     session.refresh(selected)
 
 
-def arm(session: Session, vault: Vault, campaign_id: int, ordinal: int, k: int, now: datetime) -> Selection:
+def arm(session: Session, campaign_id: int, ordinal: int, k: int, now: datetime) -> Selection:
     """Fix in the log that selection d is of `k` people for this prize, from the newest roster and today's pool.
 
     Raises Refusal: more than its open slots, fewer people than `k`, no roster, another one running, or a database that may be old.
@@ -64,7 +64,6 @@ def arm(session: Session, vault: Vault, campaign_id: int, ordinal: int, k: int, 
         raise Refusal("busy", PLAYING)
     evening = journal.evening(session, campaign_id)
     _end_settled(session, campaign_id, evening, now)
-    gaps.catch_up(session, vault, hall, evening, now)
     roster = rosters.newest(session, hall)
     if roster is None:
         raise Refusal("no_roster", NO_ROSTER)

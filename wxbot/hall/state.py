@@ -44,7 +44,7 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         "mode": evening.mode,
         "commitment": hall.commitment,
         "rehearsal": hall.is_rehearsal,
-        "guests": hall.next_no - 1,
+        "guests": evening.people,
         "newest": _newest(session, hall),
         "hidden": _hidden(session, hall),
         "prizes": list(prizes.values()),

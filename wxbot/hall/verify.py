@@ -200,8 +200,9 @@ class _Check:
     def _is_everybody(self, nos: Collection[int]) -> bool:
         """Whether these are people who signed in, and nobody is missing who was not excluded. Never counts up to a number that
         a record merely claims."""
-        last, known = self._evening.signed_in, {*nos, *self._evening.excluded}
-        return all(no <= last for no in nos) and sum(no <= last for no in known) == last
+        evening, known = self._evening, {*nos, *self._evening.excluded}
+        is_one = all(no <= evening.signed_in and not evening.is_passed(no) for no in nos)
+        return is_one and sum(no <= evening.signed_in for no in known) == evening.people
 
     def armed(self, entry: LogLine) -> "Faults":
         """The pool follows from roster, log and the prize's rules."""
@@ -259,13 +260,22 @@ class _Check:
             at = selection.seed_before(self._record["hall_id"], at)
         return at.hex()
 
+    def present(self, entry: LogLine) -> "Faults":
+        """A game is among everybody who signed in and was not excluded, nobody picked and nobody left out."""
+        nos, excluded = entry.body["nos"], self._evening.excluded
+        if not (excluded.keys().isdisjoint(nos) and self._is_everybody(nos)):
+            yield (
+                "present",
+                Text("游戏的参加者与在场的人不符", "The people of a game are not those who were there"),
+            )
+
     def game(self, entry: LogLine) -> "Faults":
         """The seed of a rain is the one of before, and nobody has more than their packets."""
         game = self._evening.games.get(entry.body["prize"])
         if game is None or game.nos is None or game.fixed["kind"] != "rain":
             return
         seed, fixed = bytes.fromhex(entry.body["seed"]), game.fixed
-        if rain_rule.seed_hash(seed) != fixed["seed_hash"]:
+        if not rain_rule.is_fixed(seed, fixed["seed_hash"], game.restores):
             yield "seed", Text("红包雨的种子与事先公布的不符", "The seed of the rain is not the one fixed before")
             return
         terms = rain_rule.RainTerms(*(fixed[name] for name in rain_rule.RainTerms._fields))
@@ -287,5 +297,6 @@ _LOOKS = {
     "entropy": _Check.entropy,
     "drawn": _Check.drawn,
     "voided": _Check.seed,
+    "game_begun": _Check.present,
     "game_ended": _Check.game,
 }

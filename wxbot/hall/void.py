@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from wxbot import typed
@@ -80,9 +81,13 @@ def agree(session: Session, vault: Vault, campaign_id: int, d: int, staff_id: in
     body = {"d": d, "reason": selected.void_reason, "names": names, "seed": seed.hex()}
     journal.require_and_append(session, hall, "voided", body, now)
     step(session, selected, selected.status, "voided", settled_at=now)
-    mine = (Winner.campaign_id == campaign_id) & (Winner.d == d)
+    void_winners(session, (Winner.campaign_id == campaign_id) & (Winner.d == d))
+
+
+def void_winners(session: Session, which: ColumnElement[bool]) -> None:
+    """These winners of void selections have never won, whatever was said of them."""
     before = tuple(status for status, after in WINNER_NEXT.items() if "voided" in after)
-    changed(session, moving(Winner, WINNER_NEXT, before, "voided").where(mine))
+    changed(session, moving(Winner, WINNER_NEXT, before, "voided").where(which))
 
 
 def _name(session: Session, staff_id: int) -> str:

@@ -133,15 +133,16 @@ class Desk:
         if not game or game.get("kind") != "race" or not game.get("begin") or not game.get("end"):
             return
         span = Span(float(game["begin"]), float(game["end"]))
-        if self.race is not None and self.race.game_id == game["id"]:
-            self.race.span = span
+        known = self.race
+        if known is not None and (known.game_id, known.span.begin) == (game["id"], span.begin):
+            known.span = span
         elif span.is_open(max(span.begin, self._ground.clock.unix())):
             self.race = Race(int(game["id"]), span)
 
     def heed(self, ranks: Mapping[str, Any]) -> bool:
         """Take note of ranks that somebody said; False when they are of a holder that was followed by another one."""
         race = self.race
-        if race is not None and ranks["game"] == race.game_id:
+        if race is not None and ranks["game"] == race.game_id and ranks["at"] >= race.span.begin - EARLY_S:
             if self.lease.is_held and ranks["epoch"] < self.lease.epoch:
                 return False
             race.is_final = race.is_final or bool(ranks["final"])

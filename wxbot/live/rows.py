@@ -18,19 +18,21 @@ ON CONFLICT (game_id, guest_no) DO UPDATE
 SET team = excluded.team, counted = excluded.counted, last_seq = excluded.last_seq, last_at = excluded.last_at
 WHERE excluded.counted >= hall_race_counts.counted AND excluded.last_seq >= hall_race_counts.last_seq
 """
-"""A count only grows: what a process writes that has not noticed yet that another one counts now takes nothing back."""
+"""A count only grows: what a process writes that has not noticed yet that another one counts now takes nothing back. Once a
+race is settled its rows stay as they were counted: a write that comes then waits for the settlement's commit, and writes nothing."""
 
 _SQLITE = text(f"""
 INSERT INTO hall_race_counts ({_COLUMNS})
 SELECT :game, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
        json_extract(value, '$[3]'), json_extract(value, '$[4]')
-FROM json_each(:rows) WHERE true {_AFTER}
+FROM json_each(:rows) WHERE EXISTS (SELECT 1 FROM hall_games WHERE id = :game AND status = 'running') {_AFTER}
 """)  # noqa: S608 - constants of this file
 _POSTGRESQL = text(f"""
+WITH running AS (SELECT id FROM hall_games WHERE id = :game AND status = 'running' FOR SHARE)
 INSERT INTO hall_race_counts ({_COLUMNS})
 SELECT :game, CAST(value ->> 0 AS integer), value ->> 1, CAST(value ->> 2 AS integer), CAST(value ->> 3 AS integer),
        CAST(value ->> 4 AS timestamp) AT TIME ZONE 'UTC'
-FROM json_array_elements(CAST(:rows AS json)) AS sent(value) {_AFTER}
+FROM running, json_array_elements(CAST(:rows AS json)) AS sent(value) {_AFTER}
 """)  # noqa: S608 - constants of this file
 
 

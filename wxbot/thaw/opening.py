@@ -60,8 +60,9 @@ def confirm(runtime: Runtime, actor: Actor, now: datetime) -> None:
         session.flush()
         lineage.open_again(session)
         gaps.leap(session, "thawed", now)
-        hall_gaps.leap(session, "thawed", now)
+        halls = hall_gaps.leap(session, "thawed", now)
     lineage.repeat(runtime, database_id)
+    hall_gaps.tell(runtime, halls)
 
 
 def release(runtime: Runtime, payout_ids: Collection[int], evidence: str, actor: Actor, now: datetime) -> int:
