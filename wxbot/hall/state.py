@@ -63,8 +63,8 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
 
 def _newest(session: Session, hall: Hall) -> list[Any]:
     mine = (Guest.campaign_id == hall.campaign_id) & ~Guest.is_hidden
-    newest = session.scalars(select(Guest).where(mine).order_by(Guest.no.desc()).limit(NEWEST))
-    return [cards.shown(guest) for guest in newest]
+    newest = session.execute(select(*cards.COLUMNS).where(mine).order_by(Guest.no.desc()).limit(NEWEST))
+    return [cards.shown(*row) for row in newest]
 
 
 def _hidden(session: Session, hall: Hall) -> list[int]:
@@ -106,17 +106,18 @@ def _winners(session: Session, hall: Hall) -> dict[int, list[Shown]]:
     """d → its winners, of selections that were revealed."""
     of_selection = (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d)
     of_guest = (Guest.campaign_id == Winner.campaign_id) & (Guest.no == Winner.guest_no)
-    query = select(Winner, Guest).join(Selection, of_selection).join(Guest, of_guest)
+    columns = (Winner.d, Winner.place, Winner.prize_id, Winner.slot, Winner.status, Guest.group, *cards.COLUMNS)
+    query = select(*columns).join(Selection, of_selection).join(Guest, of_guest)
     query = query.where(Winner.campaign_id == hall.campaign_id, Selection.status.in_(SHOWN))
     found: dict[int, list[Shown]] = {}
     before: Counter[tuple[int, int]] = Counter()
     """(prize, slot) → how often it was selected for; a void selection has never been."""
-    for winner, guest in session.execute(query.order_by(Winner.d, Winner.place)):
-        piece = (winner.prize_id, winner.slot)
-        line = {"place": winner.place, **cards.shown(guest), "group": guest.group, "status": winner.status}
-        line |= {"slot": winner.slot, "redraw": before[piece]}
-        before[piece] += winner.status != "voided"
-        found.setdefault(winner.d, []).append(line)
+    for d, place, prize_id, slot, status, group, *guest in session.execute(query.order_by(Winner.d, Winner.place)):
+        piece = (prize_id, slot)
+        line = {"place": place, **cards.shown(*guest), "group": group, "status": status}
+        line |= {"slot": slot, "redraw": before[piece]}
+        before[piece] += status != "voided"
+        found.setdefault(d, []).append(line)
     return found
 
 
@@ -196,9 +197,10 @@ def _of_rain(session: Session, hall: Hall, game: Game) -> Shown:
 def _ranks(session: Session, hall: Hall, game: Game) -> list[Shown]:
     """The first of a race by its rows; `live` tells newer ones while it runs."""
     of_guest = (Guest.campaign_id == hall.campaign_id) & (Guest.no == RaceCount.guest_no)
-    query = select(RaceCount, Guest).join(Guest, of_guest).where(RaceCount.game_id == game.id)
+    columns = (RaceCount.team, RaceCount.counted, *cards.COLUMNS)
+    query = select(*columns).join(Guest, of_guest).where(RaceCount.game_id == game.id)
     first = query.order_by(RaceCount.counted.desc(), RaceCount.last_at, RaceCount.guest_no).limit(RANKS)
     return [
-        {"no": count.guest_no, "name": cards.shown(guest)["name"], "team": count.team, "counted": count.counted}
-        for count, guest in session.execute(first)
+        {"no": no, "name": cards.shown(no, name, face, is_hidden)["name"], "team": team, "counted": counted}
+        for team, counted, no, name, face, is_hidden in session.execute(first)
     ]
