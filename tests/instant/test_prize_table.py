@@ -13,8 +13,9 @@ from sqlalchemy import select
 from tests.staff.consoles import Browser
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
-from wxbot.instant.draft import read_amounts, read_prize_odds, read_release
+from wxbot.instant.draft import read_prize_odds, read_release
 from wxbot.instant.faults import faults_of_paid_texts
+from wxbot.instant.prize_form import read_amounts
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 

@@ -50,6 +50,11 @@ def read_whole(text: str) -> int:
     return number
 
 
+def read_tick(text: str) -> bool:
+    """Whether a box was ticked; a browser sends nothing for one that was not."""
+    return text == "1"
+
+
 def read_odds(text: str) -> int:
     """Parts per million from percent with at most four decimals: '12.5' and '12.5%' → 125000."""
     try:

@@ -6,21 +6,19 @@
 
 import re
 from collections.abc import Mapping
-from itertools import zip_longest
 from typing import Any, get_args
 
 from flask_babel import gettext
 
 from wxbot import typed
-from wxbot.campaigns.draft_form import Readers, many, plain, read_whole, read_yuan, take, take_all
+from wxbot.campaigns.draft_form import Readers, plain, read_tick, read_whole, read_yuan, take, take_all
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.hall.models import Absence, EntropyMode, Scope
 from wxbot.instant.conditions import channels, read_channel
-from wxbot.instant.draft import DAY_S, PRIZES_MAX, read_amounts
-from wxbot.instant.models import PrizeKind, Split
+from wxbot.instant.models import PrizeKind
+from wxbot.instant.prize_form import DAY_S, amounts_of, read_amounts, read_rows, rows_of, total_of, worth
 from wxbot.instant.terms import channel_of, claim_s_of
-from wxbot.money import plain_yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
@@ -60,19 +58,13 @@ def _prize(row: tuple[str, ...]) -> dict[str, Any]:
     if way not in WAYS:
         raise fault("", "请选择怎么发：抽取、红包雨或竞速", "Choose how it is given: selection, rain or race")
     _choice(kind, PrizeKind, "请选择现金、卡密或实物", "Choose money, codes or goods")
-    least_fen, most_fen = read_amounts(amount)
-    is_money, number = kind == "money", read_whole(stock)
-    total_fen = read_yuan(total) if way == "rain" and is_money and plain(total) else 0
-    split: Split = "exact" if total_fen else "range" if is_money and least_fen != most_fen else "fixed"
+    amounts_fen, number = read_amounts(amount), read_whole(stock)
+    total_fen = read_yuan(total) if way == "rain" and kind == "money" and plain(total) else 0
     return {
         "way": way,
         "kind": kind,
         "name": typed.line(name),
-        "split": split,
-        "min_fen": least_fen if is_money else 0,
-        "max_fen": most_fen if is_money else 0,
-        "total_fen": total_fen,
-        "value_fen": most_fen,
+        **worth(kind, amounts_fen, total_fen),
         "odds_ppm": 0,
         "stock": number,
         "release": {"way": "once", "weights": []},
@@ -85,43 +77,24 @@ def _prize(row: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def prize_rows(form: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The rows of the table of prizes as they were typed."""
-    return list(zip_longest(*(many(form, name) for name in PRIZE_FIELDS), fillvalue=""))
-
-
 def read_prizes(form: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of prizes; one without name, amount and number is skipped. Raises Refusal that names the row."""
-    prizes: list[dict[str, Any]] = []
-    for number, row in enumerate(prize_rows(form), 1):
-        if not any(plain(row[place]) for place in (2, 3, 4)):
-            continue
-        try:
-            prizes.append(_prize(row))
-        except Refusal as slip:
-            raise fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}") from slip
-    if len(prizes) > PRIZES_MAX:
-        raise fault("prizes", f"最多 {PRIZES_MAX} 个奖品", f"At most {PRIZES_MAX} prizes")
-    return prizes
+    return read_rows(form, PRIZE_FIELDS, ("prize_name", "prize_amount", "prize_stock"), _prize)
 
 
 def _read_mode(text: str) -> str:
     return _choice(text, EntropyMode, "请选择随机来源", "Choose where chance comes from")
 
 
-def _is_ticked(text: str) -> bool:
-    return text == "1"
-
-
 READERS: Readers = {
     "claim_days": ("claim_days", read_whole, "7"),
     "channel": ("channel", read_channel, CONFIRMED[0]),
-    "carry": ("carry", _is_ticked, ""),
+    "carry": ("carry", read_tick, ""),
     "mode": ("mode", _read_mode, "hall"),
     "groups": ("groups", read_groups, ""),
     "day_word": ("day_word", typed.line, ""),
-    "is_invited_only": ("is_invited_only", _is_ticked, ""),
-    "is_rehearsal": ("is_rehearsal", _is_ticked, ""),
+    "is_invited_only": ("is_invited_only", read_tick, ""),
+    "is_rehearsal": ("is_rehearsal", read_tick, ""),
 }
 
 
@@ -131,11 +104,6 @@ def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
     if faults:
         return {}, faults
     return {"terms": {"claim_s": values.pop("claim_days") * DAY_S, **values}}, []
-
-
-def _amounts(prize: Mapping[str, Any]) -> str:
-    bounds = [prize["min_fen"], prize["max_fen"]] if prize["min_fen"] != prize["max_fen"] else [prize["value_fen"]]
-    return "-".join(map(plain_yuan, bounds))
 
 
 def _typed(campaign: Campaign) -> Typed:
@@ -150,10 +118,10 @@ def _typed(campaign: Campaign) -> Typed:
         **{name: "1" if terms.get(name) else "" for name in ("carry", "is_invited_only", "is_rehearsal")},
         **{f"prize_{name}": [str(prize[name]) for prize in prizes] for name in ("way", "kind", "name", "stock")},
         **{f"prize_{name}": [str(prize[name]) for prize in prizes] for name in ("scope", "absence", "seconds")},
-        "prize_amount": [_amounts(prize) for prize in prizes],
+        "prize_amount": [amounts_of(prize) for prize in prizes],
         "prize_each": [str(prize["per_selection"]) for prize in prizes],
         "prize_groups": ["，".join(prize["groups"]) for prize in prizes],
-        "prize_total": [plain_yuan(prize["total_fen"]) if prize["split"] == "exact" else "" for prize in prizes],
+        "prize_total": [total_of(prize) for prize in prizes],
     }
 
 
@@ -200,7 +168,7 @@ def absences() -> dict[str, str]:
 
 def _shown(form: Form) -> Mapping[str, Any]:
     return {
-        "prize_rows": prize_rows(form) or BLANK_PRIZES,
+        "prize_rows": rows_of(form, PRIZE_FIELDS) or BLANK_PRIZES,
         "channels": channels(),
         "modes": modes(),
         "ways_given": ways(),

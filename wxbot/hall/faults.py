@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
@@ -14,7 +13,8 @@ from wxbot.hall.models import Invited
 from wxbot.hall.rain_rule import PACKETS_MAX
 from wxbot.hall.selection import CHAIN_LENGTH, is_group
 from wxbot.instant.codes import lacking
-from wxbot.instant.faults import faults_of_claim, faults_of_paid_texts, faults_of_prize, not_covered
+from wxbot.instant.conditions import is_list_empty
+from wxbot.instant.faults import faults_of_claim, faults_of_paid_texts, faults_of_prize, faults_of_rows, not_covered
 from wxbot.instant.terms import channel_of
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS
@@ -37,17 +37,14 @@ def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
     terms = values.get("terms")
     if terms is None:
         return
-    prizes = terms.get("prizes", ())
-    if not prizes:
-        yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
-    for number, prize in enumerate(prizes, 1):
-        slips = (
-            *faults_of_prize(prize, channel_of(terms)),
-            *_of_prize(prize, terms.get("groups", ()), channel_of(terms)),
-        )
-        for slip in slips:
-            yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
-    if sum(prize["stock"] for prize in prizes if prize["way"] == "selection") > CHAIN_LENGTH:
+    groups, channel = terms.get("groups", ()), channel_of(terms)
+
+    def of_prize(prize: Mapping[str, Any]) -> Iterator[Refusal]:
+        yield from faults_of_prize(prize, channel)
+        yield from _of_prize(prize, groups, channel)
+
+    yield from faults_of_rows(terms, of_prize)
+    if sum(prize["stock"] for prize in terms.get("prizes", ()) if prize["way"] == "selection") > CHAIN_LENGTH:
         yield fault(
             "prizes",
             f"大屏抽取的奖品一共最多 {CHAIN_LENGTH} 个",
@@ -152,10 +149,7 @@ def entrance(_values: Values, _now: datetime) -> Iterator[Refusal]:
 
 def nobody_invited(session: Session, _settings: Settings, values: Values, campaign_id: int | None) -> Iterator[Refusal]:
     """Only invited people may come in, and nobody is invited yet."""
-    if not (values.get("terms") or {}).get("is_invited_only"):
-        return
-    mine = select(Invited.id).where(Invited.campaign_id == campaign_id).limit(1)
-    if campaign_id is None or session.scalar(mine) is None:
+    if is_list_empty(session, values, "is_invited_only", Invited, campaign_id):
         yield fault(
             "is_invited_only",
             "名单还是空的，谁也签不了到。保存后在活动页点“受邀名单”导入",

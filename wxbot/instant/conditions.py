@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import select
+from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
 from wxbot import typed
-from wxbot.campaigns.draft_form import Readers, plain, read_whole
+from wxbot.campaigns.draft_form import Readers, plain, read_tick, read_whole
 from wxbot.campaigns.mechanic import Typed, Values
 from wxbot.instant.models import AllowedPerson
 from wxbot.instant.terms import channel_of
@@ -91,19 +91,15 @@ def read_password(text: str) -> str | None:
     return word or None
 
 
-def _is_ticked(text: str) -> bool:
-    return text == "1"
-
-
 READERS: Readers = {
     "wins_per_person": ("wins_per_person", read_limit, ""),
     "wins_per_day": ("wins_per_day", read_limit, ""),
     "winners_per_day": ("winners_per_day", read_limit, ""),
     "gap": ("gap_s", read_gap, ""),
     "channel": ("channel", read_channel, CONFIRMED[0]),
-    "needs_binding": ("needs_binding", _is_ticked, ""),
-    "is_allow_only": ("is_allow_only", _is_ticked, ""),
-    "carry": ("carry", _is_ticked, ""),
+    "needs_binding": ("needs_binding", read_tick, ""),
+    "is_allow_only": ("is_allow_only", read_tick, ""),
+    "carry": ("carry", read_tick, ""),
     "password": ("password", read_password, ""),
 }
 STEPS = dict.fromkeys(
@@ -140,12 +136,17 @@ def faults_of_limits(values: Values, _now: datetime) -> Iterator[Refusal]:
         yield fault("wins_per_day", "每天不能多于一共的次数", "A day's limit cannot be above the limit in all")
 
 
+def is_list_empty(session: Session, values: Values, tick: str, listed: type[Any], campaign_id: int | None) -> bool:
+    """Whether only listed people may come (the term `tick` is set) and no row of `listed` is this campaign's yet."""
+    if not (values.get("terms") or {}).get(tick):
+        return False
+    mine = select(literal(1)).where(listed.campaign_id == campaign_id).limit(1)
+    return campaign_id is None or session.scalar(mine) is None
+
+
 def empty_list(session: Session, _settings: Settings, values: Values, campaign_id: int | None) -> Iterator[Refusal]:
     """Only listed people may draw, and nobody is listed yet."""
-    if not (values.get("terms") or {}).get("is_allow_only"):
-        return
-    mine = select(AllowedPerson.subject).where(AllowedPerson.campaign_id == campaign_id).limit(1)
-    if campaign_id is None or session.scalar(mine) is None:
+    if is_list_empty(session, values, "is_allow_only", AllowedPerson, campaign_id):
         yield fault(
             "is_allow_only",
             "名单还是空的，谁也抽不了。保存后在活动页点“可参加名单”导入",

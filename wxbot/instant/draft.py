@@ -1,27 +1,26 @@
 """What an instant campaign adds to the form of a draft: its prizes row by row, their odds and stock, how long a win can be collected."""
 
 from collections.abc import Mapping
-from itertools import zip_longest
 from typing import Any, get_args
 
 from flask_babel import gettext
 
 from wxbot import typed
-from wxbot.campaigns.draft_form import Readers, many, plain, read_odds, read_whole, read_yuan, take, take_all
+from wxbot.campaigns.draft_form import Readers, plain, read_odds, read_whole, read_yuan, take, take_all
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import conditions, pictures
 from wxbot.instant.look import DEFAULT, colour_of
-from wxbot.instant.models import ODDS_OF, Skin, Split, WhenGone
+from wxbot.instant.models import ODDS_OF, Skin, WhenGone
+from wxbot.instant.prize_form import DAY_S, amounts_of, read_amounts, read_rows, rows_of, total_of, worth
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.instant.shelf import SHELF
 from wxbot.instant.terms import claim_s_of
-from wxbot.money import NotANumber, parse_number, plain_percent, plain_yuan
+from wxbot.money import NotANumber, parse_number, plain_percent
 from wxbot.orders.channels import CONFIRMED
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 
-PRIZES_MAX = 20
 PRIZE_FIELDS = (
     *("prize_kind", "prize_name", "prize_amount", "prize_odds", "prize_stock"),
     *("prize_release", "prize_weights", "prize_gone", "prize_total"),
@@ -30,17 +29,8 @@ BLANK_PRIZES = (
     ("money", "一等奖", "8.88", "0.5", "10", "even", "", "consolation", ""),
     ("money", "二等奖", "1.00", "20", "400", "once", "", "miss", ""),
 )
-DAY_S = 86_400
 SKINS: dict[str, str] = {"wheel": "大转盘", "grid": "九宫格", "scratch": "刮刮卡", "shake": "摇一摇"}
-DASHES = str.maketrans("–—－~～至", "------")
 COMMAS = str.maketrans("，、 ;；", ",,,,,")
-
-
-def read_amounts(text: str) -> tuple[int, int]:
-    """(least, most) fen of a prize: `1.68` is always the same, `0.50-2.00` differs from win to win."""
-    least, dash, most = plain(text).translate(DASHES).partition("-")
-    min_fen = read_yuan(least)
-    return min_fen, read_yuan(most) if dash else min_fen
 
 
 def read_prize_odds(text: str) -> int:
@@ -83,18 +73,12 @@ def _prize(row: tuple[str, ...]) -> dict[str, Any]:
     kind, name, amount, odds, stock, way, weights, gone, total = row
     if kind not in KINDS:
         raise fault("", "请选择红包或卡密", "Choose money or codes")
-    least_fen, most_fen = read_amounts(amount)
-    is_money = kind == "money"
-    total_fen = read_yuan(total) if is_money and plain(total) else 0
-    split: Split = "exact" if total_fen else "range" if is_money and least_fen != most_fen else "fixed"
+    amounts_fen = read_amounts(amount)
+    total_fen = read_yuan(total) if kind == "money" and plain(total) else 0
     return {
         "kind": kind,
         "name": typed.line(name),
-        "split": split,
-        "min_fen": least_fen if is_money else 0,
-        "max_fen": most_fen if is_money else 0,
-        "total_fen": total_fen,
-        "value_fen": most_fen,
+        **worth(kind, amounts_fen, total_fen),
         "odds_ppm": read_prize_odds(odds),
         "stock": read_whole(stock),
         "release": read_release(way, weights),
@@ -102,24 +86,9 @@ def _prize(row: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def prize_rows(form: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """The rows of the table of prizes as they were typed; a field that an older form did not have is empty."""
-    return list(zip_longest(*(many(form, name) for name in PRIZE_FIELDS), fillvalue=""))
-
-
 def read_prizes(form: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of prizes; one without name, amount and stock is skipped. Raises Refusal that names the row."""
-    prizes: list[dict[str, Any]] = []
-    for number, row in enumerate(prize_rows(form), 1):
-        if not any(plain(row[place]) for place in (1, 2, 4)):
-            continue
-        try:
-            prizes.append(_prize(row))
-        except Refusal as slip:
-            raise fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}") from slip
-    if len(prizes) > PRIZES_MAX:
-        raise fault("prizes", f"最多 {PRIZES_MAX} 个奖品", f"At most {PRIZES_MAX} prizes")
-    return prizes
+    return read_rows(form, PRIZE_FIELDS, ("prize_name", "prize_amount", "prize_stock"), _prize)
 
 
 def read_skin(text: str) -> str:
@@ -158,12 +127,6 @@ def _read(form: Form) -> tuple[dict[str, Any], list[Refusal]]:
     return {"terms": terms}, []
 
 
-def _amounts(prize: Mapping[str, Any]) -> str:
-    is_same = prize["split"] == "fixed" or prize["min_fen"] == prize["max_fen"]
-    bounds = [prize["value_fen"]] if is_same else [prize["min_fen"], prize["max_fen"]]
-    return "-".join(map(plain_yuan, bounds))
-
-
 def _typed(campaign: Campaign) -> Typed:
     prizes = campaign.terms.get("prizes", ())
     return {
@@ -173,13 +136,13 @@ def _typed(campaign: Campaign) -> Typed:
         **conditions.fields_of(campaign.terms),
         "prize_kind": [prize["kind"] for prize in prizes],
         "prize_name": [prize["name"] for prize in prizes],
-        "prize_amount": [_amounts(prize) for prize in prizes],
+        "prize_amount": [amounts_of(prize) for prize in prizes],
         "prize_odds": [plain_percent(prize["odds_ppm"]) for prize in prizes],
         "prize_stock": [str(prize["stock"]) for prize in prizes],
         "prize_release": [str(prize["release"].get("way", "once")) for prize in prizes],
         "prize_weights": [",".join(map(str, prize["release"].get("weights") or ())) for prize in prizes],
         "prize_gone": [str(prize["when_gone"]) for prize in prizes],
-        "prize_total": [plain_yuan(prize["total_fen"]) if prize["split"] == "exact" else "" for prize in prizes],
+        "prize_total": [total_of(prize) for prize in prizes],
     }
 
 
@@ -207,7 +170,7 @@ def releases() -> dict[str, str]:
 
 
 def _shown(form: Form) -> Mapping[str, Any]:
-    shown = {"prize_rows": prize_rows(form) or BLANK_PRIZES, "skins": SKINS, "releases": releases()}
+    shown = {"prize_rows": rows_of(form, PRIZE_FIELDS) or BLANK_PRIZES, "skins": SKINS, "releases": releases()}
     return {**shown, "channels": conditions.channels()}
 
 

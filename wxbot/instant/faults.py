@@ -1,6 +1,6 @@
 """What an instant campaign cannot do, beside the field of its draft."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -11,6 +11,7 @@ from wxbot.instant.codes import lacking
 from wxbot.instant.conditions import empty_list, faults_of_limits
 from wxbot.instant.decide import COST, most_fen
 from wxbot.instant.models import ODDS_OF
+from wxbot.instant.prize_form import of_row
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.instant.terms import channel_of
 from wxbot.money import yuan
@@ -26,17 +27,24 @@ PRIZE_MAX_FEN = 5_000_000
 STOCK_MAX = 10_000_000
 
 
-def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
-    terms = values.get("terms")
-    if terms is None:
-        return
+def faults_of_rows(
+    terms: Mapping[str, Any], of_prize: Callable[[Mapping[str, Any]], Iterable[Refusal]]
+) -> Iterator[Refusal]:
+    """What is wrong in the table of prizes, row by row; a table without a row is wrong."""
     prizes = terms.get("prizes", ())
     if not prizes:
         yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
     for number, prize in enumerate(prizes, 1):
-        for slip in faults_of_prize(prize, channel_of(terms)):
-            yield fault("prizes", f"第 {number} 个奖品：{slip.text.zh}", f"Prize {number}: {slip.text.en}")
-    if sum(prize["odds_ppm"] for prize in prizes) > ODDS_OF:
+        for slip in of_prize(prize):
+            yield fault("prizes", *of_row(number, slip))
+
+
+def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
+    terms = values.get("terms")
+    if terms is None:
+        return
+    yield from faults_of_rows(terms, lambda prize: faults_of_prize(prize, channel_of(terms)))
+    if sum(prize["odds_ppm"] for prize in terms.get("prizes", ())) > ODDS_OF:
         yield fault("prizes", "各奖品的概率加起来超过 100%", "The odds of the prizes are more than 100 % together")
 
 
