@@ -13,6 +13,8 @@ from tests.browser.axe import serious
 from tests.hall.guests import code_of
 from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import absent, guests
 from wxbot.runtime import Runtime
 
 pytestmark = pytest.mark.browser
@@ -90,6 +92,84 @@ def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, s
     assert serious(phone) == []
     phone.locator("#collect").click()
     phone.locator("#sheet-main", has_text="领取").wait_for()  # the sheet of this prize, not a list to search
+
+
+def test_a_guest_is_told_why_a_selection_goes_without_them(phone: Any, site: Runtime) -> None:
+    bike = {"name": "自行车", "kind": "goods", "min_fen": 0, "max_fen": 0, "value_fen": 300_000}
+    prizes = [{"name": "一等奖", "stock": 2}, bike | {"stock": 2}]
+    hall = open_hall(site, prizes, end_at=site.clock.now() + timedelta(hours=5))
+    phone.goto(f"{site.settings.public_url}{hall.path}?code={code_of(hall)}")
+    phone.locator("#name").fill("阿明")
+    phone.locator("button[type=submit]").click()
+    phone.locator(".hall-no").wait_for()
+    host, text = Host(hall), phone.locator("#stage-text")
+    hall.come(1)
+    host.draw(k=2)
+    host.reveal()
+    host.tell()
+    phone.locator("#stage-title", has_text="恭喜").wait_for()
+    host.mark(1, 1)  # says so at once, not only when the others are confirmed
+    host.tell()
+    phone.locator("#stage-title", has_text="不在场").wait_for()
+    assert "否则今晚不再参加抽取" in text.inner_text()
+    host.confirm(1)
+    host.tell()
+    phone.locator("#stage-text", has_text="这次已经确认").wait_for()
+    host.do(absent.take_back, host.id, 1, 1)
+    host.confirm(1)
+    host.tell()
+    phone.locator("#me[data-stage=confirmed] #collect").wait_for()
+    hall.come(1)
+    host.freeze()
+    host.arm(2)
+    host.tell()
+    phone.locator("#stage-text", has_text="这次没有你：你已经中过奖").wait_for()
+    host.start()
+    host.reveal()
+    host.tell()
+    phone.locator("#me[data-stage=waiting] #stage-title", has_text="一等奖 还没领").wait_for()  # calm, not forgotten
+    assert phone.locator("#collect").is_visible()
+    look(phone, "kept")
+    host.do(guests.strike, host.id, 1, "left")
+    host.confirm(2)
+    host.tell()
+    phone.locator("#won-list li").first.wait_for()
+    phone.reload()
+    phone.locator("#collect").click()
+    phone.locator("#sheet-main", has_text="领取").wait_for()
+
+
+def test_a_guest_is_told_that_they_are_struck_hidden_late_and_that_the_evening_is_over(
+    phone: Any, site: Runtime
+) -> None:
+    hall = open_hall(site, [{"stock": 3}], guests=2, end_at=site.clock.now() + timedelta(hours=5))
+    host = Host(hall)
+    host.freeze()
+    host.tell()
+    phone.goto(f"{site.settings.public_url}{hall.path}?code={code_of(hall)}")
+    phone.locator("#name").fill("阿明")
+    phone.locator("button[type=submit]").click()
+    host.arm()
+    host.tell()
+    phone.locator("#stage-text", has_text="冻结以后你才签到").wait_for()
+    host.start()
+    host.reveal()
+    host.tell()
+    phone.locator("#stage-title", has_text="这次没有你").wait_for()
+    host.do(guests.strike, host.id, 3, "left")
+    host.tell()
+    with site.database.transaction() as session:
+        guests.hide(session, hall.campaign_id, 3, True)
+    phone.reload()
+    phone.locator("#stage-text", has_text="已经离场").wait_for()
+    phone.locator("#hidden", has_text="不影响中奖").wait_for()
+    look(phone, "struck")
+    assert serious(phone) == []
+    with site.database.transaction() as session:
+        session.get_one(Campaign, hall.campaign_id).end_at = site.clock.now()
+    phone.reload()
+    phone.locator("#stage-title", has_text="活动已经结束").wait_for()
+    assert not phone.locator("#danmaku").is_visible()
 
 
 def test_the_page_in_english_and_at_the_door(phone: Any, site: Runtime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from tests.draws.stage import BASE, Phone
 from tests.hall.guests import enter, me
 from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
-from wxbot.hall import danmaku, selection, standing
-from wxbot.hall.models import Danmaku, Guest
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import danmaku, guests, selection, standing, state
+from wxbot.hall.models import Danmaku, Guest, Hall
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 
@@ -51,6 +53,30 @@ def test_who_is_marked_absent_is_told_so(runtime: Runtime, ming: Phone) -> None:
     host.reveal()
     host.mark(1, 1)
     assert [won["status"] for won in me(ming, hall)["won"]] == ["absent"]
+
+
+def test_a_guest_learns_what_the_host_decided_about_them_and_when_the_evening_is_over(
+    runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    hall = open_hall(runtime, [{"absence": "slot"}])
+    enter(ming, hall)
+    host = Host(hall)
+    host.draw()
+    host.reveal()
+    enter(hong, hall, name="小红")
+    own = me(ming, hall)
+    assert (own["is_hidden"], own["struck"], own["is_over"]) == (False, "", False)
+    assert [(won["ordinal"], won["absence"]) for won in own["won"]] == [(1, "slot")]
+    host.do(guests.strike, host.id, 1, "left")
+    with runtime.database.transaction() as session:
+        guests.hide(session, hall.campaign_id, 1, True)
+        shown = state.public_state(session, session.get_one(Hall, hall.campaign_id))
+        campaign = session.get_one(Campaign, hall.campaign_id)
+        campaign.end_at = runtime.clock.now() - timedelta(seconds=1)
+    own, other = me(ming, hall), me(hong, hall)
+    assert (own["is_hidden"], own["struck"], own["is_over"]) == (True, "left", True)
+    assert (other["is_hidden"], other["struck"]) == (False, "")
+    assert shown["roster"]["last"] == 1 < other["no"], "so she knows that this roster is without her"
 
 
 def test_nobody_is_told_of_others(runtime: Runtime, ming: Phone, hong: Phone) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import faces, invited, names, passes, rates, reception, sign_in, telling, wire
-from wxbot.hall.models import Guest, Hall
+from wxbot.hall.models import Guest, Hall, HallPrize
 from wxbot.hall.phone_words import WORDS
 from wxbot.instant.models import Prize
 from wxbot.logs import get_logger
@@ -115,7 +115,12 @@ def groups_of(runtime: Runtime, campaign_id: int) -> list[str]:
 
 
 def prizes_of(runtime: Runtime, campaign_id: int) -> list[dict[str, Any]]:
-    """What a hall gives, by the ordinals that its state names."""
-    query = select(Prize.ordinal, Prize.name).where(Prize.campaign_id == campaign_id).order_by(Prize.ordinal)
+    """What a hall gives, by the ordinals that its state names; of what is selected on the screen, whom a win keeps out and for whom it is."""
+    columns = (Prize.ordinal, Prize.name, HallPrize.scope, HallPrize.groups)
+    query = select(*columns).outerjoin(HallPrize, HallPrize.prize_id == Prize.id)
+    query = query.where(Prize.campaign_id == campaign_id).order_by(Prize.ordinal)
     with runtime.database.reading() as session:
-        return [{"ordinal": row.ordinal, "name": row.name} for row in session.execute(query)]
+        return [
+            {"ordinal": ordinal, "name": name, "scope": scope, "groups": groups or []}
+            for ordinal, name, scope, groups in session.execute(query)
+        ]

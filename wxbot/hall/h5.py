@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth
@@ -14,8 +15,21 @@ from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import inside_wechat, with_board
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.hall import coming, danmaku, faces, import_map, names, passes, rain, rates, sign_in, standing, told
-from wxbot.hall.models import Hall
+from wxbot.hall import (
+    coming,
+    danmaku,
+    faces,
+    guests,
+    import_map,
+    names,
+    passes,
+    rain,
+    rates,
+    sign_in,
+    standing,
+    told,
+)
+from wxbot.hall.models import Guest, Hall
 from wxbot.hall.phone_words import HallPhrases
 from wxbot.people.phone_pages import form_mark, language, own_form, runtime, wants_json
 from wxbot.text import Refusal, Text, moment_text
@@ -42,9 +56,7 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         campaign = session.get_one(Campaign, snapshot.campaign_id)
         if hall is None:
             return _plain("gone", snapshot, 404)
-        own = standing.of_guest(session, guest) if guest is not None else None
-    if own is not None:
-        own["now"] = runtime().clock.unix()
+        own = _own(session, campaign, guest) if guest is not None else None
     if guest is not None:
         coming.remember(runtime(), snapshot.slug, guest)
         return _page(snapshot, hall, guest=own)
@@ -132,9 +144,9 @@ def me(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
         guest = sign_in.of(session, snapshot.campaign_id, mine.openid)
         if guest is None:
             return _json({"outcome": "not_signed_in"}, 404)
-        own = standing.of_guest(session, guest)
+        own = _own(session, session.get_one(Campaign, snapshot.campaign_id), guest)
     coming.remember(runtime(), snapshot.slug, guest)
-    return _json(own | {"now": runtime().clock.unix()})
+    return _json(own)
 
 
 @blueprint.post("/hall/<slug>/rain")
@@ -230,6 +242,14 @@ roster.guard = "public"  # type: ignore[attr-defined]  # it holds nobody's name
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
+def _own(session: Session, campaign: Campaign, guest: Guest) -> dict[str, Any]:
+    """How a guest stands, when the evening ends and whether it is over; moments in Unix seconds."""
+    clock = runtime().clock
+    is_over = sign_in.is_over(campaign, clock.now())
+    moments = {"now": clock.unix(), "ends": int(campaign.end_at.timestamp()), "is_over": is_over}
+    return standing.of_guest(session, guest) | moments
+
+
 def _lang() -> str | None:
     return "en" if language() == "en" else None
 
@@ -278,6 +298,7 @@ def _page(
         "mark": form_mark(),
         "me": guest,
         "prizes": coming.prizes_of(runtime(), snapshot.campaign_id) if guest else [],
+        "reasons": {name: text.within(spoken) for name, text in guests.REASONS.items()} if guest else {},
         "awards": url_for("awards_h5.page", lang=_lang()),
     }
     return render_template(

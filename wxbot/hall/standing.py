@@ -1,12 +1,13 @@
 """How one guest stands: what of the evening is theirs. Nothing here tells of a selection that was not revealed."""
 
+import json
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.hall import rain
-from wxbot.hall.models import Game, Guest, Roster, Selection, Winner
+from wxbot.hall.models import Game, Guest, HallEvent, HallPrize, Roster, Selection, Winner
 from wxbot.instant.models import Award, Prize
 
 SHOWN = ("revealed", "confirmed", "voided")
@@ -14,7 +15,7 @@ SHOWN = ("revealed", "confirmed", "voided")
 
 
 def of_guest(session: Session, guest: Guest) -> dict[str, Any]:
-    """Number, salt and id of a guest, and what they have won: for this person alone."""
+    """Number, salt and id of a guest, what they have won, and what the host has decided about them: for this person alone."""
     return {
         "no": guest.no,
         "salt": guest.salt,
@@ -22,9 +23,20 @@ def of_guest(session: Session, guest: Guest) -> dict[str, Any]:
         "name": guest.name,
         "group": guest.group,
         "face": guest.face,
+        "is_hidden": guest.is_hidden,
+        "struck": struck_for(session, guest),
         "won": won(session, guest),
         "game": game_of(session, guest),
     }
+
+
+def struck_for(session: Session, guest: Guest) -> str:
+    """The reason in the log for which a guest may not win any more (guests.REASONS); nothing for everybody else."""
+    if not guest.is_struck:
+        return ""
+    query = select(HallEvent.body).where(HallEvent.campaign_id == guest.campaign_id, HallEvent.kind == "excluded")
+    said = map(json.loads, session.scalars(query))
+    return next((str(body["reason"]) for body in said if body["no"] == guest.no), "")
 
 
 def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
@@ -49,30 +61,33 @@ def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
 
 
 def won(session: Session, guest: Guest) -> list[dict[str, Any]]:
-    """What a guest won, the newest first: [{"d", "prize", "kind", "status", "award"}]; `award` is the public id once it is owed.
+    """What a guest won, the newest first: [{"d", "prize", "ordinal", "kind", "status", "award", "state", "absence"}].
 
-    What games gave has no `d` and the status `confirmed`.
+    `award` is the public id once it is owed, `absence` what being absent costs. What games gave has no `d` and the status `confirmed`.
     """
     query = (
-        select(Winner, Selection.status, Prize, Award)
+        select(Winner, Selection.status, Prize, Award, HallPrize.absence)
         .join(Selection, (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d))
         .join(Prize, Prize.id == Winner.prize_id)
+        .join(HallPrize, HallPrize.prize_id == Winner.prize_id)
         .outerjoin(Award, Award.id == Winner.award_id)
         .where(Winner.campaign_id == guest.campaign_id, Winner.guest_no == guest.no, Selection.status.in_(SHOWN))
         .order_by(Winner.d.desc())
     )
     found: list[dict[str, Any]] = []
     known: set[int] = set()
-    for winner, status, prize, award in session.execute(query):
+    for winner, status, prize, award, absence in session.execute(query):
         known |= {award.id} if award is not None else set()
         found.append(
             {
                 "d": winner.d,
                 "prize": prize.name,
+                "ordinal": prize.ordinal,
                 "kind": prize.kind,
                 "status": "voided" if status == "voided" else winner.status,
                 "award": award.public_id if award is not None else None,
                 "state": award.status if award is not None else None,
+                "absence": absence,
             }
         )
     return found + _of_games(session, guest, known)
@@ -89,10 +104,12 @@ def _of_games(session: Session, guest: Guest, known: set[int]) -> list[dict[str,
         {
             "d": None,
             "prize": prize.name,
+            "ordinal": prize.ordinal,
             "kind": prize.kind,
             "status": "confirmed",
             "award": award.public_id,
             "state": award.status,
+            "absence": None,
         }
         for award, prize in session.execute(query)
         if award.id not in known

@@ -23,6 +23,8 @@ NEWEST = 60
 DANMAKU = 30
 RANKS = 20
 BEST = 5
+ROSTER_TAIL = 200
+"""Characters of a roster's file that hold its last line, whose number says who came too late for it."""
 
 Shown = dict[str, Any]
 
@@ -91,10 +93,13 @@ def _prizes(session: Session, hall: Hall, evening: Evening) -> dict[int, Shown]:
 
 
 def _roster(session: Session, hall: Hall) -> Shown | None:
-    columns = (Roster.version, Roster.count, Roster.sha256)
+    tail = func.substr(Roster.content, func.length(Roster.content) - ROSTER_TAIL)
     mine = (Roster.campaign_id == hall.campaign_id) & (Roster.version == hall.roster_version)
-    row = session.execute(select(*columns).where(mine)).one_or_none()
-    return None if row is None else {"version": row[0], "count": row[1], "sha256": row[2]}
+    row = session.execute(select(Roster.version, Roster.count, Roster.sha256, tail).where(mine)).one_or_none()
+    if row is None:
+        return None
+    last = row[3].removesuffix("\n").rpartition("\n")[2]
+    return {"version": row[0], "count": row[1], "sha256": row[2], "last": int(last.partition("\t")[0])}
 
 
 def _selections(session: Session, hall: Hall) -> list[Selection]:

@@ -43,41 +43,70 @@ function stand(stage, title, text) {
   say(at('stage-text'), text);
 }
 
-function prizeOf(selection) {
-  const found = (page.prizes || []).find((prize) => prize.ordinal === selection.prize);
-  return found ? found.name : '';
+function prizeOf(selection) { return (page.prizes || []).find((prize) => prize.ordinal === selection.prize) || { name: '', groups: [] }; }
+
+/** Why this guest is not in a selection: a sentence, or nothing for who is in. The rules are evening.py's `out_of`. */
+function outOf(selection) {
+  const prize = prizeOf(selection);
+  const before = me.won.filter((each) => each.d !== null && each.d < selection.d && each.status !== 'voided');
+  const isSame = (each) => each.ordinal === selection.prize;
+  if (me.struck) { return fill(words.out_struck_text, { reason: page.reasons[me.struck] || me.struck }); }
+  if (state.roster && me.no > state.roster.last) { return words.out_late; }
+  if (prize.groups.length && !prize.groups.includes(me.group)) { return fill(words.out_group, { groups: prize.groups.join(page.language === 'en' ? ', ' : '、') }); }
+  if (before.some((each) => each.status !== 'absent' && (prize.scope === 'evening' || isSame(each)))) { return words.out_won; }
+  const isLost = (each) => each.status === 'absent' && (each.absence === 'evening' || (each.absence === 'slot' && isSame(each)));
+  return before.some(isLost) ? words.out_absent : '';
 }
 
 /** Where a prize is collected: its own sheet in the list. */
 function awardPage(each) { return each.state === 'open' ? `${page.awards}#${each.award}` : page.awards; }
 
+/** How one stands in the selection that runs or was the last: [stage, title, text]. Nothing where the evening goes on without one. */
+function inSelection(selection, mine) {
+  if (mine && mine.status === 'won') { return ['won', fill(words.won, { prize: mine.prize }), words.won_text]; }
+  if (mine && mine.status === 'absent') {
+    const text = selection && selection.status === 'confirmed' ? words.absent_done_text : words.absent_text;
+    return ['absent', words.absent, text + (page.language === 'en' ? ' ' : '') + words['absent_' + mine.absence]];
+  }
+  if (mine && (mine.status === 'forfeited' || mine.status === 'passed_on')) { return ['waiting', fill(words.forfeited, { prize: mine.prize }), '']; }
+  if (mine && mine.status === 'voided') { return ['waiting', words.voided, words.missed_text]; }
+  if (selection && (selection.status === 'armed' || selection.status === 'drawn')) {
+    const out = outOf(selection);
+    return [out ? 'waiting' : selection.status, fill(words[selection.status], { prize: prizeOf(selection).name }), out ? words.out + (page.language === 'en' ? '. ' : '：') + out : words[selection.status + '_text']];
+  }
+  return null;
+}
+
+/** A prize that waits: red and large in its own moment, calm when the evening has gone on. */
+function owed(award, isNow) {
+  const isGoods = award.kind === 'goods';
+  const word = isNow ? 'confirmed' : isGoods ? 'kept_goods' : 'kept';
+  at('collect').hidden = isGoods;
+  at('collect').href = awardPage(award);
+  return [isNow ? 'confirmed' : 'waiting', fill(words[word], { prize: award.prize }), isGoods ? words.goods_text : words.confirmed_text];
+}
+
+function missed(selection) {
+  if (selection.status !== 'revealed' && selection.status !== 'confirmed') { return null; }
+  const out = outOf(selection);
+  return out ? ['waiting', words.out, out] : ['waiting', words.missed, words.missed_text];
+}
+
 function show() {
   const selection = state && state.selection;
+  const game = state && state.game;
   const mine = selection ? me.won.find((each) => each.d === selection.d) : me.won.find((each) => each.status === 'won');
-  const latest = mine || me.won.find((each) => each.state === 'open');
+  const award = [mine, ...me.won].find((each) => each && each.status === 'confirmed' && each.state === 'open');
   at('collect').hidden = true;
-  if (mine && mine.status === 'won') {
-    stand('won', fill(words.won, { prize: mine.prize }), words.won_text);
-  } else if (mine && mine.status === 'absent') {
-    stand('absent', words.absent, words.absent_text);
-  } else if (mine && (mine.status === 'forfeited' || mine.status === 'passed_on')) {
-    stand('waiting', fill(words.forfeited, { prize: mine.prize }), '');
-  } else if (mine && mine.status === 'voided') {
-    stand('waiting', words.voided, words.missed_text);
-  } else if (selection && (selection.status === 'armed' || selection.status === 'drawn')) {
-    stand(selection.status, fill(words[selection.status], { prize: prizeOf(selection) }), words[selection.status + '_text']);
-  } else if (latest && latest.status === 'confirmed' && latest.state === 'open') {
-    const isGoods = latest.kind === 'goods';
-    stand('confirmed', fill(words.confirmed, { prize: latest.prize }), isGoods ? words.goods_text : words.confirmed_text);
-    at('collect').hidden = isGoods;
-    at('collect').href = awardPage(latest);
-  } else if (state && state.game && state.game.status === 'running') {
-    stand('waiting', words[state.game.kind], words[state.game.kind + '_text']);
-  } else if (selection && (selection.status === 'revealed' || selection.status === 'confirmed')) {
-    stand('waiting', words.missed, words.missed_text);
-  } else {
-    stand('waiting', words.waiting, words.waiting_text);
-  }
+  stand(...(inSelection(selection, mine)
+    || (award && owed(award, award === mine || (award.d === null && game)))
+    || (me.is_over && ['waiting', words.over, me.won.some((each) => each.state) ? words.over_won_text : words.over_text])
+    || (me.struck && ['waiting', words.out_struck, fill(words.out_struck_text, { reason: page.reasons[me.struck] || me.struck })])
+    || (game && game.status === 'running' && ['waiting', words[game.kind], words[game.kind + '_text']])
+    || (selection && missed(selection))
+    || ['waiting', words.waiting, words.waiting_text]));
+  at('hidden').hidden = !me.is_hidden;
+  at('say').hidden = Boolean(me.is_over);
   list();
 }
 
@@ -102,7 +131,8 @@ function list() {
 
 function concerns(before, after) {
   if (!before) { return true; }
-  const of = (each) => JSON.stringify([each.selection && [each.selection.d, each.selection.status], each.game && [each.game.id, each.game.status], each.roster && each.roster.version]);
+  const mark = (selection) => ((selection.winners || []).find((each) => each.no === me.no) || {}).status;
+  const of = (each) => JSON.stringify([each.selection && [each.selection.d, each.selection.status, mark(each.selection)], each.game && [each.game.id, each.game.status], each.roster && each.roster.version]);
   return of(before) !== of(after);
 }
 
@@ -235,6 +265,13 @@ at('prove').addEventListener('click', () => {
 });
 
 document.addEventListener('visibilitychange', () => { if (!document.hidden) { poll(); } });
+/** Ask once more when the evening is over: nothing else says so to a phone. */
+function waitForEnd() {
+  const left_ms = (me.ends - me.now) * 1000;
+  if (!me.is_over && left_ms < 86400000) { setTimeout(refresh, Math.max(0, left_ms) + 1000 + Math.random() * 30000); }
+}
+
 show();
 listen();
 poll();
+waitForEnd();
