@@ -24,7 +24,7 @@ from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.sites import site_at
 from tests.waiting import until
 from wxbot.hall import games, told
-from wxbot.hall.models import RaceCount, RainHit
+from wxbot.hall.models import Invited, RaceCount, RainHit
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
@@ -82,6 +82,17 @@ def test_guests_sign_in_at_the_door_and_by_the_screen(wechat: SimulatedWeChat, s
     rows = hall.guests()
     assert {row.name for row in rows} == {guest["nickname"] for guest in seen}
     assert {row.group for row in rows} == {"红队", "蓝队"}
+
+
+def test_invited_guests_come_with_their_row_of_the_list(wechat: SimulatedWeChat, site: Runtime) -> None:
+    hall = hall_at(site, is_invited_only=True)
+    with site.database.transaction() as session:
+        session.add_all(Invited(campaign_id=hall.campaign_id, key=f"a00{n}", name=f"宾客{n}") for n in (1, 2))
+    rows = [["A001", "宾客1"], ["A002", "宾客2"], ["A009", "宾客9"]]
+    seen = come(wechat, door(site, hall), 4, word=WORD, rows=rows)
+    assert states(wechat) == {"here": 2, "turned_away": 2}, [guest["reason"] for guest in seen]
+    assert {row.name for row in hall.guests()} == {"宾客1", "宾客2"}
+    assert all("名单" in guest["reason"] for guest in seen if guest["state"] == "turned_away")
 
 
 def test_who_has_no_word_or_an_old_code_is_turned_away_with_the_sentence_of_the_page(
@@ -279,6 +290,7 @@ def page_mark(page: str) -> str:
         ("guests", {"url": "ftp://x/"}),
         ("guests", {"url": "http://127.0.0.1:1/h5/hall/x", "count": 1001}),
         ("guests", {"url": "http://127.0.0.1:1/h5/hall/x", "count": True}),
+        ("guests", {"url": "http://127.0.0.1:1/h5/hall/x", "rows": [["A001"]]}),
         ("tap", {"share": 1.5}),
         ("shake", {"per_s": -1}),
         ("lose_network", {}),

@@ -8,7 +8,7 @@ from typing import Any
 from wxbot.simulator.control_people import NotFound, careful
 from wxbot.simulator.door import Reply, Request, Route, json_reply
 from wxbot.simulator.hall_crowd import MOST
-from wxbot.simulator.hall_guest import Guest, Place
+from wxbot.simulator.hall_guest import Guest, Place, Row
 from wxbot.simulator.hall_wall import PHONES
 from wxbot.simulator.shares import is_address
 from wxbot.simulator.world import World
@@ -33,6 +33,15 @@ def count_of(body: dict[str, Any], default: int | None) -> int | None:
     return value
 
 
+def rows_of(body: dict[str, Any]) -> list[Row]:
+    """Lines of a list of invited people. Raises ValueError."""
+    rows = body.get("rows", [])
+    is_list = isinstance(rows, list) and len(rows) <= MOST
+    if not is_list or not all(isinstance(row, list) and [*map(type, row)] == [str, str] for row in rows):
+        raise ValueError(f"rows: must be at most {MOST} pairs of a number and a name")
+    return [Row(key[:40], name[:40]) for key, name in rows]
+
+
 def picked(world: World, body: dict[str, Any], state: str) -> list[Guest]:
     """Those in a state that the body names by `ids`, else the newest `count`, else all. Raises ValueError."""
     ids = body.get("ids", [])
@@ -50,18 +59,22 @@ def list_guests(world: World, request: Request) -> Reply:
 
 
 def come(world: World, request: Request) -> Reply:
-    """{"url", "count"?, "word"?}: new people open a sign-in address, from a screen's code or the door, and type a name."""
+    """{"url", "count"?, "word"?, "rows"?}: new people open a sign-in address, from a screen's code or the door, and type a name.
+
+    `rows` are lines of the list of invited people, [[number, name], …]: each guest is the next of them.
+    """
     body = request.json()
     url, word = body.get("url"), body.get("word", "")
     if not isinstance(url, str) or not is_address(url):
         raise ValueError("url: must be the address behind a screen's code or of the door")
     if not isinstance(word, str) or len(word) > 40:
         raise ValueError("word: must be a text of at most 40 characters")
-    count, known = count_of(body, 1) or 1, len(world.hall.everyone())
+    rows = rows_of(body)
+    count, known = count_of(body, len(rows) or 1) or 1, len(world.hall.everyone())
     if known + count > MOST:
         raise ValueError(f"count: a hall holds {MOST} guests, and {known} have come")
     people = [world.people.make() for _ in range(count)]
-    made = world.hall.come(people, Place(url, word.strip()), world.http_url)
+    made = world.hall.come(people, Place(url, word.strip()), world.http_url, rows)
     return json_reply({"guests": [guest.shown() for guest in made]})
 
 

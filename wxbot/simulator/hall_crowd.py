@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Origin
 
-from wxbot.simulator.hall_guest import BROWSER, Guest, Place, Turned
+from wxbot.simulator.hall_guest import BROWSER, Guest, Place, Row, Turned
 from wxbot.simulator.people import Person
 
 log = logging.getLogger(__name__)
@@ -58,10 +58,12 @@ class Crowd:
 
     # --- what they are asked to do ------------------------------------------------------------------------------
 
-    def come(self, people: Iterable[Person], place: Place, wechat_url: str) -> list[Guest]:
-        """So many people come to the address. All open the page first, since a code lives half a minute; then they type."""
+    def come(self, people: Iterable[Person], place: Place, wechat_url: str, rows: Iterable[Row] = ()) -> list[Guest]:
+        """So many people come to the address, the first ones with a row of its list each. All open the page first, since a code
+        lives half a minute; then they type."""
         self.place = place
-        made = [Guest.of(person, place, wechat_url) for person in people]
+        lines = iter(rows)
+        made = [Guest.of(person, place, wechat_url, next(lines, None)) for person in people]
         with self._lock:
             self.guests.update((guest.person_id, guest) for guest in made)
         self._start()

@@ -11,7 +11,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
 import requests
@@ -52,6 +52,13 @@ class Place:
     def screen(self) -> str:
         """Where the big screen of this hall is."""
         return f"{self.base}/hall/{quote(self.path.rsplit('/', 1)[-1])}/screen"
+
+
+class Row(NamedTuple):
+    """A line of a hall's list of invited people: what somebody on it types."""
+
+    key: str
+    name: str
 
 
 class SignInForm(HTMLParser):
@@ -119,12 +126,14 @@ class Guest:
     mark: str = ""
     live: str = ""
     form: SignInForm | None = None
+    row: Row | None = None
+    """Their line of the list, where only invited people may come in."""
     session: requests.Session = field(default_factory=requests.Session)
 
     @classmethod
-    def of(cls, person: Person, place: Place, wechat_url: str) -> Guest:
+    def of(cls, person: Person, place: Place, wechat_url: str, row: Row | None = None) -> Guest:
         """This person with a phone in WeChat."""
-        made = cls(person.id, person.nickname, place, urlsplit(wechat_url).hostname or "")
+        made = cls(person.id, person.nickname, place, urlsplit(wechat_url).hostname or "", row=row)
         made.session.headers["User-Agent"] = BROWSER
         made.session.cookies.set("sim_person", str(person.id), domain=made.wechat_host, path="/")
         return made
@@ -161,12 +170,13 @@ class Guest:
             raise Turned(next((html.unescape(one[1]).strip() for one in said if one), "there is no form on the page"))
 
     def sign_in(self) -> None:
-        """Type the name (and the word of the day, and a group) and stay on the page. Raises Turned."""
+        """Type the name (and the word of the day, and a group; or one's row of the list) and stay on the page. Raises Turned."""
         if not self.no and self.form is not None:
             groups = {
                 name: offered[self.person_id % len(offered)] for name, offered in self.form.choices.items() if offered
             }
             typed = {"name": self.nickname, **({"word": self.place.word} if "word" in self.form.fields else {})}
+            typed |= self.row._asdict() if self.row is not None and "key" in self.form.fields else {}
             reply = self._post(urljoin(self.place.base, self.form.action), {**self.form.fields, **groups, **typed})
             if not reply.ok:
                 raise Turned(_sentence(reply))

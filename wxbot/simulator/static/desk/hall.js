@@ -30,7 +30,12 @@ function onSend(name, path, read, said) {
 }
 const number = (form, name) => Number(form.elements[name].value);
 
-onSend('come', 'guests', (form) => ({ url: form.elements.url.value.trim(), word: form.elements.word.value.trim(), count: number(form, 'count') }), '他们来了');
+/** Lines of a list as it is copied from a sheet or typed: number, name; whatever stands behind them is left out. */
+const rowsOf = (text) => text.split('\n').map((line) => line.split(/[\t,，;；]/).map((each) => each.trim())).filter(([key, name]) => key && name).map((row) => row.slice(0, 2));
+onSend('come', 'guests', (form) => {
+  const rows = rowsOf(form.elements.rows.value);
+  return { url: form.elements.url.value.trim(), word: form.elements.word.value.trim(), count: rows.length || number(form, 'count'), rows };
+}, '他们来了');
 onSend('tap', 'tap', (form) => ({ share: number(form, 'share') / 100 }), '下红包雨时就接');
 onSend('shake', 'shake', (form) => ({ per_s: number(form, 'per_s') }), '竞速时就摇');
 onSend('leave', 'leave', (form) => ({ count: number(form, 'count') }), '他们走了');
