@@ -125,6 +125,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         cautions=hall_faults.CAUTIONS,
         forget=hall_terms.forget,
         card=hall_page.card,
+        has_draws=False,
         is_drawn_by_us=True,
         steps=hall_steps.STEPS,
         lead=timedelta(),

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from tests.hall.hosting import Host, numbers
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD, Browser
-from wxbot.hall import pairing, told
+from wxbot.campaigns import poster as poster_file
+from wxbot.hall import door_sheet, pairing, told
 from wxbot.hall.models import Danmaku, Guest, Hall
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
@@ -204,6 +205,61 @@ def test_a_thing_that_was_handed_over_is_no_code_in_the_sheet_of_awards(runtime:
     for path in (f"/admin/campaigns/{host.id}/awards", f"/admin/halls/{host.id}/record"):
         seen = marketer.get(path).text
         assert "实物已领走" in seen and "卡密已给出" not in seen
+
+
+def test_the_campaigns_page_counts_guests_and_selections_and_leads_to_desk_screen_and_record(
+    host: Host, marketer: Browser
+) -> None:
+    seen = marketer.get(f"/admin/campaigns/{host.id}").text
+    for nothing in ("转化漏斗", "抽奖趋势", "各个入口", "暂停抽奖"):
+        assert nothing not in seen, nothing
+    for part in ("", "/door", "/record", "/figures"):
+        assert f'"/admin/halls/{host.id}{part}"' in seen
+    assert "/hall/gala/screen" in seen and "/hall/gala/preflight" in seen
+    host.freeze()
+    absent, *_ = host.show(k=2)
+    assert "<b>2</b>" not in figures_of(marketer, host), "two have won and nobody is confirmed"
+    host.mark(1, absent)
+    host.confirm(1)
+    seen = figures_of(marketer, host)
+    assert "<b>12</b>" in seen and "第 1 版，12 人" in seen and "1 次" in seen
+    assert "<b>1</b> <small>/ 2</small>" in seen and "缺席</dt><dd>1 人" in seen
+
+
+def test_the_sheet_for_the_door_has_its_code_and_word_and_none_without_a_word(
+    runtime: Runtime, marketer: Browser
+) -> None:
+    hall = open_hall(runtime, slug="doors", terms={"day_word": "樱桃", "is_rehearsal": True})
+    sheet = marketer.get(f"/admin/halls/{hall.campaign_id}/door").text
+    assert "樱桃" in sheet and "data:image/svg" in sheet and "data-print" in sheet
+    poster = marketer.get(f"/admin/halls/{hall.campaign_id}/door-poster")
+    assert poster.status_code == 200 and "door-doors." in poster.headers["Content-Disposition"]
+    words = door_sheet.poster_text(hall.campaign(), hall.hall())
+    assert "樱桃" in words.when and words.name == hall.campaign().act_name
+    assert all(word in poster_file.svg(words, "https://x.test/") for word in (words.when, words.scan, *words.notes))
+    bare = open_hall(runtime, slug="bare")
+    assert marketer.get(f"/admin/halls/{bare.campaign_id}/door-poster").status_code == 404
+
+
+def figures_of(browser: Browser, host: Host) -> str:
+    """The part of the campaign's page that counts."""
+    return str(browser.get(f"/admin/halls/{host.id}/figures").text)
+
+
+def test_a_halls_days_count_who_signed_in_and_what_was_selected(host: Host, marketer: Browser) -> None:
+    host.freeze()
+    host.show(k=2)
+    host.confirm(1)
+    seen = marketer.get(f"/admin/campaigns/{host.id}/days").text
+    assert "签到人数" in seen and "抽取次数" in seen and "打开页面" not in seen
+    cells = re.findall(r'data-label="(签到人数|抽取次数|中奖)">(\d+)', seen)
+    assert cells == [("签到人数", "12"), ("抽取次数", "1"), ("中奖", "2")]
+    assert "当天发出 2 个" in seen and "1 / 3" in seen
+    sheet = marketer.post(f"/admin/campaigns/{host.id}/days.xlsx", {})
+    head, row = load_workbook(io.BytesIO(sheet.data)).worksheets[0].iter_rows(values_only=True)
+    assert head[1:4] == ("签到人数", "抽取次数", "中奖") and row[1:5] == ("12", "1", "2", "2.00")
+    awards = marketer.get(f"/admin/campaigns/{host.id}/awards").text
+    assert "从哪里来" not in awards and "抽奖编号" not in awards and "中奖编号" in awards
 
 
 def test_who_is_taken_back_after_the_confirmation_is_confirmed_at_the_desk(host: Host, marketer: Browser) -> None:

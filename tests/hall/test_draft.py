@@ -82,6 +82,14 @@ def test_what_a_hall_cannot_be_is_named_beside_its_field(
     assert sentence in unescape(marketer.get(f"/admin/campaigns/{kept.id}/edit?step=check").text)
 
 
+def test_the_form_speaks_of_a_hall(marketer: Browser) -> None:
+    seen = marketer.get("/admin/campaigns/new?mechanic=hall").text
+    for word in ("奖品和规则", "时间和来宾", "谁能来", "一次抽几人", "每人最多抢"):
+        assert word in seen, word
+    assert "概率" not in seen and "谁能抽" not in seen
+    assert "奖品和概率" in marketer.get("/admin/campaigns/new?mechanic=instant").text
+
+
 def test_a_rehearsal_needs_no_money_for_its_prizes(marketer: Browser, runtime: Runtime) -> None:
     marketer.post("/admin/campaigns/new", gala(runtime, budget="1", is_rehearsal="1"))
     assert stored(runtime).half_written is None

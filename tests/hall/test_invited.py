@@ -167,6 +167,13 @@ def test_one_line_of_the_list_is_one_guest_however_they_come(runtime: Runtime) -
     assert [guest.openid for guest in hall.guests()] == ["o-first"]
 
 
+def test_the_page_says_how_many_of_the_list_have_a_weight(marketer: Browser, runtime: Runtime) -> None:
+    hall = open_hall(runtime, terms={"is_invited_only": True})
+    with runtime.database.transaction() as session:
+        session.add_all(Invited(campaign_id=hall.campaign_id, key=str(n), name="王", weight=n) for n in (1, 2, 3))
+    assert "其中 2 人有权重" in marketer.get(f"/admin/campaigns/{hall.campaign_id}/invited").text
+
+
 def test_weights_are_given_before_the_launch_only(runtime: Runtime) -> None:
     hall = open_hall(runtime, terms={"is_invited_only": True})
     sheet = sheets.read("工号,姓名,权重\n1,王,5\n2,李,1\n".encode(), invited_sheet.COLUMNS, invited_sheet.NEEDS)

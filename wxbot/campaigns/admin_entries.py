@@ -86,14 +86,8 @@ def qr_picture(campaign_id: int) -> Response:
 def poster_picture(campaign_id: int) -> Response:
     """The poster with this entry's code: PNG, or SVG on a machine without a font that has Chinese letters."""
     campaign = campaign_or_404(campaign_id)
-    words, url = poster.text_of(campaign), _asked_url(campaign)
-    font = poster.font_file(runtime().settings.poster_font)
-    if font is not None:
-        try:
-            return _download(poster.png(words, url, font), "image/png", f"poster-{campaign.slug}.png")
-        except OSError as error:
-            log.warning("poster_font_unreadable", font=str(font), error=str(error)[:200])
-    return _download(poster.svg(words, url).encode(), "image/svg+xml", f"poster-{campaign.slug}.svg")
+    made = poster.file_of(poster.text_of(campaign), _asked_url(campaign), runtime().settings.poster_font)
+    return _download(made.content, made.media_type, f"poster-{campaign.slug}.{made.extension}")
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/scene")

@@ -170,6 +170,7 @@ def _standing(campaign: Campaign) -> dict[str, Any]:
             "at_step": "on" if campaign.status == "off" else campaign.status,
             "trouble": _trouble(campaign),
             "figures": way.figures,
+            "has_draws": way.has_draws,
             "is_early": campaign.status == "launching" and now() < campaign.begin_at - way.lead,
             "is_quiet": campaign.status == "launching" and throttle.is_quiet(runtime().settings, now(), LOTTERY),
         }

@@ -90,6 +90,8 @@ class DraftPart:
     """What the blocks need beside `form` and `faults`."""
     words: Callable[[], Mapping[str, str]]
     """Field → what it is called, in the reader's language; a fault is listed under it."""
+    step_words: Callable[[], Mapping[str, str]] = dict
+    """Step → what it is called, where that differs from wizard.words."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -170,6 +172,8 @@ class CampaignMechanic:
     forget: Forget = keep_nothing
     card: Callable[[Campaign], CampaignCard] = plain_card
     """How the chat shows it; no row is read for it."""
+    has_draws: bool = True
+    """Whether people draw on their phones: then draws, their refusals and the ways in are counted and shown."""
     is_drawn_by_us: bool = False
     """Whether our own program decides who wins: then who submits and who approves has tied a WeChat, which cannot win."""
     steps: Mapping[str, tuple[LaunchStep, ...]]

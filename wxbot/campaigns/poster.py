@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import segno
 
 from wxbot.campaigns.models import Campaign
+from wxbot.logs import get_logger
 from wxbot.text import moment_text
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
+
+log = get_logger(__name__)
 
 WIDTH, HEIGHT = 1080, 1620
 RED, DEEP, GOLD, PAPER, INK = "#bf301e", "#a92617", "#f7dba3", "#fff8ec", "#5a1f12"
@@ -41,14 +44,21 @@ SIMPLIFIED = 2
 """Which of the faces of Noto's collection has the letters as mainland China writes them."""
 
 
+SCAN = "微信扫一扫，打开活动"
+FAIR = ("分享不增加次数，也不提高中奖率", "本活动由主办方发起，与腾讯公司无关，规则见活动页")
+
+
 @dataclass(frozen=True)
 class PosterText:
-    """What stands on a poster."""
+    """What stands on a poster, from its top to its bottom."""
 
     organiser: str
     name: str
     wish: str
     when: str
+    """Under the code, below `scan`."""
+    scan: str = SCAN
+    notes: tuple[str, str] = FAIR
 
 
 def text_of(campaign: Campaign) -> PosterText:
@@ -57,8 +67,24 @@ def text_of(campaign: Campaign) -> PosterText:
     return PosterText(campaign.organiser or campaign.send_name, campaign.act_name, campaign.wishing, when)
 
 
-SCAN = "微信扫一扫，打开活动"
-FAIR = ("分享不增加次数，也不提高中奖率", "本活动由主办方发起，与腾讯公司无关，规则见活动页")
+class PosterFile(NamedTuple):
+    """A poster to take away."""
+
+    content: bytes
+    media_type: str
+    extension: str
+
+
+def file_of(text: PosterText, url: str, chosen: Path | None) -> PosterFile:
+    """The poster with the code of `url`: PNG, or SVG on a machine without a font that has Chinese letters. `chosen`: the font of the
+    settings."""
+    font = font_file(chosen)
+    if font is not None:
+        try:
+            return PosterFile(png(text, url, font), "image/png", "png")
+        except OSError as error:
+            log.warning("poster_font_unreadable", font=str(font), error=str(error)[:200])
+    return PosterFile(svg(text, url).encode(), "image/svg+xml", "svg")
 
 
 @cache
@@ -87,10 +113,10 @@ def png(text: PosterText, url: str, font: Path) -> bytes:
     with Image.open(code) as seen:
         square = seen.convert("RGB")
     picture.paste(square, ((WIDTH - square.width) // 2, 660 + (CODE - square.height) // 2))
-    _lines(draw, SCAN, font, 46, 1216, INK, most=1)
+    _lines(draw, text.scan, font, 46, 1216, INK, most=1)
     _lines(draw, text.when, font, 36, 1296, "#8a4a36", most=1)
     y = 1430
-    for line in FAIR:
+    for line in text.notes:
         y = _lines(draw, line, font, 30, y, GOLD, most=1) + 12
     out = io.BytesIO()
     picture.quantize(64).save(out, format="PNG", optimize=True)
@@ -140,9 +166,9 @@ def svg(text: PosterText, url: str) -> str:
         (text.organiser, 150, 38, GOLD),
         (text.name, 280, min(92, round((WIDTH - 2 * MARGIN) / max(1, len(text.name)))), "#fff1d9"),
         (text.wish, 380, min(44, round((WIDTH - 2 * MARGIN) / max(1, len(text.wish)))), GOLD),
-        (SCAN, 1256, 46, INK),
+        (text.scan, 1256, 46, INK),
         (text.when, 1326, 36, "#8a4a36"),
-        *((line, 1460 + 44 * n, 30, GOLD) for n, line in enumerate(FAIR)),
+        *((line, 1460 + 44 * n, 30, GOLD) for n, line in enumerate(text.notes)),
     ]
     words = "".join(
         f'<text x="{WIDTH // 2}" y="{y}" font-size="{size}" fill="{colour}">{escape(line)}</text>'

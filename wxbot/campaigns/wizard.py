@@ -156,6 +156,7 @@ class ShownStep:
 def shown(form: WrittenForm, faults: Sequence[Refusal], is_empty: Mapping[str, bool]) -> list[ShownStep]:
     """All steps, with how many fields each still lacks; `is_empty` knows the fields of the faults."""
     fields = list(dict.fromkeys(each.field for each in faults))
+    _, way = way_in(form)
     at = {name: [field for field in fields if step_of(form, field) == name] for name in STEPS}
     return [
         ShownStep(
@@ -164,5 +165,5 @@ def shown(form: WrittenForm, faults: Sequence[Refusal], is_empty: Mapping[str, b
             wrong=sum(not is_empty[field] for field in at[name]),
             missing=sum(is_empty[field] for field in at[name]),
         )
-        for name, word in words().items()
+        for name, word in (words() | dict(way.draft.step_words())).items()
     ]

@@ -31,8 +31,9 @@ def page(campaign_id: int) -> str:
     campaign = _launched_or_404(campaign_id)
     with runtime().database.reading() as session:
         lines = days.listed(session, campaign, now())
-    is_ours = mechanic.way_of(campaign.mechanic).is_drawn_by_us
-    return render_template("console/campaign_days.html", campaign=campaign, lines=lines, is_drawn_by_us=is_ours)
+    return render_template(
+        "console/campaign_days.html", campaign=campaign, lines=lines, way=mechanic.way_of(campaign.mechanic)
+    )
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/days.<form>")
@@ -43,24 +44,27 @@ def sheet(campaign_id: int, form: str) -> Response:
     form_or_404(form)
     log_export("days_export", f"campaign:{campaign_id}", form=form)
     with runtime().database.reading() as session:
-        rows = [_row(line) for line in days.listed(session, campaign, now())]
-    return sheet_response(form, f"days-{campaign_id}", _header(), [rows])
+        lines = days.listed(session, campaign, now())
+    has_draws = mechanic.way_of(campaign.mechanic).has_draws
+    return sheet_response(form, f"days-{campaign_id}", _header(has_draws), [[_row(line, has_draws) for line in lines]])
 
 
-def _header() -> tuple[str, ...]:
+def _header(has_draws: bool) -> tuple[str, ...]:
+    drawn = (gettext("打开页面"), gettext("抽奖人数"), gettext("抽奖"))
     return (
-        *(gettext("日期"), gettext("打开页面"), gettext("抽奖人数"), gettext("抽奖"), gettext("中奖")),
+        *(gettext("日期"), *(drawn if has_draws else (gettext("签到人数"), gettext("抽取次数"))), gettext("中奖")),
         *(gettext("中奖金额（元）"), gettext("点了领取"), gettext("已到账"), gettext("已到账金额（元）")),
         *(gettext("给出卡密"), gettext("过期收回"), gettext("过期收回金额（元）"), gettext("奖品剩余")),
     )
 
 
-def _row(line: Mapping[str, Any]) -> tuple[object, ...]:
+def _row(line: Mapping[str, Any], has_draws: bool) -> tuple[object, ...]:
     def amount(name: str) -> str:
         return plain_yuan(line[name]) if line[name] else ""
 
     return (
-        *(line["day"], line["visits"], line["people"], line["draws"], line["wins"], amount("won_fen")),
+        *(line["day"], *([line["visits"]] if has_draws else []), line["people"], line["draws"]),
+        *(line["wins"], amount("won_fen")),
         *(line["tapped"], line["paid"], amount("paid_fen"), line["given"]),
         *(line["forfeited"], amount("forfeited_fen")),
         "；".join(f"{prize['name'] or gettext('红包')} {prize['left']}/{prize['stock']}" for prize in line["prizes"]),

@@ -6,12 +6,14 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.hall import desk, games, guests, pairing, rosters, scenes
+from wxbot.campaigns import poster
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import desk, door_sheet, games, guests, pairing, rosters, scenes
 from wxbot.hall import select as selecting
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404, host, to_desk
 from wxbot.hall.allowed import NUMBERS_HELD_UP
 from wxbot.staff import accounts
-from wxbot.staff.console import act, me, now, number, role_required, runtime, said, text
+from wxbot.staff.console import absent, act, me, now, number, role_required, runtime, said, text
 
 
 @blueprint.get("/halls/<int:campaign_id>")
@@ -166,6 +168,22 @@ def pair(campaign_id: int) -> str | BaseResponse:
 def door(campaign_id: int) -> str:
     """The sheet for the door: its code, and the word of the day where there is one."""
     campaign, hall = hall_or_404(campaign_id)
-    address = f"{runtime().settings.public_url}{url_for('hall_h5.page', slug=campaign.slug)}?door=1"
-    picture = segno.make(address, error="m").svg_data_uri(border=2, scale=8)
-    return render_template("console/hall_door.html", campaign=campaign, hall=hall, picture=picture, address=address)
+    picture = segno.make(_door_url(campaign), error="m").svg_data_uri(border=2, scale=8, light="white")
+    return render_template("console/hall_door.html", campaign=campaign, hall=hall, picture=picture)
+
+
+@blueprint.get("/halls/<int:campaign_id>/door-poster")
+@role_required(*HOSTS, "admin")
+def door_poster(campaign_id: int) -> Response:
+    """The same as a picture for a print shop; there is none without a word of the day, which the code at the door asks for."""
+    campaign, hall = hall_or_404(campaign_id)
+    if not hall.day_word:
+        absent()
+    made = poster.file_of(door_sheet.poster_text(campaign, hall), _door_url(campaign), runtime().settings.poster_font)
+    response = Response(made.content, mimetype=made.media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="door-{campaign.slug}.{made.extension}"'
+    return response
+
+
+def _door_url(campaign: Campaign) -> str:
+    return door_sheet.door_url(runtime().settings.public_url, campaign)

@@ -93,7 +93,7 @@ def clear(campaign_id: int) -> BaseResponse:
 def _page(campaign_id: int, report: InvitedReport | None = None) -> str:
     campaign = campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
-        invited, here = invited_sheet.counted(session, campaign_id)
+        invited, weighed, here = invited_sheet.counted(session, campaign_id)
     is_used = bool(campaign.terms.get("is_invited_only"))
     if campaign.half_written is not None:
         is_used = campaign.half_written.get("is_invited_only") == "1"
@@ -102,6 +102,7 @@ def _page(campaign_id: int, report: InvitedReport | None = None) -> str:
         "console/invited.html",
         campaign=campaign,
         invited=invited,
+        weighed=weighed,
         came=here,
         is_used=is_used,
         report=report,

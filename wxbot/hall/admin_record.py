@@ -7,7 +7,7 @@ from flask import Response, render_template, url_for
 from flask_babel import gettext
 
 from wxbot.clock import from_unix
-from wxbot.hall import draft, published, record, results
+from wxbot.hall import attendance, draft, published, record, results
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
 from wxbot.hall.results import PrizeSum, Results
 from wxbot.instant import exports
@@ -26,6 +26,16 @@ def winner_words() -> dict[str, str]:
         "confirmed": gettext("已确认"),
         "voided": gettext("已作废"),
     }
+
+
+@blueprint.get("/halls/<int:campaign_id>/figures")
+@role_required(*HOSTS, "admin")
+def figures(campaign_id: int) -> str:
+    """Who came and what became of the selections, on the campaign's page."""
+    campaign, hall = hall_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        shown = attendance.of_hall(session, hall)
+    return render_template("console/_hall_figures.html", campaign=campaign, shown=shown, words=winner_words())
 
 
 @blueprint.get("/halls/<int:campaign_id>/record")

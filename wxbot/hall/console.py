@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
+from wxbot.hall.door_sheet import door_url
 from wxbot.hall.draft import absences, modes, scopes, ways
 from wxbot.hall.models import Hall, Invited
 from wxbot.instant.codes import counts
@@ -31,7 +32,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "conditions": _conditions(campaign.terms),
         "hall": session.get(Hall, campaign.id),
         "invited": invited or 0,
-        "door_url": f"{runtime().settings.public_url}/h5/hall/{campaign.slug}?door=1",
+        "door_url": door_url(runtime().settings.public_url, campaign),
     }
 
 

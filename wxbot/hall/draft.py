@@ -190,6 +190,10 @@ def _words() -> Mapping[str, str]:
     }
 
 
+def _step_words() -> Mapping[str, str]:
+    return {"prizes": gettext("奖品和规则"), "when": gettext("时间和来宾")}
+
+
 PART = DraftPart(
     fields=tuple(READERS),
     rows=PRIZE_FIELDS,
@@ -202,4 +206,5 @@ PART = DraftPart(
     page="console/draft_hall.html",
     shown=_shown,
     words=_words,
+    step_words=_step_words,
 )

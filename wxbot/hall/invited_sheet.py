@@ -260,10 +260,12 @@ def clear(session: Session, campaign_id: int) -> int:
     return changed(session, delete(Invited).where(Invited.campaign_id == campaign_id))
 
 
-def counted(session: Session, campaign_id: int) -> tuple[int, int]:
-    """(how many are invited, how many of them have signed in)."""
-    invited = select(func.count()).select_from(Invited).where(Invited.campaign_id == campaign_id)
+def counted(session: Session, campaign_id: int) -> tuple[int, int, int]:
+    """(how many are invited, how many of them have a weight other than 1, how many have signed in)."""
+    weighed = func.count().filter(Invited.weight != 1)
+    invited = select(func.count(), weighed).where(Invited.campaign_id == campaign_id)
     here = (
         select(func.count()).select_from(Guest).where(Guest.campaign_id == campaign_id, Guest.invited_id.is_not(None))
     )
-    return session.scalar(invited) or 0, session.scalar(here) or 0
+    listed, heavy = session.execute(invited).one()
+    return int(listed), int(heavy), session.scalar(here) or 0

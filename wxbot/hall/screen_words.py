@@ -73,7 +73,7 @@ SCRIPT: dict[str, Text] = {
     "roster": Text("名单第 {version} 版 · {count} 人", "Roster {version}, {count} people"),
     "entropy_hall": Text("现场举起的号码", "The numbers held up in this room"),
     "entropy_hall_waiting": Text(
-        "请三位嘉宾各举起一张号码，三个都举好后再读出",
+        "请三位来宾各举起一张号码，三个都举好后再读出",
         "Three people hold up a number each; they are read when all are up",
     ),
     "entropy_drand": Text("drand 公共随机数", "The public randomness of drand"),

@@ -7,6 +7,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response as BaseResponse
 
+from wxbot.campaigns import mechanic
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
@@ -43,7 +44,12 @@ def figures(campaign_id: int) -> str:
         stock = watch.stock_lines(session, campaign_id, now())
         sums = watch.award_sums(session, campaign_id)
     return render_template(
-        "console/_figures_awards.html", campaign=campaign, stock=stock, sums=sums, words=exports.status_words()
+        "console/_figures_awards.html",
+        campaign=campaign,
+        way=mechanic.way_of(campaign.mechanic),
+        stock=stock,
+        sums=sums,
+        words=exports.status_words(),
     )
 
 
@@ -64,6 +70,7 @@ def page(campaign_id: int) -> str:
     return render_template(
         "console/awards.html",
         campaign=campaign,
+        way=mechanic.way_of(campaign.mechanic),
         awards=shown,
         has_more=len(found) > len(shown),
         traced=traced,

@@ -11,7 +11,7 @@
   });
 
   document.addEventListener("click", function (event) {
-    var target = event.target.closest("[data-dialog], [data-close], [data-dismiss], [data-copy], [data-add-row], [data-remove-row]");
+    var target = event.target.closest("[data-dialog], [data-close], [data-dismiss], [data-copy], [data-add-row], [data-remove-row], [data-print]");
     if (!target) { return; }
     var data = target.dataset;
     if (data.dialog !== undefined) {
@@ -27,6 +27,8 @@
       addRow(document.getElementById(data.addRow));
     } else if (data.removeRow !== undefined) {
       removeRow(target.closest(".tier-row"));
+    } else if (data.print !== undefined) {
+      window.print();
     }
   });
 
