@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
@@ -93,7 +93,8 @@ def _prizes(session: Session, hall: Hall, evening: Evening) -> dict[int, Shown]:
 
 
 def _roster(session: Session, hall: Hall) -> Shown | None:
-    tail = func.substr(Roster.content, func.length(Roster.content) - ROSTER_TAIL)
+    size = func.length(Roster.content)
+    tail = func.substr(Roster.content, case((size > ROSTER_TAIL, size - ROSTER_TAIL), else_=1))
     mine = (Roster.campaign_id == hall.campaign_id) & (Roster.version == hall.roster_version)
     row = session.execute(select(Roster.version, Roster.count, Roster.sha256, tail).where(mine)).one_or_none()
     if row is None:

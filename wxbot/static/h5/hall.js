@@ -64,7 +64,7 @@ function awardPage(each) { return each.state === 'open' ? `${page.awards}#${each
 /** How one stands in the selection that runs or was the last: [stage, title, text]. Nothing where the evening goes on without one. */
 function inSelection(selection, mine) {
   if (mine && mine.status === 'won') { return ['won', fill(words.won, { prize: mine.prize }), words.won_text]; }
-  if (mine && mine.status === 'absent') {
+  if (mine && mine.status === 'absent' && !me.is_over && !me.struck) {
     const text = selection && selection.status === 'confirmed' ? words.absent_done_text : words.absent_text;
     return ['absent', words.absent, text + (page.language === 'en' ? ' ' : '') + words['absent_' + mine.absence]];
   }
