@@ -54,9 +54,7 @@ def test_a_hall_over_midnight_has_a_report_of_its_days(
     accounts.hire(runtime.database, "wang.test", "wang", "cashier", PASSWORD, runtime.clock.now())
     cashier, place = Browser(app, "wang"), f"/admin/campaigns/{stage.campaign_id}"
     page = words(cashier.get(f"{place}/days").text)
-    assert re.search(rf"{today + DAY} 到现在 0 2 0 人 1 ¥2.00 0 0 0 三等奖 1 / 3 当天发出 0 个 二等奖 0 / 1", page), (
-        page
-    )
+    assert re.search(rf"{today + DAY} 到现在 0 2 1 ¥2.00 0 0 0 三等奖 1 / 3 当天发出 0 个 二等奖 0 / 1", page), page
     header, so_far, kept = rows_of(cashier.post(f"{place}/days.csv").data, "csv")
     assert dict(zip(header, kept, strict=True))["奖品剩余"] == "三等奖 1/3；二等奖 1/1"
     assert len(rows_of(cashier.post(f"{place}/winners.xlsx", {"day": so_far[0]}).data, "xlsx")) == 2  # with its header
