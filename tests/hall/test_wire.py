@@ -16,7 +16,7 @@ STATE: dict[str, Any] = {
     "scene": "selection",
     "guests": 2,
     "newest": [{"no": 1, "name": "小明", "face": ""}],
-    "selection": {"d": 1, "status": "revealed", "winners": [{"no": 1, "name": "小明"}], "reason": ""},
+    "selection": {"d": 1, "status": "revealed", "winners": [{"no": 1, "name": "小明", "status": "won"}]},
     "results": [{"prize": 1, "winners": [{"no": 1, "name": "小明"}]}],
     "danmaku": [{"id": 1, "words": "小明好"}],
     "game": {"id": 3, "kind": "race", "status": "running", "begin": 1, "end": 2, "ranks": [{"no": 1, "name": "小明"}]},
@@ -26,8 +26,20 @@ STATE: dict[str, Any] = {
 def test_phones_are_told_nobodys_name() -> None:
     told = for_phones(STATE)
     assert "小明" not in str(told)
-    assert told["selection"] == {"d": 1, "prize": None, "k": None, "status": "revealed"}
+    assert told["selection"] == {"d": 1, "prize": None, "k": None, "status": "revealed", "marked": []}
     assert told["game"]["begin"] == 1
+
+
+def test_a_phone_is_told_when_its_guest_is_marked_or_taken_back() -> None:
+    def marked(selection: str, *statuses: str) -> object:
+        winners = [{"no": no, "name": "小明", "status": status} for no, status in enumerate(statuses, 1)]
+        return for_phones({**STATE, "selection": {"d": 1, "status": selection, "winners": winners}})["selection"][
+            "marked"
+        ]
+
+    assert marked("revealed", "won", "absent", "passed_on") == [[2, "absent"], [3, "passed_on"]]
+    assert marked("confirmed", "confirmed", "absent", "won") == [[2, "absent"], [3, "won"]]
+    assert marked("voided", "voided", "voided") == []
 
 
 def test_a_sign_in_changes_nothing_for_phones() -> None:

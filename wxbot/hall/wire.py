@@ -145,15 +145,25 @@ def _only(found: Any, names: tuple[str, ...]) -> dict[str, Any] | None:
     return {name: found.get(name) for name in names} if isinstance(found, Mapping) else None
 
 
+def _marked(selection: Any) -> list[Any]:
+    """[number, status] of the winners whom the host has marked, or taken back: their phones ask how they stand. No other's need to."""
+    if not isinstance(selection, Mapping):
+        return []
+    usual = "confirmed" if selection.get("status") == "confirmed" else "won"
+    lines = selection.get("winners") or ()
+    return [[line["no"], line["status"]] for line in lines if line["status"] not in (usual, "voided")]
+
+
 def for_phones(state: Mapping[str, Any]) -> dict[str, Any]:
     """What every phone is told of a hall: what goes on, and nobody's name.
 
-    A phone asks for its own part when this changed, so nothing is in it that changes whenever somebody signs in; and as no
-    person is in it, a file of it may be served to anybody.
+    A phone asks for its own part when this changed, so nothing is in it that changes whenever somebody signs in; and as nobody
+    is named in it, a file of it may be served to anybody.
     """
     told = {name: state.get(name) for name in _OF_HALL}
+    selection = _only(state.get("selection"), _OF_SELECTION)
     return {
         **told,
-        "selection": _only(state.get("selection"), _OF_SELECTION),
+        "selection": selection and {**selection, "marked": _marked(state.get("selection"))},
         "game": _only(state.get("game"), _OF_GAME),
     }

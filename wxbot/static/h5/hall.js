@@ -131,7 +131,7 @@ function list() {
 
 function concerns(before, after) {
   if (!before) { return true; }
-  const mark = (selection) => ((selection.winners || []).find((each) => each.no === me.no) || {}).status;
+  const mark = (selection) => ((selection.marked || []).find(([no]) => no === me.no) || [])[1];
   const of = (each) => JSON.stringify([each.selection && [each.selection.d, each.selection.status, mark(each.selection)], each.game && [each.game.id, each.game.status], each.roster && each.roster.version]);
   return of(before) !== of(after);
 }
