@@ -13,11 +13,12 @@ def door_url(public_url: str, campaign: Campaign) -> str:
 def poster_text(campaign: Campaign, hall: Hall) -> PosterText:
     """The words of the door's poster, in Chinese as those of every poster; what it promises is a way in and no prize."""
     usual = text_of(campaign)
+    come = "填受邀名单上的编号和姓名，签到" if hall.is_invited_only else "写上名字就签到；名字会上大屏"
     return PosterText(
         usual.organiser,
         usual.name,
         f"现场签到  {usual.when}",
         f"打开后输入口令：{hall.day_word}",
         "微信扫一扫，签到",
-        ("不用关注，写上名字就签到；名字会上大屏", "中奖者在大屏上抽取，每次抽取都可以核对"),
+        (f"不用关注，{come}", "中奖者在大屏上抽取，每次抽取都可以核对"),
     )
