@@ -35,5 +35,6 @@ def gala(runtime: Runtime, **changes: Any) -> dict[str, Any]:
         "prize_groups": ["", "销售部", ""],
         "prize_total": ["", "", "100"],
         "prize_seconds": ["", "", "20"],
+        "prize_leftover": ["", "", "person"],
     }
     return values | changes

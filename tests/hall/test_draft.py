@@ -44,11 +44,20 @@ def test_a_draft_is_kept_with_its_prizes_their_rules_and_the_rain(marketer: Brow
     )
     assert (first["kind"], first["max_fen"], first["value_fen"], first["groups"]) == ("goods", 0, 300_000, ["销售部"])
     assert (rain["split"], rain["total_fen"], rain["seconds"], rain["per_selection"]) == ("exact", 10_000, 20, 3)
+    assert (first["leftover"], rain["leftover"]) == ("budget", "person")
     edit = marketer.get(f"{place}/edit?step=prizes").text
-    for typed in ("0.50-2.00", 'value="100"', 'value="slot" selected', 'value="rain" selected', "3000.00"):
+    for typed in (
+        "0.50-2.00",
+        'value="100"',
+        'value="slot" selected',
+        'value="rain" selected',
+        'value="person" selected',
+        "3000.00",
+    ):
         assert typed in edit
     page = unescape(marketer.get(place).text)
     assert "三个人举起事先备好的号码" in page and "只限 销售部" in page and "共 ¥100.00，正好分完" in page
+    assert "没接住的也归本人" in page
     told = unescape(marketer.post("/admin/campaigns/forecast", gala(runtime)).text)
     assert "¥760.00" in told and "¥3,000.00" in told
 
@@ -69,6 +78,7 @@ def test_a_draft_is_kept_with_its_prizes_their_rules_and_the_rain(marketer: Brow
         ),
         ({"prize_stock": ["10", "1", "20001"], "prize_amount": ["66", "3000", "0.50"]}, "红包雨最多 20,000 个红包"),
         ({"prize_way": ["selection", "race", "rain"]}, "第 2 个奖品：竞速的奖品请用现金或卡密"),
+        ({"prize_leftover": ["", "", "host"]}, "第 3 个奖品：请选择没接住的红包归谁"),
         ({"mode": "dice"}, "请选择随机来源"),
         ({"prize_name": ["关注后抽奖", "一等奖", "红包雨"]}, "关注"),
     ],
@@ -98,6 +108,7 @@ def test_a_rehearsal_needs_no_money_for_its_prizes(marketer: Browser, runtime: R
 def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_the_doors_open(runtime: Runtime) -> None:
     begin_at = runtime.clock.now() + timedelta(hours=1)
     rain = {"way": "rain", "split": "exact", "total_fen": 1_000, "stock": 10, "per_selection": 2, "max_fen": 200}
+    rain |= {"leftover": "person"}
     hall = launched(runtime, [{"groups": ["销售部"]}, rain], begin_at=begin_at, terms={"groups": ["销售部"]})
     assert hall.campaign().status == "on"
     committed, fixed = hall.log()
@@ -114,8 +125,10 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
         published = session.scalars(select(RuleVersion)).one()
     assert (rules.ordinal, rules.per_selection, rules.groups) == (1, 3, ["销售部"])
     assert (game.kind, game.prize_id, game.terms["packets"]) == ("rain", prizes[1].id, 10)
+    assert game.terms["leftover"] == "person"
     assert [(prize.odds_ppm, prize.left) for prize in prizes] == [(0, 3), (0, 10)]
     said = str(published.text["zh"])
+    assert "没接住的红包也归本人" in said
     assert kept.commitment in said and "没有任何设置可以指定中奖人" in said and "示例小店" in said
     hall.work()
     assert len(hall.log()) == 2, "the doors stay shut until the window begins"

@@ -125,6 +125,26 @@ def test_a_packet_is_its_persons_alone_is_caught_once_and_is_owed_in_one_award_f
     assert _faults(hall) == []
 
 
+def test_what_nobody_caught_is_its_persons_where_the_rules_say_so(runtime: Runtime) -> None:
+    hall = open_hall(runtime, (RAIN | {"leftover": "person"},), guests=5)
+    game = _begin(hall, 1)
+    hits = _hits(hall)
+    struck, other = hits[0].guest_no, next(hit for hit in hits if hit.guest_no != hits[0].guest_no)
+    for hit in (hits[0], other):
+        _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
+    with runtime.database.transaction() as session:
+        guests.strike(session, hall.campaign_id, struck, "left", runtime.database.now(session))
+    _over(hall, game)
+    of = {openid: no for no, openid in enumerate(hall.openids, 1)}
+    sums: dict[int, int] = {}
+    for hit in hits:
+        if hit.guest_no != struck:
+            sums[hit.guest_no] = sums.get(hit.guest_no, 0) + hit.amount_fen
+    assert {of[award.openid]: award.amount_fen for award in hall.awards()} == {**sums, struck: hits[0].amount_fen}
+    _sound(runtime)
+    assert _faults(hall) == []
+
+
 def test_a_race_waits_for_its_last_row_and_not_for_ever(runtime: Runtime) -> None:
     hall = open_hall(runtime, (RACE,), guests=2)
     game = _begin(hall, 1)

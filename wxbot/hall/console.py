@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.hall.door_sheet import door_url
-from wxbot.hall.draft import absences, modes, scopes, ways
+from wxbot.hall.draft import absences, leftovers, modes, scopes, ways
 from wxbot.hall.models import Hall, Invited
 from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels
@@ -28,6 +28,7 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "ways_given": ways(),
         "scopes": scopes(),
         "absences": absences(),
+        "leftovers": leftovers(),
         "codes": counts(session, campaign.id),
         "conditions": _conditions(campaign.terms),
         "hall": session.get(Hall, campaign.id),

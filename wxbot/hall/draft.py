@@ -1,7 +1,7 @@
 """What a hall adds to the form of a draft: its prizes round by round with their rules, the late entropy, who may come in and how.
 
 `Campaign.terms` of a hall: {"prizes": [{the keys of instant/terms.PRIZE, "way", "per_selection", "scope", "absence", "groups",
-"seconds"}], "claim_s", "channel", "carry" (as in instant/terms), "mode", "is_rehearsal", "is_invited_only", "day_word", "groups"}.
+"seconds", "leftover"}], "claim_s", "channel", "carry" (as in instant/terms), "mode", "is_rehearsal", "is_invited_only", "day_word", "groups"}.
 """
 
 import re
@@ -14,7 +14,7 @@ from wxbot import typed
 from wxbot.campaigns.draft_form import Readers, plain, read_tick, read_whole, read_yuan, take, take_all
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
-from wxbot.hall.models import Absence, EntropyMode, Scope
+from wxbot.hall.models import Absence, EntropyMode, Leftover, Scope
 from wxbot.instant.conditions import channels, read_channel
 from wxbot.instant.models import PrizeKind
 from wxbot.instant.prize_form import DAY_S, amounts_of, read_amounts, read_rows, rows_of, total_of, worth
@@ -28,12 +28,12 @@ WAYS = ("selection", "rain", "race")
 
 PRIZE_FIELDS = (
     *("prize_way", "prize_kind", "prize_name", "prize_amount", "prize_stock", "prize_each"),
-    *("prize_scope", "prize_absence", "prize_groups", "prize_total", "prize_seconds"),
+    *("prize_scope", "prize_absence", "prize_groups", "prize_total", "prize_seconds", "prize_leftover"),
 )
 BLANK_PRIZES = (
-    ("selection", "money", "三等奖", "66.00", "10", "5", "evening", "evening", "", "", ""),
-    ("selection", "money", "二等奖", "188.00", "3", "3", "evening", "evening", "", "", ""),
-    ("selection", "goods", "一等奖", "3000.00", "1", "1", "evening", "evening", "", "", ""),
+    ("selection", "money", "三等奖", "66.00", "10", "5", "evening", "evening", "", "", "", ""),
+    ("selection", "money", "二等奖", "188.00", "3", "3", "evening", "evening", "", "", "", ""),
+    ("selection", "goods", "一等奖", "3000.00", "1", "1", "evening", "evening", "", "", "", ""),
 )
 """In the order in which an evening goes: the greatest prize comes last."""
 
@@ -54,7 +54,7 @@ def _choice(value: str, of: Any, zh: str, en: str) -> str:
 
 
 def _prize(row: tuple[str, ...]) -> dict[str, Any]:
-    way, kind, name, amount, stock, each, scope, absence, groups, total, seconds = row
+    way, kind, name, amount, stock, each, scope, absence, groups, total, seconds, leftover = row
     if way not in WAYS:
         raise fault("", "请选择怎么发：抽取、红包雨或竞速", "Choose how it is given: selection, rain or race")
     _choice(kind, PrizeKind, "请选择现金、卡密或实物", "Choose money, codes or goods")
@@ -74,6 +74,9 @@ def _prize(row: tuple[str, ...]) -> dict[str, Any]:
         "absence": _choice(absence or "evening", Absence, "请选择缺席失去什么", "Choose what absence costs"),
         "groups": read_groups(groups),
         "seconds": read_whole(seconds) if plain(seconds) else GAME_SECONDS,
+        "leftover": _choice(
+            leftover or "budget", Leftover, "请选择没接住的红包归谁", "Choose whose a missed packet is"
+        ),
     }
 
 
@@ -122,6 +125,7 @@ def _typed(campaign: Campaign) -> Typed:
         "prize_each": [str(prize["per_selection"]) for prize in prizes],
         "prize_groups": ["，".join(prize["groups"]) for prize in prizes],
         "prize_total": [total_of(prize) for prize in prizes],
+        "prize_leftover": [str(prize.get("leftover", "budget")) for prize in prizes],
     }
 
 
@@ -166,6 +170,11 @@ def absences() -> dict[str, str]:
     }
 
 
+def leftovers() -> dict[str, str]:
+    """Where a missed packet of a rain goes → what it is called."""
+    return {"budget": gettext("没接住的退回预算"), "person": gettext("没接住的也归本人")}
+
+
 def _shown(form: Form) -> Mapping[str, Any]:
     return {
         "prize_rows": rows_of(form, PRIZE_FIELDS) or BLANK_PRIZES,
@@ -174,6 +183,7 @@ def _shown(form: Form) -> Mapping[str, Any]:
         "ways_given": ways(),
         "scopes": scopes(),
         "absences": absences(),
+        "leftovers": leftovers(),
     }
 
 

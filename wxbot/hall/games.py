@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis import RedisError
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import lineage
@@ -200,12 +200,22 @@ def _settle(session: Session, vault: Vault, game_id: int, now: datetime) -> int:
 
 
 def _caught(session: Session, game: Game) -> list[tuple[int, int]]:
-    """(number, fen) of whoever caught something, the most first."""
+    """(number, fen) of whoever is owed something of a rain, the most first."""
     fen = func.sum(RainHit.amount_fen)
-    query = select(RainHit.guest_no, fen).where(RainHit.game_id == game.id, RainHit.claimed_at.is_not(None))
+    query = select(RainHit.guest_no, fen).where(_is_owed(game))
     return [
         (no, int(n)) for no, n in session.execute(query.group_by(RainHit.guest_no).order_by(fen.desc(), "guest_no"))
     ]
+
+
+def _is_owed(game: Game) -> ColumnElement[bool]:
+    """Which packets of a rain are owed: those that were caught, and where its terms say so those that their person missed. Whoever
+    was struck meanwhile has what their phone was told they caught, and no more."""
+    mine, caught = RainHit.game_id == game.id, RainHit.claimed_at.is_not(None)
+    if game.terms.get("leftover") != "person":
+        return mine & caught
+    struck = select(Guest.no).where(Guest.campaign_id == game.campaign_id, Guest.is_struck)
+    return mine & (caught | RainHit.guest_no.not_in(struck))
 
 
 def _ahead(session: Session, game: Game) -> list[tuple[int, int]]:
@@ -225,5 +235,5 @@ def _remember(session: Session, game: Game, awards: Sequence[tuple[int, int]]) -
             mine = (RaceCount.game_id == game.id) & (RaceCount.guest_no == no)
             session.execute(update(RaceCount).where(mine).values(award_id=award_id))
         else:
-            caught = (RainHit.game_id == game.id) & (RainHit.guest_no == no) & RainHit.claimed_at.is_not(None)
-            session.execute(update(RainHit).where(caught).values(award_id=award_id))
+            theirs = _is_owed(game) & (RainHit.guest_no == no)
+            session.execute(update(RainHit).where(theirs).values(award_id=award_id))

@@ -34,6 +34,9 @@ Scope = Literal["prize", "evening"]
 Absence = Literal["slot", "evening", "pool"]
 """What somebody loses who is absent: this slot of this prize, the evening, or nothing (back in the pool)."""
 
+Leftover = Literal["budget", "person"]
+"""Where a packet of a rain goes that was not caught: back to the budget, or to whom it fell all the same."""
+
 SelectionStatus = Literal["armed", "drawn", "revealed", "confirmed", "voided"]
 
 SELECTION_NEXT: Transitions[SelectionStatus] = {

@@ -127,6 +127,7 @@ WORDS: dict[str, Text] = {
     "rain_got": Text("接到 ¥{yuan}", "You caught ¥{yuan}"),
     "rain_missed": Text("这个没接住", "Missed that one"),
     "rain_sum": Text("一共接到 ¥{yuan}，红包在路上", "¥{yuan} in all; it is on its way"),
+    "rain_missed_too": Text("没接住的也归你，红包在路上", "What you missed is yours, too; it is on its way"),
     "rain_none": Text("这次没有接到红包", "You caught none this time"),
     "race": Text("摇一摇竞速", "Shake race"),
     "race_text": Text("用力摇手机，或者快速点下面的按钮", "Shake the phone, or tap the button fast"),

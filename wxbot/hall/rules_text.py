@@ -43,6 +43,11 @@ ABSENCES: Mapping[str, Text] = {
     ),
 }
 
+LEFTOVERS: Mapping[str, Text] = {
+    "budget": Text("没接住的红包退回预算", "packets that nobody catches go back to the budget"),
+    "person": Text("没接住的红包也归本人", "whoever misses a packet of theirs has it all the same"),
+}
+
 MODES: Mapping[str, Text] = {
     "hall": Text(
         "随机来源：种子加现场号码。每次抽取锁定后，三个人各举起一个事先备好的号码（至少 8 位数字），三个都举起后才念，大屏显示。",
@@ -69,9 +74,8 @@ def text_of(
     facts |= {"commitment": hall.commitment, "chain_length": hall.chain_length, "mode": hall.mode}
     facts |= {"is_invited_only": hall.is_invited_only, "is_rehearsal": hall.is_rehearsal}
     drafted = list(campaign.terms["prizes"])
-    facts["prizes"] = [
-        {name: rules[name] for name in ("way", "scope", "absence", "groups", "seconds")} for rules in drafted
-    ]
+    names = ("way", "scope", "absence", "groups", "seconds", "leftover")
+    facts["prizes"] = [{name: rules[name] for name in names if name in rules} for rules in drafted]
     said = sections(facts, config)
     rows = [prize_row(prize, rules) for prize, rules in zip(config["prizes"], drafted, strict=True)]
     return {"facts": facts, **read_in_both(said, rows)}
@@ -83,6 +87,8 @@ def prize_row(prize: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, T
     if rules["way"] == "selection" and rules["groups"]:
         names = "、".join(rules["groups"])
         who.insert(0, Text(f"只限：{names}", f"only for: {names}"))
+    if rules["way"] == "rain":
+        who.append(LEFTOVERS[rules.get("leftover", "budget")])
     return {
         "name": same(prize["name"]),
         "kind": KINDS[prize["kind"]],

@@ -42,7 +42,7 @@ def struck_for(session: Session, guest: Guest) -> str:
 def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
     """What is a guest's own in the game that runs; None while none does. Of a rain their moments, and the fen of what they caught.
 
-    {"id", "kind", "begin", "end", "moments": [{"slot", "at_ms", "fen"}]}; moments in Unix seconds.
+    {"id", "kind", "begin", "end", "leftover" (hall/models), "moments": [{"slot", "at_ms", "fen"}]}; moments in Unix seconds.
     """
     query = select(Game).where(Game.campaign_id == guest.campaign_id, Game.status == "running")
     game = session.scalars(query).one_or_none()
@@ -54,6 +54,7 @@ def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
         "kind": game.kind,
         "begin": int(game.begin_at.timestamp()),
         "end": int(game.end_at.timestamp()),
+        "leftover": "budget" if guest.is_struck else game.terms.get("leftover"),
         "moments": [
             {"slot": hit.slot, "at_ms": hit.at_ms, "fen": hit.amount_fen if hit.claimed_at else None} for hit in mine
         ],

@@ -91,6 +91,7 @@ def _rules_of(prize: Prize, drafted: dict[str, Any]) -> HallPrize | Game:
     if drafted["way"] == "rain":
         total_fen = drafted["total_fen"] or drafted["stock"] * drafted["max_fen"]
         terms |= {"packets": drafted["stock"], "total_fen": total_fen, "cap_per_person": drafted["per_selection"]}
+        terms["leftover"] = drafted.get("leftover", "budget")
     return Game(
         campaign_id=prize.campaign_id, ordinal=prize.ordinal, kind=drafted["way"], prize_id=prize.id, terms=terms
     )

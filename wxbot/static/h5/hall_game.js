@@ -60,6 +60,11 @@ class Rain extends Game {
 
   get fen() { return [...this.caught.values()].reduce((sum, fen) => sum + fen, 0); }
 
+  get ending() {
+    if (this.own.leftover === 'person' && this.own.moments.some((each) => !this.caught.has(each.slot))) { return this.words.rain_missed_too; }
+    return this.fen ? fill(this.words.rain_sum, { yuan: yuan(this.fen) }) : this.words.rain_none;
+  }
+
   take(game, me) {
     super.take(game, me);
     if (!this.own) { return; }
@@ -77,7 +82,7 @@ class Rain extends Game {
     }
     if (left < -1 && !this.isSaid) {
       this.isSaid = true;
-      this.say(this.fen ? fill(this.words.rain_sum, { yuan: yuan(this.fen) }) : this.words.rain_none);
+      this.say(this.ending);
     }
   }
 
