@@ -4,6 +4,7 @@ Thin: parse, ask, render. No view reads an openid from the request (S24). Nothin
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -137,16 +138,11 @@ def _refused(snapshot: CampaignSnapshot, refusal: Refusal) -> BaseResponse | str
 @oauth.openid_required
 def me(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
     """How this guest stands: asked for when the hall's state says that something changed."""
-    mine = oauth.signed_in()
-    if rates.is_too_often(runtime(), "look", snapshot.campaign_id, mine.openid):
-        return _json({"outcome": "too_often"}, 429)
-    with runtime().database.reading() as session:
-        guest = sign_in.of(session, snapshot.campaign_id, mine.openid)
-        if guest is None:
-            return _json({"outcome": "not_signed_in"}, 404)
-        own = _own(session, session.get_one(Campaign, snapshot.campaign_id), guest)
-    coming.remember(runtime(), snapshot.slug, guest)
-    return _json(own)
+
+    def part(session: Session, guest: Guest) -> dict[str, Any]:
+        return _own(session, session.get_one(Campaign, snapshot.campaign_id), guest)
+
+    return _own_part(snapshot, part)
 
 
 @blueprint.post("/hall/<slug>/rain")
@@ -176,28 +172,25 @@ def catch(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
 @oauth.openid_required
 def line(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
     """One's own line of the newest frozen roster, with what the phone needs to work it out itself."""
-    mine = oauth.signed_in()
-    if rates.is_too_often(runtime(), "look", snapshot.campaign_id, mine.openid):
-        return _json({"outcome": "too_often"}, 429)
-    with runtime().database.reading() as session:
-        guest = sign_in.of(session, snapshot.campaign_id, mine.openid)
+    openid = oauth.signed_in().openid
+
+    def part(session: Session, guest: Guest) -> dict[str, Any] | None:
         roster = standing.roster_of(session, snapshot.campaign_id, 0)
-        if guest is None or roster is None:
-            return _json({"outcome": "no_roster" if guest else "not_signed_in"}, 404)
-        found = standing.line_of(roster, guest.no)
-    return _json(
-        {
+        if roster is None:
+            return None
+        return {
             "hall": snapshot.slug,
-            "openid": mine.openid,
+            "openid": openid,
             "salt": guest.salt,
             "no": guest.no,
             "version": roster.version,
             "count": roster.count,
             "sha256": roster.sha256,
-            "line": found,
+            "line": standing.line_of(roster, guest.no),
             "file": url_for("hall_h5.roster", slug=snapshot.slug, version=roster.version),
         }
-    )
+
+    return _own_part(snapshot, part)
 
 
 @blueprint.get("/hall/<slug>/roster/<int:version>")
@@ -240,6 +233,20 @@ roster.guard = "public"  # type: ignore[attr-defined]  # it holds nobody's name
 
 
 # --- parts --------------------------------------------------------------------------------------------------------
+
+
+def _own_part(snapshot: CampaignSnapshot, part: Callable[[Session, Guest], dict[str, Any] | None]) -> BaseResponse:
+    """What a guest asks of themselves, no faster than somebody looks; `part` is None while no roster is frozen."""
+    mine = oauth.signed_in()
+    if rates.is_too_often(runtime(), "look", snapshot.campaign_id, mine.openid):
+        return _json({"outcome": "too_often"}, 429)
+    with runtime().database.reading() as session:
+        guest = sign_in.of(session, snapshot.campaign_id, mine.openid)
+        if guest is None:
+            return _json({"outcome": "not_signed_in"}, 404)
+        found = part(session, guest)
+    coming.remember(runtime(), snapshot.slug, guest)
+    return _json({"outcome": "no_roster"}, 404) if found is None else _json(found)
 
 
 def _own(session: Session, campaign: Campaign, guest: Guest) -> dict[str, Any]:
