@@ -106,21 +106,18 @@ def campaign_of(session: Session, slug: str) -> int | None:
     return session.scalar(select(Hall.campaign_id).join(Campaign).where(Campaign.slug == slug))
 
 
-def groups_of(runtime: Runtime, campaign_id: int) -> list[str]:
+def groups_of(campaign: Campaign) -> list[str]:
     """Among which groups a guest chooses; none where a list says it."""
-    with runtime.database.reading() as session:
-        campaign = session.get_one(Campaign, campaign_id)
     groups: list[str] = campaign.terms.get("groups") or []
     return [] if campaign.terms.get("is_invited_only") else groups
 
 
-def prizes_of(runtime: Runtime, campaign_id: int) -> list[dict[str, Any]]:
+def prizes_of(session: Session, campaign_id: int) -> list[dict[str, Any]]:
     """What a hall gives, by the ordinals that its state names; of what is selected on the screen, whom a win keeps out and for whom it is."""
     columns = (Prize.ordinal, Prize.name, HallPrize.scope, HallPrize.groups)
     query = select(*columns).outerjoin(HallPrize, HallPrize.prize_id == Prize.id)
     query = query.where(Prize.campaign_id == campaign_id).order_by(Prize.ordinal)
-    with runtime.database.reading() as session:
-        return [
-            {"ordinal": ordinal, "name": name, "scope": scope, "groups": groups or []}
-            for ordinal, name, scope, groups in session.execute(query)
-        ]
+    return [
+        {"ordinal": ordinal, "name": name, "scope": scope, "groups": groups or []}
+        for ordinal, name, scope, groups in session.execute(query)
+    ]

@@ -4,7 +4,7 @@ Thin: parse, ask, render. No view reads an openid from the request (S24). Nothin
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -58,9 +58,10 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         if hall is None:
             return _plain("gone", snapshot, 404)
         own = _own(session, campaign, guest) if guest is not None else None
+        prizes = coming.prizes_of(session, snapshot.campaign_id) if guest is not None else []
     if guest is not None:
         coming.remember(runtime(), snapshot.slug, guest)
-        return _page(snapshot, hall, guest=own)
+        return _page(snapshot, hall, guest=own, prizes=prizes)
     try:
         sign_in.require_open(campaign, runtime().clock.now())
     except Refusal as shut:
@@ -69,7 +70,7 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         return _page(snapshot, hall, shut="paused")
     code, given = request.args.get("code", ""), request.args.get("token", "")
     way = passes.way_in(runtime(), hall, mine.openid, code, given, is_door=request.args.get("door") == "1")
-    return _page(snapshot, hall, way=way)
+    return _page(snapshot, hall, way=way, groups=coming.groups_of(campaign))
 
 
 @blueprint.get("/hall/<slug>/share")
@@ -124,13 +125,13 @@ def _refused(snapshot: CampaignSnapshot, refusal: Refusal) -> BaseResponse | str
         text = refusal.text.within(language())
         return _json({"outcome": refusal.reason, "text": text, "field": refusal.field}, status)
     with runtime().database.reading() as session:
-        hall = session.get(Hall, snapshot.campaign_id)
+        hall, campaign = session.get(Hall, snapshot.campaign_id), session.get_one(Campaign, snapshot.campaign_id)
     if hall is None:
         return _plain("gone", snapshot, 404)
     way: passes.Way = "door" if request.form.get("way") == "door" else "pass"
     if refusal.reason == "stale":
         way = "none"
-    return Response(_page(snapshot, hall, way=way, refusal=refusal), status)
+    return Response(_page(snapshot, hall, way=way, groups=coming.groups_of(campaign), refusal=refusal), status)
 
 
 @blueprint.get("/hall/<slug>/me")
@@ -289,6 +290,8 @@ def _page(
     hall: Hall,
     *,
     guest: dict[str, Any] | None = None,
+    prizes: Sequence[dict[str, Any]] = (),
+    groups: Sequence[str] = (),
     way: passes.Way = "none",
     shut: str = "",
     refusal: Refusal | None = None,
@@ -304,7 +307,7 @@ def _page(
         "language": spoken,
         "mark": form_mark(),
         "me": guest,
-        "prizes": coming.prizes_of(runtime(), snapshot.campaign_id) if guest else [],
+        "prizes": prizes,
         "reasons": {name: text.within(spoken) for name, text in guests.REASONS.items()} if guest else {},
         "awards": url_for("awards_h5.page", lang=_lang()),
     }
@@ -322,7 +325,7 @@ def _page(
         shut=shut,
         begins=moment_text(snapshot.begin_at).within(spoken),
         pass_mark=passes.make(runtime(), snapshot.campaign_id, mine.openid) if has_pass else "",
-        groups=coming.groups_of(runtime(), snapshot.campaign_id) if way != "none" else [],
+        groups=groups if way != "none" else (),
         typed=request.form or {"name": profile[0] if profile else ""},
         is_shared=profile is not None,
         told=refusal.text.within(spoken) if refusal else "",
