@@ -42,7 +42,7 @@ const FIELDS = {
   },
   game_begun: { prize: isNumber, nos: isNos },
   game_ended: { prize: isNumber, seed: isHash, nos: isNos, sums: value => Array.isArray(value) && value.every(isNumber) },
-  restored: { reason: isText, last_no: isAmount, next_no: isNumber, next_d: isNumber },
+  restored: { reason: isText, last_no: isAmount, next_no: isNumber, next_d: isNumber }, found: { prize: isNumber, no: isAmount },
   closed: {},
 };
 const isBody = (kind, body) => Object.hasOwn(FIELDS, kind) && fits(FIELDS[kind], body);
@@ -96,7 +96,7 @@ class Evening {
   constructor() {
     Object.assign(this, { hall: '', chainLength: 0, mode: 'hall', prizes: new Map(), isOpened: false, isClosed: false });
     Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), games: new Map(), used: new Set(), at: 0 });
-    Object.assign(this, { passed: [], passedD: 0 });
+    Object.assign(this, { passed: [], passedD: 0, found: [] });
   }
   get nextD() { return Math.max(this.passedD, 0, ...this.selections.keys()) + 1; }
   // Who signed in; numbers that a restore passed over are nobody's.
@@ -108,10 +108,14 @@ class Evening {
   }
   openSlots(prize) {
     const taken = [...this.selections.values()].filter(each => each.prize === prize);
-    return this.prizes.get(prize).slots - taken.reduce((sum, each) => sum + each.holding, 0);
+    const found = this.found.filter(each => each.prize === prize).length;
+    return this.prizes.get(prize).slots - taken.reduce((sum, each) => sum + each.holding, found);
   }
   pool(lines, prize) {
     const out = new Set(this.excluded), rule = this.prizes.get(prize);
+    // What a game gave keeps nobody out.
+    const selected = this.found.filter(each => this.prizes.has(each.prize));
+    for (const each of selected) if (rule.scope === 'evening' || each.prize === prize) out.add(each.no);
     for (const each of this.selections.values()) {
       if (each.isVoided) continue;
       const isSame = each.prize === prize, absence = (this.prizes.get(each.prize) || {}).absence;
@@ -158,6 +162,10 @@ class Evening {
         for (const each of this.games.values()) if (!each.isEnded) Object.assign(each, { nos: null, restores: each.restores + 1 });
         this.passed.push([body.last_no + 1, body.next_no]);
         Object.assign(this, { signedIn: body.next_no - 1, passedD: body.next_d - 1 });
+        break;
+      case 'found':
+        this.found.push(body);
+        if (this.games.has(body.prize)) this.games.get(body.prize).isEnded = true;
         break;
       case 'voided':
         if (!selected) this.selections.set(body.d, new Selected({ d: body.d }, at));
@@ -213,7 +221,7 @@ function refusal(evening, { kind, body, at }) {
       return at_('revealed', 'settled') || (selected.confirmed.has(body.no) && !selected.paid.has(body.no) ? null : 'no');
     case 'game_fixed': return evening.isOpened ? 'opened' : evening.games.has(body.prize) || evening.prizes.has(body.prize) ? 'prize' : null;
     case 'game_begun':
-      if (!game || game.nos !== null) return 'prize';
+      if (!game || game.nos !== null || game.isEnded) return 'prize';
       return !evening.isOpened || body.nos.some(isNobody) ? 'no' : null;
     case 'game_ended': {
       if (!game || game.nos === null || game.isEnded) return 'prize';
@@ -227,6 +235,13 @@ function refusal(evening, { kind, body, at }) {
     case 'restored':
       if (body.last_no !== evening.signedIn || body.next_no <= body.last_no) return 'no';
       return body.next_d < evening.nextD || body.next_d > evening.chainLength + 1 ? 'd' : null;
+    case 'found':
+      if (fixed) return fixed;
+      if (!evening.passed.length) return 'd';
+      if (isNobody(body.no)) return 'no';
+      if (!game && !evening.prizes.has(body.prize)) return 'prize';
+      if (!game) return evening.openSlots(body.prize) < 1 ? 'slots' : null;
+      return game.nos !== null || (game.isEnded && !evening.found.some(each => each.prize === body.prize)) ? 'prize' : null;
     case 'closed': return running ? 'running' : null;
   }
 }

@@ -84,6 +84,8 @@ def resumed() -> Night:
     night.settle()
     night.select(2, 2)
     night.restore()
+    night.say("found", prize=2, no=0)
+    night.say("found", prize=2, no=night.pool(2)[0])
     night.say("closed")
     return night
 
@@ -313,6 +315,18 @@ def passed_over(record: Record) -> None:
     lines(record, "frozen")[1]["body"]["roster_hash"] = selection.roster_hash(content)
 
 
+def found_too_many(record: Record) -> None:
+    """More winners are found of a prize than it has pieces."""
+    at = record["log"].index(lines(record, "found")[0])
+    record["log"].insert(at, {**record["log"][at], "body": {"prize": 2, "no": 0}})
+
+
+def found_unrestored(record: Record) -> None:
+    """A winner is named who was never selected, in an evening that was not restored."""
+    at = record["log"].index(lines(record, "closed")[0])
+    record["log"].insert(at, {**record["log"][at], "kind": "found", "body": {"prize": 1, "no": 4}})
+
+
 def quiet_restore(record: Record) -> None:
     """A restore is not said."""
     record["log"].remove(lines(record, "restored")[0])
@@ -354,11 +368,13 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     confirmed_after_restore: (True, "phase"),
     passed_over: (True, "people"),
     quiet_restore: (True, "prize"),
+    found_too_many: (True, "slots"),
+    found_unrestored: (True, "d"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 
 
-AFTER_RESTORE = {same_rain_again, confirmed_after_restore, passed_over, quiet_restore}
+AFTER_RESTORE = {same_rain_again, confirmed_after_restore, passed_over, quiet_restore, found_too_many}
 """Frauds with the record of the evening that was restored."""
 
 

@@ -105,10 +105,12 @@ def pairs(login: str, password_stdin: bool) -> None:
 @as_cashier
 @friendly
 def propose(found_id: int, reason: str, evidence: str, login: str, password_stdin: bool) -> None:
-    """Say what one found order paid: payout:ID, campaign:ID, or apart."""
+    """Say what one found order paid: payout:ID, campaign:ID, award:ID, prize:ID, or apart."""
     kind, _, reason_id = reason.partition(":")
     if reason != "apart" and not (kind in judge.PAID_FOR and reason_id.isdecimal()):
-        raise click.ClickException("请写 payout:编号、campaign:编号 或 apart / write payout:ID, campaign:ID or apart")
+        raise click.ClickException(
+            "请写 payout、campaign、award 或 prize 加冒号和编号，或 apart / write payout:ID, campaign:ID, award:ID, prize:ID or apart"
+        )
     chosen = None if reason == "apart" else (kind, int(reason_id))
     with opened_as(login, password_stdin) as (runtime, actor), runtime.database.transaction() as session:
         judge.propose(session, found_id, chosen, evidence, actor, runtime.clock.now())

@@ -232,7 +232,7 @@ def _game_fixed(evening: Evening, body: Body) -> None:
 
 def _game_begun(evening: Evening, body: Body) -> None:
     game = evening.games.get(body["prize"])
-    if game is None or game.nos is not None:
+    if game is None or game.nos is not None or game.is_ended:
         raise _no("prize", "没有这个游戏，或者已经开始过", "There is no such game, or it has been played")
     if not evening.is_opened or not all(no <= evening.signed_in and not evening.is_passed(no) for no in body["nos"]):
         raise _no("no", "参加者里有没签到的人", "Somebody in it has not signed in")
@@ -267,6 +267,27 @@ def _restored(evening: Evening, body: Body) -> None:
         raise _no("d", "恢复以后的抽取编号不能往回", "After a restore selections go on behind those of the copy")
 
 
+def _found(evening: Evening, body: Body) -> None:
+    _unfixed(evening)
+    prize, no, game = body["prize"], body["no"], evening.games.get(body["prize"])
+    if not evening.passed_nos:
+        raise _no(
+            "d",
+            "请先解冻数据库，再认定现场抽奖的奖品",
+            "Open the database first, then say which prize of a hall it was",
+        )
+    if no > evening.signed_in or evening.is_passed(no):
+        raise _no("no", "没有这位签到者", "Nobody signed in with this number")
+    if game is None and prize not in evening.prizes:
+        raise _no("prize", "没有这个奖项", "There is no such prize")
+    if game is None and evening.open_slots(prize) < 1:
+        raise _no("slots", "这个奖项没有剩余名额", "This prize has no open slot")
+    if game is not None and (
+        game.nos is not None or (game.is_ended and not any(won == prize for won, _ in evening.found))
+    ):
+        raise _no("prize", "这个游戏恢复以后又玩过", "This game was played after the restore")
+
+
 def _closed(evening: Evening, body: Body) -> None:
     if evening.running is not None:
         _next_d(evening, evening.next_d)
@@ -293,5 +314,6 @@ _CHECKS: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "game_begun": _game_begun,
     "game_ended": _game_ended,
     "restored": _restored,
+    "found": _found,
     "closed": _closed,
 }

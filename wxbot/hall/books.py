@@ -8,10 +8,13 @@ from sqlalchemy.orm import Session
 from wxbot.hall import journal, published
 from wxbot.hall.models import Game, Hall, HallPrize, RaceCount, RainHit, Winner
 from wxbot.instant.models import Award, InstantTerms, Prize
+from wxbot.orders.found import FoundOrder
+from wxbot.orders.models import Order
+from wxbot.payouts.models import PAYOUT_REASON, Payout
 
 
 def counted(session: Session) -> int:
-    """I13: in a hall each award is one confirmed winner's, a packet's of a rain or a place's in a race; each confirmed winner has
+    """I13: in a hall each award is one confirmed winner's, a packet's of a rain, a place's in a race or found after a restore; each confirmed winner has
     one, but in a rehearsal; a prize that is selected has given as many as it has awards; no number is missing or doubled."""
     halls = {hall.campaign_id: hall.is_rehearsal for hall in session.scalars(select(Hall))}
     if not halls:
@@ -27,7 +30,7 @@ def counted(session: Session) -> int:
     for query in (hits.where(RainHit.award_id.is_not(None)), races.where(RaceCount.award_id.is_not(None))):
         played.update((row.award_id, (row.campaign_id, row.prize_id)) for row in session.execute(query))
     differing = sum((award_id is None) != halls[place[0]] for award_id, place in won)
-    explained = [*((award_id, place) for award_id, place in won if award_id is not None), *played]
+    explained = [*((award_id, place) for award_id, place in won if award_id is not None), *played, *_found(session)]
     differing += sum(prize_of.get(award_id) != place for award_id, place in explained)
     differing += len(prize_of.keys() ^ {award_id for award_id, _ in explained}) + len(explained)
     differing -= len({award_id for award_id, _ in explained})
@@ -38,6 +41,15 @@ def counted(session: Session) -> int:
     numbered = Counter(campaign_id for campaign_id, _ in prize_of.values())
     numbers = select(InstantTerms.campaign_id, InstantTerms.next_k).where(InstantTerms.campaign_id.in_(halls))
     return differing + sum(next_k - 1 != numbered[key] for key, next_k in session.execute(numbers))
+
+
+def _found(session: Session) -> list[tuple[int, tuple[int, int]]]:
+    """Awards of winners whom a restored database had lost, and cashiers found."""
+    found = select(Award.id, Award.campaign_id, Award.prize_id).join(Payout, Payout.id == Award.payout_id)
+    found = found.join(Order, (Order.reason_kind == PAYOUT_REASON) & (Order.reason_id == Payout.id))
+    found = found.join(FoundOrder, FoundOrder.mch_billno == Order.mch_billno)
+    rows = session.execute(found.where(FoundOrder.reason_kind == "prize", FoundOrder.status == "adopted"))
+    return [(row.id, (row.campaign_id, row.prize_id)) for row in rows]
 
 
 def logs_hold(session: Session) -> int:

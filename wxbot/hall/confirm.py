@@ -82,12 +82,17 @@ def owe_each(session: Session, hall: Hall, won: Sequence[Owed], now: datetime) -
 
     Raises NotCovered when budget, stock or codes do not suffice: terms are checked so that it cannot happen.
     """
-    query = select(InstantTerms).where(InstantTerms.campaign_id == hall.campaign_id).with_for_update()
-    terms = session.scalars(query.execution_options(populate_existing=True)).one()
     mine = (Guest.campaign_id == hall.campaign_id) & Guest.no.in_([each.no for each in won])
     openids = {guest.no: guest.openid for guest in session.scalars(select(Guest).where(mine))}
+    return owe_people(session, hall, [(openids[each.no], each) for each in won], now)
+
+
+def owe_people(session: Session, hall: Hall, won: Sequence[tuple[str, Owed]], now: datetime) -> list[Award]:
+    """The same by openid, for whoever has no number; Owed.no is not asked."""
+    query = select(InstantTerms).where(InstantTerms.campaign_id == hall.campaign_id).with_for_update()
+    terms = session.scalars(query.execution_options(populate_existing=True)).one()
     prizes = {prize.id: prize for prize in session.scalars(select(Prize).where(Prize.campaign_id == hall.campaign_id))}
-    wins = [_win(terms.next_k + at, openids[each.no], prizes[each.prize_id], each) for at, each in enumerate(won)]
+    wins = [_win(terms.next_k + at, openid, prizes[each.prize_id], each) for at, (openid, each) in enumerate(won)]
     terms.next_k += len(wins)
     for prize_id, n in sorted(Counter(win.prize_id for win in wins).items()):
         taking = update(Prize).where(Prize.id == prize_id, Prize.left >= n).values(left=Prize.left - n)

@@ -111,6 +111,8 @@ class Evening:
     """The number of the last person who signed in, or that a restore passed over."""
     passed_nos: list[range] = field(default_factory=list)
     """Numbers of guests that a restore passed over."""
+    found: list[tuple[int, int]] = field(default_factory=list)
+    """(prize, number) of winners whose selection a restore has lost and whose payment was found; 0 for a number that is lost."""
     passed_d: int = 0
     """The last number of a selection that a restore passed over."""
     roster_version: int = 0
@@ -161,19 +163,22 @@ class Evening:
 
     def open_slots(self, prize: int) -> int:
         """How many of a prize are still to be given: none is taken by who was absent, or gave up and lets it be refilled."""
-        return self.prizes[prize].slots - sum(each.holding for each in self.of_prize(prize))
+        held = sum(each.holding for each in self.of_prize(prize)) + sum(each == prize for each, _ in self.found)
+        return self.prizes[prize].slots - held
 
     def out_of(self, prize: int) -> set[int]:
         """Who may not win this prize now: excluded, won before (its `scope`), or absent (the `absence` of what they missed).
 
         Who gave up has had their turn and counts as one who won; a void selection has never been.
         """
-        out = set(self.excluded)
+        is_evening = self.prizes[prize].scope == "evening"
+        selected = [(won, no) for won, no in self.found if won in self.prizes]  # what a game gave keeps nobody out
+        out = {*self.excluded, *(no for won, no in selected if is_evening or won == prize)}
         for each in self.selections.values():
             if each.is_voided:
                 continue
             is_same = each.prize == prize
-            if is_same or self.prizes[prize].scope == "evening":
+            if is_same or is_evening:
                 out.update(no for no in each.winners if no not in each.absent | each.lapsed)
             absence = self.prizes[each.prize].absence if each.prize in self.prizes else "pool"
             if absence == "evening" or (absence == "slot" and is_same):
@@ -297,6 +302,12 @@ def _restored(evening: Evening, body: Body) -> None:
     evening.signed_in, evening.passed_d = body["next_no"] - 1, body["next_d"] - 1
 
 
+def _found(evening: Evening, body: Body) -> None:
+    evening.found.append((body["prize"], body["no"]))
+    if body["prize"] in evening.games:
+        evening.games[body["prize"]].is_ended = True
+
+
 def _paid(evening: Evening, body: Body) -> None:
     evening.selections[body["d"]].paid.add(body["no"])
 
@@ -323,5 +334,6 @@ _TAKES: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "game_begun": _game_begun,
     "game_ended": _game_ended,
     "restored": _restored,
+    "found": _found,
     "closed": _closed,
 }

@@ -67,9 +67,11 @@ def _leap(session: Session, hall: Hall, now: datetime) -> bool:
     evening = journal.evening(session, hall.campaign_id)
     if evening.is_closed:
         return False
-    last_no = hall.next_no - 1
+    last_no = evening.signed_in
     hall.next_no += LEAP_NO
     hall.next_d = min(hall.next_d + LEAP, hall.chain_length + 1)
+    if not evening.hall_id:
+        return True  # nothing of it was published: a row without a log must not keep a database shut
     body = {"reason": REASON, "last_no": last_no, "next_no": hall.next_no, "next_d": hall.next_d}
     journal.require_and_append(session, hall, "restored", body, now, evening)
     _void(session, hall.campaign_id, evening, now)

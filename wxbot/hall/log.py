@@ -34,6 +34,7 @@ Kind = Literal[
     "game_begun",
     "game_ended",
     "restored",
+    "found",
     "closed",
 ]
 
@@ -223,6 +224,7 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
     "game_begun": {"prize": _is_number, "nos": _is_nos},
     "game_ended": {"prize": _is_number, "seed": is_hash, "nos": _is_nos, "sums": _are_numbers},
     "restored": {"reason": _is_text, "last_no": _is_amount, "next_no": _is_number, "next_d": _is_number},
+    "found": {"prize": _is_number, "no": _is_amount},
     "closed": {},
 }
 """Kind → its fields, exactly these, and what each may be. `d` is a selection, `no` a person, `prize` a number of the programme.
@@ -234,6 +236,7 @@ the two people who decided, and reveals the seed also where nothing was drawn: e
 `game_ended` reveals the seed: `sums` are the fen that each of `nos` caught, or how far they came, the first one first.
 `restored` says that the database is a copy: lines that were written after it are lost, and whatever ran ends void. `last_no` is the
 last number of a guest in the copy; guests go on at `next_no`, selections at `next_d`, games with their next seed.
+`found` is a winner of the lost lines whose payment WeChat knows; `no` is 0 when their sign-in was lost, too.
 """
 
 

@@ -87,10 +87,20 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
         raise Refusal("late", LATE)
     if lineage.is_frozen(session):
         raise Refusal("frozen", CHECKING)
-    terms, campaign = session.get_one(InstantTerms, award.campaign_id), session.get_one(Campaign, award.campaign_id)
+    terms = session.get_one(InstantTerms, award.campaign_id)
     if terms.needs_binding and bindings.active(session, award.openid) is None:
         raise Refusal("bind", BIND)
-    claim = PayoutRequest(
+    owed = create.request_owed(session, _claim_of(session, award, terms), now)
+    if award.status == "open" and not _step(
+        session, award, "open", "collecting", tapped_at=award.tapped_at or now, payout_id=owed.id
+    ):
+        raise moved_on()
+    return True
+
+
+def _claim_of(session: Session, award: Award, terms: InstantTerms) -> PayoutRequest:
+    campaign, prize = session.get_one(Campaign, award.campaign_id), session.get_one(Prize, award.prize_id)
+    return PayoutRequest(
         AWARD,
         award.id,
         award.campaign_id,
@@ -98,14 +108,24 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
         award.amount_fen,
         note=campaign.name,
         channel=terms.channel,
-        texts=payment_texts(campaign, session.get_one(Prize, award.prize_id), terms.channel),
+        texts=payment_texts(campaign, prize, terms.channel),
     )
-    owed = create.request_owed(session, claim, now)
-    if award.status == "open" and not _step(
-        session, award, "open", "collecting", tapped_at=award.tapped_at or now, payout_id=owed.id
-    ):
+
+
+def asked_before(session: Session, award_id: int, now: datetime) -> Payout:
+    """The payout of an open award that somebody had asked for in what a restored database lost: cashiers have found its payment.
+
+    Raises Refusal when it is not open any more, or has a payout, which is then what was paid.
+    """
+    award = session.get(Award, award_id, with_for_update=True, populate_existing=True)
+    if award is None or award.kind != "money" or award.payout_id is not None:
         raise moved_on()
-    return True
+    payout = create.owed_payout(
+        session, _claim_of(session, award, session.get_one(InstantTerms, award.campaign_id)), now
+    )
+    if not _step(session, award, "open", "collecting", tapped_at=now, payout_id=payout.id):
+        raise moved_on()
+    return payout
 
 
 def give(session: Session, award: Award, now: datetime) -> None:

@@ -14,7 +14,7 @@ from wxbot.clock import shanghai_day
 from wxbot.db import Base
 from wxbot.ledger import Entry
 from wxbot.logs import get_logger
-from wxbot.orders.channels import CHANNELS, LOTTERY, VERSIONS, Sighting
+from wxbot.orders.channels import CHANNELS, CONFIRMED, LOTTERY, VERSIONS, Sighting
 from wxbot.orders.models import LaneState, Order
 from wxbot.orders.plan import NUMBER, number_of
 from wxbot.runtime import Runtime
@@ -49,10 +49,14 @@ class QueryResults:
 
 
 def versions(session: Session, settings: Settings) -> tuple[str, ...]:
-    """The API versions that are in use: by the settings, by an order, by a programme's own channel, v2 by any campaign. One
-    that the merchant has no right to would refuse every question, and the asking would never end."""
-    programmes = Base.metadata.tables["programmes"]
+    """The API versions that are in use: by the settings, by an order, by a programme's own channel, by the prizes of a
+    campaign, v2 by any campaign. One that the merchant has no right to would refuse every question, and the asking would never end."""
+    programmes, campaigns = (Base.metadata.tables[name] for name in ("programmes", "campaigns"))
     used = {settings.payout_channel, *session.scalars(select(programmes.c.channel).distinct())}
+    shown = campaigns.c.status != "draft"  # submitted ones, too: they may have been launched since
+    for terms in session.scalars(select(campaigns.c.terms).where(shown)):
+        if "prizes" in (terms or {}):
+            used.add(str(terms.get("channel") or CONFIRMED[0]))
     used |= {name for name in CHANNELS if session.scalar(select(Order.id).where(Order.channel == name).limit(1))}
     if session.scalar(select(Budget.id).where(Budget.kind == "campaign").limit(1)):
         used.add(LOTTERY)

@@ -109,15 +109,20 @@ def request_owed(session: Session, claim: PayoutRequest, now: datetime) -> Payou
     lineage.require_unfrozen(session)
     known = find(session, claim.source_kind, claim.source_id)
     if known is None:
-        payout = _payout_of(claim, claim.channel, dict(claim.texts), now)
-        payout.content_sha256 = content_of(payout)
-        session.add(payout)
-        session.flush()
-        return payout
+        return owed_payout(session, claim, now)
     payout = _same(known, claim)
     if payout.hold == COLLECT:
         move(session, Payout, payout.id, PAYOUT_NEXT, "approved", "approved", hold=None, due_at=now)
         session.refresh(payout)
+    return payout
+
+
+def owed_payout(session: Session, claim: PayoutRequest, now: datetime) -> Payout:
+    """The payout of something that is owed already and has none: as it is asked for now, or was in what a restored database lost."""
+    payout = _payout_of(claim, claim.channel, dict(claim.texts), now)
+    payout.content_sha256 = content_of(payout)
+    session.add(payout)
+    session.flush()
     return payout
 
 

@@ -12,7 +12,7 @@ from wxbot.orders.found import FOUND_STATUSES, FoundOrder
 from wxbot.staff import accounts
 from wxbot.staff.code_asked import code_always
 from wxbot.staff.console import actor, guard, me, now, number, refusal_told, role_required, runtime, said, tell, text
-from wxbot.thaw import judge, listing, opening
+from wxbot.thaw import judge, listing, opening, wins
 
 blueprint = guard(Blueprint("thaw", __name__))
 
@@ -45,6 +45,8 @@ def index() -> str:
             "rows": shown,
             "has_more": len(rows) > len(shown),
             "candidates": {each.id: judge.candidates(session, each)[:5] for each in shown if status == "open"},
+            "awards": {each.id: wins.awards_of(session, each)[:5] for each in shown if status == "open"},
+            "prizes": {each.id: wins.prizes_of(session, each)[:5] for each in shown if status == "open"},
             "campaigns": {each.id: judge.campaigns_of(session, each)[:5] for each in shown if status == "open"},
             "clear": len(judge.clear_pairs(session)) if standing.unjudged else 0,
             "proposals": len(proposals),
@@ -95,7 +97,7 @@ def confirm_all() -> BaseResponse:
 @blueprint.post("/thaw/found/<int:found_id>/propose")
 @role_required("cashier")
 def propose(found_id: int) -> BaseResponse:
-    """Say what one found order paid: payout:<id>, campaign:<id>, or something else."""
+    """Say what one found order paid: payout, campaign, award or prize with its number, or something else."""
     kind, _, reason_id = text("reason", 40).partition(":")
     chosen = (kind, int(reason_id)) if reason_id.isdecimal() and len(reason_id) < 16 else None
     with refusal_told("found_propose", f"found:{found_id}"):

@@ -1,7 +1,7 @@
 """What a found order was: one cashier proposes, a second one confirms, and only then the books follow (money rule 14)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from wxbot import approval
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
+from wxbot.hall import known
+from wxbot.instant.models import Award, Prize
 from wxbot.orders import throttle
 from wxbot.orders.channels import CHANNELS, LOTTERY
 from wxbot.orders.found import FOUND_NEXT, HAS_MONEY, UNJUDGED, FoundOrder, FoundStatus, may_be
@@ -20,7 +22,7 @@ from wxbot.settings import Settings
 from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
-from wxbot.thaw import adopt
+from wxbot.thaw import adopt, wins
 from wxbot.transitions import move, moved_on
 
 EVIDENCE_MAX = 400
@@ -34,8 +36,18 @@ SAME_TEXTS = "same texts and amount"
 CAMPAIGN_REASON = "campaign"
 """reason_kind of a found order that paid a packet of a campaign; which packet is chosen when a second cashier agrees."""
 
-PAID_FOR: dict[str, type[Payout] | type[Campaign]] = {PAYOUT_REASON: Payout, CAMPAIGN_REASON: Campaign}
+AWARD_REASON, PRIZE_REASON = "award", "prize"
+"""reason_kind of a found order that paid an award which nobody had asked for in the copy, or a prize of a hall whose winner it lost."""
+
+PAID_FOR: dict[str, type[Payout | Campaign | Award | Prize]] = {
+    PAYOUT_REASON: Payout,
+    CAMPAIGN_REASON: Campaign,
+    AWARD_REASON: Award,
+    PRIZE_REASON: Prize,
+}
 """reason_kind of a found order → what its reason_id numbers."""
+
+ADOPTS_WIN = {AWARD_REASON: wins.adopt_award, PRIZE_REASON: wins.adopt_prize}
 
 OWN = Text("不能确认自己提出的", "You proposed this yourself")
 
@@ -74,14 +86,16 @@ class Pair:
 
 def clear_pairs(session: Session) -> list[Pair]:
     """Found orders whose person has taken the money or is named, with the one payout of that person and amount; or with the
-    one campaign whose texts they carry. Where there are more payments than payouts, or another choice, a person chooses."""
+    one campaign whose texts they carry; else with the one award that this person had not asked for, or the one prize of a hall. Where there are more payments than payouts, or another choice, a person chooses."""
     found = session.scalars(select(FoundOrder).where(UNJUDGED, HAS_MONEY, FoundOrder.status == "open")).all()
     owed: dict[tuple[str, int, str], list[Payout]] = defaultdict(list)
     openids = {each.openid for each in found if each.openid}
     query = select(Payout).where(Payout.status.in_(("requested", "approved")), Payout.openid.in_(openids))
     for payout in session.scalars(query.order_by(Payout.id)):
         owed[payout.openid, payout.amount_fen, CHANNELS[payout.channel].version].append(payout)
-    taken = {each.reason_id for each in _proposed(session) if each.reason_kind == PAYOUT_REASON}
+    proposed = _proposed(session)
+    taken = {each.reason_id for each in proposed if each.reason_kind == PAYOUT_REASON}
+    awarded = {each.reason_id for each in proposed if each.reason_kind == AWARD_REASON}
     pairs: list[Pair] = []
     by_texts: dict[object, Sequence[Campaign]] = {}
     for each in sorted(found, key=lambda one: one.id):
@@ -96,7 +110,21 @@ def clear_pairs(session: Session) -> list[Pair]:
             pairs.append(Pair(each.id, PAYOUT_REASON, free[0].id, ALIKE))
         elif not waiting and len(campaigns) == 1:
             pairs.append(Pair(each.id, CAMPAIGN_REASON, campaigns[0].id, SAME_TEXTS))
+        elif not waiting and not campaigns and each.openid is not None:
+            pairs.extend(_clear_win(session, each, awarded))
     return pairs
+
+
+def _clear_win(session: Session, found: FoundOrder, taken: set[int | None]) -> Iterator[Pair]:
+    """The one award of who has the money, else the one prize that they can have won."""
+    owed = wins.awards_of(session, found)
+    free = [award for award in owed if award.id not in taken]
+    if free and len({award.campaign_id for award in owed}) == 1:
+        taken.add(free[0].id)
+        yield Pair(found.id, AWARD_REASON, free[0].id, ALIKE)
+    prizes = () if owed else wins.prizes_of(session, found)
+    if len(prizes) == 1 and known.is_restored(session, prizes[0].campaign_id):
+        yield Pair(found.id, PRIZE_REASON, prizes[0].id, SAME_TEXTS)
 
 
 def _proposed(session: Session) -> Sequence[FoundOrder]:
@@ -111,13 +139,13 @@ def _proposed(session: Session) -> Sequence[FoundOrder]:
 def propose(
     session: Session, found_id: int, reason: tuple[str, int] | None, evidence: str, actor: Actor, now: datetime
 ) -> None:
-    """Say what a found order paid, and why: (`payout` or `campaign`, its id), or None for something else. Raises Refusal."""
+    """Say what a found order paid, and why: (a key of PAID_FOR, its id), or None for something else. Raises Refusal."""
     reason_kind, reason_id = reason or (None, None)
     staff_id = accounts.require_cashier(session, actor)
     evidence = approval.require_evidence(evidence, EVIDENCE_MAX)
     model = PAID_FOR.get(reason_kind or "")
     if reason is not None and (model is None or session.get(model, reason_id or 0) is None):
-        raise Refusal("reason", Text("没有这笔付款或这个活动", "There is no such payout or campaign"))
+        raise Refusal("reason", Text("没有这笔付款、这个活动或奖品", "There is no such payout, campaign or prize"))
     if not move(
         session,
         FoundOrder,
@@ -178,6 +206,11 @@ def confirm(session: Session, settings: Settings, found_id: int, actor: Actor, n
         after = "adopted"
     elif found.reason_kind == CAMPAIGN_REASON:
         adopt.adopt_packet(session, settings, found, found.reason_id or 0, now)
+        after = "adopted"
+    elif found.reason_kind in ADOPTS_WIN:
+        ADOPTS_WIN[found.reason_kind](
+            session, settings, found, found.reason_id or 0, (staff_id, found.proposed_by), now
+        )
         after = "adopted"
     if after == "adopted" and shanghai_day(found.placed_at or found.found_at) == shanghai_day(now):
         throttle.count_sent(session, settings, found.amount_fen, now)

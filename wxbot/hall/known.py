@@ -1,0 +1,43 @@
+"""A winner whom a restored database had lost: cashiers have found the payment at WeChat, and say which prize it was.
+
+Whoever has it already has won it: the piece is taken out of the prize, its money out of the budget, and the log says so, so that
+nobody is selected for it once more. A game of which one payment was found has been played.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.hall import journal
+from wxbot.hall.confirm import Owed, owe_people
+from wxbot.hall.models import Guest, HallEvent
+from wxbot.instant.models import Award, Prize
+from wxbot.instant.owe import NotCovered
+from wxbot.text import Refusal, Text
+
+NOT_COVERED = Text(
+    "这个奖项或预算已经不够：请先追加并批准预算，或认定为别的付款",
+    "Prize or budget do not cover it: ask for and approve more first, or say that it was something else",
+)
+
+
+def is_restored(session: Session, campaign_id: int) -> bool:
+    """Whether a hall goes on behind a restore; before, its log takes no winner who was found."""
+    mine = (HallEvent.campaign_id == campaign_id) & (HallEvent.kind == "restored")
+    return session.scalar(select(HallEvent.seq).where(mine).limit(1)) is not None
+
+
+def win(session: Session, prize_id: int, openid: str, amount_fen: int, now: datetime) -> Award:
+    """The award of this person, who was paid that much for a prize of a hall. Raises Refusal when the log does not allow it: a
+    selection is fixed just now, nothing of the prize is open, or the game was played again."""
+    prize = session.get_one(Prize, prize_id)
+    hall = journal.lock(session, prize.campaign_id)
+    mine = (Guest.campaign_id == prize.campaign_id) & (Guest.openid == openid)
+    no = session.scalar(select(Guest.no).where(mine)) or 0
+    journal.require_and_append(session, hall, "found", {"prize": prize.ordinal, "no": no}, now)
+    try:
+        (award,) = owe_people(session, hall, [(openid, Owed(no, prize_id, amount_fen))], now)
+    except NotCovered as error:
+        raise Refusal("not_covered", NOT_COVERED) from error
+    return award
