@@ -36,15 +36,25 @@ class Deliveries(Generic[Item]):
         self._order = itertools.count()
         self._wake = threading.Condition(lock)
         self._busy = 0
-        self._is_stopping = False
+        self._is_stopping = self._is_started = self._is_begun = False
 
     def _schedule(self, due: Item) -> None:
         with self._wake:
             heapq.heappush(self._queue, (due.due_at, next(self._order), due))
             self._wake.notify()
+            self._begin()
 
     def start(self) -> None:
-        self._is_stopping = False
+        """Delivers from now on; the threads begin with the first item, as most worlds of a test have none."""
+        with self._wake:
+            self._is_stopping, self._is_started = False, True
+            if self._queue:
+                self._begin()
+
+    def _begin(self) -> None:
+        if not self._is_started or self._is_begun:
+            return
+        self._is_begun = True
         for number in range(self._thread_count):
             name = f"simulator-{self._name}-{number}"
             threading.Thread(target=self._deliver_all, name=name, daemon=True).start()
@@ -52,7 +62,7 @@ class Deliveries(Generic[Item]):
     def stop(self) -> None:
         """Tells the threads to end; what is queued stays queued (and is saved)."""
         with self._wake:
-            self._is_stopping = True
+            self._is_stopping, self._is_started, self._is_begun = True, False, False
             self._wake.notify_all()
 
     def wake(self, now: float = 0.0) -> None:
