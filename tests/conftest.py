@@ -5,6 +5,7 @@ Every test that asks for `database_url` (or anything built on it) runs twice: on
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
 import re
@@ -135,6 +136,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return None
 
 
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all processes of one run of the tests share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 # --- servers: started on first use, once per test process ---------------------------------------------------------
 
 
@@ -161,9 +168,14 @@ def fresh_postgres(postgres_server: PrivatePostgres) -> FreshDatabase:
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with our schema, to be copied."""
-    path = tmp_path_factory.mktemp("sqlite") / "template.db"
-    lay_schema(f"sqlite:///{path}")
+    """A SQLite file with our schema, to be copied; made by the first process that needs it."""
+    path = folder_of_all(tmp_path_factory) / "template.db"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            being_made = path.with_suffix(".new")
+            lay_schema(f"sqlite:///{being_made}")
+            being_made.rename(path)
     return path
 
 
@@ -213,10 +225,8 @@ def plain_tracebacks() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def applications_share(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Each test makes an application of its own; pages, addresses and statements are the same for all of them."""
-    own = tmp_path_factory.getbasetemp()
-    of_all = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-    shared.pages_and_addresses(of_all)
-    shared.answers_of_children(of_all)
+    shared.pages_and_addresses(folder_of_all(tmp_path_factory))
+    shared.answers_of_children(folder_of_all(tmp_path_factory))
     shared.statements()
     shared.keys()
 
