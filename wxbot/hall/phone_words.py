@@ -76,7 +76,7 @@ WORDS: dict[str, Text] = {
     "absent_slot": Text("否则只失去这个奖，后面的照样参加。", "Otherwise you lose this prize only."),
     "absent_pool": Text("后面的抽取照样参加。", "You stay in for the next ones."),
     "out": Text("这次没有你", "You are not in this one"),
-    "out_struck": Text("抽取不再算上你", "You take no part in selections any more"),
+    "out_struck": Text("你不再参加抽取和游戏", "You take no part in selections and games any more"),
     "out_struck_text": Text(
         "原因：{reason}，写在公开的记录里。有疑问请找主持人。",
         "Reason: {reason}. It stands in the public record; ask the host if it is wrong.",
