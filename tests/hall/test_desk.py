@@ -213,8 +213,9 @@ def test_the_campaigns_page_counts_guests_and_selections_and_leads_to_desk_scree
     seen = marketer.get(f"/admin/campaigns/{host.id}").text
     for nothing in ("转化漏斗", "抽奖趋势", "各个入口", "暂停抽奖"):
         assert nothing not in seen, nothing
-    for part in ("", "/door", "/record", "/figures"):
+    for part in ("", "/record", "/figures"):
         assert f'"/admin/halls/{host.id}{part}"' in seen
+    assert f"/admin/halls/{host.id}/door" not in seen + page(marketer, host), "its door has no word"
     assert "/hall/gala/screen" in seen and "/hall/gala/preflight" in seen
     host.freeze()
     absent, *_ = host.show(k=2)
@@ -230,6 +231,8 @@ def test_the_sheet_for_the_door_has_its_code_and_word_and_none_without_a_word(
     runtime: Runtime, marketer: Browser
 ) -> None:
     hall = open_hall(runtime, slug="doors", terms={"day_word": "樱桃", "is_rehearsal": True})
+    for place in ("campaigns", "halls"):
+        assert f'"/admin/halls/{hall.campaign_id}/door"' in marketer.get(f"/admin/{place}/{hall.campaign_id}").text
     sheet = marketer.get(f"/admin/halls/{hall.campaign_id}/door").text
     assert "樱桃" in sheet and "data:image/svg" in sheet and "data-print" in sheet
     poster = marketer.get(f"/admin/halls/{hall.campaign_id}/door-poster")
