@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.instant.winners import set_instant
 from tests.payouts.desk import Desk, desk_on, openid
 from tests.payouts.stories import owe
 from tests.restore.copies import Copies
 from tests.servers import SimulatedWeChat
 from wxbot import lineage
+from wxbot.instant.models import Award
 from wxbot.orders.channels import Sighting
 from wxbot.orders.found import Thaw
 from wxbot.orders.lost import keep
@@ -52,6 +54,22 @@ def thawing(desk: Desk) -> int:
     programme_id = desk.fund()
     assert lineage.may_send(desk.runtime)
     payout_id = owe(desk.runtime, programme_id, desk.know(1), 880)
+    judging(desk)
+    return payout_id
+
+
+@pytest.fixture
+def won(desk: Desk) -> Award:
+    """The same where person 1 is owed it as a prize, which they had not asked for when the copy was made."""
+    assert lineage.may_send(desk.runtime)
+    campaign = set_instant(desk.runtime, channel="sendredpack")
+    public_id = campaign.win(openid(1), 880)
+    judging(desk)
+    return campaign.award(public_id)
+
+
+def judging(desk: Desk) -> None:
+    """Freeze the database; WeChat knows a payment of 8.80 yuan to person 1 that it does not."""
     lineage.freeze_now(desk.runtime, "older", Witness(9, 9))
     seen = Sighting("received", 880, openid(1), "1000041701202611290000000001", desk.now - timedelta(hours=1))
     with desk.runtime.database.transaction() as session:
@@ -68,4 +86,3 @@ def thawing(desk: Desk) -> int:
         session.add(thaw)
         session.flush()
         keep(session, thaw.id, [Unknown(1, "1900000001202611290000000011", "v2", seen)], desk.now)
-    return payout_id

@@ -7,7 +7,7 @@ import re
 from sqlalchemy import select
 
 from tests.payouts.desk import Desk
-from tests.payouts.stories import payout_of
+from tests.payouts.stories import payout_of, sound
 from tests.replies.test_answers import write_campaign
 from tests.restore.offices import thaw_of
 from tests.rows import fill
@@ -15,8 +15,10 @@ from tests.staff.test_totp import set_up, wait
 from wxbot import lineage
 from wxbot.hall.gaps import LEAP
 from wxbot.hall.models import Hall
-from wxbot.instant.models import InstantTerms, NumberGap
+from wxbot.instant import awards
+from wxbot.instant.models import Award, InstantTerms, NumberGap
 from wxbot.orders.models import Order
+from wxbot.payouts.models import Payout
 from wxbot.staff import totp
 
 
@@ -59,6 +61,23 @@ def test_two_cashiers_judge_and_open_and_one_alone_cannot(desk: Desk, thawing: i
         assert session.scalars(select(NumberGap)).one().from_k == 8
         assert session.scalars(select(Hall.next_d)).one() == 5 + LEAP  # and so do selections of halls
     assert "数据库已冻结" not in page(desk, "wang")
+
+
+def test_a_prize_that_was_collected_after_the_copy_gets_its_payment_and_is_not_paid_by_the_next_tap(
+    desk: Desk, won: Award
+) -> None:
+    assert f'value="award:{won.id}"' in page(desk, "wang")
+    assert "已提出 1 笔" in press(desk, "wang", "pairs")
+    assert "已确认" in press(desk, "zhou", "found/1/confirm")
+    press(desk, "wang", "open")
+    assert "已解冻" in press(desk, "zhou", "open/confirm")
+    with desk.runtime.database.transaction() as session:
+        award = session.get_one(Award, won.id)
+        assert award.status == "collecting" and not awards.collect(session, award, desk.now)
+        [payout] = session.scalars(select(Payout))
+        order = session.get_one(Order, payout.order_id)
+    assert (payout.id, payout.status, order.mch_billno) == (award.payout_id, "ordered", "1900000001202611290000000011")
+    sound(desk.runtime)
 
 
 def test_something_else_needs_evidence_and_a_release_two_people(desk: Desk, thawing: int) -> None:
