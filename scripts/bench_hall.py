@@ -8,9 +8,8 @@ import os
 import random
 import re
 import resource
-import struct
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,11 @@ from bench_stage import Ground as Bench
 
 from tests.live.stage import lay_game, race_game
 from wxbot.ground import Ground
+from wxbot.hall import screen_pass
 from wxbot.hall.wire import KnownGuest, channel, guest_key, guest_value, race_key, state_key
 from wxbot.live import rows
 from wxbot.live.doors import RETRY_MS
+from wxbot.live.roll import BEAT_S, lives
 from wxbot.phone_session import session_cookie, session_text, signed
 
 SLUG = "bench"
@@ -34,100 +35,162 @@ SHAKES_PER_S = 8
 AT_ONCE = 100
 """Connections that are opened at the same time at first."""
 
-SIGNAL_MS, ACK_MS, BACK_S, MEMORY_MB = 1_000.0, 300.0, 15.0, 300.0
-_ACK = re.compile(rb'\{"ack":\{"seq":(\d+),"count":(\d+)')
+SIGNAL_MS, ACK_MS, RANK_S, BACK_S, MEMORY_MB = 1_000.0, 300.0, 1.0, 15.0, 300.0
+_ACK = re.compile(rb'\{"ack":\{"seq":(\d+),')
+_SCENE = re.compile(rb'"scene":"(\w+)"')
+_AT = re.compile(rb'"at":([0-9.]+)')
 
 
-class Phone:
-    """One phone: a stream of events, or a socket in a race; bytes are made and read by hand, to cost the machine little."""
+class Phone(asyncio.Protocol):
+    """One phone: a stream of events, or a socket in a race. Bytes are made and read by hand, for two thousand of them have one core."""
 
     def __init__(self, no: int, cookie: str, port: int) -> None:
         self.no, self.cookie, self.port = no, cookie, port
         self.heard: dict[str, float] = {}
         """Scene → when it was heard of."""
         self.acks: list[float] = []
-        self.counted = 0
+        self.bytes = 0
+        """That were sent to it."""
         self._sent: dict[int, float] = {}
-        self._writer: asyncio.StreamWriter | None = None
-        self._reading: asyncio.Task[None] | None = None
+        self._arrived = b""
+        self._has_head = self._is_socket = False
+        self._first: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
 
-    async def listen(self) -> None:
+    async def listen(self, query: str = "") -> None:
         """Open a stream; returns when the first state has come."""
-        reader = await self._ask(f"GET /live/{SLUG}/events HTTP/1.1", "")
-        first = asyncio.get_running_loop().create_future()
-        self._reading = asyncio.create_task(self._hear(reader, first))
-        await first
+        self._is_socket = False
+        await self._ask(f"GET /live/{SLUG}/events{query} HTTP/1.1", "")
 
     async def run(self) -> None:
         """Open a socket; returns when it was told how far this guest has come."""
+        self._is_socket = True
         more = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        reader = await self._ask(
-            f"GET /live/{SLUG}/race HTTP/1.1", more + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        )
-        first = asyncio.get_running_loop().create_future()
-        self._reading = asyncio.create_task(self._race(reader, first))
-        await first
+        await self._ask(f"GET /live/{SLUG}/race HTTP/1.1", more + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
 
-    async def _ask(self, line: str, more: str) -> asyncio.StreamReader:
-        reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
-        self._writer.write(f"{line}\r\nHost: {HOST}\r\nCookie: {self.cookie}\r\n{more}\r\n".encode())
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 101")):
-            raise BenchProblem(f"phone {self.no}: {head[:100]!r}")
-        return reader
+    async def _ask(self, line: str, more: str) -> None:
+        loop = asyncio.get_running_loop()
+        self._arrived, self._has_head, self._first = b"", False, loop.create_future()
+        self._transport, _ = await loop.create_connection(lambda: self, "127.0.0.1", self.port)
+        self._transport.write(f"{line}\r\nHost: {HOST}\r\nCookie: {self.cookie}\r\n{more}\r\n".encode())
+        await self._first
 
-    async def _hear(self, reader: asyncio.StreamReader, first: asyncio.Future[None]) -> None:
-        while line := await reader.readline():
-            if line.startswith(b"data: {") and (found := re.search(rb'"scene":"(\w+)"', line)):
-                self.heard.setdefault(found[1].decode(), time.monotonic())
-                if not first.done():
-                    first.set_result(None)
+    def connection_lost(self, error: Exception | None) -> None:
+        """The other end has left, or this one."""
+        if self._first is not None and not self._first.done():
+            self._first.set_exception(BenchProblem(f"phone {self.no}: {self._arrived[:100]!r}"))
 
-    async def _race(self, reader: asyncio.StreamReader, first: asyncio.Future[None]) -> None:
-        while True:
-            head = await reader.readexactly(2)
-            size = head[1] & 127
+    def data_received(self, data: bytes) -> None:
+        """Read all that has come whole."""
+        self.bytes += len(data)
+        self._arrived += data
+        if not self._has_head:
+            head, sep, rest = self._arrived.partition(b"\r\n\r\n")
+            if not sep or not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 101")):
+                if sep and self._transport is not None:
+                    self._transport.abort()
+                return
+            self._has_head, self._arrived = True, rest
+        if self._is_socket:
+            self._read_frames()
+            return
+        whole, sep, self._arrived = self._arrived.rpartition(b"\n\n")
+        for event in whole.split(b"\n\n") if sep else ():
+            self.hear(event)
+
+    def hear(self, event: bytes) -> None:
+        """One event of a stream."""
+        if found := _SCENE.search(event):
+            self.heard.setdefault(found[1].decode(), time.monotonic())
+            self._is_there()
+
+    def _is_there(self) -> None:
+        if self._first is not None and not self._first.done():
+            self._first.set_result(None)
+
+    def _read_frames(self) -> None:
+        data, at = self._arrived, 0
+        while len(data) >= at + 2:
+            size, begin = data[at + 1] & 127, at + 2
             if size >= 126:
-                size = struct.unpack(
-                    *(("!H", await reader.readexactly(2)) if size == 126 else ("!Q", await reader.readexactly(8)))
-                )[0]
-            said = await reader.readexactly(size)
-            if head[0] & 15 == 9 and self._writer is not None:  # a ping
-                self._writer.write(bytes((0x8A, 0x80 | size)) + bytes(4) + said)
-            if found := _ACK.match(said):
-                self.counted = int(found[2])
-                if sent := self._sent.pop(int(found[1]), None):
-                    self.acks.append(time.monotonic() - sent)
-                if not first.done():
-                    first.set_result(None)
+                begin += 2 if size == 126 else 8
+                size = int.from_bytes(data[at + 2 : begin]) if len(data) >= begin else len(data)
+            if len(data) < begin + size:
+                break
+            self._frame(data[at] & 15, data[begin : begin + size])
+            at = begin + size
+        self._arrived = data[at:]
+
+    def _frame(self, kind: int, said: bytes) -> None:
+        if kind == 9 and self._transport is not None:  # a ping
+            self._transport.write(bytes((0x8A, 0x80 | len(said))) + bytes(4) + said)
+        elif found := _ACK.match(said):
+            if sent := self._sent.pop(int(found[1]), None):
+                self.acks.append(time.monotonic() - sent)
+            self._is_there()
 
     async def shake(self, seconds: float, chance: random.Random) -> int:
-        """Send how often it was shaken, once a second; returns how often it was."""
+        """Send how often it was shaken, once a second and at moments of its own; returns how often it was."""
         await asyncio.sleep(chance.random())
         count = 0
         for seq in range(1, int(seconds) + 1):
             began = time.monotonic()
             count += SHAKES_PER_S
-            said = json.dumps({"seq": seq, "count": count}).encode()
+            said = b'{"seq":%d,"count":%d}' % (seq, count)
             self._sent[seq] = began
-            assert self._writer is not None
-            self._writer.write(bytes((0x81, 0x80 | len(said))) + bytes(4) + said)
+            assert self._transport is not None
+            self._transport.write(bytes((0x81, 0x80 | len(said))) + bytes(4) + said)
             await asyncio.sleep(max(0.0, 1 + chance.uniform(-0.05, 0.05) - (time.monotonic() - began)))
         return count
 
     def close(self) -> None:
         """The network is gone."""
-        if self._reading is not None:
-            self._reading.cancel()
-        if self._writer is not None:
-            self._writer.transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Screen(Phone):
+    """The big screen, which hears the ranks of a race; none that it shows may be older than a second."""
+
+    def __init__(self, cookie: str, port: int, unix: Callable[[], float]) -> None:
+        super().__init__(0, cookie, port)
+        self._unix = unix
+        self._at = 0.0
+        self.oldest_s: list[float] = []
+        """How old each rank was when the next one took its place, from when it was counted."""
+
+    def hear(self, event: bytes) -> None:
+        """Ranks, besides what phones hear."""
+        super().hear(event)
+        if b"event: ranks" in event and (found := _AT.search(event)):
+            if self._at:
+                self.oldest_s.append(self._unix() - self._at)
+            self._at = float(found[1])
+
+
+class Lag:
+    """How late this program itself comes to what is due: no answer can be seen earlier than that."""
+
+    def __init__(self) -> None:
+        self.late_s: list[float] = []
+
+    async def watch(self) -> None:
+        """Look a hundred times a second."""
+        while True:
+            due = time.monotonic() + 0.01
+            await asyncio.sleep(0.01)
+            self.late_s.append(time.monotonic() - due)
+
+    def ms(self, share: float) -> float:
+        """What this share of the looks did not exceed."""
+        return _part(sorted(self.late_s), share) * 1000
 
 
 async def patiently(*verbs: Awaitable[None]) -> None:
     """All of them, but not for ever."""
     try:
         await asyncio.wait_for(asyncio.gather(*verbs), 120)
-    except (TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+    except (TimeoutError, OSError) as error:
         raise BenchProblem(f"not every phone came through: {type(error).__name__} {error}") from error
 
 
@@ -165,6 +228,16 @@ class Hall:
         self.ground.redis.set(state_key(SLUG), json.dumps(state, ensure_ascii=False))
         self.ground.redis.publish(channel(SLUG), str(self._v))
         return time.monotonic()
+
+    def screen_cookie(self) -> str:
+        """A paired screen's pass."""
+        return f"{screen_pass.cookie_name(self.ground, SLUG)}={screen_pass.write(self.ground, SLUG, 1)}"
+
+    async def watch(self, late: Lag) -> None:
+        """Note how late live says that it was."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            late.late_s += [each.late_ms / 1000 for each in lives(self.ground.redis)]
 
     def cpu_s(self) -> float:
         """Processor time of live so far."""
@@ -259,31 +332,48 @@ async def _return(hall: Hall) -> Figure:
 async def _race(hall: Hall) -> list[Figure]:
     lay_game(hall.ground.database, 1)
     await hall.all_open("run")
+    screen = Screen(hall.screen_cookie(), hall.web.port, hall.ground.clock.unix)
+    await screen.listen("?as=screen")
     began = hall.ground.clock.unix() + 2
     hall.tell("race", race_game(1, began, 10 * RACE_S))
     await asyncio.sleep(2.2)
-    before, chance, since = hall.cpu_s(), random.Random(7), time.monotonic()
+    lag, live_lag = Lag(), Lag()
+    watching = [asyncio.create_task(lag.watch()), asyncio.create_task(hall.watch(live_lag))]
+    before, chance, since, own = hall.cpu_s(), random.Random(7), time.monotonic(), time.process_time()
     sent = await asyncio.gather(*(phone.shake(RACE_S, chance) for phone in hall.phones))
-    used = (hall.cpu_s() - before) / (time.monotonic() - since)
+    seconds = time.monotonic() - since
+    used, own = (hall.cpu_s() - before) / seconds, (time.process_time() - own) / seconds
     for _ in range(30):  # what is still on its way on a busy machine counts as slow, not as lost
         if sum(len(phone.acks) for phone in hall.phones) == int(RACE_S) * PHONES:
             break
         await asyncio.sleep(0.1)
+    for task in watching:
+        task.cancel()
     ms = sorted(1000 * each for phone in hall.phones for each in phone.acks)
     # It ends when the last phone has sent: on a busy machine they are late themselves.
     hall.tell("race", race_game(1, began, hall.ground.clock.unix() - began))
     while not json.loads(str(hall.ground.redis.hget(race_key(SLUG), "ranks")))["final"]:
         await asyncio.sleep(0.2)
+    _require_all_counted(hall, sent, len(ms))
+    more = {"p50_ms": _part(ms, 0.5), "worst_ms": ms[-1], "answers": len(ms), "messages": int(RACE_S) * PHONES}
+    more |= {"phones_late_p99_ms": lag.ms(0.99), "phones_late_worst_ms": lag.ms(1.0), "phones_of_a_core": own}
+    more |= {"live_late_worst_ms": live_lag.ms(1.0)}
+    ages = sorted(screen.oldest_s)
+    screen.close()
+    return [
+        figure(f"a race, {PHONES} messages a second, answer to 99 of 100", "ms", _part(ms, 0.99), ACK_MS, more),
+        figure("the same, of a core", "%", used * 100, 100.0),
+        figure("the oldest rank on the screen", "s", ages[-1], RANK_S, {"p50_s": _part(ages, 0.5), "ranks": len(ages)}),
+    ]
+
+
+def _require_all_counted(hall: Hall, sent: list[int], answers: int) -> None:
+    """Raise BenchProblem when a row says anything but what its phone was shaken."""
     written = rows.read(hall.ground.database, 1)
     counted = {no: runner.counted for no, (_, runner) in written.items()}
     lacking = sum(counted.get(phone.no, 0) != count for phone, count in zip(hall.phones, sent, strict=True))
     if lacking:
-        raise BenchProblem(f"{lacking} counts differ from what was shaken; {len(ms)} answers came")
-    more = {"p50_ms": _part(ms, 0.5), "worst_ms": ms[-1], "answers": len(ms), "messages": int(RACE_S) * PHONES}
-    return [
-        figure(f"a race, {PHONES} messages a second, answer to 99 of 100", "ms", _part(ms, 0.99), ACK_MS, more),
-        figure("the same, of a core", "%", used * 100, 100.0),
-    ]
+        raise BenchProblem(f"{lacking} counts differ from what was shaken; {answers} answers came")
 
 
 def run(bench: Bench) -> Iterator[Figure]:

@@ -25,7 +25,7 @@ def test_the_doctor_and_the_gauges_see_it(live_stage: LiveStage, live: LiveServe
     ):
         until(lambda: [each.streams for each in lives(runtime.redis)] == [2], "it says what it carries")
         assert "wxbot_live_streams{" in (told := text_of(take(runtime)).decode()) and '"} 2.0' in told
-        assert "wxbot_live_sockets{" in told and "wxbot_live_memory_bytes{" in told
+        assert all(f"wxbot_live_{each}{{" in told for each in ("sockets", "memory_bytes", "late_seconds"))
         seen = halls.live_answers(runtime)
         assert not seen.is_bad and live.base in seen.en
     lost = settings.model_copy(update={"live_url": f"http://127.0.0.1:{free_port()}"})

@@ -5,7 +5,7 @@
 | `hall:<slug>:state` | the whole public state (wxbot/hall/state), JSON with a growing `v` | who changed the hall, after the commit |
 | channel `hall:<slug>` | "read the state again"; its payload is not looked at | the same |
 | `hall:<slug>:guest:<openid>` | `no|team|name` of a guest (`guest_value`) | sign-in, and again whenever the phone asks for its part |
-| `hall:<slug>:race`, channel `hall:<slug>:ranks` | the ranks of the race, once a second, JSON (`Ranks`) | the `live` that counts |
+| `hall:<slug>:race`, channel `hall:<slug>:ranks` | the ranks of the race, twice a second, JSON (`Ranks`) | the `live` that counts |
 | channels `hall:<slug>:reports`, `hall:<slug>:acks` | what phones of another `live` sent, and its answers | the `live` processes |
 | `hall:<slug>:lease`, `hall:<slug>:epoch` | which `live` counts | the same |
 

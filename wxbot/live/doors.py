@@ -183,7 +183,7 @@ def report_of(message: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 async def race(socket: WebSocket, parts: Parts) -> None:
-    """/live/<slug>/race: `{"seq", "count"}` comes in, `{"ack"}`, `{"state"}` and `{"ranks"}` go out."""
+    """/live/<slug>/race: `{"seq", "count"}` comes in, `{"ack"}` and `{"state"}` go out."""
     slug = socket.path_params["slug"]
     openid = parts.person(socket)
     if parts.is_foreign(socket) or openid is None:

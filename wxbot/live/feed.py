@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from wxbot.ground import Ground
 from wxbot.hall.wire import CHANNELS, SLUG, race_key, read_guest, state_key
 from wxbot.live.hub import Hub, Room
-from wxbot.live.race import Desk
+from wxbot.live.race import TELL_S, Desk
 from wxbot.logs import get_logger, worked
 
 log = get_logger(__name__)
@@ -165,14 +165,14 @@ class Feed:
     # --- races --------------------------------------------------------------------------------------------------------
 
     async def run_races(self) -> None:
-        """Once a second each hall with a race gets its ranks and its rows; one that is slow holds up no other."""
+        """In each TELL_S each hall with a race gets its ranks, and its rows when it is time; one that is slow holds up no other."""
         loop = asyncio.get_running_loop()
         next_s, ticking = loop.time(), dict[str, asyncio.Task[None]]()
         while True:
             for slug, desk in list(self.desks.items()):
                 if slug not in ticking or ticking[slug].done():
                     ticking[slug] = loop.create_task(desk.tick())
-            next_s = max(next_s + 1, loop.time())
+            next_s = max(next_s + TELL_S, loop.time())
             await asyncio.sleep(next_s - loop.time())
 
     @property

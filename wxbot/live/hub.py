@@ -19,7 +19,7 @@ PING_S = 10
 """How often something is said on a stream, so that proxies keep it and phones know that it lives."""
 
 Audience = Literal["screen", "phone"]
-"""A screen is told everything public, a phone what `for_phones` leaves of it."""
+"""A screen is told everything public and the ranks of a race, a phone what `for_phones` leaves of it."""
 
 PING = b"event: ping\ndata: {}\n\n"
 """An event and no comment: pages do not see comments, and shall know that the stream lives."""
@@ -73,11 +73,16 @@ class Room:
         return is_new
 
     def tell_ranks(self, ranks: Mapping[str, Any]) -> None:
-        """Take over new ranks and wake everybody; nobody whom the host has hidden is named, wherever the name came from."""
+        """Take over new ranks and wake the screens; nobody whom the host has hidden is named, wherever the name came from.
+
+        Phones are not told: each has its own place in its answers, and two thousand lists of thirty in one moment hold up every
+        answer of that moment.
+        """
         self._ranks = ranks
         self.ranks = self._event("ranks", None, without_hidden(ranks, self.state))
         for stream in self.streams:
-            stream.wake()
+            if stream.audience == "screen":
+                stream.wake()
 
     def _event(self, name: str, v: int | None, value: Mapping[str, Any]) -> Event:
         self._numbers += 1
@@ -125,7 +130,8 @@ class Stream:
             self._pushing = asyncio.get_running_loop().create_task(self._push())
 
     def _next(self) -> Event | None:
-        state, ranks = self.room.events.get(self.audience), self.room.ranks
+        state = self.room.events.get(self.audience)
+        ranks = self.room.ranks if self.audience == "screen" else None
         if state is not None and state.number != self._told_state:
             self._told_state = state.number
             return state

@@ -1,4 +1,4 @@
-"""A race as `wxbot live` carries it: reports come in on sockets, one process counts, ranks go out once a second.
+"""A race as `wxbot live` carries it: reports come in on sockets, one process counts, ranks go out to the screens twice a second.
 
 Every process takes sockets. The one with the hall's lease counts what its own phones send, and what the others hand on; they get
 the answers back the same way. Who takes over reads the rows, which are a second old at most, and the next message of each phone
@@ -28,6 +28,12 @@ log = get_logger(__name__)
 
 HAND_ON_S = 0.2
 """How often a process that does not count hands on what it was sent."""
+
+TELL_S = 0.5
+"""How often ranks are said: one that is on the screen is then never older than a second."""
+
+WRITE_S = 1.0
+"""How often rows are written, at most."""
 
 SLACK_S = 2 * HAND_ON_S
 """What was handed on may be so much on its way when a race is over."""
@@ -83,7 +89,7 @@ class Race:
         self.is_loaded = True
 
     def ranks(self, epoch: int, now: float, *, final: bool) -> Ranks:
-        """How it stands, and the place of each for the answers of the next second."""
+        """How it stands, and the place of each for the answers until the next time."""
         order = [no for no in ranking(self.runners) if self.runners[no].counted]
         self.places = {no: place for place, no in enumerate(order, 1)}
         teams = team_ranking((self.guests[no].team, self.runners[no]) for no in order)
@@ -105,7 +111,7 @@ class Race:
         return {"no": no, "name": guest.name, "team": guest.team, "counted": self.runners[no].counted}
 
     def answer(self, no: int, runner: Runner) -> dict[str, Any]:
-        """What a phone is told: the newest message that was taken, what is counted, and its place of the last second."""
+        """What a phone is told: the newest message that was taken, what is counted, and its place when ranks were last said."""
         return {"seq": runner.seq, "count": runner.counted, "place": self.places.get(no), "of": len(self.places)}
 
 
@@ -124,6 +130,8 @@ class Desk:
         self._unsent: list[tuple[str, int, int]] = []
         self._handing_on: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._write_s = 0.0
+        """When rows may be written again, by the loop's clock."""
 
     # --- what is on ---------------------------------------------------------------------------------------------------
 
@@ -232,7 +240,7 @@ class Desk:
             if answer is not None:
                 await self._answer(guest.no, answer)
 
-    # --- once a second ------------------------------------------------------------------------------------------------
+    # --- in each TELL_S ------------------------------------------------------------------------------------------------
 
     async def tick(self) -> None:
         """Hold the lease while a race is near, say the ranks, write the rows; Redis and the database may be away."""
@@ -261,8 +269,8 @@ class Desk:
         if is_over:
             await self.write()
             is_over = not race.unwritten
-        elif self._writing is None:  # one that takes long is not waited for: the lease must not end meanwhile
-            self._writing = asyncio.get_running_loop().create_task(self._write())
+        else:
+            self._write_soon()
         ranks = race.ranks(self.lease.epoch, now, final=is_over)
         said = json.dumps(ranks, ensure_ascii=False, separators=(",", ":"))
         values = (str(self.lease.epoch), said, str(KEEP_S), ranks_channel(self.slug))
@@ -271,6 +279,13 @@ class Desk:
             race.is_final = True
             await self.lease.give_back()
             log.info("race_over", hall=self.slug, game=race.game_id, people=ranks["people"])
+
+    def _write_soon(self) -> None:
+        """Write, unless that is being done or was just now. It is not waited for: the lease must not end meanwhile."""
+        loop = asyncio.get_running_loop()
+        if self._writing is None and loop.time() >= self._write_s:
+            self._write_s = loop.time() + WRITE_S - TELL_S / 2
+            self._writing = loop.create_task(self._write())
 
     async def write(self) -> None:
         """Write what is not written yet, after what is being written."""

@@ -39,6 +39,8 @@ class LiveProcess:
     counting: int
     """Halls in which this process counts a race."""
     memory_mb: int
+    late_ms: int = 0
+    """How late it came to something that was due, at the worst since it spoke last: every answer of a race waits as long."""
 
 
 def memory_mb() -> int:
@@ -54,7 +56,7 @@ class Roll:
         self._redis = connection
         self._id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
-    async def say(self, *, streams: int, sockets: int, halls: int, counting: int) -> None:
+    async def say(self, *, streams: int, sockets: int, halls: int, counting: int, late_ms: int) -> None:
         """Say that this process is there. Raises RedisError."""
         said = LiveProcess(
             id=self._id,
@@ -66,6 +68,7 @@ class Roll:
             halls=halls,
             counting=counting,
             memory_mb=memory_mb(),
+            late_ms=late_ms,
         )
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.sadd(ROLL_KEY, self._id)

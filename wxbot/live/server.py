@@ -16,6 +16,7 @@ from wxbot.ground import Ground
 from wxbot.live.doors import Parts, application
 from wxbot.live.feed import Feed
 from wxbot.live.hub import Hub
+from wxbot.live.late import Lateness
 from wxbot.live.roll import BEAT_S, Roll
 from wxbot.logs import get_logger
 from wxbot.settings import Settings
@@ -66,7 +67,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _beat(parts: Parts, roll: Roll) -> None:
+async def _beat(parts: Parts, roll: Roll, lateness: Lateness) -> None:
     while True:
         hub = parts.hub
         try:
@@ -75,6 +76,7 @@ async def _beat(parts: Parts, roll: Roll) -> None:
                 sockets=sum(stream.is_socket for stream in hub.streams),
                 halls=sum(bool(room.streams) for room in hub.rooms.values()),
                 counting=parts.feed.counting,
+                late_ms=lateness.take_ms(),
             )
         except RedisError as error:
             log.warning("beat_not_said", exc_info=error)
@@ -109,7 +111,7 @@ async def _serve(ground: Ground, listening: socket.socket) -> None:
     connection = redis.Redis(connection_pool=pool)
     hub = Hub(settings.live_streams)
     parts = Parts(ground, connection, hub, Feed(ground, connection, hub))
-    roll = Roll(connection)
+    roll, lateness = Roll(connection), Lateness()
     config = uvicorn.Config(
         application(parts),
         ws="websockets-sansio",
@@ -126,7 +128,8 @@ async def _serve(ground: Ground, listening: socket.socket) -> None:
         timeout_graceful_shutdown=STOP_S,
     )
     feed = parts.feed
-    background: list[Any] = [feed.follow(), feed.run_races(), feed.keep_files(), hub.keep_alive(), _beat(parts, roll)]
+    background: list[Any] = [feed.follow(), feed.run_races(), feed.keep_files(), hub.keep_alive()]
+    background += [lateness.watch(), _beat(parts, roll, lateness)]
     tasks = [asyncio.create_task(each) for each in background]
     host, port = listening.getsockname()[:2]
     log.info("live_started", host=host, port=port, most=hub.most)

@@ -83,6 +83,7 @@ NAMES: dict[str, str] = {
     "wxbot_live_streams": "open streams of halls, by process of wxbot live; absent while none runs",
     "wxbot_live_sockets": "those of a race among them, by process",
     "wxbot_live_memory_bytes": "the most memory such a process has had, by process",
+    "wxbot_live_late_seconds": "how late such a process came to something that was due, at the worst within two seconds",
     "wxbot_hall_guests": "who signed in to a hall that is launched and not closed, by campaign",
     "wxbot_hall_selections": "its selections, by campaign and status; revealed for long: nobody has confirmed its winners",
     "wxbot_hall_games": "its rains and races, by campaign and status; running for minutes: no worker has settled it",
@@ -139,6 +140,7 @@ def _values(seen: Snapshot) -> dict[str, tuple[Sequence[str], Labelled]]:
         "wxbot_live_streams": (("live",), {live.id: live.streams for live in seen.lives}),
         "wxbot_live_sockets": (("live",), {live.id: live.sockets for live in seen.lives}),
         "wxbot_live_memory_bytes": (("live",), {live.id: live.memory_mb << 20 for live in seen.lives}),
+        "wxbot_live_late_seconds": (("live",), {live.id: live.late_ms / 1000 for live in seen.lives}),
         "wxbot_hall_guests": (("campaign",), {str(hall.campaign_id): hall.guests for hall in seen.halls}),
         "wxbot_hall_selections": (
             ("campaign", "status"),

@@ -1,5 +1,5 @@
 /* Red-packet rain and shake race. What the screen shows is decoration around the server's numbers: seconds left by the server's
-   clock, packets claimed, ranks once a second with the bars gliding in between. */
+   clock, packets claimed, ranks twice a second with the bars gliding in between. */
 
 import { nameOf } from './cards.js';
 import { at, el, fill, say } from './dom.js';
@@ -109,7 +109,7 @@ export class Race {
     this.order(this.game.ranks || []);
   }
 
-  /** The newest ranks, once a second: of teams by what each of their people has on average, else of people. */
+  /** The newest ranks, twice a second: of teams by what each of their people has on average, else of people. */
   hear(ranks) {
     if (!this.game || ranks.game !== this.game.id || this.heard?.at > ranks.at) { return; }
     this.heard = ranks;
