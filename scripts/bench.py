@@ -21,6 +21,7 @@ import bench_burst
 import bench_callbacks
 import bench_door
 import bench_draws
+import bench_evening
 import bench_hall
 import bench_instant
 import bench_live
@@ -43,6 +44,7 @@ CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "callbacks": bench_callbacks.run,
     "door": bench_door.run,
     "draws": bench_draws.run,
+    "evening": bench_evening.run,
     "hall": bench_hall.run,
     "instant": bench_instant.run,
     "live": bench_live.run,

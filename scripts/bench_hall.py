@@ -183,7 +183,7 @@ class Lag:
 
     def ms(self, share: float) -> float:
         """What this share of the looks did not exceed."""
-        return _part(sorted(self.late_s), share) * 1000
+        return part(sorted(self.late_s), share) * 1000
 
 
 async def patiently(*verbs: Awaitable[None]) -> None:
@@ -268,7 +268,8 @@ class Hall:
         return sorted((phone.heard[scene] - since) * 1000 for phone in self.phones)
 
 
-def _part(values: list[float], share: float) -> float:
+def part(values: list[float], share: float) -> float:
+    """What this share of sorted values does not exceed."""
     return values[min(len(values) - 1, int(len(values) * share))]
 
 
@@ -302,7 +303,7 @@ async def _starts(hall: Hall) -> list[Figure]:
     for number in range(STARTS):
         before = hall.cpu_s()
         ms = await hall.until_heard(f"start{number}", hall.tell(f"start{number}"))
-        almost.append(_part(ms, 0.99))
+        almost.append(part(ms, 0.99))
         last.append(ms[-1])
         await asyncio.sleep(0.5)
         cpu.append((hall.cpu_s() - before) * 1000)
@@ -355,15 +356,15 @@ async def _race(hall: Hall) -> list[Figure]:
     while not json.loads(str(hall.ground.redis.hget(race_key(SLUG), "ranks")))["final"]:
         await asyncio.sleep(0.2)
     _require_all_counted(hall, sent, len(ms))
-    more = {"p50_ms": _part(ms, 0.5), "worst_ms": ms[-1], "answers": len(ms), "messages": int(RACE_S) * PHONES}
+    more = {"p50_ms": part(ms, 0.5), "worst_ms": ms[-1], "answers": len(ms), "messages": int(RACE_S) * PHONES}
     more |= {"phones_late_p99_ms": lag.ms(0.99), "phones_late_worst_ms": lag.ms(1.0), "phones_of_a_core": own}
     more |= {"live_late_worst_ms": live_lag.ms(1.0)}
     ages = sorted(screen.oldest_s)
     screen.close()
     return [
-        figure(f"a race, {PHONES} messages a second, answer to 99 of 100", "ms", _part(ms, 0.99), ACK_MS, more),
+        figure(f"a race, {PHONES} messages a second, answer to 99 of 100", "ms", part(ms, 0.99), ACK_MS, more),
         figure("the same, of a core", "%", used * 100, 100.0),
-        figure("the oldest rank on the screen", "s", ages[-1], RANK_S, {"p50_s": _part(ages, 0.5), "ranks": len(ages)}),
+        figure("the oldest rank on the screen", "s", ages[-1], RANK_S, {"p50_s": part(ages, 0.5), "ranks": len(ages)}),
     ]
 
 
@@ -376,11 +377,16 @@ def _require_all_counted(hall: Hall, sent: list[int], answers: int) -> None:
         raise BenchProblem(f"{lacking} counts differ from what was shaken; {answers} answers came")
 
 
+def open_files(wanted: int) -> None:
+    """Let this program and what it starts have so many open. Raises BenchProblem where the machine does not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < wanted:
+        raise BenchProblem(f"needs {wanted} open files, and this machine allows {hard}: ulimit -n")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
 def run(bench: Bench) -> Iterator[Figure]:
     """All of it on one process; the phones, Redis and live share the machine."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < 3 * PHONES:
-        raise BenchProblem(f"needs {3 * PHONES} open files, and this machine allows {hard}: ulimit -n")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 3 * PHONES), hard))
+    open_files(3 * PHONES)
     with closing(Hall(bench)) as hall:
         yield from asyncio.run(_measured(hall))

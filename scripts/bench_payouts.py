@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 from bench_orders import settings_for
@@ -74,10 +74,10 @@ def owe(runtime: Runtime, openids: Sequence[str], wanted: int, first: int) -> in
     return programme_id
 
 
-def drain(ground: Ground, runtime: Runtime, programme_id: int, wanted: int) -> tuple[float, float]:
-    """Run a worker until every order is placed with WeChat: (seconds from the first sending to the last answer, CPU s)."""
-    log = ground.folder / f"worker{programme_id}.log"
-    with log.open("ab") as output:
+@contextmanager
+def working(ground: Ground, runtime: Runtime, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker as a process of its own, whose log is `<name>.log` in the scratch folder."""
+    with (ground.folder / f"{name}.log").open("ab") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "wxbot", "worker"],
             cwd=ROOT,
@@ -88,16 +88,22 @@ def drain(ground: Ground, runtime: Runtime, programme_id: int, wanted: int) -> t
             start_new_session=True,
         )
     try:
+        yield child
+    finally:
+        stop(child)
+
+
+def drain(ground: Ground, runtime: Runtime, programme_id: int, wanted: int) -> tuple[float, float]:
+    """Run a worker until every order is placed with WeChat: (seconds from the first sending to the last answer, CPU s)."""
+    name = f"worker{programme_id}"
+    with working(ground, runtime, name) as child:
         deadline = time.monotonic() + 60 + SLOWEST * wanted / PER_SECOND
         while _placed(runtime, programme_id) < wanted:
             if time.monotonic() > deadline or child.poll() is not None:
-                raise BenchProblem(
-                    f"{_placed(runtime, programme_id)} of {wanted} payouts were placed; see {log.read_text()[-500:]}"
-                )
+                said = (ground.folder / f"{name}.log").read_text()[-500:]
+                raise BenchProblem(f"{_placed(runtime, programme_id)} of {wanted} payouts were placed; see {said}")
             time.sleep(0.5)
         cpu_s = cpu_of_family(child.pid)
-    finally:
-        stop(child)
     with runtime.database.reading() as session:
         query = select(func.min(Order.sent_at), func.max(Order.accepted_at)).where(Order.budget_id == programme_id)
         first, last = session.execute(query).one()

@@ -1,0 +1,362 @@
+"""An evening of 2,000 guests behind the web door: a rush to sign in, a rain, 200 winners paid by a real worker, and the other doors."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from bench_callbacks import SILENT, prepared
+from bench_hall import SLUG, Phone, Screen, open_files, part, patiently
+from bench_load import request
+from bench_orders import settings_for
+from bench_payouts import prepare, working
+from bench_proxy import Proxy, waits
+from bench_stage import HOST, BenchProblem, Figure
+from bench_stage import Ground as Bench
+from bench_table import PASSWORD, Console
+from sqlalchemy import func, select
+
+from tests.hall.hosting import Host
+from tests.hall.stage import OpenHall, open_hall
+from wxbot import invariants, own_page
+from wxbot.hall import coming, games, passes, scenes, screen_pass, sign_in, told
+from wxbot.hall.models import Guest as GuestRow
+from wxbot.hall.models import RainHit
+from wxbot.orders.models import Order
+from wxbot.payouts.models import Payout
+from wxbot.phone_session import session_cookie, session_text, signature, signed
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+from wxbot.wake import PAY, wake
+
+GUESTS = 2_000
+COMING = 100
+"""Of them, so many come within one second."""
+
+RUSH = 500
+"""So many more come as fast as they are let in."""
+
+WINNERS = 200
+PACKETS, SECONDS = 800, 30
+BESIDE_S, PAGES_PER_S, TEXTS_PER_S = 8.0, 15, 40
+PER_SECOND = 25
+SPREAD_S = 1.5
+"""Within so long after a change phones ask for their own part (static/h5/hall.js)."""
+
+WALL_S, CLAIM_MS, FIRST_S, ALL_S = 1.0, 500.0, 2.0, 10.0
+MONEY = {"name": "幸运奖", "stock": WINNERS, "per_selection": WINNERS}
+RAIN = {"name": "红包雨", "way": "rain", "stock": PACKETS, "split": "exact", "total_fen": 120 * PACKETS}
+RAIN |= {"min_fen": 100, "max_fen": 300, "value_fen": 300, "per_selection": 3, "seconds": SECONDS}
+
+
+@dataclass(frozen=True)
+class Guest:
+    """One phone as the web door knows it."""
+
+    openid: str
+    session_id: str
+    cookie: str
+
+
+class Wall(Screen):
+    """The screen, which notes when each number was on the wall first."""
+
+    def __init__(self, cookie: str, port: int) -> None:
+        super().__init__(cookie, port, time.time)
+        self.seen: dict[int, float] = {}
+
+    def hear(self, event: bytes) -> None:
+        """A state: whoever is new in it."""
+        super().hear(event)
+        if b"event: state" in event:
+            state = json.loads(event.partition(b"data: ")[2])
+            for each in state["newest"]:
+                self.seen.setdefault(each["no"], time.monotonic())
+
+
+class Evening:
+    """The hall that is measured, and its phones."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.wechat = bench.simulator()
+        settings = settings_for(bench, self.wechat, 8)
+        self.settings = settings.model_copy(update={"pay_per_second": PER_SECOND, "live_streams": 3 * GUESTS})
+        self.runtime = Runtime(self.settings)
+        self.web = bench.gunicorn("evening", "wsgi:app", self.settings)
+        self.live = bench.live("evening-live", self.settings)
+        self.proxy = Proxy(self.web)
+        openids = prepare(self.runtime, self.wechat, 10 * (GUESTS + COMING + RUSH))
+        self.guests = [self._guest(openid) for openid in openids]
+        terms = {"mode": "seed", "channel": "sendredpack", "carry": False}
+        self.hall: OpenHall = open_hall(
+            self.runtime, (MONEY, RAIN), slug=SLUG, terms=terms, budget_fen=10_000_000, send_name="示例小店"
+        )
+        accounts.hire(self.runtime.database, "cashier", "财务", "cashier", PASSWORD, self.runtime.clock.now())
+        self._come_in(openids[:GUESTS])
+        name = screen_pass.cookie_name(self.runtime, SLUG)
+        self.wall = Wall(f"{name}={screen_pass.write(self.runtime, SLUG, 1)}", self.live.port)
+        self.phones = [Phone(no, guest.cookie, self.live.port) for no, guest in enumerate(self.guests[:GUESTS], 1)]
+
+    def close(self) -> None:
+        """Let go of Redis and the database."""
+        self.runtime.close()
+
+    def _guest(self, openid: str) -> Guest:
+        session_id = "0123456789abcdef"
+        text = session_text(openid, int(self.runtime.clock.unix()), session_id)
+        return Guest(openid, session_id, f"{session_cookie(self.runtime)}={signed(self.runtime, 'session', text)}")
+
+    def _come_in(self, openids: Sequence[str]) -> None:
+        """Those who came before anything was measured."""
+        for start in range(0, len(openids), 100):
+            comers = [
+                sign_in.Comer(openid, sign_in.GuestDetails(f"来宾{start + n}"))
+                for n, openid in enumerate(openids[start : start + 100])
+            ]
+            with self.runtime.database.transaction() as session:
+                now = self.runtime.database.now(session)
+                found = sign_in.sign_in_all(session, self.hall.campaign_id, comers, now)
+            for guest in found:
+                if not isinstance(guest, Exception):
+                    coming.remember(self.runtime, SLUG, guest)
+        told.tell(self.runtime, self.hall.campaign_id)
+
+    def show(self, scene: str) -> None:
+        """Another scene, of which every phone is told."""
+        Host(self.hall).do(scenes.show, self.hall.campaign_id, scene)
+        told.tell(self.runtime, self.hall.campaign_id)
+
+    def console(self) -> tuple[str, str]:
+        """The host of the console's address, and the cookies of a cashier who is signed in."""
+        console = Console(self.web, self.hall.campaign_id, 0)
+        console.sign_in()
+        return f"127.0.0.1:{self.web.port}", console.cookie
+
+    def form(self, who: Guest, path: str, **fields: str) -> bytes:
+        """What this person's page sends."""
+        now = self.runtime.clock.unix()
+        mark = own_page.mark(lambda text: signature(self.runtime, "form", text), who.session_id, now)
+        body = urlencode({"form_mark": mark, **fields}).encode()
+        return self._request("POST", path, who, body)
+
+    def get(self, who: Guest, path: str) -> bytes:
+        """What this person's page asks for."""
+        return self._request("GET", path, who, b"")
+
+    def _request(self, method: str, path: str, who: Guest, body: bytes) -> bytes:
+        base = self.settings.public_url
+        headers = [("Cookie", who.cookie), ("Accept", "application/json"), ("Origin", base)]
+        headers += [("Sec-Fetch-Site", "same-origin")]
+        kind = "application/x-www-form-urlencoded"
+        return request(method, f"/h5/hall/{SLUG}/{path}", base.split("//")[1], body, kind, headers)
+
+    def sign_in(self, who: Guest, name: str) -> bytes:
+        """The form with which somebody signs in."""
+        given = passes.make(self.runtime, self.hall.campaign_id, who.openid)
+        return self.form(who, "sign-in", **{"way": "pass", "pass": given, "name": name})
+
+
+def figure(what: str, unit: str, ours: float, most: float, more: dict[str, Any] | None = None) -> Figure:
+    """One figure beside what it may be at most."""
+    return Figure(
+        "evening", what, unit, ours, most, "at most", ours / most, aim=1.0, is_better_low=True, more=more or {}
+    )
+
+
+async def _others(evening: Evening) -> tuple[float, float]:
+    """p99 in ms of the host's desk and of messages in the chat, both a few a second."""
+    console, chance = evening.console(), random.Random(7)
+    desk = request("GET", f"/admin/halls/{evening.hall.campaign_id}", console[0], headers=(("Cookie", console[1]),))
+    own = evening.settings.public_url.split("//")[1].encode()
+    texts = [
+        text.replace(HOST.encode(), own, 1) for text in prepared(evening.settings, int(BESIDE_S * TEXTS_PER_S), SILENT)
+    ]
+    began = time.monotonic() + 0.2
+    pages = [began + BESIDE_S * chance.random() for _ in range(int(BESIDE_S * PAGES_PER_S))]
+    moments = [began + BESIDE_S * chance.random() for _ in texts]
+    found = await asyncio.gather(
+        asyncio.gather(*(evening.proxy.ask(at, desk) for at in pages)),
+        asyncio.gather(*map(evening.proxy.ask, moments, texts)),
+    )
+    return part(waits(found[0], b"</main>"), 0.99), part(waits(found[1], b"success"), 0.99)
+
+
+async def _beside(evening: Evening) -> list[Figure]:
+    """The other doors with nobody in the hall, and then with every phone on a stream and a change each second."""
+    await _others(evening)  # what is read once is read
+    alone = await _others(evening)
+    gate = asyncio.Semaphore(100)
+
+    async def come(phone: Phone) -> None:
+        async with gate:
+            await phone.listen()
+
+    async def change() -> None:
+        for scene in itertools.cycle(("prizes", "wall")):
+            await asyncio.to_thread(evening.show, scene)
+            await asyncio.sleep(1)
+
+    await evening.wall.listen("?as=screen")
+    await patiently(*map(come, evening.phones))
+    changing = asyncio.create_task(change())
+    beside = await _others(evening)
+    changing.cancel()
+    what = ("the host's desk", "a message in the chat")
+    return [
+        Figure(
+            "evening",
+            f"{name}, 99 of 100, beside {GUESTS} streams",
+            "ms",
+            ours,
+            before,
+            "without streams",
+            ours / before,
+            is_better_low=True,
+        )
+        for name, ours, before in zip(what, beside, alone, strict=True)
+    ]
+
+
+async def _rush(evening: Evening) -> list[Figure]:
+    """COMING people within a second, each at a moment of their own; then RUSH more, as fast as they are let in."""
+    new, chance = evening.guests[GUESTS:], random.Random(7)
+    for who in new[:8]:  # both processes have read what they keep
+        await evening.proxy.ask(0.0, evening.get(who, "me"))
+    began = time.monotonic() + 0.5
+    moments = sorted(began + chance.random() for _ in range(COMING))
+    forms = [evening.sign_in(who, f"新来宾{n}") for n, who in enumerate(new[:COMING])]
+    answers = await asyncio.gather(*map(evening.proxy.ask, moments, forms))
+    ms = waits(answers, b'"signed_in"')
+    await asyncio.sleep(2)
+    nos = [json.loads(answer.rpartition(b"\r\n\r\n")[2])["no"] for _, answer in answers]
+    walls = sorted(evening.wall.seen.get(no, began + 60) - at for no, at in zip(nos, moments, strict=True))
+    if len(set(nos)) != COMING:
+        raise BenchProblem(f"{len(set(nos))} numbers for {COMING} people")
+    more = {"p50_ms": part(ms, 0.5), "p95_ms": part(ms, 0.95), "worst_ms": ms[-1], "worst_on_wall_s": walls[-1]}
+    found = [
+        figure(f"{COMING} sign in within a second: on the wall, 95 of 100", "s", part(walls, 0.95), WALL_S, more),
+    ]
+    forms = [evening.sign_in(who, f"后来宾{n}") for n, who in enumerate(new[COMING : COMING + RUSH])]
+    cpu, began = evening.bench.cpu_seconds(evening.web), time.monotonic()
+    ms = waits(await asyncio.gather(*(evening.proxy.ask(began, form) for form in forms)), b'"signed_in"')
+    seconds, cpu = time.monotonic() - began, evening.bench.cpu_seconds(evening.web) - cpu
+    more = {"cpu_ms_each": cpu / RUSH * 1000, "p99_ms": part(ms, 0.99)}
+    rate = RUSH / seconds
+    found.append(
+        Figure("evening", f"{RUSH} sign in at once", "people/s", rate, COMING, "wanted", rate / COMING, 1.0, more=more)
+    )
+    return found
+
+
+async def _rain(evening: Evening) -> list[Figure]:
+    """Everybody's page asks for its own part when the rain is announced, then catches what is its own."""
+    hall, runtime, chance = evening.hall, evening.runtime, random.Random(7)
+    with runtime.database.transaction() as session:
+        game = games.begin(session, runtime.vault, hall.campaign_id, 2, runtime.database.now(session))
+    told.tell(runtime, hall.campaign_id)
+    assert game.begin_at is not None and game.end_at is not None
+    heard = time.monotonic()
+    until = game.begin_at.timestamp() - runtime.clock.unix()
+    looks = [
+        evening.proxy.ask(heard + chance.random() * SPREAD_S, evening.get(who, "me")) for who in evening.guests[:GUESTS]
+    ]
+    waits(await asyncio.gather(*looks), b'"moments"')
+    seen_s = time.monotonic() - heard
+    with runtime.database.reading() as session:
+        hits = session.scalars(select(RainHit).where(RainHit.game_id == game.id)).all()
+        mine = select(GuestRow.no, GuestRow.openid).where(GuestRow.campaign_id == hall.campaign_id)
+        openids = {row.no: row.openid for row in session.execute(mine)}
+    by_openid = {who.openid: who for who in evening.guests}
+    claims = [
+        evening.proxy.ask(
+            heard + until + hit.at_ms / 1000 + chance.uniform(0.2, 1.5),
+            evening.form(by_openid[openids[hit.guest_no]], "rain", slot=str(hit.slot)),
+        )
+        for hit in hits
+    ]
+    cpu = evening.bench.cpu_seconds(evening.web)
+    ms = waits(await asyncio.gather(*claims), b'"caught"')
+    cpu = evening.bench.cpu_seconds(evening.web) - cpu
+    more = {"p50_ms": part(ms, 0.5), "worst_ms": ms[-1], "claims": len(ms), "cpu_ms_each": cpu / len(ms) * 1000}
+    return [
+        figure("a rain: every phone knows its own packets after", "s", seen_s, until, {"until_it_falls_s": until}),
+        figure(f"{PACKETS} packets of a rain, 99 of 100 claims", "ms", part(ms, 0.99), CLAIM_MS, more),
+    ]
+
+
+def _paid(evening: Evening) -> list[Figure]:
+    """WINNERS are confirmed; a worker that waits for it sends to all of them."""
+    host, runtime = Host(evening.hall), evening.runtime
+    time.sleep(games.SETTLE_AFTER.total_seconds() + 2)  # the rain is over, and is owed
+    evening.hall.work()
+    host.freeze()
+    host.show(1, WINNERS)
+    is_mine = Payout.budget_id == evening.hall.campaign_id
+    with working(evening.bench, runtime, "evening-worker"):
+        time.sleep(3)  # it has started, and what the rain left is sent before
+        _until_sent(evening, 0)
+        with runtime.database.reading() as session:
+            before = session.scalar(select(func.count()).select_from(Payout).where(is_mine)) or 0
+        began = time.monotonic()
+        done = host.confirm(1)
+        confirmed_s, confirmed_at = time.monotonic() - began, runtime.clock.now()
+        with runtime.database.reading() as session:
+            rows = (session.scalar(select(func.count()).select_from(Payout).where(is_mine)) or 0) - before
+        wake(runtime, PAY)
+        _until_sent(evening, 0)
+    if done.asked != WINNERS or rows != WINNERS:
+        raise BenchProblem(f"{done.asked} payouts asked, {rows} rows after the commit of {WINNERS}")
+    with runtime.database.reading() as session:
+        mine = (Order.budget_id == evening.hall.campaign_id) & (Order.created_at >= confirmed_at)
+        query = select(func.min(Order.sent_at), func.max(Order.accepted_at), func.count()).where(mine)
+        first, last, n = session.execute(query).one()
+    broken = {name: count for name, count in invariants.check(runtime.database).items() if count}
+    if n != WINNERS or broken or first is None or last is None:
+        raise BenchProblem(f"{n} orders for {WINNERS} winners; broken rules: {broken}")
+    more = {"commit_ms": confirmed_s * 1000, "payout_rows_in_that_commit": rows, "a_second": PER_SECOND}
+    return [
+        figure(
+            f"{WINNERS} winners confirmed: the first is sent after",
+            "s",
+            (first - confirmed_at).total_seconds(),
+            FIRST_S,
+            more,
+        ),
+        figure("… from the first sent to the last paid", "s", (last - first).total_seconds(), ALL_S),
+    ]
+
+
+def _until_sent(evening: Evening, left: int) -> None:
+    """Wait until no payout of the hall is without an accepted order."""
+    deadline = time.monotonic() + 120
+    mine = Payout.budget_id == evening.hall.campaign_id
+    sent = (Order.budget_id == evening.hall.campaign_id) & (Order.status.in_(("accepted", "received")))
+    while time.monotonic() < deadline:
+        with evening.runtime.database.reading() as session:
+            asked = session.scalar(select(func.count()).select_from(Payout).where(mine)) or 0
+            done = session.scalar(select(func.count()).select_from(Order).where(sent)) or 0
+        if asked - done <= left:
+            return
+        time.sleep(0.25)
+    raise BenchProblem(f"{asked - done} payouts were not sent")
+
+
+def run(bench: Bench) -> Iterator[Figure]:
+    """All of it on one hall; phones, Redis, WeChat, web and live share the machine."""
+    open_files(3 * GUESTS)
+
+    async def measured(evening: Evening) -> list[Figure]:
+        return [*await _beside(evening), *await _rush(evening), *await _rain(evening)]
+
+    with closing(Evening(bench)) as evening:
+        yield from asyncio.run(measured(evening))
+        yield from _paid(evening)
