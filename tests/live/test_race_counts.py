@@ -120,21 +120,24 @@ def test_the_ranks_of_a_race_are_for_screens(live_stage: LiveStage, live: LiveSe
     stage, slug = live_stage, "ranks"
     openid = stage.guest(slug, 1, name="n1")
     stage.tell(slug, 1)
-    with stage.screen(live, slug) as screen, stage.phone(live, slug, openid) as phone:
-        with stage.runner(live, slug, openid) as socket:
-            began = begin(stage, slug, 104, 60)
-            for _ in range(2):
-                while screen.next()["event"] != "ranks":
-                    pass
-            stage.tell(slug, 3, scene="wall", game=race_game(104, began, 60))
-            heard: list[dict[str, Any]] = []
-            while not heard or heard[-1].get("state", {}).get("scene") != "wall":
-                heard.append(json.loads(socket.recv(timeout=10)))
-            assert {key for each in heard for key in each} == {"ack", "state"}
-            events: list[dict[str, str]] = []
-            while not events or '"wall"' not in events[-1]["data"] or '"v":3' not in events[-1]["data"]:
-                events.append(phone.next())
-            assert "ranks" not in {event["event"] for event in events}
+    with (
+        stage.screen(live, slug) as screen,
+        stage.phone(live, slug, openid) as phone,
+        stage.runner(live, slug, openid) as socket,
+    ):
+        began = begin(stage, slug, 104, 60)
+        for _ in range(2):
+            while screen.next()["event"] != "ranks":
+                pass
+        stage.tell(slug, 3, scene="wall", game=race_game(104, began, 60))
+        heard: list[dict[str, Any]] = []
+        while not heard or heard[-1].get("state", {}).get("scene") != "wall":
+            heard.append(json.loads(socket.recv(timeout=10)))
+        assert {key for each in heard for key in each} == {"ack", "state"}
+        events: list[dict[str, str]] = []
+        while not events or '"wall"' not in events[-1]["data"] or '"v":3' not in events[-1]["data"]:
+            events.append(phone.next())
+        assert "ranks" not in {event["event"] for event in events}
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,11 @@ class Feed:
             await asyncio.sleep(next_s - loop.time())
 
     @property
+    def is_race_near(self) -> bool:
+        """Whether a race of any hall is on or begins soon."""
+        return any(desk.is_race_near for desk in self.desks.values())
+
+    @property
     def counting(self) -> int:
         """In how many halls this process counts."""
         return sum(desk.lease.is_held for desk in self.desks.values())

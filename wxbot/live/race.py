@@ -147,6 +147,12 @@ class Desk:
         elif span.is_open(max(span.begin, self._ground.clock.unix())):
             self.race = Race(int(game["id"]), span)
 
+    @property
+    def is_race_near(self) -> bool:
+        """Whether a race is on or begins soon."""
+        race = self.race
+        return race is not None and not race.is_final and self._ground.clock.unix() >= race.span.begin - EARLY_S
+
     def heed(self, ranks: Mapping[str, Any]) -> bool:
         """Take note of ranks that somebody said; False when they are of a holder that was followed by another one."""
         race = self.race
@@ -245,7 +251,7 @@ class Desk:
     async def tick(self) -> None:
         """Hold the lease while a race is near, say the ranks, write the rows; Redis and the database may be away."""
         race, now = self.race, self._ground.clock.unix()
-        if race is None or race.is_final or now < race.span.begin - EARLY_S:
+        if race is None or not self.is_race_near:
             return
         await self._ask_again()
         try:

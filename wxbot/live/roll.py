@@ -54,6 +54,7 @@ class Roll:
 
     def __init__(self, connection: "async_redis.Redis") -> None:
         self._redis = connection
+        self._version = version("wxbot")  # read once: it is in a file
         self._id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     async def say(self, *, streams: int, sockets: int, halls: int, counting: int, late_ms: int) -> None:
@@ -62,7 +63,7 @@ class Roll:
             id=self._id,
             host=socket.gethostname(),
             pid=os.getpid(),
-            version=version("wxbot"),
+            version=self._version,
             streams=streams,
             sockets=sockets,
             halls=halls,

@@ -18,6 +18,7 @@ from wxbot.live.feed import Feed
 from wxbot.live.hub import Hub
 from wxbot.live.late import Lateness
 from wxbot.live.roll import BEAT_S, Roll
+from wxbot.live.tidy import Tidy
 from wxbot.logs import get_logger
 from wxbot.settings import Settings
 
@@ -129,7 +130,7 @@ async def _serve(ground: Ground, listening: socket.socket) -> None:
     )
     feed = parts.feed
     background: list[Any] = [feed.follow(), feed.run_races(), feed.keep_files(), hub.keep_alive()]
-    background += [lateness.watch(), _beat(parts, roll, lateness)]
+    background += [lateness.watch(), _beat(parts, roll, lateness), Tidy(lambda: feed.is_race_near).keep()]
     tasks = [asyncio.create_task(each) for each in background]
     host, port = listening.getsockname()[:2]
     log.info("live_started", host=host, port=port, most=hub.most)
