@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import redis as redis_client
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wxbot import oauth
@@ -41,21 +41,24 @@ class SignInForm:
         return cls(*(str(form.get(field, ""))[:1000] for field in fields))
 
 
+_HALL = select(Hall, Campaign).join(Campaign, Campaign.id == Hall.campaign_id).where(Campaign.id == bindparam("its_id"))
+
+
 def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, asked: SignInForm) -> Guest:
     """Sign this person in; a guest who comes again keeps their number. Raises Refusal with what to do."""
     with runtime.database.reading() as session:
         known = sign_in.of(session, campaign_id, mine.openid)
-        hall, campaign = session.get(Hall, campaign_id), session.get_one(Campaign, campaign_id)
         if known is not None:
             return known
-        if hall is None:
+        found = session.execute(_HALL, {"its_id": campaign_id}).one_or_none()
+        if found is None:
             raise Refusal("not_open", sign_in.NOT_OPEN)
+        hall, campaign = found
         sign_in.require_open(campaign, runtime.database.now(session))
         sign_in.require_guest(session, mine.openid)
     _require_here(runtime, hall, mine, asked)
     shared = _shared(runtime, mine.openid) if asked.shared == "1" else {}
-    with runtime.database.reading() as session:
-        entry = replace(_entry(session, hall, campaign, asked), **shared)
+    entry = replace(_entry(runtime, hall, campaign, asked), **shared)
     guest = reception.come(runtime, campaign_id, sign_in.Comer(mine.openid, entry))
     remember(runtime, slug, guest)
     telling.soon(runtime, campaign_id)
@@ -74,10 +77,11 @@ def _require_here(runtime: Runtime, hall: Hall, mine: oauth.Session, asked: Sign
         raise Refusal("wrong_word", WORDS["wrong_word"], "word")
 
 
-def _entry(session: Session, hall: Hall, campaign: Campaign, asked: SignInForm) -> sign_in.GuestDetails:
+def _entry(runtime: Runtime, hall: Hall, campaign: Campaign, asked: SignInForm) -> sign_in.GuestDetails:
     """The name, group and weight of a guest: of the list where there is one, else what they say."""
     if hall.is_invited_only:
-        return invited.entry_of(session, campaign.id, asked.key, asked.name)
+        with runtime.database.reading() as session:
+            return invited.entry_of(session, campaign.id, asked.key, asked.name)
     name, groups = names.read_name(asked.name), campaign.terms.get("groups") or []
     if groups and asked.group not in groups:
         raise Refusal("bad_group", WORDS["bad_group"], "group")

@@ -5,7 +5,7 @@ Whoever is struck while it falls catches nothing more; what their phone was told
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.hall.models import Game, Guest, RainHit
@@ -17,10 +17,16 @@ CATCH_MS = (300, 4000)
 MISSED = Text("没有接到", "Missed")
 
 
+_MOMENTS = (
+    select(RainHit)
+    .where(RainHit.game_id == bindparam("of_game"), RainHit.guest_no == bindparam("of_no"))
+    .order_by(RainHit.at_ms, RainHit.slot)
+)
+
+
 def moments(session: Session, game: Game, no: int) -> list[RainHit]:
     """The packets of a rain that are one guest's, in their order."""
-    query = select(RainHit).where(RainHit.game_id == game.id, RainHit.guest_no == no)
-    return list(session.scalars(query.order_by(RainHit.at_ms, RainHit.slot)))
+    return list(session.scalars(_MOMENTS, {"of_game": game.id, "of_no": no}))
 
 
 def claim(session: Session, campaign_id: int, no: int, slot: int, now: datetime) -> int:

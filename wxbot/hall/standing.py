@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.hall import rain
 from wxbot.hall.models import Game, Guest, HallEvent, HallPrize, Roster, Selection, Winner
 from wxbot.instant.models import Award, Prize
+from wxbot.prepared import Prepared
 
 SHOWN = ("revealed", "confirmed", "voided")
 """Selections of which their winners may know."""
@@ -39,13 +40,15 @@ def struck_for(session: Session, guest: Guest) -> str:
     return next((str(body["reason"]) for body in said if body["no"] == guest.no), "")
 
 
+_RUNNING = select(Game).where(Game.campaign_id == bindparam("in_hall"), Game.status == "running")
+
+
 def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
     """What is a guest's own in the game that runs; None while none does. Of a rain their moments, and the fen of what they caught.
 
     {"id", "kind", "begin", "end", "leftover" (hall/models), "moments": [{"slot", "at_ms", "fen"}]}; moments in Unix seconds.
     """
-    query = select(Game).where(Game.campaign_id == guest.campaign_id, Game.status == "running")
-    game = session.scalars(query).one_or_none()
+    game = session.scalars(_RUNNING, {"in_hall": guest.campaign_id}).one_or_none()
     if game is None or game.begin_at is None or game.end_at is None:
         return None
     mine = rain.moments(session, game, guest.no) if game.kind == "rain" else []
@@ -61,59 +64,75 @@ def game_of(session: Session, guest: Guest) -> dict[str, Any] | None:
     }
 
 
+_WON = Prepared(
+    select(
+        Winner.d,
+        Winner.status,
+        Selection.status.label("selected"),
+        Prize.name,
+        Prize.ordinal,
+        Prize.kind,
+        HallPrize.absence,
+        Award.id.label("award_id"),
+        Award.public_id,
+        Award.status.label("state"),
+    )
+    .select_from(Winner)
+    .join(Selection, (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d))
+    .join(Prize, Prize.id == Winner.prize_id)
+    .join(HallPrize, HallPrize.prize_id == Winner.prize_id)
+    .outerjoin(Award, Award.id == Winner.award_id)
+    .where(Winner.campaign_id == bindparam("in_hall"), Winner.guest_no == bindparam("of_no"))
+    .where(or_(*(Selection.status == status for status in SHOWN)))
+    .order_by(Winner.d.desc())
+)
+_AWARDS = Prepared(
+    select(Award.id, Award.public_id, Award.status, Prize.name, Prize.ordinal, Prize.kind)
+    .select_from(Award)
+    .join(Prize, Prize.id == Award.prize_id)
+    .where(Award.openid == bindparam("of_openid"), Award.campaign_id == bindparam("in_hall"))
+    .order_by(Award.id.desc())
+)
+"""Both are asked by two thousand phones within seconds, whenever something happens that may concern them."""
+
+
 def won(session: Session, guest: Guest) -> list[dict[str, Any]]:
     """What a guest won, the newest first: [{"d", "prize", "ordinal", "kind", "status", "award", "state", "absence"}].
 
     `award` is the public id once it is owed, `absence` what being absent costs. What games gave has no `d` and the status `confirmed`.
     """
-    query = (
-        select(Winner, Selection.status, Prize, Award, HallPrize.absence)
-        .join(Selection, (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d))
-        .join(Prize, Prize.id == Winner.prize_id)
-        .join(HallPrize, HallPrize.prize_id == Winner.prize_id)
-        .outerjoin(Award, Award.id == Winner.award_id)
-        .where(Winner.campaign_id == guest.campaign_id, Winner.guest_no == guest.no, Selection.status.in_(SHOWN))
-        .order_by(Winner.d.desc())
-    )
-    found: list[dict[str, Any]] = []
-    known: set[int] = set()
-    for winner, status, prize, award, absence in session.execute(query):
-        known |= {award.id} if award is not None else set()
-        found.append(
-            {
-                "d": winner.d,
-                "prize": prize.name,
-                "ordinal": prize.ordinal,
-                "kind": prize.kind,
-                "status": "voided" if status == "voided" else winner.status,
-                "award": award.public_id if award is not None else None,
-                "state": award.status if award is not None else None,
-                "absence": absence,
-            }
-        )
-    return found + _of_games(session, guest, known)
+    rows = _WON.rows(session, {"in_hall": guest.campaign_id, "of_no": guest.no})
+    found: list[dict[str, Any]] = [
+        {
+            "d": row.d,
+            "prize": row.name,
+            "ordinal": row.ordinal,
+            "kind": row.kind,
+            "status": "voided" if row.selected == "voided" else row.status,
+            "award": row.public_id,
+            "state": row.state,
+            "absence": row.absence,
+        }
+        for row in rows
+    ]
+    return found + _of_games(session, guest, {row.award_id for row in rows})
 
 
 def _of_games(session: Session, guest: Guest, known: set[int]) -> list[dict[str, Any]]:
-    query = (
-        select(Award, Prize)
-        .join(Prize, Prize.id == Award.prize_id)
-        .where(Award.openid == guest.openid, Award.campaign_id == guest.campaign_id)
-        .order_by(Award.id.desc())
-    )
+    rows = _AWARDS.rows(session, {"of_openid": guest.openid, "in_hall": guest.campaign_id})
     return [
         {
             "d": None,
-            "prize": prize.name,
-            "ordinal": prize.ordinal,
-            "kind": prize.kind,
+            "prize": row.name,
+            "ordinal": row.ordinal,
+            "kind": row.kind,
             "status": "confirmed",
-            "award": award.public_id,
-            "state": award.status,
+            "award": row.public_id,
+            "state": row.status,
             "absence": None,
         }
-        for award, prize in session.execute(query)
-        if award.id not in known
+        for row in rows
+        if row.id not in known
     ]
 
 
