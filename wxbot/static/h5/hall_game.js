@@ -82,6 +82,7 @@ class Rain extends Game {
     }
     if (left < -1 && !this.isSaid) {
       this.isSaid = true;
+      this.sky.hidden = true;
       this.say(this.ending);
     }
   }
