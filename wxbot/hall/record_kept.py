@@ -20,7 +20,7 @@ KEPT_S = 30.0
 
 
 @dataclass
-class _Kept:
+class _KeptRecord:
     """The record of one hall as it was made last."""
 
     guard: threading.Lock = field(default_factory=threading.Lock)
@@ -29,7 +29,7 @@ class _Kept:
     body: bytes = b""
 
 
-_kept: WeakKeyDictionary[Runtime, dict[int, _Kept]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[Runtime, dict[int, _KeptRecord]] = WeakKeyDictionary()
 _guard = threading.Lock()
 
 
@@ -51,11 +51,11 @@ def body_of(runtime: Runtime, campaign_id: int) -> bytes:
         return kept.body
 
 
-def _of(runtime: Runtime, campaign_id: int) -> _Kept:
+def _of(runtime: Runtime, campaign_id: int) -> _KeptRecord:
     """The place of a hall; what nobody has asked for lately is forgotten."""
     with _guard:
         halls = _kept.setdefault(runtime, {})
         old_s = time.monotonic() - KEPT_S
         for other in [key for key, each in halls.items() if key != campaign_id and each.made_s < old_s]:
             del halls[other]
-        return halls.setdefault(campaign_id, _Kept())
+        return halls.setdefault(campaign_id, _KeptRecord())
