@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.browser.axe import serious
 from tests.hall.guests import code_of
 from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import absent, guests
+from wxbot.hall import absent, games, guests
+from wxbot.hall.models import Game
 from wxbot.runtime import Runtime
 
 pytestmark = pytest.mark.browser
@@ -185,3 +187,30 @@ def test_the_page_in_english_and_at_the_door(phone: Any, site: Runtime) -> None:
     phone.locator("button[type=submit]").click()
     phone.locator(".hall-no", has_text="1").wait_for()
     assert "Watch the screen" in phone.locator("#stage-title").inner_text()
+
+
+def test_whoever_missed_a_packet_is_told_that_it_is_theirs_where_the_rules_say_so(phone: Any, site: Runtime) -> None:
+    rain = {
+        "name": "红包雨",
+        "way": "rain",
+        "stock": 3,
+        "split": "exact",
+        "total_fen": 300,
+        "min_fen": 50,
+        "max_fen": 200,
+    }
+    rain |= {"value_fen": 200, "per_selection": 3, "seconds": 10, "leftover": "person"}
+    hall = open_hall(site, (rain,), end_at=site.clock.now() + timedelta(hours=5))
+    phone.goto(f"{site.settings.public_url}{hall.path}?code={code_of(hall)}")
+    phone.locator("#name").fill("阿明")
+    phone.locator("button[type=submit]").click()
+    phone.locator(".hall-no").wait_for()
+    host = Host(hall)
+    game = host.do(games.begin, site.vault, host.id, 1)
+    with site.database.transaction() as session:  # it is over in a moment
+        now = site.database.now(session).replace(microsecond=0)
+        moved = {"begin_at": now - timedelta(seconds=9), "end_at": now + timedelta(seconds=1)}
+        session.execute(update(Game).where(Game.id == game.id).values(moved))
+    host.tell()
+    phone.locator(".hall-told", has_text="没接住的也归你").wait_for()
+    look(phone, "missed")
