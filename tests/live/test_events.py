@@ -163,17 +163,6 @@ def test_who_polls_finds_the_same_and_so_does_nginx(live_stage: LiveStage, live:
     until(lambda: json.loads(file.read_text("utf-8"))["written"] > when, "a file that is written again and again")
 
 
-def test_every_stream_ends_in_good_order_when_it_is_told_to_stop(live_stage: LiveStage) -> None:
-    [server] = live_stage.start()
-    live_stage.tell("stop", 1)
-    with live_stage.phone(server, "stop", "oPhoneStop") as phone:
-        phone.state()
-        assert server.stop() == 0, server.words()
-        with pytest.raises(EOFError):
-            phone.next()
-    assert "live_stopped" in server.words() and "Traceback" not in server.words()
-
-
 def test_something_is_said_every_ten_seconds(silent: Listener) -> None:
     """Of those, the tests before have waited most."""
     silent.state()

@@ -89,17 +89,23 @@ def test_another_one_takes_over_where_the_rows_are(live_stage: LiveStage, two: l
     assert {no: runner.counted for no, (_, runner) in found.items()} == {1: 33 if how == "freeze" else 30, 2: 45}
 
 
-def test_who_is_told_to_stop_hands_over_at_once(live_stage: LiveStage) -> None:
+def test_who_is_told_to_stop_hands_over_at_once_and_every_stream_ends_in_good_order(live_stage: LiveStage) -> None:
     stage = live_stage
     [first] = stage.start()
     lay_game(stage.ground.database, 203)
     openid = stage.guest("hand", 1)
     began = stage.ground.clock.unix() - 5
     stage.tell("hand", 1, scene="race", game=race_game(203, began, 120))
-    with stage.runner(first, "hand", openid) as socket:
+    stage.tell("stop", 1)
+    with stage.runner(first, "hand", openid) as socket, stage.phone(first, "stop", "oPhoneStop") as phone:
+        phone.state()
         until(lambda: ranks(stage, "hand"), "somebody counts")
         socket.send(json.dumps({"seq": 1, "count": 30}))
         assert ack_of(socket, 1)["count"] == 30
         assert first.stop() == 0, first.words()
+        with pytest.raises(EOFError):
+            while True:
+                phone.next()
+    assert "live_stopped" in first.words() and "Traceback" not in first.words()
     assert not stage.redis.exists(lease_key("hand"))
     assert rows.read(stage.ground.database, 203)[1][1].counted == 30
