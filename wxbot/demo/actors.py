@@ -21,9 +21,6 @@ PATIENCE_S = 240
 FOLLOWED_S = 1.0
 """After so long every process lives by a clock that was moved: they read it twice a second, and tasks run once a second."""
 
-HALF_AN_HOUR_S = 1800
-"""What a story lets go by at a time while it waits for what is asked about or tried again later."""
-
 SIGN_IN = "/sign-in"
 
 

@@ -20,7 +20,7 @@ from wxbot import invariants, ledger
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
-from wxbot.demo.actors import HALF_AN_HOUR_S, TIMEOUT_S, Clerk, StoryProblem, World, browser, until
+from wxbot.demo.actors import TIMEOUT_S, Clerk, StoryProblem, World, browser, until
 from wxbot.demo.bars import Bars
 from wxbot.demo.hall_guest import Guest
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
@@ -251,7 +251,7 @@ class HallStory:
         self.bars.each("到账 arrive", lambda each: each[0].take_award(each[1]), won)
 
         def is_known() -> bool:
-            self.world.pass_time(HALF_AN_HOUR_S)
+            self.world.pass_time(600)
             return self._awards().get("open", 0) + self._awards().get("collecting", 0) == 0
 
         until(is_known, "every award of the hall to be known as paid")

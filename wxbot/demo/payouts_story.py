@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from wxbot import invariants, ledger
 from wxbot.db import Database
 from wxbot.demo import expected, photos, setup
-from wxbot.demo.actors import HALF_AN_HOUR_S, World, until
+from wxbot.demo.actors import World, until
 from wxbot.demo.bars import CROWD, Bars
 from wxbot.demo.expected import Judgement, Owed
 from wxbot.demo.faults import PACKET, Weather
@@ -271,7 +271,7 @@ class PayoutStory:
             return session.scalar(select(LaneState.stopped_code)) is not None
 
     def _settle_sends(self) -> None:
-        """Until WeChat has everything that it takes; half an hour goes by at a time for what is tried again."""
+        """Until WeChat has everything that it takes; ten minutes go by at a time for what is tried again."""
         bar = self.bars.add_task("下单、重试 send", total=len(self.owed))
 
         def is_done() -> bool:
@@ -279,7 +279,7 @@ class PayoutStory:
             self.bars.update(bar, completed=sum(n for name, n in counts.items() if name != "open"))
             if not counts["open"]:
                 return True
-            self.world.pass_time(HALF_AN_HOUR_S)
+            self.world.pass_time(600)
             return False
 
         until(is_done, "every order to reach WeChat")
@@ -311,7 +311,7 @@ class PayoutStory:
         def is_known() -> bool:
             with ThreadPoolExecutor(CROWD) as crowd:
                 list(crowd.map(Promoter.take_money, (person for person in takers if person.openid in unpaid)))
-            self.world.pass_time(2 * HALF_AN_HOUR_S)
+            self.world.pass_time(1200)
             open_ones = (
                 select(Payout.openid)
                 .outerjoin(Order, Order.id == Payout.order_id)
@@ -358,7 +358,7 @@ class PayoutStory:
 
         def is_paid() -> bool:
             late.take_money()
-            self.world.pass_time(HALF_AN_HOUR_S)
+            self.world.pass_time(600)
             with self.database.reading() as session:
                 return session.get_one(Payout, payout_id).status == "paid"
 

@@ -15,7 +15,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
 from wxbot.demo import expected
-from wxbot.demo.actors import HALF_AN_HOUR_S, Clerk, World, until
+from wxbot.demo.actors import Clerk, World, until
 from wxbot.demo.bars import Bars
 from wxbot.demo.people_clients import Player
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
@@ -148,7 +148,7 @@ class WheelStory:
         self.world.pass_time(OVERDUE_S)
 
         def is_open() -> bool:
-            self.world.pass_time(HALF_AN_HOUR_S)
+            self.world.pass_time(600)
             return bool(person.award(late)["state"] == "open")
 
         until(is_open, "the forgotten award to be open again")
@@ -156,7 +156,7 @@ class WheelStory:
         person.take_award(late)
 
         def is_known() -> bool:
-            self.world.pass_time(HALF_AN_HOUR_S)
+            self.world.pass_time(600)
             return self._awards().get("paid", 0) == len(self.taken)
 
         until(is_known, "every award that was taken to be known as paid")
