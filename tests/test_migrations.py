@@ -101,6 +101,19 @@ def lay(empty: Database, revision: str = "head") -> None:
     as_once_made(empty, revision, lambda database: upgrade(database, revision))
 
 
+def down_and_up(empty: Database, below: str, change: str) -> Iterator[None]:
+    """Go from the newest schema down below a change and come back, with all of the way once and the change itself twice.
+
+    Yields each time below it.
+    """
+    command.downgrade(_config(empty), below)
+    yield
+    upgrade(empty, change)
+    command.downgrade(_config(empty), below)
+    yield
+    upgrade(empty)
+
+
 def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database) -> None:
     lay_0001(empty)
     upgrade(empty)
@@ -356,12 +369,10 @@ def test_what_a_reviewer_decided_and_could_still_undo_waits_for_a_reviewer_befor
             )
         session.flush()
         session.add(VoucherDecision(voucher_id=1, verb="approve", version=1, staff_id=3, decided_at=now, due_at=now))
-    for _ in range(2):
-        command.downgrade(_config(empty), "0015")
+    for _ in down_and_up(empty, "0015", "0016"):
         with empty.engine.connect() as connection:
             rows = connection.execute(text("SELECT id, status, claimed_by FROM vouchers ORDER BY id"))
             assert [tuple(row) for row in rows] == [(1, "submitted", None), (2, "claimed", 3)]
-        upgrade(empty)
     with empty.reading() as session:
         assert session.scalars(select(VoucherDecision)).all() == []
 
@@ -375,12 +386,10 @@ def test_lists_and_files_of_before_say_nothing_of_hidden_rows_and_bad_ones_after
         pay_list = fill(session, PayList, programme_id=programme.id, unread="工号")
         fill(session, ListRow, list_id=pay_list.id, row_number=7, name="甲", is_hidden=True, read_sealed="sealed")
         fill(session, RosterFile, rows_sealed="sealed", faulty_sealed="sealed")
-    for _ in range(2):
-        command.downgrade(_config(empty), "0018")
+    for _ in down_and_up(empty, "0018", "0019"):
         with empty.engine.connect() as connection:
             assert connection.execute(text("SELECT row_number, name FROM list_rows")).all() == [(7, "甲")]
             assert connection.execute(text("SELECT rows_sealed FROM roster_files")).scalars().all() == ["sealed"]
-        upgrade(empty)
     with empty.reading() as session:
         row, file = session.scalars(select(ListRow)).one(), session.scalars(select(RosterFile)).one()
         assert (row.is_hidden, row.read_sealed, file.faulty_sealed) == (False, None, "")
@@ -411,7 +420,7 @@ def test_instant_draws_come_and_go_with_their_drafts_but_never_with_what_is_owed
     with empty.engine.connect() as connection:
         assert connection.execute(text("SELECT id FROM campaigns")).scalars().all() == [3]
         assert "prizes" not in inspect(connection).get_table_names()
-    upgrade(empty)
+    upgrade(empty, "0024")
 
 
 def owed_for(kind: str) -> str:
@@ -440,13 +449,13 @@ def test_orders_say_what_pays_them_and_awards_may_be_owed_after_an_upgrade_and_n
 
 
 def test_what_was_counted_came_by_the_bare_link_and_all_ways_are_added_up_again(empty: Database) -> None:
-    lay_0001(empty)
+    lay_0001(empty, "0027")
     hour = "'2026-01-01 09:00:00'"
     with empty.engine.begin() as connection:
         connection.exec_driver_sql(
             f"INSERT INTO draw_counts (campaign_id, hour, outcome, n) VALUES (3, {hour}, 'page', 7)"
         )
-    upgrade(empty)
+    upgrade(empty, "0028")
     with empty.engine.begin() as connection:
         connection.exec_driver_sql(
             f"INSERT INTO draw_counts (campaign_id, hour, outcome, channel_code, n) VALUES (3, {hour}, 'page', 'poster', 5)"
@@ -455,7 +464,7 @@ def test_what_was_counted_came_by_the_bare_link_and_all_ways_are_added_up_again(
     command.downgrade(_config(empty), "0027")
     with empty.engine.connect() as connection:
         assert connection.execute(text("SELECT outcome, n FROM draw_counts")).all() == [("page", 12)]
-    upgrade(empty)
+    upgrade(empty, "0028")
     with empty.engine.connect() as connection:
         counted = connection.execute(text("SELECT outcome, channel_code, n FROM draw_counts")).all()
         assert counted == [("page", "", 12)]
@@ -483,7 +492,7 @@ def test_draws_are_kept_after_an_upgrade_and_stay_after_a_downgrade(empty: Datab
 
 
 def test_pictures_come_and_go_and_campaigns_stay(empty: Database) -> None:
-    lay_0001(empty, "head")
+    lay_0001(empty, "0032")
     with empty.engine.begin() as connection:
         connection.execute(
             text("INSERT INTO campaign_pictures (campaign_id, name, content, added_at) VALUES (3, 'n', :content, :at)"),
@@ -493,7 +502,7 @@ def test_pictures_come_and_go_and_campaigns_stay(empty: Database) -> None:
     with empty.engine.connect() as connection:
         assert connection.execute(text("SELECT id FROM campaigns ORDER BY id")).scalars().all() == [3, 4]
         assert "campaign_pictures" not in inspect(connection).get_table_names()
-    upgrade(empty)
+    upgrade(empty, "0032")
 
 
 def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(empty: Database) -> None:
@@ -509,7 +518,7 @@ def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(e
             f" VALUES ('a', 3, 1, 'o', 1, 'money', 100, 'open', {THEN})"  # noqa: S608
         )
     for _ in range(2):
-        upgrade(empty)
+        upgrade(empty, "0034")
         with empty.engine.begin() as connection:
             assert connection.exec_driver_sql("SELECT k, reminded_at FROM awards").all() == [(1, None)]
             connection.exec_driver_sql(f"UPDATE awards SET reminded_at = {THEN}")  # noqa: S608
@@ -521,9 +530,9 @@ def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(e
 
 
 def test_days_of_campaigns_come_and_go_and_campaigns_stay(empty: Database) -> None:
-    lay_0001(empty, "head")
+    lay_0001(empty, "0037")
     for _ in range(2):
-        upgrade(empty)
+        upgrade(empty, "0037")
         with empty.transaction() as session:
             fill(session, CampaignDay, campaign_id=3, day="2026-01-01", prizes=[])
         command.downgrade(_config(empty), "0036")

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.rows import fill
-from tests.test_migrations import empty, lay
+from tests.test_migrations import down_and_up, empty, lay
 from wxbot.budget import Budget
 from wxbot.db import Database
 from wxbot.migrations import _config, upgrade
@@ -51,12 +51,10 @@ def test_accounts_that_wait_may_approve_after_a_downgrade_and_decisions_stay(emp
             via="h5",
         )
         fill(session, VoucherDecision, voucher_id=1, verb="approve", version=1, content_sha256="0" * 64)
-    for _ in range(2):
-        command.downgrade(_config(empty), "0021")
+    for _ in down_and_up(empty, "0021", "0022"):
         assert "approves_from" not in columns(empty, "staff")
         assert rows(empty, "SELECT login FROM staff") == [("gao",)]
         assert rows(empty, "SELECT voucher_id, verb FROM voucher_decisions") == [(1, "approve")]
-        upgrade(empty)
     with empty.reading() as session:
         assert session.scalars(select(Staff.approves_from)).all() == [None], "who exists at the upgrade may approve"
         assert session.scalars(select(VoucherDecision.content_sha256)).all() == [None]
@@ -78,13 +76,11 @@ def test_who_waited_to_be_confirmed_is_off_the_lists_after_a_downgrade_and_who_w
     with empty.reading() as session:
         assert session.scalars(select(RosterEntry.waits_for).order_by(RosterEntry.id)).all() == [None, waits]
         assert session.scalars(select(Confirmation.notes)).all() == [None]
-    for _ in range(2):
-        command.downgrade(_config(empty), "0022")
+    for _ in down_and_up(empty, "0022", "0023"):
         listed = rows(empty, "SELECT name, is_active FROM roster_entries ORDER BY id")
         assert [(name, bool(is_active)) for name, is_active in listed] == [("甲0", True), ("甲1", False)]
         assert rows(empty, "SELECT subject FROM person_marks") == [("o0",)]
         assert "confirmations" not in inspect(empty.engine).get_table_names()
-        upgrade(empty)
     with empty.reading() as session:
         assert session.scalars(select(RosterEntry.waits_for).where(RosterEntry.is_active)).all() == [None]
         assert session.scalars(select(PersonMark.waits_for)).all() == [None]
@@ -101,14 +97,12 @@ def test_rules_that_wait_are_agreed_to_by_no_upgrade_or_downgrade_and_payouts_wa
         fill(session, BudgetChange, programme_id=programme.id, change_fen=900, content_sha256="0" * 64)
         waiting = {"status": "requested", "second_for": {"asker": 900}, "source_kind": "manual"}
         fill(session, Payout, budget_id=programme.id, amount_fen=900, channel="sendredpack", **waiting)
-    for _ in range(2):
-        command.downgrade(_config(empty), "0024")
+    for _ in down_and_up(empty, "0024", "0025"):
         assert "rule_changes" not in inspect(empty.engine).get_table_names()
         assert "content_sha256" not in columns(empty, "budget_changes")
         assert rows(empty, "SELECT person_fen_per_month FROM programmes") == [(500,)]
         assert rows(empty, "SELECT change_fen, status FROM budget_changes") == [(900, "requested")]
         assert rows(empty, "SELECT amount_fen, status FROM payouts") == [(900, "requested")]
-        upgrade(empty)
     with empty.reading() as session:
         assert session.scalars(select(RuleChange)).all() == []
         assert session.scalars(select(Payout.second_for)).all() == [None]
