@@ -60,6 +60,7 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
     phone.goto(address(stage, "?c=poster"))
     draw(phone, skin)
     phone.locator("#sheet-title", has_text="抽中").wait_for()
+    phone.emulate_media(reduced_motion="reduce")  # what moves was seen
     assert "1.00" in phone.locator("#sheet-prize").inner_text()
     assert "前领取" in phone.locator("#sheet-deadline").inner_text()
     phone.locator("#sheet-main", has_text="领取").click()
