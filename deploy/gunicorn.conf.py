@@ -125,7 +125,7 @@ def post_worker_init(worker: Any) -> None:
 BIND_TRIES = 5
 MOST_SLOTS = 128
 EARLY_BYTES = 8192
-"""What is read of a request at most before a thread has it."""
+"""What is read at most of a request before a thread has it."""
 LEFT_OPEN_S, MOST_LEFT_OPEN = 2.0, 256
 """How long, and how many, ended connections wait for their sender's own end."""
 RELIEF_S = 15.0
@@ -210,12 +210,6 @@ libc.recv.restype = libc.send.restype = ctypes.c_ssize_t
 early = ctypes.create_string_buffer(EARLY_BYTES)
 
 
-def receive_now(connection: socket.socket) -> bytes | None:
-    """What has come, b"" at its end; None when there is nothing yet or it is broken."""
-    n = libc.recv(connection.fileno(), early, EARLY_BYTES, socket.MSG_DONTWAIT)
-    return None if n < 0 else ctypes.string_at(early, n)
-
-
 class PatientSocket(socket.socket):
     """A connection whose sender has as long for each request as its bytes are worth."""
 
@@ -247,8 +241,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         self.left_open: deque[tuple[float, PatientSocket]] = deque()
         self.line: Any = None
-        self.inside = self.finished = 0
-        """Requests that threads have or are waited for by, and those they have answered."""
+        self.inside, self.finished, self.refusing_s = 0, 0, 0.0
+        """Requests that have a thread or wait for one, those that were answered, and the time that refusing took of late."""
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection from which a request comes."""
@@ -292,17 +286,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _is_turned_away(self, conn: Any) -> bool:
         """Read what is here, and answer it if the application's line does; else a thread finds it as if it had not been read."""
-        has_more = conn.parser is not None and conn.parser.unreader.buf.getvalue()
-        if self.cfg.is_ssl or has_more or (data := receive_now(conn.sock)) is None:
+        if self.cfg.is_ssl or (conn.parser is not None and conn.parser.unreader.buf.getvalue()):
             return False
-        conn.sock.early, conn.data_ready = data, True
-        answer = self.line.turned_away(data, self.inside / self.cfg.threads, self.finished)
+        began, number = time.monotonic(), conn.sock.fileno()
+        if (n := libc.recv(number, early, EARLY_BYTES, socket.MSG_DONTWAIT)) < 0:
+            return False
+        conn.sock.early, conn.data_ready = ctypes.string_at(early, n), True
+        answer = self.line.turned_away(conn.sock.early, self.inside / self.cfg.threads, self.finished)
         if answer is None:
             return False
         conn.sock.early = b""
-        if libc.send(conn.sock.fileno(), answer, len(answer), socket.MSG_DONTWAIT) < len(answer):
+        if libc.send(number, answer, len(answer), socket.MSG_DONTWAIT) < len(answer):
             with suppress(OSError):  # who does not even take this is left; the poller sees the end
                 conn.sock.shutdown(socket.SHUT_RDWR)
+        self.refusing_s += time.monotonic() - began
+        if self.refusing_s > 0.001:  # as long again for those who decide, or they never have the interpreter
+            time.sleep(min(self.refusing_s, 0.005))
+            self.refusing_s = 0.0
         return True
 
     def handle(self, conn: Any) -> Any:

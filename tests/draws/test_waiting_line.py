@@ -15,7 +15,7 @@ from wxbot import oauth
 from wxbot.draws.waiting_line import FIRST_PACE, HASTE, LEAST_S, MOST_S, WaitingLine, plain_draw
 from wxbot.runtime import Runtime
 
-FULL, BUSY, ROOM = 3.0, 2.0, 1.9
+FULL, BUSY, ROOM = 4.0, 2.0, 1.9
 COOKIE = "wxbot_person"
 
 

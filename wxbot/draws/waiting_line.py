@@ -22,7 +22,7 @@ from wxbot.runtime import Runtime
 
 log = get_logger(__name__)
 
-ROOM_PER_THREAD, ROOM_WITH_PLACE = 2.0, 3.0
+ROOM_PER_THREAD, ROOM_WITH_PLACE = 2.0, 4.0
 """Requests in the process for each of its threads: below the first everybody is let in, below the second whoever's moment has come."""
 
 LEAST_S, MOST_S = 0.4, 20.0
