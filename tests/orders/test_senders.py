@@ -91,7 +91,7 @@ def test_a_sender_that_hangs_keeps_no_other_from_sending_F60(
     runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat
 ) -> None:
     """A worker waits for WeChat's answer, or was killed a moment ago: whatever else is due goes out by another worker."""
-    simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "slow", "seconds": 4, "times": 1})
+    simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "slow", "seconds": 6, "times": 1})
     planned(runtime, 1)
     with ThreadPoolExecutor(1) as box:
         hanging = box.submit(run_task, runtime, "orders.send")
