@@ -1,16 +1,19 @@
 /* The roll while the winners are already fixed on the server and known to no browser: cards of the pool on a sphere, a list of
-   names, or a number. All three show the pool and know nothing else. At most 200 cards; those of the sphere lie on one canvas. */
+   names, or a number. All three show the pool and know nothing else. At most 200 cards; those of the sphere lie on one canvas: two
+   hundred composited elements cost a weak machine four frames of five. */
 
 import { Card, initial, nameOf, picture } from './cards.js';
 import { el, say } from './dom.js';
-import { calm, moving } from './loop.js';
+import { calm, moving, pace } from './loop.js';
+import { drop, Sheet, stamp } from './sheet.js';
 import { tick } from './sound.js';
 
-const MOST_CARDS = 200;
-const MOST_WIDTH = 1920;
-const MOST_HEIGHT = 1080;
+const MOST_CARDS = [200, 140, 90];
+const SHAPE = 0.33;          // of a card: height by width
+const DEPTHS = 8;
 const UNSEEN = 0.12;
-const LEVELS = [1, 0.72];
+const LEAST_PART = 0.7;      // a ball may be small, its names must be read
+const CHANGES_A_SECOND = 30;
 const TONES = ['#b52b4d', '#b97625', '#2a6a66', '#6440a0', '#a84a22', '#375a9e', '#983463', '#5a7029'];
 const STYLE = getComputedStyle(document.documentElement);
 const TITLE = STYLE.getPropertyValue('--title');
@@ -38,33 +41,44 @@ class Parade {
   }
 }
 
-/** The face of a card that is drawn and not an element: two hundred composited elements cost a weak machine four frames of five. */
+/** A person's card for every depth: smaller and dimmer the farther it is away. Each is painted when it is first seen there. */
 class Sprite {
-  constructor() { this.sheets = LEVELS.map(() => document.createElement('canvas')); }
+  constructor() { this.stamps = []; }
 
-  /** Draw a person anew, at every size that is used; `size` is the width of the biggest in pixels. */
+  /** Another person from now on; `size` is the width of the nearest card in points. */
   show(person, size, address) {
     this.person = person;
     this.size = size;
-    this.draw(null);
+    this.image = null;
+    this.forget();
     if (!address) { return; }
     const image = new Image();
-    image.onload = () => { if (this.person === person) { this.draw(image); } };
+    image.onload = () => { if (this.person === person) { this.image = image; this.forget(); } };
     image.src = address;
   }
 
-  draw(image) {
-    LEVELS.forEach((level, place) => {
-      const width = Math.round(this.size * level);
-      const height = Math.round(width * 0.33);
-      const sheet = this.sheets[place];
-      sheet.width = width;
-      sheet.height = height;
-      this.paint(sheet.getContext('2d'), width, height, image);
+  forget() {
+    for (const each of [this.nearest, ...this.stamps]) { drop(each); }
+    this.nearest = null;
+    this.stamps.length = 0;
+  }
+
+  at(depth) {
+    this.nearest ||= stamp(this.size, this.size * SHAPE, (pen, width, height) => this.paint(pen, width, height));
+    this.stamps[depth] ||= this.faint((depth + 0.5) / DEPTHS);
+    return this.stamps[depth];
+  }
+
+  faint(near) {
+    const scale = 0.42 + 0.58 * near;
+    return stamp(this.size * scale, this.size * SHAPE * scale, (pen, width, height) => {
+      pen.globalAlpha = 0.1 + 0.9 * near * near;
+      pen.imageSmoothingQuality = 'medium';
+      pen.drawImage(this.nearest, 0, 0, width, height);
     });
   }
 
-  paint(pen, width, height, image) {
+  paint(pen, width, height) {
     const [edge, round] = [Math.max(1, height * 0.03), height / 2];
     const ground = pen.createLinearGradient(0, 0, 0, height);
     ground.addColorStop(0, '#9a1d36');
@@ -87,8 +101,8 @@ class Sprite {
     pen.textAlign = 'center';
     pen.textBaseline = 'middle';
     pen.fillStyle = '#fff';
-    if (image) {
-      pen.drawImage(image, round * 0.2, round * 0.2, round * 1.6, round * 1.6);
+    if (this.image) {
+      pen.drawImage(this.image, round * 0.2, round * 0.2, round * 1.6, round * 1.6);
     } else {
       pen.font = `700 ${(height * 0.46).toFixed(1)}px ${TITLE}`;
       pen.fillText(initial(this.person.name), round, round * 1.06, height);
@@ -99,7 +113,7 @@ class Sprite {
     pen.textAlign = 'center';
     pen.textBaseline = 'middle';
     pen.fillStyle = '#fff5df';
-    pen.font = `600 ${(height * 0.56).toFixed(1)}px ${TEXT}`;
+    pen.font = `600 ${(height * 0.54).toFixed(1)}px ${TEXT}`;
     pen.fillText(fitting(pen, nameOf(this.person), room), left + room / 2, round * 1.06);
   }
 }
@@ -114,40 +128,26 @@ function fitting(pen, name, room) {
 
 export class Ball {
   constructor(room, faces) {
-    this.room = room;
+    this.sheet = new Sheet(room);
     this.faces = faces;
-    this.sheet = el('canvas');
-    room.append(this.sheet);
-    this.pen = this.sheet.getContext('2d');
     this.cards = [];
     this.angle = 0;
     this.speed = RESTING_SPEED;
     this.target = RESTING_SPEED;
     this.stop = null;
-    addEventListener('resize', () => { if (this.parade) { this.fill(this.parade.people); } });
-  }
-
-  /** The canvas has at most 1920×1080 points; CSS makes it as big as the screen is. */
-  measure() {
-    const scale = Math.min(1, MOST_WIDTH / innerWidth, MOST_HEIGHT / innerHeight);
-    this.width = Math.round((this.room.clientWidth || innerWidth) * scale);
-    this.height = Math.round((this.room.clientHeight || innerHeight * 0.75) * scale);
-    this.unit = (Math.min(innerWidth, innerHeight) / 100) * scale;
-    if (this.sheet.width !== this.width || this.sheet.height !== this.height) {
-      this.sheet.width = this.width;
-      this.sheet.height = this.height;
-    }
+    for (const kind of ['resize', 'pace']) { addEventListener(kind, () => { if (this.stop && this.parade) { this.fill(this.parade.people); } }); }
   }
 
   fill(people) {
-    this.measure();
+    const { sheet } = this;
+    sheet.measure();
     this.parade = new Parade(people);
-    const count = Math.min(MOST_CARDS, people.length);
-    this.cards.length = Math.min(this.cards.length, count);
+    const count = Math.min(MOST_CARDS[pace()], people.length);
+    for (const gone of this.cards.splice(count)) { gone.sprite.forget(); }
     while (this.cards.length < count) { this.cards.push({ sprite: new Sprite(), wasBehind: false }); }
-    this.size = this.unit * (count < 40 ? 23 : 18);
+    this.size = sheet.unit * (count < 40 ? 23 : 18) * Math.max(sheet.part, LEAST_PART);
     this.cards.forEach((each, place) => {
-      this.put(each);
+      this.change(each);
       each.y = count === 1 ? 0 : 1 - (2 * (place + 0.5)) / count;
       each.ring = Math.sqrt(1 - each.y * each.y);
       each.turn = place * GOLDEN_ANGLE;
@@ -155,7 +155,7 @@ export class Ball {
     this.place();
   }
 
-  put(card) {
+  change(card) {
     const person = this.parade.take();
     card.sprite.show(person, this.size, picture(this.faces, person.face));
   }
@@ -165,9 +165,7 @@ export class Ball {
     if (calm.matches) { this.target = isRolling ? 0.4 : 0; }
     this.stop?.();
     this.stop = moving((seconds) => this.step(seconds), isRolling);
-    if (this.parade && this.room.clientHeight && Math.abs(this.room.clientHeight / this.room.clientWidth - this.height / this.width) > 0.02) {
-      this.measure();
-    }
+    if (this.parade && this.sheet.measure()) { this.fill(this.parade.people); }
   }
 
   end() {
@@ -178,6 +176,7 @@ export class Ball {
   step(seconds) {
     this.speed += (this.target - this.speed) * Math.min(1, seconds * 2.4);
     this.angle += this.speed * seconds;
+    this.due = Math.min(2, (this.due || 0) + seconds * CHANGES_A_SECOND);
     this.place();
     if (this.target === ROLLING_SPEED) {
       this.ticked = (this.ticked || 0) + seconds;
@@ -186,9 +185,10 @@ export class Ball {
   }
 
   place() {
-    const { pen, width, height } = this;
-    const wide = Math.min(width / 2 - this.size * 0.52, this.unit * 76);
-    const high = height / 2 - this.size * 0.2;
+    const { sheet, size } = this;
+    const [middleX, middleY] = [sheet.width / 2, sheet.height / 2];
+    const wide = Math.min(middleX - size * 0.52, sheet.unit * 76);
+    const high = middleY - size * 0.2;
     const tilt = 0.34 + 0.1 * Math.sin(this.angle * 0.37);
     const [cos, sin] = [Math.cos(tilt), Math.sin(tilt)];
     for (const each of this.cards) {
@@ -197,21 +197,20 @@ export class Ball {
       each.x = each.ring * Math.sin(turn);
       each.h = each.y * cos - depth * sin;
       each.near = (each.y * sin + depth * cos + 1) / 2;
-      const isBehind = each.near < 0.2;
-      if (isBehind && !each.wasBehind && this.parade.people.length > this.cards.length) { this.put(each); }
+      const isBehind = each.near < UNSEEN;
+      if (isBehind && !each.wasBehind && this.due >= 1 && this.parade.people.length > this.cards.length) {
+        this.due -= 1;
+        this.change(each);
+      }
       each.wasBehind = isBehind;
     }
     this.cards.sort((a, b) => a.near - b.near);
-    pen.clearRect(0, 0, width, height);
+    sheet.clear();
     for (const each of this.cards) {
       if (each.near < UNSEEN) { continue; }
-      const scale = 0.42 + 0.58 * each.near;
-      const sheet = each.sprite.sheets[scale > LEVELS[1] ? 0 : 1];
-      const [w, h] = [this.size * scale, this.size * scale * 0.33];
-      pen.globalAlpha = 0.1 + 0.9 * each.near * each.near;
-      pen.drawImage(sheet, width / 2 + each.x * wide - w / 2, height / 2 + each.h * high - h / 2, w, h);
+      const depth = Math.min(DEPTHS - 1, Math.floor(each.near * DEPTHS));
+      sheet.put(each.sprite.at(depth), middleX + each.x * wide, middleY + each.h * high);
     }
-    pen.globalAlpha = 1;
   }
 }
 

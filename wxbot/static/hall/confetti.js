@@ -1,37 +1,36 @@
-/* Confetti over the winners: on a canvas of at most 1920×1080 that CSS scales, and never more than 240 pieces at once. */
+/* Confetti over the winners, never more than 240 pieces at once; it is a sheet only while it flies. */
 
 import { at } from './dom.js';
-import { calm } from './loop.js';
+import { calm, pace } from './loop.js';
+import { Sheet } from './sheet.js';
 
-const MOST_WIDTH = 1920;
-const MOST_HEIGHT = 1080;
 const BURSTS = 4;
-const PIECES = 60;
+const PIECES = [60, 40, 25];
 const COLOURS = ['#ffd977', '#f2b33d', '#e23b4a', '#fff3d0', '#b3122a'];
 
 const OVER_MS = 5000;
 
+let sheet = null;
 let throwing = null;
 let timer = 0;
 
-function canvas() {
-  const made = at('confetti');
-  const scale = Math.min(1, MOST_WIDTH / innerWidth, MOST_HEIGHT / innerHeight);
-  made.width = Math.round(innerWidth * scale);
-  made.height = Math.round(innerHeight * scale);
-  return made;
+function over() {
+  throwing.reset();
+  at('confetti').hidden = true;
 }
 
 /** For so many winners; nothing in saving mode or where less motion is wanted. */
 export function celebrate(count) {
   if (calm.matches || document.body.dataset.saving === 'on' || !window.confetti) { return; }
-  const sheet = canvas();
-  throwing ||= window.confetti.create(sheet, { resize: false, useWorker: false, disableForReducedMotion: true });
+  at('confetti').hidden = false;
+  sheet ||= new Sheet(at('confetti'));
+  sheet.measure();
+  throwing ||= window.confetti.create(sheet.node, { resize: false, useWorker: false, disableForReducedMotion: true });
   const bursts = count > 10 ? BURSTS : BURSTS - 1;
   for (let burst = 0; burst < bursts; burst += 1) {
     setTimeout(() => {
       throwing({
-        particleCount: PIECES,
+        particleCount: PIECES[pace()],
         spread: 70,
         startVelocity: sheet.height / 20,
         ticks: 160,
@@ -45,5 +44,5 @@ export function celebrate(count) {
   }
   // Pieces live for so many frames: a slow machine would draw them for half a minute.
   clearTimeout(timer);
-  timer = setTimeout(() => throwing.reset(), OVER_MS);
+  timer = setTimeout(over, OVER_MS);
 }

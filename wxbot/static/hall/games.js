@@ -3,9 +3,13 @@
 
 import { nameOf } from './cards.js';
 import { at, el, fill, say } from './dom.js';
-import { calm, moving } from './loop.js';
+import { calm, moving, pace } from './loop.js';
+import { drop, Sheet, stamp } from './sheet.js';
 
-const MOST_PACKETS = 60;
+const MOST_PACKETS = [60, 40, 24];
+const SIZES = [0.6, 0.8, 1, 1.3];
+const LEANS = 8;             // so many pictures of a packet to each side
+const MOST_LEAN = 0.45;
 const MOST_LANES = 10;
 
 function leftOf(show, game) {
@@ -33,7 +37,9 @@ export class Rain {
     this.show = show;
     this.sky = at('rain-sky');
     this.drops = [];
+    this.stamps = new Map();
     this.game = null;
+    for (const kind of ['resize', 'pace']) { addEventListener(kind, () => { if (this.stop) { this.dry(); this.fall(); } }); }
   }
 
   take(state) {
@@ -62,36 +68,88 @@ export class Rain {
   end() {
     clearInterval(this.timer);
     this.timer = 0;
-    this.stop?.();
-    this.stop = null;
-    this.drops = [];
-    this.sky.replaceChildren();
+    this.dry();
   }
 
   fall() {
-    if (!this.timer || !this.isFalling || this.stop || calm.matches || document.body.dataset.saving === 'on') {
-      if (this.stop && !this.isFalling) { this.stop(); this.stop = null; this.sky.replaceChildren(); this.drops = []; }
-      return;
+    const mayFall = this.timer && this.isFalling && !calm.matches && document.body.dataset.saving !== 'on';
+    if (!mayFall && this.stop) { this.dry(); }
+    if (!mayFall || this.stop) { return; }
+    this.open();
+    this.drops = Array.from({ length: MOST_PACKETS[pace()] }, () => ({ ...this.fresh(), y: -Math.random() * 1.3 }));
+    this.stop = moving((seconds, now) => this.step(seconds, now / 1000), true);
+  }
+
+  open() {
+    this.sheet ||= new Sheet(this.sky, true);
+    if (!this.sheet.measure()) { return; }
+    for (const each of this.stamps.values()) { drop(each); }
+    this.stamps.clear();
+  }
+
+  step(seconds, now) {
+    const { sheet } = this;
+    const edge = sheet.part < 1 ? sheet.unit * 7 : 0; // nobody sees where a narrow sheet ends
+    sheet.clear();
+    for (const drop of this.drops) {
+      drop.y += seconds * drop.speed;
+      if (drop.y > 1.12) { Object.assign(drop, this.fresh()); }
+      const lean = Math.round(Math.sin(now * drop.swing + drop.phase) * LEANS);
+      sheet.put(this.packet(drop.size, lean), edge + drop.x * (sheet.width - 2 * edge), drop.y * sheet.height);
     }
-    this.drops = Array.from({ length: MOST_PACKETS }, () => {
-      const node = el('i', 'packet');
-      this.sky.append(node);
-      return { node, ...this.fresh(), y: -Math.random() * 1.3 };
-    });
-    this.stop = moving((seconds) => {
-      for (const drop of this.drops) {
-        drop.y += seconds * drop.speed;
-        drop.turn += seconds * drop.spin;
-        if (drop.y > 1.12) { Object.assign(drop, this.fresh()); }
-        drop.node.style.transform = `translate3d(${(drop.x * innerWidth).toFixed(0)}px, ${(drop.y * innerHeight).toFixed(0)}px, 0) rotate(${drop.turn.toFixed(0)}deg) scale(${drop.size})`;
-      }
-    }, true);
+  }
+
+  /** A packet of this size (of SIZES) that leans to one side; all that look alike share one picture. */
+  packet(size, lean) {
+    const key = size * 100 + lean;
+    if (!this.stamps.has(key)) {
+      const unit = this.sheet.unit * SIZES[size];
+      this.stamps.set(key, stamp(unit * 13, unit * 13, (pen, width, height) => {
+        pen.translate(width / 2, height / 2);
+        pen.rotate((lean / LEANS) * MOST_LEAN);
+        paintPacket(pen, unit);
+      }));
+    }
+    return this.stamps.get(key);
+  }
+
+  dry() {
+    this.stop?.();
+    this.stop = null;
+    this.drops = [];
+    this.sheet?.clear();
   }
 
   fresh() {
-    const size = 0.55 + Math.random() * 0.8;
-    return { x: Math.random(), y: -0.15, speed: 0.18 + size * 0.28, turn: Math.random() * 50 - 25, spin: Math.random() * 40 - 20, size: Number(size.toFixed(2)) };
+    const size = Math.floor(Math.random() * SIZES.length);
+    return { x: Math.random(), y: -0.15, speed: 0.18 + SIZES[size] * (0.24 + Math.random() * 0.08), size, swing: 0.6 + Math.random(), phase: Math.random() * 7 };
   }
+}
+
+/** A red packet of 8 by 10 units around the pen's zero. */
+function paintPacket(pen, unit) {
+  const [width, height] = [8 * unit, 10 * unit];
+  const outline = new Path2D();
+  if (outline.roundRect) { outline.roundRect(-width / 2, -height / 2, width, height, unit); } else { outline.rect(-width / 2, -height / 2, width, height); }
+  pen.fillStyle = '#b8132b';
+  pen.fill(outline);
+  pen.save();
+  pen.clip(outline);
+  pen.beginPath();
+  pen.ellipse(0, -height / 2, width * 0.87, height * 0.37, 0, 0, 2 * Math.PI);
+  pen.fillStyle = '#f0384d';
+  pen.fill();
+  pen.restore();
+  pen.lineWidth = Math.max(1, unit * 0.15);
+  pen.strokeStyle = '#ff9c8a';
+  pen.stroke(outline);
+  pen.beginPath();
+  pen.arc(0, -height * 0.08, unit * 1.6, 0, 2 * Math.PI);
+  pen.fillStyle = '#ffe08a';
+  pen.fill();
+  pen.strokeStyle = '#c98a22';
+  pen.lineWidth = unit * 0.25;
+  pen.stroke();
 }
 
 export class Race {

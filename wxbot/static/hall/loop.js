@@ -1,9 +1,13 @@
 /* One requestAnimationFrame loop for everything that moves. It stands still while the page is hidden, in saving mode, and when
-   nothing has happened for ten seconds; only what is `restless` (a roll, a race) keeps it running. */
+   nothing has happened for ten seconds; only what is `restless` (a roll, a race) keeps it running. Where frames come too late it
+   asks for less to be drawn: see `pace`. */
+
+import { Pace } from './pace.js';
 
 const IDLE_AFTER_MS = 10_000;
 
 const steps = new Map();
+const machine = new Pace();
 let handle = 0;
 let before = 0;
 let lastLife = performance.now();
@@ -32,10 +36,17 @@ export function save(isOn) {
 
 export function isRunning() { return handle !== 0; }
 
+/** How much must be left out for this machine to keep up: 0, 1 or 2. A change is told by an event `pace`. */
+export function pace() { return machine.level; }
+
 function frame(now) {
   handle = 0;
   const isIdle = isSaving || now - lastLife > IDLE_AFTER_MS;
   const passed = before ? Math.min((now - before) / 1000, 0.1) : 1 / 60;
+  if (before && machine.hear(now - before)) {
+    document.body.dataset.pace = machine.level;
+    dispatchEvent(new Event('pace'));
+  }
   before = now;
   let isNeeded = false;
   for (const [step, isRestless] of steps) {

@@ -1,0 +1,93 @@
+"""What moves on the big screen, as a machine without a graphics card must draw it: bounded, never scaled, and nothing while nothing happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.test_hall_screen import HD, Screen, people, selection
+from tests.hall.hosting import Host
+from tests.hall.stage import open_hall
+from tests.waiting import until_page
+from wxbot.runtime import Runtime
+
+pytestmark = pytest.mark.browser
+
+PACE = """async (gaps) => {
+  const { Pace } = await import('/static/hall/pace.js');
+  const pace = new Pace();
+  return gaps.map(([gap, frames]) => { for (let n = 0; n < frames; n += 1) { pace.hear(gap); } return pace.level; });
+}"""
+SHEET = """(room) => {
+  const sheet = document.querySelector(`${room} canvas.sheet`);
+  const box = sheet.getBoundingClientRect();
+  return { width: sheet.width, height: sheet.height, shown: [box.width * devicePixelRatio, box.height * devicePixelRatio] };
+}"""
+COUNTED = """() => {
+  const real = window.requestAnimationFrame;
+  window.requestAnimationFrame = (step) => { window.framesAsked += 1; return real(step); };
+}"""
+MOST_POINTS = 2560 * 1440
+
+
+@pytest.fixture
+def screen(site: Runtime, page: Any) -> Screen:
+    page.set_viewport_size(HD)
+    screen = Screen(Host(open_hall(site, guests=5, prizes=({"stock": 9},), terms={"mode": "seed"})), page)
+    screen.pair()
+    return screen
+
+
+def test_less_is_drawn_as_long_as_that_helps_a_slow_machine(screen: Screen) -> None:
+    def pace(*gaps: tuple[float, int]) -> list[int]:
+        levels: list[int] = screen.page.evaluate(PACE, gaps)
+        return levels
+
+    assert pace((16.7, 300)) == [0]
+    assert pace((33, 60), (17, 300)) == [1, 1]
+    assert pace((66, 60), (33, 60), (17, 300)) == [1, 2, 2]
+    assert pace((100, 60), (80, 60), (60, 600)) == [1, 2, 2]  # there is nothing less than the least
+    assert pace((33, 60), (33, 60), (33, 600)) == [
+        1,
+        0,
+        0,
+    ]  # a display of thirty frames a second: it is not the drawing
+    assert pace((5000, 100)) == [0]  # the page was away
+
+
+def test_what_moves_is_bounded_and_has_a_point_of_its_own_for_each_of_the_screens(screen: Screen) -> None:
+    screen.page.emulate_media(reduced_motion="no-preference")
+    now = screen.runtime.clock.unix()
+    rain = {"id": 2, "kind": "rain", "status": "running", "begin": now - 5, "end": now + 600, "seconds": 600}
+    scenes: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("#roll-ball", {"scene": "selection", "newest": people(60), "selection": selection(5, [], "drawn")}),
+        ("#rain-sky", {"scene": "rain", "selection": None, "game": rain}),
+    )
+    for width, height in ((1280, 720), (3840, 2160)):
+        screen.page.set_viewport_size({"width": width, "height": height})
+        for room, changes in scenes:
+            screen.show(**changes)
+            until_page(screen.page, f"document.querySelector('{room} canvas.sheet')?.width > {width // 5}")
+            sheet = screen.page.evaluate(SHEET, room)
+            assert sheet["shown"] == pytest.approx([sheet["width"], sheet["height"]], abs=0.01), room
+            assert sheet["width"] * sheet["height"] <= MOST_POINTS * 1.001, room
+
+
+def test_nothing_is_drawn_while_nothing_happens(screen: Screen) -> None:
+    page = screen.page
+    page.emulate_media(reduced_motion="no-preference")
+    page.clock.install()
+    won = selection(3, people(3))
+    page.evaluate(COUNTED)
+    for changes in (
+        {"scene": "wall", "newest": people(60)},
+        {"scene": "prizes"},
+        {"scene": "selection", "selection": won},
+    ):
+        screen.show(**changes)
+        page.clock.run_for(30_000)
+        page.evaluate("void (window.framesAsked = 0)")
+        page.clock.run_for(30_000)
+        assert page.evaluate("window.framesAsked") == 0, changes["scene"]
+        assert page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0
