@@ -28,6 +28,7 @@ COUNTED = """() => {
   const real = window.requestAnimationFrame;
   window.requestAnimationFrame = (step) => { window.framesAsked += 1; return real(step); };
 }"""
+RUNNING = "document.getAnimations().filter((one) => one.playState === 'running').length"
 MOST_POINTS = 2560 * 1440
 
 
@@ -87,7 +88,8 @@ def test_nothing_is_drawn_while_nothing_happens(screen: Screen) -> None:
     ):
         screen.show(**changes)
         page.clock.run_for(30_000)
+        until_page(page, f"{RUNNING} === 0")  # who has just come pops in
         page.evaluate("void (window.framesAsked = 0)")
         page.clock.run_for(30_000)
         assert page.evaluate("window.framesAsked") == 0, changes["scene"]
-        assert page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length") == 0
+        assert page.evaluate(RUNNING) == 0

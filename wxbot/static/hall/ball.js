@@ -11,9 +11,9 @@ import { tick } from './sound.js';
 const MOST_CARDS = [200, 140, 90];
 const SHAPE = 0.33;          // of a card: height by width
 const DEPTHS = 8;
-const UNSEEN = 0.12;
+const UNSEEN = 0.2;          // what is farther away is too dim to be seen
 const LEAST_PART = 0.7;      // a ball may be small, its names must be read
-const CHANGES_A_SECOND = 30;
+const CHANGES_A_SECOND = 6;
 const TONES = ['#b52b4d', '#b97625', '#2a6a66', '#6440a0', '#a84a22', '#375a9e', '#983463', '#5a7029'];
 const STYLE = getComputedStyle(document.documentElement);
 const TITLE = STYLE.getPropertyValue('--title');
