@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from wxbot.live.tidy import Tidy
+from wxbot.live.tidy import MOST_WAITS, Tidy
 
 
 class Loop:
@@ -49,3 +49,8 @@ def test_what_nobody_uses_is_freed_when_no_race_is_on(whole_looks: list[str]) ->
     is_busy = False
     assert tidy.look() and whole_looks == ["whole"] and gone() is None
     assert len(kept) == 400_000
+
+
+def test_a_race_that_never_ends_does_not_fill_the_memory() -> None:
+    tidy = Tidy(lambda: True)
+    assert [tidy.look() for _ in range(MOST_WAITS + 2)] == [False] * MOST_WAITS + [True, False]

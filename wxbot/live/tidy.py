@@ -9,6 +9,9 @@ from collections.abc import Callable
 TIDY_S = 60.0
 """How often it may be looked for."""
 
+MOST_WAITS = 10
+"""So often it waits: a game takes five minutes at most, and one whose end nobody told must not fill the memory."""
+
 NEVER = 1_000_000_000
 """So many younger looks before Python would do a whole one by itself."""
 
@@ -19,6 +22,7 @@ class Tidy:
     def __init__(self, is_busy: Callable[[], bool]) -> None:
         """`is_busy` says whether it should rather wait."""
         self._is_busy = is_busy
+        self._waited = 0
 
     def begin(self) -> None:
         """What has been loaded stays for good and is not looked at again; from now on `look` does what is done."""
@@ -28,8 +32,10 @@ class Tidy:
 
     def look(self) -> bool:
         """Free what nobody uses any more; False when it had to wait."""
-        if self._is_busy():
+        if self._is_busy() and self._waited < MOST_WAITS:
+            self._waited += 1
             return False
+        self._waited = 0
         gc.collect()
         return True
 
