@@ -34,14 +34,14 @@ class Line(asyncio.Protocol):
         if not self._wanted and (end := self._arrived.find(b"\r\n\r\n")) >= 0:
             head = self._arrived[:end].lower()
             self._wanted = end + 4 + int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-        if self._wanted and len(self._arrived) >= self._wanted and self._answer is not None:
+        if self._wanted and len(self._arrived) >= self._wanted and self._answer is not None and not self._answer.done():
             self._answer.set_result(self._arrived)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The server left."""
         self.is_closed = True
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(BenchProblem("the server closed a connection"))
+            self._answer.set_exception(ConnectionError("the server closed a connection"))
 
     async def ask(self, content: bytes) -> bytes:
         """Send one request; its answer."""
@@ -68,7 +68,11 @@ class Proxy:
             line = self._free.pop() if self._free else None
             if line is None or line.is_closed:
                 _, line = await asyncio.get_running_loop().create_connection(Line, *self._web.address)
-            answer = await line.ask(content)
+            try:
+                answer = await line.ask(content)
+            except ConnectionError:  # it ended at this moment: nginx asks on the next one, too
+                _, line = await asyncio.get_running_loop().create_connection(Line, *self._web.address)
+                answer = await line.ask(content)
             self._free.append(line)
         return (time.monotonic() - at) * 1000, answer
 

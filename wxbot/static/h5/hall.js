@@ -10,6 +10,7 @@ const en = page.language === 'en' ? '?lang=en' : '';
 const base = '/h5/hall/' + page.slug;
 const POLL_MS = 2500;
 const JITTER_MS = 1500;
+const COUNTDOWN_MS = 4000;   // of the five seconds before a game, for whoever's clock is wrong as well
 const QUIET_MS = 20000;      // an open stream that says nothing for so long is given up for polling
 const STALE_MS = 15000;      // `wxbot live` writes its file every five seconds
 const live = (page.live || '') + '/live/' + page.slug;
@@ -143,10 +144,16 @@ function take(told) {
   state = told;
   if (concerns(before, told)) {
     clearTimeout(asking);
-    asking = setTimeout(refresh, before ? Math.random() * JITTER_MS : 0);
+    asking = setTimeout(refresh, before ? Math.random() * patience(told) : 0);
   }
   show();
   play();
+}
+
+/** Over how long the phones of a hall spread their asking: most of the countdown where a game was announced, for then all of them ask. */
+function patience(told) {
+  const left = told.game && told.game.begin ? told.game.begin * 1000 - Date.now() : 0;
+  return Math.min(Math.max(JITTER_MS, left - 500), COUNTDOWN_MS);
 }
 
 function refresh() {
