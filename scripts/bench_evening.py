@@ -296,10 +296,10 @@ async def _rain(evening: Evening) -> list[Figure]:
     more |= {"missed": sum(b'"caught"' not in answer for _, answer in caught)}
     return [
         figure(
-            "a rain is announced: 99 of 100 phones know their packets",
+            "a rain is announced: 99 of 100 phones have their own part",
             "s",
             part(looks, 0.99) / 1000,
-            until + 1,
+            until + 1 - SPREAD_S,
             {"p50_s": part(looks, 0.5) / 1000, "worst_s": looks[-1] / 1000, "falls_after_s": until + 1},
         ),
         figure(f"{PACKETS} packets of a rain, 99 of 100 claims", "ms", part(ms, 0.99), CLAIM_MS, more),
