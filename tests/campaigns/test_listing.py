@@ -8,6 +8,7 @@ from sqlalchemy import event, insert, text
 
 from tests.campaigns.drafts import form, hire
 from tests.rows import fill, in_one
+from wxbot import budget
 from wxbot.campaigns import draft, listing
 from wxbot.campaigns.models import Campaign, Packet
 from wxbot.db import Database
@@ -50,8 +51,9 @@ def test_how_far_campaigns_are_is_told_without_reading_them_again(filled: Databa
     seen: list[str] = []
     with filled.transaction() as session:
         window = {"begin_at": NOW, "end_at": NOW + timedelta(days=1)}
-        wheel = fill(session, Campaign, mechanic="instant", terms={"prizes": [{"stock": 7}, {"stock": 5}]}, **window)
-        wheel_id = wheel.id
+        wheel_id = budget.create(session, "campaign", "轮盘")
+        terms = {"prizes": [{"stock": 7}, {"stock": 5}]}
+        fill(session, Campaign, id=wheel_id, mechanic="instant", terms=terms, **window)
     with filled.reading() as session:
         shown = listing.campaigns(session, owner_id=None)
         event.listen(filled.engine, "before_cursor_execute", lambda _c, _cursor, said, *_: seen.append(said))
