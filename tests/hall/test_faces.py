@@ -131,6 +131,7 @@ def test_somebody_erased_keeps_their_code_in_the_roster_and_nothing_else(runtime
     Host(hall).freeze()
     before = hall.guests()[0]
     coming.remember(runtime, hall.slug, before)
+    runtime.redis.hset(wire.race_key(hall.slug), "ranks", '{"ranks": [{"no": 1, "name": "来宾1", "count": 9}]}')
     assert "来宾1" in str(telling.text_of(runtime, hall.slug))
     with runtime.database.transaction() as session:
         session.execute(update(Guest).values(face="a" * 64))
@@ -143,6 +144,7 @@ def test_somebody_erased_keeps_their_code_in_the_roster_and_nothing_else(runtime
     assert counted(runtime, Danmaku) == 0
     assert "来宾1" not in str(runtime.redis.get(wire.state_key(hall.slug))), "the screen forgets them at once"
     assert runtime.redis.get(wire.guest_key(hall.slug, before.openid)) is None
+    assert runtime.redis.exists(wire.race_key(hall.slug)) == 0, "nor do the last ranks of a race keep their name"
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(status="closing"))
     hall.work()

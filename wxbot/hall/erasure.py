@@ -36,7 +36,7 @@ def erase_due(runtime: Runtime) -> int:
     for campaign_id, no, slug, openid, is_closed in gone:
         with runtime.database.transaction() as session:
             _forget(session, campaign_id, no, is_closed=is_closed)
-        _unsay(runtime, wire.guest_key(slug, openid))
+        _unsay(runtime, wire.guest_key(slug, openid), wire.race_key(slug))
         log.info("guest_erased", campaign_id=campaign_id)
     for campaign_id in old:
         with runtime.database.transaction() as session:
@@ -47,10 +47,10 @@ def erase_due(runtime: Runtime) -> int:
     return len(gone) + len(old)
 
 
-def _unsay(runtime: Runtime, key: str) -> None:
-    """Without Redis the name there ends by itself, after wire.KEEP_S."""
+def _unsay(runtime: Runtime, *keys: str) -> None:
+    """Without Redis the name there ends by itself, after wire.KEEP_S. The ranks of a race that is on are said again at once."""
     try:
-        runtime.redis.delete(key)
+        runtime.redis.delete(*keys)
     except RedisError as error:
         log.warning("hall_without_redis", error=type(error).__name__)
 
