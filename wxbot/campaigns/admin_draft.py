@@ -100,7 +100,7 @@ def _form_page(
     for each in faults:
         if is_mending or not is_empty[each.field]:
             by_field.setdefault(each.field, []).append(said(each.text))
-    steps = wizard.shown(form, faults, is_empty)
+    steps = wizard.shown(form, way, faults, is_empty)
     step = step or next((each.name for each in steps if each.wrong or each.missing), wizard.STEPS[0])
     return render_template(
         way.draft.page,

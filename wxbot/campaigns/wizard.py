@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from wxbot.campaigns import draft, mechanic
 from wxbot.campaigns.draft_form import READERS, as_typed, read_form, way_in
-from wxbot.campaigns.mechanic import Typed
+from wxbot.campaigns.mechanic import CampaignMechanic, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import plain_yuan
@@ -153,10 +153,11 @@ class ShownStep:
     """Fields that are still empty and may not be."""
 
 
-def shown(form: WrittenForm, faults: Sequence[Refusal], is_empty: Mapping[str, bool]) -> list[ShownStep]:
+def shown(
+    form: WrittenForm, way: CampaignMechanic, faults: Sequence[Refusal], is_empty: Mapping[str, bool]
+) -> list[ShownStep]:
     """All steps, with how many fields each still lacks; `is_empty` knows the fields of the faults."""
     fields = list(dict.fromkeys(each.field for each in faults))
-    _, way = way_in(form)
     at = {name: [field for field in fields if step_of(form, field) == name] for name in STEPS}
     return [
         ShownStep(
