@@ -260,12 +260,23 @@ class Storm:
 
     def _empty_bank(self, event: Event, _box: Box) -> None:
         """The merchant's account is empty; after a while there is money again, and more than a minute goes by."""
-        left_fen = int(self.crowd.world.call("GET", "bank")["balance_fen"])
-        self.crowd.world.call("POST", "bank/topup", {"amount_fen": -left_fen})
+        left_fen = self._withdraw_all()
         self.withdrawn_fen += [left_fen] if left_fen else []
         time.sleep(event.seconds)
         self.crowd.world.call("POST", "bank/topup", {"amount_fen": left_fen + 500_000})
         self._move_clock(70)
+
+    def _withdraw_all(self) -> int:
+        """Take what is there; somebody who is paid between the look and the hand leaves less, and it is looked again."""
+        for tries_left in reversed(range(20)):
+            left_fen = int(self.crowd.world.call("GET", "bank")["balance_fen"])
+            try:
+                self.crowd.world.call("POST", "bank/topup", {"amount_fen": -left_fen})
+                return left_fen
+            except StoryProblem:
+                if not tries_left:
+                    raise
+        raise AssertionError("unreachable")
 
     def _fill_box_disk(self, event: Event, _box: Box) -> bool:
         return self._filled("box", event.seconds)
