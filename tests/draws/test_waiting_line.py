@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxbot import oauth
-from wxbot.draws.waiting_line import FIRST_PACE, HASTE, LEAST_S, MOST_S, WaitingLine, plain_draw
+from wxbot.draws.waiting_line import FIRST_PACE, HASTE, LEAST_S, LOOK_EVERY_S, MOST_S, WaitingLine, plain_draw
 from wxbot.runtime import Runtime
 
 FULL, BUSY, ROOM = 4.0, 2.0, 1.9
@@ -68,6 +68,35 @@ def test_a_place_is_one_person_s_and_good_from_its_moment_on(
     assert again["wait_s"] < found["wait_s"] + 1 and again["place"] != found["place"]
     monkeypatch.setattr(runtime.clock, "unix", lambda: now + timedelta(hours=1).total_seconds())
     assert line.turned_away(request(found["place"]), BUSY, 0) is not None
+
+
+def test_a_place_that_was_given_to_nobody_lets_nobody_in(
+    line: WaitingLine, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = request().replace(b"Cookie: a=b; ", b"Cookie:")
+    draw = plain_draw(close)
+    assert draw is not None and draw.cookie(COOKIE.encode()) == b"a.1.b..c", "the door reads it so, too"
+    stranger = request().replace(COOKIE.encode(), b"other")
+    found = said(line.turned_away(stranger, BUSY, 0))
+    now = runtime.clock.unix()
+    monkeypatch.setattr(runtime.clock, "unix", lambda: now + found["wait_s"])
+    shared = request(found["place"]).replace(COOKIE.encode(), b"other")
+    assert line.turned_away(shared, BUSY, 0) is not None
+
+
+def test_a_long_crush_of_those_who_return_is_over_as_soon_as_it_is_decided(
+    line: WaitingLine, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("wxbot.draws.waiting_line.time.monotonic", lambda: now)
+    found = said(line.turned_away(request(), BUSY, 0))
+    unix = runtime.clock.unix()
+    monkeypatch.setattr(runtime.clock, "unix", lambda: unix + found["wait_s"])
+    for _ in range(200):  # while hardly anything is decided
+        now += LOOK_EVERY_S
+        line.turned_away(request(found["place"]), FULL, 0)
+    now += MOST_S
+    assert said(line.turned_away(request(), BUSY, 0))["wait_s"] < MOST_S / 4, "nobody waits for moments long past"
 
 
 def test_moments_follow_each_other_as_fast_as_draws_are_decided(

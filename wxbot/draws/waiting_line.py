@@ -57,7 +57,7 @@ class PlainDraw(NamedTuple):
     def cookie(self, name: bytes) -> bytes:
         """The value of a cookie; empty when there is none."""
         at = self.small.find(b"\r\ncookie:")
-        line = self.head[at + 9 : self.head.find(b"\r\n", at + 9)].replace(b" ", b";") if at >= 0 else b""
+        line = b";" + self.head[at + 9 : self.head.find(b"\r\n", at + 9)].replace(b" ", b";") if at >= 0 else b""
         return line.partition(b";" + name + b"=")[2].partition(b";")[0]
 
 
@@ -140,6 +140,7 @@ class WaitingLine:
         step = 1 / (self._pace * HASTE)
         if is_returning:
             at = self._end_of_returning = max(self._end_of_returning, now + LEAST_S) + step
+            self._end_of_returning = min(self._end_of_returning, now + MOST_S)
         else:
             at = self._end = max(self._end, self._end_of_returning, now + LEAST_S) + step
             self._end = min(self._end, now + MOST_S)
@@ -158,8 +159,9 @@ class WaitingLine:
             return False
         moment = found[1].decode()
         late_s = self._runtime.clock.unix() - int(moment, 16) / 1000
-        is_time = -EARLY_S <= late_s <= GOOD_FOR_S
-        return is_time and hmac.compare_digest(found[2].decode(), self._signature(draw, moment))
+        if not -EARLY_S <= late_s <= GOOD_FOR_S or not draw.cookie(self._session_cookie):  # nobody's place is anybody's
+            return False
+        return hmac.compare_digest(found[2].decode(), self._signature(draw, moment))
 
     def _signature(self, draw: PlainDraw, moment: str) -> str:
         """Over the moment and whose it is: a place that many share would be none."""
