@@ -213,7 +213,10 @@ function refusal(evening, { kind, body, at }) {
     case 'absent': case 'forfeited': case 'confirmed':
       return at_('revealed') || ((body.nos || [body.no]).every(no => selected.undecided.includes(no)) ? null : 'no');
     case 'undone':
-      return at_('revealed', 'settled') || (body.d === last && (selected.absent.has(body.no) || selected.forfeited.has(body.no)) ? null : 'no');
+      if (at_('revealed', 'settled')) return at_('revealed', 'settled');
+      if (body.d !== last || !(selected.absent.has(body.no) || selected.forfeited.has(body.no))) return 'no';
+      if (!selected.absent.has(body.no) && selected.forfeited.get(body.no) !== 'refill') return null;
+      return evening.prizes.has(selected.prize) && evening.openSlots(selected.prize) < 1 ? 'slots' : null;
     case 'voided':
       if (!selected) return next();
       return at_('armed', 'ready', 'drawn', 'revealed', 'settled') || (selected.confirmed.size ? 'confirmed' : body.d !== last ? 'd' : null);

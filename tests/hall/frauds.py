@@ -321,6 +321,18 @@ def found_too_many(record: Record) -> None:
     record["log"].insert(at, {**record["log"][at], "body": {"prize": 2, "no": 0}})
 
 
+def found_and_taken_back(record: Record) -> None:
+    """Who was absent has their slot back, though it went to somebody who was found meanwhile."""
+    d, after = lines(record, "drawn")[1]["body"]["d"], lines(record, "confirmed")[1]
+    no, at = after["body"]["nos"][0], record["log"].index(after)
+    said: list[tuple[str, Record]] = [("absent", {"d": d, "no": no}), ("found", {"prize": 1, "no": 0})]
+    record["log"][at:at] = [
+        {**after, "kind": kind, "body": body} for kind, body in [*said, ("undone", {"d": d, "no": no})]
+    ]
+    for line in record["log"][at : at + 3]:
+        line["at"] = record["log"][at - 1]["at"]
+
+
 def found_unrestored(record: Record) -> None:
     """A winner is named who was never selected, in an evening that was not restored."""
     at = record["log"].index(lines(record, "closed")[0])
@@ -369,12 +381,20 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     passed_over: (True, "people"),
     quiet_restore: (True, "prize"),
     found_too_many: (True, "slots"),
+    found_and_taken_back: (True, "slots"),
     found_unrestored: (True, "d"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 
 
-AFTER_RESTORE = {same_rain_again, confirmed_after_restore, passed_over, quiet_restore, found_too_many}
+AFTER_RESTORE = {
+    same_rain_again,
+    confirmed_after_restore,
+    passed_over,
+    quiet_restore,
+    found_too_many,
+    found_and_taken_back,
+}
 """Frauds with the record of the evening that was restored."""
 
 

@@ -179,6 +179,9 @@ def test_what_ran_in_the_copy_and_was_paid_since_is_paid_once(
         assert [award.openid for award in again.awards()] == [hall.openids[early - 1]]
         assert sent_numbers(simulator) == sent, "somebody was paid a second time"
 
+        if runs == "rain":
+            with pytest.raises(Refusal, match="unjudged"):  # everybody would be paid for a second rain
+                begin_rain(again)
         say_prize(again, 1 if runs == "selection" else 2)
         assert {each.status for each in found_in(restored)} == {"adopted"}
         assert owed_fen(again) == paid

@@ -202,6 +202,13 @@ def _undone(evening: Evening, body: Body) -> None:
     selected = _selected(evening, body, "revealed", "settled")
     if body["d"] != evening.next_d - 1 or body["no"] not in selected.absent | selected.forfeited.keys():
         raise _no("no", "没有可以撤销的标记", "There is nothing to take back, or another selection has begun")
+    is_open = body["no"] in selected.absent or selected.forfeited.get(body["no"]) == "refill"
+    if is_open and selected.prize in evening.prizes and evening.open_slots(selected.prize) < 1:
+        raise _no(
+            "slots",
+            "这个名额已经认定给别人了，不能撤销",
+            "Its slot went to somebody who was found after a restore; it cannot be taken back",
+        )
 
 
 def _voided(evening: Evening, body: Body) -> None:

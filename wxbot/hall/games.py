@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, rain_rule
+from wxbot.hall import journal, known, rain_rule
 from wxbot.hall.confirm import Owed, owe_each, send_at_once
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import GENESIS
@@ -46,6 +46,10 @@ NO_GAME = Text("没有这个游戏", "There is no such game")
 NOBODY = Text("还没有人签到", "Nobody has signed in yet")
 BUSY = Text("请先结束正在进行的抽取或游戏", "Finish the selection or game that runs first")
 PLAYED = Text("这个游戏已经玩过", "This game has been played")
+UNJUDGED = Text(
+    "可能已经有人从这个游戏里得到了钱：请先让两位财务在“解冻”页认定找到的付款",
+    "Somebody may have been paid from this game already: have two cashiers say first what the payments were that the thaw has found",
+)
 SHUT = Text("活动不在进行中，不能开始游戏", "The hall is not open, no game can begin")
 
 
@@ -91,7 +95,8 @@ def fix(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
 def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: datetime) -> Game:
     """Begin a game among everybody who has signed in; a second press finds the same one.
 
-    Raises Refusal: no such game, played already, nobody there, or something else runs.
+    Raises Refusal: no such game, played already, nobody there, something else runs, or it may have been played in what a restore
+    has lost.
     """
     lineage.require_unfrozen(session)
     hall = journal.lock(session, campaign_id)
@@ -103,6 +108,9 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
         return game
     evening = journal.evening(session, campaign_id)
     _require_free(session, game, evening)
+    # A second rain gives everybody another amount, so no likeness would hold its payment to whoever was paid already.
+    if evening.passed_nos and not hall.is_rehearsal and known.is_unjudged(session, campaign_id, game):
+        raise Refusal("unjudged", UNJUDGED)
     nos = _present(session, campaign_id)
     if not nos:
         raise Refusal("nobody", NOBODY)

@@ -170,7 +170,8 @@ def _game(session: Session, hall: Hall) -> Shown | None:
     if not games or hall.scene not in ("rain", "race"):
         games = [game for game in games if game.status == "running"]
     fits = [game for game in games if game.kind == hall.scene or game.status == "running"]
-    game = next((each for each in fits if each.status != "settled"), fits[-1] if fits else None)
+    running = [each for each in fits if each.status == "running"]  # one of a greater number may be begun first
+    game = next((each for each in (*running, *fits) if each.status != "settled"), fits[-1] if fits else None)
     if game is None:
         return None
     return {

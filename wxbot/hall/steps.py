@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot import lineage
 from wxbot.campaigns import close, lease
 from wxbot.campaigns.launch import end
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
-from wxbot.hall import games, journal, rules_text, told
+from wxbot.hall import games, journal, known, rules_text, told
 from wxbot.hall.drand import late_entropy
 from wxbot.hall.goods import note_paid
 from wxbot.hall.log import LoggedPrize
@@ -152,6 +153,9 @@ def _finish(runtime: Runtime, campaign: Campaign) -> int:
         evening = journal.evening(session, campaign.id)
         if evening.running is not None or is_playing(session, campaign.id):
             return False
+        may_lack = bool(evening.passed_nos) and not hall.is_rehearsal and known.is_unjudged(session, campaign.id)
+        if may_lack or lineage.is_frozen(session):
+            return False  # a winner who was lost is still to be found: their money would be gone from the budget
         if not reveal(runtime.vault, session, campaign, now):
             return False
         if not evening.is_closed:

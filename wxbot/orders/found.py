@@ -145,8 +145,11 @@ def may_be(found: FoundOrder, openid: str, amount_fen: int, version: str, texts:
     """Whether a found order may be the payment of this: one whose person is not told is known by its texts."""
     if (found.amount_fen, found.version) != (amount_fen, version):
         return False
-    if found.openid is not None:
-        return found.openid == openid
+    return found.openid == openid if found.openid is not None else carries(found, texts)
+
+
+def carries(found: FoundOrder, texts: dict[str, Any]) -> bool:
+    """Whether WeChat has told no other texts of a found order than these; of a transfer it tells none."""
     told = {"act_name": found.act_name, "wishing": found.wishing, "remark": found.remark}
     return all(said is None or said == texts.get(name, "") for name, said in told.items())
 

@@ -1,10 +1,11 @@
 """Asking WeChat about numbers that this database does not know: it alone remembers what a lost database had sent."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -49,19 +50,23 @@ class QueryResults:
 
 
 def versions(session: Session, settings: Settings) -> tuple[str, ...]:
-    """The API versions that are in use: by the settings, by an order, by a programme's own channel, by the prizes of a
-    campaign, v2 by any campaign. One that the merchant has no right to would refuse every question, and the asking would never end."""
+    """The API versions that are in use: by the settings, by an order, by a programme's own channel, by the money prizes of a
+    campaign that is no rehearsal, v2 by any campaign. One that the merchant has no right to would refuse every question, and the asking would never end."""
     programmes, campaigns = (Base.metadata.tables[name] for name in ("programmes", "campaigns"))
     used = {settings.payout_channel, *session.scalars(select(programmes.c.channel).distinct())}
     shown = campaigns.c.status != "draft"  # submitted ones, too: they may have been launched since
     for terms in session.scalars(select(campaigns.c.terms).where(shown)):
-        if "prizes" in (terms or {}):
+        if not (terms or {}).get("is_rehearsal") and any(_is_money(prize) for prize in (terms or {}).get("prizes", ())):
             used.add(str(terms.get("channel") or CONFIRMED[0]))
     used |= {name for name in CHANNELS if session.scalar(select(Order.id).where(Order.channel == name).limit(1))}
     if session.scalar(select(Budget.id).where(Budget.kind == "campaign").limit(1)):
         used.add(LOTTERY)
     found = {CHANNELS[name].version for name in used if name in CHANNELS}
     return tuple(sorted(version for version in found if VERSIONS[version].has_keys(settings)))
+
+
+def _is_money(prize: Mapping[str, Any]) -> bool:
+    return str(prize.get("kind", "money")) == "money"
 
 
 def all_known_until(session: Session) -> datetime | None:

@@ -123,8 +123,12 @@ def _clear_win(session: Session, found: FoundOrder, taken: set[int | None]) -> I
         taken.add(free[0].id)
         yield Pair(found.id, AWARD_REASON, free[0].id, ALIKE)
     prizes = () if owed else wins.prizes_of(session, found)
-    if len(prizes) == 1 and known.is_restored(session, prizes[0].campaign_id):
+    if len(prizes) != 1 or not known.is_restored(session, prizes[0].campaign_id):
+        return
+    if found.act_name is not None:
         yield Pair(found.id, PRIZE_REASON, prizes[0].id, SAME_TEXTS)
+    elif known.is_guest(session, prizes[0].campaign_id, found.openid):  # of a transfer no texts are told
+        yield Pair(found.id, PRIZE_REASON, prizes[0].id, ALIKE)
 
 
 def _proposed(session: Session) -> Sequence[FoundOrder]:

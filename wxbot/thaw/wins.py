@@ -46,8 +46,7 @@ def awards_of(session: Session, found: FoundOrder) -> Sequence[Award]:
 
 def prizes_of(session: Session, found: FoundOrder) -> Sequence[Prize]:
     """Prizes of halls that may have been won, and paid by this, in what was lost; none while nobody knows who has the money."""
-    openid = found.openid
-    if openid is None:
+    if found.openid is None:
         return ()
     query = select(Prize, Campaign, InstantTerms, Game).join(Campaign, Campaign.id == Prize.campaign_id)
     query = query.join(Hall, Hall.campaign_id == Campaign.id).join(
@@ -59,15 +58,8 @@ def prizes_of(session: Session, found: FoundOrder) -> Sequence[Prize]:
     return [
         prize
         for prize, campaign, terms, game in session.execute(query.order_by(Prize.id).limit(LIMIT))
-        if found.amount_fen <= _most_fen(prize, game) and _may_be(found, openid, campaign, prize, terms)
+        if known.may_be_of(found, campaign, prize, terms, game)
     ]
-
-
-def _most_fen(prize: Prize, game: Game | None) -> int:
-    """What one person gets of a prize at most."""
-    if game is None or game.kind == "race":
-        return prize.min_fen
-    return min(int(game.terms["total_fen"]), prize.max_fen * int(game.terms["cap_per_person"]))
 
 
 def _may_be(found: FoundOrder, openid: str, campaign: Campaign, prize: Prize, terms: InstantTerms) -> bool:
