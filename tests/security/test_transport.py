@@ -7,6 +7,7 @@ import json
 import re
 import select
 import socket
+import struct
 import time
 from contextlib import suppress
 
@@ -161,6 +162,25 @@ def test_at_a_full_house_a_draw_is_told_when_to_come_again_and_keeps_its_connect
     finally:
         for connection in stalled:
             connection.close()
+
+
+def test_a_full_house_that_leaves_is_not_full_any_more(production: Server) -> None:
+    """Whoever goes before, between and after their bytes is counted out again: a process that miscounts is crowded for ever."""
+    draw = b"POST /h5/c/none/draw HTTP/1.1\r\nHost: shop.example.com\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+    house = [production.open(STALLED["a head"].encode()) for _ in range(4 * THREADS)]
+    for number, sent in enumerate((b"", draw[:20], draw[:-1], draw, draw + draw, draw + draw[:9]) * 4):
+        with production.open(sent) as gone:
+            if number % 2:  # in anger: a reset
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for each in house:
+        each.close()
+    deadline = time.monotonic() + READ_S
+    with production.open(draw) as asker:
+        while (answer := whole(asker)).startswith(b"HTTP/1.1 503 "):  # the threads find out one after another
+            assert time.monotonic() < deadline, "crowded for ever"
+            asker.sendall(draw)
+        assert answer.startswith(b"HTTP/1.1 404 ")
+    assert "Traceback" not in production.log.read_text()
 
 
 def test_who_leaves_an_ended_connection_open_holds_up_nobody_S16(production: Server) -> None:
