@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.hall.hosting import Host
-from tests.hall.stage import OpenHall, open_hall
+from tests.hall.stage import RAIN, OpenHall, open_hall
 from tests.restore.copies import Copies, machine
 from tests.restore.offices import (
     cashiers,
@@ -38,19 +38,6 @@ from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.thaw import judge
 from wxbot.worker import run_until_quiet
-
-RAIN = {
-    "name": "红包雨",
-    "way": "rain",
-    "stock": 12,
-    "split": "exact",
-    "total_fen": 2400,
-    "min_fen": 100,
-    "max_fen": 600,
-    "value_fen": 600,
-    "per_selection": 3,
-    "seconds": 20,
-}
 
 
 @pytest.fixture
