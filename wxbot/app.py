@@ -38,7 +38,7 @@ from wxbot.draws.waiting_line import WaitingLine
 from wxbot.hall import admin as hall_desk
 from wxbot.hall import admin_invited, h5_verify, screen_doors
 from wxbot.hall import h5 as hall_h5
-from wxbot.headers import Headers, Pages, csp_nonce
+from wxbot.headers import Headers, Pages, csp_nonce, of_every_answer
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_listed as listed
 from wxbot.instant import admin_look as looks
@@ -197,9 +197,7 @@ class Gate:
         public = urlsplit(settings.public_url)
         self._is_simulated = settings.is_simulated
         self._hosts = {public.netloc.lower(), (public.hostname or "").lower()}
-        self._fixed = [("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin")]
-        if public.scheme == "https":
-            self._fixed.append(("Strict-Transport-Security", "max-age=31536000"))
+        self._fixed = of_every_answer(settings)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request (PEP 3333)."""

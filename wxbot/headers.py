@@ -16,6 +16,13 @@ PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=()"
 _AVATARS = "https://thirdwx.qlogo.cn https://wx.qlogo.cn https://mmbiz.qpic.cn"
 
 
+def of_every_answer(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """The headers that any answer has, whoever gives it and whatever it is."""
+    is_https = urlsplit(settings.public_url).scheme == "https"
+    transport = (("Strict-Transport-Security", "max-age=31536000"),) if is_https else ()
+    return (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"), *transport)
+
+
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"

@@ -75,7 +75,7 @@ def test_a_place_that_was_given_to_nobody_lets_nobody_in(
 ) -> None:
     close = request().replace(b"Cookie: a=b; ", b"Cookie:")
     draw = plain_draw(close)
-    assert draw is not None and draw.cookie(COOKIE.encode()) == b"a.1.b..c", "the door reads it so, too"
+    assert draw is not None and draw.cookie(COOKIE) == "a.1.b..c", "the door reads it so, too"
     stranger = request().replace(COOKIE.encode(), b"other")
     found = said(line.turned_away(stranger, BUSY, 0))
     now = runtime.clock.unix()

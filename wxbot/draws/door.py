@@ -35,6 +35,12 @@ REASONS = {
     500: "500 Internal Server Error",
     503: "503 Service Unavailable",
 }
+HEADERS = (
+    ("Content-Type", "application/json; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+"""What every answer to a draw says of itself, beside headers.of_every_answer."""
 
 
 class DrawResponse(NamedTuple):
@@ -70,7 +76,7 @@ def spoken(way: DrawMechanic, outcome: Outcome, in_language: str) -> DrawRespons
     return _json(HTTP_STATUS.get(outcome, 409), outcome=outcome, title=title, text=text)
 
 
-def _cookie(header: str, name: str) -> str | None:
+def cookie_of(header: str, name: str) -> str | None:
     """The value of one cookie; ours hold no character that cookies escape."""
     for part in header.split(";"):
         key, _, value = part.strip().partition("=")
@@ -100,13 +106,7 @@ class DrawDoor:
         except Exception:
             log.exception("draw_broken")
             answer = _json(500, outcome="try_again")
-        headers = [
-            ("Content-Type", "application/json; charset=utf-8"),
-            ("Content-Length", str(len(answer.body))),
-            ("Cache-Control", "no-store"),
-            ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-        ]
-        start_response(REASONS[answer.status], headers)
+        start_response(REASONS[answer.status], [*HEADERS, ("Content-Length", str(len(answer.body)))])
         return [answer.body]
 
     def answer(self, environ: MutableMapping[str, Any]) -> DrawResponse:
@@ -117,7 +117,7 @@ class DrawDoor:
         snapshot = draw_state.snapshots.find(found[1]) if found else None
         if snapshot is None:
             return GONE
-        session = oauth.read_session(runtime, _cookie(environ.get("HTTP_COOKIE", ""), self._cookie_name))
+        session = oauth.read_session(runtime, cookie_of(environ.get("HTTP_COOKIE", ""), self._cookie_name))
         if session is None:
             return SIGN_IN
         asked = self._asked(environ)

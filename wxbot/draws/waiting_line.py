@@ -14,8 +14,8 @@ import re
 import time
 from typing import NamedTuple
 
-from wxbot import oauth
-from wxbot.draws.door import language
+from wxbot import headers, oauth
+from wxbot.draws.door import HEADERS, REASONS, cookie_of, language
 from wxbot.draws.outcomes import IN_LINE, Outcome
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
@@ -54,11 +54,11 @@ class PlainDraw(NamedTuple):
     query: bytes
     body: bytes
 
-    def cookie(self, name: bytes) -> bytes:
-        """The value of a cookie; empty when there is none."""
+    def cookie(self, name: str) -> str:
+        """The value of a cookie, as the door reads it; empty when there is none."""
         at = self.small.find(b"\r\ncookie:")
-        line = b";" + self.head[at + 9 : self.head.find(b"\r\n", at + 9)].replace(b" ", b";") if at >= 0 else b""
-        return line.partition(b";" + name + b"=")[2].partition(b";")[0]
+        line = self.head[at + 9 : self.head.find(b"\r\n", at + 9)] if at >= 0 else b""
+        return cookie_of(line.decode("latin-1"), name) or ""
 
 
 def plain_draw(request: bytes) -> PlainDraw | None:
@@ -85,7 +85,7 @@ class WaitingLine:
     ) -> None:
         self._runtime = runtime
         self.room, self.room_with_place = room, room_with_place
-        self._session_cookie = oauth.session_cookie(runtime).encode()
+        self._session_cookie = oauth.session_cookie(runtime)
         self._answers = {each: _answer(runtime, each) for each in ("zh", "en")}
         self._pace, self._looked_at, self._finished = FIRST_PACE, -math.inf, 0
         self._end = self._end_of_returning = 0.0
@@ -165,24 +165,13 @@ class WaitingLine:
 
     def _signature(self, draw: PlainDraw, moment: str) -> str:
         """Over the moment and whose it is: a place that many share would be none."""
-        session = draw.cookie(self._session_cookie).decode("latin-1")
-        return oauth.signature(self._runtime, "place", f"{session}|{moment}")
+        return oauth.signature(self._runtime, "place", f"{draw.cookie(self._session_cookie)}|{moment}")
 
 
 def _answer(runtime: Runtime, spoken: str) -> tuple[bytes, bytes]:
     """Head and body of the answer in a language, with gaps for seconds, length and place: as the draw door and the Gate give them."""
     title, text = (each.within(spoken) for each in IN_LINE)
-    headers = [
-        "HTTP/1.1 503 Service Unavailable",
-        "Retry-After: %d",
-        "Content-Type: application/json; charset=utf-8",
-        "Content-Length: %d",
-        "Cache-Control: no-store",
-        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'",
-        "X-Content-Type-Options: nosniff",
-        "Referrer-Policy: same-origin",
-    ]
-    if runtime.settings.public_url.startswith("https://"):
-        headers.append("Strict-Transport-Security: max-age=31536000")
+    said = [f"{name}: {value}" for name, value in (*HEADERS, *headers.of_every_answer(runtime.settings))]
+    head = [f"HTTP/1.1 {REASONS[503]}", "Retry-After: %d", "Content-Length: %d", *said, "", ""]
     body = f'{{"outcome": "{Outcome.TRY_AGAIN}", "title": "{title}", "text": "{text}", "wait_s": %.2f, "place": "%s"}}'
-    return "\r\n".join([*headers, "", ""]).encode(), body.encode()
+    return "\r\n".join(head).encode(), body.encode()
