@@ -36,7 +36,7 @@ class Deliveries(Generic[Item]):
         self._order = itertools.count()
         self._wake = threading.Condition(lock)
         self._busy = 0
-        self._is_stopping = self._is_started = self._is_begun = False
+        self._is_started = self._has_threads = False
 
     def _schedule(self, due: Item) -> None:
         with self._wake:
@@ -47,14 +47,14 @@ class Deliveries(Generic[Item]):
     def start(self) -> None:
         """Delivers from now on; the threads begin with the first item, as most worlds of a test have none."""
         with self._wake:
-            self._is_stopping, self._is_started = False, True
+            self._is_started = True
             if self._queue:
                 self._begin()
 
     def _begin(self) -> None:
-        if not self._is_started or self._is_begun:
+        if not self._is_started or self._has_threads:
             return
-        self._is_begun = True
+        self._has_threads = True
         for number in range(self._thread_count):
             name = f"simulator-{self._name}-{number}"
             threading.Thread(target=self._deliver_all, name=name, daemon=True).start()
@@ -62,7 +62,7 @@ class Deliveries(Generic[Item]):
     def stop(self) -> None:
         """Tells the threads to end; what is queued stays queued (and is saved)."""
         with self._wake:
-            self._is_stopping, self._is_started, self._is_begun = True, False, False
+            self._is_started = self._has_threads = False
             self._wake.notify_all()
 
     def wake(self, now: float = 0.0) -> None:
@@ -84,12 +84,12 @@ class Deliveries(Generic[Item]):
     def _deliver_all(self) -> None:
         while True:
             with self._wake:
-                while not self._is_stopping:
+                while self._is_started:
                     now = self.ground.clock.now()
                     if self._queue and self._queue[0][0] <= now:
                         break
                     self._wake.wait(min(0.5, self._queue[0][0] - now) if self._queue else 0.5)
-                if self._is_stopping:
+                if not self._is_started:
                     return
                 due = heapq.heappop(self._queue)[2]
                 self._busy += 1

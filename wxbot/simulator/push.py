@@ -182,7 +182,7 @@ class Push(Deliveries[Pushed]):
             if attempt:
                 time.sleep(self.settings.retry_gap_s)
                 with self.lock:
-                    if self._is_stopping:
+                    if not self._is_started:
                         self._schedule(pushed)
                         return
                     fault = self.faults.take(f"push/{pushed.name}", "push")
