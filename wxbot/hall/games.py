@@ -138,9 +138,8 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
 
 def _require_free(session: Session, game: Game, evening: Evening) -> None:
     campaign_id = game.campaign_id
-    if (
-        game.status != "planned" or evening.games[game.ordinal].is_ended
-    ):  # some of its winners were found after a restore
+    is_found = evening.games[game.ordinal].is_ended  # some of its winners, after a restore
+    if game.status != "planned" or is_found:
         raise Refusal("played", PLAYED)
     if session.get_one(Campaign, campaign_id).status != "on":
         raise Refusal("not_open", SHUT)
