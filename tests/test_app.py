@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import redis as redis_client
 from flask import Flask, g, request
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from werkzeug.routing import Rule
@@ -418,9 +417,12 @@ def test_a_database_that_is_down_makes_a_503_that_says_when_to_return(redis_url:
 
 @hypothesis_settings(max_examples=80)
 @given(path=st.text(max_size=40), query=st.text(max_size=40))
+@example(path="/0:::\x80𐀀𐀀𐀀𐀀", query="")
 def test_no_address_whatever_makes_a_5xx(path: str, query: str) -> None:
+    # Past the client's own reading of an address: it takes what stands behind a second slash for a host, and may not be able to.
+    received = {"PATH_INFO": "/" + path.encode(errors="replace").decode("latin-1")}  # PEP 3333
     client = _shared_app().test_client()
-    assert client.get("/" + quote(path, errors="replace"), query_string=query).status_code < 500
+    assert client.get("/", query_string=query, environ_overrides=received).status_code < 500
 
 
 _apps: list[Flask] = []
