@@ -46,12 +46,14 @@ function stand(stage, title, text) {
 
 function prizeOf(selection) { return (page.prizes || []).find((prize) => prize.ordinal === selection.prize) || { name: '', groups: [] }; }
 
+function struckText() { return fill(words.out_struck_text, { reason: page.reasons[me.struck] || me.struck }); }
+
 /** Why this guest is not in a selection: a sentence, or nothing for who is in. The rules are evening.py's `out_of`. */
 function outOf(selection) {
   const prize = prizeOf(selection);
   const before = me.won.filter((each) => each.d !== null && each.d < selection.d && each.status !== 'voided');
   const isSame = (each) => each.ordinal === selection.prize;
-  if (me.struck) { return fill(words.out_struck_text, { reason: page.reasons[me.struck] || me.struck }); }
+  if (me.struck) { return struckText(); }
   if (state.roster && me.no > state.roster.last) { return words.out_late; }
   if (prize.groups.length && !prize.groups.includes(me.group)) { return fill(words.out_group, { groups: prize.groups.join(page.language === 'en' ? ', ' : '、') }); }
   if (before.some((each) => each.status !== 'absent' && (prize.scope === 'evening' || isSame(each)))) { return words.out_won; }
@@ -102,7 +104,7 @@ function show() {
   stand(...(inSelection(selection, mine)
     || (award && owed(award, award === mine || (award.d === null && game)))
     || (me.is_over && ['waiting', words.over, me.won.some((each) => each.state) ? words.over_won_text : words.over_text])
-    || (me.struck && ['waiting', words.out_struck, fill(words.out_struck_text, { reason: page.reasons[me.struck] || me.struck })])
+    || (me.struck && ['waiting', words.out_struck, struckText()])
     || (game && game.status === 'running' && ['waiting', words[game.kind], words[game.kind + '_text']])
     || (selection && missed(selection))
     || ['waiting', words.waiting, words.waiting_text]));
