@@ -128,7 +128,8 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
     assert game.terms["leftover"] == "person"
     assert [(prize.odds_ppm, prize.left) for prize in prizes] == [(0, 3), (0, 10)]
     said = str(published.text["zh"])
-    assert "没接住的红包也归本人" in said
+    assert "没接住的红包也归本人；中途被排除的人，手机上已经显示接到的归本人，之后的接不到" in said
+    assert "keeps what their phone says they caught" in str(published.text["en"])
     assert kept.commitment in said and "没有任何设置可以指定中奖人" in said and "示例小店" in said
     hall.work()
     assert len(hall.log()) == 2, "the doors stay shut until the window begins"

@@ -48,6 +48,15 @@ LEFTOVERS: Mapping[str, Text] = {
     "person": Text("没接住的红包也归本人", "whoever misses a packet of theirs has it all the same"),
 }
 
+STRUCK: Mapping[str, Text] = {
+    "rain": Text(
+        "中途被排除的人，手机上已经显示接到的归本人，之后的接不到",
+        "whoever is excluded meanwhile keeps what their phone says they caught, and catches no more",
+    ),
+    "race": Text("中途被排除的人没有名次", "whoever is excluded meanwhile has no place"),
+}
+"""What somebody has of a game during which the host excludes them (`games`)."""
+
 MODES: Mapping[str, Text] = {
     "hall": Text(
         "随机来源：种子加现场号码。每次抽取锁定后，三个人各举起一个事先备好的号码（至少 8 位数字），三个都举起后才念，大屏显示。",
@@ -89,6 +98,8 @@ def prize_row(prize: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, T
         who.insert(0, Text(f"只限：{names}", f"only for: {names}"))
     if rules["way"] == "rain":
         who.append(LEFTOVERS[rules.get("leftover", "budget")])
+    if rules["way"] in STRUCK:
+        who.append(STRUCK[rules["way"]])
     return {
         "name": same(prize["name"]),
         "kind": KINDS[prize["kind"]],
