@@ -5,7 +5,7 @@ const STATES = [['coming', '在路上'], ['here', '在场'], ['offline', '断网
 const phones = new Map(); // person's number → what stands on the wall
 
 function draw(hall) {
-  const tile = (label, value, more = '', kind = '') => h('div', { class: `tile ${kind}` }, h('dt', {}, label), h('dd', {}, value), h('small', {}, more));
+  const tile = (label, value, more = '', kind = '') => h('div', { class: `tile ${kind}` }, h('dt', {}, label), h('dd', {}, value), h('dd', { class: 'more' }, more));
   $('#counts').replaceChildren(
     ...STATES.map(([name, label]) => tile(label, hall.states[name].toLocaleString(), name, name === 'here' ? 'main' : name === 'turned_away' && hall.states[name] ? 'bad' : '')),
     tile('接到红包', hall.caught.toLocaleString(), `${yuan(hall.caught_fen)} · 错过 ${hall.missed}`),
