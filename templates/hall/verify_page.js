@@ -2,7 +2,7 @@
 const SAID = {
   file: ['这不是记录文件（JSON）', 'This is no record file (JSON)'],
   record: ['这不是现场抽奖的记录文件', 'This is not the record of a hall'],
-  noted: ['承诺值与您记下的不同，这不是那场活动的记录', 'The commitment is not the one you noted'],
+  noted: ['承诺值与你记下的不同，这不是那场活动的记录', 'The commitment is not the one you noted'],
   log: ['这一行被改过、移动过，或它前面缺了行', 'This line was changed or moved, or one before it is missing'],
   rosters: ['名单文件与冻结的次数不一致', 'There are not as many rosters as were frozen'],
   head: ['记录开头与日志第一行不一致', 'The head of the record differs from the first line of the log'],
@@ -40,7 +40,7 @@ const SAID = {
   alone: ['没有填写承诺值：只能说明这份记录自身没有矛盾', 'No commitment was given: the record only agrees with itself'],
   rounds: ['请在任意 drand 网站上对照这些轮次的随机值（签名由命令行检查）：', 'Compare these rounds on any site of drand (the command line checks signatures):'],
   line: ['日志第 # 行：', 'line # of the log: '],
-  found: ['您在名单里：版本 #，号码 ', 'You stand in the roster: version #, number '],
+  found: ['你在名单里：版本 #，号码 ', 'You stand in the roster: version #, number '],
   absent: ['名单里没有这一行', 'There is no such line in the rosters'],
   salt: ['盐值是 32 个十六进制字符', 'A salt has 32 hexadecimal characters'],
   self: ['本页自检通过', 'This page has checked itself'],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,16 @@ from wxbot.hall import danmaku, guests, selection, standing, state
 from wxbot.hall.models import Danmaku, Guest, Hall
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_guests_and_doubters_are_spoken_to_in_one_way() -> None:
+    """你, as on every page of the phone; the console says 您 to whoever works there."""
+    pages = [*(ROOT / "templates" / "hall").iterdir(), *(ROOT / "templates" / "h5").glob("hall*")]
+    words = [ROOT / "wxbot" / "hall" / f"{name}.py" for name in ("phone_words", "screen_words", "rules_text", "verify")]
+    assert len(pages) > 6
+    assert [page.name for page in pages + words if "您" in page.read_text(encoding="utf-8")] == []
 
 
 def say(phone: Phone, hall: OpenHall, words: str, mark: str) -> Any:

@@ -20,7 +20,7 @@ def hall() -> None:
 @hall.command("verify")
 @click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
 @click.option(
-    "--commitment", metavar="HEX", help="the commitment that you noted before the first selection / 您当场记下的承诺值"
+    "--commitment", metavar="HEX", help="the commitment that you noted before the first selection / 你当场记下的承诺值"
 )
 @as_json
 @click.pass_context

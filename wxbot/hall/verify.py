@@ -59,7 +59,7 @@ def verify(record: Any, commitment: str | None = None) -> Verified:
     check = _Check(record, seen)
     if commitment is not None and commitment.strip().lower() != record["commitment"]:
         check.find(
-            None, "noted", Text("承诺值与您记下的不同，这不是那场活动的记录", "The commitment is not the one you noted")
+            None, "noted", Text("承诺值与你记下的不同，这不是那场活动的记录", "The commitment is not the one you noted")
         )
     edited = {id(entry) for entry in log.broken(record["hall_id"], entries)}
     for line, entry in enumerate(entries, 1):
