@@ -61,40 +61,23 @@ DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
 
 
-ON_BOTH_ALWAYS = (
-    "budget",
-    "connections",
-    "draws/test_bind",
-    "draws/test_booking",
-    "draws/test_draw",
-    "instant/test_attacked",
-    "invariants",
-    "ledger",
-    "migrations",
-    "orders/test_bill",
-    "orders/test_races",
-    "orders/test_senders",
-    "payouts/test_second_person",
-    "quotas",
-    "worker_twice",
-)
-"""Where two connections meet or SQL is written for one kind of database: on both each time, as is what is marked `on_both`.
+ON_BOTH_ALWAYS = ("budget", "connections", "draws/test_booking", "ledger", "quotas", "worker_twice")
+"""What is about the database itself: on both each time, as are tests with the mark `on_both`.
 
-Everything else (pages, commands, stories of one worker) runs on PostgreSQL in `make proof`.
+Tests with the mark `on_postgresql` run on PostgreSQL alone, where writers do meet (SQLite lets in one at a time), all others on
+SQLite alone. The other database has its turn in `make proof`.
 """
-
-NOT_ALWAYS = ("migrations_approvals",)
-"""A file that begins like one of those and needs PostgreSQL no more than pages do."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what PostgreSQL can hardly answer differently to the long proof; hostile input stays, it has found faults."""
+    """Leave what the other database can hardly answer differently to the long proof; hostile input stays, it has found faults."""
     for item in items:
         place = item.nodeid.split("::")[0].removeprefix("tests/").removeprefix("test_")
-        is_postgresql = "[postgresql" in item.name
-        is_on_both = place.startswith(ON_BOTH_ALWAYS) and not place.startswith(NOT_ALWAYS)
-        is_on_both = is_on_both or item.get_closest_marker("on_both") is not None
-        if is_postgresql and not is_on_both and "_S74" not in item.name and "bad_input" not in place:
+        writers_meet = item.get_closest_marker("on_postgresql") is not None
+        is_on_both = place.startswith(ON_BOTH_ALWAYS) or item.get_closest_marker("on_both") is not None
+        is_hostile = "_S74" in item.name or "bad_input" in place
+        is_other = "[postgresql" in item.name and not (writers_meet or is_on_both or is_hostile)
+        if is_other or (writers_meet and "[sqlite" in item.name):
             item.add_marker(pytest.mark.proof)
     # What takes longest begins first, one after the other in one process: at the end no process waits for another's long test.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)

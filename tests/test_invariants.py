@@ -54,6 +54,7 @@ def test_a_budget_that_differs_from_its_accounts_is_found_by_the_quick_look_I7(
     assert set(invariants.QUICK) <= set(invariants.INVARIANTS) | {"I9_zero", "I9_seals"}
 
 
+@pytest.mark.on_both
 def test_what_runs_every_second_walks_an_index_T15(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """The plans of the questions that the worker asks again and again; none reads a table of orders or packets whole."""
     campaign_id = launched(runtime)
@@ -151,6 +152,7 @@ def lay_voucher(session: Session, openid: str) -> None:
     session.flush()
 
 
+@pytest.mark.on_both
 @pytest.mark.parametrize("name", sorted(invariants.INVARIANTS))
 def test_every_invariant_runs_on_a_read_only_moment(runtime: Runtime, name: str) -> None:
     assert invariants.check(runtime.database, {name: invariants.INVARIANTS[name]}) == {name: 0}

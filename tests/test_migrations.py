@@ -114,6 +114,7 @@ def down_and_up(empty: Database, below: str, change: str) -> Iterator[None]:
     upgrade(empty)
 
 
+@pytest.mark.on_both
 def test_a_database_with_money_is_upgraded_and_keeps_it_F29_F71(empty: Database) -> None:
     lay_0001(empty)
     upgrade(empty)
@@ -215,6 +216,7 @@ def test_drafts_can_be_half_written_after_an_upgrade_and_stay_drafts_after_a_dow
         assert [tuple(row) for row in rows] == [(3, "C3", "on", None), (4, "C4", "draft", None)]
 
 
+@pytest.mark.on_both
 def test_a_status_that_does_not_exist_is_refused_by_the_database_as_the_models_say(empty: Database) -> None:
     """The statement that made a table says the same of its CHECKs and indexes, whether by upgrades or from the models."""
     lay_0001(empty)
@@ -315,6 +317,7 @@ def _hash_of_0011(row: RowMapping) -> str:
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
+@pytest.mark.on_both
 def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:
     upgrade(empty)
     with empty.engine.connect() as connection:
@@ -322,6 +325,7 @@ def test_the_newest_schema_is_that_of_the_models(empty: Database) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
+@pytest.mark.on_postgresql
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.proof)])
 def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: int) -> None:
@@ -346,6 +350,7 @@ def test_many_boxes_may_upgrade_at_once(empty: Database, tmp_path: Path, count: 
     assert len(set(revisions(empty))) == 1
 
 
+@pytest.mark.on_both
 def test_what_a_reviewer_decided_and_could_still_undo_waits_for_a_reviewer_before_the_upgrade(empty: Database) -> None:
     lay(empty)
     now = datetime(2026, 3, 1, tzinfo=UTC)

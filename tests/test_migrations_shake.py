@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from alembic import command
 from sqlalchemy import inspect, select, text
 
@@ -76,6 +77,7 @@ def columns_of(database: Database) -> list[tuple[object, ...]]:
     return [(*row[:-1], json.loads(row[-1]) if isinstance(row[-1], str) else row[-1]) for row in found]
 
 
+@pytest.mark.on_both
 def test_what_a_shake_decides_becomes_its_terms_and_columns_again(empty: Database) -> None:
     lay_0001(empty, "0037")
     with empty.engine.begin() as connection:

@@ -143,7 +143,7 @@ def expire_lease(runtime: Runtime) -> None:
         session.execute(update(Campaign).values(lease_until=None))
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_two_workers_load_one_bucket_and_count_it_once_F20_F44(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     """A slow call outlives the lease; another worker advances the same campaign meanwhile."""
     campaign_id = launched(runtime)

@@ -84,6 +84,7 @@ def test_after_the_bind_the_page_says_so_and_another_draw_is_refused(stage: Stag
     assert len(stage.draws()) == 1
 
 
+@pytest.mark.on_postgresql
 def test_the_same_events_a_hundred_times_in_any_order_book_once_F33(stage: Stage) -> None:
     for openid in (OPENID, OTHER):
         admit_row(stage, openid)
@@ -148,6 +149,7 @@ def test_a_bind_before_our_own_replies_is_joined_later_F38(runtime: Runtime) -> 
     assert summary(stage)[0] == [("bound", OPENID), ("ticketed", None)]
 
 
+@pytest.mark.on_both
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
@@ -192,6 +194,7 @@ def test_a_bind_told_after_the_money_was_received_changes_no_money(stage: Stage)
     assert summary(stage) == ([("received", OPENID), ("loaded", None)], [("bound", OPENID)], ["matched"], {})
 
 
+@pytest.mark.on_both
 def test_a_database_that_is_down_raises_so_that_wechat_sends_again_F40(stage: Stage) -> None:
     event = stage.bind_event(OPENID)
     with stage.runtime.database.transaction() as session:
@@ -216,6 +219,7 @@ def test_when_only_the_matching_fails_the_fact_is_kept_F40(stage: Stage) -> None
     assert stage.packets()[0].status == "bound"
 
 
+@pytest.mark.on_both
 def test_the_callback_and_the_task_racing_book_once_F38(stage: Stage) -> None:
     now = stage.runtime.clock.now()
     admit_row(stage, OPENID)

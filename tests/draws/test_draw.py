@@ -187,6 +187,7 @@ def test_an_emptied_redis_gives_the_same_sign_again_S34(stage: Stage, ming: Phon
     assert len(stage.draws()) == 1
 
 
+@pytest.mark.on_both
 def test_sixty_four_parallel_requests_of_one_person_make_one_draw_F51(
     app: Flask, stage: Stage, runtime: Runtime, ming: Phone, cast: Cast
 ) -> None:
@@ -211,6 +212,7 @@ def test_sixty_four_parallel_requests_of_one_person_make_one_draw_F51(
         assert set(session.scalars(select(Quota.n).where(Quota.name.startswith("tries:")))) == {1}
 
 
+@pytest.mark.on_both
 def test_two_processes_racing_make_one_draw_F51(stage: Stage, runtime: Runtime, cast: Cast) -> None:
     others = [Runtime(runtime.settings) for _ in range(4)]
     shake_ticket = stage.shake(cast.ming.openid)
@@ -288,6 +290,7 @@ def test_one_shake_is_good_for_one_draw_S35(stage: Stage, ming: Phone, cast: Cas
 # --- limits, odds, blocklist --------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_tries_per_person_and_day_are_counted_in_sql_I8(stage: Stage, ming: Phone, cast: Cast) -> None:
     stage.change(odds_ppm=1, tries_per_person=3, tries_per_day=2)
     outcomes = []
@@ -398,6 +401,7 @@ def test_an_openid_in_the_request_changes_nothing_S32_S24(stage: Stage, ming: Ph
 # --- F47: promises ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_both
 def test_many_people_and_one_packet_nobody_is_promised_anything_F47(runtime: Runtime, app: Flask) -> None:
     stage = set_stage(runtime, packets=1)
     draw_state = draw_state_of(runtime)

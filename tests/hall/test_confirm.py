@@ -71,7 +71,7 @@ def test_nothing_is_confirmed_before_it_was_shown(runtime: Runtime) -> None:
     assert desk.confirm(1).nos
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_two_hosts_who_confirm_at_once_owe_once(runtime: Runtime) -> None:
     desk = host(runtime)
     desk.show(k=3)

@@ -101,7 +101,7 @@ def test_a_repeated_press_is_the_same_selection(runtime: Runtime) -> None:
     assert [line.kind for line in desk.stage.log()].count("drawn") == 1
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_sixty_four_starts_at_once_are_one_selection(runtime: Runtime) -> None:
     desk = host(runtime, terms=SEED)
     desk.freeze()
@@ -113,7 +113,7 @@ def test_sixty_four_starts_at_once_are_one_selection(runtime: Runtime) -> None:
     assert [line.kind for line in desk.stage.log()].count("drawn") == 1
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 @pytest.mark.parametrize("boundary", range(3))
 def test_a_process_that_dies_in_a_start_leaves_the_same_winners_to_the_next(runtime: Runtime, boundary: int) -> None:
     desk = host(runtime, terms=SEED)

@@ -206,7 +206,7 @@ def test_one_person_who_asks_without_end_is_slowed_and_the_others_behind_the_add
     assert hong.get(f"{hall.path}/me", Accept="application/json").status_code == 200
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_a_hundred_who_come_at_once_all_have_a_number_and_the_same_person_twice_has_one(runtime: Runtime) -> None:
     hall = open_hall(runtime)
 

@@ -29,6 +29,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admit, "DRAWS_PER_MINUTE", 10_000)
 
 
+@pytest.mark.on_postgresql
 @pytest.mark.parametrize(
     ("prize", "terms", "changes", "draws", "refusal"),
     [
@@ -52,6 +53,7 @@ def test_a_limit_holds_against_a_hundred_taps_of_one_person(
     stage.check_books()
 
 
+@pytest.mark.on_both
 def test_a_hundred_taps_with_one_nonce_are_one_draw_with_one_answer(runtime: Runtime) -> None:
     stage = set_wheel(runtime, **MANY)
     ming = person(runtime)
@@ -64,6 +66,7 @@ def test_a_hundred_taps_with_one_nonce_are_one_draw_with_one_answer(runtime: Run
     stage.check_books()
 
 
+@pytest.mark.on_both
 def test_stock_and_budget_hold_against_a_hundred_people_at_once(runtime: Runtime) -> None:
     stage = set_wheel(runtime, {"stock": 7, "odds_ppm": 500_000}, {"name": "B", "stock": 3, "odds_ppm": 500_000})
     people = [person(runtime) for _ in range(100)]

@@ -147,7 +147,7 @@ def test_what_nobody_asks_for_is_forfeited_and_free_again_the_same_minute(
     sound(runtime)
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_taps_from_everywhere_at_once_are_one_payout(runtime: Runtime, cast: Cast, app: Flask, ming: Phone) -> None:
     campaign = set_instant(runtime)
     won = campaign.win(cast.ming.openid)

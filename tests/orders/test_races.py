@@ -65,6 +65,7 @@ def recorded(simulator: SimulatedWeChat) -> set[str]:
 # --- the breaker ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_postgresql
 def test_rule13_the_breaker_holds_when_the_balance_ends_in_the_middle(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
@@ -184,6 +185,7 @@ def other(runtime: Runtime) -> Iterator[Database]:
     made.close()
 
 
+@pytest.mark.on_postgresql
 def test_two_workers_never_ask_or_send_the_same_order_at_once_F20(runtime: Runtime, simulator: SimulatedWeChat) -> None:
     planned(runtime, 40)
     change(runtime, status="unknown", next_step="query", next_check_at=runtime.clock.now())
@@ -198,6 +200,7 @@ def test_two_workers_never_ask_or_send_the_same_order_at_once_F20(runtime: Runti
     assert len(claimed) == len(set(claimed)) == 40
 
 
+@pytest.mark.on_both
 def test_a_question_that_was_overtaken_by_a_sender_claims_nothing_F14(runtime: Runtime, other: Database) -> None:
     """Between looking and claiming another worker has sent the number again: its answer must still be written."""
     if runtime.database.is_sqlite:
@@ -219,6 +222,7 @@ def test_a_question_that_was_overtaken_by_a_sender_claims_nothing_F14(runtime: R
     assert [(order.status, order.lease_epoch) for order in orders_of(runtime)] == [("sending", 7)]
 
 
+@pytest.mark.on_both
 @pytest.mark.timeout(120)
 def test_planning_settling_and_cancelling_at_once_never_wait_in_a_circle_F67(runtime: Runtime, other: Database) -> None:
     """Three workers on one campaign's budget and balances; each unit of work is done at its first try."""
@@ -266,7 +270,8 @@ def test_planning_settling_and_cancelling_at_once_never_wait_in_a_circle_F67(run
         assert session.get_one(budget.Budget, 1).committed_fen == 100 * (live or 0)
 
 
-@pytest.mark.parametrize("repeat", range(3))
+@pytest.mark.on_postgresql
+@pytest.mark.parametrize("repeat", [0, *(pytest.param(again, marks=pytest.mark.proof) for again in (1, 2))])
 def test_closing_while_orders_are_sent_loses_and_doubles_nothing_F23_F82(
     runtime: Runtime, simulator: SimulatedWeChat, repeat: int
 ) -> None:
@@ -326,6 +331,7 @@ def test_a_retry_after_midnight_keeps_the_day_in_its_number_F12_I15(
     assert {order.status for order in orders_of(runtime)} <= {"accepted", "returned"}
 
 
+@pytest.mark.on_both
 def test_the_late_answer_of_a_paused_worker_changes_nothing_F14_F21(
     runtime: Runtime, simulator: SimulatedWeChat
 ) -> None:
@@ -355,6 +361,7 @@ def test_an_order_without_an_answer_keeps_its_money_reserved_I7(runtime: Runtime
         assert ledger.balances(session, 1)["in_flight"] == 300
 
 
+@pytest.mark.on_both
 def test_number_and_claim_are_committed_before_the_first_byte_I4(
     runtime: Runtime, simulator: SimulatedWeChat, other: Database
 ) -> None:
@@ -371,6 +378,7 @@ def test_number_and_claim_are_committed_before_the_first_byte_I4(
     assert seen == [("sending", 1)]
 
 
+@pytest.mark.on_both
 def test_a_bind_and_a_settlement_at_one_moment_agree_F38(runtime: Runtime, other: Database) -> None:
     """A reconcile settles the order just after the bind has read it: whoever comes second sees what the first has done."""
     if runtime.database.is_sqlite:

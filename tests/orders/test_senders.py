@@ -40,6 +40,7 @@ def second_box(runtime: Runtime) -> Iterator[Runtime]:
         yield made
 
 
+@pytest.mark.on_postgresql
 @pytest.mark.timeout(120)
 def test_two_senders_at_once_pay_each_once_and_keep_one_rate_F18(
     runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat
@@ -57,6 +58,7 @@ def test_two_senders_at_once_pay_each_once_and_keep_one_rate_F18(
     assert len(orders) <= RATE * (max(in_second) - min(in_second) + 1)
 
 
+@pytest.mark.on_both
 def test_a_claim_that_waited_into_the_next_second_counts_in_it_F18(runtime: Runtime) -> None:
     """Worker A looks at the clock, waits for B's lock, and writes its count after B's: B's count must not be forgotten."""
     settings, now = runtime.settings, runtime.clock.now().replace(microsecond=0)
@@ -86,6 +88,7 @@ def test_a_claim_that_waited_over_midnight_counts_in_the_new_day_I8(runtime: Run
     assert (line.day, line.sent_in_day, line.fen_in_day) == (f"{midnight:%Y%m%d}", 10, 1000)
 
 
+@pytest.mark.on_postgresql
 @pytest.mark.timeout(120)
 def test_a_sender_that_hangs_keeps_no_other_from_sending_F60(
     runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat
@@ -103,6 +106,7 @@ def test_a_sender_that_hangs_keeps_no_other_from_sending_F60(
         hanging.result()
 
 
+@pytest.mark.on_both
 def test_two_senders_send_one_probe_F19b(runtime: Runtime, second_box: Runtime, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", "faults/mmpaymkttransfers/hbpreorder", {"kind": "refuse", "err_code": "NOTENOUGH"})
     planned(runtime, 5)

@@ -329,7 +329,7 @@ def test_f81_a_worker_killed_at_any_row_leaves_nothing_half_and_the_next_run_end
     _each_once(desk, list_id, 160)
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_f81_workers_at_once_ask_for_each_row_once(desks: Desk) -> None:
     programme_id = desks.fund()
     rows = [(openid(n), "", "1.00", "") for n in range(250)]

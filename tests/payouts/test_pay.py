@@ -148,7 +148,7 @@ def test_payouts_wait_for_the_budget_and_go_on_when_there_is_more_I7(
     sound(runtime)
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_ten_a_day_is_exactly_ten_with_eight_workers_I8_F25(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:

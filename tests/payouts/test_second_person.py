@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from tests.payouts.desk import Desk, csv_file, openid, phone
@@ -73,6 +74,7 @@ def test_what_a_list_pays_counts_and_what_is_refused_or_sent_twice_does_not_S56(
         assert session.get_one(Quota, (f"payee:{openid(2)}", f"{desk.now:%Y%m%d}")).fen == 100
 
 
+@pytest.mark.on_both
 def test_many_at_once_let_no_sum_be_passed_alone_S56(desks: Desk) -> None:
     desks.know_many(8)
     programme_id = desks.fund()
@@ -96,6 +98,7 @@ def disable(desk: Desk, login: str) -> None:
         accounts.set_active(session, staff_id, False)
 
 
+@pytest.mark.on_postgresql
 def test_after_a_cashier_is_disabled_none_of_their_running_requests_pays_S26(desks: Desk) -> None:
     desks.know_many(8)
     programme_id, zhou = desks.fund(), desks.as_("zhou")

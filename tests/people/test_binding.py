@@ -85,7 +85,7 @@ def test_the_days_budget_ends_all_messages_and_withheld_ones_cost_nothing_S51(to
     assert town.ask(GUI, "13700137000") == "sent"
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_a_hundred_askers_at_once_pass_exactly_as_many_as_allowed_S51(each_town: Town) -> None:
     with ThreadPoolExecutor(12) as pool:
         answers = Counter(pool.map(lambda n: each_town.ask(f"oCROWD{n:018d}", LISTED), range(100)))
@@ -128,7 +128,7 @@ def guesses(town: Town, monkeypatch: pytest.MonkeyPatch, count: int, threads: in
     return outcomes, number
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_of_many_guesses_at_once_five_are_compared_S52(each_town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes, compared = guesses(each_town, monkeypatch, 300, 16)
     assert (outcomes, compared) == ({"wrong": 4, "spent": 296}, 5)

@@ -139,7 +139,6 @@ def test_flushall_and_an_eleventh_box_freeze_nothing(
     assert len(at_bank(simulator)) == 3
 
 
-@pytest.mark.on_both
 @pytest.mark.usefixtures("impatient")
 def test_a_bare_machine_asks_wechat_and_freezes_with_an_old_copy_alone(
     runtime: Runtime, simulator: SimulatedWeChat, cast: Cast, copies: Copies, tmp_path: Path

@@ -355,6 +355,7 @@ EVIL = (
 )
 
 
+@pytest.mark.on_postgresql
 def test_hostile_parameters_change_nothing_and_break_nothing_S74(story_app: Flask, database_url: str) -> None:
     browser, money, boss = (Browser(story_app, who) for who in ("li", "wang", "chen"))
     before = _dump(database_url, but=("audit_events",))

@@ -155,7 +155,7 @@ def test_many_at_once_are_undone_at_once_and_what_came_to_look_alike_is_left(des
     assert desk.voucher(vouchers[2].id).status == "submitted"
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_two_workers_and_an_undo_at_the_last_moment_end_in_one_payout_or_none_F24(both_desks: Stage) -> None:
     for seed in range(3):
         voucher = both_desks.hand_in(seed)

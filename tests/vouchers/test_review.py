@@ -100,7 +100,7 @@ def test_approve_and_reject_at_once_end_in_one_of_them_F24(both: Stage) -> None:
         assert (status, len(paid)) in {("approved", 1), ("rejected", 0)}
 
 
-@pytest.mark.on_both
+@pytest.mark.on_postgresql
 def test_two_reviewers_never_hold_the_same_voucher(both: Stage) -> None:
     ids = [both.hand_in(seed).id for seed in range(4)]
     taken = race(8, lambda n: take(both, (SUN, QIAN)[n % 2]))
