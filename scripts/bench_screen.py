@@ -125,11 +125,35 @@ class Evening:
         """What the screen is told next."""
         self.v += 1
         state: dict[str, Any] = {
-            "v": self.v, "slug": SLUG, "name": "星河年会之夜", "at": int(time.time()), "scene": "wall", "epoch": 1, "mode": "seed",
-            "commitment": "9a" * 32, "rehearsal": False, "guests": POOL, "newest": people(1, 60), "roster": None, "selection": None,
-            "prizes": [{"ordinal": 1, "name": "一等奖", "kind": "money", "amount_fen": 88800, "stock": 100, "open": 9, "per_selection": 3}],
-            "results": [], "void": [], "danmaku": [], "game": None,
-        }  # fmt: skip
+            "v": self.v,
+            "slug": SLUG,
+            "name": "星河年会之夜",
+            "at": int(time.time()),
+            "scene": "wall",
+            "epoch": 1,
+            "mode": "seed",
+            "commitment": "9a" * 32,
+            "rehearsal": False,
+            "guests": POOL,
+            "newest": people(1, 60),
+            "roster": None,
+            "selection": None,
+            "prizes": [
+                {
+                    "ordinal": 1,
+                    "name": "一等奖",
+                    "kind": "money",
+                    "amount_fen": 88800,
+                    "stock": 100,
+                    "open": 9,
+                    "per_selection": 3,
+                }
+            ],
+            "results": [],
+            "void": [],
+            "danmaku": [],
+            "game": None,
+        }
         self.runtime.redis.set(wire.state_key(SLUG), json.dumps(state | changes))
 
     def answer(self, route: Any) -> None:

@@ -274,7 +274,7 @@ def test_terms_of_campaigns_and_draws_keep_their_rows_both_ways(empty: Database)
 
     def draws(ticket: str) -> list[tuple[object, ...]]:
         with empty.engine.connect() as connection:
-            found = connection.execute(text(f"SELECT id, openid, status, {ticket} FROM draws ORDER BY id"))  # noqa: S608
+            found = connection.execute(text(f"SELECT id, openid, status, {ticket} FROM draws ORDER BY id"))
             names = {str(index["name"]) for index in inspect(connection).get_indexes("draws")}
             assert {"one_won_draw", "ix_draws_open", "ix_draws_openid"} <= names
             return [tuple(row) for row in found]
@@ -433,7 +433,7 @@ def owed_for(kind: str) -> str:
     return (
         "INSERT INTO payouts (id, public_id, source_kind, source_id, budget_id, openid, amount_fen, channel, texts, note,"
         " content_sha256, status, attempts, failures, month, created_at)"
-        f" VALUES (1, 'p', '{kind}', 1, 3, 'o', 1, 'c', '{{}}', '', '', 'approved', 0, 0, '', {THEN})"  # noqa: S608
+        f" VALUES (1, 'p', '{kind}', 1, 3, 'o', 1, 'c', '{{}}', '', '', 'approved', 0, 0, '', {THEN})"
     )
 
 
@@ -482,7 +482,7 @@ def test_draws_are_kept_after_an_upgrade_and_stay_after_a_downgrade(empty: Datab
         for k, drawn_at in ((1, "'2020-01-01 09:00:00'"), (2, THEN)):
             connection.exec_driver_sql(
                 "INSERT INTO instant_draws (campaign_id, k, openid, nonce, dice, outcome, rule_version, drawn_at, channel_code)"
-                f" VALUES (3, {k}, 'o', 'n{k}', 5, 'lost', 1, {drawn_at}, '')"  # noqa: S608
+                f" VALUES (3, {k}, 'o', 'n{k}', 5, 'lost', 1, {drawn_at}, '')"
             )
     command.upgrade(_config(empty), "0031")
     with empty.engine.begin() as connection:
@@ -520,13 +520,13 @@ def test_awards_say_when_their_people_were_reminded_and_stay_after_a_downgrade(e
         )
         connection.exec_driver_sql(
             "INSERT INTO awards (public_id, campaign_id, k, openid, prize_id, kind, amount_fen, status, deadline_at)"
-            f" VALUES ('a', 3, 1, 'o', 1, 'money', 100, 'open', {THEN})"  # noqa: S608
+            f" VALUES ('a', 3, 1, 'o', 1, 'money', 100, 'open', {THEN})"
         )
     for _ in range(2):
         upgrade(empty, "0034")
         with empty.engine.begin() as connection:
             assert connection.exec_driver_sql("SELECT k, reminded_at FROM awards").all() == [(1, None)]
-            connection.exec_driver_sql(f"UPDATE awards SET reminded_at = {THEN}")  # noqa: S608
+            connection.exec_driver_sql(f"UPDATE awards SET reminded_at = {THEN}")
         command.downgrade(_config(empty), "0033")
         with empty.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE awards SET deadline_at = '2099-01-01 00:00:00'")

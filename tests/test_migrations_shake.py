@@ -88,7 +88,7 @@ def test_what_a_shake_decides_becomes_its_terms_and_columns_again(empty: Databas
         names = [each["name"] for each in inspect(connection).get_columns("campaigns") if each["name"] not in UNLIKE]
         same = ", ".join(names)
         connection.exec_driver_sql(
-            f"INSERT INTO campaigns (id, slug, mechanic, terms, {same}) SELECT 5, 's5', 'instant', '{{\"prizes\": []}}', {same}"  # noqa: S608
+            f"INSERT INTO campaigns (id, slug, mechanic, terms, {same}) SELECT 5, 's5', 'instant', '{{\"prizes\": []}}', {same}"
             " FROM campaigns WHERE id = 4"
         )
     assert columns_of(empty) == SHAKES

@@ -55,7 +55,7 @@ def exchanges(simulator: SimulatedWeChat) -> int:
 # --- the plain story ----------------------------------------------------------------------------------------------
 
 
-def test_a_page_opens_after_one_silent_redirect_on_a_clean_address(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
+def test_a_page_opens_after_one_silent_redirect_on_a_clean_address(stage: Stage, ming: Phone, cast: Cast) -> None:
     reply = ming.open(f"{stage.path}?ticket=some-shake-ticket")
     assert reply.status_code == 200
     assert ming.trail[-1] == f"{stage.path}?ticket=some-shake-ticket"
@@ -69,7 +69,7 @@ def test_the_authorize_link_is_what_wechat_wants(
     stage: Stage,
     ming: Phone,
     simulator: SimulatedWeChat,
-    runtime: Runtime,  # noqa: F811
+    runtime: Runtime,
 ) -> None:
     url = ming.get(stage.path).headers["Location"]
     query = parse_qs(urlsplit(url).query)
@@ -83,7 +83,7 @@ def test_the_authorize_link_is_what_wechat_wants(
 # --- S19: state ---------------------------------------------------------------------------------------------------
 
 
-def test_the_link_of_another_browser_signs_nobody_in_S19(stage: Stage, ming: Phone, hong: Phone, cast: Cast) -> None:  # noqa: F811
+def test_the_link_of_another_browser_signs_nobody_in_S19(stage: Stage, ming: Phone, hong: Phone, cast: Cast) -> None:
     attack = way_back(ming, stage.path)
     hong.get(stage.path)
     reply = hong.get(attack)
@@ -94,14 +94,14 @@ def test_the_link_of_another_browser_signs_nobody_in_S19(stage: Stage, ming: Pho
     assert openid_of(hong) in (None, cast.hong.openid)
 
 
-def test_without_any_cookie_nobody_is_signed_in_S19(stage: Stage, ming: Phone, app: Flask) -> None:  # noqa: F811
+def test_without_any_cookie_nobody_is_signed_in_S19(stage: Stage, ming: Phone, app: Flask) -> None:
     attack = way_back(ming, stage.path)
     stranger = Phone(app, ming.runtime)
     assert stranger.get(attack).status_code == 302
     assert openid_of(stranger) is None
 
 
-def test_no_state_wrong_state_no_code_S19(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_no_state_wrong_state_no_code_S19(stage: Stage, ming: Phone) -> None:
     good = way_back(ming, stage.path)
     code = parse_qs(urlsplit(good).query)["code"][0]
     for query in (
@@ -118,7 +118,7 @@ def test_no_state_wrong_state_no_code_S19(stage: Stage, ming: Phone) -> None:  #
         assert openid_of(ming) is None
 
 
-def test_a_state_is_used_once_and_lives_five_minutes_S19(stage: Stage, ming: Phone, runtime: Runtime) -> None:  # noqa: F811
+def test_a_state_is_used_once_and_lives_five_minutes_S19(stage: Stage, ming: Phone, runtime: Runtime) -> None:
     way_back(ming, stage.path)
     (key,) = runtime.redis.keys("oauth:state:*")
     assert 290 <= runtime.redis.ttl(key) <= 300
@@ -126,7 +126,7 @@ def test_a_state_is_used_once_and_lives_five_minutes_S19(stage: Stage, ming: Pho
     assert len(runtime.redis.keys("oauth:state:*")) == 1  # the first one is still open, the used one is gone
 
 
-def test_restarts_end_with_a_kind_page_S19(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:  # noqa: F811
+def test_restarts_end_with_a_kind_page_S19(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:
     simulator.control("PUT", f"faults/{EXCHANGE}", {"kind": "refuse", "err_code": "40029"})
     try:
         reply = ming.open(stage.path)
@@ -139,7 +139,7 @@ def test_restarts_end_with_a_kind_page_S19(stage: Stage, ming: Phone, simulator:
     assert ming.open(stage.path).status_code == 200  # and the next visit starts with a clean count
 
 
-def test_a_browser_without_cookies_does_not_turn_in_circles(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_a_browser_without_cookies_does_not_turn_in_circles(stage: Stage, ming: Phone) -> None:
     path = stage.path
     for _ in range(8):
         reply = ming.get(path)
@@ -206,7 +206,7 @@ def test_no_foreign_address_is_an_own_path_S20() -> None:
         assert oauth.own_path(target) == target
 
 
-def test_whatever_the_request_says_the_way_back_is_ours_S20(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_whatever_the_request_says_the_way_back_is_ours_S20(stage: Stage, ming: Phone) -> None:
     for target in EVIL:
         phone = Phone(ming.client.application, ming.runtime, ming.person_id)
         query = {"next": target, "redirect_uri": target, "target": target, "url": target}
@@ -217,7 +217,7 @@ def test_whatever_the_request_says_the_way_back_is_ours_S20(stage: Stage, ming: 
         assert reply.headers["Location"].startswith("/h5/c/spring")
 
 
-def test_a_forged_visit_cookie_is_no_visit_S20(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_a_forged_visit_cookie_is_no_visit_S20(stage: Stage, ming: Phone) -> None:
     ming.client.set_cookie(
         "wxbot_visit", "WyJ4IiwiLy9ldmlsLmNvbSIsMCwiIl0=.00000000000000000000000000000000", domain="127.0.0.1"
     )
@@ -229,7 +229,7 @@ def test_a_forged_visit_cookie_is_no_visit_S20(stage: Stage, ming: Phone) -> Non
 # --- S22-S25 ------------------------------------------------------------------------------------------------------
 
 
-def test_a_code_that_is_not_ours_stores_no_openid_S22(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:  # noqa: F811
+def test_a_code_that_is_not_ours_stores_no_openid_S22(stage: Stage, ming: Phone, simulator: SimulatedWeChat) -> None:
     state = parse_qs(urlsplit(way_back(ming, stage.path)).query)["state"][0]
     reply = ming.get(f"/oauth/back?code=021CodeOfAnotherApp000000000000&state={state}")
     assert reply.status_code == 302
@@ -237,7 +237,7 @@ def test_a_code_that_is_not_ours_stores_no_openid_S22(stage: Stage, ming: Phone,
     assert openid_of(ming) is None
 
 
-def test_the_session_is_new_at_sign_in_and_its_cookie_is_closed_S23(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_the_session_is_new_at_sign_in_and_its_cookie_is_closed_S23(stage: Stage, ming: Phone) -> None:
     ming.client.set_cookie("wxbot_person", "planted.by.the.attacker", domain="127.0.0.1")
     back = way_back(ming, stage.path)
     (cookie,) = [line for line in ming.get(back).headers.getlist("Set-Cookie") if line.startswith("wxbot_person=")]
@@ -274,7 +274,7 @@ def test_under_https_the_cookies_are_secure_and_host_bound_S23_S86(
         secure.close()
 
 
-def test_a_changed_or_old_session_is_no_session_S23(stage: Stage, ming: Phone, runtime: Runtime, cast: Cast) -> None:  # noqa: F811
+def test_a_changed_or_old_session_is_no_session_S23(stage: Stage, ming: Phone, runtime: Runtime, cast: Cast) -> None:
     ming.open(stage.path)
     cookie = ming.client.get_cookie("wxbot_person", domain="127.0.0.1")
     assert cookie is not None
@@ -314,7 +314,7 @@ def test_no_view_reads_an_openid_from_the_request_S24() -> None:
     assert found == []
 
 
-def test_an_openid_in_the_request_changes_nobody_S24(stage: Stage, ming: Phone, cast: Cast, app: Flask) -> None:  # noqa: F811
+def test_an_openid_in_the_request_changes_nobody_S24(stage: Stage, ming: Phone, cast: Cast, app: Flask) -> None:
     victim = cast.hong.openid
     ming.open(stage.path)
     ming.client.set_cookie("openid", victim, domain="127.0.0.1")
@@ -338,7 +338,7 @@ def test_a_forwarded_address_signs_the_next_person_in_as_themselves_S25(
     stage: Stage,
     ming: Phone,
     hong: Phone,
-    cast: Cast,  # noqa: F811
+    cast: Cast,
 ) -> None:
     shake_ticket = stage.shake(cast.ming.openid, "the-shake-of-somebody")
     ming.open(f"{stage.path}?ticket={shake_ticket}")
@@ -351,7 +351,7 @@ def test_a_forwarded_address_signs_the_next_person_in_as_themselves_S25(
     assert hong.state_of(reply)["hint"]["title"] == "这是别人摇到的入口"
 
 
-def test_another_person_with_the_same_phone_is_asked_about_once_S35(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
+def test_another_person_with_the_same_phone_is_asked_about_once_S35(stage: Stage, ming: Phone, cast: Cast) -> None:
     ming.open(stage.path)
     ming.person_id = cast.hong.id  # 小红 takes the phone and shakes
     shake_ticket = stage.shake(cast.hong.openid)
@@ -377,7 +377,7 @@ def test_two_callbacks_at_once_both_end_on_the_page_with_one_question_to_wechat_
     cast: Cast,
     app: Flask,
     simulator: SimulatedWeChat,
-    runtime: Runtime,  # noqa: F811
+    runtime: Runtime,
 ) -> None:
     back = way_back(ming, f"{stage.path}?ticket=abcdefgh")
     visit = ming.client.get_cookie("wxbot_visit", domain="127.0.0.1")
@@ -401,7 +401,7 @@ def test_a_late_copy_gets_the_same_session_and_a_stranger_does_not_F57(
     stage: Stage,
     ming: Phone,
     hong: Phone,
-    cast: Cast,  # noqa: F811
+    cast: Cast,
 ) -> None:
     back = way_back(ming, stage.path)
     assert ming.get(back).headers["Location"] == stage.path
@@ -411,7 +411,7 @@ def test_a_late_copy_gets_the_same_session_and_a_stranger_does_not_F57(
     assert openid_of(hong) is None
 
 
-def test_with_redis_emptied_on_the_way_it_starts_again_F57(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
+def test_with_redis_emptied_on_the_way_it_starts_again_F57(stage: Stage, ming: Phone, cast: Cast) -> None:
     back = way_back(ming, f"{stage.path}?ticket=abcdefgh")
     ming.runtime.redis.flushall()
     reply = ming.open(back)
@@ -420,7 +420,7 @@ def test_with_redis_emptied_on_the_way_it_starts_again_F57(stage: Stage, ming: P
     assert openid_of(ming) == cast.ming.openid
 
 
-def test_a_used_code_never_reaches_the_person_F57(stage: Stage, ming: Phone, cast: Cast) -> None:  # noqa: F811
+def test_a_used_code_never_reaches_the_person_F57(stage: Stage, ming: Phone, cast: Cast) -> None:
     back = way_back(ming, stage.path)
     ming.get(back)
     ming.client.delete_cookie("wxbot_person", domain="127.0.0.1")
@@ -432,7 +432,7 @@ def test_a_used_code_never_reaches_the_person_F57(stage: Stage, ming: Phone, cas
 
 def test_wechat_out_of_reach_is_a_kind_page_with_a_way_on(
     stage: Stage, ming: Phone, simulator: SimulatedWeChat
-) -> None:  # noqa: F811
+) -> None:
     simulator.control("PUT", f"faults/{EXCHANGE}", {"kind": "drop_reply"})
     try:
         reply = ming.open(stage.path)
@@ -448,7 +448,7 @@ def test_a_snapshot_user_is_turned_away_kindly_and_not_kept(
     ming: Phone,
     cast: Cast,
     simulator: SimulatedWeChat,
-    runtime: Runtime,  # noqa: F811
+    runtime: Runtime,
 ) -> None:
     simulator.control("PATCH", f"people/{cast.ming.id}", {"is_snapshot": True})
     reply = ming.open(stage.path)
@@ -458,7 +458,7 @@ def test_a_snapshot_user_is_turned_away_kindly_and_not_kept(
     assert not any('"openid"' in str(runtime.redis.get(key)) for key in runtime.redis.keys("oauth:code:*"))
 
 
-def test_a_script_without_a_session_gets_401(stage: Stage, ming: Phone) -> None:  # noqa: F811
+def test_a_script_without_a_session_gets_401(stage: Stage, ming: Phone) -> None:
     reply = ming.client.post(f"{stage.path}/draw", base_url=BASE, json={})
     assert (reply.status_code, reply.get_json()) == (401, {"outcome": "sign_in"})
     reply = ming.get(f"{stage.path}/state", Accept="application/json")

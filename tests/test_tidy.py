@@ -21,9 +21,8 @@ LONGEST_FILE = 420
 LONGEST_FUNCTION = 60
 
 # Vague wherever they stand in a name, and vague as its noun (a `data_folder` is a folder; `order_data` is nothing).
-VAGUE_WORDS = frozenset(
-    {"util", "utils", "helper", "helpers", "manager", "service", "handler", "processor", "wrapper", "factory"}
-)
+# What the field itself calls so (handler, throttle, snapshot, runner, provider, context) is welcome.
+VAGUE_WORDS = frozenset({"util", "utils", "helper", "helpers", "manager", "service", "processor", "wrapper", "factory"})
 VAGUE_NOUNS = frozenset({"common", "misc", "core", "lib", "impl", "info", "data", "obj", "item"})
 VAGUE_PREFIXES = ("new_", "tmp_", "my_")
 VAGUE_VERBS = ("process_", "handle_", "manage_", "execute_", "perform_", "check_and_", "do_")
@@ -336,6 +335,16 @@ def classes_defined_twice() -> Iterator[Finding]:
                 yield path, node.lineno, f"{node.name} is defined in {place(first[node.name])}, too"
 
 
+def unformatted_code() -> Iterator[Finding]:
+    """Code that the formatter is told to leave as it is."""
+    mark = re.compile(r"#\s*(?:fmt|yapf):\s*(?:skip|off|on|disable)")
+    for path, text in tracked_texts():
+        if path.suffix == ".py":
+            for number, line in enumerate(text.splitlines(), 1):
+                if found := mark.search(line):
+                    yield path, number, found[0]
+
+
 def numbered_test_names() -> Iterator[Finding]:
     """A test whose name begins with the number of a fault or a rule."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
@@ -384,6 +393,10 @@ RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
     ),
     (cut_sentences, "A sentence in two languages is a Text, and what says no is a Refusal (wxbot/text.py)."),
     (classes_defined_twice, "A reader who searches for a class finds one. Say in the name what sets this one apart."),
+    (
+        unformatted_code,
+        "The formatter formats. A file that is a table of texts is named in pyproject.toml, tool.ruff.format.exclude.",
+    ),
     (numbered_test_names, "The name of a test leads with what it shows; the number of its fault or rule comes last."),
     (leftover_markers, "A marker in the code is a task nobody sees. Do it now, or file it and take the marker out."),
     (
@@ -422,6 +435,7 @@ def test_locks_hold_hashes_and_no_addresses() -> None:
         ("new_order", False),
         ("draw2", False),
         ("handle_message", False),
+        ("EventHandler", True),
         ("gethbinfo", True),
         ("sign_v3", True),
         ("h5", True),

@@ -292,13 +292,44 @@ SCENES: dict[str, dict[str, Any]] = {
         for k in (1, 3, 10, 20, 40, 100)
     },
     **{f"{n} prizes": {"scene": "prizes", "prizes": prizes(n)} for n in (1, 6, 30)},
-    "results": {"scene": "results", "results": [{"prize": 1, "winners": people(90)}], "void": [{"d": 1, "reason": "误"}]},
+    "results": {
+        "scene": "results",
+        "results": [{"prize": 1, "winners": people(90)}],
+        "void": [{"d": 1, "reason": "误"}],
+    },
     "wall": {"scene": "wall", "newest": people(60)},
-    "armed": {"scene": "selection", "selection": selection(5, [], "armed", entropy_text="AB12345678 CD87654321 EF11223344", entropy_kind="hall")},
+    "armed": {
+        "scene": "selection",
+        "selection": selection(5, [], "armed", entropy_text="AB12345678 CD87654321 EF11223344", entropy_kind="hall"),
+    },
     "void": {"scene": "selection", "selection": selection(6, [], "voided", reason="音响故障" * 40)},
-    "race": {"scene": "race", "game": {"id": 1, "kind": "race", "status": "running", "begin": 0, "end": 0, "seconds": 30, "ranks": [{"no": n, "name": f"来宾{n}", "team": "", "counted": 300 - n} for n in range(1, 20)]}},
-    "rain": {"scene": "rain", "game": {"id": 2, "kind": "rain", "status": "running", "begin": 0, "end": 0, "seconds": 30, "claimed": 99999, "packets": 99999, "claimed_fen": 99999999}},
-}  # fmt: skip
+    "race": {
+        "scene": "race",
+        "game": {
+            "id": 1,
+            "kind": "race",
+            "status": "running",
+            "begin": 0,
+            "end": 0,
+            "seconds": 30,
+            "ranks": [{"no": n, "name": f"来宾{n}", "team": "", "counted": 300 - n} for n in range(1, 20)],
+        },
+    },
+    "rain": {
+        "scene": "rain",
+        "game": {
+            "id": 2,
+            "kind": "rain",
+            "status": "running",
+            "begin": 0,
+            "end": 0,
+            "seconds": 30,
+            "claimed": 99999,
+            "packets": 99999,
+            "claimed_fen": 99999999,
+        },
+    },
+}
 
 
 def test_every_scene_fits_at_720p_1080p_and_4k_with_letters_of_three_per_cent(screen: Screen) -> None:
@@ -315,9 +346,22 @@ def test_every_scene_fits_at_720p_1080p_and_4k_with_letters_of_three_per_cent(sc
 
 
 BAD = (
-    "<img src=x onerror=hacked()>", "<script>hacked()</script>", "\u202e\u2067ابجد\u202eفغ", "👨‍👩‍👧‍👦🏳️‍🌈" * 20, "a" * 200, "Z̷̡̛͇̬̃̋a̸͎l̵g̶o̷" * 15,
-    "'\"><svg onload=hacked()>", "{{7*7}}${7*7}", "\u0000\u0007\u001b[31m", "﷽" * 40, "W" * 40, "\u200b\u200d\ufeff", "javascript:hacked()", "</title></style>", "名" * 200,
-)  # fmt: skip
+    "<img src=x onerror=hacked()>",
+    "<script>hacked()</script>",
+    "\u202e\u2067ابجد\u202eفغ",
+    "👨‍👩‍👧‍👦🏳️‍🌈" * 20,
+    "a" * 200,
+    "Z̷̡̛͇̬̃̋a̸͎l̵g̶o̷" * 15,
+    "'\"><svg onload=hacked()>",
+    "{{7*7}}${7*7}",
+    "\u0000\u0007\u001b[31m",
+    "﷽" * 40,
+    "W" * 40,
+    "\u200b\u200d\ufeff",
+    "javascript:hacked()",
+    "</title></style>",
+    "名" * 200,
+)
 
 
 def test_a_thousand_hostile_names_run_no_script_and_leave_no_box(screen: Screen) -> None:

@@ -28,9 +28,17 @@ from wxbot.staff.models import Staff
 BASE = "http://localhost"
 PRIZES: tuple[dict[str, Any], ...] = (
     {"name": "一元红包", "odds_ppm": 100_000, "stock": 1},
-    {"name": "随机红包", "odds_ppm": 200_000, "split": "exact", "min_fen": 50, "max_fen": 300, "total_fen": 10_000, "stock": 100},
+    {
+        "name": "随机红包",
+        "odds_ppm": 200_000,
+        "split": "exact",
+        "min_fen": 50,
+        "max_fen": 300,
+        "total_fen": 10_000,
+        "stock": 100,
+    },
     {"name": "封面", "odds_ppm": 300_000, "kind": "code", "min_fen": 0, "max_fen": 0, "release": {"way": "even"}},
-)  # fmt: skip
+)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def desk(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Flask]:
         yield made
 
 
-def _rows(app: Flask, model: Any) -> int:  # noqa: F811 - the console's, not the fixture
+def _rows(app: Flask, model: Any) -> int:
     with app.extensions["wxbot"].database.reading() as session:
         return int(session.scalar(select(func.count()).select_from(model)) or 0)
 
@@ -75,7 +75,7 @@ def test_a_slug_that_cannot_exist_is_a_kind_404_S74(desk: Flask, slug: str) -> N
 def test_a_ticket_that_is_no_text_is_refused_and_no_fault_of_ours_S35(
     stage: Stage,
     ming: Phone,
-    cast: Cast,  # noqa: F811
+    cast: Cast,
 ) -> None:
     page = ming.open(f"{stage.path}?ticket={stage.shake(cast.ming.openid)}")
     token = ming.state_of(page)["page_token"]

@@ -28,7 +28,7 @@ TEXTS = {"send_name": "示例小店", "wishing": "恭喜发财", "act_name": "�
 class Payer:
     """A merchant with both direct channels, and the one person it pays."""
 
-    def __init__(self, simulator: Any, merchant: Merchant, *, is_by_certificate: bool = False) -> None:  # noqa: F811
+    def __init__(self, simulator: Any, merchant: Merchant, *, is_by_certificate: bool = False) -> None:
         self.simulator, self.merchant = simulator, merchant
         account = simulator.control("GET", "account")
         self.ming = simulator.person("小明", follows=True)
@@ -85,7 +85,7 @@ class Payer:
 
 
 @pytest.fixture
-def payer(simulator: SimulatedWeChat, merchant: Merchant) -> Any:  # noqa: F811
+def payer(simulator: SimulatedWeChat, merchant: Merchant) -> Any:
     return Payer(simulator, merchant)
 
 
@@ -128,7 +128,7 @@ def test_a_transfer_from_creation_over_the_phone_to_the_signed_notice_and_the_qu
             payer.v3.open_callback(headers, heard.body, payer.merchant.now_s() + 400)
 
 
-def test_a_platform_certificate_signs_as_well_as_the_public_key(simulator: SimulatedWeChat, merchant: Merchant) -> None:  # noqa: F811
+def test_a_platform_certificate_signs_as_well_as_the_public_key(simulator: SimulatedWeChat, merchant: Merchant) -> None:
     simulator.control("PUT", "switches", {"v3_sign_with": "certificate"})
     payer = Payer(simulator, merchant, is_by_certificate=True)
     assert payer.v3.create(payer.params()).is_success
@@ -223,7 +223,7 @@ def test_a_reply_with_a_wrong_signature_is_never_believed_S65(payer: Payer, simu
 
 def test_a_wrong_clock_or_key_is_a_sign_error_that_stops_lane(
     payer: Payer, simulator: SimulatedWeChat, merchant: Merchant
-) -> None:  # noqa: F811
+) -> None:
     late = Payer(simulator, merchant)
     late.v3._wire._clock = lambda: merchant.now_s() - 400
     with pytest.raises(Unanswered):  # its replies are as far from its clock as its requests from WeChat's

@@ -15,7 +15,10 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
     ),
     Outcome.RAN_OUT: (
         Text("这个奖品已抽完", "That prize has run out"),
-        Text("抽到的奖品已经没有了，按规则算未中奖。", "There was none left of the prize you hit; by the rules this is no win."),
+        Text(
+            "抽到的奖品已经没有了，按规则算未中奖。",
+            "There was none left of the prize you hit; by the rules this is no win.",
+        ),
     ),
     Outcome.NOT_RELEASED: (
         Text("这个奖品这会儿抽完了", "None of that prize right now"),
@@ -30,7 +33,10 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
     ),
     Outcome.OUTSIDE_HOURS: (
         Text("现在是休息时间", "Closed at this hour"),
-        Text("每天只在开放时段内可以抽，到点再来。", "Drawing is open only during the daily hours. Please come back then."),
+        Text(
+            "每天只在开放时段内可以抽，到点再来。",
+            "Drawing is open only during the daily hours. Please come back then.",
+        ),
     ),
     Outcome.SOLD_OUT: (
         Text("奖品都抽完了", "All prizes are gone"),
@@ -50,7 +56,10 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
     ),
     Outcome.TOO_SOON: (
         Text("刚刚抽过", "You have just drawn"),
-        Text("按规则两次抽奖要隔一会儿，稍后再来。", "By the rules there is a pause between two draws. Try again a little later."),
+        Text(
+            "按规则两次抽奖要隔一会儿，稍后再来。",
+            "By the rules there is a pause between two draws. Try again a little later.",
+        ),
     ),
     Outcome.WON_ENOUGH: (
         Text("你已经中过奖了", "You have won already"),
@@ -62,7 +71,10 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
     ),
     Outcome.DAY_FULL: (
         Text("今天的奖品都有主了", "Today's prizes are taken"),
-        Text("按规则今天的中奖名额已满，明天再来；这次没有用掉你的机会。", "By the rules today's wins are all given. Come back tomorrow; this did not cost you a try."),
+        Text(
+            "按规则今天的中奖名额已满，明天再来；这次没有用掉你的机会。",
+            "By the rules today's wins are all given. Come back tomorrow; this did not cost you a try.",
+        ),
     ),
     Outcome.STALE_NONCE: (
         Text("页面放太久了", "This page is out of date"),
@@ -82,9 +94,12 @@ SENTENCES: dict[Outcome, tuple[Text, Text]] = {
     ),
     Outcome.UNBOUND: (
         Text("请先绑定手机号", "Bind your phone first"),
-        Text("这个活动要先绑定手机号，绑好再回来抽，不用关注。", "Bind your phone number, then come back and draw. No need to follow."),
+        Text(
+            "这个活动要先绑定手机号，绑好再回来抽，不用关注。",
+            "Bind your phone number, then come back and draw. No need to follow.",
+        ),
     ),
-}  # fmt: skip
+}
 
 
 def sentence(outcome: Outcome, language: str) -> tuple[str, str]:

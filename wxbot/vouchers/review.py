@@ -175,9 +175,20 @@ def _mine(session: Session, voucher_id: int, staff_id: int, version: int, now: d
 
 
 KIND_SHOWN = (
-    "name", "ask", "amount_rule", "fixed_fen", "unit_fen", "unit_name", "min_fen", "max_fen", "programme_id", "channel",
-    "needs_binding", "wishing", "remark",
-)  # fmt: skip
+    "name",
+    "ask",
+    "amount_rule",
+    "fixed_fen",
+    "unit_fen",
+    "unit_name",
+    "min_fen",
+    "max_fen",
+    "programme_id",
+    "channel",
+    "needs_binding",
+    "wishing",
+    "remark",
+)
 PROGRAMME_SHOWN = ("department", "name", "channel", *TEXTS)
 
 
