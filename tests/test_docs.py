@@ -233,10 +233,20 @@ def test_every_path_and_module_that_a_page_names_exists(page: Path) -> None:
     assert sorted(word for word in names_of_the_tree(page) if not is_there(word)) == []
 
 
-def test_the_layout_in_the_readmes_is_read() -> None:
+def test_the_layout_in_the_readmes_has_every_package() -> None:
+    packages = {f"{path.parent.name}/" for path in (ROOT / "wxbot").glob("*/__init__.py")}
     for page in ("README.md", "README.zh-CN.md"):
-        assert {"app.py", "callback/", "orders/", "templates/", "wxbot/static/"} <= names_of_the_tree(ROOT / page)
+        assert packages | {"app.py", "templates/", "wxbot/static/"} <= names_of_the_tree(ROOT / page)
     assert not is_there("callback.py") and not is_there("orders/decide.gone")
+
+
+def test_every_step_that_the_design_draws_is_a_module() -> None:
+    """In its pictures a step stands as `orders.send`: the package and the module."""
+    packages = "|".join(path.parent.name for path in (ROOT / "wxbot").glob("*/__init__.py"))
+    drawn = re.findall(r"^```\n(.*?)^```", text("docs/design.md"), re.MULTILINE | re.DOTALL)
+    steps = re.findall(rf"(?<![\w/.])({packages})\.(\w+)", "\n".join(drawn))
+    assert len(steps) > 15
+    assert [f"{package}.{module}" for package, module in steps if f"{package}/{module}.py" not in tree()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
