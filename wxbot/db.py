@@ -233,8 +233,13 @@ def changed(
     session: Session, statement: Any, each: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
 ) -> int:
     """Execute a guarded write, with its values or once for each set of them, and say how many rows it changed: the answer that
-    status changes and limits rely on."""
-    result: Any = session.execute(statement, each, execution_options={"synchronize_session": False})
+    status changes and limits rely on. Objects that the session has of those rows are not told."""
+    if isinstance(
+        each, Sequence
+    ):  # the session would take many sets for its own update by primary key, which has no guard
+        result: Any = session.connection().execute(statement, each)
+    else:
+        result = session.execute(statement, each, execution_options={"synchronize_session": False})
     return int(result.rowcount)
 
 

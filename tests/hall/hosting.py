@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -150,14 +150,19 @@ def people(runtime: Runtime, *logins: str) -> list[int]:
 
 
 @contextmanager
-def readings_of_the_log(runtime: Runtime) -> Iterator[list[str]]:
-    """The statements that read more of a log than its last line."""
+def statements(runtime: Runtime, is_counted: Callable[[str], bool] = bool) -> Iterator[list[str]]:
+    """The statements that the database was given; a test may count some of them."""
     found: list[str] = []
 
     def note(*args: Any) -> None:
-        if "FROM hall_events" in args[2] and "LIMIT" not in args[2]:
+        if is_counted(args[2]):
             found.append(args[2])
 
     event.listen(runtime.database.engine, "before_cursor_execute", note)
     yield found
     event.remove(runtime.database.engine, "before_cursor_execute", note)
+
+
+def readings_of_the_log(runtime: Runtime) -> AbstractContextManager[list[str]]:
+    """The statements that read more of a log than its last line."""
+    return statements(runtime, lambda sql: "FROM hall_events" in sql and "LIMIT" not in sql)

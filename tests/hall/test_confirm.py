@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from tests.hall.hosting import Host
+from tests.hall.hosting import Host, statements
 from tests.hall.stage import open_hall
 from tests.instant.added import check_sums
 from wxbot import invariants, ledger, lineage
@@ -19,7 +19,7 @@ from wxbot.hall import goods
 from wxbot.instant import awards
 from wxbot.instant.models import Award, InstantTerms
 from wxbot.payouts.models import Payout
-from wxbot.people.models import Notice
+from wxbot.people.models import Binding, Notice
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
 from wxbot.witness import Witness
@@ -89,6 +89,41 @@ def test_a_packet_is_asked_for_at_once(runtime: Runtime) -> None:
     assert desk.confirm(1).asked == 2
     assert {award.status for award in desk.stage.awards()} == {"collecting"}
     assert {(each.status, each.due_at is not None) for each in payouts(runtime)} == {("approved", True)}
+
+
+def test_who_has_no_phone_bound_is_not_sent_to(runtime: Runtime) -> None:
+    desk = host(runtime, terms={"channel": "sendredpack"})
+    first, *others = desk.show(k=3)
+    with runtime.database.transaction() as session:
+        now = runtime.database.now(session)
+        terms = session.get_one(InstantTerms, desk.id)
+        terms.channel, terms.needs_binding = "sendredpack", True
+        openid, seal = desk.stage.openids[first - 1], runtime.vault.seal("13800138000")
+        bound = Binding(openid=openid, phone_sealed=seal, phone_index="1", via="h5", proved_at=now, bound_at=now)
+        bound.status = "active"
+        session.add(bound)
+    assert desk.confirm(1).asked == 1
+    assert [award.status for award in desk.stage.awards()] == ["collecting", "open", "open"]
+    assert [each.openid for each in payouts(runtime)] == [desk.stage.openids[first - 1]]
+    assert {line.guest_no for line in desk.lines(1) if line.award_id} == {first, *others}
+    check_sums(runtime.database)
+
+
+@pytest.mark.on_both
+def test_two_hundred_cost_the_lock_of_the_hall_as_many_statements_as_two(runtime: Runtime) -> None:
+    desk = host(runtime, {"stock": 10, "per_selection": 10}, terms={"channel": "sendredpack"})
+    with runtime.database.transaction() as session:
+        session.get_one(InstantTerms, desk.id).channel = "sendredpack"
+    asked = []
+    for d, k in enumerate((2, 6), 1):
+        desk.show(k=k)
+        with statements(runtime) as found:
+            assert desk.confirm(d).asked == k
+        # SQLite is given the rows of an INSERT with RETURNING one by one
+        asked.append(sorted(each for each in found if "INSERT INTO payouts" not in each))
+    assert len(asked[0]) == len(asked[1]) < 30
+    assert broken(runtime) == {}
+    check_sums(runtime.database)
 
 
 def test_a_code_is_given_and_a_thing_ticked_off(runtime: Runtime) -> None:

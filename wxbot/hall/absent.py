@@ -3,10 +3,11 @@
 The others of the same selection keep what they won. A slot that is open again is filled by the next selection of the prize.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wxbot.db import changed
@@ -39,6 +40,20 @@ def step(session: Session, line: Winner, after: WinnerStatus, **values: object) 
     if not changed(session, moving(Winner, WINNER_NEXT, (line.status,), after, **values).where(mine)):
         raise moved_on()
     session.refresh(line)
+
+
+def confirmed(session: Session, lines: Sequence[Winner], awards: Sequence[int | None]) -> None:
+    """All of these winners of one selection are confirmed, each with the number of its award. Raises Refusal as `step` does."""
+    mine = [getattr(Winner, name) == bindparam(f"of_{name}") for name in ("campaign_id", "d", "place")]
+    moved = moving(Winner, WINNER_NEXT, ("won",), "confirmed", award_id=bindparam("award")).where(*mine)
+    rows = [
+        {"of_campaign_id": line.campaign_id, "of_d": line.d, "of_place": line.place, "award": award_id}
+        for line, award_id in zip(lines, awards, strict=True)
+    ]
+    if changed(session, moved, rows) != len(rows):
+        raise moved_on()
+    for line in lines:
+        session.expire(line)
 
 
 def mark(session: Session, campaign_id: int, d: int, no: int, word: Word, now: datetime) -> None:

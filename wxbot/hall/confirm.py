@@ -16,14 +16,13 @@ from sqlalchemy.orm import Session
 from wxbot import lineage
 from wxbot.db import changed
 from wxbot.hall import journal
-from wxbot.hall.absent import step as step_winner
+from wxbot.hall.absent import confirmed
 from wxbot.hall.models import Guest, Hall, Selection, Winner
 from wxbot.hall.select import step
 from wxbot.instant import awards, sums
 from wxbot.instant.models import Award, InstantTerms, Prize
 from wxbot.instant.owe import NotCovered, Win, first_status, owe
 from wxbot.orders.channels import CHANNELS
-from wxbot.text import Refusal
 from wxbot.transitions import moved_on
 
 
@@ -60,10 +59,7 @@ def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confir
         if hall.is_rehearsal
         else owe_each(session, hall, [Owed(line.guest_no, line.prize_id) for line in lines], now)
     )
-    of_no = dict(zip(nos, given, strict=True)) if given else {}
-    for line in lines:
-        award = of_no.get(line.guest_no)
-        step_winner(session, line, "confirmed", award_id=award.id if award else None)
+    confirmed(session, lines, [award.id for award in given] or [None] * len(lines))
     if selected.status == "revealed":  # else somebody came back after the others were confirmed
         step(session, selected, "revealed", "confirmed", settled_at=now)
     return Confirmed(tuple(nos), send_at_once(session, given, now))
@@ -113,18 +109,12 @@ def _win(k: int, openid: str, prize: Prize, owed: Owed) -> Win:
 
 
 def send_at_once(session: Session, given: Sequence[Award], now: datetime) -> int:
-    """Ask for the payouts of these awards where their channel needs no tap; how many are due now. Whoever must bind a phone
-    first collects it later."""
+    """Ask for the payouts of these awards, which this transaction has written, where their channel needs no tap; how many are due
+    now. Whoever must bind a phone first collects it later."""
     money = [award for award in given if award.kind == "money"]
     if not money:
         return 0
     terms = session.get_one(InstantTerms, money[0].campaign_id)
     if CHANNELS[terms.channel].is_confirmed:
         return 0
-    asked = 0
-    for award in money:
-        try:
-            asked += awards.collect(session, award, now)
-        except Refusal:
-            continue  # it stays open until its deadline, and says on its own page what is missing
-    return asked
+    return awards.collect_new(session, money, terms, now)

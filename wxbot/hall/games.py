@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from redis import RedisError
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.campaigns.models import Campaign
+from wxbot.db import changed
 from wxbot.hall import journal, known, rain_rule
 from wxbot.hall.confirm import Owed, owe_each, send_at_once
 from wxbot.hall.evening import Evening
@@ -239,10 +240,11 @@ def _ahead(session: Session, game: Game) -> list[tuple[int, int]]:
 
 
 def _remember(session: Session, game: Game, awards: Sequence[tuple[int, int]]) -> None:
-    for no, award_id in awards:
-        if game.kind == "race":
-            mine = (RaceCount.game_id == game.id) & (RaceCount.guest_no == no)
-            session.execute(update(RaceCount).where(mine).values(award_id=award_id))
-        else:
-            theirs = _is_owed(game) & (RainHit.guest_no == no)
-            session.execute(update(RainHit).where(theirs).values(award_id=award_id))
+    rows = [{"no": no, "award": award_id} for no, award_id in awards]
+    if not rows:
+        return
+    if game.kind == "race":
+        remembered = update(RaceCount).where(RaceCount.game_id == game.id, RaceCount.guest_no == bindparam("no"))
+    else:
+        remembered = update(RainHit).where(_is_owed(game), RainHit.guest_no == bindparam("no"))
+    changed(session, remembered.values(award_id=bindparam("award")), rows)

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select
+from sqlalchemy import and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import budget, ledger, lineage
 from wxbot.campaigns.models import Campaign
+from wxbot.db import changed
 from wxbot.instant import sums
 from wxbot.instant.models import AWARD_NEXT, Award, AwardStatus, InstantTerms, Prize, PrizeCode
 from wxbot.ledger import Posting
@@ -32,7 +33,7 @@ from wxbot.payouts.sources import AWARD, OWED
 from wxbot.people import bindings, notices
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal, Text
-from wxbot.transitions import move, moved_on
+from wxbot.transitions import move, moved_on, moving
 from wxbot.vault import Vault
 
 log = get_logger(__name__)
@@ -90,7 +91,8 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
     terms = session.get_one(InstantTerms, award.campaign_id)
     if terms.needs_binding and bindings.active(session, award.openid) is None:
         raise Refusal("bind", BIND)
-    owed = create.request_owed(session, _claim_of(session, award, terms), now)
+    (claim,) = _claims_of(session, [award], terms)
+    owed = create.request_owed(session, claim, now)
     if award.status == "open" and not _step(
         session, award, "open", "collecting", tapped_at=award.tapped_at or now, payout_id=owed.id
     ):
@@ -98,18 +100,50 @@ def collect(session: Session, award: Award, now: datetime) -> bool:
     return True
 
 
-def _claim_of(session: Session, award: Award, terms: InstantTerms) -> PayoutRequest:
-    campaign, prize = session.get_one(Campaign, award.campaign_id), session.get_one(Prize, award.prize_id)
-    return PayoutRequest(
-        AWARD,
-        award.id,
-        award.campaign_id,
-        award.openid,
-        award.amount_fen,
-        note=campaign.name,
-        channel=terms.channel,
-        texts=payment_texts(campaign, prize, terms.channel),
-    )
+def collect_new(session: Session, won: Sequence[Award], terms: InstantTerms, now: datetime) -> int:
+    """The same for open awards of one campaign that this transaction has written, in one statement for all of each table; how many
+    payouts are due now. Whoever must bind a phone first is left out, and asks when they have, as everybody is while a restored database
+    does not know what it has lost: those awards stay open.
+    """
+    if lineage.is_frozen(session):
+        return 0
+    asking = [award for award in won if award.kind == "money"]
+    if terms.needs_binding:
+        bound = bindings.bound(session, [award.openid for award in asking])
+        asking = [award for award in asking if award.openid in bound]
+    if not asking:
+        return 0
+    payouts = create.owed_payouts(session, _claims_of(session, asking, terms), now)
+    tapped = moving(Award, AWARD_NEXT, ("open",), "collecting", tapped_at=now, payout_id=bindparam("payout"))
+    pairs = [{"award": award.id, "payout": payout.id} for award, payout in zip(asking, payouts, strict=True)]
+    if changed(session, tapped.where(Award.id == bindparam("award")), pairs) != len(pairs):
+        raise moved_on()
+    for award in asking:
+        sums.moved(session, award, "open", "collecting", is_first_tap=True)
+        session.expire(award)
+    return len(asking)
+
+
+def _claims_of(session: Session, awards: Sequence[Award], terms: InstantTerms) -> list[PayoutRequest]:
+    """What is claimed for these awards of one campaign."""
+    campaign = session.get_one(Campaign, terms.campaign_id)
+    texts = {
+        prize.id: payment_texts(campaign, prize, terms.channel)
+        for prize in session.scalars(select(Prize).where(Prize.id.in_({award.prize_id for award in awards})))
+    }
+    return [
+        PayoutRequest(
+            AWARD,
+            award.id,
+            award.campaign_id,
+            award.openid,
+            award.amount_fen,
+            note=campaign.name,
+            channel=terms.channel,
+            texts=texts[award.prize_id],
+        )
+        for award in awards
+    ]
 
 
 def asked_before(session: Session, award_id: int, now: datetime) -> Payout:
@@ -120,9 +154,8 @@ def asked_before(session: Session, award_id: int, now: datetime) -> Payout:
     award = session.get(Award, award_id, with_for_update=True, populate_existing=True)
     if award is None or award.kind != "money" or award.payout_id is not None:
         raise moved_on()
-    payout = create.owed_payout(
-        session, _claim_of(session, award, session.get_one(InstantTerms, award.campaign_id)), now
-    )
+    (claim,) = _claims_of(session, [award], session.get_one(InstantTerms, award.campaign_id))
+    payout = create.owed_payout(session, claim, now)
     if not _step(session, award, "open", "collecting", tapped_at=now, payout_id=payout.id):
         raise moved_on()
     return payout

@@ -1,7 +1,7 @@
 """Asking for a payout, and the second person's decision (money rules 2 and 14, F01, F24)."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -119,11 +119,17 @@ def request_owed(session: Session, claim: PayoutRequest, now: datetime) -> Payou
 
 def owed_payout(session: Session, claim: PayoutRequest, now: datetime) -> Payout:
     """The payout of something that is owed already and has none: as it is asked for now, or was in what a restored database lost."""
-    payout = _payout_of(claim, claim.channel, dict(claim.texts), now)
-    payout.content_sha256 = content_of(payout)
-    session.add(payout)
+    return owed_payouts(session, [claim], now)[0]
+
+
+def owed_payouts(session: Session, claims: Sequence[PayoutRequest], now: datetime) -> list[Payout]:
+    """The same of many things, written in one statement; in their order."""
+    payouts = [_payout_of(claim, claim.channel, dict(claim.texts), now) for claim in claims]
+    for payout in payouts:
+        payout.content_sha256 = content_of(payout)
+    session.add_all(payouts)
     session.flush()
-    return payout
+    return payouts
 
 
 def forfeit(session: Session, payout_id: int, now: datetime) -> bool:

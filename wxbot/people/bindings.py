@@ -4,6 +4,7 @@ What keeps it honest: the code proves the phone (codes.py), the roster decides w
 phone with one openid, a change is possible once in `rebind_hours` (F79), and rows are ended, never deleted.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,6 +90,11 @@ class CodeChecked(BindingReply):
 def active(session: Session, openid: str) -> Binding | None:
     """The phone this openid is bound to now."""
     return session.scalar(select(Binding).where(Binding.openid == openid, Binding.status == "active"))
+
+
+def bound(session: Session, openids: Collection[str]) -> set[str]:
+    """Which of these are bound to a phone now."""
+    return set(session.scalars(select(Binding.openid).where(Binding.openid.in_(openids), Binding.status == "active")))
 
 
 def held(session: Session, openid: str) -> Binding | None:
