@@ -63,7 +63,7 @@ def test_a_draw_is_explained_by_its_dice_and_what_was_left(
 
     every = words(cashier.get(f"{place}/awards").text)
     assert "共 1 条" in every and "等用户领取" in every
-    assert re.search(r"poster \d+ 1 1 0 0", every), every
+    assert re.search(r"海报 \d+ 1 1 0 0", every) and re.search(r"链接 \d+ 1 0 0 0", every), every
     hour = f"{won.drawn_at.astimezone(SHANGHAI):%Y-%m-%d %H:00}"
     assert re.search(rf"{hour} \d+ [12] 1 0 0", every), every
     figures = words(cashier.get(f"{place}/figures").text)
@@ -130,7 +130,7 @@ def test_winners_and_days_are_taken_away_as_sheets_that_run_nothing_and_the_log_
         assert f"{place}/winners.{form}" in cashier.get(f"{place}/awards").text
         header, row = rows_of(cashier.post(f"{place}/winners.{form}").data, form)
         assert (header[0], header[4]) == ("抽奖编号", "状态")
-        assert (row[0], row[3], row[4], row[8]) == ("1", "1.00", "等用户领取", won.openid)
+        assert (row[0], *row[3:5], *row[8:]) == ("1", "1.00", "等用户领取", won.openid, "链接")
         assert row[2] == ("'=1+1" if form == "csv" else "=1+1")
         header, day = rows_of(cashier.post(f"{place}/days.{form}").data, form)
         assert (header[2], header[3], header[4]) == ("抽奖人数", "抽奖", "中奖")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.staff.consoles import Browser
@@ -15,6 +19,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.instant.draft import read_prize_odds, read_release
 from wxbot.instant.faults import faults_of_paid_texts
+from wxbot.instant.forecast import draws_until
 from wxbot.instant.prize_form import read_amounts
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
@@ -77,6 +82,42 @@ def test_each_prize_is_told_its_odds_its_cost_and_when_it_sells_out_while_typing
     assert "预计发出 2 / 10" in told and "发完" in told
     wrong = unescape(marketer.post("/admin/campaigns/forecast", wheel(runtime, prize_weights=["", ""])).text)
     assert "第 1 个奖品：按天投放填每天的份额" in wrong and "最多花费" not in wrong
+
+
+def test_limits_make_fewer_draws_and_the_forecast_says_so(marketer: Browser, runtime: Runtime) -> None:
+    """A thousand people, three days, one draw in four wins a prize of which there are more than enough."""
+
+    def wins(**limits: str) -> int:
+        prize = {"prize_odds": ["25", "0"], "prize_stock": ["9000", "1"], "prize_gone": ["miss", "consolation"]}
+        form = wheel(
+            runtime,
+            **prize,
+            prize_release=["once", "once"],
+            budget="99999",
+            **{"tries_per_day": limits["tries_per_person"], **limits},
+        )
+        told = unescape(marketer.post("/admin/campaigns/forecast", form).text)
+        found = re.search(r"预计抽中</dt><dd>([0-9,]+) 次", told)
+        assert found is not None, told
+        return int(found[1].replace(",", ""))
+
+    assert wins(tries_per_person="10") == 2_500
+    assert wins(tries_per_person="10", tries_per_day="2") == 1_500
+    assert wins(tries_per_person="4", wins_per_person="1") == pytest.approx(684, abs=2)  # 1 - 0.75⁴
+    assert wins(tries_per_person="10", wins_per_day="1") == pytest.approx(
+        2_153, abs=2
+    )  # three wins on three days at most
+    assert wins(tries_per_person="10", winners_per_day="100") == 300
+
+
+@given(st.integers(1, 5), st.integers(1, 8), st.floats(0.01, 1))
+def test_draws_until_so_many_wins_are_those_of_every_course_of_luck(wins: int, tries: int, odds: float) -> None:
+    mean = 0.0
+    for course in product((True, False), repeat=tries):
+        chance = math.prod(odds if won else 1 - odds for won in course)
+        drawn = next((n for n in range(1, tries + 1) if sum(course[:n]) == wins), tries)
+        mean += chance * drawn
+    assert draws_until(wins, tries, odds) == pytest.approx(mean)
 
 
 def test_the_step_of_the_rules_shows_them_as_they_will_be_published(marketer: Browser, runtime: Runtime) -> None:

@@ -1,20 +1,33 @@
 """Console: a draft of instant draws played a thousand times, and a running campaign's stock, awards and draws."""
 
 from datetime import date
-from typing import get_args
+from typing import Any, get_args
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.campaigns import mechanic
+from wxbot.campaigns import entries, mechanic
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.draft_faults import faults_of
 from wxbot.campaigns.draft_form import read_form
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import exports, sums, thousand, watch
 from wxbot.instant.models import AwardStatus, InstantTerms
-from wxbot.staff.console import absent, guard, log_export, now, number, one_or_404, role_required, runtime, tell, text
+from wxbot.staff.console import (
+    absent,
+    guard,
+    log_export,
+    now,
+    number,
+    one_or_404,
+    role_required,
+    runtime,
+    said,
+    tell,
+    text,
+)
 from wxbot.staff.downloads import XLSX_ROWS, form_or_404, sheet_response
 from wxbot.staff.models import WATCHERS
 
@@ -63,7 +76,7 @@ def page(campaign_id: int) -> str:
     with runtime().database.reading() as session:
         found = watch.awards(session, campaign_id, sought, status, number("before"))
         traced = watch.traced(session, campaign_id, sought) if sought else []
-        funnel = watch.funnel_by_channel(session, campaign_id) if not sought else []
+        funnel = _by_way_in(session, campaign) if not sought else []
         hours = watch.funnel_by_time(session, campaign_id)[: -HOURS_SHOWN - 1 : -1] if not sought else []
         total, _ = sums.wins(sums.of(session, campaign_id))
     shown = found[: watch.AWARD_ROWS]
@@ -85,6 +98,17 @@ def page(campaign_id: int) -> str:
     )
 
 
+def _ways(campaign: Campaign) -> dict[str, str]:
+    """Channel code → the name by which its marketer knows this way in."""
+    return {code: said(entries.name_of(campaign.places, code)) for code in (*entries.ENTRIES, *campaign.places)}
+
+
+def _by_way_in(session: Session, campaign: Campaign) -> list[dict[str, Any]]:
+    """The funnel of each way in."""
+    ways = _ways(campaign)
+    return [{**line, "by": ways.get(line["by"], line["by"])} for line in watch.funnel_by_channel(session, campaign.id)]
+
+
 def drawing_or_404(campaign_id: int) -> Campaign:
     """A campaign of this mechanic that they may see."""
     campaign = campaign_or_404(campaign_id)
@@ -97,7 +121,7 @@ def drawing_or_404(campaign_id: int) -> Campaign:
 @role_required("marketer", "cashier")
 def winners(campaign_id: int, form: str) -> BaseResponse:
     """All awards, or those won on one day, as a spreadsheet; a POST, because the export itself is written in the audit log."""
-    drawing_or_404(campaign_id)
+    campaign = drawing_or_404(campaign_id)
     form_or_404(form)
     day = _day_of(text("day"))
     with runtime().database.reading() as session:
@@ -106,7 +130,7 @@ def winners(campaign_id: int, form: str) -> BaseResponse:
         tell(gettext("超过 %(n)s 行，请导出 CSV。", n=f"{XLSX_ROWS:,}"), "danger")
         return redirect(url_for("awards.page", campaign_id=campaign_id), 303)
     log_export("winners_export", f"campaign:{campaign_id}", form=form, day=text("day"))
-    batches = exports.winner_batches(runtime().database, campaign_id, exports.status_words(), day)
+    batches = exports.winner_batches(runtime().database, campaign_id, exports.status_words(), _ways(campaign), day)
     name = f"winners-{campaign_id}" if day is None else f"winners-{campaign_id}-{day}"
     return sheet_response(form, name, exports.winner_header(), batches)
 

@@ -56,10 +56,14 @@ def _won_on(day: date) -> Sequence[ColumnElement[bool]]:
 
 
 def winner_batches(
-    database: Database, campaign_id: int, words: Mapping[str, str], day: date | None = None
+    database: Database,
+    campaign_id: int,
+    words: Mapping[str, str],
+    ways: Mapping[str, str],
+    day: date | None = None,
 ) -> Iterator[list[tuple[object, ...]]]:
-    """All awards in the order of their draws, or those that were won on a Shanghai day. Codes are not in it: only their owner
-    sees one."""
+    """All awards in the order of their draws, or those that were won on a Shanghai day. `ways`: channel code → what the way in is
+    called. Codes are not in it: only their owner sees one."""
     query = (
         select(Award, Prize.name)
         .join(Prize, Prize.id == Award.prize_id)
@@ -90,7 +94,7 @@ def winner_batches(
                     local(award.tapped_at),
                     local(award.settled_at),
                     award.openid,
-                    award.channel_code,
+                    ways.get(award.channel_code, award.channel_code),
                 ),
             )
             for award, name in rows

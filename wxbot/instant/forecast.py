@@ -9,7 +9,7 @@ from wxbot.campaigns.mechanic import ForecastPart, Values
 from wxbot.instant.decide import PrizeRule, Rules
 from wxbot.instant.models import ODDS_OF
 from wxbot.instant.play import likely
-from wxbot.instant.release import ReleaseSchedule, Window, open_s
+from wxbot.instant.release import DAY_S, SHANGHAI_S, ReleaseSchedule, Window, open_s
 from wxbot.settings import Settings
 
 RULE = ("kind", "name", "odds_ppm", "stock", "split", "min_fen", "max_fen", "total_fen", "when_gone")
@@ -69,9 +69,41 @@ def rules_of(values: Values) -> Rules | None:
     return Rules(0, window, rules)
 
 
-def draws_of(values: Values) -> int:
-    """How many draws there are if as many people come as are expected, and each uses all tries."""
-    return int(values.get("expected_people", 0)) * int(values.get("tries_per_person", 1))
+def draws_of(values: Values, rules: Rules) -> int:
+    """About how many draws there are if as many people come as are expected, and each draws as often as the limits let them.
+
+    A day's limits count for as many days as the campaign has; a win has the odds of all prizes together, as long as there are any.
+    """
+    terms, days, odds = values.get("terms") or {}, _days_of(rules.window), rules.bounds[-1] / ODDS_OF
+    tries = int(values.get("tries_per_person", 1))
+    tries = min(tries, int(values.get("tries_per_day", tries)) * days)
+    a_day = terms.get("wins_per_day")
+    most_wins = min((n for n in (terms.get("wins_per_person"), a_day and a_day * days) if n), default=tries)
+    draws = int(values.get("expected_people", 0)) * draws_until(most_wins, tries, odds)
+    if winners := terms.get("winners_per_day"):
+        draws = min(draws, winners * days / odds)
+    return round(draws)
+
+
+def draws_until(wins: int, tries: int, odds: float) -> float:
+    """How often somebody draws on average who may try `tries` times and stops at so many wins."""
+    if wins >= tries:
+        return tries
+    chances, drawn = [1.0] + [0.0] * (wins - 1), 0.0  # of having won 0, 1, … times, and going on
+    for _ in range(tries):
+        drawn += sum(chances)
+        won = [0.0, *(chance * odds for chance in chances[:-1])]
+        chances = [chance * (1 - odds) + more for chance, more in zip(chances, won, strict=True)]
+    return drawn
+
+
+def _days_of(window: Window) -> int:
+    """How many Shanghai days of the window have an hour in which people can draw."""
+    first, last = ((at + SHANGHAI_S) // DAY_S for at in (window.begin, window.end - 1))
+    starts = (max(window.begin, day * DAY_S - SHANGHAI_S) for day in range(first, last + 1))
+    return sum(
+        open_s(window, (at + SHANGHAI_S) // DAY_S * DAY_S + DAY_S - SHANGHAI_S) > open_s(window, at) for at in starts
+    )
 
 
 def make(values: Values, _settings: Settings) -> InstantForecast | None:
@@ -79,7 +111,7 @@ def make(values: Values, _settings: Settings) -> InstantForecast | None:
     rules = rules_of(values)
     if rules is None:
         return None
-    played = likely(rules, draws_of(values))
+    played = likely(rules, draws_of(values, rules))
     expected_fen = [_expected_fen(rule, n) for rule, n in zip(rules.prizes, played.given, strict=True)]
     lines = zip(rules.prizes, played.given, played.gone_at, expected_fen, strict=True)
     return InstantForecast(
@@ -104,7 +136,10 @@ def make(values: Values, _settings: Settings) -> InstantForecast | None:
 
 PART = ForecastPart(
     fields=frozenset(
-        {"prizes", "expected_people", "tries_per_person", "begin_at", "end_at", "daily_from", "daily_until"}
+        {
+            *("prizes", "expected_people", "begin_at", "end_at", "daily_from", "daily_until"),
+            *("tries_per_person", "tries_per_day", "wins_per_person", "wins_per_day", "winners_per_day"),
+        }
     ),
     typed_in={"prizes": "prize_name"},
     make=make,

@@ -47,7 +47,7 @@ def play(values: Values, claimed_percent: int | None) -> Thousand | None:
     rules = rules_of(values)
     if rules is None:
         return None
-    played = many(rules, draws_of(values), CAMPAIGNS, SEED)
+    played = many(rules, draws_of(values, rules), CAMPAIGNS, SEED)
     spent = sorted(each.spent_fen for each in played)
     budget_fen = values.get("budget_fen", 0)
     prizes = []
