@@ -94,6 +94,7 @@ const LOOKS = {
     if (String(winners) !== String(body.winners)) check.find(place, 'winners', winners.join(', '));
   },
   async voided(check, body, line, place) { await check.lookAtSeed(body, place); },
+  async returned(check, body, line, place) { if (check.weights?.has(body.no)) check.find(place, 'no'); },
   async game_begun(check, body, line, place) {
     if (body.nos.some(no => check.evening.excluded.has(no)) || !check.isEverybody(body.nos)) check.find(place, 'present');
   },

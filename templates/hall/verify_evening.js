@@ -43,6 +43,7 @@ const FIELDS = {
   game_begun: { prize: isNumber, nos: isNos },
   game_ended: { prize: isNumber, seed: isHash, nos: isNos, sums: value => Array.isArray(value) && value.every(isNumber) },
   restored: { reason: isText, last_no: isAmount, next_no: isNumber, next_d: isNumber }, found: { prize: isNumber, no: isAmount },
+  returned: { prize: isNumber, no: isNumber },
   closed: {},
 };
 const isBody = (kind, body) => Object.hasOwn(FIELDS, kind) && fits(FIELDS[kind], body);
@@ -167,6 +168,11 @@ class Evening {
         this.found.push(body);
         if (this.games.has(body.prize)) this.games.get(body.prize).isEnded = true;
         break;
+      case 'returned': {
+        const at = this.found.findIndex(each => each.prize === body.prize && each.no === 0);
+        if (at >= 0) this.found[at] = body;
+        break;
+      }
       case 'voided':
         if (!selected) this.selections.set(body.d, new Selected({ d: body.d }, at));
         this.selections.get(body.d).isVoided = true;
@@ -245,6 +251,7 @@ function refusal(evening, { kind, body, at }) {
       if (!game && !evening.prizes.has(body.prize)) return 'prize';
       if (!game) return evening.openSlots(body.prize) < 1 ? 'slots' : null;
       return game.nos !== null || (game.isEnded && !evening.found.some(each => each.prize === body.prize)) ? 'prize' : null;
+    case 'returned': return isNobody(body.no) || !evening.found.some(each => each.prize === body.prize && each.no === 0) ? 'no' : null;
     case 'closed': return running ? 'running' : null;
   }
 }

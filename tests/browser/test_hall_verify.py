@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser.axe import serious
-from tests.hall import frauds, vector
+from tests.hall import evenings, frauds, vector
 from tests.hall.night import Night, openid_of, prize, salt_of
 from wxbot.hall import quicknet
 from wxbot.hall.verify import verify
@@ -73,10 +73,10 @@ def odd_records() -> Iterator[Any]:
         {"kind": "absent", "body": {"d": 9, "no": 1}},
         {"seq": 10**30},
     ):
-        record = frauds.gala().record()
+        record = evenings.gala().record()
         record["log"][3] |= change
         yield record
-    unknown = frauds.gala().record()
+    unknown = evenings.gala().record()
     frauds.lines(unknown, "armed")[0]["body"]["prize"] = 77
     yield frauds.chained(unknown)
     late = drand_night().record()
@@ -85,7 +85,7 @@ def odd_records() -> Iterator[Any]:
 
 
 def test_the_page_says_the_same_as_the_command_line_of_good_records_and_of_every_fraud(saved: Any) -> None:
-    for night in (frauds.gala(), frauds.gala("seed"), frauds.resumed(), drand_night()):
+    for night in (evenings.gala(), evenings.gala("seed"), evenings.resumed(), drand_night()):
         record = night.record()
         assert checked(saved, record, record["commitment"]) == found(record) == []
     assert str(vector.ROUND) in saved.locator("#notes").inner_text()
@@ -98,11 +98,11 @@ def test_the_page_says_the_same_as_the_command_line_of_good_records_and_of_every
     for record in odd_records():
         assert checked(saved, record) == found(record) != []
     assert checked(saved, "no JSON") == [(None, "file")]
-    assert checked(saved, frauds.gala().record(), "12" * 32) == [(None, "noted")]
+    assert checked(saved, evenings.gala().record(), "12" * 32) == [(None, "noted")]
 
 
 def test_a_person_finds_their_own_line(saved: Any) -> None:
-    checked(saved, frauds.gala().record())
+    checked(saved, evenings.gala().record())
     saved.locator("#salt").fill(salt_of(5).hex())
     for no, lines in ((5, 2), (6, 0)):
         saved.locator("#openid").fill(openid_of(no))

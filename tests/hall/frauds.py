@@ -5,89 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.hall.night import HALL, Night, prize
+from tests.hall.evenings import NEXT_SEED, gala, resumed
+from tests.hall.night import HALL
 from wxbot.hall import log, rain_rule, selection
 from wxbot.hall.log import LogLine
 
 Record = dict[str, Any]
-
-
-RAIN_SEED = bytes(range(32))
-RAIN = {
-    "prize": 8,
-    "kind": "rain",
-    "name": "红包雨",
-    "seconds": 30,
-    "packets": 30,
-    "total_fen": 9_000,
-    "min_fen": 100,
-    "max_fen": 600,
-    "cap": 2,
-    "seed_hash": rain_rule.seed_hash(RAIN_SEED),
-}
-
-
-RACE = {"prize": 9, "kind": "race", "name": "竞速", "seconds": 30, "packets": 2, "total_fen": 0}
-RACE |= {"min_fen": 0, "max_fen": 0, "cap": 1, "seed_hash": log.GENESIS}
-
-
-def gala(mode: Any = "hall") -> Night:
-    """Three prizes, a rain and a race; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
-    night = Night(
-        [prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")],
-        mode,
-        games=[RAIN, RACE],
-    )
-    night.sign_in(20)
-    night.say("excluded", no=7, reason="staff")
-    night.freeze()
-    gone, gives_up, *_ = night.select(1, 4)
-    night.say("absent", d=1, no=gone)
-    night.say("forfeited", d=1, no=gives_up, slot="refill")
-    night.settle(is_paid=True)
-    night.sign_in(3)
-    night.freeze()
-    night.select(1, 3)
-    night.settle(is_paid=True)
-    night.rain(RAIN, RAIN_SEED)
-    night.play(RACE, {5: 80, 2: 70})
-    night.select(2, 1)
-    night.void()
-    night.select(2, 2)
-    night.settle(is_paid=True)
-    night.select(3, 1)
-    night.settle(is_paid=True)
-    night.say("closed")
-    return night
-
-
-NEXT_SEED = b"next" * 8
-
-
-def resumed() -> Night:
-    """An evening whose database was restored twice: during a rain, and when some of a selection's winners were confirmed."""
-    rain = RAIN | {"seed_hash": rain_rule.seed_hash(bytes.fromhex(rain_rule.seed_hash(NEXT_SEED)))}
-    night = Night([prize(1, 4), prize(2, 2)], games=[rain])
-    night.sign_in(6)
-    night.say("excluded", no=3, reason="left")
-    night.freeze()
-    night.say("game_begun", prize=8, nos=night.present)
-    night.restore()
-    night.sign_in(4)
-    night.freeze()
-    night.rain(rain, NEXT_SEED)
-    first, _, third = night.select(1, 3)
-    night.say("absent", d=11, no=third)
-    night.say("confirmed", d=11, nos=[first])
-    night.restore()
-    night.select(1, 3)
-    night.settle()
-    night.select(2, 2)
-    night.restore()
-    night.say("found", prize=2, no=0)
-    night.say("found", prize=2, no=night.pool(2)[0])
-    night.say("closed")
-    return night
 
 
 def lines(record: Record, kind: str) -> list[dict[str, Any]]:
@@ -333,6 +256,16 @@ def found_and_taken_back(record: Record) -> None:
         line["at"] = record["log"][at - 1]["at"]
 
 
+def returned_unsaid(record: Record) -> None:
+    """Who was found without a number has signed in again, and may win once more."""
+    record["log"].remove(lines(record, "returned")[0])
+
+
+def returned_elsewhere(record: Record) -> None:
+    """Somebody of the roster is said to be the one who was found, and is out."""
+    lines(record, "returned")[0]["body"]["no"] = selection.read_roster(record["rosters"][-2]).lines[0].no
+
+
 def found_unrestored(record: Record) -> None:
     """A winner is named who was never selected, in an evening that was not restored."""
     at = record["log"].index(lines(record, "closed")[0])
@@ -382,6 +315,8 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     quiet_restore: (True, "prize"),
     found_too_many: (True, "slots"),
     found_and_taken_back: (True, "slots"),
+    returned_unsaid: (True, "pool"),
+    returned_elsewhere: (True, "no"),
     found_unrestored: (True, "d"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
@@ -394,6 +329,8 @@ AFTER_RESTORE = {
     quiet_restore,
     found_too_many,
     found_and_taken_back,
+    returned_unsaid,
+    returned_elsewhere,
 }
 """Frauds with the record of the evening that was restored."""
 

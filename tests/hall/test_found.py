@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Any
 
 import pytest
@@ -9,9 +11,11 @@ from sqlalchemy import select, update
 
 from tests.hall.hosting import Host, leap
 from tests.hall.stage import RACE, RAIN, OpenHall, open_hall
-from wxbot import lineage
+from tests.restore.offices import cashiers, hire
+from tests.staff.consoles import Browser
+from wxbot import invariants, lineage
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import absent, games, journal
+from wxbot.hall import absent, games, journal, record, sign_in, verify
 from wxbot.hall.state import public_state
 from wxbot.instant import awards
 from wxbot.instant.models import Prize
@@ -69,6 +73,90 @@ def test_a_transfer_is_clearly_a_prize_only_of_a_guest(runtime: Runtime) -> None
     found(hall, "o-stranger")
     mine = found(hall, hall.openids[1])
     assert clear(hall) == [(mine, judge.PRIZE_REASON, judge.ALIKE)]
+
+
+LOST = "o-who-was-lost-with-their-number"
+TWO = ({"stock": 2}, {"stock": 5, "name": "二等奖"})
+
+
+def adopt(hall: OpenHall, openid: str, amount_fen: int = 100, ordinal: int = 1) -> None:
+    """Two cashiers say of a payment that it was this prize."""
+    first, second = cashiers(hall.runtime)
+    each, now = found(hall, openid, amount_fen), hall.runtime.clock.now()
+    with hall.runtime.database.reading() as session:
+        mine = (Prize.campaign_id == hall.campaign_id) & (Prize.ordinal == ordinal)
+        prize_id = session.scalars(select(Prize.id).where(mine)).one()
+    with hall.runtime.database.transaction() as session:
+        judge.propose(session, each, (judge.PRIZE_REASON, prize_id), "问过本人，确实是这个奖项", first, now)
+    with hall.runtime.database.transaction() as session:
+        judge.confirm(session, hall.runtime.settings, each, second, now)
+
+
+def come_again(hall: OpenHall) -> int:
+    """Whoever was lost signs in; their number."""
+    entry = sign_in.GuestDetails("回来的人")
+    return Host(hall).do(lambda session, now: sign_in.sign_in(session, hall.campaign_id, LOST, entry, now).no)
+
+
+@pytest.mark.parametrize(("scope", "may"), [("evening", False), ("prize", True)])
+def test_who_was_lost_with_their_number_and_was_found_wins_no_more_than_the_rules_give_once(
+    runtime: Runtime, scope: str, may: bool
+) -> None:
+    hire(runtime)
+    hall = open_hall(runtime, [each | {"scope": scope} for each in TWO], guests=3, terms={"mode": "seed"})
+    desk = Host(hall)
+    leap(desk)
+    adopt(hall, LOST)
+    no = come_again(hall)
+    assert [(line.kind, dict(line.body)) for line in hall.log()[-2:]] == [
+        ("signed_in", {"no": no}),
+        ("returned", {"prize": 1, "no": no}),
+    ]
+    assert come_again(hall) == no
+    hall.come(1)
+    assert [line.kind for line in hall.log()[-2:]] == ["returned", "signed_in"], "of nobody else anything is said"
+    desk.freeze()
+    assert no not in desk.show(1, k=1), "the piece of the first prize is theirs already"
+    desk.confirm(101)
+    winners = desk.show(2, k=5 if may else 3)
+    assert (no in winners) == may
+    desk.confirm(102)
+    assert (desk.left(), desk.verified()) == ([0, 0 if may else 2], [])
+    assert {name: n for name, n in invariants.check(runtime.database).items() if n and name.startswith("I13")} == {}
+
+
+def test_who_was_found_stands_in_the_record_with_what_they_have(runtime: Runtime) -> None:
+    hire(runtime)
+    hall = open_hall(runtime, (TWO[0], RAIN), guests=3, terms={"mode": "seed"})
+    desk = Host(hall)
+    leap(desk)
+    adopt(hall, LOST)
+    adopt(hall, hall.openids[1], 350, ordinal=2)
+
+    def told() -> list[tuple[Any, ...]]:
+        with runtime.database.reading() as session:
+            made = record.record_of(session, runtime.vault, hall.campaign_id)
+        assert made is not None and verify.verify(made).findings == []
+        assert sum(line["amount_fen"] for line in made["winners"]) == sum(each["amount_fen"] for each in made["sums"])
+        assert {line["status"] for line in made["winners"]} == {"found"} and all(line["at"] for line in made["winners"])
+        return [tuple(line[name] for name in ("way", "no", "name", "amount_fen", "award")) for line in made["winners"]]
+
+    second = ("rain", 2, "来**", 350, "collecting")
+    assert told() == [("selection", 0, "", 100, "collecting"), second]
+    no = come_again(hall)
+    assert told() == [("selection", no, "回***", 100, "collecting"), second]
+
+
+def test_the_page_and_the_sheet_of_a_record_mark_who_was_found(runtime: Runtime, marketer: Browser) -> None:
+    hire(runtime)
+    hall = open_hall(runtime, TWO, terms={"mode": "seed"})
+    leap(Host(hall))
+    adopt(hall, LOST)
+    shown = marketer.get(f"/admin/halls/{hall.campaign_id}/record").text
+    assert "恢复后认定" in shown and "还没有揭晓过" not in shown
+    sheet = marketer.post(f"/admin/halls/{hall.campaign_id}/winners.csv", {})
+    row = next(line for line in csv.reader(io.StringIO(sheet.data.decode("utf-8-sig"))) if "恢复后认定" in line)
+    assert row[1:8] == ["三等奖", "", "", "", "", "恢复后认定", "1.00"]
 
 
 def begin(hall: OpenHall, ordinal: int) -> int:

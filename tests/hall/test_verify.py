@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.hall import frauds, vector
+from tests.hall import evenings, frauds, vector
 from tests.hall.night import HALL, Night, openid_of, prize, salt_of
 from wxbot.cli import cli
 from wxbot.hall import quicknet, selection
@@ -23,17 +23,17 @@ def reasons(record: Any) -> list[str]:
 
 @pytest.mark.parametrize("mode", ["hall", "seed"])
 def test_a_true_record_passes_and_is_counted(mode: Any) -> None:
-    record = frauds.gala(mode).record()
+    record = evenings.gala(mode).record()
     seen = verify(record, record["commitment"].upper())
     assert not seen.findings
     assert (seen.hall_id, seen.people, seen.selections, seen.winners) == (HALL, 22, 4, 8)
 
 
 def test_an_evening_that_was_restored_passes_and_counts_what_was_settled() -> None:
-    record = frauds.resumed().record()
+    record = evenings.resumed().record()
     seen = verify(record, record["commitment"])
     assert not seen.findings
-    assert (seen.people, seen.selections, seen.winners) == (9, 2, 4)
+    assert (seen.people, seen.selections, seen.winners) == (11, 3, 7)
 
 
 @pytest.mark.parametrize("fraud", frauds.FRAUDS, ids=lambda fraud: fraud.__name__)
@@ -43,7 +43,7 @@ def test_a_fraud_is_found(fraud: Callable[[frauds.Record], None]) -> None:
 
 
 def test_a_record_made_up_as_a_whole_is_told_by_the_commitment_that_somebody_noted() -> None:
-    record = frauds.gala().record()
+    record = evenings.gala().record()
     assert [finding.reason for finding in verify(record, "12" * 32).findings] == ["noted"]
 
 
@@ -74,14 +74,14 @@ def test_what_is_no_record_is_said_to_be_none(record: Any) -> None:
     ],
 )
 def test_no_line_can_stop_the_check(change: Any) -> None:
-    record = frauds.gala().record()
+    record = evenings.gala().record()
     record["log"][3] |= change
     found = verify(record).findings
     assert found[0][:2] == (4, "log")
 
 
 def test_every_line_that_is_left_out_is_missed() -> None:
-    whole = frauds.gala().record()
+    whole = evenings.gala().record()
     for line in range(len(whole["log"]) - 1):
         record = json.loads(json.dumps(whole))
         del record["log"][line]
@@ -89,7 +89,7 @@ def test_every_line_that_is_left_out_is_missed() -> None:
 
 
 def test_a_person_finds_their_own_line_and_nobody_elses() -> None:
-    night = frauds.gala()
+    night = evenings.gala()
     rosters = [selection.read_roster(text) for text in night.rosters]
     assert own_lines(rosters, salt_of(5), openid_of(5)) == [(1, 5), (2, 5)]
     assert own_lines(rosters, salt_of(22), openid_of(22)) == [(2, 22)]
@@ -114,7 +114,7 @@ def test_the_command_says_each_fault_as_a_sentence_and_ends_with_one() -> None:
 
 
 def test_the_command_asks_for_the_commitment_that_was_noted() -> None:
-    record = frauds.gala().record()
+    record = evenings.gala().record()
     code, words = told(record)
     assert (code, "--commitment" in words) == (0, True)
     code, words = told(record, "--commitment", record["commitment"])

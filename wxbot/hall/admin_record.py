@@ -25,6 +25,7 @@ def winner_words() -> dict[str, str]:
         "passed_on": gettext("弃奖，名额重抽"),
         "confirmed": gettext("已确认"),
         "voided": gettext("已作废"),
+        "found": gettext("恢复后认定"),
     }
 
 
@@ -107,10 +108,10 @@ def _rows(given: Results) -> Iterator[tuple[object, ...]]:
     for line in given.won:
         at = local(from_unix(line.at)) if line.at else ""
         which = line.d or ways[line.way]
-        who = (line.no, line.name or line.person, line.group)
+        who = (line.no or "", line.name or line.person, line.group)
         award = exports.status_of(award_words, line.kind, line.award) if line.award else ""
         amount = plain_yuan(line.amount_fen) if line.amount_fen else ""
-        yield (which, line.prize, line.place, *who, words[line.status], amount, award, at)
+        yield (which, line.prize, line.place or "", *who, words[line.status], amount, award, at)
     for void in given.void:
         which = void.d if void.d == void.last_d else f"{void.d}–{void.last_d}"
         said = gettext("已作废：%(reason)s（%(names)s）", reason=void.reason, names="、".join(void.names) or "—")

@@ -295,6 +295,16 @@ def _found(evening: Evening, body: Body) -> None:
         raise _no("prize", "这个游戏恢复以后又玩过", "This game was played after the restore")
 
 
+def _returned(evening: Evening, body: Body) -> None:
+    """Also while a selection is fixed: who has just come stands in no roster yet, so nobody's chance changes (`verify` looks)."""
+    if body["no"] > evening.signed_in or evening.is_passed(body["no"]):
+        raise _no("no", "没有这位签到者", "Nobody signed in with this number")
+    if (body["prize"], 0) not in evening.found:
+        raise _no(
+            "no", "这个奖项没有失去号码的中奖者", "Nobody who was found to have won this prize has lost their number"
+        )
+
+
 def _closed(evening: Evening, body: Body) -> None:
     if evening.running is not None:
         _next_d(evening, evening.next_d)
@@ -322,5 +332,6 @@ _CHECKS: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "game_ended": _game_ended,
     "restored": _restored,
     "found": _found,
+    "returned": _returned,
     "closed": _closed,
 }

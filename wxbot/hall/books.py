@@ -1,16 +1,14 @@
 """What must always hold of halls, as queries for wxbot.invariants: each returns how many rows break it."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot.hall import journal, published
-from wxbot.hall.models import Game, Hall, HallPrize, RaceCount, RainHit, Winner
+from wxbot.hall import journal, known, published
+from wxbot.hall.models import Game, Guest, Hall, HallPrize, RaceCount, RainHit, Winner
 from wxbot.instant.models import Award, InstantTerms, Prize
-from wxbot.orders.found import FoundOrder
-from wxbot.orders.models import Order
-from wxbot.payouts.models import PAYOUT_REASON, Payout
 
 
 def counted(session: Session) -> int:
@@ -45,11 +43,7 @@ def counted(session: Session) -> int:
 
 def _found(session: Session) -> list[tuple[int, tuple[int, int]]]:
     """Awards of winners whom a restored database had lost, and cashiers found."""
-    found = select(Award.id, Award.campaign_id, Award.prize_id).join(Payout, Payout.id == Award.payout_id)
-    found = found.join(Order, (Order.reason_kind == PAYOUT_REASON) & (Order.reason_id == Payout.id))
-    found = found.join(FoundOrder, FoundOrder.mch_billno == Order.mch_billno)
-    rows = session.execute(found.where(FoundOrder.reason_kind == "prize", FoundOrder.status == "adopted"))
-    return [(row.id, (row.campaign_id, row.prize_id)) for row in rows]
+    return [(award.id, (award.campaign_id, award.prize_id)) for award, _ in session.execute(known.AWARDS)]
 
 
 def logs_hold(session: Session) -> int:
@@ -59,7 +53,8 @@ def logs_hold(session: Session) -> int:
 
 
 def logs_are_rows(session: Session) -> int:
-    """I13: what the log of a hall says of its winners is what their rows say, and no two selections used one seed."""
+    """I13: what the log of a hall says of its winners, also of those who were found after a restore, is what their rows say, and no
+    two selections used one seed."""
     differing = 0
     for campaign_id in session.scalars(select(Hall.campaign_id).order_by(Hall.campaign_id)):
         evening = journal.evening(session, campaign_id)
@@ -70,4 +65,15 @@ def logs_are_rows(session: Session) -> int:
         lines = journal.entries(session, campaign_id)
         seed_of = {line.body["d"]: line.body["seed"] for line in lines if {"d", "seed"} <= line.body.keys()}
         differing += len(seed_of) - len(set(seed_of.values()))
+        differing += _found_apart(session, campaign_id, evening.found)
     return differing
+
+
+def _found_apart(session: Session, campaign_id: int, said: Sequence[tuple[int, int]]) -> int:
+    """How much of what the log says of winners who were found is not so; of whoever was erased no number is known any more."""
+    of_person = (Guest.campaign_id == Award.campaign_id) & (Guest.openid == Award.openid)
+    query = known.AWARDS.add_columns(Guest.no).outerjoin(Guest, of_person).where(Award.campaign_id == campaign_id)
+    rows = [(prize.ordinal, no) for _, prize, no in session.execute(query)]
+    numbered = Counter(row for row in rows if row[1] is not None)
+    given = Counter(ordinal for ordinal, _ in rows)
+    return (given != Counter(ordinal for ordinal, _ in said)) + (numbered - Counter(said)).total()

@@ -112,7 +112,8 @@ class Evening:
     passed_nos: list[range] = field(default_factory=list)
     """Numbers of guests that a restore passed over."""
     found: list[tuple[int, int]] = field(default_factory=list)
-    """(prize, number) of winners whose selection a restore has lost and whose payment was found; 0 for a number that is lost."""
+    """(prize, number) of winners whose selection a restore has lost and whose payment was found, in the order of their lines; 0 for
+    a number that is lost, until its person signs in again."""
     passed_d: int = 0
     """The last number of a selection that a restore passed over."""
     roster_version: int = 0
@@ -308,6 +309,12 @@ def _found(evening: Evening, body: Body) -> None:
         evening.games[body["prize"]].is_ended = True
 
 
+def _returned(evening: Evening, body: Body) -> None:
+    nameless = body["prize"], 0
+    if nameless in evening.found:
+        evening.found[evening.found.index(nameless)] = body["prize"], body["no"]
+
+
 def _paid(evening: Evening, body: Body) -> None:
     evening.selections[body["d"]].paid.add(body["no"])
 
@@ -335,5 +342,6 @@ _TAKES: Mapping[Kind, Callable[[Evening, Body], None]] = {
     "game_ended": _game_ended,
     "restored": _restored,
     "found": _found,
+    "returned": _returned,
     "closed": _closed,
 }

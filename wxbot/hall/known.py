@@ -1,9 +1,11 @@
 """A winner whom a restored database had lost: cashiers have found the payment at WeChat, and say which prize it was.
 
 Whoever has it already has won it: the piece is taken out of the prize, its money out of the budget, and the log says so, so that
-nobody is selected for it once more. A game of which one payment was found has been played.
+nobody is selected for it once more. A game of which one payment was found has been played. Whoever was lost with their number
+is known by their openid when they sign in again, and wins nothing that the rules give them once.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -12,18 +14,32 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal
 from wxbot.hall.confirm import Owed, owe_people
-from wxbot.hall.models import Game, Guest, HallEvent
+from wxbot.hall.models import Game, Guest, Hall, HallEvent
 from wxbot.instant import awards
 from wxbot.instant.models import Award, InstantTerms, Prize
 from wxbot.instant.owe import NotCovered
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.found import HAS_MONEY, UNJUDGED, FoundOrder, carries
+from wxbot.orders.models import Order
+from wxbot.payouts.models import PAYOUT_REASON, Payout
 from wxbot.text import Refusal, Text
 
 NOT_COVERED = Text(
     "这个奖项或预算已经不够：请先追加并批准预算，或认定为别的付款",
     "Prize or budget do not cover it: ask for and approve more first, or say that it was something else",
 )
+
+
+AWARDS = (
+    select(Award, Prize)
+    .join(Prize, Prize.id == Award.prize_id)
+    .join(Payout, Payout.id == Award.payout_id)
+    .join(Order, (Order.reason_kind == PAYOUT_REASON) & (Order.reason_id == Payout.id))
+    .join(FoundOrder, FoundOrder.mch_billno == Order.mch_billno)
+    .where(FoundOrder.reason_kind == "prize", FoundOrder.status == "adopted")
+    .order_by(Award.k)
+)
+"""Awards of winners whom a restored database had lost, with their prizes; in a hall in the order of the lines `found`."""
 
 
 def is_restored(session: Session, campaign_id: int) -> bool:
@@ -87,3 +103,13 @@ def win(session: Session, prize_id: int, openid: str, amount_fen: int, now: date
     except NotCovered as error:
         raise Refusal("not_covered", NOT_COVERED) from error
     return award
+
+
+def know_again(session: Session, hall: Hall, guests: Sequence[Guest], now: datetime) -> None:
+    """Say in the log who of these guests, who sign in just now, was found as a winner before they had a number."""
+    no_of = {guest.openid: guest.no for guest in guests}
+    mine = (Award.campaign_id == hall.campaign_id) & Award.openid.in_(no_of)
+    won = session.execute(AWARDS.where(mine)).all()
+    bodies = [{"prize": prize.ordinal, "no": no_of[award.openid]} for award, prize in won]
+    if bodies:
+        journal.require_and_append_all(session, hall, "returned", bodies, now)

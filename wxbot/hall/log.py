@@ -35,6 +35,7 @@ Kind = Literal[
     "game_ended",
     "restored",
     "found",
+    "returned",
     "closed",
 ]
 
@@ -225,6 +226,7 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
     "game_ended": {"prize": _is_number, "seed": is_hash, "nos": _is_nos, "sums": _are_numbers},
     "restored": {"reason": _is_text, "last_no": _is_amount, "next_no": _is_number, "next_d": _is_number},
     "found": {"prize": _is_number, "no": _is_amount},
+    "returned": {"prize": _is_number, "no": _is_number},
     "closed": {},
 }
 """Kind → its fields, exactly these, and what each may be. `d` is a selection, `no` a person, `prize` a number of the programme.
@@ -236,7 +238,8 @@ the two people who decided, and reveals the seed also where nothing was drawn: e
 `game_ended` reveals the seed: `sums` are the fen that each of `nos` caught, or how far they came, the first one first.
 `restored` says that the database is a copy: lines that were written after it are lost, and whatever ran ends void. `last_no` is the
 last number of a guest in the copy; guests go on at `next_no`, selections at `next_d`, games with their next seed.
-`found` is a winner of the lost lines whose payment WeChat knows; `no` is 0 when their sign-in was lost, too.
+`found` is a winner of the lost lines whose payment WeChat knows; `no` is 0 when their sign-in was lost, too. `returned` is one of those
+who has signed in again: from here on `no` has won that prize.
 """
 
 

@@ -4,12 +4,14 @@ Names are masked, and of whoever was erased there is only the id by which roster
 sums are what the ledger has posted as won, and nothing in a rehearsal, where nobody is owed anything.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.hall import known
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import LogLine
 from wxbot.hall.models import Game, Guest, RaceCount, RainHit, RoundKind, Selection, Winner
@@ -22,17 +24,19 @@ class WonLine(NamedTuple):
 
     way: Literal["selection", "rain", "race"]
     d: int
-    """Of the selection; 0 of a game."""
+    """Of the selection; 0 of a game, and where a restore has lost it."""
     prize: str
     kind: str
     place: int
+    """0 where a restore has lost it."""
     no: int
+    """0 of whoever was lost in a restore and has not signed in again; of them there is no name and no id either."""
     name: str
     person: str
     """Their id in the rosters."""
     group: str
     status: str
-    """Of a winner (hall/models); what a game gave is `confirmed`."""
+    """Of a winner (hall/models); what a game gave is `confirmed`, whoever was found after a restore (known.py) is `found`."""
     amount_fen: int
     """Of the award; 0 for a code or a thing, and where nothing is owed."""
     award: str
@@ -84,7 +88,11 @@ def masked(name: str) -> str:
 
 def of(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> Results:
     """What was given as far as these lines of the log, which may be seen, tell of it."""
-    won = [*_selected(session, campaign_id), *_played(session, campaign_id, lines)]
+    won = [
+        *_selected(session, campaign_id),
+        *_played(session, campaign_id, lines),
+        *_found(session, campaign_id, lines),
+    ]
     return Results(won, list(_void(session, campaign_id, lines)), list(_sums(session, campaign_id)))
 
 
@@ -139,6 +147,28 @@ def _awards(session: Session, game_id: int, kind: RoundKind) -> dict[int, tuple[
     row = RainHit if kind == "rain" else RaceCount
     query = select(row.guest_no, Award.amount_fen, Award.status).join(Award, Award.id == row.award_id)
     return {no: (fen, status) for no, fen, status in session.execute(query.where(row.game_id == game_id).distinct())}
+
+
+def _found(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> Iterator[WonLine]:
+    """Winners whom a restore had lost and whose payment was found: each line of the log is the next award of its prize."""
+    said = [line for line in lines if line.kind == "found"]
+    if not said:
+        return
+    awards: defaultdict[int, list[Award]] = defaultdict(list)
+    for award, prize in session.execute(known.AWARDS.where(Award.campaign_id == campaign_id)):
+        awards[prize.ordinal].append(award)
+    query = select(Prize, Game).outerjoin(Game, Game.prize_id == Prize.id).where(Prize.campaign_id == campaign_id)
+    prizes = {prize.ordinal: (prize, game) for prize, game in session.execute(query)}
+    evening = Evening.of(lines)
+    these = (Guest.campaign_id == campaign_id) & Guest.no.in_([no for _, no in evening.found])
+    guests = {guest.no: guest for guest in session.scalars(select(Guest).where(these))}
+    for line, (ordinal, no) in zip(said, evening.found, strict=True):
+        prize, game = prizes[ordinal]
+        way = game.kind if game else "selection"
+        award = awards[ordinal].pop(0)
+        who = _who(guests[no]) if no else (0, "", "", "")
+        rest = ("found", award.amount_fen, award.status, line.at)
+        yield WonLine(way, 0, prize.name, prize.kind, 0, *who, *rest)
 
 
 def _void(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> Iterator[VoidLine]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, steps
+from wxbot.hall import journal, known, steps
 from wxbot.hall.models import Guest
 from wxbot.hall.selection import SALT_BYTES, person_id
 from wxbot.people import marks
@@ -67,9 +67,9 @@ class Comer(NamedTuple):
 
 def sign_in(session: Session, campaign_id: int, openid: str, entry: GuestDetails, now: datetime) -> Guest:
     """The guest with their number, new or as before. Raises Refusal when they may not come in now."""
-    known = of(session, campaign_id, openid)
-    if known is not None:
-        return known
+    here = of(session, campaign_id, openid)
+    if here is not None:
+        return here
     require_guest(session, openid)
     (found,) = sign_in_all(session, campaign_id, [Comer(openid, entry)], now)
     if isinstance(found, Refusal):
@@ -107,6 +107,7 @@ def sign_in_all(session: Session, campaign_id: int, comers: Sequence[Comer], now
     session.add_all(new)
     hall.next_no += len(new)
     journal.append_all(session, hall, "signed_in", [{"no": guest.no} for guest in new], now)
+    known.know_again(session, hall, new, now)
     return found
 
 

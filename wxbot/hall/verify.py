@@ -269,6 +269,11 @@ class _Check:
                 Text("游戏的参加者与在场的人不符", "The people of a game are not those who were there"),
             )
 
+    def returned(self, entry: LogLine) -> "Faults":
+        """Who was found without a number is told when they sign in, not when somebody of the roster is to be kept out."""
+        if entry.body["no"] in self._weights:
+            yield "no", Text("这个号码早已在名单上", "This number stood in the roster before")
+
     def game(self, entry: LogLine) -> "Faults":
         """The seed of a rain is the one of before, and nobody has more than their packets."""
         game = self._evening.games.get(entry.body["prize"])
@@ -299,4 +304,5 @@ _LOOKS = {
     "voided": _Check.seed,
     "game_begun": _Check.present,
     "game_ended": _Check.game,
+    "returned": _Check.returned,
 }
