@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := @$(PYTHON) scripts/install.py
-# Tests: how many processes (auto: one more than processors), and any further arguments for pytest (make test ARGS="-k ledger").
+# Tests: how many processes (auto: two more than processors), and any further arguments for pytest (make test ARGS="-k ledger").
 WORKERS ?= auto
 ARGS ?=
 # make test BROWSER=0 leaves out the tests that drive Chromium.

@@ -66,7 +66,7 @@ def test_every_module_has_a_place() -> None:
     assert present <= placed, f"give {sorted(present - placed)} a place in the layers of pyproject.toml"
 
 
-@pytest.mark.parametrize("below", ["campaigns", "draws"])
+@pytest.mark.parametrize("below", [pytest.param("campaigns", marks=pytest.mark.proof), "draws"])
 def test_no_door_can_forget_the_ways_in_which_a_campaign_gives(below: str) -> None:
     """A process that imports nothing else, as a command or a script of an operator does."""
     asks = f"from wxbot.{below}.mechanic import way_of; print(way_of('shake'))"

@@ -48,6 +48,7 @@ def served(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[Served]:
         yield Served(app, f"{server.url}/admin")
 
 
+@pytest.mark.proof
 def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served: Served, page: Any) -> None:
     served.sign_in(page, "li")
     page.goto(f"{served.base}/campaigns/new?mechanic=shake&step=prizes")
@@ -70,6 +71,7 @@ def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served
     assert page.locator("[data-shows=wishing]").inner_text() == "岁岁平安"
 
 
+@pytest.mark.proof
 def test_approve_by_a_second_person_and_watch_it_live(served: Served, page: Any) -> None:
     served.sign_in(page, "wang")
     page.goto(f"{served.base}/campaigns/2")
@@ -97,6 +99,7 @@ def test_pause_and_resume_with_charts_drawn(served: Served, page: Any) -> None:
     page.wait_for_selector(".tag-on")
 
 
+@pytest.mark.proof
 def test_the_money_of_one_hour_is_bars_and_of_many_hours_lines(served: Served, page: Any) -> None:
     with served.app.extensions["wxbot"].database.transaction() as session:
         session.get_one(Campaign, 2).status = "on"

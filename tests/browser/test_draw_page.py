@@ -70,6 +70,7 @@ def test_a_refusal_is_a_kind_dialog_also_after_a_wait_in_line(phone: Any, stage:
     assert phone.locator("#dialog-title").is_hidden()
 
 
+@pytest.mark.proof
 def test_a_pause_is_seen_without_reloading(phone: Any, stage: Stage, cast: Cast) -> None:
     phone.goto(address(stage, f"?ticket={stage.shake(cast.ming.openid)}"))
     stage.change(status="off")
@@ -87,6 +88,7 @@ def test_outside_wechat_the_page_says_what_to_do(browser_page: Any, stage: Stage
     assert browser_page.locator("figure svg").bounding_box()["width"] > 150
 
 
+@pytest.mark.proof
 def test_nothing_spills_over_the_edge_and_little_is_loaded(phone: Any, stage: Stage, cast: Cast) -> None:
     sizes: dict[str, int] = {}
 

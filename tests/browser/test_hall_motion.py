@@ -57,6 +57,7 @@ def test_less_is_drawn_as_long_as_that_helps_a_slow_machine(screen: Screen) -> N
     assert pace((5000, 100)) == [0]  # the page was away
 
 
+@pytest.mark.proof
 def test_what_moves_is_bounded_and_has_a_point_of_its_own_for_each_of_the_screens(screen: Screen) -> None:
     screen.page.emulate_media(reduced_motion="no-preference")
     now = screen.runtime.clock.unix()

@@ -141,6 +141,7 @@ def test_a_guest_is_told_why_a_selection_goes_without_them(phone: Any, site: Run
     phone.locator("#sheet-main", has_text="领取").wait_for()
 
 
+@pytest.mark.proof
 def test_a_guest_is_told_that_they_are_struck_hidden_late_and_that_the_evening_is_over(
     phone: Any, site: Runtime
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_guest_is_told_that_they_are_struck_hidden_late_and_that_the_evening_i
     assert not phone.locator("#danmaku").is_visible()
 
 
+@pytest.mark.proof
 def test_the_page_in_english_and_at_the_door(phone: Any, site: Runtime) -> None:
     hall = open_hall(site, terms={"day_word": "cherry", "is_rehearsal": True, "mode": "seed"})
     phone.emulate_media(color_scheme="dark")

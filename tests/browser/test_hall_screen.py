@@ -180,6 +180,7 @@ def test_keys_do_nothing_while_somebody_types_or_a_dialog_is_open(screen: Screen
     assert screen.verbs() == ["start"]
 
 
+@pytest.mark.proof
 def test_while_the_answer_is_late_the_roll_goes_on_and_the_same_selection_is_shown_in_the_end(screen: Screen) -> None:
     armed(screen)
     screen.page.clock.install()
@@ -205,6 +206,7 @@ def test_while_the_answer_is_late_the_roll_goes_on_and_the_same_selection_is_sho
     assert [each.status for each in screen.desk.selections()] == ["revealed"]
 
 
+@pytest.mark.proof
 def test_a_second_screen_takes_over_in_the_middle_of_a_roll_and_the_first_looks_on(
     screen: Screen, browser_profile: Any
 ) -> None:
@@ -266,6 +268,7 @@ def test_who_signs_in_pops_in_and_one_key_takes_the_newest_off_the_wall(screen: 
     assert screen.hall.guests()[-1].is_hidden
 
 
+@pytest.mark.proof
 def test_absentees_and_voids_are_marked_as_they_are_decided(screen: Screen) -> None:
     screen.desk.show(k=3)
     screen.tell()
@@ -332,12 +335,17 @@ SCENES: dict[str, dict[str, Any]] = {
 }
 
 
-def test_every_scene_fits_at_720p_1080p_and_4k_with_letters_of_three_per_cent(screen: Screen) -> None:
+@pytest.mark.parametrize(
+    "sizes", [SIZES[:1], pytest.param(SIZES[1:], marks=pytest.mark.proof)], ids=["720p", "1080p and 4k"]
+)
+def test_every_scene_fits_at_720p_1080p_and_4k_with_letters_of_three_per_cent(
+    screen: Screen, sizes: tuple[tuple[int, int], ...]
+) -> None:
     unseen = "document.documentElement.style.visibility = 'hidden'"  # laid out and not painted, which takes most of it
     screen.page.evaluate(unseen)
     for name, changes in SCENES.items():
         screen.show(**{"selection": None, "game": None, **changes})
-        for width, height in SIZES:
+        for width, height in sizes:
             screen.page.set_viewport_size({"width": width, "height": height})
             screen.page.wait_for_timeout(60)
             assert screen.page.evaluate(OVERFLOWS) == [], (name, height)
@@ -390,6 +398,7 @@ def test_a_thousand_hostile_names_run_no_script_and_leave_no_box(screen: Screen)
     assert page.evaluate("document.querySelectorAll('main script, main svg').length") == 0
 
 
+@pytest.mark.proof
 def test_ten_thousand_people_are_at_most_two_hundred_cards(screen: Screen) -> None:
     everybody = people(10_000)
     body = json.dumps({"people": everybody})

@@ -113,7 +113,7 @@ def test_a_person_finds_their_own_line(saved: Any) -> None:
         assert saved.locator("#mine [data-no='5']").count() == lines
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.proof)])
 def test_the_page_as_it_is_served_loads_nothing_and_reads_well(site: Runtime, page: Any, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     asked: list[str] = []

@@ -57,6 +57,7 @@ def test_shaking_draws_where_motion_is_allowed_and_the_button_does_the_same_wher
     assert {draw.openid for draw in stage.draws()} == {cast.wang.openid}
 
 
+@pytest.mark.proof
 def test_a_stranger_passes_the_page_on_and_nothing_changes_for_it(
     page: Any, site: Runtime, simulator: SimulatedWeChat, cast: Cast
 ) -> None:

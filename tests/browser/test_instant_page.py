@@ -133,6 +133,7 @@ def test_a_miss_says_so_and_offers_what_is_left_also_after_a_wait_in_line(phone:
     assert [row.outcome for row in stage.draws()] == ["lost", "lost"] and "place" not in asked[2]
 
 
+@pytest.mark.proof
 def test_the_gap_between_two_draws_is_counted_down_and_ends_by_itself(phone: Any, site: Runtime) -> None:
     stage = set_wheel(site, MISS, terms={"gap_s": 600})
     phone.goto(address(stage))
@@ -210,6 +211,7 @@ def test_the_first_look_is_small_loads_nothing_from_others_and_fits_every_phone(
             assert phone.evaluate("document.documentElement.scrollWidth") <= width, (width, more)
 
 
+@pytest.mark.proof
 def test_a_tap_that_another_person_left_on_this_phone_is_not_drawn(phone: Any, site: Runtime, cast: Cast) -> None:
     stage = set_wheel(site, WIN)
     phone.goto(address(stage))

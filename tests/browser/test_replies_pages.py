@@ -84,6 +84,7 @@ def test_rules_are_written_edited_in_place_and_tried(served: tuple[str, Runtime]
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 
+@pytest.mark.proof
 def test_a_menu_is_drawn_while_it_is_typed_and_published(served: tuple[str, Runtime], page: Any) -> None:
     base, runtime = served
     page.goto(f"{base}/menu")

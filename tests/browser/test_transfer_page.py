@@ -36,6 +36,7 @@ def test_a_transfer_is_refused_once_taken_then_and_seen_as_received(phone: Any, 
     assert payout_of(site, payout_id).status == "paid"
 
 
+@pytest.mark.proof
 def test_nothing_spills_over_the_edge(phone: Any, site: Runtime, cast: Cast) -> None:
     programme_id = fund(site, channel="transfer_bills", act_name="一个特别特别特别特别长的活动名称啊", wishing="W" * 60)
     payout_id = owe(site, programme_id, cast.ming.openid, 20_000 - 1)

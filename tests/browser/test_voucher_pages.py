@@ -116,6 +116,7 @@ def signed_in(site: Stage, page: Any, openid: str = MING) -> None:
     page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "without", ["", pytest.param("delete window.Worker;", marks=pytest.mark.proof, id="an older browser")]
 )
@@ -245,6 +246,7 @@ def test_a_reviewer_needs_no_mouse(site: Stage, page: Any) -> None:
     assert site.voucher(second.id).reason == "看不清" and len(site.payouts()) == 1
 
 
+@pytest.mark.proof
 def test_no_voucher_page_is_wider_than_a_phone(site: Stage, page: Any) -> None:
     voucher = site.hand_in(1, kind="boxes", units=5)
     page.goto(f"{base(site)}/admin/sign-in")

@@ -32,6 +32,9 @@ CALLS = [
 ]
 """Every call that a launch makes."""
 
+ALWAYS = ("shakearound/material/add", "shakearound/lottery/addlotteryinfo", "mmpaymkttransfers/hbpreorder")
+"""Of these the ones whose loss make test tries: before there is a lottery, of the lottery, and of money."""
+
 
 def assert_launched_once(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packets: int) -> None:
     """The campaign is on, each packet is one order at the bank, and each is in the one lottery that holds tickets."""
@@ -69,7 +72,9 @@ def settle(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packe
         pytest.param("garble", marks=pytest.mark.proof),
     ],
 )
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    "call", [call if call in ALWAYS else pytest.param(call, marks=pytest.mark.proof) for call in CALLS]
+)
 def test_every_reply_of_a_launch_may_be_lost_F42_F44_F49(
     runtime: Runtime, simulator: SimulatedWeChat, call: str, kind: str
 ) -> None:
@@ -84,11 +89,9 @@ def test_every_reply_of_a_launch_may_be_lost_F42_F44_F49(
     "code",
     [
         "SYSTEMERROR",
-        "NOTENOUGH",
-        "PROCESSING",
         *(
             pytest.param(code, marks=pytest.mark.proof)
-            for code in ("FREQ_LIMIT", "CA_ERROR", "NEVER_SEEN", "268458547")
+            for code in ("NOTENOUGH", "PROCESSING", "FREQ_LIMIT", "CA_ERROR", "NEVER_SEEN", "268458547")
         ),
     ],
 )
@@ -150,7 +153,7 @@ def crash_at(runtime: Runtime, boundary: int) -> Iterator[list[int]]:
 def test_a_worker_dies_at_every_boundary_of_a_launch_F03_F04(
     stride: int, simulator: SimulatedWeChat, redis_url: str, sqlite_template: Path, tmp_path: Path
 ) -> None:
-    """For n = 1, 2, 3 … (make test: every third): launch, die at boundary n, start again in a new process's parts, finish, compare the books."""
+    """For n = 1, 2, 3 … (make test: every seventh): launch, die at boundary n, start again in a new process's parts, finish, compare the books."""
     boundary = 1 - stride
     while True:
         boundary += stride

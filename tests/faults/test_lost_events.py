@@ -56,7 +56,7 @@ def finish(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int) -> No
     pytest.fail("the campaign did not close")
 
 
-@pytest.mark.parametrize("call", [None, "mmpaymkttransfers/gethbinfo"])
+@pytest.mark.parametrize("call", [pytest.param(None, marks=pytest.mark.proof), "mmpaymkttransfers/gethbinfo"])
 def test_no_bind_event_ever_comes_and_the_books_close_from_queries_F34(
     runtime: Runtime, simulator: SimulatedWeChat, call: str | None
 ) -> None:

@@ -72,7 +72,7 @@ def assert_paid_once(desk: Runtime, simulator: SimulatedWeChat, ids: list[int]) 
     "kind",
     [
         "drop_reply",
-        "garble",
+        pytest.param("garble", marks=pytest.mark.proof),
         pytest.param("drop_request", marks=pytest.mark.proof),
         pytest.param("repeat", marks=pytest.mark.proof),
     ],
@@ -100,7 +100,7 @@ def codes_of(channel: str) -> list[str]:
 @pytest.mark.parametrize(
     ("channel", "is_landed"),
     [
-        ("sendredpack", False),
+        pytest.param("sendredpack", False, marks=pytest.mark.proof),
         ("transfer_bills", True),
         pytest.param("sendredpack", True, marks=pytest.mark.proof),
         pytest.param("transfer_bills", False, marks=pytest.mark.proof),

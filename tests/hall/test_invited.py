@@ -117,6 +117,7 @@ def test_a_csv_is_read_and_what_is_no_list_is_refused_with_a_sentence(marketer: 
     assert "这是 PDF" in upload(marketer, campaign_id, b"%PDF-1.7 ...", "a.pdf")
 
 
+@pytest.mark.proof
 def test_ten_thousand_rows_are_judged_and_taken_over(marketer: Browser, runtime: Runtime) -> None:
     campaign_id = draft(marketer, runtime)
     rows = ((f"{number:05d}", f"来宾{number}", "技术部", "") for number in range(1, 10_001))

@@ -119,7 +119,7 @@ def sound(runtime: Runtime) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("runs", ["selection", "rain"])
+@pytest.mark.parametrize("runs", [pytest.param("selection", marks=pytest.mark.proof), "rain"])
 def test_what_ran_in_the_copy_and_was_paid_since_is_paid_once(
     runtime: Runtime,
     simulator: SimulatedWeChat,

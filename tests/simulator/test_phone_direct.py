@@ -111,6 +111,7 @@ def test_a_code_shows_as_a_banner_and_in_the_inbox(web: Web, person: Person, pho
     assert phone.text_content(".sms-number") == "本机号码 199 0000 0001"
 
 
+@pytest.mark.proof
 def test_a_photo_is_sent_in_the_chat_and_another_uploaded_to_a_page(
     simulator: Simulator, web: Web, token: str, person: Person, phone: Any, upload_page: UploadPage, tmp_path: Path
 ) -> None:

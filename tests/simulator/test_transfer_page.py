@@ -113,6 +113,7 @@ def test_in_the_phone(simulator: Simulator, web: Web, reward: RewardPage, browse
     page.locator("#result >> text=requestMerchantTransfer:fail").wait_for()
 
 
+@pytest.mark.proof
 def test_on_a_page_of_its_own(simulator: Simulator, web: Web, reward: RewardPage, browser_page: Any) -> None:
     """The confirm page lies over the page and gives its answer back to it."""
     ming = web.post("/_sim/people", json={}).json()["people"][0]

@@ -121,6 +121,7 @@ def said(scene: Scene) -> list[str]:
     return [line.get("content", "") for line in lines if line["from"] == "account"]
 
 
+@pytest.mark.proof
 @pytest.mark.browser
 def test_a_page_with_the_real_jweixin_runs(simulator: Simulator, web: Web, token: str, browser_page: Any) -> None:
     """weixin-js-sdk behind the bridge alone; the transfer lies over the page and gives its answer back to it."""
