@@ -7,11 +7,12 @@ is needed for those. A further feature adds its row. Counting stops at COUNTED_A
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from flask import g, url_for
 from flask_login import current_user
-from sqlalchemy import Select, and_, exists, literal, or_, select, union_all
+from sqlalchemy import CompoundSelect, Select, and_, bindparam, exists, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
@@ -277,10 +278,19 @@ def _ids_by_source(
     if not sources:
         return
     waiting: list[list[int]] = [[] for _ in sources]
-    each = [source.waiting(staff_id, moment).limit(COUNTED_AT_MOST).subquery() for source in sources]
-    for n, row_id in session.execute(union_all(*(select(literal(n), ids.c[0]) for n, ids in enumerate(each)))):
+    for n, row_id in session.execute(_question(role), {"staff_id": staff_id, "moment": moment}):
         waiting[n].append(row_id)
     yield from ((source, ids) for source, ids in zip(sources, waiting, strict=True) if ids)
+
+
+@cache
+def _question(role: str) -> CompoundSelect[Any]:
+    """What is asked for a role, its person and moment still open: to put it together takes longer than to answer it."""
+    person: Any = bindparam("staff_id")
+    moment: Any = bindparam("moment")
+    asked = (source.waiting(person, moment) for source in SOURCES if source.role == role)
+    each = [ids.limit(COUNTED_AT_MOST).subquery() for ids in asked]
+    return union_all(*(select(literal(n), ids.c[0]) for n, ids in enumerate(each)))
 
 
 def mine() -> list[InboxLine]:

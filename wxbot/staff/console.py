@@ -7,9 +7,11 @@ console's blueprints; a callback or a draw passes none of it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
+from babel import Locale
 from flask import Blueprint, Flask, Response, abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask_babel import Babel, gettext
 from flask_login import LoginManager, current_user
@@ -109,6 +111,12 @@ def locale() -> str:
     return runtime().settings.locale
 
 
+@cache
+def _parsed(name: str) -> Locale:
+    """A language as Babel knows it, who looks through the names of all whenever it reads one."""
+    return Locale.parse(name)
+
+
 def role_required(*roles: str) -> Callable[[View], View]:
     """Say which roles may call a view; 'anyone' needs no sign-in."""
     for role in roles:
@@ -131,9 +139,8 @@ def roles_of(view: Callable[..., Any] | None) -> frozenset[str]:
 
 def may(endpoint: str) -> bool:
     """Whether the person signed in may open an endpoint: decides what the pages offer."""
-    return bool(current_user.is_authenticated) and current_user.role in roles_of(
-        current_app.view_functions.get(endpoint)
-    )
+    person = me()  # asked once: every page asks this of each entry of its side bar
+    return person.is_authenticated and person.role in roles_of(current_app.view_functions.get(endpoint))
 
 
 def cookie_name() -> str:
@@ -393,11 +400,11 @@ def _install(app: Flask) -> None:
             app,
             default_locale=settings.locale,
             default_timezone="Asia/Shanghai",
-            locale_selector=locale,
+            locale_selector=lambda: _parsed(locale()),
             default_translation_directories=str(TRANSLATIONS),
         )
-        babel.domain_instance = bidi.Sentences()
-        app.jinja_env.globals["gettext"] = app.jinja_env.globals["_"] = bidi.isolating(app.jinja_env.globals["gettext"])
+        sentences = babel.domain_instance = bidi.Sentences()
+        app.jinja_env.globals["gettext"] = app.jinja_env.globals["_"] = bidi.isolating(sentences)
     app.jinja_env.filters.update(
         said=said, yuan=yuan, cny=cny, plain_percent=plain_percent, local=local, num="{:,}".format
     )
