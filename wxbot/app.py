@@ -258,7 +258,7 @@ def _error_answer(status: int, request_id: str) -> Response:
     if wants_json or request.is_json:
         response = jsonify(error=text.zh, error_en=text.en, request_id=request_id)
     else:
-        language = own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
+        language = own_page.language_of(request)
         page = render_template(
             "errors/error.html", status=status, text=text.within(language), language=language, request_id=request_id
         )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, g, request
 
+from wxbot.own_page import origin_of
 from wxbot.settings import Settings
 
 Pages = Literal["machine", "phone", "console", "preview", "screen"]
@@ -21,11 +22,6 @@ def of_every_answer(settings: Settings) -> tuple[tuple[str, str], ...]:
     is_https = urlsplit(settings.public_url).scheme == "https"
     transport = (("Strict-Transport-Security", "max-age=31536000"),) if is_https else ()
     return (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"), *transport)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _live(settings: Settings) -> str:
@@ -57,8 +53,8 @@ class Headers:
         if pages == "screen":
             return cls._screen(settings)
         fixed = {"Permissions-Policy": PERMISSIONS, "Cache-Control": "private, no-store"}
-        tencent = {_origin(settings.res_base), _origin(settings.zb_base)} if pages == "phone" else set()
-        wechat = _origin(settings.api_base) if settings.is_simulated else ""
+        tencent = {origin_of(settings.res_base), origin_of(settings.zb_base)} if pages == "phone" else set()
+        wechat = origin_of(settings.api_base) if settings.is_simulated else ""
         live = _live(settings)
         frames = wechat if pages == "phone" and wechat else "'none'"
         own = f"frame-ancestors {frames}; base-uri 'none'; form-action 'self'"
@@ -91,7 +87,7 @@ class Headers:
 
         A marketer's own phone opens it, too, and the simulator's phone is a frame.
         """
-        frames = f"'self' {_origin(settings.api_base)}" if settings.is_simulated else "'self'"
+        frames = f"'self' {origin_of(settings.api_base)}" if settings.is_simulated else "'self'"
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'{nonce}; img-src 'self' data:; connect-src 'self'; "
             f"frame-ancestors {frames}; base-uri 'none'; form-action 'none'"
@@ -102,7 +98,7 @@ class Headers:
     @classmethod
     def _screen(cls, settings: Settings) -> "Headers":
         """Of a hall's big screen, which loads nothing from anybody else and may fill the display; the simulator's page shows it."""
-        frames = _origin(settings.api_base) if settings.is_simulated else "'none'"
+        frames = origin_of(settings.api_base) if settings.is_simulated else "'none'"
         connect = f"'self' {_live(settings)}".rstrip()
         policy = (
             "default-src 'none'; script-src 'self'{nonce}; style-src 'self'; img-src 'self' data:; "

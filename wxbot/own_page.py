@@ -1,14 +1,18 @@
 """Is this request from a page of ours? One rule for every door that changes something (security S55), and a phone's language.
 
-A door asks `is_near` about the headers and `is_fresh` about the mark that its page was given; what it answers is its own.
+A door asks `is_ours` about the request (`is_near` where it has none, but the headers) and `is_fresh` about the mark that its page was given; what it answers is its own.
 """
 
 import hmac
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
 
 PAGE_LIFE_S = 3600
 """A page may lie open for an hour before what it sends is refused."""
@@ -20,7 +24,7 @@ LANGUAGES = ("zh", "en")
 
 
 def origin_of(url: str) -> str:
-    """Scheme and host of an address, as browsers write an Origin."""
+    """Scheme and host of an address, as browsers write an Origin and headers name it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -37,6 +41,12 @@ def is_near(site: str | None, origin: str | None, own: Collection[str], referer:
     return origin is None or origin in own
 
 
+def is_ours(request: "Request", public_url: str) -> bool:
+    """Whether a request comes from our own pages, as the browser tells it: those of our address, and of the one that was asked."""
+    own, sent = (origin_of(public_url), request.host_url.rstrip("/")), request.headers
+    return is_near(sent.get("Sec-Fetch-Site"), sent.get("Origin"), own, sent.get("Referer"))
+
+
 def mark(sign: Callable[[str], str], bound_to: str, now_unix: float) -> str:
     """Proof that a page of ours was shown just now to `bound_to` (a session, and what else the page is about)."""
     issued = f"{int(now_unix):x}"
@@ -51,6 +61,11 @@ def is_fresh(given: str, sign: Callable[[str], str], bound_to: str, now_unix: fl
     if not hmac.compare_digest(signature, sign(f"{bound_to}|{issued}")):
         return False
     return -EARLY_S <= now_unix - int(issued, 16) <= life_s
+
+
+def language_of(request: "Request") -> str:
+    """The language of a page on a phone or a screen: "zh" or "en"."""
+    return language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
 
 
 def language(asked: str | None, accept_language: str) -> str:

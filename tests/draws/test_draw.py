@@ -368,6 +368,7 @@ def test_the_draw_takes_json_of_our_own_origin_only_S55(stage: Stage, ming: Phon
     good = {"page_token": token, "ticket": shake_ticket}
     tries: list[dict[str, Any]] = [
         {"json": good, "headers": {"Origin": "https://evil.example"}},
+        {"json": good, "headers": {"Referer": "https://evil.example/page"}},
         {"json": good, "headers": {"Origin": "null"}},
         {"json": good, "headers": {"Sec-Fetch-Site": "cross-site"}},
         {"data": json.dumps(good), "content_type": "text/plain"},

@@ -130,6 +130,7 @@ def test_a_port_is_no_address_of_its_own_S51(phone: Phone, town: Town, monkeypat
         ({"form_mark": "٣.x"}, {}),
         (None, {"Origin": "https://evil.test"}),
         (None, {"Sec-Fetch-Site": "cross-site"}),
+        (None, {"Referer": "https://evil.test/form"}),  # a browser that is too old to send one of the others
     ],
 )
 def test_a_form_that_is_not_ours_does_nothing_S55(

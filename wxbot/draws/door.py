@@ -144,7 +144,8 @@ class DrawDoor:
 
     def _asked(self, environ: MutableMapping[str, Any]) -> tuple[str, str, str, str] | None:
         """Page token, ticket, channel code and word of a request from our own page, or None (S55: JSON, own origin, small)."""
-        if not own_page.is_near(environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN"), self._own):
+        site, origin, referer = (environ.get(f"HTTP_{name}") for name in ("SEC_FETCH_SITE", "ORIGIN", "REFERER"))
+        if not own_page.is_near(site, origin, self._own, referer):
             return None
         length: str = environ.get("CONTENT_LENGTH") or "0"
         kind: str = environ.get("CONTENT_TYPE", "")

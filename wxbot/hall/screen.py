@@ -63,14 +63,10 @@ def _for_screens(view: View) -> View:
     def guarded(slug: str) -> BaseResponse | str:
         found = paired(slug)
         if not found.epoch:
-            return _told(401, ScreenPhrases(_language())("unpaired"))
+            return _told(401, ScreenPhrases(own_page.language_of(request))("unpaired"))
         return view(found)
 
     return guarded
-
-
-def _language() -> str:
-    return own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
 
 
 def _told(status: int, error: str) -> Response:
@@ -82,7 +78,7 @@ def _told(status: int, error: str) -> Response:
 @blueprint.get("/<slug>/screen")
 def screen(slug: str) -> str:
     """The screen, or where the six digits are typed."""
-    found, words = paired(slug), ScreenPhrases(_language())
+    found, words = paired(slug), ScreenPhrases(own_page.language_of(request))
     page = "hall/screen.html" if found.epoch else "hall/pair.html"
     return _page(page, found, words, _config(found, words))
 
@@ -90,7 +86,7 @@ def screen(slug: str) -> str:
 @blueprint.get("/<slug>/preflight")
 def preflight(slug: str) -> str:
     """Whether this machine is fit to be the screen; open to whoever sets it up."""
-    found, words = paired(slug), ScreenPhrases(_language())
+    found, words = paired(slug), ScreenPhrases(own_page.language_of(request))
     return _page("hall/preflight.html", found, words, _config(found, words))
 
 

@@ -35,12 +35,8 @@ def _runtime() -> Runtime:
     return runtime
 
 
-def _language() -> str:
-    return own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
-
-
 def _refused(status: int, reason: str, text: Text) -> Response:
-    response = jsonify(error=text.within(_language()), reason=reason)
+    response = jsonify(error=text.within(own_page.language_of(request)), reason=reason)
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -48,10 +44,7 @@ def _refused(status: int, reason: str, text: Text) -> Response:
 
 def _is_ours() -> bool:
     """JSON from a page of ours: no other site can send it in this browser's name (S55)."""
-    own = (own_page.origin_of(_runtime().settings.public_url), request.host_url.rstrip("/"))
-    sent = request.headers
-    is_near = own_page.is_near(sent.get("Sec-Fetch-Site"), sent.get("Origin"), own, sent.get("Referer"))
-    return is_near and request.is_json
+    return own_page.is_ours(request, _runtime().settings.public_url) and request.is_json
 
 
 def _asked() -> dict[str, Any]:

@@ -37,7 +37,7 @@ def runtime() -> Runtime:
 
 def language() -> str:
     """ "zh" or "en" for the present request."""
-    return own_page.language(request.args.get("lang"), request.headers.get("Accept-Language", ""))
+    return own_page.language_of(request)
 
 
 def wants_json() -> bool:
@@ -90,9 +90,7 @@ def _sign(text: str) -> str:
 
 def is_own(mark: str) -> bool:
     """Whether this request comes from a page of ours that was shown to this session, within the hour (S55)."""
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    own = (own_page.origin_of(runtime().settings.public_url), request.host_url.rstrip("/"))
-    is_ours = own_page.is_near(site, origin, own)
+    is_ours = own_page.is_ours(request, runtime().settings.public_url)
     return is_ours and own_page.is_fresh(mark, _sign, oauth.signed_in().session_id, runtime().clock.unix())
 
 

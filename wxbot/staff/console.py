@@ -174,13 +174,6 @@ def actor() -> Actor:
     return Actor(me().id, me().login, ip) if current_user.is_authenticated else Actor(None, "", ip)
 
 
-def _is_same_origin() -> bool:
-    """Whether a request that changes something comes from our own pages (S55)."""
-    own = (own_page.origin_of(runtime().settings.public_url), request.host_url.rstrip("/"))
-    sent = request.headers
-    return own_page.is_near(sent.get("Sec-Fetch-Site"), sent.get("Origin"), own, sent.get("Referer"))
-
-
 def refusal(status: int, sentence: str) -> Response:
     """A page (or for htmx a bare sentence) that says why not."""
     if request.headers.get("HX-Request"):
@@ -227,7 +220,7 @@ def _check_request() -> BaseResponse | None:
         if current_user.role not in roles:
             return _deny(403, gettext("您的角色没有这项权限。如有需要，请联系管理员。"), "role")
     if request.method not in SAFE_METHODS:
-        if not _is_same_origin():
+        if not own_page.is_ours(request, runtime().settings.public_url):
             return _deny(400, gettext("请求不是来自本站页面，已拒绝。"), "origin")
         try:
             validate_csrf(request.form.get("csrf_token") or request.headers.get("X-CSRFToken"))
