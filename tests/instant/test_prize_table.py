@@ -104,9 +104,8 @@ def test_limits_make_fewer_draws_and_the_forecast_says_so(marketer: Browser, run
     assert wins(tries_per_person="10") == 2_500
     assert wins(tries_per_person="10", tries_per_day="2") == 1_500
     assert wins(tries_per_person="4", wins_per_person="1") == pytest.approx(684, abs=2)  # 1 - 0.75⁴
-    assert wins(tries_per_person="10", wins_per_day="1") == pytest.approx(
-        2_153, abs=2
-    )  # three wins on three days at most
+    three_at_most = wins(tries_per_person="10", wins_per_day="1")
+    assert three_at_most == pytest.approx(2_174, abs=2)  # one on each of three days
     assert wins(tries_per_person="10", winners_per_day="100") == 300
 
 
