@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+
 from sqlalchemy import update
 
 from tests.campaigns.drafts import NOW, form, hire
 from tests.payouts.stories import CASHIER, SECOND, fund, owe, payout_of
 from tests.restore.offices import list_of
 from tests.rows import in_one
+from tests.sources import nodes
 from wxbot.campaigns import draft
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
@@ -60,3 +63,14 @@ def test_proposals_shown_before_an_upgrade_are_confirmed_after_it() -> None:
         FoundOrder(id=2, reason_kind=None, reason_id=None, amount_fen=100, openid=None),
     ]
     assert judge.seal_of(proposals) == PROPOSALS_SHOWN
+
+
+def test_one_place_refuses_who_asked_I16() -> None:
+    """`people/trust` is the other: there not another person, but another role must agree."""
+    refusing = {
+        place.rpartition(":")[0]
+        for place, node in nodes("four_eyes")
+        if isinstance(node, ast.Call)
+        if any(isinstance(given, ast.Constant) and given.value == "four_eyes" for given in node.args)
+    }
+    assert refusing == {"wxbot/approval.py", "wxbot/people/trust.py"}

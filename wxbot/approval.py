@@ -19,6 +19,7 @@ EVIDENCE_MIN = 10
 """Characters of evidence: a bill line's number and date, or who at WeChat said what and when."""
 
 SEND_BACK = Text("内容与提交时不一致，请退回后重新提交", "The content differs from what was submitted; send it back")
+CASHIER = Text("请另一位财务处理", "a second cashier must do this")
 LOOK_AGAIN = Text("内容与看到的不一致，请刷新页面后再决定", "The content differs from what you saw; reload the page")
 
 
@@ -31,15 +32,20 @@ def content_hash(content: object) -> str:
 
 
 def require_second(
-    session: Session, checker_id: int, maker_ids: Collection[int | None], own: Text, now: datetime
+    session: Session,
+    checker_id: int,
+    maker_ids: Collection[int | None],
+    own: Text,
+    now: datetime,
+    second: Text = CASHIER,
 ) -> None:
     """Raise Refusal `four_eyes` when the one who agrees has asked for it, `held` when their account may not agree yet.
 
-    `own` says what they did themselves.
+    `own` says what they did themselves, `second` who must do this.
     """
     accounts.require_settled(session, checker_id, now)
     if checker_id in maker_ids:
-        raise Refusal("four_eyes", Text(f"{own.zh}，请另一位财务处理", f"{own.en}; a second cashier must do this"))
+        raise Refusal("four_eyes", Text(f"{own.zh}，{second.zh}", f"{own.en}; {second.en}"))
 
 
 def require_unchanged(asked: str | None, *later: str | None, changed: Text = SEND_BACK) -> None:

@@ -5,12 +5,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from wxbot import typed
+from wxbot import approval, typed
 from wxbot.db import changed
 from wxbot.hall import journal
 from wxbot.hall.models import WINNER_NEXT, Selection, SelectionStatus, Winner
 from wxbot.hall.select import seed_of, step
-from wxbot.staff import accounts
 from wxbot.staff.models import Staff
 from wxbot.text import Refusal, Text, fault
 from wxbot.transitions import moved_on, moving
@@ -22,7 +21,8 @@ VOIDABLE: tuple[SelectionStatus, ...] = ("armed", "revealed")
 """What was drawn and not revealed is revealed first: nobody takes a result back before it was seen."""
 
 CONFIRMED = Text("已经确认了中奖者，不能作废", "Winners were confirmed; it can no longer be declared void")
-SAME = Text("这是您自己申请的作废，请另一位同事确认", "You asked for this yourself; a second person must agree")
+OWN = Text("这是您自己申请的作废", "You asked for this yourself")
+SECOND = Text("请另一位同事确认", "a second person must agree")
 
 
 def _selection(session: Session, campaign_id: int, d: int) -> Selection:
@@ -73,9 +73,7 @@ def agree(session: Session, vault: Vault, campaign_id: int, d: int, staff_id: in
     selected = _selection(session, campaign_id, d)
     if selected.void_asked_by is None or selected.void_reason != typed.line(seen):
         raise moved_on()
-    accounts.require_settled(session, staff_id, now)
-    if staff_id == selected.void_asked_by:
-        raise Refusal("four_eyes", SAME)
+    approval.require_second(session, staff_id, [selected.void_asked_by], OWN, now, SECOND)
     names = [_name(session, each) for each in (selected.void_asked_by, staff_id)]
     seed = seed_of(session, vault, hall, d)
     body = {"d": d, "reason": selected.void_reason, "names": names, "seed": seed.hex()}
