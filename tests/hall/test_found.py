@@ -27,7 +27,7 @@ from wxbot.thaw import judge
 from wxbot.witness import Witness
 
 
-def found(hall: OpenHall, openid: str, amount_fen: int = 100, **told: Any) -> int:
+def found(hall: OpenHall, openid: str | None = None, amount_fen: int = 100, **told: Any) -> int:
     """WeChat knows a payment to this person that the copy does not."""
     now = hall.runtime.clock.now()
     with hall.runtime.database.transaction() as session:
@@ -178,6 +178,22 @@ def test_a_rain_that_may_have_been_paid_begins_again_when_cashiers_have_said_wha
         begin(hall, 1)
     with runtime.database.transaction() as session:
         session.execute(update(FoundOrder).values(status="apart", proposed_by=1, decided_by=2))
+    assert begin(hall, 1)
+
+
+def test_a_packet_that_nobody_has_taken_yet_holds_the_rain_of_which_it_has_the_texts(runtime: Runtime) -> None:
+    """Everybody would be paid once more for a rain of which the packets are still on their way."""
+    hall = open_hall(runtime, (RAIN,), guests=3, terms={"channel": "sendredpack"})
+    leap(Host(hall))
+    of = texts_of(hall, "sendredpack")
+    told = {"version": "v2", "state": "sent", **of}
+    other = found(hall, amount_fen=350, **told | {"remark": "报销"})
+    mine = found(hall, amount_fen=350, **told)
+    with pytest.raises(Refusal, match="unjudged"):
+        begin(hall, 1)
+    with runtime.database.transaction() as session:
+        session.execute(update(FoundOrder).where(FoundOrder.id == mine).values(state="returned"))
+        assert session.get_one(FoundOrder, other).status == "open"
     assert begin(hall, 1)
 
 

@@ -48,8 +48,9 @@ NOBODY = Text("还没有人签到", "Nobody has signed in yet")
 BUSY = Text("请先结束正在进行的抽取或游戏", "Finish the selection or game that runs first")
 PLAYED = Text("这个游戏已经玩过", "This game has been played")
 UNJUDGED = Text(
-    "可能已经有人从这个游戏里得到了钱：请先让两位财务在“解冻”页认定找到的付款",
-    "Somebody may have been paid from this game already: have two cashiers say first what the payments were that the thaw has found",
+    "可能已经有人从这个游戏里得到了钱：请先让两位财务在“解冻”页认定找到的付款；还不知道收款人的，请大家先领取微信里的红包",
+    "Somebody may have been paid from this game already: have two cashiers say first what the payments were that the thaw has found; "
+    "where the person is not known yet, have everybody take the packets in their WeChat",
 )
 SHUT = Text("活动不在进行中，不能开始游戏", "The hall is not open, no game can begin")
 

@@ -67,9 +67,12 @@ def _most_fen(prize: Prize, game: Game | None) -> int:
 
 
 def is_unjudged(session: Session, campaign_id: int, game: Game | None = None) -> bool:
-    """Whether a payment that nobody has judged yet may be of this game, or of any prize of a hall, in what a restore has lost. Its
-    person is known, so that cashiers can say at once what it was."""
-    unjudged = session.scalars(select(FoundOrder).where(UNJUDGED, HAS_MONEY, FoundOrder.openid.is_not(None))).all()
+    """Whether a payment that nobody has judged yet may be of this game, or of any prize of a hall, in what a restore has lost.
+
+    A red packet that nobody has taken yet has no person, and its texts all the same: where one of a rain was sent, the rain was
+    played. It is taken, or goes back within a day; cashiers can say at once that it was something else.
+    """
+    unjudged = session.scalars(select(FoundOrder).where(UNJUDGED, HAS_MONEY)).all()
     if not unjudged:
         return False
     campaign, terms = session.get_one(Campaign, campaign_id), session.get_one(InstantTerms, campaign_id)
