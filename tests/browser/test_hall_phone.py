@@ -17,6 +17,7 @@ from tests.hall.stage import open_hall
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import absent, games, guests
 from wxbot.hall.models import Game
+from wxbot.instant.models import InstantTerms
 from wxbot.runtime import Runtime
 
 pytestmark = pytest.mark.browser
@@ -139,6 +140,47 @@ def test_a_guest_is_told_why_a_selection_goes_without_them(phone: Any, site: Run
     phone.reload()
     phone.locator("#collect").click()
     phone.locator("#sheet-main", has_text="领取").wait_for()
+
+
+def test_only_whom_a_selection_concerns_asks_the_web_door_for_their_part(phone: Any, site: Runtime) -> None:
+    hall = open_hall(
+        site,
+        [{"name": "一等奖", "stock": 2}],
+        end_at=site.clock.now() + timedelta(hours=5),
+        terms={"channel": "sendredpack"},
+    )
+    with site.database.transaction() as session:
+        session.get_one(InstantTerms, hall.campaign_id).channel = "sendredpack"
+    asked: list[str] = []
+    phone.on("request", lambda each: asked.append(each.url) if each.url.endswith("/me") else None)
+    phone.add_init_script("Math.random = () => 0")  # what is asked is asked at once
+    phone.goto(f"{site.settings.public_url}{hall.path}?code={code_of(hall)}")
+    phone.locator("#name").fill("阿明")
+    phone.locator("button[type=submit]").click()
+    phone.locator(".hall-no").wait_for()
+    host, title = Host(hall), phone.locator("#stage-title")
+    host.freeze()
+    for verb in (host.arm, host.start, host.reveal):
+        verb()
+        host.tell()
+    phone.locator("#me[data-stage=won]").wait_for()
+    host.confirm(1)
+    host.tell()
+    phone.locator("#me[data-stage=confirmed]").wait_for()
+    assert "一等奖 是你的了" in title.inner_text()
+    hall.come(1)
+    host.freeze()
+    host.tell()
+    phone.locator("#me[data-stage=confirmed]").wait_for()
+    asked.clear()
+    for verb, stage in ((host.arm, "马上开始"), (host.start, "正在抽取"), (host.reveal, "这次没有你")):
+        verb()
+        host.tell()
+        title.filter(has_text=stage).wait_for()
+    host.confirm(2)
+    host.tell()
+    phone.wait_for_timeout(600)  # an ask at this moment would be seen by now
+    assert len(asked) == 1
 
 
 @pytest.mark.proof

@@ -26,8 +26,17 @@ STATE: dict[str, Any] = {
 def test_phones_are_told_nobodys_name() -> None:
     told = for_phones(STATE)
     assert "小明" not in str(told)
-    assert told["selection"] == {"d": 1, "prize": None, "k": None, "status": "revealed", "marked": []}
+    assert told["selection"] == {"d": 1, "prize": None, "k": None, "status": "revealed", "won": [1], "marked": []}
     assert told["game"]["begin"] == 1
+
+
+def test_phones_are_told_who_won_by_number_so_that_no_other_asks() -> None:
+    def won(**selection: Any) -> object:
+        return for_phones({**STATE, "selection": {"d": 1, **selection}})["selection"]["won"]
+
+    lines = [{"no": no, "name": "小明", "status": "won"} for no in (7, 3)]
+    assert won(status="drawn") == [] and won(status="revealed", winners=lines) == [7, 3]
+    assert for_phones({**STATE, "selection": None})["selection"] is None
 
 
 def test_a_phone_is_told_when_its_guest_is_marked_or_taken_back() -> None:

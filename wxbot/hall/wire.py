@@ -145,25 +145,25 @@ def _only(found: Any, names: tuple[str, ...]) -> dict[str, Any] | None:
     return {name: found.get(name) for name in names} if isinstance(found, Mapping) else None
 
 
-def _marked(selection: Any) -> list[Any]:
-    """[number, status] of the winners whom the host has marked, or taken back: their phones ask how they stand. No other's need to."""
-    if not isinstance(selection, Mapping):
-        return []
+def _of_winners(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """`won`: the numbers of its winners, and `marked`: [number, status] of whom the host has marked, or taken back. Their phones ask
+    how they stand. No other's need to, so that two thousand of them do not ask when a selection is revealed."""
     usual = "confirmed" if selection.get("status") == "confirmed" else "won"
     lines = selection.get("winners") or ()
-    return [[line["no"], line["status"]] for line in lines if line["status"] not in (usual, "voided")]
+    marked = [[line["no"], line["status"]] for line in lines if line["status"] not in (usual, "voided")]
+    return {"won": [line["no"] for line in lines], "marked": marked}
 
 
 def for_phones(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What every phone is told of a hall: what goes on, and nobody's name.
+    """What every phone is told of a hall: what goes on, and nobody's name; of who won what the screen shows, the number alone.
 
-    A phone asks for its own part when this changed, so nothing is in it that changes whenever somebody signs in; and as nobody
-    is named in it, a file of it may be served to anybody.
+    A phone may ask for its own part when this changed (static/h5/hall.js), so nothing is in it that changes whenever somebody signs
+    in; and as nobody is named in it, a file of it may be served to anybody.
     """
     told = {name: state.get(name) for name in _OF_HALL}
-    selection = _only(state.get("selection"), _OF_SELECTION)
+    selection: Mapping[str, Any] | None = state.get("selection")
     return {
         **told,
-        "selection": selection and {**selection, "marked": _marked(state.get("selection"))},
+        "selection": {**(_only(selection, _OF_SELECTION) or {}), **_of_winners(selection)} if selection else None,
         "game": _only(state.get("game"), _OF_GAME),
     }

@@ -1,5 +1,5 @@
-/* A guest's page. What goes on comes from the hall's state, in which nobody stands; when it changed in a way that may concern this
-   person, their own part is fetched, after a moment of chance so that two thousand phones do not ask at once.
+/* A guest's page. What goes on comes from the hall's state, in which nobody is named; when it changed in a way that concerns this
+   person, their own part is fetched, after a moment of chance so that two thousand phones do not ask at once (`patience`).
    A game of the whole hall is a module of its own: it is loaded when the state names one, and shown in #game. */
 
 import { at, el, fill, say } from '../hall/dom.js';
@@ -8,8 +8,11 @@ const page = JSON.parse(document.getElementById('state').textContent);
 const words = page.words;
 const en = page.language === 'en' ? '?lang=en' : '';
 const base = '/h5/hall/' + page.slug;
+const HAS = ['collecting', 'paid', 'given'];   // states of an award that asks nothing of its person
 const POLL_MS = 2500;
 const JITTER_MS = 1500;
+const GAME_OVER_MS = 4000;   // what was caught stands on the page already
+const CALM_MS = 8000;        // for whatever was missed: most phones hear nothing new then
 const COUNTDOWN_MS = 4000;   // of the five seconds before a game, for whoever's clock is wrong as well
 const QUIET_MS = 20000;      // an open stream that says nothing for so long is given up for polling
 const STALE_MS = 15000;      // `wxbot live` writes its file every five seconds
@@ -22,6 +25,7 @@ let stream = null;
 let heard = 0;
 let timer = 0;
 let asking = 0;
+let askingAt = 0;
 let game = null;
 
 function json(path, options) {
@@ -48,6 +52,12 @@ function prizeOf(selection) { return (page.prizes || []).find((prize) => prize.o
 
 function struckText() { return fill(words.out_struck_text, { reason: page.reasons[me.struck] || me.struck }); }
 
+/** How this guest stands among the winners of a selection that was revealed; nothing for everybody else. */
+function lineIn(selection) {
+  if (!selection || (selection.won && !selection.won.includes(me.no))) { return ''; }
+  return ((selection.marked || []).find(([no]) => no === me.no) || [0, selection.status])[1];
+}
+
 /** Why this guest is not in a selection: a sentence, or nothing for who is in. The rules are evening.py's `out_of`. */
 function outOf(selection) {
   const prize = prizeOf(selection);
@@ -73,6 +83,8 @@ function inSelection(selection, mine) {
   }
   if (mine && (mine.status === 'forfeited' || mine.status === 'passed_on')) { return ['waiting', fill(words.forfeited, { prize: mine.prize }), '']; }
   if (mine && mine.status === 'voided') { return ['waiting', words.voided, words.missed_text]; }
+  if (mine && selection && mine.d === selection.d && HAS.includes(mine.state) && !me.is_over) { return ['confirmed', fill(words.confirmed, { prize: mine.prize }), '']; }
+  if (selection && selection.won && lineIn(selection) && !mine) { return ['drawn', fill(words.drawn, { prize: prizeOf(selection).name }), words.drawn_text]; } // one's own part is on its way
   if (selection && (selection.status === 'armed' || selection.status === 'drawn')) {
     const out = outOf(selection);
     return [out ? 'waiting' : selection.status, fill(words[selection.status], { prize: prizeOf(selection).name }), out ? words.out + (page.language === 'en' ? '. ' : '：') + out : words[selection.status + '_text']];
@@ -106,7 +118,7 @@ function show() {
     || (me.is_over && ['waiting', words.over, me.won.some((each) => each.state) ? words.over_won_text : words.over_text])
     || (me.struck && ['waiting', words.out_struck, struckText()])
     || (game && game.status === 'running' && ['waiting', words[game.kind], words[game.kind + '_text']])
-    || (selection && missed(selection))
+    || (selection && !mine && missed(selection))
     || ['waiting', words.waiting, words.waiting_text]));
   at('hidden').hidden = !me.is_hidden;
   at('say').hidden = Boolean(me.is_over);
@@ -132,37 +144,45 @@ function list() {
 
 /* --- what is told --- */
 
-function concerns(before, after) {
-  if (!before) { return true; }
-  const mark = (selection) => ((selection.marked || []).find(([no]) => no === me.no) || [])[1];
-  const of = (each) => JSON.stringify([each.selection && [each.selection.d, each.selection.status, mark(each.selection)], each.game && [each.game.id, each.game.status], each.roster && each.roster.version]);
-  return of(before) !== of(after);
-}
-
 function take(told) {
   heard = Date.now();
   at('offline').hidden = true;
   const before = state;
   state = told;
-  if (concerns(before, told)) {
-    clearTimeout(asking);
-    asking = setTimeout(refresh, before ? Math.random() * patience(told) : 0);
-  }
+  const within = patience(before, told);
+  if (within !== null) { askWithin(Math.random() * within); }
   show();
   play();
 }
 
-/** Over how long the phones of a hall spread their asking: most of the countdown where a game was announced, for then all of them ask. */
-function patience(told) {
-  const left = told.game && told.game.begin ? told.game.begin * 1000 - Date.now() : 0;
-  return Math.min(Math.max(JITTER_MS, left - 500), COUNTDOWN_MS);
+/** Over how long the phones of a hall spread their asking for their own part; nothing where this one has no reason to ask. Of a selection only
+    its winners hear something new: they ask soon. Of a game all do: most of the countdown is for that. */
+function patience(before, told) {
+  if (!before) { return 0; }
+  const isOther = (part) => JSON.stringify(part(before)) !== JSON.stringify(part(told));
+  if (isOther((each) => lineIn(each.selection) && [each.selection.d, lineIn(each.selection)])) { return JITTER_MS; }
+  if (isOther((each) => each.game && [each.game.id, each.game.status])) {
+    const left = told.game && told.game.begin ? told.game.begin * 1000 - Date.now() : 0;
+    return left > 0 ? Math.min(Math.max(JITTER_MS, left - 500), COUNTDOWN_MS) : GAME_OVER_MS;
+  }
+  return isOther((each) => [each.selection && each.selection.d, each.roster && each.roster.version]) ? CALM_MS : null;
+}
+
+/** Ask after so many ms, or when it was to be asked already, whatever comes first. */
+function askWithin(ms) {
+  const at = Date.now() + ms;
+  if (askingAt > Date.now() && askingAt <= at) { return; }
+  clearTimeout(asking);
+  askingAt = at;
+  asking = setTimeout(refresh, ms);
 }
 
 function refresh() {
+  askingAt = 0;
   json(base + '/me' + en).then((reply) => {
     if (reply.status === 404) { location.reload(); return; }
     if (reply.ok) { me = reply.answer; show(); play(); }
-  }).catch(() => { asking = setTimeout(refresh, POLL_MS + Math.random() * JITTER_MS); });
+  }).catch(() => { askWithin(POLL_MS + Math.random() * JITTER_MS); });
 }
 
 function poll() {
