@@ -107,7 +107,6 @@ def test_a_copy_is_whole_private_and_goes_back_to_a_bare_machine(
             session.execute(text("UPDATE ledger_entries SET amount_fen = 1"))
 
 
-@pytest.mark.on_both
 def test_draws_go_on_behind_a_gap_after_a_restore_so_that_no_number_is_used_twice(
     operator: Operator, elsewhere: Operator, shop: Settings
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, s
     phone.locator("#sheet-main", has_text="领取").wait_for()  # the sheet of this prize, not a list to search
 
 
+@pytest.mark.proof
 def test_a_guest_is_told_why_a_selection_goes_without_them(phone: Any, site: Runtime) -> None:
     bike = {"name": "自行车", "kind": "goods", "min_fen": 0, "max_fen": 0, "value_fen": 300_000}
     prizes = [{"name": "一等奖", "stock": 2}, bike | {"stock": 2}]

@@ -412,6 +412,7 @@ def test_ten_thousand_people_are_at_most_two_hundred_cards(screen: Screen) -> No
         screen.page.wait_for_timeout(100)
 
 
+@pytest.mark.proof
 def test_the_machine_is_checked_before_the_evening(screen: Screen) -> None:
     screen.page.goto(screen.address.replace("/screen", "/preflight"))
     for check in ("network", "clock", "size", "fonts", "awake"):

@@ -26,6 +26,7 @@ def served(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[tuple[De
         yield desk, Served(desk.app, f"{server.url}/admin")
 
 
+@pytest.mark.proof
 def test_a_list_from_the_file_to_its_payouts(served: tuple[Desk, Served], page: Any, tmp_path: Path) -> None:
     desk, console = served
     desk.fund(100_000)

@@ -33,11 +33,18 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("prize", "terms", "changes", "draws", "refusal"),
     [
-        ({"odds_ppm": 0}, {}, {"tries_per_person": 3, "tries_per_day": 3}, 3, "no_tries_left"),
+        pytest.param(
+            {"odds_ppm": 0},
+            {},
+            {"tries_per_person": 3, "tries_per_day": 3},
+            3,
+            "no_tries_left",
+            marks=pytest.mark.proof,
+        ),
         ({"odds_ppm": 0}, {}, {"tries_per_person": 9, "tries_per_day": 2}, 2, "no_tries_today"),
         ({}, {"wins_per_person": 2}, MANY, 2, "won_enough"),
-        ({}, {"wins_per_day": 1}, MANY, 1, "won_today"),
-        ({}, {"gap_s": 3600}, MANY, 1, "too_soon"),
+        pytest.param({}, {"wins_per_day": 1}, MANY, 1, "won_today", marks=pytest.mark.proof),
+        pytest.param({}, {"gap_s": 3600}, MANY, 1, "too_soon", marks=pytest.mark.proof),
         ({}, {"winners_per_day": 4}, MANY, 4, "day_full"),
     ],
     ids=["tries", "tries_a_day", "wins", "wins_a_day", "gap", "winners_a_day"],

@@ -36,7 +36,7 @@ def die_drawing(settings: Settings, campaign_id: int, slug: str, who: crowd.Pers
 
 
 @pytest.mark.on_postgresql
-@pytest.mark.parametrize(("moment", "stored"), [("before", 0), ("after", 1)])
+@pytest.mark.parametrize(("moment", "stored"), [pytest.param("before", 0, marks=pytest.mark.proof), ("after", 1)])
 def test_a_draw_whose_answer_died_with_its_process_is_answered_from_its_row(
     runtime: Runtime, moment: str, stored: int
 ) -> None:

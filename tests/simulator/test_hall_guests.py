@@ -199,6 +199,7 @@ def test_guests_shake_in_a_race_and_go_on_after_a_lost_network(wechat: Simulated
     until(is_all, "the rows say what was shaken")
 
 
+@pytest.mark.proof
 def test_the_frame_of_a_phone_has_open_streams_until_its_guest_has_no_network(
     wechat: SimulatedWeChat, raced: Runtime
 ) -> None:

@@ -98,6 +98,7 @@ def test_a_page_that_was_not_shaken_cannot_draw(shop: Shop, phone: Any) -> None:
     assert "11002" in phone.text_content("[data-testid=refusal]")
 
 
+@pytest.mark.proof
 def test_a_template_lottery_opens_its_packet_by_itself(shop: Shop, phone: Any) -> None:
     page_id = shop.lottery(use_template="1")["page_id"]
     shop.load(shop.tickets(1, total_amount="666"))

@@ -207,7 +207,15 @@ def test_metadata_never_cost_a_photo_and_turn_it_where_they_can_be_read(name: st
     assert (kept.width, kept.height) == ((800, 600) if is_turned else (600, 800))
 
 
-@pytest.mark.parametrize(("kind", "turn"), [*(("JPEG", turn) for turn in range(1, 9)), ("PNG", 6), ("WEBP", 8)])
+@pytest.mark.parametrize(
+    ("kind", "turn"),
+    [
+        *(("JPEG", turn) for turn in (1, 7)),
+        *(pytest.param("JPEG", turn, marks=pytest.mark.proof) for turn in (2, 3, 4, 5, 6, 8)),
+        ("PNG", 6),
+        ("WEBP", 8),
+    ],
+)
 def test_a_photo_stands_upright_however_the_camera_was_held(kind: str, turn: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = turn

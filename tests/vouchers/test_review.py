@@ -184,6 +184,7 @@ def test_no_reviewer_pays_more_than_was_asked(stage: Stage, amount: int) -> None
         trial.rollback()
 
 
+@pytest.mark.proof
 def test_ten_reencodings_are_flagged_and_none_is_refused_by_itself_F78(stage: Stage) -> None:
     stage.hand_in(7)
     image = picture(7)
