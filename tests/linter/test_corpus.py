@@ -26,6 +26,7 @@ BAD = [
         "bad_fifth.txt",
         "bad_sixth.txt",
         "bad_seventh.txt",
+        "bad_eighth.txt",
     )
     for line in _lines(name)
 ]
@@ -36,6 +37,7 @@ GOOD = (
     + _lines("good_fourth.txt")
     + _lines("good_fifth.txt")
     + _lines("good_sixth.txt")
+    + _lines("good_seventh.txt")
     + _lines("good_long.txt")
 )
 

@@ -43,6 +43,9 @@ _UNRELATED = (
     + _FILLER
     + "(?:与否|没有?)?(?:均|都|也|皆|是|并)*(?:无任何|没有?任何|没有?|无|不)(?:直接|什么|任何)?(?:关系|关联|关|相关|影响|挂钩|沾边|搭界|作为|是|奖励|好处|会|能|得)"
 )
+_NOTHING = "各抽各的|(?:谁|一次|机会|次数)(?:也|都)不(?:会)?(?:多|加|变)"
+_BUT = "才|但|不过|只是|可惜|然而|除非|而且|还能|更|多|额外|翻"
+"""What takes back that nobody has to."""
 _OTHERWISE = "否则|不然|要不|otherwise|orelse"
 _WARNING = "骗子|诈骗|假冒|冒充|谣言|举报|都是假|均为假|scam|fraud"
 _NO_WARNING = "(?:不是|非|绝非|没有|不会|不)(?:骗子|诈骗|假冒|骗)|notascam|noscam"
@@ -110,6 +113,9 @@ def _is_harmless(reading: Reading, start: int, end: int, word: str) -> bool:
         if not is_with or re.search(_EXCUSED, before[: is_with.start()]) or re.search(_UNRELATED, after):
             return True
     sentence = reading.plain[reading.clause_start(start, SENTENCE) : reading.clause_end(end, SENTENCE)]
+    free = f"不(?:用)?{word}(?:也|都|照样?|一样)(?:可以|行|可|能|好|成|没)"
+    if re.search(_NOTHING, sentence) or (re.search(free, sentence) and not re.search(_BUT, sentence)):
+        return True
     if re.search(_WARNING, sentence) and not re.search(_NO_WARNING, sentence):
         return True
     rest = reading.plain[end : end + 14]
