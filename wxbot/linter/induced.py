@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from wxbot.linter.reading import CLAUSE, SENTENCE, Reading
-from wxbot.linter.spellings import BAIT, FOLLOW, SHARE, found, spelled
+from wxbot.linter.spellings import BAIT, FOLLOW, MORE_TRIES, OTHERS, SHARE, found, spelled
 
 _ACTS = (("E-02", SHARE), ("E-03", FOLLOW))
 _AHEAD, _BEHIND, _AHEAD_ENGLISH = 18, 10, 32
@@ -44,6 +44,7 @@ _UNRELATED = (
     + "(?:与否|没有?)?(?:均|都|也|皆|是|并)*(?:无任何|没有?任何|没有?|无|不)(?:直接|什么|任何)?(?:关系|关联|关|相关|影响|挂钩|沾边|搭界|作为|是|奖励|好处|会|能|得)"
 )
 _NOTHING = "各抽各的|(?:谁|一次|机会|次数)(?:也|都)不(?:会)?(?:多|加|变)"
+_NOT_EARNED = "(?:不(?!仅|但|只|光)|没|无|别|非|未|勿|莫|cannot|not|no|never|wont|nt|哪怕|就算|即使)[^ ]{0,8}$"
 _BUT = "才|但|不过|只是|可惜|然而|除非|而且|还能|更|多|额外|翻"
 """What takes back that nobody has to."""
 _OTHERWISE = "否则|不然|要不|otherwise|orelse"
@@ -93,6 +94,21 @@ def induced(reading: Reading) -> Iterator[tuple[str, int, int]]:
             )
             if place:
                 yield rule, *place
+    yield from _earned(reading)
+
+
+def _earned(reading: Reading) -> Iterator[tuple[str, int, int]]:
+    """More tries in the same sentence as somebody who would have to come: whatever the word for bringing them is."""
+    for more in found(MORE_TRIES, reading):
+        start, end = reading.clause_start(more.start(), SENTENCE), reading.clause_end(more.end(), SENTENCE)
+        sentence, before = reading.plain[start:end], reading.plain[max(start, more.start() - 12) : more.start()]
+        if re.search(_NOT_EARNED, before) or re.search(_NOTHING, sentence) or re.search(_WARNING, sentence):
+            continue
+        other = next(found(OTHERS, reading, start, end), None)
+        if other is None or other.start() > more.start():
+            continue
+        if not _is_harmless(reading, *other.span(), other[0]):
+            yield "E-02", other.start(), more.end()
 
 
 def _before(reading: Reading, start: int) -> str:
