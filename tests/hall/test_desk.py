@@ -148,6 +148,16 @@ def test_guests_words_scene_and_screen(host: Host, marketer: Browser) -> None:
     assert "来宾7" in marketer.get(f"/admin/halls/{host.id}?q=7").text
 
 
+def test_the_desk_counts_who_came_and_who_was_struck_since_the_freeze(host: Host, marketer: Browser) -> None:
+    press(marketer, host, "freeze")
+    assert "冻结之后有" not in page(marketer, host)
+    press(marketer, host, "strike", no=3, reason="staff")
+    host.stage.come(1)
+    assert "冻结之后有 2 人的变化" in page(marketer, host)
+    press(marketer, host, "freeze")
+    assert "冻结之后有" not in page(marketer, host), "who was struck before it is no change"
+
+
 def test_the_page_is_asked_for_anew_when_somebody_else_pressed(host: Host, marketer: Browser) -> None:
     mark = re.search(r"pulse\?mark=([^\"&]+)", page(marketer, host))
     assert mark

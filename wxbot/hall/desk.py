@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.hall import journal, pairing, rosters
@@ -96,11 +96,13 @@ def _roster(session: Session, hall: Hall) -> RosterShown | None:
 
 
 def since_freeze(session: Session, hall: Hall) -> int:
-    """How many came, or were struck, after the last freeze: what a new one would change."""
+    """How many came, and how many of its people were struck, after the last freeze: what a new one would change."""
     roster = rosters.newest(session, hall)
+    last, count = (0, 0) if roster is None else (rosters.last_no(roster), roster.count)
+    came = func.count(case((Guest.no > last, 1)))
     mine = (Guest.campaign_id == hall.campaign_id) & ~Guest.is_struck
-    here = session.scalar(select(func.count()).select_from(Guest).where(mine)) or 0
-    return here if roster is None else abs(here - roster.count)
+    here, late = session.execute(select(func.count(), came).select_from(Guest).where(mine)).one()
+    return int(late + count - (here - late))
 
 
 def _goods(session: Session, hall: Hall) -> list[tuple[Winner, Guest, str]]:

@@ -40,6 +40,11 @@ def newest(session: Session, hall: Hall) -> Roster | None:
     return session.get(Roster, (hall.campaign_id, hall.roster_version))
 
 
+def last_no(roster: Roster) -> int:
+    """The number of its last person; whoever has a greater one came after the freeze."""
+    return int(roster.content.removesuffix("\n").rpartition("\n")[2].partition("\t")[0])
+
+
 def lines_of(roster: Roster) -> tuple[FrozenLine, ...]:
     """Its people."""
     return selection.read_roster(roster.content).lines
