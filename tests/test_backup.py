@@ -18,14 +18,18 @@ from sqlalchemy import select, text
 
 from tests.conftest import SECRET_KEY
 from tests.deployments import settings_for
+from tests.hall.hosting import Host
+from tests.hall.stage import OpenHall, open_hall
 from tests.payouts.stories import fund, owe
 from tests.replies.test_answers import write_campaign
 from tests.rows import everything, fill
 from tests.servers import PrivatePostgres
 from tests.test_cli import Operator, environment
+from wxbot import invariants
 from wxbot.backup.facts import facts
 from wxbot.db import Database
 from wxbot.hall.gaps import LEAP
+from wxbot.hall.log import LogLine
 from wxbot.hall.models import Hall
 from wxbot.instant.models import InstantTerms, NumberGap
 from wxbot.ledger import Posting, post
@@ -122,6 +126,51 @@ def test_draws_go_on_behind_a_gap_after_a_restore_so_that_no_number_is_used_twic
         assert (gap.from_k, gap.to_k + 1, gap.why) == (8, session.get_one(InstantTerms, campaign_id).next_k, "restored")
         assert gap.to_k - gap.from_k > 100_000_000
         assert session.get_one(Hall, campaign_id).next_d == 5 + LEAP
+
+
+@pytest.mark.on_both
+def test_a_hall_goes_on_from_a_copy_that_was_made_while_its_screen_rolled(
+    operator: Operator, elsewhere: Operator, shop: Settings
+) -> None:
+    """What the copy knew as drawn was confirmed since; of the guests one is lost."""
+    with closing(Runtime(shop)) as runtime:
+        before = Host(open_hall(runtime, ({"stock": 5},), guests=4, terms={"mode": "seed"}))
+        before.freeze()
+        [early] = before.show(k=1)
+        before.confirm(1)
+        before.arm(k=2)
+        before.start()
+        operator.ok("db", "backup", "copy.tar")
+        copied = before.stage.log()
+        before.reveal()
+        before.confirm(2)
+        before.stage.come(1)
+        before.freeze()
+        before.show(k=1)
+        lost_log = before.stage.log()
+    elsewhere.ok("db", "restore", "copy.tar")
+    place = {"database_url": elsewhere.env["WXBOT_DATABASE_URL"], "data_dir": Path(elsewhere.env["WXBOT_DATA_DIR"])}
+    with closing(Runtime(shop.model_copy(update=place))) as runtime:
+        host = Host(OpenHall(runtime, before.id, before.stage.slug, before.stage.openids[:4]))
+        *log, last = host.stage.log()
+        assert (log, last.kind) == (copied, "restored")
+        assert (last.body["last_no"], host.open_slots(), len(host.stage.awards())) == (4, 4, 1)
+        assert [each.status for each in host.selections()] == ["confirmed", "voided"]
+        assert {line.status for line in host.lines(2)} == {"voided"}
+        host.stage.come(2)
+        assert [guest.no for guest in host.stage.guests()][-2:] == [last.body["next_no"], last.body["next_no"] + 1]
+        host.freeze()
+        winners = host.show(k=4)
+        assert early not in winners and host.confirm(last.body["next_d"]).nos == tuple(winners)
+        assert _seeds(lost_log) & _seeds(host.stage.log()) == _seeds(copied)
+        assert host.verified() == []
+        wrong = {name: n for name, n in invariants.check(runtime.database).items() if n}
+        assert {name for name in wrong if "hall" in name} == set()
+
+
+def _seeds(log: list[LogLine]) -> set[str]:
+    """What a log has revealed."""
+    return {line.body["seed"] for line in log if "seed" in line.body}
 
 
 def test_what_is_there_is_not_overwritten(operator: Operator, shop: Settings, tmp_path: Path) -> None:
