@@ -24,8 +24,9 @@ NEVER = {"odds_ppm": 0}
 
 def test_a_win_is_answered_with_prize_award_and_the_next_nonce_and_owed_at_once(runtime: Runtime, ming: Phone) -> None:
     stage = set_wheel(runtime, {"name": "一元"})
-    page = ming.state_of(ming.open(stage.path))
+    page = ming.state_of(opened := ming.open(stage.path))
     assert (page["state"], page["tries_left"], page["mine"], page["skin"]) == ("on", 3, [], "wheel")
+    assert "¥1.00" in opened.text
     assert page["share"]["imgUrl"] == f"{BASE}/static/h5/card.png"
     answer = ask(ming, stage, {"page_token": page["page_token"], "nonce": page["nonce"], "channel": "poster"})
     said = answer.get_json()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wxbot.instant import look
-from wxbot.instant.page_words import WORDS, odds_text
+from wxbot.instant.decide import PrizeRule
+from wxbot.instant.page_words import WORDS, odds_text, worth_text
 
 
 @given(st.integers(0, 0xFFFFFF))
@@ -36,6 +39,20 @@ def test_what_is_no_colour_is_the_house_red(given: str) -> None:
 )
 def test_odds_are_written_as_one_in_n_and_as_percent(odds_ppm: int, zh: str) -> None:
     assert odds_text(odds_ppm, 50).zh == zh
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high", "value_fen", "zh"),
+    [
+        ("money", 888, 888, 888, "¥8.88"),
+        ("money", 50, 200, 200, "¥0.50–2.00"),
+        ("code", 0, 0, 1_500, "价值 ¥15.00"),
+        ("code", 0, 0, 0, ""),
+    ],
+)
+def test_what_a_prize_is_worth_stands_behind_its_name(kind: Any, low: int, high: int, value_fen: int, zh: str) -> None:
+    rule = PrizeRule(1, kind, "奖", 1, 1, "fixed" if low == high else "range", low, high)
+    assert worth_text(rule, value_fen).zh == zh
 
 
 def test_every_sentence_is_there_in_both_languages() -> None:

@@ -165,6 +165,7 @@ def test_the_page_has_the_drafts_words_and_rules_and_says_that_it_is_a_preview(a
     frame = framed(app, stage)
     page = frame.get().text
     assert "周年庆大转盘" in page and "预览" in page and "jweixin" not in page and "1/10（10%）· 1 份" in page
+    assert "¥1.00" in page and "价值 ¥" in page
     rules = frame.get("/rules").text
     assert "周年庆大转盘" in rules and "指纹在启动时公布" in rules
     assert "Preview" in frame.get("?lang=en").text

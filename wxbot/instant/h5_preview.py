@@ -116,7 +116,15 @@ def page(seen: CampaignPreview, mark: str) -> str:
     closed = {name: words.sentence(Outcome(name), language)[1] for name in CLOSED_STATES}
     state = {
         **_live(seen),
-        **dressed(seen.rules.prizes, seen.terms.skin, look, seen.terms.claim_s, language, seen.terms.gap_s or 0),
+        **dressed(
+            seen.rules.prizes,
+            seen.values_fen,
+            seen.terms.skin,
+            look,
+            seen.terms.claim_s,
+            language,
+            seen.terms.gap_s or 0,
+        ),
         "picture": url_for("instant_preview.picture", name=picture, **here) if picture else "",
         "rules": url_for("instant_preview.rules", lang=lang, **here),
         "awards_at": url_for("instant_preview.page", **here) + "/awards/",

@@ -24,7 +24,7 @@ from wxbot.instant.decide import PrizeRule
 from wxbot.instant.limits import PersonLimits, PersonRules, has_tomorrow
 from wxbot.instant.look import palette
 from wxbot.instant.models import Award, AwardStatus, InstantDraw
-from wxbot.instant.page_words import InstantPhrases, odds_text
+from wxbot.instant.page_words import InstantPhrases, odds_text, worth_text
 from wxbot.instant.stock import InstantStock
 from wxbot.people.phone_pages import form_mark, wx_config
 from wxbot.runtime import Runtime
@@ -151,10 +151,11 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
     """What the page is drawn from: its skin and colours, its words, and the prizes in the order of their ordinals."""
     stock: Any = snapshot.stock
     prizes = stock.published.rules.prizes if stock.published else ()
+    values_fen = stock.published.values_fen if stock.published else {}
     name, lang = str(stock.look.get("picture") or ""), "en" if language == "en" else None
     picture = pictures.path_of(snapshot.slug, name) if name else ""
     return {
-        **dressed(prizes, stock.skin, stock.look, stock.claim_s, language, stock.gap_s or 0),
+        **dressed(prizes, values_fen, stock.skin, stock.look, stock.claim_s, language, stock.gap_s or 0),
         "gap_s": stock.gap_s or 0,
         "picture": picture,
         "mark": form_mark(),
@@ -172,9 +173,16 @@ def page_state(runtime: Runtime, snapshot: CampaignSnapshot, language: str) -> M
 
 
 def dressed(
-    prizes: Sequence[PrizeRule], skin: str, look: Mapping[str, Any], claim_s: int, language: str, gap_s: int
+    prizes: Sequence[PrizeRule],
+    values_fen: Mapping[str, int],
+    skin: str,
+    look: Mapping[str, Any],
+    claim_s: int,
+    language: str,
+    gap_s: int,
 ) -> dict[str, Any]:
-    """What the page looks like whoever sees it: skin, colours, words, and the prizes in the order of their ordinals."""
+    """What the page looks like whoever sees it: skin, colours, words, and the prizes in the order of their ordinals; `values_fen`:
+    ordinal → what one piece is worth."""
     return {
         "skin": skin,
         "palette": palette(str(look.get("colour") or "")),
@@ -187,6 +195,7 @@ def dressed(
                 "ordinal": prize.ordinal,
                 "name": prize.name,
                 "kind": prize.kind,
+                "worth": worth_text(prize, values_fen.get(str(prize.ordinal), 0)).within(language),
                 "odds": odds_text(prize.odds_ppm, prize.stock).within(language),
             }
             for prize in prizes

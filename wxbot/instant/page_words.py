@@ -1,6 +1,7 @@
 """The fixed sentences of an instant campaign's page, in Chinese and English; what a marketer wrote is shown as it is."""
 
-from wxbot.money import plain_percent
+from wxbot.instant.decide import PrizeRule
+from wxbot.money import plain_percent, yuan
 from wxbot.text import Phrases, Text
 
 WORDS: dict[str, Text] = {
@@ -97,6 +98,15 @@ class InstantPhrases(Phrases):
     def all(self) -> dict[str, str]:
         """All of them, for the page and its script."""
         return {name: text.within(self.language) for name, text in WORDS.items()}
+
+
+def worth_text(prize: PrizeRule, value_fen: int) -> Text:
+    """What one piece of a prize is worth, short enough to stand behind its name; `value_fen` of what is no money."""
+    if prize.kind != "money":
+        return Text(f"价值 ¥{yuan(value_fen)}", f"worth ¥{yuan(value_fen)}") if value_fen else Text("", "")
+    low, high = f"¥{yuan(prize.min_fen)}", yuan(prize.max_fen)
+    said = low if prize.min_fen == prize.max_fen else f"{low}–{high}"
+    return Text(said, said)
 
 
 def odds_text(odds_ppm: int, stock: int) -> Text:

@@ -56,6 +56,11 @@ class CampaignPreview:
         """How many tries a person who has just come has; a test draw uses none."""
         return max(1, min(self.campaign.tries_per_person, self.campaign.tries_per_day))
 
+    @property
+    def values_fen(self) -> dict[str, int]:
+        """Ordinal → what one piece is worth."""
+        return {str(prize.ordinal): prize.value_fen for prize in self.prizes}
+
     def rules_text(self, language: str) -> Mapping[str, Any]:
         """The published rules as they would read."""
         text = article.text_of(self.campaign, self.terms, self.prizes, versions.config_of(self.campaign, self.prizes))

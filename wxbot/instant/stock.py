@@ -25,6 +25,8 @@ class Published:
     rules: Rules
     seed: str = field(repr=False)
     amounts: Amounts = field(repr=False)
+    values_fen: Mapping[str, int] = field(default_factory=dict)
+    """Ordinal → what one piece is worth, as published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,12 @@ def published(session: Session, vault: Vault, campaign_id: int, version: int, se
         return None
     found = _published.get((version, sha256, sealed))
     if found is None:
-        rules = Rules.read(session.get_one(RuleVersion, (campaign_id, version)).config)
+        row = session.get_one(RuleVersion, (campaign_id, version))
+        rules, values_fen = Rules.read(row.config), row.text["facts"].get("values_fen", {})
         seed = opened(vault, sealed)
         if len(_published) >= KEPT_SEEDS:
             _published.clear()
-        found = _published[version, sha256, sealed] = Published(version, rules, seed, Amounts(rules, seed))
+        found = _published[version, sha256, sealed] = Published(version, rules, seed, Amounts(rules, seed), values_fen)
     return found
 
 
