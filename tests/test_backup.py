@@ -5,21 +5,22 @@ from __future__ import annotations
 import io
 import json
 import os
+import secrets
 import stat
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from tests.conftest import SECRET_KEY
 from tests.deployments import settings_for
 from tests.hall.hosting import Host
-from tests.hall.stage import OpenHall, open_hall
+from tests.hall.stage import RAIN, OpenHall, open_hall
 from tests.payouts.stories import fund, owe
 from tests.replies.test_answers import write_campaign
 from tests.rows import everything, fill
@@ -28,9 +29,10 @@ from tests.test_cli import Operator, environment
 from wxbot import invariants
 from wxbot.backup.facts import facts
 from wxbot.db import Database
+from wxbot.hall import games
 from wxbot.hall.gaps import LEAP
 from wxbot.hall.log import LogLine
-from wxbot.hall.models import Hall
+from wxbot.hall.models import Game, Hall, RainHit
 from wxbot.instant.models import InstantTerms, NumberGap
 from wxbot.ledger import Posting, post
 from wxbot.migrations import knows
@@ -166,6 +168,40 @@ def test_a_hall_goes_on_from_a_copy_that_was_made_while_its_screen_rolled(
         assert host.verified() == []
         wrong = {name: n for name, n in invariants.check(runtime.database).items() if n}
         assert {name for name in wrong if "hall" in name} == set()
+
+
+@pytest.mark.on_both
+def test_a_copy_that_is_restored_twice_reaches_no_seed_twice(
+    operator: Operator, shop: Settings, tmp_path: Path
+) -> None:
+    """A selection by the seed alone could be told beforehand by whoever has the record of the first time, and a rain as well."""
+
+    def once_more(openids: list[str]) -> tuple[set[str], list[str]]:
+        """What is revealed from the copy to the end of a selection and a rain."""
+        operator.ok("db", "restore", "copy.tar", "--replace", "--yes")
+        for aside in (tmp_path / "data").glob("*.before-restore-*"):
+            aside.rename(aside.with_name(secrets.token_hex(8)))  # the next restore may come within this second
+        with closing(Runtime(shop)) as runtime:
+            host = Host(OpenHall(runtime, campaign_id, "gala", list(openids)))
+            host.do(games.begin, runtime.vault, campaign_id, 2)
+            with runtime.database.transaction() as session:
+                ago = runtime.database.now(session) - timedelta(minutes=1)
+                session.execute(update(Game).values(begin_at=ago - timedelta(seconds=20), end_at=ago))
+                session.execute(update(RainHit).values(claimed_at=ago))
+            host.stage.work()
+            host.freeze()
+            host.show(k=2)
+            assert host.verified() == []
+            return _seeds(host.stage.log()), [line.kind for line in host.stage.log()]
+
+    with closing(Runtime(shop)) as runtime:
+        made = open_hall(runtime, ({"stock": 5}, RAIN), guests=4, terms={"mode": "seed"})
+        campaign_id = made.campaign_id
+        operator.ok("db", "backup", "copy.tar")
+    lives = [once_more(made.openids) for _ in range(3)]
+    assert [len(seeds) for seeds, _ in lives] == [2, 2, 2]
+    assert len(set.union(*(seeds for seeds, _ in lives))) == 6
+    assert [kinds.count("restored") for _, kinds in lives] == [1, 2, 3]
 
 
 def _seeds(log: list[LogLine]) -> set[str]:

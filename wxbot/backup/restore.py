@@ -14,6 +14,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from wxbot import heartbeat
 from wxbot.backup import tables
@@ -23,12 +24,15 @@ from wxbot.backup.make import examine_file
 from wxbot.db import Database, beside, sqlite_file
 from wxbot.hall import gaps as hall_gaps
 from wxbot.instant import gaps
+from wxbot.logs import get_logger
 from wxbot.migrations import knows, upgrade
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
 from wxbot.vouchers.storage import FolderStorage, flush_folder, folder_of
+
+log = get_logger(__name__)
 
 
 @dataclass
@@ -59,6 +63,7 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
                 ),
             )
         done = Restored(archive.manifest)
+        used = {} if is_free else _used(runtime)
         if place:
             _put_file(archive, place, now, done, is_free)
         else:
@@ -71,12 +76,25 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
             done.photos += 1
     with runtime.database.transaction() as session:
         gaps.leap(session, "restored", now)
-        halls = hall_gaps.leap(session, "restored", now)
+        halls = hall_gaps.leap(session, "restored", now, used)
         audit.record(
             session, actor, "database_restore", f"copy:{done.manifest['made_at']}", now, detail={"is_replaced": replace}
         )
     hall_gaps.tell(runtime, halls)
     return done
+
+
+def _used(runtime: Runtime) -> dict[str, hall_gaps.UsedNumbers]:
+    """What halls have used in the database that is replaced; nothing where it cannot be read, which may be why it is replaced."""
+    try:
+        with (
+            closing(Database(runtime.settings.database_url, read_only=True)) as database,
+            database.reading() as session,
+        ):
+            return hall_gaps.used(session)
+    except SQLAlchemyError as error:
+        log.warning("replaced_database_not_read", error=type(error).__name__)
+        return {}
 
 
 def _refuse_foreign(runtime: Runtime, archive: Reader) -> None:

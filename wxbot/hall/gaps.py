@@ -3,13 +3,15 @@
 Lines of the log that were written after the copy are lost, but people have seen them, and some were paid for them: a selection that
 the copy knows as revealed may have been confirmed since, a game that runs in it may be settled and played out. So each hall that is
 not closed gets one line `restored`: selections that were not settled are void, games begin anew from their next seed, and
-guests and selections go on behind a gap.
+guests and selections go on behind a gap. A copy knows nothing of what was made from it before: where it takes the place of a
+database, that one is asked how far its halls had come (`used`), so that the same copy restored twice reaches no seed twice.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
@@ -22,6 +24,7 @@ from wxbot.hall.models import (
     WINNER_NEXT,
     Game,
     Hall,
+    HallEvent,
     RaceCount,
     RainHit,
     Selection,
@@ -44,12 +47,28 @@ LEAP_NO = 5_000
 REASON = "数据库从备份恢复，之后的记录已经丢失 / restored from a backup: what was written after it is lost"
 
 
-def leap(session: Session, why: str, now: datetime) -> Sequence[int]:
+class UsedNumbers(NamedTuple):
+    """How far a hall had come in a database that a copy takes the place of."""
+
+    next_d: int
+    next_no: int
+    restores: int
+    """Lines `restored` of its log: a rain that began anew used one seed for each."""
+
+
+def used(session: Session) -> dict[str, UsedNumbers]:
+    """Commitment of each hall of this database → what it has used."""
+    restores = select(func.count()).where(HallEvent.campaign_id == Hall.campaign_id, HallEvent.kind == "restored")
+    rows = session.execute(select(Hall.commitment, Hall.next_d, Hall.next_no, restores.scalar_subquery()))
+    return {commitment: UsedNumbers(next_d, next_no, n) for commitment, next_d, next_no, n in rows}
+
+
+def leap(session: Session, why: str, now: datetime, before: Mapping[str, UsedNumbers] | None = None) -> Sequence[int]:
     """End what runs in every hall that is not closed, and let it go on behind a gap; the halls that did, to be told after the
-    commit (`tell`). `why`: restored, thawed."""
+    commit (`tell`). `why`: restored, thawed. `before`: what was used in the database that this one takes the place of."""
     query = select(Hall).join(Campaign, Campaign.id == Hall.campaign_id).where(Campaign.status != "closed")
     halls = session.scalars(query.order_by(Hall.campaign_id).with_for_update(of=Hall)).all()
-    leapt = [hall.campaign_id for hall in halls if _leap(session, hall, now)]
+    leapt = [hall.campaign_id for hall in halls if _leap(session, hall, (before or {}).get(hall.commitment), now)]
     session.flush()
     if leapt:
         log.warning("hall_numbers_leapt", halls=len(leapt), why=why)
@@ -62,23 +81,34 @@ def tell(runtime: Runtime, campaign_ids: Iterable[int]) -> None:
         told.tell(runtime, campaign_id)
 
 
-def _leap(session: Session, hall: Hall, now: datetime) -> bool:
+def _leap(session: Session, hall: Hall, before: UsedNumbers | None, now: datetime) -> bool:
     """One hall, which is locked; False when its evening is over."""
     evening = journal.evening(session, hall.campaign_id)
     if evening.is_closed:
         return False
-    last_no = evening.signed_in
-    hall.next_no += LEAP_NO
-    hall.next_d = min(hall.next_d + LEAP, hall.chain_length + 1)
+    before = before or UsedNumbers(0, 0, 0)
+    hall.next_no = max(hall.next_no, before.next_no) + LEAP_NO
+    hall.next_d = min(max(hall.next_d, before.next_d) + LEAP, hall.chain_length + 1)
     if not evening.hall_id:
         return True  # nothing of it was published: a row without a log must not keep a database shut
-    body = {"reason": REASON, "last_no": last_no, "next_no": hall.next_no, "next_d": hall.next_d}
-    journal.require_and_append(session, hall, "restored", body, now, evening)
+    for _ in range(before.restores - _restores(session, hall)):  # each line is one seed of a rain that is passed over
+        _say_restored(session, hall, evening, evening.signed_in + 2, evening.next_d, now)
+    _say_restored(session, hall, evening, hall.next_no, hall.next_d, now)
     _void(session, hall.campaign_id, evening, now)
     _take_back_games(session, hall.campaign_id)
     if hall.scene in ("selection", "rain", "race"):
         hall.scene, hall.scene_at = "wall", now
     return True
+
+
+def _restores(session: Session, hall: Hall) -> int:
+    mine = (HallEvent.campaign_id == hall.campaign_id) & (HallEvent.kind == "restored")
+    return session.scalar(select(func.count()).where(mine)) or 0
+
+
+def _say_restored(session: Session, hall: Hall, evening: Evening, next_no: int, next_d: int, now: datetime) -> None:
+    body = {"reason": REASON, "last_no": evening.signed_in, "next_no": next_no, "next_d": next_d}
+    journal.require_and_append(session, hall, "restored", body, now, evening)
 
 
 def _void(session: Session, campaign_id: int, evening: Evening, now: datetime) -> None:
