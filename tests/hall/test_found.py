@@ -15,7 +15,8 @@ from tests.restore.offices import cashiers, hire
 from tests.staff.consoles import Browser
 from wxbot import invariants, lineage
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import absent, games, journal, record, sign_in, verify
+from wxbot.hall import absent, games, journal, record, sign_in, standing, verify
+from wxbot.hall.models import Guest
 from wxbot.hall.state import public_state
 from wxbot.instant import awards
 from wxbot.instant.models import Prize
@@ -113,6 +114,10 @@ def test_who_was_lost_with_their_number_and_was_found_wins_no_more_than_the_rule
         ("returned", {"prize": 1, "no": no}),
     ]
     assert come_again(hall) == no
+    with runtime.database.reading() as session:
+        guest = session.get_one(Guest, (hall.campaign_id, no))
+        won = [(each["d"], each["ordinal"], each["status"]) for each in standing.won(session, guest)]
+    assert won == [(0, 1, "confirmed")], "their phone says why a selection goes without them"
     hall.come(1)
     assert [line.kind for line in hall.log()[-2:]] == ["returned", "signed_in"], "of nobody else anything is said"
     desk.freeze()

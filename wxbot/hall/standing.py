@@ -87,9 +87,13 @@ _WON = Prepared(
     .order_by(Winner.d.desc())
 )
 _AWARDS = Prepared(
-    select(Award.id, Award.public_id, Award.status, Prize.name, Prize.ordinal, Prize.kind)
+    select(
+        *(Award.id, Award.public_id, Award.status, Prize.name, Prize.ordinal, Prize.kind),
+        HallPrize.ordinal.label("selected"),
+    )
     .select_from(Award)
     .join(Prize, Prize.id == Award.prize_id)
+    .outerjoin(HallPrize, HallPrize.prize_id == Award.prize_id)
     .where(Award.openid == bindparam("of_openid"), Award.campaign_id == bindparam("in_hall"))
     .order_by(Award.id.desc())
 )
@@ -99,7 +103,8 @@ _AWARDS = Prepared(
 def won(session: Session, guest: Guest) -> list[dict[str, Any]]:
     """What a guest won, the newest first: [{"d", "prize", "ordinal", "kind", "status", "award", "state", "absence"}].
 
-    `award` is the public id once it is owed, `absence` what being absent costs. What games gave has no `d` and the status `confirmed`.
+    `award` is the public id once it is owed, `absence` what being absent costs. What games gave has no `d` and the status `confirmed`;
+    a selection that a restore has lost, and whose winner was found (known.py), is number 0.
     """
     rows = _WON.rows(session, {"in_hall": guest.campaign_id, "of_no": guest.no})
     found: list[dict[str, Any]] = [
@@ -115,14 +120,14 @@ def won(session: Session, guest: Guest) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-    return found + _of_games(session, guest, {row.award_id for row in rows})
+    return found + _of_no_selection(session, guest, {row.award_id for row in rows})
 
 
-def _of_games(session: Session, guest: Guest, known: set[int]) -> list[dict[str, Any]]:
+def _of_no_selection(session: Session, guest: Guest, known: set[int]) -> list[dict[str, Any]]:
     rows = _AWARDS.rows(session, {"of_openid": guest.openid, "in_hall": guest.campaign_id})
     return [
         {
-            "d": None,
+            "d": None if row.selected is None else 0,
             "prize": row.name,
             "ordinal": row.ordinal,
             "kind": row.kind,
