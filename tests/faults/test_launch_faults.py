@@ -32,8 +32,13 @@ CALLS = [
 ]
 """Every call that a launch makes."""
 
-ALWAYS = ("shakearound/material/add", "shakearound/lottery/addlotteryinfo", "mmpaymkttransfers/hbpreorder")
-"""Of these the ones whose loss make test tries: before there is a lottery, of the lottery, and of money."""
+ALWAYS = (
+    "shakearound/material/add",
+    "shakearound/lottery/addlotteryinfo",
+    "mmpaymkttransfers/hbpreorder",
+    "shakearound/lottery/setprizebucket",
+)
+"""Of these the ones whose loss make test tries: before there is a lottery, of the lottery, of money, and of what it loads."""
 
 
 def assert_launched_once(runtime: Runtime, simulator: SimulatedWeChat, campaign_id: int, packets: int) -> None:
