@@ -15,6 +15,7 @@ from tests.sources import nodes
 from tests.staff.consoles import NOON, PASSWORD, Browser, console
 from wxbot import retention
 from wxbot.quotas import Quota
+from wxbot.rate_limit import Rate
 from wxbot.staff import accounts, audit, passwords, sign_in
 from wxbot.staff import console as staff_console
 from wxbot.staff.models import AuditEvent, Staff, StaffSession
@@ -144,7 +145,7 @@ def test_one_address_cannot_try_many_names_S54(console_app: Flask) -> None:
 def test_a_port_is_no_address_of_its_own_and_is_not_written_down_S54(
     sqlite_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staff_console, "ATTEMPTS_PER_IP", 2)
+    monkeypatch.setattr(staff_console, "PER_ADDRESS", Rate(2, 300))
     lines = ["198.51.100.7:20001", "198.51.100.7:20002", "[::ffff:198.51.100.7]:20003"]
     lines += ["[2001:db8::7]:20001", "2001:db8::8", '"[2001:DB8:0::9%eth0]:1"']
     with console(sqlite_url, redis_url, tmp_path, NOON, trusted_proxies=1) as app:

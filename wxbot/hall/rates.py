@@ -1,26 +1,14 @@
 """How often one person may ask: by openid and never by address, because a hall is two thousand people behind one. Only the digits
 that pair a screen, which no guest types, are counted by address.
-
-Counted in Redis for a moment; without Redis nobody is turned away.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import redis as redis_client
-
-from wxbot.logs import get_logger
+from wxbot import rate_limit
+from wxbot.rate_limit import Rate
 from wxbot.runtime import Runtime
 
-log = get_logger(__name__)
-
 Asked = Literal["page", "look", "sign_in", "word", "words", "catch", "pair"]
-
-
-class Rate(NamedTuple):
-    """At most so many in so many seconds."""
-
-    most: int
-    window_s: int
 
 
 RATES: dict[Asked, Rate] = {
@@ -38,13 +26,4 @@ the digits of one offer."""
 
 def is_too_often(runtime: Runtime, asked: Asked, campaign_id: int, asker: str) -> bool:
     """Count one more, and say whether that is too many."""
-    rate = RATES[asked]
-    key = f"hall:rate:{asked}:{campaign_id}:{asker}:{int(runtime.clock.unix()) // rate.window_s}"
-    try:
-        with runtime.redis.pipeline(transaction=False) as pipe:
-            pipe.incr(key)
-            pipe.expire(key, rate.window_s * 2)
-            return int(pipe.execute()[0]) > rate.most
-    except redis_client.RedisError as error:
-        log.warning("hall_without_redis", error=type(error).__name__)
-        return False
+    return rate_limit.is_over(runtime, f"hall:{asked}:{campaign_id}:{asker}", RATES[asked])

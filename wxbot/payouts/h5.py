@@ -7,16 +7,17 @@ WeChat's client (package_info) is opened from its seal for its own person only, 
 from datetime import datetime
 from typing import Any
 
-import redis as redis_client
 from flask import Blueprint, Response, jsonify, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from wxbot import rate_limit
 from wxbot.orders.channels import CONFIRMED
 from wxbot.orders.reconcile import ask_soon
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import PayoutLine
 from wxbot.people import bindings, notices, phones
 from wxbot.people.phone_pages import form_mark, language, openid, own_form, person_required, runtime, wx_config
+from wxbot.rate_limit import Rate
 from wxbot.text import moment_text
 from wxbot.wechat import jssdk
 
@@ -126,28 +127,21 @@ def look(public_id: str) -> BaseResponse:
 
 
 LOOKS_EVERY_S = 10
-LOOKS_PER_HOUR = 30
+LOOKS = Rate(30, 3600)
 """How often one packet's page may have WeChat asked; the worker asks by its own plan all the same."""
 
 
 def ask_early(line: PayoutLine, now: datetime) -> None:
-    """Have the worker ask WeChat now about what its person may just have taken; not more often than LOOKS_… allow."""
-    if line.order is not None and line.order.status == "accepted" and _may_ask(line.order.id, now):
+    """Have the worker ask WeChat now about what its person may just have taken; not more often than LOOKS… allow."""
+    if line.order is not None and line.order.status == "accepted" and _may_ask(line.order.id):
         ask_soon(runtime(), line.order.id, now)
 
 
-def _may_ask(order_id: int, now: datetime) -> bool:
+def _may_ask(order_id: int) -> bool:
     """Count one look at a packet; without Redis nobody is asked early."""
-    recent, hourly = f"look:{order_id}", f"look:{order_id}:{int(now.timestamp()) // 3600}"
-    try:
-        if not runtime().redis.set(recent, 1, nx=True, ex=LOOKS_EVERY_S):
-            return False
-        with runtime().redis.pipeline() as pipe:
-            pipe.incr(hourly)
-            pipe.expire(hourly, 3600)
-            return int(pipe.execute()[0]) <= LOOKS_PER_HOUR
-    except redis_client.RedisError:
+    if rate_limit.counted(runtime(), f"order:{order_id}", LOOKS_EVERY_S) != 1:
         return False
+    return not rate_limit.is_over(runtime(), f"order:{order_id}:hour", LOOKS)
 
 
 def _mine(public_id: str) -> PayoutLine | None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import redis as redis_client
 
+from wxbot import rate_limit
 from wxbot.draws.mechanic import Entrant, ticket_hash
 from wxbot.draws.outcomes import Outcome
 from wxbot.logs import get_logger
+from wxbot.rate_limit import Rate
 from wxbot.runtime import Runtime
 from wxbot.shake.stock import LotteryStock
 from wxbot.wechat.errors import Refused, WeChatError
@@ -17,7 +19,7 @@ log = get_logger(__name__)
 
 SHAKE_TICKET = re.compile(r"[A-Za-z0-9_.+/=-]{8,512}")
 
-SHAKES_ASKED_PER_MINUTE = 20
+SHAKES_ASKED = Rate(20, 60)
 """Shake tickets of one person that a page load may ask WeChat about in a minute."""
 
 
@@ -124,15 +126,7 @@ def welcome(runtime: Runtime, stock: LotteryStock, entrant: Entrant, now_unix: f
     """What is wrong with the way this person came in, or None; asked here so that the draw itself finds it in Redis."""
     if not SHAKE_TICKET.fullmatch(entrant.ticket):
         return Outcome.NOT_BY_SHAKING
-    key = f"rate:look:{entrant.openid}:{int(now_unix) // 60}"
-    try:
-        with runtime.redis.pipeline(transaction=False) as pipe:
-            pipe.incr(key)
-            pipe.expire(key, 90)
-            looked = int(pipe.execute()[0])
-    except redis_client.RedisError:
-        looked = 0
-    if looked > SHAKES_ASKED_PER_MINUTE:
+    if rate_limit.is_over(runtime, f"look:{entrant.openid}", SHAKES_ASKED):
         return Outcome.TOO_OFTEN
     try:
         shake = look(runtime, entrant.ticket, now_unix)

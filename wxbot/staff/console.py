@@ -16,14 +16,14 @@ from flask import Blueprint, Flask, Response, abort, current_app, flash, g, redi
 from flask_babel import Babel, gettext
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import generate_csrf, validate_csrf
-from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 from wtforms.validators import ValidationError
 
-from wxbot import addresses, bidi, db, own_page, typed
+from wxbot import addresses, bidi, db, own_page, rate_limit, typed
 from wxbot.clock import SHANGHAI
 from wxbot.logs import get_logger
 from wxbot.money import plain_percent, yuan
+from wxbot.rate_limit import Rate
 from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES, Staff
@@ -61,8 +61,8 @@ HEADERS = {
 ALWAYS_OPEN = ("staff.sign_out", "staff.language")
 """What a person may do who must choose a password or set up the second step first."""
 
-ATTEMPTS_PER_IP = 30
-ATTEMPTS_WINDOW_S = 300
+PER_ADDRESS = Rate(30, 300)
+"""Attempts to sign in, or to give a code or a password, from one address."""
 
 log = get_logger(__name__)
 login_manager = LoginManager(add_context_processor=False)
@@ -183,14 +183,8 @@ def refusal(status: int, sentence: str) -> Response:
 
 def is_too_often(purpose: str) -> bool:
     """Whether this address has tried too often (S54). Without Redis nobody is held up here: the counts of each account still hold."""
-    key = f"console:{purpose}:{addresses.counted(request.remote_addr or '')}"
-    try:
-        with runtime().redis.pipeline() as pipe:
-            pipe.set(key, 0, ex=ATTEMPTS_WINDOW_S, nx=True)
-            pipe.incr(key)
-            return int(pipe.execute()[1]) > ATTEMPTS_PER_IP
-    except RedisError:
-        return False
+    name = f"console:{purpose}:{addresses.counted(request.remote_addr or '')}"
+    return rate_limit.is_over(runtime(), name, PER_ADDRESS)
 
 
 def too_often() -> Response:
