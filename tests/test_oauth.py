@@ -28,7 +28,7 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-def session_of(phone: Phone) -> oauth.Session | None:
+def session_of(phone: Phone) -> oauth.PhoneSession | None:
     cookie = phone.client.get_cookie(oauth.session_cookie(phone.runtime), domain="127.0.0.1")
     return oauth.read_session(phone.runtime, cookie.value) if cookie else None
 

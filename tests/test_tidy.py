@@ -325,14 +325,26 @@ def cut_sentences() -> Iterator[Finding]:
 
 
 def classes_defined_twice() -> Iterator[Finding]:
-    """A class of the product whose name another module of it defines, too; simulator, demo and migrations have their own world."""
-    first: dict[str, Path] = {}
+    """A class or a named type of the product whose name another module of it defines, too; simulator, demo and migrations have
+    their own world, and at the wire a type has WeChat's name."""
+    first = dict.fromkeys(("Session",), PRODUCT / "db.py")  # SQLAlchemy's, which two hundred modules import
     for path in sources():
-        if not is_under(path, "wxbot/") or is_under(path, "wxbot/simulator/", "wxbot/demo/", "wxbot/migrations/"):
+        if is_under(path, "wxbot/simulator/", "wxbot/demo/", "wxbot/migrations/"):
             continue
         for node in parsed(path).body:
-            if isinstance(node, ast.ClassDef) and first.setdefault(node.name, path) != path:
-                yield path, node.lineno, f"{node.name} is defined in {place(first[node.name])}, too"
+            name = (
+                node.name if isinstance(node, ast.ClassDef) else named_type(node) if not is_under(path, *WIRE) else ""
+            )
+            if name and first.setdefault(name, path) != path:
+                yield path, node.lineno, f"{name} is defined in {place(first[name])}, too"
+
+
+def named_type(node: ast.stmt) -> str:
+    """`Kind` of `Kind = Literal[…]`; empty for anything else, a TypeVar among it."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Subscript | ast.BinOp | ast.Name):
+        return ""
+    name = dotted(node.targets[0])
+    return name if re.fullmatch(r"(?:[A-Z][a-z0-9]+)+", name) else ""
 
 
 def unformatted_code() -> Iterator[Finding]:

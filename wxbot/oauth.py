@@ -28,7 +28,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.logs import get_logger
 from wxbot.phone_session import (
-    Session,
+    PhoneSession,
     is_https,
     opened,
     read_session,
@@ -71,7 +71,7 @@ OPENID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 CODE = re.compile(r"[A-Za-z0-9_-]{1,512}")
 STATE = re.compile(r"[0-9a-f]{32}")
 
-__all__ = ["Session", "read_session", "session_cookie", "signature"]
+__all__ = ["PhoneSession", "read_session", "session_cookie", "signature"]
 """What those who ask who holds the phone take from here, though it is read in wxbot/phone_session.py."""
 
 blueprint = Blueprint("oauth", __name__)
@@ -113,9 +113,9 @@ def _set_cookie(response: BaseResponse, runtime: Runtime, name: str, value: str,
     )
 
 
-def current_session() -> Session | None:
+def current_session() -> PhoneSession | None:
     """The session of the present request; reads nothing but the signed cookie."""
-    found: Session | None = g.get("person_session")
+    found: PhoneSession | None = g.get("person_session")
     if found is None:
         runtime = _runtime()
         found = read_session(runtime, request.cookies.get(session_cookie(runtime)))
@@ -123,7 +123,7 @@ def current_session() -> Session | None:
     return found
 
 
-def signed_in() -> Session:
+def signed_in() -> PhoneSession:
     """The session inside a view that is `openid_required`."""
     session = current_session()
     if session is None:

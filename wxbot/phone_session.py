@@ -11,7 +11,7 @@ from wxbot.ground import Ground
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class PhoneSession:
     """A person's session: who, since when, and which shake made it be renewed (another person held the phone)."""
 
     openid: str
@@ -59,7 +59,7 @@ def session_text(openid: str, issued_at: int, session_id: str, renewed_for: str 
     return f"{openid}.{issued_at}.{session_id}.{renewed_for}"
 
 
-def read_session(ground: Ground, cookie: str | None) -> Session | None:
+def read_session(ground: Ground, cookie: str | None) -> PhoneSession | None:
     """The session in a cookie value, or None when it is missing, forged or older than `session_hours`."""
     text = opened(ground, "session", cookie)
     if text is None:
@@ -68,4 +68,4 @@ def read_session(ground: Ground, cookie: str | None) -> Session | None:
     age_s = ground.clock.unix() - int(issued_at)
     if not -60 <= age_s <= ground.settings.session_hours * 3600:
         return None
-    return Session(openid, int(issued_at), session_id, renewed_for)
+    return PhoneSession(openid, int(issued_at), session_id, renewed_for)

@@ -14,6 +14,7 @@ from tests.hall.hosting import Host
 from tests.hall.screens import pair, post
 from tests.hall.stage import OpenHall, open_hall
 from wxbot.hall import pairing, rates, record_kept, screen_pass, standing, told, wire
+from wxbot.rate_limit import Rate
 from wxbot.runtime import Runtime
 
 
@@ -61,7 +62,7 @@ def test_a_stranger_who_guesses_is_stopped_alone_and_the_screen_pairs_all_the_sa
     desk: Host, client: FlaskClient, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = rates.RATES["pair"].most
-    monkeypatch.setitem(rates.RATES, "pair", rates.Rate(most, 10**9))  # no window ends meanwhile
+    monkeypatch.setitem(rates.RATES, "pair", Rate(most, 10**9))  # no window ends meanwhile
     digits = desk.do(pairing.offer, desk.id)
     stranger = app.test_client()
     wrong = f"{(int(digits) + 1) % 10**6:06d}"

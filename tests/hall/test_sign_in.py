@@ -24,6 +24,7 @@ from wxbot.draws.draw_state import draw_state_of
 from wxbot.hall import door_code, names, rates, reception, selection, sign_in, telling, wire
 from wxbot.lineage import Lineage
 from wxbot.people import marks
+from wxbot.rate_limit import Rate
 from wxbot.runtime import Runtime
 from wxbot.staff.models import Staff
 from wxbot.text import Refusal
@@ -197,7 +198,7 @@ def test_the_page_outside_of_wechat_and_the_campaigns_own_page_lead_to_the_hall(
 def test_one_person_who_asks_without_end_is_slowed_and_the_others_behind_the_address_are_not(
     runtime: Runtime, ming: Phone, hong: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(rates.RATES, "look", rates.Rate(rates.RATES["look"].most, 10**9))  # no window ends meanwhile
+    monkeypatch.setitem(rates.RATES, "look", Rate(rates.RATES["look"].most, 10**9))  # no window ends meanwhile
     hall = open_hall(runtime)
     enter(ming, hall)
     enter(hong, hall)

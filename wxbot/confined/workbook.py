@@ -53,7 +53,7 @@ class _Over(Exception):
     """Everything of interest was read."""
 
 
-Start = Callable[[str, Mapping[str, str]], None]
+StartTag = Callable[[str, Mapping[str, str]], None]
 
 
 def table(raw: bytes) -> ReadTable:
@@ -89,7 +89,7 @@ def _refuse_others(archive: zipfile.ZipFile, names: Mapping[str, str]) -> None:
         raise NoTable("archive")
 
 
-def _parse(book: _Book, part: str, start: Start, end: Callable[[str], None], text: Callable[[str], None]) -> None:
+def _parse(book: _Book, part: str, start: StartTag, end: Callable[[str], None], text: Callable[[str], None]) -> None:
     """Read one part as XML without a DTD, names without their prefixes. Raises NoTable when too much is unpacked."""
     parser = expat.ParserCreate()
     parser.buffer_text = True

@@ -38,7 +38,7 @@ class Admission:
     tries_per_person: int
     tries_per_day: int
     now: datetime
-    book: "Book"
+    book: "BookDraws"
     """How the mechanic writes it."""
     drawn_key: str = ""
     """The Redis key under which `Booked.kept` is remembered."""
@@ -50,6 +50,6 @@ class Admission:
     """By which way in the person came."""
 
 
-Book = Callable[[Session, Sequence[Admission]], list[Booked]]
+BookDraws = Callable[[Session, Sequence[Admission]], list[Booked]]
 """Decide and write admissions of different people and tickets inside the caller's transaction; what became of each, in their
 order. It commits nothing, calls nobody outside the database, and may run again after a lost commit."""

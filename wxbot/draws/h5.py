@@ -208,7 +208,9 @@ def _spoken(snapshot: CampaignSnapshot, outcome: Outcome) -> dict[str, str]:
     return {"title": title, "text": text}
 
 
-def _state(runtime: Runtime, snapshot: CampaignSnapshot, session: oauth.Session, now_unix: float) -> dict[str, Any]:
+def _state(
+    runtime: Runtime, snapshot: CampaignSnapshot, session: oauth.PhoneSession, now_unix: float
+) -> dict[str, Any]:
     """The live part of the page: two numbers and a word, all from the snapshot."""
     refusal = snapshot.refusal(now_unix)
     return {

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.mechanic import table
 from wxbot.campaigns.models import Campaign
-from wxbot.draws.admission import Book, Booked
+from wxbot.draws.admission import BookDraws, Booked
 from wxbot.draws.outcomes import Outcome
 from wxbot.runtime import Runtime
 from wxbot.text import Text
@@ -73,7 +73,7 @@ class DrawMechanic:
     hand_out: Callable[[Any, str], str | None]
     """What an openid gets, as one line that is kept with the draw and handed out again (S34); None when odds that are known
     before the commit say no."""
-    book: Book
+    book: BookDraws
     """The durable decision, in the commit that the admissions of one moment share; `one_winner.book` where a person wins once."""
     answer: Callable[[str, str, str], Mapping[str, Any]]
     """A line that was handed out, the openid and the language, as the page's script needs them: what the JSON answer holds besides

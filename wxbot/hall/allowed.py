@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 from wxbot.hall.evening import Evening, LogEvent, Phase, Selected, numbers_of
-from wxbot.hall.log import Body, Kind, is_body
+from wxbot.hall.log import Kind, LineBody, is_body
 from wxbot.text import Refusal, Text
 
 NUMBERS_HELD_UP = 3
@@ -54,12 +54,12 @@ def _no(reason: str, zh: str, en: str) -> Refusal:
     return Refusal(reason, Text(zh, en))
 
 
-def _opened(evening: Evening, body: Body) -> None:
+def _opened(evening: Evening, body: LineBody) -> None:
     if evening.is_opened:
         raise _no("opened", "已经开放签到", "Signing in is open already")
 
 
-def _signed_in(evening: Evening, body: Body) -> None:
+def _signed_in(evening: Evening, body: LineBody) -> None:
     if not evening.is_opened:
         raise _no("not_open", "还没有开放签到", "Signing in is not open yet")
     if body["no"] != evening.signed_in + 1:
@@ -82,20 +82,20 @@ def _unfixed(evening: Evening) -> None:
         )
 
 
-def _added(evening: Evening, body: Body) -> None:
+def _added(evening: Evening, body: LineBody) -> None:
     _unfixed(evening)
     if body["prize"]["prize"] in evening.prizes:
         raise _no("prize", "已有这个编号的奖项", "There is a prize with this number already")
 
 
-def _frozen(evening: Evening, body: Body) -> None:
+def _frozen(evening: Evening, body: LineBody) -> None:
     _unfixed(evening)
     version = evening.roster_version + 1
     if body["version"] != version:
         raise _no("version", f"下一份名单应是第 {version} 版", f"The next roster is version {version}")
 
 
-def _excluded(evening: Evening, body: Body) -> None:
+def _excluded(evening: Evening, body: LineBody) -> None:
     _unfixed(evening)
     no = body["no"]
     if no > evening.signed_in or evening.is_passed(no) or no in evening.excluded:
@@ -117,7 +117,7 @@ def _next_d(evening: Evening, d: int) -> None:
         raise _no("chain", "种子已经用完", "The seeds of this hall are used up")
 
 
-def _armed(evening: Evening, body: Body) -> None:
+def _armed(evening: Evening, body: LineBody) -> None:
     _next_d(evening, body["d"])
     if evening.roster_version == 0 or body["roster_version"] != evening.roster_version:
         raise _no("version", "只能用最新冻结的名单", "Only the roster that was frozen last may be used")
@@ -128,7 +128,7 @@ def _armed(evening: Evening, body: Body) -> None:
         raise _no("slots", f"这个奖项只剩 {left} 个名额", f"This prize has {left} open slots")
 
 
-def _selected(evening: Evening, body: Body, *phases: Phase) -> Selected:
+def _selected(evening: Evening, body: LineBody, *phases: Phase) -> Selected:
     """The selection that an event is about, if it stands where this may be said of it."""
     selected = evening.selections.get(body["d"])
     if selected is None:
@@ -143,13 +143,13 @@ def _selected(evening: Evening, body: Body, *phases: Phase) -> Selected:
     return selected
 
 
-def _fallen_back(evening: Evening, body: Body) -> None:
+def _fallen_back(evening: Evening, body: LineBody) -> None:
     _selected(evening, body, "armed")
     if evening.mode != "drand":
         raise _no("mode", "没有使用 drand", "drand is not used")
 
 
-def _ready(evening: Evening, body: Body) -> None:
+def _ready(evening: Evening, body: LineBody) -> None:
     _selected(evening, body, "armed")
     kind, text = body["kind"], body["text"]
     if kind != evening.mode:
@@ -174,7 +174,7 @@ def require_numbers(evening: Evening, text: str) -> None:
         raise _no("numbers", "这些号码用过了，请换新的", "These numbers were used before; take others")
 
 
-def _drawn(evening: Evening, body: Body) -> None:
+def _drawn(evening: Evening, body: LineBody) -> None:
     selected = _selected(evening, body, "ready")
     said = (body["prize"], body["k"], body["pool_hash"])
     if said != (selected.prize, selected.k, selected.pool_hash) or len(body["winners"]) != selected.k:
@@ -183,11 +183,11 @@ def _drawn(evening: Evening, body: Body) -> None:
         )
 
 
-def _revealed(evening: Evening, body: Body) -> None:
+def _revealed(evening: Evening, body: LineBody) -> None:
     _selected(evening, body, "drawn")
 
 
-def _undecided(evening: Evening, body: Body) -> None:
+def _undecided(evening: Evening, body: LineBody) -> None:
     nos = body["nos"] if "nos" in body else [body["no"]]
     undecided = _selected(evening, body, "revealed").undecided
     if not set(nos) <= set(undecided):
@@ -198,7 +198,7 @@ def _undecided(evening: Evening, body: Body) -> None:
         )
 
 
-def _undone(evening: Evening, body: Body) -> None:
+def _undone(evening: Evening, body: LineBody) -> None:
     selected = _selected(evening, body, "revealed", "settled")
     if body["d"] != evening.next_d - 1 or body["no"] not in selected.absent | selected.forfeited.keys():
         raise _no("no", "没有可以撤销的标记", "There is nothing to take back, or another selection has begun")
@@ -211,7 +211,7 @@ def _undone(evening: Evening, body: Body) -> None:
         )
 
 
-def _voided(evening: Evening, body: Body) -> None:
+def _voided(evening: Evening, body: LineBody) -> None:
     if body["d"] not in evening.selections:
         _next_d(evening, body["d"])
     elif _selected(evening, body, "armed", "ready", "drawn", "revealed", "settled").confirmed:
@@ -224,20 +224,20 @@ def _voided(evening: Evening, body: Body) -> None:
         )
 
 
-def _paid(evening: Evening, body: Body) -> None:
+def _paid(evening: Evening, body: LineBody) -> None:
     selected = _selected(evening, body, "revealed", "settled")
     if body["no"] not in selected.confirmed - selected.paid:
         raise _no("no", "没有确认此人中奖，或已经发放", "They were not confirmed as a winner, or have it already")
 
 
-def _game_fixed(evening: Evening, body: Body) -> None:
+def _game_fixed(evening: Evening, body: LineBody) -> None:
     if evening.is_opened:
         raise _no("opened", "游戏要在开放签到之前公布", "A game is fixed before people may sign in")
     if body["prize"] in evening.games or body["prize"] in evening.prizes:
         raise _no("prize", "已经有这个奖项", "There is such a prize already")
 
 
-def _game_begun(evening: Evening, body: Body) -> None:
+def _game_begun(evening: Evening, body: LineBody) -> None:
     game = evening.games.get(body["prize"])
     if game is None or game.nos is not None or game.is_ended:
         raise _no("prize", "没有这个游戏，或者已经开始过", "There is no such game, or it has been played")
@@ -245,7 +245,7 @@ def _game_begun(evening: Evening, body: Body) -> None:
         raise _no("no", "参加者里有没签到的人", "Somebody in it has not signed in")
 
 
-def _game_ended(evening: Evening, body: Body) -> None:
+def _game_ended(evening: Evening, body: LineBody) -> None:
     game = evening.games.get(body["prize"])
     if game is None or game.nos is None or game.is_ended:
         raise _no("prize", "这个游戏没有开始，或者已经结束", "This game has not begun, or is over")
@@ -263,7 +263,7 @@ def _game_ended(evening: Evening, body: Body) -> None:
         raise _no("no", "结果里有已经排除的人", "Somebody in the result was excluded")
 
 
-def _restored(evening: Evening, body: Body) -> None:
+def _restored(evening: Evening, body: LineBody) -> None:
     if not body["last_no"] == evening.signed_in < body["next_no"]:
         raise _no(
             "no",
@@ -274,7 +274,7 @@ def _restored(evening: Evening, body: Body) -> None:
         raise _no("d", "恢复以后的抽取编号不能往回", "After a restore selections go on behind those of the copy")
 
 
-def _found(evening: Evening, body: Body) -> None:
+def _found(evening: Evening, body: LineBody) -> None:
     _unfixed(evening)
     prize, no, game = body["prize"], body["no"], evening.games.get(body["prize"])
     if not evening.passed_nos:
@@ -295,7 +295,7 @@ def _found(evening: Evening, body: Body) -> None:
         raise _no("prize", "这个游戏恢复以后又玩过", "This game was played after the restore")
 
 
-def _returned(evening: Evening, body: Body) -> None:
+def _returned(evening: Evening, body: LineBody) -> None:
     """Also while a selection is fixed: who has just come stands in no roster yet, so nobody's chance changes (`verify` looks)."""
     if body["no"] > evening.signed_in or evening.is_passed(body["no"]):
         raise _no("no", "没有这位签到者", "Nobody signed in with this number")
@@ -305,12 +305,12 @@ def _returned(evening: Evening, body: Body) -> None:
         )
 
 
-def _closed(evening: Evening, body: Body) -> None:
+def _closed(evening: Evening, body: LineBody) -> None:
     if evening.running is not None:
         _next_d(evening, evening.next_d)
 
 
-_CHECKS: Mapping[Kind, Callable[[Evening, Body], None]] = {
+_CHECKS: Mapping[Kind, Callable[[Evening, LineBody], None]] = {
     "opened": _opened,
     "signed_in": _signed_in,
     "prize_added": _added,

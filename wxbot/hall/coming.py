@@ -44,7 +44,7 @@ class SignInForm:
 _HALL = select(Hall, Campaign).join(Campaign, Campaign.id == Hall.campaign_id).where(Campaign.id == bindparam("its_id"))
 
 
-def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, asked: SignInForm) -> Guest:
+def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.PhoneSession, asked: SignInForm) -> Guest:
     """Sign this person in; a guest who comes again keeps their number. Raises Refusal with what to do."""
     with runtime.database.reading() as session:
         known = sign_in.of(session, campaign_id, mine.openid)
@@ -65,7 +65,7 @@ def come(runtime: Runtime, slug: str, campaign_id: int, mine: oauth.Session, ask
     return guest
 
 
-def _require_here(runtime: Runtime, hall: Hall, mine: oauth.Session, asked: SignInForm) -> None:
+def _require_here(runtime: Runtime, hall: Hall, mine: oauth.PhoneSession, asked: SignInForm) -> None:
     """Raise Refusal for who is not in the hall, as far as a code or a word can tell."""
     if asked.given and passes.is_pass(runtime, hall.campaign_id, mine.openid, asked.given):
         return

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from wxbot.hall.log import Body, Exclusion, Forfeit, Kind, LoggedPrize
+from wxbot.hall.log import Exclusion, Forfeit, Kind, LineBody, LoggedPrize
 from wxbot.hall.selection import EntropyKind, FrozenLine
 
 Phase = Literal["armed", "ready", "drawn", "revealed", "settled", "voided"]
@@ -22,7 +22,7 @@ class LogEvent(Protocol):
     @property
     def kind(self) -> Kind: ...
     @property
-    def body(self) -> Body: ...
+    def body(self) -> LineBody: ...
     @property
     def at(self) -> int: ...
 
@@ -87,7 +87,7 @@ class Selected:
 class GameStanding:
     """One game of all phones, as the log fixed it, and who took part."""
 
-    fixed: Body
+    fixed: LineBody
     nos: list[int] | None = None
     """Who was there when it began; None before."""
     is_ended: bool = False
@@ -207,93 +207,93 @@ def open_slots(events: Iterable[LogEvent], prize: int) -> int:
     return Evening.of(events).open_slots(prize)
 
 
-def _committed(evening: Evening, body: Body) -> None:
+def _committed(evening: Evening, body: LineBody) -> None:
     evening.hall_id, evening.chain_length = body["hall_id"], body["chain_length"]
     evening.commitment, evening.mode = body["commitment"], body["mode"]
     evening.prizes = {each["prize"]: LoggedPrize.read(each) for each in body["prizes"]}
 
 
-def _added(evening: Evening, body: Body) -> None:
+def _added(evening: Evening, body: LineBody) -> None:
     prize = LoggedPrize.read(body["prize"])
     evening.prizes[prize.prize] = prize
 
 
-def _armed(evening: Evening, body: Body) -> None:
+def _armed(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]] = Selected(**body, armed_at=evening.at)
 
 
-def _ready(evening: Evening, body: Body) -> None:
+def _ready(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]].entropy = body["kind"], body["text"]
     evening.used_numbers.update(numbers_of(body["text"]))
 
 
-def _voided(evening: Evening, body: Body) -> None:
+def _voided(evening: Evening, body: LineBody) -> None:
     evening.selections.setdefault(body["d"], Selected(body["d"])).is_voided = True
 
 
-def _undone(evening: Evening, body: Body) -> None:
+def _undone(evening: Evening, body: LineBody) -> None:
     selected = evening.selections[body["d"]]
     selected.absent.discard(body["no"])
     selected.forfeited.pop(body["no"], None)
 
 
-def _frozen(evening: Evening, body: Body) -> None:
+def _frozen(evening: Evening, body: LineBody) -> None:
     evening.roster_version = body["version"]
 
 
-def _opened(evening: Evening, body: Body) -> None:
+def _opened(evening: Evening, body: LineBody) -> None:
     evening.is_opened = True
 
 
-def _closed(evening: Evening, body: Body) -> None:
+def _closed(evening: Evening, body: LineBody) -> None:
     evening.is_closed = True
 
 
-def _signed_in(evening: Evening, body: Body) -> None:
+def _signed_in(evening: Evening, body: LineBody) -> None:
     evening.signed_in = body["no"]
 
 
-def _excluded(evening: Evening, body: Body) -> None:
+def _excluded(evening: Evening, body: LineBody) -> None:
     evening.excluded[body["no"]] = body["reason"]
 
 
-def _fallen_back(evening: Evening, body: Body) -> None:
+def _fallen_back(evening: Evening, body: LineBody) -> None:
     evening.mode = "hall"
 
 
-def _drawn(evening: Evening, body: Body) -> None:
+def _drawn(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]].winners = list(body["winners"])
 
 
-def _revealed(evening: Evening, body: Body) -> None:
+def _revealed(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]].is_revealed = True
 
 
-def _absent(evening: Evening, body: Body) -> None:
+def _absent(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]].absent.add(body["no"])
 
 
-def _forfeited(evening: Evening, body: Body) -> None:
+def _forfeited(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]].forfeited[body["no"]] = body["slot"]
 
 
-def _confirmed(evening: Evening, body: Body) -> None:
+def _confirmed(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]].confirmed.update(body["nos"])
 
 
-def _game_fixed(evening: Evening, body: Body) -> None:
+def _game_fixed(evening: Evening, body: LineBody) -> None:
     evening.games[body["prize"]] = GameStanding(body)
 
 
-def _game_begun(evening: Evening, body: Body) -> None:
+def _game_begun(evening: Evening, body: LineBody) -> None:
     evening.games[body["prize"]].nos = body["nos"]
 
 
-def _game_ended(evening: Evening, body: Body) -> None:
+def _game_ended(evening: Evening, body: LineBody) -> None:
     evening.games[body["prize"]].is_ended = True
 
 
-def _restored(evening: Evening, body: Body) -> None:
+def _restored(evening: Evening, body: LineBody) -> None:
     for selected in evening.selections.values():
         selected.end_in_restore()
     for game in evening.games.values():
@@ -303,23 +303,23 @@ def _restored(evening: Evening, body: Body) -> None:
     evening.signed_in, evening.passed_d = body["next_no"] - 1, body["next_d"] - 1
 
 
-def _found(evening: Evening, body: Body) -> None:
+def _found(evening: Evening, body: LineBody) -> None:
     evening.found.append((body["prize"], body["no"]))
     if body["prize"] in evening.games:
         evening.games[body["prize"]].is_ended = True
 
 
-def _returned(evening: Evening, body: Body) -> None:
+def _returned(evening: Evening, body: LineBody) -> None:
     nameless = body["prize"], 0
     if nameless in evening.found:
         evening.found[evening.found.index(nameless)] = body["prize"], body["no"]
 
 
-def _paid(evening: Evening, body: Body) -> None:
+def _paid(evening: Evening, body: LineBody) -> None:
     evening.selections[body["d"]].paid.add(body["no"])
 
 
-_TAKES: Mapping[Kind, Callable[[Evening, Body], None]] = {
+_TAKES: Mapping[Kind, Callable[[Evening, LineBody], None]] = {
     "committed": _committed,
     "opened": _opened,
     "signed_in": _signed_in,

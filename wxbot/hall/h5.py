@@ -128,7 +128,7 @@ def _refused(snapshot: CampaignSnapshot, refusal: Refusal) -> BaseResponse | str
         hall, campaign = session.get(Hall, snapshot.campaign_id), session.get_one(Campaign, snapshot.campaign_id)
     if hall is None:
         return _plain("gone", snapshot, 404)
-    way: passes.Way = "door" if request.form.get("way") == "door" else "pass"
+    way: passes.WayIn = "door" if request.form.get("way") == "door" else "pass"
     if refusal.reason == "stale":
         way = "none"
     return Response(_page(snapshot, hall, way=way, groups=coming.groups_of(campaign), refusal=refusal), status)
@@ -292,7 +292,7 @@ def _page(
     guest: dict[str, Any] | None = None,
     prizes: Sequence[dict[str, Any]] = (),
     groups: Sequence[str] = (),
-    way: passes.Way = "none",
+    way: passes.WayIn = "none",
     shut: str = "",
     refusal: Refusal | None = None,
 ) -> str:

@@ -12,7 +12,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import from_unix
 from wxbot.hall import allowed, log
 from wxbot.hall.evening import Evening
-from wxbot.hall.log import Body, Kind, LogLine
+from wxbot.hall.log import Kind, LineBody, LogLine
 from wxbot.hall.models import Hall, HallEvent
 from wxbot.text import Refusal, Text
 
@@ -39,7 +39,7 @@ def hall_id(session: Session, campaign_id: int) -> str:
     return session.get_one(Campaign, campaign_id).slug
 
 
-def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) -> LogLine:
+def append(session: Session, hall: Hall, kind: Kind, body: LineBody, now: datetime) -> LogLine:
     """Write the next line of a hall that is locked; `now` is the database's, and never earlier than the line before.
 
     Whether it may come now is asked before (`allowed.require`, or `require_and_append`). Raises ValueError for a wrong body.
@@ -47,7 +47,7 @@ def append(session: Session, hall: Hall, kind: Kind, body: Body, now: datetime) 
     return append_all(session, hall, kind, [body], now)[0]
 
 
-def append_all(session: Session, hall: Hall, kind: Kind, bodies: Sequence[Body], now: datetime) -> list[LogLine]:
+def append_all(session: Session, hall: Hall, kind: Kind, bodies: Sequence[LineBody], now: datetime) -> list[LogLine]:
     """Several lines of one kind behind one another."""
     before, named = last(session, hall.campaign_id), hall_id(session, hall.campaign_id)
     at = max(int(now.timestamp()), before.at if before else 0)
@@ -72,14 +72,14 @@ def append_all(session: Session, hall: Hall, kind: Kind, bodies: Sequence[Body],
 
 
 def require_and_append(
-    session: Session, hall: Hall, kind: Kind, body: Body, now: datetime, state: Evening | None = None
+    session: Session, hall: Hall, kind: Kind, body: LineBody, now: datetime, state: Evening | None = None
 ) -> Evening:
     """The same, if it may come now; the evening with this line taken. Raises Refusal."""
     return require_and_append_all(session, hall, kind, [body], now, state)
 
 
 def require_and_append_all(
-    session: Session, hall: Hall, kind: Kind, bodies: Sequence[Body], now: datetime, state: Evening | None = None
+    session: Session, hall: Hall, kind: Kind, bodies: Sequence[LineBody], now: datetime, state: Evening | None = None
 ) -> Evening:
     """Several lines of one kind, each if it may come behind the one before. `state` is the evening of whoever has read it behind
     this lock: it is taken on, so that a log is read once however many lines a verb writes. Raises Refusal."""

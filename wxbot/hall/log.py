@@ -54,7 +54,7 @@ Exclusion = Literal["staff", "duplicate", "ineligible", "left", "own_wish"]
 GameKind = Literal["rain", "race"]
 """What all phones do together: catch packets that fall, or shake as often as they can."""
 
-Body = Mapping[str, Any]
+LineBody = Mapping[str, Any]
 
 GENESIS = "0" * 64
 """What the first line has as the hash before it."""
@@ -82,7 +82,7 @@ class LoggedPrize(NamedTuple):
         return {**self._asdict(), "groups": list(self.groups)}
 
     @classmethod
-    def read(cls, body: Body) -> "LoggedPrize":
+    def read(cls, body: LineBody) -> "LoggedPrize":
         """From the log."""
         return cls(**{**body, "groups": tuple(body["groups"])})
 
@@ -93,7 +93,7 @@ class LogLine(NamedTuple):
     seq: int
     at: int
     kind: Kind
-    body: Body
+    body: LineBody
     prev_hash: str
     hash: str
 
@@ -270,14 +270,14 @@ def _require_plain(value: Any) -> None:
         raise ValueError(f"not for the log: {value!r}")
 
 
-def entry_hash(hall_id: str, seq: int, at: int, kind: str, body: Body, prev_hash: str) -> str:
+def entry_hash(hall_id: str, seq: int, at: int, kind: str, body: LineBody, prev_hash: str) -> str:
     """The hash of a line: over the hash before it and the canonical JSON of everything else it says, the hall included."""
     said = canonical({"hall_id": hall_id, "seq": seq, "at": at, "kind": kind, "body": body})
     tagged = f"{VERSION}/log".encode() + b"\0"
     return hashlib.sha256(tagged + bytes.fromhex(prev_hash) + said.encode()).hexdigest()
 
 
-def append(hall_id: str, last: LogLine | None, kind: Kind, body: Body, at: int) -> LogLine:
+def append(hall_id: str, last: LogLine | None, kind: Kind, body: LineBody, at: int) -> LogLine:
     """The line that follows `last`, None for the first. Raises ValueError when the body is not one of its kind.
 
     What may happen at this moment is asked of `allowed.require` before.

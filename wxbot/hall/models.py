@@ -23,16 +23,11 @@ from sqlalchemy import Text as LongText
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
+from wxbot.hall.log import Absence, Scope
 from wxbot.transitions import Transitions, one_of
 
 EntropyMode = Literal["seed", "hall", "drand"]
 """What is added to the seed after the roster is frozen: nothing, numbers held up in the hall, a round of drand."""
-
-Scope = Literal["prize", "evening"]
-"""Whom a win takes out of the pool: of the same prize, or of the whole evening."""
-
-Absence = Literal["slot", "evening", "pool"]
-"""What somebody loses who is absent: this slot of this prize, the evening, or nothing (back in the pool)."""
 
 Leftover = Literal["budget", "person"]
 """Where a packet of a rain goes that was not caught: back to the budget, or to whom it fell all the same."""

@@ -15,7 +15,7 @@ from wxbot.runtime import Runtime
 LIFE_S = 900
 """A guest has a quarter of an hour to finish the form."""
 
-Way = Literal["code", "door", "pass", "none"]
+WayIn = Literal["code", "door", "pass", "none"]
 
 
 def key_of(runtime: Runtime, hall: Hall) -> bytes:
@@ -23,7 +23,7 @@ def key_of(runtime: Runtime, hall: Hall) -> bytes:
     return bytes.fromhex(runtime.vault.open(hall.code_key_sealed))
 
 
-def way_in(runtime: Runtime, hall: Hall, openid: str, code: str, given: str, is_door: bool) -> Way:
+def way_in(runtime: Runtime, hall: Hall, openid: str, code: str, given: str, is_door: bool) -> WayIn:
     """What somebody came with: a living code, a pass of before, the printed code (which asks for the word), or nothing."""
     if given and is_pass(runtime, hall.campaign_id, openid, given):
         return "pass"

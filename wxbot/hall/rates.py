@@ -8,10 +8,10 @@ from wxbot import rate_limit
 from wxbot.rate_limit import Rate
 from wxbot.runtime import Runtime
 
-Asked = Literal["page", "look", "sign_in", "word", "words", "catch", "pair"]
+RateName = Literal["page", "look", "sign_in", "word", "words", "catch", "pair"]
 
 
-RATES: dict[Asked, Rate] = {
+RATES: dict[RateName, Rate] = {
     "page": Rate(60, 60),
     "look": Rate(150, 60),
     "sign_in": Rate(20, 60),
@@ -24,6 +24,6 @@ RATES: dict[Asked, Rate] = {
 the digits of one offer."""
 
 
-def is_too_often(runtime: Runtime, asked: Asked, campaign_id: int, asker: str) -> bool:
+def is_too_often(runtime: Runtime, asked: RateName, campaign_id: int, asker: str) -> bool:
     """Count one more, and say whether that is too many."""
     return rate_limit.is_over(runtime, f"hall:{asked}:{campaign_id}:{asker}", RATES[asked])

@@ -26,7 +26,7 @@ from wxbot.runtime import Runtime
 blueprint = Blueprint("hall_screen", __name__)
 """Registered under /hall."""
 
-View = Callable[..., BaseResponse | str]
+ScreenView = Callable[..., BaseResponse | str]
 
 
 class Paired(NamedTuple):
@@ -56,7 +56,7 @@ def paired(slug: str) -> Paired:
     return Paired(found[0], found[1], screen_pass.read(runtime, slug, pass_) or 0)
 
 
-def _for_screens(view: View) -> View:
+def _for_screens(view: ScreenView) -> ScreenView:
     """Only for a browser that was paired; it may look on for as long as its pass lives."""
 
     @wraps(view)

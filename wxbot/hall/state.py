@@ -26,10 +26,10 @@ BEST = 5
 ROSTER_TAIL = 200
 """Characters of a roster's file that hold its last line, whose number says who came too late for it."""
 
-Shown = dict[str, Any]
+StatePart = dict[str, Any]
 
 
-def public_state(session: Session, hall: Hall, evening: Evening | None = None) -> Shown:
+def public_state(session: Session, hall: Hall, evening: Evening | None = None) -> StatePart:
     """The state without its `v`; moments in Unix seconds, amounts in fen. `evening` is that of whoever has read it just now."""
     campaign = session.get_one(Campaign, hall.campaign_id)
     evening = journal.evening(session, hall.campaign_id) if evening is None else evening
@@ -75,7 +75,7 @@ def _hidden(session: Session, hall: Hall) -> list[int]:
     return list(session.scalars(select(Guest.no).where(mine).order_by(Guest.no)))
 
 
-def _prizes(session: Session, hall: Hall, evening: Evening) -> dict[int, Shown]:
+def _prizes(session: Session, hall: Hall, evening: Evening) -> dict[int, StatePart]:
     query = select(Prize, HallPrize).outerjoin(HallPrize, HallPrize.prize_id == Prize.id)
     found = session.execute(query.where(Prize.campaign_id == hall.campaign_id).order_by(Prize.ordinal))
     return {
@@ -92,7 +92,7 @@ def _prizes(session: Session, hall: Hall, evening: Evening) -> dict[int, Shown]:
     }
 
 
-def _roster(session: Session, hall: Hall) -> Shown | None:
+def _roster(session: Session, hall: Hall) -> StatePart | None:
     size = func.length(Roster.content)
     tail = func.substr(Roster.content, case((size > ROSTER_TAIL, size - ROSTER_TAIL), else_=1))
     mine = (Roster.campaign_id == hall.campaign_id) & (Roster.version == hall.roster_version)
@@ -108,14 +108,14 @@ def _selections(session: Session, hall: Hall) -> list[Selection]:
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
-def _winners(session: Session, hall: Hall) -> dict[int, list[Shown]]:
+def _winners(session: Session, hall: Hall) -> dict[int, list[StatePart]]:
     """d → its winners, of selections that were revealed."""
     of_selection = (Selection.campaign_id == Winner.campaign_id) & (Selection.d == Winner.d)
     of_guest = (Guest.campaign_id == Winner.campaign_id) & (Guest.no == Winner.guest_no)
     columns = (Winner.d, Winner.place, Winner.prize_id, Winner.slot, Winner.status, Guest.group, *cards.COLUMNS)
     query = select(*columns).join(Selection, of_selection).join(Guest, of_guest)
     query = query.where(Winner.campaign_id == hall.campaign_id, Selection.status.in_(SHOWN))
-    found: dict[int, list[Shown]] = {}
+    found: dict[int, list[StatePart]] = {}
     before: Counter[tuple[int, int]] = Counter()
     """(prize, slot) → how often it was selected for; a void selection has never been."""
     for d, place, prize_id, slot, status, group, *guest in session.execute(query.order_by(Winner.d, Winner.place)):
@@ -127,12 +127,12 @@ def _winners(session: Session, hall: Hall) -> dict[int, list[Shown]]:
     return found
 
 
-def shown_winners(session: Session, hall: Hall, d: int) -> list[Shown]:
+def shown_winners(session: Session, hall: Hall, d: int) -> list[StatePart]:
     """The winners of one selection as the screen shows them; none before it is revealed."""
     return _winners(session, hall).get(d, [])
 
 
-def _selection(selected: Selection, ordinal_of: dict[int, int], winners: dict[int, list[Shown]]) -> Shown:
+def _selection(selected: Selection, ordinal_of: dict[int, int], winners: dict[int, list[StatePart]]) -> StatePart:
     shown = {
         "d": selected.d,
         "prize": ordinal_of[selected.prize_id],
@@ -147,9 +147,11 @@ def _selection(selected: Selection, ordinal_of: dict[int, int], winners: dict[in
     return shown | ({"winners": winners.get(selected.d, [])} if selected.status in SHOWN else {})
 
 
-def _results(selections: Iterable[Selection], ordinal_of: dict[int, int], winners: dict[int, list[Shown]]) -> list[Any]:
+def _results(
+    selections: Iterable[Selection], ordinal_of: dict[int, int], winners: dict[int, list[StatePart]]
+) -> list[Any]:
     """Who was confirmed, by prize, in the order of the selections."""
-    by_prize: dict[int, list[Shown]] = {}
+    by_prize: dict[int, list[StatePart]] = {}
     for selected in selections:
         confirmed = [line for line in winners.get(selected.d, []) if line["status"] == "confirmed"]
         if confirmed:
@@ -157,13 +159,13 @@ def _results(selections: Iterable[Selection], ordinal_of: dict[int, int], winner
     return [{"prize": prize, "winners": lines} for prize, lines in by_prize.items()]
 
 
-def _danmaku(session: Session, hall: Hall) -> list[Shown]:
+def _danmaku(session: Session, hall: Hall) -> list[StatePart]:
     mine = (Danmaku.campaign_id == hall.campaign_id) & (Danmaku.status == "shown")
     newest = session.scalars(select(Danmaku).where(mine).order_by(Danmaku.decided_at.desc()).limit(DANMAKU)).all()
     return [{"id": each.id, "words": each.words, "no": each.guest_no} for each in reversed(newest)]
 
 
-def _game(session: Session, hall: Hall) -> Shown | None:
+def _game(session: Session, hall: Hall) -> StatePart | None:
     """The game that runs or comes next, else the last one."""
     mine = select(Game).where(Game.campaign_id == hall.campaign_id).order_by(Game.ordinal)
     games = session.scalars(mine).all()
@@ -185,7 +187,7 @@ def _game(session: Session, hall: Hall) -> Shown | None:
     }
 
 
-def _of_rain(session: Session, hall: Hall, game: Game) -> Shown:
+def _of_rain(session: Session, hall: Hall, game: Game) -> StatePart:
     """How much of a rain was caught, and by whom the most."""
     count, fen = func.count(), func.coalesce(func.sum(RainHit.amount_fen), 0)
     caught = (RainHit.game_id == game.id) & RainHit.claimed_at.is_not(None)
@@ -201,7 +203,7 @@ def _of_rain(session: Session, hall: Hall, game: Game) -> Shown:
     }
 
 
-def _ranks(session: Session, hall: Hall, game: Game) -> list[Shown]:
+def _ranks(session: Session, hall: Hall, game: Game) -> list[StatePart]:
     """The first of a race by its rows; `live` tells newer ones while it runs."""
     of_guest = (Guest.campaign_id == hall.campaign_id) & (Guest.no == RaceCount.guest_no)
     columns = (RaceCount.team, RaceCount.counted, *cards.COLUMNS)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wxbot.hall import allowed, log, quicknet, rain_rule, selection
 from wxbot.hall.evening import Evening
-from wxbot.hall.log import Body, LogLine
+from wxbot.hall.log import LineBody, LogLine
 from wxbot.hall.selection import FrozenRoster
 from wxbot.text import Refusal, Text
 
@@ -239,7 +239,7 @@ class _Check:
             listed = "、".join(map(str, winners)), ", ".join(map(str, winners))
             yield "winners", Text(f"中奖者与算出的不同，应为 {listed[0]}", f"The winners should be {listed[1]}")
 
-    def _winners(self, body: Body, k: int, late: bytes) -> list[int]:
+    def _winners(self, body: LineBody, k: int, late: bytes) -> list[int]:
         seed, hall_id = bytes.fromhex(body["seed"]), self._record["hall_id"]
         key = selection.selection_key(seed, hall_id, body["d"], k, self._roster_hash, self._pool_hash, late)
         return selection.select(key, self._pool, k, self._weights)

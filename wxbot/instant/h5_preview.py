@@ -40,7 +40,7 @@ ENDED = (
 )
 UNREADY = Text("还不能预览", "Nothing to see yet")
 
-View = Callable[..., BaseResponse | str]
+PreviewView = Callable[..., BaseResponse | str]
 
 
 def _sign(runtime: Runtime, purpose: str = "preview") -> Callable[[str], str]:
@@ -69,7 +69,7 @@ def _is_good(runtime: Runtime, session: Session, campaign_id: int, mark: str) ->
     return staff is not None and staff.is_active and staff.role in WATCHERS
 
 
-def _with_pass(view: View) -> Callable[..., BaseResponse | str]:
+def _with_pass(view: PreviewView) -> Callable[..., BaseResponse | str]:
     """Read the campaign of a good pass; who has none learns nothing, not even whether there is such a campaign."""
 
     @wraps(view)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.instant.models import AllowedPerson, RuleVersion
 from wxbot.people import imports
-from wxbot.people.imports import ImportReport, Line
+from wxbot.people.imports import ImportReport, NumberedLine
 from wxbot.text import Refusal, Text
 from wxbot.vault import Vault
 
@@ -24,7 +24,9 @@ def counts(session: Session, campaign_id: int) -> Mapping[str, int]:
     return Counter({row[0]: row[1] for row in session.execute(query.group_by(AllowedPerson.kind))})
 
 
-def read_in(session: Session, vault: Vault, campaign_id: int, lines: Iterable[Line], *, replace: bool) -> ImportReport:
+def read_in(
+    session: Session, vault: Vault, campaign_id: int, lines: Iterable[NumberedLine], *, replace: bool
+) -> ImportReport:
     """Put these people on the campaign's list, or (`replace`) let the list be these people; a phone is kept as its blind index.
 
     Raises Refusal to take somebody off once the campaign's rules are published: it may change only to people's advantage.

@@ -13,7 +13,7 @@ PRIZES_MAX = 20
 DAY_S = 86_400
 DASHES = str.maketrans("–—－~～至", "------")
 
-Row = tuple[str, ...]
+FieldRow = tuple[str, ...]
 """One prize as it was typed, field by field."""
 
 
@@ -48,13 +48,13 @@ def total_of(prize: Mapping[str, Any]) -> str:
     return plain_yuan(prize["total_fen"]) if prize["split"] == "exact" else ""
 
 
-def rows_of(form: Mapping[str, Any], fields: Sequence[str]) -> list[Row]:
+def rows_of(form: Mapping[str, Any], fields: Sequence[str]) -> list[FieldRow]:
     """The rows of the table as they were typed; a field that an older form did not have is empty."""
     return list(zip_longest(*(many(form, name) for name in fields), fillvalue=""))
 
 
 def read_rows(
-    form: Mapping[str, Any], fields: Sequence[str], needed: Sequence[str], read: Callable[[Row], dict[str, Any]]
+    form: Mapping[str, Any], fields: Sequence[str], needed: Sequence[str], read: Callable[[FieldRow], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """The prizes; a row in which all the `needed` fields are empty is skipped. Raises Refusal that names the row."""
     prizes: list[dict[str, Any]] = []

@@ -43,14 +43,14 @@ class Done:
     was_done: bool = False
 
 
-Progress = Callable[[str, int], None]
+OnProgress = Callable[[str, int], None]
 """Called after each batch: the table, and how many of its rows were sealed anew so far."""
 
 
 class Rotation:
     """One run of the change, from the key of WXBOT_SECRET_KEY_OLD to that of WXBOT_SECRET_KEY."""
 
-    def __init__(self, runtime: Runtime, told: Progress = lambda _table, _rows: None) -> None:
+    def __init__(self, runtime: Runtime, told: OnProgress = lambda _table, _rows: None) -> None:
         former = former_vault(runtime)
         if former is None:
             raise KeyProblem(

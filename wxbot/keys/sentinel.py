@@ -25,7 +25,7 @@ log = get_logger(__name__)
 TEXT = "wxbot"
 """What is sealed; that it opens is all that counts."""
 
-Standing = Literal["ours", "former", "half", "foreign", "new"]
+KeyStanding = Literal["ours", "former", "half", "foreign", "new"]
 """ours: this key's · former: WXBOT_SECRET_KEY_OLD's · half: a change of the key was begun and not finished · foreign: another
 key's · new: nothing tells, and nothing is sealed yet or what is sealed opens."""
 
@@ -69,7 +69,7 @@ def former_vault(runtime: Runtime) -> Vault | None:
     return Vault(old) if old else None
 
 
-def standing(session: Session, vault: Vault, former: Vault | None) -> Standing:
+def standing(session: Session, vault: Vault, former: Vault | None) -> KeyStanding:
     """How the secret key stands to this database; reads a row or, before there is one, a sealed value of each table."""
     row = session.get(Sentinel, 1)
     if row is not None:
@@ -80,7 +80,7 @@ def standing(session: Session, vault: Vault, former: Vault | None) -> Standing:
     return "former" if former and all(opens(former, sealed) for sealed in samples) else "foreign"
 
 
-def _told_by(row: Sentinel, vault: Vault, former: Vault | None) -> Standing:
+def _told_by(row: Sentinel, vault: Vault, former: Vault | None) -> KeyStanding:
     if row.coming:
         return "half"
     if opens(vault, row.sealed):
@@ -93,7 +93,7 @@ def _sample(session: Session, table: Table, column: str) -> list[str]:
     return [found] if found else []
 
 
-SENTENCES: dict[Standing, Text] = {
+SENTENCES: dict[KeyStanding, Text] = {
     "foreign": Text(
         "WXBOT_SECRET_KEY 不是这个数据库的密钥：里面的手机号和票据用它打不开。请恢复原来的密钥；如果是要更换密钥，把原来的放进 "
         "WXBOT_SECRET_KEY_OLD，然后运行 wxbot keys rotate",

@@ -125,10 +125,10 @@ _REGION = (
 )
 _REASON = "因为|由于|因|为了|受|门店|到店|配送|线下|自提|现场|许可|法律|规定|法规|because|dueto|sincethe|store|delivery"
 
-Place = tuple[str, int, int]
+Passage = tuple[str, int, int]
 
 
-def claimed(reading: Reading, least_fen: int, most_fen: int) -> Iterator[Place]:
+def claimed(reading: Reading, least_fen: int, most_fen: int) -> Iterator[Passage]:
     """(rule, start, end) of every promise or demand that may not, or should not, be made."""
     for rule, pattern in (("E-01", _FIXED), ("E-08", _ORGANISER)):
         for match in found(pattern, reading):
@@ -165,7 +165,7 @@ def _is_spent(reading: Reading, start: int) -> bool:
     return bool(re.search(_SPENT, reading.plain[max(reading.clause_start(start), start - 10) : start]))
 
 
-def _bare_tiers(reading: Reading) -> Iterator[Place]:
+def _bare_tiers(reading: Reading) -> Iterator[Passage]:
     """A line that says what a tier is, and neither its value nor how many or how likely."""
     for match in re.finditer(_TIER_HEAD, reading.plain):
         if match.start() and reading.stops[match.start()] == 0:
@@ -180,7 +180,7 @@ def _bare_tiers(reading: Reading) -> Iterator[Place]:
             yield "E-04", match.start(), end
 
 
-def _amounts(reading: Reading, least_fen: int, most_fen: int) -> Iterator[Place]:
+def _amounts(reading: Reading, least_fen: int, most_fen: int) -> Iterator[Passage]:
     for amount in amounts(reading):
         if amount.is_sum:
             continue

@@ -22,7 +22,7 @@ AT_START_SERIALS = 10
 
 _asking = threading.Lock()
 
-Answer = Literal["newest", "older", "unanswered"]
+Freshness = Literal["newest", "older", "unanswered"]
 
 
 def prove_due(runtime: Runtime) -> int:
@@ -67,7 +67,7 @@ def _prove_at_start(runtime: Runtime) -> int:
     return 1
 
 
-def ask(runtime: Runtime, serials: int, attempts: tuple[int, ...]) -> tuple[Answer, str]:
+def ask(runtime: Runtime, serials: int, attempts: tuple[int, ...]) -> tuple[Freshness, str]:
     """Whether WeChat knows a number that this database would give out next, or has never sent; and why there is no answer."""
     settings = runtime.settings
     with runtime.database.reading() as session:

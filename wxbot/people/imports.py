@@ -18,7 +18,7 @@ NEEDS = (("openid", "phone"),)
 """What a sheet of people must have (sheets.read)."""
 
 Named = TypeVar("Named")
-Line = tuple[int, str]
+NumberedLine = tuple[int, str]
 """(number from 1, what stands there)."""
 
 
@@ -28,7 +28,7 @@ class ImportReport:
 
     added: int = 0
     known: int = 0
-    faulty: list[Line] = field(default_factory=list)
+    faulty: list[NumberedLine] = field(default_factory=list)
     faults: int = 0
 
     def refuse(self, number: int, text: str) -> None:
@@ -57,7 +57,7 @@ def named(text: str) -> tuple[str, str] | None:
         return ("openid", text) if is_openid(text) and not text.isdigit() else None
 
 
-def lines_in(rows: Iterable[SheetRow], pasted: str) -> Iterator[Line]:
+def lines_in(rows: Iterable[SheetRow], pasted: str) -> Iterator[NumberedLine]:
     """The people of a sheet, of each row its openid or else its phone, and those of pasted lines; empty ones are left out."""
     for row in rows:
         if row.faults or any(row.cells.values()):

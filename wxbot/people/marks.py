@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import typed
 from wxbot.people import imports, phones, trust
-from wxbot.people.imports import ImportReport, Line
+from wxbot.people.imports import ImportReport, NumberedLine
 from wxbot.people.models import Binding, PersonMark, RosterEntry
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
@@ -84,7 +84,7 @@ def _check_reason(reason: str) -> None:
 
 
 def block_all(
-    session: Session, vault: Vault, lines: Iterable[Line], reason: str, staff_id: int | None, now: datetime
+    session: Session, vault: Vault, lines: Iterable[NumberedLine], reason: str, staff_id: int | None, now: datetime
 ) -> ImportReport:
     """Put everybody who is named on the block list, for one reason; who is on it already stays as they are. Raises Refusal."""
     report, people = ImportReport(), dict[tuple[str, str], str]()

@@ -62,7 +62,7 @@ def _answered(book: Book, buttons: list[menu.Button]) -> dict[str, RuleMatch]:
     }
 
 
-def _name(place: menu.Place) -> str:
+def _name(place: menu.MenuPlace) -> str:
     """A place as the form's fields name it: 0, 0-2."""
     return str(place[0]) if place[1] is None else f"{place[0]}-{place[1]}"
 

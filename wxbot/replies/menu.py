@@ -36,7 +36,7 @@ EXTERNAL_DOMAINS_AT_MOST = 3
 """WeChat refuses more with 65316."""
 
 Button = dict[str, Any]
-Place = tuple[int, int | None]
+MenuPlace = tuple[int, int | None]
 """Which of the buttons, and which entry under it."""
 
 
@@ -48,7 +48,7 @@ class Stale(Exception):
 class EntryFault:
     """Why an entry will be refused: its place, the field, and the sentence."""
 
-    place: Place
+    place: MenuPlace
     field: str
     text: Text
 
@@ -92,7 +92,7 @@ def _entry(form: Mapping[str, str], place: str) -> Button:
     return {"type": kind, "name": name, "url" if kind == "view" else "key": value}
 
 
-def places(buttons: Sequence[Button]) -> Iterator[tuple[Place, Button]]:
+def places(buttons: Sequence[Button]) -> Iterator[tuple[MenuPlace, Button]]:
     """Every entry with its place, those that open others included."""
     for n, button in enumerate(buttons):
         yield (n, None), button
@@ -128,7 +128,7 @@ def faults_of(buttons: Sequence[Button], public_url: str) -> list[EntryFault]:
     return found
 
 
-def _name_faults(place: Place, entry: Button) -> Iterator[EntryFault]:
+def _name_faults(place: MenuPlace, entry: Button) -> Iterator[EntryFault]:
     most = limits.MENU_NAME_BYTES if place[1] is None else limits.MENU_SUB_NAME_BYTES
     name = entry.get("name", "")
     if not name:
@@ -140,7 +140,7 @@ def _name_faults(place: Place, entry: Button) -> Iterator[EntryFault]:
         )
 
 
-def _action_faults(place: Place, entry: Button, own_host: str) -> Iterator[EntryFault]:
+def _action_faults(place: MenuPlace, entry: Button, own_host: str) -> Iterator[EntryFault]:
     kind = entry.get("type", "")
     if kind in KEYED:
         if not entry.get("key"):
@@ -166,7 +166,7 @@ def _host(url: str) -> str:
         return ""
 
 
-def _url_faults(place: Place, url: str, own_host: str) -> Iterator[EntryFault]:
+def _url_faults(place: MenuPlace, url: str, own_host: str) -> Iterator[EntryFault]:
     host, scheme = _host(url), url.partition(":")[0].lower()
     if not host or any(ord(character) <= 32 for character in url) or scheme not in ("http", "https"):
         yield EntryFault(
@@ -185,7 +185,7 @@ class Change:
     """One place that is not the same: added, removed, changed or same; entries as they are now and as they will be."""
 
     kind: str
-    place: Place
+    place: MenuPlace
     before: Button | None
     after: Button | None
 

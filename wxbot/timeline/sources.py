@@ -91,7 +91,7 @@ class Names:
         return phones.masked(self.vault.open(sealed)) if sealed else ""
 
 
-Teller = Callable[[Any, Names, datetime], Moment]
+TellMoment = Callable[[Any, Names, datetime], Moment]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class StorySource:
     model: Any
     at: Any
     whose: Callable[[str], ColumnElement[bool]]
-    tell: Teller
+    tell: TellMoment
 
     def moments(
         self, session: Session, names: Names, openid: str, before: datetime | None, limit: int

@@ -19,7 +19,7 @@ from wxbot.payouts.words import for_person
 from wxbot.people import bindings, marks, phones
 from wxbot.people.models import SmsCode
 from wxbot.replies.dialogues import words
-from wxbot.replies.dialogues.definitions import Answers, after_kind, chosen_kind
+from wxbot.replies.dialogues.definitions import GivenAnswers, after_kind, chosen_kind
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.text import Refusal, Text, day_text, lines
@@ -50,8 +50,8 @@ class ActionResult:
 
 
 Opening = Callable[[Session, Runtime, str, datetime], Opened]
-Inside = Callable[[Session, Runtime, str, Answers, datetime], ActionResult]
-Outside = Callable[[Runtime, str, Answers, str, datetime], ActionResult]
+Inside = Callable[[Session, Runtime, str, GivenAnswers, datetime], ActionResult]
+Outside = Callable[[Runtime, str, GivenAnswers, str, datetime], ActionResult]
 
 
 def _sentence(refused: Refusal) -> Text:
@@ -68,12 +68,12 @@ def open_bind(session: Session, runtime: Runtime, openid: str, _now: datetime) -
     return Opened("phone", {"bound": shown})
 
 
-def ask_code(runtime: Runtime, openid: str, _answers: Answers, phone: str, now: datetime) -> ActionResult:
+def ask_code(runtime: Runtime, openid: str, _answers: GivenAnswers, phone: str, now: datetime) -> ActionResult:
     """Have a code sent to the phone that was typed."""
     return _after_asking(bindings.ask_code(runtime, openid, phone, "", now), "phone")
 
 
-def resend_code(runtime: Runtime, openid: str, _answers: Answers, _nothing: str, now: datetime) -> ActionResult:
+def resend_code(runtime: Runtime, openid: str, _answers: GivenAnswers, _nothing: str, now: datetime) -> ActionResult:
     """Have another code sent to the phone of the last one."""
     with runtime.database.reading() as session:
         query = select(SmsCode.phone_sealed).where(SmsCode.openid == openid, SmsCode.purpose == bindings.PURPOSE)
@@ -90,7 +90,7 @@ def _after_asking(asked: bindings.CodeRequested, again: str) -> ActionResult:
     return ActionResult(asked.text, go=again if asked.name in ("bad_phone", "too_often", "busy") else "")
 
 
-def confirm_code(runtime: Runtime, openid: str, _answers: Answers, code: str, now: datetime) -> ActionResult:
+def confirm_code(runtime: Runtime, openid: str, _answers: GivenAnswers, code: str, now: datetime) -> ActionResult:
     """Compare the code and bind."""
     outcome = bindings.confirm(runtime, openid, code, now)
     if outcome.may_try_again:
@@ -131,17 +131,19 @@ def _ends(ask: str) -> str:
     return ask if not ask or ask[-1] in "。！!.?？" else f"{ask}。"
 
 
-def _kind_of(session: Session, answers: Answers) -> VoucherKind | None:
+def _kind_of(session: Session, answers: GivenAnswers) -> VoucherKind | None:
     return session.get(VoucherKind, chosen_kind(answers)["id"])
 
 
-def check_kind(session: Session, _runtime: Runtime, openid: str, answers: Answers, _now: datetime) -> ActionResult:
+def check_kind(session: Session, _runtime: Runtime, openid: str, answers: GivenAnswers, _now: datetime) -> ActionResult:
     """Whether this person may hand in this kind; better known before the photos than after."""
     refused = submit.gate(session, openid, _kind_of(session, answers))
     return ActionResult(_sentence(refused), go="") if refused is not None else ActionResult()
 
 
-def check_amount(session: Session, _runtime: Runtime, _openid: str, answers: Answers, _now: datetime) -> ActionResult:
+def check_amount(
+    session: Session, _runtime: Runtime, _openid: str, answers: GivenAnswers, _now: datetime
+) -> ActionResult:
     """Whether the kind's rule takes these units or this amount; else the same question again."""
     kind = _kind_of(session, answers)
     if kind is None:
@@ -153,7 +155,9 @@ def check_amount(session: Session, _runtime: Runtime, _openid: str, answers: Ans
     return ActionResult()
 
 
-def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: Answers, now: datetime) -> ActionResult:
+def submit_voucher(
+    session: Session, _runtime: Runtime, openid: str, answers: GivenAnswers, now: datetime
+) -> ActionResult:
     """Open the voucher and note its photos, all or nothing; a repeat finds the first one by its token."""
     try:
         with session.begin_nested():
@@ -172,7 +176,7 @@ def submit_voucher(session: Session, _runtime: Runtime, openid: str, answers: An
         return ActionResult(_sentence(refused), go="")
 
 
-def _with_photos(session: Session, voucher_id: int, answers: Answers, now: datetime) -> ActionResult:
+def _with_photos(session: Session, voucher_id: int, answers: GivenAnswers, now: datetime) -> ActionResult:
     sent = list(answers["photos"])
     for media_id in sent:
         submit.add_media(session, voucher_id, media_id, now)
@@ -188,7 +192,7 @@ def open_retake(session: Session, _runtime: Runtime, openid: str, _now: datetime
     return Opened(words=words.NO_RETAKE) if voucher_id is None else Opened("photos", {"voucher_id": voucher_id})
 
 
-def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: Answers, now: datetime) -> ActionResult:
+def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: GivenAnswers, now: datetime) -> ActionResult:
     """Add photos to a voucher that wants them."""
     try:
         with session.begin_nested():
@@ -197,7 +201,7 @@ def add_photos(session: Session, _runtime: Runtime, _openid: str, answers: Answe
         return ActionResult(_sentence(refused), go="")
 
 
-def add_late_photo(session: Session, answers: Answers, media_id: str, now: datetime) -> Text:
+def add_late_photo(session: Session, answers: GivenAnswers, media_id: str, now: datetime) -> Text:
     """A photo that was sent before 完成 and came after it: it belongs to what was submitted, if nobody has looked yet."""
     try:
         submit.add_media(session, int(answers["voucher_id"]), media_id, now)

@@ -22,7 +22,7 @@ from wxbot.vouchers.submit import PHOTOS_AT_MOST
 TIMEOUT = timedelta(minutes=10)
 WHOLE = re.compile(r"[0-9]{1,5}")
 
-Answers = Mapping[str, Any]
+GivenAnswers = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Parsed:
     """Another step, without any work: the person wants to correct what they said before."""
 
 
-def _as_declared(_answers: Answers) -> str:
+def _as_declared(_answers: GivenAnswers) -> str:
     return ""
 
 
@@ -71,9 +71,9 @@ class Step:
     """One question. `then` names the step after it, empty for the end; a work may decide otherwise."""
 
     name: str
-    prompt: Callable[[Answers], Text]
-    hear: Callable[[Turn, Answers], Parsed]
-    then: Callable[[Answers], str] = _as_declared
+    prompt: Callable[[GivenAnswers], Text]
+    hear: Callable[[Turn, GivenAnswers], Parsed]
+    then: Callable[[GivenAnswers], str] = _as_declared
     work: str = ""
     timeout: timedelta = TIMEOUT
     at_timeout: Literal["end", "finish"] = "end"
@@ -111,12 +111,12 @@ class Declared:
 # --- bind ---------------------------------------------------------------------------------------------------------
 
 
-def _ask_phone(answers: Answers) -> Text:
+def _ask_phone(answers: GivenAnswers) -> Text:
     bound = answers.get("bound", "")
     return words.ASK_NEXT_PHONE.format(phone=bound) if bound else words.ASK_PHONE
 
 
-def _hear_phone(turn: Turn, _answers: Answers) -> Parsed:
+def _hear_phone(turn: Turn, _answers: GivenAnswers) -> Parsed:
     if turn.kind != "text":
         return Parsed(sorry=words.TEXT_WANTED)
     try:
@@ -126,11 +126,11 @@ def _hear_phone(turn: Turn, _answers: Answers) -> Parsed:
     return Parsed(value=phones.masked(phone), carried=phone)
 
 
-def _ask_code(_answers: Answers) -> Text:
+def _ask_code(_answers: GivenAnswers) -> Text:
     return words.ASK_CODE
 
 
-def _hear_code(turn: Turn, _answers: Answers) -> Parsed:
+def _hear_code(turn: Turn, _answers: GivenAnswers) -> Parsed:
     if turn.kind != "text":
         return Parsed(sorry=words.TEXT_WANTED)
     said = normalise(turn.text)
@@ -149,20 +149,20 @@ def _hear_code(turn: Turn, _answers: Answers) -> Parsed:
 # --- upload -------------------------------------------------------------------------------------------------------
 
 
-def _kinds(answers: Answers) -> list[Mapping[str, Any]]:
+def _kinds(answers: GivenAnswers) -> list[Mapping[str, Any]]:
     return list(answers.get("kinds", ()))
 
 
-def chosen_kind(answers: Answers) -> Mapping[str, Any]:
+def chosen_kind(answers: GivenAnswers) -> Mapping[str, Any]:
     """The kind of voucher that was chosen, as it was when the dialogue opened."""
     return _kinds(answers)[answers.get("kind", 0)]
 
 
-def _ask_kind(answers: Answers) -> Text:
+def _ask_kind(answers: GivenAnswers) -> Text:
     return words.ASK_KIND.format(kinds="\n".join(f"{n}. {kind['name']}" for n, kind in enumerate(_kinds(answers), 1)))
 
 
-def _hear_kind(turn: Turn, answers: Answers) -> Parsed:
+def _hear_kind(turn: Turn, answers: GivenAnswers) -> Parsed:
     said, kinds = normalise(turn.text), _kinds(answers)
     names = [normalise(kind["name"]) for kind in kinds]
     if turn.kind == "text" and WHOLE.fullmatch(said) and 1 <= int(said) <= len(kinds):
@@ -172,17 +172,17 @@ def _hear_kind(turn: Turn, answers: Answers) -> Parsed:
     return Parsed(sorry=words.BAD_KIND)
 
 
-def after_kind(answers: Answers) -> str:
+def after_kind(answers: GivenAnswers) -> str:
     """Units or an amount when the kind's rule needs them, else the photos."""
     return {"per_unit": "units", "free": "amount"}.get(chosen_kind(answers)["rule"], "photos")
 
 
-def _ask_units(answers: Answers) -> Text:
+def _ask_units(answers: GivenAnswers) -> Text:
     kind = chosen_kind(answers)
     return words.ASK_UNITS.format(kind=kind["name"], unit=kind["unit"] or "件")
 
 
-def _hear_units(turn: Turn, answers: Answers) -> Parsed:
+def _hear_units(turn: Turn, answers: GivenAnswers) -> Parsed:
     unit = half_width(chosen_kind(answers)["unit"] or "件").casefold()
     try:
         units = parse_number(half_width(turn.text).casefold().removesuffix(unit))
@@ -193,22 +193,22 @@ def _hear_units(turn: Turn, answers: Answers) -> Parsed:
     return Parsed(value=units)
 
 
-def _ask_amount(answers: Answers) -> Text:
+def _ask_amount(answers: GivenAnswers) -> Text:
     return words.ASK_AMOUNT.format(kind=chosen_kind(answers)["name"])
 
 
-def _hear_amount(turn: Turn, _answers: Answers) -> Parsed:
+def _hear_amount(turn: Turn, _answers: GivenAnswers) -> Parsed:
     try:
         return Parsed(value=parse_yuan(turn.text)) if turn.kind == "text" else Parsed(sorry=words.BAD_AMOUNT)
     except NotMoney:
         return Parsed(sorry=words.BAD_AMOUNT)
 
 
-def _photos(answers: Answers) -> list[str]:
+def _photos(answers: GivenAnswers) -> list[str]:
     return list(answers.get("photos", ()))
 
 
-def _ask_photos(answers: Answers) -> Text:
+def _ask_photos(answers: GivenAnswers) -> Text:
     sent = len(_photos(answers))
     if sent:
         return words.GOT_PHOTO.format(n=sent)
@@ -218,7 +218,7 @@ def _ask_photos(answers: Answers) -> Text:
     return words.ASK_PHOTOS.format(kind=kind["name"], ask=kind["ask"], most=PHOTOS_AT_MOST)
 
 
-def _hear_photos(turn: Turn, answers: Answers) -> Parsed:
+def _hear_photos(turn: Turn, answers: GivenAnswers) -> Parsed:
     sent = _photos(answers)
     if turn.kind == "photo":
         if turn.media_id in sent:
