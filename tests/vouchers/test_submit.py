@@ -71,6 +71,8 @@ def test_the_kinds_form_names_every_fault() -> None:
     for field, text in (("wishing", "大卖🎉"), ("remark", "𠮷")):
         faulty = kinds.read_form({field: text}).faults[field]
         assert f"不能含“{text[-1]}”" in faulty.zh and text[-1] in faulty.en
+    for field in ("name", "ask", "wishing", "remark"):
+        assert "诱导分享" in kinds.read_form({field: "转发朋友圈截图，得红包"}).faults[field].zh
     faults = kinds.read_form({"amount_rule": "per_unit", "unit_fen": "1.234", "month_count_cap": "-1"}).faults
     assert faults.keys() == {"name", "unit_fen", "unit_name", "month_count_cap"}
     assert kinds.read_form(

@@ -6,6 +6,7 @@ from wxbot.linter.claims import claimed
 from wxbot.linter.finding import REASONS, LintFinding
 from wxbot.linter.induced import induced
 from wxbot.linter.reading import readings
+from wxbot.text import Text
 
 LEAST_FEN, MOST_FEN = 10, 20_000
 """What a transfer of the campaign scene holds when nobody has said otherwise."""
@@ -37,6 +38,11 @@ def findings(text: str, *, least_fen: int = LEAST_FEN, most_fen: int = MOST_FEN)
             )
         )
     return tuple(kept)
+
+
+def error(text: str) -> Text | None:
+    """The first thing that must not be written, and why; None when all of it may."""
+    return next((each.text for each in findings(text) if each.is_error), None)
 
 
 def _yuan(amount_fen: int) -> str:

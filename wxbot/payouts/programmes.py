@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from wxbot import approval, budget, ledger, typed
 from wxbot.budget import Budget
 from wxbot.clock import SHANGHAI
+from wxbot.linter import check as lint
 from wxbot.money import NotMoney, parse_yuan, yuan
 from wxbot.orders import listing
 from wxbot.orders.channels import DIRECT, text_fault
@@ -89,6 +90,8 @@ def faults_of(values: Mapping[str, Any]) -> list[Refusal]:
     for field in TEXTS:
         if wrong := text_fault(field, values[field]):
             faults.append(fault(field, wrong.zh, wrong.en))
+        elif forbidden := lint.error(values[field]):
+            faults.append(fault(field, forbidden.zh, forbidden.en))
     if values["channel"] not in ("", *DIRECT):
         faults.append(fault("channel", "请选择付款方式", "Choose how it is paid"))
     return faults

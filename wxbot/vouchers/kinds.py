@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.linter import check as lint
 from wxbot.money import NotANumber, NotMoney, parse_number, parse_yuan, yuan
 from wxbot.orders.channels import DIRECT, text_fault
 from wxbot.payouts import rule_changes
@@ -150,6 +151,9 @@ def _misfits(values: Mapping[str, Any], faults: Mapping[str, Any]) -> dict[str, 
         wrong = text_fault(field, values[field]) if values[field] else None
         if wrong:
             say(field, f"{wrong.zh}。", f"{wrong.en.capitalize()}.")
+    for field in ("name", "ask", "wishing", "remark"):
+        if forbidden := lint.error(values[field]):
+            say(field, f"{forbidden.zh}。", f"{forbidden.en}.")
     rule = values["amount_rule"]
     if rule not in AMOUNT_RULES:
         say("amount_rule", "请选择金额规则。", "Choose an amount rule.")
