@@ -11,10 +11,11 @@ import { tick } from './sound.js';
 const MOST_CARDS = [200, 140, 90];
 const SHAPE = 0.33;          // of a card: height by width
 const DEPTHS = 8;
-const UNSEEN = 0.2;          // what is farther away is too dim to be seen
+const UNSEEN = 0.3;          // what is farther away is too dim to be seen
 const LEAST_PART = 0.7;      // a ball may be small, its names must be read
 const CHANGES_A_SECOND = 6;
 const TONES = ['#b52b4d', '#b97625', '#2a6a66', '#6440a0', '#a84a22', '#375a9e', '#983463', '#5a7029'];
+const DARK = '#17060c';
 const STYLE = getComputedStyle(document.documentElement);
 const TITLE = STYLE.getPropertyValue('--title');
 const TEXT = STYLE.getPropertyValue('--text');
@@ -72,9 +73,12 @@ class Sprite {
   faint(near) {
     const scale = 0.42 + 0.58 * near;
     return stamp(this.size * scale, this.size * SHAPE * scale, (pen, width, height) => {
-      pen.globalAlpha = 0.1 + 0.9 * near * near;
       pen.imageSmoothingQuality = 'medium';
       pen.drawImage(this.nearest, 0, 0, width, height);
+      pen.globalCompositeOperation = 'source-atop';
+      pen.globalAlpha = 0.9 * (1 - near * near);
+      pen.fillStyle = DARK;
+      pen.fillRect(0, 0, width, height);
     });
   }
 

@@ -23,7 +23,7 @@ function over() {
 export function celebrate(count) {
   if (calm.matches || document.body.dataset.saving === 'on' || !window.confetti) { return; }
   at('confetti').hidden = false;
-  sheet ||= new Sheet(at('confetti'));
+  sheet ||= new Sheet(at('confetti'), { isClear: true });
   sheet.measure();
   throwing ||= window.confetti.create(sheet.node, { resize: false, useWorker: false, disableForReducedMotion: true });
   const bursts = count > 10 ? BURSTS : BURSTS - 1;

@@ -10,6 +10,7 @@ const MOST_PACKETS = [60, 40, 24];
 const SIZES = [0.6, 0.8, 1, 1.3];
 const LEANS = 8;             // so many pictures of a packet to each side
 const MOST_LEAN = 0.45;
+const FADING = 9;            // a ninth of the sky above the floor
 const MOST_LANES = 10;
 
 function leftOf(show, game) {
@@ -81,7 +82,7 @@ export class Rain {
   }
 
   open() {
-    this.sheet ||= new Sheet(this.sky, true);
+    this.sheet ||= new Sheet(this.sky, { isTall: true });
     if (!this.sheet.measure()) { return; }
     for (const each of this.stamps.values()) { drop(each); }
     this.stamps.clear();
@@ -93,9 +94,9 @@ export class Rain {
     sheet.clear();
     for (const drop of this.drops) {
       drop.y += seconds * drop.speed;
-      if (drop.y > 1.12) { Object.assign(drop, this.fresh()); }
+      if (drop.y > 1) { Object.assign(drop, this.fresh()); }
       const lean = Math.round(Math.sin(now * drop.swing + drop.phase) * LEANS);
-      sheet.put(this.packet(drop.size, lean), edge + drop.x * (sheet.width - 2 * edge), drop.y * sheet.height);
+      sheet.put(this.packet(drop.size, lean), edge + drop.x * (sheet.width - 2 * edge), drop.y * sheet.height, Math.min(1, Math.max(0, (1 - drop.y) * FADING)));
     }
   }
 
@@ -104,9 +105,11 @@ export class Rain {
     const key = size * 100 + lean;
     if (!this.stamps.has(key)) {
       const unit = this.sheet.unit * SIZES[size];
-      this.stamps.set(key, stamp(unit * 13, unit * 13, (pen, width, height) => {
+      const turn = (lean / LEANS) * MOST_LEAN;
+      const [cos, sin] = [Math.cos(turn), Math.abs(Math.sin(turn))];
+      this.stamps.set(key, stamp(unit * (8.4 * cos + 10.4 * sin), unit * (10.4 * cos + 8.4 * sin), (pen, width, height) => {
         pen.translate(width / 2, height / 2);
-        pen.rotate((lean / LEANS) * MOST_LEAN);
+        pen.rotate(turn);
         paintPacket(pen, unit);
       }));
     }

@@ -3,6 +3,7 @@
 import { at, fill, say } from './dom.js';
 import { ServerClock } from './link.js';
 import { fullScreen, letSleep, stayAwake } from './power.js';
+import './room.js';
 import { fanfare, mute, unlock } from './sound.js';
 
 const MOST_OFFSET_S = 5;

@@ -10,6 +10,7 @@ import { wake } from './loop.js';
 import { pairing } from './pairing.js';
 import { fullScreen, isSaving, keepAwake, restoreSaving, saving } from './power.js';
 import { Prizes, Results } from './programme.js';
+import './room.js';
 import { Stage } from './selection.js';
 import { mute, muted, unlock } from './sound.js';
 import { SignInCode, Wall } from './wall.js';

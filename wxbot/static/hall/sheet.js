@@ -1,21 +1,38 @@
 /* A canvas for what moves. Without a graphics card what a frame costs is its area, and most of all making a canvas bigger or smaller
-   than it is: so it has one point for each of the screen's, what is drawn on it is drawn before in the size it has there (`stamp`),
-   and where the area is too much for the machine it takes the middle of its room and leaves the rest. */
+   than it is, and mixing it with what is below: so it has one point for each of the screen's, what is drawn on it is drawn before in the
+   size it has there (`stamp`), it lets nothing through but has its piece of the room painted on it, and where the area is too much for the
+   machine it takes the middle of its place and leaves the rest. */
 
 import { el } from './dom.js';
 import { pace } from './loop.js';
+import { piece } from './room.js';
 
 const MOST_POINTS = 2560 * 1440;
 const SHARES = [1, 0.55, 0.3];
 
+const DRAWN_BY_CPU = /swiftshader|llvmpipe|softpipe|basic render|software/i;
+let graphics = null;
+
+/** Whether a graphics card draws this page. Where none does, a canvas that hands its frames on by itself is copied once less. */
+function hasGraphics() {
+  if (graphics === null) {
+    const probe = document.createElement('canvas').getContext('webgl', { failIfMajorPerformanceCaveat: true });
+    const named = probe?.getExtension('WEBGL_debug_renderer_info');
+    graphics = !!named && !DRAWN_BY_CPU.test(probe.getParameter(named.UNMASKED_RENDERER_WEBGL));
+    probe?.getExtension('WEBGL_lose_context')?.loseContext();
+  }
+  return graphics;
+}
+
 export class Sheet {
-  /** A tall one keeps the height of its room, and gives up width alone. */
-  constructor(room, isTall = false) {
+  /** A tall one keeps the height of its room, and gives up width alone; a clear one lies over other things, any other on the painted room. */
+  constructor(room, { isTall = false, isClear = false } = {}) {
     this.room = room;
     this.isTall = isTall;
+    this.isClear = isClear;
     this.node = el('canvas', 'sheet');
     room.append(this.node);
-    this.pen = this.node.getContext('2d');
+    this.pen = this.node.getContext('2d', { alpha: isClear, desynchronized: !hasGraphics() });
     this.width = 0;
     this.height = 0;
   }
@@ -30,30 +47,45 @@ export class Sheet {
     this.unit = (Math.min(innerWidth, innerHeight) / 100) * scale;
     const width = Math.round(wide * scale * (this.isTall ? share : this.part));
     const height = Math.round(high * scale * (this.isTall ? 1 : this.part));
-    if (width === this.width && height === this.height) { return false; }
-    Object.assign(this, { width, height });
+    const { left, top } = this.room.getBoundingClientRect();
+    const x = Math.round((left + (wide - width / scale) / 2) * scale);
+    const y = Math.round((top + (high - height / scale) / 2) * scale);
+    if (width === this.width && height === this.height && x === this.x && y === this.y) { return false; }
+    Object.assign(this, { width, height, x, y });
     Object.assign(this.node, { width, height });
     const { style } = this.node;
     style.width = `${width / scale}px`;
     style.height = `${height / scale}px`;
-    style.left = `${Math.round((wide - width / scale) / 2)}px`;
-    style.top = `${Math.round((high - height / scale) / 2)}px`;
+    style.left = `${x / scale - left}px`;
+    style.top = `${y / scale - top}px`;
+    if (!this.isClear) { this.lay(); }
     return true;
   }
 
-  clear() { this.pen.clearRect(0, 0, this.width, this.height); }
+  /** Keep the piece of the room that is behind it. */
+  lay() {
+    drop(this.ground);
+    this.ground = stamp(this.width, this.height, (pen) => piece(pen, this.x, this.y), false);
+    this.clear();
+  }
+
+  clear() {
+    this.pen.globalAlpha = 1;
+    if (this.ground) { this.pen.drawImage(this.ground, 0, 0); } else { this.pen.clearRect(0, 0, this.width, this.height); }
+  }
 
   /** Put a picture with its middle at a point, as it is: no part of a point beside it, no other size. */
-  put(picture, x, y) {
+  put(picture, x, y, seen = 1) {
+    this.pen.globalAlpha = seen;
     this.pen.drawImage(picture, Math.round(x - picture.width / 2), Math.round(y - picture.height / 2));
   }
 }
 
 /** A picture as big as it is used, painted once. Whoever needs it no more says `drop`. */
-export function stamp(width, height, paint) {
+export function stamp(width, height, paint, alpha = true) {
   const [wide, high] = [Math.max(1, Math.round(width)), Math.max(1, Math.round(height))];
   const canvas = 'OffscreenCanvas' in window ? new OffscreenCanvas(wide, high) : Object.assign(document.createElement('canvas'), { width: wide, height: high });
-  paint(canvas.getContext('2d'), wide, high);
+  paint(canvas.getContext('2d', { alpha }), wide, high);
   return canvas.transferToImageBitmap ? canvas.transferToImageBitmap() : canvas;
 }
 
