@@ -85,7 +85,7 @@ public_files = Blueprint("public_files", __name__)
 @dataclass(frozen=True)
 class Door:
     """One row of the table. A view may be opened wider or narrower than its door only by saying so itself:
-    `view.guard = "public"` (the sign-in page of the console is public inside a staff door)."""
+    `own_page.public` (the sign-in page of the console is public inside a staff door)."""
 
     prefix: str
     blueprint: Blueprint

@@ -41,6 +41,11 @@ def day_text(at: datetime) -> Text:
     return Text(f"{local.month}月{local.day}日", f"{local:%Y-%m-%d}")
 
 
+def time_of_day(minutes: int) -> str:
+    """Minutes after midnight as a clock shows them: 545 → "09:05"."""
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
 def moment_text(at: datetime) -> Text:
     """A moment as people in China read it, in Shanghai: month, day, hour and minute."""
     local = at.astimezone(SHANGHAI)

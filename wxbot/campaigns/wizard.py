@@ -19,7 +19,7 @@ from wxbot.campaigns.mechanic import CampaignMechanic, Typed
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
 from wxbot.money import plain_yuan
-from wxbot.text import Faulty, Refusal, fault
+from wxbot.text import Faulty, Refusal, fault, time_of_day
 from wxbot.transitions import moved_on
 
 WrittenForm = MultiDict[str, str]
@@ -68,10 +68,6 @@ def fields_in(form: Mapping[str, Any], step: str) -> list[str]:
     return [field for field in (*READERS, *way.draft.fields, *way.draft.rows) if step_of(form, field) == step]
 
 
-def _time_of_day(minutes: int) -> str:
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
 def form_of(campaign: Campaign) -> WrittenForm:
     """The form that a stored draft came from; of a half-written one, as it was typed."""
     if campaign.half_written is not None:
@@ -85,8 +81,8 @@ def form_of(campaign: Campaign) -> WrittenForm:
     common |= moments | {
         "mechanic": campaign.mechanic,
         "budget": plain_yuan(campaign.budget_fen) if campaign.budget_fen else "",
-        "daily_from": _time_of_day(campaign.daily_from),
-        "daily_until": _time_of_day(campaign.daily_until),
+        "daily_from": time_of_day(campaign.daily_from),
+        "daily_until": time_of_day(campaign.daily_until),
     }
     return as_form({**common, **own})
 

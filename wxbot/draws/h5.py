@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, g, redirect, render_template
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import oauth
+from wxbot import oauth, own_page
 from wxbot.campaigns import entries
 from wxbot.draws import admit
 from wxbot.draws.door import DrawDoor
@@ -187,7 +187,7 @@ def after(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | s
 
 
 for open_view in (page, rules, after):
-    open_view.guard = "public"  # type: ignore[attr-defined]  # page shows a person nothing before WeChat named them
+    own_page.public(open_view)  # page shows a person nothing before WeChat named them
 
 
 # --- parts --------------------------------------------------------------------------------------------------------

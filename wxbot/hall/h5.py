@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import oauth
+from wxbot import oauth, own_page
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import inside_wechat, with_board
@@ -227,10 +227,10 @@ def send_words(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseRespons
     return _json({"outcome": "sent", "text": HallPhrases(language()).sent})
 
 
-page.guard = "public"  # type: ignore[attr-defined]  # it shows a person nothing before WeChat named them
-share.guard = "public"  # type: ignore[attr-defined]  # the same
-picture.guard = "public"  # type: ignore[attr-defined]  # the screen shows it, which nobody of WeChat vouched for
-roster.guard = "public"  # type: ignore[attr-defined]  # it holds nobody's name
+own_page.public(page)  # it shows a person nothing before WeChat named them
+own_page.public(share)  # the same
+own_page.public(picture)  # the screen shows it, which nobody of WeChat vouched for
+own_page.public(roster)  # it holds nobody's name
 
 
 # --- parts --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
 
+from wxbot import own_page
+
 blueprint = Blueprint("hall_verify", __name__)
 """Registered under /h5."""
 
@@ -18,4 +20,4 @@ def page() -> Response:
     return response
 
 
-page.guard = "public"  # type: ignore[attr-defined]  # it says nothing of anybody
+own_page.public(page)  # it says nothing of anybody

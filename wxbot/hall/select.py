@@ -214,11 +214,3 @@ def reveal(session: Session, campaign_id: int, now: datetime) -> Selection:
         journal.require_and_append(session, hall, "revealed", {"d": selected.d}, now)
         step(session, selected, "drawn", "revealed", revealed_at=now)
     return selected
-
-
-def winners_of(session: Session, selected: Selection) -> Sequence[Winner]:
-    """Its lines, in the order in which they were selected; none before it is revealed."""
-    if selected.status in ("armed", "drawn"):
-        return ()
-    mine = (Winner.campaign_id == selected.campaign_id) & (Winner.d == selected.d)
-    return session.scalars(select(Winner).where(mine).order_by(Winner.place)).all()

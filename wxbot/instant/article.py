@@ -15,7 +15,7 @@ from wxbot.instant.models import ODDS_OF, InstantTerms, Prize
 from wxbot.instant.release import DAY_S, HOUR_S, SHANGHAI_S, ReleaseSchedule, Window, released
 from wxbot.money import plain_percent, yuan
 from wxbot.orders.channels import CONFIRMED
-from wxbot.text import Refusal, Text, day_text, fault, moment_text
+from wxbot.text import Refusal, Text, day_text, fault, moment_text, time_of_day
 
 Config = Mapping[str, Any]
 """versions.config_of."""
@@ -184,17 +184,12 @@ def same(text: str) -> Text:
     return Text(text, text)
 
 
-def clock_text(minutes: int) -> str:
-    """A time of day."""
-    return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-
 def when_lines(config: Config) -> list[Text]:
     """From when until when, and at which hours."""
     begin, end = moment_text(at(config["begin"])), moment_text(at(config["end"]))
     lines = [Text(f"{begin.zh} – {end.zh}（北京时间）", f"{begin.en} – {end.en} (Beijing time)")]
     if (config["daily_from"], config["daily_until"]) != (0, 1440):
-        hours = f"{clock_text(config['daily_from'])}–{clock_text(config['daily_until'])}"
+        hours = f"{time_of_day(config['daily_from'])}–{time_of_day(config['daily_until'])}"
         lines.append(Text(f"每天 {hours}", f"Daily {hours}"))
     return lines
 

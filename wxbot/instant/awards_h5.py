@@ -15,6 +15,7 @@ from wxbot.payouts.h5 import ask_early
 from wxbot.people.phone_pages import (
     form_mark,
     language,
+    no_store,
     openid,
     own_form,
     person_required,
@@ -36,7 +37,7 @@ def page() -> BaseResponse | str:
     with runtime().database.reading() as session:
         mine = award_shown.of_person(session, runtime(), openid(), spoken, now)
     if wants_json():
-        return _no_store(jsonify(awards=mine, form_mark=form_mark()))
+        return no_store(jsonify(awards=mine, form_mark=form_mark()))
     seen = {
         "awards": mine,
         "words": InstantPhrases(spoken).all(),
@@ -45,7 +46,7 @@ def page() -> BaseResponse | str:
         "mark": form_mark(),
         "config": wx_config("checkJsApi", "requestMerchantTransfer"),
     }
-    return _no_store(Response(render_template("h5/awards.html", state=seen, res_base=runtime().settings.res_base)))
+    return no_store(Response(render_template("h5/awards.html", state=seen, res_base=runtime().settings.res_base)))
 
 
 @blueprint.get("/awards/<public_id>/state")
@@ -90,15 +91,9 @@ def _answer(public_id: str, refusal: Refusal | None = None) -> BaseResponse:
     with runtime().database.reading() as session:
         award = awards.find(session, public_id, openid())
         if award is None:
-            return _no_store(jsonify(outcome="gone"), 404)
+            return no_store(jsonify(outcome="gone"), 404)
         shown = award_shown.shown(session, runtime(), award, spoken, now)
     if refusal is None:
-        return _no_store(jsonify(shown))
+        return no_store(jsonify(shown))
     shown |= {"outcome": refusal.reason, "text": refusal.text.within(spoken)}
-    return _no_store(jsonify(shown), 409)
-
-
-def _no_store(response: Response, status: int = 200) -> Response:
-    response.status_code = status
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return no_store(jsonify(shown), 409)

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, current_app
 
+from wxbot import own_page
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.instant import pictures
 from wxbot.runtime import Runtime
@@ -27,4 +28,4 @@ def picture(slug: str, name: str) -> Response:
     return response
 
 
-picture.guard = "public"  # type: ignore[attr-defined]  # the page is for whoever has its address, and so is its picture
+own_page.public(picture)  # the page is for whoever has its address, and so is its picture

@@ -86,7 +86,7 @@ def _with_pass(view: PreviewView) -> Callable[..., BaseResponse | str]:
                 return _told(UNREADY, refused.text, 409)
         return view(seen, mark, **more)
 
-    found.guard = "public"  # type: ignore[attr-defined]  # the pass is the guard
+    own_page.public(found)  # the pass is the guard
     return found
 
 

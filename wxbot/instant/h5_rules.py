@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from wxbot import own_page
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import phone_words, with_board
@@ -110,4 +111,4 @@ def _streamed(runtime: Runtime, campaign_id: int, turn: _OneDownload) -> Iterato
 
 
 for open_view in (proof, download):
-    open_view.guard = "public"  # type: ignore[attr-defined]  # nobody in them can be recognised
+    own_page.public(open_view)  # nobody in them can be recognised

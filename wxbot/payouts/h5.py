@@ -16,7 +16,16 @@ from wxbot.orders.reconcile import ask_soon
 from wxbot.payouts import listing, words
 from wxbot.payouts.listing import PayoutLine
 from wxbot.people import bindings, notices, phones
-from wxbot.people.phone_pages import form_mark, language, openid, own_form, person_required, runtime, wx_config
+from wxbot.people.phone_pages import (
+    form_mark,
+    language,
+    no_store,
+    openid,
+    own_form,
+    person_required,
+    runtime,
+    wx_config,
+)
 from wxbot.rate_limit import Rate
 from wxbot.text import moment_text
 from wxbot.wechat import jssdk
@@ -109,8 +118,8 @@ def state(public_id: str) -> BaseResponse:
     """How the packet stands now, for the page."""
     line = _mine(public_id)
     if line is None:
-        return _no_store(jsonify(outcome="gone"), 404)
-    return _no_store(jsonify(_state(line, language(), runtime().clock.now())))
+        return no_store(jsonify(outcome="gone"), 404)
+    return no_store(jsonify(_state(line, language(), runtime().clock.now())))
 
 
 @blueprint.post("/pay/<public_id>/look")
@@ -120,10 +129,10 @@ def look(public_id: str) -> BaseResponse:
     """The person came back from WeChat's page: have the worker ask how it ended, and tell how it stands."""
     line = _mine(public_id)
     if line is None:
-        return _no_store(jsonify(outcome="gone"), 404)
+        return no_store(jsonify(outcome="gone"), 404)
     now = runtime().clock.now()
     ask_early(line, now)
-    return _no_store(jsonify(_state(line, language(), now)))
+    return no_store(jsonify(_state(line, language(), now)))
 
 
 LOOKS_EVERY_S = 10
@@ -165,10 +174,4 @@ def _state(line: PayoutLine, spoken: str, now: datetime) -> dict[str, Any]:
 
 def _absent(spoken: str) -> BaseResponse:
     lang = "en" if spoken == "en" else None
-    return _no_store(Response(render_template("h5/pay_absent.html", w=words.page_words(spoken), lang=lang)), 404)
-
-
-def _no_store(response: Response, status: int = 200) -> Response:
-    response.status_code = status
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return no_store(Response(render_template("h5/pay_absent.html", w=words.page_words(spoken), lang=lang)), 404)

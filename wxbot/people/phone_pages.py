@@ -79,6 +79,13 @@ def _sign_in_again(mark: str) -> BaseResponse:
     return _stale()
 
 
+def no_store(response: Response, status: int = 200) -> Response:
+    """An answer about one person, which no cache may keep."""
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def form_mark() -> str:
     """For a form's hidden field `form_mark`: proof that one of our pages was shown to this session within the hour."""
     return own_page.mark(_sign, oauth.signed_in().session_id, runtime().clock.unix())

@@ -126,7 +126,7 @@ def role_required(*roles: str) -> Callable[[View], View]:
     def mark(view: View) -> View:
         view.staff_roles = frozenset(roles)  # type: ignore[attr-defined]
         if ANYONE in roles:
-            view.guard = "public"  # type: ignore[attr-defined]
+            own_page.public(view)
         return view
 
     return mark

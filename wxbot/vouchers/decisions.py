@@ -59,7 +59,7 @@ class Wish:
 
 def decide(session: Session, settings: Settings, wish: Wish, actor: Actor, now: datetime) -> None:
     """Note a decision, due in UNDO, after it was tried and taken back: what would be refused then is refused now. Raises Refusal."""
-    staff_id = _staff(actor)
+    staff_id = review.staff_id_of(actor)
     attempt = session.begin_nested()
     try:
         _carry_out(session, settings, wish, actor, now)
@@ -118,12 +118,6 @@ def _carry_out(session: Session, settings: Settings, wish: Wish, actor: Actor, n
             review.want_photo(*at, wish.reason, wish.version, now)
 
 
-def _staff(actor: Actor) -> int:
-    if actor.id is None:
-        raise ValueError("a decision needs somebody who takes it")
-    return actor.id
-
-
 def _set_lease(session: Session, voucher_id: int, until: datetime | None) -> None:
     changed(session, update(Voucher).where(Voucher.id == voucher_id).values(claimed_until=until))
 
@@ -141,7 +135,7 @@ def of_reviewer(session: Session, staff_id: int, now: datetime) -> Sequence[Vouc
 
 def undo(session: Session, voucher_ids: Sequence[int], actor: Actor, now: datetime) -> list[int]:
     """Take own decisions back that are not due yet; returns which. A single one is on the desk again, many go into the queue."""
-    staff_id = _staff(actor)
+    staff_id = review.staff_id_of(actor)
     undone = [voucher_id for voucher_id in voucher_ids if _take_back(session, voucher_id, staff_id, now)]
     for voucher_id in undone:
         _set_lease(session, voucher_id, now + review.LEASE)
@@ -216,7 +210,7 @@ def _carry_out_one(session: Session, settings: Settings, voucher_id: int, now: d
 def _put_back(session: Session, wish: Wish, actor: Actor, refused: Refusal, now: datetime) -> None:
     """What was right five seconds ago is not any more: back into the queue, and whoever decided is told."""
     _set_lease(session, wish.voucher_id, now)
-    review.release(session, wish.voucher_id, _staff(actor))
+    review.release(session, wish.voucher_id, review.staff_id_of(actor))
     words = {"fault": refused.text.zh[:FAULT_CHARS], "fault_en": refused.text.en[:FAULT_CHARS]}
     changed(session, update(VoucherDecision).where(VoucherDecision.voucher_id == wish.voucher_id).values(words))
     target, detail = f"voucher:{wish.voucher_id}", {"reason": refused.reason}

@@ -222,7 +222,7 @@ def approve(
     `amount_fen` may be less than was asked where the kind's rule knows a smaller amount; `seen` is the hash of what the
     reviewer was shown. Raises Refusal with a sentence.
     """
-    staff_id = _staff(actor)
+    staff_id = staff_id_of(actor)
     voucher = _mine(session, voucher_id, staff_id, version, now)
     require_approvable(session, voucher, staff_id, now)
     kind = session.get_one(VoucherKind, voucher.kind_id, with_for_update={"read": True}, populate_existing=True)
@@ -274,7 +274,7 @@ def reject(
 ) -> None:
     """Refuse a voucher with a reason the person reads; its share of the month's cap is free again. Raises Refusal."""
     reason = _reason(reason)
-    staff_id = _staff(actor)
+    staff_id = staff_id_of(actor)
     voucher = _mine(session, voucher_id, staff_id, version, now)
     if not _decide(session, voucher, "rejected", staff_id, now, reason=reason):
         raise _refused("gone")
@@ -290,7 +290,7 @@ def want_photo(
 ) -> None:
     """Ask the person for a better photo; the voucher comes back into the queue with it. Raises Refusal."""
     reason = _reason(reason)
-    staff_id = _staff(actor)
+    staff_id = staff_id_of(actor)
     voucher = _mine(session, voucher_id, staff_id, version, now)
     if not _decide(session, voucher, "photo_wanted", staff_id, now, reason=reason, is_complete=False, ready_at=None):
         raise _refused("gone")
@@ -306,7 +306,8 @@ def _reason(reason: str) -> str:
     return reason
 
 
-def _staff(actor: Actor) -> int:
+def staff_id_of(actor: Actor) -> int:
+    """The account of who decides. Raises ValueError at the command line, which has none."""
     if actor.id is None:
         raise ValueError("a decision needs somebody who takes it")
     return actor.id
