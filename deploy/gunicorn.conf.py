@@ -10,7 +10,6 @@ processes go on until the new ones are ready. Nothing of wxbot is imported here:
 loaded when new code comes with a reload.
 """
 
-import ctypes
 import errno
 import gc
 import json
@@ -115,7 +114,8 @@ def post_worker_init(worker: Any) -> None:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
     gc.freeze()  # what was loaded stays
     gc.enable()
-    worker.line = getattr(worker.wsgi, "extensions", {}).get("wxbot.waiting_line")
+    front = getattr(worker.wsgi, "extensions", {}).get("wxbot.front")
+    worker.front = front and front(worker)
     if hasattr(worker, "slot"):
         worker.ready[worker.slot] = worker.turn
 
@@ -124,8 +124,6 @@ def post_worker_init(worker: Any) -> None:
 
 BIND_TRIES = 5
 MOST_SLOTS = 128
-EARLY_BYTES = 8192
-"""What is read at most of a request before a thread has it."""
 LEFT_OPEN_S, MOST_LEFT_OPEN = 2.0, 256
 """How long, and how many, ended connections wait for their sender's own end."""
 RELIEF_S = 15.0
@@ -203,13 +201,6 @@ def post_fork(_server: Any, worker: Any) -> None:
     gc.disable()  # until the application is loaded: there is nothing to collect meanwhile, and a lot to look through
 
 
-libc = ctypes.PyDLL(None)
-"""Calls that keep the interpreter. Python's own sockets let go of it for each; what never waits costs more to get it back in a crowd."""
-libc.recv.argtypes = libc.send.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
-libc.recv.restype = libc.send.restype = ctypes.c_ssize_t
-early = ctypes.create_string_buffer(EARLY_BYTES)
-
-
 class PatientSocket(socket.socket):
     """A connection whose sender has as long for each request as its bytes are worth."""
 
@@ -240,24 +231,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.left_open: deque[tuple[float, PatientSocket]] = deque()
-        self.line: Any = None
-        self.inside, self.finished, self.refusing_s = 0, 0, 0.0
-        """Requests that have a thread or wait for one, those that were answered, and the time that refusing took of late."""
+        self.front: Any = None
+        """The application's own, in front of the threads (wxbot/draws/front.py)."""
+        self.inside, self.finished = 0, 0
+        """Requests that are being answered or wait for it, and those that were answered."""
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection from which a request comes."""
         if not isinstance(conn.sock, PatientSocket):
             conn.sock = PatientSocket(fileno=conn.sock.detach())
             conn.close = partial(self._close, conn)
-        if not conn.sock.early and self.is_crowded():
-            if self._is_turned_away(conn):
-                self._wait_for(conn, self.keepalived_conns, self.on_client_socket_readable)
-                return
-            if conn.parser is None and not conn.data_ready:
-                self._wait_for(conn, self.pending_conns, self.on_pending_socket_readable)
-                return
-        self.inside += 1
-        super().enqueue_req(conn)
+        if self.front is None or not self.front.has_new(conn):
+            self.inside += 1
+            super().enqueue_req(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """A thread has done with a request."""
@@ -265,45 +251,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.finished += 1
         super().finish_request(conn, fs)
 
-    def is_crowded(self) -> bool:
-        """Whether requests are read before a thread is free, and some told to come again."""
-        return self.line is not None and self.inside >= self.line.room * self.cfg.threads and self.alive
-
     def on_client_socket_readable(self, conn: Any, client: Any) -> None:
         """A kept connection has something to read."""
-        if self.is_crowded() and self._is_turned_away(conn):
-            self.keepalived_conns.remove(conn)
-            conn.set_timeout()
-            self.keepalived_conns.append(conn)
-            return
-        super().on_client_socket_readable(conn, client)
+        if self.front is None or not self.front.has_kept(conn):
+            super().on_client_socket_readable(conn, client)
 
-    def _wait_for(self, conn: Any, among: deque[Any], then: Any) -> None:
-        conn.set_timeout()
-        among.append(conn)
-        conn.sock.setblocking(False)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(then, conn))
-
-    def _is_turned_away(self, conn: Any) -> bool:
-        """Read what is here, and answer it if the application's line does; else a thread finds it as if it had not been read."""
-        if self.cfg.is_ssl or (conn.parser is not None and conn.parser.unreader.buf.getvalue()):
-            return False
-        began, number = time.monotonic(), conn.sock.fileno()
-        if (n := libc.recv(number, early, EARLY_BYTES, socket.MSG_DONTWAIT)) < 0:
-            return False
-        conn.sock.early, conn.data_ready = ctypes.string_at(early, n), True
-        answer = self.line.turned_away(conn.sock.early, self.inside / self.cfg.threads, self.finished)
-        if answer is None:
-            return False
-        conn.sock.early = b""
-        if libc.send(number, answer, len(answer), socket.MSG_DONTWAIT) < len(answer):
-            with suppress(OSError):  # who does not even take this is left; the poller sees the end
-                conn.sock.shutdown(socket.SHUT_RDWR)
-        self.refusing_s += time.monotonic() - began
-        if self.refusing_s > 0.001:  # as long again for those who decide, or they never have the interpreter
-            time.sleep(min(self.refusing_s, 0.005))
-            self.refusing_s = 0.0
-        return True
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """One round of the thread that takes connections."""
+        if self.front is None:
+            super().wait_for_and_dispatch_events(timeout)
+        else:
+            self.front.dispatch(timeout)
 
     def handle(self, conn: Any) -> Any:
         """One request; its sender's time begins anew."""

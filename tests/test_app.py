@@ -20,7 +20,8 @@ from werkzeug.routing import Rule
 
 from tests.deployments import AES_KEY, TOKEN, app_for, close, settings_for
 from wxbot import heartbeat
-from wxbot.app import DOORS, Gate, create_app, guard_of
+from wxbot.app import DOORS, create_app, guard_of
+from wxbot.gate import Gate
 from wxbot.private_servers import free_port
 from wxbot.settings import SettingsError, load_settings, refuse_unsafe_start
 

@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,25 +19,21 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, re
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import addresses, compressed, form_fields, health, inbox, lineage, logs, oauth, own_page
+from wxbot import compressed, form_fields, gate, health, inbox, lineage, logs, oauth, own_page
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.bidi import Isolation
-from wxbot.bodies import Body, finish_body, has_body
 from wxbot.callback import CallbackDoor
 from wxbot.campaigns import admin as campaigns
 from wxbot.cookies import Cookies
 from wxbot.draws import admin as draw_charts
 from wxbot.draws import admin_days, h5
-from wxbot.draws.door import DrawDoor
-from wxbot.draws.waiting_line import WaitingLine
 from wxbot.hall import admin as hall_desk
 from wxbot.hall import admin_invited, h5_verify, screen_doors
 from wxbot.hall import h5 as hall_h5
-from wxbot.headers import Headers, Pages, csp_nonce, of_every_answer
+from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
 from wxbot.instant import admin_listed as listed
 from wxbot.instant import admin_look as looks
@@ -71,9 +66,6 @@ from wxbot.vouchers import h5 as vouchers_h5
 
 Guard = Literal["public", "openid", "staff"]
 """public: anyone · openid: a person WeChat vouched for · staff: someone signed in to the console."""
-
-SLOW_S = 1.0
-"""Requests slower than this are logged."""
 
 BODY_BYTES = 64 * 1024
 """Largest body of any request; a page that takes files raises it for itself (security S16)."""
@@ -141,10 +133,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", totp.blueprint, "staff", "console"),
     Door("/admin", admin_tie.blueprint, "staff", "console"),
 )
-"""Every address of the web door but two: CALLBACK, which stands in front of Flask, and /static, files without secrets."""
-
-CALLBACK = "/wechat"
-"""WeChat's messages (wxbot/callback); public, guarded by their signatures."""
+"""Every address of the web door but two: gate.CALLBACK, which stands in front of Flask, and /static, files without secrets."""
 
 
 @public_files.get("/")
@@ -170,8 +159,6 @@ def domain_proof(code: str) -> Response:
 
 # --- headers ------------------------------------------------------------------------------------------------------
 
-LOOPBACK_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
-
 
 def _install_headers(app: Flask, settings: Settings) -> None:
     """Policies for pages; what every answer carries is added by the Gate, where it costs least."""
@@ -182,58 +169,6 @@ def _install_headers(app: Flask, settings: Settings) -> None:
     def _finish(response: Response) -> Response:
         by_blueprint.get(request.blueprint or "", fallback).put(response)
         return response
-
-
-class Gate:
-    """In front of Flask: the callback, foreign Host headers (security S69), the headers of every answer, slow requests.
-
-    Only the addresses of health.FOR_MACHINES answer under any name: a load balancer asks by the address of the machine.
-    """
-
-    def __init__(self, flask: Any, door: CallbackDoor, draw_door: DrawDoor, settings: Settings) -> None:
-        self._flask = flask
-        self._callback = door
-        self._draw = draw_door
-        public = urlsplit(settings.public_url)
-        self._is_simulated = settings.is_simulated
-        self._hosts = {public.netloc.lower(), (public.hostname or "").lower()}
-        self._fixed = of_every_answer(settings)
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Answer one request (PEP 3333)."""
-        host = environ.get("HTTP_HOST", "")
-        if host not in self._hosts and environ["PATH_INFO"] not in health.FOR_MACHINES and not self._is_ours(host):
-            log.warning("foreign_host", host=host[:100])
-            start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Content-Length", "0"), *self._fixed])
-            return [b""]
-        began = time.perf_counter()
-        fixed = self._fixed
-        if has_body(environ):
-            environ["wsgi.input"] = Body(environ["wsgi.input"])
-
-        def start(status: str, headers: list[tuple[str, str]], error: Any = None) -> Any:
-            finish_body(environ, start_response)
-            present = {name for name, _ in headers}
-            return start_response(status, headers + [pair for pair in fixed if pair[0] not in present], error)
-
-        answer = self._door_for(environ)(environ, start)
-        took = time.perf_counter() - began
-        if took > SLOW_S:
-            method, path = environ.get("REQUEST_METHOD"), environ.get("PATH_INFO")
-            log.warning("slow_request", method=method, path=path, seconds=round(took, 3))
-        return answer
-
-    def _door_for(self, environ: dict[str, Any]) -> Any:
-        """The two crowded addresses have doors of their own in front of Flask; everything else goes through it."""
-        if environ["PATH_INFO"] == CALLBACK:
-            return self._callback
-        environ["REMOTE_ADDR"] = addresses.whole(environ.get("REMOTE_ADDR") or "")
-        return self._draw if self._draw.is_for(environ) else self._flask
-
-    def _is_ours(self, host: str) -> bool:
-        """Whether a Host header that is not the public one is right all the same (another case; loopback when simulated)."""
-        host = host.lower()
-        return host in self._hosts or (self._is_simulated and bool(LOOPBACK_HOST.fullmatch(host)))
 
 
 # --- errors -------------------------------------------------------------------------------------------------------
@@ -383,11 +318,7 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
         app.register_blueprint(door.blueprint, url_prefix=door.prefix or None)
     if not settings.trusted_proxies:  # else the proxy compresses
         compressed.install(app, frozenset(door.blueprint.name for door in DOORS if door.pages == "console"))
-    app.wsgi_app = Gate(app.wsgi_app, callback, DrawDoor(runtime), settings)  # type: ignore[method-assign]
-    app.extensions["wxbot.waiting_line"] = WaitingLine(runtime)  # asked by the server, before anything here is
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    gate.install(app, callback, runtime)
     return app
 
 

@@ -100,6 +100,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         drawn_key=instant_page.drawn_key,
         recall=instant_answers.recall,
         prove=instant_page.prove,
+        proves_alone=True,
         welcome=instant_page.welcome,
         hand_out=instant_page.hand_out,
         book=instant_booking.book,

@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
+from wxbot.draws.plain_draw import plain_draw
 from wxbot.draws.waiting_line import WaitingLine
 from wxbot.runtime import Runtime
 
@@ -21,7 +22,9 @@ def turn_away_once(phone: Any, runtime: Runtime) -> list[dict[str, Any]]:
             return
         body, path = route.request.post_data.encode(), urlsplit(route.request.url).path
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nAccept-Language: zh-CN\r\n\r\n"
-        answer = line.turned_away(head.encode() + body, 9, 0)
+        draw = plain_draw(head.encode() + body)
+        assert draw is not None
+        answer = line.turned_away(draw, 9, 0)
         assert answer is not None
         said = answer.partition(b"\r\n\r\n")[2].decode()
         route.fulfill(status=503, content_type="application/json", body=said)

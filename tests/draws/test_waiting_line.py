@@ -12,18 +12,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxbot import oauth
-from wxbot.draws.waiting_line import FIRST_PACE, HASTE, LEAST_S, LOOK_EVERY_S, MOST_S, WaitingLine, plain_draw
+from wxbot.draws.plain_draw import PlainDraw, plain_draw
+from wxbot.draws.waiting_line import FIRST_PACE, HASTE, LEAST_S, LOOK_EVERY_S, MOST_S, WaitingLine
 from wxbot.runtime import Runtime
 
 FULL, BUSY, ROOM = 4.0, 2.0, 1.9
 COOKIE = "wxbot_person"
 
 
-def request(place: str = "", session: str = "a.1.b..c", *headers: str, query: str = "", **body: str) -> bytes:
+def raw(place: str = "", session: str = "a.1.b..c", *headers: str, query: str = "", **body: str) -> bytes:
     """What a phone sends to draw."""
     said = json.dumps({"page_token": "p", "nonce": "n", **({"place": place} if place else {}), **body}).encode()
     lines = [f"POST /h5/c/spring/draw{query} HTTP/1.1", "Host: x", f"Cookie: a=b; {COOKIE}={session}", *headers]
     return "\r\n".join([*lines, f"Content-Length: {len(said)}", "", ""]).encode() + said
+
+
+def request(place: str = "", session: str = "a.1.b..c", *headers: str, query: str = "", **body: str) -> PlainDraw:
+    """The same, read."""
+    draw = plain_draw(raw(place, session, *headers, query=query, **body))
+    assert draw is not None
+    return draw
+
+
+def of_a_stranger(place: str = "") -> PlainDraw:
+    """Without a session."""
+    draw = plain_draw(raw(place).replace(COOKIE.encode(), b"other"))
+    assert draw is not None
+    return draw
 
 
 def said(answer: bytes | None) -> dict[str, Any]:
@@ -73,15 +88,13 @@ def test_a_place_is_one_person_s_and_good_from_its_moment_on(
 def test_a_place_that_was_given_to_nobody_lets_nobody_in(
     line: WaitingLine, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    close = request().replace(b"Cookie: a=b; ", b"Cookie:")
-    draw = plain_draw(close)
-    assert draw is not None and draw.cookie(COOKIE) == "a.1.b..c", "the door reads it so, too"
-    stranger = request().replace(COOKIE.encode(), b"other")
-    found = said(line.turned_away(stranger, BUSY, 0))
+    draw = plain_draw(raw().replace(b"Cookie: a=b; ", b"Cookie:"))
+    assert draw is not None
+    assert draw.cookie(COOKIE) == "a.1.b..c", "the door reads it so, too"
+    found = said(line.turned_away(of_a_stranger(), BUSY, 0))
     now = runtime.clock.unix()
     monkeypatch.setattr(runtime.clock, "unix", lambda: now + found["wait_s"])
-    shared = request(found["place"]).replace(COOKIE.encode(), b"other")
-    assert line.turned_away(shared, BUSY, 0) is not None
+    assert line.turned_away(of_a_stranger(found["place"]), BUSY, 0) is not None
 
 
 def test_a_long_crush_of_those_who_return_is_over_as_soon_as_it_is_decided(
@@ -116,20 +129,20 @@ def test_moments_follow_each_other_as_fast_as_draws_are_decided(
 
 
 NOT_PLAIN = {
-    "another address": request().replace(b"/draw", b"/state"),
-    "another method": request().replace(b"POST", b"PUT"),
-    "an older protocol": request().replace(b"HTTP/1.1", b"HTTP/1.0"),
-    "a body that is not here": request()[:-1],
-    "a request behind it": request() + b"POST",
-    "a head that is not here": request().partition(b"\r\n\r\n")[0],
-    "two lengths": request("", "s", "Content-Length: 5"),
-    "a length of its own kind": request().replace(b"Length: ", b"Length: +"),
-    "a length on two lines": request().replace(b"Length: ", b"Length:\r\n "),
-    "chunks": request("", "s", "Transfer-Encoding: chunked"),
-    "chunks under an odd name": request("", "s", "Transfer-Encoding : chunked"),
-    "a connection that ends": request("", "s", "Connection: close"),
-    "another protocol": request("", "s", "Connection: keep-alive, Upgrade", "Upgrade: h2c"),
-    "a question first": request("", "s", "Expect: 100-continue"),
+    "another address": raw().replace(b"/draw", b"/state"),
+    "another method": raw().replace(b"POST", b"PUT"),
+    "an older protocol": raw().replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "a body that is not here": raw()[:-1],
+    "a request behind it": raw() + b"POST",
+    "a head that is not here": raw().partition(b"\r\n\r\n")[0],
+    "two lengths": raw("", "s", "Content-Length: 5"),
+    "a length of its own kind": raw().replace(b"Length: ", b"Length: +"),
+    "a length on two lines": raw().replace(b"Length: ", b"Length:\r\n "),
+    "chunks": raw("", "s", "Transfer-Encoding: chunked"),
+    "chunks under an odd name": raw("", "s", "Transfer-Encoding : chunked"),
+    "a connection that ends": raw("", "s", "Connection: close"),
+    "another protocol": raw("", "s", "Connection: keep-alive, Upgrade", "Upgrade: h2c"),
+    "a question first": raw("", "s", "Expect: 100-continue"),
     "nothing": b"",
 }
 
@@ -141,7 +154,7 @@ def test_whatever_is_not_plainly_a_whole_draw_is_left_to_a_thread_S16(asked: byt
 
 @given(st.binary(max_size=300), st.integers(min_value=0, max_value=300))
 def test_no_bytes_break_the_line(noise: bytes, at: int) -> None:
-    whole = request()
+    whole = raw()
     for asked in (noise, whole[:at] + noise, whole[:at] + noise + whole[at:]):
         found = plain_draw(asked)
         assert found is None or asked.endswith(found.body)

@@ -7,16 +7,20 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.draws.stage import BASE
 from tests.instant.stage import InstantStage
 from wxbot import oauth
 from wxbot.draws import admit
 from wxbot.draws.door import DrawDoor
+from wxbot.draws.draw_state import draw_state_of
+from wxbot.draws.plain_draw import plain_draw
+from wxbot.draws.straight import StraightDraws
 from wxbot.instant import nonces
 from wxbot.runtime import Runtime
 
@@ -72,6 +76,50 @@ def taps(stage: InstantStage, tapping: Sequence[tuple[Person, str]]) -> list[dic
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(tap, range(len(tapping))))
+
+
+def asked(stage: InstantStage, who: Person, used: str, *headers: str, base: str = BASE, **more: str) -> bytes:
+    """The bytes that a phone sends to draw."""
+    runtime = stage.runtime
+    token = admit.page_token(runtime, who.session_id, stage.campaign_id, runtime.clock.unix())
+    body = json.dumps({"page_token": token, "nonce": used, **more}).encode()
+    lines = [
+        f"POST {stage.path}/draw HTTP/1.1",
+        f"Host: {urlsplit(base).netloc}",
+        f"Origin: {base}",
+        f"Cookie: {who.cookie}",
+    ]
+    lines += ["Content-Type: application/json", *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+class StraightWay:
+    """The way past the threads of a server, by itself."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.straight = StraightDraws(runtime, DrawDoor(runtime), lambda environ: environ, lambda *_: None)
+
+    def answers(self, requests: Sequence[bytes]) -> list[bytes]:
+        """What those who ask at one moment are answered, each once."""
+        met: list[Future[bytes]] = [Future() for _ in requests]
+        taken = []
+        for request, answer in zip(requests, met, strict=True):
+            draw = plain_draw(request)
+            assert draw is not None
+            assert draw_state_of(self.runtime).snapshots.find(draw.slug.decode()) is not None
+            held = self.straight.taken(draw, ("127.0.0.1", 50_000), answer.set_result)
+            assert held is not None
+            taken.append(held)
+        with ThreadPoolExecutor(THREADS) as pool:
+            self.straight.decide(taken, pool.submit)
+            return [answer.result(30) for answer in met]
+
+
+def straight_taps(stage: InstantStage, tapping: Sequence[tuple[Person, str]]) -> list[dict[str, Any]]:
+    """All of them at once, past the threads; what each was told."""
+    answers = StraightWay(stage.runtime).answers([asked(stage, who, used) for who, used in tapping])
+    return [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers]
 
 
 def tally(answers: Sequence[dict[str, Any]]) -> dict[str, int]:

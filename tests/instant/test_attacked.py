@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from tests.instant.crowd import nonce, person, tally, taps
-from tests.instant.stage import archive_of, set_wheel
+from tests.instant.crowd import Person, nonce, person, straight_taps, tally, taps
+from tests.instant.stage import InstantStage, archive_of, set_wheel
 from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
@@ -27,6 +28,16 @@ MANY = {"tries_per_person": 500, "tries_per_day": 500}
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """One person may tap a hundred times in a minute: what stands behind that limit is attacked here."""
     monkeypatch.setattr(admit, "DRAWS_PER_MINUTE", 10_000)
+
+
+Way = Callable[[InstantStage, Sequence[tuple[Person, str]]], list[dict[str, Any]]]
+
+
+@pytest.fixture(params=[taps, straight_taps], ids=["threads", "straight"])
+def way(request: pytest.FixtureRequest) -> Way:
+    """In threads of the server, or past them."""
+    taken: Way = request.param
+    return taken
 
 
 @pytest.mark.on_postgresql
@@ -50,22 +61,28 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["tries", "tries_a_day", "wins", "wins_a_day", "gap", "winners_a_day"],
 )
 def test_a_limit_holds_against_a_hundred_taps_of_one_person(
-    runtime: Runtime, prize: dict[str, Any], terms: dict[str, Any], changes: dict[str, Any], draws: int, refusal: str
+    runtime: Runtime,
+    way: Way,
+    prize: dict[str, Any],
+    terms: dict[str, Any],
+    changes: dict[str, Any],
+    draws: int,
+    refusal: str,
 ) -> None:
     stage = set_wheel(runtime, PLENTY | prize, terms=terms, **changes)
     ming = person(runtime)
-    answers = taps(stage, [(ming, nonce(stage, ming)) for _ in range(100)])
+    answers = way(stage, [(ming, nonce(stage, ming)) for _ in range(100)])
     assert len(stage.draws()) == draws
     assert tally(answers)[refusal] == 100 - draws
     stage.check_books()
 
 
 @pytest.mark.on_both
-def test_a_hundred_taps_with_one_nonce_are_one_draw_with_one_answer(runtime: Runtime) -> None:
+def test_a_hundred_taps_with_one_nonce_are_one_draw_with_one_answer(runtime: Runtime, way: Way) -> None:
     stage = set_wheel(runtime, **MANY)
     ming = person(runtime)
     once = nonce(stage, ming)
-    answers = taps(stage, [(ming, once)] * 100)
+    answers = way(stage, [(ming, once)] * 100)
     assert {(answer["outcome"], answer["k"], answer["award"]["id"]) for answer in answers} == {
         ("won", 1, stage.awards()[0].public_id)
     }
@@ -74,10 +91,10 @@ def test_a_hundred_taps_with_one_nonce_are_one_draw_with_one_answer(runtime: Run
 
 
 @pytest.mark.on_both
-def test_stock_and_budget_hold_against_a_hundred_people_at_once(runtime: Runtime) -> None:
+def test_stock_and_budget_hold_against_a_hundred_people_at_once(runtime: Runtime, way: Way) -> None:
     stage = set_wheel(runtime, {"stock": 7, "odds_ppm": 500_000}, {"name": "B", "stock": 3, "odds_ppm": 500_000})
     people = [person(runtime) for _ in range(100)]
-    answers = taps(stage, [(who, nonce(stage, who)) for who in people])
+    answers = way(stage, [(who, nonce(stage, who)) for who in people])
     assert tally(answers)["won"] == 10
     assert [prize.left for prize in stage.prizes()] == [0, 0]
     assert stage.books()[0].committed_fen == 1000
@@ -127,12 +144,12 @@ def test_more_stock_in_a_new_version_of_the_rules_is_drawn_from_at_once_and_repl
     assert verify(archive_of(stage)).findings == []
 
 
-def test_a_win_that_nothing_covers_is_no_draw_at_all(runtime: Runtime) -> None:
+def test_a_win_that_nothing_covers_is_no_draw_at_all(runtime: Runtime, way: Way) -> None:
     stage = set_wheel(runtime, PLENTY, **MANY)
     with runtime.database.transaction() as session:
         session.execute(update(Budget).values(budget_fen=250))
     ming = person(runtime)
-    answers = taps(stage, [(ming, nonce(stage, ming)) for _ in range(8)])
+    answers = way(stage, [(ming, nonce(stage, ming)) for _ in range(8)])
     assert tally(answers) == {"won": 2, "try_again": 6}
     assert [draw.k for draw in stage.draws()] == [1, 2]
     stage.check_books()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Server:
     port: int
     settings: Settings
     log: Path
+    process: subprocess.Popen[bytes]
 
     def open(self, text: bytes) -> socket.socket:
         """A connection on which `text` was sent."""
@@ -58,13 +60,10 @@ def _environment(settings: Settings) -> dict[str, str]:
     return outer | given | {"WXBOT_WEB_THREADS": str(THREADS), "WXBOT_WEB_RECEIVE_S": str(RECEIVE_S)}
 
 
-@pytest.fixture(scope="module")
-def production(redis_server: PrivateRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@contextmanager
+def serving(redis_url: str, folder: Path) -> Iterator[Server]:
     """`wxbot run web` in the production profile, as it stands behind one proxy that ends TLS."""
-    folder = tmp_path_factory.mktemp("production")
-    settings = settings_for(
-        "encrypted", f"sqlite:///{folder / 'wxbot.db'}", redis_server.url, folder, trusted_proxies=1
-    )
+    settings = settings_for("encrypted", f"sqlite:///{folder / 'wxbot.db'}", redis_url, folder, trusted_proxies=1)
     port, log = free_port(), folder / "web.log"
     command = [sys.executable, "-m", "wxbot", "run", "web", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     with log.open("wb") as out:
@@ -72,7 +71,7 @@ def production(redis_server: PrivateRedis, tmp_path_factory: pytest.TempPathFact
             command, env=_environment(settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
     try:
-        server = Server(port, settings, log)
+        server = Server(port, settings, log, process)
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -90,3 +89,10 @@ def production(redis_server: PrivateRedis, tmp_path_factory: pytest.TempPathFact
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="module")
+def production(redis_server: PrivateRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for the tests of a file."""
+    with serving(redis_server.url, tmp_path_factory.mktemp("production")) as server:
+        yield server

@@ -9,7 +9,7 @@ import fcntl
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
@@ -46,22 +46,30 @@ end
 
 
 class Waiter:
-    """A request that waits for its commit: one lock, which costs a fraction of a Future."""
+    """A request that waits for its commit: one lock, which costs a fraction of a Future; or what is done `then`, in the writer's
+    thread, with what became of it."""
 
-    __slots__ = ("_done", "admission", "booked", "error")
+    __slots__ = ("_done", "_then", "admission", "booked", "error")
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(
+        self, admission: Admission, then: Callable[[Booked | None, Exception | None], None] | None = None
+    ) -> None:
         self.admission = admission
         self.booked: Booked | None = None
         self.error: Exception | None = None
-        self._done = threading.Lock()
-        self._done.acquire()
+        self._then = then
+        if then is None:
+            self._done = threading.Lock()
+            self._done.acquire()
 
     def tell(self, booked: Booked | None, error: Exception | None = None) -> None:
         """Wake the request, once."""
         if self.booked is None and self.error is None:
             self.booked, self.error = booked, error
-            self._done.release()
+            if self._then is None:
+                self._done.release()
+            else:
+                self._then(booked, error)
 
     def wait(self) -> Booked:
         """What the commit decided. Raises what the database raised, or TimeoutError."""
@@ -121,11 +129,16 @@ class Bookings:
 
     def write(self, admission: Admission) -> Booked:
         """Queue an admission and wait for the commit that holds it. Raises what the database raised."""
+        waiter = Waiter(admission)
+        self.queue([waiter])
+        return waiter.wait()
+
+    def queue(self, waiters: Iterable[Waiter]) -> None:
+        """Have these written with the next commit; each is told what became of it."""
         if self._thread is None:
             self._start()
-        waiter = Waiter(admission)
-        self._waiting.put(waiter)
-        return waiter.wait()
+        for waiter in waiters:
+            self._waiting.put(waiter)
 
     def _start(self) -> None:
         with self._guard:

@@ -4,8 +4,10 @@ A refusal or a repeated draw costs one Redis round trip and no SQL; an admitted 
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
 
 import redis as redis_client
 from sqlalchemy.exc import SQLAlchemyError
@@ -79,31 +81,82 @@ def _signer(runtime: Runtime) -> Callable[[str], str]:
     return functools.partial(oauth.signature, runtime, "page")
 
 
-def _look(
-    draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, now_unix: float
-) -> GateState:
-    """Ask Redis once: count this request for the person and the address, fetch the proof and the person's draw.
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One request to draw at the gates, at one moment; `refusal` is why nobody may draw then, or None."""
 
-    Plain commands in one piece: a script costs Redis twice as much. When Redis is gone the counts are lost and SQL decides alone.
-    """
-    minute = int(now_unix) // 60
+    snapshot: CampaignSnapshot
+    asked: DrawRequest
+    now_unix: float
+    hashed: str
+    refusal: Outcome | None
+
+
+def at_gates(snapshot: CampaignSnapshot, asked: DrawRequest, now_unix: float) -> Asking:
+    """A request to draw at this moment."""
+    return Asking(snapshot, asked, now_unix, ticket_hash(asked.ticket), snapshot.refusal(now_unix))
+
+
+def _commands(asking: Asking) -> list[tuple[str | int, ...]]:
+    """Count this request for the person and the address, fetch the proof and the person's draw."""
+    asked, mechanic = asking.asked, asking.snapshot.mechanic
+    minute = int(asking.now_unix) // 60
     # A proxy on this machine whose header is not trusted would make everybody one address: no address bucket then.
     counted = "" if addresses.is_loopback(asked.ip) else addresses.counted(asked.ip)
     known = (
-        snapshot.mechanic.proof_key(hashed),
-        snapshot.mechanic.drawn_key(snapshot.campaign_id, asked.openid, hashed),
+        mechanic.proof_key(asking.hashed),
+        mechanic.drawn_key(asking.snapshot.campaign_id, asked.openid, asking.hashed),
     )
     commands: list[tuple[str | int, ...]] = [("MGET", *known)]
     for one in (asked.openid, counted) if counted else (asked.openid,):
         key = f"rate:draw:{one}:{minute}"
         commands += [("INCR", key), ("EXPIRE", key, COUNT_KEPT_S)]
+    return commands
+
+
+def look(draw_state: DrawState, asking: Sequence[Asking]) -> list[GateState]:
+    """Ask Redis once for all of these.
+
+    Plain commands in one piece: a script costs Redis twice as much. When Redis is gone the counts are lost and SQL decides alone.
+    """
+    asked = [_commands(one) for one in asking]
     try:
-        (proof, drawn), person, _, *of_address = draw_state.line.call_all(*commands)
+        answers = iter(draw_state.line.call_all(*chain.from_iterable(asked)))
     except redis_client.RedisError as error:
         log.warning("draw_without_redis", error=type(error).__name__)
-        return GateState()
+        return [GateState() for _ in asking]
+    return [_state(list(islice(answers, len(commands)))) for commands in asked]
+
+
+def _state(answers: Sequence[Any]) -> GateState:
+    (proof, drawn), person, _, *of_address = answers
     from_address = of_address[0] if of_address else 0
     return GateState(person, from_address, proof.decode() if proof else None, drawn.decode() if drawn else None)
+
+
+def asks_others(asking: Asking, seen: GateState) -> bool:
+    """Whether `judge` may have to wait for the database or for WeChat."""
+    return asking.refusal is not None or (seen.proof is None and not asking.snapshot.mechanic.proves_alone)
+
+
+def judge(runtime: Runtime, asking: Asking, seen: GateState) -> GateDecision | Admission:
+    """What Redis and the gates say of this request: its end, or what is to be booked."""
+    if seen.person > DRAWS_PER_MINUTE or seen.address > IP_DRAWS_PER_MINUTE:
+        return GateDecision(Outcome.TOO_OFTEN)
+    snapshot, asked, mechanic = asking.snapshot, asking.asked, asking.snapshot.mechanic
+    earlier, is_final = mechanic.recall(seen.drawn) if seen.drawn is not None else (None, False)
+    if earlier is not None and is_final:
+        return GateDecision(earlier.outcome, earlier.handed_out)
+    entrant = Entrant(asked.openid, asked.ticket, asked.password)
+    if asking.refusal is not None:
+        earlier = mechanic.stored(runtime, snapshot, entrant)
+        return GateDecision(asking.refusal) if earlier is None else GateDecision(earlier.outcome, earlier.handed_out)
+    proven = mechanic.prove(runtime, snapshot.stock, entrant, seen.proof, asking.now_unix)
+    if isinstance(proven, Outcome):
+        return GateDecision(proven)
+    if earlier is not None:
+        return GateDecision(earlier.outcome, earlier.handed_out)
+    return _admission(asking, proven)
 
 
 def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest) -> GateDecision:
@@ -111,37 +164,41 @@ def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, a
 
     Repeating an admitted request hands out the same again (S34).
     """
-    now_unix = runtime.clock.unix()
-    hashed = ticket_hash(asked.ticket)
-    seen = _look(draw_state, snapshot, asked, hashed, now_unix)
-    if seen.person > DRAWS_PER_MINUTE or seen.address > IP_DRAWS_PER_MINUTE:
-        return GateDecision(Outcome.TOO_OFTEN)
-    earlier, is_final = snapshot.mechanic.recall(seen.drawn) if seen.drawn is not None else (None, False)
-    if earlier is not None and is_final:
-        return GateDecision(earlier.outcome, earlier.handed_out)
-    refusal = snapshot.refusal(now_unix)
-    entrant = Entrant(asked.openid, asked.ticket, asked.password)
-    if refusal is not None:
-        earlier = snapshot.mechanic.stored(runtime, snapshot, entrant)
-        return GateDecision(refusal) if earlier is None else GateDecision(earlier.outcome, earlier.handed_out)
-    proven = snapshot.mechanic.prove(runtime, snapshot.stock, entrant, seen.proof, now_unix)
-    if isinstance(proven, Outcome):
-        return GateDecision(proven)
-    if earlier is not None:
-        return GateDecision(earlier.outcome, earlier.handed_out)
-    return _book(draw_state, snapshot, asked, hashed, proven, now_unix)
+    asking = at_gates(snapshot, asked, runtime.clock.unix())
+    (seen,) = look(draw_state, [asking])
+    return finish(draw_state, asking, judge(runtime, asking, seen))
 
 
-def _book(
-    draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest, hashed: str, proven: Proven, now_unix: float
-) -> GateDecision:
-    """The durable part, decided by the mechanic's `book` in the commit that others share."""
-    now, mechanic = from_unix(now_unix), snapshot.mechanic
-    admission = Admission(
+def finish(draw_state: DrawState, asking: Asking, found: GateDecision | Admission) -> GateDecision:
+    """What `judge` found, booked when it is to be: waits for the commit."""
+    if isinstance(found, GateDecision):
+        return found
+    try:
+        return decided(draw_state.bookings.write(found))
+    except (SQLAlchemyError, TimeoutError):
+        return not_booked(asking)
+
+
+def decided(booked: Booked) -> GateDecision:
+    """What the commit made of it."""
+    return GateDecision(booked.outcome, booked.handed_out)
+
+
+def not_booked(asking: Asking, error: BaseException | None = None) -> GateDecision:
+    """There was no commit; `error` says why where it is not the one being handled."""
+    log.error("draw_not_booked", campaign_id=asking.snapshot.campaign_id, exc_info=error or True)
+    return GateDecision(Outcome.TRY_AGAIN)
+
+
+def _admission(asking: Asking, proven: Proven) -> Admission:
+    """The durable part, which the mechanic's `book` decides in the commit that others share."""
+    snapshot, asked, mechanic = asking.snapshot, asking.asked, asking.snapshot.mechanic
+    now = from_unix(asking.now_unix)
+    return Admission(
         campaign_id=snapshot.campaign_id,
         openid=asked.openid,
         handed_out=mechanic.hand_out(snapshot.stock, asked.openid),
-        ticket_hash=hashed,
+        ticket_hash=asking.hashed,
         device_id=proven.device_id,
         ip=asked.ip,
         day=f"{shanghai_day(now):%Y%m%d}",
@@ -149,14 +206,8 @@ def _book(
         tries_per_day=snapshot.tries_per_day,
         now=now,
         book=mechanic.book,
-        drawn_key=mechanic.drawn_key(snapshot.campaign_id, asked.openid, hashed),
+        drawn_key=mechanic.drawn_key(snapshot.campaign_id, asked.openid, asking.hashed),
         stock=snapshot.stock,
         ticket=asked.ticket,
         channel_code=asked.channel_code,
     )
-    try:
-        booked: Booked = draw_state.bookings.write(admission)
-    except (SQLAlchemyError, TimeoutError):
-        log.exception("draw_not_booked", campaign_id=snapshot.campaign_id)
-        return GateDecision(Outcome.TRY_AGAIN)
-    return GateDecision(booked.outcome, booked.handed_out)

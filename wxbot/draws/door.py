@@ -50,6 +50,13 @@ class DrawResponse(NamedTuple):
     body: bytes
 
 
+class DrawAsked(NamedTuple):
+    """A request to draw that has come to `admit`, and the language of its answer."""
+
+    asking: admit.Asking
+    in_language: str
+
+
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -60,6 +67,7 @@ def _json(status: int, **answer: Any) -> DrawResponse:
 SIGN_IN = _json(401, outcome="sign_in")
 REFUSED = _json(403, outcome="refused")
 GONE = _json(404, outcome="gone")
+BROKEN = _json(500, outcome="try_again")
 
 
 @functools.lru_cache(maxsize=256)
@@ -105,16 +113,24 @@ class DrawDoor:
             answer = self.answer(environ)
         except Exception:
             log.exception("draw_broken")
-            answer = _json(500, outcome="try_again")
+            answer = BROKEN
         start_response(REASONS[answer.status], [*HEADERS, ("Content-Length", str(len(answer.body)))])
         return [answer.body]
 
     def answer(self, environ: MutableMapping[str, Any]) -> DrawResponse:
         """Every gate in its order: campaign, session, own origin, page token, and then `admit`."""
+        asked = self.ask(environ)
+        if isinstance(asked, DrawResponse):
+            return asked
+        draw_state = draw_state_of(self.runtime)
+        (seen,) = admit.look(draw_state, [asked.asking])
+        return self.decide(asked, seen)
+
+    def ask(self, environ: MutableMapping[str, Any]) -> DrawAsked | DrawResponse:
+        """The gates before `admit`: who asks for what, or the answer to a request that does not come so far."""
         runtime = self.runtime
         found = PATH.fullmatch(environ["PATH_INFO"])
-        draw_state = draw_state_of(runtime)
-        snapshot = draw_state.snapshots.find(found[1]) if found else None
+        snapshot = draw_state_of(runtime).snapshots.find(found[1]) if found else None
         if snapshot is None:
             return GONE
         session = oauth.read_session(runtime, cookie_of(environ.get("HTTP_COOKIE", ""), self._cookie_name))
@@ -132,13 +148,24 @@ class DrawDoor:
         person = admit.DrawRequest(
             session.openid, session.session_id, ticket, environ.get("REMOTE_ADDR", ""), channel_code, password
         )
-        decision = admit.admit(runtime, draw_state, snapshot, person)
-        draw_state.counts.add(snapshot.campaign_id, decision.outcome, now_unix, channel_code)
         in_language = language(environ.get("QUERY_STRING", ""), environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        return DrawAsked(admit.at_gates(snapshot, person, now_unix), in_language)
+
+    def decide(self, asked: DrawAsked, seen: admit.GateState) -> DrawResponse:
+        """The rest of `admit`, waiting for whoever has to be asked, and the answer."""
+        found = admit.judge(self.runtime, asked.asking, seen)
+        return self.told(asked, admit.finish(draw_state_of(self.runtime), asked.asking, found))
+
+    def told(self, asked: DrawAsked, decision: admit.GateDecision) -> DrawResponse:
+        """Count a decision, and put it into words."""
+        asking, in_language = asked
+        snapshot, person = asking.snapshot, asking.asked
+        counts = draw_state_of(self.runtime).counts
+        counts.add(snapshot.campaign_id, decision.outcome, asking.now_unix, person.channel_code)
         if decision.handed_out is None:
             return spoken(snapshot.mechanic, decision.outcome, in_language)
         title, text = snapshot.mechanic.sentence(decision.outcome, in_language)
-        own = snapshot.mechanic.answer(decision.handed_out, session.openid, in_language)
+        own = snapshot.mechanic.answer(decision.handed_out, person.openid, in_language)
         said = {"outcome": decision.outcome, "title": title, "text": text, **own}
         return _json(HTTP_STATUS.get(decision.outcome, 409), **said)
 

@@ -68,6 +68,8 @@ class DrawMechanic:
     """What stands there: the earlier answer, and whether it holds whatever the gates say now (else they are asked first)."""
     prove: Callable[[Runtime, Any, Entrant, str | None, float], Proven | Outcome]
     """The proof behind a request to draw (what Redis holds, Unix seconds), or the refusal."""
+    proves_alone: bool = False
+    """Whether `prove` asks nobody, even when Redis holds nothing: then no thread is kept for its answer."""
     welcome: Callable[[Runtime, Any, Entrant, float], Outcome | None]
     """What is wrong with the way a person came to the page, or None: what WeChat says is kept, the draw finds it in Redis."""
     hand_out: Callable[[Any, str], str | None]

@@ -3,6 +3,7 @@
 A draw therefore reads no campaign row, and a pause, a close or an empty stock is seen by every process within a second.
 """
 
+import math
 import re
 import threading
 import time
@@ -23,6 +24,9 @@ from wxbot.vault import Vault
 
 FRESH_S = 0.4
 """A snapshot older than this is read again before it decides anything."""
+
+LATELY_S = 2.0
+"""A campaign of which a snapshot was read so lately is one from which people draw now."""
 
 KEPT_BOARDS = 2000
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -99,6 +103,7 @@ class Snapshots:
         self._boards: dict[str, tuple[float, CampaignSnapshot | None]] = {}
         self._guards: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._found_at = -math.inf
 
     def find(self, slug: str) -> CampaignSnapshot | None:
         """The campaign's snapshot, at most FRESH_S old; None when there is no such public campaign."""
@@ -120,7 +125,18 @@ class Snapshots:
                     self._boards.clear()
                     self._guards.clear()
                 self._boards[slug] = (started, snapshot)
+                if snapshot is not None:
+                    self._found_at = started
         return snapshot
+
+    def is_anyone_drawing(self) -> bool:
+        """Whether there was a snapshot to read lately."""
+        return time.monotonic() - self._found_at < LATELY_S
+
+    def is_drawn_from(self, slug: str) -> bool:
+        """Whether this campaign is there, and its snapshot was read lately."""
+        kept = self._boards.get(slug)
+        return kept is not None and kept[1] is not None and time.monotonic() - kept[0] < LATELY_S
 
     def forget(self) -> None:
         """Read every snapshot anew at its next use (tests that just changed a campaign)."""

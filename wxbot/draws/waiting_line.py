@@ -12,11 +12,11 @@ import math
 import random
 import re
 import time
-from typing import NamedTuple
 
 from wxbot import headers, oauth
-from wxbot.draws.door import HEADERS, REASONS, cookie_of, language
+from wxbot.draws.door import HEADERS, REASONS, language
 from wxbot.draws.outcomes import IN_LINE, Outcome
+from wxbot.draws.plain_draw import PlainDraw
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 
@@ -39,42 +39,8 @@ HASTE = 0.95
 
 LOOK_EVERY_S, FORGET_AFTER_S, TELL_EVERY_S = 0.25, 2.0, 10.0
 
-_DRAW = re.compile(rb"POST /h5/c/[A-Za-z0-9_-]{1,64}/draw(?:\?([!-~]*))? HTTP/1\.1(?=\r\n)")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,5})[ \t]*\r\n")
-_NOT_SIMPLE = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection:[ \t]*(?!keep-alive[ \t]*\r\n))")
 _PLACE = re.compile(rb'"place": ?"([0-9a-f]{1,12})\.([0-9a-f]{32})"')
 _LANGUAGES = re.compile(rb"\r\naccept-language:[ \t]*([!-~ ]*)\r\n")
-
-
-class PlainDraw(NamedTuple):
-    """What the line needs of a request to draw: its head, in small letters as well, its query, and its body."""
-
-    head: bytes
-    small: bytes
-    query: bytes
-    body: bytes
-
-    def cookie(self, name: str) -> str:
-        """The value of a cookie, as the door reads it; empty when there is none."""
-        at = self.small.find(b"\r\ncookie:")
-        line = self.head[at + 9 : self.head.find(b"\r\n", at + 9)] if at >= 0 else b""
-        return cookie_of(line.decode("latin-1"), name) or ""
-
-
-def plain_draw(request: bytes) -> PlainDraw | None:
-    """A request to draw that is here to its last byte, and nothing behind it; None for all else, which a thread reads (RFC 9112 §6)."""
-    found = _DRAW.match(request)
-    if found is None:
-        return None
-    end = request.find(b"\r\n\r\n", found.end())
-    head = request[found.end() : end + 2]
-    small = head.lower()
-    lengths = _LENGTH.findall(small)
-    if end < 0 or len(lengths) != 1 or small.count(b"\r\ncontent-length") != 1 or _NOT_SIMPLE.search(small):
-        return None
-    if len(request) != end + 4 + int(lengths[0]):
-        return None
-    return PlainDraw(head, small, found[1] or b"", request[end + 4 :])
 
 
 class WaitingLine:
@@ -91,14 +57,13 @@ class WaitingLine:
         self._end = self._end_of_returning = 0.0
         self._answered, self._told_at = 0, -math.inf
 
-    def turned_away(self, request: bytes, crowding: float, finished: int) -> bytes | None:
-        """The whole answer to a request that has to come again, or None when a thread shall have it.
+    def turned_away(self, draw: PlainDraw, crowding: float, finished: int) -> bytes | None:
+        """The whole answer to a request that has to come again, or None when it shall be decided.
 
         `crowding`: requests in this process, at work or waiting, for each thread; `finished`: all that it has answered so far.
         """
-        draw = plain_draw(request) if crowding >= self.room else None
         try:
-            return self._turned_away(draw, crowding, finished) if draw is not None else None
+            return self._turned_away(draw, crowding, finished) if crowding >= self.room else None
         except Exception:  # the server's only thread for connections must outlive any surprise
             log.exception("waiting_line_broken")
             return None

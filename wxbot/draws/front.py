@@ -1,0 +1,214 @@
+"""What the server's thread of connections does with a request to draw before a thread has it: sent away at a full house
+(`waiting_line`), or taken straight to the commit (`straight`). All else goes on to a thread with the bytes that were read.
+
+The server is deploy/gunicorn.conf.py's Worker, which asks here. Its connections belong to its thread of connections, and so does
+everything here but `_send`: who answers sends, and leaves word in `_answered`.
+"""
+
+import ctypes
+import errno
+import selectors
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from wxbot.draws.plain_draw import PlainDraw, plain_draw
+from wxbot.draws.straight import StraightDraws, Taken
+from wxbot.draws.waiting_line import WaitingLine
+
+EARLY_BYTES = 8192
+"""What is read at most of a request before a thread has it."""
+
+libc = ctypes.PyDLL(None)
+"""Calls that keep the interpreter. Python's own sockets let go of it for each; what never waits costs more to get it back in a crowd."""
+libc.recv.argtypes = libc.send.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
+libc.recv.restype = libc.send.restype = ctypes.c_ssize_t
+_early = ctypes.create_string_buffer(EARLY_BYTES)
+
+
+_KEPT: Future[bool] = Future()
+_KEPT.set_result(True)
+"""What the server is told by a thread whose connection is kept."""
+
+
+class _Held:
+    """A connection whose draw is being decided. It stays where the server listens, until it speaks meanwhile."""
+
+    __slots__ = ("conn", "has_spoken", "taken")
+
+    def __init__(self, conn: Any) -> None:
+        self.conn = conn
+        self.has_spoken = False
+        self.taken: Taken | None = None
+
+
+class Front:
+    """The draws in front of the threads of one process."""
+
+    def __init__(self, line: WaitingLine, straight: StraightDraws, worker: Any) -> None:
+        self._line, self._straight, self._worker = line, straight, worker
+        self._held: dict[Any, _Held] = {}
+        self._fresh: list[Taken] = []
+        self._answered: deque[_Held] = deque()
+        self._refusing_s = 0.0
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def is_crowded(self) -> bool:
+        """Whether requests are read before a thread is free, and some told to come again."""
+        worker = self._worker
+        return bool(worker.inside >= self._line.room * worker.cfg.threads and worker.alive)
+
+    def has_new(self, conn: Any) -> bool:
+        """Whether a connection that a thread would get is seen to here."""
+        if conn.sock.early or not self.is_crowded():
+            return False
+        if self._is_turned_away(conn):
+            self._wait_for(conn, self._worker.keepalived_conns, self._worker.on_client_socket_readable)
+            return True
+        if conn.parser is None and not conn.data_ready:
+            self._wait_for(conn, self._worker.pending_conns, self._worker.on_pending_socket_readable)
+            return True
+        return False
+
+    def has_kept(self, conn: Any) -> bool:
+        """Whether a kept connection that has something to read is seen to here."""
+        if (held := self._held.get(conn)) is not None and not self._is_free(held):
+            return True
+        worker = self._worker
+        if self.is_crowded() and self._is_turned_away(conn):
+            worker.keepalived_conns.remove(conn)
+            conn.set_timeout()
+            worker.keepalived_conns.append(conn)
+            return True
+        return self._is_taken(conn)
+
+    def _wait_for(self, conn: Any, among: deque[Any], then: Callable[..., None]) -> None:
+        conn.set_timeout()
+        among.append(conn)
+        conn.sock.setblocking(False)
+        self._worker.poller.register(conn.sock, selectors.EVENT_READ, partial(then, conn))
+
+    def _early_draw(self, conn: Any) -> PlainDraw | None:
+        """What is here of a request, if it is a whole draw; a thread finds it as if it had not been read."""
+        if not conn.sock.early:
+            if self._worker.cfg.is_ssl or (conn.parser is not None and conn.parser.unreader.buf.getvalue()):
+                return None
+            if (n := libc.recv(conn.sock.fileno(), _early, EARLY_BYTES, socket.MSG_DONTWAIT)) < 0:
+                return None
+            conn.sock.early, conn.data_ready = ctypes.string_at(_early, n), True
+        return plain_draw(conn.sock.early)
+
+    # --- sent away ----------------------------------------------------------------------------------------------------
+
+    def _is_turned_away(self, conn: Any) -> bool:
+        began, worker = time.monotonic(), self._worker
+        draw = self._early_draw(conn)
+        if draw is None:
+            return False
+        answer = self._line.turned_away(draw, worker.inside / worker.cfg.threads, worker.finished)
+        if answer is None:
+            return False
+        conn.sock.early = b""
+        _send(conn.sock, answer)
+        self._refusing_s += time.monotonic() - began
+        if self._refusing_s > 0.001:  # as long again for those who decide, or they never have the interpreter
+            time.sleep(min(self._refusing_s, 0.005))
+            self._refusing_s = 0.0
+        return True
+
+    # --- taken straight -----------------------------------------------------------------------------------------------
+
+    def _is_taken(self, conn: Any) -> bool:
+        worker = self._worker
+        if not worker.alive or worker.nr + 1 >= worker.max_requests or not self._straight.is_expecting():
+            return False
+        draw = self._early_draw(conn)
+        if draw is None:
+            return False
+        held = _Held(conn)
+        taken = held.taken = self._straight.taken(draw, conn.client, partial(self._answer, held))
+        if taken is None:
+            return False
+        conn.sock.early = b""
+        worker.keepalived_conns.remove(conn)
+        worker.nr += 1
+        worker.inside += 1
+        self._held[conn] = held
+        self._fresh.append(taken)
+        return True
+
+    def dispatch(self, timeout: float) -> None:
+        """One round of the server's thread of connections; what it has taken is handed on together."""
+        try:
+            events = self._worker.poller.select(timeout)
+            self._take_back()
+            for key, _ in events:
+                key.data(key.fileobj)
+        except OSError as error:
+            if error.errno != errno.EINTR:
+                raise
+        finally:
+            if self._fresh:
+                fresh, self._fresh = self._fresh, []
+                self._straight.decide(fresh, self._worker.tpool.submit)
+        self._give_up_late()
+
+    def _is_free(self, held: _Held) -> bool:
+        """Whether a held connection that speaks has had its answer; else it is not listened to until then."""
+        self._take_back()
+        if held.conn not in self._held:
+            return True
+        if not held.has_spoken:
+            self._worker.poller.unregister(held.conn.sock)
+            held.has_spoken = True
+            self._take_back()  # who answered just before did not know that somebody has to be woken
+        return False
+
+    def _answer(self, held: _Held, answer: bytes) -> None:
+        """In whatever thread has the answer."""
+        _send(held.conn.sock, answer)
+        self._answered.append(held)
+        if held.has_spoken or not self._worker.alive:
+            self._worker.method_queue.defer(_nothing)
+
+    def _take_back(self) -> None:
+        """Connections whose draws were answered are kept ones again."""
+        worker = self._worker
+        while self._answered:
+            held = self._answered.popleft()
+            conn = held.conn
+            del self._held[conn]
+            if worker.alive and not held.has_spoken:
+                worker.inside -= 1
+                worker.finished += 1
+                conn.set_timeout()
+                worker.keepalived_conns.append(conn)
+                continue
+            if not held.has_spoken:
+                worker.poller.unregister(conn.sock)
+            worker.finish_request(conn, _KEPT)
+
+    def _give_up_late(self) -> None:
+        if not self._held:
+            return
+        oldest = next(iter(self._held.values())).taken
+        if oldest is not None and oldest.is_late:
+            for held in list(self._held.values()):
+                if held.taken is not None and held.taken.is_late:
+                    self._straight.give_up(held.taken)
+
+
+def _send(connection: socket.socket, answer: bytes) -> None:
+    if libc.send(connection.fileno(), answer, len(answer), socket.MSG_DONTWAIT) < len(answer):
+        with suppress(OSError):  # who does not even take this is left; the poller sees the end
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+def _nothing() -> None:
+    """Wakes the thread of connections."""
