@@ -2,7 +2,7 @@
 (`waiting_line`), or taken straight to the commit (`straight`). All else goes on to a thread with the bytes that were read.
 
 The server is deploy/gunicorn.conf.py's Worker, which asks here. Its connections belong to its thread of connections, and so does
-everything here but `_send`: who answers sends, and leaves word in `_answered`.
+everything here but `_answer`: who answers sends, and leaves word in `_answered`.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any
 
 from wxbot.draws.plain_draw import PlainDraw, plain_draw
-from wxbot.draws.straight import StraightDraws, Taken
+from wxbot.draws.straight import StraightDraws, TakenDraw
 from wxbot.draws.waiting_line import WaitingLine
 
 EARLY_BYTES = 8192
@@ -36,7 +36,7 @@ _KEPT.set_result(True)
 """What the server is told by a thread whose connection is kept."""
 
 
-class _Held:
+class _HeldConnection:
     """A connection whose draw is being decided. It stays where the server listens, until it speaks meanwhile."""
 
     __slots__ = ("conn", "has_spoken", "taken")
@@ -44,7 +44,7 @@ class _Held:
     def __init__(self, conn: Any) -> None:
         self.conn = conn
         self.has_spoken = False
-        self.taken: Taken | None = None
+        self.taken: TakenDraw | None = None
 
 
 class Front:
@@ -52,9 +52,9 @@ class Front:
 
     def __init__(self, line: WaitingLine, straight: StraightDraws, worker: Any) -> None:
         self._line, self._straight, self._worker = line, straight, worker
-        self._held: dict[Any, _Held] = {}
-        self._fresh: list[Taken] = []
-        self._answered: deque[_Held] = deque()
+        self._held: dict[Any, _HeldConnection] = {}
+        self._fresh: list[TakenDraw] = []
+        self._answered: deque[_HeldConnection] = deque()
         self._refusing_s = 0.0
 
     # --- connections --------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class Front:
         draw = self._early_draw(conn)
         if draw is None:
             return False
-        held = _Held(conn)
+        held = _HeldConnection(conn)
         taken = held.taken = self._straight.taken(draw, conn.client, partial(self._answer, held))
         if taken is None:
             return False
@@ -159,7 +159,7 @@ class Front:
                 self._straight.decide(fresh, self._worker.tpool.submit)
         self._give_up_late()
 
-    def _is_free(self, held: _Held) -> bool:
+    def _is_free(self, held: _HeldConnection) -> bool:
         """Whether a held connection that speaks has had its answer; else it is not listened to until then."""
         self._take_back()
         if held.conn not in self._held:
@@ -170,7 +170,7 @@ class Front:
             self._take_back()  # who answered just before did not know that somebody has to be woken
         return False
 
-    def _answer(self, held: _Held, answer: bytes) -> None:
+    def _answer(self, held: _HeldConnection, answer: bytes) -> None:
         """In whatever thread has the answer."""
         _send(held.conn.sock, answer)
         self._answered.append(held)

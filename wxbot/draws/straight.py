@@ -31,7 +31,7 @@ Elsewhere = Callable[[Callable[[], None]], Any]
 """Has something done by a thread that may wait."""
 
 
-class Taken:
+class TakenDraw:
     """One request that was taken, and how its answer gets out; it is answered once."""
 
     __slots__ = ("_answer", "_lock", "asked", "began", "environ")
@@ -67,7 +67,7 @@ class StraightDraws:
         """`reads`: a request as the gate in front of the door lets it through, or None; `tells_slow` hears how long each took."""
         self._runtime, self._door, self._reads, self._tells_slow = runtime, door, reads, tells_slow
         self._spoken = _Spoken(runtime.settings)
-        self._waiting: queue.SimpleQueue[tuple[Sequence[Taken], Elsewhere]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Sequence[TakenDraw], Elsewhere]] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -75,21 +75,21 @@ class StraightDraws:
         """Whether draws are to be expected at all."""
         return draw_state_of(self._runtime).snapshots.is_anyone_drawing()
 
-    def taken(self, draw: PlainDraw, client: Any, answer: Callable[[bytes], None]) -> Taken | None:
+    def taken(self, draw: PlainDraw, client: Any, answer: Callable[[bytes], None]) -> TakenDraw | None:
         """The request as it goes this way, or None when it is for a thread; `client` as its socket names the other end."""
         if not draw_state_of(self._runtime).snapshots.is_drawn_from(draw.slug.decode()):
             return None
         environ = environ_of(draw, client)
         read = self._reads(environ) if environ is not None else None
-        return Taken(read, answer) if read is not None else None
+        return TakenDraw(read, answer) if read is not None else None
 
-    def decide(self, taken: Sequence[Taken], elsewhere: Elsewhere) -> None:
+    def decide(self, taken: Sequence[TakenDraw], elsewhere: Elsewhere) -> None:
         """Have these decided and answered, by other threads."""
         if self._thread is None:
             self._start()
         self._waiting.put((taken, elsewhere))
 
-    def give_up(self, taken: Taken) -> None:
+    def give_up(self, taken: TakenDraw) -> None:
         """Answer somebody for whom there was no commit in time: the same nonce asks again."""
         if taken.asked is None:
             self._tell(taken, BROKEN)
@@ -113,9 +113,9 @@ class StraightDraws:
                 for each in taken:
                     self._tell(each, BROKEN)
 
-    def _look(self, taken: Sequence[Taken], elsewhere: Elsewhere) -> None:
+    def _look(self, taken: Sequence[TakenDraw], elsewhere: Elsewhere) -> None:
         draw_state = draw_state_of(self._runtime)
-        going: list[tuple[Taken, DrawAsked]] = []
+        going: list[tuple[TakenDraw, DrawAsked]] = []
         for each in taken:
             asked = self._ask(each)
             if isinstance(asked, DrawResponse):
@@ -139,7 +139,7 @@ class StraightDraws:
                 self._tell(each, found)
         draw_state.bookings.queue(waiters)
 
-    def _ask(self, taken: Taken) -> DrawAsked | DrawResponse:
+    def _ask(self, taken: TakenDraw) -> DrawAsked | DrawResponse:
         try:
             return self._door.ask(taken.environ)
         except Exception:
@@ -154,7 +154,7 @@ class StraightDraws:
             log.exception("draw_broken")
             return BROKEN
 
-    def _decide_alone(self, taken: Taken, asked: DrawAsked, seen: admit.GateState) -> None:
+    def _decide_alone(self, taken: TakenDraw, asked: DrawAsked, seen: admit.GateState) -> None:
         """In a thread that may wait."""
         try:
             answer = self._door.decide(asked, seen)
@@ -163,7 +163,7 @@ class StraightDraws:
             answer = BROKEN
         self._tell(taken, answer)
 
-    def _booked(self, taken: Taken, asked: DrawAsked, booked: Booked | None, error: Exception | None) -> None:
+    def _booked(self, taken: TakenDraw, asked: DrawAsked, booked: Booked | None, error: Exception | None) -> None:
         """In the thread that commits, which must outlive any surprise."""
         try:
             decision = admit.decided(booked) if booked is not None else admit.not_booked(asked.asking, error)
@@ -173,7 +173,7 @@ class StraightDraws:
             answer = BROKEN
         self._tell(taken, answer)
 
-    def _tell(self, taken: Taken, answer: DrawResponse) -> None:
+    def _tell(self, taken: TakenDraw, answer: DrawResponse) -> None:
         taken.answer(self._spoken.whole(answer))
         self._tells_slow(taken.environ, time.monotonic() - taken.began)
 
