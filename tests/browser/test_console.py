@@ -15,6 +15,7 @@ from tests.staff.consoles import NOON, PASSWORD, console, seed_story
 from wxbot import ledger
 from wxbot.campaigns.models import Campaign
 from wxbot.campaigns.trouble import write_trouble
+from wxbot.campaigns.wizard import STEPS
 from wxbot.text import Refusal, Text
 
 pytestmark = pytest.mark.browser
@@ -134,6 +135,13 @@ def test_no_page_is_wider_than_a_phone(served: Served, page: Any) -> None:
         page.goto(served.base + path)
         page.wait_for_timeout(300)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    stage = approved(served.app.extensions["wxbot"], {"name": "Packet"}, status="draft")
+    with page.expect_navigation():
+        page.locator("[name=locale][value=en]").first.dispatch_event("click")
+    for step in STEPS:
+        page.goto(f"{served.base}/campaigns/{stage.campaign_id}/edit?step={step}")
+        assert page.locator(".wizard .is-now .step-word").inner_text().isascii()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, step
 
 
 def test_a_draft_is_played_on_the_phone_in_the_console_under_our_own_policy(page: Any, served: Served) -> None:
