@@ -9,18 +9,19 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from bench_callbacks import SILENT, prepared
-from bench_hall import SLUG, Phone, Screen, open_files, part, patiently
+from bench_crowd import Crowd
+from bench_hall import SLUG, Screen, open_files, part
 from bench_load import request
 from bench_orders import settings_for
 from bench_payouts import prepare, working
 from bench_proxy import Proxy, waits
-from bench_stage import HOST, BenchProblem, Figure
+from bench_stage import HOST, BenchProblem, Figure, cpu_of_family
 from bench_stage import Ground as Bench
 from bench_table import PASSWORD, Console
 from sqlalchemy import func, select
@@ -108,11 +109,16 @@ class Evening:
         self._come_in(openids[:GUESTS])
         name = screen_pass.cookie_name(self.runtime, SLUG)
         self.wall = Wall(f"{name}={screen_pass.write(self.runtime, SLUG, 1)}", self.live.port)
-        self.phones = [Phone(no, guest.cookie, self.live.port) for no, guest in enumerate(self.guests[:GUESTS], 1)]
+        self._stack = ExitStack()
 
     def close(self) -> None:
-        """Let go of Redis and the database."""
+        """Let go of phones, Redis and the database."""
+        self._stack.close()
         self.runtime.close()
+
+    def crowd(self) -> Crowd:
+        """Every guest who is here on a stream of their own, until the evening is over."""
+        return self._stack.enter_context(Crowd(self.live.port, [guest.cookie for guest in self.guests[:GUESTS]]))
 
     def _guest(self, openid: str) -> Guest:
         session_id = "0123456789abcdef"
@@ -198,11 +204,6 @@ async def _beside(evening: Evening) -> list[Figure]:
     """The other doors with nobody in the hall, and then with every phone on a stream and a change each second."""
     await _others(evening)  # what is read once is read
     alone = await _others(evening)
-    gate = asyncio.Semaphore(100)
-
-    async def come(phone: Phone) -> None:
-        async with gate:
-            await phone.listen()
 
     async def change() -> None:
         for scene in itertools.cycle(("prizes", "wall")):
@@ -210,10 +211,16 @@ async def _beside(evening: Evening) -> list[Figure]:
             await asyncio.sleep(1)
 
     await evening.wall.listen("?as=screen")
-    await patiently(*map(come, evening.phones))
+    crowd = await asyncio.to_thread(evening.crowd)
+    idle = await _others(evening)
+    heard, used = await asyncio.to_thread(crowd.heard), _used(evening, crowd)
     changing = asyncio.create_task(change())
     beside = await _others(evening)
     changing.cancel()
+    changes = await asyncio.to_thread(crowd.heard) - heard
+    if changes < BESIDE_S / 2:
+        raise BenchProblem(f"somebody heard of {changes} changes in {BESIDE_S} s")
+    more = {name: n - used[name] for name, n in _used(evening, crowd).items()} | {"changes": changes}
     what = ("the host's desk", "a message in the chat")
     return [
         Figure(
@@ -225,9 +232,23 @@ async def _beside(evening: Evening) -> list[Figure]:
             "without streams",
             ours / before,
             is_better_low=True,
+            more=more | {"streams_say_nothing_ms": quiet},
         )
-        for name, ours, before in zip(what, beside, alone, strict=True)
+        for name, ours, before, quiet in zip(what, beside, alone, idle, strict=True)
     ]
+
+
+def _used(evening: Evening, crowd: Crowd) -> dict[str, float]:
+    """Seconds of processor time so far, each apart: `phones` are no part of what is measured."""
+    bench = evening.bench
+    web, live = (cpu_of_family(each.pid) for each in (evening.web, evening.live))
+    return {
+        "phones_s": crowd.cpu_s(),
+        "live_s": live,
+        "web_s": web,
+        "bench_s": time.process_time(),
+        "all_s": bench.cpu_seconds(evening.web) + live,
+    }
 
 
 async def _rush(evening: Evening) -> list[Figure]:
