@@ -21,21 +21,17 @@ WAYS = (entries.QR, entries.POSTER, entries.LINK)
 HALL_GUESTS = 60
 
 
-def fill_hall(base_url: str, world: World, door: str, word: str, is_open: Callable[[], bool]) -> list[Guest]:
-    """Sixty guests sign in at the hall's door; those who have, in the order of their numbers. Raises StoryProblem when one is turned away."""
-    here: list[Guest] = []
-    for known in world.call("POST", "people", {"count": HALL_GUESTS})["people"]:
+def fill_hall(base_url: str, world: World, door: str, word: str, is_open: Callable[[], bool]) -> None:
+    """Sixty of the simulator's guests come to the hall's door once it is open, and stay: they catch, shake and hang on the wall of
+    phones like those whom a visitor sends."""
+    (known,) = world.call("POST", "people", {"count": 1})["people"]
+    doorman = Guest(world, known, base_url=base_url)
+    doorman.take_phone()
+    while not doorman.may_sign_in(door):  # a worker opens the doors some seconds after the launch
         if not is_open():
-            return here
-        guest = Guest(world, known, base_url=base_url)
-        guest.take_phone()
-        while not guest.may_sign_in(door):  # a worker opens the doors some seconds after the launch
-            if not is_open():
-                return here
-            time.sleep(1)
-        guest.sign_in(door, word)
-        here.append(guest)
-    return here
+            return
+        time.sleep(1)
+    world.call("POST", "hall/guests", {"url": door, "word": word, "count": HALL_GUESTS})
 
 
 @dataclass(frozen=True)
