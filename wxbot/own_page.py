@@ -53,6 +53,15 @@ def is_ours(request: "Request", public_url: str) -> bool:
     return is_near(sent.get("Sec-Fetch-Site"), sent.get("Origin"), own, sent.get("Referer"))
 
 
+def fields_of(request: "Request") -> dict[str, Any]:
+    """The members of the JSON object that a page sent; none for anything else."""
+    try:
+        sent = request.get_json(silent=True)
+    except RecursionError:  # brackets in brackets, which Python's reader gives up on
+        return {}
+    return sent if isinstance(sent, dict) else {}
+
+
 def mark(sign: Callable[[str], str], bound_to: str, now_unix: float) -> str:
     """Proof that a page of ours was shown just now to `bound_to` (a session, and what else the page is about)."""
     issued = f"{int(now_unix):x}"

@@ -42,6 +42,11 @@ def test_six_digits_make_a_browser_the_screen_and_a_later_one_takes_over(desk: H
     assert post(second, "start").json == {"d": 1, "status": "drawn"}
 
 
+def test_brackets_in_brackets_are_a_wrong_code_and_no_fault_of_ours(desk: Host, client: FlaskClient) -> None:
+    headers = {"Origin": desk.stage.runtime.settings.public_url, "Content-Type": "application/json"}
+    assert client.post("/hall/gala/pair", data="[" * 20_000, headers=headers).status_code == 403
+
+
 def test_digits_live_five_minutes_count_all_tries_and_are_used_once(desk: Host, client: FlaskClient) -> None:
     assert post(client, "pair", code="000000").json["reason"] == "over"
     digits = desk.do(pairing.offer, desk.id)

@@ -47,11 +47,6 @@ def _is_ours() -> bool:
     return own_page.is_ours(request, _runtime().settings.public_url) and request.is_json
 
 
-def _asked() -> dict[str, Any]:
-    found = request.get_json(silent=True)
-    return found if isinstance(found, dict) else {}
-
-
 @blueprint.get("/<slug>/state")
 def state_of(slug: str) -> BaseResponse:
     """The state, from Redis and without SQL, while no stream is open: for a paired screen all of it, for everybody else what
@@ -98,7 +93,7 @@ def pair(slug: str) -> BaseResponse:
     found, runtime = paired(slug), _runtime()
     if not _is_ours():
         return _refused(400, "origin", FOREIGN)
-    digits = str(_asked().get("code", ""))[:6]
+    digits = str(own_page.fields_of(request).get("code", ""))[:6]
     asker = f"{request.remote_addr}:{found.hall.pair_until}"
     if rates.is_too_often(runtime, "pair", found.campaign.id, asker):
         return _refused(429, "too_often", TOO_MANY)
@@ -150,7 +145,7 @@ def hide(slug: str) -> BaseResponse:
         return _refused(400, "origin", FOREIGN)
     if not pairing.is_leading(found.hall, found.epoch):
         return _refused(403, "not_leading", NOT_LEADING)
-    no = _asked().get("no")
+    no = own_page.fields_of(request).get("no")
     try:
         with runtime.database.transaction() as session:
             guests.hide(session, found.campaign.id, no if isinstance(no, int) and 0 < no < 2**31 else 0, is_hidden=True)
@@ -174,7 +169,7 @@ def _press(slug: str, action: str, verb: Callable[[Any, int], Selection]) -> Bas
     try:
         with runtime.database.transaction() as session:
             selected = verb(session, found.campaign.id)
-            if _asked().get("d", selected.d) != selected.d:
+            if own_page.fields_of(request).get("d", selected.d) != selected.d:
                 raise moved_on()  # a press for a selection that is over
             now, seen = runtime.database.now(session), {"d": selected.d, "epoch": found.epoch}
             by = Actor(None, "screen", request.remote_addr or "")

@@ -156,8 +156,7 @@ def state(seen: CampaignPreview, _mark: str) -> BaseResponse:
 def draw(seen: CampaignPreview, _mark: str) -> BaseResponse:
     """A test draw: by the odds, or with the end that was wished for."""
     runtime: Runtime = current_app.extensions["wxbot"]
-    sent = request.get_json(silent=True)
-    asked = {name: str(value) for name, value in sent.items()} if isinstance(sent, dict) else {}
+    asked = {name: str(value) for name, value in own_page.fields_of(request).items()}
     nonce, wish, password = (asked.get(name, "") for name in ("nonce", "wish", "password"))
     status, said = preview.answer(seen, nonce, wish, password, phone_words().language, runtime.clock.now())
     return _json(said, status)

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import oauth
+from wxbot import oauth, own_page
 from wxbot.confined.run import Busy
 from wxbot.logs import get_logger
 from wxbot.money import NotANumber, NotMoney, parse_number, parse_yuan
@@ -205,15 +205,6 @@ def photo(public_id: str, photo_id: int) -> BaseResponse:
 # --- what pages send ----------------------------------------------------------------------------------------------
 
 
-def _fields() -> dict[str, Any]:
-    """The members of the JSON object that was sent; none for anything else."""
-    try:
-        sent = request.get_json(silent=True)
-    except RecursionError:  # brackets in brackets
-        return {}
-    return sent if isinstance(sent, dict) else {}
-
-
 def _asked(fields: dict[str, Any]) -> tuple[int, int]:
     """(units, fen) as typed; nothing typed is 0, which the kind's rule then refuses with its bounds."""
     units, typed = str(fields.get("units") or "").strip(), str(fields.get("amount") or "").strip()
@@ -234,7 +225,7 @@ def open_voucher() -> BaseResponse:
     if (refusal := _foreign()) is not None:
         return refusal
     runtime, words = _runtime(), _words()
-    fields = _fields()
+    fields = own_page.fields_of(request)
     token, kind_id = str(fields.get("token", "")), fields.get("kind_id")
     if not TOKEN.fullmatch(token) or type(kind_id) is not int or not 0 < kind_id < 2**31:
         return _json({"outcome": "stale_page", "text": words.stale}, 400)
