@@ -280,13 +280,36 @@ def test_absentees_and_voids_are_marked_as_they_are_decided(screen: Screen) -> N
     screen.now()
     screen.page.locator(f"#winners [data-no='{absent}'] .stamp", has_text="缺席").wait_for()
     assert screen.page.locator("#winners .card").count() == 3
+    assert screen.page.locator("#pick-count").inner_text() == "恭喜以下 2 位中奖", "the absent are not congratulated"
     screen.desk.confirm(1)
     screen.desk.show(k=1)
     screen.tell()
     screen.now()
     screen.page.locator("#pick-d", has_text="第 2 个名额 · 第 1 次补抽").wait_for()
-    screen.show(selection=selection(3, [], "voided", d=9, reason="号码读错了"))
+    gone = [{**each, "status": "voided"} for each in people(3)]
+    screen.show(selection=selection(3, gone, "voided", d=9, reason="号码读错了"))
     screen.page.locator("#pick-reason", has_text="号码读错了").wait_for()
+    assert "恭喜" not in screen.page.locator("#pick-count").inner_text()
+
+
+def test_commitment_and_rosters_are_shown_whole_for_whoever_takes_a_picture(screen: Screen) -> None:
+    def shown(place: str) -> str:
+        return "".join(screen.page.locator(place).inner_text().split())
+
+    hall = screen.hall.hall()
+    assert shown("#commitment") == hall.commitment
+    assert screen.page.locator("#notice").is_hidden(), "nothing new was frozen"
+    roster = screen.desk.freeze()
+    screen.tell()
+    screen.now()
+    screen.page.locator("#notice-text", has_text=f"第 2 版 · {GUESTS} 人").wait_for()
+    assert shown("#notice-hash") == roster.sha256
+    armed(screen)
+    assert shown("#pick-roster-hash") == roster.sha256
+    assert shown("#pick-hash") == screen.desk.selections()[0].pool_hash
+    screen.page.locator("[data-does=verify]").click()
+    assert shown("#verify-roster-hash") == roster.sha256
+    assert shown("#verify-commitment") == hall.commitment
 
 
 SCENES: dict[str, dict[str, Any]] = {

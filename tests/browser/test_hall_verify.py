@@ -97,6 +97,8 @@ def test_the_page_says_the_same_as_the_command_line_of_good_records_and_of_every
     assert all(seen.values())
     for record in odd_records():
         assert checked(saved, record) == found(record) != []
+    copied = frauds.gala().record()
+    assert checked(saved, copied, " ".join(copied["commitment"][at : at + 8] for at in range(0, 64, 8)) + "\t") == []
     assert checked(saved, "no JSON") == [(None, "file")]
     assert checked(saved, evenings.gala().record(), "12" * 32) == [(None, "noted")]
 

@@ -36,6 +36,11 @@ def test_an_evening_that_was_restored_passes_and_counts_what_was_settled() -> No
     assert (seen.people, seen.selections, seen.winners) == (11, 3, 7)
 
 
+def test_a_commitment_may_be_copied_in_the_groups_that_the_screen_shows() -> None:
+    record = frauds.gala().record()
+    assert not verify(record, " ".join(record["commitment"][at : at + 8] for at in range(0, 64, 8)) + "\n").findings
+
+
 @pytest.mark.parametrize("fraud", frauds.FRAUDS, ids=lambda fraud: fraud.__name__)
 def test_a_fraud_is_found(fraud: Callable[[frauds.Record], None]) -> None:
     found = reasons(frauds.committed(fraud))

@@ -108,6 +108,10 @@ WORDS: dict[str, Text] = {
     "salt": Text("密钥（不要给别人看）", "Salt (show it to nobody)"),
     "prove": Text("核对", "Check"),
     "no_roster": Text("名单还没有冻结。", "No roster is frozen yet."),
+    "roster_now": Text(
+        "现在的名单是第 {version} 版，共 {count} 人，指纹：",
+        "The roster is version {version} of {count} people; its hash:",
+    ),
     "proven": Text(
         "第 {version} 版名单（共 {count} 人）第 {no} 号是你，指纹相符。",
         "No {no} in roster {version} ({count} people) is you; the hash fits.",

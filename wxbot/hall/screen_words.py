@@ -71,6 +71,9 @@ SCRIPT: dict[str, Text] = {
     "redraw": Text("第 {slot} 个名额 · 第 {nth} 次补抽", "Slot {slot}, redraw {nth}"),
     "redraws": Text("补抽 {count} 个名额", "Redraw of {count} slots"),
     "roster": Text("名单第 {version} 版 · {count} 人", "Roster {version}, {count} people"),
+    "frozen": Text(
+        "名单已冻结：第 {version} 版 · {count} 人", "The roster is frozen: version {version}, {count} people"
+    ),
     "entropy_hall": Text("现场举起的号码", "The numbers held up in this room"),
     "entropy_hall_waiting": Text(
         "请三位来宾各举起一张号码，三个都举好后再读出",

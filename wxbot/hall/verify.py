@@ -47,7 +47,8 @@ class Verified:
 def verify(record: Any, commitment: str | None = None) -> Verified:
     """Check a record; `commitment` is what somebody noted that evening. What is no record at all is a finding, never an exception.
 
-    Without a commitment from elsewhere a record only proves that it agrees with itself.
+    Without a commitment from elsewhere a record only proves that it agrees with itself. Spaces in it do not count: people copy it in
+    groups.
     """
     seen = Verified()
     entries = _entries(record)
@@ -57,7 +58,7 @@ def verify(record: Any, commitment: str | None = None) -> Verified:
         )
         return seen
     check = _Check(record, seen)
-    if commitment is not None and commitment.strip().lower() != record["commitment"]:
+    if commitment is not None and "".join(commitment.split()).lower() != record["commitment"]:
         check.find(
             None, "noted", Text("承诺值与你记下的不同，这不是那场活动的记录", "The commitment is not the one you noted")
         )

@@ -2,7 +2,7 @@
    person, their own part is fetched, after a moment of chance so that two thousand phones do not ask at once (`patience`).
    A game of the whole hall is a module of its own: it is loaded when the state names one, and shown in #game. */
 
-import { at, el, fill, say } from '../hall/dom.js';
+import { at, el, fill, say, spell } from '../hall/dom.js';
 
 const page = JSON.parse(document.getElementById('state').textContent);
 const words = page.words;
@@ -104,6 +104,7 @@ function owed(award, isNow) {
 function missed(selection) {
   if (selection.status !== 'revealed' && selection.status !== 'confirmed') { return null; }
   const out = outOf(selection);
+  if (out === words.out_late) { return ['waiting', words.waiting, out]; } // it was over before they came, perhaps
   return out ? ['waiting', words.out, out] : ['waiting', words.missed, words.missed_text];
 }
 
@@ -122,7 +123,14 @@ function show() {
     || ['waiting', words.waiting, words.waiting_text]));
   at('hidden').hidden = !me.is_hidden;
   at('say').hidden = Boolean(me.is_over);
+  if (state && state.roster) { nameRoster(state.roster); }
   list();
+}
+
+/** Which roster counts now, with the whole hash. */
+function nameRoster(roster) {
+  say(at('roster-now'), fill(words.roster_now, roster));
+  spell(at('roster-hash'), roster.sha256);
 }
 
 function list() {
@@ -272,6 +280,7 @@ async function prove() {
   const reply = await json(base + '/line' + en);
   if (!reply.ok) { return { text: words.no_roster, isWrong: false }; }
   const mine = reply.answer;
+  nameRoster(mine);
   const file = await (await fetch(mine.file, { credentials: 'same-origin' })).text();
   const link = at('roster-file');
   link.href = mine.file;

@@ -16,6 +16,13 @@ export function say(element, text) {
   if (element.textContent !== text) { element.textContent = text; }
 }
 
+/** A hash whole, in groups that an eye can compare; the text without its spaces is the hash. */
+export function spell(element, hash) {
+  if (element.dataset.hash === hash) { return; }
+  element.dataset.hash = hash;
+  element.replaceChildren(...(hash.match(/.{1,8}/g) || []).flatMap((part, n) => (n ? [' ', el('span', '', part)] : [el('span', '', part)])));
+}
+
 /** A sentence with its places filled: fill('第 {n} 位', {n: 3}). */
 export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));

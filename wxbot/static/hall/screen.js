@@ -1,7 +1,7 @@
 /* The big screen of a hall. A snapshot of the server says which scene it shows; the only thing the screen itself can do is to start
    and to stop the selection that the host has armed. */
 
-import { at, fill, say } from './dom.js';
+import { at, fill, say, spell } from './dom.js';
 import { Flying } from './flying.js';
 import { Race, Rain } from './games.js';
 import { listen } from './keys.js';
@@ -16,6 +16,7 @@ import { mute, muted, unlock } from './sound.js';
 import { SignInCode, Wall } from './wall.js';
 
 const NOTICE_MS = 6000;
+const FROZEN_MS = 20_000;   // long enough to take a picture of the roster's hash
 const POST_TIMEOUT_MS = 30_000;
 const BAR_MS = 3500;
 
@@ -111,19 +112,24 @@ class Show {
     say(at('hall-name'), state.name);
     say(at('guests'), fill(this.words.signed_in, { n: state.guests }));
     document.body.dataset.rehearsal = state.rehearsal ? 'on' : 'off';
-    const commitment = state.commitment || '';
-    say(at('commitment'), commitment ? `${commitment.slice(0, 16)}…` : '');
-    at('verify-commitment').replaceChildren(...(commitment.match(/.{1,8}/g) || []).map((part) => {
-      const span = document.createElement('span');
-      span.textContent = part;
-      return span;
-    }));
+    for (const place of ['commitment', 'verify-commitment']) { spell(at(place), state.commitment || ''); }
+    this.frozen(state);
     this.wall.take(state);
     this.stage.take(state);
     this.flying.take(state);
     for (const scene of Object.values(this.scenes)) { scene.take(state); }
     this.go(this.sceneOf(state));
     document.body.dataset.v = state.v;
+  }
+
+  /** Which roster counts; a new one is announced with its hash, whatever scene is shown. */
+  frozen({ roster, selection }) {
+    say(at('verify-roster'), roster ? fill(this.words.roster, roster) : '');
+    spell(at('verify-roster-hash'), roster ? roster.sha256 : '');
+    const version = roster ? roster.version : 0;
+    if (this.version !== undefined && version > this.version) { this.tell(fill(this.words.frozen, roster), roster.sha256, FROZEN_MS); }
+    this.version = version;
+    if (['armed', 'drawn'].includes(selection?.status) && at('notice-hash').textContent) { at('notice').hidden = true; } // it stands there
   }
 
   /** A running roll is always on the screen, whatever scene was chosen before. */
@@ -149,12 +155,13 @@ class Show {
     document.body.dataset.role = this.isLead ? 'lead' : 'viewer';
   }
 
-  tell(text) {
+  tell(text, hash = '', ms = NOTICE_MS) {
     const notice = at('notice');
-    say(notice, text);
+    say(at('notice-text'), text);
+    spell(at('notice-hash'), hash);
     notice.hidden = false;
     clearTimeout(this.noticeTimer);
-    this.noticeTimer = setTimeout(() => { notice.hidden = true; }, NOTICE_MS);
+    this.noticeTimer = setTimeout(() => { notice.hidden = true; }, ms);
   }
 }
 

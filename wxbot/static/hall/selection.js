@@ -1,7 +1,7 @@
 /* One selection on the stage: what is fixed (prize, pool, hash), the numbers held up, the roll, and the winners. The winners come
    with the answer to the stop, or with a snapshot in which they are revealed; before that no browser has them. */
 
-import { at, el, fill, say } from './dom.js';
+import { at, el, fill, say, spell } from './dom.js';
 import { Ball, NameRoll, NumberRoll } from './ball.js';
 import { celebrate } from './confetti.js';
 import { calm } from './loop.js';
@@ -105,11 +105,13 @@ export class Stage {
     const prize = this.state.prizes.find((each) => each.ordinal === selection.prize);
     say(at('pick-prize'), prize ? prize.name : '');
     say(at('pick-worth'), prize ? worth(prize) : '');
-    const isShown = !!selection.winners?.length;
-    say(at('pick-count'), fill(isShown ? words.congratulations : words.selects, { k: selection.k, pool: selection.pool }));
+    const here = (selection.winners || []).filter((winner) => winner.status === 'won' || winner.status === 'confirmed').length;
+    say(at('pick-count'), fill(here ? words.congratulations : words.selects, { k: here || selection.k, pool: selection.pool }));
     say(at('pick-d'), this.refillWords(selection) || fill(words.selection_no, { d: selection.d }));
-    say(at('pick-hash'), (selection.pool_hash || '').slice(0, 16));
-    say(at('pick-roster'), this.state.roster ? fill(words.roster, { version: this.state.roster.version, count: this.state.roster.count }) : '');
+    const { roster } = this.state;
+    say(at('pick-roster'), roster ? fill(words.roster, roster) : '');
+    spell(at('pick-roster-hash'), roster ? roster.sha256 : '');
+    spell(at('pick-hash'), selection.pool_hash || '');
     const given = selection.entropy_text || '';
     at('pick-numbers').replaceChildren(...given.split(/\s+/).filter(Boolean).slice(0, 6).map((part) => el('b', 'held', part)));
     say(at('pick-entropy'), words[`entropy_${selection.entropy_kind}${given ? '' : '_waiting'}`] || '');
