@@ -126,7 +126,10 @@ WORDS: dict[str, Text] = {
     "game_left": Text("还剩 {n} 秒", "{n} seconds left"),
     "game_over": Text("时间到", "Time is up"),
     "rain": Text("红包雨", "Red-packet rain"),
-    "rain_text": Text("红包落下时点它", "Tap the packets as they fall"),
+    "rain_text": Text(
+        "红包落下时点它。红包有限，落到谁的手机上，开始前就定好了。",
+        "Tap the packets as they fall. There are only so many; on whose phone they fall was fixed beforehand.",
+    ),
     "rain_catch": Text("接住红包", "Catch the packet"),
     "rain_got": Text("接到 ¥{yuan}", "You caught ¥{yuan}"),
     "rain_missed": Text("这个没接住", "Missed that one"),
