@@ -312,6 +312,17 @@ def test_commitment_and_rosters_are_shown_whole_for_whoever_takes_a_picture(scre
     assert shown("#verify-commitment") == hall.commitment
 
 
+def test_the_end_of_a_race_says_who_has_won_and_what(screen: Screen) -> None:
+    ranks = [{"no": n, "name": f"来宾{n}", "team": "", "counted": 300 - n, "won": n in (1, 3)} for n in (1, 2, 3)]
+    game = {"id": 1, "prize": 1, "kind": "race", "begin": 1, "end": 2, "seconds": 30, "ranks": ranks}
+    screen.show(scene="race", game={**game, "status": "over"}, prizes=prizes(1))
+    assert screen.page.locator("#race-small").inner_text() == "时间到"
+    screen.show(scene="race", game={**game, "status": "settled"}, prizes=prizes(1))
+    assert screen.page.locator("#race-prize").inner_text() == "年终特别幸运大奖第 1 轮 ¥8888"
+    assert screen.page.locator("#race-small").inner_text() == "恭喜以下 2 位中奖"
+    assert screen.page.locator("#race-track [data-won=on] .lane-name").all_inner_texts() == ["来宾1", "来宾3"]
+
+
 SCENES: dict[str, dict[str, Any]] = {
     **{
         f"{k} winners": {"scene": "selection", "selection": selection(k, people(k, lambda no: f"欧阳晓{no}"))}

@@ -176,8 +176,11 @@ def test_a_race_is_won_by_who_came_furthest_and_earlier(runtime: Runtime) -> Non
         for no, counted, at in ((1, 50, 9), (2, 80, 9), (3, 80, 8), (4, 0, 1)):
             last_at = game.begin_at + timedelta(seconds=at)
             session.add(RaceCount(game_id=game.id, guest_no=no, counted=counted, last_seq=1, last_at=last_at))
+    assert not any(one["won"] for one in _state(hall)["game"]["ranks"]), "it is not over"
     _over(hall, game)
     assert [award.openid for award in hall.awards()] == [hall.openids[2], hall.openids[1]]
+    shown = _state(hall)["game"]
+    assert (shown["prize"], [one["no"] for one in shown["ranks"] if one["won"]]) == (1, [3, 2])
     _sound(runtime)
     assert _faults(hall) == []
 

@@ -91,6 +91,8 @@ class GameStanding:
     nos: list[int] | None = None
     """Who was there when it began; None before."""
     is_ended: bool = False
+    won: list[int] = field(default_factory=list)
+    """Who has its prizes, the first before the others."""
     restores: int = 0
     """How often the database was restored before its end: it begins anew with the seed that many steps behind the fixed one."""
 
@@ -290,7 +292,8 @@ def _game_begun(evening: Evening, body: LineBody) -> None:
 
 
 def _game_ended(evening: Evening, body: LineBody) -> None:
-    evening.games[body["prize"]].is_ended = True
+    game = evening.games[body["prize"]]
+    game.is_ended, game.won = True, body["nos"]
 
 
 def _restored(evening: Evening, body: LineBody) -> None:

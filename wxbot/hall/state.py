@@ -59,7 +59,7 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
             if each.status == "voided"
         ],
         "danmaku": _danmaku(session, hall),
-        "game": _game(session, hall),
+        "game": _game(session, hall, evening),
     }
 
 
@@ -165,7 +165,7 @@ def _danmaku(session: Session, hall: Hall) -> list[StatePart]:
     return [{"id": each.id, "words": each.words, "no": each.guest_no} for each in reversed(newest)]
 
 
-def _game(session: Session, hall: Hall) -> StatePart | None:
+def _game(session: Session, hall: Hall, evening: Evening) -> StatePart | None:
     """The game that runs or comes next, else the last one."""
     mine = select(Game).where(Game.campaign_id == hall.campaign_id).order_by(Game.ordinal)
     games = session.scalars(mine).all()
@@ -178,12 +178,13 @@ def _game(session: Session, hall: Hall) -> StatePart | None:
         return None
     return {
         "id": game.id,
+        "prize": game.ordinal,
         "kind": game.kind,
         "status": game.status,
         "begin": int(game.begin_at.timestamp()) if game.begin_at else None,
         "end": int(game.end_at.timestamp()) if game.end_at else None,
         "seconds": game.terms.get("seconds", 0),
-        **(_of_rain(session, hall, game) if game.kind == "rain" else {"ranks": _ranks(session, hall, game)}),
+        **(_of_rain(session, hall, game) if game.kind == "rain" else {"ranks": _ranks(session, hall, game, evening)}),
     }
 
 
@@ -203,13 +204,21 @@ def _of_rain(session: Session, hall: Hall, game: Game) -> StatePart:
     }
 
 
-def _ranks(session: Session, hall: Hall, game: Game) -> list[StatePart]:
-    """The first of a race by its rows; `live` tells newer ones while it runs."""
+def _ranks(session: Session, hall: Hall, game: Game, evening: Evening) -> list[StatePart]:
+    """The first of a race by its rows, and whether the log says that they won; `live` tells newer ones while it runs."""
     of_guest = (Guest.campaign_id == hall.campaign_id) & (Guest.no == RaceCount.guest_no)
     columns = (RaceCount.team, RaceCount.counted, *cards.COLUMNS)
     query = select(*columns).join(Guest, of_guest).where(RaceCount.game_id == game.id)
     first = query.order_by(RaceCount.counted.desc(), RaceCount.last_at, RaceCount.guest_no).limit(RANKS)
+    standing = evening.games.get(game.ordinal)
+    won = set(standing.won if standing is not None else ())
     return [
-        {"no": no, "name": cards.shown(no, name, face, is_hidden)["name"], "team": team, "counted": counted}
+        {
+            "no": no,
+            "name": cards.shown(no, name, face, is_hidden)["name"],
+            "team": team,
+            "counted": counted,
+            "won": no in won,
+        }
         for team, counted, no, name, face, is_hidden in session.execute(first)
     ]

@@ -4,6 +4,7 @@
 import { nameOf } from './cards.js';
 import { at, el, fill, say } from './dom.js';
 import { calm, moving, pace } from './loop.js';
+import { worth } from './programme.js';
 import { drop, Sheet, stamp } from './sheet.js';
 
 const MOST_PACKETS = [60, 40, 24];
@@ -20,6 +21,12 @@ function leftOf(show, game) {
 
 function before(show, game) {
   return game.begin ? game.begin - show.clock.now() : 0;
+}
+
+/** What a game is for: its prize by name, and what that is worth. */
+function prizeWords(state, game) {
+  const prize = state.prizes.find((each) => each.ordinal === game.prize);
+  return prize ? [prize.name, worth(prize)].filter(Boolean).join(' ') : '';
 }
 
 /** 3, 2, 1 before a game, then the seconds that are left. */
@@ -50,6 +57,7 @@ export class Rain {
     const { claimed = 0, packets = 0, claimed_fen: fen = 0 } = this.game;
     say(at('rain-claimed'), packets ? fill(words.rain_of, { claimed, packets }) : fill(words.rain_claimed, { claimed }));
     say(at('rain-money'), fen ? `¥${(fen / 100).toFixed(2)}` : '');
+    say(at('rain-prize'), prizeWords(state, this.game));
     this.seconds();
     const best = (this.game.ranks || []).slice(0, 5);
     at('rain-best').replaceChildren(...best.map((one) => {
@@ -166,13 +174,17 @@ export class Race {
   take(state) {
     this.game = state.game && state.game.kind === 'race' ? state.game : null;
     if (!this.game) { return; }
-    if (this.heard?.game === this.game.id) { this.seconds(); return; }
-    this.order(this.game.ranks || []);
+    say(at('race-prize'), prizeWords(state, this.game));
+    const ranks = this.game.ranks || [];
+    const isSettled = this.game.status === 'settled'; // then the rows say who has won, of teams as well
+    this.won = isSettled ? ranks.filter((one) => one.won).length : 0;
+    if (this.heard?.game === this.game.id && !isSettled) { this.seconds(); return; }
+    this.order(ranks);
   }
 
   /** The newest ranks, twice a second: of teams by what each of their people has on average, else of people. */
   hear(ranks) {
-    if (!this.game || ranks.game !== this.game.id || this.heard?.at > ranks.at) { return; }
+    if (!this.game || this.game.status === 'settled' || ranks.game !== this.game.id || this.heard?.at > ranks.at) { return; }
     this.heard = ranks;
     const teams = (ranks.teams || []).map((one) => ({ team: one.team, counted: one.mean }));
     this.order(teams.length > 1 ? teams : ranks.top || []);
@@ -191,6 +203,7 @@ export class Race {
       lane.place = place;
       say(lane.name, isTeams ? one.team : nameOf(one));
       lane.node.dataset.place = place + 1;
+      lane.node.dataset.won = one.won ? 'on' : 'off';
       say(lane.rank, String(place + 1));
     });
     for (const [key, lane] of this.lanes) { if (!present.has(key)) { lane.node.remove(); this.lanes.delete(key); } }
@@ -201,7 +214,7 @@ export class Race {
 
   lane(key) {
     const node = el('div', 'lane');
-    const made = { node, rank: el('b', 'lane-rank'), name: el('bdi', 'lane-name'), run: el('span', 'lane-run'), count: 0, number: el('span', 'lane-count'), shown: 0, at: this.lanes.size, place: this.lanes.size };
+    const made = { node, rank: el('b', 'lane-rank'), name: el('bdi', 'lane-name'), run: el('span', 'lane-run'), count: 0, number: el('span', 'lane-count'), shown: 0, at: Math.min(this.lanes.size, MOST_LANES), place: this.lanes.size };
     made.bar = el('i', 'lane-bar');
     made.run.append(made.bar);
     node.append(made.rank, made.name, made.run, made.number);
@@ -211,7 +224,11 @@ export class Race {
     return made;
   }
 
-  seconds() { if (this.game) { countdown(this.show, this.game, at('race-left'), at('race-small')); } }
+  seconds() {
+    if (!this.game) { return; }
+    countdown(this.show, this.game, at('race-left'), at('race-small'));
+    if (this.won) { say(at('race-small'), fill(this.show.words.congratulations, { k: this.won })); }
+  }
 
   begin() {
     this.timer ||= setInterval(() => this.seconds(), 250);
