@@ -17,6 +17,7 @@ from tests.staff.consoles import PASSWORD, Browser
 from wxbot.campaigns import poster as poster_file
 from wxbot.hall import door_sheet, pairing, told
 from wxbot.hall.models import Danmaku, Guest, Hall
+from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.models import AuditEvent
@@ -170,6 +171,7 @@ def test_the_page_is_asked_for_anew_when_somebody_else_pressed(host: Host, marke
 
 
 def test_the_page_of_digits_stands_until_they_are_used_and_is_never_pressed_anew(host: Host, marketer: Browser) -> None:
+    assert "还没有配对大屏" in page(marketer, host)
     shown = press(marketer, host, "pair")
     digits, pulse = re.search(r'aria-label="(\d{6})"', shown), re.search(r'hx-get="([^"]+pulse[^"]+)"', shown)
     assert digits and pulse and "/pair#screen" in shown
@@ -181,7 +183,8 @@ def test_the_page_of_digits_stands_until_they_are_used_and_is_never_pressed_anew
     assert 'id="since-freeze" hx-swap-oob=true' in waiting.text
     assert host.do(pairing.pair, host.id, digits[1]) == 1
     used = marketer.get(address)
-    assert "HX-Refresh" not in used.headers and used.headers["HX-Redirect"] == f"/admin/halls/{host.id}"
+    assert "HX-Refresh" not in used.headers and used.headers["HX-Redirect"] == f"/admin/halls/{host.id}#screen"
+    assert "大屏已配对 1 次" in page(marketer, host)
 
 
 def test_the_record_is_taken_away_as_a_sheet_and_as_json(host: Host, marketer: Browser) -> None:
@@ -290,3 +293,12 @@ def test_who_is_taken_back_after_the_confirmation_is_confirmed_at_the_desk(host:
     assert {line.guest_no: line.status for line in host.lines(1)} == {first: "confirmed", second: "confirmed"}
     assert len(host.stage.awards()) == 2
     assert "do-confirm" not in page(marketer, host)
+
+
+def test_a_running_hall_is_not_changed_by_the_page_of_instant_campaigns(host: Host, marketer: Browser) -> None:
+    """Its prizes stand in the log since the launch, and its rules are of another kind."""
+    address = f"/admin/campaigns/{host.id}/changes"
+    assert marketer.get(address).status_code == 404
+    marketer.post(address, {"more_1": "5"})
+    with host.stage.runtime.database.reading() as session:
+        assert session.scalars(select(RuleChange)).all() == []

@@ -61,7 +61,7 @@ def pulse(campaign_id: int) -> Response:
     response = Response(render_template("console/_hall_pulse.html", **figures))
     if request.args.get("digits"):
         if not pairing.is_offered(hall, now()):
-            response.headers["HX-Redirect"] = url_for("hall_desk.page", campaign_id=campaign_id)
+            response.headers["HX-Redirect"] = url_for("hall_desk.page", campaign_id=campaign_id, _anchor="screen")
     elif mark != request.args.get("mark", ""):
         response.headers["HX-Refresh"] = "true"
     return response
