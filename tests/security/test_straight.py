@@ -141,6 +141,24 @@ def test_who_speaks_before_their_answer_has_every_answer_in_turn(production: Ser
         assert talk.ask(draw(stage))[1]["outcome"] == "lost"
 
 
+def test_a_connection_that_never_had_a_thread_may_speak_early_too(production: Server, stage: InstantStage) -> None:
+    """Its first request met a full house, so nothing of the server's own stands behind it yet."""
+    stalled = [production.open(STALLED) for _ in range(4 * THREADS)]
+    with production.open(draw(stage)) as connection:
+        talk = Talk(connection)
+        told = talk.answer()[0]
+        for each in stalled:
+            each.close()
+        assert told.startswith("HTTP/1.1 503 "), "or this test shows nothing"
+        with kept(production, stage), held_up(production):
+            connection.sendall(draw(stage))
+            assert not select.select([connection], [], [], 0.2)[0]
+            connection.sendall(HEALTH)
+            assert not select.select([connection], [], [], 0.2)[0]
+        assert talk.answer()[1]["outcome"] == "lost"
+        assert talk.answer()[0].startswith("HTTP/1.1 200 ")
+
+
 def test_who_leaves_before_their_answer_has_drawn_and_is_counted_out(production: Server, stage: InstantStage) -> None:
     """A process that miscounts is crowded for ever."""
     before = len(stage.draws())

@@ -12,7 +12,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -24,16 +23,14 @@ from wxbot.draws.waiting_line import WaitingLine
 EARLY_BYTES = 8192
 """What is read at most of a request before a thread has it."""
 
+LINGER_S = 1.0
+"""How long a connection whose draw is answered is kept by a server that stops."""
+
 libc = ctypes.PyDLL(None)
 """Calls that keep the interpreter. Python's own sockets let go of it for each; what never waits costs more to get it back in a crowd."""
 libc.recv.argtypes = libc.send.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
 libc.recv.restype = libc.send.restype = ctypes.c_ssize_t
 _early = ctypes.create_string_buffer(EARLY_BYTES)
-
-
-_KEPT: Future[bool] = Future()
-_KEPT.set_result(True)
-"""What the server is told by a thread whose connection is kept."""
 
 
 class _HeldConnection:
@@ -184,15 +181,15 @@ class Front:
             held = self._answered.popleft()
             conn = held.conn
             del self._held[conn]
-            if worker.alive and not held.has_spoken:
-                worker.inside -= 1
-                worker.finished += 1
+            worker.inside -= 1
+            worker.finished += 1
+            if held.has_spoken:
+                self._wait_for(conn, worker.keepalived_conns, worker.on_client_socket_readable)
+            else:
                 conn.set_timeout()
                 worker.keepalived_conns.append(conn)
-                continue
-            if not held.has_spoken:
-                worker.poller.unregister(conn.sock)
-            worker.finish_request(conn, _KEPT)
+            if not worker.alive:
+                conn.timeout = min(conn.timeout, time.monotonic() + LINGER_S)
 
     def _give_up_late(self) -> None:
         if not self._held:
