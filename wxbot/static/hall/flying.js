@@ -39,7 +39,6 @@ export class Flying {
     if (!one || !window.Danmaku) { this.rest(); return; }
     if (document.body.dataset.saving !== 'on') {
       this.engine ||= new window.Danmaku({ container: this.layer, engine: 'dom', speed: innerWidth / 9 });
-      this.engine.show();
       this.engine.emit({ render: () => this.bubble(one), mode: calm.matches ? 'top' : 'rtl' });
       clearTimeout(this.restTimer);
       this.restTimer = setTimeout(() => this.rest(), 14_000);
@@ -55,8 +54,10 @@ export class Flying {
     return made;
   }
 
-  /** The engine has a loop of its own: it is stopped when nothing flies. */
+  /** The engine has a loop of its own and keeps every word it was ever given: it is let go when nothing flies. */
   rest() {
-    if (!this.waiting.length) { this.engine?.hide(); }
+    if (this.waiting.length) { return; }
+    this.engine?.destroy();
+    this.engine = null;
   }
 }
