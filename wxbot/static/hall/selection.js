@@ -57,6 +57,7 @@ export class Stage {
     this.state = state;
     const selection = state.selection;
     if (!selection) {
+      if (this.selection) { this.forget(); }
       this.selection = null;
       this.enter('none');
       return;
