@@ -100,6 +100,23 @@ STALLED = {
 }
 
 
+def test_who_connects_and_says_nothing_has_no_thread_S16(production: Server) -> None:
+    """gunicorn gives its thread to each for five seconds; then whoever comes behind twenty for each thread waits for minutes."""
+    silent = [production.open(b"") for _ in range(20 * THREADS)]
+    try:
+        began = time.monotonic()
+        assert production.say("GET /healthz")[0] == 200
+        assert not any(map(has_ended, silent)), "they were let go, or this test shows nothing"
+        silent[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: shop.example.com\r\n\r\n")
+        assert silent[0].recv(4096).startswith(b"HTTP/1.1 200")
+        for connection in silent[1:]:
+            assert select.select([connection], [], [], READ_S)[0] and connection.recv(1) == b""
+        assert time.monotonic() - began < READ_S, "they leave together, not one after another"
+    finally:
+        for connection in silent:
+            connection.close()
+
+
 def has_ended(connection: socket.socket) -> bool:
     """Whether the server has answered or closed."""
     return bool(select.select([connection], [], [], 0)[0])

@@ -22,6 +22,8 @@ from wxbot.draws.waiting_line import WaitingLine
 
 EARLY_BYTES = 8192
 """What is read at most of a request before a thread has it."""
+SILENT_S = 5.0
+"""How long whoever has connected may say nothing."""
 
 LINGER_S = 1.0
 """How long a connection whose draw is answered is kept by a server that stops."""
@@ -63,15 +65,21 @@ class Front:
 
     def has_new(self, conn: Any) -> bool:
         """Whether a connection that a thread would get is seen to here."""
+        if conn.parser is None and not conn.data_ready and self._worker.alive and self._is_silent(conn):
+            self._wait_for(conn, self._worker.pending_conns, self._worker.on_pending_socket_readable)
+            conn.timeout = time.monotonic() + SILENT_S
+            return True
         if conn.sock.early or not self.is_crowded():
             return False
         if self._is_turned_away(conn):
             self._wait_for(conn, self._worker.keepalived_conns, self._worker.on_client_socket_readable)
             return True
-        if conn.parser is None and not conn.data_ready:
-            self._wait_for(conn, self._worker.pending_conns, self._worker.on_pending_socket_readable)
-            return True
         return False
+
+    def _is_silent(self, conn: Any) -> bool:
+        """Whether nothing has come on a new connection: in a thread of its own it would be waited for."""
+        conn.data_ready = libc.recv(conn.sock.fileno(), _early, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT) >= 0
+        return not conn.data_ready
 
     def has_kept(self, conn: Any) -> bool:
         """Whether a kept connection that has something to read is seen to here."""
