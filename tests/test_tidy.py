@@ -347,6 +347,23 @@ def named_type(node: ast.stmt) -> str:
     return name if re.fullmatch(r"(?:[A-Z][a-z0-9]+)+", name) else ""
 
 
+def functions_written_twice() -> Iterator[Finding]:
+    """A function of another module that does the same, to the letter; a name that gives a question its own word may."""
+    first: dict[str, tuple[Path, str]] = {}
+    for path in sources():
+        if is_under(path, *WIRE, "wxbot/demo/", "wxbot/migrations/"):
+            continue
+        for node in nodes_of(path):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            body = ast.dump(ast.Module(node.body[ast.get_docstring(node) is not None :], []), annotate_fields=False)
+            known = first.setdefault(body, (path, node.name))
+            if (
+                len(body) > 230 and known[0] != path
+            ):  # more than a line that finds something, and calls something with it
+                yield path, node.lineno, f"{node.name} is {place(known[0])}: {known[1]}"
+
+
 def unformatted_code() -> Iterator[Finding]:
     """Code that the formatter is told to leave as it is."""
     mark = re.compile(r"#\s*(?:fmt|yapf):\s*(?:skip|off|on|disable)")
@@ -405,6 +422,7 @@ RULES: list[tuple[Callable[[], Iterator[Finding]], str]] = [
     ),
     (cut_sentences, "A sentence in two languages is a Text, and what says no is a Refusal (wxbot/text.py)."),
     (classes_defined_twice, "A reader who searches for a class finds one. Say in the name what sets this one apart."),
+    (functions_written_twice, "One idea has one place: call it, or move it down to where both can."),
     (
         unformatted_code,
         "The formatter formats. A file that is a table of texts is named in pyproject.toml, tool.ruff.format.exclude.",

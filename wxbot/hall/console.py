@@ -13,6 +13,7 @@ from wxbot.hall.draft import absences, leftovers, modes, scopes, ways
 from wxbot.hall.models import Hall, Invited
 from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels
+from wxbot.instant.console import yes_or_no
 from wxbot.instant.terms import channel_of, claim_s_of
 from wxbot.staff.console import runtime, said
 from wxbot.text import Text
@@ -41,17 +42,13 @@ def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(what is decided, how) of all that was drafted beside the prizes."""
     channel = channels().get(channel_of(terms))
 
-    def yes(name: str) -> str:
-        word: str = gettext("是") if terms.get(name) else gettext("否")
-        return word
-
     return [
         (gettext("随机来源"), " · ".join(modes()[str(terms.get("mode", "hall"))])),
         (gettext("分组"), "、".join(terms.get("groups", ())) or "—"),
-        (gettext("只让受邀的人签到"), yes("is_invited_only")),
+        (gettext("只让受邀的人签到"), yes_or_no(terms.get("is_invited_only"))),
         (gettext("门口口令"), str(terms.get("day_word") or gettext("不用"))),
         (gettext("兑奖期限"), gettext("%(n)s 天", n=claim_s_of(terms) // 86_400)),
         (gettext("怎么付款"), said(channel) if channel else ""),
-        (gettext("提前结束后仍可领到期限"), yes("carry")),
-        (gettext("彩排"), yes("is_rehearsal")),
+        (gettext("提前结束后仍可领到期限"), yes_or_no(terms.get("carry"))),
+        (gettext("彩排"), yes_or_no(terms.get("is_rehearsal"))),
     ]

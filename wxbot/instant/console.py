@@ -36,6 +36,12 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
     }
 
 
+def yes_or_no(is_so: object) -> str:
+    """Whether something was drafted, in the reader's language."""
+    word: str = gettext("是") if is_so else gettext("否")
+    return word
+
+
 def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(what is limited, how) of all that was drafted beside prizes and tries; a limit that is not offered is said to be none."""
     days, gap_s = claim_s_of(terms) // DAY_S, terms.get("gap_s")
@@ -46,10 +52,6 @@ def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
         said_times: str = gettext("最多 %(n)s 次", n=most) if most else gettext("不限")
         return said_times
 
-    def yes(name: str) -> str:
-        word: str = gettext("是") if terms.get(name) else gettext("否")
-        return word
-
     return [
         (gettext("每人总中奖次数"), times("wins_per_person")),
         (gettext("每人每日中奖次数"), times("wins_per_day")),
@@ -57,9 +59,9 @@ def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
         (gettext("两次抽奖的间隔"), gap_text(gap_s) if gap_s else gettext("不限")),
         (gettext("兑奖期限"), gettext("%(n)s 天", n=days)),
         (gettext("怎么付款"), said(channel) if channel else ""),
-        (gettext("提前结束后仍可领到期限"), yes("carry")),
-        (gettext("要先绑定手机号"), yes("needs_binding")),
-        (gettext("只让名单上的人抽"), yes("is_allow_only")),
+        (gettext("提前结束后仍可领到期限"), yes_or_no(terms.get("carry"))),
+        (gettext("要先绑定手机号"), yes_or_no(terms.get("needs_binding"))),
+        (gettext("只让名单上的人抽"), yes_or_no(terms.get("is_allow_only"))),
         (gettext("口令"), str(terms.get("password") or gettext("不用"))),
     ]
 
