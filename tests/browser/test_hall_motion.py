@@ -24,6 +24,15 @@ SHEET = """(room) => {
   const box = sheet.getBoundingClientRect();
   return { width: sheet.width, height: sheet.height, shown: [box.width * devicePixelRatio, box.height * devicePixelRatio] };
 }"""
+SEAM = """(room) => {
+  const [back, sheet] = [document.querySelector('canvas.room'), document.querySelector(`${room} canvas.sheet`)];
+  const box = sheet.getBoundingClientRect();
+  const points = [[1, 1], [sheet.width - 2, 1], [1, sheet.height - 2], [sheet.width - 2, sheet.height - 2]];
+  const of = (canvas, x, y) => [...canvas.getContext('2d').getImageData(x, y, 1, 1).data];
+  const [left, top] = [Math.round(box.left * devicePixelRatio), Math.round(box.top * devicePixelRatio)];
+  return points.map(([x, y]) => [of(sheet, x, y), of(back, left + x, top + y)]);
+}"""
+"""The colours in the corners of a sheet, each beside the room's at the same place."""
 COUNTED = """() => {
   const real = window.requestAnimationFrame;
   window.requestAnimationFrame = (step) => { window.framesAsked += 1; return real(step); };
@@ -74,6 +83,20 @@ def test_what_moves_is_bounded_and_has_a_point_of_its_own_for_each_of_the_screen
             sheet = screen.page.evaluate(SHEET, room)
             assert sheet["shown"] == pytest.approx([sheet["width"], sheet["height"]], abs=0.01), room
             assert sheet["width"] * sheet["height"] <= MOST_POINTS * 1.001, room
+
+
+def test_the_ball_stands_on_its_piece_of_the_room(screen: Screen) -> None:
+    screen.page.emulate_media(reduced_motion="no-preference")
+    screen.show(scene="selection", newest=people(60), selection=selection(5, [], "drawn"))
+    for width, height in ((1280, 720), (1024, 640)):
+        screen.page.set_viewport_size({"width": width, "height": height})
+        until_page(screen.page, f"document.querySelector('canvas.room').width === {width}")
+        until_page(
+            screen.page,
+            f"Math.abs(document.querySelector('#roll-ball canvas.sheet')?.width - {width} * 0.94) < {width} * 0.06",
+        )
+        for found, wanted in screen.page.evaluate(SEAM, "#roll-ball"):
+            assert found == wanted
 
 
 def test_nothing_is_drawn_while_nothing_happens(screen: Screen) -> None:
