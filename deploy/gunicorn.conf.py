@@ -234,7 +234,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.front: Any = None
         """The application's own, in front of the threads (wxbot/draws/front.py)."""
         self.inside, self.finished = 0, 0
-        """Requests that are being answered or wait for it, and those that were answered."""
+        """Requests that are being answered or wait for it, and draws that were answered: the pace of the waiting line."""
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection from which a request comes."""
@@ -248,8 +248,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def finish_request(self, conn: Any, fs: Any) -> None:
         """A thread has done with a request."""
         self.inside -= 1
-        self.finished += 1
+        self.finished += getattr(conn, "was_draw", False)
+        conn.was_draw = False
         super().finish_request(conn, fs)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """A whole request, in its thread."""
+        conn.was_draw = self.front is not None and self.front.is_draw(req.method, req.path)
+        return super().handle_request(req, conn)
 
     def on_client_socket_readable(self, conn: Any, client: Any) -> None:
         """A kept connection has something to read."""

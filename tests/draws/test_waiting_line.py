@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wxbot import oauth
+from wxbot.draws.front import Front
 from wxbot.draws.plain_draw import PlainDraw, plain_draw
 from wxbot.draws.waiting_line import FIRST_PACE, HASTE, LEAST_S, LOOK_EVERY_S, MOST_S, WaitingLine
 from wxbot.runtime import Runtime
@@ -158,3 +159,16 @@ def test_no_bytes_break_the_line(noise: bytes, at: int) -> None:
     for asked in (noise, whole[:at] + noise, whole[:at] + noise + whole[at:]):
         found = plain_draw(asked)
         assert found is None or asked.endswith(found.body)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "counts"),
+    [
+        ("POST", "/h5/c/gala/draw", True),
+        ("GET", "/h5/c/gala/draw", False),
+        ("POST", "/wechat", False),
+        ("POST", "/h5/c/gala/draw/more", False),
+    ],
+)
+def test_the_pace_is_that_of_draws_and_of_no_other_request(method: str, path: str, counts: bool) -> None:
+    assert Front.is_draw(method, path) is counts

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from wxbot.draws.door import PATH
 from wxbot.draws.plain_draw import PlainDraw, plain_draw
 from wxbot.draws.straight import StraightDraws, TakenDraw
 from wxbot.draws.waiting_line import WaitingLine
@@ -62,6 +63,11 @@ class Front:
         """Whether requests are read before a thread is free, and some told to come again."""
         worker = self._worker
         return bool(worker.inside >= self._line.room * worker.cfg.threads and worker.alive)
+
+    @staticmethod
+    def is_draw(method: str, path: str) -> bool:
+        """Whether an answer counts for the pace at which places are given: pages and connections that merely end do not."""
+        return method == "POST" and PATH.fullmatch(path) is not None
 
     def has_new(self, conn: Any) -> bool:
         """Whether a connection that a thread would get is seen to here."""

@@ -60,7 +60,7 @@ class WaitingLine:
     def turned_away(self, draw: PlainDraw, crowding: float, finished: int) -> bytes | None:
         """The whole answer to a request that has to come again, or None when it shall be decided.
 
-        `crowding`: requests in this process, at work or waiting, for each thread; `finished`: all that it has answered so far.
+        `crowding`: requests in this process, at work or waiting, for each thread; `finished`: draws that it has answered so far.
         """
         try:
             return self._turned_away(draw, crowding, finished) if crowding >= self.room else None
@@ -84,7 +84,7 @@ class WaitingLine:
     # --- the pace ---------------------------------------------------------------------------------------------------
 
     def _look(self, now: float, finished: int) -> None:
-        """How many a second are answered while nobody is idle."""
+        """How many draws a second are answered while nobody is idle."""
         took = now - self._looked_at
         if took < LOOK_EVERY_S:
             return
