@@ -19,11 +19,11 @@ from wxbot.hall import page as hall_page
 from wxbot.hall import steps as hall_steps
 from wxbot.hall import terms as hall_terms
 from wxbot.instant import answers as instant_answers
-from wxbot.instant import booking as instant_booking
 from wxbot.instant import card as instant_card
 from wxbot.instant import console as instant_console
 from wxbot.instant import days as instant_days
 from wxbot.instant import draft as instant_draft
+from wxbot.instant import draw_writer
 from wxbot.instant import faults as instant_faults
 from wxbot.instant import forecast as instant_forecast
 from wxbot.instant import page as instant_page
@@ -103,7 +103,7 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         proves_alone=True,
         welcome=instant_page.welcome,
         hand_out=instant_page.hand_out,
-        book=instant_booking.book,
+        book=draw_writer.book,
         answer=instant_answers.spoken,
         sentence=instant_words.sentence,
         page="h5/instant.html",

@@ -17,7 +17,7 @@ from wxbot.people import marks
 from wxbot.people.models import Notice
 from wxbot.staff.models import AuditEvent, Staff
 from wxbot.vouchers import decisions, fetch, review, submit
-from wxbot.vouchers.decisions import UNDO, Wish
+from wxbot.vouchers.decisions import UNDO, ReviewAction
 from wxbot.vouchers.models import Voucher, VoucherDecision
 
 HTMX = {"HX-Request": "true"}
@@ -161,8 +161,8 @@ def test_two_workers_and_an_undo_at_the_last_moment_end_in_one_payout_or_none_F2
         voucher = both_desks.hand_in(seed)
         version = both_desks.voucher(voucher.id).version
         with both_desks.runtime.database.transaction() as session:
-            wish = Wish(voucher.id, "approve", version, amount_fen=500)
-            decisions.decide(session, both_desks.runtime.settings, wish, SUN, both_desks.now)
+            action = ReviewAction(voucher.id, "approve", version, amount_fen=500)
+            decisions.decide(session, both_desks.runtime.settings, action, SUN, both_desks.now)
         early = both_desks.now + UNDO - timedelta(milliseconds=1)
         both_desks.move(UNDO)
 

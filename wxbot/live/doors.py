@@ -219,7 +219,7 @@ async def race(socket: WebSocket, parts: Parts) -> None:
 
 
 async def _take_reports(socket: WebSocket, parts: Parts, slug: str, guest: KnownGuest) -> None:
-    desk, pace = parts.feed.desk(slug), Pace()
+    races, pace = parts.feed.races_of(slug), Pace()
 
     async def ack(answer: Mapping[str, Any]) -> None:
         try:
@@ -227,10 +227,10 @@ async def _take_reports(socket: WebSocket, parts: Parts, slug: str, guest: Known
         except (WebSocketDisconnect, RuntimeError, OSError) as error:
             log.debug("ack_lost", reason=type(error).__name__)
 
-    desk.sit(guest.no, ack)
+    races.sit(guest.no, ack)
     try:
         # What is known of this guest, so that a page that was loaded again goes on from there.
-        if (known := await desk.report(guest, 0, 0)) is not None:
+        if (known := await races.report(guest, 0, 0)) is not None:
             await ack(known)
         while True:
             message: MutableMapping[str, Any] = await socket.receive()
@@ -240,10 +240,10 @@ async def _take_reports(socket: WebSocket, parts: Parts, slug: str, guest: Known
             if report is None or count > FLOOD_PER_S:
                 await socket.close(NONSENSE if report is None else FLOOD)
                 return
-            if count <= MESSAGES_PER_S and (answer := await desk.report(guest, *report)) is not None:
+            if count <= MESSAGES_PER_S and (answer := await races.report(guest, *report)) is not None:
                 await ack(answer)
     finally:
-        desk.rise(guest.no, ack)
+        races.rise(guest.no, ack)
 
 
 def application(parts: Parts) -> Starlette:

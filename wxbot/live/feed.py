@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from wxbot.ground import Ground
 from wxbot.hall.wire import CHANNELS, SLUG, race_key, read_guest, state_key
 from wxbot.live.hub import Hub, Room
-from wxbot.live.race import TELL_S, Desk
+from wxbot.live.race import TELL_S, HallRaces
 from wxbot.logs import get_logger, worked
 
 log = get_logger(__name__)
@@ -32,7 +32,7 @@ class Feed:
 
     def __init__(self, ground: Ground, connection: "redis.Redis", hub: Hub) -> None:
         self._ground, self._redis, self._hub = ground, connection, hub
-        self.desks: dict[str, Desk] = {}
+        self.races: dict[str, HallRaces] = {}
         self.is_connected = False
         self._thread = ThreadPoolExecutor(1, "rows")
         self._reading: dict[str, asyncio.Task[None]] = {}
@@ -50,11 +50,11 @@ class Feed:
             await asyncio.shield(self._finding[slug])
         return self._hub.rooms.get(slug)
 
-    def desk(self, slug: str) -> Desk:
+    def races_of(self, slug: str) -> HallRaces:
         """Where the races of a hall are counted."""
-        if slug not in self.desks:
-            self.desks[slug] = Desk(self._ground, self._redis, slug, self._thread)
-        return self.desks[slug]
+        if slug not in self.races:
+            self.races[slug] = HallRaces(self._ground, self._redis, slug, self._thread)
+        return self.races[slug]
 
     async def _read(self, slug: str) -> None:
         """Read the state, and the ranks of its race, and tell what is new."""
@@ -68,7 +68,7 @@ class Feed:
         room = self._hub.room(slug)
         if room.state == state:
             return
-        self.desk(slug).follow(state)
+        self.races_of(slug).follow(state)
         if room.tell_state(state):
             await self.file(room)
         if room.ranks is None and said_ranks:
@@ -141,13 +141,13 @@ class Feed:
             log.warning("word_not_heeded", channel=name, reason=f"{type(error).__name__}: {error}"[:200])
 
     async def _heed_race(self, room: Room, kind: str, told: Mapping[str, Any]) -> None:
-        desk = self.desk(room.slug)
-        if kind == "ranks" and desk.heed(told):
+        races = self.races_of(room.slug)
+        if kind == "ranks" and races.heed(told):
             room.tell_ranks(told)
         elif kind == "reports":
-            await desk.take_handed_on(told, read_guest)
+            await races.take_handed_on(told, read_guest)
         elif kind == "acks":
-            await desk.take_acks(told)
+            await races.take_acks(told)
 
     def _read_soon(self, slug: str) -> None:
         if slug not in self._reading and SLUG.fullmatch(slug):
@@ -169,26 +169,26 @@ class Feed:
         loop = asyncio.get_running_loop()
         next_s, ticking = loop.time(), dict[str, asyncio.Task[None]]()
         while True:
-            for slug, desk in list(self.desks.items()):
+            for slug, races in list(self.races.items()):
                 if slug not in ticking or ticking[slug].done():
-                    ticking[slug] = loop.create_task(desk.tick())
+                    ticking[slug] = loop.create_task(races.tick())
             next_s = max(next_s + TELL_S, loop.time())
             await asyncio.sleep(next_s - loop.time())
 
     @property
     def is_race_near(self) -> bool:
         """Whether a race of any hall is on or begins soon."""
-        return any(desk.is_race_near for desk in self.desks.values())
+        return any(races.is_race_near for races in self.races.values())
 
     @property
     def counting(self) -> int:
         """In how many halls this process counts."""
-        return sum(desk.lease.is_held for desk in self.desks.values())
+        return sum(races.lease.is_held for races in self.races.values())
 
     async def leave(self) -> None:
         """This process ends: races go to another one at once."""
-        for desk in self.desks.values():
-            await desk.leave()
+        for races in self.races.values():
+            await races.leave()
         self._thread.shutdown(wait=True)
 
 

@@ -115,7 +115,7 @@ class Race:
         return {"seq": runner.seq, "count": runner.counted, "place": self.places.get(no), "of": len(self.places)}
 
 
-class Desk:
+class HallRaces:
     """The races of one hall in one process."""
 
     def __init__(self, ground: Ground, connection: "redis.Redis", slug: str, writer: ThreadPoolExecutor) -> None:

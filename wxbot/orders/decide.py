@@ -154,7 +154,7 @@ def decide_send(order: Order, answer: Any, now: datetime) -> Decision:
                 evidence=told.raw,
             )
         case "refused":
-            return _judge_refusal(order, row_for(channel.api, told.code), told.raw, now)
+            return _decide_refusal(order, row_for(channel.api, told.code), told.raw, now)
         case end:
             return _ended(order, told, end)
 
@@ -184,7 +184,7 @@ def _ended(order: Order, told: ProviderStatus, end: OrderEnd) -> Decision:
     )
 
 
-def _judge_refusal(order: Order, row: ErrorRow, raw: str, now: datetime) -> Decision:
+def _decide_refusal(order: Order, row: ErrorRow, raw: str, now: datetime) -> Decision:
     if row.stops_lane:
         return Decision("unknown", "send", STOPPED_WAIT_S, row.code, stops_line=True, evidence=raw)
     if row.code == "FATAL_ERROR":
@@ -209,7 +209,7 @@ def decide_query(order: Order, answer: Any, now: datetime) -> Decision:
         case "refused":
             row = row_for(channel.query_api, told.code)
             if row.code == "NOT_FOUND" and order.status in ("unknown", "sending"):
-                return _judge_not_found(order, now, told.raw)
+                return _decide_not_found(order, now, told.raw)
             return _ask_again(order, now, order.err_code or row.code, told.raw)  # why it was refused is not forgotten
         case "unproven":
             alarm = None if order.err_code == "ECHO_DIFFERS" else "reply_echo_differs"
@@ -232,7 +232,7 @@ def _missing_secret(order: Order, told: ProviderStatus, life: timedelta, now: da
     return _ask_again(order, now, order.err_code, told.raw)
 
 
-def _judge_not_found(order: Order, now: datetime, raw: str) -> Decision:
+def _decide_not_found(order: Order, now: datetime, raw: str) -> Decision:
     """NOT_FOUND is not failure: send the same number again, later leave it to a person (money W4, F08).
 
     What somebody wants back is not sent again: it would come to life, and could be taken before it is cancelled (F82).

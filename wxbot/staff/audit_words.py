@@ -232,23 +232,23 @@ TYPED = re.compile(r"(.*?)[ :：#]*([0-9]*)")
 
 
 @dataclass(frozen=True)
-class Told:
+class AuditTarget:
     """What an event was about: in words, and its page (endpoint, parameter, number) when it has one."""
 
     said: Text
     link: tuple[str, str, int] | None = None
 
 
-def target_of(target: str) -> Told:
+def target_of(target: str) -> AuditTarget:
     """`campaign:12` → 活动 12 with its page; a page that was refused has no words of its own."""
     kind, _, number = target.partition(":")
     if kind not in TARGETS:
-        return Told(Text("", ""))
+        return AuditTarget(Text("", ""))
     word, page = TARGETS[kind]
     if not number:
-        return Told(word)
+        return AuditTarget(word)
     link = (*page, int(number)) if page is not None and number.isascii() and number.isdigit() else None
-    return Told(Text(f"{word.zh} {number}", f"{word.en} {number}"), link)
+    return AuditTarget(Text(f"{word.zh} {number}", f"{word.en} {number}"), link)
 
 
 def target_typed(text: str, people: Mapping[str, int]) -> str:

@@ -29,7 +29,7 @@ from wxbot.staff.console import (
 from wxbot.text import Refusal, Text
 from wxbot.vouchers import decisions, listing, review
 from wxbot.vouchers.admin_pages import blueprint, panel_of, voucher_or_404
-from wxbot.vouchers.decisions import Wish
+from wxbot.vouchers.decisions import ReviewAction
 from wxbot.vouchers.kinds import BadAmount
 from wxbot.vouchers.models import STATUSES, Photo, Voucher
 from wxbot.vouchers.views import HEADERS, photo_response
@@ -183,20 +183,20 @@ def release(voucher_id: int) -> BaseResponse | str:
     return _desk(None) if is_htmx() else redirect(url_for("vouchers.index"), 303)
 
 
-def _decide(wish: Wish, done: str) -> Any:
+def _decide(action: ReviewAction, done: str) -> Any:
     """Note one decision, to be carried out when it can no longer be undone; on to the next voucher, or what was wrong.
 
     The verb's lock and guarded update decide: of two clicks or two reviewers one does it, the other is told (F24).
     """
-    voucher_or_404(wish.voucher_id)
+    voucher_or_404(action.voucher_id)
     try:
         with runtime().database.transaction() as session:
-            decisions.decide(session, runtime().settings, wish, actor(), now())
+            decisions.decide(session, runtime().settings, action, actor(), now())
     except Refusal as refused:
-        log_refusal(decisions.ACTIONS[wish.verb], f"voucher:{wish.voucher_id}", refused)
-        return _not_decided(wish.voucher_id, refused)
+        log_refusal(decisions.ACTIONS[action.verb], f"voucher:{action.voucher_id}", refused)
+        return _not_decided(action.voucher_id, refused)
     if is_htmx():
-        return _desk(_next(wish.voucher_id))
+        return _desk(_next(action.voucher_id))
     tell(done)
     return redirect(url_for("vouchers.index"), 303)
 
@@ -228,24 +228,24 @@ def approve(voucher_id: int) -> Any:
         except Refusal as refused:
             log_refusal("voucher_approve", f"voucher:{voucher_id}", refused)
             return _not_decided(voucher_id, refused)
-    wish = Wish(voucher_id, "approve", _seen(), amount_fen=amount_fen, content=text("content_sha256"))
-    return _decide(wish, gettext("已批准，红包正在安排发放。"))
+    action = ReviewAction(voucher_id, "approve", _seen(), amount_fen=amount_fen, content=text("content_sha256"))
+    return _decide(action, gettext("已批准，红包正在安排发放。"))
 
 
 @blueprint.post("/vouchers/<int:voucher_id>/reject")
 @role_required("reviewer")
 def reject(voucher_id: int) -> Any:
     """Refuse with a reason."""
-    wish = Wish(voucher_id, "reject", _seen(), reason=text("reason", review.REASON_CHARS))
-    return _decide(wish, gettext("已拒绝，原因会告诉对方。"))
+    action = ReviewAction(voucher_id, "reject", _seen(), reason=text("reason", review.REASON_CHARS))
+    return _decide(action, gettext("已拒绝，原因会告诉对方。"))
 
 
 @blueprint.post("/vouchers/<int:voucher_id>/photo")
 @role_required("reviewer")
 def want_photo(voucher_id: int) -> Any:
     """Ask for a better photo."""
-    wish = Wish(voucher_id, "photo", _seen(), reason=text("reason", review.REASON_CHARS))
-    return _decide(wish, gettext("已请对方补照片。"))
+    action = ReviewAction(voucher_id, "photo", _seen(), reason=text("reason", review.REASON_CHARS))
+    return _decide(action, gettext("已请对方补照片。"))
 
 
 def _seen() -> int:

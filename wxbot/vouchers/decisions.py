@@ -45,7 +45,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReviewAction:
     """What a reviewer wants done with a voucher as they saw it: agree to an amount, alone or with others, or say no with a reason."""
 
     voucher_id: int
@@ -57,26 +57,26 @@ class Wish:
     """The hash of what the reviewer was shown, where they agree."""
 
 
-def decide(session: Session, settings: Settings, wish: Wish, actor: Actor, now: datetime) -> None:
+def decide(session: Session, settings: Settings, action: ReviewAction, actor: Actor, now: datetime) -> None:
     """Note a decision, due in UNDO, after it was tried and taken back: what would be refused then is refused now. Raises Refusal."""
     staff_id = review.staff_id_of(actor)
     attempt = session.begin_nested()
     try:
-        _carry_out(session, settings, wish, actor, now)
+        _carry_out(session, settings, action, actor, now)
     finally:
         attempt.rollback()
-    if not review.claim(session, wish.voucher_id, staff_id, now):
+    if not review.claim(session, action.voucher_id, staff_id, now):
         raise Refusal("gone", review.REFUSALS["gone"])
-    _set_lease(session, wish.voucher_id, None)
-    changed(session, delete(VoucherDecision).where(VoucherDecision.voucher_id == wish.voucher_id))  # told by now
+    _set_lease(session, action.voucher_id, None)
+    changed(session, delete(VoucherDecision).where(VoucherDecision.voucher_id == action.voucher_id))  # told by now
     session.add(
         VoucherDecision(
-            voucher_id=wish.voucher_id,
-            verb=wish.verb,
-            amount_fen=wish.amount_fen,
-            reason=wish.reason[: review.REASON_CHARS],
-            version=wish.version,
-            content_sha256=wish.content,
+            voucher_id=action.voucher_id,
+            verb=action.verb,
+            amount_fen=action.amount_fen,
+            reason=action.reason[: review.REASON_CHARS],
+            version=action.version,
+            content_sha256=action.content,
             staff_id=staff_id,
             ip=actor.ip,
             decided_at=now,
@@ -98,24 +98,26 @@ def decide_many(
     for voucher_id, version, content in chosen[: review.BULK_AT_MOST]:
         try:
             with runtime.database.transaction() as session:
-                decide(session, runtime.settings, Wish(voucher_id, "bulk", version, content=content), actor, now)
+                decide(
+                    session, runtime.settings, ReviewAction(voucher_id, "bulk", version, content=content), actor, now
+                )
                 noted.append(voucher_id)
         except Refusal as refused:
             left.append((voucher_id, refused))
     return noted, left
 
 
-def _carry_out(session: Session, settings: Settings, wish: Wish, actor: Actor, now: datetime) -> None:
-    at = (session, settings, wish.voucher_id, actor)
-    match wish.verb:
+def _carry_out(session: Session, settings: Settings, action: ReviewAction, actor: Actor, now: datetime) -> None:
+    at = (session, settings, action.voucher_id, actor)
+    match action.verb:
         case "approve":
-            review.approve(*at, wish.amount_fen, wish.version, now, seen=wish.content)
+            review.approve(*at, action.amount_fen, action.version, now, seen=action.content)
         case "bulk":
-            review.approve_with_others(*at, wish.version, now, seen=wish.content)
+            review.approve_with_others(*at, action.version, now, seen=action.content)
         case "reject":
-            review.reject(*at, wish.reason, wish.version, now)
+            review.reject(*at, action.reason, action.version, now)
         case "photo":
-            review.want_photo(*at, wish.reason, wish.version, now)
+            review.want_photo(*at, action.reason, action.version, now)
 
 
 def _set_lease(session: Session, voucher_id: int, until: datetime | None) -> None:
@@ -189,7 +191,7 @@ def _carry_out_one(session: Session, settings: Settings, voucher_id: int, now: d
         return 0
     staff = session.get_one(Staff, decision.staff_id, with_for_update=True, populate_existing=True)
     actor = Actor(staff.id, staff.login, decision.ip)
-    wish = Wish(
+    action = ReviewAction(
         voucher_id, decision.verb, decision.version, decision.amount_fen, decision.reason, decision.content_sha256
     )
     attempt = session.begin_nested()
@@ -197,21 +199,21 @@ def _carry_out_one(session: Session, settings: Settings, voucher_id: int, now: d
         if not staff.is_active or staff.role != "reviewer":
             raise Refusal("role", NO_LONGER)
         _set_lease(session, voucher_id, now + review.LEASE)
-        _carry_out(session, settings, wish, actor, now)
+        _carry_out(session, settings, action, actor, now)
         attempt.commit()
     except Refusal as refused:
         attempt.rollback()
-        _put_back(session, wish, actor, refused, now)
+        _put_back(session, action, actor, refused, now)
         return 1
     changed(session, delete(VoucherDecision).where(VoucherDecision.voucher_id == voucher_id))
     return 1
 
 
-def _put_back(session: Session, wish: Wish, actor: Actor, refused: Refusal, now: datetime) -> None:
+def _put_back(session: Session, action: ReviewAction, actor: Actor, refused: Refusal, now: datetime) -> None:
     """What was right five seconds ago is not any more: back into the queue, and whoever decided is told."""
-    _set_lease(session, wish.voucher_id, now)
-    review.release(session, wish.voucher_id, review.staff_id_of(actor))
+    _set_lease(session, action.voucher_id, now)
+    review.release(session, action.voucher_id, review.staff_id_of(actor))
     words = {"fault": refused.text.zh[:FAULT_CHARS], "fault_en": refused.text.en[:FAULT_CHARS]}
-    changed(session, update(VoucherDecision).where(VoucherDecision.voucher_id == wish.voucher_id).values(words))
-    target, detail = f"voucher:{wish.voucher_id}", {"reason": refused.reason}
-    audit.record(session, actor, ACTIONS[wish.verb], target, now, outcome="refused", detail=detail)
+    changed(session, update(VoucherDecision).where(VoucherDecision.voucher_id == action.voucher_id).values(words))
+    target, detail = f"voucher:{action.voucher_id}", {"reason": refused.reason}
+    audit.record(session, actor, ACTIONS[action.verb], target, now, outcome="refused", detail=detail)
