@@ -6,15 +6,18 @@ beside under another name; PostgreSQL's tables are dropped.
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from wxbot import heartbeat
 from wxbot.backup import tables
@@ -33,6 +36,7 @@ from wxbot.text import Refusal, Text
 from wxbot.vouchers.storage import FolderStorage, flush_folder, folder_of
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
 
 @dataclass
@@ -63,7 +67,8 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
                 ),
             )
         done = Restored(archive.manifest)
-        used = {} if is_free else _used(runtime)
+        draws = {} if is_free else _used(runtime, gaps.used)
+        evenings = {} if is_free else _used(runtime, hall_gaps.used)
         if place:
             _put_file(archive, place, now, done, is_free)
         else:
@@ -75,8 +80,8 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
             photos.put(Path(name).stem, archive.content(name))
             done.photos += 1
     with runtime.database.transaction() as session:
-        gaps.leap(session, "restored", now)
-        halls = hall_gaps.leap(session, "restored", now, used)
+        gaps.leap(session, "restored", now, draws)
+        halls = hall_gaps.leap(session, "restored", now, evenings)
         audit.record(
             session, actor, "database_restore", f"copy:{done.manifest['made_at']}", now, detail={"is_replaced": replace}
         )
@@ -84,14 +89,15 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
     return done
 
 
-def _used(runtime: Runtime) -> dict[str, hall_gaps.UsedNumbers]:
-    """What halls have used in the database that is replaced; nothing where it cannot be read, which may be why it is replaced."""
+def _used(runtime: Runtime, read: Callable[[Session], dict[str, T]]) -> dict[str, T]:
+    """What was used in the database that is replaced; nothing where it cannot be read, which may be why it is replaced, or
+    where it is too old to have used any."""
     try:
         with (
             closing(Database(runtime.settings.database_url, read_only=True)) as database,
             database.reading() as session,
         ):
-            return hall_gaps.used(session)
+            return read(session)
     except SQLAlchemyError as error:
         log.warning("replaced_database_not_read", error=type(error).__name__)
         return {}
@@ -190,6 +196,9 @@ def _put_file(archive: Reader, place: Path, now: datetime, done: Restored, is_fr
 def _move_aside(path: Path, now: datetime) -> Path:
     """Give what is replaced another name, with what lies beside a SQLite file."""
     aside = path.with_name(f"{path.name}.before-restore-{now:%Y%m%d-%H%M%S}")
+    if aside.exists():  # two restores within a second: what the first of them kept stays, too
+        names = (aside.with_name(f"{aside.name}-{n}") for n in count(2))
+        aside = next(name for name in names if not name.exists())
     for old, kept in zip((path, *beside(path)), (aside, *beside(aside)), strict=True):
         if old.exists():
             old.rename(kept)

@@ -2,8 +2,10 @@
 
 A draw that was made after the copy is gone with its number, but somebody may have seen it, and the dice of a number must be thrown
 once. So each campaign goes on far above whatever it can have given, and the gap is written down for the archive and its verifier.
+A copy knows nothing of what was made from it before: where it takes the place of a database, that one is asked (`used`).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,15 +20,23 @@ LEAP = 1_000_000_000
 """More draws than a campaign makes between a copy and its restore."""
 
 
-def leap(session: Session, why: str, now: datetime) -> int:
-    """Let every campaign that has drawn, or could have, go on behind a gap; returns how many did. `why`: restored, thawed."""
+def used(session: Session) -> dict[str, int]:
+    """Hash of each campaign's seed → the next number that this database would give."""
+    rows = session.execute(select(InstantTerms.seed_sha256, InstantTerms.next_k).where(InstantTerms.seed_sealed != ""))
+    return {each.seed_sha256: each.next_k for each in rows}
+
+
+def leap(session: Session, why: str, now: datetime, before: Mapping[str, int] | None = None) -> int:
+    """Let every campaign that has drawn, or could have, go on behind a gap; returns how many did. `why`: restored, thawed.
+    `before`: what was `used` in the database that this one takes the place of."""
     could_draw = (InstantTerms.seed_sealed != "") & InstantTerms.seed.is_(None)
     query = select(InstantTerms).where(could_draw).order_by(InstantTerms.campaign_id).with_for_update()
     leaping = session.scalars(query).all()
     for terms in leaping:
-        gap = {"from_k": terms.next_k, "to_k": terms.next_k + LEAP - 1}
+        next_k = max(terms.next_k, (before or {}).get(terms.seed_sha256, 0)) + LEAP
+        gap = {"from_k": terms.next_k, "to_k": next_k - 1}
         session.add(NumberGap(campaign_id=terms.campaign_id, **gap, why=why, at=now))
-        terms.next_k += LEAP
+        terms.next_k = next_k
     session.flush()
     if leaping:
         log.warning("instant_numbers_leapt", campaigns=len(leaping), why=why)
