@@ -12,6 +12,7 @@ KNOWN = {
     "wxbot.ground",
     "wxbot.hall",
     "wxbot.hall.models",
+    "wxbot.hall.prize_rules",
     "wxbot.hall.race_rule",
     "wxbot.hall.screen_pass",
     "wxbot.hall.wire",

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from wxbot.db import changed
 from wxbot.hall import journal
-from wxbot.hall.log import Forfeit
 from wxbot.hall.models import WINNER_NEXT, Winner, WinnerStatus
+from wxbot.hall.prize_rules import Forfeit
 from wxbot.text import Refusal, Text
 from wxbot.transitions import moved_on, moving
 

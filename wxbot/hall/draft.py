@@ -14,8 +14,8 @@ from wxbot import typed
 from wxbot.campaigns.draft_form import Readers, plain, read_tick, read_whole, read_yuan, take, take_all
 from wxbot.campaigns.mechanic import DraftPart, Form, Typed
 from wxbot.campaigns.models import Campaign
-from wxbot.hall.log import Absence, Scope
 from wxbot.hall.models import EntropyMode, Leftover
+from wxbot.hall.prize_rules import Absence, Scope
 from wxbot.instant.conditions import channels, read_channel
 from wxbot.instant.models import PrizeKind
 from wxbot.instant.prize_form import DAY_S, amounts_of, read_amounts, read_rows, rows_of, total_of, worth

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from wxbot.hall.log import Exclusion, Forfeit, Kind, LineBody, LoggedPrize
+from wxbot.hall.log import Exclusion, Kind, LineBody, LoggedPrize
+from wxbot.hall.prize_rules import Forfeit
 from wxbot.hall.selection import EntropyKind, FrozenLine
 
 Phase = Literal["armed", "ready", "drawn", "revealed", "settled", "voided"]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
+from wxbot.hall.prize_rules import Absence, Forfeit, Scope
 from wxbot.hall.selection import VERSION, EntropyKind, is_group, is_hall_id
 
 Kind = Literal[
@@ -38,15 +39,6 @@ Kind = Literal[
     "returned",
     "closed",
 ]
-
-Scope = Literal["prize", "evening"]
-"""Whose win keeps them out of a prize: who has won this prize, or who has won anything this evening."""
-
-Absence = Literal["slot", "evening", "pool"]
-"""What an absentee loses: this prize, everything that is still to come this evening, or nothing (back in the pool)."""
-
-Forfeit = Literal["keep", "refill"]
-"""What becomes of a slot that somebody gives up: it stays empty, or it is open again."""
 
 Exclusion = Literal["staff", "duplicate", "ineligible", "left", "own_wish"]
 """Why somebody may not win: works on the evening, stands there twice, was not invited, has left, asked for it."""

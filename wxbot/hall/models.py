@@ -23,7 +23,7 @@ from sqlalchemy import Text as LongText
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wxbot.db import Base, BigId
-from wxbot.hall.log import Absence, Scope
+from wxbot.hall.prize_rules import Absence, Scope
 from wxbot.transitions import Transitions, one_of
 
 EntropyMode = Literal["seed", "hall", "drand"]
