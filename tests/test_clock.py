@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from itsdangerous import BadSignature
@@ -84,3 +87,33 @@ def test_a_signed_cookie_is_as_old_as_the_deployments_clock_says() -> None:
         else:
             with pytest.raises(BadSignature, match="signed"):
                 read.unsign(signed, max_age=3600)
+
+
+def test_an_answer_of_the_simulator_that_comes_late_does_not_set_the_time_back() -> None:
+    """The follower asks beside the work: its question was put before somebody moved the clock, its answer came after theirs."""
+    asked, may_answer = threading.Event(), threading.Event()
+    offsets = [0, 500]
+
+    class Simulated(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            offset_s = offsets.pop(0)
+            if offset_s == 0:
+                asked.set()
+                may_answer.wait(30)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps({"offset_s": offset_s}).encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Simulated) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        clock = Clock(f"http://127.0.0.1:{server.server_port}/clock")
+        late = threading.Thread(target=clock.refresh)
+        late.start()
+        assert asked.wait(30)
+        clock.refresh()
+        may_answer.set()
+        late.join(30)
+        assert (clock.offset_s, offsets) == (500, [])
+        server.shutdown()

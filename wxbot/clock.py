@@ -6,6 +6,7 @@ taken. Under the simulator profile the time follows the simulator's on top of th
 tried in a second.
 """
 
+import itertools
 import json
 import os
 import threading
@@ -85,6 +86,7 @@ class Clock:
         self._offset_url = offset_url
         self._reference = reference
         self._machine = machine
+        self._asks, self._asked = itertools.count(1), 0
         self._offset_s = 0.0
         self._steady_offset_s: float | None = None
         self._is_followed = offset_url is not None or reference is not None
@@ -121,11 +123,14 @@ class Clock:
         """Read the simulator's offset now; without a simulator this does nothing."""
         if self._offset_url is None:
             return
+        asked = next(self._asks)
         try:
             with urllib.request.urlopen(self._offset_url, timeout=2) as reply:  # noqa: S310 - loopback, simulator only
-                self._offset_s = float(json.load(reply)["offset_s"])
+                offset_s = float(json.load(reply)["offset_s"])
         except (OSError, ValueError, KeyError):
             return  # the simulator is restarting: keep the last offset, the next look will correct it
+        if asked > self._asked:  # the answer to an earlier question may come later, and knows less
+            self._asked, self._offset_s = asked, offset_s
 
     def measure(self) -> None:
         """Compare with the reference now; when it cannot be had, the last measurement stays."""
