@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import redis
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from tests.draws.stage import Phone
@@ -19,9 +22,12 @@ from tests.draws.stage import set_stage as set_shake
 from tests.instant.crowd import Person, StraightWay, asked, nonce, person, tally
 from tests.instant.stage import InstantStage, set_wheel
 from wxbot.draws import admit
+from wxbot.draws.door import DrawDoor
 from wxbot.draws.draw_state import draw_state_of
+from wxbot.draws.models import DrawCount
 from wxbot.draws.plain_draw import environ_of, plain_draw
 from wxbot.draws.snapshot import LATELY_S
+from wxbot.draws.straight import StraightDraws
 from wxbot.once import RedisConnection
 from wxbot.runtime import Runtime
 
@@ -152,6 +158,68 @@ def test_who_waits_too_long_is_answered_once(way: StraightWay, stage: InstantSta
     assert len(stage.draws()) == 1
 
 
+def test_who_is_given_up_is_counted_once(way: StraightWay, stage: InstantStage) -> None:
+    """As by a thread: what was committed too late is nobody's answer until it is asked for."""
+    request, answers = tap(stage, person(stage.runtime)), list[bytes]()
+    draw_state, draw = draw_state_of(stage.runtime), plain_draw(request)
+    assert draw is not None and draw_state.snapshots.find(stage.slug) is not None
+    taken = way.straight.taken(draw, ("127.0.0.1", 1), answers.append)
+    assert taken is not None
+    with ThreadPoolExecutor(1) as pool:
+        with stage.runtime.database.transaction() as session:
+            way.straight.decide([taken], pool.submit)
+            while taken.asked is None:
+                time.sleep(0.001)
+            way.straight.give_up(taken)
+            session.rollback()
+        assert said(way.answers([request])[0])["outcome"] == "lost"
+    assert [said(each)["outcome"] for each in answers] == ["try_again"]
+    draw_state.counts.write()
+    with stage.runtime.database.reading() as session:
+        counted = {row.outcome: row.n for row in session.scalars(select(DrawCount))}
+    assert counted == {"try_again": 1, "lost": 1}
+
+
+def test_those_who_come_while_redis_hangs_wait_for_it_once(
+    way: StraightWay, stage: InstantStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_state_of(stage.runtime).snapshots.find(stage.slug)
+    asks, hangs, has_come = list[int](), Event(), Event()
+
+    def hanging(_: RedisConnection, *commands: Any) -> list[Any]:
+        asks.append(len(commands))
+        has_come.set()
+        assert hangs.wait(30)
+        raise redis.TimeoutError
+
+    monkeypatch.setattr(RedisConnection, "call_all", hanging)
+    met = [Future[bytes]() for _ in range(20)]
+    with ThreadPoolExecutor(1) as pool:
+        for answer in met:  # each in a round of its own
+            draw = plain_draw(tap(stage, person(stage.runtime)))
+            assert draw is not None
+            taken = way.straight.taken(draw, ("127.0.0.1", 1), answer.set_result)
+            assert taken is not None
+            way.straight.decide([taken], pool.submit)
+            assert has_come.wait(30)
+        hangs.set()
+        assert {said(answer.result(30))["outcome"] for answer in met} == {"lost"}
+    assert asks[:2] == [3, 19 * 3]
+
+
+def test_a_surprise_in_reading_is_a_thread_s(stage: InstantStage) -> None:
+    """It would end the server's thread of connections, and everybody's connection with it."""
+    draw_state_of(stage.runtime).snapshots.find(stage.slug)
+    draw = plain_draw(tap(stage, person(stage.runtime)))
+    assert draw is not None
+
+    def broken(_: dict[str, Any]) -> None:
+        raise ValueError
+
+    straight = StraightDraws(stage.runtime, DrawDoor(stage.runtime), broken, lambda *_: None)
+    assert straight.taken(draw, "", lambda _: None) is None
+
+
 def test_only_a_campaign_from_which_people_draw_goes_straight(
     way: StraightWay, stage: InstantStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,13 +257,25 @@ def test_a_head_that_the_server_reads_its_own_way_is_left_to_it_S16(
     assert draw is None or environ_of(draw, "") is None
 
 
+@pytest.mark.parametrize("value", ["keep-alive", "  Keep-Alive\t"])
+def test_a_connection_that_is_to_be_kept_is_ordinary(stage: InstantStage, value: str) -> None:
+    assert plain_draw(tap(stage, person(stage.runtime), f"Connection: {value}")) is not None
+
+
+def test_a_fragment_is_left_to_the_server_which_cuts_it_off(stage: InstantStage) -> None:
+    request = tap(stage, person(stage.runtime))
+    assert plain_draw(request.replace(b"/draw HTTP", b"/draw?lang=en HTTP")) is not None
+    assert plain_draw(request.replace(b"/draw HTTP", b"/draw?lang=en#x HTTP")) is None
+
+
 @given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), max_size=40))
 def test_a_field_is_read_as_a_server_reads_it(value: str) -> None:
-    head = f"POST /h5/c/a/draw?x={value.replace(' ', '')} HTTP/1.1\r\norigin:\t{value} \r\nContent-Length: 1\r\n\r\n1"
+    query = f"x={value.replace('#', '')}"
+    head = f"POST /h5/c/a/draw?{query} HTTP/1.1\r\norigin:\t{value} \r\nContent-Length: 1\r\n\r\n1"
     draw = plain_draw(head.encode())
     assert draw is not None
     environ = environ_of(draw, ("203.0.113.9", 1))
     assert environ is not None
-    assert (environ["HTTP_ORIGIN"], environ["QUERY_STRING"]) == (value, f"x={value}")
+    assert (environ["HTTP_ORIGIN"], environ["QUERY_STRING"]) == (value, query)
     assert (environ["PATH_INFO"], environ["REMOTE_ADDR"]) == ("/h5/c/a/draw", "203.0.113.9")
     assert environ["wsgi.input"].read() == b"1"

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from wxbot.draws.door import cookie_of
 
-_DRAW = re.compile(rb"POST /h5/c/([A-Za-z0-9_-]{1,64})/draw(?:\?([!-~]*))? HTTP/1\.1(?=\r\n)")
+_DRAW = re.compile(rb"POST /h5/c/([A-Za-z0-9_-]{1,64})/draw(?:\?([!\"$-~]*))? HTTP/1\.1(?=\r\n)")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,5})[ \t]*\r\n")
-_NOT_SIMPLE = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection:[ \t]*(?!keep-alive[ \t]*\r\n))")
+_NOT_SIMPLE = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade|connection:(?![ \t]*keep-alive[ \t]*\r\n))")
 
 _ORDINARY = re.compile(rb"(?:\r\n[A-Za-z0-9-]+:[\t -~]*)+\r\n")
 _MOST_FIELDS, _LONGEST_LINE = 64, 4000

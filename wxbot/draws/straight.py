@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
 from typing import Any
@@ -49,6 +50,11 @@ class TakenDraw:
             self._answer(whole)
 
     @property
+    def is_answered(self) -> bool:
+        """Whether an answer was sent."""
+        return self._lock.locked()
+
+    @property
     def is_late(self) -> bool:
         """Whether nobody may wait for it any longer."""
         return time.monotonic() - self.began > ANSWER_WAIT_S
@@ -79,8 +85,12 @@ class StraightDraws:
         """The request as it goes this way, or None when it is for a thread; `client` as its socket names the other end."""
         if not draw_state_of(self._runtime).snapshots.is_drawn_from(draw.slug.decode()):
             return None
-        environ = environ_of(draw, client)
-        read = self._reads(environ) if environ is not None else None
+        try:
+            environ = environ_of(draw, client)
+            read = self._reads(environ) if environ is not None else None
+        except Exception:  # the server's only thread for connections must outlive any surprise
+            log.exception("draw_broken")
+            return None
         return TakenDraw(read, answer) if read is not None else None
 
     def decide(self, taken: Sequence[TakenDraw], elsewhere: Elsewhere) -> None:
@@ -94,8 +104,7 @@ class StraightDraws:
         if taken.asked is None:
             self._tell(taken, BROKEN)
         else:
-            error = TimeoutError("the draw was not written in time")
-            self._tell(taken, self._door.told(taken.asked, admit.not_booked(taken.asked.asking, error)))
+            self._booked(taken, taken.asked, None, TimeoutError("the draw was not written in time"))
 
     def _start(self) -> None:
         with self._guard:
@@ -105,13 +114,22 @@ class StraightDraws:
 
     def _run(self) -> None:
         while True:
-            taken, elsewhere = self._waiting.get()
+            taken, elsewhere = self._all_that_wait()
             try:
                 self._look(taken, elsewhere)
             except Exception:  # the thread must outlive any surprise; everybody is told
                 log.exception("draw_broken")
                 for each in taken:
                     self._tell(each, BROKEN)
+
+    def _all_that_wait(self) -> tuple[list[TakenDraw], Elsewhere]:
+        """Those of several rounds together: asked for one after the other they would wait for a Redis that hangs as often."""
+        taken, elsewhere = self._waiting.get()
+        together = list(taken)
+        with suppress(queue.Empty):
+            while True:
+                together += self._waiting.get_nowait()[0]
+        return together, elsewhere
 
     def _look(self, taken: Sequence[TakenDraw], elsewhere: Elsewhere) -> None:
         draw_state = draw_state_of(self._runtime)
@@ -164,7 +182,9 @@ class StraightDraws:
         self._tell(taken, answer)
 
     def _booked(self, taken: TakenDraw, asked: DrawAsked, booked: Booked | None, error: Exception | None) -> None:
-        """In the thread that commits, which must outlive any surprise."""
+        """In the thread that commits, or the server's of connections, which must outlive any surprise."""
+        if taken.is_answered:  # it was given up, and counted as that
+            return
         try:
             decision = admit.decided(booked) if booked is not None else admit.not_booked(asked.asking, error)
             answer = self._door.told(asked, decision)
