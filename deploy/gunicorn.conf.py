@@ -32,7 +32,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.sock import TCP6Socket, TCPSocket
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import PollableMethodQueue, ThreadWorker
 
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -126,6 +126,8 @@ BIND_TRIES = 5
 MOST_SLOTS = 128
 LEFT_OPEN_S, MOST_LEFT_OPEN = 2.0, 256
 """How long, and how many, ended connections wait for their sender's own end."""
+FULL_S = 0.5
+"""How long no connection is taken by a process that has no file left for one."""
 RELIEF_S = 15.0
 """How long an old process waits for its successor; gunicorn gives it graceful_timeout in all."""
 
@@ -225,16 +227,45 @@ class PatientSocket(socket.socket):
         return data
 
 
+class LastingQueue(PollableMethodQueue):  # type: ignore[misc]  # the same
+    """What threads leave for the thread of connections, with a pipe to wake it."""
+
+    def close(self) -> None:
+        """Nothing: the process ends, and takes the pipe with it.
+
+        Whoever answers later than that still writes a byte to the pipe's number, which by then might be another file's: a
+        database's, for one.
+        """
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Threads that answer requests. Told to leave while its successor is starting, it goes on until that one is ready."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.method_queue = LastingQueue()
         self.left_open: deque[tuple[float, PatientSocket]] = deque()
+        self.full_until = 0.0
+        """Until when nobody is taken in, for want of files."""
         self.front: Any = None
         """The application's own, in front of the threads (wxbot/draws/front.py)."""
         self.inside, self.finished = 0, 0
         """Requests that are being answered or wait for it, and draws that were answered: the pace of the waiting line."""
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection in. Those for whom there is no file wait with the system; gunicorn's process would end, with everybody in it."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.log.warning("No connection is taken for a moment: %s", error.strerror)
+            self.full_until = time.monotonic() + FULL_S
+            self.set_accept_enabled(False)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Whether to listen; asked for in each round, once a second or oftener."""
+        super().set_accept_enabled(enabled and time.monotonic() >= self.full_until)
 
     def enqueue_req(self, conn: Any) -> None:
         """A connection from which a request comes."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Container, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -236,3 +236,18 @@ def test_no_line_is_made_of_a_request_though_the_log_has_a_form_of_its_own(monke
     """gunicorn makes them for whoever sets `logconfig_dict`, and throws them away afterwards: a third of what a request costs it."""
     settings = settings_of(monkeypatch, WXBOT_LOG_FORMAT="json")
     assert settings["logconfig_dict"] and settings["logger_class"].access_log_enabled is False
+
+
+def test_who_answers_after_the_end_of_a_process_writes_into_nobody_s_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipe that wakes a server had been closed by then, and a database that a late request opened had its number."""
+    waking = settings_of(monkeypatch)["LastingQueue"]()
+    waking.init()
+    waking.close()
+    with ExitStack() as files:
+        opened = [files.enter_context((tmp_path / str(n)).open("wb")) for n in range(4)]
+        waking.defer(print)
+        assert [os.fstat(each.fileno()).st_size for each in opened] == [0, 0, 0, 0]
+    for each in waking._read_fd, waking._write_fd:
+        os.close(each)

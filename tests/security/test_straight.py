@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import resource
 import select
 import socket
 import struct
@@ -179,6 +181,31 @@ def test_who_leaves_before_their_answer_has_drawn_and_is_counted_out(production:
         assert talk.ask(HEALTH)[0].startswith("HTTP/1.1 200 ")
     assert len(stage.draws()) == before + 2 * (1 + 2 * THREADS) + 2
     assert "Traceback" not in production.log.read_text()
+
+
+def test_a_process_without_a_file_left_keeps_whom_it_has_S16(production: Server, stage: InstantStage) -> None:
+    """Who connects meanwhile waits with the system; the process had ended, with all that it was deciding."""
+    (process,) = map(
+        int, Path(f"/proc/{production.process.pid}/task/{production.process.pid}/children").read_text().split()
+    )
+    with kept(production, stage) as talk:
+        usual = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        few = len(os.listdir(f"/proc/{process}/fd")) + 2 * THREADS
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (few, usual[1]))
+        silent = [production.open(b"") for _ in range(4 * THREADS)]
+        try:
+            deadline = time.monotonic() + READ_S
+            while "Too many open files" not in production.log.read_text():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert talk.ask(draw(stage))[1]["outcome"] == "lost"
+        finally:
+            resource.prlimit(process, resource.RLIMIT_NOFILE, usual)
+            for connection in silent:
+                connection.close()
+        with production.open(HEALTH) as connection:
+            assert Talk(connection).answer()[0].startswith("HTTP/1.1 200 ")
+        assert talk.ask(draw(stage))[1]["outcome"] == "lost"
 
 
 def test_a_server_that_stops_answers_whom_it_has_taken(redis_server: PrivateRedis, tmp_path: Path) -> None:
