@@ -129,7 +129,6 @@ def test_draws_go_on_behind_a_gap_after_a_restore_so_that_no_number_is_used_twic
         assert session.get_one(Hall, campaign_id).next_d == 5 + LEAP
 
 
-@pytest.mark.on_both
 def test_a_copy_that_is_restored_twice_gives_no_number_of_a_draw_twice(
     operator: Operator, shop: Settings, tmp_path: Path
 ) -> None:
@@ -191,7 +190,6 @@ def test_a_hall_goes_on_from_a_copy_that_was_made_while_its_screen_rolled(
         assert {name for name in wrong if "hall" in name} == set()
 
 
-@pytest.mark.on_both
 def test_a_copy_that_is_restored_twice_reaches_no_seed_twice(
     operator: Operator, shop: Settings, tmp_path: Path
 ) -> None:

@@ -84,13 +84,14 @@ def odd_records() -> Iterator[Any]:
     yield frauds.chained(late)
 
 
-def test_the_page_says_the_same_as_the_command_line_of_good_records_and_of_every_fraud(saved: Any) -> None:
+@pytest.mark.parametrize("stride", [6, pytest.param(1, marks=pytest.mark.proof)])
+def test_the_page_says_the_same_as_the_command_line_of_good_records_and_of_every_fraud(saved: Any, stride: int) -> None:
     for night in (evenings.gala(), evenings.gala("seed"), evenings.resumed(), drand_night()):
         record = night.record()
         assert checked(saved, record, record["commitment"]) == found(record) == []
     assert str(vector.ROUND) in saved.locator("#notes").inner_text()
     seen: dict[str, list[tuple[int | None, str]]] = {}
-    for fraud in frauds.FRAUDS:
+    for fraud in list(frauds.FRAUDS)[::stride]:
         record = frauds.committed(fraud)
         seen[fraud.__name__] = checked(saved, record)
         assert seen[fraud.__name__] == found(record), fraud.__name__

@@ -192,6 +192,7 @@ def raced(wechat: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Pa
         yield runtime
 
 
+@pytest.mark.proof
 def test_guests_shake_in_a_race_and_go_on_after_a_lost_network(wechat: SimulatedWeChat, raced: Runtime) -> None:
     hall = hall_at(raced, RACE | {"seconds": 5})
     guests = come(wechat, door(raced, hall), 5, word=WORD)
