@@ -27,7 +27,7 @@ demo: python ## start everything on this machine (FRESH=1 starts over, ONCE=1 pl
 
 test: python ## install what the tests need and run them all (ARGS="-k word" for some, BROWSER=0 without Chromium)
 	$(INSTALL) test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 6 --dist worksteal -m "not proof$(if $(filter 0,$(BROWSER)), and not browser)" $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal -m "not proof$(if $(filter 0,$(BROWSER)), and not browser)" $(ARGS)
 
 check: python ## format, lint, types and the import contract; changes nothing
 	$(INSTALL) check

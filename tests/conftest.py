@@ -95,8 +95,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Four processes more than there are processors: many tests wait for a server, a browser or a child."""
-    return len(os.sched_getaffinity(0)) + 4
+    """Two processes more than there are processors: many tests wait for a server, a browser or a child."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
