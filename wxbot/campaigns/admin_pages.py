@@ -21,11 +21,11 @@ def owner_filter() -> int | None:
     return None if me().role in SEES_ALL else me().id
 
 
-def campaign_or_404(campaign_id: int) -> Campaign:
-    """The campaign, if it exists and is theirs to see: otherwise the same 404 as for an absent one."""
+def campaign_or_404(campaign_id: int, mechanic: str | None = None) -> Campaign:
+    """The campaign, if it exists, is theirs to see and gives in this way: otherwise the same 404 as for an absent one."""
     with runtime().database.reading() as session:
         campaign: Campaign = one_or_404(session.get(Campaign, campaign_id) if campaign_id < 2**62 else None)
-    if owner_filter() not in (None, campaign.created_by):
+    if owner_filter() not in (None, campaign.created_by) or mechanic not in (None, campaign.mechanic):
         absent()
     return campaign
 

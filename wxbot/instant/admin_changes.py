@@ -17,7 +17,6 @@ from wxbot.payouts.models import RuleChange
 from wxbot.staff import accounts
 from wxbot.staff.code_asked import is_code_taken
 from wxbot.staff.console import (
-    absent,
     act,
     cny,
     guard,
@@ -38,13 +37,6 @@ def _to_page(campaign_id: int) -> BaseResponse:
     return redirect(url_for("campaign_changes.page", campaign_id=campaign_id), 303)
 
 
-def _changeable_or_404(campaign: Campaign) -> Campaign:
-    """An instant campaign: a hall's prizes stand in its log since the launch, and its rules are of another kind."""
-    if campaign.mechanic != "instant":
-        absent()
-    return campaign
-
-
 def _shown(session: Session, campaign: Campaign) -> tuple[ShownRules, int] | None:
     """What waits for a second person, as the campaign's page shows it, and by how much the budget grows (fen)."""
     change = rule_changes.open_one(session, changes.SUBJECT, campaign.id)
@@ -61,7 +53,7 @@ def _shown(session: Session, campaign: Campaign) -> tuple[ShownRules, int] | Non
 @role_required("marketer", "cashier")
 def page(campaign_id: int) -> str:
     """What waits for a second person, or the form that asks for a change."""
-    campaign = _changeable_or_404(campaign_or_404(campaign_id))
+    campaign = campaign_or_404(campaign_id, "instant")
     with runtime().database.reading() as session:
         one_or_404(session.get(InstantTerms, campaign_id))
         waiting = _shown(session, campaign)
@@ -96,7 +88,7 @@ def _lines(campaign: Campaign, proposal: changes.Proposal) -> list[tuple[str, st
 @role_required("marketer")
 def ask(campaign_id: int) -> BaseResponse:
     """Ask for a later end, or for more of the prizes."""
-    _changeable_or_404(campaign_or_404(campaign_id))
+    campaign_or_404(campaign_id, "instant")
     detail: dict[str, Any] = {}
     said = gettext("已提交，财务批准后生效。")
     with act("rules_ask", f"campaign:{campaign_id}", said, detail=detail) as session:
@@ -109,7 +101,7 @@ def ask(campaign_id: int) -> BaseResponse:
 @role_required("cashier")
 def approve(change_id: int) -> BaseResponse:
     """The second person agrees to exactly what they saw."""
-    campaign = _changeable_or_404(campaign_or_404(rules_subject(changes.SUBJECT, change_id)))
+    campaign = campaign_or_404(rules_subject(changes.SUBJECT, change_id), "instant")
     target = f"campaign:{campaign.id}"
     with runtime().database.reading() as session:
         change: RuleChange = one_or_404(session.get(RuleChange, change_id))

@@ -5,26 +5,18 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.admin_pages import campaign_or_404
-from wxbot.campaigns.models import Campaign
 from wxbot.instant import h5_preview
-from wxbot.staff.console import absent, guard, me, role_required, runtime
+from wxbot.staff.console import guard, me, role_required, runtime
 from wxbot.staff.models import WATCHERS
 
 blueprint = guard(Blueprint("previews", __name__))
-
-
-def _instant_or_404(campaign_id: int) -> Campaign:
-    campaign = campaign_or_404(campaign_id)
-    if campaign.mechanic != "instant":
-        absent()
-    return campaign
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/preview")
 @role_required(*WATCHERS)
 def page(campaign_id: int) -> str:
     """The phone, and a code to open the same on one's own."""
-    campaign = _instant_or_404(campaign_id)
+    campaign = campaign_or_404(campaign_id, "instant")
     link = runtime().settings.public_url + h5_preview.address(runtime(), campaign_id, me().id)
     return render_template(
         "console/preview.html",
@@ -39,6 +31,6 @@ def page(campaign_id: int) -> str:
 @role_required(*WATCHERS)
 def frame(campaign_id: int) -> BaseResponse:
     """What a frame of the console loads: the phone's page, or its rules, with a fresh pass."""
-    _instant_or_404(campaign_id)
+    campaign_or_404(campaign_id, "instant")
     place = h5_preview.address(runtime(), campaign_id, me().id)
     return redirect(f"{place}/rules" if request.args.get("at") == "rules" else place)
