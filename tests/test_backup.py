@@ -112,14 +112,21 @@ def test_a_copy_is_whole_private_and_goes_back_to_a_bare_machine(
             session.execute(text("UPDATE ledger_entries SET amount_fen = 1"))
 
 
-def test_draws_go_on_behind_a_gap_after_a_restore_so_that_no_number_is_used_twice(
-    operator: Operator, elsewhere: Operator, shop: Settings
-) -> None:
+def _drawing(shop: Settings) -> int:
+    """A campaign that has drawn seven times."""
     with closing(Database(shop.database_url)) as database:
         campaign_id = write_campaign(database, "on")
         with database.transaction() as session:
-            fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed="sealed", next_k=8)
-            fill(session, Hall, campaign_id=campaign_id, next_d=5)
+            fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed="sealed", seed_sha256="5" * 64, next_k=8)
+    return campaign_id
+
+
+def test_draws_go_on_behind_a_gap_after_a_restore_so_that_no_number_is_used_twice(
+    operator: Operator, elsewhere: Operator, shop: Settings
+) -> None:
+    campaign_id = _drawing(shop)
+    with closing(Database(shop.database_url)) as database, database.transaction() as session:
+        fill(session, Hall, campaign_id=campaign_id, next_d=5)
     operator.ok("db", "backup", "copy.tar")
     elsewhere.ok("db", "restore", "copy.tar")
     with closing(Database(elsewhere.env["WXBOT_DATABASE_URL"])) as database, database.reading() as session:
@@ -133,10 +140,7 @@ def test_a_copy_that_is_restored_twice_gives_no_number_of_a_draw_twice(
     operator: Operator, shop: Settings, tmp_path: Path
 ) -> None:
     """Restores may come within one second: what each of them took the place of is kept."""
-    with closing(Database(shop.database_url)) as database:
-        campaign_id = write_campaign(database, "on")
-        with database.transaction() as session:
-            fill(session, InstantTerms, campaign_id=campaign_id, seed_sealed="sealed", seed_sha256="5" * 64, next_k=8)
+    campaign_id = _drawing(shop)
     operator.ok("db", "backup", "copy.tar")
     first = 8
     for _ in range(3):
