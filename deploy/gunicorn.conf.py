@@ -227,7 +227,7 @@ class PatientSocket(socket.socket):
         return data
 
 
-class LastingQueue(PollableMethodQueue):  # type: ignore[misc]  # the same
+class LastingQueue(PollableMethodQueue):  # type: ignore[misc]  # gunicorn has no types
     """What threads leave for the thread of connections, with a pipe to wake it."""
 
     def close(self) -> None:
@@ -238,7 +238,7 @@ class LastingQueue(PollableMethodQueue):  # type: ignore[misc]  # the same
         """
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class Worker(ThreadWorker):  # type: ignore[misc]  # the same
     """Threads that answer requests. Told to leave while its successor is starting, it goes on until that one is ready."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -26,7 +26,7 @@ LANGUAGES = ("zh", "en")
 
 def public(view: Callable[..., Any]) -> None:
     """Let anybody see a view behind a guarded door, whoever asks; beside the call stands why (app.guard_of reads it)."""
-    view.guard = "public"  # type: ignore[attr-defined]
+    view.guard = "public"  # type: ignore[attr-defined]  # a function has no such attribute until here
 
 
 def origin_of(url: str) -> str:
