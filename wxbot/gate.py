@@ -56,7 +56,7 @@ class Gate:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request (PEP 3333)."""
         host = environ.get("HTTP_HOST", "")
-        if host not in self._hosts and environ["PATH_INFO"] not in health.FOR_MACHINES and not self._is_ours(host):
+        if not self._is_ours(host) and environ["PATH_INFO"] not in health.FOR_MACHINES:
             log.warning("foreign_host", host=host[:100])
             start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Content-Length", "0"), *self._fixed])
             return [b""]
@@ -76,8 +76,7 @@ class Gate:
 
     def let_through(self, environ: dict[str, Any], _start_response: Any) -> dict[str, Any] | None:
         """A request to draw as its door gets it from here, or None when it does not."""
-        host = environ.get("HTTP_HOST", "")
-        if host not in self._hosts and not self._is_ours(host):
+        if not self._is_ours(environ.get("HTTP_HOST", "")):
             return None
         environ["REMOTE_ADDR"] = addresses.whole(environ["REMOTE_ADDR"] or "")
         return environ
@@ -90,7 +89,9 @@ class Gate:
         return self._draw if self._draw.is_for(environ) else self._flask
 
     def _is_ours(self, host: str) -> bool:
-        """Whether a Host header that is not the public one is right all the same (another case; loopback when simulated)."""
+        """Whether a Host header is the public one, in any case of its letters, or loopback when simulated."""
+        if host in self._hosts:
+            return True
         host = host.lower()
         return host in self._hosts or (self._is_simulated and bool(LOOPBACK_HOST.fullmatch(host)))
 
@@ -101,7 +102,7 @@ def install(app: Flask, callback: CallbackDoor, runtime: Runtime) -> None:
     gate = Gate(app.wsgi_app, callback, draw_door, settings)
     reads = _behind_proxies(gate.let_through, settings)
     straight = StraightDraws(runtime, draw_door, lambda environ: reads(environ, None), _tell_slow)
-    app.wsgi_app = _behind_proxies(gate, settings)  # type: ignore[method-assign]
+    app.wsgi_app = _behind_proxies(gate, settings)  # type: ignore[method-assign]  # Flask documents it as what to wrap
     app.extensions["wxbot.front"] = partial(Front, WaitingLine(runtime), straight)
 
 

@@ -16,8 +16,10 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign, Packet
 from wxbot.campaigns.packets import move_packets, plan_packets
-from wxbot.draws.draw_state import draw_state_of
+from wxbot.draws import admit
+from wxbot.draws.draw_state import DrawState, draw_state_of
 from wxbot.draws.models import Draw
+from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.shake import shakes, terms
@@ -30,6 +32,15 @@ WECHAT = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605
 LOTTERY_ID = "9sQqUrmdFaY6v9z8TartXX"
 LOTTERY_KEY = "K" * 32
 PAGE_ID = 28841
+
+
+def admitted(
+    runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, asked: admit.DrawRequest
+) -> admit.GateDecision:
+    """What becomes of a request to draw behind the door, as the door has it decided."""
+    asking = admit.at_gates(snapshot, asked, runtime.clock.unix())
+    (seen,) = admit.look(draw_state, [asking])
+    return admit.finish(draw_state, asking, admit.judge(runtime, asking, seen))
 
 
 @dataclass

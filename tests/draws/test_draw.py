@@ -16,7 +16,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from tests.conftest import Cast
-from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, set_stage
+from tests.draws.stage import BASE, LOTTERY_ID, LOTTERY_KEY, PAGE_ID, Phone, Stage, admitted, set_stage
 from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import oauth, quotas
@@ -201,7 +201,7 @@ def test_sixty_four_parallel_requests_of_one_person_make_one_draw_F51(
         # every other request comes with a shake of its own, and Redis forgets the draw all the time
         mine = stage.shake(cast.ming.openid, f"shake-number-{number % 32}")
         stage.forget("rate:*", "drawn:*")
-        return admit.admit(runtime, draw_state, snapshot, admit.DrawRequest(cast.ming.openid, "s", mine, "203.0.113.9"))
+        return admitted(runtime, draw_state, snapshot, admit.DrawRequest(cast.ming.openid, "s", mine, "203.0.113.9"))
 
     with ThreadPoolExecutor(32) as pool:
         decisions = list(pool.map(ask, range(64)))
@@ -223,7 +223,7 @@ def test_two_processes_racing_make_one_draw_F51(stage: Stage, runtime: Runtime, 
         snapshot = draw_state.snapshots.find(stage.slug)
         assert snapshot is not None
         stage.forget("drawn:*")
-        return admit.admit(
+        return admitted(
             other, draw_state, snapshot, admit.DrawRequest(cast.ming.openid, "s", shake_ticket, "203.0.113.9")
         )
 
@@ -411,7 +411,7 @@ def test_many_people_and_one_packet_nobody_is_promised_anything_F47(runtime: Run
         snapshot = draw_state.snapshots.find(stage.slug)
         assert snapshot is not None
         openid = f"oPERSON{number:04d}"
-        return admit.admit(
+        return admitted(
             runtime,
             draw_state,
             snapshot,

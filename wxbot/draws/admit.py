@@ -140,7 +140,10 @@ def asks_others(asking: Asking, seen: GateState) -> bool:
 
 
 def judge(runtime: Runtime, asking: Asking, seen: GateState) -> GateDecision | Admission:
-    """What Redis and the gates say of this request: its end, or what is to be booked."""
+    """What Redis and the gates say of this request: its end, or what is to be booked.
+
+    Repeating an admitted request hands out the same again (S34).
+    """
     if seen.person > DRAWS_PER_MINUTE or seen.address > IP_DRAWS_PER_MINUTE:
         return GateDecision(Outcome.TOO_OFTEN)
     snapshot, asked, mechanic = asking.snapshot, asking.asked, asking.snapshot.mechanic
@@ -157,16 +160,6 @@ def judge(runtime: Runtime, asking: Asking, seen: GateState) -> GateDecision | A
     if earlier is not None:
         return GateDecision(earlier.outcome, earlier.handed_out)
     return _admission(asking, proven)
-
-
-def admit(runtime: Runtime, draw_state: DrawState, snapshot: CampaignSnapshot, asked: DrawRequest) -> GateDecision:
-    """Whether this person may draw from this campaign now; when so, with what the mechanic hands out.
-
-    Repeating an admitted request hands out the same again (S34).
-    """
-    asking = at_gates(snapshot, asked, runtime.clock.unix())
-    (seen,) = look(draw_state, [asking])
-    return finish(draw_state, asking, judge(runtime, asking, seen))
 
 
 def finish(draw_state: DrawState, asking: Asking, found: GateDecision | Admission) -> GateDecision:

@@ -8,8 +8,8 @@ The view in h5.py calls the same `answer`, so the two cannot differ.
 import functools
 import json
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from wxbot import oauth, own_page
 from wxbot.bodies import note_read
@@ -22,6 +22,8 @@ from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 
 log = get_logger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 BODY_BYTES = 4096
 PATH = re.compile(r"/h5/c/([A-Za-z0-9_-]{1,64})/draw")
@@ -93,6 +95,15 @@ def cookie_of(header: str, name: str) -> str | None:
     return None
 
 
+def or_broken(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | DrawResponse:
+    """Do it: a surprise about one request is the answer to that one, and the thread outlives it."""
+    try:
+        return work(*args, **kwargs)
+    except Exception:
+        log.exception("draw_broken")
+        return BROKEN
+
+
 class DrawDoor:
     """Answers requests to draw for one process."""
 
@@ -109,11 +120,7 @@ class DrawDoor:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
-        try:
-            answer = self.answer(environ)
-        except Exception:
-            log.exception("draw_broken")
-            answer = BROKEN
+        answer = or_broken(self.answer, environ)
         start_response(REASONS[answer.status], [*HEADERS, ("Content-Length", str(len(answer.body)))])
         return [answer.body]
 

@@ -77,7 +77,8 @@ class Front:
             return True
         if conn.sock.early or not self.is_crowded():
             return False
-        if self._is_turned_away(conn):
+        draw = self._early_draw(conn)
+        if draw is not None and self._is_turned_away(conn, draw):
             self._wait_for(conn, self._worker.keepalived_conns, self._worker.on_client_socket_readable)
             return True
         return False
@@ -91,13 +92,16 @@ class Front:
         """Whether a kept connection that has something to read is seen to here."""
         if (held := self._held.get(conn)) is not None and not self._is_free(held):
             return True
-        worker = self._worker
-        if self.is_crowded() and self._is_turned_away(conn):
+        worker, is_crowded, may_take = self._worker, self.is_crowded(), self._may_take()
+        draw = self._early_draw(conn) if is_crowded or may_take else None
+        if draw is None:
+            return False
+        if is_crowded and self._is_turned_away(conn, draw):
             worker.keepalived_conns.remove(conn)
             conn.set_timeout()
             worker.keepalived_conns.append(conn)
             return True
-        return self._is_taken(conn)
+        return may_take and self._is_taken(conn, draw)
 
     def _wait_for(self, conn: Any, among: deque[Any], then: Callable[..., None]) -> None:
         conn.set_timeout()
@@ -117,11 +121,8 @@ class Front:
 
     # --- sent away ----------------------------------------------------------------------------------------------------
 
-    def _is_turned_away(self, conn: Any) -> bool:
+    def _is_turned_away(self, conn: Any, draw: PlainDraw) -> bool:
         began, worker = time.monotonic(), self._worker
-        draw = self._early_draw(conn)
-        if draw is None:
-            return False
         answer = self._line.turned_away(draw, worker.inside / worker.cfg.threads, worker.finished)
         if answer is None:
             return False
@@ -135,14 +136,12 @@ class Front:
 
     # --- taken straight -----------------------------------------------------------------------------------------------
 
-    def _is_taken(self, conn: Any) -> bool:
+    def _may_take(self) -> bool:
         worker = self._worker
-        if not worker.alive or worker.nr + 1 >= worker.max_requests or not self._straight.is_expecting():
-            return False
-        draw = self._early_draw(conn)
-        if draw is None:
-            return False
-        held = _HeldConnection(conn)
+        return bool(worker.alive and worker.nr + 1 < worker.max_requests and self._straight.is_expecting())
+
+    def _is_taken(self, conn: Any, draw: PlainDraw) -> bool:
+        worker, held = self._worker, _HeldConnection(conn)
         taken = held.taken = self._straight.taken(draw, conn.client, partial(self._answer, held))
         if taken is None:
             return False

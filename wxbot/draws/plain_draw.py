@@ -62,15 +62,12 @@ def environ_of(draw: PlainDraw, client: Any) -> dict[str, Any] | None:
     lines = draw.head[2:-2].decode("ascii").split("\r\n")
     if len(lines) > _MOST_FIELDS:
         return None
+    address = client[0] if isinstance(client, tuple) else client
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "POST",
         "PATH_INFO": f"/h5/c/{draw.slug.decode()}/draw",
         "QUERY_STRING": draw.query.decode(),
-        "REMOTE_ADDR": client[0]
-        if isinstance(client, tuple)
-        else client.decode()
-        if isinstance(client, bytes)
-        else client,
+        "REMOTE_ADDR": address.decode() if isinstance(address, bytes) else address,
         "wsgi.input": io.BytesIO(draw.body),
     }
     for line in lines:

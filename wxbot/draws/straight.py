@@ -19,7 +19,7 @@ from wxbot import headers
 from wxbot.draws import admit
 from wxbot.draws.admission import Admission, Booked
 from wxbot.draws.admission_writer import ANSWER_WAIT_S, Waiter
-from wxbot.draws.door import BROKEN, HEADERS, REASONS, DrawAsked, DrawDoor, DrawResponse
+from wxbot.draws.door import BROKEN, HEADERS, REASONS, DrawAsked, DrawDoor, DrawResponse, or_broken
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.plain_draw import PlainDraw, environ_of
 from wxbot.logs import get_logger
@@ -135,7 +135,7 @@ class StraightDraws:
         draw_state = draw_state_of(self._runtime)
         going: list[tuple[TakenDraw, DrawAsked]] = []
         for each in taken:
-            asked = self._ask(each)
+            asked = or_broken(self._door.ask, each.environ)
             if isinstance(asked, DrawResponse):
                 self._tell(each, asked)
             else:
@@ -150,48 +150,29 @@ class StraightDraws:
             if admit.asks_others(asked.asking, seen):
                 elsewhere(partial(self._decide_alone, each, asked, seen))
                 continue
-            found = self._judge(asked, seen)
+            found = or_broken(self._judge, asked, seen)
             if isinstance(found, Admission):
                 waiters.append(Waiter(found, partial(self._booked, each, asked)))
             else:
                 self._tell(each, found)
         draw_state.bookings.queue(waiters)
 
-    def _ask(self, taken: TakenDraw) -> DrawAsked | DrawResponse:
-        try:
-            return self._door.ask(taken.environ)
-        except Exception:
-            log.exception("draw_broken")
-            return BROKEN
-
     def _judge(self, asked: DrawAsked, seen: admit.GateState) -> Admission | DrawResponse:
-        try:
-            found = admit.judge(self._runtime, asked.asking, seen)
-            return found if isinstance(found, Admission) else self._door.told(asked, found)
-        except Exception:
-            log.exception("draw_broken")
-            return BROKEN
+        found = admit.judge(self._runtime, asked.asking, seen)
+        return found if isinstance(found, Admission) else self._door.told(asked, found)
 
     def _decide_alone(self, taken: TakenDraw, asked: DrawAsked, seen: admit.GateState) -> None:
         """In a thread that may wait."""
-        try:
-            answer = self._door.decide(asked, seen)
-        except Exception:
-            log.exception("draw_broken")
-            answer = BROKEN
-        self._tell(taken, answer)
+        self._tell(taken, or_broken(self._door.decide, asked, seen))
 
     def _booked(self, taken: TakenDraw, asked: DrawAsked, booked: Booked | None, error: Exception | None) -> None:
-        """In the thread that commits, or the server's of connections, which must outlive any surprise."""
-        if taken.is_answered:  # it was given up, and counted as that
-            return
-        try:
-            decision = admit.decided(booked) if booked is not None else admit.not_booked(asked.asking, error)
-            answer = self._door.told(asked, decision)
-        except Exception:
-            log.exception("draw_broken")
-            answer = BROKEN
-        self._tell(taken, answer)
+        """In the thread that commits, or the server's of connections."""
+        if not taken.is_answered:  # else it was given up, and counted as that
+            self._tell(taken, or_broken(self._say_booked, asked, booked, error))
+
+    def _say_booked(self, asked: DrawAsked, booked: Booked | None, error: Exception | None) -> DrawResponse:
+        decision = admit.decided(booked) if booked is not None else admit.not_booked(asked.asking, error)
+        return self._door.told(asked, decision)
 
     def _tell(self, taken: TakenDraw, answer: DrawResponse) -> None:
         taken.answer(self._spoken.whole(answer))
