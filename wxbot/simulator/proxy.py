@@ -18,6 +18,8 @@ from wxbot.simulator.hosts import is_of_wechat
 HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
 PATIENCE_S = 60.0
+LINGER_S, LINGER_BYTES = 2.0, 1024 * 1024
+"""How long whoever is refused may be silent, and how much they may still send."""
 
 CONNECT = re.compile(rb"CONNECT ([^\s:]+):\d+ HTTP/1\.[01]\r\n")
 PLAIN = re.compile(rb"([A-Z]+) http://([^\s/:]+)(?::\d+)?(/[^\s]*)? (HTTP/1\.[01])\r\n")
@@ -39,7 +41,7 @@ class Tunnel(socketserver.BaseRequestHandler):
             found = connect or plain
             host = (connect[1] if connect else plain[2] if plain else b"").decode("latin-1")
             if found is None or not is_of_wechat(host):
-                self.request.sendall(REFUSAL)
+                self.refuse()
                 return
             port = self.server.https_port if connect else self.server.http_port
             with socket.create_connection((self.server.target, port), PATIENCE_S) as other:
@@ -50,6 +52,15 @@ class Tunnel(socketserver.BaseRequestHandler):
                 else:
                     self.request.sendall(OPENED)
                 pass_on(self.request, other)
+
+    def refuse(self) -> None:
+        """Say so, and read what is still being sent: an end with unread bytes resets the connection, and the answer is lost with it."""
+        self.request.sendall(REFUSAL)
+        self.request.shutdown(socket.SHUT_WR)
+        self.request.settimeout(LINGER_S)
+        unread = LINGER_BYTES
+        while unread > 0 and (piece := self.request.recv(PIECE_BYTES)):
+            unread -= len(piece)
 
     def head(self) -> bytes:
         """The request's first line and headers, and what came with them."""
