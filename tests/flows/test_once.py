@@ -89,7 +89,7 @@ def test_the_story_ends_with_two_books_that_agree(tmp_path: Path, size: dict[str
     assert (
         summary["payouts"] == sum(summary[end] for end in ("paid", "payouts_returned", "failed", "manual")) > vouchers
     )
-    assert (summary["payouts_returned"], summary["failed"], summary["manual"]) == (6, 1, 1)
+    assert (summary["payouts_returned"], summary["failed"], summary["manual"]) == (6, 1, 1), summary
     assert summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"] > 0
     assert {"drop_reply", "garble", "refuse"} <= set(summary["faults_met"])
     assert {"broken", "duplicate", "look_alike", "stranger"} <= set(summary["turned_away"])
