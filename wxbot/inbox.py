@@ -102,10 +102,16 @@ def _rules(subject_kind: RuledBy) -> Callable[[int, datetime], Select[Any]]:
     return waiting
 
 
-def _campaign_changes(staff_id: int, now: datetime) -> Select[Any]:
-    """Campaigns that are running, and of which somebody wants to change something."""
-    is_running = and_(Campaign.status.in_(("on", "off")), Campaign.end_at > now)
-    return _rules("campaign")(staff_id, now).join(Campaign, Campaign.id == RuleChange.subject_id).where(is_running)
+def _campaign_changes(*, is_hall: bool) -> Callable[[int, datetime], Select[Any]]:
+    """Campaigns that are running, and of which somebody wants to change something; halls have a page of their own for it."""
+
+    def waiting(staff_id: int, now: datetime) -> Select[Any]:
+        is_running = and_(Campaign.status.in_(("on", "off")), Campaign.end_at > now)
+        is_one = (Campaign.mechanic == "hall") == is_hall
+        changes = _rules("campaign")(staff_id, now).join(Campaign, Campaign.id == RuleChange.subject_id)
+        return changes.where(is_running, is_one)
+
+    return waiting
 
 
 def _manual_orders(_staff_id: int, _now: datetime) -> Select[Any]:
@@ -195,10 +201,18 @@ SOURCES: tuple[InboxSource, ...] = (
     InboxSource(
         "cashier",
         Text("进行中的活动要改", "changes of running campaigns to approve"),
-        _campaign_changes,
+        _campaign_changes(is_hall=False),
         "campaigns.index",
         arguments={"group": "live"},
         single=("campaign_changes.page", "campaign_id"),
+    ),
+    InboxSource(
+        "cashier",
+        Text("现场抽奖要延期或加奖", "changes of running halls to approve"),
+        _campaign_changes(is_hall=True),
+        "campaigns.index",
+        arguments={"group": "live"},
+        single=("hall_desk.changes", "campaign_id"),
     ),
     InboxSource(
         "cashier",

@@ -23,7 +23,7 @@ const FIELDS = {
     hall_id: matches(/^[A-Za-z0-9._-]{1,64}$/), chain_length: isNumber, commitment: isHash, mode: MODE,
     prizes: value => Array.isArray(value) && value.every(isPrize) && differ(value.map(each => each.prize)),
   },
-  opened: {}, signed_in: { no: isNumber }, prize_added: { prize: isPrize },
+  opened: {}, signed_in: { no: isNumber }, prize_added: { prize: isPrize }, prolonged: { until: isNumber },
   frozen: { version: isNumber, count: isNumber, roster_hash: isHash },
   excluded: { no: isNumber, reason: oneOf('staff', 'duplicate', 'ineligible', 'left', 'own_wish') },
   armed: { ...D, prize: isNumber, k: isNumber, roster_version: isNumber, pool_hash: isHash },
@@ -97,7 +97,7 @@ class Evening {
   constructor() {
     Object.assign(this, { hall: '', chainLength: 0, mode: 'hall', prizes: new Map(), isOpened: false, isClosed: false });
     Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), games: new Map(), used: new Set(), at: 0 });
-    Object.assign(this, { passed: [], passedD: 0, found: [] });
+    Object.assign(this, { passed: [], passedD: 0, found: [], until: 0 });
   }
   get nextD() { return Math.max(this.passedD, 0, ...this.selections.keys()) + 1; }
   // Who signed in; numbers that a restore passed over are nobody's.
@@ -140,6 +140,7 @@ class Evening {
       case 'closed': this.isClosed = true; break;
       case 'signed_in': this.signedIn = body.no; break;
       case 'prize_added': this.prizes.set(body.prize.prize, body.prize); break;
+      case 'prolonged': this.until = body.until; break;
       case 'frozen': this.version = body.version; break;
       case 'excluded': this.excluded.add(body.no); break;
       case 'armed': this.selections.set(body.d, new Selected(body, at)); break;
@@ -197,7 +198,11 @@ function refusal(evening, { kind, body, at }) {
   switch (kind) {
     case 'opened': return evening.isOpened ? 'opened' : null;
     case 'signed_in': return !evening.isOpened ? 'not_open' : body.no !== evening.signedIn + 1 ? 'no' : null;
-    case 'prize_added': return fixed || (evening.prizes.has(body.prize.prize) ? 'prize' : null);
+    case 'prize_added':
+      if (fixed) return fixed;
+      if (evening.prizes.has(body.prize.prize) || evening.games.has(body.prize.prize)) return 'prize';
+      return body.prize.groups.length ? 'groups' : null;
+    case 'prolonged': return body.until <= Math.max(at, evening.until) ? 'until' : null;
     case 'frozen': return fixed || (body.version !== evening.version + 1 ? 'version' : null);
     case 'excluded': return fixed || (isNobody(body.no) || evening.excluded.has(body.no) ? 'no' : null);
     case 'armed':

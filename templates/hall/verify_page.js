@@ -32,6 +32,8 @@ const SAID = {
   text: ['随机来源的内容不完整', 'The late entropy is incomplete'],
   version: ['不是最新冻结的名单', 'It is not the roster that was frozen last'],
   prize: ['没有这个奖项，或编号重复', 'There is no such prize, or it is there twice'],
+  groups: ['现场加的奖项不能只给一部分人', 'A prize of the evening itself is for everybody'],
+  until: ['结束时间只能往后延', 'The end can only be put later'],
   chain: ['种子已经用完', 'The seeds are used up'],
   opened: ['重复开放签到', 'It was open already'],
   not_open: ['还没有开放签到', 'Signing in was not open'],

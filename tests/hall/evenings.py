@@ -27,7 +27,7 @@ RACE |= {"min_fen": 0, "max_fen": 0, "cap": 1, "seed_hash": log.GENESIS}
 
 
 def gala(mode: Any = "hall") -> Night:
-    """Three prizes, a rain and a race; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
+    """Three prizes and one of the evening itself, a rain and a race; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
     night = Night(
         [prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")],
         mode,
@@ -52,6 +52,8 @@ def gala(mode: Any = "hall") -> Night:
     night.settle(is_paid=True)
     night.select(3, 1)
     night.settle(is_paid=True)
+    night.say("prolonged", until=night.at + 3600)
+    night.say("prize_added", prize=prize(4, 2, scope="prize"))
     night.say("closed")
     return night
 

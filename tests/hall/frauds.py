@@ -277,6 +277,28 @@ def quiet_restore(record: Record) -> None:
     record["log"].remove(lines(record, "restored")[0])
 
 
+def prize_for_one(record: Record) -> None:
+    """A prize is added in the evening, and only a group may win it."""
+    lines(record, "prize_added")[0]["body"]["prize"]["groups"] = ["A"]
+
+
+def prize_of_a_game(record: Record) -> None:
+    """A prize is added under the number of the rain."""
+    lines(record, "prize_added")[0]["body"]["prize"]["prize"] = 8
+
+
+def prize_added_late(record: Record) -> None:
+    """A prize is added when a selection is fixed already."""
+    added, entropy = lines(record, "prize_added")[0], lines(record, "entropy")[0]
+    at = record["log"].index(entropy)
+    record["log"].insert(at, {**added, "at": entropy["at"], "body": {"prize": {**added["body"]["prize"], "prize": 5}}})
+
+
+def ended_earlier(record: Record) -> None:
+    """The evening is said to be prolonged to a moment that is over."""
+    lines(record, "prolonged")[0]["body"]["until"] = record["log"][0]["at"]
+
+
 FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     changed_roster: (True, "roster"),
     swapped_person: (True, "people"),
@@ -318,6 +340,10 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     returned_unsaid: (True, "pool"),
     returned_elsewhere: (True, "no"),
     found_unrestored: (True, "d"),
+    prize_for_one: (True, "groups"),
+    prize_of_a_game: (True, "prize"),
+    prize_added_late: (True, "armed"),
+    ended_earlier: (True, "until"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 

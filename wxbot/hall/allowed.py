@@ -18,6 +18,9 @@ DIGITS_OF_ONE = 8
 FALLBACK_AFTER = 60
 """Seconds for which drand is waited before numbers from the hall may take its place."""
 
+FOR_ALL = Text("现场加的奖项不能只给一部分人", "A prize of the evening itself is for everybody, not for groups")
+"""Of a prize that was added: by then it is known who is in which group, and one with a single guest would name a winner."""
+
 _WORDS: Mapping[Phase, Text] = {
     "armed": Text("等待现场数字", "waiting for its late entropy"),
     "ready": Text("等待抽取", "ready to be drawn"),
@@ -43,6 +46,8 @@ def require(evening: Evening, event: LogEvent) -> None:
     check = _CHECKS.get(event.kind)
     if check is not None:
         check(evening, event.body)
+    if event.kind == "prolonged" and event.body["until"] <= max(event.at, evening.until):
+        raise _no("until", "结束时间只能往后延", "The end can only be put later")
     if (
         event.kind == "entropy_fallback"
         and event.at < _selected(evening, event.body, "armed").armed_at + FALLBACK_AFTER
@@ -84,8 +89,11 @@ def _unfixed(evening: Evening) -> None:
 
 def _added(evening: Evening, body: LineBody) -> None:
     _unfixed(evening)
-    if body["prize"]["prize"] in evening.prizes:
+    prize = body["prize"]["prize"]
+    if prize in evening.prizes or prize in evening.games:
         raise _no("prize", "已有这个编号的奖项", "There is a prize with this number already")
+    if body["prize"]["groups"]:
+        raise Refusal("groups", FOR_ALL)
 
 
 def _frozen(evening: Evening, body: LineBody) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, pairing, rosters
 from wxbot.hall.evening import Selected
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
+from wxbot.instant.changes import SUBJECT
 from wxbot.instant.models import Award, Prize
+from wxbot.payouts import rule_changes
 
 GUESTS_SHOWN = 30
 WORDS_SHOWN = 20
@@ -30,7 +33,8 @@ class RosterShown:
 
 
 def mark_of(session: Session, hall: Hall) -> str:
-    """Changes whenever the desk must be shown anew: another selection, another status, another roster, a request to void."""
+    """Changes whenever the desk must be shown anew: another selection, another status, another roster, a request to void, what two people
+    changed of the hall."""
     mine = select(Selection).where(Selection.campaign_id == hall.campaign_id).order_by(Selection.d.desc()).limit(1)
     last = session.scalar(mine)
     selected = "" if last is None else f"{last.d}.{last.status}.{bool(last.entropy_text)}.{last.void_asked_by}"
@@ -41,7 +45,8 @@ def mark_of(session: Session, hall: Hall) -> str:
         marked = ",".join(status[:2] for status in statuses)
     playing = select(Game.status).where(Game.campaign_id == hall.campaign_id).order_by(Game.ordinal)
     played = ",".join(status[:2] for status in session.scalars(playing))
-    return f"{selected}|{marked}|{played}|{hall.roster_version}|{hall.scene}|{hall.screen_epoch}"
+    content = session.scalar(select(Campaign.version).where(Campaign.id == hall.campaign_id))
+    return f"{selected}|{marked}|{played}|{hall.roster_version}|{hall.scene}|{hall.screen_epoch}|{content}"
 
 
 def waiting_words(session: Session, hall: Hall) -> int:
@@ -70,6 +75,7 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "is_offered": pairing.is_offered(hall, now),
         "since_freeze": since_freeze(session, hall),
         "mark": mark_of(session, hall),
+        "has_waiting_change": rule_changes.open_one(session, SUBJECT, hall.campaign_id) is not None,
         "struck": len(evening.excluded),
     }
 

@@ -108,6 +108,10 @@ class Evening:
     mode: EntropyKind = "hall"
     """How the next selection gets its late entropy; a fallback changes it for the rest of the evening."""
     prizes: dict[int, LoggedPrize] = field(default_factory=dict)
+    added: set[int] = field(default_factory=set)
+    """Prizes that were not committed to: two people added them in the evening."""
+    until: int = 0
+    """The end to which two people prolonged it last, Unix seconds; 0 when it is the drafted one."""
     is_opened: bool = False
     is_closed: bool = False
     signed_in: int = 0
@@ -219,6 +223,11 @@ def _committed(evening: Evening, body: LineBody) -> None:
 def _added(evening: Evening, body: LineBody) -> None:
     prize = LoggedPrize.read(body["prize"])
     evening.prizes[prize.prize] = prize
+    evening.added.add(prize.prize)
+
+
+def _prolonged(evening: Evening, body: LineBody) -> None:
+    evening.until = body["until"]
 
 
 def _armed(evening: Evening, body: LineBody) -> None:
@@ -328,6 +337,7 @@ _TAKES: Mapping[Kind, Callable[[Evening, LineBody], None]] = {
     "opened": _opened,
     "signed_in": _signed_in,
     "prize_added": _added,
+    "prolonged": _prolonged,
     "frozen": _frozen,
     "excluded": _excluded,
     "armed": _armed,

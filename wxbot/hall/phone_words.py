@@ -55,6 +55,8 @@ WORDS: dict[str, Text] = {
     "your_no": Text("你的号码", "Your number"),
     "waiting": Text("已签到，请看大屏", "You are in. Watch the screen"),
     "waiting_text": Text("中奖会在这里告诉你，不用一直刷新。", "This page tells you when you win; no need to reload."),
+    "added": Text("现场加奖：{names}。所有人都可以中。", "Added just now: {names}. Everybody may win."),
+    "prolonged": Text("活动延长到 {at}。", "Prolonged until {at}."),
     "armed": Text("马上开始：{prize}", "About to begin: {prize}"),
     "armed_text": Text("奖项和人数已经锁定。", "Prize and number are fixed."),
     "drawn": Text("正在抽取：{prize}", "Being selected: {prize}"),

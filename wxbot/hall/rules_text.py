@@ -3,7 +3,7 @@
 The commitment stands in them, so that it is published before anybody can sign in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from wxbot.campaigns.models import Campaign
@@ -57,6 +57,8 @@ STRUCK: Mapping[str, Text] = {
 }
 """What somebody has of a game during which the host excludes them (`games`)."""
 
+ADDED = Text("现场加的奖项，由两个人同意，所有人都可以中", "added in the evening by two people, for everybody")
+
 MODES: Mapping[str, Text] = {
     "hall": Text(
         "随机来源：种子加现场号码。每次抽取锁定后，三个人各举起一个事先备好的号码（至少 8 位数字），三个都举起后才念，大屏显示。",
@@ -75,9 +77,14 @@ MODES: Mapping[str, Text] = {
 
 
 def text_of(
-    campaign: Campaign, terms: InstantTerms, hall: Hall, prizes: Sequence[Prize], config: Config
+    campaign: Campaign,
+    terms: InstantTerms,
+    hall: Hall,
+    prizes: Sequence[Prize],
+    config: Config,
+    added: Collection[int] = (),
 ) -> dict[str, Any]:
-    """What people read, with the facts it is made of."""
+    """What people read, with the facts it is made of; `added` are the ordinals of prizes that were not there at the launch."""
     facts: dict[str, Any] = {name: getattr(campaign, name) for name in _FACTS_OF_CAMPAIGN}
     facts |= {"claim_s": terms.claim_s, "channel": terms.channel, "carry": terms.carry}
     facts |= {"commitment": hall.commitment, "chain_length": hall.chain_length, "mode": hall.mode}
@@ -85,17 +92,23 @@ def text_of(
     drafted = list(campaign.terms["prizes"])
     names = ("way", "scope", "absence", "groups", "seconds", "leftover")
     facts["prizes"] = [{name: rules[name] for name in names if name in rules} for rules in drafted]
+    facts["added"] = sorted(added)
     said = sections(facts, config)
-    rows = [prize_row(prize, rules) for prize, rules in zip(config["prizes"], drafted, strict=True)]
+    rows = [
+        prize_row(prize, rules, prize["ordinal"] in added)
+        for prize, rules in zip(config["prizes"], drafted, strict=True)
+    ]
     return {"facts": facts, **read_in_both(said, rows)}
 
 
-def prize_row(prize: Mapping[str, Any], rules: Mapping[str, Any]) -> dict[str, Text]:
+def prize_row(prize: Mapping[str, Any], rules: Mapping[str, Any], is_added: bool = False) -> dict[str, Text]:
     """One prize: its name, kind, worth, number, who may win it, and what becomes of whoever is absent."""
     who = [SCOPES[rules["scope"]], ABSENCES[rules["absence"]]] if rules["way"] == "selection" else []
     if rules["way"] == "selection" and rules["groups"]:
         names = "、".join(rules["groups"])
         who.insert(0, Text(f"只限：{names}", f"only for: {names}"))
+    if is_added:
+        who.insert(0, ADDED)
     if rules["way"] == "rain":
         who.append(LEFTOVERS[rules.get("leftover", "budget")])
     if rules["way"] in STRUCK:

@@ -46,10 +46,16 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         "mode": evening.mode,
         "commitment": hall.commitment,
         "rehearsal": hall.is_rehearsal,
+        "until": evening.until,
         "guests": evening.people,
         "newest": _newest(session, hall),
         "hidden": _hidden(session, hall),
         "prizes": list(prizes.values()),
+        "added": [
+            {"ordinal": n, "name": prize.name, "stock": prize.slots, "scope": prize.scope}
+            for n, prize in evening.prizes.items()
+            if n in evening.added
+        ],
         "roster": _roster(session, hall),
         "selection": _selection(selections[-1], ordinal_of, winners) if selections else None,
         "results": _results(selections, ordinal_of, winners),

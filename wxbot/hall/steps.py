@@ -50,7 +50,7 @@ def _launch(runtime: Runtime, campaign: Campaign) -> int:
             return 0
         hall = _hall(session, runtime.vault, row)
         for prize, drafted in zip(prizes, row.terms["prizes"], strict=True):
-            session.add(_rules_of(prize, drafted))
+            session.add(rules_of(prize, drafted))
         session.flush()
         body = committed(row, hall, prizes)
         journal.require_and_append(session, hall, "committed", body, now)
@@ -82,7 +82,7 @@ def _hall(session: Session, vault: Vault, campaign: Campaign) -> Hall:
     return hall
 
 
-def _rules_of(prize: Prize, drafted: dict[str, Any]) -> HallPrize | Game:
+def rules_of(prize: Prize, drafted: dict[str, Any]) -> HallPrize | Game:
     """The row beside a prize: the rules of its selections, or its game."""
     if drafted["way"] == "selection":
         names = ("per_selection", "scope", "absence", "groups")

@@ -138,7 +138,7 @@ def without_hidden(ranks: Mapping[str, Any], state: Mapping[str, Any]) -> Mappin
 
 _OF_SELECTION = ("d", "prize", "k", "status")
 _OF_GAME = ("id", "kind", "status", "begin", "end", "seconds")
-_OF_HALL = ("slug", "name", "scene", "mode", "commitment", "rehearsal", "roster")
+_OF_HALL = ("slug", "name", "scene", "mode", "commitment", "rehearsal", "roster", "added", "until")
 
 
 def _only(found: Any, names: tuple[str, ...]) -> dict[str, Any] | None:

@@ -83,7 +83,8 @@ def read(form: Mapping[str, Any]) -> Asked:
     return asked
 
 
-def _copied(row: Row, **values: Any) -> Row:
+def copied(row: Row, **values: Any) -> Row:
+    """What a row would be; an object that no session knows."""
     kept = {each.key: getattr(row, each.key) for each in inspect(type(row)).column_attrs}
     return type(row)(**(kept | values))
 
@@ -95,13 +96,13 @@ def propose(session: Session, campaign: Campaign, asked: Mapping[str, Any]) -> P
     rows = versions.prizes_of(session, campaign.id)
     if set(more) - {str(prize.ordinal) for prize in rows}:
         raise moved_on()
-    prizes = [_copied(prize, stock=prize.stock + more.get(str(prize.ordinal), 0)) for prize in rows]
+    prizes = [copied(prize, stock=prize.stock + more.get(str(prize.ordinal), 0)) for prize in rows]
     drafted = [
         {**prize, "stock": prize["stock"] + more.get(str(ordinal), 0)}
         for ordinal, prize in enumerate(campaign.terms.get("prizes", ()), 1)
     ]
     end_at = datetime.fromtimestamp(asked["end"], UTC) if "end" in asked else campaign.end_at
-    would_be = _copied(campaign, end_at=end_at, terms={**campaign.terms, "prizes": drafted})
+    would_be = copied(campaign, end_at=end_at, terms={**campaign.terms, "prizes": drafted})
     config = versions.config_of(would_be, prizes)
     most_fen = sum(prize.most_fen for prize in Rules.read(config).prizes)
     would_be.budget_fen = max(campaign.budget_fen, most_fen)
@@ -111,12 +112,7 @@ def propose(session: Session, campaign: Campaign, asked: Mapping[str, Any]) -> P
 
 def require(session: Session, campaign: Campaign, proposal: Proposal, now: datetime) -> None:
     """Raise Refusal, Faulty for all of it, when the campaign cannot become what is proposed."""
-    lineage.require_unfrozen(session)
-    if campaign.status not in RUNNING or now >= campaign.end_at:
-        raise Refusal(
-            "status",
-            Text("只有进行中或暂停的活动可以延期、加奖品", "Only a campaign that is running or paused can be extended"),
-        )
+    require_running(session, campaign, now)
     terms = session.get_one(InstantTerms, campaign.id)
     last = session.get_one(RuleVersion, (campaign.id, terms.rule_version))
     if versions.digest(proposal.text, proposal.config) == last.sha256:
@@ -134,6 +130,16 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
         slips.append(open_part)
     if slips:
         raise Faulty(list({slip.text: slip for slip in slips}.values()))
+
+
+def require_running(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Raise Refusal for a campaign that cannot be changed this way now, or a database that may be old."""
+    lineage.require_unfrozen(session)
+    if campaign.status not in RUNNING or now >= campaign.end_at:
+        raise Refusal(
+            "status",
+            Text("只有进行中或暂停的活动可以延期、加奖品", "Only a campaign that is running or paused can be extended"),
+        )
 
 
 def _faults(campaign: Campaign, now: datetime) -> list[Refusal]:
@@ -188,7 +194,7 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
     require(session, campaign, proposal, now)
     require_approvable(session, change, staff_id, now)
     rule_changes.agree(session, change, content_of(change, campaign, proposal), staff_id, seen_sha256, now)
-    _add_budget(session, campaign, proposal.more_fen, now)
+    add_budget(session, campaign, proposal.more_fen, now)
     _add_stock(session, campaign.id, proposal.prizes)
     for name in ("end_at", "budget_fen", "terms"):
         setattr(campaign, name, getattr(proposal.campaign, name))
@@ -199,7 +205,8 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
     return {"more_fen": proposal.more_fen, "rule_version": published.version, "content": campaign.content_sha256}
 
 
-def _add_budget(session: Session, campaign: Campaign, more_fen: int, now: datetime) -> None:
+def add_budget(session: Session, campaign: Campaign, more_fen: int, now: datetime) -> None:
+    """Set aside what a campaign whose content has changed needs more, in fen, and count its version. Raises Refusal."""
     campaign.version += 1  # the reference of the posting: one for each content that was approved
     if not more_fen:
         return

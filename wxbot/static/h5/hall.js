@@ -2,7 +2,7 @@
    person, their own part is fetched, after a moment of chance so that two thousand phones do not ask at once (`patience`).
    A game of the whole hall is a module of its own: it is loaded when the state names one, and shown in #game. */
 
-import { at, el, fill, say, spell } from '../hall/dom.js';
+import { at, clockTime, el, fill, say, spell } from '../hall/dom.js';
 
 const page = JSON.parse(document.getElementById('state').textContent);
 const words = page.words;
@@ -26,6 +26,7 @@ let heard = 0;
 let timer = 0;
 let asking = 0;
 let askingAt = 0;
+let ending = 0;
 let game = null;
 
 function json(path, options) {
@@ -48,7 +49,21 @@ function stand(stage, title, text) {
   say(at('stage-text'), text);
 }
 
-function prizeOf(selection) { return (page.prizes || []).find((prize) => prize.ordinal === selection.prize) || { name: '', groups: [] }; }
+/** A prize by its number; one of the evening itself, which is for everybody, came after this page did. */
+function prizeOf(selection) {
+  const isIt = (prize) => prize.ordinal === selection.prize;
+  const added = state && (state.added || []).find(isIt);
+  return (page.prizes || []).find(isIt) || (added ? { ...added, groups: [] } : { name: '', groups: [] });
+}
+
+/** What two people changed of the evening since it began. */
+function news() {
+  const added = state ? state.added || [] : [];
+  const said = added.length ? [fill(words.added, { names: added.map((prize) => prize.name).join(page.language === 'en' ? ', ' : '、') })] : [];
+  if (state && state.until) { said.push(fill(words.prolonged, { at: clockTime(state.until) })); }
+  at('news').hidden = !said.length || Boolean(me.is_over);
+  say(at('news'), said.join(page.language === 'en' ? ' ' : ''));
+}
 
 function struckText() { return fill(words.out_struck_text, { reason: page.reasons[me.struck] || me.struck }); }
 
@@ -124,6 +139,7 @@ function show() {
   at('hidden').hidden = !me.is_hidden;
   at('say').hidden = Boolean(me.is_over);
   if (state && state.roster) { nameRoster(state.roster); }
+  news();
   list();
 }
 
@@ -173,7 +189,7 @@ function patience(before, told) {
     const left = told.game && told.game.begin ? told.game.begin * 1000 - Date.now() : 0;
     return left > 0 ? Math.min(Math.max(JITTER_MS, left - 500), COUNTDOWN_MS) : GAME_OVER_MS;
   }
-  return isOther((each) => [each.selection && each.selection.d, each.roster && each.roster.version]) ? CALM_MS : null;
+  return isOther((each) => [each.selection && each.selection.d, each.roster && each.roster.version, each.until]) ? CALM_MS : null;
 }
 
 /** Ask after so many ms, or when it was to be asked already, whatever comes first. */
@@ -189,7 +205,7 @@ function refresh() {
   askingAt = 0;
   json(base + '/me' + en).then((reply) => {
     if (reply.status === 404) { location.reload(); return; }
-    if (reply.ok) { me = reply.answer; show(); play(); }
+    if (reply.ok) { me = reply.answer; show(); play(); waitForEnd(); }
   }).catch(() => { askWithin(POLL_MS + Math.random() * JITTER_MS); });
 }
 
@@ -306,7 +322,8 @@ document.addEventListener('visibilitychange', () => { if (!document.hidden) { po
 /** Ask once more when the evening is over: nothing else says so to a phone. */
 function waitForEnd() {
   const left_ms = (me.ends - me.now) * 1000;
-  if (!me.is_over && left_ms < 86400000) { setTimeout(refresh, Math.max(0, left_ms) + 1000 + Math.random() * 30000); }
+  clearTimeout(ending);
+  if (!me.is_over && left_ms < 86400000) { ending = setTimeout(refresh, Math.max(0, left_ms) + 1000 + Math.random() * 30000); }
 }
 
 show();

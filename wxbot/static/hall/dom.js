@@ -23,6 +23,11 @@ export function spell(element, hash) {
   element.replaceChildren(...(hash.match(/.{1,8}/g) || []).flatMap((part, n) => (n ? [' ', el('span', '', part)] : [el('span', '', part)])));
 }
 
+/** A moment (Unix seconds) as a clock in China shows it, wherever this machine thinks it is. */
+export function clockTime(unix) {
+  return new Date(unix * 1000).toLocaleTimeString('zh-CN', { timeZone: 'Asia/Shanghai', hour: '2-digit', minute: '2-digit', hour12: false });
+}
+
 /** A sentence with its places filled: fill('第 {n} 位', {n: 3}). */
 export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));

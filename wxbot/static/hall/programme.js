@@ -22,16 +22,18 @@ export class Prizes {
 
   take(state) {
     const drawing = state.selection && state.selection.status !== 'voided' ? state.selection.prize : 0;
-    this.grid.replaceChildren(...state.prizes.map((prize) => this.box(prize, prize.ordinal === drawing)));
+    const added = new Set((state.added || []).map((prize) => prize.ordinal));
+    this.grid.replaceChildren(...state.prizes.map((prize) => this.box(prize, prize.ordinal === drawing, added.has(prize.ordinal))));
     this.lay();
   }
 
-  box(prize, isNow) {
+  box(prize, isNow, isAdded) {
     const box = el('article', 'prize');
     const isGone = prize.open === 0;
     box.classList.toggle('is-gone', isGone);
     box.classList.toggle('is-now', isNow);
     const value = worth(prize);
+    if (isAdded) { box.append(el('span', 'prize-added', this.show.words.added_tag)); }
     box.append(el('bdi', 'prize-name', prize.name));
     if (value) { box.append(el('b', 'prize-worth', value)); }
     const given = prize.stock - prize.open;

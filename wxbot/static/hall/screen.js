@@ -1,7 +1,7 @@
 /* The big screen of a hall. A snapshot of the server says which scene it shows; the only thing the screen itself can do is to start
    and to stop the selection that the host has armed. */
 
-import { at, fill, say, spell } from './dom.js';
+import { at, clockTime, fill, say, spell } from './dom.js';
 import { Flying } from './flying.js';
 import { Race, Rain } from './games.js';
 import { listen } from './keys.js';
@@ -17,6 +17,7 @@ import { SignInCode, Wall } from './wall.js';
 
 const NOTICE_MS = 6000;
 const FROZEN_MS = 20_000;   // long enough to take a picture of the roster's hash
+const CHANGED_MS = 15_000;
 const POST_TIMEOUT_MS = 30_000;
 const BAR_MS = 3500;
 
@@ -114,6 +115,7 @@ class Show {
     document.body.dataset.rehearsal = state.rehearsal ? 'on' : 'off';
     for (const place of ['commitment', 'verify-commitment']) { spell(at(place), state.commitment || ''); }
     this.frozen(state);
+    this.changed(state);
     this.wall.take(state);
     this.stage.take(state);
     this.flying.take(state);
@@ -130,6 +132,17 @@ class Show {
     if (this.version !== undefined && version > this.version) { this.tell(fill(this.words.frozen, roster), roster.sha256, FROZEN_MS); }
     this.version = version;
     if (['armed', 'drawn'].includes(selection?.status) && at('notice-hash').textContent) { at('notice').hidden = true; } // it stands there
+  }
+
+  /** What two people changed of the evening is announced when it comes: a prize on the spot, a later end. */
+  changed({ added = [], until = 0 }) {
+    if (this.added !== undefined) {
+      const said = added.filter((prize) => !this.added.has(prize.ordinal)).map((prize) => fill(this.words.added, prize));
+      if (until > this.until) { said.push(fill(this.words.prolonged, { at: clockTime(until) })); }
+      if (said.length) { this.tell(said.join('　'), '', CHANGED_MS); }
+    }
+    this.added = new Set(added.map((prize) => prize.ordinal));
+    this.until = until;
   }
 
   /** A running roll is always on the screen, whatever scene was chosen before. */

@@ -1,0 +1,150 @@
+"""A running hall is prolonged and gets a prize on the spot when two people agree: budget, rules, log, record, screen and phones follow."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from tests.hall.hosting import Host
+from tests.hall.stage import open_hall
+from tests.staff.consoles import PASSWORD, Browser
+from wxbot import invariants
+from wxbot.budget import Budget
+from wxbot.clock import SHANGHAI
+from wxbot.hall import told, wire
+from wxbot.instant.models import RuleVersion
+from wxbot.payouts.models import RuleChange
+from wxbot.runtime import Runtime
+from wxbot.staff import accounts
+from wxbot.staff.models import Staff
+
+MORE = {
+    "prize_way": "selection",
+    "prize_kind": "money",
+    "prize_name": "加奖",
+    "prize_amount": "2",
+    "prize_stock": "2",
+    "prize_each": "",
+    "prize_scope": "prize",
+    "prize_absence": "pool",
+}
+
+
+class Office:
+    """The host of a hall with six guests, who writes, and a cashier, who agrees."""
+
+    def __init__(self, app: Flask, runtime: Runtime, li: Browser) -> None:
+        accounts.hire(runtime.database, "wang.test", "wang", "cashier", PASSWORD, runtime.clock.now())
+        with runtime.database.transaction() as session:
+            session.execute(update(Staff).values(openid="o-" + Staff.login))
+        self.runtime, self.li, self.wang = runtime, li, Browser(app, "wang")
+        self.host = Host(open_hall(runtime, guests=6, budget_fen=300))
+        self.path = f"/admin/halls/{self.host.id}/changes"
+
+    def later(self, hours: int) -> str:
+        return f"{(self.host.stage.campaign().end_at + timedelta(hours=hours)).astimezone(SHANGHAI):%Y-%m-%dT%H:%M}"
+
+    def page(self, browser: Browser) -> str:
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", unescape(browser.get(self.path).text)))
+
+    def ask(self, **form: str) -> str:
+        self.li.post(self.path, form)
+        return self.page(self.li)
+
+    def agree(self) -> str:
+        seen = re.search(r'name="content_sha256" value="(\w*)"', self.wang.get(self.path).text)
+        assert seen
+        with self.runtime.database.reading() as session:
+            last = session.scalars(select(RuleChange.id).order_by(RuleChange.id.desc()).limit(1)).one()
+        self.wang.post(f"/admin/halls/changes/{last}/approve", {"content_sha256": seen[1]})
+        return self.page(self.wang)
+
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(told.text_of(self.runtime, "gala") or "{}")
+        return found
+
+
+@pytest.fixture
+def office(app: Flask, runtime: Runtime, marketer: Browser) -> Office:
+    return Office(app, runtime, marketer)
+
+
+def test_a_later_end_and_a_prize_on_the_spot_hold_when_a_second_person_agrees(office: Office, runtime: Runtime) -> None:
+    host, before = office.host, office.host.stage.campaign()
+    asked = office.ask(end_at=office.later(1), **MORE)
+    assert "加奖 × 2 · 现金 ¥2.00 · 一次 2 人 · 每个奖项只中一次 · 缺席者回到候选" in asked
+    assert "预算 ¥3.00 → ¥7.00" in asked
+    assert "现场抽奖要延期或加奖" in office.wang.get("/admin/").text
+    assert "有一项修改等待批准" in office.li.get(f"/admin/halls/{host.id}").text
+    assert host.stage.campaign().end_at == before.end_at and len(host.left()) == 1
+
+    assert "新规则已公布" in office.agree()
+    after = host.stage.campaign()
+    assert timedelta(hours=1) - (after.end_at - before.end_at) < timedelta(minutes=1)
+    assert (after.budget_fen, after.version, host.left(), host.open_slots(2)) == (700, before.version + 1, [3, 2], 2)
+    with runtime.database.reading() as session:
+        assert session.get_one(Budget, host.id).budget_fen == 700
+        rules = session.get_one(RuleVersion, (host.id, 2)).text
+        assert invariants.payouts_have_two_people(session) == invariants.four_eyes(session) == 0
+    assert "现场加的奖项，由两个人同意" in json.dumps(rules, ensure_ascii=False)
+    until = int(after.end_at.timestamp())
+    assert [line.kind for line in host.stage.log()][-2:] == ["prolonged", "prize_added"]
+    told_all = office.state()
+    added = [{"ordinal": 2, "name": "加奖", "stock": 2, "scope": "prize"}]
+    assert (told_all["added"], told_all["until"]) == (added, until)
+    assert wire.for_phones(told_all)["added"] == added and wire.for_phones(told_all)["until"] == until
+
+    host.freeze()
+    host.show(prize=2, k=2)
+    host.confirm(1)
+    assert [award.amount_fen for award in host.stage.awards()] == [200, 200]
+    assert host.verified() == []
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({}, "没有要改的内容"),
+        ({"end_at": "-1"}, "结束时间只能往后延"),
+        (MORE | {"prize_kind": "code"}, "不能加卡密"),
+        (MORE | {"prize_way": "race"}, "红包雨和竞速要在签到之前公布"),
+        (MORE | {"prize_groups": "技术部"}, "不能只给一部分人"),
+        (MORE | {"prize_stock": "1001", "prize_each": "1"}, "最多 1000 份"),
+        (MORE | {"prize_amount": "十元"}, "请填写金额"),
+        (MORE | {"prize_name": "内定奖"}, "指定中奖人"),
+    ],
+)
+def test_what_cannot_be_changed_of_a_running_hall(office: Office, form: dict[str, str], said: str) -> None:
+    if form.get("end_at"):
+        form = {"end_at": office.later(int(form["end_at"]))}
+    assert said in office.ask(**form)
+    with office.runtime.database.reading() as session:
+        assert session.scalar(select(RuleChange.id)) is None
+
+
+def test_no_prize_is_added_while_a_selection_is_fixed_and_nobody_agrees_alone(office: Office) -> None:
+    office.ask(**MORE)
+    office.host.freeze()
+    office.host.arm(k=1)
+    assert "第 1 次抽取已经锁定" in office.page(office.wang)
+    office.agree()
+    assert len(office.host.left()) == 1
+    assert office.li.post("/admin/halls/changes/1/approve", {}).status_code == 403
+    office.host.start()
+    office.agree()
+    assert len(office.host.left()) == 2
+
+
+def test_a_rehearsal_gets_a_prize_without_a_budget(office: Office, runtime: Runtime) -> None:
+    host = Host(open_hall(runtime, guests=3, slug="test-run", budget_fen=1, terms={"is_rehearsal": True}, created_by=1))
+    office.host, office.path = host, f"/admin/halls/{host.id}/changes"
+    assert "预算" not in office.ask(**MORE).partition("加奖 × 2")[2].partition("批准")[0]
+    office.agree()
+    assert (host.stage.campaign().budget_fen, host.left()) == (1, [3, 2])

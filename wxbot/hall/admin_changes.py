@@ -1,0 +1,117 @@
+"""Console: a running hall is prolonged, or gets a prize on the spot, when a second person agrees."""
+
+from typing import Any
+
+from flask import render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.utils import redirect
+from werkzeug.wrappers import Response as BaseResponse
+
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import changes, told
+from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
+from wxbot.hall.draft import absences, scopes
+from wxbot.hall.models import Hall
+from wxbot.instant import changes as instant_changes
+from wxbot.instant.changes import SUBJECT, Proposal
+from wxbot.payouts import rule_changes
+from wxbot.payouts.admin_rules import ShownRules, refuse_change_of_rules, rules_subject
+from wxbot.payouts.models import RuleChange
+from wxbot.staff import accounts
+from wxbot.staff.code_asked import is_code_taken
+from wxbot.staff.console import act, cny, local, me, now, one_or_404, role_required, runtime, text, why_not
+
+
+def _to_page(campaign_id: int) -> BaseResponse:
+    return redirect(url_for("hall_desk.changes", campaign_id=campaign_id), 303)
+
+
+@blueprint.get("/halls/<int:campaign_id>/changes", endpoint="changes")
+@role_required(*HOSTS)
+def page(campaign_id: int) -> str:
+    """What waits for a second person, or the form that asks for a change."""
+    campaign, hall = hall_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        waiting = _shown(session, campaign, hall)
+        people = accounts.names(session, [waiting[0].change.requested_by] if waiting else [])
+    rules, more_fen = waiting or (None, 0)
+    return render_template(
+        "console/hall_changes.html",
+        campaign=campaign,
+        hall=hall,
+        rules=rules,
+        more_fen=more_fen,
+        people=people,
+        scopes=scopes(),
+        absences=absences(),
+        is_running=campaign.status in instant_changes.RUNNING and now() < campaign.end_at,
+    )
+
+
+def _shown(session: Session, campaign: Campaign, hall: Hall) -> tuple[ShownRules, int] | None:
+    """What waits for a second person, as the page shows it, and by how much the budget grows (fen)."""
+    change = rule_changes.open_one(session, SUBJECT, campaign.id)
+    if change is None:
+        return None
+    proposal = changes.propose(session, campaign, hall, change.asked)
+    blocked = why_not(instant_changes.require_approvable, session, change, me().id, now())
+    blocked = blocked or why_not(changes.require, session, campaign, proposal, now())
+    content = instant_changes.content_of(change, campaign, proposal)
+    return ShownRules(change, _lines(campaign, proposal), content, blocked), proposal.more_fen
+
+
+def _lines(campaign: Campaign, proposal: Proposal) -> list[tuple[str, str, str]]:
+    lines = []
+    if proposal.campaign.end_at != campaign.end_at:
+        lines.append((gettext("结束时间"), local(campaign.end_at), local(proposal.campaign.end_at)))
+    for prize in proposal.campaign.terms["prizes"][len(campaign.terms["prizes"]) :]:
+        kind = gettext("现金") if prize["kind"] == "money" else gettext("实物")
+        what = [f"{prize['name']} × {prize['stock']:,}", f"{kind} {cny(prize['value_fen'])}"]
+        what += [gettext("一次 %(n)s 人", n=prize["per_selection"])]
+        what += [scopes()[prize["scope"]], absences()[prize["absence"]]]
+        lines.append((gettext("加奖"), "—", " · ".join(what)))
+    if proposal.more_fen:
+        lines.append((gettext("预算"), cny(campaign.budget_fen), cny(proposal.campaign.budget_fen)))
+    return lines
+
+
+@blueprint.post("/halls/<int:campaign_id>/changes")
+@role_required(*HOSTS)
+def ask_change(campaign_id: int) -> BaseResponse:
+    """Ask for a later end, or for a prize more."""
+    hall_or_404(campaign_id)
+    detail: dict[str, Any] = {}
+    done = gettext("已提交，另一位财务批准后生效。")
+    with act("rules_ask", f"campaign:{campaign_id}", done, detail=detail) as session:
+        change = changes.ask(session, campaign_id, changes.read(request.form), me().id, now())
+        detail |= {"rules": change.id, **change.asked}
+    return _to_page(campaign_id)
+
+
+@blueprint.post("/halls/changes/<int:change_id>/approve")
+@role_required("cashier")
+def approve_change(change_id: int) -> BaseResponse:
+    """The second person agrees to exactly what they saw."""
+    campaign, hall = hall_or_404(rules_subject(SUBJECT, change_id))
+    target = f"campaign:{campaign.id}"
+    with runtime().database.reading() as session:
+        change: RuleChange = one_or_404(session.get(RuleChange, change_id))
+        more_fen = changes.propose(session, campaign, hall, change.asked).more_fen
+    if more_fen and not is_code_taken("rules_approve", target, more_fen):
+        return _to_page(campaign.id)
+    detail: dict[str, Any] = {"rules": change_id}
+    done = gettext("已批准，新规则已公布，大屏和手机马上显示。")
+    with act("rules_approve", target, done, detail=detail) as session:
+        detail |= changes.approve(session, change_id, me().id, text("content_sha256"), now())
+    told.tell(runtime(), campaign.id)
+    return _to_page(campaign.id)
+
+
+@blueprint.post("/halls/changes/<int:change_id>/refuse")
+@role_required(*HOSTS)
+def refuse_change(change_id: int) -> BaseResponse:
+    """Say no, or take one's own request back."""
+    campaign, _ = hall_or_404(rules_subject(SUBJECT, change_id))
+    refuse_change_of_rules(SUBJECT, change_id, f"campaign:{campaign.id}")
+    return _to_page(campaign.id)

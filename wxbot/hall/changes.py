@@ -1,0 +1,198 @@
+"""What of a running hall may still change: a later end, and one prize more for the screen with the budget that it needs.
+
+One person asks, a second one agrees to exactly what the page shows (I16), as for a campaign of instant draws (instant/changes).
+Rows, published rules and the public log then change in one transaction behind the hall's lock. A prize of the evening itself is
+for everybody: by now it is known who is in which group, and one with a single guest would name a winner. There are no codes among
+them, which would have to lie ready first, and no games, whose seeds were fixed before anybody signed in.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any, TypedDict
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wxbot.campaigns import draft_faults
+from wxbot.campaigns.draft import content_sha256
+from wxbot.campaigns.draft_form import plain, read_moment
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import allowed, journal, rules_text, steps
+from wxbot.hall.draft import read_prizes
+from wxbot.hall.log import Kind, LineBody, LoggedPrize, LogLine
+from wxbot.hall.models import Hall
+from wxbot.instant import changes, versions
+from wxbot.instant.changes import Proposal
+from wxbot.instant.decide import COST, most_fen
+from wxbot.instant.models import InstantTerms, Prize
+from wxbot.instant.terms import PRIZE
+from wxbot.payouts import rule_changes
+from wxbot.payouts.models import RuleChange
+from wxbot.staff import accounts
+from wxbot.text import Faulty, Refusal, Text, fault
+
+CHECKED = (
+    *("mechanic", "name", "act_name", "organiser", "contact", "rules", "keyword", "begin_at", "end_at", "daily_from"),
+    *("daily_until", "budget_fen", "terms"),
+)
+"""What the checks of a draft read of a campaign."""
+
+
+class Asked(TypedDict, total=False):
+    """What somebody asks for; what is absent stays as it is."""
+
+    end: int
+    """The new end, Unix seconds."""
+    prize: dict[str, Any]
+    """The prize as a draft has it (hall/draft)."""
+
+
+def read(form: Mapping[str, Any]) -> Asked:
+    """What the form asks for: a new end, and the one row of a prize; what is empty asks for nothing. Raises Faulty."""
+    asked: Asked = {}
+    slips: list[Refusal] = []
+    typed = str(form.get("end_at", ""))
+    try:
+        if plain(typed):
+            asked["end"] = int(read_moment(typed).timestamp())
+    except Refusal as slip:
+        slips.append(fault("end_at", slip.text.zh, slip.text.en))
+    try:
+        for prize in read_prizes(form)[:1]:
+            asked["prize"] = prize
+    except Refusal as slip:
+        slips.append(slip)
+    if slips:
+        raise Faulty(slips)
+    return asked
+
+
+def propose(session: Session, campaign: Campaign, hall: Hall, asked: Mapping[str, Any]) -> Proposal:
+    """What the hall would be; changes nothing. A new prize is the last one."""
+    prizes, drafted = versions.prizes_of(session, campaign.id), list(campaign.terms["prizes"])
+    if "prize" in asked:
+        new = asked["prize"]
+        values = {name: new[name] for name in PRIZE}
+        ordinal = len(drafted) + 1
+        prizes.append(Prize(campaign_id=campaign.id, ordinal=ordinal, **values, left=new["stock"]))
+        drafted.append(new)
+    end_at = datetime.fromtimestamp(asked["end"], UTC) if "end" in asked else campaign.end_at
+    would_be = changes.copied(campaign, end_at=end_at, terms={**campaign.terms, "prizes": drafted})
+    most = sum(most_fen(*attrgetter(*COST)(prize)) for prize in prizes)
+    would_be.budget_fen = campaign.budget_fen if hall.is_rehearsal else max(campaign.budget_fen, most)
+    config = versions.config_of(would_be, prizes)
+    added = journal.evening(session, campaign.id).added | {prize.ordinal for prize in prizes if prize.id is None}
+    terms = session.get_one(InstantTerms, campaign.id)
+    text = rules_text.text_of(would_be, terms, hall, prizes, config, added)
+    return Proposal(would_be, prizes, config, text, would_be.budget_fen - campaign.budget_fen)
+
+
+def _lines(campaign: Campaign, proposal: Proposal) -> list[tuple[Kind, LineBody]]:
+    """What the log will say of it."""
+    said: list[tuple[Kind, LineBody]] = []
+    if proposal.campaign.end_at != campaign.end_at:
+        said.append(("prolonged", {"until": int(proposal.campaign.end_at.timestamp())}))
+    for prize, rules in _added(campaign, proposal):
+        logged = LoggedPrize(prize.ordinal, prize.name, prize.stock, (), rules["scope"], rules["absence"])
+        said.append(("prize_added", {"prize": logged.body()}))
+    return said
+
+
+def _added(campaign: Campaign, proposal: Proposal) -> list[tuple[Prize, dict[str, Any]]]:
+    """The prize that would be new, with its rules; none where only the end is another one."""
+    known, drafted = len(campaign.terms["prizes"]), proposal.campaign.terms["prizes"]
+    return list(zip(proposal.prizes[known:], drafted[known:], strict=True))
+
+
+def require(session: Session, campaign: Campaign, proposal: Proposal, now: datetime) -> None:
+    """Raise Refusal, Faulty for all of it, when the hall cannot become what is proposed; also while a selection is fixed."""
+    changes.require_running(session, campaign, now)
+    said = _lines(campaign, proposal)
+    if not said:
+        raise fault(
+            "",
+            "没有要改的内容：请填新的结束时间，或要加的奖品",
+            "Nothing changes: give a later end, or a prize",
+        )
+    slips = [slip for prize, rules in _added(campaign, proposal) for slip in _of_added(prize, rules)]
+    if proposal.campaign.end_at < campaign.end_at:
+        slips.append(fault("end_at", "结束时间只能往后延", "The end can only be put later"))
+    before = {slip.text for slip in _faults(campaign, now)}  # what was launched with it stays, whatever is asked since
+    slips += [slip for slip in _faults(proposal.campaign, now) if slip.text not in before]
+    if slips:
+        raise Faulty(list({slip.text: slip for slip in slips}.values()))
+    evening = journal.evening(session, campaign.id)
+    at = max(int(now.timestamp()), evening.at)
+    for kind, body in said:
+        allowed.require(evening, LogLine(0, at, kind, body, "", ""))
+
+
+def _of_added(prize: Prize, rules: Mapping[str, Any]) -> list[Refusal]:
+    slips = []
+    if rules["way"] != "selection":
+        slips.append(
+            fault(
+                "prizes",
+                "现场只能加大屏抽取的奖品：红包雨和竞速要在签到之前公布",
+                "Only a prize for the screen can be added: a rain or a race is fixed before anybody signs in",
+            )
+        )
+    if prize.kind == "code":
+        slips.append(fault("prizes", "现场只能加现金或实物，不能加卡密", "Money or a thing can be added, no codes"))
+    if rules["groups"]:
+        slips.append(fault("prizes", allowed.FOR_ALL.zh, allowed.FOR_ALL.en))
+    return slips
+
+
+def _faults(campaign: Campaign, now: datetime) -> list[Refusal]:
+    return draft_faults.faults_of({name: getattr(campaign, name) for name in CHECKED}, now)
+
+
+def _held(session: Session, campaign_id: int) -> tuple[Campaign, Hall]:
+    """The campaign and its hall, until the end of the transaction; in the order of a worker's steps. Raises Refusal."""
+    lock = {
+        "key_share": True
+    }  # as an update holds it: whoever has the hall may still write what belongs to the campaign
+    campaign = session.get(Campaign, campaign_id, with_for_update=lock, populate_existing=True)
+    hall = journal.lock(session, campaign_id)
+    session.scalar(select(InstantTerms.campaign_id).where(InstantTerms.campaign_id == campaign_id).with_for_update())
+    if campaign is None:
+        raise Refusal("absent", Text("没有这个活动", "There is no such campaign"))
+    return campaign, hall
+
+
+def ask(session: Session, campaign_id: int, asked: Asked, staff_id: int, now: datetime) -> RuleChange:
+    """Ask for a change; nothing changes before a second person agrees. Raises Refusal, also while another one waits."""
+    campaign, hall = _held(session, campaign_id)
+    accounts.require_tied(session, [staff_id])
+    require(session, campaign, propose(session, campaign, hall, asked), now)
+    return rule_changes.ask(session, changes.SUBJECT, campaign_id, asked, staff_id, now)
+
+
+def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, now: datetime) -> dict[str, Any]:
+    """The second person agrees: budget, prize, end, published rules and log change together. Returns what the audit log says.
+
+    Raises Refusal.
+    """
+    change = rule_changes.waiting(session, change_id, changes.SUBJECT)
+    campaign, hall = _held(session, change.subject_id)
+    proposal = propose(session, campaign, hall, change.asked)
+    require(session, campaign, proposal, now)
+    changes.require_approvable(session, change, staff_id, now)
+    content = changes.content_of(change, campaign, proposal)
+    rule_changes.agree(session, change, content, staff_id, seen_sha256, now)
+    for kind, body in _lines(campaign, proposal):
+        journal.require_and_append(session, hall, kind, body, now)
+    changes.add_budget(session, campaign, proposal.more_fen, now)
+    for prize, rules in _added(campaign, proposal):
+        session.add(prize)
+        session.flush()
+        session.add(steps.rules_of(prize, rules))
+    for name in ("end_at", "budget_fen", "terms"):
+        setattr(campaign, name, getattr(proposal.campaign, name))
+    campaign.updated_at = now
+    campaign.content_sha256 = content_sha256(campaign)
+    session.flush()
+    published = versions.publish(session, campaign, proposal.text, now)
+    return {"more_fen": proposal.more_fen, "rule_version": published.version, "content": campaign.content_sha256}
