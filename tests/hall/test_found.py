@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host, leap
 from tests.hall.stage import RACE, RAIN, OpenHall, open_hall
@@ -16,6 +18,7 @@ from tests.staff.consoles import Browser
 from wxbot import invariants, lineage
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import absent, games, journal, record, sign_in, standing, verify
+from wxbot.hall import select as select_verbs
 from wxbot.hall.models import Guest
 from wxbot.hall.state import public_state
 from wxbot.instant import awards
@@ -236,6 +239,49 @@ def test_a_slot_that_went_to_who_was_found_is_not_taken_back(runtime: Runtime) -
         desk.do(absent.take_back, desk.id, d, gone)
     assert desk.confirm(d).nos == tuple(there)
     assert (desk.open_slots(), desk.left(), desk.verified()) == (0, [0], [])
+
+
+def test_nobody_has_a_second_prize_because_the_first_was_not_judged_in_time(runtime: Runtime) -> None:
+    """A selection waits for what a restore has lost, unless its host does not; who may have been paid is not confirmed all the same."""
+    hire(runtime)
+    hall = open_hall(runtime, (TWO[0], TWO[1] | {"stock": 6}), guests=6, terms={"mode": "seed"})
+    desk = Host(hall)
+    leap(desk)
+    desk.freeze()
+    found(hall, hall.openids[1])
+    with pytest.raises(Refusal, match="unjudged") as refusal:
+        desk.arm(2, k=6)
+    assert "1 笔钱财务还没有认定" in refusal.value.text.zh
+
+    def not_waiting(session: Session, now: datetime) -> int:
+        return select_verbs.arm(session, desk.id, 2, 6, now, is_unwaited=True).d
+
+    d = desk.do(not_waiting)
+    desk.start()
+    desk.reveal()
+    adopt(hall, hall.openids[4])
+    for reason, no in (("found", 5), ("unjudged", 2)):
+        with pytest.raises(Refusal, match=reason) as refusal:
+            desk.confirm(d)
+        assert refusal.value.text.zh.startswith(f"{no} 号")
+        desk.mark(d, no, "refill")
+    assert sorted(desk.confirm(d).nos) == [1, 3, 4, 6]
+    assert desk.verified() == []
+
+
+def test_the_desk_warns_of_payments_that_nobody_has_judged(runtime: Runtime, marketer: Browser) -> None:
+    hall = open_hall(runtime, guests=3, terms={"mode": "seed"})
+    desk = Host(hall)
+    leap(desk)
+    desk.freeze()
+    page = f"/admin/halls/{desk.id}"
+    assert "不等认定" not in marketer.get(page).text
+    found(hall, hall.openids[0])
+    assert "1 笔钱财务还没有认定" in marketer.get(page).text
+    marketer.post(f"{page}/arm", {"prize": 1, "k": 1})
+    assert desk.selections() == []
+    marketer.post(f"{page}/arm", {"prize": 1, "k": 1, "unwaited": "1"})
+    assert [each.k for each in desk.selections()] == [1]
 
 
 def test_a_game_that_is_begun_before_an_earlier_one_is_the_one_that_everybody_sees(runtime: Runtime) -> None:

@@ -84,10 +84,12 @@ def freeze(campaign_id: int) -> BaseResponse:
 def arm(campaign_id: int) -> BaseResponse:
     """Fix the next selection: a prize, and how many of it."""
     prize, k = number("prize", 10**6) or 0, number("k", 10**6) or 0
+    is_unwaited = text("unwaited", 1) == "1"
 
     def verb(session: Session) -> dict[str, object]:
-        armed = selecting.arm(session, campaign_id, prize, k, now())
-        return {"d": armed.d, "prize": prize, "k": k, "pool": armed.pool_size}
+        armed = selecting.arm(session, campaign_id, prize, k, now(), is_unwaited=is_unwaited)
+        said: dict[str, object] = {"d": armed.d, "prize": prize, "k": k, "pool": armed.pool_size}
+        return said | ({"unwaited": True} if is_unwaited else {})
 
     return host(campaign_id, "hall_arm", gettext("已锁定，奖项、人数和名单不能再改。"), verb)
 

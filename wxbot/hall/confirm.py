@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.db import changed
-from wxbot.hall import journal
+from wxbot.hall import journal, unjudged
 from wxbot.hall.absent import confirmed
 from wxbot.hall.models import Guest, Hall, Selection, Winner
 from wxbot.hall.select import step
@@ -39,7 +39,8 @@ class Confirmed:
 def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confirmed:
     """Confirm everybody of a revealed selection who is not absent and has not given up; a second press confirms nobody twice.
 
-    Raises Refusal before the reveal, for a void selection, and while a restored database does not know what it has lost.
+    Raises Refusal before the reveal, for a void selection, while a restored database does not know what it has lost, and where somebody
+    may have been paid already (`unjudged`).
     """
     lineage.require_unfrozen(session)
     hall = journal.lock(session, campaign_id)
@@ -53,7 +54,10 @@ def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confir
             step(session, selected, "revealed", "confirmed", settled_at=now)
         return Confirmed((), 0)
     nos = [line.guest_no for line in lines]
-    journal.require_and_append(session, hall, "confirmed", {"d": d, "nos": nos}, now)
+    evening = journal.evening(session, campaign_id)
+    if not hall.is_rehearsal:
+        unjudged.require_unpaid(session, hall, evening, d, nos)
+    journal.require_and_append(session, hall, "confirmed", {"d": d, "nos": nos}, now, evening)
     given = (
         []
         if hall.is_rehearsal

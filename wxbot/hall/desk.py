@@ -11,7 +11,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, pairing, rosters
+from wxbot.hall import journal, pairing, rosters, unjudged
 from wxbot.hall.evening import Selected
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
@@ -75,6 +75,7 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "is_offered": pairing.is_offered(hall, now),
         "since_freeze": since_freeze(session, hall),
         "mark": mark_of(session, hall),
+        "unjudged": len(unjudged.of_evening(session, hall, evening)),
         "has_waiting_change": rule_changes.open_one(session, SUBJECT, hall.campaign_id) is not None,
         "struck": len(evening.excluded),
     }

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from wxbot import lineage
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
-from wxbot.hall import journal, known, rain_rule
+from wxbot.hall import journal, rain_rule, unjudged
 from wxbot.hall.confirm import Owed, owe_each, send_at_once
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import GENESIS
@@ -111,7 +111,7 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
     evening = journal.evening(session, campaign_id)
     _require_free(session, game, evening)
     # A second rain gives everybody another amount, so no likeness would hold its payment to whoever was paid already.
-    if evening.passed_nos and not hall.is_rehearsal and known.is_unjudged(session, campaign_id, game):
+    if unjudged.of_evening(session, hall, evening, game):
         raise Refusal("unjudged", UNJUDGED)
     nos = _present(session, campaign_id)
     if not nos:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.db import changed
-from wxbot.hall import journal, rosters, selection
+from wxbot.hall import journal, rosters, selection, unjudged
 from wxbot.hall.evening import Evening
 from wxbot.hall.models import SELECTION_NEXT, Game, Hall, HallPrize, Roster, Selection, SelectionStatus, Winner
 from wxbot.instant.models import Prize
@@ -52,10 +52,13 @@ def step(
     session.refresh(selected)
 
 
-def arm(session: Session, campaign_id: int, ordinal: int, k: int, now: datetime) -> Selection:
+def arm(
+    session: Session, campaign_id: int, ordinal: int, k: int, now: datetime, *, is_unwaited: bool = False
+) -> Selection:
     """Fix in the log that selection d is of `k` people for this prize, from the newest roster and today's pool.
 
-    Raises Refusal: more than its open slots, fewer people than `k`, no roster, another one running, or a database that may be old.
+    Raises Refusal: more than its open slots, fewer people than `k`, no roster, another one running, a database that may be old, or
+    payments of before a restore that are not judged yet, for which a host may say not to wait (`is_unwaited`).
     """
     lineage.require_unfrozen(session)
     hall = journal.lock(session, campaign_id)
@@ -63,6 +66,8 @@ def arm(session: Session, campaign_id: int, ordinal: int, k: int, now: datetime)
     if session.scalar(select(Game.id).where(playing).limit(1)) is not None:
         raise Refusal("busy", PLAYING)
     evening = journal.evening(session, campaign_id)
+    if not is_unwaited:
+        unjudged.require_judged(session, hall, evening)
     _end_settled(session, campaign_id, evening, now)
     roster = rosters.newest(session, hall)
     if roster is None:

@@ -16,7 +16,7 @@ from wxbot.campaigns.launch import end
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
-from wxbot.hall import games, journal, known, rules_text, told
+from wxbot.hall import games, journal, rules_text, told, unjudged
 from wxbot.hall.drand import late_entropy
 from wxbot.hall.goods import note_paid
 from wxbot.hall.log import LoggedPrize
@@ -153,8 +153,7 @@ def _finish(runtime: Runtime, campaign: Campaign) -> int:
         evening = journal.evening(session, campaign.id)
         if evening.running is not None or is_playing(session, campaign.id):
             return False
-        may_lack = bool(evening.passed_nos) and not hall.is_rehearsal and known.is_unjudged(session, campaign.id)
-        if may_lack or lineage.is_frozen(session):
+        if unjudged.of_evening(session, hall, evening) or lineage.is_frozen(session):
             return False  # a winner who was lost is still to be found: their money would be gone from the budget
         if not reveal(runtime.vault, session, campaign, now):
             return False

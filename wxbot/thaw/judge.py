@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from wxbot import approval
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import shanghai_day
-from wxbot.hall import known
+from wxbot.hall import known, unjudged
 from wxbot.instant.models import Award, Prize
 from wxbot.orders import throttle
 from wxbot.orders.channels import CHANNELS, LOTTERY
@@ -127,7 +127,7 @@ def _clear_win(session: Session, found: FoundOrder, taken: set[int | None]) -> I
         return
     if found.act_name is not None:
         yield Pair(found.id, PRIZE_REASON, prizes[0].id, SAME_TEXTS)
-    elif known.is_guest(session, prizes[0].campaign_id, found.openid):  # of a transfer no texts are told
+    elif unjudged.is_guest(session, prizes[0].campaign_id, found.openid):  # of a transfer no texts are told
         yield Pair(found.id, PRIZE_REASON, prizes[0].id, ALIKE)
 
 

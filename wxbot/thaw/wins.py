@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import known
+from wxbot.hall import known, unjudged
 from wxbot.hall.models import Game, Hall
 from wxbot.instant import awards
 from wxbot.instant.models import Award, InstantTerms, Prize
@@ -58,7 +58,7 @@ def prizes_of(session: Session, found: FoundOrder) -> Sequence[Prize]:
     return [
         prize
         for prize, campaign, terms, game in session.execute(query.order_by(Prize.id).limit(LIMIT))
-        if known.may_be_of(found, campaign, prize, terms, game)
+        if unjudged.may_be_of(found, campaign, prize, terms, game)
     ]
 
 
