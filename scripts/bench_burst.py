@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Iterator
@@ -26,6 +25,11 @@ SLOWEST_MS = 300.0
 AGAIN_AFTER_S = (0.8, 1.6, 3.2, 6.4)
 ODDS_PPM = 100_000
 
+_IN_LINE = re.compile(rb'"wait_s": ([0-9.]+), "place": "([^"]+)"')
+_STALE = re.compile(rb'"page_token": "[^"]+"')
+_LENGTH = re.compile(rb"Content-Length: [0-9]+")
+"""An answer is not read as JSON: whoever asks shares the machine with those who decide, and would take from them what is measured."""
+
 
 def is_decided(answer: bytes) -> bool | None:
     """Whether it is a draw's outcome; None when the person is asked to come again, or their page has become too old."""
@@ -36,14 +40,19 @@ def is_decided(answer: bytes) -> bool | None:
 
 def again(request: bytes, answer: bytes, times: int, chance: random.Random) -> tuple[bytes, float]:
     """What a person's page sends next, and how long it waits before: as static/h5/instant.js does."""
-    head, _, body = request.partition(b"\r\n\r\n")
-    said = json.loads(answer.partition(b"\r\n\r\n")[2])
-    kept = {name: said[name] for name in ("place", "page_token") if name in said}
-    if not kept:
+    if (in_line := _IN_LINE.search(answer)) is not None:
+        said, wait_s = b'"place": "%s"' % in_line[2], float(in_line[1]) + chance.uniform(0, 0.1)
+    elif (stale := _STALE.search(answer)) is not None:
+        said, wait_s = stale[0], 0.0
+    else:
         return request, AGAIN_AFTER_S[min(times, len(AGAIN_AFTER_S) - 1)] * chance.uniform(0.75, 1.25)
-    asked = json.dumps({**json.loads(body), **kept}).encode()
-    head = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(asked), head)
-    return head + b"\r\n\r\n" + asked, said["wait_s"] + chance.uniform(0, 0.1) if "place" in said else 0.0
+    head, _, body = request.partition(b"\r\n\r\n")
+    name = said.partition(b":")[0]
+    if name in body:
+        body = re.sub(name + rb': "[^"]*"', said, body)
+    else:
+        body = b"{%s, %s" % (said, body[1:])
+    return _LENGTH.sub(b"Content-Length: %d" % len(body), head) + b"\r\n\r\n" + body, wait_s
 
 
 def run(ground: Ground) -> Iterator[Figure]:

@@ -14,10 +14,20 @@ from hypothesis import strategies as st
 from wxbot import oauth
 from wxbot.draws.front import Front
 from wxbot.draws.plain_draw import PlainDraw, plain_draw
-from wxbot.draws.waiting_line import FIRST_PACE, HASTE, LEAST_S, LOOK_EVERY_S, MOST_S, WaitingLine
+from wxbot.draws.waiting_line import (
+    FIRST_PACE,
+    HASTE,
+    LEAST_S,
+    LOOK_EVERY_S,
+    MOST_S,
+    ROOM_PER_THREAD,
+    ROOM_WITH_PLACE,
+    SETTLE_S,
+    WaitingLine,
+)
 from wxbot.runtime import Runtime
 
-FULL, BUSY, ROOM = 4.0, 2.0, 1.9
+FULL, BUSY, ROOM = ROOM_WITH_PLACE, ROOM_PER_THREAD, ROOM_PER_THREAD - 0.1
 COOKIE = "wxbot_person"
 
 
@@ -127,6 +137,21 @@ def test_moments_follow_each_other_as_fast_as_draws_are_decided(
     assert waits[-1] - waits[0] == pytest.approx(549 / 100 / HASTE, abs=0.1)
     waits = [said(line.turned_away(request(), BUSY, finished))["wait_s"] for _ in range(5000)]
     assert max(waits) <= MOST_S and min(waits[-1000:]) >= MOST_S / 2
+
+
+def test_a_moment_in_which_nothing_is_answered_makes_nobody_wait_twice_as_long(
+    line: WaitingLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers come a commit at a time. Who is told to come too late leaves the process idle and waits for nothing."""
+    now, finished = 1000.0, 0
+    monkeypatch.setattr("wxbot.draws.waiting_line.time.monotonic", lambda: now)
+    for _ in range(40):
+        now, finished = now + LOOK_EVERY_S, finished + 200
+        line.turned_away(request(), BUSY, finished)
+    now += LOOK_EVERY_S  # a commit that took long
+    waits = [said(line.turned_away(request(), BUSY, finished))["wait_s"] for _ in range(200)]
+    spread = waits[-1] - waits[0]
+    assert 1 < spread / (199 / (200 / LOOK_EVERY_S) / HASTE) < 1 / (1 - LOOK_EVERY_S / SETTLE_S) + 0.1
 
 
 NOT_PLAIN = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
@@ -15,11 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.deployments import settings_for
+from wxbot.draws.waiting_line import ROOM_WITH_PLACE
 from wxbot.private_servers import PrivateRedis, free_port
 from wxbot.settings import Settings
 
 READ_S = 25.0
 THREADS = 4
+HOUSE = math.ceil(ROOM_WITH_PLACE * THREADS)
+"""How many requests fill a process: whoever would draw is told to come again."""
 RECEIVE_S = 1
 """How long this server waits for the bytes of a request."""
 

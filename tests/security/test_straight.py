@@ -20,7 +20,7 @@ import pytest
 from tests.instant.crowd import asked, nonce, person
 from tests.instant.stage import InstantStage, set_wheel
 from tests.schema import lay_schema
-from tests.security.conftest import READ_S, THREADS, Server, serving
+from tests.security.conftest import HOUSE, READ_S, THREADS, Server, serving
 from wxbot.private_servers import PrivateRedis
 from wxbot.runtime import Runtime
 
@@ -145,7 +145,7 @@ def test_who_speaks_before_their_answer_has_every_answer_in_turn(production: Ser
 
 def test_a_connection_that_never_had_a_thread_may_speak_early_too(production: Server, stage: InstantStage) -> None:
     """Its first request met a full house, so nothing of the server's own stands behind it yet."""
-    stalled = [production.open(STALLED) for _ in range(4 * THREADS)]
+    stalled = [production.open(STALLED) for _ in range(HOUSE)]
     with production.open(draw(stage)) as connection:
         talk = Talk(connection)
         told = talk.answer()[0]

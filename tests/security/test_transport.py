@@ -14,7 +14,7 @@ from contextlib import suppress
 import pytest
 
 from tests.deployments import TOKEN
-from tests.security.conftest import READ_S, RECEIVE_S, THREADS, Server
+from tests.security.conftest import HOUSE, READ_S, RECEIVE_S, THREADS, Server
 
 
 def signed_query() -> str:
@@ -157,9 +157,9 @@ def whole(connection: socket.socket) -> bytes:
 
 
 def test_at_a_full_house_a_draw_is_told_when_to_come_again_and_keeps_its_connection(production: Server) -> None:
-    """Four requests for each thread stand still: who would draw waits on their phone; who asks something else waits for a thread."""
+    """A house full of requests stands still: who would draw waits on their phone; who asks something else waits for a thread."""
     draw = b"POST /h5/c/none/draw HTTP/1.1\r\nHost: shop.example.com\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-    stalled = [production.open(STALLED["a head"].encode()) for _ in range(4 * THREADS)]
+    stalled = [production.open(STALLED["a head"].encode()) for _ in range(HOUSE)]
     try:
         with production.open(b"") as late, production.open(draw[:-1]) as cut, production.open(draw) as asker:
             for _ in range(2):
@@ -184,7 +184,7 @@ def test_at_a_full_house_a_draw_is_told_when_to_come_again_and_keeps_its_connect
 def test_a_full_house_that_leaves_is_not_full_any_more(production: Server) -> None:
     """Whoever goes before, between and after their bytes is counted out again: a process that miscounts is crowded for ever."""
     draw = b"POST /h5/c/none/draw HTTP/1.1\r\nHost: shop.example.com\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-    house = [production.open(STALLED["a head"].encode()) for _ in range(4 * THREADS)]
+    house = [production.open(STALLED["a head"].encode()) for _ in range(HOUSE)]
     for number, sent in enumerate((b"", draw[:20], draw[:-1], draw, draw + draw, draw + draw[:9]) * 4):
         with production.open(sent) as gone:
             if number % 2:  # in anger: a reset

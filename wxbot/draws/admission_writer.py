@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, BinaryIO
 
 import redis as redis_client
@@ -104,15 +104,13 @@ def _book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
     return [results[i] for i in range(len(admissions))]
 
 
-def _drain(waiting: "queue.SimpleQueue[Any]") -> list[Any]:
-    """Wait for one, and take what else is there, up to a batch."""
-    batch = [waiting.get()]
-    while len(batch) < BATCH:
-        try:
-            batch.append(waiting.get_nowait())
-        except queue.Empty:
-            break
-    return batch
+def _there(waiting: "queue.SimpleQueue[Any]", most: int) -> list[Any]:
+    """What waits already, up to so many."""
+    found: list[Any] = []
+    with suppress(queue.Empty):
+        while len(found) < most:
+            found.append(waiting.get_nowait())
+    return found
 
 
 class Bookings:
@@ -154,25 +152,29 @@ class Bookings:
                 if self._waiting.qsize() >= len(batch):
                     break
                 time.sleep(GATHER_S)
-            batch = _drain(self._waiting)
+            batch = [self._waiting.get()]
             try:
-                self._commit(batch)
+                self._commit(batch, takes_more=True)
             except Exception as error:  # the thread must outlive any surprise; every waiter is told
                 log.exception("bookings_failed")
                 for waiter in batch:
                     waiter.tell(None, error)
 
-    def _commit(self, batch: Sequence[Waiter]) -> None:
-        # One order for all processes, so that two batches never wait for each other in a circle (PostgreSQL).
-        ordered, repeats = _first_of_each(
-            sorted(batch, key=lambda one: (one.admission.campaign_id, one.admission.openid))
-        )
+    def _commit(self, batch: list[Waiter], *, takes_more: bool = False) -> None:
+        """Write these; `takes_more`: and who else waits when the turn has come, up to a batch."""
         try:
-            with self._turn(), self._database.transaction() as session:
-                results = _book(session, [waiter.admission for waiter in ordered])
+            with self._turn():
+                if takes_more:
+                    batch += _there(self._waiting, BATCH - len(batch))
+                # One order for all processes, so that two batches never wait for each other in a circle (PostgreSQL).
+                ordered, repeats = _first_of_each(
+                    sorted(batch, key=lambda one: (one.admission.campaign_id, one.admission.openid))
+                )
+                with self._database.transaction() as session:
+                    results = _book(session, [waiter.admission for waiter in ordered])
         except SQLAlchemyError as error:
             if len(batch) == 1:
-                ordered[0].tell(None, error)
+                batch[0].tell(None, error)
                 return
             log.warning("bookings_one_by_one", waiting=len(batch), error=type(error).__name__)
             for waiter in (*ordered, *repeats):
@@ -207,7 +209,7 @@ class Bookings:
     def _remember(self) -> None:
         """Tell Redis, for speed only: losing this costs a later request one look into SQL."""
         while True:
-            batch: list[tuple[str, str]] = _drain(self._written)
+            batch: list[tuple[str, str]] = [self._written.get(), *_there(self._written, BATCH - 1)]
             keys, values = zip(*batch, strict=True)
             try:
                 self._line.call("EVAL", _REMEMBER, len(keys), *keys, *values)

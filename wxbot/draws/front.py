@@ -122,13 +122,13 @@ class Front:
     # --- sent away ----------------------------------------------------------------------------------------------------
 
     def _is_turned_away(self, conn: Any, draw: PlainDraw) -> bool:
-        began, worker = time.monotonic(), self._worker
+        began, worker = time.thread_time(), self._worker
         answer = self._line.turned_away(draw, worker.inside / worker.cfg.threads, worker.finished)
         if answer is None:
             return False
         conn.sock.early = b""
         _send(conn.sock, answer)
-        self._refusing_s += time.monotonic() - began
+        self._refusing_s += time.thread_time() - began
         if self._refusing_s > 0.001:  # as long again for those who decide, or they never have the interpreter
             time.sleep(min(self._refusing_s, 0.005))
             self._refusing_s = 0.0

@@ -22,8 +22,12 @@ from wxbot.runtime import Runtime
 
 log = get_logger(__name__)
 
-ROOM_PER_THREAD, ROOM_WITH_PLACE = 2.0, 4.0
-"""Requests in the process for each of its threads: below the first everybody is let in, below the second whoever's moment has come."""
+ROOM_PER_THREAD, ROOM_WITH_PLACE = 6.0, 8.0
+"""Requests in the process for each of its threads: below the first everybody is let in, below the second whoever's moment has come.
+
+A draw needs no thread, and a commit is made by one process at a time and costs hardly more for sixty draws than for fifteen: too little
+room makes many small ones, behind which the other processes wait, while the processor idles. A commit and the next one fit in.
+"""
 
 LEAST_S, MOST_S = 0.4, 20.0
 """How long a person is asked to wait. The most leaves a page token (60 s) good for a second and a third time."""
@@ -38,6 +42,10 @@ HASTE = 0.95
 """Places given for each draw that is decided. Who has just come fills what is left over; too many would ask twice."""
 
 LOOK_EVERY_S, FORGET_AFTER_S, TELL_EVERY_S = 0.25, 2.0, 10.0
+
+SETTLE_S = 1.5
+"""Over about how long the pace is taken. Draws are answered a commit at a time, and a disk may be busy with others for a moment: who
+is told to come by the pace of that moment waits on their phone while the process idles."""
 
 _PLACE = re.compile(rb'"place": ?"([0-9a-f]{1,12})\.([0-9a-f]{32})"')
 _LANGUAGES = re.compile(rb"\r\naccept-language:[ \t]*([!-~ ]*)\r\n")
@@ -89,7 +97,8 @@ class WaitingLine:
         if took < LOOK_EVERY_S:
             return
         if took < FORGET_AFTER_S:
-            self._pace = (self._pace + max(1.0, (finished - self._finished) / took)) / 2
+            seen = max(1.0, (finished - self._finished) / took)
+            self._pace += (seen - self._pace) * -math.expm1(-took / SETTLE_S)
         self._looked_at, self._finished = now, finished
         if now - self._told_at > TELL_EVERY_S:
             log.warning(
