@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from openpyxl import load_workbook
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.hall.hosting import Host, numbers
+from tests.hall.screens import pair
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot.campaigns import poster as poster_file
-from wxbot.hall import door_sheet, pairing, told
+from wxbot.hall import door_sheet, pairing, screen_pass, told
 from wxbot.hall.models import Danmaku, Guest, Hall
 from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
@@ -92,6 +94,26 @@ def test_the_desk_shows_no_winner_before_the_stop(host: Host, marketer: Browser)
     assert "host-winners" not in rolling
     host.reveal()
     assert "host-winners" in page(marketer, host)
+
+
+def test_the_desk_says_whether_the_screen_that_leads_is_there(
+    host: Host, marketer: Browser, client: FlaskClient
+) -> None:
+    runtime, warning = host.stage.runtime, "没有大屏连着，现场的人看不到抽取"
+    assert warning in page(marketer, host)
+    pair(host, client)
+    first = client.get_cookie(screen_pass.cookie_name(runtime, "gala"), domain="127.0.0.1")
+    assert first is not None and client.get("/hall/gala/state").status_code == 200
+    pulse = f"/admin/halls/{host.id}/pulse"
+    for seen in (page(marketer, host), marketer.get(pulse).text):
+        assert warning not in seen and "大屏连着" in seen
+    with runtime.database.transaction() as session:
+        session.execute(update(Hall).values(screen_epoch=2))
+    client.get("/hall/gala/state")
+    assert warning in marketer.get(pulse).text, "another one was paired since, and only it can start and stop"
+    host.freeze()
+    host.arm()
+    assert "没有大屏连着" in press(marketer, host, "start").partition("host-now")[0]
 
 
 def test_two_people_declare_a_selection_void_at_the_desk(host: Host, marketer: Browser, cashier: Browser) -> None:

@@ -10,7 +10,7 @@ import requests
 
 from tests.live.stage import Listener, LiveServer, LiveStage
 from tests.waiting import until
-from wxbot.hall.wire import ranks_channel, state_key
+from wxbot.hall.wire import SCREEN_S, ranks_channel, screen_key, state_key
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,6 +31,16 @@ def test_a_screen_hears_everything_and_a_phone_nobodys_name(live_stage: LiveStag
         live_stage.tell("all", 4, scene="selection", selection={"d": 1, "prize": 2, "k": 1, "status": "armed"})
         assert screen.state()["v"] == 4
         assert phone.state()["selection"]["status"] == "armed"
+
+
+def test_a_screen_that_listens_is_known_to_be_there(live_stage: LiveStage, live: LiveServer) -> None:
+    live_stage.tell("there", 1)
+    key = screen_key("there", 1)
+    with live_stage.phone(live, "there", "oPhoneThere") as phone:
+        assert phone.state()["v"] == 1
+        with live_stage.screen(live, "there"):
+            until(lambda: live_stage.redis.exists(key), "the screen is said to be there")
+            assert 0 < live_stage.redis.ttl(key) <= SCREEN_S
 
 
 def test_nobody_whom_the_host_hides_is_named_in_the_ranks_whenever_they_were_said(

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns import poster
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import desk, door_sheet, games, guests, pairing, rosters, scenes
+from wxbot.hall import desk, door_sheet, games, guests, pairing, rosters, scenes, screens
 from wxbot.hall import select as selecting
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404, host, to_desk
 from wxbot.hall.allowed import NUMBERS_HELD_UP
@@ -25,6 +25,7 @@ def page(campaign_id: int) -> str:
 
 def _page(campaign_id: int, digits: str = "") -> str:
     campaign, hall = hall_or_404(campaign_id)
+    screen = screens.is_there(runtime(), campaign.slug, hall)
     with runtime().database.reading() as session:
         shown = desk.shown(session, hall, text("q"), now())
         selected = shown["selected"]
@@ -35,6 +36,7 @@ def _page(campaign_id: int, digits: str = "") -> str:
         campaign=campaign,
         hall=hall,
         digits=digits,
+        screen=screen,
         scenes=scenes.words(),
         reasons={word: said(reason) for word, reason in guests.REASONS.items()},
         held_up=NUMBERS_HELD_UP,
@@ -53,11 +55,12 @@ def pulse(campaign_id: int) -> Response:
     The page that shows digits stands until they are used up, and is then left for the desk: it is the answer to a press, and asking
     for it anew would press again.
     """
-    _, hall = hall_or_404(campaign_id)
+    campaign, hall = hall_or_404(campaign_id)
     with runtime().database.reading() as session:
         mark, waiting = desk.mark_of(session, hall), desk.waiting_words(session, hall)
         since_freeze = desk.since_freeze(session, hall)
     figures = {"hall": hall, "waiting": waiting, "since_freeze": since_freeze, "is_pulse": True}
+    figures["screen"] = screens.is_there(runtime(), campaign.slug, hall)
     response = Response(render_template("console/_hall_pulse.html", **figures))
     if request.args.get("digits"):
         if not pairing.is_offered(hall, now()):
@@ -114,7 +117,12 @@ def start(campaign_id: int) -> BaseResponse:
     def verb(session: Session) -> dict[str, object]:
         return {"d": selecting.start(session, runtime().vault, campaign_id, now()).d}
 
-    return host(campaign_id, "hall_start", gettext("已开始，大屏正在滚动。"), verb)
+    campaign, hall = hall_or_404(campaign_id)
+    is_shown = screens.is_there(runtime(), campaign.slug, hall) is not False
+    done = (
+        gettext("已开始，大屏正在滚动。") if is_shown else gettext("已开始，但没有大屏连着：揭晓后请念主持台上的名单。")
+    )
+    return host(campaign_id, "hall_start", done, verb)
 
 
 @blueprint.post("/halls/<int:campaign_id>/stop")

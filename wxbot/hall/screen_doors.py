@@ -9,7 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import own_page
-from wxbot.hall import guests, pairing, rates, record_kept, screen_pass, standing, state, told, wire
+from wxbot.hall import guests, pairing, rates, record_kept, screen_pass, screens, standing, state, told, wire
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen import blueprint as blueprint
@@ -56,7 +56,10 @@ def state_of(slug: str) -> BaseResponse:
     if text is None:
         raise NotFound
     pass_ = request.cookies.get(screen_pass.cookie_name(runtime, slug))
-    if pairing.screen_session(runtime, slug, pass_) is None:
+    epoch = pairing.screen_session(runtime, slug, pass_)
+    if epoch is not None:
+        screens.note(runtime, slug, epoch)
+    else:
         whole = json.loads(text)
         text = json.dumps({"v": whole["v"], **wire.for_phones(whole)}, ensure_ascii=False)
     response = Response(text, mimetype="application/json")

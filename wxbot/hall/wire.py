@@ -7,6 +7,7 @@
 | `hall:<slug>:guest:<openid>` | `no|team|name` of a guest (`guest_value`) | sign-in, and again whenever the phone asks for its part |
 | `hall:<slug>:race`, channel `hall:<slug>:ranks` | the ranks of the race, twice a second, JSON (`Ranks`) | the `live` that counts |
 | channels `hall:<slug>:reports`, `hall:<slug>:acks` | what phones of another `live` sent, and its answers | the `live` processes |
+| `hall:<slug>:screen:<epoch>` | the screen of this pairing is there; gone after SCREEN_S | the `live` at which it listens, or the application that it asks |
 | `hall:<slug>:lease`, `hall:<slug>:epoch` | which `live` counts | the same |
 
 All of it may be emptied at any time: the rows are what is true.
@@ -26,6 +27,11 @@ KEEP_S = 3 * 86_400
 """How long names in Redis are kept after they were written last: an evening, and the days in which prizes are collected."""
 
 
+SCREEN_S = 8
+"""A screen that has not been heard of for so long is not there. One that listens is named every two seconds, one that asks does so
+each second."""
+
+
 def channel(slug: str) -> str:
     """Where it is said that the state changed."""
     return f"hall:{slug}"
@@ -39,6 +45,11 @@ def state_key(slug: str) -> str:
 def guest_key(slug: str, openid: str) -> str:
     """Who a signed-in phone is in this hall."""
     return f"hall:{slug}:guest:{openid}"
+
+
+def screen_key(slug: str, epoch: int) -> str:
+    """That the screen of a pairing is there."""
+    return f"hall:{slug}:screen:{epoch}"
 
 
 def race_key(slug: str) -> str:

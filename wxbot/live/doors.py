@@ -21,6 +21,7 @@ from wxbot.hall import screen_pass
 from wxbot.hall.wire import KnownGuest, guest_key, read_guest
 from wxbot.live.feed import Feed
 from wxbot.live.hub import PING, Audience, Event, Hub, Stream
+from wxbot.live.screens import name_of
 from wxbot.logs import get_logger
 from wxbot.own_page import origin_of
 from wxbot.phone_session import read_session, session_cookie
@@ -71,7 +72,7 @@ class Parts:
         name = screen_pass.cookie_name(self.ground, slug)
         epoch = screen_pass.read(self.ground, slug, connection.cookies.get(name))
         if asked == "screen" or (asked != "phone" and epoch is not None):
-            return None if epoch is None else ("screen", f"screen {slug} {epoch}")
+            return None if epoch is None else ("screen", name_of(slug, epoch))
         openid = self.person(connection)
         return None if openid is None else ("phone", openid)
 

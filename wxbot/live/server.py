@@ -18,6 +18,7 @@ from wxbot.live.feed import Feed
 from wxbot.live.hub import Hub
 from wxbot.live.late import Lateness
 from wxbot.live.roll import BEAT_S, Roll
+from wxbot.live.screens import say_screens
 from wxbot.live.tidy import Tidy
 from wxbot.logs import get_logger
 from wxbot.settings import Settings
@@ -68,7 +69,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-async def _beat(parts: Parts, roll: Roll, lateness: Lateness) -> None:
+async def _beat(connection: redis.Redis, parts: Parts, roll: Roll, lateness: Lateness) -> None:
     while True:
         hub = parts.hub
         try:
@@ -79,6 +80,7 @@ async def _beat(parts: Parts, roll: Roll, lateness: Lateness) -> None:
                 counting=parts.feed.counting,
                 late_ms=lateness.take_ms(),
             )
+            await say_screens(connection, hub)
         except RedisError as error:
             log.warning("beat_not_said", exc_info=error)
         await asyncio.sleep(BEAT_S)
@@ -130,7 +132,7 @@ async def _serve(ground: Ground, listening: socket.socket) -> None:
     )
     feed = parts.feed
     background: list[Any] = [feed.follow(), feed.run_races(), feed.keep_files(), hub.keep_alive()]
-    background += [lateness.watch(), _beat(parts, roll, lateness), Tidy(lambda: feed.is_race_near).keep()]
+    background += [lateness.watch(), _beat(connection, parts, roll, lateness), Tidy(lambda: feed.is_race_near).keep()]
     tasks = [asyncio.create_task(each) for each in background]
     host, port = listening.getsockname()[:2]
     log.info("live_started", host=host, port=port, most=hub.most)
