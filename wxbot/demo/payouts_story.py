@@ -71,6 +71,7 @@ class PayoutStory:
     people: list[Promoter] = field(default_factory=list)
     turned_away: Counter[str] = field(default_factory=Counter)
     _wanted: set[int] = field(default_factory=set)
+    _answers: Counter[int] = field(default_factory=Counter)
     _reviews: int = 0
     _is_frozen: bool = False
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -85,8 +86,11 @@ class PayoutStory:
             self._hand_in(range(PEOPLE), "上传凭证 vouchers, first")
             self._review()
             self._hand_in(range(PEOPLE, VOUCHERS), "上传凭证 vouchers, more")
-            self._answer_reviewers()
-            self._review()
+            whom = sorted({*BAD_CHAT, *self._wanted})
+            while whom:
+                self._answer_reviewers(whom)
+                self._review()
+                whom = self._still_asked()
             self._pay_list()
             self._take()
             self._let_a_day_pass()
@@ -199,13 +203,20 @@ class PayoutStory:
             self.owed.append(Owed("voucher", seen.voucher_id, openid, amount_fen))
             return "approve", {"amount": plain_yuan(amount_fen)}
 
-    def _answer_reviewers(self) -> None:
-        """Whoever was asked for a better photo, or whose photo was none, sends another one; one never answers."""
-        whom = sorted({*BAD_CHAT, *self._wanted})
+    def _still_asked(self) -> list[int]:
+        """Whose photo did not reach us whole though they sent a better one; one never answers."""
+        with self.database.reading() as session:
+            openids = set(session.scalars(select(Voucher.openid).where(Voucher.status == "photo_wanted")))
+        silent = SILENT_COPY % PEOPLE
+        return [n for n, person in enumerate(self.people) if person.openid in openids and n != silent]
+
+    def _answer_reviewers(self, whom: Sequence[int]) -> None:
+        """Whoever was asked for a better photo, or whose photo was none, sends another one."""
 
         def answer(n: int) -> None:
             person = self.people[n]
-            fresh = [setup.receipt(700 + n)]
+            fresh = [setup.receipt(700 + n + 100 * self._answers[n])]
+            self._answers[n] += 1
             if self._is_on_page(n):
                 person.add_on_page(f"v{n}", fresh)
             else:
