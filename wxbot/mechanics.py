@@ -31,6 +31,7 @@ from wxbot.instant import rules_page as instant_rules
 from wxbot.instant import steps as instant_steps
 from wxbot.instant import stock as instant_stock
 from wxbot.instant import terms as instant_terms
+from wxbot.instant import watch as instant_watch
 from wxbot.instant import words as instant_words
 from wxbot.shake import console, days, draft, faults, forecast, page, pool, shakes, steps, stock
 
@@ -62,6 +63,8 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         recall=one_winner.recall,
         prove=shakes.prove,
         welcome=shakes.welcome,
+        arrival="shake",
+        arrival_word=shakes.ARRIVAL,
         hand_out=stock.hand_out,
         book=one_winner.book,
         answer=stock.answer,
@@ -114,8 +117,9 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         rules="h5/rules_instant.html",
         rules_facts=instant_rules.rules_facts,
         outside=instant_page.OUTSIDE,
-        drew=instant_page.drew,
-        reached=instant_page.reached,
+        drew=instant_watch.drew,
+        reached=instant_watch.reached,
+        people_by=instant_watch.people_by,
     ),
     "hall": Mechanic(
         word=hall_console.WORD,
@@ -154,6 +158,6 @@ MECHANICS: Final[dict[str, Mechanic]] = {
         rules_facts=instant_rules.rules_facts,
         outside=hall_page.OUTSIDE,
         drew=hall_page.drew,
-        reached=instant_page.reached,
+        reached=instant_watch.reached,
     ),
 }

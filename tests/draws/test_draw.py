@@ -432,7 +432,7 @@ def test_counts_are_written_for_the_charts(stage: Stage, ming: Phone, cast: Cast
     draw_state_of(stage.runtime).counts.write()
     with stage.runtime.database.reading() as session:
         counted = {row.outcome: row.n for row in session.scalars(select(DrawCount))}
-    assert counted == {"page": 2, "shake": 1, "admitted": 1, "not_by_shaking": 1}
+    assert counted == {"page": 2, "visitor": 1, "shake": 1, "admitted": 1, "not_by_shaking": 1}
 
 
 def test_what_was_counted_is_written_when_the_process_ends(stage: Stage, ming: Phone, database_url: str) -> None:
@@ -452,6 +452,16 @@ def test_each_way_in_is_counted_for_itself_and_an_invented_code_as_the_bare_link
     with stage.runtime.database.reading() as session:
         counted = {row.channel_code: row.n for row in session.scalars(select(DrawCount)) if row.outcome == "page"}
     assert counted == {"poster": 2, code: 1, "": 3}
+
+
+def test_who_comes_when_it_is_over_is_no_visitor(stage: Stage, ming: Phone, hong: Phone) -> None:
+    ming.open(stage.path)
+    stage.change(status="closed")
+    hong.open(stage.path)
+    draw_state_of(stage.runtime).counts.write()
+    with stage.runtime.database.reading() as session:
+        counted = {row.outcome: row.n for row in session.scalars(select(DrawCount))}
+    assert (counted["page"], counted["visitor"]) == (2, 1)
 
 
 def test_every_refusal_has_a_kind_sentence_in_both_languages() -> None:

@@ -206,7 +206,7 @@ COINS = Mechanic(
     rules_facts=lambda snapshot: {"coins": snapshot.stock.in_all},
     outside=Text("用微信打开。", "Open it in WeChat."),
     drew=lambda session, campaign_id: 0,
-    reached=lambda session, campaign_id: (_given(session, campaign_id), 0),
+    reached=lambda session, campaign_id: {"won": _given(session, campaign_id), "paid": 0},
 )
 
 

@@ -18,7 +18,9 @@ from wxbot.campaigns.mechanic import DAY_SUMS
 from wxbot.campaigns.models import Packet, PacketStatus
 from wxbot.campaigns.packets import move_packets
 from wxbot.clock import shanghai_day
+from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.models import CampaignDay
+from wxbot.quotas import Quota
 from wxbot.runtime import Runtime
 from wxbot.shake import bind
 from wxbot.staff import accounts
@@ -30,6 +32,13 @@ DAY = timedelta(days=1)
 def figures(row: CampaignDay) -> dict[str, int]:
     """What is not 0 of a day, visits apart."""
     return {name: getattr(row, name) for name in DAY_SUMS if getattr(row, name) and name != "visits"}
+
+
+def visitors_known(runtime: Runtime) -> int:
+    """Of how many people it is known that they have opened the page before."""
+    draw_state_of(runtime).counts.write()
+    with runtime.database.reading() as session:
+        return sum(name.startswith("visit:") for name in session.scalars(select(Quota.name)))
 
 
 def settle(stage: Stage, place: int, status: PacketStatus) -> None:
@@ -81,7 +90,9 @@ def test_a_shake_campaign_has_the_same_report_of_its_days(
     stage.change(status="closed", updated_at=runtime.clock.now())
     simulator.advance(3 * DAY.total_seconds())
     runtime.clock.refresh()
+    assert visitors_known(runtime) == 2
     assert (run_task(runtime, "campaigns.days"), run_task(runtime, "campaigns.days")) == (1, 0)
+    assert visitors_known(runtime) == 0, "nothing can happen any more: who looked is forgotten, how many did is not"
     with runtime.database.reading() as session:
         last = session.scalars(select(CampaignDay).order_by(CampaignDay.day.desc())).first()
     assert last is not None and last.is_last and figures(last) == {"forfeited": 1, "forfeited_fen": 100}

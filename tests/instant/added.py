@@ -23,7 +23,8 @@ def added(session: Session, campaign_id: int) -> Sums:
 def counted(session: Session, campaign_id: int) -> Sums:
     """The same, from the rows of draws and awards."""
     found: Sums = {}
-    people = set[str]()
+    people: dict[str, tuple[datetime, str]] = {}
+    steps: dict[str, set[str]] = {"winners": set(), "collectors": set(), "receivers": set()}
 
     def add(at: datetime, channel_code: str, what: str, fen: int = 0) -> None:
         key = (at.replace(minute=0, second=0, microsecond=0), channel_code, what)
@@ -34,12 +35,22 @@ def counted(session: Session, campaign_id: int) -> Sums:
     for draw in session.scalars(query):
         for what in ("draws",) if draw.openid in people else ("draws", "people"):
             add(draw.drawn_at, draw.channel_code, what)
-        people.add(draw.openid)
-    for award in session.scalars(select(Award).where(Award.campaign_id == campaign_id)):
+        people.setdefault(draw.openid, (draw.drawn_at, draw.channel_code))
+    for award in session.scalars(select(Award).where(Award.campaign_id == campaign_id).order_by(Award.k)):
+        has_it = award.status in ("paid", "given")
+        for step, led_there in zip(steps, (True, has_it or award.tapped_at is not None, has_it), strict=True):
+            if led_there and award.openid not in steps[step]:
+                steps[step].add(award.openid)
+                add(*_first(people, award), step)
         add(award.won_at, award.channel_code, award.status, award.amount_fen)
         if award.tapped_at is not None:
             add(award.won_at, award.channel_code, "tapped")
     return found
+
+
+def _first(people: dict[str, tuple[datetime, str]], award: Award) -> tuple[datetime, str]:
+    """Where somebody came from: in a hall nobody draws on a phone."""
+    return people.get(award.openid, (award.won_at, award.channel_code))
 
 
 def check_sums(database: Database) -> None:

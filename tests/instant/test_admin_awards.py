@@ -81,11 +81,40 @@ def test_the_funnel_counts_people_who_drew_and_won_however_often(
     draw_state_of(runtime).counts.write()
     told = words(cashier.get(f"/admin/campaigns/{stage.campaign_id}/funnel").text)
     assert "打开页面 3" in told and "抽奖 5" in told
-    assert re.search(r"人数 抽过的人 4 抽中的人 1 25.0% 领到的人 0", told), told
+    assert re.search(r"人数 来过的人 4 抽过的人 4 100.0% 抽中的人 1 25.0% 点了领取的人 0 0.0% 领到的人 0 次数", told), (
+        told
+    )
     assert "摇一摇" not in told
     assert "摇一摇" not in cashier.get(f"/admin/campaigns/{stage.campaign_id}").text
     for page in ("/admin/", "/admin/campaigns"):
         assert "已抽中 2 / 7" in words(cashier.get(page).text), page
+
+
+def test_the_live_page_says_of_each_way_in_and_hour_how_many_people_came_drew_won_asked_and_have_it(
+    cashier: Browser, runtime: Runtime, ming: Phone, hong: Phone
+) -> None:
+    stage = set_wheel(runtime, {"name": "月卡", "kind": "code", "min_fen": 0, "max_fen": 0, "stock": 2}, SPARE)
+    stage.import_codes("FACE-1", "FACE-2")
+    stage.work()
+    for phone, way_in in ((ming, "poster"), (ming, "poster"), (ming, "qr"), (hong, "")):
+        page = phone.state_of(phone.open(f"{stage.path}?c={way_in}"))
+        ask(phone, stage, {"page_token": page["page_token"], "nonce": page["nonce"], "channel": way_in})
+    hong.open(f"{stage.path}?c=poster&ticket=made-up")
+    draw_state_of(runtime).counts.write()
+    place = f"/admin/campaigns/{stage.campaign_id}"
+    told = words(cashier.get(f"{place}/funnel").text)
+    assert re.search(
+        r"来过的人 2 抽过的人 2 100.0% 抽中的人 1 50.0% 点了领取的人 1 100.0% 领到的人 1 100.0% 次数", told
+    ), told
+    assert re.search(
+        r"领到 海报 1 1 100.0% 1 100.0% 1 100.0% 1 100.0% 链接 1 1 100.0% 0 0.0% 0 0 每小时的人数", told
+    ), told
+    hour = f"{stage.draws()[0].drawn_at.astimezone(SHANGHAI):%m-%d %H:00}"
+    assert re.search(rf"{hour} 2 2 100.0% 1 50.0% 1 100.0% 1 100.0%", told), told
+    assert "摇一摇" not in told, "no place is proven here, whatever an address says"
+    of_posters = words(cashier.get(f"{place}/funnel?channel=poster").text)
+    assert re.search(rf"“海报”每小时的人数.*{hour} 1 1 100.0% 1 100.0%", of_posters), of_posters
+    assert '<option value="poster">海报</option>' in cashier.get(place).text
 
 
 def test_a_launch_that_stands_still_says_why_without_our_code(cashier: Browser, runtime: Runtime) -> None:

@@ -6,19 +6,23 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, render_template, request
+from flask_babel import gettext
 from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns import entries as ways_in
 from wxbot.campaigns.admin_entries import ways
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.charts import over_time
 from wxbot.draws import mechanic
+from wxbot.draws.counts import PAGE, VISITOR
+from wxbot.draws.funnel import STEPS, lines
 from wxbot.draws.mechanic import DrawMechanic
 from wxbot.draws.models import DrawCount
 from wxbot.draws.outcomes import DRAWN, Outcome
-from wxbot.staff.console import guard, locale, now, role_required, runtime
+from wxbot.staff.console import guard, locale, now, role_required, runtime, said
 from wxbot.staff.models import WATCHERS
 
 blueprint = guard(Blueprint("draw_charts", __name__))
@@ -32,6 +36,12 @@ LINES: dict[str, str] = {
 """Outcome → the line of the chart it is drawn on, where that has another name."""
 
 CHART_DAYS = 14
+HOURS_SHOWN = 24
+"""Hours in which people came; the page of awards shows more of them."""
+
+ANY = "any"
+"""For a channel code: of all of them."""
+
 PEOPLE_CACHE_S, REACHED_CACHE_S = 30, 5
 
 
@@ -59,23 +69,40 @@ def _title(way: DrawMechanic, outcome: str) -> str:
 @blueprint.get("/campaigns/<int:campaign_id>/funnel")
 @role_required(*WATCHERS)
 def funnel(campaign_id: int) -> str:
-    """How many people drew, won and got their money; apart from that how often a page was opened, and refusals by reason."""
-    way = mechanic.way_of(campaign_or_404(campaign_id).mechanic)
+    """How many people came, drew, won and got their money, in all, by way in and by hour (of one way in alone, if one is named);
+    apart from that how often a page was opened, and refusals by reason."""
+    campaign = campaign_or_404(campaign_id)
+    way, named = mechanic.way_of(campaign.mechanic), request.args.get("channel", ANY)
+    channel_code = None if named == ANY else ways_in.known(campaign.places, named)
     with runtime().database.reading() as session:
         totals = _totals(session, campaign_id)
-        won, paid = _kept("reached", campaign_id, REACHED_CACHE_S, lambda: way.reached(session, campaign_id))
+        reached = _kept("people", campaign_id, REACHED_CACHE_S, lambda: way.reached(session, campaign_id))
         drew = _kept("drew", campaign_id, PEOPLE_CACHE_S, lambda: way.drew(session, campaign_id))
-        people = [("drew", max(drew, won)), ("bound", won), ("received", paid)]
+        by_way_in = lines(session, campaign_id, way, "channel_code")
+        by_hour = lines(session, campaign_id, way, "hour", channel_code)
+    drew = max(drew, reached["won"])
+    visited = max(totals.get(VISITOR, 0), drew)
+    steps = {"visited": visited, "drew": drew, **reached}
     times = [
-        ("page", totals.get("page", 0)),
-        *([("shake", totals["shake"])] if "shake" in totals else []),
-        ("draw", sum(totals.get(outcome, 0) for outcome in DRAWN)),
-        ("missed", sum(n for outcome, n in totals.items() if LINES.get(outcome, outcome) == "missed")),
+        (gettext("打开页面"), totals.get(PAGE, 0)),
+        *([(said(way.arrival_word), totals.get(way.arrival, 0))] if way.arrival and way.arrival_word else []),
+        (gettext("抽奖"), sum(totals.get(outcome, 0) for outcome in DRAWN)),
     ]
+    missed = sum(n for outcome, n in totals.items() if LINES.get(outcome, outcome) == "missed")
     refusals = sorted(
         ((n, _title(way, outcome)) for outcome, n in totals.items() if outcome in REFUSALS and n), reverse=True
     )
-    return render_template("console/_funnel.html", people=people, times=times, refusals=refusals)
+    names = {each["code"]: each["name"] for each in ways(campaign)}
+    return render_template(
+        "console/_funnel.html",
+        people=[(step, steps[step]) for step in STEPS if step in steps],
+        times=times,
+        missed=missed,
+        refusals=refusals,
+        by_way_in=[{**line, "by": names.get(line["by"], line["by"])} for line in by_way_in],
+        by_hour=by_hour[:HOURS_SHOWN],
+        way_in=None if channel_code is None else names.get(channel_code, channel_code),
+    )
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/entries")

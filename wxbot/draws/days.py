@@ -12,11 +12,13 @@ from typing import Any
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from wxbot import quotas
 from wxbot.campaigns import mechanic
 from wxbot.campaigns.mechanic import DAY_SUMS
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import day_began, shanghai_day
 from wxbot.db import insert_into
+from wxbot.draws.counts import PAGE, visits_of
 from wxbot.draws.models import CampaignDay, DrawCount
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
@@ -57,6 +59,8 @@ def write_due(runtime: Runtime) -> int:
                 statement = insert_into(session, CampaignDay).values(**kept, written_at=now)
                 written = statement.on_conflict_do_nothing(index_elements=["campaign_id", "day"])
                 done += session.scalar(written.returning(CampaignDay.campaign_id)) is not None
+                if kept["is_last"]:
+                    quotas.forget_under(session, visits_of(one.campaign_id))
             log.info("day_written", campaign_id=one.campaign_id, day=kept["day"])
             if kept["is_last"]:
                 break
@@ -96,7 +100,7 @@ def _span(day: date) -> tuple[datetime, datetime]:
 
 def _within(session: Session, name: str, campaign_id: int, begin: datetime, end: datetime) -> dict[str, Any]:
     """DAY_SUMS and the prizes, from `begin` to before `end`."""
-    pages = select(func.sum(DrawCount.n)).where(DrawCount.campaign_id == campaign_id, DrawCount.outcome == "page")
+    pages = select(func.sum(DrawCount.n)).where(DrawCount.campaign_id == campaign_id, DrawCount.outcome == PAGE)
     visits = session.scalar(pages.where(DrawCount.hour >= begin, DrawCount.hour < end))
     part = mechanic.way_of(name).days
     counted = {"visits": visits} | dict(part.figures(session, campaign_id, begin, end))

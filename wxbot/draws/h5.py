@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot import oauth, own_page
 from wxbot.campaigns import entries
 from wxbot.draws import admit
+from wxbot.draws.counts import PAGE
 from wxbot.draws.door import DrawDoor
 from wxbot.draws.door import language as language_of
 from wxbot.draws.draw_state import DrawState, draw_state_of
@@ -120,10 +121,13 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
         if again is not None:
             return again  # another person may hold this phone now; WeChat is asked once
     came_by = entries.known(snapshot.places, request.args.get("c", ""))
-    draw_state.counts.add(snapshot.campaign_id, "page", now_unix, came_by)
-    if entrance is None and entrant.ticket:  # a place was proven; where none is asked for there is no ticket
-        draw_state.counts.add(snapshot.campaign_id, "shake", now_unix, came_by)
     way, language = snapshot.mechanic, phone_words().language
+    if refusal is Outcome.OVER:
+        draw_state.counts.add(snapshot.campaign_id, PAGE, now_unix, came_by)
+    else:
+        draw_state.counts.visit(snapshot.campaign_id, session.openid, now_unix, came_by)
+    if way.arrival is not None and entrance is None and entrant.ticket:
+        draw_state.counts.add(snapshot.campaign_id, way.arrival, now_unix, came_by)
     mine = way.mine(runtime, snapshot.campaign_id, session.openid)
     state = _state(runtime, snapshot, session, now_unix) | {
         "mine": mine,

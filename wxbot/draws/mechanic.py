@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,9 @@ from wxbot.draws.outcomes import Outcome
 from wxbot.runtime import Runtime
 from wxbot.text import Text
 from wxbot.vault import Vault
+
+FunnelPart = Literal["channel_code", "hour"]
+"""By what people are told apart."""
 
 
 class Stock(Protocol):
@@ -72,6 +75,10 @@ class DrawMechanic:
     """Whether `prove` asks nobody, even when Redis holds nothing: then no thread is kept for its answer."""
     welcome: Callable[[Runtime, Any, Entrant, float], Outcome | None]
     """What is wrong with the way a person came to the page, or None: what WeChat says is kept, the draw finds it in Redis."""
+    arrival: str | None = None
+    """As what a page is counted besides whose ticket proved its person's place (`arrival_word` in the funnel); None where no place
+    is proven."""
+    arrival_word: Text | None = None
     hand_out: Callable[[Any, str], str | None]
     """What an openid gets, as one line that is kept with the draw and handed out again (S34); None when odds that are known
     before the commit say no."""
@@ -102,8 +109,12 @@ class DrawMechanic:
     """Whether WeChat shows a packet page of its own, and leads from there to the page that says so (jump_url)."""
     drew: Callable[[Session, int], int]
     """How many people of a campaign have drawn, each once; asked twice a minute at most, for the console."""
-    reached: Callable[[Session, int], tuple[int, int]]
-    """How many people of a campaign have won, and how many have what they won; each once; asked every five seconds at most, for the console."""
+    reached: Callable[[Session, int], Mapping[str, int]]
+    """How many people of a campaign have come to each step behind the draw (funnel.STEPS), each once; asked every five seconds at
+    most, for the console."""
+    people_by: Callable[[Session, int, FunnelPart, str | None], Mapping[str, Mapping[str, int]]] | None = None
+    """The same, and who drew, for each channel code or Shanghai hour in which people drew first, of one channel code alone where one is
+    given; None where the draws do not tell."""
 
 
 def way_of(name: str) -> DrawMechanic:

@@ -65,8 +65,8 @@ class Draw(Base):
 
 
 class DrawCount(Base):
-    """Counts per campaign, hour, outcome (shake, page, admitted, or a refusal's name) and channel code: for charts, never for
-    money."""
+    """Counts per campaign, hour, outcome (page, visitor, a mechanic's arrival, or what a draw was answered) and channel code: for
+    charts, never for money."""
 
     __tablename__ = "draw_counts"
 

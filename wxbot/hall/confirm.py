@@ -101,7 +101,9 @@ def owe_people(session: Session, hall: Hall, won: Sequence[tuple[str, Owed]], no
     session.flush()
     owe(session, hall.campaign_id, wins, now, now + timedelta(seconds=terms.claim_s))
     for win in wins:
-        sums.add(session, hall.campaign_id, now, win.channel_code, first_status(win.kind), 1, win.amount_fen)
+        status = first_status(win.kind)
+        sums.add(session, hall.campaign_id, now, win.channel_code, status, 1, win.amount_fen)
+        sums.reach(session, sums.Person(hall.campaign_id, win.openid), status, sums.Came(now, win.channel_code))
     ks = [win.k for win in wins]
     given = (Award.campaign_id == hall.campaign_id) & Award.k.in_(ks)
     return list(session.scalars(select(Award).where(given).order_by(Award.k)))

@@ -7,6 +7,7 @@ from flask_babel import gettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns import entries
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import changes, pictures
 from wxbot.instant.codes import counts
@@ -32,6 +33,9 @@ def shown(session: Session, campaign: Campaign) -> Mapping[str, Any]:
         "conditions": _conditions(campaign.terms),
         "terms": terms,
         "look": pictures.look_of(campaign),
+        "funnel_ways": {
+            code: said(entries.name_of(campaign.places, code)) for code in (*entries.ENTRIES, *campaign.places)
+        },
         "has_waiting_change": rule_changes.open_one(session, changes.SUBJECT, campaign.id) is not None,
     }
 

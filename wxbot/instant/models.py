@@ -235,8 +235,12 @@ class Award(Base):
     )
 
 
-SumOf = Literal["draws", "people", "tapped", "open", "collecting", "paid", "forfeited", "given"]
-"""What is added up: draws, people who drew for the first time, awards asked for, and awards by their status."""
+FirstStep = Literal["winners", "collectors", "receivers"]
+"""What a person who drew comes to for the first time in a campaign: they won, asked for a prize, have one."""
+
+SumOf = Literal["draws", "people", "tapped", "open", "collecting", "paid", "forfeited", "given", FirstStep]
+"""What is added up: draws, awards asked for, and awards by their status; and people, each once in a campaign: those who drew
+(`people`), and of these by FirstStep."""
 
 
 class InstantSum(Base):
@@ -246,7 +250,7 @@ class InstantSum(Base):
 
     campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     hour: Mapped[datetime] = mapped_column(primary_key=True)
-    """In which the draw was made; Shanghai's hours begin when those of UTC do."""
+    """In which the draw was made, or of people their first draw; Shanghai's hours begin when those of UTC do."""
     channel_code: Mapped[str] = mapped_column(String(32), primary_key=True)
     what: Mapped[SumOf] = mapped_column(String(10), primary_key=True)
     n: Mapped[int] = mapped_column(BigInteger)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot import quotas
@@ -17,7 +17,7 @@ from wxbot.draws.admission import Booked
 from wxbot.draws.mechanic import Entrant
 from wxbot.draws.outcomes import Outcome
 from wxbot.draws.snapshot import CampaignSnapshot
-from wxbot.instant import answers, award_shown, card, nonces, pictures, sums, words
+from wxbot.instant import answers, award_shown, card, nonces, pictures, words
 from wxbot.instant.article import span_text
 from wxbot.instant.conditions import is_word
 from wxbot.instant.decide import PrizeRule
@@ -220,16 +220,3 @@ def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:
     with runtime.database.reading() as session:
         statuses = set(session.scalars(query))
     return "open" if statuses & set(WAITING) else "won" if statuses else "none"
-
-
-def drew(session: Session, campaign_id: int) -> int:
-    """How many people have drawn."""
-    return sums.of(session, campaign_id).get("people", (0, 0))[0]
-
-
-def reached(session: Session, campaign_id: int) -> tuple[int, int]:
-    """How many people have won, and how many have a prize; who won twice is one person."""
-    person = Award.openid.distinct()
-    has_it = func.count(person).filter(Award.status.in_(("paid", "given")))
-    won, have = session.execute(select(func.count(person), has_it).where(Award.campaign_id == campaign_id)).one()
-    return int(won), int(have)

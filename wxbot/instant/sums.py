@@ -1,29 +1,69 @@
 """Draws and awards added up by hour and way in, by the very commits that write them: what a running campaign shows costs no look at
 its rows, and is exact, also in a restored copy.
 
+People are counted once for each step of a campaign, however often they take it, and all steps of a person in the hour and way in of
+their first draw: a line of the funnel never says that more people won than drew. That somebody takes a step for the first time
+is a limit of one (quotas), so two transactions of one person count it once.
+
 What a transaction adds is kept until it ends and is then written at once, in one order: these rows are the last that any
 transaction locks, so nobody waits for another in a circle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from sqlalchemy import event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, SessionTransaction
 
-from wxbot.instant.models import Award, AwardStatus, InstantSum, SumOf
+from wxbot import quotas
+from wxbot.instant.models import Award, AwardStatus, FirstStep, InstantDraw, InstantSum, SumOf
 from wxbot.prepared import Prepared
 
 _WAITING = "instant_sums"
-"""Under this name a session keeps what is to be added: (campaign, hour, channel code, what) → [how many, fen]."""
+"""Under this name a session keeps what is to be added."""
 
 _BEFORE = "instant_sums_before"
 """Under this one, for each savepoint of the transaction: what waited when it was made."""
 
 STATUSES: tuple[AwardStatus, ...] = get_args(AwardStatus)
+STEPS: tuple[FirstStep, ...] = get_args(FirstStep)
+"""In their order: who has come to one has come to those before it."""
+
+
+class Person(NamedTuple):
+    """One person in one campaign."""
+
+    campaign_id: int
+    openid: str
+
+
+class Came(NamedTuple):
+    """When and by which way in a person drew for the first time."""
+
+    at: datetime
+    channel_code: str
+
+
+@dataclass
+class _Waiting:
+    """What one transaction adds when it commits."""
+
+    sums: dict[tuple[int, datetime, str, SumOf], list[int]] = field(default_factory=dict)
+    """(campaign, hour, channel code, what) → [how many, fen]."""
+    reached: dict[Person, tuple[FirstStep, Came, bool]] = field(default_factory=dict)
+    """The furthest step of each, a draw that led there, and whether that was their first one."""
+
+    def copied(self) -> "_Waiting":
+        return _Waiting({key: [*sums] for key, sums in self.sums.items()}, dict(self.reached))
+
+
+def _waiting(session: Session) -> _Waiting:
+    waiting: _Waiting = session.info.setdefault(_WAITING, _Waiting())
+    return waiting
 
 
 def add(
@@ -31,7 +71,7 @@ def add(
 ) -> None:
     """Add (or with a negative `n` and `fen` take away) something of a draw of `drawn_at`, when this transaction commits."""
     hour = drawn_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    sums = session.info.setdefault(_WAITING, {}).setdefault((campaign_id, hour, channel_code, what), [0, 0])
+    sums = _waiting(session).sums.setdefault((campaign_id, hour, channel_code, what), [0, 0])
     sums[0] += n
     sums[1] += fen
 
@@ -43,6 +83,51 @@ def moved(session: Session, award: Award, before: AwardStatus, after: AwardStatu
     add(*mine, after, 1, award.amount_fen)
     if is_first_tap:
         add(*mine, "tapped")
+    if after in _STEP_OF:
+        reach(session, Person(award.campaign_id, award.openid), after, Came(award.won_at, award.channel_code))
+
+
+def reach(session: Session, person: Person, status: AwardStatus, came: Came, *, is_first: bool = False) -> None:
+    """An award of this person has this status now. `came` is the draw that it was won with; `is_first` when it is known to be this
+    person's first one."""
+    step = _STEP_OF.get(status, "winners")
+    reached = _waiting(session).reached
+    before = reached.get(person)
+    if before is None or STEPS.index(before[0]) < STEPS.index(step):
+        reached[person] = (step, came, is_first or (before is not None and before[2]))
+
+
+_STEP_OF: Mapping[AwardStatus, FirstStep] = {"collecting": "collectors", "paid": "receivers", "given": "receivers"}
+
+
+def _count_people(session: Session, reached: Mapping[Person, tuple[FirstStep, Came, bool]]) -> None:
+    """Add up who takes a step for the first time, where they came from."""
+    taken = {
+        f"first:{step}:{person.campaign_id}:{person.openid}": (person, step)
+        for person, (furthest, *_) in reached.items()
+        for step in STEPS[: STEPS.index(furthest) + 1]
+    }
+    if not taken:
+        return
+    session.flush()
+    new = [taken[name] for name in quotas.take_each(session, list(taken), quotas.ALL_TIME, 1)]
+    elsewhere = {person for person, _ in new if not reached[person][2]}
+    came = {person: reached[person][1] for person, _ in new} | _first_draws(session, elsewhere)
+    for person, step in new:
+        add(session, person.campaign_id, came[person].at, came[person].channel_code, step)
+
+
+def _first_draws(session: Session, people: Collection[Person]) -> dict[Person, Came]:
+    """The first draw of each who has one; in a hall nobody has."""
+    found: dict[Person, Came] = {}
+    for campaign_id in {person.campaign_id for person in people}:
+        mine = InstantDraw.campaign_id == campaign_id
+        of_them = InstantDraw.openid.in_([person.openid for person in people if person.campaign_id == campaign_id])
+        first = select(func.min(InstantDraw.k)).where(mine, of_them).group_by(InstantDraw.openid)
+        columns = (InstantDraw.openid, InstantDraw.drawn_at, InstantDraw.channel_code)
+        for openid, at, channel_code in session.execute(select(*columns).where(mine, InstantDraw.k.in_(first))):
+            found[Person(campaign_id, openid)] = Came(at, channel_code)
+    return found
 
 
 @cache
@@ -61,7 +146,8 @@ def _added(dialect: str) -> Prepared:
 def _write(session: Session) -> None:
     if _WAITING not in session.info or session.in_nested_transaction():
         return
-    sums: dict[tuple[int, datetime, str, str], list[int]] = session.info.pop(_WAITING)
+    _count_people(session, _waiting(session).reached)
+    sums = session.info.pop(_WAITING).sums
     rows = [
         {"campaign_id": campaign_id, "hour": hour, "channel_code": channel_code, "what": what, "n": n, "fen": fen}
         for (campaign_id, hour, channel_code, what), (n, fen) in sorted(sums.items())
@@ -76,8 +162,7 @@ def _write(session: Session) -> None:
 def _keep(session: Session, transaction: SessionTransaction) -> None:
     """What was added before a savepoint outlives it."""
     if transaction.nested and _WAITING in session.info:
-        kept = {key: [*sums] for key, sums in session.info[_WAITING].items()}
-        session.info.setdefault(_BEFORE, {})[transaction] = kept
+        session.info.setdefault(_BEFORE, {})[transaction] = _waiting(session).copied()
 
 
 @event.listens_for(Session, "after_soft_rollback")
@@ -99,11 +184,16 @@ def of(session: Session, campaign_id: int) -> dict[str, tuple[int, int]]:
     return by(session, campaign_id, None).get(None, {})
 
 
-def by(session: Session, campaign_id: int, part: Any) -> dict[Any, dict[str, tuple[int, int]]]:
-    """The same for each value of `part`, a column of InstantSum or what is made of one; None is the whole."""
+def by(
+    session: Session, campaign_id: int, part: Any, channel_code: str | None = None
+) -> dict[Any, dict[str, tuple[int, int]]]:
+    """The same for each value of `part`, a column of InstantSum or what is made of one; None is the whole. Of one way in alone where one
+    is given."""
     parts = [] if part is None else [part]
     query = select(InstantSum.what, func.sum(InstantSum.n), func.sum(InstantSum.fen), *parts)
     query = query.where(InstantSum.campaign_id == campaign_id).group_by(InstantSum.what, *parts)
+    if channel_code is not None:
+        query = query.where(InstantSum.channel_code == channel_code)
     found: dict[Any, dict[str, tuple[int, int]]] = {}
     for what, n, fen, *value in session.execute(query):
         found.setdefault(value[0] if value else None, {})[what] = (int(n), int(fen))

@@ -1,6 +1,6 @@
 """What a running campaign of instant draws shows to who watches it: stock, awards, the funnel by way in, one draw explained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.db import shanghai_text
+from wxbot.draws.mechanic import FunnelPart
 from wxbot.draws.models import DrawCount
 from wxbot.instant import sums
 from wxbot.instant.decide import Rules, named
-from wxbot.instant.models import Award, InstantDraw, InstantSum, InstantTerms, Prize, RuleVersion
+from wxbot.instant.models import Award, InstantDraw, InstantSum, InstantTerms, Prize, RuleVersion, SumOf
 from wxbot.instant.versions import prizes_of
 
 AWARD_ROWS = 50
@@ -145,6 +146,33 @@ def funnel_by_time(session: Session, campaign_id: int) -> list[dict[str, Any]]:
     """The same of each Shanghai hour in which somebody came or drew; what became of a win stands where it was drawn."""
     moments = [shanghai_text(session, moment) for moment in (InstantSum.hour, DrawCount.hour)]
     return sorted(_funnel(session, campaign_id, *moments), key=lambda each: str(each["by"]))
+
+
+PEOPLE: Mapping[str, SumOf] = {"drew": "people", "won": "winners", "collected": "collectors", "paid": "receivers"}
+"""Step of the funnel → as what its people are added up."""
+
+
+def drew(session: Session, campaign_id: int) -> int:
+    """How many people have drawn."""
+    return sums.of(session, campaign_id).get("people", (0, 0))[0]
+
+
+def reached(session: Session, campaign_id: int) -> Mapping[str, int]:
+    """How many people have won, asked for a prize and have one; who won twice is one person."""
+    steps = _people(sums.of(session, campaign_id))
+    return {step: n for step, n in steps.items() if step != "drew"}
+
+
+def people_by(
+    session: Session, campaign_id: int, part: FunnelPart, channel_code: str | None
+) -> Mapping[str, Mapping[str, int]]:
+    """The same and who drew, for each way in or hour of their first draw."""
+    by = InstantSum.channel_code if part == "channel_code" else shanghai_text(session, InstantSum.hour)
+    return {value: _people(mine) for value, mine in sums.by(session, campaign_id, by, channel_code).items()}
+
+
+def _people(mine: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    return {step: mine.get(what, (0, 0))[0] for step, what in PEOPLE.items()}
 
 
 def awards(session: Session, campaign_id: int, sought: str, status: str, before: int | None) -> list[tuple[Award, str]]:

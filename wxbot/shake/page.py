@@ -66,10 +66,10 @@ def drew(session: Session, campaign_id: int) -> int:
     return session.scalar(select(func.count(Draw.openid.distinct())).where(Draw.campaign_id == campaign_id)) or 0
 
 
-def reached(session: Session, campaign_id: int) -> tuple[int, int]:
+def reached(session: Session, campaign_id: int) -> Mapping[str, int]:
     """How many people have a packet, and how many have opened theirs."""
     tally = listing.tallies(session, [campaign_id])[campaign_id]
-    return tally.reached("bound"), tally.reached("received")
+    return {"won": tally.reached("bound"), "paid": tally.reached("received")}
 
 
 def mine(runtime: Runtime, campaign_id: int, openid: str) -> str:

@@ -12,12 +12,15 @@ from wxbot.logs import get_logger
 from wxbot.rate_limit import Rate
 from wxbot.runtime import Runtime
 from wxbot.shake.stock import LotteryStock
+from wxbot.text import Text
 from wxbot.wechat.errors import Refused, WeChatError
 from wxbot.wechat.limits import SHAKE_TICKET_LIFE_S
 
 log = get_logger(__name__)
 
 SHAKE_TICKET = re.compile(r"[A-Za-z0-9_.+/=-]{8,512}")
+
+ARRIVAL = Text("摇一摇进来", "Came by shaking")
 
 SHAKES_ASKED = Rate(20, 60)
 """Shake tickets of one person that a page load may ask WeChat about in a minute."""
