@@ -13,7 +13,7 @@ from tests.campaigns.drafts import NOW, form, hire
 from tests.rows import in_one
 from wxbot import ledger
 from wxbot.budget import Budget
-from wxbot.campaigns import draft, draft_form
+from wxbot.campaigns import draft, draft_faults, draft_form
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.money import NotMoney, parse_yuan, yuan
@@ -37,6 +37,19 @@ def test_a_good_form_becomes_fen_and_utc() -> None:
     assert (made.daily_from, made.daily_until) == (540, 1260)
     assert made.terms["odds_ppm"] == 25
     assert made.terms["device_ids"] == [1001, 1002]
+
+
+def test_a_night_is_written_with_the_next_days_time_and_one_that_is_cut_is_cautioned(database: Database) -> None:
+    def cautions(**changes: str) -> set[str | None]:
+        made = draft.read(form(daily_from="22:00", daily_until="02:00", **changes), NOW)
+        values = {name: getattr(made, name) for name in ("begin_at", "end_at", "daily_from", "daily_until")}
+        return {each.field for each in draft_faults._night(values)}
+
+    assert cautions(begin_at="2026-03-16T22:00", end_at="2026-03-18T02:00") == set()
+    assert cautions(begin_at="2026-03-16T22:00", end_at="2026-03-18T12:00") == set()
+    assert cautions(begin_at="2026-03-16T00:00", end_at="2026-03-18T00:00") == {"begin_at", "end_at"}
+    assert cautions(begin_at="2026-03-16T20:00", end_at="2026-03-18T23:30") == {"end_at"}
+    assert fields({"daily_from": "22:00", "daily_until": "22:00"}) == {"daily_until"}
 
 
 @pytest.mark.parametrize(

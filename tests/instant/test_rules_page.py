@@ -11,7 +11,7 @@ import pytest
 from tests.instant.plays import BEGIN, WINDOW, config, money
 from tests.instant.stage import PRIZE
 from tests.instant.test_verify import RULES
-from wxbot.instant.article import faults_of_draft, missing, odds_text, prize_rows, sections
+from wxbot.instant.article import faults_of_draft, missing, odds_text, prize_rows, sections, when_lines
 from wxbot.instant.better import worse
 from wxbot.instant.decide import Rules
 from wxbot.instant.release import DAY_S, ReleaseSchedule
@@ -116,6 +116,16 @@ def test_hours_that_are_never_open_release_nothing() -> None:
     assert list(missing(FACTS, published))
     published["prizes"][0]["release"]["weights"] = [int(10 <= hour < 20) for hour in range(24)]
     assert not list(missing(FACTS, published))
+
+
+def test_a_night_releases_behind_midnight_and_the_rules_say_that_it_is_two_days() -> None:
+    published = config(Rules(9, WINDOW, (money(1, 1_000, 50, release=ReleaseSchedule("hours", (1,) * 24)),)))
+    published |= {"daily_from": 1320, "daily_until": 120}
+    assert list(missing(FACTS, published))
+    published["prizes"][0]["release"]["weights"] = [int(hour in (22, 23, 0, 1)) for hour in range(24)]
+    assert not list(missing(FACTS, published))
+    lines = [line.zh for line in when_lines(published)]
+    assert "每天 22:00–次日 02:00" in lines and any("0:00 重新计算" in line for line in lines)
 
 
 # --- edits after the launch --------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import mechanic
 from wxbot.campaigns.mechanic import DraftCheck, Values
 from wxbot.campaigns.models import FIRST_MECHANIC
+from wxbot.daily import DAY_MINUTES, DailyHours, minute_of_day
 from wxbot.linter.check import findings
 from wxbot.money import yuan
 from wxbot.settings import Settings
-from wxbot.text import Refusal, fault
+from wxbot.text import Refusal, fault, time_of_day
 from wxbot.wechat import limits
 
 TRIES_MAX = 1_000
@@ -41,9 +42,32 @@ def _window(values: Values, now: datetime) -> Iterator[Refusal]:
 
 def _hours(values: Values, _now: datetime) -> Iterator[Refusal]:
     daily_from, daily_until = values.get("daily_from"), values.get("daily_until")
-    if daily_from is not None and daily_until is not None and daily_from >= daily_until:
+    if daily_from is not None and daily_until is not None and not DailyHours(daily_from, daily_until).parts:
         yield fault(
-            "daily_until", "每日结束时间必须晚于每日开始时间", "The daily end must be later than the daily beginning"
+            "daily_until",
+            "每日开放和每日关闭是同一时刻：全天请写 00:00 到 24:00；开到后半夜请写当晚和次日的时间，例如 22:00 到 02:00",
+            "Both daily times are one: 00:00 to 24:00 is the whole day; a night is written with the next day's time, such as 22:00 to 02:00",
+        )
+
+
+def _night(values: Values) -> Iterator[Refusal]:
+    """A night that the campaign's own beginning or end cuts: days are written where an evening was meant."""
+    begin_at, end_at = values.get("begin_at"), values.get("end_at")
+    hours = DailyHours(values.get("daily_from", 0), values.get("daily_until", DAY_MINUTES))
+    if not hours.is_night or begin_at is None or end_at is None:
+        return
+    begin, end = minute_of_day(begin_at), minute_of_day(end_at)
+    if begin < hours.closes:
+        yield fault(
+            "begin_at",
+            f"每天 {hours.text.zh} 开放：活动开始时正是后半夜，马上就能抽。要从当晚开始，请把开始时间写成当天 {time_of_day(hours.opens)}",
+            f"It is open at {hours.text.en}, so it opens at once, behind midnight. To begin in the evening, begin at {time_of_day(hours.opens)}",
+        )
+    if end == 0 or end > hours.opens:
+        yield fault(
+            "end_at",
+            f"每天 {hours.text.zh} 开放：最后一晚没到 {time_of_day(hours.closes)} 活动就结束了。要开满这一晚，请把结束时间写成次日 {time_of_day(hours.closes)}",
+            f"It is open at {hours.text.en}; the end cuts the last night. To have all of it, end at {time_of_day(hours.closes)} of the next day",
         )
 
 
@@ -148,6 +172,7 @@ def cautions_of(session: Session, settings: Settings, values: Values, campaign_i
     way = mechanic.way_of(values.get("mechanic", FIRST_MECHANIC))
     return [
         *(each for caution in way.cautions for each in caution(session, settings, values, campaign_id)),
+        *_night(values),
         *(
             Refusal("caution", found.text, field)
             for field, text in _written(values)

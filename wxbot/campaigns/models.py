@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from wxbot.daily import DailyHours
 from wxbot.db import Base, BigId
 from wxbot.transitions import Transitions, one_of
 
@@ -95,6 +96,11 @@ class Campaign(Base):
     end_at: Mapped[datetime]
     daily_from: Mapped[int] = mapped_column(Integer, default=0)
     daily_until: Mapped[int] = mapped_column(Integer, default=1440)
+
+    @property
+    def hours(self) -> DailyHours:
+        """When people can take part on each day."""
+        return DailyHours(self.daily_from, self.daily_until)
 
     budget_fen: Mapped[int] = mapped_column(BigInteger)
     split: Mapped[str] = mapped_column(String(8), default="fixed")

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from wxbot import lineage
 from wxbot.campaigns.models import Campaign, PacketCount
+from wxbot.daily import DailyHours
 from wxbot.db import Database
 from wxbot.draws import mechanic
 from wxbot.draws.mechanic import DrawMechanic, Stock
@@ -55,8 +56,7 @@ class CampaignSnapshot:
     end_at: datetime
     begin_unix: float
     end_unix: float
-    daily_from: int
-    daily_until: int
+    hours: DailyHours
     tries_per_person: int
     tries_per_day: int
     mechanic: DrawMechanic
@@ -89,9 +89,7 @@ class CampaignSnapshot:
     def is_open_hour(self, now_unix: float) -> bool:
         """Whether the Shanghai time of day lies inside the daily hours, which may cross midnight."""
         minute = int((now_unix + SHANGHAI_OFFSET_S) % 86400) // 60
-        if self.daily_from <= self.daily_until:
-            return self.daily_from <= minute < self.daily_until
-        return minute >= self.daily_from or minute < self.daily_until
+        return self.hours.is_open(minute)
 
 
 class Snapshots:
@@ -165,8 +163,7 @@ class Snapshots:
             end_at=campaign.end_at,
             begin_unix=campaign.begin_at.timestamp(),
             end_unix=campaign.end_at.timestamp(),
-            daily_from=campaign.daily_from,
-            daily_until=campaign.daily_until,
+            hours=campaign.hours,
             tries_per_person=campaign.tries_per_person,
             tries_per_day=campaign.tries_per_day,
             mechanic=way,

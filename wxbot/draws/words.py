@@ -10,7 +10,7 @@ WORDS: dict[str, Text] = {
     "packets": Text("红包总数", "Packets"),
     "drawn": Text("已被抽走", "Drawn"),
     "time": Text("活动时间", "When"),
-    "daily": Text("每天 {begin}–{end}", "Daily {begin}–{end}"),
+    "daily": Text("每天 {hours}", "Daily {hours}"),
     "rules": Text("活动规则", "Rules"),
     "all_rules": Text("查看完整规则", "Read the full rules"),
     "back": Text("返回活动", "Back"),
@@ -94,10 +94,6 @@ class DrawPhrases(Phrases):
     """The sentences of one language for templates: `t.draw`, `t('daily', begin=…, end=…)`."""
 
     table = WORDS
-
-    def minute(self, of_day: int) -> str:
-        """A minute of the day as HH:MM."""
-        return f"{of_day // 60:02d}:{of_day % 60:02d}"
 
     def money(self, amount_fen: int) -> str:
         """Fen as yuan."""

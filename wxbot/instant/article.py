@@ -11,11 +11,12 @@ from typing import Any
 
 from wxbot.campaigns.mechanic import Values
 from wxbot.campaigns.models import Campaign
+from wxbot.daily import DailyHours
 from wxbot.instant.models import ODDS_OF, InstantTerms, Prize
 from wxbot.instant.release import DAY_S, HOUR_S, SHANGHAI_S, ReleaseSchedule, Window, released
 from wxbot.money import plain_percent, yuan
 from wxbot.orders.channels import CONFIRMED
-from wxbot.text import Refusal, Text, day_text, fault, moment_text, time_of_day
+from wxbot.text import Refusal, Text, day_text, fault, moment_text
 
 Config = Mapping[str, Any]
 """versions.config_of."""
@@ -188,9 +189,16 @@ def when_lines(config: Config) -> list[Text]:
     """From when until when, and at which hours."""
     begin, end = moment_text(at(config["begin"])), moment_text(at(config["end"]))
     lines = [Text(f"{begin.zh} – {end.zh}（北京时间）", f"{begin.en} – {end.en} (Beijing time)")]
-    if (config["daily_from"], config["daily_until"]) != (0, 1440):
-        hours = f"{time_of_day(config['daily_from'])}–{time_of_day(config['daily_until'])}"
-        lines.append(Text(f"每天 {hours}", f"Daily {hours}"))
+    hours = DailyHours(config["daily_from"], config["daily_until"])
+    if not hours.is_all_day:
+        lines.append(Text("每天 {zh}", "Daily {en}").format(**hours.text._asdict()))
+    if hours.is_night:
+        lines.append(
+            Text(
+                "一个晚上跨两天：每天的次数和名额在 0:00 重新计算。",
+                "A night is part of two days: what is allowed a day begins anew at 0:00.",
+            )
+        )
     return lines
 
 

@@ -10,6 +10,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from wxbot.daily import DailyHours
+
 Way = Literal["once", "even", "days", "hours"]
 
 WAYS: dict[Way, str] = {
@@ -41,9 +43,7 @@ class Window:
     @cached_property
     def open_parts(self) -> tuple[tuple[int, int], ...]:
         """The open parts of a day, in seconds of the day."""
-        opens, closes = self.daily_from * 60, self.daily_until * 60
-        parts = ((opens, closes),) if opens <= closes else ((0, closes), (opens, DAY_S))
-        return tuple(part for part in parts if part[0] < part[1])
+        return tuple((begin * 60, end * 60) for begin, end in DailyHours(self.daily_from, self.daily_until).parts)
 
     @cached_property
     def all_out_at(self) -> int:

@@ -13,6 +13,7 @@ from wxbot.campaigns.draft_faults import BUDGET_MAX_FEN, too_long, unfit_texts
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
 from wxbot.campaigns.models import FIRST_MECHANIC, Campaign
 from wxbot.campaigns.split import total_fen
+from wxbot.daily import DailyHours
 from wxbot.money import yuan
 from wxbot.orders.throttle import QUIET_UNTIL_HOUR
 from wxbot.settings import Settings
@@ -200,9 +201,13 @@ def _shared(session: Session, _settings: Settings, values: Values, campaign_id: 
 
 def _quiet_hours(_session: Session, settings: Settings, values: Values, _campaign_id: int | None) -> Iterator[Refusal]:
     begin, end = values.get("daily_from"), values.get("daily_until")
-    if not settings.pay_quiet_hours or begin is None or end is None or not begin < min(end, QUIET_MINUTES):
+    if not settings.pay_quiet_hours or begin is None or end is None:
         return
-    hours = f"{begin // 60}:{begin % 60:02d}–{min(end, QUIET_MINUTES) // 60}:{min(end, QUIET_MINUTES) % 60:02d}"
+    quiet = [part for part in DailyHours(begin, end).parts if part[0] < QUIET_MINUTES]
+    if not quiet:
+        return
+    begin, end = quiet[0][0], min(quiet[0][1], QUIET_MINUTES)
+    hours = f"{begin // 60}:{begin % 60:02d}–{end // 60}:{end % 60:02d}"
     yield fault(
         "daily_from",
         f"微信支付每天 0:00–8:00 不收新红包：{hours} 只能抽 0 点前备好的，抽完要等到 8 点后才有",

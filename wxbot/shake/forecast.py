@@ -7,6 +7,7 @@ from typing import Any
 
 from wxbot.campaigns.mechanic import ForecastPart, Values
 from wxbot.campaigns.split import total_fen
+from wxbot.daily import DAY_MINUTES, DailyHours
 from wxbot.money import yuan
 from wxbot.settings import Settings
 from wxbot.text import Text
@@ -51,8 +52,8 @@ class Forecast:
 def open_hours(begin_at: Any, end_at: Any, daily_from: int, daily_until: int) -> float:
     """About how many hours people can draw."""
     span_h = float((end_at - begin_at) / timedelta(hours=1))
-    share = (daily_until - daily_from) / 1440
-    return span_h * share if span_h > 24 else min(span_h, (daily_until - daily_from) / 60)
+    minutes = DailyHours(daily_from, daily_until).minutes
+    return span_h * minutes / DAY_MINUTES if span_h > 24 else min(span_h, minutes / 60)
 
 
 def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> Forecast | None:
@@ -62,7 +63,7 @@ def forecast(values: Mapping[str, Any], *, per_second: int, per_day: int) -> For
     odds_ppm = values["terms"].get("odds_ppm")
     if (
         odds_ppm is None
-        or values["daily_until"] <= values["daily_from"]
+        or not DailyHours(values["daily_from"], values["daily_until"]).parts
         or ("tiers" not in values or "packet_fen" not in values)
     ):
         return None
