@@ -182,6 +182,8 @@ def chromium() -> Iterator[Any]:
         )
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     quiet += ["--disable-component-update", "--disable-sync", "--lang=zh-CN"]
+    # All pages of a profile in one process, whatever their site: to start one takes longer than to show most pages.
+    quiet += ["--renderer-process-limit=1", "--disable-site-isolation-trials"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=quiet)
         yield browser
@@ -357,6 +359,7 @@ def browser_profile(chromium: Any) -> Iterator[Any]:
         viewport={"width": 390, "height": 844}, locale="zh-CN", timezone_id="Asia/Shanghai", reduced_motion="reduce"
     )
     context.set_default_timeout(30_000)  # a busy machine decodes two photos at a time
+    context.new_page()  # stays open (see browser_page): with its last page a profile's process ends
     yield context
     context.close()
 
@@ -371,7 +374,7 @@ def browser_page(browser_profile: Any) -> Iterator[Any]:
     forgetting = browser_profile.new_cdp_session(page)
     forgetting.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
     browser_profile.clear_cookies()
-    for each in browser_profile.pages:
+    for each in browser_profile.pages[1:]:
         each.close()
     assert not errors, f"the page's scripts raised: {errors}"
 
