@@ -99,6 +99,25 @@ def test_the_ball_stands_on_its_piece_of_the_room(screen: Screen) -> None:
             assert found == wanted
 
 
+def test_a_name_on_the_ball_is_whole_and_only_a_very_long_one_is_cut(screen: Screen) -> None:
+    screen.page.evaluate("""() => {
+      window.written = new Set();
+      for (const pen of [CanvasRenderingContext2D, OffscreenCanvasRenderingContext2D]) {
+        const fillText = pen.prototype.fillText;
+        pen.prototype.fillText = function (text, ...rest) { window.written.add(text); fillText.call(this, text, ...rest); };
+      }
+    }""")
+    names = ["欧阳娜娜", "上官婉儿公主", "阿卜杜拉·买买提", "Christina Wang", "一二三四五六七八九十" * 2]
+    screen.page.emulate_media(reduced_motion="no-preference")
+    screen.show(
+        scene="selection", newest=people(5, lambda n: names[n - 1]), guests=5, selection=selection(5, [], "drawn")
+    )
+    until_page(screen.page, "window.written.has('欧阳娜娜')")
+    written = set(screen.page.evaluate("[...window.written]"))
+    assert written >= {"上官婉", "儿公主", "阿卜杜拉·", "买买提", "Christina", "Wang"}
+    assert [text[-1] for text in written if "…" in text] == ["…"]
+
+
 def test_nothing_is_drawn_while_nothing_happens(screen: Screen) -> None:
     page = screen.page
     page.emulate_media(reduced_motion="no-preference")

@@ -181,6 +181,12 @@ def test_a_race_is_won_by_who_came_furthest_and_earlier(runtime: Runtime) -> Non
     assert [award.openid for award in hall.awards()] == [hall.openids[2], hall.openids[1]]
     shown = _state(hall)["game"]
     assert (shown["prize"], [one["no"] for one in shown["ranks"] if one["won"]]) == (1, [3, 2])
+    (of_race,) = _state(hall)["results"]
+    assert (of_race["prize"], of_race["total"]) == (1, 2)
+    assert [(one["no"], one["name"], one["counted"]) for one in of_race["winners"]] == [
+        (3, "来宾3", 80),
+        (2, "来宾2", 80),
+    ]
     _sound(runtime)
     assert _faults(hall) == []
 
@@ -232,6 +238,11 @@ def test_more_than_somebodys_packets_or_another_seed_is_found(runtime: Runtime) 
     with runtime.database.reading() as session:
         record = json.loads(json.dumps(record_of(session, hall.runtime.vault, hall.campaign_id)))
     line = next(one for one in record["log"] if one["kind"] == "game_ended")
+    (of_rain,) = _state(hall)["results"]
+    sums = [(one["no"], one["amount_fen"]) for one in of_rain["winners"]]
+    assert sums == list(zip(line["body"]["nos"], line["body"]["sums"], strict=True)), (
+        "the screen lists them with their sums"
+    )
     first, *others = line["body"]["sums"]
     for change, reason in (({"seed": "ab" * 32}, "seed"), ({"sums": [first + 1, *others]}, "winners")):
         forged = json.loads(json.dumps(record))

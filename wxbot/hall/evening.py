@@ -94,6 +94,8 @@ class GameStanding:
     is_ended: bool = False
     won: list[int] = field(default_factory=list)
     """Who has its prizes, the first before the others."""
+    sums: list[int] = field(default_factory=list)
+    """What each of them reached: fen of a rain, shakes of a race."""
     restores: int = 0
     """How often the database was restored before its end: it begins anew with the seed that many steps behind the fixed one."""
 
@@ -303,7 +305,7 @@ def _game_begun(evening: Evening, body: LineBody) -> None:
 
 def _game_ended(evening: Evening, body: LineBody) -> None:
     game = evening.games[body["prize"]]
-    game.is_ended, game.won = True, body["nos"]
+    game.is_ended, game.won, game.sums = True, body["nos"], body["sums"]
 
 
 def _restored(evening: Evening, body: LineBody) -> None:

@@ -23,6 +23,9 @@ NEWEST = 60
 DANMAKU = 30
 RANKS = 20
 BEST = 5
+PLAYED = 200
+"""Winners of one game among the results: five pages of the screen."""
+
 ROSTER_TAIL = 200
 """Characters of a roster's file that hold its last line, whose number says who came too late for it."""
 
@@ -58,7 +61,7 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         ],
         "roster": _roster(session, hall),
         "selection": _selection(selections[-1], ordinal_of, winners) if selections else None,
-        "results": _results(selections, ordinal_of, winners),
+        "results": [*_results(selections, ordinal_of, winners), *_played(session, hall, evening)],
         "void": [
             {"d": each.d, "prize": ordinal_of[each.prize_id], "reason": each.void_reason}
             for each in selections
@@ -163,6 +166,22 @@ def _results(
         if confirmed:
             by_prize.setdefault(ordinal_of[selected.prize_id], []).extend(confirmed)
     return [{"prize": prize, "winners": lines} for prize, lines in by_prize.items()]
+
+
+def _played(session: Session, hall: Hall, evening: Evening) -> list[StatePart]:
+    """Who has won what in the games that are over, in the order of the programme: the first of each, and how many in all."""
+    over = {prize: game for prize, game in sorted(evening.games.items()) if game.is_ended and game.won}
+    nos = {no for game in over.values() for no in game.won[:PLAYED]}
+    mine = (Guest.campaign_id == hall.campaign_id) & Guest.no.in_(nos)
+    rows = session.execute(select(*cards.COLUMNS).where(mine)) if nos else ()
+    shown = {row[0]: cards.shown(*row) for row in rows}
+    found: list[StatePart] = []
+    for prize, game in over.items():
+        reached = zip(game.won[:PLAYED], game.sums, strict=False)
+        name = "amount_fen" if game.fixed["kind"] == "rain" else "counted"
+        lines = [{**shown[no], "status": "confirmed", name: n} for no, n in reached if no in shown]
+        found.append({"prize": prize, "winners": lines, "total": len(game.won)})
+    return found
 
 
 def _danmaku(session: Session, hall: Hall) -> list[StatePart]:

@@ -2,7 +2,7 @@
    names, or a number. All three show the pool and know nothing else. At most 200 cards; those of the sphere lie on one canvas: two
    hundred composited elements cost a weak machine four frames of five. */
 
-import { Card, initial, nameOf, picture } from './cards.js';
+import { Card, initial, letters, nameOf, picture } from './cards.js';
 import { el, say } from './dom.js';
 import { calm, moving, pace } from './loop.js';
 import { drop, Sheet, stamp } from './sheet.js';
@@ -113,21 +113,43 @@ class Sprite {
     }
     pen.restore();
     const left = height * 1.02;
-    const room = width - left - round * 0.6;
+    const room = width - left - round * 0.45;
     pen.textAlign = 'center';
     pen.textBaseline = 'middle';
     pen.fillStyle = '#fff5df';
-    pen.font = `600 ${(height * 0.54).toFixed(1)}px ${TEXT}`;
-    pen.fillText(fitting(pen, nameOf(this.person), room), left + room / 2, round * 1.06);
+    const { lines, size } = fitting(pen, nameOf(this.person), room, height);
+    lines.forEach((line, n) => pen.fillText(line, left + room / 2, round * 1.06 + (n - (lines.length - 1) / 2) * size * 1.15));
   }
 }
 
-/** As much of a name as there is room for. */
-function fitting(pen, name, room) {
-  if (pen.measureText(name).width <= room) { return name; }
-  const letters = [...name].slice(0, 12);
-  while (letters.length > 1 && pen.measureText(`${letters.join('')}…`).width > room) { letters.pop(); }
-  return `${letters.join('')}…`;
+const NAME_SIZES = [[1, 0.54], [1, 0.43], [2, 0.36], [2, 0.29]];
+
+/** A name in the largest letters (of a card's height) in which all of it has room, on one line or on two; only a very long one is cut.
+    Leaves the pen with these letters. */
+function fitting(pen, name, room, height) {
+  for (const [count, part] of NAME_SIZES) {
+    const size = height * part;
+    pen.font = `600 ${size.toFixed(1)}px ${TEXT}`;
+    const lines = count === 1 ? [name] : halves(name);
+    if (lines.every((line) => pen.measureText(line).width <= room)) { return { lines, size }; }
+  }
+  const [first, second] = halves(name).map((line) => letters(line));
+  const size = height * NAME_SIZES.at(-1)[1];
+  const rest = [...first, ...second];
+  const top = [];
+  while (rest.length && pen.measureText(top.join('') + rest[0]).width <= room) { top.push(rest.shift()); }
+  while (rest.length && pen.measureText(`${rest.join('')}…`).width > room) { rest.pop(); }
+  return { lines: [top.join(''), `${rest.join('')}…`], size };
+}
+
+/** A name in two lines: behind the blank or the dot nearest to its middle, else in its middle. */
+function halves(name) {
+  const parts = letters(name);
+  const middle = Math.ceil(parts.length / 2);
+  const blanks = parts.flatMap((letter, at) => (/[\s·・•]/.test(letter) && at > 0 && at < parts.length - 1 ? [at + 1] : []));
+  const nearest = blanks.sort((a, b) => Math.abs(a - middle) - Math.abs(b - middle))[0];
+  const at = nearest === undefined ? middle : nearest;
+  return [parts.slice(0, at).join('').trim(), parts.slice(at).join('').trim()];
 }
 
 export class Ball {

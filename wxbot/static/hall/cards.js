@@ -5,12 +5,13 @@ import { el, say } from './dom.js';
 const TONES = 8;
 const segmenter = 'Segmenter' in Intl ? new Intl.Segmenter('zh', { granularity: 'grapheme' }) : null;
 
-/** The first letter of a name as people see letters. */
-export function initial(name) {
-  const trimmed = name.trim();
-  if (!trimmed) { return '·'; }
-  return segmenter ? [...segmenter.segment(trimmed)][0].segment : [...trimmed][0];
+/** The letters of a name as people see them: an emoji of several parts is one. */
+export function letters(name) {
+  return segmenter ? [...segmenter.segment(name)].map((each) => each.segment) : [...name];
 }
+
+/** The first of them. */
+export function initial(name) { return letters(name.trim())[0] || '·'; }
 
 /** What a person is called on the screen: by their number when there is no name to show. */
 export function nameOf(person) { return person.name || `No.${person.no}`; }

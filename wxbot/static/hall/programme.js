@@ -33,6 +33,7 @@ export class Prizes {
     box.classList.toggle('is-gone', isGone);
     box.classList.toggle('is-now', isNow);
     const value = worth(prize);
+    box.classList.toggle('is-added', isAdded);
     if (isAdded) { box.append(el('span', 'prize-added', this.show.words.added_tag)); }
     box.append(el('bdi', 'prize-name', prize.name));
     if (value) { box.append(el('b', 'prize-worth', value)); }
@@ -75,7 +76,7 @@ export class Results {
       const prize = names.get(result.prize);
       const winners = result.winners;
       for (let from = 0; from < winners.length; from += MOST_ON_A_PAGE) {
-        this.pages.push({ prize, winners: winners.slice(from, from + MOST_ON_A_PAGE), total: winners.length });
+        this.pages.push({ prize, winners: winners.slice(from, from + MOST_ON_A_PAGE), total: result.total || winners.length });
       }
     }
     this.voided = state.void || [];
@@ -99,7 +100,8 @@ export class Results {
     const grid = at('results-grid');
     if (!this.pages.length) { grid.replaceChildren(); say(at('results-prize'), words.results); say(at('results-page'), ''); return; }
     const page = this.pages[this.page % this.pages.length];
-    const value = page.prize ? worth(page.prize) : '';
+    const isPlayed = page.winners.some((winner) => 'amount_fen' in winner); // of a rain each has a sum of their own
+    const value = page.prize && !isPlayed ? worth(page.prize) : '';
     say(at('results-prize'), `${page.prize ? page.prize.name : ''} ${value}`.trim());
     say(at('results-page'), fill(words.page, { page: (this.page % this.pages.length) + 1, pages: this.pages.length, total: page.total }));
     grid.replaceChildren(...page.winners.map((winner) => winnerCard(this.show, winner).node));
@@ -111,6 +113,7 @@ export class Results {
 export function winnerCard(show, winner) {
   const card = new Card(show.faces, 'winner').show(winner);
   mark(show, card.node, winner.status);
+  if (winner.amount_fen) { say(card.no, worth(winner)); card.no.classList.add('is-sum'); }
   return card;
 }
 
