@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, render_template, request
+from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import compressed, form_fields, gate, health, inbox, lineage, logs, oauth, own_page
+from wxbot import compressed, current, form_fields, gate, health, inbox, lineage, logs, oauth, own_page
 from wxbot.alerts import admin as alerts
 from wxbot.alerts.tell import Watchman
 from wxbot.bidi import Isolation
@@ -151,7 +151,7 @@ def robots() -> Response:
 @public_files.get("/MP_verify_<code>.txt")
 def domain_proof(code: str) -> Response:
     """The file with which WeChat checks that a domain is ours; it holds the code of its name (wechat-protocol §7.5)."""
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     if not re.fullmatch(r"[0-9A-Za-z]{16}", code) or code not in runtime.settings.mp_verify_codes:
         return Response("", 404, mimetype="text/plain")
     return Response(code, mimetype="text/plain")
@@ -304,7 +304,7 @@ def create_app(parts: Runtime | Settings | None = None) -> Flask:
         PREFERRED_URL_SCHEME=urlsplit(settings.public_url).scheme,
         **_cookies(settings),
     )
-    app.extensions["wxbot"] = runtime
+    current.keep(app, runtime)
     app.jinja_env.globals.update(
         csp_nonce=csp_nonce, brand=settings.brand, inbox_lines=inbox.mine, inbox_counts=inbox.counts
     )

@@ -1,11 +1,11 @@
 """Two addresses for the machine that looks after this one; they tell nothing else, no version either (security S87)."""
 
 import redis
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from wxbot import heartbeat, logs
+from wxbot import current, heartbeat, logs
 from wxbot.runtime import Runtime
 
 log = logs.get_logger(__name__)
@@ -26,7 +26,7 @@ def alive() -> Response:
     response = Response("ok", mimetype="text/plain")
     forwarded = request.headers.get("X-Forwarded-For")
     seen = len(forwarded.split(",")) if forwarded is not None else 0
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     if seen != runtime.settings.trusted_proxies:
         response.headers[PROXIES_HEADER] = str(seen)
     return response
@@ -39,7 +39,7 @@ def ready() -> tuple[Response, int]:
     Redis and how many workers live, and how many fell silent without being stopped, are shown but do not decide: callbacks and
     binds work without either, so this process should go on getting them.
     """
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     known = _workers(runtime)
     living = sum(worker.is_alive for worker in known or ())
     found = {

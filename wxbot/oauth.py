@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 import redis as redis_client
-from flask import Blueprint, Response, current_app, g, jsonify, redirect, render_template, request
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from wxbot import current
 from wxbot.logs import get_logger
 from wxbot.phone_session import (
     PhoneSession,
@@ -98,11 +99,6 @@ def own_path(target: str) -> str:
     return target if len(target) <= 1024 and OWN_PATH.fullmatch(target) else "/"
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["wxbot"]
-    return runtime
-
-
 def _visit_cookie(runtime: Runtime) -> str:
     return "__Host-wxbot_visit" if is_https(runtime) else "wxbot_visit"
 
@@ -117,7 +113,7 @@ def current_session() -> PhoneSession | None:
     """The session of the present request; reads nothing but the signed cookie."""
     found: PhoneSession | None = g.get("person_session")
     if found is None:
-        runtime = _runtime()
+        runtime = current.runtime()
         found = read_session(runtime, request.cookies.get(session_cookie(runtime)))
         g.person_session = found
     return found
@@ -157,7 +153,7 @@ def begin(target: str, attempt: int = 0, renewed_for: str = "", scope: Scope = "
     renewed_for: the mark of a shake whose openid differs from the session's; the new session remembers it, so that
     this happens once per shake.
     """
-    runtime = _runtime()
+    runtime = current.runtime()
     if attempt > RESTARTS:
         return kind_page("loop", 503)
     known = _read_visit(runtime)
@@ -182,7 +178,7 @@ def kind_page(reason: str, status: int) -> BaseResponse:
     """A page that says what to do: `loop`, `busy`, `snapshot` or `lost`; JSON for a script's request."""
     if request.method != "GET":
         return Response(json.dumps({"outcome": "try_again"}), status=status, content_type="application/json")
-    visit = _read_visit(_runtime())
+    visit = _read_visit(current.runtime())
     page = render_template("h5/sign_in.html", reason=reason, target=visit.target if visit else None)
     response = Response(page, status=status)
     response.headers["Cache-Control"] = "no-store"
@@ -192,7 +188,7 @@ def kind_page(reason: str, status: int) -> BaseResponse:
 @blueprint.get("/back")
 def back() -> BaseResponse:
     """WeChat returns here with code and state; the person never sees this address for longer than a redirect."""
-    runtime = _runtime()
+    runtime = current.runtime()
     visit = _read_visit(runtime)
     code, state = request.args.get("code", ""), request.args.get("state", "")
     if not CODE.fullmatch(code) or not STATE.fullmatch(state):

@@ -10,11 +10,11 @@ from functools import wraps
 from typing import Any
 
 import segno
-from flask import Blueprint, Response, current_app, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import oauth, own_page
+from wxbot import current, oauth, own_page
 from wxbot.campaigns import entries
 from wxbot.draws import admit
 from wxbot.draws.counts import PAGE
@@ -40,11 +40,6 @@ CLOSED_STATES = ("not_yet", "over", "paused", "outside_hours", "sold_out")
 """States of a campaign in which nobody can draw; the page says a sentence for each without being asked."""
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["wxbot"]
-    return runtime
-
-
 @blueprint.app_template_global("phone_words")
 def phone_words() -> DrawPhrases:
     """The sentences in the language of the present request."""
@@ -68,7 +63,7 @@ def with_board(view: Callable[..., BaseResponse | str]) -> Callable[..., BaseRes
 
     @wraps(view)
     def found(slug: str) -> BaseResponse | str:
-        draw_state = draw_state_of(_runtime())
+        draw_state = draw_state_of(current.runtime())
         snapshot = draw_state.snapshots.find(slug)
         if snapshot is None:
             if request.method != "GET" or request.path.endswith("/state"):
@@ -86,7 +81,7 @@ def inside_wechat(
 
     @wraps(view)
     def shown(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | str:
-        runtime = _runtime()
+        runtime = current.runtime()
         if is_inside_wechat(runtime):
             return view(draw_state, snapshot)
         return _outside(runtime, snapshot)
@@ -110,7 +105,7 @@ def _outside(runtime: Runtime, snapshot: CampaignSnapshot) -> str:
 @oauth.openid_required
 def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | str:
     """The draw page."""
-    runtime = _runtime()
+    runtime = current.runtime()
     session = oauth.signed_in()
     now_unix = runtime.clock.unix()
     refusal = snapshot.refusal(now_unix)
@@ -156,7 +151,7 @@ def page(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | st
 @oauth.openid_required
 def state(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
     """What the page shows live; with ?mine=1 also how this person stands."""
-    runtime = _runtime()
+    runtime = current.runtime()
     session = oauth.signed_in()
     answer = _state(runtime, snapshot, session, runtime.clock.unix())
     if request.args.get("mine") == "1":
@@ -168,7 +163,7 @@ def state(draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
 @blueprint.post("/c/<slug>/draw")
 def draw(slug: str) -> BaseResponse:
     """Ask to draw. In production the door in front of Flask answers (door.py); this is the same answer through Flask."""
-    answer = DrawDoor(_runtime()).answer(request.environ)
+    answer = DrawDoor(current.runtime()).answer(request.environ)
     return _bytes(answer.body, answer.status)
 
 

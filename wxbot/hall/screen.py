@@ -11,17 +11,16 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import segno
-from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import own_page
+from wxbot import current, own_page
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import cards, door_code, import_map, passes, screen_pass, told, wire
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen_words import ScreenPhrases
-from wxbot.runtime import Runtime
 
 blueprint = Blueprint("hall_screen", __name__)
 """Registered under /hall."""
@@ -37,16 +36,11 @@ class Paired(NamedTuple):
     epoch: int
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["wxbot"]
-    return runtime
-
-
 def paired(slug: str) -> Paired:
     """The hall that an address names. Raises NotFound when there is none."""
     if not wire.SLUG.fullmatch(slug):
         raise NotFound
-    runtime = _runtime()
+    runtime = current.runtime()
     query = select(Campaign, Hall).join(Hall, Hall.campaign_id == Campaign.id).where(Campaign.slug == slug)
     with runtime.database.reading() as session:
         found = session.execute(query).one_or_none()
@@ -94,9 +88,9 @@ def _config(found: Paired, words: ScreenPhrases) -> dict[str, Any]:
     slug = found.campaign.slug
     return {
         "base": f"/hall/{slug}",
-        "events": f"{_runtime().settings.live_url}/live/{slug}/events?as=screen",
+        "events": f"{current.runtime().settings.live_url}/live/{slug}/events?as=screen",
         "faces": f"/h5/hall/{slug}/face",
-        "now": _runtime().clock.unix(),
+        "now": current.runtime().clock.unix(),
         "epoch": found.epoch,
         "is_paired": found.epoch > 0,
         "state": _state(slug) if found.epoch else None,
@@ -117,7 +111,7 @@ def _page(template: str, found: Paired, words: ScreenPhrases, config: dict[str, 
 
 def _state(slug: str) -> dict[str, Any] | None:
     """The public state as it was told last."""
-    text = told.text_of(_runtime(), slug)
+    text = told.text_of(current.runtime(), slug)
     state: dict[str, Any] | None = json.loads(text) if text else None
     return state
 
@@ -125,14 +119,14 @@ def _state(slug: str) -> dict[str, Any] | None:
 @blueprint.get("/<slug>/now")
 def now(slug: str) -> Response:
     """The server's time, by which a screen counts down whatever its own clock says."""
-    return jsonify(now=_runtime().clock.unix())
+    return jsonify(now=current.runtime().clock.unix())
 
 
 @blueprint.get("/<slug>/code")
 @_for_screens
 def code(found: Paired) -> BaseResponse:
     """The sign-in code of these thirty seconds, as a picture and an address, and until when it is shown. Never for a browser outside the hall."""
-    runtime, slug = _runtime(), found.campaign.slug
+    runtime, slug = current.runtime(), found.campaign.slug
     moment = runtime.clock.unix()
     living = door_code.code_at(passes.key_of(runtime, found.hall), moment)
     address = url_for("hall_h5.page", slug=slug, code=living, _external=True)
@@ -148,7 +142,7 @@ def code(found: Paired) -> BaseResponse:
 def pool(found: Paired) -> BaseResponse:
     """People of the pool of selection `d`, while it is armed or rolls."""
     d = request.args.get("d", 0, int)
-    with _runtime().database.reading() as session:
+    with current.runtime().database.reading() as session:
         selected = session.get(Selection, (found.campaign.id, d)) if 0 < d < 2**31 else None
         is_before = selected is not None and selected.status in ("armed", "drawn")
         people = cards.of_pool(session, selected) if selected is not None and is_before else []

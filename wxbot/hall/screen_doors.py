@@ -4,18 +4,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, current_app, jsonify, request
+from flask import Response, jsonify, request
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import own_page
+from wxbot import current, own_page
 from wxbot.hall import guests, pairing, rates, record_kept, screen_pass, screens, standing, state, told, wire
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen import blueprint as blueprint
 from wxbot.hall.screen import paired
 from wxbot.phone_session import is_https
-from wxbot.runtime import Runtime
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
 from wxbot.text import Refusal, Text
@@ -30,11 +29,6 @@ TOO_MANY = Text(
 UNPAIRED = Text("这块屏幕还没有配对，请刷新页面", "This screen is not paired; reload the page")
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["wxbot"]
-    return runtime
-
-
 def _refused(status: int, reason: str, text: Text) -> Response:
     response = jsonify(error=text.within(own_page.language_of(request)), reason=reason)
     response.status_code = status
@@ -44,14 +38,14 @@ def _refused(status: int, reason: str, text: Text) -> Response:
 
 def _is_ours() -> bool:
     """JSON from a page of ours: no other site can send it in this browser's name (S55)."""
-    return own_page.is_ours(request, _runtime().settings.public_url) and request.is_json
+    return own_page.is_ours(request, current.runtime().settings.public_url) and request.is_json
 
 
 @blueprint.get("/<slug>/state")
 def state_of(slug: str) -> BaseResponse:
     """The state, from Redis and without SQL, while no stream is open: for a paired screen all of it, for everybody else what
     phones are told, in which nobody is named."""
-    runtime = _runtime()
+    runtime = current.runtime()
     text = told.text_of(runtime, slug)
     if text is None:
         raise NotFound
@@ -70,7 +64,7 @@ def state_of(slug: str) -> BaseResponse:
 @blueprint.get("/<slug>/record.json")
 def record_json(slug: str) -> BaseResponse:
     """The record of the evening for whoever wants to work it out again; nothing that was not revealed is in it."""
-    runtime, found = _runtime(), paired(slug)
+    runtime, found = current.runtime(), paired(slug)
     response = Response(record_kept.body_of(runtime, found.campaign.id), mimetype="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="record-{slug}.json"'
     response.headers["Cache-Control"] = "no-store"
@@ -81,7 +75,7 @@ def record_json(slug: str) -> BaseResponse:
 def roster(slug: str, version: int) -> BaseResponse:
     """The file of a frozen roster."""
     found = paired(slug)
-    with _runtime().database.reading() as session:
+    with current.runtime().database.reading() as session:
         frozen = standing.roster_of(session, found.campaign.id, version) if 0 < version < 2**31 else None
     if frozen is None:
         raise NotFound
@@ -93,7 +87,7 @@ def roster(slug: str, version: int) -> BaseResponse:
 @blueprint.post("/<slug>/pair")
 def pair(slug: str) -> BaseResponse:
     """This browser becomes the screen that leads, if it knows the six digits of the desk."""
-    found, runtime = paired(slug), _runtime()
+    found, runtime = paired(slug), current.runtime()
     if not _is_ours():
         return _refused(400, "origin", FOREIGN)
     digits = str(own_page.fields_of(request).get("code", ""))[:6]
@@ -121,7 +115,7 @@ def pair(slug: str) -> BaseResponse:
 @blueprint.post("/<slug>/start")
 def start(slug: str) -> BaseResponse:
     """Draw the armed selection. The answer holds no winner; a second press is answered as the first."""
-    runtime = _runtime()
+    runtime = current.runtime()
 
     def draw(session: Any, campaign_id: int) -> Selection:
         return selecting.start(session, runtime.vault, campaign_id, runtime.database.now(session))
@@ -132,7 +126,7 @@ def start(slug: str) -> BaseResponse:
 @blueprint.post("/<slug>/stop")
 def stop(slug: str) -> BaseResponse:
     """Reveal it, and answer with the winners."""
-    runtime = _runtime()
+    runtime = current.runtime()
 
     def show(session: Any, campaign_id: int) -> Selection:
         return selecting.reveal(session, campaign_id, runtime.database.now(session))
@@ -143,7 +137,7 @@ def stop(slug: str) -> BaseResponse:
 @blueprint.post("/<slug>/hide")
 def hide(slug: str) -> BaseResponse:
     """Take one guest off the wall, at the host's key; they may win all the same."""
-    found, runtime = paired(slug), _runtime()
+    found, runtime = paired(slug), current.runtime()
     if not _is_ours():
         return _refused(400, "origin", FOREIGN)
     if not pairing.is_leading(found.hall, found.epoch):
@@ -162,7 +156,7 @@ def hide(slug: str) -> BaseResponse:
 
 
 def _press(slug: str, action: str, verb: Callable[[Any, int], Selection]) -> BaseResponse:
-    found, runtime = paired(slug), _runtime()
+    found, runtime = paired(slug), current.runtime()
     if not _is_ours():
         return _refused(400, "origin", FOREIGN)
     if not found.epoch:

@@ -1,11 +1,10 @@
 """The picture of a campaign's page, for phones."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
-from wxbot import own_page
+from wxbot import current, own_page
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.instant import pictures
-from wxbot.runtime import Runtime
 
 blueprint = Blueprint("instant_h5", __name__)
 """Registered under /h5."""
@@ -17,7 +16,7 @@ KEPT_S = 31_536_000
 @blueprint.get("/c/<slug>/picture/<name>.jpg")
 def picture(slug: str, name: str) -> Response:
     """The picture of this name, while its campaign has a public page."""
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     snapshot = draw_state_of(runtime).snapshots.find(slug)
     content = pictures.content_of(runtime, snapshot.campaign_id, name) if snapshot is not None else None
     if content is None:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import oauth, own_page
+from wxbot import current, oauth, own_page
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.h5 import CLOSED_STATES, phone_words
 from wxbot.draws.outcomes import Outcome
@@ -74,7 +74,7 @@ def _with_pass(view: PreviewView) -> Callable[..., BaseResponse | str]:
 
     @wraps(view)
     def found(campaign_id: int, mark: str, **more: Any) -> BaseResponse | str:
-        runtime: Runtime = current_app.extensions["wxbot"]
+        runtime = current.runtime()
         with runtime.database.reading() as session:
             is_good = _is_good(runtime, session, campaign_id, mark)
             campaign = session.get(Campaign, campaign_id) if is_good else None
@@ -140,7 +140,7 @@ def page(seen: CampaignPreview, mark: str) -> str:
 
 
 def _live(seen: CampaignPreview) -> dict[str, Any]:
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     return {"state": "on", "now": round(runtime.clock.unix(), 3), "page_token": "", "tries_left": seen.tries}
 
 
@@ -155,7 +155,7 @@ def state(seen: CampaignPreview, _mark: str) -> BaseResponse:
 @_with_pass
 def draw(seen: CampaignPreview, _mark: str) -> BaseResponse:
     """A test draw: by the odds, or with the end that was wished for."""
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     asked = {name: str(value) for name, value in own_page.fields_of(request).items()}
     nonce, wish, password = (asked.get(name, "") for name in ("nonce", "wish", "password"))
     status, said = preview.answer(seen, nonce, wish, password, phone_words().language, runtime.clock.now())
@@ -168,7 +168,7 @@ def draw(seen: CampaignPreview, _mark: str) -> BaseResponse:
 @_with_pass
 def award(seen: CampaignPreview, _mark: str, award_id: str, asked: str) -> BaseResponse:
     """What a winner sees next."""
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     shown = preview.award(seen, award_id, asked, phone_words().language, runtime.clock.now())
     return _json(shown) if shown else _json({"outcome": "gone"}, 404)
 
@@ -188,6 +188,6 @@ def rules(seen: CampaignPreview, _mark: str) -> str:
 @_with_pass
 def picture(seen: CampaignPreview, _mark: str, name: str) -> BaseResponse:
     """The campaign's picture, which has no public page yet."""
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     content = pictures.content_of(runtime, seen.campaign.id, name)
     return Response(content or b"", 200 if content else 404, mimetype="image/jpeg")

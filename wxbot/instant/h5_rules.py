@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, render_template
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot import own_page
+from wxbot import current, own_page
 from wxbot.campaigns.models import Campaign
 from wxbot.draws.draw_state import DrawState
 from wxbot.draws.h5 import phone_words, with_board
@@ -45,11 +45,6 @@ class _OneDownload:
             _downloading.release()
 
 
-def _runtime() -> Runtime:
-    runtime: Runtime = current_app.extensions["wxbot"]
-    return runtime
-
-
 def _words() -> RulesPhrases:
     return RulesPhrases(phone_words().language)
 
@@ -59,7 +54,7 @@ def _words() -> RulesPhrases:
 def proof(_draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse | str:
     """The revealed seed, and what a replay of every draw says; before the close, what will stand here."""
     words = _words()
-    with _runtime().database.reading() as session:
+    with current.runtime().database.reading() as session:
         terms = session.get(InstantTerms, snapshot.campaign_id)
         if terms is None:
             return Response(render_template("h5/gone.html"), 404)
@@ -79,7 +74,7 @@ def _replay(session: Session, campaign_id: int, terms: InstantTerms) -> Replayed
     with _replaying:
         if key not in _replayed:
             campaign = session.get_one(Campaign, campaign_id)
-            _replayed[key] = archive.checked(archive.written(session, campaign, _runtime().clock.now()))
+            _replayed[key] = archive.checked(archive.written(session, campaign, current.runtime().clock.now()))
         return _replayed[key]
 
 
@@ -87,7 +82,7 @@ def _replay(session: Session, campaign_id: int, terms: InstantTerms) -> Replayed
 @with_board
 def download(_draw_state: DrawState, snapshot: CampaignSnapshot) -> BaseResponse:
     """The whole campaign as a file that checks itself, once its seed is out."""
-    runtime, language = _runtime(), phone_words().language
+    runtime, language = current.runtime(), phone_words().language
     with runtime.database.reading() as session:
         try:
             archive.written(session, session.get_one(Campaign, snapshot.campaign_id), runtime.clock.now())

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 from sqlalchemy import select
 
+from wxbot import current
 from wxbot.draws.door import language as language_of
 from wxbot.draws.snapshot import CampaignSnapshot
 from wxbot.instant.models import InstantTerms, RuleVersion
 from wxbot.instant.rules_words import RulesPhrases
-from wxbot.runtime import Runtime
 
 
 def rules_facts(snapshot: CampaignSnapshot) -> Mapping[str, Any]:
     """A version of the published rules (`?version=`, else the last), all versions, and whether the seed is out."""
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     query = request.query_string.decode("ascii", "ignore")
     language = language_of(query, request.headers.get("Accept-Language", ""))
     with runtime.database.reading() as session:

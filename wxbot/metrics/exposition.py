@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from wxbot import current
 from wxbot.metrics.snapshot import Snapshot, take
 from wxbot.runtime import Runtime
 
@@ -44,7 +45,7 @@ class _Kept:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Metrics, with `Authorization: Bearer <WXBOT_METRICS_KEY>`; without a key set there is no such page."""
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     key = runtime.settings.metrics_key.get_secret_value()
     if not key:
         return Response("", 404, mimetype="text/plain")

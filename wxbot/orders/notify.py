@@ -7,11 +7,11 @@ that answer. So a repeated, late or reordered notice costs one question and chan
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wxbot import logs
+from wxbot import current, logs
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.models import Evidence, Order
 from wxbot.orders.reconcile import make_due
@@ -34,7 +34,7 @@ def transfer_notify() -> Response:
 
     With the database down it answers 5xx, and WeChat sends the notice again for most of a day.
     """
-    runtime: Runtime = current_app.extensions["wxbot"]
+    runtime = current.runtime()
     body = request.get_data(cache=False)
     if not runtime.settings.api_v3_key.get_secret_value():
         return _refused("no APIv3 key is set")

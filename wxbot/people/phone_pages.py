@@ -13,14 +13,14 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 import redis as redis_client
-from flask import Response, current_app, g, jsonify, render_template, request
+from flask import Response, g, jsonify, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot import oauth, own_page
+from wxbot.current import runtime as runtime
 from wxbot.logs import get_logger
 from wxbot.people import bindings, languages, words
 from wxbot.people.models import PersonLanguage
-from wxbot.runtime import Runtime
 from wxbot.wechat import jssdk
 from wxbot.wechat.errors import WeChatError
 
@@ -28,11 +28,6 @@ log = get_logger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def runtime() -> Runtime:
-    """The long-lived parts of this process."""
-    return cast(Runtime, current_app.extensions["wxbot"])
 
 
 def language() -> str:

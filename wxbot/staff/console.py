@@ -21,6 +21,8 @@ from wtforms.validators import ValidationError
 
 from wxbot import addresses, bidi, db, own_page, rate_limit, typed
 from wxbot.clock import SHANGHAI
+from wxbot.current import runtime as runtime
+from wxbot.current import runtime_of
 from wxbot.logs import get_logger
 from wxbot.money import plain_percent, yuan
 from wxbot.rate_limit import Rate
@@ -33,7 +35,6 @@ from wxbot.text import Faulty, Refusal, Text
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from wxbot.runtime import Runtime
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -66,11 +67,6 @@ PER_ADDRESS = Rate(30, 300)
 
 log = get_logger(__name__)
 login_manager = LoginManager(add_context_processor=False)
-
-
-def runtime() -> "Runtime":
-    """The long-lived parts of this process."""
-    return cast("Runtime", current_app.extensions["wxbot"])
 
 
 def now() -> datetime:
@@ -381,7 +377,7 @@ def _install(app: Flask) -> None:
     login_manager.session_protection = None
     login_manager.request_loader(_load_from_cookie)
     app.config.setdefault("WTF_CSRF_TIME_LIMIT", None)
-    settings = cast("Runtime", app.extensions["wxbot"]).settings
+    settings = runtime_of(app).settings
     if "babel" not in app.extensions:
         babel = Babel(
             app,
