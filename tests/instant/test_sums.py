@@ -73,9 +73,9 @@ def test_a_person_takes_each_step_once_and_all_of_them_where_they_drew_first(run
     def reach(openid: str, status: AwardStatus, hours: int, channel_code: str) -> None:
         with runtime.database.transaction() as session:
             came = sums.Came(HOUR + timedelta(hours=hours), channel_code)
-            sums.reach(session, sums.Person(campaign_id, openid), status, came)
+            sums.reach(session, sums.Participant(campaign_id, openid), status, came)
             with suppress(ZeroDivisionError), session.begin_nested():
-                sums.reach(session, sums.Person(campaign_id, "oC"), "paid", came)
+                sums.reach(session, sums.Participant(campaign_id, "oC"), "paid", came)
                 1 / 0  # noqa: B018 - a savepoint that is not kept
 
     told: tuple[tuple[str, AwardStatus, int, str], ...] = (

@@ -49,7 +49,7 @@ class Instant:
             session.add(award)
             session.flush()
             sums.add(session, self.campaign_id, now, "", award.status, 1, award.amount_fen)
-            sums.reach(session, sums.Person(self.campaign_id, openid), award.status, sums.Came(now, ""))
+            sums.reach(session, sums.Participant(self.campaign_id, openid), award.status, sums.Came(now, ""))
             if code:
                 sealed, index = self.runtime.vault.seal(code), self.runtime.vault.index(code)
                 session.add(

@@ -39,7 +39,7 @@ CHECKED = (
 """What the checks of a draft read of a campaign."""
 
 
-class Asked(TypedDict, total=False):
+class HallAsked(TypedDict, total=False):
     """What somebody asks for; what is absent stays as it is."""
 
     end: int
@@ -48,9 +48,9 @@ class Asked(TypedDict, total=False):
     """The prize as a draft has it (hall/draft)."""
 
 
-def read(form: Mapping[str, Any]) -> Asked:
+def read(form: Mapping[str, Any]) -> HallAsked:
     """What the form asks for: a new end, and the one row of a prize; what is empty asks for nothing. Raises Faulty."""
-    asked: Asked = {}
+    asked: HallAsked = {}
     slips: list[Refusal] = []
     typed = str(form.get("end_at", ""))
     try:
@@ -162,7 +162,7 @@ def _held(session: Session, campaign_id: int) -> tuple[Campaign, Hall]:
     return campaign, hall
 
 
-def ask(session: Session, campaign_id: int, asked: Asked, staff_id: int, now: datetime) -> RuleChange:
+def ask(session: Session, campaign_id: int, asked: HallAsked, staff_id: int, now: datetime) -> RuleChange:
     """Ask for a change; nothing changes before a second person agrees. Raises Refusal, also while another one waits."""
     campaign, hall = _held(session, campaign_id)
     accounts.require_tied(session, [staff_id])

@@ -103,7 +103,7 @@ def owe_people(session: Session, hall: Hall, won: Sequence[tuple[str, Owed]], no
     for win in wins:
         status = first_status(win.kind)
         sums.add(session, hall.campaign_id, now, win.channel_code, status, 1, win.amount_fen)
-        sums.reach(session, sums.Person(hall.campaign_id, win.openid), status, sums.Came(now, win.channel_code))
+        sums.reach(session, sums.Participant(hall.campaign_id, win.openid), status, sums.Came(now, win.channel_code))
     ks = [win.k for win in wins]
     given = (Award.campaign_id == hall.campaign_id) & Award.k.in_(ks)
     return list(session.scalars(select(Award).where(given).order_by(Award.k)))

@@ -276,7 +276,7 @@ class _Batch:
                 status = first_status(draw.win.kind)
                 n[channel_code, status] += 1
                 fen[channel_code, status] += draw.win.amount_fen
-                person = sums.Person(self.campaign_id, draw.admission.openid)
+                person = sums.Participant(self.campaign_id, draw.admission.openid)
                 sums.reach(self.session, person, status, sums.Came(self.now, channel_code), is_first=is_first)
         for (channel_code, what), many in n.items():
             sums.add(self.session, self.campaign_id, self.now, channel_code, what, many, fen[channel_code, what])

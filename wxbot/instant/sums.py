@@ -34,7 +34,7 @@ STEPS: tuple[FirstStep, ...] = get_args(FirstStep)
 """In their order: who has come to one has come to those before it."""
 
 
-class Person(NamedTuple):
+class Participant(NamedTuple):
     """One person in one campaign."""
 
     campaign_id: int
@@ -54,7 +54,7 @@ class _Waiting:
 
     sums: dict[tuple[int, datetime, str, SumOf], list[int]] = field(default_factory=dict)
     """(campaign, hour, channel code, what) → [how many, fen]."""
-    reached: dict[Person, tuple[FirstStep, Came, bool]] = field(default_factory=dict)
+    reached: dict[Participant, tuple[FirstStep, Came, bool]] = field(default_factory=dict)
     """The furthest step of each, a draw that led there, and whether that was their first one."""
 
     def copied(self) -> "_Waiting":
@@ -84,10 +84,10 @@ def moved(session: Session, award: Award, before: AwardStatus, after: AwardStatu
     if is_first_tap:
         add(*mine, "tapped")
     if after in _STEP_OF:
-        reach(session, Person(award.campaign_id, award.openid), after, Came(award.won_at, award.channel_code))
+        reach(session, Participant(award.campaign_id, award.openid), after, Came(award.won_at, award.channel_code))
 
 
-def reach(session: Session, person: Person, status: AwardStatus, came: Came, *, is_first: bool = False) -> None:
+def reach(session: Session, person: Participant, status: AwardStatus, came: Came, *, is_first: bool = False) -> None:
     """An award of this person has this status now. `came` is the draw that it was won with; `is_first` when it is known to be this
     person's first one."""
     step = _STEP_OF.get(status, "winners")
@@ -100,7 +100,7 @@ def reach(session: Session, person: Person, status: AwardStatus, came: Came, *, 
 _STEP_OF: Mapping[AwardStatus, FirstStep] = {"collecting": "collectors", "paid": "receivers", "given": "receivers"}
 
 
-def _count_people(session: Session, reached: Mapping[Person, tuple[FirstStep, Came, bool]]) -> None:
+def _count_people(session: Session, reached: Mapping[Participant, tuple[FirstStep, Came, bool]]) -> None:
     """Add up who takes a step for the first time, where they came from."""
     taken = {
         f"first:{step}:{person.campaign_id}:{person.openid}": (person, step)
@@ -117,16 +117,16 @@ def _count_people(session: Session, reached: Mapping[Person, tuple[FirstStep, Ca
         add(session, person.campaign_id, came[person].at, came[person].channel_code, step)
 
 
-def _first_draws(session: Session, people: Collection[Person]) -> dict[Person, Came]:
+def _first_draws(session: Session, people: Collection[Participant]) -> dict[Participant, Came]:
     """The first draw of each who has one; in a hall nobody has."""
-    found: dict[Person, Came] = {}
+    found: dict[Participant, Came] = {}
     for campaign_id in {person.campaign_id for person in people}:
         mine = InstantDraw.campaign_id == campaign_id
         of_them = InstantDraw.openid.in_([person.openid for person in people if person.campaign_id == campaign_id])
         first = select(func.min(InstantDraw.k)).where(mine, of_them).group_by(InstantDraw.openid)
         columns = (InstantDraw.openid, InstantDraw.drawn_at, InstantDraw.channel_code)
         for openid, at, channel_code in session.execute(select(*columns).where(mine, InstantDraw.k.in_(first))):
-            found[Person(campaign_id, openid)] = Came(at, channel_code)
+            found[Participant(campaign_id, openid)] = Came(at, channel_code)
     return found
 
 
