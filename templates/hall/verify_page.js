@@ -42,7 +42,7 @@ const SAID = {
   alone: ['没有填写承诺值：只能说明这份记录自身没有矛盾', 'No commitment was given: the record only agrees with itself'],
   rounds: ['请在任意 drand 网站上对照这些轮次的随机值（签名由命令行检查）：', 'Compare these rounds on any site of drand (the command line checks signatures):'],
   line: ['日志第 # 行：', 'line # of the log: '],
-  found: ['你在名单里：版本 #，号码 ', 'You stand in the roster: version #, number '],
+  found: ['你在名单里：版本 #，签到号 ', 'You stand in the roster: version #, number '],
   absent: ['名单里没有这一行', 'There is no such line in the rosters'],
   salt: ['盐值是 32 个十六进制字符', 'A salt has 32 hexadecimal characters'],
   self: ['本页自检通过', 'This page has checked itself'],

@@ -58,7 +58,7 @@ def test_a_guest_signs_in_by_the_code_and_keeps_one_number(runtime: Runtime, min
     assert hall.hall().commitment in page and "上墙的名字" in page
     reply = enter(ming, hall)
     assert (reply.status_code, reply.headers["Location"]) == (303, hall.path)
-    assert "你的号码" in shown(ming.open(hall.path)), "a guest needs no code any more"
+    assert "你的签到号" in shown(ming.open(hall.path)), "a guest needs no code any more"
     assert enter(hong, hall, name="小红").status_code == 303
     again = send(ming, hall, {"name": "别名", **fields_of(page)}, Accept="application/json")
     assert again.get_json() == {"outcome": "signed_in", "no": 1}

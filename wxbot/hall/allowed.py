@@ -275,7 +275,7 @@ def _restored(evening: Evening, body: LineBody) -> None:
     if not body["last_no"] == evening.signed_in < body["next_no"]:
         raise _no(
             "no",
-            "恢复以后的号码必须接在副本的最后一号之后",
+            "恢复以后的签到号必须接在副本的最后一号之后",
             "After a restore numbers go on behind the last one of the copy",
         )
     if not evening.next_d <= body["next_d"] <= evening.chain_length + 1:
@@ -309,7 +309,7 @@ def _returned(evening: Evening, body: LineBody) -> None:
         raise _no("no", "没有这位签到者", "Nobody signed in with this number")
     if (body["prize"], 0) not in evening.found:
         raise _no(
-            "no", "这个奖项没有失去号码的中奖者", "Nobody who was found to have won this prize has lost their number"
+            "no", "这个奖项没有失去签到号的中奖者", "Nobody who was found to have won this prize has lost their number"
         )
 
 

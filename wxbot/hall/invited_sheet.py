@@ -178,7 +178,7 @@ def _shared(lines: Sequence[InvitedLine]) -> Text | None:
         return None
     named = _named(shared)
     return Text(
-        f"有 {len(shared)} 行姓名相同、编号不同，是不同的人，上墙时名字后面加号码：第 {named} 行",
+        f"有 {len(shared)} 行姓名相同、编号不同，是不同的人，上墙时名字后面加签到号：第 {named} 行",
         f"{len(shared)} rows share a name under different numbers; the wall shows a number behind it: rows {named}",
     )
 

@@ -167,7 +167,7 @@ def _people(facts: Mapping[str, Any]) -> list[Text]:
 def _way(facts: Mapping[str, Any]) -> list[Text]:
     return [
         Text(
-            "签到得到一个号码。抽取前名单冻结，大屏显示人数和指纹；奖项和人数锁定后才出现随机来源，然后由公开的算法算出中奖号码。",
+            "签到得到一个签到号。抽取前名单冻结，大屏显示人数和指纹；奖项和人数锁定后才出现随机来源，然后由公开的算法算出中奖的签到号。",
             "Signing in gives a number. Before a selection the roster is frozen, its count and hash on the screen; prize and number are "
             "fixed before the late entropy exists. A published function then names the winners.",
         ),
@@ -188,7 +188,7 @@ def _proof(facts: Mapping[str, Any]) -> list[Text]:
             f"It begins a chain of {length} seeds; each selection reveals its own, which anybody can hash back to it.",
         ),
         Text(
-            "签到页给每个人一个号码和一个密钥，用它能核对自己那一行在名单里。记录保存至少两年。",
+            "签到页给每个人一个签到号和一个盐值，用它能核对自己那一行在名单里。记录保存至少两年。",
             "The phone page gives everybody a number and a salt that show their own line in the roster. Records are kept for two years at least.",
         ),
     ]

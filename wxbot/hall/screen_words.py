@@ -33,7 +33,7 @@ PAGE: dict[str, Text] = {
     "verify_text": Text(
         "上面这一串是承诺值：签到开始之前就已公布，全场每一次抽取的种子都由它锁定，之后谁也换不了。\n"
         "每次抽取前，名单和奖池的指纹先公布，再加入现场举起的号码；中奖人由这些公开的数据算出，任何人都能重算。\n"
-        "你的签到页上有自己的编号和凭证，可以查到自己在名单里的那一行。活动结束后，完整记录和离线验证页会公开。",
+        "你的签到页上有自己的签到号和盐值，可以查到自己在名单里的那一行。活动结束后，完整记录和离线验证页会公开。",
         "The figures above are the commitment: published before anybody could sign in, it fixes the seed of every selection.\n"
         "Before each selection the roster and the pool are published by their hashes, then the numbers held up here are added; "
         "the winners follow from these public data, and anybody can work them out again.\n"

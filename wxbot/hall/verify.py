@@ -273,7 +273,7 @@ class _Check:
     def returned(self, entry: LogLine) -> "Faults":
         """Who was found without a number is told when they sign in, not when somebody of the roster is to be kept out."""
         if entry.body["no"] in self._weights:
-            yield "no", Text("这个号码早已在名单上", "This number stood in the roster before")
+            yield "no", Text("这个签到号早已在名单上", "This number stood in the roster before")
 
     def game(self, entry: LogLine) -> "Faults":
         """The seed of a rain is the one of before, and nobody has more than their packets."""
