@@ -79,7 +79,7 @@ def drafted(app: Flask, **changes: Any) -> InstantStage:
 def framed(app: Flask, stage: InstantStage, login: str = "li") -> Frame:
     answer = Browser(app, login).get(f"/admin/campaigns/{stage.campaign_id}/preview/frame")
     assert answer.status_code == 302
-    return Frame(app, answer.location)
+    return Frame(app, answer.location.partition("?")[0])
 
 
 def kept(runtime: Runtime) -> tuple[Any, Any]:
@@ -184,6 +184,23 @@ def test_the_page_has_the_drafts_words_and_rules_and_says_that_it_is_a_preview(a
 def test_a_campaign_of_any_status_can_be_looked_at(app: Flask, status: str) -> None:
     frame = framed(app, approved(app.extensions["wxbot"], *PRIZES, status=status), "wang")
     assert frame.draw(wish="2")["prize"]["name"] == "随机红包"
+
+
+def test_the_preview_speaks_the_language_that_was_chosen_whatever_the_browser_prefers(app: Flask) -> None:
+    stage, console = drafted(app), Browser(app, "li")
+    place = f"/admin/campaigns/{stage.campaign_id}/preview"
+    for chosen, query, said in (("zh", "", "预览"), ("en", "?lang=en", "Preview"), ("zh", "?lang=xx", "预览")):
+        page = console.get(place + query).text
+        assert re.search(rf'class="is-here" aria-current=true lang="{chosen}[^"]*"', page), query
+        assert f"preview/frame?lang={chosen}" in page and f'?lang={chosen}" aria-label' in page
+        for at in ("page", "rules"):
+            framed_at = console.get(f"{place}/frame?lang={chosen}&at={at}").location
+            foreign = {"Accept-Language": "en" if chosen == "zh" else "zh-CN"}
+            shown = app.test_client().get(framed_at, base_url=BASE, headers=foreign).text
+            assert f'<html lang="{"en" if chosen == "en" else "zh-CN"}"' in shown
+            assert at == "rules" or said in shown
+    console.post("/admin/language", {"locale": "en", "back": "/admin/"})
+    assert "preview/frame?lang=en" in console.get(place).text
 
 
 def test_only_our_own_console_frames_it(app: Flask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,15 @@ def test_a_menu_is_drafted_compared_published_and_taken_over(app: Flask) -> None
     assert "tag-diff-changed" in browser.get("/admin/menu/review").text
     assert browser.post("/admin/menu/fetch", {"version": "1"}).status_code == 303
     assert "别人改的" in browser.get("/admin/menu").text
+
+
+def test_what_may_surprise_is_said_beside_its_entry_and_before_it_is_published(app: Flask) -> None:
+    browser = Browser(app, "li")
+    assert browser.post("/admin/menu", form(0, **{"name-1-0": "百分百中"})).status_code == 303
+    for page in ("/admin/menu", "/admin/menu/review"):
+        assert "“百分百中”要与实际设置相符" in unescape(browser.get(page).text), page
+    browser.post("/admin/menu", form(1))
+    assert "要与实际设置相符" not in browser.get("/admin/menu").text + browser.get("/admin/menu/review").text
 
 
 def test_nothing_is_published_that_was_not_compared(app: Flask) -> None:

@@ -47,10 +47,11 @@ def _sign(runtime: Runtime, purpose: str = "preview") -> Callable[[str], str]:
     return lambda text: oauth.signature(runtime, purpose, text)
 
 
-def address(runtime: Runtime, campaign_id: int, staff_id: int) -> str:
-    """The path of a campaign's preview, with a pass that is good for PASS_LIFE_S from now, and no longer than its maker may look."""
+def address(runtime: Runtime, campaign_id: int, staff_id: int, language: str, at: str = "page") -> str:
+    """The path of a campaign's preview (`at`: its "page" or "rules") in "zh" or "en", whatever a browser prefers; with a pass that is good
+    for PASS_LIFE_S from now, and no longer than its maker may look."""
     mark = own_page.mark(_sign(runtime), _bound_to(campaign_id, staff_id), runtime.clock.unix())
-    return url_for("instant_preview.page", campaign_id=campaign_id, mark=f"{staff_id}-{mark}")
+    return url_for(f"instant_preview.{at}", campaign_id=campaign_id, mark=f"{staff_id}-{mark}", lang=language)
 
 
 def _bound_to(campaign_id: int, staff_id: int) -> str:
@@ -111,7 +112,6 @@ def page(seen: CampaignPreview, mark: str) -> str:
     """The page of the campaign, as one who has just come sees it while it is open."""
     language = phone_words().language
     here: dict[str, Any] = {"campaign_id": seen.campaign.id, "mark": mark}
-    lang = "en" if language == "en" else None
     look, picture = seen.terms.look, seen.terms.look.get("picture")
     closed = {name: words.sentence(Outcome(name), language)[1] for name in CLOSED_STATES}
     state = {
@@ -126,7 +126,7 @@ def page(seen: CampaignPreview, mark: str) -> str:
             seen.terms.gap_s or 0,
         ),
         "picture": url_for("instant_preview.picture", name=picture, **here) if picture else "",
-        "rules": url_for("instant_preview.rules", lang=lang, **here),
+        "rules": url_for("instant_preview.rules", lang=language, **here),
         "awards_at": url_for("instant_preview.page", **here) + "/awards/",
         "all_mine": "#mine",
         "is_test": True,

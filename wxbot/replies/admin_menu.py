@@ -67,19 +67,25 @@ def _name(place: menu.MenuPlace) -> str:
     return str(place[0]) if place[1] is None else f"{place[0]}-{place[1]}"
 
 
+def _by_place(told: list[menu.EntryFault]) -> dict[str, list[str]]:
+    """What is to be said beside each entry."""
+    said_at: dict[str, list[str]] = {}
+    for each in told:
+        said_at.setdefault(_name(each.place), []).append(said(each.text))
+    return said_at
+
+
 def _page(buttons: list[menu.Button], version: int, row: Any, faults: list[menu.EntryFault], status: int = 200) -> Any:
     with runtime().database.reading() as session:
         book = read_book(session)
-    by_field: dict[str, list[str]] = {}
-    for fault in faults:
-        by_field.setdefault(_name(fault.place), []).append(said(fault.text))
     entries = {_name(place): entry for place, entry in menu.places(buttons)}
     page = render_template(
         "console/menu.html",
         entries=entries,
         version=version,
         row=row,
-        faults=by_field,
+        faults=_by_place(faults),
+        cautions=_by_place(menu.cautions_of(buttons)),
         types=menu.TYPES,
         buttons=range(MENU_BUTTONS_MAX),
         under=range(MENU_SUB_BUTTONS_MAX),
@@ -162,6 +168,7 @@ def review() -> Any:
         changes=changes,
         seen=_digest(there),
         faults=menu.faults_of(buttons, runtime().settings.public_url),
+        cautions=menu.cautions_of(buttons),
         is_same=all(change.kind == "same" for change in changes),
         is_empty=not buttons,
     )

@@ -128,6 +128,16 @@ def faults_of(buttons: Sequence[Button], public_url: str) -> list[EntryFault]:
     return found
 
 
+def cautions_of(buttons: Sequence[Button]) -> list[EntryFault]:
+    """What may be said and may surprise, as the linter names it."""
+    return [
+        EntryFault(place, "name", each.text)
+        for place, entry in places(buttons)
+        for each in findings(entry.get("name", ""))
+        if not each.is_error
+    ]
+
+
 def _name_faults(place: MenuPlace, entry: Button) -> Iterator[EntryFault]:
     most = limits.MENU_NAME_BYTES if place[1] is None else limits.MENU_SUB_NAME_BYTES
     name = entry.get("name", "")

@@ -34,7 +34,7 @@
   function ask(path, method) {
     var options = { method: method || 'GET', headers: { Accept: 'application/json' }, credentials: 'same-origin', cache: 'no-store' };
     if (method) { options.headers['X-Form-Mark'] = page.mark; }
-    return fetch((page.awards_at || '/h5/awards/') + encodeURIComponent(shown.award.id) + path + (page.language === 'en' ? '?lang=en' : ''), options)
+    return fetch((page.awards_at || '/h5/awards/') + encodeURIComponent(shown.award.id) + path + '?lang=' + (page.language === 'en' ? 'en' : 'zh'), options)
       .then(function (reply) { return reply.json(); })
       .then(function (answer) {
         if (answer.outcome === 'sign_in' || answer.outcome === 'stale') { location.reload(); }

@@ -96,7 +96,7 @@
       options.headers['Content-Type'] = 'application/json';
       options.body = JSON.stringify(body);
     }
-    return fetch(base + path + (page.language === 'en' ? (path.indexOf('?') < 0 ? '?' : '&') + 'lang=en' : ''), options)
+    return fetch(base + path + (path.indexOf('?') < 0 ? '?' : '&') + 'lang=' + (page.language === 'en' ? 'en' : 'zh'), options)
       .then(function (reply) { return reply.json(); });
   }
 
