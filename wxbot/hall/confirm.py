@@ -103,7 +103,8 @@ def owe_people(session: Session, hall: Hall, won: Sequence[tuple[str, Owed]], no
     for win in wins:
         status = first_status(win.kind)
         sums.add(session, hall.campaign_id, now, win.channel_code, status, 1, win.amount_fen)
-        sums.reach(session, sums.Participant(hall.campaign_id, win.openid), status, sums.Came(now, win.channel_code))
+        came = sums.Came(now, win.channel_code)  # nobody draws here, so this is where they came from
+        sums.reach(session, sums.Participant(hall.campaign_id, win.openid), status, came, is_first=True)
     ks = [win.k for win in wins]
     given = (Award.campaign_id == hall.campaign_id) & Award.k.in_(ks)
     return list(session.scalars(select(Award).where(given).order_by(Award.k)))
