@@ -22,6 +22,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import select, text
 
 from tests.deployments import environment, settings_for
+from tests.instant.stage import approved
 from tests.orders.test_bill import FOREIGN, bill
 from tests.replies.test_answers import write_campaign
 from wxbot import heartbeat
@@ -34,6 +35,7 @@ from wxbot.instant.models import AllowedPerson, RuleVersion
 from wxbot.ledger import Balance
 from wxbot.orders.bill import book_bill, parse_bill
 from wxbot.private_servers import free_port
+from wxbot.runtime import Runtime
 from wxbot.staff.models import AuditEvent, Staff
 
 
@@ -221,6 +223,35 @@ def test_campaigns_are_listed_shown_and_steered(operator: Operator, database: Da
         ("campaign_close", "done"),
         ("campaign_launch", "refused"),
     ]
+
+
+def test_a_draft_is_linted_by_what_no_text_alone_can_show_too(
+    operator: Operator, database: Database, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    with closing(Runtime(settings_for("encrypted", database_url, redis_url, tmp_path))) as runtime:
+        night = {"release": {"way": "hours", "weights": [1] * 24}, "value_fen": 6_000_000}
+        faulty = approved(
+            *(runtime, night), status="draft", rules="关注领红包，人人有奖。", daily_from=600, daily_until=1200
+        ).campaign_id
+        good = approved(runtime, slug="good", status="draft", begin_at=runtime.clock.now()).campaign_id
+    told = operator.run("campaign", "lint", "--draft", str(faulty))
+    assert told.exit_code == 1
+    found = set(re.findall(r"^([EW]-\d\d)  (\w+) ", told.output, re.MULTILINE))
+    assert {("E-03", "rules"), ("W-01", "rules"), ("E-06", "prizes"), ("W-02", "prizes")} <= found
+    assert all(name == "draft" for name in [row["rule"] for row in rows_of(operator, good)])
+    operator.env["WXBOT_TRANSFER_REPORTS"] = "活动名称={act_name}" + "长" * 32 + ";奖励说明={remark}"
+    reported = [row for row in rows_of(operator, good) if row["rule"] == "E-09"]
+    assert [(row["field"], "有 35 个字" in row["zh"]) for row in reported] == [("act_name", True)]
+    assert operator.run("campaign", "lint", "--draft", "99").exit_code == 1
+    assert operator.run("campaign", "lint").exit_code == 2
+
+
+def rows_of(operator: Operator, campaign_id: int) -> list[dict[str, Any]]:
+    """What is found in a draft."""
+    rows: list[dict[str, Any]] = json.loads(
+        operator.run("campaign", "lint", "--draft", str(campaign_id), "--json").output
+    )
+    return rows
 
 
 def test_who_may_draw_is_read_from_a_file_with_a_report_of_each_line(

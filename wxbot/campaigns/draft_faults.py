@@ -118,7 +118,7 @@ def unfit_texts(values: Values, fields: Iterable[str], optional: Collection[str]
             yield fault(field, "不能为空", "Must not be empty")
         for found in findings(text):
             if found.is_error:
-                yield Refusal("faulty", found.text, field)
+                yield Refusal(found.rule, found.text, field)
 
 
 ADDRESS = re.compile(r"https?://[!-~]+")
@@ -149,7 +149,7 @@ def _strings(value: object) -> Iterator[str]:
 def _texts(values: Values, _now: datetime) -> Iterator[Refusal]:
     yield from unfit_texts(values, (*TEXTS, "keyword"), optional=("keyword",))
     for field, text in _written({"terms": values.get("terms", {})}):
-        yield from (Refusal("faulty", found.text, field) for found in findings(text) if found.is_error)
+        yield from (Refusal(found.rule, found.text, field) for found in findings(text) if found.is_error)
     yield from too_long(
         values,
         {"act_name": limits.ACT_NAME_BYTES},
@@ -174,7 +174,7 @@ def cautions_of(session: Session, settings: Settings, values: Values, campaign_i
         *(each for caution in way.cautions for each in caution(session, settings, values, campaign_id)),
         *_night(values),
         *(
-            Refusal("caution", found.text, field)
+            Refusal(found.rule, found.text, field)
             for field, text in _written(values)
             for found in findings(text)
             if not found.is_error

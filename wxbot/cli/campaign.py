@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns import launch as launching
 from wxbot.campaigns import listing, switch
+from wxbot.campaigns.draft import faults_in, values_of
+from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
 from wxbot.campaigns.trouble import trouble_of
 from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
@@ -19,6 +21,7 @@ from wxbot.clock import SHANGHAI
 from wxbot.instant import archive as archives
 from wxbot.instant import listed
 from wxbot.linter.check import findings
+from wxbot.linter.finding import REASONS
 from wxbot.money import yuan
 from wxbot.people.imports import lines_in
 from wxbot.text import Refusal
@@ -187,16 +190,34 @@ def _steer(which: str, verb: Callable[[Session, int, int, datetime], None], acti
 
 
 @campaign.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option(
+    "--draft", "draft_of", metavar="ID", help="judge this campaign's draft, also by what no text alone can show"
+)
 @as_json
 @click.pass_context
-def lint(context: click.Context, file: BinaryIO, is_json: bool) -> None:
+@friendly
+def lint(context: click.Context, file: BinaryIO | None, draft_of: str | None, is_json: bool) -> None:
     """Check texts before they are published, one a line (\\n within a line ends a line of the text); - reads standard input.
 
     Prints rule, line and column, and the reason. Ends with 1 when something must be changed (E-…); W-… should be looked at.
+    With --draft the texts, prizes, hours and payments of a campaign as it is saved: rule, field and reason.
     """
-    text = decoded(file.read())
-    rows: list[dict[str, Any]] = [
+    if (file is None) == (draft_of is None):
+        raise click.UsageError("请给一个文件，或用 --draft 给一个活动。\nGive a file, or a campaign with --draft.")
+    rows = _linted(file) if file is not None else _linted_draft(draft_of or "")
+    if is_json:
+        show_json([{name: value for name, value in row.items() if name not in ("at", "must")} for row in rows])
+    for row in () if is_json else rows:
+        click.echo(f"{row['rule']}  {row['at']}  {row['zh']}\n       {row['en']}")
+    if not rows and not is_json:
+        click.echo("没有发现问题。Nothing was found.")
+    if any(row["must"] for row in rows):
+        context.exit(1)
+
+
+def _linted(file: BinaryIO) -> list[dict[str, Any]]:
+    return [
         {
             "line": number,
             "rule": each.rule,
@@ -204,18 +225,32 @@ def lint(context: click.Context, file: BinaryIO, is_json: bool) -> None:
             "end": each.end,
             "zh": each.text.zh,
             "en": each.text.en,
+            "at": f"{number}:{each.start + 1}",
+            "must": each.is_error,
         }
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in enumerate(decoded(file.read()).splitlines(), 1)
         for each in findings(line.replace("\\n", "\n"))
     ]
-    if is_json:
-        show_json(rows)
-    for row in () if is_json else rows:
-        click.echo(f"{row['rule']}  {row['line']}:{row['start'] + 1}  {row['zh']}\n       {row['en']}")
-    if not rows and not is_json:
-        click.echo("没有发现问题。Nothing was found.")
-    if any(row["rule"].startswith("E") for row in rows):
-        context.exit(1)
+
+
+def _linted_draft(which: str) -> list[dict[str, Any]]:
+    """Everything that a draft's page says of it, its rule where it is one of the linter's (else `draft`)."""
+    with looking() as runtime, runtime.database.reading() as session:
+        found = _found(session, which)
+        faults = faults_in(session, found, runtime.clock.now())
+        cautions = cautions_of(session, runtime.settings, values_of(found), found.id)
+    return [
+        {
+            "field": each.field,
+            "rule": each.reason if each.reason in REASONS else "draft",
+            "zh": each.text.zh,
+            "en": each.text.en,
+            "at": each.field or "-",
+            "must": must or each.reason.startswith("E-"),
+        }
+        for told, must in ((faults, True), (cautions, False))
+        for each in told
+    ]
 
 
 @campaign.command()

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.instant.awards import payment_texts
+from wxbot.instant.faults import misreport
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS, CONFIRMED
-from wxbot.orders.channels.transfer_bills import MARKETING
+from wxbot.orders.channels.transfer_bills import MARKETING, misfits
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
-from wxbot.wechat import limits
 from wxbot.wechat.errors import Refused, WeChatError
 
 ALIVE = ("submitted", "approved", "launching", "on", "off", "closing")
@@ -123,18 +123,14 @@ def scene(runtime: Runtime) -> Finding:
             f"set WXBOT_TRANSFER_SCENE_ID={MARKETING} (a merchant has one scene only: another one must be exchanged)",
         )
     for campaign, texts in paid:
-        for name, pattern in settings.transfer_report_texts.items():
-            try:
-                said = pattern.format_map(texts)
-            except (KeyError, ValueError, IndexError):
-                said = ""  # the channel's own check names the place that is not one of ours
-            if not 1 <= len(said) <= limits.TRANSFER_REPORT_CONTENT_CHARS:
-                return bad(
-                    f"活动“{campaign}”的{name}有 {len(said)} 个字，微信要求 1 到 {limits.TRANSFER_REPORT_CONTENT_CHARS} 个",
-                    f"{name} of “{campaign}” has {len(said)} characters; WeChat wants 1 to {limits.TRANSFER_REPORT_CONTENT_CHARS}",
-                    "改短活动名称，或改 WXBOT_TRANSFER_REPORTS",
-                    "shorten the campaign's name, or change WXBOT_TRANSFER_REPORTS",
-                )
+        for name, said in misfits(settings, texts):
+            why = misreport(name, said)
+            return bad(
+                f"活动“{campaign}”：{why.zh}",
+                f"“{campaign}”: {why.en}",
+                "改短活动名称，或改 WXBOT_TRANSFER_REPORTS",
+                "shorten the campaign's name, or change WXBOT_TRANSFER_REPORTS",
+            )
     return good(
         f"转账场景 {MARKETING}，报备内容：{'、'.join(settings.transfer_report_texts)}",
         f"transfer scene {MARKETING}, reports: {', '.join(settings.transfer_report_texts)}",

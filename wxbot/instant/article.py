@@ -14,6 +14,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.daily import DailyHours
 from wxbot.instant.models import ODDS_OF, InstantTerms, Prize
 from wxbot.instant.release import DAY_S, HOUR_S, SHANGHAI_S, ReleaseSchedule, Window, released
+from wxbot.linter.finding import REASONS
 from wxbot.money import plain_percent, yuan
 from wxbot.orders.channels import CONFIRMED
 from wxbot.text import Refusal, Text, day_text, fault, moment_text
@@ -80,11 +81,12 @@ def missing(facts: Mapping[str, Any], config: Config) -> Iterator[Refusal]:
 def _missing_of_prize(prize: Mapping[str, Any], value_fen: int) -> Iterator[Refusal]:
     number = prize["ordinal"]
     if not prize["name"]:
-        yield fault("prizes", f"第 {number} 个奖品没有名称", f"Prize {number} has no name")
+        yield Refusal("E-04", Text(f"第 {number} 个奖品没有名称", f"Prize {number} has no name"), "prizes")
     if not (value_fen or (prize["kind"] == "money" and prize["max_fen"])):
-        yield fault("prizes", f"第 {number} 个奖品没有写明价值", f"Prize {number} does not say what it is worth")
+        unsaid = Text(f"第 {number} 个奖品没有写明价值", f"Prize {number} does not say what it is worth")
+        yield Refusal("E-04", unsaid, "prizes")
     if prize["stock"] <= 0:
-        yield fault("prizes", f"第 {number} 个奖品没有数量", f"Prize {number} has no number")
+        yield Refusal("E-04", Text(f"第 {number} 个奖品没有数量", f"Prize {number} has no number"), "prizes")
 
 
 def unreleased(config: Config) -> Iterator[Refusal]:
@@ -101,11 +103,7 @@ def unreleased(config: Config) -> Iterator[Refusal]:
         else:
             late = 0
         if late:
-            yield fault(
-                "prizes",
-                f"第 {prize['ordinal']} 个奖品的投放计划有一部分落在开放时间之外，放不出去；请改投放计划",
-                f"Prize {prize['ordinal']}: part of the schedule lies outside the open hours. Change the schedule",
-            )
+            yield Refusal("W-02", REASONS["W-02"].format(found=prize["ordinal"]), "prizes")
 
 
 def faults_of_draft(values: Values, _now: datetime) -> Iterator[Refusal]:

@@ -6,7 +6,7 @@ tap stays good until its order has ended, however late that is. Locks are taken 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -175,14 +175,23 @@ def _step(session: Session, award: Award, before: AwardStatus, after: AwardStatu
     return True
 
 
+NAMING = ("send_name", "organiser", "act_name", "wishing", "remark")
+"""Of a campaign: what its payments are named by."""
+
+
 def payment_texts(campaign: Campaign, prize: Prize, channel: str) -> dict[str, str]:
+    """`paid_texts` of a campaign and a prize as they are stored."""
+    return paid_texts({name: getattr(campaign, name) for name in NAMING}, prize.name, channel)
+
+
+def paid_texts(naming: Mapping[str, str], prize_name: str, channel: str) -> dict[str, str]:
     """What WeChat shows of the payment: the campaign's own texts, else its public name, its organiser and the prize, which is
     what a transfer's scene asks for; each as much of it as the channel takes."""
     given = {
-        "send_name": (campaign.send_name, campaign.organiser, campaign.act_name),
-        "act_name": (campaign.act_name,),
-        "wishing": (campaign.wishing, CONGRATULATION),
-        "remark": (campaign.remark, prize.name),
+        "send_name": (naming["send_name"], naming["organiser"], naming["act_name"]),
+        "act_name": (naming["act_name"],),
+        "wishing": (naming["wishing"], CONGRATULATION),
+        "remark": (naming["remark"], prize_name),
     }
     return {name: _fitting(channel, name, (*given[name], "活动奖励")) for name in TEXTS}
 

@@ -5,8 +5,11 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from wxbot.campaigns.mechanic import Caution, DraftCheck, Values
 from wxbot.instant.article import faults_of_draft
+from wxbot.instant.awards import NAMING, paid_texts
 from wxbot.instant.codes import lacking
 from wxbot.instant.conditions import empty_list, faults_of_limits
 from wxbot.instant.decide import COST, most_fen
@@ -14,10 +17,14 @@ from wxbot.instant.models import ODDS_OF
 from wxbot.instant.prize_form import of_row
 from wxbot.instant.release import ReleaseSchedule
 from wxbot.instant.terms import channel_of
+from wxbot.linter.finding import REASONS
 from wxbot.money import yuan
-from wxbot.orders.channels import CHANNELS
+from wxbot.orders.channels import CHANNELS, CONFIRMED
+from wxbot.orders.channels.transfer_bills import misfits
 from wxbot.payouts.create import TEXTS
-from wxbot.text import Refusal, fault
+from wxbot.settings import Settings
+from wxbot.text import Refusal, Text, fault
+from wxbot.wechat.limits import TRANSFER_REPORT_CONTENT_CHARS
 
 PRIZE_NAME_CHARS = 20
 CLAIM_DAYS_MAX = 60
@@ -36,7 +43,7 @@ def faults_of_rows(
         yield fault("prizes", "至少要有一个奖品", "There must be at least one prize")
     for number, prize in enumerate(prizes, 1):
         for slip in of_prize(prize):
-            yield fault("prizes", *of_row(number, slip))
+            yield Refusal(slip.reason, Text(*of_row(number, slip)), "prizes")
 
 
 def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
@@ -75,11 +82,13 @@ def faults_of_prize(prize: Mapping[str, Any], channel: str) -> Iterator[Refusal]
         yield fault("", "概率为 0 到 100%", "Odds are 0 to 100 %")
     if prize["value_fen"] > PRIZE_MAX_FEN:
         most = yuan(PRIZE_MAX_FEN)
-        yield fault("", f"奖品价值不得超过 {most} 元（法律规定）", f"By law a prize is worth at most {most} yuan")
+        dear = Text(f"奖品价值不得超过 {most} 元（法律规定）", f"By law a prize is worth at most {most} yuan")
+        yield Refusal("E-06", dear)
     lowest_fen, highest_fen = CHANNELS[channel].amounts_fen
     if prize["kind"] == "money" and (prize["min_fen"] < lowest_fen or prize["max_fen"] > highest_fen):
         least, most, word = yuan(lowest_fen), yuan(highest_fen), CHANNELS[channel].word
-        yield fault("", f"{word.zh}每笔为 {least} 到 {most} 元", f"One {word.en} is between {least} and {most} yuan")
+        odd = Text(f"{word.zh}每笔为 {least} 到 {most} 元", f"One {word.en} is between {least} and {most} yuan")
+        yield Refusal("E-10", odd)
     if prize["min_fen"] > prize["max_fen"]:
         yield fault("", "最小金额不能大于最大金额", "The least amount is above the most")
     if prize["split"] == "exact" and not (
@@ -126,4 +135,25 @@ FAULTS: tuple[DraftCheck, ...] = (
     faults_of_claim,
     faults_of_limits,
 )
-CAUTIONS: tuple[Caution, ...] = (empty_list, lacking)
+
+
+def misreported(_session: Session, settings: Settings, values: Values, _campaign_id: int | None) -> Iterator[Refusal]:
+    """What the deployment would report of this campaign's transfers, and WeChat not take (E-09)."""
+    terms = values.get("terms")
+    if not terms or channel_of(terms) not in CONFIRMED:
+        return
+    told = set[tuple[str, str]]()
+    for prize in (prize for prize in terms.get("prizes", ()) if prize["kind"] == "money"):
+        texts = paid_texts({name: str(values.get(name) or "") for name in NAMING}, prize["name"], channel_of(terms))
+        told |= set(misfits(settings, texts))
+    for item, said in sorted(told):
+        yield Refusal("E-09", misreport(item, said), "act_name")
+
+
+def misreport(item: str, said: str) -> Text:
+    """Why WeChat would not take this as a report's content."""
+    found = REASONS["E-09"]
+    return found.format(item=item, found=said, size=len(said), least=1, most=TRANSFER_REPORT_CONTENT_CHARS)
+
+
+CAUTIONS: tuple[Caution, ...] = (empty_list, lacking, misreported)

@@ -1,10 +1,14 @@
-"""What the linter says: the rule, the place, and why, with what to do."""
+"""What the linter says: the rule, the place, and why, with what to do.
+
+Most rules read a text alone (`check.findings`). Two need more than words: E-09 what a deployment reports of a payment, W-02 a
+schedule. They are judged where a draft is (`instant/faults`, `instant/article`), and their reasons stand here with the others.
+"""
 
 from typing import NamedTuple
 
 from wxbot.text import Text
 
-REASONS = {
+REASONS: dict[str, Text] = {
     "E-01": Text(
         "“{found}”是指定中奖人或暗箱操作，属于法律禁止的内定中奖；请删去，中奖只由系统按公示概率决定",
         "“{found}” decides beforehand who wins, which the law forbids. Take it out: only the published odds decide",
@@ -38,8 +42,9 @@ REASONS = {
         "“{found}” suggests that WeChat or Tencent is the organiser. Write your own name",
     ),
     "E-09": Text(
-        "“{found}”不能用作转账的活动名称或奖励说明；请写 1 到 32 个字，并与活动名称一致",
-        "“{found}” cannot be the transfer's campaign name or prize description: 1 to 32 characters, as the campaign is called",
+        "转账报备的“{item}”会是“{found}”，有 {size} 个字，微信要求 {least} 到 {most} 个；请改短活动名称或奖品名称，或请管理员改 WXBOT_TRANSFER_REPORTS",
+        "the transfer's report {item} would be “{found}” with {size} characters; WeChat wants {least} to {most}. Shorten the names of campaign "
+        "and prize, or have WXBOT_TRANSFER_REPORTS changed",
     ),
     "E-10": Text(
         "“{found}”不在可以发放的金额范围内；每个红包为 {least} 到 {most} 元",
@@ -50,14 +55,18 @@ REASONS = {
         "“{found}” must be true by the settings. Change it unless everybody wins, or that amount can be won",
     ),
     "W-02": Text(
-        "有奖品在活动期间放不完；请改投放计划",
-        "Some of the stock is never released; change the schedule",
+        "第 {found} 个奖品的投放计划有一部分落在开放时间之外，放不出去；请改投放计划",
+        "Prize {found}: part of the schedule lies outside the open hours. Change the schedule",
     ),
     "W-03": Text(
         "“{found}”限制了地区；请在规则里写明原因",
         "“{found}” limits the region. Say the reason in the rules",
     ),
 }
+
+
+OF_DRAFTS = frozenset({"E-09", "W-02"})
+"""Rules that no text alone can break: a list of texts is not judged by them, a draft is."""
 
 
 class LintFinding(NamedTuple):

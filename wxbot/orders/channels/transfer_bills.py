@@ -1,6 +1,6 @@
 """The merchant transfer: a bill that its receiver confirms in WeChat within 24 hours (wechat-protocol §4)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +34,20 @@ STATES: dict[str, State] = {
     "CANCELLED": "failed",
 }
 """A bill's state → our word; every other state means that it is moving."""
+
+
+def misfits(settings: Settings, texts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(report item, what it would say) of those that have no content or more than WeChat takes, of a payment with these texts.
+
+    An item that names a place that is not one of ours says nothing: `setup_faults` names it.
+    """
+    for name, pattern in settings.transfer_report_texts.items():
+        try:
+            said = pattern.format_map(texts)
+        except (KeyError, ValueError, IndexError):
+            said = ""
+        if not 1 <= len(said) <= limits.TRANSFER_REPORT_CONTENT_CHARS:
+            yield name, said
 
 
 class TransferBills:
