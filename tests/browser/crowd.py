@@ -29,5 +29,5 @@ def turn_away_once(phone: Any, runtime: Runtime) -> list[dict[str, Any]]:
         said = answer.partition(b"\r\n\r\n")[2].decode()
         route.fulfill(status=503, content_type="application/json", body=said)
 
-    phone.route("**/draw", full)
+    phone.route("**/draw?*", full)
     return bodies

@@ -152,7 +152,7 @@
       options.headers['Content-Type'] = 'application/json';
       options.body = JSON.stringify(body);
     }
-    return fetch(base + path + (page.language === 'en' ? '?lang=en' : ''), options).then(function (reply) { return reply.json(); });
+    return fetch(base + path + '?lang=' + (page.language === 'en' ? 'en' : 'zh'), options).then(function (reply) { return reply.json(); });
   }
 
   function channel() { return new URLSearchParams(location.search).get('c') || ''; }
