@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask import session as kept
 from flask.testing import FlaskClient
+from flask_wtf.csrf import generate_csrf
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -120,8 +122,6 @@ class Browser:
     def __init__(self, app: Flask, login: str = "", password: str = PASSWORD) -> None:
         self.app = app
         self.client: FlaskClient = app.test_client()
-        self._tokens: dict[str, str] = {}
-        """Of a session → what its pages hold."""
         if login:
             answer = self.sign_in(login, password)
             assert answer.status_code == 303, answer.text
@@ -133,17 +133,12 @@ class Browser:
         return self.client.get(path, headers=headers)
 
     def token(self) -> str:
-        """A CSRF token as any page of this session holds it; it lives as long as the session, so one page is asked for it."""
-        kept = self._tokens.get(self._session())
-        if kept is None:
-            page = self.client.get("/admin/password")
-            kept = token_in(page.text if page.status_code == 200 else self.client.get("/admin/sign-in").text)
-            self._tokens[self._session()] = kept
-        return kept
-
-    def _session(self) -> str:
-        with self.client.session_transaction() as session:
-            return str(session.get("csrf_token", ""))
+        """A CSRF token as any page of this session holds it, made as pages make theirs: no page is drawn for it."""
+        with self.client.session_transaction() as session, self.app.test_request_context():
+            kept.update(session)
+            token = generate_csrf()
+            session.update(kept)
+            return token
 
     def post(self, path: str, values: dict[str, Any] | None = None, **headers: str) -> TestResponse:
         return self.client.post(path, data={"csrf_token": self.token()} | (values or {}), headers=headers)
