@@ -14,6 +14,7 @@ from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
+from wxbot.staff.console import LANGUAGE_COOKIE
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +22,11 @@ SMALL = (
     "[...document.querySelectorAll('main button, main .btn, main input:not([type=hidden]), main select, main summary')]"
     ".filter(e => e.offsetParent && !e.closest('dialog') && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"
 )
+
+
+A4 = 688
+"""Points of CSS that a sheet of A4 is wide within its margins."""
+CUT_OFF = "[...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML)"
 
 
 def look(page: Any, name: str) -> None:
@@ -92,3 +98,10 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     check(page, "7-wide")
     page.goto(f"{base}/admin/halls/{host.id}/record")
     check(page, "8-record")
+    page.set_viewport_size({"width": A4, "height": 1000})
+    page.emulate_media(media="print")
+    for language in ("zh", "en"):
+        page.context.add_cookies([{"name": LANGUAGE_COOKIE, "value": language, "url": base}])
+        page.reload()
+        check(page, f"9-printed-{language}")
+        assert page.evaluate(CUT_OFF) == []

@@ -13,7 +13,7 @@ from tests.browser.axe import serious
 from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
 from tests.waiting import until_page
-from wxbot.hall import pairing, told, wire
+from wxbot.hall import pairing, scenes, told, wire
 from wxbot.runtime import Runtime
 
 pytestmark = pytest.mark.browser
@@ -290,6 +290,27 @@ def test_absentees_and_voids_are_marked_as_they_are_decided(screen: Screen) -> N
     screen.show(selection=selection(3, gone, "voided", d=9, reason="号码读错了"))
     screen.page.locator("#pick-reason", has_text="号码读错了").wait_for()
     assert "恭喜" not in screen.page.locator("#pick-count").inner_text()
+
+
+def test_the_words_of_the_screen_change_where_they_stand_when_the_host_chooses_another_language(screen: Screen) -> None:
+    page = screen.page
+    screen.desk.show(k=3)
+    screen.desk.mark(1, screen.desk.lines(1)[1].guest_no)
+    screen.tell()
+    screen.now()
+    page.locator("#winners .stamp", has_text="缺席").wait_for()
+    page.evaluate("void (window.isTheSamePage = true)")
+    screen.desk.do(lambda session, now: scenes.speak(session, screen.desk.id, "en"))
+    screen.tell()
+    screen.now()
+    page.locator("#winners .stamp", has_text="Absent").wait_for()
+    assert page.locator("#pick-count").inner_text() == "Congratulations to these 2"
+    assert page.locator("[data-does=verify]").inner_text() == "How to verify"
+    assert page.locator("#verify h2").text_content() == "How to verify this lottery"
+    words = page.evaluate("document.body.innerText")
+    assert not any(word in words for word in ("承诺值", "已签到", "怎么", "恭喜", "欢迎", "静音"))
+    assert page.evaluate("window.isTheSamePage && document.documentElement.lang") == "en"
+    assert page.locator("#winners .card").count() == 3 and screen.verbs() == []
 
 
 def test_commitment_and_rosters_are_shown_whole_for_whoever_takes_a_picture(screen: Screen) -> None:

@@ -12,13 +12,15 @@ from flask.testing import FlaskClient
 from openpyxl import load_workbook
 from sqlalchemy import select, update
 
-from tests.hall.hosting import Host, numbers
+from tests.hall.hosting import Host, leap, numbers
 from tests.hall.screens import pair
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot.campaigns import poster as poster_file
 from wxbot.hall import door_sheet, pairing, screen_pass, told
+from wxbot.hall.log import RESTORED
 from wxbot.hall.models import Danmaku, Guest, Hall
+from wxbot.hall.state import public_state
 from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
@@ -55,6 +57,12 @@ def audited(host: Host) -> list[tuple[str, str]]:
     with host.stage.runtime.database.reading() as session:
         rows = session.scalars(select(AuditEvent).order_by(AuditEvent.id))
         return [(row.action, row.outcome) for row in rows if row.action.startswith("hall_")]
+
+
+def state_of(host: Host) -> dict[str, Any]:
+    """What the screen is told."""
+    with host.stage.runtime.database.reading() as session:
+        return public_state(session, host.stage.hall())
 
 
 def test_an_evening_by_the_buttons_of_the_desk(host: Host, marketer: Browser) -> None:
@@ -190,6 +198,38 @@ def test_the_page_is_asked_for_anew_when_somebody_else_pressed(host: Host, marke
     assert "13" in marketer.get(pulse).text and "HX-Refresh" not in marketer.get(pulse).headers
     host.freeze()
     assert marketer.get(pulse).headers["HX-Refresh"] == "true"
+
+
+def test_the_screen_speaks_the_language_of_the_hall_whatever_the_browser_on_the_stage_prefers(
+    host: Host, marketer: Browser, client: FlaskClient
+) -> None:
+    def said() -> str:
+        answer = client.get("/hall/gala/screen", headers={"Accept-Language": "en-US,en;q=0.9"})
+        return answer.get_data(as_text=True)
+
+    assert '<html lang="zh-CN">' in said() and "请输入主持台上的 6 位配对码" in said()
+    assert "大屏语言已切换" in press(marketer, host, "language", language="en")
+    assert '<html lang="en">' in said() and "Type the six digits" in said()
+    assert state_of(host)["language"] == "en"
+    wrong = client.post("/hall/gala/pair", json={"code": "000000"}, headers={"Sec-Fetch-Site": "same-origin"})
+    assert "does not count any more" in wrong.get_json()["error"]
+    assert "请选择中文或英文" in press(marketer, host, "language", language="fr")
+    assert state_of(host)["language"] == "en"
+    assert audited(host)[-2:] == [("hall_language", "done"), ("hall_language", "refused")]
+    assert client.get("/hall/gala/screen?lang=zh").get_data(as_text=True).count("请输入主持台上的") == 1
+
+
+def test_why_a_restore_made_a_selection_void_is_said_in_one_language(host: Host, marketer: Browser) -> None:
+    host.freeze()
+    host.arm()
+    leap(host)
+    assert state_of(host)["selection"]["reason"] == state_of(host)["void"][0]["reason"] == RESTORED.zh
+    press(marketer, host, "language", language="en")
+    assert state_of(host)["selection"]["reason"] == RESTORED.en
+    shown = marketer.get(f"/admin/halls/{host.id}/record").text
+    assert RESTORED.zh in shown and RESTORED.en not in shown
+    sheet = marketer.post(f"/admin/halls/{host.id}/winners.csv", {}).data.decode("utf-8-sig")
+    assert RESTORED.zh in sheet and RESTORED.en not in sheet
 
 
 def test_the_page_of_digits_stands_until_they_are_used_and_is_never_pressed_anew(host: Host, marketer: Browser) -> None:

@@ -162,6 +162,19 @@ def scene(campaign_id: int) -> BaseResponse:
     return host(campaign_id, "hall_scene", gettext("大屏画面已切换。"), verb, "screen")
 
 
+@blueprint.post("/halls/<int:campaign_id>/language")
+@role_required(*HOSTS)
+def language(campaign_id: int) -> BaseResponse:
+    """Which language the screen speaks from now on."""
+    wanted = text("language", 8)
+
+    def verb(session: Session) -> dict[str, object]:
+        scenes.speak(session, campaign_id, wanted)
+        return {"language": wanted}
+
+    return host(campaign_id, "hall_language", gettext("大屏语言已切换。"), verb, "screen")
+
+
 @blueprint.post("/halls/<int:campaign_id>/pair")
 @role_required(*HOSTS)
 def pair(campaign_id: int) -> str | BaseResponse:

@@ -9,10 +9,11 @@ from flask_babel import gettext
 from wxbot.clock import from_unix
 from wxbot.hall import attendance, draft, published, record, results
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
-from wxbot.hall.results import PrizeSum, Results
+from wxbot.hall.log import reason_within
+from wxbot.hall.results import PrizeSum, Results, VoidLine
 from wxbot.instant import exports
 from wxbot.money import plain_yuan
-from wxbot.staff.console import local, log_export, one_or_404, role_required, runtime
+from wxbot.staff.console import local, locale, log_export, one_or_404, role_required, runtime
 from wxbot.staff.downloads import form_or_404, sheet_response
 
 
@@ -24,7 +25,7 @@ def winner_words() -> dict[str, str]:
         "forfeited": gettext("弃奖，名额空出"),
         "passed_on": gettext("弃奖，名额重抽"),
         "confirmed": gettext("已确认"),
-        "voided": gettext("已作废"),
+        "voided": gettext("抽取已作废"),
         "found": gettext("恢复后认定"),
     }
 
@@ -51,7 +52,7 @@ def certificate(campaign_id: int) -> str:
         campaign=campaign,
         hall=hall,
         won=seen.results.won,
-        void=seen.results.void,
+        void=_void(seen.results),
         sums=seen.results.sums,
         all_sums=_added_up(seen.results.sums),
         ways_given=draft.ways(),
@@ -64,6 +65,11 @@ def certificate(campaign_id: int) -> str:
         closed=any(line.kind == "closed" for line in seen.lines),
         address=f"{runtime().settings.public_url}{url_for('hall_screen.record_json', slug=campaign.slug)}",
     )
+
+
+def _void(given: Results) -> list[VoidLine]:
+    """What was declared void, and why in the reader's language."""
+    return [each._replace(reason=reason_within(each.reason, locale())) for each in given.void]
 
 
 def _added_up(sums: list[PrizeSum]) -> dict[str, int]:
@@ -95,8 +101,8 @@ def take_sheet(campaign_id: int, form: str) -> Response:
     with runtime().database.reading() as session:
         given = results.of(session, campaign_id, published.public_log(session, campaign_id))
     header = (
-        *(gettext("第几次抽取"), gettext("奖品"), gettext("名次"), gettext("签到号")),
-        *(gettext("姓名"), gettext("分组"), gettext("结果")),
+        *(gettext("第几次抽取"), gettext("奖品名称"), gettext("名次"), gettext("签到号")),
+        *(gettext("姓名"), gettext("所在分组"), gettext("结果")),
         *(gettext("金额（元）"), gettext("奖品状态"), gettext("揭晓时间")),
     )
     return sheet_response(form, f"hall-{campaign.slug}", header, [list(_rows(given))])
@@ -112,7 +118,7 @@ def _rows(given: Results) -> Iterator[tuple[object, ...]]:
         award = exports.status_of(award_words, line.kind, line.award) if line.award else ""
         amount = plain_yuan(line.amount_fen) if line.amount_fen else ""
         yield (which, line.prize, line.place or "", *who, words[line.status], amount, award, at)
-    for void in given.void:
+    for void in _void(given):
         which = void.d if void.d == void.last_d else f"{void.d}–{void.last_d}"
         said = gettext("已作废：%(reason)s（%(names)s）", reason=void.reason, names="、".join(void.names) or "—")
         yield (which, void.prize, "", "", "", "", said, "", "", local(from_unix(void.at)))

@@ -46,7 +46,8 @@ def mark_of(session: Session, hall: Hall) -> str:
     playing = select(Game.status).where(Game.campaign_id == hall.campaign_id).order_by(Game.ordinal)
     played = ",".join(status[:2] for status in session.scalars(playing))
     content = session.scalar(select(Campaign.version).where(Campaign.id == hall.campaign_id))
-    return f"{selected}|{marked}|{played}|{hall.roster_version}|{hall.scene}|{hall.screen_epoch}|{content}"
+    shown = f"{hall.scene}|{hall.language}|{hall.screen_epoch}"
+    return f"{selected}|{marked}|{played}|{hall.roster_version}|{shown}|{content}"
 
 
 def waiting_words(session: Session, hall: Hall) -> int:

@@ -18,6 +18,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
 from wxbot.hall import journal, told
 from wxbot.hall.evening import Evening
+from wxbot.hall.log import RESTORED
 from wxbot.hall.models import (
     ROUND_NEXT,
     SELECTION_NEXT,
@@ -44,7 +45,7 @@ LEAP = 100
 LEAP_NO = 5_000
 """More guests than sign in between a copy and its restore: phones that signed in then still show their number."""
 
-REASON = "数据库从备份恢复，之后的记录已经丢失 / restored from a backup: what was written after it is lost"
+REASON = str(RESTORED)
 
 
 class UsedNumbers(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from wxbot.hall.prize_rules import Absence, Forfeit, Scope
 from wxbot.hall.selection import VERSION, EntropyKind, is_group, is_hall_id
+from wxbot.text import Text
 
 Kind = Literal[
     "committed",
@@ -46,6 +47,9 @@ Exclusion = Literal["staff", "duplicate", "ineligible", "left", "own_wish"]
 
 GameKind = Literal["rain", "race"]
 """What all phones do together: catch packets that fall, or shake as often as they can."""
+
+RESTORED = Text("数据库从备份恢复，之后的记录已经丢失", "restored from a backup: what was written after it is lost")
+"""Why a restore declares something void; the log has it in both languages."""
 
 LineBody = Mapping[str, Any]
 
@@ -298,3 +302,8 @@ def _has_its_hash(hall_id: str, entry: LogLine) -> bool:
         return entry.hash == entry_hash(hall_id, entry.seq, entry.at, entry.kind, entry.body, entry.prev_hash)
     except ValueError:  # what no log can say
         return False
+
+
+def reason_within(reason: str, language: str) -> str:
+    """Why something was declared void, for a reader: two people's own words as they are, the program's in this language."""
+    return RESTORED.within(language) if reason == str(RESTORED) else reason

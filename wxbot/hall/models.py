@@ -29,6 +29,9 @@ from wxbot.transitions import Transitions, one_of
 EntropyMode = Literal["seed", "hall", "drand"]
 """What is added to the seed after the roster is frozen: nothing, numbers held up in the hall, a round of drand."""
 
+ScreenLanguage = Literal["zh", "en"]
+"""What a hall's screen speaks: Chinese or English."""
+
 Leftover = Literal["budget", "person"]
 """Where a packet of a rain goes that was not caught: back to the budget, or to whom it fell all the same."""
 
@@ -115,10 +118,13 @@ class Hall(Base):
     scene: Mapped[str] = mapped_column(String(16), default="wall")
     """What the screen shows: wall, prizes, selection, results, rain, race, rest."""
     scene_at: Mapped[datetime | None]
+    language: Mapped[ScreenLanguage] = mapped_column(String(2), default="zh")
+    """Of the screen, whatever the browser before it prefers; a phone speaks its owner's."""
     faces_deleted_at: Mapped[datetime | None]
 
     __table_args__ = (
         one_of("mode", EntropyMode),
+        one_of("language", ScreenLanguage),
         CheckConstraint("next_d > 0 AND next_no > 0 AND chain_length > 0", name="numbers"),
     )
 

@@ -146,7 +146,7 @@ WORDS: dict[str, Text] = {
     "race_place": Text("第 {place} 名，共 {of} 人", "No {place} of {of}"),
     "race_offline": Text("连不上计数，正在重连…", "Not connected to the count; trying again …"),
     "danmaku": Text("发弹幕", "Words to the screen"),
-    "danmaku_hint": Text("最多 40 个字，审核后上屏", "At most 40 characters; somebody looks first"),
+    "danmaku_hint": Text("40 字内，审核后上屏", "40 letters, reviewed"),
     "send": Text("发送", "Send"),
     "sent": Text("已发送，审核后上屏。", "Sent; it is shown once somebody has looked."),
     "too_often": Text("慢一点，几秒后再试", "A little slower; try again in some seconds"),

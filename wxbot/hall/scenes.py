@@ -1,11 +1,13 @@
-"""What the screen shows, chosen by the host."""
+"""What the screen shows and in which language, chosen by the host."""
 
 from datetime import datetime
+from typing import get_args
 
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
 from wxbot.hall import journal
+from wxbot.hall.models import ScreenLanguage
 from wxbot.text import fault
 
 SCENES = ("wall", "prizes", "selection", "results", "rain", "race", "rest")
@@ -30,3 +32,10 @@ def show(session: Session, campaign_id: int, scene: str, now: datetime) -> None:
         raise fault("scene", "没有这个画面", "There is no such scene")
     hall = journal.lock(session, campaign_id)
     hall.scene, hall.scene_at = scene, now
+
+
+def speak(session: Session, campaign_id: int, language: str) -> None:
+    """Let every screen of the hall speak this language, whatever its browser prefers. Raises Refusal for one that there is not."""
+    if language not in get_args(ScreenLanguage):
+        raise fault("language", "请选择中文或英文", "Choose Chinese or English")
+    journal.lock(session, campaign_id).language = "en" if language == "en" else "zh"

@@ -50,6 +50,11 @@ def paired(slug: str) -> Paired:
     return Paired(found[0], found[1], screen_pass.read(runtime, slug, pass_) or 0)
 
 
+def language_of(hall: Hall) -> str:
+    """What the screen speaks: the hall's language, not that of whoever owns the machine; `?lang=` is for looking at the other one."""
+    return own_page.language(request.args.get("lang") or hall.language, "")
+
+
 def _for_screens(view: ScreenView) -> ScreenView:
     """Only for a browser that was paired; it may look on for as long as its pass lives."""
 
@@ -57,7 +62,7 @@ def _for_screens(view: ScreenView) -> ScreenView:
     def guarded(slug: str) -> BaseResponse | str:
         found = paired(slug)
         if not found.epoch:
-            return _told(401, ScreenPhrases(own_page.language_of(request))("unpaired"))
+            return _told(401, ScreenPhrases(language_of(found.hall))("unpaired"))
         return view(found)
 
     return guarded
@@ -72,7 +77,8 @@ def _told(status: int, error: str) -> Response:
 @blueprint.get("/<slug>/screen")
 def screen(slug: str) -> str:
     """The screen, or where the six digits are typed."""
-    found, words = paired(slug), ScreenPhrases(own_page.language_of(request))
+    found = paired(slug)
+    words = ScreenPhrases(language_of(found.hall))
     page = "hall/screen.html" if found.epoch else "hall/pair.html"
     return _page(page, found, words, _config(found, words))
 
@@ -80,7 +86,8 @@ def screen(slug: str) -> str:
 @blueprint.get("/<slug>/preflight")
 def preflight(slug: str) -> str:
     """Whether this machine is fit to be the screen; open to whoever sets it up."""
-    found, words = paired(slug), ScreenPhrases(own_page.language_of(request))
+    found = paired(slug)
+    words = ScreenPhrases(language_of(found.hall))
     return _page("hall/preflight.html", found, words, _config(found, words))
 
 
@@ -94,6 +101,7 @@ def _config(found: Paired, words: ScreenPhrases) -> dict[str, Any]:
         "epoch": found.epoch,
         "is_paired": found.epoch > 0,
         "state": _state(slug) if found.epoch else None,
+        "language": words.language,
         "words": words.of_script(),
     }
 

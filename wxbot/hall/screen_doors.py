@@ -13,7 +13,7 @@ from wxbot.hall import guests, pairing, rates, record_kept, screen_pass, screens
 from wxbot.hall import select as selecting
 from wxbot.hall.models import Hall, Selection
 from wxbot.hall.screen import blueprint as blueprint
-from wxbot.hall.screen import paired
+from wxbot.hall.screen import language_of, paired
 from wxbot.phone_session import is_https
 from wxbot.staff import audit
 from wxbot.staff.audit import Actor
@@ -29,8 +29,8 @@ TOO_MANY = Text(
 UNPAIRED = Text("这块屏幕还没有配对，请刷新页面", "This screen is not paired; reload the page")
 
 
-def _refused(status: int, reason: str, text: Text) -> Response:
-    response = jsonify(error=text.within(own_page.language_of(request)), reason=reason)
+def _refused(hall: Hall, status: int, reason: str, text: Text) -> Response:
+    response = jsonify(error=text.within(language_of(hall)), reason=reason)
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -89,15 +89,15 @@ def pair(slug: str) -> BaseResponse:
     """This browser becomes the screen that leads, if it knows the six digits of the desk."""
     found, runtime = paired(slug), current.runtime()
     if not _is_ours():
-        return _refused(400, "origin", FOREIGN)
+        return _refused(found.hall, 400, "origin", FOREIGN)
     digits = str(own_page.fields_of(request).get("code", ""))[:6]
     asker = f"{request.remote_addr}:{found.hall.pair_until}"
     if rates.is_too_often(runtime, "pair", found.campaign.id, asker):
-        return _refused(429, "too_often", TOO_MANY)
+        return _refused(found.hall, 429, "too_often", TOO_MANY)
     with runtime.database.transaction() as session:
         epoch = pairing.pair(session, found.campaign.id, digits, runtime.database.now(session))
     if isinstance(epoch, Refusal):
-        return _refused(403, epoch.reason, epoch.text)
+        return _refused(found.hall, 403, epoch.reason, epoch.text)
     told.tell(runtime, found.campaign.id)
     response = jsonify(epoch=epoch)
     response.set_cookie(
@@ -139,9 +139,9 @@ def hide(slug: str) -> BaseResponse:
     """Take one guest off the wall, at the host's key; they may win all the same."""
     found, runtime = paired(slug), current.runtime()
     if not _is_ours():
-        return _refused(400, "origin", FOREIGN)
+        return _refused(found.hall, 400, "origin", FOREIGN)
     if not pairing.is_leading(found.hall, found.epoch):
-        return _refused(403, "not_leading", NOT_LEADING)
+        return _refused(found.hall, 403, "not_leading", NOT_LEADING)
     no = own_page.fields_of(request).get("no")
     try:
         with runtime.database.transaction() as session:
@@ -150,7 +150,7 @@ def hide(slug: str) -> BaseResponse:
             about, seen = f"campaign:{found.campaign.id}", {"no": no, "epoch": found.epoch}
             audit.record(session, by, "hall_hide", about, runtime.database.now(session), detail=seen)
     except Refusal as refusal:
-        return _refused(409, refusal.reason, refusal.text)
+        return _refused(found.hall, 409, refusal.reason, refusal.text)
     told.tell(runtime, found.campaign.id)
     return jsonify(no=no)
 
@@ -158,11 +158,11 @@ def hide(slug: str) -> BaseResponse:
 def _press(slug: str, action: str, verb: Callable[[Any, int], Selection]) -> BaseResponse:
     found, runtime = paired(slug), current.runtime()
     if not _is_ours():
-        return _refused(400, "origin", FOREIGN)
+        return _refused(found.hall, 400, "origin", FOREIGN)
     if not found.epoch:
-        return _refused(401, "unpaired", UNPAIRED)
+        return _refused(found.hall, 401, "unpaired", UNPAIRED)
     if not pairing.is_leading(found.hall, found.epoch):
-        return _refused(403, "not_leading", NOT_LEADING)
+        return _refused(found.hall, 403, "not_leading", NOT_LEADING)
     try:
         with runtime.database.transaction() as session:
             selected = verb(session, found.campaign.id)
@@ -176,7 +176,7 @@ def _press(slug: str, action: str, verb: Callable[[Any, int], Selection]) -> Bas
                 hall = session.get_one(Hall, found.campaign.id)
                 answer["winners"] = state.shown_winners(session, hall, selected.d)
     except Refusal as refusal:
-        return _refused(409, refusal.reason, refusal.text)
+        return _refused(found.hall, 409, refusal.reason, refusal.text)
     told.tell(runtime, found.campaign.id)
     response = jsonify(answer)
     response.headers["Cache-Control"] = "no-store"

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import cards, journal
 from wxbot.hall.evening import Evening
+from wxbot.hall.log import reason_within
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, HallPrize, RaceCount, RainHit, Roster, Selection, Winner
 from wxbot.hall.standing import SHOWN
 from wxbot.instant.models import Prize
@@ -45,6 +46,7 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         "name": campaign.act_name,
         "at": int(hall.scene_at.timestamp()) if hall.scene_at else 0,
         "scene": hall.scene,
+        "language": hall.language,
         "epoch": hall.screen_epoch,
         "mode": evening.mode,
         "commitment": hall.commitment,
@@ -60,10 +62,10 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
             if n in evening.added
         ],
         "roster": _roster(session, hall),
-        "selection": _selection(selections[-1], ordinal_of, winners) if selections else None,
+        "selection": _selection(selections[-1], ordinal_of, winners, hall.language) if selections else None,
         "results": [*_results(selections, ordinal_of, winners), *_played(session, hall, evening)],
         "void": [
-            {"d": each.d, "prize": ordinal_of[each.prize_id], "reason": each.void_reason}
+            {"d": each.d, "prize": ordinal_of[each.prize_id], "reason": reason_within(each.void_reason, hall.language)}
             for each in selections
             if each.status == "voided"
         ],
@@ -141,7 +143,9 @@ def shown_winners(session: Session, hall: Hall, d: int) -> list[StatePart]:
     return _winners(session, hall).get(d, [])
 
 
-def _selection(selected: Selection, ordinal_of: dict[int, int], winners: dict[int, list[StatePart]]) -> StatePart:
+def _selection(
+    selected: Selection, ordinal_of: dict[int, int], winners: dict[int, list[StatePart]], language: str
+) -> StatePart:
     shown = {
         "d": selected.d,
         "prize": ordinal_of[selected.prize_id],
@@ -151,7 +155,7 @@ def _selection(selected: Selection, ordinal_of: dict[int, int], winners: dict[in
         "pool_hash": selected.pool_hash,
         "entropy_kind": selected.entropy_kind,
         "entropy_text": selected.entropy_text,
-        "reason": selected.void_reason if selected.status == "voided" else "",
+        "reason": reason_within(selected.void_reason, language) if selected.status == "voided" else "",
     }
     return shown | ({"winners": winners.get(selected.d, [])} if selected.status in SHOWN else {})
 

@@ -17,7 +17,7 @@ ACTIONS = (
     "campaign_save", "campaign_copy", "campaign_delete", "campaign_submit", "campaign_approve", "campaign_send_back", "campaign_launch",
     "campaign_pause", "campaign_resume", "campaign_close", "campaign_place", "campaign_allow", "campaign_scene", "campaign_look", "prize_codes", "hall_invited",
     "hall_freeze", "hall_arm", "hall_numbers", "hall_start", "hall_game", "hall_stop", "hall_absent", "hall_undo", "hall_confirm", "hall_void_ask", "hall_void", "hall_void_withdraw",
-    "hall_strike", "hall_hide", "hall_words", "hall_hand_over", "hall_pair", "hall_scene", "hall_record",
+    "hall_strike", "hall_hide", "hall_words", "hall_hand_over", "hall_pair", "hall_scene", "hall_language", "hall_record",
     "packets_export", "ledger_export", "order_ask", "order_mark", "order_confirm", "order_withdraw",
     "bill_state", "bill_agree", "found_propose", "found_confirm", "found_send_back", "thaw_ask", "thaw_open", "payout_release",
     "payout_release_confirm", "database_restore",

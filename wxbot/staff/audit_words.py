@@ -48,6 +48,7 @@ ACTION_WORDS: dict[str, Text] = {
     "hall_hand_over": Text("登记实物已领取", "ticked off a thing handed over"),
     "hall_pair": Text("生成大屏配对码", "made digits for a screen"),
     "hall_scene": Text("切换大屏画面", "changed what the screen shows"),
+    "hall_language": Text("切换大屏语言", "changed the language of the screen"),
     "hall_record": Text("导出活动记录", "exported the record of a hall"),
     "campaign_launch": Text("启动活动", "launched a campaign"),
     "campaign_pause": Text("暂停活动", "paused a campaign"),

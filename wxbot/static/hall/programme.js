@@ -5,6 +5,7 @@ import { at, el, fill, say } from './dom.js';
 
 const PAGE_S = 8;
 const MOST_ON_A_PAGE = 40;
+const LONG_NAME = 7;         // letters that one line holds
 
 /** What a prize is worth, in words: an amount or nothing. */
 export function worth(prize) {
@@ -35,7 +36,7 @@ export class Prizes {
     const value = worth(prize);
     box.classList.toggle('is-added', isAdded);
     if (isAdded) { box.append(el('span', 'prize-added', this.show.words.added_tag)); }
-    box.append(el('bdi', 'prize-name', prize.name));
+    box.append(el('bdi', prize.name.length > LONG_NAME ? 'prize-name is-long' : 'prize-name', prize.name));
     if (value) { box.append(el('b', 'prize-worth', value)); }
     const given = prize.stock - prize.open;
     const words = isGone ? this.show.words.all_given : fill(this.show.words.given, { given, stock: prize.stock });
@@ -118,11 +119,11 @@ export function winnerCard(show, winner) {
 }
 
 export function mark(show, node, status) {
-  if (node.dataset.status === (status || 'won')) { return; }
-  node.dataset.status = status || 'won';
+  const word = show.words[`winner_${status}`] || '';
   const old = node.querySelector('.stamp');
-  if (old) { old.remove(); }
-  const word = show.words[`winner_${status}`];
+  if (node.dataset.status === (status || 'won') && (old?.textContent || '') === word) { return; }
+  node.dataset.status = status || 'won';
+  old?.remove();
   if (word) { node.append(el('span', 'stamp', word)); }
 }
 

@@ -5,6 +5,7 @@ import { at, clockTime, fill, say, spell } from './dom.js';
 import { Flying } from './flying.js';
 import { Race, Rain } from './games.js';
 import { listen } from './keys.js';
+import { learn } from './language.js';
 import { Link, ServerClock } from './link.js';
 import { wake } from './loop.js';
 import { pairing } from './pairing.js';
@@ -20,6 +21,7 @@ const FROZEN_MS = 20_000;   // long enough to take a picture of the roster's has
 const CHANGED_MS = 15_000;
 const POST_TIMEOUT_MS = 30_000;
 const BAR_MS = 3500;
+const LEARN_AGAIN_MS = 2000;
 
 class Show {
   constructor(config) {
@@ -32,6 +34,7 @@ class Show {
     this.flying = new Flying();
     this.scenes = { prizes: new Prizes(this), results: new Results(this), rain: new Rain(this), race: new Race(this) };
     this.scene = '';
+    this.isLearning = new URLSearchParams(location.search).has('lang'); // the address says it, once and for all
   }
 
   begin() {
@@ -109,6 +112,7 @@ class Show {
 
   take(state) {
     wake();
+    this.speak(state.language);
     if (typeof state.epoch === 'number') { this.role(state.epoch); }
     say(at('hall-name'), state.name);
     say(at('guests'), fill(this.words.signed_in, { n: state.guests }));
@@ -122,6 +126,21 @@ class Show {
     for (const scene of Object.values(this.scenes)) { scene.take(state); }
     this.go(this.sceneOf(state));
     document.body.dataset.v = state.v;
+  }
+
+  /** The host chose another language: the words change where they stand, and the state is shown once more in it. */
+  async speak(language) {
+    if (this.isLearning || !language || language === this.language) { return; }
+    this.isLearning = true;
+    try {
+      this.language = await learn(this.words);
+    } catch {
+      setTimeout(() => { this.isLearning = false; this.speak(this.link.state.language); }, LEARN_AGAIN_MS);
+      return;
+    }
+    this.isLearning = false;
+    this.wall.again();
+    this.take(this.link.state);
   }
 
   /** Which roster counts; a new one is announced with its hash, whatever scene is shown. */

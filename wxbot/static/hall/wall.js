@@ -92,6 +92,7 @@ export class Wall {
   }
 
   name(person) {
+    this.named = person;
     const [before, after = ''] = this.show.words.welcome.split('{name}');
     this.hero.replaceChildren(
       el('span', '', before),
@@ -99,6 +100,9 @@ export class Wall {
       el('span', '', fill(after, { no: person.no })),
     );
   }
+
+  /** The words are others now. */
+  again() { if (this.named) { this.name(this.named); } }
 
   /** The host pressed H: the newest entry leaves this screen at once. Returns its number. */
   hideNewest() {
