@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from wxbot import invariants, ledger
 from wxbot.db import Database
@@ -26,7 +26,7 @@ from wxbot.orders.channels import DIRECT
 from wxbot.orders.models import LaneState, Order
 from wxbot.payouts.models import Payout
 from wxbot.people.models import Binding
-from wxbot.vouchers.models import Voucher
+from wxbot.vouchers.models import Photo, Voucher
 
 PEOPLE, VOUCHERS = 40, 60
 ON_PAGE = 14
@@ -175,9 +175,10 @@ class PayoutStory:
         self.world.call("PATCH", f"people/{self.people[FROZEN].id}", {"is_frozen": is_frozen})
 
     def _waiting_vouchers(self) -> int:
-        """Vouchers whose photos are on their way, or that wait for a reviewer."""
+        """Vouchers that wait for a reviewer, or whose photos are on their way, a better one too."""
+        is_on_its_way = exists().where(Photo.voucher_id == Voucher.id, Photo.status == "fetching")
         with self.database.reading() as session:
-            query = select(func.count(Voucher.id)).where(Voucher.status.in_(("submitted", "claimed")))
+            query = select(func.count(Voucher.id)).where(Voucher.status.in_(("submitted", "claimed")) | is_on_its_way)
             return int(session.execute(query).scalar_one())
 
     def _decide(self, seen: OnDesk) -> tuple[str, dict[str, str]]:
