@@ -12,6 +12,7 @@ from tests.browser.axe import serious
 from tests.hall.hosting import Host, numbers
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD
+from tests.waiting import until_page
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.console import LANGUAGE_COOKIE
@@ -91,7 +92,7 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     page.set_viewport_size({"width": 390, "height": 844})
     page.locator("form[action*='/pair'] button").click()
     page.locator(".host-digits").wait_for()
-    page.wait_for_function("document.querySelector('.host-digits').getBoundingClientRect().bottom < innerHeight")
+    until_page(page, "document.querySelector('.host-digits').getBoundingClientRect().bottom < innerHeight")
     page.locator("#guests .host-more summary").first.click()
     check(page, "6-screen")
     page.set_viewport_size({"width": 1440, "height": 900})

@@ -14,6 +14,7 @@ from PIL import Image
 from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings, move_clock
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, encoded, lay_stage, photo, picture
+from tests.waiting import until_page
 from wxbot import oauth
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
@@ -84,7 +85,7 @@ def test_photos_reach_us_over_a_bad_network_each_once(site: Stage, page: Any, tm
     assert max(each.bytes for each in kept) < files[3].stat().st_size // 8, (
         "a big picture is made small before it is sent"
     )
-    page.wait_for_function("[...document.images].filter(i => i.complete && i.naturalWidth).length === 4")
+    until_page(page, "[...document.images].filter(i => i.complete && i.naturalWidth).length === 4")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

@@ -48,7 +48,7 @@ def test_no_address_of_a_hall_names_a_winner_and_no_verb_of_a_selection_takes_a_
     takes = {
         name for verb in (selecting.arm, selecting.hold_up, selecting.start, selecting.reveal) for name in _takes(verb)
     }
-    assert takes == {"session", "vault", "campaign_id", "ordinal", "k", "numbers", "now"}
+    assert takes == {"session", "vault", "campaign_id", "ordinal", "k", "numbers", "now", "is_unwaited"}
 
 
 def _takes(verb: Any) -> list[str]:
