@@ -51,7 +51,8 @@ def fill(settings: Settings, rows: int) -> int:
                 draws, awards = list[dict[str, Any]](), list[dict[str, Any]]()
                 for k in range(first, min(first + CHUNK, rows + 1)):
                     is_won, drawn_at, channel = k % ONE_WINS == 0, begin + step * k, CHANNELS[k % len(CHANNELS)]
-                    whose = {"campaign_id": campaign_id, "k": k, "openid": f"o{k:027}"}
+                    openid = f"o{k:027}"
+                    whose = {"campaign_id": campaign_id, "k": k, "openid": openid}
                     won = ("won", 1, 100) if is_won else ("lost", None, None)
                     draws.append(
                         whose
@@ -68,6 +69,8 @@ def fill(settings: Settings, rows: int) -> int:
                         when = {"won_at": drawn_at, "channel_code": channel, "deadline_at": now + timedelta(days=1)}
                         awards.append(whose | made | when | {"status": status})
                         sums.add(*of_draw, status, 1, 100)
+                        person = sums.Participant(campaign_id, openid)
+                        sums.reach(session, person, status, sums.Came(drawn_at, channel), is_first=True)
                 session.execute(insert(InstantDraw), draws)
                 session.execute(insert(Award), awards)
                 session.get_one(InstantTerms, campaign_id).next_k = min(first + CHUNK, rows + 1)
