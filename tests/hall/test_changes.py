@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot import invariants
 from wxbot.budget import Budget
+from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
-from wxbot.hall import told, wire
-from wxbot.instant.models import RuleVersion
+from wxbot.hall import books, journal, told, wire
+from wxbot.hall.log import Kind, LoggedPrize
+from wxbot.instant.models import Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
@@ -140,6 +144,42 @@ def test_no_prize_is_added_while_a_selection_is_fixed_and_nobody_agrees_alone(of
     office.host.start()
     office.agree()
     assert len(office.host.left()) == 2
+
+
+class Undone(Exception):
+    """The meddling is taken back."""
+
+
+@pytest.mark.on_both
+def test_a_change_in_the_log_that_nobody_agreed_to_is_found(office: Office, runtime: Runtime) -> None:
+    office.ask(end_at=office.later(1), **MORE)
+    office.agree()
+    host = office.host
+    until = int(host.stage.campaign().end_at.timestamp())
+    forged = LoggedPrize(3, "内部奖", 1, (), "prize", "pool").body()
+
+    def say(kind: Kind, body: dict[str, Any]) -> Callable[[Session], object]:
+        return lambda session: journal.require_and_append(
+            session, journal.lock(session, host.id), kind, body, runtime.database.now(session)
+        )
+
+    meddlings: list[Callable[[Session], object]] = [
+        say("prize_added", {"prize": forged}),
+        say("prolonged", {"until": until + 3600}),
+        lambda session: session.execute(
+            update(Campaign).values(end_at=host.stage.campaign().end_at + timedelta(hours=9))
+        ),
+        lambda session: session.execute(update(Prize).where(Prize.ordinal == 2).values(name="特等奖")),
+        lambda session: session.execute(delete(RuleChange)),
+    ]
+    assert invariants.check(runtime.database)["I13_hall_logs"] == 0
+    for meddling in meddlings:
+        with pytest.raises(Undone), runtime.database.transaction() as session:
+            meddling(session)
+            session.flush()
+            found = books.logs_are_rows(session)
+            raise Undone
+        assert found
 
 
 def test_a_rehearsal_gets_a_prize_without_a_budget(office: Office, runtime: Runtime) -> None:

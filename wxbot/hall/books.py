@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.campaigns.models import Campaign
+from wxbot.clock import from_unix
 from wxbot.hall import journal, known, published
+from wxbot.hall.evening import Evening
+from wxbot.hall.log import LoggedPrize
 from wxbot.hall.models import Game, Guest, Hall, HallPrize, RaceCount, RainHit, Winner
+from wxbot.instant.changes import SUBJECT
 from wxbot.instant.models import Award, InstantTerms, Prize
+from wxbot.payouts.models import RuleChange
 
 
 def counted(session: Session) -> int:
@@ -53,8 +59,8 @@ def logs_hold(session: Session) -> int:
 
 
 def logs_are_rows(session: Session) -> int:
-    """I13: what the log of a hall says of its winners, also of those who were found after a restore, is what their rows say, and no
-    two selections used one seed."""
+    """I13: what the log of a hall says of its prizes and of its winners, also of those who were found after a restore, is what their
+    rows say, what changed of it in the evening is what two people agreed to, and no two selections used one seed."""
     differing = 0
     for campaign_id in session.scalars(select(Hall.campaign_id).order_by(Hall.campaign_id)):
         evening = journal.evening(session, campaign_id)
@@ -66,7 +72,36 @@ def logs_are_rows(session: Session) -> int:
         seed_of = {line.body["d"]: line.body["seed"] for line in lines if {"d", "seed"} <= line.body.keys()}
         differing += len(seed_of) - len(set(seed_of.values()))
         differing += _found_apart(session, campaign_id, evening.found)
+        differing += _prizes_apart(session, campaign_id, evening) + _unagreed(session, campaign_id, evening)
     return differing
+
+
+def _prizes_apart(session: Session, campaign_id: int, evening: Evening) -> int:
+    """How many prizes of the screen are not in the log as they are in their rows."""
+    columns = (Prize.ordinal, Prize.name, Prize.stock, HallPrize.groups, HallPrize.scope, HallPrize.absence)
+    rows = session.execute(
+        select(*columns).join(HallPrize, HallPrize.prize_id == Prize.id).where(Prize.campaign_id == campaign_id)
+    )
+    kept = {row[0]: LoggedPrize(row[0], row[1], row[2], tuple(row[3]), row[4], row[5]) for row in rows}
+    return sum(kept.get(ordinal) != evening.prizes.get(ordinal) for ordinal in kept.keys() | evening.prizes.keys())
+
+
+def _unagreed(session: Session, campaign_id: int, evening: Evening) -> int:
+    """How much of what the log says was changed in the evening no second person agreed to, or is not so."""
+    mine = (RuleChange.subject_kind == SUBJECT) & (RuleChange.subject_id == campaign_id)
+    query = select(RuleChange.asked).where(mine, RuleChange.status == "approved").order_by(RuleChange.id)
+    agreed = session.scalars(query).all()
+    prizes = [each["prize"] for each in agreed if "prize" in each]
+    said = [evening.prizes[ordinal] for ordinal in sorted(evening.added)]
+    differing = int(
+        [(each.name, each.slots, each.scope, each.absence) for each in said]
+        != [(each["name"], each["stock"], each["scope"], each["absence"]) for each in prizes]
+    )
+    if not evening.until:
+        return differing
+    end_at = session.scalar(select(Campaign.end_at).where(Campaign.id == campaign_id))
+    is_agreed = any(each.get("end") == evening.until for each in agreed)
+    return differing + (not is_agreed or end_at != from_unix(evening.until))
 
 
 def _found_apart(session: Session, campaign_id: int, said: Sequence[tuple[int, int]]) -> int:
