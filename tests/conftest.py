@@ -88,7 +88,6 @@ def pytest_collection_finish() -> None:
 
     Python looks for cycles every 700 new objects; one application of a test makes tens of thousands.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
     gc.enable()

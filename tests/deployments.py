@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from tests.pushes import Sender
-from wxbot.app import create_app
 from wxbot.clock import Clock
-from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 TOKEN = "abcdefgh12345678"
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -73,6 +73,10 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def app_for(settings: Settings) -> Flask:
     """The web application; its clock is the machine's, since no simulator is there to be followed."""
+    # The process that hands out the tests to others needs no application: it begins without loading one.
+    from wxbot.app import create_app
+    from wxbot.runtime import Runtime
+
     runtime = Runtime(settings)
     runtime.clock = Clock()
     return create_app(runtime)

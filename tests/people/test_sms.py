@@ -9,7 +9,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
@@ -17,13 +17,14 @@ from pydantic import SecretStr
 
 from wxbot.people.sms import NotDelivered, Unsure
 from wxbot.private_servers import free_port
+from wxbot.settings import Settings
+
+if TYPE_CHECKING:
+    from wxbot.people.sms.aliyun import Aliyun
+    from wxbot.people.sms.tencent import Tencent
 
 pytest.importorskip("tencentcloud.sms")
 pytest.importorskip("alibabacloud_dysmsapi20170525")
-
-from wxbot.people.sms.aliyun import Aliyun
-from wxbot.people.sms.tencent import Tencent
-from wxbot.settings import Settings
 
 KEY_ID, SECRET = "AKIDtest0000000000", "a-secret-key-of-the-sms-account"
 PHONE, CODE = "+8613800138000", "012345"
@@ -120,6 +121,10 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[tuple[str, Cloud]]:
 
 
 def provider(name: str, endpoint: str) -> Tencent | Aliyun:
+    # Their clients are large, and each process of the tests reads this file.
+    from wxbot.people.sms.aliyun import Aliyun
+    from wxbot.people.sms.tencent import Tencent
+
     return (Tencent if name == "tencent" else Aliyun)(account(name), endpoint=endpoint)
 
 
