@@ -41,6 +41,10 @@ MORE = {
 }
 
 
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", unescape(page)))
+
+
 class Office:
     """The host of a hall with six guests, who writes, and a cashier, who agrees."""
 
@@ -56,11 +60,11 @@ class Office:
         return f"{(self.host.stage.campaign().end_at + timedelta(hours=hours)).astimezone(SHANGHAI):%Y-%m-%dT%H:%M}"
 
     def page(self, browser: Browser) -> str:
-        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", unescape(browser.get(self.path).text)))
+        return words(browser.get(self.path).text)
 
     def ask(self, **form: str) -> str:
-        self.li.post(self.path, form)
-        return self.page(self.li)
+        answer = self.li.post(self.path, form)
+        return words(answer.text) if answer.status_code == 422 else self.page(self.li)
 
     def agree(self) -> str:
         seen = re.search(r'name="content_sha256" value="(\w*)"', self.wang.get(self.path).text)
@@ -131,6 +135,20 @@ def test_what_cannot_be_changed_of_a_running_hall(office: Office, form: dict[str
     assert said in office.ask(**form)
     with office.runtime.database.reading() as session:
         assert session.scalar(select(RuleChange.id)) is None
+
+
+def test_who_is_refused_finds_what_they_typed(office: Office) -> None:
+    typed = MORE | {"end_at": office.later(-1), "prize_kind": "goods"}
+    answer = office.li.post(office.path, typed)
+    assert answer.status_code == 422
+    fields = dict(re.findall(r'<input[^>]* name="(\w+)" value="([^"]*)"', answer.text))
+    assert {name: fields[name] for name in ("end_at", "prize_name", "prize_amount", "prize_stock")} == {
+        "end_at": typed["end_at"],
+        "prize_name": "加奖",
+        "prize_amount": "2",
+        "prize_stock": "2",
+    }
+    assert re.findall(r'<option value="(\w+)" selected', answer.text) == ["goods", "prize", "pool"]
 
 
 def test_no_prize_is_added_while_a_selection_is_fixed_and_nobody_agrees_alone(office: Office) -> None:

@@ -78,15 +78,15 @@ def _lines(campaign: Campaign, proposal: Proposal) -> list[tuple[str, str, str]]
 
 @blueprint.post("/halls/<int:campaign_id>/changes")
 @role_required(*HOSTS)
-def ask_change(campaign_id: int) -> BaseResponse:
-    """Ask for a later end, or for a prize more."""
+def ask_change(campaign_id: int) -> BaseResponse | tuple[str, int]:
+    """Ask for a later end, or for a prize more; who is refused finds what they typed, for the hall is waiting."""
     hall_or_404(campaign_id)
     detail: dict[str, Any] = {}
     done = gettext("已提交，另一位财务批准后生效。")
     with act("rules_ask", f"campaign:{campaign_id}", done, detail=detail) as session:
         change = changes.ask(session, campaign_id, changes.read(request.form), me().id, now())
         detail |= {"rules": change.id, **change.asked}
-    return _to_page(campaign_id)
+    return _to_page(campaign_id) if detail else (page(campaign_id), 422)
 
 
 @blueprint.post("/halls/changes/<int:change_id>/approve")

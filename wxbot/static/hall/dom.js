@@ -23,9 +23,11 @@ export function spell(element, hash) {
   element.replaceChildren(...(hash.match(/.{1,8}/g) || []).flatMap((part, n) => (n ? [' ', el('span', '', part)] : [el('span', '', part)])));
 }
 
-/** A moment (Unix seconds) as a clock in China shows it, wherever this machine thinks it is. */
-export function clockTime(unix) {
-  return new Date(unix * 1000).toLocaleTimeString('zh-CN', { timeZone: 'Asia/Shanghai', hour: '2-digit', minute: '2-digit', hour12: false });
+/** A moment (Unix seconds) as a clock in China shows it, wherever this machine thinks it is; of another day with its date. */
+export function clockTime(unix, now = Date.now()) {
+  const [day, today] = [unix * 1000, now].map((ms) => new Date(ms).toLocaleDateString('zh-CN', { timeZone: 'Asia/Shanghai', month: '2-digit', day: '2-digit' }));
+  const time = new Date(unix * 1000).toLocaleTimeString('zh-CN', { timeZone: 'Asia/Shanghai', hour: '2-digit', minute: '2-digit', hour12: false });
+  return day === today ? time : `${day.replace('/', '-')} ${time}`;
 }
 
 /** A sentence with its places filled: fill('第 {n} 位', {n: 3}). */
