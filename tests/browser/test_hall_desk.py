@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.browser.axe import serious
 from tests.hall.hosting import Host, numbers
@@ -16,6 +17,7 @@ from tests.waiting import until_page
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.console import LANGUAGE_COOKIE
+from wxbot.staff.models import Staff
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +50,8 @@ def check(page: Any, name: str) -> None:
 
 def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> None:
     accounts.hire(site.database, "li.test", "李运营", "marketer", PASSWORD, site.clock.now())
+    with site.database.transaction() as session:
+        session.execute(update(Staff).values(openid="o-li"))  # who asks for a change is a person whom WeChat knows
     prizes: list[dict[str, Any]] = [
         {"name": "三等奖"},
         {"name": "一等奖：一辆很长名字的自行车", "kind": "goods", "min_fen": 0, "max_fen": 0, "stock": 1},
@@ -62,6 +66,17 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     page.wait_for_load_state()
     page.goto(f"{base}/admin/halls/{host.id}")
     check(page, "1-begin")
+    page.locator("a", has_text="延期、现场加奖").click()
+    for name, typed in (("name", "总经理加奖"), ("amount", "100"), ("stock", "2")):
+        page.locator(f"#prize_{name}").fill(typed)
+    check(page, "1-changes")
+    page.locator("form[action$='/changes'] button").click()
+    page.locator("strong", has_text="总经理加奖 × 2").wait_for()
+    check(page, "1-waiting")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    check(page, "1-waiting-wide")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{base}/admin/halls/{host.id}")
     page.locator("[data-dialog=do-freeze]").click()
     page.locator("#do-freeze button[type=submit]").click()
     page.locator("text=第 1 版").wait_for()

@@ -15,7 +15,8 @@ from tests.hall.guests import code_of
 from tests.hall.hosting import Host
 from tests.hall.stage import open_hall
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import absent, games, guests
+from wxbot.hall import absent, games, guests, journal
+from wxbot.hall.log import LoggedPrize
 from wxbot.hall.models import Game
 from wxbot.instant.models import InstantTerms
 from wxbot.runtime import Runtime
@@ -78,6 +79,12 @@ def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, s
     phone.locator("#prove").click()
     phone.locator("#proved", has_text="还没有冻结").wait_for()
     host = Host(hall)
+    with site.database.transaction() as session:
+        locked, now = journal.lock(session, hall.campaign_id), site.database.now(session)
+        added = LoggedPrize(2, "总经理加奖", 1, (), "prize", "pool").body()
+        journal.require_and_append(session, locked, "prize_added", {"prize": added}, now)
+    host.tell()
+    phone.locator("#news", has_text="现场加奖：总经理加奖。所有人都可以中。").wait_for()
     roster = host.freeze()
     phone.locator("#prove").click()
     phone.locator("#proved", has_text="第 1 版名单").wait_for()

@@ -152,7 +152,8 @@ class RuleChange(Base):
     subject_kind: Mapped[RuledBy] = mapped_column(String(10))
     subject_id: Mapped[int] = mapped_column(BigInteger)
     asked: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Column of the subject → the value that it shall have, for a campaign instant/changes.Asked; what is not named stays."""
+    """Column of the subject → the value that it shall have, for a campaign `Asked` of instant/changes or hall/changes; what is not
+    named stays."""
     status: Mapped[ChangeStatus] = mapped_column(String(10), default="requested")
     requested_by: Mapped[int] = mapped_column(Integer)
     requested_at: Mapped[datetime]
