@@ -37,8 +37,8 @@ BROWSERS = (
     "chrome",
 )
 STAGE = (1920, 1080)
-SIZES = (STAGE, (1280, 720), (3840, 2160))
-MOVING = ("ball", "rain", "race")
+MOVING = {STAGE: ("ball", "rain", "race"), (1280, 720): ("ball",), (3840, 2160): ("ball", "rain")}
+"""Size of the screen → what is measured on it."""
 STILL = ("winners", "wall")
 POOL = 10_000
 SAMPLE = 400
@@ -67,6 +67,9 @@ FRAMES = """(ms) => new Promise((tell) => {
   };
   requestAnimationFrame(frame);
 })"""
+
+
+SHEETS = "[...document.querySelectorAll('canvas.sheet')].filter(e => e.offsetParent).map(e => [e.width, e.height])"
 
 
 def people(first: int, count: int) -> list[dict[str, Any]]:
@@ -205,9 +208,9 @@ class Watch:
         return {name: found[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
 
     def _seconds(self) -> dict[str, float]:
-        """Processor time so far: of all processes of the browser, and of the page's main thread."""
+        """Processor time so far: of all processes of the browser, and of the page's main thread, without its waiting for a processor."""
         processes = self._all.send("SystemInfo.getProcessInfo")["processInfo"]
-        return {"all": sum(each["cpuTime"] for each in processes), "main": self.read()["TaskDuration"]}
+        return {"all": sum(each["cpuTime"] for each in processes), "main": self.read()["ThreadTime"]}
 
     def busy(self, wait: Callable[[], Any]) -> tuple[dict[str, float], Any]:
         """Cores that were busy while `wait` lasted, and what it answered."""
@@ -227,9 +230,9 @@ def run(ground: Ground) -> Iterator[Figure]:
     sync_playwright = importlib.import_module("playwright.sync_api").sync_playwright
     with closing(Evening(ground)) as evening, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        for width, height in SIZES:
+        for (width, height), scenes in MOVING.items():
             ground.say(f"  what moves at {width}×{height}")
-            for scene in MOVING if (width, height) == STAGE else MOVING[:1]:
+            for scene in scenes:
                 yield from moving(evening, browser, scene, (width, height))
         ground.say("  what stands still")
         for scene in STILL:
@@ -283,7 +286,13 @@ def moving(evening: Evening, browser: Any, scene: str, size: tuple[int, int]) ->
     page = opened(evening, browser, scene, size)
     page.wait_for_timeout(WARM_S * 1000)
     busy, frames = Watch(page).busy(lambda: page.evaluate(FRAMES, WATCHED_S * 1000))
-    more = {"mean": frames["mean"], "main_thread": busy["main"], "pace": page.evaluate("document.body.dataset.pace")}
+    more = {
+        "mean": frames["mean"],
+        "ms_a_frame": 1000 * busy["all"] / frames["mean"],
+        "pace": page.evaluate("document.body.dataset.pace"),
+        "sheets": page.evaluate(SHEETS),
+        "load": os.getloadavg()[0],
+    }
     what = f"{scene}, {size[0]}×{size[1]}"
     ratio = frames["median"] / empty["median"]
     yield Figure(
@@ -292,6 +301,7 @@ def moving(evening: Evening, browser: Any, scene: str, size: tuple[int, int]) ->
         more=more,
     )
     yield figure(f"whole browser, {what}", "cores", busy["all"], AIM_ROLLING, more)
+    yield figure(f"its main thread, {what}", "cores", busy["main"], AIM_ROLLING, more)
     page.context.close()
 
 

@@ -1,4 +1,4 @@
-"""What moves on the big screen, as a machine without a graphics card must draw it: bounded, never scaled, and nothing while nothing happens."""
+"""What moves on the big screen, as a machine without a graphics card must draw it: bounded, never smoothed, and nothing while nothing happens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ PACE = """async (gaps) => {
 SHEET = """(room) => {
   const sheet = document.querySelector(`${room} canvas.sheet`);
   const box = sheet.getBoundingClientRect();
-  return { width: sheet.width, height: sheet.height, shown: [box.width * devicePixelRatio, box.height * devicePixelRatio] };
+  const shown = [box.width * devicePixelRatio, box.height * devicePixelRatio];
+  return { width: sheet.width, height: sheet.height, shown, rendering: getComputedStyle(sheet).imageRendering };
 }"""
 SEAM = """(room) => {
   const [back, sheet] = [document.querySelector('canvas.room'), document.querySelector(`${room} canvas.sheet`)];
@@ -38,7 +39,8 @@ COUNTED = """() => {
   window.requestAnimationFrame = (step) => { window.framesAsked += 1; return real(step); };
 }"""
 RUNNING = "document.getAnimations().filter((one) => one.playState === 'running').length"
-MOST_POINTS = 2560 * 1440
+MOST_POINTS = {1: 2560 * 1440, 2: 1480 * 832}
+"""By how many of the screen's a point is wide."""
 
 
 @pytest.fixture
@@ -67,7 +69,9 @@ def test_less_is_drawn_as_long_as_that_helps_a_slow_machine(screen: Screen) -> N
 
 
 @pytest.mark.proof
-def test_what_moves_is_bounded_and_has_a_point_of_its_own_for_each_of_the_screens(screen: Screen) -> None:
+def test_what_moves_is_bounded_and_each_of_its_points_is_one_of_the_screens_and_at_4k_exactly_four(
+    screen: Screen,
+) -> None:
     screen.page.emulate_media(reduced_motion="no-preference")
     now = screen.runtime.clock.unix()
     rain = {"id": 2, "kind": "rain", "status": "running", "begin": now - 5, "end": now + 600, "seconds": 600}
@@ -75,14 +79,15 @@ def test_what_moves_is_bounded_and_has_a_point_of_its_own_for_each_of_the_screen
         ("#roll-ball", {"scene": "selection", "newest": people(60), "selection": selection(5, [], "drawn")}),
         ("#rain-sky", {"scene": "rain", "selection": None, "game": rain}),
     )
-    for width, height in ((1280, 720), (3840, 2160)):
+    for width, height, grain, rendering in ((1280, 720, 1, "auto"), (3840, 2160, 2, "pixelated")):
         screen.page.set_viewport_size({"width": width, "height": height})
         for room, changes in scenes:
             screen.show(**changes)
-            until_page(screen.page, f"document.querySelector('{room} canvas.sheet')?.width > {width // 5}")
+            until_page(screen.page, f"document.querySelector('{room} canvas.sheet')?.width * {grain} > {width} * 0.6")
             sheet = screen.page.evaluate(SHEET, room)
-            assert sheet["shown"] == pytest.approx([sheet["width"], sheet["height"]], abs=0.01), room
-            assert sheet["width"] * sheet["height"] <= MOST_POINTS * 1.001, room
+            assert sheet["shown"] == pytest.approx([sheet["width"] * grain, sheet["height"] * grain], abs=0.01), room
+            assert sheet["rendering"] == rendering, room
+            assert sheet["width"] * sheet["height"] <= MOST_POINTS[grain] * 1.001, room
 
 
 def test_the_ball_stands_on_its_piece_of_the_room(screen: Screen) -> None:

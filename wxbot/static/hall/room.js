@@ -64,8 +64,8 @@ function paint() {
   beam(0.79, (21 * Math.PI) / 180);
 }
 
-/** Paint a piece of the room, which begins at this point of the screen's, over the whole of a canvas. */
-export function piece(onto, x, y) { onto.drawImage(canvas, -x, -y); }
+/** Paint a piece of the room over the whole of a canvas, each of whose points is `grain` of the screen's wide; it begins at this one of them. */
+export function piece(onto, x, y, grain = 1) { onto.drawImage(canvas, -x, -y, canvas.width / grain, canvas.height / grain); }
 
 if (canvas) {
   paint();
