@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host, numbers
 from tests.hall.stage import open_hall
+from wxbot.campaigns.models import Campaign
 from wxbot.hall import rosters
 from wxbot.hall import select as selecting
 from wxbot.runtime import Runtime
@@ -145,3 +147,26 @@ def test_a_process_that_dies_in_a_start_leaves_the_same_winners_to_the_next(runt
 def test_nobody_is_frozen_when_nobody_is_there(runtime: Runtime) -> None:
     with pytest.raises(Refusal, match="nobody"):
         host(runtime, guests=0).do(rosters.freeze, 1)
+
+
+def test_behind_the_end_nothing_new_is_fixed_and_what_is_fixed_is_finished(runtime: Runtime) -> None:
+    desk = host(runtime)
+    desk.freeze()
+    desk.show(k=1)
+    desk.confirm(1)
+    desk.arm()
+    with runtime.database.transaction() as session:
+        ago = runtime.database.now(session) - timedelta(minutes=1)
+        session.execute(update(Campaign).values(begin_at=ago - timedelta(hours=3), end_at=ago))
+    desk.stage.work()
+    desk.start()
+    desk.reveal()
+    desk.confirm(2)
+    desk.stage.work()
+    assert [award.status for award in desk.stage.awards()] == [
+        "open",
+        "open",
+    ]  # so it stays open until they have theirs
+    with pytest.raises(Refusal) as refused:
+        desk.arm()
+    assert refused.value.reason == "over" and desk.stage.campaign().status == "closing"

@@ -102,6 +102,10 @@ class Campaign(Base):
         """When people can take part on each day."""
         return DailyHours(self.daily_from, self.daily_until)
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether its time is up, or somebody has closed it: nothing begins any more."""
+        return self.status in ("closing", "closed") or now >= self.end_at
+
     budget_fen: Mapped[int] = mapped_column(BigInteger)
     split: Mapped[str] = mapped_column(String(8), default="fixed")
     packet_count: Mapped[int] = mapped_column(Integer, default=0)

@@ -35,6 +35,7 @@ def _page(campaign_id: int, digits: str = "") -> str:
         "console/hall_desk.html",
         campaign=campaign,
         hall=hall,
+        is_over=campaign.is_over(now()),
         digits=digits,
         screen=screen,
         scenes=scenes.words(),

@@ -253,7 +253,7 @@ def _own_part(snapshot: CampaignSnapshot, part: Callable[[Session, Guest], dict[
 def _own(session: Session, campaign: Campaign, guest: Guest) -> dict[str, Any]:
     """How a guest stands, when the evening ends and whether it is over; moments in Unix seconds."""
     clock = runtime().clock
-    is_over = sign_in.is_over(campaign, clock.now())
+    is_over = campaign.is_over(clock.now())
     moments = {"now": clock.unix(), "ends": int(campaign.end_at.timestamp()), "is_over": is_over}
     return standing.of_guest(session, guest) | moments
 

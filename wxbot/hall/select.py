@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot import lineage
+from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
 from wxbot.hall import journal, rosters, selection, unjudged
 from wxbot.hall.evening import Evening
@@ -29,6 +30,10 @@ HOLDS = ("won", "forfeited", "confirmed")
 
 NO_ROSTER = Text("请先冻结名单", "Freeze the roster first")
 PLAYING = Text("游戏正在进行，请等它结束", "A game is being played; wait until it is over")
+OVER = Text(
+    "活动已经到点，不能再锁定新的抽取；锁定了的可以抽完",
+    "The evening is past its end: no new selection can be fixed; one that is fixed can be finished",
+)
 NOT_ARMED = Text("没有锁定的抽取，请先在主持台选择奖项", "No prize is armed; choose one at the host's desk first")
 NOT_READY = Text(
     "还缺现场号码，请先在主持台输入", "The numbers from the hall are missing; type them at the host's desk"
@@ -57,11 +62,13 @@ def arm(
 ) -> Selection:
     """Fix in the log that selection d is of `k` people for this prize, from the newest roster and today's pool.
 
-    Raises Refusal: more than its open slots, fewer people than `k`, no roster, another one running, a database that may be old, or
-    payments of before a restore that are not judged yet, for which a host may say not to wait (`is_unwaited`).
+    Raises Refusal: behind the end that the rules say, more than its open slots, fewer people than `k`, no roster, another one running, a
+    database that may be old, or payments of before a restore that are not judged yet, for which a host may say not to wait (`is_unwaited`).
     """
     lineage.require_unfrozen(session)
     hall = journal.lock(session, campaign_id)
+    if session.get_one(Campaign, campaign_id).is_over(now):
+        raise Refusal("over", OVER)
     playing = (Game.campaign_id == campaign_id) & (Game.status == "running")
     if session.scalar(select(Game.id).where(playing).limit(1)) is not None:
         raise Refusal("busy", PLAYING)

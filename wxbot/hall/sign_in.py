@@ -151,14 +151,9 @@ def is_taken(session: Session, campaign_id: int, invited_id: int) -> bool:
     return session.scalar(select(Guest.no).where(mine)) is not None
 
 
-def is_over(campaign: Campaign, now: datetime) -> bool:
-    """Whether an evening has come to its end."""
-    return campaign.status in ("closing", "closed") or now >= campaign.end_at
-
-
 def require_open(campaign: Campaign, now: datetime) -> None:
     """Raise Refusal while nobody can sign in: before the beginning, in a pause, after the end."""
-    if is_over(campaign, now):
+    if campaign.is_over(now):
         raise Refusal("over", OVER)
     if campaign.status == "off":
         raise Refusal("paused", PAUSED)
