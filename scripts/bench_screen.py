@@ -49,7 +49,9 @@ AIM_FRAMES = 55.0
 AIM_ROLLING = 0.40
 AIM_IDLE = 0.03
 AIM_MEMORY = 1.15
-MINUTES, QUICK_MINUTES = 120, 12
+MINUTES, QUICK_MINUTES = 120, 24
+STEADY = 12
+"""Minutes after which the screen has shown each of its scenes once."""
 GC_ROUNDS = 3
 PATIENCE = 200
 """Tenths of a second."""
@@ -192,6 +194,7 @@ class Watch:
     """What the browser says of one page's main thread and memory, and of its own processes."""
 
     def __init__(self, page: Any) -> None:
+        self._page = page
         self._cdp = page.context.new_cdp_session(page)
         self._cdp.send("Performance.enable")
         self._cdp.send("HeapProfiler.enable")
@@ -201,11 +204,12 @@ class Watch:
         return {each["name"]: each["value"] for each in self._cdp.send("Performance.getMetrics")["metrics"]}
 
     def heap(self) -> dict[str, float]:
-        """After the garbage is gone: bytes, nodes, listeners."""
+        """After the garbage is gone: bytes, elements of the page, listeners; and all nodes, of which some that were taken out may wait to be gone."""
         for _ in range(GC_ROUNDS):
             self._cdp.send("HeapProfiler.collectGarbage")
         found = self.read()
-        return {name: found[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+        kept = {name: found[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+        return kept | {"Elements": self._page.evaluate("document.querySelectorAll('*').length")}
 
     def _seconds(self) -> dict[str, float]:
         """Processor time so far: of all processes of the browser, and of the page's main thread, without its waiting for a processor."""
@@ -297,7 +301,7 @@ def moving(evening: Evening, browser: Any, scene: str, size: tuple[int, int]) ->
     ratio = frames["median"] / empty["median"]
     yield Figure(
         *("screen", f"frames, {what}", "/s", frames["median"], empty["median"], "an empty page", ratio),
-        aim=1.0 if empty["median"] < AIM_FRAMES else AIM_FRAMES / empty["median"],
+        aim=1.0 if empty["median"] < AIM_FRAMES else round(AIM_FRAMES / empty["median"], 2),
         more=more,
     )
     yield figure(f"whole browser, {what}", "cores", busy["all"], AIM_ROLLING, more)
@@ -315,7 +319,7 @@ def still(evening: Evening, browser: Any, scene: str) -> Figure:
 
 
 def memory(evening: Evening, browser: Any, minutes: int) -> Iterator[Figure]:
-    """What the page holds at half time and at the end of so many minutes, beside what it held after the first tenth of them."""
+    """What the page holds at half time and at the end of so many minutes, beside what it held after the first twelve, in which every scene was on."""
     page = evening.page(browser, 1280, 720)
     page.clock.install()
     evening.put()
@@ -324,17 +328,17 @@ def memory(evening: Evening, browser: Any, minutes: int) -> Iterator[Figure]:
     marks: dict[int, dict[str, float]] = {}
     for minute in range(minutes):
         live(evening, page, minute)
-        if minute + 1 in (minutes // 10, minutes // 2, minutes):
+        if minute + 1 in (STEADY, minutes // 2, minutes):
             evening.put(newest=people(1, 60))
             step(page, 15)
             marks[minute + 1] = watch.heap()
     page.context.close()
-    first = marks[minutes // 10]
-    for name, unit, size in (("JSHeapUsedSize", "MB", 2**20), ("Nodes", "nodes", 1)):
-        for minute in (minutes // 2, minutes):
+    first = marks.pop(STEADY)
+    for name, unit, size in (("JSHeapUsedSize", "MB", 2**20), ("Elements", "elements", 1)):
+        for minute in marks:
             ours, early = marks[minute][name] / size, first[name] / size
             yield Figure(
-                *("screen", f"{unit} after {minute} minutes", unit, ours, early, "after a tenth", ours / early),
+                *("screen", f"{unit} after {minute} minutes", unit, ours, early, f"after {STEADY}", ours / early),
                 aim=AIM_MEMORY,
                 is_better_low=True,
                 more=marks[minute],

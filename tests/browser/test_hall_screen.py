@@ -304,7 +304,7 @@ def test_the_words_of_the_screen_change_where_they_stand_when_the_host_chooses_a
     screen.tell()
     screen.now()
     page.locator("#winners .stamp", has_text="Absent").wait_for()
-    assert page.locator("#pick-count").inner_text() == "Congratulations to these 2"
+    assert page.locator("#pick-count").inner_text() == "Congratulations! 2 won"
     assert page.locator("[data-does=verify]").inner_text() == "How to verify"
     assert page.locator("#verify h2").text_content() == "How to verify this lottery"
     words = page.evaluate("document.body.innerText")

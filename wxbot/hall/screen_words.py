@@ -69,7 +69,7 @@ SCRIPT: dict[str, Text] = {
     "added_tag": Text("加奖", "Added"),
     "prolonged": Text("活动延长到 {at}", "Prolonged until {at}"),
     "selects": Text("抽 {k} 名 · 奖池 {pool} 人", "{k} out of {pool} people"),
-    "congratulations": Text("恭喜以下 {k} 位中奖", "Congratulations to these {k}"),
+    "congratulations": Text("恭喜以下 {k} 位中奖", "Congratulations! {k} won"),
     "selection_no": Text("第 {d} 次抽取", "Selection {d}"),
     "redraw": Text("第 {slot} 个名额 · 第 {nth} 次补抽", "Slot {slot}, redraw {nth}"),
     "redraws": Text("补抽 {count} 个名额", "Redraw of {count} slots"),
