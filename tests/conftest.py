@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+# Until all tests are collected (see pytest_collection_finish) there is nothing to be rid of, of all that is loaded below either.
+gc.disable()
+
 import pytest
 import redis as redis_client
 import structlog
@@ -53,9 +56,6 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
 # No test measures time: on a busy machine any example may take long.
 hypothesis_settings.register_profile("wxbot", deadline=None)
 hypothesis_settings.load_profile("wxbot")
-
-# Until all tests are collected (see pytest_collection_finish) there is nothing to be rid of.
-gc.disable()
 
 DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
