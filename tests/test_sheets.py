@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -147,26 +148,27 @@ HEAD = "手机号,金额\n"
 
 
 @pytest.mark.parametrize(
-    ("raw", "says"),
+    ("make", "says"),
     [
-        (b"", "空"),
-        (b"x" * (sheets.BYTES_MAX + 1), "5 MB"),
-        (b"\xd0\xcf\x11\xe0 old", ".xlsx"),
-        (bomb(), "展开"),
-        (with_dtd(), "不允许"),
-        (b"PK\x03\x04 not a zip", "损坏"),
-        (b"\xff\xd8\xff\xe0 a photo \x00\x81\xff", "图片"),
-        ("手机号,金额(分)\n1,100".encode(), "金额"),
-        ("手机号,金额,金额元\n1,2,3".encode(), "“金额（B）”和“金额元（C）”"),
-        (HEAD.encode(), "没有数据"),
-        ((HEAD + "1,2\n" * 20_001).encode(), "20,000"),
-        ((HEAD + "1" + ",2" * 30).encode(), "30 列"),
-        (xlsx(), "没有数据"),
-        (xlsx(["手机号", "金额"], ["1", "2"], more={"四月": [["手机号", "金额"], ["3", "4"]]}), "几张表"),
-        ("手机号,金额\n1,2\0".encode(), "表格"),
+        (lambda: b"", "空"),
+        (lambda: b"x" * (sheets.BYTES_MAX + 1), "5 MB"),
+        (lambda: b"\xd0\xcf\x11\xe0 old", ".xlsx"),
+        (bomb, "展开"),
+        (with_dtd, "不允许"),
+        (lambda: b"PK\x03\x04 not a zip", "损坏"),
+        (lambda: b"\xff\xd8\xff\xe0 a photo \x00\x81\xff", "图片"),
+        (lambda: "手机号,金额(分)\n1,100".encode(), "金额"),
+        (lambda: "手机号,金额,金额元\n1,2,3".encode(), "“金额（B）”和“金额元（C）”"),
+        (HEAD.encode, "没有数据"),
+        (lambda: (HEAD + "1,2\n" * 20_001).encode(), "20,000"),
+        (lambda: (HEAD + "1" + ",2" * 30).encode(), "30 列"),
+        (xlsx, "没有数据"),
+        (lambda: xlsx(["手机号", "金额"], ["1", "2"], more={"四月": [["手机号", "金额"], ["3", "4"]]}), "几张表"),
+        (lambda: "手机号,金额\n1,2\0".encode(), "表格"),
     ],
 )
-def test_what_is_no_list_is_refused_with_a_sentence(raw: bytes, says: str) -> None:
+def test_what_is_no_list_is_refused_with_a_sentence(make: Callable[[], bytes], says: str) -> None:
+    raw = make()
     with pytest.raises(Refusal) as refused:
         read(raw)
     assert says in refused.value.text.zh
