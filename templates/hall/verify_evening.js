@@ -17,13 +17,15 @@ const PRIZE = {
   groups: value => Array.isArray(value) && value.every(each => typeof each === 'string' && isGroup(each)),
 };
 const isPrize = value => fits(PRIZE, value);
+const isTwoNames = value => Array.isArray(value) && value.length === 2 && value.every(isText) && differ(value);
 const MODE = oneOf('seed', 'hall', 'drand'), D = { d: isNumber }, ONE = { d: isNumber, no: isNumber };
 const FIELDS = {
   committed: {
     hall_id: matches(/^[A-Za-z0-9._-]{1,64}$/), chain_length: isNumber, commitment: isHash, mode: MODE,
     prizes: value => Array.isArray(value) && value.every(isPrize) && differ(value.map(each => each.prize)),
   },
-  opened: {}, signed_in: { no: isNumber }, prize_added: { prize: isPrize }, prolonged: { until: isNumber },
+  opened: {}, signed_in: { no: isNumber }, prize_added: { prize: isPrize, names: isTwoNames },
+  prolonged: { from: isNumber, until: isNumber, names: isTwoNames },
   frozen: { version: isNumber, count: isNumber, roster_hash: isHash },
   excluded: { no: isNumber, reason: oneOf('staff', 'duplicate', 'ineligible', 'left', 'own_wish') },
   armed: { ...D, prize: isNumber, k: isNumber, roster_version: isNumber, pool_hash: isHash },
@@ -31,10 +33,7 @@ const FIELDS = {
   entropy: { ...D, kind: MODE, text: isLate, signature: matches(/^([0-9a-f]{96})?$/) },
   drawn: { ...D, prize: isNumber, k: isNumber, winners: isNos, seed: isHash, pool_hash: isHash },
   revealed: D, absent: ONE, forfeited: { ...ONE, slot: oneOf('keep', 'refill') }, undone: ONE, confirmed: { ...D, nos: isNos },
-  voided: {
-    ...D, reason: isText, seed: isHash,
-    names: value => Array.isArray(value) && value.length === 2 && value.every(isText) && differ(value),
-  },
+  voided: { ...D, reason: isText, seed: isHash, names: isTwoNames },
   paid: ONE,
   game_fixed: {
     prize: isNumber, kind: oneOf('rain', 'race'), name: isText, seconds: isNumber, packets: isNumber, total_fen: isAmount, min_fen: isAmount,
@@ -202,7 +201,9 @@ function refusal(evening, { kind, body, at }) {
       if (fixed) return fixed;
       if (evening.prizes.has(body.prize.prize) || evening.games.has(body.prize.prize)) return 'prize';
       return body.prize.groups.length ? 'groups' : null;
-    case 'prolonged': return body.until <= Math.max(at, evening.until) ? 'until' : null;
+    case 'prolonged':
+      if (evening.until !== 0 && evening.until !== body.from) return 'before';
+      return at > body.from ? 'over' : body.until <= body.from ? 'until' : null;
     case 'frozen': return fixed || (body.version !== evening.version + 1 ? 'version' : null);
     case 'excluded': return fixed || (isNobody(body.no) || evening.excluded.has(body.no) ? 'no' : null);
     case 'armed':

@@ -34,6 +34,8 @@ const SAID = {
   prize: ['没有这个奖项，或编号重复', 'There is no such prize, or it is there twice'],
   groups: ['现场加的奖项不能只给一部分人', 'A prize of the evening itself is for everybody'],
   until: ['结束时间只能往后延', 'The end can only be put later'],
+  before: ['原来的结束时间与上一次延期不符', 'The end before it is not the one to which it was prolonged last'],
+  over: ['到点以后不能再延期', 'It cannot be prolonged when its end has come'],
   chain: ['种子已经用完', 'The seeds are used up'],
   opened: ['重复开放签到', 'It was open already'],
   not_open: ['还没有开放签到', 'Signing in was not open'],

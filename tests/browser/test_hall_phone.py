@@ -13,6 +13,7 @@ from sqlalchemy import update
 from tests.browser.axe import serious
 from tests.hall.guests import code_of
 from tests.hall.hosting import Host
+from tests.hall.night import TWO
 from tests.hall.stage import open_hall
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import absent, games, guests, journal
@@ -82,7 +83,7 @@ def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, s
     with site.database.transaction() as session:
         locked, now = journal.lock(session, hall.campaign_id), site.database.now(session)
         added = LoggedPrize(2, "总经理加奖", 1, (), "prize", "pool").body()
-        journal.require_and_append(session, locked, "prize_added", {"prize": added}, now)
+        journal.require_and_append(session, locked, "prize_added", {"prize": added, "names": TWO}, now)
     host.tell()
     phone.locator("#news", has_text="现场加奖：总经理加奖。所有人都可以中。").wait_for()
     roster = host.freeze()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.hall.night import Night, prize
+from tests.hall.night import TWO, Night, prize
 from wxbot.hall import log, rain_rule
 
 RAIN_SEED = bytes(range(32))
@@ -52,8 +52,10 @@ def gala(mode: Any = "hall") -> Night:
     night.settle(is_paid=True)
     night.select(3, 1)
     night.settle(is_paid=True)
-    night.say("prolonged", until=night.at + 3600)
-    night.say("prize_added", prize=prize(4, 2, scope="prize"))
+    end = night.at + 60
+    night.say("prolonged", **{"from": end}, until=end + 3600, names=TWO)
+    night.say("prize_added", prize=prize(4, 2, scope="prize"), names=TWO)
+    night.say("prolonged", **{"from": end + 3600}, until=end + 5400, names=TWO[::-1])
     night.say("closed")
     return night
 

@@ -291,12 +291,36 @@ def prize_added_late(record: Record) -> None:
     """A prize is added when a selection is fixed already."""
     added, entropy = lines(record, "prize_added")[0], lines(record, "entropy")[0]
     at = record["log"].index(entropy)
-    record["log"].insert(at, {**added, "at": entropy["at"], "body": {"prize": {**added["body"]["prize"], "prize": 5}}})
+    record["log"].insert(
+        at, {**added, "at": entropy["at"], "body": {**added["body"], "prize": {**added["body"]["prize"], "prize": 5}}}
+    )
+
+
+def added_by_one(record: Record) -> None:
+    """One person alone added a prize."""
+    lines(record, "prize_added")[0]["body"]["names"] = ["王丽", "王丽"]
+
+
+def prolonged_by_one(record: Record) -> None:
+    """One person alone prolonged the evening."""
+    lines(record, "prolonged")[0]["body"]["names"] = ["王丽"]
 
 
 def ended_earlier(record: Record) -> None:
-    """The evening is said to be prolonged to a moment that is over."""
-    lines(record, "prolonged")[0]["body"]["until"] = record["log"][0]["at"]
+    """The evening is said to be prolonged to a moment before its end, which has not come yet."""
+    said = lines(record, "prolonged")[0]["body"]
+    said["until"] = said["from"] - 1
+
+
+def prolonged_from_elsewhere(record: Record) -> None:
+    """The evening is prolonged from another end than that of the line before."""
+    lines(record, "prolonged")[1]["body"]["from"] -= 600
+
+
+def prolonged_late(record: Record) -> None:
+    """The evening is prolonged when it was over already."""
+    said = lines(record, "prolonged")[0]
+    said["body"]["from"] = said["at"] - 1
 
 
 FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
@@ -343,7 +367,11 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     prize_for_one: (True, "groups"),
     prize_of_a_game: (True, "prize"),
     prize_added_late: (True, "armed"),
+    added_by_one: (True, "body"),
+    prolonged_by_one: (True, "body"),
     ended_earlier: (True, "until"),
+    prolonged_from_elsewhere: (True, "before"),
+    prolonged_late: (True, "over"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 

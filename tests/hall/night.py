@@ -15,6 +15,8 @@ from wxbot.hall.selection import EntropyKind, FrozenLine
 
 HALL = "gala-2026"
 BEGIN = 1_790_000_000
+TWO = ["王丽", "陈强"]
+"""Who agreed to what needs two people."""
 
 
 def prize(number: int, slots: int, scope: str = "evening", absence: str = "slot", groups: Sequence[str] = ()) -> Any:
@@ -154,7 +156,7 @@ class Night:
     def void(self, reason: str = "念错了奖项") -> None:
         """Two people declare the last selection void."""
         d = self.evening.next_d - 1
-        self.say("voided", d=d, reason=reason, names=["王丽", "陈强"], seed=self.chain[d].hex())
+        self.say("voided", d=d, reason=reason, names=TWO, seed=self.chain[d].hex())
 
     @property
     def present(self) -> list[int]:

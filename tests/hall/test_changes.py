@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host
@@ -21,13 +21,14 @@ from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI
-from wxbot.hall import books, journal, told, wire
+from wxbot.hall import books, changes, journal, told, wire
 from wxbot.hall.log import Kind, LoggedPrize
 from wxbot.instant.models import Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.models import Staff
+from wxbot.transitions import moved_on
 
 MORE = {
     "prize_way": "selection",
@@ -103,7 +104,10 @@ def test_a_later_end_and_a_prize_on_the_spot_hold_when_a_second_person_agrees(of
         assert invariants.payouts_have_two_people(session) == invariants.four_eyes(session) == 0
     assert "现场加的奖项，由两个人同意" in json.dumps(rules, ensure_ascii=False)
     until = int(after.end_at.timestamp())
-    assert [line.kind for line in host.stage.log()][-2:] == ["prolonged", "prize_added"]
+    prolonged, added_then = host.stage.log()[-2:]
+    assert [prolonged.kind, added_then.kind] == ["prolonged", "prize_added"]
+    assert prolonged.body["from"] == int(before.end_at.timestamp()) and prolonged.body["until"] == until
+    assert prolonged.body["names"] == added_then.body["names"] == ["li（li.test）", "wang（wang.test）"]
     told_all = office.state()
     added = [{"ordinal": 2, "name": "加奖", "stock": 2, "scope": "prize"}]
     assert (told_all["added"], told_all["until"]) == (added, until)
@@ -182,13 +186,14 @@ def test_a_change_in_the_log_that_nobody_agreed_to_is_found(office: Office, runt
         )
 
     meddlings: list[Callable[[Session], object]] = [
-        say("prize_added", {"prize": forged}),
-        say("prolonged", {"until": until + 3600}),
+        say("prize_added", {"prize": forged, "names": ["li", "wang"]}),
+        say("prolonged", {"from": until, "until": until + 3600, "names": ["li", "wang"]}),
         lambda session: session.execute(
             update(Campaign).values(end_at=host.stage.campaign().end_at + timedelta(hours=9))
         ),
         lambda session: session.execute(update(Prize).where(Prize.ordinal == 2).values(name="特等奖")),
         lambda session: session.execute(delete(RuleChange)),
+        lambda session: session.execute(update(Staff).where(Staff.name == "wang").values(name="sun")),
     ]
     assert invariants.check(runtime.database)["I13_hall_logs"] == 0
     for meddling in meddlings:
@@ -198,6 +203,39 @@ def test_a_change_in_the_log_that_nobody_agreed_to_is_found(office: Office, runt
             found = books.logs_are_rows(session)
             raise Undone
         assert found
+
+
+def test_an_end_that_was_moved_by_hand_before_it_was_prolonged_is_found(office: Office, runtime: Runtime) -> None:
+    office.ask(end_at=office.later(2))
+    moved = office.host.stage.campaign().end_at + timedelta(hours=1)
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(end_at=moved))
+    office.agree()
+    assert office.host.stage.log()[-1].body["from"] == int(moved.timestamp())
+    assert invariants.check(runtime.database)["I13_hall_logs"] == 1
+
+
+def test_the_second_click_of_two_is_told_that_it_is_done_wherever_the_first_one_commits(
+    office: Office, runtime: Runtime
+) -> None:
+    office.ask(**MORE)
+    shown = re.search(r'name="content_sha256" value="(\w*)"', office.wang.get(office.path).text)
+    assert shown
+    clicks: list[int] = []
+
+    def first_click(*args: Any) -> None:
+        """It comes while the second one has found which campaign it is about, and not yet what of it changes."""
+        if "FROM halls" in args[2] and not clicks:
+            clicks.append(1)
+            with runtime.database.transaction() as session:
+                changes.approve(session, 1, 2, shown[1], runtime.database.now(session))
+
+    event.listen(runtime.database.engine, "before_cursor_execute", first_click)
+    answer = office.wang.post("/admin/halls/changes/1/approve", {"content_sha256": shown[1]})
+    event.remove(runtime.database.engine, "before_cursor_execute", first_click)
+    assert clicks and answer.status_code == 303
+    assert moved_on().text.zh in office.page(office.wang)
+    assert office.host.left() == [3, 2]
 
 
 def test_a_rehearsal_gets_a_prize_without_a_budget(office: Office, runtime: Runtime) -> None:

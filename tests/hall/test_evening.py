@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.hall.night import Night, prize
+from tests.hall.night import TWO, Night, prize
 from wxbot.hall.log import GENESIS
 from wxbot.text import Refusal
 
@@ -85,7 +85,7 @@ def test_a_void_selection_has_never_been_but_its_number_is_used() -> None:
     made.void()  # nobody was selected yet
     assert made.evening.next_d == 3
     seed = made.chain[3].hex()
-    made.say("voided", d=3, reason="恢复数据后跳过", names=["王丽", "陈强"], seed=seed)
+    made.say("voided", d=3, reason="恢复数据后跳过", names=TWO, seed=seed)
     assert made.evening.next_d == 4
     made.select(1, 3)
 
@@ -96,7 +96,7 @@ def test_only_the_last_selection_can_be_declared_void() -> None:
         made.say("absent", d=1, no=no)  # settled, and nobody was confirmed
     made.select(1, 1)
     made.settle()
-    told = {"reason": "太晚了", "names": ["王丽", "陈强"], "seed": made.chain[1].hex()}
+    told = {"reason": "太晚了", "names": TWO, "seed": made.chain[1].hex()}
     assert refused(made, "voided", d=1, **told) == "d"
 
 
@@ -111,10 +111,27 @@ def test_groups_say_who_may_win_and_exclusions_who_may_not() -> None:
 
 def test_a_prize_may_be_added_on_the_spot() -> None:
     made = night(prize(1, 1))
-    made.say("prize_added", prize=prize(9, 2))
+    made.say("prize_added", prize=prize(9, 2), names=TWO)
     assert made.left(9) == 2
-    assert refused(made, "prize_added", prize=prize(9, 5)) == "prize"
+    assert refused(made, "prize_added", prize=prize(9, 5), names=TWO) == "prize"
     made.select(9, 2)
+
+
+def test_an_evening_is_prolonged_from_the_end_that_holds_and_before_it_has_come() -> None:
+    made = night(prize(1, 1))
+    end = made.at + 100
+
+    def prolong(before: int, until: int) -> dict[str, Any]:
+        return {"from": before, "until": until, "names": TWO}
+
+    assert refused(made, "prolonged", **prolong(end, end)) == "until"
+    assert refused(made, "prolonged", **prolong(made.at - 1, end)) == "over"
+    made.say("prolonged", **prolong(end, end + 60))
+    assert refused(made, "prolonged", **prolong(end, end + 120)) == "before"
+    assert refused(made, "prolonged", **prolong(end + 60, end + 60)) == "until"
+    made.say("prolonged", **prolong(end + 60, end + 61))
+    made.at = end + 62
+    assert refused(made, "prolonged", **prolong(end + 61, end + 120)) == "over"
 
 
 def test_nothing_that_could_change_who_wins_is_possible_once_a_selection_is_fixed() -> None:
@@ -126,7 +143,7 @@ def test_nothing_that_could_change_who_wins_is_possible_once_a_selection_is_fixe
             made.arm(1, 3)
         assert refused(made, "excluded", no=1, reason="left") == "armed"
         assert refused(made, "frozen", version=2, count=8, roster_hash=GENESIS) == "armed"
-        assert refused(made, "prize_added", prize=prize(4, 1)) == "armed"
+        assert refused(made, "prize_added", prize=prize(4, 1), names=TWO) == "armed"
         again: dict[str, Any] = {"prize": 1, "roster_version": 1, "pool_hash": GENESIS}
         assert refused(made, "armed", d=2, k=1, **again) == "running"
         assert refused(made, "closed") == "running"
@@ -162,7 +179,7 @@ def test_a_selection_goes_its_way_and_no_other() -> None:
     made.settle(is_paid=True)
     assert refused(made, "absent", d=1, no=winners[0]) == "phase"
     assert refused(made, "paid", d=1, no=winners[0]) == "no"
-    assert refused(made, "voided", d=1, reason="x", names=["王丽", "陈强"], seed=GENESIS) == "confirmed"
+    assert refused(made, "voided", d=1, reason="x", names=TWO, seed=GENESIS) == "confirmed"
     made.say("closed")
     assert refused(made, "signed_in", no=13) == "closed"
 

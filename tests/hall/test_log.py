@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.hall.night import HALL, Night, prize
+from tests.hall.night import HALL, TWO, Night, prize
 from wxbot.hall import log
 from wxbot.hall.log import LogLine
 
@@ -67,12 +67,17 @@ def test_hashes_cover_moment_and_kind() -> None:
         ("excluded", {"no": 1, "reason": "his face"}),
         ("voided", {"d": 1, "reason": "念错", "names": ["王丽"], "seed": "0" * 64}),
         ("voided", {"d": 1, "reason": "念错", "names": ["王丽", "王丽"], "seed": "0" * 64}),
-        ("voided", {"d": 1, "reason": "", "names": ["王丽", "陈强"], "seed": "0" * 64}),
+        ("voided", {"d": 1, "reason": "", "names": TWO, "seed": "0" * 64}),
         ("confirmed", {"d": 1, "nos": [1, 1]}),
         ("forfeited", {"d": 1, "no": 1, "slot": "give"}),
-        ("prize_added", {"prize": {**prize(1, 1), "winner": 3}}),
-        ("prize_added", {"prize": prize(1, 0)}),
-        ("prize_added", {"prize": prize(1, 1, groups=["A\tB"])}),
+        ("prize_added", {"prize": {**prize(1, 1), "winner": 3}, "names": TWO}),
+        ("prize_added", {"prize": prize(1, 0), "names": TWO}),
+        ("prize_added", {"prize": prize(1, 1, groups=["A\tB"]), "names": TWO}),
+        ("prize_added", {"prize": prize(1, 1)}),
+        ("prize_added", {"prize": prize(1, 1), "names": TWO[:1]}),
+        ("prolonged", {"until": 2, "names": TWO}),
+        ("prolonged", {"from": 1, "until": 2}),
+        ("prolonged", {"from": 1, "until": 2, "names": ["王丽", "王丽"]}),
         ("entropy", {"d": 1, "kind": "hall", "text": "1\n2", "signature": ""}),
         ("rigged", {}),
     ],

@@ -17,10 +17,9 @@ from wxbot.instant import changes as instant_changes
 from wxbot.instant.changes import SUBJECT, Proposal
 from wxbot.payouts import rule_changes
 from wxbot.payouts.admin_rules import ShownRules, refuse_change_of_rules, rules_subject
-from wxbot.payouts.models import RuleChange
 from wxbot.staff import accounts
 from wxbot.staff.code_asked import is_code_taken
-from wxbot.staff.console import act, cny, local, me, now, one_or_404, role_required, runtime, text, why_not
+from wxbot.staff.console import act, cny, local, me, now, refusal_told, role_required, runtime, text, why_not
 
 
 def _to_page(campaign_id: int) -> BaseResponse:
@@ -31,9 +30,12 @@ def _to_page(campaign_id: int) -> BaseResponse:
 @role_required(*HOSTS)
 def page(campaign_id: int) -> str:
     """What waits for a second person, or the form that asks for a change."""
-    campaign, hall = hall_or_404(campaign_id)
+    hall_or_404(campaign_id)
+    waiting = None
     with runtime().database.reading() as session:
-        waiting = _shown(session, campaign, hall)
+        campaign, hall = session.get_one(Campaign, campaign_id), session.get_one(Hall, campaign_id)
+        with refusal_told("rules_look", f"campaign:{campaign_id}", is_logged=False):
+            waiting = _shown(session, campaign, hall)
         people = accounts.names(session, [waiting[0].change.requested_by] if waiting else [])
     rules, more_fen = waiting or (None, 0)
     return render_template(
@@ -93,19 +95,21 @@ def ask_change(campaign_id: int) -> BaseResponse | tuple[str, int]:
 @role_required("cashier")
 def approve_change(change_id: int) -> BaseResponse:
     """The second person agrees to exactly what they saw."""
-    campaign, hall = hall_or_404(rules_subject(SUBJECT, change_id))
-    target = f"campaign:{campaign.id}"
-    with runtime().database.reading() as session:
-        change: RuleChange = one_or_404(session.get(RuleChange, change_id))
+    campaign_id = hall_or_404(rules_subject(SUBJECT, change_id))[0].id
+    target = f"campaign:{campaign_id}"
+    more_fen = None
+    with refusal_told("rules_approve", target, rules=change_id), runtime().database.reading() as session:
+        change = rule_changes.waiting(session, change_id, SUBJECT)  # whoever agrees at this moment holds it
+        campaign, hall = session.get_one(Campaign, campaign_id), session.get_one(Hall, campaign_id)
         more_fen = changes.propose(session, campaign, hall, change.asked).more_fen
-    if more_fen and not is_code_taken("rules_approve", target, more_fen):
-        return _to_page(campaign.id)
+    if more_fen is None or (more_fen and not is_code_taken("rules_approve", target, more_fen)):
+        return _to_page(campaign_id)
     detail: dict[str, Any] = {"rules": change_id}
     done = gettext("已批准，新规则已公布，大屏和手机马上显示。")
     with act("rules_approve", target, done, detail=detail) as session:
         detail |= changes.approve(session, change_id, me().id, text("content_sha256"), now())
-    told.tell(runtime(), campaign.id)
-    return _to_page(campaign.id)
+    told.tell(runtime(), campaign_id)
+    return _to_page(campaign_id)
 
 
 @blueprint.post("/halls/changes/<int:change_id>/refuse")

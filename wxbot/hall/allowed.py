@@ -46,8 +46,8 @@ def require(evening: Evening, event: LogEvent) -> None:
     check = _CHECKS.get(event.kind)
     if check is not None:
         check(evening, event.body)
-    if event.kind == "prolonged" and event.body["until"] <= max(event.at, evening.until):
-        raise _no("until", "结束时间只能往后延", "The end can only be put later")
+    if event.kind == "prolonged":
+        _prolonged(evening, event)
     if (
         event.kind == "entropy_fallback"
         and event.at < _selected(evening, event.body, "armed").armed_at + FALLBACK_AFTER
@@ -94,6 +94,21 @@ def _added(evening: Evening, body: LineBody) -> None:
         raise _no("prize", "已有这个编号的奖项", "There is a prize with this number already")
     if body["prize"]["groups"]:
         raise Refusal("groups", FOR_ALL)
+
+
+def _prolonged(evening: Evening, event: LogEvent) -> None:
+    """From the end that holds, which has not come yet; of the first one only the published rules know whether it held."""
+    before, until = event.body["from"], event.body["until"]
+    if evening.until not in (0, before):
+        raise _no(
+            "before",
+            "原来的结束时间与上一次延期不符",
+            "The end before it is not the one to which it was prolonged last",
+        )
+    if event.at > before:
+        raise _no("over", "到点以后不能再延期", "It cannot be prolonged when its end has come")
+    if until <= before:
+        raise _no("until", "结束时间只能往后延", "The end can only be put later")
 
 
 def _frozen(evening: Evening, body: LineBody) -> None:

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,10 +12,10 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import from_unix
 from wxbot.hall import journal, known, published
 from wxbot.hall.evening import Evening
-from wxbot.hall.log import LoggedPrize
+from wxbot.hall.log import LoggedPrize, LogLine
 from wxbot.hall.models import Game, Guest, Hall, HallPrize, RaceCount, RainHit, Winner
 from wxbot.instant.changes import SUBJECT
-from wxbot.instant.models import Award, InstantTerms, Prize
+from wxbot.instant.models import Award, InstantTerms, Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
 
 
@@ -72,7 +74,7 @@ def logs_are_rows(session: Session) -> int:
         seed_of = {line.body["d"]: line.body["seed"] for line in lines if {"d", "seed"} <= line.body.keys()}
         differing += len(seed_of) - len(set(seed_of.values()))
         differing += _found_apart(session, campaign_id, evening.found)
-        differing += _prizes_apart(session, campaign_id, evening) + _unagreed(session, campaign_id, evening)
+        differing += _prizes_apart(session, campaign_id, evening) + _unagreed(session, campaign_id, lines)
     return differing
 
 
@@ -86,22 +88,38 @@ def _prizes_apart(session: Session, campaign_id: int, evening: Evening) -> int:
     return sum(kept.get(ordinal) != evening.prizes.get(ordinal) for ordinal in kept.keys() | evening.prizes.keys())
 
 
-def _unagreed(session: Session, campaign_id: int, evening: Evening) -> int:
-    """How much of what the log says was changed in the evening no second person agreed to, or is not so."""
+def _unagreed(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> int:
+    """How many lines say another change of the evening than two people agreed to, or others agreed, and whether the end is another."""
+    said = [(line.kind, line.body) for line in lines if line.kind in ("prolonged", "prize_added")]
     mine = (RuleChange.subject_kind == SUBJECT) & (RuleChange.subject_id == campaign_id)
-    query = select(RuleChange.asked).where(mine, RuleChange.status == "approved").order_by(RuleChange.id)
-    agreed = session.scalars(query).all()
-    prizes = [each["prize"] for each in agreed if "prize" in each]
-    said = [evening.prizes[ordinal] for ordinal in sorted(evening.added)]
-    differing = int(
-        [(each.name, each.slots, each.scope, each.absence) for each in said]
-        != [(each["name"], each["stock"], each["scope"], each["absence"]) for each in prizes]
-    )
-    if not evening.until:
+    query = select(RuleChange).where(mine, RuleChange.status == "approved").order_by(RuleChange.id)
+    agreed = _agreed(session, campaign_id, session.scalars(query).all())
+    differing: int = sum(one != other for one, other in zip_longest(said, agreed))
+    untils = [body["until"] for kind, body in said if kind == "prolonged"]
+    if not untils:
         return differing
     end_at = session.scalar(select(Campaign.end_at).where(Campaign.id == campaign_id))
-    is_agreed = any(each.get("end") == evening.until for each in agreed)
-    return differing + (not is_agreed or end_at != from_unix(evening.until))
+    return differing + (end_at != from_unix(untils[-1]))
+
+
+def _agreed(session: Session, campaign_id: int, changes: Sequence[RuleChange]) -> list[tuple[str, dict[str, Any]]]:
+    """What the log must say of changes to which two people agreed, beginning with the rules that were published first."""
+    if not changes:
+        return []
+    first = session.get_one(RuleVersion, (campaign_id, 1)).config
+    end, ordinal = first["end"], len(first["prizes"])
+    lines: list[tuple[str, dict[str, Any]]] = []
+    for change in changes:
+        names = journal.names_of_two(session, change.requested_by, change.decided_by or 0)
+        until, prize = change.asked.get("end", end), change.asked.get("prize")
+        if until != end:
+            lines.append(("prolonged", {"from": end, "until": until, "names": names}))
+            end = until
+        if prize is not None:
+            ordinal += 1
+            logged = LoggedPrize(ordinal, prize["name"], prize["stock"], (), prize["scope"], prize["absence"])
+            lines.append(("prize_added", {"prize": logged.body(), "names": names}))
+    return lines
 
 
 def _found_apart(session: Session, campaign_id: int, said: Sequence[tuple[int, int]]) -> int:

@@ -6,7 +6,7 @@ for everybody: by now it is known who is in which group, and one with a single g
 them, which would have to lie ready first, and no games, whose seeds were fixed before anybody signed in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, TypedDict
@@ -31,12 +31,17 @@ from wxbot.payouts import rule_changes
 from wxbot.payouts.models import RuleChange
 from wxbot.staff import accounts
 from wxbot.text import Faulty, Refusal, Text, fault
+from wxbot.transitions import moved_on
 
 CHECKED = (
     *("mechanic", "name", "act_name", "organiser", "contact", "rules", "keyword", "begin_at", "end_at", "daily_from"),
     *("daily_until", "budget_fen", "terms"),
 )
 """What the checks of a draft read of a campaign."""
+
+
+UNNAMED = ("1", "2")
+"""Stand for the two people in a line while the second one is still to agree."""
 
 
 class HallAsked(TypedDict, total=False):
@@ -69,8 +74,10 @@ def read(form: Mapping[str, Any]) -> HallAsked:
 
 
 def propose(session: Session, campaign: Campaign, hall: Hall, asked: Mapping[str, Any]) -> Proposal:
-    """What the hall would be; changes nothing. A new prize is the last one."""
+    """What the hall would be; changes nothing. A new prize is the last one. Raises Refusal where another one came in between."""
     prizes, drafted = versions.prizes_of(session, campaign.id), list(campaign.terms["prizes"])
+    if len(prizes) != len(drafted):
+        raise moved_on()
     if "prize" in asked:
         new = asked["prize"]
         values = {name: new[name] for name in PRIZE}
@@ -88,14 +95,15 @@ def propose(session: Session, campaign: Campaign, hall: Hall, asked: Mapping[str
     return Proposal(would_be, prizes, config, text, would_be.budget_fen - campaign.budget_fen)
 
 
-def _lines(campaign: Campaign, proposal: Proposal) -> list[tuple[Kind, LineBody]]:
-    """What the log will say of it."""
+def _lines(campaign: Campaign, proposal: Proposal, names: Sequence[str] = UNNAMED) -> list[tuple[Kind, LineBody]]:
+    """What the log will say of it, by the names of who asked and who agreed."""
     said: list[tuple[Kind, LineBody]] = []
     if proposal.campaign.end_at != campaign.end_at:
-        said.append(("prolonged", {"until": int(proposal.campaign.end_at.timestamp())}))
+        before, until = (int(each.end_at.timestamp()) for each in (campaign, proposal.campaign))
+        said.append(("prolonged", {"from": before, "until": until, "names": list(names)}))
     for prize, rules in _added(campaign, proposal):
         logged = LoggedPrize(prize.ordinal, prize.name, prize.stock, (), rules["scope"], rules["absence"])
-        said.append(("prize_added", {"prize": logged.body()}))
+        said.append(("prize_added", {"prize": logged.body(), "names": list(names)}))
     return said
 
 
@@ -182,7 +190,8 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
     changes.require_approvable(session, change, staff_id, now)
     content = changes.content_of(change, campaign, proposal)
     rule_changes.agree(session, change, content, staff_id, seen_sha256, now)
-    for kind, body in _lines(campaign, proposal):
+    names = journal.names_of_two(session, change.requested_by, staff_id)
+    for kind, body in _lines(campaign, proposal, names):
         journal.require_and_append(session, hall, kind, body, now)
     changes.add_budget(session, campaign, proposal.more_fen, now)
     for prize, rules in _added(campaign, proposal):

@@ -14,6 +14,7 @@ from wxbot.hall import allowed, log
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import Kind, LineBody, LogLine
 from wxbot.hall.models import Hall, HallEvent
+from wxbot.staff.models import Staff
 from wxbot.text import Refusal, Text
 
 _LINE = (HallEvent.seq, HallEvent.kind, HallEvent.body, HallEvent.prev_hash, HallEvent.hash, HallEvent.at)
@@ -37,6 +38,12 @@ def lock(session: Session, campaign_id: int) -> Hall:
 def hall_id(session: Session, campaign_id: int) -> str:
     """What a hall is called in published bytes."""
     return session.get_one(Campaign, campaign_id).slug
+
+
+def names_of_two(session: Session, asked_by: int, agreed_by: int) -> list[str]:
+    """The two people who agreed, as the public log names them: two of one name differ by their login."""
+    people = [session.get_one(Staff, staff_id) for staff_id in (asked_by, agreed_by)]
+    return [f"{person.name}（{person.login}）" for person in people]
 
 
 def append(session: Session, hall: Hall, kind: Kind, body: LineBody, now: datetime) -> LogLine:

@@ -180,8 +180,8 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
     },
     "opened": {},
     "signed_in": {"no": _is_number},
-    "prize_added": {"prize": _is_prize},
-    "prolonged": {"until": _is_number},
+    "prize_added": {"prize": _is_prize, "names": _is_two_names},
+    "prolonged": {"from": _is_number, "until": _is_number, "names": _is_two_names},
     "frozen": {"version": _is_number, "count": _is_number, "roster_hash": is_hash},
     "excluded": {"no": _is_number, "reason": _of(Exclusion)},
     "armed": {
@@ -229,7 +229,8 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
 }
 """Kind → its fields, exactly these, and what each may be. `d` is a selection, `no` a person, `prize` a number of the programme.
 
-`prize_added` is a prize of the evening itself and `prolonged` its new end (Unix seconds), which two people agreed to.
+`prize_added` is a prize of the evening itself and `prolonged` its end before and from now on (Unix seconds); `names` are the two people
+who agreed to it.
 `armed` fixes everything about a selection before its late entropy exists, `entropy` adds that, `drawn` reveals its seed.
 `signature` is drand's, in hex, and empty for the other kinds. `undone` takes back an absence or a forfeit. `voided` names
 the two people who decided, and reveals the seed also where nothing was drawn: each d is used once.

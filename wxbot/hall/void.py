@@ -10,7 +10,6 @@ from wxbot.db import changed
 from wxbot.hall import journal
 from wxbot.hall.models import WINNER_NEXT, Selection, SelectionStatus, Winner
 from wxbot.hall.select import seed_of, step
-from wxbot.staff.models import Staff
 from wxbot.text import Refusal, Text, fault
 from wxbot.transitions import moved_on, moving
 from wxbot.vault import Vault
@@ -74,7 +73,7 @@ def agree(session: Session, vault: Vault, campaign_id: int, d: int, staff_id: in
     if selected.void_asked_by is None or selected.void_reason != typed.line(seen):
         raise moved_on()
     approval.require_second(session, staff_id, [selected.void_asked_by], OWN, now, SECOND)
-    names = [_name(session, each) for each in (selected.void_asked_by, staff_id)]
+    names = journal.names_of_two(session, selected.void_asked_by, staff_id)
     seed = seed_of(session, vault, hall, d)
     body = {"d": d, "reason": selected.void_reason, "names": names, "seed": seed.hex()}
     journal.require_and_append(session, hall, "voided", body, now)
@@ -86,9 +85,3 @@ def void_winners(session: Session, which: ColumnElement[bool]) -> None:
     """These winners of void selections have never won, whatever was said of them."""
     before = tuple(status for status, after in WINNER_NEXT.items() if "voided" in after)
     changed(session, moving(Winner, WINNER_NEXT, before, "voided").where(which))
-
-
-def _name(session: Session, staff_id: int) -> str:
-    """As the public log names somebody of the staff: two people of one name differ by their login."""
-    person = session.get_one(Staff, staff_id)
-    return f"{person.name}（{person.login}）"
