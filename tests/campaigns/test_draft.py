@@ -43,12 +43,21 @@ def test_a_night_is_written_with_the_next_days_time_and_one_that_is_cut_is_cauti
     def cautions(**changes: str) -> set[str | None]:
         made = draft.read(form(daily_from="22:00", daily_until="02:00", **changes), NOW)
         values = {name: getattr(made, name) for name in ("begin_at", "end_at", "daily_from", "daily_until")}
-        return {each.field for each in draft_faults._night(values)}
+        found = list(draft_faults._night(values))
+        said.update({each.field or "": each.text.zh for each in found})
+        return {each.field for each in found}
+
+    said: dict[str, str] = {}
 
     assert cautions(begin_at="2026-03-16T22:00", end_at="2026-03-18T02:00") == set()
     assert cautions(begin_at="2026-03-16T22:00", end_at="2026-03-18T12:00") == set()
     assert cautions(begin_at="2026-03-16T00:00", end_at="2026-03-18T00:00") == {"begin_at", "end_at"}
+    assert cautions(begin_at="2026-03-16T22:00", end_at="2026-03-18T01:00") == {"end_at"}
+    assert said["end_at"].endswith("请把结束时间写成同一天的 02:00")
+    assert cautions(begin_at="2026-03-16T22:00", end_at="2026-03-18T02:01") == set()
+    assert cautions(begin_at="2026-03-16T22:00", end_at="2026-03-18T22:00") == set()
     assert cautions(begin_at="2026-03-16T20:00", end_at="2026-03-18T23:30") == {"end_at"}
+    assert said["end_at"].endswith("请把结束时间写成次日 02:00")
     assert fields({"daily_from": "22:00", "daily_until": "22:00"}) == {"daily_until"}
 
 

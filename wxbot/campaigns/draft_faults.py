@@ -16,7 +16,7 @@ from wxbot.daily import DAY_MINUTES, DailyHours, minute_of_day
 from wxbot.linter.check import findings
 from wxbot.money import yuan
 from wxbot.settings import Settings
-from wxbot.text import Refusal, fault, time_of_day
+from wxbot.text import Refusal, Text, fault, time_of_day
 from wxbot.wechat import limits
 
 TRIES_MAX = 1_000
@@ -63,11 +63,13 @@ def _night(values: Values) -> Iterator[Refusal]:
             f"每天 {hours.text.zh} 开放：活动开始时正是后半夜，马上就能抽。要从当晚开始，请把开始时间写成当天 {time_of_day(hours.opens)}",
             f"It is open at {hours.text.en}, so it opens at once, behind midnight. To begin in the evening, begin at {time_of_day(hours.opens)}",
         )
-    if end == 0 or end > hours.opens:
+    if end != hours.opens and hours.is_open(end):
+        closes, is_before_midnight = time_of_day(hours.closes), end > hours.opens
+        day = Text("次日", "the next day") if is_before_midnight else Text("同一天的", "the same day")
         yield fault(
             "end_at",
-            f"每天 {hours.text.zh} 开放：最后一晚没到 {time_of_day(hours.closes)} 活动就结束了。要开满这一晚，请把结束时间写成次日 {time_of_day(hours.closes)}",
-            f"It is open at {hours.text.en}; the end cuts the last night. To have all of it, end at {time_of_day(hours.closes)} of the next day",
+            f"每天 {hours.text.zh} 开放：最后一晚没到 {closes} 活动就结束了。要开满这一晚，请把结束时间写成{day.zh} {closes}",
+            f"It is open at {hours.text.en}; the end cuts the last night. To have all of it, end at {closes} of {day.en}",
         )
 
 
