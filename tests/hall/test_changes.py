@@ -238,6 +238,32 @@ def test_the_second_click_of_two_is_told_that_it_is_done_wherever_the_first_one_
     assert office.host.left() == [3, 2]
 
 
+def test_the_desk_says_that_the_end_is_near_while_prizes_are_left_and_it_can_still_be_prolonged(
+    office: Office, runtime: Runtime
+) -> None:
+    host, desk, said = office.host, f"/admin/halls/{office.host.id}", "还有 1 个奖项没有发完。来不及就现在申请延期"
+
+    def ends_in(minutes: int) -> None:
+        with runtime.database.transaction() as session:
+            session.execute(update(Campaign).values(end_at=runtime.clock.now() + timedelta(minutes=minutes)))
+
+    def pulse() -> str:
+        return office.li.get(f"{desk}/pulse?mark=").text
+
+    ends_in(17)
+    assert "到点以后不能再延期" not in pulse() + office.li.get(desk).text
+    ends_in(14)
+    assert said in pulse() and said in office.li.get(desk).text
+    assert f'href="{office.path}"' in pulse()
+    office.ask(end_at=office.later(1))
+    assert "延期还在等另一位财务批准" in pulse() and said not in pulse()
+    host.freeze()
+    host.show(k=3)
+    assert "到点以后不能再延期" not in pulse() + office.li.get(desk).text, "nothing is left"
+    ends_in(-1)
+    assert "到点以后不能再延期" not in pulse()
+
+
 def test_a_rehearsal_gets_a_prize_without_a_budget(office: Office, runtime: Runtime) -> None:
     host = Host(open_hall(runtime, guests=3, slug="test-run", budget_fen=1, terms={"is_rehearsal": True}, created_by=1))
     office.host, office.path = host, f"/admin/halls/{host.id}/changes"

@@ -59,8 +59,9 @@ def pulse(campaign_id: int) -> Response:
     campaign, hall = hall_or_404(campaign_id)
     with runtime().database.reading() as session:
         mark, waiting = desk.mark_of(session, hall), desk.waiting_words(session, hall)
-        since_freeze = desk.since_freeze(session, hall)
+        since_freeze, ending = desk.since_freeze(session, hall), desk.ending(session, campaign, now())
     figures = {"hall": hall, "waiting": waiting, "since_freeze": since_freeze, "is_pulse": True}
+    figures |= {"campaign": campaign, "ending": ending}
     figures["screen"] = screens.is_there(runtime(), campaign.slug, hall)
     response = Response(render_template("console/_hall_pulse.html", **figures))
     if request.args.get("digits"):

@@ -4,15 +4,15 @@ A result that was not revealed is in none of it: the host learns the winners wit
 """
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, pairing, rosters, unjudged
-from wxbot.hall.evening import Selected
+from wxbot.hall.evening import Evening, Selected
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
 from wxbot.instant.changes import SUBJECT
@@ -22,6 +22,9 @@ from wxbot.payouts import rule_changes
 GUESTS_SHOWN = 30
 WORDS_SHOWN = 20
 
+ENDS_SOON = timedelta(minutes=15)
+"""So long before the end the desk says that it comes: a second person can still be found who agrees to a later one."""
+
 
 @dataclass(frozen=True)
 class RosterShown:
@@ -30,6 +33,15 @@ class RosterShown:
     roster: Roster
     first: int
     last: int
+
+
+class Ending(NamedTuple):
+    """What is left of an evening whose end is near."""
+
+    prizes: int
+    """How many of the programme were not given whole; games that have not begun are among them."""
+    is_asked: bool
+    """Whether a later end waits for the second person."""
 
 
 def mark_of(session: Session, hall: Hall) -> str:
@@ -77,9 +89,23 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "since_freeze": since_freeze(session, hall),
         "mark": mark_of(session, hall),
         "unjudged": len(unjudged.of_evening(session, hall, evening)),
+        "ending": ending(session, session.get_one(Campaign, hall.campaign_id), now, evening),
         "has_waiting_change": rule_changes.open_one(session, SUBJECT, hall.campaign_id) is not None,
         "struck": len(evening.excluded),
     }
+
+
+def ending(session: Session, campaign: Campaign, now: datetime, evening: Evening | None = None) -> Ending | None:
+    """What is left when the end is near, behind which the hall cannot be prolonged any more; None before, behind it, and when
+    nothing is left. `evening` is that of whoever has read it."""
+    if campaign.is_over(now) or campaign.end_at - now > ENDS_SOON:
+        return None
+    known = evening or journal.evening(session, campaign.id)
+    planned = (Game.campaign_id == campaign.id) & (Game.status == "planned")
+    prizes = sum(known.open_slots(prize) > 0 for prize in known.prizes)
+    prizes += session.scalar(select(func.count()).select_from(Game).where(planned)) or 0
+    change = rule_changes.open_one(session, SUBJECT, campaign.id)
+    return Ending(prizes, change is not None and "end" in change.asked) if prizes else None
 
 
 def _games(session: Session, hall: Hall) -> list[tuple[Game, str]]:
