@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.hall.hosting import Host, numbers
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD
 from tests.waiting import until_page
+from wxbot.campaigns.models import Campaign
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.console import LANGUAGE_COOKIE
@@ -66,7 +68,15 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     page.wait_for_load_state()
     page.goto(f"{base}/admin/halls/{host.id}")
     check(page, "1-begin")
-    page.locator("a", has_text="延期、现场加奖").click()
+    assert page.locator("#ending").inner_text() == ""
+    with site.database.transaction() as session:
+        session.execute(update(Campaign).values(end_at=site.clock.now() + timedelta(minutes=14)))
+    # By the pulse, without the page being asked for anew.
+    page.locator("#ending", has_text="还有 2 个奖项没有发完").wait_for()
+    for width, height in ((320, 640), (1440, 900), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        check(page, f"1-ending-{width}")
+    page.locator("#ending a", has_text="延期、现场加奖").click()
     for name, typed in (("name", "总经理加奖"), ("amount", "100"), ("stock", "2")):
         page.locator(f"#prize_{name}").fill(typed)
     check(page, "1-changes")
