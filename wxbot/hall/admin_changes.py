@@ -34,7 +34,7 @@ def page(campaign_id: int) -> str:
     waiting = None
     with runtime().database.reading() as session:
         campaign, hall = session.get_one(Campaign, campaign_id), session.get_one(Hall, campaign_id)
-        with refusal_told("rules_look", f"campaign:{campaign_id}", is_logged=False):
+        with refusal_told("rules_approve", f"campaign:{campaign_id}", is_logged=False):
             waiting = _shown(session, campaign, hall)
         people = accounts.names(session, [waiting[0].change.requested_by] if waiting else [])
     rules, more_fen = waiting or (None, 0)
