@@ -82,8 +82,12 @@ def run(ground: Ground) -> Iterator[Figure]:
             won = session.scalar(select(func.count()).where(Award.campaign_id == stage.campaign_id)) or 0
         check(stage, sum(each.requests for each in taken) + met.requests, won)
         rate, steady_rate = met.decided_within(OVER_S) / OVER_S, middle([each.per_second for each in steady])
+        # More than come cannot be decided: where the steady rate is above theirs, theirs is what can be reached.
+        coming = met.requests / OVER_S
+        bound = min(steady_rate, coming)
         more = {
             "people": met.requests,
+            "steady_per_second": steady_rate,
             "seconds_until_all": met.seconds,
             "turned_away": met.turned_away,
             "most_times_turned_away": met.most_times,
@@ -101,9 +105,9 @@ def run(ground: Ground) -> Iterator[Figure]:
             f"draws decided while {met.requests:,} people come in {OVER_S:.0f} s",
             "draws/s",
             rate,
-            steady_rate,
-            "steady rate",
-            rate / steady_rate,
+            bound,
+            "as they come" if bound == coming else "steady rate",
+            rate / bound,
             RATE_AIM,
             cpu_ratio=of_cpu,
             more=more,
