@@ -39,11 +39,11 @@ _PACKETS = f"""INSERT INTO packets (id, campaign_id, ordinal, amount_fen, tier, 
     SELECT i, :campaign_id, i, 100 + i % 900, '', {_STATUS}, CASE WHEN i % 100 < 91 THEN 1 ELSE 0 END, 0,
     CASE WHEN i % 100 < 91 THEN i END, CASE WHEN i % 100 < 64 THEN 'o' || CAST(100000000000000 + i AS TEXT) || 'abcdefghijkl' END,
     CASE WHEN i % 100 < 64 THEN :at END, CASE WHEN i % 100 < 52 THEN :at END, CASE WHEN i % 100 < 91 THEN :at END, :at FROM n"""
-_ORDERS = """INSERT INTO orders (id, channel, reason_kind, reason_id, attempt, campaign_id, mch_billno, params, params_sha256,
-    amount_fen, status, holding, sends, checks, created_at, lease_epoch, is_noticed)
+_ORDERS = """INSERT INTO orders (id, channel, reason_kind, reason_id, attempt, budget_id, mch_billno, params, params_sha256,
+    amount_fen, status, fund, holding, sends, checks, created_at, send_after, is_cancel_wanted, lease_epoch, is_noticed)
     SELECT id, 'hbpreorder', 'packet', id, 1, campaign_id, '190000000120260315' || CAST(1000000000 + id AS TEXT), '{}', '0',
     amount_fen, CASE status WHEN 'received' THEN 'received' WHEN 'returned' THEN 'returned' WHEN 'ordered' THEN 'unknown'
-    ELSE 'accepted' END, 'tickets', 1, 0, :at, 0, :is_noticed FROM packets WHERE order_id IS NOT NULL"""
+    ELSE 'accepted' END, 'reserved', 'tickets', 1, 0, :at, :at, :is_cancel_wanted, 0, :is_noticed FROM packets WHERE order_id IS NOT NULL"""
 _COUNTS = """INSERT INTO packet_counts (campaign_id, status, n, amount_fen)
     SELECT campaign_id, status, COUNT(*), SUM(amount_fen) FROM packets GROUP BY campaign_id, status"""
 
@@ -78,7 +78,7 @@ def packets(database: Database, rows: int) -> int:
         session.add(campaign)
         session.flush()
         session.execute(text(_PACKETS), {"rows": rows, "campaign_id": campaign.id, "at": at})
-        session.execute(text(_ORDERS), {"at": at, "is_noticed": True})
+        session.execute(text(_ORDERS), {"at": at, "is_noticed": True, "is_cancel_wanted": False})
         session.execute(text(_COUNTS))
     with database.engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import socket
 import sys
@@ -12,6 +13,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sqlalchemy import func, select
+
+from wxbot.campaigns.models import Packet
+from wxbot.db import Database
+from wxbot.orders.models import Order
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsuccess"
@@ -82,3 +88,14 @@ def test_the_request_is_what_a_browser_would_send(load: ModuleType) -> None:
     assert body == b"{}"
     assert head.split(b"\r\n")[0] == b"POST /a?b=c HTTP/1.1"
     assert b"Content-Length: 2" in head and b"Cookie: x=y" in head and b"Host: shop.example.com" in head
+
+
+def test_the_rows_of_the_big_table_fit_todays_schema(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written by statements of the bench's own, a million at once."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    campaign_id = importlib.import_module("bench_table").packets(database, 200)
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).where(Packet.campaign_id == campaign_id)) == 200
+        orders = session.scalars(select(Order)).all()
+    assert len(orders) == 182
+    assert {order.budget_id for order in orders} == {campaign_id}
