@@ -15,11 +15,12 @@ from wxbot.hall.draft import absences, scopes
 from wxbot.hall.models import Hall
 from wxbot.instant import changes as instant_changes
 from wxbot.instant.changes import SUBJECT, Proposal
+from wxbot.instant.console import shown_change
 from wxbot.payouts import rule_changes
 from wxbot.payouts.admin_rules import ShownRules, refuse_change_of_rules, rules_subject
 from wxbot.staff import accounts
 from wxbot.staff.code_asked import is_code_taken
-from wxbot.staff.console import act, cny, local, me, now, refusal_told, role_required, runtime, text, why_not
+from wxbot.staff.console import act, cny, me, now, refusal_told, role_required, runtime, text
 
 
 def _to_page(campaign_id: int) -> BaseResponse:
@@ -57,24 +58,18 @@ def _shown(session: Session, campaign: Campaign, hall: Hall) -> tuple[ShownRules
     if change is None:
         return None
     proposal = changes.propose(session, campaign, hall, change.asked)
-    blocked = why_not(instant_changes.require_approvable, session, change, me().id, now())
-    blocked = blocked or why_not(changes.require, session, campaign, proposal, now())
-    content = instant_changes.content_of(change, campaign, proposal)
-    return ShownRules(change, _lines(campaign, proposal), content, blocked), proposal.more_fen
+    added = _added(campaign, proposal)
+    return shown_change(session, change, campaign, proposal, changes.require, added)
 
 
-def _lines(campaign: Campaign, proposal: Proposal) -> list[tuple[str, str, str]]:
+def _added(campaign: Campaign, proposal: Proposal) -> list[tuple[str, str, str]]:
     lines = []
-    if proposal.campaign.end_at != campaign.end_at:
-        lines.append((gettext("结束时间"), local(campaign.end_at), local(proposal.campaign.end_at)))
     for prize in proposal.campaign.terms["prizes"][len(campaign.terms["prizes"]) :]:
         kind = gettext("现金") if prize["kind"] == "money" else gettext("实物")
         what = [f"{prize['name']} × {prize['stock']:,}", f"{kind} {cny(prize['value_fen'])}"]
         what += [gettext("一次 %(n)s 人", n=prize["per_selection"])]
         what += [scopes()[prize["scope"]], absences()[prize["absence"]]]
         lines.append((gettext("加奖"), "—", " · ".join(what)))
-    if proposal.more_fen:
-        lines.append((gettext("预算"), cny(campaign.budget_fen), cny(proposal.campaign.budget_fen)))
     return lines
 
 

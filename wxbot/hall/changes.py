@@ -15,7 +15,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns import draft_faults
-from wxbot.campaigns.draft import content_sha256
 from wxbot.campaigns.draft_form import plain, read_moment
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import allowed, journal, rules_text, steps
@@ -198,10 +197,4 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
         session.add(prize)
         session.flush()
         session.add(steps.rules_of(prize, rules))
-    for name in ("end_at", "budget_fen", "terms"):
-        setattr(campaign, name, getattr(proposal.campaign, name))
-    campaign.updated_at = now
-    campaign.content_sha256 = content_sha256(campaign)
-    session.flush()
-    published = versions.publish(session, campaign, proposal.text, now)
-    return {"more_fen": proposal.more_fen, "rule_version": published.version, "content": campaign.content_sha256}
+    return changes.take_over(session, campaign, proposal, now)

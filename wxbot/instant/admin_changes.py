@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.campaigns.models import Campaign
 from wxbot.instant import changes, versions
+from wxbot.instant.console import shown_change
 from wxbot.instant.models import InstantTerms
 from wxbot.payouts import rule_changes
 from wxbot.payouts.admin_rules import ShownRules, refuse_change_of_rules, rules_subject
@@ -18,16 +19,13 @@ from wxbot.staff import accounts
 from wxbot.staff.code_asked import is_code_taken
 from wxbot.staff.console import (
     act,
-    cny,
     guard,
-    local,
     me,
     now,
     one_or_404,
     role_required,
     runtime,
     text,
-    why_not,
 )
 
 blueprint = guard(Blueprint("campaign_changes", __name__))
@@ -43,10 +41,7 @@ def _shown(session: Session, campaign: Campaign) -> tuple[ShownRules, int] | Non
     if change is None:
         return None
     proposal = changes.propose(session, campaign, change.asked)
-    blocked = why_not(changes.require_approvable, session, change, me().id, now())
-    blocked = blocked or why_not(changes.require, session, campaign, proposal, now())
-    lines = _lines(campaign, proposal)
-    return ShownRules(change, lines, changes.content_of(change, campaign, proposal), blocked), proposal.more_fen
+    return shown_change(session, change, campaign, proposal, changes.require, _stocks(campaign, proposal))
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/changes")
@@ -71,17 +66,13 @@ def page(campaign_id: int) -> str:
     )
 
 
-def _lines(campaign: Campaign, proposal: changes.Proposal) -> list[tuple[str, str, str]]:
-    lines = []
-    if proposal.campaign.end_at != campaign.end_at:
-        lines.append((gettext("结束时间"), local(campaign.end_at), local(proposal.campaign.end_at)))
+def _stocks(campaign: Campaign, proposal: changes.Proposal) -> list[tuple[str, str, str]]:
     was = campaign.terms.get("prizes", ())
-    for before, after in zip(was, proposal.campaign.terms.get("prizes", ()), strict=True):
-        if before["stock"] != after["stock"]:
-            lines.append((before["name"], f"{before['stock']:,}", f"{after['stock']:,}"))
-    if proposal.more_fen:
-        lines.append((gettext("预算"), cny(campaign.budget_fen), cny(proposal.campaign.budget_fen)))
-    return lines
+    return [
+        (before["name"], f"{before['stock']:,}", f"{after['stock']:,}")
+        for before, after in zip(was, proposal.campaign.terms.get("prizes", ()), strict=True)
+        if before["stock"] != after["stock"]
+    ]
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/changes")

@@ -196,6 +196,11 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
     rule_changes.agree(session, change, content_of(change, campaign, proposal), staff_id, seen_sha256, now)
     add_budget(session, campaign, proposal.more_fen, now)
     _add_stock(session, campaign.id, proposal.prizes)
+    return take_over(session, campaign, proposal, now)
+
+
+def take_over(session: Session, campaign: Campaign, proposal: Proposal, now: datetime) -> dict[str, Any]:
+    """Make the campaign what was agreed to and publish its rules; returns what the audit log says of it."""
     for name in ("end_at", "budget_fen", "terms"):
         setattr(campaign, name, getattr(proposal.campaign, name))
     campaign.updated_at = now

@@ -1,6 +1,6 @@
 """What the console's page of a campaign shows of its instant draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext
@@ -17,7 +17,9 @@ from wxbot.instant.models import InstantTerms, Prize
 from wxbot.instant.release import DAY_S
 from wxbot.instant.terms import channel_of, claim_s_of
 from wxbot.payouts import rule_changes
-from wxbot.staff.console import said
+from wxbot.payouts.admin_rules import ShownRules
+from wxbot.payouts.models import RuleChange
+from wxbot.staff.console import cny, local, me, now, said, why_not
 from wxbot.text import Text
 
 WORD = Text("抽奖（转盘、刮刮卡…）", "Instant draws (wheel, scratch card …)")
@@ -81,3 +83,27 @@ def given(session: Session, campaigns: Sequence[Campaign]) -> Mapping[int, tuple
     ):
         found[campaign_id] = (int(won), int(in_all))
     return found
+
+
+def shown_change(
+    session: Session,
+    change: RuleChange,
+    campaign: Campaign,
+    proposal: changes.Proposal,
+    require: Callable[..., object],
+    between: Sequence[tuple[str, str, str]],
+) -> tuple[ShownRules, int]:
+    """What waits for a second person, and by how much the budget grows (fen): the end, what `between` says, the budget.
+
+    `require` refuses what may not be agreed to at this moment, whoever agrees.
+    """
+    ends, sums = (
+        [each.end_at for each in (campaign, proposal.campaign)],
+        (campaign.budget_fen, proposal.campaign.budget_fen),
+    )
+    lines = [(gettext("结束时间"), local(ends[0]), local(ends[1]))] if ends[0] != ends[1] else []
+    lines += between
+    lines += [(gettext("预算"), cny(sums[0]), cny(sums[1]))] if proposal.more_fen else []
+    blocked = why_not(changes.require_approvable, session, change, me().id, now())
+    blocked = blocked or why_not(require, session, campaign, proposal, now())
+    return ShownRules(change, lines, changes.content_of(change, campaign, proposal), blocked), proposal.more_fen
