@@ -187,8 +187,9 @@ def test_those_who_come_while_redis_hangs_wait_for_it_once(
     asks, hangs, has_come = list[int](), Event(), Event()
 
     def hanging(_: RedisConnection, *commands: Any) -> list[Any]:
-        asks.append(len(commands))
-        has_come.set()
+        if commands[0][0] == "MGET":  # the gates' question, not the note of a draw that was written meanwhile
+            asks.append(len(commands))
+            has_come.set()
         assert hangs.wait(30)
         raise redis.TimeoutError
 
