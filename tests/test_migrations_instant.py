@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from alembic import command
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from tests.instant.added import added, check_sums, counted
 from tests.rows import fill
-from tests.test_migrations import empty, lay
+from tests.test_migrations import down_and_up, empty, lay
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
-from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize
+from wxbot.instant.models import Award, InstantDraw, InstantTerms, Prize, PrizeCode
 from wxbot.migrations import _config, upgrade
 
 __all__ = ["empty"]
@@ -48,3 +49,22 @@ def test_draws_and_awards_are_added_up_by_an_upgrade_and_their_rows_stay(empty: 
     with empty.reading() as session:
         sums = added(session, terms.campaign_id)
         assert len({hour for hour, _, _ in sums}) == 3 and sums == counted(session, terms.campaign_id)
+
+
+@pytest.mark.on_both
+def test_codes_may_lie_ready_for_no_prize_and_go_when_their_column_needs_one_again(empty: Database) -> None:
+    lay(empty)
+    with empty.transaction() as session:
+        window = {"begin_at": BEGIN, "end_at": BEGIN + timedelta(days=1)}
+        campaign = fill(session, Campaign, id=7, mechanic="hall", **window)
+        prize = fill(session, Prize, campaign_id=campaign.id, stock=9, left=9, kind="code")
+        for n, prize_id in enumerate([prize.id, None], 1):
+            fill(session, PrizeCode, campaign_id=7, prize_id=prize_id, ordinal=n, code_index=f"i{n}", award_id=None)
+    columns = {}
+    for _ in down_and_up(empty, "0042", "0043"):
+        columns = {each["name"]: each["nullable"] for each in inspect(empty.engine).get_columns("prize_codes")}
+        assert columns == {name: name == "award_id" for name in columns}
+    with empty.reading() as session:
+        assert [(code.ordinal, code.prize_id) for code in session.scalars(select(PrizeCode))] == [(1, prize.id)]
+    found = {each["name"]: each["nullable"] for each in inspect(empty.engine).get_columns("prize_codes")}
+    assert found == columns | {"prize_id": True}

@@ -6,83 +6,25 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host
+from tests.hall.office import MORE, Office
 from tests.hall.stage import open_hall
-from tests.staff.consoles import PASSWORD, Browser
 from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import SHANGHAI
-from wxbot.hall import books, changes, journal, told, wire
+from wxbot.hall import books, changes, journal, wire
 from wxbot.hall.log import Kind, LoggedPrize
 from wxbot.instant.models import Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
-from wxbot.staff import accounts
 from wxbot.staff.models import Staff
 from wxbot.transitions import moved_on
-
-MORE = {
-    "prize_way": "selection",
-    "prize_kind": "money",
-    "prize_name": "加奖",
-    "prize_amount": "2",
-    "prize_stock": "2",
-    "prize_each": "",
-    "prize_scope": "prize",
-    "prize_absence": "pool",
-}
-
-
-def words(page: str) -> str:
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", unescape(page)))
-
-
-class Office:
-    """The host of a hall with six guests, who writes, and a cashier, who agrees."""
-
-    def __init__(self, app: Flask, runtime: Runtime, li: Browser) -> None:
-        accounts.hire(runtime.database, "wang.test", "wang", "cashier", PASSWORD, runtime.clock.now())
-        with runtime.database.transaction() as session:
-            session.execute(update(Staff).values(openid="o-" + Staff.login))
-        self.runtime, self.li, self.wang = runtime, li, Browser(app, "wang")
-        self.host = Host(open_hall(runtime, guests=6, budget_fen=300))
-        self.path = f"/admin/halls/{self.host.id}/changes"
-
-    def later(self, hours: int) -> str:
-        return f"{(self.host.stage.campaign().end_at + timedelta(hours=hours)).astimezone(SHANGHAI):%Y-%m-%dT%H:%M}"
-
-    def page(self, browser: Browser) -> str:
-        return words(browser.get(self.path).text)
-
-    def ask(self, **form: str) -> str:
-        answer = self.li.post(self.path, form)
-        return words(answer.text) if answer.status_code == 422 else self.page(self.li)
-
-    def agree(self) -> str:
-        seen = re.search(r'name="content_sha256" value="(\w*)"', self.wang.get(self.path).text)
-        assert seen
-        with self.runtime.database.reading() as session:
-            last = session.scalars(select(RuleChange.id).order_by(RuleChange.id.desc()).limit(1)).one()
-        self.wang.post(f"/admin/halls/changes/{last}/approve", {"content_sha256": seen[1]})
-        return self.page(self.wang)
-
-    def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(told.text_of(self.runtime, "gala") or "{}")
-        return found
-
-
-@pytest.fixture
-def office(app: Flask, runtime: Runtime, marketer: Browser) -> Office:
-    return Office(app, runtime, marketer)
 
 
 def test_a_later_end_and_a_prize_on_the_spot_hold_when_a_second_person_agrees(office: Office, runtime: Runtime) -> None:
@@ -125,7 +67,7 @@ def test_a_later_end_and_a_prize_on_the_spot_hold_when_a_second_person_agrees(of
     [
         ({}, "没有要改的内容"),
         ({"end_at": "-1"}, "结束时间只能往后延"),
-        (MORE | {"prize_kind": "code"}, "不能加卡密"),
+        (MORE | {"prize_kind": "code"}, "还缺 2 个卡密"),
         (MORE | {"prize_way": "race"}, "红包雨和竞速要在签到之前公布"),
         (MORE | {"prize_groups": "技术部"}, "不能只给一部分人"),
         (MORE | {"prize_stock": "1001", "prize_each": "1"}, "最多 1000 份"),

@@ -11,9 +11,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import changes, told
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
-from wxbot.hall.draft import absences, scopes
+from wxbot.hall.draft import absences, kinds, scopes
 from wxbot.hall.models import Hall
 from wxbot.instant import changes as instant_changes
+from wxbot.instant import codes
 from wxbot.instant.changes import SUBJECT, Proposal
 from wxbot.instant.console import shown_change
 from wxbot.payouts import rule_changes
@@ -37,6 +38,7 @@ def page(campaign_id: int) -> str:
         campaign, hall = session.get_one(Campaign, campaign_id), session.get_one(Hall, campaign_id)
         with refusal_told("rules_approve", f"campaign:{campaign_id}", is_logged=False):
             waiting = _shown(session, campaign, hall)
+        codes_ready = codes.ready(session, campaign_id)
         people = accounts.names(session, [waiting[0].change.requested_by] if waiting else [])
     rules, more_fen = waiting or (None, 0)
     return render_template(
@@ -46,6 +48,8 @@ def page(campaign_id: int) -> str:
         rules=rules,
         more_fen=more_fen,
         people=people,
+        codes_ready=codes_ready,
+        kinds=kinds(),
         scopes=scopes(),
         absences=absences(),
         is_running=campaign.status in instant_changes.RUNNING and now() < campaign.end_at,
@@ -65,8 +69,7 @@ def _shown(session: Session, campaign: Campaign, hall: Hall) -> tuple[ShownRules
 def _added(campaign: Campaign, proposal: Proposal) -> list[tuple[str, str, str]]:
     lines = []
     for prize in proposal.campaign.terms["prizes"][len(campaign.terms["prizes"]) :]:
-        kind = gettext("现金") if prize["kind"] == "money" else gettext("实物")
-        what = [f"{prize['name']} × {prize['stock']:,}", f"{kind} {cny(prize['value_fen'])}"]
+        what = [f"{prize['name']} × {prize['stock']:,}", f"{kinds()[prize['kind']]} {cny(prize['value_fen'])}"]
         what += [gettext("一次 %(n)s 人", n=prize["per_selection"])]
         what += [scopes()[prize["scope"]], absences()[prize["absence"]]]
         lines.append((gettext("加奖"), "—", " · ".join(what)))

@@ -2,11 +2,11 @@
 
 One person asks, a second one agrees to exactly what the page shows (I16), as for a campaign of instant draws (instant/changes).
 Rows, published rules and the public log then change in one transaction behind the hall's lock. A prize of the evening itself is
-for everybody: by now it is known who is in which group, and one with a single guest would name a winner. There are no codes among
-them, which would have to lie ready first, and no games, whose seeds were fixed before anybody signed in.
+for everybody: by now it is known who is in which group, and one with a single guest would name a winner. Codes lie ready before
+anybody asks for their prize (`lay_codes`). There are no games among them, whose seeds were fixed before anybody signed in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any, TypedDict
@@ -21,7 +21,7 @@ from wxbot.hall import allowed, journal, rules_text, steps
 from wxbot.hall.draft import read_prizes
 from wxbot.hall.log import Kind, LineBody, LoggedPrize, LogLine
 from wxbot.hall.models import Hall
-from wxbot.instant import changes, versions
+from wxbot.instant import changes, codes, versions
 from wxbot.instant.changes import Proposal
 from wxbot.instant.decide import COST, most_fen
 from wxbot.instant.models import InstantTerms, Prize
@@ -31,6 +31,7 @@ from wxbot.payouts.models import RuleChange
 from wxbot.staff import accounts
 from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import moved_on
+from wxbot.vault import Vault
 
 CHECKED = (
     *("mechanic", "name", "act_name", "organiser", "contact", "rules", "keyword", "begin_at", "end_at", "daily_from"),
@@ -123,6 +124,8 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
             "Nothing changes: give a later end, or a prize",
         )
     slips = [slip for prize, rules in _added(campaign, proposal) for slip in _of_added(prize, rules)]
+    if not campaign.terms.get("is_rehearsal"):
+        slips += [slip for prize, _ in _added(campaign, proposal) for slip in _without_codes(session, prize)]
     if proposal.campaign.end_at < campaign.end_at:
         slips.append(fault("end_at", "结束时间只能往后延", "The end can only be put later"))
     before = {slip.text for slip in _faults(campaign, now)}  # what was launched with it stays, whatever is asked since
@@ -145,11 +148,19 @@ def _of_added(prize: Prize, rules: Mapping[str, Any]) -> list[Refusal]:
                 "Only a prize for the screen can be added: a rain or a race is fixed before anybody signs in",
             )
         )
-    if prize.kind == "code":
-        slips.append(fault("prizes", "现场只能加现金或实物，不能加卡密", "Money or a thing can be added, no codes"))
     if rules["groups"]:
         slips.append(fault("prizes", allowed.FOR_ALL.zh, allowed.FOR_ALL.en))
     return slips
+
+
+def _without_codes(session: Session, prize: Prize) -> Iterator[Refusal]:
+    missing = prize.stock - codes.ready(session, prize.campaign_id) if prize.kind == "code" else 0
+    if missing > 0:
+        yield fault(
+            "prizes",
+            f"还缺 {missing:,} 个卡密：请先点“导入卡密”备好，再提交",
+            f"{missing:,} codes are missing: import them first (“Import codes”), then ask for the prize",
+        )
 
 
 def _faults(campaign: Campaign, now: datetime) -> list[Refusal]:
@@ -177,6 +188,33 @@ def ask(session: Session, campaign_id: int, asked: HallAsked, staff_id: int, now
     return rule_changes.ask(session, changes.SUBJECT, campaign_id, asked, staff_id, now)
 
 
+def lay_codes(
+    session: Session,
+    vault: Vault,
+    campaign_id: int,
+    lines: Iterable[tuple[int, str]],
+    now: datetime,
+    *,
+    replace: bool = False,
+) -> codes.CodeReport:
+    """Read codes (line, code) in that lie ready for a prize to come; `replace`: these and no others.
+
+    Raises Refusal when the hall does not run, and for a replacement while a prize that counts on them waits for the second person.
+    """
+    campaign, _ = _held(session, campaign_id)
+    changes.require_running(session, campaign, now)
+    waiting = rule_changes.open_one(session, changes.SUBJECT, campaign_id)
+    if replace and waiting is not None and waiting.asked.get("prize", {}).get("kind") == "code":
+        raise Refusal(
+            "waiting",
+            Text(
+                "有一个卡密奖项正等着批准，备好的卡密不能删：请先批准或撤回它",
+                "A prize of codes waits for approval and counts on those that lie ready: have it approved or take it back first",
+            ),
+        )
+    return codes.lay_ready(session, vault, campaign_id, lines, replace=replace)
+
+
 def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, now: datetime) -> dict[str, Any]:
     """The second person agrees: budget, prize, end, published rules and log change together. Returns what the audit log says.
 
@@ -197,4 +235,6 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
         session.add(prize)
         session.flush()
         session.add(steps.rules_of(prize, rules))
+        if prize.kind == "code" and not hall.is_rehearsal:
+            codes.hand_over(session, prize)
     return changes.take_over(session, campaign, proposal, now)

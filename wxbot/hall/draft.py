@@ -157,6 +157,11 @@ def ways() -> dict[str, str]:
     return {"selection": gettext("大屏抽取"), "rain": gettext("红包雨"), "race": gettext("摇一摇竞速")}
 
 
+def kinds() -> dict[str, str]:
+    """What a prize is → what it is called."""
+    return {"money": gettext("现金"), "code": gettext("卡密"), "goods": gettext("实物")}
+
+
 def scopes() -> dict[str, str]:
     """Scope → what it is called."""
     return {"evening": gettext("全场只中一次"), "prize": gettext("每个奖项只中一次")}

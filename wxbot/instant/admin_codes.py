@@ -32,7 +32,7 @@ def take(campaign_id: int, ordinal: int) -> str:
     target, report = f"campaign:{campaign_id}", None
     with refusal_told("prize_codes", target):
         try:
-            lines = _lines()
+            lines = sent_codes()
         except Busy:
             tell(gettext("现在有很多文件在处理，请过一会儿再传。"), "danger")
             return _page(campaign_id, ordinal)
@@ -44,7 +44,7 @@ def take(campaign_id: int, ordinal: int) -> str:
     return _page(campaign_id, ordinal, report)
 
 
-def _lines() -> list[tuple[int, str]]:
+def sent_codes() -> list[tuple[int, str]]:
     """(line, code) of the sheet where one was sent, and of what was pasted. Raises Refusal and Busy."""
     rows = sent_rows(codes.COLUMNS, codes.NEEDS)
     sent = [(row.number, codes.UNREADABLE if row.faults else row.cells["code"]) for row in rows]

@@ -1,6 +1,7 @@
 """The codes of a prize, pasted or read from a sheet: sealed, each once in a campaign, and as many as the prize has pieces.
 
-In a draft the prize's stock follows its codes. Later only what is missing can be added: what was approved stays as it is.
+In a draft the prize's stock follows its codes. Later only what is missing can be added: what was approved stays as it is. For a
+prize that a running hall gets on the spot they lie ready (`lay_ready`) until two people have agreed to it (`hand_over`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from wxbot import typed
 from wxbot.campaigns.mechanic import Values
 from wxbot.campaigns.models import Campaign
+from wxbot.db import changed
 from wxbot.instant.models import Prize, PrizeCode
 from wxbot.instant.terms import lay
 from wxbot.settings import Settings
@@ -129,6 +131,34 @@ def read_in(
     return report
 
 
+def ready(session: Session, campaign_id: int) -> int:
+    """How many codes lie ready for a prize that does not exist yet."""
+    query = select(func.count()).where(PrizeCode.campaign_id == campaign_id, PrizeCode.prize_id.is_(None))
+    return session.scalar(query) or 0
+
+
+def lay_ready(
+    session: Session, vault: Vault, campaign_id: int, lines: Iterable[tuple[int, str]], *, replace: bool = False
+) -> CodeReport:
+    """Seal these codes (line, code) for a prize to come. The caller holds the campaign. `replace`: these lie ready and no others."""
+    if replace:
+        mine = (PrizeCode.campaign_id == campaign_id, PrizeCode.prize_id.is_(None))
+        session.execute(delete(PrizeCode).where(*mine))
+    report = CodeReport()
+    fresh = _fresh(session, vault, campaign_id, lines, report)
+    _write(session, vault, campaign_id, None, fresh)
+    report.added, report.in_all = len(fresh), ready(session, campaign_id)
+    return report
+
+
+def hand_over(session: Session, prize: Prize) -> None:
+    """Give a new prize as many of the codes that lie ready as it has pieces, in their order. Raises Refusal when there are fewer."""
+    mine = (PrizeCode.campaign_id == prize.campaign_id, PrizeCode.prize_id.is_(None))
+    first = select(PrizeCode.id).where(*mine).order_by(PrizeCode.ordinal).limit(prize.stock)
+    if changed(session, update(PrizeCode).where(PrizeCode.id.in_(first)).values(prize_id=prize.id)) != prize.stock:
+        raise moved_on()
+
+
 def _fresh(
     session: Session, vault: Vault, campaign_id: int, lines: Iterable[tuple[int, str]], report: CodeReport
 ) -> list[tuple[str, str]]:
@@ -158,7 +188,9 @@ def _fresh(
     return [(code, index) for index, (_, code) in read.items()]
 
 
-def _write(session: Session, vault: Vault, campaign_id: int, prize_id: int, fresh: Sequence[tuple[str, str]]) -> None:
+def _write(
+    session: Session, vault: Vault, campaign_id: int, prize_id: int | None, fresh: Sequence[tuple[str, str]]
+) -> None:
     """Ordinals go on through the whole campaign, so that codes can follow their prize to another line."""
     last = session.scalar(select(func.max(PrizeCode.ordinal)).where(PrizeCode.campaign_id == campaign_id)) or 0
     rows = [

@@ -144,7 +144,8 @@ class PrizeCode(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     campaign_id: Mapped[int] = mapped_column(BigInteger)
-    prize_id: Mapped[int] = mapped_column(ForeignKey("prizes.id"))
+    prize_id: Mapped[int | None] = mapped_column(ForeignKey("prizes.id"))
+    """None while it lies ready for a prize of a running hall to which a second person has still to agree."""
     ordinal: Mapped[int] = mapped_column(Integer)
     code_sealed: Mapped[str] = mapped_column(String(400))
     code_index: Mapped[str] = mapped_column(String(64))

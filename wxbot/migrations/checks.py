@@ -1,4 +1,4 @@
-"""CHECKs on tables that hold rows: PostgreSQL adds one in place, SQLite is told that the table was made with it."""
+"""CHECK and NOT NULL on tables that hold rows: PostgreSQL changes them in place, SQLite is told that the table was made so."""
 
 import re
 
@@ -34,6 +34,33 @@ def drop_check(table: str, name: str) -> None:
     left, found = one.subn("", _text_of(table))
     if found != 1:
         raise RuntimeError(f"{table} has no CHECK ck_{table}_{name}")
+    _write_text(table, left)
+
+
+def allow_null(table: str, column: str) -> None:
+    """Let a column be NULL. Raises RuntimeError when it may be so already."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
+        return
+    one = re.compile(rf"(\n\s*\"?{column}\"? [A-Z]+(?:\(\d+\))?) NOT NULL")
+    left, found = one.subn(r"\1", _text_of(table))
+    if found != 1:
+        raise RuntimeError(f"{table}.{column} is not NOT NULL")
+    _write_text(table, left)
+
+
+def forbid_null(table: str, column: str) -> None:
+    """The other way. Raises RuntimeError when a row has none, or the column is not there as it was made."""
+    bind = op.get_bind()
+    if bind.dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL")
+        return
+    if wrong := bind.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE {column} IS NULL").scalar():  # noqa: S608
+        raise RuntimeError(f"{table}: {wrong} rows have no {column}")
+    one = re.compile(rf"(\n\s*\"?{column}\"? [A-Z]+(?:\(\d+\))?)(?=,|\s*\n)")
+    left, found = one.subn(r"\1 NOT NULL", _text_of(table))
+    if found != 1:
+        raise RuntimeError(f"{table}.{column} is not as it was made")
     _write_text(table, left)
 
 

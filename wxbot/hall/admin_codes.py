@@ -1,0 +1,52 @@
+"""Console: codes that lie ready for a prize of the evening itself, before anybody asks for it."""
+
+from flask import Blueprint, render_template, request
+from flask_babel import gettext
+
+from wxbot.confined.run import Busy
+from wxbot.hall import changes
+from wxbot.hall.admin_pages import HOSTS, hall_or_404
+from wxbot.instant import changes as instant_changes
+from wxbot.instant import codes
+from wxbot.instant.admin_codes import PASTE_BYTES, sent_codes
+from wxbot.staff.console import act, guard, now, refusal_told, role_required, runtime, tell
+from wxbot.staff.uploads import SHEET_BYTES, allow_upload
+
+_pages = Blueprint("hall_codes", __name__)
+allow_upload(_pages, "hall_codes.take", SHEET_BYTES, PASTE_BYTES)
+blueprint = guard(_pages)
+
+
+@blueprint.get("/halls/<int:campaign_id>/changes/codes")
+@role_required(*HOSTS)
+def page(campaign_id: int) -> str:
+    """How many codes lie ready, and the form for more."""
+    return _page(campaign_id)
+
+
+@blueprint.post("/halls/<int:campaign_id>/changes/codes")
+@role_required(*HOSTS)
+def take(campaign_id: int) -> str:
+    """Read codes in; the page again, with the report."""
+    hall_or_404(campaign_id)
+    target, report = f"campaign:{campaign_id}", None
+    with refusal_told("prize_codes", target):
+        try:
+            lines = sent_codes()
+        except Busy:
+            tell(gettext("现在有很多文件在处理，请过一会儿再传。"), "danger")
+            return _page(campaign_id)
+        is_all = request.form.get("replace") == "1"
+        detail: dict[str, int | bool] = {"replaced": is_all}
+        with act("prize_codes", target, gettext("卡密已导入。"), detail=detail) as session:
+            report = changes.lay_codes(session, runtime().vault, campaign_id, lines, now(), replace=is_all)
+            detail |= {"added": report.added, "doubled": report.doubled, "faults": report.faulty}
+    return _page(campaign_id, report)
+
+
+def _page(campaign_id: int, report: codes.CodeReport | None = None) -> str:
+    campaign, _ = hall_or_404(campaign_id)
+    with runtime().database.reading() as session:
+        n = codes.ready(session, campaign_id)
+    is_running = campaign.status in instant_changes.RUNNING and now() < campaign.end_at
+    return render_template("console/hall_codes.html", campaign=campaign, n=n, report=report, is_running=is_running)
