@@ -83,6 +83,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Where several processes load all tests, each compiles a share of them first."""
+    if hasattr(session.config, "workerinput") and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        given = session.config.workerinput
+        shared.files_of_tests(int(given["workerid"].removeprefix("gw")), given["workercount"])
+
+
 def pytest_collection_finish() -> None:
     """What was loaded stays until the end: the garbage collector need not look through it again and again.
 
