@@ -321,6 +321,11 @@ def install_wxbot() -> None:
         [*command, "--editable", str(ROOT)],
         "wxbot could not be installed from this folder; remove .venv and try again.",
     )
+    # Once here, for all: else each of the processes that start next compiles all of it for itself.
+    run(
+        [str(PYTHON), "-m", "compileall", "-q", str(ROOT / "wxbot")],
+        "wxbot could not be compiled; is its folder writable?",
+    )
     stamp("wxbot", value)
     progress.end()
 
