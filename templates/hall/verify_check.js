@@ -44,14 +44,23 @@ class Check {
     return isOne && [...known].filter(no => no <= evening.signedIn).length === evening.people;
   }
 
+  // A game is among everybody who signed in and was not excluded.
+  lookAtPresent({ nos }, place) {
+    if (nos.some(no => this.evening.excluded.has(no)) || !this.isEverybody(nos)) this.find(place, 'present');
+  }
+
   // The seed leads back to the one before it, and so to the commitment.
   async lookAtSeed(body, place) {
-    const steps = body.d - this.seedD, isNear = steps >= 0 && steps <= 1000;
-    let seed = unhex(body.seed);
+    if (!await this.leadsBack(body.seed, body.d)) this.find(place, 'seed');
+  }
+  async leadsBack(revealed, d) {
+    const steps = d - this.seedD, isNear = steps >= 0 && steps <= 1000;
+    let seed = unhex(revealed);
     for (let i = 0; isNear && i < steps; i++) seed = await seedBefore(this.record.hall_id, seed);
-    if (!isNear || hex(seed) !== this.seed) return this.find(place, 'seed');
-    this.seed = body.seed;
-    this.seedD = body.d;
+    if (!isNear || hex(seed) !== this.seed) return false;
+    this.seed = revealed;
+    this.seedD = d;
+    return true;
   }
 }
 
@@ -96,13 +105,13 @@ const LOOKS = {
   },
   async voided(check, body, line, place) { await check.lookAtSeed(body, place); },
   async returned(check, body, line, place) { if (check.weights?.has(body.no)) check.find(place, 'no'); },
-  async game_begun(check, body, line, place) {
-    if (body.nos.some(no => check.evening.excluded.has(no)) || !check.isEverybody(body.nos)) check.find(place, 'present');
-  },
+  async game_begun(check, body, line, place) { check.lookAtPresent(body, place); },
+  async rain_begun(check, body, line, place) { check.lookAtPresent(body, place); },
   async game_ended(check, body, line, place) {
     const game = check.evening.games.get(body.prize);
     if (!game || game.nos === null || game.fixed.kind !== 'rain') return;
-    if (!await isRainFixed(unhex(body.seed), game.fixed.seed_hash, game.restores)) return check.find(place, 'seed');
+    const isRight = takesD(game) ? check.leadsBack(body.seed, game.d) : isRainFixed(unhex(body.seed), game.fixed.seed_hash, game.restores);
+    if (!await isRight) return check.find(place, 'seed');
     const sums = await rainSums(unhex(body.seed), check.record.hall_id, body.prize, game.nos, game.fixed);
     if (body.nos.some((no, at) => body.sums[at] > (sums.get(no) || 0))) check.find(place, 'winners', '');
   },

@@ -19,6 +19,10 @@ const PRIZE = {
 const isPrize = value => fits(PRIZE, value);
 const isTwoNames = value => Array.isArray(value) && value.length === 2 && value.every(isText) && differ(value);
 const MODE = oneOf('seed', 'hall', 'drand'), D = { d: isNumber }, ONE = { d: isNumber, no: isNumber };
+const GAME = {
+  prize: isNumber, kind: oneOf('rain', 'race'), name: isText, seconds: isNumber, packets: isNumber, total_fen: isAmount, min_fen: isAmount,
+  max_fen: isAmount, cap: isNumber,
+};
 const FIELDS = {
   committed: {
     hall_id: matches(/^[A-Za-z0-9._-]{1,64}$/), chain_length: isNumber, commitment: isHash, mode: MODE,
@@ -35,11 +39,8 @@ const FIELDS = {
   revealed: D, absent: ONE, forfeited: { ...ONE, slot: oneOf('keep', 'refill') }, undone: ONE, confirmed: { ...D, nos: isNos },
   voided: { ...D, reason: isText, seed: isHash, names: isTwoNames },
   paid: ONE,
-  game_fixed: {
-    prize: isNumber, kind: oneOf('rain', 'race'), name: isText, seconds: isNumber, packets: isNumber, total_fen: isAmount, min_fen: isAmount,
-    max_fen: isAmount, cap: isNumber, seed_hash: isHash,
-  },
-  game_begun: { prize: isNumber, nos: isNos },
+  game_fixed: { ...GAME, seed_hash: isHash }, game_added: { game: value => fits(GAME, value), names: isTwoNames },
+  game_begun: { prize: isNumber, nos: isNos }, rain_begun: { prize: isNumber, d: isNumber, nos: isNos },
   game_ended: { prize: isNumber, seed: isHash, nos: isNos, sums: value => Array.isArray(value) && value.every(isNumber) },
   restored: { reason: isText, last_no: isAmount, next_no: isNumber, next_d: isNumber }, found: { prize: isNumber, no: isAmount },
   returned: { prize: isNumber, no: isNumber },
@@ -92,18 +93,25 @@ class Selected {
   }
 }
 
+const newGame = fixed => ({ fixed, nos: null, isEnded: false, restores: 0, d: 0 });
+// A rain that was added falls from the next seed of the chain, under a number of its own.
+const takesD = game => game.fixed.kind === 'rain' && !Object.hasOwn(game.fixed, 'seed_hash');
+
 class Evening {
   constructor() {
     Object.assign(this, { hall: '', chainLength: 0, mode: 'hall', prizes: new Map(), isOpened: false, isClosed: false });
     Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), games: new Map(), used: new Set(), at: 0 });
     Object.assign(this, { passed: [], passedD: 0, found: [], until: 0 });
   }
-  get nextD() { return Math.max(this.passedD, 0, ...this.selections.keys()) + 1; }
+  get lastD() { return Math.max(0, ...this.selections.keys()); }
+  get nextD() { return Math.max(this.passedD, this.lastD, ...[...this.games.values()].map(each => each.d)) + 1; }
+  // Rains that were added, and will take a number of their own.
+  get rainsToCome() { return [...this.games.values()].filter(each => takesD(each) && !each.d && !each.isEnded).length; }
   // Who signed in; numbers that a restore passed over are nobody's.
   get people() { return this.passed.reduce((all, [first, next]) => all - (next - first), this.signedIn); }
   isPassed(no) { return this.passed.some(([first, next]) => first <= no && no < next); }
   get running() {
-    const last = this.selections.get(this.nextD - 1);
+    const last = this.selections.get(this.lastD);
     return last && !['settled', 'voided'].includes(last.phase) ? last : null;
   }
   openSlots(prize) {
@@ -155,12 +163,14 @@ class Evening {
       case 'undone': selected.absent.delete(body.no); selected.forfeited.delete(body.no); break;
       case 'confirmed': body.nos.forEach(no => selected.confirmed.add(no)); break;
       case 'paid': selected.paid.add(body.no); break;
-      case 'game_fixed': this.games.set(body.prize, { fixed: body, nos: null, isEnded: false, restores: 0 }); break;
+      case 'game_fixed': this.games.set(body.prize, newGame(body)); break;
+      case 'game_added': this.games.set(body.game.prize, newGame(body.game)); break;
       case 'game_begun': this.games.get(body.prize).nos = body.nos; break;
+      case 'rain_begun': Object.assign(this.games.get(body.prize), { nos: body.nos, d: body.d }); break;
       case 'game_ended': this.games.get(body.prize).isEnded = true; break;
       case 'restored':
         for (const each of this.selections.values()) each.endInRestore();
-        for (const each of this.games.values()) if (!each.isEnded) Object.assign(each, { nos: null, restores: each.restores + 1 });
+        for (const each of this.games.values()) if (!each.isEnded) Object.assign(each, { nos: null, d: 0, restores: each.restores + 1 });
         this.passed.push([body.last_no + 1, body.next_no]);
         Object.assign(this, { signedIn: body.next_no - 1, passedD: body.next_d - 1 });
         break;
@@ -226,7 +236,7 @@ function refusal(evening, { kind, body, at }) {
       return at_('revealed') || ((body.nos || [body.no]).every(no => selected.undecided.includes(no)) ? null : 'no');
     case 'undone':
       if (at_('revealed', 'settled')) return at_('revealed', 'settled');
-      if (body.d !== last || !(selected.absent.has(body.no) || selected.forfeited.has(body.no))) return 'no';
+      if (body.d !== evening.lastD || body.d <= evening.passedD || !(selected.absent.has(body.no) || selected.forfeited.has(body.no))) return 'no';
       if (!selected.absent.has(body.no) && selected.forfeited.get(body.no) !== 'refill') return null;
       return evening.prizes.has(selected.prize) && evening.openSlots(selected.prize) < 1 ? 'slots' : null;
     case 'voided':
@@ -235,9 +245,14 @@ function refusal(evening, { kind, body, at }) {
     case 'paid':
       return at_('revealed', 'settled') || (selected.confirmed.has(body.no) && !selected.paid.has(body.no) ? null : 'no');
     case 'game_fixed': return evening.isOpened ? 'opened' : evening.games.has(body.prize) || evening.prizes.has(body.prize) ? 'prize' : null;
-    case 'game_begun':
-      if (!game || game.nos !== null || game.isEnded) return 'prize';
-      return !evening.isOpened || body.nos.some(isNobody) ? 'no' : null;
+    case 'game_added':
+      if (fixed) return fixed;
+      if (evening.prizes.has(body.game.prize) || evening.games.has(body.game.prize)) return 'prize';
+      return body.game.kind === 'rain' && evening.nextD + evening.rainsToCome > evening.chainLength ? 'chain' : null;
+    case 'game_begun': case 'rain_begun':
+      if (!game || game.nos !== null || game.isEnded || takesD(game) !== (kind === 'rain_begun')) return 'prize';
+      if (!evening.isOpened || body.nos.some(isNobody)) return 'no';
+      return kind === 'rain_begun' ? next() : null;
     case 'game_ended': {
       if (!game || game.nos === null || game.isEnded) return 'prize';
       if (body.nos.length !== body.sums.length || !body.nos.every(no => game.nos.includes(no))) return 'no';

@@ -1,4 +1,4 @@
-"""Evenings of which the records are good: one as it should go, and one whose database was restored three times."""
+"""Evenings of which the records are good: one as it should go, and one whose database was restored four times."""
 
 from __future__ import annotations
 
@@ -26,8 +26,13 @@ RACE = {"prize": 9, "kind": "race", "name": "竞速", "seconds": 30, "packets": 
 RACE |= {"min_fen": 0, "max_fen": 0, "cap": 1, "seed_hash": log.GENESIS}
 
 
+MORE_RAIN = {name: value for name, value in RAIN.items() if name != "seed_hash"} | {"prize": 10, "name": "加一场红包雨"}
+MORE_RACE = {name: value for name, value in RACE.items() if name != "seed_hash"} | {"prize": 11, "name": "加一场竞速"}
+"""Games of the evening itself."""
+
+
 def gala(mode: Any = "hall") -> Night:
-    """Three prizes and one of the evening itself, a rain and a race; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
+    """Three prizes and one of the evening itself, two rains and two races, of which the second ones are of the evening itself; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
     night = Night(
         [prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")],
         mode,
@@ -48,6 +53,10 @@ def gala(mode: Any = "hall") -> Night:
     night.play(RACE, {5: 80, 2: 70})
     night.select(2, 1)
     night.void()
+    night.say("game_added", game=MORE_RAIN, names=TWO)
+    night.say("game_added", game=MORE_RACE, names=TWO)
+    night.rain(MORE_RAIN)
+    night.play(MORE_RACE, {2: 90, 9: 40})
     night.select(2, 2)
     night.settle(is_paid=True)
     night.select(3, 1)
@@ -64,8 +73,8 @@ NEXT_SEED = b"next" * 8
 
 
 def resumed() -> Night:
-    """An evening whose database was restored: during a rain, when some of a selection's winners were confirmed, and when winners
-    had been paid, of whom one was lost with their number and comes back."""
+    """An evening whose database was restored: during a rain, when some of a selection's winners were confirmed, during a rain
+    of the evening itself, and when winners had been paid, of whom one was lost with their number and comes back."""
     rain = RAIN | {"seed_hash": rain_rule.seed_hash(bytes.fromhex(rain_rule.seed_hash(NEXT_SEED)))}
     night = Night([prize(1, 4), prize(2, 2), prize(3, 3)], games=[rain])
     night.sign_in(6)
@@ -82,6 +91,10 @@ def resumed() -> Night:
     night.restore()
     night.select(1, 3)
     night.settle()
+    night.say("game_added", game=MORE_RAIN, names=TWO)
+    night.begin(MORE_RAIN)
+    night.restore()
+    night.rain(MORE_RAIN)
     night.select(2, 2)
     night.restore()
     night.say("found", prize=2, no=0)

@@ -323,6 +323,77 @@ def prolonged_late(record: Record) -> None:
     said["body"]["from"] = said["at"] - 1
 
 
+def of_added_rain(record: Record, kind: str) -> Record:
+    """What a line of this kind says of the rain that was added in the evening."""
+    found: Record = next(line["body"] for line in lines(record, kind) if line["body"]["prize"] == 10)
+    return found
+
+
+def other_added_rain(record: Record) -> None:
+    """A rain of the evening itself falls from a seed that was tried until it suited."""
+    of_added_rain(record, "game_ended")["seed"] = "ab" * 32
+
+
+def own_seed(record: Record) -> None:
+    """A rain of the evening itself falls from the seed of the selection before it, which everybody knows."""
+    of_added_rain(record, "game_ended")["seed"] = lines(record, "voided")[0]["body"]["seed"]
+
+
+def greedy_added_rain(record: Record) -> None:
+    """Somebody has more out of the rain of the evening itself than fell on them."""
+    ended = of_added_rain(record, "game_ended")
+    ended["sums"][0], ended["sums"][1] = ended["sums"][0] + 1, ended["sums"][1] - 1
+
+
+def picked_for_added_rain(record: Record) -> None:
+    """A guest is left out when the rain of the evening itself begins."""
+    ended = of_added_rain(record, "game_ended")
+    record["log"] = [line for line in record["log"] if line["body"] is not ended]
+    of_added_rain(record, "rain_begun")["nos"].remove(4)
+
+
+def number_of_before(record: Record) -> None:
+    """A rain of the evening itself takes a number that a void selection has used."""
+    of_added_rain(record, "rain_begun")["d"] -= 1
+
+
+def rain_without_number(record: Record) -> None:
+    """A rain of the evening itself begins like one that was fixed beforehand, and takes no seed of the chain."""
+    line = next(line for line in record["log"] if line["body"] is of_added_rain(record, "rain_begun"))
+    line["kind"] = "game_begun"
+    del line["body"]["d"]
+
+
+def game_added_by_one(record: Record) -> None:
+    """One person alone added a game."""
+    lines(record, "game_added")[1]["body"]["names"] = ["王丽", "王丽"]
+
+
+def game_added_late(record: Record) -> None:
+    """A game is added when a selection is fixed already."""
+    added, entropy = lines(record, "game_added")[1], lines(record, "entropy")[0]
+    at = record["log"].index(entropy)
+    game = {**added["body"]["game"], "prize": 12}
+    record["log"].insert(at, {**added, "at": entropy["at"], "body": {**added["body"], "game": game}})
+
+
+def game_of_a_prize(record: Record) -> None:
+    """A game is added under the number of a prize."""
+    lines(record, "game_added")[0]["body"]["game"]["prize"] = 3
+
+
+def no_seed_left(record: Record) -> None:
+    """A rain is added though every seed of the chain has been used."""
+    used = lines(record, "voided")[0]["body"]["d"]
+    record["chain_length"] = record["log"][0]["body"]["chain_length"] = used
+
+
+def same_number_again(record: Record) -> None:
+    """After a restore a rain of the evening itself falls under the number from before, whose seed may be known."""
+    first, again = lines(record, "rain_begun")
+    again["body"]["d"] = first["body"]["d"]
+
+
 FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     changed_roster: (True, "roster"),
     swapped_person: (True, "people"),
@@ -372,6 +443,17 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     ended_earlier: (True, "until"),
     prolonged_from_elsewhere: (True, "before"),
     prolonged_late: (True, "over"),
+    other_added_rain: (True, "seed"),
+    own_seed: (True, "seed"),
+    greedy_added_rain: (True, "winners"),
+    picked_for_added_rain: (True, "present"),
+    number_of_before: (True, "d"),
+    rain_without_number: (True, "prize"),
+    game_added_by_one: (True, "body"),
+    game_added_late: (True, "armed"),
+    game_of_a_prize: (True, "prize"),
+    no_seed_left: (True, "chain"),
+    same_number_again: (True, "d"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 
@@ -385,6 +467,7 @@ AFTER_RESTORE = {
     found_and_taken_back,
     returned_unsaid,
     returned_elsewhere,
+    same_number_again,
 }
 """Frauds with the record of the evening that was restored."""
 

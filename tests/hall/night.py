@@ -163,8 +163,17 @@ class Night:
         """Who plays a game that begins now."""
         return [line.no for line in self.people if line.no not in self.evening.excluded]
 
-    def rain(self, game: Mapping[str, Any], seed: bytes) -> None:
-        """A rain from its beginning to its end, in which everybody catches all that is theirs."""
+    def begin(self, game: Mapping[str, Any]) -> None:
+        """A game begins among everybody who is here."""
+        body = {"prize": game["prize"], "nos": self.present}
+        if self.evening.games[game["prize"]].takes_d:
+            self.say("rain_begun", d=self.evening.next_d, **body)
+        else:
+            self.say("game_begun", **body)
+
+    def rain(self, game: Mapping[str, Any], seed: bytes | None = None) -> None:
+        """A rain from its beginning to its end, in which everybody catches all that is theirs; without a seed it is that of its number."""
+        seed = seed or self.chain[self.evening.next_d]
         nos = self.present
         terms = RainTerms(*(game[name] for name in RainTerms._fields))
         caught = rain_rule.sums_of(rain_rule.packets_of(rain_rule.rain_key(seed, HALL, game["prize"], nos), nos, terms))
@@ -172,7 +181,7 @@ class Night:
 
     def play(self, game: Mapping[str, Any], reached: Mapping[int, int], seed: str = log.GENESIS) -> None:
         """A game from its beginning to its end; number → how much or how far."""
-        self.say("game_begun", prize=game["prize"], nos=self.present)
+        self.begin(game)
         order = sorted(reached.items(), key=lambda one: (-one[1], one[0]))
         nos, sums = [no for no, _ in order], [n for _, n in order]
         self.say("game_ended", prize=game["prize"], seed=seed, nos=nos, sums=sums)

@@ -68,7 +68,6 @@ def test_a_later_end_and_a_prize_on_the_spot_hold_when_a_second_person_agrees(of
         ({}, "没有要改的内容"),
         ({"end_at": "-1"}, "结束时间只能往后延"),
         (MORE | {"prize_kind": "code"}, "还缺 2 个卡密"),
-        (MORE | {"prize_way": "race"}, "红包雨和竞速要在签到之前公布"),
         (MORE | {"prize_groups": "技术部"}, "不能只给一部分人"),
         (MORE | {"prize_stock": "1001", "prize_each": "1"}, "最多 1000 份"),
         (MORE | {"prize_amount": "十元"}, "请填写金额"),
@@ -94,7 +93,13 @@ def test_who_is_refused_finds_what_they_typed(office: Office) -> None:
         "prize_amount": "2",
         "prize_stock": "2",
     }
-    assert re.findall(r'<option value="(\w+)" selected', answer.text) == ["goods", "prize", "pool"]
+    assert re.findall(r'<option value="(\w+)" selected', answer.text) == [
+        "selection",
+        "goods",
+        "prize",
+        "pool",
+        "budget",
+    ]
 
 
 def test_no_prize_is_added_while_a_selection_is_fixed_and_nobody_agrees_alone(office: Office) -> None:

@@ -1,5 +1,6 @@
 """Console: a running hall is prolonged, or gets a prize on the spot, when a second person agrees."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import render_template, request, url_for
@@ -11,17 +12,20 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import changes, told
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
-from wxbot.hall.draft import absences, kinds, scopes
+from wxbot.hall.draft import PRIZE_FIELDS, absences, kinds, leftovers, scopes, ways
 from wxbot.hall.models import Hall
 from wxbot.instant import changes as instant_changes
 from wxbot.instant import codes
 from wxbot.instant.changes import SUBJECT, Proposal
 from wxbot.instant.console import shown_change
+from wxbot.instant.prize_form import rows_of
 from wxbot.payouts import rule_changes
 from wxbot.payouts.admin_rules import ShownRules, refuse_change_of_rules, rules_subject
 from wxbot.staff import accounts
 from wxbot.staff.code_asked import is_code_taken
 from wxbot.staff.console import act, cny, me, now, refusal_told, role_required, runtime, text
+
+BLANK_PRIZE = ("selection", "money", *[""] * (len(PRIZE_FIELDS) - 2))
 
 
 def _to_page(campaign_id: int) -> BaseResponse:
@@ -41,6 +45,7 @@ def page(campaign_id: int) -> str:
         codes_ready = codes.ready(session, campaign_id)
         people = accounts.names(session, [waiting[0].change.requested_by] if waiting else [])
     rules, more_fen = waiting or (None, 0)
+    typed = request.form if request.endpoint == "hall_desk.ask_change" else {}
     return render_template(
         "console/hall_changes.html",
         campaign=campaign,
@@ -49,9 +54,13 @@ def page(campaign_id: int) -> str:
         more_fen=more_fen,
         people=people,
         codes_ready=codes_ready,
+        typed_end=typed.get("end_at", ""),
+        typed_prize=next(iter(rows_of(typed, PRIZE_FIELDS)), BLANK_PRIZE),
+        ways=ways(),
         kinds=kinds(),
         scopes=scopes(),
         absences=absences(),
+        leftovers=leftovers(),
         is_running=campaign.status in instant_changes.RUNNING and now() < campaign.end_at,
     )
 
@@ -69,11 +78,24 @@ def _shown(session: Session, campaign: Campaign, hall: Hall) -> tuple[ShownRules
 def _added(campaign: Campaign, proposal: Proposal) -> list[tuple[str, str, str]]:
     lines = []
     for prize in proposal.campaign.terms["prizes"][len(campaign.terms["prizes"]) :]:
-        what = [f"{prize['name']} × {prize['stock']:,}", f"{kinds()[prize['kind']]} {cny(prize['value_fen'])}"]
-        what += [gettext("一次 %(n)s 人", n=prize["per_selection"])]
-        what += [scopes()[prize["scope"]], absences()[prize["absence"]]]
+        what = [f"{prize['name']} × {prize['stock']:,}", *_how(prize)]
         lines.append((gettext("加奖"), "—", " · ".join(what)))
     return lines
+
+
+def _how(prize: Mapping[str, Any]) -> list[str]:
+    """How a prize more is given, as the form asks it: all that a second person agrees to."""
+    kind, lowest, highest = kinds()[prize["kind"]], cny(prize["min_fen"]), cny(prize["value_fen"])
+    worth = f"{lowest}–{highest}" if prize["min_fen"] not in (0, prize["value_fen"]) else highest
+    if prize["way"] == "selection":
+        how = [gettext("一次 %(n)s 人", n=prize["per_selection"])]
+        return [f"{kind} {worth}", *how, scopes()[prize["scope"]], absences()[prize["absence"]]]
+    how = [ways()[prize["way"]], f"{kind} {worth}", gettext("%(n)s 秒", n=prize["seconds"])]
+    if prize["way"] == "rain":
+        total_fen = prize["total_fen"] or prize["stock"] * prize["max_fen"]
+        how += [gettext("共 %(fen)s，每人最多 %(n)s 个", fen=cny(total_fen), n=prize["per_selection"])]
+        how += [leftovers()[prize["leftover"]]]
+    return how
 
 
 @blueprint.post("/halls/<int:campaign_id>/changes")

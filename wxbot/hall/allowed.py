@@ -137,7 +137,12 @@ def _next_d(evening: Evening, d: int) -> None:
     if d != evening.next_d:
         raise _no("d", f"下一次应是第 {evening.next_d} 次抽取", f"The next selection is number {evening.next_d}")
     if d > evening.chain_length:
-        raise _no("chain", "种子已经用完", "The seeds of this hall are used up")
+        n = evening.chain_length
+        raise _no(
+            "chain",
+            f"种子已经用完：一场活动的大屏抽取和现场加的红包雨一共 {n} 次。没有发的奖请改办一场新的活动",
+            f"The seeds of this hall are used up: {n} selections and added rains. Give what is left in a new hall",
+        )
 
 
 def _armed(evening: Evening, body: LineBody) -> None:
@@ -223,7 +228,10 @@ def _undecided(evening: Evening, body: LineBody) -> None:
 
 def _undone(evening: Evening, body: LineBody) -> None:
     selected = _selected(evening, body, "revealed", "settled")
-    if body["d"] != evening.next_d - 1 or body["no"] not in selected.absent | selected.forfeited.keys():
+    if (
+        not evening.passed_d < body["d"] == evening.last_d
+        or body["no"] not in selected.absent | selected.forfeited.keys()
+    ):
         raise _no("no", "没有可以撤销的标记", "There is nothing to take back, or another selection has begun")
     is_open = body["no"] in selected.absent or selected.forfeited.get(body["no"]) == "refill"
     if is_open and selected.prize in evening.prizes and evening.open_slots(selected.prize) < 1:
@@ -243,7 +251,9 @@ def _voided(evening: Evening, body: LineBody) -> None:
         )
     elif body["d"] != evening.next_d - 1:
         raise _no(
-            "d", "之后已有新的抽取，不能作废", "Another selection has begun since; it can no longer be declared void"
+            "d",
+            "之后已有新的抽取或红包雨，不能作废",
+            "Another selection or rain has begun since; it can no longer be declared void",
         )
 
 
@@ -260,9 +270,27 @@ def _game_fixed(evening: Evening, body: LineBody) -> None:
         raise _no("prize", "已经有这个奖项", "There is such a prize already")
 
 
+def _game_added(evening: Evening, body: LineBody) -> None:
+    _unfixed(evening)
+    game = body["game"]
+    if game["prize"] in evening.games or game["prize"] in evening.prizes:
+        raise _no("prize", "已有这个编号的奖项", "There is a prize with this number already")
+    if game["kind"] == "rain" and evening.next_d + evening.rains_to_come > evening.chain_length:
+        raise _no(
+            "chain",
+            f"签到前公布的 {evening.chain_length} 个种子都用完了，不能再加红包雨：请改加竞速，或改办一场新的活动",
+            f"All {evening.chain_length} seeds that were committed to before the first sign-in are used: add a race instead, or give it in a new hall",
+        )
+
+
+def _rain_begun(evening: Evening, body: LineBody) -> None:
+    _game_begun(evening, body)
+    _next_d(evening, body["d"])
+
+
 def _game_begun(evening: Evening, body: LineBody) -> None:
     game = evening.games.get(body["prize"])
-    if game is None or game.nos is not None or game.is_ended:
+    if game is None or game.nos is not None or game.is_ended or game.takes_d != ("d" in body):
         raise _no("prize", "没有这个游戏，或者已经开始过", "There is no such game, or it has been played")
     if not evening.is_opened or not all(no <= evening.signed_in and not evening.is_passed(no) for no in body["nos"]):
         raise _no("no", "参加者里有没签到的人", "Somebody in it has not signed in")
@@ -351,7 +379,9 @@ _CHECKS: Mapping[Kind, Callable[[Evening, LineBody], None]] = {
     "voided": _voided,
     "paid": _paid,
     "game_fixed": _game_fixed,
+    "game_added": _game_added,
     "game_begun": _game_begun,
+    "rain_begun": _rain_begun,
     "game_ended": _game_ended,
     "restored": _restored,
     "found": _found,

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.clock import from_unix
-from wxbot.hall import journal, known, published
+from wxbot.hall import games, journal, known, published
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import LoggedPrize, LogLine
 from wxbot.hall.models import Game, Guest, Hall, HallPrize, RaceCount, RainHit, Winner
+from wxbot.hall.steps import added_line, drafted_prize
 from wxbot.instant.changes import SUBJECT
 from wxbot.instant.models import Award, InstantTerms, Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
@@ -61,7 +62,7 @@ def logs_hold(session: Session) -> int:
 
 
 def logs_are_rows(session: Session) -> int:
-    """I13: what the log of a hall says of its prizes and of its winners, also of those who were found after a restore, is what their
+    """I13: what the log of a hall says of its prizes, of its games and of its winners, also of those who were found after a restore, is what their
     rows say, what changed of it in the evening is what two people agreed to, and no two selections used one seed."""
     differing = 0
     for campaign_id in session.scalars(select(Hall.campaign_id).order_by(Hall.campaign_id)):
@@ -74,7 +75,8 @@ def logs_are_rows(session: Session) -> int:
         seed_of = {line.body["d"]: line.body["seed"] for line in lines if {"d", "seed"} <= line.body.keys()}
         differing += len(seed_of) - len(set(seed_of.values()))
         differing += _found_apart(session, campaign_id, evening.found)
-        differing += _prizes_apart(session, campaign_id, evening) + _unagreed(session, campaign_id, lines)
+        differing += _prizes_apart(session, campaign_id, evening) + _games_apart(session, campaign_id, evening)
+        differing += _unagreed(session, campaign_id, lines)
     return differing
 
 
@@ -88,9 +90,20 @@ def _prizes_apart(session: Session, campaign_id: int, evening: Evening) -> int:
     return sum(kept.get(ordinal) != evening.prizes.get(ordinal) for ordinal in kept.keys() | evening.prizes.keys())
 
 
+def _games_apart(session: Session, campaign_id: int, evening: Evening) -> int:
+    """How many rains and races are not in the log as they are in their rows."""
+    query = select(Game, Prize).join(Prize, Prize.id == Game.prize_id).where(Game.campaign_id == campaign_id)
+    kept = {game.ordinal: games.said_of(game, prize) for game, prize in session.execute(query)}
+    said = {
+        ordinal: {name: value for name, value in game.fixed.items() if name != "seed_hash"}
+        for ordinal, game in evening.games.items()
+    }
+    return sum(kept.get(ordinal) != said.get(ordinal) for ordinal in kept.keys() | said.keys())
+
+
 def _unagreed(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> int:
     """How many lines say another change of the evening than two people agreed to, or others agreed, and whether the end is another."""
-    said = [(line.kind, line.body) for line in lines if line.kind in ("prolonged", "prize_added")]
+    said = [(line.kind, line.body) for line in lines if line.kind in ("prolonged", "prize_added", "game_added")]
     mine = (RuleChange.subject_kind == SUBJECT) & (RuleChange.subject_id == campaign_id)
     query = select(RuleChange).where(mine, RuleChange.status == "approved").order_by(RuleChange.id)
     agreed = _agreed(session, campaign_id, session.scalars(query).all())
@@ -117,8 +130,7 @@ def _agreed(session: Session, campaign_id: int, changes: Sequence[RuleChange]) -
             end = until
         if prize is not None:
             ordinal += 1
-            logged = LoggedPrize(ordinal, prize["name"], prize["stock"], (), prize["scope"], prize["absence"])
-            lines.append(("prize_added", {"prize": logged.body(), "names": names}))
+            lines.append(added_line(drafted_prize(campaign_id, ordinal, prize), prize, names))
     return lines
 
 

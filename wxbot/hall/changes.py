@@ -1,9 +1,10 @@
-"""What of a running hall may still change: a later end, and one prize more for the screen with the budget that it needs.
+"""What of a running hall may still change: a later end, and one prize more with the budget that it needs: for the screen, a rain, a race.
 
 One person asks, a second one agrees to exactly what the page shows (I16), as for a campaign of instant draws (instant/changes).
 Rows, published rules and the public log then change in one transaction behind the hall's lock. A prize of the evening itself is
 for everybody: by now it is known who is in which group, and one with a single guest would name a winner. Codes lie ready before
-anybody asks for their prize (`lay_codes`). There are no games among them, whose seeds were fixed before anybody signed in.
+anybody asks for their prize (`lay_codes`). A rain takes a seed of the chain that was committed to before anybody signed in, when it
+begins (`games`): as long as there is one left.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,13 +20,13 @@ from wxbot.campaigns.draft_form import plain, read_moment
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import allowed, journal, rules_text, steps
 from wxbot.hall.draft import read_prizes
-from wxbot.hall.log import Kind, LineBody, LoggedPrize, LogLine
+from wxbot.hall.log import Kind, LineBody, LogLine
 from wxbot.hall.models import Hall
 from wxbot.instant import changes, codes, versions
 from wxbot.instant.changes import Proposal
 from wxbot.instant.decide import COST, most_fen
 from wxbot.instant.models import InstantTerms, Prize
-from wxbot.instant.terms import PRIZE
+from wxbot.instant.prize_form import PRIZES_MAX
 from wxbot.payouts import rule_changes
 from wxbot.payouts.models import RuleChange
 from wxbot.staff import accounts
@@ -79,11 +80,8 @@ def propose(session: Session, campaign: Campaign, hall: Hall, asked: Mapping[str
     if len(prizes) != len(drafted):
         raise moved_on()
     if "prize" in asked:
-        new = asked["prize"]
-        values = {name: new[name] for name in PRIZE}
-        ordinal = len(drafted) + 1
-        prizes.append(Prize(campaign_id=campaign.id, ordinal=ordinal, **values, left=new["stock"]))
-        drafted.append(new)
+        drafted.append(asked["prize"])
+        prizes.append(steps.drafted_prize(campaign.id, len(drafted), drafted[-1]))
     end_at = datetime.fromtimestamp(asked["end"], UTC) if "end" in asked else campaign.end_at
     would_be = changes.copied(campaign, end_at=end_at, terms={**campaign.terms, "prizes": drafted})
     most = sum(most_fen(*attrgetter(*COST)(prize)) for prize in prizes)
@@ -102,8 +100,7 @@ def _lines(campaign: Campaign, proposal: Proposal, names: Sequence[str] = UNNAME
         before, until = (int(each.end_at.timestamp()) for each in (campaign, proposal.campaign))
         said.append(("prolonged", {"from": before, "until": until, "names": list(names)}))
     for prize, rules in _added(campaign, proposal):
-        logged = LoggedPrize(prize.ordinal, prize.name, prize.stock, (), rules["scope"], rules["absence"])
-        said.append(("prize_added", {"prize": logged.body(), "names": list(names)}))
+        said.append(steps.added_line(prize, rules, names))
     return said
 
 
@@ -140,14 +137,8 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
 
 def _of_added(prize: Prize, rules: Mapping[str, Any]) -> list[Refusal]:
     slips = []
-    if rules["way"] != "selection":
-        slips.append(
-            fault(
-                "prizes",
-                "现场只能加大屏抽取的奖品：红包雨和竞速要在签到之前公布",
-                "Only a prize for the screen can be added: a rain or a race is fixed before anybody signs in",
-            )
-        )
+    if prize.ordinal > PRIZES_MAX:
+        slips.append(fault("prizes", f"最多 {PRIZES_MAX} 个奖品", f"At most {PRIZES_MAX} prizes"))
     if rules["groups"]:
         slips.append(fault("prizes", allowed.FOR_ALL.zh, allowed.FOR_ALL.en))
     return slips

@@ -187,6 +187,7 @@ def _shown(form: Form) -> Mapping[str, Any]:
         "channels": channels(),
         "modes": modes(),
         "ways_given": ways(),
+        "kinds": kinds(),
         "scopes": scopes(),
         "absences": absences(),
         "leftovers": leftovers(),

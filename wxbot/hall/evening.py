@@ -98,6 +98,13 @@ class GameStanding:
     """What each of them reached: fen of a rain, shakes of a race."""
     restores: int = 0
     """How often the database was restored before its end: it begins anew with the seed that many steps behind the fixed one."""
+    d: int = 0
+    """Under which number a rain of the evening itself falls from a seed of the chain; 0 before it begins, and of every other game."""
+
+    @property
+    def takes_d(self) -> bool:
+        """Whether it falls from the next seed of the chain, as a rain that was added does."""
+        return self.fixed["kind"] == "rain" and "seed_hash" not in self.fixed
 
 
 @dataclass
@@ -144,8 +151,18 @@ class Evening:
 
     @property
     def next_d(self) -> int:
-        """The number of the next selection; aborted ones keep theirs."""
-        return max(self.passed_d, *self.selections, 0) + 1
+        """The number of the next selection, or rain of the evening itself; aborted ones keep theirs."""
+        return max(self.passed_d, self.last_d, *(game.d for game in self.games.values())) + 1
+
+    @property
+    def last_d(self) -> int:
+        """The number of the last selection; 0 before the first."""
+        return max(self.selections, default=0)
+
+    @property
+    def rains_to_come(self) -> int:
+        """How many rains will still take a number of their own."""
+        return sum(game.takes_d and not game.d and not game.is_ended for game in self.games.values())
 
     @property
     def people(self) -> int:
@@ -159,7 +176,7 @@ class Evening:
     @property
     def running(self) -> Selected | None:
         """The selection that must be settled before another one may begin."""
-        last = self.selections.get(self.next_d - 1)
+        last = self.selections.get(self.last_d)
         return last if last is not None and last.phase not in ("settled", "voided") else None
 
     def take(self, event: LogEvent) -> None:
@@ -299,8 +316,15 @@ def _game_fixed(evening: Evening, body: LineBody) -> None:
     evening.games[body["prize"]] = GameStanding(body)
 
 
+def _game_added(evening: Evening, body: LineBody) -> None:
+    fixed = body["game"]
+    evening.games[fixed["prize"]] = GameStanding(fixed)
+    evening.added.add(fixed["prize"])
+
+
 def _game_begun(evening: Evening, body: LineBody) -> None:
-    evening.games[body["prize"]].nos = body["nos"]
+    game = evening.games[body["prize"]]
+    game.nos, game.d = body["nos"], body.get("d", 0)
 
 
 def _game_ended(evening: Evening, body: LineBody) -> None:
@@ -313,7 +337,7 @@ def _restored(evening: Evening, body: LineBody) -> None:
         selected.end_in_restore()
     for game in evening.games.values():
         if not game.is_ended:
-            game.nos, game.restores = None, game.restores + 1
+            game.nos, game.d, game.restores = None, 0, game.restores + 1
     evening.passed_nos.append(range(body["last_no"] + 1, body["next_no"]))
     evening.signed_in, evening.passed_d = body["next_no"] - 1, body["next_d"] - 1
 
@@ -354,7 +378,9 @@ _TAKES: Mapping[Kind, Callable[[Evening, LineBody], None]] = {
     "voided": _voided,
     "paid": _paid,
     "game_fixed": _game_fixed,
+    "game_added": _game_added,
     "game_begun": _game_begun,
+    "rain_begun": _game_begun,
     "game_ended": _game_ended,
     "restored": _restored,
     "found": _found,

@@ -1,6 +1,7 @@
 """Red-packet rain [红包雨] and shake race [摇一摇竞速]: fixed in the log at the launch, begun by the host, settled by the worker.
 
-Who gets which packet of a rain is decided before the first one falls (`rain_rule`); a race is counted by `wxbot live`, whose rows
+Who gets which packet of a rain is decided before the first one falls (`rain_rule`). One that was added in the evening (`changes`) falls
+from the next seed of the chain, which was committed to before anybody signed in, and uses its number like a selection. A race is counted by `wxbot live`, whose rows
 are read here once it is over. What was won is owed like a confirmed winner's prize, one award for each person and game.
 """
 
@@ -24,7 +25,7 @@ from wxbot.hall.evening import Evening
 from wxbot.hall.log import GENESIS
 from wxbot.hall.models import ROUND_NEXT, Game, Guest, Hall, RaceCount, RainHit
 from wxbot.hall.race_rule import LATE_S
-from wxbot.hall.select import running
+from wxbot.hall.select import running, seed_of
 from wxbot.hall.told import tell
 from wxbot.hall.wire import race_key
 from wxbot.instant.models import Award, Prize
@@ -60,9 +61,11 @@ def _last_seed(vault: Vault, hall: Hall, ordinal: int) -> bytes:
     return hmac.digest(bytes.fromhex(vault.open(hall.seed_sealed)), f"rain {ordinal}".encode(), hashlib.sha256)
 
 
-def _seed(vault: Vault, hall: Hall, ordinal: int, evening: Evening) -> bytes:
-    """The seed of a rain that begins or ends now. Raises Refusal when it began anew too often."""
+def _seed(session: Session, vault: Vault, hall: Hall, ordinal: int, evening: Evening) -> bytes:
+    """The seed of a rain that runs. Raises Refusal when it began anew too often."""
     standing = evening.games[ordinal]
+    if standing.takes_d:
+        return seed_of(session, vault, hall, standing.d)
     fixed = str(standing.fixed["seed_hash"])
     try:
         return rain_rule.seed_after(_last_seed(vault, hall, ordinal), fixed, standing.restores)
@@ -77,19 +80,24 @@ def _terms(game: Game, prize: Prize) -> rain_rule.RainTerms:
     )
 
 
+def said_of(game: Game, prize: Prize) -> dict[str, Any]:
+    """What the log says of a game before it is played, but for its seed."""
+    body: dict[str, Any] = {"prize": prize.ordinal, "kind": game.kind, "name": prize.name}
+    if game.kind == "rain":
+        return body | _terms(game, prize)._asdict()
+    of = {"seconds": game.terms["seconds"], "packets": prize.stock, "total_fen": 0, "cap": 1}
+    return body | of | {"min_fen": 0, "max_fen": 0}
+
+
 def fix(session: Session, vault: Vault, hall: Hall, now: datetime) -> None:
     """Commit to every game in the log, before the doors open."""
     query = select(Game, Prize).join(Prize, Prize.id == Game.prize_id).where(Game.campaign_id == hall.campaign_id)
     bodies: list[dict[str, Any]] = []
     for game, prize in session.execute(query.order_by(Game.ordinal)):
-        body: dict[str, Any] = {"prize": game.ordinal, "kind": game.kind, "name": prize.name}
+        seed_hash = GENESIS
         if game.kind == "rain":
-            of = _terms(game, prize)._asdict()
-            of["seed_hash"] = rain_rule.seed_hash(rain_rule.first_seed(_last_seed(vault, hall, game.ordinal)))
-        else:
-            of = {"seconds": game.terms["seconds"], "packets": prize.stock, "total_fen": 0, "cap": 1}
-            of |= {"min_fen": 0, "max_fen": 0, "seed_hash": GENESIS}
-        bodies.append(body | of)
+            seed_hash = rain_rule.seed_hash(rain_rule.first_seed(_last_seed(vault, hall, game.ordinal)))
+        bodies.append(said_of(game, prize) | {"seed_hash": seed_hash})
     if bodies:
         journal.require_and_append_all(session, hall, "game_fixed", bodies, now)
 
@@ -116,10 +124,10 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
     nos = _present(session, campaign_id)
     if not nos:
         raise Refusal("nobody", NOBODY)
-    journal.require_and_append(session, hall, "game_begun", {"prize": ordinal, "nos": nos}, now, evening)
+    _say_begun(session, hall, evening, ordinal, nos, now)
     prize = session.get_one(Prize, game.prize_id)
     if game.kind == "rain":
-        seed = _seed(vault, hall, ordinal, evening)
+        seed = _seed(session, vault, hall, ordinal, evening)
         key = rain_rule.rain_key(seed, journal.hall_id(session, campaign_id), ordinal, nos)
         packets = rain_rule.packets_of(key, nos, _terms(game, prize))
         rows = [
@@ -136,6 +144,16 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
     session.flush()
     session.refresh(game)
     return game
+
+
+def _say_begun(session: Session, hall: Hall, evening: Evening, ordinal: int, nos: Sequence[int], now: datetime) -> None:
+    """Who is there when it begins; a rain of the evening itself takes the next number, with its seed. Raises Refusal without one."""
+    body = {"prize": ordinal, "nos": nos}
+    if not evening.games[ordinal].takes_d:
+        journal.require_and_append(session, hall, "game_begun", body, now, evening)
+        return
+    journal.require_and_append(session, hall, "rain_begun", body | {"d": hall.next_d}, now, evening)
+    hall.next_d += 1
 
 
 def _require_free(session: Session, game: Game, evening: Evening) -> None:
@@ -198,7 +216,7 @@ def _settle(session: Session, vault: Vault, game_id: int, now: datetime) -> int:
         return 0
     won = _caught(session, game) if game.kind == "rain" else _ahead(session, game)
     evening = journal.evening(session, game.campaign_id)
-    seed = _seed(vault, hall, game.ordinal, evening).hex() if game.kind == "rain" else GENESIS
+    seed = _seed(session, vault, hall, game.ordinal, evening).hex() if game.kind == "rain" else GENESIS
     said = {"prize": game.ordinal, "seed": seed, "nos": [no for no, _ in won], "sums": [n for _, n in won]}
     journal.require_and_append(session, hall, "game_ended", said, now, evening)
     given: list[Award] = []

@@ -34,7 +34,9 @@ Kind = Literal[
     "voided",
     "paid",
     "game_fixed",
+    "game_added",
     "game_begun",
+    "rain_begun",
     "game_ended",
     "restored",
     "found",
@@ -170,6 +172,19 @@ PRIZE: Mapping[str, Shape] = {
 }
 """The fields of a prize, in `committed` and `prize_added`."""
 
+GAME: Mapping[str, Shape] = {
+    "prize": _is_number,
+    "kind": _of(GameKind),
+    "name": _is_text,
+    "seconds": _is_number,
+    "packets": _is_number,
+    "total_fen": _is_amount,
+    "min_fen": _is_amount,
+    "max_fen": _is_amount,
+    "cap": _is_number,
+}
+"""The fields of a game, in `game_fixed` and `game_added`."""
+
 FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
     "committed": {
         "hall_id": lambda value: isinstance(value, str) and is_hall_id(value),
@@ -208,19 +223,10 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
     "confirmed": {"d": _is_number, "nos": _is_nos},
     "voided": {"d": _is_number, "reason": _is_text, "names": _is_two_names, "seed": is_hash},
     "paid": {"d": _is_number, "no": _is_number},
-    "game_fixed": {
-        "prize": _is_number,
-        "kind": _of(GameKind),
-        "name": _is_text,
-        "seconds": _is_number,
-        "packets": _is_number,
-        "total_fen": _is_amount,
-        "min_fen": _is_amount,
-        "max_fen": _is_amount,
-        "cap": _is_number,
-        "seed_hash": is_hash,
-    },
+    "game_fixed": {**GAME, "seed_hash": is_hash},
+    "game_added": {"game": lambda value: isinstance(value, dict) and _fits(GAME, value), "names": _is_two_names},
     "game_begun": {"prize": _is_number, "nos": _is_nos},
+    "rain_begun": {"prize": _is_number, "d": _is_number, "nos": _is_nos},
     "game_ended": {"prize": _is_number, "seed": is_hash, "nos": _is_nos, "sums": _are_numbers},
     "restored": {"reason": _is_text, "last_no": _is_amount, "next_no": _is_number, "next_d": _is_number},
     "found": {"prize": _is_number, "no": _is_amount},
@@ -236,6 +242,8 @@ who agreed to it.
 the two people who decided, and reveals the seed also where nothing was drawn: each d is used once.
 `game_fixed` commits to a rain (its seed's hash) or a race (zeros) before the doors open, `game_begun` names who was there, and
 `game_ended` reveals the seed: `sums` are the fen that each of `nos` caught, or how far they came, the first one first.
+`game_added` is a game of the evening itself, with the two people who agreed; a rain of them has no seed of its own: it takes the next one
+of the chain, which was committed to before anybody signed in, under the number `d` of its `rain_begun`. That number is used like one of a selection.
 `restored` says that the database is a copy: lines that were written after it are lost, and whatever ran ends void. `last_no` is the
 last number of a guest in the copy; guests go on at `next_no`, selections at `next_d`, games with their next seed.
 `found` is a winner of the lost lines whose payment WeChat knows; `no` is 0 when their sign-in was lost, too. `returned` is one of those

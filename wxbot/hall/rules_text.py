@@ -59,6 +59,12 @@ STRUCK: Mapping[str, Text] = {
 
 ADDED = Text("现场加的奖项，由两个人同意，所有人都可以中", "added in the evening by two people, for everybody")
 
+OF_CHAIN = Text(
+    "它的种子是种子链里的下一个，结束时公布",
+    "its seed is the next one of the chain, and revealed when it is over",
+)
+"""Of a rain that was added: there is no seed of its own that could have been published before the first sign-in."""
+
 MODES: Mapping[str, Text] = {
     "hall": Text(
         "随机来源：种子加现场号码。每次抽取锁定后，三个人各举起一个事先备好的号码（至少 8 位数字），三个都举起后才念，大屏显示。",
@@ -109,6 +115,8 @@ def prize_row(prize: Mapping[str, Any], rules: Mapping[str, Any], is_added: bool
         who.insert(0, Text(f"只限：{names}", f"only for: {names}"))
     if is_added:
         who.insert(0, ADDED)
+    if rules["way"] == "rain" and is_added:
+        who.append(OF_CHAIN)
     if rules["way"] == "rain":
         who.append(LEFTOVERS[rules.get("leftover", "budget")])
     if rules["way"] in STRUCK:

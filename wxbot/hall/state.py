@@ -56,11 +56,7 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         "newest": _newest(session, hall),
         "hidden": _hidden(session, hall),
         "prizes": list(prizes.values()),
-        "added": [
-            {"ordinal": n, "name": prize.name, "stock": prize.slots, "scope": prize.scope}
-            for n, prize in evening.prizes.items()
-            if n in evening.added
-        ],
+        "added": _added(evening),
         "roster": _roster(session, hall),
         "selection": _selection(selections[-1], ordinal_of, winners, hall.language) if selections else None,
         "results": [*_results(selections, ordinal_of, winners), *_played(session, hall, evening)],
@@ -72,6 +68,18 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         "danmaku": _danmaku(session, hall),
         "game": _game(session, hall, evening),
     }
+
+
+def _added(evening: Evening) -> list[StatePart]:
+    """What two people added in the evening; of games there is no rule who may win."""
+    found: list[StatePart] = []
+    for n in sorted(evening.added):
+        prize, game = evening.prizes.get(n), evening.games.get(n)
+        if prize is not None:
+            found.append({"ordinal": n, "name": prize.name, "stock": prize.slots, "scope": prize.scope})
+        elif game is not None:
+            found.append({"ordinal": n, "name": game.fixed["name"], "stock": game.fixed["packets"]})
+    return found
 
 
 def _newest(session: Session, hall: Hall) -> list[Any]:

@@ -4,6 +4,7 @@ awards are carried to their deadline. Each commits, so any worker can run the sa
 """
 
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,13 +20,13 @@ from wxbot.campaigns.trouble import write_trouble
 from wxbot.hall import games, journal, rules_text, told, unjudged
 from wxbot.hall.drand import late_entropy
 from wxbot.hall.goods import note_paid
-from wxbot.hall.log import LoggedPrize
+from wxbot.hall.log import Kind, LoggedPrize
 from wxbot.hall.models import Game, Hall, HallEvent, HallPrize
 from wxbot.hall.selection import CHAIN_LENGTH, SEED_BYTES, make_chain
 from wxbot.instant import versions
 from wxbot.instant.models import Prize
 from wxbot.instant.steps import reveal, uncovered
-from wxbot.instant.terms import lay
+from wxbot.instant.terms import PRIZE, lay
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.transitions import move
@@ -96,6 +97,21 @@ def rules_of(prize: Prize, drafted: dict[str, Any]) -> HallPrize | Game:
     return Game(
         campaign_id=prize.campaign_id, ordinal=prize.ordinal, kind=drafted["way"], prize_id=prize.id, terms=terms
     )
+
+
+def drafted_prize(campaign_id: int, ordinal: int, drafted: Mapping[str, Any]) -> Prize:
+    """A prize of a draft as its row, which no session knows yet."""
+    own = {name: drafted[name] for name in PRIZE}
+    return Prize(campaign_id=campaign_id, ordinal=ordinal, **own, left=drafted["stock"])
+
+
+def added_line(prize: Prize, drafted: dict[str, Any], names: Sequence[str]) -> tuple[Kind, dict[str, Any]]:
+    """What the log says of a prize of the evening itself, by the names of who asked and who agreed."""
+    rules = rules_of(prize, drafted)
+    if isinstance(rules, Game):
+        return "game_added", {"game": games.said_of(rules, prize), "names": list(names)}
+    logged = LoggedPrize(prize.ordinal, prize.name, prize.stock, (), rules.scope, rules.absence)
+    return "prize_added", {"prize": logged.body(), "names": list(names)}
 
 
 def committed(campaign: Campaign, hall: Hall, prizes: list[Prize]) -> dict[str, Any]:

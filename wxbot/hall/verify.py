@@ -247,12 +247,17 @@ class _Check:
 
     def seed(self, entry: LogLine) -> "Faults":
         """The seed leads back to the one before it, and so to the commitment."""
-        seed, steps = entry.body["seed"], entry.body["d"] - self._seed_d
+        if not self._leads_back(entry.body["seed"], entry.body["d"]):
+            yield "seed", Text("公布的种子与承诺值不符", "The seed does not lead back to the commitment")
+
+    def _leads_back(self, seed: str, d: int) -> bool:
+        """Whether this is the seed of number `d`; the next one is looked for behind it."""
+        steps = d - self._seed_d
         # No step: what was drawn is declared void, and reveals the same seed.
         if not 0 <= steps <= selection.CHAIN_LENGTH or self._back(seed, steps) != self._seed:
-            yield "seed", Text("公布的种子与承诺值不符", "The seed does not lead back to the commitment")
-            return
-        self._seed, self._seed_d = seed, entry.body["d"]
+            return False
+        self._seed, self._seed_d = seed, d
+        return True
 
     def _back(self, seed: str, steps: int) -> str:
         """The seed so many steps before this one."""
@@ -276,12 +281,16 @@ class _Check:
             yield "no", Text("这个签到号早已在名单上", "This number stood in the roster before")
 
     def game(self, entry: LogLine) -> "Faults":
-        """The seed of a rain is the one of before, and nobody has more than their packets."""
+        """The seed of a rain is the one of before, or of one that was added the next of the chain, and nobody has more than their packets."""
         game = self._evening.games.get(entry.body["prize"])
         if game is None or game.nos is None or game.fixed["kind"] != "rain":
             return
         seed, fixed = bytes.fromhex(entry.body["seed"]), game.fixed
-        if not rain_rule.is_fixed(seed, fixed["seed_hash"], game.restores):
+        if not (
+            self._leads_back(entry.body["seed"], game.d)
+            if game.takes_d
+            else rain_rule.is_fixed(seed, fixed["seed_hash"], game.restores)
+        ):
             yield "seed", Text("红包雨的种子与事先公布的不符", "The seed of the rain is not the one fixed before")
             return
         terms = rain_rule.RainTerms(*(fixed[name] for name in rain_rule.RainTerms._fields))
@@ -304,6 +313,7 @@ _LOOKS = {
     "drawn": _Check.drawn,
     "voided": _Check.seed,
     "game_begun": _Check.present,
+    "rain_begun": _Check.present,
     "game_ended": _Check.game,
     "returned": _Check.returned,
 }
