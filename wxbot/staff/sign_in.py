@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot import addresses, quotas, typed
@@ -212,6 +212,20 @@ def open_session(
     return token
 
 
+# Built once, for every request of the console asks it: building it takes longer than the answer.
+_SIGNED_IN = (
+    select(Staff, StaffSession.token_hash)
+    .join(StaffSession, StaffSession.staff_id == Staff.id)
+    .where(
+        StaffSession.token_hash == bindparam("token_hash"),
+        StaffSession.expires_at > bindparam("now"),
+        StaffSession.needs_code == bindparam("is_code_due"),
+        Staff.is_active,
+        or_(Staff.password_ends_at.is_(None), Staff.password_ends_at > bindparam("now")),
+    )
+)
+
+
 def signed_in(database: Database, token: str, now: datetime, *, is_code_due: bool = False) -> SignedIn | None:
     """Whose session the token is; None when there is none, it is over, or the person is disabled.
 
@@ -221,15 +235,7 @@ def signed_in(database: Database, token: str, now: datetime, *, is_code_due: boo
         return None
     with database.reading() as session:
         row = session.execute(
-            select(Staff, StaffSession.token_hash)
-            .join(StaffSession, StaffSession.staff_id == Staff.id)
-            .where(
-                StaffSession.token_hash == _hash(token),
-                StaffSession.expires_at > now,
-                StaffSession.needs_code == is_code_due,
-                Staff.is_active,
-                or_(Staff.password_ends_at.is_(None), Staff.password_ends_at > now),
-            )
+            _SIGNED_IN, {"token_hash": _hash(token), "now": now, "is_code_due": is_code_due}
         ).one_or_none()
     if row is None:
         return None
