@@ -55,7 +55,7 @@ bench: python ## measure against bare baselines in the same run
 
 proof: python ## run what make test leaves out: every fault and crash, kill -9, a storm, all pages on PostgreSQL
 	$(INSTALL) test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 3 --dist worksteal -m proof $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 3 --dist worksteal --hypothesis-profile=proof -m "proof or hypothesis" $(ARGS)
 
 storm: python ## let it storm over two boxes and judge from outside (SEED=7 MINUTES=10)
 	$(INSTALL) test

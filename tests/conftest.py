@@ -53,8 +53,10 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
     if _room.f_bavail * _room.f_frsize > 4 * 2**30 and not _room.f_flag & os.ST_NOEXEC:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
-# No test measures time: on a busy machine any example may take long.
-hypothesis_settings.register_profile("wxbot", deadline=None)
+# No test measures time: on a busy machine any example may take long. Properties are tried with some examples each time and
+# with many in `make proof`, which runs all of them for that.
+hypothesis_settings.register_profile("wxbot", deadline=None, max_examples=40)
+hypothesis_settings.register_profile("proof", deadline=None, max_examples=400)
 hypothesis_settings.load_profile("wxbot")
 
 DATABASES = ("sqlite", "postgresql")

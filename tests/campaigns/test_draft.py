@@ -4,12 +4,13 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.campaigns.drafts import NOW, form, hire
+from tests.examples import many
 from tests.rows import in_one
 from wxbot import ledger
 from wxbot.budget import Budget
@@ -217,7 +218,7 @@ def test_every_amount_up_to_199_yuan_round_trips_F30() -> None:
 
 
 @given(st.text(max_size=12))
-@settings(max_examples=500)
+@many()
 def test_money_text_is_exact_or_refused_F30(text: str) -> None:
     try:
         amount_fen = parse_yuan(text)
@@ -233,7 +234,7 @@ def test_money_text_is_exact_or_refused_F30(text: str) -> None:
         st.sampled_from(sorted({*draft_form.READERS, *draft_part.PART.fields, "tier_amount"})), st.text(max_size=30)
     )
 )
-@settings(max_examples=300)
+@many()
 def test_no_text_in_a_form_breaks_the_reader_S74(changes: dict[str, str]) -> None:
     try:
         draft.read(form(**changes), NOW)

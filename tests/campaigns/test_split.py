@@ -1,9 +1,10 @@
 """The split of a budget into packets."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import many
 from wxbot.campaigns import split
 from wxbot.campaigns.split import Tier
 
@@ -18,7 +19,7 @@ def feasible(draw: st.DrawFn) -> tuple[int, int, int, int]:
 
 
 @given(feasible(), st.text(max_size=20))
-@settings(max_examples=300)
+@many()
 def test_random_split_sums_exactly_and_keeps_its_bounds_F31(case: tuple[int, int, int, int], seed: str) -> None:
     total, count, low, high = case
     amounts = split.partition(total, count, low, high, seed)

@@ -6,9 +6,10 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import many
 from tests.instant.plays import BEGIN, EVEN, SEED, WINDOW, money
 from wxbot.instant.decide import Amounts, PrizeRule, Rules, decide, dice
 from wxbot.instant.release import ReleaseSchedule, Window, released
@@ -88,7 +89,7 @@ releases = st.one_of(
 )
 
 
-@settings(max_examples=200)
+@many()
 @given(windows(), releases, st.integers(0, 100_000), st.lists(st.floats(-0.2, 1.2), min_size=2, max_size=12))
 def test_a_schedule_only_grows_and_everything_is_out_before_the_last_open_hours(
     window: Window, release: ReleaseSchedule, stock: int, parts: list[float]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from itertools import permutations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import many
 from wxbot.instant import play
 from wxbot.instant.decide import PrizeRule, Rules, decide
 from wxbot.instant.models import ODDS_OF, WhenGone
@@ -38,7 +39,7 @@ FIVE = Rules(
 GONE: tuple[WhenGone, ...] = ("miss", "consolation")
 
 
-@settings(max_examples=200)
+@many()
 @given(st.data())
 def test_what_is_decided_together_is_what_each_dice_decides(data: st.DataObject) -> None:
     number = st.integers(0, 6)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import many
 from wxbot.simulator import wire
 
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -70,13 +71,13 @@ def test_message_is_opened_as_in_the_vector() -> None:
     assert refused.value.code == -40005
 
 
-@settings(max_examples=200)
+@many()
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=300))
 def test_sealed_is_opened_again(text: str) -> None:
     assert wire.unseal(wire.seal(text, AES_KEY, APPID), AES_KEY, APPID) == text
 
 
-@settings(max_examples=300)
+@many()
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_cleanly(garbage: bytes) -> None:
     with pytest.raises(wire.WireError):

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import many
 from wxbot.wechat.crypt import MessageCrypt
 from wxbot.wechat.errors import BadMessage
 
@@ -34,7 +35,7 @@ def padded(content: bytes, pad: int | None = None, *, last: bytes | None = None)
     return content + (last or bytes((pad,)) * pad)
 
 
-@settings(max_examples=200)
+@many()
 @given(st.binary(max_size=500))
 def test_whatever_is_sealed_opens_again(message: Any) -> None:
     assert crypt.decrypt(crypt.encrypt(message)) == message

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import many
 from tests.wechat import platform_v3 as bank
 from tests.wechat.wires import Authority, Wire, dripping, http_reply, resetting, silent
 from wxbot.wechat import http_v3, pay_v3
@@ -285,7 +286,7 @@ def test_signed_garbage_is_unanswered_F11(tmp_path: Path) -> None:
                 assert (caught.value.reason, caught.value.security) == (reason, False), platform.body
 
 
-@settings(max_examples=150)
+@many(2)
 @given(
     st.dictionaries(
         st.sampled_from([*bank.ASKED, "code", "message", "package_info", "fail_reason"]),
@@ -500,7 +501,7 @@ NAMES = [
 ]
 
 
-@settings(max_examples=150)
+@many(2)
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=60) | st.just(str(int(bank.NOW_S)))), st.binary())
 def test_no_header_and_no_body_raises_anything_but_bad_message(reader: Any, headers: Any, body: Any) -> None:
     for given_headers in (headers, {**bank.signed_headers(body), **headers}):

@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import many
 from wxbot.wechat import xml
 from wxbot.wechat.xml import BadXml, build, parse
 
@@ -286,7 +287,7 @@ DOCUMENT = st.lists(PIECES, max_size=12).map("".join) | st.builds(
 
 
 @given(DOCUMENT)
-@settings(max_examples=300)
+@many()
 def test_what_the_quick_reader_reads_the_parser_reads_the_same_S16(document: str) -> None:
     quick = xml._flat(document)
     if quick is not None:
