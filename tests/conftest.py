@@ -10,7 +10,7 @@ import gc
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +134,17 @@ def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
+def once_for_all(path: Path, make: Callable[[Path], None]) -> Path:
+    """The path, made by the first process of a run that needs it."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            being_made = path.with_suffix(".new")
+            make(being_made)
+            being_made.rename(path)
+    return path
+
+
 # --- servers: started on first use, once per test process ---------------------------------------------------------
 
 
@@ -145,30 +156,35 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRe
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PrivatePostgres]:
+def postgres_cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a PostgreSQL that holds the template database with our schema, to be copied."""
+
+    def make(folder: Path) -> None:
+        with running(PrivatePostgres()) as server:
+            lay_schema(server.url_of(server.create(name=TEMPLATE)))
+            server.put_aside(folder)
+
+    return once_for_all(folder_of_all(tmp_path_factory) / "cluster", make)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(postgres_cluster: Path) -> Iterator[PrivatePostgres]:
     """A private PostgreSQL that holds the template database with our schema."""
-    with running(PrivatePostgres()) as server:
-        lay_schema(server.url_of(server.create(name=TEMPLATE)))
+    with running(PrivatePostgres(postgres_cluster)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def fresh_postgres(postgres_server: PrivatePostgres) -> FreshDatabase:
+def fresh_postgres(postgres_server: PrivatePostgres) -> Iterator[FreshDatabase]:
     """The one database of this process that tests get, emptied; use `database_url`."""
-    return FreshDatabase(postgres_server)
+    with closing(FreshDatabase(postgres_server)) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with our schema, to be copied; made by the first process that needs it."""
-    path = folder_of_all(tmp_path_factory) / "template.db"
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            being_made = path.with_suffix(".new")
-            lay_schema(f"sqlite:///{being_made}")
-            being_made.rename(path)
-    return path
+    """A SQLite file with our schema, to be copied."""
+    return once_for_all(folder_of_all(tmp_path_factory) / "template.db", lambda path: lay_schema(f"sqlite:///{path}"))
 
 
 @pytest.fixture(scope="session")

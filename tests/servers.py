@@ -96,14 +96,15 @@ class PrivatePostgres:
     """One PostgreSQL on loopback with its files in a scratch folder, fast and without durability: for tests only.
 
     PostgreSQL refuses to run as root; then it runs as the system's `postgres` or `nobody`. `outlives_kill` keeps every
-    commit through kill() and restart(); a power cut of the machine it does not outlive.
+    commit through kill() and restart(); a power cut of the machine it does not outlive. `like` is the cluster that another one
+    has put aside: it is copied, for to make one takes longer.
     """
 
-    def __init__(self, *, outlives_kill: bool = False) -> None:
+    def __init__(self, like: Path | None = None, *, outlives_kill: bool = False) -> None:
         # Not in pytest's own folder: that one is closed to other users, and the server may have to be another user.
         self.folder = Path(tempfile.mkdtemp(prefix="wxbot-postgres-"))
         self.port = 0
-        self._outlives_kill = outlives_kill
+        self._like, self._outlives_kill = like, outlives_kill
         self._programs, self._start = Path(), dict[str, Any]()
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
@@ -144,25 +145,30 @@ class PrivatePostgres:
             "stdin": subprocess.DEVNULL,
             **as_user,
         }
-        initdb = [
-            str(programs / "initdb"),
-            "-D",
-            str(self.data),
-            "-U",
-            "wxbot",
-            "--auth=trust",
-            "--no-sync",
-            "--encoding=UTF8",
-            "--locale=C",
-        ]
-        made = subprocess.run(initdb, capture_output=True, text=True, check=False, **self._start)
-        if made.returncode != 0:
-            raise ServerProblem(f"PostgreSQL's initdb failed:\n{made.stdout}{made.stderr}")
+        self._fill_data()
         for _ in range(5):
             self.port = free_port()
             if self._launch():
                 return self
         raise ServerProblem(f"The private PostgreSQL did not start; its last words:\n{self.last_words()}")
+
+    def _fill_data(self) -> None:
+        if self._like is not None:
+            subprocess.run(["cp", "-a", self._like, self.data], check=True)
+            return
+        initdb = [str(self._programs / "initdb"), "-D", str(self.data), "-U", "wxbot", "--auth=trust", "--no-sync"]
+        initdb += ["--encoding=UTF8", "--locale=C"]
+        made = subprocess.run(initdb, capture_output=True, text=True, check=False, **self._start)
+        if made.returncode != 0:
+            raise ServerProblem(f"PostgreSQL's initdb failed:\n{made.stdout}{made.stderr}")
+
+    def put_aside(self, folder: Path) -> None:
+        """End the server in good order and leave its cluster in `folder`, for others to be made like it."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.send_signal(signal.SIGINT)
+        process.wait(START_S)
+        subprocess.run(["cp", "-a", self.data, folder], check=True)
 
     def kill(self) -> None:
         """End the server and all its sessions by SIGKILL, in the middle of whatever they do."""
