@@ -93,7 +93,7 @@ class Selected {
   }
 }
 
-const newGame = fixed => ({ fixed, nos: null, isEnded: false, restores: 0, d: 0 });
+const newGame = fixed => ({ fixed, nos: null, isEnded: false, won: [], restores: 0, d: 0 });
 // A rain that was added falls from the next seed of the chain, under a number of its own.
 const takesD = game => game.fixed.kind === 'rain' && !Object.hasOwn(game.fixed, 'seed_hash');
 
@@ -167,7 +167,7 @@ class Evening {
       case 'game_added': this.games.set(body.game.prize, newGame(body.game)); break;
       case 'game_begun': this.games.get(body.prize).nos = body.nos; break;
       case 'rain_begun': Object.assign(this.games.get(body.prize), { nos: body.nos, d: body.d }); break;
-      case 'game_ended': this.games.get(body.prize).isEnded = true; break;
+      case 'game_ended': Object.assign(this.games.get(body.prize), { isEnded: true, won: body.nos }); break;
       case 'restored':
         for (const each of this.selections.values()) each.endInRestore();
         for (const each of this.games.values()) if (!each.isEnded) Object.assign(each, { nos: null, d: 0, restores: each.restores + 1 });

@@ -52,7 +52,7 @@ const SAID = {
 };
 const STATES = {
   armed: ['等待号码', 'fixed'], ready: ['等待抽取', 'ready'], drawn: ['未揭晓', 'not revealed'], revealed: ['确认中', 'revealed'],
-  settled: ['完成', 'settled'], voided: ['作废', 'void'],
+  settled: ['完成', 'settled'], voided: ['作废', 'void'], playing: ['进行中', 'running'],
 };
 
 let english = !navigator.language.toLowerCase().startsWith('zh'), check = null;
@@ -78,7 +78,8 @@ function findingText({ line, reason, more }) {
 
 function show() {
   if (!check) return;
-  const { findings, evening } = check, isTrue = findings.length === 0, drawn = [...evening.selections.values()].sort((a, b) => a.d - b.d);
+  const { findings, evening } = check, isTrue = findings.length === 0, rains = [...evening.games.values()].filter(each => each.d);
+  const drawn = [...evening.selections.values(), ...rains].sort((a, b) => a.d - b.d);
   byId('result').hidden = false;
   byId('verdict').className = 'verdict ' + (isTrue ? 'good' : 'bad');
   byId('verdict').dataset.true = isTrue;
@@ -93,7 +94,16 @@ function show() {
   byId('rows').replaceChildren(...drawn.map(row));
 }
 
+// A rain that was added has its number among the selections.
+function rainRow({ d, fixed, nos, won, isEnded }) {
+  const made = document.createElement('tr');
+  const said = [d, fixed.name, won.join(', '), won.length + ' / ' + nos.length, '', say(STATES[isEnded ? 'settled' : 'playing'])];
+  for (const text of said) made.append(element('td', text));
+  return made;
+}
+
 function row(each) {
+  if (each.fixed) return rainRow(each);
   const prize = check.evening.prizes.get(each.prize), made = document.createElement('tr'), absent = english ? 'absent' : '缺席';
   const winners = each.winners.map(no => each.absent.has(no) ? no + ' (' + absent + ')' : String(no)).join(', ');
   const late = each.entropy ? each.entropy[1].replace(/[\0 ]/g, '\n') : '';

@@ -78,8 +78,19 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
         check(page, f"1-ending-{width}")
     page.locator("#ending a", has_text="延期、现场加奖").click()
     for name, typed in (("name", "总经理加奖"), ("amount", "100"), ("stock", "2")):
-        page.locator(f"#prize_{name}").fill(typed)
-    check(page, "1-changes")
+        page.locator(f"[name=prize_{name}]").fill(typed)
+    for way in ("rain", "race", "selection"):
+        page.locator("[name=prize_way]").select_option(way)
+        assert page.locator("[name=prize_total]").is_visible() == (way == "rain")
+        for width, height in ((320, 640), (1440, 900), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            check(page, f"1-changes-{way}-{width}")
+    page.goto(f"{page.url}/codes")
+    check(page, "1-codes")
+    page.go_back()
+    page.locator("[name=prize_name]").wait_for()
+    for name, typed in (("name", "总经理加奖"), ("amount", "100"), ("stock", "2")):
+        page.locator(f"[name=prize_{name}]").fill(typed)
     page.locator("form[action$='/changes'] button").click()
     page.locator("strong", has_text="总经理加奖 × 2").wait_for()
     check(page, "1-waiting")
