@@ -34,6 +34,7 @@ class Check {
       try { evening.take(line); } catch (missing) { /* of a selection that is not there, which was found above */ }
     }
     if (record.rosters.length !== evening.version) this.find(null, 'rosters');
+    if (Object.hasOwn(record, 'end') && evening.until > 0 && evening.until !== record.end) this.find(null, 'end');
     return this;
   }
 

@@ -28,7 +28,7 @@ const FIELDS = {
     hall_id: matches(/^[A-Za-z0-9._-]{1,64}$/), chain_length: isNumber, commitment: isHash, mode: MODE,
     prizes: value => Array.isArray(value) && value.every(isPrize) && differ(value.map(each => each.prize)),
   },
-  opened: {}, signed_in: { no: isNumber }, prize_added: { prize: isPrize, names: isTwoNames },
+  scheduled: { until: isNumber }, opened: {}, signed_in: { no: isNumber }, prize_added: { prize: isPrize, names: isTwoNames },
   prolonged: { from: isNumber, until: isNumber, names: isTwoNames },
   frozen: { version: isNumber, count: isNumber, roster_hash: isHash },
   excluded: { no: isNumber, reason: oneOf('staff', 'duplicate', 'ineligible', 'left', 'own_wish') },
@@ -101,7 +101,7 @@ class Evening {
   constructor() {
     Object.assign(this, { hall: '', chainLength: 0, mode: 'hall', prizes: new Map(), isOpened: false, isClosed: false });
     Object.assign(this, { signedIn: 0, version: 0, excluded: new Set(), selections: new Map(), games: new Map(), used: new Set(), at: 0 });
-    Object.assign(this, { passed: [], passedD: 0, found: [], until: 0 });
+    Object.assign(this, { passed: [], passedD: 0, found: [], until: 0, isEndDoubted: false });
   }
   get lastD() { return Math.max(0, ...this.selections.keys()); }
   get nextD() { return Math.max(this.passedD, this.lastD, ...[...this.games.values()].map(each => each.d)) + 1; }
@@ -147,7 +147,8 @@ class Evening {
       case 'closed': this.isClosed = true; break;
       case 'signed_in': this.signedIn = body.no; break;
       case 'prize_added': this.prizes.set(body.prize.prize, body.prize); break;
-      case 'prolonged': this.until = body.until; break;
+      case 'scheduled': this.until = body.until; break;
+      case 'prolonged': Object.assign(this, { until: body.until, isEndDoubted: false }); break;
       case 'frozen': this.version = body.version; break;
       case 'excluded': this.excluded.add(body.no); break;
       case 'armed': this.selections.set(body.d, new Selected(body, at)); break;
@@ -172,7 +173,7 @@ class Evening {
         for (const each of this.selections.values()) each.endInRestore();
         for (const each of this.games.values()) if (!each.isEnded) Object.assign(each, { nos: null, d: 0, restores: each.restores + 1 });
         this.passed.push([body.last_no + 1, body.next_no]);
-        Object.assign(this, { signedIn: body.next_no - 1, passedD: body.next_d - 1 });
+        Object.assign(this, { signedIn: body.next_no - 1, passedD: body.next_d - 1, isEndDoubted: true });
         break;
       case 'found':
         this.found.push(body);
@@ -193,18 +194,23 @@ class Evening {
 
 const numbersOf = text => text.split(' ').filter(each => each !== '');
 
+// What may come only before the end that the log says; what was fixed or begun by then is finished behind it.
+const UNTIL_THE_END = ['signed_in', 'prize_added', 'game_added', 'armed', 'game_begun', 'rain_begun'];
+
 // Why a line may not come now, as a word; null when it may.
 function refusal(evening, { kind, body, at }) {
   if (!isBody(kind, body)) return 'body';
   if (at < evening.at) return 'clock';
   if ((kind === 'committed') === (evening.hall !== '')) return 'committed';
   if (evening.isClosed && kind !== 'paid') return 'closed';
+  if (UNTIL_THE_END.includes(kind) && evening.until > 0 && evening.until < at) return 'over';
   const running = evening.running, last = evening.nextD - 1, selected = evening.selections.get(body.d);
   const game = evening.games.get(body.prize), isNobody = no => no > evening.signedIn || evening.isPassed(no);
   const fixed = running && ['armed', 'ready'].includes(running.phase) ? 'armed' : null;
   const next = () => running ? 'running' : body.d !== evening.nextD ? 'd' : body.d > evening.chainLength ? 'chain' : null;
   const at_ = (...phases) => !selected ? 'd' : phases.includes(selected.phase) ? null : 'phase';
   switch (kind) {
+    case 'scheduled': return evening.isOpened || evening.until !== 0 ? 'scheduled' : null;
     case 'opened': return evening.isOpened ? 'opened' : null;
     case 'signed_in': return !evening.isOpened ? 'not_open' : body.no !== evening.signedIn + 1 ? 'no' : null;
     case 'prize_added':
@@ -213,7 +219,8 @@ function refusal(evening, { kind, body, at }) {
       return body.prize.groups.length ? 'groups' : null;
     case 'prolonged':
       if (evening.until !== 0 && evening.until !== body.from) return 'before';
-      return at > body.from ? 'over' : body.until <= body.from ? 'until' : null;
+      if (at > body.from && !evening.isEndDoubted) return 'over';
+      return body.until <= Math.max(body.from, at) ? 'until' : null;
     case 'frozen': return fixed || (body.version !== evening.version + 1 ? 'version' : null);
     case 'excluded': return fixed || (isNobody(body.no) || evening.excluded.has(body.no) ? 'no' : null);
     case 'armed':

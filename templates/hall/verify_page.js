@@ -34,14 +34,18 @@ const SAID = {
   prize: ['没有这个奖项，或编号重复', 'There is no such prize, or it is there twice'],
   groups: ['现场加的奖项不能只给一部分人', 'A prize of the evening itself is for everybody'],
   until: ['结束时间只能往后延', 'The end can only be put later'],
-  before: ['原来的结束时间与上一次延期不符', 'The end before it is not the one to which it was prolonged last'],
-  over: ['到点以后不能再延期', 'It cannot be prolonged when its end has come'],
+  before: ['原来的结束时间与公开记录里的不符', 'The end before it is not the one that the log says'],
+  over: ['活动已经到点：不能再签到、锁定、加奖、开始游戏，也不能再延期', 'It was past its end: nothing of this may come any more'],
+  scheduled: ['结束时间在开放签到以前写一次；以后只能延期', 'The end is said once, before signing in opens; later it can only be prolonged'],
+  end: ['规则里的结束时间与日志不同', 'The end that the rules say is not that of the log'],
   chain: ['种子已经用完', 'The seeds are used up'],
   opened: ['重复开放签到', 'It was open already'],
   not_open: ['还没有开放签到', 'Signing in was not open'],
   true: ['全部相符', 'Everything follows from what was published'],
   false: ['有不符之处', 'Something does not follow'],
   alone: ['没有填写承诺值：只能说明这份记录自身没有矛盾', 'No commitment was given: the record only agrees with itself'],
+  ends: ['结束时间：', 'Its end: '],
+  endless: ['这份日志没有写结束时间：到点以后才锁定的抽取查不出来', 'The log does not say when the evening ends: a selection that was fixed too late is not found'],
   rounds: ['请在任意 drand 网站上对照这些轮次的随机值（签名由命令行检查）：', 'Compare these rounds on any site of drand (the command line checks signatures):'],
   line: ['日志第 # 行：', 'line # of the log: '],
   found: ['你在名单里：版本 #，签到号 ', 'You stand in the roster: version #, number '],
@@ -71,6 +75,12 @@ function speak() {
   for (const each of document.querySelectorAll('[data-zh]')) each.textContent = english ? each.dataset.en : each.dataset.zh;
 }
 
+// As clocks in China show it; a number that no calendar has stays one.
+function momentOf(unix) {
+  const at = new Date((unix + 8 * 3600) * 1000);
+  return Number.isNaN(at.getTime()) ? String(unix) : at.toISOString().slice(0, 16).replace('T', ' ');
+}
+
 function findingText({ line, reason, more }) {
   const place = line === null ? '' : say(SAID.line).replace('#', line);
   return place + say(SAID[reason]) + (more === '' ? '' : ' ' + more);
@@ -87,6 +97,7 @@ function show() {
   byId('findings').replaceChildren(...findings.slice(0, 100).map(each =>
     element('li', findingText(each), { 'data-reason': each.reason, 'data-line': each.line ?? '' })));
   const notes = byId('noted').value.trim() === '' ? [say(SAID.alone)] : [];
+  if (check.record) notes.push(evening.until ? say(SAID.ends) + momentOf(evening.until) : say(SAID.endless));
   if (check.rounds.length) notes.push(say(SAID.rounds) + ' ' + check.rounds.join(', '));
   byId('notes').replaceChildren(...notes.map(each => element('p', each)));
   byId('facts').replaceChildren(...check.frozen.flatMap(each => [

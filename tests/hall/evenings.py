@@ -31,12 +31,13 @@ MORE_RACE = {name: value for name, value in RACE.items() if name != "seed_hash"}
 """Games of the evening itself."""
 
 
-def gala(mode: Any = "hall") -> Night:
+def gala(mode: Any = "hall", lasts: int = 3600) -> Night:
     """Three prizes and one of the evening itself, two rains and two races, of which the second ones are of the evening itself; an absentee, somebody who gives up, a void selection, somebody late, everybody paid."""
     night = Night(
         [prize(1, 5, absence="evening"), prize(2, 2, groups=["A"]), prize(3, 1, scope="prize")],
         mode,
         games=[RAIN, RACE],
+        lasts=lasts,
     )
     night.sign_in(20)
     night.say("excluded", no=7, reason="staff")
@@ -61,7 +62,7 @@ def gala(mode: Any = "hall") -> Night:
     night.settle(is_paid=True)
     night.select(3, 1)
     night.settle(is_paid=True)
-    end = night.at + 60
+    end = night.evening.until or night.at + 60
     night.say("prolonged", **{"from": end}, until=end + 3600, names=TWO)
     night.say("prize_added", prize=prize(4, 2, scope="prize"), names=TWO)
     night.say("prolonged", **{"from": end + 3600}, until=end + 5400, names=TWO[::-1])
@@ -74,9 +75,10 @@ NEXT_SEED = b"next" * 8
 
 def resumed() -> Night:
     """An evening whose database was restored: during a rain, when some of a selection's winners were confirmed, during a rain
-    of the evening itself, and when winners had been paid, of whom one was lost with their number and comes back."""
+    of the evening itself, and when winners had been paid, of whom one was lost with their number and comes back; by then its end
+    has come, which two people put later once more."""
     rain = RAIN | {"seed_hash": rain_rule.seed_hash(bytes.fromhex(rain_rule.seed_hash(NEXT_SEED)))}
-    night = Night([prize(1, 4), prize(2, 2), prize(3, 3)], games=[rain])
+    night = Night([prize(1, 4), prize(2, 2), prize(3, 3)], games=[rain], lasts=3600)
     night.sign_in(6)
     night.say("excluded", no=3, reason="left")
     night.freeze()
@@ -97,8 +99,11 @@ def resumed() -> Night:
     night.rain(MORE_RAIN)
     night.select(2, 2)
     night.restore()
+    night.at = night.evening.until + 600
     night.say("found", prize=2, no=0)
     night.say("found", prize=2, no=night.pool(2)[0])
+    end = night.evening.until
+    night.say("prolonged", **{"from": end}, until=end + 3600, names=TWO)
     night.sign_in(2)
     night.say("returned", prize=2, no=night.evening.signed_in)
     night.freeze()

@@ -5,28 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tests.hall import frauds_of_the_end as ends
 from tests.hall.evenings import NEXT_SEED, gala, resumed
+from tests.hall.forged import Record, chained, lines
 from tests.hall.night import HALL
-from wxbot.hall import log, rain_rule, selection
-from wxbot.hall.log import LogLine
-
-Record = dict[str, Any]
-
-
-def lines(record: Record, kind: str) -> list[dict[str, Any]]:
-    """The lines of a kind."""
-    return [line for line in record["log"] if line["kind"] == kind]
-
-
-def chained(record: Record) -> Record:
-    """The record with numbers and hashes of its log made anew: whoever edits a log would do so."""
-    last: LogLine | None = None
-    for line in record["log"]:
-        seq, prev_hash = (last.seq + 1, last.hash) if last else (1, log.GENESIS)
-        hashed = log.entry_hash(record["hall_id"], seq, line["at"], line["kind"], line["body"], prev_hash)
-        line |= {"seq": seq, "prev_hash": prev_hash, "hash": hashed}
-        last = LogLine(**line)
-    return record
+from wxbot.hall import rain_rule, selection
 
 
 def swapped_person(record: Record) -> None:
@@ -301,28 +284,6 @@ def added_by_one(record: Record) -> None:
     lines(record, "prize_added")[0]["body"]["names"] = ["王丽", "王丽"]
 
 
-def prolonged_by_one(record: Record) -> None:
-    """One person alone prolonged the evening."""
-    lines(record, "prolonged")[0]["body"]["names"] = ["王丽"]
-
-
-def ended_earlier(record: Record) -> None:
-    """The evening is said to be prolonged to a moment before its end, which has not come yet."""
-    said = lines(record, "prolonged")[0]["body"]
-    said["until"] = said["from"] - 1
-
-
-def prolonged_from_elsewhere(record: Record) -> None:
-    """The evening is prolonged from another end than that of the line before."""
-    lines(record, "prolonged")[1]["body"]["from"] -= 600
-
-
-def prolonged_late(record: Record) -> None:
-    """The evening is prolonged when it was over already."""
-    said = lines(record, "prolonged")[0]
-    said["body"]["from"] = said["at"] - 1
-
-
 def of_added_rain(record: Record, kind: str) -> Record:
     """What a line of this kind says of the rain that was added in the evening."""
     found: Record = next(line["body"] for line in lines(record, kind) if line["body"]["prize"] == 10)
@@ -439,10 +400,6 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     prize_of_a_game: (True, "prize"),
     prize_added_late: (True, "armed"),
     added_by_one: (True, "body"),
-    prolonged_by_one: (True, "body"),
-    ended_earlier: (True, "until"),
-    prolonged_from_elsewhere: (True, "before"),
-    prolonged_late: (True, "over"),
     other_added_rain: (True, "seed"),
     own_seed: (True, "seed"),
     greedy_added_rain: (True, "winners"),
@@ -454,6 +411,21 @@ FRAUDS: dict[Callable[[Record], None], tuple[bool, str]] = {
     game_of_a_prize: (True, "prize"),
     no_seed_left: (True, "chain"),
     same_number_again: (True, "d"),
+    ends.prolonged_by_one: (True, "body"),
+    ends.ended_earlier: (True, "until"),
+    ends.prolonged_from_elsewhere: (True, "before"),
+    ends.prolonged_late: (True, "over"),
+    ends.armed_late: (True, "over"),
+    ends.armed_behind_the_last_end: (True, "over"),
+    ends.begun_late: (True, "over"),
+    ends.rain_begun_late: (True, "over"),
+    ends.game_added_late: (True, "over"),
+    ends.added_late: (True, "over"),
+    ends.signed_in_late: (True, "over"),
+    ends.other_end: (True, "end"),
+    ends.end_said_again: (True, "scheduled"),
+    ends.prolonged_into_the_past: (True, "until"),
+    ends.prolonged_late_again: (True, "over"),
 }
 """Fraud → whether its author chains the log anew, and the reason of the first finding that tells of it."""
 
@@ -468,6 +440,8 @@ AFTER_RESTORE = {
     returned_unsaid,
     returned_elsewhere,
     same_number_again,
+    ends.prolonged_into_the_past,
+    ends.prolonged_late_again,
 }
 """Frauds with the record of the evening that was restored."""
 

@@ -32,7 +32,10 @@ def prize(number: int, slots: int, scope: str = "evening", absence: str = "slot"
 
 
 class Night:
-    """One evening; each method is one thing that happens."""
+    """One evening, which ends `lasts` seconds behind its commitment; each method is one thing that happens.
+
+    With 0 its log does not say when it ends, as none did before version 0.8.
+    """
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Night:
         length: int = 60,
         at: int = BEGIN,
         games: Sequence[Mapping[str, Any]] = (),
+        lasts: int = 10**6,
     ) -> None:
         self.chain = selection.make_chain(HALL, hashlib.sha256(b"night").digest(), length)
         self.entries: list[LogLine] = []
@@ -56,6 +60,9 @@ class Night:
             mode=mode,
             prizes=list(prizes),
         )
+        if lasts:
+            self.say("scheduled", until=at + lasts)
+            self.at = at + 1  # said with the commitment
         for game in games:
             self.say("game_fixed", **game)
         self.say("opened")
@@ -197,6 +204,7 @@ class Night:
             "hall_id": HALL,
             "commitment": self.chain[0].hex(),
             "chain_length": len(self.chain) - 1,
+            **({"end": self.evening.until} if self.evening.until else {}),
             "rosters": self.rosters,
             "log": [entry._asdict() for entry in self.entries],
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -115,6 +115,16 @@ def test_no_prize_is_added_while_a_selection_is_fixed_and_nobody_agrees_alone(of
     assert len(office.host.left()) == 2
 
 
+ENDS = [
+    (("scheduled",), 0, 0, 0),
+    (("scheduled",), 60, 0, 1),
+    (("scheduled",), 0, 60, 3),
+    ((), 0, 0, 0),
+    ((), 60, 0, 1),
+]
+"""Lines that the log has, by how many seconds row and log say another end than the rules, and what is found."""
+
+
 class Undone(Exception):
     """The meddling is taken back."""
 
@@ -152,14 +162,30 @@ def test_a_change_in_the_log_that_nobody_agreed_to_is_found(office: Office, runt
         assert found
 
 
-def test_an_end_that_was_moved_by_hand_before_it_was_prolonged_is_found(office: Office, runtime: Runtime) -> None:
+def test_an_end_that_was_moved_by_hand_is_found_and_nobody_prolongs_from_it(office: Office, runtime: Runtime) -> None:
     office.ask(end_at=office.later(2))
     moved = office.host.stage.campaign().end_at + timedelta(hours=1)
+    assert invariants.check(runtime.database)["I13_hall_logs"] == 0
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(end_at=moved))
-    office.agree()
-    assert office.host.stage.log()[-1].body["from"] == int(moved.timestamp())
+    assert "原来的结束时间与公开记录里的不符" in office.agree()
+    assert office.host.stage.log()[-1].kind == "signed_in"
     assert invariants.check(runtime.database)["I13_hall_logs"] == 1
+
+
+@pytest.mark.parametrize(("kinds", "row", "said", "found"), ENDS)
+def test_log_rules_and_row_say_one_end_also_of_a_hall_that_nobody_prolonged(
+    runtime: Runtime, kinds: Sequence[str], row: int, said: int, found: int
+) -> None:
+    """A log that was begun before version 0.8 says none; then the rules that were published first do."""
+    hall = open_hall(runtime)
+    log = [line for line in hall.log() if line.kind in kinds]
+    log = [line._replace(body={"until": line.body["until"] + said}) for line in log]
+    with runtime.database.transaction() as session:
+        end_at = session.get_one(Campaign, hall.campaign_id).end_at
+        session.execute(update(Campaign).values(end_at=end_at + timedelta(seconds=row)))
+        session.flush()
+        assert books._ends_apart(session, hall.campaign_id, log) == found
 
 
 @pytest.mark.parametrize(("is_click", "where"), [(True, "FROM halls"), (False, "FROM prizes")])
@@ -193,6 +219,7 @@ def test_who_comes_while_somebody_agrees_is_told_or_sees_one_moment(
 def test_the_desk_says_that_the_end_is_near_while_prizes_are_left_and_it_can_still_be_prolonged(
     office: Office, runtime: Runtime
 ) -> None:
+    drafted = office.host.stage.campaign().end_at
     host, desk, said = office.host, f"/admin/halls/{office.host.id}", "还有 1 个奖项没有发完。来不及就现在申请延期"
 
     def ends_in(minutes: int) -> None:
@@ -207,7 +234,10 @@ def test_the_desk_says_that_the_end_is_near_while_prizes_are_left_and_it_can_sti
     ends_in(14)
     assert said in pulse() and said in office.li.get(desk).text
     assert f'href="{office.path}"' in pulse()
+    with runtime.database.transaction() as session:
+        session.execute(update(Campaign).values(end_at=drafted))
     office.ask(end_at=office.later(1))
+    ends_in(14)
     assert "延期还在等另一位财务批准" in pulse() and said not in pulse()
     host.freeze()
     host.show(k=3)

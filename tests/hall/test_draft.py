@@ -111,7 +111,8 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
     rain |= {"leftover": "person"}
     hall = launched(runtime, [{"groups": ["销售部"]}, rain], begin_at=begin_at, terms={"groups": ["销售部"]})
     assert hall.campaign().status == "on"
-    committed, fixed = hall.log()
+    committed, scheduled, fixed = hall.log()
+    assert (scheduled.kind, scheduled.body) == ("scheduled", {"until": int(hall.campaign().end_at.timestamp())})
     assert fixed.kind == "game_fixed", "a rain is fixed with the commitment"
     assert committed.kind == "committed" and committed.body["hall_id"] == "gala" and committed.body["mode"] == "hall"
     assert [prize["name"] for prize in committed.body["prizes"]] == ["三等奖"]
@@ -132,12 +133,12 @@ def test_the_launch_lays_prizes_games_and_rules_and_commits_to_a_chain_before_th
     assert "keeps what their phone says they caught" in str(published.text["en"])
     assert kept.commitment in said and "没有任何设置可以指定中奖人" in said and "示例小店" in said
     hall.work()
-    assert len(hall.log()) == 2, "the doors stay shut until the window begins"
+    assert len(hall.log()) == 3, "the doors stay shut until the window begins"
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(begin_at=runtime.clock.now() - timedelta(seconds=1)))
     hall.work()
     hall.work()
-    assert [line.kind for line in hall.log()] == ["committed", "game_fixed", "opened"]
+    assert [line.kind for line in hall.log()] == ["committed", "scheduled", "game_fixed", "opened"]
 
 
 def test_a_hall_goes_from_a_marketers_draft_over_a_second_persons_approval_to_its_commitment(
@@ -171,7 +172,7 @@ def test_a_hall_goes_from_a_marketers_draft_over_a_second_persons_approval_to_it
         pass
     with runtime.database.reading() as session:
         assert session.get_one(Campaign, campaign.id).status == "on"
-        assert [line.kind for line in journal.entries(session, campaign.id)] == ["committed", "game_fixed"]
+        assert [line.kind for line in journal.entries(session, campaign.id)] == ["committed", "scheduled", "game_fixed"]
         assert session.get_one(Hall, campaign.id).mode == "hall"
 
 
@@ -187,7 +188,7 @@ def test_the_close_is_the_last_line_of_the_log(runtime: Runtime) -> None:
         session.execute(update(Campaign).values(status="closing"))
     hall.work()
     assert hall.campaign().status == "closed"
-    assert [line.kind for line in hall.log()] == ["committed", "opened", "closed"]
+    assert [line.kind for line in hall.log()] == ["committed", "scheduled", "opened", "closed"]
 
 
 def test_the_close_waits_for_a_selection_that_runs_and_for_what_is_owed_and_gives_the_rest_back(

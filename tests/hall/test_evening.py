@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.hall.evenings import RACE
 from tests.hall.night import TWO, Night, prize
 from wxbot.hall.log import GENESIS
 from wxbot.text import Refusal
@@ -119,19 +120,51 @@ def test_a_prize_may_be_added_on_the_spot() -> None:
 
 def test_an_evening_is_prolonged_from_the_end_that_holds_and_before_it_has_come() -> None:
     made = night(prize(1, 1))
-    end = made.at + 100
+    end = made.evening.until
 
     def prolong(before: int, until: int) -> dict[str, Any]:
         return {"from": before, "until": until, "names": TWO}
 
     assert refused(made, "prolonged", **prolong(end, end)) == "until"
-    assert refused(made, "prolonged", **prolong(made.at - 1, end)) == "over"
+    assert refused(made, "prolonged", **prolong(end - 1, end)) == "before"
     made.say("prolonged", **prolong(end, end + 60))
     assert refused(made, "prolonged", **prolong(end, end + 120)) == "before"
     assert refused(made, "prolonged", **prolong(end + 60, end + 60)) == "until"
     made.say("prolonged", **prolong(end + 60, end + 61))
     made.at = end + 62
     assert refused(made, "prolonged", **prolong(end + 61, end + 120)) == "over"
+
+
+def test_behind_the_end_nothing_is_signed_in_to_fixed_added_or_begun_and_what_was_fixed_is_finished() -> None:
+    made = Night([prize(1, 3)], games=[RACE])
+    made.sign_in(6)
+    made.freeze()
+    made.arm(1, 2)
+    made.at = made.evening.until + 1
+    assert refused(made, "signed_in", no=7) == "over"
+    made.late()
+    made.draw()
+    made.say("revealed", d=1)
+    made.settle(is_paid=True)
+    fixed = {"d": 2, "prize": 1, "k": 1, "roster_version": 1, "pool_hash": GENESIS}
+    assert refused(made, "armed", **fixed) == refused(made, "game_begun", prize=9, nos=[1]) == "over"
+    assert refused(made, "prize_added", prize=prize(4, 1), names=TWO) == "over"
+    assert refused(made, "scheduled", until=made.at + 60) == "scheduled"
+    made.say("closed")
+
+
+def test_only_behind_a_restore_an_end_that_has_come_is_put_later_and_never_to_what_has_passed() -> None:
+    made = night(prize(1, 1))
+    end = made.evening.until
+    made.at = end + 60
+    later = {"from": end, "until": end + 120, "names": TWO}
+    assert refused(made, "prolonged", **later) == "over"
+    made.restore()
+    assert refused(made, "prolonged", **{**later, "until": made.at}) == "until"
+    made.say("prolonged", **later)
+    made.sign_in(1)
+    made.at = end + 121
+    assert refused(made, "prolonged", **{**later, "from": end + 120, "until": end + 600}) == "over"
 
 
 def test_nothing_that_could_change_who_wins_is_possible_once_a_selection_is_fixed() -> None:

@@ -155,6 +155,52 @@ def test_who_was_found_stands_in_the_record_with_what_they_have(runtime: Runtime
     assert told() == [("selection", no, "回***", 100, "collecting"), second]
 
 
+def test_who_was_found_stands_in_the_screens_list_as_in_the_record(runtime: Runtime) -> None:
+    hire(runtime)
+    hall = open_hall(runtime, (TWO[1], RAIN, RACE), guests=3, terms={"mode": "seed"})
+    desk = Host(hall)
+    leap(desk)
+    adopt(hall, LOST)
+    adopt(hall, hall.openids[1], 350, ordinal=2)
+
+    def told() -> list[tuple[int, list[tuple[Any, ...]], int | None]]:
+        with runtime.database.reading() as session:
+            results = public_state(session, hall.hall())["results"]
+        names = ("no", "name", "status", "amount_fen")
+        return [
+            (part["prize"], [tuple(line.get(name) for name in names) for line in part["winners"]], part.get("total"))
+            for part in results
+        ]
+
+    rain = (2, [(2, "来宾2", "found", 350)], 1)
+    assert told() == [(1, [(0, "", "found", None)], None), rain]
+    no = come_again(hall)
+    desk.freeze()
+    (second,) = desk.show(1, k=1)
+    desk.confirm(101)
+    confirmed = (second, f"来宾{second}", "confirmed", None)
+    assert told() == [(1, [confirmed, (no, "回来的人", "found", None)], None), rain]
+
+
+def test_a_cashier_reads_what_to_do_when_others_hold_what_is_left_of_a_prize(runtime: Runtime) -> None:
+    hire(runtime)
+    hall = open_hall(runtime, (TWO[0],), guests=4, terms={"mode": "seed"})
+    desk = Host(hall)
+    leap(desk)
+    desk.freeze()
+    one, _ = desk.show(k=2)
+    with pytest.raises(Refusal, match="slots") as refusal:
+        adopt(hall, LOST)
+    assert "给还没确认的一位标“弃奖，名额重抽”" in refusal.value.text.zh and "“三等奖”" in refusal.value.text.zh
+    desk.mark(desk.selections()[-1].d, one, "refill")
+    _, second = cashiers(runtime)
+    with runtime.database.transaction() as session:
+        waiting = session.scalars(select(FoundOrder)).one()
+        judge.confirm(session, runtime.settings, waiting.id, second, runtime.clock.now())
+    assert [award.openid for award in hall.awards()] == [LOST]
+    assert desk.verified() == []
+
+
 def test_the_page_and_the_sheet_of_a_record_mark_who_was_found(runtime: Runtime, marketer: Browser) -> None:
     hire(runtime)
     hall = open_hall(runtime, TWO, terms={"mode": "seed"})

@@ -253,7 +253,7 @@ def test_more_than_somebodys_packets_or_another_seed_is_found(runtime: Runtime) 
 def test_the_log_fixes_a_game_before_the_doors_open(runtime: Runtime) -> None:
     hall = open_hall(runtime, (RAIN, RACE))
     kinds = [line.kind for line in hall.log()]
-    assert kinds == ["committed", "game_fixed", "game_fixed", "opened"]
+    assert kinds == ["committed", "scheduled", "game_fixed", "game_fixed", "opened"]
 
 
 def test_a_guest_catches_a_packet_of_theirs_by_the_phone_and_nobody_elses(

@@ -152,7 +152,7 @@ def test_the_first_guest_opens_the_doors_when_no_worker_has_yet(runtime: Runtime
     with runtime.database.transaction() as session:
         session.execute(update(Campaign).values(begin_at=runtime.clock.now() - timedelta(seconds=1)))
     hall.come(1)
-    assert [line.kind for line in hall.log()] == ["committed", "opened", "signed_in"]
+    assert [line.kind for line in hall.log()] == ["committed", "scheduled", "opened", "signed_in"]
 
 
 def test_staff_who_steer_it_and_blocked_people_take_no_part(

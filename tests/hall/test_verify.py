@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.hall import evenings, frauds, vector
+from tests.hall import evenings, frauds, night, vector
+from tests.hall import frauds_of_the_end as ends
 from tests.hall.night import HALL, Night, openid_of, prize, salt_of
 from wxbot.cli import cli
 from wxbot.hall import quicknet, selection
@@ -34,6 +35,38 @@ def test_an_evening_that_was_restored_passes_and_counts_what_was_settled() -> No
     seen = verify(record, record["commitment"])
     assert not seen.findings
     assert (seen.people, seen.selections, seen.winners) == (11, 3, 7)
+    assert seen.until == night.BEGIN + 2 * 3600
+
+
+def test_a_log_that_was_begun_before_logs_said_when_they_end_stays_true_and_the_command_says_what_it_lacks() -> None:
+    record = evenings.gala(lasts=0).record()
+    record["log"] = [line for line in record["log"] if line["kind"] != "prolonged"]
+    del record["end"]
+    frauds.chained(record)
+    seen = verify(record, record["commitment"])
+    assert (seen.findings, seen.until) == ([], 0)
+    assert "没有写结束时间" in told(record, "--commitment", record["commitment"])[1]
+    assert verify(evenings.gala(lasts=0).record()).findings == []
+
+
+LATE = (
+    (ends.armed_late, "armed"),
+    (ends.armed_behind_the_last_end, "armed"),
+    (ends.begun_late, "game_begun"),
+    (ends.rain_begun_late, "rain_begun"),
+    (ends.game_added_late, "game_added"),
+    (ends.added_late, "prize_added"),
+    (ends.signed_in_late, "signed_in"),
+)
+
+
+@pytest.mark.parametrize(("fraud", "kind"), LATE)
+def test_what_came_behind_the_end_is_the_line_that_is_named_and_the_only_one(
+    fraud: Callable[[frauds.Record], None], kind: str
+) -> None:
+    record = frauds.committed(fraud)
+    place = record["log"].index(frauds.lines(record, kind)[-1]) + 1
+    assert [finding[:2] for finding in verify(record).findings] == [(place, "over")]
 
 
 def test_a_commitment_may_be_copied_in_the_groups_that_the_screen_shows() -> None:
@@ -123,7 +156,8 @@ def test_the_command_asks_for_the_commitment_that_was_noted() -> None:
     code, words = told(record)
     assert (code, "--commitment" in words) == (0, True)
     code, words = told(record, "--commitment", record["commitment"])
-    assert (code, words.count("\n")) == (0, 2)
+    assert (code, words.count("\n")) == (0, 3)
+    assert "2026-09-22 00:43" in words
 
 
 def test_a_selection_by_drand_is_checked_with_its_signature(monkeypatch: pytest.MonkeyPatch) -> None:

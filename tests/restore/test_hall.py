@@ -29,14 +29,20 @@ from tests.restore.offices import (
 from tests.rows import in_one
 from tests.servers import SimulatedWeChat
 from wxbot import invariants, lineage
-from wxbot.hall import games, sign_in
-from wxbot.hall.models import RainHit
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import changes, desk, games, gaps, sign_in
+from wxbot.hall.models import Hall, RainHit
+from wxbot.hall.state import public_state
 from wxbot.instant import awards
-from wxbot.instant.models import Award, Prize
+from wxbot.instant import changes as rules
+from wxbot.instant.models import Award, Prize, RuleVersion
 from wxbot.orders import lost, newest
+from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
+from wxbot.staff.models import Staff
 from wxbot.text import Refusal
 from wxbot.thaw import judge
+from wxbot.witness import Witness
 from wxbot.worker import run_until_quiet
 
 
@@ -190,5 +196,113 @@ def test_what_ran_in_the_copy_and_was_paid_since_is_paid_once(
             pass_time(restored, simulator, 15 * 60)
             take_everything(simulator, people)
         assert wallets(simulator, people) == {who: before[who] + fen for who, fen in due.items()}
+        assert host.verified() == []
+        sound(restored)
+
+
+def prolong(hall: OpenHall, hours: int = 2) -> int:
+    """Two cashiers put the end so many hours later than the drafted one; the end that they agree to."""
+    first, second = (each.id or 0 for each in cashiers(hall.runtime))
+    now, until = hall.runtime.clock.now(), int(hall.campaign().end_at.timestamp()) + hours * 3600
+    change_id = in_one(hall.runtime.database, changes.ask, hall.campaign_id, {"end": until}, first, now).id
+    with hall.runtime.database.transaction() as session:
+        change, campaign = session.get_one(RuleChange, change_id), session.get_one(Campaign, hall.campaign_id)
+        proposal = changes.propose(session, campaign, session.get_one(Hall, hall.campaign_id), change.asked)
+        seen = rules.content_of(change, campaign, proposal)
+        changes.approve(session, change_id, second, seen, now)
+    return until
+
+
+def tie(runtime: Runtime) -> None:
+    """Whoever asks and agrees is known to WeChat."""
+    with runtime.database.transaction() as session:
+        session.execute(update(Staff).values(openid="o-" + Staff.login))
+
+
+def ending(hall: OpenHall) -> desk.Ending | None:
+    with hall.runtime.database.reading() as session:
+        return desk.ending(session, hall.campaign(), hall.runtime.clock.now())
+
+
+@pytest.mark.parametrize("are_known", [True, False])
+def test_a_later_end_that_the_replaced_database_knows_is_put_back_with_both_names(
+    runtime: Runtime, copies: Copies, tmp_path: Path, evening: tuple[OpenHall, list[Any]], are_known: bool
+) -> None:
+    """Unless the copy does not know both people: then the desk asks for it, as on a bare machine."""
+    hall, _ = evening
+    tie(runtime)
+    drafted, copy = int(hall.campaign().end_at.timestamp()), copies.take(runtime)
+    prolong(hall)
+    until = prolong(hall)
+    with runtime.database.reading() as session:
+        used = gaps.used(session)
+    with machine(runtime, copy, tmp_path / "replaced") as restored:
+        again = OpenHall(restored, hall.campaign_id, hall.slug, list(hall.openids))
+        if not are_known:
+            with restored.database.transaction() as session:
+                session.execute(update(Staff).where(Staff.login == "qian.test").values(name="孙财务"))
+        with restored.database.transaction() as session:
+            gaps.leap(session, "restored", restored.database.now(session), used)
+        kept = int(again.campaign().end_at.timestamp())
+        said = [line for line in again.log() if line.kind in ("restored", "prolonged")]
+        with restored.database.reading() as session:
+            shown = public_state(session, again.hall())["until"]
+            published = session.scalars(select(RuleVersion).order_by(RuleVersion.version.desc())).first()
+        assert published is not None and published.config["end"] == kept
+        sound(restored)
+        assert Host(again).verified() == []
+        if are_known:
+            assert (kept, shown, ending(again)) == (until, until, None)
+            assert [line.kind for line in said] == ["restored", "prolonged", "prolonged"]
+            assert said[1].body["from"] == drafted
+            assert said[2].body["names"] == ["赵财务（zhao.test）", "钱财务（qian.test）"]
+        else:
+            assert (kept, shown, [line.kind for line in said]) == (drafted, 0, ["restored"])
+            assert ending(again) == desk.Ending(2, False, again.campaign().end_at)
+
+
+@pytest.mark.parametrize("is_prolonged", [True, False])
+def test_a_copy_that_cannot_know_of_a_later_end_waits_for_two_people_who_agree_to_it_once_more(
+    runtime: Runtime,
+    simulator: SimulatedWeChat,
+    copies: Copies,
+    tmp_path: Path,
+    evening: tuple[OpenHall, list[Any]],
+    is_prolonged: bool,
+) -> None:
+    hall, _ = evening
+    tie(runtime)
+    copy = copies.take(runtime)
+    prolong(hall)
+    with machine(runtime, copy, tmp_path / "bare") as restored:
+        again = OpenHall(restored, hall.campaign_id, hall.slug, list(hall.openids))
+        host = Host(again)
+
+        def wait(seconds: int) -> str:
+            simulator.advance(seconds)
+            restored.clock.refresh()
+            again.work()
+            return again.campaign().status
+
+        lineage.freeze_now(restored, "older", Witness(9, 9))
+        assert wait(6 * 3600 + 60) == "on", "nobody can put the end later while the database is frozen"
+        with restored.database.transaction() as session:
+            lineage.open_again(session)
+            gaps.leap(session, "thawed", restored.database.now(session))
+        assert wait(3000) == "on"
+        told = ending(again)
+        assert told is not None and told.doubted_until is not None
+        for verb, reason in ((lambda: begin_rain(again), "not_open"), (host.arm, "over")):
+            with pytest.raises(Refusal, match=reason):
+                verb()
+        if not is_prolonged:
+            assert wait(700) in ("closing", "closed")
+            with pytest.raises(Refusal, match="status"):
+                prolong(again)
+            return
+        until = prolong(again)
+        assert wait(700) == "on" and ending(again) is None
+        assert int(again.campaign().end_at.timestamp()) == until == again.log()[-1].body["until"]
+        host.show(k=1)
         assert host.verified() == []
         sound(restored)

@@ -7,6 +7,7 @@ from typing import TextIO
 import click
 
 from wxbot.cli.desk import as_json, show_json
+from wxbot.clock import SHANGHAI, from_unix
 from wxbot.hall.verify import RecordFault, Verified, verify
 
 FINDINGS_SHOWN = 20
@@ -51,6 +52,13 @@ def _say(seen: Verified, commitment: str | None) -> None:
         f"✓ {seen.people:,} 人、{seen.selections:,} 次抽取、{seen.winners:,} 位中奖者，全部与公布的承诺值、名单和日志相符。\n"
         f"  All {seen.selections:,} selections among {seen.people:,} people follow from commitment, rosters and log."
     )
+    if seen.until:
+        click.echo(f"  结束时间 Its end: {_moment(seen.until)}")
+    else:
+        click.echo(
+            "! 这份日志没有写结束时间：到点以后才锁定的抽取查不出来。\n"
+            "  The log does not say when the evening ends: a selection that was fixed too late is not found."
+        )
     if commitment is None:
         click.echo(
             "! 请用 --commitment 填写当场记下的承诺值，否则只能说明这份记录自身没有矛盾。\n"
@@ -61,6 +69,14 @@ def _say(seen: Verified, commitment: str | None) -> None:
             f"! {seen.unsigned} 轮 drand 的签名没有验证：请安装 drand.lock。\n"
             f"  {seen.unsigned} signatures of drand were not checked: install drand.lock."
         )
+
+
+def _moment(unix: int) -> str:
+    """As clocks in China show it; a number that no calendar has stays one."""
+    try:
+        return f"{from_unix(unix).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+    except (OverflowError, OSError, ValueError):
+        return str(unix)
 
 
 def _place(finding: RecordFault) -> str:

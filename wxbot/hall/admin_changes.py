@@ -14,7 +14,6 @@ from wxbot.hall import changes, told
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
 from wxbot.hall.draft import PRIZE_FIELDS, absences, kinds, leftovers, scopes, ways
 from wxbot.hall.models import Hall
-from wxbot.instant import changes as instant_changes
 from wxbot.instant import codes
 from wxbot.instant.changes import SUBJECT, Proposal
 from wxbot.instant.console import shown_change
@@ -43,6 +42,7 @@ def page(campaign_id: int) -> str:
         with refusal_told("rules_approve", f"campaign:{campaign_id}", is_logged=False):
             waiting = _shown(session, campaign, hall)
         codes_ready = codes.ready(session, campaign_id)
+        is_running = changes.may_change(session, campaign, now())
         people = accounts.names(session, [waiting[0].change.requested_by] if waiting else [])
     rules, more_fen = waiting or (None, 0)
     typed = request.form if request.endpoint == "hall_desk.ask_change" else {}
@@ -61,7 +61,7 @@ def page(campaign_id: int) -> str:
         scopes=scopes(),
         absences=absences(),
         leftovers=leftovers(),
-        is_running=campaign.status in instant_changes.RUNNING and now() < campaign.end_at,
+        is_running=is_running,
     )
 
 

@@ -21,6 +21,16 @@ FALLBACK_AFTER = 60
 FOR_ALL = Text("现场加的奖项不能只给一部分人", "A prize of the evening itself is for everybody, not for groups")
 """Of a prize that was added: by then it is known who is in which group, and one with a single guest would name a winner."""
 
+OVER = Text(
+    "活动已经到点：不能再签到、锁定、加奖、开始游戏",
+    "The evening is past its end: nobody signs in, and nothing is fixed, added or begun any more",
+)
+
+UNTIL_THE_END: frozenset[Kind] = frozenset(
+    {"signed_in", "prize_added", "game_added", "armed", "game_begun", "rain_begun"}
+)
+"""What may come only before the end that the log says. What was fixed or begun by then is finished behind it."""
+
 _WORDS: Mapping[Phase, Text] = {
     "armed": Text("等待现场数字", "waiting for its late entropy"),
     "ready": Text("等待抽取", "ready to be drawn"),
@@ -43,6 +53,8 @@ def require(evening: Evening, event: LogEvent) -> None:
         )
     if evening.is_closed and event.kind != "paid":
         raise _no("closed", "活动已经结束", "The evening is closed")
+    if event.kind in UNTIL_THE_END and 0 < evening.until < event.at:
+        raise Refusal("over", OVER)
     check = _CHECKS.get(event.kind)
     if check is not None:
         check(evening, event.body)
@@ -57,6 +69,15 @@ def require(evening: Evening, event: LogEvent) -> None:
 
 def _no(reason: str, zh: str, en: str) -> Refusal:
     return Refusal(reason, Text(zh, en))
+
+
+def _scheduled(evening: Evening, body: LineBody) -> None:
+    if evening.is_opened or evening.until:
+        raise _no(
+            "scheduled",
+            "结束时间在开放签到以前写一次；以后只能延期",
+            "The end is said once, before signing in opens; later it can only be prolonged",
+        )
 
 
 def _opened(evening: Evening, body: LineBody) -> None:
@@ -97,17 +118,14 @@ def _added(evening: Evening, body: LineBody) -> None:
 
 
 def _prolonged(evening: Evening, event: LogEvent) -> None:
-    """From the end that holds, which has not come yet; of the first one only the published rules know whether it held."""
+    """From the end that holds, which has not come yet, or may have been put later in what a restore has lost. Where the log does not
+    say which end held before the first one (`scheduled`), only the published rules know."""
     before, until = event.body["from"], event.body["until"]
     if evening.until not in (0, before):
-        raise _no(
-            "before",
-            "原来的结束时间与上一次延期不符",
-            "The end before it is not the one to which it was prolonged last",
-        )
-    if event.at > before:
+        raise _no("before", "原来的结束时间与公开记录里的不符", "The end before it is not the one that the log says")
+    if event.at > before and not evening.is_end_doubted:
         raise _no("over", "到点以后不能再延期", "It cannot be prolonged when its end has come")
-    if until <= before:
+    if until <= max(before, event.at):
         raise _no("until", "结束时间只能往后延", "The end can only be put later")
 
 
@@ -362,6 +380,7 @@ def _closed(evening: Evening, body: LineBody) -> None:
 
 
 _CHECKS: Mapping[Kind, Callable[[Evening, LineBody], None]] = {
+    "scheduled": _scheduled,
     "opened": _opened,
     "signed_in": _signed_in,
     "prize_added": _added,

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.clock import from_unix
 from wxbot.hall import games, journal, known, published
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import LoggedPrize, LogLine
 from wxbot.hall.models import Game, Guest, Hall, HallPrize, RaceCount, RainHit, Winner
 from wxbot.hall.steps import added_line, drafted_prize
+from wxbot.instant import versions
 from wxbot.instant.changes import SUBJECT
 from wxbot.instant.models import Award, InstantTerms, Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
@@ -102,17 +102,29 @@ def _games_apart(session: Session, campaign_id: int, evening: Evening) -> int:
 
 
 def _unagreed(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> int:
-    """How many lines say another change of the evening than two people agreed to, or others agreed, and whether the end is another."""
+    """How many lines say another change of the evening than two people agreed to, or others agreed, and how many ends are another."""
     said = [(line.kind, line.body) for line in lines if line.kind in ("prolonged", "prize_added", "game_added")]
     mine = (RuleChange.subject_kind == SUBJECT) & (RuleChange.subject_id == campaign_id)
     query = select(RuleChange).where(mine, RuleChange.status == "approved").order_by(RuleChange.id)
     agreed = _agreed(session, campaign_id, session.scalars(query).all())
     differing: int = sum(one != other for one, other in zip_longest(said, agreed))
-    untils = [body["until"] for kind, body in said if kind == "prolonged"]
-    if not untils:
-        return differing
-    end_at = session.scalar(select(Campaign.end_at).where(Campaign.id == campaign_id))
-    return differing + (end_at != from_unix(untils[-1]))
+    return differing + _ends_apart(session, campaign_id, lines)
+
+
+def _ends_apart(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> int:
+    """How many of the rules that were published first and last, and of the campaign's row, say another end than the log; of a log
+    that says none, than the rules that were published first."""
+    first = session.get(RuleVersion, (campaign_id, 1))
+    if first is None:
+        return 0
+    said = [line.body["until"] for line in lines if line.kind == "scheduled"]
+    until = [first.config["end"], *(line.body["until"] for line in lines if line.kind in ("scheduled", "prolonged"))][
+        -1
+    ]
+    row = int(session.get_one(Campaign, campaign_id).end_at.timestamp())
+    newest = versions.newest(session, campaign_id).config["end"]
+    apart = (said not in ([], [first.config["end"]]), newest != until, row != until)
+    return sum(map(bool, apart))
 
 
 def _agreed(session: Session, campaign_id: int, changes: Sequence[RuleChange]) -> list[tuple[str, dict[str, Any]]]:

@@ -93,7 +93,7 @@ def propose(session: Session, campaign: Campaign, hall: Hall, asked: Mapping[str
     return Proposal(would_be, prizes, config, text, would_be.budget_fen - campaign.budget_fen)
 
 
-def _lines(campaign: Campaign, proposal: Proposal, names: Sequence[str] = UNNAMED) -> list[tuple[Kind, LineBody]]:
+def lines_of(campaign: Campaign, proposal: Proposal, names: Sequence[str] = UNNAMED) -> list[tuple[Kind, LineBody]]:
     """What the log will say of it, by the names of who asked and who agreed."""
     said: list[tuple[Kind, LineBody]] = []
     if proposal.campaign.end_at != campaign.end_at:
@@ -110,10 +110,17 @@ def _added(campaign: Campaign, proposal: Proposal) -> list[tuple[Prize, dict[str
     return list(zip(proposal.prizes[known:], drafted[known:], strict=True))
 
 
+def may_change(session: Session, campaign: Campaign, now: datetime) -> bool:
+    """Whether a change can be asked for: while the hall runs, and behind an end that a restore may have left too early."""
+    is_over = now >= campaign.end_at
+    return campaign.status in changes.RUNNING and (not is_over or journal.evening(session, campaign.id).is_end_doubted)
+
+
 def require(session: Session, campaign: Campaign, proposal: Proposal, now: datetime) -> None:
     """Raise Refusal, Faulty for all of it, when the hall cannot become what is proposed; also while a selection is fixed."""
-    changes.require_running(session, campaign, now)
-    said = _lines(campaign, proposal)
+    evening = journal.evening(session, campaign.id)
+    changes.require_running(session, campaign, now, may_be_over=evening.is_end_doubted)
+    said = lines_of(campaign, proposal)
     if not said:
         raise fault(
             "",
@@ -129,10 +136,11 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
     slips += [slip for slip in _faults(proposal.campaign, now) if slip.text not in before]
     if slips:
         raise Faulty(list({slip.text: slip for slip in slips}.values()))
-    evening = journal.evening(session, campaign.id)
     at = max(int(now.timestamp()), evening.at)
     for kind, body in said:
-        allowed.require(evening, LogLine(0, at, kind, body, "", ""))
+        line = LogLine(0, at, kind, body, "", "")
+        allowed.require(evening, line)
+        evening.take(line)
 
 
 def _of_added(prize: Prize, rules: Mapping[str, Any]) -> list[Refusal]:
@@ -219,7 +227,7 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
     content = changes.content_of(change, campaign, proposal)
     rule_changes.agree(session, change, content, staff_id, seen_sha256, now)
     names = journal.names_of_two(session, change.requested_by, staff_id)
-    for kind, body in _lines(campaign, proposal, names):
+    for kind, body in lines_of(campaign, proposal, names):
         journal.require_and_append(session, hall, kind, body, now)
     changes.add_budget(session, campaign, proposal.more_fen, now)
     for prize, rules in _added(campaign, proposal):

@@ -11,7 +11,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, pairing, rosters, unjudged
+from wxbot.hall import ends, journal, pairing, rosters, unjudged
 from wxbot.hall.evening import Evening, Selected
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
@@ -42,6 +42,8 @@ class Ending(NamedTuple):
     """How many of the programme were not given whole; games that have not begun are among them."""
     is_asked: bool
     """Whether a later end waits for the second person."""
+    doubted_until: datetime | None = None
+    """After a restore that may have lost a later end: until when two people may agree to it once more."""
 
 
 def mark_of(session: Session, hall: Hall) -> str:
@@ -97,15 +99,17 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
 
 def ending(session: Session, campaign: Campaign, now: datetime, evening: Evening | None = None) -> Ending | None:
     """What is left when the end is near, behind which the hall cannot be prolonged any more; None before, behind it, and when
-    nothing is left. `evening` is that of whoever has read it."""
-    if campaign.is_over(now) or campaign.end_at - now > ENDS_SOON:
+    nothing is left. After a restore that may have lost a later end, whatever is left. `evening` is that of whoever has read it."""
+    doubted = ends.doubted_until(session, campaign)
+    if doubted is None and (campaign.is_over(now) or campaign.end_at - now > ENDS_SOON):
         return None
     known = evening or journal.evening(session, campaign.id)
     planned = (Game.campaign_id == campaign.id) & (Game.status == "planned")
     prizes = sum(known.open_slots(prize) > 0 for prize in known.prizes)
     prizes += session.scalar(select(func.count()).select_from(Game).where(planned)) or 0
     change = rule_changes.open_one(session, SUBJECT, campaign.id)
-    return Ending(prizes, change is not None and "end" in change.asked) if prizes else None
+    is_asked = change is not None and "end" in change.asked
+    return Ending(prizes, is_asked, doubted) if prizes or doubted else None
 
 
 def _games(session: Session, hall: Hall) -> list[tuple[Game, str]]:

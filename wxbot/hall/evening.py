@@ -120,7 +120,11 @@ class Evening:
     added: set[int] = field(default_factory=set)
     """Prizes that were not committed to: two people added them in the evening."""
     until: int = 0
-    """The end to which two people prolonged it last, Unix seconds; 0 when it is the drafted one."""
+    """The end that holds, Unix seconds; 0 while a log that was begun before version 0.8 tells of none (`scheduled`)."""
+    is_prolonged: bool = False
+    """Whether two people have put it later."""
+    is_end_doubted: bool = False
+    """Whether it was restored since its end was said last: it may have been prolonged in what was lost."""
     is_opened: bool = False
     is_closed: bool = False
     signed_in: int = 0
@@ -245,8 +249,12 @@ def _added(evening: Evening, body: LineBody) -> None:
     evening.added.add(prize.prize)
 
 
-def _prolonged(evening: Evening, body: LineBody) -> None:
+def _scheduled(evening: Evening, body: LineBody) -> None:
     evening.until = body["until"]
+
+
+def _prolonged(evening: Evening, body: LineBody) -> None:
+    evening.until, evening.is_prolonged, evening.is_end_doubted = body["until"], True, False
 
 
 def _armed(evening: Evening, body: LineBody) -> None:
@@ -340,6 +348,7 @@ def _restored(evening: Evening, body: LineBody) -> None:
             game.nos, game.d, game.restores = None, 0, game.restores + 1
     evening.passed_nos.append(range(body["last_no"] + 1, body["next_no"]))
     evening.signed_in, evening.passed_d = body["next_no"] - 1, body["next_d"] - 1
+    evening.is_end_doubted = True
 
 
 def _found(evening: Evening, body: LineBody) -> None:
@@ -360,6 +369,7 @@ def _paid(evening: Evening, body: LineBody) -> None:
 
 _TAKES: Mapping[Kind, Callable[[Evening, LineBody], None]] = {
     "committed": _committed,
+    "scheduled": _scheduled,
     "opened": _opened,
     "signed_in": _signed_in,
     "prize_added": _added,

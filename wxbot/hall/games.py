@@ -117,7 +117,7 @@ def begin(session: Session, vault: Vault, campaign_id: int, ordinal: int, now: d
     if game.status == "running":
         return game
     evening = journal.evening(session, campaign_id)
-    _require_free(session, game, evening)
+    _require_free(session, game, evening, now)
     # A second rain gives everybody another amount, so no likeness would hold its payment to whoever was paid already.
     if unjudged.of_evening(session, hall, evening, game):
         raise Refusal("unjudged", UNJUDGED)
@@ -156,12 +156,13 @@ def _say_begun(session: Session, hall: Hall, evening: Evening, ordinal: int, nos
     hall.next_d += 1
 
 
-def _require_free(session: Session, game: Game, evening: Evening) -> None:
+def _require_free(session: Session, game: Game, evening: Evening, now: datetime) -> None:
     campaign_id = game.campaign_id
     is_found = evening.games[game.ordinal].is_ended  # some of its winners, after a restore
     if game.status != "planned" or is_found:
         raise Refusal("played", PLAYED)
-    if session.get_one(Campaign, campaign_id).status != "on":
+    campaign = session.get_one(Campaign, campaign_id)
+    if campaign.status != "on" or campaign.is_over(now):
         raise Refusal("not_open", SHUT)
     other = select(Game.id).where(Game.campaign_id == campaign_id, Game.status == "running").limit(1)
     selected = running(session, campaign_id)

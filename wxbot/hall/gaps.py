@@ -4,7 +4,8 @@ Lines of the log that were written after the copy are lost, but people have seen
 the copy knows as revealed may have been confirmed since, a game that runs in it may be settled and played out. So each hall that is
 not closed gets one line `restored`: selections that were not settled are void, games begin anew from their next seed, and
 guests and selections go on behind a gap. A copy knows nothing of what was made from it before: where it takes the place of a
-database, that one is asked how far its halls had come (`used`), so that the same copy restored twice reaches no seed twice.
+database, that one is asked how far its halls had come (`used`), so that the same copy restored twice reaches no seed twice, and to
+what two people had put their ends later.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
-from wxbot.hall import journal, told
+from wxbot.hall import ends_lost, journal, told
+from wxbot.hall.ends_lost import LostEnd
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import RESTORED
 from wxbot.hall.models import (
@@ -53,15 +55,21 @@ class UsedNumbers(NamedTuple):
 
     next_d: int
     next_no: int
-    restores: int
+    restores: int = 0
     """Lines `restored` of its log: a rain that began anew used one seed for each."""
+    ends: Sequence[LostEnd] = ()
+    """To what two people had put its end later."""
 
 
 def used(session: Session) -> dict[str, UsedNumbers]:
     """Commitment of each hall of this database → what it has used."""
     restores = select(func.count()).where(HallEvent.campaign_id == Hall.campaign_id, HallEvent.kind == "restored")
-    rows = session.execute(select(Hall.commitment, Hall.next_d, Hall.next_no, restores.scalar_subquery()))
-    return {commitment: UsedNumbers(next_d, next_no, n) for commitment, next_d, next_no, n in rows}
+    columns = (Hall.campaign_id, Hall.commitment, Hall.next_d, Hall.next_no, restores.scalar_subquery())
+    later = ends_lost.agreed(session)
+    return {
+        commitment: UsedNumbers(next_d, next_no, n, later.get(campaign_id, ()))
+        for campaign_id, commitment, next_d, next_no, n in session.execute(select(*columns))
+    }
 
 
 def leap(session: Session, why: str, now: datetime, before: Mapping[str, UsedNumbers] | None = None) -> Sequence[int]:
@@ -87,7 +95,7 @@ def _leap(session: Session, hall: Hall, before: UsedNumbers | None, now: datetim
     evening = journal.evening(session, hall.campaign_id)
     if evening.is_closed:
         return False
-    before = before or UsedNumbers(0, 0, 0)
+    before = before or UsedNumbers(0, 0)
     hall.next_no = max(hall.next_no, before.next_no) + LEAP_NO
     hall.next_d = min(max(hall.next_d, before.next_d) + LEAP, hall.chain_length + 1)
     if not evening.hall_id:
@@ -97,6 +105,7 @@ def _leap(session: Session, hall: Hall, before: UsedNumbers | None, now: datetim
     _say_restored(session, hall, evening, hall.next_no, hall.next_d, now)
     _void(session, hall.campaign_id, evening, now)
     _take_back_games(session, hall.campaign_id)
+    ends_lost.put_back(session, hall, evening, before.ends, now)
     if hall.scene in ("selection", "rain", "race"):
         hall.scene, hall.scene_at = "wall", now
     return True

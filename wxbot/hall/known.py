@@ -5,7 +5,8 @@ nobody is selected for it once more. A game of which one payment was found has b
 is known by their openid when they sign in again, and wins nothing that the rules give them once.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -27,6 +28,17 @@ NOT_COVERED = Text(
 )
 
 
+def no_slot(prize: str) -> Text:
+    """Every piece of a prize that is not owed yet is held by somebody of a selection: what cashier and host can do about it."""
+    return Text(
+        f"“{prize}”剩下的名额都占着：抽中的人还没有确认，或者弃奖时选了名额空出。请主持人在主持台给还没确认的一位标“弃奖，名额重抽”"
+        "（缺席的标“缺席”），空出一个名额，再回来确认这笔认定；没有人能让出，就退回，认定为别的付款",
+        f"Every open piece of “{prize}” is held: by winners who are not confirmed yet, or by who declined and left it empty. Have the host mark "
+        "one who is not confirmed as “declined, select again” (or absent) on the desk, then confirm this again; where nobody can give way, send it back and say that it "
+        "was something else",
+    )
+
+
 AWARDS = (
     select(Award, Prize)
     .join(Prize, Prize.id == Award.prize_id)
@@ -37,6 +49,14 @@ AWARDS = (
     .order_by(Award.k)
 )
 """Awards of winners whom a restored database had lost, with their prizes; in a hall in the order of the lines `found`."""
+
+
+def awards_of(session: Session, campaign_id: int) -> defaultdict[int, Iterator[Award]]:
+    """Ordinal of a prize → these awards of a hall: each line `found` of the prize is the next of them."""
+    of_prize: defaultdict[int, list[Award]] = defaultdict(list)
+    for award, prize in session.execute(AWARDS.where(Award.campaign_id == campaign_id)):
+        of_prize[prize.ordinal].append(award)
+    return defaultdict(lambda: iter(()), {ordinal: iter(awards) for ordinal, awards in of_prize.items()})
 
 
 def is_restored(session: Session, campaign_id: int) -> bool:
@@ -52,7 +72,10 @@ def win(session: Session, prize_id: int, openid: str, amount_fen: int, now: date
     hall = journal.lock(session, prize.campaign_id)
     mine = (Guest.campaign_id == prize.campaign_id) & (Guest.openid == openid)
     no = session.scalar(select(Guest.no).where(mine)) or 0
-    journal.require_and_append(session, hall, "found", {"prize": prize.ordinal, "no": no}, now)
+    evening = journal.evening(session, hall.campaign_id)
+    if prize.ordinal in evening.prizes and evening.open_slots(prize.ordinal) < 1:
+        raise Refusal("slots", no_slot(prize.name))
+    journal.require_and_append(session, hall, "found", {"prize": prize.ordinal, "no": no}, now, evening)
     try:
         (award,) = owe_people(session, hall, [(openid, Owed(no, prize_id, amount_fen))], now)
     except NotCovered as error:

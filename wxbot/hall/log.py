@@ -16,6 +16,7 @@ from wxbot.text import Text
 
 Kind = Literal[
     "committed",
+    "scheduled",
     "opened",
     "signed_in",
     "prize_added",
@@ -193,6 +194,7 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
         "mode": _of(EntropyKind),
         "prizes": _is_prizes,
     },
+    "scheduled": {"until": _is_number},
     "opened": {},
     "signed_in": {"no": _is_number},
     "prize_added": {"prize": _is_prize, "names": _is_two_names},
@@ -235,6 +237,7 @@ FIELDS: Mapping[Kind, Mapping[str, Shape]] = {
 }
 """Kind → its fields, exactly these, and what each may be. `d` is a selection, `no` a person, `prize` a number of the programme.
 
+`scheduled` is the end that the rules say (Unix seconds), published before the doors open; logs that were begun before version 0.8 have none.
 `prize_added` is a prize of the evening itself and `prolonged` its end before and from now on (Unix seconds); `names` are the two people
 who agreed to it.
 `armed` fixes everything about a selection before its late entropy exists, `entropy` adds that, `drawn` reveals its seed.

@@ -12,10 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import log, published, results
+from wxbot.hall import journal, log, published, results
 from wxbot.hall.log import LogLine
 from wxbot.hall.models import Hall, Roster
 from wxbot.hall.results import Results
+from wxbot.instant import versions
 from wxbot.vault import Vault
 
 Record = dict[str, Any]
@@ -43,6 +44,8 @@ def seen_of(session: Session, vault: Vault, campaign_id: int) -> Seen | None:
     campaign = session.get_one(Campaign, campaign_id)
     lines = published.public_log(session, campaign_id)
     given = results.of(session, campaign_id, lines)
+    last = journal.last(session, campaign_id)
+    is_whole = last is not None and lines[-1:] == [last]
     made: Record = {
         "hall_id": campaign.slug,
         "name": campaign.act_name,
@@ -50,6 +53,7 @@ def seen_of(session: Session, vault: Vault, campaign_id: int) -> Seen | None:
         "rehearsal": int(hall.is_rehearsal),
         "commitment": hall.commitment,
         "chain_length": hall.chain_length,
+        **({"end": versions.newest(session, campaign_id).config["end"]} if is_whole else {}),
         "rosters": list(_rosters(session, campaign_id, sum(line.kind == "frozen" for line in lines))),
         "log": [{**line._asdict(), "body": dict(line.body)} for line in lines],
         "winners": [line._asdict() for line in given.won],

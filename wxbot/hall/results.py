@@ -4,7 +4,6 @@ Names are masked, and of whoever was erased there is only the id by which roster
 sums are what the ledger has posted as won, and nothing in a rehearsal, where nobody is owed anything.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
@@ -154,9 +153,7 @@ def _found(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> Iter
     said = [line for line in lines if line.kind == "found"]
     if not said:
         return
-    awards: defaultdict[int, list[Award]] = defaultdict(list)
-    for award, prize in session.execute(known.AWARDS.where(Award.campaign_id == campaign_id)):
-        awards[prize.ordinal].append(award)
+    awards = known.awards_of(session, campaign_id)
     query = select(Prize, Game).outerjoin(Game, Game.prize_id == Prize.id).where(Prize.campaign_id == campaign_id)
     prizes = {prize.ordinal: (prize, game) for prize, game in session.execute(query)}
     evening = Evening.of(lines)
@@ -165,7 +162,7 @@ def _found(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> Iter
     for line, (ordinal, no) in zip(said, evening.found, strict=True):
         prize, game = prizes[ordinal]
         way = game.kind if game else "selection"
-        award = awards[ordinal].pop(0)
+        award = next(awards[ordinal])
         who = _who(guests[no]) if no else (0, "", "", "")
         rest = ("found", award.amount_fen, award.status, line.at)
         yield WonLine(way, 0, prize.name, prize.kind, 0, *who, *rest)

@@ -92,6 +92,8 @@ SCRIPT: dict[str, Text] = {
     "hint_rolling": Text("再按一次停止", "Press again to stop"),
     "winner_absent": Text("缺席", "Absent"),
     "winner_forfeited": Text("放弃", "Declined"),
+    "found_later": Text("恢复后认定", "found after a restore"),
+    "found_nameless": Text("签到号丢失的来宾", "A guest whose number is lost"),
     "winner_voided": Text("作废", "Void"),
     "results": Text("中奖名单", "Winners"),
     "page": Text("共 {total} 人 · {page} / {pages}", "{total} people, {page} of {pages}"),

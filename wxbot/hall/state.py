@@ -11,7 +11,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import cards, journal
+from wxbot.hall import cards, journal, known
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import reason_within
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, HallPrize, RaceCount, RainHit, Roster, Selection, Winner
@@ -51,7 +51,7 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         "mode": evening.mode,
         "commitment": hall.commitment,
         "rehearsal": hall.is_rehearsal,
-        "until": evening.until,
+        "until": evening.until if evening.is_prolonged else 0,
         "guests": evening.people,
         "newest": _newest(session, hall),
         "hidden": _hidden(session, hall),
@@ -59,7 +59,7 @@ def public_state(session: Session, hall: Hall, evening: Evening | None = None) -
         "added": _added(evening),
         "roster": _roster(session, hall),
         "selection": _selection(selections[-1], ordinal_of, winners, hall.language) if selections else None,
-        "results": [*_results(selections, ordinal_of, winners), *_played(session, hall, evening)],
+        "results": _all_results(session, hall, evening, _results(selections, ordinal_of, winners)),
         "void": [
             {"d": each.d, "prize": ordinal_of[each.prize_id], "reason": reason_within(each.void_reason, hall.language)}
             for each in selections
@@ -166,6 +166,34 @@ def _selection(
         "reason": reason_within(selected.void_reason, language) if selected.status == "voided" else "",
     }
     return shown | ({"winners": winners.get(selected.d, [])} if selected.status in SHOWN else {})
+
+
+def _all_results(session: Session, hall: Hall, evening: Evening, selected: list[StatePart]) -> list[StatePart]:
+    """What selections and games gave, and behind it in each prize whoever was found after a restore, as in the record (results.py)."""
+    of_prize = {part["prize"]: part for part in (*selected, *_played(session, hall, evening))}
+    for prize, lines in _found(session, hall, evening).items():
+        part = of_prize.setdefault(prize, {"prize": prize, "winners": []})
+        part["winners"] = [*part["winners"], *lines]
+        if prize in evening.games:
+            part["total"] = part.get("total", 0) + len(lines)
+    return list(of_prize.values())
+
+
+def _found(session: Session, hall: Hall, evening: Evening) -> dict[int, list[StatePart]]:
+    """Prize → winners whom a restore had lost, in the order of the log; number 0 of whoever has not signed in again."""
+    if not evening.found:
+        return {}
+    mine = (Guest.campaign_id == hall.campaign_id) & Guest.no.in_({no for _, no in evening.found})
+    shown = {row[0]: cards.shown(*row) for row in session.execute(select(*cards.COLUMNS).where(mine))}
+    awards = known.awards_of(session, hall.campaign_id)
+    found: dict[int, list[StatePart]] = {}
+    for prize, no in evening.found:
+        line: StatePart = {**shown.get(no, cards.shown(no, "", "", True)), "status": "found"}
+        award = next(awards[prize], None)
+        if prize in evening.games and evening.games[prize].fixed["kind"] == "rain" and award is not None:
+            line["amount_fen"] = award.amount_fen
+        found.setdefault(prize, []).append(line)
+    return found
 
 
 def _results(

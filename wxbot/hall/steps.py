@@ -17,7 +17,7 @@ from wxbot.campaigns.launch import end
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
-from wxbot.hall import games, journal, rules_text, told, unjudged
+from wxbot.hall import ends, games, journal, rules_text, told, unjudged
 from wxbot.hall.drand import late_entropy
 from wxbot.hall.goods import note_paid
 from wxbot.hall.log import Kind, LoggedPrize
@@ -55,6 +55,8 @@ def _launch(runtime: Runtime, campaign: Campaign) -> int:
         session.flush()
         body = committed(row, hall, prizes)
         journal.require_and_append(session, hall, "committed", body, now)
+        until = {"until": int(row.end_at.timestamp())}
+        journal.require_and_append(session, hall, "scheduled", until, now)
         games.fix(session, runtime.vault, hall, now)
         config = versions.config_of(row, prizes)
         versions.publish(session, row, rules_text.text_of(row, terms, hall, prizes, config), now)
@@ -186,10 +188,19 @@ def is_playing(session: Session, campaign_id: int) -> bool:
     return session.scalar(running) is not None
 
 
+def _end(runtime: Runtime, campaign: Campaign) -> int:
+    """Close a hall whose end has come, unless a restore may have lost that it was put later."""
+    with runtime.database.reading() as session:
+        now = runtime.database.now(session)
+        if now >= campaign.end_at and ends.is_held(session, campaign, now):
+            return 0
+    return end(runtime, campaign)
+
+
 STEPS: dict[str, tuple[LaunchStep, ...]] = {
     "launching": (end, _launch),
-    "on": (end, _open, late_entropy, games.settle_due, note_paid),
-    "off": (end, late_entropy, games.settle_due, note_paid),
+    "on": (_end, _open, late_entropy, games.settle_due, note_paid),
+    "off": (_end, late_entropy, games.settle_due, note_paid),
     "closing": (late_entropy, games.settle_due, note_paid, _finish),
 }
 """Campaign status → the steps a worker takes, in order."""

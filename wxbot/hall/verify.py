@@ -1,7 +1,7 @@
 """Check the record of an evening: the chain of its log, its rosters, and each selection worked out once more. Pure.
 
 The record is one JSON object: {"hall_id", "commitment", "chain_length", "rosters": [the file of version 1, 2, …], "log": [{"seq",
-"at", "kind", "body", "prev_hash", "hash"}]}; what else stands in it is not read. Nothing in it is believed that can be worked out.
+"at", "kind", "body", "prev_hash", "hash"}]}, and "end" where the rules say it (Unix seconds); what else stands in it is not read. Nothing in it is believed that can be worked out.
 The page for browsers (templates/hall/verify.html) finds the same faults under the same reasons.
 """
 
@@ -34,6 +34,8 @@ class Verified:
     people: int = 0
     selections: int = 0
     winners: int = 0
+    until: int = 0
+    """When the evening ends or has ended by its log, Unix seconds; 0 where the log does not say it (`scheduled`)."""
     unsigned: int = 0
     """Rounds of drand whose signature this installation cannot check."""
     findings: list[RecordFault] = field(default_factory=list)
@@ -150,6 +152,13 @@ class _Check:
             self.find(
                 None, "rosters", Text("名单文件与冻结的次数不一致", "There are not as many rosters as were frozen")
             )
+        if "end" in self._record and 0 < evening.until != self._record["end"]:
+            self.find(
+                None,
+                "end",
+                Text("规则里的结束时间与日志不同", "The end that the rules say is not that of the log"),
+            )
+        seen.until = evening.until
         seen.hall_id, seen.people = evening.hall_id, len(self._roster.lines) if self._roster else 0
         drawn = [each for each in evening.selections.values() if each.winners and not each.is_voided]
         seen.selections, seen.winners = len(drawn), sum(len(each.confirmed) for each in drawn)

@@ -132,10 +132,13 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
         raise Faulty(list({slip.text: slip for slip in slips}.values()))
 
 
-def require_running(session: Session, campaign: Campaign, now: datetime) -> None:
-    """Raise Refusal for a campaign that cannot be changed this way now, or a database that may be old."""
+def require_running(session: Session, campaign: Campaign, now: datetime, *, may_be_over: bool = False) -> None:
+    """Raise Refusal for a campaign that cannot be changed this way now, or a database that may be old.
+
+    `may_be_over`: also behind an end that a restored database may know wrongly.
+    """
     lineage.require_unfrozen(session)
-    if campaign.status not in RUNNING or now >= campaign.end_at:
+    if campaign.status not in RUNNING or (now >= campaign.end_at and not may_be_over):
         raise Refusal(
             "status",
             Text("只有进行中或暂停的活动可以延期、加奖品", "Only a campaign that is running or paused can be extended"),

@@ -54,6 +54,11 @@ def prizes_of(session: Session, campaign_id: int) -> list[Prize]:
     return list(session.scalars(select(Prize).where(Prize.campaign_id == campaign_id).order_by(Prize.ordinal)))
 
 
+def newest(session: Session, campaign_id: int) -> RuleVersion:
+    """The rules that hold."""
+    return session.get_one(RuleVersion, (campaign_id, session.get_one(InstantTerms, campaign_id).rule_version))
+
+
 def publish(session: Session, campaign: Campaign, text: Mapping[str, Any], now: datetime) -> RuleVersion:
     """Write the rules of a campaign as its next version, if anything differs from the last; draws follow it from now on."""
     terms = session.scalars(select(InstantTerms).where(InstantTerms.campaign_id == campaign.id).with_for_update()).one()

@@ -110,10 +110,14 @@ export class Results {
   }
 }
 
-/** A winner's card with its mark: absent, forfeited, void. */
+/** A winner's card with its mark: absent, forfeited, void. Who was found after a restore is said to be, with no number until they come again. */
 export function winnerCard(show, winner) {
   const card = new Card(show.faces, 'winner').show(winner);
   mark(show, card.node, winner.status);
+  if (winner.status === 'found') {
+    if (!winner.no) { say(card.name, show.words.found_nameless); say(card.letter, '·'); }
+    say(card.no, winner.no ? `${winner.no} · ${show.words.found_later}` : show.words.found_later);
+  }
   if (winner.amount_fen) { say(card.no, worth(winner)); card.no.classList.add('is-sum'); }
   return card;
 }
