@@ -34,6 +34,24 @@ SEAM = """(room) => {
   return points.map(([x, y]) => [of(sheet, x, y), of(back, left + x, top + y)]);
 }"""
 """The colours in the corners of a sheet, each beside the room's at the same place."""
+BEHIND = """async (frames) => {
+  const [back, sheet, panel] = ['canvas.room', '#rain-sky canvas.sheet', '.rain-sum'].map((one) => document.querySelector(one));
+  const [own, box] = [sheet.getBoundingClientRect(), panel.getBoundingClientRect()];
+  const [y, packet] = [Math.round((box.top + box.bottom) / 2), Math.min(innerWidth, innerHeight) * 0.15];
+  const of = (canvas, from, to, left, top) => canvas.getContext('2d').getImageData(Math.round(from - left), Math.round(y - top), Math.round(to - from), 1).data;
+  const isOther = (from, to) => {
+    const wanted = of(back, from, to, 0, 0);
+    return of(sheet, from, to, own.left, own.top).some((value, n) => value !== wanted[n]);
+  };
+  const found = { beside: 0, behind: 0 };
+  for (let n = 0; n < frames; n += 1) {
+    await new Promise(requestAnimationFrame);
+    found.beside += isOther(own.left + 1, box.left - 1);
+    found.behind += isOther(box.left + packet, box.right - packet);
+  }
+  return found;
+}"""
+"""In how many frames something is drawn on a line through the middle of the panel: beside it, and where only what is all behind it can lie."""
 COUNTED = """() => {
   const real = window.requestAnimationFrame;
   window.requestAnimationFrame = (step) => { window.framesAsked += 1; return real(step); };
@@ -102,6 +120,18 @@ def test_the_ball_stands_on_its_piece_of_the_room(screen: Screen) -> None:
         )
         for found, wanted in screen.page.evaluate(SEAM, "#roll-ball"):
             assert found == wanted
+
+
+def test_a_packet_that_is_all_behind_the_panel_of_a_rain_is_not_drawn(screen: Screen) -> None:
+    screen.page.emulate_media(reduced_motion="no-preference")
+    now = screen.runtime.clock.unix()
+    ranks = [{"no": n, "name": f"来宾{n}", "count": 1} for n in range(1, 6)]
+    rain = {"id": 2, "kind": "rain", "status": "running", "begin": now - 5, "end": now + 600, "seconds": 600}
+    screen.show(scene="rain", selection=None, game={**rain, "ranks": ranks, "claimed": 5, "packets": 600})
+    until_page(screen.page, "document.querySelector('#rain-sky canvas.sheet')?.width > 900")
+    found = screen.page.evaluate(BEHIND, 180)
+    assert found["beside"] > 0
+    assert found["behind"] == 0
 
 
 def test_a_name_on_the_ball_is_whole_and_only_a_very_long_one_is_cut(screen: Screen) -> None:

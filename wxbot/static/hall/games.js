@@ -47,6 +47,8 @@ export class Rain {
     this.drops = [];
     this.stamps = new Map();
     this.game = null;
+    this.panels = [...this.sky.parentNode.querySelectorAll('.clock, .rain-sum')];
+    this.covered = [];
     for (const kind of ['resize', 'pace']) { addEventListener(kind, () => { if (this.stop) { this.dry(); this.fall(); } }); }
   }
 
@@ -80,11 +82,27 @@ export class Rain {
     this.dry();
   }
 
+  /** Where panels cover the sky, in its points, without their round corners: whoever is all behind one need not be drawn. */
+  cover() {
+    const { sheet } = this;
+    const own = sheet.node.getBoundingClientRect();
+    const scale = sheet.width / own.width;
+    const corner = sheet.unit;
+    this.covered = this.panels.map((panel) => panel.getBoundingClientRect()).map((box) => ({
+      left: (box.left - own.left) * scale + corner,
+      right: (box.right - own.left) * scale - corner,
+      top: (box.top - own.top) * scale + corner,
+      bottom: (box.bottom - own.top) * scale - corner,
+    }));
+  }
+
   fall() {
     const mayFall = this.timer && this.isFalling && !calm.matches && document.body.dataset.saving !== 'on';
     if (!mayFall && this.stop) { this.dry(); }
+    if (this.stop) { this.cover(); }
     if (!mayFall || this.stop) { return; }
     this.open();
+    this.cover();
     this.drops = Array.from({ length: MOST_PACKETS[pace()] }, () => ({ ...this.fresh(), y: -Math.random() * 1.3 }));
     this.stop = moving((seconds, now) => this.step(seconds, now / 1000), true);
   }
@@ -103,9 +121,15 @@ export class Rain {
     for (const drop of this.drops) {
       drop.y += seconds * drop.speed;
       if (drop.y > 1) { Object.assign(drop, this.fresh()); }
-      const lean = Math.round(Math.sin(now * drop.swing + drop.phase) * LEANS);
-      sheet.put(this.packet(drop.size, lean), edge + drop.x * (sheet.width - 2 * edge), drop.y * sheet.height, Math.min(1, Math.max(0, (1 - drop.y) * FADING)));
+      const picture = this.packet(drop.size, Math.round(Math.sin(now * drop.swing + drop.phase) * LEANS));
+      const [x, y] = [edge + drop.x * (sheet.width - 2 * edge), drop.y * sheet.height];
+      if (this.isSeen(x, y, picture.width / 2, picture.height / 2)) { sheet.put(picture, x, y, Math.min(1, Math.max(0, (1 - drop.y) * FADING))); }
     }
+  }
+
+  /** Whether a picture with its middle here is seen: not above the sky, and not all behind one panel. */
+  isSeen(x, y, wide, high) {
+    return y + high > 0 && !this.covered.some((box) => x - wide > box.left && x + wide < box.right && y - high > box.top && y + high < box.bottom);
   }
 
   /** A packet of this size (of SIZES) that leans to one side; all that look alike share one picture. */

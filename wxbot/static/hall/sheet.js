@@ -66,10 +66,11 @@ export class Sheet {
     return true;
   }
 
-  /** Keep the piece of the room that is behind it. */
+  /** Keep the piece of the room that is behind it: on a canvas without alpha, which is copied for each frame; a bitmap made of one would be mixed. */
   lay() {
-    drop(this.ground);
-    this.ground = stamp(this.width, this.height, (pen) => piece(pen, this.x, this.y, this.grain), false);
+    this.ground ||= document.createElement('canvas');
+    Object.assign(this.ground, { width: this.width, height: this.height });
+    piece(this.ground.getContext('2d', { alpha: false }), this.x, this.y, this.grain);
     this.clear();
   }
 
@@ -86,10 +87,10 @@ export class Sheet {
 }
 
 /** A picture as big as it is used, painted once. Whoever needs it no more says `drop`. */
-export function stamp(width, height, paint, alpha = true) {
+export function stamp(width, height, paint) {
   const [wide, high] = [Math.max(1, Math.round(width)), Math.max(1, Math.round(height))];
   const canvas = 'OffscreenCanvas' in window ? new OffscreenCanvas(wide, high) : Object.assign(document.createElement('canvas'), { width: wide, height: high });
-  paint(canvas.getContext('2d', { alpha }), wide, high);
+  paint(canvas.getContext('2d'), wide, high);
   return canvas.transferToImageBitmap ? canvas.transferToImageBitmap() : canvas;
 }
 
