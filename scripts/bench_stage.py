@@ -38,6 +38,9 @@ START_S = 60.0
 WORKERS, THREADS = 2, 16
 """gunicorn's settings of deploy/ on two cores."""
 
+LIVE_NICE = 5
+"""`Nice` of deploy/systemd/wxbot-live.service."""
+
 
 class BenchProblem(Exception):
     """A case cannot be measured; the text says why."""
@@ -202,12 +205,14 @@ class Ground:
         return self._started(name, port, ["node", str(program)], environment, HOST, ())
 
     def live(self, name: str, settings: Settings) -> Web:
-        """A `wxbot live`; returns when it hears Redis."""
+        """A `wxbot live`, less urgent than the rest as in deploy/; returns when it hears Redis."""
         port = free_port()
         command = [sys.executable, "-m", "wxbot", "live", "--port", str(port)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("WXBOT_", "FLASK_"))}
         environment |= {"PYTHONPATH": str(ROOT), **variables_of(settings)}
-        return self._started(name, port, command, environment, HOST, (), "/live/healthz")
+        live = self._started(name, port, command, environment, HOST, (), "/live/healthz")
+        os.setpriority(os.PRIO_PROCESS, live.pid, os.getpriority(os.PRIO_PROCESS, 0) + LIVE_NICE)
+        return live
 
     def _started(
         self,

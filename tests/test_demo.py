@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from wxbot.demo.run import run
-from wxbot.demo.stage import LOCK, Ports, Stage, StageProblem
+from wxbot.demo.stage import LIVE_NICE, LOCK, Ports, Stage, StageProblem
 from wxbot.private_servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,6 +108,13 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that this one has started."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
 @pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_a_demo_in_the_background_refuses_a_second_stops_on_an_interrupt_and_is_resumed(
@@ -130,6 +137,12 @@ def test_a_demo_in_the_background_refuses_a_second_stops_on_an_interrupt_and_is_
         ]
         assert open_to_others == []
         assert not re.search("^export", (folder / "env").read_text(), re.MULTILINE)
+        live = [
+            pid for pid in children_of(first.pid) if b"live" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        ]
+        assert [os.getpriority(os.PRIO_PROCESS, pid) - os.getpriority(os.PRIO_PROCESS, first.pid) for pid in live] == [
+            LIVE_NICE
+        ]
         first.send_signal(signal.SIGINT)
         assert first.wait(120) == 0, log.read_text("utf-8")
         assert "接着上次的数据" not in log.read_text("utf-8")

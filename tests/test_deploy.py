@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from tests import deployments
 from tests.servers import ROOT, with_us
 from wxbot.cli import cli
+from wxbot.demo.stage import LIVE_NICE
 from wxbot.heartbeat import Heartbeat
 from wxbot.private_servers import find_redis_server
 from wxbot.runtime import Runtime
@@ -50,9 +51,10 @@ def test_all_services_are_confined_alike() -> None:
     live, web, worker = (settings_of(unit) for unit in UNITS)
     own = {"Type", "ExecStart", "ExecStartPre", "ExecReload", "KillMode", "KillSignal", "TimeoutStopSec", "Restart"}
     own |= {"RestartSec", "TasksMax", "NotifyAccess"}
-    its = own | {"Environment", "RuntimeDirectory", "RuntimeDirectoryMode", "MemoryMax"}
+    its = own | {"Environment", "RuntimeDirectory", "RuntimeDirectoryMode", "MemoryMax", "Nice"}
     assert {name: live[name] for name in set(live) - its} == {name: worker[name] for name in set(worker) - its}
     assert {name: web[name] for name in set(web) - own} == {name: worker[name] for name in set(worker) - own}
+    assert live["Nice"] == [str(LIVE_NICE)]
 
 
 def test_the_example_of_settings_names_real_ones_and_holds_no_secret() -> None:

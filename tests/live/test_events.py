@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 
 import pytest
 import requests
 
-from tests.live.stage import Listener, LiveServer, LiveStage
+from tests.live.stage import WAIT_S, Listener, LiveServer, LiveStage
 from tests.waiting import until
 from wxbot.hall.wire import SCREEN_S, ranks_channel, screen_key, state_key
 
@@ -67,6 +68,34 @@ def _names(listener: Listener) -> list[str]:
     while (event := listener.next())["event"] != "ranks":
         pass
     return [rank["name"] for rank in json.loads(event["data"])["top"]]
+
+
+def test_a_stream_is_read_whole_whichever_http_is_spoken(live_stage: LiveStage, live: LiveServer) -> None:
+    """To HTTP/1.0 nothing is said in chunks, and a HEAD has no body."""
+    live_stage.tell("old", 1)
+    asked = "{} /live/old/events HTTP/{}\r\nHost: x\r\nCookie: {}\r\n\r\n"
+    for method, version, wanted in (
+        ("GET", "1.0", b"\n\nid: 1\nevent: state"),
+        ("GET", "1.1", b"\r\nid: 1\nevent: state"),
+    ):
+        with socket.create_connection(("127.0.0.1", live.port), timeout=WAIT_S) as old:
+            old.sendall(asked.format(method, version, live_stage.cookie("oOld")).encode())
+            came = b""
+            while b"event: state" not in came and (more := old.recv(4096)):
+                came += more
+            assert wanted in came, came
+    with socket.create_connection(("127.0.0.1", live.port), timeout=WAIT_S) as old:
+        old.sendall(asked.format("HEAD", "1.1", live_stage.cookie("oOldHead")).encode())
+        came = b""
+        while b"\r\n\r\n" not in came:
+            came += old.recv(4096)
+        live_stage.tell("old", 2, scene="rest")
+        with live_stage.phone(live, "old", "oOldLast") as last:
+            until(lambda: last.state()["v"] == 2, "the second state was told")
+        old.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            assert not old.recv(4096)
+        assert came.endswith(b"\r\n\r\n")
 
 
 def test_phones_hear_nothing_of_a_sign_in(live_stage: LiveStage, live: LiveServer) -> None:

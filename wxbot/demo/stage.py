@@ -33,6 +33,9 @@ READY_S = 60
 
 PR_SET_PDEATHSIG = 1
 
+LIVE_NICE = 5
+"""`Nice` of deploy/systemd/wxbot-live.service."""
+
 LOCK = "demo.lock"
 """Held as long as a demo lives in the folder; the kernel lets go of it however the demo ends."""
 
@@ -214,7 +217,9 @@ class Stage:
         self._wait_for_live()
 
     def _spawn_live(self) -> None:
+        """As in deploy/: where processors are short, money goes first."""
         self._spawn("live", ["-m", "wxbot", "live"], self.environment())
+        os.setpriority(os.PRIO_PROCESS, self.pid("live"), os.getpriority(os.PRIO_PROCESS, 0) + LIVE_NICE)
 
     def _wait_for_live(self) -> None:
         self._wait("live", f"{self.live_url}/live/healthz")

@@ -22,6 +22,7 @@ from wxbot.hall.wire import KnownGuest, guest_key, read_guest
 from wxbot.live.feed import Feed
 from wxbot.live.hub import PING, Audience, Event, Hub, Stream
 from wxbot.live.screens import name_of
+from wxbot.live.straight import straight
 from wxbot.logs import get_logger
 from wxbot.own_page import origin_of
 from wxbot.phone_session import read_session, session_cookie
@@ -149,7 +150,7 @@ class Events:
             body = PING if event is None else event.sse
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
-        stream = Stream(room, audience, who, say)
+        stream = Stream(room, audience, who, say, write=straight(request.scope))
         # A page that opens a new stream cannot set the header; one that comes back by itself sends it, and it is newer.
         seen = request.headers.get("last-event-id") or request.query_params.get("last", "")
         if VERSION.fullmatch(seen):

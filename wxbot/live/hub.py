@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from wxbot.hall.wire import for_phones, without_hidden
+from wxbot.live.straight import chunk
 from wxbot.logs import get_logger
 
 log = get_logger(__name__)
@@ -24,14 +25,18 @@ Audience = Literal["screen", "phone"]
 PING = b"event: ping\ndata: {}\n\n"
 """An event and no comment: pages do not see comments, and shall know that the stream lives."""
 
+PING_CHUNK = chunk(PING)
+
 
 class Event(NamedTuple):
-    """One thing that is said, in both ways of saying it."""
+    """One thing that is said, in each way of saying it; made once for all who are told."""
 
     number: int
     """Grows with each event of a hall in this process."""
     v: int
     sse: bytes
+    chunk: bytes
+    """The same as it goes over the wire."""
     text: str
     """For a WebSocket."""
 
@@ -89,11 +94,13 @@ class Room:
         said = _compact(value)
         mark = "" if v is None else f"id: {v}\n"
         sse = f"{mark}event: {name}\ndata: {said}\n\n".encode()
-        return Event(self._numbers, v or 0, sse, f'{{"{name}":{said}}}')
+        return Event(self._numbers, v or 0, sse, chunk(sse), f'{{"{name}":{said}}}')
 
 
 class Stream:
-    """One open stream. `send` gives an event to the connection and returns when there is room for the next one."""
+    """One open stream. `send` gives an event to the connection and returns when there is room for the next one; `write` does so at once,
+    where there is room and the connection can (`live/straight`), and says whether it has.
+    """
 
     def __init__(
         self,
@@ -102,10 +109,11 @@ class Stream:
         person: str,
         send: Callable[[Event | None], Awaitable[None]],
         *,
+        write: Callable[[bytes], bool] | None = None,
         is_socket: bool = False,
     ) -> None:
         self.room, self.audience, self.person, self.is_socket = room, audience, person, is_socket
-        self._send = send
+        self._send, self._write = send, write
         self._told_state = self._told_ranks = 0
         self._is_ping_due = False
         self._pushing: asyncio.Task[None] | None = None
@@ -125,9 +133,21 @@ class Stream:
         self.wake()
 
     def wake(self) -> None:
-        """Say what there is to say, unless that is being done already."""
-        if self._pushing is None:
+        """Say what there is to say, unless that is being done already: at once, or in a task that waits for room."""
+        if self._pushing is None and not self._said_at_once():
             self._pushing = asyncio.get_running_loop().create_task(self._push())
+
+    def _said_at_once(self) -> bool:
+        if self._write is None:
+            return False
+        told = self._told_state, self._told_ranks
+        while (event := self._next()) is not None or self._is_ping_due:
+            if not self._write(PING_CHUNK if event is None else event.chunk):
+                self._told_state, self._told_ranks = told
+                return False
+            told = self._told_state, self._told_ranks
+            self._is_ping_due = False
+        return True
 
     def _next(self) -> Event | None:
         state = self.room.events.get(self.audience)

@@ -19,6 +19,7 @@ from wxbot.live.hub import Hub
 from wxbot.live.late import Lateness
 from wxbot.live.roll import BEAT_S, Roll
 from wxbot.live.screens import say_screens
+from wxbot.live.straight import StreamProtocol
 from wxbot.live.tidy import Tidy
 from wxbot.logs import get_logger
 from wxbot.settings import Settings
@@ -120,7 +121,7 @@ async def _serve(ground: Ground, listening: socket.socket) -> None:
         ws="websockets-sansio",
         ws_max_size=MESSAGE_BYTES,
         ws_per_message_deflate=False,  # a window for each socket is ten times what a socket needs
-        http="h11",
+        http=StreamProtocol,
         lifespan="off",
         loop="asyncio",
         log_config=None,
