@@ -209,6 +209,8 @@ def chromium() -> Iterator[Any]:
     quiet += ["--disable-component-update", "--disable-sync", "--lang=zh-CN"]
     # All pages of a profile in one process, whatever their site: to start one takes longer than to show most pages.
     quiet += ["--renderer-process-limit=1", "--disable-site-isolation-trials"]
+    # Scripts run as they are read: what a page does in its second or two does not repay compiling it for speed.
+    quiet += ["--js-flags=--no-opt --no-maglev"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=quiet)
         yield browser
