@@ -92,7 +92,7 @@ def test_no_field_of_the_log_names_who_is_to_win() -> None:
     """People are named by what has happened to them, never in what comes before a selection."""
     naming = {kind for kind, fields in log.FIELDS.items() if {"no", "nos", "winners"} & fields.keys()}
     later = {"drawn", "absent", "forfeited", "undone", "confirmed", "paid", "found", "returned"}
-    assert naming == later | {"signed_in", "excluded", "game_begun", "game_ended"}
+    assert naming == later | {"signed_in", "excluded", "game_begun", "rain_begun", "game_ended"}
 
 
 def test_lines_survive_json() -> None:

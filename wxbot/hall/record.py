@@ -45,7 +45,11 @@ def seen_of(session: Session, vault: Vault, campaign_id: int) -> Seen | None:
     lines = published.public_log(session, campaign_id)
     given = results.of(session, campaign_id, lines)
     last = journal.last(session, campaign_id)
-    is_whole = last is not None and lines[-1:] == [last]
+    end = versions.newest(session, campaign_id).config["end"]
+    # What is not shown yet may be the line that puts the end later: then the rules' end is not shown yet either. Where the lines
+    # say that end already it stays, or a record would tell by it that something has been decided.
+    shown = [line.body["until"] for line in lines if line.kind in ("scheduled", "prolonged")]
+    is_end_shown = shown[-1:] == [end] or (last is not None and lines[-1:] == [last])
     made: Record = {
         "hall_id": campaign.slug,
         "name": campaign.act_name,
@@ -53,7 +57,7 @@ def seen_of(session: Session, vault: Vault, campaign_id: int) -> Seen | None:
         "rehearsal": int(hall.is_rehearsal),
         "commitment": hall.commitment,
         "chain_length": hall.chain_length,
-        **({"end": versions.newest(session, campaign_id).config["end"]} if is_whole else {}),
+        **({"end": end} if is_end_shown else {}),
         "rosters": list(_rosters(session, campaign_id, sum(line.kind == "frozen" for line in lines))),
         "log": [{**line._asdict(), "body": dict(line.body)} for line in lines],
         "winners": [line._asdict() for line in given.won],
