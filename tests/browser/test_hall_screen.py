@@ -344,7 +344,23 @@ def test_the_end_of_a_race_says_who_has_won_and_what(screen: Screen) -> None:
     assert screen.page.locator("#race-track [data-won=on] .lane-name").all_inner_texts() == ["来宾1", "来宾3"]
 
 
+def found(k: int) -> list[dict[str, Any]]:
+    """The list of a prize: confirmed winners, and some who were found after a restore, of whom one has lost their number."""
+    nameless: dict[str, Any] = {"no": 0, "name": "", "face": "", "status": "found"}
+    winners = [{**each, "status": "found" if n % 2 else "confirmed"} for n, each in enumerate(people(k - 1), 1)]
+    return [{"prize": 1, "winners": [*winners, nameless]}]
+
+
+def test_who_was_found_after_a_restore_is_in_the_list_with_a_word_that_says_so(screen: Screen) -> None:
+    screen.show(scene="results", results=found(3))
+    assert screen.page.locator("#results-grid .no").all_inner_texts() == ["1＊", "2", "＊"]
+    assert screen.page.locator("#results-grid .name").last.inner_text() == "—"
+    assert screen.page.locator("#results-void").inner_text() == "＊ 数据恢复后认定，— 是签到号已丢失"
+    assert screen.page.locator("#results-grid .stamp").count() == 0
+
+
 SCENES: dict[str, dict[str, Any]] = {
+    **{f"{k} found": {"scene": "results", "results": found(k)} for k in (1, 3, 20, 40)},
     **{
         f"{k} winners": {"scene": "selection", "selection": selection(k, people(k, lambda no: f"欧阳晓{no}"))}
         for k in (1, 3, 10, 20, 40, 100)

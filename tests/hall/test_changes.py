@@ -18,7 +18,7 @@ from tests.hall.stage import open_hall
 from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import books, changes, journal, wire
+from wxbot.hall import books, changes, journal, record, verify, wire
 from wxbot.hall.log import Kind, LoggedPrize
 from wxbot.instant.models import Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
@@ -123,6 +123,24 @@ ENDS = [
     ((), 60, 0, 1),
 ]
 """Lines that the log has, by how many seconds row and log say another end than the rules, and what is found."""
+
+
+def test_a_record_that_stops_before_a_result_says_no_end_which_its_log_may_not_say_yet(
+    office: Office, runtime: Runtime
+) -> None:
+    office.host.draw()
+    office.ask(end_at=office.later(1))
+    office.agree()
+
+    def told() -> record.Record:
+        with runtime.database.reading() as session:
+            made = record.record_of(session, runtime.vault, office.host.id)
+        assert made is not None and verify.verify(made).findings == []
+        return made
+
+    assert "end" not in told() and told()["log"][-1]["kind"] == "entropy"
+    office.host.reveal()
+    assert told()["end"] == int(office.host.stage.campaign().end_at.timestamp())
 
 
 class Undone(Exception):

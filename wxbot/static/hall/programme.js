@@ -5,6 +5,7 @@ import { at, el, fill, say } from './dom.js';
 
 const PAGE_S = 8;
 const MOST_ON_A_PAGE = 40;
+const FOUND = '＊';          // marks who was found after a restore; a line below says what it means
 const LONG_NAME = 7;         // letters that one line holds
 
 /** What a prize is worth, in words: an amount or nothing. */
@@ -96,8 +97,9 @@ export class Results {
   draw() {
     const words = this.show.words;
     at('results-empty').hidden = this.pages.length > 0;
-    const lines = this.voided.map((one) => fill(words.voided_line, { d: one.d, reason: one.reason || '' }));
-    say(at('results-void'), lines.slice(-2).join('　'));
+    const lines = this.voided.map((one) => fill(words.voided_line, { d: one.d, reason: one.reason || '' })).slice(-2);
+    if (this.pages.some((one) => one.winners.some((winner) => winner.status === 'found'))) { lines.unshift(`${FOUND} ${words.found_later}`); }
+    say(at('results-void'), lines.join('　'));
     const grid = at('results-grid');
     if (!this.pages.length) { grid.replaceChildren(); say(at('results-prize'), words.results); say(at('results-page'), ''); return; }
     const page = this.pages[this.page % this.pages.length];
@@ -115,8 +117,8 @@ export function winnerCard(show, winner) {
   const card = new Card(show.faces, 'winner').show(winner);
   mark(show, card.node, winner.status);
   if (winner.status === 'found') {
-    if (!winner.no) { say(card.name, show.words.found_nameless); say(card.letter, '·'); }
-    say(card.no, winner.no ? `${winner.no} · ${show.words.found_later}` : show.words.found_later);
+    if (!winner.no) { say(card.name, '—'); card.no.classList.add('is-sum'); }
+    say(card.no, `${winner.amount_fen ? worth(winner) : winner.no || ''}${FOUND}`);
   }
   if (winner.amount_fen) { say(card.no, worth(winner)); card.no.classList.add('is-sum'); }
   return card;
