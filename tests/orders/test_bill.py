@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
+from tests.servers import SimulatedWeChat
 from wxbot import ledger
+from wxbot.clock import SHANGHAI
 from wxbot.db import Database
-from wxbot.orders.bill import UnreadableBill, book_bill, parse_bill
+from wxbot.orders.bill import READY_HOUR, UnreadableBill, book_bill, fetch_bills, parse_bill
 from wxbot.orders.bill_faults import findings, look_again
-from wxbot.orders.models import BillLine, Order
+from wxbot.orders.models import BillDay, BillLine, Order
+from wxbot.runtime import Runtime
 
 NOW = datetime(2026, 3, 16, 4, 0, tzinfo=UTC)
 SENT = datetime(2026, 3, 15, 4, 0, tzinfo=UTC)
@@ -220,3 +223,26 @@ def test_a_bill_that_was_never_read_is_named_F86(database: Database) -> None:
     for day, missing in ((16, 0), (17, 0), (18, 1), (19, 2)):
         found = kinds(database, datetime(2026, 3, day, 4, 0, tzinfo=UTC))
         assert found == ({"unread": (missing, 0)} if missing else {})
+
+
+def test_a_bill_that_does_not_come_hides_no_other_day_and_is_asked_for_again_F86(
+    runtime: Runtime, simulator: SimulatedWeChat
+) -> None:
+    local = runtime.clock.now().astimezone(SHANGHAI)
+    morning = (local + timedelta(days=1)).replace(hour=READY_HOUR, minute=30)
+    simulator.advance((morning - local).total_seconds())
+    runtime.clock.refresh()
+    _order(runtime.database, "received")
+    with runtime.database.transaction() as session:
+        session.execute(update(Order).values(created_at=morning - timedelta(days=3)))
+    days = [f"{morning - timedelta(days=back):%Y%m%d}" for back in (3, 2, 1)]
+
+    def known() -> list[str]:
+        with runtime.database.reading() as session:
+            return list(session.scalars(select(BillDay.day).order_by(BillDay.day)))
+
+    fault = {"kind": "refuse", "err_code": "SYSTEMERROR", "times": 1}
+    simulator.control("PUT", "faults/pay/downloadfundflow", fault)
+    assert (fetch_bills(runtime), known()) == (2, days[1:])  # on which no money moved: there is no bill, which is known
+    assert (fetch_bills(runtime), known()) == (1, days)
+    assert fetch_bills(runtime) == 0

@@ -6,9 +6,10 @@ import re
 
 from sqlalchemy import select
 
-from tests.payouts.desk import Desk
-from tests.payouts.stories import payout_of, sound
+from tests.payouts.desk import Desk, openid
+from tests.payouts.stories import owe, payout_of, sound
 from tests.replies.test_answers import write_campaign
+from tests.restore.conftest import judging
 from tests.restore.offices import thaw_of
 from tests.rows import fill
 from tests.staff.test_totp import set_up, wait
@@ -78,6 +79,40 @@ def test_a_prize_that_was_collected_after_the_copy_gets_its_payment_and_is_not_p
         order = session.get_one(Order, payout.order_id)
     assert (payout.id, payout.status, order.mch_billno) == (award.payout_id, "ordered", "1900000001202611290000000011")
     sound(desk.runtime)
+
+
+def test_a_payment_is_not_taken_for_what_it_cannot_have_paid(desk: Desk) -> None:
+    assert lineage.may_send(desk.runtime)
+    programme_id, poor_id = desk.fund(), desk.fund(500, name="差旅")
+    paid = owe(desk.runtime, programme_id, desk.know(1), 880)
+    other_amount = owe(desk.runtime, programme_id, openid(1), 900, source_id=2)
+    other_person = owe(desk.runtime, programme_id, desk.know(2), 880, source_id=3)
+    over_budget = owe(desk.runtime, poor_id, openid(1), 880, source_id=4)
+    judging(desk)
+    campaign_id = write_campaign(desk.runtime.database, "on", slug="wheel")
+    for reason, sentence in (
+        (f"payout:{other_amount}", "收款人、金额或渠道与这笔付款不同"),
+        (f"payout:{other_person}", "收款人、金额或渠道与这笔付款不同"),
+        (f"payout:{over_budget}", "预算不够"),
+        (f"campaign:{campaign_id}", "活动没有待下单的 8.80 元红包"),
+    ):
+        press(desk, "wang", "found/1/propose", reason=reason, evidence="这是昨天晚上付的那一笔")
+        assert sentence in press(desk, "zhou", "found/1/confirm"), reason
+        assert "已退回" in press(desk, "zhou", "found/1/back")
+    assert "没有这笔付款" in press(
+        desk, "wang", "found/1/propose", reason="payout:999", evidence="这是昨天晚上付的那一笔"
+    )
+    assert all(payout_of(desk.runtime, each).status == "approved" for each in (other_amount, other_person, over_budget))
+    assert count_of(desk) == 0
+    press(desk, "wang", "found/1/propose", reason=f"payout:{paid}", evidence="这是昨天晚上付的那一笔")
+    assert "已确认" in press(desk, "zhou", "found/1/confirm")
+    assert (payout_of(desk.runtime, paid).status, count_of(desk)) == ("ordered", 1)
+
+
+def count_of(desk: Desk) -> int:
+    """How many orders there are."""
+    with desk.runtime.database.reading() as session:
+        return len(session.scalars(select(Order.id)).all())
 
 
 def test_something_else_needs_evidence_and_a_release_two_people(desk: Desk, thawing: int) -> None:
