@@ -10,13 +10,16 @@ WAIT_S = 90.0
 """Long enough on a machine that does much else; who waits in vain fails."""
 
 
-def until(seen: Callable[[], Any], what: str | Callable[[], str], wait_s: float = WAIT_S) -> Any:
-    """Ask until the answer is true, and return it; fails with `what` never came (or what that says then, a log for example)."""
+def until(seen: Callable[[], Any], what: str | Callable[[], str], wait_s: float = WAIT_S, pause_s: float = 0.02) -> Any:
+    """Ask until the answer is true, and return it; fails with `what` never came (or what that says then, a log for example).
+
+    A question that costs much is asked less often, each `pause_s`.
+    """
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         if found := seen():
             return found
-        time.sleep(0.02)
+        time.sleep(pause_s)
     raise AssertionError(f"this never came: {what if isinstance(what, str) else what()}")
 
 

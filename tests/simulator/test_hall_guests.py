@@ -192,15 +192,14 @@ def raced(wechat: SimulatedWeChat, sqlite_url: str, redis_url: str, tmp_path: Pa
         yield runtime
 
 
-@pytest.mark.proof
 def test_guests_shake_in_a_race_and_go_on_after_a_lost_network(wechat: SimulatedWeChat, raced: Runtime) -> None:
     hall = hall_at(raced, RACE | {"seconds": 5})
     guests = come(wechat, door(raced, hall), 5, word=WORD)
     wechat.control("POST", "hall/shake", {"per_s": 6})
     begin_game(raced, hall, 1)
-    until(lambda: wechat.control("GET", "hall")["racing"] == 5, "five race")
+    until(lambda: wechat.control("GET", "hall")["racing"] == 5, "five race", pause_s=0.2)
     wechat.control("POST", "hall/lose_network", {"seconds": 0.5, "ids": [guests[0]["id"]]})
-    until(lambda: wechat.control("GET", "hall")["racing"] == 5, "all five race again")
+    until(lambda: wechat.control("GET", "hall")["racing"] == 5, "all five race again", pause_s=0.2)
 
     def counted() -> dict[int, int]:
         with raced.database.reading() as session:
@@ -210,7 +209,7 @@ def test_guests_shake_in_a_race_and_go_on_after_a_lost_network(wechat: Simulated
         shaken = {guest["no"]: guest["shaken"] for guest in wechat.control("GET", "hall/guests")["guests"]}
         return counted() == shaken and min(shaken.values()) > 10
 
-    until(is_all, "the rows say what was shaken")
+    until(is_all, "the rows say what was shaken", pause_s=0.5)
 
 
 @pytest.mark.proof

@@ -126,9 +126,9 @@ def _host(stage: Stage, console: Console) -> int:
         database.close()
     _show_addresses(stage, console, is_new, _write_environment(stage), hall)
     if doors is not None:
-        threading.Thread(target=_let_people_in, args=(stage, console, doors), daemon=True).start()
+        threading.Thread(target=_let_people_in, args=(stage, console, doors), name="visitors", daemon=True).start()
     if not has_office:
-        threading.Thread(target=_open_office, args=(stage, console), daemon=True).start()
+        threading.Thread(target=_open_office, args=(stage, console), name="office", daemon=True).start()
     while True:
         ended = stage.is_whole()
         if ended is not None:
