@@ -1,7 +1,9 @@
-"""A table as it was read, before anybody knows what its columns mean, and the refusal of what is none."""
+"""A table as it was read, before anybody knows what its columns mean, and the refusal of what is none.
+
+No dataclasses here: a child is started for each file, and to load what makes them takes longer than to read most files.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 ROWS_MAX = 20_000
 COLUMNS_MAX = 30
@@ -17,23 +19,22 @@ class NoTable(Exception):
         self.why, self.values = why, values
 
 
-@dataclass(slots=True)
 class ReadRow:
-    """The cells of one row, and its number as a spreadsheet counts, from 1."""
+    """The cells of one row, and its number as a spreadsheet counts, from 1; `fault` is what is wrong with the row as a whole."""
 
-    number: int
-    cells: list[str]
-    is_hidden: bool = False
-    fault: str = ""
-    """What is wrong with the row as a whole."""
+    __slots__ = ("cells", "fault", "is_hidden", "number")
+
+    def __init__(self, number: int, cells: list[str], is_hidden: bool = False, fault: str = "") -> None:
+        self.number, self.cells, self.is_hidden, self.fault = number, cells, is_hidden, fault
 
 
-@dataclass(slots=True)
 class ReadTable:
     """All rows that hold anything, and the columns that the sender does not see."""
 
-    rows: list[ReadRow]
-    hidden_columns: frozenset[int] = field(default_factory=frozenset)
+    __slots__ = ("hidden_columns", "rows")
+
+    def __init__(self, rows: list[ReadRow], hidden_columns: frozenset[int] = frozenset()) -> None:
+        self.rows, self.hidden_columns = rows, hidden_columns
 
 
 def refuse_beyond(rows: Sequence[ReadRow]) -> None:

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wxbot.confined import delimited, workbook
+from wxbot.confined import delimited
 from wxbot.confined.cells import Bad
 from wxbot.confined.rows import HEADER_WITHIN, ROWS_MAX, NoTable, ReadRow, ReadTable
 
@@ -50,7 +50,7 @@ def read(raw: bytes, columns: Mapping[str, Sequence[str]], needs: Sequence[Seque
     def known(cells: Sequence[str]) -> int:
         return len({keys[header_word(cell)] for cell in cells if header_word(cell) in keys})
 
-    table = workbook.table(raw) if raw.startswith(b"PK") else delimited.table(raw, known)
+    table = _workbook(raw) if raw.startswith(b"PK") else delimited.table(raw, known)
     if not table.rows:
         raise NoTable("nothing")
     counts = [known(row.cells) for row in table.rows[:HEADER_WITHIN]]
@@ -65,6 +65,12 @@ def read(raw: bytes, columns: Mapping[str, Sequence[str]], needs: Sequence[Seque
     if len(rows) > ROWS_MAX:
         raise NoTable("rows", most=f"{ROWS_MAX:,}")
     return {"keys": sorted(places), "rows": _told(rows, places), "unread": unread}
+
+
+def _workbook(raw: bytes) -> ReadTable:
+    from wxbot.confined import workbook  # noqa: PLC0415 - what unpacks a workbook takes long to load, and a text needs none of it
+
+    return workbook.table(raw)
 
 
 def _places(table: ReadTable, header: Sequence[str], keys: Mapping[str, str]) -> tuple[dict[str, int], list[str]]:

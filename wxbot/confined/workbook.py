@@ -8,7 +8,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.parsers import expat
 
 from wxbot.confined.cells import Bad, clean, number_text
@@ -29,24 +29,21 @@ _DATE_IDS = frozenset((*range(14, 23), *range(27, 37), *range(45, 48), *range(50
 _PERCENT_IDS = frozenset((9, 10))
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
+class _Listed(NamedTuple):
     """A sheet as the workbook names it."""
 
     title: str
     part: str
 
 
-@dataclass(slots=True)
 class _Book:
     """The archive, how much of it may still be unpacked, and what all sheets share."""
 
-    archive: zipfile.ZipFile
-    names: dict[str, str]
-    left: int = UNPACKED_BYTES
-    strings: list[str] = field(default_factory=list)
-    formats: list[str] = field(default_factory=list)
-    """Of each cell format: 'date', 'percent' or ''."""
+    def __init__(self, archive: zipfile.ZipFile, names: dict[str, str]) -> None:
+        self.archive, self.names, self.left = archive, names, UNPACKED_BYTES
+        self.strings: list[str] = []
+        self.formats: list[str] = []
+        """Of each cell format: 'date', 'percent' or ''."""
 
 
 class _Over(Exception):
