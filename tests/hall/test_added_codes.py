@@ -10,8 +10,10 @@ from sqlalchemy import select
 from tests.hall.hosting import Host
 from tests.hall.office import MORE, Office, words
 from tests.hall.stage import open_hall
+from tests.hall.test_added_games import begin, over
 from wxbot import invariants
 from wxbot.hall import changes
+from wxbot.hall.models import RaceCount
 from wxbot.instant import awards, codes
 from wxbot.instant.models import PrizeCode
 from wxbot.runtime import Runtime
@@ -75,6 +77,22 @@ def test_a_request_whose_codes_are_gone_cannot_be_agreed_to(office: Office, runt
         session.delete(session.scalars(select(PrizeCode)).first())
     assert "还缺 1 个卡密" in office.agree()
     assert office.host.left() == [3]
+
+
+def test_a_race_on_the_spot_may_give_codes(office: Office, runtime: Runtime) -> None:
+    host = office.host
+    take(office, "KEY-1")
+    office.ask(**CODES | {"prize_way": "race", "prize_stock": "1", "prize_seconds": "20"})
+    office.agree()
+    game = begin(host, 2)
+    with runtime.database.transaction() as session:
+        session.add(RaceCount(game_id=game.id, guest_no=3, counted=9, last_seq=1, last_at=game.begin_at))
+    over(host.stage, game)
+    (won,) = host.stage.awards()
+    assert (won.openid, won.status) == (host.stage.openids[2], "given")
+    with runtime.database.reading() as session:
+        assert awards.code_of(session, runtime.vault, won) == "KEY-1"
+    assert host.verified() == []
 
 
 def test_a_rehearsal_gets_a_prize_of_codes_without_any(office: Office, runtime: Runtime) -> None:

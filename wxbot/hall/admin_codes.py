@@ -6,7 +6,6 @@ from flask_babel import gettext
 from wxbot.confined.run import Busy
 from wxbot.hall import changes
 from wxbot.hall.admin_pages import HOSTS, hall_or_404
-from wxbot.instant import changes as instant_changes
 from wxbot.instant import codes
 from wxbot.instant.admin_codes import PASTE_BYTES, sent_codes
 from wxbot.staff.console import act, guard, now, refusal_told, role_required, runtime, tell
@@ -48,5 +47,5 @@ def _page(campaign_id: int, report: codes.CodeReport | None = None) -> str:
     campaign, _ = hall_or_404(campaign_id)
     with runtime().database.reading() as session:
         n = codes.ready(session, campaign_id)
-    is_running = campaign.status in instant_changes.RUNNING and now() < campaign.end_at
+        is_running = changes.may_change(session, campaign, now())
     return render_template("console/hall_codes.html", campaign=campaign, n=n, report=report, is_running=is_running)

@@ -201,7 +201,8 @@ def lay_codes(
     Raises Refusal when the hall does not run, and for a replacement while a prize that counts on them waits for the second person.
     """
     campaign, _ = _held(session, campaign_id)
-    changes.require_running(session, campaign, now)
+    is_doubted = journal.evening(session, campaign_id).is_end_doubted  # a prize may be asked for with a later end
+    changes.require_running(session, campaign, now, may_be_over=is_doubted)
     waiting = rule_changes.open_one(session, changes.SUBJECT, campaign_id)
     if replace and waiting is not None and waiting.asked.get("prize", {}).get("kind") == "code":
         raise Refusal(
