@@ -176,6 +176,8 @@ def test_a_rain_on_the_spot_that_a_restore_ends_begins_anew_from_a_seed_behind_t
     office.agree()
     begin(host, 2)
     leap(host)
+    with runtime.database.reading() as session:
+        assert journal.evening(session, host.id).rains_to_come == 1, "its seed is kept for it"
     game = begin(host, 2)
     assert [line.body["d"] for line in host.stage.log() if line.kind == "rain_begun"] == [1, 102]
     over(host.stage, game)
