@@ -322,6 +322,8 @@ def test_the_desk_warns_of_payments_that_nobody_has_judged(runtime: Runtime, mar
     desk.freeze()
     page = f"/admin/halls/{desk.id}"
     assert "不等认定" not in marketer.get(page).text
+    shown = (marketer.get(page).text, marketer.get(f"{page}/pulse?mark=").text)
+    assert all("已签到 3 人" in each for each in shown), "numbers that were passed over are no guests"
     found(hall, hall.openids[0])
     assert "1 笔钱财务还没有认定" in marketer.get(page).text
     marketer.post(f"{page}/arm", {"prize": 1, "k": 1})

@@ -60,7 +60,8 @@ def pulse(campaign_id: int) -> Response:
     with runtime().database.reading() as session:
         mark, waiting = desk.mark_of(session, hall), desk.waiting_words(session, hall)
         since_freeze, ending = desk.since_freeze(session, hall), desk.ending(session, campaign, now())
-    figures = {"hall": hall, "waiting": waiting, "since_freeze": since_freeze, "is_pulse": True}
+        signed_in = desk.signed_in(session, hall)
+    figures = {"hall": hall, "signed_in": signed_in, "waiting": waiting, "since_freeze": since_freeze, "is_pulse": True}
     figures |= {"campaign": campaign, "ending": ending}
     figures["screen"] = screens.is_there(runtime(), campaign.slug, hall)
     response = Response(render_template("console/_hall_pulse.html", **figures))

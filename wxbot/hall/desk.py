@@ -64,6 +64,11 @@ def mark_of(session: Session, hall: Hall) -> str:
     return f"{selected}|{marked}|{played}|{hall.roster_version}|{shown}|{content}"
 
 
+def signed_in(session: Session, hall: Hall) -> int:
+    """How many have signed in; numbers that a restore passed over are nobody's."""
+    return session.scalar(select(func.count()).select_from(Guest).where(Guest.campaign_id == hall.campaign_id)) or 0
+
+
 def waiting_words(session: Session, hall: Hall) -> int:
     """How many words of guests nobody has looked at."""
     mine = (Danmaku.campaign_id == hall.campaign_id) & (Danmaku.status == "waiting")
@@ -85,6 +90,7 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "undecided": _undecided(running, fixed),
         "goods": _goods(session, hall),
         "games": _games(session, hall),
+        "signed_in": signed_in(session, hall),
         "words": _words(session, hall),
         "guests": _guests(session, hall, sought),
         "is_offered": pairing.is_offered(hall, now),
