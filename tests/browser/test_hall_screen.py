@@ -20,6 +20,10 @@ pytestmark = pytest.mark.browser
 
 HD = {"width": 1280, "height": 720}
 """The smallest screen: to draw it takes half as long as the usual one, which SIZES has."""
+TINY = {"width": 640, "height": 360}
+"""For what is not about how the screen looks: a quarter of the points to draw in each frame."""
+UNSEEN = "document.documentElement.style.visibility = 'hidden'"
+"""A page is laid out and not painted, which takes most of it."""
 SIZES = ((1280, 720), (1920, 1080), (3840, 2160))
 GUESTS = 30
 
@@ -128,6 +132,7 @@ def prizes(count: int) -> list[dict[str, Any]]:
 
 def test_space_starts_and_stops_once_and_no_winner_reaches_the_browser_before_the_stop(screen: Screen) -> None:
     bodies: list[tuple[str, str]] = []
+    screen.page.set_viewport_size(TINY)
     screen.page.on("response", lambda answer: bodies.append((answer.url, answer.text())))
     screen.page.keyboard.press("Space")  # nothing is armed
     armed(screen)
@@ -161,6 +166,7 @@ def test_space_starts_and_stops_once_and_no_winner_reaches_the_browser_before_th
 
 
 def test_keys_do_nothing_while_somebody_types_or_a_dialog_is_open(screen: Screen) -> None:
+    screen.page.set_viewport_size(TINY)
     armed(screen)
     screen.page.wait_for_timeout(1600)
     screen.page.evaluate("document.body.append(Object.assign(document.createElement('input'), {id: 'note'}))")
@@ -412,15 +418,14 @@ SCENES: dict[str, dict[str, Any]] = {
 def test_every_scene_fits_at_720p_1080p_and_4k_with_letters_of_three_per_cent(
     screen: Screen, sizes: tuple[tuple[int, int], ...]
 ) -> None:
-    unseen = "document.documentElement.style.visibility = 'hidden'"  # laid out and not painted, which takes most of it
-    screen.page.evaluate(unseen)
+    screen.page.evaluate(UNSEEN)
     for name, changes in SCENES.items():
         screen.show(**{"selection": None, "game": None, **changes})
         for width, height in sizes:
             screen.page.set_viewport_size({"width": width, "height": height})
             screen.page.wait_for_timeout(60)
             assert screen.page.evaluate(OVERFLOWS) == [], (name, height)
-    screen.page.evaluate(unseen.replace("hidden", "visible"))
+    screen.page.evaluate(UNSEEN.replace("hidden", "visible"))
     assert not serious(screen.page)
 
 
@@ -446,6 +451,7 @@ BAD = (
 def test_a_thousand_hostile_names_run_no_script_and_leave_no_box(screen: Screen) -> None:
     page = screen.page
     page.evaluate("void (window.hacked = () => { window.isHacked = true; })")
+    page.evaluate(UNSEEN)
     chance = random.Random(7)
 
     def name(_: int) -> str:

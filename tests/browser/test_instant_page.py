@@ -52,12 +52,12 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
 ) -> None:
     stage = set_wheel(site, WIN, terms={"skin": skin}, send_name="示例小店", wishing="恭喜", remark="转一转奖品")
     hold(phone, cast.wang)
-    phone.emulate_media(reduced_motion="no-preference")
     simulator.control("PATCH", f"people/{cast.wang.id}", {"is_snapshot": True})
     phone.goto(address(stage, "?c=poster"))
     assert "使用完整服务" in phone.locator("main").inner_text()  # a virtual openid: nobody could be paid
     simulator.control("PATCH", f"people/{cast.wang.id}", {"is_snapshot": False})
     phone.goto(address(stage, "?c=poster"))
+    phone.emulate_media(reduced_motion="no-preference")
     draw(phone, skin)
     phone.locator("#sheet-title", has_text="抽中").wait_for()
     phone.emulate_media(reduced_motion="reduce")  # what moves was seen
@@ -93,7 +93,6 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
 
 def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(phone: Any, site: Runtime) -> None:
     stage = set_wheel(site, WIN)
-    phone.emulate_media(reduced_motion="no-preference")
     phone.goto(address(stage))
     phone.context.set_offline(True)
     phone.locator("#go").dblclick()
@@ -103,6 +102,7 @@ def test_one_tap_is_one_draw_through_double_taps_a_dead_network_reload_and_back(
     phone.locator("#sheet-title", has_text="抽中").wait_for()
     assert len(stage.draws()) == 1
     phone.locator("#sheet-close").click()
+    phone.emulate_media(reduced_motion="no-preference")
     phone.locator("#go").click()
     until_page(phone, "sessionStorage.length && JSON.parse(sessionStorage.getItem(sessionStorage.key(0))).answer")
     phone.goto(address(stage, "/rules"))  # away before the wheel stood still

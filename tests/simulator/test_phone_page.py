@@ -51,7 +51,6 @@ def test_the_whole_story_on_the_phone(shop: Shop, phone: Any) -> None:
     world = shop.simulator.world
     person = world.people.by_id(1)
     assert person is not None
-    phone.emulate_media(reduced_motion="no-preference")
     tap(phone, "open-chat")
     tap(phone, "follow")
     phone.wait_for_selector("[data-testid=say]")
@@ -65,6 +64,7 @@ def test_the_whole_story_on_the_phone(shop: Shop, phone: Any) -> None:
     phone.wait_for_selector(".line.account .bubble a >> text=看规则")
     assert "<b>" in phone.text_content(".line.account .bubble")  # text stays text
     phone.click(".screen.chat .bar-back")
+    phone.emulate_media(reduced_motion="no-preference")
     tap(phone, "tab-discover")
     tap(phone, "go-shake")
     phone.click("[data-testid=beacon-10011]")
@@ -75,6 +75,7 @@ def test_the_whole_story_on_the_phone(shop: Shop, phone: Any) -> None:
     page.locator("#draw").click()
     tap(phone, "open-packet")
     phone.wait_for_function("document.querySelector('[data-testid=amount]')?.textContent === '8.88'")
+    phone.emulate_media(reduced_motion="reduce")  # what moves was seen
     assert (person.wallet_fen, world.bank.paid_fen) == (888, 888)
     phone.click(".packet-close")
     page.locator("#draw").click()
